@@ -1,0 +1,138 @@
+"""`View` and `Scene`: pictures with depth, from known cameras; what every preview and every method starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath, Fit, resizing, scaled_size
+
+FAR = 1e4
+"""Depth given to sky and to pixels without depth, in scene units."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One picture with depth.
+
+    ``colour``: (H,W,3) uint8 RGB. ``depth``: (H,W) float32 along the camera's z axis, positive and finite, in scene
+    units; `FAR` where there is none. ``known``: (H,W) bool, False where depth was filled in (sky, invalid, padding).
+    ``world_from_camera``: (4,4). ``intrinsics``: (3,3) in pixels.
+    """
+
+    colour: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    intrinsics: NDArray[np.float64]
+    world_from_camera: NDArray[np.float64]
+    known: NDArray[np.bool_]
+
+    @staticmethod
+    def of(colour: NDArray, depth: NDArray, intrinsics: NDArray, world_from_camera: NDArray | None = None) -> View:
+        """A checked view; depth that is NaN, infinite or not positive becomes `FAR` and not known."""
+        colour = np.ascontiguousarray(colour)
+        if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8:
+            raise InputError(f"A view needs an RGB picture of shape (H,W,3), got {colour.shape} of {colour.dtype}.")
+        depth = np.asarray(depth, dtype=np.float32)
+        if depth.shape != colour.shape[:2]:
+            raise InputError(
+                f"Depth of {depth.shape[::-1]} pixels does not belong to a picture of {colour.shape[1::-1]}; give both in one size."
+            )
+        known = np.isfinite(depth) & (depth > 0) & (depth < FAR)
+        if not known.any():
+            raise InputError("The depth map holds no positive finite value, so there is nothing to move through.")
+        pose = np.eye(4) if world_from_camera is None else world_from_camera
+        camera = CameraPath(np.asarray(pose)[None], intrinsics, colour.shape[1], colour.shape[0])
+        filled = np.where(known, depth, np.float32(FAR))
+        return View(colour, filled, camera.intrinsics[0], camera.world_from_camera[0], known)
+
+    @property
+    def width(self) -> int:
+        return self.colour.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.colour.shape[0]
+
+    @property
+    def camera(self) -> CameraPath:
+        """This view's camera as a path of one frame."""
+        return CameraPath(self.world_from_camera[None], self.intrinsics, self.width, self.height)
+
+    @cached_property
+    def focus_depth(self) -> float:
+        """Typical depth of what the picture is about: the median of the known depth in its middle half, scene units."""
+        h, w = self.depth.shape
+        middle = np.s_[h // 4 : max(h - h // 4, 1), w // 4 : max(w - w // 4, 1)]
+        depth, known = self.depth[middle], self.known[middle]
+        return float(np.median(depth[known] if known.any() else self.depth[self.known]))
+
+    def resized(self, width: int, height: int) -> View:
+        """Colour by area averaging or bicubic, depth by nearest pixel, so that no depth between two surfaces appears."""
+        if (width, height) == (self.width, self.height):
+            return self
+        shrinking = width * height < self.width * self.height
+        colour = cv2.resize(
+            self.colour, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
+        )
+        depth = cv2.resize(self.depth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        known = cv2.resize(self.known.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT).astype(
+            bool
+        )
+        lens = resizing(self.width, self.height, width, height) @ self.intrinsics
+        return replace(self, colour=colour, depth=depth, known=known, intrinsics=lens)
+
+    def fitted(self, width: int, height: int, fit: Fit = "crop") -> View:
+        """Brought to ``width`` x ``height`` exactly as `CameraPath.fitted`; padding is black and not known."""
+        if fit == "stretch":
+            return self.resized(width, height)
+        inner_width, inner_height = scaled_size(self.width, self.height, width, height, fit)
+        inner = self.resized(inner_width, inner_height)
+        left, top = (inner_width - width) // 2, (inner_height - height) // 2
+        lens = self.camera.fitted(width, height, fit).intrinsics[0]
+        if fit == "crop":
+            window = np.s_[top : top + height, left : left + width]
+            colour, depth, known = (np.ascontiguousarray(a[window]) for a in (inner.colour, inner.depth, inner.known))
+        else:
+            border = (-top, height - inner_height + top, -left, width - inner_width + left)
+            colour = cv2.copyMakeBorder(inner.colour, *border, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+            depth = cv2.copyMakeBorder(inner.depth, *border, cv2.BORDER_CONSTANT, value=FAR)
+            known = cv2.copyMakeBorder(inner.known.view(np.uint8), *border, cv2.BORDER_CONSTANT, value=0).astype(bool)
+        return View(colour, depth, lens, self.world_from_camera, known)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What the camera moves through.
+
+    ``kind``: "still" is one view; "clip" is one view per frame of a video, time passes; "views" are several
+    views of one moment. All views share one world and one size.
+    ``unit``: "metres" when depth is metric, else "relative" (one unknown factor for the whole scene).
+    ``source``: where the depth comes from, in words that can be shown.
+    """
+
+    views: tuple[View, ...]
+    kind: Literal["still", "clip", "views"] = "still"
+    unit: Literal["metres", "relative"] = "relative"
+    fps: float = 24.0
+    source: str = "given depth"
+    name: str = "scene"
+
+    def __post_init__(self) -> None:
+        if not self.views:
+            raise InputError("A scene needs at least one picture.")
+        sizes = {(view.width, view.height) for view in self.views}
+        if len(sizes) > 1:
+            raise InputError(f"All pictures of a scene must have one size, got {sorted(sizes)}; resize them first.")
+
+    @property
+    def first(self) -> View:
+        return self.views[0]
+
+    def fitted(self, width: int, height: int, fit: Fit = "crop") -> Scene:
+        return replace(self, views=tuple(view.fitted(width, height, fit) for view in self.views))

@@ -1,0 +1,153 @@
+"""What a method declares about itself, and the few values that pass between the app and a pipeline.
+
+The way of a value: controls -> `Moves` and `Settings` -> ``METHOD.path(moves, scene)`` -> `CameraPath`;
+from there on, preview and pipeline know only scene, path and settings. This module imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.settings import Settings, setting
+
+Frames = NDArray[np.uint8]
+"""(F,H,W,3) RGB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moves(Settings):
+    """Base of every method's camera controls: the frame the path is drawn for. Subclasses set their own defaults."""
+
+    frames: int = setting(49, "Frames", minimum=1, maximum=481, step=1)
+    width: int = setting(720, "Width", minimum=64, maximum=1920, step=8, advanced=True)
+    height: int = setting(480, "Height", minimum=64, maximum=1920, step=8, advanced=True)
+    fps: float = setting(24.0, "Frames per second", minimum=1, maximum=60, step=1, advanced=True)
+    fit: str = setting(
+        "crop",
+        "Fit the picture by",
+        choices=("crop", "pad", "stretch"),
+        help="How a picture of another shape enters the frame.",
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True)
+class Licence:
+    """Licence of one part ("code", "weights", "text encoder"); ``note`` says in one sentence what a user must know."""
+
+    part: str
+    name: str
+    url: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Files of one repository on the Hugging Face hub. ``files`` are glob patterns; ``revision`` is pinned where known."""
+
+    key: str
+    repo: str
+    files: tuple[str, ...]
+    revision: str = "main"
+    gigabytes: float = 0.0
+    gated: bool = False
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run needs: seconds on the reference GPU and peak gigabytes of GPU memory per memory mode.
+
+    ``basis`` says where the figures come from (measured on what, published by whom, or computed).
+    """
+
+    seconds: float
+    gigabytes: dict[str, float]
+    basis: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """Facts about one published method, declared once."""
+
+    name: str
+    title: str
+    summary: str
+    camera_use: str
+    """One line: how the camera enters this method, and what of a path it cannot follow."""
+    nominal: bool
+    """True where the drawn path is only nominal: the method is not told the poses."""
+    paper: str
+    code: str
+    licences: tuple[Licence, ...]
+    checkpoints: tuple[Checkpoint, ...]
+    moves: type[Moves]
+    settings: type[Settings]
+    path: Callable[[Moves, Scene], CameraPath]
+    """Scene (already fitted to width x height of the moves) and moves to the path in the scene's world."""
+    check: Callable[[Scene, CameraPath, Settings], tuple[str, ...]]
+    """Raises `InputError` for what the method cannot shoot; returns warnings, each one sentence."""
+    estimate: Callable[[CameraPath, Settings], Estimate]
+    pipeline: str
+    """Dotted module with ``load(weights: Weights) -> Pipeline``, imported on first use."""
+    scenes: tuple[Literal["still", "clip", "views"], ...] = ("still",)
+    links: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a running job. ``preview`` is an early frame (H,W,3) uint8 where there is one."""
+
+    phase: str
+    step: int
+    steps: int
+    preview: NDArray[np.uint8] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """What a pipeline made: frames at ``fps``; ``extras`` are named companion videos (depth, cache renders ...).
+
+    ``scene`` is the geometry behind the clip where the method knows it (generated depth, grown cache).
+    ``notes`` are sentences the person should read. ``files`` are named byte strings to keep beside the video.
+    """
+
+    frames: Frames
+    fps: float
+    path: CameraPath
+    extras: dict[str, Frames] = field(default_factory=dict)
+    scene: Scene | None = None
+    notes: tuple[str, ...] = ()
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+class Pipeline(Protocol):
+    """A loaded method. Calling it is one run: a generator that yields `Progress` and, last, one `Clip`.
+
+    It may yield a `Clip` earlier too (a finished chunk of a long video); each replaces the one before.
+    Closing the generator cancels at the next step. ``components`` are the networks that the runtime moves,
+    offloads, casts and evicts; a pipeline never moves them itself and reads ``device`` for its tensors.
+    """
+
+    components: dict[str, object]
+    device: object
+
+    def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]: ...
+
+
+class Weights(Protocol):
+    """Where weights come from. ``mode`` is "real", "tiny" (random, tiny) or "random" (random, full size)."""
+
+    mode: Literal["real", "tiny", "random"]
+    seed: int
+
+    def files(self, checkpoint: Checkpoint) -> dict[str, str]:
+        """Local paths of a checkpoint's files by name in the repository; raises `InputError` with what to do."""
+        ...
