@@ -64,7 +64,9 @@ def read_depth(path: str | os.PathLike, meaning: DepthMeaning, *, scale: float =
     return from_disparity(values) if meaning == "disparity" else values
 
 
-def from_disparity(disparity: NDArray[np.float32], *, nearest: float = 1.0, farthest: float = 40.0) -> NDArray[np.float32]:
+def from_disparity(
+    disparity: NDArray[np.float32], *, nearest: float = 1.0, farthest: float = 40.0
+) -> NDArray[np.float32]:
     """Nearness (H,W), any scale, to distance between ``nearest`` and at most ``farthest``; NaN stays NaN."""
     largest = np.nanmax(disparity)
     share = np.clip(disparity / largest, nearest / farthest, 1)
@@ -88,10 +90,16 @@ def _numpy_depth(path: Path) -> NDArray[np.float32]:
     try:
         values = np.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path.name} is not a plain numpy array; save the depth with numpy.save as float32.") from error
-    values = values.reshape(values.shape[-2:]) if values.ndim > 2 and values.size == np.prod(values.shape[-2:]) else values
+        raise InputError(
+            f"{path.name} is not a plain numpy array; save the depth with numpy.save as float32."
+        ) from error
+    values = (
+        values.reshape(values.shape[-2:]) if values.ndim > 2 and values.size == np.prod(values.shape[-2:]) else values
+    )
     if values.ndim != 2 or values.dtype.kind not in "fiu" or values.size > MAX_MEGAPIXELS * 1_000_000:
-        raise InputError(f"{path.name} must hold one depth map of shape (H,W); it holds {values.shape} of {values.dtype}.")
+        raise InputError(
+            f"{path.name} must hold one depth map of shape (H,W); it holds {values.shape} of {values.dtype}."
+        )
     return np.array(values, dtype=np.float32)
 
 

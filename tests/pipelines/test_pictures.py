@@ -66,7 +66,9 @@ def test_a_picture_bomb_is_refused_before_it_is_decoded(tmp_path):
 
 
 def test_depth_in_millimetres(tmp_path):
-    Image.fromarray(np.array([[0, 1500], [3000, 65535]], np.uint16).repeat(16, 0).repeat(16, 1)).save(tmp_path / "d.png")
+    Image.fromarray(np.array([[0, 1500], [3000, 65535]], np.uint16).repeat(16, 0).repeat(16, 1)).save(
+        tmp_path / "d.png"
+    )
     depth = read_depth(tmp_path / "d.png", "metres", scale=0.001)
     assert np.isnan(depth[0, 0])
     np.testing.assert_allclose([depth[0, 20], depth[20, 0]], [1.5, 3.0])

@@ -15,7 +15,9 @@ def moving_square(frames: int = 9, height: int = 48, width: int = 64):
 
 
 def test_frames_rate_and_metadata_come_back(tmp_path):
-    file = write_mp4(tmp_path / "clip.mp4", moving_square(), 12.5, metadata={"reshoot": '{"seed": "12345678901234567"}'})
+    file = write_mp4(
+        tmp_path / "clip.mp4", moving_square(), 12.5, metadata={"reshoot": '{"seed": "12345678901234567"}'}
+    )
     frames, fps = read_video(file)
     assert frames.shape == (9, 48, 64, 3)
     assert fps == 12.5
