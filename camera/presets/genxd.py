@@ -1,0 +1,121 @@
+"""GenXD's cameras for one picture: a loop around the front ("forward") and a turn around the subject ("orbit").
+
+Poses are world_from_camera, OpenCV axes, in a world whose z axis points up and whose origin is looked at.
+Angles are in degrees: azimuth 0, elevation 0 is the front; a growing azimuth moves the camera to its own left.
+Source: arXiv 2411.02319; ``dataset/custom_cam.py`` and ``utils/cam_utils.py`` of the original code.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from camera.errors import InputError
+
+FRAMES = 12
+"""Views that the model makes in one run."""
+RADIUS = 2.0
+"""Distance to the subject that the original commands use, in the model's units."""
+
+
+def look_at_origin(elevation_degrees: ArrayLike, azimuth_degrees: ArrayLike, radius: float) -> NDArray[np.float64]:
+    """Cameras on a sphere that look at its middle: (F,4,4). Angles broadcast to (F,); elevation inside -90..90."""
+    elevation, azimuth = np.broadcast_arrays(
+        *(np.radians(np.atleast_1d(a)) for a in (elevation_degrees, azimuth_degrees))
+    )
+    if (np.abs(elevation) > np.radians(89.9)).any():
+        raise InputError("The elevation must stay between -89.9 and 89.9 degrees: straight above there is no 'up'.")
+    if not radius > 0:
+        raise InputError(f"The radius must be positive, got {radius}.")
+    outward = np.stack(
+        [np.cos(elevation) * np.sin(azimuth), np.cos(elevation) * np.cos(azimuth), np.sin(elevation)], axis=-1
+    )
+    right = np.cross([0.0, 0.0, 1.0], outward)
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    poses = np.repeat(np.eye(4)[None], len(outward), axis=0)
+    poses[:, :3, 0] = right
+    poses[:, :3, 1] = -np.cross(outward, right)
+    poses[:, :3, 2] = -outward
+    poses[:, :3, 3] = radius * outward
+    return poses
+
+
+def orbit(
+    frames: int,
+    azimuth_range: tuple[float, float],
+    *,
+    elevation: float = 0.0,
+    radius: float = RADIUS,
+    scale: float = 1.0,
+    consistent4d: bool = False,
+) -> NDArray[np.float64]:
+    """A turn at constant elevation from the first azimuth towards the second, which is not reached: (F,4,4).
+
+    ``scale`` multiplies the positions. ``consistent4d`` gives the azimuths that the original code uses for the
+    data set of that name: the front first, then the range without it, turning the other way.
+    """
+    if consistent4d:
+        azimuth = -np.concatenate([[0.0], _ramp(*azimuth_range, frames - 1)])
+    else:
+        azimuth = _ramp(*azimuth_range, frames)
+    return _scaled(look_at_origin(elevation, azimuth, radius), scale)
+
+
+def forward(
+    frames: int,
+    azimuth_range: tuple[float, float],
+    *,
+    elevation: float = 0.0,
+    radius: float = RADIUS,
+    scale: float = 1.0,
+    original_jump: bool = False,
+) -> NDArray[np.float64]:
+    """A loop that starts in front, swings to both ends of the azimuth range and comes back: (F,4,4).
+
+    The elevation rises to ``elevation`` in the first quarter, falls to ``-elevation`` in the third and ends at 0.
+    The azimuth runs at constant speed from 0 to the second end, to the first end and back to 0. ``original_jump``
+    gives the original azimuths instead: they start at the first end, frame 0 alone is put in front, and the move
+    jumps after it; needs a multiple of 4 frames.
+    """
+    if original_jump:
+        elevations, azimuths = _original_forward_angles(frames, azimuth_range, elevation)
+    else:
+        elevations = _through([0, elevation, 0, -elevation, 0], frames, even_legs=True)
+        azimuths = _through([0, azimuth_range[1], azimuth_range[0], 0], frames)
+    return _scaled(look_at_origin(elevations, azimuths, radius), scale)
+
+
+def given_frame(which: str, frames: int) -> int:
+    """Index of the frame that the given picture is: "first", "middle" or "last"."""
+    places = {"first": 0, "middle": frames // 2, "last": frames - 1}
+    if which not in places:
+        raise InputError(f"The given picture can be the first, middle or last frame, got {which!r}.")
+    return places[which]
+
+
+def _ramp(start: float, end: float, frames: int) -> NDArray[np.float64]:
+    return start + (end - start) * np.arange(frames) / max(frames, 1)
+
+
+def _through(stops: list[float], frames: int, *, even_legs: bool = False) -> NDArray[np.float64]:
+    """(F,): from stop to stop, the last one excluded; legs take time by their length, or all the same."""
+    lengths = np.ones(len(stops) - 1) if even_legs else np.abs(np.diff(stops))
+    when = np.concatenate([[0.0], np.cumsum(lengths)])
+    return np.interp(_ramp(0, when[-1], frames), when, stops)
+
+
+def _original_forward_angles(
+    frames: int, azimuth_range: tuple[float, float], elevation: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if frames % 4:
+        raise InputError(f"The original forward move needs a multiple of 4 frames, got {frames}.")
+    start, end = azimuth_range
+    azimuths = np.concatenate([_ramp(start, end, frames // 2), _ramp(end, start, frames // 2)])
+    elevations = _through([0, elevation, 0, -elevation, 0], frames, even_legs=True)
+    azimuths[0] = elevations[0] = 0
+    return elevations, azimuths
+
+
+def _scaled(poses: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    poses[:, :3, 3] *= scale
+    return poses
