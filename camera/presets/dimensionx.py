@@ -159,4 +159,4 @@ def _bend(turn: NDArray[np.float64]) -> NDArray[np.float64]:
     x, y, z = np.moveaxis(turn, -1, 0)
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*turn.shape, 3)
-    return np.eye(3) + first * cross + second * (cross @ cross)
+    return np.asarray(np.eye(3) + first * cross + second * (cross @ cross), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""LoRAs of CogVideoX: reading every layout people have, and training new ones."""
