@@ -130,6 +130,30 @@ def ellipse(
     return _turned_back(_copies(path, centres, shifts_z, multiples, axis=1 if shift_height else 2))
 
 
+def average_camera(world_from_camera: ArrayLike) -> Array:
+    """(4,4): a camera amid the views (N,4,4) that looks where they look on average, OpenCV axes."""
+    poses = _checked(world_from_camera)
+    down, forward = poses[:, :3, 1].mean(0), poses[:, :3, 2].mean(0)
+    if min(np.linalg.norm(forward), np.linalg.norm(np.cross(down, forward))) < 1e-3:
+        raise InputError("The views look in all directions, so they have no average; choose an ellipse.")
+    return _turned_back(_view(-forward, -down, poses[:, :3, 3].mean(0))[None])[0]
+
+
+def levelled_world(world_from_camera: ArrayLike) -> Array:
+    """(4,4): a world amid the views (N,4,4) whose z axis is their average up."""
+    poses = _checked(world_from_camera)
+    up = -poses[:, :3, 1].mean(0)
+    if np.linalg.norm(up) < 1e-3:
+        raise InputError("The views have no common 'up', so no level ellipse goes around them; choose a spline.")
+    across = np.eye(3)[np.argmin(np.abs(up))]
+    world = np.eye(4)
+    world[:3, 2] = _unit(up)
+    world[:3, 0] = _unit(across - world[:3, 2] * (world[:3, 2] @ across))
+    world[:3, 1] = np.cross(world[:3, 2], world[:3, 0])
+    world[:3, 3] = poses[:, :3, 3].mean(0)
+    return world
+
+
 def _checked(world_from_camera: ArrayLike) -> Array:
     poses = np.asarray(world_from_camera, dtype=np.float64)
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or len(poses) < 2:

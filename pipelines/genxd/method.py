@@ -1,0 +1,149 @@
+"""What GenXD is, what can be set, and how its own moves become a `CameraPath`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath, inverse
+from camera.presets import genxd, genxd_fits
+from camera.view import Scene
+from pipelines.genxd import plan
+from pipelines.genxd.settings import FITTED, GenXDMoves, GenXDSettings
+from pipelines.method import Checkpoint, Estimate, Licence, Method
+
+
+def path(moves: GenXDMoves, scene: Scene) -> CameraPath:
+    """The move in the scene's world; the given picture's camera is frame 0, the middle or the last one."""
+    poses = _fitted(moves, scene) if moves.move in FITTED else _single(moves, scene)
+    lens = _lens(moves, scene)
+    if moves.move == "given cameras":
+        lens = np.stack([view.intrinsics for view in scene.views]) if moves.focal == 0 else lens
+    return CameraPath(poses, lens, moves.width, moves.height, moves.fps)
+
+
+def _single(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
+    if moves.move == "given cameras":
+        return np.stack([view.world_from_camera for view in scene.views])
+    azimuths = (moves.azimuth_start, moves.azimuth_end)
+    scale = scene.first.focus_depth / genxd.RADIUS
+    shape = {"elevation": moves.elevation, "radius": moves.radius, "scale": scale}
+    if moves.move == "orbit":
+        poses = genxd.orbit(moves.frames, azimuths, **shape)
+    else:
+        poses = genxd.forward(moves.frames, azimuths, original_jump=moves.original_jump, **shape)
+    start = inverse(poses[genxd.given_frame(moves.given, moves.frames)])
+    return scene.first.world_from_camera @ start @ poses
+
+
+def _fitted(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
+    """The fit in a frame of its own, so that it does not depend on where the scene's world has its origin and up."""
+    views = np.stack([view.world_from_camera for view in scene.views])
+    shifts_z, multiples = _numbers(moves.shifts_z, "Copies shifted in depth"), _numbers(moves.multiples, "Copies")
+    copies = {"shifts_z": shifts_z, "multiples": multiples}
+    if moves.move == "ellipse":
+        world_from_fit = genxd_fits.levelled_world(views)
+        fit = genxd_fits.ellipse(inverse(world_from_fit) @ views, moves.frames, **copies)
+        return world_from_fit @ fit
+    world_from_fit = genxd_fits.average_camera(views)
+    views = inverse(world_from_fit) @ views
+    if moves.move == "spline":
+        shifts_x = _numbers(moves.shifts_x, "Copies shifted sideways")
+        return world_from_fit @ genxd_fits.spline(views, moves.frames, shifts_x=shifts_x, **copies)
+    by_depth = moves.spiral_target == "depth"
+    return world_from_fit @ genxd_fits.spiral(
+        views,
+        moves.frames,
+        near_far=_near_far(scene) if by_depth else None,
+        percentile=90 if by_depth else 60,
+        **copies,
+    )
+
+
+def _near_far(scene: Scene) -> tuple[float, float]:
+    depths = np.concatenate([view.depth[view.known] for view in scene.views])
+    near, far = np.percentile(depths, [1, 99])
+    return float(near), float(far)
+
+
+def _lens(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
+    if moves.focal == 0:
+        return scene.first.intrinsics
+    focal = moves.focal * moves.width
+    return np.array([[focal, 0, (moves.width - 1) / 2], [0, focal, (moves.height - 1) / 2], [0, 0, 1]])
+
+
+def _numbers(text: str, label: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in text.replace(",", " ").split())
+    except ValueError as error:
+        raise InputError(f"{label} must be numbers like 0.2, -0.4; got {text!r}.") from error
+    if not all(np.isfinite(numbers)) or len(numbers) > 8:
+        raise InputError(f"{label} must be at most 8 finite numbers; got {text!r}.")
+    return numbers
+
+
+def check(scene: Scene, path: CameraPath, settings: GenXDSettings) -> tuple[str, ...]:
+    """What the model cannot do is refused; what happens to the path is said in a line each."""
+    if path.width % 64 or path.height % 64:
+        raise InputError(
+            f"GenXD's pictures need sides that are multiples of 64, got {path.width} x {path.height}; take 256 x 256."
+        )
+    if settings.start_strength > 0 and scene.kind != "clip":
+        raise InputError("To start from a clip, a clip must be given; give one or set 'Start from the clip' to 0.")
+    lines = list(plan.plan(scene, path, settings).notes)
+    if (path.width, path.height) != (256, 256):
+        lines.append(f"The model was trained at 256 x 256 pixels; {path.width} x {path.height} may look worse.")
+    if scene.kind == "clip" and settings.start_strength == 0:
+        lines.append("Of the clip only the first frame is used; 'Start from the clip' uses all of it.")
+    return tuple(lines)
+
+
+def estimate(path: CameraPath, settings: GenXDSettings) -> Estimate:
+    """Computed from the network's size and operations; a step of one group is two passes unless guidance is 1."""
+    groups = plan.group_count(len(path), settings)
+    passes = 1 if settings.guidance == 1 else 2
+    area = path.width * path.height / 256**2
+    seconds = groups * settings.steps * passes * area * SECONDS_PER_PASS
+    activations = 0.5 * passes * area
+    return Estimate(
+        seconds=seconds,
+        gigabytes={"gpu": 4.4 + activations, "offload": 4.0 + activations, "group": 1.0 + activations},
+        basis=BASIS,
+    )
+
+
+SECONDS_PER_PASS = 0.2
+BASIS = "computed from 1.93 billion parameters in half precision and the operations per pass; not measured"
+
+METHOD = Method(
+    name="genxd",
+    title="GenXD",
+    summary="One picture or a few views become 12 new views of 256 x 256 pixels: of a still scene (3D), "
+    "of a scene that moves (4D), or a plain video.",
+    camera_use="Every pixel is told its ray, relative to the first given view. The scene's size is unknown to the "
+    "model, and video mode ignores the path.",
+    nominal=False,
+    paper="https://arxiv.org/abs/2411.02319",
+    code="https://github.com/HeliosZhao/GenXD",
+    licences=(
+        Licence("code", "Apache-2.0", "https://github.com/HeliosZhao/GenXD/blob/main/LICENSE"),
+        Licence(
+            "weights",
+            "not stated",
+            "https://huggingface.co/Yuyang-z/genxd",
+            "They began from Stable Video Diffusion, whose licence restricts commercial use; read the card first.",
+        ),
+        Licence("data", "terms of VIPSeg and OpenVid-1M", note="CamVid-30K follows the terms of its two sources."),
+    ),
+    checkpoints=(Checkpoint("genxd", "Yuyang-z/genxd", ("unet/*", "vae/*", "scheduler/*"), gigabytes=8.1),),
+    moves=GenXDMoves,
+    settings=GenXDSettings,
+    path=path,
+    check=check,
+    estimate=estimate,
+    pipeline="pipelines.genxd.pipeline",
+    scenes=("still", "views", "clip"),
+    links={"Project": "https://gen-x-d.github.io/"},
+)
