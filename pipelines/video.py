@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -54,25 +54,41 @@ def write_mp4(
 ) -> Path:
     """Write RGB frames (H,W,3) as an H.264 mp4 that every browser plays; returns ``path``.
 
-    Frames may come from a generator; nothing is kept. An odd width or height loses its last column or row, as
-    4:2:0 video has even sizes. The file appears under its name only when it is whole. An empty iterable raises
-    `InputError`.
+    Frames may come from a generator; nothing is kept. See `mp4_writer`.
     """
-    frames = iter(frames)
-    first = next(frames, None)
-    if first is None:
-        raise InputError("There are no frames to write as a video.")
-    height, width = (side - side % 2 for side in first.shape[:2])
+    with mp4_writer(path, fps, metadata=metadata, speed=speed) as write:
+        for frame in frames:
+            write(frame)
+    return Path(path)
+
+
+@contextmanager
+def mp4_writer(
+    path: str | os.PathLike, fps: float, *, metadata: dict[str, str] | None = None, speed: Speed = "result"
+) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Gives a function that appends one RGB frame (H,W,3) uint8; the first decides the size.
+
+    An odd width or height loses its last column or row, as 4:2:0 video has even sizes. The file appears under its name
+    when the block ends without an error, and only then; a block that wrote no frame raises `InputError`.
+    """
     with complete(path) as part, av.open(str(part), "w", format="mp4", options=_FLAGS) as container:
         container.metadata.update(metadata or {})
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_X264[speed])
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = os.cpu_count() or 1
-        for frame in chain([first], frames):
-            pixels = np.ascontiguousarray(frame[:height, :width])
+        size: list[int] = []
+
+        def write(frame: NDArray[np.uint8]) -> None:
+            if not size:
+                size.extend(side - side % 2 for side in frame.shape[:2])
+                stream.height, stream.width = size
+            pixels = np.ascontiguousarray(frame[: size[0], : size[1]])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+
+        yield write
+        if not size:
+            raise InputError("There are no frames to write as a video.")
         container.mux(stream.encode())
-    return Path(path)
 
 
 _FLAGS = {"movflags": "+faststart+use_metadata_tags"}

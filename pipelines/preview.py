@@ -1,0 +1,77 @@
+"""The rehearsal: a path over the real 3D cache of a scene, as a video, on any CPU, without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.path import CameraPath
+from camera.render import Renderer, render, rendered
+from camera.view import Scene
+from pipelines.method import Progress
+from pipelines.video import mp4_writer
+
+Holes = Literal["filled", "shown"]
+HOLE_COLOUR = (235, 64, 122)
+"""Loud on purpose: a hole is what the model will have to invent."""
+SCRUB_SIDE = 480
+THIN_COVERAGE = 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """``video``: the mp4. ``holes``: (F,) share of each frame that the scene does not show, 0 to 1."""
+
+    video: Path
+    holes: NDArray[np.float64]
+
+    @property
+    def summary(self) -> str:
+        """One or two sentences about what the camera will find."""
+        worst = int(np.argmax(self.holes))
+        text = f"{len(self.holes)} frames; on average {self.holes.mean():.0%} of the picture is new to the scene"
+        text += f", most in frame {worst + 1} ({self.holes[worst]:.0%})."
+        if (1 - self.holes).min() < THIN_COVERAGE:
+            text += " The path leaves the scene behind: shorten the move or aim back at the subject."
+        return text
+
+
+def rehearse(
+    scene: Scene, path: CameraPath, video: Path, *, renderer: Renderer = "mesh", holes: Holes = "filled"
+) -> Iterator[Progress | Rehearsal]:
+    """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
+
+    ``holes``: "filled" from the background side, or "shown" in a loud colour.
+    """
+    fill = "background" if holes == "filled" else "holes"
+    shares = np.zeros(len(path))
+    with mp4_writer(video, path.fps, speed="preview") as write:
+        images = rendered(scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR)
+        try:
+            for index, image in enumerate(images):
+                write(image.colour)
+                shares[index] = image.holes.mean()
+                yield Progress("Rehearsing", index + 1, len(path))
+        finally:
+            images.close()
+    yield Rehearsal(video, shares)
+
+
+class Viewfinder:
+    """What the camera sees at one frame, at once: the scene and path are kept at scrubbing size."""
+
+    def __init__(self, scene: Scene, path: CameraPath) -> None:
+        scale = min(1.0, SCRUB_SIDE / max(path.width, path.height))
+        width, height = max(1, round(path.width * scale)), max(1, round(path.height * scale))
+        self.path = path.resized(width, height)
+        self.scene = scene.fitted(width, height, "stretch") if scale < 1 else scene
+
+    def frame(self, index: int, renderer: Renderer = "zbuffer") -> tuple[NDArray[np.uint8], float]:
+        """Picture (h,w,3) with holes in their loud colour, and the share of holes."""
+        image = render(self.scene, self.path, frame=index, renderer=renderer, hole_colour=HOLE_COLOUR)
+        return image.colour, float(image.holes.mean())
