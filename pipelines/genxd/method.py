@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +13,13 @@ from camera.presets import genxd, genxd_fits
 from camera.view import Scene
 from pipelines.genxd import plan
 from pipelines.genxd.settings import FITTED, GenXDMoves, GenXDSettings
-from pipelines.method import Checkpoint, Estimate, Licence, Method
+from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
+from pipelines.settings import Settings
 
 
-def path(moves: GenXDMoves, scene: Scene) -> CameraPath:
+def path(moves: Moves, scene: Scene) -> CameraPath:
     """The move in the scene's world; the given picture's camera is frame 0, the middle or the last one."""
+    moves = cast(GenXDMoves, moves)
     poses = _fitted(moves, scene) if moves.move in FITTED else _single(moves, scene)
     lens = _lens(moves, scene)
     if moves.move == "given cameras":
@@ -28,11 +32,17 @@ def _single(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
         return np.stack([view.world_from_camera for view in scene.views])
     azimuths = (moves.azimuth_start, moves.azimuth_end)
     scale = scene.first.focus_depth / genxd.RADIUS
-    shape = {"elevation": moves.elevation, "radius": moves.radius, "scale": scale}
     if moves.move == "orbit":
-        poses = genxd.orbit(moves.frames, azimuths, **shape)
+        poses = genxd.orbit(moves.frames, azimuths, elevation=moves.elevation, radius=moves.radius, scale=scale)
     else:
-        poses = genxd.forward(moves.frames, azimuths, original_jump=moves.original_jump, **shape)
+        poses = genxd.forward(
+            moves.frames,
+            azimuths,
+            elevation=moves.elevation,
+            radius=moves.radius,
+            scale=scale,
+            original_jump=moves.original_jump,
+        )
     start = inverse(poses[genxd.given_frame(moves.given, moves.frames)])
     return scene.first.world_from_camera @ start @ poses
 
@@ -40,25 +50,24 @@ def _single(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
 def _fitted(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
     """The fit in a frame of its own, so that it does not depend on where the scene's world has its origin and up."""
     views = np.stack([view.world_from_camera for view in scene.views])
-    shifts_z, multiples = _numbers(moves.shifts_z, "Copies shifted in depth"), _numbers(moves.multiples, "Copies")
-    copies = {"shifts_z": shifts_z, "multiples": multiples}
+    shifts_z = _numbers(moves.shifts_z, "Copies shifted in depth")
+    multiples = _numbers(moves.multiples, "Copies of another size")
     if moves.move == "ellipse":
         world_from_fit = genxd_fits.levelled_world(views)
-        fit = genxd_fits.ellipse(inverse(world_from_fit) @ views, moves.frames, **copies)
-        return world_from_fit @ fit
+        views = inverse(world_from_fit) @ views
+        return world_from_fit @ genxd_fits.ellipse(views, moves.frames, shifts_z=shifts_z, multiples=multiples)
     world_from_fit = genxd_fits.average_camera(views)
     views = inverse(world_from_fit) @ views
     if moves.move == "spline":
         shifts_x = _numbers(moves.shifts_x, "Copies shifted sideways")
-        return world_from_fit @ genxd_fits.spline(views, moves.frames, shifts_x=shifts_x, **copies)
-    by_depth = moves.spiral_target == "depth"
-    return world_from_fit @ genxd_fits.spiral(
-        views,
-        moves.frames,
-        near_far=_near_far(scene) if by_depth else None,
-        percentile=90 if by_depth else 60,
-        **copies,
-    )
+        fit = genxd_fits.spline(views, moves.frames, shifts_x=shifts_x, shifts_z=shifts_z, multiples=multiples)
+    else:
+        near_far = _near_far(scene) if moves.spiral_target == "depth" else None
+        percentile = 60 if near_far is None else 90
+        fit = genxd_fits.spiral(
+            views, moves.frames, percentile=percentile, near_far=near_far, shifts_z=shifts_z, multiples=multiples
+        )
+    return world_from_fit @ fit
 
 
 def _near_far(scene: Scene) -> tuple[float, float]:
@@ -84,8 +93,9 @@ def _numbers(text: str, label: str) -> tuple[float, ...]:
     return numbers
 
 
-def check(scene: Scene, path: CameraPath, settings: GenXDSettings) -> tuple[str, ...]:
+def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
     """What the model cannot do is refused; what happens to the path is said in a line each."""
+    settings = cast(GenXDSettings, settings)
     if path.width % 64 or path.height % 64:
         raise InputError(
             f"GenXD's pictures need sides that are multiples of 64, got {path.width} x {path.height}; take 256 x 256."
@@ -100,8 +110,9 @@ def check(scene: Scene, path: CameraPath, settings: GenXDSettings) -> tuple[str,
     return tuple(lines)
 
 
-def estimate(path: CameraPath, settings: GenXDSettings) -> Estimate:
+def estimate(path: CameraPath, settings: Settings) -> Estimate:
     """Computed from the network's size and operations; a step of one group is two passes unless guidance is 1."""
+    settings = cast(GenXDSettings, settings)
     groups = plan.group_count(len(path), settings)
     passes = 1 if settings.guidance == 1 else 2
     area = path.width * path.height / 256**2
