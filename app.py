@@ -1,0 +1,58 @@
+"""Reshoot: one Gradio app, a tab per method. ``python app.py`` starts it; on a Space this file is the app."""
+
+from __future__ import annotations
+
+import os
+import threading
+from importlib import import_module
+from pathlib import Path
+
+import gradio as gr
+
+from pipelines import NAMES, method
+
+HERE = Path(__file__).parent
+SESSIONS = 300
+"""Visitors whose state is kept; each costs about a quarter of a megabyte, plus the scene they look at."""
+UPLOAD_LIMIT = "500mb"
+HOUR = 3600
+
+
+def build() -> gr.Blocks:
+    """The whole page; RESHOOT_METHODS (names with commas) chooses tabs, for a Space that carries one heavy method."""
+    wanted = os.environ.get("RESHOOT_METHODS", "all")
+    names = NAMES if wanted == "all" else [name.strip() for name in wanted.split(",")]
+    with gr.Blocks(title="Reshoot", delete_cache=(HOUR, 6 * HOUR), fill_width=True) as page:
+        gr.Markdown("# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title")
+        with gr.Tabs():
+            for name in names:
+                with gr.Tab(method(name).title, id=name):
+                    import_module(f"tabs.{name}").build()
+    page.queue(max_size=100, default_concurrency_limit=2)
+    return page
+
+
+def launch(page: gr.Blocks, **changes) -> tuple:
+    """Starts the server with our limits, look and files; ``changes`` go to `gr.Blocks.launch`."""
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    options = {
+        "theme": gr.themes.Soft(primary_hue="orange", neutral_hue="stone"),
+        "css_paths": [HERE / "tabs" / "app.css"],
+        "share": os.environ.get("SHARE") == "1",
+        "max_file_size": UPLOAD_LIMIT,
+        "state_session_capacity": SESSIONS,
+        "show_error": True,
+        "footer_links": ["api", "gradio", "settings"],
+    }
+    return page.launch(**{**options, **changes})
+
+
+def _warm_up() -> None:
+    """Compiles the renderers while the visitor still reads."""
+    from camera.render import warm_up
+
+    warm_up()
+
+
+if __name__ == "__main__":
+    launch(build())

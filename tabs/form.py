@@ -1,0 +1,118 @@
+"""Settings to controls, and handlers with the settings' own names: the page and the API say the same."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from camera.errors import InputError
+from pipelines.settings import Control, Settings
+
+S = TypeVar("S", bound=Settings)
+Components = dict[str, gr.components.Component]
+log = logging.getLogger("reshoot")
+
+
+def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Components:
+    """One control per setting, placed where this is called; ``names`` chooses and orders them."""
+    declared = settings.controls()
+    chosen = list(declared) if names is None else list(names)
+    return {name: _control(declared[name], settings.defaults()[name]) for name in chosen}
+
+
+def basic(settings: type[Settings]) -> list[str]:
+    return [name for name, control in settings.controls().items() if not control.advanced]
+
+
+def advanced(settings: type[Settings]) -> list[str]:
+    return [name for name, control in settings.controls().items() if control.advanced]
+
+
+def _control(control: Control, default: Any) -> gr.components.Component:
+    shared = {"label": control.label, "info": control.help or None, "value": default}
+    if control.choices is not None:
+        return gr.Dropdown(choices=list(control.choices), **shared)
+    if isinstance(default, bool):
+        return gr.Checkbox(**shared)
+    if isinstance(default, str):
+        return gr.Textbox(lines=control.lines, **shared)
+    low, high = control.minimum, control.maximum
+    if low is None or high is None or high - low > 1e5:
+        precision = 0 if isinstance(default, int) else None
+        return gr.Number(minimum=low, maximum=high, step=control.step or 1, precision=precision, **shared)
+    return gr.Slider(minimum=low, maximum=high, step=control.step, **shared)
+
+
+def handler(fn: Callable, settings: type[S], *, before: dict[str, Any], name: str) -> Callable:
+    """A Gradio handler ``name(*before, *settings)`` that calls ``fn(*before values, settings instance)``.
+
+    ``before`` maps the leading parameters to their types. Parameters, defaults and types of the settings appear
+    under their own names in the API. Works for functions and generators; errors are said as in `said`.
+    """
+    defaults, count = settings.defaults(), len(before)
+    parameters = [inspect.Parameter(key, _POSITIONAL, annotation=kind) for key, kind in before.items()]
+    parameters += [
+        inspect.Parameter(key, _POSITIONAL, annotation=type(default)) for key, default in defaults.items()
+    ]  # fmt: skip
+
+    def chosen(values: tuple) -> S:
+        return settings.of(dict(zip(defaults, values)))
+
+    if inspect.isgeneratorfunction(fn):
+
+        def call(*values):
+            yield from fn(*values[:count], chosen(values[count:]))
+    else:
+
+        def call(*values):
+            return fn(*values[:count], chosen(values[count:]))
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = fn.__doc__
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return said(call)
+
+
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def said(fn: Callable) -> Callable:
+    """The handler, with errors said in words: an `InputError` as it is, a fault of ours with where to look."""
+
+    if inspect.isgeneratorfunction(fn):
+
+        @functools.wraps(fn)
+        def wrapped(*args, **kwargs):
+            try:
+                yield from fn(*args, **kwargs)
+            except Exception as error:
+                raise _in_words(error) from error
+    else:
+
+        @functools.wraps(fn)
+        def wrapped(*args, **kwargs):
+            try:
+                return fn(*args, **kwargs)
+            except Exception as error:
+                raise _in_words(error) from error
+
+    return wrapped
+
+
+def _in_words(error: Exception) -> Exception:
+    if isinstance(error, gr.Error):
+        return error
+    if isinstance(error, InputError):
+        return gr.Error(str(error), print_exception=False)
+    if isinstance(error, OSError) and error.errno == 28:
+        return gr.Error("The disk of this computer is full; free some space and try again.", print_exception=False)
+    log.exception("A handler failed")
+    return gr.Error(
+        f"Reshoot made a mistake here ({type(error).__name__}: {error}). Your inputs are kept; the log says more.",
+        print_exception=False,
+    )

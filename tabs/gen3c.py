@@ -1,0 +1,29 @@
+"""The tab of this method: what stands where."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from pipelines import method
+from tabs.header import header
+from tabs.move import Move
+from tabs.rehearsal import path_download, rehearsal
+from tabs.source import source
+from tabs.take import Take, forget
+
+METHOD = method("gen3c")
+
+
+def build() -> None:
+    """Places the tab; call inside a `gr.Tab`."""
+    take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
+    header(METHOD)
+    with gr.Row():
+        with gr.Column(scale=4, min_width=340):
+            opened = source(METHOD, take)
+            move = Move(METHOD, take)
+            move.controls()
+        with gr.Column(scale=7, min_width=340):
+            move.stage(opened)
+            rehearsal(METHOD, take)
+            path_download(METHOD, take)

@@ -1,0 +1,114 @@
+"""The camera move: the method's own controls, film moves, or a path file; drawn on the stage as they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from camera.errors import InputError
+from camera.formats import FORMATS, read
+from camera.presets.film import MOVES
+from pipelines.method import Method, Moves
+from tabs import form
+from tabs.stage import seen, shown, stage
+from tabs.take import FILM_MOVES, METHOD_MOVES, PATH_FILE, SOURCES, Take
+
+
+class Move:
+    """The controls of one tab's camera move and the stage they draw on."""
+
+    def __init__(self, method: Method, take: gr.State) -> None:
+        self.method, self.take = method, take
+
+    def controls(self) -> None:
+        """Places the controls of the move."""
+        gr.Markdown("### 2 · Camera move")
+        self.source = gr.Radio(list(SOURCES), value=METHOD_MOVES, show_label=False, elem_id=f"{self.method.name}-moves-from")
+        with gr.Group() as own:
+            components = form.controls(self.method.moves, form.basic(self.method.moves))
+        with gr.Group(visible=False) as film:
+            self.film = gr.Textbox("arc 30 ease", label="Moves", info="; then, + at the same time", lines=2)
+            self._builder()
+        with gr.Group(visible=False) as file:
+            self.file = gr.File(label="Path file", height=120)
+            self.file_told = gr.Markdown("COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.")
+        with gr.Accordion("Frame, rate and finer controls", open=False):
+            components |= form.controls(self.method.moves, form.advanced(self.method.moves))
+        self.components = {name: components[name] for name in self.method.moves.controls()}
+        groups = {METHOD_MOVES: own, FILM_MOVES: film, PATH_FILE: file}
+        self.source.change(
+            lambda source: [gr.Group(visible=source == name) for name in groups], self.source, list(groups.values()),
+            api_visibility="private", queue=False, show_progress="hidden",
+        )  # fmt: skip
+
+    def _builder(self) -> None:
+        """Pick a move and an amount; it is written after, or beside, what is there."""
+        with gr.Row():
+            kind = gr.Dropdown([(move.label, name) for name, move in MOVES.items()], label="Move", min_width=130)
+            amount = gr.Number(0.5, label="Amount", min_width=80)
+        with gr.Row():
+            then, also = gr.Button("Then", size="sm"), gr.Button("At the same time", size="sm")
+        kind.change(
+            lambda name: gr.Number(MOVES[name].default, label=f"Amount ({MOVES[name].unit})"), kind, amount,
+            api_visibility="private", queue=False, show_progress="hidden",
+        )  # fmt: skip
+        for button, joint in ((then, "; "), (also, " + ")):
+            button.click(
+                lambda text, name, amount, joint=joint: f"{text}{joint if text.strip() else ''}{name} {amount:g}",
+                [self.film, kind, amount], self.film, api_visibility="private", queue=False, show_progress="hidden",
+            )  # fmt: skip
+
+    def stage(self, opened: Sequence[gr.events.Dependency]) -> None:
+        """Places the stage and draws on it whenever a control changes or a scene was ``opened``."""
+        method, take = self.method, self.take
+        self.view = stage(method.name)
+        self.told = gr.Markdown(elem_classes="told")
+
+        def draw(take: Take, moves_from: str, film_moves: str, moves: Moves):
+            """Draw the camera path of the current scene; returns the 3D figure and what to know about it."""
+            fresh = take.framed is None
+            take = take.drawn(method, moves, moves_from, film_moves)
+            scene, path = take.ready()
+            return take, shown(path, scene, nominal=method.nominal, fresh=fresh), self._notes(take)
+
+        def look(take: Take, event: gr.EventData):
+            frame = min(max(int(event.frame), 0), len(take.ready()[1]) - 1)
+            picture, holes = take.viewfinder.frame(frame)
+            return seen(picture, frame, f"Frame {frame + 1}: {holes:.0%} of it is new to the scene (pink)")
+
+        def open_path(take: Take, path_file: str):
+            """Read a path file in place of the preset."""
+            if not path_file:
+                raise InputError("Choose a path file.")
+            with open(path_file, "rb") as opened:
+                own = read(path_file.rsplit("/", 1)[-1], opened.read(), like=take.path)
+            return take.with_own(own), f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
+
+        handler = form.handler(
+            draw, method.moves, before={"take": Take, "moves_from": str, "film_moves": str}, name=f"{method.name}_draw"
+        )
+        inputs = [take, self.source, self.film, *self.components.values()]
+        outputs = [take, self.view, self.told]
+        quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+        uploaded = self.file.upload(form.said(open_path), [take, self.file], [take, self.file_told], api_name=f"{method.name}_open_path")
+        changes = [component.change for component in (self.source, self.film, *self.components.values())]
+        self.drawn = gr.on(changes, handler, inputs, outputs, api_name=f"{method.name}_draw", **quietly)
+        for event in (*opened, uploaded):
+            event.success(handler, inputs, outputs, api_visibility="private", **quietly)
+        self.view.select(
+            form.said(look), take, self.view, api_visibility="private", queue=False, show_progress="hidden",
+            trigger_mode="multiple",
+        )  # fmt: skip
+
+    def _notes(self, take: Take) -> str:
+        """Length of the path and what the method will not like about it."""
+        scene, path = take.ready()
+        unit = "m" if scene.unit == "metres" else "scene units"
+        steps = ((path.centres[1:] - path.centres[:-1]) ** 2).sum(axis=1) ** 0.5
+        lines = [f"{len(path)} frames, {path.seconds:.1f} s, {path.width} x {path.height}, {steps.sum():.2f} {unit} long"]
+        try:
+            lines += [f"⚠️ {warning}" for warning in self.method.check(scene, path, self.method.settings())]
+        except InputError as error:
+            lines.append(f"⛔ {error}")
+        return "  \n".join(lines)

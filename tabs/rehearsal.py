@@ -1,0 +1,62 @@
+"""Rehearse the path over the real 3D cache, and take it home in any format."""
+
+from __future__ import annotations
+
+import uuid
+
+import gradio as gr
+
+from camera.formats import FORMATS, write
+from pipelines.method import Method, Progress
+from pipelines.preview import rehearse
+from tabs.form import said
+from tabs.take import Take
+
+RENDERERS = {"Mesh, cut at edges (cleanest)": "mesh", "GEN3C's soft splat": "splat", "Points (fastest)": "zbuffer"}
+HOLES = {"Fill what is new from the background": "filled", "Show what is new": "shown"}
+
+
+def rehearsal(method: Method, take: gr.State) -> None:
+    """Places the rehearsal: button, options, video, and what the camera will find."""
+    with gr.Row(equal_height=True):
+        renderer = gr.Dropdown(list(RENDERERS), label="Renderer", min_width=160)
+        holes = gr.Dropdown(list(HOLES), label="What the scene does not show", min_width=160)
+        start = gr.Button("Rehearse", variant="primary", elem_id=f"{method.name}-rehearse", min_width=120)
+        stop = gr.Button("Cancel", min_width=80)
+    video = gr.Video(label="Rehearsal", autoplay=True, loop=True, elem_id=f"{method.name}-rehearsal")
+    told = gr.Markdown(elem_classes="told")
+
+    def rehearse_path(take: Take, renderer: str, holes: str, progress: gr.Progress = gr.Progress()):  # noqa: B008
+        """Render the path over the scene's 3D cache; returns the video and what the camera will find."""
+        scene, path = take.ready()
+        target = take.file(f"rehearsal-{uuid.uuid4().hex[:8]}.mp4")
+        for step in rehearse(scene, path, target, renderer=RENDERERS[renderer], holes=HOLES[holes]):  # type: ignore[arg-type]
+            if isinstance(step, Progress):
+                progress((step.step, step.steps), desc=step.phase, unit="frames")
+                yield gr.skip(), gr.skip()
+            else:
+                yield str(step.video), step.summary
+
+    running = start.click(
+        said(rehearse_path), [take, renderer, holes], [video, told], api_name=f"{method.name}_rehearse",
+        concurrency_id="rehearsal", concurrency_limit=2, show_progress_on=video,
+    )  # fmt: skip
+    stop.click(None, cancels=[running], api_visibility="private")
+
+
+def path_download(method: Method, take: gr.State) -> None:
+    """Places the download of the path in every format."""
+    with gr.Accordion("Take the path home", open=False):
+        with gr.Row():
+            kind = gr.Dropdown([(form.label, name) for name, form in FORMATS.items()], label="Format", min_width=200)
+            make = gr.Button("Make the file", min_width=120)
+        file = gr.File(label="Path file", height=90, interactive=False)
+
+    def path_file(take: Take, path_format: str):
+        """The current path as a file of one of the formats."""
+        name, content = write(path_format, take.ready()[1])
+        target = take.file(name)
+        target.write_bytes(content)
+        return str(target)
+
+    make.click(said(path_file), [take, kind], file, api_name=f"{method.name}_path_file")

@@ -1,0 +1,98 @@
+"""The picture that the camera moves through: examples, uploads, depth, field of view."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from camera.errors import InputError
+from camera.view import Scene
+from examples import EXAMPLES, load
+from pipelines.depth import MODELS, Depth, DepthModel, depth_of, guessed_layout, scene_from
+from pipelines.method import Method
+from pipelines.pictures import Picture, read_depth, read_picture
+from tabs.form import said
+from tabs.take import Take
+
+GIVEN, GUESS = "My depth map", "Guessed layout (no model)"
+BY_LABEL: dict[str, DepthModel] = {model.label: model for model in MODELS.values()}
+MEANINGS = {"metres": "metres", "any unit": "distance", "disparity (near is large)": "disparity"}
+
+
+def source(method: Method, take: gr.State) -> gr.events.Dependency:
+    """Places examples and uploads; returns the event after which ``take`` holds a scene."""
+    shown = [example for example in EXAMPLES if example.kind in method.scenes]
+    gr.Markdown("### 1 · Picture")
+    gallery = gr.Gallery(
+        [(str(example.thumbnail), example.title) for example in shown], columns=4, height=200, allow_preview=False,
+        show_label=False, elem_id=f"{method.name}-examples", object_fit="cover", buttons=[],
+    )  # fmt: skip
+    picture = gr.Image(type="filepath", label="Or your own picture", sources=["upload", "clipboard"], height=170)
+    with gr.Accordion("Depth and field of view", open=False):
+        depth_from = gr.Dropdown([*BY_LABEL, GIVEN, GUESS], value=next(iter(BY_LABEL)), label="Depth from")
+        depth_map = gr.File(label="My depth map (8/16-bit PNG, EXR, npy)", height=90)
+        with gr.Row():
+            meaning = gr.Dropdown(list(MEANINGS), value="metres", label="Its numbers are", min_width=120)
+            scale = gr.Number(1.0, label="times", info="0.001 for millimetres", min_width=90)
+        fov = gr.Slider(0, 120, 0, step=1, label="Field of view", info="Degrees across; 0 takes the file's or the model's, else 55.")
+        prepare = gr.Button("Prepare the scene", size="sm")
+    told = gr.Markdown(elem_classes="told")
+    example = gr.Textbox(visible=False)
+
+    def pick(event: gr.SelectData) -> str:
+        return shown[event.index].name
+
+    def open_example(take: Take, example: str):
+        """Open one of the example scenes by name."""
+        scene = load(example)
+        return take.opened(scene), described(scene)
+
+    def open_picture(
+        take: Take, picture: str, depth_from: str, depth_map: str, meaning: str, scale: float, fov_degrees: float
+    ):
+        """Make a scene of a picture: with a depth model, a given depth map, or a labelled guess."""
+        if not picture:
+            raise InputError("Give a picture first.")
+        read = read_picture(picture)
+        depth, warning = _depth(read, depth_from, depth_map, meaning, scale)
+        scene = scene_from(read, depth, fov_degrees=fov_degrees or None)
+        return take.opened(scene), described(scene) + warning
+
+    gallery.select(pick, None, example, api_visibility="private", queue=False, show_progress="hidden")
+    outputs = [take, told]
+    opened = gr.on(
+        [example.change], said(open_example), [take, example], outputs, api_name=f"{method.name}_open_example",
+        show_progress_on=told,
+    )  # fmt: skip
+    prepared = gr.on(
+        [picture.upload, prepare.click], said(open_picture),
+        [take, picture, depth_from, depth_map, meaning, scale, fov], outputs,
+        api_name=f"{method.name}_open_picture", show_progress_on=told,
+    )  # fmt: skip
+    return opened, prepared
+
+
+def described(scene: Scene) -> str:
+    """One line about a scene that has just been opened."""
+    view = scene.first
+    unit = "m" if scene.unit == "metres" else "units (scale unknown)"
+    kind = {"still": "picture", "clip": f"clip of {len(scene.views)} frames", "views": f"{len(scene.views)} views"}[scene.kind]
+    return (
+        f"**{scene.name}** · {kind}, {view.width} x {view.height}, {view.camera.fov_degrees[0, 0]:.0f}° across · "
+        f"subject at {view.focus_depth:.2g} {unit} · depth: {scene.source}"
+    )
+
+
+def _depth(picture: Picture, depth_from: str, depth_map: str | None, meaning: str, scale: float) -> tuple[Depth, str]:
+    """Depth and a warning to show. Where the model cannot be had, the guess is used and said to be one."""
+    if depth_from == GUESS:
+        return guessed_layout(picture.colour), ""
+    if depth_from == GIVEN:
+        if not depth_map:
+            raise InputError("Upload your depth map, or choose a depth model or the guessed layout.")
+        meant = MEANINGS[meaning]
+        unit = "metres" if meant == "metres" else "relative"
+        return Depth(read_depth(depth_map, meant, scale=scale), unit, "your depth map"), ""  # type: ignore[arg-type]
+    try:
+        return depth_of(picture, BY_LABEL[depth_from]), ""
+    except InputError as error:
+        return guessed_layout(picture.colour), f"\n\n⚠️ {error} Until then the depth below is a **guess**."

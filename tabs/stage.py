@@ -1,0 +1,59 @@
+"""The stage: a `gr.HTML` that shows a path in 3D, plays it, and shows what its camera sees."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import cv2
+import gradio as gr
+import numpy as np
+import plotly
+from numpy.typing import NDArray
+
+from camera.figure import plain, spec
+from camera.path import CameraPath
+from camera.view import Scene
+
+_HERE = Path(__file__).parent
+PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+"""plotly.js as it ships inside the plotly wheel."""
+
+_TEMPLATE = """
+<div class="stage">
+  <div class="stage-plot" role="img" aria-label="Camera path in 3D"></div>
+  <figure class="stage-eye"><img alt="What the camera sees at this frame"><figcaption></figcaption></figure>
+  <div class="stage-bar">
+    <button class="stage-play" aria-label="Play">▶</button>
+    <input type="range" min="0" max="0" value="0" step="1" aria-label="Frame">
+    <output>–</output>
+  </div>
+</div>
+"""
+
+
+def stage(name: str) -> gr.HTML:
+    """An empty stage; fill it with `shown` and `seen`."""
+    gr.set_static_paths([PLOTLY_JS])
+    return gr.HTML(
+        value=None,
+        elem_id=f"{name}-stage",
+        html_template=_TEMPLATE,
+        css_template=(_HERE / "stage.css").read_text(),
+        js_on_load=(_HERE / "stage.js").read_text(),
+        head=f'<script src="gradio_api/file={PLOTLY_JS}"></script>',
+        apply_default_css=False,
+        eye=None,
+    )
+
+
+def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False) -> dict:
+    """Value of a stage; ``fresh`` turns the 3D view back to its start (a new scene)."""
+    return {"figure": plain(spec(path, scene, nominal=nominal)), "frames": len(path), "fps": path.fps, "fresh": fresh}
+
+
+def seen(picture: NDArray[np.uint8], frame: int, caption: str) -> gr.HTML:
+    """Update of a stage: ``picture`` (H,W,3) RGB is what the camera sees at ``frame``."""
+    _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    uri = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+    return gr.HTML(eye={"frame": frame, "picture": uri, "caption": caption})

@@ -1,0 +1,84 @@
+"""What one visitor has on one tab, and the operations on it; values in, a new take out."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import uuid
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.method import Method, Moves
+
+METHOD_MOVES, FILM_MOVES, PATH_FILE = "This method's moves", "Film moves", "Path file"
+SOURCES = (METHOD_MOVES, FILM_MOVES, PATH_FILE)
+
+_ROOT = Path(tempfile.mkdtemp(prefix="reshoot-"))
+atexit.register(shutil.rmtree, _ROOT, ignore_errors=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """``scene`` as given, ``framed`` as the method's frame sees it, ``path`` in it, ``own`` the uploaded path file."""
+
+    scene: Scene | None = None
+    framed: Scene | None = None
+    path: CameraPath | None = None
+    own: CameraPath | None = None
+    folder: Path = field(default_factory=lambda: _ROOT / uuid.uuid4().hex)
+
+    def opened(self, scene: Scene) -> Take:
+        return replace(self, scene=scene, framed=None, path=None)
+
+    def with_own(self, path: CameraPath) -> Take:
+        return replace(self, own=path)
+
+    def drawn(self, method: Method, moves: Moves, source: str, film: str) -> Take:
+        """The take with the path that the controls describe."""
+        if self.scene is None:
+            raise InputError("There is no scene yet: pick an example or give a picture first.")
+        framed = self.scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+        return replace(self, framed=framed, path=_path(self, method, moves, framed, source, film))
+
+    def ready(self) -> tuple[Scene, CameraPath]:
+        """Scene and path; raises `InputError` where there is none yet."""
+        if self.framed is None or self.path is None:
+            raise InputError("There is no camera path yet: pick an example or give a picture first.")
+        return self.framed, self.path
+
+    def file(self, name: str) -> Path:
+        """Where to write a file of this take; the folder goes away with the session."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / name
+
+    @cached_property
+    def viewfinder(self):
+        """See `pipelines.preview.Viewfinder`."""
+        from pipelines.preview import Viewfinder
+
+        return Viewfinder(*self.ready())
+
+
+def forget(take: Take) -> None:
+    """Removes the files of a session that has ended."""
+    shutil.rmtree(take.folder, ignore_errors=True)
+
+
+def _path(take: Take, method: Method, moves: Moves, framed: Scene, source: str, film: str) -> CameraPath:
+    if source == METHOD_MOVES:
+        return method.path(moves, framed)
+    if source == FILM_MOVES:
+        from camera.timeline import path_of
+
+        return path_of(film, framed.first, frames=moves.frames, fps=moves.fps)
+    if source != PATH_FILE:
+        raise InputError(f"The path can come from {', '.join(SOURCES)}; got {source!r}.")
+    if take.own is None:
+        raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
+    path = take.own.fitted(moves.width, moves.height, moves.fit).moved_to(framed.first.world_from_camera)  # type: ignore[arg-type]
+    return path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
