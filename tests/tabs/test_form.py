@@ -1,0 +1,69 @@
+"""Controls and API come from the declaration of a setting; errors are said in words."""
+
+import inspect
+from dataclasses import dataclass
+
+import gradio as gr
+import pytest
+
+from camera.errors import InputError
+from pipelines.settings import Settings, setting
+from tabs.form import controls, handler, said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example(Settings):
+    move: str = setting("left", "Move", choices=("left", "right"))
+    distance: float = setting(0.3, "Distance", minimum=0, maximum=2, step=0.1, help="In subject distances.")
+    frames: int = setting(121, "Frames", minimum=1, maximum=481, step=120, advanced=True)
+    seed: int = setting(7, "Seed", minimum=0, maximum=2**53 - 1)
+    prompt: str = setting("", "Prompt", lines=3)
+    tiled: bool = setting(True, "Tiled")
+
+
+def test_each_setting_becomes_its_control():
+    with gr.Blocks():
+        made = controls(Example)
+    kinds = {name: type(component) for name, component in made.items()}
+    assert kinds == {
+        "move": gr.Dropdown, "distance": gr.Slider, "frames": gr.Slider, "seed": gr.Number, "prompt": gr.Textbox,
+        "tiled": gr.Checkbox,
+    }  # fmt: skip
+    slider = made["distance"]
+    assert (slider.minimum, slider.maximum, slider.step, slider.value, slider.label) == (0, 2, 0.1, 0.3, "Distance")
+
+
+def test_the_handler_has_the_settings_own_signature():
+    got = []
+    call = handler(lambda name, example: got.append((name, example)), Example, before={"name": str}, name="draw")
+    signature = inspect.signature(call)
+    assert list(signature.parameters) == ["name", "move", "distance", "frames", "seed", "prompt", "tiled"]
+    assert signature.parameters["distance"].annotation is float
+    call("bo", "right", 0.5, 241.0, 8, "sea", False)
+    assert got == [("bo", Example(move="right", distance=0.5, frames=241, seed=8, prompt="sea", tiled=False))]
+
+
+def test_a_value_out_of_range_is_said_with_its_label():
+    call = handler(lambda example: example, Example, before={}, name="draw")
+    with pytest.raises(gr.Error, match="Distance must lie between 0 and 2; got 9"):
+        call("left", 9, 121, 7, "", True)
+
+
+@pytest.mark.parametrize("error", [InputError("Give a picture first."), OSError(28, "No space left")])
+def test_errors_become_sentences(error):
+    def fails():
+        raise error
+
+    with pytest.raises(gr.Error, match=r"Give a picture first\.|disk of this computer is full"):
+        said(fails)()
+
+
+def test_errors_in_a_generator_become_sentences():
+    def fails():
+        yield 1
+        raise InputError("Depth is NaN everywhere.")
+
+    steps = said(fails)()
+    assert next(steps) == 1
+    with pytest.raises(gr.Error, match="NaN everywhere"):
+        next(steps)
