@@ -1,0 +1,243 @@
+"""What a camera sees of a scene: one frame for a slider position, or all frames of a path.
+
+Renderers:
+
+* ``"mesh"``: neighbouring pixels joined to triangles, cut open where depth jumps; the cleanest, for watching;
+* ``"zbuffer"``: one square per pixel, the nearest wins; the fastest, for scrubbing;
+* ``"splat"``: bilinear soft splat with GEN3C's formulas; what GEN3C's network is shown.
+
+Scenes: of a "still" the one view is drawn; of "views" all are drawn and the nearest surface wins (beginning with the
+camera closest to the target); of a "clip" view f is drawn for target frame f, and the last view is held when the
+path is longer. Every frame has its own lens; the size of the target is the path's and need not be the source's.
+
+Sky, and other pixels without depth, form a far layer: they are drawn at the depth `FAR`, so that a landscape keeps
+its sky, and are marked in `RenderedFrame.far`. Whole black border rows and columns without depth are padding and are
+not drawn. A hole is a pixel where nothing was drawn.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath, inverse
+from camera.view import FAR, Scene, View
+
+Renderer = Literal["mesh", "zbuffer"]
+Fill = Literal["holes", "background"]
+
+CUT_RATIO = 1.05
+"""Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces."""
+SAME_SURFACE = 1.01
+"""A second view of one surface replaces the first only where it is nearer by this factor."""
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedFrame:
+    """What one camera sees.
+
+    ``colour``: (H,W,3) uint8 RGB. ``holes``: (H,W) bool, True where nothing was drawn (also after filling).
+    ``depth``: (H,W) float32 along z in scene units, 0 in holes. ``far``: (H,W) bool, True on sky and other pixels
+    drawn without known depth.
+    """
+
+    colour: NDArray[np.uint8]
+    holes: NDArray[np.bool_]
+    depth: NDArray[np.float32]
+    far: NDArray[np.bool_]
+
+
+def render(
+    scene: Scene,
+    path: CameraPath,
+    *,
+    frame: int = 0,
+    renderer: Renderer = "mesh",
+    fill: Fill = "holes",
+    hole_colour: tuple[int, int, int] = (0, 0, 0),
+) -> RenderedFrame:
+    """Frame ``frame`` of ``path`` in ``scene``.
+
+    Time grows with the pixels of scene and path: for scrubbing, pass both at half size.
+    ``fill``: "holes" paints them in ``hole_colour``, "background" fills them from the farther side.
+    Raises `InputError` for a frame outside the path or an unknown renderer or fill.
+    """
+    if not 0 <= frame < len(path):
+        raise InputError(f"The path has frames 0 to {len(path) - 1}, got {frame}.")
+    return _finished(_painter(scene, renderer)(path, frame), fill, hole_colour)
+
+
+def rendered(
+    scene: Scene,
+    path: CameraPath,
+    *,
+    renderer: Renderer = "mesh",
+    fill: Fill = "background",
+    hole_colour: tuple[int, int, int] = (0, 0, 0),
+    threads: int | None = None,
+) -> Iterator[RenderedFrame]:
+    """All frames of ``path`` in order, each as `render` draws it, made ahead by ``threads`` threads (all cores).
+
+    Closing the generator cancels: frames not begun are dropped, at most ``threads`` frames are finished in vain.
+    """
+    if fill not in get_args(Fill):
+        raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
+    painter = _painter(scene, renderer)
+    threads = threads or os.cpu_count() or 1
+
+    def frame(index: int) -> RenderedFrame:
+        return _finished(painter(path, index), fill, hole_colour)
+
+    return _in_order(frame, len(path), threads)
+
+
+def warm_up() -> None:
+    """Compiles, or loads from disk, what a first preview needs; a second or two, best called on a thread."""
+    colour = np.zeros((8, 8, 3), np.uint8)
+    scene = Scene((View.of(colour, np.ones((8, 8), np.float32), np.diag([8.0, 8.0, 1.0])),))
+    half_turned = scene.first.camera.with_poses(np.diag([-1.0, 1.0, -1.0, 1.0])[None])
+    path = replace(half_turned, intrinsics=half_turned.intrinsics[0])
+    for renderer in get_args(Renderer):
+        render(scene, scene.first.camera, renderer=renderer, fill="background")
+        render(scene, path, renderer=renderer, fill="background")
+
+
+def _in_order(frame: Callable[[int], RenderedFrame], count: int, threads: int) -> Iterator[RenderedFrame]:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="frames")
+    ahead: deque[Future[RenderedFrame]] = deque()
+    try:
+        for index in range(count):
+            ahead.append(pool.submit(frame, index))
+            if len(ahead) > 2 * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finished(image: RenderedFrame, fill: Fill, hole_colour: tuple[int, int, int]) -> RenderedFrame:
+    if fill == "background":
+        from camera.fill import from_background
+
+        return replace(image, colour=from_background(image.colour, image.depth, image.holes))
+    if fill != "holes":
+        raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
+    if any(hole_colour):
+        image.colour[image.holes] = hole_colour
+    return image
+
+
+def _painter(scene: Scene, renderer: Renderer) -> Callable[[CameraPath, int], RenderedFrame]:
+    """A function of path and frame number; what does not depend on these is made here, once."""
+    if renderer not in get_args(Renderer):
+        raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
+    paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares}[renderer]
+    if scene.kind == "clip":
+        last = len(scene.views) - 1
+        return lambda path, frame: paint((_Source.of(scene.views[min(frame, last)]),), path, frame)
+    sources = tuple(map(_Source.of, scene.views))
+    return lambda path, frame: paint(_nearest_first(sources, path, frame), path, frame)
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """A view ready to be drawn: ``depth`` is 0 where the view must not be drawn."""
+
+    view: View
+    depth: NDArray[np.float32]
+
+    @staticmethod
+    def of(view: View) -> _Source:
+        padding = padded(view)
+        return _Source(view, np.where(padding, np.float32(0), view.depth) if padding.any() else view.depth)
+
+    def target_from_source(self, path: CameraPath, frame: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """turn (3,3) and shift (3,): a pixel (x,y) of depth d is seen at the pixel ``d * turn @ (x,y,1) + shift``."""
+        target_from_camera = inverse(path.world_from_camera[frame]) @ self.view.world_from_camera
+        lens = path.intrinsics[frame]
+        turn = lens @ target_from_camera[:3, :3] @ np.linalg.inv(self.view.intrinsics)
+        return turn.astype(np.float32), (lens @ target_from_camera[:3, 3]).astype(np.float32)
+
+
+def padded(view: View) -> NDArray[np.bool_]:
+    """(H,W): True on border rows and columns that are black and without depth over their whole length."""
+    empty = np.zeros(view.known.shape, dtype=bool)
+    for axis, lines in ((0, empty), (1, empty.T)):
+        known = view.known.any(axis=1 - axis)
+        first, last = int(np.argmax(known)), len(known) - int(np.argmax(known[::-1]))
+        colour = np.moveaxis(view.colour, axis, 0)
+        while first > 0 and colour[first - 1].any():
+            first -= 1
+        while last < len(known) and colour[last].any():
+            last += 1
+        lines[:first] = lines[last:] = True
+    return empty
+
+
+def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> tuple[_Source, ...]:
+    """Sources by how far their cameras stand and look from the target camera."""
+    if len(sources) == 1:
+        return sources
+    target = path.world_from_camera[frame]
+
+    def distance(source: _Source) -> float:
+        pose = source.view.world_from_camera
+        steps = np.linalg.norm(pose[:3, 3] - target[:3, 3]) / source.view.focus_depth
+        return float(steps + np.linalg.norm(pose[:3, 2] - target[:3, 2]))
+
+    return tuple(sorted(sources, key=distance))
+
+
+def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera import fill, gridmesh
+
+    colour = np.zeros((path.height, path.width, 3), np.uint8)
+    inverse_depth = np.zeros((path.height, path.width), np.float32)
+    layer = np.zeros((path.height, path.width), np.uint8)
+    for order, source in enumerate(sources):
+        turn, shift = source.target_from_source(path, frame)
+        gridmesh.draw(
+            colour,
+            inverse_depth,
+            layer,
+            colour=source.view.colour,
+            depth=source.depth,
+            turn=turn,
+            shift=shift,
+            cut_ratio=CUT_RATIO,
+            far=FAR,
+            advantage=SAME_SURFACE if order else 1.0,
+        )
+    depth = np.divide(1, inverse_depth, out=inverse_depth, where=layer > 0)
+    fill.close_cracks(colour, depth, layer)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)
+
+
+def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera import fill, zbuffer
+
+    keys = zbuffer.empty_keys(path.height, path.width)
+    for source in sources:
+        turn, shift = source.target_from_source(path, frame)
+        magnification = path.intrinsics[frame, 0, 0] / source.view.intrinsics[0, 0]
+        zbuffer.draw(
+            keys,
+            source.view.colour,
+            depth=source.depth,
+            turn=turn,
+            shift=shift,
+            magnification=magnification,
+            far=FAR,
+        )
+    colour, depth, layer = zbuffer.unpack(keys)
+    fill.close_cracks(colour, depth, layer)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)
