@@ -166,9 +166,9 @@ def filled_randomly(
         _replace(network, name, nn.Parameter(values, requires_grad=parameter.requires_grad))
     for name, buffer in list(network.named_buffers()):
         owner, leaf = _owner(network, name)
-        owner.register_buffer(leaf, buffer.to(device), persistent=leaf not in owner._non_persistent_buffers_set)
-    if hasattr(network, "tie_weights"):
-        network.tie_weights()
+        owner._buffers[leaf] = buffer.to(device)
+    if isinstance(tie := getattr(network, "tie_weights", None), Callable):
+        tie()
     return network.eval().requires_grad_(False)
 
 

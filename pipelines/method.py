@@ -102,13 +102,17 @@ class Method:
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of a running job. ``preview`` is an early frame (H,W,3) uint8 where there is one."""
+    """One step of a running job. ``preview`` is an early frame (H,W,3) uint8 where there is one.
+
+    ``seconds_left``: until the phase ends; the runtime fills it in, pipelines leave it.
+    """
 
     phase: str
     step: int
     steps: int
     preview: NDArray[np.uint8] | None = None
     note: str = ""
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,11 +147,18 @@ class Pipeline(Protocol):
 
 
 class Weights(Protocol):
-    """Where weights come from. ``mode`` is "real", "tiny" (random, tiny) or "random" (random, full size)."""
+    """Where weights come from. ``mode`` is "real", "tiny" (random, tiny) or "random" (random, full size).
+
+    The runtime's own (pipelines.runtime.weights.Weights) also knows ``device`` and ``dtype`` (torch) of the coming run.
+    """
 
     mode: Literal["real", "tiny", "random"]
     seed: int
 
     def files(self, checkpoint: Checkpoint) -> dict[str, str]:
         """Local paths of a checkpoint's files by name in the repository; raises `InputError` with what to do."""
+        ...
+
+    def shared(self, key: tuple | str, load: Callable[[], object]) -> object:
+        """The component under ``key``, loaded once for all methods while any of them keeps it."""
         ...

@@ -1,0 +1,80 @@
+"""The device that networks run on, and how much room it has."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+
+import psutil
+import torch
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+class Device:
+    """One GPU, or the processor where there is none. Tests put a smaller one in its place."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.torch = torch.device(name or _best())
+        self._peak = 0
+
+    @property
+    def is_gpu(self) -> bool:
+        return self.torch.type == "cuda"
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: the GPU's name, or the processor with its cores."""
+        if self.is_gpu:
+            return torch.cuda.get_device_name(self.torch)
+        return f"processor with {os.cpu_count()} cores"
+
+    def total_bytes(self) -> int:
+        if self.is_gpu:
+            return torch.cuda.get_device_properties(self.torch).total_memory
+        return psutil.virtual_memory().total
+
+    def free_bytes(self) -> int:
+        """Bytes that a new job could use, those that torch holds in reserve included."""
+        if self.is_gpu:
+            free, _ = torch.cuda.mem_get_info(self.torch)
+            return free + torch.cuda.memory_reserved(self.torch) - torch.cuda.memory_allocated(self.torch)
+        return min(psutil.virtual_memory().available, _cgroup_room())
+
+    def start_peak(self) -> None:
+        """Begin to measure the peak anew."""
+        if self.is_gpu:
+            torch.cuda.reset_peak_memory_stats(self.torch)
+        self._peak = 0
+
+    def peak_bytes(self) -> int:
+        """Most bytes held since `start_peak`: allocated on a GPU, else this process's memory whenever this was called."""
+        if self.is_gpu:
+            return torch.cuda.max_memory_allocated(self.torch)
+        self._peak = max(self._peak, psutil.Process().memory_info().rss)
+        return self._peak
+
+    def tidy(self) -> None:
+        """Give back what nobody refers to."""
+        gc.collect()
+        if self.is_gpu:
+            torch.cuda.empty_cache()
+
+    def finish(self) -> None:
+        """Wait until the device has done its work, so that a clock tells the truth."""
+        if self.is_gpu:
+            torch.cuda.synchronize(self.torch)
+
+
+def _best() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _cgroup_room() -> int:
+    """Bytes that a container's limit leaves; a very large number where there is none."""
+    try:
+        limit = int((_CGROUP / "memory.max").read_text())
+        return max(0, limit - int((_CGROUP / "memory.current").read_text()))
+    except (OSError, ValueError):
+        return 1 << 62
