@@ -23,7 +23,9 @@ def build() -> gr.Blocks:
     wanted = os.environ.get("RESHOOT_METHODS", "all")
     names = NAMES if wanted == "all" else [name.strip() for name in wanted.split(",")]
     with gr.Blocks(title="Reshoot", delete_cache=(HOUR, 6 * HOUR), fill_width=True) as page:
-        gr.Markdown("# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title")
+        gr.Markdown(
+            "# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title"
+        )
         with gr.Tabs():
             for name in names:
                 with gr.Tab(method(name).title, id=name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -112,6 +113,20 @@ def guessed_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest
     depth = 1 / np.maximum(below, 1 / farthest)
     values = np.repeat(depth[:, None], width, axis=1).astype(np.float32)
     return Depth(values, "relative", "a guessed layout (floor and backdrop), not measured depth")
+
+
+def depth_of(picture: Picture, model: DepthModel) -> Depth:
+    """Depth by a model from the hub, the cache or a local folder; raises `InputError` where it cannot be had."""
+    return estimate(picture, model, _network(model))
+
+
+@lru_cache(maxsize=1)
+def _network(model: DepthModel) -> object:
+    from pipelines.runtime.weights import Weights, folder_of
+
+    weights = Weights()
+    files = weights.files(model.checkpoint)
+    return weights.shared(model.checkpoint.key, lambda: load_model(folder_of(files)))
 
 
 def load_model(folder: str | Path) -> object:

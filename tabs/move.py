@@ -24,7 +24,9 @@ class Move:
     def controls(self) -> None:
         """Places the controls of the move."""
         gr.Markdown("### 2 · Camera move")
-        self.source = gr.Radio(list(SOURCES), value=METHOD_MOVES, show_label=False, elem_id=f"{self.method.name}-moves-from")
+        self.source = gr.Radio(
+            list(SOURCES), value=METHOD_MOVES, show_label=False, elem_id=f"{self.method.name}-moves-from"
+        )
         with gr.Group() as own:
             components = form.controls(self.method.moves, form.basic(self.method.moves))
         with gr.Group(visible=False) as film:
@@ -91,7 +93,9 @@ class Move:
         inputs = [take, self.source, self.film, *self.components.values()]
         outputs = [take, self.view, self.told]
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
-        uploaded = self.file.upload(form.said(open_path), [take, self.file], [take, self.file_told], api_name=f"{method.name}_open_path")
+        uploaded = self.file.upload(
+            form.said(open_path), [take, self.file], [take, self.file_told], api_name=f"{method.name}_open_path"
+        )
         changes = [component.change for component in (self.source, self.film, *self.components.values())]
         self.drawn = gr.on(changes, handler, inputs, outputs, api_name=f"{method.name}_draw", **quietly)
         for event in (*opened, uploaded):
@@ -106,7 +110,9 @@ class Move:
         scene, path = take.ready()
         unit = "m" if scene.unit == "metres" else "scene units"
         steps = ((path.centres[1:] - path.centres[:-1]) ** 2).sum(axis=1) ** 0.5
-        lines = [f"{len(path)} frames, {path.seconds:.1f} s, {path.width} x {path.height}, {steps.sum():.2f} {unit} long"]
+        lines = [
+            f"{len(path)} frames, {path.seconds:.1f} s, {path.width} x {path.height}, {steps.sum():.2f} {unit} long"
+        ]
         try:
             lines += [f"⚠️ {warning}" for warning in self.method.check(scene, path, self.method.settings())]
         except InputError as error:

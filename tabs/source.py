@@ -33,7 +33,9 @@ def source(method: Method, take: gr.State) -> gr.events.Dependency:
         with gr.Row():
             meaning = gr.Dropdown(list(MEANINGS), value="metres", label="Its numbers are", min_width=120)
             scale = gr.Number(1.0, label="times", info="0.001 for millimetres", min_width=90)
-        fov = gr.Slider(0, 120, 0, step=1, label="Field of view", info="Degrees across; 0 takes the file's or the model's, else 55.")
+        fov = gr.Slider(
+            0, 120, 0, step=1, label="Field of view", info="Degrees across; 0 takes the file's or the model's, else 55."
+        )
         prepare = gr.Button("Prepare the scene", size="sm")
     told = gr.Markdown(elem_classes="told")
     example = gr.Textbox(visible=False)
@@ -75,7 +77,9 @@ def described(scene: Scene) -> str:
     """One line about a scene that has just been opened."""
     view = scene.first
     unit = "m" if scene.unit == "metres" else "units (scale unknown)"
-    kind = {"still": "picture", "clip": f"clip of {len(scene.views)} frames", "views": f"{len(scene.views)} views"}[scene.kind]
+    kind = {"still": "picture", "clip": f"clip of {len(scene.views)} frames", "views": f"{len(scene.views)} views"}[
+        scene.kind
+    ]
     return (
         f"**{scene.name}** · {kind}, {view.width} x {view.height}, {view.camera.fov_degrees[0, 0]:.0f}° across · "
         f"subject at {view.focus_depth:.2g} {unit} · depth: {scene.source}"

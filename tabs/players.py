@@ -1,0 +1,39 @@
+"""Several videos under one transport, in step to within half a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import gradio as gr
+
+_HERE = Path(__file__).parent
+_TEMPLATE = """
+<div class="players-grid"></div>
+<div class="players-bar">
+  <button class="players-back" aria-label="One frame back">‹</button>
+  <button class="players-play" aria-label="Play">▶</button>
+  <button class="players-on" aria-label="One frame on">›</button>
+  <input type="range" min="0" max="1" step="any" value="0" aria-label="Time">
+  <output></output>
+</div>
+"""
+
+
+def players(name: str) -> gr.HTML:
+    """Empty players; fill them with `clips`."""
+    return gr.HTML(
+        value=None,
+        elem_id=name,
+        html_template=_TEMPLATE,
+        css_template=(_HERE / "players.css").read_text(),
+        js_on_load=(_HERE / "players.js").read_text(),
+        apply_default_css=False,
+        fps=24,
+    )
+
+
+def clips(videos: Mapping[str, Path], fps: float) -> gr.HTML:
+    """Update of players: labels and mp4 files below a folder that the app may serve."""
+    value = [{"label": label, "url": f"gradio_api/file={video}"} for label, video in videos.items()]
+    return gr.HTML(value=value, fps=fps)
