@@ -74,7 +74,9 @@ def file_of(director: str, files: Sequence[str]) -> DirectorFile:
         return DirectorFile(loras[0], director, None)
     shown = ", ".join(loras) or "no LoRA at all"
     found = "several files" if matching else "no file"
-    raise InputError(f"The repository has {found} for {DIRECTORS[director].title!r}; it holds {shown}. Give the LoRA as a file.")
+    raise InputError(
+        f"The repository has {found} for {DIRECTORS[director].title!r}; it holds {shown}. Give the LoRA as a file."
+    )
 
 
 class Directors:
@@ -117,7 +119,9 @@ class Directors:
     def _add(self, id: str) -> None:
         lora = cast(self._read(id), self._transformer.dtype)
         check_fits(lora, self._transformer, complete=id in DIRECTORS)
-        self._transformer.load_lora_adapter(lora.tensors, prefix=None, adapter_name=_adapter(id), low_cpu_mem_usage=True)
+        self._transformer.load_lora_adapter(
+            lora.tensors, prefix=None, adapter_name=_adapter(id), low_cpu_mem_usage=True
+        )
         loaded = layers_with(self._transformer, _adapter(id))
         if loaded != len(lora.modules):
             raise RuntimeError(f"{lora.name}: {len(lora.modules)} layers in the file, {loaded} in the network")

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from camera.errors import InputError
-from pipelines.lora.sat import read_sat_file, read_tensors
+from pipelines.lora.sat import read_sat_file
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """Modules of every attention block that DimensionX trains; two tensors each."""
@@ -30,9 +30,15 @@ _RENAMES = (
     (r"^model\.diffusion_model\.", ""),
     (r"^(base_model\.model\.|diffusion_model\.)", ""),
     (r"^transformer\.(?!layers\.)", ""),
-    (r"^(?:transformer\.)?layers\.(\d+)\.attention\.dense\.matrix_([AB])\.0$", r"transformer_blocks.\1.attn1.to_out.0.lora_\2.weight"),
+    (
+        r"^(?:transformer\.)?layers\.(\d+)\.attention\.dense\.matrix_([AB])\.0$",
+        r"transformer_blocks.\1.attn1.to_out.0.lora_\2.weight",
+    ),
     *(
-        (rf"^(?:transformer\.)?layers\.(\d+)\.attention\.query_key_value\.matrix_([AB])\.{i}$", rf"transformer_blocks.\1.attn1.to_{x}.lora_\2.weight")
+        (
+            rf"^(?:transformer\.)?layers\.(\d+)\.attention\.query_key_value\.matrix_([AB])\.{i}$",
+            rf"transformer_blocks.\1.attn1.to_{x}.lora_\2.weight",
+        )
         for i, x in enumerate("qkv")
     ),
     (r"\.lora_([AB])\.[A-Za-z]\w*\.weight$", r".lora_\1.weight"),
@@ -67,8 +73,7 @@ class LoraFile:
 def read_lora(path: str | os.PathLike) -> LoraFile:
     """A LoRA in any known layout. Raises `InputError` for other files, half pairs and mixed ranks; drops nothing."""
     path = Path(path)
-    stored = read_tensors(path) if path.suffix == ".safetensors" else read_sat_file(path)
-    return lora_of(stored, name=path.name, alpha=_declared_alpha(path))
+    return lora_of(read_sat_file(path), name=path.name, alpha=_declared_alpha(path))
 
 
 def lora_of(stored: dict[str, Tensor], *, name: str, alpha: float | None = None) -> LoraFile:

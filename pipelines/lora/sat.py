@@ -9,12 +9,21 @@ import torch
 from torch import Tensor
 
 from camera.errors import InputError
+from pipelines.checkpoints import read_state
 
 NETWORK = "model.diffusion_model."
 """What the network's keys begin with; text encoder and VAE stand beside it under other names."""
 
-_ALLOWED = (np._core.multiarray._reconstruct, np.ndarray, np.dtype, np.dtypes.UInt32DType)
-"""The random state that DeepSpeed saves beside the weights is a numpy array; nothing else is let through."""
+_RECONSTRUCT = np.zeros(1).__reduce__()[0]
+_ALLOWED = (
+    (_RECONSTRUCT, "numpy.core.multiarray._reconstruct"),
+    (_RECONSTRUCT, "numpy._core.multiarray._reconstruct"),
+    np.ndarray,
+    np.dtype,
+    np.dtypes.UInt32DType,
+)
+"""The random state that DeepSpeed saves beside the weights is a numpy array (numpy 1 and 2 name its maker
+differently); nothing else is let through."""
 
 
 def read_sat_file(path: str | Path) -> dict[str, Tensor]:
@@ -24,7 +33,7 @@ def read_sat_file(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if path.suffix == ".safetensors":
-        return read_tensors(path)
+        return read_state(path)
     try:
         with torch.serialization.safe_globals(list(_ALLOWED)):
             stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -38,17 +47,6 @@ def read_sat_file(path: str | Path) -> dict[str, Tensor]:
     if not tensors:
         raise InputError(f"{path.name} holds no tensors under 'module'; expected a SAT or DeepSpeed checkpoint.")
     return tensors
-
-
-def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """A safetensors file; a broken one becomes an `InputError`."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{Path(path).name} is not a complete safetensors file; download it again.") from error
 
 
 def tracked_folder(latest: str) -> str:

@@ -63,7 +63,9 @@ def test_two_directors_add_up(directors, tiny_transformer, forward, lora_io):
 
 
 def test_half_precision_files_are_as_good(tiny_transformer, forward, lora_io, dimensionx_golden):
-    Directors(tiny_transformer, lambda _: read_lora(dimensionx_golden / "lora_a_unprefixed_bf16.safetensors")).use([("y_up", 1.0)])
+    Directors(tiny_transformer, lambda _: read_lora(dimensionx_golden / "lora_a_unprefixed_bf16.safetensors")).use(
+        [("y_up", 1.0)]
+    )
     close(forward(tiny_transformer), lora_io["out_a_scale_1_over_r"], 2e-3)
 
 
@@ -93,7 +95,9 @@ def test_loras_of_other_networks_are_refused(tiny_transformer, dimensionx_golden
     other = {key.replace("blocks.1", "blocks.7"): value for key, value in whole.tensors.items()}
     with pytest.raises(InputError, match="another network"):
         Directors(tiny_transformer, lambda _: LoraFile("other", other, 4, None)).use([("mine.safetensors", 1.0)])
-    wide = {key: torch.cat([value, value], dim=-1) if "lora_A" in key else value for key, value in whole.tensors.items()}
+    wide = {
+        key: torch.cat([value, value], dim=-1) if "lora_A" in key else value for key, value in whole.tensors.items()
+    }
     with pytest.raises(InputError, match="is 64 to 32 there and 32 to 32 here"):
         Directors(tiny_transformer, lambda _: LoraFile("wide", wide, 4, None)).use([("mine.safetensors", 1.0)])
 

@@ -1,0 +1,68 @@
+"""How a picture of any shape enters the frame of the network."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from camera.path import Fit, scaled_size
+
+Filter = Literal["bicubic", "lanczos"]
+"""Of a stretched picture: upstream's demo uses Pillow's bicubic, its script diffusers' Lanczos."""
+
+
+def framed(
+    picture: NDArray[np.uint8], width: int, height: int, *, fit: Fit = "crop", stretch_by: Filter = "bicubic"
+) -> Tensor:
+    """(1,3,height,width) float32 in -1..1 from RGB (H,W,3) uint8.
+
+    "crop" is what the 360 degree orbit's and the training code do (antialiased bicubic); "stretch" is what upstream's
+    demo and script do; "pad" adds black bars.
+    """
+    if fit == "stretch":
+        resample = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}[stretch_by]
+        stretched = np.asarray(Image.fromarray(picture).resize((width, height), resample))
+        return _tensor(stretched)[None] * 2 - 1
+    frames = _tensor(picture)[None]
+    return (cropped(frames, width, height) if fit == "crop" else _padded(frames, width, height)) * 2 - 1
+
+
+def cropped(frames: Tensor, width: int, height: int) -> Tensor:
+    """(F,3,H,W) of any range to (F,3,height,width): scaled until it covers the frame, then cut around the centre."""
+    old_height, old_width = frames.shape[-2:]
+    if old_width / old_height > width / height:
+        size = (height, int(old_width * height / old_height))
+    else:
+        size = (int(old_height * width / old_width), width)
+    frames = _resized(frames, size)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return frames[..., top : top + height, left : left + width]
+
+
+def cropped_bytes(frames: Tensor, width: int, height: int) -> Tensor:
+    """The same for (F,3,H,W) uint8, rounded to whole numbers as the training data is; stays uint8."""
+    return cropped(frames.float(), width, height).clamp(0, 255).round().to(torch.uint8)
+
+
+def _padded(frames: Tensor, width: int, height: int) -> Tensor:
+    inner_width, inner_height = scaled_size(frames.shape[-1], frames.shape[-2], width, height, "pad")
+    frames = _resized(frames, (inner_height, inner_width)).clamp(0, 1)
+    left, top = (width - inner_width) // 2, (height - inner_height) // 2
+    return F.pad(frames, (left, width - inner_width - left, top, height - inner_height - top))
+
+
+def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(frames.shape[-2:]) == size:
+        return frames
+    return F.interpolate(frames, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def _tensor(picture: NDArray[np.uint8]) -> Tensor:
+    """(3,H,W) float32 in 0..1."""
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255

@@ -1,0 +1,33 @@
+"""The learned position table of the image-to-video transformer, for clips shorter than it was trained for."""
+
+from __future__ import annotations
+
+import torch
+from diffusers.models.embeddings import CogVideoXPatchEmbed
+from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
+from torch import Tensor
+
+from camera.errors import InputError
+
+
+class FirstRowsOfTable(CogVideoXPatchEmbed):
+    """Takes the first rows of the table for fewer frames, as the original training code does.
+
+    diffusers puts a sine table in its place without a word, which the network never saw.
+    """
+
+    def _get_positional_embeddings(
+        self, sample_height: int, sample_width: int, sample_frames: int, device: torch.device | None = None
+    ) -> Tensor:
+        """(1, text tokens + patches, width)."""
+        patches = (sample_height // self.patch_size) * (sample_width // self.patch_size)
+        rows = self.max_text_seq_length + patches * ((sample_frames - 1) // self.temporal_compression_ratio + 1)
+        if rows > self.pos_embedding.shape[1]:
+            raise InputError(f"This model was trained for {self.sample_frames} frames; {sample_frames} are too many.")
+        return self.pos_embedding[:, :rows].to(device)
+
+
+def use_first_rows(transformer: CogVideoXTransformer3DModel) -> None:
+    """Makes a transformer with a learned table take its first rows; others are left alone."""
+    if transformer.config.use_learned_positional_embeddings:
+        transformer.patch_embed.__class__ = FirstRowsOfTable
