@@ -7,7 +7,7 @@ The first layers pass RGB to depth, the middle ones depth to RGB, the last ones 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -135,10 +135,10 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
     """
 
     _supports_gradient_checkpointing = True
-    _skip_layerwise_casting_patterns = ["patch_embedding", "condition_embedder", "camera_adapter", "norm"]
-    _no_split_modules = ["DualBranchBlock"]
-    _repeated_blocks = ["DualBranchBlock"]
-    _keep_in_fp32_modules = ["rope", "time_embedder", "scale_shift_table", "norm1", "norm2", "norm3"]
+    _skip_layerwise_casting_patterns: ClassVar = ["patch_embedding", "condition_embedder", "camera_adapter", "norm"]
+    _no_split_modules: ClassVar = ["DualBranchBlock"]
+    _repeated_blocks: ClassVar = ["DualBranchBlock"]
+    _keep_in_fp32_modules: ClassVar = ["rope", "time_embedder", "scale_shift_table", "norm1", "norm2", "norm3"]
 
     @register_to_config
     def __init__(

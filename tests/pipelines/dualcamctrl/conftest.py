@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKLWan
 from safetensors.torch import load_file
 from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
 from pipelines.dualcamctrl import convert
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
+from pipelines.dualcamctrl.vae import TiledWanVAE
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "dualcamctrl"
 
@@ -57,8 +57,8 @@ def _part(state: dict, prefix: str) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="package")
-def vae(encoder_state) -> AutoencoderKLWan:
-    network = AutoencoderKLWan(base_dim=4, z_dim=16)
+def vae(encoder_state) -> TiledWanVAE:
+    network = TiledWanVAE(base_dim=4, z_dim=16)
     convert.load_vae(network, _part(encoder_state, "vae.model."), source="golden", dtype=torch.float32)
     return network
 

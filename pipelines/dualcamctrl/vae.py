@@ -1,0 +1,117 @@
+"""Wan's video autoencoder with upstream's way of decoding in tiles."""
+
+from __future__ import annotations
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
+from diffusers.utils.accelerate_utils import apply_forward_hook
+from torch import Tensor
+
+TILE, STRIDE = (30, 52), (15, 26)
+"""Rows and columns of a tile and from tile to tile, in latents of 8x8 pixels."""
+
+
+class TiledWanVAE(AutoencoderKLWan):
+    """`AutoencoderKLWan` whose tiles are blended by the smaller of two ramps and clamped only after blending.
+
+    diffusers' own tiles blend row by row and clamp each tile first, which differs by up to 0.15.
+    """
+
+    @apply_forward_hook
+    def decode_in_tiles(
+        self, latents: Tensor, *, size: tuple[int, int] = TILE, stride: tuple[int, int] = STRIDE
+    ) -> Tensor:
+        """Latents (B,16,t,h,w) to pictures (B,3,4t-3,8h,8w) in -1..1, float32 on the CPU, one tile at a time."""
+        scale = self.spatial_compression_ratio
+        batch, _, frames, height, width = latents.shape
+        shape = (batch, 3, (frames - 1) * 4 + 1, height * scale, width * scale)
+        total, weights = torch.zeros(shape), torch.zeros(shape[-2:])
+        border = ((size[0] - stride[0]) * scale, (size[1] - stride[1]) * scale)
+        for top in tile_starts(height, size[0], stride[0]):
+            for left in tile_starts(width, size[1], stride[1]):
+                tile = latents[..., top : top + size[0], left : left + size[1]]
+                decoded = self._decode_unclamped(tile).float().cpu()
+                down, across = decoded.shape[-2:]
+                inner = (top > 0, top + size[0] < height, left > 0, left + size[1] < width)
+                mask = ramp_mask(down, across, inner, border)
+                window = (..., slice(top * scale, top * scale + down), slice(left * scale, left * scale + across))
+                total[window] += decoded * mask
+                weights[window] += mask
+        return (total / weights).clamp(-1, 1)
+
+    def _decode_unclamped(self, latents: Tensor) -> Tensor:
+        """Frame by frame through the causal decoder, as ``_decode`` does, without its clamp."""
+        self.clear_cache()
+        prepared = self.post_quant_conv(latents)
+        frames = []
+        for index in range(prepared.shape[2]):
+            self._conv_idx = [0]
+            frame = prepared[:, :, index : index + 1]
+            frames.append(
+                self.decoder(frame, feat_cache=self._feat_map, feat_idx=self._conv_idx, first_chunk=index == 0)
+            )
+        self.clear_cache()
+        return torch.cat(frames, dim=2)
+
+
+def tile_starts(length: int, size: int, stride: int) -> list[int]:
+    """Where tiles begin along one axis; none begins after a tile that already reaches the end."""
+    return [start for start in range(0, length, stride) if start == 0 or start - stride + size < length]
+
+
+def ramp_mask(height: int, width: int, inner: tuple[bool, bool, bool, bool], border: tuple[int, int]) -> Tensor:
+    """(H,W) weights: 1 inside, falling linearly to 1/border at the edges that have a neighbour.
+
+    ``inner``: whether top, bottom, left and right have one; ``border``: rows and columns of overlap.
+    """
+    top, bottom, left, right = inner
+    return torch.minimum(_ramp(height, top, bottom, border[0])[:, None], _ramp(width, left, right, border[1])[None])
+
+
+def _ramp(length: int, before: bool, after: bool, border: int) -> Tensor:
+    weights = torch.ones(length)
+    rising = (torch.arange(border) + 1) / border
+    if before:
+        weights[:border] = rising
+    if after:
+        weights[-border:] = rising.flip(0)
+    return weights
+
+
+def normalised(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
+    """Latents as the denoiser wants them: mean 0 and deviation 1 per channel."""
+    mean, std = _statistics(vae, latents)
+    return (latents - mean) / std
+
+
+def denormalised(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
+    """Undo `normalised`."""
+    mean, std = _statistics(vae, latents)
+    return latents * std + mean
+
+
+def _statistics(vae: AutoencoderKLWan, like: Tensor) -> tuple[Tensor, Tensor]:
+    mean, std = (
+        torch.tensor(vae.config[name], dtype=like.dtype, device=like.device).view(1, -1, 1, 1, 1)
+        for name in ("latents_mean", "latents_std")
+    )
+    return mean, std
+
+
+def encode_picture(vae: AutoencoderKLWan, picture: Tensor) -> Tensor:
+    """One picture (1,3,H,W) in -1..1 to its normalised latent (1,16,1,H/8,W/8), the mode of the posterior."""
+    posterior = vae.encode(picture.unsqueeze(2)).latent_dist  # type: ignore[union-attr]
+    return normalised(vae, posterior.mode())
+
+
+def decode_video(vae: TiledWanVAE, latents: Tensor, *, tiled: bool = True) -> Tensor:
+    """Normalised latents (1,16,t,h,w) to a video (1,3,4t-3,8h,8w) in -1..1, float32 on the CPU."""
+    latents = denormalised(vae, latents)
+    if tiled:
+        return vae.decode_in_tiles(latents)
+    return vae.decode(latents).sample.float().cpu()  # type: ignore[union-attr]
+
+
+def to_bytes(video: Tensor) -> Tensor:
+    """(1,3,F,H,W) in -1..1 to (F,H,W,3) uint8; cut off, not rounded, as upstream does."""
+    return ((video[0] + 1) * 127.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0)
