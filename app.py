@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from pipelines import NAMES, method
+from tabs import look
 
 HERE = Path(__file__).parent
 SESSIONS = 300
@@ -38,7 +39,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
     """Starts the server with our limits, look and files; ``changes`` go to `gr.Blocks.launch`."""
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     options = {
-        "theme": gr.themes.Soft(primary_hue="orange", neutral_hue="stone"),
+        "theme": look.theme(),
         "css_paths": [HERE / "tabs" / "app.css"],
         "share": os.environ.get("SHARE") == "1",
         "max_file_size": UPLOAD_LIMIT,

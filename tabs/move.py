@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import gradio as gr
+from camera.presets.film import MOVES
 
 from camera.errors import InputError
-from camera.formats import FORMATS, read
-from camera.presets.film import MOVES
+from camera.formats import read
 from pipelines.method import Method, Moves
 from tabs import form
 from tabs.stage import seen, shown, stage
@@ -114,7 +114,7 @@ class Move:
             f"{len(path)} frames, {path.seconds:.1f} s, {path.width} x {path.height}, {steps.sum():.2f} {unit} long"
         ]
         try:
-            lines += [f"⚠️ {warning}" for warning in self.method.check(scene, path, self.method.settings())]
+            lines += [f"Note: {warning}" for warning in self.method.check(scene, path, self.method.settings())]
         except InputError as error:
-            lines.append(f"⛔ {error}")
+            lines.append(f"{error}")
         return "  \n".join(lines)

@@ -99,4 +99,4 @@ def _depth(picture: Picture, depth_from: str, depth_map: str | None, meaning: st
     try:
         return depth_of(picture, BY_LABEL[depth_from]), ""
     except InputError as error:
-        return guessed_layout(picture.colour), f"\n\n⚠️ {error} Until then the depth below is a **guess**."
+        return guessed_layout(picture.colour), f"\n\nNote: {error} Until then the depth below is a **guess**."

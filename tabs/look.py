@@ -1,0 +1,21 @@
+"""The look of the page: quiet, so that the pictures are what one sees; system fonts, so that nothing is fetched."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    return gr.themes.Default(
+        primary_hue="orange", secondary_hue="stone", neutral_hue="stone", radius_size="md", font=FONT, font_mono=MONO
+    ).set(
+        block_label_background_fill="transparent",
+        block_label_border_width="0px",
+        block_shadow="none",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_text_color="white",
+    )  # fmt: skip
