@@ -1,0 +1,161 @@
+"""The video tokenizer against the original: numbers on a tiny one, names and shapes at full size, archives read safely."""
+
+import gzip
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKLCosmos
+from safetensors.torch import load_file
+from torch import nn
+
+from camera.errors import InputError
+from pipelines.checkpoints import load_strict, unfilled
+from pipelines.gen3c.convert import VAE_DROPPED, VAE_RENAMES, load_vae, read_statistics
+from pipelines.gen3c.latents import SIGMA_DATA, decode, encode, statistics
+from pipelines.gen3c.torchscript import read_torchscript
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+
+TINY = dict(encoder_block_out_channels=(4, 8, 16, 16), decode_block_out_channels=(8, 16, 16, 16), num_layers=1)
+
+
+@pytest.fixture(scope="module")
+def arrays(golden):
+    with np.load(golden / "gen3c/vae.npz") as loaded:
+        return {key: torch.from_numpy(loaded[key].astype(np.float32)) for key in loaded}
+
+
+def _nested(state):
+    """A module tree that holds ``state`` under the same names, as the archives do."""
+    root = nn.Module()
+    for key, value in state.items():
+        owner = root
+        *path, leaf = key.split(".")
+        for part in path:
+            if part not in dict(owner.named_children()):
+                owner.add_module(part, nn.Module())
+            owner = owner.get_submodule(part)
+        if value.is_floating_point():
+            owner.register_parameter(leaf, nn.Parameter(value, requires_grad=False))
+        else:
+            owner.register_buffer(leaf, value)
+    return root
+
+
+def _archive(state, path):
+    torch.jit.script(_nested(state)).save(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def published(golden, tmp_path_factory):
+    """encoder.jit and decoder.jit as published: two TorchScript archives."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    state = load_file(golden / "gen3c/vae_tiny.safetensors")
+    halves = {"encoder": ("encoder.", "quant_conv."), "decoder": ("decoder.", "post_quant_conv.")}
+    for name, prefixes in halves.items():
+        _archive({k: v.float() for k, v in state.items() if k.startswith(prefixes)}, folder / f"{name}.jit")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(published, arrays) -> AutoencoderKLCosmos:
+    tables = {f"latents_{name}": arrays[name].flatten().tolist() for name in ("mean", "std")}
+    vae = unfilled(lambda: AutoencoderKLCosmos(**TINY, **tables))
+    load_vae(vae, published / "encoder.jit", published / "decoder.jit", dtype=torch.float32)
+    return vae
+
+
+def test_archive_gives_the_tensors_that_were_saved(golden, published):
+    saved = load_file(golden / "gen3c/vae_tiny.safetensors")
+    read = {**read_torchscript(published / "encoder.jit"), **read_torchscript(published / "decoder.jit")}
+    assert read.keys() == saved.keys()
+    for key, value in saved.items():
+        torch.testing.assert_close(read[key], value.float(), atol=0, rtol=0)
+
+
+def test_raw_latents_and_reconstruction_equal_the_original(tiny, arrays):
+    with torch.inference_mode():
+        raw = tiny.encode(arrays["x"]).latent_dist.mode()
+        torch.testing.assert_close(raw, arrays["latent_raw"], atol=1e-4, rtol=0)
+        torch.testing.assert_close(tiny.decode(raw).sample, arrays["recon"], atol=1e-4, rtol=0)
+
+
+def test_normalised_latents_use_the_table_of_each_frame(tiny, arrays):
+    mean, std = statistics(tiny, 2)
+    torch.testing.assert_close(mean, arrays["latent_mean_used"])
+    torch.testing.assert_close(std, arrays["latent_std_used"])
+    latents = encode(tiny, arrays["x"])
+    torch.testing.assert_close(latents / SIGMA_DATA, arrays["latent_normalized"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(decode(tiny, latents), arrays["recon_from_normalized"], atol=1e-4, rtol=0)
+
+
+def test_tables_restart_with_every_clip(tiny, arrays):
+    both = torch.cat([encode(tiny, arrays["x"]), encode(tiny, arrays["x"].flip(2))], dim=2) / SIGMA_DATA
+    torch.testing.assert_close(both, arrays["latent_normalized_two_chunks"], atol=1e-4, rtol=0)
+
+
+def test_the_first_latent_frame_depends_on_the_first_picture_only(tiny, arrays):
+    alone = encode(tiny, arrays["x"][:, :, :1])
+    torch.testing.assert_close(alone, encode(tiny, arrays["x"])[:, :, :1], atol=1e-5, rtol=0)
+
+
+def test_a_clip_longer_than_the_tables_is_refused(tiny):
+    with pytest.raises(InputError, match="knows 16 latent frames, the clip needs 17"):
+        statistics(tiny, 17)
+
+
+def test_full_size_takes_every_published_tensor(golden):
+    with gzip.open(golden / "gen3c/vae_keys.json.gz") as stream:
+        manifest = json.load(stream)
+    vae = unfilled(AutoencoderKLCosmos)
+    state = {key: torch.empty(entry["shape"], device="meta").requires_grad_(False) for key, entry in manifest.items()}
+    report = load_strict(vae, state, VAE_RENAMES, dropped=VAE_DROPPED)
+    assert sum(p.numel() for p in vae.parameters()) == 105_653_696
+    assert set(report.dropped) == {key for key, entry in manifest.items() if entry["diffusers"] is None}
+    expected = {entry["diffusers"] for entry in manifest.values()} - {None}
+    assert expected == set(vae.state_dict()) and report.loaded == len(expected)
+
+
+def test_statistics_file(tmp_path):
+    mean, std = torch.randn(16, 20), torch.rand(16, 20)
+    torch.save((mean.flatten(), std.flatten()), tmp_path / "mean_std.pt")
+    for made, given in zip(read_statistics(tmp_path / "mean_std.pt"), (mean, std)):
+        torch.testing.assert_close(made, given[:, :16])
+    torch.save(torch.zeros(3), tmp_path / "wrong.pt")
+    with pytest.raises(InputError, match="two tensors of 16 x 16"):
+        read_statistics(tmp_path / "wrong.pt")
+
+
+class _Canary:
+    ran = False
+
+    def __reduce__(self):
+        return (_run_canary, ())
+
+
+def _run_canary():
+    _Canary.ran = True
+
+
+def test_an_archive_that_wants_to_run_code_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bad.jit", "w") as archive:
+        archive.writestr("bad/data.pkl", pickle.dumps(_Canary(), protocol=2))
+    with pytest.raises(InputError, match=r"holds more than a network and is not opened: it names .*_run_canary"):
+        read_torchscript(tmp_path / "bad.jit")
+    assert not _Canary.ran
+
+
+def test_broken_archives_are_refused_in_words(tmp_path, published):
+    whole = (published / "encoder.jit").read_bytes()
+    (tmp_path / "cut.jit").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.jit").write_text("no archive")
+    with zipfile.ZipFile(tmp_path / "empty.jit", "w") as archive:
+        archive.writestr("a/b", "")
+    for name in ("cut", "text", "empty", "absent"):
+        with pytest.raises(InputError, match="download it again"):
+            read_torchscript(tmp_path / f"{name}.jit")
