@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines.components import byte_tokenizer
 from pipelines.dualcamctrl import encoders
 from pipelines.dualcamctrl import vae as wan
-from pipelines.dualcamctrl.tiny import byte_tokenizer
 
 from .conftest import golden_file
 
@@ -68,8 +68,8 @@ def test_text(text_encoder, golden):
 
 @torch.no_grad()
 def test_text_through_the_tokenizer(text_encoder):
-    tokenizer = byte_tokenizer()
-    short = encoders.encode_text(tokenizer, _wider(text_encoder, len(tokenizer)), "a  red&amp;amp;blue door", "cpu")
+    tokenizer = byte_tokenizer(300)
+    short = encoders.encode_text(tokenizer, _wider(text_encoder, 300), "a  red&amp;amp;blue door", "cpu")
     assert short.shape == (1, 512, 32)
     assert short[0, : len("a red&blue door") + 1].any(dim=1).all() and not short[0, len("a red&blue door") + 1 :].any()
 

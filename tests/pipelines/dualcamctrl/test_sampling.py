@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from pipelines.dualcamctrl import cameras, encoders, sampling, schedule, vae as wan
+from pipelines.dualcamctrl import cameras, encoders, sampling, schedule
+from pipelines.dualcamctrl import vae as wan
 
 from .conftest import GOLDEN, golden_file
 

@@ -1,0 +1,130 @@
+"""One run of DualCamCtrl: a picture with depth and a path to an RGB and a depth video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines.dualcamctrl import cameras, disparity, encoders, sampling, schedule
+from pipelines.dualcamctrl import vae as wan
+from pipelines.dualcamctrl.method import METHOD, PICTURE, DualCamCtrlSettings, network_path
+from pipelines.dualcamctrl.networks import Networks, load_networks
+from pipelines.method import Clip, Frames, Progress
+from pipelines.runtime.weights import Weights
+from pipelines.settings import Settings
+
+
+def load(weights: Weights) -> DualCamCtrlPipeline:
+    """Networks for "real", "tiny" or "random" weights; nothing is moved to a device yet."""
+    return DualCamCtrlPipeline(load_networks(weights), torch.device(weights.device), weights.dtype)
+
+
+class DualCamCtrlPipeline:
+    """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made, in ``dtype``."""
+
+    def __init__(self, networks: Networks, device: torch.device, dtype: torch.dtype) -> None:
+        self.networks, self.device, self.dtype = networks, cast(object, device), dtype
+        self.components: dict[str, object] = {
+            "text_encoder": networks.text_encoder,
+            "image_encoder": networks.image_encoder,
+            "transformer": networks.transformer,
+            "vae": networks.vae,
+        }
+
+    @torch.no_grad()
+    def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
+        """Phases: picture, words, camera, denoising, decoding. The clip's extra video and files hold the depth."""
+        settings = cast(DualCamCtrlSettings, settings)
+        notes = METHOD.check(scene, path, settings)
+        conditions = yield from self._conditions(scene, path, settings)
+        last = yield from self._denoised(conditions, settings)
+        yield Progress("Decoding the video", 0, 2)
+        frames = wan.to_bytes(self._decoded(last.rgb, settings)).numpy()
+        yield Progress("Decoding the depth", 1, 2)
+        brightness = (self._decoded(last.depth, settings)[0].mean(dim=0).numpy() + 1) / 2
+        yield self._clip(scene, path, settings, frames, brightness, notes)
+
+    def _conditions(
+        self, scene: Scene, path: CameraPath, settings: DualCamCtrlSettings
+    ) -> Iterator[Progress | sampling.Conditions]:
+        networks, frames = self.networks, (len(path) - 1) // 4 + 1
+        yield Progress("Reading the picture", 0, 3)
+        picture, depth = self._pictures(scene.first, settings)
+        tokens = encoders.encode_clip(networks.image_encoder, picture)
+        latents = [
+            encoders.beside_noise(wan.encode_picture(networks.vae, source), frames) for source in (picture, depth)
+        ]
+        if settings.mode != PICTURE:
+            latents = [torch.zeros_like(latent) for latent in latents]
+        yield Progress("Reading the words", 1, 3)
+        text, negative = (
+            encoders.encode_text(networks.tokenizer, networks.text_encoder, words, self.device).to(self.dtype)
+            for words in (settings.prompt, settings.negative_prompt)
+        )
+        yield Progress("Tracing the camera's rays", 2, 3)
+        rays = cameras.packed(cameras.rays(network_path(scene, path, settings)))
+        return sampling.Conditions(text, negative, tokens, *latents, self._placed(torch.from_numpy(rays)[None]))
+
+    def _pictures(self, view: View, settings: DualCamCtrlSettings) -> tuple[Tensor, Tensor]:
+        """Picture and disparity (1,3,H,W) in -1..1; black both in text-to-video mode."""
+        sources = (view.colour, disparity.disparity_picture(view))
+        if settings.mode != PICTURE:
+            sources = tuple(np.zeros_like(source) for source in sources)
+        picture, depth = (encoders.picture_tensor(source, self.dtype, self.device) for source in sources)
+        return picture, depth
+
+    def _denoised(
+        self, conditions: sampling.Conditions, settings: DualCamCtrlSettings
+    ) -> Iterator[Progress | sampling.Step]:
+        start = self._placed(sampling.noise(tuple(conditions.picture.shape), settings.seed))
+        euler = schedule.scheduler(settings.steps, shift=settings.shift, stage=settings.stage, device=self.device)
+        yield Progress("Denoising", 0, len(euler.timesteps))
+        step = None
+        for step in sampling.denoise(self.networks.transformer, conditions, start, euler, settings.guidance):
+            wanted = settings.preview_every and step.index % settings.preview_every == 0 and step.index < step.count
+            yield Progress("Denoising", step.index, step.count, preview=self._early_frame(step) if wanted else None)
+        return step
+
+    def _early_frame(self, step: sampling.Step) -> NDArray[np.uint8]:
+        """The middle of the video as the network expects it by now, (H,W,3)."""
+        middle = step.clean_rgb.shape[2] // 2
+        latent = step.clean_rgb[:, :, middle : middle + 1]
+        return wan.to_bytes(wan.decode_video(self.networks.vae, latent, tiled=False))[0].numpy()
+
+    def _decoded(self, latents: Tensor, settings: DualCamCtrlSettings) -> Tensor:
+        return wan.decode_video(self.networks.vae, latents, tiled=settings.decode == "tiles")
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        return tensor.to(device=cast(Any, self.device), dtype=self.dtype)
+
+    def _clip(
+        self,
+        scene: Scene,
+        path: CameraPath,
+        settings: DualCamCtrlSettings,
+        frames: Frames,
+        brightness: NDArray[np.float32],
+        notes: tuple[str, ...],
+    ) -> Clip:
+        views = disparity.views(frames, brightness, disparity.disparity_range(scene.first), path)
+        made = None
+        if views and settings.mode == PICTURE:
+            source = "disparity generated by DualCamCtrl, in the range of the first picture's depth"
+            made = Scene(views, kind="clip", unit=scene.unit, fps=path.fps, source=source, name=scene.name)
+        grey = np.round(brightness * 255).astype(np.uint8)
+        return Clip(
+            frames,
+            path.fps,
+            path,
+            extras={"depth": disparity.coloured(grey, settings.depth_colours)},
+            scene=made,
+            notes=notes,
+            files={"disparity-16-bit.zip": disparity.sixteen_bit_zip(brightness)},
+        )

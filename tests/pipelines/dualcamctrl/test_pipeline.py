@@ -1,0 +1,196 @@
+"""From scene to clip with tiny networks of the real classes; loading, cancelling, and what comes out."""
+
+import gzip
+import io
+import json
+import zipfile
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from camera.errors import InputError
+from camera.path import pinhole
+from camera.view import Scene, View
+from pipelines.checkpoints import stripped
+from pipelines.components import byte_tokenizer
+from pipelines.dualcamctrl import convert, disparity, networks
+from pipelines.dualcamctrl.method import METHOD, RELEASED, TEXT, TOKENIZER, DualCamCtrlMoves, DualCamCtrlSettings
+from pipelines.dualcamctrl.pipeline import DualCamCtrlPipeline, load
+from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
+from pipelines.dualcamctrl.vae import TiledWanVAE
+from pipelines.method import Clip, Progress
+from pipelines.runtime.weights import Weights
+
+from .conftest import GOLDEN, golden_file
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    width, height = 96, 64
+    colour = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    depth = np.linspace(8, 1, height)[:, None].repeat(width, axis=1).astype(np.float32)
+    depth[:6] = np.inf
+    return Scene((View.of(colour, depth, pinhole(width, height, 60)),), unit="metres")
+
+
+@pytest.fixture(scope="module")
+def path(scene):
+    return METHOD.path(DualCamCtrlMoves(frames=9, width=96, height=64), scene)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return load(Weights(mode="tiny", seed=1, folder=None))
+
+
+SETTINGS = DualCamCtrlSettings(steps=3, preview_every=2, prompt="a door")
+
+
+def _run(pipeline, scene, path, settings=SETTINGS) -> tuple[list[Progress], Clip]:
+    *progress, clip = pipeline(scene, path, settings)
+    assert isinstance(clip, Clip)
+    return progress, clip
+
+
+@pytest.fixture(scope="module")
+def run(pipeline, scene, path):
+    return _run(pipeline, scene, path)
+
+
+def test_every_step_is_told_and_some_show_a_frame(run):
+    progress, _ = run
+    steps = [(p.step, p.steps) for p in progress if p.phase == "Denoising"]
+    assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    shown = [p.step for p in progress if p.preview is not None]
+    assert shown == [2]
+    assert next(p.preview for p in progress if p.preview is not None).shape == (64, 96, 3)
+
+
+def test_the_clip_holds_both_videos_and_the_depth_in_16_bits(run, path):
+    _, clip = run
+    assert clip.frames.shape == clip.extras["depth"].shape == (9, 64, 96, 3)
+    assert clip.frames.dtype == np.uint8 and clip.fps == 10 and clip.path is path
+    with zipfile.ZipFile(io.BytesIO(clip.files["disparity-16-bit.zip"])) as archive:
+        assert len(archive.namelist()) == 9
+        frame = cv2.imdecode(np.frombuffer(archive.read("disparity-0003.png"), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert frame.dtype == np.uint16 and frame.shape == (64, 96)
+    colours = disparity.coloured(np.round(frame / 65535 * 255).astype(np.uint8), "turbo")
+    assert np.abs(colours.astype(int) - clip.extras["depth"][3].astype(int)).max() <= 12  # one grey level apart at most
+
+
+def test_the_generated_scene_stands_where_the_path_says(run, scene, path):
+    _, clip = run
+    made = clip.scene
+    assert made is not None and made.kind == "clip" and made.unit == "metres" and len(made.views) == 9
+    np.testing.assert_allclose(made.views[8].world_from_camera, path.world_from_camera[8])
+    assert np.array_equal(made.views[4].colour, clip.frames[4])
+    nearest = 1 / disparity.disparity_range(scene.first).white
+    assert all(view.depth[view.known].min() > 0.99 * nearest for view in made.views)
+
+
+def test_the_same_seed_gives_the_same_clip_and_another_does_not(pipeline, run, scene, path):
+    _, again = _run(pipeline, scene, path)
+    assert np.array_equal(again.frames, run[1].frames)
+    _, other = _run(pipeline, scene, path, replace(SETTINGS, seed=7))
+    assert not np.array_equal(other.frames, run[1].frames)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prompt": "a cat"}, {"negative_prompt": ""}, {"guidance": 1.0}, {"translation_scale": 4.0}, {"lens_rule": "demo app"},
+     {"stage": "late", "steps": 12}, {"shift": 2.0}, {"mode": TEXT}],
+)  # fmt: skip
+def test_every_setting_matters(pipeline, run, scene, path, change):
+    _, other = _run(pipeline, scene, path, replace(SETTINGS, **change))
+    assert not np.array_equal(other.frames, run[1].frames)
+
+
+def test_the_camera_matters(pipeline, run, scene, path):
+    turned = METHOD.path(DualCamCtrlMoves(preset="circle", frames=9, width=96, height=64), scene)
+    assert not np.array_equal(_run(pipeline, scene, turned)[1].frames, run[1].frames)
+
+
+def test_text_to_video_does_not_look_at_the_picture(pipeline, scene, path):
+    settings = replace(SETTINGS, mode=TEXT)
+    inverted = replace(scene, views=(replace(scene.first, colour=255 - scene.first.colour),))
+    _, one = _run(pipeline, scene, path, settings)
+    _, two = _run(pipeline, inverted, path, settings)
+    assert np.array_equal(one.frames, two.frames) and one.scene is None
+
+
+def test_tiles_and_whole_agree_on_a_small_video(pipeline, run, scene, path):
+    _, whole = _run(pipeline, scene, path, replace(SETTINGS, decode="whole"))
+    assert np.abs(whole.frames.astype(int) - run[1].frames.astype(int)).max() <= 1
+
+
+def test_closing_cancels(pipeline, scene, path):
+    running = pipeline(scene, path, SETTINGS)
+    for progress in running:
+        if progress.phase == "Denoising" and progress.step == 1:
+            break
+    running.close()
+    with pytest.raises(StopIteration):
+        next(running)
+
+
+def test_what_cannot_be_shot_is_refused_before_work(pipeline, scene, path):
+    with pytest.raises(InputError, match="4k"):
+        next(pipeline(scene, path.resampled(8), SETTINGS))
+
+
+def test_components_are_what_the_runtime_moves(pipeline):
+    assert list(pipeline.components) == ["text_encoder", "image_encoder", "transformer", "vae"]
+    assert all(isinstance(network, torch.nn.Module) for network in pipeline.components.values())
+
+
+def test_full_size_encoders_take_every_tensor_of_the_wrapper():
+    keys = json.loads(gzip.decompress((GOLDEN / "full_wrapper_keys.json.gz").read_bytes()))["keys"]
+    state = {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
+    loads = {
+        "pipe.vae.model.": (TiledWanVAE, convert.load_vae),
+        "pipe.text_encoder.": (networks.UMT5EncoderModel, convert.load_text_encoder),
+        "pipe.image_encoder.model.": (networks.CLIPVisionModel, convert.load_image_encoder),
+    }
+    for prefix, (kind, fill) in loads.items():
+        assert fill(networks.empty(kind), stripped(state, prefix), source="the wrapper").loaded > 190
+
+
+@pytest.fixture
+def golden_sizes(monkeypatch):
+    """The sizes of the golden networks in place of the released ones."""
+    config = json.loads((GOLDEN / "tiny_transformer_config.json").read_text())
+    sizes = {
+        networks.UMT5EncoderModel: networks.TINY[networks.UMT5EncoderModel] | {"vocab_size": 96},
+        networks.CLIPVisionModel: networks.TINY[networks.CLIPVisionModel] | {"num_hidden_layers": 3},
+        TiledWanVAE: networks.TINY[TiledWanVAE],
+        DualCamCtrlTransformer: networks.TINY[DualCamCtrlTransformer] | {"freq_dim": config["freq_dim"]},
+    }
+    monkeypatch.setattr(networks, "FULL", sizes)
+
+
+def _released_folder(root) -> None:
+    wrapper = {f"pipe.dit.{key}": value for key, value in golden_file("tiny_transformer").items()}
+    wrapper |= {f"pipe.{key}": value for key, value in golden_file("tiny_encoders").items()}
+    folder = root / RELEASED.repo
+    folder.mkdir(parents=True)
+    torch.save(wrapper, folder / RELEASED.files[0])
+    byte_tokenizer(300).save_pretrained(root / TOKENIZER.repo / "google" / "umt5-xxl")
+
+
+def test_a_released_wrapper_file_on_disk(
+    golden_sizes, tmp_path, scene, path, transformer, vae, text_encoder, image_encoder
+):
+    _released_folder(tmp_path)
+    settings = replace(SETTINGS, prompt="", negative_prompt="")
+    _, ours = _run(load(Weights(mode="real", folder=tmp_path)), scene, path, settings)
+    loaded = networks.Networks(transformer, vae, text_encoder, image_encoder, byte_tokenizer(300))
+    expected = DualCamCtrlPipeline(loaded, torch.device("cpu"), torch.float32)
+    assert np.array_equal(ours.frames, _run(expected, scene, path, settings)[1].frames)
+
+
+def test_without_the_released_file_it_is_said_what_to_do(tmp_path):
+    with pytest.raises(InputError, match="FayeHongfeiZhang/DualCamCtrl"):
+        load(Weights(mode="real", folder=tmp_path))
