@@ -138,6 +138,8 @@ class Pipeline(Protocol):
     It may yield a `Clip` earlier too (a finished chunk of a long video); each replaces the one before.
     Closing the generator cancels at the next step. ``components`` are the networks that the runtime moves,
     offloads, casts and evicts; a pipeline never moves them itself and reads ``device`` for its tensors.
+    A pipeline of several networks may have ``prepare(scene, path, settings)``: called before every run, before anything
+    is placed, it loads what this run needs and may change ``components``.
     """
 
     components: dict[str, object]
