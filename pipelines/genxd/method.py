@@ -100,13 +100,18 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
         raise InputError(
             f"GenXD's pictures need sides that are multiples of 64, got {path.width} x {path.height}; take 256 x 256."
         )
-    if settings.start_strength > 0 and scene.kind != "clip":
-        raise InputError("To start from a clip, a clip must be given; give one or set 'Start from the clip' to 0.")
+    if (scene.first.width, scene.first.height) != (path.width, path.height):
+        raise InputError(
+            f"The pictures are {scene.first.width} x {scene.first.height}, the path is drawn for {path.width} x "
+            f"{path.height}; fit the pictures to the path first."
+        )
+    if settings.start_strength > 0 and settings.more_views and scene.kind == "clip":
+        raise InputError("A clip can only be the start of 12 frames; turn off 'More than 12 views' or the start.")
     lines = list(plan.plan(scene, path, settings).notes)
     if (path.width, path.height) != (256, 256):
         lines.append(f"The model was trained at 256 x 256 pixels; {path.width} x {path.height} may look worse.")
     if scene.kind == "clip" and settings.start_strength == 0:
-        lines.append("Of the clip only the first frame is used; 'Start from the clip' uses all of it.")
+        lines.append("Of the clip only the first frame is used; 'Start from the rehearsal' starts from all of it.")
     return tuple(lines)
 
 

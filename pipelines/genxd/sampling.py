@@ -6,6 +6,7 @@ Source: ``genxd_pipeline.py`` of the original code, without its limits: guidance
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import torch
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
@@ -50,7 +51,7 @@ def denoise(
     for timestep in scheduler.timesteps[begin:]:
         scaled = scheduler.scale_model_input(latents, timestep)
         velocity = _guided(unet, condition, scaled, timestep, guidance)
-        step = scheduler.step(velocity, timestep, latents)
+        step = cast(Any, scheduler.step(velocity, timestep, latents))
         latents = step.prev_sample
         yield latents, step.pred_original_sample
 

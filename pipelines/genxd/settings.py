@@ -136,11 +136,12 @@ class GenXDSettings(Settings):
     )
     start_strength: float = setting(
         0.0,
-        "Start from the clip",
+        "Start from the rehearsal",
         minimum=0,
         maximum=1,
         step=0.05,
-        help="0 starts from noise. Otherwise the given clip is noised this far and denoised again (SDEdit).",
+        help="0 starts from noise. Otherwise the rehearsed frames, or the frames of a given clip, are noised this far and "
+        "denoised again (SDEdit).",
     )
     distance: str = setting(
         "automatic",

@@ -145,8 +145,11 @@ def test_what_cannot_be_shot_is_refused(still):
     path = METHOD.path(moves(), still)
     with pytest.raises(InputError, match="multiples of 64"):
         METHOD.check(still, path.resized(100, 100), Settings())
-    with pytest.raises(InputError, match="a clip must be given"):
-        METHOD.check(still, path, Settings(start_strength=0.5))
+    with pytest.raises(InputError, match="fit the pictures"):
+        METHOD.check(still, path.resized(128, 128), Settings())
+    clip = Scene(still.views * 12, "clip")
+    with pytest.raises(InputError, match="start of 12 frames"):
+        METHOD.check(clip, path, Settings(start_strength=0.5, more_views=True))
     with pytest.raises(InputError, match="still scene"):
         METHOD.check(still, METHOD.path(moves(frames=49), still), Settings(more_views=True, mode="4D"))
 
