@@ -63,7 +63,7 @@ def rehearse(
 
 
 class Viewfinder:
-    """What the camera sees at one frame, at once: the scene and path are kept at scrubbing size."""
+    """What the camera sees at one moment, at once: scene and path are kept at scrubbing size."""
 
     def __init__(self, scene: Scene, path: CameraPath) -> None:
         scale = min(1.0, SCRUB_SIDE / max(path.width, path.height))
@@ -71,7 +71,8 @@ class Viewfinder:
         self.path = path.resized(width, height)
         self.scene = scene.fitted(width, height, "stretch") if scale < 1 else scene
 
-    def frame(self, index: int, renderer: Renderer = "zbuffer") -> tuple[NDArray[np.uint8], float]:
-        """Picture (h,w,3) with holes in their loud colour, and the share of holes."""
-        image = render(self.scene, self.path, frame=index, renderer=renderer, hole_colour=HOLE_COLOUR)
+    def see(self, camera: CameraPath, renderer: Renderer = "zbuffer") -> tuple[NDArray[np.uint8], float]:
+        """Picture (h,w,3) of a path of one frame, holes in their loud colour, and the share of holes."""
+        small = camera.resized(self.path.width, self.path.height)
+        image = render(self.scene, small, renderer=renderer, hole_colour=HOLE_COLOUR)
         return image.colour, float(image.holes.mean())

@@ -6,14 +6,13 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 
 from camera.errors import InputError
 from pipelines.settings import Control, Settings
 
-S = TypeVar("S", bound=Settings)
 Components = dict[str, gr.components.Component]
 log = logging.getLogger("reshoot")
 
@@ -48,34 +47,32 @@ def _control(control: Control, default: Any) -> gr.components.Component:
     return gr.Slider(minimum=low, maximum=high, step=control.step, **shared)
 
 
-def handler(fn: Callable, settings: type[S], *, before: dict[str, Any], name: str) -> Callable:
-    """A Gradio handler ``name(*before, *settings)`` that calls ``fn(*before values, settings instance)``.
+def handler(fn: Callable, *settings: type[Settings], before: dict[str, Any], name: str) -> Callable:
+    """A Gradio handler that calls ``fn(*values of before, *one instance of each settings class)``.
 
-    ``before`` maps the leading parameters to their types. Parameters, defaults and types of the settings appear
-    under their own names in the API. Works for functions and generators; errors are said as in `said`.
+    ``before`` maps the leading parameters to their types. The fields of the settings classes follow under their own
+    names, which is how the API shows them; no two may share a name. Errors are said as in `said`.
     """
-    defaults, count = settings.defaults(), len(before)
+    fields = [(kind, key, default) for kind in settings for key, default in kind.defaults().items()]
+    names = [*before, *(key for _, key, _ in fields)]
+    if len(set(names)) < len(names):
+        raise TypeError(f"{name}: two parameters share a name in {names}")
+
+    def call(*values):
+        given = list(zip(fields, values[len(before) :], strict=True))
+        chosen = [kind.of({key: value for (owner, key, _), value in given if owner is kind}) for kind in settings]
+        return fn(*values[: len(before)], *chosen)
+
+    def call_steps(*values):
+        yield from call(*values)
+
+    made = call_steps if inspect.isgeneratorfunction(fn) else call
     parameters = [inspect.Parameter(key, _POSITIONAL, annotation=kind) for key, kind in before.items()]
-    parameters += [
-        inspect.Parameter(key, _POSITIONAL, annotation=type(default)) for key, default in defaults.items()
-    ]  # fmt: skip
-
-    def chosen(values: tuple) -> S:
-        return settings.of(dict(zip(defaults, values)))
-
-    if inspect.isgeneratorfunction(fn):
-
-        def call(*values):
-            yield from fn(*values[:count], chosen(values[count:]))
-    else:
-
-        def call(*values):
-            return fn(*values[:count], chosen(values[count:]))
-
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = fn.__doc__
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return said(call)
+    parameters += [inspect.Parameter(key, _POSITIONAL, annotation=type(default)) for _, key, default in fields]
+    made.__name__ = made.__qualname__ = name
+    made.__doc__ = fn.__doc__
+    made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return said(made)
 
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -9,10 +9,11 @@ from camera.presets.film import MOVES
 
 from camera.errors import InputError
 from camera.formats import read
+from camera.path import CameraPath
 from pipelines.method import Method, Moves
 from tabs import form
 from tabs.stage import seen, shown, stage
-from tabs.take import FILM_MOVES, METHOD_MOVES, PATH_FILE, SOURCES, Take
+from tabs.take import FILM_MOVES, METHOD_MOVES, PATH_FILE, SOURCES, Take, flown
 
 
 class Move:
@@ -74,10 +75,11 @@ class Move:
             scene, path = take.ready()
             return take, shown(path, scene, nominal=method.nominal, fresh=fresh), self._notes(take)
 
-        def look(take: Take, event: gr.EventData):
-            frame = min(max(int(event.frame), 0), len(take.ready()[1]) - 1)
-            picture, holes = take.viewfinder.frame(frame)
-            return seen(picture, frame, f"Frame {frame + 1}: {holes:.0%} of it is new to the scene (pink)")
+        def look(take: Take, seeing: CameraPath | None, event: gr.EventData):
+            seeing = flown(take, seeing, event.frame, event.turn, event.move)
+            picture, holes = take.viewfinder.see(seeing)
+            where = "Free view" if event.frame is None else f"Frame {int(event.frame) + 1}"
+            return seeing, seen(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
 
         def open_path(take: Take, path_file: str):
             """Read a path file in place of the preset."""
@@ -100,8 +102,9 @@ class Move:
         self.drawn = gr.on(changes, handler, inputs, outputs, api_name=f"{method.name}_draw", **quietly)
         for event in (*opened, uploaded):
             event.success(handler, inputs, outputs, api_visibility="private", **quietly)
+        self.seeing = gr.State()
         self.view.select(
-            form.said(look), take, self.view, api_visibility="private", queue=False, show_progress="hidden",
+            form.said(look), [take, self.seeing], [self.seeing, self.view], api_visibility="private", queue=False, show_progress="hidden",
             trigger_mode="multiple",
         )  # fmt: skip
 

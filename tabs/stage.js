@@ -1,13 +1,15 @@
 // The stage: the path in 3D (Plotly), what the camera sees at one frame, and one transport for both.
 // props.value: {figure, frames, fps} from Python; props.eye: {frame, picture} where picture is a data URI.
-// Tells Python: select {frame} when the transport moves; click {point: [x, y, z]} when the scene is clicked.
+// Tells Python: select {frame, turn, move} when the transport moves (frame) or the viewer flies on from what is seen
+// (frame null, turn in radians right/down/roll, move in subject distances); click {point} when the scene is clicked.
 const plot = element.querySelector(".stage-plot");
 const eye = element.querySelector(".stage-eye img");
 const caption = element.querySelector(".stage-eye figcaption");
 const slider = element.querySelector("input[type=range]");
 const clock = element.querySelector("output");
 const play = element.querySelector(".stage-play");
-const state = { frame: 0, shown: null, playing: false, asked: null, waiting: false };
+const still = () => ({ frame: null, turn: [0, 0, 0], move: [0, 0, 0] });
+const state = { frame: 0, shown: null, playing: false, asked: null, waiting: false, sent: 0 };
 
 function ink() {
   return getComputedStyle(element).getPropertyValue("--body-text-color") || "#333";
@@ -64,20 +66,37 @@ function seek(frame, { ask }) {
   if (ask) want(frame);
 }
 
-// One question at a time: while an answer is under way only the newest frame is remembered.
+// One question at a time: what happens while an answer is under way is gathered into the next question.
 function want(frame) {
-  state.asked = frame;
-  if (state.waiting) return;
+  state.asked = { ...still(), frame };
+  ask();
+}
+
+function fly(turn, move) {
+  if (!state.shown) return;
+  const asked = state.asked ?? still();
+  state.asked = {
+    frame: asked.frame,
+    turn: asked.turn.map((value, axis) => value + turn[axis]),
+    move: asked.move.map((value, axis) => value + move[axis]),
+  };
+  clock.textContent = "free view";
+  ask();
+}
+
+function ask() {
+  if (state.waiting || !state.asked) return;
+  const question = { ...state.asked, id: ++state.sent };
+  state.asked = null;
   state.waiting = true;
   state.timer = setTimeout(answered, 1500);
-  trigger("select", { frame });
+  trigger("select", question);
 }
 
 function answered() {
   clearTimeout(state.timer);
   state.waiting = false;
-  const got = props.eye?.frame;
-  if (state.asked !== null && got !== state.asked) want(state.asked);
+  ask();
 }
 
 function see() {
@@ -85,8 +104,8 @@ function see() {
   if (!answer?.picture) return;
   eye.src = answer.picture;
   caption.textContent = answer.caption ?? "";
-  element.dataset.seen = answer.frame;
-  answered();
+  element.dataset.seen = answer.caption;
+  if (answer.id === state.sent) answered();
 }
 
 function tick(start, from) {
@@ -108,6 +127,50 @@ play.addEventListener("click", () => {
   if (state.playing) requestAnimationFrame((now) => tick(now, from)(now));
 });
 slider.addEventListener("input", () => state.shown && seek(Number(slider.value), { ask: true }));
+
+// Flying: drag to look around, wheel to go, W A S D and Q E to walk and rise, Z X to roll; arrows step frames.
+const eyeBox = element.querySelector(".stage-eye");
+let drag = null;
+eyeBox.addEventListener("pointerdown", (event) => {
+  drag = [event.clientX, event.clientY];
+  eyeBox.setPointerCapture(event.pointerId);
+  eyeBox.focus();
+});
+eyeBox.addEventListener("pointermove", (event) => {
+  if (!drag) return;
+  const scale = 1.2 / Math.max(eye.clientWidth, 1);
+  fly([(drag[0] - event.clientX) * scale, (drag[1] - event.clientY) * scale, 0], [0, 0, 0]);
+  drag = [event.clientX, event.clientY];
+});
+for (const end of ["pointerup", "pointercancel"]) eyeBox.addEventListener(end, () => (drag = null));
+eyeBox.addEventListener(
+  "wheel",
+  (event) => {
+    event.preventDefault();
+    fly([0, 0, 0], [0, 0, -Math.sign(event.deltaY) * 0.03]);
+  },
+  { passive: false },
+);
+const STEP = 0.03;
+const KEYS = {
+  w: [[0, 0, 0], [0, 0, STEP]],
+  s: [[0, 0, 0], [0, 0, -STEP]],
+  a: [[0, 0, 0], [-STEP, 0, 0]],
+  d: [[0, 0, 0], [STEP, 0, 0]],
+  q: [[0, 0, 0], [0, STEP, 0]],
+  e: [[0, 0, 0], [0, -STEP, 0]],
+  z: [[0, 0, -0.02], [0, 0, 0]],
+  x: [[0, 0, 0.02], [0, 0, 0]],
+};
+eyeBox.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const motion = KEYS[event.key.toLowerCase()];
+  const hop = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!motion && !hop) return;
+  event.preventDefault();
+  if (motion) fly(...motion);
+  else seek(Math.min(Math.max(state.frame + hop, 0), state.shown.frames - 1), { ask: true });
+});
 
 new MutationObserver(() => state.shown && Plotly.relayout(plot, { "font.color": ink() })).observe(document.body, {
   attributes: true,

@@ -22,7 +22,9 @@ PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _TEMPLATE = """
 <div class="stage">
   <div class="stage-plot" role="img" aria-label="Camera path in 3D"></div>
-  <figure class="stage-eye"><img alt="What the camera sees at this frame"><figcaption></figcaption></figure>
+  <figure class="stage-eye" tabindex="0" title="Drag to look around, wheel or W A S D Q E to fly, Z X to roll, arrows for frames">
+    <img alt="What the camera sees" draggable="false"><figcaption></figcaption>
+  </figure>
   <div class="stage-bar">
     <button class="stage-play" aria-label="Play">▶</button>
     <input type="range" min="0" max="0" value="0" step="1" aria-label="Frame">
@@ -52,8 +54,8 @@ def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False)
     return {"figure": plain(spec(path, scene, nominal=nominal)), "frames": len(path), "fps": path.fps, "fresh": fresh}
 
 
-def seen(picture: NDArray[np.uint8], frame: int, caption: str) -> gr.HTML:
-    """Update of a stage: ``picture`` (H,W,3) RGB is what the camera sees at ``frame``."""
+def seen(picture: NDArray[np.uint8], question: int, caption: str) -> gr.HTML:
+    """Update of a stage: ``picture`` (H,W,3) RGB answers its question number ``question``."""
     _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     uri = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-    return gr.HTML(eye={"frame": frame, "picture": uri, "caption": caption})
+    return gr.HTML(eye={"id": question, "picture": uri, "caption": caption})

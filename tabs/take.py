@@ -6,9 +6,12 @@ import atexit
 import shutil
 import tempfile
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from camera.errors import InputError
 from camera.path import CameraPath
@@ -82,3 +85,22 @@ def _path(take: Take, method: Method, moves: Moves, framed: Scene, source: str, 
         raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
     path = take.own.fitted(moves.width, moves.height, moves.fit).moved_to(framed.first.world_from_camera)  # type: ignore[arg-type]
     return path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
+
+
+def flown(
+    take: Take, seeing: CameraPath | None, frame: int | None, turn: Sequence[float], move: Sequence[float]
+) -> CameraPath:
+    """The camera (a path of one frame) after flying on from path frame ``frame``, or from ``seeing`` where it is None.
+
+    ``turn``: radians to the right, down and clockwise; ``move``: right, down and forward in distances to the subject.
+    """
+    from scipy.spatial.transform import Rotation
+
+    scene, path = take.ready()
+    if frame is not None or seeing is None:
+        index = min(max(int(frame or 0), 0), len(path) - 1)
+        seeing = path.sliced(slice(index, index + 1))
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_euler("YXZ", [turn[0], -turn[1], turn[2]]).as_matrix()
+    pose[:3, 3] = np.asarray(move, float) * scene.first.focus_depth
+    return seeing.with_poses(seeing.world_from_camera @ pose)
