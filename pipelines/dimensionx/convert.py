@@ -76,8 +76,10 @@ def converted(sat: Mapping[str, Tensor], *, name: str = "the checkpoint") -> Con
 
 def merged(parts: Converted) -> dict[str, Tensor]:
     """The state with the LoRA added at its trained strength, in float32 before the cast back."""
+    if parts.lora is None:
+        return parts.state
     state = dict(parts.state)
-    for module in parts.lora.modules if parts.lora else ():
+    for module in parts.lora.modules:
         a, b = (parts.lora.tensors[f"{module}.lora_{side}.weight"] for side in "AB")
         state[f"{module}.weight"] = merged_weight(state[f"{module}.weight"], a, b, parts.lora.scale)
     return state
@@ -92,7 +94,7 @@ def orbit_transformer(
     would keep a sine table). A table of another length is an `InputError`.
     """
     transformer = unfilled(lambda: CogVideoXTransformer3DModel(**config))
-    expected = transformer.patch_embed.pos_embedding
+    expected: Any = transformer.patch_embed.pos_embedding
     table = state.get(TABLE, torch.zeros_like(expected))
     if table.shape != expected.shape:
         raise InputError(

@@ -11,11 +11,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from diffusers import CogVideoXTransformer3DModel
+from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
 
 from camera.errors import InputError
 from camera.presets.dimensionx import DIRECTORS
-from pipelines.lora.layouts import LoraFile, cast, check_fits
+from pipelines.lora.layouts import LoraFile, check_fits
 
 RESIDENT = 3
 """Adapters kept in the transformer; each is 0.53 GB at full size."""
@@ -83,10 +83,12 @@ class Directors:
     """The adapters of one transformer: loads on first use, keeps the latest `RESIDENT`, switches between steps."""
 
     def __init__(self, transformer: CogVideoXTransformer3DModel, read: Callable[[str], LoraFile]) -> None:
-        """``read`` fetches a director's file by id (or an own file by its path)."""
+        """``read`` fetches a director's file by id (or an own file by its path), in the type that is computed in."""
         self._transformer = transformer
         self._read = read
         self._scales: OrderedDict[str, float] = OrderedDict()
+        if getattr(transformer, "peft_config", None):
+            transformer.unload_lora()
 
     def load(self, ids: Sequence[str]) -> None:
         """Makes adapters ready, evicting those used longest ago; `use` then switches without loading."""
@@ -117,11 +119,10 @@ class Directors:
             self._scales.clear()
 
     def _add(self, id: str) -> None:
-        lora = cast(self._read(id), self._transformer.dtype)
+        lora = self._read(id)
         check_fits(lora, self._transformer, complete=id in DIRECTORS)
-        self._transformer.load_lora_adapter(
-            lora.tensors, prefix=None, adapter_name=_adapter(id), low_cpu_mem_usage=True
-        )
+        prefixed = {f"transformer.{key}": value for key, value in lora.tensors.items()}
+        self._transformer.load_lora_adapter(prefixed, adapter_name=_adapter(id), low_cpu_mem_usage=True)
         loaded = layers_with(self._transformer, _adapter(id))
         if loaded != len(lora.modules):
             raise RuntimeError(f"{lora.name}: {len(lora.modules)} layers in the file, {loaded} in the network")

@@ -199,9 +199,11 @@ def estimate(path: CameraPath, settings: Settings) -> Estimate:
     clips = len(found.parts) * max(1, settings.key_frames + 1)
     part = settings.steps / 50 * clips
     if _is_orbit(found):
-        return Estimate(360 * part, {"full": 30.52, "model": 24.0}, "published for one A6000; offload: our target")
+        return Estimate(
+            360 * part, {"full": 30.52, "model offload": 24.0}, "published for one A6000; offload: our target"
+        )
     basis = "published for one A100/A800; model offload from the issue tracker, group offload claimed there"
-    return Estimate(180 * part, {"full": 26.33, "model": 17.0, "group": 10.0}, basis)
+    return Estimate(180 * part, {"full": 26.33, "model offload": 17.0, "group offload": 10.0}, basis)
 
 
 def _is_orbit(found: Match) -> bool:

@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from diffusers.models.autoencoders.autoencoder_kl_cogvideox import AutoencoderKLCogVideoX
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
-from transformers import T5Config, T5EncoderModel, T5Tokenizer
+from transformers import T5EncoderModel, T5Tokenizer
 
 from camera.errors import InputError
-from pipelines.checkpoints import dtype_for, filled_randomly, from_folder, read_json, unfilled
+from pipelines.checkpoints import read_json
+from pipelines.components import byte_tokenizer, component
 from pipelines.dimensionx.convert import converted, merged, orbit_transformer
 from pipelines.dimensionx.method import checkpoint
 from pipelines.dimensionx.position_table import use_first_rows
 from pipelines.dimensionx.sampling import SCHEDULE
 from pipelines.lora.sat import read_sat_file, tracked_folder
-from pipelines.method import Weights
+from pipelines.method import Checkpoint
+from pipelines.runtime.weights import Weights, folder_of
 
 Kind = Literal["image", "image_1_5", "text", "orbit"]
 """5B image-to-video, its 1.5 generation, 5B text-to-video, and the 145-frame orbit."""
@@ -95,7 +96,15 @@ TEXT_ENCODER = {
     "vocab_size": 32128,
     "feed_forward_proj": "gated-gelu",
 }
-_TINY_TEXT_ENCODER = {"d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 256}
+_TINY_TEXT_ENCODER = {
+    **TEXT_ENCODER,
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 32,
+    "num_layers": 1,
+    "num_heads": 2,
+    "vocab_size": 384,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,118 +112,96 @@ class Networks:
     """What one run needs. ``schedule``: the base model's scheduler configuration."""
 
     kind: Kind
-    tokenizer: T5Tokenizer
+    tokenizer: Any
     text_encoder: T5EncoderModel
     vae: AutoencoderKLCogVideoX
     transformer: CogVideoXTransformer3DModel
     schedule: dict[str, Any]
 
     @property
+    def geometry(self) -> Any:
+        """The transformer's configuration."""
+        return self.transformer.config
+
+    @property
+    def stride(self) -> int:
+        """Pixels per latent."""
+        config: Any = self.vae.config
+        return 2 ** (len(config.block_out_channels) - 1)
+
+    @property
     def width(self) -> int:
         """Of the frames in pixels: what the transformer was made for."""
-        return self.transformer.config.sample_width * self.vae_stride
+        return self.geometry.sample_width * self.stride
 
     @property
     def height(self) -> int:
-        return self.transformer.config.sample_height * self.vae_stride
+        return self.geometry.sample_height * self.stride
 
     @property
-    def vae_stride(self) -> int:
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+    def frames(self) -> int:
+        """The most frames of one clip."""
+        return self.geometry.sample_frames
+
+    @property
+    def components(self) -> dict[str, object]:
+        return {"text_encoder": self.text_encoder, "vae": self.vae, "transformer": self.transformer}
 
 
-def load_networks(weights: Weights, kind: Kind, reuse: Networks | None = None) -> Networks:
-    """Networks of ``kind``. Text encoder and VAE are taken over from ``reuse`` where they are the same."""
-    if reuse is not None and (kind == "image_1_5") == (reuse.kind == "image_1_5"):
-        return replace(reuse, kind=kind, transformer=_transformer(weights, kind))
-    builders = {"real": _real, "tiny": _tiny, "random": _random}
-    return builders[weights.mode](weights, kind)
+def load_networks(weights: Weights, kind: Kind) -> Networks:
+    """Networks of ``kind``; text encoder and VAE of the 5B family are loaded once for all of them."""
+    base = checkpoint("base_1_5" if kind == "image_1_5" else "base")
+    encoder = component(
+        weights, T5EncoderModel, _part(base, "text_encoder"), subfolder="text_encoder",
+        tiny=_TINY_TEXT_ENCODER, full=TEXT_ENCODER,
+    )  # fmt: skip
+    vae = component(
+        weights, AutoencoderKLCogVideoX, _part(base, "vae"), subfolder="vae", tiny={**VAE, **_TINY_VAE}, full=VAE
+    )
+    tokenizer, schedule = _tokenizer_and_schedule(weights, base, encoder)
+    transformer = _orbit(weights) if kind == "orbit" and weights.mode == "real" else _transformer(weights, kind)
+    use_first_rows(transformer)
+    return Networks(kind, tokenizer, encoder, vae, transformer, schedule)
+
+
+def _part(base: Checkpoint, folder: str) -> Checkpoint:
+    return replace(base, files=(f"{folder}/*",))
+
+
+def _tokenizer_and_schedule(weights: Weights, base: Checkpoint, encoder: T5EncoderModel) -> tuple[Any, dict[str, Any]]:
+    if weights.mode != "real":
+        return byte_tokenizer(encoder.config.vocab_size), dict(SCHEDULE)
+    files = weights.files(replace(base, files=("tokenizer/*", "scheduler/*")))
+    folder = folder_of(files)
+    tokenizer = T5Tokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    return tokenizer, read_json(folder / "scheduler" / "scheduler_config.json")
 
 
 def _transformer(weights: Weights, kind: Kind) -> CogVideoXTransformer3DModel:
-    if weights.mode == "real":
-        transformer = _real_orbit(weights) if kind == "orbit" else _real_transformer(weights, kind)
-    else:
-        config = {**TRANSFORMERS[kind], **(_tiny_config(kind) if weights.mode == "tiny" else {})}
-        transformer = _filled(weights, lambda: CogVideoXTransformer3DModel(**config), "transformer")
-    use_first_rows(transformer)
-    return transformer
+    tiny = {**TRANSFORMERS[kind], **_TINY, **({"ofs_embed_dim": 16} if kind == "image_1_5" else {})}
+    return component(
+        weights, CogVideoXTransformer3DModel, _part(checkpoint(CHECKPOINT[kind]), "transformer"),
+        subfolder="transformer", tiny=tiny, full=TRANSFORMERS[kind],
+    )  # fmt: skip
 
 
-def _real(weights: Weights, kind: Kind) -> Networks:
-    shared = replace(
-        checkpoint("base_1_5" if kind == "image_1_5" else "base"),
-        files=("scheduler/*", "text_encoder/*", "tokenizer/*", "vae/*"),
-    )
-    folder = Path(weights.files(shared)["vae/config.json"]).parents[1]
-    return Networks(
-        kind,
-        T5Tokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
-        from_folder(T5EncoderModel, folder, subfolder="text_encoder", dtype=_dtype()),
-        from_folder(AutoencoderKLCogVideoX, folder, subfolder="vae", dtype=_dtype()),
-        _transformer(weights, kind),
-        read_json(folder / "scheduler" / "scheduler_config.json"),
-    )
+def _orbit(weights: Weights) -> CogVideoXTransformer3DModel:
+    """The published checkpoint, converted and merged."""
+
+    def load() -> CogVideoXTransformer3DModel:
+        name = "the 360 degree orbit"
+        parts = converted(read_sat_file(_orbit_file(weights.files(checkpoint("orbit_360")))), name=name)
+        return orbit_transformer(merged(parts), ORBIT_TRANSFORMER, dtype=weights.dtype, source=name)
+
+    return weights.shared(("CogVideoXTransformer3DModel", checkpoint("orbit_360").repo), load)
 
 
-def _real_transformer(weights: Weights, kind: Kind) -> CogVideoXTransformer3DModel:
-    files = weights.files(replace(checkpoint(CHECKPOINT[kind]), files=("transformer/*",)))
-    folder = Path(files["transformer/config.json"]).parents[1]
-    return from_folder(CogVideoXTransformer3DModel, folder, subfolder="transformer", dtype=_dtype())
-
-
-def _real_orbit(weights: Weights) -> CogVideoXTransformer3DModel:
-    """The published checkpoint, converted and merged; its file ``latest`` names the folder when there are several."""
-    files = weights.files(checkpoint("orbit_360"))
+def _orbit_file(files: dict[str, str]) -> str:
+    """The model state; when a repository holds several, its file ``latest`` names the folder."""
     states = {name: path for name, path in files.items() if name.endswith("mp_rank_00_model_states.pt")}
     if len(states) > 1 and "latest" in files:
         folder = tracked_folder(Path(files["latest"]).read_text())
         states = {name: path for name, path in states.items() if folder in Path(name).parts[:-1]}
     if len(states) != 1:
         raise InputError(f"The repository of the 360 degree orbit should hold one model state, found {len(states)}.")
-    (path,) = states.values()
-    name = "the 360 degree orbit"
-    return orbit_transformer(
-        merged(converted(read_sat_file(path), name=name)), ORBIT_TRANSFORMER, dtype=_dtype(), source=name
-    )
-
-
-def _tiny(weights: Weights, kind: Kind) -> Networks:
-    return _untrained(weights, kind, _TINY_VAE, _TINY_TEXT_ENCODER)
-
-
-def _random(weights: Weights, kind: Kind) -> Networks:
-    return _untrained(weights, kind, {}, {})
-
-
-def _untrained(weights: Weights, kind: Kind, vae: dict[str, Any], text_encoder: dict[str, Any]) -> Networks:
-    config = T5Config(**{**TEXT_ENCODER, **text_encoder})
-    encoder = _filled(weights, lambda: T5EncoderModel(config), "text encoder")
-    encoder.tie_weights()
-    return Networks(
-        kind,
-        spelling_tokenizer(),
-        encoder,
-        _filled(weights, lambda: AutoencoderKLCogVideoX(**{**VAE, **vae}), "vae"),
-        _transformer(weights, kind),
-        dict(SCHEDULE),
-    )
-
-
-def spelling_tokenizer() -> T5Tokenizer:
-    """T5's tokenizer with single characters for pieces: works without a vocabulary file."""
-    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
-    return T5Tokenizer(vocab=[*special, *((chr(code), -3.0) for code in range(33, 127))], extra_ids=0)
-
-
-def _tiny_config(kind: Kind) -> dict[str, Any]:
-    return {**_TINY, "ofs_embed_dim": 16} if kind == "image_1_5" else _TINY
-
-
-def _filled(weights: Weights, build: Any, name: str) -> Any:
-    seed = weights.seed + sum(map(ord, name))
-    return filled_randomly(unfilled(build), seed=seed, dtype=_dtype() if weights.mode == "random" else torch.float32)
-
-
-def _dtype() -> torch.dtype:
-    return dtype_for("cuda" if torch.cuda.is_available() else "cpu")
+    return next(iter(states.values()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers.models.embeddings import CogVideoXPatchEmbed
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
@@ -21,13 +23,15 @@ class FirstRowsOfTable(CogVideoXPatchEmbed):
     ) -> Tensor:
         """(1, text tokens + patches, width)."""
         patches = (sample_height // self.patch_size) * (sample_width // self.patch_size)
+        table: Any = self.pos_embedding
         rows = self.max_text_seq_length + patches * ((sample_frames - 1) // self.temporal_compression_ratio + 1)
-        if rows > self.pos_embedding.shape[1]:
+        if rows > table.shape[1]:
             raise InputError(f"This model was trained for {self.sample_frames} frames; {sample_frames} are too many.")
-        return self.pos_embedding[:, :rows].to(device)
+        return table[:, :rows].to(device)
 
 
 def use_first_rows(transformer: CogVideoXTransformer3DModel) -> None:
     """Makes a transformer with a learned table take its first rows; others are left alone."""
-    if transformer.config.use_learned_positional_embeddings:
+    config: Any = transformer.config
+    if config.use_learned_positional_embeddings:
         transformer.patch_embed.__class__ = FirstRowsOfTable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers.models.embeddings import get_3d_rotary_pos_embed
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
@@ -20,26 +22,29 @@ def rotary_tables(
     Positions are whole numbers only where the transformer's sample size is the clip's own; otherwise diffusers stretches
     them, which the 360 degree orbit was not trained with.
     """
-    config = transformer.config
+    config: Any = transformer.config
+    where = torch.device(device)
     if not config.use_rotary_positional_embeddings:
         return None
     patch, patch_t = config.patch_size, config.patch_size_t
     grid = (height // (SPATIAL * patch), width // (SPATIAL * patch))
     base = (config.sample_height // patch, config.sample_width // patch)
     if patch_t is None:
-        return get_3d_rotary_pos_embed(
+        tables: Any = get_3d_rotary_pos_embed(
             embed_dim=config.attention_head_dim,
             crops_coords=get_resize_crop_region_for_grid(grid, base[1], base[0]),
             grid_size=grid,
             temporal_size=latent_frames,
-            device=device,
+            device=where,
         )
-    return get_3d_rotary_pos_embed(
-        embed_dim=config.attention_head_dim,
-        crops_coords=None,
-        grid_size=grid,
-        temporal_size=(latent_frames + patch_t - 1) // patch_t,
-        grid_type="slice",
-        max_size=base,
-        device=device,
-    )
+    else:
+        tables = get_3d_rotary_pos_embed(
+            embed_dim=config.attention_head_dim,
+            crops_coords=None,
+            grid_size=grid,
+            temporal_size=(latent_frames + patch_t - 1) // patch_t,
+            grid_type="slice",
+            max_size=base,
+            device=where,
+        )
+    return tables

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
@@ -115,19 +116,19 @@ def denoise(
     """
     scheduler.set_timesteps(steps, device=latents.device)
     timesteps = scheduler.timesteps
-    previous: Tensor | None = None
+    previous: Any = None
     for i in range(first_step, len(timesteps)):
         before_step(i)
-        t = timesteps[i]
+        t: Any = timesteps[i]
         scale = dynamic_guidance(guidance, t.item(), steps) if dynamic else guidance
         velocity = guided(velocities(transformer, latents, t, conditions), scale)
         if isinstance(scheduler, CogVideoXDPMScheduler):
-            back = timesteps[i - 1] if i > first_step else None
+            back: Any = timesteps[i - 1] if i > first_step else None
             moved, previous = scheduler.step(
                 velocity, previous, t, back, latents, generator=generator, return_dict=False
             )
             guess = previous
         else:
-            moved, guess = scheduler.step(velocity, t, latents, generator=generator, return_dict=False)
+            moved, guess = scheduler.step(velocity, t, latents, generator=generator, return_dict=False)[:2]
         latents = moved.to(conditions.text.dtype)
         yield Step(i + 1, latents, guess)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +15,14 @@ from pipelines.checkpoints import read_state
 NETWORK = "model.diffusion_model."
 """What the network's keys begin with; text encoder and VAE stand beside it under other names."""
 
-_RECONSTRUCT = np.zeros(1).__reduce__()[0]
-_ALLOWED = (
+_RECONSTRUCT: Any = np.zeros(1).__reduce__()[0]
+_ALLOWED: list[Any] = [
     (_RECONSTRUCT, "numpy.core.multiarray._reconstruct"),
     (_RECONSTRUCT, "numpy._core.multiarray._reconstruct"),
     np.ndarray,
     np.dtype,
     np.dtypes.UInt32DType,
-)
+]
 """The random state that DeepSpeed saves beside the weights is a numpy array (numpy 1 and 2 name its maker
 differently); nothing else is let through."""
 
@@ -35,7 +36,7 @@ def read_sat_file(path: str | Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return read_state(path)
     try:
-        with torch.serialization.safe_globals(list(_ALLOWED)):
+        with torch.serialization.safe_globals(_ALLOWED):
             stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:
         raise InputError(

@@ -1,0 +1,174 @@
+"""From scene and path to a clip with tiny networks; equality with diffusers' own pipelines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import CogVideoXImageToVideoPipeline, CogVideoXPipeline
+from PIL import Image
+
+from camera.path import pinhole
+from camera.view import Scene, View
+from pipelines.dimensionx.method import METHOD, DimensionXMoves, DimensionXSettings
+from pipelines.dimensionx.networks import load_networks
+from pipelines.dimensionx.pipeline import load
+from pipelines.dimensionx.sampling import scheduler_named
+from pipelines.dimensionx.shot import Shot, shoot
+from pipelines.method import Clip, Progress
+from pipelines.runtime.weights import Weights
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    return Weights("tiny", seed=1)
+
+
+@pytest.fixture(scope="module")
+def pipeline(weights):
+    return load(weights)
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    across, down = np.meshgrid(np.linspace(0, 255, 96), np.linspace(0, 255, 64))
+    colour = np.stack([across, down, 255 - across], axis=-1).astype(np.uint8)
+    return Scene((View.of(colour, np.full((64, 96), 3.0, np.float32), pinhole(96, 64, 60)),))
+
+
+def short(**moves) -> DimensionXMoves:
+    return DimensionXMoves(**{"frames": 9, **moves})
+
+
+def run(pipeline, scene, settings, moves=None) -> tuple[Clip, list[Progress]]:
+    events = list(pipeline(scene, METHOD.path(moves or short(), scene), settings))
+    clips = [event for event in events if isinstance(event, Clip)]
+    return clips[-1], [event for event in events if isinstance(event, Progress)]
+
+
+QUICK = {"steps": 2, "guidance": 2.0, "prompt": "a red house"}
+
+
+def test_a_click_becomes_a_clip(pipeline, scene):
+    clip, progress = run(pipeline, scene, DimensionXSettings(**{**QUICK, "steps": 5}))
+    assert clip.frames.shape == (9, 64, 96, 3) and clip.frames.dtype == np.uint8
+    assert len(clip.path) == 9 and clip.fps == 8 and clip.path.width == 96
+    assert [(each.step, each.steps) for each in progress if each.phase == "Shooting"] == [(n, 5) for n in range(1, 6)]
+    assert progress[-2].preview is not None and progress[-2].preview.shape == (8, 12, 3)
+    assert any("Orbit left" in note and "nominal" in note for note in clip.notes)
+
+
+def frames_of(pipeline, scene, moves=None, **settings):
+    return run(pipeline, scene, DimensionXSettings(**{**QUICK, **settings}), moves)[0].frames.astype(int)
+
+
+def test_seeds_directors_strength_words_and_time_all_matter(pipeline, scene):
+    clips = {
+        "reference": frames_of(pipeline, scene),
+        "seed": frames_of(pipeline, scene, seed=1),
+        "director": frames_of(pipeline, scene, short(director="x_left")),
+        "blend": frames_of(pipeline, scene, short(second_director="x_left")),
+        "strength": frames_of(pipeline, scene, strength=2.0),
+        "prompt": frames_of(pipeline, scene, prompt="a green boat"),
+        "negative prompt": frames_of(pipeline, scene, negative_prompt="a green boat"),
+        "guidance": frames_of(pipeline, scene, guidance=4.0),
+        "fixed guidance": frames_of(pipeline, scene, dynamic_guidance=False),
+        "sampler": frames_of(pipeline, scene, sampler="DDIM"),
+        "switch": frames_of(pipeline, scene, switch_to_t=0.5),
+        "T-Director alone": frames_of(pipeline, scene, switch_to_t=0.0),
+    }
+    assert np.array_equal(clips["reference"], frames_of(pipeline, scene))
+    names = list(clips)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            assert not np.array_equal(clips[one], clips[other]), (one, other)
+
+
+def test_strength_zero_is_the_plain_base(pipeline, scene):
+    assert np.array_equal(
+        frames_of(pipeline, scene, strength=0.0), frames_of(pipeline, scene, short(director="y_up"), strength=0.0)
+    )
+
+
+def test_the_orbit_has_145_frames(pipeline, scene):
+    moves = DimensionXMoves(director="orbit_360")
+    clip, _ = run(pipeline, scene, DimensionXSettings(**QUICK, sampler="SAT"), moves)
+    assert clip.frames.shape == (145, 64, 96, 3) and len(clip.path) == 145
+
+
+def test_text_alone_needs_no_picture(pipeline, scene):
+    clip, _ = run(pipeline, scene, DimensionXSettings(**QUICK, use_picture=False))
+    black = Scene((View.of(np.zeros((64, 96, 3), np.uint8), scene.first.depth, scene.first.intrinsics),))
+    other, _ = run(pipeline, black, DimensionXSettings(**QUICK, use_picture=False))
+    assert np.array_equal(clip.frames, other.frames)
+
+
+def test_a_sequence_is_shot_clip_by_clip(pipeline, scene):
+    from camera.presets.dimensionx import nominal_path, sequence
+
+    distance = scene.first.focus_depth
+    path = sequence([nominal_path(scene.first.camera, [(id, 1.0)], distance=distance) for id in ("x_left", "pan_up")])
+    clips = [
+        event for event in pipeline(scene, path, DimensionXSettings(**{**QUICK, "steps": 1})) if isinstance(event, Clip)
+    ]
+    assert [len(clip.frames) for clip in clips] == [49, 97]
+    np.testing.assert_allclose(clips[-1].path.world_from_camera, path.world_from_camera, atol=1e-9)
+    assert np.array_equal(clips[-1].frames[:49], clips[0].frames)
+
+
+def test_closing_the_generator_stops_after_a_step(pipeline, scene):
+    run = pipeline(scene, METHOD.path(short(), scene), DimensionXSettings(**QUICK))
+    while not (isinstance(event := next(run), Progress) and event.phase == "Shooting"):
+        pass
+    run.close()
+    with pytest.raises(StopIteration):
+        next(run)
+
+
+def test_an_own_lora_takes_the_directors_place(pipeline, scene, tmp_path):
+    from pipelines.dimensionx.sources import untrained_lora
+    from pipelines.lora.layouts import save_lora
+
+    pipeline.prepare(scene, METHOD.path(short(), scene), DimensionXSettings())
+    lora = untrained_lora(load_networks(Weights("tiny", seed=9), "image").transformer, "mine", 4, Weights("tiny"))
+    save_lora(tmp_path / "mine.safetensors", lora)
+    own = {"lora_file": str(tmp_path / "mine.safetensors")}
+    one = frames_of(pipeline, scene, **own)
+    assert not np.array_equal(one, frames_of(pipeline, scene))
+    assert np.array_equal(one, frames_of(pipeline, scene, short(director="x_left"), **own))
+
+
+@pytest.mark.parametrize("kind", ["image", "image_1_5", "text"])
+@pytest.mark.parametrize("sampler", ["DPM++", "DDIM"])
+def test_the_loop_is_diffusers_own(weights, scene, kind, sampler):
+    networks = load_networks(weights, kind)
+    frames = 9  # 3 latents: an odd number, which 1.5 pads to a pair
+    settings = DimensionXSettings(steps=3, guidance=3.0, prompt="a red house", sampler=sampler)
+    from pipelines.dimensionx.latents import encode_text
+
+    text = torch.cat([encode_text(networks, words, device=torch.device("cpu"))[0] for words in ("", settings.prompt)])
+    picture = None if kind == "text" else scene.first.colour
+    with torch.no_grad():
+        *_, shot = shoot(
+            networks, settings, text=text, picture=picture, frames=frames,
+            generator=torch.Generator().manual_seed(5), device=torch.device("cpu"),
+        )  # fmt: skip
+    assert isinstance(shot, Shot)
+    parts = {name: getattr(networks, name) for name in ("tokenizer", "text_encoder", "vae", "transformer")}
+    stock = (CogVideoXPipeline if kind == "text" else CogVideoXImageToVideoPipeline)(
+        **parts, scheduler=scheduler_named(sampler)
+    )
+    stock.set_progress_bar_config(disable=True)
+    expected = stock(
+        **({} if kind == "text" else {"image": Image.fromarray(picture)}),
+        prompt=settings.prompt, num_frames=frames, num_inference_steps=3, guidance_scale=3.0, use_dynamic_cfg=True,
+        width=96, height=64, max_sequence_length=24, generator=torch.Generator().manual_seed(5), output_type="latent",
+    ).frames  # fmt: skip
+    extra = expected.shape[1] - shot.latents.shape[1]
+    np.testing.assert_allclose(shot.latents, expected[:, extra:], atol=1e-5)
+
+
+def test_shorter_clips_use_the_first_rows_of_the_position_table(weights):
+    table = load_networks(weights, "image").transformer.patch_embed
+    rows = table._get_positional_embeddings(8, 12, 9)
+    assert torch.equal(rows, table.pos_embedding[:, : 24 + 3 * 24])
