@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import torch
-from diffusers import AutoencoderKLWan
 from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
+from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
 from torch import Tensor
 from transformers import CLIPVisionModel, UMT5EncoderModel
 
@@ -84,7 +85,8 @@ def transformer_renames(rgb_to_depth: tuple[int, ...], depth_to_rgb: tuple[int, 
 
 
 def _renames_of(network: DualCamCtrlTransformer) -> tuple[tuple[str, str], ...]:
-    return transformer_renames(tuple(network.config.rgb_to_depth), tuple(network.config.depth_to_rgb))
+    config = cast(Any, network.config)
+    return transformer_renames(tuple(config.rgb_to_depth), tuple(config.depth_to_rgb))
 
 
 def load_transformer(

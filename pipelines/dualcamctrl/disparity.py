@@ -51,7 +51,7 @@ def coloured(grey: NDArray[np.uint8], colours: str) -> NDArray[np.uint8]:
     if colours == "grey":
         return grey[..., None].repeat(3, axis=-1)
     table = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], _COLOURS[colours])[:, 0, ::-1]
-    return table[grey]
+    return table.astype(np.uint8)[grey]
 
 
 def sixteen_bit_zip(brightness: NDArray[np.float32]) -> bytes:

@@ -27,7 +27,9 @@ def cleaned(prompt: str) -> str:
     return re.sub(r"\s+", " ", html.unescape(html.unescape(text))).strip()
 
 
-def encode_text(tokenizer: PreTrainedTokenizerBase, encoder: UMT5EncoderModel, prompt: str, device: object) -> Tensor:
+def encode_text(
+    tokenizer: PreTrainedTokenizerBase, encoder: UMT5EncoderModel, prompt: str, device: torch.device
+) -> Tensor:
     """(1,512,C) of UMT5; rows after the end of the text are zero."""
     tokens = tokenizer(
         [cleaned(prompt)],
@@ -64,11 +66,11 @@ def resized_picture(picture: NDArray[np.uint8], width: int, height: int) -> NDAr
     return np.asarray(Image.fromarray(picture).resize((width, height)))
 
 
-def picture_tensor(picture: NDArray[np.uint8], dtype: torch.dtype, device: object) -> Tensor:
+def picture_tensor(picture: NDArray[np.uint8], dtype: torch.dtype, device: torch.device) -> Tensor:
     """(H,W,3) or grey (H,W) to (1,3,H,W) in -1..1; ``dtype`` comes before the affine map, as in upstream."""
     grey = picture if picture.ndim == 3 else picture[..., None].repeat(3, axis=2)
     unit = torch.from_numpy(grey.astype(np.float32) / 255).permute(2, 0, 1).unsqueeze(0)
-    return unit.to(device=device, dtype=dtype) * 2 - 1  # type: ignore[arg-type]
+    return unit.to(device=device, dtype=dtype) * 2 - 1
 
 
 def beside_noise(latent: Tensor, frames: int) -> Tensor:

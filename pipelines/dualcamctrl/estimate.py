@@ -8,11 +8,14 @@ from pipelines.method import Estimate
 WIDTH, FEED_FORWARD, BLOCKS, CONTEXT = 1536, 8960, 60, 512 + 257
 """Channels, feed-forward channels, blocks of both branches together, text and picture tokens."""
 
-WEIGHTS_GIGABYTES = {"transformer": 6.51, "text encoder": 11.36, "image encoder": 1.27, "vae": 0.26}
-"""bfloat16; parameter counts 3.253, 5.681, 0.632 and 0.127 billion."""
+WEIGHTS = {"transformer": 6.51, "text encoder": 11.36, "image encoder": 1.27, "vae": 0.26}
+"""Gigabytes in bfloat16; parameter counts 3.253, 5.681, 0.632 and 0.127 billion."""
 
-_TEXT_EMBEDDING_GIGABYTES = 2.1
-"""Largest single layer: 256384 x 4096 bfloat16 embedding of the text encoder."""
+_TEXT_EMBEDDING = 2.1
+"""Gigabytes of the largest single layer, which is never stored in fp8: 256384 x 4096 numbers of the text encoder."""
+
+_DECODING_GIGABYTES = 240 * 416 * 96 * 2 * 40 / 1e9
+"""About forty feature maps of one tile, 96 channels in bfloat16."""
 
 _A100_FLOPS, _UTILISATION = 312e12, 0.4
 
@@ -29,18 +32,16 @@ def denoising_flops(count: int, steps: int) -> float:
     return (linear + attention) * count * BLOCKS * 2 * steps
 
 
-def estimate(path: CameraPath, steps: int, tiled: bool) -> Estimate:
+def estimate(path: CameraPath, steps: int) -> Estimate:
     """Seconds on an A100 and peak gigabytes per memory mode."""
     flops = denoising_flops(tokens(path), steps)
-    denoising = _denoising_gigabytes(path)
-    decoding = _decoding_gigabytes(path, tiled)
-    weights = WEIGHTS_GIGABYTES
+    working = max(_denoising_gigabytes(path), _DECODING_GIGABYTES)
+    text, others = WEIGHTS["text encoder"], sum(WEIGHTS.values()) - WEIGHTS["text encoder"]
     gigabytes = {
-        "full": sum(weights.values()) + max(denoising, decoding),
-        "model offload": max(
-            weights["text encoder"] + 0.2, weights["transformer"] + denoising, weights["vae"] + decoding
-        ),
-        "group offload": max(_TEXT_EMBEDDING_GIGABYTES + 0.3, denoising + 0.6, weights["vae"] + decoding),
+        "full": text + others + working,
+        "fp8": _TEXT_EMBEDDING + (text - _TEXT_EMBEDDING + others) / 2 + 0.4 + working,
+        "model offload": max(text + 0.2, WEIGHTS["transformer"] + WEIGHTS["vae"] + working),
+        "group offload": max(_TEXT_EMBEDDING, working) + WEIGHTS["vae"] + 0.4,
     }
     basis = (
         f"Computed, not measured: {flops / 1e15:.1f} PFLOP at {_UTILISATION:.0%} of an A100's bfloat16 peak, and weights plus "
@@ -50,13 +51,7 @@ def estimate(path: CameraPath, steps: int, tiled: bool) -> Estimate:
 
 
 def _denoising_gigabytes(path: CameraPath) -> float:
-    """Feed-forward layer of one block (the widest moment), the other branch's tokens, and the packed rays."""
+    """Feed-forward layer of one block (the widest moment), the other branch's tokens, and the packed rays twice."""
     per_token = 2 * 2 * FEED_FORWARD + (2 + 2 + 4 + 2) * WIDTH
     rays = 24 * ((len(path) - 1) // 4 + 1) * path.height * path.width * 2
     return (tokens(path) * per_token + 2 * rays) / 1e9
-
-
-def _decoding_gigabytes(path: CameraPath, tiled: bool) -> float:
-    """About forty full-size feature maps of 96 channels in bfloat16, of one tile or of the whole frame."""
-    height, width = (min(path.height, 240), min(path.width, 416)) if tiled else (path.height, path.width)
-    return height * width * 96 * 2 * 40 / 1e9

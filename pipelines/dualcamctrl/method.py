@@ -121,10 +121,6 @@ class DualCamCtrlSettings(Settings):
     shift: float = setting(
         5.0, "Shift", minimum=0.1, maximum=20, step=0.1, help="Larger spends more steps on coarse noise.", advanced=True
     )
-    decode: str = setting(
-        "tiles", "Decode", choices=("tiles", "whole"), help="Tiles of 240x416 pixels, as upstream; whole needs more memory.",
-        advanced=True,
-    )  # fmt: skip
     depth_colours: str = setting(
         "turbo", "Depth colours", choices=("turbo", "inferno", "grey"),
         help="Of the depth video; near is bright or red. The 16-bit depth is always among the files.", advanced=True,
@@ -256,8 +252,7 @@ def _prompt_warning(settings: DualCamCtrlSettings) -> str:
 
 def estimate(path: CameraPath, settings: Settings) -> Estimate:
     """See `pipelines.dualcamctrl.estimate`."""
-    settings = cast(DualCamCtrlSettings, settings)
-    return estimate_run(path, settings.steps, settings.decode == "tiles")
+    return estimate_run(path, cast(DualCamCtrlSettings, settings).steps)
 
 
 RELEASED = Checkpoint(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoTokenizer, CLIPVisionModel, PreTrainedTokenizerBase, UMT5EncoderModel
 
 from pipelines.checkpoints import LoadReport, State, built, read_state, stripped, unfilled
@@ -15,7 +14,7 @@ from pipelines.components import byte_tokenizer, component
 from pipelines.dualcamctrl import convert
 from pipelines.dualcamctrl.method import ENCODERS, RELEASED, TOKENIZER
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
-from pipelines.dualcamctrl.vae import TiledWanVAE
+from pipelines.dualcamctrl.vae import STRIDE, TILE, TiledWanVAE
 from pipelines.runtime.weights import Weights
 
 _VISION = {"image_size": 224, "patch_size": 14, "hidden_act": "gelu", "layer_norm_eps": 1e-5}
@@ -75,7 +74,11 @@ def _stock_encoders(weights: Weights) -> tuple[TiledWanVAE, UMT5EncoderModel, CL
     def stock(kind: type, subfolder: str) -> Any:
         return component(weights, kind, ENCODERS, tiny=TINY[kind], full=FULL[kind], subfolder=subfolder)
 
-    return stock(TiledWanVAE, "vae"), stock(UMT5EncoderModel, "text_encoder"), stock(CLIPVisionModel, "image_encoder")
+    return (
+        _tiling(stock(TiledWanVAE, "vae")),
+        stock(UMT5EncoderModel, "text_encoder"),
+        stock(CLIPVisionModel, "image_encoder"),
+    )
 
 
 def _own_encoders(weights: Weights, state: State) -> tuple[TiledWanVAE, UMT5EncoderModel, CLIPVisionModel]:
@@ -88,13 +91,18 @@ def _own_encoders(weights: Weights, state: State) -> tuple[TiledWanVAE, UMT5Enco
         return weights.shared((kind.__name__, RELEASED.repo), load)
 
     return (
-        own(TiledWanVAE, "pipe.vae.model.", convert.load_vae),
+        _tiling(own(TiledWanVAE, "pipe.vae.model.", convert.load_vae)),
         own(UMT5EncoderModel, "pipe.text_encoder.", convert.load_text_encoder),
         own(CLIPVisionModel, "pipe.image_encoder.model.", convert.load_image_encoder),
     )
 
 
-def empty(kind: Any) -> torch.nn.Module:
+def _tiling(vae: TiledWanVAE) -> TiledWanVAE:
+    vae.enable_tiling(*TILE, *STRIDE)
+    return vae
+
+
+def empty(kind: Any) -> Any:
     """A full-size network whose parameters have no memory yet."""
     configuration = getattr(kind, "config_class", None)
     return unfilled(lambda: kind(configuration(**FULL[kind])) if configuration else kind(**FULL[kind]))

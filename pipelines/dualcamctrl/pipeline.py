@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Generator, Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -29,8 +29,11 @@ def load(weights: Weights) -> DualCamCtrlPipeline:
 class DualCamCtrlPipeline:
     """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made, in ``dtype``."""
 
+    together = (("transformer", "vae"),)
+    """Stay on the device side by side, for early frames."""
+
     def __init__(self, networks: Networks, device: torch.device, dtype: torch.dtype) -> None:
-        self.networks, self.device, self.dtype = networks, cast(object, device), dtype
+        self.networks, self.device, self.dtype = networks, device, dtype
         self.components: dict[str, object] = {
             "text_encoder": networks.text_encoder,
             "image_encoder": networks.image_encoder,
@@ -42,27 +45,27 @@ class DualCamCtrlPipeline:
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
         """Phases: picture, words, camera, denoising, decoding. The clip's extra video and files hold the depth."""
         settings = cast(DualCamCtrlSettings, settings)
-        notes = METHOD.check(scene, path, settings)
+        METHOD.check(scene, path, settings)
         conditions = yield from self._conditions(scene, path, settings)
         last = yield from self._denoised(conditions, settings)
         yield Progress("Decoding the video", 0, 2)
-        frames = wan.to_bytes(self._decoded(last.rgb, settings)).numpy()
+        frames = wan.to_bytes(wan.decode_video(self.networks.vae, last.rgb)).numpy()
         yield Progress("Decoding the depth", 1, 2)
-        brightness = (self._decoded(last.depth, settings)[0].mean(dim=0).numpy() + 1) / 2
-        yield self._clip(scene, path, settings, frames, brightness, notes)
+        brightness = (wan.decode_video(self.networks.vae, last.depth)[0].mean(dim=0) + 1) / 2
+        yield _clip(scene, path, settings, frames, brightness.numpy())
 
     def _conditions(
         self, scene: Scene, path: CameraPath, settings: DualCamCtrlSettings
-    ) -> Iterator[Progress | sampling.Conditions]:
+    ) -> Generator[Progress, None, sampling.Conditions]:
         networks, frames = self.networks, (len(path) - 1) // 4 + 1
         yield Progress("Reading the picture", 0, 3)
         picture, depth = self._pictures(scene.first, settings)
         tokens = encoders.encode_clip(networks.image_encoder, picture)
-        latents = [
+        seen, near = (
             encoders.beside_noise(wan.encode_picture(networks.vae, source), frames) for source in (picture, depth)
-        ]
+        )
         if settings.mode != PICTURE:
-            latents = [torch.zeros_like(latent) for latent in latents]
+            seen, near = torch.zeros_like(seen), torch.zeros_like(near)
         yield Progress("Reading the words", 1, 3)
         text, negative = (
             encoders.encode_text(networks.tokenizer, networks.text_encoder, words, self.device).to(self.dtype)
@@ -70,7 +73,7 @@ class DualCamCtrlPipeline:
         )
         yield Progress("Tracing the camera's rays", 2, 3)
         rays = cameras.packed(cameras.rays(network_path(scene, path, settings)))
-        return sampling.Conditions(text, negative, tokens, *latents, self._placed(torch.from_numpy(rays)[None]))
+        return sampling.Conditions(text, negative, tokens, seen, near, self._placed(torch.from_numpy(rays)[None]))
 
     def _pictures(self, view: View, settings: DualCamCtrlSettings) -> tuple[Tensor, Tensor]:
         """Picture and disparity (1,3,H,W) in -1..1; black both in text-to-video mode."""
@@ -82,12 +85,12 @@ class DualCamCtrlPipeline:
 
     def _denoised(
         self, conditions: sampling.Conditions, settings: DualCamCtrlSettings
-    ) -> Iterator[Progress | sampling.Step]:
+    ) -> Generator[Progress, None, sampling.Step]:
         start = self._placed(sampling.noise(tuple(conditions.picture.shape), settings.seed))
-        euler = schedule.scheduler(settings.steps, shift=settings.shift, stage=settings.stage, device=self.device)
-        yield Progress("Denoising", 0, len(euler.timesteps))
-        step = None
-        for step in sampling.denoise(self.networks.transformer, conditions, start, euler, settings.guidance):
+        sigmas = schedule.sigmas(settings.steps, shift=settings.shift, stage=settings.stage)
+        yield Progress("Denoising", 0, len(sigmas) - 1)
+        step = sampling.Step(0, len(sigmas) - 1, start, start, start)
+        for step in sampling.denoise(self.networks.transformer, conditions, start, sigmas, settings.guidance):
             wanted = settings.preview_every and step.index % settings.preview_every == 0 and step.index < step.count
             yield Progress("Denoising", step.index, step.count, preview=self._early_frame(step) if wanted else None)
         return step
@@ -96,35 +99,27 @@ class DualCamCtrlPipeline:
         """The middle of the video as the network expects it by now, (H,W,3)."""
         middle = step.clean_rgb.shape[2] // 2
         latent = step.clean_rgb[:, :, middle : middle + 1]
-        return wan.to_bytes(wan.decode_video(self.networks.vae, latent, tiled=False))[0].numpy()
-
-    def _decoded(self, latents: Tensor, settings: DualCamCtrlSettings) -> Tensor:
-        return wan.decode_video(self.networks.vae, latents, tiled=settings.decode == "tiles")
+        return wan.to_bytes(wan.decode_video(self.networks.vae, latent))[0].numpy()
 
     def _placed(self, tensor: Tensor) -> Tensor:
-        return tensor.to(device=cast(Any, self.device), dtype=self.dtype)
+        return tensor.to(device=self.device, dtype=self.dtype)
 
-    def _clip(
-        self,
-        scene: Scene,
-        path: CameraPath,
-        settings: DualCamCtrlSettings,
-        frames: Frames,
-        brightness: NDArray[np.float32],
-        notes: tuple[str, ...],
-    ) -> Clip:
-        views = disparity.views(frames, brightness, disparity.disparity_range(scene.first), path)
-        made = None
-        if views and settings.mode == PICTURE:
-            source = "disparity generated by DualCamCtrl, in the range of the first picture's depth"
-            made = Scene(views, kind="clip", unit=scene.unit, fps=path.fps, source=source, name=scene.name)
-        grey = np.round(brightness * 255).astype(np.uint8)
-        return Clip(
-            frames,
-            path.fps,
-            path,
-            extras={"depth": disparity.coloured(grey, settings.depth_colours)},
-            scene=made,
-            notes=notes,
-            files={"disparity-16-bit.zip": disparity.sixteen_bit_zip(brightness)},
-        )
+
+def _clip(
+    scene: Scene, path: CameraPath, settings: DualCamCtrlSettings, frames: Frames, brightness: NDArray[np.float32]
+) -> Clip:
+    """Both videos, and the geometry they stand for; ``brightness`` (F,H,W) 0..1, near is bright."""
+    views = disparity.views(frames, brightness, disparity.disparity_range(scene.first), path)
+    made = None
+    if views and settings.mode == PICTURE:
+        source = "disparity generated by DualCamCtrl, in the range of the first picture's depth"
+        made = Scene(views, kind="clip", unit=scene.unit, fps=path.fps, source=source, name=scene.name)
+    grey = np.round(brightness * 255).astype(np.uint8)
+    return Clip(
+        frames,
+        path.fps,
+        path,
+        extras={"depth": disparity.coloured(grey, settings.depth_colours)},
+        scene=made,
+        files={"disparity-16-bit.zip": disparity.sixteen_bit_zip(brightness)},
+    )

@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
-from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
+from pipelines.dualcamctrl.schedule import euler_step
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 
 
@@ -49,16 +49,21 @@ def denoise(
     transformer: DualCamCtrlTransformer,
     conditions: Conditions,
     start: Tensor,
-    euler: FlowMatchEulerDiscreteScheduler,
+    sigmas: Tensor,
     guidance: float,
 ) -> Iterator[Step]:
-    """Yields after every step. The timestep is rounded to the latents' dtype, as upstream does; sigmas are not."""
+    """Yields after every step. ``start``: (1,16,t,h,w) noise of both branches; ``sigmas``: see `schedule.sigmas`.
+
+    The timestep is rounded to the latents' dtype, as upstream does; sigmas are not.
+    """
     latents = torch.cat([start, start])
-    count = len(euler.timesteps)
-    for index, timestep in enumerate(euler.timesteps):
-        velocity = guided_velocity(transformer, conditions, latents, timestep.to(latents.dtype).view(1), guidance)
-        clean = latents[:1] - euler.sigmas[index].to(latents.dtype) * velocity[:1]
-        latents = euler.step(velocity, timestep, latents, return_dict=False)[0]
+    sigmas = sigmas.to(start.device)
+    count = len(sigmas) - 1
+    for index in range(count):
+        timestep = (1000 * sigmas[index : index + 1]).to(latents.dtype)
+        velocity = guided_velocity(transformer, conditions, latents, timestep, guidance)
+        clean = euler_step(latents[:1], velocity[:1], sigmas[index], sigmas[-1])
+        latents = euler_step(latents, velocity, sigmas[index], sigmas[index + 1])
         yield Step(index + 1, count, latents[:1], latents[1:], clean)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from camera.errors import InputError
 
@@ -13,19 +13,26 @@ _SHARES = {"early": (1, 1, 4), "mid": (1, 4, 1), "late": (4, 1, 1)}
 _EDGES = (1.0, 0.9, 0.75, 0.0)
 
 
-def sigmas(steps: int, *, shift: float = 5.0, stage: str = "naive") -> NDArray[np.float64]:
-    """Falling sigmas, one per evaluation of the network; the last step leads to 0.
+def sigmas(steps: int, *, shift: float = 5.0, stage: str = "naive") -> Tensor:
+    """Falling sigmas (N+1,) float32 for N evaluations of the network; the last is 0. Timesteps are 1000 times as large.
 
-    "naive" gives ``steps`` of them: s = 1 - i/steps, shifted to shift*s / (1 + (shift-1)*s). The stages ignore ``shift``,
-    are linear between the edges 1, 0.9, 0.75 and 0, and give a few less than ``steps`` (47 for 50), because upstream drops
-    doubled edges and pads the end with zeros, which change nothing and are left out here.
+    "naive" makes N = ``steps``: s = 1 - i/steps, shifted to shift*s / (1 + (shift-1)*s). diffusers' own schedules for
+    shifted flow matching differ from it by up to 69 timesteps (50 steps). The stages ignore ``shift``, are linear between
+    the edges 1, 0.9, 0.75 and 0, and evaluate a little less often (47 times for 50), because upstream drops doubled edges and
+    pads the end with zeros, which change nothing and are left out here.
     """
     if stage == "naive":
         linear = 1 - np.arange(steps) / steps
-        return shift * linear / (1 + (shift - 1) * linear)
-    if stage not in _SHARES:
+        falling = shift * linear / (1 + (shift - 1) * linear)
+    elif stage in _SHARES:
+        falling = _staged(steps, _SHARES[stage])
+    else:
         raise InputError(f"Unknown schedule {stage!r}; choose naive, {', '.join(_SHARES)}.")
-    points = [steps * share // 6 for share in _SHARES[stage]]
+    return torch.tensor([*falling, 0.0], dtype=torch.float32)
+
+
+def _staged(steps: int, shares: tuple[int, int, int]) -> np.ndarray:
+    points = [steps * share // 6 for share in shares]
     points[0] = steps - points[1] - points[2]
     parts = [
         np.linspace(start, end, max(count - 1, 1), endpoint=False)
@@ -34,10 +41,6 @@ def sigmas(steps: int, *, shift: float = 5.0, stage: str = "naive") -> NDArray[n
     return np.concatenate(parts)
 
 
-def scheduler(
-    steps: int, *, shift: float = 5.0, stage: str = "naive", device: object = None
-) -> FlowMatchEulerDiscreteScheduler:
-    """diffusers' Euler scheduler on these very sigmas; its own ``set_timesteps(steps)`` is off by up to 69 (steps = 50)."""
-    euler = FlowMatchEulerDiscreteScheduler(shift=1.0)
-    euler.set_timesteps(sigmas=sigmas(steps, shift=shift, stage=stage).tolist(), device=device)  # type: ignore[arg-type]
-    return euler
+def euler_step(latents: Tensor, velocity: Tensor, sigma: Tensor, next_sigma: Tensor) -> Tensor:
+    """Latents at ``next_sigma`` from those at ``sigma``, in the latents' dtype."""
+    return latents + velocity * (next_sigma - sigma)

@@ -7,13 +7,13 @@ The first layers pass RGB to depth, the middle ones depth to RGB, the last ones 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.hooks._helpers import TransformerBlockMetadata, TransformerBlockRegistry
-from diffusers.loaders import PeftAdapterMixin
+from diffusers.loaders.peft import PeftAdapterMixin
 from diffusers.models._modeling_parallel import ContextParallelInput, ContextParallelOutput
 from diffusers.models.attention import AttentionMixin
 from diffusers.models.cache_utils import CacheMixin
@@ -212,7 +212,9 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
         depth, _ = self._tokens(depth_hidden_states, camera_feature)
         for block in self.blocks:
             if torch.is_grad_enabled() and self.gradient_checkpointing:
-                rgb, depth = self._gradient_checkpointing_func(block, rgb, depth, context, modulation, rotary_emb, grid)
+                rgb, depth = cast(Any, self._gradient_checkpointing_func)(
+                    block, rgb, depth, context, modulation, rotary_emb, grid
+                )
             else:
                 rgb, depth = block(rgb, depth, context, modulation, rotary_emb, grid)
         return self._head(rgb, temb, grid), self._head(depth, temb, grid)
@@ -227,7 +229,7 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
         """(B,N,C) to (B,16,t,H/8,W/8)."""
         shift, scale = (self.scale_shift_table.to(temb.device) + temb.unsqueeze(1)).chunk(2, dim=1)
         tokens = (self.norm_out(tokens.float()) * (1 + scale) + shift).type_as(tokens)
-        patches = self.proj_out(tokens).unflatten(1, grid).unflatten(-1, (*self.config.patch_size, -1))
+        patches = self.proj_out(tokens).unflatten(1, grid).unflatten(-1, (*self.patch_embedding.kernel_size, -1))
         latents = patches.permute(0, 7, 1, 4, 2, 5, 3, 6)  # (B,16,t,pt,h,ph,w,pw)
         return latents.flatten(6, 7).flatten(4, 5).flatten(2, 3)
 

@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
-from diffusers.utils.accelerate_utils import apply_forward_hook
+from diffusers.models.autoencoders.vae import DecoderOutput
+from diffusers.models.modeling_outputs import AutoencoderKLOutput
 from torch import Tensor
 
-TILE, STRIDE = (30, 52), (15, 26)
-"""Rows and columns of a tile and from tile to tile, in latents of 8x8 pixels."""
+SCALE = 8
+"""Pixels of a latent's side."""
+TILE, STRIDE = (240, 416), (120, 208)
+"""Rows and columns of upstream's tiles, and from tile to tile, in pixels."""
 
 
 class TiledWanVAE(AutoencoderKLWan):
-    """`AutoencoderKLWan` whose tiles are blended by the smaller of two ramps and clamped only after blending.
+    """`AutoencoderKLWan` that, with tiling on, decodes as upstream and still encodes whole pictures.
 
-    diffusers' own tiles blend row by row and clamp each tile first, which differs by up to 0.15.
+    Tiles are blended by the smaller of two ramps and clamped only after blending; diffusers' own tiles blend row by row, which
+    differs by up to 0.15. Switch on with ``enable_tiling(*TILE, *STRIDE)``.
     """
 
-    @apply_forward_hook
-    def decode_in_tiles(
-        self, latents: Tensor, *, size: tuple[int, int] = TILE, stride: tuple[int, int] = STRIDE
-    ) -> Tensor:
+    def tiled_decode(self, z: Tensor, return_dict: bool = True) -> Any:
         """Latents (B,16,t,h,w) to pictures (B,3,4t-3,8h,8w) in -1..1, float32 on the CPU, one tile at a time."""
-        scale = self.spatial_compression_ratio
-        batch, _, frames, height, width = latents.shape
-        shape = (batch, 3, (frames - 1) * 4 + 1, height * scale, width * scale)
+        batch, _, frames, height, width = z.shape
+        size = (self.tile_sample_min_height // SCALE, self.tile_sample_min_width // SCALE)
+        stride = (int(self.tile_sample_stride_height) // SCALE, int(self.tile_sample_stride_width) // SCALE)
+        shape = (batch, 3, (frames - 1) * 4 + 1, height * SCALE, width * SCALE)
         total, weights = torch.zeros(shape), torch.zeros(shape[-2:])
-        border = ((size[0] - stride[0]) * scale, (size[1] - stride[1]) * scale)
+        border = ((size[0] - stride[0]) * SCALE, (size[1] - stride[1]) * SCALE)
         for top in tile_starts(height, size[0], stride[0]):
             for left in tile_starts(width, size[1], stride[1]):
-                tile = latents[..., top : top + size[0], left : left + size[1]]
+                tile = z[..., top : top + size[0], left : left + size[1]]
                 decoded = self._decode_unclamped(tile).float().cpu()
                 down, across = decoded.shape[-2:]
                 inner = (top > 0, top + size[0] < height, left > 0, left + size[1] < width)
                 mask = ramp_mask(down, across, inner, border)
-                window = (..., slice(top * scale, top * scale + down), slice(left * scale, left * scale + across))
+                window = (..., slice(top * SCALE, top * SCALE + down), slice(left * SCALE, left * SCALE + across))
                 total[window] += decoded * mask
                 weights[window] += mask
-        return (total / weights).clamp(-1, 1)
+        video = (total / weights).clamp(-1, 1)
+        return DecoderOutput(sample=video) if return_dict else (video,)
+
+    def _encode(self, x: Tensor) -> Any:
+        tiling, self.use_tiling = self.use_tiling, False
+        try:
+            return super()._encode(x)
+        finally:
+            self.use_tiling = tiling
 
     def _decode_unclamped(self, latents: Tensor) -> Tensor:
         """Frame by frame through the causal decoder, as ``_decode`` does, without its clamp."""
@@ -100,16 +112,14 @@ def _statistics(vae: AutoencoderKLWan, like: Tensor) -> tuple[Tensor, Tensor]:
 
 def encode_picture(vae: AutoencoderKLWan, picture: Tensor) -> Tensor:
     """One picture (1,3,H,W) in -1..1 to its normalised latent (1,16,1,H/8,W/8), the mode of the posterior."""
-    posterior = vae.encode(picture.unsqueeze(2)).latent_dist  # type: ignore[union-attr]
-    return normalised(vae, posterior.mode())
+    encoded = cast(AutoencoderKLOutput, vae.encode(picture.unsqueeze(2)))
+    return normalised(vae, encoded.latent_dist.mode())
 
 
-def decode_video(vae: TiledWanVAE, latents: Tensor, *, tiled: bool = True) -> Tensor:
+def decode_video(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
     """Normalised latents (1,16,t,h,w) to a video (1,3,4t-3,8h,8w) in -1..1, float32 on the CPU."""
-    latents = denormalised(vae, latents)
-    if tiled:
-        return vae.decode_in_tiles(latents)
-    return vae.decode(latents).sample.float().cpu()  # type: ignore[union-attr]
+    video = cast(DecoderOutput, vae.decode(denormalised(vae, latents))).sample
+    return video.float().cpu()
 
 
 def to_bytes(video: Tensor) -> Tensor:

@@ -29,19 +29,27 @@ def test_video_to_latents(vae, golden):
 
 @torch.no_grad()
 def test_latents_to_video(vae, golden):
-    _close(wan.decode_video(vae, golden["vae.z"], tiled=False), golden["vae.decoded"])
+    _close(wan.decode_video(vae, golden["vae.z"]), golden["vae.decoded"])
+
+
+@pytest.fixture
+def tiling(vae):
+    """The same network cutting its pictures into tiles of 32x40 pixels."""
+    vae.enable_tiling(32, 40, 16, 24)
+    yield vae
+    vae.disable_tiling()
 
 
 @torch.no_grad()
-def test_tiles(vae, golden):
-    latents = wan.denormalised(vae, golden["vae.z"][:, :, :1])
+def test_tiles(tiling, golden):
     expected = golden["vae.decoded_first_latent_tiled_size4x5_stride2x3"]
-    _close(vae.decode_in_tiles(latents, size=(4, 5), stride=(2, 3)), expected)
+    _close(wan.decode_video(tiling, golden["vae.z"][:, :, :1]), expected)
 
 
 @torch.no_grad()
-def test_a_video_of_one_tile_is_the_whole_video(vae, golden):
-    _close(wan.decode_video(vae, golden["vae.z"], tiled=True), golden["vae.decoded"])
+def test_pictures_are_encoded_whole_even_with_tiles(tiling, golden):
+    _close(wan.normalised(tiling, tiling.encode(golden["vae.video"]).latent_dist.mode()), golden["vae.latents"])
+    assert tiling.use_tiling
 
 
 def test_mask(golden):
@@ -49,7 +57,7 @@ def test_mask(golden):
 
 
 def test_default_tiles_at_the_demo_size(golden):
-    rows, columns = (wan.tile_starts(length, wan.TILE[i], wan.STRIDE[i]) for i, length in enumerate((40, 60)))
+    rows, columns = (wan.tile_starts(length, wan.TILE[i] // 8, wan.STRIDE[i] // 8) for i, length in enumerate((40, 60)))
     ours = [[r, min(r + 30, 40), c, min(c + 52, 60)] for r in rows for c in columns]
     assert ours == golden["vae.default_tiles_latent_40x60"].tolist()
     weights = torch.zeros(320, 480)

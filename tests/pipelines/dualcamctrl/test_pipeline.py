@@ -121,9 +121,10 @@ def test_text_to_video_does_not_look_at_the_picture(pipeline, scene, path):
     assert np.array_equal(one.frames, two.frames) and one.scene is None
 
 
-def test_tiles_and_whole_agree_on_a_small_video(pipeline, run, scene, path):
-    _, whole = _run(pipeline, scene, path, replace(SETTINGS, decode="whole"))
-    assert np.abs(whole.frames.astype(int) - run[1].frames.astype(int)).max() <= 1
+def test_the_decoder_cuts_upstreams_tiles(pipeline):
+    vae = pipeline.networks.vae
+    assert vae.use_tiling and (vae.tile_sample_min_height, vae.tile_sample_min_width) == (240, 416)
+    assert (vae.tile_sample_stride_height, vae.tile_sample_stride_width) == (120, 208)
 
 
 def test_closing_cancels(pipeline, scene, path):

@@ -66,9 +66,9 @@ def test_noise_is_shared_by_both_branches(golden):
 @torch.no_grad()
 def test_a_run_step_by_step(golden, conditions, transformer, vae):
     facts = _facts("pipeline")
-    euler = schedule.scheduler(int(facts.steps), shift=facts.shift)
+    sigmas = schedule.sigmas(int(facts.steps), shift=facts.shift)
     start = sampling.noise((1, 16, 3, 4, 6), int(facts.seed))
-    steps = list(sampling.denoise(transformer, conditions, start, euler, facts.cfg_scale))
+    steps = list(sampling.denoise(transformer, conditions, start, sigmas, facts.cfg_scale))
     torch.testing.assert_close(steps[0].rgb, golden["step1.latents_in"], atol=5e-4, rtol=0)
     torch.testing.assert_close(steps[0].depth, golden["step1.control_latents_in"], atol=5e-4, rtol=0)
     for latents, name, kind in ((steps[-1].rgb, "latents", "rgb"), (steps[-1].depth, "control_latents", "depth")):
@@ -93,8 +93,7 @@ def test_guidance_is_upstreams_number(golden, conditions, transformer):
 
 @torch.no_grad()
 def test_the_clean_picture_of_the_last_step_is_the_result(golden, conditions, transformer):
-    euler = schedule.scheduler(2)
-    *_, last = sampling.denoise(transformer, conditions, golden["cond.latents"], euler, 5.0)
+    *_, last = sampling.denoise(transformer, conditions, golden["cond.latents"], schedule.sigmas(2), 5.0)
     torch.testing.assert_close(last.clean_rgb, last.rgb, atol=1e-5, rtol=0)
     assert (last.index, last.count) == (2, 2)
 
@@ -106,6 +105,6 @@ def test_text_to_video(golden, transformer, vae, text_encoder, image_encoder):
     torch.testing.assert_close(conditions.tokens, expected["cond.clip_feature"], atol=1e-4, rtol=0)
     assert not expected["cond.y"].any()
     start = sampling.noise((1, 16, 3, 4, 6), int(facts.seed))
-    *_, last = sampling.denoise(transformer, conditions, start, schedule.scheduler(int(facts.steps)), facts.cfg_scale)
+    *_, last = sampling.denoise(transformer, conditions, start, schedule.sigmas(int(facts.steps)), facts.cfg_scale)
     torch.testing.assert_close(last.rgb, expected["final.latents"], atol=5e-4, rtol=0)
     torch.testing.assert_close(last.depth, expected["final.control_latents"], atol=5e-4, rtol=0)
