@@ -34,7 +34,7 @@ class Move:
             self.film = gr.Textbox("arc 30 ease", label="Moves", info="; then, + at the same time", lines=2)
             self._builder()
         with gr.Group(visible=False) as file:
-            self.file = gr.File(label="Path file", height=120)
+            self.file = gr.File(label="Path file", height=120, elem_id=f"{self.method.name}-own-path")
             self.file_told = gr.Markdown("COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.")
         with gr.Accordion("Frame, rate and finer controls", open=False):
             components |= form.controls(self.method.moves, form.advanced(self.method.moves))

@@ -50,7 +50,7 @@ def path_download(method: Method, take: gr.State) -> None:
         with gr.Row():
             kind = gr.Dropdown([(form.label, name) for name, form in FORMATS.items()], label="Format", min_width=200)
             make = gr.Button("Make the file", min_width=120)
-        file = gr.File(label="Path file", height=90, interactive=False)
+        file = gr.File(label="Path file", height=90, interactive=False, elem_id=f"{method.name}-path-file")
 
     def path_file(take: Take, path_format: str):
         """The current path as a file of one of the formats."""

@@ -26,7 +26,10 @@ def source(method: Method, take: gr.State) -> gr.events.Dependency:
         [(str(example.thumbnail), example.title) for example in shown], columns=4, height=200, allow_preview=False,
         show_label=False, elem_id=f"{method.name}-examples", object_fit="cover", buttons=[],
     )  # fmt: skip
-    picture = gr.Image(type="filepath", label="Or your own picture", sources=["upload", "clipboard"], height=170)
+    picture = gr.Image(
+        type="filepath", label="Or your own picture", sources=["upload", "clipboard"], height=170,
+        elem_id=f"{method.name}-picture",
+    )  # fmt: skip
     with gr.Accordion("Depth and field of view", open=False):
         depth_from = gr.Dropdown([*BY_LABEL, GIVEN, GUESS], value=next(iter(BY_LABEL)), label="Depth from")
         depth_map = gr.File(label="My depth map (8/16-bit PNG, EXR, npy)", height=90)
