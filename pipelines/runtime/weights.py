@@ -86,7 +86,8 @@ class Weights:
         full_key = (self.mode, self.seed if self.mode != "real" else None, str(self.device), key)
         component = _shared.get(full_key)
         if component is None:
-            self.announce(Progress(f"Loading {key if isinstance(key, str) else ' '.join(map(str, key))}", 0, 1))
+            what = key if isinstance(key, str) else " ".join(str(part) for part in key if part)
+            self.announce(Progress("Loading", 0, 1, note=what))
             component = _shared[full_key] = load()
         return component
 
@@ -144,11 +145,11 @@ class _Fetch:
         except Exception as error:  # whatever keeps us from the hub, the cache may have everything
             return self._cached(error)
         self.weights.revisions[self.checkpoint.repo] = commit
-        paths = {file.name: self._in_cache(file.name, commit) for file in remote}
-        missing = [file for file in remote if paths[file.name] is None]
+        cached = {file.name: path for file in remote if (path := self._in_cache(file.name, commit))}
+        missing = [file for file in remote if file.name not in cached]
         self._check_disk(sum(file.size for file in missing))
         meter = _Meter(self.checkpoint.repo, missing, self.weights)
-        return paths | {file.name: self._download(file, commit, meter) for file in missing}
+        return cached | {file.name: self._download(file, commit, meter) for file in missing}
 
     def _listing(self) -> tuple[str, list[_Remote]]:
         repo, revision = self.checkpoint.repo, self.checkpoint.revision

@@ -1,0 +1,294 @@
+"""Running a method: one job at a time, loaded on first use, evicted when room is needed, cancelled within a step."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from queue import SimpleQueue
+from typing import Any
+
+import torch
+
+import pipelines
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.method import Clip, Method, Pipeline, Progress
+from pipelines.runtime import estimates
+from pipelines.runtime.clock import Clock, Report
+from pipelines.runtime.device import Device
+from pipelines.runtime.memory import device_bytes, is_cast, networks, placed
+from pipelines.runtime.options import AUTO, FP8, FULL, MODES, RunOptions
+from pipelines.runtime.speed import speeded
+from pipelines.runtime.weights import Cancelled, Weights
+from pipelines.settings import Settings
+
+_WAIT_SECONDS = 0.5
+_END = object()
+
+
+@dataclass
+class Loaded:
+    """A pipeline in memory, and the weights it was loaded from and may load more from."""
+
+    pipeline: Pipeline
+    weights: Weights
+
+
+class Runtime:
+    """One device and the pipelines loaded for it; `run` may be called from any number of threads.
+
+    ``device``: by default the GPU, or the processor. Jobs run one after another in the order they came.
+    """
+
+    def __init__(self, device: Device | None = None) -> None:
+        self.device = device or Device()
+        self.loaded: OrderedDict[tuple[str, str], Loaded] = OrderedDict()
+        self._queue: list[object] = []
+        self._turn = threading.Condition()
+
+    def run(
+        self, method: Method, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions | None = None
+    ) -> Iterator[Progress | Clip | Report]:
+        """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
+
+        Closing the generator cancels at the end of the step in progress and lets the next job begin. Raises `InputError`
+        for what the method can't shoot, what doesn't fit, weights that can't be had, and memory that ran out; after
+        any error the device is free and the next run works.
+        """
+        options = options or RunOptions()
+        method.check(scene, path, settings)
+        forecast = self.forecast(method, scene, path, settings, options)
+        if forecast.refusal:
+            raise InputError(forecast.refusal)
+        ticket = object()
+        try:
+            yield from self._wait(ticket)
+            yield from _Job(self, method, scene, path, settings, options).results()
+        finally:
+            self._leave(ticket)
+
+    def forecast(
+        self, method: Method, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions
+    ) -> estimates.Forecast:
+        """What a run would need here, counting as free what loaded pipelines would make room for."""
+        room = (self.device.free_bytes() + self._resident_bytes()) / 1e9
+        return estimates.forecast(method, scene, path, settings, options, free=room, on_gpu=self.device.is_gpu)
+
+    def unload(self) -> None:
+        """Forget every pipeline and give its memory back."""
+        self.loaded.clear()
+        self.device.tidy()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that run or wait."""
+        return len(self._queue)
+
+    # one job at a time
+
+    def _wait(self, ticket: object) -> Iterator[Progress]:
+        with self._turn:
+            self._queue.append(ticket)
+        while True:
+            with self._turn:
+                place = self._queue.index(ticket)
+                if place == 0:
+                    return
+                self._turn.wait(_WAIT_SECONDS)
+                place = self._queue.index(ticket)
+            if place:
+                jobs = "1 job" if place == 1 else f"{place} jobs"
+                yield Progress("Waiting for the device", 0, 1, note=f"{jobs} before this one")
+
+    def _leave(self, ticket: object) -> None:
+        with self._turn:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+            self._turn.notify_all()
+
+    # loading and making room
+
+    def load(
+        self,
+        method: Method,
+        options: RunOptions,
+        *,
+        announce: Callable[[Progress], None] = lambda progress: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Loaded:
+        """The method's pipeline, loaded now if it is not; becomes the most recently used.
+
+        ``announce`` is told of downloads and loading, ``cancelled`` asked, until the next call for the same method.
+        """
+        key = (method.name, options.weights)
+        loaded = self.loaded.get(key)
+        if loaded and options.memory != FP8 and any(map(is_cast, networks(loaded.pipeline).values())):
+            del self.loaded[key]  # fp8 can't be undone: load again
+            loaded = None
+            self.device.tidy()
+        weights = loaded.weights if loaded else Weights(options.weights, device=self.device.torch)  # type: ignore[arg-type]
+        weights.announce, weights.cancelled = announce, cancelled
+        if loaded is None:
+            loaded = self.loaded[key] = Loaded(import_module(method.pipeline).load(weights), weights)
+        self.loaded.move_to_end(key)
+        return loaded
+
+    def make_room(self, keep: Loaded, gigabytes: float) -> list[str]:
+        """Evict least recently used pipelines other than ``keep`` until ``gigabytes`` fit; returns the methods evicted."""
+        evicted = []
+        for key in [key for key, loaded in self.loaded.items() if loaded is not keep]:
+            if self.device.free_bytes() + self._bytes_of(keep) >= gigabytes * estimates.HEADROOM * 1e9:
+                break
+            del self.loaded[key]
+            self.device.tidy()
+            evicted.append(key[0])
+        return evicted
+
+    def forget(self, method: Method, options: RunOptions) -> None:
+        self.loaded.pop((method.name, options.weights), None)
+
+    def _resident_bytes(self) -> int:
+        return sum(self._bytes_of(loaded) for loaded in self.loaded.values())
+
+    def _bytes_of(self, loaded: Loaded) -> int:
+        return sum(device_bytes(network, self.device.torch) for network in networks(loaded.pipeline).values())
+
+
+class _Job:
+    """One run, in a thread of its own: the caller may pause, look at the clock or go away between steps."""
+
+    def __init__(
+        self, runtime: Runtime, method: Method, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions
+    ) -> None:
+        self.runtime, self.method, self.options = runtime, method, options
+        self.scene, self.path, self.settings = scene, path, settings
+        self.clock = Clock(runtime.device)
+        self.mode = FULL
+        self.cancelled = threading.Event()
+        self.out: SimpleQueue[Any] = SimpleQueue()
+
+    def results(self) -> Iterator[Progress | Clip | Report]:
+        thread = threading.Thread(target=self._work, name=f"shoot {self.method.name}", daemon=True)
+        thread.start()
+        try:
+            while (item := self.out.get()) is not _END:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            self.cancelled.set()
+            thread.join()
+
+    def _work(self) -> None:
+        failure: BaseException | None = None
+        try:
+            with torch.no_grad():
+                self._shoot()
+        except Cancelled:
+            pass
+        except BaseException as error:  # everything goes to the caller's thread
+            failure = self._told(error)
+        if isinstance(failure, OutOfMemory):
+            self.runtime.unload()
+        elif failure is not None and not isinstance(failure, InputError):
+            self.runtime.forget(self.method, self.options)
+        self.runtime.device.tidy()
+        if failure is not None:
+            self.out.put(failure)
+        self.out.put(_END)
+
+    def _shoot(self) -> None:
+        device = self.runtime.device
+        loaded = self.runtime.load(self.method, self.options, announce=self._tell, cancelled=self.cancelled.is_set)
+        if prepare := getattr(loaded.pipeline, "prepare", None):
+            prepare(self.scene, self.path, self.settings)
+        forecast = self.runtime.forecast(self.method, self.scene, self.path, self.settings, self.options)
+        if forecast.refusal:
+            raise InputError(forecast.refusal)
+        evicted = self.runtime.make_room(loaded, forecast.gigabytes)
+        self.mode = forecast.mode if self.options.memory == AUTO else self.options.memory
+        pipeline, steps = loaded.pipeline, int(getattr(self.settings, "steps", 1))
+        with placed(pipeline, self.mode, device.torch), speeded(pipeline, self.options, steps=steps):
+            self._follow(pipeline(self.scene, self.path, self.settings))
+        if not self.cancelled.is_set():
+            words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")
+            self.out.put(
+                self.clock.report(
+                    method=self.method.name,
+                    options=self.options,
+                    mode=self.mode,
+                    words=words,
+                    revisions=loaded.weights.revisions,
+                )
+            )
+
+    def _follow(self, steps: Iterator[Progress | Clip]) -> None:
+        try:
+            for item in steps:
+                if self.cancelled.is_set():
+                    return
+                if isinstance(item, Progress):
+                    self._tell(item)
+                else:
+                    self.out.put(item)
+        finally:
+            steps.close()  # type: ignore[attr-defined]
+
+    def _tell(self, progress: Progress) -> None:
+        if self.cancelled.is_set():
+            raise Cancelled
+        self.out.put(self.clock.timed(progress))
+
+    def _told(self, error: BaseException) -> BaseException:
+        """The error as the caller gets it; frames that hold tensors are emptied so that nothing outlives the job."""
+        phase = self.clock.phase
+        message = self._out_of_memory_words(phase) if _is_out_of_memory(error) else None
+        seen: BaseException | None = error
+        while seen is not None:
+            traceback.clear_frames(seen.__traceback__)
+            seen = seen.__cause__ or seen.__context__
+        return OutOfMemory(message) if message else error
+
+    def _out_of_memory_words(self, phase: str) -> str:
+        device = self.runtime.device
+        lower = [mode for mode in MODES[MODES.index(self.mode) + 1 :] if mode != FP8]
+        advice = f"choose memory mode {lower[0]}, " if lower and device.is_gpu else "choose "
+        return (
+            f"The {device.label} ran out of memory while {phase or 'starting'} in memory mode {self.mode}; {advice}"
+            f"fewer than {len(self.path)} frames or a size below {self.path.width} x {self.path.height}."
+        )
+
+
+class OutOfMemory(InputError):
+    """The device ran out of memory during a run; everything was freed."""
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "alloc" in str(error) and "memory" in str(error)
+
+
+_default: Runtime | None = None
+_default_lock = threading.Lock()
+
+
+def default() -> Runtime:
+    """The process's own runtime, made on first use."""
+    global _default
+    with _default_lock:
+        if _default is None:
+            _default = Runtime()
+        return _default
+
+
+def run(
+    name: str, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions | None = None
+) -> Iterator[Progress | Clip | Report]:
+    """`Runtime.run` of the method called ``name`` on this machine's own device."""
+    return default().run(pipelines.method(name), scene, path, settings, options=options)

@@ -1,0 +1,170 @@
+"""Memory modes: where a pipeline's networks are while it runs. Hooks live as long as a run; only fp8 stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
+from accelerate.utils import send_to_device
+from diffusers.hooks.group_offloading import apply_group_offloading
+from diffusers.hooks.hooks import HookRegistry
+from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN, apply_layerwise_casting
+from torch import nn
+
+from pipelines.method import Pipeline
+from pipelines.runtime.options import FP8, GROUP_OFFLOAD, MODEL_OFFLOAD
+
+RESIDENT_BYTES = 10**9
+"""Networks smaller than this stay on the device in group offload: moving them in pieces costs more than it saves."""
+
+_GROUP_HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")
+_TEXT_ENCODER_PARTS_READ_BY_OTHERS = ("^wo$", r"\.wo$", "embed", "shared")
+"""T5 compares the type of ``wo`` before calling it, so a cast hook there comes too late."""
+
+
+def networks(pipeline: Pipeline) -> dict[str, nn.Module]:
+    """Those components that have weights, each once."""
+    found: dict[str, nn.Module] = {}
+    for name, component in pipeline.components.items():
+        if isinstance(component, nn.Module) and all(component is not other for other in found.values()):
+            found[name] = component
+    return found
+
+
+def weight_bytes(network: nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in [*network.parameters(), *network.buffers()])
+
+
+def device_bytes(network: nn.Module, device: torch.device) -> int:
+    """Bytes of the network's tensors that are on ``device`` now."""
+    return sum(t.nbytes for t in [*network.parameters(), *network.buffers()] if t.device.type == device.type)
+
+
+@contextmanager
+def placed(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None]:
+    """For the length of one run, ``pipeline`` computes on ``device`` with its networks kept there by ``mode``.
+
+    Full and fp8 leave the networks on the device for the next run; the offloading modes leave them in main memory.
+    """
+    pipeline.device = device
+    parts = networks(pipeline)
+    if mode == MODEL_OFFLOAD:
+        take, give_back = _one_at_a_time, _hooks_off
+    elif mode == GROUP_OFFLOAD:
+        take, give_back = _in_groups, _groups_off
+    else:
+        take, give_back = (_in_fp8 if mode == FP8 else _whole), None
+    try:
+        take(pipeline, parts, device)
+        yield
+    finally:
+        if give_back:
+            give_back(parts)
+
+
+def _whole(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+    for network in parts.values():
+        network.to(device)
+
+
+# --- fp8 ---------------------------------------------------------------------------------------------------------
+
+
+def _in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+    """Large layers are stored in 8 bits and cast to the type they compute in just before; cannot be undone."""
+    for network in parts.values():
+        if not is_cast(network):
+            compute = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
+            apply_layerwise_casting(
+                network,
+                storage_dtype=torch.float8_e4m3fn,
+                compute_dtype=compute,
+                skip_modules_pattern=_kept_precise(network),
+            )
+        network.to(device)
+
+
+def is_cast(network: nn.Module) -> bool:
+    return any(parameter.dtype == torch.float8_e4m3fn for parameter in network.parameters())
+
+
+def _kept_precise(network: nn.Module) -> tuple[str, ...]:
+    own = tuple(getattr(network, "_skip_layerwise_casting_patterns", None) or ())
+    own += tuple(getattr(network, "_keep_in_fp32_modules", None) or ())
+    return DEFAULT_SKIP_MODULES_PATTERN + own + _TEXT_ENCODER_PARTS_READ_BY_OTHERS
+
+
+# --- model offload -----------------------------------------------------------------------------------------------
+
+
+class _Stage:
+    """The device holds the networks of one step; whoever enters makes the others leave.
+
+    ``together``: sets of component names that work in the same step and stay side by side.
+    """
+
+    def __init__(self, parts: dict[str, nn.Module], together: Sequence[Sequence[str]], device: torch.device) -> None:
+        self.parts, self.together, self.device = parts, [set(names) for names in together], device
+        self.present: set[str] = set()
+
+    def enter(self, name: str) -> None:
+        if name in self.present:
+            return
+        friends = next((names for names in self.together if name in names), {name})
+        for other in self.present - friends:
+            self.parts[other].to("cpu")
+        self.present &= friends
+        self.parts[name].to(self.device)
+        self.present.add(name)
+
+
+class _Entrance(ModelHook):
+    """Calls a network on stage before it computes, and brings its inputs."""
+
+    def __init__(self, stage: _Stage, name: str) -> None:
+        self.stage, self.name = stage, name
+
+    def pre_forward(self, module: nn.Module, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        self.stage.enter(self.name)
+        return send_to_device(args, self.stage.device), send_to_device(kwargs, self.stage.device)
+
+
+def _one_at_a_time(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+    stage = _Stage(parts, getattr(pipeline, "together", ()), device)
+    for name, network in parts.items():
+        network.to("cpu")
+        add_hook_to_module(network, _Entrance(stage, name))
+
+
+def _hooks_off(parts: dict[str, nn.Module]) -> None:
+    for network in parts.values():
+        remove_hook_from_module(network)
+        network.to("cpu")
+
+
+# --- group offload -----------------------------------------------------------------------------------------------
+
+
+def _in_groups(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+    """Large networks come layer by layer, the next one copied while one computes where the device has streams.
+
+    The hooks learn the order of layers in the first pass, so they are made anew for every run.
+    """
+    for network in parts.values():
+        if weight_bytes(network) < RESIDENT_BYTES:
+            network.to(device)
+        else:
+            apply_group_offloading(
+                network, onload_device=device, offload_type="leaf_level", use_stream=device.type == "cuda"
+            )
+
+
+def _groups_off(parts: dict[str, nn.Module]) -> None:
+    for network in parts.values():
+        registry = HookRegistry.check_if_exists_or_initialize(network)
+        for hook in _GROUP_HOOKS:
+            registry.remove_hook(hook, recurse=True)
+        network.to("cpu")

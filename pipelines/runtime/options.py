@@ -1,0 +1,82 @@
+"""How a run is carried out on this machine; everything here leaves the picture alone unless its help says otherwise."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from pipelines.settings import Settings, setting
+
+AUTO, FULL, FP8, MODEL_OFFLOAD, GROUP_OFFLOAD = "auto", "full", "fp8", "model offload", "group offload"
+MODES: tuple[str, ...] = (FULL, FP8, MODEL_OFFLOAD, GROUP_OFFLOAD)
+"""Memory modes, fastest first."""
+
+STEP_CACHES: tuple[str, ...] = ("none", "first block", "TaylorSeer", "MagCache")
+ATTENTION: tuple[str, ...] = ("default", "native", "_native_cudnn", "flash", "_flash_3", "sage", "xformers")
+METHODS_VARIABLE = "RESHOOT_METHODS"
+"""Environment variable: the methods this process offers, separated by commas; all when not set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(Settings):
+    """Weights, memory and speed of one run."""
+
+    weights: str = setting(
+        "real",
+        "Weights",
+        choices=("real", "tiny", "random"),
+        help="Tiny: small random networks, everything else real, seconds on a processor. Random: full size without a "
+        "download, for memory and speed. Both make noise, not pictures.",
+    )
+    memory: str = setting(
+        AUTO,
+        "Memory",
+        choices=(AUTO, *MODES),
+        help="Auto takes the fastest that fits. fp8 stores weights in 8 bits and changes the picture slightly.",
+        advanced=True,
+    )
+    tiling: str = setting(
+        "as the method does",
+        "Decode",
+        choices=("as the method does", "tiles", "whole"),
+        help="Decoding in tiles needs less memory; seams are blended.",
+        advanced=True,
+    )
+    attention: str = setting(
+        "default", "Attention", choices=ATTENTION, help="Other kernels for attention, where installed.", advanced=True
+    )
+    cache: str = setting(
+        "none",
+        "Step cache",
+        choices=STEP_CACHES,
+        help="Reuses work between steps: faster, and changes the picture.",
+        advanced=True,
+    )
+    cache_threshold: float = setting(
+        0.05,
+        "Step cache threshold",
+        minimum=0.01,
+        maximum=0.5,
+        step=0.01,
+        help="Larger skips more; above 0.2 pictures blur.",
+        advanced=True,
+    )
+    compile: bool = setting(
+        False,
+        "Compile blocks",
+        help="The first run takes a minute longer, later ones are faster. Not on ZeroGPU.",
+        advanced=True,
+    )
+
+
+def offered(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of ``names`` that this process offers, see `METHODS_VARIABLE`; raises `ValueError` for an unknown one."""
+    wanted = [name.strip() for name in os.environ.get(METHODS_VARIABLE, "").split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in (*names, "all")]:
+        raise ValueError(f"{METHODS_VARIABLE} names {unknown[0]!r}; known are all, {', '.join(names)}")
+    return names if not wanted or "all" in wanted else tuple(name for name in names if name in wanted)
+
+
+def on_zerogpu() -> bool:
+    """Whether this process is a Space on ZeroGPU (what the spaces package reads too)."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")

@@ -1,0 +1,99 @@
+"""Speed options on the denoising networks: attention kernels, step caches, compiled blocks. Off again after each run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from diffusers.hooks.first_block_cache import FirstBlockCacheConfig
+from diffusers.hooks.mag_cache import MagCacheConfig
+from diffusers.hooks.taylorseer_cache import TaylorSeerCacheConfig
+from torch import nn
+
+from camera.errors import InputError
+from pipelines.method import Pipeline
+from pipelines.runtime.memory import networks
+from pipelines.runtime.options import RunOptions, on_zerogpu
+
+
+@contextmanager
+def speeded(pipeline: Pipeline, options: RunOptions, *, steps: int) -> Iterator[None]:
+    """``pipeline`` with the speed options of one run of ``steps`` steps; raises `InputError` where a network has none.
+
+    Attention and compilation concern every network that knows them, the step cache those that denoise (that have
+    ``enable_cache`` or, for MagCache, ``mag_ratios`` too).
+    """
+    parts = list(networks(pipeline).values())
+    with ExitStack() as undo:
+        if options.attention != "default":
+            _attention(parts, options.attention, undo)
+        if options.cache != "none":
+            _cache(parts, options, steps, undo)
+        if options.compile:
+            _compile(parts)
+        _tiling(parts, options.tiling, undo)
+        yield
+
+
+def _attention(parts: list[nn.Module], backend: str, undo: ExitStack) -> None:
+    able: list[Any] = [network for network in parts if hasattr(network, "set_attention_backend")]
+    if not able:
+        raise InputError("This method's networks have no choice of attention kernels; leave Attention at default.")
+    for network in able:
+        try:
+            network.set_attention_backend(backend)
+        except (ValueError, RuntimeError, ImportError) as error:
+            first = str(error).splitlines()[0].rstrip(".")
+            raise InputError(f"Attention kernel {backend} is not available here ({first}); choose default.") from error
+        undo.callback(network.reset_attention_backend)
+
+
+def _cache(parts: list[nn.Module], options: RunOptions, steps: int, undo: ExitStack) -> None:
+    able: list[Any] = [network for network in parts if hasattr(network, "enable_cache")]
+    if not able:
+        raise InputError("This method's networks have no step cache; leave Step cache at none.")
+    for network in able:
+        config = _cache_config(network, options, steps)
+        try:
+            network.enable_cache(config)
+        except ValueError as error:
+            raise InputError(f"Step cache {options.cache} does not know this method's network; choose none.") from error
+        undo.callback(network.disable_cache)
+
+
+def _cache_config(network: Any, options: RunOptions, steps: int) -> Any:
+    if options.cache == "first block":
+        return FirstBlockCacheConfig(threshold=options.cache_threshold)
+    if options.cache == "TaylorSeer":
+        return TaylorSeerCacheConfig(cache_interval=3, disable_cache_before_step=max(2, steps // 10))
+    ratios = getattr(network, "mag_ratios", None)
+    if ratios is None:
+        raise InputError(
+            "MagCache needs ratios measured for each network and this method has none; choose first block."
+        )
+    return MagCacheConfig(threshold=options.cache_threshold, num_inference_steps=steps, mag_ratios=ratios)
+
+
+def _compile(parts: list[nn.Module]) -> None:
+    if on_zerogpu():
+        raise InputError("ZeroGPU cannot compile at run time; switch Compile blocks off.")
+    able: list[Any] = [network for network in parts if getattr(network, "_repeated_blocks", None)]
+    if not able:
+        raise InputError("This method's networks declare no repeated blocks to compile; switch Compile blocks off.")
+    for network in able:
+        if not getattr(network, "_blocks_compiled", False):
+            network.compile_repeated_blocks(fullgraph=False)
+            network._blocks_compiled = True
+
+
+def _tiling(parts: list[nn.Module], wanted: str, undo: ExitStack) -> None:
+    if wanted == "as the method does":
+        return
+    able: list[Any] = [network for network in parts if hasattr(network, "enable_tiling")]
+    if not able:
+        raise InputError("This method's decoder has no tiles; leave Decode as the method does.")
+    for network in able:
+        before = bool(getattr(network, "use_tiling", False))
+        (network.enable_tiling if wanted == "tiles" else network.disable_tiling)()
+        undo.callback(network.enable_tiling if before else network.disable_tiling)
