@@ -1,0 +1,221 @@
+"""Soft forward splat with GEN3C's numerics: the compiled form of `camera.reference.forward_warp`.
+
+Each point is shared among the four pixels around it, weighted by nearness. Points are taken row by row, so that all
+between steps stay in the first-level cache: a row's projection, logarithm, exponential and shares are straight-line
+code that the compiler vectorises (hence the polynomials: no vector mathematics library is assumed), then its points
+are added to the picture one after another. Frames are independent: draw several in threads.
+
+Imports the compiler: import this module on first use only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from camera.compiled import kernel
+
+FLOAT = np.float32
+
+
+@dataclass(frozen=True, eq=False)
+class Splat:
+    """``image`` (H,W,3) in [-1,1], -1 where nothing fell; ``known`` (H,W) bool; ``depth`` (H,W), 0 where nothing."""
+
+    image: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    depth: NDArray[np.float32] | None
+
+
+def greatest_depth(points: NDArray[np.float32], camera_from_world: ArrayLike) -> float:
+    """Largest z of world ``points`` (...,3) before a camera (4,4), at least 0: what scales the depth weights."""
+    row = np.asarray(camera_from_world, dtype=np.float32)[2]
+    return float(_greatest_depth(points.reshape(-1, 3), row))
+
+
+def splat(
+    image: NDArray[np.float32],
+    points: NDArray[np.float32],
+    *,
+    camera_from_world: ArrayLike,
+    intrinsics: ArrayLike,
+    size: tuple[int, int],
+    strength: NDArray[np.float32] | None = None,
+    depth_range: float | None = None,
+    with_depth: bool = False,
+) -> Splat:
+    """The pixels of ``image`` (h,w,3), standing at world ``points`` (h,w,3), as a camera sees them.
+
+    ``camera_from_world`` (4,4), ``intrinsics`` (3,3) in pixels, ``size`` (H,W) of the result.
+    ``strength``: (h,w) from 0 (takes no part) to 1. ``depth_range``: greatest depth over everything that shares one
+    scale of depth weights; None takes this picture's own.
+    """
+    height, width = size
+    if depth_range is None:
+        depth_range = greatest_depth(points, camera_from_world)
+    if strength is None:
+        strength = np.empty((0, 0), np.float32)
+    total = np.zeros(((height + 2) * (width + 2), 4), np.float32)
+    total_z = np.zeros((height + 2) * (width + 2) if with_depth else 0, np.float32)
+    _accumulate(
+        total,
+        total_z,
+        image,
+        points,
+        strength,
+        np.asarray(camera_from_world, dtype=np.float32)[:3],
+        np.asarray(intrinsics, dtype=np.float32),
+        np.float32(np.log1p(np.float32(depth_range)) + np.float32(1e-7)),
+        height,
+        width,
+    )
+    result = np.empty((height, width, 3), np.float32)
+    known = np.empty((height, width), np.bool_)
+    depth = np.empty((height, width) if with_depth else (0, 0), np.float32)
+    _divide(total.reshape(height + 2, width + 2, 4), total_z, result, known, depth)
+    return Splat(result, known, depth if with_depth else None)
+
+
+@kernel
+def _greatest_depth(points, row):
+    greatest = FLOAT(0)
+    for i in range(len(points)):
+        z = row[0] * points[i, 0] + row[1] * points[i, 1] + row[2] * points[i, 2] + row[3]
+        greatest = max(greatest, z)
+    return greatest
+
+
+@kernel
+def _project(points, row, pose, lens, us, vs, zs):
+    for i in range(len(zs)):
+        x, y, z = points[row, i, 0], points[row, i, 1], points[row, i, 2]
+        camera_x = pose[0, 0] * x + pose[0, 1] * y + pose[0, 2] * z + pose[0, 3]
+        camera_y = pose[1, 0] * x + pose[1, 1] * y + pose[1, 2] * z + pose[1, 3]
+        camera_z = pose[2, 0] * x + pose[2, 1] * y + pose[2, 2] * z + pose[2, 3]
+        q_z = lens[2, 0] * camera_x + lens[2, 1] * camera_y + lens[2, 2] * camera_z
+        under = q_z + FLOAT(1e-7)
+        us[i] = (lens[0, 0] * camera_x + lens[0, 1] * camera_y + lens[0, 2] * camera_z) / under
+        vs[i] = (lens[1, 0] * camera_x + lens[1, 1] * camera_y + lens[1, 2] * camera_z) / under
+        zs[i] = q_z
+
+
+@kernel
+def _exponents(zs, log_range, out, scratch):
+    """out = min(50 log(1 + max(z,0)) / log_range, 80)."""
+    bits = scratch.view(np.int32)
+    for i in range(len(zs)):
+        scratch[i] = FLOAT(1) + max(zs[i], FLOAT(0))
+    for i in range(len(zs)):
+        z = max(zs[i], FLOAT(0))
+        y = FLOAT(1) + z
+        lost = (z - (y - FLOAT(1))) / y  # what 1 + z rounded away
+        shifted = bits[i] - np.int32(0x3F3504F3)  # mantissa from sqrt(1/2) to sqrt(2)
+        exponent = FLOAT(shifted >> np.int32(23))
+        bits[i] = (shifted & np.int32(0x7FFFFF)) + np.int32(0x3F3504F3)
+        out[i] = exponent * FLOAT(-2.12194440e-4) + lost
+        zs[i] = exponent
+    for i in range(len(zs)):
+        f = scratch[i] - FLOAT(1)
+        p = FLOAT(7.0376836292e-2) * f - FLOAT(1.1514610310e-1)
+        p = p * f + FLOAT(1.1676998740e-1)
+        p = p * f - FLOAT(1.2420140846e-1)
+        p = p * f + FLOAT(1.4249322787e-1)
+        p = p * f - FLOAT(1.6668057665e-1)
+        p = p * f + FLOAT(2.0000714765e-1)
+        p = p * f - FLOAT(2.4999993993e-1)
+        p = p * f + FLOAT(3.3333331174e-1)
+        logarithm = (f * f * f * p + out[i] - FLOAT(0.5) * f * f + f) + zs[i] * FLOAT(0.693359375)
+        out[i] = min(FLOAT(50) * logarithm / log_range, FLOAT(80))
+
+
+@kernel
+def _inverse_exponentials(exponents, out):
+    """out = exp(-exponents), for exponents from 0 to 80."""
+    bits = out.view(np.int32)
+    for i in range(len(out)):
+        x = -exponents[i]
+        whole = np.floor(x * FLOAT(1.44269504088896341) + FLOAT(0.5))
+        r = x - whole * FLOAT(0.693359375) - whole * FLOAT(-2.12194440e-4)
+        p = FLOAT(1.9875691500e-4) * r + FLOAT(1.3981999507e-3)
+        p = p * r + FLOAT(8.3334519073e-3)
+        p = p * r + FLOAT(4.1665795894e-2)
+        p = p * r + FLOAT(1.6666665459e-1)
+        p = p * r + FLOAT(5.0000001201e-1)
+        exponents[i] = p * r * r + r + FLOAT(1)
+        bits[i] = (np.int32(whole) + np.int32(127)) << np.int32(23)
+    for i in range(len(out)):
+        out[i] *= exponents[i]
+
+
+@kernel
+def _shares(row, height, width, us, vs, index, step_x, step_y, shares):
+    """Corner (row-major, in the bordered picture), distances to the other corners, and the four shares."""
+    right, bottom, y = FLOAT(width + 1), FLOAT(height + 1), FLOAT(row)
+    for i in range(len(us)):
+        x = FLOAT(i)
+        # by way of the flow, as GEN3C rounds it; the border of one pixel takes what leaves the picture
+        u, v = ((us[i] - x) + x) + FLOAT(1), ((vs[i] - y) + y) + FLOAT(1)
+        inside = (u > FLOAT(0)) & (u < right) & (v > FLOAT(0)) & (v < bottom)
+        u, v = (u if inside else FLOAT(0)), (v if inside else FLOAT(0))
+        low_x, high_x, low_y, high_y = np.floor(u), np.ceil(u), np.floor(v), np.ceil(v)
+        index[i] = np.int32(low_y) * np.int32(width + 2) + np.int32(low_x) if inside else np.int32(-1)
+        step_x[i] = np.int32(high_x - low_x)
+        step_y[i] = np.int32(high_y - low_y) * np.int32(width + 2)
+        left, above = FLOAT(1) - (u - low_x), FLOAT(1) - (v - low_y)
+        right_share, below = FLOAT(1) - (high_x - u), FLOAT(1) - (high_y - v)
+        shares[0, i], shares[1, i] = left * above, right_share * above
+        shares[2, i], shares[3, i] = left * below, right_share * below
+
+
+@kernel
+def _accumulate(total, total_z, image, points, strength, pose, lens, log_range, height, width):
+    count = points.shape[1]
+    us, vs = np.empty(count, np.float32), np.empty(count, np.float32)
+    zs, depths = np.empty(count, np.float32), np.empty(count, np.float32)
+    exponents, scratch, weights = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
+    index, step_x, step_y = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    shares = np.empty((4, count), np.float32)
+    for row in range(points.shape[0]):
+        _project(points, row, pose, lens, us, vs, zs)
+        for i in range(count):
+            depths[i] = zs[i]
+        _exponents(zs, log_range, exponents, scratch)
+        _inverse_exponentials(exponents, weights)
+        for i in range(count):
+            weights[i] = weights[i] if depths[i] > 0 else FLOAT(0)
+        if strength.size > 0:
+            for i in range(count):
+                weights[i] *= strength[row, i]
+        _shares(row, height, width, us, vs, index, step_x, step_y, shares)
+        for i in range(count):
+            if index[i] < 0 or weights[i] == 0:
+                continue
+            red, green, blue = image[row, i, 0], image[row, i, 1], image[row, i, 2]
+            for corner in range(4):
+                at = index[i] + (corner & 1) * step_x[i] + (corner >> 1) * step_y[i]
+                weight = weights[i] * shares[corner, i]
+                total[at, 0] += weight * red
+                total[at, 1] += weight * green
+                total[at, 2] += weight * blue
+                total[at, 3] += weight
+                if len(total_z) > 0:
+                    total_z[at] += weight * depths[i]
+
+
+@kernel
+def _divide(total, total_z, image, known, depth):
+    height, width = known.shape
+    for y in range(height):
+        for x in range(width):
+            weight = total[y + 1, x + 1, 3]
+            known[y, x] = weight > 0
+            inverse = FLOAT(1) / weight
+            for channel in range(3):
+                value = min(max(total[y + 1, x + 1, channel] * inverse, FLOAT(-1)), FLOAT(1))
+                image[y, x, channel] = value if weight > 0 else FLOAT(-1)
+        if len(total_z) > 0:
+            for x in range(width):
+                weight = total[y + 1, x + 1, 3]
+                depth[y, x] = total_z[(y + 1) * (width + 2) + x + 1] / weight if weight > 0 else FLOAT(0)
