@@ -43,6 +43,8 @@ def read_torchscript(path: str | Path) -> dict[str, Tensor]:
                 raise InputError(f"{name} is not a TorchScript archive; download it again.")
             with archive.open(pickled) as stream:
                 root = _TensorUnpickler(stream, archive, pickled.removesuffix("data.pkl")).load()
+    except InputError:
+        raise
     except pickle.UnpicklingError as error:
         raise InputError(f"{name} holds more than a network and is not opened: {error}.") from error
     except (OSError, zipfile.BadZipFile, EOFError, KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:

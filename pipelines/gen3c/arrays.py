@@ -1,0 +1,70 @@
+"""Arrays from npz files that strangers made: sizes and types are checked before a byte is unpacked, nothing is unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+
+MAX_BYTES = 4 << 30
+"""Largest array that is unpacked."""
+
+
+def read_npz(
+    path: str | Path, shapes: Mapping[str, str], *, optional: Mapping[str, str] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Named arrays whose shapes are written as words: ``{"depth": "T H W", "w2c": "T 4 4"}``.
+
+    Letters must mean the same number everywhere in the file. Arrays of ``optional`` may be missing. Raises `InputError` for
+    missing arrays, other shapes, objects or text, damaged files and arrays beyond `MAX_BYTES`.
+    """
+    name = Path(path).name
+    optional = optional or {}
+    found: dict[str, NDArray[Any]] = {}
+    sizes: dict[str, int] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+            for key, shape in {**shapes, **optional}.items():
+                if key in entries:
+                    with archive.open(entries[key]) as stream:
+                        found[key] = _read(stream, f"{name}: {key}", shape, sizes)
+                elif key not in optional:
+                    raise InputError(f"{name} has no array {key}; it holds {', '.join(sorted(entries)) or 'nothing'}.")
+    except InputError:
+        raise
+    except (OSError, zipfile.BadZipFile, EOFError, ValueError, SyntaxError, NotImplementedError) as error:
+        raise InputError(f"{name} is no readable npz file; write it again with numpy.savez.") from error
+    return found
+
+
+def _read(stream: IO[bytes], label: str, words: str, sizes: dict[str, int]) -> NDArray[Any]:
+    shape, kind, itemsize = _header(stream)
+    if kind not in "fiub":
+        raise InputError(f"{label} holds no numbers; store it as float32.")
+    expected = words.split()
+    fits = len(shape) == len(expected)
+    for word, size in zip(expected, shape):
+        fits = fits and size == (int(word) if word.isdigit() else sizes.setdefault(word, size))
+    if not fits or 0 in shape:
+        known = ", ".join(f"{word}={sizes[word]}" for word in expected if word in sizes)
+        where = f" with {known}" if known else ""
+        raise InputError(f"{label} should have shape ({', '.join(expected)}){where}, got {shape}.")
+    if int(np.prod(shape, dtype=np.float64)) * itemsize > MAX_BYTES:
+        raise InputError(f"{label} would take more than {MAX_BYTES >> 30} GiB; give fewer or smaller pictures.")
+    stream.seek(0)
+    return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], str, int]:
+    """Shape, kind and item size of a .npy stream."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    return shape, dtype.kind, dtype.itemsize
