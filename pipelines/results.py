@@ -1,0 +1,237 @@
+"""Results that can be taken up again: an mp4 that carries everything it was made from, the same as JSON beside it, frames."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.method import Clip, Method, Moves
+from pipelines.settings import Settings
+from pipelines.video import complete, probe, write_mp4
+
+VERSION = "0.1.0"
+FORMAT = 1
+TAG = "reshoot"
+"""Name of the metadata entry in the mp4, and of the format number in the JSON."""
+
+LARGEST_JSON = 64 * 10**6
+_STALE_SECONDS = 3600
+_ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What a result was made from.
+
+    ``moves``: the camera controls where the path came from them, else empty. ``input_sha256``: of the scene's pictures,
+    depths and cameras. ``revisions``: commits of the weights' repositories. ``version``: of this program.
+    """
+
+    method: str
+    settings: dict[str, Any]
+    path: CameraPath
+    moves: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    input_sha256: str = ""
+    revisions: dict[str, str] = field(default_factory=dict)
+    version: str = VERSION
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> str:
+        return self.options.get("weights", "real")
+
+    def settings_for(self, method: Method) -> tuple[Settings, tuple[str, ...]]:
+        """The settings for ``method``, and one sentence for each that it does not know or no longer accepts."""
+        return _accepted(method.settings, self.settings)
+
+    def moves_for(self, method: Method) -> tuple[Moves, tuple[str, ...]]:
+        """The camera controls for ``method``, likewise."""
+        moves, notes = _accepted(method.moves, self.moves)
+        return moves, notes  # type: ignore[return-value]
+
+    def to_json(self) -> str:
+        values = asdict(self) | {"path": path_values(self.path)}
+        return json.dumps({TAG: FORMAT, **values}, allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Files of one result: the video, its record as JSON, companion videos and further files by name."""
+
+    video: Path
+    sidecar: Path
+    companions: dict[str, Path]
+    files: dict[str, Path]
+
+
+def record(
+    method: Method,
+    scene: Scene,
+    path: CameraPath,
+    settings: Settings,
+    *,
+    moves: Moves | None = None,
+    options: Settings | None = None,
+    report: Any = None,
+) -> Record:
+    """The record of a run; ``report`` is the runtime's `Report`."""
+    return Record(
+        method=method.name,
+        settings=settings.values(),
+        path=path,
+        moves=moves.values() if moves else {},
+        options=options.values() if options else {},
+        input_sha256=scene_sha256(scene),
+        revisions=dict(report.revisions) if report else {},
+        version=version(),
+        report=report.values() if report else {},
+    )
+
+
+def save(folder: str | Path, name: str, clip: Clip, made: Record) -> Saved:
+    """Write ``clip`` as ``folder``/``name``.mp4 with everything beside it; each file appears only when it is whole."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = made.to_json()
+    metadata = {"title": name, "comment": _comment(made), TAG: text}
+    video = write_mp4(folder / f"{name}.mp4", clip.frames, clip.fps, metadata=metadata)
+    sidecar = _write(folder / f"{name}.json", text.encode())
+    companions = {
+        title: write_mp4(folder / f"{name}-{_plain(title)}.mp4", frames, clip.fps, metadata={"comment": _comment(made)})
+        for title, frames in clip.extras.items()
+    }
+    files = {title: _write(folder / f"{name}-{_plain(title)}", data) for title, data in clip.files.items()}
+    return Saved(video, sidecar, companions, files)
+
+
+def restore(file: str | Path) -> Record:
+    """The record in an mp4 or JSON that `save` wrote; raises `InputError` for any other file."""
+    file = Path(file)
+    if file.suffix.lower() == ".json":
+        if file.stat().st_size > LARGEST_JSON:
+            raise InputError(f"{file.name} is too large for a record of Reshoot; give the JSON beside a result.")
+        text = file.read_bytes().decode("utf-8", errors="replace")
+    else:
+        text = probe(file).metadata.get(TAG, "")
+    if not text:
+        raise InputError(f"{file.name} carries no record; give an mp4 made by Reshoot or the JSON beside it.")
+    return _parsed(text, file.name)
+
+
+def frames_zip(file: str | Path, clip: Clip, cameras: Mapping[str, bytes]) -> Path:
+    """Write frames as PNG and ``cameras`` (names and contents of camera files) into one zip, which appears when whole."""
+    with complete(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for number, frame in enumerate(clip.frames):
+            done, png = cv2.imencode(".png", frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])
+            assert done
+            archive.writestr(f"frames/{number:05d}.png", png.tobytes())
+        for name, data in cameras.items():
+            archive.writestr(f"cameras/{name}", data, zipfile.ZIP_DEFLATED)
+    return Path(file)
+
+
+def sweep(folder: str | Path) -> int:
+    """Remove what an interrupted writer left an hour ago or more; returns how many files."""
+    stale = [part for part in Path(folder).glob(".part-*") if time.time() - part.stat().st_mtime > _STALE_SECONDS]
+    for part in stale:
+        part.unlink(missing_ok=True)
+    return len(stale)
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def path_values(path: CameraPath) -> dict[str, Any]:
+    """A path as plain lists, exact."""
+    return {
+        "world_from_camera": path.world_from_camera.tolist(),
+        "intrinsics": path.intrinsics.tolist(),
+        "width": path.width,
+        "height": path.height,
+        "fps": path.fps,
+    }
+
+
+def scene_sha256(scene: Scene) -> str:
+    """One hash of all pictures, depths and cameras of a scene."""
+    digest = hashlib.sha256(scene.kind.encode())
+    for view in scene.views:
+        for array in (view.colour, view.depth, view.intrinsics, view.world_from_camera):
+            digest.update(str(array.shape).encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def version() -> str:
+    """The program's version, with the commit where it runs from a checkout."""
+    head = _ROOT / ".git" / "HEAD"
+    try:
+        commit = head.read_text().strip()
+        if commit.startswith("ref: "):
+            commit = (_ROOT / ".git" / commit[5:]).read_text().strip()
+    except OSError:
+        return VERSION
+    return f"{VERSION}+{commit[:12]}" if re.fullmatch("[0-9a-f]{40}", commit) else VERSION
+
+
+def _comment(made: Record) -> str:
+    if made.weights == "real":
+        return f"Made by Reshoot {made.version} with {made.method}."
+    return f"Made by Reshoot {made.version} with {made.method} on {made.weights} random weights: noise, not a picture."
+
+
+def _plain(title: str) -> str:
+    """A title as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(title).name).strip("-.") or "file"
+
+
+def _write(file: Path, data: bytes) -> Path:
+    with complete(file) as part:
+        part.write_bytes(data)
+    return file
+
+
+def _parsed(text: str, name: str) -> Record:
+    try:
+        values = json.loads(text)
+        if values.pop(TAG) > FORMAT:
+            raise InputError(f"{name} was made by a newer Reshoot; update to open it.")
+        path = CameraPath(**values.pop("path"))
+        texts = {key: str(values.pop(key)) for key in ("method", "input_sha256", "version")}
+        tables = {key: values.pop(key) for key in ("settings", "moves", "options", "revisions", "report")}
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"The record in {name} is damaged; give an mp4 made by Reshoot or the JSON beside it."
+        ) from error
+    if not all(isinstance(table, dict) for table in tables.values()):
+        raise InputError(f"The record in {name} is damaged; give an mp4 made by Reshoot or the JSON beside it.")
+    return Record(path=path, **texts, **tables)
+
+
+def _accepted(kind: type[Settings], values: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    good: dict[str, Any] = {}
+    notes = []
+    for name, value in values.items():
+        try:
+            kind.of({name: value})
+        except InputError as error:
+            notes.append(str(error))
+        else:
+            good[name] = value
+    return kind.of(good), tuple(notes)
