@@ -99,14 +99,15 @@ def load_transformer(
 def load_base(
     network: DualCamCtrlTransformer, state: State, *, source: str, dtype: torch.dtype | None = None
 ) -> LoadReport:
-    """Start from the one-branch base model: the depth branch becomes a copy of the RGB branch, fusions stay as built.
+    """Start from the one-branch base model: the depth branch becomes a copy of the RGB branch, fusions begin anew.
 
-    Their zero ``proj_out`` makes both branches independent at first. ``network`` must have been built with values.
+    Their zero ``proj_out`` makes both branches independent at first.
     """
     inside = stripped(state, *PREFIXES)
     if any(key.startswith(("control_blocks.", "rgb_zero_inits.", "control_zero_inits.")) for key in inside):
         raise InputError(f"{source} already has two branches; load it as a trained model, not as the base.")
     depth = {f"control_{key}": value.clone() for key, value in inside.items() if key.startswith("blocks.")}
+    network.renew_fusions()
     fusions = (r"\.rgb_to_depth\.", r"\.depth_to_rgb\.")
     return load_strict(network, {**inside, **depth}, _renames_of(network), optional=fusions, source=source, dtype=dtype)
 

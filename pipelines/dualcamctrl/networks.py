@@ -59,18 +59,28 @@ def load_networks(weights: Weights) -> Networks:
         return _released(weights, read_state(file))
     sizes = TINY if weights.mode == "tiny" else FULL
     transformer = built(DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=weights.dtype)
-    return Networks(transformer, *_stock_encoders(weights), byte_tokenizer(sizes[UMT5EncoderModel]["vocab_size"]))
+    return Networks(transformer, *stock_encoders(weights), load_tokenizer(weights))
 
 
 def _released(weights: Weights, state: State) -> Networks:
     transformer = empty(DualCamCtrlTransformer)
     convert.load_transformer(transformer, state, source=RELEASED.files[0], dtype=weights.dtype)
-    encoders = _own_encoders(weights, state) if convert.has_encoders(state) else _stock_encoders(weights)
-    first = next(iter(weights.files(TOKENIZER).values()))
-    return Networks(transformer, *encoders, AutoTokenizer.from_pretrained(Path(first).parent, local_files_only=True))
+    encoders = _own_encoders(weights, state) if convert.has_encoders(state) else stock_encoders(weights)
+    return Networks(transformer, *encoders, load_tokenizer(weights))
 
 
-def _stock_encoders(weights: Weights) -> tuple[TiledWanVAE, UMT5EncoderModel, CLIPVisionModel]:
+def load_tokenizer(weights: Weights) -> PreTrainedTokenizerBase:
+    """UMT5's, or one token per byte for weights that have learnt no vocabulary."""
+    if weights.mode != "real":
+        sizes = TINY if weights.mode == "tiny" else FULL
+        return byte_tokenizer(sizes[UMT5EncoderModel]["vocab_size"])
+    folder = Path(next(iter(weights.files(TOKENIZER).values()))).parent
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def stock_encoders(weights: Weights) -> tuple[TiledWanVAE, UMT5EncoderModel, CLIPVisionModel]:
+    """Wan's own encoders, which training leaves as they are."""
+
     def stock(kind: type, subfolder: str) -> Any:
         return component(weights, kind, ENCODERS, tiny=TINY[kind], full=FULL[kind], subfolder=subfolder)
 

@@ -219,6 +219,14 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
                 rgb, depth = block(rgb, depth, context, modulation, rotary_emb, grid)
         return self._head(rgb, temb, grid), self._head(depth, temb, grid)
 
+    def renew_fusions(self) -> None:
+        """Put freshly initialised fusion modules in place of the present ones; they add nothing until trained."""
+        dim = self.proj_out.in_features
+        for block in self.blocks:
+            for name in ("rgb_to_depth", "depth_to_rgb"):
+                if getattr(block, name) is not None:
+                    setattr(block, name, GatedFusion(dim))
+
     def _tokens(self, latents: Tensor, camera_feature: Tensor | int) -> tuple[Tensor, Grid]:
         """(B,32,t,H/8,W/8) to (B,N,C), ordered by time, row, column; this is where context parallelism splits."""
         volume = self.patch_embedding(latents) + camera_feature

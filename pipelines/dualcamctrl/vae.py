@@ -110,10 +110,15 @@ def _statistics(vae: AutoencoderKLWan, like: Tensor) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
-def encode_picture(vae: AutoencoderKLWan, picture: Tensor) -> Tensor:
-    """One picture (1,3,H,W) in -1..1 to its normalised latent (1,16,1,H/8,W/8), the mode of the posterior."""
-    encoded = cast(AutoencoderKLOutput, vae.encode(picture.unsqueeze(2)))
+def encode_video(vae: AutoencoderKLWan, video: Tensor) -> Tensor:
+    """A video (1,3,F,H,W) in -1..1 to its normalised latents (1,16,(F+3)/4,H/8,W/8), the mode of the posterior."""
+    encoded = cast(AutoencoderKLOutput, vae.encode(video))
     return normalised(vae, encoded.latent_dist.mode())
+
+
+def encode_picture(vae: AutoencoderKLWan, picture: Tensor) -> Tensor:
+    """One picture (1,3,H,W) as a video of one frame."""
+    return encode_video(vae, picture.unsqueeze(2))
 
 
 def decode_video(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:

@@ -1,0 +1,258 @@
+"""Training of DualCamCtrl in the authors' two stages: ``python -m pipelines.dualcamctrl.train --data DIR --out DIR ...``.
+
+Stage "decoupled" starts from the one-branch base model and trains both branches apart; stage "fusion" starts from its result
+and trains the fusion modules too. ``accelerate launch -m pipelines.dualcamctrl.train`` spreads it over several GPUs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from camera.errors import InputError
+from pipelines.checkpoints import built, read_state
+from pipelines.dualcamctrl import convert, encoders, networks, training_loss
+from pipelines.dualcamctrl import vae as wan
+from pipelines.dualcamctrl.method import BASE
+from pipelines.dualcamctrl.training_data import ClipShape, RealEstateClips
+from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
+from pipelines.runtime.weights import Weights
+from pipelines.settings import Settings, setting
+
+LEARNING_RATES = {"decoupled": 1e-5, "fusion": 3e-6}
+CLIP_NORM = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings(Settings):
+    """The authors' choices are the defaults: 4 GPUs, effective batch 8, about 10000 and then 70000 updates."""
+
+    stage: str = setting("fusion", "Stage", choices=tuple(LEARNING_RATES))
+    mode: str = setting(
+        "picture", "Mode", choices=("picture", "text"), help="Picture drops the captions; text drops the pictures."
+    )
+    split: str = setting("train", "Split")
+    updates: int = setting(70000, "Updates", minimum=1, maximum=10**7)
+    accumulate: int = setting(2, "Clips per update and GPU", minimum=1, maximum=1024)
+    learning_rate: float = setting(0.0, "Learning rate", minimum=0, maximum=1, help="0 takes the stage's own.")
+    drop_largest: int = setting(
+        30, "Depth errors dropped", minimum=0, maximum=10**7, help="How many of the largest count as zero; later 70."
+    )
+    frames: int = setting(61, "Frames", minimum=5, maximum=161)
+    width: int = setting(720, "Width", minimum=16, maximum=1920)
+    height: int = setting(480, "Height", minimum=16, maximum=1920)
+    stride: int = setting(8, "Source frames apart", minimum=1, maximum=64)
+    seed: int = setting(42, "Seed", minimum=0, maximum=2**31 - 1)
+    save_every: int = setting(1000, "Updates between saves", minimum=1, maximum=10**7)
+    workers: int = setting(2, "Loading processes", minimum=0, maximum=64)
+
+
+@dataclass(frozen=True)
+class Update:
+    """One update of the weights; the losses are those of its last clip. ``saved`` is the folder written, if any."""
+
+    number: int
+    total: float
+    rgb: float
+    depth: float
+    saved: Path | None = None
+
+
+def select_trainable(transformer: DualCamCtrlTransformer, stage: str) -> list[torch.nn.Parameter]:
+    """Switch on the gradients of both branches, and of the fusion modules in stage "fusion"; embeddings, camera adapter and
+    head stay as they are."""
+    for name, parameter in transformer.named_parameters():
+        fusion = ".rgb_to_depth." in name or ".depth_to_rgb." in name
+        parameter.requires_grad_(name.startswith("blocks.") and (stage == "fusion" or not fusion))
+    return [parameter for parameter in transformer.parameters() if parameter.requires_grad]
+
+
+def start_from(weights: Weights, start: str | Path | None, stage: str) -> DualCamCtrlTransformer:
+    """The denoiser in float32: from ``start``, a released file or a folder of an earlier stage, else from the base model."""
+    if start is None and weights.mode != "real":
+        sizes = networks.TINY if weights.mode == "tiny" else networks.FULL
+        return built(DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=torch.float32)
+    if start is not None and Path(start).is_dir():
+        return convert.load_folder(start, dtype=torch.float32)
+    transformer = networks.empty(DualCamCtrlTransformer)
+    if start is not None:
+        convert.load_transformer(transformer, read_state(start), source=Path(start).name, dtype=torch.float32)
+    elif stage == "decoupled":
+        convert.load_base(transformer, read_state(weights.files(BASE).values()), source=BASE.repo, dtype=torch.float32)
+    else:
+        raise InputError("Stage fusion continues stage decoupled; give its folder or a released file with --start.")
+    return transformer
+
+
+class Conditioner:
+    """Turns clips into what the denoiser is given; its encoders are never trained."""
+
+    def __init__(self, weights: Weights, device: torch.device, *, text_mode: bool) -> None:
+        self.device, self.dtype, self.text_mode = device, weights.dtype, text_mode
+        self.vae, self.text_encoder, self.image_encoder = (
+            network.to(device) for network in networks.stock_encoders(weights)
+        )
+        self.tokenizer = networks.load_tokenizer(weights)
+        self.no_words = self._text("")
+        if not text_mode:
+            del self.text_encoder
+
+    @torch.no_grad()
+    def __call__(self, clip: dict[str, Any]) -> tuple[tuple[Tensor, Tensor], dict[str, Tensor], tuple[Tensor, Tensor]]:
+        """Clean latents of both videos, the network's further inputs, and both first-picture latents."""
+        videos = [clip[name].to(self.device, self.dtype) for name in ("rgb", "depth")]
+        clean = (wan.encode_video(self.vae, videos[0]), wan.encode_video(self.vae, videos[1]))
+        frames = clean[0].shape[2]
+        first = videos[0][:, :, 0]
+        if self.text_mode:
+            pictures = (torch.zeros_like(clean[0]), torch.zeros_like(clean[1]))
+            first = torch.full_like(first, -1)
+        else:
+            seen, near = (wan.encode_picture(self.vae, video[:, :, 0]) for video in videos)
+            pictures = (encoders.beside_noise(seen, frames), encoders.beside_noise(near, frames))
+        given = {
+            "encoder_hidden_states": self._text(clip["caption"][0]) if self.text_mode else self.no_words,
+            "encoder_hidden_states_image": encoders.encode_clip(self.image_encoder, first),
+            "camera": clip["camera"].to(self.device, self.dtype),
+        }
+        return clean, given, pictures
+
+    @torch.no_grad()
+    def _text(self, words: str) -> Tensor:
+        return encoders.encode_text(self.tokenizer, self.text_encoder, words, self.device).to(self.dtype)
+
+
+def clip_loss(
+    transformer: torch.nn.Module, condition: Conditioner, clip: dict[str, Any], draw: torch.Generator, drop: int
+) -> training_loss.Loss:
+    """The loss of one clip at a random noise level; both branches share noise and level, the timestep is rounded to bfloat16."""
+    clean, given, pictures = condition(clip)
+    index = int(torch.randint(training_loss.LEVELS, (1,), generator=draw))
+    timestep = (1000 * training_loss.training_sigmas()[index : index + 1]).to(torch.bfloat16)
+    level = training_loss.nearest_level(timestep)
+    noise = torch.randn(clean[0].shape, generator=draw).to(clean[0])
+    rgb, depth = (
+        torch.cat([training_loss.noisy(latents, noise, level), picture], dim=1)
+        for latents, picture in zip(clean, pictures, strict=True)
+    )
+    velocities = transformer(rgb, depth, timestep.to(rgb), **given)
+    return training_loss.loss(velocities, clean, noise, level, drop)
+
+
+def train(
+    data: str | Path,
+    out: str | Path,
+    *,
+    settings: TrainSettings,
+    weights: Weights,
+    start: str | Path | None = None,
+    accelerator: Accelerator | None = None,
+) -> Iterator[Update]:
+    """Yields after every update; folders ``OUT/update-000123`` hold the denoiser as ``save_pretrained`` writes it.
+
+    One clip at a time and GPU. Raises `InputError` for data or weights that do not fit.
+    """
+    if settings.frames % 4 != 1 or settings.width % 16 or settings.height % 16:
+        raise InputError(
+            f"Training needs 4k+1 frames and sides in multiples of 16, got {settings.frames} of {settings.width}x{settings.height}."
+        )
+    accelerator = accelerator or _accelerator(settings)
+    shape = ClipShape(settings.frames, settings.width, settings.height, settings.stride)
+    clips = RealEstateClips(data, split=settings.split, shape=shape, seed=settings.seed)
+    transformer = start_from(weights, start, settings.stage).train()
+    transformer.enable_gradient_checkpointing()
+    rate = settings.learning_rate or LEARNING_RATES[settings.stage]
+    optimiser = torch.optim.AdamW(select_trainable(transformer, settings.stage), lr=rate)
+    warmup = torch.optim.lr_scheduler.ConstantLR(optimiser)  # a third of the rate for five updates, as upstream
+    order = torch.Generator().manual_seed(settings.seed)
+    loader = DataLoader(clips, batch_size=1, shuffle=True, generator=order, num_workers=settings.workers)
+    model, optimiser, loader = accelerator.prepare(transformer, optimiser, loader)
+    condition = Conditioner(weights, accelerator.device, text_mode=settings.mode == "text")
+    draw = torch.Generator().manual_seed(settings.seed + 1000 * (accelerator.process_index + 1))
+    number = 0
+    while number < settings.updates:
+        for clip in loader:
+            with accelerator.accumulate(model), accelerator.autocast():
+                loss = clip_loss(model, condition, clip, draw, settings.drop_largest)
+                accelerator.backward(loss.total)
+                if accelerator.sync_gradients:
+                    accelerator.clip_grad_norm_(model.parameters(), CLIP_NORM)
+                optimiser.step()
+                optimiser.zero_grad()
+            if not accelerator.sync_gradients:
+                continue
+            warmup.step()
+            number += 1
+            saved = None
+            if number % settings.save_every == 0 or number == settings.updates:
+                saved = _save(accelerator, model, Path(out) / f"update-{number:06}")
+            yield Update(number, loss.total.item(), loss.rgb.item(), loss.depth.item(), saved)
+            if number == settings.updates:
+                break
+        clips.epoch += 1
+
+
+def _accelerator(settings: TrainSettings) -> Accelerator:
+    precision = "bf16" if torch.cuda.is_available() else "no"
+    return Accelerator(gradient_accumulation_steps=settings.accumulate, mixed_precision=precision)
+
+
+def _save(accelerator: Accelerator, model: torch.nn.Module, folder: Path) -> Path:
+    """Written beside its place and renamed when complete."""
+    accelerator.wait_for_everyone()
+    state = accelerator.get_state_dict(model)
+    if accelerator.is_main_process:
+        part = folder.with_name(f".part-{folder.name}")
+        shutil.rmtree(part, ignore_errors=True)
+        plain: Any = accelerator.unwrap_model(model)
+        plain.save_pretrained(part, state_dict=state)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    return folder
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.dualcamctrl.train", description=__doc__)
+    parser.add_argument("--data", required=True, help="folder in RealEstate10K layout")
+    parser.add_argument("--out", required=True, help="where trained folders go")
+    parser.add_argument("--start", help="released file or folder of an earlier stage")
+    parser.add_argument("--weights", default="real", choices=("real", "tiny", "random"))
+    defaults = TrainSettings.defaults()
+    for name, control in TrainSettings.controls().items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            default=defaults[name],
+            type=type(defaults[name]),
+            choices=control.choices,
+            help=f"{control.label}. {control.help}".strip().replace("%", "%%"),
+        )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """The command line; errors in the input are said in one sentence."""
+    given = vars(_arguments())
+    data, out, start, mode = (given.pop(name) for name in ("data", "out", "start", "weights"))
+    try:
+        settings = TrainSettings.of(given)
+        weights = Weights(mode=mode, device="cuda" if torch.cuda.is_available() else "cpu")
+        accelerator = _accelerator(settings)
+        for update in train(data, out, settings=settings, weights=weights, start=start, accelerator=accelerator):
+            line = f"{update.number}: loss {update.total:.4f} (rgb {update.rgb:.4f}, depth {update.depth:.4f})"
+            accelerator.print(f"{line}, saved {update.saved}" if update.saved else line, flush=True)
+    except InputError as error:
+        raise SystemExit(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
