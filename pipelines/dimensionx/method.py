@@ -115,8 +115,10 @@ class DimensionXSettings(Settings):
         help="DPM++ as upstream's demo, DDIM as its script, SAT as the 360 degree orbit was sampled (exact parity).",
         advanced=True,
     )
-    interpolate: str = setting("off", "More frames", choices=("off", "x2", "x4"), help="RIFE between the frames.")
-    upscale: bool = setting(False, "Upscale x4", help="Real-ESRGAN, tiled; needs the spandrel package.")
+    interpolate: str = setting(
+        "off", "More frames", choices=("off", "x2", "x4", "x2 as upstream"), help="RIFE between the frames."
+    )
+    upscale: bool = setting(False, "Upscale x4", help="Real-ESRGAN, in tiles.")
     also: str = setting("mp4 only", "Also save", choices=("mp4 only", "gif", "webp"))
     key_frames: int = setting(
         0,
@@ -184,12 +186,15 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
 
 
 def clip_frames(path: CameraPath, found: Match) -> int:
-    """Frames of each clip: 145 for the orbit, else the path's own number brought to 4k+1 between 5 and 49."""
+    """Frames of each clip: 145 for the orbit, else the path's own number brought to 8k+1 between 9 and 49.
+
+    The VAE turns an odd number of latents, each of four frames but the first, into a whole clip.
+    """
     if _is_orbit(found):
         return ORBIT_FRAMES
     if len(found.parts) > 1:
         return FRAMES
-    return min(max(4 * round((len(path) - 1) / 4) + 1, 5), FRAMES)
+    return min(max(8 * round((len(path) - 1) / 8) + 1, 9), FRAMES)
 
 
 def estimate(path: CameraPath, settings: Settings) -> Estimate:

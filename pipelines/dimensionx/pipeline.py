@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,13 +15,17 @@ from torch import Tensor
 from camera.path import CameraPath
 from camera.presets.dimensionx import DIRECTORS, nominal_path, sequence
 from camera.view import Scene
+from pipelines.dimensionx.caption import Size, load_captioner
 from pipelines.dimensionx.directors import Directors
+from pipelines.dimensionx.finishing import finished
+from pipelines.dimensionx.interpolation import load_flow_net
 from pipelines.dimensionx.latents import encode_text
 from pipelines.dimensionx.matching import Match, Part
 from pipelines.dimensionx.method import DimensionXSettings, check, clip_frames, match_of
 from pipelines.dimensionx.networks import Kind, Networks, load_networks
 from pipelines.dimensionx.shot import Shot, Start, shoot
 from pipelines.dimensionx.sources import read_director
+from pipelines.dimensionx.upscaling import load_upscaler
 from pipelines.method import Clip, Frames, Progress
 from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings
@@ -39,6 +44,7 @@ class DimensionXPipeline:
         self.device: Any = torch.device(weights.device)
         self.components: dict[str, object] = {}
         self._networks: Networks | None = None
+        self._extras: dict[str, Any] = {}
         self._directors: Directors | None = None
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
@@ -54,7 +60,9 @@ class DimensionXPipeline:
             self._directors = Directors(
                 networks.transformer, lambda id: read_director(self.weights, id, networks.transformer)
             )
-        self.components.update(self._networks.components)
+        self._extras = load_extras(self.weights, settings)
+        modules = {name: getattr(extra, "model", extra) for name, extra in self._extras.items()}
+        self.components = {**self._networks.components, **modules}
         assert self._directors is not None
         self._directors.load(sorted({id for part in found.parts for id, _ in acting(settings, kind, part, 0)}))
         if kind in ("image", "image_1_5") and settings.switch_to_t < 1:
@@ -67,12 +75,23 @@ class DimensionXPipeline:
         notes = check(scene, path, settings)
         self.prepare(scene, path, settings)
         found = match_of(scene, path)
+        if not settings.prompt and "captioner" in self._extras:
+            yield Progress("Describing the picture", 0, 1)
+            prompt = self._extras["captioner"](scene.first.colour, device=self.device)
+            settings = replace(settings, prompt=prompt)
+            notes += (f"The picture was described as: {prompt}",)
         yield Progress("Reading the words", 0, 1)
         text, cut = self._text(settings)
         if cut:
             notes += (f"The prompt is {cut} tokens too long; its end was cut off.",)
         notes += self._about(found, settings)
-        yield from self._clips(scene, path, settings, found, text, notes)
+        clip = None
+        for event in self._clips(scene, path, settings, found, text, notes):
+            clip = event if isinstance(event, Clip) else clip
+            yield event
+        if clip is not None and self._is_finishing(settings):
+            flow_net, upscaler = self._extras.get("interpolator"), self._extras.get("upscaler")
+            yield (yield from finished(clip, settings, flow_net=flow_net, upscaler=upscaler))
 
     def _clips(
         self,
@@ -156,6 +175,10 @@ class DimensionXPipeline:
         start = path.sliced(slice(0, 1)).fitted(frames.shape[2], frames.shape[1])
         return nominal_path(start, part.directors, frames=count, fps=path.fps, distance=scene.first.focus_depth)
 
+    @staticmethod
+    def _is_finishing(settings: DimensionXSettings) -> bool:
+        return settings.upscale or settings.interpolate != "off" or settings.also != "mp4 only"
+
     def _about(self, found: Match, settings: DimensionXSettings) -> tuple[str, ...]:
         if not settings.use_picture:
             return ()
@@ -163,6 +186,18 @@ class DimensionXPipeline:
         if settings.lora_file:
             said = "Directed by your own LoRA file; the path shown is that of the moves chosen."
         return (said,)
+
+
+def load_extras(weights: Weights, settings: DimensionXSettings) -> dict[str, Any]:
+    """The further networks that these settings ask for, by component name."""
+    extras: dict[str, Any] = {}
+    if settings.interpolate != "off":
+        extras["interpolator"] = load_flow_net(weights)
+    if settings.upscale:
+        extras["upscaler"] = load_upscaler(weights)
+    if settings.caption != "off" and not settings.prompt:
+        extras["captioner"] = load_captioner(weights, cast(Size, settings.caption))
+    return extras
 
 
 def kind_of(settings: DimensionXSettings, found: Match) -> Kind:

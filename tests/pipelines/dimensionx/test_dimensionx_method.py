@@ -50,8 +50,8 @@ def test_warnings_say_frames_speed_and_steps(scene):
     assert "121 frames; Truck left makes 49" in said and "plays at 24" in said and "with 30" in said
 
 
-@pytest.mark.parametrize(("frames", "clip"), [(1, 5), (9, 9), (40, 41), (47, 49), (300, 49)])
-def test_clips_have_four_k_plus_one_frames(scene, frames, clip):
+@pytest.mark.parametrize(("frames", "clip"), [(1, 9), (9, 9), (40, 41), (47, 49), (300, 49)])
+def test_clips_have_eight_k_plus_one_frames(scene, frames, clip):
     path = METHOD.path(DimensionXMoves(director="x_left"), scene).resampled(frames)
     assert clip_frames(path, match_of(scene, path)) == clip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 import torch
@@ -172,3 +174,20 @@ def test_shorter_clips_use_the_first_rows_of_the_position_table(weights):
     table = load_networks(weights, "image").transformer.patch_embed
     rows = table._get_positional_embeddings(8, 12, 9)
     assert torch.equal(rows, table.pos_embedding[:, : 24 + 3 * 24])
+
+
+def test_extras_make_frames_more_larger_and_portable(pipeline, scene):
+    settings = DimensionXSettings(**QUICK, interpolate="x2", upscale=True, also="gif")
+    events = list(pipeline(scene, METHOD.path(short(), scene), settings))
+    plain, clip = [event for event in events if isinstance(event, Clip)]
+    assert plain.frames.shape == (9, 64, 96, 3) and clip.frames.shape == (17, 256, 384, 3)
+    assert clip.fps == 16 and len(clip.path) == 17 and clip.path.width == 384
+    gif = Image.open(BytesIO(clip.files["clip.gif"]))
+    assert gif.format == "GIF" and gif.n_frames == 17 and gif.size == (96, 64)
+    assert set(pipeline.components) == {"text_encoder", "vae", "transformer", "interpolator", "upscaler"}
+
+
+def test_upstreams_doubling_is_an_option(pipeline, scene):
+    clip, _ = run(pipeline, scene, DimensionXSettings(**QUICK, interpolate="x2 as upstream"))
+    assert len(clip.frames) == 18 and clip.fps == 3  # ceil(17 / 6)
+    assert set(pipeline.components) == {"text_encoder", "vae", "transformer", "interpolator"}

@@ -1,0 +1,82 @@
+"""RIFE's network for the frame between two frames (Huang et al. 2022, arXiv 2011.06294), in its HDv3 form."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MULTIPLE = 32
+"""Sides must be divisible by this."""
+WIDTH, SCALES = 90, (4, 2, 1)
+
+
+class FlowBlock(nn.Module):
+    """Looks at two frames at a fraction of their size and corrects the flow between them and the mask that mixes them."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.conv0 = nn.Sequential(_conv(inputs, width // 2, 2), _conv(width // 2, width, 2))
+        self.convblock0, self.convblock1, self.convblock2, self.convblock3 = (
+            nn.Sequential(_conv(width, width, 1), _conv(width, width, 1)) for _ in range(4)
+        )
+        self.conv1 = _enlarging(width, 4)
+        self.conv2 = _enlarging(width, 1)
+
+    def forward(self, pictures: Tensor, flow: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+        """Pictures with mask (B,C,H,W) and flow (B,4,H,W) in pixels to corrections (B,4,H,W) and (B,1,H,W)."""
+        features = self.conv0(torch.cat([_scaled(pictures, 1 / scale), _scaled(flow, 1 / scale) / scale], dim=1))
+        for block in (self.convblock0, self.convblock1, self.convblock2, self.convblock3):
+            features = features + block(features)
+        return _scaled(self.conv1(features), scale) * scale, _scaled(self.conv2(features), scale)
+
+
+class FlowNet(nn.Module):
+    """Three blocks from coarse to fine; each sees the frames in both orders, so that neither has an advantage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block0, self.block1, self.block2 = (FlowBlock(7 + 4, WIDTH) for _ in range(3))
+        self.block_tea = FlowBlock(10 + 4, WIDTH)  # the teacher of the training; in the released file, not used here
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """The frame halfway between two (B,3,H,W) in 0..1; sides divisible by `MULTIPLE`."""
+        flow, mask = torch.zeros_like(first[:, :1]).expand(-1, 4, -1, -1), torch.zeros_like(first[:, :1])
+        a, b = first, second
+        for block, scale in zip((self.block0, self.block1, self.block2), SCALES):
+            forth, forth_mask = block(torch.cat([a, b, mask], dim=1), flow, scale)
+            back, back_mask = block(torch.cat([b, a, -mask], dim=1), _turned(flow), scale)
+            flow = flow + (forth + _turned(back)) / 2
+            mask = mask + (forth_mask - back_mask) / 2
+            a, b = warped(first, flow[:, :2]), warped(second, flow[:, 2:])
+        share = torch.sigmoid(mask)
+        return a * share + b * (1 - share)
+
+
+def warped(picture: Tensor, flow: Tensor) -> Tensor:
+    """(B,C,H,W) read at each pixel plus ``flow`` (B,2,H,W) in pixels, bilinear, border repeated."""
+    height, width = picture.shape[-2:]
+    across = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
+    down = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
+    grid = torch.stack([2 * across / max(width - 1, 1) - 1, 2 * down / max(height - 1, 1) - 1], dim=-1)
+    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def _turned(flow: Tensor) -> Tensor:
+    """Flow of the frames in the other order."""
+    return torch.cat([flow[:, 2:], flow[:, :2]], dim=1)
+
+
+def _scaled(x: Tensor, factor: float) -> Tensor:
+    return x if factor == 1 else F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def _conv(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.PReLU(outputs))
+
+
+def _enlarging(width: int, outputs: int) -> nn.Sequential:
+    half = width // 2
+    return nn.Sequential(
+        nn.ConvTranspose2d(width, half, 4, 2, 1), nn.PReLU(half), nn.ConvTranspose2d(half, outputs, 4, 2, 1)
+    )
