@@ -1,0 +1,185 @@
+"""Curation on a rendered clip: the true path, the true things and the true motion are known."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from rendered_clip import BOARD, HEIGHT, WIDTH, render
+
+from camera.errors import InputError
+from pipelines.genxd import curate, motion, sfm
+from pipelines.video import write_mp4
+
+pytest.importorskip("pycolmap")
+SPEED = 0.06
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return render(11, speed=SPEED)
+
+
+@pytest.fixture(scope="module")
+def true_strength(truth):
+    """100 x mean over frames of the board's own movement in the picture, in shares of its height."""
+    away = BOARD - truth.path.centres[:-1, 2]
+    return 100 * float(np.mean(truth.path.intrinsics[0, 0, 0] * SPEED / away / HEIGHT))
+
+
+@pytest.fixture(scope="module")
+def entry(truth, tmp_path_factory):
+    """Made by the command, from a video file."""
+    folder = tmp_path_factory.mktemp("curated")
+    write_mp4(folder / "clip.mp4", truth.frames, 12)
+    assert curate.main([str(folder / "clip.mp4"), str(folder / "entry")]) == 0
+    return folder / "entry"
+
+
+def nearness(found, truth):
+    """Largest errors of a path against the truth: of positions in shares of the way, of rotations in degrees."""
+    a, b = found.relative_to_first(), truth.relative_to_first()
+    way = np.linalg.norm(b.centres[-1])
+    scale = way / np.linalg.norm(a.centres[-1])
+    trace = np.einsum("fij,fij->f", a.world_from_camera[:, :3, :3], b.world_from_camera[:, :3, :3])
+    turned = np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+    return np.abs(a.centres * scale - b.centres).max() / way, turned.max(), scale
+
+
+def test_the_entry_has_the_layout_of_the_data_set(entry, truth):
+    assert sorted(p.name for p in entry.iterdir()) == ["0", "images", "motion.json"]
+    assert sorted(p.name for p in (entry / "0").iterdir()) == [
+        "cameras.bin",
+        "images.bin",
+        "points3D.bin",
+        "project.ini",
+    ]
+    assert [p.name for p in sorted((entry / "images").iterdir())] == [f"{i:05d}.jpg" for i in range(len(truth.frames))]
+
+
+def test_cameras_and_motion_strength_are_the_true_ones(entry, truth, true_strength):
+    import pycolmap
+
+    model = pycolmap.Reconstruction(entry / "0")
+    images = sorted(model.images.values(), key=lambda image: image.name)
+    assert [image.name for image in images] == [f"{i:05d}.jpg" for i in range(len(truth.frames))]
+    poses = np.repeat(np.eye(4)[None], len(images), axis=0)
+    poses[:, :3] = [image.cam_from_world().inverse().matrix() for image in images]
+    away, turned, _ = nearness(truth.path.with_poses(poses), truth.path)
+    assert away < 0.02 and turned < 0.5
+    found = json.loads((entry / "motion.json").read_text())
+    assert found["motion_strength"] == pytest.approx(true_strength, rel=0.2)
+    assert len(found["things"]) == 1 and found["frames_without_camera"] == 0
+
+
+def test_a_still_scene_has_no_motion(truth, tmp_path):
+    still = render(8, speed=0)
+    found = curate.curate(still.frames, tmp_path / "entry", fps=12)
+    assert found.motion_strength == 0 and found.things == {}
+    with pytest.raises(InputError, match="exists already"):
+        curate.curate(still.frames, tmp_path / "entry", fps=12)
+
+
+def test_no_camera_path_is_refused_and_leaves_nothing(tmp_path):
+    flat = np.full((6, 64, 64, 3), 128, np.uint8)
+    with pytest.raises(InputError, match="No camera path"):
+        curate.curate(flat, tmp_path / "entry", fps=12)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def found(truth):
+    return sfm.reconstruct(truth.frames, masks=truth.moving)
+
+
+def test_structure_from_motion_finds_path_lens_and_depth(found, truth):
+    away, turned, scale = nearness(found.path, truth.path)
+    assert away < 0.01 and turned < 0.2 and found.frames == tuple(range(len(truth.frames)))
+    np.testing.assert_allclose(found.path.intrinsics[0], truth.path.intrinsics[0], atol=2)
+    pixels, depths = found.depths(5)
+    column, row = pixels.round().astype(int).T
+    np.testing.assert_allclose(np.median(depths * scale / truth.depth[5][row, column]), 1, atol=0.02)
+    assert not truth.moving[5][row, column].any(), "points were found on what was masked"
+
+
+def test_things_are_found_where_they_are(truth):
+    labels = motion.moving_things(truth.frames, truth.path)
+    inside = (labels > 0) & truth.moving
+    assert inside.sum() > 0.85 * truth.moving.sum()
+    assert ((labels > 0) & ~truth.moving).mean() < 0.02
+    assert len(np.unique(labels[labels > 0])) == 1, "the board must keep its number"
+
+
+def test_motion_is_exact_with_true_cameras_masks_and_depth(truth, true_strength):
+    labels = truth.moving.astype(np.int32)
+    moved = motion.motion_of_things(truth.frames, labels, truth.path, truth.depth)
+    assert motion.motion_strength(moved) == pytest.approx(true_strength, rel=0.05)
+
+
+def test_relative_depth_is_aligned_by_medians(truth):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, [WIDTH, HEIGHT], (200, 2)).astype(float)
+    depths = truth.depth[0][pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
+    relative = truth.depth[0] / truth.depth[0].max()
+    np.testing.assert_allclose(motion.aligned_depth(relative, pixels, depths), truth.depth[0], rtol=1e-9)
+
+
+def test_spread_depth_keeps_what_is_known():
+    pixels = np.array([[2.0, 3.0], [10.0, 8.0]])
+    spread = motion.spread_depth(pixels, np.array([1.5, 4.0]), 12, 16)
+    assert spread[3, 2] == spread[0, 0] == 1.5 and spread[8, 10] == spread[11, 15] == 4.0
+
+
+def test_a_missing_pycolmap_is_said_in_a_sentence(monkeypatch, truth):
+    monkeypatch.setitem(sys.modules, "pycolmap", None)
+    with pytest.raises(InputError, match="pip install pycolmap"):
+        sfm.reconstruct(truth.frames)
+
+
+def test_the_command_refuses_in_words(truth, tmp_path, capsys):
+    assert curate.main([str(tmp_path / "none.mp4"), str(tmp_path / "entry")]) == 1
+    assert capsys.readouterr().err.strip()
+    write_mp4(tmp_path / "clip.mp4", truth.frames[:4], 12)
+    assert curate.main([str(tmp_path / "clip.mp4"), str(tmp_path / "entry"), "--masks", str(tmp_path)]) == 1
+    assert "needs 4 png files" in capsys.readouterr().err
+
+
+def test_segmentation_masks_what_might_move():
+    """A tiny Mask2Former with random weights: classes that stand still must not be masked, others may."""
+    import torch
+    from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, SwinConfig
+
+    from pipelines.genxd import segment
+
+    backbone = SwinConfig(
+        embed_dim=8,
+        depths=[1, 1, 1, 1],
+        num_heads=[1, 1, 1, 1],
+        window_size=4,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )
+    config = Mask2FormerConfig(
+        backbone_config=backbone,
+        feature_size=32,
+        mask_feature_size=32,
+        hidden_dim=32,
+        encoder_feedforward_dim=16,
+        dim_feedforward=16,
+        encoder_layers=1,
+        decoder_layers=2,
+        num_attention_heads=2,
+        num_queries=6,
+        num_labels=80,
+    )
+    torch.manual_seed(0)
+    network = Mask2FormerForUniversalSegmentation(config).eval()
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3), dtype=np.uint8)
+    head = network.class_predictor
+    with torch.no_grad():
+        head.weight.zero_()
+        for kind, expected in ((0, True), (60, False)):  # person, dining table
+            head.bias.fill_(-20)[kind] = 20
+            masks = segment.might_move(pictures, network)
+            assert masks.shape == (2, 48, 64) and masks.any() == expected
