@@ -31,8 +31,8 @@ TRANSFORMER_CONFIG = {
     "max_text_seq_length": 4, "temporal_compression_ratio": 4, "use_rotary_positional_embeddings": False,
 }  # fmt: skip
 VAE_CONFIG = {
-    "block_out_channels": (8, 8), "layers_per_block": 1, "norm_num_groups": 2, "latent_channels": 4,
-    "down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2,
+    "block_out_channels": (8,) * 4, "layers_per_block": 1, "norm_num_groups": 2, "latent_channels": 4,
+    "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
 }  # fmt: skip
 
 
@@ -110,7 +110,7 @@ class ToyPipeline:
             behaviour.begun += 1
             behaviour.in_step(step)
             with self.transformer.cache_context("cond"):
-                time = torch.full((1,), 999 - step, device=device)
+                time = torch.full((1,), 999 * (1 - step / settings.steps), device=device)
                 noise = self.transformer(latents, text, time, return_dict=False)[0]
             latents = latents - noise / settings.steps
             yield Progress("Denoising", step + 1, settings.steps)

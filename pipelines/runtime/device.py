@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import psutil
 import torch
+from torch import nn
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -41,6 +44,15 @@ class Device:
             free, _ = torch.cuda.mem_get_info(self.torch)
             return free + torch.cuda.memory_reserved(self.torch) - torch.cuda.memory_allocated(self.torch)
         return min(psutil.virtual_memory().available, _cgroup_room())
+
+    def bytes_of(self, networks: Iterable[nn.Module]) -> int:
+        """Bytes of the networks' tensors that are on this device now."""
+        return sum(
+            tensor.nbytes
+            for network in networks
+            for tensor in chain(network.parameters(), network.buffers())
+            if tensor.device.type == self.torch.type
+        )
 
     def start_peak(self) -> None:
         """Begin to measure the peak anew."""

@@ -21,7 +21,7 @@ from pipelines.method import Clip, Method, Pipeline, Progress
 from pipelines.runtime import estimates
 from pipelines.runtime.clock import Clock, Report
 from pipelines.runtime.device import Device
-from pipelines.runtime.memory import device_bytes, is_cast, networks, placed
+from pipelines.runtime.memory import is_cast, networks, placed
 from pipelines.runtime.options import AUTO, FP8, FULL, MODES, RunOptions
 from pipelines.runtime.speed import speeded
 from pipelines.runtime.weights import Cancelled, Weights
@@ -156,7 +156,7 @@ class Runtime:
         return sum(self._bytes_of(loaded) for loaded in self.loaded.values())
 
     def _bytes_of(self, loaded: Loaded) -> int:
-        return sum(device_bytes(network, self.device.torch) for network in networks(loaded.pipeline).values())
+        return self.device.bytes_of(networks(loaded.pipeline).values())
 
 
 class _Job:

@@ -38,11 +38,6 @@ def weight_bytes(network: nn.Module) -> int:
     return sum(tensor.nbytes for tensor in [*network.parameters(), *network.buffers()])
 
 
-def device_bytes(network: nn.Module, device: torch.device) -> int:
-    """Bytes of the network's tensors that are on ``device`` now."""
-    return sum(t.nbytes for t in [*network.parameters(), *network.buffers()] if t.device.type == device.type)
-
-
 @contextmanager
 def placed(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None]:
     """For the length of one run, ``pipeline`` computes on ``device`` with its networks kept there by ``mode``.

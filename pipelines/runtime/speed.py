@@ -16,6 +16,9 @@ from pipelines.method import Pipeline
 from pipelines.runtime.memory import networks
 from pipelines.runtime.options import RunOptions, on_zerogpu
 
+_LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(attn\d?|ffn?)"
+"""Attention and feed-forward layers. The library's own default names fit only layers called exactly ``attn``."""
+
 
 @contextmanager
 def speeded(pipeline: Pipeline, options: RunOptions, *, steps: int) -> Iterator[None]:
@@ -60,13 +63,19 @@ def _cache(parts: list[nn.Module], options: RunOptions, steps: int, undo: ExitSt
         except ValueError as error:
             raise InputError(f"Step cache {options.cache} does not know this method's network; choose none.") from error
         undo.callback(network.disable_cache)
+        if not any(getattr(part, "_diffusers_hook", None) and part._diffusers_hook.hooks for part in network.modules()):
+            raise InputError(
+                f"Step cache {options.cache} finds no layer of this method's network to act on; choose none."
+            )
 
 
 def _cache_config(network: Any, options: RunOptions, steps: int) -> Any:
     if options.cache == "first block":
         return FirstBlockCacheConfig(threshold=options.cache_threshold)
     if options.cache == "TaylorSeer":
-        return TaylorSeerCacheConfig(cache_interval=3, disable_cache_before_step=max(2, steps // 10))
+        return TaylorSeerCacheConfig(
+            cache_interval=3, disable_cache_before_step=max(2, steps // 10), cache_identifiers=[_LAYERS_OF_BLOCKS]
+        )
     ratios = getattr(network, "mag_ratios", None)
     if ratios is None:
         raise InputError(
