@@ -42,6 +42,11 @@ def encode_text(
     return encode_tokens(encoder, tokens.input_ids, tokens.attention_mask)
 
 
+def tokens_too_many(tokenizer: PreTrainedTokenizerBase, prompt: str) -> int:
+    """How many tokens of a prompt will be cut off."""
+    return max(0, len(tokenizer(cleaned(prompt)).input_ids) - TEXT_TOKENS)
+
+
 def encode_tokens(encoder: UMT5EncoderModel, ids: Tensor, mask: Tensor) -> Tensor:
     """Token numbers (1,512) and their mask to (1,512,C)."""
     return encoder(ids, mask).last_hidden_state * mask.unsqueeze(-1)

@@ -99,9 +99,9 @@ class Conditioner:
 
     def __init__(self, weights: Weights, device: torch.device, *, text_mode: bool) -> None:
         self.device, self.dtype, self.text_mode = device, weights.dtype, text_mode
-        self.vae, self.text_encoder, self.image_encoder = (
-            network.to(device) for network in networks.stock_encoders(weights)
-        )
+        self.vae, self.text_encoder, self.image_encoder = networks.stock_encoders(weights)
+        for network in (self.vae, self.text_encoder, self.image_encoder):
+            torch.nn.Module.to(network, device)
         self.tokenizer = networks.load_tokenizer(weights)
         self.no_words = self._text("")
         if not text_mode:
@@ -244,7 +244,7 @@ def main() -> None:
     given = vars(_arguments())
     data, out, start, mode = (given.pop(name) for name in ("data", "out", "start", "weights"))
     try:
-        settings = TrainSettings.of(given)
+        settings = TrainSettings(**given)
         weights = Weights(mode=mode, device="cuda" if torch.cuda.is_available() else "cpu")
         accelerator = _accelerator(settings)
         for update in train(data, out, settings=settings, weights=weights, start=start, accelerator=accelerator):

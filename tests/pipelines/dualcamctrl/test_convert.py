@@ -109,3 +109,7 @@ def test_encoders_of_the_wrapper_load_strictly(vae, text_encoder, image_encoder,
         del part[name]
         with pytest.raises(InputError, match="missing"):
             load(network, part, source="the wrapper")
+
+
+def test_the_text_encoders_embedding_is_held_once(text_encoder):
+    assert text_encoder.shared.weight is text_encoder.encoder.embed_tokens.weight

@@ -16,12 +16,15 @@ from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines.checkpoints import stripped
 from pipelines.components import byte_tokenizer
-from pipelines.dualcamctrl import convert, disparity, networks
+from pipelines.dualcamctrl import convert, disparity, estimate, networks
 from pipelines.dualcamctrl.method import METHOD, RELEASED, TEXT, TOKENIZER, DualCamCtrlMoves, DualCamCtrlSettings
 from pipelines.dualcamctrl.pipeline import DualCamCtrlPipeline, load
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 from pipelines.dualcamctrl.vae import TiledWanVAE
 from pipelines.method import Clip, Progress
+from pipelines.runtime.memory import placed
+from pipelines.runtime.options import GROUP_OFFLOAD, MODEL_OFFLOAD, RunOptions
+from pipelines.runtime.speed import speeded
 from pipelines.runtime.weights import Weights
 
 from .conftest import GOLDEN, golden_file
@@ -142,9 +145,50 @@ def test_what_cannot_be_shot_is_refused_before_work(pipeline, scene, path):
         next(pipeline(scene, path.resampled(8), SETTINGS))
 
 
+def test_warnings_and_a_cut_prompt_are_noted(pipeline, scene, path):
+    settings = replace(SETTINGS, translation_scale=10.0, prompt="a" * 520)
+    _, clip = _run(pipeline, scene, path, settings)
+    assert "0.3 to 0.5" in clip.notes[0] and clip.notes[-1].startswith("The prompt is 9 tokens too long")
+
+
+@pytest.mark.parametrize("mode", [MODEL_OFFLOAD, GROUP_OFFLOAD])
+def test_offloading_changes_nothing(pipeline, run, scene, path, mode):
+    with placed(pipeline, mode, torch.device("cpu")):
+        _, clip = _run(pipeline, scene, path)
+    assert np.array_equal(clip.frames, run[1].frames)
+
+
+def test_a_step_cache_saves_work(pipeline, scene, path):
+    """Positive and negative pass keep apart: with one shared state the first of them would find the other's residual."""
+    ran = []
+    hook = pipeline.networks.transformer.blocks[3].depth.register_forward_hook(lambda *_: ran.append(True))
+    settings, options = replace(SETTINGS, steps=8), RunOptions(cache="first block", cache_threshold=0.5)
+    with speeded(pipeline, options, steps=8):
+        _run(pipeline, scene, path, settings)
+    hook.remove()
+    assert 2 <= len(ran) < 16
+
+
 def test_components_are_what_the_runtime_moves(pipeline):
     assert list(pipeline.components) == ["text_encoder", "image_encoder", "transformer", "vae"]
     assert all(isinstance(network, torch.nn.Module) for network in pipeline.components.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (DualCamCtrlTransformer, "transformer"),
+        (networks.UMT5EncoderModel, "text encoder"),
+        (networks.CLIPVisionModel, "image encoder"),
+        (TiledWanVAE, "vae"),
+    ],
+)
+def test_the_estimate_counts_the_weights_as_they_are(kind, name):
+    network = networks.empty(kind)
+    if kind is networks.UMT5EncoderModel:
+        network.tie_weights()
+    counted = sum(parameter.numel() for parameter in network.parameters())
+    assert estimate.WEIGHTS[name] == pytest.approx(2 * counted / 1e9, abs=0.02)
 
 
 def test_full_size_encoders_take_every_tensor_of_the_wrapper():
