@@ -10,7 +10,8 @@ from pathlib import Path
 import gradio as gr
 
 from pipelines import NAMES, method
-from tabs import look
+from pipelines.runtime.options import offered
+from tabs import look, take
 
 HERE = Path(__file__).parent
 SESSIONS = 300
@@ -20,15 +21,13 @@ HOUR = 3600
 
 
 def build() -> gr.Blocks:
-    """The whole page; RESHOOT_METHODS (names with commas) chooses tabs, for a Space that carries one heavy method."""
-    wanted = os.environ.get("RESHOOT_METHODS", "all")
-    names = NAMES if wanted == "all" else [name.strip() for name in wanted.split(",")]
+    """The whole page; RESHOOT_METHODS chooses tabs, for a Space that carries one heavy method."""
     with gr.Blocks(title="Reshoot", delete_cache=(HOUR, 6 * HOUR), fill_width=True) as page:
         gr.Markdown(
             "# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title"
         )
         with gr.Tabs():
-            for name in names:
+            for name in offered(NAMES):
                 with gr.Tab(method(name).title, id=name):
                     import_module(f"tabs.{name}").build()
     page.queue(max_size=100, default_concurrency_limit=2)
@@ -43,6 +42,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "css_paths": [HERE / "tabs" / "app.css"],
         "share": os.environ.get("SHARE") == "1",
         "max_file_size": UPLOAD_LIMIT,
+        "allowed_paths": [str(take.ROOT)],
         "state_session_capacity": SESSIONS,
         "show_error": True,
         "footer_links": ["api", "gradio", "settings"],

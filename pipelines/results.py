@@ -113,8 +113,10 @@ def save(folder: str | Path, name: str, clip: Clip, made: Record) -> Saved:
     companions = {
         title: write_mp4(folder / f"{name}-{_plain(title)}.mp4", frames, clip.fps, metadata={"comment": _comment(made)})
         for title, frames in clip.extras.items()
+        if len(frames) > 1
     }
-    files = {title: _write(folder / f"{name}-{_plain(title)}", data) for title, data in clip.files.items()}
+    stills = {f"{title}.png": _png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
+    files = {title: _write(folder / f"{name}-{_plain(title)}", data) for title, data in (stills | clip.files).items()}
     return Saved(video, sidecar, companions, files)
 
 
@@ -136,9 +138,7 @@ def frames_zip(file: str | Path, clip: Clip, cameras: Mapping[str, bytes]) -> Pa
     """Write frames as PNG and ``cameras`` (names and contents of camera files) into one zip, which appears when whole."""
     with complete(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for number, frame in enumerate(clip.frames):
-            done, png = cv2.imencode(".png", frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])
-            assert done
-            archive.writestr(f"frames/{number:05d}.png", png.tobytes())
+            archive.writestr(f"frames/{number:05d}.png", _png(frame))
         for name, data in cameras.items():
             archive.writestr(f"cameras/{name}", data, zipfile.ZIP_DEFLATED)
     return Path(file)
@@ -192,6 +192,10 @@ def _comment(made: Record) -> str:
     if made.weights == "real":
         return f"Made by Reshoot {made.version} with {made.method}."
     return f"Made by Reshoot {made.version} with {made.method} on {made.weights} random weights: noise, not a picture."
+
+
+def _png(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
 
 
 def _plain(title: str) -> str:

@@ -8,6 +8,7 @@ from pipelines import method
 from tabs.header import header
 from tabs.move import Move
 from tabs.rehearsal import path_download, rehearsal
+from tabs.shoot import Shoot
 from tabs.source import source
 from tabs.take import Take, forget
 
@@ -23,7 +24,10 @@ def build() -> None:
             opened = source(METHOD, take)
             move = Move(METHOD, take)
             move.controls()
+            shoot = Shoot(METHOD, take)
+            shoot.controls()
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
+            shoot.screen()

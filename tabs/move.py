@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import gradio as gr
-from camera.presets.film import MOVES
 
 from camera.errors import InputError
 from camera.formats import read
 from camera.path import CameraPath
+from camera.presets.film import MOVES
 from pipelines.method import Method, Moves
 from tabs import form
 from tabs.stage import seen, shown, stage

@@ -23,7 +23,7 @@ def rehearsal(method: Method, take: gr.State) -> None:
         holes = gr.Dropdown(list(HOLES), label="What the scene does not show", min_width=160)
         start = gr.Button("Rehearse", variant="primary", elem_id=f"{method.name}-rehearse", min_width=120)
         stop = gr.Button("Cancel", min_width=80)
-    video = gr.Video(label="Rehearsal", autoplay=True, loop=True, elem_id=f"{method.name}-rehearsal")
+    video = gr.Video(label="Rehearsal", autoplay=True, loop=True, height=400, elem_id=f"{method.name}-rehearsal")
     told = gr.Markdown(elem_classes="told")
 
     def rehearse_path(take: Take, renderer: str, holes: str, progress: gr.Progress = gr.Progress()):  # noqa: B008

@@ -21,19 +21,22 @@ from pipelines.method import Method, Moves
 METHOD_MOVES, FILM_MOVES, PATH_FILE = "This method's moves", "Film moves", "Path file"
 SOURCES = (METHOD_MOVES, FILM_MOVES, PATH_FILE)
 
-_ROOT = Path(tempfile.mkdtemp(prefix="reshoot-"))
-atexit.register(shutil.rmtree, _ROOT, ignore_errors=True)
+ROOT = Path(tempfile.mkdtemp(prefix="reshoot-"))
+"""Where the files of all sessions are; folder names cannot be guessed."""
+atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """``scene`` as given, ``framed`` as the method's frame sees it, ``path`` in it, ``own`` the uploaded path file."""
+    """``scene`` as given, ``framed`` as the method's frame sees it, ``path`` in it and the ``moves`` that made it,
+    ``own`` the uploaded path file."""
 
     scene: Scene | None = None
     framed: Scene | None = None
     path: CameraPath | None = None
+    moves: Moves | None = None
     own: CameraPath | None = None
-    folder: Path = field(default_factory=lambda: _ROOT / uuid.uuid4().hex)
+    folder: Path = field(default_factory=lambda: ROOT / uuid.uuid4().hex)
 
     def opened(self, scene: Scene) -> Take:
         return replace(self, scene=scene, framed=None, path=None)
@@ -46,7 +49,8 @@ class Take:
         if self.scene is None:
             raise InputError("There is no scene yet: pick an example or give a picture first.")
         framed = self.scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
-        return replace(self, framed=framed, path=_path(self, method, moves, framed, source, film))
+        path = _path(self, method, moves, framed, source, film)
+        return replace(self, framed=framed, path=path, moves=moves)
 
     def ready(self) -> tuple[Scene, CameraPath]:
         """Scene and path; raises `InputError` where there is none yet."""

@@ -1,0 +1,118 @@
+"""Shoot the path with the method: settings, what it will need, progress, early frames, result."""
+
+from __future__ import annotations
+
+import uuid
+
+import gradio as gr
+
+from pipelines.method import Clip, Method, Progress
+from pipelines.results import record, save
+from pipelines.runtime.options import RunOptions
+from pipelines.settings import Settings
+from tabs import form
+from tabs.players import clips, players
+from tabs.take import Take
+
+
+class Shoot:
+    """The settings of one tab's run, and the screen that shows what came of it."""
+
+    def __init__(self, method: Method, take: gr.State) -> None:
+        self.method, self.take = method, take
+
+    def controls(self) -> None:
+        """Places the settings and the button."""
+        settings = self.method.settings
+        gr.Markdown("### 3 · Shoot")
+        with gr.Group():
+            components = form.controls(settings, form.basic(settings))
+        with gr.Accordion("Finer settings", open=False):
+            components |= form.controls(settings, form.advanced(settings))
+        with gr.Group():
+            options = form.controls(RunOptions, form.basic(RunOptions))
+        with gr.Accordion("Memory and speed", open=False):
+            options |= form.controls(RunOptions, form.advanced(RunOptions))
+        self.settings = {name: components[name] for name in settings.controls()}
+        self.options = {name: options[name] for name in RunOptions.controls()}
+        self.need = gr.Markdown(elem_classes="told")
+        with gr.Row():
+            self.start = gr.Button(
+                f"Shoot with {self.method.title}", variant="primary", elem_id=f"{self.method.name}-shoot"
+            )
+            self.stop = gr.Button("Cancel", min_width=80)
+
+    def screen(self) -> None:
+        """Places the result and connects the button."""
+        name = self.method.name
+        self.status = gr.Markdown(elem_classes="told", elem_id=f"{name}-status")
+        self.early = gr.Image(label="Early frame", visible=False, height=200, interactive=False)
+        self.players = players(f"{name}-result")
+        self.files = gr.File(
+            label="Files", file_count="multiple", visible=False, interactive=False, elem_id=f"{name}-files"
+        )
+        self._connect()
+
+    def _connect(self) -> None:
+        name, kinds = self.method.name, (self.method.settings, RunOptions)
+        before = {"take": Take}
+        changing = [*self.settings.values(), *self.options.values()]
+        inputs = [self.take, *changing]
+        running = self.start.click(
+            form.handler(self._run, *kinds, before=before, name=f"{name}_shoot"), inputs,
+            [self.status, self.early, self.players, self.files], api_name=f"{name}_shoot", concurrency_id="shoot",
+            concurrency_limit=4, show_progress="hidden",
+        )  # fmt: skip
+        self.stop.click(
+            lambda: "Cancelled.", None, self.status, cancels=[running], api_visibility="private", queue=False
+        )  # fmt: skip
+        gr.on(
+            [component.change for component in changing],
+            form.handler(self._forecast, *kinds, before=before, name=f"{name}_forecast"), inputs, self.need,
+            api_name=f"{name}_forecast", queue=False, show_progress="hidden", trigger_mode="always_last",
+        )  # fmt: skip
+
+    def _forecast(self, take: Take, settings: Settings, options: RunOptions) -> str:
+        """What a run would need: memory, time, quota; and what would fit where it does not."""
+        from pipelines.runtime import job
+
+        told = job.default().forecast(self.method, *take.ready(), settings, options)
+        return told.refusal or told.words
+
+    def _run(self, take: Take, settings: Settings, options: RunOptions):
+        """Shoot the current path with this method; returns the videos and the files beside them."""
+        from pipelines.runtime import job
+
+        scene, path = take.ready()
+        name = f"{self.method.name}-{uuid.uuid4().hex[:8]}"
+        clip = None
+        for step in job.run(self.method.name, scene, path, settings, options=options):
+            if isinstance(step, Progress):
+                picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
+                yield _words(step), picture, gr.skip(), gr.skip()
+                continue
+            report = None if isinstance(step, Clip) else step
+            clip = step if isinstance(step, Clip) else clip
+            made = record(self.method, scene, path, settings, moves=take.moves, options=options, report=report)
+            saved = save(take.folder, name, clip, made)
+            words = "Saved, still running." if report is None else report.sentence()
+            notes = "".join(f"  \n{note}" for note in (*_weights_note(options), *clip.notes))
+            videos = {self.method.title: saved.video, **saved.companions}
+            files = [
+                str(file) for file in (saved.video, saved.sidecar, *saved.companions.values(), *saved.files.values())
+            ]
+            yield words + notes, gr.Image(visible=False), clips(videos, clip.fps), gr.File(files, visible=True)
+
+
+def _words(step: Progress) -> str:
+    count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
+    left = f" · {step.seconds_left:.0f} s left" if step.seconds_left else ""
+    return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
+
+
+def _weights_note(options: RunOptions) -> tuple[str, ...]:
+    if options.weights == "real":
+        return ()
+    return (
+        f"**Made with {options.weights} random weights: noise, not a picture.** Choose real weights for a picture.",
+    )
