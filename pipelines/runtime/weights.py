@@ -149,7 +149,7 @@ class _Fetch:
         missing = [file for file in remote if file.name not in cached]
         self._check_disk(sum(file.size for file in missing))
         meter = _Meter(self.checkpoint.repo, missing, self.weights)
-        return cached | {file.name: self._download(file, commit, meter) for file in missing}
+        return cached | {file.name: self._download(file, meter) for file in missing}
 
     def _listing(self) -> tuple[str, list[_Remote]]:
         repo, revision = self.checkpoint.repo, self.checkpoint.revision
@@ -187,9 +187,11 @@ class _Fetch:
         self.weights.revisions[repo] = snapshot.name
         return files
 
-    def _download(self, file: _Remote, commit: str, meter: _Meter) -> str:
+    def _download(self, file: _Remote, meter: _Meter) -> str:
         try:
-            path = hub.hf_hub_download(self.checkpoint.repo, file.name, revision=commit, tqdm_class=meter.bar())
+            path = hub.hf_hub_download(
+                self.checkpoint.repo, file.name, revision=self.checkpoint.revision, tqdm_class=meter.bar()
+            )
         except Cancelled:
             raise
         except Exception as error:
