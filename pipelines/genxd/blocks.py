@@ -7,10 +7,12 @@ everywhere and skips the work in time. Source: arXiv 2411.02319, section 4; ``mo
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from diffusers.models.attention import TemporalBasicTransformerBlock
+from diffusers.models.attention_dispatch import dispatch_attention_fn
+from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import SpatioTemporalResBlock, TemporalResnetBlock
 from diffusers.models.transformers.transformer_temporal import TransformerSpatioTemporalModel
 from torch import Tensor, nn
@@ -34,6 +36,24 @@ class Blend(nn.Module):
         """g in the shape of ``indicator``, in the type of the factors."""
         learned = self.gamma.sigmoid().expand(indicator.shape)
         return torch.where(indicator == BOTH, learned, (indicator == MULTIVIEW).to(learned.dtype))
+
+
+class DispatchedAttention:
+    """Self-attention through diffusers' choice of kernels; scaled_dot_product_attention unless another is set.
+
+    The multiview blocks attend over 12288 tokens at once, which no kernel that stores the whole matrix can do.
+    """
+
+    _attention_backend = None
+    _parallel_config = None
+
+    def __call__(self, attn: Attention, hidden_states: Tensor, **_: object) -> Tensor:
+        """(B,N,C) to the same shape."""
+        projections = cast(tuple[nn.Linear, ...], (attn.to_q, attn.to_k, attn.to_v))
+        query, key, value = (project(hidden_states).unflatten(-1, (attn.heads, -1)) for project in projections)
+        attended = dispatch_attention_fn(query, key, value, backend=self._attention_backend)
+        out, dropout = cast(nn.ModuleList, attn.to_out)
+        return dropout(out(attended.flatten(2).to(hidden_states.dtype)))
 
 
 class CascadeResBlock(nn.Module):
@@ -82,6 +102,9 @@ class CascadeTransformer(nn.Module):
         )
         self.time_proj, self.time_pos_embed = model.time_proj, model.time_pos_embed
         self.time_mixer = Blend()
+        for module in self.modules():
+            if isinstance(module, Attention):
+                module.set_processor(cast(Any, DispatchedAttention()))
 
     def forward(
         self,

@@ -89,6 +89,7 @@ class GenXDPipeline:
     ) -> None:
         self.components: dict[str, object] = {"unet": unet, "vae": vae}
         self.unet, self.vae, self.schedule = unet, vae, schedule
+        vae._skip_layerwise_casting_patterns = (".*",)  # type: ignore[assignment]  # too small to store in 8 bits
         self.device: object = device
 
     @torch.inference_mode()

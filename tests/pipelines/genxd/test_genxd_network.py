@@ -82,6 +82,23 @@ def test_skipping_time_for_still_scenes_changes_nothing(unet, arrays):
     assert (still[1] - mixed[1]).abs().max() > 1e-3
 
 
+def test_attention_kernels_can_be_chosen(unet, arrays, monkeypatch):
+    import pipelines.genxd.blocks as blocks
+
+    asked = []
+    original = blocks.dispatch_attention_fn
+    monkeypatch.setattr(
+        blocks, "dispatch_attention_fn", lambda *given, **options: asked.append(options) or original(*given, **options)
+    )
+    unet.set_attention_backend("_native_math")
+    try:
+        output = run(unet, arrays, "dyn4d")
+    finally:
+        unet.reset_attention_backend()
+    np.testing.assert_allclose(output.numpy(), arrays["dyn4d/output"], atol=1e-4)
+    assert {options["backend"] for options in asked} == {"_native_math"}
+
+
 def test_full_size_names_and_shapes_are_the_published_ones(golden):
     manifest = json.loads(gzip.decompress((golden / "genxd/unet_keys.json.gz").read_bytes()))
     config = {key: value for key, value in manifest["config"].items() if not key.startswith("_")}

@@ -157,6 +157,23 @@ def test_shared_noise_is_drawn_once(tiny, still, monkeypatch):
         assert len(drawn) == count
 
 
+@pytest.mark.parametrize("mode", ["model offload", "group offload", "fp8"])
+def test_every_memory_mode_shoots(still, mode):
+    """Offloading changes nothing; 8-bit storage changes little (the autoencoder is never stored so)."""
+    from pipelines.runtime.memory import is_cast, placed
+
+    pipeline = load(Weights("tiny"))
+    path = path_of(still)
+    plain = shoot(pipeline, still, path)[1][0].frames
+    with placed(pipeline, mode, torch.device("cpu")):
+        moved = shoot(pipeline, still, path)[1][0].frames
+    if mode == "fp8":
+        assert is_cast(pipeline.unet) and not is_cast(pipeline.vae)
+        assert moved.shape == plain.shape and (moved != plain).any()
+    else:
+        np.testing.assert_array_equal(moved, plain)
+
+
 def test_guidance_one_runs(tiny, still):
     assert len(shoot(tiny, still, path_of(still), guidance=1)[1][0].frames) == 12
 
