@@ -14,7 +14,7 @@ import torch
 from camera.errors import InputError
 from camera.path import pinhole
 from camera.view import Scene, View
-from pipelines.checkpoints import stripped
+from pipelines.checkpoints import built, stripped
 from pipelines.components import byte_tokenizer
 from pipelines.dualcamctrl import convert, disparity, estimate, networks
 from pipelines.dualcamctrl.method import METHOD, RELEASED, TEXT, TOKENIZER, DualCamCtrlMoves, DualCamCtrlSettings
@@ -156,6 +156,15 @@ def test_offloading_changes_nothing(pipeline, run, scene, path, mode):
     with placed(pipeline, mode, torch.device("cpu")):
         _, clip = _run(pipeline, scene, path)
     assert np.array_equal(clip.frames, run[1].frames)
+
+
+def test_bfloat16_as_on_a_gpu(run, scene, path):
+    """Everything in bfloat16, as upstream: near the float32 clip, no type left behind."""
+    kinds = (DualCamCtrlTransformer, TiledWanVAE, networks.UMT5EncoderModel, networks.CLIPVisionModel)
+    loaded = [built(kind, networks.TINY[kind], seed=1, dtype=torch.bfloat16) for kind in kinds]
+    pipeline = DualCamCtrlPipeline(networks.Networks(*loaded, byte_tokenizer(320)), torch.device("cpu"), torch.bfloat16)
+    _, clip = _run(pipeline, scene, path)
+    assert np.corrcoef(clip.frames.ravel(), run[1].frames.ravel())[0, 1] > 0.9
 
 
 def test_a_step_cache_saves_work(pipeline, scene, path):

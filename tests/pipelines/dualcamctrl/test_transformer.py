@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from diffusers import FirstBlockCacheConfig
+from diffusers import FirstBlockCacheConfig, MagCacheConfig
 from diffusers.hooks import apply_group_offloading
 
 from pipelines.dualcamctrl import convert
@@ -130,6 +130,36 @@ def test_first_block_cache_sees_both_streams(transformer, golden):
     with network.cache_context("positive"):
         network(**inputs)
     assert not ran
+
+
+@torch.no_grad()
+def test_magcache_skips_both_streams(transformer, golden):
+    network, inputs = copy.deepcopy(transformer), _inputs(golden)
+    ratios = torch.ones(4)
+    network.enable_cache(
+        MagCacheConfig(threshold=0.2, num_inference_steps=4, mag_ratios=ratios, max_skip_steps=2, retention_ratio=0.25)
+    )
+    ran = []
+    network.blocks[3].depth.register_forward_hook(lambda *_: ran.append(True))
+    with network.cache_context("positive"):
+        outputs = [network(**inputs) for _ in range(4)]
+    assert len(ran) == 2
+    _close(outputs[-1], golden, "t0")
+
+
+@torch.no_grad()
+def test_layers_compile_without_a_graph_break(transformer, golden):
+    network = copy.deepcopy(transformer)
+    network.compile_repeated_blocks(fullgraph=True, backend="eager")
+    _close(network(**_inputs(golden)), golden, "t0")
+
+
+@torch.no_grad()
+def test_attention_kernels_can_be_chosen(transformer, golden):
+    network = copy.deepcopy(transformer)
+    network.set_attention_backend("_native_math")
+    assert network.blocks[0].depth.attn1.processor._attention_backend == "_native_math"
+    _close(network(**_inputs(golden)), golden, "t0")
 
 
 @torch.no_grad()
