@@ -135,6 +135,6 @@ def _draw(vertices, triangles, lens, inverse_lens, depth):
                     continue
                 inverse = np.float32(1) / determinant
                 u, v, z = _dot(to_origin, normal) * inverse, _dot(ray, across) * inverse, above * inverse
-                if u >= 0 and u <= 1 and v >= 0 and u + v <= 1 and z > np.float32(1e-8):
-                    if depth[row, column] == 0 or z < depth[row, column]:
-                        depth[row, column] = z
+                hit = u >= 0 and u <= 1 and v >= 0 and u + v <= 1 and z > np.float32(1e-8)
+                if hit and (depth[row, column] == 0 or z < depth[row, column]):
+                    depth[row, column] = z

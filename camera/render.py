@@ -4,7 +4,8 @@ Renderers:
 
 * ``"mesh"``: neighbouring pixels joined to triangles, cut open where depth jumps; the cleanest, for watching;
 * ``"zbuffer"``: one square per pixel, the nearest wins; the fastest, for scrubbing;
-* ``"splat"``: bilinear soft splat with GEN3C's formulas; what GEN3C's network is shown.
+* ``"splat"``: bilinear soft splat with GEN3C's formulas, the far layer at ten times the greatest known depth. What
+  GEN3C's network itself is shown comes from `camera.cache`.
 
 Scenes: of a "still" the one view is drawn; of "views" all are drawn and the nearest surface wins (beginning with the
 camera closest to the target); of a "clip" view f is drawn for target frame f, and the last view is held when the
@@ -22,6 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -31,11 +33,12 @@ from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import FAR, Scene, View
 
-Renderer = Literal["mesh", "zbuffer"]
+Renderer = Literal["mesh", "splat", "zbuffer"]
 Fill = Literal["holes", "background"]
 
 CUT_RATIO = 1.05
 """Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces."""
+FAR_FACTOR = 10.0
 SAME_SURFACE = 1.01
 """A second view of one surface replaces the first only where it is nearer by this factor."""
 
@@ -140,7 +143,7 @@ def _painter(scene: Scene, renderer: Renderer) -> Callable[[CameraPath, int], Re
     """A function of path and frame number; what does not depend on these is made here, once."""
     if renderer not in get_args(Renderer):
         raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
-    paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares}[renderer]
+    paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares, "splat": _paint_soft}[renderer]
     if scene.kind == "clip":
         last = len(scene.views) - 1
         return lambda path, frame: paint((_Source.of(scene.views[min(frame, last)]),), path, frame)
@@ -159,6 +162,29 @@ class _Source:
     def of(view: View) -> _Source:
         padding = padded(view)
         return _Source(view, np.where(padding, np.float32(0), view.depth) if padding.any() else view.depth)
+
+    @cached_property
+    def image(self) -> NDArray[np.float32]:
+        """(H,W,3) in [-1,1]."""
+        return self.view.colour / np.float32(127.5) - np.float32(1)
+
+    @cached_property
+    def strength(self) -> NDArray[np.float32]:
+        """(H,W): 1 where the pixel is drawn, else 0."""
+        return (self.depth > 0).astype(np.float32)
+
+    @cached_property
+    def far_depth(self) -> float:
+        """Where the soft splat puts the far layer: beyond everything, but near enough to keep depth weights sharp."""
+        return min(FAR, FAR_FACTOR * float(self.view.depth[self.view.known].max()))
+
+    @cached_property
+    def points(self) -> NDArray[np.float32]:
+        """(H,W,3) in the world."""
+        from camera.points import unproject
+
+        depth = np.minimum(self.view.depth, np.float32(self.far_depth))
+        return unproject(depth, self.view.intrinsics, self.view.world_from_camera)
 
     def target_from_source(self, path: CameraPath, frame: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """turn (3,3) and shift (3,): a pixel (x,y) of depth d is seen at the pixel ``d * turn @ (x,y,1) + shift``."""
@@ -241,3 +267,33 @@ def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
     colour, depth, layer = zbuffer.unpack(keys)
     fill.close_cracks(colour, depth, layer)
     return RenderedFrame(colour, layer == 0, depth, layer == 2)
+
+
+def _paint_soft(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera.splat import splat
+
+    size = (path.height, path.width)
+    image = np.full((*size, 3), -1, np.float32)
+    depth = np.zeros(size, np.float32)
+    layer = np.zeros(size, np.uint8)
+    pose = path.camera_from_world[frame]
+    for source in sources:
+        drawn = splat(
+            source.image,
+            source.points,
+            camera_from_world=pose,
+            intrinsics=path.intrinsics[frame],
+            size=size,
+            strength=source.strength,
+            with_depth=True,
+        )
+        assert drawn.depth is not None
+        kind = np.where(drawn.depth > source.far_depth / 3, np.uint8(2), np.uint8(1))
+        nearer = (layer == 0) | (kind < layer) | ((kind == layer) & (drawn.depth * SAME_SURFACE < depth))
+        chosen = drawn.known & nearer
+        np.copyto(image, drawn.image, where=chosen[..., None])
+        np.copyto(depth, drawn.depth, where=chosen)
+        np.copyto(layer, kind, where=chosen)
+    image *= 127.5
+    image += 128  # truncation then rounds
+    return RenderedFrame(image.astype(np.uint8), layer == 0, depth, layer == 2)

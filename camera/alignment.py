@@ -1,0 +1,80 @@
+"""Brings an estimated depth to the scale of a known one, as GEN3C does before a new frame enters its cache."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import ArrayLike, NDArray
+
+from camera.errors import InputError
+
+Alignment = Literal["rigid", "non_rigid"]
+
+STEPS = 100
+RATE = 1e-3
+SMOOTHNESS = 0.1
+
+
+def align(
+    depth: NDArray[np.float32],
+    known_depth: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    *,
+    intrinsics: ArrayLike,
+    camera_from_world: ArrayLike,
+    method: Alignment = "non_rigid",
+) -> NDArray[np.float32]:
+    """``depth`` (H,W) brought to the scale of ``known_depth`` (H,W) where ``known`` (H,W).
+
+    "rigid": one scale and one offset of the inverse depth, by least squares between the 10 % and 90 % quantiles.
+    "non_rigid": then a smooth map of factors, found by 100 steps of Adam on the distance between the points.
+    ``intrinsics`` (3,3), ``camera_from_world`` (4,4). Raises `InputError` where nothing is known to align with.
+    """
+    source, target = torch.as_tensor(depth, dtype=torch.float32), torch.as_tensor(known_depth, dtype=torch.float32)
+    mask = torch.as_tensor(known, dtype=torch.bool)
+    if not bool((mask & (target > 0)).any()):
+        raise InputError("The new picture shows nothing of what is already known, so its depth cannot be aligned.")
+    source = _rigid(source, target, mask)
+    if method == "non_rigid":
+        source = _non_rigid(source, target, mask, _axis_sums(source, intrinsics, camera_from_world))
+    return source.numpy()
+
+
+def _rigid(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    s, t = 1 / source, 1 / target
+    low_s, high_s = torch.quantile(s[s > 0], torch.tensor([0.1, 0.9]))
+    low_t, high_t = torch.quantile(t[mask & (target > 0)], torch.tensor([0.1, 0.9]))
+    kept = (s > low_s) & (s < high_s) & (t > low_t) & (t < high_t)
+    if int(kept.sum()) < 2:
+        kept = mask & (target > 0) & (source > 0)
+    columns = torch.stack([s[kept], torch.ones_like(s[kept])], dim=1)
+    a, b = torch.linalg.lstsq(columns, t[kept][:, None], driver="gelsd").solution[:, 0]
+    return 1 / (s * a + b)
+
+
+def _axis_sums(like: torch.Tensor, intrinsics: ArrayLike, camera_from_world: ArrayLike) -> torch.Tensor:
+    """(H,W): by how much a pixel's point moves, summed over three axes, per unit of depth.
+
+    GEN3C measures the distance in axes turned by the camera-from-world rotation; along one ray this is the depth
+    difference times a constant of the pixel.
+    """
+    y, x = np.mgrid[: like.shape[0], : like.shape[1]]
+    rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ np.linalg.inv(np.asarray(intrinsics, np.float64)).T
+    turned = rays @ np.asarray(camera_from_world, np.float64)[:3, :3].T
+    return torch.as_tensor(np.abs(turned).sum(axis=-1), dtype=torch.float32)
+
+
+def _non_rigid(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, axis_sums: torch.Tensor) -> torch.Tensor:
+    factors = torch.ones_like(source, requires_grad=True)
+    optimiser = torch.optim.Adam([factors], lr=RATE)
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        distance = ((source * factors - target).abs() * axis_sums)[mask].mean() / 3
+        blurred = F.avg_pool2d(factors[None, None], 3, stride=1, padding=1)[0, 0]
+        loss = distance + SMOOTHNESS * (blurred - factors).abs().mean()
+        loss.backward()
+        optimiser.step()
+    return (source * factors).detach()
