@@ -92,6 +92,9 @@ class Directors:
 
     def load(self, ids: Sequence[str]) -> None:
         """Makes adapters ready, evicting those used longest ago; `use` then switches without loading."""
+        for id in list(self._scales):
+            if _adapter(id) not in getattr(self._transformer, "peft_config", {}):  # a training took it out
+                del self._scales[id]
         for id in ids:
             if id not in self._scales:
                 self._add(id)

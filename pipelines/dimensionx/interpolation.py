@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ def interpolated(network: FlowNet, frames: Frames, *, times: int) -> Iterator[Fr
     Yields (times,H,W,3) for every pair and last the final frame (1,H,W,3). A cut is not blended: the frame before it
     is repeated.
     """
-    for first, second in zip(frames[:-1], frames[1:]):
+    for first, second in pairwise(frames):
         a, b = _tensor(first, network), _tensor(second, network)
         yield np.concatenate([first[None], *(_bytes(frame) for frame in _between(network, a, b, times))])
     yield frames[-1:]
