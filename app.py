@@ -12,6 +12,8 @@ import gradio as gr
 from pipelines import NAMES, method
 from pipelines.runtime.options import offered
 from tabs import look, take
+from tabs.form import said
+from tabs.keep import decoded
 
 HERE = Path(__file__).parent
 SESSIONS = 300
@@ -26,12 +28,19 @@ def build() -> gr.Blocks:
         gr.Markdown(
             "# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title"
         )
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             for name in offered(NAMES):
                 with gr.Tab(method(name).title, id=name):
-                    import_module(f"tabs.{name}").build()
+                    import_module(f"tabs.{name}").build(page)
+        page.load(said(_linked_tab), None, tabs, api_visibility="private", queue=False, show_progress="hidden")
     page.queue(max_size=100, default_concurrency_limit=2)
     return page
+
+
+def _linked_tab(request: gr.Request):
+    """The tab of the shot that the address links to."""
+    text = request.query_params.get("s")
+    return gr.Tabs(selected=decoded(text)["method"]) if text else gr.skip()
 
 
 def launch(page: gr.Blocks, **changes) -> tuple:

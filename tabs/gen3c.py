@@ -6,6 +6,7 @@ import gradio as gr
 
 from pipelines import method
 from tabs.header import header
+from tabs.keep import keep
 from tabs.move import Move
 from tabs.rehearsal import path_download, rehearsal
 from tabs.shoot import Shoot
@@ -15,13 +16,13 @@ from tabs.take import Take, forget
 METHOD = method("gen3c")
 
 
-def build() -> None:
-    """Places the tab; call inside a `gr.Tab`."""
+def build(page: gr.Blocks) -> None:
+    """Places the tab; call inside a `gr.Tab` of ``page``."""
     take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
     header(METHOD)
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
-            opened = source(METHOD, take)
+            example, opened = source(METHOD, take)
             move = Move(METHOD, take)
             move.controls()
             shoot = Shoot(METHOD, take)
@@ -31,3 +32,4 @@ def build() -> None:
             rehearsal(METHOD, take)
             path_download(METHOD, take)
             shoot.screen()
+            keep(page, METHOD, take, move, shoot, example)

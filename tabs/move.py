@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import gradio as gr
 
@@ -13,7 +14,7 @@ from camera.presets.film import MOVES
 from pipelines.method import Method, Moves
 from tabs import form
 from tabs.stage import seen, shown, stage
-from tabs.take import FILM_MOVES, METHOD_MOVES, PATH_FILE, SOURCES, Take, flown
+from tabs.take import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, KeyMotion, Take, flown
 
 
 class Move:
@@ -21,6 +22,7 @@ class Move:
 
     def __init__(self, method: Method, take: gr.State) -> None:
         self.method, self.take = method, take
+        self.seeing = gr.State()
 
     def controls(self) -> None:
         """Places the controls of the move."""
@@ -33,13 +35,16 @@ class Move:
         with gr.Group(visible=False) as film:
             self.film = gr.Textbox("arc 30 ease", label="Moves", info="; then, + at the same time", lines=2)
             self._builder()
+        with gr.Group(visible=False) as keys:
+            self._keyframes()
         with gr.Group(visible=False) as file:
             self.file = gr.File(label="Path file", height=120, elem_id=f"{self.method.name}-own-path")
             self.file_told = gr.Markdown("COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.")
         with gr.Accordion("Frame, rate and finer controls", open=False):
             components |= form.controls(self.method.moves, form.advanced(self.method.moves))
         self.components = {name: components[name] for name in self.method.moves.controls()}
-        groups = {METHOD_MOVES: own, FILM_MOVES: film, PATH_FILE: file}
+        self.described = {"moves_from": self.source, "film_moves": self.film, **self.components, **self.motion}
+        groups = {METHOD_MOVES: own, FILM_MOVES: film, KEYFRAMES: keys, PATH_FILE: file}
         self.source.change(
             lambda source: [gr.Group(visible=source == name) for name in groups], self.source, list(groups.values()),
             api_visibility="private", queue=False, show_progress="hidden",
@@ -62,18 +67,47 @@ class Move:
                 [self.film, kind, amount], self.film, api_visibility="private", queue=False, show_progress="hidden",
             )  # fmt: skip
 
+    def _keyframes(self) -> None:
+        """Fly on the stage, add what is seen; the path runs from the picture through every key."""
+        self.keys_told = gr.Markdown(KEYS_HELP, padding=True)
+        zoom = gr.Slider(0.3, 3, 1, step=0.05, label="Lens of the next key", info="2 doubles its focal length.")
+        with gr.Row():
+            add = gr.Button("Add what I see", size="sm", variant="primary", elem_id=f"{self.method.name}-add-key")
+            back, clear = gr.Button("Take the last back", size="sm"), gr.Button("Clear", size="sm")
+        self.motion = form.controls(KeyMotion)
+
+        def add_key(take: Take, seeing: CameraPath | None, zoom: float):
+            take = take.with_key(seeing, zoom)
+            return take, _count(take)
+
+        def fewer(keep: slice):
+            def drop(take: Take):
+                take = replace(take, keys=take.keys[keep])
+                return take, _count(take)
+
+            return drop
+
+        private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+        outputs = [self.take, self.keys_told]
+        self.keyed = [
+            add.click(form.said(add_key), [self.take, self.seeing, zoom], outputs, **private),
+            back.click(form.said(fewer(slice(-1))), self.take, outputs, **private),
+            clear.click(form.said(fewer(slice(0))), self.take, outputs, **private),
+        ]
+
     def stage(self, opened: Sequence[gr.events.Dependency]) -> None:
         """Places the stage and draws on it whenever a control changes or a scene was ``opened``."""
         method, take = self.method, self.take
         self.view = stage(method.name)
         self.told = gr.Markdown(elem_classes="told")
 
-        def draw(take: Take, moves_from: str, film_moves: str, moves: Moves):
+        def draw(take: Take, moves_from: str, film_moves: str, moves: Moves, motion: KeyMotion):
             """Draw the camera path of the current scene; returns the 3D figure and what to know about it."""
             fresh = take.framed is None
-            take = take.drawn(method, moves, moves_from, film_moves)
+            take = take.drawn(method, moves, moves_from, film_moves, motion)
             scene, path = take.ready()
-            return take, shown(path, scene, nominal=method.nominal, fresh=fresh), self._notes(take)
+            at = len(path) - 1 if moves_from == KEYFRAMES and take.keys else None
+            return take, shown(path, scene, nominal=method.nominal, fresh=fresh, at=at), self._notes(take)
 
         def look(take: Take, seeing: CameraPath | None, event: gr.EventData):
             seeing = flown(take, seeing, event.frame, event.turn, event.move)
@@ -90,19 +124,22 @@ class Move:
             return take.with_own(own), f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
 
         handler = form.handler(
-            draw, method.moves, before={"take": Take, "moves_from": str, "film_moves": str}, name=f"{method.name}_draw"
+            draw,
+            method.moves,
+            KeyMotion,
+            before={"take": Take, "moves_from": str, "film_moves": str},
+            name=f"{method.name}_draw",
         )
-        inputs = [take, self.source, self.film, *self.components.values()]
+        inputs = [take, *self.described.values()]
         outputs = [take, self.view, self.told]
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
         uploaded = self.file.upload(
             form.said(open_path), [take, self.file], [take, self.file_told], api_name=f"{method.name}_open_path"
         )
-        changes = [component.change for component in (self.source, self.film, *self.components.values())]
+        changes = [component.change for component in self.described.values()]
         self.drawn = gr.on(changes, handler, inputs, outputs, api_name=f"{method.name}_draw", **quietly)
-        for event in (*opened, uploaded):
+        for event in (*opened, uploaded, *self.keyed):
             event.success(handler, inputs, outputs, api_visibility="private", **quietly)
-        self.seeing = gr.State()
         self.view.select(
             form.said(look), [take, self.seeing], [self.seeing, self.view], api_visibility="private", queue=False, show_progress="hidden",
             trigger_mode="multiple",
@@ -121,3 +158,10 @@ class Move:
         except InputError as error:
             lines.append(f"{error}")
         return "  \n".join(lines)
+
+
+KEYS_HELP = "Fly in the picture beside the path (drag, wheel, W A S D Q E), then add what you see. The move begins at the picture."
+
+
+def _count(take: Take) -> str:
+    return f"{len(take.keys)} key{'s' * (len(take.keys) != 1)} after the picture. {KEYS_HELP}"

@@ -19,7 +19,7 @@ function build() {
     Object.assign(video, { src: url, muted: true, playsInline: true, preload: "auto" });
     const caption = document.createElement("figcaption");
     const link = document.createElement("a");
-    Object.assign(link, { href: url, download: "", textContent: "⬇", title: `Download ${label}` });
+    Object.assign(link, { href: url, download: "", textContent: "download", title: `Download ${label}` });
     caption.append(label, " ", link);
     figure.append(video, caption);
     grid.append(figure);
@@ -31,7 +31,7 @@ function build() {
 
 function setPlaying(on) {
   playing = on;
-  play.textContent = on ? "⏸" : "▶";
+  play.textContent = on ? "Pause" : "Play";
   play.setAttribute("aria-label", on ? "Pause" : "Play");
   for (const video of videos) on ? video.play().catch(() => {}) : video.pause();
   if (on) requestAnimationFrame(follow);

@@ -12,7 +12,7 @@ _TEMPLATE = """
 <div class="players-grid"></div>
 <div class="players-bar">
   <button class="players-back" aria-label="One frame back">‹</button>
-  <button class="players-play" aria-label="Play">▶</button>
+  <button class="players-play" aria-label="Play">Play</button>
   <button class="players-on" aria-label="One frame on">›</button>
   <input type="range" min="0" max="1" step="any" value="0" aria-label="Time">
   <output></output>

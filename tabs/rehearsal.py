@@ -18,10 +18,11 @@ HOLES = {"Fill what is new from the background": "filled", "Show what is new": "
 
 def rehearsal(method: Method, take: gr.State) -> None:
     """Places the rehearsal: button, options, video, and what the camera will find."""
-    with gr.Row(equal_height=True):
-        renderer = gr.Dropdown(list(RENDERERS), label="Renderer", min_width=160)
-        holes = gr.Dropdown(list(HOLES), label="What the scene does not show", min_width=160)
-        start = gr.Button("Rehearse", variant="primary", elem_id=f"{method.name}-rehearse", min_width=120)
+    with gr.Row():
+        renderer = gr.Dropdown(list(RENDERERS), label="Renderer", min_width=200)
+        holes = gr.Dropdown(list(HOLES), label="What the scene does not show", min_width=200)
+    with gr.Row():
+        start = gr.Button("Rehearse", variant="primary", elem_id=f"{method.name}-rehearse", scale=3)
         stop = gr.Button("Cancel", min_width=80)
     video = gr.Video(label="Rehearsal", autoplay=True, loop=True, height=400, elem_id=f"{method.name}-rehearsal")
     told = gr.Markdown(elem_classes="told")

@@ -18,8 +18,8 @@ BY_LABEL: dict[str, DepthModel] = {model.label: model for model in MODELS.values
 MEANINGS = {"metres": "metres", "any unit": "distance", "disparity (near is large)": "disparity"}
 
 
-def source(method: Method, take: gr.State) -> gr.events.Dependency:
-    """Places examples and uploads; returns the event after which ``take`` holds a scene."""
+def source(method: Method, take: gr.State) -> tuple[gr.Textbox, list[gr.events.Dependency]]:
+    """Places examples and uploads; returns the field that opens an example by name, and the events that open a scene."""
     shown = [example for example in EXAMPLES if example.kind in method.scenes]
     gr.Markdown("### 1 · Picture")
     gallery = gr.Gallery(
@@ -73,7 +73,7 @@ def source(method: Method, take: gr.State) -> gr.events.Dependency:
         [take, picture, depth_from, depth_map, meaning, scale, fov], outputs,
         api_name=f"{method.name}_open_picture", show_progress_on=told,
     )  # fmt: skip
-    return opened, prepared
+    return example, [opened, prepared]
 
 
 def described(scene: Scene) -> str:

@@ -1,5 +1,5 @@
 // The stage: the path in 3D (Plotly), what the camera sees at one frame, and one transport for both.
-// props.value: {figure, frames, fps} from Python; props.eye: {frame, picture} where picture is a data URI.
+// props.value: {figure, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
 // Tells Python: select {frame, turn, move} when the transport moves (frame) or the viewer flies on from what is seen
 // (frame null, turn in radians right/down/roll, move in subject distances); click {point} when the scene is clicked.
 const plot = element.querySelector(".stage-plot");
@@ -42,7 +42,7 @@ async function draw() {
   plot.removeAllListeners?.("plotly_click");
   plot.on("plotly_click", clicked);
   slider.max = value.frames - 1;
-  seek(Math.min(state.frame, value.frames - 1), { ask: true });
+  seek(Math.min(value.at ?? state.frame, value.frames - 1), { ask: true });
   element.dataset.drawn = String(Number(element.dataset.drawn || 0) + 1);
 }
 
@@ -121,7 +121,7 @@ function tick(start, from) {
 play.addEventListener("click", () => {
   if (!state.shown) return;
   state.playing = !state.playing;
-  play.textContent = state.playing ? "⏸" : "▶";
+  play.textContent = state.playing ? "Pause" : "Play";
   play.setAttribute("aria-label", state.playing ? "Pause" : "Play");
   const from = state.frame >= state.shown.frames - 1 ? 0 : state.frame;
   if (state.playing) requestAnimationFrame((now) => tick(now, from)(now));

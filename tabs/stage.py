@@ -26,7 +26,7 @@ _TEMPLATE = """
     <img alt="What the camera sees" draggable="false"><figcaption></figcaption>
   </figure>
   <div class="stage-bar">
-    <button class="stage-play" aria-label="Play">▶</button>
+    <button class="stage-play" aria-label="Play">Play</button>
     <input type="range" min="0" max="0" value="0" step="1" aria-label="Frame">
     <output>–</output>
   </div>
@@ -49,9 +49,10 @@ def stage(name: str) -> gr.HTML:
     )
 
 
-def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False) -> dict:
-    """Value of a stage; ``fresh`` turns the 3D view back to its start (a new scene)."""
-    return {"figure": plain(spec(path, scene, nominal=nominal)), "frames": len(path), "fps": path.fps, "fresh": fresh}
+def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False, at: int | None = None) -> dict:
+    """Value of a stage; ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame."""
+    figure = plain(spec(path, scene, nominal=nominal))
+    return {"figure": figure, "frames": len(path), "fps": path.fps, "fresh": fresh, "at": at}
 
 
 def seen(picture: NDArray[np.uint8], question: int, caption: str) -> gr.HTML:

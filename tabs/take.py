@@ -10,16 +10,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
+from camera import interpolate, timeline
 from camera.errors import InputError
+from camera.interpolate import EASINGS, Curve
 from camera.path import CameraPath
+from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene
 from pipelines.method import Method, Moves
+from pipelines.settings import Settings, setting
 
-METHOD_MOVES, FILM_MOVES, PATH_FILE = "This method's moves", "Film moves", "Path file"
-SOURCES = (METHOD_MOVES, FILM_MOVES, PATH_FILE)
+METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE = "This method's moves", "Film moves", "Keyframes", "Path file"
+SOURCES = (METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyMotion(Settings):
+    """How a path runs through its keyframes, see `camera.interpolate.through`."""
+
+    key_curve: str = setting(
+        "smooth", "Between keys", choices=get_args(Curve), help="Tight never swings beyond its keys."
+    )
+    key_easing: str = setting("linear", "Easing", choices=tuple(EASINGS))
+    key_constant_speed: bool = setting(False, "Constant speed")
+    key_loop: bool = setting(False, "Come back to the first key")
+
 
 ROOT = Path(tempfile.mkdtemp(prefix="reshoot-"))
 """Where the files of all sessions are; folder names cannot be guessed."""
@@ -29,27 +47,36 @@ atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 @dataclass(frozen=True, eq=False)
 class Take:
     """``scene`` as given, ``framed`` as the method's frame sees it, ``path`` in it and the ``moves`` that made it,
-    ``own`` the uploaded path file."""
+    ``own`` the uploaded path file, ``keys`` the keyframes (paths of one frame)."""
 
     scene: Scene | None = None
     framed: Scene | None = None
     path: CameraPath | None = None
     moves: Moves | None = None
     own: CameraPath | None = None
+    keys: tuple[CameraPath, ...] = ()
     folder: Path = field(default_factory=lambda: ROOT / uuid.uuid4().hex)
 
     def opened(self, scene: Scene) -> Take:
-        return replace(self, scene=scene, framed=None, path=None)
+        return replace(self, scene=scene, framed=None, path=None, keys=())
+
+    def with_key(self, camera: CameraPath | None, zoom: float) -> Take:
+        """One key more: what is seen, through a lens ``zoom`` times as long."""
+        if camera is None:
+            raise InputError("Open a scene and fly to a view first; then add it.")
+        lens = camera.intrinsics.copy()
+        lens[:, :2, :2] *= zoom
+        return replace(self, keys=(*self.keys, replace(camera, intrinsics=lens)))
 
     def with_own(self, path: CameraPath) -> Take:
         return replace(self, own=path)
 
-    def drawn(self, method: Method, moves: Moves, source: str, film: str) -> Take:
+    def drawn(self, method: Method, moves: Moves, source: str, film: str = "", motion: KeyMotion | None = None) -> Take:
         """The take with the path that the controls describe."""
         if self.scene is None:
             raise InputError("There is no scene yet: pick an example or give a picture first.")
         framed = self.scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
-        path = _path(self, method, moves, framed, source, film)
+        path = _path(self, method, moves, framed, source, film, motion or KeyMotion())
         return replace(self, framed=framed, path=path, moves=moves)
 
     def ready(self) -> tuple[Scene, CameraPath]:
@@ -76,19 +103,32 @@ def forget(take: Take) -> None:
     shutil.rmtree(take.folder, ignore_errors=True)
 
 
-def _path(take: Take, method: Method, moves: Moves, framed: Scene, source: str, film: str) -> CameraPath:
+def _path(
+    take: Take, method: Method, moves: Moves, framed: Scene, source: str, film: str, motion: KeyMotion
+) -> CameraPath:
     if source == METHOD_MOVES:
         return method.path(moves, framed)
     if source == FILM_MOVES:
-        from camera.timeline import path_of
-
-        return path_of(film, framed.first, frames=moves.frames, fps=moves.fps)
+        return timeline.path_of(film, framed.first, frames=moves.frames, fps=moves.fps)
+    if source == KEYFRAMES:
+        return _through_keys(take, moves, framed, motion)
     if source != PATH_FILE:
         raise InputError(f"The path can come from {', '.join(SOURCES)}; got {source!r}.")
     if take.own is None:
         raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
     path = take.own.fitted(moves.width, moves.height, moves.fit).moved_to(framed.first.world_from_camera)  # type: ignore[arg-type]
     return path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
+
+
+def _through_keys(take: Take, moves: Moves, framed: Scene, motion: KeyMotion) -> CameraPath:
+    """Through the picture's own camera and then every key, so that one key is enough for a move."""
+    keys = [framed.first.camera, *(key.fitted(moves.width, moves.height, moves.fit) for key in take.keys)]  # type: ignore[arg-type]
+    frames = [interpolate.Keyframe(key.world_from_camera[0], key.intrinsics[0]) for key in keys]
+    return interpolate.through(
+        frames, frames=moves.frames, width=moves.width, height=moves.height, fps=moves.fps,
+        curve=motion.key_curve, easing=motion.key_easing,  # type: ignore[arg-type]
+        constant_speed=motion.key_constant_speed, loop=motion.key_loop,
+    )  # fmt: skip
 
 
 def flown(
@@ -98,13 +138,11 @@ def flown(
 
     ``turn``: radians to the right, down and clockwise; ``move``: right, down and forward in distances to the subject.
     """
-    from scipy.spatial.transform import Rotation
-
     scene, path = take.ready()
     if frame is not None or seeing is None:
         index = min(max(int(frame or 0), 0), len(path) - 1)
         seeing = path.sliced(slice(index, index + 1))
     pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_euler("YXZ", [turn[0], -turn[1], turn[2]]).as_matrix()
+    pose[:3, :3] = from_pan_tilt_roll(*np.degrees([turn[0], -turn[1], turn[2]]))
     pose[:3, 3] = np.asarray(move, float) * scene.first.focus_depth
     return seeing.with_poses(seeing.world_from_camera @ pose)

@@ -1,0 +1,93 @@
+"""A shot that can be taken up again: from a result's own file, or from a link."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+
+import gradio as gr
+
+from camera.errors import InputError
+from pipelines.method import Method
+from pipelines.results import restore
+from tabs.form import said
+from tabs.move import Move
+from tabs.shoot import Shoot
+from tabs.take import PATH_FILE, Take
+
+LONGEST_LINK = 4000
+"""Characters; what a browser and a chat window still take."""
+
+
+def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Shoot, example: gr.Textbox) -> None:
+    """Places "Take up again": a result's file restores its path and settings, a link restores the controls."""
+    with gr.Accordion("Take up again", open=False):
+        file = gr.File(label="A result of Reshoot (mp4 or its JSON)", height=90, elem_id=f"{method.name}-restore")
+        told = gr.Markdown(elem_classes="told")
+        make = gr.Button("Link to this shot", size="sm")
+        link = gr.Textbox(label="Link", buttons=["copy"], elem_id=f"{method.name}-link")
+    controls = {**move.described, **shoot.settings}
+
+    def restored(take: Take, result_file: str):
+        """Path and settings of a result: its mp4 or the JSON beside it."""
+        if not result_file:
+            raise InputError("Choose an mp4 made by Reshoot or the JSON beside it.")
+        made = restore(result_file)
+        values: dict[str, Any] = {}
+        notes: tuple[str, ...] = ()
+        if made.method == method.name:
+            settings, notes = made.settings_for(method)
+            values = settings.values()
+        else:
+            notes = (f"It was shot with another method ({made.method}), so only its path is taken.",)
+        moves, _ = made.moves_for(method) if made.method == method.name else (None, ())
+        size = {"frames": len(made.path), "width": made.path.width, "height": made.path.height, "fps": made.path.fps}
+        values |= {**(moves.values() if moves else {}), **size, "moves_from": PATH_FILE}
+        words = "  \n".join((f"Path of {len(made.path)} frames taken up.", *notes))
+        return take.with_own(made.path), words, *updates(values)
+
+    def linked(example: str, *values: Any) -> str:
+        state = dict(zip(controls, values))
+        if state["moves_from"] == PATH_FILE:
+            raise InputError("A link cannot carry a path file: send the result's mp4 or the path file itself.")
+        return encoded({"method": method.name, "example": example, "controls": state})
+
+    def opened(request: gr.Request):
+        text = request.query_params.get("s")
+        shot = decoded(text) if text else {}
+        if shot.get("method") != method.name:
+            return gr.skip(), *[gr.skip()] * len(controls)
+        return shot.get("example", ""), *updates(shot.get("controls", {}))
+
+    def updates(values: dict[str, Any]) -> list[Any]:
+        return [values[name] if name in values else gr.skip() for name in controls]
+
+    private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    file.upload(said(restored), [take, file], [take, told, *controls.values()], api_name=f"{method.name}_restore")
+    make.click(said(linked), [example, *controls.values()], link, **private).success(
+        None, link, link, js="(text) => location.origin + location.pathname + '?s=' + text", api_visibility="private"
+    )
+    page.load(said(opened), None, [example, *controls.values()], **private)
+
+
+def encoded(shot: dict[str, Any]) -> str:
+    """A shot as text for an address; raises `InputError` where it is too long."""
+    text = base64.urlsafe_b64encode(zlib.compress(json.dumps(shot, separators=(",", ":")).encode(), 9)).decode()
+    if len(text) > LONGEST_LINK:
+        raise InputError("This shot is too long for a link (its prompt, most likely); send the result's mp4 instead.")
+    return text
+
+
+def decoded(text: str) -> dict[str, Any]:
+    """The shot in a link; raises `InputError` for anything else."""
+    try:
+        unpacker = zlib.decompressobj()
+        plain = unpacker.decompress(base64.urlsafe_b64decode(text[:LONGEST_LINK].encode()), 64 * LONGEST_LINK)
+        shot = json.loads(plain)
+        if isinstance(shot, dict) and isinstance(shot.get("controls"), dict) and isinstance(shot.get("method"), str):
+            return shot
+    except (ValueError, zlib.error, RecursionError):
+        pass
+    raise InputError("This link is cut off or damaged; ask for it again.")
