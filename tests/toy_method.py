@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -117,7 +118,7 @@ class ToyPipeline:
         pictures = self.vae.decode(latents[0], return_dict=False)[0]
         frames = ((pictures.clamp(-1, 1) + 1) * 127.5).byte().permute(0, 2, 3, 1).cpu().numpy()
         yield Progress("Decoding", 1, 1)
-        yield Clip(frames, path.fps, path)
+        yield Clip(frames, path.fps, path, files={"process": f"{os.getpid()} {behaviour.loads}".encode()})
 
 
 def toy(name: str = "toy", pipeline: str = __name__) -> Method:

@@ -1,0 +1,104 @@
+"""ZeroGPU: one decorated generator, plain values in and out. The only file that imports `spaces`.
+
+On a Space this module is imported first of all, before anything that could start CUDA, and `preload` is called on the main
+thread before the page is launched: what is on "cuda" then is what a worker process finds there. The worker is forked for
+the first visitor and kept for the next ones; what it loads itself it keeps, and the main process never sees.
+"""
+
+from __future__ import annotations
+
+import spaces  # isort: skip  (before torch)
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pipelines
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.method import Clip, Progress
+from pipelines.runtime import estimates
+from pipelines.runtime.clock import Report
+from pipelines.runtime.options import RunOptions
+from pipelines.settings import Settings
+
+SIZE: Any = os.environ.get("RESHOOT_ZEROGPU_SIZE", estimates.LARGE)
+"""``large`` (48 GB, 1.5 times the quota) or ``xlarge`` (96 GB, twice)."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What travels to the worker: numpy and plain values."""
+
+    method: str
+    scene: Scene
+    path: CameraPath
+    settings: Settings
+    options: RunOptions
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error as a value: ZeroGPU would show only its class name and throw the warm worker away."""
+
+    sentence: str
+
+
+def seconds(job: Job) -> int:
+    """GPU seconds to reserve for ``job``."""
+    method = pipelines.method(job.method)
+    return estimates.zerogpu_seconds(method, job.path, job.settings, job.options, size=SIZE)
+
+
+@spaces.GPU(duration=seconds, size=SIZE)
+def shoot(job: Job) -> Iterator[Progress | Clip | Report | Failure]:
+    """One run in the worker process."""
+    from pipelines.runtime.job import run as run_here
+
+    try:
+        yield from run_here(job.method, job.scene, job.path, job.settings, options=job.options)
+    except InputError as error:
+        yield Failure(str(error))
+    except Exception as error:
+        _log.exception("a run failed")
+        yield Failure(f"The run failed ({type(error).__name__}: {error}); please report it with your settings.")
+
+
+def run(
+    name: str, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions, visitor: str = ""
+) -> Iterator[Progress | Clip | Report]:
+    """As `pipelines.runtime.job.run`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
+
+    Refuses with `InputError`, before asking for a GPU, what the method can't shoot or the visitor's quota can't pay.
+    """
+    job = Job(name, scene, path, settings, options)
+    pipelines.method(name).check(scene, path, settings)
+    estimates.check_quota(seconds(job), visitor or estimates.QUOTAS[-1].visitor, size=SIZE)
+    items = shoot(job)
+    try:
+        for item in items:
+            if isinstance(item, Failure):
+                raise InputError(item.sentence)
+            yield item
+    except Exception as error:
+        if not type(error).__module__.startswith("gradio"):
+            raise
+        raise InputError(f"ZeroGPU did not run this: {getattr(error, 'message', error)}") from error
+    finally:
+        items.close()  # type: ignore[attr-defined]
+
+
+def preload(names: Sequence[str], options: RunOptions) -> None:
+    """Load methods and put their networks on the GPU-to-be; on the main thread, before the page is launched."""
+    from pipelines.runtime.job import default
+    from pipelines.runtime.memory import networks
+
+    for name in names:
+        loaded = default().load(pipelines.method(name), options)
+        for network in networks(loaded.pipeline).values():
+            network.to("cuda")
