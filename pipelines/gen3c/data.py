@@ -87,7 +87,7 @@ def read_views(path: str | Path) -> tuple[Scene, CameraPath]:
     )
     views = tuple(_view(*one) for one in key_frames)
     scene = Scene(views, "views", "relative", source="depth given with the key frames", name=Path(path).stem)
-    lenses = arrays.get("Ks_all", arrays["K_key_frames"][-1])
+    lenses = arrays["Ks_all"] if "Ks_all" in arrays else arrays["K_key_frames"][-1]
     along = _world_from_camera(arrays["w2cs_all"], name)
     return scene, CameraPath(along, lenses, scene.first.width, scene.first.height)
 

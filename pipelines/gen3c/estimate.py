@@ -43,6 +43,7 @@ def estimate(path: CameraPath, *, steps: int, guided: bool, chunk: int, text: bo
     weights = WEIGHTS_GIGABYTES if text else {**WEIGHTS_GIGABYTES, "text encoder": 0.0}
     gigabytes = {
         "full": sum(weights.values()) + max(denoising, coding),
+        "fp8": sum(weights.values()) / 2 + max(denoising, coding),
         "model offload": max(
             weights["text encoder"] + 0.3, weights["transformer"] + denoising, weights["vae"] + coding
         ),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKLCosmos
+from diffusers.models.autoencoders.autoencoder_kl_cosmos import AutoencoderKLCosmos
 from torch import Tensor
 
 from camera.errors import InputError
@@ -23,7 +24,7 @@ Encode = Callable[[Tensor], Tensor]
 """(B,3,F,H,W) pictures in [-1,1] to (B,16,t,H/8,W/8) scaled latents."""
 
 
-def statistics(vae: AutoencoderKLCosmos, frames: int) -> tuple[Tensor, Tensor]:
+def statistics(vae: AutoencoderKLCosmos, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Mean and deviation (1,16,frames,1,1) of the first ``frames`` latent frames, in the tokenizer's precision."""
     channels = vae.config["latent_channels"]
     tables = []
@@ -33,23 +34,24 @@ def statistics(vae: AutoencoderKLCosmos, frames: int) -> tuple[Tensor, Tensor]:
             raise InputError(
                 f"The tokenizer knows {table.shape[2]} latent frames, the clip needs {frames}; shorten it."
             )
-        tables.append(table[:, :, :frames].to(vae.device, vae.dtype))
+        tables.append(table[:, :, :frames].to(device, vae.dtype))
     return tables[0], tables[1]
 
 
 @torch.inference_mode()
 def encode(vae: AutoencoderKLCosmos, video: Tensor) -> Tensor:
-    """(B,16,t,H/8,W/8) scaled latents of one clip (B,3,F,H,W) in [-1,1], F = 8k+1."""
-    latents = vae.encode(video.to(vae.device, vae.dtype), return_dict=False)[0].mode()
-    mean, std = statistics(vae, latents.shape[2])
+    """(B,16,t,H/8,W/8) scaled latents of one clip (B,3,F,H,W) in [-1,1], F = 8k+1; computed on the clip's device."""
+    distribution: Any = vae.encode(video.to(vae.dtype), return_dict=False)[0]
+    latents = distribution.mode()
+    mean, std = statistics(vae, latents.shape[2], latents.device)
     return (latents - mean) / std * SIGMA_DATA
 
 
 @torch.inference_mode()
 def decode(vae: AutoencoderKLCosmos, latents: Tensor) -> Tensor:
     """(B,3,F,H,W) pictures in about [-1,1] of scaled latents (B,16,t,h,w)."""
-    mean, std = statistics(vae, latents.shape[2])
-    return vae.decode(latents.to(vae.device, vae.dtype) / SIGMA_DATA * std + mean, return_dict=False)[0]
+    mean, std = statistics(vae, latents.shape[2], latents.device)
+    return vae.decode(latents.to(vae.dtype) / SIGMA_DATA * std + mean, return_dict=False)[0]
 
 
 def to_bytes(video: Tensor) -> Tensor:
@@ -73,7 +75,7 @@ def to_pictures(frames: Tensor, *, darkened: bool = False) -> Tensor:
 class Condition:
     """What one chunk is told. ``pose``: (1,64,t,h,w) cache latents. ``first``: (1,16,1,h,w) latent of the given frame.
 
-    ``text``, ``other_text``: (1,L,D) prompt embeddings of the pass with and of the pass without the cache.
+    ``text``, ``other_text``: (1,L,D) prompt embeddings of the pass that is shown the cache and of the one that is not.
     """
 
     pose: Tensor

@@ -29,6 +29,7 @@ NEGATIVE_PROMPT = (
 
 FOCUS, AS_GIVEN = "distance to the subject", "scene units"
 EXACT, UPSTREAM = "exact", "upstream"
+BEST, POOLED = "best two", "all, nearest wins"
 
 LEAST_SHARE, LITTLE_SHARE = 0.03, 0.3
 LEAST_KNOWN = 0.05
@@ -112,12 +113,17 @@ class Gen3cSettings(Settings):
         help="Shorter chunks need less memory and time each; the network was trained on 121.",
     )  # fmt: skip
     filter_threshold: float = setting(
-        0.05, "Point filter", minimum=0, maximum=1, step=0.01, advanced=True,
+        0.05, "Point filter", minimum=0.01, maximum=1, step=0.01, advanced=True,
         help="Points on depth edges steeper than this share of their depth are left out; 1 keeps every point.",
     )  # fmt: skip
     foreground_masking: bool = setting(
         True, "Foreground masking", advanced=True,
         help="Hides background that would show through the gaps of a nearer surface.",
+    )  # fmt: skip
+    views: str = setting(
+        BEST, "Of several views show", choices=(BEST, POOLED), advanced=True,
+        help="The network looks at two pictures per frame: the two views that cover a chunk best (as upstream), or one in which "
+        "all views are drawn and the nearest surface wins.",
     )  # fmt: skip
     edge_masks: str = setting(
         EXACT, "Edges of added pictures", choices=(EXACT, UPSTREAM), advanced=True,
@@ -155,6 +161,14 @@ class Gen3cSettings(Settings):
     show_cache: bool = setting(
         True, "Show the cache", help="Keeps the cache's renders, which steer the network, as videos beside the result."
     )
+
+
+AS_UPSTREAM_MOVES = {"distance_unit": AS_GIVEN, "place": UPSTREAM, "fit": "stretch"}
+AS_UPSTREAM_SETTINGS = {
+    "edge_masks": UPSTREAM, "depth_weights": UPSTREAM, "scene_scale": AS_GIVEN, "first_frame": UPSTREAM, "rope": "bfloat16",
+    "latents": "bfloat16",
+}  # fmt: skip
+"""Every value that repeats upstream's behaviour where the default differs from it or may be set otherwise."""
 
 
 def path(moves: Moves, scene: Scene) -> CameraPath:
@@ -278,7 +292,7 @@ TOKENIZER = Checkpoint(
 )
 TEXT_ENCODER = Checkpoint(
     "text encoder", "google-t5/t5-11b",
-    ("config.json", "pytorch_model.bin", "spiece.model", "tokenizer.json", "tokenizer_config.json"), gigabytes=45.2,
+    ("config.json", "pytorch_model.bin", "spiece.model", "tokenizer*"), gigabytes=45.2,
 )  # fmt: skip
 
 _NVIDIA = "https://www.nvidia.com/en-us/agreements/enterprise-software/nvidia-open-model-license/"

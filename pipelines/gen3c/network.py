@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.hooks._helpers import TransformerBlockMetadata, TransformerBlockRegistry
-from diffusers.loaders import PeftAdapterMixin
+from diffusers.loaders.peft import PeftAdapterMixin
 from diffusers.models.cache_utils import CacheMixin
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.transformers.transformer_cosmos import (
@@ -32,7 +32,7 @@ TIME_RATIO = 2.0
 
 TransformerBlockRegistry.register(
     CosmosTransformerBlock,
-    TransformerBlockMetadata(return_hidden_states_index=0, return_encoder_hidden_states_index=None),
+    TransformerBlockMetadata(return_hidden_states_index=0),
 )
 
 

@@ -40,13 +40,13 @@ def prepared(picture: NDArray[np.uint8], estimate: EstimateDepth, *, width: int 
     when the depth model finds no lens.
     """
     stretched = cv2.resize(picture, (MODEL_WIDTH, MODEL_HEIGHT), interpolation=cv2.INTER_LINEAR)
-    depth, lens = estimate(stretched)
+    depth, lens = estimate(stretched.astype(np.uint8))
     if lens is None:
         raise InputError("Upstream's preparation needs a depth model that also finds the lens; choose another one.")
     depth, mask = with_sky(depth)
     size = (width, height)
     image = cv2.resize(stretched.astype(np.float32) / 255, size, interpolation=cv2.INTER_LINEAR) * 2 - 1
-    depth = np.clip(np.nan_to_num(cv2.resize(depth, size, interpolation=cv2.INTER_LINEAR), nan=FAR), 0, FAR)
+    depth = cv2.resize(depth, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
     mask = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
     scale = np.diag([width / MODEL_WIDTH, height / MODEL_HEIGHT, 1])
     return Prepared(image, depth, mask, scale @ lens)

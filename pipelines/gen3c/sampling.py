@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from diffusers import EDMEulerScheduler
+from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from torch import Tensor
 
-from pipelines.gen3c.latents import SIGMA_DATA, Condition
+from pipelines.gen3c.latents import SIGMA_DATA
 
 SIGMA_MAX, SIGMA_MIN = 80.0, 0.0002
 AUGMENT_SIGMA = 0.001
 """Noise level of the given frame; from this level down it is denoised like the others, still marked as given."""
 
-Denoise = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-"""(scaled latents, timestep (1,), text, input mask (1,1,t,h,w), pose latents) to the network's output."""
+Denoise = Callable[[Tensor, Tensor, Tensor, bool], Tensor]
+"""(scaled latents, timestep (1,), which frames are given (1,1,t,h,w), whether cache and prompt are shown) to the output."""
 
 
 def schedule(steps: int) -> EDMEulerScheduler:
@@ -44,7 +44,7 @@ def augmentation_noise(shape: tuple[int, ...], seed: int) -> Tensor:
 def sample(
     denoise: Denoise,
     noise: Tensor,
-    condition: Condition,
+    first: Tensor,
     *,
     steps: int,
     guidance: float,
@@ -52,12 +52,12 @@ def sample(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields after every step the latents (1,16,t,h,w) and the predicted clean latents; the last latents are the result.
 
-    ``noise`` has unit deviation; its type is that of the latents between steps. ``augmentation``: noise on the given
-    frame, of the latents' shape. ``guidance`` g: out = c + g (c - u), so 1 equals the usual scale 2.
+    ``noise`` has unit deviation; its type is that of the latents between steps. ``first`` (1,16,1,h,w): latent of the
+    given frame, ``augmentation``: noise on it, of the latents' shape. ``guidance`` g: out = c + g (c - u), so 1 equals the usual scale 2.
     """
     scheduler = schedule(steps)
     dtype, device = noise.dtype, noise.device
-    first, pose = condition.first.to(device, dtype), condition.pose.to(device, dtype)
+    first = first.to(device, dtype)
     augmentation = augmentation[:, :, :1].to(device, dtype)
     given = torch.zeros_like(noise[:, :1])
     given[:, :, 0] = 1
@@ -68,7 +68,7 @@ def sample(
         if keeps:
             x = torch.cat([_noised(first, augmentation, sigma), x[:, :, 1:]], dim=2)
         scaled = scheduler.scale_model_input(x, timestep)
-        out = _guided(denoise, scaled, timestep.to(device, dtype)[None], condition, pose, given, guidance)
+        out = _guided(denoise, scaled, timestep.to(device, dtype)[None], given, guidance)
         if keeps:
             out = torch.cat([_output_for(first, x[:, :, :1], sigma), out[:, :, 1:]], dim=2)
         clean = scheduler.precondition_outputs(x.float(), out, scheduler.sigmas[index])
@@ -82,14 +82,11 @@ def _noised(first: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
     return (first + AUGMENT_SIGMA * noise) / scale_in * (sigma**2 + SIGMA_DATA**2) ** 0.5
 
 
-def _guided(
-    denoise: Denoise, x: Tensor, timestep: Tensor, condition: Condition, pose: Tensor, mask: Tensor, guidance: float
-) -> Tensor:
-    with_cache = denoise(x, timestep, condition.text, mask, pose)
+def _guided(denoise: Denoise, x: Tensor, timestep: Tensor, given: Tensor, guidance: float) -> Tensor:
+    shown = denoise(x, timestep, given, True)
     if guidance == 0:
-        return with_cache
-    without = denoise(x, timestep, condition.other_text, mask, torch.zeros_like(pose))
-    return with_cache + guidance * (with_cache - without)
+        return shown
+    return shown + guidance * (shown - denoise(x, timestep, given, False))
 
 
 def _output_for(clean: Tensor, x: Tensor, sigma: Tensor) -> Tensor:

@@ -12,7 +12,18 @@ from camera.path import pinhole
 from camera.presets import gen3c as presets
 from camera.view import Scene, View
 from pipelines.gen3c.chunks import chunks, latent_frames
-from pipelines.gen3c.method import AS_GIVEN, METHOD, NEGATIVE_PROMPT, UPSTREAM, Gen3cMoves, Gen3cSettings, check, path
+from pipelines.gen3c.method import (
+    AS_GIVEN,
+    AS_UPSTREAM_MOVES,
+    AS_UPSTREAM_SETTINGS,
+    METHOD,
+    NEGATIVE_PROMPT,
+    UPSTREAM,
+    Gen3cMoves,
+    Gen3cSettings,
+    check,
+    path,
+)
 from pipelines.gen3c.method import estimate as estimated
 
 
@@ -158,6 +169,14 @@ def test_estimate_follows_the_published_figure_and_the_arithmetic():
     assert long.seconds == pytest.approx(1800) and long.gigabytes == full.gigabytes
     assert estimated(path(Gen3cMoves(), scene), Gen3cSettings(guidance=0)).seconds == pytest.approx(450)
     assert full.gigabytes["group offload"] < full.gigabytes["model offload"] < full.gigabytes["full"]
+
+
+def test_upstreams_behaviour_is_one_set_of_values():
+    moves, settings = Gen3cMoves.of(AS_UPSTREAM_MOVES), Gen3cSettings.of(AS_UPSTREAM_SETTINGS)
+    for made in (moves, settings):
+        for name, declared in made.controls().items():
+            if declared.choices and "upstream" in declared.choices:
+                assert getattr(made, name) == "upstream", name
 
 
 def test_licence_names_the_guardrail_clause():

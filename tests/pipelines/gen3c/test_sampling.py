@@ -40,6 +40,16 @@ def _toy_encode(table, dtype=torch.float32):
     return encode
 
 
+def _shown(condition, network):
+    """What the pipeline does: cache and prompt, or neither."""
+
+    def denoise(x, timestep, mask, shown):
+        text, pose = (condition.text, condition.pose) if shown else (condition.other_text, condition.pose * 0)
+        return network(x, timestep, text, mask, pose)
+
+    return denoise
+
+
 def _fake(x, timestep, text, mask, pose):
     p0, p1, p2, p3 = pose.chunk(4, dim=1)
     out = torch.tanh(0.7 * x - 0.3 * p0 + 0.2 * p1 + 0.1 * p2 - 0.05 * p3)
@@ -95,11 +105,12 @@ def test_every_recorded_step_equals_the_original(golden, golden_run, run, steps,
         seen.append((x, mask))
         return denoise(x, timestep, text, mask, pose)
 
+    condition = _condition(golden_run, buffers)
     guidance = float(golden_run[name + "guidance"])
     latents = []
     with torch.inference_mode():
         for x, _ in sample(
-            watched, golden_run[name + "xt_init_noise_unscaled"], _condition(golden_run, buffers), steps=steps,
+            _shown(condition, watched), golden_run[name + "xt_init_noise_unscaled"], condition.first, steps=steps,
             guidance=guidance, augmentation=golden_run["augment_noise_seed1"],
         ):  # fmt: skip
             latents.append(x)
@@ -126,7 +137,7 @@ def test_given_frame_stays_marked_and_is_let_go_in_the_last_two_of_35_steps(gold
         return _fake(x, timestep, text, mask, pose)
 
     run = sample(
-        watched, golden_run["fake35_nb1/xt_init_noise_unscaled"], condition, steps=35, guidance=0,
+        _shown(condition, watched), golden_run["fake35_nb1/xt_init_noise_unscaled"], condition.first, steps=35, guidance=0,
         augmentation=golden_run["augment_noise_seed1"],
     )  # fmt: skip
     for _, clean in run:
@@ -139,16 +150,14 @@ def test_bfloat16_run_equals_the_original_within_one_step(golden):
     condition = Condition(run["latent_condition"], run["condition_latent"][:, :, :1], run["ctx"], run["neg_ctx"])
     noise = run["xt_init_noise_unscaled"]
     augmentation = augmentation_noise(tuple(noise.shape), 1)
-    steps = list(sample(_fake, noise, condition, steps=35, guidance=1.0, augmentation=augmentation))
+    guided = {"steps": 35, "guidance": 1.0, "augmentation": augmentation}
+    steps = list(sample(_shown(condition, _fake), noise, condition.first, **guided))
     made, expected = steps[-1][0], run["out"]
     assert made.dtype == torch.bfloat16
     difference = (made.float() - expected.float()).abs()
     assert difference.max() <= 2e-2
-    in_float = list(sample(
-        _fake, noise.float(), Condition(*(t.float() for t in (condition.pose, condition.first, condition.text,
-                                                               condition.other_text))),
-        steps=35, guidance=1.0, augmentation=augmentation,
-    ))[-1][0]  # fmt: skip
+    precise = Condition(*(t.float() for t in (condition.pose, condition.first, condition.text, condition.other_text)))
+    in_float = list(sample(_shown(precise, _fake), noise.float(), precise.first, **guided))[-1][0]
     assert 2e-2 < (in_float - expected.float()).abs().max() < 6e-2
 
 

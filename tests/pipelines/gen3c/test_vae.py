@@ -86,7 +86,7 @@ def test_raw_latents_and_reconstruction_equal_the_original(tiny, arrays):
 
 
 def test_normalised_latents_use_the_table_of_each_frame(tiny, arrays):
-    mean, std = statistics(tiny, 2)
+    mean, std = statistics(tiny, 2, torch.device("cpu"))
     torch.testing.assert_close(mean, arrays["latent_mean_used"])
     torch.testing.assert_close(std, arrays["latent_std_used"])
     latents = encode(tiny, arrays["x"])
@@ -106,7 +106,7 @@ def test_the_first_latent_frame_depends_on_the_first_picture_only(tiny, arrays):
 
 def test_a_clip_longer_than_the_tables_is_refused(tiny):
     with pytest.raises(InputError, match="knows 16 latent frames, the clip needs 17"):
-        statistics(tiny, 17)
+        statistics(tiny, 17, torch.device("cpu"))
 
 
 def test_full_size_takes_every_published_tensor(golden):

@@ -1,0 +1,212 @@
+"""One run of GEN3C: a scene and a path to a video, chunk by chunk, each steered by renders of the 3D cache."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from camera.cache import CacheFrames
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines.gen3c import guardrail, latents
+from pipelines.gen3c.chunks import chunks, latent_frames
+from pipelines.gen3c.conditioning import Conditioning, least_cover
+from pipelines.gen3c.data import views_npz
+from pipelines.gen3c.extend import added_views, check_continues, grown_scene
+from pipelines.gen3c.method import LITTLE_SHARE, UPSTREAM, Gen3cSettings, check
+from pipelines.gen3c.networks import Networks, add_text_encoder, load_networks
+from pipelines.gen3c.sampling import Denoise, augmentation_noise, initial_noise, sample
+from pipelines.gen3c.text import TOKENS, encode_text
+from pipelines.method import Clip, Frames, Progress
+from pipelines.runtime.weights import Weights
+from pipelines.settings import Settings
+
+PREVIEW_EVERY = 5
+"""Steps between early frames."""
+
+
+def load(weights: Weights) -> Gen3cPipeline:
+    """Networks for "real", "tiny" or "random" weights; nothing is moved to a device yet."""
+    return Gen3cPipeline(load_networks(weights), weights)
+
+
+class Gen3cPipeline:
+    """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made."""
+
+    together = (("transformer", "vae"),)
+
+    def __init__(self, networks: Networks, weights: Weights) -> None:
+        self.networks, self.weights = networks, weights
+        self.device: Any = torch.device(weights.device)
+        self.components = networks.components
+
+    def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
+        """Loads the text encoder when the run uses it."""
+        if cast(Gen3cSettings, settings).use_text:
+            add_text_encoder(self.networks, self.weights)
+        self.components = self.networks.components
+
+    def __call__(
+        self, scene: Scene, path: CameraPath, settings: Settings, *, after: Clip | None = None
+    ) -> Iterator[Progress | Clip]:
+        """Phases: words; then for each chunk depth, cache, pictures, denoising, decoding, and a `Clip` of all so far.
+
+        ``after``: a clip that this pipeline shot from the same scene with the same settings and that ``path`` begins with;
+        only the chunks that it lacks are shot.
+        """
+        settings = cast(Gen3cSettings, settings)
+        run = _Run(self, scene, path, settings)
+        yield from run.shoot(after)
+
+
+class _Run:
+    """One run's values that every chunk shares."""
+
+    def __init__(self, pipeline: Gen3cPipeline, scene: Scene, path: CameraPath, settings: Gen3cSettings) -> None:
+        self.pipeline, self.scene, self.path, self.settings = pipeline, scene, path, settings
+        self.networks, self.device = pipeline.networks, pipeline.device
+        self.notes = [*check(scene, path, settings)]
+        if pipeline.weights.mode == "real":
+            self.notes.append(guardrail.state())
+        self.cuts = chunks(len(path), settings.chunk_frames)
+
+    def shoot(self, after: Clip | None) -> Iterator[Progress | Clip]:
+        done = check_continues(after, self.path, self.settings.chunk_frames) if after else 0
+        text, other_text = yield from self._words()
+        conditioning = Conditioning(self.scene, self.settings, added_views(after, self.scene) if after else [])
+        frames = [after.frames] if after else []
+        shown = [after.extras] if after and self.settings.show_cache else []
+        for number in range(done, len(self.cuts)):
+            phase = f"chunk {number + 1} of {len(self.cuts)}: " if len(self.cuts) > 1 else ""
+            part = self.path.sliced(self.cuts[number])
+            if number and conditioning.grows:
+                yield Progress(f"{phase}depth of the last frame", 0, 1)
+                conditioning.add(frames[-1][-1], self.networks.depth, part.sliced(slice(0, 1)))
+            yield Progress(f"{phase}rendering the cache", 0, 1)
+            renders = conditioning.render(part, first=self.cuts[number].start)
+            self._note_cover(renders, number)
+            condition = yield from self._condition(renders, frames, text, other_text, phase)
+            made = yield from self._denoised(condition, len(part), number, phase)
+            yield Progress(f"{phase}decoding", 0, 1)
+            chunk = self._decoded(made)
+            skip = 1 if frames else 0
+            frames.append(chunk[skip:])
+            if self.settings.show_cache:
+                shown.append({name: video[skip:] for name, video in conditioning.videos(renders).items()})
+            yield self._clip(frames, shown, conditioning.added, last=number == len(self.cuts) - 1)
+
+    def _words(self) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
+        """Embeddings of the pass with and of the pass without the cache."""
+        settings = self.settings
+        guardrail.check_prompt(self.networks.checker, settings.prompt)
+        if not settings.use_text:
+            width = self.networks.transformer.config["text_embed_dim"]
+            zeros = torch.zeros(1, TOKENS, width, device=self.device)
+            return zeros, zeros
+        yield Progress("reading the words", 0, 1)
+        self.pipeline.prepare(self.scene, self.path, settings)
+        text = self._embedded(settings.prompt)
+        return text, self._embedded(settings.negative_prompt) if settings.negative_prompt else text
+
+    def _embedded(self, prompt: str) -> Tensor:
+        networks = self.networks
+        assert networks.tokenizer is not None and networks.text_encoder is not None
+        embedded, cut = encode_text(networks.tokenizer, networks.text_encoder, prompt, device=self.device)
+        if cut:
+            self.notes.append(f"A prompt is {cut} tokens too long; its end was cut off.")
+        return embedded
+
+    def _note_cover(self, renders: CacheFrames, number: int) -> None:
+        frame, share = least_cover(renders)
+        if share < LITTLE_SHARE:
+            at = self.cuts[number].start + frame
+            self.notes.append(f"At frame {at} the cache covered {share:.0%} of the view; the rest was invented.")
+
+    def _condition(
+        self, renders: CacheFrames, frames: list[Frames], text: Tensor, other_text: Tensor, phase: str
+    ) -> Generator[Progress, None, latents.Condition]:
+        def encode(video: Tensor) -> Tensor:
+            return latents.encode(self.networks.vae, video.to(self.device))
+
+        yield Progress(f"{phase}reading the pictures", 0, 1)
+        pose = latents.pose_latents(encode, torch.from_numpy(renders.images), torch.from_numpy(renders.masks))
+        picture = frames[-1][-1] if frames else self.scene.first.colour
+        darkened = not frames and self.settings.first_frame == UPSTREAM
+        first = encode(latents.to_pictures(torch.from_numpy(picture[None]), darkened=darkened))
+        return latents.Condition(pose, first, text, other_text)
+
+    def _denoised(
+        self, condition: latents.Condition, count: int, number: int, phase: str
+    ) -> Generator[Progress, None, Tensor]:
+        settings = self.settings
+        shape = (1, 16, latent_frames(count), self.path.height // 8, self.path.width // 8)
+        noise = initial_noise(shape, settings.seed, chunk=number, device=self.device)
+        noise = noise.to(getattr(torch, settings.latents))
+        network = self.networks.transformer
+        if network.is_cache_enabled:
+            network._reset_stateful_cache()  # a step cache must not carry over from the chunk before
+        steps = sample(
+            self._denoiser(condition), noise, condition.first, steps=settings.steps, guidance=settings.guidance,
+            augmentation=augmentation_noise(shape, settings.seed),
+        )  # fmt: skip
+        yield Progress(f"{phase}denoising", 0, settings.steps)
+        for step, (latest, clean) in enumerate(_without_gradients(steps), 1):
+            noise = latest
+            early = self._early_frame(clean) if step % PREVIEW_EVERY == 0 and step < settings.steps else None
+            yield Progress(f"{phase}denoising", step, settings.steps, preview=early)
+        return noise
+
+    def _denoiser(self, condition: latents.Condition) -> Denoise:
+        """The network in its own precision, answering in the precision of the latents between steps."""
+        network = self.networks.transformer
+        rope = getattr(torch, self.settings.rope)
+        pose, text, other_text = (t.to(network.dtype) for t in (condition.pose, condition.text, condition.other_text))
+
+        def denoise(x: Tensor, timestep: Tensor, given: Tensor, shown: bool) -> Tensor:
+            inputs = (tensor.to(network.dtype) for tensor in (x, timestep))
+            words, seen = (text, pose) if shown else (other_text, torch.zeros_like(pose))
+            with network.cache_context("shown" if shown else "not shown"):
+                out = network(*inputs, words, given.to(network.dtype), seen, fps=self.path.fps, rope_dtype=rope)
+            return out.to(x.dtype)
+
+        return denoise
+
+    def _early_frame(self, clean: Tensor) -> NDArray[np.uint8]:
+        """The expected picture at the end of the chunk, (H,W,3), from its last latent frame alone."""
+        return latents.to_bytes(latents.decode(self.networks.vae, clean[:, :, -1:]))[0].numpy()
+
+    def _decoded(self, made: Tensor) -> Frames:
+        frames = latents.to_bytes(latents.decode(self.networks.vae, made)).numpy()
+        return guardrail.check_frames(self.networks.checker, frames)
+
+    def _clip(self, frames: list[Frames], shown: list[dict[str, Frames]], added: list[View], *, last: bool) -> Clip:
+        whole = np.concatenate(frames)
+        path = self.path.sliced(slice(0, len(whole)))
+        scene = grown_scene(self.scene, added)
+        files = {"views.npz": views_npz(scene, path)} if last and self.scene.kind != "clip" else {}
+        notes = tuple(dict.fromkeys(self.notes))
+        return Clip(whole, path.fps, path, extras=_joined(shown), scene=scene, notes=notes, files=files)
+
+
+def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:
+    """The steps of an iterator, each computed without gradients; the caller's own mode is left as it is between them."""
+    while True:
+        with torch.inference_mode():
+            item = next(steps, None)
+        if item is None:
+            return
+        yield item
+
+
+def _joined(shown: list[dict[str, Frames]]) -> dict[str, Frames]:
+    """The companion videos of all chunks one after another; black where a chunk lacks one."""
+    names = dict.fromkeys(name for part in shown for name in part)
+    return {
+        name: np.concatenate([part.get(name, np.zeros_like(next(iter(part.values())))) for part in shown])
+        for name in names
+    }

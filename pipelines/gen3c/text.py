@@ -1,0 +1,25 @@
+"""Prompts as the denoiser takes them: T5 embeddings of 512 tokens, zero after the end of the text."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, T5EncoderModel
+
+TOKENS = 512
+_PAD = 0
+"""T5's padding token; what stands there is masked out."""
+
+
+@torch.inference_mode()
+def encode_text(
+    tokenizer: PreTrainedTokenizerBase, encoder: T5EncoderModel, prompt: str, *, device: torch.device
+) -> tuple[Tensor, int]:
+    """(1,512,D), and how many tokens of the prompt did not fit. The empty prompt is one end token."""
+    ids = tokenizer(prompt).input_ids
+    kept = torch.tensor([ids if len(ids) <= TOKENS else [*ids[: TOKENS - 1], ids[-1]]], device=device)
+    padded = torch.full((1, TOKENS), _PAD, device=device)
+    padded[:, : kept.shape[1]] = kept
+    mask = (torch.arange(TOKENS, device=device) < kept.shape[1])[None]
+    embedded = encoder(padded, attention_mask=mask).last_hidden_state
+    return embedded * mask[..., None], max(len(ids) - TOKENS, 0)
