@@ -11,7 +11,7 @@ import gradio as gr
 
 from pipelines import NAMES, method
 from pipelines.runtime.options import offered
-from tabs import look, take
+from tabs import compare, look, take
 from tabs.form import said
 from tabs.keep import decoded
 
@@ -32,6 +32,8 @@ def build() -> gr.Blocks:
             for name in offered(NAMES):
                 with gr.Tab(method(name).title, id=name):
                     import_module(f"tabs.{name}").build(page)
+            with gr.Tab("Side by side", id="compare"):
+                compare.build()
         page.load(said(_linked_tab), None, tabs, api_visibility="private", queue=False, show_progress="hidden")
     page.queue(max_size=100, default_concurrency_limit=2)
     return page

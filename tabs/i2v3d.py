@@ -22,7 +22,7 @@ def build(page: gr.Blocks) -> None:
     header(METHOD)
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
-            example, opened = source(METHOD, take)
+            example, opened = source(METHOD.name, METHOD.scenes, take)
             move = Move(METHOD, take)
             move.controls()
             shoot = Shoot(METHOD, take)

@@ -103,6 +103,8 @@ class Move:
 
         def draw(take: Take, moves_from: str, film_moves: str, moves: Moves, motion: KeyMotion):
             """Draw the camera path of the current scene; returns the 3D figure and what to know about it."""
+            if take.scene is None:
+                return take, gr.skip(), "Pick an example or give a picture, then the path appears here."
             fresh = take.framed is None
             take = take.drawn(method, moves, moves_from, film_moves, motion)
             scene, path = take.ready()

@@ -1,4 +1,5 @@
 // Several videos, one transport: they play, pause, scrub and step together. props.value: [{label, url}], props.fps.
+// Clips of different length are shown at the same share of the move: the first leads, the others run at its pace.
 const grid = element.querySelector(".players-grid");
 const slider = element.querySelector("input[type=range]");
 const clock = element.querySelector("output");
@@ -6,7 +7,7 @@ const play = element.querySelector(".players-play");
 let videos = [];
 let playing = false;
 
-const length = () => Math.min(...videos.map((video) => video.duration || Infinity));
+const length = (video = videos[0]) => video?.duration || Infinity;
 const fps = () => props.fps || 24;
 
 function build() {
@@ -43,7 +44,10 @@ function follow() {
   const [leader, ...others] = videos;
   if (leader.ended || leader.currentTime >= length() - 0.5 / fps()) seek(0);
   for (const video of others) {
-    if (Math.abs(video.currentTime - leader.currentTime) > 0.5 / fps()) video.currentTime = leader.currentTime;
+    if (!Number.isFinite(length(video))) continue;
+    const pace = length(video) / length();
+    video.playbackRate = Math.min(Math.max(pace, 0.1), 10);
+    if (Math.abs(video.currentTime / pace - leader.currentTime) > 0.5 / fps()) video.currentTime = leader.currentTime * pace;
     if (video.paused) video.play().catch(() => {});
   }
   if (leader.paused) leader.play().catch(() => {});
@@ -59,7 +63,7 @@ function show(time) {
 }
 
 function seek(time) {
-  for (const video of videos) video.currentTime = time;
+  for (const video of videos) if (Number.isFinite(length(video))) video.currentTime = (time / length()) * length(video);
   show(time);
 }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gradio as gr
 
 from camera.errors import InputError
 from camera.view import Scene
 from examples import EXAMPLES, load
 from pipelines.depth import MODELS, Depth, DepthModel, depth_of, guessed_layout, scene_from
-from pipelines.method import Method
 from pipelines.pictures import Picture, read_depth, read_picture
 from tabs.form import said
 from tabs.take import Take
@@ -18,17 +19,20 @@ BY_LABEL: dict[str, DepthModel] = {model.label: model for model in MODELS.values
 MEANINGS = {"metres": "metres", "any unit": "distance", "disparity (near is large)": "disparity"}
 
 
-def source(method: Method, take: gr.State) -> tuple[gr.Textbox, list[gr.events.Dependency]]:
-    """Places examples and uploads; returns the field that opens an example by name, and the events that open a scene."""
-    shown = [example for example in EXAMPLES if example.kind in method.scenes]
+def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox, list[gr.events.Dependency]]:
+    """Places the examples of these ``kinds`` and uploads; ``name`` begins the names of the endpoints.
+
+    Returns the field that opens an example by its name, and the events after which ``take`` holds a scene.
+    """
+    shown = [example for example in EXAMPLES if example.kind in kinds]
     gr.Markdown("### 1 · Picture")
     gallery = gr.Gallery(
         [(str(example.thumbnail), example.title) for example in shown], columns=4, height=200, allow_preview=False,
-        show_label=False, elem_id=f"{method.name}-examples", object_fit="cover", buttons=[],
+        show_label=False, elem_id=f"{name}-examples", object_fit="cover", buttons=[],
     )  # fmt: skip
     picture = gr.Image(
         type="filepath", label="Or your own picture", sources=["upload", "clipboard"], height=170,
-        elem_id=f"{method.name}-picture",
+        elem_id=f"{name}-picture",
     )  # fmt: skip
     with gr.Accordion("Depth and field of view", open=False):
         depth_from = gr.Dropdown([*BY_LABEL, GIVEN, GUESS], value=next(iter(BY_LABEL)), label="Depth from")
@@ -65,13 +69,13 @@ def source(method: Method, take: gr.State) -> tuple[gr.Textbox, list[gr.events.D
     gallery.select(pick, None, example, api_visibility="private", queue=False, show_progress="hidden")
     outputs = [take, told]
     opened = gr.on(
-        [example.change], said(open_example), [take, example], outputs, api_name=f"{method.name}_open_example",
+        [example.change], said(open_example), [take, example], outputs, api_name=f"{name}_open_example",
         show_progress_on=told,
     )  # fmt: skip
     prepared = gr.on(
         [picture.upload, prepare.click], said(open_picture),
         [take, picture, depth_from, depth_map, meaning, scale, fov], outputs,
-        api_name=f"{method.name}_open_picture", show_progress_on=told,
+        api_name=f"{name}_open_picture", show_progress_on=told,
     )  # fmt: skip
     return example, [opened, prepared]
 

@@ -1,0 +1,121 @@
+"""Side by side: one scene, one move, every method that can take it; rehearsed or shot, watched in step."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from camera import timeline
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.presets.film import MOVES
+from camera.view import Scene
+from pipelines import NAMES, method
+from pipelines.method import Clip, Method, Progress
+from pipelines.preview import Rehearsal, rehearse
+from pipelines.results import record, save
+from pipelines.runtime.options import RunOptions, offered
+from tabs.form import said
+from tabs.players import clips, players
+from tabs.source import source
+from tabs.take import Take, forget
+
+KINDS = ("still", "clip", "views")
+
+
+def build() -> None:
+    """Places the tab; call inside a `gr.Tab`."""
+    methods = {method(name).title: method(name) for name in offered(NAMES)}
+    take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
+    gr.Markdown(
+        "**One scene and one move, shown to several methods.** Each frames the scene in its own size and length; the "
+        "players keep them at the same share of the move."
+    )
+    with gr.Row():
+        with gr.Column(scale=4, min_width=340):
+            source("compare", KINDS, take)
+            gr.Markdown("### 2 · Camera move")
+            film = gr.Textbox(
+                "arc 25 ease", label="Moves", info=f"; then, + at the same time. {', '.join(MOVES)}", lines=2
+            )
+            chosen = gr.CheckboxGroup(list(methods), value=list(methods), label="Methods")
+            weights = gr.Dropdown(list(RunOptions.controls()["weights"].choices or ()), value="real", label="Weights")
+            with gr.Row():
+                watch = gr.Button("Rehearse all", variant="primary", elem_id="compare-rehearse")
+                shoot = gr.Button("Shoot all", variant="primary", elem_id="compare-shoot")
+                stop = gr.Button("Cancel", min_width=80)
+        with gr.Column(scale=7, min_width=340):
+            status = gr.Markdown(elem_classes="told", elem_id="compare-status")
+            screen = players("compare-result")
+
+    def rehearse_all(take: Take, film_moves: str, methods_chosen: list[str]):
+        """Rehearse one move as each of the methods would frame it."""
+        yield from _in_turn(take, film_moves, [methods[title] for title in methods_chosen], _rehearsed)
+
+    def shoot_all(take: Take, film_moves: str, methods_chosen: list[str], weights: str):
+        """Shoot one move with each of the methods, one after another."""
+
+        def shot(take: Take, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
+            yield from _shot(take, chosen, scene, path, RunOptions(weights=weights))
+
+        yield from _in_turn(take, film_moves, [methods[title] for title in methods_chosen], shot)
+
+    shared = {"show_progress": "hidden", "concurrency_limit": 2}
+    runs = [
+        watch.click(said(rehearse_all), [take, film, chosen], [status, screen], api_name="compare_rehearse", **shared),
+        shoot.click(
+            said(shoot_all), [take, film, chosen, weights], [status, screen], api_name="compare_shoot", **shared
+        ),
+    ]
+    stop.click(lambda: "Cancelled.", None, status, cancels=runs, api_visibility="private", queue=False)
+
+
+def _in_turn(take: Take, film: str, methods: list[Method], make):
+    """Runs ``make(take, method, scene, path)`` for each method; what one of them cannot do is told, the others go on."""
+    if take.scene is None:
+        raise InputError("There is no scene yet: pick an example or give a picture first.")
+    if not methods:
+        raise InputError("Choose at least one method.")
+    videos: dict[str, Path] = {}
+    notes: list[str] = []
+    for chosen in methods:
+        try:
+            for step in make(take, chosen, *_framed(take.scene, film, chosen)):
+                if isinstance(step, Progress):
+                    yield (
+                        "  \n".join([f"**{chosen.title}** {step.phase} {step.step} of {step.steps}", *notes]),
+                        gr.skip(),
+                    )
+                else:
+                    videos[chosen.title] = step
+        except InputError as error:
+            notes.append(f"{chosen.title}: {error}")
+        yield "  \n".join(notes), clips(videos, 24)
+
+
+def _framed(scene: Scene, film: str, chosen: Method) -> tuple[Scene, CameraPath]:
+    if scene.kind not in chosen.scenes:
+        raise InputError(f"takes {' or '.join(chosen.scenes)}, not {scene.kind}.")
+    moves = chosen.moves()
+    framed = scene.fitted(moves.width, moves.height, "crop")
+    return framed, timeline.path_of(film, framed.first, frames=moves.frames, fps=moves.fps)
+
+
+def _rehearsed(take: Take, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
+    for step in rehearse(scene, path, take.file(f"{chosen.name}-{uuid.uuid4().hex[:8]}.mp4")):
+        yield step.video if isinstance(step, Rehearsal) else step
+
+
+def _shot(take: Take, chosen: Method, scene: Scene, path: CameraPath, options: RunOptions) -> Iterator[Progress | Path]:
+    from pipelines.runtime import job
+
+    settings = chosen.settings()
+    for step in job.run(chosen.name, scene, path, settings, options=options):
+        if isinstance(step, Progress):
+            yield step
+        elif isinstance(step, Clip):
+            made = record(chosen, scene, path, settings, options=options)
+            yield save(take.folder, f"{chosen.name}-{uuid.uuid4().hex[:8]}", step, made).video
