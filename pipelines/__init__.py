@@ -1,13 +1,22 @@
 """Everything with weights: one folder per method, and what they share.
 
-`METHODS` is the public face: the records of the five methods, cheap to import (no torch).
+The public face: `NAMES` and `method` (records, cheap to import: no torch), and `generate`; rehearsals are in `preview`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from pipelines.method import Method
+from pipelines.method import Clip, Method, Progress
+
+if TYPE_CHECKING:
+    from camera.path import CameraPath
+    from camera.view import Scene
+    from pipelines.runtime.clock import Report
+    from pipelines.runtime.options import RunOptions
+    from pipelines.settings import Settings
 
 NAMES = ("gen3c", "genxd", "dimensionx", "i2v3d", "dualcamctrl")
 
@@ -17,3 +26,34 @@ def method(name: str) -> Method:
     if name not in NAMES:
         raise KeyError(name)
     return import_module(f"pipelines.{name}.method").METHOD
+
+
+def generate(
+    name: str,
+    scene: Scene,
+    path: CameraPath,
+    settings: Settings,
+    *,
+    options: RunOptions | None = None,
+    headers: Mapping[str, str] | None = None,
+    visitor: str = "",
+) -> Iterator[Progress | Clip | Report]:
+    """Shoot ``path`` through ``scene``: yields `Progress`, one or more `Clip`, and last a `Report`.
+
+    Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, or on this machine's
+    own device. ``headers`` of the visitor's request let their own quota pay in a sibling; ``visitor`` names their kind of
+    account, see `pipelines.runtime.estimates.QUOTAS`. Closing the generator cancels. Raises `InputError`.
+    """
+    from pipelines.runtime import forward
+    from pipelines.runtime.options import RunOptions, on_zerogpu
+
+    options = options or RunOptions()
+    if place := forward.siblings().get(name):
+        return forward.run(place, name, scene, path, settings, options=options, headers=headers)
+    if on_zerogpu():
+        from pipelines.runtime import zerogpu
+
+        return zerogpu.run(name, scene, path, settings, options=options, visitor=visitor)
+    from pipelines.runtime import job
+
+    return job.run(name, scene, path, settings, options=options)

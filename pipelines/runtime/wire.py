@@ -1,0 +1,144 @@
+"""A job and its result as single files, so that one Space can shoot for another. Nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pipelines
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines.method import Clip, Progress
+from pipelines.results import Record, path_values, record, restore, save
+from pipelines.runtime.clock import Phase, Report
+from pipelines.runtime.options import RunOptions
+from pipelines.settings import Settings
+from pipelines.video import read_video
+
+LARGEST_JOB = 2 * 10**9
+"""Bytes of arrays that a job may unpack to."""
+
+_VIEW_ARRAYS = ("colour", "depth", "intrinsics", "world_from_camera", "known")
+
+
+def write_job(file: Path, name: str, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions) -> Path:
+    """A job as one npz file: arrays, and a JSON text for the rest."""
+    arrays: dict[str, Any] = {
+        f"view{number}.{field}": getattr(view, field)
+        for number, view in enumerate(scene.views)
+        for field in _VIEW_ARRAYS
+    }
+    head = {
+        "method": name,
+        "settings": settings.values(),
+        "options": options.values(),
+        "views": len(scene.views),
+        "scene": {"kind": scene.kind, "unit": scene.unit, "fps": scene.fps, "source": scene.source, "name": scene.name},
+        "path": {"width": path.width, "height": path.height, "fps": path.fps},
+    }
+    arrays |= {"head": np.array(json.dumps(head)), "poses": path.world_from_camera, "lenses": path.intrinsics}
+    np.savez_compressed(file, **arrays)
+    return file
+
+
+def read_job(file: str | Path) -> tuple[str, Scene, CameraPath, Settings, RunOptions]:
+    """What `write_job` wrote; raises `InputError` for anything else, and for what would not fit into memory."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > LARGEST_JOB:
+                raise InputError(
+                    f"The job unpacks to more than {LARGEST_JOB // 10**9} GB; send fewer or smaller pictures."
+                )
+        with np.load(file, allow_pickle=False) as arrays:
+            head = json.loads(str(arrays["head"]))
+            views = tuple(
+                View(**{field: arrays[f"view{number}.{field}"] for field in _VIEW_ARRAYS})
+                for number in range(int(head["views"]))
+            )
+            path = CameraPath(arrays["poses"], arrays["lenses"], **head["path"])
+        for view in views:
+            View.of(view.colour, view.depth, view.intrinsics, view.world_from_camera)
+        method = pipelines.method(head["method"])
+        settings, options = method.settings.of(head["settings"]), RunOptions.of(head["options"])
+        return method.name, Scene(views, **head["scene"]), path, settings, options  # type: ignore[return-value]
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError("The job file is damaged or of another version; update both Spaces.") from error
+
+
+def serve(job: str) -> Iterator[tuple[dict, str | None]]:
+    """Shoot a job file for another Space: yields progress as plain values, and last the file with the result, which is
+    there until the generator goes on.
+
+    An `InputError` is yielded as ``{"refused": sentence}``, since an error's text does not always survive the way.
+    """
+    try:
+        name, scene, path, settings, options = read_job(job)
+        clip: Clip | None = None
+        report: Report | None = None
+        for item in pipelines.generate(name, scene, path, settings, options=options):
+            if isinstance(item, Progress):
+                yield _progress_values(item), None
+            elif isinstance(item, Clip):
+                clip = item
+            else:
+                report = item
+        assert clip is not None
+        made = record(pipelines.method(name), scene, path, settings, options=options, report=report)
+        with tempfile.TemporaryDirectory(prefix="reshoot-job-") as folder:
+            yield {"phase": "Sending", "step": 1, "steps": 1}, str(_pack(Path(folder), clip, made))
+    except InputError as error:
+        yield {"refused": str(error)}, None
+
+
+def read_result(file: str | Path) -> tuple[Clip, Report | None]:
+    """The clip and report in a file that `serve` yielded; frames have been through the mp4."""
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(file) as archive:
+        head = json.loads(archive.read("head.json"))
+        archive.extractall(folder)
+        at = Path(folder)
+        made = restore(at / "result.mp4")
+        frames, fps = read_video(at / "result.mp4")
+        extras = {title: read_video(at / name)[0] for title, name in head["extras"].items()}
+        files = {title: (at / name).read_bytes() for title, name in head["files"].items()}
+        clip_path = CameraPath(**head["path"])
+    return Clip(frames, fps, clip_path, extras=extras, notes=tuple(head["notes"]), files=files), _report(made)
+
+
+def _pack(folder: Path, clip: Clip, made: Record) -> Path:
+    saved = save(folder, "result", clip, made)
+    head = {
+        "extras": {title: file.name for title, file in saved.companions.items()},
+        "files": {title: file.name for title, file in saved.files.items()},
+        "notes": list(clip.notes),
+        "path": path_values(clip.path),
+    }
+    packed = folder / "result.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("head.json", json.dumps(head))
+        for file in (saved.video, *saved.companions.values(), *saved.files.values()):
+            archive.write(file, file.name)
+    return packed
+
+
+def _report(made: Record) -> Report | None:
+    if not made.report:
+        return None
+    values: dict[str, Any] = made.report | {"phases": tuple(Phase(**phase) for phase in made.report["phases"])}
+    return Report(**values)
+
+
+def _progress_values(progress: Progress) -> dict[str, Any]:
+    """Without the preview picture: it would cost more than the step."""
+    values = asdict(progress)
+    del values["preview"]
+    return values
