@@ -120,7 +120,7 @@ def test_a_sibling_shoots_with_the_visitors_token(sibling):
     here = next(item for item in job.run("toy", *toy_shot(), options=TINY) if isinstance(item, Clip))
     assert clip.frames.shape == here.frames.shape
     brightness = [frames.mean(axis=-1) for frames in (clip.frames, here.frames)]
-    assert np.abs(brightness[0] - brightness[1]).mean() < 3, "H.264 keeps the brightness of noise, not its colours"
+    assert np.corrcoef(*(values.ravel() for values in brightness))[0, 1] > 0.8, "through H.264"
     assert "process" in clip.files and len(clip.path) == 2
 
 
