@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from diffusers.models.autoencoders.autoencoder_kl_cogvideox import AutoencoderKLCogVideoX
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
@@ -35,7 +38,8 @@ def latent_count(networks: Networks, frames: int) -> tuple[int, int]:
 def encode_picture(networks: Networks, picture: Tensor, latent_frames: int, *, generator: Generator) -> Tensor:
     """(1,T,C,h,w) from (1,3,H,W) in -1..1: a sample of the picture's latent, then zeros."""
     picture = picture.to(networks.vae.device, networks.vae.dtype)
-    encoded: Any = networks.vae.encode(picture[:, :, None])
+    with _whole(networks.vae):
+        encoded: Any = networks.vae.encode(picture[:, :, None])
     latent = encoded.latent_dist.sample(generator) * _scale(networks, encoding=True)
     first = latent.transpose(1, 2)
     return F.pad(first, (0, 0) * 3 + (0, latent_frames - 1))
@@ -47,6 +51,16 @@ def decode_video(networks: Networks, latents: Tensor) -> Frames:
     decoded: Any = networks.vae.decode(latents)
     video = (decoded.sample[0].float() / 2 + 0.5).clamp(0, 1) * 255
     return video.round().to(torch.uint8).permute(1, 2, 3, 0).cpu().numpy()
+
+
+@contextmanager
+def _whole(vae: AutoencoderKLCogVideoX) -> Iterator[None]:
+    """One frame is small: it is encoded in one piece, without the seams of tiles."""
+    tiling, vae.use_tiling = vae.use_tiling, False
+    try:
+        yield
+    finally:
+        vae.use_tiling = tiling
 
 
 def _scale(networks: Networks, *, encoding: bool) -> float:

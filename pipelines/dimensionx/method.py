@@ -179,6 +179,8 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
         )
     if settings.sampler == "SAT" and not orbit:
         raise InputError("The SAT sampler belongs to the 360 degree orbit; choose DPM++ or DDIM for this path.")
+    if settings.key_frames:
+        _check_grid(settings, found, orbit)
     if not settings.use_picture:
         return ("Text only: no director acts, because their LoRAs belong to the image-to-video model.",)
     said = [*found.losses, *_frame_warnings(path, found), *_setting_warnings(settings, found)]
@@ -213,6 +215,17 @@ def estimate(path: CameraPath, settings: Settings) -> Estimate:
 
 def _is_orbit(found: Match) -> bool:
     return any(id == "orbit_360" for part in found.parts for id, _ in part.directors)
+
+
+def _check_grid(settings: DimensionXSettings, found: Match, orbit: bool) -> None:
+    moves = [id for part in found.parts for id, _ in part.directors]
+    if not settings.use_picture:
+        raise InputError("A 4D grid starts from a picture; switch 'Start from the picture' on or set key frames to 0.")
+    if orbit or len(found.parts) > 1 or moves == ["t_director"]:
+        raise InputError(
+            f"A 4D grid needs one camera move of one clip for every moment, and this path is {found.title}; "
+            "choose a single moving director."
+        )
 
 
 def _check_files(settings: DimensionXSettings) -> None:

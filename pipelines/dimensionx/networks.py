@@ -158,6 +158,8 @@ def load_networks(weights: Weights, kind: Kind) -> Networks:
     vae = component(
         weights, AutoencoderKLCogVideoX, _part(base, "vae"), subfolder="vae", tiny={**VAE, **_TINY_VAE}, full=VAE
     )
+    if weights.mode != "tiny":
+        vae.enable_tiling()  # decoding a clip in one piece would be what decides the memory of a run
     tokenizer, schedule = _tokenizer_and_schedule(weights, base, encoder)
     transformer = _orbit(weights) if kind == "orbit" and weights.mode == "real" else _transformer(weights, kind)
     use_first_rows(transformer)

@@ -18,6 +18,7 @@ from camera.view import Scene
 from pipelines.dimensionx.caption import Size, load_captioner
 from pipelines.dimensionx.directors import Directors
 from pipelines.dimensionx.finishing import finished
+from pipelines.dimensionx.four_d import Grid, as_clip, key_moments
 from pipelines.dimensionx.interpolation import load_flow_net
 from pipelines.dimensionx.latents import encode_text
 from pipelines.dimensionx.matching import Match, Part
@@ -29,6 +30,9 @@ from pipelines.dimensionx.upscaling import load_upscaler
 from pipelines.method import Clip, Frames, Progress
 from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings
+
+STILL = Part((("t_director", 1.0),), 1.0, 1.0)
+"""A clip in which only the scene moves."""
 
 
 def load(weights: Weights) -> DimensionXPipeline:
@@ -65,7 +69,7 @@ class DimensionXPipeline:
         self.components = {**self._networks.components, **modules}
         assert self._directors is not None
         self._directors.load(sorted({id for part in found.parts for id, _ in acting(settings, kind, part, 0)}))
-        if kind in ("image", "image_1_5") and settings.switch_to_t < 1:
+        if kind in ("image", "image_1_5") and (settings.switch_to_t < 1 or settings.key_frames):
             self._directors.load(["t_director"])
 
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
@@ -86,7 +90,8 @@ class DimensionXPipeline:
             notes += (f"The prompt is {cut} tokens too long; its end was cut off.",)
         notes += self._about(found, settings)
         clip = None
-        for event in self._clips(scene, path, settings, found, text, notes):
+        make = self._grid if settings.key_frames else self._clips
+        for event in make(scene, path, settings, found, text, notes):
             clip = event if isinstance(event, Clip) else clip
             yield event
         if clip is not None and self._is_finishing(settings):
@@ -115,6 +120,35 @@ class DimensionXPipeline:
             frames.append(shot.frames if not frames else shot.frames[1:])
             paths.append(self._nominal(scene, path, part, count, shot.frames))
             yield Clip(np.concatenate(frames), path.fps, sequence(paths), notes=notes)
+
+    def _grid(
+        self,
+        scene: Scene,
+        path: CameraPath,
+        settings: DimensionXSettings,
+        found: Match,
+        text: Tensor,
+        notes: tuple[str, ...],
+    ) -> Iterator[Progress | Clip]:
+        """A T-Director's video, then the camera's move through some of its moments, guided by the first."""
+        (part,), count = found.parts, clip_frames(path, found)
+        plain = replace(settings, switch_to_t=1.0, lora_file="")
+
+        def shot(part: Part, picture: NDArray[np.uint8], phase: str, start: Start | None = None):
+            settings_of = plain if part is STILL else settings
+            generator = torch.Generator().manual_seed(settings.seed)  # the same noise for every moment
+            return self._shot(part, settings_of, text, picture, count, generator, phase, start)
+
+        time = (yield from shot(STILL, scene.first.colour, "Shooting the scene in motion")).frames
+        moments = key_moments(count, settings.key_frames)
+        reference = yield from shot(part, time[0], f"Shooting moment 1 of {len(moments)}")
+        views = [reference.frames]
+        for number, moment in enumerate(moments[1:], 2):
+            start = Start(reference.latents, settings.refinement)
+            made = yield from shot(part, time[moment], f"Shooting moment {number} of {len(moments)}", start)
+            views.append(made.frames)
+        cameras = self._nominal(scene, path, part, count, time)
+        yield as_clip(Grid(time, moments, tuple(views)), cameras, path.fps, notes)
 
     def _shot(
         self,

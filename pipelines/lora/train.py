@@ -258,11 +258,10 @@ class Trainer:
         if getattr(transformer, "peft_config", None):
             transformer.unload_lora()
         transformer.requires_grad_(False)
-        torch.manual_seed(settings.seed)
-        transformer.add_adapter(
-            LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules=list(TARGETS)),  # type: ignore[arg-type]
-            adapter_name=ADAPTER,
-        )
+        config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules=list(TARGETS))  # type: ignore[arg-type]
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            transformer.add_adapter(config, adapter_name=ADAPTER)
         if settings.checkpointing:
             transformer.enable_gradient_checkpointing()
         matrices = [parameter for parameter in transformer.parameters() if parameter.requires_grad]

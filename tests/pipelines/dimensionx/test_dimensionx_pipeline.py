@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from diffusers import CogVideoXImageToVideoPipeline, CogVideoXPipeline
 from PIL import Image
 
+from camera.errors import InputError
 from camera.path import pinhole
 from camera.view import Scene, View
+from pipelines.dimensionx.four_d import key_moments
 from pipelines.dimensionx.method import METHOD, DimensionXMoves, DimensionXSettings
 from pipelines.dimensionx.networks import load_networks
 from pipelines.dimensionx.pipeline import load
@@ -191,3 +194,34 @@ def test_upstreams_doubling_is_an_option(pipeline, scene):
     clip, _ = run(pipeline, scene, DimensionXSettings(**QUICK, interpolate="x2 as upstream"))
     assert len(clip.frames) == 18 and clip.fps == 3  # ceil(17 / 6)
     assert set(pipeline.components) == {"text_encoder", "vae", "transformer", "interpolator"}
+
+
+def test_a_grid_of_moments_and_cameras(pipeline, scene):
+    settings = DimensionXSettings(**QUICK, key_frames=3, refinement=0.5)
+    clip, progress = run(pipeline, scene, settings)
+    assert clip.frames.shape == (9, 64, 96, 3) and len(clip.path) == 9
+    assert list(clip.extras) == [
+        "time", "moment 0.0 s", "moment 0.5 s", "moment 1.0 s", "first camera", "middle camera", "last camera",
+    ]  # fmt: skip
+    assert clip.extras["last camera"].shape == (3, 64, 96, 3)
+    assert np.array_equal(clip.extras["last camera"][1], clip.extras["moment 0.5 s"][-1])
+    shots = {each.phase: [] for each in progress if "moment" in each.phase or "motion" in each.phase}
+    for each in progress:
+        shots.get(each.phase, []).append(each.step)
+    assert list(shots.values()) == [[1, 2], [1, 2], [2], [2]]  # later moments start from the reference, half way
+    grid = json.loads(clip.files["grid.json"])
+    assert grid["seconds"] == [0.0, 0.5, 1.0] and len(grid["world_from_camera"]) == 9 and grid["nominal"]
+    assert any("our own choice" in note for note in clip.notes)
+    free, _ = run(pipeline, scene, DimensionXSettings(**QUICK, key_frames=3, refinement=1.0))
+    assert np.array_equal(free.extras["moment 0.0 s"], clip.extras["moment 0.0 s"])
+    assert not np.array_equal(free.extras["moment 0.5 s"], clip.extras["moment 0.5 s"])
+
+
+@pytest.mark.parametrize("director", ["orbit_360", "t_director"])
+def test_a_grid_needs_one_moving_camera(scene, director):
+    with pytest.raises(InputError, match="choose a single moving director"):
+        METHOD.check(scene, METHOD.path(DimensionXMoves(director=director), scene), DimensionXSettings(key_frames=2))
+
+
+def test_key_moments_are_spread_and_begin_with_the_picture():
+    assert key_moments(49, 1) == (0,) and key_moments(49, 4) == (0, 16, 32, 48)
