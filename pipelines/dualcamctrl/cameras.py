@@ -81,21 +81,20 @@ def packed(pluecker: NDArray[np.float32]) -> NDArray[np.float32]:
     channels, frames, height, width = pluecker.shape
     if frames % 4 != 1:
         raise InputError(f"DualCamCtrl packs 4k+1 frames of rays, got {frames}.")
-    padded = np.concatenate([pluecker[:, :1].repeat(3, axis=1), pluecker], axis=1)
-    groups = padded.reshape(channels, (frames + 3) // 4, 4, height, width)
-    return groups.swapaxes(1, 2).reshape(channels * 4, (frames + 3) // 4, height, width)
+    grouped = np.empty((channels, 4, (frames + 3) // 4, height, width), dtype=np.float32)
+    for place in range(frames + 3):
+        grouped[:, place % 4, place // 4] = pluecker[:, max(place - 3, 0)]
+    return grouped.reshape(channels * 4, -1, height, width)
 
 
 def rays(path: CameraPath) -> NDArray[np.float32]:
     """Plücker rays (6,F,H,W) through pixel centres: moment (centre x direction), then unit direction, in the world."""
-    lens = path.intrinsics
     result = np.empty((6, len(path), path.height, path.width), dtype=np.float32)
-    down, across = np.mgrid[: path.height, : path.width]
-    for frame, (pose, matrix) in enumerate(zip(path.world_from_camera, lens, strict=True)):
-        x = (across - matrix[0, 2]) / matrix[0, 0]
-        y = (down - matrix[1, 2]) / matrix[1, 1]
-        direction = np.stack([x, y, np.ones_like(x)], axis=-1) @ pose[:3, :3].T
-        direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-        result[3:, frame] = np.moveaxis(direction, -1, 0)
-        result[:3, frame] = np.moveaxis(np.cross(pose[:3, 3], direction), -1, 0)
+    pixels = np.stack([*np.meshgrid(np.arange(path.width), np.arange(path.height)), np.ones((path.height, path.width))])
+    for frame, (pose, lens) in enumerate(zip(path.world_from_camera, path.intrinsics, strict=True)):
+        direction = np.tensordot(pose[:3, :3] @ np.linalg.inv(lens), pixels, axes=1)
+        direction /= np.sqrt((direction**2).sum(axis=0))
+        (x, y, z), (dx, dy, dz) = pose[:3, 3], direction
+        result[:3, frame] = y * dz - z * dy, z * dx - x * dz, x * dy - y * dx
+        result[3:, frame] = direction
     return result

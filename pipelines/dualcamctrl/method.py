@@ -60,7 +60,7 @@ class DualCamCtrlMoves(Moves):
     form: str = setting(
         "corrected", "Form", choices=("corrected", "demo app"),
         help="The demo app's own poses have exchanged axes (its push-in moves out) and ignore travel, turn and the scene's "
-        "scale; kept for comparison.",
+        "scale; exact with its lens rule, the path's own unit and a stretched picture.",
         advanced=True,
     )  # fmt: skip
     frames: int = setting(

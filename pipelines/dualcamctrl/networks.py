@@ -53,13 +53,27 @@ class Networks:
 
 
 def load_networks(weights: Weights) -> Networks:
-    """Real weights come from the released file; its own encoders are used when it holds them, else Wan's are fetched."""
+    """Real weights come from the released file; its own encoders are used when it holds them, else Wan's are fetched.
+
+    A local folder in place of the repository may hold a denoiser saved by training instead of the released file.
+    """
     if weights.mode == "real":
+        if (own := _saved_by_training(weights)) is not None:
+            transformer = convert.load_folder(own, dtype=weights.dtype)
+            return Networks(transformer, *stock_encoders(weights), load_tokenizer(weights))
         (file,) = weights.files(RELEASED).values()
         return _released(weights, read_state(file))
     sizes = TINY if weights.mode == "tiny" else FULL
     transformer = built(DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=weights.dtype)
     return Networks(transformer, *stock_encoders(weights), load_tokenizer(weights))
+
+
+def _saved_by_training(weights: Weights) -> Path | None:
+    folder = weights.folder / RELEASED.repo if weights.folder else None
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    weights.revisions[RELEASED.repo] = "local folder"
+    return folder
 
 
 def _released(weights: Weights, state: State) -> Networks:

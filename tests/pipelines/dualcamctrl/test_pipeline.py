@@ -17,7 +17,15 @@ from camera.view import Scene, View
 from pipelines.checkpoints import built, stripped
 from pipelines.components import byte_tokenizer
 from pipelines.dualcamctrl import convert, disparity, estimate, networks
-from pipelines.dualcamctrl.method import METHOD, RELEASED, TEXT, TOKENIZER, DualCamCtrlMoves, DualCamCtrlSettings
+from pipelines.dualcamctrl.method import (
+    ENCODERS,
+    METHOD,
+    RELEASED,
+    TEXT,
+    TOKENIZER,
+    DualCamCtrlMoves,
+    DualCamCtrlSettings,
+)
 from pipelines.dualcamctrl.pipeline import DualCamCtrlPipeline, load
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 from pipelines.dualcamctrl.vae import TiledWanVAE
@@ -114,6 +122,13 @@ def test_every_setting_matters(pipeline, run, scene, path, change):
 def test_the_camera_matters(pipeline, run, scene, path):
     turned = METHOD.path(DualCamCtrlMoves(preset="circle", frames=9, width=96, height=64), scene)
     assert not np.array_equal(_run(pipeline, scene, turned)[1].frames, run[1].frames)
+
+
+def test_the_depth_matters(pipeline, run, scene, path):
+    nearer = replace(scene.first, depth=scene.first.depth[::-1].copy(), known=scene.first.known[::-1].copy())
+    settings = replace(SETTINGS, translation_unit="path", translation_scale=1 / scene.first.focus_depth)
+    _, other = _run(pipeline, replace(scene, views=(nearer,)), path, settings)
+    assert not np.array_equal(other.frames, _run(pipeline, scene, path, settings)[1].frames)
 
 
 def test_text_to_video_does_not_look_at_the_picture(pipeline, scene, path):
@@ -243,6 +258,24 @@ def test_a_released_wrapper_file_on_disk(
     loaded = networks.Networks(transformer, vae, text_encoder, image_encoder, byte_tokenizer(300))
     expected = DualCamCtrlPipeline(loaded, torch.device("cpu"), torch.float32)
     assert np.array_equal(ours.frames, _run(expected, scene, path, settings)[1].frames)
+
+
+def test_a_denoiser_saved_by_training(
+    golden_sizes, tmp_path, scene, path, transformer, vae, text_encoder, image_encoder
+):
+    """Beside Wan's own encoders in diffusers' layout."""
+    transformer.save_pretrained(tmp_path / RELEASED.repo)
+    for name, network in (("vae", vae), ("text_encoder", text_encoder), ("image_encoder", image_encoder)):
+        network.save_pretrained(tmp_path / ENCODERS.repo / name)
+    byte_tokenizer(300).save_pretrained(tmp_path / TOKENIZER.repo / "google" / "umt5-xxl")
+    settings = replace(SETTINGS, prompt="", negative_prompt="")
+    weights = Weights(mode="real", folder=tmp_path)
+    _, ours = _run(load(weights), scene, path, settings)
+    assert weights.revisions[RELEASED.repo] == "local folder"
+    loaded = networks.Networks(transformer, vae, text_encoder, image_encoder, byte_tokenizer(300))
+    expected = DualCamCtrlPipeline(loaded, torch.device("cpu"), torch.float32)
+    theirs = _run(expected, scene, path, settings)[1].frames
+    assert np.abs(ours.frames.astype(int) - theirs.astype(int)).max() <= 1
 
 
 def test_without_the_released_file_it_is_said_what_to_do(tmp_path):
