@@ -86,7 +86,7 @@ def add_text_encoder(networks: Networks, weights: Weights) -> None:
 def _transformer(weights: Weights) -> Gen3cTransformer:
     if weights.mode != "real":
         return _built(Gen3cTransformer, weights)
-    network = unfilled(Gen3cTransformer)
+    network = unfilled(lambda: Gen3cTransformer(**FULL[Gen3cTransformer]))
     convert.load_transformer(network, weights.files(TRANSFORMER)["model.pt"], dtype=weights.dtype)
     return network
 
@@ -96,9 +96,8 @@ def _vae(weights: Weights) -> AutoencoderKLCosmos:
         return _built(AutoencoderKLCosmos, weights)
     files = weights.files(TOKENIZER)
     mean, std = convert.read_statistics(files["mean_std.pt"])
-    network = unfilled(
-        lambda: AutoencoderKLCosmos(latents_mean=mean.flatten().tolist(), latents_std=std.flatten().tolist())
-    )
+    tables: dict[str, Any] = {"latents_mean": mean.flatten().tolist(), "latents_std": std.flatten().tolist()}
+    network = unfilled(lambda: AutoencoderKLCosmos(**FULL[AutoencoderKLCosmos], **tables))
     convert.load_vae(network, files["encoder.jit"], files["decoder.jit"], dtype=weights.dtype)
     return network
 

@@ -15,10 +15,7 @@ from pipelines.checkpoints import load_strict, unfilled
 from pipelines.gen3c.convert import TRANSFORMER_DROPPED, TRANSFORMER_RENAMES, load_transformer
 from pipelines.gen3c.network import Gen3cTransformer, RotaryAngles
 
-TINY = dict(
-    num_attention_heads=2, attention_head_dim=32, num_layers=2, text_embed_dim=24, adaln_lora_dim=16,
-    max_size=(8, 48, 64),
-)  # fmt: skip
+from .conftest import GOLDEN_TRANSFORMER
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +25,7 @@ def folder(golden):
 
 @pytest.fixture(scope="module")
 def tiny(folder) -> Gen3cTransformer:
-    network = unfilled(lambda: Gen3cTransformer(**TINY))
+    network = unfilled(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
     load_transformer(network, folder / "transformer_tiny.safetensors", dtype=torch.float32)
     return network
 
@@ -152,7 +149,7 @@ def test_checkpoint_wrapped_in_model_with_engine_states_loads(tmp_path, folder):
     state["logvar.0.freqs"] = torch.zeros(4)
     state["net.blocks.block0.blocks.0.block.attn.to_q.1._extra_state"] = io.BytesIO(b"")
     torch.save({"model": state}, tmp_path / "model.pt")
-    network = unfilled(lambda: Gen3cTransformer(**TINY))
+    network = unfilled(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
     report = load_transformer(network, tmp_path / "model.pt", dtype=torch.bfloat16)
     assert "logvar.0.freqs" in report.dropped
     assert network.proj_out.weight.dtype == torch.bfloat16

@@ -151,6 +151,14 @@ def test_a_posed_clip_is_shot_again_frame_by_frame(tiny_pipeline, scene):
     assert made[-1].scene is clip and not made[-1].files
 
 
+def test_what_a_clip_masks_out_is_not_shown(tiny_pipeline, scene):
+    known = np.ones((64, 96), bool)
+    known[24:40, 8:24] = False
+    clip = Scene((replace(scene.first, known=known),) * 17, "clip")
+    made = _run(tiny_pipeline, clip, _path(clip, distance=0.0), replace(SETTINGS, filter_threshold=1.0))[-1]
+    assert not made.extras["cache"][:, 26:38, 10:22].any() and made.extras["cache"][:, 26:38, 60:80].any()
+
+
 def test_several_views_are_pooled(tiny_pipeline, scene):
     pose = np.eye(4)
     pose[0, 3] = 1.0

@@ -11,10 +11,7 @@ from pipelines.gen3c.latents import Condition, pose_latents, to_bytes, to_pictur
 from pipelines.gen3c.network import Gen3cTransformer
 from pipelines.gen3c.sampling import augmentation_noise, initial_noise, sample, schedule
 
-TINY = dict(
-    num_attention_heads=2, attention_head_dim=32, num_layers=2, text_embed_dim=24, adaln_lora_dim=16,
-    max_size=(8, 48, 64),
-)  # fmt: skip
+from .conftest import GOLDEN_TRANSFORMER
 
 
 def _arrays(path):
@@ -96,7 +93,7 @@ def test_every_recorded_step_equals_the_original(golden, golden_run, run, steps,
     name = f"{run}_nb{buffers}/"
     denoise, tolerance = _fake, 1e-5
     if run == "dit4":
-        network = unfilled(lambda: Gen3cTransformer(**TINY))
+        network = unfilled(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
         load_transformer(network, golden / "gen3c/transformer_tiny.safetensors", dtype=torch.float32)
         denoise, tolerance = lambda *given: network(*given, fps=24), 1e-4
     seen = []

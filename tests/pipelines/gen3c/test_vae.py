@@ -10,7 +10,6 @@ import pytest
 import torch
 from diffusers import AutoencoderKLCosmos
 from safetensors.torch import load_file
-from torch import nn
 
 from camera.errors import InputError
 from pipelines.checkpoints import load_strict, unfilled
@@ -18,9 +17,7 @@ from pipelines.gen3c.convert import VAE_DROPPED, VAE_RENAMES, load_vae, read_sta
 from pipelines.gen3c.latents import SIGMA_DATA, decode, encode, statistics
 from pipelines.gen3c.torchscript import read_torchscript
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-
-TINY = dict(encoder_block_out_channels=(4, 8, 16, 16), decode_block_out_channels=(8, 16, 16, 16), num_layers=1)
+from .conftest import GOLDEN_VAE
 
 
 @pytest.fixture(scope="module")
@@ -29,50 +26,20 @@ def arrays(golden):
         return {key: torch.from_numpy(loaded[key].astype(np.float32)) for key in loaded}
 
 
-def _nested(state):
-    """A module tree that holds ``state`` under the same names, as the archives do."""
-    root = nn.Module()
-    for key, value in state.items():
-        owner = root
-        *path, leaf = key.split(".")
-        for part in path:
-            if part not in dict(owner.named_children()):
-                owner.add_module(part, nn.Module())
-            owner = owner.get_submodule(part)
-        if value.is_floating_point():
-            owner.register_parameter(leaf, nn.Parameter(value, requires_grad=False))
-        else:
-            owner.register_buffer(leaf, value)
-    return root
-
-
-def _archive(state, path):
-    torch.jit.script(_nested(state)).save(str(path))
-    return path
-
-
 @pytest.fixture(scope="module")
-def published(golden, tmp_path_factory):
-    """encoder.jit and decoder.jit as published: two TorchScript archives."""
-    folder = tmp_path_factory.mktemp("tokenizer")
-    state = load_file(golden / "gen3c/vae_tiny.safetensors")
-    halves = {"encoder": ("encoder.", "quant_conv."), "decoder": ("decoder.", "post_quant_conv.")}
-    for name, prefixes in halves.items():
-        _archive({k: v.float() for k, v in state.items() if k.startswith(prefixes)}, folder / f"{name}.jit")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tiny(published, arrays) -> AutoencoderKLCosmos:
+def tiny(published_tokenizer, arrays) -> AutoencoderKLCosmos:
     tables = {f"latents_{name}": arrays[name].flatten().tolist() for name in ("mean", "std")}
-    vae = unfilled(lambda: AutoencoderKLCosmos(**TINY, **tables))
-    load_vae(vae, published / "encoder.jit", published / "decoder.jit", dtype=torch.float32)
+    vae = unfilled(lambda: AutoencoderKLCosmos(**GOLDEN_VAE, **tables))
+    load_vae(vae, published_tokenizer / "encoder.jit", published_tokenizer / "decoder.jit", dtype=torch.float32)
     return vae
 
 
-def test_archive_gives_the_tensors_that_were_saved(golden, published):
+def test_archive_gives_the_tensors_that_were_saved(golden, published_tokenizer):
     saved = load_file(golden / "gen3c/vae_tiny.safetensors")
-    read = {**read_torchscript(published / "encoder.jit"), **read_torchscript(published / "decoder.jit")}
+    read = {
+        **read_torchscript(published_tokenizer / "encoder.jit"),
+        **read_torchscript(published_tokenizer / "decoder.jit"),
+    }
     assert read.keys() == saved.keys()
     for key, value in saved.items():
         torch.testing.assert_close(read[key], value.float(), atol=0, rtol=0)
@@ -150,8 +117,8 @@ def test_an_archive_that_wants_to_run_code_is_refused(tmp_path):
     assert not _Canary.ran
 
 
-def test_broken_archives_are_refused_in_words(tmp_path, published):
-    whole = (published / "encoder.jit").read_bytes()
+def test_broken_archives_are_refused_in_words(tmp_path, published_tokenizer):
+    whole = (published_tokenizer / "encoder.jit").read_bytes()
     (tmp_path / "cut.jit").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.jit").write_text("no archive")
     with zipfile.ZipFile(tmp_path / "empty.jit", "w") as archive:

@@ -1,0 +1,100 @@
+"""Real mode, from files in the published layouts at tiny sizes: loaded strictly, shot with, refused when something is missing."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKLCosmos
+from safetensors.torch import load_file
+from transformers import (
+    DepthAnythingConfig,
+    DepthAnythingForDepthEstimation,
+    Dinov2Config,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from camera.errors import InputError
+from pipelines import depth as models
+from pipelines.components import byte_tokenizer
+from pipelines.gen3c import depth, guardrail, networks
+from pipelines.gen3c.method import TEXT_ENCODER, TOKENIZER, TRANSFORMER, Gen3cMoves, Gen3cSettings, path
+from pipelines.gen3c.network import Gen3cTransformer
+from pipelines.gen3c.pipeline import load
+from pipelines.method import Clip
+from pipelines.runtime.weights import Weights
+
+from .conftest import GOLDEN_TRANSFORMER, GOLDEN_VAE
+
+SETTINGS = Gen3cSettings(steps=2, chunk_frames=9, prompt="a box")
+
+
+def _text_encoder(folder):
+    """As google-t5/t5-11b: encoder and decoder in one pytorch_model.bin, tokenizer files beside it."""
+    config = T5Config(vocab_size=320, d_model=24, d_kv=8, d_ff=48, num_layers=2, num_heads=2)
+    folder.mkdir(parents=True)
+    config.save_pretrained(folder)
+    torch.save(T5ForConditionalGeneration(config).state_dict(), folder / "pytorch_model.bin")
+    byte_tokenizer(320).save_pretrained(folder)
+    (folder / "spiece.model").write_bytes(b"")
+
+
+def _depth_model(folder):
+    backbone = Dinov2Config(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14, out_indices=[1, 2],
+        reshape_hidden_states=False, apply_layernorm=True,
+    )  # fmt: skip
+    config = DepthAnythingConfig(
+        backbone_config=backbone, reassemble_hidden_size=16, reassemble_factors=[1, 0.5], neck_hidden_sizes=[8, 8],
+        fusion_hidden_size=8, head_in_index=-1, head_hidden_size=8,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = DepthAnythingForDepthEstimation(config)
+    torch.nn.init.constant_(network.head.conv3.bias, 1.0)
+    network.save_pretrained(folder)
+
+
+@pytest.fixture
+def published(golden, published_tokenizer, tmp_path, monkeypatch):
+    """A folder of weights with the repositories' names, and networks of its sizes."""
+    monkeypatch.setitem(networks.FULL, Gen3cTransformer, GOLDEN_TRANSFORMER)
+    monkeypatch.setitem(networks.FULL, AutoencoderKLCosmos, GOLDEN_VAE)
+    transformer, tokenizer = (tmp_path / checkpoint.repo for checkpoint in (TRANSFORMER, TOKENIZER))
+    for folder in (transformer, tokenizer):
+        folder.mkdir(parents=True)
+    torch.save({"model": load_file(golden / "gen3c/transformer_tiny.safetensors")}, transformer / "model.pt")
+    for name in ("encoder.jit", "decoder.jit"):
+        (tokenizer / name).write_bytes((published_tokenizer / name).read_bytes())
+    with np.load(golden / "gen3c/vae.npz") as arrays:
+        torch.save((torch.from_numpy(arrays["mean"]), torch.from_numpy(arrays["std"])), tokenizer / "mean_std.pt")
+    _text_encoder(tmp_path / TEXT_ENCODER.repo)
+    _depth_model(tmp_path / models.MODELS[depth.OWN].checkpoint.repo)
+    return tmp_path
+
+
+def test_published_files_are_loaded_and_shot_with(published, scene):
+    pipeline = load(Weights(mode="real", device="cpu", folder=published))
+    assert "text_encoder" not in pipeline.components and "depth" in pipeline.components
+    moves = Gen3cMoves(width=96, height=64, frames=17)
+    clips = [event for event in pipeline(scene, path(moves, scene), SETTINGS) if isinstance(event, Clip)]
+    assert [len(clip.frames) for clip in clips] == [9, 17]
+    assert clips[-1].scene is not None and len(clips[-1].scene.views) == 2
+    assert guardrail.state() in clips[-1].notes
+    assert "text_encoder" in pipeline.components
+    assert pipeline.networks.depth.source == models.MODELS[depth.OWN].label
+
+
+@pytest.mark.parametrize(("repo", "name", "words"), [
+    (TRANSFORMER.repo, "model.pt", "has no file model.pt"),
+    (TOKENIZER.repo, "decoder.jit", "has no file decoder.jit"),
+])  # fmt: skip
+def test_a_missing_file_is_named(published, repo, name, words):
+    (published / repo / name).unlink()
+    with pytest.raises(InputError, match=words):
+        load(Weights(mode="real", device="cpu", folder=published))
+
+
+def test_half_a_tokenizer_is_refused(published):
+    folder = published / TOKENIZER.repo
+    (folder / "decoder.jit").write_bytes((folder / "encoder.jit").read_bytes())
+    with pytest.raises(InputError, match="missing"):
+        load(Weights(mode="real", device="cpu", folder=published))
