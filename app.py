@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from pipelines import NAMES, method
-from pipelines.runtime.options import offered
+from pipelines.runtime.options import METHODS_VARIABLE, offered, on_zerogpu
 from tabs import compare, look, take
 from tabs.form import said
 from tabs.keep import decoded
@@ -34,9 +34,23 @@ def build() -> gr.Blocks:
                     import_module(f"tabs.{name}").build(page)
             with gr.Tab("Side by side", id="compare"):
                 compare.build()
+        _serve_siblings()
         page.load(said(_linked_tab), None, tabs, api_visibility="private", queue=False, show_progress="hidden")
     page.queue(max_size=100, default_concurrency_limit=2)
     return page
+
+
+def _serve_siblings() -> None:
+    """The endpoint through which a hub Space shoots here; it has no place in the page."""
+    from pipelines.runtime.forward import ENDPOINT
+
+    def run_job(job: str):
+        from pipelines.runtime.wire import serve
+
+        yield from serve(job)
+
+    job, progress, result = gr.File(visible=False), gr.JSON(visible=False), gr.File(visible=False)
+    gr.Button(visible=False).click(said(run_job), job, [progress, result], api_name=ENDPOINT.strip("/"))
 
 
 def _linked_tab(request: gr.Request):
@@ -68,5 +82,15 @@ def _warm_up() -> None:
     warm_up()
 
 
+def _preload() -> None:
+    """On ZeroGPU, networks must be on the coming GPU before the page is launched; which ones RESHOOT_METHODS says."""
+    if on_zerogpu() and os.environ.get(METHODS_VARIABLE):
+        from pipelines.runtime.options import RunOptions
+        from pipelines.runtime.zerogpu import preload
+
+        preload(offered(NAMES), RunOptions())
+
+
 if __name__ == "__main__":
+    _preload()
     launch(build())

@@ -13,7 +13,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.presets.film import MOVES
 from camera.view import Scene
-from pipelines import NAMES, method
+from pipelines import NAMES, generate, method
 from pipelines.method import Clip, Method, Progress
 from pipelines.preview import Rehearsal, rehearse
 from pipelines.results import record, save
@@ -110,10 +110,8 @@ def _rehearsed(take: Take, chosen: Method, scene: Scene, path: CameraPath) -> It
 
 
 def _shot(take: Take, chosen: Method, scene: Scene, path: CameraPath, options: RunOptions) -> Iterator[Progress | Path]:
-    from pipelines.runtime import job
-
     settings = chosen.settings()
-    for step in job.run(chosen.name, scene, path, settings, options=options):
+    for step in generate(chosen.name, scene, path, settings, options=options):
         if isinstance(step, Progress):
             yield step
         elif isinstance(step, Clip):

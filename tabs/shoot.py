@@ -6,6 +6,7 @@ import uuid
 
 import gradio as gr
 
+from pipelines import generate
 from pipelines.method import Clip, Method, Progress
 from pipelines.results import record, save
 from pipelines.runtime.options import RunOptions
@@ -55,11 +56,10 @@ class Shoot:
 
     def _connect(self) -> None:
         name, kinds = self.method.name, (self.method.settings, RunOptions)
-        before = {"take": Take}
         changing = [*self.settings.values(), *self.options.values()]
         inputs = [self.take, *changing]
         running = self.start.click(
-            form.handler(self._run, *kinds, before=before, name=f"{name}_shoot"), inputs,
+            form.handler(self._run, *kinds, before={"take": Take, "request": gr.Request}, name=f"{name}_shoot"), inputs,
             [self.status, self.early, self.players, self.files], api_name=f"{name}_shoot", concurrency_id="shoot",
             concurrency_limit=4, show_progress="hidden",
         )  # fmt: skip
@@ -68,7 +68,7 @@ class Shoot:
         )  # fmt: skip
         gr.on(
             [component.change for component in changing],
-            form.handler(self._forecast, *kinds, before=before, name=f"{name}_forecast"), inputs, self.need,
+            form.handler(self._forecast, *kinds, before={"take": Take}, name=f"{name}_forecast"), inputs, self.need,
             api_name=f"{name}_forecast", queue=False, show_progress="hidden", trigger_mode="always_last",
         )  # fmt: skip
 
@@ -79,14 +79,12 @@ class Shoot:
         told = job.default().forecast(self.method, *take.ready(), settings, options)
         return told.refusal or told.words
 
-    def _run(self, take: Take, settings: Settings, options: RunOptions):
+    def _run(self, take: Take, request: gr.Request, settings: Settings, options: RunOptions):
         """Shoot the current path with this method; returns the videos and the files beside them."""
-        from pipelines.runtime import job
-
         scene, path = take.ready()
         name = f"{self.method.name}-{uuid.uuid4().hex[:8]}"
         clip = None
-        for step in job.run(self.method.name, scene, path, settings, options=options):
+        for step in generate(self.method.name, scene, path, settings, options=options, headers=dict(request.headers)):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
                 yield _words(step), picture, gr.skip(), gr.skip()
