@@ -182,8 +182,9 @@ def train(
     number = 0
     while number < settings.updates:
         for clip in loader:
-            with accelerator.accumulate(model), accelerator.autocast():
-                loss = clip_loss(model, condition, clip, draw, settings.drop_largest)
+            with accelerator.accumulate(model):
+                with accelerator.autocast():
+                    loss = clip_loss(model, condition, clip, draw, settings.drop_largest)
                 accelerator.backward(loss.total)
                 if accelerator.sync_gradients:
                     accelerator.clip_grad_norm_(model.parameters(), CLIP_NORM)

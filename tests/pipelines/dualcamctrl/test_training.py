@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 
 import cv2
@@ -14,7 +13,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.checkpoints import built
 from pipelines.dualcamctrl import cameras, convert, networks
-from pipelines.dualcamctrl.train import LEARNING_RATES, TrainSettings, select_trainable, start_from, train
+from pipelines.dualcamctrl.train import LEARNING_RATES, TrainSettings, main, select_trainable, start_from, train
 from pipelines.dualcamctrl.training_data import ClipShape, RealEstateClips, path_of_rows, picked_frames
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 from pipelines.runtime.weights import Weights
@@ -159,24 +158,14 @@ def test_wrong_sizes_are_refused(data, tmp_path):
         next(train(data, tmp_path, settings=settings, weights=Weights(mode="tiny", folder=None)))
 
 
-def test_the_command_line(data, tmp_path):
-    command = [sys.executable, "-m", "pipelines.dualcamctrl.train", "--data", str(data), "--out", str(tmp_path)]
-    options = [
-        "--weights",
-        "tiny",
-        "--frames",
-        "5",
-        "--width",
-        "48",
-        "--height",
-        "32",
-        "--updates",
-        "1",
-        "--accumulate",
-        "1",
-        "--workers",
-        "0",
-    ]
-    done = subprocess.run(command + options, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1: loss ") and (tmp_path / "update-000001" / "config.json").is_file()
+def test_the_command_line(data, tmp_path, monkeypatch, capsys):
+    options = (
+        f"--data {data} --out {tmp_path} --weights tiny --frames 5 --width 48 --height 32 --updates 1 --accumulate 1"
+    )
+    monkeypatch.setattr(sys, "argv", ["train", *options.split(), "--workers", "0"])
+    main()
+    assert capsys.readouterr().out.startswith("1: loss ")
+    assert (tmp_path / "update-000001" / "config.json").is_file()
+    monkeypatch.setattr(sys, "argv", ["train", *options.split(), "--frames", "6"])
+    with pytest.raises(SystemExit, match="4k"):
+        main()
