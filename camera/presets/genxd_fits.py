@@ -154,6 +154,11 @@ def levelled_world(world_from_camera: ArrayLike) -> Array:
     return world
 
 
+def common_point(world_from_camera: ArrayLike) -> Array:
+    """(3,): the point nearest to the optical axes of the views (N,4,4); may lie behind some of them."""
+    return _focus_point(_turned(_checked(world_from_camera)))
+
+
 def _checked(world_from_camera: ArrayLike) -> Array:
     poses = np.asarray(world_from_camera, dtype=np.float64)
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or len(poses) < 2:

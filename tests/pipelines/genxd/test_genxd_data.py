@@ -1,0 +1,175 @@
+"""Posed pictures: the two data sets' formats, scenes made of them, and files that must not be trusted."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from camera.errors import InputError
+from pipelines.genxd import data, posed
+from pipelines.genxd.method import METHOD
+from pipelines.genxd.plan import cameras_of, plan
+
+
+def encoded(picture: np.ndarray, kind: str = "png", mode: str = "RGB") -> torch.Tensor:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).convert(mode).save(buffer, kind)
+    return torch.frombuffer(bytearray(buffer.getvalue()), dtype=torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def arrays(golden):
+    return np.load(golden / "genxd/grouping.npz")
+
+
+def content(arrays, numpy: bool = False) -> dict:
+    keep = (lambda a: a) if numpy else torch.from_numpy
+    return {
+        "images": [encoded(picture) for picture in arrays["scene/images_uint8"]],
+        "cameras": keep(arrays["scene/cameras"]),
+        "train_test_split_3": {"train_ids": keep(arrays["scene/train3"]), "test_ids": keep(arrays["scene/test3"])},
+    }
+
+
+def written(tmp_path, scene):
+    torch.save([scene], tmp_path / "scene0.torch")
+    (tmp_path / "index.json").write_text(json.dumps({"scene0": "scene0.torch"}))
+    return data.reconfusion_scenes(tmp_path)["scene0"]
+
+
+@pytest.mark.parametrize("numpy", [False, True])
+def test_a_reconfusion_scene_is_read_whole(arrays, tmp_path, numpy):
+    scene = data.read_reconfusion(written(tmp_path, content(arrays, numpy)))
+    np.testing.assert_array_equal(scene.pictures, arrays["scene/images_uint8"])
+    rows = arrays["scene/cameras"].astype(float)
+    np.testing.assert_allclose(scene.path.camera_from_world[:, :3].reshape(-1, 12), rows[:, 6:], atol=1e-6)
+    height, width = scene.pictures.shape[1:3]
+    np.testing.assert_allclose(scene.path.intrinsics[:, 0, 0], rows[:, 0] * width, rtol=1e-6)
+    np.testing.assert_allclose(scene.path.intrinsics[:, 1, 2], rows[:, 3] * height - 0.5, rtol=1e-6)
+    assert scene.splits[3] == (tuple(arrays["scene/train3"]), tuple(arrays["scene/test3"]))
+
+
+@pytest.mark.parametrize(("name", "given"), [("group3", "train3"), ("direct3", "train3")])
+def test_groups_of_a_scene_get_the_original_cameras(arrays, tmp_path, name, given):
+    """From file to the cameras of one run: poses and lenses of all 12 frames, padded to a square as the original does."""
+    scene = data.read_reconfusion(written(tmp_path, content(arrays)))
+    train, test = scene.splits[3]
+    views = scene.chosen(train).scene().fitted(64, 64, "pad")
+    wanted = scene.chosen(test).path
+    if name == "group3":
+        camera_from_world = np.repeat(np.eye(4)[None], len(arrays["gen_poses_w2c"]), axis=0)
+        camera_from_world[:, :3] = arrays["gen_poses_w2c"]
+        wanted = wanted.sliced(slice(0, 1)).resampled(len(camera_from_world))
+        wanted = wanted.with_poses(np.linalg.inv(camera_from_world))
+    settings = METHOD.settings(
+        grouping="by place" if name == "group3" else "in order", cover=name != "group3", original_lens=True
+    )
+    planned = plan(views, wanted.fitted(64, 64, "pad"), settings)
+    run = planned.runs[0]
+    expected = arrays[f"{name}/item0/target_extrinsics"]
+    if name == "group3":
+        np.testing.assert_allclose(run.cameras.world_from_camera, expected, atol=5e-6)
+    else:  # known targets: the original keeps the given views in the order of the file
+        made = [i for i, frame in enumerate(run.makes) if frame >= 0]
+        np.testing.assert_allclose(run.cameras.world_from_camera[made], expected[made], atol=5e-6)
+    focal = run.cameras.intrinsics[:, [0, 1], [0, 1]] / 64
+    np.testing.assert_allclose(focal, arrays[f"{name}/item0/target_intrinsics"][:, [0, 1], [0, 1]], rtol=0.02)
+    assert run.given == tuple(arrays[f"{name}/item0/context_target_correspondence"])
+
+
+def test_grey_palette_and_transparent_pictures_become_rgb(arrays, tmp_path):
+    scene = content(arrays)
+    picture = arrays["scene/images_uint8"][0]
+    for i, mode in enumerate(("L", "P", "RGBA", "LA")):
+        scene["images"][i] = encoded(picture, mode=mode)
+    scene["images"][4] = encoded(picture, kind="jpeg")
+    assert data.read_reconfusion(written(tmp_path, scene)).pictures.shape == arrays["scene/images_uint8"].shape
+
+
+class Harmful:
+    def __reduce__(self):
+        return (print, ("this must never run",))
+
+
+def test_files_that_could_run_code_are_not_opened(arrays, tmp_path, capsys):
+    file = written(tmp_path, content(arrays) | {"extra": Harmful()})
+    with pytest.raises(InputError, match="could run code"):
+        data.read_reconfusion(file)
+    objects = written(tmp_path, content(arrays) | {"extra": np.array([Harmful()], dtype=object)})
+    with pytest.raises(InputError):
+        data.read_reconfusion(objects)
+    assert "never run" not in capsys.readouterr().out
+
+
+def test_broken_data_is_refused_in_words(arrays, tmp_path):
+    file = written(tmp_path, content(arrays))
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(InputError, match=r"damaged|run code"):
+        data.read_reconfusion(file)
+    short = content(arrays)
+    short["cameras"] = short["cameras"][:4]
+    with pytest.raises(InputError, match="16 pictures and 4 cameras"):
+        data.read_reconfusion(written(tmp_path, short))
+    wrong = content(arrays)
+    wrong["train_test_split_3"]["train_ids"][0] = 99
+    with pytest.raises(InputError, match="beyond its 16"):
+        data.read_reconfusion(written(tmp_path, wrong))
+    with pytest.raises(InputError, match="'images' and 'cameras'"):
+        data.read_reconfusion(written(tmp_path, {"a": torch.zeros(1)}))
+    (tmp_path / "index.json").write_text(json.dumps({"scene0": "../../etc/passwd"}))
+    with pytest.raises(InputError, match="outside"):
+        data.reconfusion_scenes(tmp_path)
+
+
+@pytest.fixture
+def views(arrays, tmp_path):
+    return data.read_reconfusion(written(tmp_path, content(arrays))).chosen(range(6))
+
+
+def test_a_scene_without_points_gets_a_labelled_backdrop(views):
+    scene = views.scene()
+    assert scene.kind == "views" and "not measured" in scene.source
+    np.testing.assert_allclose(cameras_of(scene, 6).world_from_camera, views.path.world_from_camera)
+
+
+def test_sparse_points_become_depth(views):
+    rng = np.random.default_rng(0)
+    first = views.path.world_from_camera[0]
+    points = (first @ np.append(rng.uniform([-1, -1, 2], [1, 1, 4], (400, 3)), np.ones((400, 1)), axis=1).T).T[:, :3]
+    with_points = dataclasses.replace(views, points=points, colours=np.zeros((400, 3), np.uint8)).chosen([0])
+    pixels, depths = with_points.seen_points(0)
+    depth = with_points.scene().first.depth
+    column, row = pixels[-1].round().astype(int)
+    assert (
+        depth[row, column] == pytest.approx(depths[-1], rel=1e-5) and "400 sparse points" in with_points.scene().source
+    )
+
+
+def test_cameras_of_another_size_are_adapted_and_of_another_shape_refused(views):
+    larger = views.path.resized(2 * views.path.width, 2 * views.path.height)
+    again = posed.with_cameras(list(views.pictures), larger)
+    np.testing.assert_allclose(again.path.intrinsics, views.path.intrinsics)
+    with pytest.raises(InputError, match="uncropped"):
+        posed.with_cameras(list(views.pictures), views.path.cropped(0, 0, 20, 36))
+    with pytest.raises(InputError, match="one camera per picture"):
+        posed.with_cameras(list(views.pictures)[:3], views.path)
+    with pytest.raises(InputError, match="one size"):
+        posed.one_size([views.pictures[0], views.pictures[0][:20]])
+
+
+def test_cameras_can_be_estimated():
+    pytest.importorskip("pycolmap")
+    from rendered_clip import render
+
+    truth = render(9, speed=0)
+    found = posed.estimated(list(truth.frames[::2]))
+    assert len(found.pictures) == len(found.path) == 5 and len(found.points) > 100
+    turned = found.path.relative_to_first().world_from_camera[-1, :3, :3]
+    np.testing.assert_allclose(turned, truth.path.relative_to_first().world_from_camera[8, :3, :3], atol=0.01)
+    assert "sparse points" in found.scene().source
