@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import inverse
+from camera.rotation import look_at
 
 Shape = Literal["spiral", "push-in", "circle", "pan"]
 SHAPES: tuple[str, ...] = ("spiral", "push-in", "circle", "pan")
@@ -66,9 +67,12 @@ def poses(
     if preset == "spiral" and approach >= 1:
         raise InputError(f"A spiral that comes {approach} of the way closer meets its subject; keep approach below 1.")
     up_positions = _positions(preset, along, turn_degrees=-turn_degrees, travel=travel, rise=rise, approach=approach)
-    placed = _look_at_origin(up_positions * [1, -1, -1])
+    positions = up_positions * [1, -1, -1]  # y points down in OpenCV's world
+    placed = np.repeat(np.eye(4)[None], frames, axis=0)
+    placed[:, :3, :3] = look_at(positions, np.zeros(3))
+    placed[:, :3, 3] = positions
     moved = inverse(placed[0]) @ placed
-    moved[:, :3, 3] /= np.linalg.norm(up_positions[0])
+    moved[:, :3, 3] /= np.linalg.norm(positions[0])
     return moved
 
 
@@ -108,17 +112,6 @@ def _positions(
         radius = 1 - approach * along
         x, y, z = radius * np.cos(angle), rise * along, radius * np.sin(angle)
     return np.stack([x, y, z], axis=1)
-
-
-def _look_at_origin(positions: NDArray) -> NDArray[np.float64]:
-    """World-from-camera (F,4,4) with OpenCV axes in a world whose y points down; ``positions`` (F,3)."""
-    forward = -positions / np.linalg.norm(positions, axis=1, keepdims=True)
-    right = np.cross([0.0, 1.0, 0.0], forward)
-    right /= np.linalg.norm(right, axis=1, keepdims=True)
-    placed = np.repeat(np.eye(4)[None], len(positions), axis=0)
-    placed[:, :3, :3] = np.stack([right, np.cross(forward, right), forward], axis=2)
-    placed[:, :3, 3] = positions
-    return placed
 
 
 def _check(preset: str, frames: int, known: tuple[str, ...]) -> None:
