@@ -80,6 +80,8 @@ _TINY = {
     "max_text_seq_length": 24,
 }
 VAE = {"scaling_factor": 0.7}
+TILED_FROM = 256
+"""Width in pixels; smaller pictures do not divide into the VAE's tiles."""
 _TINY_VAE = {
     "block_out_channels": (8, 8, 8, 8),
     "layers_per_block": 1,
@@ -158,7 +160,7 @@ def load_networks(weights: Weights, kind: Kind) -> Networks:
     vae = component(
         weights, AutoencoderKLCogVideoX, _part(base, "vae"), subfolder="vae", tiny={**VAE, **_TINY_VAE}, full=VAE
     )
-    if weights.mode != "tiny":
+    if vae.config.sample_width >= TILED_FROM:
         vae.enable_tiling()  # decoding a clip in one piece would be what decides the memory of a run
     tokenizer, schedule = _tokenizer_and_schedule(weights, base, encoder)
     transformer = _orbit(weights) if kind == "orbit" and weights.mode == "real" else _transformer(weights, kind)
@@ -175,8 +177,18 @@ def _tokenizer_and_schedule(weights: Weights, base: Checkpoint, encoder: T5Encod
         return byte_tokenizer(encoder.config.vocab_size), dict(SCHEDULE)
     files = weights.files(replace(base, files=("tokenizer/*", "scheduler/*")))
     folder = folder_of(files)
-    tokenizer = T5Tokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    return tokenizer, read_json(folder / "scheduler" / "scheduler_config.json")
+    return read_tokenizer(folder / "tokenizer"), read_json(folder / "scheduler" / "scheduler_config.json")
+
+
+def read_tokenizer(folder: Path) -> T5Tokenizer:
+    """T5's tokenizer from its SentencePiece vocabulary; raises `InputError` for a broken one."""
+    try:
+        return T5Tokenizer.from_pretrained(folder, local_files_only=True)
+    except (ImportError, OSError, ValueError) as error:
+        raise InputError(
+            "T5's vocabulary could not be read: install the packages sentencepiece and protobuf, or download the folder "
+            f"tokenizer again if they are there ({type(error).__name__})."
+        ) from error
 
 
 def _transformer(weights: Weights, kind: Kind) -> CogVideoXTransformer3DModel:
