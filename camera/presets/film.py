@@ -1,151 +1,169 @@
-"""Camera moves that film people know by name, each relative to where the camera is when it begins.
+"""Moves that film people know, as data for a picker and as geometry.
 
-A move of progress ``u`` (F,) in 0..1 is where the camera has got to, seen from where it began, and by how much its
-focal length has grown. Distances are in distances to the subject, which stands straight ahead; angles in degrees.
+Distances count in distances to the subject (1.0 goes from the camera to the subject), angles in degrees, so that a move
+means the same in every scene. Space here is the first camera's: x right, y down, z forward, the subject at (0, 0, distance).
+
+Moves made together are the parts of one rig, and so need no order: the turntable (arc, arc-up) carries the track (dolly,
+truck, pedestal, crane, eight), which carries the head (pan, tilt, roll), which carries the lens (zoom).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.rotation import from_pan_tilt_roll, look_at
+from camera.errors import InputError
 
-DISTANCE, DEGREES, FACTOR = "subject distances", "degrees", "times"
+DISTANCES, DEGREES, TIMES = "× distance to the subject", "degrees", "× focal length"
 
-
-@dataclass(frozen=True)
-class Way:
-    """``start_from_now`` (F,4,4) with lengths in subject distances, ``zoom`` (F,) factor of the focal length."""
-
-    start_from_now: NDArray[np.float64]
-    zoom: NDArray[np.float64]
+NEAREST = 0.02
+"""A dolly zoom must stay this far from the subject, in distances to it."""
 
 
 @dataclass(frozen=True)
 class FilmMove:
-    """How a move is offered: ``way(u, amount, seed)`` draws it; positive amounts go the way that ``help`` says."""
+    """One kind of move: what a picker shows. ``positive`` and ``negative`` name the two directions of the amount."""
 
     label: str
     unit: str
-    default: float
     minimum: float
     maximum: float
+    default: float
     help: str
-    way: Callable[[NDArray, float, int], Way]
-
-
-def turned(yaw=0.0, pitch=0.0, roll=0.0) -> NDArray[np.float64]:
-    return from_pan_tilt_roll(yaw, pitch, roll)
-
-
-def _still(u: NDArray) -> NDArray[np.float64]:
-    return np.repeat(np.eye(4)[None], len(u), axis=0)
-
-
-def _placed(u: NDArray, right=0.0, down=0.0, forward=0.0, *, rotation=None, zoom=1.0) -> Way:
-    poses = _still(u)
-    for axis, values in enumerate((right, down, forward)):
-        poses[:, axis, 3] = values
-    if rotation is not None:
-        poses[:, :3, :3] = rotation
-    return Way(poses, np.broadcast_to(np.asarray(zoom, dtype=np.float64), u.shape))
-
-
-def _around(yaw: NDArray, pitch: NDArray) -> Way:
-    """On a sphere of radius 1 around the subject, facing it: ``yaw`` degrees to the right, ``pitch`` degrees up."""
-    rotation = turned(-yaw, -pitch)
-    back = rotation @ np.array([0.0, 0.0, -1.0])
-    return _placed(yaw, right=back[:, 0], down=back[:, 1], forward=1 + back[:, 2], rotation=rotation)
-
-
-def _facing(centres: NDArray) -> Way:
-    """From ``centres`` (F,3), the subject at (0,0,1) in the middle."""
-    return _placed(centres[:, 0], *centres.T, rotation=look_at(centres, [0, 0, 1.0]))
-
-
-def _crane(u: NDArray, amount: float) -> Way:
-    """Straight up while the subject stays in the middle."""
-    centres = np.stack([0 * u, -amount * u, 0 * u], axis=-1)
-    return _facing(centres)
-
-
-def _dolly_zoom(u: NDArray, amount: float) -> Way:
-    """Forward while the lens widens so that the subject keeps its size: f is proportional to its distance."""
-    return _placed(u, forward=amount * u, zoom=1 - amount * u)
-
-
-def _handheld(u: NDArray, amount: float, seed: int) -> Way:
-    """A breathing hand: a few slow sines of random phase; begins and ends at rest.
-
-    ``amount`` is the typical turn in degrees; the typical shift is a tenth of a percent of the distance per degree.
-    """
-    rng = np.random.default_rng(seed)
-    cycles = np.array([1.0, 2.3, 4.1, 6.7])
-    weights = (1 / cycles) / np.linalg.norm(1 / cycles) * np.sqrt(2)
-    phases = rng.uniform(0, 2 * np.pi, (6, len(cycles)))
-    waves = (weights * np.sin(2 * np.pi * cycles * u[:, None, None] + phases)).sum(axis=-1)  # (F,6)
-    waves *= np.minimum(1, 8 * np.minimum(u, 1 - u))[:, None]
-    shift = 0.001 * amount * waves[:, :3]
-    rotation = turned(amount * waves[:, 3], amount * waves[:, 4], 0.5 * amount * waves[:, 5])
-    return _placed(u, right=shift[:, 0], down=shift[:, 1], forward=shift[:, 2], rotation=rotation)
-
-
-def _eight(u: NDArray, amount: float) -> Way:
-    """A lying eight of half width ``amount``, facing the subject; returns to where it began."""
-    phase = 2 * np.pi * u
-    centres = np.stack([amount * np.sin(phase), -amount / 2 * np.sin(2 * phase), 0 * u], axis=-1)
-    return _facing(centres)
+    positive: str = ""
+    negative: str = ""
 
 
 MOVES: dict[str, FilmMove] = {
-    "dolly": FilmMove(
-        "Dolly", DISTANCE, 0.4, -3, 0.95, "Forward; 0.4 goes 40 % of the way to the subject.",
-        lambda u, a, seed: _placed(u, forward=a * u),
-    ),
-    "truck": FilmMove(
-        "Truck", DISTANCE, 0.3, -3, 3, "To the right, without turning.", lambda u, a, seed: _placed(u, right=a * u)
-    ),
-    "pedestal": FilmMove(
-        "Pedestal", DISTANCE, 0.2, -3, 3, "Up, without turning.", lambda u, a, seed: _placed(u, down=-a * u)
-    ),
-    "pan": FilmMove(
-        "Pan", DEGREES, 20, -360, 360, "Turns to the right.", lambda u, a, seed: _placed(u, rotation=turned(yaw=a * u))
-    ),
-    "tilt": FilmMove(
-        "Tilt", DEGREES, 10, -89, 89, "Turns up.", lambda u, a, seed: _placed(u, rotation=turned(pitch=a * u))
-    ),
-    "roll": FilmMove(
-        "Roll", DEGREES, 10, -360, 360, "Turns clockwise.", lambda u, a, seed: _placed(u, rotation=turned(roll=a * u))
-    ),
-    "arc": FilmMove(
-        "Arc", DEGREES, 30, -360, 360, "Around the subject to the right, facing it; 360 is a full orbit.",
-        lambda u, a, seed: _around(a * u, 0 * u),
-    ),
-    "arc-up": FilmMove(
-        "Arc up", DEGREES, 20, -80, 80, "Around the subject upwards, facing it.",
-        lambda u, a, seed: _around(0 * u, a * u),
-    ),
-    "crane": FilmMove(
-        "Crane", DISTANCE, 0.4, -3, 3, "Up, while the subject stays in the middle.", lambda u, a, seed: _crane(u, a)
-    ),
-    "zoom": FilmMove(
-        "Zoom", FACTOR, 1.5, 0.2, 5, "The lens only: 2 doubles the focal length.",
-        lambda u, a, seed: _placed(u, zoom=np.power(a, u)),
-    ),
+    "dolly": FilmMove("Dolly", DISTANCES, -5, 5, 0.4, "Along the view, towards the subject or back.", "in", "out"),
+    "truck": FilmMove("Truck", DISTANCES, -5, 5, 0.3, "Sideways, without turning.", "right", "left"),
+    "pedestal": FilmMove("Pedestal", DISTANCES, -5, 5, 0.2, "Straight up or down, without turning.", "up", "down"),
+    "pan": FilmMove("Pan", DEGREES, -360, 360, 25, "Turns on the spot, about the vertical.", "right", "left"),
+    "tilt": FilmMove("Tilt", DEGREES, -180, 180, 15, "Looks up or down from the spot.", "up", "down"),
+    "roll": FilmMove("Roll", DEGREES, -360, 360, 15, "Turns about the view.", "clockwise", "counterclockwise"),
+    "arc": FilmMove("Arc", DEGREES, -720, 720, 30, "Around the subject on a level circle, facing it.", "right", "left"),
+    "arc-up": FilmMove("Arc up", DEGREES, -180, 180, 20, "Over or under the subject, facing it.", "up", "down"),
+    "crane": FilmMove("Crane", DISTANCES, -3, 3, 0.4, "Rises or sinks while the head keeps the subject.", "up", "down"),
     "dolly-zoom": FilmMove(
-        "Dolly zoom", DISTANCE, 0.4, -3, 0.9, "Forward while the lens widens: the subject keeps its size.",
-        lambda u, a, seed: _dolly_zoom(u, a),
+        "Dolly zoom", DISTANCES, -5, 0.95, 0.35,
+        "Dollies while the lens keeps the subject exactly as large: the background swells or shrinks.", "in", "out",
     ),
-    "handheld": FilmMove(
-        "Handheld", DEGREES, 0.6, 0, 10, "A breathing hand; the amount is its typical turn.", _handheld
-    ),
+    "zoom": FilmMove("Zoom", TIMES, 0.1, 10, 1.5, "The lens alone; 2 shows half as much, 0.5 twice as much."),
     "eight": FilmMove(
-        "Figure of eight", DISTANCE, 0.15, -2, 2, "A lying eight around the start, facing the subject.",
-        lambda u, a, seed: _eight(u, a),
+        "Figure of eight", DISTANCES, -2, 2, 0.15,
+        "A lying eight of this half-width in front of the subject, facing it; comes back to its start.", "right", "left",
     ),
-    "hold": FilmMove("Hold", "", 0, 0, 0, "Stands still.", lambda u, a, seed: _placed(u)),
+    "handheld": FilmMove("Handheld", DEGREES, 0, 10, 0.6, "The sway of a held camera; the seed chooses which."),
+    "hold": FilmMove("Hold", "", 0, 0, 0, "Nothing moves."),
 }  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Stand:
+    """Where the rig is, once or at F moments.
+
+    ``rotation`` (...,3,3) and ``position`` (...,3): first-from-camera. ``lens`` (...): in focal lengths of the start.
+    """
+
+    rotation: NDArray[np.float64]
+    position: NDArray[np.float64]
+    lens: NDArray[np.float64]
+
+    def at(self, moment: int) -> Stand:
+        return Stand(self.rotation[moment], self.position[moment], self.lens[moment])
+
+
+START = Stand(np.eye(3), np.zeros(3), np.ones(()))
+
+
+def carry(stand: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]]], *, distance: float) -> Stand:
+    """Where the rig stands at F moments of ``moves``, all made at once from ``stand`` (one moment).
+
+    ``moves``: at least one of name, amount and progress (F,) in 0..1. ``distance``: from the first camera to the subject,
+    in scene units. Handheld is not the rig's: see `sway`. Raises `InputError` where a dolly zoom would reach the subject.
+    """
+    from camera.rotation import about_axis
+
+    done = {name: np.zeros(len(moves[0][2])) for name in MOVES}
+    lens, eight = stand.lens, np.zeros((len(moves[0][2]), 2))
+    for name, amount, progress in moves:
+        done[name] = done[name] + amount * progress
+        lens = lens * (amount**progress if name == "zoom" else np.ones(len(progress)))
+        eight += _eight(amount, progress) if name == "eight" else 0.0
+    subject, up = np.array([0.0, 0.0, distance]), np.array([0.0, -1.0, 0.0])
+    turntable = about_axis([0, 1, 0], -done["arc"]) @ about_axis(_level(stand.rotation), -done["arc-up"])
+    rotation = turntable @ stand.rotation
+    right, down, forward = np.moveaxis(rotation, -1, 0)
+    swung = subject + turntable @ (stand.position - subject)
+    facing = swung + distance * (_along(up, done["crane"]) + _along(right, eight[:, 0]) - _along(down, eight[:, 1]))
+    track = _along(forward, done["dolly"] + done["dolly-zoom"]) + _along(right, done["truck"])
+    position = facing + distance * (track + _along(up, done["pedestal"]))
+    if done["dolly-zoom"].any():
+        before = (subject - stand.position) @ stand.rotation[:, 2]
+        after = ((subject - position) * forward).sum(axis=1)
+        if min(before, after.min()) < NEAREST * distance:
+            raise InputError("The dolly zoom would reach or pass the subject; use a smaller amount.")
+        lens = lens * after / before
+    seen = np.swapaxes(rotation, 1, 2) @ (subject - facing)[..., None]
+    kept = _turns(stand.rotation.T @ (subject - stand.position), seen[..., 0])
+    head = about_axis([1, 0, 0], done["tilt"]) @ about_axis([0, 0, 1], done["roll"])
+    return Stand(about_axis([0, 1, 0], done["pan"]) @ rotation @ kept @ head, position, lens)
+
+
+def sway(seconds: NDArray[np.float64], degrees: NDArray[np.float64], *, seed: int, distance: float) -> NDArray:
+    """Handheld motion (F,4,4), to be applied in the camera's own frame: smooth, seeded, the identity at time 0.
+
+    ``seconds`` (F,) is the time, ``degrees`` (F,) the strength: the root mean square of pan and of tilt after the first
+    half second; roll is half of it, and the place sways by 0.4 % of ``distance`` per degree.
+    """
+    from camera.interpolate import eased
+    from camera.rotation import from_pan_tilt_roll
+
+    noise = _smooth_noise(seconds, channels=6, seed=seed) * (degrees * eased(seconds / 0.5, "ease"))[:, None]
+    poses = np.repeat(np.eye(4)[None], len(seconds), axis=0)
+    poses[:, :3, :3] = from_pan_tilt_roll(noise[:, 0], noise[:, 1], noise[:, 2] / 2)
+    poses[:, :3, 3] = noise[:, 3:] * 0.004 * distance
+    return poses
+
+
+def _along(direction: NDArray, length: NDArray) -> NDArray[np.float64]:
+    """(F,3): ``direction`` (3,) or (F,3), ``length`` (F,) times."""
+    return direction * length[:, None]
+
+
+def _eight(amount: float, progress: NDArray) -> NDArray[np.float64]:
+    """Offsets (F,2), right and up, on Gerono's lemniscate; it sets out upwards and to the amount's side."""
+    angle = 2 * np.pi * progress
+    return np.stack([amount * np.sin(angle), abs(amount) * np.sin(2 * angle) / 2], axis=-1)
+
+
+def _level(rotation: NDArray) -> NDArray[np.float64]:
+    """The camera's right (3,) without height; where the camera looks straight up or down, its right itself."""
+    level = np.cross([0.0, 1.0, 0.0], rotation[:, 2])
+    length = np.linalg.norm(level)
+    if length < 1e-9:
+        return rotation[:, 0]
+    return level / length * (1 if level @ rotation[:, 0] >= 0 else -1)
+
+
+def _turns(first: NDArray, second: NDArray) -> NDArray[np.float64]:
+    """(F,3,3): the least turns that bring the direction ``first`` (3,) onto the directions ``second`` (F,3)."""
+    from scipy.spatial.transform import Rotation
+
+    axis = np.cross(first, second)
+    sine, cosine = np.linalg.norm(axis, axis=1), second @ first
+    scale = np.arctan2(sine, cosine) / np.maximum(sine, 1e-300)
+    return Rotation.from_rotvec(axis * scale[:, None]).as_matrix()
+
+
+def _smooth_noise(seconds: NDArray, *, channels: int, seed: int) -> NDArray:
+    """(F,C) of mean square 1: sines from 0.25 to 3.5 Hz, weaker the quicker, as held cameras move."""
+    random = np.random.default_rng(seed)
+    frequency = np.geomspace(0.25, 3.5, 12) * random.uniform(0.85, 1.15, size=(channels, 12))
+    phase = random.uniform(0, 2 * np.pi, size=(channels, 12))
+    weight = 1 / frequency
+    weight *= np.sqrt(2 / (weight**2).sum(axis=1, keepdims=True))
+    return (weight * np.sin(2 * np.pi * frequency * seconds[:, None, None] + phase)).sum(axis=2)
