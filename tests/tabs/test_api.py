@@ -1,0 +1,118 @@
+"""The page's handlers as an API: real names, every method from example to result on tiny weights, errors in words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from examples import EXAMPLES
+from pipelines import NAMES, method
+from pipelines.results import restore
+from pipelines.runtime.options import RunOptions
+from pipelines.video import probe, read_video
+
+STILL = next(example.name for example in EXAMPLES if example.kind == "still")
+SMALL = {
+    "gen3c": {"frames": 9, "width": 128, "height": 128},
+    "genxd": {"frames": 12, "width": 256, "height": 256},
+    "dimensionx": {"frames": 49},
+    "i2v3d": {"frames": 16},
+    "dualcamctrl": {"frames": 5, "width": 96, "height": 64},
+}
+
+
+@pytest.fixture
+def client(address, tmp_path):
+    return Client(address, verbose=False, download_files=str(tmp_path))
+
+
+def test_endpoints_carry_the_settings_own_names(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    for name in NAMES:
+        drawn = [parameter["parameter_name"] for parameter in endpoints[f"/{name}_draw"]["parameters"]]
+        assert set(method(name).moves.controls()) <= set(drawn)
+        shot = [parameter["parameter_name"] for parameter in endpoints[f"/{name}_shoot"]["parameters"]]
+        assert [*method(name).settings.controls(), *RunOptions.controls()] == shot
+    assert not [name for name in endpoints if "lambda" in name or name.startswith("/param")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_goes_from_example_to_result(client, name, tmp_path):
+    opened = client.predict(STILL, api_name=f"/{name}_open_example")
+    assert "subject at" in opened
+    figure, notes = client.predict(**SMALL[name], api_name=f"/{name}_draw")
+    assert len(figure["figure"]["frames"]) == SMALL[name]["frames"]
+    video, summary = client.predict(api_name=f"/{name}_rehearse")
+    video = video["video"] if isinstance(video, dict) else video
+    assert probe(video).frames == SMALL[name]["frames"] and "new to the scene" in summary
+    steps = {"steps": 2} if "steps" in method(name).settings.controls() else {}
+    status, _, _, files = client.predict(**steps, weights="tiny", api_name=f"/{name}_shoot")
+    assert "tiny random weights" in status
+    result = next(Path(file) for file in files if file.endswith(".mp4"))
+    frames, _ = read_video(result)
+    assert len(frames) >= SMALL[name]["frames"] - 1 and frames.std() > 0
+    record = restore(result)
+    assert record.method == name and record.weights == "tiny"
+
+    told = client.predict(str(result), api_name=f"/{name}_restore")
+    assert "taken up" in str(told)
+
+
+def test_a_shot_of_one_method_gives_its_path_to_another(client, tmp_path):
+    client.predict(STILL, api_name="/genxd_open_example")
+    client.predict(api_name="/genxd_draw")
+    file = client.predict("json", api_name="/genxd_path_file")
+    shutil.copy(file, tmp_path / "move.json")
+    client.predict(STILL, api_name="/gen3c_open_example")
+    assert "12 frames" in client.predict(str(tmp_path / "move.json"), api_name="/gen3c_open_path")
+    figure, _ = client.predict(moves_from="Path file", frames=25, api_name="/gen3c_draw")
+    assert len(figure["figure"]["frames"]) == 25
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "words"),
+    [
+        ("/gen3c_rehearse", {}, "pick an example"),
+        ("/gen3c_draw", {"frames": 1000}, "481"),
+        ("/gen3c_open_example", {"example": "nowhere"}, "nowhere"),
+        ("/compare_rehearse", {"film_moves": "arc 10", "methods_chosen": ["GEN3C"]}, "pick an example"),
+    ],
+)
+def test_errors_arrive_as_sentences(client, endpoint, values, words):
+    with pytest.raises((AppError, ValueError), match=words):
+        client.predict(**values, api_name=endpoint)
+
+
+def test_one_move_is_rehearsed_with_several_methods(client):
+    client.predict(STILL, api_name="/compare_open_example")
+    told, players = client.predict(
+        film_moves="arc 10", methods_chosen=["GenXD", "DualCamCtrl"], api_name="/compare_rehearse"
+    )
+    assert [clip["label"] for clip in players["value"] if isinstance(players, dict)] == ["GenXD", "DualCamCtrl"]
+
+
+def test_sessions_are_apart(address, tmp_path):
+    first, second = (Client(address, verbose=False, download_files=str(tmp_path)) for _ in range(2))
+    first.predict(STILL, api_name="/genxd_open_example")
+    first.predict(api_name="/genxd_draw")
+    with pytest.raises(AppError, match="pick an example"):
+        second.predict(api_name="/genxd_rehearse")
+
+
+def test_the_settings_of_a_link_come_back():
+    from camera.errors import InputError
+    from tabs.keep import decoded, encoded
+
+    shot = {"method": "gen3c", "example": STILL, "controls": {"distance": 0.4, "seed": 2**52 + 1}}
+    assert decoded(encoded(shot)) == shot
+    for broken in ("", "%%%", encoded(shot)[:20], "A" * 10_000):
+        with pytest.raises(InputError, match="link"):
+            decoded(broken)
+    with pytest.raises(InputError, match="too long"):
+        encoded({**shot, "controls": {"prompt": "".join(map(chr, range(32, 10_000)))}})
+    assert json.loads(json.dumps(shot)) == shot
