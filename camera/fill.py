@@ -44,7 +44,7 @@ def from_background(
     top = levels[-1]
     if (top[..., 3] == 0).any():  # one row or column left: nothing smaller can be made of it
         known = top[..., 3] > 0
-        top[~known, :3] = top[known, :3].mean(axis=0)
+        top[~known] = top[known].mean(axis=0)
     for finer, coarser in zip(levels[-2::-1], levels[:0:-1]):
         _push(finer, coarser)
     _push_last(result, holes, levels[0])
@@ -78,68 +78,86 @@ def _close_cracks(colour, depth, layer, before):
 
 
 @kernel
+def _background(d0, d1, d2, d3):
+    """The greatest of four depths (0: none) and, for each, 1 where it belongs to the background, else 0."""
+    farthest = max(max(d0, d1), max(d2, d3))
+    limit = max(BEHIND * farthest, np.float32(1e-30))
+    one, none = np.float32(1), np.float32(0)
+    return (
+        farthest,
+        one if d0 >= limit else none,
+        one if d1 >= limit else none,
+        one if d2 >= limit else none,
+        one if d3 >= limit else none,
+    )
+
+
+@kernel
 def _pull_first(colour, depth, holes):
     """(h,w,4) of half size: mean RGB of the background pixels of every 2x2 block, and their depth (0: none)."""
     height, width = holes.shape
-    out = np.zeros(((height + 1) // 2, (width + 1) // 2, 4), np.float32)
+    out = np.empty(((height + 1) // 2, (width + 1) // 2, 4), np.float32)
+    none = np.float32(0)
     for y in range(out.shape[0]):
+        top, bottom = 2 * y, min(2 * y + 1, height - 1)
         for x in range(out.shape[1]):
-            bottom, right = min(2 * y + 2, height), min(2 * x + 2, width)
-            farthest = np.float32(0)
-            for row in range(2 * y, bottom):
-                for column in range(2 * x, right):
-                    if not holes[row, column]:
-                        farthest = max(farthest, depth[row, column])
-            red = green = blue = total = np.float32(0)
-            for row in range(2 * y, bottom):
-                for column in range(2 * x, right):
-                    if not holes[row, column] and depth[row, column] >= BEHIND * farthest:
-                        red += np.float32(colour[row, column, 0])
-                        green += np.float32(colour[row, column, 1])
-                        blue += np.float32(colour[row, column, 2])
-                        total += np.float32(1)
-            if total > 0:
-                out[y, x, 0], out[y, x, 1], out[y, x, 2] = red / total, green / total, blue / total
-                out[y, x, 3] = farthest
+            left, right = 2 * x, min(2 * x + 1, width - 1)
+            d0 = none if holes[top, left] else depth[top, left]
+            d1 = none if holes[top, right] else depth[top, right]
+            d2 = none if holes[bottom, left] else depth[bottom, left]
+            d3 = none if holes[bottom, right] else depth[bottom, right]
+            farthest, w0, w1, w2, w3 = _background(d0, d1, d2, d3)
+            part = np.float32(1) / max(w0 + w1 + w2 + w3, np.float32(1))
+            for channel in range(3):
+                above = w0 * np.float32(colour[top, left, channel]) + w1 * np.float32(colour[top, right, channel])
+                below = w2 * np.float32(colour[bottom, left, channel]) + w3 * np.float32(colour[bottom, right, channel])
+                out[y, x, channel] = (above + below) * part
+            out[y, x, 3] = farthest
     return out
 
 
 @kernel
 def _pull(finer):
     height, width = finer.shape[:2]
-    out = np.zeros(((height + 1) // 2, (width + 1) // 2, 4), np.float32)
+    out = np.empty(((height + 1) // 2, (width + 1) // 2, 4), np.float32)
     for y in range(out.shape[0]):
+        top, bottom = 2 * y, min(2 * y + 1, height - 1)
         for x in range(out.shape[1]):
-            bottom, right = min(2 * y + 2, height), min(2 * x + 2, width)
-            farthest = np.float32(0)
-            for row in range(2 * y, bottom):
-                for column in range(2 * x, right):
-                    farthest = max(farthest, finer[row, column, 3])
-            if farthest == 0:
-                continue
-            total = np.float32(0)
-            for row in range(2 * y, bottom):
-                for column in range(2 * x, right):
-                    if finer[row, column, 3] >= BEHIND * farthest:
-                        total += np.float32(1)
-                        for channel in range(3):
-                            out[y, x, channel] += finer[row, column, channel]
+            left, right = 2 * x, min(2 * x + 1, width - 1)
+            farthest, w0, w1, w2, w3 = _background(
+                finer[top, left, 3], finer[top, right, 3], finer[bottom, left, 3], finer[bottom, right, 3]
+            )
+            part = np.float32(1) / max(w0 + w1 + w2 + w3, np.float32(1))
             for channel in range(3):
-                out[y, x, channel] /= total
+                above = w0 * finer[top, left, channel] + w1 * finer[top, right, channel]
+                below = w2 * finer[bottom, left, channel] + w3 * finer[bottom, right, channel]
+                out[y, x, channel] = (above + below) * part
             out[y, x, 3] = farthest
     return out
 
 
 @kernel
-def _enlarged(coarser, y, x, channel):
-    """Value at pixel (y,x) of a picture of twice the size, bilinear between the four nearest coarse pixels."""
+def _enlarged(coarser, y, x):
+    """Red, green, blue and depth at pixel (y,x) of a picture of twice the size.
+
+    Bilinear between those of the four nearest coarse pixels that belong to the background.
+    """
     row, column = y // 2, x // 2
-    next_row = min(max(row + (2 * (y % 2) - 1), 0), coarser.shape[0] - 1)
-    next_column = min(max(column + (2 * (x % 2) - 1), 0), coarser.shape[1] - 1)
-    near = np.float32(0.75) * coarser[row, column, channel] + np.float32(0.25) * coarser[row, next_column, channel]
-    beside = np.float32(0.75) * coarser[next_row, column, channel]
-    beside += np.float32(0.25) * coarser[next_row, next_column, channel]
-    return np.float32(0.75) * near + np.float32(0.25) * beside
+    row2 = min(max(row + (2 * (y % 2) - 1), 0), coarser.shape[0] - 1)
+    column2 = min(max(column + (2 * (x % 2) - 1), 0), coarser.shape[1] - 1)
+    farthest, w0, w1, w2, w3 = _background(
+        coarser[row, column, 3], coarser[row, column2, 3], coarser[row2, column, 3], coarser[row2, column2, 3]
+    )
+    w0, w1, w2 = np.float32(9) * w0, np.float32(3) * w1, np.float32(3) * w2
+    part = np.float32(1) / (w0 + w1 + w2 + w3)
+    w0, w1, w2, w3 = w0 * part, w1 * part, w2 * part, w3 * part
+    red = w0 * coarser[row, column, 0] + w1 * coarser[row, column2, 0]
+    red += w2 * coarser[row2, column, 0] + w3 * coarser[row2, column2, 0]
+    green = w0 * coarser[row, column, 1] + w1 * coarser[row, column2, 1]
+    green += w2 * coarser[row2, column, 1] + w3 * coarser[row2, column2, 1]
+    blue = w0 * coarser[row, column, 2] + w1 * coarser[row, column2, 2]
+    blue += w2 * coarser[row2, column, 2] + w3 * coarser[row2, column2, 2]
+    return red, green, blue, farthest
 
 
 @kernel
@@ -147,15 +165,15 @@ def _push(finer, coarser):
     for y in range(finer.shape[0]):
         for x in range(finer.shape[1]):
             if finer[y, x, 3] == 0:
-                for channel in range(3):
-                    finer[y, x, channel] = _enlarged(coarser, y, x, channel)
+                finer[y, x, 0], finer[y, x, 1], finer[y, x, 2], finer[y, x, 3] = _enlarged(coarser, y, x)
 
 
 @kernel
 def _push_last(colour, holes, coarser):
+    half = np.float32(0.5)
     for y in range(holes.shape[0]):
         for x in range(holes.shape[1]):
             if holes[y, x]:
-                for channel in range(3):
-                    value = _enlarged(coarser, y, x, channel) + np.float32(0.5)
-                    colour[y, x, channel] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+                red, green, blue, _ = _enlarged(coarser, y, x)
+                colour[y, x, 0], colour[y, x, 1] = np.uint8(red + half), np.uint8(green + half)
+                colour[y, x, 2] = np.uint8(blue + half)

@@ -198,13 +198,13 @@ def padded(view: View) -> NDArray[np.bool_]:
     """(H,W): True on border rows and columns that are black and without depth over their whole length."""
     empty = np.zeros(view.known.shape, dtype=bool)
     for axis, lines in ((0, empty), (1, empty.T)):
-        known = view.known.any(axis=1 - axis)
-        first, last = int(np.argmax(known)), len(known) - int(np.argmax(known[::-1]))
+        shown = view.known.any(axis=1 - axis)
         colour = np.moveaxis(view.colour, axis, 0)
-        while first > 0 and colour[first - 1].any():
-            first -= 1
-        while last < len(known) and colour[last].any():
-            last += 1
+        first, last = 0, len(shown)
+        while not shown[first] and not colour[first].any():
+            first += 1
+        while not shown[last - 1] and not colour[last - 1].any():
+            last -= 1
         lines[:first] = lines[last:] = True
     return empty
 

@@ -1,0 +1,126 @@
+"""`python -m bench [names] [--quick]`: every fast path timed against its readable reference, in one run.
+
+A subject is a function that takes a `Scale` and returns `Row`s, registered with `@subject`; every module of this
+package is imported when the benchmark starts, so a new file is all that a new subject needs. Ratios are what counts:
+both sides are timed in turns in the same run, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+THREADS = os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the pictures of a run are and how often each thing is timed."""
+
+    height: int = 704
+    width: int = 1280
+    rounds: int = 5
+    frames: int = 12
+
+
+QUICK = Scale(height=176, width=320, rounds=4, frames=24)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. Times in milliseconds per frame; ``ratio`` is reference over ours unless given.
+
+    ``agreement``: how close the results are, in words. ``target``: the aim, in words; ``met``: whether it was reached.
+    """
+
+    what: str
+    ours_ms: float
+    reference_ms: float | None = None
+    agreement: str = ""
+    target: str = ""
+    met: bool | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        return None if self.reference_ms is None else self.reference_ms / self.ours_ms
+
+
+Subject = Callable[[Scale], list[Row]]
+SUBJECTS: dict[str, Subject] = {}
+
+
+def subject(function: Subject) -> Subject:
+    """Registers a subject under the name of its function."""
+    SUBJECTS[function.__name__] = function
+    return function
+
+
+def discover() -> dict[str, Subject]:
+    """All subjects, after importing every module of this package."""
+    for module in pkgutil.iter_modules(__path__):
+        if module.name != "__main__":
+            importlib.import_module(f"bench.{module.name}")
+    return SUBJECTS
+
+
+def milliseconds(*functions: Callable[[], object], rounds: int) -> tuple[float, ...]:
+    """Best time of each function, called in turns after one call that is not counted: the least disturbed by others."""
+    return _best(functions, rounds, time.perf_counter)
+
+
+def cpu_milliseconds(*functions: Callable[[], object], rounds: int) -> tuple[float, ...]:
+    """The same in processor time of the calling thread, for work on one thread: free of what else the machine does."""
+    return _best(functions, rounds, time.thread_time)
+
+
+def _best(functions: tuple[Callable[[], object], ...], rounds: int, clock: Callable[[], float]) -> tuple[float, ...]:
+    times: list[list[float]] = [[] for _ in functions]
+    for function in functions:
+        function()
+    for _ in range(rounds):
+        for function, taken in zip(functions, times):
+            start = clock()
+            function()
+            taken.append(1e3 * (clock() - start))
+    return tuple(map(min, times))
+
+
+def versus(
+    ours: Callable[[], object], readable: Callable[[], object], scale: Scale
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Times per frame (ours, reference): of elapsed time with all threads, then of processor time with one.
+
+    With all threads ours draws frames side by side; the torch reference takes one thread or all, whichever is faster.
+    """
+    many = in_threads(ours, scale.frames)
+    single, parallel = with_torch_threads(readable, 1), with_torch_threads(readable, THREADS)
+    threaded, *elapsed = milliseconds(many, single, parallel, rounds=scale.rounds)
+    alone, slow = cpu_milliseconds(ours, single, rounds=scale.rounds)
+    return (threaded / scale.frames, min(elapsed)), (alone, slow)
+
+
+def with_torch_threads(function: Callable[[], object], threads: int) -> Callable[[], object]:
+    """``function`` with that many threads inside torch's operations."""
+
+    def timed() -> object:
+        import torch
+
+        torch.set_num_threads(threads)
+        return function()
+
+    return timed
+
+
+def in_threads(function: Callable[[], object], frames: int) -> Callable[[], object]:
+    """Calls ``function`` ``frames`` times over all cores, as a preview draws its frames."""
+
+    def all_frames() -> None:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda _: function(), range(frames)))
+
+    return all_frames

@@ -1,0 +1,74 @@
+"""The benchmark runs, its fast paths agree with the readable ones, and they are faster."""
+
+import numpy as np
+import pytest
+
+from bench import QUICK, SUBJECTS, Row, discover
+from bench.__main__ import main, table
+from bench.room import front, orbit, shot, side
+from camera.render import render
+from camera.view import Scene
+
+
+def rows(name: str) -> dict[str, Row]:
+    discover()
+    return {row.what: row for row in SUBJECTS[name](QUICK)}
+
+
+def test_soft_splat_agrees_and_is_faster():
+    found = rows("soft_splat")
+    assert float(found["soft splat"].agreement.split()[1].rstrip(",")) < 2e-6
+    ratio = found["soft splat, one thread"].ratio
+    assert ratio is not None and ratio > 2.5  # about 10
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "least"),
+    [
+        ("z_buffer", "z-buffer, one thread", 5),  # about 25
+        ("mesh", "grid mesh, one thread", 1),  # about 7
+        ("pull_push", "pull-push fill, one thread", 3),  # about 25
+        ("foreground_masking", "foreground mask, one thread", 100),  # about 10,000
+    ],
+)
+def test_fast_paths_are_faster(name, what, least):
+    ratio = rows(name)[what].ratio
+    assert ratio is not None and ratio > least
+
+
+def test_masking_covers_the_same_pixels():
+    (first, _) = rows("foreground_masking").values()
+    assert first.agreement.startswith("0 of ")
+
+
+def test_filling_is_better_than_telea():
+    assert rows("pull_push")["pull-push fill, against Telea"].agreement.startswith("+")
+
+
+@pytest.mark.parametrize(("renderer", "least"), [("mesh", 36), ("zbuffer", 30), ("splat", 34)])
+def test_renderers_come_near_the_truth(renderer, least):
+    size = (176, 320)
+    seen = render(Scene((front(*size),)), orbit(*size), renderer=renderer)
+    truth = side(*size)
+    surface = ~seen.holes
+    error = (seen.colour[surface].astype(float) - truth.colour[surface]) ** 2
+    good = np.abs(seen.depth / truth.depth - 1) < 0.02
+    assert (good | seen.holes).mean() > 0.985
+    assert 10 * np.log10(255**2 / np.median(error.mean(axis=1)).clip(1e-9)) > least
+
+
+def test_room_is_the_same_from_its_own_camera():
+    np.testing.assert_array_equal(shot(orbit(20, 30, 0)).colour, front(20, 30).colour)
+
+
+def test_command_line(capsys):
+    assert main(["unprojection", "--quick"]) == 0
+    out = capsys.readouterr().out
+    assert "unprojection, one thread" in out and "peak memory" in out
+    with pytest.raises(SystemExit):
+        main(["nothing"])
+
+
+def test_table_says_which_targets_are_missed():
+    text = table([Row("a", 1.0, 30.0, "same", "20x", True), Row("b", 2.0, 4.0, "same", "20x", False)])
+    assert "30.0x" in text and "yes" in text and "NO" in text

@@ -1,0 +1,54 @@
+"""Point clouds and their files, read back by trimesh."""
+
+import io
+
+import numpy as np
+import pytest
+import trimesh
+
+from camera.cache import cache_of
+from camera.cloud import PointCloud, cloud_of
+from camera.errors import InputError
+from camera.path import pinhole
+from camera.view import Scene, View
+
+
+def view(sky: bool = False) -> View:
+    depth = np.full((8, 10), 3, np.float32)
+    if sky:
+        depth[:4] = np.inf
+    colour = np.random.default_rng(0).integers(0, 256, (8, 10, 3), dtype=np.uint8)
+    return View.of(colour, depth, pinhole(10, 8, 60))
+
+
+@pytest.mark.parametrize("kind", ["ply", "glb"])
+def test_files_hold_the_points(kind):
+    cloud = cloud_of(Scene((view(),)))
+    data = cloud.ply_bytes() if kind == "ply" else cloud.glb_bytes()
+    loaded = trimesh.load(io.BytesIO(data), file_type=kind, force="scene")
+    (read,) = loaded.geometry.values()
+    points = np.asarray(read.vertices) * ((1, -1, -1) if kind == "glb" else 1)
+    np.testing.assert_allclose(points, cloud.points, atol=1e-6)
+    np.testing.assert_array_equal(np.asarray(read.colors)[:, :3], cloud.colours)
+
+
+def test_sky_is_left_out_and_thinning_keeps_order():
+    cloud = cloud_of(Scene((view(sky=True),)))
+    assert len(cloud) == 40
+    few = cloud_of(Scene((view(),)), most=7)
+    assert len(few) == 7
+    np.testing.assert_array_equal(few.points, cloud_of(Scene((view(),)), most=7).points)
+
+
+def test_views_are_joined_and_a_clip_gives_its_first_frame():
+    assert len(cloud_of(Scene((view(), view()), kind="views"))) == 160
+    assert len(cloud_of(Scene((view(), view()), kind="clip"))) == 80
+
+
+def test_caches_are_exported():
+    assert cache_of(Scene((view(),))).cloud().ply_bytes().startswith(b"ply\n")
+
+
+def test_wrong_shapes_are_refused():
+    with pytest.raises(InputError, match=r"\(N,3\)"):
+        PointCloud(np.zeros((3, 3), np.float32), np.zeros((2, 3), np.uint8))
