@@ -168,3 +168,15 @@ def test_step_cache_can_be_enabled(tiny, folder):
                 torch.testing.assert_close(tiny(**inputs), plain, atol=1e-5, rtol=0)
         finally:
             tiny.disable_cache()
+
+
+def test_full_size_shapes_of_one_pass():
+    """121 frames of 1280 x 704 through the published network, without memory for a single number."""
+    latent = torch.zeros(1, 16, 16, 88, 160, device="meta")
+    network = unfilled(Gen3cTransformer)
+    network.to("meta")
+    out = network(
+        latent, torch.zeros(1, device="meta"), torch.zeros(1, 512, 1024, device="meta"), latent[:, :1],
+        latent.repeat(1, 4, 1, 1, 1), fps=24,
+    )  # fmt: skip
+    assert out.shape == latent.shape

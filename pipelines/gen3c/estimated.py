@@ -1,0 +1,169 @@
+"""Clips and views that come without depth: depth by a model, brought to one scale; cameras by structure from motion.
+
+A depth model's answer for one picture has a scale and an offset of its own in inverse depth, which flicker from frame to frame.
+Both are fitted per picture: to the sparse points of structure from motion where there are cameras, else to the frames before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.interpolate import Keyframe, through
+from camera.path import CameraPath, pinhole
+from camera.view import Scene, View
+from pipelines.depth import DEFAULT_FOV_DEGREES
+
+Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where there is none."""
+
+LEAST_REGISTERED = 0.8
+"""Share of the frames that structure from motion must place; the others are put between their neighbours."""
+LEAST_POINTS = 8
+UNCHANGED = 8
+"""Levels (of 255) by which a still pixel may differ between two frames."""
+
+
+class Sparse(NamedTuple):
+    """Depths (K,) along z known at pixels (K,2) of one picture."""
+
+    pixels: NDArray[np.float64]
+    depths: NDArray[np.float64]
+
+
+def scene_of_video(
+    frames: NDArray[np.uint8],
+    fps: float,
+    estimate: Estimate,
+    *,
+    fov_degrees: float | None = None,
+    reconstruct: Callable[..., Any] | None = None,
+) -> tuple[Scene, str]:
+    """A clip (F,H,W,3) as a scene, and one sentence on how its cameras were found.
+
+    ``reconstruct``: as `pipelines.genxd.sfm.reconstruct`, which is the default. Where it finds no cameras (no parallax, too few
+    frames placed, its package missing) the camera is taken to stand still with a field of view of ``fov_degrees``.
+    """
+    if reconstruct is None:
+        from pipelines.genxd.sfm import reconstruct
+    try:
+        found = reconstruct(frames, fps=fps)
+    except InputError as error:
+        return _standing(frames, fps, estimate, fov_degrees), f"The camera is taken to stand still: {error}"
+    if len(found.frames) < LEAST_REGISTERED * len(frames):
+        words = f"The camera is taken to stand still: structure from motion placed only {len(found.frames)} of {len(frames)} frames."
+        return _standing(frames, fps, estimate, fov_degrees), words
+    path = _completed(found.path, found.frames, len(frames))
+    sparse: list[Sparse | None] = [None] * len(frames)
+    for index, frame in enumerate(found.frames):
+        pixels, depths = found.depths(index)
+        sparse[frame] = Sparse(pixels, depths)
+    scene = posed_scene(frames, path, estimate, sparse, kind="clip")
+    return scene, f"Cameras by structure from motion: {len(found.frames)} of {len(frames)} frames placed."
+
+
+def posed_scene(
+    frames: NDArray[np.uint8],
+    path: CameraPath,
+    estimate: Estimate,
+    sparse: Sequence[Sparse | None],
+    *,
+    kind: Literal["clip", "views"],
+) -> Scene:
+    """Pictures (F,H,W,3) with known cameras as a scene: estimated depth fitted to sparse points of the same world.
+
+    A picture without points of its own is fitted to the depth of the nearest one that has some. Raises `InputError` when none has.
+    """
+    depths = [estimate(frame) for frame in frames]
+    fits = [None if known is None else _fit_to(depth, known) for depth, known in zip(depths, sparse)]
+    having = np.array([index for index, fit in enumerate(fits) if fit is not None])
+    if not len(having):
+        raise InputError(
+            f"No picture has {LEAST_POINTS} sparse points to fit depth to; give cameras with their points, or depth maps."
+        )
+    views = []
+    for index, depth in enumerate(depths):
+        nearest = int(having[np.argmin(np.abs(having - index))])
+        fit = fits[index]
+        if fit is None:
+            fit = _fit_to_depth(depth, _applied(depths[nearest], fits[nearest]))
+        aligned = _applied(depth, fit)
+        views.append(View.of(frames[index], aligned, path.intrinsics[index], path.world_from_camera[index]))
+    return Scene(tuple(views), kind, "relative", path.fps, source="depth model fitted to sparse points")
+
+
+def _standing(frames: NDArray[np.uint8], fps: float, estimate: Estimate, fov_degrees: float | None) -> Scene:
+    """All frames from one camera; each depth fitted to the frame before where the picture did not change."""
+    lens = pinhole(frames.shape[2], frames.shape[1], fov_degrees or DEFAULT_FOV_DEGREES)
+    views: list[View] = []
+    for index, frame in enumerate(frames):
+        depth = estimate(frame)
+        if views:
+            depth = _applied(depth, _fit_to_frame(depth, views[-1].depth, views[-1].known, frame, frames[index - 1]))
+        views.append(View.of(frame, depth, lens))
+    return Scene(tuple(views), "clip", "relative", fps, source="depth model, one scale for all frames")
+
+
+def _fit_to_frame(
+    depth: NDArray, before: NDArray, known: NDArray[np.bool_], frame: NDArray, frame_before: NDArray
+) -> NDArray[np.float64] | None:
+    change = np.abs(frame.astype(np.int16) - frame_before).max(axis=2)
+    still = known & (change <= UNCHANGED)
+    return _fit_to_depth(depth, before, still if still.sum() >= 100 else known)
+
+
+def _fit_to_depth(depth: NDArray, other: NDArray, where: NDArray | None = None) -> NDArray[np.float64] | None:
+    """Scale and offset of inverse depth that bring ``depth`` to ``other`` (H,W), over up to 20,000 pixels."""
+    usable = np.isfinite(depth) & (depth > 0) & np.isfinite(other) & (other > 0)
+    usable = usable if where is None else usable & where
+    step = max(1, int(usable.sum()) // 20_000)
+    return _fitted(1 / depth[usable][::step], 1 / other[usable][::step])
+
+
+def _fit_to(depth: NDArray, known: Sparse) -> NDArray[np.float64] | None:
+    """Scale and offset of inverse depth from the known points; None where too few can be used."""
+    column, row = known.pixels.round().astype(int).T
+    inside = (row >= 0) & (row < depth.shape[0]) & (column >= 0) & (column < depth.shape[1]) & (known.depths > 0)
+    there = depth[row[inside], column[inside]].astype(np.float64)
+    usable = np.isfinite(there) & (there > 0)
+    return _fitted(1 / there[usable], 1 / known.depths[inside][usable])
+
+
+def _fitted(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
+    """(scale, offset) with target = scale * source + offset, by least squares without the worse half of the points."""
+    if len(source) < LEAST_POINTS:
+        return None
+    columns = np.stack([source, np.ones_like(source)], axis=1)
+    kept = np.ones(len(source), bool)
+    solution = np.array([np.median(target) / np.median(source), 0.0])
+    for _ in range(4):
+        error = np.abs(columns @ solution - target)
+        kept = error <= np.median(error) + 1e-12
+        solution = np.linalg.lstsq(columns[kept], target[kept], rcond=None)[0]
+    if solution[0] <= 0:  # points of one depth, or noise: only the scale can be told
+        solution = np.array([np.median(target) / np.median(source), 0.0])
+    return solution
+
+
+def _applied(depth: NDArray, fit: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    """Depth of another scale; where the fit would put it behind infinity there is none."""
+    if fit is None:
+        return depth.astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse_depth = fit[0] / depth + fit[1]
+        return np.where(inverse_depth > 0, 1 / inverse_depth, np.nan).astype(np.float32)
+
+
+def _completed(path: CameraPath, frames: Sequence[int], count: int) -> CameraPath:
+    """A path of ``count`` frames through the cameras of ``frames``; before the first and after the last it stands."""
+    cameras = zip(path.world_from_camera, path.intrinsics, frames)
+    keys = [Keyframe(pose, lens, float(frame)) for pose, lens, frame in cameras]
+    if frames[0] > 0:
+        keys.insert(0, Keyframe(path.world_from_camera[0], path.intrinsics[0], 0.0))
+    if frames[-1] < count - 1:
+        keys.append(Keyframe(path.world_from_camera[-1], path.intrinsics[-1], float(count - 1)))
+    return through(keys, frames=count, width=path.width, height=path.height, fps=path.fps, curve="straight")
