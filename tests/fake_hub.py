@@ -76,7 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         first = int(re.sub(r"bytes=(\d+)-.*", r"\1", self.headers.get("Range", "0")))
         self.state.requests.append((self.command, path, first))
-        if listing := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
+        if check := re.fullmatch(r"/api/models/([^/]+/[^/]+)/auth-check", path):
+            self._access(check[1])
+        elif listing := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
             self._listing(*listing.groups())
         elif file := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._file(*file.groups(), first=first)
@@ -90,6 +92,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(401, "RepoNotFound", "Repository not found")
             return None
         return repository
+
+    def _access(self, name: str) -> None:
+        if (repository := self._repository(name)) is None:
+            return
+        if repository.gated and self.headers.get("Authorization") != "Bearer good":
+            self._error(403, "GatedRepo", f"Access to model {name} is restricted.")
+        else:
+            self._send(b"{}")
 
     def _listing(self, name: str, revision: str | None) -> None:
         if (repository := self._repository(name)) is None:

@@ -1,0 +1,162 @@
+"""``python -m pipelines``: run, preview, bench, doctor and list, for people without a browser."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines import NAMES, generate, method
+from pipelines.commands import GUESS, parser, values
+from pipelines.method import Clip, Method, Moves, Progress
+from pipelines.runtime.options import RunOptions, offered
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
+    given = parser().parse_args(arguments)
+    try:
+        return {"run": _run, "preview": _preview, "bench": _bench, "doctor": _doctor, "list": _list}[given.command](
+            given
+        )
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Cancelled.", file=sys.stderr)
+        return 130
+
+
+def _run(given: argparse.Namespace) -> int:
+    from pipelines.results import record, save
+
+    known = method(given.name)
+    moves, settings = _moves(known, given), values(known.settings, given, "settings")
+    options = values(RunOptions, given, "options")
+    scene, path = _shot(known, moves, given)
+    for warning in known.check(scene, path, settings):
+        print(warning, file=sys.stderr)
+    clip, report = None, None
+    for item in generate(known.name, scene, path, settings, options=options):  # type: ignore[arg-type]
+        if isinstance(item, Progress):
+            _say(item)
+        elif isinstance(item, Clip):
+            clip = item
+        else:
+            report = item
+    if clip is None or report is None:
+        raise InputError("The run ended without a video; please report it with your settings.")
+    made = record(known, scene, path, settings, moves=None if given.path else moves, options=options, report=report)
+    saved = save(given.out.parent, given.out.stem, clip, made)
+    for line in (*clip.notes, report.words, report.sentence(), *map(str, (saved.video, saved.sidecar))):
+        print(line)
+    return 0
+
+
+def _preview(given: argparse.Namespace) -> int:
+    from pipelines.preview import rehearse
+
+    known = method(given.name)
+    scene, path = _shot(known, _moves(known, given), given)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    for item in rehearse(scene, path, given.out):
+        if isinstance(item, Progress):
+            _say(item)
+        else:
+            print(item.summary, item.video, sep="\n")
+    return 0
+
+
+def _bench(given: argparse.Namespace) -> int:
+    from pipelines.bench import bench
+
+    return bench(given)
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from pipelines.doctor import examine
+
+    return examine(given.methods or offered(NAMES))
+
+
+def _list(given: argparse.Namespace) -> int:
+    known = [method(name) for name in offered(NAMES)]
+    print(table(known) if given.markdown else "\n\n".join(map(_described, known)))
+    return 0
+
+
+def table(known: list[Method]) -> str:
+    """The README's table of methods."""
+    lines = ["| method | what it does | how the camera enters | weights |", "| --- | --- | --- | --- |"]
+    for one in known:
+        licences = ", ".join(dict.fromkeys(f"{licence.part} {licence.name}" for licence in one.licences))
+        title = f"[{one.title}]({one.paper})" if one.paper else one.title
+        size = sum(checkpoint.gigabytes for checkpoint in one.checkpoints)
+        lines.append(f"| {title} | {one.summary} | {one.camera_use} | {size:.0f} GB; {licences} |")
+    return "\n".join(lines)
+
+
+def _described(known: Method) -> str:
+    lines = [f"{known.name}: {known.title}", f"  {known.summary}", f"  Camera: {known.camera_use}"]
+    lines += [f"  Weights: {checkpoint.repo} ({checkpoint.gigabytes:g} GB)" for checkpoint in known.checkpoints]
+    lines += [
+        f"  {group}: " + ", ".join(f"{name}={str(default)[:30]!r}" for name, default in kind.defaults().items())
+        for group, kind in (("Moves", known.moves), ("Settings", known.settings))
+    ]
+    return "\n".join(lines)
+
+
+# --- scene and path ----------------------------------------------------------------------------------------------------
+
+
+def _moves(known: Method, given: argparse.Namespace) -> Moves:
+    return values(known.moves, given, "moves")  # type: ignore[return-value]
+
+
+def _shot(known: Method, moves: Moves, given: argparse.Namespace) -> tuple[Scene, CameraPath]:
+    scene = _scene(given).fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+    if given.path is None:
+        return scene, known.path(moves, scene)
+    path = _path_file(given.path, like=known.path(moves, scene))
+    path = path.fitted(moves.width, moves.height, moves.fit).moved_to(scene.first.world_from_camera)  # type: ignore[arg-type]
+    return scene, path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
+
+
+def _path_file(file: Path, like: CameraPath) -> CameraPath:
+    from pipelines.results import restore
+
+    if not file.is_file():
+        raise InputError(f"There is no path file {file}.")
+    if file.suffix.lower() == ".mp4":
+        return restore(file).path
+    from camera.formats import read
+
+    return read(file.name, file.read_bytes(), like=like)
+
+
+def _scene(given: argparse.Namespace) -> Scene:
+    from pipelines.depth import MODELS, Depth, depth_of, guessed_layout, scene_from
+    from pipelines.pictures import read_depth, read_picture
+
+    picture = read_picture(given.image)
+    if given.depth is not None:
+        depth = Depth(read_depth(given.depth, given.depth_meaning, scale=given.depth_scale), "relative", "given depth")
+    elif given.depth_model == GUESS:
+        depth = guessed_layout(picture.colour)
+    else:
+        depth = depth_of(picture, MODELS[given.depth_model])
+    return scene_from(picture, depth, fov_degrees=given.fov, name=given.image.stem)
+
+
+def _say(progress: Progress) -> None:
+    count = f" {progress.step}/{progress.steps}" if progress.steps > 1 else ""
+    left = f", {progress.seconds_left:.0f} s left" if progress.seconds_left else ""
+    note = f" ({progress.note})" if progress.note else ""
+    print(f"{progress.phase}{count}{left}{note}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""The command line's parser, generated from the records: every setting of a method is an option of its commands."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pipelines import NAMES, method
+from pipelines.depth import MODELS
+from pipelines.method import Method
+from pipelines.runtime.options import RunOptions, offered
+from pipelines.settings import Control, Settings
+
+GUESS = "guess"
+MEANINGS = ("distance", "disparity")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands."""
+    top = argparse.ArgumentParser(prog="python -m pipelines", description="Draw a camera move, rehearse it, shoot it.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help in (
+        ("run", "shoot a path with a method"),
+        ("preview", "rehearse a path over the scene, no weights"),
+    ):
+        methods = commands.add_parser(name, help=help).add_subparsers(dest="method", required=True, metavar="METHOD")
+        for known in map(method, offered(NAMES)):
+            _add_shot(methods.add_parser(known.name, help=known.summary, description=known.camera_use), known, name)
+    _add_bench(commands.add_parser("bench", help="measure phases, seconds and peak memory of a run"))
+    doctor = commands.add_parser("doctor", help="check hub, access, disk, GPU and versions; the exit status says it")
+    doctor.add_argument("methods", nargs="*", choices=[[], *offered(NAMES)], default=[], metavar="METHOD")
+    listing = commands.add_parser("list", help="the methods and their settings")
+    listing.add_argument("--markdown", action="store_true", help="the table for the README")
+    return top
+
+
+def values(kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:
+    """The settings of ``kind`` that the parsed options describe."""
+    return kind.of({name: getattr(given, f"{prefix}.{name}") for name in kind.controls()})
+
+
+def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> None:
+    command.set_defaults(name=known.name)
+    source = command.add_argument_group("scene")
+    source.add_argument("--image", type=Path, required=True, help="picture")
+    source.add_argument("--depth", type=Path, help="depth map of the picture: PNG, TIFF, EXR or npy")
+    source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
+    source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")
+    source.add_argument(
+        "--depth-model",
+        choices=(*MODELS, GUESS),
+        default="small",
+        help="where no depth map is given; guess needs no weights",
+    )
+    source.add_argument("--fov", type=float, help="horizontal field of view in degrees")
+    command.add_argument("--path", type=Path, help="path file, or a result of Reshoot; replaces the moves")
+    command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
+    _add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
+    if name == "run":
+        taken = known.moves.controls()
+        _add_settings(command.add_argument_group("settings"), known.settings, "settings", taken=taken)
+        taken = {**taken, **known.settings.controls()}
+        _add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
+
+
+def _add_bench(command: argparse.ArgumentParser) -> None:
+    command.add_argument("method", choices=offered(NAMES), metavar="METHOD", help=", ".join(offered(NAMES)))
+    command.add_argument("--steps", type=int, help="fewer steps than the method's default")
+    command.add_argument("--frames", type=int, help="fewer frames than the method's default")
+    command.add_argument("--size", help="WIDTHxHEIGHT instead of the method's default")
+    command.add_argument(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="measure again with this option (say cache=first block) and tell the difference in time and picture",
+    )
+    command.add_argument("--out", type=Path, help="also append the table to this Markdown file")
+    _add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=("steps", "frames", "size"))
+
+
+def _add_settings(group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str]) -> None:
+    for declared in fields(kind):
+        control: Control = declared.metadata["control"]
+        option = declared.name if declared.name not in taken else f"{prefix}_{declared.name}"
+        _add_option(group, f"--{option.replace('_', '-')}", f"{prefix}.{declared.name}", control, declared.default)
+
+
+def _add_option(group: Any, flag: str, destination: str, control: Control, default: Any) -> None:
+    help = ". ".join(
+        part.rstrip(".") for part in (control.label, control.help, _range(control), _shown(default)) if part
+    )
+    common = {"dest": destination, "default": default, "help": help.replace("%", "%%")}
+    if isinstance(default, bool):
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
+    elif control.choices:
+        group.add_argument(flag, choices=control.choices, metavar=flag.strip("-").upper(), **common)
+    else:
+        group.add_argument(flag, type=type(default), metavar="TEXT" if isinstance(default, str) else "N", **common)
+
+
+def _range(control: Control) -> str:
+    if control.choices:
+        return "One of " + ", ".join(control.choices)
+    if control.minimum is None or control.maximum is None:
+        return ""
+    return f"{control.minimum:g} to {control.maximum:g}"
+
+
+def _shown(default: Any) -> str:
+    text = str(default)
+    return f"Default {text if len(text) <= 40 else text[:37] + '...'}" if text else ""

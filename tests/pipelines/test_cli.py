@@ -1,0 +1,175 @@
+"""The command line on real methods with tiny weights, from options to files and exit status."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from pipelines import bench, doctor, method
+from pipelines.__main__ import main
+from pipelines.commands import parser, values
+from pipelines.method import Checkpoint
+from pipelines.results import restore
+from pipelines.runtime.options import RunOptions
+from pipelines.video import read_video
+
+ROOT = Path(__file__).parents[2]
+METHODS = ("gen3c", "genxd", "dimensionx", "dualcamctrl")
+
+
+@pytest.fixture(autouse=True)
+def methods(monkeypatch):
+    """Those that start from one picture, so that the tests name what they use."""
+    monkeypatch.setenv("RESHOOT_METHODS", ",".join(METHODS))
+
+
+@pytest.fixture
+def picture(tmp_path):
+    down, across = np.mgrid[:64, :96].astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "in.png"), np.stack([down * 3, across * 2, down + across], axis=-1))
+    return tmp_path / "in.png"
+
+
+RUN = ["run", "dualcamctrl", "--depth-model", "guess", "--width", "96", "--height", "64", "--frames", "5", "--steps", "2",
+       "--weights", "tiny"]  # fmt: skip
+
+
+def test_run_writes_a_video_that_restores_its_options(picture, tmp_path, capsys):
+    out = tmp_path / "new" / "take.mp4"
+    assert main([*RUN, "--image", str(picture), "--out", str(out), "--seed", "7", "--travel", "0.25"]) == 0
+    printed = capsys.readouterr()
+    assert "Denoising 2/2" in printed.err and "s per step" in printed.out and str(out) in printed.out
+    frames, fps = read_video(out)
+    assert frames.shape == (5, 64, 96, 3) and fps == 10
+    made, known = restore(out), method("dualcamctrl")
+    assert made.settings_for(known)[0] == known.settings(steps=2, seed=7)
+    assert made.moves_for(known)[0].travel == 0.25 and made.weights == "tiny"
+
+    again = tmp_path / "again.mp4"
+    assert main([*RUN, "--image", str(picture), "--out", str(again), "--path", str(out), "--seed", "7"]) == 0
+    assert np.allclose(restore(again).path.world_from_camera, made.path.world_from_camera, atol=1e-9)
+    assert restore(again).moves == {}, "a path from a file was not made by the moves"
+
+
+def test_preview_needs_no_weights(picture, tmp_path, capsys):
+    out = tmp_path / "p.mp4"
+    arguments = ["preview", "dualcamctrl", "--image", str(picture), "--depth-model", "guess", "--out", str(out)]
+    assert main([*arguments, "--frames", "5", "--width", "96", "--height", "64"]) == 0
+    assert read_video(out)[0].shape == (5, 64, 96, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["--steps", "0"], "Steps must lie between 1 and"),
+        (["--frames", "6"], "DualCamCtrl makes 4k+1 frames, got 6"),
+        (["--path", "nowhere.json"], "There is no path file nowhere.json"),
+        (["--image", "nowhere.png"], "nowhere.png"),
+    ],
+)
+def test_refusals_are_one_sentence_and_status_1(picture, tmp_path, capsys, change, words):
+    assert main([*RUN, "--image", str(picture), "--out", str(tmp_path / "x.mp4"), *change]) == 1
+    error = capsys.readouterr().err
+    assert words in error and "Traceback" not in error
+    assert not list(tmp_path.glob("*.mp4"))
+
+
+def test_unknown_options_and_choices_are_usage_errors(picture, capsys):
+    for arguments in (["run", "nothing"], [*RUN, "--image", "a", "--out", "b", "--memory", "much"], []):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+
+
+def test_every_setting_of_every_method_is_an_option_with_its_default():
+    for name in METHODS:
+        given = parser().parse_args(["run", name, "--image", "a", "--out", "b"])
+        known = method(name)
+        assert values(known.moves, given, "moves") == known.moves()
+        assert values(known.settings, given, "settings") == known.settings()
+        assert values(RunOptions, given, "options") == RunOptions()
+
+
+def test_list_names_all_and_prints_the_readmes_table(capsys):
+    assert main(["list"]) == 0
+    told = capsys.readouterr().out
+    assert "dualcamctrl: DualCamCtrl" in told and "guidance='5.0'" in told
+    assert main(["list", "--markdown"]) == 0
+    table = capsys.readouterr().out.strip().splitlines()
+    assert {line.count("|") for line in table} == {5} and "[GEN3C](https://arxiv.org/abs/2503.03751)" in "".join(table)
+
+
+def test_bench_prints_phases_and_what_an_option_changes(tmp_path, capsys):
+    arguments = ["bench", "dualcamctrl", "--weights", "tiny", "--steps", "2", "--frames", "5", "--size", "96x64"]
+    assert main([*arguments, "--compare", "memory=fp8", "--out", str(tmp_path / "B.md")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"\| Denoising \| \d+\.\d\d \| \d+\.\d{3} \| \d+\.\d\d \|", told)
+    assert "5 frames of 96x64, tiny weights, memory mode full" in told
+    assert re.search(r"With memory=fp8: .* PSNR \d+\.\d dB, largest difference \d+ of 255\.", told)
+    assert (tmp_path / "B.md").read_text().strip() == told.strip()
+
+
+def test_bench_compares_only_what_exists():
+    assert bench.changed(RunOptions(), "cache_threshold=0.2").cache_threshold == 0.2
+    assert bench.changed(RunOptions(), "compile=on").compile
+    for change, words in (
+        ("colour=red", "no option 'colour'"),
+        ("cache_threshold=x", "a number"),
+        ("memory=no", "Memory"),
+    ):
+        with pytest.raises(InputError, match=words):
+            bench.changed(RunOptions(), change)
+    with pytest.raises(InputError, match="WIDTHxHEIGHT"):
+        bench.default_shot(method("dualcamctrl"), size="big")
+
+
+def test_doctor_fails_without_weights_and_passes_with_a_local_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert main(["doctor", "dualcamctrl"]) == 1
+    told = capsys.readouterr().out
+    assert "FAIL" in told and "hub not reachable (OfflineModeIsEnabled)" in told and "GB of disk free" in told
+    for checkpoint in method("dualcamctrl").checkpoints:
+        (tmp_path / checkpoint.repo).mkdir(parents=True, exist_ok=True)
+    monkeypatch.setenv("RESHOOT_WEIGHTS", str(tmp_path))
+    assert main(["doctor", "dualcamctrl"]) == 0
+    assert "in the local folder" in capsys.readouterr().out
+
+
+def test_doctor_tells_gated_missing_and_available_apart(tmp_path, monkeypatch):
+    from fake_hub import Hub, Repository, serving
+
+    repositories = {"a/open": Repository({"x": b"1"}), "a/gated": Repository({"x": b"1"}, gated=True)}
+    with serving(Hub(repositories)) as hub:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+        found = {
+            repo: doctor._checkpoint(Checkpoint(repo, repo, ("x",)))[0] for repo in ("a/open", "a/gated", "a/none")
+        }
+        found["version"] = doctor._checkpoint(Checkpoint("v", "a/open", ("x",), revision="v2"))[0]
+    assert found["a/open"].good and "can be downloaded" in found["a/open"].words
+    assert found["a/gated"].good is False and "gated; accept its terms at" in found["a/gated"].words
+    assert "does not exist or is private" in found["a/none"].words
+    assert "has no revision v2" in found["version"].words
+
+
+def test_as_a_program_it_ends_with_its_status(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines", "list", "--markdown"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert done.returncode == 0 and done.stdout.startswith("| method |"), done.stderr
+    code = "import sys, pipelines.commands as c; c.parser(); print([m for m in ('torch', 'diffusers', 'gradio') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert json.loads(done.stdout.replace("'", '"')) == [], done.stderr
