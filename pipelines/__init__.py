@@ -1,6 +1,6 @@
 """Everything with weights: one folder per method, and what they share.
 
-The public face: `NAMES` and `method` (records, cheap to import: no torch), and `generate`; rehearsals are in `preview`.
+The public face: `NAMES` and `method` (records, cheap to import: no torch), `generate` and `forecast`; rehearsals are in `preview`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from camera.path import CameraPath
     from camera.view import Scene
     from pipelines.runtime.clock import Report
+    from pipelines.runtime.estimates import Forecast
     from pipelines.runtime.options import RunOptions
     from pipelines.settings import Settings
 
@@ -57,3 +58,18 @@ def generate(
     from pipelines.runtime import job
 
     return job.run(name, scene, path, settings, options=options)
+
+
+def forecast(
+    name: str, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions | None = None
+) -> Forecast:
+    """What `generate` would need: memory and mode, time, ZeroGPU quota; its ``refusal`` says what would fit instead."""
+    from pipelines.runtime import estimates, forward
+    from pipelines.runtime.options import RunOptions, on_zerogpu
+
+    options = options or RunOptions()
+    if forward.siblings().get(name) or on_zerogpu():
+        return estimates.forecast_zerogpu(method(name), scene, path, settings, options)
+    from pipelines.runtime import job
+
+    return job.default().forecast(method(name), scene, path, settings, options)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from camera.errors import InputError
 from camera.path import CameraPath
@@ -37,10 +38,10 @@ class Quota:
 
 
 QUOTAS: tuple[Quota, ...] = (
-    Quota("not logged in", 120),
-    Quota("free account", 300),
-    Quota("PRO account", 2400),
-    Quota("enterprise", 3600),
+    Quota("someone not logged in", 120),
+    Quota("a free account", 300),
+    Quota("a PRO account", 2400),
+    Quota("an enterprise account", 3600),
 )
 LARGE, XLARGE = "large", "xlarge"
 GPU_GIGABYTES = {LARGE: 48.0, XLARGE: 96.0}
@@ -140,7 +141,8 @@ def quota_words(asked: float, *, size: str = LARGE) -> str:
     able = [quota for quota in QUOTAS if quota.seconds >= cost]
     if not able:
         return f"Needs {cost} s of GPU quota, more than any account has in a day ({QUOTAS[-1].seconds} s)."
-    return f"Takes {cost} s of your ZeroGPU quota; enough for {' and '.join([able[0].visitor, 'better'] if able[0] != QUOTAS[-1] else [able[0].visitor])}."
+    others = "" if able[0] == QUOTAS[-1] else " or more"
+    return f"Takes {cost} s of your ZeroGPU quota; a day's quota of {able[0].visitor}{others} is enough."
 
 
 def check_quota(asked: float, visitor: str, *, size: str = LARGE) -> None:
@@ -149,8 +151,8 @@ def check_quota(asked: float, visitor: str, *, size: str = LARGE) -> None:
     cost = quota_seconds(asked, size=size)
     if cost > quota.seconds:
         raise InputError(
-            f"This run needs {cost} s of ZeroGPU quota and a visitor with {visitor} has at most {quota.seconds} s a day; "
-            f"take fewer steps, fewer frames or a smaller size, or log in with a larger quota."
+            f"This run needs {cost} s of ZeroGPU quota and {visitor} has at most {quota.seconds} s a day; "
+            "take fewer steps, fewer frames or a smaller size, or log in with a larger quota."
         )
 
 
@@ -185,6 +187,28 @@ def forecast(
         return Forecast(estimate.seconds, min(estimate.gigabytes.values()), options.memory, refusal, refusal)
     words = f"About {in_words(estimate.seconds)} on the reference GPU. {choice.words}"
     return Forecast(estimate.seconds, choice.gigabytes, choice.mode, words)
+
+
+def forecast_zerogpu(
+    method: Method, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions
+) -> Forecast:
+    """What this run will need on ZeroGPU, its cost in the visitor's quota included."""
+    size = zerogpu_size()
+    told = forecast(method, scene, path, settings, options, free=GPU_GIGABYTES[size], on_gpu=True)
+    asked = zerogpu_seconds(method, path, settings, options, size=size)
+    refusal = told.refusal
+    if not refusal and quota_seconds(asked, size=size) > QUOTAS[-1].seconds:
+        refusal = quota_words(asked, size=size) + " Take fewer steps, fewer frames or a smaller size."
+    words = refusal or f"{told.words} {quota_words(asked, size=size)}"
+    return replace(told, seconds=float(asked), words=words, refusal=refusal)
+
+
+def zerogpu_size() -> str:
+    """``$RESHOOT_ZEROGPU_SIZE``: large (48 GB, 1.5 times the quota), the default, or xlarge (96 GB, twice)."""
+    size = os.environ.get("RESHOOT_ZEROGPU_SIZE", LARGE)
+    if size not in GPU_GIGABYTES:
+        raise ValueError(f"RESHOOT_ZEROGPU_SIZE must be {' or '.join(GPU_GIGABYTES)}, got {size!r}")
+    return size
 
 
 def _on_processor(seconds: float, needs: Mapping[str, float], free: float) -> Forecast:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import spaces  # isort: skip  (before torch)
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +24,7 @@ from pipelines.runtime.clock import Report
 from pipelines.runtime.options import RunOptions
 from pipelines.settings import Settings
 
-SIZE: Any = os.environ.get("RESHOOT_ZEROGPU_SIZE", estimates.LARGE)
-"""``large`` (48 GB, 1.5 times the quota) or ``xlarge`` (96 GB, twice)."""
+SIZE: Any = estimates.zerogpu_size()
 
 _log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from toy_method import TOY, ToySettings, behaviour, toy_estimate, toy_shot
 
+import pipelines
 from camera.errors import InputError
 from pipelines.checkpoints import built
 from pipelines.method import Clip
@@ -163,12 +164,36 @@ def test_quota_is_said_and_refused_before_asking():
     asked = estimates.zerogpu_seconds(TOY, path, settings, RunOptions())
     assert asked == round(4 * 1.3 + 15 + 0.5)
     assert estimates.quota_seconds(60) == 90 and estimates.quota_seconds(60, size="xlarge") == 120
-    assert estimates.quota_words(60) == "Takes 90 s of your ZeroGPU quota; enough for not logged in and better."
-    assert "PRO account and better" in estimates.quota_words(300)
+    assert estimates.quota_words(60) == (
+        "Takes 90 s of your ZeroGPU quota; a day's quota of someone not logged in or more is enough."
+    )
+    assert "quota of a PRO account or more is enough" in estimates.quota_words(300)
     assert "more than any account" in estimates.quota_words(3000)
-    estimates.check_quota(80, "not logged in")
-    with pytest.raises(InputError, match=r"needs 122 s .* not logged in has at most 120 s a day; take fewer steps"):
-        estimates.check_quota(81, "not logged in")
+    estimates.check_quota(80, "someone not logged in")
+    with pytest.raises(
+        InputError,
+        match=r"needs 122 s of ZeroGPU quota and someone not logged in has at most 120 s a day; take fewer steps",
+    ):
+        estimates.check_quota(81, "someone not logged in")
+
+
+def test_on_zerogpu_the_forecast_says_the_cost_and_refuses_what_no_day_pays(monkeypatch):
+    scene, path, settings = toy_shot()
+
+    def forecast(steps, **moves):
+        monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+        monkeypatch.setattr(pipelines, "method", lambda name: TOY)
+        return pipelines.forecast("toy", scene, path, replace(settings, steps=steps))
+
+    told = forecast(20)
+    assert told.mode == "full" and not told.refusal and "of 48.0 GB free" in told.words
+    assert told.words.endswith(
+        "Takes 62 s of your ZeroGPU quota; a day's quota of someone not logged in or more is enough."
+    )
+    monkeypatch.setenv("RESHOOT_ZEROGPU_SIZE", "xlarge")
+    assert "of 96.0 GB free" in forecast(20).words
+    monkeypatch.setattr(estimates, "QUOTAS", (estimates.Quota("a free account", 50),))
+    assert "more than any account has in a day (50 s). Take fewer steps" in forecast(20).refusal
 
 
 def test_step_caches_change_the_work_not_the_shape_and_go_away(runtime):

@@ -116,10 +116,8 @@ def test_a_visitor_who_cannot_pay_is_told_before_asking(gpu):
     module, service = gpu
     scene, path, settings = toy_shot()
     long = replace(settings, steps=400)
-    with pytest.raises(
-        InputError, match=r"needs 803 s of ZeroGPU quota and a visitor with free account has at most 300 s"
-    ):
-        list(module.run("toy", scene, path, long, options=RunOptions(), visitor="free account"))
+    with pytest.raises(InputError, match=r"needs 803 s of ZeroGPU quota and a free account has at most 300 s"):
+        list(module.run("toy", scene, path, long, options=RunOptions(), visitor="a free account"))
     assert service.log == []
 
 
