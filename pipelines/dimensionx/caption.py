@@ -8,9 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    Idefics3ImageProcessorPil,
+    Idefics3Processor,
+)
 
-from pipelines.checkpoints import from_folder
+from pipelines.checkpoints import filled_randomly, from_folder
+from pipelines.components import byte_tokenizer
 from pipelines.dimensionx.method import checkpoint
 from pipelines.runtime.weights import Weights, folder_of
 
@@ -41,11 +49,49 @@ class Captioner:
 
 
 def load_captioner(weights: Weights, size: Size) -> Captioner:
-    """SmolVLM (small) or Qwen2.5-VL (large), both Apache-2.0, from the hub."""
+    """SmolVLM with 0.5 (small) or 2.2 (large) billion parameters, both Apache-2.0, from the hub.
+
+    For tiny and random weights a network of the same kind with random numbers, whose words mean nothing.
+    """
+    if weights.mode != "real":
+        return untrained_captioner(weights)
     source = checkpoint(f"caption_{size}")
     folder = folder_of(weights.files(source))
     model = weights.shared(
         ("captioner", source.repo),
         lambda: from_folder(AutoModelForImageTextToText, folder, dtype=weights.dtype, source=source.repo),
     )
-    return Captioner(model, AutoProcessor.from_pretrained(folder, local_files_only=True, use_fast=False))
+    return Captioner(model, AutoProcessor.from_pretrained(folder, local_files_only=True, backend="pil"))
+
+
+def untrained_captioner(weights: Weights) -> Captioner:
+    """SmolVLM's architecture (Idefics3) at its smallest, with one token per byte."""
+    tokenizer = byte_tokenizer(_TINY_TEXT["vocab_size"])
+    tokenizer.add_special_tokens({"additional_special_tokens": list(_MARKS)})
+    config = Idefics3Config(
+        vision_config=_TINY_VISION,  # type: ignore[arg-type]
+        text_config=_TINY_TEXT,  # type: ignore[arg-type]
+        scale_factor=2,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        tie_word_embeddings=False,
+    )
+    model = filled_randomly(Idefics3ForConditionalGeneration(config), seed=weights.seed, dtype=weights.dtype)
+    size = {"longest_edge": _TINY_VISION["image_size"]}
+    pictures = Idefics3ImageProcessorPil(do_image_splitting=False, size=size, max_image_size=size)
+    return Captioner(model, Idefics3Processor(pictures, tokenizer, image_seq_len=4, chat_template=_TEMPLATE))
+
+
+_MARKS = ("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
+_TEMPLATE = (
+    "{% for message in messages %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
+)
+_TINY_VISION = {
+    "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "image_size": 32, "patch_size": 8,
+}  # fmt: skip
+_TINY_TEXT = {
+    "model_type": "llama", "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": 400, "pad_token_id": 0, "eos_token_id": 1,
+    "bos_token_id": 1,
+}  # fmt: skip

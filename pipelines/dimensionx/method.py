@@ -64,7 +64,7 @@ class DimensionXSettings(Settings):
         "off",
         "Describe the picture",
         choices=("off", "small", "large"),
-        help="A vision-language model writes the prompt when it is empty (SmolVLM 0.5B or Qwen2.5-VL 7B).",
+        help="A vision-language model writes the prompt when it is empty (SmolVLM with 0.5 or 2.2 billion parameters).",
     )
     seed: int = setting(0, "Seed", minimum=0, maximum=2**32 - 1, step=1)
     steps: int = setting(
@@ -107,6 +107,13 @@ class DimensionXSettings(Settings):
         True,
         "Start from the picture",
         help="Off: CogVideoX-5b makes the video from the prompt alone, without a director.",
+    )
+    shape: str = setting(
+        "crop",
+        "Picture of another shape",
+        choices=("crop", "pad", "stretch as the demo", "stretch as the script"),
+        help="How a picture that is not 3:2 yet enters the frame; upstream's demo and script stretch it.",
+        advanced=True,
     )
     sampler: str = setting(
         "DPM++",
@@ -184,6 +191,9 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     if not settings.use_picture:
         return ("Text only: no director acts, because their LoRAs belong to the image-to-video model.",)
     said = [*found.losses, *_frame_warnings(path, found), *_setting_warnings(settings, found)]
+    if abs(scene.first.width / scene.first.height * HEIGHT / WIDTH - 1) > 0.01:
+        how = {"crop": "loses its edges", "pad": "gets black bars"}.get(settings.shape, "is stretched")
+        said.append(f"The picture of {scene.first.width} x {scene.first.height} is not 3:2 and {how}.")
     return tuple(said)
 
 
@@ -282,8 +292,8 @@ CHECKPOINTS = (
     _hub("orbit_360", "ShuoChen20/DimensionX_360orbit", ("latest", "*mp_rank_00_model_states.pt"), 12.0),
     _hub("rife", "AlexWortega/RIFE", ("flownet.pkl",), 0.02),
     _hub("upscaler", "ai-forever/Real-ESRGAN", ("RealESRGAN_x4.pth",), 0.07),
-    _hub("caption_small", "HuggingFaceTB/SmolVLM-500M-Instruct", ("*.json", "*.safetensors", "*.txt"), 1.0),
-    _hub("caption_large", "Qwen/Qwen2.5-VL-7B-Instruct", ("*.json", "*.safetensors", "*.txt"), 16.6),
+    _hub("caption_small", "HuggingFaceTB/SmolVLM-500M-Instruct", ("*.json", "chat_template*", "*.safetensors"), 1.0),
+    _hub("caption_large", "HuggingFaceTB/SmolVLM-Instruct", ("*.json", "chat_template*", "*.safetensors"), 4.5),
 )
 """Sizes of the LoRA repositories are those of one file: only the director in use is fetched."""
 

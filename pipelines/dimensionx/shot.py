@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ def shoot(
     ``text`` (G,L,D): unconditional first. ``picture`` (H,W,3) becomes the first frame; None for text-to-video.
     """
     count, extra = latent_count(networks, frames)
-    image, colours = _first_frame(networks, picture, count + extra, generator)
+    image, colours = _first_frame(networks, settings, picture, count + extra, generator)
     conditions = Conditions(
         text,
         image,
@@ -76,12 +77,24 @@ def shoot(
     yield Shot(latents, decode_video(networks, latents))
 
 
+_SHAPES: dict[str, Any] = {
+    "crop": {"fit": "crop"},
+    "pad": {"fit": "pad"},
+    "stretch as the demo": {"fit": "stretch", "stretch_by": "bicubic"},
+    "stretch as the script": {"fit": "stretch", "stretch_by": "lanczos"},
+}
+
+
 def _first_frame(
-    networks: Networks, picture: NDArray[np.uint8] | None, latent_frames: int, generator: Generator
+    networks: Networks,
+    settings: DimensionXSettings,
+    picture: NDArray[np.uint8] | None,
+    latent_frames: int,
+    generator: Generator,
 ) -> tuple[Tensor | None, LatentColours | None]:
     if picture is None:
         return None, None
-    framed_picture = framed(picture, networks.width, networks.height)
+    framed_picture = framed(picture, networks.width, networks.height, **_SHAPES[settings.shape])
     image = encode_picture(networks, framed_picture, latent_frames, generator=generator)
     return image, LatentColours.learnt(framed_picture, image[0, 0])
 

@@ -225,3 +225,14 @@ def test_a_grid_needs_one_moving_camera(scene, director):
 
 def test_key_moments_are_spread_and_begin_with_the_picture():
     assert key_moments(49, 1) == (0,) and key_moments(49, 4) == (0, 16, 32, 48)
+
+
+def test_pictures_of_another_shape_enter_as_chosen(pipeline):
+    tall = np.zeros((96, 64, 3), np.uint8)
+    tall[::7], tall[:, ::5] = 255, 128
+    scene = Scene((View.of(tall, np.full((96, 64), 3.0, np.float32), pinhole(64, 96, 60)),))
+    ways = ("crop", "pad", "stretch as the demo", "stretch as the script")
+    clips = [frames_of(pipeline, scene, shape=way, steps=1) for way in ways]
+    assert all(not np.array_equal(a, b) for i, a in enumerate(clips) for b in clips[i + 1 :])
+    said = METHOD.check(scene, METHOD.path(short(), scene), DimensionXSettings(shape="pad"))
+    assert "The picture of 64 x 96 is not 3:2 and gets black bars." in said
