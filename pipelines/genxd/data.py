@@ -13,12 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
+from pipelines.genxd.archive import entry_folder
+from pipelines.genxd.colmap import Lens, read_model
 from pipelines.genxd.posed import PosedPictures, one_size
 from pipelines.pictures import read_picture
 
@@ -117,3 +120,31 @@ def _split(split: Any, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if not all(0 <= i < count for i in (*train, *test)):
         raise InputError(f"A split of the scene names a picture beyond its {count}; download the data set again.")
     return train, test
+
+
+# --- CamVid-30K ---------------------------------------------------------------------------------------------------
+
+
+def read_camvid(path: str | Path) -> PosedPictures:
+    """One entry, folder or zip: its frames, cameras and static points; distorted pictures are straightened."""
+    with entry_folder(path) as folder:
+        model = read_model(folder / "0")
+        pictures = [_straightened(folder / "images" / name, lens) for name, lens in zip(model.names, model.lenses)]
+    stack = one_size(pictures)
+    lenses = np.stack([lens.matrix for lens in model.lenses])
+    cameras = CameraPath(model.poses, lenses, stack.shape[2], stack.shape[1])
+    name = Path(path).stem
+    return PosedPictures(stack, cameras, name, "cameras of the data set", model.points, model.colours)
+
+
+def _straightened(file: Path, lens: Lens) -> NDArray[np.uint8]:
+    if Path(file.name).name != file.name or not file.is_file():
+        raise InputError(f"The model has a camera for {file.name}, which is not in images/; give the whole entry.")
+    colour = read_picture(file).colour
+    if colour.shape[:2] != (lens.height, lens.width):
+        raise InputError(
+            f"{file.name} is {colour.shape[1]} x {colour.shape[0]}, its camera is for {lens.width} x {lens.height}."
+        )
+    if not lens.distortion.any():
+        return colour
+    return np.asarray(cv2.undistort(colour, lens.matrix, lens.distortion), np.uint8)

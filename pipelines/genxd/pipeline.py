@@ -19,6 +19,7 @@ from camera.view import Scene, View
 from pipelines.checkpoints import filled_randomly, from_folder, read_json, unfilled
 from pipelines.genxd.coding import decode, encode
 from pipelines.genxd.conditioning import VAE_FACTOR, Condition
+from pipelines.genxd.export import camera_files, reconstruction_zip
 from pipelines.genxd.method import METHOD
 from pipelines.genxd.network import DOWN, DOWN_PLAIN, UP, UP_PLAIN, GenXDUNet
 from pipelines.genxd.plan import Plan, Run, model_scale, plan
@@ -187,7 +188,10 @@ class _Shot:
             frames = np.ascontiguousarray(frames[:, top:bottom, left:right])
             path = path.cropped(left, top, right - left, bottom - top)
         sheet = contact_sheet(frames, path, given)
-        return Clip(frames, path.fps, path, extras={"contact sheet": sheet[None]}, notes=self.plan.notes)
+        run = self.plan.runs[0]
+        origin = run.cameras.world_from_camera[run.given[0]]
+        files = camera_files(path, origin) | {"colmap.zip": reconstruction_zip(frames, path, self.scene)}
+        return Clip(frames, path.fps, path, {"contact sheet": sheet[None]}, notes=self.plan.notes, files=files)
 
 
 def _tensor(frames: Frames) -> Tensor:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from rendered_clip import BOARD, HEIGHT, WIDTH, render
 
 from camera.errors import InputError
 from pipelines.genxd import curate, motion, sfm
+from pipelines.genxd.colmap import model_text, read_model
+from pipelines.genxd.data import read_camvid
 from pipelines.video import write_mp4
 
 pytest.importorskip("pycolmap")
@@ -72,6 +77,73 @@ def test_cameras_and_motion_strength_are_the_true_ones(entry, truth, true_streng
     found = json.loads((entry / "motion.json").read_text())
     assert found["motion_strength"] == pytest.approx(true_strength, rel=0.2)
     assert len(found["things"]) == 1 and found["frames_without_camera"] == 0
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_entry_is_read_as_posed_pictures(entry, truth, tmp_path, packed):
+    path = entry
+    if packed:
+        path = Path(shutil.make_archive(str(tmp_path / "entry"), "zip", entry.parent, entry.name))
+    found = read_camvid(path)
+    away, turned, _ = nearness(found.path, truth.path)
+    assert away < 0.02 and turned < 0.5 and len(found.pictures) == len(truth.frames)
+    assert np.abs(found.pictures.astype(int) - truth.frames).mean() < 10
+    assert "sparse points" in found.scene().source
+    pixels, _ = found.seen_points(0)
+    assert len(pixels) > 200
+
+
+def test_a_reader_written_for_the_format_agrees_with_colmap(entry):
+    import pycolmap
+
+    ours, theirs = read_model(entry / "0"), pycolmap.Reconstruction(entry / "0")
+    for name, pose, lens in zip(ours.names, ours.poses, ours.lenses):
+        image = theirs.find_image_with_name(name)
+        np.testing.assert_allclose(np.linalg.inv(pose)[:3], image.cam_from_world().matrix(), atol=1e-12)
+        np.testing.assert_allclose(lens.matrix[:2, 2] + 0.5, image.camera.calibration_matrix()[:2, 2])
+    assert len(ours.points) == theirs.num_points3D()
+    np.testing.assert_allclose(np.sort(ours.points, 0), np.sort([p.xyz for p in theirs.points3D.values()], 0))
+
+
+def test_a_model_written_as_text_is_what_colmap_reads(truth, tmp_path):
+    import pycolmap
+
+    points, colours = np.array([[0.5, 0.2, 4.0], [1, -1, 5]]), np.array([[1, 2, 3], [200, 100, 50]], np.uint8)
+    names = [f"{i:03d}.png" for i in range(len(truth.path))]
+    for name, text in model_text(truth.path, names, points, colours).items():
+        (tmp_path / name).write_text(text)
+    model = pycolmap.Reconstruction(tmp_path)
+    assert model.num_cameras() == 1 and model.num_points3D() == 2
+    for i, name in enumerate(names):
+        image = model.find_image_with_name(name)
+        np.testing.assert_allclose(
+            image.cam_from_world().inverse().matrix(), truth.path.world_from_camera[i, :3], atol=1e-7
+        )
+        lens = image.camera.calibration_matrix()
+        np.testing.assert_allclose(lens[:2, 2] - 0.5, truth.path.intrinsics[i, :2, 2], atol=1e-6)
+
+
+def test_damaged_and_foreign_entries_are_refused(entry, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(entry, broken)
+    for name in ("cameras.bin", "images.bin", "points3D.bin"):
+        whole = (broken / "0" / name).read_bytes()
+        for content in (whole[: len(whole) // 2], b"\xff" * 64):
+            (broken / "0" / name).write_bytes(content)
+            with pytest.raises(InputError, match=r"damaged|model"):
+                read_camvid(broken)
+        (broken / "0" / name).write_bytes(whole)
+    (broken / "images" / "00003.jpg").unlink()
+    with pytest.raises(InputError, match="not in images/"):
+        read_camvid(broken)
+    with pytest.raises(InputError, match="no images/ and 0/"):
+        read_camvid(tmp_path / "broken" / "0")
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("../../images/../x.jpg", b"")
+        archive.writestr("../0/../../../cameras.bin", b"")
+    with pytest.raises(InputError, match="no images/ and 0/"):
+        read_camvid(tmp_path / "evil.zip")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["broken", "evil.zip"]
 
 
 def test_a_still_scene_has_no_motion(truth, tmp_path):

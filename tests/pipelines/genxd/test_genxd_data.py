@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from camera.errors import InputError
-from pipelines.genxd import data, posed
+from pipelines.genxd import colmap, data, posed
 from pipelines.genxd.method import METHOD
 from pipelines.genxd.plan import cameras_of, plan
 
@@ -161,6 +162,33 @@ def test_cameras_of_another_size_are_adapted_and_of_another_shape_refused(views)
         posed.with_cameras(list(views.pictures)[:3], views.path)
     with pytest.raises(InputError, match="one size"):
         posed.one_size([views.pictures[0], views.pictures[0][:20]])
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "matrix", "distortion"),
+    [
+        (0, (50, 16, 12), (50, 50, 15.5, 11.5), (0, 0, 0, 0)),
+        (1, (50, 60, 16, 12), (50, 60, 15.5, 11.5), (0, 0, 0, 0)),
+        (2, (50, 16, 12, 0.1), (50, 50, 15.5, 11.5), (0.1, 0, 0, 0)),
+        (4, (50, 60, 16, 12, 0.1, 0.2, 0.3, 0.4), (50, 60, 15.5, 11.5), (0.1, 0.2, 0.3, 0.4)),
+    ],
+)
+def test_lenses_of_colmap_are_understood(tmp_path, model, values, matrix, distortion):
+    (tmp_path / "cameras.bin").write_bytes(struct.pack(f"<QIiQQ{len(values)}d", 1, 7, model, 32, 24, *values))
+    image = struct.pack("<QI7dI", 1, 1, 1, 0, 0, 0, 1, 2, 3, 7) + b"a.jpg\0" + struct.pack("<Q2dq", 1, 5, 6, -1)
+    (tmp_path / "images.bin").write_bytes(image)
+    (tmp_path / "points3D.bin").write_bytes(struct.pack("<Q", 0))
+    found = colmap.read_model(tmp_path)
+    lens = found.lenses[0]
+    assert tuple(lens.matrix[[0, 1, 0, 1], [0, 1, 2, 2]]) == matrix and tuple(lens.distortion) == distortion
+    np.testing.assert_allclose(found.poses[0, :3, 3], [-1, -2, -3])
+    assert found.names == ("a.jpg",) and found.points.shape == (0, 3)
+
+
+def test_other_lenses_are_refused(tmp_path):
+    (tmp_path / "cameras.bin").write_bytes(struct.pack("<QIiQQ8d", 1, 7, 5, 32, 24, *range(8)))
+    with pytest.raises(InputError, match="undistort"):
+        colmap.read_model(tmp_path)
 
 
 def test_cameras_can_be_estimated():

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tempfile
+import zipfile
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,7 +16,9 @@ from safetensors.torch import load_file, save_file
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
+from camera.presets import genxd
 from camera.view import Scene, View
+from pipelines.genxd.export import camera_files
 from pipelines.genxd.method import METHOD
 from pipelines.genxd.pipeline import load
 from pipelines.method import Clip, Progress
@@ -187,6 +194,44 @@ def test_a_start_leaves_its_mark(tiny, still, kind):
     assert sum(p.phase == "Shooting" for p in started[0]) == 1
     free = shoot(tiny, scene, path, steps=10)[1][0]
     assert (free.frames != started[1][0].frames).any()
+
+
+def test_cameras_are_written_as_the_original_does(golden):
+    """The README's command: forward, radius 2, focal 1.0938; the original jump of the first frame included."""
+    case = json.loads((golden / "genxd/inference_forward.json").read_text())
+    path = CameraPath(
+        genxd.forward(12, (-30, 30), original_jump=True), genxd_lens(case["args"]["focal"]), SIZE, SIZE, 6
+    )
+    files = camera_files(path, path.world_from_camera[0])
+    written, relative = (json.loads(files[name]) for name in ("genxd.json", "genxd_rel.json"))
+    for key, expected in case["cameras"].items():
+        np.testing.assert_allclose(written[key], expected, atol=1e-5, rtol=1e-6, err_msg=key)
+    np.testing.assert_allclose(relative, case["relative"], atol=1e-5)
+
+
+def genxd_lens(focal):
+    return np.array([[focal * SIZE, 0, (SIZE - 1) / 2], [0, focal * SIZE, (SIZE - 1) / 2], [0, 0, 1]])
+
+
+def test_the_reconstruction_folder_holds_views_cameras_and_points(tiny):
+    pytest.importorskip("pycolmap")
+    import pycolmap
+
+    away = np.eye(4)
+    away[0, 3] = 0.2
+    scene = Scene((view(0), view(1, away)), "views")
+    clip = shoot(tiny, scene, path_of(scene, move="spline", frames=5), contexts=2)[1][-1]
+    with zipfile.ZipFile(io.BytesIO(clip.files["colmap.zip"])) as archive, tempfile.TemporaryDirectory() as folder:
+        archive.extractall(folder)
+        model = pycolmap.Reconstruction(f"{folder}/sparse/0")
+        names = sorted(image.name for image in model.images.values())
+        assert names == [f"{i:03d}.png" for i in range(5)] + ["given_000.png", "given_001.png"]
+        assert sorted(p.name for p in Path(folder, "images").iterdir()) == names
+        stored = cv2.imread(f"{folder}/images/002.png")[..., ::-1]
+        np.testing.assert_array_equal(stored, clip.frames[2])
+    assert 1000 < model.num_points3D() <= 20_000
+    depths = [point.xyz[2] for point in model.points3D.values()]
+    np.testing.assert_allclose(depths, 3.0)
 
 
 def test_padding_is_cut_off_and_the_lens_follows(tiny):
