@@ -21,7 +21,7 @@ OWN = "small"
 """Of `pipelines.depth.MODELS`: small and free to use. Its unknown scale and shift are what alignment finds."""
 
 
-_MOGE_SOURCE = "MoGe"
+MOGE_SOURCE = "MoGe"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,8 @@ class FrameDepth:
         """Depth (H,W) of RGB (H,W,3) in any unit, NaN or infinite where there is none."""
         if self.network is None:
             return models.guessed_layout(picture).values
-        if self.source == _MOGE_SOURCE:
-            return _moge_depth(self.network, picture)
+        if self.source == MOGE_SOURCE:
+            return moge_answer(self.network, picture)[0]
         return models.estimate(Picture(picture, None), models.MODELS[OWN], self.network).values
 
 
@@ -49,7 +49,7 @@ def load_depth(weights: Weights) -> FrameDepth:
     if weights.mode != "real":
         return FrameDepth(None, "a guessed layout")
     if moge_installed():
-        return FrameDepth(_load_moge(weights.files(MOGE)["model.pt"]), _MOGE_SOURCE)
+        return FrameDepth(_load_moge(weights.files(MOGE)["model.pt"]), MOGE_SOURCE)
     model = models.MODELS[OWN]
     network = weights.shared(model.key, lambda: models.load_model(folder_of(weights.files(model.checkpoint))))
     return FrameDepth(network, model.label)
@@ -62,8 +62,11 @@ def _load_moge(path: str) -> Any:
 
 
 @torch.inference_mode()
-def _moge_depth(network: Any, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Depth that MoGe infers with its defaults; infinite outside its mask."""
+def moge_answer(network: Any, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Depth (H,W), infinite outside MoGe's mask, and intrinsics (3,3) in pixels; a `preprocess.EstimateDepth` with ``network``."""
+    height, width = picture.shape[:2]
     device = next(network.parameters()).device
     pixels = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).to(device) / 255
-    return network.infer(pixels)["depth"].float().cpu().numpy()
+    answer = network.infer(pixels)
+    lens = np.diag([width, height, 1]) @ answer["intrinsics"].double().cpu().numpy()
+    return answer["depth"].float().cpu().numpy(), lens

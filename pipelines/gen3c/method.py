@@ -159,7 +159,10 @@ class Gen3cSettings(Settings):
         help="bfloat16 as upstream; float32 differs by a few thousandths.",
     )  # fmt: skip
     show_cache: bool = setting(
-        True, "Show the cache", help="Keeps the cache's renders, which steer the network, as videos beside the result."
+        True,
+        "Show the cache",
+        help="Keeps the cache beside the result: its renders, which steer the network, as videos, its points as PLY and GLB, its "
+        "pictures and cameras as npz.",
     )
 
 

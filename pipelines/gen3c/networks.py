@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from diffusers.models.autoencoders.autoencoder_kl_cosmos import AutoencoderKLCosmos
@@ -38,29 +38,29 @@ _DECODER_OF_T5 = (r"^decoder\.", r"^lm_head\.")
 
 @dataclass(eq=False)
 class Networks:
-    """What a run computes with. The text encoder comes with the first run that uses it, see `add_text_encoder`."""
+    """What a run computes with. Text encoder and depth model come with the first run that uses them."""
 
     transformer: Gen3cTransformer
     vae: AutoencoderKLCosmos
-    depth: FrameDepth
     checker: Any | None
+    depth: FrameDepth | None = None
     text_encoder: T5EncoderModel | None = None
-    tokenizer: PreTrainedTokenizerBase | None = field(default=None)
+    tokenizer: PreTrainedTokenizerBase | None = None
 
     @property
     def components(self) -> dict[str, object]:
         """Those that the runtime places."""
         named = {
             "text_encoder": self.text_encoder, "transformer": self.transformer, "vae": self.vae,
-            "depth": self.depth.network, "guardrail": self.checker,
+            "depth": self.depth and self.depth.network, "guardrail": self.checker,
         }  # fmt: skip
         return {name: part for name, part in named.items() if part is not None}
 
 
 def load_networks(weights: Weights) -> Networks:
-    """Everything but the text encoder. The checker is loaded with real weights where its package is installed."""
+    """Denoiser and tokenizer, and with real weights the checker where its package is installed."""
     checker = guardrail.load() if weights.mode == "real" else None
-    return Networks(_transformer(weights), _vae(weights), load_depth(weights), checker)
+    return Networks(_transformer(weights), _vae(weights), checker)
 
 
 def add_text_encoder(networks: Networks, weights: Weights) -> None:
@@ -81,6 +81,11 @@ def add_text_encoder(networks: Networks, weights: Weights) -> None:
         networks.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     else:
         networks.tokenizer = byte_tokenizer(sizes[T5EncoderModel]["vocab_size"])
+
+
+def add_depth(networks: Networks, weights: Weights) -> None:
+    """Loads the depth model of added frames unless it is there."""
+    networks.depth = networks.depth or load_depth(weights)
 
 
 def _transformer(weights: Weights) -> Gen3cTransformer:

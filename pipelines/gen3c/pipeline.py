@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from camera.cache import CacheFrames
+from camera.cloud import cloud_of
+from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.gen3c import guardrail, latents
@@ -19,13 +21,15 @@ from pipelines.gen3c.conditioning import Conditioning, least_cover
 from pipelines.gen3c.data import views_npz
 from pipelines.gen3c.extend import added_views, check_continues, grown_scene
 from pipelines.gen3c.method import LITTLE_SHARE, UPSTREAM, Gen3cSettings, check
-from pipelines.gen3c.networks import Networks, add_text_encoder, load_networks
+from pipelines.gen3c.networks import Networks, add_depth, add_text_encoder, load_networks
 from pipelines.gen3c.sampling import Denoise, augmentation_noise, initial_noise, sample
 from pipelines.gen3c.text import TOKENS, encode_text
 from pipelines.method import Clip, Frames, Progress
 from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings
 
+Phase = Callable[[str], str]
+"""Names the step of a chunk for the person who waits."""
 PREVIEW_EVERY = 5
 """Steps between early frames."""
 
@@ -46,9 +50,12 @@ class Gen3cPipeline:
         self.components = networks.components
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
-        """Loads the text encoder when the run uses it."""
-        if cast(Gen3cSettings, settings).use_text:
+        """Loads the text encoder, and the depth model for a still scene in several chunks, when the run uses them."""
+        settings = cast(Gen3cSettings, settings)
+        if settings.use_text:
             add_text_encoder(self.networks, self.weights)
+        if scene.kind == "still" and len(path) > settings.chunk_frames:
+            add_depth(self.networks, self.weights)
         self.components = self.networks.components
 
     def __call__(
@@ -61,6 +68,8 @@ class Gen3cPipeline:
         """
         settings = cast(Gen3cSettings, settings)
         run = _Run(self, scene, path, settings)
+        yield Progress("Loading", 0, 1)
+        self.prepare(scene, path, settings)
         yield from run.shoot(after)
 
 
@@ -82,23 +91,37 @@ class _Run:
         frames = [after.frames] if after else []
         shown = [after.extras] if after and self.settings.show_cache else []
         for number in range(done, len(self.cuts)):
-            phase = f"chunk {number + 1} of {len(self.cuts)}: " if len(self.cuts) > 1 else ""
+            phase = self._phase(number)
             part = self.path.sliced(self.cuts[number])
             if number and conditioning.grows:
-                yield Progress(f"{phase}depth of the last frame", 0, 1)
-                conditioning.add(frames[-1][-1], self.networks.depth, part.sliced(slice(0, 1)))
-            yield Progress(f"{phase}rendering the cache", 0, 1)
+                yield Progress(phase("depth of the last frame"), 0, 1)
+                self._grow(conditioning, frames[-1][-1], part.sliced(slice(0, 1)))
+            yield Progress(phase("rendering the cache"), 0, 1)
             renders = conditioning.render(part, first=self.cuts[number].start)
             self._note_cover(renders, number)
             condition = yield from self._condition(renders, frames, text, other_text, phase)
             made = yield from self._denoised(condition, len(part), number, phase)
-            yield Progress(f"{phase}decoding", 0, 1)
+            yield Progress(phase("decoding"), 0, 1)
             chunk = self._decoded(made)
             skip = 1 if frames else 0
             frames.append(chunk[skip:])
             if self.settings.show_cache:
                 shown.append({name: video[skip:] for name, video in conditioning.videos(renders).items()})
             yield self._clip(frames, shown, conditioning.added, last=number == len(self.cuts) - 1)
+
+    def _phase(self, number: int) -> Phase:
+        """Names the steps of a chunk."""
+        if len(self.cuts) == 1:
+            return str.capitalize
+        return lambda words: f"Chunk {number + 1} of {len(self.cuts)}: {words}"
+
+    def _grow(self, conditioning: Conditioning, picture: NDArray[np.uint8], camera: CameraPath) -> None:
+        """Adds a generated frame to the cache; without usable depth the cache stays as it is, which is noted."""
+        assert self.networks.depth is not None
+        try:
+            conditioning.add(picture, self.networks.depth, camera)
+        except InputError as error:
+            self.notes.append(f"A generated frame was not added to the cache. {error}")
 
     def _words(self) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
         """Embeddings of the pass with and of the pass without the cache."""
@@ -108,8 +131,7 @@ class _Run:
             width = self.networks.transformer.config["text_embed_dim"]
             zeros = torch.zeros(1, TOKENS, width, device=self.device)
             return zeros, zeros
-        yield Progress("reading the words", 0, 1)
-        self.pipeline.prepare(self.scene, self.path, settings)
+        yield Progress("Reading the words", 0, 1)
         text = self._embedded(settings.prompt)
         return text, self._embedded(settings.negative_prompt) if settings.negative_prompt else text
 
@@ -128,12 +150,12 @@ class _Run:
             self.notes.append(f"At frame {at} the cache covered {share:.0%} of the view; the rest was invented.")
 
     def _condition(
-        self, renders: CacheFrames, frames: list[Frames], text: Tensor, other_text: Tensor, phase: str
+        self, renders: CacheFrames, frames: list[Frames], text: Tensor, other_text: Tensor, phase: Phase
     ) -> Generator[Progress, None, latents.Condition]:
         def encode(video: Tensor) -> Tensor:
             return latents.encode(self.networks.vae, video.to(self.device))
 
-        yield Progress(f"{phase}reading the pictures", 0, 1)
+        yield Progress(phase("reading the pictures"), 0, 1)
         pose = latents.pose_latents(encode, torch.from_numpy(renders.images), torch.from_numpy(renders.masks))
         picture = frames[-1][-1] if frames else self.scene.first.colour
         darkened = not frames and self.settings.first_frame == UPSTREAM
@@ -141,7 +163,7 @@ class _Run:
         return latents.Condition(pose, first, text, other_text)
 
     def _denoised(
-        self, condition: latents.Condition, count: int, number: int, phase: str
+        self, condition: latents.Condition, count: int, number: int, phase: Phase
     ) -> Generator[Progress, None, Tensor]:
         settings = self.settings
         shape = (1, 16, latent_frames(count), self.path.height // 8, self.path.width // 8)
@@ -154,11 +176,11 @@ class _Run:
             self._denoiser(condition), noise, condition.first, steps=settings.steps, guidance=settings.guidance,
             augmentation=augmentation_noise(shape, settings.seed),
         )  # fmt: skip
-        yield Progress(f"{phase}denoising", 0, settings.steps)
+        yield Progress(phase("denoising"), 0, settings.steps)
         for step, (latest, clean) in enumerate(_without_gradients(steps), 1):
             noise = latest
             early = self._early_frame(clean) if step % PREVIEW_EVERY == 0 and step < settings.steps else None
-            yield Progress(f"{phase}denoising", step, settings.steps, preview=early)
+            yield Progress(phase("denoising"), step, settings.steps, preview=early)
         return noise
 
     def _denoiser(self, condition: latents.Condition) -> Denoise:
@@ -188,9 +210,15 @@ class _Run:
         whole = np.concatenate(frames)
         path = self.path.sliced(slice(0, len(whole)))
         scene = grown_scene(self.scene, added)
-        files = {"views.npz": views_npz(scene, path)} if last and self.scene.kind != "clip" else {}
+        files = _cache_files(scene, path) if last and self.settings.show_cache and scene.kind != "clip" else {}
         notes = tuple(dict.fromkeys(self.notes))
         return Clip(whole, path.fps, path, extras=_joined(shown), scene=scene, notes=notes, files=files)
+
+
+def _cache_files(scene: Scene, path: CameraPath) -> dict[str, bytes]:
+    """The cache to keep: its points, and its pictures with the cameras in upstream's format."""
+    cloud = cloud_of(scene)
+    return {"cache.ply": cloud.ply_bytes(), "cache.glb": cloud.glb_bytes(), "views.npz": views_npz(scene, path)}
 
 
 def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:

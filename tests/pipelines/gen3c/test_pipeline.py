@@ -37,7 +37,7 @@ def test_a_still_scene_becomes_a_clip(tiny_pipeline, scene):
     events = list(tiny_pipeline(scene, _path(scene), SETTINGS))
     *progress, clip = events
     assert all(isinstance(event, Progress) for event in progress)
-    assert [event.phase for event in progress if event.phase == "denoising"] == ["denoising"] * 3
+    assert [event.phase for event in progress if event.phase == "Denoising"] == ["Denoising"] * 3
     assert clip.frames.shape == (17, 64, 96, 3) and clip.frames.dtype == np.uint8 and clip.fps == 24
     assert set(clip.extras) == {"cache"} and clip.extras["cache"].shape == clip.frames.shape
     np.testing.assert_allclose(clip.extras["cache"][0].mean(), scene.first.colour.mean(), atol=8)
@@ -67,7 +67,7 @@ def test_a_long_video_yields_every_chunk(long_run):
         np.testing.assert_array_equal(after.frames[: len(before.frames)], before.frames)
         assert len(after.path) == len(after.frames)
     assert clips[-1].extras["cache"].shape == clips[-1].frames.shape
-    assert any(isinstance(event, Progress) and event.phase.startswith("chunk 2 of 3") for event in long_run)
+    assert any(isinstance(event, Progress) and event.phase.startswith("Chunk 2 of 3: ") for event in long_run)
 
 
 def test_the_cache_grows_by_the_last_frame_of_each_chunk(long_run, scene):
@@ -87,6 +87,7 @@ def test_written_views_hold_the_grown_cache(long_run, tmp_path):
     (tmp_path / "views.npz").write_bytes(clip.files["views.npz"])
     again, cameras = read_views(tmp_path / "views.npz")
     assert len(again.views) == 3 and len(cameras) == 49
+    assert clip.files["cache.ply"].startswith(b"ply") and clip.files["cache.glb"].startswith(b"glTF")
 
 
 def test_cancel_keeps_finished_chunks(tiny_pipeline, scene):
@@ -178,7 +179,7 @@ def test_without_text_and_guidance_the_text_encoder_is_never_loaded(scene):
 
 def test_hidden_cache_is_not_kept(tiny_pipeline, scene):
     made = _run(tiny_pipeline, scene, _path(scene), replace(SETTINGS, show_cache=False))[-1]
-    assert made.extras == {}
+    assert made.extras == {} and made.files == {}
 
 
 def test_settings_reach_the_network(tiny_pipeline, scene):

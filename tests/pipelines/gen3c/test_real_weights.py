@@ -73,14 +73,14 @@ def published(golden, published_tokenizer, tmp_path, monkeypatch):
 
 def test_published_files_are_loaded_and_shot_with(published, scene):
     pipeline = load(Weights(mode="real", device="cpu", folder=published))
-    assert "text_encoder" not in pipeline.components and "depth" in pipeline.components
+    assert set(pipeline.components) == {"transformer", "vae"}
     moves = Gen3cMoves(width=96, height=64, frames=17)
     clips = [event for event in pipeline(scene, path(moves, scene), SETTINGS) if isinstance(event, Clip)]
     assert [len(clip.frames) for clip in clips] == [9, 17]
     assert clips[-1].scene is not None and len(clips[-1].scene.views) == 2
     assert guardrail.state() in clips[-1].notes
-    assert "text_encoder" in pipeline.components
-    assert pipeline.networks.depth.source == models.MODELS[depth.OWN].label
+    assert {"text_encoder", "depth"} <= set(pipeline.components)
+    assert pipeline.networks.depth is not None and pipeline.networks.depth.source == models.MODELS[depth.OWN].label
 
 
 @pytest.mark.parametrize(("repo", "name", "words"), [
@@ -98,3 +98,40 @@ def test_half_a_tokenizer_is_refused(published):
     (folder / "decoder.jit").write_bytes((folder / "encoder.jit").read_bytes())
     with pytest.raises(InputError, match="missing"):
         load(Weights(mode="real", device="cpu", folder=published))
+
+
+class _MogeLike(torch.nn.Module):
+    """Answers as MoGe does: lens in shares of the picture, infinite depth outside the mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    def infer(self, picture):
+        assert picture.shape[0] == 3 and picture.max() <= 1
+        depth = torch.where(picture.mean(0) > 0.5, picture.mean(0), torch.inf)
+        lens = torch.tensor([[0.8, 0, 0.5], [0, 1.2, 0.5], [0, 0, 1]])
+        return {"depth": depth, "mask": depth.isfinite(), "intrinsics": lens}
+
+
+def test_moges_answer_becomes_depth_and_a_lens_in_pixels(scene):
+    picture = scene.first.colour
+    values, lens = depth.moge_answer(_MogeLike(), picture)
+    np.testing.assert_allclose(lens, [[0.8 * 96, 0, 48], [0, 1.2 * 64, 32], [0, 0, 1]], rtol=1e-6)
+    bright = picture.mean(axis=2) / 255 > 0.5
+    assert np.isfinite(values[bright]).all() and np.isinf(values[~bright]).all()
+    np.testing.assert_array_equal(depth.FrameDepth(_MogeLike(), depth.MOGE_SOURCE)(picture), values)
+
+
+def test_a_frame_without_depth_is_left_out_of_the_cache_and_noted(scene):
+    pipeline = load(Weights(mode="tiny", device="cpu"))
+    moves = Gen3cMoves(width=96, height=64, frames=17)
+
+    class Blind(depth.FrameDepth):
+        def __call__(self, picture):
+            raise InputError("No depth was found.")
+
+    pipeline.networks.depth = Blind(None, "nothing")
+    clip = [event for event in pipeline(scene, path(moves, scene), SETTINGS) if isinstance(event, Clip)][-1]
+    assert len(clip.frames) == 17 and clip.scene is scene
+    assert "A generated frame was not added to the cache. No depth was found." in clip.notes
