@@ -14,8 +14,13 @@ WEIGHTS = {"transformer": 6.51, "text encoder": 11.36, "image encoder": 1.27, "v
 _TEXT_EMBEDDING = 2.1
 """Gigabytes of the largest single layer, which is never stored in fp8: 256384 x 4096 numbers of the text encoder."""
 
-_DECODING_GIGABYTES = 240 * 416 * 96 * 2 * 40 / 1e9
-"""About forty feature maps of one tile, 96 channels in bfloat16."""
+BYTES_PER_TOKEN = 87_000
+"""Most that one pass holds besides weights in bfloat16, per token of a branch, rays included."""
+TILE_GIGABYTES = 1.1
+"""Most that decoding one tile of 240x416 pixels holds besides weights in bfloat16."""
+
+_WORKSPACE = 0.5
+"""Gigabytes for what GPU libraries take for themselves; assumed."""
 
 _A100_FLOPS, _UTILISATION = 312e12, 0.4
 
@@ -35,23 +40,16 @@ def denoising_flops(count: int, steps: int) -> float:
 def estimate(path: CameraPath, steps: int) -> Estimate:
     """Seconds on an A100 and peak gigabytes per memory mode."""
     flops = denoising_flops(tokens(path), steps)
-    working = max(_denoising_gigabytes(path), _DECODING_GIGABYTES)
+    working = max(tokens(path) * BYTES_PER_TOKEN / 1e9, TILE_GIGABYTES) + _WORKSPACE
     text, others = WEIGHTS["text encoder"], sum(WEIGHTS.values()) - WEIGHTS["text encoder"]
     gigabytes = {
         "full": text + others + working,
         "fp8": _TEXT_EMBEDDING + (text - _TEXT_EMBEDDING + others) / 2 + 0.4 + working,
-        "model offload": max(text + 0.2, WEIGHTS["transformer"] + WEIGHTS["vae"] + working),
+        "model offload": max(text + 0.1 + _WORKSPACE, WEIGHTS["transformer"] + WEIGHTS["vae"] + working),
         "group offload": max(_TEXT_EMBEDDING, working) + WEIGHTS["vae"] + 0.4,
     }
     basis = (
-        f"Computed, not measured: {flops / 1e15:.1f} PFLOP at {_UTILISATION:.0%} of an A100's bfloat16 peak, and weights plus "
-        "activations counted from the layer sizes; the authors name about 20 GB for 61 frames of 720x480."
+        f"Computed, not measured: {flops / 1e15:.1f} PFLOP at {_UTILISATION:.0%} of an A100's bfloat16 peak; weights, and the "
+        "tensors alive at the fullest moment of a pass; the authors name about 20 GB for 61 frames of 720x480."
     )
     return Estimate(flops / (_A100_FLOPS * _UTILISATION), {mode: round(g, 1) for mode, g in gigabytes.items()}, basis)
-
-
-def _denoising_gigabytes(path: CameraPath) -> float:
-    """Feed-forward layer of one block (the widest moment), the other branch's tokens, and the packed rays twice."""
-    per_token = 2 * 2 * FEED_FORWARD + (2 + 2 + 4 + 2) * WIDTH
-    rays = 24 * ((len(path) - 1) // 4 + 1) * path.height * path.width * 2
-    return (tokens(path) * per_token + 2 * rays) / 1e9
