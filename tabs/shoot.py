@@ -83,7 +83,7 @@ class Shoot:
         """Shoot the current path with this method; returns the videos and the files beside them."""
         scene, path = take.ready()
         name = f"{self.method.name}-{uuid.uuid4().hex[:8]}"
-        clip = None
+        clip: Clip | None = None
         for step in generate(self.method.name, scene, path, settings, options=options, headers=dict(request.headers)):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
@@ -91,6 +91,7 @@ class Shoot:
                 continue
             report = None if isinstance(step, Clip) else step
             clip = step if isinstance(step, Clip) else clip
+            assert clip is not None, "a report comes after its clip"
             made = record(self.method, scene, path, settings, moves=take.moves, options=options, report=report)
             saved = save(take.folder, name, clip, made)
             words = "Saved, still running." if report is None else report.sentence()

@@ -16,7 +16,7 @@ from camera.path import CameraPath
 from camera.view import Scene
 
 _HERE = Path(__file__).parent
-PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
 """plotly.js as it ships inside the plotly wheel."""
 
 _TEMPLATE = """

@@ -45,7 +45,7 @@ def test_endpoints_carry_the_settings_own_names(client):
 def test_a_method_goes_from_example_to_result(client, name, tmp_path):
     opened = client.predict(STILL, api_name=f"/{name}_open_example")
     assert "subject at" in opened
-    figure, notes = client.predict(**SMALL[name], api_name=f"/{name}_draw")
+    figure, _ = client.predict(**SMALL[name], api_name=f"/{name}_draw")
     assert len(figure["figure"]["frames"]) == SMALL[name]["frames"]
     video, summary = client.predict(api_name=f"/{name}_rehearse")
     video = video["video"] if isinstance(video, dict) else video
@@ -90,7 +90,7 @@ def test_errors_arrive_as_sentences(client, endpoint, values, words):
 
 def test_one_move_is_rehearsed_with_several_methods(client):
     client.predict(STILL, api_name="/compare_open_example")
-    told, players = client.predict(
+    _, players = client.predict(
         film_moves="arc 10", methods_chosen=["GenXD", "DualCamCtrl"], api_name="/compare_rehearse"
     )
     assert [clip["label"] for clip in players["value"] if isinstance(players, dict)] == ["GenXD", "DualCamCtrl"]
