@@ -201,6 +201,9 @@ def _picture_frame(path: CameraPath, scene: Scene, wish: str) -> int | None:
 def _resampled_around(path: CameraPath, frame: int) -> tuple[CameraPath, int]:
     """In 12 frames, of which one is exactly the given ``frame``: the path before and after it is resampled apart."""
     last = len(path) - 1
+    if frame == 0 and _closes(path):
+        around = _kept(path, [*range(len(path)), 0]).resampled(FRAMES + 1)
+        return around.sliced(slice(0, FRAMES)).with_fps(path.fps * FRAMES / len(path)), 0
     if frame in (0, last):
         return path.resampled(FRAMES), 0 if frame == 0 else FRAMES - 1
     place = int(np.clip(round(frame * (FRAMES - 1) / last), 1, FRAMES - 2))
@@ -214,6 +217,13 @@ def _resampled_around(path: CameraPath, frame: int) -> tuple[CameraPath, int]:
         path.fps * FRAMES / len(path),
     )
     return cameras, place
+
+
+def _closes(path: CameraPath) -> bool:
+    """Whether the next frame after the last would be the first again, as in an orbit."""
+    steps = np.linalg.norm(np.diff(path.centres, axis=0), axis=1)
+    home = np.linalg.norm(path.centres[-1] - path.centres[0])
+    return len(path) > 3 and 0 < home <= 1.5 * float(np.median(steps))
 
 
 def _kept(path: CameraPath, frames: Iterable[int]) -> CameraPath:

@@ -93,6 +93,21 @@ def test_any_path_becomes_twelve_frames_and_says_so(still, given):
     np.testing.assert_allclose(pose, still.first.world_from_camera, atol=1e-9)
 
 
+@pytest.mark.parametrize(("move", "frames"), [("orbit", 81), ("forward", 72)])
+def test_closed_moves_are_sampled_all_around_as_published(still, move, frames):
+    """The original's 12 anchors stand at 12ths of the loop; the last one is not the first again."""
+    angles = {"move": move, "azimuth_start": 0, "azimuth_end": 360} if move == "orbit" else {"move": move}
+    anchors = METHOD.path(moves(**angles), still)
+    first = plan(still, METHOD.path(moves(frames=frames, **angles), still), Settings(more_views=True)).runs[0]
+    np.testing.assert_allclose(first.cameras.world_from_camera, anchors.world_from_camera, atol=5e-3)
+
+
+def test_open_moves_are_sampled_to_their_end(still):
+    path = METHOD.path(moves(move="orbit", frames=49), still)
+    sampled = plan(still, path, Settings()).path
+    np.testing.assert_allclose(sampled.world_from_camera[-1], path.world_from_camera[-1], atol=1e-12)
+
+
 def test_a_path_that_misses_the_picture_gets_eleven_frames(still):
     path = METHOD.path(moves(), still).scaled(1.5)
     planned = plan(still, path, Settings())

@@ -181,6 +181,17 @@ def test_every_memory_mode_shoots(still, mode):
         np.testing.assert_array_equal(moved, plain)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("mode", ["3D", "4D"])
+def test_half_precision_stays_near(still, dtype, mode):
+    pipeline = load(Weights("tiny"))
+    path = path_of(still)
+    whole = shoot(pipeline, still, path, mode=mode)[1][0].frames.astype(int)
+    pipeline.unet.to(dtype)
+    half = shoot(pipeline, still, path, mode=mode)[1][0].frames.astype(int)
+    assert np.abs(whole - half).mean() < 8
+
+
 def test_guidance_one_runs(tiny, still):
     assert len(shoot(tiny, still, path_of(still), guidance=1)[1][0].frames) == 12
 
