@@ -18,7 +18,7 @@ from pipelines import method
 from pipelines.method import Checkpoint, Method
 from pipelines.runtime.device import Device
 from pipelines.runtime.estimates import HEADROOM
-from pipelines.runtime.weights import _folder_from_environment
+from pipelines.runtime.weights import folder_from_environment
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "huggingface_hub", "gradio")
 
@@ -94,7 +94,7 @@ def _gpu(known: Method, device: Device) -> Finding:
 
 def _checkpoint(checkpoint: Checkpoint) -> tuple[Finding, bool]:
     """Whether it can be had, and whether it is here already."""
-    folder = _folder_from_environment()
+    folder = folder_from_environment()
     if folder and (folder / checkpoint.repo).is_dir():
         return Finding(True, f"{checkpoint.repo}: in the local folder"), True
     try:

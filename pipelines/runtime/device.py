@@ -43,6 +43,10 @@ class Device:
         if self.is_gpu:
             free, _ = torch.cuda.mem_get_info(self.torch)
             return free + torch.cuda.memory_reserved(self.torch) - torch.cuda.memory_allocated(self.torch)
+        return self.main_memory_bytes()
+
+    def main_memory_bytes(self) -> int:
+        """Bytes of main memory that this process could still use, a container's limit considered."""
         return min(psutil.virtual_memory().available, _cgroup_room())
 
     def bytes_of(self, networks: Iterable[nn.Module]) -> int:

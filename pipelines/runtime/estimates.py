@@ -66,6 +66,8 @@ class Forecast:
     mode: str
     words: str
     refusal: str = ""
+    weights_gigabytes: float = 0.0
+    """Main memory that loading may take: all that the fastest mode holds on a GPU."""
 
 
 # --- memory ---------------------------------------------------------------------------------------------------------
@@ -186,7 +188,8 @@ def forecast(
         refusal = f"{error} {advice}".strip()
         return Forecast(estimate.seconds, min(estimate.gigabytes.values()), options.memory, refusal, refusal)
     words = f"About {in_words(estimate.seconds)} on the reference GPU. {choice.words}"
-    return Forecast(estimate.seconds, choice.gigabytes, choice.mode, words)
+    largest = max(estimate.gigabytes.values())
+    return Forecast(estimate.seconds, choice.gigabytes, choice.mode, words, weights_gigabytes=largest)
 
 
 def forecast_zerogpu(
@@ -220,4 +223,5 @@ def _on_processor(seconds: float, needs: Mapping[str, float], free: float) -> Fo
             "use a GPU, or tiny weights to try everything but the picture."
         )
         return Forecast(seconds, need, FULL, refusal, refusal)
-    return Forecast(seconds, need, FULL, "There is no GPU: expect hours rather than minutes on the processor.")
+    words = "There is no GPU: expect hours rather than minutes on the processor."
+    return Forecast(seconds, need, FULL, words, weights_gigabytes=need)

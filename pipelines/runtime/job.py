@@ -149,6 +149,14 @@ class Runtime:
             evicted.append(key[0])
         return evicted
 
+    def make_main_memory_room(self, method: Method, options: RunOptions, gigabytes: float) -> None:
+        """Before ``method`` is loaded, evict least recently used pipelines until its weights fit into main memory."""
+        if (method.name, options.weights) in self.loaded:
+            return
+        while self.loaded and self.device.main_memory_bytes() < gigabytes * 1e9:
+            self.loaded.popitem(last=False)
+            self.device.tidy()
+
     def forget(self, method: Method, options: RunOptions) -> None:
         self.loaded.pop((method.name, options.weights), None)
 
@@ -204,6 +212,10 @@ class _Job:
 
     def _shoot(self) -> None:
         device = self.runtime.device
+        needed = self.runtime.forecast(
+            self.method, self.scene, self.path, self.settings, self.options
+        ).weights_gigabytes
+        self.runtime.make_main_memory_room(self.method, self.options, needed)
         loaded = self.runtime.load(self.method, self.options, announce=self._tell, cancelled=self.cancelled.is_set)
         if prepare := getattr(loaded.pipeline, "prepare", None):
             prepare(self.scene, self.path, self.settings)

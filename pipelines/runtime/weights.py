@@ -58,7 +58,7 @@ class Weights:
     mode: Mode = "real"
     seed: int = 0
     device: torch.device | str = "cpu"
-    folder: Path | None = field(default_factory=lambda: _folder_from_environment())
+    folder: Path | None = field(default_factory=lambda: folder_from_environment())
     announce: Callable[[Progress], None] = lambda progress: None
     cancelled: Callable[[], bool] = lambda: False
     revisions: dict[str, str] = field(default_factory=dict)
@@ -98,7 +98,8 @@ def folder_of(files: dict[str, str]) -> Path:
     return Path(path).parents[len(Path(name).parts) - 1]
 
 
-def _folder_from_environment() -> Path | None:
+def folder_from_environment() -> Path | None:
+    """The folder that `FOLDER_VARIABLE` names."""
     value = os.environ.get(FOLDER_VARIABLE)
     return Path(value).expanduser() if value else None
 

@@ -27,13 +27,16 @@ class LimitedDevice(Device):
 
     def __init__(self, gigabytes: float, *, each: float = 0.0) -> None:
         super().__init__("cpu")
-        self.gigabytes, self.each, self.tidied = gigabytes, each, 0
+        self.gigabytes, self.each, self.main_memory = gigabytes, each, 1000.0
 
     is_gpu = True
     label = "limited device"
 
     def free_bytes(self) -> int:
         return int((self.gigabytes - self.each * len(behaviour.alive)) * 1e9)
+
+    def main_memory_bytes(self) -> int:
+        return int((self.main_memory - 12 * len(behaviour.alive)) * 1e9)
 
     def bytes_of(self, networks) -> int:
         return int(self.each * 1e9) if list(networks) else 0
@@ -45,7 +48,6 @@ class LimitedDevice(Device):
         return 3 * 10**9
 
     def tidy(self) -> None:
-        self.tidied += 1
         gc.collect()
 
     def finish(self) -> None:
@@ -245,6 +247,17 @@ def test_nothing_is_evicted_while_there_is_room():
     for name in ("a", "b", "c"):
         shoot(runtime, toy(name), RANDOM)
     assert len(runtime.loaded) == 3
+    runtime.unload()
+
+
+def test_main_memory_is_cleared_before_a_method_is_loaded():
+    """The device is large, main memory is not: 30 GB, 12 for each pipeline, and a new one needs 10."""
+    device = LimitedDevice(500)
+    device.main_memory = 30
+    runtime = Runtime(device)
+    for name in ("a", "b", "a", "c"):
+        shoot(runtime, toy(name), RANDOM)
+    assert [name for name, _ in runtime.loaded] == ["a", "c"] and behaviour.loads == 3
     runtime.unload()
 
 
