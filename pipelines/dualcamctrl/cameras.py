@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath
+from camera.rays import pluecker
 
 LENS_RULES: tuple[str, ...] = ("training", "demo script", "demo app")
 
@@ -76,25 +77,17 @@ def turn_degrees(path: CameraPath) -> float:
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).max())
 
 
-def packed(pluecker: NDArray[np.float32]) -> NDArray[np.float32]:
+def packed(coordinates: NDArray[np.float32]) -> NDArray[np.float32]:
     """(6,F,H,W) rays to (24,(F+3)/4,H,W): the first frame four times, then frames in groups of four; channel = 4c + k."""
-    channels, frames, height, width = pluecker.shape
+    channels, frames, height, width = coordinates.shape
     if frames % 4 != 1:
         raise InputError(f"DualCamCtrl packs 4k+1 frames of rays, got {frames}.")
     grouped = np.empty((channels, 4, (frames + 3) // 4, height, width), dtype=np.float32)
     for place in range(frames + 3):
-        grouped[:, place % 4, place // 4] = pluecker[:, max(place - 3, 0)]
+        grouped[:, place % 4, place // 4] = coordinates[:, max(place - 3, 0)]
     return grouped.reshape(channels * 4, -1, height, width)
 
 
 def rays(path: CameraPath) -> NDArray[np.float32]:
-    """Plücker rays (6,F,H,W) through pixel centres: moment (centre x direction), then unit direction, in the world."""
-    result = np.empty((6, len(path), path.height, path.width), dtype=np.float32)
-    pixels = np.stack([*np.meshgrid(np.arange(path.width), np.arange(path.height)), np.ones((path.height, path.width))])
-    for frame, (pose, lens) in enumerate(zip(path.world_from_camera, path.intrinsics, strict=True)):
-        direction = np.tensordot(pose[:3, :3] @ np.linalg.inv(lens), pixels, axes=1)
-        direction /= np.sqrt((direction**2).sum(axis=0))
-        (x, y, z), (dx, dy, dz) = pose[:3, 3], direction
-        result[:3, frame] = y * dz - z * dy, z * dx - x * dz, x * dy - y * dx
-        result[3:, frame] = direction
-    return result
+    """Plücker rays (6,F,H,W) in the order of training: moment, then unit direction."""
+    return pluecker(path, order="moment_direction").swapaxes(0, 1)
