@@ -7,7 +7,7 @@ Display axes are x right, y forward, z up, so that Plotly's turntable stands on 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +55,7 @@ def plain(value: Any) -> Any:
     """The same with every array as plotly.js's base64 form (``dtype``, ``bdata``, ``shape``), ready for JSON."""
     if isinstance(value, np.ndarray):
         kind = {"float32": "f4", "float64": "f8", "int32": "i4", "uint8": "u1"}[value.dtype.name]
-        data = {"dtype": kind, "bdata": base64.b64encode(np.ascontiguousarray(value)).decode()}
+        data = {"dtype": kind, "bdata": base64.b64encode(value.tobytes()).decode()}
         return data if value.ndim == 1 else {**data, "shape": ", ".join(map(str, value.shape))}
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
@@ -71,7 +71,7 @@ def frustum_size(path: CameraPath, scene: Scene | None) -> float:
     return max(0.12 * focus, 0.15 * min(extent, 2 * focus))
 
 
-def frustum_lines(path: CameraPath, frames: Sequence[int], size: float) -> list[NDArray[np.float32]]:
+def frustum_lines(path: CameraPath, frames: Iterable[int], size: float) -> list[NDArray[np.float32]]:
     """One closed NaN-separated line (12,3) in display axes per frame: four edges, the far rectangle, an up mark."""
     pixels = np.array([[0, 0], [path.width - 1, 0], [path.width - 1, path.height - 1], [0, path.height - 1]], float)
     corners_px = np.concatenate([pixels, np.ones((4, 1))], axis=1)

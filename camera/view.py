@@ -97,13 +97,15 @@ class View:
         lens = self.camera.fitted(width, height, fit).intrinsics[0]
         if fit == "crop":
             window = np.s_[top : top + height, left : left + width]
-            colour, depth, known = (np.ascontiguousarray(a[window]) for a in (inner.colour, inner.depth, inner.known))
+            colour = np.ascontiguousarray(inner.colour[window])
+            depth = np.ascontiguousarray(inner.depth[window])
+            known = np.ascontiguousarray(inner.known[window])
         else:
             border = (-top, height - inner_height + top, -left, width - inner_width + left)
             colour = cv2.copyMakeBorder(inner.colour, *border, cv2.BORDER_CONSTANT, value=(0, 0, 0))
             depth = cv2.copyMakeBorder(inner.depth, *border, cv2.BORDER_CONSTANT, value=FAR)
             known = cv2.copyMakeBorder(inner.known.view(np.uint8), *border, cv2.BORDER_CONSTANT, value=0).astype(bool)
-        return View(colour, depth, lens, self.world_from_camera, known)
+        return View(np.asarray(colour, np.uint8), np.asarray(depth, np.float32), lens, self.world_from_camera, known)
 
 
 @dataclass(frozen=True, eq=False)

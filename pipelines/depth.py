@@ -19,6 +19,8 @@ from pipelines.pictures import Picture, from_disparity
 
 DEFAULT_FOV_DEGREES = 55.0
 FILES = ("config.json", "model.safetensors")
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _network_input(colour: NDArray[np.uint8], model: DepthModel) -> NDArray[np.f
     if model.output == "lens_and_metres":
         pixels = (pixels - 0.5) / 0.5
     else:
-        pixels = (pixels - np.float32([0.485, 0.456, 0.406])) / np.float32([0.229, 0.224, 0.225])
+        pixels = (pixels - IMAGENET_MEAN) / IMAGENET_STD
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -106,11 +105,12 @@ def _numpy_depth(path: Path) -> NDArray[np.float32]:
 def _exr_depth(path: Path) -> NDArray[np.float32]:
     """Through PyAV, whose FFmpeg reads OpenEXR; the first channel is the depth."""
     import av
+    from av.error import FFmpegError
 
     try:
         with av.open(str(path)) as container:
             frame = next(container.decode(video=0))
-    except (av.error.FFmpegError, StopIteration, IndexError) as error:
+    except (FFmpegError, StopIteration, IndexError) as error:
         raise InputError(f"{path.name} cannot be read as an EXR picture; export it as 16-bit PNG or npy.") from error
     _check_size(frame.width, frame.height, path)
     values = frame.to_ndarray()
@@ -144,8 +144,8 @@ def _check_size(width: int, height: int, path: Path) -> None:
 
 def _scaled_to_bytes(image: Image.Image) -> Image.Image:
     values = np.array(image, dtype=np.float64)
-    values = cv2.normalize(values, None, 0, 255, cv2.NORM_MINMAX)
-    return Image.fromarray(values.astype(np.uint8))
+    span = max(np.ptp(values), 1e-12)
+    return Image.fromarray((255 * (values - values.min()) / span).astype(np.uint8))
 
 
 def _exif_fov(image: Image.Image) -> float | None:

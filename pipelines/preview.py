@@ -58,7 +58,7 @@ def rehearse(
                 shares[index] = image.holes.mean()
                 yield Progress("Rehearsing", index + 1, len(path))
         finally:
-            images.close()
+            images.close()  # type: ignore[attr-defined]
     yield Rehearsal(video, shares)
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from camera.errors import InputError
@@ -129,7 +130,7 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
         try:
             images = islice(container.decode(stream), min(max_frames, limit))
             frames = [frame.to_ndarray(format="rgb24") for frame in images]
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             raise InputError("The video breaks off or is damaged; export it again as an H.264 mp4.") from error
         fps = float(stream.average_rate or 24)
     if not frames:
@@ -143,7 +144,7 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
 def _opened(path: str | os.PathLike) -> Iterator[tuple]:
     try:
         container = av.open(str(path))
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{Path(path).name} cannot be read as a video; give an mp4, mov or webm file.") from error
     with container:
         if not container.streams.video:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -64,7 +65,7 @@ def build() -> None:
         yield from _in_turn(take, film_moves, [methods[title] for title in methods_chosen], shot)
 
     shared = {"show_progress": "hidden", "concurrency_limit": 2}
-    runs = [
+    runs: list[Any] = [
         watch.click(said(rehearse_all), [take, film, chosen], [status, screen], api_name="compare_rehearse", **shared),
         shoot.click(
             said(shoot_all), [take, film, chosen, weights], [status, screen], api_name="compare_shoot", **shared

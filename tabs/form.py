@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from camera.errors import InputError
 from pipelines.settings import Control, Settings
 
-Components = dict[str, gr.components.Component]
+Components = dict[str, Component]
 log = logging.getLogger("reshoot")
 
 
@@ -32,7 +33,7 @@ def advanced(settings: type[Settings]) -> list[str]:
     return [name for name, control in settings.controls().items() if control.advanced]
 
 
-def _control(control: Control, default: Any) -> gr.components.Component:
+def _control(control: Control, default: Any) -> Component:
     shared = {"label": control.label, "info": control.help or None, "value": default}
     if control.choices is not None:
         return gr.Dropdown(choices=list(control.choices), **shared)
@@ -81,24 +82,21 @@ _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 def said(fn: Callable) -> Callable:
     """The handler, with errors said in words: an `InputError` as it is, a fault of ours with where to look."""
 
-    if inspect.isgeneratorfunction(fn):
+    @functools.wraps(fn)
+    def once(*args, **kwargs):
+        try:
+            return fn(*args, **kwargs)
+        except Exception as error:
+            raise _in_words(error) from error
 
-        @functools.wraps(fn)
-        def wrapped(*args, **kwargs):
-            try:
-                yield from fn(*args, **kwargs)
-            except Exception as error:
-                raise _in_words(error) from error
-    else:
+    @functools.wraps(fn)
+    def steps(*args, **kwargs):
+        try:
+            yield from fn(*args, **kwargs)
+        except Exception as error:
+            raise _in_words(error) from error
 
-        @functools.wraps(fn)
-        def wrapped(*args, **kwargs):
-            try:
-                return fn(*args, **kwargs)
-            except Exception as error:
-                raise _in_words(error) from error
-
-    return wrapped
+    return steps if inspect.isgeneratorfunction(fn) else once
 
 
 def _in_words(error: Exception) -> Exception:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import gradio as gr
+from gradio import themes
 
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "monospace")
 
 
-def theme() -> gr.themes.Base:
-    return gr.themes.Default(
+def theme() -> themes.Base:
+    return themes.Default(
         primary_hue="orange", secondary_hue="stone", neutral_hue="stone", radius_size="md", font=FONT, font_mono=MONO
     ).set(
         block_label_background_fill="transparent",

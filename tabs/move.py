@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import gradio as gr
+from gradio.events import Dependency
 
 from camera.errors import InputError
 from camera.formats import read
@@ -95,7 +96,7 @@ class Move:
             clear.click(form.said(fewer(slice(0))), self.take, outputs, **private),
         ]
 
-    def stage(self, opened: Sequence[gr.events.Dependency]) -> None:
+    def stage(self, opened: Sequence[Dependency]) -> None:
         """Places the stage and draws on it whenever a control changes or a scene was ``opened``."""
         method, take = self.method, self.take
         self.view = stage(method.name)

@@ -67,7 +67,7 @@ class Shoot:
             lambda: "Cancelled.", None, self.status, cancels=[running], api_visibility="private", queue=False
         )  # fmt: skip
         gr.on(
-            [component.change for component in changing],
+            [component.change for component in changing],  # type: ignore[attr-defined]
             form.handler(self._forecast, *kinds, before={"take": Take}, name=f"{name}_forecast"), inputs, self.need,
             api_name=f"{name}_forecast", queue=False, show_progress="hidden", trigger_mode="always_last",
         )  # fmt: skip

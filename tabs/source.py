@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import gradio as gr
+from gradio.events import Dependency
 
 from camera.errors import InputError
 from camera.view import Scene
@@ -19,7 +20,7 @@ BY_LABEL: dict[str, DepthModel] = {model.label: model for model in MODELS.values
 MEANINGS = {"metres": "metres", "any unit": "distance", "disparity (near is large)": "disparity"}
 
 
-def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox, list[gr.events.Dependency]]:
+def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox, list[Dependency]]:
     """Places the examples of these ``kinds`` and uploads; ``name`` begins the names of the endpoints.
 
     Returns the field that opens an example by its name, and the events after which ``take`` holds a scene.

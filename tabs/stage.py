@@ -58,5 +58,5 @@ def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False,
 def seen(picture: NDArray[np.uint8], question: int, caption: str) -> gr.HTML:
     """Update of a stage: ``picture`` (H,W,3) RGB answers its question number ``question``."""
     _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    uri = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+    uri = "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
     return gr.HTML(eye={"id": question, "picture": uri, "caption": caption})
