@@ -135,6 +135,10 @@ def buffer(
     return Buffer(np.ascontiguousarray(image, np.float32), points, shown, boundary)
 
 
+def _signed(colour: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return colour.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
 def _clamped(depth: NDArray[np.float32], farthest: float) -> NDArray[np.float32]:
     return np.clip(np.nan_to_num(depth, nan=farthest, posinf=farthest), 0, farthest)
 
@@ -144,7 +148,7 @@ def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) 
     from camera.render import padded
 
     return buffer(
-        view.colour / np.float32(127.5) - np.float32(1),
+        _signed(view.colour),
         view.depth,
         intrinsics=view.intrinsics,
         world_from_camera=view.world_from_camera,
@@ -194,7 +198,7 @@ class ImageCache:
         At most ``most`` buffers are kept: the newest is replaced, the original picture stays.
         """
         return self.updated_with(
-            view.colour / np.float32(127.5) - np.float32(1),
+            _signed(view.colour),
             np.where(view.known, view.depth, np.float32(np.nan)),
             camera=view.camera,
             align=align,
@@ -344,11 +348,11 @@ class _ViewBuffers(Sequence[Buffer]):
 class _Items(Sequence[tuple[Buffer, int]]):
     """(buffer, target frame) of a stretch of a clip."""
 
-    def __init__(self, buffers: Sequence[Buffer], start: int, count: int) -> None:
-        self.buffers, self.start, self.count = buffers, start, count
+    def __init__(self, buffers: Sequence[Buffer], start: int, frames: int) -> None:
+        self.buffers, self.start, self.frames = buffers, start, frames
 
     def __len__(self) -> int:
-        return self.count
+        return self.frames
 
     def __getitem__(self, index):
         return self.buffers[self.start + index], index
@@ -425,4 +429,4 @@ def _with_noise(images: NDArray[np.float32], strength: float, generator: torch.G
 
     noise = torch.randn((1, *images.shape), generator=generator, device=generator.device)[0].cpu().numpy()
     age = np.arange(images.shape[1] - 1, -1, -1, dtype=np.float32)
-    return images + noise * np.float32(strength) * age[:, None, None, None]
+    return (images + noise * np.float32(strength) * age[:, None, None, None]).astype(np.float32, copy=False)

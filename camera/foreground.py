@@ -44,7 +44,7 @@ def foreground_mesh(points: NDArray[np.float32], boundary: NDArray[np.bool_]) ->
     first = np.stack([top_left, top_right, bottom_left], axis=-1)
     second = np.stack([top_right, bottom_right, bottom_left], axis=-1)
     used, triangles = np.unique(np.concatenate([first, second]), return_inverse=True)
-    return ForegroundMesh(coarse.reshape(-1, 3)[used], triangles.reshape(-1, 3))
+    return ForegroundMesh(coarse.reshape(-1, 3)[used].astype(np.float32, copy=False), triangles.reshape(-1, 3))
 
 
 def mesh_depth(

@@ -37,7 +37,9 @@ Renderer = Literal["mesh", "splat", "zbuffer"]
 Fill = Literal["holes", "background"]
 
 CUT_RATIO = 1.05
-"""Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces."""
+"""Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces,"""
+STRETCH = 20.0
+"""unless a move by the focus depth draws them apart by no more than this many pixels: a floor near the horizon."""
 FAR_FACTOR = 10.0
 SAME_SURFACE = 1.01
 """A second view of one surface replaces the first only where it is nearer by this factor."""
@@ -106,11 +108,9 @@ def warm_up() -> None:
     """Compiles, or loads from disk, what a first preview needs; a second or two, best called on a thread."""
     colour = np.zeros((8, 8, 3), np.uint8)
     scene = Scene((View.of(colour, np.ones((8, 8), np.float32), np.diag([8.0, 8.0, 1.0])),))
-    half_turned = scene.first.camera.with_poses(np.diag([-1.0, 1.0, -1.0, 1.0])[None])
-    path = replace(half_turned, intrinsics=half_turned.intrinsics[0])
     for renderer in get_args(Renderer):
-        render(scene, scene.first.camera, renderer=renderer, fill="background")
-        render(scene, path, renderer=renderer, fill="background")
+        for path in (scene.first.camera, scene.first.camera.cropped(-8, 0, 16, 8)):  # without and with holes
+            render(scene, path, renderer=renderer, fill="background")
 
 
 def _in_order(frame: Callable[[int], RenderedFrame], count: int, threads: int) -> Iterator[RenderedFrame]:
@@ -166,7 +166,7 @@ class _Source:
     @cached_property
     def image(self) -> NDArray[np.float32]:
         """(H,W,3) in [-1,1]."""
-        return self.view.colour / np.float32(127.5) - np.float32(1)
+        return self.view.colour.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
     @cached_property
     def strength(self) -> NDArray[np.float32]:
@@ -198,7 +198,7 @@ def padded(view: View) -> NDArray[np.bool_]:
     """(H,W): True on border rows and columns that are black and without depth over their whole length."""
     empty = np.zeros(view.known.shape, dtype=bool)
     for axis, lines in ((0, empty), (1, empty.T)):
-        shown = view.known.any(axis=1 - axis)
+        shown = np.asarray(view.known.any(axis=1 - axis))
         colour = np.moveaxis(view.colour, axis, 0)
         first, last = 0, len(shown)
         while not shown[first] and not colour[first].any():
@@ -240,6 +240,7 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             turn=turn,
             shift=shift,
             cut_ratio=CUT_RATIO,
+            slack=STRETCH / (source.view.intrinsics[0, 0] * source.view.focus_depth),
             far=FAR,
             advantage=SAME_SURFACE if order else 1.0,
         )

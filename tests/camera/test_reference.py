@@ -9,7 +9,18 @@ import torch
 from camera import reference
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "gen3c"
-CASES = "identity translate rot_zoom batch2_mask points_batch2 behind_camera raydist diffK fg_single fg_batch2".split()
+CASES = [
+    "identity",
+    "translate",
+    "rot_zoom",
+    "batch2_mask",
+    "points_batch2",
+    "behind_camera",
+    "raydist",
+    "diffK",
+    "fg_single",
+    "fg_batch2",
+]
 
 
 def golden(name: str) -> dict[str, torch.Tensor]:

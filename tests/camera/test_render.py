@@ -10,7 +10,7 @@ import pytest
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
-from camera.render import RenderedFrame, padded, render, rendered
+from camera.render import RenderedFrame, padded, render, rendered, warm_up
 from camera.view import FAR, Scene, View
 
 W, H = 48, 32
@@ -80,6 +80,39 @@ def test_mesh_draws_no_rubber_between_surfaces():
     assert (np.minimum(np.abs(seen.depth - 2), np.abs(seen.depth - 4))[drawn] < 0.01).all()
     mixed = (seen.colour[..., 0] > 20) & (seen.colour[..., 1] > 20)
     assert not mixed[drawn].any()
+
+
+def test_floor_runs_to_the_horizon_and_is_not_joined_to_the_sky():
+    """Neighbouring rows differ by far more than the cut ratio there."""
+    view = floor()
+    own = render(Scene((view,)), view.camera)
+    assert not own.holes.any()
+    np.testing.assert_array_equal(own.far, ~view.known)
+    lower = np.eye(4)
+    lower[1, 3] = -0.3
+    moved = render(Scene((view,)), CameraPath(lower[None], LENS, W, H))
+    assert moved.holes[:-4].mean() < 0.05
+
+
+def test_thin_poles_and_wires_survive_and_mixed_pixels_do_not():
+    depth = np.full((H, W), 4, np.float32)
+    depth[:, 24] = 2  # a pole
+    depth[8, 2:20] = 2  # a wire
+    depth[:, 30:] = 2  # a near wall,
+    depth[:, 29] = 3  # whose edge is mixed
+    view = View.of(colours(), depth, LENS)
+    own = render(Scene((view,)), view.camera)
+    np.testing.assert_array_equal(own.colour[1:-1, 24], view.colour[1:-1, 24])
+    np.testing.assert_array_equal(own.colour[8, 3:19], view.colour[8, 3:19])
+    moved = render(Scene((view,)), sideways(0.3))
+    assert (np.abs(moved.depth - 2) < 0.01)[1:-1, 15:24].any(axis=1).all()
+    assert not (np.abs(moved.depth - 3) < 0.01).any()
+
+
+def floor() -> View:
+    rows = np.arange(H) - (H // 2 - 0.5)
+    depth = np.where(rows > 0, 1.5 * LENS[1, 1] / np.maximum(rows, 0.1), np.inf)
+    return View.of(colours(), np.repeat(depth[:, None], W, axis=1), LENS)
 
 
 def test_mesh_is_not_seen_from_behind():
@@ -234,6 +267,17 @@ def test_the_largest_depth_is_not_taken_for_sky():
     seen = render(Scene((view,)), view.camera)
     assert isinstance(seen, RenderedFrame) and not seen.far.any()
     assert render(Scene((replace(view, known=~view.known, depth=view.depth * 2),)), view.camera).far.all()
+
+
+def test_warming_up_leaves_nothing_to_compile():
+    from camera import fill, gridmesh, splat, zbuffer
+
+    warm_up()
+    kernels = (fill._push_last, fill._close_cracks, gridmesh._draw, splat._accumulate, zbuffer._draw)
+    compiled = [len(kernel.signatures) for kernel in kernels]
+    for renderer in RENDERERS:
+        render(Scene((box(),)), sideways(0.5), renderer=renderer, fill="background")
+    assert all(compiled) and compiled == [len(kernel.signatures) for kernel in kernels]
 
 
 def test_importing_the_renderer_costs_nothing():
