@@ -227,6 +227,9 @@ def _is_orbit(found: Match) -> bool:
     return any(id == "orbit_360" for part in found.parts for id, _ in part.directors)
 
 
+_NOT_FOR_THE_ORBIT = ("strength", "switch_to_t", "lora_file", "base")
+
+
 def _check_grid(settings: DimensionXSettings, found: Match, orbit: bool) -> None:
     moves = [id for part in found.parts for id, _ in part.directors]
     if not settings.use_picture:
@@ -242,10 +245,6 @@ def _check_files(settings: DimensionXSettings) -> None:
     name = settings.lora_file
     if name and not Path(name).is_file():
         raise InputError(f"There is no LoRA file {Path(name).name!r}; give the path of a .safetensors or .pt file.")
-    if name and settings.switch_to_t < 1 and settings.base != "CogVideoX-5b-I2V":
-        raise InputError(
-            "Switching to the T-Director needs the base CogVideoX-5b-I2V; choose it or set the switch to 1."
-        )
 
 
 def _frame_warnings(path: CameraPath, found: Match) -> list[str]:
@@ -263,6 +262,11 @@ def _frame_warnings(path: CameraPath, found: Match) -> list[str]:
 
 def _setting_warnings(settings: DimensionXSettings, found: Match) -> list[str]:
     said = []
+    defaults = DimensionXSettings.defaults()
+    changed = [name for name in _NOT_FOR_THE_ORBIT if getattr(settings, name) != defaults[name]]
+    if _is_orbit(found) and changed:
+        labels = ", ".join(DimensionXSettings.controls()[name].label for name in changed)
+        said.append(f"The 360 degree orbit is a network of its own, without adapters: {labels} does not act on it.")
     if settings.dynamic_guidance and settings.steps != 50:
         said.append(
             f"Dynamic guidance depends on the number of steps: with {settings.steps} it is not the published curve."
@@ -280,15 +284,14 @@ def _hub(key: str, repo: str, files: tuple[str, ...], gigabytes: float) -> Check
     return Checkpoint(key=key, repo=repo, files=files, gigabytes=gigabytes)
 
 
-BASE_FILES = ("model_index.json", "scheduler/*", "text_encoder/*", "tokenizer/*", "transformer/*", "vae/*")
+BASE_FILES = ("scheduler/*", "text_encoder/*", "tokenizer/*", "transformer/*", "vae/*")
 CHECKPOINTS = (
     _hub("base", "zai-org/CogVideoX-5b-I2V", BASE_FILES, 21.6),
     _hub("base_1_5", "zai-org/CogVideoX1.5-5B-I2V", BASE_FILES, 21.6),
-    _hub("text_only", "zai-org/CogVideoX-5b", BASE_FILES, 21.6),
+    _hub("text_only", "zai-org/CogVideoX-5b", ("transformer/*",), 11.3),
     _hub("basic", "ShuoChen20/DimensionX_12_basic_camera_lora", ("*.safetensors",), 0.53),
     _hub("orbit", "ShuoChen20/DimensionX_4_orbit_camera_lora", ("*.safetensors",), 0.53),
     _hub("time", "ShuoChen20/DimensionX_T_director_lora", ("*.safetensors",), 0.53),
-    _hub("first_release", "wenqsun/DimensionX", ("*.safetensors",), 0.53),
     _hub("orbit_360", "ShuoChen20/DimensionX_360orbit", ("latest", "*mp_rank_00_model_states.pt"), 12.0),
     _hub("rife", "AlexWortega/RIFE", ("flownet.pkl",), 0.02),
     _hub("upscaler", "ai-forever/Real-ESRGAN", ("RealESRGAN_x4.pth",), 0.07),

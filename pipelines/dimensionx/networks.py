@@ -141,11 +141,6 @@ class Networks:
         return self.geometry.sample_height * self.stride
 
     @property
-    def frames(self) -> int:
-        """The most frames of one clip."""
-        return self.geometry.sample_frames
-
-    @property
     def components(self) -> dict[str, object]:
         return {"text_encoder": self.text_encoder, "vae": self.vae, "transformer": self.transformer}
 

@@ -54,7 +54,7 @@ class DimensionXPipeline:
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
         """Loads the networks and directors that this run needs and are not there yet; drops a transformer it does not."""
         settings = cast(DimensionXSettings, settings)
-        found = match_of(scene, path)
+        found = planned(scene, path, settings)
         kind = kind_of(settings, found)
         if self._networks is None or self._networks.kind != kind:
             self._networks = self._directors = None
@@ -68,9 +68,10 @@ class DimensionXPipeline:
         modules = {name: getattr(extra, "model", extra) for name, extra in self._extras.items()}
         self.components = {**self._networks.components, **modules}
         assert self._directors is not None
-        self._directors.load(sorted({id for part in found.parts for id, _ in acting(settings, kind, part, 0)}))
+        ids = {id for part in found.parts for id, _ in acting(settings, kind, part, 0)}
         if kind in ("image", "image_1_5") and (settings.switch_to_t < 1 or settings.key_frames):
-            self._directors.load(["t_director"])
+            ids.add("t_director")
+        self._directors.load(sorted(ids))
 
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
         """Phases: words, one shooting and decoding per clip, and the extras asked for."""
@@ -78,7 +79,7 @@ class DimensionXPipeline:
         yield Progress("Loading", 0, 1)
         notes = check(scene, path, settings)
         self.prepare(scene, path, settings)
-        found = match_of(scene, path)
+        found = planned(scene, path, settings)
         if not settings.prompt and "captioner" in self._extras:
             yield Progress("Describing the picture", 0, 1)
             prompt = self._extras["captioner"](scene.first.colour, device=self.device)
@@ -220,6 +221,11 @@ class DimensionXPipeline:
         if settings.lora_file:
             said = "Directed by your own LoRA file; the path shown is that of the moves chosen."
         return (said,)
+
+
+def planned(scene: Scene, path: CameraPath, settings: DimensionXSettings) -> Match:
+    """The clips of a run: those of the path's match; from text alone one clip, whose camera nobody directs."""
+    return match_of(scene, path) if settings.use_picture else Match((STILL,), 1.0, 0.0, 0.0, 1.0)
 
 
 def load_extras(weights: Weights, settings: DimensionXSettings) -> dict[str, Any]:

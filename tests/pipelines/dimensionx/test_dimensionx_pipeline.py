@@ -108,6 +108,18 @@ def test_text_alone_needs_no_picture(pipeline, scene):
     assert np.array_equal(clip.frames, other.frames)
 
 
+@pytest.mark.parametrize("director", ["orbit_360", "x_left"])
+def test_text_alone_is_one_clip_whatever_the_path(pipeline, scene, director):
+    path = METHOD.path(short(director=director), scene)
+    clips = [
+        event
+        for event in pipeline(scene, path, DimensionXSettings(**QUICK, use_picture=False))
+        if isinstance(event, Clip)
+    ]
+    assert len(clips) == 1 and len(clips[0].frames) == (49 if director == "orbit_360" else 9)
+    assert np.ptp(clips[0].path.centres, axis=0).max() < 1e-9
+
+
 def test_a_sequence_is_shot_clip_by_clip(pipeline, scene):
     from camera.presets.dimensionx import nominal_path, sequence
 

@@ -64,6 +64,13 @@ def clip_of(weights, scene, **moves) -> Clip:
     return clip
 
 
+@pytest.mark.parametrize(("kind", "parameters"), [("image", 5_625_087_552), ("orbit", 5_639_372_352)])
+def test_full_size_networks_have_their_known_size(kind, parameters):
+    with torch.device("meta"):
+        transformer = CogVideoXTransformer3DModel(**networks.TRANSFORMERS[kind])
+    assert sum(value.numel() for value in transformer.state_dict().values()) == parameters
+
+
 def test_a_run_from_files(weights, scene):
     left, up = (clip_of(weights, scene, director=name) for name in ("orbit_left", "orbit_up"))
     assert left.frames.shape == (9, 64, 96, 3) and not np.array_equal(left.frames, up.frames)
@@ -132,7 +139,7 @@ def test_the_orbit_is_converted_from_its_published_form(orbit_weights):
     assert isinstance(loaded.transformer, CogVideoXTransformer3DModel) and isinstance(
         loaded.vae, AutoencoderKLCogVideoX
     )
-    assert loaded.frames == 145 and loaded.transformer.norm_out.norm.eps == 1e-6
+    assert loaded.geometry.sample_frames == 145 and loaded.transformer.norm_out.norm.eps == 1e-6
 
 
 def test_of_several_orbit_states_the_latest_counts(orbit_weights, hub):
@@ -141,7 +148,7 @@ def test_of_several_orbit_states_the_latest_counts(orbit_weights, hub):
     other = folder / "2" / "mp_rank_00_model_states.pt"
     other.write_bytes(b"an older one")
     try:
-        assert load_networks(orbit_weights, "orbit").frames == 145
+        assert load_networks(orbit_weights, "orbit").geometry.sample_frames == 145
         (folder / "latest").write_text("7")
         with pytest.raises(InputError, match="should hold one model state, found 0"):
             networks._orbit_file(orbit_weights.files(checkpoint("orbit_360")))
