@@ -119,8 +119,8 @@ def buffer(
 ) -> Buffer:
     """A picture (H,W,3) in [-1,1] with ``depth`` (H,W) along z, NaN where there is none; ``mask`` (H,W): what counts.
 
-    Depth is clamped to [0, ``farthest``]; None takes it as it is (an
-    aligned depth may turn negative; the point filter judges it as GEN3C's does).
+    Depth is clamped to [0, ``farthest``]; None takes it as it is (an aligned depth may turn negative; the point filter
+    then judges its surroundings as GEN3C's does).
     """
     from camera.points import unproject
 
