@@ -1,0 +1,11 @@
+"""The renderer behind the examples: scenes of signed distances, marched with light, shadow and air.
+
+`render` draws any scene from any camera path, which makes it the truth that previews are measured against.
+"""
+
+from __future__ import annotations
+
+from examples.render.picture import depth_at, render, setting_of
+from examples.render.scenes import SCENES, camera_at, home
+
+__all__ = ["SCENES", "camera_at", "depth_at", "home", "render", "setting_of"]

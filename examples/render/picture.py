@@ -1,0 +1,120 @@
+"""A scene as seen by one camera: `render` makes the picture and its exact depth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import View
+from examples.render.light import Light, developed
+from examples.render.march import renderer
+from examples.render.scenes import SCENES, Setting
+
+_CHUNK = 4096
+"""Picture points a thread takes at a time."""
+
+
+def setting_of(name: str) -> Setting:
+    """The scene of that name; raises `InputError` for an unknown one."""
+    if name not in SCENES:
+        raise InputError(f"Unknown scene {name!r}; known are {', '.join(SCENES)}.")
+    return SCENES[name]()
+
+
+def render(scene_name: str, path: CameraPath, frame: int = 0, *, time: float | None = None, samples: int = 3) -> View:
+    """What ``path``'s camera sees at ``frame``: the truth that previews are measured against.
+
+    ``time``: seconds on the scene's clock, ``frame / path.fps`` unless given. ``samples``: an uneven pixel is
+    drawn with ``samples`` x ``samples`` rays; 1 is a quick draft. Depth (metres, along z) belongs to the pixel's
+    centre; sky is not known. The same arguments give the same picture.
+    """
+    scene = setting_of(scene_name)
+    _, colours, shafts = _kernels(scene_name)
+    seconds = frame / path.fps if time is None else time
+    camera, lens = path.world_from_camera[frame].copy(), path.intrinsics[frame].copy()
+    width, height = path.width, path.height
+
+    def sampled(points: NDArray[np.float64], angle: float) -> tuple[NDArray, NDArray]:
+        linear, depth = np.zeros((len(points), 3)), np.zeros(len(points))
+        _threaded(
+            len(points),
+            lambda part: colours(camera, lens, points[part], seconds, scene.light, angle, linear[part], depth[part]),
+        )
+        return linear, depth
+
+    points = pixel_points(width, height)
+    linear, depth = sampled(points, 1 / lens[0, 0])
+    linear = linear.reshape(height, width, 3)
+    if samples > 1:
+        uneven = _uneven(developed(linear, scene.light), depth.reshape(height, width))
+        offsets = (np.arange(samples) + 0.5) / samples - 0.5
+        grid = np.stack(np.meshgrid(offsets, offsets), -1).reshape(1, -1, 2)
+        inside = (points.reshape(height, width, 2)[uneven][:, None] + grid).reshape(-1, 2)
+        fine, _ = sampled(inside, 1 / lens[0, 0] / samples)
+        linear[uneven] = np.minimum(fine, 12.0).reshape(-1, samples**2, 3).mean(axis=1)
+    if scene.light.shafts > 0:
+        linear += _lit_air(shafts, camera, lens, depth.reshape(height, width), seconds, scene.light)
+    colour = developed(linear, scene.light)
+    return View.of(colour, depth.reshape(height, width).astype(np.float32), lens, camera)
+
+
+def depth_at(scene_name: str, path: CameraPath, points: NDArray, frame: int = 0, *, time: float | None = None):
+    """Depth (N,) float64 in metres at picture points (N,2); 0 where there is sky."""
+    depths, _, _ = _kernels(scene_name)
+    points = np.ascontiguousarray(points, dtype=np.float64)
+    result = np.zeros(len(points))
+    seconds = frame / path.fps if time is None else time
+    camera, lens = path.world_from_camera[frame].copy(), path.intrinsics[frame].copy()
+    far = setting_of(scene_name).light.far
+    _threaded(len(points), lambda part: depths(camera, lens, points[part], seconds, far, result[part]))
+    return result
+
+
+def pixel_points(width: int, height: int) -> NDArray[np.float64]:
+    """(H*W,2): x and y of every pixel's centre, row by row."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).reshape(-1, 2).astype(np.float64)
+
+
+@lru_cache(maxsize=16)
+def _kernels(name: str) -> tuple[Any, Any, Any]:
+    scene = setting_of(name)
+    return renderer(scene.distance, scene.surface, scene.sky)
+
+
+def _threaded(count: int, work: Callable[[slice], None]) -> None:
+    parts = [slice(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
+    work(slice(0, 1))  # compiled once, before the threads start
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(work, parts))
+
+
+def _uneven(colour: NDArray[np.uint8], depth: NDArray) -> NDArray[np.bool_]:
+    """(H,W): pixels that differ visibly from a neighbour, or lie at an edge of depth."""
+    kernel = np.ones((3, 3), np.uint8)
+    spread = (cv2.dilate(colour, kernel) - cv2.erode(colour, kernel)).max(axis=2)
+    near = np.where(depth > 0, 1 / np.maximum(depth, 1e-6), 0)
+    edge = cv2.dilate(near, kernel) - cv2.erode(near, kernel) > 0.05 * near
+    return (spread > 14) | (edge & (spread > 5))
+
+
+def _lit_air(kernel: Any, camera: NDArray, lens: NDArray, depth: NDArray, time: float, light: Light) -> NDArray:
+    """(H,W,3): light from sunlit air, drawn at a quarter of the size and smoothed."""
+    height, width = depth.shape
+    points = np.stack(np.meshgrid(np.arange(1.5, width, 4), np.arange(1.5, height, 4)), -1)
+    reach = np.where(depth > 0, depth, 30.0)[2::4, 2::4]
+    rows, columns = min(points.shape[0], reach.shape[0]), min(points.shape[1], reach.shape[1])
+    points, reach = points[:rows, :columns].reshape(-1, 2), reach[:rows, :columns].reshape(-1)
+    metres = np.zeros(len(points))
+    _threaded(len(points), lambda part: kernel(camera, lens, points[part], time, light, reach[part], metres[part]))
+    smooth = cv2.GaussianBlur(metres.reshape(rows, columns), (0, 0), 1.5)
+    full = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_CUBIC)
+    return light.shafts * np.maximum(full, 0)[..., None] * np.array(light.sun_colour)
