@@ -163,6 +163,11 @@ class _Source:
         padding = padded(view)
         return _Source(view, np.where(padding, np.float32(0), view.depth) if padding.any() else view.depth)
 
+    @property
+    def focus_depth(self) -> float:
+        """That of the view; `FAR` where a crop has left nothing but sky."""
+        return self.view.focus_depth if self.view.known.any() else FAR
+
     @cached_property
     def image(self) -> NDArray[np.float32]:
         """(H,W,3) in [-1,1]."""
@@ -176,7 +181,8 @@ class _Source:
     @cached_property
     def far_depth(self) -> float:
         """Where the soft splat puts the far layer: beyond everything, but near enough to keep depth weights sharp."""
-        return min(FAR, FAR_FACTOR * float(self.view.depth[self.view.known].max()))
+        known = self.view.known
+        return min(FAR, FAR_FACTOR * float(self.view.depth[known].max())) if known.any() else FAR
 
     @cached_property
     def points(self) -> NDArray[np.float32]:
@@ -201,9 +207,9 @@ def padded(view: View) -> NDArray[np.bool_]:
         shown = np.asarray(view.known.any(axis=1 - axis))
         colour = np.moveaxis(view.colour, axis, 0)
         first, last = 0, len(shown)
-        while not shown[first] and not colour[first].any():
+        while first < last and not shown[first] and not colour[first].any():
             first += 1
-        while not shown[last - 1] and not colour[last - 1].any():
+        while last > first and not shown[last - 1] and not colour[last - 1].any():
             last -= 1
         lines[:first] = lines[last:] = True
     return empty
@@ -217,7 +223,7 @@ def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
 
     def distance(source: _Source) -> float:
         pose = source.view.world_from_camera
-        steps = np.linalg.norm(pose[:3, 3] - target[:3, 3]) / source.view.focus_depth
+        steps = np.linalg.norm(pose[:3, 3] - target[:3, 3]) / source.focus_depth
         return float(steps + np.linalg.norm(pose[:3, 2] - target[:3, 2]))
 
     return tuple(sorted(sources, key=distance))
@@ -240,7 +246,7 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             turn=turn,
             shift=shift,
             cut_ratio=CUT_RATIO,
-            slack=STRETCH / (source.view.intrinsics[0, 0] * source.view.focus_depth),
+            slack=STRETCH / (source.view.intrinsics[0, 0] * source.focus_depth),
             far=FAR,
             advantage=SAME_SURFACE if order else 1.0,
         )

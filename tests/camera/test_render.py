@@ -266,7 +266,16 @@ def test_the_largest_depth_is_not_taken_for_sky():
     view = wall(FAR * 0.5)
     seen = render(Scene((view,)), view.camera)
     assert isinstance(seen, RenderedFrame) and not seen.far.any()
-    assert render(Scene((replace(view, known=~view.known, depth=view.depth * 2),)), view.camera).far.all()
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_nothing_but_sky(renderer):
+    """What a crop of a landscape may leave; black sky cannot be told from padding."""
+    sky = replace(wall(), depth=np.full((H, W), FAR, np.float32), known=np.zeros((H, W), bool))
+    seen = render(Scene((sky,)), sky.camera, renderer=renderer, fill="background")
+    assert seen.far.all() and not seen.holes.any()
+    black = replace(sky, colour=np.zeros((H, W, 3), np.uint8))
+    assert render(Scene((black,)), sky.camera, renderer=renderer).holes.all()
 
 
 def test_warming_up_leaves_nothing_to_compile():
