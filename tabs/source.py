@@ -11,6 +11,7 @@ from camera.errors import InputError
 from camera.view import Scene
 from examples import EXAMPLES, load
 from pipelines.depth import MODELS, Depth, DepthModel, depth_of, guessed_layout, scene_from
+from pipelines.material import ACCEPTED, read_material
 from pipelines.pictures import Picture, read_depth, read_picture
 from tabs.form import said
 from tabs.take import Take
@@ -45,6 +46,9 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
             0, 120, 0, step=1, label="Field of view", info="Degrees across; 0 takes the file's or the model's, else 55."
         )
         prepare = gr.Button("Prepare the scene", size="sm")
+    with gr.Accordion("A clip, or several views", open=False, visible=set(kinds) != {"still"}):
+        files = gr.File(label="Clip or views", file_count="multiple", height=110, elem_id=f"{name}-files-in")
+        gr.Markdown(ACCEPTED, padding=True)
     told = gr.Markdown(elem_classes="told")
     example = gr.Textbox(visible=False)
 
@@ -67,6 +71,17 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
         scene = scene_from(read, depth, fov_degrees=fov_degrees or None)
         return take.opened(scene), described(scene) + warning
 
+    def open_files(take: Take, files: list[str]):
+        """Make a scene of a clip or of several views, with the cameras they bring or estimated ones."""
+        material = read_material(files or [])
+        if material.scene.kind not in kinds:
+            raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
+        take = take.opened(material.scene)
+        if material.path is not None:
+            take = take.with_own(material.path)
+        words = " Its own path is ready under Path file." if material.path is not None else ""
+        return take, f"{described(material.scene)}  \n{material.note}{words}"
+
     gallery.select(pick, None, example, api_visibility="private", queue=False, show_progress="hidden")
     outputs = [take, told]
     opened = gr.on(
@@ -78,7 +93,10 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
         [take, picture, depth_from, depth_map, meaning, scale, fov], outputs,
         api_name=f"{name}_open_picture", show_progress_on=told,
     )  # fmt: skip
-    return example, [opened, prepared]
+    gathered = files.upload(
+        said(open_files), [take, files], outputs, api_name=f"{name}_open_files", show_progress_on=told
+    )
+    return example, [opened, prepared, gathered]
 
 
 def described(scene: Scene) -> str:

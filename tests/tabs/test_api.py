@@ -66,7 +66,7 @@ def test_a_method_goes_from_example_to_result(client, name, tmp_path):
 def test_a_shot_of_one_method_gives_its_path_to_another(client, tmp_path):
     client.predict(STILL, api_name="/genxd_open_example")
     client.predict(api_name="/genxd_draw")
-    file = client.predict("json", api_name="/genxd_path_file")
+    file = client.predict("reshoot", api_name="/genxd_path_file")
     shutil.copy(file, tmp_path / "move.json")
     client.predict(STILL, api_name="/gen3c_open_example")
     assert "12 frames" in client.predict(str(tmp_path / "move.json"), api_name="/gen3c_open_path")

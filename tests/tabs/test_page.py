@@ -10,8 +10,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from camera.errors import InputError  # noqa: F401  (the words below are its)
-
 
 def open_example(page: Page, method: str = "gen3c") -> None:
     page.locator(f"#{method}-examples button").first.click()
@@ -95,7 +93,7 @@ def test_a_path_goes_home_and_comes_back(visit, tmp_path):
         link.click()
     file = tmp_path / download.value.suggested_filename
     download.value.save_as(file)
-    assert len(json.loads(file.read_text())["frames"]) == 121
+    assert len(json.loads(file.read_text())["world_from_camera"]) == 121
 
     page.get_by_label("Path file", exact=True).locator("visible=true").first.check()
     page.locator("#gen3c-own-path input[type=file]").set_input_files(file)
@@ -107,7 +105,7 @@ def test_a_wrong_file_is_answered_in_words_and_nothing_is_lost(visit, tmp_path):
     page = visit()
     open_example(page)
     wrong = tmp_path / "path.json"
-    wrong.write_text('{"frames": "none"}')
+    wrong.write_text('{"world_from_camera": "none"}')
     page.get_by_label("Path file", exact=True).locator("visible=true").first.check()
     page.locator("#gen3c-own-path input[type=file]").set_input_files(wrong)
     expect(page.get_by_test_id("toast-body").first).to_contain_text("path.json")
