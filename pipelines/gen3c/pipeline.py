@@ -153,7 +153,7 @@ class _Run:
         self, renders: CacheFrames, frames: list[Frames], text: Tensor, other_text: Tensor, phase: Phase
     ) -> Generator[Progress, None, latents.Condition]:
         def encode(video: Tensor) -> Tensor:
-            return latents.encode(self.networks.vae, video.to(self.device))
+            return latents.encode(self.networks.vae, video.to(self.device, self.networks.vae.dtype))
 
         yield Progress(phase("reading the pictures"), 0, 1)
         pose = latents.pose_latents(encode, torch.from_numpy(renders.images), torch.from_numpy(renders.masks))

@@ -64,7 +64,7 @@ def sample(
     x = noise * scheduler.init_noise_sigma
     for index, timestep in enumerate(scheduler.timesteps):
         sigma = scheduler.sigmas[index].to(device, dtype)
-        keeps = bool(sigma > AUGMENT_SIGMA)
+        keeps = float(scheduler.sigmas[index]) > AUGMENT_SIGMA
         if keeps:
             x = torch.cat([_noised(first, augmentation, sigma), x[:, :, 1:]], dim=2)
         scaled = scheduler.scale_model_input(x, timestep)
