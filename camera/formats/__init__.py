@@ -1,0 +1,160 @@
+"""Camera paths from files and to files: the one table of formats and their conventions, `read` and `write`.
+
+`read` finds the format by the file's name and content. Files that lack a size, a lens or a rate take them from the path
+``like``, which is what the page shows already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from camera.errors import InputError
+from camera.formats import blender, colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, own, realestate10k, tum
+from camera.formats.parsing import json_object, text_of
+from camera.path import CameraPath
+
+LARGEST_FILE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: what is written is ``file_name``; ``matrix``, ``axes``, ``units`` and ``lens`` say its convention in words."""
+
+    label: str
+    file_name: str
+    matrix: str
+    axes: str
+    units: str
+    lens: str
+    write: Callable[[CameraPath], bytes]
+    readable: bool = True
+
+    @property
+    def suffix(self) -> str:
+        return "." + self.file_name.rsplit(".", 1)[-1]
+
+
+CV, GL = "x right, y down, z forward", "x right, y up, z backward"
+WORLD, CAMERA = "world from camera", "camera from world"
+AS_GIVEN = "as the scene's"
+
+FORMATS: dict[str, Format] = {
+    "reshoot": Format(
+        "Reshoot JSON", "camera_path.json", f"{WORLD}, 4x4", CV, AS_GIVEN, "3x3 in pixels, centres at integers", own.write
+    ),
+    "colmap_txt": Format(
+        "COLMAP text", "colmap_txt.zip", f"{CAMERA}, quaternion wxyz", CV, AS_GIVEN,
+        "PINHOLE in pixels, centres at half-integers", colmap.write_txt,
+    ),
+    "colmap_bin": Format(
+        "COLMAP binary", "colmap_bin.zip", f"{CAMERA}, quaternion wxyz", CV, AS_GIVEN,
+        "PINHOLE in pixels, centres at half-integers", colmap.write_bin,
+    ),
+    "nerfstudio": Format(
+        "nerfstudio transforms.json", "transforms.json", f"{WORLD}, 4x4", GL, AS_GIVEN,
+        "fl_x fl_y cx cy in pixels, centres at half-integers", nerfstudio.write_transforms,
+    ),
+    "nerfstudio_path": Format(
+        "nerfstudio camera path", "nerfstudio_camera_path.json", f"{WORLD}, 16 numbers in rows", GL, AS_GIVEN,
+        "vertical field of view in degrees, centred", nerfstudio.write_camera_path,
+    ),
+    "realestate10k": Format(
+        "RealEstate10K", "realestate10k.txt", f"{CAMERA}, 3x4 in rows", CV, f"{AS_GIVEN}; time in microseconds",
+        "fx fy cx cy as fractions of width and height", realestate10k.write,
+    ),
+    "gen3c_path": Format(
+        "GEN3C client, camera path", "gen3c_camera_path.json", f"{WORLD}, quaternion xyzw", CV,
+        f"{AS_GIVEN}; time in seconds", "vertical field of view in degrees, centred", gen3c.write_gui_path,
+    ),
+    "gen3c_cameras": Format(
+        "GEN3C client, exported cameras", "gen3c_cameras.json", f"{WORLD}, 3x4", CV, AS_GIVEN, "none", gen3c.write_gui_cameras
+    ),
+    "gen3c_npz": Format(
+        "GEN3C npz", "camera.npz", f"{CAMERA}, 4x4", CV, AS_GIVEN, "3x3 in pixels, centres at integers", gen3c.write_npz
+    ),
+    "dualcamctrl": Format(
+        "DualCamCtrl .torch", "cameras.torch", f"{CAMERA}, 3x4 in rows", CV, AS_GIVEN,
+        "fx fy cx cy as fractions of width and height", dualcamctrl.write,
+    ),
+    "i2v3d": Format(
+        "I2V3D camera JSON", "save_camera_infos.json", "three points per camera: centre, ahead, above",
+        "world x left, y up, z forward, on the first camera", AS_GIVEN,
+        "horizontal field of view in degrees, one for all", i2v3d.write,
+    ),
+    "tum": Format("TUM", "trajectory_tum.txt", f"{WORLD}, quaternion xyzw", CV, f"{AS_GIVEN}; time in seconds", "none", tum.write),
+    "blender": Format(
+        "Blender script", "reshoot_camera.py", f"{WORLD}, 4x4", f"{GL}; world z up", AS_GIVEN,
+        "focal length in mm of a 36 mm sensor, shift", blender.write, readable=False,
+    ),
+}  # fmt: skip
+
+_JSON_KEYS: dict[str, Callable] = {
+    "world_from_camera": lambda values, name, like: own.read(values, name),
+    "camera_path": nerfstudio.read_camera_path,
+    "frames": nerfstudio.read_transforms,
+    "path": gen3c.read_gui_path,
+    "cameras": gen3c.read_gui_cameras,
+    "start_pos": i2v3d.read,
+}
+"""A field by which each JSON format is known, and its reader."""
+
+
+def read(file_name: str, data: bytes, *, like: CameraPath | None = None) -> CameraPath:
+    """The camera path of a file; raises `InputError` that names what is wrong with it, and where."""
+    name = file_name.replace("\\", "/").rsplit("/", 1)[-1]
+    if not data:
+        raise InputError(f"{name} is empty; give a camera file.")
+    if len(data) > LARGEST_FILE:
+        raise InputError(f"{name} has {len(data) >> 20} MB; camera files up to {LARGEST_FILE >> 20} MB are read.")
+    suffix = name.lower().rsplit(".", 1)[-1]
+    if suffix == "json":
+        return _read_json(data, name, like)
+    if suffix == "txt":
+        return _read_txt(data, name, like)
+    readers = {
+        "zip": colmap.read_zip, "npz": gen3c.read_npz, "torch": dualcamctrl.read, "pt": dualcamctrl.read,
+        "pth": dualcamctrl.read,
+    }  # fmt: skip
+    if suffix == "bin" and name.lower() != "images.bin":
+        raise InputError(f"{name} cannot be read alone; give COLMAP's cameras.bin and images.bin together in one zip.")
+    reader = colmap.read_images if suffix == "bin" else readers.get(suffix)
+    if reader is None:
+        known = ", ".join(sorted({each.suffix for each in FORMATS.values() if each.readable}))
+        raise InputError(f"{name} is of no kind that is read; give one of {known}.")
+    return reader(data, name, like)
+
+
+def write(format_name: str, path: CameraPath) -> tuple[str, bytes]:
+    """File name and content of a path in one of `FORMATS`; raises `InputError` for what the format cannot hold."""
+    if format_name not in FORMATS:
+        raise InputError(f"Unknown format {format_name!r}; choose one of {', '.join(FORMATS)}.")
+    return FORMATS[format_name].file_name, FORMATS[format_name].write(path)
+
+
+def _read_json(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
+    values = json_object(data, name)
+    for key, reader in _JSON_KEYS.items():
+        if key in values:
+            return reader(values, name, like)
+    raise InputError(
+        f"{name} holds no camera path that is known; one of the fields {', '.join(_JSON_KEYS)} is expected, "
+        f"got {', '.join(list(values)[:8]) or 'none'}."
+    )
+
+
+def _read_txt(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
+    """COLMAP by its name; TUM and RealEstate10K by how many numbers a line holds."""
+    if name.lower() == "cameras.txt":
+        raise InputError("cameras.txt holds lenses without places; zip it with images.txt.")
+    if name.lower() == "images.txt":
+        return colmap.read_images(data, name, like)
+    text = text_of(data, name)
+    counts = [len(line.split()) for _, line in tum.rows(text)]
+    if counts[-1] == 8:
+        return tum.read(text, name, like)
+    if counts[-1] == 19:
+        return realestate10k.read(text, name, like)
+    raise InputError(
+        f"The last line of {name} holds {counts[-1]} words; TUM trajectories have 8 numbers per line, RealEstate10K has 19."
+    )

@@ -1,0 +1,54 @@
+"""DualCamCtrl's ``.torch`` camera files: ``{"cameras": float32 (N,18)}``, rows as in `camera.formats.realestate10k`."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.formats import realestate10k
+from camera.formats.parsing import DAMAGED, LARGEST_UNPACKED, MOST_FRAMES, field, numbers
+from camera.path import CameraPath
+
+
+def read(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
+    """Tensors only: nothing else is unpickled. The rate is that of ``like``, or 24."""
+    import torch
+
+    _check_container(data, name)
+    try:
+        values = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (*DAMAGED, pickle.UnpicklingError, AttributeError, IndexError) as error:
+        raise InputError(f"{name} holds more than tensors, or is damaged; save {{'cameras': tensor}} again.") from error
+    if isinstance(values, list) and len(values) == 1:
+        values = values[0]
+    cameras = field(values, "cameras", name)
+    if not isinstance(cameras, torch.Tensor) or cameras.ndim != 2 or cameras.is_complex():
+        raise InputError(f"'cameras' of {name} should be a tensor of shape Nx18.")
+    if not 1 <= len(cameras) <= MOST_FRAMES:
+        raise InputError(f"'cameras' of {name} should hold 1 to {MOST_FRAMES} cameras, got {len(cameras)}.")
+    rows = numbers(cameras.double().numpy(), (-1, 18), f"'cameras' of {name}")
+    return realestate10k.path_of(rows, name, like, fps=like.fps if like else 24.0)
+
+
+def write(path: CameraPath) -> bytes:
+    import torch
+
+    buffer = io.BytesIO()
+    rows = realestate10k.eighteen(path, "DualCamCtrl").astype(np.float32)
+    torch.save({"cameras": torch.from_numpy(rows)}, buffer)
+    return buffer.getvalue()
+
+
+def _check_container(data: bytes, name: str) -> None:
+    """A zip, as torch has saved since version 1.6, of bounded size."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            total = sum(entry.file_size for entry in archive.infolist())
+    except DAMAGED as error:
+        raise InputError(f"{name} is no file of torch.save (version 1.6 or later); save it again.") from error
+    if total > LARGEST_UNPACKED:
+        raise InputError(f"{name} unpacks to more than {LARGEST_UNPACKED >> 20} MB; keep only its cameras.")

@@ -1,0 +1,64 @@
+"""What some files cannot say about a lens: checked before a path is written to them, so that nothing is lost unseen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.conventions import lens_from_fractions
+from camera.errors import InputError
+from camera.path import CameraPath
+
+
+def without_skew(path: CameraPath, label: str) -> CameraPath:
+    if np.abs(path.intrinsics[:, 0, 1]).max() > 1e-6:
+        raise InputError(f"{label} cannot hold a skewed lens; choose Reshoot JSON.")
+    return path
+
+
+def centred_square(path: CameraPath, label: str) -> CameraPath:
+    """The path, where its lens is centred to a pixel and its pixels are square to half a percent."""
+    lens = without_skew(path, label).intrinsics
+    middle = np.array([path.width - 1, path.height - 1]) / 2
+    if np.abs(lens[:, :2, 2] - middle).max() > 1:
+        raise InputError(f"{label} holds centred lenses only; choose nerfstudio transforms.json or Reshoot JSON.")
+    if np.abs(lens[:, 0, 0] / lens[:, 1, 1] - 1).max() > 0.005:
+        raise InputError(f"{label} holds square pixels only; choose nerfstudio transforms.json or Reshoot JSON.")
+    return path
+
+
+def one_lens(path: CameraPath, label: str) -> CameraPath:
+    if np.abs(path.intrinsics / path.intrinsics[:1].clip(1e-9) - 1)[:, [0, 1], [0, 1]].max() > 1e-6:
+        raise InputError(f"{label} holds one lens for all frames, but this path zooms; choose Reshoot JSON.")
+    return path
+
+
+def of_fov(degrees: NDArray[np.float64], *, width: int, height: int, across: bool) -> NDArray[np.float64]:
+    """(F,3,3) of centred square-pixel lenses with fields of view (F,), horizontal where ``across``, else vertical."""
+    if not ((degrees >= 0.1) & (degrees <= 179)).all():
+        frame = int(np.argmax(~((degrees >= 0.1) & (degrees <= 179))))
+        raise InputError(f"The field of view of camera {frame} should lie between 0.1 and 179 degrees.")
+    focal = (width if across else height) / (2 * np.tan(np.radians(degrees) / 2))
+    lens = np.repeat(np.eye(3)[None], len(degrees), axis=0)
+    lens[:, 0, 0] = lens[:, 1, 1] = focal
+    lens[:, 0, 2], lens[:, 1, 2] = (width - 1) / 2, (height - 1) / 2
+    return lens
+
+
+def of_fractions(fractions: NDArray[np.float64], like: CameraPath | None) -> tuple[NDArray[np.float64], int, int]:
+    """Intrinsics (F,3,3), width and height of fx, fy, cx, cy (F,4) given as fractions of width and height.
+
+    Such a file knows its picture's shape (square pixels: width/height = fy/fx) but not its size: that is the size of
+    ``like`` where the shapes agree to 1 %, else the width of ``like``, or 1280.
+    """
+    if not (fractions[:, :2] > 1e-3).all():
+        raise InputError(
+            f"The focal lengths of camera {int(np.argmin(fractions[:, :2].min(axis=1)))} are not positive."
+        )
+    shape = float(np.median(fractions[:, 1] / fractions[:, 0]))
+    if like is not None and abs(like.width / like.height / shape - 1) < 0.01:
+        width, height = like.width, like.height
+    else:
+        width = like.width if like else 1280
+        height = max(1, round(width / shape))
+    return lens_from_fractions(fractions, width=width, height=height), width, height

@@ -1,0 +1,44 @@
+"""Reshoot's own JSON: everything a `CameraPath` holds, exactly, with a version."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.formats.parsing import entries, field, number, numbers, size
+from camera.path import CameraPath
+
+VERSION = 1
+
+
+def read(values: dict[str, Any], name: str) -> CameraPath:
+    """Raises `InputError` for a newer version, and for anything a `CameraPath` cannot be."""
+    version = number(values.get("version", VERSION), f"'version' of {name}", minimum=1)
+    if version > VERSION:
+        raise InputError(f"{name} was written by a newer Reshoot (version {version:g}; this one reads {VERSION}).")
+    frames = len(entries(values, "world_from_camera", name))
+    width, height = size(field(values, "width", name), field(values, "height", name), name)
+    return CameraPath(
+        numbers(values["world_from_camera"], (frames, 4, 4), f"'world_from_camera' of {name}"),
+        numbers(field(values, "intrinsics", name), (frames, 3, 3), f"'intrinsics' of {name}"),
+        width,
+        height,
+        number(values.get("fps", 24.0), f"'fps' of {name}", minimum=1e-3, maximum=1e6),
+    )
+
+
+def write(path: CameraPath) -> bytes:
+    values = {
+        "format": "reshoot camera path",
+        "version": VERSION,
+        "convention": "world from camera, OpenCV axes (x right, y down, z forward), pixels with centres at integers",
+        "width": path.width,
+        "height": path.height,
+        "fps": path.fps,
+        "world_from_camera": np.round(path.world_from_camera, 15).tolist(),
+        "intrinsics": path.intrinsics.tolist(),
+    }
+    return json.dumps(values).encode()

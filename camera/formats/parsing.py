@@ -1,0 +1,218 @@
+"""Reading what strangers wrote: text, JSON and numbers, checked before they are believed."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.rotation import orthonormal
+
+MOST_FRAMES = 100_000
+LARGEST_TEXT = 64 << 20
+LARGEST_UNPACKED = 512 << 20
+DEEPEST = 32
+LARGEST_NUMBER = 1e12
+
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, KeyError,
+    SyntaxError, TypeError, MemoryError,
+)  # fmt: skip
+"""What Python's and numpy's readers raise over a broken archive."""
+
+
+def text_of(data: bytes, name: str) -> str:
+    """UTF-8 text; raises `InputError` for anything else, and beyond `LARGEST_TEXT` bytes."""
+    if len(data) > LARGEST_TEXT:
+        raise InputError(f"{name} has {len(data) >> 20} MB; text files up to {LARGEST_TEXT >> 20} MB are read.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is no text (byte {error.start} is not UTF-8); give a text file.") from error
+
+
+def json_object(data: bytes, name: str) -> dict[str, Any]:
+    """A JSON object; NaN, Infinity and nesting deeper than `DEEPEST` are refused."""
+    text = text_of(data, name)
+    depth = 0
+    for mark in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark.group(), 0)
+        if depth > DEEPEST:
+            raise InputError(f"{name} nests deeper than {DEEPEST} levels, which no camera file does.")
+
+    def refuse(word: str) -> None:
+        raise InputError(f"{name} holds {word}, which is not a number in JSON; write finite numbers.")
+
+    try:
+        values = json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{name} is no valid JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
+    except InputError:
+        raise
+    except ValueError as error:  # an integer of thousands of digits
+        raise InputError(f"{name} holds a number that is too long to read.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{name} should hold a JSON object, got a {type(values).__name__}.")
+    return values
+
+
+def field(values: Any, key: str, where: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise InputError(f"{where} should be an object with the field {key!r}, got {type(values).__name__}.")
+    if key not in values:
+        raise InputError(
+            f"{where} has no field {key!r}; it holds {', '.join(map(str, list(values)[:12])) or 'nothing'}."
+        )
+    return values[key]
+
+
+def entries(values: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    """A list of 1 to `MOST_FRAMES` items."""
+    found = field(values, key, where)
+    if not isinstance(found, list) or not 1 <= len(found) <= MOST_FRAMES:
+        raise InputError(f"{key!r} of {where} should be a list of 1 to {MOST_FRAMES} cameras.")
+    return found
+
+
+def numbers(value: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float64]:
+    """Nested lists as an array of ``shape`` (-1 takes any length); raises `InputError` that names ``where``."""
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{where} should hold numbers only, in the shape {_words(shape)}.") from error
+    if array.ndim != len(shape) or any(want not in (-1, got) for want, got in zip(shape, array.shape)):
+        raise InputError(f"{where} should have the shape {_words(shape)}, got {_words(array.shape)}.")
+    if not (np.abs(array) <= LARGEST_NUMBER).all():  # also refuses NaN
+        raise InputError(f"{where} holds a value that is not finite, or larger than {LARGEST_NUMBER:g}.")
+    return array
+
+
+def number(value: Any, where: str, *, minimum: float = -LARGEST_NUMBER, maximum: float = LARGEST_NUMBER) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum <= value <= maximum:
+        raise InputError(f"{where} should be a number between {minimum:g} and {maximum:g}, got {str(value)[:40]!r}.")
+    return float(value)
+
+
+def size(width: Any, height: Any, where: str) -> tuple[int, int]:
+    """Width and height in pixels, 1 to 100000."""
+    pair = [number(each, f"the picture size of {where}", minimum=1, maximum=100_000) for each in (width, height)]
+    return round(pair[0]), round(pair[1])
+
+
+def line_numbers(line: str, counts: tuple[int, ...], where: str) -> NDArray[np.float64]:
+    """(N,) numbers of one line of text, N one of ``counts``."""
+    words = line.split()
+    if len(words) not in counts:
+        raise InputError(f"{where} should hold {' or '.join(map(str, counts))} numbers, got {len(words)}.")
+    try:
+        return numbers([float(word) for word in words], (-1,), where)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{where} holds a word that is not a number: {str(error).split(': ')[-1][:40]}.") from error
+
+
+def pose(value: Any, where: str) -> NDArray[np.float64]:
+    """(4,4) from 3x4, 4x4 or 12 or 16 numbers in rows, its rotation made exact; raises `InputError` that names ``where``."""
+    flat = numbers(np.ravel(np.array(value, dtype=object)).tolist(), (-1,), where)
+    if flat.size not in (12, 16):
+        raise InputError(f"{where} should be a matrix of 3x4 or 4x4 numbers, got {flat.size}.")
+    matrix = np.eye(4)
+    matrix[: flat.size // 4] = flat.reshape(-1, 4)
+    if np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-6:
+        raise InputError(f"The last row of {where} should be 0 0 0 1; the matrix may be transposed.")
+    try:
+        matrix[:3, :3] = orthonormal(matrix[:3, :3])
+    except InputError as error:
+        raise InputError(f"In {where}: {error}") from error
+    return matrix
+
+
+def like_or_refuse(like: CameraPath | None, name: str, lacks: str) -> CameraPath:
+    if like is None:
+        raise InputError(f"{name} does not say the {lacks}; open a scene first, so that it can be taken from there.")
+    return like
+
+
+def resampled_lens(like: CameraPath, frames: int) -> NDArray[np.float64]:
+    """(F,3,3): the intrinsics of ``like``, over ``frames`` frames."""
+    return like.resampled(frames).intrinsics
+
+
+def rate(seconds: NDArray, like: CameraPath | None) -> float:
+    """Frames per second of time stamps (F,); of ``like``, or 24, where they say nothing."""
+    if len(seconds) > 1:
+        step = float(np.median(np.diff(seconds)))
+        if 1e-3 <= step <= 1e3:
+            return 1 / step
+    return like.fps if like else 24.0
+
+
+def members(data: bytes, name: str) -> dict[str, bytes]:
+    """The files of a zip, by their path; refuses what unpacks to more than `LARGEST_UNPACKED`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            listed = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if len(listed) > 1000 or sum(entry.file_size for entry in listed) > LARGEST_UNPACKED:
+                raise InputError(f"{name} unpacks to more than 1000 files or {LARGEST_UNPACKED >> 20} MB.")
+            return {entry.filename: archive.read(entry) for entry in listed}
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{name} is a damaged or encrypted zip file; pack it again.") from error
+
+
+def npz_shapes(data: bytes, name: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays in an npz, read from their headers alone."""
+    shapes = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for entry in archive.infolist()[:1000]:
+                with archive.open(entry) as stream:
+                    version = np.lib.format.read_magic(stream)
+                    header = (
+                        np.lib.format.read_array_header_1_0
+                        if version == (1, 0)
+                        else np.lib.format.read_array_header_2_0
+                    )
+                    shape, _, dtype = header(stream)
+                    if dtype.hasobject or dtype.kind not in "fiub":
+                        raise InputError(f"{entry.filename} of {name} holds no plain numbers; save it as float32.")
+                    shapes[entry.filename.removesuffix(".npy")] = shape
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{name} is no readable npz file; write it again with numpy.savez.") from error
+    return shapes
+
+
+def npz_array(data: bytes, key: str, shape: tuple[int, ...], where: str) -> NDArray[np.float64]:
+    """One array of an npz whose shape was read with `npz_shapes`; it is checked before it is unpacked."""
+    found = npz_shapes(data, where).get(key)
+    if found is None:
+        raise InputError(f"{where} has no array {key!r}.")
+    if len(found) != len(shape) or any(want not in (-1, got) for want, got in zip(shape, found)):
+        raise InputError(f"{key} of {where} should have the shape {_words(shape)}, got {_words(found)}.")
+    if not 1 <= found[0] <= MOST_FRAMES:
+        raise InputError(f"{key} of {where} should hold 1 to {MOST_FRAMES} cameras, got {found[0]}.")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return numbers(arrays[key], shape, f"{key} of {where}")
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{key} of {where} is damaged; save the file again.") from error
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return "x".join("N" if each == -1 else str(each) for each in shape) or "one number"

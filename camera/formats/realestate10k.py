@@ -1,0 +1,45 @@
+"""RealEstate10K: a line with the video's address, then per frame a time stamp in microseconds and 18 numbers.
+
+The 18 numbers are fx fy cx cy as fractions of width and height, two zeros, and the camera-from-world matrix 3x4 in rows.
+DualCamCtrl and ReconFusion keep the same 18 numbers without the time stamp.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.conventions import lens_fractions
+from camera.formats import lens
+from camera.formats.parsing import line_numbers, pose, rate
+from camera.formats.tum import rows
+from camera.path import CameraPath, inverse
+
+
+def read(text: str, name: str, like: CameraPath | None) -> CameraPath:
+    lines = rows(text)
+    if len(lines) > 1 and len(lines[0][1].split()) == 1:  # the video's address
+        lines = lines[1:]
+    values = np.array([line_numbers(line, (19,), f"Line {number} of {name}") for number, line in lines])
+    return path_of(values[:, 1:], name, like, fps=rate(values[:, 0] / 1e6, like))
+
+
+def write(path: CameraPath) -> bytes:
+    lines = ["reshoot"]
+    for frame, row in enumerate(eighteen(path, "RealEstate10K")):
+        lines.append(f"{round(frame / path.fps * 1e6)} " + " ".join(f"{value:.12g}" for value in row))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def path_of(values: NDArray[np.float64], name: str, like: CameraPath | None, *, fps: float) -> CameraPath:
+    """The path of rows (F,18)."""
+    intrinsics, width, height = lens.of_fractions(values[:, :4], like)
+    camera_from_world = np.stack([pose(row[6:], f"camera {frame} of {name}") for frame, row in enumerate(values)])
+    return CameraPath(inverse(camera_from_world), intrinsics, width, height, fps)
+
+
+def eighteen(path: CameraPath, label: str) -> NDArray[np.float64]:
+    """Rows (F,18) of a path."""
+    fractions = lens_fractions(lens.without_skew(path, label).intrinsics, width=path.width, height=path.height)
+    matrices = path.camera_from_world[:, :3].reshape(len(path), 12)
+    return np.concatenate([fractions, np.zeros((len(path), 2)), matrices], axis=1)
