@@ -125,12 +125,10 @@ class Runtime:
 
         ``announce`` is told of downloads and loading, ``cancelled`` asked, until the next call for the same method.
         """
+        if options.memory != FP8:
+            self._forget_fp8()
         key = (method.name, options.weights)
         loaded = self.loaded.get(key)
-        if loaded and options.memory != FP8 and any(map(is_cast, networks(loaded.pipeline).values())):
-            del self.loaded[key]  # fp8 can't be undone: load again
-            loaded = None
-            self.device.tidy()
         weights = loaded.weights if loaded else Weights(options.weights, device=self.device.torch)  # type: ignore[arg-type]
         weights.announce, weights.cancelled = announce, cancelled
         if loaded is None:
@@ -157,11 +155,19 @@ class Runtime:
             self.loaded.popitem(last=False)
             self.device.tidy()
 
+    def _forget_fp8(self) -> None:
+        """fp8 can't be undone, and its networks may be shared: drop every pipeline that has one, so that all load anew."""
+        cast = [key for key in self.loaded if any(map(is_cast, networks(self.loaded[key].pipeline).values()))]
+        for key in cast:
+            del self.loaded[key]
+        if cast:
+            self.device.tidy()
+
     def forget(self, method: Method, options: RunOptions) -> None:
         self.loaded.pop((method.name, options.weights), None)
 
     def _resident_bytes(self) -> int:
-        return sum(self._bytes_of(loaded) for loaded in self.loaded.values())
+        return sum(self._bytes_of(loaded) for loaded in list(self.loaded.values()))
 
     def _bytes_of(self, loaded: Loaded) -> int:
         return self.device.bytes_of(networks(loaded.pipeline).values())
@@ -212,14 +218,11 @@ class _Job:
 
     def _shoot(self) -> None:
         device = self.runtime.device
-        needed = self.runtime.forecast(
-            self.method, self.scene, self.path, self.settings, self.options
-        ).weights_gigabytes
-        self.runtime.make_main_memory_room(self.method, self.options, needed)
+        self.runtime.make_main_memory_room(self.method, self.options, self._forecast().weights_gigabytes)
         loaded = self.runtime.load(self.method, self.options, announce=self._tell, cancelled=self.cancelled.is_set)
         if prepare := getattr(loaded.pipeline, "prepare", None):
             prepare(self.scene, self.path, self.settings)
-        forecast = self.runtime.forecast(self.method, self.scene, self.path, self.settings, self.options)
+        forecast = self._forecast()
         if forecast.refusal:
             raise InputError(forecast.refusal)
         evicted = self.runtime.make_room(loaded, forecast.gigabytes)
@@ -239,11 +242,12 @@ class _Job:
                 )
             )
 
+    def _forecast(self) -> estimates.Forecast:
+        return self.runtime.forecast(self.method, self.scene, self.path, self.settings, self.options)
+
     def _follow(self, steps: Iterator[Progress | Clip]) -> None:
         try:
             for item in steps:
-                if self.cancelled.is_set():
-                    return
                 if isinstance(item, Progress):
                     self._tell(item)
                 else:
@@ -283,7 +287,8 @@ class OutOfMemory(InputError):
 def _is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "alloc" in str(error) and "memory" in str(error)
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in words or "allocate memory" in words)
 
 
 _default: Runtime | None = None

@@ -21,8 +21,6 @@ RESIDENT_BYTES = 10**9
 """Networks smaller than this stay on the device in group offload: moving them in pieces costs more than it saves."""
 
 _GROUP_HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")
-_TEXT_ENCODER_PARTS_READ_BY_OTHERS = ("^wo$", r"\.wo$", "embed", "shared")
-"""T5 compares the type of ``wo`` before calling it, so a cast hook there comes too late."""
 
 
 def networks(pipeline: Pipeline) -> dict[str, nn.Module]:
@@ -87,9 +85,9 @@ def is_cast(network: nn.Module) -> bool:
 
 
 def _kept_precise(network: nn.Module) -> tuple[str, ...]:
+    """Name patterns that are not cast. Those kept in float32 are among them: T5 reads the type of its ``wo`` too early."""
     own = tuple(getattr(network, "_skip_layerwise_casting_patterns", None) or ())
-    own += tuple(getattr(network, "_keep_in_fp32_modules", None) or ())
-    return DEFAULT_SKIP_MODULES_PATTERN + own + _TEXT_ENCODER_PARTS_READ_BY_OTHERS
+    return DEFAULT_SKIP_MODULES_PATTERN + own + tuple(getattr(network, "_keep_in_fp32_modules", None) or ())
 
 
 # --- model offload -----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy_method import TOY, ToySettings, behaviour, toy_estimate, toy_shot
+from toy_method import TOY, ToySettings, behaviour, toy, toy_estimate, toy_shot
 
 import pipelines
 from camera.errors import InputError
@@ -81,6 +81,14 @@ def test_fp8_stores_in_eight_bits_changes_little_and_is_loaded_anew_to_undo(runt
     assert 0 < difference.mean() < 8
     del loaded, transformer
     assert np.array_equal(frames(runtime), plain) and behaviour.loads == 2
+
+
+def test_fp8_of_one_method_never_reaches_another_that_shares_its_networks(runtime):
+    scene, path, settings = toy_shot()
+    plain = frames(runtime)
+    frames(runtime, memory="fp8")
+    *_, clip, report = runtime.run(toy("other"), scene, path, settings, options=RunOptions(weights="tiny"))
+    assert np.array_equal(clip.frames, plain) and report.mode == "full"
 
 
 def test_t5_survives_fp8():

@@ -180,7 +180,8 @@ def test_one_who_leaves_the_queue_lets_the_others_pass(runtime):
         (torch.OutOfMemoryError("CUDA out of memory"), 0),
         (torch.OutOfMemoryError("CUDA out of memory"), 2),
         (MemoryError(), 2),
-        (RuntimeError("can't allocate memory: 1 GB"), 3),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 GB"), 3),
+        (RuntimeError("CUDA error: out of memory"), 3),
     ],
 )
 def test_out_of_memory_frees_everything_says_what_to_reduce_and_the_next_run_works(error, when):
