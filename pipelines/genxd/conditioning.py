@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from camera.path import CameraPath, inverse
+from camera.rays import pluecker
 from pipelines.genxd.blocks import VIDEO
 
 VAE_FACTOR = 8
@@ -43,7 +45,7 @@ class Condition:
         if indicator == VIDEO:
             rays = latents.new_zeros(1, len(cameras), 6, height, width)
         else:
-            rays = torch.from_numpy(plucker(cameras, frames[0], scale=scale))[None].to(latents)
+            rays = torch.from_numpy(latent_rays(cameras, frames[0], scale=scale))[None].to(latents)
         return Condition(clean, given, rays, indicator, motion)
 
     def inputs(self, noisy: Tensor, *, guided: bool) -> dict[str, Tensor]:
@@ -74,15 +76,7 @@ class Condition:
         return torch.where(self.given.bool(), self.clean, latents)
 
 
-def plucker(cameras: CameraPath, origin: int, *, scale: float) -> np.ndarray:
-    """(F,6,h,w) float32 at the latents' size: unit direction, then origin x direction, seen from frame ``origin``."""
-    height, width = cameras.height // VAE_FACTOR, cameras.width // VAE_FACTOR
-    poses = inverse(cameras.world_from_camera[origin]) @ cameras.world_from_camera
-    lenses = cameras.resized(width, height).intrinsics
-    y, x = np.mgrid[:height, :width]
-    pixels = np.stack([x, y, np.ones_like(x)]).reshape(3, -1).astype(np.float64)
-    directions = np.linalg.inv(lenses) @ pixels
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    directions = poses[:, :3, :3] @ directions  # (F,3,h*w)
-    moments = np.cross(poses[:, :3, 3:] * scale, directions, axis=1)
-    return np.concatenate([directions, moments], axis=1).reshape(-1, 6, height, width).astype(np.float32)
+def latent_rays(cameras: CameraPath, origin: int, *, scale: float) -> NDArray[np.float32]:
+    """(F,6,h,w) at the latents' size: unit direction, then origin x direction, seen from frame ``origin``."""
+    seen = cameras.with_poses(inverse(cameras.world_from_camera[origin]) @ cameras.world_from_camera).scaled(scale)
+    return pluecker(seen.resized(cameras.width // VAE_FACTOR, cameras.height // VAE_FACTOR), order="direction_moment")

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.cloud import cloud_of
+from camera.formats.colmap import write_txt
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.genxd.colmap import model_text
 from pipelines.method import Frames
 
 MOST_POINTS = 20_000
@@ -42,24 +43,22 @@ def camera_files(path: CameraPath, origin: NDArray[np.float64]) -> dict[str, byt
 def reconstruction_zip(frames: Frames, path: CameraPath, scene: Scene) -> bytes:
     """A COLMAP folder: images/ and sparse/0/ as text, with the made frames and points of the given views' depth.
 
-    Several given views are added as pictures where they have the clip's size.
+    Several given views follow the frames, where they have the clip's size.
     """
-    names = [f"{i:03d}.png" for i in range(len(frames))]
     pictures = list(frames)
     views = [view for view in scene.views if (view.width, view.height) == (path.width, path.height)]
     if scene.kind == "views" and views:
-        names += [f"given_{i:03d}.png" for i in range(len(views))]
         pictures += [view.colour for view in views]
         poses = np.concatenate([path.world_from_camera, [view.world_from_camera for view in views]])
         lenses = np.concatenate([path.intrinsics, [view.intrinsics for view in views]])
         path = CameraPath(poses, lenses, path.width, path.height, path.fps)
-    text = model_text(path, names, *_points(scene))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, picture in zip(names, pictures):
-            archive.writestr(f"images/{name}", png(picture))
-        for name, content in text.items():
-            archive.writestr(f"sparse/0/{name}", content, zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(buffer, "w") as archive, zipfile.ZipFile(io.BytesIO(write_txt(path))) as model:
+        for i, picture in enumerate(pictures, 1):
+            archive.writestr(f"images/frame_{i:05d}.png", png(picture))  # the names that the model gives them
+        for name in model.namelist():
+            content = _points(scene) if name.endswith("points3D.txt") else model.read(name)
+            archive.writestr(name, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
@@ -70,16 +69,11 @@ def png(picture: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def _points(scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """Up to `MOST_POINTS` points (P,3) with colours, evenly from the views whose depth is known."""
-    views = scene.views if scene.kind == "views" else scene.views[:1]
-    points, colours = [], []
-    for view in views:
-        y, x = np.nonzero(view.known)
-        step = max(1, len(x) * len(views) // MOST_POINTS)
-        y, x = y[step // 2 :: step], x[step // 2 :: step]
-        rays = np.linalg.inv(view.intrinsics) @ np.stack([x, y, np.ones_like(x)])
-        local = (rays * view.depth[y, x]).T
-        points.append(local @ view.world_from_camera[:3, :3].T + view.world_from_camera[:3, 3])
-        colours.append(view.colour[y, x])
-    return np.concatenate(points), np.concatenate(colours)
+def _points(scene: Scene) -> str:
+    """points3D.txt with points of the scene's known depth; no picture is said to see them."""
+    cloud = cloud_of(scene, most=MOST_POINTS)
+    rows = zip(cloud.points.tolist(), cloud.colours.tolist())
+    return "".join(
+        f"{i} {x:.6g} {y:.6g} {z:.6g} {red} {green} {blue} 0\n"
+        for i, ((x, y, z), (red, green, blue)) in enumerate(rows, 1)
+    )

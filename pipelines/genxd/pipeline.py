@@ -13,6 +13,7 @@ from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteSchedule
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from camera.errors import InputError
 from camera.path import CameraPath
 from camera.render import padded, rendered
 from camera.view import Scene, View
@@ -190,8 +191,12 @@ class _Shot:
         sheet = contact_sheet(frames, path, given)
         run = self.plan.runs[0]
         origin = run.cameras.world_from_camera[run.given[0]]
-        files = camera_files(path, origin) | {"colmap.zip": reconstruction_zip(frames, path, self.scene)}
-        return Clip(frames, path.fps, path, {"contact sheet": sheet[None]}, notes=self.plan.notes, files=files)
+        files, notes = camera_files(path, origin), self.plan.notes
+        try:
+            files["colmap.zip"] = reconstruction_zip(frames, path, self.scene)
+        except InputError as error:  # a lens that COLMAP cannot hold must not cost the clip
+            notes += (f"There is no folder for reconstruction: {error}",)
+        return Clip(frames, path.fps, path, {"contact sheet": sheet[None]}, notes=notes, files=files)
 
 
 def _tensor(frames: Frames) -> Tensor:

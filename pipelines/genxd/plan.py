@@ -222,7 +222,7 @@ def _resampled_around(path: CameraPath, frame: int) -> tuple[CameraPath, int]:
 def _closes(path: CameraPath) -> bool:
     """Whether the next frame after the last would be the first again, as in an orbit."""
     steps = np.linalg.norm(np.diff(path.centres, axis=0), axis=1)
-    home = np.linalg.norm(path.centres[-1] - path.centres[0])
+    home = float(np.linalg.norm(path.centres[-1] - path.centres[0]))
     return len(path) > 3 and 0 < home <= 1.5 * float(np.median(steps))
 
 

@@ -236,13 +236,24 @@ def test_the_reconstruction_folder_holds_views_cameras_and_points(tiny):
         archive.extractall(folder)
         model = pycolmap.Reconstruction(f"{folder}/sparse/0")
         names = sorted(image.name for image in model.images.values())
-        assert names == [f"{i:03d}.png" for i in range(5)] + ["given_000.png", "given_001.png"]
+        assert names == [f"frame_{i:05d}.png" for i in range(1, 8)]
         assert sorted(p.name for p in Path(folder, "images").iterdir()) == names
-        stored = cv2.imread(f"{folder}/images/002.png")[..., ::-1]
+        stored = cv2.imread(f"{folder}/images/frame_00003.png")[..., ::-1]
         np.testing.assert_array_equal(stored, clip.frames[2])
+        image = model.find_image_with_name("frame_00003.png")
+        pose = image.cam_from_world().inverse().matrix()
+        np.testing.assert_allclose(pose, clip.path.world_from_camera[2, :3], atol=1e-9)
     assert 1000 < model.num_points3D() <= 20_000
     depths = [point.xyz[2] for point in model.points3D.values()]
     np.testing.assert_allclose(depths, 3.0)
+
+
+def test_a_lens_that_colmap_cannot_hold_does_not_cost_the_clip(tiny, still):
+    path = path_of(still)
+    skewed = path.intrinsics.copy()
+    skewed[:, 0, 1] = 0.5
+    clip = shoot(tiny, still, CameraPath(path.world_from_camera, skewed, SIZE, SIZE, 6))[1][0]
+    assert "colmap.zip" not in clip.files and any("skew" in note for note in clip.notes)
 
 
 def test_padding_is_cut_off_and_the_lens_follows(tiny):

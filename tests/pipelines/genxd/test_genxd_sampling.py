@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from camera.path import CameraPath
 from pipelines.checkpoints import load_strict, unfilled
 from pipelines.genxd.coding import decode, encode
-from pipelines.genxd.conditioning import Condition, plucker
+from pipelines.genxd.conditioning import Condition, latent_rays
 from pipelines.genxd.network import GenXDUNet
 from pipelines.genxd.sampling import denoise, first_step
 
@@ -72,7 +72,7 @@ def condition(tiny, arrays, cases, name):
 def test_rays_equal_the_original(golden, name):
     file = np.load(golden / "genxd/cameras.npz")
     path = cameras(file[f"{name}/c2w"], file[f"{name}/K"].astype(float))
-    rays = plucker(path, int(file[f"{name}/context_index"][0]), scale=1.0)
+    rays = latent_rays(path, int(file[f"{name}/context_index"][0]), scale=1.0)
     np.testing.assert_allclose(rays, file[f"{name}/plucker"], atol=5e-6)
 
 
