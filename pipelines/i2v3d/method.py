@@ -253,6 +253,8 @@ SVD_DEPTH = Checkpoint(
     ("controlnet/config.json", "controlnet/diffusion_pytorch_model.safetensors"), gigabytes=2.7,
 )  # fmt: skip
 
+CHECKPOINTS = (SDXL, SDXL_VAE, SDXL_DEPTH, SVD, SVD_DEPTH)
+
 METHOD = Method(
     name="i2v3d",
     title="I2V3D",
@@ -273,7 +275,7 @@ METHOD = Method(
                 "Use-based restrictions apply."),
         Licence("SDXL VAE", "MIT", "https://huggingface.co/madebyollin/sdxl-vae-fp16-fix"),
     ),
-    checkpoints=(SDXL, SDXL_VAE, SDXL_DEPTH, SVD, SVD_DEPTH),
+    checkpoints=CHECKPOINTS,
     moves=I2V3DMoves,
     settings=I2V3DSettings,
     path=path,
