@@ -144,6 +144,7 @@ class Trainer:
         self.average = EMAModel(self.matrices, decay=EMA_DECAY)
         if (self.folder / STATE).is_file():
             self._continue()
+        self.average.to(self.device)
         self.network, self.optimiser = accelerator.prepare(self.networks.transformer, self.optimiser)
 
     @property
@@ -267,6 +268,8 @@ class Trainer:
         matrices = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
         for matrix in matrices:
             matrix.data = matrix.data.float()
+        placed: Any = transformer  # before the optimiser is made, so that its state is where the matrices are
+        placed.to(self.device)
         return matrices
 
     # saving and continuing

@@ -180,6 +180,17 @@ def test_the_orbits_sampler_repeats_the_original_run(long_run):
     np.testing.assert_allclose(steps[-1].latents, io["final_latents"], atol=1e-3)
 
 
+def test_of_the_two_draws_of_a_step_the_second_counts(long_run):
+    transformer, conditions, io = long_run
+    run = {"latents": io["init_noise"], "conditions": conditions, "steps": 3, "guidance": 6.0, "dynamic": True}
+    draws = torch.Generator().manual_seed(4)
+    noises = torch.stack([torch.randn(io["init_noise"].shape, generator=draws) for _ in range(4)])[1::2]
+    with torch.no_grad():
+        *_, drawn = sat_denoise(transformer, generator=torch.Generator().manual_seed(4), **run)
+        *_, given = sat_denoise(transformer, generator=torch.Generator(), noises=noises, **run)
+    assert torch.equal(drawn.latents, given.latents)
+
+
 def test_the_ordinary_sampler_comes_close(long_run, monkeypatch):
     transformer, conditions, io = long_run
     draws = iter(

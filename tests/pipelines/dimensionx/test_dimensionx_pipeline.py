@@ -159,6 +159,7 @@ def test_an_own_lora_takes_the_directors_place(pipeline, scene, tmp_path):
 @pytest.mark.parametrize("sampler", ["DPM++", "DDIM"])
 def test_the_loop_is_diffusers_own(weights, scene, kind, sampler):
     networks = load_networks(weights, kind)
+    networks.vae.register_to_config(invert_scale_latents=kind == "image_1_5")  # as 1.5's own VAE says
     frames = 9  # 3 latents: an odd number, which 1.5 pads to a pair
     settings = DimensionXSettings(steps=3, guidance=3.0, prompt="a red house", sampler=sampler)
     from pipelines.dimensionx.latents import encode_text
@@ -182,13 +183,22 @@ def test_the_loop_is_diffusers_own(weights, scene, kind, sampler):
         width=96, height=64, max_sequence_length=24, generator=torch.Generator().manual_seed(5), output_type="latent",
     ).frames  # fmt: skip
     extra = expected.shape[1] - shot.latents.shape[1]
+    networks.vae.register_to_config(invert_scale_latents=False)
     np.testing.assert_allclose(shot.latents, expected[:, extra:], atol=1e-5)
 
 
-def test_shorter_clips_use_the_first_rows_of_the_position_table(weights):
-    table = load_networks(weights, "image").transformer.patch_embed
-    rows = table._get_positional_embeddings(8, 12, 9)
-    assert torch.equal(rows, table.pos_embedding[:, : 24 + 3 * 24])
+def test_shorter_clips_use_the_first_rows_of_the_position_table():
+    table = load_networks(Weights("tiny", seed=77), "image").transformer.patch_embed
+    table.pos_embedding = torch.randn(table.pos_embedding.shape, generator=torch.Generator().manual_seed(0))
+    text, video = torch.zeros(1, 24, 32), torch.zeros(1, 3, 32, 8, 12)
+    rows = 24 + 3 * 24
+    with torch.no_grad():
+        without = table.text_proj(text)[0, 0], table.proj(video[0])[0, :, 0, 0]
+        got = table(text, video)[0]
+    np.testing.assert_allclose(got[:24] - without[0], table.pos_embedding[0, :24], atol=1e-6)
+    np.testing.assert_allclose(got[24:] - without[1], table.pos_embedding[0, 24:rows], atol=1e-6)
+    with pytest.raises(InputError, match="trained for 49 frames; 53 are too many"):
+        table(text, torch.zeros(1, 14, 32, 8, 12))
 
 
 def test_extras_make_frames_more_larger_and_portable(pipeline, scene):

@@ -126,7 +126,7 @@ def test_the_result_is_a_director_of_the_app(clips, tmp_path):
 
 def test_one_command(clips, tmp_path, monkeypatch, capsys):
     command = ["train", "--weights", "tiny", "--data", str(clips), "--steps", "1", "--frames", "9", "--rank", "2"]
-    command += ["--accumulation", "1", "--sample-every", "0", "--no-checkpointing", "--output"]
+    command += ["--accumulation", "1", "--sample-every", "0", "--output"]
     monkeypatch.setattr(sys, "argv", [*command, str(tmp_path / "out")])
     main()
     assert "Training 1/1 loss" in capsys.readouterr().out
