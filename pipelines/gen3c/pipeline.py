@@ -133,7 +133,9 @@ class _Run:
             return zeros, zeros
         yield Progress("Reading the words", 0, 1)
         text = self._embedded(settings.prompt)
-        return text, self._embedded(settings.negative_prompt) if settings.negative_prompt else text
+        if settings.guidance == 0 or not settings.negative_prompt:
+            return text, text
+        return text, self._embedded(settings.negative_prompt)
 
     def _embedded(self, prompt: str) -> Tensor:
         networks = self.networks

@@ -99,4 +99,3 @@ def test_pooled_views_are_one_picture(views):
     np.testing.assert_array_equal(shown.images, expected.images)
     best = Conditioning(views, replace(settings, views="best two"), []).render(_path(views), first=0)
     assert least_cover(shown)[1] >= least_cover(best)[1]
-

@@ -9,10 +9,12 @@ import torch
 
 from camera.errors import InputError
 from camera.view import Scene
+from pipelines.gen3c import pipeline as shooting
 from pipelines.gen3c.data import read_views
 from pipelines.gen3c.extend import added_views, check_continues, extended_path, take_back
 from pipelines.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, path
 from pipelines.gen3c.pipeline import load
+from pipelines.gen3c.sampling import initial_noise
 from pipelines.method import Clip, Progress
 from pipelines.runtime.weights import Weights
 
@@ -68,6 +70,18 @@ def test_a_long_video_yields_every_chunk(long_run):
         assert len(after.path) == len(after.frames)
     assert clips[-1].extras["cache"].shape == clips[-1].frames.shape
     assert any(isinstance(event, Progress) and event.phase.startswith("Chunk 2 of 3: ") for event in long_run)
+
+
+def test_every_chunk_starts_from_its_own_noise(tiny_pipeline, scene, monkeypatch):
+    drawn = []
+
+    def remembered(shape, seed, *, chunk, device):
+        drawn.append(initial_noise(shape, seed, chunk=chunk, device=device))
+        return drawn[-1]
+
+    monkeypatch.setattr(shooting, "initial_noise", remembered)
+    _run(tiny_pipeline, scene, _path(scene, 33), SETTINGS)
+    assert len(drawn) == 2 and (drawn[0] != drawn[1]).any()
 
 
 def test_the_cache_grows_by_the_last_frame_of_each_chunk(long_run, scene):
