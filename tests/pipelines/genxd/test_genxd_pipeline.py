@@ -157,8 +157,8 @@ def test_shared_noise_is_drawn_once(tiny, still, monkeypatch):
     drawn = []
     original = module.noise
     monkeypatch.setattr(module, "noise", lambda *given: drawn.append(1) or original(*given))
-    path = path_of(still, frames=20)
-    for share, count in ((False, 4), (True, 1)):
+    path = path_of(still, frames=14)
+    for share, count in ((False, 3), (True, 1)):
         drawn.clear()
         shoot(tiny, still, path, more_views=True, share_noise=share)
         assert len(drawn) == count
