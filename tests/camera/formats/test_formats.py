@@ -59,7 +59,8 @@ def test_files_with_a_lens_need_nothing_else(name):
     path = path_of(1, 4)
     back = read(*write(name, path))
     across = 1 if name == "gen3c_path" else 0  # the client knows the height's field of view only, and no size
-    np.testing.assert_allclose(back.fov_degrees[:, across], path.fov_degrees[:, across], rtol=1e-5)
+    ends = [0, -1]  # nor does it know the rate
+    np.testing.assert_allclose(back.fov_degrees[ends, across], path.fov_degrees[ends, across], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", LENSLESS)
