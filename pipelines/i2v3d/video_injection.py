@@ -1,0 +1,95 @@
+"""Phase 3's guidance by the coarse renders: their features and attention replace those of the video in SVD's UNet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from diffusers import UNetSpatioTemporalConditionModel
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+from torch.nn import functional
+
+FEATURES = "up_blocks.1.resnets.1"
+ATTENTION = tuple(
+    f"up_blocks.{block}.attentions.{layer}.transformer_blocks.0.attn1"
+    for block, layer in ((1, 1), (1, 2), (2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2))
+)
+
+
+@dataclass(frozen=True, eq=False)
+class VideoInjection:
+    """What of the source rows goes to the others in one pass.
+
+    ``masks``: by number of tokens (h*w of a resolution) the places (F,tokens) bool where attention is injected; None is
+    everywhere.
+    """
+
+    features: bool
+    attention: bool
+    masks: Mapping[int, Tensor] | None = None
+
+
+@contextmanager
+def injected(unet: UNetSpatioTemporalConditionModel, injection: VideoInjection) -> Iterator[None]:
+    """Inside, a batch of the rows source, unconditional, conditional gets the source's features; undone afterwards."""
+    attentions = {name: unet.get_submodule(name) for name in ATTENTION} if injection.attention else {}
+    stock = {name: module.processor for name, module in attentions.items()}
+    handle = unet.get_submodule(FEATURES).register_forward_hook(_from_source) if injection.features else None
+    try:
+        for module in attentions.values():
+            module.processor = _SourceAttention(injection.masks)  # type: ignore[assignment]
+        yield
+    finally:
+        for name, module in attentions.items():
+            module.processor = stock[name]
+        if handle:
+            handle.remove()
+
+
+def _from_source(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+    """(3F,C,h,w): the first third for all."""
+    source = output[: len(output) // 3]
+    return torch.cat([source, source, source])
+
+
+class _SourceAttention:
+    """Self-attention whose queries and keys come from the source row where the mask says so."""
+
+    def __init__(self, masks: Mapping[int, Tensor] | None) -> None:
+        self.masks = masks
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        mask = self.masks[hidden_states.shape[1]][None, ..., None] if self.masks is not None else None
+        query = _replaced(attn.to_q(hidden_states), mask)
+        key = _replaced(attn.to_k(hidden_states), mask)
+        value = attn.to_v(hidden_states)
+        heads = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value))
+        mixed = functional.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+        return attn.to_out[0](mixed)
+
+
+def _replaced(values: Tensor, mask: Tensor | None) -> Tensor:
+    """(3F,N,C): the second and third thirds become the first where ``mask`` (1,F,N,1) is True, or everywhere."""
+    rows = values.unflatten(0, (3, -1))
+    source = rows[:1].expand_as(rows)
+    return (source if mask is None else torch.where(mask, source, rows)).flatten(0, 1)
+
+
+def masks_by_tokens(visible: Tensor, levels: int = 3) -> dict[int, Tensor]:
+    """(F,H,W) bool at picture size as (F,tokens) bool at an eighth, a sixteenth, ... (``levels`` of them), nearest pixel."""
+    height, width = visible.shape[1] // 8, visible.shape[2] // 8
+    masks = {}
+    for _ in range(levels):
+        small = functional.interpolate(visible[:, None].float(), (height, width))
+        masks[height * width] = small.flatten(1) > 0.5
+        height, width = -(-height // 2), -(-width // 2)
+    return masks
