@@ -71,7 +71,7 @@ def model_scale(scene: Scene, settings: GenXDSettings) -> float:
 
 def _from_one(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
     cameras, given, notes = _through_picture(path, scene, settings)
-    makes = tuple(i for i in range(FRAMES)) if given is not None else (-1, *range(FRAMES - 1))
+    makes = tuple(range(FRAMES)) if given is not None else (-1, *range(FRAMES - 1))
     first = Run(cameras, (given or 0,), (0,), makes)
     if settings.mode == "video":
         notes.append("Video mode knows no camera: the drawn path is not used.")
