@@ -64,15 +64,17 @@ class Conditioning:
     def _aligned(
         self, picture: NDArray[np.uint8], depth: NDArray[np.float32], camera: CameraPath
     ) -> NDArray[np.float32]:
-        """Estimated depth (H,W) of any scale as aligned to the cache, in scene units."""
+        """Estimated depth (H,W) of any scale as aligned to the cache, in scene units; NaN where alignment left none."""
         cache, camera = self._growing, camera.scaled(1 / self.unit)
         method = self.settings.alignment
         if method == "off":
             return depth * np.float32(self.unit)
         with torch.inference_mode(False), torch.enable_grad():
             trial = cache.updated_with(_image(picture), depth, camera=camera, align=cast(Any, method))
-        turn = camera.camera_from_world[0].astype(np.float32)
-        return (trial.buffers[0].points @ turn[2, :3] + turn[2, 3]) * np.float32(self.unit)
+        points, turn = trial.buffers[0].points, camera.camera_from_world[0].astype(np.float32)
+        depth = (points @ turn[2, :3] + turn[2, 3]) * np.float32(self.unit)
+        depth[(points == 0).all(axis=-1)] = np.nan  # the cache keeps points of no depth at the origin
+        return depth
 
     def _take(self, view: View) -> None:
         """``view``, in scene units, into the cache as it is: whether it was just made or comes from an earlier run."""

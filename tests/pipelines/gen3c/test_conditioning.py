@@ -53,6 +53,19 @@ def test_a_generated_frame_enters_at_the_scale_of_the_scene(scene, method):
     assert shown.images.shape[1] == 2 and least_cover(shown)[1] > 0.5
 
 
+def test_what_alignment_puts_behind_infinity_has_no_depth(scene):
+    conditioning = Conditioning(scene, replace(SETTINGS, alignment="rigid"), [])
+    pose = np.eye(4)
+    pose[2, 3] = -0.5
+    camera = _path(scene).with_poses(np.repeat(pose[None], 17, axis=0)).sliced(slice(0, 1))
+    inverse_depth = 1 / (scene.first.depth + 0.5)
+    inverse_depth[:4] = 0.01  # far in the estimate, beyond infinity once its offset is taken away
+
+    conditioning.add(scene.first.colour, lambda picture: 1 / (inverse_depth + 0.2 * (inverse_depth > 0.02)), camera)
+    (added,) = conditioning.added
+    assert not added.known[1:3].any() and added.known[10:54].all()
+
+
 def test_without_alignment_depth_is_taken_in_units_of_the_cache(scene):
     conditioning = Conditioning(scene, replace(SETTINGS, alignment="off"), [])
     camera = _path(scene).sliced(slice(0, 1))
