@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.formats import lens
 from camera.formats.parsing import (
-    LARGEST_UNPACKED,
     MOST_FRAMES,
     entries,
     field,
@@ -187,8 +186,6 @@ def write_npz(path: CameraPath) -> bytes:
         intrinsics=lens.without_skew(path, "GEN3C's npz").intrinsics.astype(np.float32),
         resolution=np.array([path.width, path.height]),
     )
-    if buffer.tell() > LARGEST_UNPACKED:
-        raise InputError(f"The npz would have {buffer.tell() >> 20} MB; write fewer frames.")
     return buffer.getvalue()
 
 
@@ -200,4 +197,4 @@ def _npz_size(data: bytes, name: str, shapes: dict[str, tuple[int, ...]], lenses
         width, height = npz_array(data, "resolution", (2,), name).tolist()
     else:  # upstream puts the middle at W/2, we at (W-1)/2; both round to the same even size
         width, height = (2 * np.ceil(lenses[0, :2, 2] - 1e-3)).tolist()
-    return size(width, height, f"{name} (twice the principal point)")
+    return size(width, height, f"{name} (taken from the principal point)")

@@ -11,6 +11,7 @@ from camera.path import CameraPath
 
 
 def without_skew(path: CameraPath, label: str) -> CameraPath:
+    """The path, where the axes of its picture are at right angles; ``label`` names the format in the error."""
     if np.abs(path.intrinsics[:, 0, 1]).max() > 1e-6:
         raise InputError(f"{label} cannot hold a skewed lens; choose Reshoot JSON.")
     return path
@@ -28,7 +29,8 @@ def centred_square(path: CameraPath, label: str) -> CameraPath:
 
 
 def one_lens(path: CameraPath, label: str) -> CameraPath:
-    if np.abs(path.intrinsics / path.intrinsics[:1].clip(1e-9) - 1)[:, [0, 1], [0, 1]].max() > 1e-6:
+    """The path, where its lens stays the same over all frames."""
+    if np.abs(path.intrinsics - path.intrinsics[0]).max() > 1e-6 * path.intrinsics[0, 0, 0]:
         raise InputError(f"{label} holds one lens for all frames, but this path zooms; choose Reshoot JSON.")
     return path
 
