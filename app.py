@@ -7,10 +7,14 @@ import threading
 from importlib import import_module
 from pathlib import Path
 
+from pipelines.runtime.options import METHODS_VARIABLE, offered, on_zerogpu
+
+if on_zerogpu():  # the spaces package must be there before anything can touch CUDA
+    import pipelines.runtime.zerogpu  # noqa: F401
+
 import gradio as gr
 
 from pipelines import NAMES, method
-from pipelines.runtime.options import METHODS_VARIABLE, offered, on_zerogpu
 from tabs import compare, look, take
 from tabs.form import said
 from tabs.keep import decoded

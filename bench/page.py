@@ -125,7 +125,9 @@ def figure(scale: Scale) -> list[Row]:
     def texts() -> str:
         points = np.repeat(scene.first.colour.reshape(-1, 3)[:1000], 24, axis=0)
         named = [f"rgb({r},{g},{b})" for r, g, b in colours.tolist()]
-        return go.Figure(go.Scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], marker={"color": named})).to_json()
+        return go.Figure(
+            go.Scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], marker={"color": named})
+        ).to_json()
 
     made, slow = milliseconds(lambda: json.dumps(plain(spec(path, scene))), texts, rounds=scale.rounds)
     size = len(json.dumps(plain(spec(path, scene)))) / 1e6

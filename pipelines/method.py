@@ -139,7 +139,8 @@ class Pipeline(Protocol):
     Closing the generator cancels at the next step. ``components`` are the networks that the runtime moves,
     offloads, casts and evicts; a pipeline never moves them itself and reads ``device`` for its tensors.
     A pipeline of several networks may have ``prepare(scene, path, settings)``: called before every run, before anything
-    is placed, it loads what this run needs and may change ``components``.
+    is placed, it loads what this run needs and may change ``components``. With a ``tiny_side`` (pixels), runs on tiny
+    weights are shown the scene at about that size, so that they take seconds.
     """
 
     components: dict[str, object]

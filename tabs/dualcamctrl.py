@@ -5,6 +5,8 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import method
+from pipelines.dualcamctrl.disparity import disparity_picture
+from tabs.form import said
 from tabs.header import header
 from tabs.keep import keep
 from tabs.move import Move
@@ -23,6 +25,7 @@ def build(page: gr.Blocks) -> None:
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
             example, opened = source(METHOD.name, METHOD.scenes, take)
+            depth = gr.Image(label="Depth as the network reads it: near is bright", height=160, interactive=False)
             move = Move(METHOD, take)
             move.controls()
             shoot = Shoot(METHOD, take)
@@ -33,3 +36,9 @@ def build(page: gr.Blocks) -> None:
             path_download(METHOD, take)
             shoot.screen()
             keep(page, METHOD, take, move, shoot, example)
+
+    def depth_read(take: Take):
+        return disparity_picture((take.framed or take.scene).first) if take.scene else None
+
+    for event in opened:
+        event.success(said(depth_read), take, depth, api_visibility="private", queue=False, show_progress="hidden")

@@ -72,6 +72,7 @@ def handler(fn: Callable, *settings: type[Settings], before: dict[str, Any], nam
     parameters += [inspect.Parameter(key, _POSITIONAL, annotation=type(default)) for _, key, default in fields]
     made.__name__ = made.__qualname__ = name
     made.__doc__ = fn.__doc__
+    made.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return said(made)
 

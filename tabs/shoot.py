@@ -6,7 +6,7 @@ import uuid
 
 import gradio as gr
 
-from pipelines import generate
+import pipelines
 from pipelines.method import Clip, Method, Progress
 from pipelines.results import record, save
 from pipelines.runtime.options import RunOptions
@@ -74,9 +74,7 @@ class Shoot:
 
     def _forecast(self, take: Take, settings: Settings, options: RunOptions) -> str:
         """What a run would need: memory, time, quota; and what would fit where it does not."""
-        from pipelines.runtime import job
-
-        told = job.default().forecast(self.method, *take.ready(), settings, options)
+        told = pipelines.forecast(self.method.name, *take.ready(), settings, options=options)
         return told.refusal or told.words
 
     def _run(self, take: Take, request: gr.Request, settings: Settings, options: RunOptions):
@@ -84,7 +82,9 @@ class Shoot:
         scene, path = take.ready()
         name = f"{self.method.name}-{uuid.uuid4().hex[:8]}"
         clip: Clip | None = None
-        for step in generate(self.method.name, scene, path, settings, options=options, headers=dict(request.headers)):
+        for step in pipelines.generate(
+            self.method.name, scene, path, settings, options=options, headers=dict(request.headers)
+        ):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
                 yield _words(step), picture, gr.skip(), gr.skip()

@@ -31,6 +31,7 @@ class DualCamCtrlPipeline:
 
     together = (("transformer", "vae"),)
     """Stay on the device side by side, for early frames."""
+    tiny_side = 192
 
     def __init__(self, networks: Networks, device: torch.device, dtype: torch.dtype) -> None:
         self.networks, self.device, self.dtype = networks, device, dtype

@@ -43,6 +43,7 @@ class Gen3cPipeline:
     """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made."""
 
     together = (("transformer", "vae"),)
+    tiny_side = 192
 
     def __init__(self, networks: Networks, weights: Weights) -> None:
         self.networks, self.weights = networks, weights

@@ -220,6 +220,8 @@ class _Job:
         device = self.runtime.device
         self.runtime.make_main_memory_room(self.method, self.options, self._forecast().weights_gigabytes)
         loaded = self.runtime.load(self.method, self.options, announce=self._tell, cancelled=self.cancelled.is_set)
+        if self.options.weights == "tiny" and (side := getattr(loaded.pipeline, "tiny_side", None)):
+            self.scene, self.path = _reduced(self.scene, self.path, side)
         if prepare := getattr(loaded.pipeline, "prepare", None):
             prepare(self.scene, self.path, self.settings)
         forecast = self._forecast()
@@ -278,6 +280,15 @@ class _Job:
             f"The {device.label} ran out of memory while {phase or 'starting'} in memory mode {self.mode}; {advice}"
             f"fewer than {len(self.path)} frames or a size below {self.path.width} x {self.path.height}."
         )
+
+
+def _reduced(scene: Scene, path: CameraPath, side: int) -> tuple[Scene, CameraPath]:
+    """Both at most about ``side`` pixels long, in multiples of 32: what tiny networks are shown instead of the full picture."""
+    scale = side / max(path.width, path.height)
+    if scale >= 1:
+        return scene, path
+    width, height = (max(64, round(length * scale / 32) * 32) for length in (path.width, path.height))
+    return scene.fitted(width, height, "stretch"), path.resized(width, height)
 
 
 class OutOfMemory(InputError):
