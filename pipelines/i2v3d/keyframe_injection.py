@@ -1,0 +1,155 @@
+"""Phase 2's guidance by the coarse renders, and the attention by which keyframes see each other's background, in SDXL's UNet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+from torch.nn import functional
+
+ATTENTION = tuple(
+    f"up_blocks.{block}.attentions.{layer}.transformer_blocks.{depth}.attn1"
+    for block, depths in ((0, 10), (1, 2))
+    for layer in range(3)
+    for depth in range(depths)
+)
+FEATURES = tuple(f"up_blocks.{block}.resnets.{layer}" for block in range(3) for layer in range(3))
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Where the foreground is and where anything was rendered, (n,tokens) bool by (height, width) of a resolution."""
+
+    foreground: Mapping[tuple[int, int], Tensor]
+    visible: Mapping[tuple[int, int], Tensor]
+
+    def of(self, frames: list[int]) -> Masks:
+        """For a window of frames."""
+        return Masks(*({size: mask[frames] for size, mask in by.items()} for by in (self.foreground, self.visible)))
+
+    def to(self, device: torch.device) -> Masks:
+        return Masks(*({size: mask.to(device) for size, mask in by.items()} for by in (self.foreground, self.visible)))
+
+
+@dataclass(frozen=True, eq=False)
+class KeyframeInjection:
+    """What the source rows give to the others in one step: features on the foreground, attention on ``attention``.
+
+    ``attention``: "visible", "foreground" or "" for none.
+    """
+
+    masks: Masks
+    features: bool
+    attention: str
+
+
+def scaled_masks(masks: Tensor) -> dict[tuple[int, int], Tensor]:
+    """(n,H,W) bool as (n,tokens) bool at an eighth, a sixteenth and a thirty-second of the size, nearest pixel."""
+    height, width = masks.shape[1] // 8, masks.shape[2] // 8
+    found = {}
+    for _ in range(3):
+        found[height, width] = (functional.interpolate(masks[:, None].float(), (height, width)) > 0.5).flatten(1)
+        height, width = -(-height // 2), -(-width // 2)
+    return found
+
+
+def extended_mask(foreground: Tensor) -> Tensor:
+    """(n,N,n*N) bool from (n,N): which tokens of all frames a token of each frame attends to.
+
+    Everything in its own frame; a background token also sees the background of the other frames.
+    """
+    frames, tokens = foreground.shape
+    background = ~foreground
+    across = background[:, :, None] & background.reshape(1, 1, -1)
+    own = torch.eye(frames, dtype=torch.bool, device=foreground.device).repeat_interleave(tokens, dim=1)
+    return across | own[:, None, :]
+
+
+@contextmanager
+def injected(unet: UNet2DConditionModel, injection: KeyframeInjection) -> Iterator[None]:
+    """Inside, a batch of the rows source, unconditional, conditional (n frames each) is guided; undone afterwards."""
+    masks, stock, handles = injection.masks, {}, []
+    extended = _OncePerSize(masks.foreground)
+    try:
+        for name in ATTENTION:
+            module = unet.get_submodule(name)
+            stock[name] = module.processor
+            module.processor = _ExtendedAttention(injection, extended)  # type: ignore[assignment]
+        if injection.features:
+            for name in FEATURES:
+                conv: nn.Module = unet.get_submodule(name).conv2  # type: ignore[assignment]
+                handles.append(conv.register_forward_hook(_features_from_source(masks.foreground)))
+        yield
+    finally:
+        for name, processor in stock.items():
+            unet.get_submodule(name).processor = processor  # type: ignore[assignment]
+        for handle in handles:
+            handle.remove()
+
+
+def _features_from_source(foreground: Mapping[tuple[int, int], Tensor]):
+    def hook(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        """(3n,C,h,w): the first third wherever the foreground is."""
+        height, width = output.shape[-2:]
+        mask = foreground[height, width].view(1, -1, 1, height, width)
+        return _from_source(output, mask)
+
+    return hook
+
+
+class _OncePerSize:
+    """Extended masks (2n,1,N,n*N) by number of tokens, made when first asked for."""
+
+    def __init__(self, foreground: Mapping[tuple[int, int], Tensor]) -> None:
+        self._foreground = {mask.shape[1]: mask for mask in foreground.values()}
+        self._made: dict[int, Tensor] = {}
+
+    def of(self, tokens: int) -> Tensor:
+        if tokens not in self._made:
+            self._made[tokens] = extended_mask(self._foreground[tokens])[:, None]
+        return self._made[tokens]
+
+
+class _ExtendedAttention:
+    """Self-attention: each source frame by itself, the others over all frames of the window."""
+
+    def __init__(self, injection: KeyframeInjection, extended: _OncePerSize) -> None:
+        self.extended = extended
+        chosen = {"visible": injection.masks.visible, "foreground": injection.masks.foreground}.get(injection.attention)
+        self.injected = None if chosen is None else {mask.shape[1]: mask for mask in chosen.values()}
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        query, key, value = attn.to_q(hidden_states), attn.to_k(hidden_states), attn.to_v(hidden_states)
+        rows, tokens, _ = query.shape
+        if self.injected is not None:
+            mask = self.injected[tokens][None, ..., None]
+            query, key = _from_source(query, mask), _from_source(key, mask)
+        frames = rows // 3
+        parts = [_by_heads(attn, query[:frames], key[:frames], value[:frames], None)]
+        for row in (1, 2):
+            own = slice(row * frames, (row + 1) * frames)
+            shared = (part[own].flatten(0, 1).expand(frames, -1, -1) for part in (key, value))
+            parts.append(_by_heads(attn, query[own], *shared, self.extended.of(tokens)))
+        return attn.to_out[0](torch.cat(parts))
+
+
+def _by_heads(attn: Attention, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    split = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value))
+    return functional.scaled_dot_product_attention(*split, attn_mask=mask).transpose(1, 2).flatten(2)
+
+
+def _from_source(values: Tensor, mask: Tensor) -> Tensor:
+    """(3n,...): the second and third thirds become the first where ``mask``, broadcast to (3,n,...), is True."""
+    rows = values.unflatten(0, (3, -1))
+    return torch.where(mask, rows[:1], rows).flatten(0, 1)
