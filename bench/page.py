@@ -78,7 +78,7 @@ def _torch_frames(scene: Scene, path: CameraPath) -> list[np.ndarray]:
     view = scene.first
     image = torch.from_numpy(view.colour).permute(2, 0, 1)[None] / 127.5 - 1
     points = torch.from_numpy(points_of(view))[None]
-    lens = torch.from_numpy(view.intrinsics)[None].float()
+    lens = torch.from_numpy(view.intrinsics.copy())[None].float()
     frames = []
     for pose in path.camera_from_world:
         pixels, _ = reference.project(points, torch.from_numpy(pose)[None].float(), lens)
@@ -171,8 +171,12 @@ def _first_page(imports: str) -> tuple[float, float]:
     )
     try:
         assert server.stdout is not None
-        address = next(found[0] for line in server.stdout if (found := re.search(r"http://[\d.]+:\d+", line)))
-        urllib.request.urlopen(address, timeout=30).read()
+        said = []
+        while not (address := re.search(r"http://[\d.]+:\d+", "".join(said[-1:]))):
+            said.append(server.stdout.readline())
+            if not said[-1]:
+                raise RuntimeError("the app did not start:\n" + "".join(said))
+        urllib.request.urlopen(address[0], timeout=30).read()
         seconds = time.perf_counter() - began
         status = Path(f"/proc/{server.pid}/status").read_text()
         return seconds, int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
