@@ -7,11 +7,11 @@ Display axes are x right, y forward, z up, so that Plotly's turntable stands on 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from camera.path import CameraPath
 from camera.view import Scene, View
@@ -41,7 +41,7 @@ def spec(path: CameraPath, scene: Scene | None = None, *, nominal: bool = False)
     """
     size = frustum_size(path, scene)
     traces = [*_scene_traces(scene, size), *_path_traces(path, size)]
-    travelling = frustum_lines(path, range(len(path)), size)
+    travelling = frustum_lines(path, np.arange(len(path)), size)
     camera = len(traces)
     traces.append(_lines(travelling[0], "camera", CAMERA_COLOUR, 5))
     steps = [
@@ -54,8 +54,7 @@ def spec(path: CameraPath, scene: Scene | None = None, *, nominal: bool = False)
 def plain(value: Any) -> Any:
     """The same with every array as plotly.js's base64 form (``dtype``, ``bdata``, ``shape``), ready for JSON."""
     if isinstance(value, np.ndarray):
-        kind = {"float32": "f4", "float64": "f8", "int32": "i4", "uint8": "u1"}[value.dtype.name]
-        data = {"dtype": kind, "bdata": base64.b64encode(value.tobytes()).decode()}
+        data = {"dtype": value.dtype.str[1:], "bdata": base64.b64encode(value.tobytes()).decode()}
         return data if value.ndim == 1 else {**data, "shape": ", ".join(map(str, value.shape))}
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
@@ -71,22 +70,19 @@ def frustum_size(path: CameraPath, scene: Scene | None) -> float:
     return max(0.12 * focus, 0.15 * min(extent, 2 * focus))
 
 
-def frustum_lines(path: CameraPath, frames: Iterable[int], size: float) -> list[NDArray[np.float32]]:
-    """One closed NaN-separated line (12,3) in display axes per frame: four edges, the far rectangle, an up mark."""
+def frustum_lines(path: CameraPath, frames: ArrayLike, size: float) -> NDArray[np.float32]:
+    """(F,13,3): one NaN-separated line in display axes per frame of ``frames``: four edges, the far rectangle, an up mark."""
     pixels = np.array([[0, 0], [path.width - 1, 0], [path.width - 1, path.height - 1], [0, path.height - 1]], float)
-    corners_px = np.concatenate([pixels, np.ones((4, 1))], axis=1)
-    nowhere = np.full(3, np.nan)
-    lines = []
-    for f in frames:
-        rays = corners_px @ np.linalg.inv(path.intrinsics[f]).T
-        a, b, c, d = rays * size / np.linalg.norm(rays, axis=1).mean()
-        middle = (a + b) / 2
-        peak = middle + 0.35 * (middle - (c + d) / 2)
-        apex = np.zeros(3)
-        local = np.array([apex, a, b, apex, c, d, apex, nowhere, d, a, peak, b, c])
-        world = local @ path.world_from_camera[f, :3, :3].T + path.centres[f]
-        lines.append(to_display(world))
-    return lines
+    frames = np.asarray(frames)
+    rays = np.concatenate([pixels, np.ones((4, 1))], axis=1) @ np.linalg.inv(path.intrinsics[frames]).swapaxes(1, 2)
+    rays *= size / np.linalg.norm(rays, axis=2).mean(axis=1)[:, None, None]
+    a, b, c, d = rays.swapaxes(0, 1)
+    apex, nowhere = np.zeros_like(a), np.full_like(a, np.nan)
+    middle = (a + b) / 2
+    peak = middle + 0.35 * (middle - (c + d) / 2)
+    local = np.stack([apex, a, b, apex, c, d, apex, nowhere, d, a, peak, b, c], axis=1)
+    world = local @ path.world_from_camera[frames, :3, :3].swapaxes(1, 2) + path.centres[frames][:, None]
+    return to_display(world)
 
 
 def to_display(points: NDArray) -> NDArray[np.float32]:
@@ -118,15 +114,24 @@ def _view_points(view: View, count: int) -> tuple[NDArray[np.float32], NDArray[n
 def _scene_traces(scene: Scene | None, size: float) -> list[dict]:
     if scene is None:
         return []
-    points, colours = cloud(scene)
-    shown = to_display(points)
-    index, scale = _palette(colours)
+    shown, index, scale = _display_cloud(scene)
     marker = {"size": 2, "color": index, "colorscale": scale, "cmin": 0, "cmax": 255, "showscale": False}
     dots = dict(
         type="scatter3d",
         x=shown[:, 0], y=shown[:, 1], z=shown[:, 2], mode="markers", name="scene", marker=marker, hoverinfo="skip"
     )  # fmt: skip
     return [dots, *(_picture(view, size) for view in scene.views[: 1 if scene.kind != "views" else 6])]
+
+
+_clouds: WeakKeyDictionary[Scene, tuple] = WeakKeyDictionary()
+
+
+def _display_cloud(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.uint8], list]:
+    """Points in display axes, colour indices and colour scale; made once per scene, as long as somebody has it."""
+    if scene not in _clouds:
+        points, colours = cloud(scene)
+        _clouds[scene] = (to_display(points), *_palette(colours))
+    return _clouds[scene]
 
 
 def _picture(view: View, size: float) -> dict:
@@ -150,7 +155,8 @@ def _picture(view: View, size: float) -> dict:
 def _path_traces(path: CameraPath, size: float) -> list[dict]:
     centres = to_display(path.centres)
     chosen = np.unique(np.linspace(0, len(path) - 1, FRUSTA).round().astype(int))
-    frusta = np.concatenate([np.vstack([line, np.full((1, 3), np.nan)]) for line in frustum_lines(path, chosen, size)])
+    lines = frustum_lines(path, chosen, size)
+    frusta = np.concatenate([lines, np.full((len(chosen), 1, 3), np.nan, np.float32)], axis=1).reshape(-1, 3)
     track = dict(
         type="scatter3d",
         x=centres[:, 0], y=centres[:, 1], z=centres[:, 2], mode="lines+markers", name="path",

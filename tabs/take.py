@@ -75,9 +75,17 @@ class Take:
         """The take with the path that the controls describe."""
         if self.scene is None:
             raise InputError("There is no scene yet: pick an example or give a picture first.")
-        framed = self.scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+        framed = self._framed(moves)
         path = _path(self, method, moves, framed, source, film, motion or KeyMotion())
         return replace(self, framed=framed, path=path, moves=moves)
+
+    def _framed(self, moves: Moves) -> Scene:
+        """The scene in the frame of ``moves``; the one there is where the frame has not changed."""
+        frame, old = (moves.width, moves.height, moves.fit), self.moves
+        if self.framed is not None and old is not None and frame == (old.width, old.height, old.fit):
+            return self.framed
+        assert self.scene is not None
+        return self.scene.fitted(*frame)  # type: ignore[arg-type]
 
     def ready(self) -> tuple[Scene, CameraPath]:
         """Scene and path; raises `InputError` where there is none yet."""
