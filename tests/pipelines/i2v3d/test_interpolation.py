@@ -93,7 +93,9 @@ def test_normalised_pictures_are_what_svd_s_own_pipeline_gives_its_encoder(case)
     picture = case.frames[:1]
     resized = video_conditions._resize_with_antialiasing(picture * 2 - 1, (224, 224)) / 2 + 0.5
     options = {"do_resize": False, "do_center_crop": False, "do_rescale": False, "do_normalize": True}
-    pixels = CLIPImageProcessorPil()(images=resized[0].numpy(), return_tensors="pt", input_data_format="channels_first", **options)
+    pixels = CLIPImageProcessorPil()(
+        images=resized[0].numpy(), return_tensors="pt", input_data_format="channels_first", **options
+    )
     expected = case.encoder(pixels.pixel_values.float()).image_embeds[:, None]
     generator = torch.Generator().manual_seed(0)
     seen = video_conditions.seen(case.vae, case.encoder, picture, noise_level=0.0, generator=generator)

@@ -1,0 +1,229 @@
+"""One run of I2V3D: a picture with depth and a path to coarse renders, keyframes and the video between them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.i2v3d import keyframes as phase2
+from pipelines.i2v3d import own_keyframes, subject, video, words
+from pipelines.i2v3d.coarse import CoarseRenders, render_path
+from pipelines.i2v3d.keyframe_injection import Masks, scaled_masks
+from pipelines.i2v3d.method import KEYFRAMES, METHOD, RENDERS, VIDEO, I2V3DSettings
+from pipelines.i2v3d.networks import KeyframeNetworks, VideoNetworks, load_keyframe_networks, load_video_networks
+from pipelines.i2v3d.schedule import keyframe_indices, sliding_windows
+from pipelines.method import Clip, Frames, Progress
+from pipelines.runtime.weights import Weights
+from pipelines.settings import Settings
+
+TINY_PIXELS, TINY_STEPS = 128 * 72, 3
+"""What tiny weights work at, so that a run takes seconds on any machine."""
+PREVIEW_EVERY = 5
+
+
+def load(weights: Weights) -> I2V3DPipeline:
+    """Networks for "real", "tiny" or "random" weights; nothing is moved to a device yet."""
+    return I2V3DPipeline(weights)
+
+
+class I2V3DPipeline:
+    """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made, in ``dtype``.
+
+    Each phase's networks are loaded when a run first needs them.
+    """
+
+    together = (("keyframe_unet", "keyframe_controlnet"), ("video_unet", "video_controlnet"))
+    """Take turns at every step, so they stay on the device side by side."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights, self.device, self.dtype = weights, torch.device(weights.device), weights.dtype
+        self._keyframe: KeyframeNetworks | None = None
+        self._video: VideoNetworks | None = None
+        self.components: dict[str, object] = {}
+
+    def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
+        """Loads the networks of the phases that these settings go through."""
+        settings = cast(I2V3DSettings, settings)
+        if settings.make != RENDERS and self._keyframe is None:
+            self._keyframe = loaded = load_keyframe_networks(self.weights)
+            self.components |= {
+                "text_encoder": loaded.text_encoder, "text_encoder_2": loaded.text_encoder_2,
+                "keyframe_vae": loaded.vae, "keyframe_controlnet": loaded.controlnet, "keyframe_unet": loaded.unet,
+            }  # fmt: skip
+        if settings.make == VIDEO and self._video is None:
+            self._video = between = load_video_networks(self.weights)
+            self.components |= {
+                "image_encoder": between.image_encoder, "video_vae": between.vae,
+                "video_controlnet": between.controlnet, "video_unet": between.unet,
+            }  # fmt: skip
+
+    @torch.no_grad()
+    def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
+        """Phases: rendering, keyframes (inversion, denoising), then per window the same for the video.
+
+        After each phase a `Clip` shows what there is; the last one holds the video and all before it as extras.
+        """
+        settings = cast(I2V3DSettings, settings)
+        notes = METHOD.check(scene, path, settings)
+        self.prepare(scene, path, settings)
+        if self.weights.mode == "tiny":
+            scene, path, settings = _tiny(scene, path, settings)
+        renders = yield from self._renders(scene, path, settings)
+        extras = {"coarse": renders.colour, "depth": _grey(renders.depth), "foreground": _grey(renders.foreground)}
+        if settings.make == RENDERS:
+            yield Clip(renders.colour, path.fps, path, extras=extras, notes=notes)
+            return
+        indices = keyframe_indices(len(path), settings.window, upstream=settings.is_upstream)
+        if over := words.tokens_too_many(self.keyframe_networks, settings.prompt):
+            notes += (f"The prompt is {over} tokens too long; its end was cut off.",)
+        keyframes = yield from self._keyframes(renders.at(indices), settings, indices)
+        files = {"keyframes.zip": own_keyframes.pack(keyframes, indices)}
+        at_keys = CameraPath(
+            path.world_from_camera[indices], path.intrinsics[indices], path.width, path.height, _slow(path)
+        )
+        yield Clip(keyframes, at_keys.fps, at_keys, extras=extras, notes=notes, files=files)
+        if settings.make == KEYFRAMES:
+            return
+        frames = yield from self._between(renders, keyframes, indices, settings)
+        held = _held(keyframes, indices)
+        yield Clip(
+            frames, path.fps, path.sliced(slice(0, len(frames))), extras={**extras, "keyframes": held}, notes=notes,
+            files=files,
+        )  # fmt: skip
+
+    @property
+    def keyframe_networks(self) -> KeyframeNetworks:
+        assert self._keyframe is not None
+        return self._keyframe
+
+    @property
+    def video_networks(self) -> VideoNetworks:
+        assert self._video is not None
+        return self._video
+
+    def _renders(
+        self, scene: Scene, path: CameraPath, settings: I2V3DSettings
+    ) -> Generator[Progress, None, CoarseRenders]:
+        yield Progress("Rendering the scene", 0, len(path))
+        for made in render_path(scene, path, settings):
+            if isinstance(made, CoarseRenders):
+                return made
+            yield Progress("Rendering the scene", made, len(path))
+        raise AssertionError("renders end with all of them")
+
+    # keyframes
+
+    def _keyframes(
+        self, renders: CoarseRenders, settings: I2V3DSettings, indices: list[int]
+    ) -> Generator[Progress, None, Frames]:
+        """(K,H,W,3) uint8: the person's own where given, the others made."""
+        height, width = renders.colour.shape[1:3]
+        given: dict[int, NDArray[np.uint8]] = {}
+        if settings.keyframes_file:
+            given = own_keyframes.unpack(settings.keyframes_file, indices, width=width, height=height)
+        if len(given) == len(indices):
+            return np.stack([given[index] for index in indices])
+        with subject.worn(self.keyframe_networks.unet, settings.lora_file, settings.lora_strength):
+            made = yield from self._painted(renders, settings)
+        return np.stack([given.get(index, picture) for index, picture in zip(indices, made, strict=True)])
+
+    def _painted(self, renders: CoarseRenders, settings: I2V3DSettings) -> Generator[Progress, None, Frames]:
+        networks, (height, width) = self.keyframe_networks, renders.colour.shape[1:3]
+        yield Progress("Reading the words", 0, 1)
+        prompts = [settings.inversion_prompt, settings.negative_prompt, settings.prompt]
+        text = words.encode(networks, prompts, self.device)
+        latents = phase2.encode_pictures(networks.vae, self._pictures(renders.colour))
+        depth = self._placed(torch.from_numpy(renders.depth_pictures))[:, None].expand(-1, 3, -1, -1)
+        masks = Masks(*(scaled_masks(torch.from_numpy(mask)) for mask in (renders.foreground, renders.visible)))
+        coarse = phase2.Coarse(latents, depth, masks.to(self.device))
+        steered = phase2.SteeredSDXL(networks.unet, networks.controlnet, height, width)
+        states = latents
+        alone = phase2.Words(text.embeddings[:1], text.pooled[:1])
+        for number, states in phase2.invert(steered, coarse, alone, steps=settings.steps, together=settings.together):
+            yield Progress("Inverting the keyframes", number, settings.steps)
+        options = phase2.KeyframeOptions(
+            settings.steps, settings.guidance, settings.depth_strength, settings.feature_share,
+            settings.foreground_share, settings.background_share, settings.together, settings.overlap,
+        )  # fmt: skip
+        windows = sliding_windows(len(latents), settings.together, settings.overlap)
+        generator = torch.Generator().manual_seed(settings.seed)
+        erased = ~masks.visible[height // 8, width // 8].view(-1, height // 8, width // 8)
+        starts = [phase2.begin(states, erased, frames, generator) for frames in windows]
+        yield Progress("Painting the keyframes", 0, settings.steps)
+        for step in phase2.denoise(steered, coarse, states, text, starts, options):
+            latents = step.latents
+            shown = step.number % PREVIEW_EVERY == 0 and step.number < step.count
+            preview = _bytes(phase2.decode_pictures(networks.vae, step.clean))[0] if shown else None
+            yield Progress("Painting the keyframes", step.number, step.count, preview)
+        return _bytes(phase2.decode_pictures(networks.vae, latents))
+
+    # video
+
+    def _between(
+        self, renders: CoarseRenders, keyframes: Frames, indices: list[int], settings: I2V3DSettings
+    ) -> Generator[Progress, None, Frames]:
+        """(F,H,W,3): windows joined at their shared keyframes."""
+        parts: list[Frames] = []
+        count = len(indices) - 1
+        for number, (first, last) in enumerate(zip(indices, indices[1:]), 1):
+            suffix = f" {number} of {count}" if count > 1 else ""
+            window = video.Window(renders.at(slice(first, last + 1)), keyframes[number - 1], keyframes[number])
+            made: Frames | None = None
+            for event in video.shoot(self.video_networks, window, settings, number, self.device, self.dtype, suffix):
+                if isinstance(event, Progress):
+                    yield event
+                else:
+                    made = event
+            assert made is not None
+            parts.append(made if number == count else made[:-1])
+        return np.concatenate(parts)
+
+    def _pictures(self, colour: Frames) -> Tensor:
+        """(n,3,H,W) in 0..1."""
+        return self._placed(torch.from_numpy(colour)).permute(0, 3, 1, 2) / 255
+
+    def _placed(self, values: Tensor) -> Tensor:
+        return values.to(device=self.device, dtype=self.dtype)
+
+
+def _bytes(pictures: Tensor) -> Frames:
+    """(n,3,H,W) in 0..1 to (n,H,W,3) uint8."""
+    return (pictures * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _grey(values: NDArray) -> Frames:
+    """(F,H,W) uint8 or bool to (F,H,W,3) uint8."""
+    return np.repeat((values * np.uint8(255) if values.dtype == bool else values)[..., None], 3, axis=-1)
+
+
+def _held(keyframes: Frames, indices: list[int]) -> Frames:
+    """Every keyframe shown until the next one comes."""
+    shown = np.searchsorted(indices, np.arange(indices[-1] + 1), side="right") - 1
+    return keyframes[shown]
+
+
+def _slow(path: CameraPath) -> float:
+    """A frame rate at which single keyframes can be looked at."""
+    return min(path.fps, 2.0)
+
+
+def _tiny(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> tuple[Scene, CameraPath, I2V3DSettings]:
+    """The same run at a size and with numbers of steps that suit networks that show nothing anyway."""
+    shrink = min(1.0, (TINY_PIXELS / (path.width * path.height)) ** 0.5)
+    width, height = (max(64, round(side * shrink / 8) * 8) for side in (path.width, path.height))
+    fewer = {
+        "steps": min(settings.steps, TINY_STEPS), "video_steps": min(settings.video_steps, TINY_STEPS),
+        "keyframes_file": settings.keyframes_file,
+    }  # fmt: skip
+    return (
+        scene.fitted(width, height, "stretch"),
+        path.resized(width, height),
+        type(settings).of({**settings.values(), **fewer}),
+    )
