@@ -77,11 +77,11 @@ TINY: dict[type, dict[str, Any]] = {
     ControlNetModel: _SDXL_TINY | {"conditioning_embedding_out_channels": (8, 8, 16, 16)},
     AutoencoderKL: _VAE_TINY | _VAE_UP | {"scaling_factor": 0.13025, "force_upcast": False},
     CLIPTextModel: {
-        "vocab_size": 320, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "vocab_size": 320, "eos_token_id": 1, "bos_token_id": 1, "pad_token_id": 0, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
         "max_position_embeddings": 77,
     },
     CLIPTextModelWithProjection: {
-        "vocab_size": 320, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "vocab_size": 320, "eos_token_id": 1, "bos_token_id": 1, "pad_token_id": 0, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
         "max_position_embeddings": 77, "projection_dim": 16,
     },
     UNetSpatioTemporalConditionModel: _SVD_TINY,

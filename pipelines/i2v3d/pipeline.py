@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator, Iterator
 from typing import cast
 
@@ -146,7 +147,8 @@ class I2V3DPipeline:
         steered = phase2.SteeredSDXL(networks.unet, networks.controlnet, height, width)
         states = latents
         alone = phase2.Words(text.embeddings[:1], text.pooled[:1])
-        for number, states in phase2.invert(steered, coarse, alone, steps=settings.steps, together=settings.together):
+        for number, so_far in phase2.invert(steered, coarse, alone, steps=settings.steps, together=settings.together):
+            states = so_far
             yield Progress("Inverting the keyframes", number, settings.steps)
         options = phase2.KeyframeOptions(
             settings.steps, settings.guidance, settings.depth_strength, settings.feature_share,
@@ -172,7 +174,7 @@ class I2V3DPipeline:
         """(F,H,W,3): windows joined at their shared keyframes."""
         parts: list[Frames] = []
         count = len(indices) - 1
-        for number, (first, last) in enumerate(zip(indices, indices[1:]), 1):
+        for number, (first, last) in enumerate(itertools.pairwise(indices), 1):
             suffix = f" {number} of {count}" if count > 1 else ""
             window = video.Window(renders.at(slice(first, last + 1)), keyframes[number - 1], keyframes[number])
             made: Frames | None = None

@@ -94,7 +94,8 @@ def _inverted(
     steered: phase3.SteeredUnet, renders: phase3.Renders, picture: given.Picture, steps: int, phase: str
 ) -> Generator[Progress, None, Tensor]:
     states = renders.latents
-    for number, states in phase3.invert(steered, renders, picture, steps):
+    for number, so_far in phase3.invert(steered, renders, picture, steps):
+        states = so_far
         yield Progress(phase, number, steps)
     return states
 

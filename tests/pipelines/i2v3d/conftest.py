@@ -1,5 +1,6 @@
 """Tiny networks with the weights that the golden arrays were computed with, drawn anew by the goldens' recipe."""
 
+import gzip
 import json
 import zlib
 from pathlib import Path
@@ -62,6 +63,11 @@ def arrays(name: str) -> dict[str, torch.Tensor]:
     """One golden file; arrays of text are left out."""
     with np.load(GOLDEN / f"{name}.npz") as file:
         return {key: torch.from_numpy(file[key]) for key in file.files if file[key].dtype.kind != "U"}
+
+
+def packed_json(name: str) -> dict:
+    """A golden table of names and shapes."""
+    return json.loads(gzip.decompress((GOLDEN / f"{name}.json.gz").read_bytes()))
 
 
 def difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:

@@ -1,11 +1,9 @@
 """Phase 2 with the goldens' tiny networks: masks, inversion, single steps in eight settings, and the whole loop."""
 
-import gzip
 import json
 
 import pytest
 import torch
-from peft import set_peft_model_state_dict
 from safetensors.torch import load_file
 
 from pipelines.checkpoints import unfilled
@@ -24,7 +22,7 @@ from pipelines.i2v3d.keyframes import (
 )
 from pipelines.i2v3d.networks import FULL
 from pipelines.i2v3d.schedule import keyframe_indices, sliding_windows
-from tests.pipelines.i2v3d.conftest import GOLDEN, arrays, difference
+from tests.pipelines.i2v3d.conftest import GOLDEN, arrays, difference, packed_json
 
 PROMPT, NEGATIVE = "A sks toy on a desk.", "ugly, blurry, low res, unrealistic, unaesthetic"
 STEPS = 6
@@ -75,13 +73,13 @@ def test_no_frame_is_lost(frames, expected):
 
 
 def test_injected_modules_are_those_of_the_original_code_and_are_in_sdxl():
-    points = json.loads(gzip.open(GOLDEN / "injection_points.json.gz").read())
+    points = packed_json("injection_points")
     assert [*ATTENTION] == points["phase2_attn"] and [*FEATURES] == points["phase2_conv"]
     kind = next(kind for kind in FULL if kind.__name__ == "UNet2DConditionModel")
     network = unfilled(lambda: kind(**FULL[kind]))
     for name in (*ATTENTION, *FEATURES):
         network.get_submodule(name)
-    lora = json.loads(gzip.open(GOLDEN / "lora_sdxl_rank32_keys.json.gz").read())["keys"]
+    lora = packed_json("lora_sdxl_rank32_keys")["keys"]
     shapes = {name: tuple(value.shape) for name, value in network.named_parameters()}
     for key, shape in lora.items():
         if key.endswith((".lora.down.weight", ".lora_A.weight")):

@@ -1,8 +1,5 @@
 """SVD's ControlNet, its residuals in the UNet, and injection from the source rows, against the original code."""
 
-import gzip
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -13,7 +10,7 @@ from pipelines.i2v3d import edm
 from pipelines.i2v3d.controlnet import ControlNetSVDModel, residuals_added
 from pipelines.i2v3d.networks import FULL
 from pipelines.i2v3d.video_injection import ATTENTION, FEATURES, VideoInjection, injected, masks_by_tokens
-from tests.pipelines.i2v3d.conftest import GOLDEN, arrays, difference
+from tests.pipelines.i2v3d.conftest import arrays, difference, packed_json
 
 
 @pytest.mark.parametrize(
@@ -21,13 +18,13 @@ from tests.pipelines.i2v3d.conftest import GOLDEN, arrays, difference
 )
 def test_full_size_networks_have_exactly_the_published_tensors(kind, file):
     network = unfilled(lambda: kind(**FULL[kind]))
-    expected = json.loads(gzip.open(GOLDEN / f"{file}.json.gz").read())["keys"]
+    expected = packed_json(file)["keys"]
     assert {key: list(value.shape) for key, value in network.state_dict().items()} == expected
 
 
 def test_injected_modules_are_those_of_the_original_code():
-    points = json.loads(gzip.open(GOLDEN / "injection_points.json.gz").read())
-    assert [*ATTENTION] == points["phase3_attn"] and [FEATURES] == points["phase3_conv"]
+    points = packed_json("injection_points")
+    assert [*ATTENTION] == points["phase3_attn"] and points["phase3_conv"] == [FEATURES]
 
 
 @pytest.mark.parametrize("steps", [4, 25])
