@@ -77,7 +77,7 @@ def developed(linear: NDArray[np.float64], light: Light) -> NDArray[np.uint8]:
     size = picture.shape[1] / 1280
     bright = np.minimum(np.maximum(picture - 0.9, 0), 6)
     glow = cv2.GaussianBlur(bright, (0, 0), 6 * size) + cv2.GaussianBlur(bright, (0, 0), 28 * size)
-    return np.uint8(np.round(255 * _srgb(_filmic(picture + light.bloom * glow))))
+    return np.uint8(np.round(255 * srgb(_filmic(picture + light.bloom * glow))))
 
 
 def _filmic(x: NDArray) -> NDArray:
@@ -87,5 +87,5 @@ def _filmic(x: NDArray) -> NDArray:
     return np.clip(curve(2.0 * x) / curve(9.0), 0, 1)
 
 
-def _srgb(x: NDArray) -> NDArray:
+def srgb(x: NDArray) -> NDArray:
     return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-8) ** (1 / 2.4) - 0.055)

@@ -46,8 +46,8 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
                 return s
             s += d
             if s > far:
-                return -1.0
-        return s
+                break
+        return -1.0
 
     @compiled
     def normal(x, y, z, time, e):
@@ -56,7 +56,9 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
         c = distance(x - e, y + e, z - e, time)
         d = distance(x + e, y + e, z + e, time)
         nx, ny, nz = a - b - c + d, -a - b + c + d, -a + b - c + d
-        length = max(sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
+        length = sqrt(nx * nx + ny * ny + nz * nz)
+        if length < 1e-9:
+            return 0.0, 1.0, 0.0
         return nx / length, ny / length, nz / length
 
     @compiled

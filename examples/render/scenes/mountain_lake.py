@@ -17,7 +17,7 @@ GROUND, WATER, PINE, TRUNK, JETTY, BOAT, CABIN, ROOF, WINDOW, STONE = range(10)
 @compiled
 def _height(x, z):
     """Ground above the lake's level: shore near the camera, a wooded rise, peaks in the distance."""
-    shore = 3.6 + 9.5 * smoothstep(-2.2, -9.0, x) + 2.0 * noise2(0.3 * x, 3.0) + 3.0 * smoothstep(7.0, 14.0, x)
+    shore = 4.6 + 9.5 * smoothstep(-1.4, -6.5, x) + 2.0 * noise2(0.3 * x, 3.0) + 3.0 * smoothstep(7.0, 14.0, x)
     near = mix(0.75, -1.6, smoothstep(-4.0, 7.0, z - shore)) + 0.3 * (noise2(0.7 * x, 0.7 * z) - 0.5)
     far_shore = 190.0 + 60.0 * noise2(0.011 * x, 1.0) - 0.25 * abs(x + 20.0)
     rise = z - far_shore
@@ -27,6 +27,7 @@ def _height(x, z):
     massif = smoothstep(180.0, 1150.0, rise)
     valley = 0.30 + 0.70 * smoothstep(60.0, 700.0, abs(x - 60.0 - 0.22 * rise))
     peaks = 520.0 * massif * valley * ridges2(0.00125 * x + 3.35, 0.00125 * z + 0.4, 7)
+    peaks += 26.0 * massif * (fbm2(0.012 * x, 0.012 * z, 4) - 0.5)
     return max(near, max(slope, -2.0) + peaks + min(0.0, rise) * 0.12)
 
 
@@ -41,10 +42,10 @@ def _pines(x, y, z, ground):
     cx, cz = (i + 0.5 + 0.34 * (own - 0.5)) * cell, (j + 0.5 + 0.34 * (hash3(i, j, 6.0) - 0.5)) * cell
     foot = _height(cx, cz)
     tall = (6.5 if z < 24.0 else 13.0) * (0.55 + 0.6 * hash3(i, j, 8.0))
-    edge = 0.5 * cell - max(abs(x - (i + 0.5) * cell), abs(z - (j + 0.5) * cell)) + 0.12
+    edge = 0.5 * cell - max(abs(x - (i + 0.5) * cell), abs(z - (j + 0.5) * cell)) + (0.12 if z < 24.0 else 1.2)
     grows = foot > 1.0 and foot < 75.0 + 50.0 * own and own > 0.14
     if z < 24.0:
-        grows = foot > 0.25 and (cx < -4.6 or cx > 10.0) and cz > 4.0 and own > 0.2
+        grows = foot > 0.25 and (cx < -4.2 or cx > 10.0) and cz > 4.0 and own > 0.2
     if not grows:
         return edge, edge
     px, py, pz = x - cx, y - foot, z - cz
@@ -103,8 +104,8 @@ def _stones(x, y, z):
     px, pz = x - (i + 0.5) * 1.1 - 0.3 * (own - 0.5), z - (j + 0.5) * 1.1 - 0.3 * (hash3(i, j, 4.0) - 0.5)
     foot = _height(x - px, z - pz)
     if foot < -0.35 or foot > 0.5 or own < 0.35 or z > 24.0:
-        return 0.35
-    return min(0.35, 0.75 * ellipsoid(px, y - foot - 0.05, pz, size, 0.62 * size, 0.8 * size))
+        return max(0.35, y - foot - 0.5)
+    return min(max(0.35, y - foot - 0.5), 0.75 * ellipsoid(px, y - foot - 0.05, pz, size, 0.62 * size, 0.8 * size))
 
 
 @compiled
@@ -145,7 +146,7 @@ def distance(x, y, z, time):
 @compiled
 def _ground(x, y, z, nx, ny, nz, width):
     grass = blend((0.045, 0.085, 0.02), (0.17, 0.19, 0.05), fbm2(0.35 * x, 0.35 * z, 4))
-    rock = blend((0.13, 0.12, 0.115), (0.30, 0.27, 0.25), fbm3(0.05 * x, 0.11 * y, 0.05 * z, 4))
+    rock = blend((0.07, 0.065, 0.065), (0.30, 0.27, 0.25), smoothstep(0.25, 0.75, fbm3(0.03 * x, 0.12 * y, 0.03 * z, 5)))
     if z < 60.0:
         fine = 0.6 + 0.8 * noise2(25 * x, 25 * z) if width < 0.03 else 1.0
         wet = smoothstep(0.05, 0.35, y)
@@ -153,7 +154,7 @@ def _ground(x, y, z, nx, ny, nz, width):
         return plain(r, g, b, 0.0, nx, ny, nz)
     forest = smoothstep(150.0, 80.0, y + 50.0 * fbm2(0.012 * x, 0.012 * z, 3))
     r, g, b = blend(rock, (grass[0] * 0.8, grass[1] * 0.85, grass[2] * 0.8), forest * smoothstep(0.55, 0.8, ny))
-    snow_line = 150.0 + 120.0 * (fbm2(0.006 * x, 0.006 * z, 4) - 0.5)
+    snow_line = 105.0 + 200.0 * (fbm2(0.007 * x, 0.007 * z, 5) - 0.5)
     snow = smoothstep(snow_line, snow_line + 90.0, y) * smoothstep(0.42, 0.66, ny + 0.0004 * (y - 300.0))
     r, g, b = blend((r, g, b), (0.86, 0.89, 0.95), snow)
     return plain(r, g, b, 0.0, nx, ny, nz)

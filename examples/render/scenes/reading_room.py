@@ -289,8 +289,8 @@ def _print(x, y, z, nx, ny, nz):
 @compiled
 def sky(dx, dy, dz):
     """A garden out of focus: bright air above, green below."""
-    r, g, b = blend((0.5, 0.62, 0.30), (2.4, 2.5, 2.5), smoothstep(-0.15, 0.25, dy + 0.15 * noise2(9 * dz, 9 * dy)))
-    return r * 1.6, g * 1.6, b * 1.6
+    r, g, b = blend((0.5, 0.62, 0.30), (1.7, 1.85, 1.95), smoothstep(-0.15, 0.25, dy + 0.15 * noise2(9 * dz, 9 * dy)))
+    return r, g, b
 
 
 SETTING = Setting(
@@ -304,9 +304,10 @@ SETTING = Setting(
         above=(0.16, 0.155, 0.16),
         below=(0.19, 0.13, 0.08),
         reach=1.3,
-        shafts=0.012,
+        shafts=0.008,
         lamps=lamps(
-            (1.72, 1.60, 1.75, 0.85, 0.50, 0.20, 0.12),
+            (1.72, 1.86, 1.75, 0.60, 0.36, 0.14, 0.10),
+            (1.72, 1.37, 1.75, 0.55, 0.32, 0.12, 0.10),
             (-2.2, 1.9, 0.75, 0.50, 0.58, 0.70, 0.6),
             (-2.2, 1.2, 0.75, 0.35, 0.40, 0.50, 0.6),
             (-2.2, 1.7, -1.05, 0.50, 0.58, 0.70, 0.6),

@@ -87,6 +87,14 @@ def _copper(x, y, z):
 
 
 @compiled
+def _stems(x, y, z):
+    """Stalks of the herb, fanning out of the pot."""
+    out, side, number = sector(x, z, 9.0)
+    tall = 0.14 + 0.05 * hash3(number, 1.0, 1.0)
+    return capsule(out, y, side, 0.01, 0.0, 0.0, 0.02 + 0.06 * hash3(number, 2.0, 2.0), tall, 0.0, 0.002, 0.0015)
+
+
+@compiled
 def _cloth(x, y, z):
     """A linen cloth that lies in folds over the table's front edge."""
     wave = 0.010 * sin(46.0 * x + 6.0 * sin(7.0 * z)) + 0.006 * sin(23.0 * x - 11.0 * z)
@@ -109,7 +117,7 @@ def _nearest(x, y, z, time):
     best, part = closer(best, part, _jug(x - 0.07, y, z - 0.30), JUG)
     best, part = closer(best, part, _copper(x + 0.30, y, z - 0.23), COPPER)
     sprig = ellipsoid(x + 0.30, y - 0.22, z - 0.23, 0.13, 0.10, 0.12)
-    best, part = closer(best, part, leaves(x, y, z, 0.038, 0.0135, sprig), HERB)
+    best, part = closer(best, part, min(leaves(x, y, z, 0.034, 0.0150, sprig), _stems(x + 0.30, y - 0.12, z - 0.23)), HERB)
     px, pz = x - 0.33, z - 0.13
     bowl = max(shell(ellipsoid(px, y - 0.10, pz, 0.155, 0.10, 0.155), 0.006), y - 0.095)
     best, part = closer(best, part, 0.8 * min(bowl, cylinder(px, y - 0.008, pz, 0.06, 0.008, 0.003)), BOWL)
@@ -146,7 +154,7 @@ def _fruit(x, y, z, nx, ny, nz, part):
     if part == PEAR:
         blush = smoothstep(0.45, 0.8, fbm3(22 * x, 16 * y, 22 * z, 3) + 0.25 * nx)
         r, g, b = blend((0.42, 0.42, 0.07), (0.62, 0.24, 0.06), blush)
-        freckles = 1.0 - 0.25 * smoothstep(0.72, 0.85, noise3(420 * x, 420 * y, 420 * z))
+        freckles = 1.0 - 0.3 * smoothstep(0.62, 0.78, fbm3(300 * x, 300 * y, 300 * z, 2))
         return plain(r * freckles, g * freckles, b * freckles, 0.45, nx, ny, nz)
     if part == ORANGE:
         bump = 0.12 * (noise3(520 * x, 520 * y, 520 * z) - 0.5)
@@ -171,7 +179,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
         return Material(r, g, b, 0.45, 0.02 if part == TABLE else 0.0, 0.0, 0.0, nx, ny, nz)
     if part == WALL:
         patina = fbm3(2.6 * x, 2.6 * y, z, 5)
-        r, g, b = blend((0.075, 0.085, 0.08), (0.20, 0.19, 0.155), smoothstep(0.3, 0.7, patina))
+        r, g, b = blend((0.04, 0.047, 0.047), (0.125, 0.118, 0.10), smoothstep(0.3, 0.7, patina))
         return plain(r, g, b, 0.0, nx, ny, nz)
     if part == PEAR or part == ORANGE or part == LEMON or part == GRAPE:
         return _fruit(x, y, z, nx, ny, nz, part)
@@ -181,9 +189,9 @@ def surface(x, y, z, nx, ny, nz, time, width):
         return Material(0.36, 0.135, 0.06, 0.75, 0.42, 0.0, 0.0, mx, my, mz)
     if part == JUG:
         glaze = smoothstep(-0.01, 0.012, y - 0.105 + 0.012 * sin(5 * x + 40 * z) + 0.02 * noise2(40 * x, 40 * z))
-        speck = smoothstep(0.68, 0.8, noise3(300 * x, 300 * y, 300 * z))
+        speck = smoothstep(0.62, 0.74, fbm3(170 * x, 170 * y, 170 * z, 2))
         r, g, b = blend((0.30, 0.20, 0.13), (0.16, 0.29, 0.34), glaze)
-        r, g, b = blend((r, g, b), (0.07, 0.06, 0.05), 0.5 * speck)
+        r, g, b = blend((r, g, b), (0.07, 0.06, 0.05), 0.4 * speck)
         return Material(r, g, b, 0.35 + 0.4 * glaze, 0.04 * glaze, 0.0, 0.0, nx, ny, nz)
     if part == BOWL:
         band = smoothstep(0.006, 0.003, abs(y - 0.075))
@@ -203,7 +211,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
     if part == FLAME:
         return glowing(1.0, 0.72, 0.34, 9.0, nx, ny, nz)
     if part == HERB:
-        r, g, b = blend((0.06, 0.12, 0.03), (0.19, 0.27, 0.08), hash3(floor(x / 0.038), floor(y / 0.038), floor(z / 0.038)))
+        r, g, b = blend((0.06, 0.12, 0.03), (0.19, 0.27, 0.08), hash3(floor(x / 0.034), floor(y / 0.034), floor(z / 0.034)))
         return leaf(r, g, b, 0.5, nx, ny, nz)
     return plain(0.16, 0.08, 0.03, 0.1, nx, ny, nz)
 
@@ -223,9 +231,9 @@ SETTING = Setting(
     sky,
     Light(
         sun=SUN,
-        sun_colour=(3.1, 2.7, 2.1),
+        sun_colour=(2.3, 1.95, 1.45),
         sun_size=0.10,
-        above=(0.13, 0.135, 0.15),
+        above=(0.10, 0.105, 0.12),
         below=(0.12, 0.085, 0.055),
         reach=0.22,
         lamps=lamps((0.60, 0.35, 0.30, 0.10, 0.058, 0.020, 0.02)),

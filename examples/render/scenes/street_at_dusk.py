@@ -81,6 +81,7 @@ def _houses(x, y, z, best, part):
             awning = max(max(sloped, abs(out - 0.55) - 0.6), abs(w) - 1.95) * 0.85
             best, part = closer(best, part, awning, AWNING)
     best, part = closer(best, part, body, WALL)
+    best, part = closer(best, part, max(2.85 - abs(w), out - 0.45), WALL)
     best, part = closer(best, part, roof, ROOF)
     chimney = box(out + 2.0, y - eaves - 2.0, w - 1.2, 0.3, 1.4, 0.38, 0.02)
     return closer(best, part, chimney, WALL)
@@ -138,15 +139,18 @@ def _nearest(x, y, z, time):
         iron, glass = _lantern(abs(x) - HALF_STREET - 0.35, y - 0.12, lz - 11.0 * number)
         best, part = closer(best, part, iron, IRON)
         best, part = closer(best, part, glass, LANTERN)
-        if side < 0.0 and abs(z - 4.3) < 1.4:
-            best, part = closer(best, part, _bicycle(x + HALF_STREET + 1.0 - 0.12 * y, y - 0.12, z - 4.3), BIKE)
+        if side < 0.0 and abs(z - 7.6) < 1.6:
+            best, part = closer(best, part, _bicycle(x + HALF_STREET + 0.85 + 0.12 * y, y - 0.12, z - 7.6), BIKE)
     else:
         best, part = closer(best, part, max(2.75 - abs(x), 0.15), WALL)
     stone, slate, dial = _tower(x + 0.8, y, z - 52.0)
     best, part = closer(best, part, stone, TOWER)
+    row = z - 62.0
+    far_houses = box(x, y - 3.0, row, 30.0, 3.5 + 1.2 * (floor(x / 7.0) % 2.0), 4.0, 0.0) if z > 40.0 else 12.0
+    best, part = closer(best, part, 0.7 * far_houses, WALL)
     best, part = closer(best, part, slate, ROOF)
     best, part = closer(best, part, dial, CLOCK)
-    if z < 6.5:
+    if z < 7.0:
         best, part = _cafe(x, y, z, best, part)
     return best, part
 
@@ -154,11 +158,10 @@ def _nearest(x, y, z, time):
 @compiled
 def _cafe(x, y, z, best, part):
     """A table with two chairs and a flower tub in the foreground, on the right pavement."""
-    tx, tz = x - 3.45, z - 2.55
+    tx, tz = x - 2.55, z - 3.0
     near = box(tx, y - 0.6, tz, 0.9, 0.9, 1.6, 0.0)
-    if near > 0.3:
+    if near > 0.4:
         return closer(best, part, near, CHAIR)
-    y -= 0.12
     table = min(cylinder(tx, y - 0.72, tz, 0.33, 0.014, 0.008), cylinder(tx, y - 0.36, tz, 0.025, 0.36, 0.0))
     best, part = closer(best, part, min(table, cone(tx, y - 0.02, tz, 0.2, 0.03, 0.02)), CHAIR)
     cz = abs(tz) - 0.72
@@ -284,7 +287,7 @@ def sky(dx, dy, dz):
     return r + 0.45 * glow, g + 0.18 * glow, b + 0.05 * glow
 
 
-_GLOW = (5.2, 2.9, 1.05, 0.17)
+_GLOW = (5.2, 2.9, 1.05, 0.30)
 SETTING = Setting(
     distance,
     surface,
@@ -293,13 +296,13 @@ SETTING = Setting(
         sun=SUN,
         sun_colour=(0.9, 0.42, 0.20),
         sun_size=0.12,
-        above=(0.26, 0.29, 0.46),
-        below=(0.15, 0.10, 0.08),
+        above=(0.17, 0.20, 0.36),
+        below=(0.10, 0.065, 0.05),
         reach=2.2,
-        haze=(0.30, 0.25, 0.34),
-        haze_per_metre=0.006,
+        haze=(0.26, 0.19, 0.27),
+        haze_per_metre=0.0028,
         haze_top=30.0,
-        glare=(0.55, 0.24, 0.08),
+        glare=(0.45, 0.18, 0.06),
         lamps=lamps(
             (3.45, 3.58, 5.5, *_GLOW),
             (3.45, 3.58, 16.5, *_GLOW),
@@ -307,10 +310,10 @@ SETTING = Setting(
             (-3.45, 3.58, 21.5, *_GLOW),
             (-3.2, 1.7, 3.0, 1.5, 0.8, 0.26, 0.6),
             (3.2, 1.7, 9.0, 1.5, 0.8, 0.26, 0.6),
-            (3.47, 0.95, 2.53, 0.16, 0.09, 0.03, 0.03),
+            (2.57, 0.84, 3.0, 0.16, 0.09, 0.03, 0.03),
         ),
         far=160.0,
-        exposure=1.15,
+        exposure=1.05,
         bloom=0.16,
     ),
     eye=(0.55, 1.75, -1.6),
