@@ -70,7 +70,7 @@ def test_stages_stop_where_asked_and_own_keyframes_are_kept(pipeline, tmp_path):
     own = np.full_like(made.frames[1], 200)
     file = tmp_path / "own.zip"
     file.write_bytes(own_keyframes.pack(own[None], [3]))
-    changed, video = clips(pipeline, scene, path, replace(settings, keyframes_file=str(file)))
+    changed, _ = clips(pipeline, scene, path, replace(settings, keyframes_file=str(file)))
     assert np.array_equal(changed.frames[0], made.frames[0]) and np.array_equal(changed.frames[1], own)
     (again,) = clips(pipeline, scene, path, replace(settings, make=KEYFRAMES))
     assert np.array_equal(again.frames, made.frames)

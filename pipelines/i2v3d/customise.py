@@ -1,0 +1,303 @@
+"""Phase 1: SDXL learns a subject, as a LoRA, from its picture and from masked views of its 3D."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+from numpy.typing import NDArray
+from peft import LoraConfig
+from safetensors.torch import save_file
+from torch import Generator, Tensor, nn
+
+from camera.errors import InputError
+from pipelines.i2v3d import words
+from pipelines.i2v3d.keyframes import TRAINED_STEPS, Schedule, Words
+from pipelines.i2v3d.networks import load_keyframe_networks
+from pipelines.i2v3d.training_pictures import Views, instance, resized, view, view_mask
+from pipelines.method import Progress
+from pipelines.runtime.weights import Weights
+from pipelines.settings import Settings, setting
+from pipelines.video import complete
+
+TARGETS = ("to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
+ADAPTER = "subject_in_training"
+FILE, STATE = "pytorch_lora_weights.safetensors", "training.pt"
+BETAS, EPSILON, DECAY, CLIP = (0.9, 0.999), 1e-8, 1e-4, 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectSettings(Settings):
+    """Defaults are upstream's."""
+
+    prompt: str = setting("", "Prompt", lines=2, help="With a rare word for the subject: A sks car flying in the sky.")
+    output: str = setting("", "Output folder")
+    steps: int = setting(500, "Steps", minimum=1, maximum=20_000, step=1)
+    rank: int = setting(32, "Rank", minimum=1, maximum=256, step=1)
+    rate: float = setting(1e-4, "Learning rate", minimum=1e-7, maximum=1e-1)
+    resolution: int = setting(512, "Resolution", minimum=64, maximum=1536, step=64)
+    view_weight: float = setting(
+        1.0, "Weight of the views", minimum=0, maximum=10, step=0.1, help="Only their masked part is learnt from."
+    )
+    mirror: bool = setting(True, "Mirror the picture at random")
+    centre_crop: bool = setting(False, "Crop in the middle", advanced=True)
+    snr_gamma: float = setting(
+        0.0, "SNR gamma", minimum=0, maximum=20, step=0.5, help="5 is usual; 0 weights all noise alike.", advanced=True
+    )
+    dora: bool = setting(False, "Weight-decomposed (DoRA)", advanced=True)
+    seed: int = setting(0, "Seed", minimum=0, maximum=2**31 - 1, step=1)
+    save_every: int = setting(100, "Save every", minimum=1, maximum=20_000, step=1, advanced=True)
+    checkpointing: bool = setting(False, "Gradient checkpointing", help="Less memory, slower.", advanced=True)
+
+
+RESUMABLE = ("steps", "save_every", "output", "checkpointing")
+"""Settings that may differ when a training is continued."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The finished file, to be given as LoRA file, and the loss of the last step."""
+
+    file: Path
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One step's two rows, picture and view.
+
+    ``noisy`` and ``noise`` (2,4,h,w); ``times`` (2,); ``text`` of two rows; ``ids`` (2,6): original height and width, top
+    and left of the crop, its height and width; ``mask`` (1,1,h,w) bool, the subject in the view.
+    """
+
+    noisy: Tensor
+    noise: Tensor
+    times: Tensor
+    text: Words
+    ids: Tensor
+    mask: Tensor
+
+
+def add_subject_adapter(unet: UNet2DConditionModel, *, rank: int, seed: int, dora: bool = False) -> list[nn.Parameter]:
+    """Adds the matrices that are trained, in float32: A normal with deviation 1/rank, B zeros."""
+    unet.requires_grad_(False)
+    config = LoraConfig(
+        r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(TARGETS), use_dora=dora
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        unet.add_adapter(config, adapter_name=ADAPTER)
+    matrices = [parameter for parameter in unet.parameters() if parameter.requires_grad]
+    for matrix in matrices:
+        matrix.data = matrix.data.float()
+    return matrices
+
+
+def predict(unet: nn.Module, batch: Batch) -> Tensor:
+    """(2,4,h,w): the noise that the network sees."""
+    added = {"text_embeds": batch.text.pooled, "time_ids": batch.ids}
+    return unet(
+        batch.noisy, batch.times, encoder_hidden_states=batch.text.embeddings, added_cond_kwargs=added, return_dict=False
+    )[0]  # fmt: skip
+
+
+def losses(predicted: Tensor, batch: Batch, *, snr_gamma: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Of picture and view. The view's mean is over all places, those outside the mask counting as zero."""
+    errors = (predicted.float() - batch.noise.float()) ** 2
+    if snr_gamma:
+        errors = errors * snr_weights(batch.times, snr_gamma).to(errors.device).view(-1, 1, 1, 1)
+    return errors[:1].mean(), (batch.mask * errors[1:]).mean()
+
+
+def snr_weights(times: Tensor, gamma: float) -> Tensor:
+    """Weights (B,) of the error of a noise prediction: less where there is little noise (Hang et al. 2023)."""
+    signal = Schedule(1).signal[times.cpu()]
+    ratio = signal / (1 - signal)
+    return ratio.clamp(max=gamma) / ratio
+
+
+def optimiser_of(matrices: list[nn.Parameter], rate: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(matrices, lr=rate, betas=BETAS, eps=EPSILON, weight_decay=DECAY)
+
+
+def subject_state(unet: nn.Module) -> dict[str, Tensor]:
+    """The trained matrices under the names of upstream's file: attention in the old style, feed-forward in peft's."""
+    state = {}
+    for name, value in unet.named_parameters():
+        if f".{ADAPTER}" not in name:
+            continue
+        key = name.replace(f".{ADAPTER}", "")
+        if ".ff." not in key:
+            key = key.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up.")
+        state[f"unet.{key}"] = value.detach().float().cpu().contiguous().clone()
+    return state
+
+
+def save_subject(file: Path, state: dict[str, Tensor]) -> None:
+    part = file.with_name(f"{file.name}.part")
+    save_file(state, part, metadata={"format": "pt"})
+    os.replace(part, file)
+
+
+def train(
+    picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights
+) -> Iterator[Progress | Trained]:
+    """`Progress` per step with the loss in its note, then `Trained`. Closing it stops after a step.
+
+    ``views`` may be None only with a view weight of 0. Starting again with the same output folder continues where the last
+    save was. Raises `InputError`.
+    """
+    if not settings.prompt.strip() or not settings.output:
+        raise InputError("A training needs a prompt with a rare word for the subject, and an output folder; name both.")
+    if views is None and settings.view_weight:
+        raise InputError("A training with views needs them; give some, or set their weight to 0.")
+    if settings.resolution > min(picture.shape[:2]) * 4:
+        raise InputError(
+            f"The picture is {picture.shape[1]}x{picture.shape[0]}, too small to learn at {settings.resolution}; lower it."
+        )
+    yield Progress("Loading", 0, 1)
+    trainer = _Trainer(picture, views, settings, weights)
+    try:
+        while trainer.step < settings.steps:
+            loss = trainer.update()
+            if trainer.step % settings.save_every == 0 or trainer.step == settings.steps:
+                trainer.save()
+            yield Progress("Learning the subject", trainer.step, settings.steps, note=f"loss {loss:.4f}")
+        yield Trained(trainer.folder / FILE, trainer.loss)
+    finally:
+        trainer.leave()
+
+
+class _Trainer:
+    """State of one training. Every step's random numbers follow from seed and step, so a continued training is the same
+    as one in a single piece."""
+
+    def __init__(
+        self, picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights
+    ) -> None:
+        self.picture, self.views, self.settings = picture, views, settings
+        self.device, self.dtype = torch.device(weights.device), weights.dtype
+        self.folder = Path(settings.output)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.networks = load_keyframe_networks(weights)
+        self.text = self._text()
+        self.networks.vae.to(self.device)  # type: ignore[arg-type]
+        self.unet: Any = self.networks.unet
+        self.matrices = add_subject_adapter(self.unet, rank=settings.rank, seed=settings.seed, dora=settings.dora)
+        self.unet.to(self.device).train()
+        if settings.checkpointing:
+            self.unet.enable_gradient_checkpointing()
+        self.optimiser = optimiser_of(self.matrices, settings.rate)
+        self.step, self.loss = 0, float("nan")
+        try:
+            if (self.folder / STATE).is_file():
+                self._continue()
+        except BaseException:
+            self.leave()
+            raise
+
+    def update(self) -> float:
+        """One step; returns its loss."""
+        batch = self._batch(_generator(self.settings.seed, self.step))
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.device.type == "cuda"):
+            predicted = predict(self.unet, batch)
+        of_picture, of_view = losses(predicted, batch, snr_gamma=self.settings.snr_gamma)
+        loss = of_picture + self.settings.view_weight * of_view
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.matrices, CLIP)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step, self.loss = self.step + 1, float(loss)
+        return self.loss
+
+    def _batch(self, generator: Generator) -> Batch:
+        settings, size = self.settings, self.settings.resolution
+        width, height = resized(self.picture, size).size
+        mirrored = settings.mirror and bool(torch.rand((), generator=generator) < 0.5)
+        if settings.centre_crop:
+            top, left = (height - size) // 2, (width - size) // 2
+        else:
+            top, left = (int(torch.randint(0, side - size + 1, (), generator=generator)) for side in (height, width))
+        seen, mask = self._view(generator)
+        pixels = torch.stack([instance(self.picture, size, mirrored=mirrored, top=top, left=left), seen])
+        latents = self._latents(pixels, generator)
+        noise = torch.randn(latents.shape, generator=generator)
+        times = torch.randint(0, TRAINED_STEPS, (2,), generator=generator)
+        signal = Schedule(1).signal[times].view(-1, 1, 1, 1)
+        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        ids = torch.tensor([[*self.picture.shape[:2], top, left, size, size]] * 2, dtype=self.dtype)
+        placed = (value.to(self.device) for value in (noisy.to(self.dtype), noise, times))
+        return Batch(*placed, self.text, ids.to(self.device), mask[None].to(self.device))
+
+    def _view(self, generator: Generator) -> tuple[Tensor, Tensor]:
+        """A view drawn at random and its mask; without views a grey one that counts for nothing."""
+        size = self.settings.resolution
+        if self.views is None:
+            return torch.zeros(3, size, size), torch.zeros(1, size // 8, size // 8, dtype=torch.bool)
+        index = int(torch.randint(0, len(self.views.pictures), (), generator=generator))
+        return view(self.views.pictures[index], size), view_mask(self.views.masks[index], size)
+
+    @torch.no_grad()
+    def _latents(self, pixels: Tensor, generator: Generator) -> Tensor:
+        """(2,4,h,w) on the CPU, drawn from what the VAE answers."""
+        vae: Any = self.networks.vae
+        answer = vae.encode(pixels.to(self.device, self.dtype)).latent_dist
+        mean, deviation = answer.mean.float().cpu(), answer.std.float().cpu()
+        return (mean + deviation * torch.randn(mean.shape, generator=generator)) * vae.config.scaling_factor
+
+    def _text(self) -> Words:
+        """The prompt twice; the encoders leave the device afterwards."""
+        encoders: list[Any] = [self.networks.text_encoder, self.networks.text_encoder_2]
+        for encoder in encoders:
+            encoder.to(self.device)
+        text = words.encode(self.networks, [self.settings.prompt], self.device)
+        for encoder in encoders:
+            encoder.to("cpu")
+        return Words(text.embeddings.to(self.dtype), text.pooled.to(self.dtype)).repeated(2)
+
+    def save(self) -> None:
+        """The file, a copy under the step's number, and what is needed to continue."""
+        state = subject_state(self.unet)
+        save_subject(self.folder / FILE, state)
+        save_subject(self.folder / f"step-{self.step:05d}.safetensors", state)
+        kept = {
+            "step": self.step,
+            "loss": self.loss,
+            "settings": self.settings.values(),
+            "matrices": [matrix.detach().cpu() for matrix in self.matrices],
+            "optimiser": self.optimiser.state_dict(),
+        }
+        with complete(self.folder / STATE) as part:
+            torch.save(kept, part)
+
+    def _continue(self) -> None:
+        kept = torch.load(self.folder / STATE, map_location="cpu", weights_only=True)
+        now, then = self.settings.values(), kept["settings"]
+        if changed := [name for name in now if name not in RESUMABLE and now[name] != then.get(name)]:
+            raise InputError(
+                f"{self.folder.name} holds a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; "
+                "continue it with the same settings or choose another folder."
+            )
+        for matrix, stored in zip(self.matrices, kept["matrices"], strict=True):
+            matrix.data.copy_(stored)
+        self.optimiser.load_state_dict(kept["optimiser"])
+        self.step, self.loss = kept["step"], kept["loss"]
+
+    def leave(self) -> None:
+        """Takes the adapter out of the network, which other runs share."""
+        self.unet.disable_gradient_checkpointing()
+        self.unet.unload_lora()
+        self.unet.eval()
+
+
+def _generator(*numbers: int) -> Generator:
+    """Random numbers that depend on these numbers and nothing else."""
+    digest = hashlib.sha256(" ".join(map(str, numbers)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
