@@ -104,7 +104,7 @@ def _view_points(view: View, count: int) -> tuple[NDArray[np.float32], NDArray[n
     stride = max(1, int(np.ceil(np.sqrt(view.width * view.height / max(count, 1)))))
     rows, columns = np.mgrid[stride // 2 : view.height : stride, stride // 2 : view.width : stride]
     depth = view.depth[rows, columns]
-    near = view.known[rows, columns] & (depth < 8 * view.focus_depth)
+    near = view.known[rows, columns] & (depth < 4 * view.focus_depth)
     pixels = np.stack([columns[near], rows[near], np.ones(near.sum())], axis=1)
     local = pixels @ np.linalg.inv(view.intrinsics).T * depth[near][:, None]
     world = local @ view.world_from_camera[:3, :3].T + view.world_from_camera[:3, 3]
@@ -196,7 +196,7 @@ def _layout(path: CameraPath, scene: Scene | None, nominal: bool) -> dict:
             "xaxis": {**axis, "title": {"text": f"right ({unit})"}},
             "yaxis": {**axis, "title": {"text": "forward"}},
             "zaxis": {**axis, "title": {"text": "up"}},
-            "camera": {"eye": {"x": -0.9, "y": -1.5, "z": 0.8}},
+            "camera": {"eye": {"x": -1.25, "y": -1.7, "z": 0.95}},
         },
         "title": {"text": title, "font": {"size": 13}},
         "showlegend": False,
