@@ -27,7 +27,11 @@ def read(name: str, title: str, folder: Path = FOLDER) -> Scene:
     home = folder / name
     facts = _facts(home / "camera.json")
     path = CameraPath(
-        np.array(facts["world_from_camera"]), np.array(facts["intrinsics"]), facts["width"], facts["height"], facts["fps"]
+        np.array(facts["world_from_camera"]),
+        np.array(facts["intrinsics"]),
+        facts["width"],
+        facts["height"],
+        facts["fps"],
     )
     if facts["kind"] == "clip":
         colours, codes = _frames(home / "colour.mp4", len(path)), unpacked(home / "depth.npz")
@@ -83,7 +87,9 @@ def _facts(file: Path) -> dict[str, Any]:
     try:
         return json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{file.name} of the example {file.parent.name!r} cannot be read; fetch examples/ again.") from error
+        raise InputError(
+            f"{file.name} of the example {file.parent.name!r} cannot be read; fetch examples/ again."
+        ) from error
 
 
 def _picture(file: Path) -> NDArray:
@@ -98,5 +104,7 @@ def _frames(file: Path, count: int) -> list[NDArray[np.uint8]]:
 
     frames, _ = read_video(file)
     if len(frames) != count:
-        raise InputError(f"{file.name} has {len(frames)} frames where {count} cameras are known; fetch examples/ again.")
+        raise InputError(
+            f"{file.name} has {len(frames)} frames where {count} cameras are known; fetch examples/ again."
+        )
     return list(frames)

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from pipelines.video import complete
 
-_COMPONENTS = {np.dtype(np.float32): 5126, np.dtype(np.uint8): 5121, np.dtype(np.uint16): 5123, np.dtype(np.uint32): 5125}
+_COMPONENTS = {
+    np.dtype(np.float32): 5126,
+    np.dtype(np.uint8): 5121,
+    np.dtype(np.uint16): 5123,
+    np.dtype(np.uint32): 5125,
+}
 _SHAPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 _VERTICES, _INDICES = 34962, 34963
 
@@ -173,6 +178,11 @@ def _chunks(document: dict[str, Any], binary: bytes) -> bytes:
     binary += bytes(-len(binary) % 4)
     total = 12 + 8 + len(text) + 8 + len(binary)
     return b"".join(
-        (struct.pack("<4sII", b"glTF", 2, total), struct.pack("<I4s", len(text), b"JSON"), text)
-        + (struct.pack("<I4s", len(binary), b"BIN\0"), binary)
+        (
+            struct.pack("<4sII", b"glTF", 2, total),
+            struct.pack("<I4s", len(text), b"JSON"),
+            text,
+            struct.pack("<I4s", len(binary), b"BIN\x00"),
+            binary,
+        )
     )

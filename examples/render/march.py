@@ -37,8 +37,8 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
     @compiled
     def hit(ox, oy, oz, dx, dy, dz, time, near, far, angle):
         """Distance along the ray to the first surface, or -1 for sky; ``angle`` is what a pixel covers."""
-        s = near
-        for _ in range(420):
+        s, d = near, 0.0
+        for _ in range(640):
             d = distance(ox + s * dx, oy + s * dy, oz + s * dz, time)
             if d < 0.08 * angle * s:
                 for _ in range(3):
@@ -46,8 +46,8 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
                 return s
             s += d
             if s > far:
-                break
-        return -1.0
+                return -1.0
+        return s if d < 6.0 * angle * s else -1.0
 
     @compiled
     def normal(x, y, z, time, e):

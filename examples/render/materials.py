@@ -77,8 +77,12 @@ def ripple(x, z, scale, strength, time):
     """Normal of moving water or wet stone around straight up."""
     e = 0.05
     a = fbm2(scale * x + 0.6 * time, scale * z, 3) + 0.5 * noise2(2.7 * scale * x, 2.7 * scale * z - 0.9 * time)
-    b = fbm2(scale * (x + e) + 0.6 * time, scale * z, 3) + 0.5 * noise2(2.7 * scale * (x + e), 2.7 * scale * z - 0.9 * time)
-    c = fbm2(scale * x + 0.6 * time, scale * (z + e), 3) + 0.5 * noise2(2.7 * scale * x, 2.7 * scale * (z + e) - 0.9 * time)
+    b = fbm2(scale * (x + e) + 0.6 * time, scale * z, 3) + 0.5 * noise2(
+        2.7 * scale * (x + e), 2.7 * scale * z - 0.9 * time
+    )
+    c = fbm2(scale * x + 0.6 * time, scale * (z + e), 3) + 0.5 * noise2(
+        2.7 * scale * x, 2.7 * scale * (z + e) - 0.9 * time
+    )
     nx, nz = strength * (a - b) / e, strength * (a - c) / e
     length = (nx * nx + nz * nz + 1.0) ** 0.5
     return nx / length, 1.0 / length, nz / length

@@ -12,7 +12,7 @@ _compiled = numba.njit(nogil=True, fastmath=True, error_model="numpy")
 @_compiled
 def hash3(i, j, k):
     """A value in 0..1 for a point of a lattice with spacing 1/8, by integer mixing."""
-    n = (int(floor(i * 8.0)) * 73856093) ^ (int(floor(j * 8.0)) * 19349663) ^ (int(floor(k * 8.0)) * 83492791)
+    n = (floor(i * 8.0) * 73856093) ^ (floor(j * 8.0) * 19349663) ^ (floor(k * 8.0) * 83492791)
     n = ((n ^ (n >> 13)) * 1274126177) & 0x7FFFFFFF
     n = ((n ^ (n >> 15)) * 668265263) & 0x7FFFFFFF
     return ((n ^ (n >> 14)) & 0xFFFFF) / 1048575.0

@@ -34,7 +34,7 @@ TILES, STONE, WATER, PLASTER, ARCH, ROOF, POT, LEAF, LEMON, WOOD, SHADE, SPRAY =
 @compiled
 def _fountain(x, y, z):
     """(stone, water): an eight-sided basin, a column with two bowls."""
-    out, side, _ = sector(x, z, 8.0)
+    out, _side, _ = sector(x, z, 8.0)
     wall = max(abs(out - 1.42) - 0.13, abs(y - 0.27) - 0.27)
     rim = max(abs(out - 1.42) - 0.20, abs(y - 0.55) - 0.045)
     step = max(out - 1.85, y - 0.10)
@@ -152,7 +152,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
     if part == TILES:
         r, g, b = _tile(x, z, width)
         return Material(r, g, b, 0.3, 0.010, 0.0, 0.0, nx, ny, nz)
-    if part == STONE or part == ARCH:
+    if part in (STONE, ARCH):
         tone = fbm3(3.0 * x, 5.0 * y, 3.0 * z, 4)
         r, g, b = blend((0.40, 0.35, 0.28), (0.74, 0.68, 0.57), tone)
         moss = smoothstep(0.55, 0.75, fbm3(2.0 * x, 2.0 * y, 2.0 * z, 3)) * smoothstep(1.2, 0.2, y)

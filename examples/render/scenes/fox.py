@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import floor, sin, sqrt
 
-from examples.render.light import Light, Material, unit
+from examples.render.light import Light, unit
 from examples.render.materials import blend, closer, leaf, plain, towards
 from examples.render.noise import fbm2, fbm3, hash3, noise2, noise3
 from examples.render.scenes import Setting
@@ -30,7 +30,9 @@ PLUSH, EYE, SCARF, GROUND, TRUNK, CAP, STEM, STUMP, BUSH = range(9)
 def fox(x, y, z):
     """(distance, part) of the fox: 1 m tall, feet on y = 0, facing -z, arms held out for the rig."""
     a = abs(x)
-    body = smooth_union(ellipsoid(x, y - 0.40, z, 0.155, 0.20, 0.13), ellipsoid(x, y - 0.30, z, 0.15, 0.13, 0.135), 0.06)
+    body = smooth_union(
+        ellipsoid(x, y - 0.40, z, 0.155, 0.20, 0.13), ellipsoid(x, y - 0.30, z, 0.15, 0.13, 0.135), 0.06
+    )
     head = ellipsoid(x, y - 0.735, z + 0.005, 0.172, 0.145, 0.145)
     cheeks = ellipsoid(a - 0.115, y - 0.695, z + 0.03, 0.075, 0.055, 0.07)
     head = smooth_union(head, cheeks, 0.06)
@@ -56,7 +58,9 @@ def fox(x, y, z):
     best, part = closer(0.8 * plush, PLUSH, sphere(x, y - 0.713, z + 0.238, 0.024), EYE)
     eyes = ellipsoid(a - 0.067, y - 0.770, z + 0.126, 0.022, 0.027, 0.018)
     best, part = closer(best, part, eyes, EYE)
-    scarf = min(torus(x, y - 0.595, z, 0.112, 0.042), capsule(x, y, z, 0.06, 0.58, -0.13, 0.085, 0.42, -0.165, 0.033, 0.040))
+    scarf = min(
+        torus(x, y - 0.595, z, 0.112, 0.042), capsule(x, y, z, 0.06, 0.58, -0.13, 0.085, 0.42, -0.165, 0.033, 0.040)
+    )
     return closer(best, part, scarf, SCARF)
 
 
@@ -73,12 +77,20 @@ def fox_colour(x, y, z, part):
     a = abs(x)
     orange = (0.66, 0.20, 0.035)
     belly = smoothstep(0.012, -0.004, ellipsoid(x, y - 0.385, z + 0.12, 0.10, 0.16, 0.10))
-    muzzle = smoothstep(0.694, 0.682, y - 0.35 * max(a - 0.055, 0.0)) * smoothstep(-0.02, -0.05, z) * smoothstep(0.60, 0.62, y)
+    muzzle = (
+        smoothstep(0.694, 0.682, y - 0.35 * max(a - 0.055, 0.0))
+        * smoothstep(-0.02, -0.05, z)
+        * smoothstep(0.60, 0.62, y)
+    )
     tip = smoothstep(0.325, 0.345, 0.6 * z + 0.25 * y + 0.012 * sin(60.0 * x))
     r, g, b = blend(orange, (0.80, 0.72, 0.60), max(max(belly, muzzle), tip))
     paw = max(smoothstep(0.105, 0.085, y), smoothstep(0.285, 0.300, a) * smoothstep(0.6, 0.5, y))
     ear = smoothstep(0.935, 0.955, y)
-    inner = smoothstep(0.034, 0.024, sqrt((a - 0.118) ** 2 + (0.55 * (y - 0.90)) ** 2)) * smoothstep(-0.005, -0.015, z) * smoothstep(0.86, 0.88, y)
+    inner = (
+        smoothstep(0.034, 0.024, sqrt((a - 0.118) ** 2 + (0.55 * (y - 0.90)) ** 2))
+        * smoothstep(-0.005, -0.015, z)
+        * smoothstep(0.86, 0.88, y)
+    )
     r, g, b = blend((r, g, b), (0.07, 0.035, 0.025), max(paw, ear))
     r, g, b = blend((r, g, b), (0.72, 0.52, 0.44), inner * (1.0 - ear))
     return r * knit, g * knit, b * knit
@@ -106,8 +118,8 @@ def _trunks(x, y, z):
     i, j = floor(x / cell), floor(z / cell)
     own = hash3(i, j, 6.0)
     edge = 0.5 * cell - max(abs(x - (i + 0.5) * cell), abs(z - (j + 0.5) * cell)) + 0.12
-    if z < 2.2 or own < 0.35:
-        return max(edge, 0.5 * (2.2 - z))
+    if j < 2.0 or own < 0.3:
+        return max(edge, 0.5 * (3.0 - z))
     px = x - (i + 0.5 + 0.24 * (own - 0.5)) * cell + 0.02 * (own - 0.6) * y
     pz = z - (j + 0.5 + 0.24 * (hash3(i, j, 8.0) - 0.5)) * cell
     radius = 0.08 + 0.09 * hash3(i, j, 9.0) + 0.08 * smoothstep(0.4, 0.0, y)
@@ -163,7 +175,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
     if part <= SCARF:
         r, g, b = fox_colour(x, y - 0.10, z, part)
         return plain(r, g, b, 0.9 if part == EYE else 0.0, nx, ny, nz)
-    if part == GROUND or part == BUSH:
+    if part in (GROUND, BUSH):
         tone = 0.7 * fbm2(1.6 * x, 1.6 * z, 4) + 0.5 * hash3(floor(x / 0.055), floor(z / 0.055), 2.0)
         r, g, b = blend((0.06, 0.12, 0.02), (0.28, 0.34, 0.07), clamp(tone, 0.0, 1.0))
         up = smoothstep(-0.02, 0.10, y) if part == BUSH else 0.6

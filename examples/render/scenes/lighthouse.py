@@ -33,7 +33,7 @@ def _height(x, z):
     """The headland: cliffs along its seaward side, rolling grass on top."""
     coast = -1.5 + 16.0 * (noise2(0.045 * z + 0.7, 1.0) - 0.5) + 5.0 * (noise2(0.17 * z, 5.0) - 0.5)
     coast += 60.0 * smoothstep(58.0, 84.0, z)
-    crag = 3.4 * (fbm2(0.23 * x, 0.23 * z, 4) - 0.5)
+    crag = 3.0 * (fbm2(0.21 * x, 0.21 * z, 3) - 0.5)
     inland = x - coast + crag
     top = 13.0 + 1.8 * (noise2(0.06 * x, 0.06 * z) - 0.5) + 1.6 * smoothstep(4.0, 22.0, inland)
     ledge = 0.22 * smoothstep(-4.0, -1.5, inland)
@@ -56,13 +56,17 @@ def _tower(x, y, z, best, part):
     b = z * 0.7071 - x * 0.7071
     posts = min(min(abs(x), abs(z)), min(abs(a), abs(b))) - 0.03
     posts = max(max(posts, abs(sqrt(x * x + z * z) - 1.95) - 0.03), abs(y - 13.5) - 0.5)
-    mullion = max(max(min(min(abs(x), abs(z)), min(abs(a), abs(b))) - 0.05, sqrt(x * x + z * z) - 1.12), abs(y - 14.0) - 0.95)
+    mullion = max(
+        max(min(min(abs(x), abs(z)), min(abs(a), abs(b))) - 0.05, sqrt(x * x + z * z) - 1.12), abs(y - 14.0) - 0.95
+    )
     roof = min(cone(x, y - 15.55, z, 1.35, 0.12, 0.6), sphere(x, y - 16.3, z, 0.2))
     best, part = closer(best, part, min(gallery, min(rail, posts)), IRON)
     best, part = closer(best, part, min(mullion, cylinder(x, y - 16.6, z, 0.03, 0.6, 0.0)), IRON)
     best, part = closer(best, part, cylinder(x, y - 14.0, z, 1.05, 0.95, 0.0), LIGHT_ROOM)
     best, part = closer(best, part, roof, ROOF)
-    hole = min(box(x + 0.3, y - 4.2, z + 2.0, 0.32, 0.55, 0.35, 0.0), box(x + 0.3, y - 8.6, z + 1.7, 0.28, 0.5, 0.35, 0.0))
+    hole = min(
+        box(x + 0.3, y - 4.2, z + 2.0, 0.32, 0.55, 0.35, 0.0), box(x + 0.3, y - 8.6, z + 1.7, 0.28, 0.5, 0.35, 0.0)
+    )
     best, part = closer(best, part, hole, WINDOW)
     door = box(x + 0.2, y - 1.3, z + 2.2, 0.55, 1.1, 0.25, 0.0)
     return closer(best, part, door, ROOF)
@@ -76,7 +80,9 @@ def _cottage(x, y, z, best, part):
     roof = max(gable(z, y - 2.78, x, 2.5, 3.85, 1.85), -gable(z, y - 2.66, x, 2.45, 3.6, 1.80))
     best, part = closer(best, part, min(walls, chimney), COTTAGE)
     best, part = closer(best, part, roof, ROOF)
-    windows = min(box(abs(x) - 2.0, y - 1.6, z + 2.1, 0.45, 0.5, 0.06, 0.0), box(z, y - 1.6, abs(x) - 3.6, 0.5, 0.5, 0.05, 0.0))
+    windows = min(
+        box(abs(x) - 2.0, y - 1.6, z + 2.1, 0.45, 0.5, 0.06, 0.0), box(z, y - 1.6, abs(x) - 3.6, 0.5, 0.5, 0.05, 0.0)
+    )
     best, part = closer(best, part, windows, WINDOW)
     return closer(best, part, box(x, y - 1.0, z + 2.1, 0.45, 1.0, 0.07, 0.0), ROOF)
 
@@ -107,7 +113,10 @@ def _thrift(x, y, z, ground):
     size = 0.07 + 0.15 * (own - 0.45)
     px, pz = x - (i + 0.5 + 0.3 * (own - 0.5)) * cell, z - (j + 0.5 + 0.3 * (hash3(i, j, 8.0) - 0.5)) * cell
     rough = 0.35 * size * noise3(70.0 * x, 70.0 * y, 70.0 * z)
-    return min(max(0.25, y - ground - 0.4), 0.6 * (ellipsoid(px, y - ground - 0.02, pz, 1.3 * size, 0.95 * size, 1.3 * size) + rough))
+    return min(
+        max(0.25, y - ground - 0.4),
+        0.6 * (ellipsoid(px, y - ground - 0.02, pz, 1.3 * size, 0.95 * size, 1.3 * size) + rough),
+    )
 
 
 @compiled
@@ -204,7 +213,11 @@ def surface(x, y, z, nx, ny, nz, time, width):
     if part == THRIFT:
         own = hash3(floor(x / 0.62), floor(z / 0.62), 5.0)
         speck = noise3(60.0 * x, 60.0 * y, 60.0 * z)
-        r, g, b = blend((0.07, 0.13, 0.03), (0.72, 0.26, 0.40), smoothstep(0.35, 0.5, speck)) if own > 0.70 else blend((0.06, 0.11, 0.02), (0.32, 0.32, 0.09), speck)
+        r, g, b = (
+            blend((0.07, 0.13, 0.03), (0.72, 0.26, 0.40), smoothstep(0.35, 0.5, speck))
+            if own > 0.70
+            else blend((0.06, 0.11, 0.02), (0.32, 0.32, 0.09), speck)
+        )
         return leaf(r, g, b, 0.4, nx, ny, nz)
     r, g, b = _rock(x, y, z)
     return plain(r * 0.8, g * 0.8, b * 0.8, 0.0, nx, ny, nz)

@@ -87,7 +87,9 @@ def _cabin(x, y, z):
     """(logs, roof, windows); ridge along x, front at negative z."""
     x, z = turned(x, z, 0.4)
     layer = y - 0.24 * floor(y / 0.24) - 0.12
-    logs = max(box(x, y - 1.2, z, 2.6, 1.25, 1.9, 0.0) - 0.05 * sqrt(max(0.0, 1.0 - (layer / 0.13) ** 2)), 0.0 - y - 1.5)
+    logs = max(
+        box(x, y - 1.2, z, 2.6, 1.25, 1.9, 0.0) - 0.05 * sqrt(max(0.0, 1.0 - (layer / 0.13) ** 2)), 0.0 - y - 1.5
+    )
     gable_wall = gable(z, y - 2.4, x, 1.9, 2.55, 1.35)
     roof = max(gable(z, y - 2.38, x, 2.35, 3.0, 1.68), -gable(z, y - 2.26, x, 2.3, 3.2, 1.62))
     chimney = box(x - 1.3, y - 3.6, z - 0.5, 0.28, 0.9, 0.28, 0.02)
@@ -146,11 +148,15 @@ def distance(x, y, z, time):
 @compiled
 def _ground(x, y, z, nx, ny, nz, width):
     grass = blend((0.045, 0.085, 0.02), (0.17, 0.19, 0.05), fbm2(0.35 * x, 0.35 * z, 4))
-    rock = blend((0.07, 0.065, 0.065), (0.30, 0.27, 0.25), smoothstep(0.25, 0.75, fbm3(0.03 * x, 0.12 * y, 0.03 * z, 5)))
+    rock = blend(
+        (0.07, 0.065, 0.065), (0.30, 0.27, 0.25), smoothstep(0.25, 0.75, fbm3(0.03 * x, 0.12 * y, 0.03 * z, 5))
+    )
     if z < 60.0:
         fine = 0.6 + 0.8 * noise2(25 * x, 25 * z) if width < 0.03 else 1.0
         wet = smoothstep(0.05, 0.35, y)
-        r, g, b = blend((0.16 * fine, 0.13 * fine, 0.09 * fine), (grass[0] * fine, grass[1] * fine, grass[2] * fine), wet)
+        r, g, b = blend(
+            (0.16 * fine, 0.13 * fine, 0.09 * fine), (grass[0] * fine, grass[1] * fine, grass[2] * fine), wet
+        )
         return plain(r, g, b, 0.0, nx, ny, nz)
     forest = smoothstep(150.0, 80.0, y + 50.0 * fbm2(0.012 * x, 0.012 * z, 3))
     r, g, b = blend(rock, (grass[0] * 0.8, grass[1] * 0.85, grass[2] * 0.8), forest * smoothstep(0.55, 0.8, ny))

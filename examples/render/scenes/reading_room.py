@@ -49,7 +49,10 @@ def _room(x, y, z):
     walls = max(max(inside, -hole), LEFT - 0.22 - x)
     frame = min(shell(first, 0.09), shell(second, 0.09))
     joinery = max(min(min(bars_first, bars_second), frame), abs(x - LEFT + 0.04) - 0.05)
-    sill = min(box(x - LEFT - 0.06, y - 0.42, z - 0.75, 0.14, 0.02, 0.72, 0.01), box(x - LEFT - 0.06, y - 0.42, z + 1.05, 0.14, 0.02, 0.72, 0.01))
+    sill = min(
+        box(x - LEFT - 0.06, y - 0.42, z - 0.75, 0.14, 0.02, 0.72, 0.01),
+        box(x - LEFT - 0.06, y - 0.42, z + 1.05, 0.14, 0.02, 0.72, 0.01),
+    )
     skirting = max(max(inside - 0.015, -inside - 0.03), y - 0.12)
     beam_z = z - 1.3 * floor(z / 1.3 + 0.5)
     beams = max(rectangle(y - CEILING + 0.06, beam_z, 0.11, 0.09), LEFT - 0.05 - x)
@@ -139,7 +142,9 @@ def _nearest(x, y, z, time):
     stack = min(stack, box(bx, y - 0.54, bz, 0.10, 0.015, 0.14, 0.005))
     best, part = closer(best, part, stack, BOOK)
     cup = max(shell(cylinder(tx - 0.17, y - 0.535, tz + 0.14, 0.042, 0.045, 0.01), 0.006), y - 0.572)
-    best, part = closer(best, part, min(cup, torus(turned(tx - 0.215, 0.0, 0.0)[0], tz + 0.14, y - 0.535, 0.022, 0.006)), CUP)
+    best, part = closer(
+        best, part, min(cup, torus(turned(tx - 0.215, 0.0, 0.0)[0], tz + 0.14, y - 0.535, 0.022, 0.006)), CUP
+    )
     px, pz = x + 1.75, z - 1.95
     pot = max(shell(cone(px, y - 0.22, pz, 0.15, 0.21, 0.22), 0.02), y - 0.43)
     best, part = closer(best, part, min(pot, cylinder(px, y - 0.2, pz, 0.17, 0.18, 0.0)), POT)
@@ -160,7 +165,9 @@ def _nearest(x, y, z, time):
     ox, oz = turned(x - 1.17, z + 1.30, 0.45)
     page = 0.014 + 0.018 * sin(clamp(abs(ox) / 0.155, 0.0, 1.0) * 3.14) ** 0.5 if abs(ox) < 0.155 else 0.014
     best, part = closer(best, part, 0.6 * box(ox, y - 0.743, oz, 0.155, page, 0.11, 0.004), PICTURE)
-    vase = smooth_union(sphere(x - 1.66, y - 0.84, z + 1.12, 0.095), cylinder(x - 1.66, y - 0.95, z + 1.12, 0.035, 0.10, 0.01), 0.06)
+    vase = smooth_union(
+        sphere(x - 1.66, y - 0.84, z + 1.12, 0.095), cylinder(x - 1.66, y - 0.95, z + 1.12, 0.035, 0.10, 0.01), 0.06
+    )
     best, part = closer(best, part, vase, CUP)
     bunch = ellipsoid(x - 1.66, y - 1.20, z + 1.12, 0.19, 0.17, 0.19)
     best, part = closer(best, part, leaves(x, y, z, 0.055, 0.025, bunch), THROW)
@@ -224,7 +231,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
             return plain(0.30 * spots, 0.42 * spots, 0.38 * spots, 0.0, nx, ny, nz)
         return plain(0.74 * spots, 0.66 * spots, 0.54 * spots, 0.0, nx, ny, nz)
     if part == WOOD:
-        if x < LEFT + 0.3 or y < 0.13 and z > BACK - 0.1:
+        if x < LEFT + 0.3 or (y < 0.13 and z > BACK - 0.1):
             return plain(0.72, 0.68, 0.6, 0.3, nx, ny, nz)
         figure = grain(y if abs(x) < 1.2 and z > 1.8 else x, z, y, width)
         r, g, b = blend((0.12, 0.05, 0.02), (0.30, 0.15, 0.07), figure)

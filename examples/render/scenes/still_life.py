@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, floor, sin, sqrt
+from math import floor, sin, sqrt
 
 from examples.render.light import Light, Material, lamps, unit
 from examples.render.materials import blend, closer, glowing, grain, leaf, plain
@@ -28,7 +28,9 @@ from examples.render.shapes import (
 )
 
 SUN = unit(-0.78, 0.50, -0.42)
-TABLE, WALL, PEAR, ORANGE, GRAPE, COPPER, JUG, BREAD, CLOTH, BOWL, CANDLE, FLAME, STALK, BOARD, LEMON, HERB, GLASS = range(17)
+TABLE, WALL, PEAR, ORANGE, GRAPE, COPPER, JUG, BREAD, CLOTH, BOWL, CANDLE, FLAME, STALK, BOARD, LEMON, HERB, GLASS = (
+    range(17)
+)
 
 
 @compiled
@@ -56,7 +58,11 @@ def _grapes(x, y, z):
             for dk in range(-1, 2):
                 i, j, k = floor(x / cell) + di, floor(y / cell) + dj, floor(z / cell) + dk
                 a, b, c = hash3(i, j, k), hash3(i + 5, j, k), hash3(i, j, k + 5)
-                px, py, pz = (i + 0.5 + 0.35 * (a - 0.5)) * cell, (j + 0.5 + 0.35 * (b - 0.5)) * cell, (k + 0.5 + 0.35 * (c - 0.5)) * cell
+                px, py, pz = (
+                    (i + 0.5 + 0.35 * (a - 0.5)) * cell,
+                    (j + 0.5 + 0.35 * (b - 0.5)) * cell,
+                    (k + 0.5 + 0.35 * (c - 0.5)) * cell,
+                )
                 if ellipsoid(px, py - 0.022, pz, 0.105, 0.042, 0.06) < 0.0:
                     best = min(best, sphere(x - px, y - py, z - pz, 0.0135))
     return best
@@ -66,7 +72,12 @@ def _grapes(x, y, z):
 def _jug(x, y, z):
     """Stoneware jug with a handle and a lip."""
     up = clamp((y - 0.0) / 0.27, 0.0, 1.0)
-    profile = 0.062 + 0.042 * sin(3.14 * clamp(1.15 * up + 0.08, 0.0, 1.0)) ** 1.5 - 0.012 * smoothstep(0.7, 0.9, up) + 0.02 * smoothstep(0.88, 1.0, up)
+    profile = (
+        0.062
+        + 0.042 * sin(3.14 * clamp(1.15 * up + 0.08, 0.0, 1.0)) ** 1.5
+        - 0.012 * smoothstep(0.7, 0.9, up)
+        + 0.02 * smoothstep(0.88, 1.0, up)
+    )
     lip = 0.02 * smoothstep(0.8, 1.0, up) * smoothstep(0.5, 1.0, -x / max(sqrt(x * x + z * z), 1e-4))
     wall = abs(sqrt(x * x + z * z) - profile - lip) - 0.004
     body = max(wall, max(y - 0.27, -y)) * 0.75
@@ -105,7 +116,9 @@ def _cloth(x, y, z):
 
 @compiled
 def _nearest(x, y, z, time):
-    best, part = closer(box(x, y + 0.02, z - 0.1, 0.95, 0.02, 0.5, 0.006), TABLE, 0.95 - z + 0.012 * fbm2(5 * x, 5 * y, 3), WALL)
+    best, part = closer(
+        box(x, y + 0.02, z - 0.1, 0.95, 0.02, 0.5, 0.006), TABLE, 0.95 - z + 0.012 * fbm2(5 * x, 5 * y, 3), WALL
+    )
     best, part = closer(best, part, y + 0.9, WALL)
     best, part = closer(best, part, _cloth(x, y, z), CLOTH)
     bx, bz = turned(x + 0.20, z + 0.13, 0.25)
@@ -117,7 +130,9 @@ def _nearest(x, y, z, time):
     best, part = closer(best, part, _jug(x - 0.07, y, z - 0.30), JUG)
     best, part = closer(best, part, _copper(x + 0.30, y, z - 0.23), COPPER)
     sprig = ellipsoid(x + 0.30, y - 0.22, z - 0.23, 0.13, 0.10, 0.12)
-    best, part = closer(best, part, min(leaves(x, y, z, 0.034, 0.0150, sprig), _stems(x + 0.30, y - 0.12, z - 0.23)), HERB)
+    best, part = closer(
+        best, part, min(leaves(x, y, z, 0.034, 0.0150, sprig), _stems(x + 0.30, y - 0.12, z - 0.23)), HERB
+    )
     px, pz = x - 0.33, z - 0.13
     bowl = max(shell(ellipsoid(px, y - 0.10, pz, 0.155, 0.10, 0.155), 0.006), y - 0.095)
     best, part = closer(best, part, 0.8 * min(bowl, cylinder(px, y - 0.008, pz, 0.06, 0.008, 0.003)), BOWL)
@@ -169,23 +184,31 @@ def _fruit(x, y, z, nx, ny, nz, part):
 @compiled
 def surface(x, y, z, nx, ny, nz, time, width):
     part = _nearest(x, y, z, time)[1]
-    if part == TABLE or part == BOARD:
+    if part in (TABLE, BOARD):
         scale = 2.2 if part == BOARD else 1.0
         joint = smoothstep(0.001, 0.003 + width, abs(z - 0.19 * floor(z / 0.19 + 0.5))) if part == TABLE else 1.0
         own = hash3(floor(z / 0.19 + 0.5), 1.0, 1.0)
         figure = grain(scale * 2.0 * x + 3.0 * own, scale * z, scale * (y + own), width)
-        r, g, b = blend((0.13, 0.06, 0.026), (0.36, 0.19, 0.085), figure) if part == TABLE else blend((0.34, 0.19, 0.08), (0.62, 0.42, 0.22), figure)
+        r, g, b = (
+            blend((0.13, 0.06, 0.026), (0.36, 0.19, 0.085), figure)
+            if part == TABLE
+            else blend((0.34, 0.19, 0.08), (0.62, 0.42, 0.22), figure)
+        )
         r, g, b = r * mix(0.3, 1.0, joint), g * mix(0.3, 1.0, joint), b * mix(0.3, 1.0, joint)
         return Material(r, g, b, 0.45, 0.02 if part == TABLE else 0.0, 0.0, 0.0, nx, ny, nz)
     if part == WALL:
         patina = fbm3(2.6 * x, 2.6 * y, z, 5)
         r, g, b = blend((0.04, 0.047, 0.047), (0.125, 0.118, 0.10), smoothstep(0.3, 0.7, patina))
         return plain(r, g, b, 0.0, nx, ny, nz)
-    if part == PEAR or part == ORANGE or part == LEMON or part == GRAPE:
+    if part in (PEAR, ORANGE, LEMON, GRAPE):
         return _fruit(x, y, z, nx, ny, nz, part)
     if part == COPPER:
         dents = 0.05
-        mx, my, mz = nx + dents * (noise3(45 * x, 45 * y, 45 * z) - 0.5), ny + dents * (noise3(45 * x + 9, 45 * y, 45 * z) - 0.5), nz
+        mx, my, mz = (
+            nx + dents * (noise3(45 * x, 45 * y, 45 * z) - 0.5),
+            ny + dents * (noise3(45 * x + 9, 45 * y, 45 * z) - 0.5),
+            nz,
+        )
         return Material(0.36, 0.135, 0.06, 0.75, 0.42, 0.0, 0.0, mx, my, mz)
     if part == JUG:
         glaze = smoothstep(-0.01, 0.012, y - 0.105 + 0.012 * sin(5 * x + 40 * z) + 0.02 * noise2(40 * x, 40 * z))
@@ -211,7 +234,9 @@ def surface(x, y, z, nx, ny, nz, time, width):
     if part == FLAME:
         return glowing(1.0, 0.72, 0.34, 9.0, nx, ny, nz)
     if part == HERB:
-        r, g, b = blend((0.06, 0.12, 0.03), (0.19, 0.27, 0.08), hash3(floor(x / 0.034), floor(y / 0.034), floor(z / 0.034)))
+        r, g, b = blend(
+            (0.06, 0.12, 0.03), (0.19, 0.27, 0.08), hash3(floor(x / 0.034), floor(y / 0.034), floor(z / 0.034))
+        )
         return leaf(r, g, b, 0.5, nx, ny, nz)
     return plain(0.16, 0.08, 0.03, 0.1, nx, ny, nz)
 
@@ -219,7 +244,12 @@ def surface(x, y, z, nx, ny, nz, time, width):
 @compiled
 def sky(dx, dy, dz):
     """What copper and glaze mirror: a tall window on the left, the dark kitchen elsewhere."""
-    window = smoothstep(0.55, 0.6, -dx) * smoothstep(0.12, 0.16, dy) * smoothstep(0.75, 0.7, dy) * smoothstep(-0.6, -0.55, -abs(dz + 0.3))
+    window = (
+        smoothstep(0.55, 0.6, -dx)
+        * smoothstep(0.12, 0.16, dy)
+        * smoothstep(0.75, 0.7, dy)
+        * smoothstep(-0.6, -0.55, -abs(dz + 0.3))
+    )
     bar = smoothstep(0.012, 0.02, abs(dz + 0.3)) * smoothstep(0.012, 0.02, abs(dy - 0.42))
     r, g, b = blend((0.05, 0.045, 0.04), (2.6, 2.5, 2.3), window * bar)
     return r, g, b

@@ -6,7 +6,7 @@ from math import floor, sin, sqrt
 
 from examples.render.light import Light, Material, lamps, unit
 from examples.render.materials import blend, bricks, closer, clouds, glowing, leaf, plain, towards
-from examples.render.noise import fbm2, fbm3, hash3, noise2, pebbles
+from examples.render.noise import fbm2, hash3, noise2, pebbles
 from examples.render.scenes import Setting
 from examples.render.shapes import (
     box,
@@ -37,7 +37,13 @@ def _house(side, z):
     shifted = z + (2.1 if side > 0 else 0.0)
     number = clamp(floor(shifted / lot), -1.0, 8.0)
     own = hash3(number, side, 3.0)
-    return number, (number + 0.5) * lot - (2.1 if side > 0 else 0.0), 2.79, 7.0 + 2.6 * own, 0.35 * hash3(number, side, 7.0)
+    return (
+        number,
+        (number + 0.5) * lot - (2.1 if side > 0 else 0.0),
+        2.79,
+        7.0 + 2.6 * own,
+        0.35 * hash3(number, side, 7.0),
+    )
 
 
 @compiled
@@ -128,9 +134,11 @@ def _bicycle(x, y, z):
 
 @compiled
 def _nearest(x, y, z, time):
-    first, gap, own = pebbles(5.5 * x, 5.5 * z) if y < 0.08 and z < 26.0 else (0.3, 0.3, 0.5)
+    _first, gap, _own = pebbles(5.5 * x, 5.5 * z) if y < 0.08 and z < 26.0 else (0.3, 0.3, 0.5)
     cobbles = y + 0.015 - 0.018 * smoothstep(0.0, 0.35, gap) - 0.02 * (0.5 - 0.5 * (x / HALF_STREET) ** 2)
-    best, part = closer(0.8 * cobbles, COBBLES, box(abs(x) - HALF_STREET - 1.4, y, z - 20.0, 1.4, 0.12, 40.0, 0.03), PAVEMENT)
+    best, part = closer(
+        0.8 * cobbles, COBBLES, box(abs(x) - HALF_STREET - 1.4, y, z - 20.0, 1.4, 0.12, 40.0, 0.03), PAVEMENT
+    )
     if abs(x) > 2.6:
         best, part = _houses(x, y, z, best, part)
         side = 1.0 if x > 0.0 else -1.0
@@ -222,7 +230,7 @@ def _pane(x, y, z, nx, ny, nz):
 def surface(x, y, z, nx, ny, nz, time, width):
     part = _nearest(x, y, z, time)[1]
     if part == COBBLES:
-        first, gap, own = pebbles(5.5 * x, 5.5 * z)
+        _first, gap, own = pebbles(5.5 * x, 5.5 * z)
         stone = smoothstep(0.02, 0.14 + 6.0 * width, gap)
         r, g, b = blend((0.075, 0.07, 0.075), (0.17, 0.155, 0.15), own)
         puddle = smoothstep(0.50, 0.62, fbm2(0.55 * x + 3.0, 0.35 * z, 3))
@@ -230,7 +238,9 @@ def surface(x, y, z, nx, ny, nz, time, width):
         flat = 0.75 * puddle
         nx, ny, nz = mix(nx, 0.0, flat), mix(ny, 1.0, flat), mix(nz, 0.0, flat)
         length = sqrt(nx * nx + ny * ny + nz * nz)
-        return Material(r * shade, g * shade, b * shade, 0.7, 0.025 + 0.05 * puddle, 0.0, 0.0, nx / length, ny / length, nz / length)
+        return Material(
+            r * shade, g * shade, b * shade, 0.7, 0.025 + 0.05 * puddle, 0.0, 0.0, nx / length, ny / length, nz / length
+        )
     if part == PAVEMENT:
         u, v = x - 0.9 * floor(x / 0.9), z - 0.7 * floor(z / 0.7)
         joint = smoothstep(0.0, 0.02 + width, min(u, v))

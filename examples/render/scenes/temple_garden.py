@@ -59,15 +59,30 @@ def _pagoda(x, y, z, best, part):
         base = 0.9 + 2.75 * storey
         half = 1.75 * shrink
         best, part = closer(best, part, box(x, y - base - 0.9, z, half, 0.9, half, 0.0), PLASTER)
-        posts = box(max(a, b) - half - 0.02, y - base - 0.9, min(a, b) - half * (0.98 if min(a, b) > 0.65 * half else 0.33), 0.085, 0.95, 0.085, 0.0)
+        posts = box(
+            max(a, b) - half - 0.02,
+            y - base - 0.9,
+            min(a, b) - half * (0.98 if min(a, b) > 0.65 * half else 0.33),
+            0.085,
+            0.95,
+            0.085,
+            0.0,
+        )
         beams = box(max(a, b) - half - 0.03, y - base - 1.55, 0.0, 0.11, 0.10, 1.0, 0.0)
-        rail = max(max(abs(max(a, b) - half - 0.42) - 0.04, min(abs(y - base - 0.55), abs(y - base - 0.3)) - 0.035), y - base - 0.6)
+        rail = max(
+            max(abs(max(a, b) - half - 0.42) - 0.04, min(abs(y - base - 0.55), abs(y - base - 0.3)) - 0.035),
+            y - base - 0.6,
+        )
         best, part = closer(best, part, min(min(posts, beams), rail), RED)
         deck = box(x, y - base - 0.04, z, half + 0.5, 0.07, half + 0.5, 0.0)
         best, part = closer(best, part, deck, WOOD)
         best, part = closer(best, part, _roof(x, y - base - 1.72, z, 3.05 * shrink, 1.15), ROOF)
-    spire = min(cylinder(x, y - 10.3, z, 0.05, 1.5, 0.0), min(sphere(x, y - 9.35, z, 0.22), sphere(x, y - 11.6, z, 0.13)))
-    rings = max(abs(y - 10.4 - 0.28 * clamp(floor((y - 10.4) / 0.28 + 0.5), -2.0, 2.0)) - 0.03, sqrt(x * x + z * z) - 0.2)
+    spire = min(
+        cylinder(x, y - 10.3, z, 0.05, 1.5, 0.0), min(sphere(x, y - 9.35, z, 0.22), sphere(x, y - 11.6, z, 0.13))
+    )
+    rings = max(
+        abs(y - 10.4 - 0.28 * clamp(floor((y - 10.4) / 0.28 + 0.5), -2.0, 2.0)) - 0.03, sqrt(x * x + z * z) - 0.2
+    )
     return closer(best, part, min(spire, rings), WOOD)
 
 
@@ -77,7 +92,9 @@ def _bridge(x, y, z):
     arch = 0.95 * (1.0 - (x / 3.3) ** 2)
     deck = max(abs(y - arch - 0.25) - 0.05, max(abs(z) - 0.75, abs(x) - 3.3))
     side = max(abs(y - arch - 0.22) - 0.12, max(abs(abs(z) - 0.78) - 0.06, abs(x) - 3.3))
-    rail = max(min(abs(y - arch - 1.02) - 0.055, abs(y - arch - 0.68) - 0.03), max(abs(abs(z) - 0.78) - 0.05, abs(x) - 3.2))
+    rail = max(
+        min(abs(y - arch - 1.02) - 0.055, abs(y - arch - 0.68) - 0.03), max(abs(abs(z) - 0.78) - 0.05, abs(x) - 3.2)
+    )
     post = x - 0.8 * clamp(floor(x / 0.8 + 0.5), -4.0, 4.0)
     posts = box(post, y - arch - 0.62, abs(z) - 0.78, 0.06, 0.52, 0.06, 0.01)
     return 0.8 * min(min(side, rail), posts), 0.8 * deck
@@ -103,8 +120,13 @@ def _maple(x, y, z, best, part):
     bark = smooth_union(bark, capsule(x, y, z, -0.15, 1.65, 0.05, 0.7, 3.3, 0.35, 0.11, 0.045), 0.1)
     bark = smooth_union(bark, capsule(x, y, z, -0.8, 2.3, -0.12, -2.1, 2.7, 0.35, 0.06, 0.03), 0.08)
     best, part = closer(best, part, 0.8 * bark, WOOD)
-    crown = min(ellipsoid(x + 1.5, y - 3.1, z + 0.2, 1.5, 0.55, 1.25), ellipsoid(x - 0.6, y - 3.55, z - 0.2, 1.55, 0.7, 1.3))
-    crown = min(crown, min(ellipsoid(x + 0.4, y - 4.15, z, 1.3, 0.55, 1.1), ellipsoid(x + 2.3, y - 2.55, z - 0.2, 0.9, 0.35, 0.8)))
+    crown = min(
+        ellipsoid(x + 1.5, y - 3.1, z + 0.2, 1.5, 0.55, 1.25), ellipsoid(x - 0.6, y - 3.55, z - 0.2, 1.55, 0.7, 1.3)
+    )
+    crown = min(
+        crown,
+        min(ellipsoid(x + 0.4, y - 4.15, z, 1.3, 0.55, 1.1), ellipsoid(x + 2.3, y - 2.55, z - 0.2, 0.9, 0.35, 0.8)),
+    )
     return closer(best, part, leaves(x, y, z, 0.17, 0.078, crown), MAPLE)
 
 
@@ -223,10 +245,12 @@ def surface(x, y, z, nx, ny, nz, time, width):
         return _ground(x, y, z, nx, ny, nz, width)
     if part == POND:
         nx, ny, nz = ripple(x, z, 1.6, 0.010 / (1.0 + 12.0 * width), time)
-        floating = smoothstep(0.80, 0.84, noise2(7.5 * x, 7.5 * z)) * smoothstep(0.4, 0.7, noise2(0.6 * x, 0.6 * z + 4.0))
+        floating = smoothstep(0.80, 0.84, noise2(7.5 * x, 7.5 * z)) * smoothstep(
+            0.4, 0.7, noise2(0.6 * x, 0.6 * z + 4.0)
+        )
         r, g, b = blend((0.018, 0.035, 0.022), (0.55, 0.13, 0.04), floating)
         return Material(r, g, b, 0.9 * (1.0 - floating), 0.05 * (1.0 - floating), 0.0, 0.0, nx, ny, nz)
-    if part == STONE or part == LANTERN:
+    if part in (STONE, LANTERN):
         r, g, b = blend((0.13, 0.13, 0.125), (0.38, 0.37, 0.34), fbm3(3.0 * x, 3.0 * y, 3.0 * z, 4))
         moss = smoothstep(0.5, 0.68, fbm3(2.0 * x + 5.0, 2.0 * y, 2.0 * z, 4)) * smoothstep(0.0, 0.8, ny)
         r, g, b = blend((r, g, b), (0.09, 0.15, 0.03), 0.8 * moss)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import cos, floor, pi, sin, sqrt
 
 from examples.render.light import Light, Material, lamps, unit
-from examples.render.materials import blend, closer, grain, leaf, plain, plank
-from examples.render.noise import fbm3, hash3, noise2, noise3
+from examples.render.materials import blend, closer, grain, plain, plank
+from examples.render.noise import fbm3, noise2, noise3
 from examples.render.scenes import Setting
 from examples.render.shapes import (
     box,
@@ -19,17 +19,18 @@ from examples.render.shapes import (
     mix,
     smoothstep,
     sphere,
-    torus,
     turned,
 )
 
 SUN = unit(-0.62, 0.62, -0.48)
 STRAIGHT, BEND = 0.34, 0.40
 """The track: two straights of 2 x STRAIGHT metres along x, joined by half circles of radius BEND."""
-SPEED = 0.62
+SPEED = 0.42
 """Metres per second."""
 LAP = 4 * STRAIGHT + 2 * pi * BEND
-FLOOR, RUG, WALL, TRACK, SLEEPER, RED, BLUE, GREEN, YELLOW, WHEEL, BLOCK, TREE, ROOF, CREAM, BALL, FUR, DARK, STEEL = range(18)
+FLOOR, RUG, WALL, TRACK, SLEEPER, RED, BLUE, GREEN, YELLOW, WHEEL, BLOCK, TREE, ROOF, CREAM, BALL, FUR, DARK, STEEL = (
+    range(18)
+)
 
 
 @compiled
@@ -68,16 +69,25 @@ def _wheels(f, y, w, gap, radius):
 def _engine(f, y, w, best, part):
     best, part = closer(best, part, box(f, y - 0.033, w, 0.095, 0.010, 0.034, 0.004), DARK)
     boiler = max(sqrt((y - 0.070) ** 2 + w * w) - 0.029, abs(f - 0.028) - 0.064)
-    cab = max(box(f + 0.062, y - 0.082, w, 0.032, 0.045, 0.034, 0.004), -box(f + 0.062, y - 0.098, w, 0.018, 0.016, 0.05, 0.0))
+    cab = max(
+        box(f + 0.062, y - 0.082, w, 0.032, 0.045, 0.034, 0.004), -box(f + 0.062, y - 0.098, w, 0.018, 0.016, 0.05, 0.0)
+    )
     best, part = closer(best, part, min(boiler, cab), RED)
     roof = box(f + 0.062, y - 0.131 + 4.0 * w * w, w, 0.040, 0.006, 0.041, 0.004)
     bands = max(abs(sqrt((y - 0.070) ** 2 + w * w) - 0.030) - 0.0012, abs(abs(f - 0.035) - 0.035) - 0.004)
     front = max(sqrt((y - 0.070) ** 2 + w * w) - 0.024, abs(f - 0.093) - 0.004)
     dome = ellipsoid(f - 0.018, y - 0.102, w, 0.014, 0.017, 0.014)
     best, part = closer(best, part, min(min(0.8 * roof, bands), min(front, dome)), YELLOW)
-    funnel = min(cylinder(f - 0.066, y - 0.115, w, 0.010, 0.024, 0.002), cone(f - 0.066, y - 0.142, w, 0.011, 0.020, 0.010))
+    funnel = min(
+        cylinder(f - 0.066, y - 0.115, w, 0.010, 0.024, 0.002), cone(f - 0.066, y - 0.142, w, 0.011, 0.020, 0.010)
+    )
     best, part = closer(best, part, min(funnel, box(f - 0.098, y - 0.033, w, 0.006, 0.012, 0.036, 0.003)), DARK)
-    return closer(best, part, min(_wheels(f - 0.018, y - 0.008, w, 0.045, 0.020), _wheels(f + 0.063, y - 0.008, w, 0.0, 0.025)), WHEEL)
+    return closer(
+        best,
+        part,
+        min(_wheels(f - 0.018, y - 0.008, w, 0.045, 0.020), _wheels(f + 0.063, y - 0.008, w, 0.0, 0.025)),
+        WHEEL,
+    )
 
 
 @compiled
@@ -95,7 +105,7 @@ def _wagon(f, y, w, colour, best, part):
 
 @compiled
 def _train(x, y, z, time, best, part):
-    s = SPEED * time + 0.25
+    s = SPEED * time - 0.08
     f, w = _carriage(x, z, s)
     if box(f, y - 0.08, w, 0.11, 0.08, 0.05, 0.0) < 0.03:
         best, part = _engine(f, y, w, best, part)
@@ -141,7 +151,10 @@ def _station(x, y, z, best, part):
     x, z = x - 0.02, z - 0.66
     best, part = closer(best, part, box(x, y - 0.012, z + 0.03, 0.30, 0.012, 0.13, 0.004), CREAM)
     walls = min(box(x, y - 0.10, z + 0.02, 0.17, 0.09, 0.075, 0.004), gable(z + 0.02, y - 0.185, x, 0.078, 0.168, 0.06))
-    holes = min(box(abs(x) - 0.11, y - 0.11, z + 0.095, 0.026, 0.034, 0.02, 0.0), box(x, y - 0.085, z + 0.095, 0.03, 0.06, 0.02, 0.0))
+    holes = min(
+        box(abs(x) - 0.11, y - 0.11, z + 0.095, 0.026, 0.034, 0.02, 0.0),
+        box(x, y - 0.085, z + 0.095, 0.03, 0.06, 0.02, 0.0),
+    )
     best, part = closer(best, part, max(walls, -holes), CREAM)
     best, part = closer(best, part, holes + 0.008, DARK)
     roof = max(gable(z + 0.02, y - 0.182, x, 0.115, 0.20, 0.088), -gable(z + 0.02, y - 0.174, x, 0.112, 0.3, 0.084))
@@ -177,7 +190,9 @@ def _bear(x, y, z):
     lx, lz = turned(abs(x) - 0.10, z + 0.12, -0.35)
     fur = min(fur, ellipsoid(lx, y - 0.055, lz, 0.053, 0.053, 0.12))
     muzzle = ellipsoid(x, y - 0.32, z + 0.085, 0.042, 0.034, 0.034)
-    eyes = min(sphere(abs(x) - 0.036, y - 0.365, z + 0.085, 0.010), ellipsoid(x, y - 0.332, z + 0.116, 0.014, 0.010, 0.008))
+    eyes = min(
+        sphere(abs(x) - 0.036, y - 0.365, z + 0.085, 0.010), ellipsoid(x, y - 0.332, z + 0.116, 0.014, 0.010, 0.008)
+    )
     return fur + 0.004 * fbm3(90 * x, 90 * y, 90 * z, 2), muzzle, eyes
 
 
@@ -224,7 +239,7 @@ def _block_colour(x, y, z):
 def _wallpaper(x, y, z):
     along = x if z > 2.3 else z
     stripe = smoothstep(0.40, 0.45, abs(along / 0.22 - floor(along / 0.22) - 0.5))
-    return blend((0.52, 0.66, 0.66), (0.66, 0.74, 0.70), stripe)
+    return blend((0.34, 0.50, 0.52), (0.60, 0.68, 0.62), stripe)
 
 
 @compiled
@@ -278,7 +293,7 @@ def _paint(part, nx, ny, nz):
         r, g, b = 0.88, 0.56, 0.06
     elif part == ROOF:
         r, g, b = 0.58, 0.15, 0.09
-    elif part == WHEEL or part == DARK:
+    elif part in (WHEEL, DARK):
         r, g, b = 0.04, 0.04, 0.045
     elif part == STEEL:
         r, g, b = 0.4, 0.4, 0.4

@@ -1,0 +1,54 @@
+"""The judgement of previews: an exact picture is exact, and faults are counted as what they are."""
+
+import re
+
+import numpy as np
+import pytest
+
+from bench.ground_truth import judged, shown_by
+from bench.room import front, orbit, side
+from camera.render import RenderedFrame, render
+from camera.view import FAR, Scene
+
+SIZE = (96, 160)
+
+
+def figures(words: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in re.findall(r"[\d.]+", words))
+
+
+def frame(view, **changes) -> RenderedFrame:
+    values = {"colour": view.colour, "holes": ~view.known, "depth": view.depth, "far": ~view.known}
+    return RenderedFrame(**{**values, **changes})
+
+
+def test_the_truth_itself_is_faultless():
+    quality, holes, leaks = figures(judged(frame(side(*SIZE)), side(*SIZE), front(*SIZE)))
+    assert quality > 90 and holes == 0 and leaks == 0
+
+
+def test_a_surface_seen_through_counts_as_a_leak():
+    truth = side(*SIZE)
+    depth = truth.depth.copy()
+    depth[:, :16] *= 2
+    _, holes, leaks = figures(judged(frame(truth, depth=depth), truth, front(*SIZE)))
+    assert leaks == pytest.approx(10) and holes == 0
+
+
+def test_sky_where_a_surface_stands_is_a_leak_and_a_hole_is_not():
+    truth = side(*SIZE)
+    far = np.zeros(SIZE, bool)
+    far[:48] = True
+    holes = np.zeros(SIZE, bool)
+    holes[:24] = True
+    depth = np.where(far, np.float32(FAR), truth.depth)
+    _, hole_share, leaks = figures(judged(frame(truth, depth=depth, far=far, holes=holes), truth, front(*SIZE)))
+    assert hole_share == pytest.approx(25) and leaks == pytest.approx(25)
+
+
+def test_visible_leaves_out_what_the_spheres_hide():
+    shown = shown_by(front(*SIZE), side(*SIZE))
+    assert 0.7 < shown.mean() < 0.995
+    seen = render(Scene((front(*SIZE),)), orbit(*SIZE))
+    assert seen.holes[shown].mean() < 0.05
+    assert seen.holes[~shown].mean() > 0.5
