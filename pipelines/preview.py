@@ -16,7 +16,7 @@ from camera.view import Scene
 from pipelines.method import Progress
 from pipelines.video import mp4_writer
 
-Holes = Literal["filled", "shown"]
+Holes = Literal["filled", "shown", "map"]
 HOLE_COLOUR = (235, 64, 122)
 """Loud on purpose: a hole is what the model will have to invent."""
 SCRUB_SIDE = 480
@@ -46,7 +46,7 @@ def rehearse(
 ) -> Iterator[Progress | Rehearsal]:
     """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
 
-    ``holes``: "filled" from the background side, or "shown" in a loud colour.
+    ``holes``: "filled" from the background side, "shown" in a loud colour, or "map": white where the scene shows nothing.
     """
     fill = "background" if holes == "filled" else "holes"
     shares = np.zeros(len(path))
@@ -54,12 +54,16 @@ def rehearse(
         images = rendered(scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR)
         try:
             for index, image in enumerate(images):
-                write(image.colour)
+                write(_hole_map(image.holes) if holes == "map" else image.colour)
                 shares[index] = image.holes.mean()
                 yield Progress("Rehearsing", index + 1, len(path))
         finally:
             images.close()  # type: ignore[attr-defined]
     yield Rehearsal(video, shares)
+
+
+def _hole_map(holes: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.repeat(np.where(holes, np.uint8(255), np.uint8(0))[..., None], 3, axis=2)
 
 
 class Viewfinder:

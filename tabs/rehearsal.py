@@ -13,7 +13,11 @@ from tabs.form import said
 from tabs.take import Take
 
 RENDERERS = {"Mesh, cut at edges (cleanest)": "mesh", "GEN3C's soft splat": "splat", "Points (fastest)": "zbuffer"}
-HOLES = {"Fill what is new from the background": "filled", "Show what is new": "shown"}
+HOLES = {
+    "Fill what is new from the background": "filled",
+    "Show what is new in pink": "shown",
+    "Map of what is new": "map",
+}
 
 
 def rehearsal(method: Method, take: gr.State) -> None:

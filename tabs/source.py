@@ -26,7 +26,7 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
 
     Returns the field that opens an example by its name, and the events after which ``take`` holds a scene.
     """
-    shown = [example for example in EXAMPLES if example.kind in kinds]
+    shown = [example for example in EXAMPLES if example.kind in kinds or (example.kind == "mesh" and "still" in kinds)]
     gr.Markdown("### 1 · Picture")
     gallery = gr.Gallery(
         [(str(example.thumbnail), example.title) for example in shown], columns=4, height=200, allow_preview=False,

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 OURS = {"camera", "pipelines", "tabs", "examples", "app", "bench"}
 FORBIDDEN = {
     "camera": OURS - {"camera"} | {"gradio", "spaces"},
-    "examples": OURS - {"camera", "examples"} | {"gradio", "spaces"},
+    "examples": {"tabs", "app", "bench", "gradio", "spaces"},
     "pipelines": {"tabs", "app", "gradio"},
 }
 

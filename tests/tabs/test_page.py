@@ -70,6 +70,24 @@ def end_of_path(page: Page) -> list[float]:
     )
 
 
+def test_a_rehearsal_can_be_cancelled_and_begun_again(visit):
+    page = visit()
+    open_example(page)
+    frames = page.get_by_label(re.compile("number input for Frames")).locator("visible=true").first
+    frames.fill("481")
+    frames.press("Enter")
+    told(page, "481 frames")
+    page.locator("#gen3c-rehearse").click()
+    page.get_by_text(re.compile(r"\d+/481")).first.wait_for()
+    page.get_by_role("button", name="Cancel").locator("visible=true").first.click()
+    expect(page.locator("#gen3c-rehearsal video")).to_have_count(0)
+    frames.fill("9")
+    frames.press("Enter")
+    told(page, "9 frames")
+    page.locator("#gen3c-rehearse").click()
+    expect(page.locator("#gen3c-rehearsal video")).to_be_visible(timeout=60_000)
+
+
 def test_flying_shows_another_picture(visit):
     page = visit()
     open_example(page)
