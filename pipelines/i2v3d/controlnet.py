@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.controlnets.controlnet import ControlNetConditioningEmbedding
+from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
 from torch import Tensor, nn
 
 MULTIPLICITY = (4, 4, 4, 4, 3, 3, 3, 2, 2, 2, 1, 1)
@@ -38,7 +38,7 @@ class ControlNetSVDModel(UNetSpatioTemporalConditionModel):
         projection_class_embeddings_input_dim: int = 768,
         layers_per_block: int | tuple[int] = 2,
         cross_attention_dim: int | tuple[int] = 1024,
-        transformer_layers_per_block: int | tuple[int, ...] = 1,
+        transformer_layers_per_block: Any = 1,
         num_attention_heads: int | tuple[int, ...] = (5, 10, 10, 20),
         num_frames: int = 25,
         conditioning_channels: int = 3,
@@ -108,6 +108,13 @@ class ControlNetSVDModel(UNetSpatioTemporalConditionModel):
         return self.time_embedding(steps) + self.add_embedding(ids)
 
 
+def _plus(residual: Tensor) -> Any:
+    def hook(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        return output + residual
+
+    return hook
+
+
 def _attends(block: Any) -> bool:
     return bool(getattr(block, "has_cross_attention", False))
 
@@ -130,7 +137,7 @@ def residuals_added(unet: UNetSpatioTemporalConditionModel, down: Sequence[Tenso
             count = len(block.resnets)  # type: ignore[arg-type]
             weighted, taken = weighted[:-count], weighted[-count:]
             handles.append(block.register_forward_pre_hook(to_skips(taken), with_kwargs=True))
-        handles.append(unet.mid_block.register_forward_hook(lambda module, args, output: output + middle))
+        handles.append(unet.mid_block.register_forward_hook(_plus(middle)))
         yield
     finally:
         for handle in handles:

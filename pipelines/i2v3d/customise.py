@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from numpy.typing import NDArray
 from peft import LoraConfig
 from safetensors.torch import save_file
@@ -214,7 +214,7 @@ class _Trainer:
         nn.utils.clip_grad_norm_(self.matrices, CLIP)
         self.optimiser.step()
         self.optimiser.zero_grad()
-        self.step, self.loss = self.step + 1, float(loss)
+        self.step, self.loss = self.step + 1, loss.item()
         return self.loss
 
     def _batch(self, generator: Generator) -> Batch:
@@ -233,8 +233,8 @@ class _Trainer:
         signal = Schedule(1).signal[times].view(-1, 1, 1, 1)
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
         ids = torch.tensor([[*self.picture.shape[:2], top, left, size, size]] * 2, dtype=self.dtype)
-        placed = (value.to(self.device) for value in (noisy.to(self.dtype), noise, times))
-        return Batch(*placed, self.text, ids.to(self.device), mask[None].to(self.device))
+        noisy, noise, times = (value.to(self.device) for value in (noisy.to(self.dtype), noise, times))
+        return Batch(noisy, noise, times, self.text, ids.to(self.device), mask[None].to(self.device))
 
     def _view(self, generator: Generator) -> tuple[Tensor, Tensor]:
         """A view drawn at random and its mask; without views a grey one that counts for nothing."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -125,7 +125,7 @@ class _ExtendedAttention:
 
     def __call__(
         self,
-        attn: Attention,
+        attn: Any,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -139,14 +139,14 @@ class _ExtendedAttention:
         parts = [_by_heads(attn, query[:frames], key[:frames], value[:frames], None)]
         for row in (1, 2):
             own = slice(row * frames, (row + 1) * frames)
-            shared = (part[own].flatten(0, 1).expand(frames, -1, -1) for part in (key, value))
-            parts.append(_by_heads(attn, query[own], *shared, self.extended.of(tokens)))
+            keys, values = (part[own].flatten(0, 1).expand(frames, -1, -1) for part in (key, value))
+            parts.append(_by_heads(attn, query[own], keys, values, self.extended.of(tokens)))
         return attn.to_out[0](torch.cat(parts))
 
 
-def _by_heads(attn: Attention, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    split = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value))
-    return functional.scaled_dot_product_attention(*split, attn_mask=mask).transpose(1, 2).flatten(2)
+def _by_heads(attn: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    query, key, value = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value))
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)
 
 
 def _from_source(values: Tensor, mask: Tensor) -> Tensor:

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.controlnets.controlnet import ControlNetModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Generator, Tensor
 
 from pipelines.i2v3d.keyframe_injection import KeyframeInjection, Masks, injected
@@ -239,7 +241,8 @@ def encode_pictures(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
 
 def decode_pictures(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """(n,4,h,w) to (n,3,H,W) in 0..1 float32, one picture at a time."""
-    decoded: list[Any] = [vae.decode((latent[None] / _scale(vae)).to(vae.dtype)) for latent in latents]
+    decode: Any = vae.decode
+    decoded = [decode((latent[None] / _scale(vae)).to(vae.dtype)) for latent in latents]
     return (torch.cat([one.sample.float() for one in decoded]) / 2 + 0.5).clamp(0, 1)
 
 

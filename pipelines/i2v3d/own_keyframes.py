@@ -62,4 +62,4 @@ def _picture(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, width: int, heigh
         raise InputError(
             f"{entry.filename} is {picture.shape[1]}x{picture.shape[0]}, the path is drawn for {width}x{height}; resize it."
         )
-    return np.ascontiguousarray(picture[..., ::-1])
+    return np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)

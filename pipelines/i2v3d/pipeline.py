@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -48,6 +49,7 @@ class I2V3DPipeline:
         self._keyframe: KeyframeNetworks | None = None
         self._video: VideoNetworks | None = None
         self.components: dict[str, object] = {}
+        self._worn = ("", 1.0)
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
         """Loads the networks of the phases that these settings go through."""
@@ -58,6 +60,11 @@ class I2V3DPipeline:
                 "text_encoder": loaded.text_encoder, "text_encoder_2": loaded.text_encoder_2,
                 "keyframe_vae": loaded.vae, "keyframe_controlnet": loaded.controlnet, "keyframe_unet": loaded.unet,
             }  # fmt: skip
+        if self._keyframe is not None and settings.make != RENDERS:
+            wanted = (settings.lora_file, settings.lora_strength)
+            if wanted != self._worn:
+                subject.wear(self._keyframe.unet, *wanted)
+                self._worn = wanted
         if settings.make == VIDEO and self._video is None:
             self._video = between = load_video_networks(self.weights)
             self.components |= {
@@ -74,6 +81,16 @@ class I2V3DPipeline:
         settings = cast(I2V3DSettings, settings)
         notes = METHOD.check(scene, path, settings)
         self.prepare(scene, path, settings)
+        try:
+            yield from self._run(scene, path, settings, notes)
+        finally:
+            if self._keyframe is not None:
+                subject.take_off(self._keyframe.unet)
+                self._worn = ("", 1.0)
+
+    def _run(
+        self, scene: Scene, path: CameraPath, settings: I2V3DSettings, notes: tuple[str, ...]
+    ) -> Iterator[Progress | Clip]:
         if self.weights.mode == "tiny":
             scene, path, settings = _tiny(scene, path, settings)
         renders = yield from self._renders(scene, path, settings)
@@ -131,9 +148,8 @@ class I2V3DPipeline:
             given = own_keyframes.unpack(settings.keyframes_file, indices, width=width, height=height)
         if len(given) == len(indices):
             return np.stack([given[index] for index in indices])
-        with subject.worn(self.keyframe_networks.unet, settings.lora_file, settings.lora_strength):
-            made = yield from self._painted(renders, settings)
-        return np.stack([given.get(index, picture) for index, picture in zip(indices, made, strict=True)])
+        made = yield from self._painted(renders, settings)
+        return np.stack([given[index] if index in given else picture for index, picture in zip(indices, made)])
 
     def _painted(self, renders: CoarseRenders, settings: I2V3DSettings) -> Generator[Progress, None, Frames]:
         networks, (height, width) = self.keyframe_networks, renders.colour.shape[1:3]
@@ -220,12 +236,6 @@ def _tiny(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> tuple[Scen
     """The same run at a size and with numbers of steps that suit networks that show nothing anyway."""
     shrink = min(1.0, (TINY_PIXELS / (path.width * path.height)) ** 0.5)
     width, height = (max(64, round(side * shrink / 8) * 8) for side in (path.width, path.height))
-    fewer = {
-        "steps": min(settings.steps, TINY_STEPS), "video_steps": min(settings.video_steps, TINY_STEPS),
-        "keyframes_file": settings.keyframes_file,
-    }  # fmt: skip
-    return (
-        scene.fitted(width, height, "stretch"),
-        path.resized(width, height),
-        type(settings).of({**settings.values(), **fewer}),
-    )
+    steps, video_steps = min(settings.steps, TINY_STEPS), min(settings.video_steps, TINY_STEPS)
+    fewer = replace(settings, steps=steps, video_steps=video_steps)
+    return scene.fitted(width, height, "stretch"), path.resized(width, height), fewer

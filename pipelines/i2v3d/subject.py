@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from diffusers import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
 from camera.errors import InputError
@@ -17,23 +15,22 @@ PREFIX = "unet."
 _SIDES = {".lora.down.weight": ".lora_A.weight", ".lora.up.weight": ".lora_B.weight"}
 
 
-@contextmanager
-def worn(unet: UNet2DConditionModel, file: str, strength: float) -> Iterator[None]:
-    """Inside, ``unet`` has the LoRA of ``file`` with ``strength``; an empty name leaves it as it is."""
-    if not file:
-        yield
-        return
-    state = read_subject(file, unet)
-    try:
-        unet.load_lora_adapter(state, prefix=None, adapter_name=ADAPTER)
+def wear(unet: UNet2DConditionModel, file: str, strength: float) -> None:
+    """Gives ``unet`` the LoRA of ``file`` with ``strength`` in place of any other; an empty name only takes that off."""
+    take_off(unet)
+    if file:
+        state = {key: value.to(unet.dtype) for key, value in read_subject(file, unet).items()}
+        unet.load_lora_adapter(state, prefix=None, adapter_name=ADAPTER)  # type: ignore[arg-type]
         unet.set_adapters(ADAPTER, strength)
-        yield
-    finally:
+
+
+def take_off(unet: UNet2DConditionModel) -> None:
+    if getattr(unet, "peft_config", None):
         unet.unload_lora()
 
 
 def read_subject(file: str | Path, unet: UNet2DConditionModel) -> dict[str, Tensor]:
-    """Tensors ``MODULE.lora_A.weight`` and ``MODULE.lora_B.weight`` of a file with either style of keys, or both.
+    """Pairs ``MODULE.lora_A.weight``, ``MODULE.lora_B.weight`` of a file with either style of keys, or both; DoRA's magnitudes.
 
     Raises `InputError` unless every tensor belongs to a layer of ``unet`` and every pair is whole.
     """
@@ -42,11 +39,12 @@ def read_subject(file: str | Path, unet: UNet2DConditionModel) -> dict[str, Tens
     layers = {path: module for path, module in unet.named_modules() if hasattr(module, "in_features")}
     for key, value in state.items():
         module, _, side = key.removesuffix(".weight").rpartition(".lora_")
-        if side not in ("A", "B") or module not in layers:
+        if side not in ("A", "B", "magnitude_vector") or module not in layers:
             raise InputError(f"{name} is not a LoRA for SDXL's UNet: there is no layer for {key!r}; give another file.")
         layer, other = layers[module], f"{module}.lora_{'B' if side == 'A' else 'A'}.weight"
         wide = layer.in_features if side == "A" else layer.out_features
-        if other not in state or value.ndim != 2 or value.shape[1 if side == "A" else 0] != wide:
+        dimensions = 1 if side == "magnitude_vector" else 2
+        if other not in state or value.ndim != dimensions or value.shape[1 if side == "A" else 0] != wide:
             raise InputError(f"{name} does not fit SDXL's UNet at {module}; it is incomplete or for another model.")
     if not state:
         raise InputError(f"{name} holds no LoRA; give the file that a training wrote.")

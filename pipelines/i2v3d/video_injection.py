@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from diffusers import UNetSpatioTemporalConditionModel
-from diffusers.models.attention_processor import Attention
+from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -63,7 +63,7 @@ class _SourceAttention:
 
     def __call__(
         self,
-        attn: Attention,
+        attn: Any,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -72,8 +72,8 @@ class _SourceAttention:
         query = _replaced(attn.to_q(hidden_states), mask)
         key = _replaced(attn.to_k(hidden_states), mask)
         value = attn.to_v(hidden_states)
-        heads = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value))
-        mixed = functional.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+        query, key, value = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value))
+        mixed = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
         return attn.to_out[0](mixed)
 
 

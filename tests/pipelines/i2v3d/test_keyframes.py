@@ -31,7 +31,8 @@ STEPS = 6
 @pytest.fixture(scope="module")
 def case(sdxl):
     with torch.no_grad():
-        return Case(sdxl)
+        yield Case(sdxl)
+    sdxl["sdxl_unet"].unload_lora()
 
 
 class Case:
