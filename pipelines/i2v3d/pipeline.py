@@ -149,7 +149,8 @@ class I2V3DPipeline:
         if len(given) == len(indices):
             return np.stack([given[index] for index in indices])
         made = yield from self._painted(renders, settings)
-        return np.stack([given[index] if index in given else picture for index, picture in zip(indices, made)])
+        all_keyframes = dict(zip(indices, made)) | given
+        return np.stack([all_keyframes[index] for index in indices])
 
     def _painted(self, renders: CoarseRenders, settings: I2V3DSettings) -> Generator[Progress, None, Frames]:
         networks, (height, width) = self.keyframe_networks, renders.colour.shape[1:3]
