@@ -38,7 +38,7 @@ def test_depth_and_normals_of_a_sphere_are_those_of_rays(path):
         assert np.abs(made.depth[rows, columns] - expected)[inside].max() < 5e-3
         outwards = expected[:, None] * rays - centre
         assert (made.normal[rows, columns] * outwards).sum(axis=1)[inside].min() > 0.98
-        assert len(rows) == pytest.approx(np.pi * (path.intrinsics[0, 0, 0] / np.sqrt(15)) ** 2, rel=0.12)
+        assert len(rows) == pytest.approx(np.pi * path.intrinsics[0, 0, 0] ** 2 / (centre @ centre - 1), rel=0.05)
 
 
 def test_the_nearest_surface_wins_whatever_the_order_and_both_sides_show(path):
