@@ -13,12 +13,12 @@ _OTHERS = 3.5
 """Gigabytes of text encoders (1.6), image encoder (1.3) and VAEs (0.5)."""
 
 _FULL_SIZE = 1024 * 576
-_KEYFRAME_TERAFLOPS = 4.5
-"""One row of SDXL with ControlNet at 1024x576; scaled from the 6 teraflops of SDXL at 1024x1024."""
-_VIDEO_TERAFLOPS_PER_FRAME = 4.6
-"""One frame of one row of SVD with ControlNet at 1024x576, assumed."""
+_KEYFRAME_TERAFLOPS = 3.64 + 1.63
+"""One row of SDXL and its ControlNet at 1024x576, counted on the full-size networks; without the extended attention."""
+_VIDEO_TERAFLOPS_PER_FRAME, _DEPTH_SHARE = 3.20 + 1.21, 1.21 / 4.41
+"""One frame of one row of SVD and its ControlNet at 1024x576, counted likewise with 16 frames."""
 _SDXL_ROW_GIGABYTES, _SVD_FRAME_GIGABYTES, _DECODED_FRAME_GIGABYTES = 0.35, 0.16, 1.5
-"""Held beside the weights at 1024x576: per row of SDXL, per frame and row of SVD, per frame decoded at once."""
+"""Held beside the weights at 1024x576: per row of SDXL, per frame and row of SVD, per frame decoded at once; assumed."""
 _A100_TERAFLOPS_PER_SECOND = 312 * 0.4
 
 
@@ -40,7 +40,7 @@ def estimate(
     video_rows = 8 * video_steps * sum(lengths)
     teraflops = area * (
         keyframe_rows * _KEYFRAME_TERAFLOPS
-        + video_rows * _VIDEO_TERAFLOPS_PER_FRAME * (1 if use_depth else 0.7)
+        + video_rows * _VIDEO_TERAFLOPS_PER_FRAME * (1 if use_depth else 1 - _DEPTH_SHARE)
     )  # fmt: skip
     rows = 3 * min(together, len(keyframes))
     keyframe_work = area * rows * _SDXL_ROW_GIGABYTES if stages >= 1 else 0.0
@@ -57,7 +57,7 @@ def estimate(
     }
     basis = (
         f"Computed, not measured: about {teraflops / 1e3:.1f} PFLOP at 40 % of an A100's half-precision peak; weights, and "
-        "rough sizes of what a pass holds beside them. The authors publish no figures."
+        "assumed sizes of what a pass holds beside them. The authors publish no figures."
     )
     return Estimate(
         teraflops / _A100_TERAFLOPS_PER_SECOND, {mode: round(need, 1) for mode, need in gigabytes.items()}, basis
