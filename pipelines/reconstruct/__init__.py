@@ -1,0 +1,1 @@
+"""From posed frames to 3D: a fused point cloud and the folders that other tools read."""

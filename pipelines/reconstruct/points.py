@@ -1,0 +1,129 @@
+"""One point cloud of all views of a scene: points that other views confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.cloud import PointCloud
+from camera.errors import InputError
+from camera.points import points_of
+from camera.view import FAR, Scene, View
+from pipelines.method import Progress
+
+LEAST_PARALLAX = 0.01
+"""Least distance of a camera from the first one, as a part of the scene's depth, for the one furthest away."""
+LEAST_AGREEMENT = 0.02
+"""Least part of the points that other views confirm; with fewer the cameras or the depth are wrong."""
+MOST_WITNESSES = 12
+"""So many other views, spread evenly over the scene, are asked about each point."""
+
+
+def fused(
+    scene: Scene,
+    *,
+    tolerance: float = 0.02,
+    least_views: int = 2,
+    most_points: int = 300_000,
+    far: float = FAR,
+) -> Generator[Progress, None, PointCloud]:
+    """The points of all views that ``least_views`` other views see at the same depth; returned by the generator.
+
+    ``tolerance``: relative difference of depth that counts as the same. ``far``: depth in scene units from which on
+    nothing is kept; sky and unknown depth never are. Points in one voxel are averaged, colours too; voxels grow until
+    at most ``most_points`` remain. Errors: `InputError` for too few views, no parallax, or views that contradict
+    each other.
+    """
+    _check(scene, tolerance, least_views, most_points)
+    step = _step(scene, most_points)
+    points, colours, asked = [], [], 0
+    for i, view in enumerate(scene.views):
+        yield Progress("Fusing views", i, len(scene.views))
+        shown = (view.known & (view.depth < min(far, FAR)))[::step, ::step]
+        own = np.asarray(points_of(view), np.float32)[::step, ::step][shown]
+        confirmed = np.zeros(len(own), np.int32)
+        for j in _witnesses(i, len(scene.views), max(MOST_WITNESSES, least_views)):
+            confirmed += _seen(own, scene.views[j], tolerance)
+        kept = confirmed >= least_views
+        asked += len(own)
+        points.append(own[kept])
+        colours.append(view.colour[::step, ::step][shown][kept])
+    cloud = PointCloud(np.concatenate(points), np.concatenate(colours))
+    if len(cloud) < max(LEAST_AGREEMENT * asked, 1):
+        raise InputError(
+            f"Only {len(cloud)} of {asked} points are seen at the same place by {least_views} other views: the cameras "
+            "contradict the frames or the scene moves; check the path, or raise the tolerance."
+        )
+    yield Progress("Fusing views", len(scene.views), len(scene.views))
+    return thinned(cloud, most_points)
+
+
+def thinned(cloud: PointCloud, most: int) -> PointCloud:
+    """At most ``most`` points: the mean place and colour of each occupied voxel, the smallest voxels that do."""
+    if len(cloud) <= most:
+        return cloud
+    lowest = cloud.points.min(axis=0)
+    extent = float((cloud.points - lowest).max())
+    size = extent / 2**20
+    while True:
+        x, y, z = ((cloud.points - lowest) / max(size, 1e-30)).astype(np.int64).T
+        cells, member = np.unique((x << 42) | (y << 21) | z, return_inverse=True)
+        if len(cells) <= most:
+            return _means(cloud, member, len(cells))
+        size = max(size * 1.2, extent / most)  # a surface in a cube has more voxels than the cube has along a side
+
+
+def _means(cloud: PointCloud, member: NDArray, n: int) -> PointCloud:
+    weight = np.bincount(member, minlength=n)[:, None]
+    place = np.stack([np.bincount(member, c, n) for c in cloud.points.T.astype(np.float64)], axis=1) / weight
+    colour = np.stack([np.bincount(member, c, n) for c in cloud.colours.T], axis=1) / weight
+    return PointCloud(place.astype(np.float32), np.rint(colour).astype(np.uint8))
+
+
+def _check(scene: Scene, tolerance: float, least_views: int, most_points: int) -> None:
+    if tolerance <= 0 or least_views < 1 or most_points < 1:
+        raise InputError(
+            f"Fusing needs a tolerance above 0 and at least one view and point, got {tolerance:g}, {least_views} and "
+            f"{most_points}."
+        )
+    if len(scene.views) <= least_views:
+        raise InputError(
+            f"Points that {least_views} other views confirm need at least {least_views + 1} frames, got "
+            f"{len(scene.views)}; give more frames or ask for fewer views."
+        )
+    places = np.array([view.world_from_camera[:3, 3] for view in scene.views])
+    parallax = np.linalg.norm(places - places[0], axis=1).max() / scene.first.focus_depth
+    if parallax < LEAST_PARALLAX:
+        raise InputError(
+            f"The camera moves by {parallax:.2%} of the scene's depth, too little parallax for 3D; at least "
+            f"{LEAST_PARALLAX:.0%} is needed, so take a move that changes place, not only direction."
+        )
+
+
+def _step(scene: Scene, most_points: int) -> int:
+    """Every which pixel is used, so that some eight points are there for each one that is kept."""
+    pixels = len(scene.views) * scene.first.width * scene.first.height
+    return max(int(np.sqrt(pixels / (8 * most_points))), 1)
+
+
+def _witnesses(i: int, n: int, most: int) -> list[int]:
+    others = [j for j in range(n) if j != i]
+    if len(others) <= most:
+        return others
+    return [others[k] for k in np.linspace(0, len(others) - 1, most).round().astype(int)]
+
+
+def _seen(points: NDArray[np.float32], view: View, tolerance: float) -> NDArray[np.bool_]:
+    """Which of the points (N,3) lie on the surface that ``view`` sees at their pixel."""
+    camera_from_world = np.linalg.inv(view.world_from_camera)
+    local = points @ camera_from_world[:3, :3].T.astype(np.float32) + camera_from_world[:3, 3].astype(np.float32)
+    z = local[:, 2]
+    ahead = np.where(z > 1e-6, z, np.float32(1))
+    pixel = local @ view.intrinsics[:2].T.astype(np.float32) / ahead[:, None]
+    inside = (z > 1e-6) & (pixel > -0.5).all(axis=1) & (pixel < (view.width - 0.5, view.height - 0.5)).all(axis=1)
+    x, y = np.rint(np.where(inside[:, None], pixel, 0)).astype(np.intp).T
+    x, y = np.clip(x, 0, view.width - 1), np.clip(y, 0, view.height - 1)
+    depth = view.depth[y, x]
+    return inside & view.known[y, x] & (np.abs(z - depth) <= tolerance * depth)
