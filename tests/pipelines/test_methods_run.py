@@ -19,6 +19,7 @@ SHOTS = {
     "gen3c": {"size": "128x64"},
     "genxd": {"size": "128x128"},
     "dimensionx": {},
+    "i2v3d": {"size": "128x64", "frames": 4},
     "dualcamctrl": {"size": "128x64", "frames": 5},
 }
 
