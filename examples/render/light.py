@@ -77,7 +77,7 @@ def developed(linear: NDArray[np.float64], light: Light) -> NDArray[np.uint8]:
     size = picture.shape[1] / 1280
     bright = np.minimum(np.maximum(picture - 0.9, 0), 6)
     glow = cv2.GaussianBlur(bright, (0, 0), 6 * size) + cv2.GaussianBlur(bright, (0, 0), 28 * size)
-    return np.uint8(np.round(255 * srgb(_filmic(picture + light.bloom * glow))))
+    return np.round(255 * srgb(_filmic(picture + light.bloom * glow))).astype(np.uint8)
 
 
 def _filmic(x: NDArray) -> NDArray:

@@ -191,9 +191,10 @@ def _texture() -> bytes:
     _painted(LOW, HIGH, linear, found)
     halves = []
     for colours, seen in zip(linear, found):
-        rows, columns = distance_transform_edt(~seen, return_distances=False, return_indices=True)
+        rows, columns = np.asarray(distance_transform_edt(~seen, return_distances=False, return_indices=True))
         halves.append(colours[rows, columns])
-    picture = np.uint8(np.round(255 * srgb(np.clip(np.concatenate(halves, axis=1) * 1.15, 0, 1))))
+    linear_picture = np.clip(np.concatenate(halves, axis=1) * 1.15, 0, 1)
+    picture = np.round(255 * srgb(linear_picture)).astype(np.uint8)
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     return data.tobytes()
 

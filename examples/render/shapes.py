@@ -124,6 +124,21 @@ def shell(distance, thickness):
 
 
 @compiled
+def _tilted(x, y, z):
+    """Axes askew to everything, so that a lattice along them shows no layers."""
+    x, y = turned(x, y, 0.5)
+    y, z = turned(y, z, 0.65)
+    return x, y, z
+
+
+@compiled
+def leaf_tone(x, y, z, cell):
+    """A value in 0..1 of the leaf of `leaves` that (x, y, z) lies on."""
+    x, y, z = _tilted(x, y, z)
+    return hash3(floor(x / cell), floor(y / cell) + 5.1, floor(z / cell))
+
+
+@compiled
 def leaves(x, y, z, cell, size, outline):
     """A cloud of small leaves, one per cubic cell of side ``cell``, where ``outline`` (a distance) is negative.
 
@@ -131,14 +146,15 @@ def leaves(x, y, z, cell, size, outline):
     """
     if outline > cell:
         return outline - 0.5 * cell
+    x, y, z = _tilted(x, y, z)
     i, j, k = floor(x / cell), floor(y / cell), floor(z / cell)
     a, b, c = hash3(i, j, k), hash3(i + 17.3, j, k), hash3(i, j + 31.7, k)
     px, py, pz = x - (i + 0.5) * cell, y - (j + 0.5) * cell, z - (k + 0.5) * cell
     wall = 0.5 * cell - max(abs(px), max(abs(py), abs(pz)))
     room = 0.5 * cell - size
-    px, py, pz = px - (2 * a - 1) * room, py - (2 * b - 1) * (room + 0.35 * size), pz - (2 * c - 1) * room
+    px, py, pz = px - (2 * a - 1) * room, py - (2 * b - 1) * (room + 0.25 * size), pz - (2 * c - 1) * room
     px, pz = turned(px, pz, 6.283 * c)
-    px, py = turned(px, py, 1.8 * (a - 0.5))
+    px, py = turned(px, py, 2.2 * (a - 0.5))
     leaf = 1e3 if a + 0.3 * outline / cell > 0.9 else ellipsoid(px, py, pz, size, 0.2 * size, 0.62 * size)
     return min(leaf, wall + 0.04 * cell)
 

@@ -46,8 +46,8 @@ def train_path(width: int, height: int, frames: int = 49) -> CameraPath:
 
 
 def courtyard_path(width: int, height: int) -> CameraPath:
-    """Three views from a quarter of a circle around the fountain."""
-    angles = np.radians([-34, 0, 34]) - 0.28
+    """Three views from an arc around the fountain."""
+    angles = np.radians([0, 17, 34]) - 0.28
     poses = [camera_at((5.5 * np.sin(a), 1.8, -5.5 * np.cos(a)), (0.0, 1.35, 0.0)) for a in angles]
     return CameraPath(np.stack(poses), pinhole(width, height, 62), width, height, FPS)
 

@@ -111,7 +111,7 @@ def test_packed_frames_come_back(tmp_path: Path):
 
 
 def test_a_name_that_is_not_there_is_refused():
-    with pytest.raises(InputError, match="nowhere.*reading_room"):
+    with pytest.raises(InputError, match=r"nowhere.*reading_room"):
         load("nowhere")
 
 

@@ -16,6 +16,7 @@ from examples.render.shapes import (
     cone,
     cylinder,
     ellipsoid,
+    leaf_tone,
     leaves,
     mix,
     sector,
@@ -180,7 +181,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
         ring = 0.85 + 0.2 * noise3(3.0 * x, 30.0 * y, 3.0 * z)
         return plain(0.58 * ring, 0.26 * ring, 0.14 * ring, 0.1, nx, ny, nz)
     if part == LEAF:
-        own = hash3(floor(x / 0.14), floor(y / 0.14), floor(z / 0.14))
+        own = leaf_tone(x, y, z, 0.14)
         r, g, b = blend((0.045, 0.13, 0.025), (0.17, 0.30, 0.06), own)
         return leaf(r, g, b, 0.6, nx, ny, nz)
     if part == LEMON:

@@ -29,15 +29,20 @@ GROUND, SEA, TOWER, IRON, LIGHT_ROOM, ROOF, COTTAGE, WINDOW, FENCE, THRIFT, STAC
 
 
 @compiled
-def _height(x, z):
-    """The headland: cliffs along its seaward side, rolling grass on top."""
+def _land(x, z):
+    """Height of the headland, cliffs along its seaward side and rolling grass on top, and metres inland of the edge."""
     coast = -1.5 + 16.0 * (noise2(0.045 * z + 0.7, 1.0) - 0.5) + 5.0 * (noise2(0.17 * z, 5.0) - 0.5)
     coast += 60.0 * smoothstep(58.0, 84.0, z)
     crag = 3.0 * (fbm2(0.21 * x, 0.21 * z, 3) - 0.5)
     inland = x - coast + crag
     top = 13.0 + 1.8 * (noise2(0.06 * x, 0.06 * z) - 0.5) + 1.6 * smoothstep(4.0, 22.0, inland)
     ledge = 0.22 * smoothstep(-4.0, -1.5, inland)
-    return mix(-3.0, top, mix(ledge, 1.0, smoothstep(-1.2, 2.2, inland)))
+    return mix(-3.0, top, mix(ledge, 1.0, smoothstep(-1.2, 2.2, inland))), inland
+
+
+@compiled
+def _height(x, z):
+    return _land(x, z)[0]
 
 
 @compiled
@@ -127,10 +132,12 @@ def _stack(x, y, z, radius, tall):
 
 @compiled
 def _nearest(x, y, z, time):
-    ground = _height(x, z)
+    ground, inland = _land(x, z)
     if z < 14.0 and y < ground + 0.5:
         ground += 0.07 * (fbm2(5.0 * x, 5.0 * z, 3) - 0.5) * smoothstep(0.5, 1.0, abs(x - _path(z)))
-    best, part = closer(0.33 * (y - ground), GROUND, y, SEA)
+    above = y - ground
+    steep = min(0.6 * above, max(0.13 * above, 0.5 * (abs(inland - 0.5) - 2.2)))
+    best, part = closer(steep if above > 0.0 else 0.13 * above, GROUND, y, SEA)
     foot = 13.9
     near_tower = cylinder(x - TX, y - foot - 8.5, z - TZ, 3.0, 9.5, 0.0)
     if near_tower < 1.0:

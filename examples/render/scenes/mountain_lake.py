@@ -24,6 +24,8 @@ def _height(x, z):
     if rise < -12.0:
         return near
     slope = 0.10 * rise * smoothstep(-10.0, 250.0, rise) + 8.0 * (fbm2(0.02 * x, 0.02 * z, 3) - 0.5)
+    if rise < 180.0:
+        return max(near, max(slope, -2.0) + min(0.0, rise) * 0.12)
     massif = smoothstep(180.0, 1150.0, rise)
     valley = 0.30 + 0.70 * smoothstep(60.0, 700.0, abs(x - 60.0 - 0.22 * rise))
     peaks = 520.0 * massif * valley * ridges2(0.00125 * x + 3.35, 0.00125 * z + 0.4, 7)
@@ -202,9 +204,9 @@ def surface(x, y, z, nx, ny, nz, time, width):
 
 @compiled
 def sky(dx, dy, dz):
-    r, g, b = blend((0.98, 0.78, 0.60), (0.16, 0.34, 0.66), smoothstep(-0.05, 0.5, dy))
+    r, g, b = blend((0.98, 0.78, 0.60), (0.13, 0.32, 0.70), smoothstep(-0.05, 0.42, dy))
     glow = towards(dx, dy, dz, SUN, 5.0)
-    cover = clouds(dx, dy, dz, 1.1, 0.52, 0.35)
+    cover = clouds(dx, dy, dz, 1.0, 0.47, 0.32)
     lit = 0.75 + 0.8 * glow
     r, g, b = blend((r, g, b), (1.05 * lit, 0.92 * lit, 0.82 * lit), 0.8 * cover)
     return r + 0.5 * glow, g + 0.34 * glow, b + 0.18 * glow

@@ -16,6 +16,7 @@ from examples.render.shapes import (
     cone,
     cylinder,
     ellipsoid,
+    leaf_tone,
     leaves,
     mix,
     rectangle,
@@ -105,6 +106,12 @@ def _pillow(x, y, z):
 
 
 @compiled
+def _on_book(x, z):
+    """Coordinates on the open book: across both pages, along the lines' normal."""
+    return turned(x - 0.98, z + 1.48, 0.45)
+
+
+@compiled
 def _nearest(x, y, z, time):
     walls, wood = _room(x, y, z)
     best, part = closer(y, FLOOR, walls, WALL)
@@ -160,17 +167,17 @@ def _nearest(x, y, z, time):
     best, part = closer(best, part, 0.6 * curtain, CURTAIN)
     rod = max((((x - LEFT - 0.17) ** 2 + (y - 2.7) ** 2) ** 0.5 - 0.016), abs(z + 0.1) - 2.1)
     best, part = closer(best, part, rod, BRASS)
-    desk = box(x - 1.55, y - 0.72, z + 1.35, 0.7, 0.022, 0.42, 0.012)
+    desk = box(x - 1.42, y - 0.72, z + 1.35, 0.7, 0.022, 0.42, 0.012)
     best, part = closer(best, part, desk, TABLE)
-    ox, oz = turned(x - 1.17, z + 1.30, 0.45)
+    ox, oz = _on_book(x, z)
     page = 0.014 + 0.018 * sin(clamp(abs(ox) / 0.155, 0.0, 1.0) * 3.14) ** 0.5 if abs(ox) < 0.155 else 0.014
     best, part = closer(best, part, 0.6 * box(ox, y - 0.743, oz, 0.155, page, 0.11, 0.004), PICTURE)
     vase = smooth_union(
-        sphere(x - 1.66, y - 0.84, z + 1.12, 0.095), cylinder(x - 1.66, y - 0.95, z + 1.12, 0.035, 0.10, 0.01), 0.06
+        sphere(x - 1.27, y - 0.84, z + 1.05, 0.095), cylinder(x - 1.27, y - 0.95, z + 1.05, 0.035, 0.10, 0.01), 0.06
     )
     best, part = closer(best, part, vase, CUP)
-    bunch = ellipsoid(x - 1.66, y - 1.20, z + 1.12, 0.19, 0.17, 0.19)
-    best, part = closer(best, part, leaves(x, y, z, 0.055, 0.025, bunch), THROW)
+    bunch = ellipsoid(x - 1.27, y - 1.09, z + 1.05, 0.13, 0.115, 0.13)
+    best, part = closer(best, part, leaves(x, y, z, 0.05, 0.0235, bunch), THROW)
     return best, part
 
 
@@ -255,7 +262,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
     if part == BRASS:
         return plain(0.5, 0.34, 0.12, 0.8, nx, ny, nz)
     if part == PLANT:
-        tone = hash3(floor((x + 1.75) / 0.13), floor(y / 0.13), floor((z - 1.95) / 0.13))
+        tone = leaf_tone(x + 1.75, y, z - 1.95, 0.13)
         r, g, b = blend((0.05, 0.14, 0.03), (0.17, 0.30, 0.06), tone)
         return leaf(r, g, b, 0.6, nx, ny, nz)
     if part == POT:
@@ -267,8 +274,8 @@ def surface(x, y, z, nx, ny, nz, time, width):
     if part == CURTAIN:
         return leaf(0.78, 0.68, 0.52, 0.55, nx, ny, nz)
     if z < 0.0:
-        tone = hash3(floor(x / 0.055), floor(y / 0.055), floor(z / 0.055))
-        r, g, b = blend((0.75, 0.30, 0.10), (0.85, 0.62, 0.15), tone) if tone > 0.45 else (0.12, 0.22, 0.06)
+        tone = leaf_tone(x, y, z, 0.05)
+        r, g, b = blend((0.95, 0.36, 0.22), (0.98, 0.88, 0.62), 2.0 * tone - 0.9) if tone > 0.45 else (0.12, 0.22, 0.06)
         return leaf(r, g, b, 0.5, nx, ny, nz)
     stripe = 0.5 + 0.5 * sin(90.0 * x + 30.0 * y)
     r, g, b = blend((0.72, 0.38, 0.08), (0.80, 0.60, 0.30), smoothstep(0.4, 0.6, stripe))
@@ -278,8 +285,17 @@ def surface(x, y, z, nx, ny, nz, time, width):
 @compiled
 def _print(x, y, z, nx, ny, nz):
     if z < 0.0:  # the open book: lines of text
-        ink = smoothstep(0.45, 0.55, noise2(160 * x, 40 * y + 55.0 * (z + 0.45 * x)))
-        return plain(0.8 - 0.25 * ink, 0.76 - 0.25 * ink, 0.66 - 0.25 * ink, 0.0, nx, ny, nz)
+        ox, oz = _on_book(x, z)
+        line = smoothstep(0.2, 0.5, sin(6.283 * oz / 0.016)) * smoothstep(
+            0.30, 0.40, noise2(110 * ox, floor(oz / 0.016))
+        )
+        ink = (
+            line
+            * smoothstep(0.14, 0.135, abs(ox))
+            * smoothstep(0.012, 0.018, abs(ox))
+            * smoothstep(0.095, 0.09, abs(oz))
+        )
+        return plain(0.8 - 0.5 * ink, 0.76 - 0.48 * ink, 0.66 - 0.42 * ink, 0.0, nx, ny, nz)
     u, v = (x + 1.62) / 0.34, (y - 1.72) / 0.44
     if max(abs(u), abs(v)) > 0.9:
         return plain(0.35, 0.22, 0.08, 0.5, nx, ny, nz)
@@ -296,7 +312,11 @@ def _print(x, y, z, nx, ny, nz):
 @compiled
 def sky(dx, dy, dz):
     """A garden out of focus: bright air above, green below."""
-    r, g, b = blend((0.5, 0.62, 0.30), (1.7, 1.85, 1.95), smoothstep(-0.15, 0.25, dy + 0.15 * noise2(9 * dz, 9 * dy)))
+    r, g, b = blend(
+        (0.30, 0.44, 0.15),
+        (1.30, 1.42, 1.45),
+        smoothstep(0.0, 0.42, dy + 0.35 * (fbm3(9 * dz, 9 * dy, 9 * dx, 4) - 0.5)),
+    )
     return r, g, b
 
 
@@ -313,8 +333,8 @@ SETTING = Setting(
         reach=1.3,
         shafts=0.008,
         lamps=lamps(
-            (1.72, 1.86, 1.75, 0.60, 0.36, 0.14, 0.10),
-            (1.72, 1.37, 1.75, 0.55, 0.32, 0.12, 0.10),
+            (1.72, 1.86, 1.75, 0.60, 0.36, 0.14, 0.05),
+            (1.72, 1.37, 1.75, 0.55, 0.32, 0.12, 0.05),
             (-2.2, 1.9, 0.75, 0.50, 0.58, 0.70, 0.6),
             (-2.2, 1.2, 0.75, 0.35, 0.40, 0.50, 0.6),
             (-2.2, 1.7, -1.05, 0.50, 0.58, 0.70, 0.6),

@@ -16,6 +16,7 @@ from examples.render.shapes import (
     cone,
     cylinder,
     ellipsoid,
+    leaf_tone,
     leaves,
     mix,
     sector,
@@ -234,9 +235,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
     if part == FLAME:
         return glowing(1.0, 0.72, 0.34, 9.0, nx, ny, nz)
     if part == HERB:
-        r, g, b = blend(
-            (0.06, 0.12, 0.03), (0.19, 0.27, 0.08), hash3(floor(x / 0.034), floor(y / 0.034), floor(z / 0.034))
-        )
+        r, g, b = blend((0.06, 0.12, 0.03), (0.19, 0.27, 0.08), leaf_tone(x, y, z, 0.034))
         return leaf(r, g, b, 0.5, nx, ny, nz)
     return plain(0.16, 0.08, 0.03, 0.1, nx, ny, nz)
 

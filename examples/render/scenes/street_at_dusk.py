@@ -17,6 +17,7 @@ from examples.render.shapes import (
     cylinder,
     ellipsoid,
     gable,
+    leaf_tone,
     leaves,
     mix,
     rectangle,
@@ -87,7 +88,8 @@ def _houses(x, y, z, best, part):
             awning = max(max(sloped, abs(out - 0.55) - 0.6), abs(w) - 1.95) * 0.85
             best, part = closer(best, part, awning, AWNING)
     best, part = closer(best, part, body, WALL)
-    best, part = closer(best, part, max(2.85 - abs(w), out - 0.45), WALL)
+    if abs(w) < 2.81:  # no step may pass the front of a house that stands further back or forth
+        best, part = closer(best, part, max(2.85 - abs(w), out - 0.45), WALL)
     best, part = closer(best, part, roof, ROOF)
     chimney = box(out + 2.0, y - eaves - 2.0, w - 1.2, 0.3, 1.4, 0.38, 0.02)
     return closer(best, part, chimney, WALL)
@@ -270,7 +272,7 @@ def surface(x, y, z, nx, ny, nz, time, width):
         r, g, b = blend(red, (0.66, 0.60, 0.50), stripe)
         return leaf(r, g, b, 0.5, nx, ny, nz)
     if part == FLOWERS:
-        own = hash3(floor(x / 0.085), floor(y / 0.085), floor(z / 0.085))
+        own = leaf_tone(x, y, z, 0.085)
         r, g, b = (0.6, 0.06, 0.10) if own > 0.62 else (0.05, 0.13, 0.04)
         return leaf(r, g, b, 0.4, nx, ny, nz)
     if part == BIKE:

@@ -16,6 +16,7 @@ from examples.render.shapes import (
     cone,
     cylinder,
     ellipsoid,
+    leaf_tone,
     leaves,
     mix,
     smooth_union,
@@ -274,9 +275,9 @@ def surface(x, y, z, nx, ny, nz, time, width):
         r, g, b = blend((0.075, 0.045, 0.03), (0.25, 0.16, 0.10), grain(y, x, z, width))
         return plain(r, g, b, 0.1, nx, ny, nz)
     if part == MAPLE:
-        own = hash3(floor((x - 4.6) / 0.17), floor((y - 0.4) / 0.17), floor((z - 5.2) / 0.17))
-        r, g, b = blend((0.50, 0.045, 0.025), (0.85, 0.30, 0.05), own * own)
-        return leaf(r, g, b, 0.75, nx, ny, nz)
+        own = leaf_tone(x - 4.6, y - 0.4, z - 5.2, 0.17)
+        r, g, b = blend((0.70, 0.07, 0.03), (1.0, 0.42, 0.07), own * own)
+        return leaf(r, g, b, 1.0, nx, ny, nz)
     if part == BUSH:
         r, g, b = blend((0.035, 0.085, 0.02), (0.15, 0.20, 0.045), fbm3(6.0 * x, 6.0 * y, 6.0 * z, 3))
         return leaf(r, g, b, 0.2, nx, ny, nz)
