@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import gradio as gr
 
 import pipelines
+from camera import formats
+from camera.errors import InputError
+from camera.path import CameraPath
 from pipelines.method import Clip, Method, Progress
-from pipelines.results import record, save
+from pipelines.results import frames_zip, record, restore, save
 from pipelines.runtime.options import RunOptions
 from pipelines.settings import Settings
+from pipelines.video import read_video
 from tabs import form
 from tabs.players import clips, players
 from tabs.take import Take
@@ -52,6 +57,10 @@ class Shoot:
         self.files = gr.File(
             label="Files", file_count="multiple", visible=False, interactive=False, elem_id=f"{name}-files"
         )
+        with gr.Row():
+            self.archive = gr.Button("Frames and cameras as a zip", size="sm", visible=False, elem_id=f"{name}-archive")
+        self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
+        self.shot = gr.State()
         self._connect()
 
     def _connect(self) -> None:
@@ -60,17 +69,28 @@ class Shoot:
         inputs = [self.take, *changing]
         running = self.start.click(
             form.handler(self._run, *kinds, before={"take": Take, "request": gr.Request}, name=f"{name}_shoot"), inputs,
-            [self.status, self.early, self.players, self.files], api_name=f"{name}_shoot", concurrency_id="shoot",
+            [self.status, self.early, self.players, self.files, self.archive, self.shot], api_name=f"{name}_shoot", concurrency_id="shoot",
             concurrency_limit=4, show_progress="hidden",
         )  # fmt: skip
         self.stop.click(
             lambda: "Cancelled.", None, self.status, cancels=[running], api_visibility="private", queue=False
         )  # fmt: skip
+        self.archive.click(form.said(self._archive), self.shot, self.frames, api_name=f"{name}_frames")
         gr.on(
             [component.change for component in changing],  # type: ignore[attr-defined]
             form.handler(self._forecast, *kinds, before={"take": Take}, name=f"{name}_forecast"), inputs, self.need,
             api_name=f"{name}_forecast", queue=False, show_progress="hidden", trigger_mode="always_last",
         )  # fmt: skip
+
+    def _archive(self, shot: str | None):
+        """Frames of the last result as PNG, with its cameras in every format."""
+        if not shot:
+            raise InputError("Shoot something first, then its frames can be packed.")
+        made, video = restore(shot), Path(shot)
+        frames, fps = read_video(video)
+        cameras = dict(formats.write(name, made.path) for name in formats.FORMATS if _can_hold(name, made.path))
+        packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, made.path), cameras)
+        return gr.File(str(packed), visible=True)
 
     def _forecast(self, take: Take, settings: Settings, options: RunOptions) -> str:
         """What a run would need: memory, time, quota; and what would fit where it does not."""
@@ -87,7 +107,7 @@ class Shoot:
         ):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
-                yield _words(step), picture, gr.skip(), gr.skip()
+                yield _words(step), picture, *[gr.skip()] * 4
                 continue
             report = None if isinstance(step, Clip) else step
             clip = step if isinstance(step, Clip) else clip
@@ -100,7 +120,8 @@ class Shoot:
             files = [
                 str(file) for file in (saved.video, saved.sidecar, *saved.companions.values(), *saved.files.values())
             ]
-            yield words + notes, gr.Image(visible=False), clips(videos, clip.fps), gr.File(files, visible=True)
+            shown = clips(videos, clip.fps), gr.File(files, visible=True), gr.Button(visible=True)
+            yield words + notes, gr.Image(visible=False), *shown, str(saved.video)
 
 
 def _words(step: Progress) -> str:
@@ -115,3 +136,12 @@ def _weights_note(options: RunOptions) -> tuple[str, ...]:
     return (
         f"**Made with {options.weights} random weights: noise, not a picture.** Choose real weights for a picture.",
     )
+
+
+def _can_hold(format_name: str, path: CameraPath) -> bool:
+    """Whether a camera format can hold this path's lenses; those that cannot refuse to write it."""
+    try:
+        formats.write(format_name, path)
+    except InputError:
+        return False
+    return True

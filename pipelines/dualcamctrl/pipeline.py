@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from camera.cloud import cloud_of
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.dualcamctrl import cameras, disparity, encoders, sampling, schedule
@@ -19,6 +20,9 @@ from pipelines.dualcamctrl.networks import Networks, load_networks
 from pipelines.method import Clip, Frames, Progress
 from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings
+
+CLOUD_POINTS = 300_000
+"""Most points of the cloud that is kept beside the video."""
 
 
 def load(weights: Weights) -> DualCamCtrlPipeline:
@@ -127,6 +131,9 @@ def _clip(
     elif settings.mode == PICTURE:
         notes += ("A generated depth frame is infinitely far all over, so there is no point cloud.",)
     grey = np.round(brightness * 255).astype(np.uint8)
+    files = {"disparity-16-bit.zip": disparity.sixteen_bit_zip(brightness)}
+    if made is not None:
+        files["points.ply"] = cloud_of(made, most=CLOUD_POINTS).ply_bytes()
     return Clip(
         frames,
         path.fps,
@@ -134,5 +141,5 @@ def _clip(
         extras={"depth": disparity.coloured(grey, settings.depth_colours)},
         scene=made,
         notes=notes,
-        files={"disparity-16-bit.zip": disparity.sixteen_bit_zip(brightness)},
+        files=files,
     )

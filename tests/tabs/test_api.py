@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -51,13 +52,18 @@ def test_a_method_goes_from_example_to_result(client, name, tmp_path):
     video = video["video"] if isinstance(video, dict) else video
     assert probe(video).frames == SMALL[name]["frames"] and "new to the scene" in summary
     steps = {"steps": 2} if "steps" in method(name).settings.controls() else {}
-    status, _, _, files = client.predict(**steps, weights="tiny", api_name=f"/{name}_shoot")
+    status, _, _, files, *_ = client.predict(**steps, weights="tiny", api_name=f"/{name}_shoot")
     assert "tiny random weights" in status
     result = next(Path(file) for file in files if file.endswith(".mp4"))
     frames, _ = read_video(result)
     assert len(frames) >= SMALL[name]["frames"] - 1 and frames.std() > 0
     record = restore(result)
     assert record.method == name and record.weights == "tiny"
+
+    packed = client.predict(api_name=f"/{name}_frames")
+    with zipfile.ZipFile(packed if isinstance(packed, str) else packed["value"]) as archive:
+        names = archive.namelist()
+    assert sum(entry.startswith("frames/") for entry in names) == len(frames) and "cameras/camera_path.json" in names
 
     told = client.predict(str(result), api_name=f"/{name}_restore")
     assert "taken up" in str(told)
