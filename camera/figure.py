@@ -104,7 +104,7 @@ def _view_points(view: View, count: int) -> tuple[NDArray[np.float32], NDArray[n
     stride = max(1, int(np.ceil(np.sqrt(view.width * view.height / max(count, 1)))))
     rows, columns = np.mgrid[stride // 2 : view.height : stride, stride // 2 : view.width : stride]
     depth = view.depth[rows, columns]
-    near = view.known[rows, columns] & (depth < 4 * view.focus_depth)
+    near = view.known[rows, columns] & (depth < 2.5 * view.focus_depth)
     pixels = np.stack([columns[near], rows[near], np.ones(near.sum())], axis=1)
     local = pixels @ np.linalg.inv(view.intrinsics).T * depth[near][:, None]
     world = local @ view.world_from_camera[:3, :3].T + view.world_from_camera[:3, 3]
