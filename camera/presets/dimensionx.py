@@ -146,7 +146,7 @@ def twist_of_transform(transform: ArrayLike) -> NDArray[np.float64]:
     transform = np.asarray(transform, dtype=np.float64)
     turn = Rotation.from_matrix(transform[..., :3, :3].reshape(-1, 3, 3)).as_rotvec().reshape(*transform.shape[:-2], 3)
     travel = np.linalg.solve(_bend(turn), transform[..., :3, 3:])[..., 0]
-    return np.concatenate([travel, turn], axis=-1)
+    return np.concatenate([travel, turn], axis=-1, dtype=np.float64)
 
 
 def _bend(turn: NDArray[np.float64]) -> NDArray[np.float64]:
