@@ -87,10 +87,11 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
             back = d * d / (2.0 * before) if d > 0.0 else 0.0
             gap = sqrt(max(d * d - back * back, 0.0)) if d > 0.0 else d
             seen = min(seen, 0.5 + 0.5 * gap / (size * max(s - back, 1e-4)))
-            before = max(d, 1e-6)
             if seen < 0.0 or s > reach:
                 break
-            s += clamp(0.7 * d, 0.004 + 0.010 * s, 0.2 * reach)
+            step = clamp(0.7 * d, 0.004 + 0.010 * s, 0.2 * reach)
+            before = d if step <= d else 1e9  # the estimate holds for steps that stay within the last distance
+            s += step
         return smoothstep(0.0, 1.0, seen)
 
     @compiled
