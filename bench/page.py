@@ -146,7 +146,7 @@ def start(scale: Scale) -> list[Row]:
     """Process start to the first page, against the same with every heavy package imported first."""
     light, light_mb = _first_page("")
     heavy, heavy_mb = _first_page(
-        "import torch, diffusers, transformers, peft; from diffusers import CogVideoXTransformer3DModel;"
+        "import torch, diffusers, transformers, peft; from diffusers import CogVideoXTransformer3DModel; "
     )
     text = f"{light_mb:.0f} MB; eager {heavy_mb:.0f} MB"
     return [
@@ -156,14 +156,14 @@ def start(scale: Scale) -> list[Row]:
 
 def _first_page(imports: str) -> tuple[float, float]:
     """Seconds until the page answers, and the server's resident megabytes then."""
-    code = f"{imports} import app; app.launch(app.build(), server_port=0 or None, share=False)"
+    code = f"{imports}import app; app.launch(app.build(), share=False)"
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "GRADIO_ANALYTICS_ENABLED": "False", "SHARE": ""}
     began = time.perf_counter()
     server = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         text=True,
         env=environment,
     )
