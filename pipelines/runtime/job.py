@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -27,6 +27,7 @@ from pipelines.runtime.speed import speeded
 from pipelines.runtime.weights import Cancelled, Weights
 from pipelines.settings import Settings
 
+T = TypeVar("T")
 _WAIT_SECONDS = 0.5
 _END = object()
 
@@ -65,10 +66,19 @@ class Runtime:
         forecast = self.forecast(method, scene, path, settings, options)
         if forecast.refusal:
             raise InputError(forecast.refusal)
+        yield from self.exclusive(lambda: _Job(self, method, scene, path, settings, options).results())
+
+    def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
+        """What ``job()`` yields, as one job of the queue (a training, a reconstruction); `Progress` while others are before it.
+
+        Least recently used pipelines leave first until ``gigabytes`` are free on the device. Closing the generator closes
+        the job's and lets the next one begin.
+        """
         ticket = object()
         try:
             yield from self._wait(ticket)
-            yield from _Job(self, method, scene, path, settings, options).results()
+            self.make_room(None, gigabytes)
+            yield from job()
         finally:
             self._leave(ticket)
 
@@ -136,11 +146,12 @@ class Runtime:
         self.loaded.move_to_end(key)
         return loaded
 
-    def make_room(self, keep: Loaded, gigabytes: float) -> list[str]:
+    def make_room(self, keep: Loaded | None, gigabytes: float) -> list[str]:
         """Evict least recently used pipelines other than ``keep`` until ``gigabytes`` fit; returns the methods evicted."""
         evicted = []
         for key in [key for key, loaded in self.loaded.items() if loaded is not keep]:
-            if self.device.free_bytes() + self._bytes_of(keep) >= gigabytes * estimates.HEADROOM * 1e9:
+            kept = self._bytes_of(keep) if keep else 0
+            if self.device.free_bytes() + kept >= gigabytes * estimates.HEADROOM * 1e9:
                 break
             del self.loaded[key]
             self.device.tidy()

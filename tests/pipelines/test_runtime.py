@@ -174,6 +174,32 @@ def test_one_who_leaves_the_queue_lets_the_others_pass(runtime):
     assert isinstance(shoot(runtime)[-1], Report)
 
 
+def test_another_kind_of_job_takes_its_turn_gets_room_and_lets_the_next_begin():
+    runtime = Runtime(LimitedDevice(30, each=12))
+    shoot(runtime, toy("a"), RANDOM)
+    closed = []
+
+    def training():
+        try:
+            yield Progress("Training", 1, 2)
+            yield "trained"
+        finally:
+            closed.append(True)
+
+    before = runtime.run(TOY, *toy_shot(), options=RANDOM)
+    next(before)
+    job = runtime.exclusive(training, gigabytes=25)
+    assert next(job).note == "1 job before this one"
+    before.close()
+    assert next(job).phase == "Training" and not runtime.loaded, "a pipeline was left where room was asked for"
+    after = runtime.run(TOY, *toy_shot(), options=TINY)
+    assert next(after).phase == "Waiting for the device"
+    job.close()
+    assert closed and isinstance(list(after)[-1], Report)
+    assert list(runtime.exclusive(training))[-1] == "trained" and runtime.waiting == 0
+    runtime.unload()
+
+
 @pytest.mark.parametrize(
     ("error", "when"),
     [
