@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from camera import formats
+from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
@@ -25,11 +26,17 @@ ACCEPTED = (
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """A scene, the path that came with it if any, and one sentence on how its cameras were found."""
+    """A scene, the path that came with it if any, and one sentence on how its cameras were found.
+
+    ``path_as_given``: its cameras stand in the scene's world and are wanted one by one. ``points``: sparse points that came
+    with the cameras.
+    """
 
     scene: Scene
     path: CameraPath | None = None
     note: str = ""
+    path_as_given: bool = False
+    points: PointCloud | None = None
 
 
 def read_material(files: Sequence[str | Path]) -> Material:

@@ -41,10 +41,15 @@ class Move:
         with gr.Group(visible=False) as file:
             self.file = gr.File(label="Path file", height=120, elem_id=f"{self.method.name}-own-path")
             self.file_told = gr.Markdown("COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.")
+            self.as_given = gr.Checkbox(
+                label="In the scene's own world",
+                info="Takes every camera where it stands. Else the move begins at the picture, in the frames set below.",
+            )
         with gr.Accordion("Frame, rate and finer controls", open=False):
             components |= form.controls(self.method.moves, form.advanced(self.method.moves))
         self.components = {name: components[name] for name in self.method.moves.controls()}
-        self.described = {"moves_from": self.source, "film_moves": self.film, **self.components, **self.motion}
+        chosen = {"moves_from": self.source, "film_moves": self.film, "path_as_given": self.as_given}
+        self.described = {**chosen, **self.components, **self.motion}
         groups = {METHOD_MOVES: own, FILM_MOVES: film, KEYFRAMES: keys, PATH_FILE: file}
         self.source.change(
             lambda source: [gr.Group(visible=source == name) for name in groups], self.source, list(groups.values()),
@@ -102,12 +107,12 @@ class Move:
         self.view = stage(method.name)
         self.told = gr.Markdown(elem_classes="told")
 
-        def draw(take: Take, moves_from: str, film_moves: str, moves: Moves, motion: KeyMotion):
+        def draw(take: Take, moves_from: str, film_moves: str, path_as_given: bool, moves: Moves, motion: KeyMotion):
             """Draw the camera path of the current scene; returns the 3D figure and what to know about it."""
             if take.scene is None:
                 return take, gr.skip(), "Pick an example or give a picture, then the path appears here."
             fresh = take.framed is None
-            take = take.drawn(method, moves, moves_from, film_moves, motion)
+            take = take.drawn(method, moves, moves_from, film_moves, motion, as_given=path_as_given)
             scene, path = take.ready()
             at = len(path) - 1 if moves_from == KEYFRAMES and take.keys else None
             return take, shown(path, scene, nominal=method.nominal, fresh=fresh, at=at), self._notes(take)
@@ -130,7 +135,7 @@ class Move:
             draw,
             method.moves,
             KeyMotion,
-            before={"take": Take, "moves_from": str, "film_moves": str},
+            before={"take": Take, "moves_from": str, "film_moves": str, "path_as_given": bool},
             name=f"{method.name}_draw",
         )
         inputs = [take, *self.described.values()]

@@ -76,9 +76,9 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
         material = read_material(files or [])
         if material.scene.kind not in kinds:
             raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
-        take = take.opened(material.scene)
+        take = take.opened(material.scene, material.points)
         if material.path is not None:
-            take = take.with_own(material.path)
+            take = take.with_own(material.path, as_given=material.path_as_given)
         words = " Its own path is ready under Path file." if material.path is not None else ""
         return take, f"{described(material.scene)}  \n{material.note}{words}"
 

@@ -15,6 +15,7 @@ from typing import get_args
 import numpy as np
 
 from camera import interpolate, timeline
+from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.interpolate import EASINGS, Curve
 from camera.path import CameraPath
@@ -47,18 +48,22 @@ atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 @dataclass(frozen=True, eq=False)
 class Take:
     """``scene`` as given, ``framed`` as the method's frame sees it, ``path`` in it and the ``moves`` that made it,
-    ``own`` the uploaded path file, ``keys`` the keyframes (paths of one frame)."""
+    ``own`` the uploaded path file, ``keys`` the keyframes (paths of one frame). ``own_as_given``: its cameras came with
+    the scene, so they are neither moved nor resampled. ``points``: sparse points that came with the scene."""
 
     scene: Scene | None = None
     framed: Scene | None = None
     path: CameraPath | None = None
     moves: Moves | None = None
     own: CameraPath | None = None
+    own_as_given: bool = False
+    points: PointCloud | None = None
     keys: tuple[CameraPath, ...] = ()
     folder: Path = field(default_factory=lambda: ROOT / uuid.uuid4().hex)
 
-    def opened(self, scene: Scene) -> Take:
-        return replace(self, scene=scene, framed=None, path=None, keys=())
+    def opened(self, scene: Scene, points: PointCloud | None = None) -> Take:
+        own = None if self.own_as_given else self.own
+        return replace(self, scene=scene, points=points, framed=None, path=None, keys=(), own=own, own_as_given=False)
 
     def with_key(self, camera: CameraPath | None, zoom: float) -> Take:
         """One key more: what is seen, through a lens ``zoom`` times as long."""
@@ -68,15 +73,25 @@ class Take:
         lens[:, :2, :2] *= zoom
         return replace(self, keys=(*self.keys, replace(camera, intrinsics=lens)))
 
-    def with_own(self, path: CameraPath) -> Take:
-        return replace(self, own=path)
+    def with_own(self, path: CameraPath, *, as_given: bool = False) -> Take:
+        return replace(self, own=path, own_as_given=as_given)
 
-    def drawn(self, method: Method, moves: Moves, source: str, film: str = "", motion: KeyMotion | None = None) -> Take:
-        """The take with the path that the controls describe."""
+    def drawn(
+        self,
+        method: Method,
+        moves: Moves,
+        source: str,
+        film: str = "",
+        motion: KeyMotion | None = None,
+        *,
+        as_given: bool = False,
+    ) -> Take:
+        """The take with the path that the controls describe; ``as_given`` takes a path file's cameras as they are."""
         if self.scene is None:
             raise InputError("There is no scene yet: pick an example or give a picture first.")
         framed = self._framed(moves)
-        path = _path(self, method, moves, framed, source, film, motion or KeyMotion())
+        as_given = as_given or self.own_as_given
+        path = _path(self, method, moves, framed, source, film, motion or KeyMotion(), as_given)
         return replace(self, framed=framed, path=path, moves=moves)
 
     def _framed(self, moves: Moves) -> Scene:
@@ -112,7 +127,7 @@ def forget(take: Take) -> None:
 
 
 def _path(
-    take: Take, method: Method, moves: Moves, framed: Scene, source: str, film: str, motion: KeyMotion
+    take: Take, method: Method, moves: Moves, framed: Scene, source: str, film: str, motion: KeyMotion, as_given: bool
 ) -> CameraPath:
     if source == METHOD_MOVES:
         return method.path(moves, framed)
@@ -124,7 +139,10 @@ def _path(
         raise InputError(f"The path can come from {', '.join(SOURCES)}; got {source!r}.")
     if take.own is None:
         raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
-    path = take.own.fitted(moves.width, moves.height, moves.fit).moved_to(framed.first.world_from_camera)  # type: ignore[arg-type]
+    path = take.own.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+    if as_given:
+        return path
+    path = path.moved_to(framed.first.world_from_camera)
     return path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
 
 
