@@ -16,10 +16,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from camera.errors import InputError
 from camera.path import CameraPath
+from camera.rotation import scipy_rotation
 
 TRAVEL = 0.3
 """Nominal travel of the straight directors, as a part of the distance to the subject (ours: upstream names none)."""
@@ -90,6 +90,11 @@ def director(id: str) -> Director:
     return DIRECTORS[id]
 
 
+def independent(first: Director, second: Director) -> bool:
+    """Whether two directors move along different ways; one and its opposite do not."""
+    return bool(np.linalg.matrix_rank(np.stack([first.twist, second.twist])) == 2)
+
+
 def nominal_path(
     start: CameraPath,
     parts: Sequence[tuple[str, float]],
@@ -135,7 +140,7 @@ def transform_of_twist(twist: ArrayLike) -> NDArray[np.float64]:
     twist = np.asarray(twist, dtype=np.float64)
     travel, turn = twist[..., :3], twist[..., 3:]
     moved = np.zeros((*twist.shape[:-1], 4, 4))
-    moved[..., :3, :3] = Rotation.from_rotvec(turn.reshape(-1, 3)).as_matrix().reshape(*turn.shape, 3)
+    moved[..., :3, :3] = scipy_rotation().from_rotvec(turn.reshape(-1, 3)).as_matrix().reshape(*turn.shape, 3)
     moved[..., :3, 3] = (_bend(turn) @ travel[..., None])[..., 0]
     moved[..., 3, 3] = 1
     return moved
@@ -144,7 +149,12 @@ def transform_of_twist(twist: ArrayLike) -> NDArray[np.float64]:
 def twist_of_transform(transform: ArrayLike) -> NDArray[np.float64]:
     """(...,6): inverse of `transform_of_twist` for turns below half a circle."""
     transform = np.asarray(transform, dtype=np.float64)
-    turn = Rotation.from_matrix(transform[..., :3, :3].reshape(-1, 3, 3)).as_rotvec().reshape(*transform.shape[:-2], 3)
+    turn = (
+        scipy_rotation()
+        .from_matrix(transform[..., :3, :3].reshape(-1, 3, 3))
+        .as_rotvec()
+        .reshape(*transform.shape[:-2], 3)
+    )
     travel = np.linalg.solve(_bend(turn), transform[..., :3, 3:])[..., 0]
     return np.concatenate([travel, turn], axis=-1, dtype=np.float64)
 

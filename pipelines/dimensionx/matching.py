@@ -14,11 +14,10 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
-from scipy.spatial.transform import Rotation
 
 from camera.path import CameraPath, inverse
 from camera.presets.dimensionx import DIRECTORS, nominal_path, sequence, twist_of_transform
+from camera.rotation import scipy_rotation
 
 STILL = 0.02
 """Below this length (radians or distances to the subject) a path counts as standing still."""
@@ -28,6 +27,10 @@ EXACT = 1 - 1e-6
 """... or when it explains the path completely: that is how a blend drawn on purpose is found again."""
 ORBIT_FROM_DEGREES = 180.0
 """From this turn on, an orbit is shot by the 360 degree model rather than by a 45 degree director."""
+WEIGHT_STEP = 0.05
+"""Of a blend's second weight and of the nominal amount, in the controls."""
+ZOOM = 1.02
+"""Changes of the focal length up to this factor do not count."""
 MOVING = tuple(id for id, each in DIRECTORS.items() if each.group != "time" and id != "orbit_360")
 
 
@@ -35,7 +38,8 @@ MOVING = tuple(id for id, each in DIRECTORS.items() if each.group != "time" and 
 class Part:
     """One clip of a match: directors with weights (the first has 1), and how much of the move it is asked to do.
 
-    ``extent``: asked amount over the directors' nominal amount, 1 when they agree. ``share``: part of the path, 0..1.
+    ``extent``: asked amount over the directors' nominal amount, 1 when they agree; below 0 where the path turns the other
+    way than the 360 degree model. ``share``: part of the path, 0..1.
     """
 
     directors: tuple[tuple[str, float], ...]
@@ -48,6 +52,15 @@ class Part:
         return " + ".join(
             [DIRECTORS[first[0]].title, *(f"{weight:.2f} x {DIRECTORS[id].title}" for id, weight in rest)]
         )
+
+    @property
+    def loss(self) -> str:
+        """One sentence on an amount or direction that the directors do not follow; empty where they do."""
+        if self.extent < 0:
+            return f"{self.title} turns to the left as we read its name, and this path to the right."
+        if 0.8 <= self.extent <= 1.25:
+            return ""
+        return f"The path asks {self.extent:.2f} times the nominal amount of {self.title}; a director cannot be told how far to go."
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +83,22 @@ class Match:
     def title(self) -> str:
         return ", then ".join(part.title for part in self.parts)
 
+    @property
+    def summary(self) -> str:
+        """What will direct the path and what of the path that loses, in numbers."""
+        parts = [part.title for part in self.parts]
+        amounts = [f"{abs(part.extent):.2f} times its nominal amount" for part in self.parts]
+        if len(parts) > 1:
+            shares = [f"{part.share:.0%} of the way" for part in self.parts]
+            parts = [f"{title} ({share}, {amount})" for title, share, amount in zip(parts, shares, amounts)]
+            amounts = [f"{len(parts)} clips, each from the last frame of the one before"]
+        zoom = f"a zoom of {self.zoom_lost:.2f}" if self.zoom_lost > ZOOM else "no zoom"
+        return (
+            f"**Nearest: {', then '.join(parts)}.** Similarity {self.similarity:.2f}; lost on average "
+            f"{self.turn_lost_degrees:.1f} degrees, {self.travel_lost:.2f} of the distance to the subject and {zoom}; "
+            f"{amounts[0]}."
+        )
+
     @cached_property
     def losses(self) -> tuple[str, ...]:
         """One sentence for each thing that the directors cannot follow."""
@@ -79,13 +108,8 @@ class Match:
                 f"{self.title} has a similarity of {self.similarity:.2f} to this path: on average it is off by "
                 f"{self.turn_lost_degrees:.1f} degrees and {self.travel_lost:.2f} of the distance to the subject."
             )
-        for part in self.parts:
-            if not 0.8 <= part.extent <= 1.25:
-                said.append(
-                    f"The path asks {part.extent:.2f} times the nominal amount of {part.title}; a director cannot be "
-                    "told how far to go."
-                )
-        if self.zoom_lost > 1.02:
+        said += [part.loss for part in self.parts if part.loss]
+        if self.zoom_lost > ZOOM:
             said.append(
                 f"The path zooms by a factor of {self.zoom_lost:.2f}; the directors keep the lens, so this is lost."
             )
@@ -107,6 +131,16 @@ def match(path: CameraPath, *, distance: float = 1.0, clips: int = 3) -> Match:
     parts = tuple(_part(piece, lengths) for piece in best)
     turn, travel = _lost(path, parts, lengths, distance)
     return Match(parts, _similarity(best, lengths), turn, travel, zoom)
+
+
+def single_directors(path: CameraPath, *, distance: float = 1.0) -> list[tuple[str, float]]:
+    """Every moving director with the similarity it has to ``path`` when it directs all of it, the nearest first."""
+    twists = path_twists(path, distance)
+    total = np.linalg.norm(twists, axis=1).sum()
+    if total < STILL:
+        return []
+    gains = np.clip((twists @ _directions().T).sum(axis=0) / total, 0.0, 1.0)
+    return sorted(zip(MOVING, gains.tolist()), key=lambda pair: -pair[1])
 
 
 def matched_path(found: Match, start: CameraPath, *, distance: float = 1.0, scaled: bool = False) -> CameraPath:
@@ -162,19 +196,35 @@ def _nearest(twists: NDArray, lengths: NDArray, clips: int) -> list[_Piece]:
 
 
 def _blend(twists: NDArray) -> list[_Piece]:
-    """Two directors whose weighted sum points nearest to the whole move; weights from non-negative least squares."""
+    """Two directors whose weighted sum points nearest to the whole move; weights from non-negative least squares.
+
+    Several pairs may make the very same move (an orbit is a turn and a travel); then the one with the roundest numbers
+    wins, which is the one that was drawn.
+    """
+    from scipy.optimize import nnls
+
     whole = twists.sum(axis=0)
-    best = _Piece(0, len(twists), ((MOVING[0], 1.0),), -np.inf)
+    found: list[tuple[_Piece, float]] = []
     for a, b in combinations(MOVING, 2):
         basis = np.stack([DIRECTORS[a].twist, DIRECTORS[b].twist], axis=1)
         weights, _ = nnls(basis, whole)
         direction = basis @ weights
         size = np.linalg.norm(direction)
-        gain = float(whole @ direction / size) if size > 0 else -np.inf
-        if gain > best.gain + 1e-9 and weights.min() > 0:
-            ordered = sorted(((a, weights[0]), (b, weights[1])), key=lambda pair: -pair[1])
-            best = _Piece(0, len(twists), tuple((id, float(w / ordered[0][1])) for id, w in ordered), gain)
-    return [best]
+        if size > 0 and weights.min() > 0:
+            (first, large), (second, small) = sorted(((a, weights[0]), (b, weights[1])), key=lambda pair: -pair[1])
+            piece = _Piece(
+                0, len(twists), ((first, 1.0), (second, float(small / large))), float(whole @ direction / size)
+            )
+            found.append((piece, _roughness(large) + _roughness(small / large)))
+    if not found:
+        return [_Piece(0, len(twists), ((MOVING[0], 1.0),), -np.inf)]
+    best = max(piece.gain for piece, _ in found)
+    return [min((pair for pair in found if pair[0].gain >= best * EXACT), key=lambda pair: pair[1])[0]]
+
+
+def _roughness(number: float) -> float:
+    """How far a number is from a whole multiple of the step in which weights and amounts are chosen."""
+    return abs(number / WEIGHT_STEP - round(number / WEIGHT_STEP))
 
 
 def _sequence(twists: NDArray, count: int) -> list[_Piece]:
@@ -208,7 +258,8 @@ def _part(piece: _Piece, lengths: NDArray) -> Part:
     if len(weights) == 1 and weights[0][0] in ("orbit_left", "orbit_right"):
         degrees = extent * np.linalg.norm(DIRECTORS[weights[0][0]].turn)
         if degrees >= ORBIT_FROM_DEGREES:
-            weights, extent = (("orbit_360", 1.0),), degrees / 360
+            turned = degrees if weights[0][0] == "orbit_left" else -degrees
+            weights, extent = (("orbit_360", 1.0),), turned / 360
     share = lengths[piece.start : piece.end].sum() / lengths.sum()
     return Part(weights, float(extent), float(share))
 
@@ -222,7 +273,7 @@ def _lost(path: CameraPath, parts: tuple[Part, ...], lengths: NDArray, distance:
     along = np.concatenate([[0.0], np.cumsum(lengths) / lengths.sum()])
     nearest = np.abs(along[:, None] - reached[None]).argmin(axis=1)
     apart = inverse(ours.world_from_camera[nearest]) @ asked.world_from_camera
-    degrees = np.degrees(Rotation.from_matrix(apart[:, :3, :3]).magnitude())
+    degrees = np.degrees(scipy_rotation().from_matrix(apart[:, :3, :3]).magnitude())
     return float(degrees.mean()), float(np.linalg.norm(apart[:, :3, 3], axis=1).mean() / distance)
 
 

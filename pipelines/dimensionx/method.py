@@ -7,9 +7,9 @@ from pathlib import Path
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.presets.dimensionx import DIRECTORS, FPS, FRAMES, ORBIT_FRAMES, nominal_path
+from camera.presets.dimensionx import DIRECTORS, FPS, FRAMES, ORBIT_FRAMES, independent, nominal_path
 from camera.view import Scene
-from pipelines.dimensionx.matching import Match, match, typical_distance
+from pipelines.dimensionx.matching import WEIGHT_STEP, Match, match, typical_distance
 from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
 from pipelines.settings import Settings, setting
 
@@ -29,13 +29,13 @@ class DimensionXMoves(Moves):
         choices=("none", *(id for id, each in DIRECTORS.items() if each.frames == FRAMES and each.group != "time")),
         help="The two LoRAs are added; upstream never shows this.",
     )
-    second_weight: float = setting(0.6, "Weight of the second", minimum=0.0, maximum=1.0, step=0.05)
+    second_weight: float = setting(0.6, "Weight of the second", minimum=0.0, maximum=1.0, step=WEIGHT_STEP)
     amount: float = setting(
         1.0,
         "Nominal amount",
         minimum=0.1,
         maximum=2.0,
-        step=0.05,
+        step=WEIGHT_STEP,
         help="How far the drawn move goes: 1 is 45 degrees of orbit, 30 of pan, 0.3 of the subject's distance. Drawing only.",
         advanced=True,
     )
@@ -157,6 +157,11 @@ def path(moves: Moves, scene: Scene) -> CameraPath:
             raise InputError(
                 f"{chosen.title} cannot be blended with another director; set 'Blend with' to none, "
                 "or use 'T-Director from' to let the scene move."
+            )
+        if not independent(chosen, DIRECTORS[moves.second_director]):
+            second = DIRECTORS[moves.second_director].title
+            raise InputError(
+                f"{chosen.title} and {second} are one move, forwards or backwards; blend two different ones."
             )
         parts.append((moves.second_director, moves.second_weight))
     return nominal_path(

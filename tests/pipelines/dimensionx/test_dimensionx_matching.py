@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from camera.path import CameraPath, pinhole
 from camera.presets.dimensionx import DIRECTORS, nominal_path, sequence
-from pipelines.dimensionx.matching import match, matched_path, path_twists
+from pipelines.dimensionx.matching import match, matched_path, path_twists, single_directors
 
 DISTANCE = 2.5
 
@@ -30,7 +30,16 @@ def test_every_director_finds_itself_without_loss(start, director):
     assert result.similarity == pytest.approx(1, abs=1e-9) and result.losses == ()
 
 
-@pytest.mark.parametrize("blend", [("orbit_left", "z_zoom_in"), ("x_left", "pan_up"), ("pan_right", "x_right")])
+@pytest.mark.parametrize(
+    "blend",
+    [
+        ("orbit_left", "z_zoom_in"),
+        ("x_left", "pan_up"),
+        ("pan_right", "x_right"),
+        ("orbit_left", "x_left"),
+        ("y_up", "orbit_up"),
+    ],
+)
 def test_blends_drawn_on_purpose_are_found_with_their_weights(start, blend):
     result = found(nominal_path(start, [(blend[0], 1.0), (blend[1], 0.6)], distance=DISTANCE))
     (part,) = result.parts
@@ -65,7 +74,8 @@ def test_amounts_other_than_nominal_are_said(start):
 def test_half_a_turn_or_more_is_the_long_orbit(start):
     result = found(nominal_path(start, [("orbit_right", 1.0)], distance=DISTANCE, amount=5.0, frames=200))
     assert result.parts[0].directors == (("orbit_360", 1.0),)
-    assert result.parts[0].extent == pytest.approx(225 / 360)
+    assert result.parts[0].extent == pytest.approx(-225 / 360)
+    assert "this path to the right" in result.losses[0]
 
 
 def test_losses_grow_with_what_is_added(start):
@@ -93,3 +103,21 @@ def test_zoom_is_lost_and_said(start):
 def test_one_frame_is_a_still_camera(start):
     assert path_twists(start, 1.0).shape == (0, 6)
     assert match(start).parts[0].directors == (("t_director", 1.0),)
+
+
+def test_the_summary_says_what_directs_and_what_is_lost_in_numbers(start):
+    path = nominal_path(start, [("orbit_left", 1.0), ("z_zoom_in", 0.5)], distance=DISTANCE)
+    assert found(path).summary == (
+        "**Nearest: Orbit left + 0.50 x Dolly in.** Similarity 1.00; lost on average 0.0 degrees, 0.00 of the distance to the "
+        "subject and no zoom; 1.00 times its nominal amount."
+    )
+    two = sequence([path, nominal_path(start, [("pan_up", 1.0)], distance=DISTANCE)])
+    assert "Tilt up (32% of the way, 1.00 times its nominal amount)" in found(two).summary
+    assert "Similarity 0.99" in found(two).summary and "2 clips" in found(two).summary
+
+
+def test_single_directors_are_ranked_by_their_similarity(start):
+    ranked = single_directors(nominal_path(start, [("orbit_left", 1.0)], distance=DISTANCE), distance=DISTANCE)
+    assert ranked[0] == ("orbit_left", pytest.approx(1.0)) and len(ranked) == 16
+    assert dict(ranked)["x_left"] == pytest.approx(0.5**0.5) and dict(ranked)["orbit_right"] == 0
+    assert single_directors(start) == []

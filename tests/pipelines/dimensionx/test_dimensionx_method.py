@@ -44,6 +44,12 @@ def test_what_cannot_be_blended_is_refused(scene, director):
         METHOD.path(DimensionXMoves(director=director, second_director="x_left"), scene)
 
 
+@pytest.mark.parametrize("second", ["x_left", "x_right"])
+def test_a_move_is_not_blended_with_itself_or_its_opposite(scene, second):
+    with pytest.raises(InputError, match="one move, forwards or backwards"):
+        METHOD.path(DimensionXMoves(director="x_left", second_director=second), scene)
+
+
 def test_warnings_say_frames_speed_and_steps(scene):
     path = METHOD.path(DimensionXMoves(director="x_left"), scene).resampled(121).with_fps(24)
     said = " ".join(METHOD.check(scene, path, DimensionXSettings(steps=30)))
