@@ -45,11 +45,11 @@ def scene_of_video(
 ) -> tuple[Scene, str]:
     """A clip (F,H,W,3) as a scene, and one sentence on how its cameras were found.
 
-    ``reconstruct``: as `pipelines.genxd.sfm.reconstruct`, which is the default. Where it finds no cameras (no parallax, too few
+    ``reconstruct``: as `pipelines.pose.reconstruct`, which is the default. Where it finds no cameras (no parallax, too few
     frames placed, its package missing) the camera is taken to stand still with a field of view of ``fov_degrees``.
     """
     if reconstruct is None:
-        from pipelines.genxd.sfm import reconstruct
+        from pipelines.pose import reconstruct
     try:
         found = reconstruct(frames, fps=fps)
     except InputError as error:

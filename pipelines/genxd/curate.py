@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from pipelines.genxd import motion
-from pipelines.genxd.sfm import Reconstruction, reconstruct
+from pipelines.pose import Reconstruction, reconstruct
 
 SHORT_SIDE = 256
 DEPTHS = ("sparse", "small", "base", "large")

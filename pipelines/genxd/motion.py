@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.path import CameraPath
-from pipelines.genxd.sfm import Reconstruction
+from pipelines.pose import Reconstruction
 
 Pixels = NDArray[np.float64]
 """(N,2), x and y, centres at integers."""

@@ -14,7 +14,7 @@ from camera.path import CameraPath
 from camera.presets.genxd_fits import common_point
 from camera.view import Scene, View
 from pipelines.genxd.motion import spread_depth
-from pipelines.genxd.sfm import reconstruct
+from pipelines.pose import reconstruct
 
 FEWEST_POINTS = 20
 """In view of every picture, for depth to be spread from them."""

@@ -6,7 +6,7 @@ import pytest
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from pipelines.gen3c.estimated import Sparse, posed_scene, scene_of_video
-from pipelines.genxd.sfm import Reconstruction
+from pipelines.pose import Reconstruction
 
 COUNT, WIDTH, HEIGHT = 6, 64, 48
 

@@ -13,7 +13,8 @@ import pytest
 from rendered_clip import BOARD, HEIGHT, WIDTH, render
 
 from camera.errors import InputError
-from pipelines.genxd import curate, motion, sfm
+from pipelines import pose
+from pipelines.genxd import curate, motion
 from pipelines.genxd.colmap import read_model
 from pipelines.genxd.data import read_camvid
 from pipelines.video import write_mp4
@@ -97,9 +98,9 @@ def test_a_reader_written_for_the_format_agrees_with_colmap(entry):
     import pycolmap
 
     ours, theirs = read_model(entry / "0"), pycolmap.Reconstruction(entry / "0")
-    for name, pose, lens in zip(ours.names, ours.poses, ours.lenses):
+    for name, placed, lens in zip(ours.names, ours.poses, ours.lenses):
         image = theirs.find_image_with_name(name)
-        np.testing.assert_allclose(np.linalg.inv(pose)[:3], image.cam_from_world().matrix(), atol=1e-12)
+        np.testing.assert_allclose(np.linalg.inv(placed)[:3], image.cam_from_world().matrix(), atol=1e-12)
         np.testing.assert_allclose(lens.matrix[:2, 2] + 0.5, image.camera.calibration_matrix()[:2, 2])
     assert len(ours.points) == theirs.num_points3D()
     np.testing.assert_allclose(np.sort(ours.points, 0), np.sort([p.xyz for p in theirs.points3D.values()], 0))
@@ -145,7 +146,7 @@ def test_no_camera_path_is_refused_and_leaves_nothing(tmp_path):
 
 @pytest.fixture(scope="module")
 def found(truth):
-    return sfm.reconstruct(truth.frames, masks=truth.moving)
+    return pose.reconstruct(truth.frames, masks=truth.moving)
 
 
 def test_structure_from_motion_finds_path_lens_and_depth(found, truth):
@@ -189,7 +190,7 @@ def test_spread_depth_keeps_what_is_known():
 def test_a_missing_pycolmap_is_said_in_a_sentence(monkeypatch, truth):
     monkeypatch.setitem(sys.modules, "pycolmap", None)
     with pytest.raises(InputError, match="pip install pycolmap"):
-        sfm.reconstruct(truth.frames)
+        pose.reconstruct(truth.frames)
 
 
 def test_the_command_refuses_in_words(truth, tmp_path, capsys):

@@ -1,0 +1,205 @@
+"""COLMAP at work: its database, the pictures as files, and the steps of structure from motion, through pycolmap."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.conventions import half_pixel_lens
+from camera.errors import InputError
+from camera.path import CameraPath
+
+Matches = tuple[list[NDArray[np.float32]], dict[tuple[int, int], NDArray[np.uint32]]]
+"""Keypoints (K,2) of every picture, pixel centres at integers, and for pairs of pictures the matching ones (M,2)."""
+Matcher = Callable[[NDArray[np.uint8], list[tuple[int, int]]], Matches]
+
+MASK_MARGIN = 0.01
+"""How far masks are widened, in shares of the picture's width: features at an edge belong to both sides."""
+LEAST_ANGLE = 0.5
+"""Degrees between the rays to a point; made videos move little."""
+
+
+def pycolmap() -> ModuleType:
+    try:
+        import pycolmap
+    except ImportError as error:
+        raise InputError(
+            "Finding cameras needs the package pycolmap, which is not installed; run `pip install pycolmap` or give the cameras."
+        ) from error
+    return pycolmap
+
+
+@contextmanager
+def _quiet(colmap: ModuleType) -> Iterator[None]:
+    """Without COLMAP's log, except for its errors."""
+    before = colmap.logging.minloglevel
+    colmap.logging.minloglevel = 2
+    try:
+        yield
+    finally:
+        colmap.logging.minloglevel = before
+
+
+@dataclass(frozen=True, eq=False)
+class Workplace:
+    """COLMAP's database and the pictures as files, in a folder that goes when the work is done."""
+
+    colmap: ModuleType
+    folder: Path
+    pictures: NDArray[np.uint8]
+    masked: bool
+
+    @staticmethod
+    @contextmanager
+    def of(pictures: NDArray[np.uint8], masks: NDArray[np.bool_] | None, seed: int) -> Iterator[Workplace]:
+        colmap = pycolmap()
+        with tempfile.TemporaryDirectory() as work, _quiet(colmap):
+            colmap.set_random_seed(seed)
+            _write_pictures(Path(work), pictures, masks)
+            yield Workplace(colmap, Path(work), pictures, masks is not None)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "database.db"
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images"
+
+    def extract(self, model: str, *, one_lens: bool, known: CameraPath | None = None) -> None:
+        """Keypoints of every picture; the lenses begin as those of ``known`` where it is given."""
+        reader = self.colmap.ImageReaderOptions(camera_model=model)
+        if self.masked:
+            reader.mask_path = str(self.folder / "masks")
+        if known is not None:
+            reader.camera_params = ",".join(map(repr, _parameters(known, 0)))
+        mode = self.colmap.CameraMode.SINGLE if one_lens else self.colmap.CameraMode.PER_IMAGE
+        options = self.colmap.FeatureExtractionOptions(num_threads=_threads(), use_gpu=False)
+        self.colmap.extract_features(
+            self.database, self.images, camera_mode=mode, reader_options=reader, extraction_options=options
+        )
+        if known is not None and not one_lens:
+            self._write_lenses(known)
+
+    def _write_lenses(self, known: CameraPath) -> None:
+        with self.colmap.Database.open(self.database) as database:
+            for image in database.read_all_images():
+                camera = database.read_camera(image.camera_id)
+                camera.params = np.array(_parameters(known, picture_number(image)))
+                database.update_camera(camera)
+
+    def match(self, wanted: list[tuple[int, int]], matcher: Matcher | None) -> None:
+        """Matches of the wanted pairs that agree with one motion of the camera, in the database."""
+        listed = self.folder / "pairs.txt"
+        listed.write_text("".join(f"{i:05d}.png {j:05d}.png\n" for i, j in wanted))
+        if matcher is None:
+            options = self.colmap.FeatureMatchingOptions(num_threads=_threads(), use_gpu=False)
+            pairing = self.colmap.ImportedPairingOptions(match_list_path=str(listed))
+            self.colmap.match_image_pairs(self.database, matching_options=options, pairing_options=pairing)
+            return
+        keypoints, matches = matcher(self.pictures, wanted)
+        with self.colmap.Database.open(self.database) as database:
+            numbers = {picture_number(image): image.image_id for image in database.read_all_images()}
+            database.clear_keypoints()
+            database.clear_descriptors()
+            for i, places in enumerate(keypoints):
+                database.write_keypoints(numbers[i], np.asarray(places, np.float32) + np.float32(0.5))
+            for (i, j), matched in matches.items():
+                if len(matched):
+                    database.write_matches(numbers[i], numbers[j], np.asarray(matched, np.uint32))
+        self.colmap.verify_matches(self.database, listed)
+
+    def mapped(self) -> list[Any]:
+        """COLMAP's models of the matched pictures, from nothing."""
+        options = self.colmap.IncrementalPipelineOptions(
+            num_threads=_threads(), random_seed=0, min_model_size=min(3, len(self.pictures))
+        )
+        out = self.folder / "models"
+        return list(self.colmap.incremental_mapping(self.database, self.images, out, options).values())
+
+    def triangulated(self, path: CameraPath, pixels: float, degrees: float) -> Any:
+        """A model of the matches with the cameras of ``path``; they may miss by so many pixels and degrees."""
+        options = self.colmap.IncrementalPipelineOptions(
+            num_threads=_threads(), random_seed=0, ba_refine_focal_length=False
+        )
+        joining = options.triangulation
+        joining.create_max_angle_error = joining.continue_max_angle_error = degrees
+        joining.complete_max_reproj_error = joining.merge_max_reproj_error = pixels
+        joining.min_angle = options.mapper.filter_min_tri_angle = LEAST_ANGLE
+        options.mapper.filter_max_reproj_error = pixels
+        out = self.folder / "triangulated"
+        out.mkdir(exist_ok=True)
+        return self.colmap.triangulate_points(self._posed(path), self.database, self.images, out, options=options)
+
+    def _posed(self, path: CameraPath) -> Any:
+        """A model without points: the pictures of the database with the cameras of ``path``."""
+        model = self.colmap.Reconstruction()
+        with self.colmap.Database.open(self.database) as database:
+            cameras, images = database.read_all_cameras(), database.read_all_images()
+        camera_from_world = path.camera_from_world
+        first = {image.camera_id: picture_number(image) for image in images}
+        for camera in cameras:
+            camera.params = np.array(_parameters(path, first[camera.camera_id]))
+            model.add_camera_with_trivial_rig(camera)
+        for image in images:
+            new = self.colmap.Image(name=image.name, camera_id=image.camera_id, image_id=image.image_id)
+            model.add_image_with_trivial_frame(new, self.colmap.Rigid3d(camera_from_world[picture_number(image)][:3]))
+        return model
+
+    def adjust(self, model: Any, *, lens: bool) -> None:
+        """Bundle adjustment in place; a robust loss, as the frames of a made video do not quite agree."""
+        options = self.colmap.BundleAdjustmentOptions(refine_focal_length=lens, print_summary=False)
+        options.ceres.loss_function_type = self.colmap.LossFunctionType.CAUCHY
+        options.ceres.solver_options.num_threads = _threads()
+        options.ceres.solver_options.function_tolerance = 1e-6
+        config = self.colmap.BundleAdjustmentConfig()
+        for number in model.reg_image_ids():
+            config.add_image(number)
+        config.fix_gauge(self.colmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+        self.colmap.create_default_bundle_adjuster(options, config, model).solve()
+        model.update_point_3d_errors()
+
+
+def _threads() -> int:
+    return os.cpu_count() or 1
+
+
+def _parameters(path: CameraPath, frame: int) -> list[float]:
+    """fx, fy, cx, cy of COLMAP's PINHOLE, pixel centres at halves."""
+    lens = half_pixel_lens(path.intrinsics[frame])
+    return [float(lens[0, 0]), float(lens[1, 1]), float(lens[0, 2]), float(lens[1, 2])]
+
+
+def _write_pictures(work: Path, pictures: NDArray[np.uint8], masks: NDArray[np.bool_] | None) -> None:
+    margin = max(1, round(MASK_MARGIN * pictures.shape[2]))
+    for folder in ("images", "masks"):
+        (work / folder).mkdir()
+    for i, picture in enumerate(pictures):
+        cv2.imwrite(str(work / "images" / f"{i:05d}.png"), picture[..., ::-1])
+        if masks is not None:
+            wide = cv2.dilate(masks[i].astype(np.uint8), np.ones((2 * margin + 1,) * 2, np.uint8))
+            cv2.imwrite(str(work / "masks" / f"{i:05d}.png.png"), 255 * (1 - wide))
+
+
+def picture_number(image: Any) -> int:
+    return int(Path(image.name).stem)
+
+
+def write_model(model: Any, folder: Path, names: Sequence[str] | None) -> None:
+    """cameras.bin, images.bin and points3D.bin; the newer files about rigs are left out, as in the data set."""
+    for image in model.images.values():
+        image.name = names[picture_number(image)] if names else image.name
+    folder.mkdir(parents=True, exist_ok=True)
+    model.write_binary(folder)
+    for extra in ("rigs.bin", "frames.bin"):
+        (folder / extra).unlink(missing_ok=True)
