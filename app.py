@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from pipelines.runtime.options import METHODS_VARIABLE, offered, on_zerogpu
+from tabs.light_gradio import light_gradio
 
 if on_zerogpu():  # the spaces package must be there before anything can touch CUDA
     import pipelines.runtime.zerogpu  # noqa: F401
 
-import gradio as gr
+with light_gradio():
+    import gradio as gr
 
 from pipelines import NAMES, method
 from tabs import compare, look, take
@@ -24,6 +27,8 @@ SESSIONS = 300
 """Visitors whose state is kept; each costs about a quarter of a megabyte, plus the scene they look at."""
 UPLOAD_LIMIT = "500mb"
 HOUR = 3600
+PAGE_FIRST = 1.0
+"""Seconds from the first visit to the warm-up: page and figure go before."""
 
 
 def build() -> gr.Blocks:
@@ -39,7 +44,9 @@ def build() -> gr.Blocks:
             with gr.Tab("Side by side", id="compare"):
                 compare.build()
         _serve_siblings()
-        page.load(said(_linked_tab), None, tabs, api_visibility="private", queue=False, show_progress="hidden")
+        aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+        page.load(said(_linked_tab), None, tabs, **aside)
+        page.load(said(_visited), **aside)
     page.queue(max_size=100, default_concurrency_limit=2)
     return page
 
@@ -65,7 +72,6 @@ def _linked_tab(request: gr.Request):
 
 def launch(page: gr.Blocks, **changes) -> tuple:
     """Starts the server with our limits, look and files; ``changes`` go to `gr.Blocks.launch`."""
-    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     options = {
         "theme": look.theme(),
         "css_paths": [HERE / "tabs" / "app.css"],
@@ -79,11 +85,14 @@ def launch(page: gr.Blocks, **changes) -> tuple:
     return page.launch(**{**options, **changes})
 
 
-def _warm_up() -> None:
-    """Compiles the renderers while the visitor still reads."""
+@cache
+def _visited() -> None:
+    """With the first visit, the renderers are compiled while the visitor still reads: by then the page is there."""
     from camera.render import warm_up
 
-    warm_up()
+    warming = threading.Timer(PAGE_FIRST, warm_up)
+    warming.name, warming.daemon = "warm-up", True
+    warming.start()
 
 
 def _preload() -> None:

@@ -8,8 +8,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicSpline, PchipInterpolator, make_interp_spline
-from scipy.spatial.transform import Rotation, RotationSpline
 
 from camera.errors import InputError
 from camera.path import CameraPath
@@ -139,6 +137,8 @@ def _track(cameras: CameraPath, times: NDArray, curve: Curve, loop: bool) -> _Tr
 
 def _spline(times: NDArray, values: NDArray, curve: Curve) -> Callable[[NDArray], NDArray]:
     """A function of time through ``values`` (K,C)."""
+    from scipy.interpolate import CubicSpline, PchipInterpolator, make_interp_spline
+
     if curve == "smooth":
         return CubicSpline(times, values, bc_type="natural")
     if curve == "tight":
@@ -150,6 +150,8 @@ def _spline(times: NDArray, values: NDArray, curve: Curve) -> Callable[[NDArray]
 
 def _rotations(times: NDArray, rotations: NDArray, curve: Curve) -> Callable[[NDArray], NDArray]:
     """A function of time through ``rotations`` (K,3,3): a rotation spline, or normalised splines of quaternions."""
+    from scipy.spatial.transform import Rotation, RotationSpline
+
     if curve == "smooth":
         spline = RotationSpline(times, Rotation.from_matrix(rotations))
         return lambda when: spline(when).as_matrix()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from camera.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 UP = (0.0, -1.0, 0.0)
 """The world's upward direction where nothing else is said: OpenCV's y points down."""
@@ -16,11 +18,18 @@ UP = (0.0, -1.0, 0.0)
 QuaternionOrder = Literal["xyzw", "wxyz"]
 
 
+def scipy_rotation() -> type[Rotation]:
+    """scipy's class of rotations, imported on first use: it costs a quarter of a second and 25 MB."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation
+
+
 def slerp(start: ArrayLike, end: ArrayLike, blend: ArrayLike) -> NDArray[np.float64]:
     """From ``start`` (F,3,3) towards ``end`` (F,3,3) along the shortest arc; ``blend`` (F,) is 0 at the start."""
-    first = Rotation.from_matrix(np.asarray(start))
-    step = (first.inv() * Rotation.from_matrix(np.asarray(end))).as_rotvec()
-    return (first * Rotation.from_rotvec(np.asarray(blend)[..., None] * step)).as_matrix()
+    first = scipy_rotation().from_matrix(np.asarray(start))
+    step = (first.inv() * scipy_rotation().from_matrix(np.asarray(end))).as_rotvec()
+    return (first * scipy_rotation().from_rotvec(np.asarray(blend)[..., None] * step)).as_matrix()
 
 
 def look_at(centre: ArrayLike, target: ArrayLike, *, up: ArrayLike = UP) -> NDArray[np.float64]:
@@ -43,19 +52,19 @@ def about_axis(axis: ArrayLike, degrees: ArrayLike) -> NDArray[np.float64]:
     """(...,3,3): right-handed turns by ``degrees`` (...) about one ``axis`` (3,) of any length."""
     axis = np.asarray(axis, dtype=np.float64)
     turn = np.radians(np.asarray(degrees, dtype=np.float64))[..., None] * (axis / np.linalg.norm(axis))
-    return Rotation.from_rotvec(turn).as_matrix()
+    return scipy_rotation().from_rotvec(turn).as_matrix()
 
 
 def from_pan_tilt_roll(pan: ArrayLike, tilt: ArrayLike, roll: ArrayLike) -> NDArray[np.float64]:
     """(...,3,3) from degrees (...): pan to the right about the vertical, then tilt up, then roll clockwise."""
     angles = np.stack(np.broadcast_arrays(pan, tilt, roll), axis=-1).astype(np.float64)
-    return Rotation.from_euler("YXZ", angles.reshape(-1, 3), degrees=True).as_matrix().reshape(*angles.shape, 3)
+    return scipy_rotation().from_euler("YXZ", angles.reshape(-1, 3), degrees=True).as_matrix().reshape(*angles.shape, 3)
 
 
 def to_pan_tilt_roll(rotation: ArrayLike) -> NDArray[np.float64]:
     """(...,3) degrees, the inverse of `from_pan_tilt_roll`; tilt lies in -90..90."""
     rotation = np.asarray(rotation, dtype=np.float64)
-    angles = Rotation.from_matrix(rotation.reshape(-1, 3, 3)).as_euler("YXZ", degrees=True)
+    angles = scipy_rotation().from_matrix(rotation.reshape(-1, 3, 3)).as_euler("YXZ", degrees=True)
     return angles.reshape(*rotation.shape[:-2], 3)
 
 
@@ -66,12 +75,12 @@ def from_quaternion(quaternion: ArrayLike, *, order: QuaternionOrder) -> NDArray
     if not (np.isfinite(length) & (length > 1e-9)).all():
         raise InputError("A quaternion must have a finite length above zero; one here does not.")
     xyzw = quaternion if order == "xyzw" else np.roll(quaternion, -1, axis=-1)
-    return Rotation.from_quat(xyzw.reshape(-1, 4)).as_matrix().reshape(*quaternion.shape[:-1], 3, 3)
+    return scipy_rotation().from_quat(xyzw.reshape(-1, 4)).as_matrix().reshape(*quaternion.shape[:-1], 3, 3)
 
 
 def to_quaternion(rotation: ArrayLike, *, order: QuaternionOrder) -> NDArray[np.float64]:
     """(F,4) unit quaternions of rotations (F,3,3); the first has w >= 0, each next the sign nearer to the one before."""
-    quaternion = Rotation.from_matrix(np.asarray(rotation)).as_quat(canonical=True)
+    quaternion = scipy_rotation().from_matrix(np.asarray(rotation)).as_quat(canonical=True)
     turned = (quaternion[1:] * quaternion[:-1]).sum(axis=1) < 0
     quaternion[1:][np.cumsum(turned) % 2 == 1] *= -1
     return quaternion if order == "xyzw" else np.roll(quaternion, 1, axis=-1)
@@ -80,7 +89,7 @@ def to_quaternion(rotation: ArrayLike, *, order: QuaternionOrder) -> NDArray[np.
 def angle_degrees(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     """(...): the angle, 0 to 180 degrees, of the turn between two rotations (...,3,3); exact for small angles too."""
     between = np.swapaxes(np.asarray(first), -1, -2) @ np.asarray(second)
-    turn = Rotation.from_matrix(between.reshape(-1, 3, 3)).magnitude().reshape(between.shape[:-2])
+    turn = scipy_rotation().from_matrix(between.reshape(-1, 3, 3)).magnitude().reshape(between.shape[:-2])
     return np.degrees(turn)
 
 

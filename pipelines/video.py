@@ -1,4 +1,4 @@
-"""Video files in and out through PyAV, whose wheel carries its own FFmpeg."""
+"""Video files in and out through PyAV, whose wheel carries its own FFmpeg and is imported on first use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-import av
 import numpy as np
-from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from camera.errors import InputError
@@ -72,6 +70,8 @@ def mp4_writer(
     An odd width or height loses its last column or row, as 4:2:0 video has even sizes. The file appears under its name
     when the block ends without an error, and only then; a block that wrote no frame raises `InputError`.
     """
+    import av
+
     with complete(path) as part, av.open(str(part), "w", format="mp4", options=_FLAGS) as container:
         container.metadata.update(metadata or {})
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_X264[speed])
@@ -120,6 +120,8 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
 
     Raises `InputError` for a file that is no video, holds no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
+    from av.error import FFmpegError
+
     with _opened(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
             raise InputError(
@@ -142,6 +144,9 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
 
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[tuple]:
+    import av
+    from av.error import FFmpegError
+
     try:
         container = av.open(str(path))
     except (FFmpegError, OSError, ValueError) as error:

@@ -1,0 +1,64 @@
+"""The app opens light and quick: nothing that the first page does not need, and renderers compiled after it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+VISIT = """
+import json, sys, threading, time, urllib.request
+import app
+page = app.build()
+_, address, _ = app.launch(page, share=False, prevent_thread_lock=True, quiet=True)
+assert b"Reshoot" in urllib.request.urlopen(address).read()
+heavy = [m for m in ("numba", "torch", "scipy", "pandas.core", "av", "plotly.graph_objects") if m in sys.modules]
+(visit,) = (i for i, fn in page.fns.items() if fn.name == "_visited")
+body = json.dumps({"fn_index": visit, "data": [], "session_hash": "one"}).encode()
+def call():
+    request = urllib.request.Request(address + "gradio_api/run/predict", body, {"Content-Type": "application/json"})
+    return urllib.request.urlopen(request).status
+app.PAGE_FIRST = 0.0
+assert call() == call() == 200
+warming = [thread for thread in threading.enumerate() if thread.name == "warm-up"]
+for thread in warming:
+    thread.join(120)
+print(json.dumps([heavy, len(warming), "numba" in sys.modules]))
+"""
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_the_first_page_needs_little_and_the_first_visit_warms_the_renderers_once():
+    assert python(VISIT) == "[[], 1, true]"
+
+
+def test_gradio_is_imported_without_stubs_and_pandas_comes_when_asked():
+    code = """
+import sys
+from tabs.light_gradio import light_gradio
+with light_gradio():
+    import gradio
+import gradio.component_meta as meta
+assert meta.create_or_modify_pyi.__module__ == "tabs.light_gradio"
+assert "pandas.core" not in sys.modules
+import pandas
+print(len(gradio.DataFrame().postprocess(pandas.DataFrame({"a": [1, 2]})).data))
+"""
+    assert python(code) == "2"
+
+
+def test_an_import_of_gradio_before_is_left_alone():
+    code = """
+import gradio, sys
+from tabs.light_gradio import light_gradio
+before = list(sys.meta_path)
+with light_gradio():
+    import gradio
+print(sys.meta_path == before, gradio.component_meta.create_or_modify_pyi.__module__)
+"""
+    assert python(code) == "True gradio.component_meta"
