@@ -11,31 +11,55 @@ from __future__ import annotations
 import io
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.mesh import LARGEST_BYTES, MOST_TRIANGLES, Surface
+from camera.meshfile import MOST_READ, MOST_TRIANGLES, check_size
+from camera.surface import Surface, thinner
 
 _MAGIC, _JSON, _BINARY, _TRIANGLES = 0x46546C67, 0x4E4F534A, 0x004E4942, 4
 _TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _REST = {"translation": [0.0, 0.0, 0.0], "rotation": [0.0, 0.0, 0.0, 1.0], "scale": [1.0, 1.0, 1.0]}
 _PARTS = tuple(_REST)
+LARGEST_TEXTURE = 64_000_000
+"""Pixels of one texture."""
+MOST_NODES = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class _Primitive:
+    """One mesh part as it is stored: ``bound`` in the mesh's own axes, ``joints`` (V,4) int and ``weights`` (V,4) where it
+    hangs on a skin."""
+
+    bound: Surface
+    joints: NDArray[np.int64] | None = None
+    weights: NDArray[np.float64] | None = None
+
+    def thinned(self, most: int) -> _Primitive:
+        if len(self.bound.triangles) <= most:
+            return self
+        kept, triangles = thinner(self.bound.vertices, self.bound.triangles, most)
+        of = self.bound
+        uv = None if of.uv is None else of.uv[kept]
+        bound = Surface(of.vertices[kept], triangles, of.colours[kept], uv, of.texture)
+        joints, weights = (None if values is None else values[kept] for values in (self.joints, self.weights))
+        return _Primitive(bound, joints, weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Gltf:
-    """A file's description and its binary part; `read` checks what it refers to."""
+    """A file's description, its binary part and its meshes; made by `read`, which checks what they refer to."""
 
     name: str
     about: dict[str, Any]
     binary: bytes
+    meshes: dict[int, tuple[_Primitive, ...]] = field(default_factory=dict)
 
     @property
     def animations(self) -> dict[str, float]:
@@ -44,6 +68,10 @@ class Gltf:
             found.get("name") or str(number): max(float(self._array(s["input"]).max()) for s in found["samplers"])
             for number, found in enumerate(self.about.get("animations", []))
         }
+
+    @property
+    def has_skin(self) -> bool:
+        return bool(self.about.get("skins"))
 
     def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
         """Every triangle mesh of the file's scene at a moment; an empty name is the pose in which it was saved.
@@ -56,12 +84,28 @@ class Gltf:
             node = self.about["nodes"][number]
             if "mesh" in node:
                 joints = self._joint_matrices(node["skin"], worlds) if "skin" in node else None
-                for primitive in self.about["meshes"][node["mesh"]]["primitives"]:
-                    if primitive.get("mode", _TRIANGLES) == _TRIANGLES:
-                        made.append(self._surface(primitive, world, joints))
+                made += [_posed(primitive, world, joints) for primitive in self.meshes[node["mesh"]]]
         if not made:
             raise InputError(f"{self.name} has no triangles; export it with faces, not as points or lines.")
         return tuple(made)
+
+    @property
+    def triangles(self) -> int:
+        """Of the whole scene; a mesh that stands in several places counts as often."""
+        nodes = self.about.get("nodes", [])
+        shown = [nodes[number]["mesh"] for number in self._worlds({}) if "mesh" in nodes[number]]
+        return sum(len(primitive.bound.triangles) for mesh in shown for primitive in self.meshes[mesh])
+
+    def thinned(self, most: int) -> Gltf:
+        """Every mesh with the same share of its triangles, so that the scene has at most about ``most``."""
+        share = most / max(self.triangles, 1)
+        if share >= 1:
+            return self
+        meshes = {
+            number: tuple(part.thinned(max(int(len(part.bound.triangles) * share), 4)) for part in parts)
+            for number, parts in self.meshes.items()
+        }
+        return replace(self, meshes=meshes)
 
     # animation
 
@@ -89,6 +133,8 @@ class Gltf:
         scenes = self.about.get("scenes") or [{"nodes": [*range(len(nodes))]}]
         waiting = [(root, np.eye(4)) for root in scenes[self.about.get("scene", 0)].get("nodes", [])]
         worlds: dict[int, NDArray[np.float64]] = {}
+        if len(nodes) > MOST_NODES:
+            raise InputError(f"{self.name} has {len(nodes)} nodes; join its meshes before exporting it.")
         while waiting:
             number, parent = waiting.pop()
             if number in worlds:
@@ -107,28 +153,35 @@ class Gltf:
 
     # meshes
 
-    def _surface(self, primitive: dict[str, Any], world: NDArray, joints: NDArray | None) -> Surface:
+    def _primitives(self) -> dict[int, tuple[_Primitive, ...]]:
+        """By mesh; what is no triangle is left out."""
+        stored = self.about.get("meshes", [])
+        return {
+            number: tuple(
+                self._primitive(part) for part in mesh["primitives"] if part.get("mode", _TRIANGLES) == _TRIANGLES
+            )
+            for number, mesh in enumerate(stored)
+        }
+
+    def _primitive(self, primitive: dict[str, Any]) -> _Primitive:
         given = primitive["attributes"]
-        points = self._array(given["POSITION"]).astype(np.float64)
-        if joints is not None and "JOINTS_0" in given:
-            weights = self._array(given["WEIGHTS_0"])
-            weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-            blended = np.einsum("vk,vkij->vij", weights, joints[self._array(given["JOINTS_0"]).astype(int)])
-            placed = np.einsum("vij,vj->vi", blended[:, :3, :3], points) + blended[:, :3, 3]
-        else:
-            placed = points @ world[:3, :3].T + world[:3, 3]
+        points = np.array(self._array(given["POSITION"]), np.float32)
         corners = self._array(primitive["indices"]) if "indices" in primitive else np.arange(len(points))
-        if len(corners) // 3 > MOST_TRIANGLES:
-            raise InputError(f"{self.name} has a mesh of {len(corners) // 3} triangles; reduce it to {MOST_TRIANGLES}.")
-        uv = self._array(given["TEXCOORD_0"]).astype(np.float32) if "TEXCOORD_0" in given else None
+        if len(corners) // 3 > MOST_READ:
+            raise InputError(f"{self.name} has a mesh of {len(corners) // 3} triangles; reduce it to {MOST_READ}.")
+        uv = np.array(self._array(given["TEXCOORD_0"]), np.float32) if "TEXCOORD_0" in given else None
         texture, tint = self._material(primitive.get("material"))
         colours = np.broadcast_to(tint, (len(points), 3))
         if "COLOR_0" in given:
             colours = colours * self._array(given["COLOR_0"])[:, :3]
-        triangles = np.asarray(corners, np.int32).reshape(-1)[: len(corners) // 3 * 3].reshape(-1, 3)
-        return Surface(
-            placed.astype(np.float32), triangles, np.rint(np.clip(colours, 0, 1) * 255).astype(np.uint8), uv, texture
-        )
+        triangles = np.array(corners).reshape(-1)[: len(corners) // 3 * 3].reshape(-1, 3).astype(np.int32)
+        shades = np.rint(np.clip(np.nan_to_num(colours), 0, 1) * 255).astype(np.uint8)
+        bound = Surface(points, triangles, shades, uv, texture)
+        if "JOINTS_0" not in given:
+            return _Primitive(bound)
+        weights = np.nan_to_num(np.array(self._array(given["WEIGHTS_0"]), np.float64))
+        weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+        return _Primitive(bound, self._array(given["JOINTS_0"]).astype(np.int64), weights)
 
     def _material(self, number: int | None) -> tuple[NDArray[np.uint8] | None, NDArray[np.float64]]:
         """Texture (h,w,3) uint8 or None, and the base colour (3,) in 0..1."""
@@ -157,7 +210,8 @@ class Gltf:
         view = self.about["bufferViews"][accessor["bufferView"]]
         start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
         stride = view.get("byteStride", kind.itemsize * width)
-        if count < 1 or start + (count - 1) * stride + kind.itemsize * width > len(self.binary):
+        whole = start >= 0 and stride >= kind.itemsize * width
+        if count < 1 or not whole or start + (count - 1) * stride + kind.itemsize * width > len(self.binary):
             raise InputError(f"{self.name} is cut off: an array reaches beyond its end; export it again.")
         raw = np.ndarray((count, width), kind, self.binary, start, (stride, kind.itemsize))
         if accessor.get("normalized"):
@@ -165,25 +219,40 @@ class Gltf:
         return raw
 
 
-def read(file: str | Path) -> Gltf:
-    """A GLB file of version 2 that holds everything itself. Raises `InputError`."""
-    file = Path(file)
-    if file.stat().st_size > LARGEST_BYTES:
-        raise InputError(f"{file.name} is larger than 512 MB; reduce the mesh or its textures.")
-    about, binary = _chunks(file.read_bytes(), file.name)
-    for part in (*about.get("buffers", []), *about.get("images", [])):
-        if "uri" in part:
-            raise InputError(f"{file.name} refers to files outside itself; export it as one binary GLB.")
-    if needed := about.get("extensionsRequired"):
-        raise InputError(f"{file.name} needs {needed[0]}, which is not read here; export it without compression.")
-    made = Gltf(file.name, about, binary)
+def read(data: bytes, name: str, *, most: int = MOST_TRIANGLES) -> Gltf:
+    """A GLB file of version 2 that holds everything itself, thinned to ``most`` triangles. Raises `InputError`."""
+    check_size(data, name)
+    about, binary = _chunks(data, name)
     try:
+        for part in (*about.get("buffers", []), *about.get("images", [])):
+            if "uri" in part:
+                raise InputError(f"{name} refers to files outside itself; export it as one binary GLB.")
+        if needed := about.get("extensionsRequired"):
+            raise InputError(f"{name} needs {needed[0]}, which is not read here; export it without compression.")
+        made = Gltf(name, about, binary)
+        made = replace(made, meshes=made._primitives())
+        if (count := made.triangles) > MOST_READ:
+            raise InputError(f"{name} has {count} triangles in all its places; reduce it to {MOST_READ}.")
+        made = made.thinned(most)
         made.surfaces()
+        for animation in made.animations:
+            made.surfaces(animation)
     except InputError:
         raise
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise InputError(f"{file.name} is not a whole glTF file ({type(error).__name__}); export it again.") from error
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{name} is not a whole glTF file ({type(error).__name__}); export it again.") from error
     return made
+
+
+def _posed(primitive: _Primitive, world: NDArray, joints: NDArray | None) -> Surface:
+    """In the file's world: carried by its node, or by the joints (J,4,4) of its skin."""
+    if joints is None or primitive.joints is None or primitive.weights is None:
+        return primitive.bound.moved(world)
+    chosen = joints[primitive.joints, :3]  # (V,4,3,4)
+    blended = (primitive.weights[..., None, None] * chosen).sum(axis=1)
+    points = primitive.bound.vertices
+    placed = (blended[..., :3] @ points[..., None])[..., 0] + blended[..., 3]
+    return replace(primitive.bound, vertices=placed.astype(np.float32))
 
 
 def sample(times: NDArray, keys: NDArray, seconds: float, way: str, *, rotation: bool = False) -> NDArray[np.float64]:
@@ -235,8 +304,11 @@ def _picture(data: bytes, name: str) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        image = Image.open(io.BytesIO(data))
+        if image.width * image.height > LARGEST_TEXTURE:
+            raise InputError(f"A texture of {name} is {image.width} x {image.height}; scale it down to 8192 a side.")
+        return np.array(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"A texture of {name} cannot be read; export it with PNG or JPEG textures.") from error
 
 

@@ -1,66 +1,25 @@
 """Triangle meshes before a camera: colour, depth, normals and which surface is seen, without any GPU.
 
-Unlit and seen from both sides, as scans and reconstructed scenes need. A kernel finds for every pixel the nearest triangle
-and the place in it; colours, textures and normals are looked up afterwards. Triangles that reach behind the camera are not
-drawn. Imports the compiler: import this module on first use only.
+Seen from both sides, as scans and reconstructed scenes need. One kernel finds for every pixel the nearest triangle and the
+place in it, another looks up colours, textures and normals there and lights them. Triangles that reach behind the camera
+are not drawn. Imports the compiler: import this module on first use only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from camera.compiled import kernel
-from camera.errors import InputError
 from camera.path import CameraPath
+from camera.surface import UNLIT, Light, Surface
 
 NEAR = np.float32(1e-4)
-MOST_TRIANGLES = 1_000_000
-LARGEST_BYTES = 1 << 29
-KINDS = (".glb", ".obj", ".ply")
-
-
-@dataclass(frozen=True, eq=False)
-class Surface:
-    """One mesh with one material, checked on creation.
-
-    ``vertices`` (V,3) float32 in the world. ``triangles`` (T,3) int32. ``colours`` (V,3) uint8.
-    ``texture`` (h,w,3) uint8 with ``uv`` (V,2), origin at the picture's top left: replaces the colours where given.
-    """
-
-    vertices: NDArray[np.float32]
-    triangles: NDArray[np.int32]
-    colours: NDArray[np.uint8]
-    uv: NDArray[np.float32] | None = None
-    texture: NDArray[np.uint8] | None = None
-
-    def __post_init__(self) -> None:
-        count = len(self.vertices)
-        if self.vertices.shape != (count, 3) or self.colours.shape != (count, 3):
-            raise InputError(
-                f"A mesh has vertices and colours of shape (V,3), got {self.vertices.shape} and {self.colours.shape}."
-            )
-        if not np.isfinite(self.vertices).all():
-            raise InputError(
-                "The mesh has vertices that are not finite numbers; repair it in the program that made it."
-            )
-        if self.triangles.ndim != 2 or self.triangles.shape[1] != 3 or not len(self.triangles):
-            raise InputError("The mesh has no triangles; export it with faces, not as points or lines.")
-        if self.triangles.min() < 0 or self.triangles.max() >= count:
-            raise InputError(
-                f"The mesh has triangles with corners that its {count} vertices do not hold; export it again."
-            )
-
-    def moved(self, world_from_mesh: ArrayLike) -> Surface:
-        """By an affine transform (4,4): placed, turned and scaled."""
-        transform = np.asarray(world_from_mesh, dtype=np.float64)
-        vertices = self.vertices @ transform[:3, :3].T + transform[:3, 3]
-        return Surface(vertices.astype(np.float32), self.triangles, self.colours, self.uv, self.texture)
+CREASE = np.float32(0.7)
+"""Cosine: where corners' mean normals lean farther than this from the triangle's own, there is an edge, not a curve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,19 +33,17 @@ class MeshFrame:
     normal: NDArray[np.float32]
 
 
-def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int) -> MeshFrame:
+def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Light = UNLIT) -> MeshFrame:
     """What camera ``frame`` of ``path`` sees of the surfaces."""
     size = (path.height, path.width)
     inverse_depth = np.zeros(size, np.float32)
     triangle = np.full(size, -1, np.int32)
     surface = np.full(size, -1, np.int32)
     shares = np.zeros((*size, 2), np.float32)
-    pose, lens = path.camera_from_world[frame], path.intrinsics[frame]
-    placed = []
-    for number, part in enumerate(surfaces):
-        camera = (part.vertices @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32)
-        placed.append(camera)
-        pixels = camera @ lens.T.astype(np.float32)
+    pose, lens = path.camera_from_world[frame], path.intrinsics[frame].astype(np.float32)
+    placed = [(part.vertices @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32) for part in surfaces]
+    for number, (part, camera) in enumerate(zip(surfaces, placed)):
+        pixels = camera @ lens.T
         with np.errstate(divide="ignore", invalid="ignore"):
             inverse = np.where(camera[:, 2] > NEAR, 1 / camera[:, 2], 0).astype(np.float32)
         us, vs = (np.ascontiguousarray(pixels[:, axis] * inverse, dtype=np.float32) for axis in (0, 1))
@@ -95,12 +52,27 @@ def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int) -> MeshFrame
         )
     depth = np.divide(1, inverse_depth, out=np.zeros_like(inverse_depth), where=inverse_depth > 0)
     colour, normal = np.zeros((*size, 3), np.uint8), np.zeros((*size, 3), np.float32)
+    lamp = _lamp(light, pose[:3, :3])
     for number, (part, camera) in enumerate(zip(surfaces, placed)):
-        seen = surface == number
-        corners, weights = part.triangles[triangle[seen]], _three(shares[seen])
-        colour[seen] = _colours(part, corners, weights)
-        normal[seen] = _normals(camera, corners)
+        triangles = part.triangles.astype(np.int32)
+        textured = part.texture is not None and part.uv is not None
+        _shade(
+            np.int32(number), surface, triangle, shares, camera, triangles, _mean_normals(camera, triangles),
+            part.colours, part.uv if textured else _NO_UV, part.texture if textured else _NO_TEXTURE, textured,
+            lamp, np.float32(light.ambient), colour, normal,
+        )  # fmt: skip
     return MeshFrame(colour, depth, surface, normal)
+
+
+_NO_UV, _NO_TEXTURE = np.zeros((0, 2), np.float32), np.zeros((1, 1, 3), np.uint8)
+
+
+def _lamp(light: Light, camera_from_world: NDArray) -> NDArray[np.float32]:
+    """(3,): unit direction towards the lamp in the camera's axes; zeros for one beside the camera."""
+    if light.direction is None:
+        return np.zeros(3, np.float32)
+    direction = camera_from_world @ np.asarray(light.direction, dtype=np.float64)
+    return (direction / np.linalg.norm(direction)).astype(np.float32)
 
 
 @kernel
@@ -138,73 +110,105 @@ def _draw(us, vs, inverse, triangles, number, inverse_depth, triangle, surface, 
                     shares[y, x, 1] = pb * wb / w
 
 
-def _three(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,3) shares of the corners from the first two."""
-    return np.column_stack([shares, 1 - shares.sum(axis=1)])
+@kernel
+def _mean_normals(vertices, triangles):
+    """(V,3): sums of the normals of the triangles around each vertex, larger ones counting more; of any length."""
+    normals = np.zeros((len(vertices), 3), np.float32)
+    for index in range(len(triangles)):
+        a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for corner in (a, b, c):
+            normals[corner, 0] += nx
+            normals[corner, 1] += ny
+            normals[corner, 2] += nz
+    return normals
 
 
-def _colours(part: Surface, corners: NDArray, weights: NDArray) -> NDArray[np.uint8]:
-    """(N,3), from the nearest texel or between the corners' colours."""
-    if part.texture is None or part.uv is None:
-        mixed = (part.colours[corners].astype(np.float32) * weights[..., None]).sum(axis=1)
-        return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
-    height, width = part.texture.shape[:2]
-    place = (part.uv[corners] * weights[..., None]).sum(axis=1) % 1.0
-    columns, rows = (
-        np.minimum((place[:, axis] * side).astype(int), side - 1) for axis, side in ((0, width), (1, height))
-    )
-    return part.texture[rows, columns]
+@kernel
+def _unit(x, y, z):
+    length = np.sqrt(x * x + y * y + z * z)
+    scale = np.float32(1) / max(length, np.float32(1e-20))
+    return x * scale, y * scale, z * scale
 
 
-def _normals(camera: NDArray[np.float32], corners: NDArray) -> NDArray[np.float32]:
-    a, b, c = (camera[corners[:, i]] for i in range(3))
-    normal = np.cross(b - a, c - a)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)
-    towards = np.where((normal * a).sum(axis=1, keepdims=True) > 0, -1, 1)
-    return (normal * towards).astype(np.float32)
+@kernel
+def _towards(normals, corner, fx, fy, fz):
+    """A corner's mean normal, or the triangle's own where the corner belongs to an edge."""
+    nx, ny, nz = _unit(normals[corner, 0], normals[corner, 1], normals[corner, 2])
+    if nx * fx + ny * fy + nz * fz < CREASE:
+        return fx, fy, fz
+    return nx, ny, nz
 
 
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-def read(file: str | Path) -> tuple[Surface, ...]:
-    """Surfaces of a GLB, OBJ or PLY file, in its own axes and units, nodes placed. Raises `InputError`."""
-    import trimesh
-
-    file = Path(file)
-    if file.suffix.lower() not in KINDS:
-        raise InputError(f"{file.name} is no mesh that is read here; give {', '.join(KINDS)}.")
-    if file.stat().st_size > LARGEST_BYTES:
-        raise InputError(f"{file.name} is larger than 512 MB; reduce the mesh or its textures.")
-    try:
-        with file.open("rb") as stream:
-            loaded = trimesh.load_scene(stream, file_type=file.suffix[1:].lower(), process=False)
-        parts = loaded.dump()
-    except Exception as error:  # trimesh raises whatever its parsers meet
-        raise InputError(
-            f"{file.name} cannot be read ({type(error).__name__}); export it with everything inside one file."
-        ) from error
-    meshes = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
-    if not meshes:
-        raise InputError(f"{file.name} has no triangles; export it with faces, not as points or lines.")
-    if (count := sum(len(mesh.faces) for mesh in meshes)) > MOST_TRIANGLES:
-        raise InputError(f"{file.name} has {count} triangles; reduce it to {MOST_TRIANGLES} or fewer.")
-    return tuple(_surface(mesh) for mesh in meshes)
-
-
-def _surface(mesh: Any) -> Surface:
-    vertices, triangles = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
-    uv, texture = getattr(mesh.visual, "uv", None), _texture(mesh.visual)
-    if uv is not None and texture is not None:
-        flipped = np.asarray(uv, np.float32) * [1, -1] + [0, 1]  # trimesh counts from the bottom
-        return Surface(
-            vertices, triangles, np.full((len(vertices), 3), 128, np.uint8), flipped.astype(np.float32), texture
-        )
-    visual = mesh.visual.to_color() if hasattr(mesh.visual, "to_color") else mesh.visual
-    return Surface(vertices, triangles, np.ascontiguousarray(visual.vertex_colors[:, :3], dtype=np.uint8))
-
-
-def _texture(visual: Any) -> NDArray[np.uint8] | None:
-    material = getattr(visual, "material", None)
-    picture = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
-    return None if picture is None else np.asarray(picture.convert("RGB"), np.uint8)
+@kernel
+def _shade(
+    number,
+    surface,
+    triangle,
+    shares,
+    vertices,
+    triangles,
+    normals,
+    colours,
+    uv,
+    texture,
+    textured,
+    lamp,
+    ambient,
+    colour,
+    normal,
+):
+    height, width = surface.shape
+    rows, columns = texture.shape[0], texture.shape[1]
+    beside_camera = lamp[0] == 0 and lamp[1] == 0 and lamp[2] == 0
+    for y in range(height):
+        for x in range(width):
+            if surface[y, x] != number:
+                continue
+            index = triangle[y, x]
+            a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+            sa, sb = shares[y, x, 0], shares[y, x, 1]
+            sc = np.float32(1) - sa - sb
+            px = sa * vertices[a, 0] + sb * vertices[b, 0] + sc * vertices[c, 0]
+            py = sa * vertices[a, 1] + sb * vertices[b, 1] + sc * vertices[c, 1]
+            pz = sa * vertices[a, 2] + sb * vertices[b, 2] + sc * vertices[c, 2]
+            ux, uy, uz = (
+                vertices[b, 0] - vertices[a, 0],
+                vertices[b, 1] - vertices[a, 1],
+                vertices[b, 2] - vertices[a, 2],
+            )
+            vx, vy, vz = (
+                vertices[c, 0] - vertices[a, 0],
+                vertices[c, 1] - vertices[a, 1],
+                vertices[c, 2] - vertices[a, 2],
+            )
+            fx, fy, fz = _unit(uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
+            ax, ay, az = _towards(normals, a, fx, fy, fz)
+            bx, by, bz = _towards(normals, b, fx, fy, fz)
+            cx, cy, cz = _towards(normals, c, fx, fy, fz)
+            nx, ny, nz = _unit(sa * ax + sb * bx + sc * cx, sa * ay + sb * by + sc * cy, sa * az + sb * bz + sc * cz)
+            if fx * px + fy * py + fz * pz > 0:
+                nx, ny, nz = -nx, -ny, -nz
+            normal[y, x, 0], normal[y, x, 1], normal[y, x, 2] = nx, ny, nz
+            lx, ly, lz = (_unit(-px, -py, -pz)) if beside_camera else (lamp[0], lamp[1], lamp[2])
+            bright = ambient + (np.float32(1) - ambient) * max(np.float32(0), nx * lx + ny * ly + nz * lz)
+            row, column = 0, 0
+            if textured:
+                u = sa * uv[a, 0] + sb * uv[b, 0] + sc * uv[c, 0]
+                v = sa * uv[a, 1] + sb * uv[b, 1] + sc * uv[c, 1]
+                column = min(max(np.int64((u - np.floor(u)) * columns), 0), columns - 1)
+                row = min(max(np.int64((v - np.floor(v)) * rows), 0), rows - 1)
+            for channel in range(3):
+                if textured:
+                    value = np.float32(texture[row, column, channel])
+                else:
+                    value = (
+                        sa * np.float32(colours[a, channel])
+                        + sb * np.float32(colours[b, channel])
+                        + sc * np.float32(colours[c, channel])
+                    )
+                colour[y, x, channel] = np.uint8(
+                    min(max(value * bright + np.float32(0.5), np.float32(0)), np.float32(255))
+                )

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import trimesh
-from PIL import Image
 
 from camera.errors import InputError
-from camera.mesh import Surface, draw, read
+from camera.mesh import draw
 from camera.path import CameraPath, pinhole
+from camera.surface import Light, Surface
 
 
 @pytest.fixture
@@ -73,38 +73,51 @@ def test_a_moved_surface_is_where_its_transform_puts_it(path):
     assert moved.vertices[:, 2] == pytest.approx([2] * 4) and np.abs(moved.vertices[:, :2]).max() == 0.5
 
 
-@pytest.mark.parametrize("kind", ["glb", "obj", "ply"])
-def test_files_with_colours_are_read(tmp_path, kind):
-    box = trimesh.creation.box()
-    box.visual = trimesh.visual.ColorVisuals(box, vertex_colors=np.tile([[10, 200, 30, 255]], (8, 1)))
-    file = tmp_path / f"box.{kind}"
-    box.export(file)
-    (surface,) = read(file)
-    assert len(surface.triangles) == 12 and surface.colours[0].tolist() == [10, 200, 30]
+def test_light_falls_from_where_it_is_said_to(path):
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=1.0)
+    vertices = (ball.vertices + np.array([0, 0, 4])).astype(np.float32)
+    surface = Surface(vertices, np.asarray(ball.faces, np.int32), np.full((len(vertices), 3), 200, np.uint8))
+    plain = draw([surface], path, 0)
+    assert (plain.colour[plain.surface == 0] == 200).all()
+    lit = draw([surface], path, 0, light=Light(0.2, (1.0, 0.0, 0.0)))
+    seen = lit.surface == 0
+    expected = 200 * (0.2 + 0.8 * np.maximum(0, lit.normal[..., 0]))
+    assert np.abs(lit.colour[..., 0] - expected)[seen].max() <= 1
+    assert lit.colour[32, 60, 0] > 2 * lit.colour[32, 36, 0]
+    headlight = draw([surface], path, 0, light=Light(0.0)).colour[..., 0]
+    assert headlight[32, 48] > 195 and headlight[seen].min() < 120
+    with pytest.raises(InputError, match="direction"):
+        Light(0.5, (0.0, 0.0, 0.0))
 
 
-def test_a_textured_file_keeps_its_picture_upright(tmp_path, path):
-    picture = np.zeros((4, 4, 3), np.uint8)
-    picture[:2] = 255  # white above
-    vertices = [[-1, -1, 3], [1, -1, 3], [1, 1, 3], [-1, 1, 3]]  # y down: the first two are above
-    uv = [[0, 1], [1, 1], [1, 0], [0, 0]]
-    material = trimesh.visual.material.PBRMaterial(baseColorTexture=Image.fromarray(picture))
-    visual = trimesh.visual.TextureVisuals(uv=np.array(uv, float), material=material)
-    mesh = trimesh.Trimesh(vertices, [[0, 1, 2], [0, 2, 3]], visual=visual, process=False)
-    mesh.export(tmp_path / "board.glb")
-    made = draw(read(tmp_path / "board.glb"), path, 0)
-    assert made.colour[20, 48, 0] == 255 and made.colour[45, 48, 0] == 0
+def test_corners_of_a_box_keep_their_edges_in_the_light(path):
+    box = trimesh.creation.box()  # eight shared corners
+    vertices = (box.vertices + np.array([0.8, 0, 4])).astype(np.float32)
+    made = draw([Surface(vertices, np.asarray(box.faces, np.int32), np.zeros((8, 3), np.uint8))], path, 0)
+    assert made.normal[32, 64] == pytest.approx([0, 0, -1], abs=1e-5)
 
 
-def test_meshes_that_cannot_be_drawn_are_refused(tmp_path):
+def test_a_thinned_mesh_keeps_its_shape_its_seams_and_its_number():
+    ball = trimesh.creation.icosphere(subdivisions=5, radius=2.0)
+    far = trimesh.creation.icosphere(subdivisions=2, radius=2.0).apply_translation([0.001, 0, 0])
+    both = trimesh.util.concatenate([ball, far])
+    count = len(both.vertices)
+    uv = np.where(np.arange(count) < len(ball.vertices), 0.25, 0.75)[:, None].repeat(2, axis=1).astype(np.float32)
+    triangles, grey = np.asarray(both.faces, np.int32), np.zeros((count, 3), np.uint8)
+    whole = Surface(both.vertices.astype(np.float32), triangles, grey, uv, np.zeros((4, 4, 3), np.uint8))
+    fewer = whole.thinned(4000)
+    assert 2000 < len(fewer.triangles) <= 4000
+    assert np.linalg.norm(fewer.vertices, axis=1) == pytest.approx(2.0, abs=2e-3)
+    assert fewer.uv is not None
+    assert (fewer.uv[fewer.triangles].std(axis=1) == 0).all()  # no triangle reaches from one part to the other
+    assert whole.thinned(10**6) is whole
+
+
+def test_meshes_that_cannot_be_drawn_are_refused():
     good = square(2, 50)
     with pytest.raises(InputError, match="finite"):
         Surface(np.full((4, 3), np.nan, np.float32), good.triangles, good.colours)
     with pytest.raises(InputError, match="do not hold"):
         Surface(good.vertices, good.triangles + 3, good.colours)
-    trimesh.PointCloud(np.zeros((3, 3))).export(tmp_path / "points.ply")
-    (tmp_path / "broken.glb").write_bytes(b"glTF nonsense")
-    (tmp_path / "scene.fbx").write_bytes(b"")
-    for name, words in (("points.ply", "no triangles"), ("broken.glb", "cannot be read"), ("scene.fbx", "give .glb")):
-        with pytest.raises(InputError, match=words):
-            read(tmp_path / name)
+    with pytest.raises(InputError, match="texture"):
+        Surface(good.vertices, good.triangles, good.colours, np.full((4, 2), np.inf, np.float32))

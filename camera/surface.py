@@ -1,0 +1,130 @@
+"""Triangle meshes as values, light on them, and fewer triangles where there are too many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from camera.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """One mesh with one material, checked on creation.
+
+    ``vertices`` (V,3) float32 in the world. ``triangles`` (T,3) int32. ``colours`` (V,3) uint8.
+    ``texture`` (h,w,3) uint8 with ``uv`` (V,2), origin at the picture's top left: replaces the colours where given.
+    """
+
+    vertices: NDArray[np.float32]
+    triangles: NDArray[np.int32]
+    colours: NDArray[np.uint8]
+    uv: NDArray[np.float32] | None = None
+    texture: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.vertices)
+        if self.vertices.shape != (count, 3) or self.colours.shape != (count, 3):
+            raise InputError(
+                f"A mesh has vertices and colours of shape (V,3), got {self.vertices.shape} and {self.colours.shape}."
+            )
+        if not np.isfinite(self.vertices).all():
+            raise InputError(
+                "The mesh has vertices that are not finite numbers; repair it in the program that made it."
+            )
+        if self.triangles.ndim != 2 or self.triangles.shape[1] != 3 or not len(self.triangles):
+            raise InputError("The mesh has no triangles; export it with faces, not as points or lines.")
+        if self.triangles.min() < 0 or self.triangles.max() >= count:
+            raise InputError(
+                f"The mesh has triangles with corners that its {count} vertices do not hold; export it again."
+            )
+        if self.uv is not None and (self.uv.shape != (count, 2) or not np.isfinite(self.uv).all()):
+            raise InputError("The mesh has places in its texture that are not finite numbers; export it again.")
+
+    def moved(self, world_from_mesh: ArrayLike) -> Surface:
+        """By an affine transform (4,4): placed, turned and scaled."""
+        transform = np.asarray(world_from_mesh, dtype=np.float64)
+        vertices = self.vertices @ transform[:3, :3].T + transform[:3, 3]
+        return replace(self, vertices=vertices.astype(np.float32))
+
+    def thinned(self, most: int) -> Surface:
+        """At most about ``most`` triangles, see `thinner`."""
+        if len(self.triangles) <= most:
+            return self
+        kept, triangles = thinner(self.vertices, self.triangles, most)
+        uv = None if self.uv is None else self.uv[kept]
+        return Surface(self.vertices[kept], triangles, self.colours[kept], uv, self.texture)
+
+
+@dataclass(frozen=True)
+class Light:
+    """One lamp far away. ``ambient`` (0..1) is what every side gets: 1 shows colours as they are painted.
+
+    ``direction``: towards the lamp, in the world, of any length; None for a lamp beside the camera.
+    """
+
+    ambient: float = 1.0
+    direction: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ambient <= 1:
+            raise InputError(f"Ambient light lies between 0 and 1, got {self.ambient}.")
+        if self.direction is not None and not 1e-9 < float(np.linalg.norm(self.direction)) < np.inf:
+            raise InputError("The light needs a direction of finite length above zero.")
+
+
+UNLIT = Light()
+
+
+_TRIES, _FULL_ENOUGH = 8, 0.8
+
+
+def thinner(
+    vertices: NDArray[np.float32], triangles: NDArray[np.int32], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Which vertices (K,) to keep and the triangles (T,3) between these, at most ``most``: one vertex per cell of a grid.
+
+    Vertices of parts that share no corner stay apart, so that textures keep their seams. The cells are as small as
+    ``most`` allows. Source: Rossignac and Borrel 1993, "Multi-resolution 3D approximations".
+    """
+    parts = _parts(len(vertices), triangles)
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    extent = max(float((high - low).max()), 1e-12)
+    places = (vertices - low) / extent
+    cells, found = 256.0, None
+    for _ in range(_TRIES):  # on a surface, triangles grow with the square of the cells
+        kept, fewer = _clustered(places, parts, triangles, max(int(cells), 1))
+        if len(fewer) <= most:
+            found = kept, fewer
+            if len(fewer) > _FULL_ENOUGH * most:
+                break
+        cells = min(max(cells * (0.95 * most / max(len(fewer), 1)) ** 0.5, 1), 2**18)
+    if found is None or not len(found[1]):
+        raise InputError("The mesh is made of too many small pieces to be simplified; reduce it before you give it.")
+    return found
+
+
+def _parts(count: int, triangles: NDArray[np.int32]) -> NDArray[np.int64]:
+    """(V,): the number of the connected piece that every vertex belongs to."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    rows, columns = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]]).T
+    graph = coo_array((np.ones(len(rows), np.uint8), (rows, columns)), shape=(count, count))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def _clustered(places: NDArray, parts: NDArray, triangles: NDArray[np.int32], cells: int) -> tuple[NDArray, NDArray]:
+    """``places`` (V,3) in 0..1."""
+    x, y, z = np.minimum((places * cells).astype(np.int64), cells - 1).T
+    key = ((parts * cells + x) * cells + y) * cells + z
+    _, kept, cell = np.unique(key, return_index=True, return_inverse=True)
+    fewer = cell[triangles]
+    a, b, c = fewer.T
+    fewer = fewer[(a != b) & (b != c) & (c != a)]
+    a, b, c = np.sort(fewer, axis=1).T
+    _, first = np.unique((a * len(kept) + b) * len(kept) + c, return_index=True)
+    fewer = fewer[first]
+    return kept, fewer.astype(np.int32)
