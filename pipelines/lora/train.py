@@ -38,9 +38,9 @@ from pipelines.lora.objective import (
     with_dropout,
     with_picture_noise,
 )
+from pipelines.lora.settings import PROGRAM, RESUMABLE, TrainSettings, check_name
 from pipelines.method import Progress
 from pipelines.runtime.weights import Weights
-from pipelines.settings import Settings, setting
 from pipelines.video import complete, write_mp4
 
 ADAPTER = "director_in_training"
@@ -50,37 +50,20 @@ REMEMBERED_CLIPS = 512
 """Latents of this many clips stay in memory; 5 MB each at full size."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainSettings(Settings):
-    """Defaults are upstream's; ``batch`` times ``accumulation`` times GPUs was 16."""
+@dataclass(frozen=True)
+class Learnt(Progress):
+    """A step of training with its mean ``loss`` and the ``rate`` it was made with."""
 
-    data: str = setting("", "Clips", help="A folder of videos with a .txt caption each, or a CSV: file, caption.")
-    camera: str = setting(
-        "any",
-        "Camera of the clips",
-        choices=("any", "still", "moving"),
-        help="Leaves out clips of the other kind: still for a T-Director, moving for an S-Director.",
-    )
-    output: str = setting("", "Output folder")
-    name: str = setting("director", "Name", help="Of the move, as in orbit_left: the app finds it by this name.")
-    steps: int = setting(3000, "Steps", minimum=1, maximum=100_000, help="Upstream suggests more than 1000.")
-    rank: int = setting(256, "Rank", minimum=1, maximum=1024)
-    alpha: float = setting(1.0, "Alpha", minimum=0.001, maximum=1024, advanced=True)
-    peak_rate: float = setting(1e-3, "Learning rate", minimum=1e-7, maximum=1.0)
-    batch: int = setting(1, "Clips at once", minimum=1, maximum=64)
-    accumulation: int = setting(16, "Batches per step", minimum=1, maximum=256)
-    frames: int = setting(49, "Frames", minimum=9, maximum=49, step=8)
-    seed: int = setting(42, "Seed", minimum=0, maximum=2**32 - 1)
-    save_every: int = setting(500, "Save every", minimum=1, maximum=100_000)
-    sample_every: int = setting(
-        100, "Sample every", minimum=0, maximum=100_000, help="A video each time; 0 makes none."
-    )
-    sample_steps: int = setting(50, "Steps of a sample", minimum=1, maximum=100, advanced=True)
-    checkpointing: bool = setting(True, "Gradient checkpointing", help="Less memory, a third slower.", advanced=True)
+    loss: float = float("nan")
+    rate: float = 0.0
 
 
-RESUMABLE = ("steps", "save_every", "sample_every", "sample_steps", "output", "checkpointing")
-"""Settings that may differ when a training is continued."""
+@dataclass(frozen=True)
+class Sample:
+    """What the director makes of the first clip's picture after ``step`` steps: a video."""
+
+    file: Path
+    step: int
 
 
 @dataclass(frozen=True)
@@ -91,14 +74,20 @@ class Trained:
     smoothed: Path
     loss: float
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return self.file, self.smoothed
+
 
 def train(
     settings: TrainSettings, weights: Weights, *, accelerator: Accelerator | None = None
-) -> Iterator[Progress | Trained]:
-    """`Progress` per step with loss and learning rate in its note, then `Trained`. Closing it stops after a step.
+) -> Iterator[Progress | Sample | Trained]:
+    """A `Learnt` per step, a `Sample` now and then, and `Trained` at the end. Closing it saves after the step in progress.
 
-    Raises `InputError` for clips that cannot be used and for an output folder that holds another training.
+    Begun again with the same settings, it goes on after the last save. Raises `InputError` for clips that cannot be used and
+    for an output folder that holds another training.
     """
+    check_name(settings.name)
     clips = with_camera(find_clips(settings.data), settings.camera)  # type: ignore[arg-type]
     check_videos(clips)
     if not settings.output:
@@ -107,14 +96,18 @@ def train(
     trainer = Trainer(settings, weights, clips, accelerator or Accelerator())
     try:
         for step in range(trainer.step + 1, settings.steps + 1):
-            loss = trainer.update(step)
-            rate = learning_rate(step, settings.steps, settings.peak_rate)
-            yield Progress("Training", step, settings.steps, note=f"loss {loss:.4f}, learning rate {rate:.2e}")
+            loss, rate = trainer.update(step), learning_rate(step, settings.steps, settings.peak_rate)
+            note = f"loss {loss:.4f}, learning rate {rate:.2e}"
+            yield Learnt("Training", step, settings.steps, note=note, loss=loss, rate=rate)
             if settings.sample_every and step % settings.sample_every == 0 and trainer.is_main:
                 yield from trainer.sample()
             if step % settings.save_every == 0 or step == settings.steps:
                 trainer.save()
         yield Trained(trainer.file(), trainer.file("_ema"), trainer.last_loss)
+    except GeneratorExit:
+        if not trainer.is_saved:
+            trainer.save()
+        raise
     finally:
         trainer.leave()
 
@@ -135,7 +128,9 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.networks = load_networks(weights, "image")
         self.step, self.last_loss = 0, float("nan")
+        self._saved = 0
         self._moments: dict[int, tuple[Tensor, Tensor]] = {}
+        self._pictures: dict[int, Tensor] = {}
         self._texts = self._encoded_captions()
         self.matrices = self._with_adapter()
         self.optimiser: Any = torch.optim.AdamW(
@@ -150,6 +145,10 @@ class Trainer:
     @property
     def is_main(self) -> bool:
         return self.accelerator.is_main_process
+
+    @property
+    def is_saved(self) -> bool:
+        return self.step == self._saved
 
     def file(self, suffix: str = "") -> Path:
         return self.folder / f"{self.settings.name}_lora_weights{suffix}.safetensors"
@@ -234,8 +233,13 @@ class Trainer:
         )
 
     def _first_frame(self, index: int) -> Tensor:
-        """(1,3,1,H,W)."""
-        return self._clip(index)[None, :, :1]
+        """(1,3,1,H,W); read once."""
+        if index not in self._pictures:
+            picture = self._clip(index)[None, :, :1].clone()
+            if len(self._pictures) >= REMEMBERED_CLIPS:
+                return picture
+            self._pictures[index] = picture
+        return self._pictures[index]
 
     # setting up
 
@@ -294,6 +298,7 @@ class Trainer:
         }
         with complete(self.folder / STATE) as part:
             torch.save(state, part)
+        self._saved = self.step
 
     def lora(self) -> LoraFile:
         """The adapter as it is now."""
@@ -317,6 +322,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         self.step, self.last_loss = state["step"], state["loss"]
+        self._saved = self.step
 
     def leave(self) -> None:
         """Takes the adapter out of the network, which others may share."""
@@ -326,7 +332,7 @@ class Trainer:
     # looking at it
 
     @torch.no_grad()
-    def sample(self) -> Iterator[Progress]:
+    def sample(self) -> Iterator[Progress | Sample]:
         """A video from the first clip's first frame and caption, as the director would make it now."""
         settings, networks = self.settings, self.networks
         clip = self.clips[0]
@@ -340,7 +346,7 @@ class Trainer:
             if isinstance(event, Shot):
                 folder = self.folder / "samples"
                 folder.mkdir(exist_ok=True)
-                write_mp4(folder / f"step-{self.step:06d}.mp4", event.frames, 8.0)
+                yield Sample(write_mp4(folder / f"step-{self.step:06d}.mp4", event.frames, 8.0), self.step)
             else:
                 yield event
 
@@ -352,7 +358,7 @@ def _generator(*numbers: int) -> Generator:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[1])
+    parser = argparse.ArgumentParser(PROGRAM, description=(__doc__ or "").split("\n\n")[1])
     for name, control in TrainSettings.controls().items():
         default = TrainSettings.defaults()[name]
         kind: Any = argparse.BooleanOptionalAction if isinstance(default, bool) else None
@@ -365,12 +371,17 @@ def main() -> None:
     try:
         for event in train(TrainSettings(**given), Weights(mode, device=accelerator.device), accelerator=accelerator):
             if accelerator.is_main_process:
-                text = (
-                    f"{event.phase} {event.step}/{event.steps} {event.note}" if isinstance(event, Progress) else event
-                )
-                print(text, flush=True)
+                print(_words(event), flush=True)
     except InputError as error:
         raise SystemExit(str(error)) from error
+
+
+def _words(event: Progress | Sample | Trained) -> str:
+    if isinstance(event, Progress):
+        return f"{event.phase} {event.step}/{event.steps} {event.note}"
+    if isinstance(event, Sample):
+        return f"Sample {event.file}"
+    return f"Trained {event.file} and {event.smoothed}, loss {event.loss:.4f}"
 
 
 if __name__ == "__main__":

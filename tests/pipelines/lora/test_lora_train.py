@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from pipelines.dimensionx.pipeline import load
 from pipelines.lora.data import camera_speed, find_clips, read_clip, with_camera
 from pipelines.lora.layouts import read_lora
 from pipelines.lora.objective import velocity_loss
-from pipelines.lora.train import Trained, Trainer, TrainSettings, main, train
+from pipelines.lora.settings import TrainSettings
+from pipelines.lora.train import STATE, Learnt, Sample, Trained, Trainer, main, train
 from pipelines.method import Clip, Progress
 from pipelines.runtime.weights import Weights
 from pipelines.video import read_video, write_mp4
@@ -52,7 +54,7 @@ def settings(clips, output, **changes) -> TrainSettings:
     return TrainSettings(**{**given, **changes})
 
 
-def run(given: TrainSettings) -> tuple[Trained, list[Progress]]:
+def run(given: TrainSettings) -> tuple[Trained, list[Progress | Sample]]:
     *progress, trained = train(given, Weights("tiny"))
     assert isinstance(trained, Trained)
     return trained, progress
@@ -77,28 +79,52 @@ def test_it_learns(clips, tmp_path):
     assert after < 0.8 * before
 
 
+def losses(progress) -> dict[int, float]:
+    return {event.step: event.loss for event in progress if isinstance(event, Learnt)}
+
+
+def same(one, other) -> bool:
+    one, other = load_file(one), load_file(other)
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
 def test_a_continued_training_is_the_same_as_one_in_a_single_piece(clips, tmp_path):
     whole, progress = run(settings(clips, tmp_path / "whole"))
-    assert [event.step for event in progress if event.phase == "Training"] == [1, 2, 3, 4]
-    assert progress[-1].note.startswith("loss ")
+    wanted = losses(progress)
+    assert list(wanted) == [1, 2, 3, 4] and progress[-1].note.startswith("loss ")
     pieces = settings(clips, tmp_path / "pieces", save_every=2)
     stopped = train(pieces, Weights("tiny"))
-    for event in stopped:
-        if isinstance(event, Progress) and event.phase == "Training" and event.step == 3:
-            break  # the third step is lost: the last save was after the second
+    made = losses(islice(stopped, 4))
+    saved = (tmp_path / "pieces" / STATE).read_bytes()
     stopped.close()
+    (tmp_path / "pieces" / STATE).write_bytes(saved)  # as after the power failed in the third step
     continued, progress = run(pieces)
-    assert [event.step for event in progress if event.phase == "Training"] == [3, 4]
-    for one, other in ((whole.file, continued.file), (whole.smoothed, continued.smoothed)):
-        one, other = load_file(one), load_file(other)
-        assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+    assert losses(progress) == {3: wanted[3], 4: wanted[4]} and made == {step: wanted[step] for step in (1, 2, 3)}
+    assert same(whole.file, continued.file) and same(whole.smoothed, continued.smoothed)
     assert {path.name for path in (tmp_path / "pieces").iterdir()} == {
         "training.pt",
         "orbit_left_lora_weights.safetensors",
         "orbit_left_lora_weights_ema.safetensors",
-        "orbit_left_lora_weights_000002.safetensors",
-        "orbit_left_lora_weights_000004.safetensors",
+        *(f"orbit_left_lora_weights_00000{step}.safetensors" for step in (2, 3, 4)),
     }
+
+
+def test_a_cancelled_training_goes_on_with_its_next_step(clips, tmp_path):
+    wanted = losses(run(settings(clips, tmp_path / "whole"))[1])
+    given = settings(clips, tmp_path / "cancelled", sample_every=2, sample_steps=2)
+    stopped = train(given, Weights("tiny"))
+    while next(stopped).phase != "Sampling":
+        pass
+    stopped.close()
+    trained, progress = run(given)
+    assert losses(progress) == {3: wanted[3], 4: wanted[4]}
+    again, progress = run(given)
+    assert losses(progress) == {} and again == trained
+
+
+def test_a_name_is_part_of_a_file_name(clips, tmp_path):
+    with pytest.raises(InputError, match="letters, digits"):
+        run(settings(clips, tmp_path, name="../outside"))
 
 
 def test_another_training_in_the_same_folder_is_refused(clips, tmp_path):
@@ -109,8 +135,9 @@ def test_another_training_in_the_same_folder_is_refused(clips, tmp_path):
 
 def test_the_result_is_a_director_of_the_app(clips, tmp_path):
     trained, progress = run(settings(clips, tmp_path, steps=2, sample_every=2, sample_steps=2, peak_rate=1.0))
-    assert any(event.phase == "Sampling" for event in progress)
-    frames, fps = read_video(tmp_path / "samples" / "step-000002.mp4")
+    (sample,) = [event for event in progress if isinstance(event, Sample)]
+    assert sample == Sample(tmp_path / "samples" / "step-000002.mp4", 2)
+    frames, fps = read_video(sample.file)
     assert frames.shape == (9, 64, 96, 3) and fps == 8
     lora = read_lora(trained.file)
     assert (lora.rank, lora.alpha, len(lora.tensors)) == (4, 1.0, 16)
