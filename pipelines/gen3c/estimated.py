@@ -7,7 +7,7 @@ Both are fitted per picture: to the sparse points of structure from motion where
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +17,15 @@ from camera.interpolate import Keyframe, through
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 from pipelines.depth import DEFAULT_FOV_DEGREES
+from pipelines.depth_fit import LEAST_POINTS, Sparse, applied, fit_to, fit_to_depth
 
 Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where there is none."""
 
 LEAST_REGISTERED = 0.8
 """Share of the frames that structure from motion must place; the others are put between their neighbours."""
-LEAST_POINTS = 8
 UNCHANGED = 8
 """Levels (of 255) by which a still pixel may differ between two frames."""
-
-
-class Sparse(NamedTuple):
-    """Depths (K,) along z known at pixels (K,2) of one picture."""
-
-    pixels: NDArray[np.float64]
-    depths: NDArray[np.float64]
 
 
 def scene_of_video(
@@ -79,7 +72,7 @@ def posed_scene(
     A picture without points of its own is fitted to the depth of the nearest one that has some. Raises `InputError` when none has.
     """
     depths = [estimate(frame) for frame in frames]
-    fits = [None if known is None else _fit_to(depth, known) for depth, known in zip(depths, sparse)]
+    fits = [None if known is None else fit_to(depth, known) for depth, known in zip(depths, sparse)]
     having = np.array([index for index, fit in enumerate(fits) if fit is not None])
     if not len(having):
         raise InputError(
@@ -90,8 +83,8 @@ def posed_scene(
         nearest = int(having[np.argmin(np.abs(having - index))])
         fit = fits[index]
         if fit is None:
-            fit = _fit_to_depth(depth, _applied(depths[nearest], fits[nearest]))
-        aligned = _applied(depth, fit)
+            fit = fit_to_depth(depth, applied(depths[nearest], fits[nearest]))
+        aligned = applied(depth, fit)
         views.append(View.of(frames[index], aligned, path.intrinsics[index], path.world_from_camera[index]))
     return Scene(tuple(views), kind, "relative", path.fps, source="depth model fitted to sparse points")
 
@@ -103,7 +96,7 @@ def _standing(frames: NDArray[np.uint8], fps: float, estimate: Estimate, fov_deg
     for index, frame in enumerate(frames):
         depth = estimate(frame)
         if views:
-            depth = _applied(depth, _fit_to_frame(depth, views[-1].depth, views[-1].known, frame, frames[index - 1]))
+            depth = applied(depth, _fit_to_frame(depth, views[-1].depth, views[-1].known, frame, frames[index - 1]))
         views.append(View.of(frame, depth, lens))
     return Scene(tuple(views), "clip", "relative", fps, source="depth model, one scale for all frames")
 
@@ -113,49 +106,7 @@ def _fit_to_frame(
 ) -> NDArray[np.float64] | None:
     change = np.abs(frame.astype(np.int16) - frame_before).max(axis=2)
     still = known & (change <= UNCHANGED)
-    return _fit_to_depth(depth, before, still if still.sum() >= 100 else known)
-
-
-def _fit_to_depth(depth: NDArray, other: NDArray, where: NDArray | None = None) -> NDArray[np.float64] | None:
-    """Scale and offset of inverse depth that bring ``depth`` to ``other`` (H,W), over up to 20,000 pixels."""
-    usable = np.isfinite(depth) & (depth > 0) & np.isfinite(other) & (other > 0)
-    usable = usable if where is None else usable & where
-    step = max(1, int(usable.sum()) // 20_000)
-    return _fitted(1 / depth[usable][::step], 1 / other[usable][::step])
-
-
-def _fit_to(depth: NDArray, known: Sparse) -> NDArray[np.float64] | None:
-    """Scale and offset of inverse depth from the known points; None where too few can be used."""
-    column, row = known.pixels.round().astype(int).T
-    inside = (row >= 0) & (row < depth.shape[0]) & (column >= 0) & (column < depth.shape[1]) & (known.depths > 0)
-    there = depth[row[inside], column[inside]].astype(np.float64)
-    usable = np.isfinite(there) & (there > 0)
-    return _fitted(1 / there[usable], 1 / known.depths[inside][usable])
-
-
-def _fitted(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
-    """(scale, offset) with target = scale * source + offset, by least squares without the worse half of the points."""
-    if len(source) < LEAST_POINTS:
-        return None
-    columns = np.stack([source, np.ones_like(source)], axis=1)
-    kept = np.ones(len(source), bool)
-    solution = np.array([np.median(target) / np.median(source), 0.0])
-    for _ in range(4):
-        error = np.abs(columns @ solution - target)
-        kept = error <= np.median(error) + 1e-12
-        solution = np.linalg.lstsq(columns[kept], target[kept], rcond=None)[0]
-    if solution[0] <= 0:  # points of one depth, or noise: only the scale can be told
-        solution = np.array([np.median(target) / np.median(source), 0.0])
-    return solution
-
-
-def _applied(depth: NDArray, fit: NDArray[np.float64] | None) -> NDArray[np.float32]:
-    """Depth of another scale; where the fit would put it behind infinity there is none."""
-    if fit is None:
-        return depth.astype(np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inverse_depth = fit[0] / depth + fit[1]
-        return np.where(inverse_depth > 0, 1 / inverse_depth, np.nan).astype(np.float32)
+    return fit_to_depth(depth, before, still if still.sum() >= 100 else known)
 
 
 def _completed(path: CameraPath, frames: Sequence[int], count: int) -> CameraPath:

@@ -1,0 +1,59 @@
+"""One scale and one offset of inverse depth per picture: what a depth model leaves open, found from depths that are known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEAST_POINTS = 8
+
+
+class Sparse(NamedTuple):
+    """Depths (K,) along z known at pixels (K,2) of one picture."""
+
+    pixels: NDArray[np.float64]
+    depths: NDArray[np.float64]
+
+
+def fit_to_depth(depth: NDArray, other: NDArray, where: NDArray | None = None) -> NDArray[np.float64] | None:
+    """Scale and offset of inverse depth that bring ``depth`` to ``other`` (H,W), over up to 20,000 pixels."""
+    usable = np.isfinite(depth) & (depth > 0) & np.isfinite(other) & (other > 0)
+    usable = usable if where is None else usable & where
+    step = max(1, int(usable.sum()) // 20_000)
+    return _fitted(1 / depth[usable][::step], 1 / other[usable][::step])
+
+
+def fit_to(depth: NDArray, known: Sparse) -> NDArray[np.float64] | None:
+    """Scale and offset of inverse depth from the known points; None where too few can be used."""
+    column, row = known.pixels.round().astype(int).T
+    inside = (row >= 0) & (row < depth.shape[0]) & (column >= 0) & (column < depth.shape[1]) & (known.depths > 0)
+    there = depth[row[inside], column[inside]].astype(np.float64)
+    usable = np.isfinite(there) & (there > 0)
+    return _fitted(1 / there[usable], 1 / known.depths[inside][usable])
+
+
+def _fitted(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
+    """(scale, offset) with target = scale * source + offset, by least squares without the worse half of the points."""
+    if len(source) < LEAST_POINTS:
+        return None
+    columns = np.stack([source, np.ones_like(source)], axis=1)
+    kept = np.ones(len(source), bool)
+    solution = np.array([np.median(target) / np.median(source), 0.0])
+    for _ in range(4):
+        error = np.abs(columns @ solution - target)
+        kept = error <= np.median(error) + 1e-12
+        solution = np.linalg.lstsq(columns[kept], target[kept], rcond=None)[0]
+    if solution[0] <= 0:  # points of one depth, or noise: only the scale can be told
+        solution = np.array([np.median(target) / np.median(source), 0.0])
+    return solution
+
+
+def applied(depth: NDArray, fit: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    """Depth of another scale; where the fit would put it behind infinity there is none."""
+    if fit is None:
+        return depth.astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse_depth = fit[0] / depth + fit[1]
+        return np.where(inverse_depth > 0, 1 / inverse_depth, np.nan).astype(np.float32)
