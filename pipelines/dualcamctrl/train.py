@@ -2,6 +2,7 @@
 
 Stage "decoupled" starts from the one-branch base model and trains both branches apart; stage "fusion" starts from its result
 and trains the fusion modules too. ``accelerate launch -m pipelines.dualcamctrl.train`` spreads it over several GPUs.
+Starting again with the same output folder continues after its last save.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -24,13 +26,17 @@ from pipelines.checkpoints import built, read_state
 from pipelines.dualcamctrl import convert, encoders, networks, training_loss
 from pipelines.dualcamctrl import vae as wan
 from pipelines.dualcamctrl.method import BASE
-from pipelines.dualcamctrl.training_data import ClipShape, RealEstateClips
+from pipelines.dualcamctrl.training_data import ClipOrder, ClipShape, RealEstateClips
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings, setting
 
 LEARNING_RATES = {"decoupled": 1e-5, "fusion": 3e-6}
 CLIP_NORM = 1.0
+STATE = "training.pt"
+"""File of a saved folder with what is needed to continue: number of the update, optimiser, warm-up, settings."""
+RESUMABLE = ("updates", "save_every", "workers")
+"""Settings that may differ when a training is continued."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +89,7 @@ def start_from(weights: Weights, start: str | Path | None, stage: str) -> DualCa
         sizes = networks.TINY if weights.mode == "tiny" else networks.FULL
         return built(DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=torch.float32)
     if start is not None and Path(start).is_dir():
-        return convert.load_folder(start, dtype=torch.float32)
+        return _in_own_memory(convert.load_folder(start, dtype=torch.float32))
     transformer = networks.empty(DualCamCtrlTransformer)
     if start is not None:
         convert.load_transformer(transformer, read_state(start), source=Path(start).name, dtype=torch.float32)
@@ -91,6 +97,13 @@ def start_from(weights: Weights, start: str | Path | None, stage: str) -> DualCa
         convert.load_base(transformer, read_state(weights.files(BASE).values()), source=BASE.repo, dtype=torch.float32)
     else:
         raise InputError("Stage fusion continues stage decoupled; give its folder or a released file with --start.")
+    return transformer
+
+
+def _in_own_memory(transformer: DualCamCtrlTransformer) -> DualCamCtrlTransformer:
+    """Tensors as if they had been made here: a file's lie at odd addresses, where a processor's sums round differently."""
+    for tensor in (*transformer.parameters(), *transformer.buffers()):
+        tensor.data = tensor.data.clone()
     return transformer
 
 
@@ -160,7 +173,8 @@ def train(
 ) -> Iterator[Update]:
     """Yields after every update; folders ``OUT/update-000123`` hold the denoiser as ``save_pretrained`` writes it.
 
-    One clip at a time and GPU. Raises `InputError` for data or weights that do not fit.
+    One clip at a time and GPU. Where ``out`` holds saves already, the last is continued as if nothing had come between, and
+    ``start`` is not looked at. Raises `InputError` for data or weights that do not fit.
     """
     if settings.frames % 4 != 1 or settings.width % 16 or settings.height % 16:
         raise InputError(
@@ -169,38 +183,77 @@ def train(
     accelerator = accelerator or _accelerator(settings)
     shape = ClipShape(settings.frames, settings.width, settings.height, settings.stride)
     clips = RealEstateClips(data, split=settings.split, shape=shape, seed=settings.seed)
-    transformer = start_from(weights, start, settings.stage).train()
+    before = last_save(out, settings)
+    transformer = start_from(weights, before.folder if before else start, settings.stage).train()
     transformer.enable_gradient_checkpointing()
     rate = settings.learning_rate or LEARNING_RATES[settings.stage]
     optimiser = torch.optim.AdamW(select_trainable(transformer, settings.stage), lr=rate)
     warmup = torch.optim.lr_scheduler.ConstantLR(optimiser)  # a third of the rate for five updates, as upstream
-    order = torch.Generator().manual_seed(settings.seed)
-    loader = DataLoader(clips, batch_size=1, shuffle=True, generator=order, num_workers=settings.workers)
+    number = before.number if before else 0
+    done = number * settings.accumulate * accelerator.num_processes
+    order = ClipOrder(len(clips), seed=settings.seed, done=done)
+    loader = DataLoader(clips, batch_size=1, sampler=order, num_workers=settings.workers)
     model, optimiser, loader = accelerator.prepare(transformer, optimiser, loader)
+    if before:
+        optimiser.load_state_dict(before.optimiser)
+        warmup.load_state_dict(before.warmup)
     condition = Conditioner(weights, accelerator.device, text_mode=settings.mode == "text")
-    draw = torch.Generator().manual_seed(settings.seed + 1000 * (accelerator.process_index + 1))
-    number = 0
+    following = iter(loader)
     while number < settings.updates:
-        for clip in loader:
+        number += 1
+        for part in range(settings.accumulate):
             with accelerator.accumulate(model):
+                draw = _generator(settings.seed, number, part, accelerator.process_index)
                 with accelerator.autocast():
-                    loss = clip_loss(model, condition, clip, draw, settings.drop_largest)
+                    loss = clip_loss(model, condition, next(following), draw, settings.drop_largest)
                 accelerator.backward(loss.total)
                 if accelerator.sync_gradients:
                     accelerator.clip_grad_norm_(model.parameters(), CLIP_NORM)
                 optimiser.step()
                 optimiser.zero_grad()
-            if not accelerator.sync_gradients:
-                continue
-            warmup.step()
-            number += 1
-            saved = None
-            if number % settings.save_every == 0 or number == settings.updates:
-                saved = _save(accelerator, model, Path(out) / f"update-{number:06}")
-            yield Update(number, loss.total.item(), loss.rgb.item(), loss.depth.item(), saved)
-            if number == settings.updates:
-                break
-        clips.epoch += 1
+        warmup.step()
+        saved = None
+        if number % settings.save_every == 0 or number == settings.updates:
+            state = {"number": number, "warmup": warmup.state_dict(), "settings": settings.values()}
+            saved = _save(accelerator, model, optimiser, state, Path(out) / f"update-{number:06}")
+        yield Update(number, loss.total.item(), loss.rgb.item(), loss.depth.item(), saved)
+
+
+@dataclass(frozen=True, eq=False)
+class Save:
+    """Where a training stopped: the folder of its denoiser, the number of its last update, and how its optimiser stood.
+
+    Nothing random is carried on: noise, noise level and order of clips follow from the seed and the update's number.
+    """
+
+    folder: Path
+    number: int
+    optimiser: dict[str, Any]
+    warmup: dict[str, Any]
+
+
+def last_save(out: str | Path, settings: TrainSettings) -> Save | None:
+    """The last save in ``out``, None where there is none; raises `InputError` for one of a training with other settings."""
+    files = sorted(Path(out).glob(f"update-*/{STATE}"), key=lambda file: int(file.parent.name.split("-")[1]))
+    if not files:
+        return None
+    try:
+        state = torch.load(files[-1], map_location="cpu", weights_only=True)
+        then, now = state["settings"], settings.values()
+        stopped = Save(files[-1].parent, state["number"], state["optimiser"], state["warmup"])
+    except Exception as error:  # a damaged file fails in many ways
+        raise InputError(f"{files[-1]} cannot be read; remove {files[-1].parent.name} to go on from before.") from error
+    if changed := [name for name in now if name not in RESUMABLE and now[name] != then.get(name)]:
+        raise InputError(
+            f"{out} holds a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; continue it with "
+            "the same settings or choose another folder."
+        )
+    return stopped
+
+
+def _generator(*numbers: int) -> torch.Generator:
+    """Random numbers that depend on these numbers and nothing else."""
+    return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]))
 
 
 def _accelerator(settings: TrainSettings) -> Accelerator:
@@ -208,15 +261,21 @@ def _accelerator(settings: TrainSettings) -> Accelerator:
     return Accelerator(gradient_accumulation_steps=settings.accumulate, mixed_precision=precision)
 
 
-def _save(accelerator: Accelerator, model: torch.nn.Module, folder: Path) -> Path:
-    """Written beside its place and renamed when complete."""
+def _save(
+    accelerator: Accelerator, model: torch.nn.Module, optimiser: Any, state: dict[str, Any], folder: Path
+) -> Path:
+    """Written beside its place and renamed when complete; an optimiser spread over GPUs is left out, so that such a training
+    can only be started anew from the folder."""
     accelerator.wait_for_everyone()
-    state = accelerator.get_state_dict(model)
+    whole = accelerator.distributed_type not in (DistributedType.DEEPSPEED, DistributedType.FSDP)
+    tensors = accelerator.get_state_dict(model)
     if accelerator.is_main_process:
         part = folder.with_name(f".part-{folder.name}")
         shutil.rmtree(part, ignore_errors=True)
         plain: Any = accelerator.unwrap_model(model)
-        plain.save_pretrained(part, state_dict=state)
+        plain.save_pretrained(part, state_dict=tensors)
+        if whole:
+            torch.save(state | {"optimiser": optimiser.state_dict()}, part / STATE)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
     return folder
@@ -248,9 +307,12 @@ def main() -> None:
         settings = TrainSettings(**given)
         weights = Weights(mode=mode, device="cuda" if torch.cuda.is_available() else "cpu")
         accelerator = _accelerator(settings)
+        update = None
         for update in train(data, out, settings=settings, weights=weights, start=start, accelerator=accelerator):
             line = f"{update.number}: loss {update.total:.4f} (rgb {update.rgb:.4f}, depth {update.depth:.4f})"
             accelerator.print(f"{line}, saved {update.saved}" if update.saved else line, flush=True)
+        if update is None:
+            accelerator.print(f"{out} holds a training of {settings.updates} updates; ask for more with --updates.")
     except InputError as error:
         raise SystemExit(str(error)) from error
 

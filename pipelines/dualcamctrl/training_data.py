@@ -9,7 +9,9 @@ Below the data folder: ``SPLIT_meta.json`` (a list of records with ``key``, ``fr
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
@@ -71,12 +73,12 @@ def path_of_rows(rows: NDArray, width: int, height: int) -> CameraPath:
 class RealEstateClips(Dataset):
     """Items are dicts: ``rgb``, ``depth`` (3,F,H,W) in -1..1, ``camera`` (24,(F+3)/4,H,W) packed rays, ``caption``.
 
-    A clip starts at frame 0, or anywhere when ``seed`` is given: the same for a seed, an `epoch` and an index.
+    Item ``round * len(self) + index`` is scene ``index`` as it comes in that round of a training. A clip starts at frame 0,
+    or anywhere when ``seed`` is given: the same for a seed and an item's number.
     """
 
     def __init__(self, folder: str | Path, *, split: str, shape: ClipShape, seed: int | None = None) -> None:
         self.folder, self.split, self.shape, self.seed = Path(folder), split, shape, seed
-        self.epoch = 0
         records = _json(self.folder / f"{split}_meta.json")
         if not isinstance(records, list) or not all(isinstance(r, dict) and "key" in r for r in records):
             raise InputError(f"{split}_meta.json must be a list of records, each with a key.")
@@ -87,12 +89,12 @@ class RealEstateClips(Dataset):
     def __len__(self) -> int:
         return len(self.keys)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        key, shape = self.keys[index], self.shape
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        key, shape = self.keys[number % len(self)], self.shape
         scene = self._scene(key)
         rows, images = scene["cameras"].numpy(), scene["images"]
         length = clip_length(len(rows), shape.frames, shape.stride)
-        start = self._start(index, len(rows) - length)
+        start = self._start(number, len(rows) - length)
         picked = picked_frames(len(rows), shape.frames, stride=shape.stride, start=start)
         path = path_of_rows(rows[picked], shape.width, shape.height)
         rgb = np.stack([self._resized(_jpeg(images[i], key), cv2.INTER_LINEAR) for i in picked])
@@ -103,10 +105,10 @@ class RealEstateClips(Dataset):
             "caption": self._caption(key, start + length),
         }
 
-    def _start(self, index: int, latest: int) -> int:
+    def _start(self, number: int, latest: int) -> int:
         if self.seed is None:
             return 0
-        return int(np.random.default_rng((self.seed, self.epoch, index)).integers(latest + 1))
+        return int(np.random.default_rng((self.seed, *divmod(number, len(self)))).integers(latest + 1))
 
     def _scene(self, key: str) -> dict[str, Any]:
         path = self.folder / f"{self.split}_scenes" / f"{key}.torch"
@@ -142,6 +144,22 @@ class RealEstateClips(Dataset):
                 f"captions.json of {key} has no sentence for frame {end // CAPTION_EVERY * CAPTION_EVERY}."
             )
         return str(sentence).replace("image", "video")
+
+
+class ClipOrder(Sampler[int]):
+    """Numbers of `RealEstateClips` without end, every round in a new order; ``done`` clips are passed over.
+
+    What comes where follows from ``seed`` alone, so that a continued training sees what an uninterrupted one would.
+    """
+
+    def __init__(self, clips: int, *, seed: int, done: int = 0) -> None:
+        self.clips, self.seed, self.done = clips, seed, done
+
+    def __iter__(self) -> Iterator[int]:
+        for round_number in count(self.done // self.clips):
+            order = np.random.default_rng((self.seed, round_number)).permutation(self.clips)
+            passed = self.done % self.clips if round_number == self.done // self.clips else 0
+            yield from (round_number * self.clips + int(index) for index in order[passed:])
 
 
 def _signed(frames: NDArray[np.uint8]) -> Tensor:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -13,8 +14,8 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.checkpoints import built
 from pipelines.dualcamctrl import cameras, convert, networks
-from pipelines.dualcamctrl.train import LEARNING_RATES, TrainSettings, main, select_trainable, start_from, train
-from pipelines.dualcamctrl.training_data import ClipShape, RealEstateClips, path_of_rows, picked_frames
+from pipelines.dualcamctrl.train import LEARNING_RATES, STATE, TrainSettings, main, select_trainable, start_from, train
+from pipelines.dualcamctrl.training_data import ClipOrder, ClipShape, RealEstateClips, path_of_rows, picked_frames
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 from pipelines.runtime.weights import Weights
 from pipelines.video import write_mp4
@@ -90,8 +91,16 @@ def test_training_clips_start_anywhere_but_reproducibly(data):
     clips = RealEstateClips(data, split="train", shape=SHAPE, seed=3)
     first, again = clips[1]["rgb"], clips[1]["rgb"]
     assert torch.equal(first, again)
-    clips.epoch = 1
-    assert not torch.equal(clips[1]["rgb"], first)
+    assert not torch.equal(clips[3]["rgb"], first) and clips[3]["caption"].split()[:3] == ["An", "video", "of"]
+
+
+def test_every_round_shows_every_clip_in_its_own_order_from_wherever_it_begins():
+    numbers = list(islice(ClipOrder(5, seed=1), 15))
+    rounds = [[number % 5 for number in numbers[i : i + 5]] for i in (0, 5, 10)]
+    assert all(sorted(order) == list(range(5)) for order in rounds) and rounds[0] != rounds[1]
+    assert [number // 5 for number in numbers] == [0] * 5 + [1] * 5 + [2] * 5
+    assert list(islice(ClipOrder(5, seed=1, done=7), 8)) == numbers[7:]
+    assert list(islice(ClipOrder(5, seed=2), 5)) != numbers[:5]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +146,33 @@ def test_it_learns(data, tmp_path):
     assert np.mean(losses[-6:]) < 0.9 * np.mean(losses[:6])
 
 
+def test_a_continued_training_equals_one_in_a_single_piece(data, tmp_path):
+    """Interrupted inside the warm-up and a round of the two clips, with more than one clip an update."""
+    weights, longer = Weights(mode="tiny", seed=1, folder=None), {"updates": 2, "accumulate": 3, "save_every": 1}
+    settings = TrainSettings.of(SETTINGS.values() | longer)
+    whole = list(train(data, tmp_path / "whole", settings=settings, weights=weights))
+    broken = train(data, tmp_path / "broken", settings=settings, weights=weights)
+    first = next(broken)
+    broken.close()
+    rest = list(train(data, tmp_path / "broken", settings=settings, weights=weights))
+    assert [update.number for update in rest] == [2]
+    assert [update.total for update in (first, *rest)] == [update.total for update in whole]
+    ends = [convert.load_folder(updates[-1].saved, dtype=torch.float32).state_dict() for updates in (whole, rest)]
+    assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
+    assert list(train(data, tmp_path / "broken", settings=settings, weights=weights)) == [], "it was at its end"
+
+
+def test_another_training_in_the_same_folder_is_refused_and_a_damaged_state_named(data, tmp_path):
+    weights = Weights(mode="tiny", seed=1, folder=None)
+    settings = TrainSettings.of(SETTINGS.values() | {"updates": 1, "accumulate": 1})
+    (update,) = train(data, tmp_path, settings=settings, weights=weights)
+    with pytest.raises(InputError, match="holds a training with seed 42, not 7; continue it with the same settings"):
+        next(train(data, tmp_path, settings=TrainSettings.of(settings.values() | {"seed": 7}), weights=weights))
+    (update.saved / STATE).write_bytes(b"half")
+    with pytest.raises(InputError, match="cannot be read; remove update-000001"):
+        next(train(data, tmp_path, settings=settings, weights=weights))
+
+
 def test_stage_fusion_needs_a_start():
     with pytest.raises(InputError, match="--start"):
         start_from(Weights(mode="real", folder=None), None, "fusion")
@@ -166,6 +202,8 @@ def test_the_command_line(data, tmp_path, monkeypatch, capsys):
     main()
     assert capsys.readouterr().out.startswith("1: loss ")
     assert (tmp_path / "update-000001" / "config.json").is_file()
+    main()
+    assert "holds a training of 1 updates; ask for more" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["train", *options.split(), "--frames", "6"])
     with pytest.raises(SystemExit, match="4k"):
         main()
