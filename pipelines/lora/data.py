@@ -16,9 +16,9 @@ from torch import Tensor
 
 from camera.errors import InputError
 from pipelines.dimensionx.framing import cropped_bytes
+from pipelines.material import VIDEOS
 from pipelines.video import probe, read_video
 
-VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 STILL_PIXELS = 0.15
 """Corners that move less than this per frame, in the median and per hundred pixels of width, belong to a still camera."""
 

@@ -1,0 +1,111 @@
+"""Clips as people send them, brought into a folder of their own; the same clips always come into the same folder.
+
+That is how a training is taken up again: who sends the same clips under the same name goes on where they stopped, and
+nobody else finds the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from camera.errors import InputError
+from pipelines.lora.settings import check_name
+from pipelines.material import VIDEOS
+
+FOLDER_VARIABLE = "RESHOOT_TRAININGS"
+"""Environment variable: the folder that trainings started in the page are kept in."""
+ACCEPTED = "a zip of videos, or the videos themselves, with a .txt caption beside each or one CSV of files and captions"
+MAX_FILES, MAX_BYTES = 10_000, 16 << 30
+_KEPT = (*VIDEOS, ".txt", ".csv")
+_BLOCK = 1 << 20
+
+
+def trainings() -> Path:
+    """Where trainings started in the page live on; outlasts sessions and restarts."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "reshoot" / "trainings").expanduser()
+
+
+def collected(files: Sequence[str | Path], name: str, root: Path) -> Path:
+    """The folder of the training ``name`` on these files, below ``root``; its ``clips`` holds what they bring.
+
+    ``files``: `ACCEPTED`. Raises `InputError` for anything else and for a zip that is damaged or far too large.
+    """
+    check_name(name)
+    paths = [Path(file) for file in files]
+    if not paths:
+        raise InputError(f"A training needs clips; give {ACCEPTED}.")
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=root) as part:
+        clips = Path(part, "clips")
+        clips.mkdir()
+        for path in paths:
+            _unpack(path, clips) if path.suffix.lower() == ".zip" else _copy(path, clips)
+        folder = root / f"{name}-{_fingerprint(clips)}"
+        if not (folder / "clips").is_dir():
+            folder.mkdir(exist_ok=True)
+            clips.replace(folder / "clips")
+    return folder
+
+
+def source_of(clips: Path) -> Path:
+    """What `pipelines.lora.data.find_clips` reads below ``clips``: the one CSV file, or the one folder with videos."""
+    files = [path for path in sorted(clips.rglob("*")) if path.is_file()]
+    tables = [path for path in files if path.suffix.lower() == ".csv"]
+    folders = sorted({path.parent for path in files if path.suffix.lower() in VIDEOS})
+    if not folders:
+        raise InputError(f"There is no video among the files; give {ACCEPTED}.")
+    if len(tables) > 1:
+        raise InputError(f"There are {len(tables)} CSV files; give one with all clips.")
+    if not tables and len(folders) > 1:
+        raise InputError(f"The videos lie in {len(folders)} folders; put them into one, or add a CSV that lists them.")
+    return tables[0] if tables else folders[0]
+
+
+def _copy(path: Path, clips: Path) -> None:
+    if path.suffix.lower() not in _KEPT:
+        raise InputError(f"{path.name} is no clip and no caption; give {ACCEPTED}.")
+    if (clips / path.name).exists():
+        raise InputError(f"Two of the files are called {path.name}; rename one.")
+    shutil.copyfile(path, clips / path.name)
+
+
+def _unpack(path: Path, clips: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wanted = [(entry, place) for entry in archive.infolist() if (place := _place(entry.filename))]
+            if len(wanted) > MAX_FILES or sum(entry.file_size for entry, _ in wanted) > MAX_BYTES:
+                raise InputError(f"{path.name} unpacks to more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB.")
+            for entry, place in wanted:
+                target = clips / place
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(entry) as source, target.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{path.name} is a damaged or encrypted zip file; pack it again.") from error
+
+
+def _place(name: str) -> PurePosixPath | None:
+    """Where an entry of a zip goes; None for what is no clip or caption, is hidden, or would leave the folder."""
+    place = PurePosixPath(name)
+    hidden = any(part.startswith((".", "__MACOSX")) for part in place.parts)
+    if place.is_absolute() or hidden or "\\" in name or ":" in name or place.suffix.lower() not in _KEPT:
+        return None
+    return place
+
+
+def _fingerprint(clips: Path) -> str:
+    """Of names and contents of all files."""
+    digest = hashlib.sha256()
+    for path in sorted(clips.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(clips).as_posix()}\0{path.stat().st_size}\0".encode())
+            with path.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+    return digest.hexdigest()[:24]

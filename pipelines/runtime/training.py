@@ -1,0 +1,101 @@
+"""A training as one job of this machine's device, as shots are: in turn, with room made for it, cancelled within a step."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import torch
+
+from camera.errors import InputError
+from pipelines.method import Progress
+from pipelines.runtime.clock import Clock
+from pipelines.runtime.job import Runtime, default
+from pipelines.runtime.weights import Cancelled, Mode, Weights
+
+T = TypeVar("T")
+_END = object()
+
+
+def trained(
+    train: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float, runtime: Runtime | None = None
+) -> Iterator[Progress | T]:
+    """What ``train`` yields, its `Progress` with the seconds left; also `Progress` while weights are fetched and others shoot.
+
+    ``gigabytes``: what it takes on a GPU; when its turn comes, every loaded pipeline leaves. Closing the generator ends
+    the training after the step in progress. Raises `InputError` where the device is too small or runs out of memory.
+    """
+    runtime = runtime or default()
+    if mode != "tiny":
+        check_device(runtime, gigabytes)
+
+    def job() -> Iterator[Progress | T]:
+        runtime.unload()  # also because networks may be shared, and changed for a memory mode
+        yield from _in_thread(runtime, train, mode)
+
+    return runtime.exclusive(job)
+
+
+def check_device(runtime: Runtime, gigabytes: float) -> None:
+    """Raises `InputError` unless there is a GPU with ``gigabytes`` in all."""
+    device = runtime.device
+    needs = f"This training needs a GPU with about {gigabytes:.0f} GB"
+    if not device.is_gpu:
+        raise InputError(f"{needs}, and this computer has none; tiny weights show on any computer how a training goes.")
+    if (total := device.total_bytes() / 1e9) < gigabytes:
+        raise InputError(f"{needs}, and this one has {total:.0f} GB; lower rank, frames or clips at once.")
+
+
+def _in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: Mode) -> Iterator[Progress | T]:
+    """In a thread of its own, so that downloads can be told of and be cancelled."""
+    clock, cancelled = Clock(runtime.device), threading.Event()
+    out: SimpleQueue[Any] = SimpleQueue()
+
+    def tell(item: Any) -> None:
+        if cancelled.is_set():
+            raise Cancelled
+        out.put(clock.timed(item) if isinstance(item, Progress) else item)
+
+    def work() -> None:
+        weights = Weights(mode, device=runtime.device.torch, announce=tell, cancelled=cancelled.is_set)
+        try:
+            _follow(train(weights), tell)
+        except Cancelled:
+            pass
+        except BaseException as error:  # everything goes to the caller's thread
+            out.put(_told(error))
+        runtime.device.tidy()
+        out.put(_END)
+
+    thread = threading.Thread(target=work, name="training", daemon=True)
+    thread.start()
+    try:
+        while (item := out.get()) is not _END:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        cancelled.set()
+        thread.join()
+
+
+def _follow(steps: Iterator[Any], tell: Callable[[Any], None]) -> None:
+    try:
+        for item in steps:
+            tell(item)
+    finally:
+        steps.close()  # type: ignore[attr-defined]
+
+
+def _told(error: BaseException) -> BaseException:
+    """The error for the caller; frames that hold tensors are emptied."""
+    traceback.clear_frames(error.__traceback__)
+    if not isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return error
+    return InputError(
+        "The device ran out of memory during the training; lower the rank, the frames or the clips at once, or switch "
+        "gradient checkpointing on. What was saved before is kept."
+    )
