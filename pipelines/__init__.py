@@ -38,26 +38,28 @@ def generate(
     options: RunOptions | None = None,
     headers: Mapping[str, str] | None = None,
     visitor: str = "",
+    after: Clip | None = None,
 ) -> Iterator[Progress | Clip | Report]:
     """Shoot ``path`` through ``scene``: yields `Progress`, one or more `Clip`, and last a `Report`.
 
     Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, or on this machine's
     own device. ``headers`` of the visitor's request let their own quota pay in a sibling; ``visitor`` names their kind of
-    account, see `pipelines.runtime.estimates.QUOTAS`. Closing the generator cancels. Raises `InputError`.
+    account, see `pipelines.runtime.estimates.QUOTAS`. ``after``: a clip that ``path`` begins with; only the rest is shot, by
+    methods that can go on. Closing the generator cancels. Raises `InputError`.
     """
     from pipelines.runtime import forward
     from pipelines.runtime.options import RunOptions, on_zerogpu
 
     options = options or RunOptions()
     if place := forward.siblings().get(name):
-        return forward.run(place, name, scene, path, settings, options=options, headers=headers)
+        return forward.run(place, name, scene, path, settings, options=options, headers=headers, after=after)
     if on_zerogpu():
         from pipelines.runtime import zerogpu
 
-        return zerogpu.run(name, scene, path, settings, options=options, visitor=visitor)
+        return zerogpu.run(name, scene, path, settings, options=options, visitor=visitor, after=after)
     from pipelines.runtime import job
 
-    return job.run(name, scene, path, settings, options=options)
+    return job.run(name, scene, path, settings, options=options, after=after)
 
 
 def forecast(

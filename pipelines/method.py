@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.settings import Settings, setting
@@ -98,6 +99,16 @@ class Method:
     """Dotted module with ``load(weights: Weights) -> Pipeline``, imported on first use."""
     scenes: tuple[Literal["still", "clip", "views"], ...] = ("still",)
     links: dict[str, str] = field(default_factory=dict)
+    goes_on: Callable[[Clip, CameraPath, Settings], object] | None = None
+    """Raises `InputError` for a clip that a run along the path cannot go on from; None where the method never can."""
+
+    def check_after(self, after: Clip | None, path: CameraPath, settings: Settings) -> None:
+        """Raises `InputError` where a run along ``path`` cannot go on from ``after``."""
+        if after is None:
+            return
+        if self.goes_on is None:
+            raise InputError(f"{self.title} cannot go on from a finished video; shoot the whole path in one go.")
+        self.goes_on(after, path, settings)
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,11 @@ class Clip:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
+def left_to_shoot(path: CameraPath, after: Clip | None) -> CameraPath:
+    """The part of ``path`` that is shot when a run goes on from ``after``, the frame they share included."""
+    return path if after is None else path.sliced(slice(len(after.frames) - 1, None))
+
+
 class Pipeline(Protocol):
     """A loaded method. Calling it is one run: a generator that yields `Progress` and, last, one `Clip`.
 
@@ -140,7 +156,8 @@ class Pipeline(Protocol):
     offloads, casts and evicts; a pipeline never moves them itself and reads ``device`` for its tensors.
     A pipeline of several networks may have ``prepare(scene, path, settings)``: called before every run, before anything
     is placed, it loads what this run needs and may change ``components``. With a ``tiny_side`` (pixels), runs on tiny
-    weights are shown the scene at about that size, so that they take seconds.
+    weights are shown the scene at about that size, so that they take seconds. Where the record has ``goes_on``, calling it
+    takes ``after`` too: the clip that the path begins with, of which only the rest is shot.
     """
 
     components: dict[str, object]

@@ -7,6 +7,9 @@ from camera.errors import InputError
 CHUNK = 121
 """Frames that the network was trained on: one latent frame for the first, then one for every eight."""
 
+LONGEST = 4 * (CHUNK - 1) + 1
+"""Frames of the longest video: twenty seconds. The method itself has no limit."""
+
 
 def latent_frames(frames: int) -> int:
     """Latent frames of a chunk of ``frames`` = 8k+1 pictures."""

@@ -18,12 +18,12 @@ from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
 from pipelines.gen3c.arrays import read_npz
+from pipelines.gen3c.chunks import LONGEST
 from pipelines.gen3c.vipe import is_vipe, read_vipe
 from pipelines.video import read_video
 
 MAX_UNPACKED_BYTES = 8 << 30
 MAX_FILES = 20_000
-MAX_FRAMES = 481
 CLIP_FILES = ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz")
 
 
@@ -41,7 +41,7 @@ def read_scene(path: str | Path) -> tuple[Scene, CameraPath | None]:
     return replace(scene, name=path.stem), None
 
 
-def read_clip(folder: Path, *, max_frames: int = MAX_FRAMES) -> Scene:
+def read_clip(folder: Path, *, max_frames: int = LONGEST) -> Scene:
     """A posed clip: rgb.mp4, depth.npz (T,H,W), mask.npz (T,H,W), camera.npz w2c (T,4,4) and intrinsics (T,3,3) in pixels.
 
     Sizes may be any (fit the scene afterwards); all files must agree. Pixels outside the mask are not known.

@@ -3,25 +3,85 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.path import CameraPath
+from camera.path import CameraPath, inverse
 from camera.view import Scene, View
-from pipelines.gen3c.chunks import chunks
+from pipelines.gen3c.chunks import LONGEST, chunks
 from pipelines.method import Clip
+from pipelines.results import Record, restore
+from pipelines.video import read_video
+
+
+def path_on(scene: Scene, planned: CameraPath, done: int, more: CameraPath, *, chunk_frames: int) -> CameraPath:
+    """The path of a video of ``done`` frames, shot along ``planned``, with what comes next.
+
+    A video that was cancelled first goes on to the end of ``planned``. Else one chunk is added: ``more``, squeezed into it
+    and begun at the last camera; over a clip its own camera moves on, held off as far as it was at the end.
+    """
+    if done < len(planned):
+        return planned
+    count = done + chunk_frames - 1
+    if count > LONGEST:
+        raise InputError(f"The video would have {count} frames; {LONGEST} is the longest, so take a chunk back first.")
+    if scene.kind == "clip":
+        return _over_the_clip(scene, planned, count)
+    return extended_path(planned, more if len(more) == chunk_frames else more.resampled(chunk_frames))
+
+
+def _over_the_clip(scene: Scene, path: CameraPath, count: int) -> CameraPath:
+    if len(scene.views) < count:
+        raise InputError(
+            f"The clip has {len(scene.views)} frames and the longer video would have {count}; there is nothing to go on over."
+        )
+    last = len(path) - 1
+    offset = inverse(scene.views[last].world_from_camera) @ path.world_from_camera[last]
+    poses = np.stack([view.world_from_camera @ offset for view in scene.views[last:count]])
+    lenses = np.stack([view.intrinsics for view in scene.views[last:count]])
+    return extended_path(path, replace(path, world_from_camera=poses, intrinsics=lenses))
+
+
+def chunk_of(frames: int, chunk_frames: int) -> int:
+    """Frames per chunk of a video of ``frames``: one that is shorter than a chunk goes on by its own length."""
+    return min(frames, chunk_frames)
+
+
+def read_shot(video: str | Path) -> tuple[Clip, Record]:
+    """A saved result as a clip to go on from, and its record; what is behind its pictures is not in the file.
+
+    The cameras are those of the frames that are there: a cancelled shot has fewer than its record's path. Raises
+    `InputError` for any other file.
+    """
+    made = restore(video)
+    frames, fps = read_video(video, max_frames=LONGEST)
+    if len(frames) > len(made.path):
+        raise InputError(f"{Path(video).name} has {len(frames)} frames and {len(made.path)} cameras; it was cut anew.")
+    path = made.path.sliced(slice(0, len(frames))).resized(frames.shape[2], frames.shape[1])
+    return Clip(frames, fps, path), made
 
 
 def extended_path(path: CameraPath, more: CameraPath) -> CameraPath:
-    """``path``, then ``more`` begun at the last camera of ``path``; they share that one frame."""
+    """``path``, then ``more`` begun at the last camera of ``path``, lens included; they share that one frame."""
     if (more.width, more.height) != (path.width, path.height):
         raise InputError(
             f"The added path is drawn for {more.width} x {more.height}, the video is {path.width} x {path.height}."
         )
     rest = more.moved_to(path.world_from_camera[-1]).sliced(slice(1, None))
     poses = np.concatenate([path.world_from_camera, rest.world_from_camera])
-    return replace(path, world_from_camera=poses, intrinsics=np.concatenate([path.intrinsics, rest.intrinsics]))
+    lenses = np.concatenate([path.intrinsics, _zoomed_on(path.intrinsics[-1], more.intrinsics)[1:]])
+    return replace(path, world_from_camera=poses, intrinsics=lenses)
+
+
+def _zoomed_on(lens: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lenses (F,3,3) that zoom and shift as ``more`` do, begun at ``lens`` (3,3)."""
+    lenses = np.repeat(lens[None], len(more), axis=0)
+    lenses[:, [0, 1], [0, 1]] *= more[:, [0, 1], [0, 1]] / more[0, [0, 1], [0, 1]]
+    lenses[:, :2, 2] += more[:, :2, 2] - more[0, :2, 2]
+    return lenses
 
 
 def take_back(clip: Clip, scene: Scene, *, chunk_frames: int) -> Clip:
@@ -52,6 +112,16 @@ def grown_scene(scene: Scene, added: list[View]) -> Scene:
 def added_views(clip: Clip, scene: Scene) -> list[View]:
     """The generated pictures that `grown_scene` added to ``scene`` for ``clip``."""
     return list(clip.scene.views[len(scene.views) :]) if clip.scene is not None else []
+
+
+def check_size(clip: Clip, path: CameraPath) -> None:
+    """Raises `InputError` where pictures of ``clip`` are not of the size of ``path``."""
+    height, width = clip.frames.shape[1:3]
+    if (width, height) != (path.width, path.height):
+        raise InputError(
+            f"The video is {width} x {height} and would go on at {path.width} x {path.height}; use the size and the kind of "
+            "weights that it was shot with."
+        )
 
 
 def check_continues(clip: Clip, path: CameraPath, chunk_frames: int) -> int:

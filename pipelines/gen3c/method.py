@@ -13,9 +13,10 @@ from camera.presets import gen3c as presets
 from camera.view import Scene
 from pipelines.gen3c import estimate as model
 from pipelines.gen3c import guardrail
-from pipelines.gen3c.chunks import CHUNK, chunks
+from pipelines.gen3c.chunks import CHUNK, LONGEST, chunks
 from pipelines.gen3c.coverage import seen_share
-from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
+from pipelines.gen3c.extend import check_continues
+from pipelines.method import Checkpoint, Clip, Estimate, Licence, Method, Moves
 from pipelines.settings import Settings, setting
 
 NEGATIVE_PROMPT = (
@@ -71,7 +72,7 @@ class Gen3cMoves(Moves):
         advanced=True,
     )  # fmt: skip
     frames: int = setting(
-        CHUNK, "Frames", minimum=9, maximum=4 * (CHUNK - 1) + 1, step=8,
+        CHUNK, "Frames", minimum=9, maximum=LONGEST, step=8,
         help="121 is one chunk of five seconds; longer videos have 120 N + 1 frames: 241, 361, 481. Drafts have any 8k+1.",
     )  # fmt: skip
     width: int = setting(1280, "Width", minimum=64, maximum=1920, step=16, advanced=True)
@@ -281,6 +282,11 @@ def _trained_warnings(path: CameraPath, parts: int) -> list[str]:
     return warnings
 
 
+def goes_on(after: Clip, path: CameraPath, settings: Settings) -> None:
+    """See `pipelines.gen3c.extend.check_continues`."""
+    check_continues(after, path, cast(Gen3cSettings, settings).chunk_frames)
+
+
 def estimate(path: CameraPath, settings: Settings) -> Estimate:
     """See `pipelines.gen3c.estimate`."""
     settings = cast(Gen3cSettings, settings)
@@ -322,6 +328,7 @@ METHOD = Method(
     estimate=estimate,
     pipeline="pipelines.gen3c.pipeline",
     scenes=("still", "clip", "views"),
+    goes_on=goes_on,
     links={
         "Weights": "https://huggingface.co/nvidia/GEN3C-Cosmos-7B",
         "Tokenizer": "https://huggingface.co/nvidia/Cosmos-Tokenize1-CV8x8x8-720p",

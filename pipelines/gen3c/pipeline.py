@@ -19,7 +19,7 @@ from pipelines.gen3c import guardrail, latents
 from pipelines.gen3c.chunks import chunks, latent_frames
 from pipelines.gen3c.conditioning import Conditioning, least_cover
 from pipelines.gen3c.data import views_npz
-from pipelines.gen3c.extend import added_views, check_continues, grown_scene
+from pipelines.gen3c.extend import added_views, check_continues, check_size, grown_scene
 from pipelines.gen3c.method import LITTLE_SHARE, UPSTREAM, Gen3cSettings, check
 from pipelines.gen3c.networks import Networks, add_depth, add_text_encoder, load_networks
 from pipelines.gen3c.sampling import Denoise, augmentation_noise, initial_noise, sample
@@ -64,8 +64,8 @@ class Gen3cPipeline:
     ) -> Iterator[Progress | Clip]:
         """Phases: words; then for each chunk depth, cache, pictures, denoising, decoding, and a `Clip` of all so far.
 
-        ``after``: a clip that this pipeline shot from the same scene with the same settings and that ``path`` begins with;
-        only the chunks that it lacks are shot.
+        ``after``: a clip shot from the same scene in chunks of the same length, with which ``path`` begins; only the chunks
+        that it lacks are shot. Where it has no scene (it was read from a file) the depth of its frames is estimated again.
         """
         settings = cast(Gen3cSettings, settings)
         run = _Run(self, scene, path, settings)
@@ -86,9 +86,11 @@ class _Run:
         self.cuts = chunks(len(path), settings.chunk_frames)
 
     def shoot(self, after: Clip | None) -> Iterator[Progress | Clip]:
-        done = check_continues(after, self.path, self.settings.chunk_frames) if after else 0
+        done = self._done(after)
         text, other_text = yield from self._words()
         conditioning = Conditioning(self.scene, self.settings, added_views(after, self.scene) if after else [])
+        if after and after.scene is None and conditioning.grows:
+            yield from self._regrown(conditioning, after.frames, done)
         frames = [after.frames] if after else []
         shown = [after.extras] if after and self.settings.show_cache else []
         for number in range(done, len(self.cuts)):
@@ -108,7 +110,21 @@ class _Run:
             frames.append(chunk[skip:])
             if self.settings.show_cache:
                 shown.append({name: video[skip:] for name, video in conditioning.videos(renders).items()})
-            yield self._clip(frames, shown, conditioning.added, last=number == len(self.cuts) - 1)
+            yield self._clip(frames, shown, conditioning.added)
+
+    def _done(self, after: Clip | None) -> int:
+        """Chunks that are there already."""
+        if after is None:
+            return 0
+        check_size(after, self.path)
+        return check_continues(after, self.path, self.settings.chunk_frames)
+
+    def _regrown(self, conditioning: Conditioning, frames: Frames, done: int) -> Iterator[Progress]:
+        """Adds again what the first ``done`` chunks were shot from: the frames at which they met."""
+        for number in range(1, done):
+            yield Progress(self._phase(number)("depth of its first frame"), 0, 1)
+            start = self.cuts[number].start
+            self._grow(conditioning, frames[start], self.path.sliced(slice(start, start + 1)))
 
     def _phase(self, number: int) -> Phase:
         """Names the steps of a chunk."""
@@ -209,19 +225,22 @@ class _Run:
         frames = latents.to_bytes(latents.decode(self.networks.vae, made)).numpy()
         return guardrail.check_frames(self.networks.checker, frames)
 
-    def _clip(self, frames: list[Frames], shown: list[dict[str, Frames]], added: list[View], *, last: bool) -> Clip:
+    def _clip(self, frames: list[Frames], shown: list[dict[str, Frames]], added: list[View]) -> Clip:
         whole = np.concatenate(frames)
         path = self.path.sliced(slice(0, len(whole)))
         scene = grown_scene(self.scene, added)
-        files = _cache_files(scene, path) if last and self.settings.show_cache and scene.kind != "clip" else {}
+        files = _cache_files(scene, path) if self.settings.show_cache else {}
         notes = tuple(dict.fromkeys(self.notes))
-        return Clip(whole, path.fps, path, extras=_joined(shown), scene=scene, notes=notes, files=files)
+        extras = _joined(shown, [len(part) for part in frames]) if self.settings.show_cache else {}
+        return Clip(whole, path.fps, path, extras=extras, scene=scene, notes=notes, files=files)
 
 
 def _cache_files(scene: Scene, path: CameraPath) -> dict[str, bytes]:
-    """The cache to keep: its points, and its pictures with the cameras in upstream's format."""
+    """The cache to keep: its points, and its pictures with the cameras in upstream's format; of a clip the first frame's."""
     cloud = cloud_of(scene)
-    return {"cache.ply": cloud.ply_bytes(), "cache.glb": cloud.glb_bytes(), "views.npz": views_npz(scene, path)}
+    name = "cache of the first frame" if scene.kind == "clip" else "cache"
+    files = {f"{name}.ply": cloud.ply_bytes(), f"{name}.glb": cloud.glb_bytes()}
+    return files if scene.kind == "clip" else files | {"views.npz": views_npz(scene, path)}
 
 
 def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:
@@ -234,10 +253,11 @@ def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:
         yield item
 
 
-def _joined(shown: list[dict[str, Frames]]) -> dict[str, Frames]:
-    """The companion videos of all chunks one after another; black where a chunk lacks one."""
-    names = dict.fromkeys(name for part in shown for name in part)
-    return {
-        name: np.concatenate([part.get(name, np.zeros_like(next(iter(part.values())))) for part in shown])
-        for name in names
-    }
+def _joined(shown: list[dict[str, Frames]], lengths: list[int]) -> dict[str, Frames]:
+    """The companion videos of all chunks, of ``lengths``, one after another; black where a chunk lacks one."""
+    like = {name: video for part in shown for name, video in part.items()}
+
+    def stretch(name: str, part: dict[str, Frames], length: int) -> Frames:
+        return part[name] if name in part else np.zeros((length, *like[name].shape[1:]), np.uint8)
+
+    return {name: np.concatenate([stretch(name, *one) for one in zip(shown, lengths)]) for name in like}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from camera.errors import InputError
 from camera.path import CameraPath
@@ -13,7 +16,7 @@ from camera.view import Scene
 from pipelines.method import Clip, Progress
 from pipelines.runtime.clock import Report
 from pipelines.runtime.options import RunOptions
-from pipelines.runtime.wire import read_result, write_job
+from pipelines.runtime.wire import Job, read_result, write_job
 from pipelines.settings import Settings
 
 SIBLINGS_VARIABLE = "RESHOOT_SIBLINGS"
@@ -40,6 +43,7 @@ def run(
     *,
     options: RunOptions,
     headers: Mapping[str, str] | None = None,
+    after: Clip | None = None,
 ) -> Iterator[Progress | Clip | Report]:
     """As `pipelines.runtime.job.run`, in the Space ``place``; closing the generator cancels there too.
 
@@ -56,7 +60,7 @@ def run(
             f"The Space {place} that shoots {name} does not answer; it may be asleep, so try again in a minute."
         ) from error
     with tempfile.TemporaryDirectory() as folder:
-        file = write_job(Path(folder) / "job.npz", name, scene, path, settings, options)
+        file = write_job(Path(folder) / "job.npz", Job(name, scene, path, settings, options, after))
         job = client.submit(handle_file(str(file)), api_name=ENDPOINT)
         try:
             for values, result in job:
@@ -65,7 +69,7 @@ def run(
                 yield Progress(**values)
                 if result:
                     clip, report = read_result(result)
-                    yield clip
+                    yield _with_own_beginning(clip, after)
                     if report:
                         yield report
         except (InputError, GeneratorExit):
@@ -74,3 +78,10 @@ def run(
             raise InputError(f"The Space {place} broke off ({error}); try again.") from error
         finally:
             job.cancel()
+
+
+def _with_own_beginning(clip: Clip, after: Clip | None) -> Clip:
+    """The frames that were sent are taken back as they were, since those that return have been through an mp4."""
+    if after is None:
+        return clip
+    return replace(clip, frames=np.concatenate([after.frames, clip.frames[len(after.frames) :]]))

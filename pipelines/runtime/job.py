@@ -17,7 +17,7 @@ import pipelines
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.method import Clip, Method, Pipeline, Progress
+from pipelines.method import Clip, Method, Pipeline, Progress, left_to_shoot
 from pipelines.runtime import estimates
 from pipelines.runtime.clock import Clock, Report
 from pipelines.runtime.device import Device
@@ -53,20 +53,28 @@ class Runtime:
         self._turn = threading.Condition()
 
     def run(
-        self, method: Method, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions | None = None
+        self,
+        method: Method,
+        scene: Scene,
+        path: CameraPath,
+        settings: Settings,
+        *,
+        options: RunOptions | None = None,
+        after: Clip | None = None,
     ) -> Iterator[Progress | Clip | Report]:
         """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
-        Closing the generator cancels at the end of the step in progress and lets the next job begin. Raises `InputError`
-        for what the method can't shoot, what doesn't fit, weights that can't be had, and memory that ran out; after
-        any error the device is free and the next run works.
+        ``after``: a clip to go on from, see `pipelines.generate`. Closing the generator cancels at the end of the step in
+        progress and lets the next job begin. Raises `InputError` for what the method can't shoot, what doesn't fit, weights
+        that can't be had, and memory that ran out; after any error the device is free and the next run works.
         """
         options = options or RunOptions()
         method.check(scene, path, settings)
-        forecast = self.forecast(method, scene, path, settings, options)
+        method.check_after(after, path, settings)
+        forecast = self.forecast(method, scene, left_to_shoot(path, after), settings, options)
         if forecast.refusal:
             raise InputError(forecast.refusal)
-        yield from self.exclusive(lambda: _Job(self, method, scene, path, settings, options).results())
+        yield from self.exclusive(lambda: _Job(self, method, scene, path, settings, options, after).results())
 
     def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
         """What ``job()`` yields, as one job of the queue (a training, a reconstruction); `Progress` while others are before it.
@@ -188,9 +196,16 @@ class _Job:
     """One run, in a thread of its own: the caller may pause, look at the clock or go away between steps."""
 
     def __init__(
-        self, runtime: Runtime, method: Method, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions
+        self,
+        runtime: Runtime,
+        method: Method,
+        scene: Scene,
+        path: CameraPath,
+        settings: Settings,
+        options: RunOptions,
+        after: Clip | None,
     ) -> None:
-        self.runtime, self.method, self.options = runtime, method, options
+        self.runtime, self.method, self.options, self.after = runtime, method, options, after
         self.scene, self.path, self.settings = scene, path, settings
         self.clock = Clock(runtime.device)
         self.mode = FULL
@@ -242,7 +257,8 @@ class _Job:
         self.mode = forecast.mode if self.options.memory == AUTO else self.options.memory
         pipeline, steps = loaded.pipeline, int(getattr(self.settings, "steps", 1))
         with placed(pipeline, self.mode, device.torch), speeded(pipeline, self.options, steps=steps):
-            self._follow(pipeline(self.scene, self.path, self.settings))
+            going_on = {} if self.after is None else {"after": self.after}
+            self._follow(pipeline(self.scene, self.path, self.settings, **going_on))
         if not self.cancelled.is_set():
             words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")
             self.out.put(
@@ -256,7 +272,8 @@ class _Job:
             )
 
     def _forecast(self) -> estimates.Forecast:
-        return self.runtime.forecast(self.method, self.scene, self.path, self.settings, self.options)
+        left = left_to_shoot(self.path, self.after)
+        return self.runtime.forecast(self.method, self.scene, left, self.settings, self.options)
 
     def _follow(self, steps: Iterator[Progress | Clip]) -> None:
         try:
@@ -327,7 +344,13 @@ def default() -> Runtime:
 
 
 def run(
-    name: str, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions | None = None
+    name: str,
+    scene: Scene,
+    path: CameraPath,
+    settings: Settings,
+    *,
+    options: RunOptions | None = None,
+    after: Clip | None = None,
 ) -> Iterator[Progress | Clip | Report]:
     """`Runtime.run` of the method called ``name`` on this machine's own device."""
-    return default().run(pipelines.method(name), scene, path, settings, options=options)
+    return default().run(pipelines.method(name), scene, path, settings, options=options, after=after)

@@ -6,7 +6,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 import pipelines
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.view import Scene, View
+from camera.view import Scene
+from pipelines.clips import clip_arrays, clip_of, scene_arrays, scene_facts, scene_of
 from pipelines.method import Clip, Progress
 from pipelines.results import Record, path_values, record, restore, save
 from pipelines.runtime.clock import Phase, Report
@@ -26,30 +27,38 @@ from pipelines.video import read_video
 LARGEST_JOB = 2 * 10**9
 """Bytes of arrays that a job may unpack to."""
 
-_VIEW_ARRAYS = ("colour", "depth", "intrinsics", "world_from_camera", "known")
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What travels to whoever shoots: numpy and plain values. ``after``: the clip that ``path`` begins with, if any."""
+
+    method: str
+    scene: Scene
+    path: CameraPath
+    settings: Settings
+    options: RunOptions
+    after: Clip | None = None
 
 
-def write_job(file: Path, name: str, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions) -> Path:
+def write_job(file: Path, job: Job) -> Path:
     """A job as one npz file: arrays, and a JSON text for the rest."""
-    arrays: dict[str, Any] = {
-        f"view{number}.{field}": getattr(view, field)
-        for number, view in enumerate(scene.views)
-        for field in _VIEW_ARRAYS
-    }
+    path = job.path
     head = {
-        "method": name,
-        "settings": settings.values(),
-        "options": options.values(),
-        "views": len(scene.views),
-        "scene": {"kind": scene.kind, "unit": scene.unit, "fps": scene.fps, "source": scene.source, "name": scene.name},
+        "method": job.method,
+        "settings": job.settings.values(),
+        "options": job.options.values(),
+        "scene": scene_facts(job.scene),
         "path": {"width": path.width, "height": path.height, "fps": path.fps},
     }
-    arrays |= {"head": np.array(json.dumps(head)), "poses": path.world_from_camera, "lenses": path.intrinsics}
-    np.savez_compressed(file, **arrays)
+    arrays: dict[str, Any] = scene_arrays(job.scene) | {"poses": path.world_from_camera, "lenses": path.intrinsics}
+    if job.after is not None:
+        more, head["after"] = clip_arrays(job.after, job.scene)
+        arrays |= more
+    np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
     return file
 
 
-def read_job(file: str | Path) -> tuple[str, Scene, CameraPath, Settings, RunOptions]:
+def read_job(file: str | Path) -> Job:
     """What `write_job` wrote; raises `InputError` for anything else, and for what would not fit into memory."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -59,16 +68,12 @@ def read_job(file: str | Path) -> tuple[str, Scene, CameraPath, Settings, RunOpt
                 )
         with np.load(file, allow_pickle=False) as arrays:
             head = json.loads(str(arrays["head"]))
-            views = tuple(
-                View(**{field: arrays[f"view{number}.{field}"] for field in _VIEW_ARRAYS})
-                for number in range(int(head["views"]))
-            )
+            scene = scene_of(arrays, head["scene"])
             path = CameraPath(arrays["poses"], arrays["lenses"], **head["path"])
-        for view in views:
-            View.of(view.colour, view.depth, view.intrinsics, view.world_from_camera)
+            after = clip_of(arrays, head["after"], scene) if "after" in head else None
         method = pipelines.method(head["method"])
         settings, options = method.settings.of(head["settings"]), RunOptions.of(head["options"])
-        return method.name, Scene(views, **head["scene"]), path, settings, options  # type: ignore[return-value]
+        return Job(method.name, scene, path, settings, options, after)  # type: ignore[arg-type]
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
@@ -82,10 +87,11 @@ def serve(job: str) -> Iterator[tuple[dict, str | None]]:
     An `InputError` is yielded as ``{"refused": sentence}``, since an error's text does not always survive the way.
     """
     try:
-        name, scene, path, settings, options = read_job(job)
+        asked = read_job(job)
+        shot = (asked.method, asked.scene, asked.path, asked.settings)
         clip: Clip | None = None
         report: Report | None = None
-        for item in pipelines.generate(name, scene, path, settings, options=options):
+        for item in pipelines.generate(*shot, options=asked.options, after=asked.after):
             if isinstance(item, Progress):
                 yield _progress_values(item), None
             elif isinstance(item, Clip):
@@ -93,7 +99,7 @@ def serve(job: str) -> Iterator[tuple[dict, str | None]]:
             else:
                 report = item
         assert clip is not None
-        made = record(pipelines.method(name), scene, path, settings, options=options, report=report)
+        made = record(pipelines.method(asked.method), *shot[1:], options=asked.options, report=report)
         with tempfile.TemporaryDirectory(prefix="reshoot-job-") as folder:
             yield {"phase": "Sending", "step": 1, "steps": 1}, str(_pack(Path(folder), clip, made))
     except InputError as error:

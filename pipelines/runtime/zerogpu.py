@@ -18,26 +18,16 @@ import pipelines
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.method import Clip, Progress
+from pipelines.method import Clip, Progress, left_to_shoot
 from pipelines.runtime import estimates
 from pipelines.runtime.clock import Report
 from pipelines.runtime.options import RunOptions
+from pipelines.runtime.wire import Job
 from pipelines.settings import Settings
 
 SIZE: Any = estimates.zerogpu_size()
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """What travels to the worker: numpy and plain values."""
-
-    method: str
-    scene: Scene
-    path: CameraPath
-    settings: Settings
-    options: RunOptions
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,8 @@ class Failure:
 def seconds(job: Job) -> int:
     """GPU seconds to reserve for ``job``."""
     method = pipelines.method(job.method)
-    return estimates.zerogpu_seconds(method, job.path, job.settings, job.options, size=SIZE)
+    path = left_to_shoot(job.path, job.after)
+    return estimates.zerogpu_seconds(method, path, job.settings, job.options, size=SIZE)
 
 
 @spaces.GPU(duration=seconds, size=SIZE)
@@ -59,7 +50,7 @@ def shoot(job: Job) -> Iterator[Progress | Clip | Report | Failure]:
     from pipelines.runtime.job import run as run_here
 
     try:
-        yield from run_here(job.method, job.scene, job.path, job.settings, options=job.options)
+        yield from run_here(job.method, job.scene, job.path, job.settings, options=job.options, after=job.after)
     except InputError as error:
         yield Failure(str(error))
     except Exception as error:
@@ -68,14 +59,22 @@ def shoot(job: Job) -> Iterator[Progress | Clip | Report | Failure]:
 
 
 def run(
-    name: str, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions, visitor: str = ""
+    name: str,
+    scene: Scene,
+    path: CameraPath,
+    settings: Settings,
+    *,
+    options: RunOptions,
+    visitor: str = "",
+    after: Clip | None = None,
 ) -> Iterator[Progress | Clip | Report]:
     """As `pipelines.runtime.job.run`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
 
     Refuses with `InputError`, before asking for a GPU, what the method can't shoot or the visitor's quota can't pay.
     """
-    job = Job(name, scene, path, settings, options)
+    job = Job(name, scene, path, settings, options, after)
     pipelines.method(name).check(scene, path, settings)
+    pipelines.method(name).check_after(after, path, settings)
     estimates.check_quota(seconds(job), visitor or estimates.QUOTAS[-1].visitor, size=SIZE)
     items = shoot(job)
     try:

@@ -77,9 +77,10 @@ def _read(child, word):
 
 def test_jobs_survive_the_way_exactly(tmp_path):
     scene, path, settings = toy_shot(frames=3)
-    file = wire.write_job(tmp_path / "job.npz", "toy", scene, path, replace(settings, seed=7), TINY)
-    name, there, same, chosen, options = wire.read_job(file)
-    assert (name, chosen, options) == ("toy", replace(settings, seed=7), TINY)
+    file = wire.write_job(tmp_path / "job.npz", wire.Job("toy", scene, path, replace(settings, seed=7), TINY))
+    job = wire.read_job(file)
+    there, same = job.scene, job.path
+    assert (job.method, job.settings, job.options) == ("toy", replace(settings, seed=7), TINY) and job.after is None
     assert np.array_equal(there.first.colour, scene.first.colour) and np.array_equal(
         there.first.known, scene.first.known
     )
@@ -90,7 +91,7 @@ def test_jobs_survive_the_way_exactly(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "cut", "pickle", "not a zip", "nan pose"])
 def test_damaged_jobs_are_refused_in_words(tmp_path, damage):
     scene, path, settings = toy_shot()
-    file = wire.write_job(tmp_path / "job.npz", "toy", scene, path, settings, TINY)
+    file = wire.write_job(tmp_path / "job.npz", wire.Job("toy", scene, path, settings, TINY))
     data = file.read_bytes()
     if damage == "pickle":
         np.savez(file, head=np.array([{}], dtype=object))

@@ -1,0 +1,95 @@
+"""A clip as plain arrays, without loss: to keep it in a file, to send it with a job, and to go on from it later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines.method import Clip
+from pipelines.video import complete
+
+_VIEW_ARRAYS = ("colour", "depth", "intrinsics", "world_from_camera", "known")
+_SAME = "the given scene"
+
+
+def scene_arrays(scene: Scene, prefix: str = "") -> dict[str, Any]:
+    """The views as arrays named ``prefix`` + "view0.colour" and so on; see `scene_facts` for the rest."""
+    return {
+        f"{prefix}view{number}.{field}": getattr(view, field)
+        for number, view in enumerate(scene.views)
+        for field in _VIEW_ARRAYS
+    }
+
+
+def scene_facts(scene: Scene) -> dict[str, Any]:
+    """All of a scene but its views, for JSON."""
+    facts = {"kind": scene.kind, "unit": scene.unit, "fps": scene.fps, "source": scene.source, "name": scene.name}
+    return facts | {"views": len(scene.views)}
+
+
+def scene_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], prefix: str = "") -> Scene:
+    """The scene of `scene_arrays` and `scene_facts`; raises `InputError` for views that cannot be."""
+    facts = dict(facts)
+    views = tuple(
+        View(**{field: arrays[f"{prefix}view{number}.{field}"] for field in _VIEW_ARRAYS})
+        for number in range(int(facts.pop("views")))
+    )
+    for view in views:
+        View.of(view.colour, view.depth, view.intrinsics, view.world_from_camera)
+    return Scene(views, **facts)
+
+
+def clip_arrays(clip: Clip, scene: Scene) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays and, for JSON, the facts of a clip shot from ``scene``; its files and notes are not among them."""
+    arrays: dict[str, Any] = {
+        "frames": clip.frames,
+        "poses": clip.path.world_from_camera,
+        "lenses": clip.path.intrinsics,
+    }
+    arrays |= {f"extra{number}": frames for number, frames in enumerate(clip.extras.values())}
+    facts: dict[str, Any] = {"fps": clip.fps, "extras": list(clip.extras), "scene": None}
+    facts["path"] = {"width": clip.path.width, "height": clip.path.height, "fps": clip.path.fps}
+    if clip.scene is not None and len(clip.scene.views) == len(scene.views):
+        facts["scene"] = _SAME
+    elif clip.scene is not None:
+        facts["scene"] = scene_facts(clip.scene)
+        arrays |= scene_arrays(clip.scene, "grown.")
+    return {f"clip.{name}": array for name, array in arrays.items()}, facts
+
+
+def clip_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], scene: Scene) -> Clip:
+    """The clip of `clip_arrays`."""
+    path = CameraPath(arrays["clip.poses"], arrays["clip.lenses"], **facts["path"])
+    extras = {name: arrays[f"clip.extra{number}"] for number, name in enumerate(facts["extras"])}
+    behind = scene if facts["scene"] == _SAME else facts["scene"] and scene_of(arrays, facts["scene"], "clip.grown.")
+    frames = arrays["clip.frames"]
+    if frames.ndim != 4 or frames.dtype != np.uint8 or frames.shape[3] != 3 or len(frames) != len(path):
+        raise InputError(f"A clip needs frames (F,H,W,3) in bytes, one per camera, got {frames.shape} for {len(path)}.")
+    return Clip(frames, float(facts["fps"]), path, extras=extras, scene=behind)
+
+
+def keep(file: str | Path, clip: Clip, scene: Scene) -> Path:
+    """Write ``clip``, shot from ``scene``, into one npz file, which appears when it is whole."""
+    arrays, facts = clip_arrays(clip, scene)
+    with complete(file) as part, part.open("wb") as sink:
+        np.savez(sink, head=np.array(json.dumps(facts)), **arrays)
+    return Path(file)
+
+
+def kept(file: str | Path, scene: Scene) -> Clip:
+    """The clip that `keep` wrote; raises `InputError` for any other file."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return clip_of(arrays, json.loads(str(arrays["head"])), scene)
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        raise InputError("The kept video is damaged or gone; drop its mp4 on the tab instead.") from error

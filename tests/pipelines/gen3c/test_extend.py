@@ -1,0 +1,178 @@
+"""Going on from a finished video, here and from its file, through every place that runs things; and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import pipelines
+from camera.errors import InputError
+from camera.view import Scene
+from pipelines.clips import keep, kept
+from pipelines.gen3c.chunks import LONGEST
+from pipelines.gen3c.extend import chunk_of, extended_path, path_on, read_shot, take_back
+from pipelines.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, path
+from pipelines.method import Clip, Progress
+from pipelines.results import record, save
+from pipelines.runtime import forward, job, wire
+from pipelines.runtime.options import RunOptions
+
+SETTINGS = Gen3cSettings(steps=2, chunk_frames=9, prompt="a box", use_text=False, guidance=0.0)
+TINY = RunOptions(weights="tiny")
+
+
+def _path(scene, frames=9, **changes):
+    return path(Gen3cMoves(width=96, height=64, frames=frames, **changes), scene)
+
+
+def _clips(scene, along, after=None, settings=SETTINGS):
+    shooting = pipelines.generate("gen3c", scene, along, settings, options=TINY, after=after)
+    return [item for item in shooting if isinstance(item, Clip)]
+
+
+@pytest.fixture(scope="module")
+def shot(scene):
+    """A video of two chunks of nine frames, each as it was yielded."""
+    return _clips(scene, _path(scene, 17))
+
+
+def test_a_run_goes_on_from_a_clip(scene, shot):
+    longer = extended_path(shot[-1].path, _path(scene, trajectory="up"))
+    made = _clips(scene, longer, after=shot[-1])
+    assert [len(clip.frames) for clip in made] == [25]
+    np.testing.assert_array_equal(made[-1].frames[:17], shot[-1].frames)
+    assert len(made[-1].scene.views) == 3
+    assert {"cache.ply", "cache.glb", "views.npz"} == set(made[-1].files)
+
+
+def test_every_chunk_brings_its_files_so_that_a_cancelled_shot_has_them(shot):
+    assert [len(clip.files) for clip in shot] == [3, 3]
+
+
+def test_a_kept_clip_is_the_clip_and_goes_on_alike(scene, shot, tmp_path):
+    again = kept(keep(tmp_path / "kept.npz", shot[-1], scene), scene)
+    np.testing.assert_array_equal(again.frames, shot[-1].frames)
+    assert list(again.extras) == list(shot[-1].extras) and len(again.scene.views) == 2
+    longer = extended_path(again.path, _path(scene))
+    np.testing.assert_array_equal(
+        _clips(scene, longer, after=again)[-1].frames, _clips(scene, longer, after=shot[-1])[-1].frames
+    )
+    first = kept(keep(tmp_path / "first.npz", shot[0], scene), scene)
+    assert first.scene is scene
+    (tmp_path / "kept.npz").write_bytes(b"x")
+    with pytest.raises(InputError, match="drop its mp4"):
+        kept(tmp_path / "kept.npz", scene)
+
+
+def test_a_saved_video_goes_on_with_its_cache_built_again(scene, shot, tmp_path):
+    made = record(METHOD, scene, shot[-1].path, SETTINGS, options=TINY)
+    clip, same = read_shot(save(tmp_path, "shot", shot[-1], made).video)
+    assert clip.scene is None and len(clip.frames) == 17 and same.settings == SETTINGS.values()
+    events = list(
+        pipelines.generate("gen3c", scene, extended_path(clip.path, _path(scene)), SETTINGS, options=TINY, after=clip)
+    )
+    assert "Chunk 2 of 3: depth of its first frame" in [e.phase for e in events if isinstance(e, Progress)]
+    longer = [event for event in events if isinstance(event, Clip)][-1]
+    assert len(longer.frames) == 25 and len(longer.scene.views) == 3
+    np.testing.assert_array_equal(longer.scene.views[1].colour, clip.frames[8])
+    np.testing.assert_allclose(longer.scene.views[1].depth, shot[-1].scene.views[1].depth, rtol=0.05)
+    black, later = longer.extras["cache"][:17], longer.extras["cache"][17:]
+    assert not black.any() and later.any(), "what the file does not hold is not made up"
+
+
+def test_the_file_of_a_cancelled_shot_has_the_cameras_of_its_frames(scene, shot, tmp_path):
+    made = record(METHOD, scene, _path(scene, 17), SETTINGS, options=TINY)
+    clip, same = read_shot(save(tmp_path, "part", shot[0], made).video)
+    assert len(clip.frames) == len(clip.path) == 9 and len(same.path) == 17
+    on = path_on(scene, same.path, 9, _path(scene, trajectory="up"), chunk_frames=9)
+    np.testing.assert_array_equal(on.world_from_camera, same.path.world_from_camera)
+
+
+def test_what_is_added_begins_where_the_video_ends_lens_included(scene):
+    zoomed = _path(scene, lens_zoom=2.0)
+    longer = path_on(scene, zoomed, 9, _path(scene, 17, trajectory="up", lens_zoom=1.5), chunk_frames=9)
+    assert len(longer) == 17
+    steps = np.linalg.norm(np.diff(longer.centres, axis=0), axis=1)
+    assert steps[8] < 2 * steps.max() / 1.5
+    focal = longer.intrinsics[:, 0, 0] / zoomed.intrinsics[0, 0, 0]
+    np.testing.assert_allclose(focal[[0, 8, 16]], [1, 2, 3], rtol=1e-6)
+    np.testing.assert_allclose(longer.intrinsics[:, :2, 2], longer.intrinsics[:1, :2, 2].repeat(17, axis=0))
+
+
+def test_over_a_clip_its_own_camera_moves_on(scene):
+    poses = np.repeat(np.eye(4)[None], 17, axis=0)
+    poses[:, 2, 3] = np.arange(17) * 0.01
+    clip = Scene(tuple(replace(scene.first, world_from_camera=pose) for pose in poses), "clip")
+    along = _path(clip, trajectory="left", distance=0.1)
+    longer = path_on(clip, along, 9, along, chunk_frames=9)
+    assert len(longer) == 17
+    offset = longer.centres - poses[:, :3, 3]
+    np.testing.assert_allclose(offset[8:], offset[8:9].repeat(9, axis=0), atol=1e-9)
+    with pytest.raises(InputError, match="nothing to go on over"):
+        path_on(replace(clip, views=clip.views[:9]), along, 9, along, chunk_frames=9)
+
+
+def test_a_short_video_goes_on_by_its_own_length():
+    assert chunk_of(9, 121) == 9 and chunk_of(241, 121) == 121
+
+
+@pytest.mark.parametrize(("spoil", "words"), [
+    (lambda clip: replace(clip, frames=clip.frames[:, :32]), "The video is 96 x 32 and would go on at 96 x 64"),
+    (lambda clip: replace(clip, frames=clip.frames[:12], path=clip.path.sliced(slice(0, 12))), "is no beginning"),
+    (lambda clip: replace(clip, path=clip.path.scaled(2.0)), "own cameras"),
+])  # fmt: skip
+def test_what_does_not_fit_is_refused(scene, shot, spoil, words):
+    with pytest.raises(InputError, match=words):
+        _clips(scene, extended_path(shot[-1].path, _path(scene)), after=spoil(shot[-1]))
+
+
+def test_the_longest_video_is_not_made_longer(scene):
+    longest = _path(scene, LONGEST)
+    with pytest.raises(InputError, match="601 frames; 481 is the longest"):
+        path_on(scene, longest, LONGEST, _path(scene), chunk_frames=121)
+
+
+def test_a_method_that_cannot_go_on_says_so(scene, shot):
+    other = pipelines.method("genxd")
+    assert other.goes_on is None
+    with pytest.raises(InputError, match="GenXD cannot go on from a finished video"):
+        other.check_after(shot[-1], shot[-1].path, SETTINGS)
+
+
+def test_only_what_is_left_is_forecast(scene, shot, monkeypatch):
+    asked = []
+    real = job.Runtime.forecast
+
+    def remembered(self, method, scene, path, settings, options):
+        asked.append(len(path))
+        return real(self, method, scene, path, settings, options)
+
+    monkeypatch.setattr(job.Runtime, "forecast", remembered)
+    _clips(scene, extended_path(shot[-1].path, _path(scene)), after=shot[-1])
+    assert set(asked) == {9}
+
+
+def test_a_sibling_space_goes_on_too(scene, shot, tmp_path):
+    longer = extended_path(shot[-1].path, _path(scene))
+    sent = wire.write_job(tmp_path / "job.npz", wire.Job("gen3c", scene, longer, SETTINGS, TINY, shot[-1]))
+    there = wire.read_job(sent).after
+    assert there is not None and there.scene is not None and len(there.scene.views) == 2
+    np.testing.assert_array_equal(there.frames, shot[-1].frames)
+    for values, result in wire.serve(str(sent)):
+        assert "refused" not in values
+        if result:
+            clip, _ = wire.read_result(result)
+    assert len(clip.frames) == 25
+
+
+def test_taking_back_gives_the_shorter_video(scene, shot):
+    back = take_back(shot[-1], scene, chunk_frames=9)
+    np.testing.assert_array_equal(back.frames, shot[0].frames)
+    assert len(back.scene.views) == 1
+
+
+def test_frames_that_were_sent_come_back_as_they_were(scene, shot):
+    changed = replace(shot[-1], frames=shot[-1].frames // 2)
+    clip = forward._with_own_beginning(changed, shot[0])
+    np.testing.assert_array_equal(clip.frames[:9], shot[0].frames)
+    np.testing.assert_array_equal(clip.frames[9:], changed.frames[9:])
