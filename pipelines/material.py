@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from camera import formats
+import numpy as np
+
 from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 
+if TYPE_CHECKING:
+    from pipelines.genxd.given import Given
+
 VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-CAMERAS = (".json", ".txt")
 LONGEST_CLIP = 121
 """Frames of a plain video of which depth and cameras are estimated."""
 
 ACCEPTED = (
-    "A video; a zip with rgb.mp4, depth.npz, mask.npz and camera.npz, a ViPE result or a CamVid-30K entry; key frames as npz; a "
-    "ReconFusion scene (.torch); or several pictures, with a camera file or without."
+    "A video; several pictures, alone or with their cameras (COLMAP, nerfstudio, RealEstate10K, Reshoot JSON; as files or all "
+    "in one zip); a ReconFusion scene (.torch); a CamVid-30K entry, a ViPE result or a posed clip (rgb.mp4, depth.npz, "
+    "mask.npz, camera.npz) as a zip; key frames as npz."
 )
 
 
@@ -39,63 +43,76 @@ class Material:
     points: PointCloud | None = None
 
 
-def read_material(files: Sequence[str | Path]) -> Material:
-    """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`."""
+def read_material(files: Sequence[str | Path], *, given_views: int = 0) -> Material:
+    """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
+
+    ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path.
+    """
     paths = [Path(file) for file in files]
     if not paths:
         raise InputError(f"Give files first. {ACCEPTED}")
-    kinds = {path.suffix.lower() for path in paths}
-    if kinds <= {*PICTURES, *CAMERAS} and kinds & set(PICTURES):
-        return _pictures(paths)
     if len(paths) > 1:
-        raise InputError(f"Give one video, zip or scene file at a time, got {len(paths)} files. {ACCEPTED}")
+        return _posed(paths, given_views)
     path, kind = paths[0], paths[0].suffix.lower()
     if kind in VIDEOS:
         return _video(path)
-    if kind == ".zip":
-        return _archive(path)
+    if kind == ".zip" or path.is_dir():
+        return _archive(path, given_views)
     if kind == ".npz":
         from pipelines.gen3c.data import read_scene
 
         return Material(*read_scene(path))
     if kind in (".torch", ".pt"):
-        from pipelines.genxd.data import read_reconfusion
-
-        return Material(read_reconfusion(path).scene())
-    raise InputError(f"{path.name} is of no kind that is read. {ACCEPTED}")
+        return _reconfusion(path, given_views)
+    raise InputError(f"{path.name} alone is not enough, or of no kind that is read. {ACCEPTED}")
 
 
-def _pictures(paths: Sequence[Path]) -> Material:
-    from pipelines.genxd import posed
-    from pipelines.pictures import read_picture
+def _posed(paths: Sequence[Path], given_views: int) -> Material:
+    from pipelines.genxd.given import gather, is_picture
 
-    pictures = [read_picture(path).colour for path in paths if path.suffix.lower() in PICTURES]
-    cameras = [path for path in paths if path.suffix.lower() in CAMERAS]
-    if not cameras:
-        found = posed.estimated(pictures)
-        return Material(found.scene(), note=found.source)
-    given = formats.read(cameras[0].name, cameras[0].read_bytes())
-    if len(given) != len(pictures):
-        raise InputError(f"{cameras[0].name} has {len(given)} cameras for {len(pictures)} pictures; give one for each.")
-    return Material(posed.with_cameras(pictures, given).scene(), note="Cameras as given.")
+    if not any(is_picture(path.name) for path in paths):
+        raise InputError(f"Give one video, zip or scene file at a time, got {len(paths)} files. {ACCEPTED}")
+    return _of(gather(paths), given_views)
 
 
-def _archive(path: Path) -> Material:
-    """A zip of GEN3C's or ViPE's layout, else of CamVid-30K's."""
-    from zipfile import BadZipFile, ZipFile
+def _reconfusion(path: Path, given_views: int) -> Material:
+    from pipelines.genxd.data import read_reconfusion
+    from pipelines.genxd.given import Given
 
-    from pipelines.gen3c.data import read_scene
-    from pipelines.genxd.data import read_camvid
+    views = read_reconfusion(path)
+    return _of(Given(views, None, "Cameras of the data set."), given_views or min(views.splits, default=0))
 
-    try:
-        with ZipFile(path) as archive:
-            names = archive.namelist()
-    except BadZipFile as error:
-        raise InputError(f"{path.name} is a damaged zip file; pack it again.") from error
-    if any(name.endswith("images.bin") for name in names):
-        found = read_camvid(path)
-        return Material(found.scene(), note=found.source)
-    return Material(*read_scene(path))
+
+def _archive(path: Path, given_views: int) -> Material:
+    """A folder or zip of GEN3C's or ViPE's layout, of CamVid-30K's, a ReconFusion data set, or pictures with cameras."""
+    from pipelines.gen3c.data import _folder, _place, read_scene
+    from pipelines.gen3c.vipe import is_vipe
+    from pipelines.genxd.data import read_camvid, reconfusion_scenes
+    from pipelines.genxd.given import Given, gather_folder
+
+    with _folder(path) as folder:
+        place = _place(folder)
+        if is_vipe(place) or (place / "rgb.mp4").is_file():
+            return Material(*read_scene(place))
+        inner = [place, *(child for child in place.iterdir() if child.is_dir())]
+        for candidate in inner:
+            if (candidate / "0" / "images.bin").is_file():
+                return _of(Given(read_camvid(candidate), None, "Cameras of the data set."), given_views)
+            if (candidate / "index.json").is_file():
+                scenes = reconfusion_scenes(candidate)
+                if len(scenes) > 1:
+                    raise InputError(f"{path.name} holds {len(scenes)} scenes; give the .torch file of one of them.")
+                return _reconfusion(next(iter(scenes.values())), given_views)
+        return _of(gather_folder(place, name=path.stem), given_views)
+
+
+def _of(given: Given, given_views: int) -> Material:
+    from pipelines.genxd.given import with_fewer_given
+
+    given = with_fewer_given(given, given_views)
+    views = given.views
+    points = PointCloud(views.points.astype(np.float32), views.colours) if len(views.points) else None
+    return Material(views.scene(), given.targets, given.note, path_as_given=given.targets is not None, points=points)
 
 
 def _video(path: Path) -> Material:

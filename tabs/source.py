@@ -49,6 +49,10 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
     with gr.Accordion("A clip, or several views", open=False, visible=set(kinds) != {"still"}):
         files = gr.File(label="Clip or views", file_count="multiple", height=110, elem_id=f"{name}-files-in")
         gr.Markdown(ACCEPTED, padding=True)
+        given_views = gr.Number(
+            0, label="Pictures given to the method", precision=0, minimum=0, visible="views" in kinds,
+            info="Of posed pictures; the cameras of the others become the path to shoot. 0: all, or the file's own split.",
+        )  # fmt: skip
     told = gr.Markdown(elem_classes="told")
     example = gr.Textbox(visible=False)
 
@@ -71,9 +75,9 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
         scene = scene_from(read, depth, fov_degrees=fov_degrees or None)
         return take.opened(scene), described(scene) + warning
 
-    def open_files(take: Take, files: list[str]):
+    def open_files(take: Take, files: list[str], given_views: int):
         """Make a scene of a clip or of several views, with the cameras they bring or estimated ones."""
-        material = read_material(files or [])
+        material = read_material(files or [], given_views=given_views or 0)
         if material.scene.kind not in kinds:
             raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
         take = take.opened(material.scene, material.points)
@@ -93,9 +97,10 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
         [take, picture, depth_from, depth_map, meaning, scale, fov], outputs,
         api_name=f"{name}_open_picture", show_progress_on=told,
     )  # fmt: skip
-    gathered = files.upload(
-        said(open_files), [take, files], outputs, api_name=f"{name}_open_files", show_progress_on=told
-    )
+    gathered = gr.on(
+        [files.upload, given_views.submit], said(open_files), [take, files, given_views], outputs,
+        api_name=f"{name}_open_files", show_progress_on=told,
+    )  # fmt: skip
     return example, [opened, prepared, gathered]
 
 

@@ -26,7 +26,7 @@ def read_transforms(values: dict[str, Any], name: str, like: CameraPath | None) 
     frames = entries(values, "frames", name)
     named = [(frame, f"frame {index} of {name}") for index, frame in enumerate(frames)]
     matrices = [pose(field(frame, "transform_matrix", where), f"transform_matrix of {where}") for frame, where in named]
-    order = sorted(range(len(frames)), key=lambda index: _natural(str(frames[index].get("file_path", ""))))
+    order = sorted(range(len(frames)), key=lambda index: natural(str(frames[index].get("file_path", ""))))
     poses, lenses, sizes = [], [], set()
     for index in order:
         frame, where = named[index]
@@ -130,6 +130,6 @@ def _lens(values: dict[str, Any], where: str, like: CameraPath | None) -> tuple[
     return integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), width, height
 
 
-def _natural(text: str) -> list[tuple[int, int, str]]:
+def natural(text: str) -> list[tuple[int, int, str]]:
     """Sorts frame_9 before frame_10."""
     return [(0, int(part[:18]), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", text)]

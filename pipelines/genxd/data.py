@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -129,22 +128,15 @@ def read_camvid(path: str | Path) -> PosedPictures:
     """One entry, folder or zip: its frames, cameras and static points; distorted pictures are straightened."""
     with entry_folder(path) as folder:
         model = read_model(folder / "0")
-        pictures = [_straightened(folder / "images" / name, lens) for name, lens in zip(model.names, model.lenses)]
-    stack = one_size(pictures)
-    lenses = np.stack([lens.matrix for lens in model.lenses])
+        straight = [_straightened(folder / "images" / name, lens) for name, lens in zip(model.names, model.lenses)]
+    stack = one_size([picture for picture, _ in straight])
+    lenses = np.stack([lens.matrix for _, lens in straight])
     cameras = CameraPath(model.poses, lenses, stack.shape[2], stack.shape[1])
     name = Path(path).stem
     return PosedPictures(stack, cameras, name, "cameras of the data set", model.points, model.colours)
 
 
-def _straightened(file: Path, lens: Lens) -> NDArray[np.uint8]:
+def _straightened(file: Path, lens: Lens) -> tuple[NDArray[np.uint8], Lens]:
     if Path(file.name).name != file.name or not file.is_file():
         raise InputError(f"The model has a camera for {file.name}, which is not in images/; give the whole entry.")
-    colour = read_picture(file).colour
-    if colour.shape[:2] != (lens.height, lens.width):
-        raise InputError(
-            f"{file.name} is {colour.shape[1]} x {colour.shape[0]}, its camera is for {lens.width} x {lens.height}."
-        )
-    if not lens.distortion.any():
-        return colour
-    return np.asarray(cv2.undistort(colour, lens.matrix, lens.distortion), np.uint8)
+    return lens.straightened(read_picture(file).colour, file.name)

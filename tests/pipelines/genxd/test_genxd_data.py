@@ -185,10 +185,13 @@ def test_lenses_of_colmap_are_understood(tmp_path, model, values, matrix, distor
     assert found.names == ("a.jpg",) and found.points.shape == (0, 3)
 
 
-def test_other_lenses_are_refused(tmp_path):
-    (tmp_path / "cameras.bin").write_bytes(struct.pack("<QIiQQ8d", 1, 7, 5, 32, 24, *range(8)))
+def test_other_lenses_are_refused():
+    wide = struct.pack("<QIiQQ8d", 1, 7, 5, 32, 24, *range(8))
     with pytest.raises(InputError, match="undistort"):
-        colmap.read_model(tmp_path)
+        colmap.model_of({"cameras.bin": wide, "images.bin": b""})
+    text = b"7 OPENCV_FISHEYE 32 24 1 2 3 4 5 6 7 8\n"
+    with pytest.raises(InputError, match="undistort"):
+        colmap.model_of({"cameras.txt": text, "images.txt": b""})
 
 
 def test_cameras_can_be_estimated():
