@@ -25,7 +25,8 @@ from tabs.keep import decoded
 HERE = Path(__file__).parent
 SESSIONS = 300
 """Visitors whose state is kept; each costs about a quarter of a megabyte, plus the scene they look at."""
-UPLOAD_LIMIT = "500mb"
+UPLOAD_LIMIT = "600mb"
+"""The largest file people bring is a LoRA of DimensionX, 529 MB."""
 HOUR = 3600
 PAGE_FIRST = 1.0
 """Seconds from the first visit to the warm-up: page and figure go before."""
