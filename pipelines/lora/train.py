@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ from pipelines.lora.objective import (
 from pipelines.lora.settings import PROGRAM, RESUMABLE, TrainSettings, check_name
 from pipelines.method import Progress
 from pipelines.runtime.weights import Weights
+from pipelines.training import Learnt, Sample, Trained
 from pipelines.video import complete, write_mp4
 
 ADAPTER = "director_in_training"
@@ -50,42 +50,13 @@ REMEMBERED_CLIPS = 512
 """Latents of this many clips stay in memory; 5 MB each at full size."""
 
 
-@dataclass(frozen=True)
-class Learnt(Progress):
-    """A step of training with its mean ``loss`` and the ``rate`` it was made with."""
-
-    loss: float = float("nan")
-    rate: float = 0.0
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What the director makes of the first clip's picture after ``step`` steps: a video."""
-
-    file: Path
-    step: int
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A finished training: the LoRA file, the smoothed one (moving average), and the loss of the last step."""
-
-    file: Path
-    smoothed: Path
-    loss: float
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        return self.file, self.smoothed
-
-
 def train(
     settings: TrainSettings, weights: Weights, *, accelerator: Accelerator | None = None
 ) -> Iterator[Progress | Sample | Trained]:
-    """A `Learnt` per step, a `Sample` now and then, and `Trained` at the end. Closing it saves after the step in progress.
+    """A `Learnt` per step, a `Sample` now and then, and `Trained` with the LoRA and its moving average at the end.
 
-    Begun again with the same settings, it goes on after the last save. Raises `InputError` for clips that cannot be used and
-    for an output folder that holds another training.
+    Closing it saves after the step in progress; begun again with the same settings, it goes on after the last save.
+    Raises `InputError` for clips that cannot be used and for an output folder that holds another training.
     """
     check_name(settings.name)
     clips = with_camera(find_clips(settings.data), settings.camera)  # type: ignore[arg-type]
@@ -103,7 +74,7 @@ def train(
                 yield from trainer.sample()
             if step % settings.save_every == 0 or step == settings.steps:
                 trainer.save()
-        yield Trained(trainer.file(), trainer.file("_ema"), trainer.last_loss)
+        yield Trained(trainer.file(), trainer.last_loss, (trainer.file("_ema"),))
     except GeneratorExit:
         if not trainer.is_saved:
             trainer.save()
@@ -381,7 +352,7 @@ def _words(event: Progress | Sample | Trained) -> str:
         return f"{event.phase} {event.step}/{event.steps} {event.note}"
     if isinstance(event, Sample):
         return f"Sample {event.file}"
-    return f"Trained {event.file} and {event.smoothed}, loss {event.loss:.4f}"
+    return f"Trained {event.file}, loss {event.loss:.4f}"
 
 
 if __name__ == "__main__":

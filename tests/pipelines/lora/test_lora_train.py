@@ -20,9 +20,10 @@ from pipelines.lora.data import camera_speed, find_clips, read_clip, with_camera
 from pipelines.lora.layouts import read_lora
 from pipelines.lora.objective import velocity_loss
 from pipelines.lora.settings import TrainSettings
-from pipelines.lora.train import STATE, Learnt, Sample, Trained, Trainer, main, train
+from pipelines.lora.train import STATE, Trainer, main, train
 from pipelines.method import Clip, Progress
 from pipelines.runtime.weights import Weights
+from pipelines.training import Learnt, Sample, Trained
 from pipelines.video import read_video, write_mp4
 
 
@@ -100,7 +101,7 @@ def test_a_continued_training_is_the_same_as_one_in_a_single_piece(clips, tmp_pa
     (tmp_path / "pieces" / STATE).write_bytes(saved)  # as after the power failed in the third step
     continued, progress = run(pieces)
     assert losses(progress) == {3: wanted[3], 4: wanted[4]} and made == {step: wanted[step] for step in (1, 2, 3)}
-    assert same(whole.file, continued.file) and same(whole.smoothed, continued.smoothed)
+    assert same(whole.file, continued.file) and same(whole.further[0], continued.further[0])
     assert {path.name for path in (tmp_path / "pieces").iterdir()} == {
         "training.pt",
         "orbit_left_lora_weights.safetensors",

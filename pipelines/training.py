@@ -1,0 +1,33 @@
+"""The few values that pass between a training and whoever watches it; light to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.method import Progress
+
+
+@dataclass(frozen=True)
+class Learnt(Progress):
+    """A step of training with its mean ``loss`` and the ``rate`` it was made with."""
+
+    loss: float = float("nan")
+    rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A video of what has been learnt after ``step`` steps."""
+
+    file: Path
+    step: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The end of a training: the file that the app uses, the loss of the last step, and files for other uses."""
+
+    file: Path
+    loss: float
+    further: tuple[Path, ...] = ()
