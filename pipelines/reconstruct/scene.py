@@ -1,0 +1,233 @@
+"""Frames with cameras, or a method's result, as a scene with depth: what points, mesh and splats are made from.
+
+Depth of one frame is given, or a depth model's answer; its scale and offset are fitted to points that the cameras place,
+so that all frames speak of one world. The points come from following corners along the path (`pipelines.tracks`), or from
+structure from motion (`pipelines.pose`) where cameras are refined or estimated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.cloud import PointCloud
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines import pose
+from pipelines.depth_fit import Sparse, applied, fit_to, fit_to_depth
+from pipelines.method import Clip, Frames, Progress
+from pipelines.tracks import LEAST_ANGLE, tracked
+
+Cameras = Literal["given", "refined", "estimated"]
+"""The path's own; improved by bundle adjustment; or found from the frames and laid onto the path."""
+Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where there is none."""
+
+LEAST_AGREEING = 0.3
+"""Share of the followed points with parallax that must stand still where the cameras say."""
+FEWEST_POINTS = 40
+"""In all frames together, to fit depth to."""
+DOUBTFUL = 0.1
+"""A depth that misses the points by more than this part, in the median, is said to."""
+INSTEAD = "A flat video can still be made, and its cameras exported"
+
+
+def scene_of(
+    frames: Frames,
+    path: CameraPath,
+    *,
+    depth: NDArray[np.float32] | None = None,
+    estimate: Estimate | None = None,
+    model: str = "small",
+    source: str = "",
+    aligned: bool = False,
+    cameras: Cameras = "given",
+    masks: NDArray[np.bool_] | None = None,
+    name: str = "scene",
+) -> Generator[Progress, None, Scene]:
+    """One world of all frames (F,H,W,3), kind "views"; returned by the generator.
+
+    ``depth`` (F,H,W), NaN or infinite where there is none (sky); without it ``estimate``, or the depth model ``model`` of
+    `pipelines.depth.MODELS`, is asked for each frame. ``aligned``: the given depth has the cameras' scale already.
+    ``masks`` (F,H,W): True on what moves, which is neither followed nor kept. Frames that cannot be placed are left out;
+    `Scene.source` says what was done. Raises `InputError`: too few frames, no parallax, cameras that contradict the
+    frames, no depth model; each with what can still be made.
+    """
+    _check(frames, path, depth, cameras, aligned)
+    yield Progress("Placing cameras", 0, 1)
+    if aligned and depth is not None:
+        cameras_found = _Placed(tuple(range(len(path))), path, None, "")
+    else:
+        cameras_found = _placed(frames, path, cameras, masks)
+    if depth is None and estimate is None:
+        estimate, source = _model(model)
+    raw = []
+    for step, i in enumerate(cameras_found.frames):
+        yield Progress("Depth", step, len(cameras_found.frames))
+        raw.append(np.asarray(depth[i], np.float32) if depth is not None else _asked(estimate, frames[i]))
+    yield Progress("Fitting depth", 0, 1)
+    fitted, miss = (raw, 0.0) if cameras_found.points is None else _fitted(raw, cameras_found.points)
+    views = _views(frames, cameras_found, fitted, masks)
+    words = [source or "given depth", _miss_words(miss), cameras_found.words]
+    return Scene(views, "views", "relative", path.fps, "; ".join(filter(None, words)), name)
+
+
+def scene_of_result(clip: Clip, **settings) -> Generator[Progress, None, Scene]:
+    """`scene_of` for a method's result: with the depth it generated, one view per frame, where it has that.
+
+    ``settings`` as `scene_of` has them.
+    """
+    made = clip.scene
+    if made is None or len(made.views) != len(clip.frames) or "depth" in settings or len(clip.frames) < 2:
+        return (yield from scene_of(clip.frames, clip.path, **settings))
+    resized = made.fitted(clip.path.width, clip.path.height)
+    depth = np.stack([np.where(view.known, view.depth, np.nan) for view in resized.views])
+    return (yield from scene_of(clip.frames, clip.path, depth=depth, source=made.source, **settings))
+
+
+def sparse_cloud(frames: Frames, path: CameraPath, *, cameras: Cameras = "given") -> PointCloud:
+    """The points that the cameras place, without any depth model: what can be made where none is at hand."""
+    found = _placed(frames, path, cameras, None).points
+    assert found is not None
+    return PointCloud(found.points.astype(np.float32), found.colours)
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """Which frames have a camera, these cameras, sparse points in their world, and what was done in words."""
+
+    frames: tuple[int, ...]
+    path: CameraPath
+    points: pose.Reconstruction | None
+    words: str
+
+
+def _check(frames: Frames, path: CameraPath, depth: NDArray | None, cameras: Cameras, aligned: bool) -> None:
+    shape = (len(path), path.height, path.width)
+    if frames.shape != (*shape, 3):
+        raise InputError(
+            f"The path is for {shape[0]} frames of {shape[2]} x {shape[1]}, got {len(frames)} of {frames.shape[2]} x "
+            f"{frames.shape[1]}; give the path they were shot on."
+        )
+    if depth is not None and depth.shape != shape:
+        raise InputError(
+            f"Depth must have the shape of the frames, {shape}, got {depth.shape}; give one map per frame."
+        )
+    if len(path) < 3:
+        raise InputError(f"3D takes at least 3 frames, got {len(path)}. {INSTEAD}; for more, shoot more frames.")
+    if cameras not in get_args(Cameras):
+        raise InputError(f"Cameras are {', '.join(get_args(Cameras))}; got {cameras!r}.")
+    if aligned and (depth is None or cameras != "given"):
+        raise InputError("Only given depth with the given cameras can be said to be aligned; leave that choice out.")
+
+
+def _placed(frames: Frames, path: CameraPath, cameras: Cameras, masks: NDArray[np.bool_] | None) -> _Placed:
+    if cameras == "given":
+        found = tracked(frames, path, masks=masks)
+        if found.followed and found.wide < LEAST_AGREEING * found.followed and found.wide < FEWEST_POINTS:
+            raise InputError(
+                f"Of {found.followed} followed points only {found.wide} are seen from directions {LEAST_ANGLE:g} degrees "
+                f"apart: too little parallax for 3D. {INSTEAD}; for 3D take a move that changes place more."
+            )
+        if found.agreeing < max(LEAST_AGREEING * found.wide, FEWEST_POINTS):
+            raise InputError(
+                f"Only {found.words}: the cameras contradict the frames, the scene moves, or it has no texture. "
+                f"{INSTEAD}; for 3D have the cameras refined or estimated, or mask what moves."
+            )
+        return _Placed(tuple(range(len(path))), path, found.found, found.words)
+    if cameras == "refined":
+        better = pose.refined(frames, path, masks=masks)
+        return _Placed(better.frames, better.found.path, better.found, f"cameras refined, {better.words}")
+    found = pose.reconstruct(frames, masks=masks, fps=path.fps)
+    words = f"cameras estimated, {len(found.frames)} of {len(frames)} frames placed"
+    if len(found.frames) < max(3, pose.LEAST_PLACED * len(frames)):
+        raise InputError(
+            f"Too few frames could be placed: {words}. {INSTEAD}; give a path or frames with more texture."
+        )
+    nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
+    onto = pose.gauge(found.path, nominal)
+    found = replace(found, path=onto.of_path(found.path), points=onto(found.points))
+    return _Placed(found.frames, found.path, found, words)
+
+
+def _model(model: str) -> tuple[Estimate, str]:
+    """A depth model's answer; where a model of nearness answers that nothing is near there is none."""
+    from pipelines.depth import MODELS, depth_of
+    from pipelines.pictures import Picture
+
+    if model not in MODELS:
+        raise InputError(
+            f"Frames need depth measured or estimated by one of {', '.join(MODELS)}, got {model!r}; a guessed layout is no 3D."
+        )
+    chosen = MODELS[model]
+
+    def estimate(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        values = depth_of(Picture(frame, None), chosen).values
+        if chosen.output != "disparity":
+            return values
+        return np.where(values < values.min() * NOTHING_NEAR, values, np.nan).astype(np.float32)
+
+    return estimate, chosen.label
+
+
+NOTHING_NEAR = 39.9
+"""Times the nearest distance: `pipelines.pictures.from_disparity` puts there what a model sees at no nearness."""
+
+
+def _asked(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    assert estimate is not None
+    try:
+        return np.asarray(estimate(frame), np.float32)
+    except InputError as error:
+        raise InputError(f"{error} Without depth the cameras and a sparse cloud can still be made.") from error
+
+
+def _fitted(raw: list[NDArray[np.float32]], points: pose.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
+    """Each depth brought to the points it shows, and the part by which it then misses them, in the median."""
+    known = [Sparse(*points.depths(i)) for i in range(len(raw))]
+    fits = [fit_to(depth, one) for depth, one in zip(raw, known)]
+    having = [i for i, fit in enumerate(fits) if fit is not None]
+    if not having or sum(len(one.depths) for one in known) < FEWEST_POINTS:
+        raise InputError(
+            f"No frame shows enough placed points to fit its depth to. {INSTEAD}; for 3D give aligned depth."
+        )
+    done = []
+    for i, (depth, fit) in enumerate(zip(raw, fits)):
+        if fit is None:
+            nearest = min(having, key=lambda other: abs(other - i))
+            fit = fit_to_depth(depth, applied(raw[nearest], fits[nearest]))
+        done.append(applied(depth, fit))
+    return done, float(np.median(np.concatenate([_misses(done[i], known[i]) for i in having])))
+
+
+def _misses(depth: NDArray[np.float32], known: Sparse) -> NDArray[np.float64]:
+    column, row = known.pixels.round().astype(int).T
+    there = depth[row.clip(0, depth.shape[0] - 1), column.clip(0, depth.shape[1] - 1)]
+    miss = np.abs(there / known.depths - 1)
+    return miss[np.isfinite(miss)]
+
+
+def _miss_words(miss: float) -> str:
+    if miss <= DOUBTFUL:
+        return ""
+    return f"doubtful: after fitting, the depth misses the placed points by {miss:.0%}"
+
+
+def _views(
+    frames: Frames, placed: _Placed, depths: list[NDArray[np.float32]], masks: NDArray[np.bool_] | None
+) -> tuple[View, ...]:
+    """Views of the placed frames; one that shows nothing but sky is left out."""
+    views = []
+    for index, (i, depth) in enumerate(zip(placed.frames, depths)):
+        depth = depth if masks is None else np.where(masks[i], np.float32(np.nan), depth)
+        if (np.isfinite(depth) & (depth > 0)).any():
+            lens, camera = placed.path.intrinsics[index], placed.path.world_from_camera[index]
+            views.append(View.of(frames[i], depth, lens, camera))
+    if not views:
+        raise InputError(f"No frame shows anything of known depth. {INSTEAD}.")
+    return tuple(views)
