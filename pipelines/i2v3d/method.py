@@ -18,6 +18,8 @@ NEGATIVE_PROMPT = "ugly, blurry, low res, unrealistic, unaesthetic"
 """Upstream's constant."""
 RENDERS, KEYFRAMES, VIDEO = "coarse renders", "keyframes", "video"
 STAGES = (RENDERS, KEYFRAMES, VIDEO)
+WHOLE_PICTURE, CUT_OUT, NO_PICTURE = "the whole picture", "without its foreground", "nothing"
+PAINTED, LAMP, BESIDE_CAMERA = "as painted", "a lamp", "beside the camera"
 SHORT_WINDOW, FAR_TURN_DEGREES = 8, 60.0
 
 
@@ -75,13 +77,30 @@ class I2V3DSettings(Settings):
         help="A zip of pictures named by frame, as every run hands out; those that are missing in it are made anew.",
     )  # fmt: skip
     foreground: str = setting(
-        "by depth", "Foreground", choices=("by depth", "everything", "nothing"),
-        help="What keeps its shape exactly; the background may change more, and shares its look between keyframes.",
+        "by depth", "Foreground", choices=("by depth", "objects", "everything", "nothing"),
+        help="What keeps its shape exactly; the background may change more, and shares its look between keyframes. "
+        "Objects always belong to it, except with nothing.",
     )  # fmt: skip
     foreground_reach: float = setting(
         1.3, "Foreground reach", minimum=0.05, maximum=10, step=0.05,
         help="Nearer than this many times the distance to the subject is foreground.",
     )  # fmt: skip
+    background: str = setting(
+        WHOLE_PICTURE, "Background", choices=(WHOLE_PICTURE, CUT_OUT, NO_PICTURE),
+        help="Of the picture: without its foreground, what was behind is invented; nothing leaves only the objects.",
+    )  # fmt: skip
+    light: str = setting(
+        PAINTED, "Light on objects", choices=(PAINTED, LAMP, BESIDE_CAMERA),
+        help="As painted shows plain colours, as the method's authors render them.", advanced=True,
+    )  # fmt: skip
+    ambient: float = setting(
+        0.5, "Light everywhere", minimum=0, maximum=1, step=0.05, help="What reaches sides turned away from the lamp.",
+        advanced=True,
+    )  # fmt: skip
+    light_around: float = setting(
+        40.0, "Lamp around", minimum=-180, maximum=180, step=5, help="Degrees to the right of the viewer.", advanced=True
+    )  # fmt: skip
+    light_above: float = setting(45.0, "Lamp above", minimum=-90, maximum=90, step=5, advanced=True)
     seed: int = setting(1, "Seed", minimum=0, maximum=2**31 - 1, step=1)
     steps: int = setting(50, "Keyframe steps", minimum=2, maximum=200, step=1)
     guidance: float = setting(7.5, "Keyframe guidance", minimum=1, maximum=20, step=0.5)

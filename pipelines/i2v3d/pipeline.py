@@ -95,6 +95,8 @@ class I2V3DPipeline:
             scene, path, settings = _tiny(scene, path, settings)
         renders = yield from self._renders(scene, path, settings)
         extras = {"coarse": renders.colour, "depth": _grey(renders.depth), "foreground": _grey(renders.foreground)}
+        if renders.normal is not None:
+            extras |= {"visible": _grey(renders.visible), "normals": renders.normal}
         if settings.make == RENDERS:
             yield Clip(renders.colour, path.fps, path, extras=extras, notes=notes)
             return
@@ -130,7 +132,7 @@ class I2V3DPipeline:
         self, scene: Scene, path: CameraPath, settings: I2V3DSettings
     ) -> Generator[Progress, None, CoarseRenders]:
         yield Progress("Rendering the scene", 0, len(path))
-        for made in render_path(scene, path, settings):
+        for made in render_path(scene, path, settings, normals=settings.make == RENDERS):
             if isinstance(made, CoarseRenders):
                 return made
             yield Progress("Rendering the scene", made, len(path))

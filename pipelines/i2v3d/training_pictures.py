@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,15 +12,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from camera.errors import InputError
-from camera.path import CameraPath
+from camera.objects import StagedScene
+from camera.path import CameraPath, pinhole
 from camera.presets.i2v3d import poses
 from camera.view import Scene
 from pipelines.i2v3d.coarse import CoarseRenders, render_path
-from pipelines.i2v3d.method import I2V3DSettings
+from pipelines.i2v3d.method import NO_PICTURE, I2V3DSettings
 from pipelines.method import Frames
 
 VIEWS: tuple[tuple[float, float], ...] = ((-30, 0), (-15, 10), (-10, -8), (10, -8), (15, 10), (30, 0))
 """Degrees around and over the subject. A scene from one picture shows no back, so these stay in front of it."""
+ALL_ROUND: tuple[tuple[float, float], ...] = ((-30, 10), (30, 10), (90, -5), (150, 10), (-150, 10), (-90, -5))
+"""The same around objects, which have a back."""
+ROOM_AROUND = 1.5
+"""Distance of those cameras in what just fills the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,12 @@ class Views:
 
 
 def rendered_views(scene: Scene, settings: I2V3DSettings, size: int) -> Views:
-    """Six views of the scene's foreground, ``size`` pixels square. Raises `InputError` where there is none."""
+    """Six views of the scene's foreground, ``size`` pixels square; of its objects alone where it has any.
+
+    Raises `InputError` where there is no foreground.
+    """
+    if isinstance(scene, StagedScene) and scene.objects:
+        return _object_views(scene, settings, size)
     first = scene.first
     moved = np.stack([poses(2, around_degrees=around, over_degrees=over)[-1] for around, over in VIEWS])
     moved[:, :3, 3] *= first.focus_depth
@@ -47,6 +57,25 @@ def rendered_views(scene: Scene, settings: I2V3DSettings, size: int) -> Views:
     assert isinstance(made, CoarseRenders)
     if not made.foreground.any(axis=(1, 2)).all():
         raise InputError("A view shows no foreground to learn; raise the foreground reach.")
+    return Views(made.colour, made.foreground.astype(np.uint8) * 255)
+
+
+def _object_views(scene: StagedScene, settings: I2V3DSettings, size: int) -> Views:
+    """All round the objects as they stand in the first frame, without the picture behind them."""
+    points = np.concatenate([part.vertices for part in scene.surfaces(0, 1, 24.0)]).astype(np.float64)
+    low, high = points.min(axis=0), points.max(axis=0)
+    lens = pinhole(size, size, 45.0)
+    distance = ROOM_AROUND * float(np.linalg.norm(high - low)) / 2 / np.sin(np.radians(45.0 / 2))
+    moved = np.stack([poses(2, around_degrees=around, over_degrees=over)[-1] for around, over in ALL_ROUND])
+    moved[:, :3, 3] *= distance
+    standing = np.eye(4)
+    standing[:3, :3] = scene.world_from_stage[:3, :3] / scene.distance @ np.diag([1.0, -1, -1])
+    standing[:3, 3] = (low + high) / 2 - distance * standing[:3, 2]
+    path = CameraPath(standing @ moved, lens, size, size)
+    held = [replace(item, keys=item.keys[:1], animation="") for item in scene.objects]
+    alone = replace(settings, background=NO_PICTURE, foreground="objects")
+    *_, made = render_path(scene.with_objects(held), path, alone)
+    assert isinstance(made, CoarseRenders)
     return Views(made.colour, made.foreground.astype(np.uint8) * 255)
 
 
