@@ -52,7 +52,7 @@ class Device:
     def bytes_of(self, networks: Iterable[nn.Module]) -> int:
         """Bytes of the networks' tensors that are on this device now."""
         return sum(
-            tensor.nbytes
+            tensor_bytes(tensor)
             for network in networks
             for tensor in chain(network.parameters(), network.buffers())
             if tensor.device.type == self.torch.type
@@ -81,6 +81,14 @@ class Device:
         """Wait until the device has done its work, so that a clock tells the truth."""
         if self.is_gpu:
             torch.cuda.synchronize(self.torch)
+
+
+def tensor_bytes(tensor: torch.Tensor) -> int:
+    """Bytes that a tensor really holds: one in 8 bits with a scale says what it would be without."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        return tensor.nbytes
+    names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]
+    return sum(getattr(tensor, name).nbytes for name in names)
 
 
 def _best() -> str:

@@ -11,7 +11,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Method
-from pipelines.runtime.options import AUTO, FULL, MODES, RunOptions
+from pipelines.runtime.options import AUTO, EXACT, FP8, FULL, INT8, MODES, RunOptions
 from pipelines.settings import Settings
 
 HEADROOM = 1.05
@@ -76,12 +76,13 @@ class Forecast:
 def choose(needs: Mapping[str, float], free: float, requested: str = AUTO) -> Choice:
     """The memory mode for a run that needs ``needs`` gigabytes per mode, on a device with ``free`` gigabytes.
 
-    ``requested`` is taken when it fits, "auto" is the fastest that does. Raises `InputError` naming what was needed, what
-    is free, and the mode that would fit, if any.
+    ``requested`` is taken when it fits; "auto" is the fastest that does and leaves the picture alone, 8 bits only where none
+    of those fits. Raises `InputError` naming what was needed, what is free, and the mode that would fit, if any.
     """
     fitting = [mode for mode in MODES if mode in needs and needs[mode] * HEADROOM <= free]
     if requested != AUTO:
-        need = needs.get(requested, needs.get(FULL, 0.0))
+        stored_as = FP8 if requested == INT8 and INT8 not in needs else requested
+        need = needs.get(stored_as, needs.get(FULL, 0.0))
         if need * HEADROOM > free:
             other = f"; {fitting[0]} would fit with {needs[fitting[0]]:.1f} GB" if fitting else ""
             raise InputError(f"Memory mode {requested} needs about {need:.1f} GB, {free:.1f} GB are free{other}.")
@@ -90,7 +91,9 @@ def choose(needs: Mapping[str, float], free: float, requested: str = AUTO) -> Ch
         least = min(needs, key=lambda mode: needs[mode])
         raise InputError(f"This needs at least {needs[least]:.1f} GB of GPU memory ({least}), {free:.1f} GB are free.")
     mode = fitting[0]
-    faster = [other for other in MODES[: MODES.index(mode)] if other in needs]
+    faster = [
+        other for other in EXACT if other in needs and (mode not in EXACT or EXACT.index(other) < EXACT.index(mode))
+    ]
     why = f"; {faster[-1]} would need {needs[faster[-1]]:.1f}" if faster else ", the fastest mode"
     return Choice(mode, needs[mode], f"Memory mode {mode}: needs about {needs[mode]:.1f} of {free:.1f} GB free{why}.")
 

@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from queue import SimpleQueue
@@ -21,13 +22,14 @@ from pipelines.method import Clip, Method, Pipeline, Progress, left_to_shoot
 from pipelines.runtime import estimates
 from pipelines.runtime.clock import Clock, Report
 from pipelines.runtime.device import Device
-from pipelines.runtime.memory import is_cast, networks, placed
-from pipelines.runtime.options import AUTO, FP8, FULL, MODES, RunOptions
+from pipelines.runtime.memory import networks, placed, stored_as
+from pipelines.runtime.options import AUTO, EXACT, FP8, FULL, INT8, RunOptions
 from pipelines.runtime.speed import speeded
 from pipelines.runtime.weights import Cancelled, Weights
 from pipelines.settings import Settings
 
 T = TypeVar("T")
+Around = Callable[[Pipeline], AbstractContextManager[Any]]
 _WAIT_SECONDS = 0.5
 _END = object()
 
@@ -61,10 +63,11 @@ class Runtime:
         *,
         options: RunOptions | None = None,
         after: Clip | None = None,
+        around: Around = nullcontext,
     ) -> Iterator[Progress | Clip | Report]:
         """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
-        ``after``: a clip to go on from, see `pipelines.generate`. Closing the generator cancels at the end of the step in
+        ``after``: a clip to go on from, see `pipelines.generate`. ``around``: a context that the pipeline, in place, runs in. Closing the generator cancels at the end of the step in
         progress and lets the next job begin. Raises `InputError` for what the method can't shoot, what doesn't fit, weights
         that can't be had, and memory that ran out; after any error the device is free and the next run works.
         """
@@ -74,7 +77,7 @@ class Runtime:
         forecast = self.forecast(method, scene, left_to_shoot(path, after), settings, options)
         if forecast.refusal:
             raise InputError(forecast.refusal)
-        yield from self.exclusive(lambda: _Job(self, method, scene, path, settings, options, after).results())
+        yield from self.exclusive(lambda: _Job(self, method, scene, path, settings, options, after, around).results())
 
     def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
         """What ``job()`` yields, as one job of the queue (a training, a reconstruction); `Progress` while others are before it.
@@ -143,8 +146,7 @@ class Runtime:
 
         ``announce`` is told of downloads and loading, ``cancelled`` asked, until the next call for the same method.
         """
-        if options.memory != FP8:
-            self._forget_fp8()
+        self._forget_8_bits(options.memory)
         key = (method.name, options.weights)
         loaded = self.loaded.get(key)
         weights = loaded.weights if loaded else Weights(options.weights, device=self.device.torch)  # type: ignore[arg-type]
@@ -174,9 +176,13 @@ class Runtime:
             self.loaded.popitem(last=False)
             self.device.tidy()
 
-    def _forget_fp8(self) -> None:
-        """fp8 can't be undone, and its networks may be shared: drop every pipeline that has one, so that all load anew."""
-        cast = [key for key in self.loaded if any(map(is_cast, networks(self.loaded[key].pipeline).values()))]
+    def _forget_8_bits(self, wanted: str) -> None:
+        """8 bits can't be undone, and networks may be shared: drop every pipeline with one not stored as ``wanted``, so that
+        all load anew."""
+        others = {stored for stored in (FP8, INT8) if stored != wanted}
+        cast = [
+            key for key in self.loaded if others & set(map(stored_as, networks(self.loaded[key].pipeline).values()))
+        ]
         for key in cast:
             del self.loaded[key]
         if cast:
@@ -204,8 +210,9 @@ class _Job:
         settings: Settings,
         options: RunOptions,
         after: Clip | None,
+        around: Around,
     ) -> None:
-        self.runtime, self.method, self.options, self.after = runtime, method, options, after
+        self.runtime, self.method, self.options, self.after, self.around = runtime, method, options, after, around
         self.scene, self.path, self.settings = scene, path, settings
         self.clock = Clock(runtime.device)
         self.mode = FULL
@@ -256,7 +263,8 @@ class _Job:
         evicted = self.runtime.make_room(loaded, forecast.gigabytes)
         self.mode = forecast.mode if self.options.memory == AUTO else self.options.memory
         pipeline, steps = loaded.pipeline, int(getattr(self.settings, "steps", 1))
-        with placed(pipeline, self.mode, device.torch), speeded(pipeline, self.options, steps=steps):
+        fast = speeded(pipeline, self.options, steps=steps, method=self.method.name)
+        with placed(pipeline, self.mode, device.torch), fast, self.around(pipeline):
             going_on = {} if self.after is None else {"after": self.after}
             self._follow(pipeline(self.scene, self.path, self.settings, **going_on))
         if not self.cancelled.is_set():
@@ -302,7 +310,7 @@ class _Job:
 
     def _out_of_memory_words(self, phase: str) -> str:
         device = self.runtime.device
-        lower = [mode for mode in MODES[MODES.index(self.mode) + 1 :] if mode != FP8]
+        lower = EXACT[EXACT.index(self.mode) + 1 :] if self.mode in EXACT else EXACT[1:]
         advice = f"choose memory mode {lower[0]}, " if lower and device.is_gpu else "choose "
         return (
             f"The {device.label} ran out of memory while {phase or 'starting'} in memory mode {self.mode}; {advice}"

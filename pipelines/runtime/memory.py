@@ -1,7 +1,8 @@
-"""Memory modes: where a pipeline's networks are while it runs. Hooks live as long as a run; only fp8 stays."""
+"""Memory modes: where a pipeline's networks are while it runs. Hooks live as long as a run; only fp8 and int8 stay."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,8 +15,10 @@ from diffusers.hooks.hooks import HookRegistry
 from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN, apply_layerwise_casting
 from torch import nn
 
+from camera.errors import InputError
 from pipelines.method import Pipeline
-from pipelines.runtime.options import FP8, GROUP_OFFLOAD, MODEL_OFFLOAD
+from pipelines.runtime.device import tensor_bytes
+from pipelines.runtime.options import FP8, GROUP_OFFLOAD, INT8, MODEL_OFFLOAD
 
 RESIDENT_BYTES = 10**9
 """Networks smaller than this stay on the device in group offload: moving them in pieces costs more than it saves."""
@@ -33,14 +36,14 @@ def networks(pipeline: Pipeline) -> dict[str, nn.Module]:
 
 
 def weight_bytes(network: nn.Module) -> int:
-    return sum(tensor.nbytes for tensor in [*network.parameters(), *network.buffers()])
+    return sum(tensor_bytes(tensor) for tensor in [*network.parameters(), *network.buffers()])
 
 
 @contextmanager
 def placed(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None]:
     """For the length of one run, ``pipeline`` computes on ``device`` with its networks kept there by ``mode``.
 
-    Full and fp8 leave the networks on the device for the next run; the offloading modes leave them in main memory.
+    Full, fp8 and int8 leave the networks on the device for the next run; the offloading modes leave them in main memory.
     """
     pipeline.device = device
     parts = networks(pipeline)
@@ -49,7 +52,7 @@ def placed(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None
     elif mode == GROUP_OFFLOAD:
         take, give_back = _in_groups, _groups_off
     else:
-        take, give_back = (_in_fp8 if mode == FP8 else _whole), None
+        take, give_back = {FP8: _in_fp8, INT8: _in_int8}.get(mode, _whole), None
     try:
         take(pipeline, parts, device)
         yield
@@ -63,13 +66,13 @@ def _whole(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device
         network.to(device)
 
 
-# --- fp8 ---------------------------------------------------------------------------------------------------------
+# --- 8 bits ------------------------------------------------------------------------------------------------------
 
 
 def _in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
     """Large layers are stored in 8 bits and cast to the type they compute in just before; cannot be undone."""
     for network in parts.values():
-        if not is_cast(network):
+        if stored_as(network) is None:
             compute = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
             apply_layerwise_casting(
                 network,
@@ -80,8 +83,31 @@ def _in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.devic
         network.to(device)
 
 
-def is_cast(network: nn.Module) -> bool:
-    return any(parameter.dtype == torch.float8_e4m3fn for parameter in network.parameters())
+def _in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+    """Large linear layers hold whole numbers and a scale per row, through torchao; cannot be undone."""
+    try:
+        from torchao.quantization import Int8WeightOnlyConfig, quantize_
+    except ImportError as error:
+        raise InputError("Memory mode int8 needs torchao: run `pip install torchao`, or choose fp8.") from error
+    for network in parts.values():
+        if stored_as(network) is None:
+            precise = re.compile("|".join(_kept_precise(network)))
+            quantize_(
+                network,
+                Int8WeightOnlyConfig(),
+                filter_fn=lambda layer, name, precise=precise: type(layer) is nn.Linear and not precise.search(name),
+            )
+        network.to(device)
+
+
+def stored_as(network: nn.Module) -> str | None:
+    """The 8-bit memory mode in which a network's weights are stored, None where they are as loaded."""
+    for parameter in network.parameters():
+        if parameter.dtype == torch.float8_e4m3fn:
+            return FP8
+        if type(parameter).__module__.startswith("torchao."):
+            return INT8
+    return None
 
 
 def _kept_precise(network: nn.Module) -> tuple[str, ...]:

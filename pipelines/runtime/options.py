@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from pipelines.settings import Settings, setting
 
-AUTO, FULL, FP8, MODEL_OFFLOAD, GROUP_OFFLOAD = "auto", "full", "fp8", "model offload", "group offload"
-MODES: tuple[str, ...] = (FULL, FP8, MODEL_OFFLOAD, GROUP_OFFLOAD)
-"""Memory modes, fastest first."""
+AUTO, FULL, MODEL_OFFLOAD, GROUP_OFFLOAD = "auto", "full", "model offload", "group offload"
+FP8, INT8 = "fp8", "int8"
+EXACT: tuple[str, ...] = (FULL, MODEL_OFFLOAD, GROUP_OFFLOAD)
+"""Memory modes that leave the picture alone, fastest first."""
+MODES: tuple[str, ...] = (*EXACT, FP8, INT8)
+"""All memory modes; the last two store weights in 8 bits."""
 
 STEP_CACHES: tuple[str, ...] = ("none", "first block", "TaylorSeer", "MagCache")
 ATTENTION: tuple[str, ...] = ("default", "native", "_native_cudnn", "flash", "_flash_3", "sage", "xformers")
@@ -32,7 +35,8 @@ class RunOptions(Settings):
         AUTO,
         "Memory",
         choices=(AUTO, *MODES),
-        help="Auto takes the fastest that fits. fp8 stores weights in 8 bits and changes the picture slightly.",
+        help="Auto takes the fastest that fits and leaves the picture alone. fp8 and int8 (needs torchao) store weights in 8 "
+        "bits and change it slightly.",
         advanced=True,
     )
     tiling: str = setting(

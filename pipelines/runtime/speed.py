@@ -13,6 +13,7 @@ from torch import nn
 
 from camera.errors import InputError
 from pipelines.method import Pipeline
+from pipelines.runtime import magcache
 from pipelines.runtime.memory import networks
 from pipelines.runtime.options import RunOptions, on_zerogpu
 
@@ -21,18 +22,18 @@ _LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(attn\d?|ffn?)"
 
 
 @contextmanager
-def speeded(pipeline: Pipeline, options: RunOptions, *, steps: int) -> Iterator[None]:
+def speeded(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str = "") -> Iterator[None]:
     """``pipeline`` with the speed options of one run of ``steps`` steps; raises `InputError` where a network has none.
 
     Attention and compilation concern every network that knows them, the step cache those that denoise (that have
-    ``enable_cache`` or, for MagCache, ``mag_ratios`` too).
+    ``enable_cache``). ``method``: under its name the ratios that MagCache needs were kept.
     """
     parts = list(networks(pipeline).values())
     with ExitStack() as undo:
         if options.attention != "default":
             _attention(parts, options.attention, undo)
         if options.cache != "none":
-            _cache(parts, options, steps, undo)
+            _cache(parts, options, steps, method, undo)
         if options.compile:
             _compile(parts)
         _tiling(parts, options.tiling, undo)
@@ -52,12 +53,12 @@ def _attention(parts: list[nn.Module], backend: str, undo: ExitStack) -> None:
         undo.callback(network.reset_attention_backend)
 
 
-def _cache(parts: list[nn.Module], options: RunOptions, steps: int, undo: ExitStack) -> None:
+def _cache(parts: list[nn.Module], options: RunOptions, steps: int, method: str, undo: ExitStack) -> None:
     able: list[Any] = [network for network in parts if hasattr(network, "enable_cache")]
     if not able:
         raise InputError("This method's networks have no step cache; leave Step cache at none.")
     for network in able:
-        config = _cache_config(network, options, steps)
+        config = _cache_config(network, options, steps, method)
         try:
             network.enable_cache(config)
         except ValueError as error:
@@ -69,18 +70,14 @@ def _cache(parts: list[nn.Module], options: RunOptions, steps: int, undo: ExitSt
             )
 
 
-def _cache_config(network: Any, options: RunOptions, steps: int) -> Any:
+def _cache_config(network: Any, options: RunOptions, steps: int, method: str) -> Any:
     if options.cache == "first block":
         return FirstBlockCacheConfig(threshold=options.cache_threshold)
     if options.cache == "TaylorSeer":
         return TaylorSeerCacheConfig(
             cache_interval=3, disable_cache_before_step=max(2, steps // 10), cache_identifiers=[_LAYERS_OF_BLOCKS]
         )
-    ratios = getattr(network, "mag_ratios", None)
-    if ratios is None:
-        raise InputError(
-            "MagCache needs ratios measured for each network and this method has none; choose first block."
-        )
+    ratios = magcache.ratios(network, method, options.weights)
     return MagCacheConfig(threshold=options.cache_threshold, num_inference_steps=steps, mag_ratios=ratios)
 
 

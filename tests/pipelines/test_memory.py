@@ -1,7 +1,9 @@
 """Memory modes give the same picture and leave no hooks; what fits is chosen, what does not is refused with what would."""
 
 import gc
+import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import pipelines
 from camera.errors import InputError
 from pipelines.checkpoints import built
 from pipelines.method import Clip
-from pipelines.runtime import estimates, memory
+from pipelines.runtime import estimates, magcache, memory
 from pipelines.runtime.device import Device
 from pipelines.runtime.job import Runtime
 from pipelines.runtime.memory import networks, placed
@@ -83,6 +85,30 @@ def test_fp8_stores_in_eight_bits_changes_little_and_is_loaded_anew_to_undo(runt
     assert np.array_equal(frames(runtime), plain) and behaviour.loads == 2
 
 
+def test_int8_stores_in_eight_bits_changes_little_and_makes_way_for_other_modes(runtime):
+    """Through torchao; bytes are counted as they are, not as the tensor says."""
+    plain = frames(runtime)
+    (loaded,) = runtime.loaded.values()
+    transformer = networks(loaded.pipeline)["transformer"]
+    before = runtime.device.bytes_of([transformer])
+    cast = frames(runtime, memory="int8")
+    assert memory.stored_as(transformer) == "int8" and runtime.device.bytes_of([transformer]) < 0.7 * before
+    stored = {name: type(parameter).__name__ for name, parameter in transformer.named_parameters()}
+    assert stored["transformer_blocks.0.attn1.to_q.weight"] == "Int8Tensor"
+    assert stored["patch_embed.proj.weight"] == "Parameter"
+    assert 0 < np.abs(plain.astype(int) - cast).mean() < 8
+    assert np.array_equal(frames(runtime, memory="int8"), cast) and behaviour.loads == 1
+    del loaded, transformer
+    frames(runtime, memory="fp8")
+    assert behaviour.loads == 2 and np.array_equal(frames(runtime), plain) and behaviour.loads == 3
+
+
+def test_int8_without_torchao_says_what_to_install(runtime, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchao.quantization", None)
+    with pytest.raises(InputError, match=r"int8 needs torchao: run `pip install torchao`, or choose fp8\."):
+        frames(runtime, memory="int8")
+
+
 def test_fp8_of_one_method_never_reaches_another_that_shares_its_networks(runtime):
     scene, path, settings = toy_shot()
     plain = frames(runtime)
@@ -134,6 +160,14 @@ def test_auto_takes_the_fastest_that_fits_and_says_why(free, mode):
     choice = estimates.choose(NEEDS, free)
     assert choice.mode == mode and choice.gigabytes == NEEDS[mode]
     assert mode in choice.words and f"{free:.1f} GB" in choice.words
+
+
+def test_auto_changes_the_picture_only_where_nothing_else_fits():
+    needs = {"full": 40.0, "fp8": 21.0, "model offload": 20.0, "group offload": 12.0}
+    assert estimates.choose(needs, 24.0).mode == "model offload"
+    small = {"full": 40.0, "fp8": 21.0}
+    assert estimates.choose(small, 24.0).mode == "fp8" and "full would need 40.0" in estimates.choose(small, 24.0).words
+    assert estimates.choose(needs, 24.0, "int8").gigabytes == 21.0
 
 
 def test_what_does_not_fit_is_refused_with_the_mode_that_would():
@@ -214,15 +248,56 @@ def test_step_caches_change_the_work_not_the_shape_and_go_away(runtime):
     assert np.array_equal(frames(runtime, settings), plain)
 
 
+def calibrated(runtime, settings):
+    measured = magcache.Measured(settings.steps)
+    scene, path, _ = toy_shot()
+    around = partial(magcache.measuring, measured=measured)
+    *_, clip, _ = runtime.run(TOY, scene, path, settings, options=RunOptions(weights="tiny"), around=around)
+    return clip.frames, measured
+
+
+def test_magcache_skips_steps_once_its_ratios_are_measured(runtime, tmp_path, monkeypatch):
+    monkeypatch.setenv("RESHOOT_CALIBRATION", str(tmp_path / "kept"))
+    settings = ToySettings(steps=20)
+    plain = frames(runtime, settings)
+    seen, measured = calibrated(runtime, settings)
+    assert np.array_equal(seen, plain), "a run that measures skips nothing"
+    ((network, ratios),) = measured.ratios.items()
+    assert network.startswith("CogVideoXTransformer3DModel, ") and len(ratios) == 20 and ratios[0] == 1
+    assert hooks(runtime) == set()
+    file = magcache.keep(measured, "toy", "tiny")
+    assert file.parent == tmp_path / "kept"
+    worked = []
+    (loaded,) = runtime.loaded.values()
+    block = networks(loaded.pipeline)["transformer"].transformer_blocks[1].attn1
+    hook = block.register_forward_hook(lambda *_: worked.append(True))
+    cached = frames(runtime, settings, cache="MagCache", cache_threshold=0.5)
+    hook.remove()
+    assert 4 <= len(worked) < 20 and not np.array_equal(cached, plain)
+    file.write_text("[1")
+    with pytest.raises(InputError, match=r"magcache-toy-tiny\.json is damaged; remove it and calibrate again"):
+        frames(runtime, settings, cache="MagCache")
+
+
+def test_ratios_are_the_mean_of_passes_and_parts():
+    assert magcache._per_step([[1.0, 0.9, 5.0, 0.7], [1.0, 0.8]], 2) == [1.0, pytest.approx(0.8)]
+    with pytest.raises(InputError, match="fewer than its 3 steps"):
+        magcache._per_step([[1.0, 0.9]], 3)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"cache": "MagCache"}, "MagCache needs ratios"),
+        (
+            {"cache": "MagCache"},
+            r"run `python -m pipelines calibrate toy --weights tiny` once, or choose first block\.",
+        ),
         ({"compile": True}, "no repeated blocks"),
         ({"attention": "flash"}, "flash is not available here"),
     ],
 )
-def test_speed_options_that_a_network_lacks_are_refused_in_words(runtime, options, words):
+def test_speed_options_that_a_network_lacks_are_refused_in_words(runtime, options, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("RESHOOT_CALIBRATION", str(tmp_path))
     with pytest.raises(InputError, match=words):
         frames(runtime, **options)
     assert hooks(runtime) == set()
