@@ -19,9 +19,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
     given = parser().parse_args(arguments)
     try:
-        return {"run": _run, "preview": _preview, "bench": _bench, "doctor": _doctor, "list": _list}[given.command](
-            given
-        )
+        commands = {
+            "run": _run,
+            "preview": _preview,
+            "curate": _curate,
+            "bench": _bench,
+            "calibrate": _calibrate,
+            "doctor": _doctor,
+            "list": _list,
+        }
+        return commands[given.command](given)
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
@@ -70,10 +77,33 @@ def _preview(given: argparse.Namespace) -> int:
     return 0
 
 
+def _curate(given: argparse.Namespace) -> int:
+    from pipelines.genxd.curate import curate_video, told
+    from pipelines.genxd.settings import CurationSettings
+
+    settings = values(CurationSettings, given, "curation")
+    assert isinstance(settings, CurationSettings)
+    entry = curate_video(
+        given.video,
+        given.folder,
+        settings,
+        mask_folder=given.mask_folder,
+        say=lambda line: print(line, file=sys.stderr),
+    )
+    print(f"{given.folder}: {told(entry)}")
+    return 0
+
+
 def _bench(given: argparse.Namespace) -> int:
     from pipelines.bench import bench
 
     return bench(given)
+
+
+def _calibrate(given: argparse.Namespace) -> int:
+    from pipelines.bench import calibrate
+
+    return calibrate(given)
 
 
 def _doctor(given: argparse.Namespace) -> int:
@@ -117,11 +147,18 @@ def _moves(known: Method, given: argparse.Namespace) -> Moves:
 
 
 def _shot(known: Method, moves: Moves, given: argparse.Namespace) -> tuple[Scene, CameraPath]:
-    scene = _scene(given).fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
-    if given.path is None:
+    scene, own = _scene(given)
+    scene = scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+    if scene.kind not in known.scenes:
+        raise InputError(f"{known.title} takes {' or '.join(known.scenes)}, and these files are a {scene.kind}.")
+    if given.path is None and own is None:
         return scene, known.path(moves, scene)
-    path = _path_file(given.path, like=known.path(moves, scene))
-    path = path.fitted(moves.width, moves.height, moves.fit).moved_to(scene.first.world_from_camera)  # type: ignore[arg-type]
+    path = own if given.path is None else _path_file(given.path, like=known.path(moves, scene))
+    assert path is not None, "checked above"
+    path = path.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+    if given.path_as_given or given.path is None:
+        return scene, path
+    path = path.moved_to(scene.first.world_from_camera)
     return scene, path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
 
 
@@ -137,7 +174,18 @@ def _path_file(file: Path, like: CameraPath) -> CameraPath:
     return read(file.name, file.read_bytes(), like=like)
 
 
-def _scene(given: argparse.Namespace) -> Scene:
+def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
+    """The scene, and the path to shoot where the files bring one in its world."""
+    from pipelines.material import read_material
+
+    if given.files:
+        material = read_material(given.files, given_views=given.given_views)
+        print(material.note, file=sys.stderr)
+        return material.scene, material.path if material.path_as_given else None
+    return _scene_of_picture(given), None
+
+
+def _scene_of_picture(given: argparse.Namespace) -> Scene:
     from pipelines.depth import MODELS, Depth, depth_of, guessed_layout, scene_from
     from pipelines.pictures import read_depth, read_picture
 

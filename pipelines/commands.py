@@ -10,6 +10,8 @@ from typing import Any
 
 from pipelines import NAMES, method
 from pipelines.depth import MODELS
+from pipelines.genxd.settings import CurationSettings
+from pipelines.material import ACCEPTED
 from pipelines.method import Method
 from pipelines.runtime.options import RunOptions, offered
 from pipelines.settings import Control, Settings
@@ -29,7 +31,12 @@ def parser() -> argparse.ArgumentParser:
         methods = commands.add_parser(name, help=help).add_subparsers(dest="method", required=True, metavar="METHOD")
         for known in map(method, offered(NAMES)):
             _add_shot(methods.add_parser(known.name, help=known.summary, description=known.camera_use), known, name)
-    _add_bench(commands.add_parser("bench", help="measure phases, seconds and peak memory of a run"))
+    _add_curate(commands.add_parser("curate", help="a plain video to an entry of CamVid-30K: cameras, motion strength"))
+    bench = commands.add_parser("bench", help="measure phases, seconds and peak memory of a run")
+    _add_made_up_shot(bench)
+    _add_bench(bench)
+    calibrate = commands.add_parser("calibrate", help="measure the ratios that the step cache MagCache needs, once")
+    _add_made_up_shot(calibrate)
     doctor = commands.add_parser("doctor", help="check hub, access, disk, GPU and versions; the exit status says it")
     doctor.add_argument("methods", nargs="*", choices=[[], *offered(NAMES)], default=[], metavar="METHOD")
     listing = commands.add_parser("list", help="the methods and their settings")
@@ -45,7 +52,13 @@ def values(kind: type[Settings], given: argparse.Namespace, prefix: str) -> Sett
 def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> None:
     command.set_defaults(name=known.name)
     source = command.add_argument_group("scene")
-    source.add_argument("--image", type=Path, required=True, help="picture")
+    given = source.add_mutually_exclusive_group(required=True)
+    given.add_argument("--image", type=Path, help="picture")
+    given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
+    source.add_argument(
+        "--given-views", type=int, default=0, metavar="N",
+        help="of posed pictures give only so many; the cameras of the others become the path",
+    )  # fmt: skip
     source.add_argument("--depth", type=Path, help="depth map of the picture: PNG, TIFF, EXR or npy")
     source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
     source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")
@@ -57,6 +70,11 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
     )
     source.add_argument("--fov", type=float, help="horizontal field of view in degrees")
     command.add_argument("--path", type=Path, help="path file, or a result of Reshoot; replaces the moves")
+    command.add_argument(
+        "--path-as-given",
+        action="store_true",
+        help="its cameras stand in the scene's world: neither moved nor resampled",
+    )
     command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
     _add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
     if name == "run":
@@ -66,11 +84,25 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         _add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
 
 
-def _add_bench(command: argparse.ArgumentParser) -> None:
+def _add_curate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("video", type=Path)
+    command.add_argument("folder", type=Path, help="the entry to write; must not exist")
+    command.add_argument("--mask-folder", type=Path, help="a png per frame taken, white where something might move")
+    _add_settings(command, CurationSettings, "curation", taken=())
+
+
+def _add_made_up_shot(command: argparse.ArgumentParser) -> None:
     command.add_argument("method", choices=offered(NAMES), metavar="METHOD", help=", ".join(offered(NAMES)))
     command.add_argument("--steps", type=int, help="fewer steps than the method's default")
     command.add_argument("--frames", type=int, help="fewer frames than the method's default")
     command.add_argument("--size", help="WIDTHxHEIGHT instead of the method's default")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="another move or setting than the default"
+    )
+    _add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=("steps", "frames", "size"))
+
+
+def _add_bench(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--compare",
         action="append",
@@ -79,7 +111,6 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
         help="measure again with this option (say cache=first block) and tell the difference in time and picture",
     )
     command.add_argument("--out", type=Path, help="also append the table to this Markdown file")
-    _add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=("steps", "frames", "size"))
 
 
 def _add_settings(group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str]) -> None:

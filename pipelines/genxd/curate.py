@@ -1,6 +1,6 @@
 """From a plain video to a CamVid-30K entry: cameras from its still parts and the strength of what moves.
 
-    python -m pipelines.genxd.curate VIDEO FOLDER
+    python -m pipelines curate VIDEO FOLDER
 
 writes the data set's layout (images/*.jpg, 0/cameras.bin, images.bin, points3D.bin, project.ini) and motion.json.
 Source: arXiv 2411.02319, section 3; the original curation code was not published.
@@ -8,12 +8,11 @@ Source: arXiv 2411.02319, section 3; the original curation code was not publishe
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,11 +23,11 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from pipelines.genxd import motion
+from pipelines.genxd.settings import CurationSettings
 from pipelines.pose import Reconstruction, reconstruct
+from pipelines.video import complete, read_video
 
 SHORT_SIDE = 256
-DEPTHS = ("sparse", "small", "base", "large")
-"""Depth of things: spread from the sparse points, or by Depth Anything V2 of a size, aligned with them."""
 Masks = NDArray[np.bool_]
 
 
@@ -162,63 +161,54 @@ def _write(work: Path, frames: NDArray[np.uint8], found: Reconstruction, entry: 
     (work / "motion.json").write_text(json.dumps(asdict(entry), indent=2) + "\n")
 
 
-# --- command line -----------------------------------------------------------------------------------------------
+# --- from a video file --------------------------------------------------------------------------------------------
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; prints what it does and the entry's motion strength. Returns 1 where the video cannot be used."""
-    options = _parser().parse_args(arguments)
-    try:
-        entry = _run(options)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(
-        f"{options.folder}: {entry.frames} frames with cameras ({entry.frames_without_camera} without), "
-        f"{entry.points} points, motion strength {entry.motion_strength:.2f}"
-    )
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.genxd.curate", description="A plain video to an entry of CamVid-30K."
-    )
-    parser.add_argument("video", type=Path)
-    parser.add_argument("folder", type=Path, help="must not exist")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th frame")
-    parser.add_argument("--frames", type=int, default=120, help="at most so many frames")
-    parser.add_argument(
-        "--masks", default="found", help="found, mask2former, or a folder of pictures, white where things move"
-    )
-    parser.add_argument("--depth", choices=DEPTHS, default="sparse")
-    parser.add_argument("--least-motion", type=float, default=0.0, help="keep nothing below this strength")
-    return parser
-
-
-def _run(options: argparse.Namespace) -> Entry:
-    from pipelines.video import read_video
-
-    if options.every < 1 or options.frames < 3:
-        raise InputError("Take every 1st or later frame, and at least 3 frames.")
-    frames, fps = read_video(options.video, max_frames=options.every * options.frames)
-    frames = frames[:: options.every]
-    masks, masks_from = _masks(options.masks, frames)
-    relative, depth_from = _depth(options.depth)
+def curate_video(
+    video: str | Path,
+    folder: str | Path,
+    settings: CurationSettings,
+    *,
+    mask_folder: str | Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Entry:
+    """`curate` for a file; ``mask_folder`` holds a png per frame taken, white where something might move."""
+    frames, fps = read_video(video, max_frames=settings.every * settings.most_frames)
+    frames = frames[:: settings.every]
+    if len(frames) < 3:
+        raise InputError(f"Only {len(frames)} frames of the video would be taken; at least 3 are needed.")
+    masks, masks_from = _masks(settings.masks if mask_folder is None else mask_folder, frames)
+    relative, depth_from = _depth(settings.depth)
     return curate(
         frames,
-        options.folder,
-        fps=fps / options.every,
+        folder,
+        fps=fps / settings.every,
         masks=masks,
         masks_from=masks_from,
         relative_depth=relative,
         depth_from=depth_from,
-        least_motion=options.least_motion,
-        say=lambda line: print(line, file=sys.stderr),
+        least_motion=settings.least_motion,
+        say=say,
     )
 
 
-def _masks(choice: str, frames: NDArray[np.uint8]) -> tuple[Masks | None, str]:
+def packed(folder: Path, file: str | Path) -> Path:
+    """An entry as a zip, which appears when it is whole."""
+    with complete(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for each in sorted(folder.rglob("*")):
+            archive.write(each, Path(folder.name) / each.relative_to(folder))
+    return Path(file)
+
+
+def told(entry: Entry) -> str:
+    """What was found, in one sentence."""
+    return (
+        f"{entry.frames} frames with cameras ({entry.frames_without_camera} without), {entry.points} static points, "
+        f"{len(entry.things)} moving things, motion strength {entry.motion_strength:.2f}."
+    )
+
+
+def _masks(choice: str | Path, frames: NDArray[np.uint8]) -> tuple[Masks | None, str]:
     if choice == "found":
         return None, ""
     if choice == "mask2former":
@@ -253,7 +243,3 @@ def _depth(choice: str) -> tuple[Callable[[NDArray[np.uint8]], NDArray] | None, 
         return np.nan_to_num(values, nan=float(np.nanmax(values)))
 
     return relative, model.label
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -81,10 +81,7 @@ def _from_one(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
         raise InputError(f"More than {FRAMES} views can only be made of a still scene; choose 3D or turn it off.")
     groups = _groups(path, cameras, ANCHOR_CONTEXTS, settings)
     runs = [_group_run(path, cameras, group, settings, "first run") for group in groups]
-    note = (
-        f"{FRAMES} views along the path are made first, then its {len(path)} frames in {len(groups)} groups of "
-        f"{FRAMES - ANCHOR_CONTEXTS}, each from the {ANCHOR_CONTEXTS} nearest of the {FRAMES}."
-    )
+    note = f"{FRAMES} views along the path are made first, then its {len(path)} frames in {_groups_of(groups)}, each from the {ANCHOR_CONTEXTS} nearest of the {FRAMES}."
     first = replace(first, makes=(-1,) * FRAMES)
     return _grouped(path, (first, *runs), (note,) if given is not None else (*notes, note))
 
@@ -94,11 +91,12 @@ def _from_views(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan
     contexts = min(settings.contexts, len(views))
     groups = _groups(path, views, contexts, settings)
     runs = tuple(_group_run(path, views, group, settings, "scene") for group in groups)
-    note = (
-        f"The path's {len(path)} frames are made in {len(groups)} groups of {FRAMES - contexts}, each from the "
-        f"{contexts} nearest of {len(views)} given views."
-    )
+    note = f"The path's {len(path)} frames are made in {_groups_of(groups)}, each from the {contexts} nearest of {len(views)} given views."
     return _grouped(path, runs, (note,))
+
+
+def _groups_of(groups: list[grouping.Group]) -> str:
+    return f"{len(groups)} group{'s' * (len(groups) > 1)} of {len(groups[0].targets)}"
 
 
 def cameras_of(scene: Scene, fps: float) -> CameraPath:

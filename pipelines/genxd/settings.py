@@ -169,3 +169,26 @@ class GenXDSettings(Settings):
     crop_padding: bool = setting(
         True, "Cut the padding off", help="When the picture was fitted with black borders.", advanced=True
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurationSettings(Settings):
+    """From a plain video to an entry of CamVid-30K, see `pipelines.genxd.curate`."""
+
+    every: int = setting(1, "Take every n-th frame", minimum=1, maximum=60, step=1)
+    most_frames: int = setting(60, "At most so many frames", minimum=3, maximum=300, step=1)
+    masks: str = setting(
+        "found",
+        "What might move",
+        choices=("found", "mask2former"),
+        help="Found: what does not fit the camera. Mask2Former: people, animals, vehicles and the like (0.3 GB, downloaded).",
+    )
+    depth: str = setting(
+        "sparse",
+        "Depth of what moves",
+        choices=("sparse", "small", "base", "large"),
+        help="Sparse: of the nearest static points. Else Depth Anything V2 of this size, fitted to them as in the paper.",
+    )
+    least_motion: float = setting(
+        0.0, "Keep nothing that moves less", minimum=0, maximum=10, step=0.1, help="About 0.1 is still, 2 is dancing."
+    )

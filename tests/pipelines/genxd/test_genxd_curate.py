@@ -14,12 +14,13 @@ from rendered_clip import BOARD, HEIGHT, WIDTH, render
 
 from camera.errors import InputError
 from pipelines import pose
+from pipelines.__main__ import main
 from pipelines.genxd import curate, motion
 from pipelines.genxd.colmap import read_model
 from pipelines.genxd.data import read_camvid
+from pipelines.material import read_material
 from pipelines.video import write_mp4
 
-pytest.importorskip("pycolmap")
 SPEED = 0.06
 
 
@@ -40,7 +41,7 @@ def entry(truth, tmp_path_factory):
     """Made by the command, from a video file."""
     folder = tmp_path_factory.mktemp("curated")
     write_mp4(folder / "clip.mp4", truth.frames, 12)
-    assert curate.main([str(folder / "clip.mp4"), str(folder / "entry")]) == 0
+    assert main(["curate", str(folder / "clip.mp4"), str(folder / "entry")]) == 0
     return folder / "entry"
 
 
@@ -194,11 +195,23 @@ def test_a_missing_pycolmap_is_said_in_a_sentence(monkeypatch, truth):
 
 
 def test_the_command_refuses_in_words(truth, tmp_path, capsys):
-    assert curate.main([str(tmp_path / "none.mp4"), str(tmp_path / "entry")]) == 1
+    assert main(["curate", str(tmp_path / "none.mp4"), str(tmp_path / "entry")]) == 1
     assert capsys.readouterr().err.strip()
     write_mp4(tmp_path / "clip.mp4", truth.frames[:4], 12)
-    assert curate.main([str(tmp_path / "clip.mp4"), str(tmp_path / "entry"), "--masks", str(tmp_path)]) == 1
+    command = ["curate", str(tmp_path / "clip.mp4"), str(tmp_path / "entry")]
+    assert main([*command, "--mask-folder", str(tmp_path)]) == 1
     assert "needs 4 png files" in capsys.readouterr().err
+    assert main([*command, "--every", "3"]) == 1
+    assert "at least 3" in capsys.readouterr().err
+
+
+def test_an_entry_is_packed_as_the_data_set_is(entry, tmp_path):
+    zipped = curate.packed(entry, tmp_path / "entry.zip")
+    with zipfile.ZipFile(zipped) as archive:
+        names = set(archive.namelist())
+    assert {"entry/images/00000.jpg", "entry/0/cameras.bin", "entry/motion.json"} <= names
+    material = read_material([zipped])
+    assert material.scene.kind == "views" and len(material.points) > 100 and "data set" in material.note
 
 
 def test_segmentation_masks_what_might_move():

@@ -195,7 +195,6 @@ def test_other_lenses_are_refused():
 
 
 def test_cameras_can_be_estimated():
-    pytest.importorskip("pycolmap")
     from rendered_clip import render
 
     truth = render(4, speed=0, travel=0.6)

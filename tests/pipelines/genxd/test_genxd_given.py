@@ -17,9 +17,11 @@ from camera import formats
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
+from pipelines.__main__ import main
 from pipelines.genxd import given
 from pipelines.genxd.export import reconstruction_zip
 from pipelines.material import read_material
+from pipelines.results import restore
 
 WIDTH, HEIGHT, COUNT = 48, 32, 11
 LENS = np.array([[40.0, 0, 22.5], [0, 40.0, 16.5], [0, 0, 1]])
@@ -207,3 +209,18 @@ def test_a_set_of_pictures_is_kept_small(tmp_path, monkeypatch):
     material = read_material([*written(tmp_path, PLAIN_NAMES), _file(tmp_path, "reshoot")])
     assert (material.scene.first.width, material.scene.first.height) == (WIDTH // 2, HEIGHT // 2)
     np.testing.assert_allclose(material.scene.first.intrinsics[0, 0], LENS[0, 0] / 2)
+
+
+def test_the_command_line_shoots_known_targets_from_a_few_pictures(tmp_path, capsys):
+    """Upstream's few-view flow with known test poses: 3 pictures given, the cameras of the other 8 are shot."""
+    files = [*written(tmp_path, COLMAP_NAMES), _file(tmp_path, "colmap_txt")]
+    command = ["run", "genxd", "--files", *map(str, files), "--given-views", "3", "--out", str(tmp_path / "shot.mp4")]
+    small = ["--width", "64", "--height", "64", "--steps", "2", "--weights", "tiny"]
+    assert main([*command, *small]) == 0
+    said = capsys.readouterr()
+    assert "3 of 11 pictures are given" in said.err and "in 1 group of 9, each from the 3 nearest of 3" in said.out
+    shot = restore(tmp_path / "shot.mp4").path
+    targets = [i for i in range(COUNT) if i not in (0, 5, 10)]
+    np.testing.assert_allclose(shot.world_from_camera, path_of().world_from_camera[targets], atol=1e-9)
+    assert main(["run", "dualcamctrl", "--files", *map(str, files), "--out", str(tmp_path / "no.mp4")]) == 1
+    assert "takes still" in capsys.readouterr().err

@@ -225,7 +225,6 @@ def genxd_lens(focal):
 
 
 def test_the_reconstruction_folder_holds_views_cameras_and_points(tiny):
-    pytest.importorskip("pycolmap")
     import pycolmap
 
     away = np.eye(4)
