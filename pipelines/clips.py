@@ -11,6 +11,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from camera.errors import InputError
+from camera.objectfile import pack_objects, unpack_objects
+from camera.objects import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.method import Clip
@@ -22,16 +24,21 @@ _SAME = "the given scene"
 
 def scene_arrays(scene: Scene, prefix: str = "") -> dict[str, Any]:
     """The views as arrays named ``prefix`` + "view0.colour" and so on; see `scene_facts` for the rest."""
-    return {
+    arrays = {
         f"{prefix}view{number}.{field}": getattr(view, field)
         for number, view in enumerate(scene.views)
         for field in _VIEW_ARRAYS
     }
+    if isinstance(scene, StagedScene):
+        arrays[f"{prefix}objects"] = np.frombuffer(pack_objects(scene.objects), np.uint8)
+    return arrays
 
 
 def scene_facts(scene: Scene) -> dict[str, Any]:
     """All of a scene but its views, for JSON."""
     facts = {"kind": scene.kind, "unit": scene.unit, "fps": scene.fps, "source": scene.source, "name": scene.name}
+    if isinstance(scene, StagedScene):
+        facts["distance"] = scene.distance
     return facts | {"views": len(scene.views)}
 
 
@@ -44,10 +51,12 @@ def scene_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], prefix: str = 
     )
     for view in views:
         View.of(view.colour, view.depth, view.intrinsics, view.world_from_camera)
+    if "distance" in facts:
+        return StagedScene(views, **facts, objects=unpack_objects(arrays[f"{prefix}objects"].tobytes()))
     return Scene(views, **facts)
 
 
-def clip_arrays(clip: Clip, scene: Scene) -> tuple[dict[str, Any], dict[str, Any]]:
+def clip_arrays(clip: Clip, scene: Scene | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arrays and, for JSON, the facts of a clip shot from ``scene``; its files and notes are not among them."""
     arrays: dict[str, Any] = {
         "frames": clip.frames,
@@ -57,7 +66,7 @@ def clip_arrays(clip: Clip, scene: Scene) -> tuple[dict[str, Any], dict[str, Any
     arrays |= {f"extra{number}": frames for number, frames in enumerate(clip.extras.values())}
     facts: dict[str, Any] = {"fps": clip.fps, "extras": list(clip.extras), "scene": None}
     facts["path"] = {"width": clip.path.width, "height": clip.path.height, "fps": clip.path.fps}
-    if clip.scene is not None and len(clip.scene.views) == len(scene.views):
+    if clip.scene is not None and scene is not None and len(clip.scene.views) == len(scene.views):
         facts["scene"] = _SAME
     elif clip.scene is not None:
         facts["scene"] = scene_facts(clip.scene)
@@ -76,7 +85,7 @@ def clip_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], scene: Scene) -
     return Clip(frames, float(facts["fps"]), path, extras=extras, scene=behind)
 
 
-def keep(file: str | Path, clip: Clip, scene: Scene) -> Path:
+def keep(file: str | Path, clip: Clip, scene: Scene | None) -> Path:
     """Write ``clip``, shot from ``scene``, into one npz file, which appears when it is whole."""
     arrays, facts = clip_arrays(clip, scene)
     with complete(file) as part, part.open("wb") as sink:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gradio as gr
 
 from pipelines import method
+from pipelines.gen3c import guardrail
+from tabs.extend import Extend
 from tabs.header import header
 from tabs.keep import keep
 from tabs.move import Move
+from tabs.points import points
 from tabs.rehearsal import path_download, rehearsal
 from tabs.shoot import Shoot
 from tabs.source import source
@@ -27,9 +30,13 @@ def build(page: gr.Blocks) -> None:
             move.controls()
             shoot = Shoot(METHOD, take)
             shoot.controls()
+            gr.Markdown(f"<small>{guardrail.state()} {guardrail.LICENCE_NOTE}</small>", elem_id="gen3c-guardrail")
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
             shoot.screen()
-            keep(page, METHOD, take, move, shoot, example)
+            extend = Extend(shoot, take)
+            extend.controls()
+            points(shoot, take)
+            extend.reopens(keep(page, METHOD, take, move, shoot, example))

@@ -21,8 +21,11 @@ LONGEST_LINK = 4000
 """Characters; what a browser and a chat window still take."""
 
 
-def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Shoot, example: gr.Textbox) -> None:
-    """Places "Take up again": a result's file restores its path and settings, a link restores the controls."""
+def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Shoot, example: gr.Textbox) -> gr.File:
+    """Places "Take up again": a result's file restores its path and settings, a link restores the controls.
+
+    Returns where results are dropped.
+    """
     with gr.Accordion("Take up again", open=False):
         file = gr.File(label="A result of Reshoot (mp4 or its JSON)", height=90, elem_id=f"{method.name}-restore")
         told = gr.Markdown(elem_classes="told")
@@ -70,6 +73,7 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
         None, link, link, js="(text) => location.origin + location.pathname + '?s=' + text", api_visibility="private"
     )
     page.load(said(opened), None, [example, *controls.values()], **private)
+    return file
 
 
 def encoded(shot: dict[str, Any]) -> str:

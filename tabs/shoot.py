@@ -11,14 +11,19 @@ import pipelines
 from camera import formats
 from camera.errors import InputError
 from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.clips import keep
 from pipelines.method import Clip, Method, Progress
-from pipelines.results import frames_zip, record, restore, save
+from pipelines.results import Record, frames_zip, record, restore, save
 from pipelines.runtime.options import RunOptions
 from pipelines.settings import Settings
 from pipelines.video import read_video
 from tabs import form
 from tabs.players import clips, players
 from tabs.take import Take
+
+KEPT = ".kept.npz"
+"""Ending of the file beside the last video of a session that holds it without loss, so that it can go on."""
 
 
 class Shoot:
@@ -61,6 +66,7 @@ class Shoot:
             self.archive = gr.Button("Frames and cameras as a zip", size="sm", visible=False, elem_id=f"{name}-archive")
         self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
         self.shot = gr.State()
+        self.outputs = [self.status, self.early, self.players, self.files, self.archive, self.shot]
         self._connect()
 
     def _connect(self) -> None:
@@ -69,8 +75,7 @@ class Shoot:
         inputs = [self.take, *changing]
         running = self.start.click(
             form.handler(self._run, *kinds, before={"take": Take, "request": gr.Request}, name=f"{name}_shoot"), inputs,
-            [self.status, self.early, self.players, self.files, self.archive, self.shot], api_name=f"{name}_shoot", concurrency_id="shoot",
-            concurrency_limit=4, show_progress="hidden",
+            self.outputs, api_name=f"{name}_shoot", concurrency_id="shoot", concurrency_limit=4, show_progress="hidden",
         )  # fmt: skip
         self.stop.click(
             lambda: "Cancelled.", None, self.status, cancels=[running], api_visibility="private", queue=False
@@ -88,8 +93,7 @@ class Shoot:
             raise InputError("Shoot something first, then its frames can be packed.")
         made, video = restore(shot), Path(shot)
         frames, fps = read_video(video)
-        cameras = dict(formats.write(name, made.path) for name in formats.FORMATS if _can_hold(name, made.path))
-        packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, made.path), cameras)
+        packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, made.path), camera_files(made.path))
         return gr.File(str(packed), visible=True)
 
     def _forecast(self, take: Take, settings: Settings, options: RunOptions) -> str:
@@ -100,10 +104,25 @@ class Shoot:
     def _run(self, take: Take, request: gr.Request, settings: Settings, options: RunOptions):
         """Shoot the current path with this method; returns the videos and the files beside them."""
         scene, path = take.ready()
-        name = f"{self.method.name}-{uuid.uuid4().hex[:8]}"
+        yield from self.shooting(take, request, scene, path, settings, options)
+
+    def shooting(
+        self,
+        take: Take,
+        request: gr.Request,
+        scene: Scene,
+        path: CameraPath,
+        settings: Settings,
+        options: RunOptions,
+        *,
+        after: Clip | None = None,
+        notes: tuple[str, ...] = (),
+    ):
+        """Updates of `outputs` while ``path`` is shot, on from ``after`` if given; ``notes`` join the clip's own."""
+        name = self.new_name()
         clip: Clip | None = None
         for step in pipelines.generate(
-            self.method.name, scene, path, settings, options=options, headers=dict(request.headers)
+            self.method.name, scene, path, settings, options=options, headers=dict(request.headers), after=after
         ):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
@@ -113,15 +132,24 @@ class Shoot:
             clip = step if isinstance(step, Clip) else clip
             assert clip is not None, "a report comes after its clip"
             made = record(self.method, scene, path, settings, moves=take.moves, options=options, report=report)
-            saved = save(take.folder, name, clip, made)
             words = "Saved, still running." if report is None else report.sentence()
-            notes = "".join(f"  \n{note}" for note in (*_weights_note(options), *clip.notes))
-            videos = {self.method.title: saved.video, **saved.companions}
-            files = [
-                str(file) for file in (saved.video, saved.sidecar, *saved.companions.values(), *saved.files.values())
-            ]
-            shown = clips(videos, clip.fps), gr.File(files, visible=True), gr.Button(visible=True)
-            yield words + notes, gr.Image(visible=False), *shown, str(saved.video)
+            words += "".join(f"  \n{note}" for note in (*_weights_note(options), *notes, *clip.notes))
+            yield words, *self.result(take, name, scene, clip, made)
+
+    def new_name(self) -> str:
+        return f"{self.method.name}-{uuid.uuid4().hex[:8]}"
+
+    def result(self, take: Take, name: str, scene: Scene | None, clip: Clip, made: Record) -> tuple:
+        """Updates of all `outputs` but the status, with ``clip`` saved under ``name``."""
+        saved = save(take.folder, name, clip, made)
+        if self.method.goes_on:
+            for old in take.folder.glob(f"*{KEPT}"):
+                old.unlink()
+            keep(saved.video.with_suffix(KEPT), clip, scene)
+        videos = {self.method.title: saved.video, **saved.companions}
+        files = [str(file) for file in (saved.video, saved.sidecar, *saved.companions.values(), *saved.files.values())]
+        shown = clips(videos, clip.fps), gr.File(files, visible=True), gr.Button(visible=True)
+        return gr.Image(visible=False), *shown, str(saved.video)
 
 
 def _words(step: Progress) -> str:
@@ -136,6 +164,11 @@ def _weights_note(options: RunOptions) -> tuple[str, ...]:
     return (
         f"**Made with {options.weights} random weights: noise, not a picture.** Choose real weights for a picture.",
     )
+
+
+def camera_files(path: CameraPath) -> dict[str, bytes]:
+    """Names and contents of camera files, one in every format that can hold the path."""
+    return dict(formats.write(name, path) for name in formats.FORMATS if _can_hold(name, path))
 
 
 def _can_hold(format_name: str, path: CameraPath) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.cloud import cloud_of
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
@@ -107,6 +108,14 @@ def views_npz(scene: Scene, path: CameraPath) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
+
+
+def cache_files(scene: Scene, path: CameraPath) -> dict[str, bytes]:
+    """The cache to keep: its points, and its pictures with the cameras in upstream's format; of a clip the first frame's."""
+    cloud = cloud_of(scene)
+    name = "cache of the first frame" if scene.kind == "clip" else "cache"
+    files = {f"{name}.ply": cloud.ply_bytes(), f"{name}.glb": cloud.glb_bytes()}
+    return files if scene.kind == "clip" else files | {"views.npz": views_npz(scene, path)}
 
 
 def _view(colour: NDArray, depth: NDArray, mask: NDArray, lens: NDArray, pose: NDArray) -> View:

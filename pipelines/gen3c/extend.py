@@ -12,6 +12,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
 from pipelines.gen3c.chunks import LONGEST, chunks
+from pipelines.gen3c.data import cache_files
 from pipelines.method import Clip
 from pipelines.results import Record, restore
 from pipelines.video import read_video
@@ -84,21 +85,23 @@ def _zoomed_on(lens: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[
     return lenses
 
 
-def take_back(clip: Clip, scene: Scene, *, chunk_frames: int) -> Clip:
+def take_back(clip: Clip, scene: Scene | None, *, chunk_frames: int) -> Clip:
     """The clip, shot from ``scene`` in chunks of ``chunk_frames``, without its last chunk.
 
-    The picture that was added to the cache for that chunk goes too. Raises `InputError` when there is one chunk only.
+    The picture that was added to the cache for that chunk goes too; ``scene`` may be None for a clip that was read from its
+    file. Raises `InputError` when there is one chunk only.
     """
     count = len(chunks(len(clip.frames), chunk_frames))
     if count < 2:
         raise InputError("The video has a single chunk; there is nothing to take back.")
     left = slice(0, len(clip.frames) - (chunk_frames - 1))
-    added = added_views(clip, scene)[: count - 2]
     extras = {name: frames[left] for name, frames in clip.extras.items()}
-    shot_from = grown_scene(scene, added)
-    return replace(
-        clip, frames=clip.frames[left], path=clip.path.sliced(left), extras=extras, scene=shot_from, files={}
-    )
+    path = clip.path.sliced(left)
+    shorter = replace(clip, frames=clip.frames[left], path=path, extras=extras, files={})
+    if scene is None or clip.scene is None:
+        return replace(shorter, scene=None)
+    shot_from = grown_scene(scene, added_views(clip, scene)[: count - 2])
+    return replace(shorter, scene=shot_from, files=cache_files(shot_from, path) if clip.extras else {})
 
 
 def grown_scene(scene: Scene, added: list[View]) -> Scene:

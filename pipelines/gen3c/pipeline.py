@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from camera.cache import CacheFrames
-from camera.cloud import cloud_of
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.gen3c import guardrail, latents
 from pipelines.gen3c.chunks import chunks, latent_frames
 from pipelines.gen3c.conditioning import Conditioning, least_cover
-from pipelines.gen3c.data import views_npz
+from pipelines.gen3c.data import cache_files
 from pipelines.gen3c.extend import added_views, check_continues, check_size, grown_scene
 from pipelines.gen3c.method import LITTLE_SHARE, UPSTREAM, Gen3cSettings, check
 from pipelines.gen3c.networks import Networks, add_depth, add_text_encoder, load_networks
@@ -229,18 +228,10 @@ class _Run:
         whole = np.concatenate(frames)
         path = self.path.sliced(slice(0, len(whole)))
         scene = grown_scene(self.scene, added)
-        files = _cache_files(scene, path) if self.settings.show_cache else {}
+        files = cache_files(scene, path) if self.settings.show_cache else {}
         notes = tuple(dict.fromkeys(self.notes))
         extras = _joined(shown, [len(part) for part in frames]) if self.settings.show_cache else {}
         return Clip(whole, path.fps, path, extras=extras, scene=scene, notes=notes, files=files)
-
-
-def _cache_files(scene: Scene, path: CameraPath) -> dict[str, bytes]:
-    """The cache to keep: its points, and its pictures with the cameras in upstream's format; of a clip the first frame's."""
-    cloud = cloud_of(scene)
-    name = "cache of the first frame" if scene.kind == "clip" else "cache"
-    files = {f"{name}.ply": cloud.ply_bytes(), f"{name}.glb": cloud.glb_bytes()}
-    return files if scene.kind == "clip" else files | {"views.npz": views_npz(scene, path)}
 
 
 def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:

@@ -1,0 +1,131 @@
+"""After a result: one chunk more, one chunk less, and a result taken up again from its file."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+
+from camera.errors import InputError
+from camera.view import Scene
+from pipelines.clips import kept
+from pipelines.gen3c.extend import chunk_of, path_on, read_shot, take_back
+from pipelines.gen3c.method import Gen3cSettings
+from pipelines.method import Clip
+from pipelines.results import Record, restore, scene_sha256
+from pipelines.runtime.options import RunOptions
+from pipelines.settings import Settings
+from tabs import form
+from tabs.players import clips
+from tabs.shoot import KEPT, Shoot
+from tabs.take import Take
+
+DRAWN, AGAIN = "the move drawn above", "the last chunk's move again"
+HELP = (
+    "Going on adds one chunk (120 frames, five seconds), shot with the settings as they now are and begun at the video's last "
+    "camera. A video that was cancelled first goes on along its own path to its end; over a clip, the clip's own camera moves on."
+)
+
+
+class Extend:
+    """The controls below a result; ``shoot`` is the screen that they change."""
+
+    def __init__(self, shoot: Shoot, take: gr.State) -> None:
+        self.shoot, self.take, self.name = shoot, take, shoot.method.name
+
+    def controls(self) -> None:
+        """Places the controls."""
+        with gr.Row():
+            with_what = gr.Dropdown([DRAWN, AGAIN], value=DRAWN, label="Go on with", min_width=200)
+            on = gr.Button("Go on from here", variant="primary", min_width=140, elem_id=f"{self.name}-go-on")
+            back = gr.Button("Take the last chunk back", min_width=140, elem_id=f"{self.name}-take-back")
+        gr.Markdown(HELP, elem_classes="told")
+        shoot, kinds = self.shoot, (self.shoot.method.settings, RunOptions)
+        before = {"take": Take, "request": gr.Request, "shot": str, "go_on_with": str}
+        going = on.click(
+            form.handler(self._go_on, *kinds, before=before, name=f"{self.name}_go_on"),
+            [self.take, shoot.shot, with_what, *shoot.settings.values(), *shoot.options.values()],
+            shoot.outputs, api_name=f"{self.name}_go_on", concurrency_id="shoot", show_progress="hidden",
+        )  # fmt: skip
+        shoot.stop.click(None, cancels=[going], api_visibility="private")
+        back.click(
+            form.said(self._take_back), [self.take, shoot.shot], shoot.outputs, api_name=f"{self.name}_take_back",
+            show_progress="hidden",
+        )  # fmt: skip
+
+    def reopens(self, dropped: gr.File) -> None:
+        """A result that is ``dropped`` on the page becomes the one that the controls change."""
+        dropped.upload(
+            form.said(self._reopen), [self.take, dropped], self.shoot.outputs, api_name=f"{self.name}_reopen",
+            show_progress="hidden",
+        )  # fmt: skip
+
+    def _go_on(
+        self, take: Take, request: gr.Request, shot: str, go_on_with: str, settings: Settings, options: RunOptions
+    ):
+        """Shoot one chunk more of the result; returns the longer video and the files beside it."""
+        scene, drawn = take.ready()
+        clip, made = _opened(shot, scene)
+        done, chunk = len(clip.frames), _chunk(clip, made)
+        more = drawn if go_on_with == DRAWN else made.path.sliced(slice(done - chunk, done))
+        path = path_on(scene, made.path, done, more, chunk_frames=chunk)
+        settings = replace(cast(Gen3cSettings, settings), chunk_frames=chunk)
+        yield from self.shoot.shooting(
+            take, request, scene, path, settings, options, after=clip, notes=_notes(clip, made, scene, settings)
+        )
+
+    def _take_back(self, take: Take, shot: str):
+        """Take the last chunk of the result back; returns the shorter video and the files beside it."""
+        clip, made = _opened(shot, take.framed)
+        shorter = take_back(clip, take.framed, chunk_frames=_chunk(clip, made))
+        count = len(shorter.frames)
+        made = replace(made, path=made.path.sliced(slice(0, count)), report={})
+        shown = self.shoot.result(take, self.shoot.new_name(), take.framed, shorter, made)
+        return f"The last chunk is taken back; {count} frames are left.", *shown
+
+    def _reopen(self, take: Take, result_file: str):
+        """Show a saved video of this method again, so that it can go on or be taken back; other files change nothing."""
+        if not result_file or Path(result_file).suffix.lower() != ".mp4":
+            return [gr.skip()] * len(self.shoot.outputs)
+        made = restore(result_file)
+        if made.method != self.name:
+            return [gr.skip()] * len(self.shoot.outputs)
+        video = take.file(f"{self.shoot.new_name()}.mp4")
+        shutil.copyfile(result_file, video)
+        videos = clips({self.shoot.method.title: video}, made.path.fps)
+        told = "Taken up again. To go on, open the picture, clip or views that it was shot from, with the same depth."
+        return told, gr.skip(), videos, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
+
+
+def _opened(shot: str | None, scene: Scene | None) -> tuple[Clip, Record]:
+    """The result as it was shot where this session still has it, else as it is in its mp4."""
+    if not shot:
+        raise InputError("Shoot something first, or drop a result's mp4 under Take up again.")
+    file = Path(shot).with_suffix(KEPT)
+    if not file.is_file() or scene is None:
+        return read_shot(shot)
+    made = restore(shot)
+    if made.input_sha256 != scene_sha256(scene):
+        raise InputError("The scene that is open is not the one this video was shot from; open that one, framed alike.")
+    return kept(file, scene), made
+
+
+def _chunk(clip: Clip, made: Record) -> int:
+    return chunk_of(len(clip.frames), int(made.settings.get("chunk_frames", len(clip.frames))))
+
+
+def _notes(clip: Clip, made: Record, scene: Scene, settings: Settings) -> tuple[str, ...]:
+    """What to know about a video whose parts were not made alike."""
+    notes = []
+    if made.input_sha256 != scene_sha256(scene):
+        notes.append(
+            "The scene that is open is not exactly the one the video was shot from; if it is another one, the new part will not fit."
+        )
+    now: dict[str, Any] = settings.values()
+    other = [name for name, value in made.settings.items() if name != "chunk_frames" and now.get(name) != value]
+    if other:
+        notes.append(f"The first {len(clip.frames)} frames were shot with other settings: {', '.join(other)}.")
+    return tuple(notes)

@@ -1,0 +1,75 @@
+"""The points behind a tab's scene or result in 3D, to look at and to take home with the cameras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+from camera.cloud import PointCloud, cloud_of
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.clips import kept
+from pipelines.method import Clip
+from pipelines.results import frames_zip, restore
+from tabs.form import said
+from tabs.shoot import KEPT, Shoot, camera_files
+from tabs.take import Take
+
+MOST_SHOWN = 300_000
+"""Points in the viewer; the files have all."""
+
+
+def points(shoot: Shoot, take: gr.State) -> None:
+    """Places the points of the last result's cache, or of the scene where nothing was shot yet."""
+    name = shoot.method.name
+    with gr.Accordion("The cache in 3D", open=False):
+        show = gr.Button("Show the cache", size="sm", elem_id=f"{name}-show-cache")
+        told = gr.Markdown(elem_classes="told")
+        model = gr.Model3D(label="Cache", height=420, clear_color=(0.1, 0.1, 0.1, 1), elem_id=f"{name}-cache")
+        files = gr.File(label="Points and cameras", file_count="multiple", interactive=False)
+
+    def cache(take: Take, shot: str):
+        """The points of the result's 3D cache (of the scene where nothing was shot) as PLY and GLB, and its cameras in
+        every format."""
+        scene, path = _behind(take, shot)
+        cloud = cloud_of(scene)
+        if not len(cloud):
+            raise InputError("The cache holds no point: the depth is unknown everywhere.")
+        shown = take.file("cache-shown.glb")
+        shown.write_bytes(_near(cloud).thinned(MOST_SHOWN).glb_bytes())
+        made = {"cache.ply": cloud.ply_bytes(), "cache.glb": cloud.glb_bytes()}
+        for file, data in made.items():
+            take.file(file).write_bytes(data)
+        packed = frames_zip(
+            take.file("cameras.zip"), Clip(np.empty((0, 1, 1, 3), np.uint8), path.fps, path), camera_files(path)
+        )
+        of = (
+            "the first frame of the clip"
+            if scene.kind == "clip"
+            else f"{len(scene.views)} picture{'s' * (len(scene.views) != 1)}"
+        )
+        words = f"{len(cloud):,} points of {of}; {scene.source}."
+        return str(shown), words, [*(str(take.file(file)) for file in made), str(packed)]
+
+    show.click(said(cache), [take, shoot.shot], [model, told, files], api_name=f"{name}_cache")
+
+
+def _behind(take: Take, shot: str | None) -> tuple[Scene, CameraPath]:
+    """Geometry and cameras of the last result where this session has them, else of the scene that is open."""
+    scene, path = take.ready()
+    if not shot:
+        return scene, path
+    made = restore(shot)
+    file = Path(shot).with_suffix(KEPT)
+    clip = kept(file, scene) if file.is_file() else None
+    return clip.scene if clip is not None and clip.scene is not None else scene, made.path
+
+
+def _near(cloud: PointCloud) -> PointCloud:
+    """Without the farthest hundredth, so that a viewer that frames everything shows the scene and not its horizon."""
+    reach = np.linalg.norm(cloud.points - np.median(cloud.points, axis=0), axis=1)
+    inside = reach <= np.quantile(reach, 0.99)
+    return PointCloud(cloud.points[inside], cloud.colours[inside])
