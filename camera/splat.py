@@ -13,6 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 from numpy.typing import ArrayLike, NDArray
 
 from camera.compiled import kernel
@@ -88,16 +91,29 @@ def _greatest_depth(points, row):
 
 
 @kernel
-def _project(points, row, pose, lens, us, vs, zs):
+def _row_of(points, row, xs, ys, zs):
     for i in range(len(zs)):
-        x, y, z = points[row, i, 0], points[row, i, 1], points[row, i, 2]
-        camera_x = pose[0, 0] * x + pose[0, 1] * y + pose[0, 2] * z + pose[0, 3]
-        camera_y = pose[1, 0] * x + pose[1, 1] * y + pose[1, 2] * z + pose[1, 3]
-        camera_z = pose[2, 0] * x + pose[2, 1] * y + pose[2, 2] * z + pose[2, 3]
-        q_z = lens[2, 0] * camera_x + lens[2, 1] * camera_y + lens[2, 2] * camera_z
+        xs[i], ys[i], zs[i] = points[row, i, 0], points[row, i, 1], points[row, i, 2]
+
+
+@kernel
+def _project(pose, lens, xs, ys, zs, us, vs):
+    """World (x,y,z) to pixels (u,v); ``zs`` becomes the depth. Matrices as scalars, so that no store can alter them."""
+    p00, p01, p02, p03 = pose[0, 0], pose[0, 1], pose[0, 2], pose[0, 3]
+    p10, p11, p12, p13 = pose[1, 0], pose[1, 1], pose[1, 2], pose[1, 3]
+    p20, p21, p22, p23 = pose[2, 0], pose[2, 1], pose[2, 2], pose[2, 3]
+    k00, k01, k02 = lens[0, 0], lens[0, 1], lens[0, 2]
+    k10, k11, k12 = lens[1, 0], lens[1, 1], lens[1, 2]
+    k20, k21, k22 = lens[2, 0], lens[2, 1], lens[2, 2]
+    for i in range(len(zs)):
+        x, y, z = xs[i], ys[i], zs[i]
+        camera_x = p00 * x + p01 * y + p02 * z + p03
+        camera_y = p10 * x + p11 * y + p12 * z + p13
+        camera_z = p20 * x + p21 * y + p22 * z + p23
+        q_z = k20 * camera_x + k21 * camera_y + k22 * camera_z
         under = q_z + FLOAT(1e-7)
-        us[i] = (lens[0, 0] * camera_x + lens[0, 1] * camera_y + lens[0, 2] * camera_z) / under
-        vs[i] = (lens[1, 0] * camera_x + lens[1, 1] * camera_y + lens[1, 2] * camera_z) / under
+        us[i] = (k00 * camera_x + k01 * camera_y + k02 * camera_z) / under
+        vs[i] = (k10 * camera_x + k11 * camera_y + k12 * camera_z) / under
         zs[i] = q_z
 
 
@@ -150,35 +166,62 @@ def _inverse_exponentials(exponents, out):
 
 
 @kernel
-def _shares(row, height, width, us, vs, index, step_x, step_y, shares):
-    """Corner (row-major, in the bordered picture), distances to the other corners, and the four shares."""
-    right, bottom, y = FLOAT(width + 1), FLOAT(height + 1), FLOAT(row)
+def _shares(row, height, width, us, vs, weights, index, left, right, above, below):
+    """Upper left corner (row-major, in the bordered picture), -1 for points outside, and how a point is shared.
+
+    ``left`` and ``right`` carry the point's weight. A point on a whole pixel gives all four shares to it, as GEN3C's
+    does: twice its weight here.
+    """
+    one, none = FLOAT(1), FLOAT(0)
+    last_x, last_y, y = FLOAT(width + 1), FLOAT(height + 1), FLOAT(row)
     for i in range(len(us)):
         x = FLOAT(i)
         # by way of the flow, as GEN3C rounds it; the border of one pixel takes what leaves the picture
-        u, v = ((us[i] - x) + x) + FLOAT(1), ((vs[i] - y) + y) + FLOAT(1)
-        inside = (u > FLOAT(0)) & (u < right) & (v > FLOAT(0)) & (v < bottom)
-        u, v = (u if inside else FLOAT(0)), (v if inside else FLOAT(0))
-        low_x, high_x, low_y, high_y = np.floor(u), np.ceil(u), np.floor(v), np.ceil(v)
+        u, v = ((us[i] - x) + x) + one, ((vs[i] - y) + y) + one
+        inside = (u > none) & (u < last_x) & (v > none) & (v < last_y) & (weights[i] > none)
+        u, v = (u if inside else none), (v if inside else none)
+        low_x, low_y = np.floor(u), np.floor(v)
         index[i] = np.int32(low_y) * np.int32(width + 2) + np.int32(low_x) if inside else np.int32(-1)
-        step_x[i] = np.int32(high_x - low_x)
-        step_y[i] = np.int32(high_y - low_y) * np.int32(width + 2)
-        left, above = FLOAT(1) - (u - low_x), FLOAT(1) - (v - low_y)
-        right_share, below = FLOAT(1) - (high_x - u), FLOAT(1) - (high_y - v)
-        shares[0, i], shares[1, i] = left * above, right_share * above
-        shares[2, i], shares[3, i] = left * below, right_share * below
+        left[i] = weights[i] * (one - (u - low_x) if u > low_x else FLOAT(2))
+        right[i] = weights[i] * (one - ((low_x + one) - u))
+        above[i] = one - (v - low_y) if v > low_y else FLOAT(2)
+        below[i] = one - ((low_y + one) - v)
+
+
+@intrinsic
+def _add_weighted(typing, total, at, red, green, blue, weight):
+    """``total[at : at + 4] += weight * (red, green, blue, 1)`` as one operation; the compiler would make four."""
+
+    def generate(context, builder, signature, arguments):
+        array, place, *colour, factor = arguments
+        data = context.make_array(signature.args[0])(context, builder, array).data
+        four = ir.VectorType(ir.FloatType(), 4)
+        pointer = builder.bitcast(builder.gep(data, [place]), four.as_pointer())
+        values = factors = ir.Constant(four, ir.Undefined)
+        for lane, value in enumerate((*colour, ir.Constant(ir.FloatType(), 1.0))):
+            values = builder.insert_element(values, value, ir.IntType(32)(lane))
+            factors = builder.insert_element(factors, factor, ir.IntType(32)(lane))
+        product = builder.fmul(values, factors, flags=["contract"])
+        added = builder.fadd(builder.load(pointer, align=4), product, flags=["contract"])
+        builder.store(added, pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(total, types.int64, *[types.float32] * 4), generate
 
 
 @kernel
 def _accumulate(total, total_z, image, points, strength, pose, lens, log_range, height, width):
     count = points.shape[1]
-    us, vs = np.empty(count, np.float32), np.empty(count, np.float32)
-    zs, depths = np.empty(count, np.float32), np.empty(count, np.float32)
+    xs, ys, zs = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
+    us, vs, depths = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
     exponents, scratch, weights = np.empty(count, np.float32), np.empty(count, np.float32), np.empty(count, np.float32)
-    index, step_x, step_y = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
-    shares = np.empty((4, count), np.float32)
+    left, right = np.empty(count, np.float32), np.empty(count, np.float32)
+    above, below = np.empty(count, np.float32), np.empty(count, np.float32)
+    index = np.empty(count, np.int32)
+    flat, line = total.reshape(-1), width + 2
     for row in range(points.shape[0]):
-        _project(points, row, pose, lens, us, vs, zs)
+        _row_of(points, row, xs, ys, zs)
+        _project(pose, lens, xs, ys, zs, us, vs)
         for i in range(count):
             depths[i] = zs[i]
         _exponents(zs, log_range, exponents, scratch)
@@ -188,20 +231,22 @@ def _accumulate(total, total_z, image, points, strength, pose, lens, log_range, 
         if strength.size > 0:
             for i in range(count):
                 weights[i] *= strength[row, i]
-        _shares(row, height, width, us, vs, index, step_x, step_y, shares)
+        _shares(row, height, width, us, vs, weights, index, left, right, above, below)
         for i in range(count):
-            if index[i] < 0 or weights[i] == 0:
+            at = np.int64(index[i])
+            if at < 0:
                 continue
             red, green, blue = image[row, i, 0], image[row, i, 1], image[row, i, 2]
-            for corner in range(4):
-                at = index[i] + (corner & 1) * step_x[i] + (corner >> 1) * step_y[i]
-                weight = weights[i] * shares[corner, i]
-                total[at, 0] += weight * red
-                total[at, 1] += weight * green
-                total[at, 2] += weight * blue
-                total[at, 3] += weight
-                if len(total_z) > 0:
-                    total_z[at] += weight * depths[i]
+            w0, w1, w2, w3 = left[i] * above[i], right[i] * above[i], left[i] * below[i], right[i] * below[i]
+            _add_weighted(flat, 4 * at, red, green, blue, w0)
+            _add_weighted(flat, 4 * at + 4, red, green, blue, w1)
+            _add_weighted(flat, 4 * (at + line), red, green, blue, w2)
+            _add_weighted(flat, 4 * (at + line) + 4, red, green, blue, w3)
+            if len(total_z) > 0:
+                total_z[at] += w0 * depths[i]
+                total_z[at + 1] += w1 * depths[i]
+                total_z[at + line] += w2 * depths[i]
+                total_z[at + line + 1] += w3 * depths[i]
 
 
 @kernel
