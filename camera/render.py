@@ -13,7 +13,7 @@ path is longer. Every frame has its own lens; the size of the target is the path
 
 Sky, and other pixels without depth, form a far layer: they are drawn at the depth `FAR`, so that a landscape keeps
 its sky, and are marked in `RenderedFrame.far`. Whole black border rows and columns without depth are padding and are
-not drawn. A hole is a pixel where nothing was drawn.
+not drawn. A hole is a pixel where nothing was drawn. Objects of a `StagedScene` are drawn as they are painted.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.objects import StagedScene, plain
 from camera.path import CameraPath, inverse
 from camera.view import FAR, Scene, View
 
@@ -139,16 +140,35 @@ def _finished(image: RenderedFrame, fill: Fill, hole_colour: tuple[int, int, int
     return image
 
 
-def _painter(scene: Scene, renderer: Renderer) -> Callable[[CameraPath, int], RenderedFrame]:
+_Painter = Callable[[CameraPath, int], RenderedFrame]
+
+
+def _painter(scene: Scene, renderer: Renderer) -> _Painter:
     """A function of path and frame number; what does not depend on these is made here, once."""
     if renderer not in get_args(Renderer):
         raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
+    if isinstance(scene, StagedScene) and scene.objects:
+        return _with_objects(scene, _painter(plain(scene), renderer))
     paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares, "splat": _paint_soft}[renderer]
     if scene.kind == "clip":
         last = len(scene.views) - 1
         return lambda path, frame: paint((_Source.of(scene.views[min(frame, last)]),), path, frame)
     sources = tuple(map(_Source.of, scene.views))
     return lambda path, frame: paint(_nearest_first(sources, path, frame), path, frame)
+
+
+def _with_objects(scene: StagedScene, behind: _Painter) -> _Painter:
+    """Objects of the scene where they stand at each frame, unlit, before what ``behind`` paints."""
+    from camera.mesh import draw
+
+    def paint(path: CameraPath, frame: int) -> RenderedFrame:
+        image, shown = behind(path, frame), draw(scene.surfaces(frame, len(path), path.fps), path, frame)
+        front = (shown.surface >= 0) & (image.holes | (shown.depth < image.depth))
+        colour = np.where(front[..., None], shown.colour, image.colour)
+        depth = np.where(front, shown.depth, image.depth)
+        return RenderedFrame(colour, image.holes & ~front, depth, image.far & ~front)
+
+    return paint
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +192,13 @@ class _Source:
     def image(self) -> NDArray[np.float32]:
         """(H,W,3) in [-1,1]."""
         return self.view.colour.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+    @cached_property
+    def packed(self) -> NDArray[np.uint32]:
+        """(H,W): colour and layer as `camera.zbuffer` draws them."""
+        from camera.zbuffer import packed
+
+        return packed(self.view.colour, self.view.depth, FAR)
 
     @cached_property
     def strength(self) -> NDArray[np.float32]:
@@ -264,12 +291,11 @@ def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
         magnification = path.intrinsics[frame, 0, 0] / source.view.intrinsics[0, 0]
         zbuffer.draw(
             keys,
-            source.view.colour,
+            source.packed,
             depth=source.depth,
             turn=turn,
             shift=shift,
             magnification=magnification,
-            far=FAR,
         )
     colour, depth, layer = zbuffer.unpack(keys)
     fill.close_cracks(colour, depth, layer)

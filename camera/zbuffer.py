@@ -14,8 +14,16 @@ from camera.compiled import kernel
 
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 NEAR = np.float32(1e-4)
+CHUNK = 1024
 LARGEST_SQUARE = 16
 """Side in pixels of the largest square; nearer points leave holes between them."""
+
+
+def packed(colour: NDArray[np.uint8], depth: NDArray[np.float32], far: float) -> NDArray[np.uint32]:
+    """Colour (h,w,3) as `draw` wants it, (h,w): RGB in 24 bits and one bit for the far layer, source depth from ``far``."""
+    result = np.empty(depth.shape, np.uint32)
+    _pack(colour, depth, np.float32(far), result)
+    return result
 
 
 def empty_keys(height: int, width: int) -> NDArray[np.uint64]:
@@ -25,21 +33,19 @@ def empty_keys(height: int, width: int) -> NDArray[np.uint64]:
 
 def draw(
     keys: NDArray[np.uint64],
-    colour: NDArray[np.uint8],
+    colour: NDArray[np.uint32],
     *,
     depth: NDArray[np.float32],
     turn: NDArray[np.float32],
     shift: NDArray[np.float32],
     magnification: float,
-    far: float,
 ) -> None:
-    """Draws ``colour`` (h,w,3) at ``depth`` (h,w) into ``keys`` (H,W), in place; depth 0 is not drawn.
+    """Draws `packed` ``colour`` (h,w) at ``depth`` (h,w) into ``keys`` (H,W), in place; depth 0 is not drawn.
 
     A source pixel (x,y) of depth d lands at the homogeneous pixel ``d * turn @ (x,y,1) + shift``.
     ``magnification``: target focal length over source focal length; squares grow with it and as points come nearer.
-    ``far``: source depth from which a pixel belongs to the far layer.
     """
-    _draw(keys, colour, depth, turn, shift, np.float32(magnification), np.float32(far))
+    _draw(keys, colour, depth, turn, shift, np.float32(magnification))
 
 
 def unpack(
@@ -47,73 +53,99 @@ def unpack(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
     """Colour (H,W,3), depth (H,W) with 0 in holes, layer (H,W): 0 hole, 1 surface, 2 far layer."""
     height, width = keys.shape
-    colour = np.empty((height, width, 3), np.uint8)
+    colour = np.empty(-(-keys.size // 4) * 3, np.uint32)  # four pixels in three words
     depth = np.empty((height, width), np.float32)
     layer = np.empty((height, width), np.uint8)
-    _unpack(keys.reshape(-1), colour.reshape(-1, 3), depth.reshape(-1), layer.reshape(-1))
-    return colour, depth, layer
+    _unpack(keys.reshape(-1), colour, depth.view(np.uint32).reshape(-1), layer.reshape(-1))
+    return colour.view(np.uint8)[: 3 * keys.size].reshape(height, width, 3), depth, layer
 
 
 @kernel
-def _draw(keys, colour, depth, turn, shift, magnification, far):
+def _pack(colour, depth, far, result):
+    height, width = depth.shape
+    for y in range(height):
+        for x in range(width):
+            rgb = np.uint32(colour[y, x, 0]) | np.uint32(colour[y, x, 1]) << np.uint32(8)
+            rgb |= np.uint32(colour[y, x, 2]) << np.uint32(16)
+            result[y, x] = rgb | (np.uint32(1) << np.uint32(24) if depth[y, x] >= far else np.uint32(0))
+
+
+@kernel
+def _place_row(y, depth, turn, shift, magnification, keys, colour, places, sides, z_row, row_keys):
+    """For each pixel of row y its key, its target (row-major, -1: outside) and the side of its square in pixels."""
+    target_height, target_width = keys.shape
+    half, most, none = np.float32(0.5), np.float32(LARGEST_SQUARE), np.float32(0)
+    right, bottom = np.float32(target_width - 0.5), np.float32(target_height - 0.5)
+    t00, t10, t20 = turn[0, 0], turn[1, 0], turn[2, 0]
+    s0, s1, s2 = shift[0], shift[1], shift[2]
+    base_x = turn[0, 1] * np.float32(y) + turn[0, 2]
+    base_y = turn[1, 1] * np.float32(y) + turn[1, 2]
+    base_z = turn[2, 1] * np.float32(y) + turn[2, 2]
+    for x in range(len(places)):
+        column, d = np.float32(x), depth[y, x]
+        z = d * (t20 * column + base_z) + s2
+        inverse = np.float32(1) / z
+        u = (d * (t00 * column + base_x) + s0) * inverse
+        v = (d * (t10 * column + base_y) + s1) * inverse
+        inside = (d > 0) & (z > NEAR) & (u > -half) & (u < right) & (v > -half) & (v < bottom)
+        u, v = (u + half if inside else none), (v + half if inside else none)
+        side = min(magnification * d * inverse + np.float32(0.3), most)
+        places[x] = np.int32(v) * np.int32(target_width) + np.int32(u) if inside else np.int32(-1)
+        sides[x] = np.int32(side if inside else none)
+        z_row[x] = z
+    bits = z_row.view(np.uint32)
+    for x in range(len(places)):
+        row_keys[x] = np.uint64(bits[x]) << np.uint64(32) | np.uint64(colour[y, x])
+
+
+@kernel
+def _draw(keys, colour, depth, turn, shift, magnification):
     height, width = depth.shape
     target_height, target_width = keys.shape
-    columns = np.empty(width, np.int32)
-    rows = np.empty(width, np.int32)
-    sides = np.empty(width, np.int32)
-    z_row = np.empty(width, np.float32)
-    z_bits = z_row.view(np.uint32)
-    right, bottom = np.float32(target_width - 0.5), np.float32(target_height - 0.5)
-    half, most = np.float32(0.5), np.float32(LARGEST_SQUARE)
+    places, sides = np.empty(width, np.int32), np.empty(width, np.int32)
+    z_row, row_keys = np.empty(width, np.float32), np.empty(width, np.uint64)
+    flat = keys.reshape(-1)
     for y in range(height):
-        base_x = turn[0, 1] * np.float32(y) + turn[0, 2]
-        base_y = turn[1, 1] * np.float32(y) + turn[1, 2]
-        base_z = turn[2, 1] * np.float32(y) + turn[2, 2]
+        _place_row(y, depth, turn, shift, magnification, keys, colour, places, sides, z_row, row_keys)
         for x in range(width):
-            d = depth[y, x]
-            column = np.float32(x)
-            z = d * (turn[2, 0] * column + base_z) + shift[2]
-            inverse = np.float32(1) / z
-            u = (d * (turn[0, 0] * column + base_x) + shift[0]) * inverse
-            v = (d * (turn[1, 0] * column + base_y) + shift[1]) * inverse
-            inside = (d > 0) & (z > NEAR) & (u > -half) & (u < right) & (v > -half) & (v < bottom)
-            side = min(magnification * d * inverse + np.float32(0.3), most)
-            columns[x] = np.int32(u + half) if inside else np.int32(-1)
-            rows[x] = np.int32(v + half) if inside else np.int32(0)
-            sides[x] = np.int32(side) if inside else np.int32(0)
-            z_row[x] = z
-        for x in range(width):
-            if columns[x] < 0:
+            place, key = np.int64(places[x]), row_keys[x]
+            if place < 0:
                 continue
-            rgb = np.uint64(colour[y, x, 0]) | np.uint64(colour[y, x, 1]) << np.uint64(8)
-            rgb |= np.uint64(colour[y, x, 2]) << np.uint64(16)
-            if depth[y, x] >= far:
-                rgb |= np.uint64(1) << np.uint64(24)
-            key = np.uint64(z_bits[x]) << np.uint64(32) | rgb
             if sides[x] <= 1:
-                if key < keys[rows[x], columns[x]]:
-                    keys[rows[x], columns[x]] = key
+                flat[place] = min(flat[place], key)
                 continue
-            top, left = rows[x] - (sides[x] - 1) // 2, columns[x] - (sides[x] - 1) // 2
+            before = (sides[x] - 1) // 2
+            top, left = place // target_width - before, place % target_width - before
             for row in range(max(top, 0), min(top + sides[x], target_height)):
-                for column_ in range(max(left, 0), min(left + sides[x], target_width)):
-                    if key < keys[row, column_]:
-                        keys[row, column_] = key
+                for column in range(max(left, 0), min(left + sides[x], target_width)):
+                    keys[row, column] = min(keys[row, column], key)
 
 
 @kernel
-def _unpack(keys, colour, depth, layer):
-    bits = np.empty(1024, np.uint32)
-    values = bits.view(np.float32)
-    for start in range(0, keys.size, 1024):
-        count = min(1024, keys.size - start)
-        for i in range(count):
-            key = keys[start + i]
-            hole = key == EMPTY
-            bits[i] = np.uint32(0) if hole else np.uint32(key >> np.uint64(32))
-            layer[start + i] = np.uint8(0) if hole else np.uint8(1) + np.uint8((key >> np.uint64(24)) & np.uint64(1))
-            colour[start + i, 0] = np.uint8(0) if hole else np.uint8(key & np.uint64(255))
-            colour[start + i, 1] = np.uint8(0) if hole else np.uint8((key >> np.uint64(8)) & np.uint64(255))
-            colour[start + i, 2] = np.uint8(0) if hole else np.uint8((key >> np.uint64(16)) & np.uint64(255))
-        for i in range(count):
-            depth[start + i] = values[i]
+def _unpack_run(keys, rgb, depth_bits, layer):
+    none = np.uint32(0)
+    for i in range(len(keys)):
+        key = keys[i]
+        hole = key == EMPTY
+        word = none if hole else np.uint32(key)
+        depth_bits[i] = none if hole else np.uint32(key >> np.uint64(32))
+        layer[i] = np.uint8(0) if hole else np.uint8(1 + (word >> np.uint32(24)))
+        rgb[i] = word & np.uint32(0xFFFFFF)
+
+
+@kernel
+def _four_in_three(rgb, words):
+    for i in range(len(words) // 3):
+        a, b, c, d = rgb[4 * i], rgb[4 * i + 1], rgb[4 * i + 2], rgb[4 * i + 3]
+        words[3 * i] = a | b << np.uint32(24)
+        words[3 * i + 1] = b >> np.uint32(8) | c << np.uint32(16)
+        words[3 * i + 2] = c >> np.uint32(16) | d << np.uint32(8)
+
+
+@kernel
+def _unpack(keys, words, depth_bits, layer):
+    rgb = np.zeros(CHUNK, np.uint32)
+    for start in range(0, keys.size, CHUNK):
+        end = min(start + CHUNK, keys.size)
+        _unpack_run(keys[start:end], rgb, depth_bits[start:end], layer[start:end])
+        _four_in_three(rgb, words[start // 4 * 3 : (end + 3) // 4 * 3])
