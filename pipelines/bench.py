@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 from pipelines import method
 from pipelines.commands import values
-from pipelines.method import Clip, Frames, Method
+from pipelines.method import Clip, Frames, Method, Progress
 from pipelines.runtime.clock import Report
 from pipelines.runtime.job import Runtime
 from pipelines.runtime.options import RunOptions
@@ -32,10 +35,9 @@ class Measured:
 
 def bench(given: argparse.Namespace) -> int:
     """The ``bench`` command; prints Markdown."""
-    known, options = method(given.method), values(RunOptions, given, "options")
-    shot = default_shot(known, steps=given.steps, frames=given.frames, size=given.size)
+    known, shot, options = asked_for(given)
     runtime = Runtime()
-    measured = measure(runtime, known, shot, options)  # type: ignore[arg-type]
+    measured = measure(runtime, known, shot, options)
     text = table(known, shot, measured)
     for change in given.compare:
         other = measure(runtime, known, shot, changed(options, change))  # type: ignore[arg-type]
@@ -47,10 +49,42 @@ def bench(given: argparse.Namespace) -> int:
     return 0
 
 
+def calibrate(given: argparse.Namespace) -> int:
+    """The ``calibrate`` command: one run that skips nothing; prints where MagCache's ratios are now, and what they are."""
+    from pipelines.runtime import magcache
+
+    known, shot, options = asked_for(given)
+    if options.cache != "none":
+        raise InputError("Calibration needs a run without a step cache; leave out --cache.")
+    measured = magcache.Measured(int(getattr(shot[2], "steps", 1)))
+    for item in Runtime().run(known, *shot, options=options, around=partial(magcache.measuring, measured=measured)):
+        if isinstance(item, Progress):
+            print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)
+    for network, ratios in measured.ratios.items():
+        print(f"{network}: {len(ratios)} steps, ratios {min(ratios):.3f} to {max(ratios):.3f}")
+    print(magcache.keep(measured, known.name, options.weights))
+    return 0
+
+
+def asked_for(given: argparse.Namespace) -> tuple[Method, tuple[Scene, CameraPath, Settings], RunOptions]:
+    """Method, shot and options of a command over a made-up scene."""
+    known, options = method(given.method), values(RunOptions, given, "options")
+    shot = default_shot(known, steps=given.steps, frames=given.frames, size=given.size, given=given.set)
+    return known, shot, options  # type: ignore[return-value]
+
+
 def default_shot(
-    known: Method, *, steps: int | None = None, frames: int | None = None, size: str | None = None
+    known: Method,
+    *,
+    steps: int | None = None,
+    frames: int | None = None,
+    size: str | None = None,
+    given: Sequence[str] = (),
 ) -> tuple[Scene, CameraPath, Settings]:
-    """A made-up scene of the method's first kind in its default size, its default move and settings, but for what is given."""
+    """A made-up scene of the method's first kind in its default size, its default move and settings, but for what is given.
+
+    ``given``: further moves or settings, each as NAME=VALUE.
+    """
     wanted: dict[str, Any] = {"frames": frames} if frames else {}
     if size:
         try:
@@ -59,6 +93,11 @@ def default_shot(
             raise InputError(f"The size is written WIDTHxHEIGHT, as 480x320; got {size!r}.") from error
     moves = known.moves.of(wanted)
     settings = known.settings.of({"steps": steps} if steps else {})
+    for change in given:
+        if change.partition("=")[0] in known.moves.controls():
+            moves = changed(moves, change)
+        else:
+            settings = changed(settings, change)
     scene = _scene(moves.width, moves.height, known.scenes[0], moves.frames)  # type: ignore[attr-defined]
     return scene, known.path(moves, scene), settings  # type: ignore[arg-type]
 
@@ -76,17 +115,17 @@ def measure(runtime: Runtime, known: Method, shot: tuple[Scene, CameraPath, Sett
     return measured[-1]
 
 
-def changed(options: RunOptions, change: str) -> RunOptions:
-    """``options`` with one written as NAME=VALUE."""
+def changed(settings: Settings, change: str) -> Settings:
+    """``settings`` with one written as NAME=VALUE."""
     name, _, text = change.partition("=")
-    if name not in RunOptions.controls():
-        raise InputError(f"There is no option {name!r} to compare; known are {', '.join(RunOptions.controls())}.")
-    kind = type(RunOptions.defaults()[name])
+    if name not in settings.controls():
+        raise InputError(f"There is no option {name!r} here; known are {', '.join(settings.controls())}.")
+    kind = type(settings.defaults()[name])
     try:
         value = text.lower() in ("1", "true", "yes", "on") if kind is bool else kind(text)
     except ValueError as error:
         raise InputError(f"{name} should be a number, got {text!r}.") from error
-    return replace(options, **{name: value})
+    return replace(settings, **{name: value})
 
 
 def table(known: Method, shot: tuple[Scene, CameraPath, Settings], measured: Measured) -> str:

@@ -116,6 +116,32 @@ def test_bench_prints_phases_and_what_an_option_changes(tmp_path, capsys):
     assert (tmp_path / "B.md").read_text().strip() == told.strip()
 
 
+def test_calibrate_makes_magcache_ready(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RESHOOT_CALIBRATION", str(tmp_path))
+    small = [
+        "dualcamctrl",
+        "--weights",
+        "tiny",
+        "--steps",
+        "6",
+        "--frames",
+        "5",
+        "--set",
+        "width=96",
+        "--set",
+        "height=64",
+    ]
+    assert main(["calibrate", *small]) == 0
+    told = capsys.readouterr()
+    assert re.match(r"DualCamCtrlTransformer, \d+ parameters: 4 steps, ratios 0\.\d+ to \d\.\d+\n", told.out)
+    assert told.out.strip().endswith("magcache-dualcamctrl-tiny.json") and "Denoising 4/4" in told.err
+    assert main(["bench", *small, "--cache-threshold", "0.5", "--compare", "cache=MagCache"]) == 0
+    told = capsys.readouterr().out
+    assert "5 frames of 96x64" in told and re.search(r"With cache=MagCache: .* PSNR \d+\.\d dB", told)
+    assert main(["calibrate", *small, "--cache", "first block"]) == 1
+    assert "without a step cache" in capsys.readouterr().err
+
+
 def test_bench_compares_only_what_exists():
     assert bench.changed(RunOptions(), "cache_threshold=0.2").cache_threshold == 0.2
     assert bench.changed(RunOptions(), "compile=on").compile
@@ -126,6 +152,11 @@ def test_bench_compares_only_what_exists():
     ):
         with pytest.raises(InputError, match=words):
             bench.changed(RunOptions(), change)
+    for change, words in (("travel=far", "travel should be a number"), ("speed=2", "no option 'speed' here")):
+        with pytest.raises(InputError, match=words):
+            bench.default_shot(method("dualcamctrl"), given=[change])
+    _, path, settings = bench.default_shot(method("dualcamctrl"), given=["frames=9", "prompt=a=b"])
+    assert len(path) == 9 and settings.values()["prompt"] == "a=b"
     with pytest.raises(InputError, match="WIDTHxHEIGHT"):
         bench.default_shot(method("dualcamctrl"), size="big")
 
