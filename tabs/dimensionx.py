@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
 import gradio as gr
 
+from camera.errors import InputError
+from camera.presets.dimensionx import FPS
 from pipelines import method
+from pipelines.dimensionx.method import nearest
+from pipelines.lora.settings import PROGRAM, Recipe, TrainSettings
+from pipelines.lora.uploads import ACCEPTED, collected, source_of, trainings
+from pipelines.material import VIDEOS
+from pipelines.settings import Settings
+from tabs.form import said
 from tabs.header import header
 from tabs.keep import keep
 from tabs.move import Move
@@ -12,8 +25,118 @@ from tabs.rehearsal import path_download, rehearsal
 from tabs.shoot import Shoot
 from tabs.source import source
 from tabs.take import Take, forget
+from tabs.train import Job, Training, train_section
 
 METHOD = method("dimensionx")
+LORA_FILES = (".safetensors", ".pt")
+
+
+def nearest_directors(take: gr.State, move: Move) -> None:
+    """Places the line that says which directors stand in for the path, and what of it they lose; follows every change."""
+    line = gr.Markdown(elem_classes="told", elem_id="dimensionx-nearest")
+
+    def nearest_of_path(take: Take) -> str:
+        """The directors nearest to the current path, with their similarity and what they lose; how the picture is framed."""
+        return f"{nearest(*take.ready())}  \n{_framing(take)}" if take.path is not None else ""
+
+    first, *others = move.draws
+    quietly = {"queue": False, "show_progress": "hidden"}
+    first.success(said(nearest_of_path), take, line, api_name="dimensionx_nearest", **quietly)
+    for draw in others:
+        draw.success(said(nearest_of_path), take, line, api_visibility="private", **quietly)
+
+
+def _framing(take: Take) -> str:
+    """How the picture enters the frame of the move."""
+    assert take.scene is not None and take.framed is not None and take.moves is not None
+    old, new = take.scene.first, take.framed.first
+    sizes = f"The picture of {old.width} x {old.height} fills the frame of {new.width} x {new.height}"
+    ratio = (old.width / old.height) / (new.width / new.height)
+    if abs(ratio - 1) < 0.01:
+        return f"{sizes}, whole."
+    part, side = (
+        1 - min(ratio, 1 / ratio),
+        "left and right" if (ratio > 1) == (take.moves.fit == "crop") else "above and below",
+    )
+    return {
+        "crop": f"{sizes}, cropped: {part:.0%} of it is cut off {side}.",
+        "pad": f"{sizes}, padded: {part:.0%} of the frame is black {side}.",
+    }.get(
+        take.moves.fit,
+        f"{sizes}, stretched: it gets {max(ratio, 1 / ratio):.2f} times too {'narrow' if ratio > 1 else 'wide'}.",
+    )
+
+
+def own_director(take: gr.State, target: gr.Textbox) -> None:
+    """Places the upload of a LoRA; ``target`` gets the path that it has here."""
+    with gr.Accordion("Your own director", open=False):
+        files = gr.File(
+            label="A LoRA of CogVideoX-5b-I2V: diffusers, peft or SAT layout (peft with its adapter_config.json)",
+            file_count="multiple", file_types=[*LORA_FILES, ".json"], height=130, elem_id="dimensionx-lora",
+        )  # fmt: skip
+        told = gr.Markdown("It takes the director's place; the path shown stays the one you chose.", padding=True)
+        back = gr.Button("Back to the published directors", size="sm")
+
+    def open_lora(take: Take, lora_files: list[str]):
+        """Read a LoRA file; the next shots use it in the director's place."""
+        file = _taken(take, [Path(given) for given in lora_files or []])
+        from pipelines.lora.layouts import read_lora
+
+        lora = read_lora(file)
+        told = (
+            f"{file.name}: {len(lora.modules)} layers of rank {lora.rank}; strength 1 applies it {lora.scale:.4g} times"
+        )
+        return str(file), told + (", as it says." if lora.alpha is not None else " (1 / rank, as it says nothing).")
+
+    files.upload(said(open_lora), [take, files], [target, told], api_name="dimensionx_open_lora")
+    back.click(lambda: ("", None), None, [target, files], api_visibility="private", queue=False)
+
+
+def _taken(take: Take, given: Sequence[Path]) -> Path:
+    """The LoRA among the files, copied with what lies beside it to where it stays as long as the session."""
+    loras = [path for path in given if path.suffix.lower() in LORA_FILES]
+    if len(loras) != 1:
+        raise InputError(f"Give one LoRA file ({' or '.join(LORA_FILES)}) at a time; these are {len(loras)}.")
+    folder = take.file(f"lora-{uuid.uuid4().hex[:8]}")
+    folder.mkdir()
+    for path in given:
+        shutil.copyfile(path, folder / path.name)
+    return folder / loras[0].name
+
+
+def _training_job(files: Sequence[str], recipe: Settings) -> Job:
+    assert isinstance(recipe, Recipe)
+    folder = collected(files, recipe.name, trainings() / METHOD.name)
+    data = str(source_of(folder / "clips"))
+
+    def train(weights):
+        from accelerate import Accelerator
+
+        from pipelines.lora.train import train
+
+        output = folder / f"{weights.mode}-{recipe.identity}"
+        settings = TrainSettings(**recipe.values(), data=data, output=str(output))
+        yield from train(settings, weights, accelerator=Accelerator(cpu=weights.device.type == "cpu"))
+
+    return Job(train, recipe.gigabytes)
+
+
+TRAINING = Training(
+    title="Train a director",
+    about=(
+        "A new move from your own clips of it (S-Director), or a way for scenes to move from clips of a still camera "
+        f"(T-Director): upstream's recipe. Full size needs a GPU with about {Recipe().gigabytes:.0f} GB (computed, not measured) and "
+        "hours; tiny weights show on any computer how it goes. Keep this page open: closing it stops after a step. It is saved "
+        "then, and the same files and settings take it up again. For days, or several GPUs, use the command line: "
+        f"`{PROGRAM}`."
+    ),
+    settings=Recipe,
+    accepted=(".zip", ".csv", ".txt", *VIDEOS),
+    files_label=ACCEPTED[:1].upper() + ACCEPTED[1:],
+    fps=FPS,
+    program=PROGRAM,
+    prepare=_training_job,
+)
 
 
 def build(page: gr.Blocks) -> None:
@@ -27,8 +150,11 @@ def build(page: gr.Blocks) -> None:
             move.controls()
             shoot = Shoot(METHOD, take)
             shoot.controls()
+            own_director(take, shoot.settings["lora_file"])
+            train_section(METHOD, take, TRAINING, shoot.settings["lora_file"])
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
+            nearest_directors(take, move)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
             shoot.screen()

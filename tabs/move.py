@@ -146,8 +146,9 @@ class Move:
         )
         changes = [component.change for component in self.described.values()]
         self.drawn = gr.on(changes, handler, inputs, outputs, api_name=f"{method.name}_draw", **quietly)
+        self.draws = [self.drawn]
         for event in (*opened, uploaded, *self.keyed):
-            event.success(handler, inputs, outputs, api_visibility="private", **quietly)
+            self.draws.append(event.success(handler, inputs, outputs, api_visibility="private", **quietly))
         self.view.select(
             form.said(look), [take, self.seeing], [self.seeing, self.view], api_visibility="private", queue=False, show_progress="hidden",
             trigger_mode="multiple",

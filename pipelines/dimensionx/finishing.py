@@ -29,7 +29,8 @@ def finished(
     if upscaler is not None:
         made = yield from _gathered("Upscaling", upscaled(upscaler, clip.frames), len(clip.frames))
         height, width = made.shape[1:3]
-        clip = replace(clip, frames=made, path=clip.path.resized(width, height))
+        note = f"Real-ESRGAN made every frame four times as wide and high: {width} x {height}."
+        clip = replace(clip, frames=made, path=clip.path.resized(width, height), notes=(*clip.notes, note))
     if flow_net is not None:
         clip = yield from _interpolated(clip, settings, flow_net)
     if settings.also != "mp4 only":
@@ -54,7 +55,8 @@ def _interpolated(clip: Clip, settings: DimensionXSettings, network: FlowNet) ->
         made = yield from _gathered("Interpolating", interpolated(network, clip.frames, times=times), len(clip.frames))
         fps = clip.fps * times
     path: CameraPath = clip.path.resampled(len(made)).with_fps(fps)
-    return replace(clip, frames=made, fps=fps, path=path)
+    note = f"RIFE made {len(made)} frames of {len(clip.frames)}; they play at {fps:g} per second."
+    return replace(clip, frames=made, fps=fps, path=path, notes=(*clip.notes, note))
 
 
 def _gathered(phase: str, pieces: Iterable[Frames], count: int) -> Generator[Progress, None, Frames]:

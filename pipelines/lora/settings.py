@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass
 
@@ -41,6 +43,12 @@ class Recipe(Settings):
     save_every: int = setting(500, "Save every", minimum=1, maximum=100_000, step=1, advanced=True)
     sample_steps: int = setting(50, "Steps of a sample", minimum=1, maximum=100, step=1, advanced=True)
     checkpointing: bool = setting(True, "Gradient checkpointing", help="Less memory, a third slower.", advanced=True)
+
+    @property
+    def identity(self) -> str:
+        """Short text that differs between recipes of which one cannot continue the other."""
+        kept = {name: value for name, value in sorted(self.values().items()) if name not in RESUMABLE}
+        return hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:12]
 
     @property
     def gigabytes(self) -> float:

@@ -66,6 +66,8 @@ def train(
     yield Progress("Loading", 0, 1)
     trainer = Trainer(settings, weights, clips, accelerator or Accelerator())
     try:
+        if trainer.step:
+            yield Progress("Going on", trainer.step, settings.steps)
         for step in range(trainer.step + 1, settings.steps + 1):
             loss, rate = trainer.update(step), learning_rate(step, settings.steps, settings.peak_rate)
             note = f"loss {loss:.4f}, learning rate {rate:.2e}"

@@ -207,6 +207,10 @@ def test_extras_make_frames_more_larger_and_portable(pipeline, scene):
     plain, clip = [event for event in events if isinstance(event, Clip)]
     assert plain.frames.shape == (9, 64, 96, 3) and clip.frames.shape == (17, 256, 384, 3)
     assert clip.fps == 16 and len(clip.path) == 17 and clip.path.width == 384
+    assert clip.notes[-2:] == (
+        "Real-ESRGAN made every frame four times as wide and high: 384 x 256.",
+        "RIFE made 17 frames of 9; they play at 16 per second.",
+    )
     gif = Image.open(BytesIO(clip.files["clip.gif"]))
     assert gif.format == "GIF" and gif.n_frames == 17 and gif.size == (96, 64)
     assert set(pipeline.components) == {"text_encoder", "vae", "transformer", "interpolator", "upscaler"}
@@ -257,4 +261,4 @@ def test_pictures_of_another_shape_enter_as_chosen(pipeline):
     clips = [frames_of(pipeline, scene, shape=way, steps=1) for way in ways]
     assert all(not np.array_equal(a, b) for i, a in enumerate(clips) for b in clips[i + 1 :])
     said = METHOD.check(scene, METHOD.path(short(), scene), DimensionXSettings(shape="pad"))
-    assert "The picture of 64 x 96 is not 3:2 and gets black bars." in said
+    assert "The frame of 64 x 96 is not 3:2 and gets black bars." in said

@@ -1,0 +1,181 @@
+"""DimensionX's tab through its API: what directs a path, own directors, training one, and every kind of result."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from examples import EXAMPLES
+from pipelines import method
+from pipelines.video import probe, read_video, write_mp4
+from tabs.dimensionx import TRAINING
+from tabs.take import Take
+from tabs.train import loss_curve, train_section
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "dimensionx"
+STILL = next(example.name for example in EXAMPLES if example.kind == "still")
+QUICK = {
+    "weights": "tiny", "name": "slide", "rank": 2, "accumulation": 1, "frames": 9, "sample_steps": 1, "checkpointing": False,
+}  # fmt: skip
+
+
+@pytest.fixture
+def client(address, tmp_path):
+    made = Client(address, verbose=False, download_files=str(tmp_path / "downloads"))
+    made.predict(STILL, api_name="/dimensionx_open_example")
+    return made
+
+
+@pytest.fixture
+def clips(tmp_path, monkeypatch) -> list:
+    monkeypatch.setenv("RESHOOT_TRAININGS", str(tmp_path / "trainings"))
+    wide = np.repeat(np.random.default_rng(0).integers(0, 255, (64, 24, 3), np.uint8), 8, axis=1)
+    write_mp4(tmp_path / "slide.mp4", [wide[:, 4 * i : 96 + 4 * i] for i in range(9)], 8)
+    (tmp_path / "slide.txt").write_text("stripes of many colours")
+    return [handle_file(str(tmp_path / name)) for name in ("slide.mp4", "slide.txt")]
+
+
+def value(answer):
+    return answer["value"] if isinstance(answer, dict) and "value" in answer else answer
+
+
+def test_the_nearest_directors_are_said_in_numbers_for_any_path(client):
+    client.predict(director="orbit_left", second_director="x_left", second_weight=0.6, api_name="/dimensionx_draw")
+    told = client.predict(api_name="/dimensionx_nearest")
+    assert "Nearest: Orbit left + 0.60 x Truck left" in told and "Similarity 1.00; lost on average 0.0 degrees" in told
+    client.predict(moves_from="Film moves", film_moves="arc 30; dolly 0.2 + zoom 1.5", api_name="/dimensionx_draw")
+    told = client.predict(api_name="/dimensionx_nearest")
+    assert "then Dolly in" in told and "a zoom of 1.50" in told and "2 clips" in told
+    assert "One director alone: Orbit right 0." in told
+
+
+@pytest.mark.parametrize(
+    ("fit", "words"),
+    [
+        ("crop", "fills the frame of 720 x 480, cropped: 16% of it is cut off left and right."),
+        ("pad", "padded: 16% of the frame is black above and below."),
+        ("stretch", "stretched: it gets 1.19 times too narrow."),
+    ],
+)
+def test_the_line_says_how_the_picture_is_framed(client, fit, words):
+    client.predict(fit=fit, api_name="/dimensionx_draw")
+    assert words in client.predict(api_name="/dimensionx_nearest")
+
+
+def test_a_director_is_trained_cancelled_taken_up_and_shoots(client, clips, tmp_path):
+    job = client.submit(training_files=clips, **QUICK, steps=2000, sample_every=10, api_name="/dimensionx_train")
+    seen = []
+    for update in job:
+        seen.append(update)
+        if value(update[2]) and "Training" in str(update[0]):
+            break
+    job.cancel()
+    (folder,) = (tmp_path / "trainings" / "dimensionx").glob("slide-*")
+    samples = [value(update[2]) for update in seen if isinstance(value(update[2]), list)]
+    assert samples and samples[-1][0]["label"] == "After 10 steps"
+    words = seen[-1][0]
+    assert "of 2000" in words and "left" in words and "loss" in words
+    kept = wait_for(lambda: sorted(folder.glob("tiny-*/slide_lora_weights_*[0-9].safetensors")))
+    done = int(kept[-1].stem[-6:])
+    assert done >= 10
+    *_, last = client.submit(
+        training_files=clips, **QUICK, steps=done + 2, sample_every=0, api_name="/dimensionx_train"
+    )
+    words, curve, _, files, lora = last
+    assert words.startswith("**Trained**") and "<polyline" in curve and len(value(files)) == 2
+    assert {path.name for path in folder.glob("tiny-*/*.safetensors")} >= {
+        f"slide_lora_weights_{done + 2:06d}.safetensors"
+    }
+    client.predict(frames=9, api_name="/dimensionx_draw")
+    frames = [shot(client, lora_file=file)[0] for file in (lora, "")]
+    assert not np.array_equal(*frames)
+
+
+def wait_for(found, seconds: float = 20):
+    import time
+
+    end = time.monotonic() + seconds
+    while not (answer := found()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return answer
+
+
+def shot(client, **settings):
+    status, _, _, files, *_ = client.predict(weights="tiny", **{"steps": 1, **settings}, api_name="/dimensionx_shoot")
+    files = [Path(file) for file in value(files)]
+    return read_video(next(file for file in files if file.suffix == ".mp4"))[0], status, files
+
+
+def test_wrong_clips_are_answered_in_words(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("RESHOOT_TRAININGS", str(tmp_path))
+    (tmp_path / "a.txt").write_text("words")
+    for files, words in (([], "needs clips"), ([handle_file(str(tmp_path / "a.txt"))], "no video among the files")):
+        with pytest.raises(AppError, match=words):
+            client.predict(training_files=files, **QUICK, api_name="/dimensionx_train")
+    with pytest.raises(AppError, match="letters, digits"):
+        client.predict(training_files=files, **{**QUICK, "name": "a/b"}, api_name="/dimensionx_train")
+
+
+def test_real_weights_ask_for_a_gpu_before_anything_is_fetched(client, clips):
+    with pytest.raises(AppError, match=r"needs a GPU with about \d+ GB, and this computer has none"):
+        client.predict(training_files=clips, **{**QUICK, "weights": "real"}, api_name="/dimensionx_train")
+
+
+def test_zerogpu_says_that_training_is_not_for_it(monkeypatch):
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    with gr.Blocks() as page:
+        train_section(method("dimensionx"), gr.State(Take()), TRAINING, gr.Textbox())
+    words = " ".join(str(block.value) for block in page.blocks.values() if isinstance(block, gr.Markdown))
+    assert "ZeroGPU lends a GPU for minutes" in words and "python -m pipelines.lora.train" in words
+    assert not page.fns
+
+
+def test_own_directors_come_in_three_layouts(client, tmp_path):
+    diffusers = GOLDEN / "lora_b_prefixed.safetensors"
+    file, told = client.predict([handle_file(str(diffusers))], api_name="/dimensionx_open_lora")
+    assert Path(file).name == diffusers.name and "1 / rank" in told
+    pairs = {f"base_model.model.{key.removeprefix('transformer.')}": part for key, part in load_file(diffusers).items()}
+    save_file(pairs, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_alpha": 8, "r": 4}))
+    peft = [handle_file(str(tmp_path / f"adapter_{name}")) for name in ("model.safetensors", "config.json")]
+    assert "as it says." in client.predict(peft, api_name="/dimensionx_open_lora")[1]
+    sat = handle_file(str(GOLDEN / "sat_49like_state.safetensors"))
+    assert "layers of rank" in client.predict([sat], api_name="/dimensionx_open_lora")[1]
+    shutil.copy(GOLDEN / "lora_tiny_transformer.safetensors", tmp_path / "network.safetensors")
+    with pytest.raises(AppError, match="is not a LoRA"):
+        client.predict([handle_file(str(tmp_path / "network.safetensors"))], api_name="/dimensionx_open_lora")
+    with pytest.raises(AppError, match="one LoRA file"):
+        client.predict([], api_name="/dimensionx_open_lora")
+
+
+def test_every_kind_of_result(client):
+    client.predict(frames=9, api_name="/dimensionx_draw")
+    frames, status, files = shot(
+        client, interpolate="x4", also="webp", use_picture=False, prompt="a street in the rain"
+    )
+    assert len(frames) == 33 and "RIFE" in status
+    webp = Image.open(next(file for file in files if file.suffix == ".webp"))
+    assert webp.n_frames == 33
+    frames, status, files = shot(client, key_frames=2, also="gif", upscale=True)
+    assert "4D grid" in status and "Real-ESRGAN" in status
+    names = {file.name.split("-", 2)[-1] for file in files}
+    assert {"time.mp4", "moment-0.0-s.mp4", "moment-1.0-s.mp4", "last-camera.mp4", "grid.json", "clip.gif"} <= names
+    assert probe(next(file for file in files if file.suffix == ".mp4")).width == 4 * 96
+    _, status, _ = shot(client, caption="small")
+    assert "The picture was described as" in status
+
+
+def test_a_loss_curve_shows_every_part_of_a_long_training():
+    assert loss_curve([1.0]) == ""
+    curve = loss_curve([2.0] * 500 + [1.0] * 500)
+    assert "from 2.0000 (top) to 1.0000 (bottom), 1.0000 now" in curve and curve.count(",") < 300
+    assert loss_curve([1.0, 1.0]).count(",") == 4
