@@ -41,13 +41,27 @@ def points_of(view: View) -> NDArray[np.float32]:
 @kernel
 def _unproject(depth, turn, centre, points):
     height, width = depth.shape
+    xs, ys, zs = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
     for y in range(height):
-        base_x = turn[0, 1] * np.float32(y) + turn[0, 2]
-        base_y = turn[1, 1] * np.float32(y) + turn[1, 2]
-        base_z = turn[2, 1] * np.float32(y) + turn[2, 2]
-        for x in range(width):
-            column, d = np.float32(x), depth[y, x]
-            valid = d > 0
-            points[y, x, 0] = d * (turn[0, 0] * column + base_x) + centre[0] if valid else np.float32(0)
-            points[y, x, 1] = d * (turn[1, 0] * column + base_y) + centre[1] if valid else np.float32(0)
-            points[y, x, 2] = d * (turn[2, 0] * column + base_z) + centre[2] if valid else np.float32(0)
+        _unproject_row(depth[y], np.float32(y), turn, centre, xs, ys, zs)
+        _weave(xs, ys, zs, points[y].reshape(-1))
+
+
+@kernel
+def _unproject_row(depth, y, turn, centre, xs, ys, zs):
+    """Straight-line code over three planes, which the compiler vectorises; matrices as scalars: no store alters them."""
+    t00, t10, t20 = turn[0, 0], turn[1, 0], turn[2, 0]
+    c0, c1, c2 = centre[0], centre[1], centre[2]
+    base_x, base_y, base_z = turn[0, 1] * y + turn[0, 2], turn[1, 1] * y + turn[1, 2], turn[2, 1] * y + turn[2, 2]
+    for x in range(len(depth)):
+        column, d = np.float32(x), depth[x]
+        valid = d > 0
+        xs[x] = d * (t00 * column + base_x) + c0 if valid else np.float32(0)
+        ys[x] = d * (t10 * column + base_y) + c1 if valid else np.float32(0)
+        zs[x] = d * (t20 * column + base_z) + c2 if valid else np.float32(0)
+
+
+@kernel
+def _weave(xs, ys, zs, points):
+    for x in range(len(xs)):
+        points[3 * x], points[3 * x + 1], points[3 * x + 2] = xs[x], ys[x], zs[x]
