@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import gradio as gr
@@ -18,6 +19,8 @@ HOLES = {
     "Show what is new in pink": "shown",
     "Map of what is new": "map",
 }
+TELL_SECONDS = 0.15
+"""Between two words about progress: a frame takes a tenth of that, and telling of each would slow a page down."""
 
 
 def rehearsal(method: Method, take: gr.State) -> None:
@@ -35,12 +38,14 @@ def rehearsal(method: Method, take: gr.State) -> None:
         """Render the path over the scene's 3D cache; returns the video and what the camera will find."""
         scene, path = take.ready()
         target = take.file(f"rehearsal-{uuid.uuid4().hex[:8]}.mp4")
+        told_at = 0.0
         for step in rehearse(scene, path, target, renderer=RENDERERS[renderer], holes=HOLES[holes]):  # type: ignore[arg-type]
-            if isinstance(step, Progress):
+            if not isinstance(step, Progress):
+                yield str(step.video), step.summary
+            elif time.monotonic() - told_at > TELL_SECONDS:
+                told_at = time.monotonic()
                 progress((step.step, step.steps), desc=step.phase, unit="frames")
                 yield gr.skip(), gr.skip()
-            else:
-                yield str(step.video), step.summary
 
     running = start.click(
         said(rehearse_path), [take, renderer, holes], [video, told], api_name=f"{method.name}_rehearse",
