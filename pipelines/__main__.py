@@ -1,4 +1,4 @@
-"""``python -m pipelines``: run, preview, bench, doctor and list, for people without a browser."""
+"""``python -m pipelines``: run, preview, curate, bench, calibrate, doctor and list, for people without a browser."""
 
 from __future__ import annotations
 
@@ -82,15 +82,11 @@ def _curate(given: argparse.Namespace) -> int:
     from pipelines.genxd.settings import CurationSettings
 
     settings = values(CurationSettings, given, "curation")
-    assert isinstance(settings, CurationSettings)
-    entry = curate_video(
-        given.video,
-        given.folder,
-        settings,
-        mask_folder=given.mask_folder,
-        say=lambda line: print(line, file=sys.stderr),
-    )
-    print(f"{given.folder}: {told(entry)}")
+    for item in curate_video(given.video, given.folder, settings, mask_folder=given.mask_folder):  # type: ignore[arg-type]
+        if isinstance(item, str):
+            print(item, file=sys.stderr)
+        else:
+            print(f"{given.folder}: {told(item)}")
     return 0
 
 

@@ -59,10 +59,10 @@ def curate(
     relative_depth: Callable[[NDArray[np.uint8]], NDArray] | None = None,
     depth_from: str = "sparse points, spread",
     least_motion: float = 0.0,
-    say: Callable[[str], None] = lambda line: None,
-) -> Entry:
+) -> Iterator[str | Entry]:
     """Write an entry of the data set for ``frames`` (F,H,W,3); ``folder`` must not exist and appears when complete.
 
+    Yields what it is doing, a line each, and last the entry; closing it leaves nothing behind.
     ``masks`` (F,H,W) are True where something might move; without, cameras are first found in spite of what moves,
     and what does not fit them is the mask. ``relative_depth`` gives (H,W), growing with distance, for a picture.
     Raises `InputError` where no cameras can be found or less than ``least_motion`` moves.
@@ -75,14 +75,15 @@ def curate(
     small = _shrunk(frames)
     if masks is None:
         masks_from = "what does not fit the cameras"
-        masks = _found_masks(small, fps, say)
+        yield "Cameras in spite of what moves."
+        masks = _found_masks(small, fps)
     else:
         masks = np.stack([_resized_mask(mask, small.shape[2], small.shape[1]) for mask in masks])
     with _complete_folder(folder) as work:
-        say(f"Cameras from the still parts ({masks.mean():.0%} masked).")
+        yield f"Cameras from the still parts ({masks.mean():.0%} masked)."
         names = [f"{i:05d}.jpg" for i in range(len(small))]
         found = reconstruct(small, masks=masks, fps=fps, model_folder=work / "0", names=names)
-        say(f"Motion of things, over {len(found.frames)} frames with a camera.")
+        yield f"Motion of things, over {len(found.frames)} frames with a camera."
         things = _motion(small, masks, found, relative_depth)
         entry = Entry(
             frames=len(found.frames),
@@ -100,7 +101,7 @@ def curate(
                 f"The motion strength is {entry.motion_strength:.2f}, less than {least_motion}; nothing was kept."
             )
         _write(work, small, found, entry)
-    return entry
+    yield entry
 
 
 @contextmanager
@@ -116,8 +117,7 @@ def _complete_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _found_masks(frames: NDArray[np.uint8], fps: float, say: Callable[[str], None]) -> Masks:
-    say("Cameras in spite of what moves.")
+def _found_masks(frames: NDArray[np.uint8], fps: float) -> Masks:
     first = reconstruct(frames, fps=fps)
     kept = list(first.frames)
     masks = np.zeros(frames.shape[:3], bool)
@@ -170,8 +170,7 @@ def curate_video(
     settings: CurationSettings,
     *,
     mask_folder: str | Path | None = None,
-    say: Callable[[str], None] = lambda line: None,
-) -> Entry:
+) -> Iterator[str | Entry]:
     """`curate` for a file; ``mask_folder`` holds a png per frame taken, white where something might move."""
     frames, fps = read_video(video, max_frames=settings.every * settings.most_frames)
     frames = frames[:: settings.every]
@@ -179,7 +178,7 @@ def curate_video(
         raise InputError(f"Only {len(frames)} frames of the video would be taken; at least 3 are needed.")
     masks, masks_from = _masks(settings.masks if mask_folder is None else mask_folder, frames)
     relative, depth_from = _depth(settings.depth)
-    return curate(
+    yield from curate(
         frames,
         folder,
         fps=fps / settings.every,
@@ -188,7 +187,6 @@ def curate_video(
         relative_depth=relative,
         depth_from=depth_from,
         least_motion=settings.least_motion,
-        say=say,
     )
 
 

@@ -132,16 +132,23 @@ def test_damaged_and_foreign_entries_are_refused(entry, tmp_path):
 
 def test_a_still_scene_has_no_motion(truth, tmp_path):
     still = render(4, speed=0, travel=0.6)
-    found = curate.curate(still.frames, tmp_path / "entry", fps=12)
+    *_, found = curate.curate(still.frames, tmp_path / "entry", fps=12)
     assert found.motion_strength == 0 and found.things == {}
     with pytest.raises(InputError, match="exists already"):
-        curate.curate(still.frames, tmp_path / "entry", fps=12)
+        list(curate.curate(still.frames, tmp_path / "entry", fps=12))
 
 
 def test_no_camera_path_is_refused_and_leaves_nothing(tmp_path):
     flat = np.full((6, 64, 64, 3), 128, np.uint8)
     with pytest.raises(InputError, match="No camera path"):
-        curate.curate(flat, tmp_path / "entry", fps=12)
+        list(curate.curate(flat, tmp_path / "entry", fps=12))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closing_leaves_nothing(truth, tmp_path):
+    run = curate.curate(truth.frames, tmp_path / "entry", fps=12, masks=truth.moving)
+    assert "still parts" in next(run)
+    run.close()
     assert list(tmp_path.iterdir()) == []
 
 
