@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.objects import Lighting, StagedScene, staged
+from camera.objects import Lighting, StagedScene, plain, staged
 from camera.path import CameraPath
 from camera.render import rendered
 from camera.view import FAR, Scene, View
@@ -138,8 +138,9 @@ def _backgrounds(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> Ite
     view, cut = background_view(scene.first, settings)
     mask = foreground_of(scene.first, settings) & ~cut
     marks = np.stack([mask, cut, cut], axis=2).astype(np.uint8) * 255
-    background = replace(scene, views=(view,))
-    marked = replace(scene, views=(replace(view, colour=marks),))
+    alone = plain(scene)
+    background = replace(alone, views=(view,))
+    marked = replace(alone, views=(replace(view, colour=marks),))
     pairs = zip(rendered(background, path, fill="holes"), rendered(marked, path, fill="holes"), strict=True)
     for picture, marking in pairs:
         distance = np.where(picture.far | picture.holes, np.float32(FAR), picture.depth)

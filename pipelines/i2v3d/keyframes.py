@@ -31,6 +31,9 @@ class Words:
         """Every prompt ``count`` times in a row."""
         return Words(self.embeddings.repeat_interleave(count, 0), self.pooled.repeat_interleave(count, 0))
 
+    def of(self, rows: list[int]) -> Words:
+        return Words(self.embeddings[rows], self.pooled[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Coarse:
@@ -167,7 +170,8 @@ def denoise(
     starts: list[Tensor],
     options: KeyframeOptions,
 ) -> Iterator[KeyframeStep]:
-    """Keyframes from the ``starts`` of every window; ``words``: prompts of the inversion, negative and positive (3)."""
+    """Keyframes from the ``starts`` of every window; ``words``: prompts of the inversion, negative and positive (3), or of
+    the inversion, negative and one positive per keyframe (2+n)."""
     schedule = Schedule(options.steps)
     windows = sliding_windows(len(coarse.latents), options.together, options.overlap)
     latents: Tensor | None = None
@@ -215,10 +219,16 @@ def rows_of(
     """(R*m,4,h,w): noise of source, unconditional and conditional rows; the source is left out when nothing is injected."""
     injection = options.injection(step, coarse.masks.of(frames).to(now.device))
     rows = [source[frames], now, now] if injection else [now, now]
-    given = words if injection else Words(words.embeddings[1:], words.pooled[1:])
+    given = words.of(_word_rows(len(words.pooled), frames, with_source=injection is not None))
     depth = coarse.depth[frames].repeat(len(rows), 1, 1, 1)
     with injected(networks.unet, injection) if injection else nullcontext():
-        return networks.noise(torch.cat(rows), time, given.repeated(len(frames)), depth, options.depth_strength)
+        return networks.noise(torch.cat(rows), time, given, depth, options.depth_strength)
+
+
+def _word_rows(prompts: int, frames: list[int], *, with_source: bool) -> list[int]:
+    """Which prompt every row of a window is given."""
+    positive = [2] * len(frames) if prompts == 3 else [2 + frame for frame in frames]
+    return [0] * len(frames) * with_source + [1] * len(frames) + positive
 
 
 def _averaged(moved: list[Tensor], windows: list[list[int]], like: Tensor) -> Tensor:

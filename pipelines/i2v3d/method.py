@@ -10,7 +10,7 @@ from camera.path import CameraPath
 from camera.presets import i2v3d as presets
 from camera.view import Scene
 from pipelines.i2v3d.estimate import estimate as estimate_run
-from pipelines.i2v3d.schedule import keyframe_indices
+from pipelines.i2v3d.schedule import chosen_indices, keyframe_indices
 from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
 from pipelines.settings import Settings, setting
 
@@ -75,6 +75,14 @@ class I2V3DSettings(Settings):
     keyframes_file: str = setting(
         "", "Own keyframes",
         help="A zip of pictures named by frame, as every run hands out; those that are missing in it are made anew.",
+    )  # fmt: skip
+    keyframes_at: str = setting(
+        "", "Keyframes at", advanced=True,
+        help="Frames counted from 0, as in 12, 30; the first and the last are always keyframes. Empty: one every window.",
+    )  # fmt: skip
+    keyframe_prompts: str = setting(
+        "", "Prompts of single keyframes", lines=2, advanced=True,
+        help="One a line, as in 15: A sks car in the rain. The others take the prompt above.",
     )  # fmt: skip
     foreground: str = setting(
         "by depth", "Foreground", choices=("by depth", "objects", "everything", "nothing"),
@@ -157,6 +165,25 @@ class I2V3DSettings(Settings):
     def is_upstream(self) -> bool:
         return self.form == "published code"
 
+    def keyframes(self, frames: int) -> list[int]:
+        """Frames, counted from 0, that become keyframes. Raises `InputError`."""
+        if self.keyframes_at.strip():
+            return chosen_indices(frames, self.keyframes_at)
+        return keyframe_indices(frames, self.window, upstream=self.is_upstream)
+
+    def prompts(self, keyframes: list[int]) -> list[str]:
+        """The prompt of each keyframe. Raises `InputError` for a line that names none of them."""
+        own: dict[int, str] = {}
+        for line in filter(str.strip, self.keyframe_prompts.splitlines()):
+            number, colon, words = line.partition(":")
+            if not colon or not number.strip().isdecimal() or int(number) not in keyframes:
+                known = ", ".join(map(str, keyframes))
+                raise InputError(
+                    f"A keyframe's prompt begins with its frame, one of {known}, and a colon; got {line!r}."
+                )
+            own[int(number)] = words.strip()
+        return [own.get(index, self.prompt) for index in keyframes]
+
 
 def path(moves: Moves, scene: Scene) -> CameraPath:
     """The move in the scene's world, starting at the picture's own camera and lens."""
@@ -190,7 +217,8 @@ def _refuse(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> None:
         raise InputError(
             f"Neighbouring groups share {settings.overlap} of {settings.together} keyframes; share fewer than all."
         )
-    found = keyframe_indices(len(path), settings.window, upstream=settings.is_upstream)
+    found = settings.keyframes(len(path))
+    settings.prompts(found)
     if settings.make == VIDEO and len(found) < 2:
         raise InputError(
             f"The published code finds one keyframe in {len(path)} frames; give more than {settings.window}, or take the "
@@ -199,9 +227,11 @@ def _refuse(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> None:
 
 
 def _window_note(path: CameraPath, settings: I2V3DSettings) -> str:
-    found = keyframe_indices(len(path), settings.window, upstream=settings.is_upstream)
+    found = settings.keyframes(len(path))
     if settings.is_upstream:
         return f"In the form of the published code the video ends at frame {found[-1] + 1} of {len(path)}."
+    if settings.keyframes_at.strip():
+        return ""
     last = found[-1] - found[-2] + 1
     if last >= min(SHORT_WINDOW, settings.window):
         return ""
@@ -238,7 +268,7 @@ def _prompt_note(settings: I2V3DSettings) -> str:
 def estimate(path: CameraPath, settings: Settings) -> Estimate:
     """See `pipelines.i2v3d.estimate`."""
     settings = cast(I2V3DSettings, settings)
-    keyframes = keyframe_indices(len(path), settings.window, upstream=settings.is_upstream)
+    keyframes = settings.keyframes(len(path))
     return estimate_run(
         path, keyframes, steps=settings.steps, video_steps=settings.video_steps, together=settings.together,
         use_depth=settings.use_depth, stages=STAGES.index(settings.make), decode_together=settings.decode_together,

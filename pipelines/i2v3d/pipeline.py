@@ -20,7 +20,7 @@ from pipelines.i2v3d.coarse import CoarseRenders, render_path
 from pipelines.i2v3d.keyframe_injection import Masks, scaled_masks
 from pipelines.i2v3d.method import KEYFRAMES, METHOD, RENDERS, VIDEO, I2V3DSettings
 from pipelines.i2v3d.networks import KeyframeNetworks, VideoNetworks, load_keyframe_networks, load_video_networks
-from pipelines.i2v3d.schedule import keyframe_indices, sliding_windows
+from pipelines.i2v3d.schedule import sliding_windows
 from pipelines.method import Clip, Frames, Progress
 from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings
@@ -100,8 +100,9 @@ class I2V3DPipeline:
         if settings.make == RENDERS:
             yield Clip(renders.colour, path.fps, path, extras=extras, notes=notes)
             return
-        indices = keyframe_indices(len(path), settings.window, upstream=settings.is_upstream)
-        if over := words.tokens_too_many(self.keyframe_networks, settings.prompt):
+        indices = settings.keyframes(len(path))
+        prompts = settings.prompts(indices)
+        if over := max(words.tokens_too_many(self.keyframe_networks, prompt) for prompt in prompts):
             notes += (f"The prompt is {over} tokens too long; its end was cut off.",)
         keyframes = yield from self._keyframes(renders.at(indices), settings, indices)
         files = {"keyframes.zip": own_keyframes.pack(keyframes, indices)}
@@ -150,14 +151,17 @@ class I2V3DPipeline:
             given = own_keyframes.unpack(settings.keyframes_file, indices, width=width, height=height)
         if len(given) == len(indices):
             return np.stack([given[index] for index in indices])
-        made = yield from self._painted(renders, settings)
+        made = yield from self._painted(renders, settings, settings.prompts(indices))
         all_keyframes = dict(zip(indices, made)) | given
         return np.stack([all_keyframes[index] for index in indices])
 
-    def _painted(self, renders: CoarseRenders, settings: I2V3DSettings) -> Generator[Progress, None, Frames]:
+    def _painted(
+        self, renders: CoarseRenders, settings: I2V3DSettings, positive: list[str]
+    ) -> Generator[Progress, None, Frames]:
         networks, (height, width) = self.keyframe_networks, renders.colour.shape[1:3]
         yield Progress("Reading the words", 0, 1)
-        prompts = [settings.inversion_prompt, settings.negative_prompt, settings.prompt]
+        positive = positive if len(set(positive)) > 1 else positive[:1]
+        prompts = [settings.inversion_prompt, settings.negative_prompt, *positive]
         text = words.encode(networks, prompts, self.device)
         latents = phase2.encode_pictures(networks.vae, self._pictures(renders.colour))
         depth = self._placed(torch.from_numpy(renders.depth_pictures))[:, None].expand(-1, 3, -1, -1)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from camera.errors import InputError
 
 MOST_KEYFRAMES = 20
 """Upstream makes no more than this."""
+LONGEST_WINDOW = 48
+"""Frames between two keyframes that are chosen by hand, both counted; the networks were made for 14 and 16."""
 
 
 def keyframe_indices(frames: int, window: int, *, upstream: bool = False) -> list[int]:
@@ -23,6 +27,24 @@ def keyframe_indices(frames: int, window: int, *, upstream: bool = False) -> lis
     if upstream:
         return list(range(0, frames - 1, spacing))[:MOST_KEYFRAMES]
     return [*range(0, frames - 1, spacing), frames - 1]
+
+
+def chosen_indices(frames: int, text: str) -> list[int]:
+    """Keyframes named in ``text``, frames counted from 0 and separated by commas; first and last always belong to them.
+
+    Raises `InputError` for what is no frame of the video, and for keyframes too far apart for the video network.
+    """
+    try:
+        named = {int(part) for part in text.split(",") if part.strip()}
+    except ValueError:
+        raise InputError(f"Keyframes are numbers of frames, as in 0, 12, 30; got {text!r}.") from None
+    if wrong := sorted(number for number in named if not 0 <= number < frames):
+        raise InputError(f"The video has frames 0 to {frames - 1}, so there is no keyframe {wrong[0]}.")
+    found = sorted(named | {0, frames - 1})
+    longest = max(b - a + 1 for a, b in pairwise(found)) if len(found) > 1 else 0
+    if longest > LONGEST_WINDOW:
+        raise InputError(f"Two keyframes are {longest} frames apart; put one between them, at most {LONGEST_WINDOW}.")
+    return found
 
 
 def sliding_windows(count: int, size: int, overlap: int) -> list[list[int]]:

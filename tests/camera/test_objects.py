@@ -9,7 +9,8 @@ import trimesh
 from camera.errors import InputError
 from camera.model import Model, read_model
 from camera.objects import Key, Lighting, Placement, SceneObject, StagedScene, plain, staged
-from camera.path import pinhole
+from camera.path import CameraPath, pinhole
+from camera.render import render
 from camera.rotation import look_at
 from camera.surface import UNLIT
 from camera.view import FAR, Scene, View
@@ -87,6 +88,22 @@ def test_objects_come_and_go_and_the_scene_stays(pillar):
     two = staged(one, [*one.objects, SceneObject(pillar)])
     assert (len(one.objects), len(two.objects)) == (1, 2) and two.distance == one.distance == pytest.approx(4)
     assert type(plain(two)) is Scene and plain(two).first is scene.first
+
+
+@pytest.mark.parametrize("renderer", ["mesh", "zbuffer", "splat"])
+def test_every_preview_shows_the_objects(pillar, renderer):
+    scene, path = still(4.0), still().first.camera
+    red = [replace(part, colours=np.full_like(part.colours, 200)) for part in pillar.still]
+    painted = replace(pillar, still=tuple(red))
+    way = (Key(0, Placement(-0.3, -0.1, 0.8, size=0.2)), Key(1, Placement(0.3, -0.1, 0.8, size=0.2)))
+    two = CameraPath(np.repeat(path.world_from_camera, 2, axis=0), path.intrinsics[0], path.width, path.height)
+    before, after = (
+        render(staged(scene, [SceneObject(painted, way)]), two, frame=frame, renderer=renderer) for frame in (0, 1)
+    )
+    columns = [np.nonzero(made.colour[..., 0] == 200)[1].mean() for made in (before, after)]
+    assert columns[0] < 25 < 39 < columns[1] and not after.holes[after.colour[..., 0] == 200].any()
+    hidden = staged(scene, [SceneObject(painted, (Key(0, Placement(0, 0, 2.0, size=0.2)),))])
+    assert not (render(hidden, path, renderer=renderer).colour == 200).any()
 
 
 def test_light_is_set_as_the_viewer_sees_it():

@@ -186,3 +186,38 @@ def test_estimates_grow_with_the_video_and_shrink_with_offloading():
     assert long.seconds > 1.4 * short.seconds
     assert short.gigabytes["full"] > short.gigabytes["model offload"] > short.gigabytes["group offload"]
     assert known.estimate(path, replace(settings, make=RENDERS)).seconds == 0
+
+
+def test_keyframes_can_be_chosen_and_have_prompts_of_their_own(pipeline):
+    scene, path, settings = shot(frames=6, make=KEYFRAMES, keyframes_at="2")
+    (plain,) = clips(pipeline, scene, path, settings)
+    assert len(plain.frames) == 3
+    with zipfile.ZipFile(io.BytesIO(plain.files["keyframes.zip"])) as archive:
+        assert archive.namelist() == ["00000.png", "00002.png", "00005.png"]
+    same = replace(settings, keyframe_prompts=f"2: {settings.prompt}", prompt=settings.prompt)
+    assert np.array_equal(clips(pipeline, scene, path, same)[0].frames, plain.frames)
+    apart = {"foreground_share": 0.0, "background_share": 0.0, "feature_share": 0.0}  # keyframes do not see each other
+    alone, own = (
+        clips(pipeline, scene, path, replace(settings, **apart, keyframe_prompts=words))[0].frames
+        for words in ("", "2: Something else entirely, in blue.")
+    )
+    difference = np.abs(own.astype(int) - alone).max(axis=(1, 2, 3))
+    assert difference[1] > 20 and difference[0] <= 1 and difference[2] <= 1
+    *_, video = clips(pipeline, scene, path, replace(settings, make="video"))
+    assert len(video.frames) == 6
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"keyframes_at": "3, x"}, "numbers of frames"),
+        ({"keyframes_at": "99"}, "frames 0 to 59"),
+        ({"keyframes_at": "2"}, "58 frames apart"),
+        ({"keyframe_prompts": "7: A toy."}, "begins with its frame"),
+        ({"keyframe_prompts": "A toy."}, "begins with its frame"),
+    ],
+)
+def test_keyframes_that_cannot_be_are_refused(wrong, words):
+    scene, path, settings = shot(frames=60, **wrong)
+    with pytest.raises(InputError, match=words):
+        method("i2v3d").check(scene, path, settings)
