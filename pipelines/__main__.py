@@ -143,7 +143,7 @@ def _moves(known: Method, given: argparse.Namespace) -> Moves:
 
 
 def _shot(known: Method, moves: Moves, given: argparse.Namespace) -> tuple[Scene, CameraPath]:
-    scene, own = _scene(given)
+    scene, own = (known.blank(), None) if known.blank and given.no_picture else _scene(given)
     scene = scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
     if scene.kind not in known.scenes:
         raise InputError(f"{known.title} takes {' or '.join(known.scenes)}, and these files are a {scene.kind}.")

@@ -54,6 +54,8 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
     source = command.add_argument_group("scene")
     given = source.add_mutually_exclusive_group(required=True)
     given.add_argument("--image", type=Path, help="picture")
+    if known.blank is not None:
+        given.add_argument("--no-picture", action="store_true", help="shoot from words alone")
     given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
     source.add_argument(
         "--given-views", type=int, default=0, metavar="N",

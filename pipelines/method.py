@@ -101,6 +101,8 @@ class Method:
     links: dict[str, str] = field(default_factory=dict)
     goes_on: Callable[[Clip, CameraPath, Settings], object] | None = None
     """Raises `InputError` for a clip that a run along the path cannot go on from; None where the method never can."""
+    blank: Callable[[], Scene] | None = None
+    """The scene of a run that is given no picture; None where the method always needs one."""
 
     def check_after(self, after: Clip | None, path: CameraPath, settings: Settings) -> None:
         """Raises `InputError` where a run along ``path`` cannot go on from ``after``."""

@@ -6,6 +6,7 @@ import gradio as gr
 
 from pipelines import method
 from pipelines.dualcamctrl.disparity import disparity_picture
+from pipelines.dualcamctrl.method import TEXT
 from tabs.form import said
 from tabs.header import header
 from tabs.keep import keep
@@ -18,6 +19,12 @@ from tabs.take import Take, forget
 METHOD = method("dualcamctrl")
 
 
+def open_blank(take: Take):
+    """A scene without a picture, for text to video."""
+    assert METHOD.blank is not None
+    return take.opened(METHOD.blank()), TEXT
+
+
 def build(page: gr.Blocks) -> None:
     """Places the tab; call inside a `gr.Tab` of ``page``."""
     take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
@@ -25,20 +32,26 @@ def build(page: gr.Blocks) -> None:
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
             example, opened = source(METHOD.name, METHOD.scenes, take)
+            without = gr.Button("Without a picture: from words alone", size="sm", elem_id=f"{METHOD.name}-blank")
             depth = gr.Image(label="Depth as the network reads it: near is bright", height=160, interactive=False)
             move = Move(METHOD, take)
             move.controls()
             shoot = Shoot(METHOD, take)
             shoot.controls()
+            blank = without.click(
+                said(open_blank), take, [take, shoot.settings["mode"]], api_name=f"{METHOD.name}_open_blank",
+                show_progress="hidden",
+            )  # fmt: skip
+            opened = [*opened, blank]
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
-            shoot.screen()
+            shoot.screen(move.draws)
             keep(page, METHOD, take, move, shoot, example)
 
     def depth_read(take: Take):
         return disparity_picture((take.framed or take.scene).first) if take.scene else None
 
-    for event in opened:
+    for event in move.draws:
         event.success(said(depth_read), take, depth, api_visibility="private", queue=False, show_progress="hidden")

@@ -35,7 +35,7 @@ def build(page: gr.Blocks) -> None:
             move.stage(opened)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
-            shoot.screen()
+            shoot.screen(move.draws)
             extend = Extend(shoot, take)
             extend.controls()
             points(shoot, take)

@@ -44,7 +44,7 @@ def build(page: gr.Blocks) -> None:
             move.stage(opened)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
-            shoot.screen()
+            shoot.screen(move.draws)
             _contact_sheet(shoot)
             keep(page, METHOD, take, move, shoot, example)
 

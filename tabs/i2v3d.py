@@ -31,5 +31,5 @@ def build(page: gr.Blocks) -> None:
             move.stage(opened)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
-            shoot.screen()
+            shoot.screen(move.draws)
             keep(page, METHOD, take, move, shoot, example)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 import pipelines
 from camera import formats
@@ -24,6 +26,10 @@ from tabs.take import Take
 
 KEPT = ".kept.npz"
 """Ending of the file beside the last video of a session that holds it without loss, so that it can go on."""
+
+
+_A_MOMENT = "() => new Promise(done => setTimeout(done, 1500))"
+"""What a run needs is told when the first pictures are there: the first time takes torch's import."""
 
 
 class Shoot:
@@ -53,8 +59,8 @@ class Shoot:
             )
             self.stop = gr.Button("Cancel", min_width=80)
 
-    def screen(self) -> None:
-        """Places the result and connects the button."""
+    def screen(self, drawn: Sequence[Dependency]) -> None:
+        """Places the result and connects the button; after each event of ``drawn`` there may be another path."""
         name = self.method.name
         self.status = gr.Markdown(elem_classes="told", elem_id=f"{name}-status")
         self.early = gr.Image(label="Early frame", visible=False, height=200, interactive=False)
@@ -67,9 +73,9 @@ class Shoot:
         self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
         self.shot = gr.State()
         self.outputs = [self.status, self.early, self.players, self.files, self.archive, self.shot]
-        self._connect()
+        self._connect(drawn)
 
-    def _connect(self) -> None:
+    def _connect(self, drawn: Sequence[Dependency]) -> None:
         name, kinds = self.method.name, (self.method.settings, RunOptions)
         changing = [*self.settings.values(), *self.options.values()]
         inputs = [self.take, *changing]
@@ -81,11 +87,14 @@ class Shoot:
             lambda: "Cancelled.", None, self.status, cancels=[running], api_visibility="private", queue=False
         )  # fmt: skip
         self.archive.click(form.said(self._archive), self.shot, self.frames, api_name=f"{name}_frames")
-        gr.on(
-            [component.change for component in changing],  # type: ignore[attr-defined]
-            form.handler(self._forecast, *kinds, before={"take": Take}, name=f"{name}_forecast"), inputs, self.need,
-            api_name=f"{name}_forecast", queue=False, show_progress="hidden", trigger_mode="always_last",
-        )  # fmt: skip
+        forecast = form.handler(self._forecast, *kinds, before={"take": Take}, name=f"{name}_forecast")
+        quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+        changes = [component.change for component in changing]  # type: ignore[attr-defined]
+        gr.on(changes, forecast, inputs, self.need, api_name=f"{name}_forecast", **quietly)
+        for event in drawn:
+            event.success(None, js=_A_MOMENT, api_visibility="private").success(
+                forecast, inputs, self.need, api_visibility="private", **quietly
+            )
 
     def _archive(self, shot: str | None):
         """Frames of the last result as PNG, with its cameras in every format."""
@@ -97,9 +106,14 @@ class Shoot:
         return gr.File(str(packed), visible=True)
 
     def _forecast(self, take: Take, settings: Settings, options: RunOptions) -> str:
-        """What a run would need: memory, time, quota; and what would fit where it does not."""
-        told = pipelines.forecast(self.method.name, *take.ready(), settings, options=options)
-        return told.refusal or told.words
+        """What a run would need: memory, time, quota; what would fit where it does not; what these settings ask too much of."""
+        if take.path is None:
+            return ""
+        scene, path = take.ready()
+        told = pipelines.forecast(self.method.name, scene, path, settings, options=options)
+        usual = self.method.check(scene, path, self.method.settings())
+        new = [warning for warning in self.method.check(scene, path, settings) if warning not in usual]
+        return "  \n".join([told.refusal or told.words, *(f"Note: {warning}" for warning in new)])
 
     def _run(self, take: Take, request: gr.Request, settings: Settings, options: RunOptions):
         """Shoot the current path with this method; returns the videos and the files beside them."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
+
 from camera.errors import InputError
-from camera.path import CameraPath
+from camera.path import CameraPath, pinhole
 from camera.presets import dualcamctrl as presets
-from camera.view import Scene
+from camera.view import Scene, View
 from pipelines.dualcamctrl import cameras
 from pipelines.dualcamctrl.estimate import estimate as estimate_run
 from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
@@ -28,6 +30,7 @@ NEGATIVE_PROMPT = (
 """The constant that upstream's script, app and training share."""
 
 PICTURE, TEXT = "picture to video", "text to video"
+NO_PICTURE, BLANK_SIZE, BLANK_FOV_DEGREES = "none, there is no picture", (480, 320), 55.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +168,7 @@ def network_path(scene: Scene, path: CameraPath, settings: DualCamCtrlSettings) 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
     """Refuses what cannot be run; warns of what the network never saw in training."""
     settings = cast(DualCamCtrlSettings, settings)
-    _refuse(scene, path)
+    _refuse(scene, path, settings)
     seen = network_path(scene, path, settings)
     return tuple(
         sentence
@@ -181,7 +184,17 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     )
 
 
-def _refuse(scene: Scene, path: CameraPath) -> None:
+def blank() -> Scene:
+    """Grey, one unit away, through the lens that a picture of unknown origin is given: the scene of a run on words alone."""
+    lens = pinhole(BLANK_SIZE[0], BLANK_SIZE[1], BLANK_FOV_DEGREES)
+    colour = np.full((BLANK_SIZE[1], BLANK_SIZE[0], 3), 127, dtype=np.uint8)
+    view = View.of(colour, np.ones(colour.shape[:2], dtype=np.float32), lens)
+    return Scene((view,), source=NO_PICTURE, name="words alone")
+
+
+def _refuse(scene: Scene, path: CameraPath, settings: DualCamCtrlSettings) -> None:
+    if scene.source == NO_PICTURE and settings.mode == PICTURE:
+        raise InputError(f"There is no picture: give one, or choose the mode {TEXT}.")
     if scene.kind != "still":
         raise InputError("DualCamCtrl starts from one picture; give a still scene, or the first frame of the clip.")
     if len(path) % 4 != 1 or len(path) < 5:
@@ -294,5 +307,6 @@ METHOD = Method(
     estimate=estimate,
     pipeline="pipelines.dualcamctrl.pipeline",
     scenes=("still",),
+    blank=blank,
     links={"Weights": "https://huggingface.co/FayeHongfeiZhang/DualCamCtrl"},
 )  # fmt: skip

@@ -58,6 +58,16 @@ def test_run_writes_a_video_that_restores_its_options(picture, tmp_path, capsys)
     assert restore(again).moves == {}, "a path from a file was not made by the moves"
 
 
+def test_words_alone_need_no_picture(picture, tmp_path, capsys):
+    small = [*RUN[:2], *RUN[4:], "--steps", "1", "--no-picture", "--out", str(tmp_path / "words.mp4")]
+    assert main([*small, "--mode", "text to video", "--prompt", "a quiet street"]) == 0
+    assert restore(tmp_path / "words.mp4").settings["mode"] == "text to video"
+    assert main(small) == 1
+    assert "There is no picture: give one, or choose the mode text to video." in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*small, "--image", str(picture)])
+
+
 def test_preview_needs_no_weights(picture, tmp_path, capsys):
     out = tmp_path / "p.mp4"
     arguments = ["preview", "dualcamctrl", "--image", str(picture), "--depth-model", "guess", "--out", str(out)]

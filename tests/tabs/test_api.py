@@ -99,6 +99,25 @@ def test_errors_arrive_as_sentences(client, endpoint, values, words):
         client.predict(**values, api_name=endpoint)
 
 
+def test_words_alone_become_a_video(client):
+    assert client.predict(api_name="/dualcamctrl_open_blank") == "text to video"
+    client.predict(**SMALL["dualcamctrl"], api_name="/dualcamctrl_draw")
+    shot = {"steps": 1, "weights": "tiny", "prompt": "a quiet street"}
+    with pytest.raises(AppError, match="There is no picture: give one"):
+        client.predict(**shot, mode="picture to video", api_name="/dualcamctrl_shoot")
+    status, *_ = client.predict(**shot, mode="text to video", api_name="/dualcamctrl_shoot")
+    assert "tiny random weights" in status
+
+
+def test_what_a_run_needs_names_what_its_settings_ask_too_much_of(client):
+    client.predict(STILL, api_name="/dualcamctrl_open_example")
+    client.predict(**SMALL["dualcamctrl"], api_name="/dualcamctrl_draw")
+    calm = client.predict(weights="tiny", api_name="/dualcamctrl_forecast")
+    assert calm.startswith("Tiny random networks") and "Note" not in calm
+    told = client.predict(weights="tiny", translation_scale=10, api_name="/dualcamctrl_forecast")
+    assert "Note: The network is told a travel of 4" in told and "lower the translation scale" in told
+
+
 def test_one_move_is_rehearsed_with_several_methods(client):
     client.predict(STILL, api_name="/compare_open_example")
     _, players = client.predict(

@@ -114,7 +114,7 @@ def test_estimates_grow_with_the_work_and_say_their_basis():
     few, many = (METHOD.estimate(path, DualCamCtrlSettings()) for path in (small, large))
     assert 2.25 < many.seconds / few.seconds < 2.25**2
     assert few.gigabytes["model offload"] < 16 and many.gigabytes["model offload"] < 24
-    assert tuple(few.gigabytes) == MODES
+    assert set(few.gigabytes) <= set(MODES)
     assert few.gigabytes["full"] > few.gigabytes["model offload"] > few.gigabytes["group offload"]
     assert "not measured" in few.basis
 
