@@ -157,5 +157,5 @@ def build(page: gr.Blocks) -> None:
             nearest_directors(take, move)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
-            shoot.screen()
+            shoot.screen(move.draws)
             keep(page, METHOD, take, move, shoot, example)
