@@ -19,9 +19,11 @@ from camera.errors import InputError
 
 Speed = Literal["preview", "result"]
 _X264 = {
-    "preview": {"preset": "ultrafast", "crf": "20", "tune": "fastdecode"},
+    "preview": {"preset": "ultrafast", "qp": "20"},  # one quantiser for all: nothing to look ahead for
     "result": {"preset": "veryfast", "crf": "18"},
 }
+_BT709, _LIMITED = 1, 1
+"""Codes of ITU-T H.273: untagged colours are guessed by every player in its own way."""
 MAX_SIDE = 4096
 MAX_PIXELS = 1 << 30
 """Frames x width x height that `read_video` decodes at most: 3 GiB of RGB."""
@@ -72,11 +74,16 @@ def mp4_writer(
     """
     import av
 
+    from pipelines.yuv import fill_planes
+
     with complete(path) as part, av.open(str(part), "w", format="mp4", options=_FLAGS) as container:
         container.metadata.update(metadata or {})
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_X264[speed])
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = os.cpu_count() or 1
+        codec = stream.codec_context
+        codec.thread_count = os.cpu_count() or 1
+        codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+        codec.color_range = _LIMITED
         size: list[int] = []
 
         def write(frame: NDArray[np.uint8]) -> None:
@@ -84,7 +91,14 @@ def mp4_writer(
                 size.extend(side - side % 2 for side in frame.shape[:2])
                 stream.height, stream.width = size
             pixels = np.ascontiguousarray(frame[: size[0], : size[1]])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            if pixels.shape != (*size, 3) or pixels.dtype != np.uint8:
+                raise InputError(
+                    f"A frame of {pixels.shape} and {pixels.dtype} does not fit a video of {size[1]} x {size[0]}; "
+                    "give RGB frames of 8 bits, all of one size."
+                )
+            picture = av.VideoFrame(size[1], size[0], "yuv420p")
+            fill_planes(pixels, *(np.frombuffer(plane, np.uint8).reshape(plane.height, -1) for plane in picture.planes))
+            container.mux(stream.encode(picture))
 
         yield write
         if not size:
