@@ -19,54 +19,21 @@ from torch import Generator, Tensor, nn
 
 from camera.errors import InputError
 from pipelines.i2v3d import words
-from pipelines.i2v3d.keyframes import TRAINED_STEPS, Schedule, Words
+from pipelines.i2v3d.keyframes import TRAINED_STEPS, Schedule, Words, decode_pictures
+from pipelines.i2v3d.method import NEGATIVE_PROMPT
 from pipelines.i2v3d.networks import load_keyframe_networks
+from pipelines.i2v3d.subject_settings import RESUMABLE, SubjectSettings
 from pipelines.i2v3d.training_pictures import Views, instance, resized, view, view_mask
 from pipelines.method import Progress
 from pipelines.runtime.weights import Weights
-from pipelines.settings import Settings, setting
+from pipelines.training import Learnt, Trained
 from pipelines.video import complete
 
 TARGETS = ("to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
 ADAPTER = "subject_in_training"
 FILE, STATE = "pytorch_lora_weights.safetensors", "training.pt"
+SAMPLE_STEPS, TINY_SAMPLE_STEPS, SAMPLE_GUIDANCE = 25, 2, 7.5
 BETAS, EPSILON, DECAY, CLIP = (0.9, 0.999), 1e-8, 1e-4, 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubjectSettings(Settings):
-    """Defaults are upstream's."""
-
-    prompt: str = setting("", "Prompt", lines=2, help="With a rare word for the subject: A sks car flying in the sky.")
-    output: str = setting("", "Output folder")
-    steps: int = setting(500, "Steps", minimum=1, maximum=20_000, step=1)
-    rank: int = setting(32, "Rank", minimum=1, maximum=256, step=1)
-    rate: float = setting(1e-4, "Learning rate", minimum=1e-7, maximum=1e-1)
-    resolution: int = setting(512, "Resolution", minimum=64, maximum=1536, step=64)
-    view_weight: float = setting(
-        1.0, "Weight of the views", minimum=0, maximum=10, step=0.1, help="Only their masked part is learnt from."
-    )
-    mirror: bool = setting(True, "Mirror the picture at random")
-    centre_crop: bool = setting(False, "Crop in the middle", advanced=True)
-    snr_gamma: float = setting(
-        0.0, "SNR gamma", minimum=0, maximum=20, step=0.5, help="5 is usual; 0 weights all noise alike.", advanced=True
-    )
-    dora: bool = setting(False, "Weight-decomposed (DoRA)", advanced=True)
-    seed: int = setting(0, "Seed", minimum=0, maximum=2**31 - 1, step=1)
-    save_every: int = setting(100, "Save every", minimum=1, maximum=20_000, step=1, advanced=True)
-    checkpointing: bool = setting(False, "Gradient checkpointing", help="Less memory, slower.", advanced=True)
-
-
-RESUMABLE = ("steps", "save_every", "output", "checkpointing")
-"""Settings that may differ when a training is continued."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The finished file, to be given as LoRA file, and the loss of the last step."""
-
-    file: Path
-    loss: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +116,7 @@ def save_subject(file: Path, state: dict[str, Tensor]) -> None:
 def train(
     picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights
 ) -> Iterator[Progress | Trained]:
-    """`Progress` per step with the loss in its note, then `Trained`. Closing it stops after a step.
+    """`Learnt` per step, now and then with a picture painted so far, then `Trained`. Closing it stops after a step.
 
     ``views`` may be None only with a view weight of 0. Starting again with the same output folder continues where the last
     save was. Raises `InputError`.
@@ -167,9 +134,14 @@ def train(
     try:
         while trainer.step < settings.steps:
             loss = trainer.update()
-            if trainer.step % settings.save_every == 0 or trainer.step == settings.steps:
+            done = trainer.step == settings.steps
+            if trainer.step % settings.save_every == 0 or done:
                 trainer.save()
-            yield Progress("Learning the subject", trainer.step, settings.steps, note=f"loss {loss:.4f}")
+            due = settings.sample_every and (trainer.step % settings.sample_every == 0 or done)
+            yield Learnt(
+                "Learning the subject", trainer.step, settings.steps, trainer.sample() if due else None,
+                f"loss {loss:.4f}", loss=loss, rate=settings.rate,
+            )  # fmt: skip
         yield Trained(trainer.folder / FILE, trainer.loss)
     finally:
         trainer.leave()
@@ -187,7 +159,8 @@ class _Trainer:
         self.folder = Path(settings.output)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.networks = load_keyframe_networks(weights)
-        self.text = self._text()
+        self.text, self.negative = self._text()
+        self.sample_steps = SAMPLE_STEPS if weights.mode != "tiny" else TINY_SAMPLE_STEPS
         self.networks.vae.to(self.device)  # type: ignore[arg-type]
         self.unet: Any = self.networks.unet
         self.matrices = add_subject_adapter(self.unet, rank=settings.rank, seed=settings.seed, dora=settings.dora)
@@ -252,15 +225,37 @@ class _Trainer:
         mean, deviation = answer.mean.float().cpu(), answer.std.float().cpu()
         return (mean + deviation * torch.randn(mean.shape, generator=generator)) * vae.config.scaling_factor
 
-    def _text(self) -> Words:
-        """The prompt twice; the encoders leave the device afterwards."""
+    def _text(self) -> tuple[Words, Words]:
+        """The prompt and the negative prompt, each twice; the encoders leave the device afterwards."""
         encoders: list[Any] = [self.networks.text_encoder, self.networks.text_encoder_2]
         for encoder in encoders:
             encoder.to(self.device)
-        text = words.encode(self.networks, [self.settings.prompt], self.device)
+        text = words.encode(self.networks, [self.settings.prompt, NEGATIVE_PROMPT], self.device)
         for encoder in encoders:
             encoder.to("cpu")
-        return Words(text.embeddings.to(self.dtype), text.pooled.to(self.dtype)).repeated(2)
+        text = Words(text.embeddings.to(self.dtype), text.pooled.to(self.dtype))
+        return text.of([0, 0]), text.of([1, 1])
+
+    @torch.no_grad()
+    def sample(self) -> NDArray[np.uint8]:
+        """(R,R,3): what the prompt alone paints by now, always from the same noise."""
+        size, schedule = self.settings.resolution, Schedule(self.sample_steps)
+        latents = torch.randn(1, 4, size // 8, size // 8, generator=_generator(self.settings.seed)).to(self.device)
+        added = {"text_embeds": torch.cat([self.negative.pooled[:1], self.text.pooled[:1]])}
+        added["time_ids"] = torch.tensor([[size, size, 0, 0, size, size]] * 2, dtype=self.dtype, device=self.device)
+        prompts = torch.cat([self.negative.embeddings[:1], self.text.embeddings[:1]])
+        self.unet.eval()
+        for time in schedule.times:
+            with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.device.type == "cuda"):
+                both = latents.expand(2, -1, -1, -1).to(self.dtype)
+                noise = self.unet(
+                    both, time.to(self.device), encoder_hidden_states=prompts, added_cond_kwargs=added, return_dict=False
+                )[0].float()  # fmt: skip
+            guided = noise[:1] + SAMPLE_GUIDANCE * (noise[1:] - noise[:1])
+            latents = schedule.moved(latents, guided, schedule.signal[time], schedule.before(int(time)))
+        self.unet.train()
+        picture = decode_pictures(self.networks.vae, latents.to(self.dtype))[0]
+        return (picture * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
     def save(self) -> None:
         """The file, a copy under the step's number, and what is needed to continue."""

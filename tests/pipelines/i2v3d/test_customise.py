@@ -10,14 +10,16 @@ from pipelines import method
 from pipelines.bench import default_shot
 from pipelines.checkpoints import unfilled
 from pipelines.i2v3d import customise
-from pipelines.i2v3d.customise import Batch, SubjectSettings, Trained, losses, predict, train
+from pipelines.i2v3d.customise import Batch, losses, predict, train
 from pipelines.i2v3d.keyframes import Schedule, Words
 from pipelines.i2v3d.method import I2V3DSettings
 from pipelines.i2v3d.networks import FULL, load_keyframe_networks
 from pipelines.i2v3d.subject import read_subject
+from pipelines.i2v3d.subject_settings import SubjectSettings
 from pipelines.i2v3d.training_pictures import Views, instance, rendered_views, view, view_mask
 from pipelines.method import Progress
 from pipelines.runtime.weights import Weights
+from pipelines.training import Learnt, Trained
 from tests.pipelines.i2v3d.conftest import GOLDEN, difference, draw, network, packed_json
 
 
@@ -125,6 +127,19 @@ def test_a_training_goes_on_where_it_stopped_and_leaves_the_network_clean(scene,
     assert any(value.abs().sum() > 0 for key, value in ours.items() if key.endswith(("up.weight", "lora_B.weight")))
     with pytest.raises(InputError, match="holds a training with rank 2"):
         list(train(scene.first.colour, views, settings(tmp_path / "parts", rank=3), weights))
+
+
+def test_samples_come_when_they_are_due_and_change_nothing(scene, tmp_path):
+    weights = Weights("tiny")
+    files = {}
+    for every in (0, 2):
+        chosen = settings(tmp_path / str(every), steps=3, sample_every=every, view_weight=0.0)
+        *steps, done = train(scene.first.colour, None, chosen, weights)
+        samples = {step.step: step.preview for step in steps if isinstance(step, Learnt) and step.preview is not None}
+        assert [*samples] == ([2, 3] if every else []) and all(s.shape == (64, 64, 3) for s in samples.values())
+        files[every] = load_file(done.file)
+    assert all(torch.equal(files[0][key], files[2][key]) for key in files[0])
+    assert not np.array_equal(samples[2], samples[3])
 
 
 def test_every_option_trains(scene, tmp_path):

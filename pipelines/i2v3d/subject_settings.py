@@ -1,0 +1,39 @@
+"""How a subject is learnt; light to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.settings import Settings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectSettings(Settings):
+    """Defaults are upstream's."""
+
+    prompt: str = setting("", "Prompt", lines=2, help="With a rare word for the subject: A sks car flying in the sky.")
+    output: str = setting("", "Output folder")
+    steps: int = setting(500, "Steps", minimum=1, maximum=20_000, step=1)
+    rank: int = setting(32, "Rank", minimum=1, maximum=256, step=1)
+    rate: float = setting(1e-4, "Learning rate", minimum=1e-7, maximum=1e-1)
+    resolution: int = setting(512, "Resolution", minimum=64, maximum=1536, step=64)
+    view_weight: float = setting(
+        1.0, "Weight of the views", minimum=0, maximum=10, step=0.1, help="Only their masked part is learnt from."
+    )
+    mirror: bool = setting(True, "Mirror the picture at random")
+    centre_crop: bool = setting(False, "Crop in the middle", advanced=True)
+    snr_gamma: float = setting(
+        0.0, "SNR gamma", minimum=0, maximum=20, step=0.5, help="5 is usual; 0 weights all noise alike.", advanced=True
+    )
+    dora: bool = setting(False, "Weight-decomposed (DoRA)", advanced=True)
+    seed: int = setting(0, "Seed", minimum=0, maximum=2**31 - 1, step=1)
+    save_every: int = setting(100, "Save every", minimum=1, maximum=20_000, step=1, advanced=True)
+    sample_every: int = setting(
+        100, "Sample every", minimum=0, maximum=20_000, step=1, help="Paints the prompt after so many steps; 0 never.",
+        advanced=True,
+    )  # fmt: skip
+    checkpointing: bool = setting(False, "Gradient checkpointing", help="Less memory, slower.", advanced=True)
+
+
+RESUMABLE = ("steps", "save_every", "sample_every", "output", "checkpointing")
+"""Settings that may differ when a training is continued."""
