@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
-from camera.points import points_of
-from camera.view import FAR, Scene, View
+from camera.view import FAR, Scene
 from pipelines.method import Progress
 
 LEAST_PARALLAX = 0.01
@@ -19,6 +18,7 @@ LEAST_AGREEMENT = 0.02
 """Least part of the points that other views confirm; with fewer the cameras or the depth are wrong."""
 MOST_WITNESSES = 12
 """So many other views, spread evenly over the scene, are asked about each point."""
+BISECTIONS = 12
 
 
 def fused(
@@ -36,17 +36,20 @@ def fused(
     at most ``most_points`` remain. Errors: `InputError` for too few views, no parallax, or views that contradict
     each other.
     """
-    _check(scene, tolerance, least_views, most_points)
+    if most_points < 1:
+        raise InputError(f"A point cloud needs at least one point, got {most_points}.")
+    check_views(scene, tolerance, least_views)
+    from camera.points import points_of
+    from pipelines.reconstruct.agreement import confirmations
+
     step = _step(scene, most_points)
     points, colours, asked = [], [], 0
     for i, view in enumerate(scene.views):
         yield Progress("Fusing views", i, len(scene.views))
         shown = (view.known & (view.depth < min(far, FAR)))[::step, ::step]
         own = np.asarray(points_of(view), np.float32)[::step, ::step][shown]
-        confirmed = np.zeros(len(own), np.int32)
-        for j in _witnesses(i, len(scene.views), max(MOST_WITNESSES, least_views)):
-            confirmed += _seen(own, scene.views[j], tolerance)
-        kept = confirmed >= least_views
+        others = [scene.views[j] for j in witnesses(i, len(scene.views), max(MOST_WITNESSES, least_views))]
+        kept = confirmations(own, others, tolerance) >= least_views
         asked += len(own)
         points.append(own[kept])
         colours.append(view.colour[::step, ::step][shown][kept])
@@ -65,14 +68,25 @@ def thinned(cloud: PointCloud, most: int) -> PointCloud:
     if len(cloud) <= most:
         return cloud
     lowest = cloud.points.min(axis=0)
-    extent = float((cloud.points - lowest).max())
-    size = extent / 2**20
-    while True:
-        x, y, z = ((cloud.points - lowest) / max(size, 1e-30)).astype(np.int64).T
-        cells, member = np.unique((x << 42) | (y << 21) | z, return_inverse=True)
-        if len(cells) <= most:
-            return _means(cloud, member, len(cells))
-        size = max(size * 1.2, extent / most)  # a surface in a cube has more voxels than the cube has along a side
+    offset = (cloud.points - lowest).astype(np.float64)
+    extent = max(float(offset.max()), 1e-30)
+    fine, coarse = extent / 2**20, 2 * extent
+    found = _voxels(offset, coarse)
+    for _ in range(BISECTIONS):
+        middle = float(np.sqrt(fine * coarse))
+        tried = _voxels(offset, middle)
+        if tried[0] <= most:
+            found, coarse = tried, middle
+        else:
+            fine = middle
+    return _means(cloud, found[1], found[0])
+
+
+def _voxels(offset: NDArray[np.float64], size: float) -> tuple[int, NDArray]:
+    """How many voxels of side ``size`` hold points, and the voxel's number (N,) of each."""
+    x, y, z = (offset / size).astype(np.int64).T
+    cells, member = np.unique((x << 42) | (y << 21) | z, return_inverse=True)
+    return len(cells), member
 
 
 def _means(cloud: PointCloud, member: NDArray, n: int) -> PointCloud:
@@ -82,11 +96,11 @@ def _means(cloud: PointCloud, member: NDArray, n: int) -> PointCloud:
     return PointCloud(place.astype(np.float32), np.rint(colour).astype(np.uint8))
 
 
-def _check(scene: Scene, tolerance: float, least_views: int, most_points: int) -> None:
-    if tolerance <= 0 or least_views < 1 or most_points < 1:
+def check_views(scene: Scene, tolerance: float, least_views: int) -> None:
+    """Refuses what no views can be compared by: too few of them, or no parallax."""
+    if tolerance <= 0 or least_views < 1:
         raise InputError(
-            f"Fusing needs a tolerance above 0 and at least one view and point, got {tolerance:g}, {least_views} and "
-            f"{most_points}."
+            f"Comparing views needs a tolerance above 0 and at least one other view, got {tolerance:g} and {least_views}."
         )
     if len(scene.views) <= least_views:
         raise InputError(
@@ -108,22 +122,9 @@ def _step(scene: Scene, most_points: int) -> int:
     return max(int(np.sqrt(pixels / (8 * most_points))), 1)
 
 
-def _witnesses(i: int, n: int, most: int) -> list[int]:
+def witnesses(i: int, n: int, most: int) -> list[int]:
+    """Up to ``most`` other views, spread evenly."""
     others = [j for j in range(n) if j != i]
     if len(others) <= most:
         return others
     return [others[k] for k in np.linspace(0, len(others) - 1, most).round().astype(int)]
-
-
-def _seen(points: NDArray[np.float32], view: View, tolerance: float) -> NDArray[np.bool_]:
-    """Which of the points (N,3) lie on the surface that ``view`` sees at their pixel."""
-    camera_from_world = np.linalg.inv(view.world_from_camera)
-    local = points @ camera_from_world[:3, :3].T.astype(np.float32) + camera_from_world[:3, 3].astype(np.float32)
-    z = local[:, 2]
-    ahead = np.where(z > 1e-6, z, np.float32(1))
-    pixel = local @ view.intrinsics[:2].T.astype(np.float32) / ahead[:, None]
-    inside = (z > 1e-6) & (pixel > -0.5).all(axis=1) & (pixel < (view.width - 0.5, view.height - 0.5)).all(axis=1)
-    x, y = np.rint(np.where(inside[:, None], pixel, 0)).astype(np.intp).T
-    x, y = np.clip(x, 0, view.width - 1), np.clip(y, 0, view.height - 1)
-    depth = view.depth[y, x]
-    return inside & view.known[y, x] & (np.abs(z - depth) <= tolerance * depth)

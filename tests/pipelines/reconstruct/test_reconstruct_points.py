@@ -8,34 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import trimesh
+from reconstruct_room import finished, room, to_surface
 
-from bench.room import SPHERES, WALLS, orbit, shot
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import FAR, Scene, View
 from pipelines.reconstruct.export import exports
 from pipelines.reconstruct.points import fused
-
-ANGLES = (-8, -4, 0, 4, 8)
-
-
-def room(height: int = 60, width: int = 80) -> Scene:
-    return Scene(tuple(shot(orbit(height, width, degrees)) for degrees in ANGLES), "views", name="room")
-
-
-def finished(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-
-
-def to_surface(points):
-    """Distance of each point (N,3) to the nearest wall or sphere."""
-    walls = [np.abs(points[:, axis] - place) for axis, place in WALLS]
-    spheres = [np.abs(np.linalg.norm(points - np.array(centre), axis=1) - radius) for centre, radius in SPHERES]
-    return np.min(walls + spheres, axis=0)
 
 
 def test_points_lie_on_the_surfaces():

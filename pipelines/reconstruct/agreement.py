@@ -1,0 +1,46 @@
+"""Which points of one view other views see at the same depth, compiled. Imports the compiler: import on first use only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.compiled import kernel
+from camera.view import View
+
+
+def confirmations(points: NDArray[np.float32], others: Sequence[View], tolerance: float) -> NDArray[np.int32]:
+    """(N,): how many of the ``others`` see each point (N,3) on the surface at its pixel.
+
+    ``tolerance``: relative difference of depth that counts as the same.
+    """
+    counts = np.zeros(len(points), np.int32)
+    points = np.ascontiguousarray(points, np.float32)
+    for view in others:
+        pose = np.linalg.inv(view.world_from_camera)[:3].astype(np.float32)
+        lens = view.intrinsics[:2].astype(np.float32)
+        _confirm(counts, points, pose, lens, view.depth, view.known, np.float32(tolerance))
+    return counts
+
+
+@kernel
+def _confirm(counts, points, pose, lens, depth, known, tolerance):
+    height, width = depth.shape
+    half = np.float32(0.5)
+    for n in range(len(points)):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        pz = pose[2, 0] * x + pose[2, 1] * y + pose[2, 2] * z + pose[2, 3]
+        if pz <= np.float32(1e-6):
+            continue
+        px = pose[0, 0] * x + pose[0, 1] * y + pose[0, 2] * z + pose[0, 3]
+        py = pose[1, 0] * x + pose[1, 1] * y + pose[1, 2] * z + pose[1, 3]
+        u = (lens[0, 0] * px + lens[0, 1] * py) / pz + lens[0, 2] + half
+        v = lens[1, 1] * py / pz + lens[1, 2] + half
+        if u < 0 or v < 0 or u >= width or v >= height:
+            continue
+        column, row = np.int64(u), np.int64(v)
+        seen = depth[row, column]
+        if known[row, column] and abs(pz - seen) <= tolerance * seen:
+            counts[n] += 1
