@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -100,5 +101,5 @@ def kept(file: str | Path, scene: Scene) -> Clip:
             return clip_of(arrays, json.loads(str(arrays["head"])), scene)
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError("The kept video is damaged or gone; drop its mp4 on the tab instead.") from error

@@ -85,13 +85,14 @@ def _reconfusion(path: Path, given_views: int) -> Material:
 
 def _archive(path: Path, given_views: int) -> Material:
     """A folder or zip of GEN3C's or ViPE's layout, of CamVid-30K's, a ReconFusion data set, or pictures with cameras."""
-    from pipelines.gen3c.data import _folder, _place, read_scene
+    from pipelines.archive import opened
+    from pipelines.gen3c.data import clip_folder, read_scene
     from pipelines.gen3c.vipe import is_vipe
     from pipelines.genxd.data import read_camvid, reconfusion_scenes
     from pipelines.genxd.given import Given, gather_folder
 
-    with _folder(path) as folder:
-        place = _place(folder)
+    with opened(path) as folder:
+        place = clip_folder(folder)
         if is_vipe(place) or (place / "rgb.mp4").is_file():
             return Material(*read_scene(place))
         inner = [place, *(child for child in place.iterdir() if child.is_dir())]

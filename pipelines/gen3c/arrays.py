@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -39,7 +40,7 @@ def read_npz(
                     raise InputError(f"{name} has no array {key}; it holds {', '.join(sorted(entries)) or 'nothing'}.")
     except InputError:
         raise
-    except (OSError, zipfile.BadZipFile, EOFError, ValueError, SyntaxError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, SyntaxError, NotImplementedError) as error:
         raise InputError(f"{name} is no readable npz file; write it again with numpy.savez.") from error
     return found
 

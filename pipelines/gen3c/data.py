@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import io
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +13,12 @@ from camera.cloud import cloud_of
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
+from pipelines.archive import opened
 from pipelines.gen3c.arrays import read_npz
 from pipelines.gen3c.chunks import LONGEST
 from pipelines.gen3c.vipe import is_vipe, read_vipe
 from pipelines.video import read_video
 
-MAX_UNPACKED_BYTES = 8 << 30
-MAX_FILES = 20_000
 CLIP_FILES = ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz")
 
 
@@ -36,8 +30,8 @@ def read_scene(path: str | Path) -> tuple[Scene, CameraPath | None]:
     path = Path(path)
     if path.suffix.lower() == ".npz":
         return read_views(path)
-    with _folder(path) as folder:
-        place = _place(folder)
+    with opened(path) as folder:
+        place = clip_folder(folder)
         scene = read_vipe(place) if is_vipe(place) else read_clip(place)
     return replace(scene, name=path.stem), None
 
@@ -138,45 +132,7 @@ def _world_from_camera(camera_from_world: NDArray, name: str) -> NDArray[np.floa
     return inverse(matrices)
 
 
-# --- folders and zip files -------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _folder(path: Path) -> Iterator[Path]:
-    """``path`` itself, or a zip file unpacked into a temporary folder."""
-    if path.is_dir():
-        yield path
-        return
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path.name} is neither a folder, a zip nor an npz file; give a posed clip or key frames.")
-    with tempfile.TemporaryDirectory(prefix="clip-") as temporary:
-        _unpack(path, Path(temporary))
-        yield Path(temporary)
-
-
-def _unpack(path: Path, folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
-                raise InputError(
-                    f"{path.name} unpacks to more than {MAX_FILES} files or {MAX_UNPACKED_BYTES >> 30} GiB; give a shorter clip."
-                )
-            for entry in entries:
-                name = PurePosixPath(entry.filename)
-                if name.is_absolute() or ".." in name.parts or "\\" in entry.filename:
-                    raise InputError(
-                        f"{path.name} holds a file with the path {entry.filename!r}, which leaves its folder."
-                    )
-                target = folder.joinpath(*name.parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(entry) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path.name} is a damaged or encrypted zip file; pack it again.") from error
-
-
-def _place(folder: Path) -> Path:
+def clip_folder(folder: Path) -> Path:
     """``folder`` or the only folder inside it that holds a clip; the folder itself when there is none."""
     for candidate in [folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir())]:
         if is_vipe(candidate) or (candidate / CLIP_FILES[0]).is_file():

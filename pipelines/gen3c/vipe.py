@@ -6,6 +6,7 @@ import re
 import struct
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def _depth(archive: zipfile.ZipFile, frame: int, folder: Path) -> NDArray[np.flo
         if archive.getinfo(name).file_size > MAX_EXR_BYTES:
             raise InputError(f"The depth {name} is larger than {MAX_EXR_BYTES >> 20} MiB; it is no depth map.")
         content = archive.read(name)
-    except (KeyError, zipfile.BadZipFile, EOFError) as error:
+    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise InputError(f"The depth archive has no readable {name}; export the ViPE result again.") from error
     path = folder / name
     path.write_bytes(channel_renamed(content, b"Z", b"Y"))

@@ -1,0 +1,70 @@
+"""Folders that arrive as zip files: sizes are looked at before anything is unpacked, and nothing leaves its folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from camera.errors import InputError
+
+MAX_FILES, MAX_BYTES = 20_000, 8 << 30
+
+Place = Callable[[str], PurePosixPath | None]
+"""Where an entry of that name goes below the folder; None leaves it out."""
+
+
+@contextmanager
+def opened(path: str | Path, *, place: Place | None = None) -> Iterator[Path]:
+    """``path`` itself where it is a folder, or a zip file unpacked for the while; see `unpack`."""
+    path = Path(path)
+    if path.is_dir():
+        yield path
+        return
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path.name} is neither a folder nor a zip file; give one of them.")
+    with tempfile.TemporaryDirectory(prefix="reshoot-zip-") as temporary:
+        unpack(path, Path(temporary), place=place)
+        yield Path(temporary)
+
+
+def unpack(
+    path: Path,
+    folder: Path,
+    *,
+    place: Place | None = None,
+    most_files: int = MAX_FILES,
+    most_bytes: int = MAX_BYTES,
+) -> None:
+    """Unpack a zip file into ``folder``, all of it where it lies in the zip, or what ``place`` chooses where it says.
+
+    Raises `InputError` for paths that leave the folder, for more files or bytes than allowed, and for damage; the sizes are
+    those that the zip announces, beyond which nothing is read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            chosen = [(entry, at) for entry in entries if (at := (place or _own_place)(entry.filename)) is not None]
+            if len(chosen) > most_files or sum(entry.file_size for entry, _ in chosen) > most_bytes:
+                raise InputError(
+                    f"{path.name} unpacks to more than {most_files} files or {most_bytes >> 30} GiB; give fewer or smaller files."
+                )
+            for entry, at in chosen:
+                if at.is_absolute() or ".." in at.parts or "\\" in str(at):
+                    raise InputError(
+                        f"{path.name} holds a file with the path {entry.filename!r}, which leaves its folder."
+                    )
+                target = folder.joinpath(*at.parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(entry) as source, target.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{path.name} is a damaged or encrypted zip file; pack it again.") from error
+
+
+def _own_place(name: str) -> PurePosixPath:
+    return PurePosixPath(name)
