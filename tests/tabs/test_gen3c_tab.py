@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -107,3 +108,16 @@ def test_the_cache_comes_in_3d_with_its_cameras(client):
 def test_the_page_says_whether_the_guardrail_is_there_beside_the_licences_words(client):
     texts = [part["props"].get("value") for part in client.config["components"] if part["type"] == "markdown"]
     assert any(guardrail.state() in str(text) and guardrail.LICENCE_NOTE in str(text) for text in texts)
+
+
+def test_cancel_keeps_the_finished_chunk_and_going_on_ends_the_path(client):
+    client.predict(STILL, api_name="/gen3c_open_example")
+    client.predict(**FRAME | {"frames": 25}, api_name="/gen3c_draw")
+    job = client.submit(**QUICK | {"steps": 60}, chunk_frames=9, api_name="/gen3c_shoot")
+    while not any("Saved, still running" in str(told) for told, *_ in job.outputs()):
+        assert not job.done()
+        time.sleep(0.02)
+    job.cancel()
+    status, files = _result(client.predict(**QUICK, chunk_frames=9, api_name="/gen3c_go_on"))
+    assert len(read_video(files[".mp4"])[0]) == 25
+    assert "The first 9 frames" in status or "The first 17 frames" in status
