@@ -1,0 +1,80 @@
+"""The cameras of a fit: places that may be refined, and a colour correction for each frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from camera.path import CameraPath
+from camera.rotation import orthonormal
+
+TURN_RATE = 1e-4
+"""Radians per step of Adam; places move by as many extents. Both fall to a hundredth until the end."""
+COLOUR_RATE = 1e-3
+PULL = 1e-2
+"""Keeps the colour corrections near none, against their common drift."""
+
+
+class Cameras:
+    """F cameras with lenses ``lenses`` (F,3,3); the first stays where it is, as the world's anchor."""
+
+    def __init__(
+        self,
+        path: CameraPath,
+        *,
+        device: torch.device,
+        extent: float,
+        refine: bool,
+        appearance: bool,
+        haste: float = 1.0,
+    ) -> None:
+        self._path, self._extent, self._turn_rate = path, extent, TURN_RATE * haste
+        self._given = torch.tensor(path.camera_from_world, dtype=torch.float32, device=device)
+        self.lenses = torch.tensor(path.intrinsics, dtype=torch.float32, device=device)
+        count = len(path)
+        self.twists = torch.zeros(count, 6, device=device, requires_grad=refine)
+        self.colour = torch.zeros(count, 3, 4, device=device, requires_grad=appearance)
+        self._adam = torch.optim.Adam(
+            [{"params": [self.twists], "lr": self._turn_rate}, {"params": [self.colour], "lr": COLOUR_RATE * haste}]
+        )
+
+    def camera_from_world(self, view: int) -> Tensor:
+        """(4,4), refined by the exponential of a small twist."""
+        if not self.twists.requires_grad or view == 0:
+            return self._given[view]
+        return torch.linalg.matrix_exp(self._twist(view)) @ self._given[view]
+
+    def developed(self, colour: Tensor, view: int) -> Tensor:
+        """A picture (H,W,3) with the affine colour correction of its frame."""
+        if not self.colour.requires_grad:
+            return colour
+        correction = self.colour[view]
+        return colour + colour @ correction[:, :3].T + correction[:, 3]
+
+    def step(self, share: float) -> None:
+        """One step for what the last picture pulled at; ``share`` of the fit is done."""
+        if not (self.twists.requires_grad or self.colour.requires_grad):
+            return
+        self._adam.param_groups[0]["lr"] = self._turn_rate * 0.01**share
+        self._adam.step()
+        self._adam.zero_grad(set_to_none=True)
+        if self.colour.requires_grad:
+            with torch.no_grad():
+                self.colour -= PULL * self.colour.mean(dim=0)
+
+    @torch.no_grad()
+    def path(self) -> CameraPath:
+        """The path with its refined poses, in the size that was fitted."""
+        refined = torch.stack([self.camera_from_world(view) for view in range(len(self._given))]).double().cpu().numpy()
+        poses = np.repeat(np.eye(4)[None], len(refined), axis=0)
+        turns = orthonormal(refined[:, :3, :3]).swapaxes(1, 2)
+        poses[:, :3, :3] = turns
+        poses[:, :3, 3] = -(turns @ refined[:, :3, 3:])[..., 0]
+        return self._path.with_poses(poses)
+
+    def _twist(self, view: int) -> Tensor:
+        (a, b, c), shift = self.twists[view, :3], self.twists[view, 3:] * self._extent
+        zero = torch.zeros_like(a)
+        rows = (zero, -c, b, shift[0], c, zero, -a, shift[1], -b, a, zero, shift[2], zero, zero, zero, zero)
+        return torch.stack(rows).reshape(4, 4)

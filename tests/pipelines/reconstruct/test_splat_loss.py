@@ -1,0 +1,64 @@
+"""Losses, weights and the ellipse against the arrays of DimensionX's code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from camera.errors import InputError
+from camera.path import CameraPath, pinhole
+from pipelines.reconstruct.splat_flight import ellipse
+from pipelines.reconstruct.splat_loss import l1, photometric, psnr, ssim, weights_of
+
+
+@pytest.fixture(scope="module")
+def upstream(golden):
+    with np.load(golden / "dimensionx" / "gs3d.npz") as file:
+        return {name: file[name] for name in file.files}
+
+
+def test_the_weighted_loss_and_its_gradient_are_upstreams(upstream):
+    render, frame, weight = (torch.tensor(upstream[name]) for name in ("render", "gt", "conf"))
+    render.requires_grad_()
+    for value, name in (
+        (l1(render, frame), "l1"), (ssim(render, frame), "ssim"), (l1(render, frame, weight), "conf_l1"),
+        (ssim(render, frame, weight), "conf_ssim"), (photometric(render, frame), "loss_plain"),
+    ):  # fmt: skip
+        assert abs(value.item() - float(upstream[name])) < 1e-5, name
+    loss = photometric(render, frame, weight)
+    loss.backward()
+    assert abs(loss.item() - float(upstream["loss_conf"])) < 1e-5
+    assert render.grad is not None
+    np.testing.assert_allclose(render.grad.numpy(), upstream["grad_render"], atol=1e-8)
+
+
+def test_the_weight_of_a_confidence(upstream):
+    given = torch.tensor(upstream["conf_map_in"])
+    np.testing.assert_array_equal(weights_of(given, "upstream").numpy(), upstream["conf_weight_out"])
+    linear = weights_of(given)
+    assert float(linear.min()) == 0 and float(linear.max()) == 1
+    assert bool((linear.flatten()[given.flatten().argsort()].diff() >= 0).all())
+
+
+def test_psnr_of_a_known_error():
+    assert psnr(torch.full((3, 4, 4), 0.6), torch.full((3, 4, 4), 0.5)) == pytest.approx(20, abs=1e-3)
+
+
+def test_the_fly_through_is_upstreams_up_to_where_it_begins(upstream):
+    given = CameraPath(np.linalg.inv(upstream["ellipse_in_w2c"]), pinhole(64, 48, 60), 64, 48)
+    flight = ellipse(given)
+    turn, shift = upstream["ellipse_out_R_T"][:, :, :3], upstream["ellipse_out_R_T"][:, :, 3]
+    centres = -(turn @ shift[..., None])[..., 0]
+    apart = np.linalg.norm(centres[:, None] - flight.centres, axis=2)
+    which = apart.argmin(axis=1)
+    assert sorted(which) == list(range(120)) and apart.min(axis=1).max() < 1e-4
+    np.testing.assert_allclose(flight.world_from_camera[which, :3, :3], turn, atol=1e-4)
+    assert np.argmin(np.linalg.norm(flight.centres - given.centres[0], axis=1)) == 0
+
+
+def test_cameras_in_a_line_have_no_ellipse():
+    poses = np.repeat(np.eye(4)[None], 5, axis=0)
+    poses[:, 0, 3] = np.arange(5)
+    with pytest.raises(InputError, match="do not stand in one line"):
+        ellipse(CameraPath(poses, pinhole(64, 48, 60), 64, 48))
