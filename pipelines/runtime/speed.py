@@ -17,8 +17,8 @@ from pipelines.runtime import magcache
 from pipelines.runtime.memory import networks
 from pipelines.runtime.options import RunOptions, on_zerogpu
 
-_LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(attn\d?|ffn?)"
-"""Attention and feed-forward layers. The library's own default names fit only layers called exactly ``attn``."""
+_LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(\w+\.)?(attn\d?|ffn?)"
+"""Attention and feed-forward layers, of a block or of its branches. The library's own default names fit only layers called exactly ``attn``."""
 
 
 @contextmanager

@@ -182,11 +182,13 @@ def test_bfloat16_as_on_a_gpu(run, scene, path):
     assert np.corrcoef(clip.frames.ravel(), run[1].frames.ravel())[0, 1] > 0.9
 
 
-def test_a_step_cache_saves_work(pipeline, scene, path):
+@pytest.mark.parametrize("cache", ["first block", "TaylorSeer"])
+def test_a_step_cache_saves_work(pipeline, scene, path, cache):
     """Positive and negative pass keep apart: with one shared state the first of them would find the other's residual."""
     ran = []
-    hook = pipeline.networks.transformer.blocks[3].depth.register_forward_hook(lambda *_: ran.append(True))
-    settings, options = replace(SETTINGS, steps=8), RunOptions(cache="first block", cache_threshold=0.5)
+    layer = pipeline.networks.transformer.blocks[3].depth.attn1.to_q
+    hook = layer.register_forward_hook(lambda *_: ran.append(True))
+    settings, options = replace(SETTINGS, steps=8), RunOptions(cache=cache, cache_threshold=0.5)
     with speeded(pipeline, options, steps=8):
         _run(pipeline, scene, path, settings)
     hook.remove()
