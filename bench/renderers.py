@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench import Row, Scale, in_threads, milliseconds, subject, versus
 from bench.room import front, orbit, psnr, side
-from camera import reference, zbuffer
+from camera import keys, reference, zbuffer
 from camera.path import inverse
 from camera.points import points_of
 from camera.render import CUT_RATIO, render
@@ -119,12 +119,12 @@ def z_buffer(scale: Scale) -> list[Row]:
     turn = path.intrinsics[0] @ target_from_source[:3, :3] @ np.linalg.inv(view.intrinsics)
     shift = path.intrinsics[0] @ target_from_source[:3, 3]
     turn, shift = turn.astype(np.float32), shift.astype(np.float32)
-    colour = zbuffer.packed(view.colour, view.depth, FAR)
+    colour = keys.packed(view.colour, view.depth, FAR)
 
     def draw() -> tuple:
-        keys = zbuffer.empty_keys(path.height, path.width)
-        zbuffer.draw(keys, colour, depth=view.depth, turn=turn, shift=shift, magnification=1.0)
-        return zbuffer.unpack(keys)
+        drawn = keys.empty(path.height, path.width)
+        zbuffer.draw(drawn, colour, depth=view.depth, turn=turn, shift=shift, magnification=1.0)
+        return keys.unpacked(drawn)
 
     (threaded, slow), alone = versus(draw, _Inputs.of(scale).readable(), scale)
     picture, _, layer = draw()

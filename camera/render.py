@@ -195,8 +195,8 @@ class _Source:
 
     @cached_property
     def packed(self) -> NDArray[np.uint32]:
-        """(H,W): colour and layer as `camera.zbuffer` draws them."""
-        from camera.zbuffer import packed
+        """(H,W): colour and layer as they are drawn into `camera.keys`."""
+        from camera.keys import packed
 
         return packed(self.view.colour, self.view.depth, FAR)
 
@@ -283,21 +283,21 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
 
 
 def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
-    from camera import fill, zbuffer
+    from camera import fill, keys, zbuffer
 
-    keys = zbuffer.empty_keys(path.height, path.width)
+    drawn = keys.empty(path.height, path.width)
     for source in sources:
         turn, shift = source.target_from_source(path, frame)
         magnification = path.intrinsics[frame, 0, 0] / source.view.intrinsics[0, 0]
         zbuffer.draw(
-            keys,
+            drawn,
             source.packed,
             depth=source.depth,
             turn=turn,
             shift=shift,
             magnification=magnification,
         )
-    colour, depth, layer = zbuffer.unpack(keys)
+    colour, depth, layer = keys.unpacked(drawn)
     fill.close_cracks(colour, depth, layer)
     return RenderedFrame(colour, layer == 0, depth, layer == 2)
 
