@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.cloud import PointCloud
 from camera.conventions import half_pixel_lens, integer_pixel_lens
 from camera.errors import InputError
 from camera.formats import lens
@@ -71,7 +72,16 @@ def read_images(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
     return CameraPath(_poses(images), resampled_lens(wanted, len(images)), wanted.width, wanted.height, wanted.fps)
 
 
-def write_txt(path: CameraPath) -> bytes:
+def write_txt(path: CameraPath, cloud: PointCloud | None = None) -> bytes:
+    """A zipped model as text; see `txt_files`."""
+    return _zipped(txt_files(path, cloud))
+
+
+def txt_files(path: CameraPath, cloud: PointCloud | None = None) -> dict[str, bytes]:
+    """``cameras.txt``, ``images.txt``, which names pictures frame_00001.png and on, and ``points3D.txt``.
+
+    The points of ``cloud`` are said to be seen by no picture.
+    """
     cameras = "".join(
         f"{i + 1} PINHOLE {w} {h} {fx!r} {fy!r} {cx!r} {cy!r}\n" for i, (w, h, fx, fy, cx, cy) in _lenses(path)
     )
@@ -79,11 +89,11 @@ def write_txt(path: CameraPath) -> bytes:
         f"{i + 1} {' '.join(map(repr, numbers))} {camera + 1} {name}\n\n"
         for i, (numbers, camera, name) in _images(path)
     )
-    return _zipped({
+    return {
         "cameras.txt": ("# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n" + cameras).encode(),
         "images.txt": ("# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME; then POINTS2D[]\n" + images).encode(),
-        "points3D.txt": b"# POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[]\n",
-    })  # fmt: skip
+        "points3D.txt": ("# POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[]\n" + _points_txt(cloud)).encode(),
+    }
 
 
 def write_bin(path: CameraPath) -> bytes:
@@ -260,6 +270,13 @@ def _images(path: CameraPath) -> list[tuple[int, tuple[list[float], int, str]]]:
     posed = np.concatenate([to_quaternion(matrices[:, :3, :3], order="wxyz"), matrices[:, :3, 3]], axis=1).tolist()
     constant = _constant(path)
     return [(i, (row, 0 if constant else i, f"frame_{i + 1:05d}.png")) for i, row in enumerate(posed)]
+
+
+def _points_txt(cloud: PointCloud | None) -> str:
+    if cloud is None:
+        return ""
+    rows = enumerate(zip(cloud.points.tolist(), cloud.colours.tolist()), 1)
+    return "".join(f"{i} {x:.6g} {y:.6g} {z:.6g} {r} {g} {b} 0\n" for i, ((x, y, z), (r, g, b)) in rows)
 
 
 def _constant(path: CameraPath) -> bool:

@@ -1,56 +1,106 @@
-"""Files of a reconstruction: the points, and folders of posed frames for COLMAP's and nerfstudio's tools."""
+"""Files of a reconstruction: points, mesh, and folders of posed frames for COLMAP's and nerfstudio's tools."""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
-from camera.formats.colmap import write_txt
+from camera.formats.colmap import txt_files
 from camera.formats.nerfstudio import write_transforms
 from camera.path import CameraPath
-from pipelines.genxd.export import png
+from camera.view import Scene
 from pipelines.method import Frames
 
+if TYPE_CHECKING:
+    import trimesh
 
-def exports(frames: Frames, path: CameraPath, *, cloud: PointCloud) -> dict[str, bytes]:
-    """``points.ply``, ``points.glb``, ``colmap.zip`` and ``nerfstudio.zip``, by name.
 
-    ``frames`` (N,H,W,3) uint8 RGB, one per camera of ``path`` and of its size. Errors: `InputError` where they differ.
+def exports(
+    frames: Frames, path: CameraPath, *, cloud: PointCloud, mesh: trimesh.Trimesh | None = None
+) -> dict[str, bytes]:
+    """``points.ply``, ``points.glb``, ``colmap.zip`` and ``nerfstudio.zip``, and ``mesh.ply`` and ``mesh.glb``, by name.
+
+    ``frames`` (N,H,W,3) uint8 RGB, one per camera of ``path`` and of its size. GLB has glTF's axes, all else the world's.
+    Errors: `InputError` where frames and path differ.
     """
-    shape = (len(path.world_from_camera), path.height, path.width, 3)
+    return {
+        "points.ply": cloud.ply_bytes(),
+        "points.glb": cloud.glb_bytes(),
+        **({} if mesh is None else {"mesh.ply": mesh_ply(mesh), "mesh.glb": mesh_glb(mesh)}),
+        "colmap.zip": colmap_zip(frames, path, cloud),
+        "nerfstudio.zip": nerfstudio_zip(frames, path, cloud),
+    }
+
+
+def shot_on(scene: Scene) -> tuple[Frames, CameraPath]:
+    """The pictures (F,H,W,3) of a scene and their cameras: what `exports` takes."""
+    views = scene.views
+    poses, lenses = (np.stack([getattr(view, name) for view in views]) for name in ("world_from_camera", "intrinsics"))
+    frames = np.stack([view.colour for view in views])
+    return frames, CameraPath(poses, lenses, scene.first.width, scene.first.height, scene.fps)
+
+
+def mesh_ply(mesh: trimesh.Trimesh) -> bytes:
+    """Binary PLY with vertex colours; axes as they are."""
+    exported = mesh.export(file_type="ply")
+    assert isinstance(exported, bytes)
+    return exported
+
+
+def mesh_glb(mesh: trimesh.Trimesh) -> bytes:
+    """Binary glTF with vertex colours, turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
+    turned = mesh.copy()
+    turned.apply_transform(np.diag([1.0, -1.0, -1.0, 1.0]))
+    exported = turned.export(file_type="glb")
+    assert isinstance(exported, bytes)
+    return exported
+
+
+def colmap_zip(frames: Frames, path: CameraPath, cloud: PointCloud | None = None) -> bytes:
+    """images/ and sparse/0/ as text, as COLMAP's tools read them."""
+    return zipped(colmap_files(frames, path, cloud))
+
+
+def nerfstudio_zip(frames: Frames, path: CameraPath, cloud: PointCloud) -> bytes:
+    """images/, transforms.json and the points it names, both in the world of ``path``."""
+    values = json.loads(write_transforms(path)) | {"ply_file_path": "points.ply"}
+    named = {"transforms.json": json.dumps(values).encode(), "points.ply": cloud.ply_bytes()}
+    return zipped(_pictures(frames, path) | named)
+
+
+def colmap_files(frames: Frames, path: CameraPath, cloud: PointCloud | None = None) -> dict[str, bytes]:
+    model = {f"sparse/0/{name}": content for name, content in txt_files(path, cloud).items()}
+    return _pictures(frames, path) | model
+
+
+def _pictures(frames: Frames, path: CameraPath) -> dict[str, bytes]:
+    """Frames as PNG under the names that COLMAP's and nerfstudio's cameras give them."""
+    shape = (len(path), path.height, path.width, 3)
     if tuple(frames.shape) != shape:
         raise InputError(
             f"The path is for frames of shape {shape}, got {tuple(frames.shape)}; give the path they were shot on."
         )
-    pictures = {f"images/frame_{i:05d}.png": png(frame) for i, frame in enumerate(frames, 1)}
-    return {
-        "points.ply": cloud.ply_bytes(),
-        "points.glb": cloud.glb_bytes(),
-        "colmap.zip": _zipped(pictures | _colmap(path, cloud)),
-        "nerfstudio.zip": _zipped(pictures | _nerfstudio(path, cloud)),
-    }
+    return {f"images/frame_{i:05d}.png": png(frame) for i, frame in enumerate(frames, 1)}
 
 
-def _colmap(path: CameraPath, cloud: PointCloud) -> dict[str, bytes]:
-    """The text model; its points are said to be seen by no picture."""
-    with zipfile.ZipFile(io.BytesIO(write_txt(path))) as model:
-        files = {name: model.read(name) for name in model.namelist()}
-    rows = enumerate(zip(cloud.points.tolist(), cloud.colours.tolist()), 1)
-    lines = (f"{i} {x:.6g} {y:.6g} {z:.6g} {r} {g} {b} 0\n" for i, ((x, y, z), (r, g, b)) in rows)
-    (points,) = (name for name in files if name.endswith("points3D.txt"))
-    return files | {points: "".join(lines).encode()}
+def png(picture: NDArray[np.uint8]) -> bytes:
+    done, data = cv2.imencode(".png", picture[..., ::-1])
+    if not done:
+        raise ValueError(f"a picture of {picture.shape} cannot be written as png")
+    return data.tobytes()
 
 
-def _nerfstudio(path: CameraPath, cloud: PointCloud) -> dict[str, bytes]:
-    """``transforms.json`` and the points it names, both in the world of ``path``."""
-    values = json.loads(write_transforms(path)) | {"ply_file_path": "points.ply"}
-    return {"transforms.json": json.dumps(values).encode(), "points.ply": cloud.ply_bytes()}
-
-
-def _zipped(files: dict[str, bytes]) -> bytes:
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Pictures are stored as they are, all else is packed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():

@@ -1,19 +1,13 @@
 """Fused points of a ray-traced room lie on its surfaces; what contradicts the others is dropped."""
 
-import io
-import json
-import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import trimesh
 from reconstruct_room import finished, room, to_surface
 
 from camera.errors import InputError
-from camera.path import CameraPath
 from camera.view import FAR, Scene, View
-from pipelines.reconstruct.export import exports
 from pipelines.reconstruct.points import fused
 
 
@@ -56,47 +50,3 @@ def test_no_parallax_too_few_frames_and_wrong_cameras_are_said():
     shuffled = tuple(replace(v, depth=v.depth * np.float32(f)) for v, f in zip(views, (0.3, 0.6, 1.2, 2.4, 4.8)))
     with pytest.raises(InputError, match="contradict"):
         finished(fused(Scene(shuffled, "views")))
-
-
-def room_exports():
-    scene = room()
-    cloud = finished(fused(scene, most_points=500))
-    poses = np.array([view.world_from_camera for view in scene.views])
-    path = CameraPath(poses, scene.first.intrinsics, scene.first.width, scene.first.height)
-    return cloud, path, exports(np.stack([view.colour for view in scene.views]), path, cloud=cloud)
-
-
-def test_colmap_reads_cameras_pictures_and_points(tmp_path):
-    pycolmap = pytest.importorskip("pycolmap")
-    cloud, path, files = room_exports()
-    with zipfile.ZipFile(io.BytesIO(files["colmap.zip"])) as archive:
-        archive.extractall(tmp_path)
-    model = pycolmap.Reconstruction(tmp_path / "sparse" / "0")
-    assert sorted(image.name for image in model.images.values()) == sorted(
-        picture.name for picture in (tmp_path / "images").iterdir()
-    )
-    read = np.array([model.points3D[i].xyz for i in sorted(model.points3D)])
-    np.testing.assert_allclose(read, cloud.points, atol=1e-4)
-    for image in model.images.values():
-        i = int(image.name[-9:-4]) - 1
-        pose = image.cam_from_world() if callable(image.cam_from_world) else image.cam_from_world
-        np.testing.assert_allclose(pose.matrix(), path.camera_from_world[i, :3], atol=1e-6)
-
-
-def test_points_seen_through_nerfstudios_cameras_have_the_colour_of_the_frame():
-    cloud, path, files = room_exports()
-    with zipfile.ZipFile(io.BytesIO(files["nerfstudio.zip"])) as archive:
-        values = json.loads(archive.read("transforms.json"))
-        ply = trimesh.load(io.BytesIO(archive.read(values["ply_file_path"])), file_type="ply")
-        assert all(frame["file_path"] in archive.namelist() for frame in values["frames"])
-    assert len(ply.vertices) == len(cloud)
-    camera = np.linalg.inv(values["frames"][2]["transform_matrix"])
-    local = ply.vertices @ camera[:3, :3].T + camera[:3, 3]
-    truth = cloud.points @ path.camera_from_world[2, :3, :3].T + path.camera_from_world[2, :3, 3]
-    np.testing.assert_allclose(local * [1, -1, -1], truth, atol=1e-4)
-
-
-def test_frames_of_another_path_are_refused():
-    cloud, path, _ = room_exports()
-    with pytest.raises(InputError, match="path is for frames"):
-        exports(np.zeros((3, 60, 80, 3), np.uint8), path, cloud=cloud)
