@@ -175,7 +175,8 @@ def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
     from pipelines.material import read_material
 
     if given.files:
-        material = read_material(given.files, given_views=given.given_views)
+        dense = method(given.name).dense_views
+        material = read_material(given.files, given_views=given.given_views, dense=dense)
         print(material.note, file=sys.stderr)
         return material.scene, material.path if material.path_as_given else None
     return _scene_of_picture(given), None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
@@ -16,6 +17,7 @@ from camera.view import Scene
 
 if TYPE_CHECKING:
     from pipelines.genxd.given import Given
+    from pipelines.genxd.posed import PosedPictures
 
 VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 LONGEST_CLIP = 121
@@ -43,47 +45,48 @@ class Material:
     points: PointCloud | None = None
 
 
-def read_material(files: Sequence[str | Path], *, given_views: int = 0) -> Material:
+def read_material(files: Sequence[str | Path], *, given_views: int = 0, dense: bool = False) -> Material:
     """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
 
-    ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path.
+    ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path. ``dense``:
+    a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so.
     """
     paths = [Path(file) for file in files]
     if not paths:
         raise InputError(f"Give files first. {ACCEPTED}")
     if len(paths) > 1:
-        return _posed(paths, given_views)
+        return _posed(paths, given_views, dense)
     path, kind = paths[0], paths[0].suffix.lower()
     if kind in VIDEOS:
         return _video(path)
     if kind == ".zip" or path.is_dir():
-        return _archive(path, given_views)
+        return _archive(path, given_views, dense)
     if kind == ".npz":
         from pipelines.gen3c.data import read_scene
 
         return Material(*read_scene(path))
     if kind in (".torch", ".pt"):
-        return _reconfusion(path, given_views)
+        return _reconfusion(path, given_views, dense)
     raise InputError(f"{path.name} alone is not enough, or of no kind that is read. {ACCEPTED}")
 
 
-def _posed(paths: Sequence[Path], given_views: int) -> Material:
+def _posed(paths: Sequence[Path], given_views: int, dense: bool) -> Material:
     from pipelines.genxd.given import gather, is_picture
 
     if not any(is_picture(path.name) for path in paths):
         raise InputError(f"Give one video, zip or scene file at a time, got {len(paths)} files. {ACCEPTED}")
-    return _of(gather(paths), given_views)
+    return _of(gather(paths), given_views, dense)
 
 
-def _reconfusion(path: Path, given_views: int) -> Material:
+def _reconfusion(path: Path, given_views: int, dense: bool) -> Material:
     from pipelines.genxd.data import read_reconfusion
     from pipelines.genxd.given import Given
 
     views = read_reconfusion(path)
-    return _of(Given(views, None, "Cameras of the data set."), given_views or min(views.splits, default=0))
+    return _of(Given(views, None, "Cameras of the data set."), given_views or min(views.splits, default=0), dense)
 
 
-def _archive(path: Path, given_views: int) -> Material:
+def _archive(path: Path, given_views: int, dense: bool) -> Material:
     """A folder or zip of GEN3C's or ViPE's layout, of CamVid-30K's, a ReconFusion data set, or pictures with cameras."""
     from pipelines.archive import opened
     from pipelines.gen3c.data import clip_folder, read_scene
@@ -98,30 +101,48 @@ def _archive(path: Path, given_views: int) -> Material:
         inner = [place, *(child for child in place.iterdir() if child.is_dir())]
         for candidate in inner:
             if (candidate / "0" / "images.bin").is_file():
-                return _of(Given(read_camvid(candidate), None, "Cameras of the data set."), given_views)
+                return _of(Given(read_camvid(candidate), None, "Cameras of the data set."), given_views, dense)
             if (candidate / "index.json").is_file():
                 scenes = reconfusion_scenes(candidate)
                 if len(scenes) > 1:
                     raise InputError(f"{path.name} holds {len(scenes)} scenes; give the .torch file of one of them.")
-                return _reconfusion(next(iter(scenes.values())), given_views)
-        return _of(gather_folder(place, name=path.stem), given_views)
+                return _reconfusion(next(iter(scenes.values())), given_views, dense)
+        return _of(gather_folder(place, name=path.stem), given_views, dense)
 
 
-def _of(given: Given, given_views: int) -> Material:
+def _of(given: Given, given_views: int, dense: bool) -> Material:
     from pipelines.genxd.given import with_fewer_given
 
     given = with_fewer_given(given, given_views)
     views = given.views
     points = PointCloud(views.points.astype(np.float32), views.colours) if len(views.points) else None
-    return Material(views.scene(), given.targets, given.note, path_as_given=given.targets is not None, points=points)
+    scene, note = _with_depth(views) if dense else (views.scene(), "")
+    words = " ".join(filter(None, (given.note, note)))
+    return Material(scene, given.targets, words, path_as_given=given.targets is not None, points=points)
+
+
+def _with_depth(views: PosedPictures) -> tuple[Scene, str]:
+    """Depth in every pixel, or the rough one and why."""
+    from pipelines.gen3c.views import dense_views
+
+    try:
+        return replace(dense_views(views, _estimated_depth), name=views.name), ""
+    except InputError as error:
+        rough = views.scene()
+        return rough, f"Note: {error} Until then the depth is rough: {rough.source}."
+
+
+def _estimated_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    from pipelines.depth import MODELS, depth_of
+    from pipelines.pictures import Picture
+
+    return depth_of(Picture(frame, None), MODELS["small"]).values
 
 
 def _video(path: Path) -> Material:
-    from pipelines.depth import MODELS, depth_of
     from pipelines.gen3c.estimated import scene_of_video
-    from pipelines.pictures import Picture
     from pipelines.video import read_video
 
     frames, fps = read_video(path, max_frames=LONGEST_CLIP)
-    scene, note = scene_of_video(frames, fps, lambda frame: depth_of(Picture(frame, None), MODELS["small"]).values)
+    scene, note = scene_of_video(frames, fps, _estimated_depth)
     return Material(scene, note=note)

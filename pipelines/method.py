@@ -99,6 +99,8 @@ class Method:
     """Dotted module with ``load(weights: Weights) -> Pipeline``, imported on first use."""
     scenes: tuple[Literal["still", "clip", "views"], ...] = ("still",)
     links: dict[str, str] = field(default_factory=dict)
+    dense_views: bool = False
+    """Whether several views need depth in every pixel, for which a depth model is then asked."""
     goes_on: Callable[[Clip, CameraPath, Settings], object] | None = None
     """Raises `InputError` for a clip that a run along the path cannot go on from; None where the method never can."""
     blank: Callable[[], Scene] | None = None

@@ -25,7 +25,7 @@ def build(page: gr.Blocks) -> None:
     header(METHOD)
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
-            example, opened = source(METHOD.name, METHOD.scenes, take)
+            example, opened = source(METHOD.name, METHOD.scenes, take, dense=METHOD.dense_views)
             move = Move(METHOD, take)
             move.controls()
             shoot = Shoot(METHOD, take)

@@ -21,8 +21,12 @@ BY_LABEL: dict[str, DepthModel] = {model.label: model for model in MODELS.values
 MEANINGS = {"metres": "metres", "any unit": "distance", "disparity (near is large)": "disparity"}
 
 
-def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox, list[Dependency]]:
+def source(
+    name: str, kinds: Sequence[str], take: gr.State, *, dense: bool = False
+) -> tuple[gr.Textbox, list[Dependency]]:
     """Places the examples of these ``kinds`` and uploads; ``name`` begins the names of the endpoints.
+
+    ``dense``: several views get depth in every pixel, see `pipelines.material.read_material`.
 
     Returns the field that opens an example by its name, and the events after which ``take`` holds a scene.
     """
@@ -77,7 +81,7 @@ def source(name: str, kinds: Sequence[str], take: gr.State) -> tuple[gr.Textbox,
 
     def open_files(take: Take, files: list[str], given_views: int):
         """Make a scene of a clip or of several views, with the cameras they bring or estimated ones."""
-        material = read_material(files or [], given_views=given_views or 0)
+        material = read_material(files or [], given_views=given_views or 0, dense=dense)
         if material.scene.kind not in kinds:
             raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
         take = take.opened(material.scene, material.points)

@@ -328,6 +328,7 @@ METHOD = Method(
     estimate=estimate,
     pipeline="pipelines.gen3c.pipeline",
     scenes=("still", "clip", "views"),
+    dense_views=True,
     goes_on=goes_on,
     links={
         "Weights": "https://huggingface.co/nvidia/GEN3C-Cosmos-7B",
