@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
 from camera.errors import InputError
 from camera.presets.dimensionx import FPS
@@ -67,7 +68,7 @@ def _framing(take: Take) -> str:
     )
 
 
-def own_director(take: gr.State, target: gr.Textbox) -> None:
+def own_director(take: gr.State, target: Component) -> None:
     """Places the upload of a LoRA; ``target`` gets the path that it has here."""
     with gr.Accordion("Your own director", open=False):
         files = gr.File(
@@ -151,7 +152,6 @@ def build(page: gr.Blocks) -> None:
             shoot = Shoot(METHOD, take)
             shoot.controls()
             own_director(take, shoot.settings["lora_file"])
-            train_section(METHOD, take, TRAINING, shoot.settings["lora_file"])
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
             nearest_directors(take, move)
@@ -159,3 +159,4 @@ def build(page: gr.Blocks) -> None:
             path_download(METHOD, take)
             shoot.screen(move.draws)
             keep(page, METHOD, take, move, shoot, example)
+    train_section(METHOD, take, TRAINING, shoot.settings["lora_file"])

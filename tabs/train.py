@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from pipelines.method import Method, Progress
 from pipelines.runtime.estimates import in_words
@@ -54,7 +55,7 @@ class Training:
     prepare: Callable[[Sequence[str], Settings], Job]
 
 
-def train_section(method: Method, take: gr.State, training: Training, target: gr.Textbox) -> None:
+def train_section(method: Method, take: gr.State, training: Training, target: Component) -> None:
     """Places the section, closed; ``target`` gets the path of the trained file."""
     with gr.Accordion(training.title, open=False, elem_id=f"{method.name}-training"):
         gr.Markdown(training.about, padding=True)
@@ -69,26 +70,30 @@ def train_section(method: Method, take: gr.State, training: Training, target: gr
 
 
 class _Section:
-    def __init__(self, method: Method, take: gr.State, training: Training, target: gr.Textbox) -> None:
+    def __init__(self, method: Method, take: gr.State, training: Training, target: Component) -> None:
         self.method, self.training = method, training
         settings, name = training.settings, method.name
-        self.files = gr.File(
-            label=training.files_label, file_count="multiple", file_types=list(training.accepted), height=130,
-            elem_id=f"{name}-training-files",
-        )  # fmt: skip
-        folder = gr.UploadButton("Or give a folder", file_count="directory", size="sm")
-        with gr.Group():
-            controls = form.controls(settings, form.basic(settings))
-        with gr.Accordion("Finer training settings", open=False):
-            controls |= form.controls(settings, form.advanced(settings))
-        weights = gr.Dropdown(list(RunOptions.controls()["weights"].choices or ()), value="real", label="Weights")
         with gr.Row():
-            start = gr.Button("Train", variant="primary", elem_id=f"{name}-train")
-            stop = gr.Button("Cancel", min_width=80)
-        status = gr.Markdown(elem_classes="told", elem_id=f"{name}-training-status")
-        curve = gr.HTML(elem_id=f"{name}-loss")
-        samples = players(f"{name}-training-samples")
-        made = gr.File(label="Trained files", file_count="multiple", visible=False, interactive=False)
+            with gr.Column(scale=4, min_width=340):
+                self.files = gr.File(
+                    label=training.files_label, file_count="multiple", file_types=list(training.accepted), height=130,
+                    elem_id=f"{name}-training-files",
+                )  # fmt: skip
+                folder = gr.UploadButton("Or give a folder", file_count="directory", size="sm")
+                with gr.Group():
+                    controls = form.controls(settings, form.basic(settings))
+                with gr.Accordion("Finer training settings", open=False):
+                    controls |= form.controls(settings, form.advanced(settings))
+                choices = list(RunOptions.controls()["weights"].choices or ())
+                weights = gr.Dropdown(choices, value="real", label="Weights")
+                with gr.Row():
+                    start = gr.Button("Train", variant="primary", elem_id=f"{name}-train")
+                    stop = gr.Button("Cancel", min_width=80)
+            with gr.Column(scale=7, min_width=340):
+                status = gr.Markdown("The loss and sample videos appear here.", elem_id=f"{name}-training-status")
+                curve = gr.HTML(elem_id=f"{name}-loss")
+                samples = players(f"{name}-training-samples")
+                made = gr.File(label="Trained files", file_count="multiple", visible=False, interactive=False)
 
         handler = form.handler(
             self._run,

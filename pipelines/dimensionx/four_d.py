@@ -3,8 +3,9 @@
 As far as it is published: the T-Director turns the picture into a video of the scene moving before a still camera; a key frame
 of it gets an S-Director's clip, the reference; guided by the reference, the S-Director makes a clip of every other key
 frame; the clips side by side are one scene seen at several moments from the same cameras. How the reference guides is not
-published. Our own choice: later clips start from the reference's latents with part of the noise put back, drawn from
-the same seed. The identity-preserving denoising and the refinement rounds of the paper are unreleased and not imitated.
+published. Our own choice: key frames are spread evenly, the person says which of them has the reference, and the other clips
+start from its latents with part of the noise put back, drawn from the same seed. The identity-preserving denoising and the
+refinement rounds of the paper are unreleased and not imitated.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from camera.path import CameraPath
 from pipelines.method import Clip, Frames
 
 NOTE = (
-    "4D grid: the order of directors is published; starting later moments from the reference clip's latents is our own "
+    "4D grid: the order of directors is published; starting other moments from the reference clip's latents is our own "
     "choice, as the paper's identity-preserving denoising is unreleased. Cameras are nominal."
 )
 

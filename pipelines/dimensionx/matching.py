@@ -54,6 +54,11 @@ class Part:
         )
 
     @property
+    def amount(self) -> str:
+        turned = ", the other way round" if self.extent < 0 else ""
+        return f"{abs(self.extent):.2f} times its nominal amount{turned}"
+
+    @property
     def loss(self) -> str:
         """One sentence on an amount or direction that the directors do not follow; empty where they do."""
         if self.extent < 0:
@@ -87,7 +92,7 @@ class Match:
     def summary(self) -> str:
         """What will direct the path and what of the path that loses, in numbers."""
         parts = [part.title for part in self.parts]
-        amounts = [f"{abs(part.extent):.2f} times its nominal amount" for part in self.parts]
+        amounts = [part.amount for part in self.parts]
         if len(parts) > 1:
             shares = [f"{part.share:.0%} of the way" for part in self.parts]
             parts = [f"{title} ({share}, {amount})" for title, share, amount in zip(parts, shares, amounts)]

@@ -146,6 +146,15 @@ class DimensionXSettings(Settings):
         help="0 is one clip. Else a T-Director video first, then the camera's move from this many of its frames.",
         advanced=True,
     )
+    key_moment: int = setting(
+        1,
+        "4D grid: reference",
+        minimum=1,
+        maximum=8,
+        step=1,
+        help="Which of the key frames has the reference clip that guides the others.",
+        advanced=True,
+    )
     refinement: float = setting(
         0.6,
         "4D grid: reference noise",
@@ -256,6 +265,10 @@ def _check_grid(settings: DimensionXSettings, found: Match, orbit: bool) -> None
     moves = [id for part in found.parts for id, _ in part.directors]
     if not settings.use_picture:
         raise InputError("A 4D grid starts from a picture; switch 'Start from the picture' on or set key frames to 0.")
+    if settings.key_moment > settings.key_frames:
+        raise InputError(
+            f"The 4D grid has {settings.key_frames} key frames, so its reference cannot be number {settings.key_moment}."
+        )
     if orbit or len(found.parts) > 1 or moves == ["t_director"]:
         raise InputError(
             f"A 4D grid needs one camera move of one clip for every moment, and this path is {found.title}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Any, cast
@@ -131,7 +132,7 @@ class DimensionXPipeline:
         text: Tensor,
         notes: tuple[str, ...],
     ) -> Iterator[Progress | Clip]:
-        """A T-Director's video, then the camera's move through some of its moments, guided by the first."""
+        """A T-Director's video, then the camera's move through some of its moments, guided by the chosen one."""
         (part,), count = found.parts, clip_frames(path, found)
         plain = replace(settings, switch_to_t=1.0, lora_file="")
 
@@ -142,14 +143,15 @@ class DimensionXPipeline:
 
         time = (yield from shot(STILL, scene.first.colour, "Shooting the scene in motion")).frames
         moments = key_moments(count, settings.key_frames)
-        reference = yield from shot(part, time[0], f"Shooting moment 1 of {len(moments)}")
-        views = [reference.frames]
-        for number, moment in enumerate(moments[1:], 2):
-            start = Start(reference.latents, settings.refinement)
-            made = yield from shot(part, time[moment], f"Shooting moment {number} of {len(moments)}", start)
-            views.append(made.frames)
+        first = settings.key_moment - 1
+        start, views = None, {}
+        for number in (first, *(other for other in range(len(moments)) if other != first)):
+            phase = f"Shooting moment {number + 1} of {len(moments)}"
+            made = yield from shot(part, time[moments[number]], phase, start)
+            start = start or Start(made.latents, settings.refinement)
+            views[number] = made.frames
         cameras = self._nominal(scene, path, part, count, time)
-        yield as_clip(Grid(time, moments, tuple(views)), cameras, path.fps, notes)
+        yield as_clip(Grid(time, moments, tuple(views[number] for number in sorted(views))), cameras, path.fps, notes)
 
     def _shot(
         self,
@@ -220,6 +222,9 @@ class DimensionXPipeline:
         said = f"Directed by {found.title}; the path shown is nominal, the network was not told any pose."
         if settings.lora_file:
             said = "Directed by your own LoRA file; the path shown is that of the moves chosen."
+        first = math.ceil(settings.switch_to_t * settings.steps)
+        if self.networks.kind != "orbit" and first < settings.steps:
+            return said, f"The T-Director took over at step {first + 1} of {settings.steps}."
         return (said,)
 
 

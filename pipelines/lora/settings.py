@@ -24,14 +24,14 @@ class Recipe(Settings):
         choices=("any", "still", "moving"),
         help="Leaves out clips of the other kind: still for a T-Director, moving for an S-Director.",
     )
-    steps: int = setting(3000, "Steps", minimum=1, maximum=100_000, step=1, help="Upstream suggests more than 1000.")
+    steps: int = setting(3000, "Steps", minimum=1, maximum=1_000_000, step=1, help="Upstream suggests more than 1000.")
     rank: int = setting(256, "Rank", minimum=1, maximum=1024, step=1, help="256 as the published directors.")
     peak_rate: float = setting(1e-3, "Learning rate", minimum=1e-7, maximum=1.0, step=1e-5)
     sample_every: int = setting(
         100,
         "Sample every",
         minimum=0,
-        maximum=100_000,
+        maximum=1_000_000,
         step=1,
         help="Steps from one sample video to the next; 0 makes none.",
     )
@@ -40,7 +40,7 @@ class Recipe(Settings):
     accumulation: int = setting(16, "Batches per step", minimum=1, maximum=256, step=1, advanced=True)
     frames: int = setting(49, "Frames", minimum=9, maximum=49, step=8, advanced=True)
     seed: int = setting(42, "Seed", minimum=0, maximum=2**32 - 1, step=1, advanced=True)
-    save_every: int = setting(500, "Save every", minimum=1, maximum=100_000, step=1, advanced=True)
+    save_every: int = setting(500, "Save every", minimum=1, maximum=1_000_000, step=1, advanced=True)
     sample_steps: int = setting(50, "Steps of a sample", minimum=1, maximum=100, step=1, advanced=True)
     checkpointing: bool = setting(True, "Gradient checkpointing", help="Less memory, a third slower.", advanced=True)
 

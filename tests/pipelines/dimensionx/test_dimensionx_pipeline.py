@@ -89,6 +89,11 @@ def test_seeds_directors_strength_words_and_time_all_matter(pipeline, scene):
             assert not np.array_equal(clips[one], clips[other]), (one, other)
 
 
+def test_the_switch_of_directors_is_said(pipeline, scene):
+    clip, _ = run(pipeline, scene, DimensionXSettings(**{**QUICK, "steps": 3}, switch_to_t=0.5))
+    assert clip.notes[-1] == "The T-Director took over at step 3 of 3."
+
+
 def test_strength_zero_is_the_plain_base(pipeline, scene):
     assert np.array_equal(
         frames_of(pipeline, scene, strength=0.0), frames_of(pipeline, scene, short(director="y_up"), strength=0.0)
@@ -241,6 +246,16 @@ def test_a_grid_of_moments_and_cameras(pipeline, scene):
     free, _ = run(pipeline, scene, DimensionXSettings(**QUICK, key_frames=3, refinement=1.0))
     assert np.array_equal(free.extras["moment 0.0 s"], clip.extras["moment 0.0 s"])
     assert not np.array_equal(free.extras["moment 0.5 s"], clip.extras["moment 0.5 s"])
+
+
+def test_the_reference_of_a_grid_is_chosen(pipeline, scene):
+    settings = DimensionXSettings(**QUICK, key_frames=2, key_moment=2, refinement=0.5)
+    clip, progress = run(pipeline, scene, settings)
+    steps = [(each.phase[-6:], each.step) for each in progress if "moment" in each.phase]
+    assert steps == [("2 of 2", 1), ("2 of 2", 2), ("1 of 2", 2)]
+    assert [title for title in clip.extras if "moment" in title] == ["moment 0.0 s", "moment 1.0 s"]
+    with pytest.raises(InputError, match="2 key frames, so its reference cannot be number 3"):
+        METHOD.check(scene, METHOD.path(short(), scene), DimensionXSettings(key_frames=2, key_moment=3))
 
 
 @pytest.mark.parametrize("director", ["orbit_360", "t_director"])
