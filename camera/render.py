@@ -257,17 +257,13 @@ def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
 
 
 def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
-    from camera import fill, gridmesh
+    from camera import fill, gridmesh, keys
 
-    colour = np.zeros((path.height, path.width, 3), np.uint8)
-    inverse_depth = np.zeros((path.height, path.width), np.float32)
-    layer = np.zeros((path.height, path.width), np.uint8)
+    drawn = keys.empty(path.height, path.width)
     for order, source in enumerate(sources):
         turn, shift = source.target_from_source(path, frame)
         gridmesh.draw(
-            colour,
-            inverse_depth,
-            layer,
+            drawn,
             colour=source.view.colour,
             depth=source.depth,
             turn=turn,
@@ -277,7 +273,7 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             far=FAR,
             advantage=SAME_SURFACE if order else 1.0,
         )
-    depth = np.divide(1, inverse_depth, out=inverse_depth, where=layer > 0)
+    colour, depth, layer = keys.unpacked(drawn)
     fill.close_cracks(colour, depth, layer)
     return RenderedFrame(colour, layer == 0, depth, layer == 2)
 

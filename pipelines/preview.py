@@ -55,7 +55,7 @@ def rehearse(
         try:
             for index, image in enumerate(images):
                 write(_hole_map(image.holes) if holes == "map" else image.colour)
-                shares[index] = image.holes.mean()
+                shares[index] = np.count_nonzero(image.holes) / image.holes.size
                 yield Progress("Rehearsing", index + 1, len(path))
         finally:
             images.close()  # type: ignore[attr-defined]
