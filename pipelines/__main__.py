@@ -1,4 +1,4 @@
-"""``python -m pipelines``: run, preview, curate, bench, calibrate, doctor and list, for people without a browser."""
+"""``python -m pipelines``: run, preview, curate, scene, bench, calibrate, doctor and list, for people without a browser."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             "curate": _curate,
             "bench": _bench,
             "calibrate": _calibrate,
+            "scene": _scene_files,
             "doctor": _doctor,
             "list": _list,
         }
@@ -100,6 +101,13 @@ def _calibrate(given: argparse.Namespace) -> int:
     from pipelines.bench import calibrate
 
     return calibrate(given)
+
+
+def _scene_files(given: argparse.Namespace) -> int:
+    from pipelines.reconstruct.command import make
+
+    print(*make(given, _say), sep="\n")
+    return 0
 
 
 def _doctor(given: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from pipelines.depth import MODELS
 from pipelines.genxd.settings import CurationSettings
 from pipelines.material import ACCEPTED
 from pipelines.method import Method
+from pipelines.reconstruct.command import add_options
 from pipelines.runtime.options import RunOptions, offered
 from pipelines.settings import Control, Settings
 
@@ -37,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
     _add_bench(bench)
     calibrate = commands.add_parser("calibrate", help="measure the ratios that the step cache MagCache needs, once")
     _add_made_up_shot(calibrate)
+    scene = commands.add_parser("scene", help="make points, a mesh and COLMAP and nerfstudio folders of a video")
+    add_options(scene)
     doctor = commands.add_parser("doctor", help="check hub, access, disk, GPU and versions; the exit status says it")
     doctor.add_argument("methods", nargs="*", choices=[[], *offered(NAMES)], default=[], metavar="METHOD")
     listing = commands.add_parser("list", help="the methods and their settings")

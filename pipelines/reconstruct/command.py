@@ -1,0 +1,145 @@
+"""``python -m pipelines scene``: from a video with cameras to points, mesh and folders for other tools, in one go."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.formats.parsing import DAMAGED, members
+from camera.path import CameraPath, pinhole
+from pipelines.depth import DEFAULT_FOV_DEGREES, MODELS
+from pipelines.method import Frames, Progress
+from pipelines.reconstruct.scene import Cameras, scene_of
+
+Made = TypeVar("Made")
+MESHES = ("tsdf", "poisson", "none")
+MOST_FRAMES = 481
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "video", type=Path, help="a result of Reshoot, or any video with --path or --cameras estimated"
+    )
+    command.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    command.add_argument("--path", type=Path, help="camera file of the video; a result carries its own")
+    command.add_argument("--cameras", choices=get_args(Cameras), default="given", help="how the cameras are found")
+    command.add_argument(
+        "--depth", type=Path, help="depth of all frames: npy or npz (F,H,W), or a zip of disparity PNGs"
+    )
+    command.add_argument("--depth-model", choices=tuple(MODELS), default="small", help="where no depth is given")
+    command.add_argument("--mesh", choices=MESHES, default="tsdf", help="how the mesh is made")
+    command.add_argument("--voxel", type=float, help="side of the smallest voxels in scene units")
+    command.add_argument("--triangles", type=int, default=400_000, help="most triangles of the mesh")
+    command.add_argument("--points", type=int, default=300_000, help="most points of the cloud")
+    command.add_argument("--tolerance", type=float, default=0.02, help="relative difference of depth between views")
+
+
+def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Path]:
+    """Writes all files and returns them; raises `InputError`."""
+    from pipelines.reconstruct.export import exports, shot_on
+    from pipelines.reconstruct.mesh import meshed
+    from pipelines.reconstruct.points import fused
+    from pipelines.video import complete
+
+    frames, path = _video(given)
+    depth = None if given.depth is None else depth_of_file(given.depth, frames)
+    settings: dict[str, Any] = {"depth": depth, "model": given.depth_model, "cameras": given.cameras}
+    scene = _finished(scene_of(frames, path, name=given.video.stem, **settings), say)
+    say(Progress("Scene", 1, 1, note=scene.source))
+    cloud = _finished(fused(scene, tolerance=given.tolerance, most_points=given.points), say)
+    mesh = None
+    if given.mesh != "none":
+        steps = meshed(
+            scene, voxel=given.voxel, most_triangles=given.triangles, method=given.mesh, tolerance=given.tolerance
+        )
+        mesh = _finished(steps, say)
+    given.out.mkdir(parents=True, exist_ok=True)
+    placed, cameras = shot_on(scene)
+    for name, content in exports(placed, cameras, cloud=cloud, mesh=mesh).items():
+        with complete(given.out / name) as part:
+            part.write_bytes(content)
+    return sorted(file for file in given.out.iterdir() if file.is_file())
+
+
+def depth_of_file(file: Path, frames: Frames) -> NDArray[np.float32]:
+    """(F,H,W) depth in the size of ``frames``, NaN where there is none; raises `InputError`.
+
+    A zip holds one 16-bit PNG per frame in the order of their names, near is bright, as DualCamCtrl's results do.
+    """
+    if not file.is_file():
+        raise InputError(f"There is no depth file {file}.")
+    try:
+        maps = _disparities(file) if file.suffix.lower() == ".zip" else _array(file)
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{file.name} cannot be read as depth; give npy, npz or a zip of PNGs.") from error
+    if maps.ndim != 3 or len(maps) != len(frames):
+        raise InputError(
+            f"{file.name} should hold {len(frames)} depth maps, one per frame, got the shape {maps.shape}."
+        )
+    height, width = frames.shape[1:3]
+    return np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for each in maps])
+
+
+def _disparities(file: Path) -> NDArray[np.float32]:
+    pictures = sorted(
+        (name, data) for name, data in members(file.read_bytes(), file.name).items() if name.endswith(".png")
+    )
+    decoded = (cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) for _, data in pictures)
+    maps = [each for each in decoded if each is not None and each.ndim == 2]
+    if not maps or len(maps) < len(pictures):
+        raise InputError(f"{file.name} should hold grey PNGs, one per frame, where near is bright.")
+    near = np.stack(maps).astype(np.float32)
+    return np.divide(near.max(), near, out=np.full_like(near, np.nan), where=near > 0)
+
+
+def _array(file: Path) -> NDArray[np.float32]:
+    with file.open("rb") as source:
+        loaded = np.load(source, allow_pickle=False)
+        values = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
+    return np.asarray(values, np.float32)
+
+
+def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:
+    """Frames, and the cameras they were shot with: of the file given, else the result's own."""
+    from pipelines.results import restore
+    from pipelines.video import read_video
+
+    if not given.video.is_file():
+        raise InputError(f"There is no video {given.video}.")
+    frames, fps = read_video(given.video, max_frames=MOST_FRAMES)
+    height, width = frames.shape[1:3]
+    if given.path is not None:
+        from camera import formats
+
+        like = CameraPath(np.eye(4)[None], pinhole(width, height, DEFAULT_FOV_DEGREES), width, height, fps)
+        path = formats.read(given.path.name, given.path.read_bytes(), like=like)
+    elif given.cameras == "estimated":
+        path = CameraPath(
+            np.repeat(np.eye(4)[None], len(frames), axis=0),
+            pinhole(width, height, DEFAULT_FOV_DEGREES),
+            width,
+            height,
+            fps,
+        )
+    else:
+        path = restore(given.video).path
+    if len(path) != len(frames):
+        raise InputError(f"The path has {len(path)} cameras and the video {len(frames)} frames; give one for each.")
+    return frames, path.resized(width, height)
+
+
+def _finished(steps: Generator[Progress, None, Made], say: Callable[[Progress], None]) -> Made:
+    while True:
+        try:
+            say(next(steps))
+        except StopIteration as end:
+            return end.value
