@@ -212,3 +212,12 @@ def _shade(
                 colour[y, x, channel] = np.uint8(
                     min(max(value * bright + np.float32(0.5), np.float32(0)), np.float32(255))
                 )
+
+
+def warm_up() -> None:
+    """Compiles the kernels, or loads them from disk; seconds at most, best called on a thread."""
+    corners = np.array([[-1, -1, 2], [1, -1, 2], [0, 1, 2]], np.float32)
+    path = CameraPath(np.eye(4)[None], np.diag([8.0, 8.0, 1.0]), 8, 8)
+    plain = Surface(corners, np.array([[0, 1, 2]], np.int32), np.zeros((3, 3), np.uint8))
+    textured = Surface(corners, plain.triangles, plain.colours, corners[:, :2].copy(), np.zeros((2, 2, 3), np.uint8))
+    draw([plain, textured], path, 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from camera.errors import InputError
 from camera.model import Model
@@ -187,8 +187,11 @@ class StagedScene(Scene):
         if not view.known[y, x]:
             raise InputError("There is no depth at that place of the picture; choose another.")
         local = np.linalg.inv(view.intrinsics) @ [x, y, 1.0] * view.depth[y, x]
-        world = view.world_from_camera @ [*local, 1.0]
-        right, up, back, _ = np.linalg.inv(self.world_from_stage) @ world
+        return self.place_of(view.world_from_camera @ [*local, 1.0])
+
+    def place_of(self, point: ArrayLike) -> tuple[float, float, float]:
+        """Right, up and ahead of a point (4,) of the world."""
+        right, up, back, _ = np.linalg.inv(self.world_from_stage) @ np.asarray(point, dtype=np.float64)
         return float(right), float(up), float(-back)
 
 

@@ -8,9 +8,12 @@ from pipelines import method
 from tabs.header import header
 from tabs.keep import keep
 from tabs.move import Move
+from tabs.objects import Objects
+from tabs.project import project
 from tabs.rehearsal import path_download, rehearsal
 from tabs.shoot import Shoot
 from tabs.source import source
+from tabs.steps import Steps
 from tabs.take import Take, forget
 
 METHOD = method("i2v3d")
@@ -19,17 +22,21 @@ METHOD = method("i2v3d")
 def build(page: gr.Blocks) -> None:
     """Places the tab; call inside a `gr.Tab` of ``page``."""
     take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
+    objects, move, shoot = Objects(METHOD, take), Move(METHOD, take), Shoot(METHOD, take)
     header(METHOD)
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
             example, opened = source(METHOD.name, METHOD.scenes, take)
-            move = Move(METHOD, take)
+            objects.controls()
             move.controls()
-            shoot = Shoot(METHOD, take)
             shoot.controls()
+            opened = [*objects.follow(opened), project(take, objects, move, shoot)]
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
+            objects.picture()
             rehearsal(METHOD, take)
             path_download(METHOD, take)
             shoot.screen(move.draws)
+            Steps(shoot, take).controls()
             keep(page, METHOD, take, move, shoot, example)
+    objects.connect(shoot, move.draws)

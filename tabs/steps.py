@@ -1,0 +1,334 @@
+"""The phases one by one: look at the coarse scene, learn the subject or bring its LoRA, paint and change keyframes, shoot."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import pipelines
+from camera.errors import InputError
+from pipelines.i2v3d import own_keyframes
+from pipelines.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
+from pipelines.i2v3d.subject_settings import RESUMABLE, SubjectSettings
+from pipelines.method import Clip, Frames, Progress
+from pipelines.runtime.options import RunOptions, on_zerogpu
+from pipelines.training import Learnt, Trained
+from pipelines.video import write_mp4
+from tabs import form
+from tabs.players import clips, players
+from tabs.shoot import Shoot
+from tabs.take import Take
+from tabs.train import CANCELLED, SHOWN_EVERY, loss_curve
+
+_TRAINING_GIGABYTES = 16.0
+"""Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and what one step of two pictures holds; computed."""
+_HIDDEN = ("output",)
+"""Settings of the training that the page sets itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """Keyframes as they stand: frames counted from 0, pictures (K,H,W,3), and prompts that were changed by hand."""
+
+    indices: tuple[int, ...]
+    pictures: Frames
+    prompts: dict[int, str] = field(default_factory=dict)
+
+    def without(self, index: int) -> Painted:
+        """Raises `InputError` for the first and the last, between which the video runs."""
+        if index in (self.indices[0], self.indices[-1]):
+            raise InputError("The first and the last keyframe hold the video's ends; paint them again instead.")
+        kept = [number for number, known in enumerate(self.indices) if known != self.known(index)]
+        return replace(self, indices=tuple(self.indices[n] for n in kept), pictures=self.pictures[kept])
+
+    def known(self, index: int) -> int:
+        if index not in self.indices:
+            raise InputError(f"There is no keyframe at frame {index}; there are {', '.join(map(str, self.indices))}.")
+        return index
+
+    def settings(self, settings: I2V3DSettings, file: Path, *, again: int | None = None) -> I2V3DSettings:
+        """Those of a run that takes these keyframes as they are, all but ``again``, from the zip ``file`` written here."""
+        chosen = [number for number, index in enumerate(self.indices) if index != again]
+        file.write_bytes(own_keyframes.pack(self.pictures[chosen], [self.indices[number] for number in chosen]))
+        prompts = "\n".join(f"{index}: {words}" for index, words in self.prompts.items() if index in self.indices)
+        return replace(
+            settings, keyframes_at=", ".join(map(str, self.indices)), keyframes_file=str(file), keyframe_prompts=prompts
+        )
+
+
+class Steps:
+    """The section of one tab."""
+
+    def __init__(self, shoot: Shoot, take: gr.State) -> None:
+        self.shoot, self.take, self.name = shoot, take, shoot.method.name
+
+    def controls(self) -> None:
+        """Places the section."""
+        with gr.Accordion("Step by step", open=False, elem_id=f"{self.name}-steps"):
+            gr.Markdown(
+                "*Shoot* goes straight through. Here each phase runs alone, shows what it made and lets you change it; settings "
+                "are those under *Shoot*.",
+                padding=True,
+            )
+            self.status = gr.Markdown(elem_classes="told", elem_id=f"{self.name}-step-status")
+            self.early = gr.Image(label="Early picture", visible=False, height=200, interactive=False)
+            self.stop = gr.Button("Cancel this step", size="sm")
+            self.running: list[Any] = []
+            self._scene()
+            self._subject()
+            self._keyframes()
+            self._video()
+            self.stop.click(lambda: "Cancelled.", None, self.status, cancels=self.running, **_PRIVATE)
+
+    def _event(self, button: gr.Button, fn: Any, before: dict[str, Any], inputs: list, outputs: list, name: str) -> Any:
+        """A step that runs the method with the settings under Shoot."""
+        api = f"{self.name}_{name}"
+        kinds, shoot = (self.shoot.method.settings, RunOptions), self.shoot
+        handler = form.handler(fn, *kinds, before={"take": Take, "request": gr.Request, **before}, name=api)
+        event = button.click(
+            handler, [self.take, *inputs, *shoot.settings.values(), *shoot.options.values()], outputs, api_name=api,
+            concurrency_id="shoot", concurrency_limit=4, show_progress="hidden",
+        )  # fmt: skip
+        self.running.append(event)
+        return event
+
+    # 1
+
+    def _scene(self) -> None:
+        gr.Markdown("#### Scene")
+        button = gr.Button("Render the coarse scene", size="sm", elem_id=f"{self.name}-render-scene")
+        shown = players(f"{self.name}-renders")
+        self._event(button, self._rendered, {}, [], [self.status, self.early, shown], "render_scene")
+
+    def _rendered(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
+        """Render the coarse scene along the path: colour, depth, foreground, what is visible, normals."""
+        for step in self._run(take, request, replace(settings, make=RENDERS), options):
+            if isinstance(step, Progress):
+                yield _words(step), gr.skip(), gr.skip()
+            elif isinstance(step, Clip):
+                stem = uuid.uuid4().hex[:8]
+                videos = {
+                    title: write_mp4(take.file(f"scene-{stem}-{title}.mp4"), frames, step.fps, speed="preview")
+                    for title, frames in step.extras.items()
+                }
+                yield (
+                    "The coarse scene, as both networks are shown it.",
+                    gr.Image(visible=False),
+                    clips(videos, step.fps),
+                )
+
+    # 2
+
+    def _subject(self) -> None:
+        gr.Markdown("#### Subject")
+        with gr.Row():
+            ready = gr.UploadButton("Take a ready LoRA", file_types=[".safetensors"], size="sm")
+            none = gr.Button("Take none", size="sm")
+        ready.upload(form.said(self._ready), [self.take, ready], [self.shoot.settings["lora_file"], self.status],
+                     api_name=f"{self.name}_take_lora")  # fmt: skip
+        none.click(lambda: ("", "No LoRA is worn."), None, [self.shoot.settings["lora_file"], self.status], **_PRIVATE)
+        with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
+            if on_zerogpu():
+                gr.Markdown(
+                    "**Not on this Space:** a training needs a GPU of its own for most of an hour.", padding=True
+                )
+                return
+            shown = [name for name in SubjectSettings.controls() if name not in _HIDDEN]
+            with gr.Group():
+                controls = form.controls(SubjectSettings, [n for n in form.basic(SubjectSettings) if n in shown])
+            with gr.Accordion("Finer training settings", open=False):
+                controls |= form.controls(SubjectSettings, form.advanced(SubjectSettings))
+            with gr.Row():
+                start = gr.Button("Learn the subject", variant="primary", size="sm", elem_id=f"{self.name}-learn")
+                stop = gr.Button("Cancel", size="sm")
+            curve = gr.HTML(elem_id=f"{self.name}-loss")
+            file = gr.File(label="LoRA", visible=False, interactive=False, height=70)
+        handler = _renamed_handler(self._learn, shown, f"{self.name}_train")
+        options, settings = self.shoot.options, self.shoot.settings
+        running = start.click(
+            handler, [self.take, options["weights"], settings["foreground"], settings["foreground_reach"],
+                      *(controls[name] for name in shown)],
+            [self.status, self.early, curve, file, settings["lora_file"]], api_name=f"{self.name}_train",
+            concurrency_id="train", concurrency_limit=2, show_progress="hidden",
+        )  # fmt: skip
+        stop.click(lambda: CANCELLED, None, self.status, cancels=[running], **_PRIVATE)
+
+    def _ready(self, take: Take, lora: str) -> tuple[str, str]:
+        """Wear a LoRA that was trained here or elsewhere."""
+        if not lora:
+            raise InputError("Choose a LoRA file (.safetensors).")
+        kept = shutil.copyfile(lora, take.file(Path(lora).name))
+        return str(kept), f"{Path(lora).name} is worn from now on."
+
+    def _learn(self, take: Take, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings):
+        """Learn the subject as a LoRA from the picture and masked views of its 3D; begun again, it goes on."""
+        from pipelines.runtime.training import trained
+
+        scene, _ = take.ready()
+        folder = take.file(f"subject-{_digest(subject, foreground, foreground_reach, weights)}")
+        subject = replace(subject, output=str(folder))
+        view = I2V3DSettings(foreground=foreground, foreground_reach=foreground_reach)
+
+        def train(weights: Any) -> Iterator[Any]:
+            from pipelines.i2v3d.customise import train as learn
+            from pipelines.i2v3d.training_pictures import rendered_views
+
+            yield Progress("Rendering views of the subject", 0, 1)
+            views = rendered_views(scene, view, subject.resolution) if subject.view_weight else None
+            yield from learn(scene.first.colour, views, subject, weights)
+
+        losses: list[float] = []
+        shown = 0.0
+        for step in trained(train, mode=weights, gigabytes=_TRAINING_GIGABYTES):  # type: ignore[arg-type]
+            if isinstance(step, Trained):
+                words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
+                kept = str(shutil.copyfile(step.file, take.file(f"subject-{uuid.uuid4().hex[:8]}.safetensors")))
+                yield words, gr.skip(), loss_curve(losses), gr.File(kept, visible=True), kept
+                continue
+            losses += [step.loss] if isinstance(step, Learnt) else []
+            picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
+            if time.monotonic() - shown > SHOWN_EVERY or step.preview is not None:
+                shown = time.monotonic()
+                yield _words(step), picture, loss_curve(losses), gr.skip(), gr.skip()
+
+    # 3
+
+    def _keyframes(self) -> None:
+        gr.Markdown("#### Keyframes")
+        paint = gr.Button("Paint the keyframes", size="sm", variant="primary", elem_id=f"{self.name}-paint")
+        self.painted = gr.State()
+        self.gallery = gr.Gallery(
+            label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
+        )
+        with gr.Row():
+            self.which = gr.Number(0, label="Keyframe at frame", precision=0, min_width=110)
+            self.seed = gr.Number(-1, label="Its seed", precision=0, info="-1 draws a new one.", min_width=110)
+        self.words = gr.Textbox("", label="Its prompt", lines=2, info="Empty takes the one of the whole video.")
+        with gr.Row():
+            again = gr.Button("Paint this one again", size="sm", elem_id=f"{self.name}-again")
+            drop = gr.Button("Drop it", size="sm", elem_id=f"{self.name}-drop")
+        outputs = [self.status, self.early, self.gallery, self.painted]
+        self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
+        one = {"painted": Painted, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
+        self._event(again, self._again, one, [self.painted, self.which, self.seed, self.words], outputs, "paint_again")
+        drop.click(
+            form.said(self._drop), [self.painted, self.which], [self.status, self.gallery, self.painted],
+            api_name=f"{self.name}_drop_keyframe",
+        )  # fmt: skip
+        self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
+
+    def _paint(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
+        """Paint every keyframe anew."""
+        yield from self._painting(take, request, settings, options, {})
+
+    def _again(
+        self, take: Take, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
+        keyframe_prompt: str, settings: I2V3DSettings, options: RunOptions,
+    ):  # fmt: skip
+        """Paint one keyframe again, with a prompt and a seed of its own; the others stay."""
+        painted = _there(painted)
+        index = painted.known(int(keyframe))
+        prompts = {other: words for other, words in painted.prompts.items() if other != index}
+        prompts |= {index: keyframe_prompt.strip()} if keyframe_prompt.strip() else {}
+        seed = int(keyframe_seed) if keyframe_seed >= 0 else uuid.uuid4().int % 2**31
+        wanted = replace(painted, prompts=prompts)
+        file = take.file(f"others-{uuid.uuid4().hex[:8]}.zip")
+        run = replace(wanted.settings(settings, file, again=index), seed=seed)
+        yield from self._painting(take, request, run, options, prompts)
+
+    def _painting(
+        self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions, prompts: dict[int, str]
+    ):
+        for step in self._run(take, request, replace(settings, make=KEYFRAMES), options):
+            if isinstance(step, Progress):
+                picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
+                yield _words(step), picture, gr.skip(), gr.skip()
+            elif isinstance(step, Clip):
+                painted = Painted(tuple(settings.keyframes(len(take.ready()[1]))), step.frames, prompts)
+                words = "  \n".join((f"{len(painted.indices)} keyframes; choose one to change it.", *step.notes))
+                yield words, gr.Image(visible=False), _pictures(painted), painted
+
+    def _drop(self, painted: Painted | None, keyframe: int):
+        """Leave out one keyframe, so that the video runs on from the one before to the one after."""
+        painted = _there(painted).without(_there(painted).known(int(keyframe)))
+        return f"Keyframes at {', '.join(map(str, painted.indices))}.", _pictures(painted), painted
+
+    def _choose(self, painted: Painted, event: gr.SelectData) -> tuple[int, str]:
+        index = painted.indices[event.index]
+        return index, painted.prompts.get(index, "")
+
+    # 4
+
+    def _video(self) -> None:
+        gr.Markdown("#### Video")
+        button = gr.Button(
+            "Shoot between these keyframes", variant="primary", size="sm", elem_id=f"{self.name}-between"
+        )
+        self._event(button, self._between, {"painted": Painted}, [self.painted], self.shoot.outputs, "shoot_between")
+
+    def _between(
+        self, take: Take, request: gr.Request, painted: Painted | None, settings: I2V3DSettings, options: RunOptions
+    ):
+        """Shoot the video between the keyframes as they stand now; the result is where Shoot shows its own."""
+        painted, (scene, path) = _there(painted), take.ready()
+        file = take.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
+        settings = replace(painted.settings(settings, file), make=VIDEO)
+        yield from self.shoot.shooting(take, request, scene, path, settings, options)
+
+    def _run(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions) -> Iterator[Any]:
+        scene, path = take.ready()
+        return pipelines.generate(self.name, scene, path, settings, options=options, headers=dict(request.headers))
+
+
+_PRIVATE = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+
+
+def _renamed_handler(fn: Any, names: Sequence[str], name: str) -> Any:
+    """A handler whose last parameters are these of `SubjectSettings`."""
+    import inspect
+
+    before = {"take": Take, "weights": str, "foreground": str, "foreground_reach": float}
+    defaults = SubjectSettings.defaults()
+
+    def call(*values):
+        chosen = dict(zip(names, values[len(before) :], strict=True))
+        yield from fn(*values[: len(before)], SubjectSettings.of(chosen))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(key, kind, annotation=type_) for key, type_ in before.items()]
+    parameters += [inspect.Parameter(key, kind, annotation=type(defaults[key])) for key in names]
+    call.__name__, call.__doc__ = name, fn.__doc__
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return form.said(call)
+
+
+def _there(painted: Painted | None) -> Painted:
+    if painted is None:
+        raise InputError("There are no keyframes yet; paint them first.")
+    return painted
+
+
+def _pictures(painted: Painted) -> gr.Gallery:
+    return gr.Gallery([(picture, f"Frame {index}") for index, picture in zip(painted.indices, painted.pictures)])
+
+
+def _words(step: Progress) -> str:
+    count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
+    left = f" · {step.seconds_left:.0f} s left" if step.seconds_left else ""
+    return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
+
+
+def _digest(subject: SubjectSettings, *more: Any) -> str:
+    """A name for the training that changes when it could not be continued."""
+    import hashlib
+
+    values = {name: value for name, value in subject.values().items() if name not in RESUMABLE}
+    return hashlib.sha256(repr((sorted(values.items()), more)).encode()).hexdigest()[:12]
