@@ -68,7 +68,6 @@ class Objects:
 
     def __init__(self, method: Method, take: gr.State) -> None:
         self.method, self.take = method, take
-        self.kept = gr.State(())
 
     # what stands where
 
@@ -108,20 +107,10 @@ class Objects:
 
     # what happens
 
-    def follow(self, opened: Sequence[Dependency]) -> list[Dependency]:
-        """Brings the objects into every scene that is opened; returns the events after which they are there."""
-
-        def attach(take: Take, kept: tuple[SceneObject, ...]):
-            _warm_up_once()
-            return with_objects(take, kept) if kept and take.scene is not None else take
-
-        quiet = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-        return [event.success(form.said(attach), [self.take, self.kept], self.take, **quiet) for event in opened]
-
     def connect(self, shoot: Shoot, drawn: Sequence[Dependency]) -> None:
         """Connects the controls; ``drawn``: events after which the path is another one."""
         name = self.method.name
-        state = [self.take, self.kept, self.chosen, self.moment, self.motion, self.animation, self.speed, *self.place.values(), self.told]  # fmt: skip
+        state = [self.take, self.chosen, self.moment, self.motion, self.animation, self.speed, *self.place.values(), self.told]  # fmt: skip
         quiet = {"queue": False, "show_progress": "hidden"}
         private = {"api_visibility": "private", **quiet}
         look = form.handler(
@@ -148,7 +137,7 @@ class Objects:
         changed.append(
             gr.on(
                 [component.input for component in sliders],  # type: ignore[attr-defined]
-                placing, [self.take, self.chosen, self.moment, *sliders], [self.take, self.kept, self.told],
+                placing, [self.take, self.chosen, self.moment, *sliders], [self.take, self.told],
                 api_name=f"{name}_place_object", trigger_mode="always_last", **quiet,
             )
         )  # fmt: skip
@@ -214,7 +203,7 @@ class Objects:
             speed=float(speed),
         )  # fmt: skip
         objects = (*objects[:index], item, *objects[index + 1 :])
-        return with_objects(take, objects), objects, _words(item)
+        return with_objects(take, objects), _words(item)
 
     def _drop_key(self, take: Take, chosen: str, moment: float):
         """Forget where an object was placed at a moment."""
@@ -238,6 +227,7 @@ class Objects:
         """Draw the scene with its objects as the camera sees it at a moment, 0 the first frame and 1 the last."""
         from pipelines.i2v3d.coarse import render_frames
 
+        _warm_up_once()
         if not objects_of(take) or take.framed is None or take.path is None:
             return gr.Image(visible=bool(objects_of(take)))
         scene, path = _small(take)
@@ -250,14 +240,14 @@ class Objects:
         take, objects = with_objects(take, objects), tuple(objects)
         if not objects:
             empty = [gr.skip()] * len(self.place)
-            return take, (), gr.Dropdown([NONE], value=NONE), 0, *[gr.skip()] * 3, *empty, ""
+            return take, gr.Dropdown([NONE], value=NONE), 0, *[gr.skip()] * 3, *empty, ""
         item, called = objects[index], names(objects)
         place = item.placement(moment)
         motion = next(label for label, kind in MOTIONS.items() if kind == item.motion)
         animations = gr.Dropdown([STILL, *item.model.animations], value=item.animation or STILL)
         values = [getattr(place, key) for key in self.place]
         return (
-            take, objects, gr.Dropdown(called, value=called[index]), moment, motion, animations, item.speed, *values,
+            take, gr.Dropdown(called, value=called[index]), moment, motion, animations, item.speed, *values,
             _words(item),
         )  # fmt: skip
 

@@ -12,12 +12,12 @@ from pipelines.i2v3d.method import I2V3DSettings
 from pipelines.settings import Settings
 from tabs import form
 from tabs.move import Move
-from tabs.objects import Objects, objects_of, with_objects
+from tabs.objects import objects_of, with_objects
 from tabs.shoot import Shoot
 from tabs.take import PATH_FILE, Take
 
 
-def project(take: gr.State, objects: Objects, move: Move, shoot: Shoot) -> Dependency:
+def project(take: gr.State, move: Move, shoot: Shoot) -> Dependency:
     """Places the section; returns the event after which ``take`` holds an opened project."""
     method = shoot.method
     controls = {**move.described, **shoot.settings}
@@ -70,11 +70,11 @@ def project(take: gr.State, objects: Objects, move: Move, shoot: Shoot) -> Depen
         values: dict[str, Any] = {**made.moves, **made.settings.values()}
         if made.path is not None:
             path = made.path
-            take = take.with_own(path)
+            take = take.with_own(path, as_given=True)
             values |= {"frames": len(path), "width": path.width, "height": path.height, "fps": path.fps}
             values |= {"moves_from": PATH_FILE}
         words = "  \n".join((f"{made.scene.name} with {len(made.scene.objects)} objects is open.", *made.notes))
-        return take, made.scene.objects, words, *[values.get(name, gr.skip()) for name in controls]
+        return take, words, *[values.get(name, gr.skip()) for name in controls]
 
     inputs, kinds = [take, *shoot.settings.values()], method.settings
     name = method.name
@@ -87,7 +87,7 @@ def project(take: gr.State, objects: Objects, move: Move, shoot: Shoot) -> Depen
         api_name=f"{name}_scene_for_blender", show_progress="hidden",
     )  # fmt: skip
     return given.upload(
-        form.said(open_project), [take, given], [take, objects.kept, told, *controls.values()],
+        form.said(open_project), [take, given], [take, told, *controls.values()],
         api_name=f"{name}_open_project", show_progress_on=told,
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from camera import interpolate, timeline
 from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.interpolate import EASINGS, Curve
+from camera.objects import StagedScene, staged
 from camera.path import CameraPath
 from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene
@@ -62,6 +63,9 @@ class Take:
     folder: Path = field(default_factory=lambda: ROOT / uuid.uuid4().hex)
 
     def opened(self, scene: Scene, points: PointCloud | None = None) -> Take:
+        """Another scene; objects of the one before stand in it too, unless it brings its own."""
+        if isinstance(self.scene, StagedScene) and not isinstance(scene, StagedScene):
+            scene = staged(scene, self.scene.objects)
         own = None if self.own_as_given else self.own
         return replace(self, scene=scene, points=points, framed=None, path=None, keys=(), own=own, own_as_given=False)
 
