@@ -114,7 +114,7 @@ def video(scale: Scale) -> list[Row]:
 
 @subject
 def figure(scale: Scale) -> list[Row]:
-    """The path's figure as JSON, against a cloud alone with one colour text per point."""
+    """The path's figure as JSON, over a scene shown before, against a cloud alone with one colour text per point."""
     import plotly.graph_objects as go
 
     scene, path = _orbit(scale, 121)

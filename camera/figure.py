@@ -136,20 +136,30 @@ def _display_cloud(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.uint8]
 
 def _picture(view: View, size: float) -> dict:
     """The view's picture on its own frustum, as a small coloured surface."""
-    step = max(1, view.width // PICTURE_COLUMNS)
+    step, index, scale = _display_picture(view)
     rows, columns = np.arange(0, view.height, step), np.arange(0, view.width, step)
     grid = np.stack([*np.meshgrid(columns, rows), np.ones((len(rows), len(columns)))], axis=-1)
     rays = grid @ np.linalg.inv(view.intrinsics).T
     corner = np.linalg.norm(rays[[0, 0, -1, -1], [0, -1, 0, -1]], axis=-1).mean()
     world = (rays * size / corner) @ view.world_from_camera[:3, :3].T + view.world_from_camera[:3, 3]
     shown = to_display(world)
-    index, scale = _palette(view.colour[::step, ::step].reshape(-1, 3))
     return dict(
         type="surface",
         x=shown[..., 0], y=shown[..., 1], z=shown[..., 2], surfacecolor=index.reshape(shown.shape[:2]),
         colorscale=scale, cmin=0, cmax=255, showscale=False, name="picture", hoverinfo="skip",
         lighting={"ambient": 1, "diffuse": 0, "specular": 0}, contours={"x": {"highlight": False}},
     )  # fmt: skip
+
+
+_pictures: WeakKeyDictionary[View, tuple] = WeakKeyDictionary()
+
+
+def _display_picture(view: View) -> tuple[int, NDArray[np.uint8], list]:
+    """Every how many pixels the picture is shown, their colour indices and colour scale; kept as the cloud is."""
+    if view not in _pictures:
+        step = max(1, view.width // PICTURE_COLUMNS)
+        _pictures[view] = (step, *_palette(view.colour[::step, ::step].reshape(-1, 3)))
+    return _pictures[view]
 
 
 def _path_traces(path: CameraPath, size: float) -> list[dict]:
