@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from camera.path import CameraPath
 from camera.render import Renderer, render, rendered
-from camera.view import Scene
+from camera.render import warm_up as warm_up_renderers
+from camera.view import Scene, View
 from pipelines.method import Progress
 from pipelines.video import mp4_writer
 
@@ -60,6 +62,15 @@ def rehearse(
         finally:
             images.close()  # type: ignore[attr-defined]
     yield Rehearsal(video, shares)
+
+
+def warm_up() -> None:
+    """Compiles, or loads from disk, what a first rehearsal needs; a second or two, best called on a thread."""
+    warm_up_renderers()
+    view = View.of(np.zeros((16, 16, 3), np.uint8), np.ones((16, 16), np.float32), np.diag([16.0, 16.0, 1.0]))
+    with TemporaryDirectory() as folder:
+        for _ in rehearse(Scene((view,)), view.camera, Path(folder) / "warm.mp4"):
+            pass
 
 
 def _hole_map(holes: NDArray[np.bool_]) -> NDArray[np.uint8]:

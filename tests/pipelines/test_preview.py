@@ -5,7 +5,7 @@ import pytest
 
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
-from pipelines.preview import HOLE_COLOUR, Viewfinder, rehearse
+from pipelines.preview import HOLE_COLOUR, Viewfinder, rehearse, warm_up
 from pipelines.video import probe, read_video
 
 
@@ -62,3 +62,12 @@ def test_the_viewfinder_sees_what_the_path_sees(scene, path):
     picture, holes = finder.see(path.sliced(slice(0, 1)))
     assert picture.shape == (72, 128, 3) and holes < 0.05
     assert np.abs(picture.astype(int) - scene.first.colour).mean() < 8
+
+
+def test_warming_up_leaves_nothing_to_compile(scene, path, tmp_path):
+    from pipelines import yuv
+
+    warm_up()
+    before = len(yuv.fill_planes.signatures)
+    list(rehearse(scene, path, tmp_path / "r.mp4"))
+    assert before == len(yuv.fill_planes.signatures) > 0
