@@ -30,20 +30,7 @@ def directions(path: CameraPath, *, centre: Centre = "integer", length: Length =
     ``centre`` says in which convention the path's principal point is written; ours is "integer". Raises `InputError` for
     other options.
     """
-    if centre not in ("integer", "half") or length not in ("unit", "depth"):
-        raise InputError(
-            f"Rays know the centres integer and half and the lengths unit and depth; got {centre}, {length}."
-        )
-    offset = 0.5 if centre == "half" else 0.0
-    down, across = np.mgrid[: path.height, : path.width] + offset
-    pixels = np.stack([across, down, np.ones_like(down)], axis=-1)
-    result = np.empty((len(path), path.height, path.width, 3), dtype=np.float32)
-    for frame, (pose, lens) in enumerate(zip(path.world_from_camera, path.intrinsics)):
-        ray = pixels @ np.linalg.inv(lens).T
-        if length == "unit":
-            ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
-        result[frame] = ray @ pose[:3, :3].T
-    return result
+    return np.ascontiguousarray(np.moveaxis(_planes(path, centre, length), 1, -1))
 
 
 def pluecker(
@@ -55,7 +42,32 @@ def pluecker(
     """
     if order not in ("moment_direction", "direction_moment"):
         raise InputError(f"The order of Plücker coordinates is moment_direction or direction_moment; got {order}.")
-    direction = directions(path, centre=centre, length=length)
-    moment = np.cross(path.centres.astype(np.float32)[:, None, None], direction)
-    parts = [moment, direction] if order == "moment_direction" else [direction, moment]
-    return np.ascontiguousarray(np.moveaxis(np.concatenate(parts, axis=-1), -1, 1))
+    result = np.empty((len(path), 6, path.height, path.width), np.float32)
+    moment, direction = (
+        (result[:, :3], result[:, 3:]) if order == "moment_direction" else (result[:, 3:], result[:, :3])
+    )
+    direction[:] = _planes(path, centre, length)
+    scratch = np.empty((path.height, path.width), np.float32)
+    for frame, origin in enumerate(path.centres.astype(np.float32)):
+        for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+            np.multiply(direction[frame, k], origin[j], out=moment[frame, i])
+            moment[frame, i] -= np.multiply(direction[frame, j], origin[k], out=scratch)
+    return result
+
+
+def _planes(path: CameraPath, centre: Centre, length: Length) -> NDArray[np.float32]:
+    """(F,3,H,W): `directions`, plane by plane: a multiple of x plus one of y, each row and column computed once."""
+    if centre not in ("integer", "half") or length not in ("unit", "depth"):
+        raise InputError(
+            f"Rays know the centres integer and half and the lengths unit and depth; got {centre}, {length}."
+        )
+    offset = 0.5 if centre == "half" else 0.0
+    across, down = np.arange(path.width) + offset, np.arange(path.height) + offset
+    turns = path.world_from_camera[:, :3, :3] @ np.linalg.inv(path.intrinsics)
+    columns = (turns[:, :, :1] * across).astype(np.float32)
+    rows = (turns[:, :, 1:2] * down + turns[:, :, 2:]).astype(np.float32)
+    result = columns[:, :, None] + rows[..., None]
+    if length == "unit":
+        for ray in result:
+            ray /= np.sqrt(np.einsum("chw,chw->hw", ray, ray))
+    return result
