@@ -15,6 +15,7 @@ from diffusers.models.autoencoders.autoencoder_kl_cosmos import AutoencoderKLCos
 from torch import Tensor
 
 from camera.errors import InputError
+from pipelines.gen3c.tiles import tiled
 
 SIGMA_DATA = 0.5
 BUFFERS = 2
@@ -49,9 +50,15 @@ def encode(vae: AutoencoderKLCosmos, video: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def decode(vae: AutoencoderKLCosmos, latents: Tensor) -> Tensor:
-    """(B,3,F,H,W) pictures in about [-1,1] of scaled latents (B,16,t,h,w)."""
+    """(B,3,F,H,W) pictures in about [-1,1] of scaled latents (B,16,t,h,w), in tiles where the tokenizer is set to."""
     mean, std = statistics(vae, latents.shape[2], latents.device)
-    return vae.decode(latents.to(vae.dtype) / SIGMA_DATA * std + mean, return_dict=False)[0]
+    plain = latents.to(vae.dtype) / SIGMA_DATA * std + mean
+    if not vae.use_tiling:
+        return vae.decode(plain, return_dict=False)[0]
+    side = int(vae.config["spatial_compression_ratio"])
+    tile = (vae.tile_sample_min_height // side, vae.tile_sample_min_width // side)
+    stride = (int(vae.tile_sample_stride_height) // side, int(vae.tile_sample_stride_width) // side)
+    return tiled(lambda part: vae.decode(part, return_dict=False)[0], plain, tile=tile, stride=stride)
 
 
 def to_bytes(video: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from camera.cache import CacheFrames
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene, View
-from pipelines.gen3c import guardrail, latents
+from pipelines.gen3c import guardrail, latents, tiles
 from pipelines.gen3c.chunks import chunks, latent_frames
 from pipelines.gen3c.conditioning import Conditioning, least_cover
 from pipelines.gen3c.data import cache_files
@@ -221,6 +221,8 @@ class _Run:
         return latents.to_bytes(latents.decode(self.networks.vae, clean[:, :, -1:]))[0].numpy()
 
     def _decoded(self, made: Tensor) -> Frames:
+        if self.networks.vae.use_tiling:
+            self.notes.append(tiles.NOTE)
         frames = latents.to_bytes(latents.decode(self.networks.vae, made)).numpy()
         return guardrail.check_frames(self.networks.checker, frames)
 

@@ -50,8 +50,8 @@ def test_negative_prompt_is_the_published_one():
 def test_distance_counts_in_distances_to_the_subject_or_in_scene_units():
     scene = Scene((_view(depth=8.0),))
     end = presets.offsets("left", 17, 0.3)[-1]
-    np.testing.assert_allclose(path(_moves(), scene).centres[-1], 8 * end)
-    np.testing.assert_allclose(path(_moves(distance_unit=AS_GIVEN), scene).centres[-1], end)
+    np.testing.assert_allclose(path(_moves(), scene).centres[-1], 8 * end, atol=1e-12)
+    np.testing.assert_allclose(path(_moves(distance_unit=AS_GIVEN), scene).centres[-1], end, atol=1e-12)
 
 
 def test_upstream_places_reproduce_upstream_camera():
