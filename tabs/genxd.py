@@ -40,8 +40,8 @@ def build(page: gr.Blocks) -> None:
             shoot = Shoot(METHOD, take)
             shoot.controls()
         with gr.Column(scale=7, min_width=340):
-            given_views(METHOD.name, take, opened)
             move.stage(opened)
+            given_views(METHOD.name, take, opened)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
             shoot.screen(move.draws)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.cloud import cloud_of
+from camera.errors import InputError
+from camera.formats import FORMATS, write
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Frames
@@ -35,6 +39,18 @@ def camera_files(path: CameraPath, origin: NDArray[np.float64]) -> dict[str, byt
     }
     relative = (camera_from_world @ origin)[:, :3].tolist()
     return {"genxd.json": json.dumps(values).encode(), "genxd_rel.json": json.dumps(relative).encode()}
+
+
+def cameras_zip(path: CameraPath) -> bytes:
+    """The cameras in every format that can hold their lenses."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in FORMATS:
+            try:
+                archive.writestr(*write(name, path))
+            except InputError:  # this format has no such lens, the others do
+                continue
+    return buffer.getvalue()
 
 
 def reconstruction_zip(frames: Frames, path: CameraPath, scene: Scene) -> bytes:

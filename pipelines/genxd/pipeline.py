@@ -20,7 +20,7 @@ from camera.view import Scene, View
 from pipelines.checkpoints import filled_randomly, from_folder, read_json, unfilled
 from pipelines.genxd.coding import decode, encode
 from pipelines.genxd.conditioning import VAE_FACTOR, Condition
-from pipelines.genxd.export import camera_files, reconstruction_zip
+from pipelines.genxd.export import camera_files, cameras_zip, reconstruction_zip
 from pipelines.genxd.method import METHOD
 from pipelines.genxd.network import DOWN, DOWN_PLAIN, UP, UP_PLAIN, GenXDUNet
 from pipelines.genxd.plan import Plan, Run, model_scale, plan
@@ -191,7 +191,7 @@ class _Shot:
         sheet = contact_sheet(frames, path, given)
         run = self.plan.runs[0]
         origin = run.cameras.world_from_camera[run.given[0]]
-        files, notes = camera_files(path, origin), self.plan.notes
+        files, notes = camera_files(path, origin) | {"cameras.zip": cameras_zip(path)}, self.plan.notes
         try:
             files["colmap.zip"] = reconstruction_zip(frames, path, self.scene)
         except InputError as error:  # a lens that COLMAP cannot hold must not cost the clip

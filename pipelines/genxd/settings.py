@@ -83,6 +83,12 @@ class GenXDMoves(Moves):
         help="As published: the second frame jumps, and the first end of the range is never reached.",
         advanced=True,
     )
+    consistent4d: bool = setting(
+        False,
+        "Consistent4D's orbit",
+        help="The azimuths that the original code uses for the data set of this name: the front, then the range the other way round.",
+        advanced=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

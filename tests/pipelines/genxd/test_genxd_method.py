@@ -77,6 +77,18 @@ def test_the_known_cameras_can_be_the_targets(views):
     np.testing.assert_allclose(path.world_from_camera, [v.world_from_camera for v in views.views])
 
 
+def test_one_picture_has_no_given_cameras_to_shoot(still):
+    with pytest.raises(InputError, match="several views"):
+        METHOD.path(moves(move="given cameras"), still)
+
+
+def test_the_orbit_of_consistent4d_can_be_had(still):
+    turn = {"move": "orbit", "azimuth_start": 0, "azimuth_end": 360}
+    plain, other = (METHOD.path(moves(**turn, consistent4d=on), still).centres for on in (False, True))
+    np.testing.assert_allclose(other[1], other[0], atol=1e-9)
+    assert np.linalg.norm(plain[1] - other[2]) > 1, "it must turn the other way"
+
+
 def test_copies_are_read_and_refused(views):
     assert len(METHOD.path(moves(move="spline", frames=9, shifts_x="0.2, -0.4", shifts_z="0.1"), views)) == 54
     with pytest.raises(InputError, match="Copies shifted in depth"):

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from camera import formats
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.presets import genxd
@@ -164,18 +165,19 @@ def test_shared_noise_is_drawn_once(tiny, still, monkeypatch):
         assert len(drawn) == count
 
 
-@pytest.mark.parametrize("mode", ["model offload", "group offload", "fp8"])
+@pytest.mark.parametrize("mode", ["model offload", "group offload", "fp8", "int8"])
 def test_every_memory_mode_shoots(still, mode):
     """Offloading changes nothing; 8-bit storage changes little (the autoencoder is never stored so)."""
-    from pipelines.runtime.memory import is_cast, placed
+    from pipelines.runtime.memory import placed, stored_as
 
     pipeline = load(Weights("tiny"))
     path = path_of(still)
     plain = shoot(pipeline, still, path)[1][0].frames
     with placed(pipeline, mode, torch.device("cpu")):
         moved = shoot(pipeline, still, path)[1][0].frames
-    if mode == "fp8":
-        assert is_cast(pipeline.unet) and not is_cast(pipeline.vae)
+        stored = stored_as(pipeline.unet), stored_as(pipeline.vae)
+    if mode in ("fp8", "int8"):
+        assert stored == (mode, None)
         assert moved.shape == plain.shape and (moved != plain).any()
     else:
         np.testing.assert_array_equal(moved, plain)
@@ -245,6 +247,17 @@ def test_the_reconstruction_folder_holds_views_cameras_and_points(tiny):
     assert 1000 < model.num_points3D() <= 20_000
     depths = [point.xyz[2] for point in model.points3D.values()]
     np.testing.assert_allclose(depths, 3.0)
+
+
+def test_cameras_are_written_in_every_format(tiny, still):
+    clip = shoot(tiny, still, path_of(still))[1][0]
+    with zipfile.ZipFile(io.BytesIO(clip.files["cameras.zip"])) as archive:
+        names = set(archive.namelist())
+        assert names == {form.file_name for form in formats.FORMATS.values()}
+        for name in names - {form.file_name for form in formats.FORMATS.values() if not form.readable}:
+            again = formats.read(name, archive.read(name), like=clip.path)
+            moved = again.moved_to(clip.path.world_from_camera[0])
+            np.testing.assert_allclose(moved.centres, clip.path.centres, atol=1e-4, err_msg=name)
 
 
 def test_a_lens_that_colmap_cannot_hold_does_not_cost_the_clip(tiny, still):
