@@ -35,7 +35,7 @@ from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.reliability import reliable_depth
-from camera.view import Scene, View
+from camera.view import FAR, Scene, View
 
 if TYPE_CHECKING:
     import torch
@@ -144,8 +144,13 @@ def _clamped(depth: NDArray[np.float32], farthest: float) -> NDArray[np.float32]
 
 
 def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) -> Buffer:
-    """A view as a buffer; sky stands at the depth ``farthest``, padding is not shown."""
+    """A view as a buffer; sky stands at the depth ``farthest``.
+
+    Not shown are padding and pixels that have a depth but are marked as not known: what a clip's own mask leaves out.
+    """
     from camera.render import padded
+
+    masked = ~view.known & (view.depth < FAR)
 
     return buffer(
         _signed(view.colour),
@@ -153,7 +158,7 @@ def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) 
         intrinsics=view.intrinsics,
         world_from_camera=view.world_from_camera,
         options=options,
-        mask=~padded(view),
+        mask=~(masked | padded(view)),
         farthest=farthest,
     )
 

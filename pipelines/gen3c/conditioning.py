@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,15 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from camera.cache import (
-    Buffer,
-    Cache,
     CacheFrames,
     CacheOptions,
     ClipCache,
     ImageCache,
     KeyViewCache,
-    buffer_of,
-    image_cache,
+    cache_of,
     pooled,
 )
 from camera.path import CameraPath
@@ -41,7 +38,7 @@ class Conditioning:
     def __init__(self, scene: Scene, settings: Gen3cSettings, added: list[View]) -> None:
         self.settings = settings
         self.unit = scene.first.focus_depth if settings.scene_scale == FOCUS else 1.0
-        self.cache = _cache(_scaled(scene, 1 / self.unit), cache_options(settings))
+        self.cache = cache_of(_scaled(scene, 1 / self.unit), cache_options(settings))
         self.added: list[View] = []
         for view in added:
             self._take(view)
@@ -110,35 +107,6 @@ def cache_options(settings: Gen3cSettings) -> CacheOptions:
         pairs_share_depth_range=settings.depth_weights == UPSTREAM,
         first_boundary_for_all=settings.edge_masks == UPSTREAM,
     )
-
-
-def _cache(scene: Scene, options: CacheOptions) -> Cache:
-    """The cache that fits the kind of a scene; what a clip or key frame masks out is not shown, sky is."""
-    if scene.kind == "clip":
-        return ClipCache(_ClipBuffers(scene.views, options), options)
-    if scene.kind == "views":
-        return KeyViewCache(tuple(_unmasked(view, options) for view in scene.views), options)
-    return image_cache(scene.first, options)
-
-
-class _ClipBuffers(Sequence[Buffer]):
-    """Buffers of the views of a clip, made when asked for: all at once would fill gigabytes."""
-
-    def __init__(self, views: tuple[View, ...], options: CacheOptions) -> None:
-        self.views, self.options = views, options
-
-    def __len__(self) -> int:
-        return len(self.views)
-
-    def __getitem__(self, index):
-        return _unmasked(self.views[index], self.options)
-
-
-def _unmasked(view: View, options: CacheOptions) -> Buffer:
-    """A view as a buffer, without pixels that have depth but are marked as not known."""
-    held = buffer_of(view, options)
-    masked = ~view.known & (view.depth < FAR)
-    return replace(held, mask=held.mask * ~masked)
 
 
 def least_cover(shown: CacheFrames) -> tuple[int, float]:

@@ -222,6 +222,16 @@ def test_sky_is_far_and_padding_is_not_shown():
     assert not cache.buffers[0].mask[:6].any() and cache.buffers[0].mask[6:].all()
 
 
+@pytest.mark.parametrize("kind", ["still", "clip", "views"])
+def test_pixels_marked_as_not_known_are_not_shown_but_the_sky_is(kind):
+    view = step_view()
+    depth, known = view.depth.copy(), view.known.copy()
+    depth[:6], known[:6], known[20:24] = FAR, False, False
+    marked = replace(view, depth=depth, known=known)
+    mask = cache_of(Scene((marked,), kind), CacheOptions(filter_threshold=1.0)).buffers[0].mask
+    assert mask[:20].all() and not mask[20:24].any() and mask[24:].all()
+
+
 def test_kinds_of_scenes():
     views = tuple(step_view(x) for x in (0.0, 0.1, 0.2))
     path = moving()
