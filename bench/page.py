@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench import Row, Scale, milliseconds, subject
+from bench import THREADS, Row, Scale, milliseconds, subject, with_torch_threads
 from bench.room import CENTRE, front
 from camera import reference
 from camera.figure import plain, spec
@@ -56,8 +56,9 @@ def rehearsal(scale: Scale) -> list[Row]:
         def plain_chain() -> None:
             export_to_video(_torch_frames(scene, few), target, fps=24)
 
-        ours_ms, chain_ms = milliseconds(ours, plain_chain, rounds=max(1, scale.rounds // 2))
-    mine, plain_frame = ours_ms / frames, chain_ms / len(few)
+        chains = with_torch_threads(plain_chain, 1), with_torch_threads(plain_chain, THREADS)
+        ours_ms, *chain_ms = milliseconds(ours, *chains, rounds=max(1, scale.rounds // 2))
+    mine, plain_frame = ours_ms / frames, min(chain_ms) / len(few)
     words = f"{frames} frames in {ours_ms / 1e3:.2f} s"
     return [
         Row(
@@ -66,7 +67,7 @@ def rehearsal(scale: Scale) -> list[Row]:
             plain_frame,
             words,
             "10x, 121 frames in 2 s",
-            plain_frame >= 10 * mine,
+            plain_frame >= 10 * mine and ours_ms <= 2000,
         )
     ]
 
