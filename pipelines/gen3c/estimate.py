@@ -10,6 +10,8 @@ PARAMETERS = 7_237_257_216
 WIDTH, BLOCKS, FEED_FORWARD = 4096, 28, 16384
 WEIGHTS_GIGABYTES = {"transformer": 14.5, "text encoder": 9.7, "vae": 0.2}
 """bfloat16; 7.24, about 4.86 and 0.106 billion parameters."""
+GUARDRAIL_GIGABYTES = 18.0
+"""bfloat16, where the checker is installed: Llama Guard 3 (8 billion parameters), SigLIP (0.9) and a face detector."""
 
 PUBLISHED_SECONDS, PUBLISHED_STEPS, PUBLISHED_TOKENS = 900.0, 35, 16 * 44 * 80
 """About 15 minutes for 121 frames of 1280 x 704 on one A100 (a user's report in upstream's issues)."""
@@ -31,8 +33,10 @@ def forward_flops(count: int) -> float:
     return 2.0 * PARAMETERS * count + 4.0 * WIDTH * BLOCKS * count**2
 
 
-def estimate(path: CameraPath, *, steps: int, guided: bool, chunk: int, text: bool = True) -> Estimate:
-    """Seconds on an A100 and peak gigabytes per memory mode."""
+def estimate(
+    path: CameraPath, *, steps: int, guided: bool, chunk: int, text: bool = True, checked: bool = False
+) -> Estimate:
+    """Seconds on an A100 and peak gigabytes per memory mode; ``checked``: the guardrail's networks are there too."""
     length = min(len(path), chunk)
     count = tokens(length, path.width, path.height)
     passes = steps * (2 if guided else 1) * max(1, (len(path) - 1) // max(length - 1, 1))
@@ -41,9 +45,10 @@ def estimate(path: CameraPath, *, steps: int, guided: bool, chunk: int, text: bo
     denoising = count * _WIDEST_BLOCK_BYTES / 1e9
     coding = _coding_gigabytes(length, path.width, path.height)
     weights = WEIGHTS_GIGABYTES if text else {**WEIGHTS_GIGABYTES, "text encoder": 0.0}
+    resident = sum(weights.values()) + (GUARDRAIL_GIGABYTES if checked else 0.0)
     gigabytes = {
-        "full": sum(weights.values()) + max(denoising, coding),
-        "fp8": sum(weights.values()) / 2 + max(denoising, coding),
+        "full": resident + max(denoising, coding),
+        "fp8": resident / 2 + max(denoising, coding),
         "model offload": max(
             weights["text encoder"] + 0.3, weights["transformer"] + denoising, weights["vae"] + coding
         ),

@@ -291,8 +291,9 @@ def estimate(path: CameraPath, settings: Settings) -> Estimate:
     """See `pipelines.gen3c.estimate`."""
     settings = cast(Gen3cSettings, settings)
     return model.estimate(
-        path, steps=settings.steps, guided=settings.guidance != 0, chunk=settings.chunk_frames, text=settings.use_text
-    )
+        path, steps=settings.steps, guided=settings.guidance != 0, chunk=settings.chunk_frames, text=settings.use_text,
+        checked=guardrail.installed(),
+    )  # fmt: skip
 
 
 TRANSFORMER = Checkpoint("transformer", "nvidia/GEN3C-Cosmos-7B", ("model.pt",), gigabytes=14.5)

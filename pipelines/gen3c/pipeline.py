@@ -30,7 +30,7 @@ from pipelines.settings import Settings
 Phase = Callable[[str], str]
 """Names the step of a chunk for the person who waits."""
 PREVIEW_EVERY = 5
-"""Steps between early frames."""
+"""Steps between early frames; there are none where a checker looks at what is shown."""
 
 
 def load(weights: Weights) -> Gen3cPipeline:
@@ -197,7 +197,8 @@ class _Run:
         yield Progress(phase("denoising"), 0, settings.steps)
         for step, (latest, clean) in enumerate(_without_gradients(steps), 1):
             noise = latest
-            early = self._early_frame(clean) if step % PREVIEW_EVERY == 0 and step < settings.steps else None
+            due = step % PREVIEW_EVERY == 0 and step < settings.steps and self.networks.checker is None
+            early = self._early_frame(clean) if due else None
             yield Progress(phase("denoising"), step, settings.steps, preview=early)
         return noise
 

@@ -11,6 +11,7 @@ from camera.errors import InputError
 from camera.path import pinhole
 from camera.presets import gen3c as presets
 from camera.view import Scene, View
+from pipelines.gen3c import guardrail
 from pipelines.gen3c.chunks import chunks, latent_frames
 from pipelines.gen3c.method import (
     AS_GIVEN,
@@ -182,3 +183,13 @@ def test_upstreams_behaviour_is_one_set_of_values():
 def test_licence_names_the_guardrail_clause():
     weights = next(licence for licence in METHOD.licences if "weights" in licence.part)
     assert "guardrail" in weights.note and weights.url.startswith("https://www.nvidia.com")
+
+
+def test_an_installed_checker_is_counted(monkeypatch):
+    scene = Scene((_view(width=1280, height=704),))
+    without = estimated(path(Gen3cMoves(), scene), Gen3cSettings()).gigabytes
+    monkeypatch.setattr(guardrail, "installed", lambda: True)
+    counted = estimated(path(Gen3cMoves(), scene), Gen3cSettings()).gigabytes
+    assert (
+        counted["full"] == pytest.approx(without["full"] + 18) and counted["group offload"] == without["group offload"]
+    )

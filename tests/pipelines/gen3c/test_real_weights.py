@@ -1,5 +1,8 @@
 """Real mode, from files in the published layouts at tiny sizes: loaded strictly, shot with, refused when something is missing."""
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +22,7 @@ from pipelines.components import byte_tokenizer
 from pipelines.gen3c import depth, guardrail, networks
 from pipelines.gen3c.method import TEXT_ENCODER, TOKENIZER, TRANSFORMER, Gen3cMoves, Gen3cSettings, path
 from pipelines.gen3c.network import Gen3cTransformer
-from pipelines.gen3c.pipeline import load
+from pipelines.gen3c.pipeline import PREVIEW_EVERY, load
 from pipelines.method import Clip
 from pipelines.runtime.weights import Weights
 
@@ -135,3 +138,58 @@ def test_a_frame_without_depth_is_left_out_of_the_cache_and_noted(scene):
     clip = [event for event in pipeline(scene, path(moves, scene), SETTINGS) if isinstance(event, Clip)][-1]
     assert len(clip.frames) == 17 and clip.scene is scene
     assert "A generated frame was not added to the cache. No depth was found." in clip.notes
+
+
+CHECKER = '''
+import torch
+
+
+class CosmosSafetyChecker(torch.nn.Module):
+    """As the published package: words and frames in, an answer out."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def check_text_safety(self, prompt):
+        return "knife" not in prompt
+
+    def check_video_safety(self, frames):
+        assert frames.ndim == 4 and frames.dtype.name == "uint8"
+        if self.weight.item() > 0:
+            return None
+        checked = frames.copy()
+        checked[:, :8, :8] = 77
+        return checked
+'''
+
+
+@pytest.fixture
+def checker_installed(tmp_path, monkeypatch):
+    package = tmp_path / "site" / guardrail.PACKAGE
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(CHECKER)
+    monkeypatch.syspath_prepend(str(package.parent))
+    yield
+    sys.modules.pop(guardrail.PACKAGE, None)
+
+
+def test_the_checker_is_used_whenever_it_is_installed(published, scene, checker_installed):
+    pipeline = load(Weights(mode="real", device="cpu", folder=published))
+    assert "guardrail" in pipeline.components, "placed by the runtime like any network"
+    along = path(Gen3cMoves(width=96, height=64, frames=9), scene)
+    events = list(pipeline(scene, along, replace(SETTINGS, steps=PREVIEW_EVERY + 1)))
+    assert all(event.preview is None for event in events[:-1]), "nothing unchecked is shown"
+    clip = events[-1]
+    assert (clip.frames[:, :8, :8] == 77).all() and not (clip.frames[:, 8:] == 77).all()
+    assert any("Guardrail: installed" in note for note in clip.notes)
+    with pytest.raises(InputError, match="refused the prompt"):
+        list(pipeline(scene, along, replace(SETTINGS, prompt="a knife")))
+    with torch.no_grad():
+        pipeline.networks.checker.weight.fill_(1)
+    with pytest.raises(InputError, match="refused the generated frames"):
+        list(pipeline(scene, along, SETTINGS))
+
+
+def test_without_the_package_the_state_says_so():
+    assert "not installed" in guardrail.state() and guardrail.load() is None
