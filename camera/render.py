@@ -299,10 +299,10 @@ def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
 
 
 def _paint_soft(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
-    from camera.splat import splat
+    from camera.splat import put_over, splat
 
     size = (path.height, path.width)
-    image = np.full((*size, 3), -1, np.float32)
+    colour = np.zeros((*size, 3), np.uint8)
     depth = np.zeros(size, np.float32)
     layer = np.zeros(size, np.uint8)
     pose = path.camera_from_world[frame]
@@ -316,13 +316,5 @@ def _paint_soft(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             strength=source.strength,
             with_depth=True,
         )
-        assert drawn.depth is not None
-        kind = np.where(drawn.depth > source.far_depth / 3, np.uint8(2), np.uint8(1))
-        nearer = (layer == 0) | (kind < layer) | ((kind == layer) & (drawn.depth * SAME_SURFACE < depth))
-        chosen = drawn.known & nearer
-        np.copyto(image, drawn.image, where=chosen[..., None])
-        np.copyto(depth, drawn.depth, where=chosen)
-        np.copyto(layer, kind, where=chosen)
-    image *= 127.5
-    image += 128  # truncation then rounds
-    return RenderedFrame(image.astype(np.uint8), layer == 0, depth, layer == 2)
+        put_over(drawn, colour, depth, layer, far_from=source.far_depth / 3, advantage=SAME_SURFACE)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)

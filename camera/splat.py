@@ -81,6 +81,24 @@ def splat(
     return Splat(result, known, depth if with_depth else None)
 
 
+def put_over(
+    drawn: Splat,
+    colour: NDArray[np.uint8],
+    depth: NDArray[np.float32],
+    layer: NDArray[np.uint8],
+    *,
+    far_from: float,
+    advantage: float,
+) -> None:
+    """Puts a splat with depth over ``colour`` (H,W,3), ``depth`` (H,W) and ``layer`` (H,W), in place, where it is nearer.
+
+    ``layer``: 0 hole, 1 surface, 2 far layer, which begins at the depth ``far_from`` and lies behind every surface.
+    Within a layer a pixel is replaced where the splat is nearer by the factor ``advantage`` (1 or more).
+    """
+    assert drawn.depth is not None
+    _put_over(drawn.image, drawn.known, drawn.depth, colour, depth, layer, np.float32(far_from), np.float32(advantage))
+
+
 @kernel
 def _greatest_depth(points, row):
     greatest = FLOAT(0)
@@ -264,3 +282,21 @@ def _divide(total, total_z, image, known, depth):
             for x in range(width):
                 weight = total[y + 1, x + 1, 3]
                 depth[y, x] = total_z[(y + 1) * (width + 2) + x + 1] / weight if weight > 0 else FLOAT(0)
+
+
+@kernel
+def _put_over(image, known, depth_in, colour, depth, layer, far_from, advantage):
+    height, width = known.shape
+    for y in range(height):
+        for x in range(width):
+            if not known[y, x]:
+                continue
+            kind = np.uint8(2) if depth_in[y, x] > far_from else np.uint8(1)
+            before = layer[y, x]
+            if (before != 0) & (kind > before):
+                continue
+            if (kind == before) & (depth_in[y, x] * advantage >= depth[y, x]):
+                continue
+            layer[y, x], depth[y, x] = kind, depth_in[y, x]
+            for channel in range(3):
+                colour[y, x, channel] = np.uint8(image[y, x, channel] * FLOAT(127.5) + FLOAT(128))  # cut off: rounds
