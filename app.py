@@ -19,7 +19,7 @@ with light_gradio():
 
 from pipelines import NAMES, method
 from tabs import compare, look, take
-from tabs.form import said
+from tabs.form import VISITORS, said
 from tabs.keep import decoded
 
 HERE = Path(__file__).parent
@@ -48,7 +48,7 @@ def build() -> gr.Blocks:
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         page.load(said(_linked_tab), None, tabs, **aside)
         page.load(said(_visited), **aside)
-    page.queue(max_size=100, default_concurrency_limit=2)
+    page.queue(max_size=VISITORS, default_concurrency_limit=2)
     return page
 
 
@@ -80,6 +80,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "max_file_size": UPLOAD_LIMIT,
         "allowed_paths": [str(take.ROOT)],
         "state_session_capacity": SESSIONS,
+        "max_threads": VISITORS + 60,
         "show_error": True,
         "footer_links": ["api", "gradio", "settings"],
     }

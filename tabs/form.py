@@ -14,6 +14,9 @@ from gradio.components import Component
 from camera.errors import InputError
 from pipelines.settings import Control, Settings
 
+VISITORS = 100
+"""Who may wait for a shot at once; the runtime puts them in turn and tells each their place, which Gradio's queue would not."""
+
 Components = dict[str, Component]
 log = logging.getLogger("reshoot")
 

@@ -81,7 +81,7 @@ class Shoot:
         inputs = [self.take, *changing]
         running = self.start.click(
             form.handler(self._run, *kinds, before={"take": Take, "request": gr.Request}, name=f"{name}_shoot"), inputs,
-            self.outputs, api_name=f"{name}_shoot", concurrency_id="shoot", concurrency_limit=4, show_progress="hidden",
+            self.outputs, api_name=f"{name}_shoot", concurrency_id="shoot", concurrency_limit=form.VISITORS, show_progress="hidden",
         )  # fmt: skip
         self.stop.click(
             lambda: "Cancelled.", None, self.status, cancels=[running], api_visibility="private", queue=False

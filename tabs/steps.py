@@ -94,7 +94,7 @@ class Steps:
         handler = form.handler(fn, *kinds, before={"take": Take, "request": gr.Request, **before}, name=api)
         event = button.click(
             handler, [self.take, *inputs, *shoot.settings.values(), *shoot.options.values()], outputs, api_name=api,
-            concurrency_id="shoot", concurrency_limit=4, show_progress="hidden",
+            concurrency_id="shoot", concurrency_limit=form.VISITORS, show_progress="hidden",
         )  # fmt: skip
         self.running.append(event)
         return event

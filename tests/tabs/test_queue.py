@@ -1,0 +1,80 @@
+"""Many visitors of one device: each is told their place, and whoever goes away lets the others pass."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from gradio_client import Client
+from test_api import SMALL, STILL
+
+from pipelines.runtime import job
+
+LONG = {"steps": 200, "weights": "tiny", "preview_every": 0}
+
+
+@pytest.fixture(autouse=True)
+def the_device_is_free():
+    """Before and after; the server is in this process."""
+    until(lambda: job.default().waiting == 0)
+    yield
+    until(lambda: job.default().waiting == 0)
+
+
+def until(done, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
+
+
+def words(shot) -> str:
+    """The status that a visitor's page shows now."""
+    told = shot.outputs()
+    return str(told[-1][0]) if told else ""
+
+
+def test_every_visitor_is_told_how_many_are_before_them_and_cancelling_moves_all_up(address, tmp_path):
+    shots = []
+    for number in range(3):
+        client = Client(address, verbose=False, download_files=str(tmp_path))
+        client.predict(STILL, api_name="/dualcamctrl_open_example")
+        client.predict(**SMALL["dualcamctrl"], api_name="/dualcamctrl_draw")
+        shots.append(client.submit(**LONG, api_name="/dualcamctrl_shoot"))
+        until(lambda number=number: job.default().waiting == number + 1)
+    until(lambda: "2 jobs before this one" in words(shots[2]) and "1 job before" in words(shots[1]))
+    shots[0].cancel()
+    until(lambda: "1 job before this one" in words(shots[2]) and "Waiting" not in words(shots[1]))
+    for shot in shots[1:]:
+        shot.cancel()
+
+
+VISIT = """
+import sys, time
+from gradio_client import Client
+client = Client(sys.argv[1], verbose=False, download_files=sys.argv[2])
+client.predict(sys.argv[3], api_name="/dualcamctrl_open_example")
+client.predict(frames=5, width=96, height=64, api_name="/dualcamctrl_draw")
+shot = client.submit(steps=200, weights="tiny", preview_every=0, api_name="/dualcamctrl_shoot")
+while not any("Denoising" in str(told[0]) for told in shot.outputs()):
+    time.sleep(0.05)
+print("shooting", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_visitor_whose_connection_ends_gives_the_device_to_the_next(address, tmp_path):
+    """As a closed tab does: nobody says goodbye."""
+    visitor = subprocess.Popen(
+        [sys.executable, "-c", VISIT, address, str(tmp_path), STILL], stdout=subprocess.PIPE, env=os.environ
+    )
+    assert visitor.stdout is not None and visitor.stdout.readline() == b"shooting\n"
+    assert job.default().waiting == 1
+    visitor.send_signal(signal.SIGKILL)
+    visitor.wait()
+    visitor.stdout.close()
+    until(lambda: job.default().waiting == 0, 20)
