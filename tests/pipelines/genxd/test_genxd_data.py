@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from camera.errors import InputError
 from pipelines.genxd import colmap, data, posed
 from pipelines.genxd.method import METHOD
 from pipelines.genxd.plan import cameras_of, plan
+from pipelines.material import read_material
 
 
 def encoded(picture: np.ndarray, kind: str = "png", mode: str = "RGB") -> torch.Tensor:
@@ -82,6 +84,26 @@ def test_groups_of_a_scene_get_the_original_cameras(arrays, tmp_path, name, give
     focal = run.cameras.intrinsics[:, [0, 1], [0, 1]] / 64
     np.testing.assert_allclose(focal, arrays[f"{name}/item0/target_intrinsics"][:, [0, 1], [0, 1]], rtol=0.02)
     assert run.given == tuple(arrays[f"{name}/item0/context_target_correspondence"])
+
+
+def test_a_dropped_scene_gives_its_own_split_and_shoots_the_rest(arrays, tmp_path):
+    """As the scene file, or as the zip of a data set; another number of given views is spread evenly."""
+    file = written(tmp_path, content(arrays))
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(tmp_path / "index.json", "set/index.json")
+        archive.write(file, "set/scene0.torch")
+    whole = data.read_reconfusion(file)
+    train, test = whole.splits[3]
+    for dropped in (file, tmp_path / "set.zip"):
+        material = read_material([dropped])
+        poses = np.stack([view.world_from_camera for view in material.scene.views])
+        np.testing.assert_array_equal(poses, whole.path.world_from_camera[list(train)])
+        np.testing.assert_array_equal(material.path.world_from_camera, whole.path.world_from_camera[list(test)])
+        assert material.path_as_given and "own split" in material.note
+    assert len(read_material([file], given_views=4).scene.views) == 4
+    (tmp_path / "index.json").write_text(json.dumps({"a": "scene0.torch", "b": "scene0.torch"}))
+    with pytest.raises(InputError, match="2 scenes"):
+        read_material([tmp_path])
 
 
 def test_grey_palette_and_transparent_pictures_become_rgb(arrays, tmp_path):
