@@ -10,18 +10,17 @@ import hashlib
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from camera.errors import InputError
+from pipelines.archive import unpack
 from pipelines.lora.settings import check_name
 from pipelines.material import VIDEOS
 
 FOLDER_VARIABLE = "RESHOOT_TRAININGS"
 """Environment variable: the folder that trainings started in the page are kept in."""
 ACCEPTED = "a zip of videos, or the videos themselves, with a .txt caption beside each or one CSV of files and captions"
-MAX_FILES, MAX_BYTES = 10_000, 16 << 30
 _KEPT = (*VIDEOS, ".txt", ".csv")
 _BLOCK = 1 << 20
 
@@ -45,7 +44,7 @@ def collected(files: Sequence[str | Path], name: str, root: Path) -> Path:
         clips = Path(part, "clips")
         clips.mkdir()
         for path in paths:
-            _unpack(path, clips) if path.suffix.lower() == ".zip" else _copy(path, clips)
+            unpack(path, clips, place=_place) if path.suffix.lower() == ".zip" else _copy(path, clips)
         folder = root / f"{name}-{_fingerprint(clips)}"
         if not (folder / "clips").is_dir():
             folder.mkdir(exist_ok=True)
@@ -75,28 +74,11 @@ def _copy(path: Path, clips: Path) -> None:
     shutil.copyfile(path, clips / path.name)
 
 
-def _unpack(path: Path, clips: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            wanted = [(entry, place) for entry in archive.infolist() if (place := _place(entry.filename))]
-            if len(wanted) > MAX_FILES or sum(entry.file_size for entry, _ in wanted) > MAX_BYTES:
-                raise InputError(f"{path.name} unpacks to more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB.")
-            for entry, place in wanted:
-                target = clips / place
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(entry) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path.name} is a damaged or encrypted zip file; pack it again.") from error
-
-
 def _place(name: str) -> PurePosixPath | None:
-    """Where an entry of a zip goes; None for what is no clip or caption, is hidden, or would leave the folder."""
+    """Where an entry of a zip goes: where it lies in the zip; None for hidden files and what is no clip and no caption."""
     place = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in place.parts)
-    if place.is_absolute() or hidden or "\\" in name or ":" in name or place.suffix.lower() not in _KEPT:
-        return None
-    return place
+    hidden = any(part.startswith("__MACOSX") or (part.startswith(".") and part != "..") for part in place.parts)
+    return None if hidden or place.suffix.lower() not in _KEPT else place
 
 
 def _fingerprint(clips: Path) -> str:
