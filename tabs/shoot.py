@@ -21,6 +21,7 @@ from pipelines.runtime.options import RunOptions
 from pipelines.settings import Settings
 from pipelines.video import read_video
 from tabs import form
+from tabs.lift import lift_button
 from tabs.players import clips, players
 from tabs.take import Take
 
@@ -68,10 +69,11 @@ class Shoot:
         self.files = gr.File(
             label="Files", file_count="multiple", visible=False, interactive=False, elem_id=f"{name}-files"
         )
+        self.shot = gr.State()
         with gr.Row():
             self.archive = gr.Button("Frames and cameras as a zip", size="sm", visible=False, elem_id=f"{name}-archive")
+            lift_button(name, self.shot, self.take)
         self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
-        self.shot = gr.State()
         self.outputs = [self.status, self.early, self.players, self.files, self.archive, self.shot]
         self._connect(drawn)
 

@@ -1,0 +1,133 @@
+"""What was made in 3D, for the page and for other programs: files, a picture in the viewer with the cameras, a flight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.cloud import PointCloud
+from camera.figure import frustum_lines
+from camera.path import CameraPath
+from pipelines.reconstruct.making import DISPLAY_POINTS, Made
+
+if TYPE_CHECKING:
+    import trimesh
+
+_GLTF = np.array([1, -1, -1], np.float32)
+"""OpenCV's axes to glTF's: x right, y up, z backward."""
+SHOWN_CAMERAS = 24
+CAMERA_COLOUR = (232, 89, 12, 255)
+FRUSTUM_SHARE = 0.08
+"""Length of a drawn camera in median distances of the points from the cameras."""
+_DISC_OPACITY = 0.98
+
+
+def files(made: Made) -> dict[str, bytes]:
+    """Everything to take home by name: points, COLMAP and nerfstudio folders; mesh or splats where they were made."""
+    from pipelines.reconstruct.export import exports
+
+    found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh)
+    if made.fitted is not None:
+        from pipelines.reconstruct.splat_files import ply_bytes, splat_bytes
+
+        found |= {"splats.ply": ply_bytes(made.fitted.splats), "scene.splat": splat_bytes(made.fitted.splats)}
+    return found
+
+
+def shown_glb(made: Made, *, cameras: bool = True) -> bytes:
+    """The mesh, else the points, with the cameras as outlines, upright in glTF's axes; without what lies far behind."""
+    parts: list = [_turned(made.mesh)] if made.mesh is not None else [_points(_near(made.cloud, made.path))]
+    if cameras:
+        parts.append(_cameras(made.path, _distance(made.cloud, made.path) * FRUSTUM_SHARE))
+    return _glb(parts)
+
+
+def shown_splats(made: Made) -> bytes:
+    """The splats as a ``.ply`` with y up, as the page's viewer wants it, without what lies far behind."""
+    from pipelines.reconstruct.splat_files import ply_bytes
+
+    assert made.fitted is not None
+    splats = made.fitted.splats
+    return ply_bytes(splats.chosen(_is_near(splats.means, made.path)).upright())
+
+
+def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
+    """Frames (H,W,3) of ``path`` through the splats, else the mesh, else the points, each drawn as a small disc."""
+    if made.mesh is not None:
+        from camera.mesh import draw
+
+        surface = _surface(made.mesh)
+        return (draw([surface], path, frame).colour for frame in range(len(path)))
+    from pipelines.reconstruct.splat_drawing import flown
+
+    return (colour for colour, _ in flown(made.fitted.splats if made.fitted else _discs(made.cloud), path))
+
+
+def _discs(cloud: PointCloud):
+    from dataclasses import replace
+
+    from pipelines.reconstruct.splat_start import initial
+
+    splats = initial(cloud.thinned(DISPLAY_POINTS), 0)
+    opaque = np.full(len(splats), np.log(_DISC_OPACITY / (1 - _DISC_OPACITY)), np.float32)
+    return replace(splats, logit_opacities=opaque, log_scales=splats.log_scales - np.float32(np.log(2)))
+
+
+def _surface(mesh: trimesh.Trimesh):
+    from camera.mesh import Surface
+
+    colours = np.ascontiguousarray(mesh.visual.vertex_colors[:, :3], np.uint8)  # type: ignore[union-attr]
+    return Surface(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), colours)
+
+
+def _turned(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    turned = mesh.copy()
+    turned.vertices = mesh.vertices * _GLTF
+    return turned
+
+
+def _points(cloud: PointCloud):
+    import trimesh
+
+    cloud = cloud.thinned(DISPLAY_POINTS)
+    return trimesh.PointCloud(cloud.points * _GLTF, cloud.colours)
+
+
+def _cameras(path: CameraPath, size: float) -> Any:
+    """Outlines of at most `SHOWN_CAMERAS` cameras and the line they stand on."""
+    import trimesh
+
+    chosen = np.unique(np.linspace(0, len(path) - 1, SHOWN_CAMERAS).round().astype(int))
+    lines = frustum_lines(path, chosen, size)[..., [0, 2, 1]] * np.array([1, 1, -1])
+    pairs = np.stack([lines[:, :-1], lines[:, 1:]], axis=2).reshape(-1, 2, 3)
+    centres = path.centres * _GLTF
+    pairs = np.concatenate([pairs, np.stack([centres[:-1], centres[1:]], axis=1)])
+    drawn: Any = trimesh.load_path(pairs[np.isfinite(pairs).all(axis=(1, 2))])
+    drawn.colors = np.tile(np.array(CAMERA_COLOUR, np.uint8), (len(drawn.entities), 1))
+    return drawn
+
+
+def _glb(parts: list) -> bytes:
+    import trimesh
+
+    data = trimesh.Scene(parts).export(file_type="glb")
+    assert isinstance(data, bytes)
+    return data
+
+
+def _near(cloud: PointCloud, path: CameraPath) -> PointCloud:
+    inside = _is_near(cloud.points, path)
+    return PointCloud(cloud.points[inside], cloud.colours[inside])
+
+
+def _is_near(points: NDArray, path: CameraPath) -> NDArray[np.bool_]:
+    """Without what is far beyond nine tenths of it, so that a viewer that frames everything shows the scene."""
+    distance = np.linalg.norm(points - path.centres.mean(axis=0), axis=1)
+    return distance <= 1.6 * np.quantile(distance, 0.9)
+
+
+def _distance(cloud: PointCloud, path: CameraPath) -> float:
+    return float(np.median(np.linalg.norm(cloud.points - path.centres.mean(axis=0), axis=1)))

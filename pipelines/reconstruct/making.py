@@ -1,0 +1,238 @@
+"""From frames with cameras to one thing in 3D: what the Scene tab and programs call. Light to import."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.cloud import PointCloud
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines.method import Clip, Frames, Progress
+from pipelines.reconstruct.splat_settings import SplatSettings
+
+if TYPE_CHECKING:
+    import trimesh
+
+    from pipelines.reconstruct.splat_fit import Fitted
+
+KINDS = ("points", "mesh", "splats")
+CAMERAS = {
+    "as they are": "given",
+    "refined by bundle adjustment": "refined",
+    "estimated from the frames": "estimated",
+}
+DISPLAY_POINTS = 200_000
+FIT_GIGABYTES = 6.0
+"""Of GPU memory that a fit of splats wants free."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """Frames (F,H,W,3) with the path they were shot on, before anything is made of them.
+
+    ``depth`` (F,H,W), NaN where there is none, or None; ``aligned`` where it has the cameras' scale. ``source``: where
+    the depth is from. ``weights``: "real", or which random ones made the frames. ``nominal``: the method was not told
+    the path.
+    """
+
+    frames: Frames
+    path: CameraPath
+    name: str
+    depth: NDArray[np.float32] | None = None
+    aligned: bool = False
+    source: str = ""
+    weights: str = "real"
+    nominal: bool = False
+
+    def sentence(self) -> str:
+        frames, height, width, _ = self.frames.shape
+        words = f"**{self.name}**: {frames} frames of {width} x {height} with their cameras"
+        words += f", depth: {self.source}." if self.depth is not None else ", no depth of their own."
+        if self.nominal:
+            words += " **The method was not told this path**: have the cameras estimated from the frames."
+        return words + (f"  \n{noise_words(self.weights)}" if self.weights != "real" else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """One thing made of `Shots`: ``kind`` of `KINDS`; the frames used and their cameras, in the world of what was made.
+
+    ``cloud`` is always there; ``scene`` where there is depth; ``notes`` are sentences that the person should read.
+    """
+
+    kind: str
+    frames: Frames
+    path: CameraPath
+    cloud: PointCloud
+    scene: Scene | None = None
+    mesh: trimesh.Trimesh | None = None
+    fitted: Fitted | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> View:
+        """The first view; with a plane at the points' median depth where there is none."""
+        if self.scene is not None:
+            return self.scene.first
+        local = self.cloud.points @ self.path.camera_from_world[0, :3, :3].T + self.path.camera_from_world[0, :3, 3]
+        ahead = local[local[:, 2] > 0, 2]
+        depth = np.full(self.frames.shape[1:3], np.median(ahead) if len(ahead) else 1.0, np.float32)
+        return View.of(self.frames[0], depth, self.path.intrinsics[0], self.path.world_from_camera[0])
+
+    def sentence(self) -> str:
+        words = f"{len(self.cloud):,} points"
+        if self.mesh is not None:
+            words = f"A mesh of {len(self.mesh.faces):,} triangles"
+        if self.fitted is not None:
+            words = self.fitted.sentence()
+        return "  \n".join([words.removesuffix(".") + ".", *self.notes])
+
+
+def noise_words(weights: str) -> str:
+    return f"**Made with {weights} random weights: noise, in which there is no 3D.**"
+
+
+def shots_of_clip(clip: Clip, *, name: str, weights: str = "real", nominal: bool = False) -> Shots:
+    """A method's result, with the depth it generated where it has one for each frame."""
+    shots = Shots(clip.frames, clip.path, name, weights=weights, nominal=nominal)
+    made = clip.scene
+    if made is None or len(made.views) != len(clip.frames) or len(clip.frames) < 2:
+        return shots
+    views = made.fitted(clip.path.width, clip.path.height).views
+    depth = np.stack([np.where(view.known, view.depth, np.nan) for view in views])
+    return replace(shots, depth=depth, source=made.source)
+
+
+def shots_of_result(file: str | Path) -> Shots:
+    """A result's own mp4. Raises `InputError` for any other file."""
+    from pipelines import NAMES, method
+    from pipelines.results import restore
+    from pipelines.video import read_video
+
+    made = restore(file)
+    frames, fps = read_video(file)
+    path = made.path.with_fps(fps)
+    if len(path) != len(frames):
+        path = path.resampled(len(frames)).with_fps(fps)
+    known = method(made.method) if made.method in NAMES else None
+    path = path.resized(frames.shape[2], frames.shape[1])
+    title = known.title if known else made.method
+    return Shots(frames, path, f"{title}'s result", weights=made.weights, nominal=bool(known and known.nominal))
+
+
+def shots_along(scene: Scene, path: CameraPath) -> Generator[Progress, None, Shots]:
+    """``scene`` shot from its own depth along ``path``, without a method: what is behind things is filled in, not real."""
+    from camera.render import rendered
+
+    images = []
+    for image in rendered(scene, path, fill="background"):
+        images.append(image)
+        yield Progress("Rendering frames", len(images), len(path))
+    depth = np.stack([np.where(image.holes | image.far, np.float32(np.nan), image.depth) for image in images])
+    source = f"of the rehearsal ({scene.source})"
+    return Shots(
+        np.stack([image.colour for image in images]),
+        path,
+        f"{scene.name}, rehearsed",
+        depth,
+        aligned=True,
+        source=source,
+    )
+
+
+def shots_of_views(scene: Scene) -> Shots:
+    """The views of a clip or of several views, with their depth, in one world."""
+    path = CameraPath(
+        np.stack([view.world_from_camera for view in scene.views]),
+        np.stack([view.intrinsics for view in scene.views]),
+        scene.first.width,
+        scene.first.height,
+        scene.fps,
+    )
+    depth = np.stack([np.where(view.known, view.depth, np.float32(np.nan)) for view in scene.views])
+    frames = np.stack([view.colour for view in scene.views])
+    return Shots(frames, path, scene.name, depth, aligned=True, source=scene.source)
+
+
+def make(
+    shots: Shots,
+    kind: str,
+    *,
+    cameras: str = "given",
+    depth_model: str = "small",
+    settings: SplatSettings | None = None,
+) -> Generator[Progress | Made, None, None]:
+    """Yields `Progress` and `Made`; each `Made` replaces the one before, so closing the generator keeps the best so far.
+
+    Raises `InputError`: too few frames, no parallax, cameras that contradict the frames, no depth; with what can be made.
+    """
+    if kind not in KINDS:
+        raise InputError(f"What can be made is {', '.join(KINDS)}; got {kind!r}.")
+    try:
+        yield from _made(shots, kind, cameras, depth_model, settings or SplatSettings())
+    except InputError as error:
+        if shots.weights == "real":
+            raise
+        raise InputError(f"{noise_words(shots.weights).strip('*')} {error}") from error
+
+
+def run(shots: Shots, kind: str, **choices) -> Iterator[Progress | Made]:
+    """`make`, in the queue of this machine's GPU where there is one."""
+    import torch
+
+    from pipelines.runtime.options import on_zerogpu
+
+    if on_zerogpu() or not torch.cuda.is_available():
+        return make(shots, kind, **choices)
+    from pipelines.runtime import job
+
+    return job.default().exclusive(lambda: make(shots, kind, **choices), gigabytes=FIT_GIGABYTES)
+
+
+def _made(
+    shots: Shots, kind: str, cameras: str, depth_model: str, settings: SplatSettings
+) -> Generator[Progress | Made, None, None]:
+    made = yield from _points(shots, kind, cameras, depth_model)
+    if kind == "mesh":
+        from pipelines.reconstruct.mesh import meshed
+
+        assert made.scene is not None, "without depth there was an error before"
+        made = replace(made, mesh=(yield from meshed(made.scene)))
+    if kind != "splats":
+        yield made
+        return
+    from pipelines.reconstruct.splat_fit import Fitted, fit
+    from pipelines.reconstruct.splat_start import with_backdrop
+
+    start = made.cloud if made.scene is None else with_backdrop(made.cloud, made.scene)
+    for step in fit(made.frames, made.path, start, settings=settings):
+        yield replace(made, fitted=step) if isinstance(step, Fitted) else step
+
+
+def _points(shots: Shots, kind: str, cameras: str, depth_model: str) -> Generator[Progress, None, Made]:
+    """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
+    from pipelines.reconstruct.points import fused
+    from pipelines.reconstruct.scene import scene_of, sparse_cloud
+
+    aligned = shots.aligned and cameras == "given"
+    try:
+        scene = yield from scene_of(
+            shots.frames, shots.path, depth=shots.depth, model=depth_model, source=shots.source, aligned=aligned,
+            cameras=cameras, name=shots.name,  # type: ignore[arg-type]
+        )  # fmt: skip
+    except InputError as error:
+        if shots.depth is not None or kind == "mesh" or cameras != "given":
+            raise
+        cloud = sparse_cloud(shots.frames, shots.path)
+        note = f"Begun from {len(cloud)} placed points only, as no depth is at hand: {error}"
+        return Made(kind, shots.frames, shots.path, cloud, notes=(note,))
+    cloud = yield from fused(scene, least_views=min(2, len(scene.views) - 1))
+    used = shots_of_views(scene)
+    return Made(kind, used.frames, used.path, cloud, scene, notes=(f"Depth: {scene.source}.",))

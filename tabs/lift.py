@@ -1,0 +1,48 @@
+""" "Make 3D of this": the button beside every result, and the way from there to the Scene tab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import gradio as gr
+from gradio.blocks import Block
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """A button beside a result: ``shot`` holds the result's mp4, ``take`` what it was shot from."""
+
+    button: gr.Button
+    shot: gr.State
+    take: gr.State
+
+
+_offers: WeakKeyDictionary[gr.Blocks, list[Offer]] = WeakKeyDictionary()
+
+
+def lift_button(name: str, shot: gr.State, take: gr.State) -> gr.Button:
+    """Places the button, hidden until there is a result; the Scene tab, placed later, connects it."""
+    button = gr.Button("Make 3D of this", size="sm", visible=False, elem_id=f"{name}-lift")
+    shot.change(
+        lambda shot: gr.Button(visible=bool(shot)),
+        shot,
+        button,
+        api_visibility="private",
+        queue=False,
+        show_progress="hidden",
+    )
+    _offers.setdefault(_page_of(button), []).append(Offer(button, shot, take))
+    return button
+
+
+def _page_of(block: Block) -> gr.Blocks:
+    while block.parent is not None:
+        block = block.parent
+    assert isinstance(block, gr.Blocks)
+    return block
+
+
+def offers(page: gr.Blocks) -> list[Offer]:
+    """The buttons placed on ``page`` so far."""
+    return _offers.get(page, [])
