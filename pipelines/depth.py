@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -25,15 +26,15 @@ IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 @dataclass(frozen=True)
 class DepthModel:
-    """A depth network of the transformers library.
+    """A depth network of the transformers library, or MoGe, which has a package of its own.
 
-    ``output``: "disparity" (nearness up to scale and shift), "metres", or "lens_and_metres" (Depth Pro: also the
-    field of view). ``multiple``: input sides are multiples of this many pixels; ``side``: shorter input side.
+    ``output``: "disparity" (nearness up to scale and shift), "metres", "lens_and_metres" (Depth Pro: also the field of
+    view), or "lens_and_distance" (MoGe: the same up to scale). ``multiple``: input sides are multiples of this many pixels; ``side``: shorter input side.
     """
 
     key: str
     label: str
-    output: Literal["disparity", "metres", "lens_and_metres"]
+    output: Literal["disparity", "metres", "lens_and_metres", "lens_and_distance"]
     checkpoint: Checkpoint
     licence: Licence
     side: int = 518
@@ -48,9 +49,23 @@ def _depth_anything(
     return DepthModel(key, label, output, checkpoint, Licence("depth model", licence, url))  # type: ignore[arg-type]
 
 
+MOGE = DepthModel(
+    "moge",
+    "MoGe (as GEN3C's authors)",
+    "lens_and_distance",
+    Checkpoint("depth/moge", "Ruicheng/moge-vitl", ("model.pt",), gigabytes=1.3),
+    Licence("depth model", "MIT", "https://huggingface.co/Ruicheng/moge-vitl"),
+)
+
+
+def moge_installed() -> bool:
+    return find_spec("moge") is not None
+
+
 MODELS = {
     model.key: model
     for model in (
+        *((MOGE,) if moge_installed() else ()),
         _depth_anything("small", "Depth Anything V2 Small", "Depth-Anything-V2-Small-hf", 0.1, "Apache-2.0"),
         _depth_anything("base", "Depth Anything V2 Base", "Depth-Anything-V2-Base-hf", 0.4, "CC-BY-NC-4.0"),
         _depth_anything("large", "Depth Anything V2 Large", "Depth-Anything-V2-Large-hf", 1.3, "CC-BY-NC-4.0"),
@@ -128,6 +143,8 @@ def _network(model: DepthModel) -> object:
 
     weights = Weights()
     files = weights.files(model.checkpoint)
+    if model.output == "lens_and_distance":
+        return weights.shared(model.checkpoint.key, lambda: load_moge(files["model.pt"]))
     return weights.shared(model.checkpoint.key, lambda: load_model(folder_of(files)))
 
 
@@ -144,10 +161,21 @@ def load_model(folder: str | Path) -> object:
     return model.eval()
 
 
+def load_moge(path: str) -> Any:
+    """MoGe from its published model.pt, by its own package, which must be installed."""
+    from moge.model.v1 import MoGeModel  # pyright: ignore[reportMissingImports]
+
+    return MoGeModel.from_pretrained(path).eval()
+
+
 def estimate(picture: Picture, model: DepthModel, network: object) -> Depth:
     """Depth of one picture by a loaded network; resizing is bicubic, the answer has the picture's size."""
     import torch
 
+    if model.output == "lens_and_distance":
+        values, lens = moge_answer(network, picture.colour)
+        fov = float(np.degrees(2 * np.arctan(picture.colour.shape[1] / (2 * lens[0, 0]))))
+        return Depth(np.where(np.isfinite(values), values, np.nan), "relative", model.label, fov)
     height, width = picture.colour.shape[:2]
     pixels = _network_input(picture.colour, model)
     device = next(network.parameters()).device  # type: ignore[attr-defined]
@@ -165,6 +193,18 @@ def estimate(picture: Picture, model: DepthModel, network: object) -> Depth:
     focal_px = width / (2 * np.tan(np.radians(fov) / 2))
     metres = 1 / np.clip(raw * width / focal_px, 1e-4, 1e4)
     return Depth(metres.astype(np.float32), "metres", model.label, fov)
+
+
+def moge_answer(network: Any, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Depth (H,W), infinite outside MoGe's mask, and intrinsics (3,3) in pixels, of RGB (H,W,3)."""
+    import torch
+
+    height, width = picture.shape[:2]
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        answer = network.infer(torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).to(device) / 255)
+    lens = np.diag([width, height, 1]) @ answer["intrinsics"].double().cpu().numpy()
+    return answer["depth"].float().cpu().numpy(), lens
 
 
 def _network_input(colour: NDArray[np.uint8], model: DepthModel) -> NDArray[np.float32]:

@@ -1,7 +1,10 @@
 """Real mode, from files in the published layouts at tiny sizes: loaded strictly, shot with, refused when something is missing."""
 
+import os
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +27,7 @@ from pipelines.gen3c.method import TEXT_ENCODER, TOKENIZER, TRANSFORMER, Gen3cMo
 from pipelines.gen3c.network import Gen3cTransformer
 from pipelines.gen3c.pipeline import PREVIEW_EVERY, load
 from pipelines.method import Clip
+from pipelines.pictures import Picture
 from pipelines.runtime.weights import Weights
 
 from .conftest import GOLDEN_TRANSFORMER, GOLDEN_VAE
@@ -83,7 +87,7 @@ def test_published_files_are_loaded_and_shot_with(published, scene):
     assert clips[-1].scene is not None and len(clips[-1].scene.views) == 2
     assert guardrail.state() in clips[-1].notes
     assert {"text_encoder", "depth"} <= set(pipeline.components)
-    assert pipeline.networks.depth is not None and pipeline.networks.depth.source == models.MODELS[depth.OWN].label
+    assert pipeline.networks.depth is not None and pipeline.networks.depth.model is models.MODELS[depth.OWN]
 
 
 @pytest.mark.parametrize(("repo", "name", "words"), [
@@ -103,27 +107,68 @@ def test_half_a_tokenizer_is_refused(published):
         load(Weights(mode="real", device="cpu", folder=published))
 
 
-class _MogeLike(torch.nn.Module):
+MOGE = '''
+import torch
+
+
+class MoGeModel(torch.nn.Module):
     """Answers as MoGe does: lens in shares of the picture, infinite depth outside the mask."""
 
     def __init__(self):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(1))
 
+    @classmethod
+    def from_pretrained(cls, path):
+        assert path.endswith("model.pt")
+        return cls()
+
     def infer(self, picture):
         assert picture.shape[0] == 3 and picture.max() <= 1
         depth = torch.where(picture.mean(0) > 0.5, picture.mean(0), torch.inf)
         lens = torch.tensor([[0.8, 0, 0.5], [0, 1.2, 0.5], [0, 0, 1]])
         return {"depth": depth, "mask": depth.isfinite(), "intrinsics": lens}
+'''
 
 
-def test_moges_answer_becomes_depth_and_a_lens_in_pixels(scene):
+@pytest.fixture
+def moge_installed(tmp_path, monkeypatch):
+    package = tmp_path / "site/moge/model"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "v1.py").write_text(MOGE)
+    monkeypatch.syspath_prepend(str(package.parents[1]))
+    yield package.parents[1]
+    for name in [name for name in sys.modules if name.split(".")[0] == "moge"]:
+        del sys.modules[name]
+
+
+def test_moge_measures_where_its_package_is_installed(published, scene, moge_installed):
+    folder = published / models.MOGE.checkpoint.repo
+    folder.mkdir(parents=True)
+    (folder / "model.pt").touch()
     picture = scene.first.colour
-    values, lens = depth.moge_answer(_MogeLike(), picture)
-    np.testing.assert_allclose(lens, [[0.8 * 96, 0, 48], [0, 1.2 * 64, 32], [0, 0, 1]], rtol=1e-6)
+    measure = depth.load_depth(Weights(mode="real", device="cpu", folder=published))
+    assert measure.model is models.MOGE
     bright = picture.mean(axis=2) / 255 > 0.5
-    assert np.isfinite(values[bright]).all() and np.isinf(values[~bright]).all()
-    np.testing.assert_array_equal(depth.FrameDepth(_MogeLike(), depth.MOGE_SOURCE)(picture), values)
+    values = measure(picture)
+    assert np.isfinite(values[bright]).all() and np.isnan(values[~bright]).all()
+    _, lens = models.moge_answer(measure.network, picture)
+    np.testing.assert_allclose(lens, [[0.8 * 96, 0, 48], [0, 1.2 * 64, 32], [0, 0, 1]], rtol=1e-6)
+    found = models.scene_from(
+        Picture(picture, None), models.estimate(Picture(picture, None), models.MOGE, measure.network)
+    )
+    assert found.first.intrinsics[0, 0] == pytest.approx(0.8 * 96) and found.unit == "relative"
+
+
+def test_moge_is_the_first_choice_for_a_picture_where_it_is_installed(moge_installed):
+    code = "from pipelines.depth import MODELS; print(next(iter(MODELS)))"
+    environment = os.environ | {"PYTHONPATH": str(moge_installed)}
+    root = Path(depth.__file__).parents[2]
+    told = subprocess.run([sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, text=True)
+    assert told.stdout.strip() == "moge"
+    assert "moge" not in models.MODELS
 
 
 def test_a_frame_without_depth_is_left_out_of_the_cache_and_noted(scene):
@@ -134,7 +179,7 @@ def test_a_frame_without_depth_is_left_out_of_the_cache_and_noted(scene):
         def __call__(self, picture):
             raise InputError("No depth was found.")
 
-    pipeline.networks.depth = Blind(None, "nothing")
+    pipeline.networks.depth = Blind()
     clip = [event for event in pipeline(scene, path(moves, scene), SETTINGS) if isinstance(event, Clip)][-1]
     assert len(clip.frames) == 17 and clip.scene is scene
     assert "A generated frame was not added to the cache. No depth was found." in clip.notes
