@@ -18,7 +18,7 @@ with light_gradio():
     import gradio as gr
 
 from pipelines import NAMES, method
-from tabs import compare, look, take
+from tabs import compare, look, scene, take
 from tabs.form import VISITORS, said
 from tabs.keep import decoded
 
@@ -44,6 +44,8 @@ def build() -> gr.Blocks:
                     import_module(f"tabs.{name}").build(page)
             with gr.Tab("Side by side", id="compare"):
                 compare.build()
+            with gr.Tab("Scene", id=scene.ID):
+                scene.build(page, tabs)
         _serve_siblings()
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         page.load(said(_linked_tab), None, tabs, **aside)
@@ -90,7 +92,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
 @cache
 def _visited() -> None:
     """With the first visit, the renderers are compiled while the visitor still reads: by then the page is there."""
-    from camera.render import warm_up
+    from pipelines.preview import warm_up
 
     warming = threading.Timer(PAGE_FIRST, warm_up)
     warming.name, warming.daemon = "warm-up", True
