@@ -176,12 +176,20 @@ def test_doctor_fails_without_weights_and_passes_with_a_local_folder(tmp_path, m
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert main(["doctor", "dualcamctrl"]) == 1
     told = capsys.readouterr().out
-    assert "FAIL" in told and "hub not reachable (OfflineModeIsEnabled)" in told and "GB of disk free" in told
+    assert (
+        "FAIL" in told
+        and "not in the cache, and the hub is switched off (HF_HUB_OFFLINE)" in told
+        and "GB of disk free" in told
+    )
+    assert "Nothing can be shot here with real weights; what stands in the way of dualcamctrl says FAIL above." in told
     for checkpoint in method("dualcamctrl").checkpoints:
         (tmp_path / checkpoint.repo).mkdir(parents=True, exist_ok=True)
     monkeypatch.setenv("RESHOOT_WEIGHTS", str(tmp_path))
     assert main(["doctor", "dualcamctrl"]) == 0
-    assert "in the local folder" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert (
+        "in the local folder" in told and "Everything that shooting needs is here." in told and "of GPU memory (group off" in told
+    )
 
 
 def test_doctor_tells_gated_missing_and_available_apart(tmp_path, monkeypatch):
@@ -195,6 +203,10 @@ def test_doctor_tells_gated_missing_and_available_apart(tmp_path, monkeypatch):
         found = {
             repo: doctor._checkpoint(Checkpoint(repo, repo, ("x",)))[0] for repo in ("a/open", "a/gated", "a/none")
         }
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+        assert "http://127.0.0.1:9 does not answer" in doctor.hub_silence()
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        assert doctor.hub_silence() == ""
         found["version"] = doctor._checkpoint(Checkpoint("v", "a/open", ("x",), revision="v2"))[0]
     assert found["a/open"].good and "can be downloaded" in found["a/open"].words
     assert found["a/gated"].good is False and "gated; accept its terms at" in found["a/gated"].words
