@@ -97,23 +97,41 @@ def _pull_first(colour, depth, holes):
     """(h,w,4) of half size: mean RGB of the background pixels of every 2x2 block, and their depth (0: none)."""
     height, width = holes.shape
     out = np.empty(((height + 1) // 2, (width + 1) // 2, 4), np.float32)
-    none = np.float32(0)
+    above, below = np.empty((4, width + width % 2), np.float32), np.empty((4, width + width % 2), np.float32)
+    mean = np.empty((4, out.shape[1]), np.float32)
     for y in range(out.shape[0]):
-        top, bottom = 2 * y, min(2 * y + 1, height - 1)
+        second = min(2 * y + 1, height - 1)
+        _planes(colour[2 * y].reshape(-1), depth[2 * y], holes[2 * y], above[0], above[1], above[2], above[3])
+        _planes(colour[second].reshape(-1), depth[second], holes[second], below[0], below[1], below[2], below[3])
+        _pull_row(above, below, mean[0], mean[1], mean[2], mean[3])
         for x in range(out.shape[1]):
-            left, right = 2 * x, min(2 * x + 1, width - 1)
-            d0 = none if holes[top, left] else depth[top, left]
-            d1 = none if holes[top, right] else depth[top, right]
-            d2 = none if holes[bottom, left] else depth[bottom, left]
-            d3 = none if holes[bottom, right] else depth[bottom, right]
-            farthest, w0, w1, w2, w3 = _background(d0, d1, d2, d3)
-            part = np.float32(1) / max(w0 + w1 + w2 + w3, np.float32(1))
-            for channel in range(3):
-                above = w0 * np.float32(colour[top, left, channel]) + w1 * np.float32(colour[top, right, channel])
-                below = w2 * np.float32(colour[bottom, left, channel]) + w3 * np.float32(colour[bottom, right, channel])
-                out[y, x, channel] = (above + below) * part
-            out[y, x, 3] = farthest
+            out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = mean[0, x], mean[1, x], mean[2, x], mean[3, x]
     return out
+
+
+@kernel
+def _planes(colour, depth, holes, reds, greens, blues, depths):
+    """A row as planes of even length, the last pixel repeated where needed; depth 0 in holes."""
+    width = len(depth)
+    for x in range(width):
+        reds[x], greens[x], blues[x] = colour[3 * x], colour[3 * x + 1], colour[3 * x + 2]
+    for x in range(width):
+        depths[x] = np.float32(0) if holes[x] else depth[x]
+    if len(depths) > width:
+        reds[width], greens[width], blues[width] = reds[width - 1], greens[width - 1], blues[width - 1]
+        depths[width] = depths[width - 1]
+
+
+@kernel
+def _pull_row(above, below, reds, greens, blues, depths):
+    for x in range(len(depths)):
+        a, b = 2 * x, 2 * x + 1
+        farthest, w0, w1, w2, w3 = _background(above[3, a], above[3, b], below[3, a], below[3, b])
+        part = np.float32(1) / max(w0 + w1 + w2 + w3, np.float32(1))
+        reds[x] = ((w0 * above[0, a] + w1 * above[0, b]) + (w2 * below[0, a] + w3 * below[0, b])) * part
+        greens[x] = ((w0 * above[1, a] + w1 * above[1, b]) + (w2 * below[1, a] + w3 * below[1, b])) * part
+        blues[x] = ((w0 * above[2, a] + w1 * above[2, b]) + (w2 * below[2, a] + w3 * below[2, b])) * part
+        depths[x] = farthest
 
 
 @kernel
