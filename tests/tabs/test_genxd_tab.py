@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from rendered_clip import render
 
+from camera import formats
+from camera.cloud import PointCloud
 from camera.path import CameraPath, pinhole
+from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
 from pipelines import method
+from pipelines.video import write_mp4
+from tabs import views
 from tabs.take import PATH_FILE, Take
 
 GENXD = method("genxd")
@@ -15,10 +28,11 @@ SIZE = 64
 
 
 def posed(*x: float) -> Scene:
-    """Views side by side at ``x``, of a wall 3 away."""
+    """Views side by side at ``x`` that look at one place of a wall 3 away."""
     views = []
     for place in x:
         pose = np.eye(4)
+        pose[:3, :3] = from_pan_tilt_roll(-np.degrees(np.arctan2(place, 3)), 0, 0)
         pose[0, 3] = place
         colour = np.random.default_rng(len(views)).integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8)
         views.append(View.of(colour, np.full((SIZE, SIZE), 3.0), pinhole(SIZE, SIZE, 50), pose))
@@ -38,3 +52,101 @@ def test_known_cameras_are_taken_where_they_stand(with_the_scene):
     again = take.drawn(GENXD, moves, PATH_FILE, as_given=True)
     np.testing.assert_array_equal(again.path.centres, known.centres)
     assert (drawn.opened(scene).own is None) == with_the_scene, "another scene has other cameras"
+
+
+# --- through the page's API --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def client(address, tmp_path_factory):
+    return Client(address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+
+
+def value(answer):
+    """What a component holds, whether it came alone or as an update."""
+    return answer["value"] if isinstance(answer, dict) and "value" in answer else answer
+
+
+def given(folder: Path, scene: Scene, kind: str = "colmap_bin") -> list:
+    """Pictures of a scene and a camera file, as a client uploads them."""
+    poses = np.stack([view.world_from_camera for view in scene.views])
+    name, data = formats.write(kind, CameraPath(poses, scene.first.intrinsics, SIZE, SIZE, 6))
+    (folder / name).write_bytes(data)
+    for i, view in enumerate(scene.views, 1):
+        Image.fromarray(view.colour).save(folder / f"frame_{i:05d}.png")
+    return [handle_file(str(file)) for file in (*sorted(folder.glob("frame_*.png")), folder / name)]
+
+
+SMALL = {"width": SIZE, "height": SIZE}
+TINY = {"steps": 2, "weights": "tiny"}
+
+
+def test_known_targets_are_shot_and_leave_everything_behind(client, tmp_path):
+    """Five posed pictures, three given: the other two cameras are the path; sheet, cameras and COLMAP folder come out."""
+    told = client.predict(given(tmp_path, posed(0, 0.2, 0.4, 0.6, 0.8)), given_views=3, api_name="/genxd_open_files")
+    assert "3 of 5 pictures are given" in told and "ready under Path file" in told
+    figure, notes = client.predict(**SMALL, moves_from="Path file", api_name="/genxd_draw")
+    assert len(figure["figure"]["frames"]) == 2 and "1 group of 9, each from the 3 nearest of 3" in notes
+    status, _, _, files, *_ = client.predict(**TINY, api_name="/genxd_shoot")
+    assert "in 1 group of 9" in status
+    left = {Path(file).name.split("-", 2)[-1]: Path(file) for file in value(files)}
+    assert {"contact-sheet.png", "cameras.zip", "colmap.zip", "genxd.json", "genxd_rel.json"} <= left.keys()
+    with zipfile.ZipFile(left["cameras.zip"]) as archive:
+        shot = formats.read("camera_path.json", archive.read("camera_path.json"))
+    np.testing.assert_allclose(shot.centres[:, 0], [0.2, 0.6], atol=1e-9)
+    with zipfile.ZipFile(left["colmap.zip"]) as archive:
+        assert sum(name.startswith("images/") for name in archive.namelist()) == 5, "two made, three given"
+
+
+def test_few_views_take_a_fit_or_any_path_in_groups(client, tmp_path):
+    """Drawn in turn for one upload, in another format; the last one is shot with two given views per group."""
+    client.predict(given(tmp_path, posed(0, 0.2, 0.5, 0.6), "nerfstudio"), api_name="/genxd_open_files")
+    for moves, groups in (
+        ({"move": "spiral"}, "2 groups of 9"),
+        ({"move": "ellipse", "frames": 9}, "1 group of 9"),
+        ({"moves_from": "Film moves", "film_moves": "truck 0.2", "frames": 30}, "4 groups of 9"),
+        ({"move": "spline", "frames": 8}, "1 group of 9"),
+    ):
+        notes = client.predict(**SMALL, **moves, api_name="/genxd_draw")[1]
+        assert f"{groups}, each from the 3 nearest of 4 given views" in notes
+    status = client.predict(**TINY, contexts=2, grouping="by place", api_name="/genxd_shoot")[0]
+    assert "1 group of 10, each from the 2 nearest of 4" in status
+
+
+def test_a_video_is_curated_and_becomes_the_scene(client, tmp_path):
+    write_mp4(tmp_path / "clip.mp4", render(4, speed=0, travel=0.6).frames, 12)
+    told, entry = client.predict(handle_file(str(tmp_path / "clip.mp4")), api_name="/genxd_curate")
+    assert "4 frames with cameras" in told and "motion strength 0.00" in told
+    with zipfile.ZipFile(value(entry)) as archive:
+        names = {name.split("/", 1)[1] for name in archive.namelist()}
+    assert {"images/00003.jpg", "0/cameras.bin", "0/images.bin", "0/points3D.bin", "0/project.ini"} <= names
+    notes = client.predict(**SMALL, move="spline", api_name="/genxd_draw")[1]
+    assert "nearest of 4 given views" in notes
+
+
+def test_what_is_missing_is_said(client):
+    for given_files, endpoint, words in (
+        ([], "open_files", "Give files first"),
+        (None, "curate", "Give a video first"),
+    ):
+        with pytest.raises(AppError, match=words):
+            client.predict(given_files, api_name=f"/genxd_{endpoint}")
+
+
+# --- the given cameras on their stage ----------------------------------------------------------------------------------
+
+
+def test_the_stage_shows_all_cameras_and_the_points_of_the_set():
+    scene = posed(*np.linspace(0, 1, 12))
+    points = PointCloud(np.array([[0, 0, 3], [1, 2, 4]], np.float32), np.array([[9, 8, 7], [1, 2, 3]], np.uint8))
+    figure = views.shown(scene, points)["figure"]
+    traces = {trace["name"]: trace for trace in figure["data"]}
+    assert traces["scene"]["marker"]["color"] == ["rgb(9,8,7)", "rgb(1,2,3)"]
+    np.testing.assert_allclose(_array(traces["scene"]["z"]), [0, -2])
+    assert np.isnan(_array(traces["frusta"]["x"])).sum() == 2 * len(scene.views), "a frustum for each of the 12"
+    assert len(figure["frames"]) == 12 and "2 sparse points" in views.described(scene, points)
+    assert len(_array(views.shown(scene, None)["figure"]["data"][0]["x"])) > 1000, "else the depth's points"
+
+
+def _array(packed: dict) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"])
