@@ -1,0 +1,154 @@
+"""Everything that GEN3C's tab takes is dropped on it and shot on tiny weights; what it cannot take is refused in words."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from camera.path import CameraPath, inverse, pinhole
+from camera.view import Scene, View
+from examples import EXAMPLES
+from pipelines import material
+from pipelines.gen3c.data import views_npz
+from pipelines.video import read_video, write_mp4
+
+WIDTH, HEIGHT, COUNT = 96, 64, 9
+LENS = pinhole(WIDTH, HEIGHT, 60)
+STILL = next(example.name for example in EXAMPLES if example.kind == "still")
+FRAME = {"frames": COUNT, "width": WIDTH, "height": HEIGHT}
+QUICK = {"steps": 2, "weights": "tiny", "use_text": False, "guidance": 0}
+
+
+def _poses() -> np.ndarray:
+    """A camera that slides."""
+    poses = np.repeat(np.eye(4)[None], COUNT, axis=0)
+    poses[:, 0, 3] = np.linspace(0, 0.2, COUNT)
+    return poses
+
+
+def _picture() -> np.ndarray:
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    return np.stack([x * 2, y * 3, (x + y) % 256], axis=-1).astype(np.uint8)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+
+
+def posed_clip(folder: Path) -> Path:
+    write_mp4(folder / "rgb.mp4", [_picture()] * COUNT, 24)
+    np.savez(folder / "depth.npz", depth=np.full((COUNT, HEIGHT, WIDTH), 2, np.float16))
+    np.savez(folder / "mask.npz", mask=np.ones((COUNT, HEIGHT, WIDTH), bool))
+    lenses = np.repeat(LENS[None], COUNT, axis=0).astype(np.float32)
+    np.savez(folder / "camera.npz", w2c=inverse(_poses()).astype(np.float32), intrinsics=lenses)
+    with zipfile.ZipFile(folder / "posed.zip", "w") as archive:
+        for name in ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz"):
+            archive.write(folder / name, f"clip/{name}")
+    return folder / "posed.zip"
+
+
+def key_frames(folder: Path) -> Path:
+    depth = np.full((HEIGHT, WIDTH), 2.0, np.float32)
+    views = tuple(View.of(_picture(), depth, LENS, pose) for pose in _poses()[::4])
+    file = folder / "key_frames.npz"
+    file.write_bytes(views_npz(Scene(views, "views"), CameraPath(_poses(), LENS, WIDTH, HEIGHT)))
+    return file
+
+
+def colmap(folder: Path) -> Path:
+    """Three pictures of a wall two units away, its points, and cameras beside each other."""
+    pixels = np.random.default_rng(0).uniform([0, 0], [WIDTH, HEIGHT], (60, 2))
+    points = np.append((pixels - 0.5 - LENS[:2, 2]) / LENS[0, 0] * 2, np.full((60, 1), 2.0), axis=1)
+    with zipfile.ZipFile(folder / "colmap.zip", "w") as archive:
+        focal = f"{LENS[0, 0]} {LENS[1, 1]} {WIDTH / 2} {HEIGHT / 2}"
+        archive.writestr("sparse/0/cameras.txt", f"1 PINHOLE {WIDTH} {HEIGHT} {focal}\n")
+        rows = [f"{i + 1} 1 0 0 0 {-x} 0 0 1 {i}.png\n" for i, x in enumerate((0, 0.1, 0.2))]
+        archive.writestr("sparse/0/images.txt", "\n".join(rows))
+        places = [f"{i + 1} {x} {y} {z} 9 9 9 0.1 1 0 2 0" for i, (x, y, z) in enumerate(points)]
+        archive.writestr("sparse/0/points3D.txt", "\n".join(places))
+        for number in range(3):
+            archive.writestr(f"images/{number}.png", _png(_picture()))
+    return folder / "colmap.zip"
+
+
+def plain_video(folder: Path) -> Path:
+    return write_mp4(folder / "plain.mp4", [_picture()] * COUNT, 24)
+
+
+@pytest.fixture
+def client(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(material, "_estimated_depth", lambda frame: np.full(frame.shape[:2], 5.0, np.float32))
+    return Client(address, verbose=False, download_files=str(tmp_path / "down"))
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (posed_clip, "clip of 9 frames"),
+    (key_frames, "3 views"),
+    (colmap, "3 views, 96 x 64, 60° across · subject at 2 units (scale unknown) · depth: depth model fitted to sparse points"),
+    (plain_video, "The camera is taken to stand still"),
+])  # fmt: skip
+def test_what_is_dropped_is_shot(client, tmp_path, make, words):
+    files = [handle_file(str(make(tmp_path)))]
+    told = client.predict(files, 0, api_name="/gen3c_open_files")
+    assert words in str(told)
+    _, notes = client.predict(**FRAME, distance=0.05, api_name="/gen3c_draw")
+    assert "9 frames" in notes
+    status, _, _, made, *_ = client.predict(**QUICK, filter_threshold=1, api_name="/gen3c_shoot")
+    video = next(file for file in made["value"] if file.endswith(".mp4"))
+    assert len(read_video(video)[0]) == COUNT and "tiny random weights" in status
+    assert any(".glb" in file for file in made["value"])
+
+
+def test_without_a_depth_model_a_plain_video_says_what_to_do(address, tmp_path):
+    client = Client(address, verbose=False)
+    with pytest.raises(AppError, match=r"[Dd]epth"):
+        client.predict([handle_file(str(plain_video(tmp_path)))], 0, api_name="/gen3c_open_files")
+
+
+@pytest.mark.parametrize(("moves", "settings", "words"), [
+    ({"trajectory": "zoom_in", "distance": 5, "rotation": "no_rotation"}, {}, "left the scene behind"),
+    ({"frames": 17}, {"chunk_frames": 9}, ""),
+    ({"frames": 25}, {"chunk_frames": 17}, r"16 N \+ 1 frames, got 25; take 17 or 33"),
+    ({"frames": 130}, {}, r"120 N \+ 1 frames, got 130; take 121 or 241"),
+    ({"frames": 12}, {}, r"8k\+1 frames in one chunk, got 12; take 9 or 17"),
+    ({"width": 100}, {}, "multiples of 16, got 100 x 64; take 96 x 64"),
+])  # fmt: skip
+def test_what_cannot_be_shot_is_refused_before_anything_is_loaded(client, monkeypatch, moves, settings, words):
+    from pipelines.runtime.job import Runtime
+
+    loads = []
+    monkeypatch.setattr(Runtime, "load", lambda *given, **named: loads.append(given))
+    client.predict(STILL, api_name="/gen3c_open_example")
+    client.predict(**FRAME | moves, api_name="/gen3c_draw")
+    with pytest.raises(AppError) as refusal:
+        client.predict(**QUICK | settings, api_name="/gen3c_shoot")
+    assert refusal.match(words) and len(loads) == (not words)
+
+
+def test_depth_full_of_nan_and_views_of_several_sizes_are_refused(client, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), _picture())
+    np.save(tmp_path / "nan.npy", np.full((HEIGHT, WIDTH), np.nan, np.float32))
+    given = {"picture": handle_file(str(tmp_path / "a.png")), "depth_map": handle_file(str(tmp_path / "nan.npy"))}
+    with pytest.raises(AppError, match="no .*finite"):
+        client.predict(**given, depth_from="My depth map", api_name="/gen3c_open_picture")
+
+    almost = np.full((HEIGHT, WIDTH), np.nan, np.float32)
+    almost[:2] = 2
+    np.save(tmp_path / "nan.npy", almost)
+    given["depth_map"] = handle_file(str(tmp_path / "nan.npy"))
+    client.predict(**given, depth_from="My depth map", api_name="/gen3c_open_picture")
+    client.predict(**FRAME, api_name="/gen3c_draw")
+    with pytest.raises(AppError, match="has depth in only"):
+        client.predict(**QUICK, api_name="/gen3c_shoot")
+
+    cv2.imwrite(str(tmp_path / "b.png"), cv2.resize(_picture(), (64, 64)))
+    with pytest.raises(AppError, match="one size"):
+        client.predict(
+            [handle_file(str(tmp_path / name)) for name in ("a.png", "b.png")], 0, api_name="/gen3c_open_files"
+        )
