@@ -135,7 +135,7 @@ def test_depth_full_of_nan_and_views_of_several_sizes_are_refused(client, tmp_pa
     cv2.imwrite(str(tmp_path / "a.png"), _picture())
     np.save(tmp_path / "nan.npy", np.full((HEIGHT, WIDTH), np.nan, np.float32))
     given = {"picture": handle_file(str(tmp_path / "a.png")), "depth_map": handle_file(str(tmp_path / "nan.npy"))}
-    with pytest.raises(AppError, match="no .*finite"):
+    with pytest.raises(AppError, match=r"no .*finite"):
         client.predict(**given, depth_from="My depth map", api_name="/gen3c_open_picture")
 
     almost = np.full((HEIGHT, WIDTH), np.nan, np.float32)
@@ -147,8 +147,8 @@ def test_depth_full_of_nan_and_views_of_several_sizes_are_refused(client, tmp_pa
     with pytest.raises(AppError, match="has depth in only"):
         client.predict(**QUICK, api_name="/gen3c_shoot")
 
-    cv2.imwrite(str(tmp_path / "b.png"), cv2.resize(_picture(), (64, 64)))
-    with pytest.raises(AppError, match="one size"):
-        client.predict(
-            [handle_file(str(tmp_path / name)) for name in ("a.png", "b.png")], 0, api_name="/gen3c_open_files"
-        )
+    with np.load(key_frames(tmp_path)) as arrays:
+        changed = dict(arrays) | {"depth_key_frames": np.ones((3, 1, HEIGHT, 48), np.float32)}
+    np.savez(tmp_path / "sizes.npz", **changed)
+    with pytest.raises(AppError, match=r"depth_key_frames should have shape .*W=96"):
+        client.predict([handle_file(str(tmp_path / "sizes.npz"))], 0, api_name="/gen3c_open_files")
