@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
+from camera import formats
 from camera.cloud import PointCloud, cloud_of
 from camera.errors import InputError
 from camera.path import CameraPath
@@ -15,7 +16,7 @@ from pipelines.clips import kept
 from pipelines.method import Clip
 from pipelines.results import frames_zip, restore
 from tabs.form import said
-from tabs.shoot import KEPT, Shoot, camera_files
+from tabs.shoot import KEPT, Shoot
 from tabs.take import Take
 
 MOST_SHOWN = 300_000
@@ -44,7 +45,7 @@ def points(shoot: Shoot, take: gr.State) -> None:
         for file, data in made.items():
             take.file(file).write_bytes(data)
         packed = frames_zip(
-            take.file("cameras.zip"), Clip(np.empty((0, 1, 1, 3), np.uint8), path.fps, path), camera_files(path)
+            take.file("cameras.zip"), Clip(np.empty((0, 1, 1, 3), np.uint8), path.fps, path), formats.write_all(path)
         )
         of = (
             "the first frame of the clip"

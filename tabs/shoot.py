@@ -104,7 +104,7 @@ class Shoot:
             raise InputError("Shoot something first, then its frames can be packed.")
         made, video = restore(shot), Path(shot)
         frames, fps = read_video(video)
-        packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, made.path), camera_files(made.path))
+        packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, made.path), formats.write_all(made.path))
         return gr.File(str(packed), visible=True)
 
     def _forecast(self, take: Take, settings: Settings, options: RunOptions) -> str:
@@ -180,17 +180,3 @@ def _weights_note(options: RunOptions) -> tuple[str, ...]:
     return (
         f"**Made with {options.weights} random weights: noise, not a picture.** Choose real weights for a picture.",
     )
-
-
-def camera_files(path: CameraPath) -> dict[str, bytes]:
-    """Names and contents of camera files, one in every format that can hold the path."""
-    return dict(formats.write(name, path) for name in formats.FORMATS if _can_hold(name, path))
-
-
-def _can_hold(format_name: str, path: CameraPath) -> bool:
-    """Whether a camera format can hold this path's lenses; those that cannot refuse to write it."""
-    try:
-        formats.write(format_name, path)
-    except InputError:
-        return False
-    return True

@@ -132,6 +132,19 @@ def write(format_name: str, path: CameraPath) -> tuple[str, bytes]:
     return FORMATS[format_name].file_name, FORMATS[format_name].write(path)
 
 
+def write_all(path: CameraPath) -> dict[str, bytes]:
+    """Contents by file name, one in every format that can hold the path's lenses."""
+    return dict(write(name, path) for name in FORMATS if _can_hold(name, path))
+
+
+def _can_hold(format_name: str, path: CameraPath) -> bool:
+    try:
+        write(format_name, path)
+    except InputError:
+        return False
+    return True
+
+
 def _read_json(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
     values = json_object(data, name)
     for key, reader in _JSON_KEYS.items():

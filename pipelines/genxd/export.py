@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.cloud import cloud_of
-from camera.errors import InputError
-from camera.formats import FORMATS, write
+from camera.formats import write_all
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Frames
@@ -45,11 +44,8 @@ def cameras_zip(path: CameraPath) -> bytes:
     """The cameras in every format that can hold their lenses."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in FORMATS:
-            try:
-                archive.writestr(*write(name, path))
-            except InputError:  # this format has no such lens, the others do
-                continue
+        for name, data in write_all(path).items():
+            archive.writestr(name, data)
     return buffer.getvalue()
 
 
