@@ -76,8 +76,11 @@ class Workplace:
     def images(self) -> Path:
         return self.folder / "images"
 
-    def extract(self, model: str, *, one_lens: bool, known: CameraPath | None = None) -> None:
-        """Keypoints of every picture; the lenses begin as those of ``known`` where it is given."""
+    def extract(self, model: str, *, one_lens: bool, known: CameraPath | None = None, few: bool = False) -> None:
+        """Keypoints of every picture; the lenses begin as those of ``known`` where it is given.
+
+        ``few``: they will be replaced, so that time is saved.
+        """
         reader = self.colmap.ImageReaderOptions(camera_model=model)
         if self.masked:
             reader.mask_path = str(self.folder / "masks")
@@ -85,6 +88,8 @@ class Workplace:
             reader.camera_params = ",".join(map(repr, _parameters(known, 0)))
         mode = self.colmap.CameraMode.SINGLE if one_lens else self.colmap.CameraMode.PER_IMAGE
         options = self.colmap.FeatureExtractionOptions(num_threads=_threads(), use_gpu=False)
+        if few:
+            options.sift.max_num_features, options.sift.first_octave, options.sift.num_octaves = 1, 1, 1
         self.colmap.extract_features(
             self.database, self.images, camera_mode=mode, reader_options=reader, extraction_options=options
         )

@@ -97,7 +97,7 @@ def reconstruct(
     one. ``matcher`` replaces SIFT. Raises `InputError` where pycolmap is missing or no cameras can be found.
     """
     with Workplace.of(pictures, masks, seed) as place:
-        place.extract("SIMPLE_PINHOLE", one_lens=one_lens)
+        place.extract("SIMPLE_PINHOLE", one_lens=one_lens, few=matcher is not None)
         place.match(pairs(len(pictures), pairing), matcher)
         models = place.mapped()
         if not models:
@@ -130,7 +130,8 @@ def refined(
     """
     _check_refinable(frames, path)
     with Workplace.of(frames, masks, seed) as place:
-        place.extract("PINHOLE", one_lens=bool(np.ptp(path.intrinsics, axis=0).max() < 1e-6), known=path)
+        one_lens = bool(np.ptp(path.intrinsics, axis=0).max() < 1e-6)
+        place.extract("PINHOLE", one_lens=one_lens, known=path, few=matcher is not None)
         place.match(pairs(len(frames), pairing), matcher)
         before, current, model = float("nan"), path, None
         for number, (pixels, degrees) in enumerate(ROUNDS):

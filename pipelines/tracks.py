@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath
+from pipelines.colmap import Matches
 from pipelines.pose import Reconstruction
 
 MOST_CORNERS = 1200
@@ -63,6 +64,20 @@ def tracked(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bo
     good = wide & (error <= MOST_ERROR * max(path.height / 480, 1.0))
     found = _reconstruction(frames, path, points, good, error, (track, frame, pixel))
     return Tracks(found, count, int(wide.sum()), int(good.sum()))
+
+
+def matched(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
+    """Followed points as matches between frames: a matcher for `pipelines.pose` where the frames are a video's.
+
+    Unlike descriptors it does not confuse what repeats, such as tiles and windows.
+    """
+    track, frame, pixel = _followed(frames, None)
+    here = [np.flatnonzero(frame == i) for i in range(len(frames))]
+    pairs = {}
+    for i, j in wanted:
+        _, first, second = np.intersect1d(track[here[i]], track[here[j]], assume_unique=True, return_indices=True)
+        pairs[i, j] = np.stack([first, second], axis=1).astype(np.uint32)
+    return [pixel[one].astype(np.float32) for one in here], pairs
 
 
 def _followed(frames: NDArray[np.uint8], masks: NDArray[np.bool_] | None) -> tuple[NDArray, NDArray, NDArray]:

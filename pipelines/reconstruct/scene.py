@@ -21,7 +21,7 @@ from camera.view import Scene, View
 from pipelines import pose
 from pipelines.depth_fit import Sparse, applied, fit_to, fit_to_depth
 from pipelines.method import Clip, Frames, Progress
-from pipelines.tracks import LEAST_ANGLE, tracked
+from pipelines.tracks import LEAST_ANGLE, matched, tracked
 
 Cameras = Literal["given", "refined", "estimated"]
 """The path's own; improved by bundle adjustment; or found from the frames and laid onto the path."""
@@ -47,23 +47,29 @@ def scene_of(
     source: str = "",
     aligned: bool = False,
     cameras: Cameras = "given",
+    closed: bool = False,
     masks: NDArray[np.bool_] | None = None,
+    keep: NDArray[np.bool_] | None = None,
     name: str = "scene",
 ) -> Generator[Progress, None, Scene]:
     """One world of all frames (F,H,W,3), kind "views"; returned by the generator.
 
     ``depth`` (F,H,W), NaN or infinite where there is none (sky); without it ``estimate``, or the depth model ``model`` of
     `pipelines.depth.MODELS`, is asked for each frame. ``aligned``: the given depth has the cameras' scale already.
-    ``masks`` (F,H,W): True on what moves, which is neither followed nor kept. Frames that cannot be placed are left out;
+    ``closed``: the path ends where it began, so that last and first frames are matched too. ``masks`` (F,H,W): True on what
+    moves, which is neither followed nor kept. ``keep`` (F,H,W): True on the object that alone is kept. Frames that cannot be placed are left out;
     `Scene.source` says what was done. Raises `InputError`: too few frames, no parallax, cameras that contradict the
     frames, no depth model; each with what can still be made.
     """
     _check(frames, path, depth, cameras, aligned)
+    for marked in (masks, keep):
+        if marked is not None and marked.shape != frames.shape[:3]:
+            raise InputError(f"Masks must have the shape of the frames, {frames.shape[:3]}, got {marked.shape}.")
     yield Progress("Placing cameras", 0, 1)
     if aligned and depth is not None:
         cameras_found = _Placed(tuple(range(len(path))), path, None, "")
     else:
-        cameras_found = _placed(frames, path, cameras, masks)
+        cameras_found = _placed(frames, path, cameras, masks, closed)
     if depth is None and estimate is None:
         estimate, source = _model(model)
     raw = []
@@ -72,7 +78,8 @@ def scene_of(
         raw.append(np.asarray(depth[i], np.float32) if depth is not None else _asked(estimate, frames[i]))
     yield Progress("Fitting depth", 0, 1)
     fitted, miss = (raw, 0.0) if cameras_found.points is None else _fitted(raw, cameras_found.points)
-    views = _views(frames, cameras_found, fitted, masks)
+    hidden = [each for each in (masks, None if keep is None else ~keep) if each is not None]
+    views = _views(frames, cameras_found, fitted, np.any(hidden, axis=0) if hidden else None)
     words = [source or "given depth", _miss_words(miss), cameras_found.words]
     return Scene(views, "views", "relative", path.fps, "; ".join(filter(None, words)), name)
 
@@ -92,7 +99,7 @@ def scene_of_result(clip: Clip, **settings) -> Generator[Progress, None, Scene]:
 
 def sparse_cloud(frames: Frames, path: CameraPath, *, cameras: Cameras = "given") -> PointCloud:
     """The points that the cameras place, without any depth model: what can be made where none is at hand."""
-    found = _placed(frames, path, cameras, None).points
+    found = _placed(frames, path, cameras, None, False).points
     assert found is not None
     return PointCloud(found.points.astype(np.float32), found.colours)
 
@@ -126,7 +133,9 @@ def _check(frames: Frames, path: CameraPath, depth: NDArray | None, cameras: Cam
         raise InputError("Only given depth with the given cameras can be said to be aligned; leave that choice out.")
 
 
-def _placed(frames: Frames, path: CameraPath, cameras: Cameras, masks: NDArray[np.bool_] | None) -> _Placed:
+def _placed(
+    frames: Frames, path: CameraPath, cameras: Cameras, masks: NDArray[np.bool_] | None, closed: bool
+) -> _Placed:
     if cameras == "given":
         found = tracked(frames, path, masks=masks)
         if found.followed and found.wide < LEAST_AGREEING * found.followed and found.wide < FEWEST_POINTS:
@@ -141,9 +150,12 @@ def _placed(frames: Frames, path: CameraPath, cameras: Cameras, masks: NDArray[n
             )
         return _Placed(tuple(range(len(path))), path, found.found, found.words)
     if cameras == "refined":
-        better = pose.refined(frames, path, masks=masks)
+        if closed or masks is not None:  # followed points neither jump from the last frame to the first nor know masks
+            better = pose.refined(frames, path, masks=masks, pairing="closed" if closed else "auto")
+        else:
+            better = pose.refined(frames, path, matcher=matched)
         return _Placed(better.frames, better.found.path, better.found, f"cameras refined, {better.words}")
-    found = pose.reconstruct(frames, masks=masks, fps=path.fps)
+    found = pose.reconstruct(frames, masks=masks, fps=path.fps, pairing="closed" if closed else "auto")
     words = f"cameras estimated, {len(found.frames)} of {len(frames)} frames placed"
     if len(found.frames) < max(3, pose.LEAST_PLACED * len(frames)):
         raise InputError(

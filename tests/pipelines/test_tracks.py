@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from rendered_clip import render
 
+from camera import metrics
 from camera.errors import InputError
-from pipelines.tracks import tracked
+from pipelines import pose
+from pipelines.tracks import matched, tracked
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +49,18 @@ def test_frames_without_texture_give_no_points(truth):
 def test_frames_of_another_path_are_refused(truth):
     with pytest.raises(InputError, match="6 frames of 320 x 256"):
         tracked(truth.frames[:4], truth.path)
+
+
+def test_followed_points_refine_cameras_in_place_of_descriptors(truth):
+    poses = truth.path.world_from_camera.copy()
+    poses[2:4, :3, 3] += [[0.05, -0.04, 0.03], [-0.04, 0.05, 0.0]]
+    found = pose.refined(truth.frames, truth.path.with_poses(poses), matcher=matched)
+    away = np.linalg.norm(metrics.aligned(found.path, truth.path).centres - truth.path.centres, axis=1)
+    assert away.max() < 0.02 and found.frames == tuple(range(6)) and found.after_px < 0.3
+
+
+def test_matches_of_a_point_are_the_same_point(truth):
+    keypoints, matches = matched(truth.frames, [(0, 1), (0, 5)])
+    near, far = matches[0, 1], matches[0, 5]
+    assert len(near) > len(far) > 100
+    assert np.median(np.linalg.norm(keypoints[0][near[:, 0]] - keypoints[1][near[:, 1]], axis=1)) < 30

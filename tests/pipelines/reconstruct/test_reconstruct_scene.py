@@ -89,6 +89,15 @@ def test_a_result_uses_the_depth_it_was_generated_with(truth, flickering):
     assert scene.source.startswith("generated depth") and max(missed(scene, truth)) < 0.02
 
 
+def test_only_the_object_is_kept_and_masks_must_fit(truth, flickering):
+    scene = finished(scene_of(truth.frames, truth.path, depth=flickering, keep=truth.moving))
+    for view, board in zip(scene.views, truth.moving):
+        np.testing.assert_array_equal(view.known, board & view.known)
+        assert view.known.sum() > 0.9 * board.sum()
+    with pytest.raises(InputError, match="Masks must have the shape"):
+        finished(scene_of(truth.frames, truth.path, depth=flickering, keep=truth.moving[:3]))
+
+
 def test_points_alone_need_no_depth(truth):
     cloud = sparse_cloud(truth.frames, truth.path)
     assert len(cloud) > 300 and np.median(np.abs(cloud.points[:, 2] - 6)) < 0.1

@@ -1,0 +1,168 @@
+"""Scenes made of frames against the truth: cameras after refinement, points and mesh against the surface, unseen views."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import Row, Scale, subject
+from bench.room import psnr
+from camera import metrics
+from camera.cloud import PointCloud
+from camera.mesh import Surface, draw
+from camera.path import CameraPath
+from camera.timeline import path_of
+from camera.view import Scene, View
+from examples.render import home, setting_of
+from examples.render import render as true_view
+from pipelines import pose
+from pipelines.reconstruct.mesh import meshed
+from pipelines.reconstruct.points import fused
+from pipelines.reconstruct.scene import scene_of
+from pipelines.tracks import matched
+
+SCENES = ("courtyard", "reading_room")
+LARGEST_WIDTH = 320
+"""The truth is marched ray by ray: larger frames would take minutes."""
+FRAMES = 13
+MOVE = "arc 24"
+HELD_BACK = 4
+"""Every fourth frame is not shown, but drawn and compared."""
+OFF_DEGREES, OFF_SHARE = 0.7, 0.01
+"""What the given cameras are wrong by: turn, and place as a share of the focus depth; one standard deviation."""
+SPLAT_STEPS = 300
+
+
+@subject
+def reconstruct(scale: Scale) -> list[Row]:
+    """Cameras that are off; then surfaces from exact depth, and from depth whose scale is lost; then splats."""
+    rows = []
+    for name in SCENES:
+        width = min(scale.width // 2, LARGEST_WIDTH)
+        views, path = shot(name, width, width * 2 // 3)
+        shown = [i for i in range(len(path)) if i % HELD_BACK != HELD_BACK // 2]
+        held = [i for i in range(len(path)) if i not in shown]
+        scene = Scene(tuple(views[i] for i in shown), "views", "metres")
+        what = f"{name}, {len(shown)} of {width} x {views[0].height}"
+        rows.append(_cameras(what, np.stack([view.colour for view in views]), path))
+        rows += _surfaces(name, f"{what}, true depth", scene, [views[i] for i in held])
+        rows += _surfaces(
+            name, f"{what}, fitted depth", _without_scale(scene, chosen(path, shown)), [views[i] for i in held]
+        )
+        rows.append(_splats(what, scene, chosen(path, shown), [views[i] for i in held]))
+    return rows
+
+
+def shot(name: str, width: int, height: int) -> tuple[list[View], CameraPath]:
+    """True frames of a short arc around what the scene is about, its clock standing still."""
+    setting = setting_of(name)
+    first = true_view(name, home(setting, width, height), time=setting.seconds, samples=1)
+    path = path_of(MOVE, first, frames=FRAMES)
+    return [true_view(name, path, i, time=setting.seconds, samples=2) for i in range(FRAMES)], path
+
+
+def chosen(path: CameraPath, frames: list[int]) -> CameraPath:
+    return CameraPath(path.world_from_camera[frames], path.intrinsics[frames], path.width, path.height, path.fps)
+
+
+def _cameras(what: str, frames: NDArray[np.uint8], path: CameraPath) -> Row:
+    """Bundle adjustment from cameras that are off."""
+    rng = np.random.default_rng(0)
+    poses = path.world_from_camera.copy()
+    way = float(np.linalg.norm(path.centres - path.centres[0], axis=1).max())
+    for camera in poses[1:]:
+        camera[:3, :3] = camera[:3, :3] @ cv2.Rodrigues(rng.normal(0, np.radians(OFF_DEGREES), 3))[0]
+        camera[:3, 3] += rng.normal(0, OFF_SHARE * way, 3)
+    given = path.with_poses(poses)
+    start = time.perf_counter()
+    found = pose.refined(frames, given, matcher=matched)
+    taken = 1e3 * (time.perf_counter() - start) / len(path)
+
+    def errors(one: CameraPath) -> tuple[float, float]:
+        away = np.linalg.norm(metrics.aligned(one, path).centres - path.centres, axis=1).mean() / way
+        return float(metrics.rotation_error_degrees(one, path)[1:].mean()), 100 * float(away)
+
+    (turn, place), (turn_before, place_before) = errors(found.path), errors(given)
+    words = (
+        f"{len(found.frames)} of {len(path)} placed, {turn:.2f} deg (given {turn_before:.2f}), {place:.1f} % of the way "
+        f"(given {place_before:.1f} %), {found.after_px:.2f} px"
+    )
+    return Row(f"{what}: cameras refined", taken, agreement=words, target="nearer than given", met=place < place_before)
+
+
+def _without_scale(scene: Scene, path: CameraPath) -> Scene:
+    """The scene from depth whose scale and offset change from frame to frame, as a depth model's do."""
+    rng = np.random.default_rng(1)
+    depth = np.stack([np.where(view.known, view.depth, np.inf) for view in scene.views])
+    spread = rng.uniform(0.5, 2, (len(depth), 1, 1)), rng.uniform(0, 0.05, (len(depth), 1, 1))
+    frames = np.stack([view.colour for view in scene.views])
+    return _finished(scene_of(frames, path, depth=(1 / (spread[0] / depth + spread[1])).astype(np.float32)))
+
+
+def _surfaces(name: str, what: str, scene: Scene, held: list[View]) -> list[Row]:
+    focus, count = scene.first.focus_depth, len(scene.views)
+    start = time.perf_counter()
+    cloud = _finished(fused(scene, tolerance=0.03))
+    middle = time.perf_counter()
+    mesh = _finished(meshed(scene, tolerance=0.03))
+    end = time.perf_counter()
+    words = f"{len(cloud)} points, {_distances(name, cloud.points, focus)}"
+    seen = f"{len(mesh.faces)} triangles, {_distances(name, mesh.vertices, focus)}; {_unseen(mesh, held)}"
+    return [
+        Row(f"{what}: points", 1e3 * (middle - start) / count, agreement=words),
+        Row(f"{what}: mesh", 1e3 * (end - middle) / count, agreement=seen, target="49 frames in 60 s"),
+    ]
+
+
+def _distances(name: str, points: NDArray, focus: float) -> str:
+    """How far points (N,3) lie from the scene's true surface, by its distance function."""
+    setting = setting_of(name)
+    some = np.asarray(points, np.float64)[:: max(1, len(points) // 20_000)] * [1, -1, 1]  # the scene's y points up
+    away = np.abs([setting.distance(x, y, z, setting.seconds) for x, y, z in some]) / focus
+    return f"{100 * np.median(away):.2f} % of the focus depth off, 95th {100 * np.quantile(away, 0.95):.2f} %"
+
+
+def _unseen(mesh: Any, held: list[View]) -> str:
+    colours = np.ascontiguousarray(mesh.visual.vertex_colors[:, :3])
+    surface = Surface(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), colours)
+    decibels, covered = [], []
+    for truth in held:
+        seen = draw([surface], truth.camera, 0)
+        there = (seen.depth > 0) & truth.known
+        decibels.append(psnr(seen.colour, truth.colour, there))
+        covered.append(there.sum() / truth.known.sum())
+    return f"{np.mean(decibels):.1f} dB on held-back frames over the {np.mean(covered):.0%} it covers"
+
+
+def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
+    from pipelines.reconstruct.splat_drawing import flown
+    from pipelines.reconstruct.splat_fit import fit
+    from pipelines.reconstruct.splat_settings import SplatSettings
+
+    cloud: PointCloud = _finished(fused(scene, tolerance=0.03, most_points=6000))
+    frames = np.stack([view.colour for view in scene.views])
+    start = time.perf_counter()
+    fitted = _finished(fit(frames, path, cloud, settings=SplatSettings(iterations=SPLAT_STEPS, appearance=False)))
+    taken = time.perf_counter() - start
+    unseen = CameraPath(
+        np.stack([view.world_from_camera for view in held]), path.intrinsics[: len(held)], path.width, path.height
+    )
+    everywhere = np.ones((path.height, path.width), bool)
+    pictures = [
+        psnr(picture, view.colour, everywhere) for (picture, _), view in zip(flown(fitted.splats, unseen), held)
+    ]
+    words = f"{len(fitted.splats)} Gaussians, {SPLAT_STEPS} steps: {np.mean(pictures):.1f} dB on held-back frames, all of them"
+    return Row(f"{what}: splats", 1e3 * taken / len(frames), agreement=words)
+
+
+def _finished(steps: Generator[Any, None, Any]) -> Any:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
