@@ -17,6 +17,7 @@ from pipelines.dimensionx.method import nearest
 from pipelines.lora.settings import PROGRAM, Recipe, TrainSettings
 from pipelines.lora.uploads import ACCEPTED, collected, source_of, trainings
 from pipelines.material import VIDEOS
+from pipelines.runtime.options import on_zerogpu
 from pipelines.settings import Settings
 from tabs.form import said
 from tabs.header import header
@@ -66,6 +67,39 @@ def _framing(take: Take) -> str:
         take.moves.fit,
         f"{sizes}, stretched: it gets {max(ratio, 1 / ratio):.2f} times too {'narrow' if ratio > 1 else 'wide'}.",
     )
+
+
+def describing(take: gr.State, shoot: Shoot) -> None:
+    """Places the button that lets a model write the prompt, to be read and changed before the shot."""
+    with gr.Row():
+        write = gr.Button("Describe the picture in the prompt", size="sm", elem_id="dimensionx-describe")
+        stop = gr.Button("Stop", size="sm", min_width=60)
+    told = gr.Markdown(elem_classes="told")
+
+    def describe_picture(take: Take, caption: str, weights: str):
+        """A vision-language model (small unless the caption setting says large) writes the prompt."""
+        scene, _ = take.ready()
+        if on_zerogpu():
+            raise InputError(
+                "Here a picture is described within a shot: choose small or large and leave the prompt empty."
+            )
+        from pipelines.dimensionx.caption import GIGABYTES, describe
+        from pipelines.runtime.training import errand
+
+        size = "large" if caption == "large" else "small"
+        for step in errand(
+            lambda weights: describe(weights, scene.first.colour, size), mode=weights, gigabytes=GIGABYTES[size]
+        ):
+            if isinstance(step, str):
+                yield step, "The prompt was written by a model: read it before the shot."
+            else:
+                yield gr.skip(), f"**{step.phase}** {step.note}"
+
+    running = write.click(
+        said(describe_picture), [take, shoot.settings["caption"], shoot.options["weights"]],
+        [shoot.settings["prompt"], told], api_name="dimensionx_describe", concurrency_id="shoot", show_progress="hidden",
+    )  # fmt: skip
+    stop.click(lambda: "", None, told, cancels=[running], api_visibility="private", queue=False)
 
 
 def own_director(take: gr.State, target: Component) -> None:
@@ -151,6 +185,7 @@ def build(page: gr.Blocks) -> None:
             move.controls()
             shoot = Shoot(METHOD, take)
             shoot.controls()
+            describing(take, shoot)
             own_director(take, shoot.settings["lora_file"])
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -20,9 +21,12 @@ from transformers import (
 from pipelines.checkpoints import filled_randomly, from_folder
 from pipelines.components import byte_tokenizer
 from pipelines.dimensionx.method import checkpoint
+from pipelines.method import Progress
 from pipelines.runtime.weights import Weights, folder_of
 
 Size = Literal["small", "large"]
+GIGABYTES: dict[Size, float] = {"small": 2.0, "large": 6.0}
+"""Of GPU memory: 0.5 and 2.2 billion parameters in 16 bits, and what they compute with."""
 WORDS = 110
 REQUEST = (
     f"Describe this picture in one paragraph of at most {WORDS} words, in the present tense: what is to be seen, where it "
@@ -62,6 +66,15 @@ def load_captioner(weights: Weights, size: Size) -> Captioner:
         lambda: from_folder(AutoModelForImageTextToText, folder, dtype=weights.dtype, source=source.repo),
     )
     return Captioner(model, AutoProcessor.from_pretrained(folder, local_files_only=True, backend="pil"))
+
+
+def describe(weights: Weights, picture: NDArray[np.uint8], size: Size) -> Iterator[Progress | str]:
+    """`Progress`, then one paragraph for RGB (H,W,3); to be run on the device that ``weights`` are for."""
+    yield Progress("Loading", 0, 1)
+    captioner = load_captioner(weights, size)
+    captioner.model.to(weights.device)
+    yield Progress("Describing the picture", 0, 1)
+    yield captioner(picture, device=torch.device(weights.device))
 
 
 def untrained_captioner(weights: Weights) -> Captioner:

@@ -1,4 +1,4 @@
-"""A training as one job of this machine's device, as shots are: in turn, with room made for it, cancelled within a step."""
+"""Trainings and errands as jobs of this machine's device, as shots are: in turn, with room made, cancelled within a step."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ def trained(
     return runtime.exclusive(job)
 
 
+def errand(work: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float) -> Iterator[Progress | T]:
+    """As `trained`, for something short that needs no more than ``gigabytes``: what is loaded stays as far as it can."""
+    runtime = default()
+    return runtime.exclusive(lambda: _in_thread(runtime, work, mode), gigabytes=gigabytes)
+
+
 def check_device(runtime: Runtime, gigabytes: float) -> None:
     """Raises `InputError` unless there is a GPU with ``gigabytes`` in all."""
     device = runtime.device
@@ -70,7 +76,7 @@ def _in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: 
         runtime.device.tidy()
         out.put(_END)
 
-    thread = threading.Thread(target=work, name="training", daemon=True)
+    thread = threading.Thread(target=work, name="errand", daemon=True)
     thread.start()
     try:
         while (item := out.get()) is not _END:
@@ -96,6 +102,6 @@ def _told(error: BaseException) -> BaseException:
     if not isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return error
     return InputError(
-        "The device ran out of memory during the training; lower the rank, the frames or the clips at once, or switch "
-        "gradient checkpointing on. What was saved before is kept."
+        "The device ran out of memory. For a training, lower the rank, the frames or the clips at once, or switch gradient "
+        "checkpointing on; what was saved before is kept."
     )

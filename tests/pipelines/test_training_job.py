@@ -68,7 +68,7 @@ def test_a_training_tells_of_downloads_steps_and_time(runtime):
     log: list[str] = []
     *progress, last = trained(learning(log), mode="tiny", gigabytes=24, runtime=runtime)
     assert [(item.phase, item.step) for item in progress] == [("Downloading", 1), *(("Training", i) for i in (1, 2, 3))]
-    assert progress[1].seconds_left is not None and last == "done" and log == ["training"]
+    assert progress[1].seconds_left is not None and last == "done" and log == ["errand"]
 
 
 def test_a_training_and_shots_take_turns(runtime):
@@ -79,7 +79,7 @@ def test_a_training_and_shots_take_turns(runtime):
     shot = runtime.run(TOY, *toy_shot(), options=RunOptions(weights="tiny"))
     assert next(shot).note == "1 job before this one"
     training.close()
-    assert log == ["training"]
+    assert log == ["errand"]
     assert isinstance(list(shot)[-1], Report) and runtime.loaded
     list(trained(learning(log), mode="tiny", gigabytes=1, runtime=runtime))
     assert not runtime.loaded

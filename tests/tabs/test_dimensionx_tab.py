@@ -174,6 +174,14 @@ def test_every_kind_of_result(client):
     assert "The picture was described as" in status
 
 
+def test_a_model_writes_the_prompt_before_the_shot(client):
+    client.predict(frames=9, api_name="/dimensionx_draw")
+    words, told = client.predict(caption="small", weights="tiny", api_name="/dimensionx_describe")
+    assert words and "read it before the shot" in told
+    _, status, _ = shot(client, prompt="my words", caption="small")
+    assert "was described as" not in status
+
+
 def test_a_loss_curve_shows_every_part_of_a_long_training():
     assert loss_curve([1.0]) == ""
     curve = loss_curve([2.0] * 500 + [1.0] * 500)
