@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -87,9 +88,8 @@ def describing(take: gr.State, shoot: Shoot) -> None:
         from pipelines.runtime.training import errand
 
         size = "large" if caption == "large" else "small"
-        for step in errand(
-            lambda weights: describe(weights, scene.first.colour, size), mode=weights, gigabytes=GIGABYTES[size]
-        ):
+        job = partial(describe, picture=scene.first.colour, size=size)
+        for step in errand(job, mode=weights, gigabytes=GIGABYTES[size]):  # type: ignore[arg-type]
             if isinstance(step, str):
                 yield step, "The prompt was written by a model: read it before the shot."
             else:
