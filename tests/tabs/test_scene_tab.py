@@ -1,0 +1,161 @@
+"""The Scene tab through its API: from a result, from frames with cameras and from examples to 3D, files and a flight."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from bench.room import orbit, psnr, shot
+from camera import formats
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines import method
+from pipelines.clips import keep
+from pipelines.method import Clip
+from pipelines.reconstruct import display
+from pipelines.reconstruct.making import Made, make, shots_of_clip
+from pipelines.reconstruct.splat_files import read_ply, read_splat
+from pipelines.reconstruct.splat_settings import SplatSettings
+from pipelines.results import record, save
+from pipelines.runtime.options import RunOptions
+from pipelines.video import probe
+from tabs.solid import Solid, of_result
+from tabs.take import Take
+
+SMALL_SPLATS = {"iterations": 20, "most_splats": 600, "longest_side": 64}
+HEIGHT, WIDTH, FRAMES = 64, 96, 8
+
+
+@pytest.fixture
+def client(address, tmp_path):
+    return Client(address, verbose=False, download_files=str(tmp_path), httpx_kwargs={"timeout": 120})
+
+
+def room() -> tuple[np.ndarray, CameraPath, tuple[View, ...]]:
+    views = tuple(shot(orbit(HEIGHT, WIDTH, float(angle))) for angle in np.linspace(-10, 10, FRAMES))
+    path = CameraPath(np.array([view.world_from_camera for view in views]), views[0].intrinsics, WIDTH, HEIGHT)
+    return np.stack([view.colour for view in views]), path, views
+
+
+def result(folder: Path, frames: np.ndarray, path: CameraPath, weights: str = "real") -> Path:
+    """A result's mp4 as the app saves it."""
+    gen3c, (_, _, views) = method("gen3c"), room()
+    made = record(gen3c, Scene(views[:1]), path, gen3c.settings(), options=RunOptions(weights=weights))
+    return save(folder, f"gen3c-{weights}", Clip(frames, path.fps, path), made).video
+
+
+def value(answer):
+    return answer["value"] if isinstance(answer, dict) and "value" in answer else answer
+
+
+def taken_home(client: Client) -> dict[str, bytes]:
+    return {Path(file).name: Path(file).read_bytes() for file in value(client.predict(api_name="/scene_files"))}
+
+
+def test_an_example_becomes_points_mesh_and_splats(client):
+    opened = client.predict("courtyard", "", api_name="/scene_open_example")[1]
+    assert "3 frames" in opened
+    status, _, model, _, _ = client.predict(kind="points", api_name="/scene_make")
+    assert "points" in status
+    shown = trimesh.load(value(model), file_type="glb")
+    assert {type(part) for part in shown.geometry.values()} == {trimesh.PointCloud, trimesh.path.Path3D}
+    bare = trimesh.load(client.predict("Without the cameras", api_name="/scene_show"), file_type="glb")
+    assert len(bare.geometry) == 1
+    files = taken_home(client)
+    assert set(files) == {"points.ply", "points.glb", "colmap.zip", "nerfstudio.zip"}
+    with zipfile.ZipFile(io.BytesIO(files["colmap.zip"])) as archive:
+        assert sum(name.startswith("images/") for name in archive.namelist()) == 3
+
+    status, _, model, _, _ = client.predict(kind="splats", **SMALL_SPLATS, api_name="/scene_make")
+    assert "dB on frames" in status and "own rasteriser" in status
+    assert len(read_ply(Path(value(model)).read_bytes())) > 100
+    files = taken_home(client)
+    assert len(read_ply(files["splats.ply"])) == len(read_splat(files["scene.splat"]))
+    flight = value(client.predict("Film moves", "arc 10", 5, 64, api_name="/scene_fly"))
+    flight = flight["video"] if isinstance(flight, dict) else flight
+    assert (probe(flight).frames, probe(flight).width) == (5, 64)
+
+
+def test_own_frames_with_a_camera_file_need_a_depth_model_for_more_than_points(client, tmp_path):
+    frames, path, _ = room()
+    pictures = []
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"frame_{number:02d}.png")
+        pictures.append(handle_file(str(tmp_path / f"frame_{number:02d}.png")))
+    name, data = formats.write("reshoot", path)
+    (tmp_path / name).write_bytes(data)
+    opened = client.predict(pictures, handle_file(str(tmp_path / name)), api_name="/scene_open_frames")[1]
+    assert "8 frames of 96 x 64" in opened and "no depth" in opened
+    with pytest.raises(AppError, match=r"[Dd]epth"):
+        client.predict(kind="mesh", api_name="/scene_make")
+    status, *_ = client.predict(kind="points", api_name="/scene_make")
+    assert "no depth is at hand" in status
+    assert "8 frames" in client.predict(handle_file(str(tmp_path / name)), api_name="/scene_open_path")
+    flight = value(client.predict("Path file", "", 5, 64, api_name="/scene_fly"))
+    assert probe(flight["video"] if isinstance(flight, dict) else flight).frames == 8
+
+
+def test_a_result_of_random_weights_is_said_to_be_noise(client, tmp_path):
+    _, path, _ = room()
+    noise = np.random.default_rng(0).integers(0, 255, (FRAMES, HEIGHT, WIDTH, 3), np.uint8)
+    opened = client.predict(handle_file(str(result(tmp_path, noise, path, "tiny"))), api_name="/scene_open_result")[1]
+    assert "GEN3C" in opened and "there is no 3D" in opened
+    with pytest.raises(AppError, match="tiny random weights"):
+        client.predict(kind="points", api_name="/scene_make")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "words"),
+    [
+        ("/scene_make", {}, "nothing to make 3D of"),
+        ("/scene_files", {}, "Make points, a mesh or splats first"),
+        ("/scene_fly", {}, "Make points, a mesh or splats first"),
+        ("/scene_open_example", {"example": "nowhere", "film_moves": ""}, "nowhere"),
+    ],
+)
+def test_errors_arrive_as_sentences(client, endpoint, values, words):
+    with pytest.raises((AppError, ValueError), match=words):
+        client.predict(**values, api_name=endpoint)
+
+
+def test_the_geometry_that_a_session_keeps_comes_with_its_result(tmp_path):
+    frames, path, views = room()
+    file = result(tmp_path, frames, path)
+    assert of_result(file).depth is None
+    start = Scene(views[:1])
+    keep(file.with_suffix(".kept.npz"), Clip(frames, path.fps, path, scene=Scene(views, "clip")), start)
+    shots = of_result(file, Take(scene=start, framed=start, path=path))
+    assert shots.depth is not None and "GEN3C" in shots.name
+    np.testing.assert_allclose(shots.depth[3], views[3].depth, rtol=1e-5)
+
+
+def test_who_stops_keeps_the_best_so_far():
+    frames, path, views = room()
+    shots = shots_of_clip(Clip(frames, 24, path, scene=Scene(views, "clip")), name="room")
+    steps = make(shots, "splats", settings=SplatSettings(**{**SMALL_SPLATS, "iterations": 400}))
+    kept = next(step for step in steps if isinstance(step, Made))
+    steps.close()
+    assert kept.fitted is not None and kept.fitted.iteration == 40
+    solid = Solid(shots, kept)
+    assert len(solid.path("Round the ellipse of its cameras", "", 12, 64)) == 12
+    assert solid.path("The path it was shot on", "", 2, 32).width == 32
+
+
+def test_a_mesh_stands_where_its_frames_saw_it():
+    frames, path, views = room()
+    shots = shots_of_clip(Clip(frames, 24, path, scene=Scene(views, "clip")), name="room")
+    made = next(step for step in make(shots, "mesh") if isinstance(step, Made))
+    assert made.mesh is not None and {"mesh.glb", "mesh.ply", "points.ply"} <= set(display.files(made))
+    seen = next(display.flight(made, path.sliced(slice(4, 5))))
+    covered = seen.any(axis=2)
+    assert covered.mean() > 0.7 and psnr(seen, frames[4], covered) > 18
+    mesh, cameras = trimesh.load(io.BytesIO(display.shown_glb(made)), file_type="glb").geometry.values()
+    assert isinstance(mesh, trimesh.Trimesh) and abs(cameras.vertices[:, 2]).max() < 2
