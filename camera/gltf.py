@@ -48,8 +48,8 @@ class _Primitive:
         of = self.bound
         uv = None if of.uv is None else of.uv[kept]
         bound = Surface(of.vertices[kept], triangles, of.colours[kept], uv, of.texture)
-        joints, weights = (None if values is None else values[kept] for values in (self.joints, self.weights))
-        return _Primitive(bound, joints, weights)
+        joints = None if self.joints is None else self.joints[kept]
+        return _Primitive(bound, joints, None if self.weights is None else self.weights[kept])
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,7 +102,8 @@ class SceneObject:
         values = np.array([key.placement.values() for key in keys])
         values[:, -1] = np.log(values[:, -1])
         now = self._mixed(times, values, share)
-        return Placement(*now[:-1].tolist(), float(np.exp(now[-1])))
+        right, up, ahead, turn, tilt, roll, size = now.tolist()
+        return Placement(right, up, ahead, turn, tilt, roll, float(np.exp(size)))
 
     def _mixed(self, times: NDArray, values: NDArray, share: float) -> NDArray[np.float64]:
         if self.motion == "smooth":

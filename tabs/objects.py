@@ -219,7 +219,14 @@ class Objects:
         """The object stands where the picture was clicked, on what the scene shows there."""
         objects, index = _chosen(take, chosen)
         right, up, ahead = _spot(take, moment, *event.index)
-        placed = replace(objects[index].placement(moment), right=right, up=up, ahead=ahead)
+        spot = {"right": round(right, 3), "up": round(up, 3), "ahead": round(ahead, 3)}
+        try:
+            PlacementSettings.of(spot)
+        except InputError as error:
+            raise InputError(
+                "That place is too far away for an object to be seen well; click on something nearer."
+            ) from error
+        placed = replace(objects[index].placement(moment), **spot)
         item = replace(objects[index], keys=_with_key(objects[index].keys, Key(float(moment), placed)))
         return self._shown(take, (*objects[:index], item, *objects[index + 1 :]), index, moment)
 
@@ -245,7 +252,7 @@ class Objects:
         place = item.placement(moment)
         motion = next(label for label, kind in MOTIONS.items() if kind == item.motion)
         animations = gr.Dropdown([STILL, *item.model.animations], value=item.animation or STILL)
-        values = [getattr(place, key) for key in self.place]
+        values = [round(getattr(place, key), 3) for key in self.place]
         return (
             take, gr.Dropdown(called, value=called[index]), moment, motion, animations, item.speed, *values,
             _words(item),
@@ -298,7 +305,7 @@ def _first_place(take: Take) -> Placement:
         right, up, ahead = stage.spot(view.width / 2, view.height * 0.75)
     except InputError:
         return Placement()
-    return Placement(right, up, ahead, size=max(0.4 * ahead, 0.01))
+    return Placement(round(right, 3), round(up, 3), round(ahead, 3), size=max(round(0.4 * ahead, 3), 0.01))
 
 
 def _small(take: Take) -> tuple[StagedScene, CameraPath]:

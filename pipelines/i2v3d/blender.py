@@ -176,6 +176,8 @@ def background_glb(view: View, cut: NDArray[np.bool_]) -> bytes:
     """
     import trimesh
     from PIL import Image
+    from trimesh.visual import TextureVisuals
+    from trimesh.visual.material import PBRMaterial
 
     step = max(1, -(-view.width // MOST_COLUMNS))
     rows, columns = np.arange(0, view.height, step), np.arange(0, view.width, step)
@@ -194,12 +196,10 @@ def background_glb(view: View, cut: NDArray[np.bool_]) -> bytes:
     if not len(faces):
         raise InputError("Nothing of the picture is left as background; lower the foreground reach.")
     uv = np.stack([(grid[..., 0] + 0.5) / view.width, 1 - (grid[..., 1] + 0.5) / view.height], axis=-1).reshape(-1, 2)
-    material = trimesh.visual.material.PBRMaterial(
+    material = PBRMaterial(
         baseColorTexture=Image.fromarray(view.colour), metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True
     )
     vertices = world.reshape(-1, 3) @ _y_down_from_up()[:3, :3]
-    mesh = trimesh.Trimesh(
-        vertices, faces, visual=trimesh.visual.TextureVisuals(uv=uv, material=material), process=False
-    )
+    mesh = trimesh.Trimesh(vertices, faces, visual=TextureVisuals(uv=uv, material=material), process=False)
     mesh.remove_unreferenced_vertices()
-    return trimesh.Scene(mesh).export(file_type="glb")
+    return bytes(trimesh.Scene(mesh).export(file_type="glb"))  # type: ignore[arg-type]

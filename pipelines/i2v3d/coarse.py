@@ -164,7 +164,7 @@ def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[
     return replace(view, colour=np.rint(behind[..., :3]).astype(np.uint8), depth=depth, known=view.known | cut), cut
 
 
-def _continued(values: NDArray[np.float32], unknown: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _continued(values: NDArray, unknown: NDArray[np.bool_]) -> NDArray:
     """``values`` (H,W,C) with the ``unknown`` (H,W) as the smooth continuation of the rest, from pictures of half the size."""
     import cv2
 
