@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,16 +120,18 @@ class _Section:
 
         yield "**Reading the files**", *[gr.skip()] * 4
         job = self.training.prepare(training_files or [], settings)
+        folder = take.file(f"training-{uuid.uuid4().hex[:8]}")
+        folder.mkdir()
         losses: list[float] = []
         videos: dict[str, Path] = {}
         shown = 0.0
         for step in trained(job.train, mode=weights, gigabytes=job.gigabytes):  # type: ignore[arg-type]
             if isinstance(step, Sample):
-                videos[f"After {step.step} steps"] = _kept(take, step.file)
+                videos[f"After {step.step} steps"] = _kept(folder, step.file)
                 videos = dict(list(videos.items())[-SAMPLES_SHOWN:])
                 yield gr.skip(), gr.skip(), clips(videos, self.training.fps), gr.skip(), gr.skip()
             elif isinstance(step, Trained):
-                files = [_kept(take, file) for file in (step.file, *step.further)]
+                files = [_kept(folder, file) for file in (step.file, *step.further)]
                 words = f"**Trained**, loss {step.loss:.4f}. The next shot in this tab uses it: {files[0].name}."
                 yield (
                     words,
@@ -150,9 +153,9 @@ def _words(step: Progress) -> str:
     return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
 
 
-def _kept(take: Take, file: Path) -> Path:
-    """A copy that the page may serve; the training's own folder is nobody else's."""
-    return Path(shutil.copyfile(file, take.file(file.name)))
+def _kept(folder: Path, file: Path) -> Path:
+    """A copy that the page may serve, under a path that no other run has; the training's own folder stays closed."""
+    return Path(shutil.copyfile(file, folder / file.name))
 
 
 def loss_curve(losses: Sequence[float], *, points: int = 240, width: int = 600, height: int = 90) -> str:
