@@ -35,6 +35,7 @@ PAGE_FIRST = 1.0
 def build() -> gr.Blocks:
     """The whole page; RESHOOT_METHODS chooses tabs, for a Space that carries one heavy method."""
     with gr.Blocks(title="Reshoot", delete_cache=(HOUR, 6 * HOUR), fill_width=True) as page:
+        page.queue(max_size=VISITORS, default_concurrency_limit=2)  # now: later it would make the whole app anew
         gr.Markdown(
             "# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title"
         )
@@ -50,7 +51,6 @@ def build() -> gr.Blocks:
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         page.load(said(_linked_tab), None, tabs, **aside)
         page.load(said(_visited), **aside)
-    page.queue(max_size=VISITORS, default_concurrency_limit=2)
     return page
 
 
