@@ -13,6 +13,7 @@ from pipelines import NAMES, generate, method
 from pipelines.commands import GUESS, parser, values
 from pipelines.method import Clip, Method, Moves, Progress
 from pipelines.runtime.options import RunOptions, offered
+from pipelines.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             "curate": _curate,
             "bench": _bench,
             "calibrate": _calibrate,
+            "compile": _compile,
             "scene": _scene_files,
             "doctor": _doctor,
             "list": _list,
@@ -45,23 +47,44 @@ def _run(given: argparse.Namespace) -> int:
     moves, settings = _moves(known, given), values(known.settings, given, "settings")
     options = values(RunOptions, given, "options")
     scene, path = _shot(known, moves, given)
+    after = None
+    if getattr(given, "after", None):
+        after, path, settings = _going_on(given.after, scene, path, settings)
     for warning in known.check(scene, path, settings):
         print(warning, file=sys.stderr)
     clip, report = None, None
-    for item in generate(known.name, scene, path, settings, options=options):  # type: ignore[arg-type]
-        if isinstance(item, Progress):
-            _say(item)
-        elif isinstance(item, Clip):
-            clip = item
-        else:
-            report = item
+    try:
+        for item in generate(known.name, scene, path, settings, options=options, after=after):  # type: ignore[arg-type]
+            if isinstance(item, Progress):
+                _say(item)
+            elif isinstance(item, Clip):
+                clip = item
+            else:
+                report = item
+    except KeyboardInterrupt:
+        if clip is None:
+            raise
+        kept = save(given.out.parent, given.out.stem, clip, record(known, scene, path, settings, options=options))
+        print(f"Cancelled; the {len(clip.frames)} frames that were finished are in {kept.video}.", file=sys.stderr)
+        return 130
     if clip is None or report is None:
         raise InputError("The run ended without a video; please report it with your settings.")
-    made = record(known, scene, path, settings, moves=None if given.path else moves, options=options, report=report)
+    own = moves if given.path is None and after is None else None
+    made = record(known, scene, path, settings, moves=own, options=options, report=report)
     saved = save(given.out.parent, given.out.stem, clip, made)
     for line in (*clip.notes, report.words, report.sentence(), *map(str, (saved.video, saved.sidecar))):
         print(line)
     return 0
+
+
+def _going_on(video: Path, scene: Scene, more: CameraPath, settings: Settings) -> tuple[Clip, CameraPath, Settings]:
+    """The clip of a result, and path and settings of a run one chunk longer."""
+    from pipelines.gen3c.extend import one_more, read_shot
+
+    if not video.is_file():
+        raise InputError(f"There is no result {video} to go on from.")
+    clip, made = read_shot(video)
+    return clip, *one_more(clip, made, scene, more, settings)
 
 
 def _preview(given: argparse.Namespace) -> int:
@@ -108,6 +131,12 @@ def _scene_files(given: argparse.Namespace) -> int:
 
     print(*make(given, _say), sep="\n")
     return 0
+
+
+def _compile(given: argparse.Namespace) -> int:
+    from pipelines.bench import compile_ahead
+
+    return compile_ahead(given)
 
 
 def _doctor(given: argparse.Namespace) -> int:

@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
     _add_bench(bench)
     calibrate = commands.add_parser("calibrate", help="measure the ratios that the step cache MagCache needs, once")
     _add_made_up_shot(calibrate)
+    ahead = commands.add_parser("compile", help="compile blocks ahead for ZeroGPU, for one number of frames and size")
+    _add_made_up_shot(ahead)
     scene = commands.add_parser("scene", help="make points, a mesh and COLMAP and nerfstudio folders of a video")
     add_options(scene)
     doctor = commands.add_parser("doctor", help="check hub, access, disk, GPU and versions; the exit status says it")
@@ -80,6 +82,10 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         action="store_true",
         help="its cameras stand in the scene's world: neither moved nor resampled",
     )
+    if name == "run" and known.goes_on is not None:
+        command.add_argument(
+            "--after", type=Path, help="a result of Reshoot: shoot one chunk more, with the move added to it"
+        )
     command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
     _add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
     if name == "run":

@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 
 from camera.errors import InputError
 from camera.view import Scene
 from pipelines.clips import kept
-from pipelines.gen3c.extend import chunk_of, path_on, read_shot, take_back
-from pipelines.gen3c.method import Gen3cSettings
+from pipelines.gen3c.extend import chunk_of, one_more, read_shot, take_back
 from pipelines.method import Clip
 from pipelines.results import Record, restore, scene_sha256
 from pipelines.runtime.options import RunOptions
@@ -69,10 +68,8 @@ class Extend:
         """Shoot one chunk more of the result; returns the longer video and the files beside it."""
         scene, drawn = take.ready()
         clip, made = _opened(shot, scene)
-        done, chunk = len(clip.frames), _chunk(clip, made)
-        more = drawn if go_on_with == DRAWN else made.path.sliced(slice(done - chunk, done))
-        path = path_on(scene, made.path, done, more, chunk_frames=chunk)
-        settings = replace(cast(Gen3cSettings, settings), chunk_frames=chunk)
+        more = drawn if go_on_with == DRAWN else None
+        path, settings = one_more(clip, made, scene, more, settings)
         yield from self.shoot.shooting(
             take, request, scene, path, settings, options, after=clip, notes=_notes(clip, made, scene, settings)
         )
@@ -80,7 +77,7 @@ class Extend:
     def _take_back(self, take: Take, shot: str):
         """Take the last chunk of the result back; returns the shorter video and the files beside it."""
         clip, made = _opened(shot, take.framed)
-        shorter = take_back(clip, take.framed, chunk_frames=_chunk(clip, made))
+        shorter = take_back(clip, take.framed, chunk_frames=chunk_of(clip, made))
         count = len(shorter.frames)
         made = replace(made, path=made.path.sliced(slice(0, count)), report={})
         shown = self.shoot.result(take, self.shoot.new_name(), take.framed, shorter, made)
@@ -111,10 +108,6 @@ def _opened(shot: str | None, scene: Scene | None) -> tuple[Clip, Record]:
     if made.input_sha256 != scene_sha256(scene):
         raise InputError("The scene that is open is not the one this video was shot from; open that one, framed alike.")
     return kept(file, scene), made
-
-
-def _chunk(clip: Clip, made: Record) -> int:
-    return chunk_of(len(clip.frames), int(made.settings.get("chunk_frames", len(clip.frames))))
 
 
 def _notes(clip: Clip, made: Record, scene: Scene, settings: Settings) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
-from pipelines.gen3c.chunks import LONGEST, chunks
+from pipelines.gen3c.chunks import CHUNK, LONGEST, chunks
 from pipelines.gen3c.data import cache_files
 from pipelines.method import Clip
 from pipelines.results import Record, restore
+from pipelines.settings import Settings
 from pipelines.video import read_video
 
 
@@ -46,9 +47,22 @@ def _over_the_clip(scene: Scene, path: CameraPath, count: int) -> CameraPath:
     return extended_path(path, replace(path, world_from_camera=poses, intrinsics=lenses))
 
 
-def chunk_of(frames: int, chunk_frames: int) -> int:
-    """Frames per chunk of a video of ``frames``: one that is shorter than a chunk goes on by its own length."""
-    return min(frames, chunk_frames)
+def one_more(
+    clip: Clip, made: Record, scene: Scene, more: CameraPath | None, settings: Settings
+) -> tuple[CameraPath, Settings]:
+    """Path and settings of a run that goes on from ``clip``, of the record ``made``, by the rules of `path_on`.
+
+    ``more``: what is added; None repeats the last chunk's move.
+    """
+    done, chunk = len(clip.frames), chunk_of(clip, made)
+    more = made.path.sliced(slice(done - chunk, done)) if more is None else more
+    path = path_on(scene, made.path, done, more, chunk_frames=chunk)
+    return path, type(settings).of(settings.values() | {"chunk_frames": chunk})
+
+
+def chunk_of(clip: Clip, made: Record) -> int:
+    """Frames per chunk of a video, whose record says it; one that is shorter than a chunk goes on by its own length."""
+    return min(len(clip.frames), int(made.settings.get("chunk_frames", CHUNK)))
 
 
 def read_shot(video: str | Path) -> tuple[Clip, Record]:

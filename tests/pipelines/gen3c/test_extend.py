@@ -10,7 +10,7 @@ from camera.errors import InputError
 from camera.view import Scene
 from pipelines.clips import keep, kept
 from pipelines.gen3c.chunks import LONGEST
-from pipelines.gen3c.extend import chunk_of, extended_path, path_on, read_shot, take_back
+from pipelines.gen3c.extend import chunk_of, extended_path, one_more, path_on, read_shot, take_back
 from pipelines.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, path
 from pipelines.method import Clip, Progress
 from pipelines.results import record, save
@@ -112,8 +112,14 @@ def test_over_a_clip_its_own_camera_moves_on(scene):
         path_on(replace(clip, views=clip.views[:9]), along, 9, along, chunk_frames=9)
 
 
-def test_a_short_video_goes_on_by_its_own_length():
-    assert chunk_of(9, 121) == 9 and chunk_of(241, 121) == 121
+def test_a_short_video_goes_on_by_its_own_length(scene, shot):
+    made = record(METHOD, scene, shot[0].path, replace(SETTINGS, chunk_frames=121))
+    assert chunk_of(shot[0], made) == 9
+    on, settings = one_more(shot[0], made, scene, None, SETTINGS)
+    assert len(on) == 17 and settings == SETTINGS
+    np.testing.assert_allclose(
+        np.diff(on.centres, axis=0)[8:, 0].sum(), np.diff(on.centres, axis=0)[:8, 0].sum(), rtol=0.1
+    )
 
 
 @pytest.mark.parametrize(("spoil", "words"), [
