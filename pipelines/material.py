@@ -64,7 +64,7 @@ def read_material(files: Sequence[str | Path], *, given_views: int = 0, dense: b
     if kind == ".npz":
         from pipelines.gen3c.data import read_scene
 
-        return Material(*read_scene(path))
+        return Material(*read_scene(path), path_as_given=True)
     if kind in (".torch", ".pt"):
         return _reconfusion(path, given_views, dense)
     raise InputError(f"{path.name} alone is not enough, or of no kind that is read. {ACCEPTED}")

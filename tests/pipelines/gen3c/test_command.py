@@ -58,10 +58,11 @@ def test_cancel_keeps_what_is_finished(picture, tmp_path, monkeypatch, capsys):
 
 
 def test_views_are_shot_along_the_path_that_came_with_them(scene, tmp_path):
-    along = path(Gen3cMoves(width=96, height=64, frames=9), scene)
+    along = path(Gen3cMoves(width=96, height=64, frames=17, trajectory="up"), scene)
     (tmp_path / "views.npz").write_bytes(views_npz(scene, along))
     out = tmp_path / "views.mp4"
     assert (
         command.main(["run", "gen3c", "--files", str(tmp_path / "views.npz"), *FRAME, *QUICK, "--out", str(out)]) == 0
     )
-    assert len(read_video(out)[0]) == 9
+    assert len(read_video(out)[0]) == 17
+    np.testing.assert_allclose(restore(out).path.world_from_camera, along.world_from_camera, atol=1e-5)
