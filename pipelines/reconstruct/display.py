@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from math import cos, sin
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +12,9 @@ from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
 from camera.figure import frustum_lines
+from camera.metrics import Similarity
 from camera.path import CameraPath
+from camera.rotation import look_at
 from pipelines.reconstruct.making import DISPLAY_POINTS, Made
 
 if TYPE_CHECKING:
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 
 _GLTF = np.array([1, -1, -1], np.float32)
 """OpenCV's axes to glTF's: x right, y up, z backward."""
+_TURN, _RISE, _RADIUS = 0.5, 0.5, 5.0
+"""Radians about the vertical and above the ground, and distance, at which the page's viewer of splats begins."""
 SHOWN_CAMERAS = 24
 CAMERA_COLOUR = (232, 89, 12, 255)
 FRUSTUM_SHARE = 0.08
@@ -46,12 +52,19 @@ def shown_glb(made: Made, *, cameras: bool = True) -> bytes:
 
 
 def shown_splats(made: Made) -> bytes:
-    """The splats as a ``.ply`` with y up, as the page's viewer wants it, without what lies far behind."""
+    """The splats as a ``.ply`` that the page's viewer begins to show from the first camera, without what lies far behind.
+
+    gsplat.js, which gr.Model3D uses, has y down as OpenCV, and begins on a sphere about the origin, see `_RADIUS`.
+    """
     from pipelines.reconstruct.splat_files import ply_bytes
 
     assert made.fitted is not None
     splats = made.fitted.splats
-    return ply_bytes(splats.chosen(_is_near(splats.means, made.path)).upright())
+    eye = _RADIUS * np.array([sin(_TURN) * cos(_RISE), -sin(_RISE), -cos(_TURN) * cos(_RISE)])
+    turn, scale = look_at(eye, np.zeros(3)), _RADIUS / made.first.focus_depth
+    camera = made.path.camera_from_world[0]
+    place = Similarity(scale, turn @ camera[:3, :3], scale * turn @ camera[:3, 3] + eye)
+    return ply_bytes(splats.chosen(_is_near(splats.means, made.path)).placed(place))
 
 
 def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
@@ -67,8 +80,6 @@ def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
 
 
 def _discs(cloud: PointCloud):
-    from dataclasses import replace
-
     from pipelines.reconstruct.splat_start import initial
 
     splats = initial(cloud.thinned(DISPLAY_POINTS), 0)

@@ -212,8 +212,23 @@ def _made(
     from pipelines.reconstruct.splat_start import with_backdrop
 
     start = made.cloud if made.scene is None else with_backdrop(made.cloud, made.scene)
-    for step in fit(made.frames, made.path, start, settings=settings):
+    weights = _weights(made.scene, settings.confidence)
+    for step in fit(made.frames, made.path, start, settings=settings, weights=weights):
         yield replace(made, fitted=step) if isinstance(step, Fitted) else step
+
+
+def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None:
+    """(F,H,W) in 0..1, each frame's own scale as upstream, or None for equal weights."""
+    if confidence == "none":
+        return None
+    if scene is None:
+        raise InputError("Pixels can be weighed only where there is depth; choose none for their weights.")
+    import torch
+
+    from pipelines.reconstruct.splat_loss import weights_of
+    from pipelines.reconstruct.splat_start import log_confidence
+
+    return np.stack([weights_of(torch.tensor(each), confidence).numpy() for each in log_confidence(scene)])  # type: ignore[arg-type]
 
 
 def _points(shots: Shots, kind: str, cameras: str, depth_model: str) -> Generator[Progress, None, Made]:

@@ -35,6 +35,14 @@ class SplatSettings(Settings):
         0, "Hold back every", minimum=0, maximum=20, step=1, help="So many frames one is not shown to the fit but used to "
         "measure it; 0 shows all.",
     )  # fmt: skip
+    confidence: str = setting(
+        "none",
+        "Weigh pixels",
+        choices=("none", "linear", "upstream"),
+        help="By how many views agree on their depth, where there is depth; upstream: as DimensionX's code turns "
+        "confidence into weights, which is not monotonic.",
+        advanced=True,
+    )
     appearance: bool = setting(
         True,
         "Colours of each frame",

@@ -67,6 +67,21 @@ def with_backdrop(cloud: PointCloud, scene: Scene) -> PointCloud:
     return PointCloud.joined(parts)
 
 
+def log_confidence(scene: Scene, *, tolerance: float = 0.02) -> NDArray[np.float32]:
+    """(F,H,W): the logarithm of one more than the number of other views, of a dozen, that see a pixel's point where it is."""
+    from camera.points import points_of
+    from pipelines.reconstruct.agreement import confirmations
+    from pipelines.reconstruct.points import MOST_WITNESSES, witnesses
+
+    found = []
+    for i, view in enumerate(scene.views):
+        others = [scene.views[j] for j in witnesses(i, len(scene.views), MOST_WITNESSES)]
+        agreeing = np.zeros(view.known.shape, np.float32)
+        agreeing[view.known] = confirmations(points_of(view)[view.known], others, tolerance)
+        found.append(np.log1p(agreeing))
+    return np.stack(found)
+
+
 def extent(cloud: PointCloud, path: CameraPath) -> float:
     """Size of the scene in its units, by which rates and sizes are measured.
 

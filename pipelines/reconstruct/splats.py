@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from camera.errors import InputError
+from camera.metrics import Similarity
 
 SH_C0 = 0.28209479177387814
 """The constant spherical harmonic: a colour c in 0..1 is stored as (c - 0.5) / SH_C0."""
 MOST_DEGREE = 3
-_ODD_IN_YZ = np.array([0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0], bool)
-"""Of the 16 harmonics up to degree 3: those that change sign when y and z do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +84,15 @@ class Splats:
         which = np.asarray(which)
         return Splats(*(getattr(self, declared.name)[which] for declared in fields(self)))
 
-    def upright(self) -> Splats:
-        """Turned by half a turn about x, to axes x right, y up, z backward, as many viewers expect; see `upright` of meshes."""
-        turn = np.array([1, -1, -1], np.float32)
-        w, x, y, z = self.quaternions.T
-        signs = np.where(_ODD_IN_YZ[: self.sh.shape[1]], -1, 1).astype(np.float32)
+    def placed(self, similarity: Similarity) -> Splats:
+        """Turned, scaled and shifted; of the colours what does not depend on the direction is kept, as few viewers show more."""
+        from scipy.spatial.transform import Rotation
+
+        turned = Rotation.from_matrix(similarity.rotation) * Rotation.from_quat(np.roll(self.quaternions, -1, axis=1))
         return replace(
             self,
-            means=self.means * turn,
-            quaternions=np.stack([-x, w, -z, y], axis=1),
-            sh=self.sh * signs[None, :, None],
+            means=similarity(self.means).astype(np.float32),
+            quaternions=np.roll(turned.as_quat(), 1, axis=1).astype(np.float32),
+            log_scales=self.log_scales + np.float32(np.log(similarity.scale)),
+            sh=self.sh[:, :1],
         )

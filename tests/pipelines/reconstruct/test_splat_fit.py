@@ -19,7 +19,7 @@ from pipelines.reconstruct.splat_density import Growing
 from pipelines.reconstruct.splat_drawing import drawing_on, flown
 from pipelines.reconstruct.splat_fit import Fitted, fit
 from pipelines.reconstruct.splat_settings import SplatSettings
-from pipelines.reconstruct.splat_start import BACKDROP, extent, initial, with_backdrop
+from pipelines.reconstruct.splat_start import BACKDROP, extent, initial, log_confidence, with_backdrop
 
 HEIGHT, WIDTH, VIEWS = 24, 36, 5
 
@@ -158,6 +158,17 @@ def test_the_beginning_has_a_backdrop_where_the_sky_is():
     assert extent(cloud, path) == pytest.approx(
         np.median(np.linalg.norm(cloud.points - path.centres.mean(axis=0), axis=1))
     )
+
+
+def test_a_pixel_that_no_view_confirms_has_no_weight():
+    _, path, _ = room()
+    views = [shot(orbit(HEIGHT, WIDTH, float(angle))) for angle in np.linspace(-8, 8, VIEWS)]
+    depth = views[2].depth.copy()
+    depth[4:12, 10:20] *= 0.5
+    views[2] = View.of(views[2].colour, depth, path.intrinsics[2], path.world_from_camera[2])
+    confidence = log_confidence(Scene(tuple(views), "views"))
+    assert confidence.shape == (VIEWS, HEIGHT, WIDTH)
+    assert confidence[2, 4:12, 10:20].mean() < 0.1 < np.log(3) < confidence[2, 14:, 10:20].mean()
 
 
 def test_wrong_input_is_said():

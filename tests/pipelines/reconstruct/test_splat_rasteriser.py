@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from camera.metrics import Similarity
+from camera.rotation import look_at
 from pipelines.reconstruct import splat_kernel
 from pipelines.reconstruct.splat_rasteriser import Gaussians, composited, draw, harmonics, project
-from pipelines.reconstruct.splats import SH_C0, Splats
+from pipelines.reconstruct.splats import SH_C0
 
 LENS = torch.tensor([[20.0, 0, 9.5], [0, 20.0, 6.5], [0, 0, 1]])
 SIZE = (20, 14)
@@ -148,10 +150,15 @@ def test_nothing_in_view_draws_the_background():
         assert not drawn.seen.any()
 
 
-def test_splats_turned_upright_look_the_same_from_a_turned_camera():
-    splats = some(30, degree=3).splats()
-    turn = torch.diag(torch.tensor([1.0, -1, -1, 1]))
-    straight = draw(Gaussians.of(splats), pose(), LENS, *SIZE)
-    turned = draw(Gaussians.of(splats.upright()), pose() @ turn, LENS, *SIZE)
-    torch.testing.assert_close(turned.colour, straight.colour, atol=1e-4, rtol=1e-3)
-    assert isinstance(splats, Splats)
+def test_splats_that_are_placed_elsewhere_look_the_same_from_there():
+    splats = some(30, degree=0).splats()
+    place = Similarity(2.0, look_at([0.0, 0, 0], [0.3, 0.2, 1]), np.array([1.0, 2, 3]))
+    pose_there = np.eye(4)
+    pose_here = np.linalg.inv(pose().numpy())
+    pose_there[:3, :3] = place.rotation @ pose_here[:3, :3]
+    pose_there[:3, 3] = place(pose_here[:3, 3])
+    here = draw(Gaussians.of(splats), pose(), LENS, *SIZE)
+    there = torch.tensor(np.linalg.inv(pose_there), dtype=torch.float32)
+    moved = draw(Gaussians.of(splats.placed(place)), there, LENS, *SIZE)
+    torch.testing.assert_close(moved.colour, here.colour, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(moved.depth, 2 * here.depth, atol=1e-3, rtol=1e-3)
