@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,22 @@ def calibrate(given: argparse.Namespace) -> int:
     for network, ratios in measured.ratios.items():
         print(f"{network}: {len(ratios)} steps, ratios {min(ratios):.3f} to {max(ratios):.3f}")
     print(magcache.keep(measured, known.name, options.weights))
+    return 0
+
+
+def compile_ahead(given: argparse.Namespace) -> int:
+    """The ``compile`` command: one run, then a package for every kind of repeated block; prints where they are."""
+    from pipelines.runtime import ahead
+
+    known, shot, options = asked_for(given)
+    if options.cache != "none" or options.compile:
+        raise InputError("Compiling ahead needs a plain run; leave out --cache and --compile.")
+    made: list[Path] = []
+    around = partial(ahead.compiling, folder=ahead.folder_of(known.name), made=made)
+    for item in Runtime().run(known, *shot, options=options, around=around):
+        if isinstance(item, Progress):
+            print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)
+    print(*made, sep="\n")
     return 0
 
 

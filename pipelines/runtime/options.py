@@ -68,7 +68,7 @@ class RunOptions(Settings):
     compile: bool = setting(
         False,
         "Compile blocks",
-        help="The first run takes a minute longer, later ones are faster. Not on ZeroGPU.",
+        help="The first run takes a minute longer, later ones are faster. On ZeroGPU only what was compiled ahead.",
         advanced=True,
     )
 

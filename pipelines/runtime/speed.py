@@ -13,7 +13,7 @@ from torch import nn
 
 from camera.errors import InputError
 from pipelines.method import Pipeline
-from pipelines.runtime import magcache
+from pipelines.runtime import ahead, magcache
 from pipelines.runtime.memory import networks
 from pipelines.runtime.options import RunOptions, on_zerogpu
 
@@ -35,7 +35,7 @@ def speeded(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str 
         if options.cache != "none":
             _cache(parts, options, steps, method, undo)
         if options.compile:
-            _compile(parts)
+            _compile(parts, method, undo)
         _tiling(parts, options.tiling, undo)
         yield
 
@@ -81,12 +81,14 @@ def _cache_config(network: Any, options: RunOptions, steps: int, method: str) ->
     return MagCacheConfig(threshold=options.cache_threshold, num_inference_steps=steps, mag_ratios=ratios)
 
 
-def _compile(parts: list[nn.Module]) -> None:
-    if on_zerogpu():
-        raise InputError("ZeroGPU cannot compile at run time; switch Compile blocks off.")
+def _compile(parts: list[nn.Module], method: str, undo: ExitStack) -> None:
+    """Now, or on ZeroGPU, where that is impossible, with what was compiled ahead."""
     able: list[Any] = [network for network in parts if getattr(network, "_repeated_blocks", None)]
     if not able:
         raise InputError("This method's networks declare no repeated blocks to compile; switch Compile blocks off.")
+    if on_zerogpu():
+        undo.enter_context(ahead.applied([block for network in able for block in ahead.blocks_of(network)], method))
+        return
     for network in able:
         if not getattr(network, "_blocks_compiled", False):
             network.compile_repeated_blocks(fullgraph=False)
