@@ -149,15 +149,10 @@ def shots_along(scene: Scene, path: CameraPath) -> Generator[Progress, None, Sho
 
 def shots_of_views(scene: Scene) -> Shots:
     """The views of a clip or of several views, with their depth, in one world."""
-    path = CameraPath(
-        np.stack([view.world_from_camera for view in scene.views]),
-        np.stack([view.intrinsics for view in scene.views]),
-        scene.first.width,
-        scene.first.height,
-        scene.fps,
-    )
+    from pipelines.reconstruct.export import shot_on
+
+    frames, path = shot_on(scene)
     depth = np.stack([np.where(view.known, view.depth, np.float32(np.nan)) for view in scene.views])
-    frames = np.stack([view.colour for view in scene.views])
     return Shots(frames, path, scene.name, depth, aligned=True, source=scene.source)
 
 

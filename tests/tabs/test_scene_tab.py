@@ -6,6 +6,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import trimesh
@@ -17,7 +18,7 @@ from bench.room import orbit, psnr, shot
 from camera import formats
 from camera.path import CameraPath
 from camera.view import Scene, View
-from pipelines import method
+from pipelines import NAMES, method
 from pipelines.clips import keep
 from pipelines.method import Clip
 from pipelines.reconstruct import display
@@ -27,6 +28,7 @@ from pipelines.reconstruct.splat_settings import SplatSettings
 from pipelines.results import record, save
 from pipelines.runtime.options import RunOptions
 from pipelines.video import probe
+from tabs.lift import offers
 from tabs.solid import Solid, of_result
 from tabs.take import Take
 
@@ -159,3 +161,20 @@ def test_a_mesh_stands_where_its_frames_saw_it():
     assert covered.mean() > 0.7 and psnr(seen, frames[4], covered) > 18
     mesh, cameras = trimesh.load(io.BytesIO(display.shown_glb(made)), file_type="glb").geometry.values()
     assert isinstance(mesh, trimesh.Trimesh) and abs(cameras.vertices[:, 2]).max() < 2
+
+
+def test_every_result_has_a_button_that_leads_here():
+    import app
+
+    page = app.build()
+    (tabs,) = (block for block in page.blocks.values() if isinstance(block, gr.Tabs))
+    buttons = {offer.button._id: offer for offer in offers(page)}
+    assert len(buttons) == len(NAMES)
+    clicked = {}
+    for listener in page.fns.values():
+        for block, event in listener.targets:
+            if event == "click" and block in buttons:
+                clicked[block] = {output._id for output in listener.outputs}, [each._id for each in listener.inputs]
+    assert set(clicked) == set(buttons)
+    for button, (outputs, inputs) in clicked.items():
+        assert tabs._id in outputs and buttons[button].shot._id in inputs and buttons[button].take._id in inputs
