@@ -40,12 +40,22 @@ class Masks:
 class KeyframeInjection:
     """What the source rows give to the others in one step: features on the foreground, attention on ``attention``.
 
-    ``attention``: "visible", "foreground" or "" for none.
+    ``attention``: "visible", "foreground" or "" for none. ``everywhere``: both are given at every place, whatever the masks.
     """
 
     masks: Masks
     features: bool
     attention: str
+    everywhere: bool = False
+
+    @property
+    def attended(self) -> Mapping[tuple[int, int], Tensor] | None:
+        """Where the attention follows the source."""
+        if not self.attention:
+            return None
+        if self.everywhere:
+            return _whole(self.masks.foreground)
+        return self.masks.visible if self.attention == "visible" else self.masks.foreground
 
 
 def scaled_masks(masks: Tensor) -> dict[tuple[int, int], Tensor]:
@@ -81,15 +91,21 @@ def injected(unet: UNet2DConditionModel, injection: KeyframeInjection) -> Iterat
             stock[name] = module.processor
             module.processor = _ExtendedAttention(injection, extended)  # type: ignore[assignment]
         if injection.features:
+            where = _whole(masks.foreground) if injection.everywhere else masks.foreground
             for name in FEATURES:
                 conv: nn.Module = unet.get_submodule(name).conv2  # type: ignore[assignment]
-                handles.append(conv.register_forward_hook(_features_from_source(masks.foreground)))
+                handles.append(conv.register_forward_hook(_features_from_source(where)))
         yield
     finally:
         for name, processor in stock.items():
             unet.get_submodule(name).processor = processor  # type: ignore[assignment]
         for handle in handles:
             handle.remove()
+
+
+def _whole(masks: Mapping[tuple[int, int], Tensor]) -> dict[tuple[int, int], Tensor]:
+    """The same with every place True."""
+    return {size: torch.ones_like(mask) for size, mask in masks.items()}
 
 
 def _features_from_source(foreground: Mapping[tuple[int, int], Tensor]):
@@ -120,7 +136,7 @@ class _ExtendedAttention:
 
     def __init__(self, injection: KeyframeInjection, extended: _OncePerSize) -> None:
         self.extended = extended
-        chosen = {"visible": injection.masks.visible, "foreground": injection.masks.foreground}.get(injection.attention)
+        chosen = injection.attended
         self.injected = None if chosen is None else {mask.shape[1]: mask for mask in chosen.values()}
 
     def __call__(

@@ -56,6 +56,7 @@ class KeyframeOptions:
     background_share: float = 0.8
     together: int = 4
     overlap: int = 1
+    everywhere: bool = False
 
     def injection(self, step: int, masks: Masks) -> KeyframeInjection | None:
         """What is injected at a step, counted from 0; the switch to the foreground comes one step late, as upstream."""
@@ -64,7 +65,7 @@ class KeyframeOptions:
             return None
         where = "visible" if step <= min(foreground, background) else "foreground"
         attention = where if step < max(foreground, background) else ""
-        return KeyframeInjection(masks, step < int(self.steps * self.feature_share), attention)
+        return KeyframeInjection(masks, step < int(self.steps * self.feature_share), attention, self.everywhere)
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,6 +124,10 @@ class I2V3DSettings(Settings):
         0.8, "Background attention", minimum=0, maximum=1, step=0.05,
         help="The same for everything that the scene shows; afterwards only the foreground follows.",
     )  # fmt: skip
+    guide_everywhere: bool = setting(
+        False, "Guide everywhere", advanced=True,
+        help="Features and attention follow the render in the whole picture, not only where foreground or scene is.",
+    )  # fmt: skip
     depth_strength: float = setting(1.0, "Depth strength", minimum=0, maximum=2, step=0.05, advanced=True)
     together: int = setting(
         4, "Keyframes at once", minimum=1, maximum=12, step=1, help="They see each other's background.", advanced=True

@@ -176,6 +176,7 @@ class I2V3DPipeline:
         options = phase2.KeyframeOptions(
             settings.steps, settings.guidance, settings.depth_strength, settings.feature_share,
             settings.foreground_share, settings.background_share, settings.together, settings.overlap,
+            settings.guide_everywhere,
         )  # fmt: skip
         windows = sliding_windows(len(latents), settings.together, settings.overlap)
         generator = torch.Generator().manual_seed(settings.seed)

@@ -22,7 +22,7 @@ from pipelines.i2v3d.keyframes import (
 )
 from pipelines.i2v3d.networks import FULL
 from pipelines.i2v3d.schedule import keyframe_indices, sliding_windows
-from tests.pipelines.i2v3d.conftest import GOLDEN, arrays, difference, packed_json
+from tests.pipelines.i2v3d.conftest import GOLDEN, arrays, difference, draw, packed_json
 
 PROMPT, NEGATIVE = "A sks toy on a desk.", "ugly, blurry, low res, unrealistic, unaesthetic"
 STEPS = 6
@@ -117,6 +117,7 @@ STEP_SETTINGS = {
     "attn_only_seg": (1, 0.0, 1.0, 0.0),
     "default_step1": (1, 0.6, 1.0, 0.8),
     "default_last_step": (5, 0.6, 1.0, 0.8),
+    "unmasked": (1, 0.6, 1.0, 0.8),
 }
 
 
@@ -125,7 +126,9 @@ STEP_SETTINGS = {
 def test_single_steps(case, name):
     golden = case.golden
     step, features, foreground, background = STEP_SETTINGS[name]
-    options = KeyframeOptions(STEPS, 7.5, 1.0, features, foreground, background)
+    options = KeyframeOptions(
+        STEPS, 7.5, 1.0, features, foreground, background, everywhere=name == "unmasked"
+    )  # fmt: skip
     time = golden[f"inj/{name}/timestep"]
     source = golden["inj/source_latents"]
     noise = rows_of(case.networks, case.coarse, source, case.words, [0, 1], golden["inj/x"], time, step, options)
@@ -162,3 +165,27 @@ def test_the_whole_loop(case, name):
     assert stock == {"AttnProcessor2_0"} and not any(
         case.networks.unet.get_submodule(part).conv2._forward_hooks for part in FEATURES
     )
+
+
+@torch.no_grad()
+def test_a_step_at_the_size_that_upstream_knows(case):
+    """Upstream's own masks of 1024x576, which the smaller cases had to be given."""
+    golden = arrays("p2_c_fullres")
+    large = {key: golden[f"{key}_9x16"].repeat_interleave(64, 1).repeat_interleave(64, 2)
+             for key in ("fg_masks", "vis_masks", "depth")}  # fmt: skip
+    masks = Masks(*(scaled_masks(large[key] == 255) for key in ("fg_masks", "vis_masks")))
+    now, source = (torch.from_numpy(draw(f"full/{name}", (2, 4, 72, 128))) for name in ("x", "src"))
+    words = Words(*(torch.from_numpy(draw(f"full/{n}", s)) for n, s in (("ehs", (3, 5, 24)), ("pooled", (3, 16)))))
+    unet, time = case.networks.unet, golden["timestep"]
+    unet.disable_lora()
+    try:
+        networks = SteeredSDXL(unet, case.networks.controlnet, 576, 1024)
+        coarse = Coarse(now, large["depth"][:, None].expand(-1, 3, -1, -1), masks)
+        noise = rows_of(networks, coarse, source, words, [0, 1], now, time, 20, KeyframeOptions(50))
+    finally:
+        unet.enable_lora()
+    assert difference(noise[..., ::6, ::6], golden["noise_pred_all_stride6"]) < 1e-4
+    _, without, following = noise.unflatten(0, (3, 2))
+    schedule, guided = Schedule(50), without + 7.5 * (following - without)
+    after = schedule.moved(now, guided, schedule.signal[time], schedule.before(int(time)))
+    assert difference(after[..., ::6, ::6], golden["prev_sample_stride6"]) < 1e-4
