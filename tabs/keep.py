@@ -8,10 +8,11 @@ import zlib
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from camera.errors import InputError
 from pipelines.method import Method
-from pipelines.results import restore
+from pipelines.results import Record, restore, scene_sha256
 from tabs.form import said
 from tabs.move import Move
 from tabs.shoot import Shoot
@@ -49,7 +50,7 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
         size = {"frames": len(made.path), "width": made.path.width, "height": made.path.height, "fps": made.path.fps}
         values |= {**(moves.values() if moves else {}), **size, "moves_from": PATH_FILE}
         words = "  \n".join((f"Path of {len(made.path)} frames taken up.", *notes))
-        return take.with_own(made.path), words, *updates(values)
+        return take.with_own(made.path, as_given=_stands(made, take)), words, *updates(values)
 
     def linked(example: str, *values: Any) -> str:
         state = dict(zip(controls, values))
@@ -74,6 +75,13 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
     )
     page.load(said(opened), None, [example, *controls.values()], **private)
     return file
+
+
+def _stands(made: Record, take: Take) -> bool:
+    """Whether a result was shot in this very scene along a path that does not begin at its first camera."""
+    if take.framed is None or made.input_sha256 != scene_sha256(take.framed):
+        return False
+    return not np.allclose(made.path.world_from_camera[0], take.framed.first.world_from_camera, atol=1e-6)
 
 
 def encoded(shot: dict[str, Any]) -> str:

@@ -89,6 +89,11 @@ def test_known_targets_are_shot_and_leave_everything_behind(client, tmp_path):
     assert len(figure["figure"]["frames"]) == 2 and "1 group of 9, each from the 3 nearest of 3" in notes
     status, _, _, files, *_ = client.predict(**TINY, api_name="/genxd_shoot")
     assert "in 1 group of 9" in status
+    taken_up = client.predict(handle_file(value(files)[0]), api_name="/genxd_restore")
+    assert "Path of 2 frames" in str(taken_up)
+    client.predict(**SMALL, moves_from="Path file", api_name="/genxd_draw")
+    path = formats.read("camera_path.json", Path(client.predict("reshoot", api_name="/genxd_path_file")).read_bytes())
+    np.testing.assert_allclose(path.centres[:, 0], [0.2, 0.6], atol=1e-9)
     left = {Path(file).name.split("-", 2)[-1]: Path(file) for file in value(files)}
     assert {"contact-sheet.png", "cameras.zip", "colmap.zip", "genxd.json", "genxd_rel.json"} <= left.keys()
     with zipfile.ZipFile(left["cameras.zip"]) as archive:
