@@ -49,7 +49,8 @@ def read_material(files: Sequence[str | Path], *, given_views: int = 0, dense: b
     """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
 
     ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path. ``dense``:
-    a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so.
+    a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip needs
+    the model; only where it is not ``dense``, a labelled guess takes its place.
     """
     paths = [Path(file) for file in files]
     if not paths:
@@ -58,7 +59,7 @@ def read_material(files: Sequence[str | Path], *, given_views: int = 0, dense: b
         return _posed(paths, given_views, dense)
     path, kind = paths[0], paths[0].suffix.lower()
     if kind in VIDEOS:
-        return _video(path)
+        return _video(path, dense)
     if kind == ".zip" or path.is_dir():
         return _archive(path, given_views, dense)
     if kind == ".npz":
@@ -139,10 +140,20 @@ def _estimated_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     return depth_of(Picture(frame, None), MODELS["small"]).values
 
 
-def _video(path: Path) -> Material:
+def _video(path: Path, dense: bool) -> Material:
+    """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
+    from pipelines.depth import guessed_layout
     from pipelines.gen3c.estimated import scene_of_video
     from pipelines.video import read_video
 
     frames, fps = read_video(path, max_frames=LONGEST_CLIP)
+    try:
+        _estimated_depth(frames[0])
+    except InputError as error:
+        if dense:
+            raise
+        scene, note = scene_of_video(frames, fps, lambda frame: guessed_layout(frame).values)
+        scene = replace(scene, source=guessed_layout(frames[0]).source)
+        return Material(scene, note=f"{note} Note: {error} Until then the depth is a **guess**.")
     scene, note = scene_of_video(frames, fps, _estimated_depth)
     return Material(scene, note=note)

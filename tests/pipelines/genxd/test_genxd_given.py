@@ -17,11 +17,13 @@ from camera import formats
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
+from pipelines import material as material_module
 from pipelines.__main__ import main
 from pipelines.genxd import given
 from pipelines.genxd.export import reconstruction_zip
 from pipelines.material import read_material
 from pipelines.results import restore
+from pipelines.video import write_mp4
 
 WIDTH, HEIGHT, COUNT = 48, 32, 11
 LENS = np.array([[40.0, 0, 22.5], [0, 40.0, 16.5], [0, 0, 1]])
@@ -209,6 +211,19 @@ def test_a_set_of_pictures_is_kept_small(tmp_path, monkeypatch):
     material = read_material([*written(tmp_path, PLAIN_NAMES), _file(tmp_path, "reshoot")])
     assert (material.scene.first.width, material.scene.first.height) == (WIDTH // 2, HEIGHT // 2)
     np.testing.assert_allclose(material.scene.first.intrinsics[0, 0], LENS[0, 0] / 2)
+
+
+def test_a_clip_without_a_depth_model_has_a_labelled_guess(tmp_path, monkeypatch):
+    def missing(frame):
+        raise InputError("The model cannot be had.")
+
+    monkeypatch.setattr(material_module, "_estimated_depth", missing)
+    write_mp4(tmp_path / "clip.mp4", np.full((4, 64, 64, 3), 90, np.uint8), 12)
+    found = read_material([tmp_path / "clip.mp4"])
+    assert found.scene.kind == "clip" and len(found.scene.views) == 4
+    assert "guess" in found.scene.source and "cannot be had. Until then the depth is a **guess**" in found.note
+    with pytest.raises(InputError, match="cannot be had"):
+        read_material([tmp_path / "clip.mp4"], dense=True)
 
 
 def test_the_command_line_shoots_known_targets_from_a_few_pictures(tmp_path, capsys):
