@@ -97,7 +97,10 @@ def mp4_writer(
                     "give RGB frames of 8 bits, all of one size."
                 )
             picture = av.VideoFrame(size[1], size[0], "yuv420p")
-            fill_planes(pixels, *(np.frombuffer(plane, np.uint8).reshape(plane.height, -1) for plane in picture.planes))
+            fill_planes(
+                pixels,
+                *(np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1) for plane in picture.planes),
+            )
             container.mux(stream.encode(picture))
 
         yield write

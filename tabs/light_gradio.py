@@ -46,7 +46,7 @@ class _Finder(MetaPathFinder):
         def without_stubs(module: ModuleType) -> None:
             run(module)
             if hasattr(module, "create_or_modify_pyi"):
-                module.create_or_modify_pyi = _no_stub
+                vars(module)["create_or_modify_pyi"] = _no_stub
 
         spec.loader.exec_module = without_stubs  # type: ignore[method-assign]
         return spec
