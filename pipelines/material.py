@@ -49,8 +49,8 @@ def read_material(files: Sequence[str | Path], *, given_views: int = 0, dense: b
     """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
 
     ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path. ``dense``:
-    a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip needs
-    the model; only where it is not ``dense``, a labelled guess takes its place.
+    a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
+    always asks it; without ``dense``, a labelled guess takes its place where it cannot be had.
     """
     paths = [Path(file) for file in files]
     if not paths:

@@ -193,6 +193,14 @@ def test_the_estimate_grows_with_the_groups(still):
     assert METHOD.estimate(long, settings).seconds == pytest.approx(10 * METHOD.estimate(short, settings).seconds)
 
 
+@pytest.mark.parametrize("mode", ["3D", "4D"])
+def test_every_memory_mode_is_computed_to_stay_below_twelve_gigabytes(mode):
+    whole = Scene((view().fitted(256, 256),))
+    needs = METHOD.estimate(METHOD.path(Moves(), whole), Settings(mode=mode)).gigabytes
+    assert max(needs.values()) == needs["full"] < 12
+    assert "Computed, not measured" in METHOD.estimate(METHOD.path(Moves(), whole), Settings()).basis
+
+
 def test_the_record_is_light():
     code = "import sys, pipelines.genxd.method; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
