@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from camera.errors import InputError
 from camera.model import Model
+from camera.path import pinhole
 from camera.rotation import UP
 from camera.surface import UNLIT, Light, Surface
 from camera.view import Scene, View
@@ -213,3 +214,15 @@ def plain(scene: Scene) -> Scene:
     if not isinstance(scene, StagedScene):
         return scene
     return Scene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name)
+
+
+def empty_stage(width: int = 1024, height: int = 576) -> StagedScene:
+    """A grey floor before a grey wall, for scenes made of objects alone; the subject stands at 3."""
+    floor, wall = 0.9, 6.0
+    lens = pinhole(width, height, 50.0)
+    below = np.maximum((np.arange(height) - lens[1, 2]) / lens[1, 1], 1e-6)
+    depth = np.repeat(np.minimum(floor / below, wall)[:, None], width, axis=1).astype(np.float32)
+    shade = np.where(depth < wall, 150 - 8 * depth, 96)
+    colour = np.repeat(np.rint(shade).astype(np.uint8)[..., None], 3, axis=2)
+    view = View.of(colour, depth, lens)
+    return StagedScene((view,), source="an empty stage", name="Empty stage", distance=3.0)

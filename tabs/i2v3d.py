@@ -30,7 +30,7 @@ def build(page: gr.Blocks) -> None:
             objects.controls()
             move.controls()
             shoot.controls()
-            opened = [*opened, project(take, move, shoot)]
+            opened = [*opened, objects.empty(shoot), project(take, move, shoot)]
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
             objects.picture()

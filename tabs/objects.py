@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.model import Model, read_model
-from camera.objects import Key, Motion, Placement, SceneObject, StagedScene, staged
+from camera.objects import Key, Motion, Placement, SceneObject, StagedScene, empty_stage, staged
 from camera.path import CameraPath
 from examples import EXAMPLES
+from pipelines.i2v3d.method import NO_PICTURE
 from pipelines.method import Method
 from pipelines.settings import Settings, setting
 from tabs import form
@@ -80,6 +81,7 @@ class Objects:
                                     elem_id=f"{name}-object-file")  # fmt: skip
             with gr.Row():
                 self.ready = [gr.Button(f"Add the {title.lower()}", size="sm") for title in READY]
+                self.bare = gr.Button("Begin without a picture", size="sm")
             self.chosen = gr.Dropdown([NONE], value=NONE, label="Object", elem_id=f"{name}-object")
             with gr.Row():
                 self.copy, self.remove = gr.Button("Copy", size="sm"), gr.Button("Remove", size="sm")
@@ -106,6 +108,19 @@ class Objects:
         )  # fmt: skip
 
     # what happens
+
+    def empty(self, shoot: Shoot) -> Dependency:
+        """Connects the button that begins without a picture; returns the event after which the stage is there."""
+
+        def open_empty_stage(take: Take):
+            """Begin on an empty stage, for scenes made of objects alone."""
+            stage = empty_stage()
+            return take.opened(replace(stage, objects=objects_of(take))), NO_PICTURE, "An empty stage; add objects."
+
+        return self.bare.click(
+            form.said(open_empty_stage), self.take, [self.take, shoot.settings["background"], self.told],
+            api_name=f"{self.method.name}_open_empty_stage", queue=False, show_progress="hidden",
+        )  # fmt: skip
 
     def connect(self, shoot: Shoot, drawn: Sequence[Dependency]) -> None:
         """Connects the controls; ``drawn``: events after which the path is another one."""

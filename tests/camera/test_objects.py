@@ -8,7 +8,7 @@ import trimesh
 
 from camera.errors import InputError
 from camera.model import Model, read_model
-from camera.objects import Key, Lighting, Placement, SceneObject, StagedScene, plain, staged
+from camera.objects import Key, Lighting, Placement, SceneObject, StagedScene, empty_stage, plain, staged
 from camera.path import CameraPath, pinhole
 from camera.render import render
 from camera.rotation import look_at
@@ -104,6 +104,14 @@ def test_every_preview_shows_the_objects(pillar, renderer):
     assert columns[0] < 25 < 39 < columns[1] and not after.holes[after.colour[..., 0] == 200].any()
     hidden = staged(scene, [SceneObject(painted, (Key(0, Placement(0, 0, 2.0, size=0.2)),))])
     assert not (render(hidden, path, renderer=renderer).colour == 200).any()
+
+
+def test_an_empty_stage_has_a_level_floor_and_a_wall():
+    stage = empty_stage(320, 180)
+    places = [stage.spot(160, row) for row in (150, 165, 179)]
+    assert [up for _, up, _ in places] == pytest.approx([-0.3] * 3, abs=1e-3)
+    assert places[0][2] > places[1][2] > places[2][2] > 0.3
+    assert stage.spot(160, 20)[2] == pytest.approx(2.0) and stage.distance == 3.0
 
 
 def test_light_is_set_as_the_viewer_sees_it():

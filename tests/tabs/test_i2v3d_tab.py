@@ -87,6 +87,16 @@ def test_a_new_picture_keeps_the_objects(with_fox):
     assert with_fox.look(background="nothing").any()
 
 
+def test_a_scene_can_be_made_of_objects_alone(address, tmp_path):
+    tab = Tab(address, tmp_path / "bare")
+    background, told = tab("open_empty_stage")
+    tab("draw", frames=9, width=256, height=144)
+    *_, told = tab("add_object", handle_file(str(FOX)))
+    assert background == "nothing" and "fox.glb" in told
+    shown = tab.look(background=background)
+    assert 0.02 < shown.any(axis=2).mean() < 0.5
+
+
 def test_objects_that_cannot_be_are_refused_in_a_sentence(tab, tmp_path):
     broken = tmp_path / "broken.glb"
     broken.write_bytes(b"glTF" + bytes(40))
