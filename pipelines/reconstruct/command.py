@@ -33,6 +33,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--depth", type=Path, help="depth of all frames: npy or npz (F,H,W), or a zip of disparity PNGs"
     )
+    command.add_argument("--closed", action="store_true", help="the camera ends where it began")
+    command.add_argument(
+        "--lightglue", action="store_true", help="match by SuperPoint and LightGlue (research weights)"
+    )
     command.add_argument("--depth-model", choices=tuple(MODELS), default="small", help="where no depth is given")
     command.add_argument("--mesh", choices=MESHES, default="tsdf", help="how the mesh is made")
     command.add_argument("--voxel", type=float, help="side of the smallest voxels in scene units")
@@ -51,6 +55,11 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
     frames, path = _video(given)
     depth = None if given.depth is None else depth_of_file(given.depth, frames)
     settings: dict[str, Any] = {"depth": depth, "model": given.depth_model, "cameras": given.cameras}
+    settings["closed"] = given.closed
+    if given.lightglue:
+        from pipelines.keypoints import lightglue
+
+        settings["matcher"] = lightglue()
     scene = _finished(scene_of(frames, path, name=given.video.stem, **settings), say)
     say(Progress("Scene", 1, 1, note=scene.source))
     cloud = _finished(fused(scene, tolerance=given.tolerance, most_points=given.points), say)

@@ -19,6 +19,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines import pose
+from pipelines.colmap import Matcher
 from pipelines.depth_fit import Sparse, applied, fit_to, fit_to_depth
 from pipelines.method import Clip, Frames, Progress
 from pipelines.tracks import LEAST_ANGLE, matched, tracked
@@ -34,6 +35,12 @@ FEWEST_POINTS = 40
 """In all frames together, to fit depth to."""
 DOUBTFUL = 0.1
 """A depth that misses the points by more than this part, in the median, is said to."""
+ROUNDS = 3
+"""Depth is fitted again to neighbouring frames so often: sparse points alone leave each frame a little off."""
+FROM_NEIGHBOUR = 60
+"""Points that a neighbouring frame contributes: together less than the sparse ones, which hold the scale."""
+SIMILAR = 0.15
+"""Depths that differ by less than this part can be of one surface."""
 INSTEAD = "A flat video can still be made, and its cameras exported"
 
 
@@ -48,6 +55,7 @@ def scene_of(
     aligned: bool = False,
     cameras: Cameras = "given",
     closed: bool = False,
+    matcher: Matcher | None = None,
     masks: NDArray[np.bool_] | None = None,
     keep: NDArray[np.bool_] | None = None,
     name: str = "scene",
@@ -56,7 +64,8 @@ def scene_of(
 
     ``depth`` (F,H,W), NaN or infinite where there is none (sky); without it ``estimate``, or the depth model ``model`` of
     `pipelines.depth.MODELS`, is asked for each frame. ``aligned``: the given depth has the cameras' scale already.
-    ``closed``: the path ends where it began, so that last and first frames are matched too. ``masks`` (F,H,W): True on what
+    ``matcher``: who matches frames where cameras are not the given ones, see `pipelines.keypoints`; else followed points
+    or SIFT. ``closed``: the path ends where it began, so that last and first frames are matched too. ``masks`` (F,H,W): True on what
     moves, which is neither followed nor kept. ``keep`` (F,H,W): True on the object that alone is kept. Frames that cannot be placed are left out;
     `Scene.source` says what was done. Raises `InputError`: too few frames, no parallax, cameras that contradict the
     frames, no depth model; each with what can still be made.
@@ -69,7 +78,7 @@ def scene_of(
     if aligned and depth is not None:
         cameras_found = _Placed(tuple(range(len(path))), path, None, "")
     else:
-        cameras_found = _placed(frames, path, cameras, masks, closed)
+        cameras_found = _placed(frames, path, cameras, masks, closed, matcher)
     if depth is None and estimate is None:
         estimate, source = _model(model)
     raw = []
@@ -99,7 +108,7 @@ def scene_of_result(clip: Clip, **settings) -> Generator[Progress, None, Scene]:
 
 def sparse_cloud(frames: Frames, path: CameraPath, *, cameras: Cameras = "given") -> PointCloud:
     """The points that the cameras place, without any depth model: what can be made where none is at hand."""
-    found = _placed(frames, path, cameras, None, False).points
+    found = _placed(frames, path, cameras, None, False, None).points
     assert found is not None
     return PointCloud(found.points.astype(np.float32), found.colours)
 
@@ -134,7 +143,12 @@ def _check(frames: Frames, path: CameraPath, depth: NDArray | None, cameras: Cam
 
 
 def _placed(
-    frames: Frames, path: CameraPath, cameras: Cameras, masks: NDArray[np.bool_] | None, closed: bool
+    frames: Frames,
+    path: CameraPath,
+    cameras: Cameras,
+    masks: NDArray[np.bool_] | None,
+    closed: bool,
+    matcher: Matcher | None,
 ) -> _Placed:
     if cameras == "given":
         found = tracked(frames, path, masks=masks)
@@ -150,12 +164,13 @@ def _placed(
             )
         return _Placed(tuple(range(len(path))), path, found.found, found.words)
     if cameras == "refined":
-        if closed or masks is not None:  # followed points neither jump from the last frame to the first nor know masks
-            better = pose.refined(frames, path, masks=masks, pairing="closed" if closed else "auto")
-        else:
-            better = pose.refined(frames, path, matcher=matched)
+        if (
+            matcher is None and not closed and masks is None
+        ):  # they know no masks, nor jump from the last frame to the first
+            matcher = matched
+        better = pose.refined(frames, path, masks=masks, pairing="closed" if closed else "auto", matcher=matcher)
         return _Placed(better.frames, better.found.path, better.found, f"cameras refined, {better.words}")
-    found = pose.reconstruct(frames, masks=masks, fps=path.fps, pairing="closed" if closed else "auto")
+    found = pose.reconstruct(frames, masks=masks, fps=path.fps, pairing="closed" if closed else "auto", matcher=matcher)
     words = f"cameras estimated, {len(found.frames)} of {len(frames)} frames placed"
     if len(found.frames) < max(3, pose.LEAST_PLACED * len(frames)):
         raise InputError(
@@ -214,7 +229,43 @@ def _fitted(raw: list[NDArray[np.float32]], points: pose.Reconstruction) -> tupl
             nearest = min(having, key=lambda other: abs(other - i))
             fit = fit_to_depth(depth, applied(raw[nearest], fits[nearest]))
         done.append(applied(depth, fit))
+    for _ in range(ROUNDS):
+        done = [_refitted(i, raw, done, known[i], points.path) for i in range(len(raw))]
     return done, float(np.median(np.concatenate([_misses(done[i], known[i]) for i in having])))
+
+
+def _refitted(
+    i: int, raw: list[NDArray[np.float32]], done: list[NDArray[np.float32]], known: Sparse, path: CameraPath
+) -> NDArray[np.float32]:
+    """Depth of frame ``i``, fitted again to its sparse points and to what its neighbours in time now say of it."""
+    pixels, depths = [known.pixels], [known.depths]
+    for j in (i - 3, i - 1, i + 1, i + 3):
+        if 0 <= j < len(raw):
+            seen = _seen_from(i, j, done, path)
+            pixels.append(seen.pixels)
+            depths.append(seen.depths)
+    fit = fit_to(raw[i], Sparse(np.concatenate(pixels), np.concatenate(depths)))
+    return done[i] if fit is None else applied(raw[i], fit)
+
+
+def _seen_from(i: int, j: int, done: list[NDArray[np.float32]], path: CameraPath) -> Sparse:
+    """Up to about `FROM_NEIGHBOUR` points of frame ``j`` as frame ``i`` sees them, where its own depth is similar."""
+    height, width = done[j].shape
+    step = max(1, round(np.sqrt(height * width / FROM_NEIGHBOUR)))
+    row, column = (each.ravel() for each in np.mgrid[:height:step, :width:step])
+    depth = done[j][row, column].astype(np.float64)
+    there = np.isfinite(depth)
+    rays = np.stack([column, row, np.ones_like(row)], axis=1)[there] @ np.linalg.inv(path.intrinsics[j]).T
+    turn = path.camera_from_world[i] @ path.world_from_camera[j]
+    local = (rays * depth[there, None]) @ turn[:3, :3].T + turn[:3, 3]
+    local = local[local[:, 2] > 0]
+    pixels = (local @ path.intrinsics[i].T)[:, :2] / local[:, 2:]
+    inside = ((pixels >= 0) & (pixels <= (width - 1, height - 1))).all(axis=1)
+    pixels, depths = pixels[inside], local[inside, 2]
+    x, y = pixels.round().astype(int).T
+    with np.errstate(invalid="ignore"):
+        similar = np.abs(done[i][y, x] / depths - 1) < SIMILAR
+    return Sparse(pixels[similar], depths[similar])
 
 
 def _misses(depth: NDArray[np.float32], known: Sparse) -> NDArray[np.float64]:
