@@ -67,9 +67,10 @@ class Runtime:
     ) -> Iterator[Progress | Clip | Report]:
         """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
-        ``after``: a clip to go on from, see `pipelines.generate`. ``around``: a context that the pipeline, in place, runs in. Closing the generator cancels at the end of the step in
-        progress and lets the next job begin. Raises `InputError` for what the method can't shoot, what doesn't fit, weights
-        that can't be had, and memory that ran out; after any error the device is free and the next run works.
+        ``after``: a clip to go on from, see `pipelines.generate`. ``around``: a context that the pipeline, in place, runs in.
+        Closing the generator cancels at the end of the step in progress and lets the next job begin. Raises `InputError` for
+        what the method can't shoot, what doesn't fit, weights that can't be had, and memory that ran out; after any error the
+        device is free and the next run works.
         """
         options = options or RunOptions()
         method.check(scene, path, settings)
