@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from pipelines.reconstruct.making import (
     shots_of_result,
     shots_of_views,
 )
+from tabs.shoot import KEPT
 from tabs.take import ROOT, Take
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ AS_SHOT, FILM, OWN_FILE, ROUND = (
     "Round the ellipse of its cameras",
 )
 FLIGHTS = (AS_SHOT, FILM, OWN_FILE, ROUND)
-KEPT = ".kept.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,9 @@ class Solid:
     folder: Path = field(default_factory=lambda: ROOT / uuid.uuid4().hex)
 
     def opened(self, shots: Shots) -> Solid:
-        return replace(self, shots=shots, made=None)
+        """With other frames, and a folder of its own: what a session begins with is a copy that all sessions share."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return replace(self, shots=shots, made=None, folder=ROOT / uuid.uuid4().hex)
 
     def ready(self) -> Shots:
         if self.shots is None:
