@@ -59,14 +59,18 @@ def shown(scene: Scene, points: PointCloud | None) -> dict:
     if points is not None:
         traces["scene"] = _dots(points.thinned(MOST_POINTS))
     figure["data"] = [{**trace, **traces.get(trace["name"], {})} for trace in figure["data"]]
-    return {"figure": plain(figure), "frames": len(path), "fps": path.fps, "fresh": True, "at": 0}
+    return {"figure": plain(figure), "frames": len(path), "fps": path.fps, "fresh": True, "at": None}
 
 
 def described(scene: Scene, points: PointCloud | None) -> str:
     """One line: how many cameras, how far apart, what the points are."""
     path = cameras_of(scene)
     apart = float(np.linalg.norm(path.centres[:, None] - path.centres[None], axis=2).max())
-    cloud = f"{len(points)} sparse points of the set" if points is not None else f"points of the {scene.source}"
+    cloud = (
+        f"{len(points)} sparse points of the set"
+        if points is not None
+        else f"the points are the depth's, {scene.source}"
+    )
     return f"{len(path)} cameras, at most {apart:.2g} apart; {cloud}."
 
 
