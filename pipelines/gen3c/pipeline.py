@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -88,8 +89,8 @@ class _Run:
         done = self._done(after)
         text, other_text = yield from self._words()
         conditioning = Conditioning(self.scene, self.settings, added_views(after, self.scene) if after else [])
-        if after and after.scene is None and conditioning.grows:
-            yield from self._regrown(conditioning, after.frames, done)
+        if after and after.scene is None:
+            after = replace(after, extras=(yield from self._again(conditioning, after, done)))
         frames = [after.frames] if after else []
         shown = [after.extras] if after and self.settings.show_cache else []
         for number in range(done, len(self.cuts)):
@@ -118,12 +119,25 @@ class _Run:
         check_size(after, self.path)
         return check_continues(after, self.path, self.settings.chunk_frames)
 
-    def _regrown(self, conditioning: Conditioning, frames: Frames, done: int) -> Iterator[Progress]:
-        """Adds again what the first ``done`` chunks were shot from: the frames at which they met."""
-        for number in range(1, done):
-            yield Progress(self._phase(number)("depth of its first frame"), 0, 1)
-            start = self.cuts[number].start
-            self._grow(conditioning, frames[start], self.path.sliced(slice(start, start + 1)))
+    def _again(
+        self, conditioning: Conditioning, after: Clip, done: int
+    ) -> Generator[Progress, None, dict[str, Frames]]:
+        """The companion videos of a clip that was read from its file, of ``done`` chunks.
+
+        The cache is built again, by the frames at which the chunks met, and rendered where its videos are wanted and missing.
+        """
+        parts, lengths = [], []
+        for number, cut in enumerate(self.cuts[:done]):
+            if number and conditioning.grows:
+                yield Progress(self._phase(number)("depth of its first frame"), 0, 1)
+                self._grow(conditioning, after.frames[cut.start], self.path.sliced(slice(cut.start, cut.start + 1)))
+            if self.settings.show_cache and not after.extras:
+                yield Progress(self._phase(number)("rendering its cache again"), 0, 1)
+                videos = conditioning.videos(conditioning.render(self.path.sliced(cut), first=cut.start))
+                skip = 1 if number else 0
+                parts.append({name: video[skip:] for name, video in videos.items()})
+                lengths.append(cut.stop - cut.start - skip)
+        return _joined(parts, lengths) if parts else after.extras
 
     def _phase(self, number: int) -> Phase:
         """Names the steps of a chunk."""
