@@ -58,17 +58,14 @@ def test_the_nearest_directors_are_said_in_numbers_for_any_path(client):
     assert "One director alone: Orbit right 0." in told
 
 
-@pytest.mark.parametrize(
-    ("fit", "words"),
-    [
+def test_the_line_says_how_the_picture_is_framed(client):
+    for fit, words in (
         ("crop", "fills the frame of 720 x 480, cropped: 16% of it is cut off left and right."),
         ("pad", "padded: 16% of the frame is black above and below."),
         ("stretch", "stretched: it gets 1.19 times too narrow."),
-    ],
-)
-def test_the_line_says_how_the_picture_is_framed(client, fit, words):
-    client.predict(fit=fit, api_name="/dimensionx_draw")
-    assert words in client.predict(api_name="/dimensionx_nearest")
+    ):
+        client.predict(fit=fit, api_name="/dimensionx_draw")
+        assert words in client.predict(api_name="/dimensionx_nearest")
 
 
 def test_a_director_is_trained_cancelled_taken_up_and_shoots(client, clips, tmp_path):
