@@ -28,7 +28,7 @@ def confirmations(points: NDArray[np.float32], others: Sequence[View], tolerance
 @kernel
 def _confirm(counts, points, pose, lens, depth, known, tolerance):
     height, width = depth.shape
-    half = np.float32(0.5)
+    half, one, one_surface = np.float32(0.5), np.float32(1), np.float32(1.2)  # inverse depth is linear on a plane
     for n in range(len(points)):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
         pz = pose[2, 0] * x + pose[2, 1] * y + pose[2, 2] * z + pose[2, 3]
@@ -42,5 +42,15 @@ def _confirm(counts, points, pose, lens, depth, known, tolerance):
             continue
         column, row = np.int64(u), np.int64(v)
         seen = depth[row, column]
+        x, y = np.int64(max(u - half, np.float32(0))), np.int64(max(v - half, np.float32(0)))
+        if x + 1 < width and y + 1 < height:
+            a, b, c, d = depth[y, x], depth[y, x + 1], depth[y + 1, x], depth[y + 1, x + 1]
+            if max(max(a, b), max(c, d)) < one_surface * min(min(a, b), min(c, d)):
+                right, below = (
+                    max(u - half - np.float32(x), np.float32(0)),
+                    max(v - half - np.float32(y), np.float32(0)),
+                )
+                above = (one - right) / a + right / b
+                seen = one / ((one - below) * above + below * ((one - right) / c + right / d))
         if known[row, column] and abs(pz - seen) <= tolerance * seen:
             counts[n] += 1

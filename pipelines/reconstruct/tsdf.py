@@ -20,14 +20,18 @@ SIDE = 32
 CUT = 4.0
 """Voxels before and behind a surface that its picture speaks of."""
 MOST_LEVELS = 12
+STEEPEST = 0.05
+"""Of `Pictures.facing`: what is seen more edgewise is treated as this."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """All views as arrays: ``depth`` (V,H,W) float32, 0 where nothing is to be believed; ``colour`` (V,H,W,3) uint8;
+    """All views as arrays: ``depth`` (V,H,W) float32, 0 where nothing is to be believed; ``facing`` (V,H,W):
+    the surface's distance from a point on the pixel's ray per unit of depth before it, 1 face to face; ``colour`` (V,H,W,3);
     ``pose`` (V,3,4) float32, camera from world; ``lens`` (V,2,3) float32; ``centre`` (V,3)."""
 
     depth: NDArray[np.float32]
+    facing: NDArray[np.float32]
     colour: NDArray[np.uint8]
     pose: NDArray[np.float32]
     lens: NDArray[np.float32]
@@ -44,7 +48,8 @@ class Pictures:
         pose = np.stack([np.linalg.inv(view.world_from_camera)[:3] for view in views]).astype(np.float32)
         lens = np.stack([view.intrinsics[:2] for view in views]).astype(np.float32)
         centre = np.stack([view.world_from_camera[:3, 3] for view in views])
-        return Pictures(depth, np.stack([view.colour for view in views]), pose, lens, centre)
+        facing = np.stack([_facing(each, matrix) for each, matrix in zip(depth, lens)])
+        return Pictures(depth, facing, np.stack([view.colour for view in views]), pose, lens, centre)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,22 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.voxel)
+
+
+def _facing(depth: NDArray[np.float32], lens: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H,W): depth over the length of the surface's normal, as z(x,y) has it; slopes are the gentler of both sides'."""
+    slopes = []
+    for axis in (0, 1):
+        step = np.diff(np.moveaxis(depth, axis, 0), axis=0)
+        whole = np.moveaxis(depth, axis, 0) > 0
+        step[~(whole[1:] & whole[:-1])] = 0
+        none = np.zeros_like(step[:1])
+        before, after = np.concatenate([none, step]), np.concatenate([step, none])
+        slopes.append(np.moveaxis(np.where(np.abs(before) < np.abs(after), before, after), 0, axis))
+    y, x = np.mgrid[: depth.shape[0], : depth.shape[1]].astype(np.float32)
+    ahead = depth + (x - lens[0, 2]) * slopes[1] + (y - lens[1, 2]) * slopes[0]
+    normal = np.sqrt((lens[0, 0] * slopes[1]) ** 2 + (lens[1, 1] * slopes[0]) ** 2 + ahead**2)
+    return np.clip(depth / np.maximum(normal, 1e-20), STEEPEST, 1).astype(np.float32)
 
 
 def cells(points: NDArray[np.float32], centres: NDArray, *, voxel: float, per_distance: float) -> Cells:
@@ -99,9 +120,8 @@ def fused_cell(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArr
     n = SIDE + 1
     total, weight = np.zeros((n, n, n), np.float32), np.zeros((n, n, n), np.float32)
     place = np.asarray(corner, np.float32)
-    _fuse(
-        total, weight, place, np.float32(voxel), np.float32(CUT * voxel), pictures.depth, pictures.pose, pictures.lens
-    )
+    band = np.float32(CUT * voxel)
+    _fuse(total, weight, place, np.float32(voxel), band, pictures.depth, pictures.facing, pictures.pose, pictures.lens)
     return np.divide(total, weight, out=np.ones_like(total), where=weight > 0), weight
 
 
@@ -137,7 +157,7 @@ def _depth_at(depth, u, v, slack):
 
 
 @kernel
-def _fuse(total, weight, corner, voxel, cut, depth, pose, lens):
+def _fuse(total, weight, corner, voxel, cut, depth, facing, pose, lens):
     n = total.shape[0]
     height, width = depth.shape[1:]
     right, bottom = np.float32(width - 1), np.float32(height - 1)
@@ -173,8 +193,9 @@ def _fuse(total, weight, corner, voxel, cut, depth, pose, lens):
                     v = lens[view, 1, 1] * py / pz + lens[view, 1, 2]
                     if u < 0 or v < 0 or u > right or v > bottom:
                         continue
-                    seen = _depth_at(depth[view], u, v, cut)
-                    ahead = seen - pz
+                    slope = facing[view, np.int64(v + np.float32(0.5)), np.int64(u + np.float32(0.5))]
+                    seen = _depth_at(depth[view], u, v, cut / slope)
+                    ahead = (seen - pz) * slope
                     if seen <= 0 or ahead < -cut:
                         continue
                     total[i, j, k] += min(ahead / cut, np.float32(1))
