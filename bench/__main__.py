@@ -36,8 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unknown subject {unknown[0]!r}; known are {', '.join(subjects)}")
     scale = QUICK if options.quick else Scale()
     print(f"{platform.machine()}, {THREADS} cores, {scale.width} x {scale.height}; frames drawn by {THREADS} threads")
-    rows = [row for name in options.names or subjects for row in subjects[name](scale)]
-    print(table(rows))
+    rows: list[Row] = []
+    try:
+        for name in options.names or subjects:
+            rows += subjects[name](scale)
+    finally:
+        print(table(rows))
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (with torch and references)")
     return 0
 
