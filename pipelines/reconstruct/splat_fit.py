@@ -221,6 +221,10 @@ def _divided(count: int, hold_back: int) -> tuple[Sequence[int], Sequence[int], 
     """Views to fit to, views to look at, and whether these are held back: every ``hold_back``-th, from its middle on."""
     held = list(range(hold_back // 2, count, hold_back)) if hold_back else []
     shown = [view for view in range(count) if view not in held]
+    if len(shown) < FEWEST_FRAMES:
+        raise InputError(
+            f"Holding back every {hold_back} of {count} frames leaves {len(shown)} to fit to; at least {FEWEST_FRAMES} are needed."
+        )
     looked = held or shown
     few = np.unique(np.linspace(0, len(looked) - 1, min(CHECK_VIEWS, len(looked))).round().astype(int))
     return shown, [looked[i] for i in few], bool(held)

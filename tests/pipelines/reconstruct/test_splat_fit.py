@@ -180,6 +180,8 @@ def test_wrong_input_is_said():
     ):
         with pytest.raises(InputError, match=words):
             next(fit(*values, device="cpu"))
+    with pytest.raises(InputError, match="leaves 0 to fit to"):
+        next(fit(frames, path, cloud, settings=SplatSettings(hold_back=1), device="cpu"))
     with pytest.raises(InputError, match="package lpips"):
         next(fit(frames, path, cloud, settings=SplatSettings(lpips=0.3), device="cpu"))
     with pytest.raises(InputError, match="one weight for each pixel"):
