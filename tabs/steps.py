@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ import gradio as gr
 
 import pipelines
 from camera.errors import InputError
+from camera.objects import StagedScene
 from pipelines.i2v3d import own_keyframes
 from pipelines.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.i2v3d.subject_settings import RESUMABLE, SubjectSettings
 from pipelines.method import Clip, Frames, Progress
+from pipelines.results import scene_sha256
 from pipelines.runtime.options import RunOptions, on_zerogpu
 from pipelines.training import Learnt, Trained
 from pipelines.video import write_mp4
@@ -29,8 +31,6 @@ from tabs.train import CANCELLED, SHOWN_EVERY, loss_curve
 
 _TRAINING_GIGABYTES = 16.0
 """Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and what one step of two pictures holds; computed."""
-_HIDDEN = ("output",)
-"""Settings of the training that the page sets itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +140,8 @@ class Steps:
                     "**Not on this Space:** a training needs a GPU of its own for most of an hour.", padding=True
                 )
                 return
-            shown = [name for name in SubjectSettings.controls() if name not in _HIDDEN]
             with gr.Group():
-                controls = form.controls(SubjectSettings, [n for n in form.basic(SubjectSettings) if n in shown])
+                controls = form.controls(SubjectSettings, form.basic(SubjectSettings))
             with gr.Accordion("Finer training settings", open=False):
                 controls |= form.controls(SubjectSettings, form.advanced(SubjectSettings))
             with gr.Row():
@@ -150,11 +149,14 @@ class Steps:
                 stop = gr.Button("Cancel", size="sm")
             curve = gr.HTML(elem_id=f"{self.name}-loss")
             file = gr.File(label="LoRA", visible=False, interactive=False, height=70)
-        handler = _renamed_handler(self._learn, shown, f"{self.name}_train")
+        handler = form.handler(
+            self._learn, SubjectSettings, name=f"{self.name}_train",
+            before={"take": Take, "weights": str, "foreground": str, "foreground_reach": float},
+        )  # fmt: skip
         options, settings = self.shoot.options, self.shoot.settings
         running = start.click(
             handler, [self.take, options["weights"], settings["foreground"], settings["foreground_reach"],
-                      *(controls[name] for name in shown)],
+                      *(controls[name] for name in SubjectSettings.controls())],
             [self.status, self.early, curve, file, settings["lora_file"]], api_name=f"{self.name}_train",
             concurrency_id="train", concurrency_limit=2, show_progress="hidden",
         )  # fmt: skip
@@ -172,8 +174,9 @@ class Steps:
         from pipelines.runtime.training import trained
 
         scene, _ = take.ready()
-        folder = take.file(f"subject-{_digest(subject, foreground, foreground_reach, weights)}")
-        subject = replace(subject, output=str(folder))
+        shown = [(item.model.name, item.keys) for item in scene.objects] if isinstance(scene, StagedScene) else []
+        digest = _digest(subject, foreground, foreground_reach, weights, scene_sha256(scene), shown)
+        folder = take.file(f"subject-{digest}")
         view = I2V3DSettings(foreground=foreground, foreground_reach=foreground_reach)
 
         def train(weights: Any) -> Iterator[Any]:
@@ -182,10 +185,10 @@ class Steps:
 
             yield Progress("Rendering views of the subject", 0, 1)
             views = rendered_views(scene, view, subject.resolution) if subject.view_weight else None
-            yield from learn(scene.first.colour, views, subject, weights)
+            yield from learn(scene.first.colour, views, subject, weights, folder)
 
         losses: list[float] = []
-        shown = 0.0
+        told = 0.0
         for step in trained(train, mode=weights, gigabytes=_TRAINING_GIGABYTES):  # type: ignore[arg-type]
             if isinstance(step, Trained):
                 words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
@@ -194,8 +197,8 @@ class Steps:
                 continue
             losses += [step.loss] if isinstance(step, Learnt) else []
             picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
-            if time.monotonic() - shown > SHOWN_EVERY or step.preview is not None:
-                shown = time.monotonic()
+            if time.monotonic() - told > SHOWN_EVERY or step.preview is not None:
+                told = time.monotonic()
                 yield _words(step), picture, loss_curve(losses), gr.skip(), gr.skip()
 
     # 3
@@ -226,7 +229,9 @@ class Steps:
 
     def _paint(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Paint every keyframe anew."""
-        yield from self._painting(take, request, settings, options, {})
+        indices = settings.keyframes(len(take.ready()[1]))
+        own = {index: words for index, words in zip(indices, settings.prompts(indices)) if words != settings.prompt}
+        yield from self._painting(take, request, settings, options, own)
 
     def _again(
         self, take: Take, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
@@ -236,7 +241,8 @@ class Steps:
         painted = _there(painted)
         index = painted.known(int(keyframe))
         prompts = {other: words for other, words in painted.prompts.items() if other != index}
-        prompts |= {index: keyframe_prompt.strip()} if keyframe_prompt.strip() else {}
+        words = " ".join(keyframe_prompt.split())
+        prompts |= {index: words} if words else {}
         seed = int(keyframe_seed) if keyframe_seed >= 0 else uuid.uuid4().int % 2**31
         wanted = replace(painted, prompts=prompts)
         file = take.file(f"others-{uuid.uuid4().hex[:8]}.zip")
@@ -288,26 +294,6 @@ class Steps:
 
 
 _PRIVATE = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-
-
-def _renamed_handler(fn: Any, names: Sequence[str], name: str) -> Any:
-    """A handler whose last parameters are these of `SubjectSettings`."""
-    import inspect
-
-    before = {"take": Take, "weights": str, "foreground": str, "foreground_reach": float}
-    defaults = SubjectSettings.defaults()
-
-    def call(*values):
-        chosen = dict(zip(names, values[len(before) :], strict=True))
-        yield from fn(*values[: len(before)], SubjectSettings.of(chosen))
-
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(key, kind, annotation=type_) for key, type_ in before.items()]
-    parameters += [inspect.Parameter(key, kind, annotation=type(defaults[key])) for key in names]
-    call.__name__, call.__doc__ = name, fn.__doc__
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return form.said(call)
 
 
 def _there(painted: Painted | None) -> Painted:

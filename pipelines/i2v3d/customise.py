@@ -114,15 +114,15 @@ def save_subject(file: Path, state: dict[str, Tensor]) -> None:
 
 
 def train(
-    picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights
+    picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights, folder: str | Path
 ) -> Iterator[Progress | Trained]:
     """`Learnt` per step, now and then with a picture painted so far, then `Trained`. Closing it stops after a step.
 
-    ``views`` may be None only with a view weight of 0. Starting again with the same output folder continues where the last
+    ``views`` may be None only with a view weight of 0. Starting again with the same ``folder`` continues where the last
     save was. Raises `InputError`.
     """
-    if not settings.prompt.strip() or not settings.output:
-        raise InputError("A training needs a prompt with a rare word for the subject, and an output folder; name both.")
+    if not settings.prompt.strip():
+        raise InputError("A training needs a prompt with a rare word for the subject, as in: a sks car.")
     if views is None and settings.view_weight:
         raise InputError("A training with views needs them; give some, or set their weight to 0.")
     if settings.resolution > min(picture.shape[:2]) * 4:
@@ -130,7 +130,7 @@ def train(
             f"The picture is {picture.shape[1]}x{picture.shape[0]}, too small to learn at {settings.resolution}; lower it."
         )
     yield Progress("Loading", 0, 1)
-    trainer = _Trainer(picture, views, settings, weights)
+    trainer = _Trainer(picture, views, settings, weights, Path(folder))
     try:
         while trainer.step < settings.steps:
             loss = trainer.update()
@@ -152,11 +152,11 @@ class _Trainer:
     as one in a single piece."""
 
     def __init__(
-        self, picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights
+        self, picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights, folder: Path
     ) -> None:
         self.picture, self.views, self.settings = picture, views, settings
         self.device, self.dtype = torch.device(weights.device), weights.dtype
-        self.folder = Path(settings.output)
+        self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.networks = load_keyframe_networks(weights)
         self.text, self.negative = self._text()

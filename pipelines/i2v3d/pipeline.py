@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from camera.objects import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.i2v3d import keyframes as phase2
@@ -20,6 +21,7 @@ from pipelines.i2v3d.coarse import CoarseRenders, render_path
 from pipelines.i2v3d.keyframe_injection import Masks, scaled_masks
 from pipelines.i2v3d.method import KEYFRAMES, METHOD, RENDERS, VIDEO, I2V3DSettings
 from pipelines.i2v3d.networks import KeyframeNetworks, VideoNetworks, load_keyframe_networks, load_video_networks
+from pipelines.i2v3d.project import Project, pack
 from pipelines.i2v3d.schedule import sliding_windows
 from pipelines.method import Clip, Frames, Progress
 from pipelines.runtime.weights import Weights
@@ -91,6 +93,7 @@ class I2V3DPipeline:
     def _run(
         self, scene: Scene, path: CameraPath, settings: I2V3DSettings, notes: tuple[str, ...]
     ) -> Iterator[Progress | Clip]:
+        project = _project(scene, path, settings)
         if self.weights.mode == "tiny":
             scene, path, settings = _tiny(scene, path, settings)
         renders = yield from self._renders(scene, path, settings)
@@ -98,14 +101,14 @@ class I2V3DPipeline:
         if renders.normal is not None:
             extras |= {"visible": _grey(renders.visible), "normals": renders.normal}
         if settings.make == RENDERS:
-            yield Clip(renders.colour, path.fps, path, extras=extras, notes=notes)
+            yield Clip(renders.colour, path.fps, path, extras=extras, notes=notes, files=project)
             return
         indices = settings.keyframes(len(path))
         prompts = settings.prompts(indices)
         if over := max(words.tokens_too_many(self.keyframe_networks, prompt) for prompt in prompts):
             notes += (f"The prompt is {over} tokens too long; its end was cut off.",)
         keyframes = yield from self._keyframes(renders.at(indices), settings, indices)
-        files = {"keyframes.zip": own_keyframes.pack(keyframes, indices)}
+        files = project | {"keyframes.zip": own_keyframes.pack(keyframes, indices)}
         at_keys = CameraPath(
             path.world_from_camera[indices], path.intrinsics[indices], path.width, path.height, _slow(path)
         )
@@ -233,6 +236,13 @@ def _held(keyframes: Frames, indices: list[int]) -> Frames:
     """Every keyframe shown until the next one comes."""
     shown = np.searchsorted(indices, np.arange(indices[-1] + 1), side="right") - 1
     return keyframes[shown]
+
+
+def _project(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> dict[str, bytes]:
+    """A scene with objects goes with its result, since nothing else there holds them."""
+    if not isinstance(scene, StagedScene) or not scene.objects:
+        return {}
+    return {"project.zip": pack(Project(scene, path, settings))}
 
 
 def _slow(path: CameraPath) -> float:

@@ -12,7 +12,6 @@ class SubjectSettings(Settings):
     """Defaults are upstream's."""
 
     prompt: str = setting("", "Prompt", lines=2, help="With a rare word for the subject: A sks car flying in the sky.")
-    output: str = setting("", "Output folder")
     steps: int = setting(500, "Steps", minimum=1, maximum=20_000, step=1)
     rank: int = setting(32, "Rank", minimum=1, maximum=256, step=1)
     rate: float = setting(1e-4, "Learning rate", minimum=1e-7, maximum=1e-1)
@@ -35,5 +34,5 @@ class SubjectSettings(Settings):
     checkpointing: bool = setting(False, "Gradient checkpointing", help="Less memory, slower.", advanced=True)
 
 
-RESUMABLE = ("steps", "save_every", "sample_every", "output", "checkpointing")
+RESUMABLE = ("steps", "save_every", "sample_every", "checkpointing")
 """Settings that may differ when a training is continued."""

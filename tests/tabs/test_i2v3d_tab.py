@@ -132,6 +132,7 @@ def test_blender_gets_a_script_and_what_it_imports(with_fox):
 
 
 def test_the_phases_run_one_by_one_and_their_results_can_be_changed(with_fox, tmp_path):
+    with_fox("draw", frames=5, width=256, height=144)
     told, _, shown = with_fox("render_scene", **QUICK)
     assert [clip["label"] for clip in value(shown)] == ["coarse", "depth", "foreground", "visible", "normals"]
 
@@ -139,22 +140,22 @@ def test_the_phases_run_one_by_one_and_their_results_can_be_changed(with_fox, tm
     told, _, _, file, lora = with_fox("train", **learning)
     assert "Learnt" in told and Path(value(file)).suffix == ".safetensors"
 
-    run = QUICK | {"window": 5}
+    run = QUICK | {"window": 4, "keyframes_at": "2"}
     told, _, gallery, *_ = with_fox("paint_keyframes", **run, lora_file=lora)
-    assert [item["caption"] for item in value(gallery)] == ["Frame 0", "Frame 4", "Frame 8"]
+    assert [item["caption"] for item in value(gallery)] == ["Frame 0", "Frame 2", "Frame 4"]
     first, middle, last = (cv2.imread(picture(item)) for item in value(gallery))
-    _, _, gallery, *_ = with_fox("paint_again", keyframe=4, keyframe_seed=5, keyframe_prompt="A blue fox.", **run)
+    _, _, gallery, *_ = with_fox("paint_again", keyframe=2, keyframe_seed=5, keyframe_prompt="A blue fox.", **run)
     again = [cv2.imread(picture(item)) for item in value(gallery)]
     assert np.array_equal(again[0], first) and np.array_equal(again[2], last) and not np.array_equal(again[1], middle)
-    told, gallery, *_ = with_fox("drop_keyframe", keyframe=4)
-    assert told == "Keyframes at 0, 8." and len(value(gallery)) == 2
+    told, gallery, *_ = with_fox("drop_keyframe", keyframe=2)
+    assert told == "Keyframes at 0, 4." and len(value(gallery)) == 2
     with pytest.raises(AppError, match="hold the video's ends"):
-        with_fox("drop_keyframe", keyframe=8)
+        with_fox("drop_keyframe", keyframe=4)
 
     status, _, _, files, *_ = with_fox("shoot_between", **run)
     result = next(Path(file) for file in value(files) if str(file).endswith(".mp4"))
-    assert "tiny random weights" in status and probe(result).frames == 9
-    assert restore(result).settings["keyframes_at"] == "0, 8"
+    assert "tiny random weights" in status and probe(result).frames == 5
+    assert restore(result).settings["keyframes_at"] == "0, 4"
 
 
 def picture(item) -> str:

@@ -109,32 +109,32 @@ def scene():
     return default_shot(method("i2v3d"), size="128x72")[0]
 
 
-def settings(folder, **changed) -> SubjectSettings:
-    options = {"prompt": "A sks toy.", "output": str(folder), "rank": 2, "steps": 2, "save_every": 1, "resolution": 64}
+def settings(**changed) -> SubjectSettings:
+    options = {"prompt": "A sks toy.", "rank": 2, "steps": 2, "save_every": 1, "resolution": 64}
     return SubjectSettings(**options | changed)
 
 
 def test_a_training_goes_on_where_it_stopped_and_leaves_the_network_clean(scene, tmp_path):
     weights, views = Weights("tiny"), rendered_views(scene, I2V3DSettings(), 64)
-    *steps, whole = train(scene.first.colour, views, settings(tmp_path / "whole"), weights)
+    *steps, whole = train(scene.first.colour, views, settings(), weights, tmp_path / "whole")
     assert isinstance(whole, Trained) and [step.step for step in steps] == [0, 1, 2]
-    run = train(scene.first.colour, views, settings(tmp_path / "parts"), weights)
+    run = train(scene.first.colour, views, settings(), weights, tmp_path / "parts")
     assert next(event for event in run if isinstance(event, Progress) and event.step == 1)
     run.close()
-    *_, parts = train(scene.first.colour, views, settings(tmp_path / "parts"), weights)
+    *_, parts = train(scene.first.colour, views, settings(), weights, tmp_path / "parts")
     ours, theirs = load_file(whole.file), load_file(parts.file)
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
     assert any(value.abs().sum() > 0 for key, value in ours.items() if key.endswith(("up.weight", "lora_B.weight")))
     with pytest.raises(InputError, match="holds a training with rank 2"):
-        list(train(scene.first.colour, views, settings(tmp_path / "parts", rank=3), weights))
+        list(train(scene.first.colour, views, settings(rank=3), weights, tmp_path / "parts"))
 
 
 def test_samples_come_when_they_are_due_and_change_nothing(scene, tmp_path):
     weights = Weights("tiny")
     files = {}
     for every in (0, 2):
-        chosen = settings(tmp_path / str(every), steps=3, sample_every=every, view_weight=0.0)
-        *steps, done = train(scene.first.colour, None, chosen, weights)
+        chosen = settings(steps=3, sample_every=every, view_weight=0.0)
+        *steps, done = train(scene.first.colour, None, chosen, weights, tmp_path / str(every))
         samples = {step.step: step.preview for step in steps if isinstance(step, Learnt) and step.preview is not None}
         assert [*samples] == ([2, 3] if every else []) and all(s.shape == (64, 64, 3) for s in samples.values())
         files[every] = load_file(done.file)
@@ -144,7 +144,7 @@ def test_samples_come_when_they_are_due_and_change_nothing(scene, tmp_path):
 
 def test_every_option_trains(scene, tmp_path):
     options = {"dora": True, "snr_gamma": 5.0, "centre_crop": True, "mirror": False, "checkpointing": True, "steps": 1}
-    *_, done = train(scene.first.colour, None, settings(tmp_path, view_weight=0.0, **options), Weights("tiny"))
+    *_, done = train(scene.first.colour, None, settings(view_weight=0.0, **options), Weights("tiny"), tmp_path)
     unet = load_keyframe_networks(Weights("tiny")).unet
     assert done.loss > 0 and len(read_subject(done.file, unet)) == 3 * 700  # with DoRA's magnitudes
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_trained_is_refused(scene, tmp_path):
         ({"view_weight": 0.0, "resolution": 512}, "too small"),
     ):
         with pytest.raises(InputError, match=words):
-            next(train(picture, None, settings(tmp_path, **wrong), Weights("tiny")))
+            next(train(picture, None, settings(**wrong), Weights("tiny"), tmp_path))
     with pytest.raises(InputError, match="square"):
         Views(np.zeros((1, 8, 9, 3), np.uint8), np.zeros((1, 8, 9), np.uint8))
     with pytest.raises(InputError, match="no foreground"):

@@ -8,15 +8,19 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import trimesh
 from safetensors.torch import save_file
 
 from camera.errors import InputError
+from camera.model import read_model
+from camera.objects import Key, Placement, SceneObject, staged
 from pipelines import method
 from pipelines.bench import default_shot
 from pipelines.i2v3d import own_keyframes, subject
 from pipelines.i2v3d.coarse import CoarseRenders, render_path
 from pipelines.i2v3d.method import KEYFRAMES, RENDERS, I2V3DSettings
 from pipelines.i2v3d.pipeline import load
+from pipelines.i2v3d.project import read_project
 from pipelines.method import Clip, Progress
 from pipelines.runtime.device import Device
 from pipelines.runtime.job import Runtime
@@ -75,6 +79,18 @@ def test_stages_stop_where_asked_and_own_keyframes_are_kept(pipeline, tmp_path):
     (again,) = clips(pipeline, scene, path, replace(settings, make=KEYFRAMES))
     assert np.array_equal(again.frames, made.frames)
     assert own_keyframes.unpack(file, [0, 3], width=own.shape[1], height=own.shape[0]).keys() == {3}
+
+
+def test_objects_are_in_the_renders_and_the_result_brings_its_project(pipeline):
+    scene, path, settings = shot(make=RENDERS, foreground="objects")
+    (without,) = clips(pipeline, scene, path, settings)
+    ball = read_model(trimesh.creation.icosphere(2).export(file_type="ply"), "ball.ply")
+    with_ball = staged(scene, [SceneObject(ball, (Key(0, Placement(0, -0.2, 0.8, size=0.4)),))])
+    (made,) = clips(pipeline, with_ball, path, settings)
+    assert not without.extras["foreground"].any() and made.extras["foreground"].any() and not without.files
+    assert not np.array_equal(made.extras["depth"], without.extras["depth"])
+    back = read_project(io.BytesIO(made.files["project.zip"]))
+    assert back.scene.objects[0].keys == with_ball.objects[0].keys and back.settings == settings
 
 
 @pytest.mark.parametrize(
