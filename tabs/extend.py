@@ -24,8 +24,9 @@ from tabs.take import Take
 
 DRAWN, AGAIN = "the move drawn above", "the last chunk's move again"
 HELP = (
-    "Going on adds one chunk (120 frames, or as many as a shorter video has), shot with the settings as they now are and begun at the video's last "
-    "camera. A video that was cancelled first goes on along its own path to its end; over a clip, the clip's own camera moves on."
+    "Going on adds one chunk (120 frames, or as many as a shorter video has), shot with the settings as they now are and begun "
+    "at the video's last camera. A video that was cancelled first goes on along its own path to its end; over a clip, the "
+    "clip's own camera moves on."
 )
 
 

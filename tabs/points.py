@@ -14,7 +14,8 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.clips import kept
 from pipelines.method import Clip
-from pipelines.results import frames_zip, restore
+from pipelines.results import frames_zip, restore, scene_sha256
+from pipelines.video import complete
 from tabs.form import said
 from tabs.shoot import KEPT, Shoot
 from tabs.take import Take
@@ -39,31 +40,29 @@ def points(shoot: Shoot, take: gr.State) -> None:
         cloud = cloud_of(scene)
         if not len(cloud):
             raise InputError("The cache holds no point: the depth is unknown everywhere.")
-        shown = take.file("cache-shown.glb")
-        shown.write_bytes(_near(cloud).thinned(MOST_SHOWN).glb_bytes())
-        made = {"cache.ply": cloud.ply_bytes(), "cache.glb": cloud.glb_bytes()}
-        for file, data in made.items():
-            take.file(file).write_bytes(data)
-        packed = frames_zip(
-            take.file("cameras.zip"), Clip(np.empty((0, 1, 1, 3), np.uint8), path.fps, path), formats.write_all(path)
-        )
-        of = (
-            "the first frame of the clip"
-            if scene.kind == "clip"
-            else f"{len(scene.views)} picture{'s' * (len(scene.views) != 1)}"
-        )
-        words = f"{len(cloud):,} points of {of}; {scene.source}."
-        return str(shown), words, [*(str(take.file(file)) for file in made), str(packed)]
+        shown = _written(take, "cache-shown.glb", _near(cloud).thinned(MOST_SHOWN).glb_bytes())
+        made = [_written(take, "cache.ply", cloud.ply_bytes()), _written(take, "cache.glb", cloud.glb_bytes())]
+        no_frames = Clip(np.empty((0, 1, 1, 3), np.uint8), path.fps, path)
+        cameras = frames_zip(take.file("cameras.zip"), no_frames, formats.write_all(path))
+        many = f"{len(scene.views)} picture{'s' * (len(scene.views) != 1)}"
+        of = "the first frame of the clip" if scene.kind == "clip" else many
+        return shown, f"{len(cloud):,} points of {of}; {scene.source}.", [*made, str(cameras)]
 
     show.click(said(cache), [take, shoot.shot], [model, told, files], api_name=f"{name}_cache")
 
 
+def _written(take: Take, name: str, data: bytes) -> str:
+    file = take.file(name)
+    with complete(file) as part:
+        part.write_bytes(data)
+    return str(file)
+
+
 def _behind(take: Take, shot: str | None) -> tuple[Scene, CameraPath]:
-    """Geometry and cameras of the last result where this session has them, else of the scene that is open."""
+    """Geometry and cameras of the last result where the scene that is open is its own, else scene and path as drawn."""
     scene, path = take.ready()
-    if not shot:
+    if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
         return scene, path
-    made = restore(shot)
     file = Path(shot).with_suffix(KEPT)
     clip = kept(file, scene) if file.is_file() else None
     return clip.scene if clip is not None and clip.scene is not None else scene, made.path
