@@ -12,6 +12,7 @@ from camera.cloud import PointCloud
 from camera.figure import FRUSTUM_COLOUR, frustum_lines, frustum_size, plain, spec, to_display
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines.genxd.plan import cameras_of
 from tabs.form import said
 from tabs.stage import seen, stage
 from tabs.take import Take
@@ -44,16 +45,9 @@ def given_views(name: str, take: gr.State, opened: Sequence[Dependency]) -> None
     view.select(said(look), [take, last], [last, view], trigger_mode="multiple", **private)
 
 
-def cameras_of(scene: Scene) -> CameraPath:
-    """The cameras of a scene's views, one frame each."""
-    poses = np.stack([view.world_from_camera for view in scene.views])
-    lenses = np.stack([view.intrinsics for view in scene.views])
-    return CameraPath(poses, lenses, scene.first.width, scene.first.height, scene.fps)
-
-
 def shown(scene: Scene, points: PointCloud | None) -> dict:
     """Value of a stage: every camera with its frustum, and the sparse points where there are any, else the depth's."""
-    path = cameras_of(scene)
+    path = cameras_of(scene, scene.fps)
     figure = spec(path, scene)
     traces = {"frusta": _frusta(path, frustum_size(path, scene))}
     if points is not None:
@@ -64,7 +58,7 @@ def shown(scene: Scene, points: PointCloud | None) -> dict:
 
 def described(scene: Scene, points: PointCloud | None) -> str:
     """One line: how many cameras, how far apart, what the points are."""
-    path = cameras_of(scene)
+    path = cameras_of(scene, scene.fps)
     apart = float(np.linalg.norm(path.centres[:, None] - path.centres[None], axis=2).max())
     cloud = (
         f"{len(points)} sparse points of the set"
