@@ -256,7 +256,7 @@ def _accumulate(total, total_z, image, points, strength, pose, lens, log_range, 
                 continue
             red, green, blue = image[row, i, 0], image[row, i, 1], image[row, i, 2]
             w0, w1, w2, w3 = left[i] * above[i], right[i] * above[i], left[i] * below[i], right[i] * below[i]
-            _add_weighted(flat, 4 * at, red, green, blue, w0)
+            _add_weighted(flat, 4 * at, red, green, blue, w0)  # pyright: ignore[reportCallIssue]
             _add_weighted(flat, 4 * at + 4, red, green, blue, w1)
             _add_weighted(flat, 4 * (at + line), red, green, blue, w2)
             _add_weighted(flat, 4 * (at + line) + 4, red, green, blue, w3)

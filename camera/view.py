@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,6 +73,8 @@ class View:
 
     def resized(self, width: int, height: int) -> View:
         """Colour by area averaging or bicubic, depth by nearest pixel, so that no depth between two surfaces appears."""
+        import cv2
+
         if (width, height) == (self.width, self.height):
             return self
         shrinking = width * height < self.width * self.height
@@ -89,6 +90,8 @@ class View:
 
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> View:
         """Brought to ``width`` x ``height`` exactly as `CameraPath.fitted`; padding is black and not known."""
+        import cv2
+
         if fit == "stretch":
             return self.resized(width, height)
         inner_width, inner_height = scaled_size(self.width, self.height, width, height, fit)

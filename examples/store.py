@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,6 +92,8 @@ def _facts(file: Path) -> dict[str, Any]:
 
 
 def _picture(file: Path) -> NDArray:
+    import cv2
+
     picture = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise InputError(f"{file.name} of the example {file.parent.name!r} cannot be read; fetch examples/ again.")

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,6 +109,8 @@ class Depth:
 
 def scene_from(picture: Picture, depth: Depth, *, fov_degrees: float | None = None, name: str = "picture") -> Scene:
     """A still scene; the field of view is the given one, else the depth model's, the file's, or 55 degrees."""
+    import cv2
+
     height, width = picture.colour.shape[:2]
     values = depth.values
     if values.shape != (height, width):
@@ -170,6 +171,7 @@ def load_moge(path: str) -> Any:
 
 def estimate(picture: Picture, model: DepthModel, network: object) -> Depth:
     """Depth of one picture by a loaded network; resizing is bicubic, the answer has the picture's size."""
+    import cv2
     import torch
 
     if model.output == "lens_and_distance":
@@ -209,6 +211,8 @@ def moge_answer(network: Any, picture: NDArray[np.uint8]) -> tuple[NDArray[np.fl
 
 def _network_input(colour: NDArray[np.uint8], model: DepthModel) -> NDArray[np.float32]:
     """(1,3,h,w) float32, normalised as the model was trained."""
+    import cv2
+
     height, width = colour.shape[:2]
     scale = model.side / min(height, width)
     rows, columns = (max(1, round(side * scale / model.multiple)) * model.multiple for side in (height, width))

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from camera.errors import InputError
@@ -195,6 +194,8 @@ def _comment(made: Record) -> str:
 
 
 def _png(picture: np.ndarray) -> bytes:
+    import cv2
+
     return cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-import cv2
 import gradio as gr
 import numpy as np
 import plotly
@@ -57,6 +56,8 @@ def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False,
 
 def seen(picture: NDArray[np.uint8], question: int, caption: str) -> gr.HTML:
     """Update of a stage: ``picture`` (H,W,3) RGB answers its question number ``question``."""
+    import cv2
+
     _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     uri = "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
     return gr.HTML(eye={"id": question, "picture": uri, "caption": caption})

@@ -12,7 +12,7 @@ import app
 page = app.build()
 _, address, _ = app.launch(page, share=False, prevent_thread_lock=True, quiet=True)
 assert b"Reshoot" in urllib.request.urlopen(address).read()
-heavy = [m for m in ("numba", "torch", "scipy", "pandas.core", "av", "plotly.graph_objects") if m in sys.modules]
+heavy = [m for m in ("numba", "torch", "scipy", "pandas.core", "av", "cv2", "plotly.graph_objects") if m in sys.modules]
 (visit,) = (i for i, fn in page.fns.items() if fn.name == "_visited")
 body = json.dumps({"fn_index": visit, "data": [], "session_hash": "one"}).encode()
 def call():

@@ -6,14 +6,12 @@ import io
 import zipfile
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.path import CameraPath
 from camera.view import FAR, View
 
-_COLOURS = {"turbo": cv2.COLORMAP_TURBO, "inferno": cv2.COLORMAP_INFERNO}
 _PER_MILLE = 0.001
 """Share of the pixels at either end that may be cut off, so that one stray point does not grey out the rest."""
 
@@ -48,14 +46,19 @@ def disparity_picture(view: View) -> NDArray[np.uint8]:
 
 def coloured(grey: NDArray[np.uint8], colours: str) -> NDArray[np.uint8]:
     """(F,H,W) or (H,W) grey to RGB in the colours named."""
+    import cv2
+
     if colours == "grey":
         return grey[..., None].repeat(3, axis=-1)
-    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], _COLOURS[colours])[:, 0, ::-1]
+    maps = {"turbo": cv2.COLORMAP_TURBO, "inferno": cv2.COLORMAP_INFERNO}
+    table = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], maps[colours])[:, 0, ::-1]
     return table.astype(np.uint8)[grey]
 
 
 def sixteen_bit_zip(brightness: NDArray[np.float32]) -> bytes:
     """(F,H,W) in 0..1 as a zip of 16-bit PNGs, one per frame; 65535 is near."""
+    import cv2
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for index, frame in enumerate(brightness):

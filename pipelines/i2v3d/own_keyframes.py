@@ -7,7 +7,6 @@ import re
 import zipfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +20,8 @@ _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 
 def pack(keyframes: Frames, indices: list[int]) -> bytes:
     """A zip of PNG pictures, each named by its frame, counted from 0."""
+    import cv2
+
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for index, picture in zip(indices, keyframes, strict=True):
@@ -53,6 +54,8 @@ def unpack(file: str | Path, indices: list[int], *, width: int, height: int) -> 
 
 
 def _picture(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, width: int, height: int) -> NDArray[np.uint8]:
+    import cv2
+
     if entry.file_size > LARGEST_BYTES:
         raise InputError(f"{entry.filename} is larger than 64 MB; give keyframes of {width}x{height}.")
     picture = cv2.imdecode(np.frombuffer(archive.read(entry), np.uint8), cv2.IMREAD_COLOR)

@@ -115,6 +115,7 @@ from pipelines.method import Clip
 from pipelines.results import Record, save
 path = CameraPath(np.eye(4)[None], pinhole(256, 256, 60), 256, 256)
 frames = np.random.default_rng(0).integers(0, 255, (40, 256, 256, 3), dtype=np.uint8)
+save(Path(sys.argv[1]), "first", Clip(frames, 8, path), Record("toy", {"n": 0}, path))  # loads the encoder
 print("ready", flush=True)
 for number in range(1000):
     save(Path(sys.argv[1]), "take", Clip(frames, 8, path), Record("toy", {"n": number}, path))
