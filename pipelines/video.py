@@ -20,7 +20,7 @@ from camera.errors import InputError
 Speed = Literal["preview", "result"]
 _X264 = {
     "preview": {"preset": "ultrafast", "qp": "20"},  # one quantiser for all: nothing to look ahead for
-    "result": {"preset": "veryfast", "crf": "18"},
+    "result": {"preset": "veryfast", "crf": "18", "bf": "0"},  # a tenth larger without B frames, a fifth quicker
 }
 _BT709, _LIMITED = 1, 1
 """Codes of ITU-T H.273: untagged colours are guessed by every player in its own way."""
