@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from pipelines.reconstruct.making import (
     shots_of_views,
 )
 from tabs.shoot import KEPT
-from tabs.take import ROOT, Take
+from tabs.take import Take, new_folder
 
 if TYPE_CHECKING:
     from pipelines.genxd.given import Given
@@ -43,12 +42,16 @@ class Solid:
     shots: Shots | None = None
     made: Made | None = None
     flight: CameraPath | None = None
-    folder: Path = field(default_factory=lambda: ROOT / uuid.uuid4().hex)
+    folder: Path = field(default_factory=new_folder)
+
+    def __deepcopy__(self, memo: dict) -> Solid:
+        """How Gradio makes a session's own from the page's: with a folder that no other session has."""
+        return replace(self, folder=new_folder())
 
     def opened(self, shots: Shots) -> Solid:
-        """With other frames, and a folder of its own: what a session begins with is a copy that all sessions share."""
+        """With other frames; the files of what was made of those before go away."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        return replace(self, shots=shots, made=None, folder=ROOT / uuid.uuid4().hex)
+        return replace(self, shots=shots, made=None)
 
     def ready(self) -> Shots:
         if self.shots is None:

@@ -46,6 +46,11 @@ ROOT = Path(tempfile.mkdtemp(prefix="reshoot-"))
 atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 
 
+def new_folder() -> Path:
+    """A folder for one session, made when something is written to it."""
+    return ROOT / uuid.uuid4().hex
+
+
 @dataclass(frozen=True, eq=False)
 class Take:
     """``scene`` as given, ``framed`` as the method's frame sees it, ``path`` in it and the ``moves`` that made it,
@@ -60,7 +65,11 @@ class Take:
     own_as_given: bool = False
     points: PointCloud | None = None
     keys: tuple[CameraPath, ...] = ()
-    folder: Path = field(default_factory=lambda: ROOT / uuid.uuid4().hex)
+    folder: Path = field(default_factory=new_folder)
+
+    def __deepcopy__(self, memo: dict) -> Take:
+        """How Gradio makes a session's own from the page's: with a folder that no other session has."""
+        return replace(self, folder=new_folder())
 
     def opened(self, scene: Scene, points: PointCloud | None = None) -> Take:
         """Another scene; objects of the one before stand in it too, unless it brings its own."""
