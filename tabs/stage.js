@@ -1,5 +1,5 @@
 // The stage: the path in 3D (Plotly), what the camera sees at one frame, and one transport for both.
-// props.value: {figure, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
+// props.value: {id, figure, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
 // Tells Python: select {frame, turn, move} when the transport moves (frame) or the viewer flies on from what is seen
 // (frame null, turn in radians right/down/roll, move in subject distances); click {point} when the scene is clicked.
 const plot = element.querySelector(".stage-plot");
@@ -33,6 +33,7 @@ function themed(layout) {
 async function draw() {
   const value = props.value;
   if (!value || !value.figure || !window.Plotly) return;
+  if (value.id === state.shown?.id) return; // an answer to the eye brings the old figure along; it must not be asked again
   const { data, layout, frames } = value.figure;
   if (plot._fullLayout?.scene) state.view = structuredClone(plot.layout.scene.camera ?? state.view);
   if (state.shown !== null && value.fresh) state.view = null;

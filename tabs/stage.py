@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from pathlib import Path
 
 import gradio as gr
@@ -51,7 +52,7 @@ def stage(name: str) -> gr.HTML:
 def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False, at: int | None = None) -> dict:
     """Value of a stage; ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame."""
     figure = plain(spec(path, scene, nominal=nominal))
-    return {"figure": figure, "frames": len(path), "fps": path.fps, "fresh": fresh, "at": at}
+    return {"id": uuid.uuid4().hex, "figure": figure, "frames": len(path), "fps": path.fps, "fresh": fresh, "at": at}
 
 
 def seen(picture: NDArray[np.uint8], question: int, caption: str) -> gr.HTML:
