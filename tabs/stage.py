@@ -50,9 +50,23 @@ def stage(name: str) -> gr.HTML:
 
 
 def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False, at: int | None = None) -> dict:
-    """Value of a stage; ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame."""
-    figure = plain(spec(path, scene, nominal=nominal))
-    return {"id": uuid.uuid4().hex, "figure": figure, "frames": len(path), "fps": path.fps, "fresh": fresh, "at": at}
+    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `drawn`."""
+    return drawn(spec(path, scene, nominal=nominal), path, fresh=fresh, at=at)
+
+
+def drawn(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None = None) -> dict:
+    """Value of a stage that shows ``figure`` (see `camera.figure.spec`) of ``path``.
+
+    ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame.
+    """
+    return {
+        "id": uuid.uuid4().hex,
+        "figure": plain(figure),
+        "frames": len(path),
+        "fps": path.fps,
+        "fresh": fresh,
+        "at": at,
+    }
 
 
 def seen(picture: NDArray[np.uint8], question: int, caption: str) -> gr.HTML:

@@ -9,12 +9,12 @@ import numpy as np
 from gradio.events import Dependency
 
 from camera.cloud import PointCloud
-from camera.figure import FRUSTUM_COLOUR, frustum_lines, frustum_size, plain, spec, to_display
+from camera.figure import FRUSTUM_COLOUR, frustum_lines, frustum_size, spec, to_display
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.genxd.plan import cameras_of
 from tabs.form import said
-from tabs.stage import seen, stage
+from tabs.stage import drawn, seen, stage
 from tabs.take import Take
 
 MOST_POINTS = 6000
@@ -53,7 +53,7 @@ def shown(scene: Scene, points: PointCloud | None) -> dict:
     if points is not None:
         traces["scene"] = _dots(points.thinned(MOST_POINTS))
     figure["data"] = [{**trace, **traces.get(trace["name"], {})} for trace in figure["data"]]
-    return {"figure": plain(figure), "frames": len(path), "fps": path.fps, "fresh": True, "at": None}
+    return drawn(figure, path, fresh=True)
 
 
 def described(scene: Scene, points: PointCloud | None) -> str:
