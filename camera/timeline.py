@@ -253,13 +253,13 @@ def _rig(parts: Sequence[Part], lengths: NDArray, seconds: NDArray, distance: fl
 def _handheld(parts: Sequence[Part], lengths: NDArray, seconds: NDArray) -> dict[int, NDArray]:
     """Strength in degrees (F,) by seed; changes between parts are spread over `FADE_SECONDS`."""
     strength: dict[int, NDArray] = {}
-    ends = np.cumsum(lengths)
-    offsets = np.linspace(-FADE_SECONDS / 2, FADE_SECONDS / 2, 9)
-    when = np.clip(seconds[:, None] + offsets, 0, ends[-1])
-    for part, end, length in zip(parts, ends, lengths):
-        inside = ((when > end - length) | (end == length)) & (when <= end)
+    joints = np.cumsum(lengths)[:-1]
+    reach = FADE_SECONDS / 2
+    for part, start, end in zip(parts, [-np.inf, *joints], [*joints, np.inf]):
+        overlap = np.minimum(seconds + reach, end) - np.maximum(seconds - reach, start)
+        inside = np.clip(overlap, 0, None) / FADE_SECONDS
         for move in part:
             if move.kind == "handheld":
                 before = strength.get(move.seed, np.zeros(len(seconds)))
-                strength[move.seed] = before + move.amount * inside.mean(axis=1)
+                strength[move.seed] = before + move.amount * inside
     return strength
