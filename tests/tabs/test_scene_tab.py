@@ -145,8 +145,6 @@ def test_who_stops_keeps_the_best_so_far():
     kept = next(step for step in steps if isinstance(step, Made))
     steps.close()
     assert kept.fitted is not None and kept.fitted.iteration == 40
-    begun = Solid()
-    assert begun.opened(shots).folder != begun.opened(shots).folder
     solid = Solid(shots, kept)
     assert len(solid.path("Round the ellipse of its cameras", "", 12, 64)) == 12
     assert solid.path("The path it was shot on", "", 2, 32).width == 32
