@@ -30,7 +30,7 @@ def rehearsal(method: Method, take: gr.State) -> None:
         holes = gr.Dropdown(list(HOLES), label="What the scene does not show", min_width=200)
     with gr.Row():
         start = gr.Button("Rehearse", variant="primary", elem_id=f"{method.name}-rehearse", scale=3)
-        stop = gr.Button("Cancel", min_width=80)
+        stop = gr.Button("Cancel", min_width=80, elem_id=f"{method.name}-rehearse-stop")
     video = gr.Video(label="Rehearsal", autoplay=True, loop=True, height=400, elem_id=f"{method.name}-rehearsal")
     told = gr.Markdown(elem_classes="told")
 

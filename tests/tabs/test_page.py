@@ -1,12 +1,172 @@
-"""A visitor in a real browser: picks an example, sees the path in 3D, rehearses it and gets a video."""
+"""A visitor in a real browser: picks an example, changes the move, watches, rehearses, takes the path home and back."""
 
 from __future__ import annotations
 
+import json
+import re
 
-def test_an_example_is_drawn_and_rehearsed(visit):
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+expect.set_options(timeout=60_000)  # software WebGL on a busy machine is slow; what is tested is that it comes
+
+
+def open_example(page: Page, method: str = "gen3c") -> None:
+    page.locator(f"#{method}-examples button").first.click()
+    expect(page.locator(f"#{method}-stage .stage-plot")).to_have_attribute("data-frames", re.compile(r"\d+"))
+
+
+def told(page: Page, text: str):
+    return expect(page.locator(".told:visible", has_text=text).first).to_be_visible()
+
+
+def setting(page: Page, label: str):
+    return page.get_by_label(label, exact=True).locator("visible=true").first
+
+
+def test_an_example_is_drawn_played_and_rehearsed(visit):
     page = visit()
-    page.wait_for_selector("#gen3c-examples button")
-    page.locator("#gen3c-examples button").first.click()
-    page.wait_for_selector("#gen3c-stage .stage-plot[data-frames='121']")
+    open_example(page)
+    plot = page.locator("#gen3c-stage .stage-plot")
+    expect(plot).to_have_attribute("data-frames", "121")
+    assert page.evaluate("document.querySelector('#gen3c-stage .stage-plot').data.length") >= 5
+    told(page, "121 frames")
+
+    page.locator("#gen3c-stage .stage-play").click()
+    page.wait_for_function("Number(document.querySelector('#gen3c-stage .stage-plot').dataset.frame) > 3")
+    page.locator("#gen3c-stage .stage-play").click()
+    expect(page.locator("#gen3c-stage figcaption")).to_contain_text("new to the scene")
+
     page.locator("#gen3c-rehearse").click()
-    page.wait_for_selector("#gen3c-rehearsal video", timeout=150_000)
+    video = page.locator("#gen3c-rehearsal video")
+    expect(video).to_be_visible(timeout=60_000)
+    page.wait_for_function("document.querySelector('#gen3c-rehearsal video').duration > 4.5")
+    told(page, "of the picture is new to the scene")
+
+
+def test_a_still_stage_asks_for_one_picture(visit):
+    page = visit()
+    asked = []
+    page.on("request", lambda request: asked.append(request) if '"turn"' in (request.post_data or "") else None)
+    open_example(page)
+    expect(page.locator("#gen3c-stage figcaption")).to_contain_text("Frame 1")
+    page.wait_for_timeout(4000)
+    assert len(asked) == 1, "an answer was taken for a new figure, and asked about again"
+
+
+def test_the_view_is_kept_while_the_move_changes(visit):
+    page = visit()
+    open_example(page, "gen3c")
+    page.evaluate(
+        "Plotly.relayout(document.querySelector('#gen3c-stage .stage-plot'), {'scene.camera.eye': {x: 0.1, y: -2, z: 0.3}})"
+    )
+    before = length_of_path(page)
+    slider = page.get_by_label(re.compile("number input for Movement distance")).locator("visible=true").first
+    slider.fill("0.6")
+    slider.press("Enter")
+    page.wait_for_function("before => lengthOfPath() > 1.5 * before", arg=before)
+    eye = page.evaluate("document.querySelector('#gen3c-stage .stage-plot').layout.scene.camera.eye")
+    assert eye == {"x": 0.1, "y": -2, "z": 0.3}
+
+
+def length_of_path(page: Page) -> float:
+    """From the first camera to the last, as drawn."""
+    return page.evaluate(
+        """window.lengthOfPath = () => {
+            const path = document.querySelector('#gen3c-stage .stage-plot')._fullData.find((trace) => trace.name === 'path');
+            return Math.hypot(...['x', 'y', 'z'].map((axis) => Array.from(path[axis]).at(-1) - path[axis][0]));
+        }, lengthOfPath()"""
+    )
+
+
+def test_a_rehearsal_can_be_cancelled_and_begun_again(visit):
+    page = visit()
+    open_example(page)
+    frames = page.get_by_label(re.compile("number input for Frames")).locator("visible=true").first
+    frames.fill("481")
+    frames.press("Enter")
+    told(page, "481 frames")
+    page.locator("#gen3c-rehearse").click()
+    page.wait_for_function(  # in one go: the renderer leaves a browser on the same two cores little time
+        r"""() => {
+            const begun = /\d+\/481/.test(document.querySelector("#gen3c-rehearsal").innerText);
+            if (begun) document.querySelector("#gen3c-rehearse-stop").click();
+            return begun;
+        }"""
+    )
+    expect(page.locator("#gen3c-rehearsal")).not_to_contain_text("481")
+    expect(page.locator("#gen3c-rehearsal video")).to_have_count(0)
+    frames.fill("9")
+    frames.press("Enter")
+    told(page, "9 frames")
+    page.locator("#gen3c-rehearse").click()
+    page.wait_for_function("document.querySelector('#gen3c-rehearsal video')?.duration < 1")
+
+
+def test_flying_shows_another_picture(visit):
+    page = visit()
+    open_example(page)
+    eye = page.locator("#gen3c-stage .stage-eye")
+    expect(eye.locator("figcaption")).to_contain_text("Frame 1")
+    before = eye.locator("img").get_attribute("src")
+    eye.focus()
+    for key in "wwdd":
+        eye.press(key)
+    expect(eye.locator("figcaption")).to_contain_text("Free view")
+    assert eye.locator("img").get_attribute("src") != before
+
+
+def test_a_path_goes_home_and_comes_back(visit, tmp_path):
+    page = visit()
+    open_example(page)
+    page.get_by_text("Take the path home").locator("visible=true").click()
+    page.get_by_role("button", name="Make the file").locator("visible=true").click()
+    link = page.locator("#gen3c-path-file a[download]").first
+    with page.expect_download() as download:
+        link.click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    assert len(json.loads(file.read_text())["world_from_camera"]) == 121
+
+    page.get_by_label("Path file", exact=True).locator("visible=true").first.check()
+    page.locator("#gen3c-own-path input[type=file]").set_input_files(file)
+    told_here = page.get_by_text("121 frames, 1280 x 704").locator("visible=true").first
+    expect(told_here).to_be_visible()
+
+
+def test_a_wrong_file_is_answered_in_words_and_nothing_is_lost(visit, tmp_path):
+    page = visit()
+    open_example(page)
+    wrong = tmp_path / "path.json"
+    wrong.write_text('{"world_from_camera": "none"}')
+    page.get_by_label("Path file", exact=True).locator("visible=true").first.check()
+    page.locator("#gen3c-own-path input[type=file]").set_input_files(wrong)
+    expect(page.get_by_test_id("toast-body").first).to_contain_text("path.json")
+    page.get_by_label("This method's moves").locator("visible=true").first.check()
+    told(page, "121 frames")
+
+
+def test_an_uploaded_picture_becomes_a_labelled_guess_without_a_hub(visit, tmp_path):
+    page = visit()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 160, 3), np.uint8)).save(tmp_path / "mine.png")
+    page.locator("#gen3c-picture input[type=file]").set_input_files(tmp_path / "mine.png")
+    told(page, "guess")
+    expect(page.locator("#gen3c-stage .stage-plot")).to_have_attribute("data-frames", "121")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1440, "dark")])
+def test_the_page_fits_a_phone_and_the_dark(visit, width, scheme):
+    page = visit(width, 900, color_scheme=scheme)
+    open_example(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    light = np.mean([int(value) for value in re.findall(r"\d+", background)[:3]])
+    assert (light < 100) == (scheme == "dark")
+
+
+def test_two_visitors_do_not_see_each_other(visit):
+    first, second = visit(), visit()
+    open_example(first)
+    expect(second.locator("#gen3c-stage .stage-plot")).not_to_have_attribute("data-frames", re.compile(r"\d+"))
