@@ -51,7 +51,9 @@ def rehearsal(method: Method, take: gr.State) -> None:
         said(rehearse_path), [take, renderer, holes], [video, told], api_name=f"{method.name}_rehearse",
         concurrency_id="rehearsal", concurrency_limit=2, show_progress_on=video,
     )  # fmt: skip
-    stop.click(None, cancels=[running], api_visibility="private")
+    stop.click(None, cancels=[running], api_visibility="private").then(
+        lambda: (None, "Cancelled."), None, [video, told], api_visibility="private", queue=False
+    )
 
 
 def path_download(method: Method, take: gr.State) -> None:
