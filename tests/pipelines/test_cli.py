@@ -188,7 +188,9 @@ def test_doctor_fails_without_weights_and_passes_with_a_local_folder(tmp_path, m
     assert main(["doctor", "dualcamctrl"]) == 0
     told = capsys.readouterr().out
     assert (
-        "in the local folder" in told and "Everything that shooting needs is here." in told and "of GPU memory (group off" in told
+        "in the local folder" in told
+        and "Everything that shooting needs is here." in told
+        and "of GPU memory (group off" in told
     )
 
 

@@ -77,7 +77,6 @@ def test_a_run_from_files(weights, scene):
 
 
 def test_t5s_vocabulary_is_read_as_the_hub_has_it(tmp_path):
-    pytest.importorskip("google.protobuf")
     import sentencepiece
 
     model = BytesIO()
