@@ -117,7 +117,7 @@ def described(scene: Scene) -> str:
     ]
     return (
         f"**{scene.name}** · {kind}, {view.width} x {view.height}, {view.camera.fov_degrees[0, 0]:.0f}° across · "
-        f"subject at {view.focus_depth:.2g} {unit} · depth: {scene.source}"
+        f"subject at {view.focus_depth:.3g} {unit} · depth: {scene.source}"
     )
 
 
