@@ -15,6 +15,8 @@ from camera.compiled import kernel
 
 BEHIND = np.float32(0.9)
 """A pixel counts as background where its depth is at least this part of the greatest depth beside it."""
+HORIZON = np.float32(0.04)
+"""Over this difference of sines the filling of the ground becomes that of the sky."""
 
 
 def close_cracks(colour: NDArray[np.uint8], depth: NDArray[np.float32], layer: NDArray[np.uint8]) -> None:
@@ -33,21 +35,54 @@ def from_background(
 
     ``depth``: (H,W), read outside the holes only. A picture that is all hole comes back unchanged.
     """
-    result = np.ascontiguousarray(colour).copy()
-    if not holes.any() or holes.all():
+    return _filled(np.ascontiguousarray(colour), depth, holes, holes)
+
+
+def from_ground_and_sky(
+    colour: NDArray[np.uint8],
+    depth: NDArray[np.float32],
+    holes: NDArray[np.bool_],
+    sky: NDArray[np.bool_],
+    *,
+    up: NDArray[np.float32],
+    intrinsics: NDArray[np.float64],
+    lowest: float,
+) -> NDArray[np.uint8]:
+    """`from_background`, but holes below the sky continue the ground: ``sky`` (H,W) does not reach down to them.
+
+    A hole lies below where the sine of its ray's elevation, against ``up`` (3,) of length one in the camera's axes, is
+    less than ``lowest``, the least at which the sky is known to be seen; the two fillings blend into each other there.
+    """
+    behind = from_background(colour, depth, holes)
+    if not sky.any() or (holes | sky).all():
+        return behind
+    ground = _filled(np.ascontiguousarray(colour), depth, holes | sky, holes)
+    _blend_below(behind, ground, holes, np.linalg.inv(intrinsics).astype(np.float32), up, np.float32(lowest))
+    return behind
+
+
+def _filled(
+    colour: NDArray[np.uint8], depth: NDArray[np.float32], unknown: NDArray[np.bool_], holes: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """A copy of ``colour`` with ``holes`` filled from what is not ``unknown``."""
+    result = colour.copy()
+    if not holes.any() or unknown.all():
         return result
-    levels = [_pull_first(result, depth, holes)]
+    levels = [_pull_first(result, depth, unknown)]
     while min(levels[-1].shape[:2]) > 1:
         levels.append(_pull(levels[-1]))
         if (levels[-1][..., 3] > 0).all():
             break
     top = levels[-1]
-    if (top[..., 3] == 0).any():  # one row or column left: nothing smaller can be made of it
-        known = top[..., 3] > 0
-        top[~known] = top[known].mean(axis=0)
+    filled = top[..., 3] == 0
+    if filled.any():  # one row or column left: nothing smaller can be made of it
+        top[filled] = top[~filled].mean(axis=0)
     for finer, coarser in zip(levels[-2::-1], levels[:0:-1]):
-        _push(finer, coarser)
-    _push_last(result, holes, levels[0])
+        empty = finer[..., 3] == 0
+        _push(finer, coarser, filled)
+        _smooth(finer, empty)
+        filled = empty
+    _push_last(result, holes, levels[0], filled)
     return result
 
 
@@ -155,19 +190,24 @@ def _pull(finer):
 
 
 @kernel
-def _enlarged(coarser, y, x):
+def _enlarged(coarser, filled, y, x):
     """Red, green, blue and depth at pixel (y,x) of a picture of twice the size.
 
-    Bilinear between those of the four nearest coarse pixels that belong to the background.
+    Bilinear between those of the four nearest coarse pixels that belong to the background or were themselves filled:
+    between two fillings there is no edge to keep, and one would show as a straight line.
     """
     row, column = y // 2, x // 2
     row2 = min(max(row + (2 * (y % 2) - 1), 0), coarser.shape[0] - 1)
     column2 = min(max(column + (2 * (x % 2) - 1), 0), coarser.shape[1] - 1)
-    farthest, w0, w1, w2, w3 = _background(
-        coarser[row, column, 3], coarser[row, column2, 3], coarser[row2, column, 3], coarser[row2, column2, 3]
-    )
-    w0, w1, w2 = np.float32(9) * w0, np.float32(3) * w1, np.float32(3) * w2
-    part = np.float32(1) / (w0 + w1 + w2 + w3)
+    d0, d1 = coarser[row, column, 3], coarser[row, column2, 3]
+    d2, d3 = coarser[row2, column, 3], coarser[row2, column2, 3]
+    _, w0, w1, w2, w3 = _background(d0, d1, d2, d3)
+    one = np.float32(1)
+    w0 = np.float32(9) * (one if filled[row, column] else w0)
+    w1 = np.float32(3) * (one if filled[row, column2] else w1)
+    w2 = np.float32(3) * (one if filled[row2, column] else w2)
+    w3 = one if filled[row2, column2] else w3
+    part = one / (w0 + w1 + w2 + w3)
     w0, w1, w2, w3 = w0 * part, w1 * part, w2 * part, w3 * part
     red = w0 * coarser[row, column, 0] + w1 * coarser[row, column2, 0]
     red += w2 * coarser[row2, column, 0] + w3 * coarser[row2, column2, 0]
@@ -175,23 +215,59 @@ def _enlarged(coarser, y, x):
     green += w2 * coarser[row2, column, 1] + w3 * coarser[row2, column2, 1]
     blue = w0 * coarser[row, column, 2] + w1 * coarser[row, column2, 2]
     blue += w2 * coarser[row2, column, 2] + w3 * coarser[row2, column2, 2]
-    return red, green, blue, farthest
+    return red, green, blue, (w0 * d0 + w1 * d1) + (w2 * d2 + w3 * d3)
 
 
 @kernel
-def _push(finer, coarser):
+def _push(finer, coarser, filled):
     for y in range(finer.shape[0]):
         for x in range(finer.shape[1]):
             if finer[y, x, 3] == 0:
-                finer[y, x, 0], finer[y, x, 1], finer[y, x, 2], finer[y, x, 3] = _enlarged(coarser, y, x)
+                finer[y, x, 0], finer[y, x, 1], finer[y, x, 2], finer[y, x, 3] = _enlarged(coarser, filled, y, x)
 
 
 @kernel
-def _push_last(colour, holes, coarser):
+def _smooth(level, filled):
+    """The ``filled`` pixels become means of the 3x3 around them, without what is known and lies nearer."""
+    height, width = filled.shape
+    before = level.copy()
+    for y in range(height):
+        for x in range(width):
+            if not filled[y, x]:
+                continue
+            limit = BEHIND * before[y, x, 3]
+            red, green, blue, depth, count = np.float32(0), np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            for j in range(max(y - 1, 0), min(y + 2, height)):
+                for i in range(max(x - 1, 0), min(x + 2, width)):
+                    if filled[j, i] or before[j, i, 3] >= limit:
+                        red, green, blue = red + before[j, i, 0], green + before[j, i, 1], blue + before[j, i, 2]
+                        depth, count = depth + before[j, i, 3], count + np.float32(1)
+            level[y, x, 0], level[y, x, 1], level[y, x, 2] = red / count, green / count, blue / count
+            level[y, x, 3] = depth / count
+
+
+@kernel
+def _blend_below(colour, ground, holes, inverse_lens, up, lowest):
+    one, half = np.float32(1), np.float32(0.5)
+    for y in range(holes.shape[0]):
+        for x in range(holes.shape[1]):
+            if not holes[y, x]:
+                continue
+            a = inverse_lens[0, 0] * x + inverse_lens[0, 1] * y + inverse_lens[0, 2]
+            b = inverse_lens[1, 1] * y + inverse_lens[1, 2]
+            sine = (up[0] * a + up[1] * b + up[2]) / np.sqrt(a * a + b * b + one)
+            part = min(max(half + (lowest - sine) / HORIZON, np.float32(0)), one)
+            for channel in range(3):
+                value = part * ground[y, x, channel] + (one - part) * colour[y, x, channel]
+                colour[y, x, channel] = np.uint8(value + half)
+
+
+@kernel
+def _push_last(colour, holes, coarser, filled):
     half = np.float32(0.5)
     for y in range(holes.shape[0]):
         for x in range(holes.shape[1]):
             if holes[y, x]:
-                red, green, blue, _ = _enlarged(coarser, y, x)
+                red, green, blue, _ = _enlarged(coarser, filled, y, x)
                 colour[y, x, 0], colour[y, x, 1] = np.uint8(red + half), np.uint8(green + half)
                 colour[y, x, 2] = np.uint8(blue + half)

@@ -78,7 +78,8 @@ def render(
     """
     if not 0 <= frame < len(path):
         raise InputError(f"The path has frames 0 to {len(path) - 1}, got {frame}.")
-    return _finished(_painter(scene, renderer)(path, frame), fill, hole_colour)
+    horizon = _Horizon.of(scene) if fill == "background" else None
+    return _finished(_painter(scene, renderer)(path, frame), path, frame, horizon, fill, hole_colour)
 
 
 def rendered(
@@ -98,9 +99,10 @@ def rendered(
         raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
     painter = _painter(scene, renderer)
     threads = threads or os.cpu_count() or 1
+    horizon = _Horizon.of(scene) if fill == "background" else None
 
     def frame(index: int) -> RenderedFrame:
-        return _finished(painter(path, index), fill, hole_colour)
+        return _finished(painter(path, index), path, index, horizon, fill, hole_colour)
 
     return _in_order(frame, len(path), threads)
 
@@ -128,16 +130,65 @@ def _in_order(frame: Callable[[int], RenderedFrame], count: int, threads: int) -
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _finished(image: RenderedFrame, fill: Fill, hole_colour: tuple[int, int, int]) -> RenderedFrame:
-    if fill == "background":
-        from camera.fill import from_background
+@dataclass(frozen=True)
+class _Horizon:
+    """How far down a scene's sky is seen: ``up`` (3,) in the world, of length one, and the sine of its least elevation."""
 
-        return replace(image, colour=from_background(image.colour, image.depth, image.holes))
+    up: NDArray[np.float64]
+    lowest: float
+
+    @staticmethod
+    def of(scene: Scene) -> _Horizon | None:
+        """Up is where the tops of the scene's pictures point on average; None for a scene without sky."""
+        views = scene.views[:: max(1, len(scene.views) // 8)]
+        up = -np.mean([view.world_from_camera[:3, 1] for view in views], axis=0)
+        length = float(np.linalg.norm(up))
+        if length < 0.1:  # pictures taken every way up
+            return None
+        sines = [_sky_sines(view, up / length) for view in views]
+        seen = [np.percentile(found, 1) for found in sines if len(found)]
+        return _Horizon(up / length, float(min(seen))) if seen else None
+
+
+def _sky_sines(view: View, up: NDArray[np.float64], stride: int = 4) -> NDArray[np.float64]:
+    """(N,) sines of elevation of the pixels that have no depth and are no padding, every ``stride`` in x and y."""
+    y, x = np.nonzero(~(view.known | padded(view))[::stride, ::stride])
+    rays = np.stack([x * stride, y * stride, np.ones(len(x))], axis=1) @ np.linalg.inv(view.intrinsics).T
+    return rays @ (view.world_from_camera[:3, :3].T @ up) / np.linalg.norm(rays, axis=1)
+
+
+def _finished(
+    image: RenderedFrame,
+    path: CameraPath,
+    frame: int,
+    horizon: _Horizon | None,
+    fill: Fill,
+    hole_colour: tuple[int, int, int],
+) -> RenderedFrame:
+    if fill == "background":
+        return replace(image, colour=_filled(image, path, frame, horizon))
     if fill != "holes":
         raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
     if any(hole_colour):
         image.colour[image.holes] = hole_colour
     return image
+
+
+def _filled(image: RenderedFrame, path: CameraPath, frame: int, horizon: _Horizon | None) -> NDArray[np.uint8]:
+    from camera.fill import from_background, from_ground_and_sky
+
+    if horizon is None or not image.far.any():
+        return from_background(image.colour, image.depth, image.holes)
+    up = (path.world_from_camera[frame, :3, :3].T @ horizon.up).astype(np.float32)
+    return from_ground_and_sky(
+        image.colour,
+        image.depth,
+        image.holes,
+        image.far,
+        up=up,
+        intrinsics=path.intrinsics[frame],
+        lowest=horizon.lowest,
+    )
 
 
 _Painter = Callable[[CameraPath, int], RenderedFrame]

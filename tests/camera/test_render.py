@@ -250,6 +250,35 @@ def test_fill_of_extreme_pictures():
         assert (from_background(flat, np.ones(shape, np.float32), holes) == 77).all()
 
 
+def test_two_fillings_meet_without_an_edge():
+    """Left of the hole lies something far, right of it something near: no straight line may show between."""
+    from camera.fill import from_background
+
+    colour = np.zeros((96, 160, 3), np.uint8)
+    colour[:, :80], colour[:, 80:] = (40, 90, 200), (180, 140, 90)
+    depth = np.where(np.arange(160) < 80, np.float32(100), np.float32(3)) * np.ones((96, 1), np.float32)
+    holes = np.zeros((96, 160), bool)
+    holes[40:] = True
+    result = from_background(colour, depth, holes).astype(int)[44:]  # beside what is known there may be an edge
+    assert np.abs(np.diff(result, axis=1)).max() < 10 and np.abs(np.diff(result, axis=0)).max() < 10
+
+
+def test_the_sky_does_not_fill_holes_in_the_ground():
+    height, width = 96, 160
+    colour = np.full((height, width, 3), (150, 190, 230), np.uint8)
+    colour[48:] = (90, 70, 40)
+    depth = np.zeros((height, width), np.float32)
+    depth[48:] = (40.0 * 120 / (np.arange(48, height) - 47.5))[:, None] / 10
+    lens = np.array([[120.0, 0, 79.5], [0, 120, 47.5], [0, 0, 1]])
+    scene = Scene((View.of(colour, depth, lens),))
+    path = scene.first.camera.cropped(-60, 0, width, height)  # looks past the picture's left border
+    seen = render(scene, path, fill="background")
+    new = seen.colour[:, :50].astype(int)
+    assert seen.holes[:, :50].all()
+    assert np.abs(new[56:] - (90, 70, 40)).max() < 12, "ground"
+    assert np.abs(new[:40] - (150, 190, 230)).max() < 12, "sky"
+
+
 def test_bad_calls_are_refused_in_words():
     scene, path = Scene((box(),)), sideways(0)
     with pytest.raises(InputError, match="frames 0 to 0"):
