@@ -20,6 +20,8 @@ from pipelines.reconstruct.making import DISPLAY_POINTS, Made
 if TYPE_CHECKING:
     import trimesh
 
+    from pipelines.reconstruct.splats import Splats
+
 _GLTF = np.array([1, -1, -1], np.float32)
 """OpenCV's axes to glTF's: x right, y up, z backward."""
 _TURN, _RISE, _RADIUS = 0.5, 0.5, 5.0
@@ -32,14 +34,18 @@ _DISC_OPACITY = 0.98
 
 
 def files(made: Made) -> dict[str, bytes]:
-    """Everything to take home by name: points, COLMAP and nerfstudio folders; mesh or splats where they were made."""
+    """Everything to take home by name: points, COLMAP and nerfstudio folders; mesh or splats where they were made.
+
+    A far background is part of the splats, of ``mesh.glb`` as a second mesh, and a file of its own beside mesh or points.
+    """
     from pipelines.reconstruct.export import exports
 
-    found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh)
+    found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh, dome=made.dome)
     if made.fitted is not None:
         from pipelines.reconstruct.splat_files import ply_bytes, splat_bytes
 
-        found |= {"splats.ply": ply_bytes(made.fitted.splats), "scene.splat": splat_bytes(made.fitted.splats)}
+        splats = _whole(made.fitted.splats, made.dome)
+        found |= {"splats.ply": ply_bytes(splats), "scene.splat": splat_bytes(splats)}
     return found
 
 
@@ -72,11 +78,21 @@ def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     if made.mesh is not None:
         from camera.mesh import draw
 
-        surface = _surface(made.mesh)
-        return (draw([surface], path, frame).colour for frame in range(len(path)))
+        surfaces = [_surface(each) for each in (made.mesh, made.dome) if each is not None]
+        return (draw(surfaces, path, frame).colour for frame in range(len(path)))
     from pipelines.reconstruct.splat_drawing import flown
 
-    return (colour for colour, _ in flown(made.fitted.splats if made.fitted else _discs(made.cloud), path))
+    splats = made.fitted.splats if made.fitted else _discs(made.cloud)
+    return (colour for colour, _ in flown(_whole(splats, made.dome), path))
+
+
+def _whole(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
+    """The splats, and the far background where there is one."""
+    if dome is None:
+        return splats
+    from pipelines.reconstruct.dome import as_splats
+
+    return splats.joined(as_splats(dome))
 
 
 def _discs(cloud: PointCloud):

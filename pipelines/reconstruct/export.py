@@ -25,17 +25,24 @@ if TYPE_CHECKING:
 
 
 def exports(
-    frames: Frames, path: CameraPath, *, cloud: PointCloud, mesh: trimesh.Trimesh | None = None
+    frames: Frames,
+    path: CameraPath,
+    *,
+    cloud: PointCloud,
+    mesh: trimesh.Trimesh | None = None,
+    dome: trimesh.Trimesh | None = None,
 ) -> dict[str, bytes]:
     """``points.ply``, ``points.glb``, ``colmap.zip`` and ``nerfstudio.zip``, and ``mesh.ply`` and ``mesh.glb``, by name.
 
-    ``frames`` (N,H,W,3) uint8 RGB, one per camera of ``path`` and of its size. GLB has glTF's axes, all else the world's.
-    Errors: `InputError` where frames and path differ.
+    ``frames`` (N,H,W,3) uint8 RGB, one per camera of ``path`` and of its size. ``dome``: a far background, in ``mesh.glb``
+    as a mesh of its own and as ``background.ply``. GLB has glTF's axes, all else the world's. Errors: `InputError` where
+    frames and path differ.
     """
     return {
         "points.ply": cloud.ply_bytes(),
         "points.glb": cloud.glb_bytes(),
-        **({} if mesh is None else {"mesh.ply": mesh_ply(mesh), "mesh.glb": mesh_glb(mesh)}),
+        **({} if mesh is None else {"mesh.ply": mesh_ply(mesh), "mesh.glb": mesh_glb(mesh, dome)}),
+        **({} if dome is None else {"background.ply": mesh_ply(dome)}),
         "colmap.zip": colmap_zip(frames, path, cloud),
         "nerfstudio.zip": nerfstudio_zip(frames, path, cloud),
     }
@@ -56,11 +63,14 @@ def mesh_ply(mesh: trimesh.Trimesh) -> bytes:
     return exported
 
 
-def mesh_glb(mesh: trimesh.Trimesh) -> bytes:
+def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> bytes:
     """Binary glTF with vertex colours, turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
-    turned = mesh.copy()
-    turned.apply_transform(np.diag([1.0, -1.0, -1.0, 1.0]))
-    exported = turned.export(file_type="glb")
+    import trimesh
+
+    turned = {"mesh": mesh.copy()} if dome is None else {"mesh": mesh.copy(), "background": dome.copy()}
+    for each in turned.values():
+        each.apply_transform(np.diag([1.0, -1.0, -1.0, 1.0]))
+    exported = trimesh.Scene(turned).export(file_type="glb")
     assert isinstance(exported, bytes)
     return exported
 

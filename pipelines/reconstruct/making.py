@@ -28,6 +28,16 @@ CAMERAS = {
     "refined by bundle adjustment": "refined",
     "estimated from the frames": "estimated",
 }
+KEEPS = {
+    "everything": "everything",
+    "the object in the middle": "object",
+    "what the masks mark": "masks",
+}
+"""What is kept, in words. "object": what stands where all cameras look, above the ground; see `pipelines.reconstruct.cutout`.
+"masks": where `Shots.marked` is True."""
+BACKGROUNDS = {"nothing": "nothing", "a far dome": "dome"}
+"""What is behind everything, in words. "dome": a far shell with the colours of sky and background, so that flights see no
+black; see `pipelines.reconstruct.dome`."""
 DISPLAY_POINTS = 200_000
 FIT_GIGABYTES = 6.0
 """Of GPU memory that a fit of splats wants free."""
@@ -39,7 +49,7 @@ class Shots:
 
     ``depth`` (F,H,W), NaN where there is none, or None; ``aligned`` where it has the cameras' scale. ``source``: where
     the depth is from. ``weights``: "real", or which random ones made the frames. ``nominal``: the method was not told
-    the path.
+    the path. ``marked`` (F,H,W) bool: True on the object, where masks are given; see `pipelines.reconstruct.cutout`.
     """
 
     frames: Frames
@@ -50,6 +60,7 @@ class Shots:
     source: str = ""
     weights: str = "real"
     nominal: bool = False
+    marked: NDArray[np.bool_] | None = None
 
     def sentence(self) -> str:
         frames, height, width, _ = self.frames.shape
@@ -64,7 +75,8 @@ class Shots:
 class Made:
     """One thing made of `Shots`: ``kind`` of `KINDS`; the frames used and their cameras, in the world of what was made.
 
-    ``cloud`` is always there; ``scene`` where there is depth; ``notes`` are sentences that the person should read.
+    ``cloud`` is always there; ``scene`` where there is depth; ``dome`` where a far background was wanted: a mesh of its
+    own. ``notes`` are sentences that the person should read.
     """
 
     kind: str
@@ -74,6 +86,7 @@ class Made:
     scene: Scene | None = None
     mesh: trimesh.Trimesh | None = None
     fitted: Fitted | None = None
+    dome: trimesh.Trimesh | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -163,15 +176,20 @@ def make(
     cameras: str = "given",
     depth_model: str = "small",
     settings: SplatSettings | None = None,
+    closed: bool = False,
+    keep: str = "everything",
+    background: str = "nothing",
 ) -> Generator[Progress | Made, None, None]:
     """Yields `Progress` and `Made`; each `Made` replaces the one before, so closing the generator keeps the best so far.
 
-    Raises `InputError`: too few frames, no parallax, cameras that contradict the frames, no depth; with what can be made.
+    ``closed``: the camera ends where it began, as an orbit of 360 degrees does; what it drifted is distributed.
+    ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. Raises `InputError`: too few frames, no parallax,
+    cameras that contradict the frames, no depth, an end that does not show the beginning; with what can be made.
     """
-    if kind not in KINDS:
-        raise InputError(f"What can be made is {', '.join(KINDS)}; got {kind!r}.")
+    _check(shots, kind, keep, background)
+    choices = _Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background)
     try:
-        yield from _made(shots, kind, cameras, depth_model, settings or SplatSettings())
+        yield from _made(shots, kind, choices)
     except InputError as error:
         if shots.weights == "real":
             raise
@@ -191,24 +209,70 @@ def run(shots: Shots, kind: str, **choices) -> Iterator[Progress | Made]:
     return job.default().exclusive(lambda: make(shots, kind, **choices), gigabytes=FIT_GIGABYTES)
 
 
-def _made(
-    shots: Shots, kind: str, cameras: str, depth_model: str, settings: SplatSettings
-) -> Generator[Progress | Made, None, None]:
-    made = yield from _points(shots, kind, cameras, depth_model)
+@dataclass(frozen=True)
+class _Choices:
+    cameras: str
+    depth_model: str
+    settings: SplatSettings
+    closed: bool
+    keep: str
+    background: str
+
+
+def _check(shots: Shots, kind: str, keep: str, background: str) -> None:
+    if kind not in KINDS:
+        raise InputError(f"What can be made is {', '.join(KINDS)}; got {kind!r}.")
+    if keep not in KEEPS.values():
+        raise InputError(f"What is kept is {', '.join(KEEPS.values())}; got {keep!r}.")
+    if background not in BACKGROUNDS.values():
+        raise InputError(f"The background is {', '.join(BACKGROUNDS.values())}; got {background!r}.")
+    if keep == "masks" and (shots.marked is None or shots.marked.shape != shots.frames.shape[:3]):
+        raise InputError(f"Keeping what masks mark needs a mask for each of the {len(shots.frames)} frames; give them.")
+    if keep != "everything" and background != "nothing":
+        raise InputError("An object that is cut out has no background; keep everything, or leave the background out.")
+
+
+def _made(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress | Made, None, None]:
+    made = yield from _points(shots, kind, choices)
+    if choices.background == "dome":
+        from pipelines.reconstruct.dome import dome_of
+
+        yield Progress("Background", 0, 1)
+        made = replace(made, dome=dome_of(made.frames, made.path, made.cloud, made.scene))
     if kind == "mesh":
         from pipelines.reconstruct.mesh import meshed
 
         assert made.scene is not None, "without depth there was an error before"
         made = replace(made, mesh=(yield from meshed(made.scene)))
-    if kind != "splats":
+    if kind == "splats":
+        yield from _splats(made, choices)
+    else:
         yield made
-        return
+
+
+def _splats(made: Made, choices: _Choices) -> Generator[Progress | Made, None, None]:
     from pipelines.reconstruct.splat_fit import Fitted, fit
     from pipelines.reconstruct.splat_start import with_backdrop
 
-    start = made.cloud if made.scene is None else with_backdrop(made.cloud, made.scene)
+    settings, start, frames, behind = choices.settings, made.cloud, made.frames, None
     weights = _weights(made.scene, settings.confidence)
-    for step in fit(made.frames, made.path, start, settings=settings, weights=weights):
+    if choices.keep != "everything":
+        from pipelines.reconstruct.cutout import alone
+
+        assert made.scene is not None, "what is not kept was cut out of it"
+        frames, clear = alone(made.scene, 255 if settings.background == "white" else 0)
+        weights = (
+            clear
+            if weights is None
+            else np.where([view.known for view in made.scene.views], weights, np.float32(1)) * clear
+        )
+    elif made.scene is not None:
+        start = with_backdrop(made.cloud, made.scene)
+    if made.dome is not None:
+        from pipelines.reconstruct.dome import seen_from
+
+        behind = seen_from(made.dome, made.path)
+    for step in fit(frames, made.path, start, settings=settings, weights=weights, behind=behind):
         yield replace(made, fitted=step) if isinstance(step, Fitted) else step
 
 
@@ -226,23 +290,30 @@ def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None
     return np.stack([weights_of(torch.tensor(each), confidence).numpy() for each in log_confidence(scene)])  # type: ignore[arg-type]
 
 
-def _points(shots: Shots, kind: str, cameras: str, depth_model: str) -> Generator[Progress, None, Made]:
+def _points(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress, None, Made]:
     """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
     from pipelines.reconstruct.points import fused
     from pipelines.reconstruct.scene import scene_of, sparse_cloud
 
-    aligned = shots.aligned and cameras == "given"
+    aligned = shots.aligned and choices.cameras == "given"
     try:
         scene = yield from scene_of(
-            shots.frames, shots.path, depth=shots.depth, model=depth_model, source=shots.source, aligned=aligned,
-            cameras=cameras, name=shots.name,  # type: ignore[arg-type]
+            shots.frames, shots.path, depth=shots.depth, model=choices.depth_model, source=shots.source, aligned=aligned,
+            cameras=choices.cameras, closed=choices.closed, name=shots.name,  # type: ignore[arg-type]
+            keep=shots.marked if choices.keep == "masks" else None,
         )  # fmt: skip
     except InputError as error:
-        if shots.depth is not None or kind == "mesh" or cameras != "given":
+        plain = choices.cameras == "given" and not choices.closed and choices.keep == "everything"
+        if shots.depth is not None or kind == "mesh" or not plain:
             raise
         cloud = sparse_cloud(shots.frames, shots.path)
         note = f"Begun from {len(cloud)} placed points only, as no depth is at hand: {error}"
         return Made(kind, shots.frames, shots.path, cloud, notes=(note,))
+    if choices.keep == "object":
+        from pipelines.reconstruct.cutout import cut, object_masks
+
+        yield Progress("Cutting the object out", 0, 1)
+        scene = cut(scene, object_masks(scene))
     cloud = yield from fused(scene, least_views=min(2, len(scene.views) - 1))
     used = shots_of_views(scene)
     return Made(kind, used.frames, used.path, cloud, scene, notes=(f"Depth: {scene.source}.",))

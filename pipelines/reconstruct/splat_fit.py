@@ -63,18 +63,19 @@ def fit(
     *,
     settings: SplatSettings | None = None,
     weights: NDArray[np.float32] | None = None,
+    behind: NDArray[np.uint8] | None = None,
     device: str | None = None,
 ) -> Generator[Progress | Fitted, None, Fitted]:
     """Fits splats that begin at ``cloud`` to ``frames`` (F,H,W,3) uint8, one for each camera of ``path``.
 
     Yields `Progress`, with a preview now and then, and `Fitted` whenever the fit has become better; each replaces the one
     before, so whoever closes the generator keeps the best so far. ``weights`` (F,H,W) in 0..1: the confidence of every
-    pixel. ``device``: the GPU where there is one. Errors: `InputError` for frames that are not those of the path, too
+    pixel. ``behind`` (F,H,W,3): what shines through instead of the background. ``device``: the GPU where there is one. Errors: `InputError` for frames that are not those of the path, too
     few frames, and options that need a package that is missing.
     """
     settings = settings or SplatSettings()
-    _check(frames, path, weights)
-    fitting = _Fit(frames, path, cloud, settings, weights, drawing_on(device))
+    _check(frames, path, weights, behind)
+    fitting = _Fit(frames, path, cloud, settings, weights, behind, drawing_on(device))
     for iteration in range(1, fitting.iterations + 1):
         fitting.step(iteration)
         preview = None
@@ -93,7 +94,7 @@ class _Fit:
 
     def __init__(
         self, frames: Frames, path: CameraPath, cloud: PointCloud, settings: SplatSettings,
-        weights: NDArray[np.float32] | None, drawing: Drawing,
+        weights: NDArray[np.float32] | None, behind: NDArray[np.uint8] | None, drawing: Drawing,
     ) -> None:  # fmt: skip
         self.settings, self.drawing = settings, drawing
         self.iterations = settings.iterations or drawing.iterations
@@ -114,6 +115,7 @@ class _Fit:
         )  # fmt: skip
         self.lpips = perceptual(str(drawing.device)) if settings.lpips else None
         self.background = torch.full((3,), 1.0 if settings.background == "white" else 0.0, device=drawing.device)
+        self.behind = None if behind is None else _tensors(behind, self.path).permute(0, 2, 3, 1).to(drawing.device)
         self.best: Fitted | None = None
         self.loss = 0.0
         self.turns: list[int] = []
@@ -124,7 +126,7 @@ class _Fit:
         gaussians = self.growing.gaussians(self._degree(iteration))
         drawn = self.drawing.draw(
             gaussians, self.cameras.camera_from_world(view), self.cameras.lenses[view], self.path.width, self.path.height,
-            background=self.background,
+            background=self._background(view),
         )  # fmt: skip
         drawn.places.retain_grad()
         loss = self._loss(self.cameras.developed(drawn.colour, view), view)
@@ -153,9 +155,13 @@ class _Fit:
     def _seen(self, view: int) -> Tensor:
         drawn = self.drawing.draw(
             self.growing.gaussians(self.settings.harmonics), self.cameras.camera_from_world(view), self.cameras.lenses[view],
-            self.path.width, self.path.height, background=self.background,
+            self.path.width, self.path.height, background=self._background(view),
         )  # fmt: skip
         return self.cameras.developed(drawn.colour, view).permute(2, 0, 1)
+
+    def _background(self, view: int) -> Tensor:
+        """(3,) or (H,W,3)."""
+        return self.background if self.behind is None else self.behind[view]
 
     def _loss(self, colour: Tensor, view: int) -> Tensor:
         picture, chosen = colour.permute(2, 0, 1), self.settings
@@ -190,7 +196,7 @@ class _Fit:
         return self.turns.pop()
 
 
-def _check(frames: Frames, path: CameraPath, weights: NDArray | None) -> None:
+def _check(frames: Frames, path: CameraPath, weights: NDArray | None, behind: NDArray | None) -> None:
     shape = (len(path), path.height, path.width, 3)
     if tuple(frames.shape) != shape:
         raise InputError(
@@ -200,6 +206,8 @@ def _check(frames: Frames, path: CameraPath, weights: NDArray | None) -> None:
         raise InputError(f"Splats need at least {FEWEST_FRAMES} frames from different places, got {len(path)}.")
     if weights is not None and weights.shape != shape[:3]:
         raise InputError(f"Confidence needs one weight for each pixel, {shape[:3]}, got {weights.shape}.")
+    if behind is not None and behind.shape != shape:
+        raise InputError(f"What is behind the splats needs the frames' shape {shape}, got {behind.shape}.")
 
 
 def _fitting_size(path: CameraPath, longest: int) -> CameraPath:

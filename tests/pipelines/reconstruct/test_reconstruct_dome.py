@@ -1,0 +1,85 @@
+"""The far background: the sky's colours where sky was seen, around everything, in meshes, splats and flights."""
+
+import io
+
+import numpy as np
+import pytest
+import trimesh
+from reconstruct_room import path_of, room
+
+from camera.path import CameraPath
+from camera.view import FAR, Scene, View
+from pipelines.reconstruct import display
+from pipelines.reconstruct.dome import dome_of, seen_from
+from pipelines.reconstruct.making import Made, make, shots_of_views
+from pipelines.reconstruct.splat_files import read_ply
+from pipelines.reconstruct.splat_settings import SplatSettings
+
+BLUE = (40, 90, 230)
+
+
+@pytest.fixture(scope="module")
+def outdoors() -> Scene:
+    """The room without its upper walls: sky of one blue."""
+    views = []
+    for view in room(36, 48).views:
+        colour, depth = view.colour.copy(), view.depth.copy()
+        colour[:14], depth[:14] = BLUE, FAR
+        views.append(View.of(colour, depth, view.intrinsics, view.world_from_camera))
+    return Scene(tuple(views), "views")
+
+
+def made_of(scene: Scene, kind: str, **choices) -> Made:
+    return [step for step in make(shots_of_views(scene), kind, **choices) if isinstance(step, Made)][-1]
+
+
+def elsewhere(path: CameraPath) -> CameraPath:
+    """The first camera, turned right round: a direction that no frame shows."""
+    return path.sliced(slice(1)).with_poses(path.world_from_camera[:1] @ np.diag([-1.0, 1, -1, 1]))
+
+
+def test_the_sky_has_its_colour_and_the_unseen_what_is_next_to_it(outdoors):
+    made = made_of(outdoors, "points", background="dome")
+    assert made.dome is not None
+    away = np.linalg.norm(made.dome.vertices - made.path.centres.mean(axis=0), axis=1)
+    assert np.ptp(away) < 1e-3 and away[0] > np.linalg.norm(made.cloud.points, axis=1).max()
+    seen = seen_from(made.dome, made.path)
+    assert np.abs(seen[:, 2:11].astype(int) - BLUE).mean() < 3
+    assert seen_from(made.dome, elsewhere(made.path)).any(axis=3).all()
+
+
+def test_its_triangles_are_seen_from_inside(outdoors):
+    dome = made_of(outdoors, "points", background="dome").dome
+    inward = dome.vertices.mean(axis=0) - dome.triangles_center
+    assert ((dome.face_normals * inward).sum(axis=1) > 0).all() and dome.is_watertight
+
+
+def test_no_flight_through_a_mesh_looks_into_black(outdoors):
+    without, made = (made_of(outdoors, "mesh", background=each) for each in ("nothing", "dome"))
+    turned = elsewhere(made.path)
+    assert not next(display.flight(without, turned)).any() and next(display.flight(made, turned)).any(axis=2).all()
+    sky = next(display.flight(made, made.path))[2:9]
+    assert np.abs(sky.astype(int) - BLUE).mean() < 6
+    files = display.files(made)
+    parts = trimesh.load(io.BytesIO(files["mesh.glb"]), file_type="glb").geometry
+    assert set(parts) == {"mesh", "background"}
+    assert len(trimesh.load(io.BytesIO(files["background.ply"]), file_type="ply").faces) == len(made.dome.faces)
+    assert "background.ply" not in display.files(without)
+
+
+def test_splats_are_fitted_before_it_and_carry_it(outdoors):
+    settings = SplatSettings(iterations=30, most_splats=500, appearance=False)
+    made = made_of(outdoors, "splats", background="dome", settings=settings)
+    turned = next(display.flight(made, elsewhere(made.path)))
+    assert turned.max(axis=2).min() > 10
+    sky = next(display.flight(made, made.path))[2:9].astype(int)
+    assert np.abs(sky - BLUE).mean() < 15
+    count = len(made.fitted.splats)
+    assert len(read_ply(display.files(made)["splats.ply"])) == count + len(made.dome.vertices)
+
+
+def test_without_depth_all_pixels_count(outdoors):
+    frames = np.stack([view.colour for view in outdoors.views])
+    path = path_of(outdoors)
+    dome = dome_of(frames, path, made_of(outdoors, "points").cloud)
+    assert np.abs(seen_from(dome, path)[:, 3:10].astype(int) - BLUE).mean() < 12
