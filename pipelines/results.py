@@ -90,7 +90,7 @@ def record(
     """The record of a run; ``report`` is the runtime's `Report`."""
     return Record(
         method=method.name,
-        settings=settings.values(),
+        settings=_without_folders(settings),
         path=path,
         moves=moves.values() if moves else {},
         options=options.values() if options else {},
@@ -229,11 +229,20 @@ def _parsed(text: str, name: str) -> Record:
     return Record(path=path, **texts, **tables)
 
 
+def _without_folders(settings: Settings) -> dict[str, Any]:
+    """Of files only their names: where they lie is nobody's business, and they may be gone tomorrow."""
+    return settings.values() | {name: Path(getattr(settings, name)).name for name in settings.files()}
+
+
 def _accepted(kind: type[Settings], values: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     good: dict[str, Any] = {}
     notes = []
     for name, value in values.items():
         try:
+            if value and name in kind.files():
+                raise InputError(
+                    f"{kind.controls()[name].label}: a result does not carry {value}; choose the file again."
+                )
             kind.of({name: value})
         except InputError as error:
             notes.append(str(error))

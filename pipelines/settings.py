@@ -14,7 +14,10 @@ from camera.errors import InputError
 
 @dataclass(frozen=True)
 class Control:
-    """How one setting is shown and what it may be; bounds are inclusive."""
+    """How one setting is shown and what it may be; bounds are inclusive.
+
+    ``file``: a text that is the path of a file on this computer; a result or a link names the file but does not carry it.
+    """
 
     label: str
     minimum: float | None = None
@@ -24,6 +27,7 @@ class Control:
     help: str = ""
     advanced: bool = False
     lines: int = 1
+    file: bool = False
 
 
 def setting(
@@ -37,9 +41,10 @@ def setting(
     help: str = "",
     advanced: bool = False,
     lines: int = 1,
+    file: bool = False,
 ) -> Any:
     """A dataclass field with its `Control`; the type of the setting is the type of ``default``."""
-    control = Control(label, minimum, maximum, step, choices, help, advanced, lines)
+    control = Control(label, minimum, maximum, step, choices, help, advanced, lines, file)
     return field(default=default, metadata={"control": control})
 
 
@@ -58,6 +63,11 @@ class Settings:
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         return {declared.name: declared.default for declared in fields(cls)}
+
+    @classmethod
+    def files(cls) -> tuple[str, ...]:
+        """Names of those that are paths of files on this computer."""
+        return tuple(name for name, control in cls.controls().items() if control.file)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:

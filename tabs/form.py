@@ -13,6 +13,7 @@ from gradio.components import Component
 
 from camera.errors import InputError
 from pipelines.settings import Control, Settings
+from tabs.take import Take
 
 VISITORS = 100
 """Who may wait for a shot at once; the runtime puts them in turn and tells each their place, which Gradio's queue would not."""
@@ -43,7 +44,7 @@ def _control(control: Control, default: Any) -> Component:
     if isinstance(default, bool):
         return gr.Checkbox(**shared)
     if isinstance(default, str):
-        return gr.Textbox(lines=control.lines, **shared)
+        return gr.Textbox(lines=control.lines, interactive=not control.file, **shared)
     low, high = control.minimum, control.maximum
     if low is None or high is None or high - low > 1e5:
         precision = 0 if isinstance(default, int) else None
@@ -55,7 +56,8 @@ def handler(fn: Callable, *settings: type[Settings], before: dict[str, Any], nam
     """A Gradio handler that calls ``fn(*values of before, *one instance of each settings class)``.
 
     ``before`` maps the leading parameters to their types. The fields of the settings classes follow under their own
-    names, which is how the API shows them; no two may share a name. Errors are said as in `said`.
+    names, which is how the API shows them; no two may share a name. Files that settings name must be those of the `Take`
+    among the values. Errors are said as in `said`.
     """
     fields = [(kind, key, default) for kind in settings for key, default in kind.defaults().items()]
     names = [*before, *(key for _, key, _ in fields)]
@@ -65,6 +67,10 @@ def handler(fn: Callable, *settings: type[Settings], before: dict[str, Any], nam
     def call(*values):
         given = list(zip(fields, values[len(before) :], strict=True))
         chosen = [kind.of({key: value for (owner, key, _), value in given if owner is kind}) for kind in settings]
+        for take in values[: len(before)]:
+            if isinstance(take, Take):
+                for each in chosen:
+                    take.check_files(each)
         return fn(*values[: len(before)], *chosen)
 
     def call_steps(*values):

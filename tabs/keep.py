@@ -56,6 +56,10 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
         state = dict(zip(controls, values))
         if state["moves_from"] == PATH_FILE:
             raise InputError("A link cannot carry a path file: send the result's mp4 or the path file itself.")
+        for name in method.settings.files():
+            if state.pop(name):
+                label = method.settings.controls()[name].label
+                raise InputError(f"A link cannot carry a file ({label}): empty that field, or send the file itself.")
         return encoded({"method": method.name, "example": example, "controls": state})
 
     def opened(request: gr.Request):

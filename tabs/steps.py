@@ -205,6 +205,12 @@ class Steps:
 
     def _keyframes(self) -> None:
         gr.Markdown("#### Keyframes")
+        with gr.Row():
+            own = gr.UploadButton("Take own keyframes (zip)", file_types=[".zip"], size="sm")
+            none = gr.Button("Take none", size="sm")
+        target = [self.shoot.settings["keyframes_file"], self.status]
+        own.upload(form.said(self._own), [self.take, own], target, api_name=f"{self.name}_take_keyframes")
+        none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
         paint = gr.Button("Paint the keyframes", size="sm", variant="primary", elem_id=f"{self.name}-paint")
         self.painted = gr.State()
         self.gallery = gr.Gallery(
@@ -226,6 +232,13 @@ class Steps:
             api_name=f"{self.name}_drop_keyframe",
         )  # fmt: skip
         self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
+
+    def _own(self, take: Take, keyframes: str) -> tuple[str, str]:
+        """Take keyframes from a zip of pictures named by frame, as every run hands out; those that lack are painted."""
+        if not keyframes:
+            raise InputError("Choose a zip of keyframes, as every run hands out.")
+        kept = shutil.copyfile(keyframes, take.file(Path(keyframes).name))
+        return str(kept), f"The keyframes in {Path(keyframes).name} are taken from now on."
 
     def _paint(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Paint every keyframe anew."""

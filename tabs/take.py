@@ -121,6 +121,15 @@ class Take:
             raise InputError("There is no camera path yet: pick an example or give a picture first.")
         return self.framed, self.path
 
+    def check_files(self, settings: Settings) -> None:
+        """Raises `InputError` for a setting that names a file which this session neither brought nor made: nobody may have
+        other files of a public server read by naming them."""
+        for name in settings.files():
+            given = getattr(settings, name)
+            if given and not _inside(Path(given), self.folder):
+                label = settings.controls()[name].label
+                raise InputError(f"{label}: upload the file; a path on the server's disk is not opened.")
+
     def file(self, name: str) -> Path:
         """Where to write a file of this take; the folder goes away with the session."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -132,6 +141,13 @@ class Take:
         from pipelines.preview import Viewfinder
 
         return Viewfinder(*self.ready())
+
+
+def _inside(file: Path, folder: Path) -> bool:
+    try:
+        return file.resolve().is_relative_to(folder.resolve())
+    except (ValueError, OSError, RuntimeError):  # no path at all, or a loop of links
+        return False
 
 
 def forget(take: Take) -> None:

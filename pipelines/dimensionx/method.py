@@ -94,7 +94,7 @@ class DimensionXSettings(Settings):
         help="The camera's director rules up to this part of the steps, then the T-Director; 1 never switches.",
     )
     lora_file: str = setting(
-        "", "Own LoRA file", help="Takes the director's place; diffusers, peft or SAT layout.", advanced=True
+        "", "Own LoRA file", help="Takes the director's place; diffusers, peft or SAT layout.", advanced=True, file=True
     )
     base: str = setting(
         "CogVideoX-5b-I2V",

@@ -67,13 +67,15 @@ class I2V3DSettings(Settings):
     )  # fmt: skip
     negative_prompt: str = setting(NEGATIVE_PROMPT, "Negative prompt", lines=2, advanced=True)
     inversion_prompt: str = setting("", "Prompt of the inversion", lines=2, advanced=True)
-    lora_file: str = setting("", "LoRA file", help="Of the subject, trained here or elsewhere; empty uses none.")
+    lora_file: str = setting(
+        "", "LoRA file", help="Of the subject, trained here or elsewhere; empty uses none.", file=True
+    )
     lora_strength: float = setting(1.0, "LoRA strength", minimum=0, maximum=2, step=0.05, advanced=True)
     make: str = setting(
         VIDEO, "Make", choices=STAGES, help="Stop after the coarse renders or the keyframes to look at them first."
     )  # fmt: skip
     keyframes_file: str = setting(
-        "", "Own keyframes",
+        "", "Own keyframes", file=True,
         help="A zip of pictures named by frame, as every run hands out; those that are missing in it are made anew.",
     )  # fmt: skip
     keyframes_at: str = setting(

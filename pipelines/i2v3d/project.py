@@ -32,7 +32,7 @@ LARGEST_PICTURE = 64_000_000
 """Pixels."""
 LARGEST_WORDS = 1 << 26
 """Bytes of ``project.json``."""
-_FILES = ("lora_file", "keyframes_file")
+_FILES = I2V3DSettings.files()
 """Settings that name files of this computer."""
 
 

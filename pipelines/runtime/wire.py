@@ -41,7 +41,8 @@ class Job:
 
 
 def write_job(file: Path, job: Job) -> Path:
-    """A job as one npz file: arrays, and a JSON text for the rest."""
+    """A job as one npz file: arrays, and a JSON text for the rest. Raises `InputError` where a setting names a file."""
+    _check_no_files(job.settings)
     path = job.path
     head = {
         "method": job.method,
@@ -73,11 +74,21 @@ def read_job(file: str | Path) -> Job:
             after = clip_of(arrays, head["after"], scene) if "after" in head else None
         method = pipelines.method(head["method"])
         settings, options = method.settings.of(head["settings"]), RunOptions.of(head["options"])
+        _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
         return Job(method.name, scene, path, settings, options, after)  # type: ignore[arg-type]
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError("The job file is damaged or of another version; update both Spaces.") from error
+
+
+def _check_no_files(settings: Settings) -> None:
+    for name in settings.files():
+        if getattr(settings, name):
+            label = settings.controls()[name].label
+            raise InputError(
+                f"{label}: own files do not travel to another Space; use this method's own Space for them."
+            )
 
 
 def serve(job: str) -> Iterator[tuple[dict, str | None]]:

@@ -15,6 +15,8 @@ from toy_method import TOY, toy_shot
 
 import pipelines
 from camera.errors import InputError
+from pipelines.dimensionx.method import METHOD as DIMENSIONX
+from pipelines.dimensionx.method import DimensionXSettings
 from pipelines.method import Clip, Progress
 from pipelines.runtime import forward, job, wire
 from pipelines.runtime.clock import Report
@@ -101,6 +103,19 @@ def test_damaged_jobs_are_refused_in_words(tmp_path, damage):
     else:
         file.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "not a zip": b"x" * 100}[damage])
     with pytest.raises(InputError):
+        wire.read_job(file)
+
+
+def test_a_job_names_no_files(tmp_path, monkeypatch):
+    scene, path, _ = toy_shot()
+    job = wire.Job("dimensionx", scene, path, DimensionXSettings(lora_file="/etc/passwd"), TINY)
+    with pytest.raises(InputError, match="own files do not travel"):
+        wire.write_job(tmp_path / "job.npz", job)
+    with monkeypatch.context() as patched:
+        patched.setattr(wire, "_check_no_files", lambda settings: None)
+        file = wire.write_job(tmp_path / "job.npz", job)
+    monkeypatch.setattr(pipelines, "method", lambda name: DIMENSIONX)
+    with pytest.raises(InputError, match="own files do not travel"):
         wire.read_job(file)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,7 @@ from pipelines.method import Clip
 from pipelines.results import frames_zip, record, restore, save, scene_sha256, sweep
 from pipelines.runtime.clock import Phase, Report
 from pipelines.runtime.options import RunOptions
+from pipelines.settings import Settings, setting
 from pipelines.video import probe, read_video, write_mp4
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,22 @@ def test_settings_of_another_version_are_named_not_dropped_silently(shot):
     settings, notes = back.settings_for(TOY)
     assert settings.steps == 7 and settings.seed == 0
     assert len(notes) == 2 and "gone" in notes[0] and "-5" in notes[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithFile(Settings):
+    lora_file: str = setting("", "LoRA file", file=True)
+
+
+def test_files_are_named_without_their_folder_and_asked_for_again(shot):
+    scene, path, *_ = shot
+    method = replace(TOY, settings=WithFile)
+    made = record(method, scene, path, WithFile(lora_file="/secret/session/mine.safetensors"))
+    assert made.settings == {"lora_file": "mine.safetensors"}
+    settings, notes = made.settings_for(method)
+    assert settings == WithFile() and notes == (
+        "LoRA file: a result does not carry mine.safetensors; choose the file again.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from camera.errors import InputError
 from pipelines.settings import Settings, setting
 from tabs.form import controls, handler, said
+from tabs.take import Take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +68,23 @@ def test_errors_in_a_generator_become_sentences():
     assert next(steps) == 1
     with pytest.raises(gr.Error, match="NaN everywhere"):
         next(steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithFile(Settings):
+    lora_file: str = setting("", "LoRA file", file=True)
+
+
+def test_only_files_of_the_session_are_opened(tmp_path):
+    take, other = Take(folder=tmp_path / "mine"), Take(folder=tmp_path / "other")
+    opened = handler(lambda take, given: given.lora_file, WithFile, before={"take": Take}, name="shoot")
+    own, foreign = (str(each.file("a.safetensors")) for each in (take, other))
+    for file in ("", own):
+        assert opened(take, file) == file
+    climbing = str(take.folder / ".." / "other" / "a.safetensors")
+    for file in (foreign, climbing, "/etc/passwd", "a.safetensors", "\0"):
+        with pytest.raises(gr.Error, match="LoRA file: upload the file"):
+            opened(take, file)
+    take.file("link").symlink_to("/etc/passwd")
+    with pytest.raises(gr.Error, match="LoRA file: upload the file"):
+        opened(take, str(take.file("link")))

@@ -92,7 +92,8 @@ def test_a_scene_with_objects_travels_with_a_job(project, tmp_path):
     from pipelines.runtime.wire import Job, read_job, write_job
 
     assert project.path is not None
-    job = Job("i2v3d", project.scene, project.path, project.settings, RunOptions(weights="tiny"))
+    settings = replace(project.settings, lora_file="")
+    job = Job("i2v3d", project.scene, project.path, settings, RunOptions(weights="tiny"))
     scene = read_job(write_job(tmp_path / "job.npz", job)).scene
     assert isinstance(scene, StagedScene) and scene.distance == project.scene.distance
     assert [item.keys for item in scene.objects] == [item.keys for item in project.scene.objects]
