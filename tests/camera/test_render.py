@@ -254,10 +254,10 @@ def test_two_fillings_meet_without_an_edge():
     """Left of the hole lies something far, right of it something near: no straight line may show between."""
     from camera.fill import from_background
 
-    colour = np.zeros((96, 160, 3), np.uint8)
-    colour[:, :80], colour[:, 80:] = (40, 90, 200), (180, 140, 90)
-    depth = np.where(np.arange(160) < 80, np.float32(100), np.float32(3)) * np.ones((96, 1), np.float32)
-    holes = np.zeros((96, 160), bool)
+    colour = np.zeros((96, 300, 3), np.uint8)
+    colour[:, :37], colour[:, 37:] = (40, 90, 200), (180, 140, 90)
+    depth = np.where(np.arange(300) < 37, np.float32(100), np.float32(3)) * np.ones((96, 1), np.float32)
+    holes = np.zeros((96, 300), bool)
     holes[40:] = True
     result = from_background(colour, depth, holes).astype(int)[44:]  # beside what is known there may be an edge
     assert np.abs(np.diff(result, axis=1)).max() < 10 and np.abs(np.diff(result, axis=0)).max() < 10
