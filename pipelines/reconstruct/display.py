@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import cos, sin
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,6 @@ SHOWN_CAMERAS = 24
 CAMERA_COLOUR = (232, 89, 12, 255)
 FRUSTUM_SHARE = 0.08
 """Length of a drawn camera in median distances of the points from the cameras."""
-_DISC_OPACITY = 0.98
 
 
 def files(made: Made) -> dict[str, bytes]:
@@ -51,7 +49,7 @@ def files(made: Made) -> dict[str, bytes]:
 
 def shown_glb(made: Made, *, cameras: bool = True) -> bytes:
     """The mesh, else the points, with the cameras as outlines, upright in glTF's axes; without what lies far behind."""
-    parts: list = [_turned(made.mesh)] if made.mesh is not None else [_points(_near(made.cloud, made.path))]
+    parts: list = [_turned(made.mesh)] if made.mesh is not None else [_points(near(made.cloud, made.path))]
     if cameras:
         parts.append(_cameras(made.path, _distance(made.cloud, made.path) * FRUSTUM_SHARE))
     return _glb(parts)
@@ -80,10 +78,25 @@ def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
 
         surfaces = [_surface(each) for each in (made.mesh, made.dome) if each is not None]
         return (draw(surfaces, path, frame).colour for frame in range(len(path)))
+    if made.fitted is None:
+        return _dotted(made, path)
     from pipelines.reconstruct.splat_drawing import flown
 
-    splats = made.fitted.splats if made.fitted else _discs(made.cloud)
-    return (colour for colour, _ in flown(_whole(splats, made.dome), path))
+    return (colour for colour, _ in flown(_whole(made.fitted.splats, made.dome), path))
+
+
+def _dotted(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
+    """The points, before the far background where there is one."""
+    from camera.dots import Dots
+    from camera.mesh import draw
+
+    dots = Dots.of(made.cloud.thinned(DISPLAY_POINTS))
+    behind = None if made.dome is None else _surface(made.dome)
+    for frame in range(len(path)):
+        colour, holes = dots.draw(path, frame)
+        if behind is not None:
+            colour[holes] = draw([behind], path, frame).colour[holes]
+        yield colour
 
 
 def _whole(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
@@ -93,14 +106,6 @@ def _whole(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
     from pipelines.reconstruct.dome import as_splats
 
     return splats.joined(as_splats(dome))
-
-
-def _discs(cloud: PointCloud):
-    from pipelines.reconstruct.splat_start import initial
-
-    splats = initial(cloud.thinned(DISPLAY_POINTS), 0)
-    opaque = np.full(len(splats), np.log(_DISC_OPACITY / (1 - _DISC_OPACITY)), np.float32)
-    return replace(splats, logit_opacities=opaque, log_scales=splats.log_scales - np.float32(np.log(2)))
 
 
 def _surface(mesh: trimesh.Trimesh):
@@ -145,7 +150,8 @@ def _glb(parts: list) -> bytes:
     return data
 
 
-def _near(cloud: PointCloud, path: CameraPath) -> PointCloud:
+def near(cloud: PointCloud, path: CameraPath) -> PointCloud:
+    """The cloud without what lies far behind."""
     inside = _is_near(cloud.points, path)
     return PointCloud(cloud.points[inside], cloud.colours[inside])
 
