@@ -1,45 +1,44 @@
-"""Animated GLB files: nodes and skins sampled at a moment, as surfaces in the file's world.
+"""Animated GLB files: nodes, skins and morph targets sampled at a moment, as surfaces in the file's world.
 
-Mesh libraries drop what moves in a glTF file; here its JSON and binary parts are read directly. Understood: node animation
-and linear blend skins, keys held, linear or cubic, embedded buffers and pictures, vertex colours. Not understood: morph
-targets, compressed meshes and anything outside the file, of which an `InputError` tells.
-Source: Khronos glTF 2.0 specification, sections 3.6, 3.7, 3.11 and appendix C.
+Mesh libraries drop what moves in a glTF file; here it is read directly. Understood: node animation, linear blend skins and
+morph targets, keys held, linear or cubic, embedded buffers and pictures, vertex colours, sparse arrays, strips and fans.
+Not understood: compressed meshes and anything outside the file, of which an `InputError` tells; what is transparent is
+drawn whole, of which a note tells. Vertex colours in 8 bits are as painted, as scanning programs write them; finer ones are
+linear, as the specification has it. Source: Khronos glTF 2.0 specification, sections 3.6, 3.7, 3.11 and appendix C.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import struct
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.gltffile import GltfFile, opened, painted
 from camera.meshfile import MOST_READ, MOST_TRIANGLES, check_size
 from camera.surface import Surface, thinner
 
-_MAGIC, _JSON, _BINARY, _TRIANGLES = 0x46546C67, 0x4E4F534A, 0x004E4942, 4
-_TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+_TRIANGLES, _STRIP, _FAN = 4, 5, 6
+_BYTE, MOST_SETS = 5121, 4
 _REST = {"translation": [0.0, 0.0, 0.0], "rotation": [0.0, 0.0, 0.0, 1.0], "scale": [1.0, 1.0, 1.0]}
-_PARTS = tuple(_REST)
-LARGEST_TEXTURE = 64_000_000
-"""Pixels of one texture."""
+_PARTS, _SHARES = tuple(_REST), "weights"
 MOST_NODES = 20_000
+MOST_TARGET_NUMBERS = 1 << 27
+"""Coordinates in all morph targets of one mesh part."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Primitive:
-    """One mesh part as it is stored: ``bound`` in the mesh's own axes, ``joints`` (V,4) int and ``weights`` (V,4) where it
-    hangs on a skin."""
+    """One mesh part as it is stored: ``bound`` in the mesh's own axes, ``joints`` (V,J) int and ``weights`` (V,J) where it
+    hangs on a skin, ``targets`` (M,V,3) float32: how far each morph target moves every vertex."""
 
     bound: Surface
     joints: NDArray[np.int64] | None = None
     weights: NDArray[np.float64] | None = None
+    targets: NDArray[np.float32] | None = None
+    cut_out: bool = False
 
     def thinned(self, most: int) -> _Primitive:
         if len(self.bound.triangles) <= most:
@@ -49,23 +48,39 @@ class _Primitive:
         uv = None if of.uv is None else of.uv[kept]
         bound = Surface(of.vertices[kept], triangles, of.colours[kept], uv, of.texture)
         joints = None if self.joints is None else self.joints[kept]
-        return _Primitive(bound, joints, None if self.weights is None else self.weights[kept])
+        weights = None if self.weights is None else self.weights[kept]
+        targets = None if self.targets is None else self.targets[:, kept]
+        return _Primitive(bound, joints, weights, targets, self.cut_out)
+
+    def morphed(self, shares: NDArray[np.float64] | None) -> NDArray[np.float32]:
+        """(V,3): the vertices with every target's move in its share (M,)."""
+        points = self.bound.vertices
+        if self.targets is None or shares is None or not shares.any():
+            return points
+        moved = points + np.einsum("m,mvc->vc", shares[: len(self.targets)], self.targets[: len(shares)])
+        return moved.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Gltf:
-    """A file's description, its binary part and its meshes; made by `read`, which checks what they refer to."""
+    """A file and its meshes; made by `read`, which checks what they refer to."""
 
-    name: str
-    about: dict[str, Any]
-    binary: bytes
+    file: GltfFile
     meshes: dict[int, tuple[_Primitive, ...]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return self.file.about
 
     @property
     def animations(self) -> dict[str, float]:
         """Names and lengths in seconds; unnamed ones are called by their number."""
         return {
-            found.get("name") or str(number): max(float(self._array(s["input"]).max()) for s in found["samplers"])
+            found.get("name") or str(number): max(float(self.file.array(s["input"]).max()) for s in found["samplers"])
             for number, found in enumerate(self.about.get("animations", []))
         }
 
@@ -73,18 +88,24 @@ class Gltf:
     def has_skin(self) -> bool:
         return bool(self.about.get("skins"))
 
+    @property
+    def has_cut_out(self) -> bool:
+        return any(part.cut_out for parts in self.meshes.values() for part in parts)
+
     def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
         """Every triangle mesh of the file's scene at a moment; an empty name is the pose in which it was saved.
 
         Before its first and after its last key a part stands still. Raises `InputError` for an unknown animation.
         """
-        worlds = self._worlds(self._sampled(animation, seconds))
+        sampled = self._sampled(animation, seconds)
+        worlds = self._worlds(sampled)
         made: list[Surface] = []
         for number, world in worlds.items():
             node = self.about["nodes"][number]
             if "mesh" in node:
                 joints = self._joint_matrices(node["skin"], worlds) if "skin" in node else None
-                made += [_posed(primitive, world, joints) for primitive in self.meshes[node["mesh"]]]
+                shares = self._shares(node, sampled.get(number, {}))
+                made += [_posed(primitive, world, joints, shares) for primitive in self.meshes[node["mesh"]]]
         if not made:
             raise InputError(f"{self.name} has no triangles; export it with faces, not as points or lines.")
         return tuple(made)
@@ -120,10 +141,12 @@ class Gltf:
         found, values = self.about["animations"][names.index(name)], {}
         for channel in found["channels"]:
             node, part = channel["target"].get("node"), channel["target"]["path"]
-            if node is not None and part in _PARTS:
+            if node is not None and part in (*_PARTS, _SHARES):
                 sampler = found["samplers"][channel["sampler"]]
-                times, keys = self._array(sampler["input"])[:, 0], self._array(sampler["output"])
+                times, keys = self.file.array(sampler["input"])[:, 0], self.file.array(sampler["output"])
                 way = sampler.get("interpolation", "LINEAR")
+                if part == _SHARES:  # stored as one long row
+                    keys = keys.reshape(len(times) * (3 if way == "CUBICSPLINE" else 1), -1)
                 values.setdefault(node, {})[part] = sample(times, keys, seconds, way, rotation=part == "rotation")
         return values
 
@@ -143,13 +166,19 @@ class Gltf:
             waiting += [(child, worlds[number]) for child in nodes[number].get("children", [])]
         return worlds
 
+    def _shares(self, node: dict[str, Any], sampled: dict[str, NDArray]) -> NDArray[np.float64] | None:
+        """(M,) of the node's morph targets: animated, else the node's own, else the mesh's."""
+        own = node.get(_SHARES, self.about["meshes"][node["mesh"]].get(_SHARES))
+        found = sampled.get(_SHARES, own)
+        return None if found is None else np.asarray(found, dtype=np.float64).reshape(-1)
+
     def _joint_matrices(self, skin: int, worlds: dict[int, NDArray]) -> NDArray[np.float64]:
         """(J,4,4) world-from-mesh of every joint."""
         found = self.about["skins"][skin]
         joints = np.stack([worlds[joint] for joint in found["joints"]])
         if "inverseBindMatrices" not in found:
             return joints
-        return joints @ self._array(found["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
+        return joints @ self.file.array(found["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
 
     # meshes
 
@@ -158,78 +187,73 @@ class Gltf:
         stored = self.about.get("meshes", [])
         return {
             number: tuple(
-                self._primitive(part) for part in mesh["primitives"] if part.get("mode", _TRIANGLES) == _TRIANGLES
+                self._primitive(part)
+                for part in mesh["primitives"]
+                if part.get("mode", _TRIANGLES) in (_TRIANGLES, _STRIP, _FAN)
             )
             for number, mesh in enumerate(stored)
         }
 
     def _primitive(self, primitive: dict[str, Any]) -> _Primitive:
-        given = primitive["attributes"]
-        points = np.array(self._array(given["POSITION"]), np.float32)
-        corners = self._array(primitive["indices"]) if "indices" in primitive else np.arange(len(points))
-        if len(corners) // 3 > MOST_READ:
-            raise InputError(f"{self.name} has a mesh of {len(corners) // 3} triangles; reduce it to {MOST_READ}.")
-        uv = np.array(self._array(given["TEXCOORD_0"]), np.float32) if "TEXCOORD_0" in given else None
-        texture, tint = self._material(primitive.get("material"))
-        colours = np.broadcast_to(tint, (len(points), 3))
-        if "COLOR_0" in given:
-            colours = colours * self._array(given["COLOR_0"])[:, :3]
-        triangles = np.array(corners).reshape(-1)[: len(corners) // 3 * 3].reshape(-1, 3).astype(np.int32)
-        shades = np.rint(np.clip(np.nan_to_num(colours), 0, 1) * 255).astype(np.uint8)
-        bound = Surface(points, triangles, shades, uv, texture)
-        if "JOINTS_0" not in given:
-            return _Primitive(bound)
-        weights = np.nan_to_num(np.array(self._array(given["WEIGHTS_0"]), np.float64))
-        weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-        return _Primitive(bound, self._array(given["JOINTS_0"]).astype(np.int64), weights)
+        given, array = primitive["attributes"], self.file.array
+        points = np.array(array(given["POSITION"]), np.float32)
+        corners = array(primitive["indices"]).reshape(-1) if "indices" in primitive else np.arange(len(points))
+        triangles = _triangles(corners, primitive.get("mode", _TRIANGLES))
+        if len(triangles) > MOST_READ:
+            raise InputError(f"{self.name} has a mesh of {len(triangles)} triangles; reduce it to {MOST_READ}.")
+        material = self.file.material(primitive.get("material"))
+        uv, key = None, f"TEXCOORD_{material.uv_set}"
+        if key in given:
+            uv = np.array(array(given[key]), np.float32)[:, :2]
+            if material.uv_transform is not None:
+                turn = material.uv_transform
+                uv = (uv @ turn[:2, :2].T + turn[:2, 2]).astype(np.float32)
+        shades = np.rint(np.clip(self._colours(given, len(points)) * material.tint, 0, 1) * 255).astype(np.uint8)
+        bound = Surface(points, triangles, shades, uv, material.texture if uv is not None else None)
+        joints, weights = self._skinned(given)
+        return _Primitive(bound, joints, weights, self._targets(primitive, len(points)), material.cut_out)
 
-    def _material(self, number: int | None) -> tuple[NDArray[np.uint8] | None, NDArray[np.float64]]:
-        """Texture (h,w,3) uint8 or None, and the base colour (3,) in 0..1."""
-        if number is None:
-            return None, np.ones(3)
-        base = self.about["materials"][number].get("pbrMetallicRoughness", {})
-        tint = np.asarray(base.get("baseColorFactor", [1, 1, 1, 1]), dtype=np.float64)[:3]
-        if "baseColorTexture" not in base:
-            return None, tint
-        source = self.about["textures"][base["baseColorTexture"]["index"]]["source"]
-        return _picture(self._view(self.about["images"][source]["bufferView"]), self.name), tint
+    def _colours(self, given: dict[str, int], count: int) -> NDArray[np.float64]:
+        """(V,3) in 0..1 as painted."""
+        if "COLOR_0" not in given:
+            return np.ones((count, 3))
+        stored = np.nan_to_num(self.file.array(given["COLOR_0"])[:, :3].astype(np.float64))
+        fine = self.about["accessors"][given["COLOR_0"]]["componentType"] != _BYTE
+        return painted(stored) if fine else stored
 
-    # buffers
+    def _skinned(self, given: dict[str, int]) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
+        """Joints and weights (V,J) of all sets of four."""
+        sets = [number for number in range(MOST_SETS) if f"JOINTS_{number}" in given]
+        if not sets:
+            return None, None
+        joints = np.concatenate([self.file.array(given[f"JOINTS_{number}"]) for number in sets], axis=1)
+        weights = np.concatenate([self.file.array(given[f"WEIGHTS_{number}"]) for number in sets], axis=1)
+        weights = np.nan_to_num(weights.astype(np.float64))
+        return joints.astype(np.int64), weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
 
-    def _view(self, number: int) -> bytes:
-        view = self.about["bufferViews"][number]
-        start = view.get("byteOffset", 0)
-        return self.binary[start : start + view["byteLength"]]
-
-    def _array(self, number: int) -> NDArray[Any]:
-        """(N,width) of an accessor; normalised integers become 0..1 or -1..1."""
-        accessor = self.about["accessors"][number]
-        if "sparse" in accessor or "bufferView" not in accessor:
-            raise InputError(f"{self.name} stores sparse arrays, which are not read here; export it without them.")
-        kind, width, count = np.dtype(_TYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]], accessor["count"]
-        view = self.about["bufferViews"][accessor["bufferView"]]
-        start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
-        stride = view.get("byteStride", kind.itemsize * width)
-        whole = start >= 0 and stride >= kind.itemsize * width
-        if count < 1 or not whole or start + (count - 1) * stride + kind.itemsize * width > len(self.binary):
-            raise InputError(f"{self.name} is cut off: an array reaches beyond its end; export it again.")
-        raw = np.ndarray((count, width), kind, self.binary, start, (stride, kind.itemsize))
-        if accessor.get("normalized"):
-            return np.maximum(raw / np.iinfo(kind).max, -1.0)
-        return raw
+    def _targets(self, primitive: dict[str, Any], count: int) -> NDArray[np.float32] | None:
+        stored = primitive.get("targets", [])
+        if not stored:
+            return None
+        if len(stored) * count * 3 > MOST_TARGET_NUMBERS:
+            raise InputError(f"{self.name} has {len(stored)} morph targets of {count} points; export fewer of them.")
+        moves = [
+            np.array(self.file.array(target["POSITION"]), np.float32)
+            if "POSITION" in target
+            else np.zeros((count, 3), np.float32)
+            for target in stored
+        ]
+        made = np.stack(moves)
+        if made.shape != (len(stored), count, 3) or not np.isfinite(made).all():
+            raise InputError(f"{self.name} has morph targets that do not fit its mesh; export it again.")
+        return made
 
 
 def read(data: bytes, name: str, *, most: int = MOST_TRIANGLES) -> Gltf:
     """A GLB file of version 2 that holds everything itself, thinned to ``most`` triangles. Raises `InputError`."""
     check_size(data, name)
-    about, binary = _chunks(data, name)
     try:
-        for part in (*about.get("buffers", []), *about.get("images", [])):
-            if "uri" in part:
-                raise InputError(f"{name} refers to files outside itself; export it as one binary GLB.")
-        if needed := about.get("extensionsRequired"):
-            raise InputError(f"{name} needs {needed[0]}, which is not read here; export it without compression.")
-        made = Gltf(name, about, binary)
+        made = Gltf(opened(data, name))
         made = replace(made, meshes=made._primitives())
         if (count := made.triangles) > MOST_READ:
             raise InputError(f"{name} has {count} triangles in all its places; reduce it to {MOST_READ}.")
@@ -244,13 +268,28 @@ def read(data: bytes, name: str, *, most: int = MOST_TRIANGLES) -> Gltf:
     return made
 
 
-def _posed(primitive: _Primitive, world: NDArray, joints: NDArray | None) -> Surface:
-    """In the file's world: carried by its node, or by the joints (J,4,4) of its skin."""
+def _triangles(corners: NDArray, mode: int) -> NDArray[np.int32]:
+    """(T,3) of a list, strip or fan of corners."""
+    if mode == _STRIP:
+        number = np.arange(max(len(corners) - 2, 0))
+        odd = number % 2
+        places = np.stack([number, number + 1 + odd, number + 2 - odd], axis=1)
+        return corners[places].astype(np.int32)
+    if mode == _FAN:
+        number = np.arange(max(len(corners) - 2, 0))
+        return np.stack([corners[number + 1], corners[number + 2], corners[0 * number]], axis=1).astype(np.int32)
+    return corners[: len(corners) // 3 * 3].reshape(-1, 3).astype(np.int32)
+
+
+def _posed(
+    primitive: _Primitive, world: NDArray, joints: NDArray | None, shares: NDArray[np.float64] | None
+) -> Surface:
+    """In the file's world: morphed, then carried by its node, or by the joints (J,4,4) of its skin."""
+    points = primitive.morphed(shares)
     if joints is None or primitive.joints is None or primitive.weights is None:
-        return primitive.bound.moved(world)
-    chosen = joints[primitive.joints, :3]  # (V,4,3,4)
+        return replace(primitive.bound, vertices=points).moved(world)
+    chosen = joints[primitive.joints, :3]  # (V,J,3,4)
     blended = (primitive.weights[..., None, None] * chosen).sum(axis=1)
-    points = primitive.bound.vertices
     placed = (blended[..., :3] @ points[..., None])[..., 0] + blended[..., 3]
     return replace(primitive.bound, vertices=placed.astype(np.float32))
 
@@ -290,41 +329,10 @@ def _local(node: dict[str, Any], sampled: dict[str, NDArray]) -> NDArray[np.floa
     """(4,4) parent-from-node."""
     from scipy.spatial.transform import Rotation
 
-    if "matrix" in node and not sampled:
+    if "matrix" in node and not sampled.keys() & set(_PARTS):
         return np.asarray(node["matrix"], dtype=np.float64).reshape(4, 4).T
     place, turn, scale = (np.asarray(sampled.get(part, node.get(part, _REST[part])), np.float64) for part in _PARTS)
     made = np.eye(4)
     made[:3, :3] = Rotation.from_quat(turn).as_matrix() * scale
     made[:3, 3] = place
     return made
-
-
-@lru_cache(maxsize=8)
-def _picture(data: bytes, name: str) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        image = Image.open(io.BytesIO(data))
-        if image.width * image.height > LARGEST_TEXTURE:
-            raise InputError(f"A texture of {name} is {image.width} x {image.height}; scale it down to 8192 a side.")
-        return np.array(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"A texture of {name} cannot be read; export it with PNG or JPEG textures.") from error
-
-
-def _chunks(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
-    wrong = InputError(f"{name} is not a binary glTF 2 file; export it as GLB.")
-    if len(data) < 20 or struct.unpack_from("<II", data) != (_MAGIC, 2):
-        raise wrong
-    parts, at = {}, 12
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from("<II", data, at)
-        parts.setdefault(kind, data[at + 8 : at + 8 + length])
-        at += 8 + length
-    try:
-        about = json.loads(parts[_JSON])
-    except (KeyError, ValueError, RecursionError) as error:
-        raise wrong from error
-    if not isinstance(about, dict):
-        raise wrong
-    return about, parts.get(_BINARY, b"")

@@ -1,6 +1,6 @@
 """OBJ and PLY files as surfaces, in their own axes and units; GLB files are read by `camera.gltf`.
 
-Nothing outside the file is opened: materials and pictures that an OBJ names beside itself are not looked for.
+Nothing outside the file is opened; with what an OBJ names beside itself it becomes a GLB first, see `camera.modelfiles`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read(data: bytes, name: str) -> tuple[Surface, ...]:
         raise InputError(f"{name} is no mesh that is read here; give {', '.join(KINDS)}.")
     check_size(data, name)
     if kind == ".ply":
-        _check_counts(data, name)
+        check_counts(data, name)
     try:
         loaded = trimesh.load_scene(io.BytesIO(data), file_type=kind[1:], process=False)
         parts = loaded.dump()
@@ -56,7 +56,7 @@ def read(data: bytes, name: str) -> tuple[Surface, ...]:
     return tuple(map(_surface, meshes))
 
 
-def _check_counts(data: bytes, name: str) -> None:
+def check_counts(data: bytes, name: str) -> None:
     """A PLY header may promise more than the file can hold, and parsers make room for what is promised."""
     head = data[: data.find(b"end_header") + 1]
     if any(int(count) > len(data) for count in _ELEMENT.findall(head)):

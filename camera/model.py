@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import PurePath
 
 import numpy as np
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 from camera import gltf, meshfile
 from camera.errors import InputError
+from camera.modelfiles import one_file
 from camera.surface import Surface
 
 
@@ -44,22 +48,63 @@ class Model:
     def triangles(self) -> int:
         return sum(len(part.triangles) for part in self.still)
 
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def thinned(self, most: int) -> Model:
+        """With at most about ``most`` triangles; only for looking at, since it keeps the file's data."""
+        if self.triangles <= most:
+            return self
+        if self.moving is not None:
+            moving = self.moving.thinned(most)
+            return replace(self, still=moving.surfaces(), moving=moving)
+        return replace(self, still=_share_of(self.still, most))
+
+
+def read_models(files: Mapping[str, bytes]) -> Model:
+    """The one model among ``files`` (contents by name) with the material and pictures that came with it, or in a zip.
+
+    Raises `InputError`.
+    """
+    return read_model(*one_file(files))
+
 
 def read_model(data: bytes, name: str, *, most: int = meshfile.MOST_TRIANGLES) -> Model:
     """A GLB, OBJ or PLY file; more than ``most`` triangles are thinned with a note. Raises `InputError`."""
     name = PurePath(name.replace("\\", "/")).name
     if PurePath(name).suffix.lower() != ".glb":
         whole = meshfile.read(data, name)
-        count = sum(len(part.triangles) for part in whole)
-        still = tuple(part.thinned(max(int(len(part.triangles) * most / count), 4)) for part in whole)
-        return Model(name, data, still, _standing(still, name), notes=_thinned(count, still))
+        still = _share_of(whole, most)
+        notes = _thinned(sum(len(part.triangles) for part in whole), still)
+        return Model(name, data, still, _standing(still, name), notes=notes + _lacking(data, name))
     whole_file = gltf.read(data, name, most=2 * meshfile.MOST_READ)
     moving = whole_file.thinned(most)
     still, animations = moving.surfaces(), moving.animations
     notes = _thinned(whole_file.triangles, still)
     if moving.has_skin and not animations:
         notes += (f"{name} has a skeleton but no animation, so it stands as it was saved.",)
+    if moving.has_cut_out:
+        notes += ("Its transparent parts are drawn whole.",)
     return Model(name, data, still, _standing(still, name), animations, notes, moving if animations else None)
+
+
+def _share_of(surfaces: tuple[Surface, ...], most: int) -> tuple[Surface, ...]:
+    """Every surface with the same share of its triangles, ``most`` in all."""
+    count = sum(len(part.triangles) for part in surfaces)
+    if count <= most:
+        return surfaces
+    return tuple(part.thinned(max(int(len(part.triangles) * most / count), 4)) for part in surfaces)
+
+
+def _lacking(data: bytes, name: str) -> tuple[str, ...]:
+    """A note where an OBJ names a material, which a file alone does not bring."""
+    if PurePath(name).suffix.lower() != ".obj" or b"mtllib" not in data[: 1 << 16]:
+        return ()
+    return (
+        "Its colours lie in a file of their own; to have them, give the OBJ with its MTL and pictures, or all in a zip.",
+    )
 
 
 def _thinned(count: int, still: tuple[Surface, ...]) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
-from pathlib import PurePath
+from dataclasses import fields, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 from camera.errors import InputError
 from camera.meshfile import LARGEST_BYTES
 from camera.model import Model, read_model
-from camera.objects import MOST_OBJECTS, Key, Placement, SceneObject
+from camera.objects import MOST_OBJECTS, Key, Placement, SceneObject, new_object
 
 _FACTS, _LARGEST_FACTS = "objects.json", 1 << 24
 
@@ -83,3 +84,80 @@ def _object(values: dict[str, Any], models: list[Model]) -> SceneObject:
     keys = tuple(Key(float(at), Placement(*map(float, place))) for at, *place in values["keys"])
     model = models[int(values["model"])]
     return SceneObject(model, keys, values["motion"], str(values["animation"]), float(values["speed"]))
+
+
+# --- written by hand -------------------------------------------------------------------------------------------------
+
+_SAID = ("file", "keys", "motion", "animation", "speed")
+
+
+def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
+    """Objects of a model's file, of a zip with ``objects.json`` (a project, say), or of a JSON list. Raises `InputError`.
+
+    An entry of the list names a model's ``file`` beside it and may have ``animation``, ``motion``, ``speed`` and ``keys``,
+    each with ``at`` (0..1) and fields of a `Placement`; what a key leaves out stays as it was in the key before, and in the
+    first one as in ``standing``, where a model that comes without any of this is put.
+    """
+    if not file.is_file():
+        raise InputError(f"There is no file {file} with objects.")
+    if file.suffix.lower() == ".zip":
+        return _of_zip(file)
+    if file.suffix.lower() != ".json":
+        return (new_object(read_model(_small_enough(file), file.name), standing),)
+    try:
+        entries = json.loads(file.read_text("utf-8"))
+        if not isinstance(entries, list) or not 0 < len(entries) <= MOST_OBJECTS:
+            raise InputError(f"{file.name} should be a list of 1 to {MOST_OBJECTS} objects.")
+        models: dict[str, Model] = {}
+        for entry in entries:
+            if entry["file"] not in models:
+                models[entry["file"]] = _beside(file, str(entry["file"]))
+        return tuple(_said_object(entry, models[entry["file"]], standing) for entry in entries)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f'{file.name} is not a list of objects ({type(error).__name__}: {error}); each needs a "file", and keys as in '
+            '[{"at": 0, "right": 0.2}].'
+        ) from error
+
+
+def _of_zip(file: Path) -> tuple[SceneObject, ...]:
+    """A zip may also be one model with its material and pictures."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if _FACTS in archive.namelist():
+                return read_objects(archive)
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{file.name} is a damaged zip; pack it again.") from error
+    raise InputError(f"{file.name} holds no objects; give a project or a zip of objects that was saved here.")
+
+
+def _small_enough(file: Path) -> bytes:
+    if file.stat().st_size > LARGEST_BYTES:
+        raise InputError(f"{file.name} is larger than {LARGEST_BYTES >> 20} MB; reduce the mesh or its textures.")
+    return file.read_bytes()
+
+
+def _beside(file: Path, name: str) -> Model:
+    place = PurePath(name.replace("\\", "/"))
+    if place.is_absolute() or ".." in place.parts:
+        raise InputError(f"{file.name} names the model {name}; put it beside that file and give its name alone.")
+    if not (found := file.parent / place).is_file():
+        raise InputError(f"{file.name} names the model {name}, which is not beside it.")
+    return read_model(_small_enough(found), found.name)
+
+
+def _said_object(entry: dict[str, Any], model: Model, standing: Placement) -> SceneObject:
+    if unknown := sorted(set(entry) - set(_SAID)):
+        raise InputError(f"An object has {', '.join(_SAID)}; there is no {unknown[0]!r}.")
+    keys: list[Key] = []
+    for said in entry.get("keys") or [{"at": 0}]:
+        place = {name: float(value) for name, value in said.items() if name != "at"}
+        if unknown := sorted(set(place) - {declared.name for declared in fields(Placement)}):
+            known = ", ".join(declared.name for declared in fields(Placement))
+            raise InputError(f"A key of an object has at, {known}; there is no {unknown[0]!r}.")
+        keys.append(Key(float(said.get("at", 0)), replace(keys[-1].placement if keys else standing, **place)))
+    plain = new_object(model, standing)
+    animation = str(entry.get("animation", plain.animation))
+    return SceneObject(model, tuple(keys), entry.get("motion", "even"), animation, float(entry.get("speed", 1)))

@@ -122,6 +122,11 @@ class SceneObject:
         return tuple(part.moved(matrix) for part in self.model.surfaces(self.animation, seconds * self.speed))
 
 
+def new_object(model: Model, placement: Placement) -> SceneObject:
+    """Standing in one place and playing its first animation, if it has any."""
+    return SceneObject(model, (Key(0.0, placement),), animation=next(iter(model.animations), ""))
+
+
 @dataclass(frozen=True)
 class Lighting:
     """Light on objects as one sets it: from how far around the viewer's right and how high, in degrees."""
@@ -190,6 +195,14 @@ class StagedScene(Scene):
             raise InputError("There is no depth at that place of the picture; choose another.")
         local = np.linalg.inv(view.intrinsics) @ [x, y, 1.0] * view.depth[y, x]
         return self.place_of(view.world_from_camera @ [*local, 1.0])
+
+    def standing_place(self) -> Placement:
+        """For a new object: in the middle of the picture, on what it shows three quarters down."""
+        try:
+            right, up, ahead = self.spot(self.first.width / 2, self.first.height * 0.75)
+        except InputError:
+            return Placement()
+        return Placement(round(right, 3), round(up, 3), round(ahead, 3), size=max(round(0.4 * ahead, 3), 0.01))
 
     def place_of(self, point: ArrayLike) -> tuple[float, float, float]:
         """Right, up and ahead of a point (4,) of the world."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.model import Model, read_model
-from camera.objects import Key, Motion, Placement, SceneObject, StagedScene, empty_stage, staged
+from camera.objects import Key, Motion, Placement, SceneObject, StagedScene, empty_stage, new_object, staged
 from camera.path import CameraPath
 from examples import EXAMPLES
 from pipelines.i2v3d.method import NO_PICTURE
@@ -175,7 +175,9 @@ class Objects:
 
     def _added(self, take: Take, model: Model):
         objects = objects_of(with_objects(take, objects_of(take)))
-        item = SceneObject(model, (Key(0.0, _first_place(take)),), animation=next(iter(model.animations), ""))
+        scene = take.framed or take.scene
+        assert scene is not None, "checked above"
+        item = new_object(model, staged(scene).standing_place())
         return self._shown(take, (*objects, item), len(objects), 0.0)
 
     def _copy(self, take: Take, chosen: str):
@@ -308,19 +310,6 @@ def _chosen(take: Take, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
 def _with_key(keys: Sequence[Key], key: Key) -> tuple[Key, ...]:
     others = [old for old in keys if abs(old.at - key.at) > 5e-3]
     return tuple(sorted((*others, key), key=lambda one: one.at))
-
-
-def _first_place(take: Take) -> Placement:
-    """In the middle of the picture, on what it shows three quarters down."""
-    scene = take.framed or take.scene
-    assert scene is not None
-    stage = staged(scene)
-    view = stage.first
-    try:
-        right, up, ahead = stage.spot(view.width / 2, view.height * 0.75)
-    except InputError:
-        return Placement()
-    return Placement(round(right, 3), round(up, 3), round(ahead, 3), size=max(round(0.4 * ahead, 3), 0.01))
 
 
 def _small(take: Take) -> tuple[StagedScene, CameraPath]:

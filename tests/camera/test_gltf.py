@@ -1,11 +1,13 @@
-"""GLB files that move: keys, node trees, skins; and files that cannot be used."""
+"""GLB files that move: keys, node trees, skins, morph targets; their materials; and files that cannot be used."""
 
+import io
 import json
 import struct
 
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
 from camera import gltf
 from camera.errors import InputError
@@ -160,3 +162,98 @@ def test_damaged_files_and_unknown_animations_are_refused():
     ):
         with pytest.raises(InputError, match=words):
             gltf.read(data, "arm.glb")
+
+
+def smile(**mesh) -> bytes:
+    """A triangle with two morph targets, the second stored sparsely, and their shares animated."""
+    made = Builder()
+    points = made.add(np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "f4"), "VEC3")
+    up = made.add(np.array([[0, 0, 1], [0, 0, 1], [0, 0, 1]], "f4"), "VEC3")
+    where, far = made.add(np.array([2], "u2"), "SCALAR"), made.add(np.array([[0, 3, 0]], "f4"), "VEC3")
+    views = [made.accessors[number]["bufferView"] for number in (where, far)]
+    made.accessors.append({
+        "componentType": 5126, "count": 3, "type": "VEC3",
+        "sparse": {"count": 1, "indices": {"bufferView": views[0], "componentType": 5123}, "values": {"bufferView": views[1]}},
+    })  # fmt: skip
+    sparse = len(made.accessors) - 1
+    times = made.add(np.array([0, 1], "f4"), "SCALAR")
+    shares = made.add(np.array([0, 0, 1, 0.5], "f4"), "SCALAR")
+    part = {"attributes": {"POSITION": points}, "targets": [{"POSITION": up}, {"POSITION": sparse}]}
+    return made.write(
+        nodes=[{"mesh": 0, "translation": [5, 0, 0]}],
+        meshes=[{"primitives": [part], **mesh}],
+        animations=[{"name": "smile", "samplers": [{"input": times, "output": shares}],
+                     "channels": [{"sampler": 0, "target": {"node": 0, "path": "weights"}}]}],
+    )  # fmt: skip
+
+
+def test_morph_targets_move_the_vertices_in_their_shares():
+    face = gltf.read(smile(), "face.glb")
+    rest, half, whole = (face.surfaces("smile", seconds)[0].vertices for seconds in (0, 0.5, 1))
+    assert rest == pytest.approx(np.array([[5, 0, 0], [6, 0, 0], [5, 1, 0]]))
+    assert half == pytest.approx(np.array([[5, 0, 0.5], [6, 0, 0.5], [5, 1.75, 0.5]]))
+    assert whole == pytest.approx(np.array([[5, 0, 1], [6, 0, 1], [5, 2.5, 1]]))
+    (saved,) = gltf.read(smile(weights=[0.0, 1.0]), "face.glb").surfaces()
+    assert saved.vertices[2] == pytest.approx([5, 4, 0])
+
+
+def test_morph_targets_that_do_not_fit_are_refused():
+    made = Builder()
+    points = made.add(np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "f4"), "VEC3")
+    short = made.add(np.array([[0, 0, 1]], "f4"), "VEC3")
+    part = {"attributes": {"POSITION": points}, "targets": [{"POSITION": short}]}
+    with pytest.raises(InputError, match=r"not a whole glTF|morph targets"):
+        gltf.read(made.write(nodes=[{"mesh": 0}], meshes=[{"primitives": [part]}]), "face.glb")
+
+
+def painted_square(material: dict, colours: np.ndarray | None = None, mode: int = 4) -> gltf.Gltf:
+    """A square over a picture whose left half is red and whose right half is blue."""
+    made = Builder()
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], "f4")
+    given = {"POSITION": made.add(corners, "VEC3"), "TEXCOORD_0": made.add(corners[:, :2].copy(), "VEC2")}
+    if colours is not None:
+        given["COLOR_0"] = made.add(colours, "VEC3")
+    indices = {4: [0, 1, 2, 1, 3, 2], 5: [0, 1, 2, 3], 6: [0, 1, 3, 2]}[mode]
+    picture = io.BytesIO()
+    Image.fromarray(np.repeat(np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8), 2, axis=0)).save(picture, "PNG")
+    data = np.frombuffer(picture.getvalue() + b"\0" * (-len(picture.getvalue()) % 4), "u1")
+    view = made.accessors[made.add(data, "SCALAR")]["bufferView"]
+    part = {"attributes": given, "indices": made.add(np.array(indices, "u2"), "SCALAR"), "material": 0, "mode": mode}
+    return gltf.read(
+        made.write(
+            nodes=[{"mesh": 0}], meshes=[{"primitives": [part]}], materials=[material], textures=[{"source": 0}],
+            images=[{"bufferView": view, "mimeType": "image/png"}],
+        ),
+        "square.glb",
+    )  # fmt: skip
+
+
+def test_a_texture_is_tinted_and_moved_as_its_material_says():
+    moved = {
+        "index": 0,
+        "extensions": {"KHR_texture_transform": {"offset": [0.5, 0], "scale": [0.5, 2], "rotation": 0.0}},
+    }
+    tinted = {"baseColorTexture": moved, "baseColorFactor": [0.216, 1, 1, 1]}
+    (square,) = painted_square({"pbrMetallicRoughness": tinted}).surfaces()
+    assert square.texture is not None and square.uv is not None
+    assert square.texture[0].tolist() == [[128, 0, 0], [0, 0, 255]], "factors are light, pictures are painted"
+    assert square.uv[3] == pytest.approx([1.0, 2.0])
+    turned = {"index": 0, "extensions": {"KHR_texture_transform": {"rotation": np.pi / 2}}}
+    (square,) = painted_square({"pbrMetallicRoughness": {"baseColorTexture": turned}}).surfaces()
+    assert square.uv is not None and square.uv[1] == pytest.approx([0, -1], abs=1e-6)
+
+
+def test_colours_of_vertices_are_light_where_they_are_fine_and_painted_in_bytes():
+    floats = np.full((4, 3), 0.216, "f4")
+    (square,) = painted_square({}, floats).surfaces()
+    assert square.colours[0].tolist() == [128] * 3
+    made = painted_square({"alphaMode": "MASK", "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}})
+    assert made.has_cut_out and not painted_square({}).has_cut_out
+
+
+@pytest.mark.parametrize("mode", [4, 5, 6])
+def test_strips_and_fans_are_the_same_triangles(mode):
+    (square,) = painted_square({}, mode=mode).surfaces()
+    a, b, c = (square.vertices[square.triangles[:, corner]] for corner in range(3))
+    areas = np.cross(b - a, c - a)[:, 2] / 2
+    assert areas == pytest.approx([0.5, 0.5]), "both turn the same way and fill the square"

@@ -1,0 +1,247 @@
+"""What a GLB file holds: its description, its arrays, its pictures and materials; and several files made one GLB.
+
+Nothing outside the file is opened, and nothing is believed: sizes are checked against what is there.
+Source: Khronos glTF 2.0 specification, sections 3.6, 3.9 and 4; extensions KHR_texture_transform, KHR_mesh_quantization,
+EXT_texture_webp.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+
+_MAGIC, _JSON, _BINARY = 0x46546C67, 0x4E4F534A, 0x004E4942
+_TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+UNDERSTOOD = ("KHR_texture_transform", "KHR_mesh_quantization", "EXT_texture_webp", "KHR_materials_")
+"""Beginnings of the extensions that a file may require; of materials, what is not colour is left out."""
+LARGEST_TEXTURE = 64_000_000
+"""Pixels of one texture."""
+MOST_NUMBERS = 1 << 28
+"""Of one array."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """``texture`` (h,w,3) uint8 or None, already in the material's tint; ``tint`` (3,) in 0..1 as painted (sRGB). ``uv_set``:
+    which texture coordinates; ``uv_transform`` (3,3). ``cut_out``: parts of it are transparent."""
+
+    texture: NDArray[np.uint8] | None
+    tint: NDArray[np.float64]
+    uv_set: int = 0
+    uv_transform: NDArray[np.float64] | None = None
+    cut_out: bool = False
+
+
+_PLAIN = Material(None, np.ones(3))
+
+
+@dataclass(frozen=True, eq=False)
+class GltfFile:
+    """A file's description and its binary part; made by `opened`."""
+
+    name: str
+    about: dict[str, Any]
+    binary: bytes
+
+    def view(self, number: int) -> bytes:
+        view = self.about["bufferViews"][number]
+        start = view.get("byteOffset", 0)
+        return self.binary[start : start + view["byteLength"]]
+
+    def array(self, number: int) -> NDArray[Any]:
+        """(N,width) of an accessor; normalised integers become 0..1 or -1..1."""
+        accessor = self.about["accessors"][number]
+        kind, width, count = np.dtype(_TYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]], accessor["count"]
+        if "bufferView" in accessor:
+            raw = self._raw(accessor["bufferView"], accessor.get("byteOffset", 0), kind, width, count)
+        else:
+            if not 0 < count * width <= MOST_NUMBERS:
+                raise InputError(
+                    f"{self.name} promises an array of {count} values that it does not hold; export it again."
+                )
+            raw = np.zeros((count, width), kind)
+        if "sparse" in accessor:
+            raw = self._filled(raw, accessor["sparse"])
+        if accessor.get("normalized"):
+            return np.maximum(raw / np.iinfo(kind).max, -1.0)
+        return raw
+
+    def _raw(self, view: int, offset: int, kind: np.dtype, width: int, count: int) -> NDArray[Any]:
+        about = self.about["bufferViews"][view]
+        start = about.get("byteOffset", 0) + offset
+        stride = about.get("byteStride", kind.itemsize * width)
+        whole = start >= 0 and stride >= kind.itemsize * width
+        if count < 1 or not whole or start + (count - 1) * stride + kind.itemsize * width > len(self.binary):
+            raise InputError(f"{self.name} is cut off: an array reaches beyond its end; export it again.")
+        return np.ndarray((count, width), kind, self.binary, start, (stride, kind.itemsize))
+
+    def _filled(self, raw: NDArray[Any], sparse: dict[str, Any]) -> NDArray[Any]:
+        """With the few values that a sparse array gives in place of its others."""
+        count, indices, values = sparse["count"], sparse["indices"], sparse["values"]
+        kind = np.dtype(_TYPES[indices["componentType"]])
+        places = self._raw(indices["bufferView"], indices.get("byteOffset", 0), kind, 1, count)[:, 0].astype(np.int64)
+        if places.min() < 0 or places.max() >= len(raw):
+            raise InputError(f"{self.name} has a sparse array with places that it does not hold; export it again.")
+        whole = raw.copy()
+        whole[places] = self._raw(values["bufferView"], values.get("byteOffset", 0), raw.dtype, raw.shape[1], count)
+        return whole
+
+    def material(self, number: int | None) -> Material:
+        if number is None:
+            return _PLAIN
+        about = self.about["materials"][number]
+        base = about.get("pbrMetallicRoughness", {})
+        factor = np.asarray(base.get("baseColorFactor", [1, 1, 1, 1]), dtype=np.float64)
+        tint, cut_out = painted(factor[:3]), about.get("alphaMode", "OPAQUE") != "OPAQUE"
+        if "baseColorTexture" not in base:
+            return Material(None, tint, cut_out=cut_out and factor[3] < 1)
+        given = base["baseColorTexture"]
+        moved = given.get("extensions", {}).get("KHR_texture_transform", {})
+        texture = self.about["textures"][given["index"]]
+        source = texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]
+        picture = _picture(self.view(self.about["images"][source]["bufferView"]), self.name)
+        if not np.allclose(tint, 1):
+            picture = np.rint(picture * tint).astype(np.uint8)
+        uv_set = moved.get("texCoord", given.get("texCoord", 0))
+        return Material(picture, tint, int(uv_set), _uv_transform(moved) if moved else None, cut_out)
+
+
+def painted(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours of light in 0..1 as screens are given them (sRGB)."""
+    linear = np.clip(np.nan_to_num(linear), 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def light(painted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of `painted`."""
+    return np.where(painted <= 0.04045, painted / 12.92, ((painted + 0.055) / 1.055) ** 2.4)
+
+
+def _uv_transform(about: dict[str, Any]) -> NDArray[np.float64]:
+    """(3,3) of KHR_texture_transform: scaled, turned, then shifted."""
+    (x, y), (across, down) = about.get("offset", [0, 0]), about.get("scale", [1, 1])
+    cosine, sine = np.cos(about.get("rotation", 0.0)), np.sin(about.get("rotation", 0.0))
+    return np.array([[cosine * across, sine * down, x], [-sine * across, cosine * down, y], [0, 0, 1]], np.float64)
+
+
+def opened(data: bytes, name: str) -> GltfFile:
+    """A GLB file of version 2 that holds everything itself. Raises `InputError`; faults inside raise what Python raises."""
+    about, binary = _chunks(data, name)
+    for part in (*about.get("buffers", []), *about.get("images", [])):
+        if "uri" in part:
+            raise InputError(
+                f"{name} refers to files outside itself; export it as one binary GLB, or give all its files together."
+            )
+    for needed in about.get("extensionsRequired", []):
+        if not str(needed).startswith(UNDERSTOOD):
+            raise InputError(f"{name} needs {needed}, which is not read here; export it without compression.")
+    return GltfFile(name, about, binary)
+
+
+def check_picture(data: bytes, name: str) -> None:
+    """Raises `InputError` for what is no picture, or one too large."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > LARGEST_TEXTURE:
+                raise InputError(
+                    f"A texture of {name} is {image.width} x {image.height}; scale it down to 8192 a side."
+                )
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"A texture of {name} cannot be read; export it with PNG or JPEG textures.") from error
+
+
+@lru_cache(maxsize=8)
+def _picture(data: bytes, name: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    check_picture(data, name)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.array(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"A texture of {name} cannot be read; export it with PNG or JPEG textures.") from error
+
+
+def _chunks(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+    wrong = InputError(f"{name} is not a binary glTF 2 file; export it as GLB.")
+    if len(data) < 20 or struct.unpack_from("<II", data) != (_MAGIC, 2):
+        raise wrong
+    parts, at = {}, 12
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from("<II", data, at)
+        parts.setdefault(kind, data[at + 8 : at + 8 + length])
+        at += 8 + length
+    try:
+        about = json.loads(parts[_JSON])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise wrong from error
+    if not isinstance(about, dict):
+        raise wrong
+    return about, parts.get(_BINARY, b"")
+
+
+# --- several files ---------------------------------------------------------------------------------------------------
+
+
+def one_glb(text: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
+    """A ``.gltf`` with its buffers and pictures, from ``files`` by name or from inside the text, as one GLB.
+
+    Raises `InputError` for a file that is missing.
+    """
+    try:
+        about = json.loads(text)
+        binary, starts = b"", []
+        for buffer in about.get("buffers", []):
+            starts.append(len(binary))
+            data = _of_uri(buffer["uri"], name, files)[: buffer["byteLength"]]
+            binary += data + b"\0" * (-len(data) % 4)
+        views = about.setdefault("bufferViews", [])
+        for view in views:
+            view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
+            view["buffer"] = 0
+        for image in about.get("images", []):
+            if "uri" not in image:
+                continue
+            data = _of_uri(image.pop("uri"), name, files)
+            image["bufferView"] = len(views)
+            views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(data)})
+            binary += data + b"\0" * (-len(data) % 4)
+        about["buffers"] = [{"byteLength": len(binary)}]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name} is not a whole glTF file ({type(error).__name__}); export it again.") from error
+    head = json.dumps(about).encode()
+    head += b" " * (-len(head) % 4)
+    body = struct.pack("<II", len(head), _JSON) + head + struct.pack("<II", len(binary), _BINARY) + binary
+    return struct.pack("<III", _MAGIC, 2, 12 + len(body)) + body
+
+
+def _of_uri(uri: str, name: str, files: Mapping[str, bytes]) -> bytes:
+    if uri.startswith("data:"):
+        try:
+            return base64.b64decode(uri.partition(",")[2], validate=True)
+        except binascii.Error as error:
+            raise InputError(f"{name} holds damaged data; export it again.") from error
+    wanted = PurePath(unquote(uri).replace("\\", "/")).name
+    for known, data in files.items():
+        if PurePath(known).name == wanted:
+            return data
+    raise InputError(f"{name} needs {wanted}, which did not come with it; give it too, or export one binary GLB.")
