@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.formats.nerfstudio import write_transforms
 from camera.path import CameraPath
@@ -16,6 +19,12 @@ from camera.render import RenderedFrame, Renderer, render, rendered
 from camera.view import Scene
 from pipelines.method import Clip, Frames
 from pipelines.reconstruct.export import colmap_files, zipped
+
+GRID = "grid.json"
+MOMENT = re.compile(r"moment-(\d+(?:\.\d+)?)-s\.mp4$")
+"""How the files of a saved 4D result end."""
+COLMAP_POINTS = 10_000
+"""Of each moment in COLMAP's text, which is long; the PLY beside it has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,27 +59,62 @@ def moments_of(clip: Clip) -> Moments:
     views = tuple(frames for name, frames in clip.extras.items() if name.startswith("moment "))
     if not views or len(grid.get("seconds", ())) != len(views):
         raise InputError("This result shows no moment from several cameras; make one in DimensionX with 4D chosen.")
-    path = CameraPath(
-        np.array(grid["world_from_camera"]), np.array(grid["intrinsics"]), grid["width"], grid["height"], clip.fps
+    return Moments(views, _grid_path(grid, clip.fps), tuple(grid["seconds"]))
+
+
+def moments_of_files(files: Sequence[str | Path]) -> Moments:
+    """The moments of a saved 4D result: its ``...grid.json`` and its ``...moment-SECONDS-s.mp4``, among other files of it.
+
+    Raises `InputError` where one is missing or they do not belong together.
+    """
+    from pipelines.video import read_video
+
+    given = [Path(file) for file in files]
+    grids = [file for file in given if file.name.endswith(GRID)]
+    videos = sorted((float(found[1]), file) for file in given if (found := MOMENT.search(file.name)))
+    if len(grids) != 1 or not videos:
+        raise InputError(
+            f"A 4D result is one {GRID} and the videos of its moments, got {len(grids)} and {len(videos)}; give all its files."
+        )
+    read = [read_video(file) for _, file in videos]
+    try:
+        grid = json.loads(grids[0].read_text())
+        path, seconds = _grid_path(grid, read[0][1]), tuple(map(float, grid["seconds"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{grids[0].name} is damaged; give the one saved beside the videos.") from error
+    return Moments(tuple(frames for frames, _ in read), path, seconds)
+
+
+def _grid_path(grid: dict, fps: float) -> CameraPath:
+    return CameraPath(
+        np.array(grid["world_from_camera"]), np.array(grid["intrinsics"]), grid["width"], grid["height"], fps
     )
-    return Moments(views, path, tuple(grid["seconds"]))
 
 
 def moments_zip(moments: Moments) -> bytes:
-    """A COLMAP folder for each moment (``moment_000/images``, ``moment_000/sparse/0``), their times in ``moments.json``,
-    and one ``transforms.json`` of all pictures with a ``time`` from 0 to 1, as dynamic scenes are trained from."""
-    files, frames = {}, []
-    first, last = moments.seconds[0], moments.seconds[-1]
-    cameras = json.loads(write_transforms(moments.path))
-    for number, (view, second) in enumerate(zip(moments.views, moments.seconds)):
+    """`timed_zip` of the frames of all cameras."""
+    return timed_zip(moments.seconds, [(view, moments.path, None) for view in moments.views])
+
+
+def timed_zip(seconds: Sequence[float], steps: Iterable[tuple[Frames, CameraPath, PointCloud | None]]) -> bytes:
+    """A COLMAP folder for each moment (``moment_000/images``, ``moment_000/sparse/0``), its points as ``points.ply``, all
+    times in ``moments.json``, and one ``transforms.json`` of all pictures with a ``time`` from 0 to 1, as dynamic scenes
+    are trained from."""
+    files, frames, values = {}, [], {}
+    first, last = seconds[0], seconds[-1]
+    for number, (second, (view, path, cloud)) in enumerate(zip(seconds, steps, strict=True)):
         folder = f"moment_{number:03d}"
-        files |= {f"{folder}/{name}": content for name, content in colmap_files(view, moments.path).items()}
+        few = None if cloud is None else cloud.thinned(COLMAP_POINTS)
+        files |= {f"{folder}/{name}": content for name, content in colmap_files(view, path, few).items()}
+        if cloud is not None:
+            files[f"{folder}/points.ply"] = cloud.ply_bytes()
         time = (second - first) / (last - first) if last > first else 0.0
+        values = json.loads(write_transforms(path))
         frames += [
-            camera | {"file_path": f"{folder}/{camera['file_path']}", "time": time} for camera in cameras["frames"]
+            camera | {"file_path": f"{folder}/{camera['file_path']}", "time": time} for camera in values["frames"]
         ]
-    files["transforms.json"] = json.dumps(cameras | {"frames": frames}).encode()
-    files["moments.json"] = json.dumps({"seconds": list(moments.seconds)}).encode()
+    files["transforms.json"] = json.dumps(values | {"frames": frames}).encode()
+    files["moments.json"] = json.dumps({"seconds": list(seconds)}).encode()
     return zipped(files)
 
 
