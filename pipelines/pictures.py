@@ -47,6 +47,7 @@ def read_picture(path: str | os.PathLike) -> Picture:
             image = _scaled_to_bytes(image)
         image = image.convert("RGB")
         image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
+        _check_size(*image.size, Path(path))
         return Picture(np.array(image), fov)
 
 
@@ -121,7 +122,10 @@ def _opened(path: str | os.PathLike) -> Image.Image:
     try:
         image = Image.open(path)
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"{Path(path).name} cannot be read as a picture; give a PNG, JPEG or WebP file.") from error
+        kind = " (HEIC is not read here)" if Path(path).suffix.lower() in (".heic", ".heif") else ""
+        raise InputError(
+            f"{Path(path).name} cannot be read as a picture{kind}; give a PNG, JPEG, WebP or AVIF file."
+        ) from error
     _check_size(*image.size, Path(path))
     return image
 

@@ -114,7 +114,7 @@ _FLAGS = {"movflags": "+faststart+use_metadata_tags"}
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What the container says: may be an estimate for ``frames``."""
+    """What the container says: the stored size, before phones' turn; may be an estimate for ``frames``."""
 
     width: int
     height: int
@@ -133,7 +133,7 @@ def probe(path: str | os.PathLike) -> VideoFacts:
 
 
 def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDArray[np.uint8], float]:
-    """Decode up to ``max_frames`` RGB frames: ((F,H,W,3) uint8, frames per second).
+    """Decode up to ``max_frames`` RGB frames, upright as players show them: ((F,H,W,3) uint8, frames per second).
 
     Raises `InputError` for a file that is no video, holds no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
@@ -148,7 +148,7 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
         limit = max(1, MAX_PIXELS // max(1, stream.width * stream.height))
         try:
             images = islice(container.decode(stream), min(max_frames, limit))
-            frames = [frame.to_ndarray(format="rgb24") for frame in images]
+            frames = [_upright(frame.to_ndarray(format="rgb24"), frame.rotation) for frame in images]
         except FFmpegError as error:
             raise InputError("The video breaks off or is damaged; export it again as an H.264 mp4.") from error
         fps = float(stream.average_rate or 24)
@@ -157,6 +157,11 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
     if max_frames > limit == len(frames):
         raise InputError(f"The video is too long for its size; cut it to {limit} frames or scale it down.")
     return np.stack(frames), fps
+
+
+def _upright(picture: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
+    """``picture`` (H,W,3) turned by ``rotation``, the container's degrees counterclockwise, to the nearest quarter."""
+    return np.rot90(picture, round(rotation / 90))
 
 
 @contextmanager

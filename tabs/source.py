@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import gradio as gr
+from gradio.data_classes import ImageData
 from gradio.events import Dependency
 
 from camera.errors import InputError
@@ -36,7 +37,7 @@ def source(
         [(str(example.thumbnail), example.title) for example in shown], columns=4, height=200, allow_preview=False,
         show_label=False, elem_id=f"{name}-examples", object_fit="cover", buttons=[],
     )  # fmt: skip
-    picture = gr.Image(
+    picture = PictureFile(
         type="filepath", label="Or your own picture", sources=["upload", "clipboard"], height=170,
         elem_id=f"{name}-picture",
     )  # fmt: skip
@@ -106,6 +107,19 @@ def source(
         api_name=f"{name}_open_files", show_progress_on=told,
     )  # fmt: skip
     return example, [opened, prepared, gathered]
+
+
+class PictureFile(gr.Image):
+    """Hands on the file as it came: the component's own reading turns 16 bits white and transparency black, decodes
+    before any size is checked, and answers what is no picture with its place in a list of inputs."""
+
+    is_template = True
+    """Shown as what it inherits from."""
+
+    def preprocess(self, payload: ImageData | None) -> str | None:
+        if payload is None or payload.path is None:
+            return super().preprocess(payload)  # type: ignore[return-value]
+        return str(payload.path)
 
 
 def described(scene: Scene) -> str:

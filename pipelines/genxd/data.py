@@ -128,7 +128,7 @@ def read_camvid(path: str | Path) -> PosedPictures:
     """One entry, folder or zip: its frames, cameras and static points; distorted pictures are straightened."""
     with entry_folder(path) as folder:
         model = read_model(folder / "0")
-        straight = [_straightened(folder / "images" / name, lens) for name, lens in zip(model.names, model.lenses)]
+        straight = [_straightened(folder / "images", name, lens) for name, lens in zip(model.names, model.lenses)]
     stack = one_size([picture for picture, _ in straight])
     lenses = np.stack([lens.matrix for _, lens in straight])
     cameras = CameraPath(model.poses, lenses, stack.shape[2], stack.shape[1])
@@ -136,7 +136,9 @@ def read_camvid(path: str | Path) -> PosedPictures:
     return PosedPictures(stack, cameras, name, "cameras of the data set", model.points, model.colours)
 
 
-def _straightened(file: Path, lens: Lens) -> tuple[NDArray[np.uint8], Lens]:
-    if Path(file.name).name != file.name or not file.is_file():
-        raise InputError(f"The model has a camera for {file.name}, which is not in images/; give the whole entry.")
-    return lens.straightened(read_picture(file).colour, file.name)
+def _straightened(pictures: Path, name: str, lens: Lens) -> tuple[NDArray[np.uint8], Lens]:
+    """The picture ``name`` without its distortion; names that lead out of the folder ``pictures`` are refused."""
+    file = pictures / name
+    if Path(name).name != name or not file.is_file():
+        raise InputError(f"The model has a camera for {name}, which is not in images/; give the whole entry.")
+    return lens.straightened(read_picture(file).colour, name)

@@ -6,6 +6,7 @@ nobody else finds the folder.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import shutil
@@ -63,7 +64,18 @@ def source_of(clips: Path) -> Path:
         raise InputError(f"There are {len(tables)} CSV files; give one with all clips.")
     if not tables and len(folders) > 1:
         raise InputError(f"The videos lie in {len(folders)} folders; put them into one, or add a CSV that lists them.")
-    return tables[0] if tables else folders[0]
+    if not tables:
+        return folders[0]
+    _check_inside(tables[0], clips)
+    return tables[0]
+
+
+def _check_inside(table: Path, clips: Path) -> None:
+    """Raises `InputError` where a CSV lists other files of this computer than those that came with it."""
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        for row in list(csv.reader(file))[1:]:
+            if row and not (table.parent / row[0]).resolve().is_relative_to(clips.resolve()):
+                raise InputError(f"{table.name} names {row[0]!r}, which did not come with it; give names of the clips.")
 
 
 def _copy(path: Path, clips: Path) -> None:

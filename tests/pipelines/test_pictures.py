@@ -44,6 +44,12 @@ def test_long_sides_are_scaled(tmp_path):
     assert read_picture(tmp_path / "wide.jpg").colour.shape == (480, 1920, 3)
 
 
+def test_a_picture_too_thin_for_a_method_is_refused(tmp_path):
+    Image.new("L", (19200, 60)).save(tmp_path / "thin.png")
+    with pytest.raises(InputError, match=r"thin\.png is only 1920 x 6"):
+        read_picture(tmp_path / "thin.png")
+
+
 @pytest.mark.parametrize("content", [b"", b"GIF89a nonsense", b"\x89PNG\r\n\x1a\n" + b"0" * 99])
 def test_what_is_no_picture_is_refused(tmp_path, content):
     (tmp_path / "cat.png").write_bytes(content)

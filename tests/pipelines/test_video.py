@@ -1,7 +1,11 @@
 """Video in and out: what was written is what is read, and bad files are refused in words."""
 
+import subprocess
+
+import imageio_ffmpeg
 import numpy as np
 import pytest
+from PIL import Image
 
 from camera.errors import InputError
 from pipelines.video import probe, read_video, write_mp4
@@ -49,6 +53,19 @@ def test_a_failing_source_keeps_the_old_file(tmp_path):
     with pytest.raises(InputError, match="no frames"):
         write_mp4(file, [], 8)
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("degrees", [90, -90, 180, 0])
+def test_a_phones_video_stands_upright(tmp_path, degrees):
+    """Phones store what the sensor sees and write how to turn it; expected is what FFmpeg's own player makes of it."""
+    lying = write_mp4(tmp_path / "lying.mp4", moving_square(2), 8)
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error"]
+    turned, upright = tmp_path / "turned.mp4", tmp_path / "%d.png"
+    subprocess.run([*ffmpeg, "-display_rotation", str(degrees), "-i", lying, "-c", "copy", turned], check=True)
+    subprocess.run([*ffmpeg, "-i", turned, upright], check=True)
+    frames, _ = read_video(turned)
+    assert frames.shape[1:3] == ((64, 48) if degrees % 180 else (48, 64))
+    assert np.abs(frames[0].astype(int) - np.array(Image.open(tmp_path / "1.png").convert("RGB"))).mean() < 2
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all", b"\x00" * 4096])

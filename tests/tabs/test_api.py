@@ -7,15 +7,19 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from gradio.data_classes import ImageData
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from examples import EXAMPLES
 from pipelines import NAMES, method
 from pipelines.results import restore
 from pipelines.runtime.options import RunOptions
 from pipelines.video import probe, read_video
+from tabs.source import GUESS, PictureFile
 
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
 SMALL = {
@@ -97,6 +101,22 @@ def test_a_shot_of_one_method_gives_its_path_to_another(client, tmp_path):
 def test_errors_arrive_as_sentences(client, endpoint, values, words):
     with pytest.raises((AppError, ValueError), match=words):
         client.predict(**values, api_name=endpoint)
+
+
+@pytest.mark.parametrize("name", ["holiday.heic", "empty.png"])
+def test_what_is_no_picture_is_answered_with_its_name(client, tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(AppError, match=rf"{name} cannot be read as a picture"):
+        client.predict(handle_file(str(tmp_path / name)), api_name="/gen3c_open_picture")
+
+
+def test_pictures_arrive_as_they_are(client, tmp_path):
+    """16 bits are not cut to white on the way, nor transparency made black, nor large ones decoded before they are measured."""
+    file = tmp_path / "deep.png"
+    Image.fromarray(np.full((32, 48), 300, np.uint16)).save(file)
+    assert PictureFile(type="filepath").preprocess(ImageData(path=str(file))) == str(file)
+    told = client.predict(handle_file(str(file)), depth_from=GUESS, api_name="/gen3c_open_picture")
+    assert "48 x 32" in told and "guess" in told
 
 
 def test_words_alone_become_a_video(client):

@@ -225,3 +225,16 @@ def test_cameras_can_be_estimated():
     turned = found.path.relative_to_first().world_from_camera[-1, :3, :3]
     np.testing.assert_allclose(turned, truth.path.relative_to_first().world_from_camera[3, :3, :3], atol=0.01)
     assert "sparse points" in found.scene().source
+
+
+@pytest.mark.parametrize("named", ["../../secret.png", "{}/secret.png"])
+def test_a_model_cannot_name_pictures_elsewhere_on_the_computer(tmp_path, named):
+    Image.new("RGB", (64, 48)).save(tmp_path / "secret.png")
+    entry = tmp_path / "entry"
+    (entry / "images").mkdir(parents=True)
+    (entry / "0").mkdir()
+    (entry / "0" / "cameras.txt").write_text("1 PINHOLE 64 48 50 50 32 24\n")
+    (entry / "0" / "images.txt").write_text(f"1 1 0 0 0 0 0 0 1 {named.format(tmp_path)}\n\n")
+    (entry / "0" / "points3D.txt").write_text("")
+    with pytest.raises(InputError, match="not in images/"):
+        data.read_camvid(entry)

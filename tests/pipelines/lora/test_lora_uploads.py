@@ -71,6 +71,14 @@ def test_what_cannot_be_read_as_clips_is_said(tmp_path, entries, words):
         source_of(folder / "clips")
 
 
+@pytest.mark.parametrize("named", ["/etc/a.mp4", "../../../a.mp4"])
+def test_a_table_names_only_what_came_with_it(tmp_path, named):
+    table = f"file,caption\n{named},a street\n".encode()
+    folder = collected([packed(tmp_path / "a.zip", {"a.csv": table, "b.mp4": b""})], "n", tmp_path / "t")
+    with pytest.raises(InputError, match="did not come with it"):
+        source_of(folder / "clips")
+
+
 def test_wrong_files_are_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"no zip")
     (tmp_path / "a.py").write_bytes(b"")
