@@ -116,6 +116,12 @@ class SceneObject:
         part = part * part * (3 - 2 * part) if self.motion == "soft" else part
         return values[after - 1] * (1 - part) + values[after] * part
 
+    @property
+    def described(self) -> tuple:
+        """All that makes this object what it is, as plain values; the model by its file's hash."""
+        keys = tuple((key.at, *key.placement.values()) for key in self.keys)
+        return self.model.sha256, keys, self.motion, self.animation, self.speed
+
     def surfaces(self, share: float, seconds: float) -> tuple[Surface, ...]:
         """In the stage's axes at a moment of the video."""
         matrix = self.placement(share).matrix
