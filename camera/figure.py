@@ -130,7 +130,7 @@ def _display_cloud(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.uint8]
     """Points in display axes, colour indices and colour scale; made once per scene, as long as somebody has it."""
     if scene not in _clouds:
         points, colours = cloud(scene)
-        _clouds[scene] = (to_display(points), *_palette(colours))
+        _clouds[scene] = (to_display(points), *palette(colours))
     return _clouds[scene]
 
 
@@ -158,7 +158,7 @@ def _display_picture(view: View) -> tuple[int, NDArray[np.uint8], list]:
     """Every how many pixels the picture is shown, their colour indices and colour scale; kept as the cloud is."""
     if view not in _pictures:
         step = max(1, view.width // PICTURE_COLUMNS)
-        _pictures[view] = (step, *_palette(view.colour[::step, ::step].reshape(-1, 3)))
+        _pictures[view] = (step, *palette(view.colour[::step, ::step].reshape(-1, 3)))
     return _pictures[view]
 
 
@@ -184,7 +184,7 @@ def _lines(points: NDArray, name: str, colour: str, width: int) -> dict:
     )  # fmt: skip
 
 
-def _palette(colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list]:
+def palette(colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list]:
     """Colours (N,3) as indices into 256 of them and the matching colour scale: 300 times smaller than strings."""
     from PIL import Image
 

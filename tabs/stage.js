@@ -53,16 +53,27 @@ function clicked(event) {
   else trigger("click", { point: [point.x, -point.z, point.y] });
 }
 
-const decoded = ({ bdata }) => new Float32Array(Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0)).buffer);
+const ARRAYS = { f4: Float32Array, u1: Uint8Array };
+const decoded = ({ dtype, bdata }) => new ARRAYS[dtype](Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0)).buffer);
 
-// Moves the camera's line where it is drawn. Plotly.restyle would lay out and upload the whole scene for every frame
-// (over half a second without a GPU), so its line on the WebGL scene is changed alone, and plot.data with it.
-function travel(index, line) {
-  const place = { x: decoded(line.x), y: decoded(line.y), z: decoded(line.z) };
-  const drawn = plot._fullLayout.scene?._scene?.traces[plot._fullData[index].uid];
-  if (!drawn) return Plotly.restyle(plot, { x: [place.x], y: [place.y], z: [place.z] }, [index]);
-  Object.assign(plot.data[index], place);
-  drawn.update(Object.assign(plot._fullData[index], place));
+// Changes a trace where it is drawn: the camera's line, and the points of a scene that moves. Plotly.restyle would lay out
+// and upload the whole scene for every frame (over half a second without a GPU), so the trace's own object on the WebGL
+// scene is changed alone, and plot.data with it.
+function travel(index, step) {
+  const place = { x: decoded(step.x), y: decoded(step.y), z: decoded(step.z) };
+  const colours = step.marker?.color?.bdata ? decoded(step.marker.color) : null;
+  const full = plot._fullData[index];
+  const drawn = plot._fullLayout.scene?._scene?.traces[full.uid];
+  if (!drawn) {
+    const restyled = { x: [place.x], y: [place.y], z: [place.z], ...(colours ? { "marker.color": [colours] } : {}) };
+    return Plotly.restyle(plot, restyled, [index]);
+  }
+  for (const trace of [plot.data[index], full]) {
+    Object.assign(trace, place);
+    if (colours) trace.marker = { ...trace.marker, color: colours };
+  }
+  full._length = place.x.length;
+  drawn.update(full);
 }
 
 // Shows a frame on the figure and asks Python for the picture.
@@ -72,7 +83,7 @@ function seek(frame, { ask }) {
   const value = state.shown;
   const step = value.figure.frames[frame];
   if (!step) return;
-  travel(step.traces[0], step.data[0]);
+  step.traces.forEach((index, number) => travel(index, step.data[number]));
   clock.textContent = `${frame + 1} / ${value.frames} · ${(frame / value.fps).toFixed(2)} s`;
   plot.dataset.frame = frame;
   if (ask) want(frame);

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import cos, sin
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from pipelines.reconstruct.splats import Splats
 
+T = TypeVar("T")
 _GLTF = np.array([1, -1, -1], np.float32)
 """OpenCV's axes to glTF's: x right, y up, z backward."""
 _TURN, _RISE, _RADIUS = 0.5, 0.5, 5.0
@@ -76,7 +78,7 @@ def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     if made.mesh is not None:
         from camera.mesh import draw
 
-        surfaces = [_surface(each) for each in (made.mesh, made.dome) if each is not None]
+        surfaces = _prepared(made, lambda: [_surface(each) for each in (made.mesh, made.dome) if each is not None])
         return (draw(surfaces, path, frame).colour for frame in range(len(path)))
     if made.fitted is None:
         return _dotted(made, path)
@@ -90,13 +92,23 @@ def _dotted(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     from camera.dots import Dots
     from camera.mesh import draw
 
-    dots = Dots.of(made.cloud.thinned(DISPLAY_POINTS))
+    dots = _prepared(made, lambda: Dots.of(made.cloud.thinned(DISPLAY_POINTS)))
     behind = None if made.dome is None else _surface(made.dome)
     for frame in range(len(path)):
         colour, holes = dots.draw(path, frame)
         if behind is not None:
             colour[holes] = draw([behind], path, frame).colour[holes]
         yield colour
+
+
+_ready: WeakKeyDictionary[Made, Any] = WeakKeyDictionary()
+
+
+def _prepared(made: Made, prepare: Callable[[], T]) -> T:
+    """What drawing needs, made once for each thing and kept as long as somebody has it."""
+    if made not in _ready:
+        _ready[made] = prepare()
+    return _ready[made]
 
 
 def _whole(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:

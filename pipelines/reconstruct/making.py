@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pipelines.reconstruct.splat_fit import Fitted
 
+T = TypeVar("T")
 KINDS = ("points", "mesh", "splats")
 CAMERAS = {
     "as they are": "given",
@@ -198,15 +199,20 @@ def make(
 
 def run(shots: Shots, kind: str, **choices) -> Iterator[Progress | Made]:
     """`make`, in the queue of this machine's GPU where there is one."""
+    return in_queue(lambda: make(shots, kind, **choices))
+
+
+def in_queue(begin: Callable[[], Iterator[T]]) -> Iterator[T | Progress]:
+    """What ``begin`` begins, when this machine's GPU is free where there is one."""
     import torch
 
     from pipelines.runtime.options import on_zerogpu
 
     if on_zerogpu() or not torch.cuda.is_available():
-        return make(shots, kind, **choices)
+        return begin()
     from pipelines.runtime import job
 
-    return job.default().exclusive(lambda: make(shots, kind, **choices), gigabytes=FIT_GIGABYTES)
+    return job.default().exclusive(begin, gigabytes=FIT_GIGABYTES)
 
 
 @dataclass(frozen=True)
