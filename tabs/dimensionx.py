@@ -16,7 +16,7 @@ from camera.presets.dimensionx import FPS
 from pipelines import method
 from pipelines.dimensionx.method import nearest
 from pipelines.lora.settings import PROGRAM, Recipe, TrainSettings
-from pipelines.lora.uploads import ACCEPTED, collected, source_of, trainings
+from pipelines.lora.uploads import ACCEPTED, code_of, collected, left_by, source_of, trainings
 from pipelines.material import VIDEOS
 from pipelines.runtime.options import on_zerogpu
 from pipelines.settings import Settings
@@ -139,21 +139,26 @@ def _taken(take: Take, given: Sequence[Path]) -> Path:
     return folder / loras[0].name
 
 
-def _training_job(files: Sequence[str], recipe: Settings) -> Job:
+def _training_job(files: Sequence[str], recipe: Settings, mode: str) -> Job:
     assert isinstance(recipe, Recipe)
     folder = collected(files, recipe.name, trainings() / METHOD.name)
-    data = str(source_of(folder / "clips"))
+    data, output = str(source_of(folder / "clips")), folder / f"{mode}-{recipe.identity}"
 
     def train(weights):
         from accelerate import Accelerator
 
         from pipelines.lora.train import train
 
-        output = folder / f"{weights.mode}-{recipe.identity}"
         settings = TrainSettings(**recipe.values(), data=data, output=str(output))
         yield from train(settings, weights, accelerator=Accelerator(cpu=weights.device.type == "cpu"))
 
-    return Job(train, recipe.gigabytes)
+    return Job(train, recipe.gigabytes, code_of(output))
+
+
+def _saved_training(code: str) -> tuple[str, tuple[Path, ...]]:
+    steps, files = left_by(code, trainings() / METHOD.name)
+    words = f"It does not run. {steps} steps were saved"
+    return f"{words}; train with the same files and settings, and it goes on from there.", files
 
 
 TRAINING = Training(
@@ -161,8 +166,8 @@ TRAINING = Training(
     about=(
         "A new move from your own clips of it (S-Director), or a way for scenes to move from clips of a still camera "
         f"(T-Director): upstream's recipe. Full size needs a GPU with about {Recipe().gigabytes:.0f} GB (computed, not measured) and "
-        "hours; tiny weights show on any computer how it goes. Keep this page open: closing it stops after a step. It is saved "
-        "then, and the same files and settings take it up again. For days, or several GPUs, use the command line: "
+        "hours; tiny weights show on any computer how it goes. Closing this page stops it after a step, unless it shall go on; "
+        "it is saved then, and the same files and settings take it up again. For several GPUs there is the command line: "
         f"`{PROGRAM}`."
     ),
     settings=Recipe,
@@ -171,6 +176,7 @@ TRAINING = Training(
     fps=FPS,
     program=PROGRAM,
     prepare=_training_job,
+    saved=_saved_training,
 )
 
 

@@ -1,9 +1,8 @@
-"""A section that trains: clips in, a file that the tab uses at once out; cancelled and taken up again at any step."""
+"""A section that trains: clips in, a file that the tab uses at once out; stopped, left and looked at again at any step."""
 
 from __future__ import annotations
 
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from pipelines.method import Method, Progress
 from pipelines.runtime.estimates import in_words
 from pipelines.runtime.options import RunOptions, on_zerogpu
 from pipelines.settings import Settings
-from pipelines.training import Learnt, Sample, Trained
 from tabs import form
 from tabs.players import clips, players
 from tabs.take import Take
@@ -32,17 +30,22 @@ CANCELLED = (
 
 @dataclass(frozen=True)
 class Job:
-    """A training ready to begin: ``train(weights)`` yields what `pipelines.training` knows; memory on a GPU in GB."""
+    """A training ready to begin: ``train(weights)`` yields what `pipelines.training` knows; memory on a GPU in GB.
+
+    ``code``: the same for the same clips, settings and weights, and not to be guessed by who has not these clips.
+    """
 
     train: Callable[[Any], Iterator[Any]]
     gigabytes: float
+    code: str
 
 
 @dataclass(frozen=True)
 class Training:
     """What one tab can train. ``about``: one paragraph; ``accepted``: what its files may be, for the file chooser.
 
-    ``prepare(files, settings)`` brings uploaded files to where they stay and returns the job; raises `InputError`.
+    ``prepare(files, settings, weights)`` brings uploaded files to where they stay and returns the job; raises `InputError`.
+    ``saved(code)``: what a training that does not run has left on disk, in a sentence, and its trained files.
     ``program`` does the same from a command line.
     """
 
@@ -53,7 +56,8 @@ class Training:
     files_label: str
     fps: float
     program: str
-    prepare: Callable[[Sequence[str], Settings], Job]
+    prepare: Callable[[Sequence[str], Settings, str], Job]
+    saved: Callable[[str], tuple[str, tuple[Path, ...]]]
 
 
 def train_section(method: Method, take: gr.State, training: Training, target: Component) -> None:
@@ -87,9 +91,18 @@ class _Section:
                     controls |= form.controls(settings, form.advanced(settings))
                 choices = list(RunOptions.controls()["weights"].choices or ())
                 weights = gr.Dropdown(choices, value="real", label="Weights")
+                keep = gr.Checkbox(
+                    label="Go on when this page is closed", info="Then only Cancel ends it, here or by its code.",
+                    elem_id=f"{name}-training-stays",
+                )  # fmt: skip
                 with gr.Row():
                     start = gr.Button("Train", variant="primary", elem_id=f"{name}-train")
-                    stop = gr.Button("Cancel", min_width=80)
+                    stop = gr.Button("Cancel", min_width=80, elem_id=f"{name}-train-stop")
+                code = gr.Textbox(
+                    label="Code of the training", info="Keep it to look at this training again later, from any page.",
+                    buttons=["copy"], elem_id=f"{name}-training-code",
+                )  # fmt: skip
+                again = gr.Button("Look at the training of this code", size="sm", elem_id=f"{name}-training-look")
             with gr.Column(scale=7, min_width=340):
                 status = gr.Markdown("The loss and sample videos appear here.", elem_id=f"{name}-training-status")
                 curve = gr.HTML(elem_id=f"{name}-loss")
@@ -99,52 +112,99 @@ class _Section:
         handler = form.handler(
             self._run,
             settings,
-            before={"take": Take, "training_files": list[str], "weights": str},
+            before={"take": Take, "training_files": list[str], "weights": str, "keep_going": bool},
             name=f"{name}_train",
         )
+        seen = [status, curve, samples, made, target]
+        shared = {"concurrency_id": "train", "concurrency_limit": form.VISITORS, "show_progress": "hidden"}
         running = start.click(
-            handler, [take, self.files, weights, *(controls[key] for key in settings.controls())],
-            [status, curve, samples, made, target], api_name=f"{name}_train", concurrency_id="train", concurrency_limit=2,
+            handler, [take, self.files, weights, keep, *(controls[key] for key in settings.controls())], [*seen, code],
+            api_name=f"{name}_train", **shared,
+        )  # fmt: skip
+        looking = again.click(form.said(self._look), [take, code], seen, api_name=f"{name}_look_at_training", **shared)
+        stop.click(
+            form.said(self._stop), code, status, cancels=[running, looking], api_name=f"{name}_stop_training", queue=False,
             show_progress="hidden",
         )  # fmt: skip
         private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-        stop.click(lambda: CANCELLED, None, status, cancels=[running], **private)
         folder.upload(form.said(self._of_a_folder), folder, self.files, **private)
 
     def _of_a_folder(self, files: list[str] | None) -> list[str]:
         return [file for file in files or [] if Path(file).suffix.lower() in self.training.accepted]
 
-    def _run(self, take: Take, training_files: list[str], weights: str, settings: Settings):
-        """Train on clips with captions; returns the loss, sample videos and the trained files. Begun again, it goes on."""
+    def _run(self, take: Take, training_files: list[str], weights: str, keep_going: bool, settings: Settings):
+        """Train on clips with captions; returns the loss, sample videos and the trained files. Begun again, it goes on.
+
+        The last result is the training's code; with keep_going it outlives this call, and only stop_training ends it.
+        """
+        from pipelines.runtime import background
         from pipelines.runtime.training import trained
 
-        yield "**Reading the files**", *[gr.skip()] * 4
-        job = self.training.prepare(training_files or [], settings)
+        yield "**Reading the files**", *[gr.skip()] * 5
+        job = self.training.prepare(training_files or [], settings, weights)
+        training = background.begin(
+            job.code,
+            lambda: trained(job.train, mode=weights, gigabytes=job.gigabytes),  # type: ignore[arg-type]
+        )
+        training.stays |= keep_going
+        try:
+            for update in self._seen(take, training):
+                yield *update, job.code
+        finally:
+            if not training.stays:
+                training.stop()
+
+    def _look(self, take: Take, training_code: str):
+        """Watch a training that goes on without a page, or see what one has left; the code is what train returned last."""
+        from pipelines.runtime import background
+
+        training = background.known(training_code.strip())
+        if training is not None and (training.made or not training.is_over):
+            yield from self._seen(take, training)
+            return
+        words, files = self.training.saved(training_code.strip())
+        yield words, gr.skip(), gr.skip(), *_files(take, files)
+
+    def _stop(self, training_code: str) -> str:
+        """End a training after the step in progress; what was learnt is saved."""
+        from pipelines.runtime import background
+
+        if training_code.strip():
+            background.stop(training_code.strip())
+        return CANCELLED
+
+    def _seen(self, take: Take, training: Any) -> Iterator[tuple]:
+        """Updates of status, curve, samples, files and target while a training runs, and what it has made."""
         folder = take.file(f"training-{uuid.uuid4().hex[:8]}")
         folder.mkdir()
-        losses: list[float] = []
         videos: dict[str, Path] = {}
-        shown = 0.0
-        for step in trained(job.train, mode=weights, gigabytes=job.gigabytes):  # type: ignore[arg-type]
-            if isinstance(step, Sample):
-                videos[f"After {step.step} steps"] = _kept(folder, step.file)
-                videos = dict(list(videos.items())[-SAMPLES_SHOWN:])
-                yield gr.skip(), gr.skip(), clips(videos, self.training.fps), gr.skip(), gr.skip()
-            elif isinstance(step, Trained):
-                files = [_kept(folder, file) for file in (step.file, *step.further)]
-                words = f"**Trained**, loss {step.loss:.4f}. The next shot in this tab uses it: {files[0].name}."
-                yield (
-                    words,
-                    loss_curve(losses),
-                    gr.skip(),
-                    gr.File([str(file) for file in files], visible=True),
-                    str(files[0]),
-                )
-            else:
-                losses += [step.loss] if isinstance(step, Learnt) else []
-                if time.monotonic() - shown > SHOWN_EVERY:
-                    shown = time.monotonic()
-                    yield _words(step), loss_curve(losses), *[gr.skip()] * 3
+        for new in training.follow():
+            if not new or training.made is not None:
+                yield (*[gr.skip()] * 5,)
+                continue
+            for sample in training.samples[-SAMPLES_SHOWN:]:
+                title = f"After {sample.step} steps"
+                videos[title] = videos.get(title) or _kept(folder, sample.file)
+            shown = clips(dict(list(videos.items())[-SAMPLES_SHOWN:]), self.training.fps) if videos else gr.skip()
+            words = _words(training.progress) if training.progress else gr.skip()
+            yield words, loss_curve(training.losses), shown, gr.skip(), gr.skip()
+        if training.made is None:
+            yield CANCELLED, *[gr.skip()] * 4
+            return
+        made = training.made
+        files = (made.file, *made.further)
+        words = f"**Trained**, loss {made.loss:.4f}. The next shot in this tab uses it: {made.file.name}."
+        yield words, loss_curve(training.losses), gr.skip(), *_files(take, files)
+
+
+def _files(take: Take, files: Sequence[Path]) -> tuple:
+    """Updates of files and target with copies that the page may serve, under a path that no other run has."""
+    if not files:
+        return gr.skip(), gr.skip()
+    folder = take.file(f"trained-{uuid.uuid4().hex[:8]}")
+    folder.mkdir()
+    kept = [str(_kept(folder, file)) for file in files]
+    return gr.File(kept, visible=True), kept[0]
 
 
 def _words(step: Progress) -> str:
@@ -154,7 +214,7 @@ def _words(step: Progress) -> str:
 
 
 def _kept(folder: Path, file: Path) -> Path:
-    """A copy that the page may serve, under a path that no other run has; the training's own folder stays closed."""
+    """A copy that the page may serve; the training's own folder stays closed."""
     return Path(shutil.copyfile(file, folder / file.name))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ FOLDER_VARIABLE = "RESHOOT_TRAININGS"
 ACCEPTED = "a zip of videos, or the videos themselves, with a .txt caption beside each or one CSV of files and captions"
 _KEPT = (*VIDEOS, ".txt", ".csv")
 _BLOCK = 1 << 20
+_CODE = re.compile(r"([A-Za-z0-9_-]{1,100})\.([a-z]+-[0-9a-f]+)")
+_COPY = re.compile(r"(.+_lora_weights)_(\d{6,})\.safetensors")
 
 
 def trainings() -> Path:
@@ -76,6 +79,27 @@ def _check_inside(table: Path, clips: Path) -> None:
         for row in list(csv.reader(file))[1:]:
             if row and not (table.parent / row[0]).resolve().is_relative_to(clips.resolve()):
                 raise InputError(f"{table.name} names {row[0]!r}, which did not come with it; give names of the clips.")
+
+
+def code_of(output: Path) -> str:
+    """What a person keeps to find the training in ``output`` (two folders below the root) again."""
+    return f"{output.parent.name}.{output.name}"
+
+
+def left_by(code: str, root: Path) -> tuple[int, tuple[Path, ...]]:
+    """Steps that the training of this code has saved below ``root``, and its LoRA and moving average.
+
+    Raises `InputError` for a code that no training here has.
+    """
+    found = _CODE.fullmatch(code)
+    folder = root / found[1] / found[2] if found else None
+    if folder is None or not folder.is_dir():
+        raise InputError("No training here has this code; check that all of it was copied.")
+    copies = [saved for file in folder.glob("*.safetensors") if (saved := _COPY.fullmatch(file.name))]
+    if not copies:
+        return 0, ()
+    newest = max(copies, key=lambda saved: int(saved[2]))
+    return int(newest[2]), tuple(folder / f"{newest[1]}{suffix}.safetensors" for suffix in ("", "_ema"))
 
 
 def _copy(path: Path, clips: Path) -> None:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from examples import EXAMPLES
 from pipelines import method
+from pipelines.runtime import background
 from pipelines.video import probe, read_video, write_mp4
 from tabs.dimensionx import TRAINING
 from tabs.take import Take
@@ -87,7 +88,7 @@ def test_a_director_is_trained_cancelled_taken_up_and_shoots(client, clips, tmp_
     *_, last = client.submit(
         training_files=clips, **QUICK, steps=done + 2, sample_every=0, api_name="/dimensionx_train"
     )
-    words, curve, _, files, lora = last
+    words, curve, _, files, lora, _ = last
     assert words.startswith("**Trained**") and "<polyline" in curve and len(value(files)) == 2
     assert {path.name for path in folder.glob("tiny-*/*.safetensors")} >= {
         f"slide_lora_weights_{done + 2:06d}.safetensors"
@@ -95,6 +96,28 @@ def test_a_director_is_trained_cancelled_taken_up_and_shoots(client, clips, tmp_
     client.predict(frames=9, api_name="/dimensionx_draw")
     frames = [shot(client, lora_file=file)[0] for file in (lora, "")]
     assert not np.array_equal(*frames)
+
+
+def test_a_training_goes_on_without_its_page_and_is_found_again(client, clips):
+    """Who began it leaves, another page looks at it with the code, ends it, and takes home what it has learnt."""
+    endless = {"steps": 1_000_000, "save_every": 1_000_000, "sample_every": 0, "keep_going": True}
+    job = client.submit(training_files=clips, **QUICK, **endless, api_name="/dimensionx_train")
+    code = next(update[-1] for update in job if "loss" in str(update[0]))
+    job.cancel()
+    other = Client(client.src, verbose=False)
+    looking = other.submit(training_code=code, api_name="/dimensionx_look_at_training")
+    steps = (int(words[0].split()[1]) for words in looking if "loss" in str(words[0]))
+    first = next(steps)
+    assert next(number for number in steps if number > first), "it goes on while it is looked at"
+    assert "is saved" in other.predict(training_code=code, api_name="/dimensionx_stop_training")
+    assert background.known(code) is not None
+    background.known(code).stop(None)
+    words, *_, files, lora = other.predict(training_code=f" {code} ", api_name="/dimensionx_look_at_training")
+    assert int(words.split("run. ")[1].split()[0]) > first and len(value(files)) == 2
+    assert "layers of rank 2" in other.predict([handle_file(lora)], api_name="/dimensionx_open_lora")[1]
+    for wrong in ("", "../../x.tiny-0", "slide-0.tiny-0"):
+        with pytest.raises(AppError, match="No training here has this code"):
+            other.predict(training_code=wrong, api_name="/dimensionx_look_at_training")
 
 
 def wait_for(found, seconds: float = 20):
