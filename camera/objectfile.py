@@ -12,7 +12,8 @@ from typing import Any
 
 from camera.errors import InputError
 from camera.meshfile import LARGEST_BYTES
-from camera.model import Model, read_model
+from camera.model import Model, read_model, read_models
+from camera.modelfiles import BESIDE
 from camera.objects import MOST_OBJECTS, Key, Placement, SceneObject, new_object
 
 _FACTS, _LARGEST_FACTS = "objects.json", 1 << 24
@@ -100,10 +101,10 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
     """
     if not file.is_file():
         raise InputError(f"There is no file {file} with objects.")
-    if file.suffix.lower() == ".zip":
-        return _of_zip(file)
+    if file.suffix.lower() == ".zip" and (found := _of_zip(file)):
+        return found
     if file.suffix.lower() != ".json":
-        return (new_object(read_model(_small_enough(file), file.name), standing),)
+        return (new_object(_model(file), standing),)
     try:
         entries = json.loads(file.read_text("utf-8"))
         if not isinstance(entries, list) or not 0 < len(entries) <= MOST_OBJECTS:
@@ -123,17 +124,25 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
 
 
 def _of_zip(file: Path) -> tuple[SceneObject, ...]:
-    """A zip may also be one model with its material and pictures."""
+    """Nothing for the zip of a model."""
     try:
         with zipfile.ZipFile(file) as archive:
-            if _FACTS in archive.namelist():
-                return read_objects(archive)
+            return read_objects(archive) if _FACTS in archive.namelist() else ()
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise InputError(f"{file.name} is a damaged zip; pack it again.") from error
-    raise InputError(f"{file.name} holds no objects; give a project or a zip of objects that was saved here.")
 
 
-def _small_enough(file: Path) -> bytes:
+def _model(file: Path) -> Model:
+    """With the material, pictures and parts that lie beside it, where its kind has such."""
+    files = {file.name: _content(file)}
+    if file.suffix.lower() in (".obj", ".ply", ".gltf"):
+        beside = [other for other in sorted(file.parent.iterdir()) if other.suffix.lower() in BESIDE]
+        words = b"".join((files[file.name], *(_content(other) for other in beside if other.suffix.lower() == ".mtl")))
+        files |= {other.name: _content(other) for other in beside if other.name.encode() in words}
+    return read_models(files)
+
+
+def _content(file: Path) -> bytes:
     if file.stat().st_size > LARGEST_BYTES:
         raise InputError(f"{file.name} is larger than {LARGEST_BYTES >> 20} MB; reduce the mesh or its textures.")
     return file.read_bytes()
@@ -145,7 +154,7 @@ def _beside(file: Path, name: str) -> Model:
         raise InputError(f"{file.name} names the model {name}; put it beside that file and give its name alone.")
     if not (found := file.parent / place).is_file():
         raise InputError(f"{file.name} names the model {name}, which is not beside it.")
-    return read_model(_small_enough(found), found.name)
+    return _model(found)
 
 
 def _said_object(entry: dict[str, Any], model: Model, standing: Placement) -> SceneObject:

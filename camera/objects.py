@@ -119,8 +119,8 @@ class SceneObject:
     @property
     def described(self) -> tuple:
         """All that makes this object what it is, as plain values; the model by its file's hash."""
-        keys = tuple((key.at, *key.placement.values()) for key in self.keys)
-        return self.model.sha256, keys, self.motion, self.animation, self.speed
+        keys = tuple(tuple(map(float, (key.at, *key.placement.values()))) for key in self.keys)
+        return self.model.sha256, keys, self.motion, self.animation, float(self.speed)
 
     def surfaces(self, share: float, seconds: float) -> tuple[Surface, ...]:
         """In the stage's axes at a moment of the video."""

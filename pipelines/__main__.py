@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines import NAMES, generate, method
-from pipelines.commands import GUESS, parser, values
-from pipelines.method import Clip, Method, Moves, Progress
+from pipelines.commands import parser, values
+from pipelines.method import Clip, Method, Progress
 from pipelines.runtime.options import RunOptions, offered
 from pipelines.settings import Settings
+from pipelines.shot import Shot, shot_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,12 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
+        return _shoot(given, shot_of(method(given.name), given, Path(folder)))
+
+
+def _shoot(given: argparse.Namespace, shot: Shot) -> int:
     from pipelines.results import record, save
 
-    known = method(given.name)
-    moves, settings = _moves(known, given), values(known.settings, given, "settings")
-    options = values(RunOptions, given, "options")
-    scene, path = _shot(known, moves, given)
+    known, options = method(given.name), values(RunOptions, given, "options")
+    scene, path, settings = shot.scene, shot.path, shot.settings
     after = None
     if getattr(given, "after", None):
         after, path, settings = _going_on(given.after, scene, path, settings)
@@ -69,10 +74,11 @@ def _run(given: argparse.Namespace) -> int:
         return 130
     if clip is None or report is None:
         raise InputError("The run ended without a video; please report it with your settings.")
-    own = moves if given.path is None and after is None else None
+    own = shot.moves if after is None else None
     made = record(known, scene, path, settings, moves=own, options=options, report=report)
     saved = save(given.out.parent, given.out.stem, clip, made)
-    for line in (*clip.notes, report.words, report.sentence(), *map(str, (saved.video, saved.sidecar))):
+    files = (saved.video, saved.sidecar, *saved.files.values())
+    for line in (*clip.notes, report.words, report.sentence(), *map(str, files)):
         print(line)
     return 0
 
@@ -90,10 +96,10 @@ def _going_on(video: Path, scene: Scene, more: CameraPath, settings: Settings) -
 def _preview(given: argparse.Namespace) -> int:
     from pipelines.preview import rehearse
 
-    known = method(given.name)
-    scene, path = _shot(known, _moves(known, given), given)
+    with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
+        shot = shot_of(method(given.name), given, Path(folder))
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    for item in rehearse(scene, path, given.out):
+    for item in rehearse(shot.scene, shot.path, given.out):
         if isinstance(item, Progress):
             _say(item)
         else:
@@ -170,67 +176,6 @@ def _described(known: Method) -> str:
         for group, kind in (("Moves", known.moves), ("Settings", known.settings))
     ]
     return "\n".join(lines)
-
-
-# --- scene and path ----------------------------------------------------------------------------------------------------
-
-
-def _moves(known: Method, given: argparse.Namespace) -> Moves:
-    return values(known.moves, given, "moves")  # type: ignore[return-value]
-
-
-def _shot(known: Method, moves: Moves, given: argparse.Namespace) -> tuple[Scene, CameraPath]:
-    scene, own = (known.blank(), None) if known.blank and given.no_picture else _scene(given)
-    scene = scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
-    if scene.kind not in known.scenes:
-        raise InputError(f"{known.title} takes {' or '.join(known.scenes)}, and these files are a {scene.kind}.")
-    if given.path is None and own is None:
-        return scene, known.path(moves, scene)
-    path = own if given.path is None else _path_file(given.path, like=known.path(moves, scene))
-    assert path is not None, "checked above"
-    path = path.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
-    if given.path_as_given or given.path is None:
-        return scene, path
-    path = path.moved_to(scene.first.world_from_camera)
-    return scene, path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
-
-
-def _path_file(file: Path, like: CameraPath) -> CameraPath:
-    from pipelines.results import restore
-
-    if not file.is_file():
-        raise InputError(f"There is no path file {file}.")
-    if file.suffix.lower() == ".mp4":
-        return restore(file).path
-    from camera.formats import read
-
-    return read(file.name, file.read_bytes(), like=like)
-
-
-def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
-    """The scene, and the path to shoot where the files bring one in its world."""
-    from pipelines.material import read_material
-
-    if given.files:
-        dense = method(given.name).dense_views
-        material = read_material(given.files, given_views=given.given_views, dense=dense)
-        print(material.note, file=sys.stderr)
-        return material.scene, material.path if material.path_as_given else None
-    return _scene_of_picture(given), None
-
-
-def _scene_of_picture(given: argparse.Namespace) -> Scene:
-    from pipelines.depth import MODELS, Depth, depth_of, guessed_layout, scene_from
-    from pipelines.pictures import read_depth, read_picture
-
-    picture = read_picture(given.image)
-    if given.depth is not None:
-        depth = Depth(read_depth(given.depth, given.depth_meaning, scale=given.depth_scale), "relative", "given depth")
-    elif given.depth_model == GUESS:
-        depth = guessed_layout(picture.colour)
-    else:
-        depth = depth_of(picture, MODELS[given.depth_model])
-    return scene_from(picture, depth, fov_degrees=given.fov, name=given.image.stem)
 
 
 def _say(progress: Progress) -> None:

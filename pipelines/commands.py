@@ -18,6 +18,10 @@ from pipelines.runtime.options import RunOptions, offered
 from pipelines.settings import Control, Settings
 
 GUESS = "guess"
+OBJECT_FILES = (
+    "objects in place of the project's: models (GLB, OBJ, PLY), a zip that holds objects, or a JSON list of objects "
+    '[{"file": "fox.glb", "animation": "walk", "keys": [{"at": 0, "right": -0.5}, {"at": 1, "right": 0.5}]}]'
+)
 MEANINGS = ("distance", "disparity")
 
 
@@ -49,9 +53,15 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def values(kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:
-    """The settings of ``kind`` that the parsed options describe."""
-    return kind.of({name: getattr(given, f"{prefix}.{name}") for name in kind.controls()})
+def values(kind: type[Settings], given: argparse.Namespace, prefix: str, *, over: Settings | None = None) -> Settings:
+    """The settings of ``kind`` that the parsed options describe; the others are those of ``over``, or the defaults."""
+    return kind.of({**(over.values() if over else {}), **written(kind, given, prefix)})
+
+
+def written(kind: type[Settings], given: argparse.Namespace, prefix: str) -> dict[str, Any]:
+    """By name, the settings that stand in the command line."""
+    found = {name: getattr(given, f"{prefix}.{name}", None) for name in kind.controls()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> None:
@@ -62,6 +72,12 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
     if known.blank is not None:
         given.add_argument("--no-picture", action="store_true", help="shoot from words alone")
     given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
+    if known.projects:
+        given.add_argument(
+            "--project", type=Path, help="zip that the tab saved, or that lies beside a result with objects"
+        )
+        given.add_argument("--empty-stage", action="store_true", help="no picture: a floor for objects to stand on")
+        source.add_argument("--objects", type=Path, nargs="+", metavar="FILE", help=OBJECT_FILES)
     source.add_argument(
         "--given-views", type=int, default=0, metavar="N",
         help="of posed pictures give only so many; the cameras of the others become the path",
@@ -135,7 +151,7 @@ def _add_option(group: Any, flag: str, destination: str, control: Control, defau
     help = ". ".join(
         part.rstrip(".") for part in (control.label, control.help, _range(control), _shown(default)) if part
     )
-    common = {"dest": destination, "default": default, "help": help.replace("%", "%%")}
+    common = {"dest": destination, "default": None, "help": help.replace("%", "%%")}
     if isinstance(default, bool):
         group.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
     elif control.choices:

@@ -105,6 +105,8 @@ class Method:
     """Raises `InputError` for a clip that a run along the path cannot go on from; None where the method never can."""
     blank: Callable[[], Scene] | None = None
     """The scene of a run that is given no picture; None where the method always needs one."""
+    projects: str = ""
+    """Dotted module with ``read_project`` and ``new_project`` where scenes hold objects and are kept as projects."""
 
     def check_after(self, after: Clip | None, path: CameraPath, settings: Settings) -> None:
         """Raises `InputError` where a run along ``path`` cannot go on from ``after``."""

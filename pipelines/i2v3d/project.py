@@ -1,7 +1,7 @@
-"""A project: picture, depth, objects with their files and ways, camera path and settings in one zip, saved and restored.
+"""A project: picture, depth, objects with their files and ways, camera, settings, keyframes and LoRA in one zip.
 
 ``project.json`` holds camera and settings, ``picture.png`` and ``depth.npy`` are the scene, ``objects.json`` and ``models/``
-the objects.
+the objects, ``files/`` what settings name: the LoRA, the keyframes as they stand.
 Nothing in it is run or unpickled; sizes are checked before anything is unpacked.
 """
 
@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 import zipfile
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 
 from camera.errors import InputError
 from camera.objectfile import part, read_objects, write_objects
-from camera.objects import StagedScene, staged
+from camera.objects import StagedScene, empty_stage, staged
 from camera.path import CameraPath
 from camera.view import Scene, View
-from pipelines.i2v3d.method import I2V3DMoves, I2V3DSettings
+from pipelines.i2v3d.method import NO_PICTURE, I2V3DMoves, I2V3DSettings
+from pipelines.i2v3d.subject_settings import SubjectSettings
 from pipelines.results import path_values
 from pipelines.settings import Settings
 from pipelines.video import complete
@@ -32,31 +35,61 @@ LARGEST_PICTURE = 64_000_000
 """Pixels."""
 LARGEST_WORDS = 1 << 26
 """Bytes of ``project.json``."""
-_FILES = I2V3DSettings.files()
-"""Settings that name files of this computer."""
+LARGEST_FILE = 1 << 31
+"""Bytes of a LoRA, or of all keyframes."""
+MOST_KEYS = 1000
+_KINDS = {"lora_file": ".safetensors", "keyframes_file": ".zip"}
+"""Settings that name files of this computer, and what these are."""
 
 
 @dataclass(frozen=True, eq=False)
 class Project:
-    """``settings`` without files of this computer; ``moves``: the camera controls where the path came from them;
-    ``notes`` on what was left out."""
+    """``settings`` name files of this computer, which the zip carries. ``moves``: the camera controls; ``controls``: how
+    else the path is described, as the page does; ``keys``: keyframes of the camera, paths of one frame. ``subject``: how the
+    subject was learnt last. ``notes`` on what was left out."""
 
     scene: StagedScene
     path: CameraPath | None = None
     settings: I2V3DSettings = field(default_factory=I2V3DSettings)
     moves: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    controls: dict[str, Any] = field(default_factory=dict)
+    keys: tuple[CameraPath, ...] = ()
+    subject: SubjectSettings | None = None
+
+
+def new_project() -> Project:
+    """An empty stage, for objects alone."""
+    return Project(empty_stage(), settings=I2V3DSettings(background=NO_PICTURE))
 
 
 def save_project(file: str | Path, project: Project) -> Path:
-    """Writes the zip; it takes its name when it is whole."""
-    with complete(file) as whole:
-        whole.write_bytes(pack(project))
+    """Writes the zip with the files that its settings name; it takes its name when it is whole. Raises `InputError`."""
+    with complete(file) as whole, whole.open("wb") as stream:
+        _write(stream, project, carried=_carried(project.settings))
     return Path(file)
 
 
 def pack(project: Project) -> bytes:
-    """The zip as bytes."""
+    """The zip as bytes, without the files that its settings name."""
+    stream = io.BytesIO()
+    _write(stream, project, carried={})
+    return stream.getvalue()
+
+
+def _carried(settings: I2V3DSettings) -> dict[str, Path]:
+    """By setting, the files that there are."""
+    found = {name: Path(getattr(settings, name)) for name in _KINDS if getattr(settings, name)}
+    for name, file in found.items():
+        label = settings.controls()[name].label
+        if not file.is_file():
+            raise InputError(f"{label}: there is no file {file.name} any more; choose it again, or empty that field.")
+        if file.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{label}: {file.name} is larger than {LARGEST_FILE >> 30} GB; empty that field to save.")
+    return found
+
+
+def _write(stream: BinaryIO, project: Project, *, carried: dict[str, Path]) -> None:
     scene, view = project.scene, project.scene.first
     values = project.settings.values()
     about = {
@@ -67,21 +100,31 @@ def pack(project: Project) -> bytes:
         },
         "path": path_values(project.path) if project.path else None,
         "moves": project.moves,
-        "settings": {name: value for name, value in values.items() if name not in _FILES},
-        "left_out": [name for name in _FILES if values[name]],
+        "controls": project.controls,
+        "keys": [path_values(key) for key in project.keys],
+        "subject": project.subject.values() if project.subject else None,
+        "settings": {name: value for name, value in values.items() if name not in _KINDS},
+        "files": {name: file.name for name, file in carried.items()},
+        "left_out": [name for name in _KINDS if values[name] and name not in carried],
     }  # fmt: skip
-    stream, depth = io.BytesIO(), io.BytesIO()
+    depth = io.BytesIO()
     np.save(depth, np.where(view.known, view.depth, 0).astype(np.float32), allow_pickle=False)
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("project.json", json.dumps(about, allow_nan=False))
         archive.writestr("picture.png", cv2.imencode(".png", view.colour[..., ::-1])[1].tobytes(), zipfile.ZIP_STORED)
         archive.writestr("depth.npy", depth.getvalue())
         write_objects(archive, scene.objects)
-    return stream.getvalue()
+        for name, file in carried.items():
+            archive.write(file, _place(name), zipfile.ZIP_STORED)
 
 
-def read_project(file: str | Path | io.BytesIO, name: str = "") -> Project:
-    """What `pack` wrote. Raises `InputError` for anything else."""
+def _place(name: str) -> str:
+    return f"files/{name}{_KINDS[name]}"
+
+
+def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path | None = None) -> Project:
+    """What `save_project` or `pack` wrote. ``folder``: where the files in it are put; without one they are left out, with a
+    note. Raises `InputError` for anything else."""
     name = name or (Path(file).name if isinstance(file, (str, Path)) else "The project")
     try:
         with zipfile.ZipFile(file) as archive:
@@ -90,18 +133,21 @@ def read_project(file: str | Path | io.BytesIO, name: str = "") -> Project:
                 raise InputError(f"{name} was saved by a newer Reshoot, or is no project; update to open it.")
             scene = _scene(archive, about["scene"])
             objects = read_objects(archive)
+            project = _described(about)
+            stored = {known: str(about.get("files", {}).get(known, "")) for known in _KINDS}
+            if folder is not None:
+                project = _with_files(archive, project, {key: label for key, label in stored.items() if label}, folder)
         scene = StagedScene(
             scene.views, "still", scene.unit, name=scene.name, source=scene.source, objects=objects,
             distance=float(about["scene"]["distance"]),
         )  # fmt: skip
-        path = CameraPath(**about["path"]) if about["path"] else None
-        values, notes = _accepted(I2V3DSettings, about["settings"])
-        moves, more = _accepted(I2V3DMoves, about["moves"])
-        notes += more
-        for left in about["left_out"]:
-            label = I2V3DSettings.controls()[left].label
-            notes += (f"{label}: a project does not carry this file; choose it again.",)
-        return Project(scene, path, I2V3DSettings.of(values), moves, notes)  # type: ignore[arg-type]
+        lacking = [known for known in _KINDS if known in about["left_out"] or (stored[known] and folder is None)]
+        for known in lacking:
+            label = I2V3DSettings.controls()[known].label
+            project = replace(
+                project, notes=(*project.notes, f"{label}: this project does not carry the file; choose it again.")
+            )
+        return replace(project, scene=scene)
     except InputError:
         raise
     except (
@@ -109,6 +155,38 @@ def read_project(file: str | Path | io.BytesIO, name: str = "") -> Project:
         RuntimeError,
     ) as error:  # fmt: skip
         raise InputError(f"{name} is not a whole project of Reshoot; give the zip that was saved here.") from error
+
+
+def _described(about: dict[str, Any]) -> Project:
+    """All that ``project.json`` says but the scene, which is an empty stage here."""
+    values, notes = _accepted(I2V3DSettings, about["settings"])
+    moves, more = _accepted(I2V3DMoves, about["moves"])
+    keys, subject, controls = about.get("keys", []), about.get("subject"), about.get("controls", {})
+    if not isinstance(controls, dict) or len(keys) > MOST_KEYS:
+        raise ValueError("no controls")
+    how = None
+    if subject is not None:
+        good, others = _accepted(SubjectSettings, subject)
+        how, more = SubjectSettings(**good), more + others
+    path = CameraPath(**about["path"]) if about["path"] else None
+    return Project(
+        empty_stage(8, 8), path, I2V3DSettings(**values), moves, notes + more, controls,
+        tuple(CameraPath(**key) for key in keys), how,
+    )  # fmt: skip
+
+
+def _with_files(archive: zipfile.ZipFile, project: Project, stored: dict[str, str], folder: Path) -> Project:
+    """With the LoRA and the keyframes written to ``folder``, and the settings naming them there."""
+    for name, label in stored.items():
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(label).name).strip("-.") or name
+        target = folder / (PurePath(plain).stem[:80] + _KINDS[name])
+        if archive.getinfo(_place(name)).file_size > LARGEST_FILE:
+            raise InputError(f"{label} in the project is larger than {LARGEST_FILE >> 30} GB; it cannot be opened.")
+        folder.mkdir(parents=True, exist_ok=True)
+        with complete(target) as whole, archive.open(_place(name)) as source, whole.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+        project = replace(project, settings=replace(project.settings, **{name: str(target)}))
+    return project
 
 
 def _scene(archive: zipfile.ZipFile, about: dict[str, Any]) -> Scene:
@@ -131,7 +209,7 @@ def _accepted(kind: type[Settings], values: dict[str, Any]) -> tuple[dict[str, A
     notes = []
     for name, value in values.items():
         try:
-            if name in _FILES:
+            if name in _KINDS:
                 raise InputError(f"{name} in the project names a file of another computer, so it is left out.")
             kind.of({name: value})
             good[name] = value

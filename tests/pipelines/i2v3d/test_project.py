@@ -16,25 +16,33 @@ import trimesh
 from camera import formats
 from camera.errors import InputError
 from camera.model import read_model
-from camera.objects import Key, Placement, SceneObject, StagedScene, staged
+from camera.objects import Key, Placement, SceneObject, StagedScene, plain, staged
 from pipelines import method
 from pipelines.bench import default_shot
 from pipelines.i2v3d import blender
 from pipelines.i2v3d.coarse import render_frames
 from pipelines.i2v3d.method import NO_PICTURE, I2V3DSettings
 from pipelines.i2v3d.project import Project, pack, read_project, save_project
+from pipelines.i2v3d.subject_settings import SubjectSettings
+from pipelines.results import scene_sha256
 
 FOX = Path(__file__).parents[3] / "examples" / "fox" / "fox.glb"
 
 
 @pytest.fixture(scope="module")
-def project() -> Project:
+def project(tmp_path_factory) -> Project:
     scene, path, _ = default_shot(method("i2v3d"), frames=5, size="96x64")
     fox = read_model(FOX.read_bytes(), FOX.name)
     way = (Key(0, Placement(-0.1, -0.2, 0.8, turn=20, size=0.4)), Key(1, Placement(0.2, -0.2, 0.9, turn=80, size=0.5)))
     objects = [SceneObject(fox, way, "soft", "walk", 1.5), SceneObject(fox, way[:1])]
-    settings = I2V3DSettings(prompt="A sks fox.", light="a lamp", lora_file="/somewhere/fox.safetensors")
-    return Project(staged(scene, objects), path, settings, {"around_degrees": 33.0})
+    lora = tmp_path_factory.mktemp("trained") / "fox.safetensors"
+    lora.write_bytes(b"a LoRA")
+    settings = I2V3DSettings(prompt="A sks fox.", light="a lamp", lora_file=str(lora))
+    key = path.sliced(slice(2, 3))
+    return Project(
+        staged(scene, objects), path, settings, {"around_degrees": 33.0}, controls={"film_moves": "arc 9"}, keys=(key,),
+        subject=SubjectSettings(prompt="A sks fox.", rank=7),
+    )  # fmt: skip
 
 
 def changed(data: bytes, name: str, content: bytes) -> io.BytesIO:
@@ -56,10 +64,41 @@ def test_everything_comes_back_as_it_was_saved(project, tmp_path):
         assert np.array_equal(ours, theirs)
     assert back.settings == replace(project.settings, lora_file="") and "LoRA file" in back.notes[0]
     assert back.moves == project.moves and back.scene.distance == project.scene.distance
+    assert back.controls == project.controls and back.subject == project.subject
+    assert np.array_equal(back.keys[0].world_from_camera, project.keys[0].world_from_camera)
+    with_files = read_project(tmp_path / "fox.zip", folder=tmp_path / "mine")
+    assert Path(with_files.settings.lora_file).read_bytes() == b"a LoRA" and not with_files.notes
+    assert Path(with_files.settings.lora_file) == tmp_path / "mine" / "fox.safetensors"
     before, after = (
         next(iter(render_frames(p.scene, p.path, p.settings, frames=range(3, 4)))) for p in (project, back)
     )
     assert np.array_equal(before.colour, after.colour) and before.foreground.any()
+
+
+def test_the_hash_of_a_scene_knows_its_objects(project):
+    scene, first = project.scene, project.scene.objects[0]
+    assert scene_sha256(read_project(io.BytesIO(pack(project))).scene) == scene_sha256(scene)
+    others = [
+        scene.with_objects([]), scene.with_objects([first]), scene.with_objects([replace(first, speed=2.0)]),
+        scene.with_objects([replace(first, keys=first.keys[:1])]), scene.with_objects([replace(first, animation="")]),
+        replace(scene, distance=2 * scene.distance),
+    ]  # fmt: skip
+    assert len({scene_sha256(one) for one in (scene, *others)}) == 7
+    assert scene_sha256(others[0]) == scene_sha256(plain(scene)), "without objects it is what it always was"
+
+
+def test_files_in_a_project_stay_in_their_folder_and_one_that_is_gone_is_told(project, tmp_path):
+    saved = save_project(tmp_path / "fox.zip", project).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(saved)) as archive:
+        about = json.loads(archive.read("project.json"))
+    about["files"] = {"lora_file": "../../evil/../x.py"}
+    odd = changed(saved, "project.json", json.dumps(about).encode())
+    lora = Path(read_project(odd, folder=tmp_path / "mine").settings.lora_file)
+    assert lora == tmp_path / "mine" / "x.safetensors"
+    gone = replace(project, settings=replace(project.settings, lora_file=str(tmp_path / "gone.safetensors")))
+    with pytest.raises(InputError, match=r"no file gone\.safetensors any more"):
+        save_project(tmp_path / "gone.zip", gone)
+    assert not (tmp_path / "gone.zip").exists()
 
 
 def test_files_that_are_no_project_are_refused_and_strange_settings_told(project):
