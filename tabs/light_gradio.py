@@ -6,13 +6,14 @@ time), for editors, and imports pandas (40 MB) for tables and plots that this pa
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from threading import RLock
 from types import ModuleType
+from typing import Any
 
 _STUBS, _LATER = "gradio.component_meta", "pandas"
 
@@ -39,7 +40,7 @@ class _Finder(MetaPathFinder):
         if spec is None or spec.loader is None:
             return None
         if fullname == _LATER:
-            spec.loader = importlib.util.LazyLoader(spec.loader)
+            spec.loader = _WhenAsked(spec.loader)
             return spec
         run = spec.loader.exec_module
 
@@ -50,6 +51,51 @@ class _Finder(MetaPathFinder):
 
         spec.loader.exec_module = without_stubs  # type: ignore[method-assign]
         return spec
+
+
+class _WhenAsked(Loader):
+    """Makes a module that is filled by ``real`` when it is first asked for something.
+
+    `importlib.util.LazyLoader` does the same, but before Python 3.11.9 a second thread may see the module half filled.
+    """
+
+    def __init__(self, real: Loader) -> None:
+        self.real = real
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Unfilled(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__filling__"] = _Filling(self.real)
+        del module.__path__  # so that an import of a part of it asks, too
+
+
+class _Filling:
+    """``lock``: held by the thread that fills the module, which alone may find it incomplete."""
+
+    def __init__(self, real: Loader) -> None:
+        self.real, self.lock, self.begun = real, RLock(), False
+
+
+class _Unfilled(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        filling: _Filling | None = vars(self).get("__filling__")
+        if filling is None:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        spec = self.__spec__
+        assert spec is not None
+        with filling.lock:
+            if not filling.begun:
+                filling.begun = True
+                spec.loader = self.__loader__ = filling.real
+                filling.real.exec_module(self)
+                self.__path__ = spec.submodule_search_locations or []
+                self.__class__ = ModuleType
+            if name == "__path__":  # the filling thread's own imports: other threads wait above
+                return spec.submodule_search_locations
+            if name in vars(self):
+                return vars(self)[name]
+        return ModuleType.__getattribute__(self, name)
 
 
 def _no_stub(component_class: type, class_name: str, events: list) -> None:

@@ -37,10 +37,11 @@ def source(
         [(str(example.thumbnail), example.title) for example in shown], columns=4, height=200, allow_preview=False,
         show_label=False, elem_id=f"{name}-examples", object_fit="cover", buttons=[],
     )  # fmt: skip
-    picture = PictureFile(
+    picture = gr.Image(
         type="filepath", label="Or your own picture", sources=["upload", "clipboard"], height=170,
         elem_id=f"{name}-picture",
     )  # fmt: skip
+    picture.preprocess = as_it_came  # type: ignore[method-assign]
     with gr.Accordion("Depth and field of view", open=False):
         depth_from = gr.Dropdown([*BY_LABEL, GIVEN, GUESS], value=next(iter(BY_LABEL)), label="Depth from")
         depth_map = gr.File(label="My depth map (8/16-bit PNG, EXR, npy)", height=90)
@@ -70,7 +71,13 @@ def source(
         return take.opened(scene), described(scene)
 
     def open_picture(
-        take: Take, picture: str, depth_from: str, depth_map: str, meaning: str, scale: float, fov_degrees: float
+        take: Take,
+        picture: str,
+        depth_from: str = next(iter(BY_LABEL)),
+        depth_map: str | None = None,
+        meaning: str = "metres",
+        scale: float = 1.0,
+        fov_degrees: float = 0,
     ):
         """Make a scene of a picture: with a depth model, a given depth map, or a labelled guess."""
         if not picture:
@@ -109,17 +116,10 @@ def source(
     return example, [opened, prepared, gathered]
 
 
-class PictureFile(gr.Image):
-    """Hands on the file as it came: the component's own reading turns 16 bits white and transparency black, decodes
+def as_it_came(payload: ImageData | None) -> str | None:
+    """The file of a picture field, untouched. The field's own reading turns 16 bits white and transparency black, decodes
     before any size is checked, and answers what is no picture with its place in a list of inputs."""
-
-    is_template = True
-    """Shown as what it inherits from."""
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        if payload is None or payload.path is None:
-            return super().preprocess(payload)  # type: ignore[return-value]
-        return str(payload.path)
+    return payload.path if payload else None
 
 
 def described(scene: Scene) -> str:

@@ -52,6 +52,33 @@ print(len(gradio.DataFrame().postprocess(pandas.DataFrame({"a": [1, 2]})).data))
     assert python(code) == "2"
 
 
+def test_pandas_is_whole_for_every_thread_that_asks_at_once():
+    code = """
+import sys, threading
+from tabs.light_gradio import light_gradio
+with light_gradio():
+    import gradio
+import pandas
+assert "pandas.core" not in sys.modules
+sys.setswitchinterval(1e-5)
+together, faults = threading.Barrier(8), []
+def ask():
+    together.wait()
+    try:
+        import pandas.io.formats.style
+        pandas.DataFrame({"a": [1]})
+    except Exception as fault:
+        faults.append(fault)
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(faults, hasattr(pandas, "nonsense"), type(pandas).__name__, type(pandas.__spec__.loader).__name__)
+"""
+    assert python(code) == "[] False module SourceFileLoader"
+
+
 def test_an_import_of_gradio_before_is_left_alone():
     code = """
 import gradio, sys
