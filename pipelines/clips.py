@@ -1,13 +1,9 @@
-"""A clip as plain arrays, without loss: to keep it in a file, to send it with a job, and to go on from it later."""
+"""A clip as plain arrays, without loss: to send it with a job and to go on from it there."""
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -17,7 +13,6 @@ from camera.objects import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.method import Clip
-from pipelines.video import complete
 
 _VIEW_ARRAYS = ("colour", "depth", "intrinsics", "world_from_camera", "known")
 _SAME = "the given scene"
@@ -84,22 +79,3 @@ def clip_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], scene: Scene) -
     if frames.ndim != 4 or frames.dtype != np.uint8 or frames.shape[3] != 3 or len(frames) != len(path):
         raise InputError(f"A clip needs frames (F,H,W,3) in bytes, one per camera, got {frames.shape} for {len(path)}.")
     return Clip(frames, float(facts["fps"]), path, extras=extras, scene=behind)
-
-
-def keep(file: str | Path, clip: Clip, scene: Scene | None) -> Path:
-    """Write ``clip``, shot from ``scene``, into one npz file, which appears when it is whole."""
-    arrays, facts = clip_arrays(clip, scene)
-    with complete(file) as part, part.open("wb") as sink:
-        np.savez(sink, head=np.array(json.dumps(facts)), **arrays)
-    return Path(file)
-
-
-def kept(file: str | Path, scene: Scene) -> Clip:
-    """The clip that `keep` wrote; raises `InputError` for any other file."""
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return clip_of(arrays, json.loads(str(arrays["head"])), scene)
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-        raise InputError("The kept video is damaged or gone; drop its mp4 on the tab instead.") from error

@@ -35,7 +35,7 @@ def write_on(
     """
     if begun is None or not begun.video.is_file():
         return write_mp4(path, frames, fps, metadata=metadata)
-    rest = path.with_name(f".rest-{path.name}")
+    rest = path.with_name(f".part-rest-{path.name}")
     try:
         parts = [begun]
         if len(frames) > begun.frames:

@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 
 from camera.errors import InputError
+from camera.objects import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines import mp4box
+from pipelines.joined import Begun, write_on
 from pipelines.method import Clip, Method, Moves
 from pipelines.settings import Settings
-from pipelines.video import complete, probe, write_mp4
+from pipelines.video import complete, probe
 
 VERSION = "0.1.0"
 FORMAT = 1
@@ -36,7 +39,7 @@ class Record:
     """What a result was made from.
 
     ``moves``: the camera controls where the path came from them, else empty. ``input_sha256``: of the scene's pictures,
-    depths and cameras. ``revisions``: commits of the weights' repositories. ``version``: of this program.
+    depths, cameras and objects. ``revisions``: commits of the weights' repositories. ``version``: of this program.
     """
 
     method: str
@@ -101,22 +104,39 @@ def record(
     )
 
 
-def save(folder: str | Path, name: str, clip: Clip, made: Record) -> Saved:
-    """Write ``clip`` as ``folder``/``name``.mp4 with everything beside it; each file appears only when it is whole."""
+def save(
+    folder: str | Path, name: str, clip: Clip, made: Record, *, carries: bytes = b"", begun: Begun | None = None
+) -> Saved:
+    """Write ``clip`` as ``folder``/``name``.mp4 with everything beside it; each file appears only when it is whole.
+
+    ``carries``: see `pipelines.carried`. ``begun``: a saved video with which ``clip`` begins; its pictures, and those of
+    its companions, are copied instead of being encoded again.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = made.to_json()
     metadata = {"title": name, "comment": _comment(made), TAG: text}
-    video = write_mp4(folder / f"{name}.mp4", clip.frames, clip.fps, metadata=metadata)
+    video = _video(folder / f"{name}.mp4", clip.frames, clip.fps, metadata, begun, carries)
     sidecar = _write(folder / f"{name}.json", text.encode())
-    companions = {
-        title: write_mp4(folder / f"{name}-{_plain(title)}.mp4", frames, clip.fps, metadata={"comment": _comment(made)})
-        for title, frames in clip.extras.items()
-        if len(frames) > 1
-    }
+    companions = {}
+    for title, frames in clip.extras.items():
+        if len(frames) > 1:
+            before = begun and Begun(companion(begun.video, title), begun.frames)
+            file, told = companion(video, title), {"comment": _comment(made)}
+            companions[title] = _video(file, frames, clip.fps, told, before)
     stills = {f"{title}.png": _png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
     files = {title: _write(folder / f"{name}-{_plain(title)}", data) for title, data in (stills | clip.files).items()}
     return Saved(video, sidecar, companions, files)
+
+
+def companion(video: Path, title: str) -> Path:
+    """Where the companion video ``title`` of a saved ``video`` is."""
+    return beside(video, f"{title}.mp4")
+
+
+def beside(video: Path, name: str) -> Path:
+    """Where the further file ``name`` of a saved ``video`` is."""
+    return video.with_name(f"{video.stem}-{_plain(name)}")
 
 
 def restore(file: str | Path) -> Record:
@@ -166,8 +186,10 @@ def path_values(path: CameraPath) -> dict[str, Any]:
 
 
 def scene_sha256(scene: Scene) -> str:
-    """One hash of all pictures, depths and cameras of a scene."""
+    """One hash of all pictures, depths and cameras of a scene, and of its objects."""
     digest = hashlib.sha256(scene.kind.encode())
+    if isinstance(scene, StagedScene) and scene.objects:
+        digest.update(repr((float(scene.distance), [item.described for item in scene.objects])).encode())
     for view in scene.views:
         for array in (view.colour, view.depth, view.intrinsics, view.world_from_camera):
             digest.update(str(array.shape).encode())
@@ -185,6 +207,16 @@ def version() -> str:
     except OSError:
         return VERSION
     return f"{VERSION}+{commit[:12]}" if re.fullmatch("[0-9a-f]{40}", commit) else VERSION
+
+
+def _video(
+    file: Path, frames: np.ndarray, fps: float, metadata: dict[str, str], begun: Begun | None, carries: bytes = b""
+) -> Path:
+    with complete(file) as part:
+        write_on(part, frames, fps, metadata=metadata, begun=begun)
+        if carries:
+            mp4box.append(part, carries)
+    return file
 
 
 def _comment(made: Record) -> str:

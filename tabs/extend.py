@@ -11,15 +11,16 @@ import gradio as gr
 
 from camera.errors import InputError
 from camera.view import Scene
-from pipelines.clips import kept
+from pipelines.carried import carried
 from pipelines.gen3c.extend import chunk_of, one_more, read_shot, take_back
+from pipelines.joined import Begun
 from pipelines.method import Clip
 from pipelines.results import Record, restore, scene_sha256
 from pipelines.runtime.options import RunOptions
 from pipelines.settings import Settings
 from tabs import form
 from tabs.players import clips
-from tabs.shoot import KEPT, Shoot
+from tabs.shoot import Shoot
 from tabs.take import Take
 
 DRAWN, AGAIN = "the move drawn above", "the last chunk's move again"
@@ -37,7 +38,15 @@ class Extend:
         self.shoot, self.take, self.name = shoot, take, shoot.method.name
 
     def controls(self) -> None:
-        """Places the controls."""
+        """Places the controls, hidden until there is a result."""
+        with gr.Column(visible=False, elem_id=f"{self.name}-extend") as place:
+            self._place()
+        self.shoot.shot.change(
+            lambda shot: gr.Column(visible=bool(shot)), self.shoot.shot, place, api_visibility="private", queue=False,
+            show_progress="hidden",
+        )  # fmt: skip
+
+    def _place(self) -> None:
         with gr.Row():
             with_what = gr.Dropdown([DRAWN, AGAIN], value=DRAWN, label="Go on with", min_width=200)
             on = gr.Button("Go on from here", variant="primary", min_width=140, elem_id=f"{self.name}-go-on")
@@ -67,21 +76,32 @@ class Extend:
         self, take: Take, request: gr.Request, shot: str, go_on_with: str, settings: Settings, options: RunOptions
     ):
         """Shoot one chunk more of the result; returns the longer video and the files beside it."""
-        scene, drawn = take.ready()
-        clip, made = _opened(shot, scene)
-        more = drawn if go_on_with == DRAWN else None
-        path, settings = one_more(clip, made, scene, more, settings)
+        drawn = take.ready()[1] if go_on_with == DRAWN else None
+        clip, made, scene = _opened(shot, take)
+        path, settings = one_more(clip, made, scene, drawn, settings)
+        begun = Begun(Path(shot), len(clip.frames))
         yield from self.shoot.shooting(
-            take, request, scene, path, settings, options, after=clip, notes=_notes(clip, made, scene, settings)
+            take,
+            request,
+            scene,
+            path,
+            settings,
+            options,
+            after=clip,
+            begun=begun,
+            notes=_notes(clip, made, scene, settings),
         )
 
     def _take_back(self, take: Take, shot: str):
         """Take the last chunk of the result back; returns the shorter video and the files beside it."""
-        clip, made = _opened(shot, take.framed)
-        shorter = take_back(clip, take.framed, chunk_frames=chunk_of(clip, made))
+        clip, made = _read(shot)
+        box = carried(shot)
+        scene = box.scene if box else None
+        shorter = take_back(clip, scene, chunk_frames=chunk_of(clip, made))
         count = len(shorter.frames)
         made = replace(made, path=made.path.sliced(slice(0, count)), report={})
-        shown = self.shoot.result(take, self.shoot.new_name(), take.framed, shorter, made)
+        begun = Begun(Path(shot), count)
+        shown = self.shoot.result(take, self.shoot.new_name(), scene, shorter, made, begun=begun)
         return f"The last chunk is taken back; {count} frames are left.", *shown
 
     def _reopen(self, take: Take, result_file: str):
@@ -94,21 +114,27 @@ class Extend:
         video = take.file(f"{self.shoot.new_name()}.mp4")
         shutil.copyfile(result_file, video)
         videos = clips({self.shoot.method.title: video}, made.path.fps)
-        told = "Taken up again. To go on, open the picture, clip or views that it was shot from, with the same depth."
+        told = "Taken up again, with the picture it was shot from."
+        if carried(video) is None:
+            told = "Taken up again. To go on, open the clip or views that it was shot from, with the same depth."
         return told, gr.skip(), videos, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
 
 
-def _opened(shot: str | None, scene: Scene | None) -> tuple[Clip, Record]:
-    """The result as it was shot where this session still has it, else as it is in its mp4."""
+def _read(shot: str | None) -> tuple[Clip, Record]:
     if not shot:
         raise InputError("Shoot something first, or drop a result's mp4 under Take up again.")
-    file = Path(shot).with_suffix(KEPT)
-    if not file.is_file() or scene is None:
-        return read_shot(shot)
-    made = restore(shot)
-    if made.input_sha256 != scene_sha256(scene):
+    return read_shot(shot)
+
+
+def _opened(shot: str | None, take: Take) -> tuple[Clip, Record, Scene]:
+    """A result, and the scene it was shot from: its own where it carries one, else the one that is open."""
+    clip, made = _read(shot)
+    box = carried(str(shot))
+    if box is None:
+        return clip, made, take.ready()[0]
+    if take.framed is not None and scene_sha256(take.framed) != made.input_sha256:
         raise InputError("The scene that is open is not the one this video was shot from; open that one, framed alike.")
-    return kept(file, scene), made
+    return clip, made, box.scene
 
 
 def _notes(clip: Clip, made: Record, scene: Scene, settings: Settings) -> tuple[str, ...]:

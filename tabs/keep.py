@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
 from camera.errors import InputError
+from camera.view import Scene
+from pipelines.carried import carried
 from pipelines.method import Method
 from pipelines.results import Record, restore, scene_sha256
 from tabs.form import said
@@ -23,7 +26,8 @@ LONGEST_LINK = 4000
 
 
 def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Shoot, example: gr.Textbox) -> gr.File:
-    """Places "Take up again": a result's file restores its path and settings, a link restores the controls.
+    """Places "Take up again": a result's file restores its path and settings, and its picture where the mp4 carries it; a
+    link restores the controls.
 
     Returns where results are dropped.
     """
@@ -35,10 +39,13 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
     controls = {**move.described, **shoot.settings}
 
     def restored(take: Take, result_file: str):
-        """Path and settings of a result: its mp4 or the JSON beside it."""
+        """Path and settings of a result, its mp4 or the JSON beside it; an mp4 of this method brings its picture too."""
         if not result_file:
             raise InputError("Choose an mp4 made by Reshoot or the JSON beside it.")
         made = restore(result_file)
+        scene = _brought(made, result_file, take) if made.method == method.name else None
+        if scene is not None:
+            take = take.opened(scene)
         values: dict[str, Any] = {}
         notes: tuple[str, ...] = ()
         if made.method == method.name:
@@ -49,8 +56,10 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
         moves, _ = made.moves_for(method) if made.method == method.name else (None, ())
         size = {"frames": len(made.path), "width": made.path.width, "height": made.path.height, "fps": made.path.fps}
         values |= {**(moves.values() if moves else {}), **size, "moves_from": PATH_FILE}
-        words = "  \n".join((f"Path of {len(made.path)} frames taken up.", *notes))
-        return take.with_own(made.path, as_given=_stands(made, take)), words, *updates(values)
+        opened = f" **{scene.name}** is open again, as it was framed." if scene is not None else ""
+        words = "  \n".join((f"Path of {len(made.path)} frames taken up.{opened}", *notes))
+        as_given = _stands(made, scene or take.framed)
+        return take.with_own(made.path, as_given=as_given), words, *updates(values)
 
     def linked(example: str, *values: Any) -> str:
         state = dict(zip(controls, values))
@@ -73,7 +82,10 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
         return [values[name] if name in values else gr.skip() for name in controls]
 
     private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    file.upload(said(restored), [take, file], [take, told, *controls.values()], api_name=f"{method.name}_restore")
+    taken_up = file.upload(
+        said(restored), [take, file], [take, told, *controls.values()], api_name=f"{method.name}_restore"
+    )
+    move.draws_after(taken_up)
     make.click(said(linked), [example, *controls.values()], link, **private).success(
         None, link, link, js="(text) => location.origin + location.pathname + '?s=' + text", api_visibility="private"
     )
@@ -81,11 +93,23 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
     return file
 
 
-def _stands(made: Record, take: Take) -> bool:
+def _brought(made: Record, result_file: str, take: Take) -> Scene | None:
+    """The scene that a result carries, unless it is open already."""
+    if Path(result_file).suffix.lower() != ".mp4" or _is(made, take.framed):
+        return None
+    box = carried(result_file)
+    return box.scene if box is not None and _is(made, box.scene) else None
+
+
+def _is(made: Record, scene: Scene | None) -> bool:
+    return scene is not None and made.input_sha256 == scene_sha256(scene)
+
+
+def _stands(made: Record, scene: Scene | None) -> bool:
     """Whether a result was shot in this very scene along a path that does not begin at its first camera."""
-    if take.framed is None or made.input_sha256 != scene_sha256(take.framed):
+    if scene is None or not _is(made, scene):
         return False
-    return not np.allclose(made.path.world_from_camera[0], take.framed.first.world_from_camera, atol=1e-6)
+    return not np.allclose(made.path.world_from_camera[0], scene.first.world_from_camera, atol=1e-6)
 
 
 def encoded(shot: dict[str, Any]) -> str:

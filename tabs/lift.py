@@ -11,19 +11,18 @@ from gradio.blocks import Block
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """A button beside a result: ``shot`` holds the result's mp4, ``take`` what it was shot from."""
+    """A button beside a result: ``shot`` holds the result's mp4."""
 
     button: gr.Button
     shot: gr.State
-    take: gr.State
 
 
 _offers: WeakKeyDictionary[gr.Blocks, list[Offer]] = WeakKeyDictionary()
 
 
-def lift_button(name: str, shot: gr.State, take: gr.State) -> gr.Button:
+def lift_button(name: str, shot: gr.State, *, label: str = "Make 3D of this") -> gr.Button:
     """Places the button, hidden until there is a result; the Scene tab, placed later, connects it."""
-    button = gr.Button("Make 3D of this", size="sm", visible=False, elem_id=f"{name}-lift")
+    button = gr.Button(label, size="sm", visible=False, elem_id=f"{name}-lift")
     shot.change(
         lambda shot: gr.Button(visible=bool(shot)),
         shot,
@@ -32,7 +31,7 @@ def lift_button(name: str, shot: gr.State, take: gr.State) -> gr.Button:
         queue=False,
         show_progress="hidden",
     )
-    _offers.setdefault(_page_of(button), []).append(Offer(button, shot, take))
+    _offers.setdefault(_page_of(button), []).append(Offer(button, shot))
     return button
 
 

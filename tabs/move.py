@@ -147,12 +147,17 @@ class Move:
         changes = [component.change for component in self.described.values()]
         self.drawn = gr.on(changes, handler, inputs, outputs, api_name=f"{method.name}_draw", **quietly)
         self.draws = [self.drawn]
+        self._drawing = {"fn": handler, "inputs": inputs, "outputs": outputs, "api_visibility": "private", **quietly}
         for event in (*opened, uploaded, *self.keyed):
-            self.draws.append(event.success(handler, inputs, outputs, api_visibility="private", **quietly))
+            self.draws_after(event)
         self.view.select(
             form.said(look), [take, self.seeing], [self.seeing, self.view], api_visibility="private", queue=False, show_progress="hidden",
             trigger_mode="multiple",
         )  # fmt: skip
+
+    def draws_after(self, event: Dependency) -> None:
+        """Draws once ``event`` has changed the take."""
+        self.draws.append(event.success(**self._drawing))
 
     def _notes(self, take: Take) -> str:
         """Length of the path and what the method will not like about it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 import numpy as np
 
@@ -12,12 +10,13 @@ from camera.cloud import PointCloud, cloud_of
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.clips import kept
+from pipelines.carried import carried
+from pipelines.gen3c.extend import grown_scene
 from pipelines.method import Clip
 from pipelines.results import frames_zip, restore, scene_sha256
 from pipelines.video import complete
 from tabs.form import said
-from tabs.shoot import KEPT, Shoot
+from tabs.shoot import Shoot
 from tabs.take import Take
 
 MOST_SHOWN = 300_000
@@ -63,9 +62,8 @@ def _behind(take: Take, shot: str | None) -> tuple[Scene, CameraPath]:
     scene, path = take.ready()
     if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
         return scene, path
-    file = Path(shot).with_suffix(KEPT)
-    clip = kept(file, scene) if file.is_file() else None
-    return clip.scene if clip is not None and clip.scene is not None else scene, made.path
+    box = carried(shot)
+    return grown_scene(box.scene, list(box.added)) if box is not None else scene, made.path
 
 
 def _near(cloud: PointCloud) -> PointCloud:

@@ -14,7 +14,8 @@ from camera import formats
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.clips import keep
+from pipelines.carried import carrying
+from pipelines.joined import Begun
 from pipelines.method import Clip, Method, Progress
 from pipelines.results import Record, frames_zip, record, restore, save
 from pipelines.runtime.options import RunOptions
@@ -24,10 +25,6 @@ from tabs import form
 from tabs.lift import lift_button
 from tabs.players import clips, players
 from tabs.take import Take
-
-KEPT = ".kept.npz"
-"""Ending of the file beside the last video of a session that holds it without loss, so that it can go on."""
-
 
 _A_MOMENT = "() => new Promise(done => setTimeout(done, 1500))"
 """What a run needs is told when the first pictures are there: the first time takes torch's import."""
@@ -72,7 +69,7 @@ class Shoot:
         self.shot = gr.State()
         with gr.Row():
             self.archive = gr.Button("Frames and cameras as a zip", size="sm", visible=False, elem_id=f"{name}-archive")
-            lift_button(name, self.shot, self.take)
+            lift_button(name, self.shot)
         self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
         self.outputs = [self.status, self.early, self.players, self.files, self.archive, self.shot]
         self._connect(drawn)
@@ -104,7 +101,8 @@ class Shoot:
             raise InputError("Shoot something first, then its frames can be packed.")
         made, video = restore(shot), Path(shot)
         frames, fps = read_video(video)
-        packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, made.path), formats.write_all(made.path))
+        path = made.path.sliced(slice(0, len(frames)))  # a cancelled shot has fewer than it was planned with
+        packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, path), formats.write_all(path))
         return gr.File(str(packed), visible=True)
 
     def _forecast(self, take: Take, settings: Settings, options: RunOptions) -> str:
@@ -132,9 +130,11 @@ class Shoot:
         options: RunOptions,
         *,
         after: Clip | None = None,
+        begun: Begun | None = None,
         notes: tuple[str, ...] = (),
     ):
-        """Updates of `outputs` while ``path`` is shot, on from ``after`` if given; ``notes`` join the clip's own."""
+        """Updates of `outputs` while ``path`` is shot, on from ``after``, saved in ``begun``, if given; ``notes`` join the
+        clip's own."""
         name = self.new_name()
         clip: Clip | None = None
         for step in pipelines.generate(
@@ -150,18 +150,17 @@ class Shoot:
             made = record(self.method, scene, path, settings, moves=take.moves, options=options, report=report)
             words = "Saved, still running." if report is None else report.sentence()
             words += "".join(f"  \n{note}" for note in (*_weights_note(options), *notes, *clip.notes))
-            yield words, *self.result(take, name, scene, clip, made)
+            yield words, *self.result(take, name, scene, clip, made, begun=begun)
 
     def new_name(self) -> str:
         return f"{self.method.name}-{uuid.uuid4().hex[:8]}"
 
-    def result(self, take: Take, name: str, scene: Scene | None, clip: Clip, made: Record) -> tuple:
-        """Updates of all `outputs` but the status, with ``clip`` saved under ``name``."""
-        saved = save(take.folder, name, clip, made)
-        if self.method.goes_on:
-            for old in take.folder.glob(f"*{KEPT}"):
-                old.unlink()
-            keep(saved.video.with_suffix(KEPT), clip, scene)
+    def result(
+        self, take: Take, name: str, scene: Scene | None, clip: Clip, made: Record, *, begun: Begun | None = None
+    ) -> tuple:
+        """Updates of all `outputs` but the status, with ``clip`` saved under ``name``; see `pipelines.results.save`."""
+        carries = carrying(clip, scene, goes_on=self.method.goes_on is not None) if scene else b""
+        saved = save(take.folder, name, clip, made, carries=carries, begun=begun)
         videos = {self.method.title: saved.video, **saved.companions}
         files = [str(file) for file in (saved.video, saved.sidecar, *saved.companions.values(), *saved.files.values())]
         shown = clips(videos, clip.fps), gr.File(files, visible=True), gr.Button(visible=True)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.path import CameraPath
 from camera.view import FAR, View
+from pipelines.carried import carried
+from pipelines.results import beside
+
+DEPTH_FILE = "disparity-16-bit.zip"
+"""Name of the generated depth among a result's files."""
 
 _PER_MILLE = 0.001
 """Share of the pixels at either end that may be cut off, so that one stray point does not grey out the rest."""
@@ -66,6 +72,23 @@ def sixteen_bit_zip(brightness: NDArray[np.float32]) -> bytes:
             assert stored
             archive.writestr(f"disparity-{index:04}.png", png.tobytes())
     return buffer.getvalue()
+
+
+def saved_depth(video: str | Path) -> NDArray[np.float32] | None:
+    """(F,H,W) depth in scene units, NaN where infinitely far, of a saved result whose `sixteen_bit_zip` is beside it.
+
+    None where it is not, or where the result does not carry the picture that says what black and white mean.
+    """
+    import cv2
+
+    archive, box = beside(Path(video), DEPTH_FILE), carried(video)
+    if box is None or not archive.is_file():
+        return None
+    with zipfile.ZipFile(archive) as frames:
+        pngs = [np.frombuffer(frames.read(name), np.uint8) for name in sorted(frames.namelist())]
+    brightness = np.stack([np.asarray(cv2.imdecode(png, cv2.IMREAD_UNCHANGED)) for png in pngs]) / np.float32(65535)
+    depth = disparity_range(box.scene.first).depth(brightness)
+    return np.where(depth < FAR, depth, np.float32(np.nan))
 
 
 def views(

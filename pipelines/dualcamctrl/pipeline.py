@@ -131,7 +131,7 @@ def _clip(
     elif settings.mode == PICTURE:
         notes += ("A generated depth frame is infinitely far all over, so there is no point cloud.",)
     grey = np.round(brightness * 255).astype(np.uint8)
-    files = {"disparity-16-bit.zip": disparity.sixteen_bit_zip(brightness)}
+    files = {disparity.DEPTH_FILE: disparity.sixteen_bit_zip(brightness)}
     if made is not None:
         files["points.ply"] = cloud_of(made, most=CLOUD_POINTS).ply_bytes()
     return Clip(

@@ -18,24 +18,29 @@ MAX_BYTES = 4 << 30
 
 
 def read_npz(
-    path: str | Path, shapes: Mapping[str, str], *, optional: Mapping[str, str] | None = None
+    file: str | Path | IO[bytes],
+    shapes: Mapping[str, str],
+    *,
+    optional: Mapping[str, str] | None = None,
+    name: str = "",
+    most_bytes: int = MAX_BYTES,
 ) -> dict[str, NDArray[Any]]:
     """Named arrays whose shapes are written as words: ``{"depth": "T H W", "w2c": "T 4 4"}``.
 
     Letters must mean the same number everywhere in the file. Arrays of ``optional`` may be missing. Raises `InputError` for
-    missing arrays, other shapes, objects or text, damaged files and arrays beyond `MAX_BYTES`.
+    missing arrays, other shapes, objects or text, damaged files and arrays beyond ``most_bytes``; they call the file ``name``.
     """
-    name = Path(path).name
+    name = name or (Path(file).name if isinstance(file, str | Path) else "The file")
     optional = optional or {}
     found: dict[str, NDArray[Any]] = {}
     sizes: dict[str, int] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
             for key, shape in {**shapes, **optional}.items():
                 if key in entries:
                     with archive.open(entries[key]) as stream:
-                        found[key] = _read(stream, f"{name}: {key}", shape, sizes)
+                        found[key] = _read(stream, f"{name}: {key}", shape, sizes, most_bytes)
                 elif key not in optional:
                     raise InputError(f"{name} has no array {key}; it holds {', '.join(sorted(entries)) or 'nothing'}.")
     except InputError:
@@ -45,7 +50,7 @@ def read_npz(
     return found
 
 
-def _read(stream: IO[bytes], label: str, words: str, sizes: dict[str, int]) -> NDArray[Any]:
+def _read(stream: IO[bytes], label: str, words: str, sizes: dict[str, int], most_bytes: int) -> NDArray[Any]:
     shape, kind, itemsize = _header(stream)
     if kind not in "fiub":
         raise InputError(f"{label} holds no numbers; store it as float32.")
@@ -57,8 +62,8 @@ def _read(stream: IO[bytes], label: str, words: str, sizes: dict[str, int]) -> N
         known = ", ".join(f"{word}={sizes[word]}" for word in expected if word in sizes)
         where = f" with {known}" if known else ""
         raise InputError(f"{label} should have shape ({', '.join(expected)}){where}, got {shape}.")
-    if int(np.prod(shape, dtype=np.float64)) * itemsize > MAX_BYTES:
-        raise InputError(f"{label} would take more than {MAX_BYTES >> 30} GiB; give fewer or smaller pictures.")
+    if int(np.prod(shape, dtype=np.float64)) * itemsize > most_bytes:
+        raise InputError(f"{label} would take more than {most_bytes / 2**30:.3g} GiB; give fewer or smaller pictures.")
     stream.seek(0)
     return np.lib.format.read_array(stream, allow_pickle=False)
 

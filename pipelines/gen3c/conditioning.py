@@ -21,6 +21,7 @@ from camera.cache import (
 )
 from camera.path import CameraPath
 from camera.view import FAR, Scene, View
+from pipelines.gen3c.extend import FIRST_SHOWN, FROM_PICTURE, FROM_VIEW
 from pipelines.gen3c.method import FOCUS, POOLED, UPSTREAM, Gen3cSettings
 from pipelines.gen3c.preprocess import with_sky
 from pipelines.method import Frames
@@ -41,7 +42,7 @@ class Conditioning:
         self.cache = cache_of(_scaled(scene, 1 / self.unit), cache_options(settings))
         self.added: list[View] = []
         for view in added:
-            self._take(view)
+            self.take(view)
 
     @property
     def grows(self) -> bool:
@@ -56,7 +57,7 @@ class Conditioning:
         """Adds a generated frame (H,W,3), seen by the one-frame path ``camera``, with its estimated depth aligned."""
         depth, _ = with_sky(estimate(picture))
         aligned = self._aligned(picture, depth, camera)
-        self._take(View.of(picture, aligned, camera.intrinsics[0], camera.world_from_camera[0]))
+        self.take(View.of(picture, aligned, camera.intrinsics[0], camera.world_from_camera[0]))
 
     def _aligned(
         self, picture: NDArray[np.uint8], depth: NDArray[np.float32], camera: CameraPath
@@ -73,7 +74,7 @@ class Conditioning:
         depth[(points == 0).all(axis=-1)] = np.nan  # the cache keeps points of no depth at the origin
         return depth
 
-    def _take(self, view: View) -> None:
+    def take(self, view: View) -> None:
         """``view``, in scene units, into the cache as it is: whether it was just made or comes from an earlier run."""
         depth, camera = view.depth / np.float32(self.unit), view.camera.scaled(1 / self.unit)
         self.cache = self._growing.updated_with(_image(view.colour), depth, camera=camera, align=None)
@@ -96,8 +97,8 @@ class Conditioning:
 
     def videos(self, shown: CacheFrames) -> dict[str, Frames]:
         """Each buffer's renders (F,H,W,3) by name."""
-        second = "cache, first picture" if self.grows else "cache, second view"
-        return dict(zip(("cache", second), map(_bytes, np.moveaxis(shown.images, 1, 0))))
+        second = FROM_PICTURE if self.grows else FROM_VIEW
+        return dict(zip((FIRST_SHOWN, second), map(_bytes, np.moveaxis(shown.images, 1, 0))))
 
 
 def cache_options(settings: Gen3cSettings) -> CacheOptions:

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
+from pipelines.carried import carried
 from pipelines.gen3c.chunks import CHUNK, LONGEST, chunks
 from pipelines.gen3c.data import cache_files
-from pipelines.method import Clip
-from pipelines.results import Record, restore
+from pipelines.method import Clip, Frames
+from pipelines.results import Record, companion, restore
 from pipelines.settings import Settings
 from pipelines.video import read_video
+
+SHOWN = (FIRST_SHOWN, FROM_PICTURE, FROM_VIEW) = ("cache", "cache, first picture", "cache, second view")
+"""Companion videos of a result: the renders that steered it."""
 
 
 def path_on(scene: Scene, planned: CameraPath, done: int, more: CameraPath, *, chunk_frames: int) -> CameraPath:
@@ -66,17 +70,28 @@ def chunk_of(clip: Clip, made: Record) -> int:
 
 
 def read_shot(video: str | Path) -> tuple[Clip, Record]:
-    """A saved result as a clip to go on from, and its record; what is behind its pictures is not in the file.
+    """A saved result as a clip to go on from, and its record.
 
-    The cameras are those of the frames that are there: a cancelled shot has fewer than its record's path. Raises
-    `InputError` for any other file.
+    The cameras are those of the frames that are there: a cancelled shot has fewer than its record's path. The clip has its
+    companions where their files stand beside it, and its scene where the file carries it. Raises `InputError` for any other
+    file.
     """
-    made = restore(video)
+    video = Path(video)
+    made, box = restore(video), carried(video)
     frames, fps = read_video(video, max_frames=LONGEST)
     if len(frames) > len(made.path):
-        raise InputError(f"{Path(video).name} has {len(frames)} frames and {len(made.path)} cameras; it was cut anew.")
+        raise InputError(f"{video.name} has {len(frames)} frames and {len(made.path)} cameras; it was cut anew.")
     path = made.path.sliced(slice(0, len(frames))).resized(frames.shape[2], frames.shape[1])
-    return Clip(frames, fps, path), made
+    if box is not None and box.last is not None and box.last.shape == frames.shape[1:]:
+        frames[-1] = box.last
+    behind = grown_scene(box.scene, list(box.added)) if box is not None else None
+    return Clip(frames, fps, path, extras=_companions(video, len(frames)), scene=behind), made
+
+
+def _companions(video: Path, count: int) -> dict[str, Frames]:
+    found = {title: file for title in SHOWN if (file := companion(video, title)).is_file()}
+    videos = {title: read_video(file, max_frames=LONGEST)[0] for title, file in found.items()}
+    return {title: frames for title, frames in videos.items() if len(frames) == count}
 
 
 def extended_path(path: CameraPath, more: CameraPath) -> CameraPath:
@@ -114,7 +129,11 @@ def take_back(clip: Clip, scene: Scene | None, *, chunk_frames: int) -> Clip:
     shorter = replace(clip, frames=clip.frames[left], path=path, extras=extras, files={})
     if scene is None or clip.scene is None:
         return replace(shorter, scene=None)
-    shot_from = grown_scene(scene, added_views(clip, scene)[: count - 2])
+    added = added_views(clip, scene)
+    for view in added[count - 2 : count - 1]:  # the last frame that is left, without loss
+        if np.allclose(view.world_from_camera, path.world_from_camera[-1], atol=1e-6):
+            shorter = replace(shorter, frames=np.concatenate([shorter.frames[:-1], view.colour[None]]))
+    shot_from = grown_scene(scene, added[: count - 2])
     return replace(shorter, scene=shot_from, files=cache_files(shot_from, path) if clip.extras else {})
 
 

@@ -65,7 +65,7 @@ class Gen3cPipeline:
         """Phases: words; then for each chunk depth, cache, pictures, denoising, decoding, and a `Clip` of all so far.
 
         ``after``: a clip shot from the same scene in chunks of the same length, with which ``path`` begins; only the chunks
-        that it lacks are shot. Where it has no scene (it was read from a file) the depth of its frames is estimated again.
+        that it lacks are shot. Where it has no scene (its file carried none) the depth of its frames is estimated again.
         """
         settings = cast(Gen3cSettings, settings)
         run = _Run(self, scene, path, settings)
@@ -88,9 +88,11 @@ class _Run:
     def shoot(self, after: Clip | None) -> Iterator[Progress | Clip]:
         done = self._done(after)
         text, other_text = yield from self._words()
-        conditioning = Conditioning(self.scene, self.settings, added_views(after, self.scene) if after else [])
-        if after and after.scene is None:
-            after = replace(after, extras=(yield from self._again(conditioning, after, done)))
+        known = added_views(after, self.scene) if after else []
+        again = after is not None and (after.scene is None or (self.settings.show_cache and not after.extras))
+        conditioning = Conditioning(self.scene, self.settings, [] if again else known)
+        if after is not None and again:
+            after = replace(after, extras=(yield from self._again(conditioning, after, known, done)))
         frames = [after.frames] if after else []
         shown = [after.extras] if after and self.settings.show_cache else []
         for number in range(done, len(self.cuts)):
@@ -120,17 +122,23 @@ class _Run:
         return check_continues(after, self.path, self.settings.chunk_frames)
 
     def _again(
-        self, conditioning: Conditioning, after: Clip, done: int
+        self, conditioning: Conditioning, after: Clip, known: list[View], done: int
     ) -> Generator[Progress, None, dict[str, Frames]]:
         """The companion videos of a clip that was read from its file, of ``done`` chunks.
 
-        The cache is built again, by the frames at which the chunks met, and rendered where its videos are wanted and missing.
+        The cache is built again: by the pictures ``known`` to have been added, or, where the clip has no scene, by the frames at
+        which the chunks met. It is rendered where its videos are wanted and missing.
         """
         parts, lengths = [], []
         for number, cut in enumerate(self.cuts[:done]):
-            if number and conditioning.grows:
+            camera = self.path.sliced(slice(cut.start, cut.start + 1))
+            if number and conditioning.grows and after.scene is None:
                 yield Progress(self._phase(number)("depth of its first frame"), 0, 1)
-                self._grow(conditioning, after.frames[cut.start], self.path.sliced(slice(cut.start, cut.start + 1)))
+                self._grow(conditioning, after.frames[cut.start], camera)
+            elif number:
+                for view in known:
+                    if np.allclose(view.world_from_camera, camera.world_from_camera[0], atol=1e-6):
+                        conditioning.take(view)
             if self.settings.show_cache and not after.extras:
                 yield Progress(self._phase(number)("rendering its cache again"), 0, 1)
                 videos = conditioning.videos(conditioning.render(self.path.sliced(cut), first=cut.start))

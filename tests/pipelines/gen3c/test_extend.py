@@ -1,5 +1,6 @@
 """Going on from a finished video, here and from its file, through every place that runs things; and what is refused."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,14 +9,16 @@ import pytest
 import pipelines
 from camera.errors import InputError
 from camera.view import Scene
-from pipelines.clips import keep, kept
+from pipelines.carried import carried, carrying
 from pipelines.gen3c.chunks import LONGEST
 from pipelines.gen3c.extend import chunk_of, extended_path, one_more, path_on, read_shot, take_back
 from pipelines.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, path
+from pipelines.joined import Begun
 from pipelines.method import Clip, Progress
-from pipelines.results import record, save
+from pipelines.results import record, save, scene_sha256
 from pipelines.runtime import forward, job, wire
 from pipelines.runtime.options import RunOptions
+from pipelines.video import read_video
 
 SETTINGS = Gen3cSettings(steps=2, chunk_frames=9, prompt="a box", use_text=False, guidance=0.0)
 TINY = RunOptions(weights="tiny")
@@ -49,25 +52,35 @@ def test_every_chunk_brings_its_files_so_that_a_cancelled_shot_has_them(shot):
     assert [len(clip.files) for clip in shot] == [3, 3]
 
 
-def test_a_kept_clip_is_the_clip_and_goes_on_alike(scene, shot, tmp_path):
-    again = kept(keep(tmp_path / "kept.npz", shot[-1], scene), scene)
-    np.testing.assert_array_equal(again.frames, shot[-1].frames)
-    assert list(again.extras) == list(shot[-1].extras) and len(again.scene.views) == 2
-    longer = extended_path(again.path, _path(scene))
-    np.testing.assert_array_equal(
-        _clips(scene, longer, after=again)[-1].frames, _clips(scene, longer, after=shot[-1])[-1].frames
-    )
-    first = kept(keep(tmp_path / "first.npz", shot[0], scene), scene)
-    assert first.scene is scene
-    (tmp_path / "kept.npz").write_bytes(b"x")
-    with pytest.raises(InputError, match="drop its mp4"):
-        kept(tmp_path / "kept.npz", scene)
-
-
-def test_a_saved_video_goes_on_with_its_cache_built_again(scene, shot, tmp_path):
+def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path):
     made = record(METHOD, scene, shot[-1].path, SETTINGS, options=TINY)
-    clip, same = read_shot(save(tmp_path, "shot", shot[-1], made).video)
-    assert clip.scene is None and len(clip.frames) == 17 and same.settings == SETTINGS.values()
+    first = save(tmp_path, "shot", shot[-1], made, carries=carrying(shot[-1], scene, goes_on=True))
+    assert scene_sha256(carried(first.video).scene) == made.input_sha256
+    longer = extended_path(shot[-1].path, _path(scene))
+    now = _clips(scene, longer, after=shot[-1])[-1]
+    clip, same = read_shot(first.video)
+    assert same.settings == SETTINGS.values() and set(clip.extras) == set(shot[-1].extras)
+    later = _clips(carried(first.video).scene, longer, after=clip)[-1]
+    np.testing.assert_array_equal(later.frames[17:], now.frames[17:])
+    np.testing.assert_array_equal(later.scene.views[2].depth, now.scene.views[2].depth)
+
+    begun = Begun(first.video, 17)
+    second = save(tmp_path, "longer", later, made, begun=begun)
+    np.testing.assert_array_equal(read_video(second.video)[0][:17], read_video(first.video)[0])
+    for title, file in second.companions.items():
+        np.testing.assert_array_equal(read_video(file)[0][:17], read_video(first.companions[title])[0])
+
+    alone = shutil.copy(first.video, tmp_path / "alone.mp4")
+    again = _clips(carried(alone).scene, longer, after=read_shot(alone)[0])[-1]
+    np.testing.assert_array_equal(again.frames[17:], now.frames[17:])
+    for title, frames in now.extras.items():
+        np.testing.assert_array_equal(again.extras[title], frames)
+
+
+def test_a_video_without_its_scene_goes_on_with_its_cache_estimated_again(scene, shot, tmp_path):
+    made = record(METHOD, scene, shot[-1].path, SETTINGS, options=TINY)
+    clip, _ = read_shot(save(tmp_path, "shot", replace(shot[-1], extras={}), made).video)
+    assert clip.scene is None and len(clip.frames) == 17
     events = list(
         pipelines.generate("gen3c", scene, extended_path(clip.path, _path(scene)), SETTINGS, options=TINY, after=clip)
     )
