@@ -41,7 +41,7 @@ def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Li
     surface = np.full(size, -1, np.int32)
     shares = np.zeros((*size, 2), np.float32)
     pose, lens = path.camera_from_world[frame], path.intrinsics[frame].astype(np.float32)
-    placed = [(part.vertices @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32) for part in surfaces]
+    placed = [before_camera(part, pose) for part in surfaces]
     for number, (part, camera) in enumerate(zip(surfaces, placed)):
         pixels = camera @ lens.T
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -52,7 +52,7 @@ def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Li
         )
     depth = np.divide(1, inverse_depth, out=np.zeros_like(inverse_depth), where=inverse_depth > 0)
     colour, normal = np.zeros((*size, 3), np.uint8), np.zeros((*size, 3), np.float32)
-    lamp = _lamp(light, pose[:3, :3])
+    lamp = lamp_before_camera(light, pose)
     for number, (part, camera) in enumerate(zip(surfaces, placed)):
         triangles = part.triangles.astype(np.int32)
         textured = part.texture is not None and part.uv is not None
@@ -67,12 +67,27 @@ def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Li
 _NO_UV, _NO_TEXTURE = np.zeros((0, 2), np.float32), np.zeros((1, 1, 3), np.uint8)
 
 
-def _lamp(light: Light, camera_from_world: NDArray) -> NDArray[np.float32]:
+def before_camera(part: Surface, camera_from_world: NDArray) -> NDArray[np.float32]:
+    """(V,3): the surface's vertices in the camera's axes."""
+    return (part.vertices @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]).astype(np.float32)
+
+
+def lamp_before_camera(light: Light, camera_from_world: NDArray) -> NDArray[np.float32]:
     """(3,): unit direction towards the lamp in the camera's axes; zeros for one beside the camera."""
     if light.direction is None:
         return np.zeros(3, np.float32)
-    direction = camera_from_world @ np.asarray(light.direction, dtype=np.float64)
+    direction = camera_from_world[:3, :3] @ np.asarray(light.direction, dtype=np.float64)
     return (direction / np.linalg.norm(direction)).astype(np.float32)
+
+
+def corners(vertices: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.float32]:
+    """(T,3,6): place and unit normal, towards the camera, of every triangle's corners; ``vertices`` (V,3) in its axes.
+
+    Zeros for triangles that reach behind the camera. For renderers that interpolate these themselves.
+    """
+    made = np.zeros((len(triangles), 3, 6), np.float32)
+    _corners(vertices, triangles, _mean_normals(vertices, triangles), made)
+    return made
 
 
 @kernel
@@ -140,6 +155,25 @@ def _towards(normals, corner, fx, fy, fz):
     if nx * fx + ny * fy + nz * fz < CREASE:
         return fx, fy, fz
     return nx, ny, nz
+
+
+@kernel
+def _corners(vertices, triangles, normals, made):
+    for index in range(len(triangles)):
+        a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
+        ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+        if min(az, min(vertices[b, 2], vertices[c, 2])) <= NEAR:
+            continue
+        ux, uy, uz = vertices[b, 0] - ax, vertices[b, 1] - ay, vertices[b, 2] - az
+        vx, vy, vz = vertices[c, 0] - ax, vertices[c, 1] - ay, vertices[c, 2] - az
+        fx, fy, fz = _unit(uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
+        side = np.float32(-1) if fx * ax + fy * ay + fz * az > 0 else np.float32(1)
+        for place in range(3):
+            corner = triangles[index, place]
+            nx, ny, nz = _towards(normals, corner, fx, fy, fz)
+            made[index, place, 0], made[index, place, 1] = vertices[corner, 0], vertices[corner, 1]
+            made[index, place, 2] = vertices[corner, 2]
+            made[index, place, 3], made[index, place, 4], made[index, place, 5] = side * nx, side * ny, side * nz
 
 
 @kernel
