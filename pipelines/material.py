@@ -25,8 +25,8 @@ LONGEST_CLIP = 121
 
 ACCEPTED = (
     "A video; several pictures, alone or with their cameras (COLMAP, nerfstudio, RealEstate10K, Reshoot JSON; as files or all "
-    "in one zip); a ReconFusion scene (.torch); a CamVid-30K entry, a ViPE result or a posed clip (rgb.mp4, depth.npz, "
-    "mask.npz, camera.npz) as a zip; key frames as npz."
+    "in one zip); a ReconFusion scene (.torch); a scene of Google Scanned Objects, a CamVid-30K entry, a ViPE result or a posed "
+    "clip (rgb.mp4, depth.npz, mask.npz, camera.npz) as a zip; key frames as npz."
 )
 
 
@@ -94,6 +94,7 @@ def _archive(path: Path, given_views: int, dense: bool) -> Material:
     from pipelines.gen3c.vipe import is_vipe
     from pipelines.genxd.data import read_camvid, reconfusion_scenes
     from pipelines.genxd.given import Given, gather_folder
+    from pipelines.genxd.gso import is_gso, read_gso
 
     with opened(path) as folder:
         place = clip_folder(folder)
@@ -103,6 +104,8 @@ def _archive(path: Path, given_views: int, dense: bool) -> Material:
         for candidate in inner:
             if (candidate / "0" / "images.bin").is_file():
                 return _of(Given(read_camvid(candidate), None, "Cameras of the data set."), given_views, dense)
+            if is_gso(candidate):
+                return _of(read_gso(candidate, views=given_views), 0, dense)
             if (candidate / "index.json").is_file():
                 scenes = reconfusion_scenes(candidate)
                 if len(scenes) > 1:
@@ -113,12 +116,14 @@ def _archive(path: Path, given_views: int, dense: bool) -> Material:
 
 def _of(given: Given, given_views: int, dense: bool) -> Material:
     from pipelines.genxd.given import with_fewer_given
+    from pipelines.genxd.posed import with_truth
 
     given = with_fewer_given(given, given_views)
     views = given.views
     points = PointCloud(views.points.astype(np.float32), views.colours) if len(views.points) else None
     scene, note = _with_depth(views) if dense else (views.scene(), "")
     words = " ".join(filter(None, (given.note, note)))
+    scene = with_truth(scene, given.truth)
     return Material(scene, given.targets, words, path_as_given=given.targets is not None, points=points)
 
 

@@ -36,11 +36,15 @@ _DISTORTION = ("k1", "k2", "p1", "p2", "k3")
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """``views`` and, in the same world, the cameras of views to make, if any; ``note``: what was done, for the person."""
+    """``views`` and, in the same world, the cameras of views to make, if any; ``note``: what was done, for the person.
+
+    ``truth``: pictures that are known and not given, to compare with.
+    """
 
     views: PosedPictures
     targets: CameraPath | None
     note: str
+    truth: PosedPictures | None = None
 
 
 def gather(files: Sequence[Path], *, name: str = "views") -> Given:
@@ -85,17 +89,22 @@ def is_picture(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in PICTURES
 
 
-def with_fewer_given(given: Given, count: int) -> Given:
-    """Only ``count`` pictures given, the cameras of the others are targets: the data set's split, else evenly spread."""
+def with_fewer_given(given: Given, count: int, *, everything: bool = False) -> Given:
+    """Only ``count`` pictures given, the cameras of the others are targets: the data set's split, else evenly spread.
+
+    ``everything``: all cameras are targets, those of the given pictures too.
+    """
     views = given.views
     if count == 0 or count >= len(views.path):
         return given
     split = views.splits.get(count)
     train = split[0] if split else tuple(np.linspace(0, len(views.path) - 1, count).round().astype(int).tolist())
     test = split[1] if split else tuple(i for i in range(len(views.path)) if i not in train)
+    test = tuple(range(len(views.path))) if everything else test
     note = f"{len(train)} of {len(views.path)} pictures are given, the cameras of {len(test)} are known targets"
     by = " (the data set's own split)." if split else "."
-    return Given(views.chosen(train), views.chosen(test).path if test else None, f"{given.note} {note}{by}")
+    truth = views.chosen(test) if test else None
+    return Given(views.chosen(train), truth.path if truth else None, f"{given.note} {note}{by}", truth)
 
 
 # --- cameras -----------------------------------------------------------------------------------------------------------

@@ -157,24 +157,27 @@ def _through_picture(
     """
     frame = _picture_frame(path, scene, settings.given_frame)
     if frame is None:
-        cameras = path.resampled(FRAMES - 1)
+        fits = len(path) == FRAMES - 1
+        cameras = path if fits else path.resampled(FRAMES - 1)
         start = scene.first.camera
         cameras = replace(
             cameras,
             world_from_camera=np.concatenate([start.world_from_camera, cameras.world_from_camera]),
             intrinsics=np.concatenate([start.intrinsics, cameras.intrinsics]),
         )
-        return (
-            cameras,
-            None,
-            [
-                f"The path does not pass the given picture's camera, so the picture takes one of the {FRAMES} frames and "
-                f"the path's {len(path)} frames are resampled to {FRAMES - 1}."
-            ],
+        note = (
+            f"The path does not pass the given picture's camera, so the picture takes one of the {FRAMES} frames and "
         )
+        note += "the path's 11 the others." if fits else f"the path's {len(path)} are resampled to {FRAMES - 1}."
+        return cameras, None, [note]
     if len(path) == FRAMES:
         return path, frame, []
-    note = f"The path's {len(path)} frames are resampled to the {FRAMES} that the model makes at a time."
+    note = f"The path's {len(path)} frames are resampled to the {FRAMES} that the model makes at a time"
+    note += (
+        "."
+        if settings.more_views or len(path) < FRAMES
+        else "; 'More than 12 views' makes all of them, of a still scene."
+    )
     cameras, given = _resampled_around(path, frame)
     return cameras, given, [note]
 

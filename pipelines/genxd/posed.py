@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import cv2
 import numpy as np
@@ -104,6 +104,20 @@ class PosedPictures:
             return far
         depths = (self.path.camera_from_world @ np.append(point, 1))[:, 2]
         return depths if (depths > 0.1 * apart).all() else far
+
+
+@dataclass(frozen=True)
+class SceneWithTruth(Scene):
+    """A scene of which more is known than is given. ``truth``: pictures of its world from cameras that may be asked for."""
+
+    truth: PosedPictures | None = None
+
+
+def with_truth(scene: Scene, truth: PosedPictures | None) -> Scene:
+    """The scene that also knows ``truth``, if there is any."""
+    if truth is None:
+        return scene
+    return SceneWithTruth(**{each.name: getattr(scene, each.name) for each in fields(Scene)}, truth=truth)
 
 
 def with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *, name: str = "views") -> PosedPictures:
