@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from camera import figureobjects
+from camera.objects import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene, View
 
@@ -36,8 +38,8 @@ def figure(path: CameraPath, scene: Scene | None = None, *, nominal: bool = Fals
 def spec(path: CameraPath, scene: Scene | None = None, *, nominal: bool = False) -> dict[str, Any]:
     """``{"data", "layout", "frames"}`` of that figure, arrays as numpy: built in milliseconds, not yet validated.
 
-    Frame ``f`` of the animation is named ``str(f)`` and moves the last trace, the camera. ``nominal`` writes into
-    the figure that the method is not told these poses.
+    Frame ``f`` of the animation is named ``str(f)`` and moves the camera, and the objects that move. ``nominal`` writes
+    into the figure that the method is not told these poses.
     """
     size = frustum_size(path, scene)
     traces = [*_scene_traces(scene, size), *_path_traces(path, size)]
@@ -48,6 +50,12 @@ def spec(path: CameraPath, scene: Scene | None = None, *, nominal: bool = False)
         {"name": str(f), "traces": [camera], "data": [_lines(lines, "camera", CAMERA_COLOUR, 5)]}
         for f, lines in enumerate(travelling)
     ]
+    if isinstance(scene, StagedScene) and scene.objects:
+        shown, moving, then = figureobjects.traces(scene, path, _DISPLAY)
+        for step, moved in zip(steps, then):
+            step["traces"] += [len(traces) + place for place in moving]
+            step["data"] += moved
+        traces += shown
     return {"data": traces, "layout": _layout(path, scene, nominal), "frames": steps}
 
 

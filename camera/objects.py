@@ -53,13 +53,19 @@ class Placement:
     @property
     def matrix(self) -> NDArray[np.float64]:
         """(4,4): from the model's axes to the stage's, x right, y up, z towards the viewer."""
-        from scipy.spatial.transform import Rotation
+        return matrices([self])[0]
 
-        made = np.eye(4)
-        turned = Rotation.from_euler("YXZ", [self.turn, -self.tilt, -self.roll], degrees=True)
-        made[:3, :3] = turned.as_matrix() * self.size
-        made[:3, 3] = [self.right, self.up, -self.ahead]
-        return made
+
+def matrices(placements: Sequence[Placement]) -> NDArray[np.float64]:
+    """(N,4,4): see `Placement.matrix`."""
+    from scipy.spatial.transform import Rotation
+
+    right, up, ahead, turn, tilt, roll, size = np.array([one.values() for one in placements], dtype=np.float64).T
+    made = np.repeat(np.eye(4)[None], len(right), axis=0)
+    turned = Rotation.from_euler("YXZ", np.stack([turn, -tilt, -roll], axis=1), degrees=True)
+    made[:, :3, :3] = turned.as_matrix() * size[:, None, None]
+    made[:, :3, 3] = np.stack([right, up, -ahead], axis=1)
+    return made
 
 
 @dataclass(frozen=True)

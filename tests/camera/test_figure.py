@@ -2,12 +2,17 @@
 
 import json
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import trimesh
 
 from camera.figure import cloud, figure, frustum_lines, plain, spec, to_display
+from camera.model import read_model
+from camera.objects import Key, Placement, SceneObject, StagedScene, new_object, staged
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 
@@ -65,3 +70,64 @@ def test_a_hundred_thousand_points_are_quick_and_small(path):
     text = json.dumps(plain(spec(path, big)))
     assert time.perf_counter() - start < 0.5
     assert len(text) < 1_000_000
+
+
+@pytest.fixture(scope="module")
+def staged_ball(scene) -> StagedScene:
+    ball = read_model(trimesh.creation.icosphere(3).export(file_type="ply"), "ball.ply")
+    way = (Key(0, Placement(0, 0, 1, size=0.2)), Key(1, Placement(0.5, 0, 1, size=0.4)))
+    return staged(scene, [SceneObject(ball, way), SceneObject(ball)])
+
+
+def test_objects_are_in_the_figure_and_move_with_its_frames(path, staged_ball):
+    made = spec(path, staged_ball)
+    names = [trace["name"] for trace in made["data"]]
+    moving, standing = made["data"][names.index("1: ball.ply")], made["data"][names.index("2: ball.ply")]
+    assert names.index("2: ball.ply") not in made["frames"][0]["traces"] and standing["type"] == "mesh3d"
+    centres = []
+    for step in made["frames"]:
+        assert step["traces"] == [names.index("camera"), names.index("1: ball.ply")]
+        assert len(step["data"][1]["x"]) == len(moving["x"])
+        centres.append([float(step["data"][1][axis].mean()) for axis in "xyz"])
+    distance = staged_ball.distance
+    assert centres[0] == pytest.approx([0, distance, 0.1 * distance], abs=0.02 * distance), "on its feet, up is up"
+    assert centres[-1] == pytest.approx([0.5 * distance, distance, 0.2 * distance], abs=0.02 * distance)
+    room = next(trace for trace in made["data"] if trace["name"] == "room")
+    assert room["x"].max() >= max(step["data"][1]["x"].max() for step in made["frames"])
+    assert len(figure(path, staged_ball).frames[3].data) == 2
+
+
+def test_objects_show_their_colours_and_stay_small(path, scene):
+    ball = trimesh.creation.icosphere(2)
+    ball.visual = trimesh.visual.ColorVisuals(
+        ball, vertex_colors=np.tile([[200, 10, 30, 255]], (len(ball.vertices), 1))
+    )
+    many = staged(
+        scene, [new_object(read_model(ball.export(file_type="ply"), "b.ply"), Placement()) for _ in range(20)]
+    )
+    long = path.resampled(481)
+    turning = [replace(item, keys=(Key(0, Placement()), Key(1, Placement(turn=90)))) for item in many.objects]
+    for shown in (many, many.with_objects(turning)):
+        text = json.dumps(plain(spec(long, shown)))
+        assert len(text) < len(json.dumps(plain(spec(long, scene)))) + 4_000_000
+    colours = {
+        colour for trace in spec(path, many)["data"] if trace["type"] == "mesh3d" for colour in trace["facecolor"]
+    }
+    assert colours == {"#c80a1e"}
+
+
+def test_a_model_of_very_many_pieces_is_shown_as_a_box(path, scene):
+    pieces = trimesh.util.concatenate([trimesh.creation.box(transform=trimesh.transformations.translation_matrix([3 * x, y, 0]))
+                                       for x in range(20) for y in range(0, 60, 3)])  # fmt: skip
+    crowd = staged(scene, [SceneObject(read_model(pieces.export(file_type="ply"), "crowd.ply"))])
+    shown = next(trace for trace in spec(path, crowd)["data"] if trace["type"] == "mesh3d")
+    assert len(shown["i"]) == 12
+
+
+def test_an_animation_moves_in_the_figure(path, scene):
+    fox = read_model((Path(__file__).parents[2] / "examples" / "fox" / "fox.glb").read_bytes(), "fox.glb")
+    walking = staged(scene, [new_object(fox, Placement())])
+    frames = spec(path, walking)["frames"]
+    legs = np.stack([step["data"][1]["x"] for step in frames])
+    assert np.ptp(legs, axis=0).max() > 0.01 * walking.distance, "legs move though the fox stays"
+    assert len(spec(path, staged(scene, [replace(walking.objects[0], speed=0.0)]))["frames"][0]["data"]) == 1
