@@ -90,7 +90,7 @@ class _Unfilled(ModuleType):
                 spec.loader = self.__loader__ = filling.real
                 filling.real.exec_module(self)
                 self.__path__ = spec.submodule_search_locations or []
-                self.__class__ = ModuleType
+                self.__class__ = ModuleType  # type: ignore[assignment]
             if name == "__path__":  # the filling thread's own imports: other threads wait above
                 return spec.submodule_search_locations
             if name in vars(self):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import torch
@@ -20,18 +18,18 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Clip, Method, Pipeline, Progress, left_to_shoot
 from pipelines.runtime import estimates
+from pipelines.runtime.aside import Tell, aside, followed, is_out_of_memory
 from pipelines.runtime.clock import Clock, Report
 from pipelines.runtime.device import Device
 from pipelines.runtime.memory import networks, placed, stored_as
 from pipelines.runtime.options import AUTO, EXACT, FP8, FULL, INT8, RunOptions
 from pipelines.runtime.speed import speeded
-from pipelines.runtime.weights import Cancelled, Weights
+from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings
 
 T = TypeVar("T")
 Around = Callable[[Pipeline], AbstractContextManager[Any]]
 _WAIT_SECONDS = 0.5
-_END = object()
 
 
 @dataclass
@@ -200,7 +198,7 @@ class Runtime:
 
 
 class _Job:
-    """One run, in a thread of its own: the caller may pause, look at the clock or go away between steps."""
+    """One run."""
 
     def __init__(
         self,
@@ -217,43 +215,15 @@ class _Job:
         self.scene, self.path, self.settings = scene, path, settings
         self.clock = Clock(runtime.device)
         self.mode = FULL
-        self.cancelled = threading.Event()
-        self.out: SimpleQueue[Any] = SimpleQueue()
 
     def results(self) -> Iterator[Progress | Clip | Report]:
-        thread = threading.Thread(target=self._work, name=f"shoot {self.method.name}", daemon=True)
-        thread.start()
-        try:
-            while (item := self.out.get()) is not _END:
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            self.cancelled.set()
-            thread.join()
+        return aside(self._shoot, clock=self.clock, failed=self._told, name=f"shoot {self.method.name}")
 
-    def _work(self) -> None:
-        failure: BaseException | None = None
-        try:
-            with torch.no_grad():
-                self._shoot()
-        except Cancelled:
-            pass
-        except BaseException as error:  # everything goes to the caller's thread
-            failure = self._told(error)
-        if isinstance(failure, OutOfMemory):
-            self.runtime.unload()
-        elif failure is not None and not isinstance(failure, InputError):
-            self.runtime.forget(self.method, self.options)
-        self.runtime.device.tidy()
-        if failure is not None:
-            self.out.put(failure)
-        self.out.put(_END)
-
-    def _shoot(self) -> None:
+    @torch.no_grad()
+    def _shoot(self, tell: Tell, cancelled: Callable[[], bool]) -> None:
         device = self.runtime.device
         self.runtime.make_main_memory_room(self.method, self.options, self._forecast().weights_gigabytes)
-        loaded = self.runtime.load(self.method, self.options, announce=self._tell, cancelled=self.cancelled.is_set)
+        loaded = self.runtime.load(self.method, self.options, announce=tell, cancelled=cancelled)
         if self.options.weights == "tiny" and (side := getattr(loaded.pipeline, "tiny_side", None)):
             self.scene, self.path = _reduced(self.scene, self.path, side)
         if prepare := getattr(loaded.pipeline, "prepare", None):
@@ -267,47 +237,30 @@ class _Job:
         fast = speeded(pipeline, self.options, steps=steps, method=self.method.name)
         with placed(pipeline, self.mode, device.torch), fast, self.around(pipeline):
             going_on = {} if self.after is None else {"after": self.after}
-            self._follow(pipeline(self.scene, self.path, self.settings, **going_on))
-        if not self.cancelled.is_set():
-            words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")
-            self.out.put(
-                self.clock.report(
-                    method=self.method.name,
-                    options=self.options,
-                    mode=self.mode,
-                    words=words,
-                    revisions=loaded.weights.revisions,
-                )
+            followed(pipeline(self.scene, self.path, self.settings, **going_on), tell)
+        words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")
+        tell(
+            self.clock.report(
+                method=self.method.name,
+                options=self.options,
+                mode=self.mode,
+                words=words,
+                revisions=loaded.weights.revisions,
             )
+        )
 
     def _forecast(self) -> estimates.Forecast:
         left = left_to_shoot(self.path, self.after)
         return self.runtime.forecast(self.method, self.scene, left, self.settings, self.options)
 
-    def _follow(self, steps: Iterator[Progress | Clip]) -> None:
-        try:
-            for item in steps:
-                if isinstance(item, Progress):
-                    self._tell(item)
-                else:
-                    self.out.put(item)
-        finally:
-            steps.close()  # type: ignore[attr-defined]
-
-    def _tell(self, progress: Progress) -> None:
-        if self.cancelled.is_set():
-            raise Cancelled
-        self.out.put(self.clock.timed(progress))
-
     def _told(self, error: BaseException) -> BaseException:
-        """The error as the caller gets it; frames that hold tensors are emptied so that nothing outlives the job."""
-        phase = self.clock.phase
-        message = self._out_of_memory_words(phase) if _is_out_of_memory(error) else None
-        seen: BaseException | None = error
-        while seen is not None:
-            traceback.clear_frames(seen.__traceback__)
-            seen = seen.__cause__ or seen.__context__
-        return OutOfMemory(message) if message else error
+        """The error as the caller gets it; after one that may have broken something, what may be broken is forgotten."""
+        if is_out_of_memory(error):
+            self.runtime.unload()
+            return OutOfMemory(self._out_of_memory_words(self.clock.phase))
+        if not isinstance(error, InputError):
+            self.runtime.forget(self.method, self.options)
+        return error
 
     def _out_of_memory_words(self, phase: str) -> str:
         device = self.runtime.device
@@ -330,13 +283,6 @@ def _reduced(scene: Scene, path: CameraPath, side: int) -> tuple[Scene, CameraPa
 
 class OutOfMemory(InputError):
     """The device ran out of memory during a run; everything was freed."""
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    words = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in words or "allocate memory" in words)
 
 
 _default: Runtime | None = None

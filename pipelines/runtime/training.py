@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import traceback
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
-from typing import Any, TypeVar
-
-import torch
+from typing import TypeVar
 
 from camera.errors import InputError
 from pipelines.method import Progress
+from pipelines.runtime.aside import Tell, aside, followed, is_out_of_memory
 from pipelines.runtime.clock import Clock
 from pipelines.runtime.job import Runtime, default
-from pipelines.runtime.weights import Cancelled, Mode, Weights
+from pipelines.runtime.weights import Mode, Weights
 
 T = TypeVar("T")
-_END = object()
 
 
 def trained(
@@ -57,49 +52,17 @@ def check_device(runtime: Runtime, gigabytes: float) -> None:
 
 def _in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: Mode) -> Iterator[Progress | T]:
     """In a thread of its own, so that downloads can be told of and be cancelled."""
-    clock, cancelled = Clock(runtime.device), threading.Event()
-    out: SimpleQueue[Any] = SimpleQueue()
 
-    def tell(item: Any) -> None:
-        if cancelled.is_set():
-            raise Cancelled
-        out.put(clock.timed(item) if isinstance(item, Progress) else item)
+    def work(tell: Tell, cancelled: Callable[[], bool]) -> None:
+        weights = Weights(mode, device=runtime.device.torch, announce=tell, cancelled=cancelled)
+        followed(train(weights), tell)
 
-    def work() -> None:
-        weights = Weights(mode, device=runtime.device.torch, announce=tell, cancelled=cancelled.is_set)
-        try:
-            _follow(train(weights), tell)
-        except Cancelled:
-            pass
-        except BaseException as error:  # everything goes to the caller's thread
-            out.put(_told(error))
-        runtime.device.tidy()
-        out.put(_END)
-
-    thread = threading.Thread(target=work, name="errand", daemon=True)
-    thread.start()
-    try:
-        while (item := out.get()) is not _END:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        cancelled.set()
-        thread.join()
-
-
-def _follow(steps: Iterator[Any], tell: Callable[[Any], None]) -> None:
-    try:
-        for item in steps:
-            tell(item)
-    finally:
-        steps.close()  # type: ignore[attr-defined]
+    return aside(work, clock=Clock(runtime.device), failed=_told, name="errand")
 
 
 def _told(error: BaseException) -> BaseException:
-    """The error for the caller; frames that hold tensors are emptied."""
-    traceback.clear_frames(error.__traceback__)
-    if not isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+    """The error for the caller."""
+    if not is_out_of_memory(error):
         return error
     return InputError(
         "The device ran out of memory. For a training, lower the rank, the frames or the clips at once, or switch gradient "
