@@ -14,6 +14,7 @@ import torch
 from camera.errors import InputError
 from camera.path import pinhole
 from camera.view import Scene, View
+from pipelines.carried import carrying
 from pipelines.checkpoints import built, stripped
 from pipelines.components import byte_tokenizer
 from pipelines.dualcamctrl import convert, disparity, estimate, networks
@@ -30,6 +31,7 @@ from pipelines.dualcamctrl.pipeline import DualCamCtrlPipeline, load
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 from pipelines.dualcamctrl.vae import TiledWanVAE
 from pipelines.method import Clip, Progress
+from pipelines.results import record, save
 from pipelines.runtime.memory import placed
 from pipelines.runtime.options import GROUP_OFFLOAD, MODEL_OFFLOAD, RunOptions
 from pipelines.runtime.speed import speeded
@@ -100,6 +102,19 @@ def test_the_generated_scene_stands_where_the_path_says(run, scene, path):
     assert np.array_equal(made.views[4].colour, clip.frames[4])
     nearest = 1 / disparity.disparity_range(scene.first).white
     assert all(view.depth[view.known].min() > 0.99 * nearest for view in made.views)
+
+
+def test_the_generated_depth_is_found_again_beside_a_saved_result(run, scene, path, tmp_path):
+    _, clip = run
+    made = record(METHOD, scene, path, SETTINGS)
+    saved = save(tmp_path, "shot", clip, made, carries=carrying(clip, scene, goes_on=False))
+    depth = disparity.saved_depth(saved.video)
+    generated = np.stack([np.where(view.known, 1 / view.depth, 0) for view in clip.scene.views])
+    span = disparity.disparity_range(scene.first)
+    np.testing.assert_allclose(np.nan_to_num(1 / depth), generated, atol=2e-3 * span.white)
+    assert disparity.saved_depth(save(tmp_path, "bare", clip, made).video) is None
+    saved.files[disparity.DEPTH_FILE].unlink()
+    assert disparity.saved_depth(saved.video) is None
 
 
 def test_the_same_seed_gives_the_same_clip_and_another_does_not(pipeline, run, scene, path):
