@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import gradio as gr
 
+from camera.errors import InputError
+from camera.formats import read
 from pipelines import method
+from pipelines.video import read_video, write_mp4
 from tabs.curation import curation
 from tabs.form import said
 from tabs.header import header
@@ -46,6 +50,7 @@ def build(page: gr.Blocks) -> None:
             path_download(METHOD, take)
             shoot.screen(move.draws)
             _contact_sheet(shoot)
+            _comparison(take, shoot)
             keep(page, METHOD, take, move, shoot, example)
 
 
@@ -61,3 +66,39 @@ def _contact_sheet(shoot: Shoot) -> None:
         return gr.Image(str(file), visible=True) if file and file.is_file() else gr.Image(visible=False)
 
     shoot.shot.change(said(show), shoot.shot, sheet, api_visibility="private", queue=False, show_progress="hidden")
+
+
+def _comparison(take: gr.State, shoot: Shoot) -> None:
+    """Where a data set knows more pictures than were given: the made views beside the true ones, in pictures and numbers."""
+    start = gr.Button("Compare with the true pictures", size="sm", visible=False, elem_id=f"{METHOD.name}-compare")
+    told = gr.Markdown(elem_classes="told")
+    video = gr.Video(
+        label="Given pictures · true · made", visible=False, interactive=False, autoplay=True, loop=True,
+        elem_id=f"{METHOD.name}-comparison",
+    )  # fmt: skip
+
+    def offer(take: Take, shot: str | None):
+        from pipelines.genxd.posed import SceneWithTruth
+
+        known = isinstance(take.framed, SceneWithTruth) and bool(shot)
+        return gr.Button(visible=known), "", gr.Video(visible=False)
+
+    def compare_with_truth(take: Take, shot: str | None):
+        """PSNR and SSIM of the last shot's frames against the data set's own pictures, and all of them side by side."""
+        if not shot:
+            raise InputError("Shoot the known cameras first, then they can be compared.")
+        from pipelines.genxd.truth import compared
+
+        file = Path(shot)
+        with zipfile.ZipFile(file.with_name(f"{file.stem}-cameras.zip")) as archive:
+            path = read("camera_path.json", archive.read("camera_path.json"))
+        frames, fps = read_video(file)
+        scene, _ = take.ready()
+        found = compared(frames, path, scene)
+        beside = write_mp4(file.with_name(f"{file.stem}-compare.mp4"), found.frames, fps)
+        return f"{found.words} Measured on the saved video.", gr.Video(str(beside), visible=True)
+
+    start.click(said(compare_with_truth), [take, shoot.shot], [told, video], api_name=f"{METHOD.name}_compare")
+    shoot.shot.change(
+        said(offer), [take, shoot.shot], [start, told, video], api_visibility="private", queue=False, show_progress="hidden"
+    )  # fmt: skip

@@ -82,6 +82,8 @@ def load(weights: Weights) -> GenXDPipeline:
 class GenXDPipeline:
     """``components`` are moved by the runtime; ``device`` is where the tensors of a run are made."""
 
+    tiny_side = 128
+
     def __init__(
         self,
         unet: GenXDUNet,

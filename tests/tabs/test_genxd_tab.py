@@ -19,7 +19,7 @@ from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
 from pipelines import method
-from pipelines.video import write_mp4
+from pipelines.video import probe, write_mp4
 from tabs import views
 from tabs.take import PATH_FILE, Take
 
@@ -89,6 +89,10 @@ def test_known_targets_are_shot_and_leave_everything_behind(client, tmp_path):
     assert len(figure["figure"]["frames"]) == 2 and "1 group of 9, each from the 3 nearest of 3" in notes
     status, _, _, files, *_ = client.predict(**TINY, api_name="/genxd_shoot")
     assert "in 1 group of 9" in status
+    words, beside = client.predict(api_name="/genxd_compare")
+    assert "2 frames against the true pictures" in words and "dB PSNR" in words
+    seen = probe(value(beside))
+    assert (seen.width, seen.height) == (5 * SIZE, SIZE), "three given, the true one, the made one"
     taken_up = client.predict(handle_file(value(files)[0]), api_name="/genxd_restore")
     assert "Path of 2 frames" in str(taken_up)
     client.predict(**SMALL, moves_from="Path file", api_name="/genxd_draw")
@@ -136,6 +140,8 @@ def test_what_is_missing_is_said(client):
     ):
         with pytest.raises(AppError, match=words):
             client.predict(given_files, api_name=f"/genxd_{endpoint}")
+    with pytest.raises(AppError, match="Shoot the known cameras first"):
+        Client(client.src, verbose=False).predict(api_name="/genxd_compare")
 
 
 # --- the given cameras on their stage ----------------------------------------------------------------------------------
