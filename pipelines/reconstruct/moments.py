@@ -23,7 +23,7 @@ from pipelines.reconstruct.export import colmap_files, zipped
 GRID = "grid.json"
 MOMENT = re.compile(r"moment-(\d+(?:\.\d+)?)-s\.mp4$")
 """How the files of a saved 4D result end."""
-COLMAP_POINTS = 10_000
+COLMAP_POINTS = 3_000
 """Of each moment in COLMAP's text, which is long; the PLY beside it has all."""
 
 

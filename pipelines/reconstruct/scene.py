@@ -65,8 +65,9 @@ def scene_of(
     ``depth`` (F,H,W), NaN or infinite where there is none (sky); without it ``estimate``, or the depth model ``model`` of
     `pipelines.depth.MODELS`, is asked for each frame. ``aligned``: the given depth has the cameras' scale already.
     ``matcher``: who matches frames where cameras are not the given ones, see `pipelines.keypoints`; else followed points
-    or SIFT. ``closed``: the path ends where it began, so that last and first frames are matched too. ``masks`` (F,H,W): True on what
-    moves, which is neither followed nor kept. ``keep`` (F,H,W): True on the object that alone is kept. Frames that cannot be placed are left out;
+    or SIFT. ``closed``: the path ends where it began; what the given cameras drifted is distributed, see
+    `pipelines.reconstruct.closing`, and last and first frames are matched where cameras are refined or estimated.
+    ``masks`` (F,H,W): True on what moves, which is neither followed nor kept. ``keep`` (F,H,W): True on the object that alone is kept. Frames that cannot be placed are left out;
     `Scene.source` says what was done. Raises `InputError`: too few frames, no parallax, cameras that contradict the
     frames, no depth model; each with what can still be made.
     """
@@ -75,6 +76,12 @@ def scene_of(
         if marked is not None and marked.shape != frames.shape[:3]:
             raise InputError(f"Masks must have the shape of the frames, {frames.shape[:3]}, got {marked.shape}.")
     yield Progress("Placing cameras", 0, 1)
+    ended = None
+    if closed and cameras != "estimated":
+        from pipelines.reconstruct import closing
+
+        ended = closing.closed(frames, path, masks=masks)
+        path = ended.path
     if aligned and depth is not None:
         cameras_found = _Placed(tuple(range(len(path))), path, None, "")
     else:
@@ -89,7 +96,7 @@ def scene_of(
     fitted, miss = (raw, 0.0) if cameras_found.points is None else _fitted(raw, cameras_found.points)
     hidden = [each for each in (masks, None if keep is None else ~keep) if each is not None]
     views = _views(frames, cameras_found, fitted, np.any(hidden, axis=0) if hidden else None)
-    words = [source or "given depth", _miss_words(miss), cameras_found.words]
+    words = [source or "given depth", _miss_words(miss), ended.words if ended else "", cameras_found.words]
     return Scene(views, "views", "relative", path.fps, "; ".join(filter(None, words)), name)
 
 
