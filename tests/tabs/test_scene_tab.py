@@ -19,18 +19,18 @@ from camera import formats
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines import NAMES, method
-from pipelines.clips import keep
+from pipelines.carried import carrying
+from pipelines.dualcamctrl.disparity import DEPTH_FILE, disparity_range, sixteen_bit_zip
 from pipelines.method import Clip
 from pipelines.reconstruct import display
 from pipelines.reconstruct.making import Made, make, shots_of_clip
 from pipelines.reconstruct.splat_files import read_ply, read_splat
 from pipelines.reconstruct.splat_settings import SplatSettings
-from pipelines.results import record, save
+from pipelines.results import beside, record, save
 from pipelines.runtime.options import RunOptions
 from pipelines.video import probe
 from tabs.lift import offers
-from tabs.solid import Solid, of_result
-from tabs.take import Take
+from tabs.solid import Opened, Solid, of_result
 
 SMALL_SPLATS = {"iterations": 20, "most_splats": 600, "longest_side": 64}
 HEIGHT, WIDTH, FRAMES = 64, 96, 8
@@ -47,15 +47,21 @@ def room() -> tuple[np.ndarray, CameraPath, tuple[View, ...]]:
     return np.stack([view.colour for view in views]), path, views
 
 
-def result(folder: Path, frames: np.ndarray, path: CameraPath, weights: str = "real") -> Path:
+def result(folder: Path, frames: np.ndarray, path: CameraPath, weights: str = "real", **carried: bytes) -> Path:
     """A result's mp4 as the app saves it."""
     gen3c, (_, _, views) = method("gen3c"), room()
     made = record(gen3c, Scene(views[:1]), path, gen3c.settings(), options=RunOptions(weights=weights))
-    return save(folder, f"gen3c-{weights}", Clip(frames, path.fps, path), made).video
+    return save(folder, f"gen3c-{weights}", Clip(frames, path.fps, path), made, **carried).video
 
 
 def value(answer):
     return answer["value"] if isinstance(answer, dict) and "value" in answer else answer
+
+
+def made(client: Client, **choices) -> tuple[str, Path | None]:
+    """What is told at the end, and the file in the viewer."""
+    answer = client.predict(**choices, api_name="/scene_make")
+    return answer[0], next((Path(value(each)) for each in answer[2:] if isinstance(value(each), str)), None)
 
 
 def taken_home(client: Client) -> dict[str, bytes]:
@@ -63,18 +69,17 @@ def taken_home(client: Client) -> dict[str, bytes]:
 
 
 def test_an_example_becomes_points_mesh_and_splats(client):
-    opened = client.predict("courtyard", "", api_name="/scene_open_example")[1]
-    assert "3 frames" in opened
-    status, _, model, _, _ = client.predict(kind="points", api_name="/scene_make")
+    assert "3 frames" in client.predict("courtyard", "", api_name="/scene_open_example")[1]
+    status, model = made(client, kind="points")
     assert "points" in status
-    shown = trimesh.load(value(model), file_type="glb")
+    shown = trimesh.load(str(model), file_type="glb")
     assert {type(part) for part in shown.geometry.values()} == {trimesh.PointCloud, trimesh.path.Path3D}
     bare = trimesh.load(client.predict("Without the cameras", api_name="/scene_show"), file_type="glb")
     assert len(bare.geometry) == 1
 
-    status, _, model, _, _ = client.predict(kind="splats", **SMALL_SPLATS, api_name="/scene_make")
+    status, model = made(client, kind="splats", **SMALL_SPLATS)
     assert "dB on frames" in status and "own rasteriser" in status
-    assert len(read_ply(Path(value(model)).read_bytes())) > 100
+    assert len(read_ply(model.read_bytes())) > 100
     files = taken_home(client)
     assert {"points.ply", "points.glb", "colmap.zip", "nerfstudio.zip"} <= set(files)
     with zipfile.ZipFile(io.BytesIO(files["colmap.zip"])) as archive:
@@ -97,7 +102,7 @@ def test_own_frames_with_a_camera_file_need_a_depth_model_for_more_than_points(c
     assert "8 frames of 96 x 64" in opened and "no depth" in opened
     with pytest.raises(AppError, match=r"[Dd]epth"):
         client.predict(kind="mesh", api_name="/scene_make")
-    status, *_ = client.predict(kind="points", api_name="/scene_make")
+    status, _ = made(client, kind="points")
     assert "no depth is at hand" in status
     assert "8 frames" in client.predict(handle_file(str(tmp_path / name)), api_name="/scene_open_path")
     flight = value(client.predict("Path file", "", 5, 64, api_name="/scene_fly"))
@@ -107,7 +112,7 @@ def test_own_frames_with_a_camera_file_need_a_depth_model_for_more_than_points(c
 def test_a_result_of_random_weights_is_said_to_be_noise(client, tmp_path):
     _, path, _ = room()
     noise = np.random.default_rng(0).integers(0, 255, (FRAMES, HEIGHT, WIDTH, 3), np.uint8)
-    opened = client.predict(handle_file(str(result(tmp_path, noise, path, "tiny"))), api_name="/scene_open_result")[1]
+    opened = client.predict([handle_file(str(result(tmp_path, noise, path, "tiny")))], api_name="/scene_open_result")[1]
     assert "GEN3C" in opened and "there is no 3D" in opened
     with pytest.raises(AppError, match="tiny random weights"):
         client.predict(kind="points", api_name="/scene_make")
@@ -127,15 +132,19 @@ def test_errors_arrive_as_sentences(client, endpoint, values, words):
         client.predict(**values, api_name=endpoint)
 
 
-def test_the_geometry_that_a_session_keeps_comes_with_its_result(tmp_path):
+def test_depth_that_was_generated_beside_a_result_comes_with_it(tmp_path):
     frames, path, views = room()
-    file = result(tmp_path, frames, path)
-    assert of_result(file).depth is None
-    start = Scene(views[:1])
-    keep(file.with_suffix(".kept.npz"), Clip(frames, path.fps, path, scene=Scene(views, "clip")), start)
-    shots = of_result(file, Take(scene=start, framed=start, path=path))
-    assert shots.depth is not None and "GEN3C" in shots.name
-    np.testing.assert_allclose(shots.depth[3], views[3].depth, rtol=1e-5)
+    file = result(
+        tmp_path, frames, path, carries=carrying(Clip(frames, path.fps, path), Scene(views[:1]), goes_on=False)
+    )
+    assert of_result([file]).shots.depth is None
+    span = disparity_range(views[0])
+    brightness = np.stack([(1 / view.depth - span.black) / (span.white - span.black) for view in views]).clip(0, 1)
+    beside(file, DEPTH_FILE).write_bytes(sixteen_bit_zip(brightness))
+    shots = of_result([file]).shots
+    assert shots.depth is not None and "GEN3C" in shots.source
+    inner = views[3].depth < np.quantile(views[3].depth, 0.9)
+    np.testing.assert_allclose(shots.depth[3][inner], views[3].depth[inner], rtol=0.01)
 
 
 def test_who_stops_keeps_the_best_so_far():
@@ -145,7 +154,7 @@ def test_who_stops_keeps_the_best_so_far():
     kept = next(step for step in steps if isinstance(step, Made))
     steps.close()
     assert kept.fitted is not None and kept.fitted.iteration == 40
-    solid = Solid(shots, kept)
+    solid = Solid(Opened(shots), kept)
     assert len(solid.path("Round the ellipse of its cameras", "", 12, 64)) == 12
     assert solid.path("The path it was shot on", "", 2, 32).width == 32
 
@@ -176,4 +185,4 @@ def test_every_result_has_a_button_that_leads_here():
                 clicked[block] = {output._id for output in listener.outputs}, [each._id for each in listener.inputs]
     assert set(clicked) == set(buttons)
     for button, (outputs, inputs) in clicked.items():
-        assert tabs._id in outputs and buttons[button].shot._id in inputs and buttons[button].take._id in inputs
+        assert tabs._id in outputs and buttons[button].shot._id in inputs

@@ -1,0 +1,201 @@
+"""What was made in 3D on a stage: points one can orbit, the cameras among them, what a camera there sees, and moments in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import gradio as gr
+import numpy as np
+
+from camera.cloud import PointCloud
+from camera.figure import FRUSTUM_COLOUR, frustum_lines, frustum_size, palette, spec, to_display
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.reconstruct.making import Made
+from pipelines.reconstruct.moving import Moving
+from tabs.form import said
+from tabs.solid import Solid
+from tabs.stage import drawn, seen, stage
+from tabs.take import moved_on
+
+STILL_POINTS, MOVING_POINTS, MOST_OF_A_MOMENT = 24_000, 240_000, 8_000
+"""Shown of a thing that stands still; of all moments together; of one."""
+SHOWN_FRUSTA = 24
+WIDEST_EYE = 480
+
+
+@dataclass(frozen=True, eq=False)
+class Seeing:
+    """Where the viewer is: at ``frame`` of the stage, and at ``free``, a path of one frame, after flying on from there."""
+
+    frame: int = 0
+    free: CameraPath | None = None
+
+
+def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
+    """Places the stage; fill it with `shown`. Returns it and where its viewer is."""
+    view = stage(f"{name}-orbit")
+    seeing = gr.State(Seeing())
+
+    def look(solid: Solid, seeing: Seeing, event: gr.EventData):
+        if solid.made is None:
+            return gr.skip(), gr.skip()
+        seeing = _moved(solid, seeing, event.frame, event.turn, event.move)
+        return seeing, seen(picture(solid, seeing), event.id, caption(solid, seeing))
+
+    view.select(
+        said(look), [solid, seeing], [seeing, view], api_visibility="private", queue=False, show_progress="hidden",
+        trigger_mode="multiple",
+    )  # fmt: skip
+    return view, seeing
+
+
+def _moved(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float], move: list[float]) -> Seeing:
+    """After the stage moved to ``frame``, or its viewer flew on. In a scene that moves who flew stays there as time passes."""
+    if frame is not None:
+        free = seeing.free if solid.moving is not None and int(frame) else None
+        seeing = Seeing(int(frame), free)
+    if any(turn) or any(move):
+        seeing = replace(
+            seeing, free=moved_on(camera(solid, seeing), turn, move, thing(solid, seeing).first.focus_depth)
+        )
+    return seeing
+
+
+def thing(solid: Solid, seeing: Seeing) -> Made:
+    """What is seen: the moment shown, where there are several."""
+    moving = solid.moving
+    return solid.thing() if moving is None else moving.moments[min(max(seeing.frame, 0), len(moving.moments) - 1)]
+
+
+def camera(solid: Solid, seeing: Seeing) -> CameraPath:
+    """Whose eyes it is seen with, as a path of one frame, no wider than the stage shows it."""
+    path = thing(solid, seeing).path
+    frame = 0 if solid.moving is not None else min(max(seeing.frame, 0), len(path) - 1)
+    one = seeing.free or path.sliced(slice(frame, frame + 1))
+    scale = min(1.0, WIDEST_EYE / one.width)
+    return one.resized(max(round(one.width * scale), 1), max(round(one.height * scale), 1))
+
+
+def picture(solid: Solid, seeing: Seeing) -> np.ndarray:
+    from pipelines.reconstruct import display
+
+    return next(iter(display.flight(thing(solid, seeing), camera(solid, seeing))))
+
+
+def caption(solid: Solid, seeing: Seeing) -> str:
+    """What the picture beside the stage is."""
+    moving = solid.moving
+    if moving is not None:
+        when = f"Moment {seeing.frame + 1} of {len(moving.moments)}, {moving.seconds[seeing.frame]:.2f} s"
+        return when + (", from where you flew; the first moment leads back" if seeing.free else ", from its camera")
+    if seeing.free:
+        return "What was made, from where you flew"
+    return f"What was made, from camera {seeing.frame + 1} of {len(solid.thing().path)}"
+
+
+# --- figures -------------------------------------------------------------------------------------------------------
+
+
+def shown(solid: Solid) -> dict:
+    """Value of the stage."""
+    if solid.moving is not None:
+        return {**drawn(moving_figure(solid.moving), solid.moving.path, fresh=True), **_timing(solid.moving)}
+    made = solid.thing()
+    return drawn(_figure(made, made.path, _traces(centres(made), made.path)), made.path, fresh=True)
+
+
+def centres(made: Made) -> PointCloud:
+    """The points shown for ``made``: of splats the middles of the more opaque half, else its points."""
+    if made.fitted is None:
+        return made.cloud
+    splats = made.fitted.splats
+    splats = splats.chosen(splats.logit_opacities >= np.median(splats.logit_opacities))
+    return PointCloud(splats.means, (splats.colours * 255).round().astype(np.uint8))
+
+
+def moving_figure(moving: Moving) -> dict:
+    """Plotly figure with a frame for each moment: its points, and its camera where each has its own."""
+    first, path = moving.moments[0], moving.path
+    most = min(MOST_OF_A_MOMENT, MOVING_POINTS // len(moving.moments))
+    clouds = [_near(moment, path).thinned(most) for moment in moving.moments]
+    indices, scale = palette(np.concatenate([cloud.colours for cloud in clouds]))
+    parts = np.split(indices, np.cumsum([len(cloud) for cloud in clouds])[:-1])
+    dots = [_dots(cloud, part, scale) for cloud, part in zip(clouds, parts)]
+    figure = _figure(first, path, {"scene": dots[0]})
+    number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
+    cameras = figure["frames"] if len(path) == len(dots) else [{"traces": [], "data": []} for _ in dots]
+    figure["frames"] = [
+        {
+            "name": str(i),
+            "traces": [*step["traces"], number],
+            "data": [*step["data"], {key: one[key] for key in ("type", "x", "y", "z", "marker")}],
+        }
+        for i, (step, one) in enumerate(zip(cameras, dots))
+    ]
+    return figure
+
+
+def _timing(moving: Moving) -> dict:
+    """How many moments the stage has and how many of them pass in a second."""
+    length = moving.seconds[-1] - moving.seconds[0]
+    count = len(moving.moments)
+    return {"frames": count, "fps": min(max((count - 1) / length, 1.0), 60.0) if length > 0 else 1.0}
+
+
+def page(moving: Moving) -> bytes:
+    """The moving points as a page of their own, which any browser shows without a network."""
+    import plotly.graph_objects as go
+    from plotly.io import to_html
+
+    figure = moving_figure(moving)
+    timing = {"frame": {"duration": 1000 / _timing(moving)["fps"], "redraw": True}, "fromcurrent": True}
+    figure["layout"]["updatemenus"][0]["buttons"][0]["args"][1] = timing | {"transition": {"duration": 0}}
+    steps = figure["layout"]["sliders"][0]["steps"]
+    figure["layout"]["sliders"][0]["steps"] = [
+        {**steps[0], "label": f"{second:.2f}", "args": [[str(i)], steps[0]["args"][1]]}
+        for i, second in enumerate(moving.seconds)
+    ]
+    figure["layout"]["sliders"][0]["currentvalue"] = {"prefix": "second "}
+    return to_html(go.Figure(figure), include_plotlyjs=True, full_html=True).encode()
+
+
+def _figure(made: Made, path: CameraPath, traces: dict[str, dict]) -> dict:
+    """The figure of ``path`` with other ``traces`` by name, and without the first picture, which would hide what is made."""
+    scene = Scene((made.first,), name="made")
+    figure = spec(path, scene)
+    traces = {"frusta": _frusta(path, frustum_size(path, scene) / 2), **traces}
+    data = [{**trace, **traces.get(trace["name"], {})} for trace in figure["data"]]
+    gone = {i for i, trace in enumerate(data) if trace["name"] == "picture"}
+    figure["data"] = [trace for i, trace in enumerate(data) if i not in gone]
+    figure["frames"] = [
+        {**step, "traces": [i - sum(each < i for each in gone) for i in step["traces"]]} for step in figure["frames"]
+    ]
+    return figure
+
+
+def _traces(cloud: PointCloud, path: CameraPath) -> dict[str, dict]:
+    from pipelines.reconstruct.display import near
+
+    cloud = near(cloud, path).thinned(STILL_POINTS)
+    return {"scene": _dots(cloud, *palette(cloud.colours))}
+
+
+def _near(made: Made, path: CameraPath) -> PointCloud:
+    from pipelines.reconstruct.display import near
+
+    return near(made.cloud, path)
+
+
+def _dots(cloud: PointCloud, indices: np.ndarray, scale: list) -> dict:
+    x, y, z = to_display(cloud.points).T
+    marker = {"size": 2, "color": indices, "colorscale": scale, "cmin": 0, "cmax": 255, "showscale": False}
+    return {"type": "scatter3d", "x": x.copy(), "y": y.copy(), "z": z.copy(), "mode": "markers", "marker": marker}
+
+
+def _frusta(path: CameraPath, size: float) -> dict:
+    chosen = np.unique(np.linspace(0, len(path) - 1, SHOWN_FRUSTA).round().astype(int))
+    lines = frustum_lines(path, chosen, size)
+    gaps = np.full((len(chosen), 1, 3), np.nan, np.float32)
+    x, y, z = np.concatenate([lines, gaps], axis=1).reshape(-1, 3).T
+    return {"x": x.copy(), "y": y.copy(), "z": z.copy(), "line": {"color": FRUSTUM_COLOUR, "width": 2}}

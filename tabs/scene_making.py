@@ -1,0 +1,184 @@
+"""Making 3D on the Scene tab: what can be chosen, what suits the frames that are open, and the run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gradio as gr
+
+from camera.errors import InputError
+from pipelines.depth import MODELS
+from pipelines.method import Progress
+from pipelines.reconstruct import making
+from pipelines.reconstruct.making import BACKGROUNDS, CAMERAS, KEEPS, KINDS, Made
+from pipelines.reconstruct.moving import Moving, moving
+from pipelines.reconstruct.splat_settings import SplatSettings
+from tabs import form
+from tabs.form import said
+from tabs.scene_screen import Screen
+from tabs.solid import ID, PRIVATE, Opened, Solid
+
+MOTION = "points in motion"
+TELL_SECONDS = 0.3
+BY_LABEL = {model.label: key for key, model in MODELS.items()}
+CAMERA_WORDS, KEEP_WORDS, BACKGROUND_WORDS = (
+    {value: words for words, value in each.items()} for each in (CAMERAS, KEEPS, BACKGROUNDS)
+)
+
+
+class Making:
+    """The controls of one visitor's making; ``chosen`` are those that opening frames sets to what suits them."""
+
+    def __init__(self, solid: gr.State) -> None:
+        self.solid = solid
+        hidden = {"render": False}
+        self.kind = gr.Radio([*KINDS, MOTION], value="points", label="Make", elem_id=f"{ID}-kind", **hidden)
+        self.cameras = gr.Dropdown(
+            list(CAMERAS), label="Cameras", info="Estimate them where the method was not told the path.", elem_id=f"{ID}-cameras",
+            **hidden,
+        )  # fmt: skip
+        self.closed = gr.Checkbox(
+            label="The camera comes back to where it began", info="As in an orbit of 360 degrees: its end is joined to its beginning.",
+            elem_id=f"{ID}-closed", **hidden,
+        )  # fmt: skip
+        self.keep = gr.Radio(list(KEEPS), value=next(iter(KEEPS)), label="Keep", elem_id=f"{ID}-keep", **hidden)
+
+    @property
+    def chosen(self) -> list:
+        return [self.kind, self.cameras, self.closed, self.keep]
+
+    def suited(self, opened: Opened) -> tuple[list, str]:
+        """Updates of `chosen` for what was opened, and why where they are not the usual ones."""
+        nominal = opened.shots.nominal
+        cameras = CAMERA_WORDS["estimated" if nominal else "given"]
+        words = (
+            f"Chosen below: cameras {cameras}, since the drawn path is only what the method was asked for."
+            if nominal
+            else ""
+        )
+        kind = gr.Radio(value=MOTION if opened.moves else "points")
+        return [
+            kind,
+            gr.Dropdown(value=cameras),
+            gr.Checkbox(value=opened.closes),
+            gr.Radio(value=KEEP_WORDS["everything"]),
+        ], words
+
+    def controls(self) -> None:
+        """Places the controls."""
+        gr.Markdown("### 2 · Make 3D")
+        with gr.Group():
+            self.kind.render()
+            self.cameras.render()
+            self.depth = gr.Dropdown(list(BY_LABEL), label="Depth model", info="For frames without depth of their own.")
+        with gr.Accordion("Whole orbits, objects, background", open=False):
+            self.closed.render()
+            self.keep.render()
+            self.masks = gr.File(
+                label="Masks: a picture for each frame, white on the object", file_count="multiple", height=130, visible=False,
+                elem_id=f"{ID}-masks",
+            )  # fmt: skip
+            self.masked = gr.Markdown(elem_classes="told", padding=True)
+            self.behind = gr.Radio(
+                list(BACKGROUNDS), value=next(iter(BACKGROUNDS)), label="Behind everything",
+                info="A far dome in the frames' colours keeps flights from looking into black.",
+            )  # fmt: skip
+        with gr.Accordion("Splats", open=False):
+            settings = form.controls(SplatSettings, form.basic(SplatSettings))
+            with gr.Accordion("Finer settings", open=False):
+                settings |= form.controls(SplatSettings, form.advanced(SplatSettings))
+        self.settings = [settings[name] for name in SplatSettings.controls()]
+        with gr.Row():
+            self.start = gr.Button("Make 3D", variant="primary", elem_id=f"{ID}-make")
+            self.stop = gr.Button("Cancel", min_width=80, elem_id=f"{ID}-cancel")
+
+    def connect(self, screen: Screen) -> None:
+        """Connects controls and run; call when the screen is placed."""
+
+        def open_masks(solid: Solid, mask_files: list[str]):
+            """Mark the object of the frames that are open: a picture for each, in the order of their names."""
+            if not mask_files:
+                raise InputError("Choose a mask for each frame.")
+            return solid.marked(mask_files), f"{len(mask_files)} masks, one for each frame."
+
+        self.masks.upload(
+            said(open_masks), [self.solid, self.masks], [self.solid, self.masked], api_name=f"{ID}_open_masks"
+        )
+        self.keep.change(
+            lambda keep: gr.File(visible=keep == KEEP_WORDS["masks"]), self.keep, self.masks, **PRIVATE
+        )  # fmt: skip
+        before: dict[str, Any] = {
+            "solid": Solid,
+            "kind": str,
+            "cameras": str,
+            "depth_model": str,
+            "closed": bool,
+            "keep": str,
+            "behind": str,
+        }
+        inputs = [
+            self.solid,
+            self.kind,
+            self.cameras,
+            self.depth,
+            self.closed,
+            self.keep,
+            self.behind,
+            *self.settings,
+        ]
+        running = self.start.click(
+            form.handler(_make, SplatSettings, before=before, name=f"{ID}_make"), inputs, screen.outputs, api_name=f"{ID}_make",
+            concurrency_id=ID, concurrency_limit=2, show_progress="hidden",
+        )  # fmt: skip
+        self.stop.click(_cancelled, self.solid, [screen.status, screen.early], cancels=[running], **PRIVATE)
+
+
+def _make(
+    solid: Solid, kind: str, cameras: str, depth_model: str, closed: bool, keep: str, behind: str, settings: SplatSettings
+):  # fmt: skip
+    """Make points, a mesh, splats or points in motion of the frames; splats come again and again, each better than the one
+    before."""
+    opened = solid.ready()
+    cameras, depth_model = CAMERAS.get(cameras, cameras), BY_LABEL.get(depth_model, depth_model)
+    if kind == MOTION:
+        steps = making.in_queue(lambda: moving(opened.shots, opened.moments, cameras=cameras, depth_model=depth_model))
+    else:
+        around = {
+            "closed": closed,
+            "keep": KEEPS.get(keep, keep),
+            "background": BACKGROUNDS.get(behind, behind),
+        }
+        steps = making.run(opened.shots, kind, settings=settings, cameras=cameras, depth_model=depth_model, **around)
+    yield from _told(solid, steps)
+
+
+def _told(solid: Solid, steps):
+    """Updates of the screen for each step; what cannot be made is said there too, and stays."""
+    told_at, last = 0.0, {}
+    yield Screen.update(status="**Begins** ...")
+    try:
+        for step in steps:
+            if isinstance(step, Made | Moving):
+                solid = solid.with_made(step)
+                last = Screen.showing(solid, step.sentence())
+                yield Screen.update(solid=solid, **last)
+            elif step.preview is not None:
+                yield Screen.update(status=_words(step), early=gr.Image(step.preview, visible=True))
+            elif time.monotonic() - told_at > TELL_SECONDS:
+                told_at = time.monotonic()
+                yield Screen.update(status=_words(step))
+    except InputError as error:
+        yield Screen.update(status=f"**Not made.** {error}", early=gr.Image(visible=False))
+        raise
+    yield Screen.update(**last | {"early": gr.Image(visible=False)})
+
+
+def _words(step: Progress) -> str:
+    count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
+    return f"**{step.phase}**{count}" + (f" · {step.note}" if step.note else "")
+
+
+def _cancelled(solid: Solid):
+    kept = f"Stopped; kept: {solid.sentence()}" if solid.made is not None else "Cancelled."
+    return kept, gr.Image(visible=False)

@@ -1,0 +1,141 @@
+"""What was made on the Scene tab: in 3D, from its cameras, and as files."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from camera.errors import InputError
+from pipelines.reconstruct.making import Made
+from pipelines.video import complete
+from tabs import orbit
+from tabs.form import said
+from tabs.solid import ID, Solid
+
+SPLATS, OUTLINES, PLAIN = "Splats", "With the cameras", "Without the cameras"
+BACKDROP = (0.1, 0.1, 0.1, 1.0)
+BEFORE = "What you make appears here, to turn, to fly through and to take home."
+
+
+class Screen:
+    """The thing in 3D, what its cameras see of it, and its files; ``made`` holds all of it and is hidden before."""
+
+    def __init__(self, solid: gr.State) -> None:
+        self.solid = solid
+        self.status = gr.Markdown(BEFORE, elem_classes="told", elem_id=f"{ID}-status", render=False)
+        self.made = gr.Column(visible=False, render=False)
+        self.timing: gr.Row
+        """Of the flight, which is placed later."""
+
+    @property
+    def outputs(self) -> list:
+        """State and what a run updates, as `update` has them."""
+        return [
+            self.solid,
+            self.status,
+            self.early,
+            self.made,
+            self.model,
+            self.view,
+            self.stage,
+            self.seeing,
+            self.files,
+            self.timing,
+        ]
+
+    def place(self) -> None:
+        """Places it."""
+        self.status.render()
+        self.early = gr.Image(
+            label="So far", visible=False, height=220, interactive=False, elem_id=f"{ID}-early", buttons=[]
+        )
+        self.made.render()
+        with self.made:
+            self.model = gr.Model3D(
+                label="3D", height=460, clear_color=BACKDROP, interactive=False, elem_id=f"{ID}-model", visible=False
+            )
+            self.view = gr.Radio([OUTLINES, PLAIN], show_label=False, visible=False, elem_id=f"{ID}-view")
+            gr.Markdown(
+                "**Its cameras, and what they see of it.** Drag the points to turn them, the picture to look around; fly with W A S D Q E."
+            )
+            self.stage, self.seeing = orbit.orbit(ID, self.solid)
+            pack = gr.Button("Files: everything that was made, with the cameras", size="sm", elem_id=f"{ID}-pack")
+            self.files = gr.File(
+                label="Files", file_count="multiple", visible=False, interactive=False, elem_id=f"{ID}-files"
+            )
+
+        def show(solid: Solid, view: str):
+            """The thing in 3D: splats, or points, mesh or the middles of splats with or without the cameras."""
+            return _model(solid, view)
+
+        def pack_files(solid: Solid):
+            """Points (PLY, GLB), a COLMAP and a nerfstudio folder, and the mesh (PLY, GLB) or the splats (PLY, .splat); of
+            points in motion a folder for each moment and a page that plays them."""
+            return gr.File(_packed(solid), visible=True)
+
+        self.view.input(
+            said(show), [self.solid, self.view], self.model, api_name=f"{ID}_show", show_progress_on=self.model
+        )
+        pack.click(said(pack_files), self.solid, self.files, api_name=f"{ID}_files", show_progress_on=self.files)
+
+    @staticmethod
+    def update(**changes) -> tuple:
+        """Updates of `outputs` by name, and of nothing else."""
+        names = ("solid", "status", "early", "made", "model", "view", "stage", "seeing", "files", "timing")
+        return tuple(changes.get(name, gr.skip()) for name in names)
+
+    @staticmethod
+    def showing(solid: Solid, status: str) -> dict[str, Any]:
+        """What `update` takes but the state, with what was made."""
+        still = solid.moving is None
+        view = _views(solid.thing())[0]
+        return {
+            "status": status,
+            "made": gr.Column(visible=True),
+            "model": gr.Model3D(_model(solid, view), visible=True) if still else gr.Model3D(None, visible=False),
+            "view": gr.Radio(_views(solid.thing()), value=view, visible=still),
+            "stage": orbit.shown(solid),
+            "seeing": orbit.Seeing(),
+            "files": gr.File(visible=False),
+            "timing": gr.Row(visible=not still),
+        }
+
+
+def _views(made: Made) -> list[str]:
+    return [SPLATS, OUTLINES, PLAIN] if made.fitted is not None else [OUTLINES, PLAIN]
+
+
+def _model(solid: Solid, view: str) -> str:
+    """A new file for the viewer."""
+    from pipelines.reconstruct import display
+
+    made = solid.thing()
+    if view not in _views(made):
+        raise InputError(f"What was made can be shown as {', '.join(_views(made))}; got {view!r}.")
+    name = f"shown-{uuid.uuid4().hex[:8]}"
+    for old in solid.folder.glob("shown-*"):
+        old.unlink(missing_ok=True)
+    if view == SPLATS:
+        return _written(solid, f"{name}.ply", display.shown_splats(made))
+    seen = replace(made, cloud=orbit.centres(made))
+    return _written(solid, f"{name}.glb", display.shown_glb(seen, cameras=view == OUTLINES))
+
+
+def _packed(solid: Solid) -> list[str]:
+    from pipelines.reconstruct import display
+
+    if solid.moving is not None:
+        found = solid.moving.files() | {"points_in_motion.html": orbit.page(solid.moving)}
+    else:
+        found = display.files(solid.thing())
+    return [_written(solid, name, data) for name, data in found.items()]
+
+
+def _written(solid: Solid, name: str, data: bytes) -> str:
+    target = solid.file(name)
+    with complete(target) as part:
+        part.write_bytes(data)
+    return str(target)
