@@ -48,6 +48,8 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _shoot(given: argparse.Namespace, shot: Shot) -> int:
+    from pipelines.carried import carrying
+    from pipelines.joined import Begun
     from pipelines.results import record, save
 
     known, options = method(given.name), values(RunOptions, given, "options")
@@ -55,6 +57,7 @@ def _shoot(given: argparse.Namespace, shot: Shot) -> int:
     after = None
     if getattr(given, "after", None):
         after, path, settings = _going_on(given.after, scene, path, settings)
+    begun = Begun(given.after, len(after.frames)) if after else None
     for warning in known.check(scene, path, settings):
         print(warning, file=sys.stderr)
     clip, report = None, None
@@ -69,14 +72,17 @@ def _shoot(given: argparse.Namespace, shot: Shot) -> int:
     except KeyboardInterrupt:
         if clip is None:
             raise
-        kept = save(given.out.parent, given.out.stem, clip, record(known, scene, path, settings, options=options))
+        made = record(known, scene, path, settings, options=options)
+        carries = carrying(clip, scene, goes_on=known.goes_on is not None)
+        kept = save(given.out.parent, given.out.stem, clip, made, carries=carries, begun=begun)
         print(f"Cancelled; the {len(clip.frames)} frames that were finished are in {kept.video}.", file=sys.stderr)
         return 130
     if clip is None or report is None:
         raise InputError("The run ended without a video; please report it with your settings.")
     own = shot.moves if after is None else None
     made = record(known, scene, path, settings, moves=own, options=options, report=report)
-    saved = save(given.out.parent, given.out.stem, clip, made)
+    carries = carrying(clip, scene, goes_on=known.goes_on is not None)
+    saved = save(given.out.parent, given.out.stem, clip, made, carries=carries, begun=begun)
     files = (saved.video, saved.sidecar, *saved.files.values())
     for line in (*clip.notes, report.words, report.sentence(), *map(str, files)):
         print(line)
@@ -87,8 +93,6 @@ def _going_on(video: Path, scene: Scene, more: CameraPath, settings: Settings) -
     """The clip of a result, and path and settings of a run one chunk longer."""
     from pipelines.gen3c.extend import one_more, read_shot
 
-    if not video.is_file():
-        raise InputError(f"There is no result {video} to go on from.")
     clip, made = read_shot(video)
     return clip, *one_more(clip, made, scene, more, settings)
 

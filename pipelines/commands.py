@@ -67,7 +67,8 @@ def written(kind: type[Settings], given: argparse.Namespace, prefix: str) -> dic
 def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> None:
     command.set_defaults(name=known.name)
     source = command.add_argument_group("scene")
-    given = source.add_mutually_exclusive_group(required=True)
+    extends = name == "run" and known.goes_on is not None
+    given = source.add_mutually_exclusive_group(required=not extends)
     given.add_argument("--image", type=Path, help="picture")
     if known.blank is not None:
         given.add_argument("--no-picture", action="store_true", help="shoot from words alone")
@@ -98,9 +99,11 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         action="store_true",
         help="its cameras stand in the scene's world: neither moved nor resampled",
     )
-    if name == "run" and known.goes_on is not None:
+    if extends:
         command.add_argument(
-            "--after", type=Path, help="a result of Reshoot: shoot one chunk more, with the move added to it"
+            "--after",
+            type=Path,
+            help="a result of Reshoot: shoot one chunk more, with the move added to it; it brings its picture, unless that is large",
         )
     command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
     _add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
     if getattr(given, "project", None) or getattr(given, "empty_stage", False):
         return _of_project(known, given, folder)
     moves: Any = values(known.moves, given, "moves")
+    if getattr(given, "after", None):
+        moves = _as_framed(given.after, moves)
     scene, own = (known.blank(), None) if known.blank and given.no_picture else _scene(given)
     scene = _with_objects(scene, getattr(given, "objects", None))
     scene = scene.fitted(moves.width, moves.height, moves.fit)
@@ -55,7 +57,9 @@ def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
     module = import_module(known.projects)
     project = module.read_project(given.project, folder=folder) if given.project else module.new_project()
     print(*project.notes, sep="\n", end="\n" * bool(project.notes), file=sys.stderr)
-    settings = values(known.settings, given, "settings", over=project.settings)
+    own_keyframes = getattr(given, "settings.keyframes_file", None) is not None
+    over = project.settings if own_keyframes else project.settings_as_they_stand(folder)
+    settings = values(known.settings, given, "settings", over=over)
     own, chosen = project.path, written(known.moves, given, "moves")
     size = {} if own is None else {"frames": len(own), "width": own.width, "height": own.height, "fps": own.fps}
     moves: Any = known.moves.of({**known.moves().values(), **project.moves, **size, **chosen})
@@ -114,7 +118,32 @@ def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
         material = read_material(given.files, given_views=given.given_views, dense=dense)
         print(material.note, file=sys.stderr)
         return material.scene, material.path if material.path_as_given else None
+    if given.image is None:
+        return _scene_of_result(getattr(given, "after", None)), None
     return _scene_of_picture(given), None
+
+
+def _as_framed(after: Path, moves: Any) -> Any:
+    """The moves in the frame of the result ``after``."""
+    from pipelines.results import restore
+
+    if not after.is_file():
+        raise InputError(f"There is no result {after} to go on from.")
+    path = restore(after).path
+    return replace(moves, width=path.width, height=path.height)
+
+
+def _scene_of_result(after: Path | None) -> Scene:
+    from pipelines.carried import carried
+
+    if after is None:
+        raise InputError("Give a picture with --image, a clip or views with --files, or a result with --after.")
+    box = carried(after)
+    if box is None:
+        raise InputError(
+            f"{after.name} does not carry what it was shot from; give that picture with --image, or the clip or views with --files."
+        )
+    return box.scene
 
 
 def _scene_of_picture(given: argparse.Namespace) -> Scene:

@@ -9,7 +9,7 @@ from pipelines.gen3c.data import views_npz
 from pipelines.gen3c.method import Gen3cMoves, path
 from pipelines.method import Clip
 from pipelines.results import restore
-from pipelines.video import read_video
+from pipelines.video import probe, read_video, write_mp4
 
 FRAME = ["--frames", "9", "--width", "96", "--height", "64"]
 QUICK = ["--steps", "2", "--no-use-text", "--guidance", "0", "--weights", "tiny", "--chunk-frames", "9"]
@@ -26,14 +26,20 @@ def test_a_result_gets_one_chunk_more(picture, tmp_path, capsys):
     first, longer = tmp_path / "first.mp4", tmp_path / "longer.mp4"
     assert command.main(["run", "gen3c", *picture, *FRAME, *QUICK, "--out", str(first)]) == 0
     on = ["--trajectory", "up", "--after", str(first), "--out", str(longer)]
-    assert command.main(["run", "gen3c", *picture, *FRAME, *QUICK, *on]) == 0
+    assert command.main(["run", "gen3c", *QUICK, *on]) == 0, "the result brings its picture"
     made = restore(longer)
+    np.testing.assert_array_equal(read_video(longer)[0][:9], read_video(first)[0])
     assert len(read_video(longer)[0]) == len(made.path) == 17 and made.moves == {}
     assert made.path.centres[16, 1] < -0.2 < made.path.centres[8, 1]
     assert (tmp_path / "longer-cache-first-picture.mp4").is_file()
     capsys.readouterr()
     assert command.main(["run", "gen3c", *picture, *FRAME, *QUICK, "--after", "no.mp4", "--out", str(longer)]) == 1
     assert "There is no result no.mp4 to go on from." in capsys.readouterr().err
+    assert command.main(["run", "gen3c", *QUICK, "--out", str(longer)]) == 1
+    assert "Give a picture with --image" in capsys.readouterr().err
+    write_mp4(tmp_path / "bare.mp4", read_video(first)[0], 24, metadata=probe(first).metadata)
+    assert command.main(["run", "gen3c", *QUICK, "--after", str(tmp_path / "bare.mp4"), "--out", str(longer)]) == 1
+    assert "bare.mp4 does not carry what it was shot from" in capsys.readouterr().err
 
 
 def test_cancel_keeps_what_is_finished(picture, tmp_path, monkeypatch, capsys):
