@@ -18,7 +18,7 @@ with light_gradio():
     import gradio as gr
 
 from pipelines import NAMES, method
-from tabs import compare, look, scene, take
+from tabs import compare, folders, look, scene, take
 from tabs.form import VISITORS, said
 from tabs.keep import decoded
 
@@ -86,6 +86,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "show_error": True,
         "footer_links": ["api", "gradio", "settings"],
     }
+    threading.Thread(target=folders.sweep, name="sweep", daemon=True).start()
     return page.launch(**{**options, **changes})
 
 

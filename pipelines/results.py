@@ -107,13 +107,15 @@ def record(
 def save(
     folder: str | Path, name: str, clip: Clip, made: Record, *, carries: bytes = b"", begun: Begun | None = None
 ) -> Saved:
-    """Write ``clip`` as ``folder``/``name``.mp4 with everything beside it; each file appears only when it is whole.
+    """Write ``clip`` as ``folder``/``name``.mp4 with everything beside it; each file appears only when it is whole. What
+    an interrupted writer left there long ago goes away.
 
     ``carries``: see `pipelines.carried`. ``begun``: a saved video with which ``clip`` begins; its pictures, and those of
     its companions, are copied instead of being encoded again.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     text = made.to_json()
     metadata = {"title": name, "comment": _comment(made), TAG: text}
     video = _video(folder / f"{name}.mp4", clip.frames, clip.fps, metadata, begun, carries)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +22,7 @@ from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene
 from pipelines.method import Method, Moves
 from pipelines.settings import Settings, setting
+from tabs import folders
 
 METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE = "This method's moves", "Film moves", "Keyframes", "Path file"
 SOURCES = (METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE)
@@ -41,9 +40,8 @@ class KeyMotion(Settings):
     key_loop: bool = setting(False, "Come back to the first key")
 
 
-ROOT = Path(tempfile.mkdtemp(prefix="reshoot-"))
+ROOT = folders.made()
 """Where the files of all sessions are; folder names cannot be guessed."""
-atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
 
 
 def new_folder() -> Path:

@@ -17,7 +17,7 @@ from toy_method import TOY, ToyMoves, toy_shot
 
 from camera.errors import InputError
 from pipelines.method import Clip
-from pipelines.results import frames_zip, record, restore, save, scene_sha256, sweep
+from pipelines.results import frames_zip, record, restore, save, scene_sha256
 from pipelines.runtime.clock import Phase, Report
 from pipelines.runtime.options import RunOptions
 from pipelines.settings import Settings, setting
@@ -156,9 +156,10 @@ def test_kill_while_saving_leaves_only_whole_files(tmp_path):
     assert list(tmp_path.glob("take.mp4")), "the test never saw a finished file"
 
 
-def test_sweep_removes_only_old_leftovers(tmp_path):
+def test_saving_removes_only_old_leftovers(tmp_path, shot):
     for name in (".part-old", ".part-new", "take.mp4"):
         (tmp_path / name).write_bytes(b"x")
     os.utime(tmp_path / ".part-old", (0, 0))
-    assert sweep(tmp_path) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".part-new", "take.mp4"]
+    save(tmp_path, "shot", shot[3], shot[4])
+    left = {path.name for path in tmp_path.iterdir() if not path.name.startswith("shot")}
+    assert left == {".part-new", "take.mp4"}

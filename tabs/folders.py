@@ -1,0 +1,49 @@
+"""Where sessions keep their files, so that they go away: with their process, or with the next one where it was killed."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows: killed processes leave their files to its own cleaning
+    fcntl = None
+
+_PREFIX, _LOCK = "reshoot-sessions-", "process.lock"
+_held: list[IO[bytes]] = []
+
+
+def made(place: str | Path | None = None) -> Path:
+    """A new folder in ``place`` (the computer's one for temporary files) that is removed when this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if fcntl:
+        lock = (folder / "new.lock").open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Path(lock.name).rename(folder / _LOCK)  # nobody can find it unlocked
+        _held.append(lock)
+    return folder
+
+
+def sweep(place: str | Path | None = None) -> list[Path]:
+    """Remove the folders in ``place`` whose process is gone (the system lets go of its lock); returns them."""
+    found = Path(place or tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}")
+    gone = [lock.parent for lock in found if _free(lock)]
+    for folder in gone:
+        shutil.rmtree(folder, ignore_errors=True)
+    return gone
+
+
+def _free(lock: Path) -> bool:
+    if not fcntl:
+        return False
+    try:
+        with lock.open("rb") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held, another user's, or just removed
+        return False
+    return True
