@@ -66,7 +66,7 @@ def sibling():
     child.place = _read(child, "url")
     yield child
     child.stdin.close()
-    child.wait(20)
+    child.wait(120)
     child.stdout.close()
 
 

@@ -131,7 +131,7 @@ def test_jobs_take_turns_in_order_and_say_how_many_are_before_them(runtime):
 
     def hold(step):
         entered.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     behaviour.in_step = hold
 
@@ -147,7 +147,7 @@ def test_jobs_take_turns_in_order_and_say_how_many_are_before_them(runtime):
         thread.start()
         while runtime.waiting < count:
             time.sleep(0.005)
-    assert entered.wait(10)
+    assert entered.wait(60)
     while len({name for name, _ in waits}) < 2:
         time.sleep(0.01)
     go_on.set()
@@ -159,7 +159,7 @@ def test_jobs_take_turns_in_order_and_say_how_many_are_before_them(runtime):
 
 def test_one_who_leaves_the_queue_lets_the_others_pass(runtime):
     go_on = threading.Event()
-    behaviour.in_step = lambda step: go_on.wait(10)
+    behaviour.in_step = lambda step: go_on.wait(60)
     first = runtime.run(TOY, *toy_shot(), options=TINY)
     threading.Thread(target=lambda: list(first)).start()
     while runtime.waiting < 1:

@@ -120,7 +120,7 @@ def test_a_training_goes_on_without_its_page_and_is_found_again(client, clips):
             other.predict(training_code=wrong, api_name="/dimensionx_look_at_training")
 
 
-def wait_for(found, seconds: float = 20):
+def wait_for(found, seconds: float = 120):
     import time
 
     end = time.monotonic() + seconds
