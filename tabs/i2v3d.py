@@ -9,7 +9,7 @@ from tabs.header import header
 from tabs.keep import keep
 from tabs.move import Move
 from tabs.objects import Objects
-from tabs.project import project
+from tabs.project import ProjectFile
 from tabs.rehearsal import path_download, rehearsal
 from tabs.shoot import Shoot
 from tabs.source import source
@@ -23,6 +23,7 @@ def build(page: gr.Blocks) -> None:
     """Places the tab; call inside a `gr.Tab` of ``page``."""
     take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
     objects, move, shoot = Objects(METHOD, take), Move(METHOD, take), Shoot(METHOD, take)
+    steps = Steps(shoot, take)
     header(METHOD)
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
@@ -30,13 +31,15 @@ def build(page: gr.Blocks) -> None:
             objects.controls()
             move.controls()
             shoot.controls()
-            opened = [*opened, objects.empty(shoot), project(take, move, shoot)]
+            restored = ProjectFile(take, move, shoot, steps).place()
+            opened = [*opened, objects.empty(shoot), restored]
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
             objects.picture()
             rehearsal(METHOD, take)
             path_download(METHOD, take)
             shoot.screen(move.draws)
-            Steps(shoot, take).controls()
+            steps.controls()
             keep(page, METHOD, take, move, shoot, example)
-    objects.connect(shoot, move.draws)
+    steps.restore(restored)
+    objects.connect(shoot, move, restored)

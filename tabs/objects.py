@@ -14,14 +14,17 @@ from gradio.events import Dependency
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.model import Model, read_model
+from camera.meshfile import LARGEST_BYTES
+from camera.model import Model, read_models
+from camera.modelfiles import BESIDE, MODELS
 from camera.objects import Key, Motion, Placement, SceneObject, StagedScene, empty_stage, new_object, staged
 from camera.path import CameraPath
 from examples import EXAMPLES
 from pipelines.i2v3d.method import NO_PICTURE
 from pipelines.method import Method
 from pipelines.settings import Settings, setting
-from tabs import form
+from tabs import form, stage
+from tabs.move import Move
 from tabs.shoot import Shoot
 from tabs.take import Take
 
@@ -30,6 +33,8 @@ SEEN_SIDE = 480
 READY = {example.title: example.mesh for example in EXAMPLES if example.mesh is not None}
 NONE = "No object yet"
 STILL = "stands still"
+ACCEPTED = [*MODELS, *BESIDE, ".zip", ".fbx"]
+"""Of FBX one is told how to bring it."""
 MOTIONS: dict[str, Motion] = {"at one speed": "even", "soft at every key": "soft", "in one curve": "smooth"}
 
 
@@ -76,16 +81,17 @@ class Objects:
         """Places the panel."""
         name = self.method.name
         with gr.Accordion("Objects in the scene", open=False, elem_id=f"{name}-objects"):
-            with gr.Row():
-                self.file = gr.File(label="Add GLB, OBJ or PLY", file_types=[".glb", ".obj", ".ply"], height=100,
-                                    elem_id=f"{name}-object-file")  # fmt: skip
+            self.file = gr.File(
+                label="Add a model: GLB, glTF, OBJ or PLY, with its material and pictures, or a zip of them",
+                file_types=ACCEPTED, file_count="multiple", height=110, elem_id=f"{name}-object-file",
+            )  # fmt: skip
             with gr.Row():
                 self.ready = [gr.Button(f"Add the {title.lower()}", size="sm") for title in READY]
                 self.bare = gr.Button("Begin without a picture", size="sm")
             self.chosen = gr.Dropdown([NONE], value=NONE, label="Object", elem_id=f"{name}-object")
             with gr.Row():
                 self.copy, self.remove = gr.Button("Copy", size="sm"), gr.Button("Remove", size="sm")
-                self.swap = gr.UploadButton("Replace", file_types=[".glb", ".obj", ".ply"], size="sm")
+                self.swap = gr.UploadButton("Replace", file_types=ACCEPTED, file_count="multiple", size="sm")
             self.moment = gr.Slider(
                 0, 1, 0, step=0.01, label="Moment", elem_id=f"{name}-moment",
                 info="0 is the first frame, 1 the last. Placing it at another moment sends it there.",
@@ -94,7 +100,9 @@ class Objects:
                 self.place = form.controls(PlacementSettings)
             with gr.Row():
                 self.motion = gr.Dropdown(list(MOTIONS), value="at one speed", label="It moves", min_width=120)
-                self.drop_key = gr.Button("Forget this moment", size="sm")
+                with gr.Column(min_width=120):
+                    self.hold = gr.Button("Stay as it is at this moment", size="sm")
+                    self.drop_key = gr.Button("Forget this moment", size="sm")
             with gr.Row():
                 self.animation = gr.Dropdown([STILL], value=STILL, label="Animation", min_width=120)
                 self.speed = gr.Slider(-4, 4, 1, step=0.05, label="Its speed", min_width=120)
@@ -122,8 +130,8 @@ class Objects:
             api_name=f"{self.method.name}_open_empty_stage", queue=False, show_progress="hidden",
         )  # fmt: skip
 
-    def connect(self, shoot: Shoot, drawn: Sequence[Dependency]) -> None:
-        """Connects the controls; ``drawn``: events after which the path is another one."""
+    def connect(self, shoot: Shoot, move: Move, restored: Dependency) -> None:
+        """Connects the controls; ``restored``: the event after which there are the objects of a project."""
         name = self.method.name
         state = [self.take, self.chosen, self.moment, self.motion, self.animation, self.speed, *self.place.values(), self.told]  # fmt: skip
         quiet = {"queue": False, "show_progress": "hidden"}
@@ -138,12 +146,17 @@ class Objects:
             self.copy.click(form.said(self._copy), [self.take, self.chosen], state, api_name=f"{name}_copy_object", **quiet),
             self.remove.click(form.said(self._remove), [self.take, self.chosen], state, api_name=f"{name}_remove_object", **quiet),
             self.swap.upload(form.said(self._swap), [self.take, self.swap, self.chosen], state, api_name=f"{name}_replace_object", **quiet),
+            self.hold.click(form.said(self._hold), [self.take, self.chosen, self.moment], state, api_name=f"{name}_hold_moment", **quiet),
             self.drop_key.click(form.said(self._drop_key), [self.take, self.chosen, self.moment], state, api_name=f"{name}_forget_moment", **quiet),
         ]  # fmt: skip
+        self.file.upload(lambda: None, None, self.file, **private)  # ready for the next one
+        restored.success(form.said(self._first), self.take, state, **private)
         for button, model in zip(self.ready, READY.values()):
             changed.append(button.click(form.said(self._adding(model)), self.take, state, **private))
-        chosen = [self.chosen.input, self.moment.input]
-        changed.append(gr.on(chosen, form.said(self._show), [self.take, self.chosen, self.moment], state, **private))
+        shown = gr.on(
+            [self.chosen.input, self.moment.input], form.said(self._show), [self.take, self.chosen, self.moment], state,
+            **private,
+        )  # fmt: skip
         placing = form.handler(
             self._place, PlacementSettings, name=f"{name}_place_object",
             before={"take": Take, "chosen": str, "moment": float, "motion": str, "animation": str, "speed": float},
@@ -161,17 +174,32 @@ class Objects:
         self.looked = gr.on(
             settings, look, look_inputs, self.seen, api_name=f"{name}_look", trigger_mode="always_last", **quiet
         )
-        for event in (*changed, *drawn):
+        for event in (shown, *changed, *move.draws):
             event.success(look, look_inputs, self.seen, trigger_mode="always_last", **private)
+        for event in changed:
+            event.success(
+                form.said(self._on_stage), [self.take, self.moment], move.view, trigger_mode="always_last", **private
+            )
 
     # handlers
 
-    def _add(self, take: Take, object_file: str):
-        """Add an object to the scene: a GLB, OBJ or PLY file."""
-        return self._added(take, _model(object_file))
+    def _on_stage(self, take: Take, moment: float):
+        """Draw the path in 3D with the objects where they are by now."""
+        if take.framed is None or take.path is None:
+            return gr.skip()
+        at = round(float(np.clip(moment, 0, 1)) * (len(take.path) - 1))
+        return stage.shown(take.path, take.framed, nominal=self.method.nominal, at=at)
+
+    def _add(self, take: Take, object_files: list[str]):
+        """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""
+        return self._added(take, _model(object_files))
 
     def _adding(self, model: Path):
-        return lambda take: self._added(take, _model(str(model)))
+        return lambda take: self._added(take, _model([str(model)]))
+
+    def _first(self, take: Take):
+        """The first of the objects that a project brought."""
+        return self._shown(take, objects_of(take), 0, 0.0)
 
     def _added(self, take: Take, model: Model):
         objects = objects_of(with_objects(take, objects_of(take)))
@@ -195,10 +223,10 @@ class Objects:
         left = (*objects[:index], *objects[index + 1 :])
         return self._shown(take, left, min(index, len(left) - 1), 0.0)
 
-    def _swap(self, take: Take, object_file: str, chosen: str):
+    def _swap(self, take: Take, object_files: list[str], chosen: str):
         """Give an object another model; it keeps its place and its way."""
         objects, index = _chosen(take, chosen)
-        model, old = _model(object_file), objects[index]
+        model, old = _model(object_files), objects[index]
         animation = old.animation if old.animation in model.animations else next(iter(model.animations), "")
         item = replace(old, model=model, animation=animation)
         return self._shown(take, (*objects[:index], item, *objects[index + 1 :]), index, 0.0)
@@ -214,13 +242,22 @@ class Objects:
         objects, index = _chosen(take, chosen)
         if motion not in MOTIONS:
             raise InputError(f"An object moves {', '.join(MOTIONS)}; got {motion!r}.")
-        keys = _with_key(objects[index].keys, Key(float(moment), Placement(**place.values())))
+        keys, placed = objects[index].keys, Placement(**place.values())
+        if not np.allclose(placed.values(), objects[index].placement(moment).values(), atol=6e-4):
+            keys = _with_key(keys, Key(float(moment), placed))
         item = replace(
             objects[index], keys=keys, motion=MOTIONS[motion], animation="" if animation == STILL else animation,
             speed=float(speed),
         )  # fmt: skip
         objects = (*objects[:index], item, *objects[index + 1 :])
         return with_objects(take, objects), _words(item)
+
+    def _hold(self, take: Take, chosen: str, moment: float):
+        """Have an object stay at a moment as it is there by now, whatever is changed before and after."""
+        objects, index = _chosen(take, chosen)
+        item = objects[index]
+        held = replace(item, keys=_with_key(item.keys, Key(float(moment), item.placement(moment))))
+        return self._shown(take, (*objects[:index], held, *objects[index + 1 :]), index, moment)
 
     def _drop_key(self, take: Take, chosen: str, moment: float):
         """Forget where an object was placed at a moment."""
@@ -292,10 +329,12 @@ def _warm_up_once() -> None:
     threading.Thread(target=work, name="warm-up objects", daemon=True).start()
 
 
-def _model(file: str | None) -> Model:
-    if not file:
-        raise InputError("Choose a GLB, OBJ or PLY file.")
-    return read_model(Path(file).read_bytes(), Path(file).name)
+def _model(files: list[str] | None) -> Model:
+    if not files:
+        raise InputError("Choose a GLB, glTF, OBJ or PLY file, with the files that belong to it.")
+    if sum(Path(file).stat().st_size for file in files) > LARGEST_BYTES:
+        raise InputError(f"These files have more than {LARGEST_BYTES >> 20} MB; reduce the mesh or its textures.")
+    return read_models({Path(file).name: Path(file).read_bytes() for file in files})
 
 
 def _chosen(take: Take, chosen: str) -> tuple[tuple[SceneObject, ...], int]:

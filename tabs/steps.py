@@ -6,19 +6,19 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 import pipelines
 from camera.errors import InputError
-from camera.objects import StagedScene
-from pipelines.i2v3d import own_keyframes
 from pipelines.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
+from pipelines.i2v3d.own_keyframes import Painted
 from pipelines.i2v3d.subject_settings import RESUMABLE, SubjectSettings
-from pipelines.method import Clip, Frames, Progress
+from pipelines.method import Clip, Progress
 from pipelines.results import scene_sha256
 from pipelines.runtime.options import RunOptions, on_zerogpu
 from pipelines.training import Learnt, Trained
@@ -33,44 +33,16 @@ _TRAINING_GIGABYTES = 16.0
 """Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and what one step of two pictures holds; computed."""
 
 
-@dataclass(frozen=True, eq=False)
-class Painted:
-    """Keyframes as they stand: frames counted from 0, pictures (K,H,W,3), and prompts that were changed by hand."""
-
-    indices: tuple[int, ...]
-    pictures: Frames
-    prompts: dict[int, str] = field(default_factory=dict)
-
-    def without(self, index: int) -> Painted:
-        """Raises `InputError` for the first and the last, between which the video runs."""
-        if index in (self.indices[0], self.indices[-1]):
-            raise InputError("The first and the last keyframe hold the video's ends; paint them again instead.")
-        kept = [number for number, known in enumerate(self.indices) if known != self.known(index)]
-        return replace(self, indices=tuple(self.indices[n] for n in kept), pictures=self.pictures[kept])
-
-    def known(self, index: int) -> int:
-        if index not in self.indices:
-            raise InputError(f"There is no keyframe at frame {index}; there are {', '.join(map(str, self.indices))}.")
-        return index
-
-    def settings(self, settings: I2V3DSettings, file: Path, *, again: int | None = None) -> I2V3DSettings:
-        """Those of a run that takes these keyframes as they are, all but ``again``, from the zip ``file`` written here."""
-        chosen = [number for number, index in enumerate(self.indices) if index != again]
-        file.write_bytes(own_keyframes.pack(self.pictures[chosen], [self.indices[number] for number in chosen]))
-        prompts = "\n".join(f"{index}: {words}" for index, words in self.prompts.items() if index in self.indices)
-        return replace(
-            settings, keyframes_at=", ".join(map(str, self.indices)), keyframes_file=str(file), keyframe_prompts=prompts
-        )
-
-
 class Steps:
     """The section of one tab."""
 
     def __init__(self, shoot: Shoot, take: gr.State) -> None:
         self.shoot, self.take, self.name = shoot, take, shoot.method.name
+        self.painted, self.taught = gr.State(), gr.State()
+        self.teaching: form.Components = {}
 
     def controls(self) -> None:
-        """Places the section."""
+        """Places the section; ``painted`` holds the keyframes, ``taught`` how the subject was learnt last."""
         with gr.Accordion("Step by step", open=False, elem_id=f"{self.name}-steps"):
             gr.Markdown(
                 "*Shoot* goes straight through. Here each phase runs alone, shows what it made and lets you change it; settings "
@@ -86,6 +58,15 @@ class Steps:
             self._keyframes()
             self._video()
             self.stop.click(lambda: "Cancelled.", None, self.status, cancels=self.running, **_PRIVATE)
+
+    def restore(self, opened: Dependency) -> None:
+        """After ``opened``, shows the keyframes that are in ``painted`` then, and how the subject was taught."""
+
+        def shown(painted: Painted | None, taught: SubjectSettings | None):
+            values = [getattr(taught, name) if taught else gr.skip() for name in self.teaching]
+            return _pictures(painted) if painted else gr.Gallery([]), *values
+
+        opened.success(shown, [self.painted, self.taught], [self.gallery, *self.teaching.values()], **_PRIVATE)
 
     def _event(self, button: gr.Button, fn: Any, before: dict[str, Any], inputs: list, outputs: list, name: str) -> Any:
         """A step that runs the method with the settings under Shoot."""
@@ -144,6 +125,7 @@ class Steps:
                 controls = form.controls(SubjectSettings, form.basic(SubjectSettings))
             with gr.Accordion("Finer training settings", open=False):
                 controls |= form.controls(SubjectSettings, form.advanced(SubjectSettings))
+            self.teaching = controls
             with gr.Row():
                 start = gr.Button("Learn the subject", variant="primary", size="sm", elem_id=f"{self.name}-learn")
                 stop = gr.Button("Cancel", size="sm")
@@ -157,7 +139,7 @@ class Steps:
         running = start.click(
             handler, [self.take, options["weights"], settings["foreground"], settings["foreground_reach"],
                       *(controls[name] for name in SubjectSettings.controls())],
-            [self.status, self.early, curve, file, settings["lora_file"]], api_name=f"{self.name}_train",
+            [self.status, self.early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
             concurrency_id="train", concurrency_limit=2, show_progress="hidden",
         )  # fmt: skip
         stop.click(lambda: CANCELLED, None, self.status, cancels=[running], **_PRIVATE)
@@ -174,8 +156,7 @@ class Steps:
         from pipelines.runtime.training import trained
 
         scene, _ = take.ready()
-        shown = [(item.model.name, item.keys) for item in scene.objects] if isinstance(scene, StagedScene) else []
-        digest = _digest(subject, foreground, foreground_reach, weights, scene_sha256(scene), shown)
+        digest = _digest(subject, foreground, foreground_reach, weights, scene_sha256(scene))
         folder = take.file(f"subject-{digest}")
         view = I2V3DSettings(foreground=foreground, foreground_reach=foreground_reach)
 
@@ -193,13 +174,13 @@ class Steps:
             if isinstance(step, Trained):
                 words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
                 kept = str(shutil.copyfile(step.file, take.file(f"subject-{uuid.uuid4().hex[:8]}.safetensors")))
-                yield words, gr.skip(), loss_curve(losses), gr.File(kept, visible=True), kept
+                yield words, gr.skip(), loss_curve(losses), gr.File(kept, visible=True), kept, subject
                 continue
             losses += [step.loss] if isinstance(step, Learnt) else []
             picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
             if time.monotonic() - told > SHOWN_EVERY or step.preview is not None:
                 told = time.monotonic()
-                yield _words(step), picture, loss_curve(losses), gr.skip(), gr.skip()
+                yield _words(step), picture, loss_curve(losses), gr.skip(), gr.skip(), subject
 
     # 3
 
@@ -212,7 +193,6 @@ class Steps:
         own.upload(form.said(self._own), [self.take, own], target, api_name=f"{self.name}_take_keyframes")
         none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
         paint = gr.Button("Paint the keyframes", size="sm", variant="primary", elem_id=f"{self.name}-paint")
-        self.painted = gr.State()
         self.gallery = gr.Gallery(
             label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
         )

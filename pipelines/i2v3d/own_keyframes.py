@@ -5,17 +5,64 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from pipelines.i2v3d.method import I2V3DSettings
 from pipelines.method import Frames
 
 LARGEST_BYTES = 1 << 26
 """Of one picture in such a file."""
 _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """Keyframes as they stand: frames counted from 0, pictures (K,H,W,3), and prompts that were changed by hand."""
+
+    indices: tuple[int, ...]
+    pictures: Frames
+    prompts: dict[int, str] = field(default_factory=dict)
+
+    def without(self, index: int) -> Painted:
+        """Raises `InputError` for the first and the last, between which the video runs."""
+        if index in (self.indices[0], self.indices[-1]):
+            raise InputError("The first and the last keyframe hold the video's ends; paint them again instead.")
+        kept = [number for number, known in enumerate(self.indices) if known != self.known(index)]
+        return replace(self, indices=tuple(self.indices[n] for n in kept), pictures=self.pictures[kept])
+
+    def known(self, index: int) -> int:
+        if index not in self.indices:
+            raise InputError(f"There is no keyframe at frame {index}; there are {', '.join(map(str, self.indices))}.")
+        return index
+
+    def packed(self, *, but: int | None = None) -> bytes:
+        """See `pack`; ``but`` is left out."""
+        chosen = [number for number, index in enumerate(self.indices) if index != but]
+        return pack(self.pictures[chosen], [self.indices[number] for number in chosen])
+
+    def settings(self, settings: I2V3DSettings, file: Path, *, again: int | None = None) -> I2V3DSettings:
+        """Those of a run that takes these keyframes as they are, all but ``again``, from the zip ``file`` written here."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(self.packed(but=again))
+        prompts = "\n".join(f"{index}: {words}" for index, words in self.prompts.items() if index in self.indices)
+        return replace(
+            settings, keyframes_at=", ".join(map(str, self.indices)), keyframes_file=str(file), keyframe_prompts=prompts
+        )
+
+
+def repacked(data: bytes, prompts: dict[int, str]) -> Painted:
+    """What `Painted.packed` wrote. Raises `InputError`."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = {int(named[1]): entry for entry in archive.infolist() if (named := _NAME.match(entry.filename))}
+        pictures = [_decoded(archive, entries[index]) for index in sorted(entries)]
+    if len(pictures) < 2 or len({picture.shape for picture in pictures}) > 1:
+        raise InputError("The keyframes that were kept are damaged; paint them anew.")
+    return Painted(tuple(sorted(entries)), np.stack(pictures), prompts)
 
 
 def pack(keyframes: Frames, indices: list[int]) -> bytes:
@@ -54,15 +101,21 @@ def unpack(file: str | Path, indices: list[int], *, width: int, height: int) -> 
 
 
 def _picture(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, width: int, height: int) -> NDArray[np.uint8]:
-    import cv2
-
-    if entry.file_size > LARGEST_BYTES:
-        raise InputError(f"{entry.filename} is larger than 64 MB; give keyframes of {width}x{height}.")
-    picture = cv2.imdecode(np.frombuffer(archive.read(entry), np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise InputError(f"{entry.filename} is not a readable picture; save it as PNG.")
+    picture = _decoded(archive, entry)
     if picture.shape[:2] != (height, width):
         raise InputError(
             f"{entry.filename} is {picture.shape[1]}x{picture.shape[0]}, the path is drawn for {width}x{height}; resize it."
         )
+    return picture
+
+
+def _decoded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[np.uint8]:
+    """(H,W,3)."""
+    import cv2
+
+    if entry.file_size > LARGEST_BYTES:
+        raise InputError(f"{entry.filename} is larger than 64 MB; give keyframes of the path's size.")
+    picture = cv2.imdecode(np.frombuffer(archive.read(entry), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"{entry.filename} is not a readable picture; save it as PNG.")
     return np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)

@@ -1,7 +1,7 @@
 """A project: picture, depth, objects with their files and ways, camera, settings, keyframes and LoRA in one zip.
 
 ``project.json`` holds camera and settings, ``picture.png`` and ``depth.npy`` are the scene, ``objects.json`` and ``models/``
-the objects, ``files/`` what settings name: the LoRA, the keyframes as they stand.
+the objects, ``files/`` what settings name: the LoRA, own keyframes; ``painted.zip`` the keyframes as they stand.
 Nothing in it is run or unpickled; sizes are checked before anything is unpacked.
 """
 
@@ -25,6 +25,7 @@ from camera.objects import StagedScene, empty_stage, staged
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.i2v3d.method import NO_PICTURE, I2V3DMoves, I2V3DSettings
+from pipelines.i2v3d.own_keyframes import Painted, repacked
 from pipelines.i2v3d.subject_settings import SubjectSettings
 from pipelines.results import path_values
 from pipelines.settings import Settings
@@ -38,6 +39,7 @@ LARGEST_WORDS = 1 << 26
 LARGEST_FILE = 1 << 31
 """Bytes of a LoRA, or of all keyframes."""
 MOST_KEYS = 1000
+_PAINTED = "painted.zip"
 _KINDS = {"lora_file": ".safetensors", "keyframes_file": ".zip"}
 """Settings that name files of this computer, and what these are."""
 
@@ -46,7 +48,7 @@ _KINDS = {"lora_file": ".safetensors", "keyframes_file": ".zip"}
 class Project:
     """``settings`` name files of this computer, which the zip carries. ``moves``: the camera controls; ``controls``: how
     else the path is described, as the page does; ``keys``: keyframes of the camera, paths of one frame. ``subject``: how the
-    subject was learnt last. ``notes`` on what was left out."""
+    subject was learnt last; ``painted``: the keyframes as they stand. ``notes`` on what was left out."""
 
     scene: StagedScene
     path: CameraPath | None = None
@@ -56,6 +58,13 @@ class Project:
     controls: dict[str, Any] = field(default_factory=dict)
     keys: tuple[CameraPath, ...] = ()
     subject: SubjectSettings | None = None
+    painted: Painted | None = None
+
+    def settings_as_they_stand(self, folder: Path) -> I2V3DSettings:
+        """Those of a run between the keyframes that were painted, where there are such; they are written to ``folder``."""
+        if self.painted is None:
+            return self.settings
+        return self.painted.settings(self.settings, folder / "painted.zip")
 
 
 def new_project() -> Project:
@@ -103,6 +112,7 @@ def _write(stream: BinaryIO, project: Project, *, carried: dict[str, Path]) -> N
         "controls": project.controls,
         "keys": [path_values(key) for key in project.keys],
         "subject": project.subject.values() if project.subject else None,
+        "painted": {str(at): words for at, words in project.painted.prompts.items()} if project.painted else None,
         "settings": {name: value for name, value in values.items() if name not in _KINDS},
         "files": {name: file.name for name, file in carried.items()},
         "left_out": [name for name in _KINDS if values[name] and name not in carried],
@@ -116,6 +126,8 @@ def _write(stream: BinaryIO, project: Project, *, carried: dict[str, Path]) -> N
         write_objects(archive, scene.objects)
         for name, file in carried.items():
             archive.write(file, _place(name), zipfile.ZIP_STORED)
+        if project.painted:
+            archive.writestr(_PAINTED, project.painted.packed(), zipfile.ZIP_STORED)
 
 
 def _place(name: str) -> str:
@@ -134,6 +146,9 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
             scene = _scene(archive, about["scene"])
             objects = read_objects(archive)
             project = _described(about)
+            if about.get("painted") is not None:
+                prompts = {int(at): str(words) for at, words in about["painted"].items()}
+                project = replace(project, painted=repacked(part(archive, _PAINTED, LARGEST_FILE), prompts))
             stored = {known: str(about.get("files", {}).get(known, "")) for known in _KINDS}
             if folder is not None:
                 project = _with_files(archive, project, {key: label for key, label in stored.items() if label}, folder)

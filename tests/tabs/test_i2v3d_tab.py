@@ -51,7 +51,7 @@ def tab(address, tmp_path) -> Tab:
 
 @pytest.fixture
 def with_fox(tab) -> Tab:
-    tab("add_object", handle_file(str(FOX)))
+    tab("add_object", [handle_file(str(FOX))])
     return tab
 
 
@@ -61,7 +61,7 @@ def where(picture: np.ndarray, empty: np.ndarray) -> float:
 
 
 def test_objects_are_added_placed_copied_replaced_and_removed(tab, tmp_path):
-    chosen, *_, told = tab("add_object", handle_file(str(FOX)))
+    chosen, *_, told = tab("add_object", [handle_file(str(FOX))])
     assert value(chosen) == "1: fox.glb" and "15,052 triangles" in told
     tab("place_object", chosen="1: fox.glb", moment=0.0, right=-0.5, **PLACE)
     assert "placed at 0, 1" in tab("place_object", chosen="1: fox.glb", moment=1.0, right=0.5, **PLACE)
@@ -71,12 +71,22 @@ def test_objects_are_added_placed_copied_replaced_and_removed(tab, tmp_path):
     assert value(chosen) == "2: fox.glb"
     cube = tmp_path / "cube.obj"
     cube.write_text("".join(f"v {x} {y} {z}\n" for x in (0, 1) for y in (0, 1) for z in (0, 1)) + "f 1 2 4 3\n")
-    chosen, *_, told = tab("replace_object", handle_file(str(cube)), "2: fox.glb")
+    chosen, *_, told = tab("replace_object", [handle_file(str(cube))], "2: fox.glb")
     assert value(chosen) == "2: cube.obj" and "2 triangles" in told
     chosen, *_ = tab("remove_object", "1: fox.glb")
     assert value(chosen) == "1: cube.obj"
     with pytest.raises(AppError, match=r"1: fox\.glb"):
         tab("copy_object", "1: fox.glb")
+
+
+def test_an_object_stays_where_it_is_held_and_other_controls_set_no_moment(with_fox):
+    way = PLACE | {"chosen": "1: fox.glb"}
+    with_fox("place_object", moment=0.0, right=-0.5, **way)
+    with_fox("place_object", moment=1.0, right=0.5, **way)
+    between = PLACE | {"chosen": "1: fox.glb", "moment": 0.5, "right": 0.0}
+    assert "placed at 0, 1 of" in with_fox("place_object", **between | {"animation": "stands still"})
+    assert "placed at 0, 0.5, 1 of" in with_fox("hold_moment", "1: fox.glb", 0.5)[-1]
+    assert "placed at 0, 1 of" in with_fox("forget_moment", "1: fox.glb", 0.5)[-1]
 
 
 def test_a_new_picture_keeps_the_objects(with_fox):
@@ -91,7 +101,7 @@ def test_a_scene_can_be_made_of_objects_alone(address, tmp_path):
     tab = Tab(address, tmp_path / "bare")
     background, told = tab("open_empty_stage")
     tab("draw", frames=9, width=256, height=144)
-    *_, told = tab("add_object", handle_file(str(FOX)))
+    *_, told = tab("add_object", [handle_file(str(FOX))])
     assert background == "nothing" and "fox.glb" in told
     shown = tab.look(background=background)
     assert 0.02 < shown.any(axis=2).mean() < 0.5
@@ -101,7 +111,11 @@ def test_objects_that_cannot_be_are_refused_in_a_sentence(tab, tmp_path):
     broken = tmp_path / "broken.glb"
     broken.write_bytes(b"glTF" + bytes(40))
     with pytest.raises(AppError, match="not a binary glTF 2 file"):
-        tab("add_object", handle_file(str(broken)))
+        tab("add_object", [handle_file(str(broken))])
+    dancer = tmp_path / "dancer.fbx"
+    dancer.write_bytes(b"Kaydara FBX Binary")
+    with pytest.raises(AppError, match=r"open it in Blender"):
+        tab("add_object", [handle_file(str(dancer))])
     with pytest.raises(AppError, match="add one first"):
         tab("copy_object", "No object yet")
 
@@ -115,8 +129,9 @@ def test_a_project_is_saved_and_opened_by_somebody_else(with_fox, address, tmp_p
 
     other = Tab(address, tmp_path / "other")
     answer = other("open_project", handle_file(str(saved)))
-    assert "with 1 objects is open" in answer[0] and "A sks fox." in answer and "Path file" in answer
-    other("draw", moves_from="Path file", frames=9, width=256, height=144)
+    assert "with 1 object is open" in answer[0] and "A sks fox." in answer
+    assert "This method's moves" in answer, "which still draw the path that was saved"
+    other("draw", frames=9, width=256, height=144)
     shown = [tab.look(1.0, background="nothing") for tab in (with_fox, other)]
     assert shown[0].any() and np.abs(shown[0].astype(int) - shown[1]).mean() < 1
     with pytest.raises(AppError, match="not a whole project"):
@@ -131,7 +146,7 @@ def test_blender_gets_a_script_and_what_it_imports(with_fox):
     assert {"reshoot_scene.py", "objects.json", "00-fox.glb", "background.glb", "save_camera_infos.json"} <= names
 
 
-def test_the_phases_run_one_by_one_and_their_results_can_be_changed(with_fox, tmp_path):
+def test_the_phases_run_one_by_one_and_their_results_can_be_changed(with_fox, address, tmp_path):
     with_fox("draw", frames=5, width=256, height=144)
     told, _, shown = with_fox("render_scene", **QUICK)
     assert [clip["label"] for clip in value(shown)] == ["coarse", "depth", "foreground", "visible", "normals"]
@@ -147,6 +162,11 @@ def test_the_phases_run_one_by_one_and_their_results_can_be_changed(with_fox, tm
     _, _, gallery, *_ = with_fox("paint_again", keyframe=2, keyframe_seed=5, keyframe_prompt="A blue fox.", **run)
     again = [cv2.imread(picture(item)) for item in value(gallery)]
     assert np.array_equal(again[0], first) and np.array_equal(again[2], last) and not np.array_equal(again[1], middle)
+    saved = value(with_fox("save_project", **{"lora_file": lora, "prompt": "A sks fox."}))
+    other = Tab(address, tmp_path / "other")
+    answer = other("open_project", handle_file(str(saved)))
+    assert any(str(one).endswith(".safetensors") and one != lora for one in answer), "the LoRA came along"
+    assert other("drop_keyframe", keyframe=2)[0] == "Keyframes at 0, 4.", "and the keyframes"
     told, gallery, *_ = with_fox("drop_keyframe", keyframe=2)
     assert told == "Keyframes at 0, 4." and len(value(gallery)) == 2
     with pytest.raises(AppError, match="hold the video's ends"):

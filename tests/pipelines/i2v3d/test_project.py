@@ -22,6 +22,7 @@ from pipelines.bench import default_shot
 from pipelines.i2v3d import blender
 from pipelines.i2v3d.coarse import render_frames
 from pipelines.i2v3d.method import NO_PICTURE, I2V3DSettings
+from pipelines.i2v3d.own_keyframes import Painted
 from pipelines.i2v3d.project import Project, pack, read_project, save_project
 from pipelines.i2v3d.subject_settings import SubjectSettings
 from pipelines.results import scene_sha256
@@ -42,6 +43,7 @@ def project(tmp_path_factory) -> Project:
     return Project(
         staged(scene, objects), path, settings, {"around_degrees": 33.0}, controls={"film_moves": "arc 9"}, keys=(key,),
         subject=SubjectSettings(prompt="A sks fox.", rank=7),
+        painted=Painted((0, 4), np.stack([np.full((64, 96, 3), shade, np.uint8) for shade in (9, 99)]), {4: "A fox."}),
     )  # fmt: skip
 
 
@@ -64,6 +66,11 @@ def test_everything_comes_back_as_it_was_saved(project, tmp_path):
         assert np.array_equal(ours, theirs)
     assert back.settings == replace(project.settings, lora_file="") and "LoRA file" in back.notes[0]
     assert back.moves == project.moves and back.scene.distance == project.scene.distance
+    assert back.painted is not None and project.painted is not None
+    assert (back.painted.indices, back.painted.prompts) == (project.painted.indices, project.painted.prompts)
+    assert np.array_equal(back.painted.pictures, project.painted.pictures)
+    as_they_stand = back.settings_as_they_stand(tmp_path / "run")
+    assert as_they_stand.keyframes_at == "0, 4" and Path(as_they_stand.keyframes_file).is_file()
     assert back.controls == project.controls and back.subject == project.subject
     assert np.array_equal(back.keys[0].world_from_camera, project.keys[0].world_from_camera)
     with_files = read_project(tmp_path / "fox.zip", folder=tmp_path / "mine")
@@ -112,7 +119,12 @@ def test_files_that_are_no_project_are_refused_and_strange_settings_told(project
     for broken in ({}, about | {"reshoot_project": 99}):
         with pytest.raises(InputError, match="newer Reshoot"):
             read_project(changed(data, "project.json", json.dumps(broken).encode()))
-    for part, content in (("project.json", b"["), ("depth.npy", b"junk"), ("picture.png", b"junk")):
+    for part, content in (
+        ("project.json", b"["),
+        ("depth.npy", b"junk"),
+        ("picture.png", b"junk"),
+        ("painted.zip", b"junk"),
+    ):
         with pytest.raises(InputError, match="not a whole project"):
             read_project(changed(data, part, content), "mine.zip")
     pickled = io.BytesIO()
