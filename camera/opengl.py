@@ -262,11 +262,11 @@ def _thread() -> tuple[int, ThreadPoolExecutor]:
 
 def _on_thread(work: Callable[[], Any]) -> Any:
     """``work`` done on the thread of all contexts; its failures become `InputError`."""
-    import moderngl
-
     process, thread = _thread()
     if process != os.getpid():
         raise InputError(_FORKED)
+    import moderngl
+
     try:
         return thread.submit(work).result()
     except moderngl.Error as error:

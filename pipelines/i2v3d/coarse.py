@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,12 @@ from camera.objects import Lighting, StagedScene, plain, staged
 from camera.path import CameraPath
 from camera.render import rendered
 from camera.view import FAR, Scene, View
+from pipelines.i2v3d.drawing import Drawing
 from pipelines.i2v3d.method import BESIDE_CAMERA, CUT_OUT, NO_PICTURE, PAINTED, I2V3DSettings
 from pipelines.method import Frames
+
+if TYPE_CHECKING:
+    from camera.mesh import MeshFrame
 
 FARTHEST_PERCENTILE = 98.0
 """Of all depths of a path: what lies farther is as black as nothing at all."""
@@ -24,13 +30,14 @@ FARTHEST_PERCENTILE = 98.0
 class CoarseRenders:
     """``colour`` (F,H,W,3) uint8, black where empty; ``depth`` (F,H,W) uint8, near is bright, the same scale throughout;
     ``foreground`` and ``visible`` (F,H,W) bool. ``normal`` (F,H,W,3) uint8: x right, y up, z towards the camera, -1..1 as
-    0..255, black where empty; None where it was not asked for."""
+    0..255, black where empty; None where it was not asked for. ``drawn``: what drew the objects, in one sentence."""
 
     colour: Frames
     depth: NDArray[np.uint8]
     foreground: NDArray[np.bool_]
     visible: NDArray[np.bool_]
     normal: Frames | None = None
+    drawn: str = ""
 
     def at(self, frames: list[int] | slice) -> CoarseRenders:
         return CoarseRenders(self.colour[frames], self.depth[frames], self.foreground[frames], self.visible[frames])
@@ -46,13 +53,15 @@ class CoarseRenders:
 @dataclass(frozen=True, eq=False)
 class CoarseFrame:
     """One camera's view: ``colour`` (H,W,3) uint8; ``depth`` (H,W) float32 along z, `FAR` in the sky and where nothing is;
-    ``foreground``, ``visible`` (H,W) bool; ``normal`` (H,W,3) float32 in the camera's axes, zeros where it is not known."""
+    ``foreground``, ``visible`` (H,W) bool; ``normal`` (H,W,3) float32 in the camera's axes, zeros where it is not known.
+    ``drawn``: what drew the objects, in one sentence."""
 
     colour: NDArray[np.uint8]
     depth: NDArray[np.float32]
     foreground: NDArray[np.bool_]
     visible: NDArray[np.bool_]
     normal: NDArray[np.float32]
+    drawn: str = ""
 
 
 def foreground_of(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
@@ -84,7 +93,8 @@ def render_path(
     colour, distance, foreground, visible = (
         np.stack([getattr(frame, name) for frame in made]) for name in ("colour", "depth", "foreground", "visible")
     )
-    yield CoarseRenders(colour, _brightness(distance), foreground, visible, np.stack(bumps) if normals else None)
+    shown = np.stack(bumps) if normals else None
+    yield CoarseRenders(colour, _brightness(distance), foreground, visible, shown, made[-1].drawn)
 
 
 _NONE = np.zeros((0, 0, 3), np.float32)
@@ -102,23 +112,28 @@ def render_frames(
     if settings.background == NO_PICTURE and not objects:
         raise InputError("There is nothing to render: add an object, or let the picture be the background.")
     light = stage.light(lighting(settings))
-    for number, behind in enumerate(_backgrounds(scene, part, settings)):
-        if normals:
-            behind = replace(behind, normal=_normals_of(behind, part.intrinsics[number]))
-        if objects:
-            from camera.mesh import draw
+    with Drawing(settings.renderer, part) if objects else nullcontext() as drawing:
+        for number, behind in enumerate(_backgrounds(scene, part, settings)):
+            if normals:
+                behind = replace(behind, normal=_normals_of(behind, part.intrinsics[number]))
+            if drawing is not None:
+                surfaces = stage.surfaces(chosen[number], len(path), path.fps)
+                shown = drawing.draw(surfaces, part, number, light=light)
+                behind = _in_front(shown, behind, settings.foreground != "nothing", drawing.words)
+            yield behind
 
-            surfaces = stage.surfaces(chosen[number], len(path), path.fps)
-            shown = draw(surfaces, part, number, light=light)
-            front = (shown.surface >= 0) & (shown.depth < behind.depth)
-            behind = CoarseFrame(
-                np.where(front[..., None], shown.colour, behind.colour),
-                np.where(front, shown.depth, behind.depth),
-                np.where(front, settings.foreground != "nothing", behind.foreground),
-                behind.visible | front,
-                np.where(front[..., None], shown.normal, behind.normal),
-            )
-        yield behind
+
+def _in_front(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: str) -> CoarseFrame:
+    """``behind`` with what is ``shown`` where that is nearer."""
+    front = (shown.surface >= 0) & (shown.depth < behind.depth)
+    return CoarseFrame(
+        np.where(front[..., None], shown.colour, behind.colour),
+        np.where(front, shown.depth, behind.depth),
+        np.where(front, foreground, behind.foreground),
+        behind.visible | front,
+        np.where(front[..., None], shown.normal, behind.normal),
+        drawn,
+    )
 
 
 def lighting(settings: I2V3DSettings) -> Lighting:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from camera.errors import InputError
+from camera.objects import StagedScene
 from camera.path import CameraPath
 from camera.presets import i2v3d as presets
 from camera.view import Scene
@@ -20,6 +21,7 @@ RENDERS, KEYFRAMES, VIDEO = "coarse renders", "keyframes", "video"
 STAGES = (RENDERS, KEYFRAMES, VIDEO)
 WHOLE_PICTURE, CUT_OUT, NO_PICTURE = "the whole picture", "without its foreground", "nothing"
 PAINTED, LAMP, BESIDE_CAMERA = "as painted", "a lamp", "beside the camera"
+AUTO, OPENGL, PLAIN = RENDERERS = "auto", "opengl", "plain"
 SHORT_WINDOW, FAR_TURN_DEGREES = 8, 60.0
 
 
@@ -111,6 +113,10 @@ class I2V3DSettings(Settings):
         40.0, "Lamp around", minimum=-180, maximum=180, step=5, help="Degrees to the right of the viewer.", advanced=True
     )  # fmt: skip
     light_above: float = setting(45.0, "Lamp above", minimum=-90, maximum=90, step=5, advanced=True)
+    renderer: str = setting(
+        AUTO, "Renderer of objects", choices=RENDERERS, advanced=True,
+        help="Both draw the same. Auto takes OpenGL for long paths where it is installed and a trial finds it faster.",
+    )  # fmt: skip
     seed: int = setting(1, "Seed", minimum=0, maximum=2**31 - 1, step=1)
     steps: int = setting(50, "Keyframe steps", minimum=2, maximum=200, step=1)
     guidance: float = setting(7.5, "Keyframe guidance", minimum=1, maximum=20, step=0.5)
@@ -223,6 +229,10 @@ def _refuse(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> None:
         raise InputError(
             f"Neighbouring groups share {settings.overlap} of {settings.together} keyframes; share fewer than all."
         )
+    if settings.renderer == OPENGL and isinstance(scene, StagedScene) and scene.objects:
+        from pipelines.i2v3d.drawing import refuse_without_opengl
+
+        refuse_without_opengl()
     found = settings.keyframes(len(path))
     settings.prompts(found)
     if settings.make == VIDEO and len(found) < 2:
@@ -338,5 +348,6 @@ METHOD = Method(
     estimate=estimate,
     pipeline="pipelines.i2v3d.pipeline",
     scenes=("still",),
+    projects="pipelines.i2v3d.project",
     links={"Examples and LoRAs": "https://huggingface.co/datasets/bestzzhang/I2V3D_examples"},
 )  # fmt: skip

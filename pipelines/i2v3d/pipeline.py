@@ -97,6 +97,7 @@ class I2V3DPipeline:
         if self.weights.mode == "tiny":
             scene, path, settings = _tiny(scene, path, settings)
         renders = yield from self._renders(scene, path, settings)
+        notes += (renders.drawn,) if renders.drawn else ()
         extras = {"coarse": renders.colour, "depth": _grey(renders.depth), "foreground": _grey(renders.foreground)}
         if renders.normal is not None:
             extras |= {"visible": _grey(renders.visible), "normals": renders.normal}

@@ -135,8 +135,8 @@ def test_flat_scenes_are_the_same_to_the_last_bit_of_their_masks(canvas):
         made, plain = (drawn(surfaces, still(), 0, light=Light(0.5)) for drawn in (canvas.draw, draw))
         assert np.array_equal(made.surface, plain.surface)
         assert np.abs(made.colour.astype(int) - plain.colour).max() <= 1
-        assert made.depth == pytest.approx(plain.depth, rel=1e-5)
-        assert made.normal == pytest.approx(plain.normal, abs=1e-5)
+        np.testing.assert_allclose(made.depth, plain.depth, rtol=1e-5)
+        np.testing.assert_allclose(made.normal, plain.normal, atol=1e-5)
 
 
 def test_from_frame_to_frame_only_corners_are_new_and_the_rest_leaves_with_its_surface(canvas, path, fox):

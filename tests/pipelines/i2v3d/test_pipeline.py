@@ -89,6 +89,7 @@ def test_objects_are_in_the_renders_and_the_result_brings_its_project(pipeline):
     (made,) = clips(pipeline, with_ball, path, settings)
     assert not without.extras["foreground"].any() and made.extras["foreground"].any() and not without.files
     assert not np.array_equal(made.extras["depth"], without.extras["depth"])
+    assert "Objects were drawn by the plain renderer." in made.notes and not any("drawn" in n for n in without.notes)
     back = read_project(io.BytesIO(made.files["project.zip"]))
     assert back.scene.objects[0].keys == with_ball.objects[0].keys and back.settings == settings
 
