@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,14 +38,35 @@ def drawing_on(device: str | None = None) -> Drawing:
     if not gpu:
         words = "drawn by Reshoot's own rasteriser on the processor"
         return Drawing(_compiled_draw, torch.device("cpu"), words, 1000, 192, 6000)
+    cuda = torch.device("cuda")
+    name, reason = _gsplat()
+    if reason:
+        words = f"drawn by Reshoot's own rasteriser on the GPU ({reason})"
+        return Drawing(splat_rasteriser.draw, cuda, words, 2000, 480, 30_000)
+    return Drawing(_gsplat_draw, cuda, f"drawn by {name} on the GPU", 7000, 1920, 300_000)
+
+
+def _gsplat() -> tuple[str, str]:
+    """gsplat with its version, and why it cannot be used here, else nothing.
+
+    Without kernels that fit torch in its wheel, gsplat compiles them when they are first wanted, which takes minutes and
+    the CUDA toolkit.
+    """
     try:
         import gsplat  # type: ignore[import-not-found]
     except ImportError:
-        words = "drawn by Reshoot's own rasteriser on the GPU (install gsplat for a faster one)"
-        return Drawing(splat_rasteriser.draw, torch.device("cuda"), words, 2000, 480, 30_000)
-    return Drawing(
-        _gsplat_draw, torch.device("cuda"), f"drawn by gsplat {gsplat.__version__} on the GPU", 7000, 1920, 300_000
-    )
+        return "", "install gsplat for a faster one"
+    name = f"gsplat {gsplat.__version__}"
+    try:
+        from gsplat.cuda import _backend  # type: ignore[import-not-found]
+    except (ImportError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        return (
+            name,
+            f"the kernels of {name} could not be compiled: {str(error).splitlines()[0] if str(error) else error!r}",
+        )
+    if _backend._C is None:
+        return name, f"{name} has no kernels for this GPU; install the CUDA toolkit, or a wheel of gsplat that has them"
+    return name, ""
 
 
 def flown(
@@ -78,7 +100,11 @@ def _gsplat_draw(
     *,
     background: Tensor | None = None,
 ) -> Drawn:
-    """As `splat_rasteriser.draw`; gsplat's pixel centres are at half-integers."""
+    """As `splat_rasteriser.draw`; gsplat's pixel centres are at half-integers.
+
+    Not packed: then what is told of the Gaussians has the shape (1,N,...), one row for each of them. Its radii are (1,N,2)
+    since gsplat 1.5.
+    """
     from gsplat import rasterization  # type: ignore[import-not-found]
 
     half = intrinsics.new_tensor([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
