@@ -83,6 +83,9 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         "--given-views", type=int, default=0, metavar="N",
         help="of posed pictures give only so many; the cameras of the others become the path",
     )  # fmt: skip
+    source.add_argument(
+        "--begin-at", type=int, default=0, metavar="N", help="the frame with which a clip begins, counted from 0"
+    )
     source.add_argument("--depth", type=Path, help="depth map of the picture: PNG, TIFF, EXR or npy")
     source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
     source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")

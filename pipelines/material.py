@@ -45,13 +45,25 @@ class Material:
     points: PointCloud | None = None
 
 
-def read_material(files: Sequence[str | Path], *, given_views: int = 0, dense: bool = False) -> Material:
+def read_material(
+    files: Sequence[str | Path], *, given_views: int = 0, dense: bool = False, begin_at: int = 0
+) -> Material:
     """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
 
     ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path. ``dense``:
     a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
-    always asks it; without ``dense``, a labelled guess takes its place where it cannot be had.
+    always asks it; without ``dense``, a labelled guess takes its place where it cannot be had. ``begin_at``: the frame with
+    which a clip begins, counted from 0.
     """
+    material = _read(files, given_views, dense, begin_at)
+    if begin_at and material.scene.kind != "clip":
+        raise InputError(
+            f"Only a clip can begin at another frame, and these files are a {material.scene.kind}; set it to 0."
+        )
+    return material
+
+
+def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: int) -> Material:
     paths = [Path(file) for file in files]
     if not paths:
         raise InputError(f"Give files first. {ACCEPTED}")
@@ -59,9 +71,9 @@ def read_material(files: Sequence[str | Path], *, given_views: int = 0, dense: b
         return _posed(paths, given_views, dense)
     path, kind = paths[0], paths[0].suffix.lower()
     if kind in VIDEOS:
-        return _video(path, dense)
+        return _video(path, dense, begin_at)
     if kind == ".zip" or path.is_dir():
-        return _archive(path, given_views, dense)
+        return _archive(path, given_views, dense, begin_at)
     if kind == ".npz":
         from pipelines.gen3c.data import read_scene
 
@@ -87,7 +99,7 @@ def _reconfusion(path: Path, given_views: int, dense: bool) -> Material:
     return _of(Given(views, None, "Cameras of the data set."), given_views or min(views.splits, default=0), dense)
 
 
-def _archive(path: Path, given_views: int, dense: bool) -> Material:
+def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Material:
     """A folder or zip of GEN3C's or ViPE's layout, of CamVid-30K's, a ReconFusion data set, or pictures with cameras."""
     from pipelines.archive import opened
     from pipelines.gen3c.data import clip_folder, read_scene
@@ -99,7 +111,7 @@ def _archive(path: Path, given_views: int, dense: bool) -> Material:
     with opened(path) as folder:
         place = clip_folder(folder)
         if is_vipe(place) or (place / "rgb.mp4").is_file():
-            return Material(*read_scene(place))
+            return Material(*read_scene(place, first_frame=begin_at))
         inner = [place, *(child for child in place.iterdir() if child.is_dir())]
         for candidate in inner:
             if (candidate / "0" / "images.bin").is_file():
@@ -145,13 +157,16 @@ def _estimated_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     return depth_of(Picture(frame, None), MODELS["small"]).values
 
 
-def _video(path: Path, dense: bool) -> Material:
+def _video(path: Path, dense: bool, begin_at: int) -> Material:
     """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
     from pipelines.depth import guessed_layout
     from pipelines.gen3c.estimated import scene_of_video
     from pipelines.video import read_video
 
-    frames, fps = read_video(path, max_frames=LONGEST_CLIP)
+    frames, fps = read_video(path, max_frames=begin_at + LONGEST_CLIP)
+    if begin_at >= len(frames):
+        raise InputError(f"The video has {len(frames)} frames, so it cannot begin at frame {begin_at}; begin earlier.")
+    frames = frames[begin_at:]
     try:
         _estimated_depth(frames[0])
     except InputError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +114,18 @@ def _exr_depth(path: Path) -> NDArray[np.float32]:
     except (FFmpegError, StopIteration, IndexError) as error:
         raise InputError(f"{path.name} cannot be read as an EXR picture; export it as 16-bit PNG or npy.") from error
     _check_size(frame.width, frame.height, path)
+    if "f16" in frame.format.name:
+        return _half_plane(frame)
     values = frame.to_ndarray()
     return np.asarray(values if values.ndim == 2 else values[..., 0], dtype=np.float32)
+
+
+def _half_plane(frame: Any) -> NDArray[np.float32]:
+    """(H,W) of a picture in half precision, as ViPE writes it: grey, or the red of colours; PyAV itself converts none."""
+    name = frame.format.name
+    plane = frame.planes[2 if name.startswith("gb") else 0]
+    values = np.frombuffer(memoryview(plane), "<f2" if name.endswith("le") else ">f2")
+    return values.reshape(plane.height, -1)[:, : frame.width].astype(np.float32)
 
 
 def _opened(path: str | os.PathLike) -> Image.Image:

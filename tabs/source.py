@@ -59,6 +59,10 @@ def source(
             0, label="Pictures given to the method", precision=0, minimum=0, visible="views" in kinds,
             info="Of posed pictures; the cameras of the others become the path to shoot. 0: all, or the file's own split.",
         )  # fmt: skip
+        begin_at = gr.Number(
+            0, label="First frame of the clip", precision=0, minimum=0, visible="clip" in kinds,
+            info="Counted from 0; press Enter to read the clip from there on.",
+        )  # fmt: skip
     told = gr.Markdown(elem_classes="told")
     example = gr.Textbox(visible=False)
 
@@ -87,9 +91,9 @@ def source(
         scene = scene_from(read, depth, fov_degrees=fov_degrees or None)
         return take.opened(scene), described(scene) + warning
 
-    def open_files(take: Take, files: list[str], given_views: int):
+    def open_files(take: Take, files: list[str], given_views: int, begin_at: int = 0):
         """Make a scene of a clip or of several views, with the cameras they bring or estimated ones."""
-        material = read_material(files or [], given_views=given_views or 0, dense=dense)
+        material = read_material(files or [], given_views=given_views or 0, dense=dense, begin_at=begin_at or 0)
         if material.scene.kind not in kinds:
             raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
         take = take.opened(material.scene, material.points)
@@ -110,7 +114,7 @@ def source(
         api_name=f"{name}_open_picture", show_progress_on=told,
     )  # fmt: skip
     gathered = gr.on(
-        [files.upload, given_views.submit], said(open_files), [take, files, given_views], outputs,
+        [files.upload, given_views.submit, begin_at.submit], said(open_files), [take, files, given_views, begin_at], outputs,
         api_name=f"{name}_open_files", show_progress_on=told,
     )  # fmt: skip
     return example, [opened, prepared, gathered]

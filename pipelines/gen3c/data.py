@@ -22,22 +22,24 @@ from pipelines.video import read_video
 CLIP_FILES = ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz")
 
 
-def read_scene(path: str | Path) -> tuple[Scene, CameraPath | None]:
+def read_scene(path: str | Path, *, first_frame: int = 0) -> tuple[Scene, CameraPath | None]:
     """The scene in a folder, zip or npz file, and the camera path where the file brings one (npz).
 
-    A folder or zip holds either `CLIP_FILES` or a ViPE result; see `read_clip`, `read_views` and `vipe.read_vipe`.
+    A folder or zip holds either `CLIP_FILES` or a ViPE result, taken from ``first_frame`` on; see `read_clip`, `read_views`
+    and `vipe.read_vipe`.
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":
         return read_views(path)
     with opened(path) as folder:
         place = clip_folder(folder)
-        scene = read_vipe(place) if is_vipe(place) else read_clip(place)
+        read = read_vipe if is_vipe(place) else read_clip
+        scene = read(place, first_frame=first_frame, max_frames=LONGEST)
     return replace(scene, name=path.stem), None
 
 
-def read_clip(folder: Path, *, max_frames: int = LONGEST) -> Scene:
-    """A posed clip: rgb.mp4, depth.npz (T,H,W), mask.npz (T,H,W), camera.npz w2c (T,4,4) and intrinsics (T,3,3) in pixels.
+def read_clip(folder: Path, *, first_frame: int = 0, max_frames: int = LONGEST) -> Scene:
+    """A posed clip from ``first_frame`` on: rgb.mp4, depth.npz (T,H,W), mask.npz (T,H,W), camera.npz w2c (T,4,4) and intrinsics (T,3,3) in pixels.
 
     Sizes may be any (fit the scene afterwards); all files must agree. Pixels outside the mask are not known.
     """
@@ -47,7 +49,7 @@ def read_clip(folder: Path, *, max_frames: int = LONGEST) -> Scene:
     cameras = read_npz(folder / "camera.npz", {"w2c": "T 4 4", "intrinsics": "T 3 3"})
     depth = read_npz(folder / "depth.npz", {"depth": "T H W"})["depth"]
     mask = read_npz(folder / "mask.npz", {"mask": "T H W"})["mask"]
-    frames, fps = read_video(folder / "rgb.mp4", max_frames=max_frames)
+    frames, fps = read_video(folder / "rgb.mp4", max_frames=first_frame + max_frames)
     count, given = len(frames), {"depth.npz": depth.shape, "mask.npz": mask.shape}
     for name, shape in given.items():
         if shape[0] < count or shape[1:] != frames.shape[1:3]:
@@ -58,7 +60,12 @@ def read_clip(folder: Path, *, max_frames: int = LONGEST) -> Scene:
     if len(cameras["w2c"]) < count:
         raise InputError(f"camera.npz holds {len(cameras['w2c'])} cameras for {count} frames; give one for each frame.")
     poses = _world_from_camera(cameras["w2c"][:count], "camera.npz")
-    views = (_view(*one) for one in zip(frames, depth, mask, cameras["intrinsics"], poses))
+    if first_frame >= count:
+        raise InputError(f"The clip has {count} frames, so it cannot begin at frame {first_frame}; begin earlier.")
+    kept = slice(first_frame, count)
+    views = (
+        _view(*one) for one in zip(frames[kept], depth[kept], mask[kept], cameras["intrinsics"][kept], poses[kept])
+    )
     return Scene(tuple(views), "clip", "relative", fps, source="depth given with the clip", name=folder.name)
 
 

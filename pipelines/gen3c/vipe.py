@@ -49,7 +49,7 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481) -> S
             depth = _depth(archive, frame, Path(temporary))
             views.append(View.of(frames[frame], depth, _lens(lenses[frame]), poses[frame]))
     if not views:
-        raise InputError(f"The ViPE result has no pose and lens for frame {first_frame}; start at another frame.")
+        raise InputError(f"The ViPE result has no pose and lens for frame {first_frame}; begin at another frame.")
     return Scene(tuple(views), "clip", "metres", fps, source="depth and poses estimated by ViPE", name=name)
 
 

@@ -84,16 +84,19 @@ def test_depth_from_npy_and_exr(tmp_path):
     truth = np.linspace(1, 9, 32 * 40, dtype=np.float32).reshape(32, 40)
     np.save(tmp_path / "d.npy", truth)
     np.testing.assert_array_equal(read_depth(tmp_path / "d.npy", "distance"), truth)
-    write_exr(tmp_path / "d.exr", truth)
-    np.testing.assert_allclose(read_depth(tmp_path / "d.exr", "distance"), truth, rtol=1e-3)
+    colours = np.stack([truth, np.zeros_like(truth), np.ones_like(truth)], axis=-1)
+    for precision in ("float", "half"):
+        for values, kind in ((truth, "grayf32le"), (colours, "gbrpf32le")):
+            write_exr(tmp_path / "d.exr", values, kind, precision)
+            np.testing.assert_allclose(read_depth(tmp_path / "d.exr", "distance"), truth, rtol=1e-3)
 
 
-def write_exr(file, values):
+def write_exr(file, values, kind, precision):
     with av.open(str(file), "w", format="image2") as container:
-        stream = container.add_stream("exr", rate=1)
-        stream.height, stream.width = values.shape
-        stream.pix_fmt = "grayf32le"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(values, format="grayf32le")))
+        stream = container.add_stream("exr", rate=1, options={"format": precision})
+        stream.height, stream.width = values.shape[:2]
+        stream.pix_fmt = kind
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(values, format=kind)))
         container.mux(stream.encode())
 
 

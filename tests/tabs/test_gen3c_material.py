@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from camera.view import Scene, View
 from examples import EXAMPLES
 from pipelines import material
 from pipelines.gen3c.data import views_npz
+from pipelines.gen3c.vipe import channel_renamed
 from pipelines.video import read_video, write_mp4
 
 WIDTH, HEIGHT, COUNT = 96, 64, 9
@@ -53,6 +55,35 @@ def posed_clip(folder: Path) -> Path:
     return folder / "posed.zip"
 
 
+def vipe(folder: Path) -> Path:
+    """A result of ViPE as its command writes it: half-precision depth, zipped twice when the folder is."""
+    write_mp4(folder / "walk.mp4", [_picture()] * (COUNT + 3), 24)
+    exr = _half_exr(np.full((HEIGHT, WIDTH), 2, np.float32), folder / "one.exr")
+    with zipfile.ZipFile(folder / "depth.zip", "w") as archive:
+        for frame in range(COUNT + 3):
+            archive.writestr(f"{frame:05d}.exr", exr)
+    poses = np.concatenate([np.repeat(np.eye(4)[None], 3, axis=0), _poses()]).astype(np.float32)
+    np.savez(folder / "pose.npz", inds=np.arange(COUNT + 3), data=poses)
+    lens = np.float32([LENS[0, 0], LENS[1, 1], LENS[0, 2], LENS[1, 2]])
+    np.savez(folder / "intrinsics.npz", inds=np.arange(COUNT + 3), data=np.tile(lens, (COUNT + 3, 1)))
+    with zipfile.ZipFile(folder / "vipe.zip", "w") as archive:
+        archive.write(folder / "walk.mp4", "vipe_results/rgb/walk.mp4")
+        for part in ("depth.zip", "pose.npz", "intrinsics.npz"):
+            name, ending = part.split(".")
+            archive.write(folder / part, f"vipe_results/{name}/walk.{ending}")
+    return folder / "vipe.zip"
+
+
+def _half_exr(values: np.ndarray, file: Path) -> bytes:
+    with av.open(str(file), "w", format="image2") as container:
+        stream = container.add_stream("exr", rate=1, options={"format": "half", "compression": "zip16"})
+        stream.height, stream.width = values.shape
+        stream.pix_fmt = "grayf32le"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(values, format="grayf32le")))
+        container.mux(stream.encode())
+    return channel_renamed(file.read_bytes(), b"Y", b"Z")
+
+
 def key_frames(folder: Path) -> Path:
     depth = np.full((HEIGHT, WIDTH), 2.0, np.float32)
     views = tuple(View.of(_picture(), depth, LENS, pose) for pose in _poses()[::4])
@@ -87,15 +118,16 @@ def client(address, tmp_path, monkeypatch):
     return Client(address, verbose=False, download_files=str(tmp_path / "down"))
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (posed_clip, "clip of 9 frames"),
-    (key_frames, "3 views"),
-    (colmap, "3 views, 96 x 64, 60° across · subject at 2 units (scale unknown) · depth: depth model fitted to sparse points"),
-    (plain_video, "The camera is taken to stand still"),
+@pytest.mark.parametrize(("make", "begin_at", "words"), [
+    (posed_clip, 0, "clip of 9 frames"),
+    (vipe, 3, "clip of 9 frames, 96 x 64, 60° across · subject at 2 m · depth: depth and poses estimated by ViPE"),
+    (key_frames, 0, "3 views"),
+    (colmap, 0, "3 views, 96 x 64, 60° across · subject at 2 units (scale unknown) · depth: depth model fitted to sparse points"),
+    (plain_video, 0, "The camera is taken to stand still"),
 ])  # fmt: skip
-def test_what_is_dropped_is_shot(client, tmp_path, make, words):
+def test_what_is_dropped_is_shot(client, tmp_path, make, begin_at, words):
     files = [handle_file(str(make(tmp_path)))]
-    told = client.predict(files, 0, api_name="/gen3c_open_files")
+    told = client.predict(files, 0, begin_at, api_name="/gen3c_open_files")
     assert words in str(told)
     _, notes = client.predict(**FRAME, distance=0.05, api_name="/gen3c_draw")
     assert "9 frames" in notes
@@ -109,6 +141,10 @@ def test_without_a_depth_model_a_plain_video_says_what_to_do(address, tmp_path):
     client = Client(address, verbose=False)
     with pytest.raises(AppError, match=r"[Dd]epth"):
         client.predict([handle_file(str(plain_video(tmp_path)))], 0, api_name="/gen3c_open_files")
+    with pytest.raises(AppError, match="has 9 frames, so it cannot begin at frame 9"):
+        client.predict([handle_file(str(plain_video(tmp_path)))], 0, 9, api_name="/gen3c_open_files")
+    with pytest.raises(AppError, match="Only a clip can begin at another frame"):
+        client.predict([handle_file(str(key_frames(tmp_path)))], 0, 1, api_name="/gen3c_open_files")
 
 
 @pytest.mark.parametrize(("moves", "settings", "words"), [

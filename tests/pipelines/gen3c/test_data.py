@@ -193,6 +193,18 @@ def test_vipe_result(vipe):
     np.testing.assert_array_equal(scene.first.intrinsics, [[50, 0, 32], [0, 51, 24], [0, 0, 1]])
 
 
+def test_a_clip_may_begin_later(clip, vipe):
+    whole, later = read_scene(clip)[0], read_scene(clip, first_frame=4)[0]
+    assert len(later.views) == len(whole.views) - 4
+    for one, same in zip(later.views, whole.views[4:], strict=True):
+        np.testing.assert_array_equal(one.depth, same.depth)
+        np.testing.assert_array_equal(one.world_from_camera, same.world_from_camera)
+    assert read_scene(vipe[0], first_frame=3)[0].first.world_from_camera[0, 3] == 3
+    for folder in (clip, vipe[0]):
+        with pytest.raises(InputError, match="begin"):
+            read_scene(folder, first_frame=99)
+
+
 def test_vipe_result_with_missing_parts(vipe):
     folder, _ = vipe
     poses = np.repeat(np.eye(4)[None], 2, axis=0)
