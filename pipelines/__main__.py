@@ -43,6 +43,26 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    return _run_all(given) if given.batch else _run_one(given)
+
+
+def _run_all(given: argparse.Namespace) -> int:
+    """Every shot of a list; one that is refused is told, the others are shot."""
+    from pipelines.batch import shots_of
+
+    refused = 0
+    for shot in shots_of(method(given.name), given):
+        print(f"{shot.out.name}:", file=sys.stderr)
+        try:
+            if (status := _run_one(shot)) != 0:
+                return status
+        except InputError as error:
+            refused += 1
+            print(error, file=sys.stderr)
+    return int(refused > 0)
+
+
+def _run_one(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
         return _shoot(given, shot_of(method(given.name), given, Path(folder)))
 

@@ -79,6 +79,12 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         )
         given.add_argument("--empty-stage", action="store_true", help="no picture: a floor for objects to stand on")
         source.add_argument("--objects", type=Path, nargs="+", metavar="FILE", help=OBJECT_FILES)
+    if name == "run":
+        given.add_argument(
+            "--batch", type=Path, metavar="LIST",
+            help="shots as JSON lines, each with visual_input (a picture, clip or views), prompt, and what other moves and "
+            "settings differ; --out is then a folder",
+        )  # fmt: skip
     source.add_argument(
         "--given-views", type=int, default=0, metavar="N",
         help="of posed pictures give only so many; the cameras of the others become the path",

@@ -41,6 +41,37 @@ RUN = ["run", "dualcamctrl", "--depth-model", "guess", "--width", "96", "--heigh
        "--weights", "tiny"]  # fmt: skip
 
 
+def test_a_list_is_shot_line_by_line_and_what_is_refused_is_told(picture, tmp_path, capsys):
+    rows = [
+        {"visual_input": "in.png", "prompt": "a door", "seed": 3},
+        {"visual_input": "in.png", "frames": 6},
+        {"prompt": "words alone", "mode": "text to video", "steps": 1},
+    ]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    out = tmp_path / "out"
+    given = ["--batch", str(tmp_path / "list.jsonl"), "--out", str(out)]
+    assert main([*RUN, *given]) == 1
+    assert "makes 4k+1 frames, got 6" in capsys.readouterr().err
+    assert sorted(file.name for file in out.glob("*.mp4") if file.stem.isdigit()) == ["0.mp4", "2.mp4"]
+    first, last = restore(out / "0.mp4"), restore(out / "2.mp4")
+    assert (first.settings["prompt"], first.settings["seed"], first.settings["steps"]) == ("a door", 3, 2)
+    assert (last.settings["mode"], last.settings["steps"]) == ("text to video", 1)
+
+
+@pytest.mark.parametrize(("line", "words"), [
+    ("{", "Line 1 of list.jsonl is no JSON"),
+    ("[1]", "no JSON object"),
+    ('{"visual_input": "gone.png"}', "there is no gone.png"),
+    ('{"visual_input": "in.png", "colour": 1}', "no move or setting colour"),
+    ('{"visual_input": "in.png", "steps": 1000}', "Line 1 of list.jsonl: "),
+    ("", "is empty"),
+])  # fmt: skip
+def test_a_list_that_cannot_be_understood_is_refused_before_anything_is_shot(line, words, picture, tmp_path, capsys):
+    (tmp_path / "list.jsonl").write_text(line)
+    assert main([*RUN, "--batch", str(tmp_path / "list.jsonl"), "--out", str(tmp_path / "out")]) == 1
+    assert words in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_run_writes_a_video_that_restores_its_options(picture, tmp_path, capsys):
     out = tmp_path / "new" / "take.mp4"
     assert main([*RUN, "--image", str(picture), "--out", str(out), "--seed", "7", "--travel", "0.25"]) == 0

@@ -1,0 +1,71 @@
+"""Many shots from one list: a file of JSON lines, each with a picture, clip or views, a prompt, and what else differs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from copy import copy
+from typing import Any
+
+from camera.errors import InputError
+from pipelines.method import Method
+
+INPUT = "visual_input"
+"""The key that upstream's lists have for what is shot; all others are names of moves and settings."""
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
+
+
+def shots_of(known: Method, given: argparse.Namespace) -> list[argparse.Namespace]:
+    """The command ``given`` once for every line of its list: what a line names replaces the command's own.
+
+    Paths in the list are relative to it; results are named by line, 0.mp4 and so on, in the folder ``given.out``. Raises
+    `InputError` for a line that cannot be understood, before anything is shot.
+    """
+    try:
+        lines = given.batch.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The list {given.batch} cannot be read; give a text file with one JSON object a line."
+        ) from error
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not numbered:
+        raise InputError(f"The list {given.batch} is empty; give one JSON object a line.")
+    rows = [_row(line, f"Line {number} of {given.batch.name}") for number, line in numbered]
+    return [_shot(known, given, *row, number) for number, row in enumerate(rows)]
+
+
+def _row(line: str, where: str) -> tuple[dict[str, Any], str]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is no JSON; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}.") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{where} is no JSON object; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}.")
+    return row, where
+
+
+def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: str, number: int) -> argparse.Namespace:
+    shot = copy(given)
+    shot.batch, shot.out = None, given.out / f"{number}.mp4"
+    source = row.pop(INPUT, None)
+    if source is None and known.blank is None:
+        raise InputError(f"{where} names no {INPUT}; name a picture, a clip or views.")
+    if source is None:
+        shot.no_picture = True
+    elif not isinstance(source, str) or not (file := given.batch.parent / source).exists():
+        raise InputError(f"{where}: there is no {source}; paths are relative to the list.")
+    elif file.suffix.lower() in PICTURES:
+        shot.image = file
+    else:
+        shot.files = [file]
+    for name, value in row.items():
+        kinds = {"moves": known.moves, "settings": known.settings}
+        places = [prefix for prefix, kind in kinds.items() if name in kind.controls()]
+        if not places:
+            raise InputError(f"{where}: {known.title} has no move or setting {name}.")
+        try:
+            kinds[places[0]].of({name: value})
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        setattr(shot, f"{places[0]}.{name}", value)
+    return shot
