@@ -33,7 +33,8 @@ def build(page: gr.Blocks) -> None:
         with gr.Column(scale=4, min_width=340):
             example, opened = source(METHOD.name, METHOD.scenes, take)
             without = gr.Button("Without a picture: from words alone", size="sm", elem_id=f"{METHOD.name}-blank")
-            depth = gr.Image(label="Depth as the network reads it: near is bright", height=160, interactive=False)
+            gr.Markdown("Depth as the network reads it: near is bright", elem_classes="told")
+            depth = gr.Image(label="Depth", show_label=False, height=160, interactive=False)
             move = Move(METHOD, take)
             move.controls()
             shoot = Shoot(METHOD, take)

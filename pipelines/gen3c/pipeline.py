@@ -170,17 +170,17 @@ class _Run:
             zeros = torch.zeros(1, TOKENS, width, device=self.device)
             return zeros, zeros
         yield Progress("Reading the words", 0, 1)
-        text = self._embedded(settings.prompt)
+        text = self._embedded(settings.prompt, "prompt")
         if settings.guidance == 0 or not settings.negative_prompt:
             return text, text
-        return text, self._embedded(settings.negative_prompt)
+        return text, self._embedded(settings.negative_prompt, "negative prompt")
 
-    def _embedded(self, prompt: str) -> Tensor:
+    def _embedded(self, prompt: str, name: str) -> Tensor:
         networks = self.networks
         assert networks.tokenizer is not None and networks.text_encoder is not None
         embedded, cut = encode_text(networks.tokenizer, networks.text_encoder, prompt, device=self.device)
         if cut:
-            self.notes.append(f"A prompt is {cut} tokens too long; its end was cut off.")
+            self.notes.append(f"The {name} is {cut} tokens too long; its end was cut off.")
         return embedded
 
     def _note_cover(self, renders: CacheFrames, number: int) -> None:
