@@ -298,7 +298,7 @@ def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None
 
 def _points(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress, None, Made]:
     """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
-    from pipelines.reconstruct.points import fused
+    from pipelines.reconstruct.points import DOUBTFUL, compared
     from pipelines.reconstruct.scene import scene_of, sparse_cloud
 
     aligned = shots.aligned and choices.cameras == "given"
@@ -320,6 +320,11 @@ def _points(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress, N
 
         yield Progress("Cutting the object out", 0, 1)
         scene = cut(scene, object_masks(scene))
-    cloud = yield from fused(scene, least_views=min(2, len(scene.views) - 1))
-    used = shots_of_views(scene)
-    return Made(kind, used.frames, used.path, cloud, scene, notes=(f"Depth: {scene.source}.",))
+    cloud, agreeing = yield from compared(scene, least_views=min(2, len(scene.views) - 1))
+    used, notes = shots_of_views(scene), (f"Depth: {scene.source}.",)
+    if agreeing < DOUBTFUL:
+        notes += (
+            f"**Doubtful**: other views confirm only {agreeing:.0%} of the points. The cameras contradict the frames, the "
+            "scene moves, or the depth does not fit; have the cameras refined or estimated.",
+        )
+    return Made(kind, used.frames, used.path, cloud, scene, notes=notes)

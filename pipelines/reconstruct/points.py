@@ -16,6 +16,8 @@ LEAST_PARALLAX = 0.01
 """Least distance of a camera from the first one, as a part of the scene's depth, for the one furthest away."""
 LEAST_AGREEMENT = 0.02
 """Least part of the points that other views confirm; with fewer the cameras or the depth are wrong."""
+DOUBTFUL = 0.4
+"""With a smaller part than this, what was made is said to be doubtful."""
 MOST_WITNESSES = 12
 """So many other views, spread evenly over the scene, are asked about each point."""
 BISECTIONS = 12
@@ -36,6 +38,20 @@ def fused(
     at most ``most_points`` remain. Errors: `InputError` for too few views, no parallax, or views that contradict
     each other.
     """
+    return (yield from compared(scene, tolerance=tolerance, least_views=least_views, most_points=most_points, far=far))[
+        0
+    ]
+
+
+def compared(
+    scene: Scene,
+    *,
+    tolerance: float = 0.02,
+    least_views: int = 2,
+    most_points: int = 300_000,
+    far: float = FAR,
+) -> Generator[Progress, None, tuple[PointCloud, float]]:
+    """As `fused`, and the part of all points that other views confirm."""
     if most_points < 1:
         raise InputError(f"A point cloud needs at least one point, got {most_points}.")
     check_views(scene, tolerance, least_views)
@@ -60,7 +76,7 @@ def fused(
             "contradict the frames or the scene moves; check the path, or raise the tolerance."
         )
     yield Progress("Fusing views", len(scene.views), len(scene.views))
-    return thinned(cloud, most_points)
+    return thinned(cloud, most_points), len(cloud) / asked
 
 
 def thinned(cloud: PointCloud, most: int) -> PointCloud:
