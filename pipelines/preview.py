@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -86,8 +86,17 @@ class Viewfinder:
         self.path = path.resized(width, height)
         self.scene = scene.fitted(width, height, "stretch") if scale < 1 else scene
 
-    def see(self, camera: CameraPath, renderer: Renderer = "zbuffer") -> tuple[NDArray[np.uint8], float]:
-        """Picture (h,w,3) of a path of one frame, holes in their loud colour, and the share of holes."""
+    def see(
+        self, camera: CameraPath, renderer: Renderer = "zbuffer", *, frame: int = 0
+    ) -> tuple[NDArray[np.uint8], float]:
+        """Picture (h,w,3) of a path of one frame, holes in their loud colour, and the share of holes.
+
+        ``frame``: the moment, as a frame of the whole path: what moves in the scene is where it is by then.
+        """
         small = camera.resized(self.path.width, self.path.height)
-        image = render(self.scene, small, renderer=renderer, hole_colour=HOLE_COLOUR)
+        frame = min(max(frame, 0), len(self.path) - 1)
+        poses, lenses = self.path.world_from_camera.copy(), self.path.intrinsics.copy()
+        poses[frame], lenses[frame] = small.world_from_camera[0], small.intrinsics[0]
+        now = replace(self.path, world_from_camera=poses, intrinsics=lenses)
+        image = render(self.scene, now, frame=frame, renderer=renderer, hole_colour=HOLE_COLOUR)
         return image.colour, float(image.holes.mean())

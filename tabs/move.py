@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import gradio as gr
+from gradio.components import Component
 from gradio.events import Dependency
 
 from camera.errors import InputError
@@ -25,13 +26,15 @@ class Move:
         self.method, self.take = method, take
         self.seeing = gr.State()
 
-    def controls(self) -> None:
-        """Places the controls of the move."""
+    def controls(self, first: Component | None = None) -> None:
+        """Places the controls of the move; ``first``, not yet placed, comes above the method's own."""
         gr.Markdown("### 2 · Camera move")
         self.source = gr.Radio(
             list(SOURCES), value=METHOD_MOVES, show_label=False, elem_id=f"{self.method.name}-moves-from"
         )
         with gr.Group() as own:
+            if first is not None:
+                first.render()
             components = form.controls(self.method.moves, form.basic(self.method.moves))
         with gr.Group(visible=False) as film:
             self.film = gr.Textbox("arc 30 ease", label="Moves", info="; then, + at the same time", lines=2)
@@ -119,7 +122,7 @@ class Move:
 
         def look(take: Take, seeing: CameraPath | None, event: gr.EventData):
             seeing = flown(take, seeing, event.frame, event.turn, event.move)
-            picture, holes = take.viewfinder.see(seeing)
+            picture, holes = take.viewfinder.see(seeing, frame=int(event.at))
             where = "Free view" if event.frame is None else f"Frame {int(event.frame) + 1}"
             return seeing, seen(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
 

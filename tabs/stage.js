@@ -1,7 +1,7 @@
 // The stage: the path in 3D (Plotly), what the camera sees at one frame, and one transport for both.
 // props.value: {id, figure, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
-// Tells Python: select {frame, turn, move} when the transport moves (frame) or the viewer flies on from what is seen
-// (frame null, turn in radians right/down/roll, move in subject distances); click {point} when the scene is clicked.
+// Tells Python: select {frame, turn, move, at} when the transport moves (frame) or the viewer flies on from what is seen
+// (frame null, turn in radians right/down/roll, move in subject distances), at being the moment's frame in both; click {point} when the scene is clicked.
 const plot = element.querySelector(".stage-plot");
 const eye = element.querySelector(".stage-eye img");
 const caption = element.querySelector(".stage-eye figcaption");
@@ -109,7 +109,7 @@ function fly(turn, move) {
 
 function ask() {
   if (state.waiting || !state.asked) return;
-  const question = { ...state.asked, id: ++state.sent };
+  const question = { ...state.asked, at: state.frame, id: ++state.sent };
   state.asked = null;
   state.waiting = true;
   state.timer = setTimeout(answered, 1500);

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import trimesh
 
+from camera.model import read_model
+from camera.objects import Key, Placement, SceneObject, staged
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 from pipelines.preview import HOLE_COLOUR, Viewfinder, rehearse, warm_up
@@ -62,6 +65,16 @@ def test_the_viewfinder_sees_what_the_path_sees(scene, path):
     picture, holes = finder.see(path.sliced(slice(0, 1)))
     assert picture.shape == (72, 128, 3) and holes < 0.05
     assert np.abs(picture.astype(int) - scene.first.colour).mean() < 8
+
+
+def test_the_viewfinder_sees_what_moves_where_it_is_by_then(scene, path):
+    ball = read_model(trimesh.creation.icosphere(2).export(file_type="ply"), "ball.ply")
+    way = (Key(0, Placement(-0.3, -0.1, 0.6, size=0.2)), Key(1, Placement(0.3, -0.1, 0.6, size=0.2)))
+    finder, last = Viewfinder(staged(scene, [SceneObject(ball, way)]), path), len(path) - 1
+    empty = Viewfinder(scene, path).see(path.sliced(slice(0, 1)))[0].astype(int)
+    seen = [finder.see(path.sliced(slice(0, 1)), frame=frame)[0] for frame in (0, last, 10**6)]
+    columns = [np.nonzero(np.abs(picture - empty).max(axis=2) > 30)[1].mean() for picture in seen]
+    assert columns[0] + 20 < columns[1] == columns[2]
 
 
 def test_warming_up_leaves_nothing_to_compile(scene, path, tmp_path):
