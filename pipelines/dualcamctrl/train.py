@@ -233,8 +233,15 @@ class Save:
 
 
 def last_save(out: str | Path, settings: TrainSettings) -> Save | None:
-    """The last save in ``out``, None where there is none; raises `InputError` for one of a training with other settings."""
-    files = sorted(Path(out).glob(f"update-*/{STATE}"), key=lambda file: int(file.parent.name.split("-")[1]))
+    """The last save in ``out``, None where there is none; raises `InputError` for one that cannot be continued: of a training
+    with other settings, or saved without its optimiser (see `_save`)."""
+    folders = sorted(Path(out).glob("update-[0-9]*"), key=lambda folder: int(folder.name.split("-")[1]))
+    files = [folder / STATE for folder in folders if (folder / STATE).is_file()]
+    if folders and (not files or files[-1].parent != folders[-1]):
+        raise InputError(
+            f"{folders[-1]} was saved without its optimiser, as DeepSpeed and FSDP spread it, so it cannot be continued; begin "
+            f"anew from it with --start {folders[-1]} and another --out, or remove it."
+        )
     if not files:
         return None
     try:
@@ -264,8 +271,8 @@ def _accelerator(settings: TrainSettings) -> Accelerator:
 def _save(
     accelerator: Accelerator, model: torch.nn.Module, optimiser: Any, state: dict[str, Any], folder: Path
 ) -> Path:
-    """Written beside its place and renamed when complete; an optimiser spread over GPUs is left out, so that such a training
-    can only be started anew from the folder."""
+    """Written beside its place and renamed when complete; an optimiser that DeepSpeed or FSDP spread over GPUs is left out, so
+    that such a training can only begin anew from the folder, which `last_save` says."""
     accelerator.wait_for_everyone()
     whole = accelerator.distributed_type not in (DistributedType.DEEPSPEED, DistributedType.FSDP)
     tensors = accelerator.get_state_dict(model)

@@ -171,6 +171,10 @@ def test_another_training_in_the_same_folder_is_refused_and_a_damaged_state_name
     (update.saved / STATE).write_bytes(b"half")
     with pytest.raises(InputError, match="cannot be read; remove update-000001"):
         next(train(data, tmp_path, settings=settings, weights=weights))
+    (update.saved / STATE).unlink()
+    with pytest.raises(InputError, match=r"without its optimiser.* begin anew from it with --start .*update-000001"):
+        next(train(data, tmp_path, settings=settings, weights=weights))
+    assert (update.saved / "config.json").is_file(), "nothing is written over"
 
 
 def test_stage_fusion_needs_a_start():
