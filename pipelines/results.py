@@ -21,6 +21,7 @@ from camera.view import Scene
 from pipelines import mp4box
 from pipelines.joined import Begun, write_on
 from pipelines.method import Clip, Method, Moves
+from pipelines.pictures import png
 from pipelines.settings import Settings
 from pipelines.video import complete, probe
 
@@ -126,7 +127,7 @@ def save(
             before = begun and Begun(companion(begun.video, title), begun.frames)
             file, told = companion(video, title), {"comment": _comment(made)}
             companions[title] = _video(file, frames, clip.fps, told, before)
-    stills = {f"{title}.png": _png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
+    stills = {f"{title}.png": png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
     files = {title: _write(folder / f"{name}-{_plain(title)}", data) for title, data in (stills | clip.files).items()}
     return Saved(video, sidecar, companions, files)
 
@@ -159,7 +160,7 @@ def frames_zip(file: str | Path, clip: Clip, cameras: Mapping[str, bytes]) -> Pa
     """Write frames as PNG and ``cameras`` (names and contents of camera files) into one zip, which appears when whole."""
     with complete(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for number, frame in enumerate(clip.frames):
-            archive.writestr(f"frames/{number:05d}.png", _png(frame))
+            archive.writestr(f"frames/{number:05d}.png", png(frame))
         for name, data in cameras.items():
             archive.writestr(f"cameras/{name}", data, zipfile.ZIP_DEFLATED)
     return Path(file)
@@ -225,12 +226,6 @@ def _comment(made: Record) -> str:
     if made.weights == "real":
         return f"Made by Reshoot {made.version} with {made.method}."
     return f"Made by Reshoot {made.version} with {made.method} on {made.weights} random weights: noise, not a picture."
-
-
-def _png(picture: np.ndarray) -> bytes:
-    import cv2
-
-    return cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
 
 
 def _plain(title: str) -> str:

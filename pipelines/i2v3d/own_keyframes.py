@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from pipelines.i2v3d.method import I2V3DSettings
 from pipelines.method import Frames
+from pipelines.pictures import png
 
 LARGEST_BYTES = 1 << 26
 """Of one picture in such a file."""
@@ -67,12 +68,10 @@ def repacked(data: bytes, prompts: dict[int, str]) -> Painted:
 
 def pack(keyframes: Frames, indices: list[int]) -> bytes:
     """A zip of PNG pictures, each named by its frame, counted from 0."""
-    import cv2
-
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for index, picture in zip(indices, keyframes, strict=True):
-            archive.writestr(f"{index:05d}.png", cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+            archive.writestr(f"{index:05d}.png", png(picture))
     return stream.getvalue()
 
 

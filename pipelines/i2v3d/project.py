@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
-import cv2
 import numpy as np
 
 from camera.errors import InputError
@@ -27,6 +26,7 @@ from camera.view import Scene, View
 from pipelines.i2v3d.method import NO_PICTURE, I2V3DMoves, I2V3DSettings
 from pipelines.i2v3d.own_keyframes import Painted, repacked
 from pipelines.i2v3d.subject_settings import SubjectSettings
+from pipelines.pictures import png
 from pipelines.results import path_values
 from pipelines.settings import Settings
 from pipelines.video import complete
@@ -121,7 +121,7 @@ def _write(stream: BinaryIO, project: Project, *, carried: dict[str, Path]) -> N
     np.save(depth, np.where(view.known, view.depth, 0).astype(np.float32), allow_pickle=False)
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("project.json", json.dumps(about, allow_nan=False))
-        archive.writestr("picture.png", cv2.imencode(".png", view.colour[..., ::-1])[1].tobytes(), zipfile.ZIP_STORED)
+        archive.writestr("picture.png", png(view.colour), zipfile.ZIP_STORED)
         archive.writestr("depth.npy", depth.getvalue())
         write_objects(archive, scene.objects)
         for name, file in carried.items():

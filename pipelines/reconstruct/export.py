@@ -8,9 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
@@ -19,6 +17,7 @@ from camera.formats.nerfstudio import write_transforms
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Frames
+from pipelines.pictures import png
 
 if TYPE_CHECKING:
     import trimesh
@@ -100,13 +99,6 @@ def _pictures(frames: Frames, path: CameraPath) -> dict[str, bytes]:
             f"The path is for frames of shape {shape}, got {tuple(frames.shape)}; give the path they were shot on."
         )
     return {f"images/frame_{i:05d}.png": png(frame) for i, frame in enumerate(frames, 1)}
-
-
-def png(picture: NDArray[np.uint8]) -> bytes:
-    done, data = cv2.imencode(".png", picture[..., ::-1])
-    if not done:
-        raise ValueError(f"a picture of {picture.shape} cannot be written as png")
-    return data.tobytes()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
