@@ -20,6 +20,7 @@ from pipelines.lora.uploads import ACCEPTED, code_of, collected, left_by, source
 from pipelines.material import VIDEOS
 from pipelines.runtime.options import on_zerogpu
 from pipelines.settings import Settings
+from tabs.directors import connected, directors
 from tabs.form import said
 from tabs.header import header
 from tabs.keep import keep
@@ -70,46 +71,51 @@ def _framing(take: Take) -> str:
     )
 
 
-def describing(take: gr.State, shoot: Shoot) -> None:
-    """Places the button that lets a model write the prompt, to be read and changed before the shot."""
-    with gr.Row():
-        write = gr.Button("Describe the picture in the prompt", size="sm", elem_id="dimensionx-describe")
-        stop = gr.Button("Stop", size="sm", min_width=60)
-    told = gr.Markdown(elem_classes="told")
+class Describing:
+    """The button that lets a model write the prompt, to be read and changed before the shot."""
 
-    def describe_picture(take: Take, caption: str, weights: str):
-        """A vision-language model (small unless the caption setting says large) writes the prompt."""
-        scene, _ = take.ready()
-        if on_zerogpu():
-            raise InputError(
-                "Here a picture is described within a shot: choose small or large and leave the prompt empty."
-            )
-        from pipelines.dimensionx.caption import GIGABYTES, describe
-        from pipelines.runtime.training import errand
+    def place(self) -> None:
+        with gr.Row():
+            self.write = gr.Button("Describe the picture here", size="sm", elem_id="dimensionx-describe", scale=2)
+            self.stop = gr.Button("Stop", size="sm", min_width=60)
+        self.told = gr.Markdown(elem_classes="told", padding=True)
 
-        size = "large" if caption == "large" else "small"
-        job = partial(describe, picture=scene.first.colour, size=size)
-        for step in errand(job, mode=weights, gigabytes=GIGABYTES[size]):  # type: ignore[arg-type]
-            if isinstance(step, str):
-                yield step, "The prompt was written by a model: read it before the shot."
-            else:
-                yield gr.skip(), f"**{step.phase}** {step.note}"
+    def connect(self, take: gr.State, shoot: Shoot) -> None:
+        running = self.write.click(
+            said(describe_picture), [take, shoot.settings["caption"], shoot.options["weights"]],
+            [shoot.settings["prompt"], self.told], api_name="dimensionx_describe", concurrency_id="shoot",
+            show_progress="hidden",
+        )  # fmt: skip
+        self.stop.click(lambda: "", None, self.told, cancels=[running], api_visibility="private", queue=False)
 
-    running = write.click(
-        said(describe_picture), [take, shoot.settings["caption"], shoot.options["weights"]],
-        [shoot.settings["prompt"], told], api_name="dimensionx_describe", concurrency_id="shoot", show_progress="hidden",
-    )  # fmt: skip
-    stop.click(lambda: "", None, told, cancels=[running], api_visibility="private", queue=False)
+
+def describe_picture(take: Take, caption: str, weights: str):
+    """A vision-language model (small unless the caption setting says large) writes the prompt."""
+    scene, _ = take.ready()
+    if on_zerogpu():
+        raise InputError("Here a picture is described within a shot: choose small or large and leave the prompt empty.")
+    from pipelines.dimensionx.caption import GIGABYTES, describe
+    from pipelines.runtime.training import errand
+
+    size = "large" if caption == "large" else "small"
+    job = partial(describe, picture=scene.first.colour, size=size)
+    for step in errand(job, mode=weights, gigabytes=GIGABYTES[size]):  # type: ignore[arg-type]
+        if isinstance(step, str):
+            yield step, "The prompt was written by a model: read it before the shot."
+        else:
+            yield gr.skip(), f"**{step.phase}** {step.note}"
 
 
 def own_director(take: gr.State, target: Component) -> None:
     """Places the upload of a LoRA; ``target`` gets the path that it has here."""
     with gr.Accordion("Your own director", open=False):
         files = gr.File(
-            label="A LoRA of CogVideoX-5b-I2V: diffusers, peft or SAT layout (peft with its adapter_config.json)",
-            file_count="multiple", file_types=[*LORA_FILES, ".json"], height=130, elem_id="dimensionx-lora",
+            label="LoRA file", file_count="multiple", file_types=[*LORA_FILES, ".json"], height=130, elem_id="dimensionx-lora"
         )  # fmt: skip
-        told = gr.Markdown("It takes the director's place; the path shown stays the one you chose.", padding=True)
+        told = gr.Markdown(
+            "A LoRA of CogVideoX-5b-I2V in diffusers, peft (with its adapter_config.json) or SAT layout. It takes the director's "
+            "place; the path shown stays the one you chose.", padding=True,
+        )  # fmt: skip
         back = gr.Button("Back to the published directors", size="sm")
 
     def open_lora(take: Take, lora_files: list[str]):
@@ -172,7 +178,7 @@ TRAINING = Training(
     ),
     settings=Recipe,
     accepted=(".zip", ".csv", ".txt", *VIDEOS),
-    files_label=ACCEPTED[:1].upper() + ACCEPTED[1:],
+    files_told=f"Give {ACCEPTED}.",
     fps=FPS,
     program=PROGRAM,
     prepare=_training_job,
@@ -187,11 +193,12 @@ def build(page: gr.Blocks) -> None:
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
             example, opened = source(METHOD.name, METHOD.scenes, take)
-            move = Move(METHOD, take)
-            move.controls()
-            shoot = Shoot(METHOD, take)
-            shoot.controls()
-            describing(take, shoot)
+            move, buttons = Move(METHOD, take), directors(METHOD.moves.defaults()["director"])
+            move.controls(buttons)
+            connected(buttons, move.components["director"])
+            shoot, describing = Shoot(METHOD, take), Describing()
+            shoot.controls({"prompt": describing.place})
+            describing.connect(take, shoot)
             own_director(take, shoot.settings["lora_file"])
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 from camera.errors import InputError
 from camera.formats import read
@@ -19,7 +21,7 @@ from tabs.move import Move
 from tabs.rehearsal import path_download, rehearsal
 from tabs.shoot import Shoot
 from tabs.source import source
-from tabs.take import Take, forget
+from tabs.take import METHOD_MOVES, PATH_FILE, Take, forget
 from tabs.views import given_views
 
 METHOD = method("genxd")
@@ -45,6 +47,7 @@ def build(page: gr.Blocks) -> None:
             shoot.controls()
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
+            _known_cameras(take, move, opened)
             given_views(METHOD.name, take, opened)
             rehearsal(METHOD, take)
             path_download(METHOD, take)
@@ -52,6 +55,25 @@ def build(page: gr.Blocks) -> None:
             _contact_sheet(shoot)
             _comparison(take, shoot)
             keep(page, METHOD, take, move, shoot, example)
+
+
+def _known_cameras(take: gr.State, move: Move, opened: Sequence[Dependency]) -> None:
+    """Where files bring cameras to make, these are the path at once, and no longer when another scene comes."""
+
+    def moves_from(take: Take, source: str):
+        if take.own_as_given:
+            return PATH_FILE
+        return METHOD_MOVES if source == PATH_FILE and take.own is None else gr.skip()
+
+    for event in opened:
+        event.success(
+            said(moves_from),
+            [take, move.source],
+            move.source,
+            api_visibility="private",
+            queue=False,
+            show_progress="hidden",
+        )
 
 
 def _contact_sheet(shoot: Shoot) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import gradio as gr
@@ -17,6 +18,8 @@ from pipelines.method import Method, Moves
 from tabs import form
 from tabs.stage import seen, shown, stage
 from tabs.take import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, KeyMotion, Take, flown
+
+FRAMES = "frames"
 
 
 class Move:
@@ -35,9 +38,13 @@ class Move:
         with gr.Group() as own:
             if first is not None:
                 first.render()
-            components = form.controls(self.method.moves, form.basic(self.method.moves))
+            basic = [name for name in form.basic(self.method.moves) if name != FRAMES]
+            components = form.controls(self.method.moves, basic)
         with gr.Group(visible=False) as film:
-            self.film = gr.Textbox("arc 30 ease", label="Moves", info="; then, + at the same time", lines=2)
+            self.film = gr.Textbox(
+                "arc 30 ease", label="Moves", lines=2,
+                info="One after another with ; and at the same time with +, as in: arc 30 ease + pedestal 0.1; hold 1s",
+            )  # fmt: skip
             self._builder()
         with gr.Group(visible=False) as keys:
             self._keyframes()
@@ -48,6 +55,9 @@ class Move:
                 label="In the scene's own world",
                 info="Takes every camera where it stands. Else the move begins at the picture, in the frames set below.",
             )
+        if FRAMES in form.basic(self.method.moves):
+            with gr.Group():  # of every move, wherever it comes from
+                components |= form.controls(self.method.moves, [FRAMES])
         with gr.Accordion("Frame, rate and finer controls", open=False):
             components |= form.controls(self.method.moves, form.advanced(self.method.moves))
         self.components = {name: components[name] for name in self.method.moves.controls()}
@@ -153,6 +163,10 @@ class Move:
         self._drawing = {"fn": handler, "inputs": inputs, "outputs": outputs, "api_visibility": "private", **quietly}
         for event in (*opened, uploaded, *self.keyed):
             self.draws_after(event)
+        for draw in self.draws[1 : 1 + len(opened)]:
+            draw.success(
+                form.said(self._frames_of_clip), take, self.components[FRAMES], api_visibility="private", **quietly
+            )
         self.view.select(
             form.said(look), [take, self.seeing], [self.seeing, self.view], api_visibility="private", queue=False, show_progress="hidden",
             trigger_mode="multiple",
@@ -161,6 +175,17 @@ class Move:
     def draws_after(self, event: Dependency) -> None:
         """Draws once ``event`` has changed the take."""
         self.draws.append(event.success(**self._drawing))
+
+    def _frames_of_clip(self, take: Take):
+        """As many frames as the method takes along a clip that is shorter than the path."""
+        scene, path = take.framed, take.path
+        if scene is None or path is None or scene.kind != "clip" or len(path) <= len(scene.views):
+            return gr.skip()
+        for frames in range(len(scene.views), 0, -1):
+            with suppress(InputError):
+                self.method.check(scene, path.resampled(frames), self.method.settings())
+                return frames
+        return gr.skip()
 
     def _notes(self, take: Take) -> str:
         """Length of the path and what the method will not like about it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -36,12 +36,16 @@ class Shoot:
     def __init__(self, method: Method, take: gr.State) -> None:
         self.method, self.take = method, take
 
-    def controls(self) -> None:
-        """Places the settings and the button."""
+    def controls(self, beneath: Mapping[str, Callable[[], None]] | None = None) -> None:
+        """Places the settings and the button; ``beneath`` places more below the settings of these names."""
         settings = self.method.settings
         gr.Markdown("### 3 · Shoot")
+        components: form.Components = {}
         with gr.Group():
-            components = form.controls(settings, form.basic(settings))
+            for name in form.basic(settings):
+                components |= form.controls(settings, [name])
+                if beneath and name in beneath:
+                    beneath[name]()
         with gr.Accordion("Finer settings", open=False):
             components |= form.controls(settings, form.advanced(settings))
         with gr.Group():
@@ -53,7 +57,7 @@ class Shoot:
         self.need = gr.Markdown(elem_classes="told")
         with gr.Row():
             self.start = gr.Button(
-                f"Shoot with {self.method.title}", variant="primary", elem_id=f"{self.method.name}-shoot"
+                f"Shoot with {self.method.title}", variant="primary", elem_id=f"{self.method.name}-shoot", scale=2
             )
             self.stop = gr.Button("Cancel", min_width=80)
 
@@ -111,8 +115,11 @@ class Shoot:
             return ""
         scene, path = take.ready()
         told = pipelines.forecast(self.method.name, scene, path, settings, options=options)
-        usual = self.method.check(scene, path, self.method.settings())
-        new = [warning for warning in self.method.check(scene, path, settings) if warning not in usual]
+        try:
+            usual = self.method.check(scene, path, self.method.settings())
+            new = [warning for warning in self.method.check(scene, path, settings) if warning not in usual]
+        except InputError as error:  # no toast while somebody still moves a slider
+            return str(error)
         return "  \n".join([told.refusal or told.words, *(f"Note: {warning}" for warning in new)])
 
     def _run(self, take: Take, request: gr.Request, settings: Settings, options: RunOptions):

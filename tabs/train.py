@@ -53,7 +53,7 @@ class Training:
     about: str
     settings: type[Settings]
     accepted: tuple[str, ...]
-    files_label: str
+    files_told: str
     fps: float
     program: str
     prepare: Callable[[Sequence[str], Settings, str], Job]
@@ -81,9 +81,10 @@ class _Section:
         with gr.Row():
             with gr.Column(scale=4, min_width=340):
                 self.files = gr.File(
-                    label=training.files_label, file_count="multiple", file_types=list(training.accepted), height=130,
+                    label="Clips", file_count="multiple", file_types=list(training.accepted), height=130,
                     elem_id=f"{name}-training-files",
                 )  # fmt: skip
+                gr.Markdown(training.files_told, padding=True)
                 folder = gr.UploadButton("Or give a folder", file_count="directory", size="sm")
                 with gr.Group():
                     controls = form.controls(settings, form.basic(settings))

@@ -29,6 +29,8 @@ FOCAL = 1.0938
 """In picture widths: the 49.1 degrees of the renders that the original commands name."""
 _PLACES: dict[Subset, tuple[str, int, int]] = {"nvs": (GIVEN_FOLDER, 1, 25), "recon": (RING_FOLDER, 0, 36)}
 _OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
+_LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+"""From the data's world, whose z axis points up, to one whose y axis points down, as everything here is shown."""
 
 
 def is_gso(folder: Path) -> bool:
@@ -64,7 +66,7 @@ def _pictures(folder: Path, place: str, numbers: list[int]) -> PosedPictures:
     height, width = stack.shape[1:3]
     lens = np.array([[FOCAL * width, 0, (width - 1) / 2], [0, FOCAL * width, (height - 1) / 2], [0, 0, 1]])
     return PosedPictures(
-        stack, CameraPath(inverse(poses), lens, width, height, 6), folder.name, "cameras of the data set"
+        stack, CameraPath(_LEVEL @ inverse(poses), lens, width, height, 6), folder.name, "cameras of the data set"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,13 +13,16 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from playwright.sync_api import expect
 from safetensors.torch import load_file, save_file
 
+from camera.presets.dimensionx import DIRECTORS
 from examples import EXAMPLES
 from pipelines import method
 from pipelines.runtime import background
 from pipelines.video import probe, read_video, write_mp4
 from tabs.dimensionx import TRAINING
+from tabs.directors import HEIGHT, WIDTH, drawing
 from tabs.take import Take
 from tabs.train import loss_curve, train_section
 
@@ -57,6 +61,27 @@ def test_the_nearest_directors_are_said_in_numbers_for_any_path(client):
     told = client.predict(api_name="/dimensionx_nearest")
     assert "then Dolly in" in told and "a zoom of 1.50" in told and "2 clips" in told
     assert "One director alone: Orbit right 0." in told
+
+
+def test_every_director_has_a_drawing_of_its_own_that_stays_inside():
+    drawings = [drawing(director) for director in DIRECTORS.values()]
+    assert len(set(drawings)) == len(DIRECTORS) == 18
+    for picture in drawings:
+        points = np.array(
+            [pair.split(",") for line in re.findall(r'points="([^"]+)"', picture) for pair in line.split()]
+        )
+        assert (points.astype(float) >= 0).all() and (points.astype(float) <= [WIDTH, HEIGHT]).all()
+
+
+def test_a_director_is_picked_by_its_drawing(visit):
+    page = visit()
+    page.get_by_role("tab", name="DimensionX").click()
+    pressed = page.locator("#dimensionx-directors button[aria-pressed=true]")
+    expect(pressed).to_have_text(["Orbit left"], timeout=60_000)
+    page.locator("#dimensionx-directors button[data-director=orbit_up]").click()
+    expect(page.get_by_label("Director", exact=True)).to_have_value("orbit_up", timeout=60_000)
+    expect(pressed).to_have_text(["Orbit up"], timeout=60_000)
+    expect(page.locator("#dimensionx-result .players-bar")).to_be_hidden()
 
 
 def test_the_line_says_how_the_picture_is_framed(client):

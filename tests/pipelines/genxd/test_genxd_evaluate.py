@@ -24,6 +24,7 @@ from pipelines.video import probe
 
 SIZE = 64
 OPENGL = np.diag([1.0, -1, -1, 1])
+LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 
 
 def picture(number: int) -> np.ndarray:
@@ -55,8 +56,9 @@ def gso(folder: Path) -> Path:
 )
 def test_objects_give_one_render_and_ask_for_eleven(tmp_path, subset, count, numbers):
     found = read_gso(gso(tmp_path / "cup"), subset)
-    np.testing.assert_allclose(found.targets.world_from_camera, poses(count)[numbers], atol=1e-9)
-    np.testing.assert_allclose(found.views.path.world_from_camera, poses(25)[:1], atol=1e-9)
+    np.testing.assert_allclose(found.targets.world_from_camera, LEVEL @ poses(count)[numbers], atol=1e-9)
+    np.testing.assert_allclose(found.views.path.world_from_camera, LEVEL @ poses(25)[:1], atol=1e-9)
+    assert found.views.path.world_from_camera[0, 1, 1] > 0.9, "down in the picture is down in the world"
     np.testing.assert_array_equal(found.truth.pictures[2], picture(numbers[2] + count))
     scene = found.views.scene()
     assert scene.first.focus_depth == pytest.approx(1.5) and scene.first.intrinsics[0, 0] == FOCAL * SIZE
