@@ -1,7 +1,8 @@
-"""`python -m bench [names] [--quick]`: every fast path timed against its readable reference, in one run.
+"""`python -m bench [names] [--quick] [--all]`: every fast path timed against its readable reference, in one run.
 
 A subject is a function that takes a `Scale` and returns `Row`s, registered with `@subject`; every module of this
-package is imported when the benchmark starts, so a new file is all that a new subject needs. Ratios are what counts:
+package is imported when the benchmark starts, so a new file is all that a new subject needs. Those of minutes are
+registered with `@long_subject` and run only when they are named, or with ``--all``. Ratios are what counts:
 both sides are timed in turns in the same run, so that a busy machine slows both.
 """
 
@@ -52,12 +53,20 @@ class Row:
 
 Subject = Callable[[Scale], list[Row]]
 SUBJECTS: dict[str, Subject] = {}
+LONG: set[str] = set()
+"""Names of subjects that take minutes."""
 
 
 def subject(function: Subject) -> Subject:
     """Registers a subject under the name of its function."""
     SUBJECTS[function.__name__] = function
     return function
+
+
+def long_subject(function: Subject) -> Subject:
+    """Registers one that takes minutes."""
+    LONG.add(function.__name__)
+    return subject(function)
 
 
 def discover() -> dict[str, Subject]:

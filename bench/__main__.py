@@ -7,7 +7,7 @@ import platform
 import resource
 import sys
 
-from bench import QUICK, THREADS, Row, Scale, discover
+from bench import LONG, QUICK, THREADS, Row, Scale, discover
 
 HEADER = ("what", "ours ms", "reference ms", "ratio", "agreement", "target", "met")
 
@@ -28,7 +28,10 @@ def table(rows: list[Row]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     subjects = discover()
     parser = argparse.ArgumentParser(prog="python -m bench", description="Times every fast path in one run.")
-    parser.add_argument("names", nargs="*", help=f"subjects, all by default: {', '.join(subjects)}")
+    quick = [name for name in subjects if name not in LONG]
+    parser.add_argument("names", nargs="*", help=f"subjects; by default {', '.join(quick)}")
+    long = f"also those that take minutes, and otherwise run only when named: {', '.join(sorted(LONG))}"
+    parser.add_argument("--all", action="store_true", help=long)
     parser.add_argument("--quick", action="store_true", help="small pictures, few rounds")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(subjects))
@@ -38,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{platform.machine()}, {THREADS} cores, {scale.width} x {scale.height}; frames drawn by {THREADS} threads")
     rows: list[Row] = []
     try:
-        for name in options.names or subjects:
+        for name in options.names or (subjects if options.all else quick):
             rows += subjects[name](scale)
     finally:
         print(table(rows))

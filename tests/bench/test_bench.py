@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench import QUICK, SUBJECTS, Row, discover
+from bench import LONG, QUICK, SUBJECTS, Row, discover
 from bench.__main__ import main, table
 from bench.room import front, orbit, shot, side
 from camera.render import render
@@ -67,6 +67,23 @@ def test_command_line(capsys):
     assert "unprojection, one thread" in out and "peak memory" in out
     with pytest.raises(SystemExit):
         main(["nothing"])
+
+
+def test_what_takes_minutes_runs_only_when_named(monkeypatch, capsys):
+    discover()
+    assert {"reconstruct", "reconstruct_orbit"} <= LONG < set(SUBJECTS)
+    for name in SUBJECTS:
+        monkeypatch.setitem(SUBJECTS, name, lambda scale, name=name: [Row(f"ran {name}", 1.0)])
+    ran = {}
+    for arguments in ([], ["--all"], ["reconstruct"]):
+        main([*arguments, "--quick"])
+        ran[" ".join(arguments)] = {
+            line.split()[1] for line in capsys.readouterr().out.splitlines() if line[:4] == "ran "
+        }
+    assert ran[""] == set(SUBJECTS) - LONG and ran["--all"] == set(SUBJECTS) and ran["reconstruct"] == {"reconstruct"}
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "run only when named: reconstruct" in " ".join(capsys.readouterr().out.split())
 
 
 def test_table_says_which_targets_are_missed():

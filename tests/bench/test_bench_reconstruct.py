@@ -1,0 +1,24 @@
+"""What is measured of 3D from frames: small runs give their rows, and the drift that is made is one."""
+
+import numpy as np
+
+from bench import QUICK
+from bench.reconstruct import full_size
+from bench.reconstruct_orbit import drifted, errors, orbit, turn_off
+
+
+def test_a_full_result_is_timed_in_a_quick_run():
+    row = full_size(QUICK)
+    assert "7 of 96 x 64" in row.what and "triangles" in row.agreement and row.target == "60 s in all"
+    assert row.met is (row.ours_ms * 7 < 60_000)
+
+
+def test_an_orbit_ends_where_it_began_and_its_drift_does_not():
+    truth = orbit("fox", 25, 48, 32)
+    np.testing.assert_allclose(truth.world_from_camera[-1], truth.world_from_camera[0], atol=1e-9)
+    assert np.ptp(np.linalg.norm(truth.centres[:-1] - truth.centres[:-1].mean(axis=0), axis=1)) < 1e-9
+    off = drifted(truth)
+    np.testing.assert_array_equal(off.world_from_camera[0], truth.world_from_camera[0])
+    assert (
+        0.5 < turn_off(off, truth) < 5 and errors(truth, truth) == "0.00 deg, 0.0 % of the radius off, 0.0 % in shape"
+    )
