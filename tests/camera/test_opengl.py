@@ -119,15 +119,17 @@ def test_flat_scenes_are_the_same_to_the_last_bit_of_their_masks(canvas):
     """What is behind, across or beside the camera, back sides, equal depths, and depths that differ by 1e-4 of them."""
     if canvas is None:
         return
-    across = Surface(square(1, 9).vertices * [1, 1, 0] + [[0, 0, -1], [0, 0, -1], [0, 0, 2], [0, 0, 2]],
-                     square(1, 9).triangles, np.full((4, 3), 9, np.uint8))  # fmt: skip
+    lying, depths = square(1, 9), np.array([0, 0, 3, 3], np.float32)
+    across = replace(
+        lying, vertices=np.column_stack([lying.vertices[:, :2], depths]), triangles=np.roll(lying.triangles, 1, axis=1)
+    )
     huge = square(0.001, 70, half=50)
     scenes = [
         [square(2, 50), square(3, 90, half=2)],
         [square(3, 90, half=2), square(2, 50, turned=True)],
         [square(2, 50), square(2, 90)],
         [square(2000, 50, half=1000), square(1999.8, 90, half=300)],
-        [square(-2, 50), replace(across, vertices=across.vertices.astype(np.float32)), square(4, 20)],
+        [square(-2, 50), across, square(4, 20)],
         [huge, square(2, 50)],
         [square(1e6, 30, half=2e5), square(3e-4, 60, half=1e-4)],
     ]
