@@ -15,11 +15,13 @@ from camera.path import CameraPath
 from camera.presets.film import MOVES
 from camera.view import Scene
 from pipelines import NAMES, generate, method
+from pipelines.carried import carrying
 from pipelines.method import Clip, Method, Progress
 from pipelines.preview import Rehearsal, rehearse
 from pipelines.results import record, save
 from pipelines.runtime.options import RunOptions, offered
 from tabs.form import said
+from tabs.lift import lift_button
 from tabs.players import clips, players
 from tabs.source import source
 from tabs.take import Take, forget
@@ -51,10 +53,15 @@ def build() -> None:
         with gr.Column(scale=7, min_width=340):
             status = gr.Markdown(elem_classes="told", elem_id="compare-status")
             screen = players("compare-result")
+            shots = {title: gr.State() for title in methods}
+            with gr.Row():
+                for title, made in shots.items():
+                    lift_button(f"compare-{methods[title].name}", made, label=f"Make 3D of {title}'s")
 
     def rehearse_all(take: Take, film_moves: str, methods_chosen: list[str]):
         """Rehearse one move as each of the methods would frame it."""
-        yield from _in_turn(take, film_moves, [methods[title] for title in methods_chosen], _rehearsed)
+        for words, videos in _in_turn(take, film_moves, [methods[title] for title in methods_chosen], _rehearsed):
+            yield words, gr.skip() if videos is None else clips(videos, 24), *(None for _ in shots)
 
     def shoot_all(take: Take, film_moves: str, methods_chosen: list[str], weights: str):
         """Shoot one move with each of the methods, one after another."""
@@ -62,20 +69,25 @@ def build() -> None:
         def shot(take: Take, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
             yield from _shot(take, chosen, scene, path, RunOptions(weights=weights))
 
-        yield from _in_turn(take, film_moves, [methods[title] for title in methods_chosen], shot)
+        for words, videos in _in_turn(take, film_moves, [methods[title] for title in methods_chosen], shot):
+            if videos is None:
+                yield words, gr.skip(), *(gr.skip() for _ in shots)
+            else:
+                yield words, clips(videos, 24), *(str(videos[title]) if title in videos else None for title in shots)
 
-    shared = {"show_progress": "hidden", "concurrency_limit": 2}
+    shared = {"outputs": [status, screen, *shots.values()], "show_progress": "hidden", "concurrency_limit": 2}
     runs: list[Any] = [
-        watch.click(said(rehearse_all), [take, film, chosen], [status, screen], api_name="compare_rehearse", **shared),
-        shoot.click(
-            said(shoot_all), [take, film, chosen, weights], [status, screen], api_name="compare_shoot", **shared
-        ),
+        watch.click(said(rehearse_all), [take, film, chosen], api_name="compare_rehearse", **shared),
+        shoot.click(said(shoot_all), [take, film, chosen, weights], api_name="compare_shoot", **shared),
     ]
     stop.click(lambda: "Cancelled.", None, status, cancels=runs, api_visibility="private", queue=False)
 
 
 def _in_turn(take: Take, film: str, methods: list[Method], make):
-    """Runs ``make(take, method, scene, path)`` for each method; what one of them cannot do is told, the others go on."""
+    """Words and, when one more is done, all videos so far by title: ``make(take, method, scene, path)`` for each method.
+
+    What one of them cannot do is told, the others go on.
+    """
     if take.scene is None:
         raise InputError("There is no scene yet: pick an example or give a picture first.")
     if not methods:
@@ -86,15 +98,12 @@ def _in_turn(take: Take, film: str, methods: list[Method], make):
         try:
             for step in make(take, chosen, *_framed(take.scene, film, chosen)):
                 if isinstance(step, Progress):
-                    yield (
-                        "  \n".join([f"**{chosen.title}** {step.phase} {step.step} of {step.steps}", *notes]),
-                        gr.skip(),
-                    )
+                    yield "  \n".join([f"**{chosen.title}** {step.phase} {step.step} of {step.steps}", *notes]), None
                 else:
                     videos[chosen.title] = step
         except InputError as error:
             notes.append(f"{chosen.title}: {error}")
-        yield "  \n".join(notes), clips(videos, 24)
+        yield "  \n".join(notes), videos
 
 
 def _framed(scene: Scene, film: str, chosen: Method) -> tuple[Scene, CameraPath]:
@@ -117,4 +126,5 @@ def _shot(take: Take, chosen: Method, scene: Scene, path: CameraPath, options: R
             yield step
         elif isinstance(step, Clip):
             made = record(chosen, scene, path, settings, options=options)
-            yield save(take.folder, f"{chosen.name}-{uuid.uuid4().hex[:8]}", step, made).video
+            carries = carrying(step, scene, goes_on=False)
+            yield save(take.folder, f"{chosen.name}-{uuid.uuid4().hex[:8]}", step, made, carries=carries).video

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, replace
 
 import gradio as gr
@@ -13,6 +14,7 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.reconstruct.making import Made
 from pipelines.reconstruct.moving import Moving
+from pipelines.video import complete
 from tabs.form import said
 from tabs.solid import Solid
 from tabs.stage import drawn, seen, stage
@@ -98,11 +100,57 @@ def caption(solid: Solid, seeing: Seeing) -> str:
 
 
 def shown(solid: Solid) -> dict:
-    """Value of the stage."""
-    if solid.moving is not None:
-        return {**drawn(moving_figure(solid.moving), solid.moving.path, fresh=True), **_timing(solid.moving)}
-    made = solid.thing()
-    return drawn(_figure(made, made.path, _traces(centres(made), made.path)), made.path, fresh=True)
+    """Value of the stage; the points of all moments go into a file that the page fetches."""
+    moving = solid.moving
+    if moving is None:
+        made = solid.thing()
+        cloud = _near(centres(made), made.path).thinned(STILL_POINTS)
+        return drawn(_figure(made, made.path, _dots(cloud, *palette(cloud.colours))), made.path, fresh=True)
+    dots = _moments(moving)
+    figure = _figure(moving.moments[0], moving.path, dots[0])
+    if len(moving.path) != len(dots):
+        figure["frames"] = [{"traces": [], "data": []} for _ in dots]
+    file = solid.file(f"moments-{uuid.uuid4().hex[:8]}.bin")
+    with complete(file) as part:
+        places = [each[axis].tobytes() for each in dots for axis in "xyz"]
+        part.write_bytes(b"".join([*places, *(each["marker"]["color"].tobytes() for each in dots)]))
+    counts = [len(each["x"]) for each in dots]
+    moments = {"url": f"gradio_api/file={file}", "counts": counts, "trace": _number(figure)}
+    length = moving.seconds[-1] - moving.seconds[0]
+    fps = min(max((len(dots) - 1) / length, 1.0), 60.0) if length > 0 else 1.0
+    return {**drawn(figure, moving.path, fresh=True), "frames": len(dots), "fps": fps, "moments": moments}
+
+
+def page(moving: Moving) -> bytes:
+    """The moving points as a page of their own, which any browser shows without a network."""
+    import plotly.graph_objects as go
+    from plotly.io import to_html
+
+    dots = _moments(moving)
+    figure = _figure(moving.moments[0], moving.path, dots[0])
+    number, own = _number(figure), len(moving.path) == len(dots)
+    steps = figure["frames"] if own else [{"traces": [], "data": []} for _ in dots]
+    figure["frames"] = [
+        {"name": str(i), "traces": [*step["traces"], number], "data": [*step["data"], one]}
+        for i, (step, one) in enumerate(zip(steps, dots))
+    ]
+    (slider,) = figure["layout"]["sliders"]
+    show = slider["steps"][0]["args"][1]
+    slider["currentvalue"] = {"prefix": "second "}
+    slider["steps"] = [
+        {"label": f"{second:.2f}", "method": "animate", "args": [[str(i)], show]}
+        for i, second in enumerate(moving.seconds)
+    ]
+    return to_html(go.Figure(figure), include_plotlyjs=True, full_html=True).encode()
+
+
+def _moments(moving: Moving) -> list[dict]:
+    """A trace of points for each moment; one table of colours for all."""
+    most = min(MOST_OF_A_MOMENT, MOVING_POINTS // len(moving.moments))
+    clouds = [_near(moment.cloud, moving.path).thinned(most) for moment in moving.moments]
+    indices, scale = palette(np.concatenate([cloud.colours for cloud in clouds]))
+    parts = np.split(indices, np.cumsum([len(cloud) for cloud in clouds])[:-1])
+    return [_dots(cloud, part, scale) for cloud, part in zip(clouds, parts)]
 
 
 def centres(made: Made) -> PointCloud:
@@ -114,59 +162,13 @@ def centres(made: Made) -> PointCloud:
     return PointCloud(splats.means, (splats.colours * 255).round().astype(np.uint8))
 
 
-def moving_figure(moving: Moving) -> dict:
-    """Plotly figure with a frame for each moment: its points, and its camera where each has its own."""
-    first, path = moving.moments[0], moving.path
-    most = min(MOST_OF_A_MOMENT, MOVING_POINTS // len(moving.moments))
-    clouds = [_near(moment, path).thinned(most) for moment in moving.moments]
-    indices, scale = palette(np.concatenate([cloud.colours for cloud in clouds]))
-    parts = np.split(indices, np.cumsum([len(cloud) for cloud in clouds])[:-1])
-    dots = [_dots(cloud, part, scale) for cloud, part in zip(clouds, parts)]
-    figure = _figure(first, path, {"scene": dots[0]})
-    number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
-    cameras = figure["frames"] if len(path) == len(dots) else [{"traces": [], "data": []} for _ in dots]
-    figure["frames"] = [
-        {
-            "name": str(i),
-            "traces": [*step["traces"], number],
-            "data": [*step["data"], {key: one[key] for key in ("type", "x", "y", "z", "marker")}],
-        }
-        for i, (step, one) in enumerate(zip(cameras, dots))
-    ]
-    return figure
-
-
-def _timing(moving: Moving) -> dict:
-    """How many moments the stage has and how many of them pass in a second."""
-    length = moving.seconds[-1] - moving.seconds[0]
-    count = len(moving.moments)
-    return {"frames": count, "fps": min(max((count - 1) / length, 1.0), 60.0) if length > 0 else 1.0}
-
-
-def page(moving: Moving) -> bytes:
-    """The moving points as a page of their own, which any browser shows without a network."""
-    import plotly.graph_objects as go
-    from plotly.io import to_html
-
-    figure = moving_figure(moving)
-    timing = {"frame": {"duration": 1000 / _timing(moving)["fps"], "redraw": True}, "fromcurrent": True}
-    figure["layout"]["updatemenus"][0]["buttons"][0]["args"][1] = timing | {"transition": {"duration": 0}}
-    steps = figure["layout"]["sliders"][0]["steps"]
-    figure["layout"]["sliders"][0]["steps"] = [
-        {**steps[0], "label": f"{second:.2f}", "args": [[str(i)], steps[0]["args"][1]]}
-        for i, second in enumerate(moving.seconds)
-    ]
-    figure["layout"]["sliders"][0]["currentvalue"] = {"prefix": "second "}
-    return to_html(go.Figure(figure), include_plotlyjs=True, full_html=True).encode()
-
-
-def _figure(made: Made, path: CameraPath, traces: dict[str, dict]) -> dict:
-    """The figure of ``path`` with other ``traces`` by name, and without the first picture, which would hide what is made."""
+def _figure(made: Made, path: CameraPath, dots: dict) -> dict:
+    """The figure of ``path`` and ``dots``, without the first picture, which would hide what is made."""
     scene = Scene((made.first,), name="made")
     figure = spec(path, scene)
-    traces = {"frusta": _frusta(path, frustum_size(path, scene) / 2), **traces}
+    traces = {"frusta": _frusta(path, frustum_size(path, scene) / 2), "scene": dots}
+    gone = {i for i, trace in enumerate(figure["data"]) if trace["name"] == "picture"}
     data = [{**trace, **traces.get(trace["name"], {})} for trace in figure["data"]]
-    gone = {i for i, trace in enumerate(data) if trace["name"] == "picture"}
     figure["data"] = [trace for i, trace in enumerate(data) if i not in gone]
     figure["frames"] = [
         {**step, "traces": [i - sum(each < i for each in gone) for i in step["traces"]]} for step in figure["frames"]
@@ -174,17 +176,15 @@ def _figure(made: Made, path: CameraPath, traces: dict[str, dict]) -> dict:
     return figure
 
 
-def _traces(cloud: PointCloud, path: CameraPath) -> dict[str, dict]:
+def _number(figure: dict) -> int:
+    """Which trace holds the points."""
+    return next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
+
+
+def _near(cloud: PointCloud, path: CameraPath) -> PointCloud:
     from pipelines.reconstruct.display import near
 
-    cloud = near(cloud, path).thinned(STILL_POINTS)
-    return {"scene": _dots(cloud, *palette(cloud.colours))}
-
-
-def _near(made: Made, path: CameraPath) -> PointCloud:
-    from pipelines.reconstruct.display import near
-
-    return near(made.cloud, path)
+    return near(cloud, path)
 
 
 def _dots(cloud: PointCloud, indices: np.ndarray, scale: list) -> dict:

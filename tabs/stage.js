@@ -38,6 +38,9 @@ async function draw() {
   if (plot._fullLayout?.scene) state.view = structuredClone(plot.layout.scene.camera ?? state.view);
   if (state.shown !== null && value.fresh) state.view = null;
   state.shown = value;
+  const moments = value.moments ? await fetched(value.moments) : null;
+  if (state.shown !== value) return; // another came meanwhile
+  state.moments = moments;
   await Plotly.react(plot, data, themed(layout), { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"] });
   plot.dataset.frames = frames.length;
   plot.removeAllListeners?.("plotly_click");
@@ -53,15 +56,25 @@ function clicked(event) {
   else trigger("click", { point: [point.x, -point.z, point.y] });
 }
 
-const ARRAYS = { f4: Float32Array, u1: Uint8Array };
-const decoded = ({ dtype, bdata }) => new ARRAYS[dtype](Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0)).buffer);
+const decoded = ({ bdata }) => new Float32Array(Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0)).buffer);
+
+// Points of every moment of a scene that moves, from a file beside the value: first x, y and z of each moment as float32,
+// then the colours of all as bytes. In the value they would be copied with every answer to the eye.
+async function fetched({ url, counts }) {
+  const bytes = await (await fetch(url)).arrayBuffer();
+  let [at, colour] = [0, 12 * counts.reduce((sum, count) => sum + count, 0)];
+  return counts.map((count) => {
+    const [x, y, z] = [0, 1, 2].map((axis) => new Float32Array(bytes, at + 4 * axis * count, count));
+    const moment = { place: { x, y, z }, colours: new Uint8Array(bytes, colour, count) };
+    [at, colour] = [at + 12 * count, colour + count];
+    return moment;
+  });
+}
 
 // Changes a trace where it is drawn: the camera's line, and the points of a scene that moves. Plotly.restyle would lay out
 // and upload the whole scene for every frame (over half a second without a GPU), so the trace's own object on the WebGL
 // scene is changed alone, and plot.data with it.
-function travel(index, step) {
-  const place = { x: decoded(step.x), y: decoded(step.y), z: decoded(step.z) };
-  const colours = step.marker?.color?.bdata ? decoded(step.marker.color) : null;
+function travel(index, place, colours) {
   const full = plot._fullData[index];
   const drawn = plot._fullLayout.scene?._scene?.traces[full.uid];
   if (!drawn) {
@@ -83,7 +96,12 @@ function seek(frame, { ask }) {
   const value = state.shown;
   const step = value.figure.frames[frame];
   if (!step) return;
-  step.traces.forEach((index, number) => travel(index, step.data[number]));
+  step.traces.forEach((index, number) => {
+    const { x, y, z } = step.data[number];
+    travel(index, { x: decoded(x), y: decoded(y), z: decoded(z) });
+  });
+  const moment = state.moments?.[frame];
+  if (moment) travel(value.moments.trace, moment.place, moment.colours);
   clock.textContent = `${frame + 1} / ${value.frames} · ${(frame / value.fps).toFixed(2)} s`;
   plot.dataset.frame = frame;
   if (ask) want(frame);

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -20,17 +22,20 @@ from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines import NAMES, method
 from pipelines.carried import carrying
+from pipelines.dimensionx.four_d import Grid, as_clip
 from pipelines.dualcamctrl.disparity import DEPTH_FILE, disparity_range, sixteen_bit_zip
 from pipelines.method import Clip
 from pipelines.reconstruct import display
-from pipelines.reconstruct.making import Made, make, shots_of_clip
+from pipelines.reconstruct.making import Made, Shots, make, shots_of_clip, shots_of_views
+from pipelines.reconstruct.moving import moving
 from pipelines.reconstruct.splat_files import read_ply, read_splat
 from pipelines.reconstruct.splat_settings import SplatSettings
 from pipelines.results import beside, record, save
 from pipelines.runtime.options import RunOptions
 from pipelines.video import probe
 from tabs.lift import offers
-from tabs.solid import Opened, Solid, of_result
+from tabs.orbit import Seeing, _moved, caption, picture, shown
+from tabs.solid import AS_SHOT, STANDS, Opened, Solid, of_result
 
 SMALL_SPLATS = {"iterations": 20, "most_splats": 600, "longest_side": 64}
 HEIGHT, WIDTH, FRAMES = 64, 96, 8
@@ -118,6 +123,52 @@ def test_a_result_of_random_weights_is_said_to_be_noise(client, tmp_path):
         client.predict(kind="points", api_name="/scene_make")
 
 
+def test_a_4d_result_becomes_points_in_motion(client, tmp_path):
+    frames, path, _ = room()
+    dimensionx, moments = method("dimensionx"), (frames, np.ascontiguousarray(frames[:, ::-1]))
+    settings = replace(dimensionx.settings(), key_frames=2)
+    clip = as_clip(Grid(frames, (0, 24), moments), path, 24, ())
+    saved = save(tmp_path, "four", clip, record(dimensionx, Scene(room()[2][:1]), path, settings))
+    with pytest.raises(AppError, match="all files of the result"):
+        client.predict([handle_file(str(saved.video))], api_name="/scene_open_result")
+    everything = [saved.video, *saved.companions.values(), *saved.files.values()]
+    opened = client.predict([handle_file(str(file)) for file in everything], api_name="/scene_open_result")
+    assert "2 moments" in opened[1] and "what the method was asked for" in opened[1]
+    assert [value(each) for each in opened[2:4]] == ["points in motion", "estimated from the frames"]
+    status, _ = made(client, kind="points in motion", cameras="as they are")
+    assert "2 moments of 1.0 seconds" in status and "8 cameras" in status
+    files = taken_home(client)
+    assert b"Plotly.newPlot" in files["points_in_motion.html"]
+    with zipfile.ZipFile(io.BytesIO(files["moments.zip"])) as archive:
+        assert {"moments.json", "moment_001/sparse/0/images.txt"} <= set(archive.namelist())
+    flight = value(client.predict("The path it was shot on", "", 2, 64, "stands still", 0.5, api_name="/scene_fly"))
+    assert probe(flight["video"] if isinstance(flight, dict) else flight).frames == FRAMES
+
+
+def test_of_moving_clips_every_frame_is_a_moment_and_orbits_are_seen_to_close():
+    _, path, views = room()
+    shots = shots_of_views(Scene(views, "clip"))
+    solid = Solid(Opened(shots, moves=True)).with_made(list(moving(shots))[-1])
+    value = shown(solid)
+    counts = value["moments"]["counts"]
+    data = Path(value["moments"]["url"].removeprefix("gradio_api/file=")).read_bytes()
+    assert value["frames"] == FRAMES == len(counts) and len(data) == 13 * sum(counts)
+    at = _moved(solid, Seeing(), 3, [0, 0, 0], [0, 0, 0])
+    assert psnr(picture(solid, at), views[3].colour, picture(solid, at).any(axis=2)) > 15
+    away = _moved(solid, at, None, [0, 0, 0], [0.2, 0, 0])
+    later = _moved(solid, away, 5, [0, 0, 0], [0, 0, 0])
+    assert later.frame == 5 and later.free is away.free and "where you flew" in caption(solid, later)
+    path = solid.path(AS_SHOT, "", 0, WIDTH)
+    passing, standing = list(solid.frames(path)), list(solid.frames(path, STANDS, 0.5))
+    halfway = FRAMES // 2
+    assert [np.array_equal(*pair) for pair in zip(passing, standing)] == [i == halfway for i in range(FRAMES)]
+    assert not Opened(shots).closes
+    round_trip = [orbit(HEIGHT, WIDTH, float(angle)).world_from_camera[0] for angle in np.linspace(0, 360, 24)]
+    frames = np.zeros((24, HEIGHT, WIDTH, 3), np.uint8)
+    assert Opened(Shots(frames, CameraPath(np.array(round_trip), path.intrinsics[0], WIDTH, HEIGHT), "round")).closes
+    solid.folder.is_dir() and shutil.rmtree(solid.folder)
+
+
 @pytest.mark.parametrize(
     ("endpoint", "values", "words"),
     [
@@ -177,7 +228,7 @@ def test_every_result_has_a_button_that_leads_here():
     page = app.build()
     (tabs,) = (block for block in page.blocks.values() if isinstance(block, gr.Tabs))
     buttons = {offer.button._id: offer for offer in offers(page)}
-    assert len(buttons) == len(NAMES)
+    assert len(buttons) == 2 * len(NAMES), "beside each method's result, and in Side by side"
     clicked = {}
     for listener in page.fns.values():
         for block, event in listener.targets:
