@@ -10,10 +10,12 @@ from pathlib import Path
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from camera.errors import InputError
 from camera.presets.dimensionx import FPS
 from pipelines import method
+from pipelines.dimensionx.blank import blank
 from pipelines.dimensionx.method import nearest
 from pipelines.lora.settings import PROGRAM, Recipe, TrainSettings
 from pipelines.lora.uploads import ACCEPTED, code_of, collected, left_by, source_of, trainings
@@ -69,6 +71,19 @@ def _framing(take: Take) -> str:
         take.moves.fit,
         f"{sizes}, stretched: it gets {max(ratio, 1 / ratio):.2f} times too {'narrow' if ratio > 1 else 'wide'}.",
     )
+
+
+def open_blank(take: Take):
+    """A scene without a picture, for a video from words alone."""
+    return take.opened(blank()), False
+
+
+def without_picture(take: gr.State, button: gr.Button, opened: Sequence[Dependency], shoot: Shoot) -> Dependency:
+    """Connects the button of `open_blank`; who opens a picture (``opened``) starts from it again."""
+    target, quietly = shoot.settings["use_picture"], {"show_progress": "hidden"}
+    for event in opened:
+        event.success(lambda: True, None, target, api_visibility="private", queue=False, **quietly)
+    return button.click(said(open_blank), take, [take, target], api_name="dimensionx_open_blank", **quietly)
 
 
 class Describing:
@@ -193,12 +208,14 @@ def build(page: gr.Blocks) -> None:
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
             example, opened = source(METHOD.name, METHOD.scenes, take)
+            without = gr.Button("Without a picture: from words alone", size="sm", elem_id="dimensionx-blank")
             move, buttons = Move(METHOD, take), directors(METHOD.moves.defaults()["director"])
             move.controls(buttons)
             connected(buttons, move.components["director"])
             shoot, describing = Shoot(METHOD, take), Describing()
             shoot.controls({"prompt": describing.place})
             describing.connect(take, shoot)
+            opened = [*opened, without_picture(take, without, opened, shoot)]
             own_director(take, shoot.settings["lora_file"])
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)

@@ -9,6 +9,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.presets.dimensionx import DIRECTORS, FPS, FRAMES, ORBIT_FRAMES, independent, nominal_path
 from camera.view import Scene
+from pipelines.dimensionx.blank import blank, is_blank
 from pipelines.dimensionx.matching import WEIGHT_STEP, Match, match, single_directors, typical_distance
 from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
 from pipelines.settings import Settings, setting
@@ -209,6 +210,8 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     """What the directors lose of the path, in numbers, and what else a person should know before the run."""
     assert isinstance(settings, DimensionXSettings)
     _check_files(settings)
+    if settings.use_picture and is_blank(scene):
+        raise InputError("There is no picture: give one, or switch 'Start from the picture' off.")
     found = match_of(scene, path)
     orbit = _is_orbit(found)
     if orbit and len(found.parts) > 1:
@@ -370,6 +373,7 @@ METHOD = Method(
     check=check,
     estimate=estimate,
     pipeline="pipelines.dimensionx.pipeline",
+    blank=blank,
     links={
         "Project page": "https://chenshuo20.github.io/DimensionX/",
         "Directors": "https://huggingface.co/ShuoChen20",

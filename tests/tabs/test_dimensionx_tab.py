@@ -219,6 +219,16 @@ def test_every_kind_of_result(client):
     assert "The picture was described as" in status
 
 
+def test_words_alone_need_no_picture(client):
+    page = Client(client.src, verbose=False)
+    assert page.predict(api_name="/dimensionx_open_blank") is False
+    page.predict(frames=9, api_name="/dimensionx_draw")
+    with pytest.raises(AppError, match="There is no picture"):
+        shot(page)
+    words = page.predict(weights="tiny", steps=1, use_picture=False, prompt="rain", api_name="/dimensionx_shoot")[0]
+    assert "Text only: no director acts" in words
+
+
 def test_a_model_writes_the_prompt_before_the_shot(client):
     client.predict(frames=9, api_name="/dimensionx_draw")
     words, told = client.predict(caption="small", weights="tiny", api_name="/dimensionx_describe")
