@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,12 +30,10 @@ _SHAPES = {"colour": "H W 3", "depth": "H W", "known": "H W", "intrinsics": "3 3
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """``scene`` as the method's frame saw it, ``added``: pictures that joined its cache, ``last``: (H,W,3), the video's last
-    frame without loss."""
+    """``scene`` as the method's frame saw it, ``added``: pictures that joined its cache."""
 
     scene: Scene
     added: tuple[View, ...] = ()
-    last: NDArray[np.uint8] | None = None
 
 
 def carrying(clip: Clip, scene: Scene, *, goes_on: bool) -> bytes:
@@ -42,46 +41,69 @@ def carrying(clip: Clip, scene: Scene, *, goes_on: bool) -> bytes:
     if not goes_on:
         return packed(Carried(scene))
     added = clip.scene.views[len(scene.views) :] if clip.scene is not None else ()
-    return packed(Carried(scene, tuple(added), clip.frames[-1]))
+    return packed(Carried(scene, tuple(added)), clip.frames[-1])
 
 
-def packed(carried: Carried) -> bytes:
-    """The bytes to put into an mp4; none for a scene that is too large, or that has objects in it."""
+def packed(carried: Carried, last: NDArray[np.uint8] | None = None) -> bytes:
+    """The bytes to put into an mp4; ``last``: (H,W,3), the video's last frame, without loss.
+
+    A scene that is too large, or that has objects in it, is left out.
+    """
     scene, first = carried.scene, carried.scene.first
     large = len(scene.views) * first.width * first.height > MOST_PIXELS or len(scene.views) > _MOST_VIEWS
-    if large or isinstance(scene, StagedScene):
+    arrays: dict[str, Any] = {} if last is None else {"last": last}
+    facts: dict[str, Any] = {"views": 0, "added": 0}
+    if not large and not isinstance(scene, StagedScene):
+        arrays |= scene_arrays(replace(scene, views=(*scene.views, *carried.added)))
+        facts = scene_facts(scene) | {"added": len(carried.added)}
+    elif not arrays:
         return b""
-    whole = replace(scene, views=(*scene.views, *carried.added))
-    facts = json.dumps(scene_facts(scene) | {"added": len(carried.added)}).encode()
-    arrays: dict[str, Any] = scene_arrays(whole) | {"facts": np.frombuffer(facts, np.uint8)}
-    if carried.last is not None:
-        arrays["last"] = carried.last
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8))
     return buffer.getvalue()
 
 
 def carried(file: str | Path) -> Carried | None:
-    """What an mp4 carries, None where it carries nothing; raises `InputError` where that is damaged."""
+    """The scene that an mp4 carries, None where it carries none; raises `InputError` where that is damaged."""
+    if (box := _box(file)) is None:
+        return None
+    read, facts = box
+    try:
+        count, added = int(facts.pop("views")), int(facts.pop("added"))
+        if not 0 <= count <= _MOST_VIEWS or not 0 <= added <= _MOST_ADDED:
+            raise ValueError(f"{count} and {added} pictures")
+        if not count:
+            return None
+        shapes = {f"view{number}.{field}": _SHAPES[field] for number in range(count + added) for field in _SHAPES}
+        arrays = read(shapes)
+        views = [_view(arrays, number) for number in range(count + added)]
+        return Carried(Scene(tuple(views[:count]), **_facts(facts)), tuple(views[count:]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(file) from error
+
+
+def last_frame(file: str | Path) -> NDArray[np.uint8] | None:
+    """The last frame (H,W,3) without loss, None where an mp4 does not carry it."""
+    box = _box(file)
+    return box[0]({}, optional={"last": "H W 3"}).get("last") if box else None
+
+
+def _box(file: str | Path) -> tuple[Callable[..., dict[str, NDArray]], dict[str, Any]] | None:
+    """A reader of the arrays that an mp4 carries, and the facts among them."""
     content = mp4box.read(file)
     if content is None:
         return None
-    name = Path(file).name
+    read = partial(read_npz, io.BytesIO(content), name=Path(file).name, most_bytes=_MOST_BYTES)
     try:
-        read = partial(read_npz, io.BytesIO(content), name=name, most_bytes=_MOST_BYTES)
-        facts = json.loads(read({"facts": "N"})["facts"].tobytes())
-        count, added = int(facts.pop("views")), int(facts.pop("added"))
-        if not 0 < count <= _MOST_VIEWS or not 0 <= added <= _MOST_ADDED:
-            raise ValueError(f"{count} and {added} pictures")
-        shapes = {f"view{number}.{field}": _SHAPES[field] for number in range(count + added) for field in _SHAPES}
-        arrays = read(shapes, optional={"last": "H W 3"})
-        views = [_view(arrays, number) for number in range(count + added)]
-        scene = Scene(tuple(views[:count]), **_facts(facts))
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"What {name} carries is damaged; open the picture it was shot from.") from error
-    return Carried(scene, tuple(views[count:]), arrays.get("last"))
+        return read, dict(json.loads(read({"facts": "N"})["facts"].tobytes()))
+    except (ValueError, TypeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _damaged(file) from error
+
+
+def _damaged(file: str | Path) -> InputError:
+    return InputError(f"What {Path(file).name} carries is damaged; open the picture it was shot from.")
 
 
 def _view(arrays: dict[str, NDArray], number: int) -> View:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
-from pipelines.carried import carried
+from pipelines.carried import carried, last_frame
 from pipelines.gen3c.chunks import CHUNK, LONGEST, chunks
 from pipelines.gen3c.data import cache_files
 from pipelines.method import Clip, Frames
@@ -82,8 +82,9 @@ def read_shot(video: str | Path) -> tuple[Clip, Record]:
     if len(frames) > len(made.path):
         raise InputError(f"{video.name} has {len(frames)} frames and {len(made.path)} cameras; it was cut anew.")
     path = made.path.sliced(slice(0, len(frames))).resized(frames.shape[2], frames.shape[1])
-    if box is not None and box.last is not None and box.last.shape == frames.shape[1:]:
-        frames[-1] = box.last
+    last = last_frame(video)
+    if last is not None and last.shape == frames.shape[1:] and last.dtype == np.uint8:
+        frames[-1] = last
     behind = grown_scene(box.scene, list(box.added)) if box is not None else None
     return Clip(frames, fps, path, extras=_companions(video, len(frames)), scene=behind), made
 

@@ -10,7 +10,7 @@ from camera.errors import InputError
 from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines import mp4box
-from pipelines.carried import Carried, carried, packed
+from pipelines.carried import Carried, carried, last_frame, packed
 from pipelines.results import scene_sha256
 
 LENS = pinhole(32, 16, 60)
@@ -35,17 +35,20 @@ def _file(tmp_path, content: bytes):
 
 def test_a_scene_comes_back_as_it_was(scene, tmp_path):
     last = np.full((16, 32, 3), 7, np.uint8)
-    back = carried(_file(tmp_path, packed(Carried(scene, (_view(2),), last))))
+    back = carried(_file(tmp_path, packed(Carried(scene, (_view(2),)), last)))
     assert back is not None and scene_sha256(back.scene) == scene_sha256(scene)
     assert (back.scene.kind, back.scene.unit, back.scene.fps, back.scene.name) == ("views", "metres", 12.0, "a room")
     np.testing.assert_array_equal(back.added[0].depth, _view(2).depth)
     np.testing.assert_array_equal(back.added[0].known, _view(2).known)
-    np.testing.assert_array_equal(back.last, last)
+    np.testing.assert_array_equal(last_frame(tmp_path / "a.mp4"), last)
 
 
-def test_what_is_too_large_is_not_carried(scene, monkeypatch):
+def test_of_what_is_too_large_only_the_last_frame_is_carried(scene, monkeypatch, tmp_path):
     monkeypatch.setattr("pipelines.carried.MOST_PIXELS", 2 * 16 * 32 - 1)
     assert packed(Carried(scene)) == b""
+    file = _file(tmp_path, packed(Carried(scene), scene.first.colour))
+    assert carried(file) is None
+    np.testing.assert_array_equal(last_frame(file), scene.first.colour)
 
 
 def _arrays(content: bytes) -> dict:

@@ -77,10 +77,13 @@ def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path
         np.testing.assert_array_equal(again.extras[title], frames)
 
 
-def test_a_video_without_its_scene_goes_on_with_its_cache_estimated_again(scene, shot, tmp_path):
+def test_a_video_without_its_scene_goes_on_with_its_cache_estimated_again(scene, shot, tmp_path, monkeypatch):
     made = record(METHOD, scene, shot[-1].path, SETTINGS, options=TINY)
-    clip, _ = read_shot(save(tmp_path, "shot", replace(shot[-1], extras={}), made).video)
+    monkeypatch.setattr("pipelines.carried.MOST_PIXELS", 0)
+    carries = carrying(shot[-1], scene, goes_on=True)
+    clip, _ = read_shot(save(tmp_path, "shot", replace(shot[-1], extras={}), made, carries=carries).video)
     assert clip.scene is None and len(clip.frames) == 17
+    np.testing.assert_array_equal(clip.frames[-1], shot[-1].frames[-1], "without loss")
     events = list(
         pipelines.generate("gen3c", scene, extended_path(clip.path, _path(scene)), SETTINGS, options=TINY, after=clip)
     )
