@@ -40,7 +40,7 @@ def files(made: Made) -> dict[str, bytes]:
     """
     from pipelines.reconstruct.export import exports
 
-    found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh, dome=made.dome)
+    found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh, dome=made.dome, textured=made.textured)
     if made.fitted is not None:
         from pipelines.reconstruct.splat_files import ply_bytes, splat_bytes
 
@@ -77,8 +77,10 @@ def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     """Frames (H,W,3) of ``path`` through the splats, else the mesh, else the points, each drawn as a small disc."""
     if made.mesh is not None:
         from camera.mesh import draw
+        from pipelines.reconstruct.texture import surface_of
 
-        surfaces = _prepared(made, lambda: [_surface(each) for each in (made.mesh, made.dome) if each is not None])
+        shown = made.mesh if made.textured is None else made.textured
+        surfaces = _prepared(made, lambda: [surface_of(each) for each in (shown, made.dome) if each is not None])
         return (draw(surfaces, path, frame).colour for frame in range(len(path)))
     if made.fitted is None:
         return _dotted(made, path)
@@ -91,9 +93,10 @@ def _dotted(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     """The points, before the far background where there is one."""
     from camera.dots import Dots
     from camera.mesh import draw
+    from pipelines.reconstruct.texture import surface_of
 
     dots = _prepared(made, lambda: Dots.of(made.cloud.thinned(DISPLAY_POINTS)))
-    behind = None if made.dome is None else _surface(made.dome)
+    behind = None if made.dome is None else surface_of(made.dome)
     for frame in range(len(path)):
         colour, holes = dots.draw(path, frame)
         if behind is not None:
@@ -118,13 +121,6 @@ def _whole(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
     from pipelines.reconstruct.dome import as_splats
 
     return splats.joined(as_splats(dome))
-
-
-def _surface(mesh: trimesh.Trimesh):
-    from camera.mesh import Surface
-
-    colours = np.ascontiguousarray(mesh.visual.vertex_colors[:, :3], np.uint8)  # type: ignore[union-attr]
-    return Surface(np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), colours)
 
 
 def _turned(mesh: trimesh.Trimesh) -> trimesh.Trimesh:

@@ -21,8 +21,6 @@ from pipelines.reconstruct.splats import Splats
 if TYPE_CHECKING:
     import trimesh
 
-    from camera.mesh import Surface
-
 ROWS = 64
 """Corners from the zenith to the nadir; twice as many around."""
 HIDDEN = 1e-3
@@ -51,16 +49,10 @@ def dome_of(
 def seen_from(dome: trimesh.Trimesh, path: CameraPath) -> NDArray[np.uint8]:
     """(F,H,W,3): the dome alone from every camera of ``path``."""
     from camera.mesh import draw
+    from pipelines.reconstruct.texture import surface_of
 
     surface = surface_of(dome)
     return np.stack([draw([surface], path, frame).colour for frame in range(len(path))])
-
-
-def surface_of(dome: trimesh.Trimesh) -> Surface:
-    from camera.mesh import Surface
-
-    colours = np.ascontiguousarray(dome.visual.vertex_colors[:, :3], np.uint8)  # type: ignore[union-attr]
-    return Surface(np.asarray(dome.vertices, np.float32), np.asarray(dome.faces, np.int32), colours)
 
 
 def as_splats(dome: trimesh.Trimesh) -> Splats:

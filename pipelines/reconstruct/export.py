@@ -30,17 +30,20 @@ def exports(
     cloud: PointCloud,
     mesh: trimesh.Trimesh | None = None,
     dome: trimesh.Trimesh | None = None,
+    textured: trimesh.Trimesh | None = None,
 ) -> dict[str, bytes]:
     """``points.ply``, ``points.glb``, ``colmap.zip`` and ``nerfstudio.zip``, and ``mesh.ply`` and ``mesh.glb``, by name.
 
     ``frames`` (N,H,W,3) uint8 RGB, one per camera of ``path`` and of its size. ``dome``: a far background, in ``mesh.glb``
-    as a mesh of its own and as ``background.ply``. GLB has glTF's axes, all else the world's. Errors: `InputError` where
+    as a mesh of its own and as ``background.ply``. ``textured``: the mesh again, of few triangles with a texture, as
+    ``textured.glb``. GLB has glTF's axes, all else the world's. Errors: `InputError` where
     frames and path differ.
     """
     return {
         "points.ply": cloud.ply_bytes(),
         "points.glb": cloud.glb_bytes(),
         **({} if mesh is None else {"mesh.ply": mesh_ply(mesh), "mesh.glb": mesh_glb(mesh, dome)}),
+        **({} if textured is None else {"textured.glb": mesh_glb(textured, dome)}),
         **({} if dome is None else {"background.ply": mesh_ply(dome)}),
         "colmap.zip": colmap_zip(frames, path, cloud),
         "nerfstudio.zip": nerfstudio_zip(frames, path, cloud),
@@ -63,7 +66,7 @@ def mesh_ply(mesh: trimesh.Trimesh) -> bytes:
 
 
 def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> bytes:
-    """Binary glTF with vertex colours, turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
+    """Binary glTF with vertex colours or a texture, turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
     import trimesh
 
     turned = {"mesh": mesh.copy()} if dome is None else {"mesh": mesh.copy(), "background": dome.copy()}

@@ -77,7 +77,7 @@ class Made:
     """One thing made of `Shots`: ``kind`` of `KINDS`; the frames used and their cameras, in the world of what was made.
 
     ``cloud`` is always there; ``scene`` where there is depth; ``dome`` where a far background was wanted: a mesh of its
-    own. ``notes`` are sentences that the person should read.
+    own; ``textured`` where that was: ``mesh`` with few triangles and a texture. ``notes`` are sentences that the person should read.
     """
 
     kind: str
@@ -88,6 +88,7 @@ class Made:
     mesh: trimesh.Trimesh | None = None
     fitted: Fitted | None = None
     dome: trimesh.Trimesh | None = None
+    textured: trimesh.Trimesh | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -104,6 +105,8 @@ class Made:
         words = f"{len(self.cloud):,} points"
         if self.mesh is not None:
             words = f"A mesh of {len(self.mesh.faces):,} triangles"
+        if self.textured is not None:
+            words += f", and one of {len(self.textured.faces):,} with a texture"
         if self.fitted is not None:
             words = self.fitted.sentence()
         return "  \n".join([words.removesuffix(".") + ".", *self.notes])
@@ -180,15 +183,17 @@ def make(
     closed: bool = False,
     keep: str = "everything",
     background: str = "nothing",
+    texture: bool = False,
 ) -> Generator[Progress | Made, None, None]:
     """Yields `Progress` and `Made`; each `Made` replaces the one before, so closing the generator keeps the best so far.
 
     ``closed``: the camera ends where it began, as an orbit of 360 degrees does; what it drifted is distributed.
-    ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. Raises `InputError`: too few frames, no parallax,
+    ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. ``texture``: a mesh is also made of few triangles
+    with a texture. Raises `InputError`: too few frames, no parallax,
     cameras that contradict the frames, no depth, an end that does not show the beginning; with what can be made.
     """
     _check(shots, kind, keep, background)
-    choices = _Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background)
+    choices = _Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background, texture)
     try:
         yield from _made(shots, kind, choices)
     except InputError as error:
@@ -223,6 +228,7 @@ class _Choices:
     closed: bool
     keep: str
     background: str
+    texture: bool
 
 
 def _check(shots: Shots, kind: str, keep: str, background: str) -> None:
@@ -250,6 +256,11 @@ def _made(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress | Ma
 
         assert made.scene is not None, "without depth there was an error before"
         made = replace(made, mesh=(yield from meshed(made.scene)))
+        if choices.texture:
+            from pipelines.reconstruct.texture import textured
+
+            assert made.mesh is not None
+            made = replace(made, textured=(yield from textured(made.scene, made.mesh)))
     if kind == "splats":
         yield from _splats(made, choices)
     else:

@@ -71,7 +71,7 @@ def meshed(
     yield Progress("Finishing the mesh", 0, 1)
     vertices, faces = _joined(vertices, faces)
     faces = _without_crumbs(faces, len(vertices))
-    vertices, faces = _reduced(vertices, faces, most_triangles)
+    vertices, faces = reduced(vertices, faces, most_triangles)
     return _coloured(vertices, faces, pictures)
 
 
@@ -90,7 +90,7 @@ def _believed(
         confirmed = np.zeros(shown.shape, bool)
         confirmed[shown] = confirmations(points_of(view)[shown], others, tolerance) >= least_views
         asked, agreed = asked + int(shown.sum()), agreed + int(confirmed.sum())
-        kept.append(confirmed & ~_edges(view.depth))
+        kept.append(confirmed & ~edges(view.depth))
     if agreed < max(0.02 * asked, 1):
         raise InputError(
             f"Only {agreed} of {asked} points are seen at the same place by another view: the cameras contradict the frames "
@@ -99,7 +99,7 @@ def _believed(
     return kept
 
 
-def _edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+def edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(H,W): where inverse depth (linear on a plane) bends sharply: a pixel that mixes two surfaces, or stands before one."""
     inverse = 1 / depth
     bent = np.zeros(depth.shape, bool)
@@ -214,7 +214,7 @@ def _without_crumbs(faces: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return faces[size[piece] >= min(max(FEWEST_TRIANGLES, LEAST_PART * size.max()), size.max())]
 
 
-def _reduced(
+def reduced(
     vertices: NDArray[np.float32], faces: NDArray[np.int64], most: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """At most about ``most`` triangles, by collapsing the edges that matter least (quadric errors)."""
@@ -230,16 +230,22 @@ def _reduced(
 def _coloured(vertices: NDArray[np.float32], faces: NDArray[np.int64], pictures: Pictures) -> trimesh.Trimesh:
     import trimesh
 
-    from pipelines.reconstruct.tsdf import CUT, colours
+    from pipelines.reconstruct.tsdf import colours
 
     mesh = trimesh.Trimesh(vertices, faces, process=False)
     normals = np.ascontiguousarray(mesh.vertex_normals, np.float32)
-    focal = float(pictures.lens[:, 0, 0].mean())
-    away = np.min([np.linalg.norm(vertices - centre, axis=1) for centre in pictures.centre], axis=0)
-    slack = np.maximum(CUT * FINEST / focal, 0.02) * away
-    colour, shown = colours(pictures, np.ascontiguousarray(vertices, np.float32), normals, slack.astype(np.float32))
+    vertices = np.ascontiguousarray(vertices, np.float32)
+    colour, shown = colours(pictures, vertices, normals, slack_at(pictures, vertices))
     colour = _spread(colour, shown, mesh.edges_unique)
     return trimesh.Trimesh(vertices, faces, vertex_colors=colour, process=False)
+
+
+def slack_at(pictures: Pictures, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,): by how much a picture's depth may differ from the surface at ``points`` (N,3) that it shows."""
+    from pipelines.reconstruct.tsdf import CUT
+
+    away = np.min([np.linalg.norm(points - centre, axis=1) for centre in pictures.centre], axis=0)
+    return (max(CUT * FINEST / float(pictures.lens[:, 0, 0].mean()), 0.02) * away).astype(np.float32)
 
 
 def _spread(colour: NDArray[np.uint8], shown: NDArray[np.bool_], edges: NDArray) -> NDArray[np.uint8]:

@@ -1,0 +1,92 @@
+"""A texture holds what the corners of a mesh cannot, and other programs read it."""
+
+import io
+
+import numpy as np
+import pytest
+import trimesh
+from reconstruct_room import finished, path_of, room
+
+from bench.room import orbit, psnr, shot
+from camera.errors import InputError
+from camera.mesh import draw
+from pipelines.reconstruct import display
+from pipelines.reconstruct.making import Made, make, shots_of_views
+from pipelines.reconstruct.mesh import meshed
+from pipelines.reconstruct.texture import surface_of, textured
+
+
+@pytest.fixture(scope="module")
+def coarse():
+    """A mesh of few triangles, with its scene."""
+    scene = room(96, 128)
+    return scene, finished(meshed(scene, voxel=0.1, most_triangles=4000))
+
+
+def quality(mesh, scene, degrees: float) -> float:
+    path = orbit(96, 128, degrees)
+    truth = shot(path)
+    seen = draw([surface_of(mesh)], path, 0)
+    near = (seen.depth > 0) & (np.abs(seen.depth / truth.depth - 1) < 0.02)
+    assert near.mean() > 0.6
+    return psnr(seen.colour, truth.colour, near)
+
+
+def test_a_texture_shows_more_than_corners_do(coarse):
+    scene, mesh = coarse
+    fine = finished(textured(scene, mesh, side=1024, most_triangles=4000))
+    assert quality(fine, scene, 2) > quality(mesh, scene, 2) + 2
+
+
+def test_it_is_read_with_its_texture(coarse):
+    scene, mesh = coarse
+    fine = finished(textured(scene, mesh, side=256, most_triangles=1500))
+    assert len(fine.faces) <= 1700 and len(fine.vertices) == 3 * len(fine.faces)
+    made = Made(
+        "mesh",
+        np.stack([view.colour for view in scene.views]),
+        path_of(scene),
+        finished_cloud(scene),
+        scene,
+        mesh,
+        textured=fine,
+    )
+    files = display.files(made)
+    read = trimesh.load(io.BytesIO(files["textured.glb"]), file_type="glb", force="mesh", process=False)
+    assert read.visual.material.baseColorTexture.size == (256, 256)
+    np.testing.assert_allclose(read.vertices, fine.vertices * [1, -1, -1], atol=1e-5)
+    np.testing.assert_allclose(read.visual.uv, fine.visual.uv, atol=1e-5)
+    turned = read.copy()
+    turned.vertices = read.vertices * [1, -1, -1]
+    assert abs(quality(turned, scene, 2) - quality(fine, scene, 2)) < 0.1
+    flown = next(display.flight(made, orbit(96, 128, 2)))
+    np.testing.assert_array_equal(flown, draw([surface_of(fine)], orbit(96, 128, 2), 0).colour)
+
+
+def finished_cloud(scene):
+    from camera.cloud import cloud_of
+
+    return cloud_of(scene, most=100)
+
+
+def test_every_triangle_has_its_own_texels():
+    from pipelines.reconstruct.texture import _places, _square
+
+    square = _square(33, 48)
+    places = _places(33, square, 48)
+    assert places.min() >= 0 and places.max() <= 47
+    taken = np.zeros((48, 48), int)
+    for corner in places:
+        low = corner.min(axis=0)
+        y, x = np.mgrid[: square - 2, : square - 2]
+        inside = (x + y <= square - 3) if (corner[0] == low).all() else (x + y >= square - 3)
+        taken[(low[1] + y[inside]).astype(int), (low[0] + x[inside]).astype(int)] += 1
+    assert taken.max() == 1
+    with pytest.raises(InputError, match="holds 162 triangles, got 200"):
+        _square(200, 48)
+
+
+def test_it_is_made_where_it_is_wanted():
+    made = list(make(shots_of_views(room(24, 32)), "mesh", texture=True))[-1]
+    assert isinstance(made, Made) and made.textured is not None and "with a texture" in made.sentence()
+    assert list(make(shots_of_views(room(24, 32)), "mesh"))[-1].textured is None
