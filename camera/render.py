@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from camera.view import FAR, Scene, View
 
 Renderer = Literal["mesh", "splat", "zbuffer"]
 Fill = Literal["holes", "background"]
+Frame = TypeVar("Frame")
 
 CUT_RATIO = 1.05
 """Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces,"""
@@ -104,7 +105,7 @@ def rendered(
     def frame(index: int) -> RenderedFrame:
         return _finished(painter(path, index), path, index, horizon, fill, hole_colour)
 
-    return _in_order(frame, len(path), threads)
+    return in_order(frame, len(path), threads)
 
 
 def warm_up() -> None:
@@ -116,9 +117,10 @@ def warm_up() -> None:
             render(scene, path, renderer=renderer, fill="background")
 
 
-def _in_order(frame: Callable[[int], RenderedFrame], count: int, threads: int) -> Iterator[RenderedFrame]:
+def in_order(frame: Callable[[int], Frame], count: int, threads: int) -> Generator[Frame, None, None]:
+    """``frame`` of 0 to ``count`` - 1, made ahead by ``threads`` threads; closing it cancels, see `rendered`."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="frames")
-    ahead: deque[Future[RenderedFrame]] = deque()
+    ahead: deque[Future[Frame]] = deque()
     try:
         for index in range(count):
             ahead.append(pool.submit(frame, index))

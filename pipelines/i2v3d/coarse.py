@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.objects import Lighting, StagedScene, plain, staged
 from camera.path import CameraPath
-from camera.render import rendered
+from camera.render import in_order, rendered
 from camera.view import FAR, Scene, View
 from pipelines.i2v3d.drawing import Drawing
 from pipelines.i2v3d.method import BESIDE_CAMERA, CUT_OUT, NO_PICTURE, PAINTED, I2V3DSettings
@@ -22,6 +23,8 @@ from pipelines.method import Frames
 if TYPE_CHECKING:
     from camera.mesh import MeshFrame
 
+MOST_THREADS = 4
+"""That draw objects side by side; each holds two frames."""
 FARTHEST_PERCENTILE = 98.0
 """Of all depths of a path: what lies farther is as black as nothing at all."""
 
@@ -112,15 +115,21 @@ def render_frames(
     if settings.background == NO_PICTURE and not objects:
         raise InputError("There is nothing to render: add an object, or let the picture be the background.")
     light = stage.light(lighting(settings))
-    with Drawing(settings.renderer, part) if objects else nullcontext() as drawing:
-        for number, behind in enumerate(_backgrounds(scene, part, settings)):
-            if normals:
-                behind = replace(behind, normal=_normals_of(behind, part.intrinsics[number]))
-            if drawing is not None:
-                surfaces = stage.surfaces(chosen[number], len(path), path.fps)
-                shown = drawing.draw(surfaces, part, number, light=light)
-                behind = _in_front(shown, behind, settings.foreground != "nothing", drawing.words)
-            yield behind
+    behinds = _backgrounds(scene, part, settings)
+    if normals:
+        behinds = (replace(behind, normal=_normals_of(behind, lens)) for behind, lens in zip(behinds, part.intrinsics))
+    if not objects:
+        yield from behinds
+        return
+    with Drawing(settings.renderer, part) as drawing:
+
+        def shown(number: int) -> MeshFrame:
+            surfaces = stage.surfaces(chosen[number], len(path), path.fps)
+            return drawing.draw(surfaces, part, number, light=light)
+
+        with closing(in_order(shown, len(part), min(os.cpu_count() or 1, MOST_THREADS))) as fronts:
+            for behind, front in zip(behinds, fronts, strict=True):
+                yield _in_front(front, behind, settings.foreground != "nothing", drawing.words)
 
 
 def _in_front(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: str) -> CoarseFrame:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,14 +39,14 @@ class Trial:
 
 
 class Drawing:
-    """Draws objects; open it ``with`` all frames of one path. ``words``: what drew them, in one sentence.
+    """Draws objects, on any thread; open it ``with`` all frames of one path. ``words``: what drew them, in one sentence.
 
     Raises `InputError` for "opengl" where there is none. What "auto" begins with OpenGL and OpenGL fails to draw, the
     plain renderer draws, and the words say so.
     """
 
     def __init__(self, renderer: str, path: CameraPath) -> None:
-        self._asked = renderer == OPENGL
+        self._asked, self._lock = renderer == OPENGL, Lock()
         self._canvas: Canvas | None = None
         use, self.words = chosen(renderer, path.width * path.height * len(path))
         if use == OPENGL:
@@ -57,16 +58,23 @@ class Drawing:
         """As `camera.mesh.draw`."""
         from camera.mesh import draw
 
-        if self._canvas is None:
+        canvas = self._canvas
+        if canvas is None:
             return draw(surfaces, path, frame, light=light)
         try:
-            return self._canvas.draw(surfaces, path, frame, light=light)
+            return canvas.draw(surfaces, path, frame, light=light)
         except InputError as error:
             if self._asked:
                 raise
-            self.close()
-            self.words = f"From frame {frame} on the plain renderer drew the objects. {error}"
+            self._give_up(f"From frame {frame} on the plain renderer drew the objects. {error}")
             return draw(surfaces, path, frame, light=light)
+
+    def _give_up(self, words: str) -> None:
+        """Once, whichever thread comes first."""
+        with self._lock:
+            if self._canvas is not None:
+                self.words = words
+                self.close()
 
     def close(self) -> None:
         if self._canvas is not None:

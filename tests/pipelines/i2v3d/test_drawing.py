@@ -16,7 +16,7 @@ from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 from pipelines import method
 from pipelines.i2v3d import drawing
-from pipelines.i2v3d.coarse import CoarseRenders, render_path
+from pipelines.i2v3d.coarse import CoarseRenders, render_frames, render_path
 from pipelines.i2v3d.drawing import ENOUGH_PIXELS, Drawing, Trial, ball, chosen, trial
 from pipelines.i2v3d.method import AUTO, LAMP, OPENGL, PLAIN, I2V3DSettings
 
@@ -137,3 +137,25 @@ def test_what_auto_began_with_opengl_ends_with_the_plain_renderer_where_opengl_f
     with Drawing(OPENGL, path()) as asked, pytest.raises(InputError, match="failed"):
         for _ in range(2):
             asked.draw(surfaces, path(), 0)
+
+
+def test_a_cancelled_render_gives_the_card_back(scene, monkeypatch):
+    made: list[Failing] = []
+
+    class Watched(Failing):
+        def __init__(self, *size: int) -> None:
+            super().__init__(*size)
+            made.append(self)
+
+        def draw(self, *args, **kwargs) -> MeshFrame:
+            assert not self.closed
+            return draw(*args, **kwargs)
+
+    monkeypatch.setattr(opengl, "Canvas", Watched)
+    monkeypatch.setattr(drawing, "refusal", lambda: "")
+    monkeypatch.setattr(drawing, "_card", lambda: "a card")
+    frames = render_frames(scene, path(40), I2V3DSettings(renderer=OPENGL))
+    next(frames)
+    assert not made[0].closed
+    frames.close()
+    assert made[0].closed and len(made) == 1
