@@ -32,17 +32,16 @@ class Making:
 
     def __init__(self, solid: gr.State) -> None:
         self.solid = solid
-        hidden = {"render": False}
-        self.kind = gr.Radio([*KINDS, MOTION], value="points", label="Make", elem_id=f"{ID}-kind", **hidden)
+        self.kind = gr.Radio([*KINDS, MOTION], value="points", label="Make", elem_id=f"{ID}-kind", render=False)
         self.cameras = gr.Dropdown(
             list(CAMERAS), label="Cameras", info="Estimate them where the method was not told the path.", elem_id=f"{ID}-cameras",
-            **hidden,
+            render=False,
         )  # fmt: skip
         self.closed = gr.Checkbox(
             label="The camera comes back to where it began", info="As in an orbit of 360 degrees: its end is joined to its beginning.",
-            elem_id=f"{ID}-closed", **hidden,
+            elem_id=f"{ID}-closed", render=False,
         )  # fmt: skip
-        self.keep = gr.Radio(list(KEEPS), value=next(iter(KEEPS)), label="Keep", elem_id=f"{ID}-keep", **hidden)
+        self.keep = gr.Radio(list(KEEPS), value=next(iter(KEEPS)), label="Keep", elem_id=f"{ID}-keep", render=False)
 
     @property
     def chosen(self) -> list:

@@ -95,7 +95,7 @@ def _dotted(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     from camera.mesh import draw
     from pipelines.reconstruct.texture import surface_of
 
-    dots = _prepared(made, lambda: Dots.of(made.cloud.thinned(DISPLAY_POINTS)))
+    dots = _prepared(made, lambda: Dots.of(made.cloud))
     behind = None if made.dome is None else surface_of(made.dome)
     for frame in range(len(path)):
         colour, holes = dots.draw(path, frame)

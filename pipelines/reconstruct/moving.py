@@ -17,7 +17,7 @@ from pipelines.reconstruct import making
 from pipelines.reconstruct.making import Made, Shots, noise_words
 from pipelines.reconstruct.moments import Moments, timed_zip
 
-MOST_POINTS = 80_000
+MOST_POINTS = 100_000
 """Of each moment."""
 FLYING = 0.04
 """A pixel whose nearness differs by more from all its neighbours in a row, or in a column, floats between two surfaces."""
@@ -130,9 +130,9 @@ def _cloud(view: View) -> PointCloud:
     from camera.points import points_of
 
     kept = view.known & (view.depth < FAR) & ~_flying(view)
-    step = max(round(np.sqrt(kept.sum() / MOST_POINTS)), 1)
+    step = max(int(np.ceil(np.sqrt(kept.sum() / MOST_POINTS))), 1)  # a lattice: points left out at random leave specks
     kept = kept[::step, ::step]
-    return PointCloud(points_of(view)[::step, ::step][kept], view.colour[::step, ::step][kept]).thinned(MOST_POINTS)
+    return PointCloud(points_of(view)[::step, ::step][kept], view.colour[::step, ::step][kept])
 
 
 def _flying(view: View) -> NDArray[np.bool_]:
