@@ -1,14 +1,20 @@
 """Blocks compiled ahead: the same numbers through the compiler's own packages, with each block's weights; refusals in words."""
 
+import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from diffusers.hooks.layerwise_casting import apply_layerwise_casting
+from fake_zerogpu import zerogpu
 from torch import nn
+from toy_method import TOY, toy_shot
 
+import pipelines
 from camera.errors import InputError
-from pipelines.runtime import ahead, speed
+from pipelines.method import Clip
+from pipelines.runtime import ahead, job, speed
 from pipelines.runtime.options import RunOptions
 
 
@@ -41,6 +47,16 @@ class One:
         torch.manual_seed(0)
         self.network = Network().eval()
         self.components = {"network": self.network}
+
+    @torch.no_grad()
+    def __call__(self, scene, path, settings):
+        numbers = self.network(torch.linspace(-1, 1, 16).reshape(2, 8)).numpy()
+        files = {"numbers": numbers.tobytes(), "process": str(os.getpid()).encode()}
+        yield Clip(np.zeros((len(path), 16, 16, 3), np.uint8), path.fps, path, files=files)
+
+
+def load(weights):
+    return One()
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +116,25 @@ def test_what_else_holds_the_blocks_is_refused(on_zerogpu):
     apply_layerwise_casting(held.network, storage_dtype=torch.float32, compute_dtype=torch.float32)
     with pytest.raises(InputError, match="go with no step cache, group offload or 8 bits"), fast(held):
         pass
+
+
+def test_a_zerogpu_worker_computes_with_what_was_compiled(on_zerogpu, monkeypatch, tmp_path):
+    called, compute = tmp_path / "called", ahead._Compiled.__call__
+
+    def noted(self, *args, **kwargs):
+        called.write_text(str(os.getpid()))
+        return compute(self, *args, **kwargs)
+
+    (tmp_path / "cgroup").write_text("0::/toy\n")
+    monkeypatch.setattr(ahead._Compiled, "__call__", noted)
+    monkeypatch.setattr(pipelines, "method", lambda name: replace(TOY, pipeline=__name__))
+    monkeypatch.setattr(job, "_default", None)
+    with zerogpu() as (space, _):
+        from spaces.config import Config
+
+        monkeypatch.setattr(Config, "zerogpu_proc_self_cgroup_path", str(tmp_path / "cgroup"))
+        items = list(space.run("toy", *toy_shot(), options=RunOptions(weights="tiny", compile=True)))
+    clip = next(item for item in items if isinstance(item, Clip))
+    here = next(One()(*toy_shot()))
+    np.testing.assert_allclose(*(np.frombuffer(each.files["numbers"], np.float32) for each in (clip, here)), atol=1e-5)
+    assert clip.files["process"].decode() == called.read_text() != str(os.getpid())
