@@ -16,6 +16,7 @@ from camera.formats.parsing import DAMAGED, members
 from camera.path import CameraPath, pinhole
 from pipelines.depth import DEFAULT_FOV_DEGREES, MODELS
 from pipelines.method import Frames, Progress
+from pipelines.reconstruct.making import BACKGROUNDS
 from pipelines.reconstruct.scene import Cameras, scene_of
 
 Made = TypeVar("Made")
@@ -37,6 +38,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--lightglue", action="store_true", help="match by SuperPoint and LightGlue (research weights)"
     )
+    command.add_argument("--keep", choices=("everything", "object"), default="everything", help="object: what stands "
+        "where all cameras look, above the ground")  # fmt: skip
+    command.add_argument(
+        "--masks", type=Path, help="a zip of pictures, one per frame, opaque or bright on what alone is kept"
+    )
+    command.add_argument(
+        "--background", choices=tuple(BACKGROUNDS.values()), default="nothing", help="dome: a far shell behind the mesh"
+    )
+    command.add_argument("--texture", action="store_true", help="also a mesh of few triangles with a texture")
     command.add_argument("--depth-model", choices=tuple(MODELS), default="small", help="where no depth is given")
     command.add_argument("--mesh", choices=MESHES, default="tsdf", help="how the mesh is made")
     command.add_argument("--voxel", type=float, help="side of the smallest voxels in scene units")
@@ -52,6 +62,8 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
     from pipelines.reconstruct.points import fused
     from pipelines.video import complete
 
+    if given.background != "nothing" and (given.keep != "everything" or given.masks is not None):
+        raise InputError("An object that is cut out has no background; leave --background out.")
     frames, path = _video(given)
     depth = None if given.depth is None else depth_of_file(given.depth, frames)
     settings: dict[str, Any] = {"depth": depth, "model": given.depth_model, "cameras": given.cameras}
@@ -60,21 +72,46 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
         from pipelines.keypoints import lightglue
 
         settings["matcher"] = lightglue()
+    if given.masks is not None:
+        settings["keep"] = _masks(given.masks, frames)
     scene = _finished(scene_of(frames, path, name=given.video.stem, **settings), say)
     say(Progress("Scene", 1, 1, note=scene.source))
+    if given.keep == "object":
+        from pipelines.reconstruct.cutout import cut, object_masks
+
+        scene = cut(scene, object_masks(scene))
     cloud = _finished(fused(scene, tolerance=given.tolerance, most_points=given.points), say)
-    mesh = None
+    mesh = dome = picture = None
     if given.mesh != "none":
         steps = meshed(
             scene, voxel=given.voxel, most_triangles=given.triangles, method=given.mesh, tolerance=given.tolerance
         )
         mesh = _finished(steps, say)
+    if mesh is not None and given.texture:
+        from pipelines.reconstruct.texture import textured
+
+        picture = _finished(textured(scene, mesh), say)
     given.out.mkdir(parents=True, exist_ok=True)
     placed, cameras = shot_on(scene)
-    for name, content in exports(placed, cameras, cloud=cloud, mesh=mesh).items():
+    if given.background == "dome":
+        from pipelines.reconstruct.dome import dome_of
+
+        dome = dome_of(placed, cameras, cloud, scene)
+    for name, content in exports(placed, cameras, cloud=cloud, mesh=mesh, dome=dome, textured=picture).items():
         with complete(given.out / name) as part:
             part.write_bytes(content)
     return sorted(file for file in given.out.iterdir() if file.is_file())
+
+
+def _masks(file: Path, frames: Frames) -> NDArray[np.bool_]:
+    from pipelines.archive import opened
+    from pipelines.reconstruct.cutout import masks_of_files
+
+    if not file.is_file():
+        raise InputError(f"There is no file of masks {file}.")
+    with opened(file) as folder:
+        pictures = [each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".")]
+        return masks_of_files(pictures, len(frames), frames.shape[2], frames.shape[1])
 
 
 def depth_of_file(file: Path, frames: Frames) -> NDArray[np.float32]:

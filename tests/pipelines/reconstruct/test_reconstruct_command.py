@@ -64,6 +64,25 @@ def test_points_mesh_and_folders_are_written(truth, video, packed):
     assert np.median(away) < 0.05
 
 
+def test_an_object_by_masks_and_a_dome_with_a_texture(truth, video, capsys):
+    depth, masks = video.parent / "depth.npy", video.parent / "masks.zip"
+    np.save(depth, truth.depth.astype(np.float32))
+    with zipfile.ZipFile(masks, "w") as archive:
+        for i, one in enumerate(truth.moving):
+            archive.writestr(f"{i}.png", cv2.imencode(".png", 255 * one.astype(np.uint8))[1].tobytes())
+    common = ("--depth", str(depth), "--tolerance", "0.05")
+    status, out = scene(video, *common, "--masks", str(masks), "--mesh", "none")
+    assert status == 0
+    points = trimesh.load(io.BytesIO((out / "points.ply").read_bytes()), file_type="ply").vertices
+    assert len(points) > 100 and np.quantile(np.abs(points[:, 2] - 4), 0.9) < 0.1
+    assert scene(video, *common, "--voxel", "0.2", "--background", "dome", "--texture")[0] == 0
+    assert {"background.ply", "textured.glb"} <= {file.name for file in out.iterdir()}
+    assert scene(video, *common, "--masks", str(masks), "--background", "dome")[0] == 1
+    assert "has no background" in capsys.readouterr().err
+    assert scene(video, *common, "--masks", str(video.parent / "none.zip"))[0] == 1
+    assert "no file of masks" in capsys.readouterr().err
+
+
 def test_what_is_missing_is_said(truth, video, capsys):
     np.save(video.parent / "short.npy", truth.depth[:3].astype(np.float32))
     assert scene(video, "--depth", str(video.parent / "short.npy"))[0] == 1
