@@ -82,7 +82,7 @@ class Objects:
         name = self.method.name
         with gr.Accordion("Objects in the scene", open=False, elem_id=f"{name}-objects"):
             self.file = gr.File(
-                label="Add a model: GLB, glTF, OBJ or PLY, with its material and pictures, or a zip of them",
+                label="Add a model (GLB, glTF, OBJ, PLY, zip)",
                 file_types=ACCEPTED, file_count="multiple", height=110, elem_id=f"{name}-object-file",
             )  # fmt: skip
             with gr.Row():
@@ -106,7 +106,10 @@ class Objects:
             with gr.Row():
                 self.animation = gr.Dropdown([STILL], value=STILL, label="Animation", min_width=120)
                 self.speed = gr.Slider(-4, 4, 1, step=0.05, label="Its speed", min_width=120)
-            self.told = gr.Markdown(elem_classes="told", elem_id=f"{name}-objects-told")
+            self.told = gr.Markdown(
+                "A model in several files, as an OBJ with its MTL and pictures, comes in one go: choose them all, or a zip.",
+                elem_classes="told", elem_id=f"{name}-objects-told",
+            )  # fmt: skip
 
     def picture(self) -> None:
         """Places the picture of the scene."""

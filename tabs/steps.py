@@ -111,7 +111,7 @@ class Steps:
         gr.Markdown("#### Subject")
         with gr.Row():
             ready = gr.UploadButton("Take a ready LoRA", file_types=[".safetensors"], size="sm")
-            none = gr.Button("Take none", size="sm")
+            none = gr.Button("Take no LoRA", size="sm")
         ready.upload(form.said(self._ready), [self.take, ready], [self.shoot.settings["lora_file"], self.status],
                      api_name=f"{self.name}_take_lora")  # fmt: skip
         none.click(lambda: ("", "No LoRA is worn."), None, [self.shoot.settings["lora_file"], self.status], **_PRIVATE)
@@ -188,7 +188,7 @@ class Steps:
         gr.Markdown("#### Keyframes")
         with gr.Row():
             own = gr.UploadButton("Take own keyframes (zip)", file_types=[".zip"], size="sm")
-            none = gr.Button("Take none", size="sm")
+            none = gr.Button("Paint all of them", size="sm")
         target = [self.shoot.settings["keyframes_file"], self.status]
         own.upload(form.said(self._own), [self.take, own], target, api_name=f"{self.name}_take_keyframes")
         none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
