@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.compiled import kernel
 from camera.view import View
+
+T = TypeVar("T")
+
+
+def side_by_side(work: Callable[[int], T], count: int) -> Iterator[T]:
+    """``work`` of 0 to ``count`` - 1 in order, on all cores; closing the iterator drops what has not begun."""
+    pool = ThreadPoolExecutor(cpu_count())
+    try:
+        yield from pool.map(work, range(count))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def confirmations(points: NDArray[np.float32], others: Sequence[View], tolerance: float) -> NDArray[np.int32]:

@@ -80,17 +80,22 @@ def _believed(
 ) -> Generator[Progress, None, list[NDArray[np.bool_]]]:
     """(H,W) for every view: True where other views agree and no depth edge is near."""
     from camera.points import points_of
-    from pipelines.reconstruct.agreement import confirmations
+    from pipelines.reconstruct.agreement import confirmations, side_by_side
 
-    kept, asked, agreed = [], 0, 0
-    for i, view in enumerate(scene.views):
-        yield Progress("Comparing views", i, len(scene.views))
+    def compared(i: int) -> tuple[NDArray[np.bool_], int, int]:
+        view = scene.views[i]
         shown = view.known & (view.depth < far)
         others = [scene.views[j] for j in witnesses(i, len(scene.views), max(WITNESSES, least_views))]
         confirmed = np.zeros(shown.shape, bool)
         confirmed[shown] = confirmations(points_of(view)[shown], others, tolerance) >= least_views
-        asked, agreed = asked + int(shown.sum()), agreed + int(confirmed.sum())
-        kept.append(confirmed & ~edges(view.depth))
+        return confirmed & ~edges(view.depth), int(shown.sum()), int(confirmed.sum())
+
+    kept, asked, agreed = [], 0, 0
+    yield Progress("Comparing views", 0, len(scene.views))
+    for i, (mask, shown, confirmed) in enumerate(side_by_side(compared, len(scene.views)), 1):
+        kept.append(mask)
+        asked, agreed = asked + shown, agreed + confirmed
+        yield Progress("Comparing views", i, len(scene.views))
     if agreed < max(0.02 * asked, 1):
         raise InputError(
             f"Only {agreed} of {asked} points are seen at the same place by another view: the cameras contradict the frames "

@@ -56,26 +56,31 @@ def compared(
         raise InputError(f"A point cloud needs at least one point, got {most_points}.")
     check_views(scene, tolerance, least_views)
     from camera.points import points_of
-    from pipelines.reconstruct.agreement import confirmations
+    from pipelines.reconstruct.agreement import confirmations, side_by_side
 
     step = _step(scene, most_points)
-    points, colours, asked = [], [], 0
-    for i, view in enumerate(scene.views):
-        yield Progress("Fusing views", i, len(scene.views))
+
+    def confirmed(i: int) -> tuple[NDArray[np.float32], NDArray[np.uint8], int]:
+        view = scene.views[i]
         shown = (view.known & (view.depth < min(far, FAR)))[::step, ::step]
         own = np.asarray(points_of(view), np.float32)[::step, ::step][shown]
         others = [scene.views[j] for j in witnesses(i, len(scene.views), max(MOST_WITNESSES, least_views))]
         kept = confirmations(own, others, tolerance) >= least_views
-        asked += len(own)
-        points.append(own[kept])
-        colours.append(view.colour[::step, ::step][shown][kept])
+        return own[kept], view.colour[::step, ::step][shown][kept], len(own)
+
+    points, colours, asked = [], [], 0
+    yield Progress("Fusing views", 0, len(scene.views))
+    for i, (own, colour, count) in enumerate(side_by_side(confirmed, len(scene.views)), 1):
+        points.append(own)
+        colours.append(colour)
+        asked += count
+        yield Progress("Fusing views", i, len(scene.views))
     cloud = PointCloud(np.concatenate(points), np.concatenate(colours))
     if len(cloud) < max(LEAST_AGREEMENT * asked, 1):
         raise InputError(
             f"Only {len(cloud)} of {asked} points are seen at the same place by {least_views} other views: the cameras "
             "contradict the frames or the scene moves; check the path, or raise the tolerance."
         )
-    yield Progress("Fusing views", len(scene.views), len(scene.views))
     return thinned(cloud, most_points), len(cloud) / asked
 
 
