@@ -43,6 +43,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--masks", type=Path, help="a zip of pictures, one per frame, opaque or bright on what alone is kept"
     )
+    command.add_argument("--moving", type=Path, help="a zip of masks likewise, of what moves and is left out")
     command.add_argument(
         "--background", choices=tuple(BACKGROUNDS.values()), default="nothing", help="dome: a far shell behind the mesh"
     )
@@ -74,6 +75,8 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
         settings["matcher"] = lightglue()
     if given.masks is not None:
         settings["keep"] = _masks(given.masks, frames)
+    if given.moving is not None:
+        settings["masks"] = _masks(given.moving, frames)
     scene = _finished(scene_of(frames, path, name=given.video.stem, **settings), say)
     say(Progress("Scene", 1, 1, note=scene.source))
     if given.keep == "object":

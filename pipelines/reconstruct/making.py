@@ -20,6 +20,7 @@ from pipelines.reconstruct.splat_settings import SplatSettings
 if TYPE_CHECKING:
     import trimesh
 
+    from pipelines.colmap import Matcher
     from pipelines.reconstruct.splat_fit import Fitted
 
 T = TypeVar("T")
@@ -50,7 +51,8 @@ class Shots:
 
     ``depth`` (F,H,W), NaN where there is none, or None; ``aligned`` where it has the cameras' scale. ``source``: where
     the depth is from. ``weights``: "real", or which random ones made the frames. ``nominal``: the method was not told
-    the path. ``marked`` (F,H,W) bool: True on the object, where masks are given; see `pipelines.reconstruct.cutout`.
+    the path. Masks (F,H,W) bool, where they are given, see `pipelines.reconstruct.cutout`: ``marked`` is True on the object;
+    ``moving`` on what does not stand still, which is not made.
     """
 
     frames: Frames
@@ -62,6 +64,7 @@ class Shots:
     weights: str = "real"
     nominal: bool = False
     marked: NDArray[np.bool_] | None = None
+    moving: NDArray[np.bool_] | None = None
 
     def sentence(self) -> str:
         frames, height, width, _ = self.frames.shape
@@ -184,16 +187,17 @@ def make(
     keep: str = "everything",
     background: str = "nothing",
     texture: bool = False,
+    matcher: Matcher | None = None,
 ) -> Generator[Progress | Made, None, None]:
     """Yields `Progress` and `Made`; each `Made` replaces the one before, so closing the generator keeps the best so far.
 
     ``closed``: the camera ends where it began, as an orbit of 360 degrees does; what it drifted is distributed.
     ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. ``texture``: a mesh is also made of few triangles
-    with a texture. Raises `InputError`: too few frames, no parallax,
+    with a texture. ``matcher``: who matches frames where cameras are refined or estimated, see `pipelines.reconstruct`. Raises `InputError`: too few frames, no parallax,
     cameras that contradict the frames, no depth, an end that does not show the beginning; with what can be made.
     """
     _check(shots, kind, keep, background)
-    choices = _Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background, texture)
+    choices = _Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background, texture, matcher)
     try:
         yield from _made(shots, kind, choices)
     except InputError as error:
@@ -229,6 +233,7 @@ class _Choices:
     keep: str
     background: str
     texture: bool
+    matcher: Matcher | None
 
 
 def _check(shots: Shots, kind: str, keep: str, background: str) -> None:
@@ -317,13 +322,13 @@ def _points(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress, N
         scene = yield from scene_of(
             shots.frames, shots.path, depth=shots.depth, model=choices.depth_model, source=shots.source, aligned=aligned,
             cameras=choices.cameras, closed=choices.closed, name=shots.name,  # type: ignore[arg-type]
-            keep=shots.marked if choices.keep == "masks" else None,
+            keep=shots.marked if choices.keep == "masks" else None, masks=shots.moving, matcher=choices.matcher,
         )  # fmt: skip
     except InputError as error:
         plain = choices.cameras == "given" and not choices.closed and choices.keep == "everything"
         if shots.depth is not None or kind == "mesh" or not plain:
             raise
-        cloud = sparse_cloud(shots.frames, shots.path)
+        cloud = sparse_cloud(shots.frames, shots.path, masks=shots.moving)
         note = f"Begun from {len(cloud)} placed points only, as no depth is at hand: {error}"
         return Made(kind, shots.frames, shots.path, cloud, notes=(note,))
     if choices.keep == "object":

@@ -113,9 +113,11 @@ def scene_of_result(clip: Clip, **settings) -> Generator[Progress, None, Scene]:
     return (yield from scene_of(clip.frames, clip.path, depth=depth, source=made.source, **settings))
 
 
-def sparse_cloud(frames: Frames, path: CameraPath, *, cameras: Cameras = "given") -> PointCloud:
+def sparse_cloud(
+    frames: Frames, path: CameraPath, *, cameras: Cameras = "given", masks: NDArray[np.bool_] | None = None
+) -> PointCloud:
     """The points that the cameras place, without any depth model: what can be made where none is at hand."""
-    found = _placed(frames, path, cameras, None, False, None).points
+    found = _placed(frames, path, cameras, masks, False, None).points
     assert found is not None
     return PointCloud(found.points.astype(np.float32), found.colours)
 
