@@ -123,10 +123,9 @@ class _Section:
             api_name=f"{name}_train", **shared,
         )  # fmt: skip
         looking = again.click(form.said(self._look), [take, code], seen, api_name=f"{name}_look_at_training", **shared)
-        stop.click(
-            form.said(self._stop), code, status, cancels=[running, looking], api_name=f"{name}_stop_training", queue=False,
-            show_progress="hidden",
-        )  # fmt: skip
+        stop.click(None, cancels=[running, looking], api_visibility="private").then(
+            form.said(self._stop), code, status, api_name=f"{name}_stop_training", queue=False, show_progress="hidden"
+        )
         private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         folder.upload(form.said(self._of_a_folder), folder, self.files, **private)
 
@@ -179,23 +178,29 @@ class _Section:
         folder = take.file(f"training-{uuid.uuid4().hex[:8]}")
         folder.mkdir()
         videos: dict[str, Path] = {}
+
+        def newest() -> Any:
+            """The last samples, where there are others than before: players begin anew with every value."""
+            files = {f"After {sample.step} steps": sample.file for sample in training.samples[-SAMPLES_SHOWN:]}
+            if files.keys() == videos.keys():
+                return gr.skip()
+            kept = {title: videos.get(title) or _kept(folder, file) for title, file in files.items()}
+            videos.clear()
+            videos.update(kept)
+            return clips(videos, self.training.fps)
+
         for new in training.follow():
             if not new or training.made is not None:
                 yield (*[gr.skip()] * 5,)
                 continue
-            for sample in training.samples[-SAMPLES_SHOWN:]:
-                title = f"After {sample.step} steps"
-                videos[title] = videos.get(title) or _kept(folder, sample.file)
-            shown = clips(dict(list(videos.items())[-SAMPLES_SHOWN:]), self.training.fps) if videos else gr.skip()
             words = _words(training.progress) if training.progress else gr.skip()
-            yield words, loss_curve(training.losses), shown, gr.skip(), gr.skip()
+            yield words, loss_curve(training.losses), newest(), gr.skip(), gr.skip()
         if training.made is None:
             yield CANCELLED, *[gr.skip()] * 4
             return
         made = training.made
-        files = (made.file, *made.further)
         words = f"**Trained**, loss {made.loss:.4f}. The next shot in this tab uses it: {made.file.name}."
-        yield words, loss_curve(training.losses), gr.skip(), *_files(take, files)
+        yield words, loss_curve(training.losses), newest(), *_files(take, (made.file, *made.further))
 
 
 def _files(take: Take, files: Sequence[Path]) -> tuple:

@@ -111,9 +111,10 @@ def test_a_director_is_trained_cancelled_taken_up_and_shoots(client, clips, tmp_
     done = int(kept[-1].stem[-6:])
     assert done >= 10
     *_, last = client.submit(
-        training_files=clips, **QUICK, steps=done + 2, sample_every=0, api_name="/dimensionx_train"
+        training_files=clips, **QUICK, steps=done + 2, sample_every=done + 2, api_name="/dimensionx_train"
     )
-    words, curve, _, files, lora, _ = last
+    words, curve, samples, files, lora, _ = last
+    assert [clip["label"] for clip in value(samples)] == [f"After {done + 2} steps"], "the last one too is shown"
     assert words.startswith("**Trained**") and "<polyline" in curve and len(value(files)) == 2
     assert {path.name for path in folder.glob("tiny-*/*.safetensors")} >= {
         f"slide_lora_weights_{done + 2:06d}.safetensors"
