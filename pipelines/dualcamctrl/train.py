@@ -19,23 +19,26 @@ import numpy as np
 import torch
 from accelerate import Accelerator, DistributedType
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from camera.errors import InputError
 from pipelines.checkpoints import built, read_state
-from pipelines.dualcamctrl import convert, encoders, networks, training_loss
+from pipelines.dualcamctrl import convert, encoders, networks, sampling, schedule, training_loss
 from pipelines.dualcamctrl import vae as wan
-from pipelines.dualcamctrl.method import BASE
+from pipelines.dualcamctrl.method import BASE, NEGATIVE_PROMPT
 from pipelines.dualcamctrl.training_data import ClipOrder, ClipShape, RealEstateClips
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings, setting
+from pipelines.video import write_mp4
 
 LEARNING_RATES = {"decoupled": 1e-5, "fusion": 3e-6}
 CLIP_NORM = 1.0
+SAMPLE, SAMPLE_DEPTH, SAMPLE_GUIDANCE = "sample.mp4", "sample-depth.mp4", 5.0
+"""Videos in a saved folder: the first clip of the split as the network makes it by now."""
 STATE = "training.pt"
 """File of a saved folder with what is needed to continue: number of the update, optimiser, warm-up, settings."""
-RESUMABLE = ("updates", "save_every", "workers")
+RESUMABLE = ("updates", "save_every", "workers", "sample_steps")
 """Settings that may differ when a training is continued."""
 
 
@@ -61,6 +64,9 @@ class TrainSettings(Settings):
     seed: int = setting(42, "Seed", minimum=0, maximum=2**31 - 1)
     save_every: int = setting(1000, "Updates between saves", minimum=1, maximum=10**7)
     workers: int = setting(2, "Loading processes", minimum=0, maximum=64)
+    sample_steps: int = setting(
+        0, "Steps of a sample", minimum=0, maximum=200, help="Of the first clip, made beside each save; 0 makes none."
+    )
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ class Conditioner:
         for network in (self.vae, self.text_encoder, self.image_encoder):
             torch.nn.Module.to(network, device)
         self.tokenizer = networks.load_tokenizer(weights)
-        self.no_words = self._text("")
+        self.no_words, self.negative = self._text(""), self._text(NEGATIVE_PROMPT)
         if not text_mode:
             del self.text_encoder
 
@@ -160,6 +166,26 @@ def clip_loss(
     )
     velocities = transformer(rgb, depth, timestep.to(rgb), **given)
     return training_loss.loss(velocities, clean, noise, level, drop)
+
+
+@torch.no_grad()
+def sample(
+    transformer: DualCamCtrlTransformer, condition: Conditioner, clip: dict[str, Any], steps: int, folder: Path
+) -> None:
+    """Writes both videos of ``clip`` into ``folder``, made from its first picture and its cameras as a run does."""
+    clean, given, pictures = condition(clip)
+    conditions = sampling.Conditions(
+        given["encoder_hidden_states"],
+        condition.negative,
+        given["encoder_hidden_states_image"],
+        *pictures,
+        given["camera"],
+    )
+    start = sampling.noise(tuple(clean[0].shape), 0).to(clean[0])
+    *_, last = sampling.denoise(transformer, conditions, start, schedule.sigmas(steps, shift=5.0), SAMPLE_GUIDANCE)
+    for name, latents in ((SAMPLE, last.rgb), (SAMPLE_DEPTH, last.depth)):
+        video = wan.decode_video(condition.vae, latents.to(condition.dtype))
+        write_mp4(folder / name, wan.to_bytes(video).numpy(), 10.0)
 
 
 def train(
@@ -216,6 +242,10 @@ def train(
         if number % settings.save_every == 0 or number == settings.updates:
             state = {"number": number, "warmup": warmup.state_dict(), "settings": settings.values()}
             saved = _save(accelerator, model, optimiser, state, Path(out) / f"update-{number:06}")
+            if settings.sample_steps and accelerator.is_main_process and _is_whole(accelerator):
+                first = default_collate([RealEstateClips(data, split=settings.split, shape=shape)[0]])
+                with accelerator.autocast():
+                    sample(accelerator.unwrap_model(model), condition, first, settings.sample_steps, saved)
         yield Update(number, loss.total.item(), loss.rgb.item(), loss.depth.item(), saved)
 
 
@@ -268,13 +298,18 @@ def _accelerator(settings: TrainSettings) -> Accelerator:
     return Accelerator(gradient_accumulation_steps=settings.accumulate, mixed_precision=precision)
 
 
+def _is_whole(accelerator: Accelerator) -> bool:
+    """Whether every process has the whole network and optimiser."""
+    return accelerator.distributed_type not in (DistributedType.DEEPSPEED, DistributedType.FSDP)
+
+
 def _save(
     accelerator: Accelerator, model: torch.nn.Module, optimiser: Any, state: dict[str, Any], folder: Path
 ) -> Path:
     """Written beside its place and renamed when complete; an optimiser that DeepSpeed or FSDP spread over GPUs is left out, so
     that such a training can only begin anew from the folder, which `last_save` says."""
     accelerator.wait_for_everyone()
-    whole = accelerator.distributed_type not in (DistributedType.DEEPSPEED, DistributedType.FSDP)
+    whole = _is_whole(accelerator)
     tensors = accelerator.get_state_dict(model)
     if accelerator.is_main_process:
         part = folder.with_name(f".part-{folder.name}")

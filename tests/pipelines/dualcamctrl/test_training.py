@@ -14,11 +14,21 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.checkpoints import built
 from pipelines.dualcamctrl import cameras, convert, networks
-from pipelines.dualcamctrl.train import LEARNING_RATES, STATE, TrainSettings, main, select_trainable, start_from, train
+from pipelines.dualcamctrl.train import (
+    LEARNING_RATES,
+    SAMPLE,
+    SAMPLE_DEPTH,
+    STATE,
+    TrainSettings,
+    main,
+    select_trainable,
+    start_from,
+    train,
+)
 from pipelines.dualcamctrl.training_data import ClipOrder, ClipShape, RealEstateClips, path_of_rows, picked_frames
 from pipelines.dualcamctrl.transformer import DualCamCtrlTransformer
 from pipelines.runtime.weights import Weights
-from pipelines.video import write_mp4
+from pipelines.video import read_video, write_mp4
 
 from .conftest import GOLDEN, golden_file
 
@@ -151,8 +161,10 @@ def test_a_continued_training_equals_one_in_a_single_piece(data, tmp_path):
     weights, longer = Weights(mode="tiny", seed=1, folder=None), {"updates": 2, "accumulate": 3, "save_every": 1}
     settings = TrainSettings.of(SETTINGS.values() | longer)
     whole = list(train(data, tmp_path / "whole", settings=settings, weights=weights))
-    broken = train(data, tmp_path / "broken", settings=settings, weights=weights)
+    sampled = TrainSettings.of(settings.values() | {"sample_steps": 1})
+    broken = train(data, tmp_path / "broken", settings=sampled, weights=weights)
     first = next(broken)
+    assert (first.saved / SAMPLE).is_file(), "and a sample changes nothing that comes after"
     broken.close()
     rest = list(train(data, tmp_path / "broken", settings=settings, weights=weights))
     assert [update.number for update in rest] == [2]
@@ -202,10 +214,13 @@ def test_the_command_line(data, tmp_path, monkeypatch, capsys):
     options = (
         f"--data {data} --out {tmp_path} --weights tiny --frames 5 --width 48 --height 32 --updates 1 --accumulate 1"
     )
-    monkeypatch.setattr(sys, "argv", ["train", *options.split(), "--workers", "0"])
+    monkeypatch.setattr(sys, "argv", ["train", *options.split(), "--workers", "0", "--sample-steps", "2"])
     main()
     assert capsys.readouterr().out.startswith("1: loss ")
     assert (tmp_path / "update-000001" / "config.json").is_file()
+    for name in (SAMPLE, SAMPLE_DEPTH):
+        frames, _ = read_video(tmp_path / "update-000001" / name)
+        assert frames.shape == (5, 32, 48, 3) and frames.std() > 1
     main()
     assert "holds a training of 1 updates; ask for more" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["train", *options.split(), "--frames", "6"])
