@@ -80,10 +80,12 @@ def open_blank(take: Take):
 
 def without_picture(take: gr.State, button: gr.Button, opened: Sequence[Dependency], shoot: Shoot) -> Dependency:
     """Connects the button of `open_blank`; who opens a picture (``opened``) starts from it again."""
-    target, quietly = shoot.settings["use_picture"], {"show_progress": "hidden"}
+    target = shoot.settings["use_picture"]
     for event in opened:
-        event.success(lambda: True, None, target, api_visibility="private", queue=False, **quietly)
-    return button.click(said(open_blank), take, [take, target], api_name="dimensionx_open_blank", **quietly)
+        event.success(lambda: True, None, target, api_visibility="private", queue=False, show_progress="hidden")
+    return button.click(
+        said(open_blank), take, [take, target], api_name="dimensionx_open_blank", show_progress="hidden"
+    )
 
 
 class Describing:
@@ -101,7 +103,9 @@ class Describing:
             [shoot.settings["prompt"], self.told], api_name="dimensionx_describe", concurrency_id="shoot",
             show_progress="hidden",
         )  # fmt: skip
-        self.stop.click(lambda: "", None, self.told, cancels=[running], api_visibility="private", queue=False)
+        self.stop.click(None, cancels=[running], api_visibility="private").then(
+            lambda: "Cancelled.", None, self.told, api_visibility="private", queue=False
+        )
 
 
 def describe_picture(take: Take, caption: str, weights: str):
