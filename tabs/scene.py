@@ -12,7 +12,7 @@ from tabs.form import said
 from tabs.lift import offers
 from tabs.scene_flight import flight
 from tabs.scene_making import Making
-from tabs.scene_screen import Screen
+from tabs.scene_screen import BEFORE, Screen
 from tabs.solid import ID, PRIVATE, Opened, Solid, of_files, of_result
 from tabs.take import forget
 
@@ -81,7 +81,7 @@ class _Source:
         picture = gr.Image(opened.shots.frames[0], visible=True)
         chosen, words = self.making.suited(opened)
         told = "  \n".join(filter(None, [opened.sentence(), words]))
-        return solid.with_opened(opened), picture, told, *chosen, gr.Column(visible=False), ""
+        return solid.with_opened(opened), picture, told, *chosen, gr.Column(visible="hidden"), BEFORE
 
     def connect(self) -> None:
         """Connects the ways in; call when everything they update is placed."""

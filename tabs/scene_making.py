@@ -153,15 +153,20 @@ def _make(
 
 
 def _told(solid: Solid, steps):
-    """Updates of the screen for each step; what cannot be made is said there too, and stays."""
-    told_at, last = 0.0, {}
+    """Updates of the screen for each step; what cannot be made is said there too, and stays.
+
+    What was made is shown when the next step comes, or at the end, where it is in a file of a new name: Gradio's viewer
+    never shows a file that it is given a second time while it is still loading.
+    """
+    told_at, new = 0.0, False
     yield Screen.update(status="**Begins** ...")
     try:
         for step in steps:
+            if new:
+                new = False
+                yield Screen.update(solid=solid, **Screen.showing(solid))
             if isinstance(step, Made | Moving):
-                solid = solid.with_made(step)
-                last = Screen.showing(solid, step.sentence())
-                yield Screen.update(solid=solid, **last)
+                solid, new = solid.with_made(step), True
             elif step.preview is not None:
                 yield Screen.update(status=_words(step), early=gr.Image(step.preview, visible=True))
             elif time.monotonic() - told_at > TELL_SECONDS:
@@ -170,7 +175,7 @@ def _told(solid: Solid, steps):
     except InputError as error:
         yield Screen.update(status=f"**Not made.** {error}", early=gr.Image(visible=False))
         raise
-    yield Screen.update(**last | {"early": gr.Image(visible=False)})
+    yield Screen.update(solid=solid, early=gr.Image(visible=False), **Screen.showing(solid))
 
 
 def _words(step: Progress) -> str:

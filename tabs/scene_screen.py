@@ -26,7 +26,7 @@ class Screen:
     def __init__(self, solid: gr.State) -> None:
         self.solid = solid
         self.status = gr.Markdown(BEFORE, elem_classes="told", elem_id=f"{ID}-status", render=False)
-        self.made = gr.Column(visible=False, render=False)
+        self.made = gr.Column(visible="hidden", render=False)
         self.timing: gr.Row
         """Of the flight, which is placed later."""
 
@@ -55,7 +55,7 @@ class Screen:
         self.made.render()
         with self.made:
             self.model = gr.Model3D(
-                label="3D", height=460, clear_color=BACKDROP, interactive=False, elem_id=f"{ID}-model", visible=False
+                label="3D", height=460, clear_color=BACKDROP, interactive=False, elem_id=f"{ID}-model"
             )
             self.view = gr.Radio([OUTLINES, PLAIN], show_label=False, visible=False, elem_id=f"{ID}-view")
             gr.Markdown(
@@ -88,14 +88,14 @@ class Screen:
         return tuple(changes.get(name, gr.skip()) for name in names)
 
     @staticmethod
-    def showing(solid: Solid, status: str) -> dict[str, Any]:
+    def showing(solid: Solid) -> dict[str, Any]:
         """What `update` takes but the state, with what was made."""
         still = solid.moving is None
         view = _views(solid.thing())[0]
         return {
-            "status": status,
+            "status": solid.sentence(),
             "made": gr.Column(visible=True),
-            "model": gr.Model3D(_model(solid, view), visible=True) if still else gr.Model3D(None, visible=False),
+            "model": gr.Model3D(_model(solid, view), visible=True) if still else gr.Model3D(None, visible="hidden"),
             "view": gr.Radio(_views(solid.thing()), value=view, visible=still),
             "stage": orbit.shown(solid),
             "seeing": orbit.Seeing(),
