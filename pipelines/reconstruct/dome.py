@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROWS = 64
 """Corners from the zenith to the nadir; twice as many around."""
 HIDDEN = 1e-3
-"""Weight of a pixel that shows something nearer, beside one that shows sky."""
+"""Most weight of a pixel that shows something nearer, beside one that shows sky; what is half as far counts 1/16 of it."""
 SPREAD_FROM = 12
 """Seen corners that one that is not takes its colour from."""
 OPACITY = 0.98
@@ -111,7 +111,8 @@ def _colours(
         share = np.ones(len(shown))
         if scene is not None:
             view = scene.views[i]
-            share = np.where(view.known[y, x] & (view.depth[y, x] < FAR), HIDDEN, 1.0)
+            nearer = HIDDEN * np.minimum(view.depth[y, x] / local[shown, 2], 1) ** 4
+            share = np.where(view.known[y, x] & (view.depth[y, x] < FAR), nearer, 1.0)
         total[shown] += share[:, None] * frames[i, y, x]
         weight[shown] += share
     seen = weight > 0

@@ -48,6 +48,22 @@ def test_the_sky_has_its_colour_and_the_unseen_what_is_next_to_it(outdoors):
     assert seen_from(made.dome, elsewhere(made.path)).any(axis=3).all()
 
 
+def test_what_is_near_does_not_colour_it_where_something_far_is_seen(outdoors):
+    """One red thing close to the middle camera, before a wall that the others see."""
+    views = list(outdoors.views)
+    colour, depth = views[2].colour.copy(), views[2].depth.copy()
+    colour[20:30, 10:38], depth[20:30, 10:38] = (255, 0, 0), 0.3
+    views[2] = View.of(colour, depth, views[2].intrinsics, views[2].world_from_camera)
+    frames, path = np.stack([view.colour for view in views]), path_of(outdoors)
+    cloud = made_of(outdoors, "points").cloud
+    plain, soft = (
+        seen_from(dome_of(frames, path, cloud, scene), path)[2, 23:27, 14:34].astype(int)
+        for scene in (None, Scene(tuple(views), "views"))
+    )
+    redness = [float((each[..., 0] - each[..., 1]).mean()) for each in (plain, soft)]
+    assert redness[1] < redness[0] - 20
+
+
 def test_its_triangles_are_seen_from_inside(outdoors):
     dome = made_of(outdoors, "points", background="dome").dome
     inward = dome.vertices.mean(axis=0) - dome.triangles_center

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ import torch
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from pipelines.reconstruct.splat_flight import ellipse
-from pipelines.reconstruct.splat_loss import l1, photometric, psnr, ssim, weights_of
+from pipelines.reconstruct.splat_loss import l1, perceptual, photometric, psnr, ssim, weights_of
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,29 @@ def test_the_weight_of_a_confidence(upstream):
 
 def test_psnr_of_a_known_error():
     assert psnr(torch.full((3, 4, 4), 0.6), torch.full((3, 4, 4), 0.5)) == pytest.approx(20, abs=1e-3)
+
+
+def test_lpips_is_asked_for_the_pictures_as_they_are_where_the_package_is(monkeypatch):
+    """Upstream gives it pictures in 0..1; the network's own weights stay as they are. The package is stood in for."""
+
+    class LPIPS(torch.nn.Conv2d):
+        def __init__(self, net: str, verbose: bool) -> None:
+            super().__init__(3, 4, 3)
+            assert net == "vgg" and not verbose
+
+        def forward(self, first, second):
+            assert first.shape == second.shape == (1, 3, 8, 9) and first.min() >= 0 and first.max() <= 1
+            return (super().forward(first) - super().forward(second)).square().mean((1, 2, 3), keepdim=True)
+
+    monkeypatch.setitem(sys.modules, "lpips", SimpleNamespace(LPIPS=LPIPS))
+    perceptual.cache_clear()
+    distance = perceptual("cpu")
+    perceptual.cache_clear()
+    render = torch.rand(3, 8, 9).requires_grad_()
+    value = distance(render, torch.rand(3, 8, 9))
+    value.backward()
+    assert value.shape == () and render.grad is not None and float(render.grad.abs().sum()) > 0
+    assert float(distance(render, render.detach())) == 0
 
 
 def test_the_fly_through_is_upstreams_up_to_where_it_begins(upstream):
