@@ -115,19 +115,19 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
             help="a result of Reshoot: shoot one chunk more, with the move added to it; it brings its picture, unless that is large",
         )
     command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
-    _add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
+    add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
     if name == "run":
         taken = known.moves.controls()
-        _add_settings(command.add_argument_group("settings"), known.settings, "settings", taken=taken)
+        add_settings(command.add_argument_group("settings"), known.settings, "settings", taken=taken)
         taken = {**taken, **known.settings.controls()}
-        _add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
+        add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
 
 
 def _add_curate(command: argparse.ArgumentParser) -> None:
     command.add_argument("video", type=Path)
     command.add_argument("folder", type=Path, help="the entry to write; must not exist")
     command.add_argument("--mask-folder", type=Path, help="a png per frame taken, white where something might move")
-    _add_settings(command, CurationSettings, "curation", taken=())
+    add_settings(command, CurationSettings, "curation", taken=())
 
 
 def _add_made_up_shot(command: argparse.ArgumentParser) -> None:
@@ -138,7 +138,7 @@ def _add_made_up_shot(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="another move or setting than the default"
     )
-    _add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=("steps", "frames", "size"))
+    add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=("steps", "frames", "size"))
 
 
 def _add_bench(command: argparse.ArgumentParser) -> None:
@@ -152,7 +152,8 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, help="also append the table to this Markdown file")
 
 
-def _add_settings(group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str]) -> None:
+def add_settings(group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str]) -> None:
+    """An option for every setting of ``kind``; names that are ``taken`` get the prefix."""
     for declared in fields(kind):
         control: Control = declared.metadata["control"]
         option = declared.name if declared.name not in taken else f"{prefix}_{declared.name}"

@@ -17,6 +17,8 @@ from pipelines.commands import GUESS, values, written
 from pipelines.method import Method, Moves
 from pipelines.settings import Settings
 
+_KEYFRAMES = {"keyframes_file", "keyframes_at", "keyframe_prompts", "window", "form"}
+"""Settings that ask for other keyframes than a project may hold."""
 _FRAME = ("frames", "width", "height", "fps", "fit")
 """Moves that only say how a path is filmed."""
 
@@ -57,10 +59,12 @@ def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
     module = import_module(known.projects)
     project = module.read_project(given.project, folder=folder) if given.project else module.new_project()
     print(*project.notes, sep="\n", end="\n" * bool(project.notes), file=sys.stderr)
-    own_keyframes = getattr(given, "settings.keyframes_file", None) is not None
-    over = project.settings if own_keyframes else project.settings_as_they_stand(folder)
-    settings = values(known.settings, given, "settings", over=over)
+    settings: Any = values(known.settings, given, "settings", over=project.settings)
     own, chosen = project.path, written(known.moves, given, "moves")
+    others = chosen or given.path or given.objects or set(written(known.settings, given, "settings")) & _KEYFRAMES
+    if project.painted is not None and settings.make == module.VIDEO and not others:
+        print("Between the keyframes as the project has them; --keyframes-file '' paints them anew.", file=sys.stderr)
+        settings = project.painted.settings(settings, folder / "painted.zip")
     size = {} if own is None else {"frames": len(own), "width": own.width, "height": own.height, "fps": own.fps}
     moves: Any = known.moves.of({**known.moves().values(), **project.moves, **size, **chosen})
     scene = _with_objects(project.scene, given.objects).fitted(moves.width, moves.height, moves.fit)

@@ -17,7 +17,7 @@ import pipelines
 from camera.errors import InputError
 from pipelines.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.i2v3d.own_keyframes import Painted
-from pipelines.i2v3d.subject_settings import RESUMABLE, SubjectSettings
+from pipelines.i2v3d.subject_settings import RESUMABLE, TRAINING_GIGABYTES, SubjectSettings
 from pipelines.method import Clip, Progress
 from pipelines.results import scene_sha256
 from pipelines.runtime.options import RunOptions, on_zerogpu
@@ -28,9 +28,6 @@ from tabs.players import clips, players
 from tabs.shoot import Shoot
 from tabs.take import Take
 from tabs.train import CANCELLED, SHOWN_EVERY, loss_curve
-
-_TRAINING_GIGABYTES = 16.0
-"""Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and what one step of two pictures holds; computed."""
 
 
 class Steps:
@@ -130,7 +127,7 @@ class Steps:
                 start = gr.Button("Learn the subject", variant="primary", size="sm", elem_id=f"{self.name}-learn")
                 stop = gr.Button("Cancel", size="sm")
             curve = gr.HTML(elem_id=f"{self.name}-loss")
-            file = gr.File(label="LoRA", visible=False, interactive=False, height=70)
+            file = gr.File(label="LoRA", file_count="multiple", visible=False, interactive=False, height=70)
         handler = form.handler(
             self._learn, SubjectSettings, name=f"{self.name}_train",
             before={"take": Take, "weights": str, "foreground": str, "foreground_reach": float},
@@ -170,11 +167,13 @@ class Steps:
 
         losses: list[float] = []
         told = 0.0
-        for step in trained(train, mode=weights, gigabytes=_TRAINING_GIGABYTES):  # type: ignore[arg-type]
+        for step in trained(train, mode=weights, gigabytes=TRAINING_GIGABYTES):  # type: ignore[arg-type]
             if isinstance(step, Trained):
                 words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
-                kept = str(shutil.copyfile(step.file, take.file(f"subject-{uuid.uuid4().hex[:8]}.safetensors")))
-                yield words, gr.skip(), loss_curve(losses), gr.File(kept, visible=True), kept, subject
+                stem = f"subject-{uuid.uuid4().hex[:8]}"
+                kept = str(shutil.copyfile(step.file, take.file(f"{stem}.safetensors")))
+                others = [str(shutil.copyfile(other, take.file(f"{stem}-kohya.safetensors"))) for other in step.further]
+                yield words, gr.skip(), loss_curve(losses), gr.File([kept, *others], visible=True), kept, subject
                 continue
             losses += [step.loss] if isinstance(step, Learnt) else []
             picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)

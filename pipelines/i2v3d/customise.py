@@ -6,6 +6,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,8 @@ from pipelines.video import complete
 
 TARGETS = ("to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
 ADAPTER = "subject_in_training"
-FILE, STATE = "pytorch_lora_weights.safetensors", "training.pt"
+FILE, KOHYA_FILE = "pytorch_lora_weights.safetensors", "pytorch_lora_weights_kohya.safetensors"
+STATE = "training.pt"
 SAMPLE_STEPS, TINY_SAMPLE_STEPS, SAMPLE_GUIDANCE = 25, 2, 7.5
 BETAS, EPSILON, DECAY, CLIP = (0.9, 0.999), 1e-8, 1e-4, 1.0
 
@@ -90,8 +93,16 @@ def snr_weights(times: Tensor, gamma: float) -> Tensor:
     return ratio.clamp(max=gamma) / ratio
 
 
-def optimiser_of(matrices: list[nn.Parameter], rate: float) -> torch.optim.AdamW:
-    return torch.optim.AdamW(matrices, lr=rate, betas=BETAS, eps=EPSILON, weight_decay=DECAY)
+def optimiser_of(matrices: list[nn.Parameter], rate: float, *, eight_bit: bool = False) -> torch.optim.Optimizer:
+    """AdamW, or the same with states of 8 bits."""
+    kind: Any = torch.optim.AdamW
+    if eight_bit:
+        if find_spec("bitsandbytes") is None or not torch.cuda.is_available():
+            raise InputError(
+                "8-bit Adam needs an NVIDIA GPU and the package bitsandbytes; install it, or switch that off."
+            )
+        kind = import_module("bitsandbytes").optim.AdamW8bit
+    return kind(matrices, lr=rate, betas=BETAS, eps=EPSILON, weight_decay=DECAY)
 
 
 def subject_state(unet: nn.Module) -> dict[str, Tensor]:
@@ -105,6 +116,22 @@ def subject_state(unet: nn.Module) -> dict[str, Tensor]:
             key = key.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up.")
         state[f"unet.{key}"] = value.detach().float().cpu().contiguous().clone()
     return state
+
+
+def kohya_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same in the layout of Kohya's scripts: one name per module, and the rank as its alpha, so that the scale is 1."""
+    made: dict[str, Tensor] = {}
+    for key, value in state.items():
+        plain = key.replace(".lora.down.", ".lora_A.").replace(".lora.up.", ".lora_B.")
+        module, _, side = plain.removesuffix(".weight").rpartition(".lora_")
+        name = f"lora_unet_{module.removeprefix('unet.').replace('.', '_')}"
+        if side == "A":
+            made[f"{name}.lora_down.weight"], made[f"{name}.alpha"] = value, torch.tensor(float(len(value)))
+        elif side == "B":
+            made[f"{name}.lora_up.weight"] = value
+        else:
+            made[f"{name}.dora_scale"] = value.reshape(-1, 1)
+    return made
 
 
 def save_subject(file: Path, state: dict[str, Tensor]) -> None:
@@ -129,6 +156,8 @@ def train(
         raise InputError(
             f"The picture is {picture.shape[1]}x{picture.shape[0]}, too small to learn at {settings.resolution}; lower it."
         )
+    if settings.eight_bit and (find_spec("bitsandbytes") is None or not torch.cuda.is_available()):
+        raise InputError("8-bit Adam needs an NVIDIA GPU and the package bitsandbytes; install it, or switch that off.")
     yield Progress("Loading", 0, 1)
     trainer = _Trainer(picture, views, settings, weights, Path(folder))
     try:
@@ -142,7 +171,10 @@ def train(
                 "Learning the subject", trainer.step, settings.steps, trainer.sample() if due else None,
                 f"loss {loss:.4f}", loss=loss, rate=settings.rate,
             )  # fmt: skip
-        yield Trained(trainer.folder / FILE, trainer.loss)
+        if settings.kohya:
+            save_subject(trainer.folder / KOHYA_FILE, kohya_state(subject_state(trainer.unet)))
+        further = (trainer.folder / KOHYA_FILE,) if settings.kohya else ()
+        yield Trained(trainer.folder / FILE, trainer.loss, further)
     finally:
         trainer.leave()
 
@@ -167,9 +199,9 @@ class _Trainer:
         self.unet.to(self.device).train()
         if settings.checkpointing:
             self.unet.enable_gradient_checkpointing()
-        self.optimiser = optimiser_of(self.matrices, settings.rate)
         self.step, self.loss = 0, float("nan")
         try:
+            self.optimiser = optimiser_of(self.matrices, settings.rate, eight_bit=settings.eight_bit)
             if (self.folder / STATE).is_file():
                 self._continue()
         except BaseException:

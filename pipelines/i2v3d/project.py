@@ -23,7 +23,7 @@ from camera.objectfile import part, read_objects, write_objects
 from camera.objects import StagedScene, empty_stage, staged
 from camera.path import CameraPath
 from camera.view import Scene, View
-from pipelines.i2v3d.method import NO_PICTURE, I2V3DMoves, I2V3DSettings
+from pipelines.i2v3d.method import NO_PICTURE, VIDEO, I2V3DMoves, I2V3DSettings
 from pipelines.i2v3d.own_keyframes import Painted, repacked
 from pipelines.i2v3d.subject_settings import SubjectSettings
 from pipelines.pictures import png
@@ -31,6 +31,7 @@ from pipelines.results import path_values
 from pipelines.settings import Settings
 from pipelines.video import complete
 
+__all__ = ["VIDEO", "Project", "new_project", "pack", "read_project", "save_project"]
 FORMAT, TAG = 1, "reshoot_project"
 LARGEST_PICTURE = 64_000_000
 """Pixels."""
@@ -59,12 +60,6 @@ class Project:
     keys: tuple[CameraPath, ...] = ()
     subject: SubjectSettings | None = None
     painted: Painted | None = None
-
-    def settings_as_they_stand(self, folder: Path) -> I2V3DSettings:
-        """Those of a run between the keyframes that were painted, where there are such; they are written to ``folder``."""
-        if self.painted is None:
-            return self.settings
-        return self.painted.settings(self.settings, folder / "painted.zip")
 
 
 def new_project() -> Project:

@@ -11,7 +11,10 @@ from camera.errors import InputError
 from pipelines.checkpoints import read_state
 
 ADAPTER = "subject"
-PREFIX = "unet."
+PREFIX, KOHYA = "unet.", "lora_unet_"
+_KOHYA_PARTS = {
+    "lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight", "dora_scale": "lora_magnitude_vector.weight",
+}  # fmt: skip
 _SIDES = {".lora.down.weight": ".lora_A.weight", ".lora.up.weight": ".lora_B.weight"}
 
 
@@ -30,13 +33,17 @@ def take_off(unet: UNet2DConditionModel) -> None:
 
 
 def read_subject(file: str | Path, unet: UNet2DConditionModel) -> dict[str, Tensor]:
-    """Pairs ``MODULE.lora_A.weight``, ``MODULE.lora_B.weight`` of a file with either style of keys, or both; DoRA's magnitudes.
+    """Pairs ``MODULE.lora_A.weight``, ``MODULE.lora_B.weight`` of a file with diffusers', peft's or Kohya's keys; DoRA's
+    magnitudes. Kohya's alphas are in the second matrices.
 
     Raises `InputError` unless every tensor belongs to a layer of ``unet`` and every pair is whole.
     """
     name = Path(file).name
-    state = {_renamed(key): value for key, value in read_state(file).items()}
     layers = {path: module for path, module in unet.named_modules() if hasattr(module, "in_features")}
+    stored = read_state(file)
+    if any(key.startswith(KOHYA) for key in stored):
+        stored = _from_kohya(stored, list(layers), name)
+    state = {_renamed(key): value for key, value in stored.items()}
     for key, value in state.items():
         module, _, side = key.removesuffix(".weight").rpartition(".lora_")
         if side not in ("A", "B", "magnitude_vector") or module not in layers:
@@ -49,6 +56,27 @@ def read_subject(file: str | Path, unet: UNet2DConditionModel) -> dict[str, Tens
     if not state:
         raise InputError(f"{name} holds no LoRA; give the file that a training wrote.")
     return state
+
+
+def _from_kohya(stored: dict[str, Tensor], layers: list[str], name: str) -> dict[str, Tensor]:
+    """With the names of modules for what Kohya's scripts write with underscores, and alpha over rank multiplied in."""
+    paths = {path.replace(".", "_"): path for path in layers}
+    made: dict[str, Tensor] = {}
+    for key, value in stored.items():
+        module, _, part = key.removeprefix(KOHYA).partition(".")
+        if not key.startswith(KOHYA) or module not in paths:
+            raise InputError(
+                f"{name} is not a LoRA for SDXL's UNet alone: there is no layer for {key!r}; give another file."
+            )
+        if part == "lora_up.weight":
+            rank = value.shape[-1]
+            alpha = stored.get(f"{KOHYA}{module}.alpha")
+            value = value * (float(alpha) / rank if alpha is not None else 1.0)
+        if part == "dora_scale":
+            value = value.reshape(-1)
+        if part != "alpha":
+            made[f"{paths[module]}.{_KOHYA_PARTS.get(part, part)}"] = value
+    return made
 
 
 def _renamed(key: str) -> str:

@@ -32,7 +32,15 @@ class SubjectSettings(Settings):
         advanced=True,
     )  # fmt: skip
     checkpointing: bool = setting(False, "Gradient checkpointing", help="Less memory, slower.", advanced=True)
+    eight_bit: bool = setting(
+        False, "8-bit Adam", help="Less memory; needs an NVIDIA GPU and the package bitsandbytes.", advanced=True
+    )
+    kohya: bool = setting(
+        False, "Also in Kohya's layout", help="A second file, for programs that read that one.", advanced=True
+    )
 
 
-RESUMABLE = ("steps", "save_every", "sample_every", "checkpointing")
+TRAINING_GIGABYTES = 16.0
+"""Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and what one step of two pictures holds; computed."""
+RESUMABLE = ("steps", "save_every", "sample_every", "checkpointing", "kohya")
 """Settings that may differ when a training is continued."""

@@ -2,21 +2,27 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import trimesh
+from safetensors.torch import load_file
 
 from camera.model import read_model
 from camera.objects import Key, Placement, SceneObject, staged
 from pipelines import method
 from pipelines.__main__ import main
 from pipelines.bench import default_shot
+from pipelines.commands import parser
+from pipelines.i2v3d import learn, own_keyframes
 from pipelines.i2v3d.method import I2V3DSettings
+from pipelines.i2v3d.own_keyframes import Painted
 from pipelines.i2v3d.project import Project, read_project, save_project
 from pipelines.results import restore, scene_sha256
+from pipelines.shot import shot_of
 from pipelines.video import read_video
 
 TINY = ["--weights", "tiny", "--steps", "2", "--video-steps", "2"]
@@ -82,6 +88,36 @@ def test_the_phases_run_one_by_one(project, tmp_path):
     with zipfile.ZipFile(keyframes) as painted, zipfile.ZipFile(tmp_path / "video-keyframes.zip") as kept:
         assert painted.namelist() == ["00000.png", "00003.png"]
         assert all(painted.read(name) == kept.read(name) for name in painted.namelist())
+
+
+def shot(*arguments: object):
+    given = parser().parse_args(["run", "i2v3d", "--out", "x.mp4", *map(str, arguments)])
+    return shot_of(method("i2v3d"), given, Path(str(arguments[1])).parent / "carried")
+
+
+def test_keyframes_as_they_stand_in_a_project_are_taken_unless_others_are_asked_for(project, tmp_path):
+    pictures = np.full((2, 72, 128, 3), 90, np.uint8)
+    kept = replace(read_project(project), painted=Painted((0, 3), pictures, {3: "A red ball."}))
+    file = save_project(tmp_path / "painted.zip", kept)
+    between = shot("--project", file).settings
+    assert (between.keyframes_at, between.keyframe_prompts) == ("0, 3", "3: A red ball.")
+    found = own_keyframes.unpack(between.keyframes_file, [0, 3], width=128, height=72)
+    assert all(np.array_equal(found[index], pictures[0]) for index in (0, 3))
+    for other in (["--keyframes-file", ""], ["--frames", "7"], ["--slide", "0.2"], ["--make", "keyframes"]):
+        assert shot("--project", file, *other).settings.keyframes_file == ""
+
+
+def test_a_subject_is_learnt_from_a_project_and_gone_on_with(project, tmp_path, capsys):
+    arguments = ["--project", str(project), "--folder", str(tmp_path / "ball"), "--weights", "tiny", "--rank", "2",
+                 "--resolution", "64", "--sample-every", "0"]  # fmt: skip
+    assert learn.main([*arguments, "--steps", "1"]) == 0
+    assert learn.main([*arguments, "--steps", "2"]) == 0
+    told = capsys.readouterr()
+    assert "Learning the subject 2/2" in told.err and "Learning the subject 1/2" not in told.err
+    file = Path(told.out.strip().splitlines()[-1])
+    assert file.parent == tmp_path / "ball" and load_file(file)
+    assert learn.main([*arguments, "--steps", "2", "--rank", "4"]) == 1
+    assert "continue it with the same settings" in capsys.readouterr().err
 
 
 def test_objects_come_from_models_and_lists_and_stand_in_any_picture(ball, tmp_path):

@@ -97,6 +97,25 @@ def test_upstream_s_file_is_read_whole(sdxl):
     assert all(key.endswith((".lora_A.weight", ".lora_B.weight")) for key in state)
 
 
+def test_kohya_s_layout_has_its_names_and_its_alpha_counts(sdxl, tmp_path):
+    unet = sdxl["sdxl_unet"]
+    ours = read_subject(GOLDEN / "p1_tiny_lora_fp16.safetensors", unet)
+    made = customise.kohya_state(ours)
+    module = "lora_unet_up_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0"
+    assert {f"{module}.{part}" for part in ("lora_down.weight", "lora_up.weight", "alpha")} <= made.keys()
+    rank = len(made[f"{module}.lora_down.weight"])
+    assert float(made[f"{module}.alpha"]) == rank
+    made[f"{module}.alpha"] /= 2
+    customise.save_subject(tmp_path / "kohya.safetensors", made)
+    back = read_subject(tmp_path / "kohya.safetensors", unet)
+    halved = "up_blocks.0.attentions.0.transformer_blocks.0.attn1.to_out.0.lora_B.weight"
+    assert back.keys() == ours.keys() and torch.allclose(back[halved], ours[halved] / 2)
+    assert all(torch.equal(back[key], ours[key]) for key in ours if key != halved)
+    customise.save_subject(tmp_path / "text.safetensors", made | {"lora_te1_text_model.alpha": torch.ones(())})
+    with pytest.raises(InputError, match="UNet alone"):
+        read_subject(tmp_path / "text.safetensors", unet)
+
+
 def test_snr_weights_are_one_in_noise_and_less_without():
     weights = customise.snr_weights(torch.tensor([0, 500, 999]), 5.0)
     signal = Schedule(1).signal
@@ -143,10 +162,13 @@ def test_samples_come_when_they_are_due_and_change_nothing(scene, tmp_path):
 
 
 def test_every_option_trains(scene, tmp_path):
-    options = {"dora": True, "snr_gamma": 5.0, "centre_crop": True, "mirror": False, "checkpointing": True, "steps": 1}
+    options = {"dora": True, "snr_gamma": 5.0, "centre_crop": True, "mirror": False, "checkpointing": True, "steps": 1,
+               "kohya": True}  # fmt: skip
     *_, done = train(scene.first.colour, None, settings(view_weight=0.0, **options), Weights("tiny"), tmp_path)
     unet = load_keyframe_networks(Weights("tiny")).unet
-    assert done.loss > 0 and len(read_subject(done.file, unet)) == 3 * 700  # with DoRA's magnitudes
+    ours, kohya = read_subject(done.file, unet), read_subject(done.further[0], unet)
+    assert done.loss > 0 and len(ours) == 3 * 700  # with DoRA's magnitudes
+    assert ours.keys() == kohya.keys() and all(torch.equal(ours[key], kohya[key]) for key in ours)
 
 
 def test_what_cannot_be_trained_is_refused(scene, tmp_path):
@@ -154,6 +176,7 @@ def test_what_cannot_be_trained_is_refused(scene, tmp_path):
     for wrong, words in (
         ({"prompt": " "}, "rare word"),
         ({}, "needs them"),
+        ({"eight_bit": True, "view_weight": 0.0}, "bitsandbytes"),
         ({"view_weight": 0.0, "resolution": 512}, "too small"),
     ):
         with pytest.raises(InputError, match=words):

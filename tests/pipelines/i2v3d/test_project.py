@@ -69,7 +69,7 @@ def test_everything_comes_back_as_it_was_saved(project, tmp_path):
     assert back.painted is not None and project.painted is not None
     assert (back.painted.indices, back.painted.prompts) == (project.painted.indices, project.painted.prompts)
     assert np.array_equal(back.painted.pictures, project.painted.pictures)
-    as_they_stand = back.settings_as_they_stand(tmp_path / "run")
+    as_they_stand = back.painted.settings(back.settings, tmp_path / "run" / "painted.zip")
     assert as_they_stand.keyframes_at == "0, 4" and Path(as_they_stand.keyframes_file).is_file()
     assert back.controls == project.controls and back.subject == project.subject
     assert np.array_equal(back.keys[0].world_from_camera, project.keys[0].world_from_camera)

@@ -1,0 +1,71 @@
+"""Phase 1 without a browser: ``python -m pipelines.i2v3d.learn --project scene.zip --folder fox``.
+
+Learns the subject of a project as a LoRA, from its picture and masked views of its 3D. Begun again with the same folder and
+settings, it goes on where it was saved last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from camera.errors import InputError
+from pipelines.commands import add_settings, values
+from pipelines.i2v3d.project import read_project
+from pipelines.i2v3d.subject_settings import TRAINING_GIGABYTES, SubjectSettings
+from pipelines.training import Learnt, Trained
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 learnt, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
+    parser = argparse.ArgumentParser("python -m pipelines.i2v3d.learn", description=(__doc__ or "").split("\n\n")[1])
+    parser.add_argument("--project", type=Path, required=True, help="zip that the tab saved")
+    parser.add_argument("--folder", type=Path, required=True, help="where the LoRA is written, and what going on needs")
+    parser.add_argument("--weights", choices=("real", "tiny", "random"), default="real")
+    add_settings(parser.add_argument_group("training"), SubjectSettings, "subject", taken=())
+    given = parser.parse_args(arguments)
+    try:
+        print(*_learn(given), sep="\n")
+        return 0
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"Cancelled; begun again with {given.folder} it goes on where it was saved last.", file=sys.stderr)
+        return 130
+
+
+def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
+    """The file that was learnt, first those in other layouts."""
+    from pipelines.runtime.training import trained
+
+    project = read_project(given.project)
+    usual = project.subject or SubjectSettings(prompt=project.settings.prompt)
+    subject: Any = values(SubjectSettings, given, "subject", over=usual)
+    scene = project.scene
+    if project.path is not None:
+        scene = scene.fitted(project.path.width, project.path.height)
+
+    def train(weights: Any) -> Iterator[Any]:
+        from pipelines.i2v3d.customise import train as learn
+        from pipelines.i2v3d.training_pictures import rendered_views
+
+        views = rendered_views(scene, project.settings, subject.resolution) if subject.view_weight else None
+        yield from learn(scene.first.colour, views, subject, weights, given.folder)
+
+    made: Trained | None = None
+    for step in trained(train, mode=given.weights, gigabytes=TRAINING_GIGABYTES):
+        if isinstance(step, Trained):
+            made = step
+        else:
+            note = f" {step.note}" if isinstance(step, Learnt) else ""
+            print(f"{step.phase} {step.step}/{step.steps}{note}", file=sys.stderr)
+    assert made is not None, "a training ends with its file"
+    return (*made.further, made.file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
