@@ -43,10 +43,10 @@ def scaled(latents: Tensor, sigma: Tensor) -> Tensor:
 
 
 def stepped(latents: Tensor, velocity: Tensor, sigma: Tensor, following: Tensor) -> Tensor:
-    """An Euler step from level ``sigma`` to ``following``, in float32, returned in the type of ``velocity``."""
+    """An Euler step from level ``sigma`` to ``following``, in float32: an inversion adds up the rounding of all its steps."""
     now = latents.float()
     clean = -velocity.float() * sigma / (sigma**2 + 1).sqrt() + now / (sigma**2 + 1)
-    return (now + (now - clean) / sigma * (following - sigma)).to(velocity.dtype)
+    return now + (now - clean) / sigma * (following - sigma)
 
 
 def _karras(steps: int) -> Tensor:

@@ -95,7 +95,10 @@ class SteeredUnet:
     def velocity(
         self, latents: Tensor, time: Tensor, pictures: list[Picture], depth: Tensor | None, strength: float
     ) -> Tensor:
-        """(R,F,4,h,w) for scaled ``latents`` of that shape, one picture per row, depth (1,F,3,H,W) for all rows."""
+        """(R,F,4,h,w) float32 for scaled ``latents`` of that shape, one picture per row, depth (1,F,3,H,W) for all rows.
+
+        The networks work in the type of the pictures' latents.
+        """
         rows, frames = latents.shape[:2]
         seen = torch.cat([picture.latents for picture in pictures])[:, None].expand(-1, frames, -1, -1, -1)
         sample = torch.cat([latents.to(seen.dtype), seen], dim=2)
@@ -109,7 +112,7 @@ class SteeredUnet:
             return self._plain(sample, time, words, ids)
 
     def _plain(self, sample: Tensor, time: Tensor, words: Tensor, ids: Tensor) -> Tensor:
-        return self.unet(sample, time, encoder_hidden_states=words, added_time_ids=ids, return_dict=False)[0]
+        return self.unet(sample, time, encoder_hidden_states=words, added_time_ids=ids, return_dict=False)[0].float()
 
 
 def invert(networks: SteeredUnet, renders: Renders, picture: Picture, steps: int) -> Iterator[tuple[int, Tensor]]:
@@ -157,7 +160,7 @@ def interpolate(
         if both:
             other = _rows(networks, latents.flip(1), backward, levels, i, options).flip(1)
             share = torch.linspace(0, 1, latents.shape[1], device=latents.device).view(1, -1, 1, 1, 1)
-            rows = (share * other + (1 - share) * rows).to(rows.dtype)
+            rows = share * other + (1 - share) * rows
         without, following = rows[1:2], rows[2:3]
         velocity = without + options.guidance * (following - without)
         clean = edm.stepped(latents, velocity, levels.sigmas[i], torch.zeros(()))

@@ -46,7 +46,8 @@ class Coarse:
 
 @dataclass(frozen=True)
 class KeyframeOptions:
-    """Shares are of the steps. Foreground and background share both 0 turn every coupling off."""
+    """Shares are of the steps. Foreground and background share both 0 turn every coupling off. ``late_switch``: attention
+    changes from the visible to the foreground one step later than its share says, as the published code has it."""
 
     steps: int = 50
     guidance: float = 7.5
@@ -57,13 +58,14 @@ class KeyframeOptions:
     together: int = 4
     overlap: int = 1
     everywhere: bool = False
+    late_switch: bool = True
 
     def injection(self, step: int, masks: Masks) -> KeyframeInjection | None:
-        """What is injected at a step, counted from 0; the switch to the foreground comes one step late, as upstream."""
+        """What is injected at a step, counted from 0."""
         foreground, background = (int(self.steps * share) for share in (self.foreground_share, self.background_share))
         if not self.foreground_share and not self.background_share:
             return None
-        where = "visible" if step <= min(foreground, background) else "foreground"
+        where = "visible" if step < min(foreground, background) + self.late_switch else "foreground"
         attention = where if step < max(foreground, background) else ""
         return KeyframeInjection(masks, step < int(self.steps * self.feature_share), attention, self.everywhere)
 
@@ -119,7 +121,12 @@ class SteeredSDXL:
     width: int
 
     def noise(self, latents: Tensor, time: Tensor, words: Words, depth: Tensor, strength: float) -> Tensor:
-        """(B,4,h,w) predicted for latents (B,4,h,w), a prompt and a depth picture per row."""
+        """(B,4,h,w) float32, predicted for latents (B,4,h,w), a prompt and a depth picture per row.
+
+        The networks work in the type of ``words``; what is between two steps stays in float32, since an inversion adds up
+        the rounding of all its steps.
+        """
+        latents = latents.to(words.embeddings.dtype)
         sizes = [self.height, self.width, 0, 0, self.height, self.width]
         ids = torch.tensor([sizes], dtype=words.pooled.dtype, device=words.pooled.device)
         added = {"text_embeds": words.pooled, "time_ids": ids.expand(len(latents), -1)}
@@ -131,7 +138,7 @@ class SteeredSDXL:
         return self.unet(
             latents, time, encoder_hidden_states=words.embeddings, added_cond_kwargs=added,
             down_block_additional_residuals=down, mid_block_additional_residual=middle, return_dict=False,
-        )[0]  # fmt: skip
+        )[0].float()  # fmt: skip
 
 
 def invert(
@@ -245,9 +252,9 @@ def _averaged(moved: list[Tensor], windows: list[list[int]], like: Tensor) -> Te
 
 
 def encode_pictures(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
-    """(n,3,H,W) in 0..1 to scaled latents (n,4,h,w), one picture at a time."""
+    """(n,3,H,W) in 0..1 to scaled latents (n,4,h,w) float32, one picture at a time."""
     moments: list[Any] = [vae.encode((picture[None] * 2 - 1).to(vae.dtype)) for picture in pictures]
-    return torch.cat([moment.latent_dist.mode() for moment in moments]) * _scale(vae)
+    return torch.cat([moment.latent_dist.mode().float() for moment in moments]) * _scale(vae)
 
 
 def decode_pictures(vae: AutoencoderKL, latents: Tensor) -> Tensor:

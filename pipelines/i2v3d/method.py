@@ -169,7 +169,7 @@ class I2V3DSettings(Settings):
     form: str = setting(
         "corrected", "Form", choices=("corrected", "published code"),
         help="The published code loses the last frames, reads pictures without normalising them, pairs reversed frames with "
-        "forward depth and masks, starts the source too faint and decodes frames one by one.",
+        "forward depth and masks, starts the source too faint, lets attention go a step late and decodes frames one by one.",
         advanced=True,
     )  # fmt: skip
 

@@ -180,7 +180,7 @@ class I2V3DPipeline:
         options = phase2.KeyframeOptions(
             settings.steps, settings.guidance, settings.depth_strength, settings.feature_share,
             settings.foreground_share, settings.background_share, settings.together, settings.overlap,
-            settings.guide_everywhere,
+            settings.guide_everywhere, settings.is_upstream,
         )  # fmt: skip
         windows = sliding_windows(len(latents), settings.together, settings.overlap)
         generator = torch.Generator().manual_seed(settings.seed)

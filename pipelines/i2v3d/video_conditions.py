@@ -54,8 +54,8 @@ def added_ids(*, fps: int, motion_bucket: int, noise_level: float, like: Tensor)
 
 
 def encode_video(vae: AutoencoderKLTemporalDecoder, frames: Tensor) -> Tensor:
-    """(F,3,H,W) in 0..1 to scaled latents (1,F,4,h,w), one frame at a time."""
-    latents = torch.cat([_moments(vae, frame[None] * 2 - 1).mode() for frame in frames])
+    """(F,3,H,W) in 0..1 to scaled latents (1,F,4,h,w) float32, one frame at a time."""
+    latents = torch.cat([_moments(vae, frame[None] * 2 - 1).mode().float() for frame in frames])
     return latents[None] * _scale(vae)
 
 

@@ -116,8 +116,8 @@ def test_a_subject_is_learnt_from_a_project_and_gone_on_with(project, tmp_path, 
     assert "Learning the subject 2/2" in told.err and "Learning the subject 1/2" not in told.err
     file = Path(told.out.strip().splitlines()[-1])
     assert file.parent == tmp_path / "ball" and load_file(file)
-    assert learn.main([*arguments, "--steps", "2", "--rank", "4"]) == 1
-    assert "continue it with the same settings" in capsys.readouterr().err
+    assert learn.main([*arguments, "--prompt", " "]) == 1
+    assert "rare word" in capsys.readouterr().err
 
 
 def test_objects_come_from_models_and_lists_and_stand_in_any_picture(ball, tmp_path):

@@ -1,5 +1,7 @@
 """Phase 3 with the goldens' tiny networks: conditioning, inversion both ways, and generation in seven settings."""
 
+import copy
+
 import pytest
 import torch
 
@@ -159,3 +161,17 @@ def test_each_mended_fault_changes_the_video(case, field):
         options = VideoOptions(STEPS, form=form)
         first[form] = next(iter(interpolate(case.networks, noise, *case.directions(form), options))).velocity
     assert difference(*first.values()) > 0.05
+
+
+def test_what_is_between_two_steps_stays_in_float32_on_half_networks(case):
+    half = {"dtype": torch.bfloat16}
+    networks = SteeredUnet(
+        copy.deepcopy(case.networks.unet).to(**half), copy.deepcopy(case.networks.controlnet).to(**half),
+        case.networks.ids.to(**half),
+    )  # fmt: skip
+    seen = case.seen(case.frames[0], torch.Generator().manual_seed(0))
+    picture = video_conditions.Picture(seen.embedding.to(**half), seen.latents.to(**half))
+    with torch.no_grad():
+        *_, (_, states) = invert(networks, case.renders, picture, 2)
+    assert states.dtype == torch.float32 and states.isfinite().all()
+    assert not torch.equal(states, states.bfloat16().float()), "nothing was rounded between the steps"

@@ -1,5 +1,6 @@
 """Phase 2 with the goldens' tiny networks: masks, inversion, single steps in eight settings, and the whole loop."""
 
+import copy
 import json
 
 import pytest
@@ -189,3 +190,21 @@ def test_a_step_at_the_size_that_upstream_knows(case):
     schedule, guided = Schedule(50), without + 7.5 * (following - without)
     after = schedule.moved(now, guided, schedule.signal[time], schedule.before(int(time)))
     assert difference(after[..., ::6, ::6], golden["prev_sample_stride6"]) < 1e-4
+
+
+def test_what_is_between_two_steps_stays_in_float32_on_half_networks(case):
+    half = {"dtype": torch.bfloat16}
+    networks = SteeredSDXL(
+        copy.deepcopy(case.networks.unet).to(**half), copy.deepcopy(case.networks.controlnet).to(**half), 64, 128
+    )
+    words = Words(case.words.embeddings[:1].to(**half), case.words.pooled[:1].to(**half))
+    *_, (_, states) = invert(networks, case.coarse, words, steps=2)
+    assert states.dtype == torch.float32 and states.isfinite().all()
+    assert not torch.equal(states, states.bfloat16().float()), "nothing was rounded between the steps"
+
+
+@pytest.mark.parametrize(("late", "at_the_switch"), [(True, "visible"), (False, "foreground")])
+def test_attention_goes_over_to_the_foreground_where_its_share_says(case, late, at_the_switch):
+    options = KeyframeOptions(10, background_share=0.5, late_switch=late)
+    found = [options.injection(step, case.masks) for step in (4, 5, 6)]
+    assert [one and one.attention for one in found] == ["visible", at_the_switch, "foreground"]
