@@ -21,7 +21,7 @@ from pipelines.pose import Reconstruction
 from pipelines.tracks import RETURN_PX, tracked
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import spmatrix
 
 SHARE, MOST_FRAMES, FEWEST_FRAMES = 12, 12, 5
 """The beginning and the end are that part of the frames each, from FEWEST_FRAMES to MOST_FRAMES."""
@@ -154,7 +154,7 @@ def _recognised(
 
 def _followed_from(
     grey: NDArray[np.uint8], lens: NDArray, start: Reconstruction, greys: list[NDArray[np.uint8]], rough: NDArray
-) -> tuple[NDArray[np.float64], int] | None:
+) -> tuple[NDArray, int] | None:
     """Exactly where a frame stands, world from camera, and by how many points: those of the beginning's nearest frame,
     followed into it from where ``rough`` (4,4) says they are."""
     centre = np.linalg.inv(rough)[:3, 3]
@@ -181,7 +181,7 @@ def _miss(grey: NDArray[np.uint8]) -> float:
     return max(MISS_PX * grey.shape[0] / 480, 1.0)
 
 
-def _pose(points: NDArray, pixels: NDArray, lens: NDArray, miss: float) -> tuple[NDArray[np.float64], int] | None:
+def _pose(points: NDArray, pixels: NDArray, lens: NDArray, miss: float) -> tuple[NDArray, int] | None:
     """Camera from world (4,4) that most of the points (N,3) agree on with their pixels (N,2), and how many."""
     if len(points) < FEWEST_RECOGNISED:
         return None
@@ -191,7 +191,7 @@ def _pose(points: NDArray, pixels: NDArray, lens: NDArray, miss: float) -> tuple
     )
     if not good or inliers is None or len(inliers) < max(FEWEST_RECOGNISED, LEAST_RECOGNISED * len(points)):
         return None
-    kept = inliers[:, 0]
+    kept = np.asarray(inliers, np.int64)[:, 0]
     turn, shift = cv2.solvePnPRefineLM(points[kept], pixels[kept], lens, None, turn, shift)
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = cv2.Rodrigues(turn)[0], shift[:, 0]
@@ -287,7 +287,7 @@ class _Graph:
         ends = np.concatenate([off / np.radians(END_DEGREES), away / (END_LENGTH * self.length)], axis=1)
         return np.concatenate([steps.ravel(), ends.ravel()])
 
-    def sparsity(self) -> csr_matrix:
+    def sparsity(self) -> spmatrix:
         """Which residual depends on which unknown."""
         from scipy.sparse import kron, lil_matrix
 
@@ -297,4 +297,4 @@ class _Graph:
             blocks[step, max(step - 1, 0) : step + 1] = 1
         for row, each in enumerate(self.again, count):
             blocks[row, each.frame - 1] = 1
-        return kron(blocks, np.ones((6, 6), np.int8), format="csr")
+        return kron(blocks, np.ones((6, 6), np.int8), format="csr")  # type: ignore[return-value]

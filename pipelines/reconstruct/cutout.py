@@ -171,12 +171,13 @@ def _pieces(points: NDArray, middle: NDArray, radius: float, corner: NDArray, gr
     index = np.floor((points - corner) / grain).astype(np.int64).clip(0, side - 1)
     count = np.zeros((side, side, side), np.int64)
     np.add.at(count, tuple(index.T), 1)
-    pieces = label(count > 0, np.ones((3, 3, 3)))[0]
-    piece = pieces[tuple(index.T)]
+    pieces = np.empty(count.shape, np.int32)
+    label(count > 0, np.ones((3, 3, 3)), output=pieces)
+    piece: NDArray[np.int32] = pieces[tuple(index.T)]
     away = np.linalg.norm(points - middle, axis=1)
     size, central = np.bincount(piece), np.bincount(piece, away < radius / 2)
     ends = np.ones(len(size), bool)
-    ends[np.unique(piece[away > 0.95 * radius])] = False
+    ends[piece[away > 0.95 * radius]] = False
     main = int(central.argmax())
     chosen = ends & (size >= PART * size[main])
     chosen[main] = True

@@ -69,10 +69,13 @@ def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> byte
     """Binary glTF with vertex colours or a texture, turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
     import trimesh
 
-    turned = {"mesh": mesh.copy()} if dome is None else {"mesh": mesh.copy(), "background": dome.copy()}
-    for each in turned.values():
-        each.apply_transform(np.diag([1.0, -1.0, -1.0, 1.0]))
-    exported = trimesh.Scene(turned).export(file_type="glb")
+    whole = trimesh.Scene()
+    for name, part in (("mesh", mesh), ("background", dome)):
+        if part is not None:
+            turned = part.copy()
+            turned.apply_transform(np.diag([1.0, -1.0, -1.0, 1.0]))
+            whole.add_geometry(turned, node_name=name, geom_name=name)
+    exported = whole.export(file_type="glb")
     assert isinstance(exported, bytes)
     return exported
 

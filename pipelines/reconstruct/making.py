@@ -264,7 +264,7 @@ def _made(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress | Ma
         if choices.texture:
             from pipelines.reconstruct.texture import textured
 
-            assert made.mesh is not None
+            assert made.scene is not None and made.mesh is not None
             made = replace(made, textured=(yield from textured(made.scene, made.mesh)))
     if kind == "splats":
         yield from _splats(made, choices)

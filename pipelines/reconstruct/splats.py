@@ -89,9 +89,8 @@ class Splats:
         most = max(self.sh.shape[1], other.sh.shape[1])
         sh = [np.pad(each.sh, ((0, 0), (0, most - each.sh.shape[1]), (0, 0))) for each in (self, other)]
         plain = ("means", "quaternions", "log_scales", "logit_opacities")
-        return Splats(
-            *(np.concatenate([getattr(self, name), getattr(other, name)]) for name in plain), np.concatenate(sh)
-        )
+        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in plain}
+        return Splats(**both, sh=np.concatenate(sh))
 
     def placed(self, similarity: Similarity) -> Splats:
         """Turned, scaled and shifted; of the colours what does not depend on the direction is kept, as few viewers show more."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,11 +58,12 @@ def surface_of(mesh: trimesh.Trimesh) -> Surface:
     """What `camera.mesh` draws, of a mesh with vertex colours or one that `textured` made."""
     from camera.mesh import Surface
 
-    vertices, faces, visual = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32), mesh.visual
+    vertices, faces = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
+    visual: Any = mesh.visual
     if visual.kind != "texture":
-        return Surface(vertices, faces, np.ascontiguousarray(visual.vertex_colors[:, :3], np.uint8))  # type: ignore[union-attr]
-    picture = np.ascontiguousarray(visual.material.baseColorTexture.convert("RGB"), np.uint8)  # type: ignore[union-attr]
-    uv = np.asarray(visual.uv, np.float32) * [1, -1] + [0, 1]  # type: ignore[union-attr]
+        return Surface(vertices, faces, np.ascontiguousarray(visual.vertex_colors[:, :3], np.uint8))
+    picture = np.ascontiguousarray(visual.material.baseColorTexture.convert("RGB"), np.uint8)
+    uv = np.asarray(visual.uv, np.float32) * [1, -1] + [0, 1]
     return Surface(vertices, faces, np.zeros((len(vertices), 3), np.uint8), uv.astype(np.float32), picture)
 
 
@@ -151,13 +152,13 @@ def _seen(
 def _with_texture(vertices: NDArray, faces: NDArray, places: NDArray, texture: NDArray[np.uint8]) -> trimesh.Trimesh:
     import trimesh
     from PIL import Image
+    from trimesh.visual import TextureVisuals
+    from trimesh.visual.material import PBRMaterial
 
     side = len(texture)
     uv = (places.reshape(-1, 2) + 0.5) / side
     uv[:, 1] = 1 - uv[:, 1]  # trimesh counts from below
-    material = trimesh.visual.material.PBRMaterial(
-        baseColorTexture=Image.fromarray(texture), roughnessFactor=1.0, metallicFactor=0.0
-    )
-    visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
+    material = PBRMaterial(baseColorTexture=Image.fromarray(texture), roughnessFactor=1.0, metallicFactor=0.0)
+    visual = TextureVisuals(uv=uv, material=material)
     own = np.arange(3 * len(faces)).reshape(-1, 3)
     return trimesh.Trimesh(vertices[faces].reshape(-1, 3), own, visual=visual, process=False)
