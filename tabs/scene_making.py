@@ -130,7 +130,9 @@ class Making:
             form.handler(_make, SplatSettings, before=before, name=f"{ID}_make"), inputs, screen.outputs, api_name=f"{ID}_make",
             concurrency_id=ID, concurrency_limit=2, show_progress="hidden",
         )  # fmt: skip
-        self.stop.click(_cancelled, self.solid, [screen.status, screen.early], cancels=[running], **PRIVATE)
+        running.success(Screen.viewed, self.solid, [screen.model, screen.view], **PRIVATE)
+        stopped = [screen.status, screen.early, screen.model, screen.view]
+        self.stop.click(_cancelled, self.solid, stopped, cancels=[running], **PRIVATE)
 
 
 def _make(
@@ -153,20 +155,14 @@ def _make(
 
 
 def _told(solid: Solid, steps):
-    """Updates of the screen for each step; what cannot be made is said there too, and stays.
-
-    What was made is shown when the next step comes, or at the end, where it is in a file of a new name: Gradio's viewer
-    never shows a file that it is given a second time while it is still loading.
-    """
-    told_at, new = 0.0, False
+    """Updates of the screen for each step; what cannot be made is said there too, and stays."""
+    told_at = 0.0
     yield Screen.update(status="**Begins** ...")
     try:
         for step in steps:
-            if new:
-                new = False
-                yield Screen.update(solid=solid, **Screen.showing(solid))
             if isinstance(step, Made | Moving):
-                solid, new = solid.with_made(step), True
+                solid = solid.with_made(step)
+                yield Screen.update(solid=solid, **Screen.showing(solid))
             elif step.preview is not None:
                 yield Screen.update(status=_words(step), early=gr.Image(step.preview, visible=True))
             elif time.monotonic() - told_at > TELL_SECONDS:
@@ -175,7 +171,7 @@ def _told(solid: Solid, steps):
     except InputError as error:
         yield Screen.update(status=f"**Not made.** {error}", early=gr.Image(visible=False))
         raise
-    yield Screen.update(solid=solid, early=gr.Image(visible=False), **Screen.showing(solid))
+    yield Screen.update(status=solid.sentence(), early=gr.Image(visible=False))
 
 
 def _words(step: Progress) -> str:
@@ -184,5 +180,6 @@ def _words(step: Progress) -> str:
 
 
 def _cancelled(solid: Solid):
-    kept = f"Stopped; kept: {solid.sentence()}" if solid.made is not None else "Cancelled."
-    return kept, gr.Image(visible=False)
+    if solid.made is None:
+        return "Cancelled.", gr.Image(visible=False), gr.skip(), gr.skip()
+    return f"Stopped; kept: {solid.sentence()}", gr.Image(visible=False), *Screen.viewed(solid)

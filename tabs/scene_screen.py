@@ -38,8 +38,6 @@ class Screen:
             self.status,
             self.early,
             self.made,
-            self.model,
-            self.view,
             self.stage,
             self.seeing,
             self.files,
@@ -57,7 +55,9 @@ class Screen:
             self.model = gr.Model3D(
                 label="3D", height=460, clear_color=BACKDROP, interactive=False, elem_id=f"{ID}-model"
             )
-            self.view = gr.Radio([OUTLINES, PLAIN], show_label=False, visible=False, elem_id=f"{ID}-view")
+            self.view = gr.Radio(
+                [SPLATS, OUTLINES, PLAIN], value=OUTLINES, show_label=False, visible=False, elem_id=f"{ID}-view"
+            )
             gr.Markdown(
                 "**Its cameras, and what they see of it.** Drag the points to turn them, the picture to look around; fly with W A S D Q E."
             )
@@ -84,24 +84,32 @@ class Screen:
     @staticmethod
     def update(**changes) -> tuple:
         """Updates of `outputs` by name, and of nothing else."""
-        names = ("solid", "status", "early", "made", "model", "view", "stage", "seeing", "files", "timing")
+        names = ("solid", "status", "early", "made", "stage", "seeing", "files", "timing")
         return tuple(changes.get(name, gr.skip()) for name in names)
 
     @staticmethod
     def showing(solid: Solid) -> dict[str, Any]:
         """What `update` takes but the state, with what was made."""
-        still = solid.moving is None
-        view = _views(solid.thing())[0]
         return {
             "status": solid.sentence(),
             "made": gr.Column(visible=True),
-            "model": gr.Model3D(_model(solid, view), visible=True) if still else gr.Model3D(None, visible="hidden"),
-            "view": gr.Radio(_views(solid.thing()), value=view, visible=still),
             "stage": orbit.shown(solid),
             "seeing": orbit.Seeing(),
             "files": gr.File(visible=False),
-            "timing": gr.Row(visible=not still),
+            "timing": gr.Row(visible=solid.moving is not None),
         }
+
+    @staticmethod
+    def viewed(solid: Solid) -> tuple[gr.Model3D, gr.Radio]:
+        """Updates of the viewer and of what it can show.
+
+        By an event of its own: what a generator yields is sent twice, and Gradio's viewer never shows a file that comes a
+        second time while the viewer itself is still loading.
+        """
+        if solid.moving is not None:
+            return gr.Model3D(None, visible="hidden"), gr.Radio(visible=False)
+        views = _views(solid.thing())
+        return gr.Model3D(_model(solid, views[0]), visible=True), gr.Radio(views, value=views[0], visible=True)
 
 
 def _views(made: Made) -> list[str]:

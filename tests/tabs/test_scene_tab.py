@@ -63,10 +63,10 @@ def value(answer):
     return answer["value"] if isinstance(answer, dict) and "value" in answer else answer
 
 
-def made(client: Client, **choices) -> tuple[str, Path | None]:
+def made(client: Client, view: str = "", **choices) -> tuple[str, Path | None]:
     """What is told at the end, and the file in the viewer."""
-    answer = client.predict(**choices, api_name="/scene_make")
-    return answer[0], next((Path(value(each)) for each in answer[2:] if isinstance(value(each), str)), None)
+    told = client.predict(**choices, api_name="/scene_make")[0]
+    return told, Path(value(client.predict(view, api_name="/scene_show"))) if view else None
 
 
 def taken_home(client: Client) -> dict[str, bytes]:
@@ -75,14 +75,14 @@ def taken_home(client: Client) -> dict[str, bytes]:
 
 def test_an_example_becomes_points_mesh_and_splats(client):
     assert "3 frames" in client.predict("courtyard", "", api_name="/scene_open_example")[1]
-    status, model = made(client, kind="points")
+    status, model = made(client, "With the cameras", kind="points")
     assert "points" in status
     shown = trimesh.load(str(model), file_type="glb")
     assert {type(part) for part in shown.geometry.values()} == {trimesh.PointCloud, trimesh.path.Path3D}
     bare = trimesh.load(client.predict("Without the cameras", api_name="/scene_show"), file_type="glb")
     assert len(bare.geometry) == 1
 
-    status, model = made(client, kind="splats", **SMALL_SPLATS)
+    status, model = made(client, "Splats", kind="splats", **SMALL_SPLATS)
     assert "dB on frames" in status and "own rasteriser" in status
     assert len(read_ply(model.read_bytes())) > 100
     files = taken_home(client)
