@@ -95,7 +95,7 @@ class Describing:
         with gr.Row():
             self.write = gr.Button("Describe the picture here", size="sm", elem_id="dimensionx-describe", scale=2)
             self.stop = gr.Button("Stop", size="sm", min_width=60)
-        self.told = gr.Markdown(elem_classes="told", padding=True)
+        self.told = gr.Markdown()
 
     def connect(self, take: gr.State, shoot: Shoot) -> None:
         running = self.write.click(

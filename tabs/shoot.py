@@ -41,11 +41,14 @@ class Shoot:
         settings = self.method.settings
         gr.Markdown("### 3 · Shoot")
         components: form.Components = {}
-        with gr.Group():
-            for name in form.basic(settings):
-                components |= form.controls(settings, [name])
-                if beneath and name in beneath:
-                    beneath[name]()
+        names, beneath = form.basic(settings), beneath or {}
+        while names:
+            last = next((i for i, name in enumerate(names) if name in beneath), len(names) - 1)
+            with gr.Group():
+                components |= form.controls(settings, names[: last + 1])
+            if names[last] in beneath:
+                beneath[names[last]]()
+            names = names[last + 1 :]
         with gr.Accordion("Finer settings", open=False):
             components |= form.controls(settings, form.advanced(settings))
         with gr.Group():
