@@ -17,6 +17,7 @@ if on_zerogpu():  # the spaces package must be there before anything can touch C
 with light_gradio():
     import gradio as gr
 
+from camera.errors import InputError
 from pipelines import NAMES, method
 from tabs import compare, folders, look, scene, take
 from tabs.form import VISITORS, said
@@ -70,7 +71,12 @@ def _serve_siblings() -> None:
 def _linked_tab(request: gr.Request):
     """The tab of the shot that the address links to."""
     text = request.query_params.get("s")
-    return gr.Tabs(selected=decoded(text)["method"]) if text else gr.skip()
+    if not text:
+        return gr.skip()
+    name = decoded(text)["method"]
+    if name not in offered(NAMES):
+        raise InputError(f"This link is a shot with {name}, which is not offered here; ask for its address.")
+    return gr.Tabs(selected=name)
 
 
 def launch(page: gr.Blocks, **changes) -> tuple:

@@ -73,7 +73,10 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
 
     def opened(request: gr.Request):
         text = request.query_params.get("s")
-        shot = decoded(text) if text else {}
+        try:
+            shot = decoded(text) if text else {}
+        except InputError:  # said once, by the page, and not by every tab
+            shot = {}
         if shot.get("method") != method.name:
             return gr.skip(), *[gr.skip()] * len(controls)
         return shot.get("example", ""), *updates(shot.get("controls", {}))

@@ -50,7 +50,9 @@ class Move:
             self._keyframes()
         with gr.Group(visible=False) as file:
             self.file = gr.File(label="Path file", height=120, elem_id=f"{self.method.name}-own-path")
-            self.file_told = gr.Markdown("COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.")
+            self.file_told = gr.Markdown(
+                "COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.", padding=True
+            )
             self.as_given = gr.Checkbox(
                 label="In the scene's own world",
                 info="Takes every camera where it stands. Else the move begins at the picture, in the frames set below.",
@@ -130,6 +132,13 @@ class Move:
             at = len(path) - 1 if moves_from == KEYFRAMES and take.keys else None
             return take, shown(path, scene, nominal=method.nominal, fresh=fresh, at=at), self._notes(take)
 
+        def draw_in_place(take: Take, *described):
+            """As `draw`; what is wrong is said under the stage, as a toast would jump up at every letter that is typed."""
+            try:
+                return draw(take, *described)
+            except InputError as error:
+                return take, gr.skip(), f"**{error}**"
+
         def look(take: Take, seeing: CameraPath | None, event: gr.EventData):
             seeing = flown(take, seeing, event.frame, event.turn, event.move)
             picture, holes = take.viewfinder.see(seeing, frame=int(event.at))
@@ -144,27 +153,28 @@ class Move:
                 own = read(path_file.rsplit("/", 1)[-1], opened.read(), like=take.path)
             return take.with_own(own), f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
 
-        handler = form.handler(
-            draw,
-            method.moves,
-            KeyMotion,
-            before={"take": Take, "moves_from": str, "film_moves": str, "path_as_given": bool},
-            name=f"{method.name}_draw",
-        )
+        declared = (method.moves, KeyMotion)
+        before = {"take": Take, "moves_from": str, "film_moves": str, "path_as_given": bool}
+        handler = form.handler(draw_in_place, *declared, before=before, name=f"{method.name}_draw_in_place")
         inputs = [take, *self.described.values()]
         outputs = [take, self.view, self.told]
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
         uploaded = self.file.upload(
-            form.said(open_path), [take, self.file], [take, self.file_told], api_name=f"{method.name}_open_path"
-        )
+            form.said(open_path), [take, self.file], [take, self.file_told], api_name=f"{method.name}_open_path",
+            show_progress="hidden",
+        )  # fmt: skip
         changes = [component.change for component in self.described.values()]
-        self.drawn = gr.on(changes, handler, inputs, outputs, api_name=f"{method.name}_draw", **quietly)
+        gr.Button(visible=False).click(
+            form.handler(draw, *declared, before=before, name=f"{method.name}_draw"), inputs, outputs,
+            api_name=f"{method.name}_draw", **quietly,
+        )  # fmt: skip
+        self.drawn = gr.on(changes, handler, inputs, outputs, api_visibility="private", **quietly)
         self.draws = [self.drawn]
         self._drawing = {"fn": handler, "inputs": inputs, "outputs": outputs, "api_visibility": "private", **quietly}
         for event in (*opened, uploaded, *self.keyed):
             self.draws_after(event)
-        for draw in self.draws[1 : 1 + len(opened)]:
-            draw.success(
+        for drawn in self.draws[1 : 1 + len(opened)]:
+            drawn.success(
                 form.said(self._frames_of_clip), take, self.components[FRAMES], api_visibility="private", **quietly
             )
         self.view.select(

@@ -34,8 +34,8 @@ def source(
     shown = [example for example in EXAMPLES if example.kind in kinds or (example.kind == "mesh" and "still" in kinds)]
     gr.Markdown("### 1 · Picture")
     gallery = gr.Gallery(
-        [(str(example.thumbnail), example.title) for example in shown], columns=4, height=200, allow_preview=False,
-        show_label=False, elem_id=f"{name}-examples", object_fit="cover", buttons=[],
+        [(str(example.thumbnail), example.title) for example in shown], columns=5, height="auto", allow_preview=False,
+        show_label=False, elem_id=f"{name}-examples", elem_classes="examples", object_fit="cover", buttons=[],
     )  # fmt: skip
     picture = gr.Image(
         type="filepath", label="Or your own picture", sources=["upload", "clipboard"], height=170,

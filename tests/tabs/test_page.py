@@ -148,6 +148,22 @@ def test_a_wrong_file_is_answered_in_words_and_nothing_is_lost(visit, tmp_path):
     told(page, "121 frames")
 
 
+def test_a_clip_sets_its_frames_and_what_is_wrong_with_a_move_is_said_in_place(visit):
+    page = visit()
+    page.get_by_label("Thumbnail 7 of 9").locator("visible=true").click()
+    told(page, "clip of 49 frames")
+    told(page, "49 frames, 2.0 s")
+    page.get_by_label("Film moves").locator("visible=true").check()
+    moves = page.locator("label", has_text="Moves").locator("textarea")
+    moves.fill("arc 30 eese")
+    told(page, "'eese' after arc is not understood")
+    moves.fill("arc 30 ease")
+    told(page, "49 frames, 2.0 s")
+    page.get_by_label("Path file", exact=True).locator("visible=true").first.check()
+    told(page, "Upload a path file first")
+    expect(page.get_by_test_id("toast-body")).to_have_count(0)
+
+
 def test_an_uploaded_picture_becomes_a_labelled_guess_without_a_hub(visit, tmp_path):
     page = visit()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 160, 3), np.uint8)).save(tmp_path / "mine.png")
