@@ -162,7 +162,7 @@ def test_the_phases_run_one_by_one_and_their_results_can_be_changed(with_fox, ad
     _, _, gallery, *_ = with_fox("paint_again", keyframe=2, keyframe_seed=5, keyframe_prompt="A blue fox.", **run)
     again = [cv2.imread(picture(item)) for item in value(gallery)]
     assert np.array_equal(again[0], first) and np.array_equal(again[2], last) and not np.array_equal(again[1], middle)
-    saved = value(with_fox("save_project", **{"lora_file": lora, "prompt": "A sks fox."}))
+    saved = value(with_fox("save_project", lora_file=lora, prompt="A sks fox."))
     other = Tab(address, tmp_path / "other")
     answer = other("open_project", handle_file(str(saved)))
     assert any(str(one).endswith(".safetensors") and one != lora for one in answer), "the LoRA came along"
