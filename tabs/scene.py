@@ -75,13 +75,13 @@ class _Source:
     @property
     def outputs(self) -> list:
         """What opening something updates."""
-        return [self.solid, self.picture, self.told, *self.making.chosen, self.screen.made, self.screen.status]
+        return [self.solid, self.picture, self.told, *self.making.chosen, self.screen.status]
 
     def opened(self, solid: Solid, opened: Opened) -> tuple:
         picture = gr.Image(opened.shots.frames[0], visible=True)
         chosen, words = self.making.suited(opened)
         told = "  \n".join(filter(None, [opened.sentence(), words]))
-        return solid.with_opened(opened), picture, told, *chosen, gr.Column(visible="hidden"), BEFORE
+        return solid.with_opened(opened), picture, told, *chosen, BEFORE
 
     def connect(self) -> None:
         """Connects the ways in; call when everything they update is placed."""

@@ -21,12 +21,15 @@ BEFORE = "What you make appears here, to turn, to fly through and to take home."
 
 
 class Screen:
-    """The thing in 3D, what its cameras see of it, and its files; ``made`` holds all of it and is hidden before."""
+    """The thing in 3D, what its cameras see of it, and its files; ``made`` holds all of it.
+
+    The viewer stays in the page while it is empty: Gradio's does not load a file that comes before it is there.
+    """
 
     def __init__(self, solid: gr.State) -> None:
         self.solid = solid
         self.status = gr.Markdown(BEFORE, elem_classes="told", elem_id=f"{ID}-status", render=False)
-        self.made = gr.Column(visible="hidden", render=False)
+        self.made = gr.Column(render=False)
         self.timing: gr.Row
         """Of the flight, which is placed later."""
 
@@ -37,7 +40,6 @@ class Screen:
             self.solid,
             self.status,
             self.early,
-            self.made,
             self.stage,
             self.seeing,
             self.files,
@@ -84,7 +86,7 @@ class Screen:
     @staticmethod
     def update(**changes) -> tuple:
         """Updates of `outputs` by name, and of nothing else."""
-        names = ("solid", "status", "early", "made", "stage", "seeing", "files", "timing")
+        names = ("solid", "status", "early", "stage", "seeing", "files", "timing")
         return tuple(changes.get(name, gr.skip()) for name in names)
 
     @staticmethod
@@ -92,7 +94,6 @@ class Screen:
         """What `update` takes but the state, with what was made."""
         return {
             "status": solid.sentence(),
-            "made": gr.Column(visible=True),
             "stage": orbit.shown(solid),
             "seeing": orbit.Seeing(),
             "files": gr.File(visible=False),
