@@ -10,13 +10,13 @@ from gradio.components import Component
 from numpy.typing import NDArray
 
 from camera.path import CameraPath
-from camera.presets.dimensionx import DIRECTORS, Director, nominal_path
-from camera.rotation import from_pan_tilt_roll
+from camera.presets.dimensionx import DIRECTORS, Director, nominal_path, transform_of_twist
 
 _HERE = Path(__file__).parent
 WIDTH, HEIGHT, MARGIN = 84, 52, 5
 LENS = np.array([[3.0, 0, 1], [0, 3, 0.5], [0, 0, 1]])
-SEEN_FROM = from_pan_tilt_roll(28, -24, 0)
+_PAN, _TILT = transform_of_twist(np.radians([[0, 0, 0, 0, 28, 0], [0, 0, 0, -24, 0, 0]]))[:, :3, :3]
+SEEN_FROM = _PAN @ _TILT
 """The drawings look from behind and above, a little aside."""
 SUBJECT = np.array([0.0, 0, 1])
 _NAMES = {"orbit_360": "All around", "t_director": "Scene moves"}

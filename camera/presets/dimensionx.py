@@ -140,8 +140,8 @@ def transform_of_twist(twist: ArrayLike) -> NDArray[np.float64]:
     twist = np.asarray(twist, dtype=np.float64)
     travel, turn = twist[..., :3], twist[..., 3:]
     moved = np.zeros((*twist.shape[:-1], 4, 4))
-    moved[..., :3, :3] = scipy_rotation().from_rotvec(turn.reshape(-1, 3)).as_matrix().reshape(*turn.shape, 3)
-    moved[..., :3, 3] = (_bend(turn) @ travel[..., None])[..., 0]
+    moved[..., :3, :3], bend = _turn_and_bend(turn)
+    moved[..., :3, 3] = (bend @ travel[..., None])[..., 0]
     moved[..., 3, 3] = 1
     return moved
 
@@ -155,18 +155,21 @@ def twist_of_transform(transform: ArrayLike) -> NDArray[np.float64]:
         .as_rotvec()
         .reshape(*transform.shape[:-2], 3)
     )
-    travel = np.linalg.solve(_bend(turn), transform[..., :3, 3:])[..., 0]
+    travel = np.linalg.solve(_turn_and_bend(turn)[1], transform[..., :3, 3:])[..., 0]
     return np.concatenate([travel, turn], axis=-1, dtype=np.float64)
 
 
-def _bend(turn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(...,3,3): how turning on the way bends a straight travel (left Jacobian of SO(3)); Taylor series near zero."""
+def _turn_and_bend(turn: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both (...,3,3): the rotation (Rodrigues' formula), and how turning on the way bends a straight travel (left Jacobian
+    of SO(3)); Taylor series near zero. The first page draws with it, so it does without scipy."""
     angle = np.linalg.norm(turn, axis=-1)[..., None, None]
     small = angle < 1e-4
     safe = np.where(small, 1.0, angle)
+    straight = np.where(small, 1 - angle**2 / 6, np.sin(safe) / safe)
     first = np.where(small, 0.5 - angle**2 / 24, (1 - np.cos(safe)) / safe**2)
     second = np.where(small, 1 / 6 - angle**2 / 120, (safe - np.sin(safe)) / safe**3)
     x, y, z = np.moveaxis(turn, -1, 0)
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*turn.shape, 3)
-    return np.asarray(np.eye(3) + first * cross + second * (cross @ cross), dtype=np.float64)
+    square = cross @ cross
+    return np.eye(3) + straight * cross + first * square, np.eye(3) + first * cross + second * square
