@@ -13,7 +13,8 @@ test: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/tabs
+	$(BIN)/python -m pytest tests/tabs
 
 lint: .venv/dev
 	$(BIN)/ruff check --fix .
