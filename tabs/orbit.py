@@ -42,7 +42,7 @@ def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
     def look(solid: Solid, seeing: Seeing, event: gr.EventData):
         if solid.made is None:
             return gr.skip(), gr.skip()
-        seeing = _moved(solid, seeing, event.frame, event.turn, event.move)
+        seeing = followed(solid, seeing, event.frame, event.turn, event.move)
         return seeing, seen(picture(solid, seeing), event.id, caption(solid, seeing))
 
     view.select(
@@ -52,8 +52,11 @@ def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
     return view, seeing
 
 
-def _moved(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float], move: list[float]) -> Seeing:
-    """After the stage moved to ``frame``, or its viewer flew on. In a scene that moves who flew stays there as time passes."""
+def followed(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float], move: list[float]) -> Seeing:
+    """Where the viewer is after the stage moved to ``frame``, or its viewer flew on.
+
+    In a scene that moves who flew stays there as time passes.
+    """
     if frame is not None:
         free = seeing.free if solid.moving is not None and int(frame) else None
         seeing = Seeing(int(frame), free)

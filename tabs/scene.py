@@ -31,6 +31,7 @@ def build(page: gr.Blocks, tabs: gr.Tabs) -> None:
         with gr.Column(scale=4, min_width=340):
             source = _Source(solid, making, screen)
             making.controls()
+            screen.place_progress()
         with gr.Column(scale=7, min_width=340):
             screen.place()
             with screen.made:

@@ -18,7 +18,7 @@ from tabs.solid import AS_SHOT, FILM, FLIGHTS, ID, OWN_FILE, PASSES, PRIVATE, ST
 
 def flight(solid: gr.State) -> gr.Row:
     """Places the fly-through; returns what is about time, hidden until a scene moves."""
-    gr.Markdown("### 3 · Fly through it")
+    gr.Markdown("### 4 · Fly through it")
     source = gr.Radio(list(FLIGHTS), value=AS_SHOT, show_label=False, elem_id=f"{ID}-flight-from")
     film = gr.Textbox(
         "arc 30 ease; arc -60 ease; arc 30 ease", label="Moves", visible=False,

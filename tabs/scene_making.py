@@ -37,6 +37,10 @@ class Making:
             list(CAMERAS), label="Cameras", info="Estimate them where the method was not told the path.", elem_id=f"{ID}-cameras",
             render=False,
         )  # fmt: skip
+        self.texture = gr.Checkbox(
+            label="Also with a texture", info="A second mesh of few triangles, its colours in one picture: small, for other programs.",
+            visible=False, elem_id=f"{ID}-texture", render=False,
+        )  # fmt: skip
         self.closed = gr.Checkbox(
             label="The camera comes back to where it began", info="As in an orbit of 360 degrees: its end is joined to its beginning.",
             elem_id=f"{ID}-closed", render=False,
@@ -69,6 +73,7 @@ class Making:
         gr.Markdown("### 2 · Make 3D")
         with gr.Group():
             self.kind.render()
+            self.texture.render()
             self.cameras.render()
             self.depth = gr.Dropdown(list(BY_LABEL), label="Depth model", info="For frames without depth of their own.")
         with gr.Accordion("Whole orbits, objects, background", open=False):
@@ -104,6 +109,7 @@ class Making:
         self.masks.upload(
             said(open_masks), [self.solid, self.masks], [self.solid, self.masked], api_name=f"{ID}_open_masks"
         )
+        self.kind.change(lambda kind: gr.Checkbox(visible=kind == "mesh"), self.kind, self.texture, **PRIVATE)
         self.keep.change(
             lambda keep: gr.File(visible=keep == KEEP_WORDS["masks"]), self.keep, self.masks, **PRIVATE
         )  # fmt: skip
@@ -115,6 +121,7 @@ class Making:
             "closed": bool,
             "keep": str,
             "behind": str,
+            "texture": bool,
         }
         inputs = [
             self.solid,
@@ -124,6 +131,7 @@ class Making:
             self.closed,
             self.keep,
             self.behind,
+            self.texture,
             *self.settings,
         ]
         running = self.start.click(
@@ -136,7 +144,8 @@ class Making:
 
 
 def _make(
-    solid: Solid, kind: str, cameras: str, depth_model: str, closed: bool, keep: str, behind: str, settings: SplatSettings
+    solid: Solid, kind: str, cameras: str, depth_model: str, closed: bool, keep: str, behind: str, texture: bool,
+    settings: SplatSettings,
 ):  # fmt: skip
     """Make points, a mesh, splats or points in motion of the frames; splats come again and again, each better than the one
     before."""
@@ -149,6 +158,7 @@ def _make(
             "closed": closed,
             "keep": KEEPS.get(keep, keep),
             "background": BACKGROUNDS.get(behind, behind),
+            "texture": texture,
         }
         steps = making.run(opened.shots, kind, settings=settings, cameras=cameras, depth_model=depth_model, **around)
     yield from _told(solid, steps)

@@ -17,7 +17,7 @@ from tabs.solid import ID, Solid
 
 SPLATS, OUTLINES, PLAIN = "Splats", "With the cameras", "Without the cameras"
 BACKDROP = (0.1, 0.1, 0.1, 1.0)
-BEFORE = "What you make appears here, to turn, to fly through and to take home."
+BEFORE = "What you make can be turned, flown through and taken home."
 
 
 class Screen:
@@ -29,6 +29,15 @@ class Screen:
     def __init__(self, solid: gr.State) -> None:
         self.solid = solid
         self.status = gr.Markdown(BEFORE, elem_classes="told", elem_id=f"{ID}-status", render=False)
+        self.early = gr.Image(
+            label="So far",
+            visible=False,
+            height=220,
+            interactive=False,
+            elem_id=f"{ID}-early",
+            buttons=[],
+            render=False,
+        )
         self.made = gr.Column(render=False)
         self.timing: gr.Row
         """Of the flight, which is placed later."""
@@ -46,14 +55,16 @@ class Screen:
             self.timing,
         ]
 
-    def place(self) -> None:
-        """Places it."""
+    def place_progress(self) -> None:
+        """Places what is told during a run; beside the button that begins it."""
         self.status.render()
-        self.early = gr.Image(
-            label="So far", visible=False, height=220, interactive=False, elem_id=f"{ID}-early", buttons=[]
-        )
+        self.early.render()
+
+    def place(self) -> None:
+        """Places the rest."""
         self.made.render()
         with self.made:
+            gr.Markdown("### 3 · Look at it")
             self.model = gr.Model3D(
                 label="3D", height=460, clear_color=BACKDROP, interactive=False, elem_id=f"{ID}-model"
             )
@@ -74,8 +85,8 @@ class Screen:
             return _model(solid, view)
 
         def pack_files(solid: Solid):
-            """Points (PLY, GLB), a COLMAP and a nerfstudio folder, and the mesh (PLY, GLB) or the splats (PLY, .splat); of
-            points in motion a folder for each moment and a page that plays them."""
+            """Points (PLY, GLB), a COLMAP and a nerfstudio folder, and the mesh (PLY, GLB, with a texture where that was made) or
+            the splats (PLY, .splat); of points in motion a folder for each moment and a page that plays them."""
             return gr.File(_packed(solid), visible=True)
 
         self.view.input(
@@ -107,10 +118,13 @@ class Screen:
         By an event of its own: what a generator yields is sent twice, and Gradio's viewer never shows a file that comes a
         second time while the viewer itself is still loading.
         """
+        from pipelines.reconstruct import display
+
         if solid.moving is not None:
             return gr.Model3D(None, visible="hidden"), gr.Radio(visible=False)
         views = _views(solid.thing())
-        return gr.Model3D(_model(solid, views[0]), visible=True), gr.Radio(views, value=views[0], visible=True)
+        model = gr.Model3D(_model(solid, views[0]), camera_position=display.viewpoint(_seen(solid)), visible=True)
+        return model, gr.Radio(views, value=views[0], visible=True)
 
 
 def _views(made: Made) -> list[str]:
@@ -129,8 +143,13 @@ def _model(solid: Solid, view: str) -> str:
         old.unlink(missing_ok=True)
     if view == SPLATS:
         return _written(solid, f"{name}.ply", display.shown_splats(made))
-    seen = replace(made, cloud=orbit.centres(made))
-    return _written(solid, f"{name}.glb", display.shown_glb(seen, cameras=view == OUTLINES))
+    return _written(solid, f"{name}.glb", display.shown_glb(_seen(solid), cameras=view == OUTLINES))
+
+
+def _seen(solid: Solid) -> Made:
+    """What was made as the viewer shows it: of splats their middles."""
+    made = solid.thing()
+    return replace(made, cloud=orbit.centres(made))
 
 
 def _packed(solid: Solid) -> list[str]:

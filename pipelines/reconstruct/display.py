@@ -31,6 +31,8 @@ SHOWN_CAMERAS = 24
 CAMERA_COLOUR = (232, 89, 12, 255)
 FRUSTUM_SHARE = 0.08
 """Length of a drawn camera in median distances of the points from the cameras."""
+STEP_BEHIND, VIEWED_FROM = 1.3, 0.3
+"""The viewer begins so many distances of the first camera from the middle of what is shown, at least so many diagonals."""
 
 
 def files(made: Made) -> dict[str, bytes]:
@@ -50,11 +52,32 @@ def files(made: Made) -> dict[str, bytes]:
 
 
 def shown_glb(made: Made, *, cameras: bool = True) -> bytes:
-    """The mesh, else the points, with the cameras as outlines, upright in glTF's axes; without what lies far behind."""
-    parts: list = [_turned(made.mesh)] if made.mesh is not None else [_points(near(made.cloud, made.path))]
+    """The mesh (the one with a texture where there is one), else the points, with the cameras as outlines, upright in glTF's
+    axes; without what lies far behind."""
+    from pipelines.reconstruct.export import glb
+
+    return glb(_shown(made, cameras))
+
+
+def viewpoint(made: Made) -> tuple[float, float, float]:
+    """A step behind the first camera, as ``camera_position`` of gr.Model3D has it: degrees about the vertical, degrees from
+    it, and distance from the middle of what `shown_glb` shows."""
+    low, high = _shown(made, True).bounds
+    away = made.path.centres[0] * _GLTF - (low + high) / 2
+    length = max(float(np.linalg.norm(away)), 1e-9)
+    x, y, z = away / length
+    distance = max(STEP_BEHIND * length, VIEWED_FROM * float(np.linalg.norm(high - low)))
+    return float(np.degrees(np.arctan2(z, x))), float(np.degrees(np.arccos(np.clip(y, -1, 1)))), distance
+
+
+def _shown(made: Made, cameras: bool) -> trimesh.Scene:
+    import trimesh
+
+    mesh = made.mesh if made.textured is None else made.textured
+    parts: list = [_points(near(made.cloud, made.path)) if mesh is None else _turned(mesh)]
     if cameras:
         parts.append(_cameras(made.path, _distance(made.cloud, made.path) * FRUSTUM_SHARE))
-    return _glb(parts)
+    return trimesh.Scene(parts)
 
 
 def shown_splats(made: Made) -> bytes:
@@ -148,14 +171,6 @@ def _cameras(path: CameraPath, size: float) -> Any:
     drawn: Any = trimesh.load_path(pairs[np.isfinite(pairs).all(axis=(1, 2))])
     drawn.colors = np.tile(np.array(CAMERA_COLOUR, np.uint8), (len(drawn.entities), 1))
     return drawn
-
-
-def _glb(parts: list) -> bytes:
-    import trimesh
-
-    data = trimesh.Scene(parts).export(file_type="glb")
-    assert isinstance(data, bytes)
-    return data
 
 
 def near(cloud: PointCloud, path: CameraPath) -> PointCloud:

@@ -22,6 +22,9 @@ from pipelines.pictures import png
 if TYPE_CHECKING:
     import trimesh
 
+LINEAR, CLAMP = 9729, 33071
+"""glTF's names for how a texture is read between its pixels, and beyond its edge."""
+
 
 def exports(
     frames: Frames,
@@ -75,9 +78,22 @@ def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> byte
             turned = part.copy()
             turned.apply_transform(np.diag([1.0, -1.0, -1.0, 1.0]))
             whole.add_geometry(turned, node_name=name, geom_name=name)
-    exported = whole.export(file_type="glb")
+    return glb(whole)
+
+
+def glb(scene: trimesh.Scene) -> bytes:
+    """Binary glTF. Textures are read as they are: smaller copies, which viewers else make for what is far, would mix the
+    colours of triangles that are neighbours only in the picture (see `pipelines.reconstruct.texture`)."""
+    exported = scene.export(file_type="glb", tree_postprocessor=_without_smaller_copies)
     assert isinstance(exported, bytes)
     return exported
+
+
+def _without_smaller_copies(tree: dict) -> None:
+    if "textures" in tree:
+        tree["samplers"] = [{"magFilter": LINEAR, "minFilter": LINEAR, "wrapS": CLAMP, "wrapT": CLAMP}]
+        for texture in tree["textures"]:
+            texture["sampler"] = 0
 
 
 def colmap_zip(frames: Frames, path: CameraPath, cloud: PointCloud | None = None) -> bytes:

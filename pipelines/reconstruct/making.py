@@ -295,7 +295,13 @@ def _splats(made: Made, choices: _Choices) -> Generator[Progress | Made, None, N
 
         behind = seen_from(made.dome, made.path)
     for step in fit(frames, made.path, start, settings=settings, weights=weights, behind=behind):
-        yield replace(made, fitted=step) if isinstance(step, Fitted) else step
+        yield _with_fit(made, step, settings.refine_poses) if isinstance(step, Fitted) else step
+
+
+def _with_fit(made: Made, fitted: Fitted, refined: bool) -> Made:
+    """With the splats, and the cameras they were fitted with where those were refined: files and stage show the same."""
+    path = made.path.with_poses(fitted.path.world_from_camera) if refined else made.path
+    return replace(made, fitted=fitted, path=path)
 
 
 def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None:

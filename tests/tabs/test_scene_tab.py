@@ -33,8 +33,9 @@ from pipelines.reconstruct.splat_settings import SplatSettings
 from pipelines.results import beside, record, save
 from pipelines.runtime.options import RunOptions
 from pipelines.video import probe
+from tabs import scene
 from tabs.lift import offers
-from tabs.orbit import Seeing, _moved, caption, picture, shown
+from tabs.orbit import Seeing, caption, followed, picture, shown
 from tabs.solid import AS_SHOT, STANDS, Opened, Solid, of_result
 
 SMALL_SPLATS = {"iterations": 20, "most_splats": 600, "longest_side": 64}
@@ -73,7 +74,8 @@ def taken_home(client: Client) -> dict[str, bytes]:
     return {Path(file).name: Path(file).read_bytes() for file in value(client.predict(api_name="/scene_files"))}
 
 
-def test_an_example_becomes_points_mesh_and_splats(client):
+def test_an_example_becomes_points_mesh_and_splats(client, monkeypatch):
+    monkeypatch.setattr(scene, "EXAMPLE_SIDE", WIDTH)
     assert "3 frames" in client.predict("courtyard", "", api_name="/scene_open_example")[1]
     status, model = made(client, "With the cameras", kind="points")
     assert "points" in status
@@ -81,6 +83,9 @@ def test_an_example_becomes_points_mesh_and_splats(client):
     assert {type(part) for part in shown.geometry.values()} == {trimesh.PointCloud, trimesh.path.Path3D}
     bare = trimesh.load(client.predict("Without the cameras", api_name="/scene_show"), file_type="glb")
     assert len(bare.geometry) == 1
+
+    assert "with a texture" in made(client, kind="mesh", texture=True)[0]
+    assert {"mesh.ply", "mesh.glb", "textured.glb"} <= set(taken_home(client))
 
     status, model = made(client, "Splats", kind="splats", **SMALL_SPLATS)
     assert "dB on frames" in status and "own rasteriser" in status
@@ -153,10 +158,10 @@ def test_of_moving_clips_every_frame_is_a_moment_and_orbits_are_seen_to_close():
     counts = value["moments"]["counts"]
     data = Path(value["moments"]["url"].removeprefix("gradio_api/file=")).read_bytes()
     assert value["frames"] == FRAMES == len(counts) and len(data) == 13 * sum(counts)
-    at = _moved(solid, Seeing(), 3, [0, 0, 0], [0, 0, 0])
+    at = followed(solid, Seeing(), 3, [0, 0, 0], [0, 0, 0])
     assert psnr(picture(solid, at), views[3].colour, picture(solid, at).any(axis=2)) > 15
-    away = _moved(solid, at, None, [0, 0, 0], [0.2, 0, 0])
-    later = _moved(solid, away, 5, [0, 0, 0], [0, 0, 0])
+    away = followed(solid, at, None, [0, 0, 0], [0.2, 0, 0])
+    later = followed(solid, away, 5, [0, 0, 0], [0, 0, 0])
     assert later.frame == 5 and later.free is away.free and "where you flew" in caption(solid, later)
     path = solid.path(AS_SHOT, "", 0, WIDTH)
     passing, standing = list(solid.frames(path)), list(solid.frames(path, STANDS, 0.5))
@@ -218,8 +223,13 @@ def test_a_mesh_stands_where_its_frames_saw_it():
     seen = next(display.flight(made, path.sliced(slice(4, 5))))
     covered = seen.any(axis=2)
     assert covered.mean() > 0.7 and psnr(seen, frames[4], covered) > 18
-    mesh, cameras = trimesh.load(io.BytesIO(display.shown_glb(made)), file_type="glb").geometry.values()
+    viewed = trimesh.load(io.BytesIO(display.shown_glb(made)), file_type="glb")
+    mesh, cameras = viewed.geometry.values()
     assert isinstance(mesh, trimesh.Trimesh) and abs(cameras.vertices[:, 2]).max() < 2
+    (around, down), distance = np.radians(display.viewpoint(made)[:2]), display.viewpoint(made)[2]
+    way = np.array([np.cos(around) * np.sin(down), np.cos(down), np.sin(around) * np.sin(down)])
+    eye, first = distance * way, path.centres[0] * [1, -1, -1] - viewed.bounds.mean(axis=0)
+    assert np.linalg.norm(eye) > np.linalg.norm(first) and way @ first == pytest.approx(np.linalg.norm(first), rel=1e-3)
 
 
 def test_every_result_has_a_button_that_leads_here():

@@ -15,6 +15,7 @@ from toy_method import TOY, behaviour, toy_shot
 from camera.errors import InputError
 from pipelines.method import Progress
 from pipelines.reconstruct.making import Made, Shots, make, run, shots_of_views
+from pipelines.reconstruct.splat_settings import SplatSettings
 from pipelines.runtime import job
 from pipelines.runtime.device import Device
 from pipelines.runtime.job import Runtime
@@ -98,6 +99,20 @@ def test_what_is_not_known_is_refused_in_its_turn_and_frees_it(gpu, shots):
     with pytest.raises(InputError, match="points, mesh, splats"):
         next(run(shots, "clay"))
     assert gpu.waiting == 0
+
+
+def test_with_refined_cameras_everything_stands_where_those_are(shots):
+    small = SplatSettings(iterations=10, most_splats=200)
+    refined = [
+        each for each in make(shots, "splats", settings=replace(small, refine_poses=True)) if isinstance(each, Made)
+    ]
+    assert refined and refined[-1].fitted is not None
+    np.testing.assert_array_equal(refined[-1].path.world_from_camera, refined[-1].fitted.path.world_from_camera)
+    moved = np.abs(refined[-1].path.world_from_camera - shots.path.world_from_camera).max(axis=(1, 2))
+    assert moved[0] < 1e-6 and (moved[1:] > 1e-5).all(), "the first camera is the world's anchor"
+    assert (refined[-1].path.width, refined[-1].path.height) == (shots.path.width, shots.path.height)
+    as_given = next(each for each in make(shots, "splats", settings=small) if isinstance(each, Made))
+    np.testing.assert_array_equal(as_given.path.world_from_camera, shots.path.world_from_camera)
 
 
 # --- what cannot be made ---------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """A texture holds what the corners of a mesh cannot, and other programs read it."""
 
 import io
+import json
+import struct
 
 import numpy as np
 import pytest
@@ -54,6 +56,10 @@ def test_it_is_read_with_its_texture(coarse):
     files = display.files(made)
     read = trimesh.load(io.BytesIO(files["textured.glb"]), file_type="glb", force="mesh", process=False)
     assert read.visual.material.baseColorTexture.size == (256, 256)
+    tree = gltf(files["textured.glb"])
+    sampler = tree["samplers"][tree["textures"][0]["sampler"]]
+    assert sampler["minFilter"] == 9729, "linear: smaller copies would mix triangles that are not neighbours"
+    assert len(gltf(display.shown_glb(made))["textures"]) == 1, "the viewer shows it"
     np.testing.assert_allclose(read.vertices, fine.vertices * [1, -1, -1], atol=1e-5)
     np.testing.assert_allclose(read.visual.uv, fine.visual.uv, atol=1e-5)
     turned = read.copy()
@@ -61,6 +67,11 @@ def test_it_is_read_with_its_texture(coarse):
     assert abs(quality(turned, scene, 2) - quality(fine, scene, 2)) < 0.1
     flown = next(display.flight(made, orbit(96, 128, 2)))
     np.testing.assert_array_equal(flown, draw([surface_of(fine)], orbit(96, 128, 2), 0).colour)
+
+
+def gltf(data: bytes) -> dict:
+    (length,) = struct.unpack("<I", data[12:16])
+    return json.loads(data[20 : 20 + length])
 
 
 def finished_cloud(scene):
