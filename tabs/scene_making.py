@@ -20,7 +20,7 @@ from tabs.scene_screen import Screen
 from tabs.solid import ID, PRIVATE, Opened, Solid
 
 MOTION = "points in motion"
-TELL_SECONDS = 0.3
+TELL_SECONDS, SETTLE_SECONDS = 0.3, 1.0
 BY_LABEL = {model.label: key for key, model in MODELS.items()}
 CAMERA_WORDS, KEEP_WORDS, BACKGROUND_WORDS = (
     {value: words for words, value in each.items()} for each in (CAMERAS, KEEPS, BACKGROUNDS)
@@ -83,7 +83,7 @@ class Making:
                 label="Masks: a picture for each frame, white on the object", file_count="multiple", height=130, visible=False,
                 elem_id=f"{ID}-masks",
             )  # fmt: skip
-            self.masked = gr.Markdown(elem_classes="told", padding=True)
+            self.masked = gr.Markdown(elem_classes="told", padding=True, visible=False)
             self.behind = gr.Radio(
                 list(BACKGROUNDS), value=next(iter(BACKGROUNDS)), label="Behind everything",
                 info="A far dome in the frames' colours keeps flights from looking into black.",
@@ -104,7 +104,8 @@ class Making:
             """Mark the object of the frames that are open: a picture for each, in the order of their names."""
             if not mask_files:
                 raise InputError("Choose a mask for each frame.")
-            return solid.marked(mask_files), f"{len(mask_files)} masks, one for each frame."
+            words = f"{len(mask_files)} masks, one for each frame."
+            return solid.marked(mask_files), gr.Markdown(words, visible=True)
 
         self.masks.upload(
             said(open_masks), [self.solid, self.masks], [self.solid, self.masked], api_name=f"{ID}_open_masks"
@@ -190,6 +191,8 @@ def _words(step: Progress) -> str:
 
 
 def _cancelled(solid: Solid):
+    """What is kept, said once the last updates of the run have arrived, which come a little after its end."""
+    time.sleep(SETTLE_SECONDS)
     if solid.made is None:
         return "Cancelled.", gr.Image(visible=False), gr.skip(), gr.skip()
     return f"Stopped; kept: {solid.sentence()}", gr.Image(visible=False), *Screen.viewed(solid)

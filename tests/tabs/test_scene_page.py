@@ -6,8 +6,11 @@ import re
 
 from playwright.sync_api import expect
 
+from tabs import scene
 
-def test_points_are_in_the_viewer_and_cameras_among_them(visit):
+
+def test_points_are_in_the_viewer_and_cameras_among_them(visit, monkeypatch):
+    monkeypatch.setattr(scene, "EXAMPLE_SIDE", 96)
     page = visit()
     page.get_by_role("tab", name="Scene").click()
     page.get_by_role("button", name="Try it with an example").click()
@@ -15,6 +18,10 @@ def test_points_are_in_the_viewer_and_cameras_among_them(visit):
     page.get_by_role("option", name="Courtyard").click()
     page.locator("#scene-try").click()
     expect(page.locator("#scene-opened")).to_contain_text("3 frames", timeout=60_000)
+    page.locator("#scene-kind").get_by_label("mesh").check()
+    expect(page.locator("#scene-texture")).to_be_visible()
+    page.locator("#scene-kind").get_by_label("points", exact=True).check()
+    expect(page.locator("#scene-texture")).to_be_hidden()
     page.locator("#scene-make").click()
     expect(page.locator("#scene-status")).to_contain_text("points.", timeout=120_000)
     expect(page.locator("#scene-model canvas")).to_be_visible(timeout=120_000)
