@@ -101,7 +101,8 @@ def to_display(points: NDArray) -> NDArray[np.float32]:
 def cloud(scene: Scene, count: int = CLOUD_POINTS) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """At most ``count`` known points of the scene in the world (N,3) and their colours (N,3).
 
-    Of a clip the first frame. Points much farther than the subject are left out: they would shrink everything else.
+    Of a clip the first frame. Points much farther than the subject, or than nearly all others (what a window shows of the
+    outside), are left out: they would shrink everything else.
     """
     views = scene.views if scene.kind == "views" else scene.views[:1]
     parts = [_view_points(view, count // len(views)) for view in views]
@@ -113,6 +114,8 @@ def _view_points(view: View, count: int) -> tuple[NDArray[np.float32], NDArray[n
     rows, columns = np.mgrid[stride // 2 : view.height : stride, stride // 2 : view.width : stride]
     depth = view.depth[rows, columns]
     near = view.known[rows, columns] & (depth < 2.5 * view.focus_depth)
+    if near.any():
+        near &= depth < 1.2 * np.percentile(depth[near], 98)
     pixels = np.stack([columns[near], rows[near], np.ones(near.sum())], axis=1)
     local = pixels @ np.linalg.inv(view.intrinsics).T * depth[near][:, None]
     world = local @ view.world_from_camera[:3, :3].T + view.world_from_camera[:3, 3]
