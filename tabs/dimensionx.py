@@ -23,7 +23,7 @@ from pipelines.material import VIDEOS
 from pipelines.runtime.options import on_zerogpu
 from pipelines.settings import Settings
 from tabs.directors import connected, directors
-from tabs.form import said
+from tabs.form import VISITORS, said
 from tabs.header import header
 from tabs.keep import keep
 from tabs.move import Move
@@ -101,7 +101,7 @@ class Describing:
         running = self.write.click(
             said(describe_picture), [take, shoot.settings["caption"], shoot.options["weights"]],
             [shoot.settings["prompt"], self.told], api_name="dimensionx_describe", concurrency_id="shoot",
-            show_progress="hidden",
+            concurrency_limit=VISITORS, show_progress="hidden",
         )  # fmt: skip
         self.stop.click(None, cancels=[running], api_visibility="private").then(
             lambda: "Cancelled.", None, self.told, api_visibility="private", queue=False

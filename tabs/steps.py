@@ -137,7 +137,7 @@ class Steps:
             handler, [self.take, options["weights"], settings["foreground"], settings["foreground_reach"],
                       *(controls[name] for name in SubjectSettings.controls())],
             [self.status, self.early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
-            concurrency_id="train", concurrency_limit=2, show_progress="hidden",
+            concurrency_id="train", concurrency_limit=form.VISITORS, show_progress="hidden",
         )  # fmt: skip
         stop.click(lambda: CANCELLED, None, self.status, cancels=[running], **_PRIVATE)
 

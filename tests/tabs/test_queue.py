@@ -47,6 +47,16 @@ def device_held(the_device_is_free):
     held.close()
 
 
+def test_all_that_wait_together_have_one_limit():
+    """Gradio takes the least of a group, from the first use of whoever has it: "Go on" once let two visitors shoot, not 100."""
+    import app
+
+    limits: dict[str, set] = {}
+    for event in app.build().fns.values():
+        limits.setdefault(str(event.concurrency_id), set()).add(event.concurrency_limit)
+    assert len(limits["shoot"]) == 1 and all(len(found) == 1 for found in limits.values())
+
+
 def test_every_visitor_is_told_how_many_are_before_them_and_cancelling_moves_all_up(address, tmp_path, device_held):
     clients = [Client(address, verbose=False, download_files=str(tmp_path)) for _ in range(3)]
     for client in clients:
