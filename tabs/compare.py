@@ -20,7 +20,7 @@ from pipelines.method import Clip, Method, Progress
 from pipelines.preview import Rehearsal, rehearse
 from pipelines.results import record, save
 from pipelines.runtime.options import RunOptions, offered
-from tabs.form import said
+from tabs.form import cancelled_by, said
 from tabs.lift import lift_button
 from tabs.players import clips, players
 from tabs.source import source
@@ -80,7 +80,7 @@ def build() -> None:
         watch.click(said(rehearse_all), [take, film, chosen], api_name="compare_rehearse", **shared),
         shoot.click(said(shoot_all), [take, film, chosen, weights], api_name="compare_shoot", **shared),
     ]
-    stop.click(lambda: "Cancelled.", None, status, cancels=runs, api_visibility="private", queue=False)
+    cancelled_by(stop, runs, status)
 
 
 def _in_turn(take: Take, film: str, methods: list[Method], make):

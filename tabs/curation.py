@@ -57,7 +57,5 @@ def curation(name: str, take: gr.State) -> Dependency:
         [take, video, *controls.values()], [take, told, packed], api_name=f"{name}_curate", show_progress="hidden",
         concurrency_id="curation", concurrency_limit=1,
     )  # fmt: skip
-    stop.click(None, cancels=[running], api_visibility="private").then(
-        lambda: "Cancelled.", None, told, api_visibility="private", queue=False
-    )
+    form.cancelled_by(stop, [running], told)
     return running

@@ -23,7 +23,7 @@ from pipelines.material import VIDEOS
 from pipelines.runtime.options import on_zerogpu
 from pipelines.settings import Settings
 from tabs.directors import connected, directors
-from tabs.form import VISITORS, said
+from tabs.form import SHOOTS, cancelled_by, said
 from tabs.header import header
 from tabs.keep import keep
 from tabs.move import Move
@@ -100,12 +100,10 @@ class Describing:
     def connect(self, take: gr.State, shoot: Shoot) -> None:
         running = self.write.click(
             said(describe_picture), [take, shoot.settings["caption"], shoot.options["weights"]],
-            [shoot.settings["prompt"], self.told], api_name="dimensionx_describe", concurrency_id="shoot",
-            concurrency_limit=VISITORS, show_progress="hidden",
+            [shoot.settings["prompt"], self.told], api_name="dimensionx_describe", show_progress="hidden",
+            **SHOOTS,
         )  # fmt: skip
-        self.stop.click(None, cancels=[running], api_visibility="private").then(
-            lambda: "Cancelled.", None, self.told, api_visibility="private", queue=False
-        )
+        cancelled_by(self.stop, [running], self.told)
 
 
 def describe_picture(take: Take, caption: str, weights: str):

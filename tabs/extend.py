@@ -57,8 +57,7 @@ class Extend:
         going = on.click(
             form.handler(self._go_on, *kinds, before=before, name=f"{self.name}_go_on"),
             [self.take, shoot.shot, with_what, *shoot.settings.values(), *shoot.options.values()],
-            shoot.outputs, api_name=f"{self.name}_go_on", concurrency_id="shoot", concurrency_limit=form.VISITORS,
-            show_progress="hidden",
+            shoot.outputs, api_name=f"{self.name}_go_on", show_progress="hidden", **form.SHOOTS,
         )  # fmt: skip
         shoot.stop.click(None, cancels=[going], api_visibility="private")
         back.click(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from camera.errors import InputError
 from pipelines.settings import Control, Settings
@@ -17,9 +18,20 @@ from tabs.take import Take
 
 VISITORS = 100
 """Who may wait for a shot at once; the runtime puts them in turn and tells each their place, which Gradio's queue would not."""
+SHOOTS: dict[str, Any] = {"concurrency_id": "shoot", "concurrency_limit": VISITORS}
+TRAINS: dict[str, Any] = {"concurrency_id": "train", "concurrency_limit": VISITORS}
+"""For every event that waits for the device: Gradio gives all of a group the least limit of those that were used."""
 
 Components = dict[str, Component]
 log = logging.getLogger("reshoot")
+
+
+def cancelled_by(
+    stop: gr.Button, running: Sequence[Dependency], outputs: Component | Sequence[Component], told: Any = "Cancelled."
+) -> None:
+    """``stop`` ends the events ``running`` and then puts ``told`` into ``outputs``; at once, Gradio would say "Error" over it."""
+    ended = stop.click(None, cancels=list(running), api_visibility="private")
+    ended.then(lambda: told, None, outputs, api_visibility="private", queue=False)  # type: ignore[arg-type]
 
 
 def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Components:

@@ -10,7 +10,7 @@ import gradio as gr
 from camera.formats import FORMATS, write
 from pipelines.method import Method, Progress
 from pipelines.preview import rehearse
-from tabs.form import said
+from tabs.form import cancelled_by, said
 from tabs.take import Take
 
 RENDERERS = {"Mesh, cut at edges (cleanest)": "mesh", "GEN3C's soft splat": "splat", "Points (fastest)": "zbuffer"}
@@ -51,9 +51,7 @@ def rehearsal(method: Method, take: gr.State) -> None:
         said(rehearse_path), [take, renderer, holes], [video, told], api_name=f"{method.name}_rehearse",
         concurrency_id="rehearsal", concurrency_limit=2, show_progress_on=video,
     )  # fmt: skip
-    stop.click(None, cancels=[running], api_visibility="private").then(
-        lambda: (None, "Cancelled."), None, [video, told], api_visibility="private", queue=False
-    )
+    cancelled_by(stop, [running], [video, told], (None, "Cancelled."))
 
 
 def path_download(method: Method, take: gr.State) -> None:

@@ -87,11 +87,9 @@ class Shoot:
         inputs = [self.take, *changing]
         running = self.start.click(
             form.handler(self._run, *kinds, before={"take": Take, "request": gr.Request}, name=f"{name}_shoot"), inputs,
-            self.outputs, api_name=f"{name}_shoot", concurrency_id="shoot", concurrency_limit=form.VISITORS, show_progress="hidden",
+            self.outputs, api_name=f"{name}_shoot", show_progress="hidden", **form.SHOOTS,
         )  # fmt: skip
-        self.stop.click(None, cancels=[running], api_visibility="private").then(
-            lambda: "Cancelled.", None, self.status, api_visibility="private", queue=False
-        )
+        form.cancelled_by(self.stop, [running], self.status)
         self.archive.click(form.said(self._archive), self.shot, self.frames, api_name=f"{name}_frames")
         forecast = form.handler(self._forecast, *kinds, before={"take": Take}, name=f"{name}_forecast")
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}

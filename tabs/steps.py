@@ -54,7 +54,7 @@ class Steps:
             self._subject()
             self._keyframes()
             self._video()
-            self.stop.click(lambda: "Cancelled.", None, self.status, cancels=self.running, **_PRIVATE)
+            form.cancelled_by(self.stop, self.running, self.status)
 
     def restore(self, opened: Dependency) -> None:
         """After ``opened``, shows the keyframes that are in ``painted`` then, and how the subject was taught."""
@@ -72,7 +72,7 @@ class Steps:
         handler = form.handler(fn, *kinds, before={"take": Take, "request": gr.Request, **before}, name=api)
         event = button.click(
             handler, [self.take, *inputs, *shoot.settings.values(), *shoot.options.values()], outputs, api_name=api,
-            concurrency_id="shoot", concurrency_limit=form.VISITORS, show_progress="hidden",
+            show_progress="hidden", **form.SHOOTS,
         )  # fmt: skip
         self.running.append(event)
         return event
@@ -137,9 +137,9 @@ class Steps:
             handler, [self.take, options["weights"], settings["foreground"], settings["foreground_reach"],
                       *(controls[name] for name in SubjectSettings.controls())],
             [self.status, self.early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
-            concurrency_id="train", concurrency_limit=form.VISITORS, show_progress="hidden",
+            show_progress="hidden", **form.TRAINS,
         )  # fmt: skip
-        stop.click(lambda: CANCELLED, None, self.status, cancels=[running], **_PRIVATE)
+        form.cancelled_by(stop, [running], self.status, CANCELLED)
 
     def _ready(self, take: Take, lora: str) -> tuple[str, str]:
         """Wear a LoRA that was trained here or elsewhere."""

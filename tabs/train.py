@@ -117,7 +117,7 @@ class _Section:
             name=f"{name}_train",
         )
         seen = [status, curve, samples, made, target]
-        shared = {"concurrency_id": "train", "concurrency_limit": form.VISITORS, "show_progress": "hidden"}
+        shared = {**form.TRAINS, "show_progress": "hidden"}
         running = start.click(
             handler, [take, self.files, weights, keep, *(controls[key] for key in settings.controls())], [*seen, code],
             api_name=f"{name}_train", **shared,
