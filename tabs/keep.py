@@ -23,6 +23,9 @@ from tabs.take import PATH_FILE, Take
 
 LONGEST_LINK = 4000
 """Characters; what a browser and a chat window still take."""
+_SHOT_IN_ADDRESS = "() => new URLSearchParams(location.search).get('s') ?? ''"
+"""Asked in the browser: on a page that nobody linked to, Gradio would tend every control as the output of an event, again with
+each event that follows, which took most of the page's time."""
 
 
 def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Shoot, example: gr.Textbox) -> gr.File:
@@ -36,6 +39,7 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
         told = gr.Markdown(elem_classes="told")
         make = gr.Button("Link to this shot", size="sm")
         link = gr.Textbox(label="Link", buttons=["copy"], elem_id=f"{method.name}-link")
+    linked_shot = gr.Textbox("", visible=False)
     controls = {**move.described, **shoot.settings}
 
     def restored(take: Take, result_file: str):
@@ -71,10 +75,9 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
                 raise InputError(f"A link cannot carry a file ({label}): empty that field, or send the file itself.")
         return encoded({"method": method.name, "example": example, "controls": state})
 
-    def opened(request: gr.Request):
-        text = request.query_params.get("s")
+    def opened(linked_shot: str):
         try:
-            shot = decoded(text) if text else {}
+            shot = decoded(linked_shot)
         except InputError:  # said once, by the page, and not by every tab
             shot = {}
         if shot.get("method") != method.name:
@@ -92,7 +95,8 @@ def keep(page: gr.Blocks, method: Method, take: gr.State, move: Move, shoot: Sho
     make.click(said(linked), [example, *controls.values()], link, **private).success(
         None, link, link, js="(text) => location.origin + location.pathname + '?s=' + text", api_visibility="private"
     )
-    page.load(said(opened), None, [example, *controls.values()], **private)
+    page.load(None, None, linked_shot, js=_SHOT_IN_ADDRESS, **private)
+    linked_shot.change(said(opened), linked_shot, [example, *controls.values()], **private)
     return file
 
 
