@@ -17,7 +17,7 @@ import pipelines
 from camera.errors import InputError
 from pipelines.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.i2v3d.own_keyframes import Painted
-from pipelines.i2v3d.subject_settings import RESUMABLE, TRAINING_GIGABYTES, SubjectSettings
+from pipelines.i2v3d.subject_settings import RESUMABLE, SubjectSettings
 from pipelines.method import Clip, Progress
 from pipelines.results import scene_sha256
 from pipelines.runtime.options import RunOptions, on_zerogpu
@@ -167,7 +167,7 @@ class Steps:
 
         losses: list[float] = []
         told = 0.0
-        for step in trained(train, mode=weights, gigabytes=TRAINING_GIGABYTES):  # type: ignore[arg-type]
+        for step in trained(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
             if isinstance(step, Trained):
                 words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
                 stem = f"subject-{uuid.uuid4().hex[:8]}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,10 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from numpy.typing import NDArray
-from peft import LoraConfig
-from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 
 from camera.errors import InputError
@@ -24,6 +21,15 @@ from pipelines.i2v3d import words
 from pipelines.i2v3d.keyframes import TRAINED_STEPS, Schedule, Words, decode_pictures
 from pipelines.i2v3d.method import NEGATIVE_PROMPT
 from pipelines.i2v3d.networks import load_keyframe_networks
+from pipelines.i2v3d.subject import UNET, take_off
+from pipelines.i2v3d.subject_adapter import (
+    add_subject_adapter,
+    add_text_adapters,
+    kohya_state,
+    save_subject,
+    set_checkpointing,
+    subject_state,
+)
 from pipelines.i2v3d.subject_settings import RESUMABLE, SubjectSettings
 from pipelines.i2v3d.training_pictures import Views, instance, resized, view, view_mask
 from pipelines.method import Progress
@@ -31,12 +37,13 @@ from pipelines.runtime.weights import Weights
 from pipelines.training import Learnt, Trained
 from pipelines.video import complete
 
-TARGETS = ("to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
-ADAPTER = "subject_in_training"
 FILE, KOHYA_FILE = "pytorch_lora_weights.safetensors", "pytorch_lora_weights_kohya.safetensors"
 STATE = "training.pt"
 SAMPLE_STEPS, TINY_SAMPLE_STEPS, SAMPLE_GUIDANCE = 25, 2, 7.5
 BETAS, EPSILON, DECAY, CLIP = (0.9, 0.999), 1e-8, 1e-4, 1.0
+TEXT_DECAY = 1e-3
+"""Of the text encoders' matrices, as diffusers' DreamBooth training has it."""
+_NO_EIGHT_BIT = "8-bit Adam needs an NVIDIA GPU and the package bitsandbytes; install it, or switch that off."
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,21 +60,6 @@ class Batch:
     text: Words
     ids: Tensor
     mask: Tensor
-
-
-def add_subject_adapter(unet: UNet2DConditionModel, *, rank: int, seed: int, dora: bool = False) -> list[nn.Parameter]:
-    """Adds the matrices that are trained, in float32: A normal with deviation 1/rank, B zeros."""
-    unet.requires_grad_(False)
-    config = LoraConfig(
-        r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(TARGETS), use_dora=dora
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        unet.add_adapter(config, adapter_name=ADAPTER)
-    matrices = [parameter for parameter in unet.parameters() if parameter.requires_grad]
-    for matrix in matrices:
-        matrix.data = matrix.data.float()
-    return matrices
 
 
 def predict(unet: nn.Module, batch: Batch) -> Tensor:
@@ -93,51 +85,23 @@ def snr_weights(times: Tensor, gamma: float) -> Tensor:
     return ratio.clamp(max=gamma) / ratio
 
 
-def optimiser_of(matrices: list[nn.Parameter], rate: float, *, eight_bit: bool = False) -> torch.optim.Optimizer:
-    """AdamW, or the same with states of 8 bits."""
+def optimiser_of(
+    matrices: list[nn.Parameter],
+    rate: float,
+    *,
+    of_text: Sequence[list[nn.Parameter]] = (),
+    text_rate: float = 0.0,
+    eight_bit: bool = False,
+) -> torch.optim.Optimizer:
+    """AdamW, or the same with states of 8 bits; the text encoders' matrices ``of_text`` have a rate and decay of their own."""
     kind: Any = torch.optim.AdamW
     if eight_bit:
         if find_spec("bitsandbytes") is None or not torch.cuda.is_available():
-            raise InputError(
-                "8-bit Adam needs an NVIDIA GPU and the package bitsandbytes; install it, or switch that off."
-            )
+            raise InputError(_NO_EIGHT_BIT)
         kind = import_module("bitsandbytes").optim.AdamW8bit
-    return kind(matrices, lr=rate, betas=BETAS, eps=EPSILON, weight_decay=DECAY)
-
-
-def subject_state(unet: nn.Module) -> dict[str, Tensor]:
-    """The trained matrices under the names of upstream's file: attention in the old style, feed-forward in peft's."""
-    state = {}
-    for name, value in unet.named_parameters():
-        if f".{ADAPTER}" not in name:
-            continue
-        key = name.replace(f".{ADAPTER}", "")
-        if ".ff." not in key:
-            key = key.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up.")
-        state[f"unet.{key}"] = value.detach().float().cpu().contiguous().clone()
-    return state
-
-
-def kohya_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same in the layout of Kohya's scripts: one name per module, and the rank as its alpha, so that the scale is 1."""
-    made: dict[str, Tensor] = {}
-    for key, value in state.items():
-        plain = key.replace(".lora.down.", ".lora_A.").replace(".lora.up.", ".lora_B.")
-        module, _, side = plain.removesuffix(".weight").rpartition(".lora_")
-        name = f"lora_unet_{module.removeprefix('unet.').replace('.', '_')}"
-        if side == "A":
-            made[f"{name}.lora_down.weight"], made[f"{name}.alpha"] = value, torch.tensor(float(len(value)))
-        elif side == "B":
-            made[f"{name}.lora_up.weight"] = value
-        else:
-            made[f"{name}.dora_scale"] = value.reshape(-1, 1)
-    return made
-
-
-def save_subject(file: Path, state: dict[str, Tensor]) -> None:
-    part = file.with_name(f"{file.name}.part")
-    save_file(state, part, metadata={"format": "pt"})
-    os.replace(part, file)
+    groups = [{"params": matrices}]
+    groups += [{"params": own, "lr": text_rate, "weight_decay": TEXT_DECAY} for own in of_text]
+    return kind(groups, lr=rate, betas=BETAS, eps=EPSILON, weight_decay=DECAY)
 
 
 def train(
@@ -157,7 +121,7 @@ def train(
             f"The picture is {picture.shape[1]}x{picture.shape[0]}, too small to learn at {settings.resolution}; lower it."
         )
     if settings.eight_bit and (find_spec("bitsandbytes") is None or not torch.cuda.is_available()):
-        raise InputError("8-bit Adam needs an NVIDIA GPU and the package bitsandbytes; install it, or switch that off.")
+        raise InputError(_NO_EIGHT_BIT)
     yield Progress("Loading", 0, 1)
     trainer = _Trainer(picture, views, settings, weights, Path(folder))
     try:
@@ -172,7 +136,7 @@ def train(
                 f"loss {loss:.4f}", loss=loss, rate=settings.rate,
             )  # fmt: skip
         if settings.kohya:
-            save_subject(trainer.folder / KOHYA_FILE, kohya_state(subject_state(trainer.unet)))
+            save_subject(trainer.folder / KOHYA_FILE, kohya_state(subject_state(trainer.parts)))
         further = (trainer.folder / KOHYA_FILE,) if settings.kohya else ()
         yield Trained(trainer.folder / FILE, trainer.loss, further)
     finally:
@@ -191,27 +155,40 @@ class _Trainer:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.networks = load_keyframe_networks(weights)
-        self.text, self.negative = self._text()
+        self.encoders: list[Any] = [self.networks.text_encoder, self.networks.text_encoder_2]
+        self.frozen = None if settings.train_text_encoder else self._read_once()
         self.sample_steps = SAMPLE_STEPS if weights.mode != "tiny" else TINY_SAMPLE_STEPS
         self.networks.vae.to(self.device)  # type: ignore[arg-type]
         self.unet: Any = self.networks.unet
-        self.matrices = add_subject_adapter(self.unet, rank=settings.rank, seed=settings.seed, dora=settings.dora)
-        self.unet.to(self.device).train()
-        if settings.checkpointing:
-            self.unet.enable_gradient_checkpointing()
+        self.parts: dict[str, Any] = self.networks.teachable if settings.train_text_encoder else {UNET: self.unet}
         self.step, self.loss = 0, float("nan")
         try:
-            self.optimiser = optimiser_of(self.matrices, settings.rate, eight_bit=settings.eight_bit)
+            self.matrices, self.optimiser = self._matrices()
             if (self.folder / STATE).is_file():
                 self._continue()
         except BaseException:
             self.leave()
             raise
 
+    def _matrices(self) -> tuple[list[nn.Parameter], torch.optim.Optimizer]:
+        """All that is trained, new, on the device."""
+        settings = self.settings
+        more: dict[str, Any] = {"rank": settings.rank, "seed": settings.seed, "dora": settings.dora}
+        of_unet = add_subject_adapter(self.unet, **more)
+        of_text = add_text_adapters(self.encoders, **more) if settings.train_text_encoder else []
+        for network in self.parts.values():
+            network.to(self.device).train()
+            if settings.checkpointing:
+                set_checkpointing(network, on=True)
+        optimiser = optimiser_of(
+            of_unet, settings.rate, of_text=of_text, text_rate=settings.text_encoder_rate, eight_bit=settings.eight_bit
+        )
+        return [*of_unet, *itertools.chain(*of_text)], optimiser
+
     def update(self) -> float:
         """One step; returns its loss."""
         batch = self._batch(_generator(self.settings.seed, self.step))
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.device.type == "cuda"):
+        with self._mixed():
             predicted = predict(self.unet, batch)
         of_picture, of_view = losses(predicted, batch, snr_gamma=self.settings.snr_gamma)
         loss = of_picture + self.settings.view_weight * of_view
@@ -239,7 +216,8 @@ class _Trainer:
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
         ids = torch.tensor([[*self.picture.shape[:2], top, left, size, size]] * 2, dtype=self.dtype)
         noisy, noise, times = (value.to(self.device) for value in (noisy.to(self.dtype), noise, times))
-        return Batch(noisy, noise, times, self.text, ids.to(self.device), mask[None].to(self.device))
+        text = self._text(self.settings.prompt).of([0, 0])
+        return Batch(noisy, noise, times, text, ids.to(self.device), mask[None].to(self.device))
 
     def _view(self, generator: Generator) -> tuple[Tensor, Tensor]:
         """A view drawn at random and its mask; without views a grey one that counts for nothing."""
@@ -257,31 +235,44 @@ class _Trainer:
         mean, deviation = answer.mean.float().cpu(), answer.std.float().cpu()
         return (mean + deviation * torch.randn(mean.shape, generator=generator)) * vae.config.scaling_factor
 
-    def _text(self) -> tuple[Words, Words]:
-        """The prompt and the negative prompt, each twice; the encoders leave the device afterwards."""
-        encoders: list[Any] = [self.networks.text_encoder, self.networks.text_encoder_2]
-        for encoder in encoders:
+    def _mixed(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.device.type == "cuda")
+
+    @torch.no_grad()
+    def _read_once(self) -> Words:
+        """The prompt and the negative prompt; the encoders leave the device afterwards."""
+        for encoder in self.encoders:
             encoder.to(self.device)
-        text = words.encode(self.networks, [self.settings.prompt, NEGATIVE_PROMPT], self.device)
-        for encoder in encoders:
+        text = self._read(self.settings.prompt, NEGATIVE_PROMPT)
+        for encoder in self.encoders:
             encoder.to("cpu")
-        text = Words(text.embeddings.to(self.dtype), text.pooled.to(self.dtype))
-        return text.of([0, 0]), text.of([1, 1])
+        return text
+
+    def _text(self, *prompts: str) -> Words:
+        """The prompt, then the negative prompt where asked for, as the encoders read them by now."""
+        if self.frozen is not None:
+            return self.frozen
+        with self._mixed():
+            return self._read(*prompts)
+
+    def _read(self, *prompts: str) -> Words:
+        text = words.encode(self.networks, list(prompts), self.device)
+        return Words(text.embeddings.to(self.dtype), text.pooled.to(self.dtype))
 
     @torch.no_grad()
     def sample(self) -> NDArray[np.uint8]:
         """(R,R,3): what the prompt alone paints by now, always from the same noise."""
         size, schedule = self.settings.resolution, Schedule(self.sample_steps)
         latents = torch.randn(1, 4, size // 8, size // 8, generator=_generator(self.settings.seed)).to(self.device)
-        added = {"text_embeds": torch.cat([self.negative.pooled[:1], self.text.pooled[:1]])}
-        added["time_ids"] = torch.tensor([[size, size, 0, 0, size, size]] * 2, dtype=self.dtype, device=self.device)
-        prompts = torch.cat([self.negative.embeddings[:1], self.text.embeddings[:1]])
+        text = self._text(self.settings.prompt, NEGATIVE_PROMPT).of([1, 0])
+        ids = torch.tensor([[size, size, 0, 0, size, size]] * 2, dtype=self.dtype, device=self.device)
+        added = {"text_embeds": text.pooled, "time_ids": ids}
         self.unet.eval()
         for time in schedule.times:
-            with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.device.type == "cuda"):
+            with self._mixed():
                 both = latents.expand(2, -1, -1, -1).to(self.dtype)
                 noise = self.unet(
-                    both, time.to(self.device), encoder_hidden_states=prompts, added_cond_kwargs=added, return_dict=False
+                    both, time.to(self.device), encoder_hidden_states=text.embeddings, added_cond_kwargs=added, return_dict=False
                 )[0].float()  # fmt: skip
             guided = noise[:1] + SAMPLE_GUIDANCE * (noise[1:] - noise[:1])
             latents = schedule.moved(latents, guided, schedule.signal[time], schedule.before(int(time)))
@@ -291,7 +282,7 @@ class _Trainer:
 
     def save(self) -> None:
         """The file, a copy under the step's number, and what is needed to continue."""
-        state = subject_state(self.unet)
+        state = subject_state(self.parts)
         save_subject(self.folder / FILE, state)
         save_subject(self.folder / f"step-{self.step:05d}.safetensors", state)
         kept = {
@@ -306,7 +297,7 @@ class _Trainer:
 
     def _continue(self) -> None:
         kept = torch.load(self.folder / STATE, map_location="cpu", weights_only=True)
-        now, then = self.settings.values(), kept["settings"]
+        now, then = self.settings.values(), {**SubjectSettings.defaults(), **kept["settings"]}
         if changed := [name for name in now if name not in RESUMABLE and now[name] != then.get(name)]:
             raise InputError(
                 f"{self.folder.name} holds a training with {changed[0]} {then.get(changed[0])!r}, not {now[changed[0]]!r}; "
@@ -318,10 +309,11 @@ class _Trainer:
         self.step, self.loss = kept["step"], kept["loss"]
 
     def leave(self) -> None:
-        """Takes the adapter out of the network, which other runs share."""
-        self.unet.disable_gradient_checkpointing()
-        self.unet.unload_lora()
-        self.unet.eval()
+        """Takes the adapters out of the networks, which other runs share."""
+        for network in self.parts.values():
+            set_checkpointing(network, on=False)
+            network.eval()
+        take_off(self.parts)
 
 
 def _generator(*numbers: int) -> Generator:

@@ -15,7 +15,7 @@ from typing import Any
 from camera.errors import InputError
 from pipelines.commands import add_settings, values
 from pipelines.i2v3d.project import read_project
-from pipelines.i2v3d.subject_settings import TRAINING_GIGABYTES, SubjectSettings
+from pipelines.i2v3d.subject_settings import SubjectSettings
 from pipelines.training import Learnt, Trained
 
 
@@ -57,7 +57,7 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
         yield from learn(scene.first.colour, views, subject, weights, given.folder)
 
     made: Trained | None = None
-    for step in trained(train, mode=given.weights, gigabytes=TRAINING_GIGABYTES):
+    for step in trained(train, mode=given.weights, gigabytes=subject.gigabytes):
         if isinstance(step, Trained):
             made = step
         else:

@@ -10,6 +10,7 @@ from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import Autoen
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+from torch import nn
 from transformers import (
     AutoTokenizer,
     CLIPTextModel,
@@ -106,6 +107,11 @@ class KeyframeNetworks:
     text_encoder_2: CLIPTextModelWithProjection
     tokenizer: PreTrainedTokenizerBase
     tokenizer_2: PreTrainedTokenizerBase
+
+    @property
+    def teachable(self) -> dict[str, nn.Module]:
+        """What a subject's LoRA may change, under the names that its files use."""
+        return {"unet": self.unet, "text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2}
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,7 +65,7 @@ class I2V3DPipeline:
         if self._keyframe is not None and settings.make != RENDERS:
             wanted = (settings.lora_file, settings.lora_strength)
             if wanted != self._worn:
-                subject.wear(self._keyframe.unet, *wanted)
+                subject.wear(self._keyframe.teachable, *wanted)
                 self._worn = wanted
         if settings.make == VIDEO and self._video is None:
             self._video = between = load_video_networks(self.weights)
@@ -87,7 +87,7 @@ class I2V3DPipeline:
             yield from self._run(scene, path, settings, notes)
         finally:
             if self._keyframe is not None:
-                subject.take_off(self._keyframe.unet)
+                subject.take_off(self._keyframe.teachable)
                 self._worn = ("", 1.0)
 
     def _run(

@@ -19,6 +19,13 @@ class SubjectSettings(Settings):
     view_weight: float = setting(
         1.0, "Weight of the views", minimum=0, maximum=10, step=0.1, help="Only their masked part is learnt from."
     )
+    train_text_encoder: bool = setting(
+        False, "Teach the text encoders too", help="Binds the rare word more closely; slower, and needs 2 GB more.",
+        advanced=True,
+    )  # fmt: skip
+    text_encoder_rate: float = setting(
+        5e-6, "Learning rate of the text encoders", minimum=1e-8, maximum=1e-1, advanced=True
+    )
     mirror: bool = setting(True, "Mirror the picture at random")
     centre_crop: bool = setting(False, "Crop in the middle", advanced=True)
     snr_gamma: float = setting(
@@ -39,8 +46,16 @@ class SubjectSettings(Settings):
         False, "Also in Kohya's layout", help="A second file, for programs that read that one.", advanced=True
     )
 
+    @property
+    def gigabytes(self) -> float:
+        """What a training needs on a GPU; computed, not measured."""
+        return _GIGABYTES + self.train_text_encoder * (_TEXT_GIGABYTES + _TEXT_GIGABYTES_PER_RANK * self.rank)
 
-TRAINING_GIGABYTES = 16.0
-"""Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and what one step of two pictures holds; computed."""
+
+_GIGABYTES = 16.0
+"""Weights of SDXL in half precision, a LoRA in float32 with its optimiser, and what one step of two pictures holds."""
+_TEXT_GIGABYTES, _TEXT_GIGABYTES_PER_RANK = 1.9, 0.0064
+"""The text encoders in half precision with what they hold for the gradients of one prompt; per rank, their 400,000 values
+in float32 with gradient and optimiser."""
 RESUMABLE = ("steps", "save_every", "sample_every", "checkpointing", "kohya")
 """Settings that may differ when a training is continued."""

@@ -10,9 +10,8 @@ from pipelines.i2v3d.keyframes import Words
 from pipelines.i2v3d.networks import KeyframeNetworks
 
 
-@torch.no_grad()
 def encode(networks: KeyframeNetworks, prompts: list[str], device: torch.device) -> Words:
-    """One row per prompt, 77 tokens each; what is longer is cut off."""
+    """One row per prompt, 77 tokens each; what is longer is cut off. Gradients reach the encoders' matrices."""
     hidden, pooled = [], None
     pairs: list[tuple[Any, Any]] = [
         (networks.tokenizer, networks.text_encoder),
