@@ -27,11 +27,19 @@ log = logging.getLogger("reshoot")
 
 
 def cancelled_by(
-    stop: gr.Button, running: Sequence[Dependency], outputs: Component | Sequence[Component], told: Any = "Cancelled."
+    stop: gr.Button,
+    running: Sequence[Dependency],
+    outputs: Component | Sequence[Component],
+    told: Any = "Cancelled.",
+    state: gr.State | None = None,
 ) -> None:
-    """``stop`` ends the events ``running`` and then puts ``told`` into ``outputs``; at once, Gradio would say "Error" over it."""
+    """``stop`` ends the events ``running`` and then puts ``told`` into ``outputs``; at once, Gradio would say "Error" over it.
+
+    With a ``state``, ``told`` makes what is put there from the state's value.
+    """  # fmt: skip
     ended = stop.click(None, cancels=list(running), api_visibility="private")
-    ended.then(lambda: told, None, outputs, api_visibility="private", queue=False)  # type: ignore[arg-type]
+    tell = (lambda: told) if state is None else told
+    ended.then(tell, state, outputs, api_visibility="private", queue=False)  # type: ignore[arg-type]
 
 
 def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Components:

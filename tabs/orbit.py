@@ -36,7 +36,7 @@ class Seeing:
 
 def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
     """Places the stage; fill it with `shown`. Returns it and where its viewer is."""
-    view = stage(f"{name}-orbit")
+    view = stage(f"{name}-orbit", "What was made appears here in 3D, with its cameras.")
     seeing = gr.State(Seeing())
 
     def look(solid: Solid, seeing: Seeing, event: gr.EventData):
@@ -107,7 +107,7 @@ def shown(solid: Solid) -> dict:
     moving = solid.moving
     if moving is None:
         made = solid.thing()
-        cloud = _near(centres(made), made.path).thinned(STILL_POINTS)
+        cloud = _near(made).thinned(STILL_POINTS)
         return drawn(_figure(made, made.path, _dots(cloud, *palette(cloud.colours))), made.path, fresh=True)
     dots = _moments(moving)
     figure = _figure(moving.moments[0], moving.path, dots[0])
@@ -150,19 +150,10 @@ def page(moving: Moving) -> bytes:
 def _moments(moving: Moving) -> list[dict]:
     """A trace of points for each moment; one table of colours for all."""
     most = min(MOST_OF_A_MOMENT, MOVING_POINTS // len(moving.moments))
-    clouds = [_near(moment.cloud, moving.path).thinned(most) for moment in moving.moments]
+    clouds = [_near(moment).thinned(most) for moment in moving.moments]
     indices, scale = palette(np.concatenate([cloud.colours for cloud in clouds]))
     parts = np.split(indices, np.cumsum([len(cloud) for cloud in clouds])[:-1])
     return [_dots(cloud, part, scale) for cloud, part in zip(clouds, parts)]
-
-
-def centres(made: Made) -> PointCloud:
-    """The points shown for ``made``: of splats the middles of the more opaque half, else its points."""
-    if made.fitted is None:
-        return made.cloud
-    splats = made.fitted.splats
-    splats = splats.chosen(splats.logit_opacities >= np.median(splats.logit_opacities))
-    return PointCloud(splats.means, (splats.colours * 255).round().astype(np.uint8))
 
 
 def _figure(made: Made, path: CameraPath, dots: dict) -> dict:
@@ -184,10 +175,10 @@ def _number(figure: dict) -> int:
     return next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
 
 
-def _near(cloud: PointCloud, path: CameraPath) -> PointCloud:
+def _near(made: Made) -> PointCloud:
     from pipelines.reconstruct.display import near
 
-    return near(cloud, path)
+    return near(made)
 
 
 def _dots(cloud: PointCloud, indices: np.ndarray, scale: list) -> dict:

@@ -35,7 +35,7 @@ def build(page: gr.Blocks, tabs: gr.Tabs) -> None:
         with gr.Column(scale=7, min_width=340):
             screen.place()
             with screen.made:
-                screen.timing = flight(solid)
+                screen.timing, screen.flown = flight(solid)
     source.connect()
     making.connect(screen)
     _connect_offers(page, tabs, source)
@@ -76,13 +76,13 @@ class _Source:
     @property
     def outputs(self) -> list:
         """What opening something updates."""
-        return [self.solid, self.picture, self.told, *self.making.chosen, self.screen.status]
+        return [self.solid, self.picture, self.told, *self.making.chosen, self.screen.status, self.screen.flown]
 
     def opened(self, solid: Solid, opened: Opened) -> tuple:
         picture = gr.Image(opened.shots.frames[0], visible=True)
         chosen, words = self.making.suited(opened)
         told = "  \n".join(filter(None, [opened.sentence(), words]))
-        return solid.with_opened(opened), picture, told, *chosen, BEFORE
+        return solid.with_opened(opened), picture, told, *chosen, BEFORE, gr.Video(None, visible=False)
 
     def connect(self) -> None:
         """Connects the ways in; call when everything they update is placed."""

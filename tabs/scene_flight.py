@@ -12,12 +12,12 @@ from camera.errors import InputError
 from camera.formats import read
 from camera.presets.film import MOVES
 from pipelines.video import mp4_writer
-from tabs.form import said
+from tabs.form import cancelled_by, said
 from tabs.solid import AS_SHOT, FILM, FLIGHTS, ID, OWN_FILE, PASSES, PRIVATE, STANDS, TIMES, Solid
 
 
-def flight(solid: gr.State) -> gr.Row:
-    """Places the fly-through; returns what is about time, hidden until a scene moves."""
+def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
+    """Places the fly-through; returns what is about time, hidden until a scene moves, and the video, until one is made."""
     gr.Markdown("### 4 · Fly through it")
     source = gr.Radio(list(FLIGHTS), value=AS_SHOT, show_label=False, elem_id=f"{ID}-flight-from")
     film = gr.Textbox(
@@ -40,7 +40,7 @@ def flight(solid: gr.State) -> gr.Row:
     with gr.Row():
         start = gr.Button("Fly", variant="primary", elem_id=f"{ID}-fly")
         stop = gr.Button("Cancel", min_width=80)
-    video = gr.Video(label="Fly-through", autoplay=True, loop=True, height=360, elem_id=f"{ID}-flight")
+    video = gr.Video(label="Fly-through", autoplay=True, loop=True, height=360, elem_id=f"{ID}-flight", visible=False)
 
     def open_path(solid: Solid, path_file: str):
         """Read a path file for the fly-through."""
@@ -56,6 +56,7 @@ def flight(solid: gr.State) -> gr.Row:
         """Render a flight through what was made, along any path; returns the video. In points in motion time passes once, or
         stands still at a share of it."""
         path = solid.path(flight_from, film_moves, int(frames), int(longest_side))
+        yield gr.Video(None, visible=True)
         target = solid.file(f"flight-{uuid.uuid4().hex[:8]}.mp4")
         with mp4_writer(target, path.fps) as write:
             for number, frame in enumerate(solid.frames(path, time, float(moment)), 1):
@@ -74,5 +75,5 @@ def flight(solid: gr.State) -> gr.Row:
         said(fly), [solid, source, film, frames, longest, passing, moment], video, api_name=f"{ID}_fly", concurrency_id=ID,
         concurrency_limit=2, show_progress_on=video,
     )  # fmt: skip
-    stop.click(None, cancels=[running], api_visibility="private")
-    return timing
+    cancelled_by(stop, [running], video, gr.Video(None, visible=False))
+    return timing, video

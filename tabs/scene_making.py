@@ -20,7 +20,7 @@ from tabs.scene_screen import Screen
 from tabs.solid import ID, PRIVATE, Opened, Solid
 
 MOTION = "points in motion"
-TELL_SECONDS, SETTLE_SECONDS = 0.3, 1.0
+TELL_SECONDS = 0.3
 BY_LABEL = {model.label: key for key, model in MODELS.items()}
 CAMERA_WORDS, KEEP_WORDS, BACKGROUND_WORDS = (
     {value: words for words, value in each.items()} for each in (CAMERAS, KEEPS, BACKGROUNDS)
@@ -28,7 +28,7 @@ CAMERA_WORDS, KEEP_WORDS, BACKGROUND_WORDS = (
 
 
 class Making:
-    """The controls of one visitor's making; ``chosen`` are those that opening frames sets to what suits them."""
+    """The controls of one visitor's making; ``chosen`` are those that opening frames sets to what suits them, or empties."""
 
     def __init__(self, solid: gr.State) -> None:
         self.solid = solid
@@ -49,7 +49,7 @@ class Making:
 
     @property
     def chosen(self) -> list:
-        return [self.kind, self.cameras, self.closed, self.keep]
+        return [self.kind, self.cameras, self.closed, self.keep, self.masks, self.masked, self.movers, self.moved]
 
     def suited(self, opened: Opened) -> tuple[list, str]:
         """Updates of `chosen` for what was opened, and why where they are not the usual ones."""
@@ -66,6 +66,7 @@ class Making:
             gr.Dropdown(value=cameras),
             gr.Checkbox(value=opened.closes),
             gr.Radio(value=KEEP_WORDS["everything"]),
+            *[gr.File(None), gr.Markdown("", visible=False)] * 2,
         ], words
 
     def controls(self) -> None:
@@ -84,6 +85,11 @@ class Making:
                 elem_id=f"{ID}-masks",
             )  # fmt: skip
             self.masked = gr.Markdown(elem_classes="told", padding=True, visible=False)
+            self.movers = gr.File(
+                label="Masks of what moves: a picture for each frame, white on what is left out", file_count="multiple",
+                height=130, elem_id=f"{ID}-movers",
+            )  # fmt: skip
+            self.moved = gr.Markdown(elem_classes="told", padding=True, visible=False)
             self.behind = gr.Radio(
                 list(BACKGROUNDS), value=next(iter(BACKGROUNDS)), label="Behind everything",
                 info="A far dome in the frames' colours keeps flights from looking into black.",
@@ -102,13 +108,23 @@ class Making:
 
         def open_masks(solid: Solid, mask_files: list[str]):
             """Mark the object of the frames that are open: a picture for each, in the order of their names."""
-            if not mask_files:
-                raise InputError("Choose a mask for each frame.")
-            words = f"{len(mask_files)} masks, one for each frame."
-            return solid.marked(mask_files), gr.Markdown(words, visible=True)
+            return solid.marked(mask_files or []), gr.Markdown(_counted(mask_files), visible=True)
 
-        self.masks.upload(
-            said(open_masks), [self.solid, self.masks], [self.solid, self.masked], api_name=f"{ID}_open_masks"
+        def open_moving_masks(solid: Solid, mask_files: list[str]):
+            """Mark what moves in the frames that are open, which is not made: a picture for each, in the order of their names."""
+            return solid.marked(mask_files or [], moving=True), gr.Markdown(_counted(mask_files), visible=True)
+
+        for uploaded, told, opens in (
+            (self.masks, self.masked, open_masks),
+            (self.movers, self.moved, open_moving_masks),
+        ):
+            uploaded.upload(
+                said(opens), [self.solid, uploaded], [self.solid, told], api_name=f"{ID}_{opens.__name__}"
+            )  # fmt: skip
+        hidden = gr.Markdown("", visible=False)
+        self.masks.clear(lambda solid: (solid.unmarked(), hidden), self.solid, [self.solid, self.masked], **PRIVATE)
+        self.movers.clear(
+            lambda solid: (solid.unmarked(moving=True), hidden), self.solid, [self.solid, self.moved], **PRIVATE
         )
         self.kind.change(lambda kind: gr.Checkbox(visible=kind == "mesh"), self.kind, self.texture, **PRIVATE)
         self.keep.change(
@@ -140,8 +156,8 @@ class Making:
             concurrency_id=ID, concurrency_limit=2, show_progress="hidden",
         )  # fmt: skip
         running.success(Screen.viewed, self.solid, [screen.model, screen.view], **PRIVATE)
-        stopped = [screen.status, screen.early, screen.model, screen.view]
-        self.stop.click(_cancelled, self.solid, stopped, cancels=[running], **PRIVATE)
+        stopped = [screen.status, screen.running, screen.model, screen.view]
+        form.cancelled_by(self.stop, [running], stopped, _kept, self.solid)
 
 
 def _make(
@@ -168,21 +184,26 @@ def _make(
 def _told(solid: Solid, steps):
     """Updates of the screen for each step; what cannot be made is said there too, and stays."""
     told_at = 0.0
-    yield Screen.update(status="**Begins** ...")
+    begun = {"running": gr.Column(visible=True), "doing": "**Begins** ...", "early": gr.Image(None, visible=False)}
+    yield Screen.update(status="", flown=gr.Video(None, visible=False), **begun)
     try:
         for step in steps:
             if isinstance(step, Made | Moving):
                 solid = solid.with_made(step)
                 yield Screen.update(solid=solid, **Screen.showing(solid))
             elif step.preview is not None:
-                yield Screen.update(status=_words(step), early=gr.Image(step.preview, visible=True))
+                yield Screen.update(doing=_words(step), early=gr.Image(step.preview, visible=True))
             elif time.monotonic() - told_at > TELL_SECONDS:
                 told_at = time.monotonic()
-                yield Screen.update(status=_words(step))
+                yield Screen.update(doing=_words(step))
     except InputError as error:
-        yield Screen.update(status=f"**Not made.** {error}", early=gr.Image(visible=False))
+        yield Screen.update(status=f"**Not made.** {error}", running=gr.Column(visible=False))
         raise
-    yield Screen.update(status=solid.sentence(), early=gr.Image(visible=False))
+    yield Screen.update(status=solid.sentence(), running=gr.Column(visible=False))
+
+
+def _counted(masks: list[str]) -> str:
+    return f"{len(masks)} masks, one for each frame."
 
 
 def _words(step: Progress) -> str:
@@ -190,9 +211,8 @@ def _words(step: Progress) -> str:
     return f"**{step.phase}**{count}" + (f" · {step.note}" if step.note else "")
 
 
-def _cancelled(solid: Solid):
-    """What is kept, said once the last updates of the run have arrived, which come a little after its end."""
-    time.sleep(SETTLE_SECONDS)
+def _kept(solid: Solid):
+    """What is kept."""
     if solid.made is None:
-        return "Cancelled.", gr.Image(visible=False), gr.skip(), gr.skip()
-    return f"Stopped; kept: {solid.sentence()}", gr.Image(visible=False), *Screen.viewed(solid)
+        return "Cancelled.", gr.Column(visible=False), gr.skip(), gr.skip()
+    return f"Stopped; kept: {solid.sentence()}", gr.Column(visible=False), *Screen.viewed(solid)

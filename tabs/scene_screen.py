@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -29,6 +28,8 @@ class Screen:
     def __init__(self, solid: gr.State) -> None:
         self.solid = solid
         self.status = gr.Markdown(BEFORE, elem_classes="told", elem_id=f"{ID}-status", render=False)
+        self.running = gr.Column(visible=False, elem_id=f"{ID}-running", render=False)
+        self.doing = gr.Markdown(elem_classes="told", elem_id=f"{ID}-doing", render=False)
         self.early = gr.Image(
             label="So far",
             visible=False,
@@ -41,6 +42,8 @@ class Screen:
         self.made = gr.Column(render=False)
         self.timing: gr.Row
         """Of the flight, which is placed later."""
+        self.flown: gr.Video
+        """Likewise."""
 
     @property
     def outputs(self) -> list:
@@ -48,17 +51,26 @@ class Screen:
         return [
             self.solid,
             self.status,
+            self.running,
+            self.doing,
             self.early,
             self.stage,
             self.seeing,
             self.files,
             self.timing,
+            self.flown,
         ]
 
     def place_progress(self) -> None:
-        """Places what is told during a run; beside the button that begins it."""
+        """Places what is told of a run, beside the button that begins it.
+
+        What is told while it runs has a place of its own: steps that reach the page after a cancel stay hidden with it.
+        """
         self.status.render()
-        self.early.render()
+        self.running.render()
+        with self.running:
+            self.doing.render()
+            self.early.render()
 
     def place(self) -> None:
         """Places the rest."""
@@ -97,7 +109,7 @@ class Screen:
     @staticmethod
     def update(**changes) -> tuple:
         """Updates of `outputs` by name, and of nothing else."""
-        names = ("solid", "status", "early", "stage", "seeing", "files", "timing")
+        names = ("solid", "status", "running", "doing", "early", "stage", "seeing", "files", "timing", "flown")
         return tuple(changes.get(name, gr.skip()) for name in names)
 
     @staticmethod
@@ -123,7 +135,7 @@ class Screen:
         if solid.moving is not None:
             return gr.Model3D(None, visible="hidden"), gr.Radio(visible=False)
         views = _views(solid.thing())
-        model = gr.Model3D(_model(solid, views[0]), camera_position=display.viewpoint(_seen(solid)), visible=True)
+        model = gr.Model3D(_model(solid, views[0]), camera_position=display.viewpoint(solid.thing()), visible=True)
         return model, gr.Radio(views, value=views[0], visible=True)
 
 
@@ -143,13 +155,7 @@ def _model(solid: Solid, view: str) -> str:
         old.unlink(missing_ok=True)
     if view == SPLATS:
         return _written(solid, f"{name}.ply", display.shown_splats(made))
-    return _written(solid, f"{name}.glb", display.shown_glb(_seen(solid), cameras=view == OUTLINES))
-
-
-def _seen(solid: Solid) -> Made:
-    """What was made as the viewer shows it: of splats their middles."""
-    made = solid.thing()
-    return replace(made, cloud=orbit.centres(made))
+    return _written(solid, f"{name}.glb", display.shown_glb(solid.thing(), cameras=view == OUTLINES))
 
 
 def _packed(solid: Solid) -> list[str]:

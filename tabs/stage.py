@@ -21,7 +21,7 @@ PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
 
 _TEMPLATE = """
 <div class="stage">
-  <div class="stage-plot" role="img" aria-label="Camera path in 3D"></div>
+  <div class="stage-plot" role="img" aria-label="Camera path in 3D" data-empty="{empty}"></div>
   <figure class="stage-eye" tabindex="0" title="Drag to look around, wheel or W A S D Q E to fly, Z X to roll, arrows for frames">
     <img alt="What the camera sees" draggable="false"><figcaption></figcaption>
   </figure>
@@ -34,13 +34,13 @@ _TEMPLATE = """
 """
 
 
-def stage(name: str) -> gr.HTML:
-    """An empty stage; fill it with `shown` and `seen`."""
+def stage(name: str, empty: str = "The camera's path appears here in 3D, once there is a picture.") -> gr.HTML:
+    """An empty stage, which says ``empty``; fill it with `shown` and `seen`."""
     gr.set_static_paths([PLOTLY_JS])
     return gr.HTML(
         value=None,
         elem_id=f"{name}-stage",
-        html_template=_TEMPLATE,
+        html_template=_TEMPLATE.replace("{empty}", empty),
         css_template=(_HERE / "stage.css").read_text(),
         js_on_load=(_HERE / "stage.js").read_text(),
         head=f'<script src="gradio_api/file={PLOTLY_JS}"></script>',

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.formats.nerfstudio import natural
 from camera.view import FAR, Scene, View
 
 REACH = 0.5
@@ -63,7 +64,7 @@ def masks_of_files(files: Sequence[str | Path], count: int, width: int, height: 
     if len(files) != count:
         raise InputError(f"Each of the {count} frames needs a mask, got {len(files)}; give one picture per frame.")
     masks = []
-    for file in sorted(map(Path, files), key=lambda file: file.name):
+    for file in sorted(map(Path, files), key=lambda file: natural(file.name)):
         picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
         if picture is None:
             raise InputError(f"The mask {file.name} is no picture that can be read; give PNG.")

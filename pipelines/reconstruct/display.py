@@ -74,9 +74,9 @@ def _shown(made: Made, cameras: bool) -> trimesh.Scene:
     import trimesh
 
     mesh = made.mesh if made.textured is None else made.textured
-    parts: list = [_points(near(made.cloud, made.path)) if mesh is None else _turned(mesh)]
+    parts: list = [_points(near(made)) if mesh is None else _turned(mesh)]
     if cameras:
-        parts.append(_cameras(made.path, _distance(made.cloud, made.path) * FRUSTUM_SHARE))
+        parts.append(_cameras(made.path, float(np.median(_distances(made, made.cloud.points))) * FRUSTUM_SHARE))
     return trimesh.Scene(parts)
 
 
@@ -93,7 +93,7 @@ def shown_splats(made: Made) -> bytes:
     turn, scale = look_at(eye, np.zeros(3)), _RADIUS / made.first.focus_depth
     camera = made.path.camera_from_world[0]
     place = Similarity(scale, turn @ camera[:3, :3], scale * turn @ camera[:3, 3] + eye)
-    return ply_bytes(splats.chosen(_is_near(splats.means, made.path)).placed(place))
+    return ply_bytes(splats.chosen(_is_near(made, splats.means)).placed(place))
 
 
 def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
@@ -173,17 +173,22 @@ def _cameras(path: CameraPath, size: float) -> Any:
     return drawn
 
 
-def near(cloud: PointCloud, path: CameraPath) -> PointCloud:
-    """The cloud without what lies far behind."""
-    inside = _is_near(cloud.points, path)
+def near(made: Made) -> PointCloud:
+    """The points, of splats the middles of the more opaque half, without what lies far behind."""
+    cloud = made.cloud
+    if made.fitted is not None:
+        splats = made.fitted.splats
+        splats = splats.chosen(splats.logit_opacities >= np.median(splats.logit_opacities))
+        cloud = PointCloud(splats.means, (splats.colours * 255).round().astype(np.uint8))
+    inside = _is_near(made, cloud.points)
     return PointCloud(cloud.points[inside], cloud.colours[inside])
 
 
-def _is_near(points: NDArray, path: CameraPath) -> NDArray[np.bool_]:
-    """Without what is far beyond nine tenths of it, so that a viewer that frames everything shows the scene."""
-    distance = np.linalg.norm(points - path.centres.mean(axis=0), axis=1)
-    return distance <= 1.6 * np.quantile(distance, 0.9)
+def _is_near(made: Made, points: NDArray) -> NDArray[np.bool_]:
+    """Without what is far beyond nine tenths of the points that were placed, as a backdrop of splats is, so that a viewer that
+    frames everything shows the scene."""
+    return _distances(made, points) <= 1.6 * np.quantile(_distances(made, made.cloud.points), 0.9)
 
 
-def _distance(cloud: PointCloud, path: CameraPath) -> float:
-    return float(np.median(np.linalg.norm(cloud.points - path.centres.mean(axis=0), axis=1)))
+def _distances(made: Made, points: NDArray) -> NDArray:
+    return np.linalg.norm(points - made.path.centres.mean(axis=0), axis=1)

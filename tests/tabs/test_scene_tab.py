@@ -100,6 +100,49 @@ def test_an_example_becomes_points_mesh_and_splats(client, monkeypatch):
     assert (probe(flight).frames, probe(flight).width) == (5, 64)
 
 
+def test_masks_say_what_is_kept_and_what_moves(client, monkeypatch, tmp_path):
+    monkeypatch.setattr(scene, "EXAMPLE_SIDE", WIDTH)
+    client.predict("courtyard", "", api_name="/scene_open_example")
+    masks = []
+    for number in (9, 10, 8):
+        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+        mask[:, : WIDTH // 2] = 255
+        Image.fromarray(mask).save(tmp_path / f"{number}.png")
+        masks.append(handle_file(str(tmp_path / f"{number}.png")))
+
+    def points(**choices) -> int:
+        client.predict(kind="points", **choices, api_name="/scene_make")
+        return len(trimesh.load(io.BytesIO(taken_home(client)["points.ply"]), file_type="ply").vertices)
+
+    whole = points()
+    assert "3 masks" in value(client.predict(masks, api_name="/scene_open_moving_masks"))
+    still = points()
+    client.predict("courtyard", "", api_name="/scene_open_example")
+    assert points() == whole, "masks are of the frames that were open"
+    assert "3 masks" in value(client.predict(masks, api_name="/scene_open_masks"))
+    kept = points(keep="what the masks mark")
+    assert 0.2 * whole < kept < 0.8 * whole and 0.2 * whole < still < 0.8 * whole
+    assert kept + still <= whole
+    with pytest.raises(AppError, match="3 frames needs a mask, got 2"):
+        client.predict(masks[:2], api_name="/scene_open_moving_masks")
+
+
+def test_splats_are_shown_without_their_backdrop():
+    frames, path, views = room()
+    shots = shots_of_clip(Clip(frames, 24, path, scene=Scene(views, "clip")), name="room")
+    *_, done = (
+        step for step in make(shots, "splats", settings=SplatSettings(**SMALL_SPLATS)) if isinstance(step, Made)
+    )
+    assert done.fitted is not None
+    splats = done.fitted.splats
+    behind = replace(
+        splats, means=done.path.centres.mean(axis=0) + 50 * (splats.means - done.path.centres.mean(axis=0))
+    )
+    backed = replace(done, fitted=replace(done.fitted, splats=splats.joined(behind).joined(behind)))
+    assert np.ptp(display.near(backed).points, axis=0).max() < 3 * np.ptp(done.cloud.points, axis=0).max()
+    assert len(read_ply(display.shown_splats(backed))) == len(read_ply(display.shown_splats(done)))
+
+
 def test_own_frames_with_a_camera_file_need_a_depth_model_for_more_than_points(client, tmp_path):
     frames, path, _ = room()
     pictures = []
