@@ -39,6 +39,35 @@ def confirmations(points: NDArray[np.float32], others: Sequence[View], tolerance
     return counts
 
 
+def occupied(offset: NDArray[np.float64], size: float, most: int) -> int:
+    """How many voxels of side ``size`` hold points ``offset`` (N,3), all at least 0; counting ends beyond ``most``."""
+    slots = np.full(1 << int(np.ceil(np.log2(4 * (most + 1)))), -1, np.int64)
+    return _occupied(offset, 1 / size, most, slots)
+
+
+@kernel
+def _occupied(offset, per_length, most, slots):
+    """``slots``: a hash table, a power of two of places, empty where -1."""
+    last, count = len(slots) - 1, 0
+    for n in range(len(offset)):
+        x, y, z = (
+            np.int64(offset[n, 0] * per_length),
+            np.int64(offset[n, 1] * per_length),
+            np.int64(offset[n, 2] * per_length),
+        )
+        key = (x << 42) | (y << 21) | z
+        mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
+        slot = np.int64(mixed >> np.uint64(20)) & last
+        while slots[slot] != -1 and slots[slot] != key:
+            slot = (slot + 1) & last
+        if slots[slot] == -1:
+            slots[slot] = key
+            count += 1
+            if count > most:
+                return count
+    return count
+
+
 @kernel
 def _confirm(counts, points, pose, lens, depth, known, tolerance):
     height, width = depth.shape

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from pipelines.reconstruct.tsdf import Cells, Pictures
 
 Method = Literal["tsdf", "poisson"]
-MOST_CELLS = 2000
-"""Of `tsdf.SIDE` voxels a side; voxels grow until there are no more. A room in 49 frames of 720 x 480 takes some 40
-seconds of processor time, on two cores half of that."""
+MOST_CELLS = 1500
+"""Of `tsdf.SIDE` voxels a side; voxels grow until there are no more."""
 FINEST = 1.25
 """Voxels are as wide as so many pixels at the distance of their cell."""
 FEWEST_TRIANGLES = 60
@@ -146,7 +145,8 @@ def _cells(pictures: Pictures, voxel: float | None) -> Cells:
     if voxel:
         per_distance = max(per_distance, voxel / float(np.percentile(depth, 5)))
     while len(found := cells(points, pictures.centre, voxel=smallest, per_distance=per_distance)) > MOST_CELLS:
-        smallest, per_distance = 1.2 * smallest, 1.2 * per_distance
+        larger = 1.02 * np.sqrt(len(found) / MOST_CELLS)  # a surface of twice as wide voxels has a quarter of the cells
+        smallest, per_distance = larger * smallest, larger * per_distance
     return found
 
 

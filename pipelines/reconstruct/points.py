@@ -88,26 +88,25 @@ def thinned(cloud: PointCloud, most: int) -> PointCloud:
     """At most ``most`` points: the mean place and colour of each occupied voxel, the smallest voxels that do."""
     if len(cloud) <= most:
         return cloud
-    lowest = cloud.points.min(axis=0)
-    offset = (cloud.points - lowest).astype(np.float64)
+    from pipelines.reconstruct.agreement import occupied
+
+    offset = (cloud.points - cloud.points.min(axis=0)).astype(np.float64)
     extent = max(float(offset.max()), 1e-30)
     fine, coarse = extent / 2**20, 2 * extent
-    found = _voxels(offset, coarse)
     for _ in range(BISECTIONS):
         middle = float(np.sqrt(fine * coarse))
-        tried = _voxels(offset, middle)
-        if tried[0] <= most:
-            found, coarse = tried, middle
+        if occupied(offset, middle, most) <= most:
+            coarse = middle
         else:
             fine = middle
-    return _means(cloud, found[1], found[0])
+    cells, member = np.unique(_voxels(offset, coarse), return_inverse=True)
+    return _means(cloud, member, len(cells))
 
 
-def _voxels(offset: NDArray[np.float64], size: float) -> tuple[int, NDArray]:
-    """How many voxels of side ``size`` hold points, and the voxel's number (N,) of each."""
+def _voxels(offset: NDArray[np.float64], size: float) -> NDArray[np.int64]:
+    """(N,): the number of the voxel of side ``size`` that each point lies in."""
     x, y, z = (offset / size).astype(np.int64).T
-    cells, member = np.unique((x << 42) | (y << 21) | z, return_inverse=True)
-    return len(cells), member
+    return (x << 42) | (y << 21) | z
 
 
 def _means(cloud: PointCloud, member: NDArray, n: int) -> PointCloud:

@@ -20,6 +20,8 @@ SIDE = 32
 CUT = 4.0
 """Voxels before and behind a surface that its picture speaks of."""
 MOST_LEVELS = 12
+MOST_VIEWS = 24
+"""So many views at most speak of a cell: more say the same again, and take as long again."""
 STEEPEST = 0.05
 """Of `Pictures.facing`: what is seen more edgewise is treated as this."""
 
@@ -121,7 +123,20 @@ def fused_cell(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArr
     total, weight = np.zeros((n, n, n), np.float32), np.zeros((n, n, n), np.float32)
     place = np.asarray(corner, np.float32)
     band = np.float32(CUT * voxel)
-    _fuse(total, weight, place, np.float32(voxel), band, pictures.depth, pictures.facing, pictures.pose, pictures.lens)
+    side = np.float32(SIDE * voxel)
+    views = _seeing(place, side, pictures.depth, pictures.pose, pictures.lens, MOST_VIEWS)
+    _fuse(
+        total,
+        weight,
+        place,
+        np.float32(voxel),
+        band,
+        views,
+        pictures.depth,
+        pictures.facing,
+        pictures.pose,
+        pictures.lens,
+    )
     return np.divide(total, weight, out=np.ones_like(total), where=weight > 0), weight
 
 
@@ -157,26 +172,45 @@ def _depth_at(depth, u, v, slack):
 
 
 @kernel
-def _fuse(total, weight, corner, voxel, cut, depth, facing, pose, lens):
-    n = total.shape[0]
+def _seeing(corner, side, depth, pose, lens, most):
+    """Numbers of the views in whose picture a part of a cell may lie; of more than ``most`` some, spread evenly."""
     height, width = depth.shape[1:]
     right, bottom = np.float32(width - 1), np.float32(height - 1)
-    half = np.float32(0.5) * voxel * np.float32(n - 1)
+    half = np.float32(0.5) * side
     radius = np.float32(1.7320508) * half
+    x, y, z = corner[0] + half, corner[1] + half, corner[2] + half
+    found = np.empty(len(depth), np.int64)
+    count = 0
     for view in range(len(depth)):
-        turn, focal = pose[view], lens[view, 0, 0]
-        x, y, z = corner[0] + half, corner[1] + half, corner[2] + half
+        turn = pose[view]
         mx = turn[0, 0] * x + turn[0, 1] * y + turn[0, 2] * z + turn[0, 3]
         my = turn[1, 0] * x + turn[1, 1] * y + turn[1, 2] * z + turn[1, 3]
         mz = turn[2, 0] * x + turn[2, 1] * y + turn[2, 2] * z + turn[2, 3]
         if mz + radius <= 0:
             continue
         if mz > 2 * radius:
-            margin = 2 * radius * max(focal, lens[view, 1, 1]) / (mz - radius) * np.float32(1.5)
+            margin = 3 * radius * max(lens[view, 0, 0], lens[view, 1, 1]) / (mz - radius)
             u = (lens[view, 0, 0] * mx + lens[view, 0, 1] * my) / mz + lens[view, 0, 2]
             v = lens[view, 1, 1] * my / mz + lens[view, 1, 2]
             if u < -margin or v < -margin or u > right + margin or v > bottom + margin:
                 continue
+        found[count] = view
+        count += 1
+    if count <= most:
+        return found[:count]
+    chosen = np.empty(most, np.int64)
+    for i in range(most):
+        chosen[i] = found[i * (count - 1) // (most - 1)]
+    return chosen
+
+
+@kernel
+def _fuse(total, weight, corner, voxel, cut, views, depth, facing, pose, lens):
+    n = total.shape[0]
+    height, width = depth.shape[1:]
+    right, bottom = np.float32(width - 1), np.float32(height - 1)
+    for view in views:
+        turn = pose[view]
         for i in range(n):
             for j in range(n):
                 x, y = corner[0] + voxel * np.float32(i), corner[1] + voxel * np.float32(j)
@@ -188,16 +222,22 @@ def _fuse(total, weight, corner, voxel, cut, depth, facing, pose, lens):
                     pz = bz + turn[2, 2] * z
                     if pz <= 0:
                         continue
+                    inverse = np.float32(1) / pz
                     px, py = bx + turn[0, 2] * z, by + turn[1, 2] * z
-                    u = (lens[view, 0, 0] * px + lens[view, 0, 1] * py) / pz + lens[view, 0, 2]
-                    v = lens[view, 1, 1] * py / pz + lens[view, 1, 2]
+                    u = (lens[view, 0, 0] * px + lens[view, 0, 1] * py) * inverse + lens[view, 0, 2]
+                    v = lens[view, 1, 1] * py * inverse + lens[view, 1, 2]
                     if u < 0 or v < 0 or u > right or v > bottom:
                         continue
-                    slope = facing[view, np.int64(v + np.float32(0.5)), np.int64(u + np.float32(0.5))]
-                    seen = _depth_at(depth[view], u, v, cut / slope)
+                    row, column = np.int64(v + np.float32(0.5)), np.int64(u + np.float32(0.5))
+                    seen = depth[view, row, column]
+                    slope = facing[view, row, column]
                     ahead = (seen - pz) * slope
-                    if seen <= 0 or ahead < -cut:
+                    if seen <= 0 or ahead < -2 * cut:
                         continue
+                    if ahead < 2 * cut:  # what lies between pixels may differ from the nearest one by a cut
+                        ahead = (_depth_at(depth[view], u, v, cut / slope) - pz) * slope
+                        if ahead < -cut:
+                            continue
                     total[i, j, k] += min(ahead / cut, np.float32(1))
                     weight[i, j, k] += np.float32(1)
 

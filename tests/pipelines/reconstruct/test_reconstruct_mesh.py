@@ -98,3 +98,18 @@ def test_progress_is_told_and_bad_wishes_are_refused():
     )
     with pytest.raises(InputError, match="contradict"):
         finished(meshed(Scene(shuffled, "views")))
+
+
+def test_of_many_views_some_speak_spread_over_all_that_see_the_cell():
+    from pipelines.reconstruct.tsdf import Pictures, _seeing
+
+    scene = room(16, 20)
+    views = scene.views * 8
+    pictures = Pictures.of(Scene(views, "views"), [view.known for view in views], 1e9)
+    arrays = pictures.depth, pictures.pose, pictures.lens
+    ahead, behind = np.array([-0.5, -0.5, 3], np.float32), np.array([-0.5, -0.5, -9], np.float32)
+    some = _seeing(ahead, np.float32(1), *arrays, 24)
+    assert len(some) == len(set(some)) == 24 and some[0] == 0 and some[-1] == 39
+    assert len(_seeing(ahead, np.float32(1), *arrays, 50)) == 40 and not len(
+        _seeing(behind, np.float32(1), *arrays, 24)
+    )
