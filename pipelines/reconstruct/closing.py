@@ -7,7 +7,7 @@ the end comes to where it was recognised.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.rotation import angle_degrees, orthonormal, scipy_rotation
+from pipelines import pose
 from pipelines.pose import Reconstruction
 from pipelines.tracks import RETURN_PX, tracked
 
 if TYPE_CHECKING:
     from scipy.sparse import spmatrix
+
+    from pipelines.colmap import Matcher
 
 SHARE, MOST_FRAMES, FEWEST_FRAMES = 12, 12, 5
 """The beginning and the end are that part of the frames each, from FEWEST_FRAMES to MOST_FRAMES."""
@@ -39,6 +42,8 @@ MISS_PX = 3.0
 """Pixels, at 480 rows and at least 1.5, by which a recognised point may miss."""
 FEWEST_RECOGNISED, LEAST_RECOGNISED = 15, 0.2
 """Points, and share of the candidates, that must agree on where a frame stands."""
+MET_DEGREES, MET_SHARE = 1.0, 0.05
+"""Estimated cameras of a closed path meet when their end misses by no more: turn, and place as a part of the radius."""
 STEP_DEGREES, STEP_LENGTH = 0.5, 0.1
 """What one step may be wrong by: turn, and place as a part of the mean step's length; one standard deviation."""
 END_DEGREES, END_LENGTH = 0.2, 0.2
@@ -59,11 +64,16 @@ class Closed:
     points: int
 
     @property
-    def words(self) -> str:
+    def gap_share(self) -> float:
+        """``gap_length`` as a part of the orbit's radius."""
         reach = float(np.linalg.norm(self.path.centres - self.path.centres.mean(axis=0), axis=1).max())
+        return self.gap_length / max(reach, 1e-12)
+
+    @property
+    def words(self) -> str:
         return (
             f"closed: the end missed the beginning by {self.gap_degrees:.1f} degrees and "
-            f"{self.gap_length / max(reach, 1e-12):.0%} of the orbit's radius, distributed over all frames"
+            f"{self.gap_share:.0%} of the orbit's radius, distributed over all frames"
         )
 
 
@@ -102,6 +112,27 @@ def closed(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.boo
     degrees = float(angle_degrees(given[:3, :3], first.world_from_camera[:3, :3]))
     length = float(np.linalg.norm(given[:3, 3] - first.world_from_camera[:3, 3]))
     return Closed(current, degrees, length, first.points)
+
+
+def met(
+    frames: NDArray[np.uint8],
+    found: Reconstruction,
+    *,
+    masks: NDArray[np.bool_] | None = None,
+    matcher: Matcher | None = None,
+) -> tuple[Reconstruction, str]:
+    """Estimated cameras of a closed path whose end meets their beginning, and by how much it missed.
+
+    ``found`` is of ``frames`` (F,H,W,3). Where no match joined its ends they may have drifted apart all the same: then its
+    cameras are bent together, and refined from there. Raises `InputError` where the end does not show the beginning.
+    """
+    numbers = list(found.frames)
+    shown, hidden = frames[numbers], None if masks is None else masks[numbers]
+    ended = closed(shown, found.path, masks=hidden)
+    if ended.gap_degrees <= MET_DEGREES and ended.gap_share <= MET_SHARE:
+        return found, f"closed: the end meets the beginning to {ended.gap_degrees:.1f} degrees"
+    better = pose.refined(shown, ended.path, masks=hidden, pairing="closed", matcher=matcher).found
+    return replace(better, frames=tuple(numbers[i] for i in better.frames)), ended.words
 
 
 def _window(count: int) -> int:

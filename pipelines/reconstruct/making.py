@@ -196,8 +196,8 @@ def make(
     with a texture. ``matcher``: who matches frames where cameras are refined or estimated, see `pipelines.reconstruct`. Raises `InputError`: too few frames, no parallax,
     cameras that contradict the frames, no depth, an end that does not show the beginning; with what can be made.
     """
-    _check(shots, kind, keep, background)
-    choices = _Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background, texture, matcher)
+    check(shots, kind, keep, background)
+    choices = Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background, texture, matcher)
     try:
         yield from _made(shots, kind, choices)
     except InputError as error:
@@ -225,7 +225,9 @@ def in_queue(begin: Callable[[], Iterator[T]]) -> Iterator[T | Progress]:
 
 
 @dataclass(frozen=True)
-class _Choices:
+class Choices:
+    """What `make` and `pipelines.reconstruct.moving.moving` are told, checked."""
+
     cameras: str
     depth_model: str
     settings: SplatSettings
@@ -236,7 +238,8 @@ class _Choices:
     matcher: Matcher | None
 
 
-def _check(shots: Shots, kind: str, keep: str, background: str) -> None:
+def check(shots: Shots, kind: str, keep: str, background: str) -> None:
+    """Raises `InputError` for choices that are unknown, contradict each other, or lack their masks."""
     if kind not in KINDS:
         raise InputError(f"What can be made is {', '.join(KINDS)}; got {kind!r}.")
     if keep not in KEEPS.values():
@@ -249,7 +252,7 @@ def _check(shots: Shots, kind: str, keep: str, background: str) -> None:
         raise InputError("An object that is cut out has no background; keep everything, or leave the background out.")
 
 
-def _made(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress | Made, None, None]:
+def _made(shots: Shots, kind: str, choices: Choices) -> Generator[Progress | Made, None, None]:
     made = yield from _points(shots, kind, choices)
     if choices.background == "dome":
         from pipelines.reconstruct.dome import dome_of
@@ -272,7 +275,7 @@ def _made(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress | Ma
         yield made
 
 
-def _splats(made: Made, choices: _Choices) -> Generator[Progress | Made, None, None]:
+def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, None]:
     from pipelines.reconstruct.splat_fit import Fitted, fit
     from pipelines.reconstruct.splat_start import with_backdrop
 
@@ -318,7 +321,7 @@ def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None
     return np.stack([weights_of(torch.tensor(each), confidence).numpy() for each in log_confidence(scene)])  # type: ignore[arg-type]
 
 
-def _points(shots: Shots, kind: str, choices: _Choices) -> Generator[Progress, None, Made]:
+def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, None, Made]:
     """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
     from pipelines.reconstruct.points import DOUBTFUL, compared
     from pipelines.reconstruct.scene import scene_of, sparse_cloud

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,17 @@ from numpy.typing import NDArray
 from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.view import FAR, View
+from camera.view import FAR, Scene, View
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct import making
-from pipelines.reconstruct.making import Made, Shots, noise_words
+from pipelines.reconstruct.making import Choices, Made, Shots, noise_words
 from pipelines.reconstruct.moments import Moments, timed_zip
+from pipelines.reconstruct.splat_settings import SplatSettings
+
+if TYPE_CHECKING:
+    import trimesh
+
+    from pipelines.colmap import Matcher
 
 MOST_POINTS = 100_000
 """Of each moment."""
@@ -58,23 +65,41 @@ class Moving:
         return "  \n".join([words + ("one camera." if cameras == 1 else f"{cameras} cameras."), *self.notes])
 
     def files(self) -> dict[str, bytes]:
-        """``moments.zip``: for each moment pictures and cameras for COLMAP, points, and all times; see `timed_zip`."""
-        return {"moments.zip": timed_zip(self.seconds, [(each.frames, each.path, each.cloud) for each in self.moments])}
+        """``moments.zip``: for each moment pictures and cameras for COLMAP, points, and all times; see `timed_zip`.
+
+        With a far background also ``background.ply``, that of the first moment."""
+        from pipelines.reconstruct.export import mesh_ply
+
+        steps = [(each.frames, each.path, each.cloud) for each in self.moments]
+        dome = self.moments[0].dome
+        behind = {} if dome is None else {"background.ply": mesh_ply(dome)}
+        return {"moments.zip": timed_zip(self.seconds, steps), **behind}
 
 
 def moving(
-    shots: Shots, moments: Moments | None = None, *, cameras: str = "given", depth_model: str = "small"
+    shots: Shots,
+    moments: Moments | None = None,
+    *,
+    cameras: str = "given",
+    depth_model: str = "small",
+    closed: bool = False,
+    keep: str = "everything",
+    background: str = "nothing",
+    matcher: Matcher | None = None,
 ) -> Generator[Progress | Moving, None, None]:
     """Yields `Progress` and, last, `Moving`: of ``moments``, each seen by all cameras, else a moment for each frame of ``shots``.
 
-    ``cameras``: a value of `making.CAMERAS`; those of ``moments`` are found in the first one and hold for all. Raises
-    `InputError` as `making.make`.
+    The choices are those of `making.make`; cameras of ``moments`` are found in the first one and hold for all. What
+    ``shots.moving`` marks does not help to place cameras and depth, but is there. Raises `InputError` as `making.make`,
+    and for masks beside ``moments``.
     """
+    making.check(shots, "points", keep, background)
+    choices = Choices(cameras, depth_model, SplatSettings(), closed, keep, background, False, matcher)
     try:
         if moments is None:
-            yield (yield from _each_frame(shots, cameras, depth_model))
+            yield (yield from _each_frame(shots, choices))
         else:
-            yield (yield from _each_moment(shots, moments, cameras, depth_model))
+            yield (yield from _each_moment(shots, moments, choices))
     except InputError as error:
         if shots.weights == "real":
             raise
@@ -84,35 +109,57 @@ def moving(
 # --- one camera for each moment ------------------------------------------------------------------------------------
 
 
-def _each_frame(shots: Shots, cameras: str, depth_model: str) -> Generator[Progress, None, Moving]:
-    views, numbers, notes = yield from _views(shots, cameras, depth_model)
+def _each_frame(shots: Shots, choices: Choices) -> Generator[Progress, None, Moving]:
+    scene, notes = yield from _scene(shots, choices)
+    if choices.keep == "object":
+        from pipelines.reconstruct.cutout import cut, object_masks
+
+        yield Progress("Cutting the object out", 0, 1)
+        scene = cut(scene, object_masks(scene))
     made = []
-    for step, view in enumerate(views):
-        yield Progress("Placing points", step, len(views))
+    for step, view in enumerate(scene.views):
+        yield Progress("Placing points", step, len(scene.views))
         made.append(Made("points", view.colour[None], view.camera.with_fps(shots.path.fps), _cloud(view)))
-    return Moving(tuple(made), tuple(number / shots.path.fps for number in numbers), notes)
+    if choices.background == "dome":
+        yield Progress("Background", 0, 1)
+        dome = _dome(scene, made)
+        made = [replace(each, dome=dome) for each in made]
+    seconds = tuple(number / shots.path.fps for number in _numbers(shots.frames, scene.views))
+    return Moving(tuple(made), seconds, notes)
 
 
-def _views(
-    shots: Shots, cameras: str, depth_model: str
-) -> Generator[Progress, None, tuple[tuple[View, ...], list[int], tuple[str, ...]]]:
-    """Frames with depth in one world, their numbers, and what one should read."""
+def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Scene, tuple[str, ...]]]:
+    """Frames with depth in one world, and what one should read."""
     from pipelines.reconstruct.scene import scene_of
 
-    aligned = shots.aligned and cameras == "given"
+    plain = choices.cameras == "given" and not choices.closed
+    kept = shots.marked if choices.keep == "masks" else None
     try:
         scene = yield from scene_of(
-            shots.frames, shots.path, depth=shots.depth, model=depth_model, source=shots.source, aligned=aligned,
-            cameras=cameras, name=shots.name,  # type: ignore[arg-type]
+            shots.frames, shots.path, depth=shots.depth, model=choices.depth_model, source=shots.source,
+            aligned=shots.aligned and choices.cameras == "given", cameras=choices.cameras, closed=choices.closed,  # type: ignore[arg-type]
+            matcher=choices.matcher, masks=shots.moving, keep=kept, movers=True, name=shots.name,
         )  # fmt: skip
     except InputError as error:
-        if shots.depth is None or cameras != "given" or len(shots.path) < 2:
+        if shots.depth is None or not plain or len(shots.path) < 2:
             raise
         note = f"Depth is as it came ({shots.source}), not fitted to the cameras: {error}"
+        depth = shots.depth if kept is None else np.where(kept, shots.depth, np.float32(np.nan))
         lenses, poses = shots.path.intrinsics, shots.path.world_from_camera
-        views = tuple(View.of(*each) for each in zip(shots.frames, shots.depth, lenses, poses))
-        return views, list(range(len(views))), (note,)
-    return scene.views, _numbers(shots.frames, scene.views), (f"Depth: {scene.source}.",)
+        views = tuple(View.of(*each) for each in zip(shots.frames, depth, lenses, poses) if np.isfinite(each[1]).any())
+        if not views:
+            raise InputError("The masks leave nothing of known depth; mark the object, or keep everything.") from error
+        return Scene(views, "views", "relative", shots.path.fps, shots.source, shots.name), (note,)
+    return scene, (f"Depth: {scene.source}.",)
+
+
+def _dome(scene: Scene, made: list[Made]) -> trimesh.Trimesh:
+    """One far background of all frames, behind the points of every moment."""
+    from pipelines.reconstruct.dome import dome_of
+    from pipelines.reconstruct.export import shot_on
+
+    frames, path = shot_on(scene)
+    return dome_of(frames, path, PointCloud.joined(each.cloud for each in made), scene)
 
 
 def _numbers(frames: Frames, views: tuple[View, ...]) -> list[int]:
@@ -150,14 +197,19 @@ def _flying(view: View) -> NDArray[np.bool_]:
 # --- several cameras for each moment -------------------------------------------------------------------------------
 
 
-def _each_moment(shots: Shots, moments: Moments, cameras: str, depth_model: str) -> Generator[Progress, None, Moving]:
+def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[Progress, None, Moving]:
+    if choices.keep == "masks" or shots.moving is not None:
+        raise InputError("Masks are for the frames of one path, and here every moment has its own; leave them out.")
     yield Progress("Placing cameras", 0, 1)
-    numbers, path, words = _placed(moments, cameras)
+    numbers, path, words = _placed(moments, choices)
     made = []
     for number, view in enumerate(moments.views):
         one = Shots(view[numbers], path, f"moment {number + 1}")
         note = f"moment {number + 1} of {len(moments.views)}"
-        for step in making.make(one, "points", depth_model=depth_model):
+        steps = making.make(
+            one, "points", depth_model=choices.depth_model, keep=choices.keep, background=choices.background
+        )
+        for step in steps:
             if isinstance(step, Progress):
                 yield replace(step, note=note)
             else:
@@ -166,19 +218,27 @@ def _each_moment(shots: Shots, moments: Moments, cameras: str, depth_model: str)
     return Moving(tuple(made), moments.seconds, notes)
 
 
-def _placed(moments: Moments, cameras: str) -> tuple[list[int], CameraPath, str]:
+def _placed(moments: Moments, choices: Choices) -> tuple[list[int], CameraPath, str]:
     """Which cameras can be placed in the first moment, where they are, and how that was found."""
     from pipelines import pose
+    from pipelines.reconstruct import closing
 
-    frames, path = moments.views[0], moments.path
-    if cameras == "given":
-        return list(range(len(path))), path, ""
-    if cameras == "refined":
-        better = pose.refined(frames, path)
-        return list(better.frames), better.found.path, f"Cameras refined, {better.words}"
-    found = pose.reconstruct(frames, fps=path.fps)
+    frames, path, words = moments.views[0], moments.path, ""
+    pairing = "closed" if choices.closed else "auto"
+    if choices.closed and choices.cameras != "estimated":
+        ended = closing.closed(frames, path)
+        path, words = ended.path, f"First moment {ended.words}."
+    if choices.cameras == "given":
+        return list(range(len(path))), path, words
+    if choices.cameras == "refined":
+        better = pose.refined(frames, path, pairing=pairing, matcher=choices.matcher)
+        return list(better.frames), better.found.path, f"{words} Cameras refined, {better.words}".strip()
+    found = pose.reconstruct(frames, fps=path.fps, pairing=pairing, matcher=choices.matcher)
     words = f"Cameras estimated in the first moment: {len(found.frames)} of {len(frames)} placed."
     if len(found.frames) < max(3, pose.LEAST_PLACED * len(frames)):
         raise InputError(f"Too few frames could be placed. {words} Give frames with more texture, or their cameras.")
+    if choices.closed:
+        found, ended = closing.met(frames, found, matcher=choices.matcher)
+        words = f"{words} First moment {ended}."
     nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
     return list(found.frames), pose.gauge(found.path, nominal).of_path(found.path), words

@@ -58,6 +58,7 @@ def scene_of(
     matcher: Matcher | None = None,
     masks: NDArray[np.bool_] | None = None,
     keep: NDArray[np.bool_] | None = None,
+    movers: bool = False,
     name: str = "scene",
 ) -> Generator[Progress, None, Scene]:
     """One world of all frames (F,H,W,3), kind "views"; returned by the generator.
@@ -67,7 +68,8 @@ def scene_of(
     ``matcher``: who matches frames where cameras are not the given ones, see `pipelines.keypoints`; else followed points
     or SIFT. ``closed``: the path ends where it began; what the given cameras drifted is distributed, see
     `pipelines.reconstruct.closing`, and last and first frames are matched where cameras are refined or estimated.
-    ``masks`` (F,H,W): True on what moves, which is neither followed nor kept. ``keep`` (F,H,W): True on the object that alone is kept. Frames that cannot be placed are left out;
+    ``masks`` (F,H,W): True on what moves, which is not followed, and kept only with ``movers``. ``keep`` (F,H,W): True on
+    the object that alone is kept. Frames that cannot be placed are left out;
     `Scene.source` says what was done. Raises `InputError`: too few frames, no parallax, cameras that contradict the
     frames, no depth model; each with what can still be made.
     """
@@ -94,7 +96,7 @@ def scene_of(
         raw.append(np.asarray(depth[i], np.float32) if depth is not None else _asked(estimate, frames[i]))
     yield Progress("Fitting depth", 0, 1)
     fitted, miss = (raw, 0.0) if cameras_found.points is None else _fitted(raw, cameras_found.points)
-    hidden = [each for each in (masks, None if keep is None else ~keep) if each is not None]
+    hidden = [each for each in (None if movers else masks, None if keep is None else ~keep) if each is not None]
     views = _views(frames, cameras_found, fitted, np.any(hidden, axis=0) if hidden else None)
     words = [source or "given depth", _miss_words(miss), ended.words if ended else "", cameras_found.words]
     return Scene(views, "views", "relative", path.fps, "; ".join(filter(None, words)), name)
@@ -185,6 +187,11 @@ def _placed(
         raise InputError(
             f"Too few frames could be placed: {words}. {INSTEAD}; give a path or frames with more texture."
         )
+    if closed:
+        from pipelines.reconstruct import closing
+
+        found, ended = closing.met(frames, found, masks=masks, matcher=matcher)
+        words = f"{ended}; {words}"
     nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
     onto = pose.gauge(found.path, nominal)
     found = replace(found, path=onto.of_path(found.path), points=onto(found.points))

@@ -10,9 +10,10 @@ from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.metrics import aligned, rotation_error_degrees
 from camera.path import CameraPath, inverse
-from pipelines.reconstruct.closing import closed
+from pipelines.reconstruct.closing import closed, met
 from pipelines.reconstruct.making import Made, Shots, make
 from pipelines.reconstruct.scene import scene_of
+from pipelines.tracks import tracked
 
 FRAMES, WIDTH, HEIGHT = 36, 144, 96
 
@@ -101,6 +102,17 @@ def test_bundle_adjustment_of_a_closed_path_knows_that_it_closes(truth, drifted)
     found = finished(scene_of(frames, drifted, depth=truth[2], cameras="refined", closed=True))
     poses = np.array([view.world_from_camera for view in found.views])
     assert turn_off(path.with_poses(poses), path) < 0.3 and "cameras refined" in found.source
+
+
+def test_estimated_cameras_whose_ends_no_match_joined_are_brought_together(truth, drifted):
+    path, frames, _ = truth
+    apart = tracked(frames, drifted).found
+    found, words = met(frames, apart)
+    assert len(found.frames) > 0.9 * FRAMES and "distributed over all frames" in words
+    here = list(found.frames)
+    assert shape_off(found.path, path.sliced(here)) < 0.3 * shape_off(drifted, path)
+    kept, words = met(frames, tracked(frames, path).found)
+    assert kept.path.world_from_camera is path.world_from_camera and "meets the beginning" in words
 
 
 def test_an_end_that_does_not_show_the_beginning_is_said(truth):

@@ -52,6 +52,31 @@ def test_blurred_depth_leaves_no_points_between_surfaces():
     assert np.quantile(to_surface(found.moments[0].cloud.points), 0.999) < 1e-3
 
 
+def test_what_moves_is_not_followed_but_is_there_and_the_object_alone_can_be_kept():
+    shots = shots_of_views(room())
+    marks = np.zeros(shots.frames.shape[:3], bool)
+    marks[:, 20:40, 30:50] = True
+    noisy = shots.frames.copy()
+    noisy[marks] = np.random.default_rng(0).integers(0, 255, (int(marks.sum()), 3))
+    told = replace(shots, frames=noisy, aligned=False, moving=marks)
+    everything = made(told)
+    assert "stand still" in everything.sentence() and len(everything.moments[0].cloud) > 3500
+    alone = made(replace(shots, marked=marks), keep="masks")
+    assert all(len(moment.cloud) <= 20 * 20 for moment in alone.moments)
+    middle = made(shots, keep="object")
+    assert 0 < len(middle.moments[2].cloud) < 0.5 * len(everything.moments[2].cloud)
+    with pytest.raises(InputError, match="a mask for each"):
+        made(shots, keep="masks")
+
+
+def test_a_far_dome_is_behind_every_moment_and_a_closed_path_must_close():
+    shots = shots_of_views(room())
+    found = made(shots, background="dome")
+    assert found.moments[0].dome is found.moments[-1].dome is not None and "background.ply" in found.files()
+    with pytest.raises(InputError, match="at least 10 frames"):
+        made(shots, closed=True)
+
+
 def saved_4d(folder, frames=8):
     views = [shot(orbit(64, 96, float(angle))) for angle in np.linspace(-10, 10, frames)]
     path = CameraPath(np.array([view.world_from_camera for view in views]), views[0].intrinsics, 96, 64, 8)
@@ -73,6 +98,8 @@ def test_the_files_of_a_4d_result_become_points_and_folders_per_moment(tmp_path)
         names
     )
     assert times == [0] * 8 + [1] * 8
+    with pytest.raises(InputError, match="every moment has its own"):
+        made(Shots(pictures, path, "four", moving=np.zeros(pictures.shape[:3], bool)), moments)
 
 
 def test_files_of_a_4d_result_that_are_missing_are_asked_for(tmp_path):
