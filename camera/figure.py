@@ -25,6 +25,8 @@ CLOUD_POINTS = 24_000
 PICTURE_COLUMNS = 72
 FRUSTA = 9
 PATH_COLOUR, CAMERA_COLOUR, FRUSTUM_COLOUR = "#e8590c", "#1c7ed6", "#868e96"
+DOTS: dict[str, Any] = {"size": 2, "symbol": "square"}
+"""Marker of a point of the scene. Plotly draws a round one as 57 corners and a square as 18, and at this size both look the same."""
 _DISPLAY = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
 
 
@@ -126,7 +128,7 @@ def _scene_traces(scene: Scene | None, size: float) -> list[dict]:
     if scene is None:
         return []
     shown, index, scale = _display_cloud(scene)
-    marker = {"size": 2, "color": index, "colorscale": scale, "cmin": 0, "cmax": 255, "showscale": False}
+    marker = {**DOTS, "color": index, "colorscale": scale, "cmin": 0, "cmax": 255, "showscale": False}
     dots = dict(
         type="scatter3d",
         x=shown[:, 0], y=shown[:, 1], z=shown[:, 2], mode="markers", name="scene", marker=marker, hoverinfo="skip"

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from camera.cloud import PointCloud
-from camera.figure import FRUSTUM_COLOUR, frustum_lines, frustum_size, palette, spec, to_display
+from camera.figure import DOTS, FRUSTUM_COLOUR, frustum_lines, frustum_size, palette, spec, to_display
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.reconstruct.making import Made
@@ -183,7 +183,7 @@ def _near(made: Made) -> PointCloud:
 
 def _dots(cloud: PointCloud, indices: np.ndarray, scale: list) -> dict:
     x, y, z = to_display(cloud.points).T
-    marker = {"size": 2, "color": indices, "colorscale": scale, "cmin": 0, "cmax": 255, "showscale": False}
+    marker = {**DOTS, "color": indices, "colorscale": scale, "cmin": 0, "cmax": 255, "showscale": False}
     return {"type": "scatter3d", "x": x.copy(), "y": y.copy(), "z": z.copy(), "mode": "markers", "marker": marker}
 
 

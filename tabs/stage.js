@@ -30,6 +30,17 @@ function themed(layout) {
   };
 }
 
+// Plotly draws twice the screen's pixels each way. Where a processor has to draw them, that is most of the time: once must do.
+const pixelRatio = () => (window.stagePixelRatio ??= drawnByProcessor() ? 1 : 2);
+
+function drawnByProcessor() {
+  const gl = document.createElement("canvas").getContext("webgl");
+  const named = gl?.getExtension("WEBGL_debug_renderer_info");
+  const name = named ? gl.getParameter(named.UNMASKED_RENDERER_WEBGL) : "";
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software|basic render/i.test(name);
+}
+
 async function draw() {
   const value = props.value;
   if (!value || !value.figure || !window.Plotly) return;
@@ -41,7 +52,8 @@ async function draw() {
   const moments = value.moments ? await fetched(value.moments) : null;
   if (state.shown !== value) return; // another came meanwhile
   state.moments = moments;
-  await Plotly.react(plot, data, themed(layout), { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"] });
+  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"], plotGlPixelRatio: pixelRatio() };
+  await Plotly.react(plot, data, themed(layout), config);
   plot.dataset.frames = frames.length;
   plot.removeAllListeners?.("plotly_click");
   plot.on("plotly_click", clicked);

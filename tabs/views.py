@@ -9,7 +9,7 @@ import numpy as np
 from gradio.events import Dependency
 
 from camera.cloud import PointCloud
-from camera.figure import FRUSTUM_COLOUR, frustum_lines, frustum_size, spec, to_display
+from camera.figure import DOTS, FRUSTUM_COLOUR, frustum_lines, frustum_size, spec, to_display
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.genxd.plan import cameras_of
@@ -78,7 +78,7 @@ def _frusta(path: CameraPath, size: float) -> dict:
 def _dots(cloud: PointCloud) -> dict:
     x, y, z = to_display(cloud.points).T
     colours = [f"rgb({red},{green},{blue})" for red, green, blue in cloud.colours.tolist()]
-    return {"x": x.copy(), "y": y.copy(), "z": z.copy(), "marker": {"size": 2, "color": colours}}
+    return {"x": x.copy(), "y": y.copy(), "z": z.copy(), "marker": {**DOTS, "color": colours}}
 
 
 def _small(scene: Scene, frame: int) -> np.ndarray:
