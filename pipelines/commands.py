@@ -66,42 +66,14 @@ def written(kind: type[Settings], given: argparse.Namespace, prefix: str) -> dic
 
 def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> None:
     command.set_defaults(name=known.name)
-    source = command.add_argument_group("scene")
     extends = name == "run" and known.goes_on is not None
-    given = source.add_mutually_exclusive_group(required=not extends)
-    given.add_argument("--image", type=Path, help="picture")
-    if known.blank is not None:
-        given.add_argument("--no-picture", action="store_true", help="shoot from words alone")
-    given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
-    if known.projects:
-        given.add_argument(
-            "--project", type=Path, help="zip that the tab saved, or that lies beside a result with objects"
-        )
-        given.add_argument("--empty-stage", action="store_true", help="no picture: a floor for objects to stand on")
-        source.add_argument("--objects", type=Path, nargs="+", metavar="FILE", help=OBJECT_FILES)
+    given = add_scene(command, known, required=not extends)
     if name == "run":
         given.add_argument(
             "--batch", type=Path, metavar="LIST",
             help="shots as JSON lines, each with visual_input (a picture, clip or views), prompt, and what other moves and "
             "settings differ; --out is then a folder",
         )  # fmt: skip
-    source.add_argument(
-        "--given-views", type=int, default=0, metavar="N",
-        help="of posed pictures give only so many; the cameras of the others become the path",
-    )  # fmt: skip
-    source.add_argument(
-        "--begin-at", type=int, default=0, metavar="N", help="the frame with which a clip begins, counted from 0"
-    )
-    source.add_argument("--depth", type=Path, help="depth map of the picture: PNG, TIFF, EXR or npy")
-    source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
-    source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")
-    source.add_argument(
-        "--depth-model",
-        choices=(*MODELS, GUESS),
-        default="small",
-        help="where no depth map is given; guess needs no weights",
-    )
-    source.add_argument("--fov", type=float, help="horizontal field of view in degrees")
     command.add_argument("--path", type=Path, help="path file, or a result of Reshoot; replaces the moves")
     command.add_argument(
         "--path-as-given",
@@ -121,6 +93,40 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         add_settings(command.add_argument_group("settings"), known.settings, "settings", taken=taken)
         taken = {**taken, **known.settings.controls()}
         add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
+
+
+def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool = True) -> Any:
+    """Options for what `pipelines.shot` makes a scene of; returns the group of those of which one is given."""
+    source = command.add_argument_group("scene")
+    given = source.add_mutually_exclusive_group(required=required)
+    given.add_argument("--image", type=Path, help="picture")
+    if known.blank is not None:
+        given.add_argument("--no-picture", action="store_true", help="shoot from words alone")
+    given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
+    if known.projects:
+        given.add_argument(
+            "--project", type=Path, help="zip that the tab saved, or that lies beside a result with objects"
+        )
+        given.add_argument("--empty-stage", action="store_true", help="no picture: a floor for objects to stand on")
+        source.add_argument("--objects", type=Path, nargs="+", metavar="FILE", help=OBJECT_FILES)
+    source.add_argument(
+        "--given-views", type=int, default=0, metavar="N",
+        help="of posed pictures give only so many; the cameras of the others become the path",
+    )  # fmt: skip
+    source.add_argument(
+        "--begin-at", type=int, default=0, metavar="N", help="the frame with which a clip begins, counted from 0"
+    )
+    source.add_argument("--depth", type=Path, help="depth map of the picture: PNG, TIFF, EXR or npy")
+    source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
+    source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")
+    source.add_argument(
+        "--depth-model",
+        choices=(*MODELS, GUESS),
+        default="small",
+        help="where no depth map is given; guess needs no weights",
+    )
+    source.add_argument("--fov", type=float, help="horizontal field of view in degrees")
+    return given
 
 
 def _add_curate(command: argparse.ArgumentParser) -> None:
@@ -152,9 +158,13 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, help="also append the table to this Markdown file")
 
 
-def add_settings(group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str]) -> None:
-    """An option for every setting of ``kind``; names that are ``taken`` get the prefix."""
+def add_settings(
+    group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str], only: Iterable[str] | None = None
+) -> None:
+    """An option for every setting of ``kind``, or for ``only`` these; names that are ``taken`` get the prefix."""
     for declared in fields(kind):
+        if only is not None and declared.name not in only:
+            continue
         control: Control = declared.metadata["control"]
         option = declared.name if declared.name not in taken else f"{prefix}_{declared.name}"
         _add_option(group, f"--{option.replace('_', '-')}", f"{prefix}.{declared.name}", control, declared.default)

@@ -1,6 +1,6 @@
-"""Phase 1 without a browser: ``python -m pipelines.i2v3d.learn --project scene.zip --folder fox``.
+"""Phase 1 without a browser: ``python -m pipelines.i2v3d.learn --image fox.jpg --prompt "a sks fox" --folder fox``.
 
-Learns the subject of a project as a LoRA, from its picture and masked views of its 3D. Begun again with the same folder and
+Learns the subject of a picture or of a project as a LoRA, from the picture and masked views of its 3D. Begun again with the same folder and
 settings, it goes on where it was saved last.
 """
 
@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from camera.errors import InputError
-from pipelines.commands import add_settings, values
+from pipelines.commands import add_scene, add_settings, values
+from pipelines.i2v3d.method import METHOD, RENDERS, I2V3DSettings
 from pipelines.i2v3d.project import read_project
 from pipelines.i2v3d.subject_settings import SubjectSettings
+from pipelines.shot import shot_of
 from pipelines.training import Learnt, Trained
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 learnt, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
     parser = argparse.ArgumentParser("python -m pipelines.i2v3d.learn", description=(__doc__ or "").split("\n\n")[1])
-    parser.add_argument("--project", type=Path, required=True, help="zip that the tab saved")
+    add_scene(parser, METHOD)
     parser.add_argument("--folder", type=Path, required=True, help="where the LoRA is written, and what going on needs")
     parser.add_argument("--weights", choices=("real", "tiny", "random"), default="real")
     add_settings(parser.add_argument_group("training"), SubjectSettings, "subject", taken=())
+    views = parser.add_argument_group("views")
+    add_settings(views, METHOD.moves, "moves", taken=(), only=("width", "height", "fit"))
+    add_settings(views, METHOD.settings, "settings", taken=(), only=("foreground", "foreground_reach"))
+    parser.set_defaults(**{"path": None, "path_as_given": False, "settings.make": RENDERS})
     given = parser.parse_args(arguments)
     try:
         print(*_learn(given), sep="\n")
@@ -42,18 +49,19 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
     """The file that was learnt, first those in other layouts."""
     from pipelines.runtime.training import trained
 
-    project = read_project(given.project)
-    usual = project.subject or SubjectSettings(prompt=project.settings.prompt)
+    with tempfile.TemporaryDirectory(prefix="reshoot-") as carried:
+        shot = shot_of(METHOD, given, Path(carried))
+    usual = SubjectSettings(prompt=getattr(shot.settings, "prompt", ""))
+    if given.project:
+        usual = read_project(given.project).subject or usual
     subject: Any = values(SubjectSettings, given, "subject", over=usual)
-    scene = project.scene
-    if project.path is not None:
-        scene = scene.fitted(project.path.width, project.path.height)
+    scene, look = shot.scene, cast(I2V3DSettings, shot.settings)
 
     def train(weights: Any) -> Iterator[Any]:
         from pipelines.i2v3d.customise import train as learn
         from pipelines.i2v3d.training_pictures import rendered_views
 
-        views = rendered_views(scene, project.settings, subject.resolution) if subject.view_weight else None
+        views = rendered_views(scene, look, subject.resolution) if subject.view_weight else None
         yield from learn(scene.first.colour, views, subject, weights, given.folder)
 
     made: Trained | None = None

@@ -120,6 +120,18 @@ def test_a_subject_is_learnt_from_a_project_and_gone_on_with(project, tmp_path, 
     assert "rare word" in capsys.readouterr().err
 
 
+def test_a_subject_is_learnt_from_a_picture(tmp_path, capsys):
+    picture = tmp_path / "red.png"
+    cv2.imwrite(str(picture), np.full((96, 64, 3), (0, 0, 255), np.uint8))
+    arguments = ["--image", str(picture), "--depth-model", "guess", "--width", "64", "--height", "96", "--folder",
+                 str(tmp_path / "red"), "--weights", "tiny", "--rank", "2", "--resolution", "64", "--steps", "1",
+                 "--sample-every", "0", "--prompt", "A sks sheet."]  # fmt: skip
+    assert learn.main([*arguments, "--foreground", "nothing"]) == 1
+    assert "no foreground" in capsys.readouterr().err
+    assert learn.main([*arguments, "--foreground", "everything"]) == 0
+    assert load_file(Path(capsys.readouterr().out.strip().splitlines()[-1]))
+
+
 def test_objects_come_from_models_and_lists_and_stand_in_any_picture(ball, tmp_path):
     picture, out = tmp_path / "in.png", tmp_path / "p.mp4"
     cv2.imwrite(str(picture), np.full((72, 128, 3), 200, np.uint8))
