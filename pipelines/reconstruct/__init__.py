@@ -7,4 +7,6 @@ Other people's models are plugged in at three places, each a plain function or v
 - a depth model is a `scene.Estimate`: a frame to its depth of any scale, for `scene.scene_of(..., estimate=...)`;
 - a model that gives cameras and depth at once, such as VGGT, fills `making.Shots` with ``aligned=True``: its depth has its
   cameras' scale already.
+
+On the command line ``--matcher MODULE:FUNCTION`` and ``--model MODULE:FUNCTION`` name them, see `pipelines.reconstruct.plugin`.
 """

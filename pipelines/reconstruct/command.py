@@ -17,6 +17,7 @@ from camera.path import CameraPath, pinhole
 from pipelines.depth import DEFAULT_FOV_DEGREES, MODELS
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.making import BACKGROUNDS
+from pipelines.reconstruct.plugin import placed_by, plugged
 from pipelines.reconstruct.scene import Cameras, scene_of
 
 Made = TypeVar("Made")
@@ -37,6 +38,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--closed", action="store_true", help="the camera ends where it began")
     command.add_argument(
         "--lightglue", action="store_true", help="match by SuperPoint and LightGlue (research weights)"
+    )
+    command.add_argument(
+        "--matcher", metavar="MODULE:FUNCTION", help="your own matcher, such as MASt3R: a pipelines.colmap.Matcher"
+    )
+    command.add_argument(
+        "--model",
+        metavar="MODULE:FUNCTION",
+        help="your own model of cameras and depth, such as VGGT: a pipelines.reconstruct.plugin.Placing",
     )
     command.add_argument("--keep", choices=("everything", "object"), default="everything", help="object: what stands "
         "where all cameras look, above the ground")  # fmt: skip
@@ -65,14 +74,21 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
 
     if given.background != "nothing" and (given.keep != "everything" or given.masks is not None):
         raise InputError("An object that is cut out has no background; leave --background out.")
+    _check_models(given)
     frames, path = _video(given)
-    depth = None if given.depth is None else depth_of_file(given.depth, frames)
-    settings: dict[str, Any] = {"depth": depth, "model": given.depth_model, "cameras": given.cameras}
-    settings["closed"] = given.closed
+    settings: dict[str, Any] = {"model": given.depth_model, "cameras": given.cameras, "closed": given.closed}
+    if given.depth is not None:
+        settings["depth"] = depth_of_file(given.depth, frames)
     if given.lightglue:
         from pipelines.keypoints import lightglue
 
         settings["matcher"] = lightglue()
+    if given.matcher is not None:
+        settings["matcher"] = plugged(given.matcher)
+    if given.model is not None:
+        say(Progress("Asking the model", 0, 1))
+        path, settings["depth"] = placed_by(plugged(given.model), frames, path.fps)
+        settings |= {"aligned": True, "source": given.model}
     if given.masks is not None:
         settings["keep"] = _masks(given.masks, frames)
     if given.moving is not None:
@@ -104,6 +120,15 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
         with complete(given.out / name) as part:
             part.write_bytes(content)
     return sorted(file for file in given.out.iterdir() if file.is_file())
+
+
+def _check_models(given: argparse.Namespace) -> None:
+    if given.matcher is not None and (given.lightglue or given.cameras == "given"):
+        raise InputError("A matcher of your own is for --cameras refined or estimated, and instead of --lightglue.")
+    if given.model is not None and (given.cameras != "given" or given.depth or given.path or given.matcher):
+        raise InputError(
+            "A model of your own tells cameras and depth; leave --cameras, --path, --depth and --matcher out."
+        )
 
 
 def _masks(file: Path, frames: Frames) -> NDArray[np.bool_]:
@@ -171,7 +196,7 @@ def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:
 
         like = CameraPath(np.eye(4)[None], pinhole(width, height, DEFAULT_FOV_DEGREES), width, height, fps)
         path = formats.read(given.path.name, given.path.read_bytes(), like=like)
-    elif given.cameras == "estimated":
+    elif given.cameras == "estimated" or given.model is not None:
         path = CameraPath(
             np.repeat(np.eye(4)[None], len(frames), axis=0),
             pinhole(width, height, DEFAULT_FOV_DEGREES),

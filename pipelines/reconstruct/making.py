@@ -286,11 +286,7 @@ def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, No
 
         assert made.scene is not None, "what is not kept was cut out of it"
         frames, clear = alone(made.scene, 255 if settings.background == "white" else 0)
-        weights = (
-            clear
-            if weights is None
-            else np.where([view.known for view in made.scene.views], weights, np.float32(1)) * clear
-        )
+        weights = clear if weights is None else weights * clear
     elif made.scene is not None:
         start = with_backdrop(made.cloud, made.scene)
     if made.dome is not None:
@@ -308,7 +304,10 @@ def _with_fit(made: Made, fitted: Fitted, refined: bool) -> Made:
 
 
 def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None:
-    """(F,H,W) in 0..1, each frame's own scale as upstream, or None for equal weights."""
+    """(F,H,W) in 0..1, each frame's own scale as upstream, or None for equal weights.
+
+    Sky has no depth that others could confirm: it weighs 1, else nothing would ever be learnt there.
+    """
     if confidence == "none":
         return None
     if scene is None:
@@ -318,7 +317,8 @@ def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None
     from pipelines.reconstruct.splat_loss import weights_of
     from pipelines.reconstruct.splat_start import log_confidence
 
-    return np.stack([weights_of(torch.tensor(each), confidence).numpy() for each in log_confidence(scene)])  # type: ignore[arg-type]
+    found = [weights_of(torch.tensor(each), confidence).numpy() for each in log_confidence(scene)]  # type: ignore[arg-type]
+    return np.where([view.known for view in scene.views], found, np.float32(1))
 
 
 def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, None, Made]:

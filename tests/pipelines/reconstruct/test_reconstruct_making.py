@@ -14,7 +14,9 @@ from toy_method import TOY, behaviour, toy_shot
 
 from camera.errors import InputError
 from pipelines.method import Progress
+from pipelines.reconstruct.display import files, flight, shown_splats
 from pipelines.reconstruct.making import Made, Shots, make, run, shots_of_views
+from pipelines.reconstruct.splat_files import read_ply
 from pipelines.reconstruct.splat_settings import SplatSettings
 from pipelines.runtime import job
 from pipelines.runtime.device import Device
@@ -113,6 +115,41 @@ def test_with_refined_cameras_everything_stands_where_those_are(shots):
     assert (refined[-1].path.width, refined[-1].path.height) == (shots.path.width, shots.path.height)
     as_given = next(each for each in make(shots, "splats", settings=small) if isinstance(each, Made))
     np.testing.assert_array_equal(as_given.path.world_from_camera, shots.path.world_from_camera)
+
+
+def test_the_fit_weighs_pixels_by_confidence_and_sky_in_full(shots, monkeypatch):
+    from pipelines.reconstruct import splat_fit
+
+    assert shots.depth is not None
+    depth = shots.depth.copy()
+    depth[:, :4] = np.nan
+    depth[2, 10:16, 12:20] *= 0.5
+    used: list[np.ndarray] = []
+    plain = splat_fit.photometric
+
+    def seen(render, frame, weight):
+        used.append(weight.numpy())
+        return plain(render, frame, weight)
+
+    monkeypatch.setattr(splat_fit, "photometric", seen)
+    settings = SplatSettings(iterations=10, most_splats=200, confidence="linear")
+    list(make(replace(shots, depth=depth), "splats", settings=settings))
+    assert len(used) == 10 and all(weight[:3].min() == 1 for weight in used)
+    contradicted = min(float(weight[11:15, 13:19].mean()) for weight in used)
+    assert contradicted < 0.2 < 0.6 < np.median([weight[18:, 4:28].mean() for weight in used])
+
+
+def test_a_fit_that_is_stopped_leaves_whole_files(shots):
+    steps = make(shots, "splats", settings=SplatSettings(iterations=20, most_splats=200), background="dome")
+    made = next(each for each in steps if isinstance(each, Made))
+    steps.close()
+    assert made.fitted is not None and made.fitted.iteration < 20
+    written = files(made)
+    whole = read_ply(written["splats.ply"])
+    assert len(whole) == len(written["scene.splat"]) // 32 > len(made.fitted.splats)
+    assert {"points.ply", "colmap.zip", "nerfstudio.zip", "background.ply"} <= set(written)
+    assert len(read_ply(shown_splats(made))) > 10
+    assert next(flight(made, made.path)).shape == shots.frames.shape[1:]
 
 
 # --- what cannot be made ---------------------------------------------------------------------------------------------
