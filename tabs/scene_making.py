@@ -81,12 +81,12 @@ class Making:
             self.closed.render()
             self.keep.render()
             self.masks = gr.File(
-                label="Masks: a picture for each frame, white on the object", file_count="multiple", height=130, visible=False,
+                label="Masks of the object, one a frame", file_count="multiple", height=130, visible=False,
                 elem_id=f"{ID}-masks",
             )  # fmt: skip
             self.masked = gr.Markdown(elem_classes="told", padding=True, visible=False)
             self.movers = gr.File(
-                label="Masks of what moves: a picture for each frame, white on what is left out", file_count="multiple",
+                label="Masks of what moves (left out), one a frame", file_count="multiple",
                 height=130, elem_id=f"{ID}-movers",
             )  # fmt: skip
             self.moved = gr.Markdown(elem_classes="told", padding=True, visible=False)
