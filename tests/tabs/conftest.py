@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+PATIENCE = 120_000
+"""Milliseconds until what is waited for has failed to come. Software WebGL on a busy machine is slow."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
@@ -13,21 +17,38 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def address():
-    """Where the app is served from this process."""
+@contextmanager
+def served(methods: str = "") -> Iterator[str]:
+    """Where the app is served from this process; ``methods`` as in RESHOOT_METHODS."""
     import app
 
-    page = app.build()
-    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, server_port=None, share=False)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RESHOOT_METHODS", methods)
+        page = app.build()
+        _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, server_port=None, share=False)
     yield url
     page.close()
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    from playwright.sync_api import sync_playwright
+def address():
+    """The whole app."""
+    with served() as url:
+        yield url
 
+
+@pytest.fixture(scope="session")
+def gen3c_alone():
+    """An app with this method only, for what every tab has: it loads in a fraction of the time."""
+    with served("gen3c") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert path, "Chromium is missing; make test installs it"
     with sync_playwright() as playwright:
@@ -36,21 +57,34 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def visit(chromium, address):
-    """``visit(width, height)`` opens the app in a fresh profile; faults of the page's scripts fail the test."""
-    contexts, faults = [], []
+@pytest.fixture(scope="session")
+def profiles(chromium):
+    """Profiles of different visitors, kept so that what they loaded once is not loaded again."""
+    return [chromium.new_context(accept_downloads=True) for _ in range(2)]
 
-    def open_page(width: int = 1440, height: int = 1200, **options):
-        context = chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
-        contexts.append(context)
+
+@pytest.fixture
+def visit(chromium, address, profiles):
+    """``visit(width, height)`` opens the app, or what is ``at`` an address, each time as another visitor; ``options`` are of
+    a profile of its own. Faults of the page's scripts fail the test."""
+    pages, closing, faults = [], [], []
+
+    def open_page(width: int = 1100, height: int = 900, *, at: str = address, **options):
+        if options:
+            context = chromium.new_context(accept_downloads=True, **options)
+            closing.append(context)
+        else:
+            context = profiles[len(pages)]
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        pages.append(page)
+        closing.insert(0, page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(address)
+        page.goto(at)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for each in closing:
+        each.close()
     assert faults == []
