@@ -83,7 +83,7 @@ class Objects:
         with gr.Accordion("Objects in the scene", open=False, elem_id=f"{name}-objects"):
             self.file = gr.File(
                 label="Add a model (GLB, glTF, OBJ, PLY, zip)",
-                file_types=ACCEPTED, file_count="multiple", height=110, elem_id=f"{name}-object-file",
+                file_types=ACCEPTED, file_count="multiple", height=140, elem_id=f"{name}-object-file",
             )  # fmt: skip
             with gr.Row():
                 self.ready = [gr.Button(f"Add the {title.lower()}", size="sm") for title in READY]

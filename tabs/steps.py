@@ -46,15 +46,10 @@ class Steps:
                 "are those under *Shoot*.",
                 padding=True,
             )
-            self.status = gr.Markdown(elem_classes="told", elem_id=f"{self.name}-step-status")
-            self.early = gr.Image(label="Early picture", visible=False, height=200, interactive=False)
-            self.stop = gr.Button("Cancel this step", size="sm")
-            self.running: list[Any] = []
             self._scene()
             self._subject()
             self._keyframes()
             self._video()
-            form.cancelled_by(self.stop, self.running, self.status)
 
     def restore(self, opened: Dependency) -> None:
         """After ``opened``, shows the keyframes that are in ``painted`` then, and how the subject was taught."""
@@ -74,33 +69,40 @@ class Steps:
             handler, [self.take, *inputs, *shoot.settings.values(), *shoot.options.values()], outputs, api_name=api,
             show_progress="hidden", **form.SHOOTS,
         )  # fmt: skip
-        self.running.append(event)
         return event
+
+    def _told(self, section: str) -> gr.Markdown:
+        """Places the line that says what happens in a section, beside its buttons."""
+        return gr.Markdown(elem_classes="told", elem_id=f"{self.name}-{section}-told")
+
+    def _early(self) -> gr.Image:
+        return gr.Image(label="Early picture", visible=False, height=200, interactive=False)
 
     # 1
 
     def _scene(self) -> None:
         gr.Markdown("#### Scene")
-        button = gr.Button("Render the coarse scene", size="sm", elem_id=f"{self.name}-render-scene")
+        with gr.Row():
+            button = gr.Button("Render the coarse scene", size="sm", scale=4, elem_id=f"{self.name}-render-scene")
+            stop = gr.Button("Cancel", size="sm", min_width=80)
+        status = self._told("scene")
         shown = players(f"{self.name}-renders")
-        self._event(button, self._rendered, {}, [], [self.status, self.early, shown], "render_scene")
+        event = self._event(button, self._rendered, {}, [], [status, shown], "render_scene")
+        form.cancelled_by(stop, [event], status)
 
     def _rendered(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Render the coarse scene along the path: colour, depth, foreground, what is visible, normals."""
         for step in self._run(take, request, replace(settings, make=RENDERS), options):
             if isinstance(step, Progress):
-                yield _words(step), gr.skip(), gr.skip()
+                yield _words(step), gr.skip()
             elif isinstance(step, Clip):
                 stem = uuid.uuid4().hex[:8]
                 videos = {
                     title: write_mp4(take.file(f"scene-{stem}-{title}.mp4"), frames, step.fps, speed="preview")
                     for title, frames in step.extras.items()
                 }
-                yield (
-                    "The coarse scene, as both networks are shown it.",
-                    gr.Image(visible=False),
-                    clips(videos, step.fps),
-                )
+                words = "  \n".join(("The coarse scene, as both networks are shown it.", *step.notes))
+                yield words, clips(videos, step.fps)
 
     # 2
 
@@ -109,9 +111,10 @@ class Steps:
         with gr.Row():
             ready = gr.UploadButton("Take a ready LoRA", file_types=[".safetensors"], size="sm")
             none = gr.Button("Take no LoRA", size="sm")
-        ready.upload(form.said(self._ready), [self.take, ready], [self.shoot.settings["lora_file"], self.status],
-                     api_name=f"{self.name}_take_lora")  # fmt: skip
-        none.click(lambda: ("", "No LoRA is worn."), None, [self.shoot.settings["lora_file"], self.status], **_PRIVATE)
+        status, early = self._told("subject"), self._early()
+        worn = [self.shoot.settings["lora_file"], status]
+        ready.upload(form.said(self._ready), [self.take, ready], worn, api_name=f"{self.name}_take_lora")
+        none.click(lambda: ("", "No LoRA is worn."), None, worn, **_PRIVATE)
         with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
             if on_zerogpu():
                 gr.Markdown(
@@ -136,10 +139,10 @@ class Steps:
         running = start.click(
             handler, [self.take, options["weights"], settings["foreground"], settings["foreground_reach"],
                       *(controls[name] for name in SubjectSettings.controls())],
-            [self.status, self.early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
+            [status, early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
             show_progress="hidden", **form.TRAINS,
         )  # fmt: skip
-        form.cancelled_by(stop, [running], self.status, CANCELLED)
+        form.cancelled_by(stop, [running], status, CANCELLED)
 
     def _ready(self, take: Take, lora: str) -> tuple[str, str]:
         """Wear a LoRA that was trained here or elsewhere."""
@@ -188,13 +191,11 @@ class Steps:
         with gr.Row():
             own = gr.UploadButton("Take own keyframes (zip)", file_types=[".zip"], size="sm")
             none = gr.Button("Paint all of them", size="sm")
-        target = [self.shoot.settings["keyframes_file"], self.status]
-        own.upload(form.said(self._own), [self.take, own], target, api_name=f"{self.name}_take_keyframes")
-        none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
-        paint = gr.Button("Paint the keyframes", size="sm", variant="primary", elem_id=f"{self.name}-paint")
-        self.gallery = gr.Gallery(
-            label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
-        )
+        with gr.Row():
+            paint = gr.Button(
+                "Paint the keyframes", size="sm", variant="primary", scale=4, elem_id=f"{self.name}-paint"
+            )
+            stop = gr.Button("Cancel", size="sm", min_width=80)
         with gr.Row():
             self.which = gr.Number(0, label="Keyframe at frame", precision=0, min_width=110)
             self.seed = gr.Number(-1, label="Its seed", precision=0, info="-1 draws a new one.", min_width=110)
@@ -202,12 +203,21 @@ class Steps:
         with gr.Row():
             again = gr.Button("Paint this one again", size="sm", elem_id=f"{self.name}-again")
             drop = gr.Button("Drop it", size="sm", elem_id=f"{self.name}-drop")
-        outputs = [self.status, self.early, self.gallery, self.painted]
-        self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
+        status, early = self._told("keyframes"), self._early()
+        self.gallery = gr.Gallery(
+            label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
+        )
+        target = [self.shoot.settings["keyframes_file"], status]
+        own.upload(form.said(self._own), [self.take, own], target, api_name=f"{self.name}_take_keyframes")
+        none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
+        outputs = [status, early, self.gallery, self.painted]
+        painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
         one = {"painted": Painted, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
-        self._event(again, self._again, one, [self.painted, self.which, self.seed, self.words], outputs, "paint_again")
+        which = [self.painted, self.which, self.seed, self.words]
+        repainting = self._event(again, self._again, one, which, outputs, "paint_again")
+        form.cancelled_by(stop, [painting, repainting], status)
         drop.click(
-            form.said(self._drop), [self.painted, self.which], [self.status, self.gallery, self.painted],
+            form.said(self._drop), [self.painted, self.which], [status, self.gallery, self.painted],
             api_name=f"{self.name}_drop_keyframe",
         )  # fmt: skip
         self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
@@ -266,10 +276,15 @@ class Steps:
 
     def _video(self) -> None:
         gr.Markdown("#### Video")
-        button = gr.Button(
-            "Shoot between these keyframes", variant="primary", size="sm", elem_id=f"{self.name}-between"
-        )
-        self._event(button, self._between, {"painted": Painted}, [self.painted], self.shoot.outputs, "shoot_between")
+        with gr.Row():
+            button = gr.Button(
+                "Shoot between these keyframes", variant="primary", size="sm", scale=4, elem_id=f"{self.name}-between"
+            )
+            stop = gr.Button("Cancel", size="sm", min_width=80)
+        status = self._told("video")
+        outputs = [*self.shoot.outputs, status]
+        event = self._event(button, self._between, {"painted": Painted}, [self.painted], outputs, "shoot_between")
+        form.cancelled_by(stop, [event], [status, self.shoot.status], ("Cancelled.", "Cancelled."))
 
     def _between(
         self, take: Take, request: gr.Request, painted: Painted | None, settings: I2V3DSettings, options: RunOptions
@@ -278,13 +293,16 @@ class Steps:
         painted, (scene, path) = _there(painted), take.ready()
         file = take.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
         settings = replace(painted.settings(settings, file), make=VIDEO)
-        yield from self.shoot.shooting(take, request, scene, path, settings, options)
+        for update in self.shoot.shooting(take, request, scene, path, settings, options):
+            shown = update[-1]  # the video's file, once there is one
+            yield *update, update[0] if isinstance(shown, dict) else f"{_ABOVE}  \n{update[0]}"
 
     def _run(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions) -> Iterator[Any]:
         scene, path = take.ready()
         return pipelines.generate(self.name, scene, path, settings, options=options, headers=dict(request.headers))
 
 
+_ABOVE = "**The video is above**, where *Shoot* shows its own."
 _PRIVATE = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 
 

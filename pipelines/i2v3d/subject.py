@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diffusers.utils import recurse_remove_peft_layers, set_weights_and_activate_adapters
+from diffusers.utils.peft_utils import recurse_remove_peft_layers, set_weights_and_activate_adapters
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
