@@ -21,7 +21,7 @@ CUT = 4.0
 """Voxels before and behind a surface that its picture speaks of."""
 MOST_LEVELS = 12
 MOST_VIEWS = 24
-"""So many views at most speak of a cell: more say the same again, and take as long again."""
+"""So many views at most speak of a voxel, then others only where these see nothing: more say the same again."""
 STEEPEST = 0.05
 """Of `Pictures.facing`: what is seen more edgewise is treated as this."""
 
@@ -124,19 +124,11 @@ def fused_cell(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArr
     place = np.asarray(corner, np.float32)
     band = np.float32(CUT * voxel)
     side = np.float32(SIDE * voxel)
-    views = _seeing(place, side, pictures.depth, pictures.pose, pictures.lens, MOST_VIEWS)
-    _fuse(
-        total,
-        weight,
-        place,
-        np.float32(voxel),
-        band,
-        views,
-        pictures.depth,
-        pictures.facing,
-        pictures.pose,
-        pictures.lens,
-    )
+    for views in _seeing(place, side, pictures.depth, pictures.pose, pictures.lens, MOST_VIEWS):
+        _fuse(
+            total, weight, weight > 0, place, np.float32(voxel), band, views, pictures.depth, pictures.facing, pictures.pose,
+            pictures.lens,
+        )  # fmt: skip
     return np.divide(total, weight, out=np.ones_like(total), where=weight > 0), weight
 
 
@@ -173,7 +165,7 @@ def _depth_at(depth, u, v, slack):
 
 @kernel
 def _seeing(corner, side, depth, pose, lens, most):
-    """Numbers of the views in whose picture a part of a cell may lie; of more than ``most`` some, spread evenly."""
+    """Numbers of the views in whose picture a part of a cell may lie: at most ``most``, spread evenly, and the others."""
     height, width = depth.shape[1:]
     right, bottom = np.float32(width - 1), np.float32(height - 1)
     half = np.float32(0.5) * side
@@ -197,15 +189,20 @@ def _seeing(corner, side, depth, pose, lens, most):
         found[count] = view
         count += 1
     if count <= most:
-        return found[:count]
-    chosen = np.empty(most, np.int64)
-    for i in range(most):
-        chosen[i] = found[i * (count - 1) // (most - 1)]
-    return chosen
+        return found[:count], found[count:count]
+    chosen, others = np.empty(most, np.int64), np.empty(count - most, np.int64)
+    taken = 0
+    for i in range(count):
+        if taken < most and i == taken * (count - 1) // (most - 1):
+            chosen[taken] = found[i]
+            taken += 1
+        else:
+            others[i - taken] = found[i]
+    return chosen, others
 
 
 @kernel
-def _fuse(total, weight, corner, voxel, cut, views, depth, facing, pose, lens):
+def _fuse(total, weight, told, corner, voxel, cut, views, depth, facing, pose, lens):
     n = total.shape[0]
     height, width = depth.shape[1:]
     right, bottom = np.float32(width - 1), np.float32(height - 1)
@@ -218,6 +215,8 @@ def _fuse(total, weight, corner, voxel, cut, views, depth, facing, pose, lens):
                 by = turn[1, 0] * x + turn[1, 1] * y + turn[1, 3]
                 bz = turn[2, 0] * x + turn[2, 1] * y + turn[2, 3]
                 for k in range(n):
+                    if told[i, j, k]:
+                        continue
                     z = corner[2] + voxel * np.float32(k)
                     pz = bz + turn[2, 2] * z
                     if pz <= 0:

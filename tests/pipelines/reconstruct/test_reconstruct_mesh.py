@@ -9,8 +9,9 @@ from camera.errors import InputError
 from camera.mesh import Surface, draw
 from camera.view import FAR, Scene, View
 from pipelines.method import Progress
+from pipelines.reconstruct import tsdf
 from pipelines.reconstruct.mesh import meshed
-from pipelines.reconstruct.tsdf import SIDE, cells
+from pipelines.reconstruct.tsdf import SIDE, Pictures, cells
 
 
 @pytest.fixture(scope="module")
@@ -100,16 +101,21 @@ def test_progress_is_told_and_bad_wishes_are_refused():
         finished(meshed(Scene(shuffled, "views")))
 
 
-def test_of_many_views_some_speak_spread_over_all_that_see_the_cell():
-    from pipelines.reconstruct.tsdf import Pictures, _seeing
-
+def test_of_many_views_some_speak_spread_over_all_that_see_the_cell_and_others_where_these_see_nothing():
     scene = room(16, 20)
     views = scene.views * 8
     pictures = Pictures.of(Scene(views, "views"), [view.known for view in views], 1e9)
     arrays = pictures.depth, pictures.pose, pictures.lens
     ahead, behind = np.array([-0.5, -0.5, 3], np.float32), np.array([-0.5, -0.5, -9], np.float32)
-    some = _seeing(ahead, np.float32(1), *arrays, 24)
-    assert len(some) == len(set(some)) == 24 and some[0] == 0 and some[-1] == 39
-    assert len(_seeing(ahead, np.float32(1), *arrays, 50)) == 40 and not len(
-        _seeing(behind, np.float32(1), *arrays, 24)
+    some, others = tsdf._seeing(ahead, np.float32(1), *arrays, 24)
+    assert len(some) == 24 and some[0] == 0 and some[-1] == 39 and sorted([*some, *others]) == list(range(40))
+    assert [len(each) for each in tsdf._seeing(ahead, np.float32(1), *arrays, 50)] == [40, 0]
+    assert not any(len(each) for each in tsdf._seeing(behind, np.float32(1), *arrays, 24))
+    alone = Pictures.of(
+        Scene(views, "views"), [view.known if i == 7 else view.known & False for i, view in enumerate(views)], 1e9
     )
+    assert (
+        tsdf.fused_cell(alone, ahead, 1 / SIDE)[1]
+        == tsdf.fused_cell(Pictures.of(Scene(views[7:8], "views"), [views[7].known], 1e9), ahead, 1 / SIDE)[1]
+    ).all()
+    assert tsdf.fused_cell(pictures, ahead, 1 / SIDE)[1].max() == 24
