@@ -107,25 +107,16 @@ class Making:
         """Connects controls and run; call when the screen is placed."""
 
         def open_masks(solid: Solid, mask_files: list[str]):
-            """Mark the object of the frames that are open: a picture for each, in the order of their names."""
-            return solid.marked(mask_files or []), gr.Markdown(_counted(mask_files), visible=True)
+            """Mark the object of the frames that are open: a picture for each, in the order of their names; none unmarks it."""
+            return solid.marked(mask_files or []), _counted(mask_files)
 
         def open_moving_masks(solid: Solid, mask_files: list[str]):
-            """Mark what moves in the frames that are open, which is not made: a picture for each, in the order of their names."""
-            return solid.marked(mask_files or [], moving=True), gr.Markdown(_counted(mask_files), visible=True)
+            """Mark what moves in the frames that are open, which is not made: a picture for each, in the order of their names; none
+            unmarks it."""
+            return solid.marked(mask_files or [], moving=True), _counted(mask_files)
 
-        for uploaded, told, opens in (
-            (self.masks, self.masked, open_masks),
-            (self.movers, self.moved, open_moving_masks),
-        ):
-            uploaded.upload(
-                said(opens), [self.solid, uploaded], [self.solid, told], api_name=f"{ID}_{opens.__name__}"
-            )  # fmt: skip
-        hidden = gr.Markdown("", visible=False)
-        self.masks.clear(lambda solid: (solid.unmarked(), hidden), self.solid, [self.solid, self.masked], **PRIVATE)
-        self.movers.clear(
-            lambda solid: (solid.unmarked(moving=True), hidden), self.solid, [self.solid, self.moved], **PRIVATE
-        )
+        for given, told, opens in ((self.masks, self.masked, open_masks), (self.movers, self.moved, open_moving_masks)):
+            given.change(said(opens), [self.solid, given], [self.solid, told], api_name=f"{ID}_{opens.__name__}")
         self.kind.change(lambda kind: gr.Checkbox(visible=kind == "mesh"), self.kind, self.texture, **PRIVATE)
         self.keep.change(
             lambda keep: gr.File(visible=keep == KEEP_WORDS["masks"]), self.keep, self.masks, **PRIVATE
@@ -202,8 +193,8 @@ def _told(solid: Solid, steps):
     yield Screen.update(status=solid.sentence(), running=gr.Column(visible=False))
 
 
-def _counted(masks: list[str]) -> str:
-    return f"{len(masks)} masks, one for each frame."
+def _counted(masks: list[str]) -> gr.Markdown:
+    return gr.Markdown(f"{len(masks)} masks, one for each frame." if masks else "", visible=bool(masks))
 
 
 def _words(step: Progress) -> str:

@@ -107,21 +107,16 @@ class Solid:
         return self.opened
 
     def marked(self, files: Sequence[str | Path], *, moving: bool = False) -> Solid:
-        """With the object, or what is ``moving``, marked by a mask for each frame."""
+        """With the object, or what is ``moving``, marked by a mask for each frame; unmarked where there are no ``files``."""
         from pipelines.reconstruct.cutout import masks_of_files
 
+        if self.opened is None and not files:
+            return self
         opened = self.ready()
         count, height, width = opened.shots.frames.shape[:3]
-        masks = masks_of_files(files, count, width, height)
+        masks = masks_of_files(files, count, width, height) if files else None
         shots = replace(opened.shots, **{"moving" if moving else "marked": masks})
         return replace(self, opened=replace(opened, shots=shots))
-
-    def unmarked(self, *, moving: bool = False) -> Solid:
-        """Without the masks that `marked` set."""
-        if self.opened is None:
-            return self
-        shots = replace(self.opened.shots, **{"moving" if moving else "marked": None})
-        return replace(self, opened=replace(self.opened, shots=shots))
 
     def with_made(self, made: Made | Moving) -> Solid:
         if isinstance(made, Moving):

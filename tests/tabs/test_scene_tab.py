@@ -123,6 +123,7 @@ def test_masks_say_what_is_kept_and_what_moves(client, monkeypatch, tmp_path):
     kept = points(keep="what the masks mark")
     assert 0.2 * whole < kept < 0.8 * whole and 0.2 * whole < still < 0.8 * whole
     assert kept + still <= whole
+    assert points(keep="everything") == whole
     with pytest.raises(AppError, match="3 frames needs a mask, got 2"):
         client.predict(masks[:2], api_name="/scene_open_moving_masks")
 
