@@ -66,9 +66,9 @@ def _control(control: Control, default: Any) -> Component:
     if isinstance(default, str):
         return gr.Textbox(lines=control.lines, interactive=not control.file, **shared)
     low, high = control.minimum, control.maximum
-    if low is None or high is None or high - low > 1e5:
-        precision = 0 if isinstance(default, int) else None
-        return gr.Number(minimum=low, maximum=high, step=control.step or 1, precision=precision, **shared)
+    if low is None or high is None or high - low > 1e5 or 0 < low < 1e-5 * high:
+        precision, step = (0, 1) if isinstance(default, int) else (None, low or 1)
+        return gr.Number(minimum=low, maximum=high, step=control.step or step, precision=precision, **shared)
     return gr.Slider(minimum=low, maximum=high, step=control.step, **shared)
 
 

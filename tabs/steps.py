@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 import uuid
@@ -11,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from gradio.events import Dependency
 
 import pipelines
 from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
 from pipelines.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.i2v3d.own_keyframes import Painted
 from pipelines.i2v3d.subject_settings import RESUMABLE, SubjectSettings
 from pipelines.method import Clip, Progress
-from pipelines.results import scene_sha256
+from pipelines.results import path_values, scene_sha256
 from pipelines.runtime.options import RunOptions, on_zerogpu
 from pipelines.training import Learnt, Trained
 from pipelines.video import write_mp4
@@ -233,7 +237,7 @@ class Steps:
         """Paint every keyframe anew."""
         indices = settings.keyframes(len(take.ready()[1]))
         own = {index: words for index, words in zip(indices, settings.prompts(indices)) if words != settings.prompt}
-        yield from self._painting(take, request, settings, options, own)
+        yield from self._painting(take, request, settings, options, Painted((), _NOTHING, own, _named(*take.ready())))
 
     def _again(
         self, take: Take, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
@@ -249,17 +253,17 @@ class Steps:
         wanted = replace(painted, prompts=prompts)
         file = take.file(f"others-{uuid.uuid4().hex[:8]}.zip")
         run = replace(wanted.settings(settings, file, again=index), seed=seed)
-        yield from self._painting(take, request, run, options, prompts)
+        yield from self._painting(take, request, run, options, wanted)
 
-    def _painting(
-        self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions, prompts: dict[int, str]
-    ):
+    def _painting(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions, wanted: Painted):
+        """Updates while keyframes are painted; of ``wanted`` stay the prompts and what they are painted from."""
         for step in self._run(take, request, replace(settings, make=KEYFRAMES), options):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
                 yield _words(step), picture, gr.skip(), gr.skip()
             elif isinstance(step, Clip):
-                painted = Painted(tuple(settings.keyframes(len(take.ready()[1]))), step.frames, prompts)
+                indices = tuple(settings.keyframes(len(take.ready()[1])))
+                painted = replace(wanted, indices=indices, pictures=step.frames)
                 words = "  \n".join((f"{len(painted.indices)} keyframes; choose one to change it.", *step.notes))
                 yield words, gr.Image(visible=False), _pictures(painted), painted
 
@@ -293,7 +297,8 @@ class Steps:
         painted, (scene, path) = _there(painted), take.ready()
         file = take.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
         settings = replace(painted.settings(settings, file), make=VIDEO)
-        for update in self.shoot.shooting(take, request, scene, path, settings, options):
+        notes = (_MOVED,) if painted.along and painted.along != _named(scene, path) else ()
+        for update in self.shoot.shooting(take, request, scene, path, settings, options, notes=notes):
             shown = update[-1]  # the video's file, once there is one
             yield *update, update[0] if isinstance(shown, dict) else f"{_ABOVE}  \n{update[0]}"
 
@@ -302,6 +307,8 @@ class Steps:
         return pipelines.generate(self.name, scene, path, settings, options=options, headers=dict(request.headers))
 
 
+_NOTHING = np.zeros((0, 1, 1, 3), np.uint8)
+_MOVED = "**Scene or path changed since these keyframes were painted**, so they may not fit it; paint them anew."
 _ABOVE = "**The video is above**, where *Shoot* shows its own."
 _PRIVATE = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 
@@ -322,9 +329,15 @@ def _words(step: Progress) -> str:
     return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
 
 
+def _named(scene: Scene, path: CameraPath) -> str:
+    return _hash(scene_sha256(scene), path_values(path))
+
+
 def _digest(subject: SubjectSettings, *more: Any) -> str:
     """A name for the training that changes when it could not be continued."""
-    import hashlib
-
     values = {name: value for name, value in subject.values().items() if name not in RESUMABLE}
-    return hashlib.sha256(repr((sorted(values.items()), more)).encode()).hexdigest()[:12]
+    return _hash(sorted(values.items()), more)
+
+
+def _hash(*values: Any) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:12]

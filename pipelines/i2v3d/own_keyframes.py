@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from pipelines.i2v3d.method import I2V3DSettings
+from pipelines.i2v3d.schedule import LONGEST_WINDOW
 from pipelines.method import Frames
 from pipelines.pictures import png
 
@@ -23,17 +25,27 @@ _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """Keyframes as they stand: frames counted from 0, pictures (K,H,W,3), and prompts that were changed by hand."""
+    """Keyframes as they stand: frames counted from 0, pictures (K,H,W,3), and prompts that were changed by hand.
+
+    ``along``: a name for scene and path that they were painted from, empty where nobody knows.
+    """
 
     indices: tuple[int, ...]
     pictures: Frames
     prompts: dict[int, str] = field(default_factory=dict)
+    along: str = ""
 
     def without(self, index: int) -> Painted:
         """Raises `InputError` for the first and the last, between which the video runs."""
         if index in (self.indices[0], self.indices[-1]):
             raise InputError("The first and the last keyframe hold the video's ends; paint them again instead.")
         kept = [number for number, known in enumerate(self.indices) if known != self.known(index)]
+        apart = max(self.indices[b] - self.indices[a] + 1 for a, b in pairwise(kept))
+        if apart > LONGEST_WINDOW:
+            raise InputError(
+                f"Without it two keyframes are {apart} frames apart, and the video network takes {LONGEST_WINDOW} at most; "
+                "paint this one again instead."
+            )
         return replace(self, indices=tuple(self.indices[n] for n in kept), pictures=self.pictures[kept])
 
     def known(self, index: int) -> int:

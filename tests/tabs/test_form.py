@@ -22,6 +22,17 @@ class Example(Settings):
     tiled: bool = setting(True, "Tiled")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rate(Settings):
+    rate: float = setting(1e-4, "Rate", minimum=1e-7, maximum=0.1)
+
+
+def test_what_spans_many_powers_of_ten_is_typed_not_slid():
+    with gr.Blocks():
+        typed = controls(Rate)["rate"]
+    assert isinstance(typed, gr.Number) and typed.step == 1e-7 and typed.precision is None
+
+
 def test_each_setting_becomes_its_control():
     with gr.Blocks():
         made = controls(Example)
