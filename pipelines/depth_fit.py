@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_POINTS = 8
+STEPS, SPREAD = 20, 1.5
+"""Of the weighted fit; a point that is off by so many medians counts half."""
 
 
 class Sparse(NamedTuple):
@@ -35,7 +37,8 @@ def fit_to(depth: NDArray, known: Sparse) -> NDArray[np.float64] | None:
 
 
 def _fitted(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
-    """(scale, offset) with target = scale * source + offset, by least squares without the worse half of the points."""
+    """(scale, offset) with target = scale * source + offset: by least squares without the worse half of the points, then
+    with all, each the less the farther it is off (Cauchy's weights): what a half agrees on may lie on a steeper line."""
     if len(source) < LEAST_POINTS:
         return None
     columns = np.stack([source, np.ones_like(source)], axis=1)
@@ -45,6 +48,10 @@ def _fitted(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
         error = np.abs(columns @ solution - target)
         kept = error <= np.median(error) + 1e-12
         solution = np.linalg.lstsq(columns[kept], target[kept], rcond=None)[0]
+    for _ in range(STEPS):
+        error = columns @ solution - target
+        root = 1 / np.sqrt(1 + (error / (SPREAD * np.median(np.abs(error)) + 1e-12)) ** 2)
+        solution = np.linalg.lstsq(columns * root[:, None], target * root, rcond=None)[0]
     if solution[0] <= 0:  # points of one depth, or noise: only the scale can be told
         solution = np.array([np.median(target) / np.median(source), 0.0])
     return solution

@@ -20,7 +20,7 @@ from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines import pose
 from pipelines.colmap import Matcher
-from pipelines.depth_fit import Sparse, applied, fit_to, fit_to_depth
+from pipelines.depth_fit import Sparse, applied, fit_to
 from pipelines.method import Clip, Frames, Progress
 from pipelines.tracks import LEAST_ANGLE, matched, tracked
 
@@ -95,7 +95,11 @@ def scene_of(
         yield Progress("Depth", step, len(cameras_found.frames))
         raw.append(np.asarray(depth[i], np.float32) if depth is not None else _asked(estimate, frames[i]))
     yield Progress("Fitting depth", 0, 1)
-    fitted, miss = (raw, 0.0) if cameras_found.points is None else _fitted(raw, cameras_found.points)
+    fitted, miss = raw, 0.0
+    if cameras_found.points is not None:
+        cameras_found, raw = _seeing_points(cameras_found, cameras_found.points, raw)
+        assert cameras_found.points is not None, "only frames were left out"
+        fitted, miss = _fitted(raw, cameras_found.points)
     hidden = [each for each in (None if movers else masks, None if keep is None else ~keep) if each is not None]
     views = _views(frames, cameras_found, fitted, np.any(hidden, axis=0) if hidden else None)
     words = [source or "given depth", _miss_words(miss), ended.words if ended else "", cameras_found.words]
@@ -230,24 +234,31 @@ def _asked(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArray[np.fl
         raise InputError(f"{error} Without depth the cameras and a sparse cloud can still be made.") from error
 
 
+def _seeing_points(
+    placed: _Placed, points: pose.Reconstruction, raw: list[NDArray[np.float32]]
+) -> tuple[_Placed, list[NDArray[np.float32]]]:
+    """Without the frames that show too few placed points to fit their depth to: black ones, or a wall without texture."""
+    kept = [i for i, depth in enumerate(raw) if fit_to(depth, Sparse(*points.depths(i))) is not None]
+    if len(kept) < 3 or sum(len(points.seen[i][0]) for i in kept) < FEWEST_POINTS:
+        raise InputError(
+            f"No three frames show enough placed points to fit their depth to. {INSTEAD}; for 3D give aligned depth."
+        )
+    if len(kept) == len(raw):
+        return placed, raw
+    path = placed.path.sliced(kept)  # type: ignore[arg-type]
+    frames = tuple(placed.frames[i] for i in kept)
+    fewer = replace(points, frames=frames, path=path, seen=tuple(points.seen[i] for i in kept))
+    words = f"{placed.words}; {len(raw) - len(kept)} frames left out that show too few placed points"
+    return _Placed(frames, path, fewer, words), [raw[i] for i in kept]
+
+
 def _fitted(raw: list[NDArray[np.float32]], points: pose.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
     """Each depth brought to the points it shows, and the part by which it then misses them, in the median."""
     known = [Sparse(*points.depths(i)) for i in range(len(raw))]
-    fits = [fit_to(depth, one) for depth, one in zip(raw, known)]
-    having = [i for i, fit in enumerate(fits) if fit is not None]
-    if not having or sum(len(one.depths) for one in known) < FEWEST_POINTS:
-        raise InputError(
-            f"No frame shows enough placed points to fit its depth to. {INSTEAD}; for 3D give aligned depth."
-        )
-    done = []
-    for i, (depth, fit) in enumerate(zip(raw, fits)):
-        if fit is None:
-            nearest = min(having, key=lambda other: abs(other - i))
-            fit = fit_to_depth(depth, applied(raw[nearest], fits[nearest]))
-        done.append(applied(depth, fit))
+    done = [applied(depth, fit_to(depth, one)) for depth, one in zip(raw, known)]
     for _ in range(ROUNDS):
         done = [_refitted(i, raw, done, known[i], points.path) for i in range(len(raw))]
-    return done, float(np.median(np.concatenate([_misses(done[i], known[i]) for i in having])))
+    return done, float(np.median(np.concatenate([_misses(*each) for each in zip(done, known)])))
 
 
 def _refitted(

@@ -6,6 +6,7 @@ from rendered_clip import render
 
 from camera.errors import InputError
 from camera.view import Scene, View
+from pipelines.depth_fit import Sparse, fit_to
 from pipelines.method import Clip
 from pipelines.reconstruct.points import fused
 from pipelines.reconstruct.scene import scene_of, scene_of_result, sparse_cloud
@@ -126,3 +127,25 @@ def test_without_a_depth_model_the_sparse_points_are_offered(truth):
 
     with pytest.raises(InputError, match=r"fetch it\. Without depth the cameras and a sparse cloud"):
         finished(scene_of(truth.frames, truth.path, estimate=missing))
+
+
+def test_frames_that_show_no_placed_point_are_left_out_and_said_to_be(truth, flickering):
+    frames = truth.frames.copy()
+    frames[0] = 0
+    depth = flickering.copy()
+    depth[0] = 0.01
+    scene = finished(scene_of(frames, truth.path, depth=depth))
+    assert len(scene.views) == len(frames) - 1 and "1 frames left out" in scene.source
+    assert min(float(np.median(view.depth[view.known])) for view in scene.views) > 0.5
+
+
+def test_half_of_the_points_on_one_plane_and_wrong_ones_do_not_bend_the_fit():
+    """As followed corners are: many at one depth, some on outlines, whose depth is another surface's."""
+    random = np.random.default_rng(0)
+    near = np.concatenate([random.uniform(0.05, 0.3, 200), random.normal(0.1, 0.004, 260)])
+    told = near + random.normal(0, 0.004, len(near))
+    told[::6] += random.uniform(0, 0.15, len(told[::6]))
+    depth = (0.5 / (near - 0.02)).astype(np.float32)[None]
+    known = Sparse(np.stack([np.arange(len(near)), np.zeros(len(near))], axis=1), 1 / told)
+    scale, offset = fit_to(depth, known)  # type: ignore[misc]
+    assert scale == pytest.approx(0.5, rel=0.03) and offset == pytest.approx(0.02, abs=0.003)
