@@ -27,11 +27,11 @@ from pipelines.reconstruct.points import fused
 from pipelines.reconstruct.scene import scene_of
 from pipelines.tracks import matched
 
-SCENES = ("courtyard", "reading_room")
+SCENES = {"courtyard": "arc 24", "reading_room": "arc 12"}
+"""And the move of each; farther round the camera would be in the reading room's wall."""
 LARGEST_WIDTH = 320
 """The truth is marched ray by ray: larger frames would take minutes."""
 FRAMES = 13
-MOVE = "arc 24"
 HELD_BACK = 4
 """Every fourth frame is not shown, but drawn and compared."""
 OFF_DEGREES, OFF_SHARE = 0.7, 0.01
@@ -82,7 +82,7 @@ def shot(name: str, width: int, height: int) -> tuple[list[View], CameraPath]:
     """True frames of a short arc around what the scene is about, its clock standing still."""
     setting = setting_of(name)
     first = true_view(name, home(setting, width, height), time=setting.seconds, samples=1)
-    path = path_of(MOVE, first, frames=FRAMES)
+    path = path_of(SCENES[name], first, frames=FRAMES)
     return [true_view(name, path, i, time=setting.seconds, samples=2) for i in range(FRAMES)], path
 
 
