@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ _KOHYA_SIDES = {
 }  # fmt: skip
 _SIDES = {".lora.down.": ".lora_A.", ".lora.up.": ".lora_B.",
           ".lora_linear_layer.down.": ".lora_A.", ".lora_linear_layer.up.": ".lora_B."}  # fmt: skip
+_TRANSFORMER = re.compile(r"(down|mid|up)_blocks?\.?(\d*)\.attentions\.(\d+)\.(.+)")
 
 Parts = Mapping[str, nn.Module]
 """SDXL's networks under the names of `KOHYA`."""
@@ -111,7 +113,8 @@ def _from_kohya(stored: dict[str, Tensor], layers: list[str], name: str) -> dict
     paths = {}
     for path in layers:
         part, _, module = path.partition(".")
-        paths[KOHYA[part] + module.replace(".", "_")] = path
+        for name_there in (module, _first_name(module)):
+            paths[KOHYA[part] + name_there.replace(".", "_")] = path
     made: dict[str, Tensor] = {}
     for key, value in stored.items():
         module, _, side = key.partition(".")
@@ -126,6 +129,18 @@ def _from_kohya(stored: dict[str, Tensor], layers: list[str], name: str) -> dict
         if side != "alpha":
             made[f"{paths[module]}.{_KOHYA_SIDES.get(side, side)}"] = value
     return made
+
+
+def _first_name(module: str) -> str:
+    """What Stability AI's own code calls a transformer's module of SDXL's UNet, as most of Kohya's files do."""
+    found = _TRANSFORMER.match(module)
+    if found is None:
+        return module
+    side, block, number, rest = found.groups()
+    if side == "mid":
+        return f"middle_block.1.{rest}"
+    place = 3 * int(block) + int(number)
+    return f"input_blocks.{place + 1}.1.{rest}" if side == "down" else f"output_blocks.{place}.1.{rest}"
 
 
 def _renamed(key: str) -> str:

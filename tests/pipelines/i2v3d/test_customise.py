@@ -8,7 +8,12 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionXLPipeline
 from diffusers.hooks.layerwise_casting import apply_layerwise_casting
-from diffusers.utils import convert_all_state_dict_to_peft, convert_state_dict_to_diffusers, convert_state_dict_to_kohya
+from diffusers.utils import (
+    convert_all_state_dict_to_peft,
+    convert_state_dict_to_diffusers,
+    convert_state_dict_to_kohya,
+    convert_unet_state_dict_to_peft,
+)
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from safetensors.torch import load_file
 
@@ -148,6 +153,23 @@ def test_kohya_s_layout_has_its_names_and_its_alpha_counts(sdxl, tmp_path):
     subject_adapter.save_subject(tmp_path / "text.safetensors", made | {"lora_te1_text_model.alpha": torch.ones(())})
     with pytest.raises(InputError, match=r"no layer for 'lora_te1_text_model\.alpha'"):
         read_subject(tmp_path / "text.safetensors", parts)
+
+
+def test_ready_loras_with_the_names_of_stability_s_code_are_read(sdxl, tmp_path):
+    places = ("input_blocks_4_1", "input_blocks_8_1", "middle_block_1", "output_blocks_0_1", "output_blocks_5_1")
+    names = [f"lora_unet_{place}_transformer_blocks_0_attn2_to_out_0" for place in places]
+    unet, file = sdxl["sdxl_unet"], tmp_path / "ready.safetensors"
+    stored = {}
+    for number, name in enumerate(names, 1):
+        stored[f"{name}.lora_down.weight"] = torch.full((2, 32), float(number))
+        stored[f"{name}.lora_up.weight"] = torch.full((32, 2), float(number))
+        stored[f"{name}.alpha"] = torch.tensor(2.0)
+    subject_adapter.save_subject(file, stored)
+    theirs, _ = StableDiffusionXLPipeline.lora_state_dict(dict(stored), unet_config=unet.config)
+    ours = read_subject(file, {"unet": unet})["unet"]
+    theirs = convert_unet_state_dict_to_peft({key.removeprefix("unet."): value for key, value in theirs.items()})
+    assert len(ours) == 10 and ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
 def test_a_lora_is_worn_by_a_network_whose_weights_stay_in_8_bits(tmp_path):
