@@ -159,16 +159,12 @@ def _make(
     before."""
     opened = solid.ready()
     cameras, depth_model = CAMERAS.get(cameras, cameras), BY_LABEL.get(depth_model, depth_model)
+    around = {"closed": closed, "keep": KEEPS.get(keep, keep), "background": BACKGROUNDS.get(behind, behind)}
+    around |= {"cameras": cameras, "depth_model": depth_model}
     if kind == MOTION:
-        steps = making.in_queue(lambda: moving(opened.shots, opened.moments, cameras=cameras, depth_model=depth_model))
+        steps = making.in_queue(lambda: moving(opened.shots, opened.moments, **around))
     else:
-        around = {
-            "closed": closed,
-            "keep": KEEPS.get(keep, keep),
-            "background": BACKGROUNDS.get(behind, behind),
-            "texture": texture,
-        }
-        steps = making.run(opened.shots, kind, settings=settings, cameras=cameras, depth_model=depth_model, **around)
+        steps = making.run(opened.shots, kind, settings=settings, texture=texture, **around)
     yield from _told(solid, steps)
 
 
