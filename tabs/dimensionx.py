@@ -222,7 +222,7 @@ def build(page: gr.Blocks) -> None:
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
             nearest_directors(take, move)
-            rehearsal(METHOD, take)
+            rehearsal(METHOD, take, opened)
             path_download(METHOD, take)
             shoot.screen(move.draws)
             keep(page, METHOD, take, move, shoot, example)

@@ -46,7 +46,7 @@ def build(page: gr.Blocks) -> None:
             opened = [*opened, blank]
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
-            rehearsal(METHOD, take)
+            rehearsal(METHOD, take, opened)
             path_download(METHOD, take)
             shoot.screen(move.draws)
             keep(page, METHOD, take, move, shoot, example)

@@ -33,7 +33,7 @@ def build(page: gr.Blocks) -> None:
             gr.Markdown(f"<small>{guardrail.state()} {guardrail.LICENCE_NOTE}</small>", elem_id="gen3c-guardrail")
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
-            rehearsal(METHOD, take)
+            rehearsal(METHOD, take, opened)
             path_download(METHOD, take)
             shoot.screen(move.draws)
             extend = Extend(shoot, take)

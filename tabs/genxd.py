@@ -49,7 +49,7 @@ def build(page: gr.Blocks) -> None:
             move.stage(opened)
             _known_cameras(take, move, opened)
             given_views(METHOD.name, take, opened)
-            rehearsal(METHOD, take)
+            rehearsal(METHOD, take, opened)
             path_download(METHOD, take)
             shoot.screen(move.draws)
             _contact_sheet(shoot)

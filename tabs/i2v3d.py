@@ -36,7 +36,7 @@ def build(page: gr.Blocks) -> None:
         with gr.Column(scale=7, min_width=340):
             move.stage(opened)
             objects.picture()
-            rehearsal(METHOD, take)
+            rehearsal(METHOD, take, opened)
             path_download(METHOD, take)
             shoot.screen(move.draws)
             steps.controls()

@@ -15,6 +15,8 @@ def theme() -> themes.Base:
         block_label_background_fill="transparent",
         block_label_border_width="0px",
         block_shadow="none",
+        body_text_color_subdued="*neutral_500",
+        block_info_text_color="*neutral_500",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_text_color="white",

@@ -119,7 +119,7 @@ class Move:
     def stage(self, opened: Sequence[Dependency]) -> None:
         """Places the stage and draws on it whenever a control changes or a scene was ``opened``."""
         method, take = self.method, self.take
-        self.view = stage(method.name)
+        self.view = stage(method.name, stays=True)
         self.told = gr.Markdown(elem_classes="told")
 
         def draw(take: Take, moves_from: str, film_moves: str, path_as_given: bool, moves: Moves, motion: KeyMotion):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 
 import gradio as gr
+from gradio.events import Dependency
 
 from camera.formats import FORMATS, write
 from pipelines.method import Method, Progress
@@ -23,15 +25,18 @@ TELL_SECONDS = 0.15
 """Between two words about progress: a frame takes a tenth of that, and telling of each would slow a page down."""
 
 
-def rehearsal(method: Method, take: gr.State) -> None:
-    """Places the rehearsal: button, options, video, and what the camera will find."""
+def rehearsal(method: Method, take: gr.State, opened: Sequence[Dependency]) -> None:
+    """Places the rehearsal: button, options, video, and what the camera will find; they go when a scene was ``opened``."""
     with gr.Row():
         renderer = gr.Dropdown(list(RENDERERS), label="Renderer", min_width=200)
         holes = gr.Dropdown(list(HOLES), label="What the scene does not show", min_width=200)
     with gr.Row():
         start = gr.Button("Rehearse", variant="primary", elem_id=f"{method.name}-rehearse", scale=3)
         stop = gr.Button("Cancel", min_width=80, elem_id=f"{method.name}-rehearse-stop")
-    video = gr.Video(label="Rehearsal", autoplay=True, loop=True, height=400, elem_id=f"{method.name}-rehearsal")
+    video = gr.Video(
+        label="Rehearsal", autoplay=True, loop=True, height=360, elem_id=f"{method.name}-rehearsal",
+        elem_classes="low-when-empty",
+    )  # fmt: skip
     told = gr.Markdown(elem_classes="told")
 
     def rehearse_path(take: Take, renderer: str, holes: str, progress: gr.Progress = gr.Progress()):  # noqa: B008
@@ -52,6 +57,10 @@ def rehearsal(method: Method, take: gr.State) -> None:
         concurrency_id="rehearsal", concurrency_limit=2, show_progress_on=video,
     )  # fmt: skip
     cancelled_by(stop, [running], [video, told], (None, "Cancelled."))
+    for event in opened:
+        event.success(
+            lambda: (None, ""), None, [video, told], api_visibility="private", queue=False, show_progress="hidden"
+        )
 
 
 def path_download(method: Method, take: gr.State) -> None:

@@ -26,7 +26,7 @@ from tabs.lift import lift_button
 from tabs.players import clips, players
 from tabs.take import Take
 
-_A_MOMENT = "() => new Promise(done => setTimeout(done, 1500))"
+_A_MOMENT = "told => new Promise(done => setTimeout(() => done(told || 'Working out what this shot needs …'), 1500))"
 """What a run needs is told when the first pictures are there: the first time takes torch's import."""
 
 
@@ -96,7 +96,7 @@ class Shoot:
         changes = [component.change for component in changing]  # type: ignore[attr-defined]
         gr.on(changes, forecast, inputs, self.need, api_name=f"{name}_forecast", **quietly)
         for event in drawn:
-            event.success(None, js=_A_MOMENT, api_visibility="private").success(
+            event.success(None, self.need, self.need, js=_A_MOMENT, api_visibility="private").success(
                 forecast, inputs, self.need, api_visibility="private", **quietly
             )
 

@@ -130,11 +130,10 @@ def described(scene: Scene) -> str:
     """One line about a scene that has just been opened."""
     view = scene.first
     unit = "m" if scene.unit == "metres" else "units (scale unknown)"
-    kind = {"still": "picture", "clip": f"clip of {len(scene.views)} frames", "views": f"{len(scene.views)} views"}[
-        scene.kind
-    ]
+    count = len(scene.views)
+    kinds = {"still": "picture", "clip": f"clip of {count} frames", "views": f"{count} view{'s' * (count != 1)}"}
     return (
-        f"**{scene.name}** · {kind}, {view.width} x {view.height}, {view.camera.fov_degrees[0, 0]:.0f}° across · "
+        f"**{scene.name}** · {kinds[scene.kind]}, {view.width} x {view.height}, {view.camera.fov_degrees[0, 0]:.0f}° across · "
         f"subject at {view.focus_depth:.3g} {unit} · depth: {scene.source}"
     )
 

@@ -34,8 +34,11 @@ _TEMPLATE = """
 """
 
 
-def stage(name: str, empty: str = "The camera's path appears here in 3D, once there is a picture.") -> gr.HTML:
-    """An empty stage, which says ``empty``; fill it with `shown` and `seen`."""
+def stage(
+    name: str, empty: str = "The camera's path appears here in 3D, once there is a picture.", *, stays: bool = False
+) -> gr.HTML:
+    """An empty stage, which says ``empty``; fill it with `shown` and `seen`. One that ``stays`` is in sight while its page is
+    scrolled."""
     gr.set_static_paths([PLOTLY_JS])
     return gr.HTML(
         value=None,
@@ -45,6 +48,7 @@ def stage(name: str, empty: str = "The camera's path appears here in 3D, once th
         js_on_load=(_HERE / "stage.js").read_text(),
         head=f'<script src="gradio_api/file={PLOTLY_JS}"></script>',
         apply_default_css=False,
+        elem_classes="stays" if stays else None,
         eye=None,
     )
 
