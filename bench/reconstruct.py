@@ -27,8 +27,8 @@ from pipelines.reconstruct.points import fused
 from pipelines.reconstruct.scene import scene_of
 from pipelines.tracks import matched
 
-SCENES = {"courtyard": "arc 24", "reading_room": "arc 12"}
-"""And the move of each; farther round the camera would be in the reading room's wall."""
+SCENES = {"courtyard": "arc 14", "reading_room": "arc 12"}
+"""And the move of each; farther round a tree would stand before the camera, or a wall."""
 LARGEST_WIDTH = 320
 """The truth is marched ray by ray: larger frames would take minutes."""
 FRAMES = 13
