@@ -54,6 +54,10 @@ def test_an_example_is_drawn_played_and_rehearsed(open_tab):
     page.wait_for_function("document.querySelector('#gen3c-rehearsal video').duration > 4.5")
     told(page, "of the picture is new to the scene")
 
+    page.locator("#gen3c-examples button").nth(1).click()
+    told(page, "Mountain lake")
+    expect(video).to_have_count(0)
+
 
 def test_the_view_is_kept_while_the_move_changes_and_each_figure_is_asked_about_once(open_tab):
     page = open_tab()
@@ -205,6 +209,9 @@ def test_the_page_fits_a_phone_and_the_dark(visit, width, scheme):
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     light = np.mean([int(value) for value in re.findall(r"\d+", background)[:3]])
     assert (light < 100) == (scheme == "dark")
+    page.get_by_role("button", name="Shoot with GEN3C").scroll_into_view_if_needed()
+    assert page.evaluate("scrollY") > 1000
+    expect(page.locator("#gen3c-stage .stage-plot")).to_be_in_viewport(ratio=0.9)
 
 
 def test_two_visitors_do_not_see_each_other(open_tab):
