@@ -111,7 +111,7 @@ def endless(monkeypatch):
                 yield first
                 time.sleep(0.02)
         finally:
-            steps.close()
+            steps.close()  # type: ignore[attr-defined]
             closed.set()
 
     monkeypatch.setattr(rehearsal, "rehearse", first_frame)
