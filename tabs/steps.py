@@ -115,8 +115,7 @@ class Steps:
         with gr.Row():
             ready = gr.UploadButton("Take a ready LoRA", file_types=[".safetensors"], size="sm")
             none = gr.Button("Take no LoRA", size="sm")
-        status, early = self._told("subject"), self._early()
-        worn = [self.shoot.settings["lora_file"], status]
+        worn = [self.shoot.settings["lora_file"], self._told("subject")]
         ready.upload(form.said(self._ready), [self.take, ready], worn, api_name=f"{self.name}_take_lora")
         none.click(lambda: ("", "No LoRA is worn."), None, worn, **_PRIVATE)
         with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
@@ -133,6 +132,7 @@ class Steps:
             with gr.Row():
                 start = gr.Button("Learn the subject", variant="primary", size="sm", elem_id=f"{self.name}-learn")
                 stop = gr.Button("Cancel", size="sm")
+            status, early = self._told("learning"), self._early()
             curve = gr.HTML(elem_id=f"{self.name}-loss")
             file = gr.File(label="LoRA", file_count="multiple", visible=False, interactive=False, height=70)
         handler = form.handler(
