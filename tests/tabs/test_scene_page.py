@@ -29,7 +29,8 @@ def test_cancelled_splats_are_kept_seen_and_flown_through(visit, monkeypatch):
     page.locator("#scene-make").click()
     expect(page.locator("#scene-early img")).to_be_visible(timeout=SLOW)
     expect(page.locator("#scene-doing")).to_contain_text("Fitting splats")
-    page.evaluate("document.querySelector('#scene-cancel').click()")  # in one go: fitting leaves the browser little time
+    # in one go, as fitting leaves the browser little time
+    page.evaluate("document.querySelector('#scene-cancel').click()")
     expect(page.locator("#scene-status")).to_contain_text("Stopped; kept: ", timeout=SLOW)
     expect(page.locator("#scene-running")).to_be_hidden()
 
