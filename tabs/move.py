@@ -130,7 +130,7 @@ class Move:
             take = take.drawn(method, moves, moves_from, film_moves, motion, as_given=path_as_given)
             scene, path = take.ready()
             at = len(path) - 1 if moves_from == KEYFRAMES and take.keys else None
-            return take, shown(path, scene, nominal=method.nominal, fresh=fresh, at=at), self._notes(take)
+            return take, shown(path, scene, take.file, nominal=method.nominal, fresh=fresh, at=at), self._notes(take)
 
         def draw_in_place(take: Take, *described):
             """As `draw`; what is wrong is said under the stage, as a toast would jump up at every letter that is typed."""

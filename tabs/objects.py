@@ -191,7 +191,7 @@ class Objects:
         if take.framed is None or take.path is None:
             return gr.skip()
         at = round(float(np.clip(moment, 0, 1)) * (len(take.path) - 1))
-        return stage.shown(take.path, take.framed, nominal=self.method.nominal, at=at)
+        return stage.shown(take.path, take.framed, take.file, nominal=self.method.nominal, at=at)
 
     def _add(self, take: Take, object_files: list[str]):
         """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, replace
 
 import gradio as gr
@@ -14,10 +13,9 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.reconstruct.making import Made
 from pipelines.reconstruct.moving import Moving
-from pipelines.video import complete
 from tabs.form import said
 from tabs.solid import Solid
-from tabs.stage import drawn, seen, stage
+from tabs.stage import dots_beside, drawn, seen, stage
 from tabs.take import moved_on
 
 STILL_POINTS, MOVING_POINTS, MOST_OF_A_MOMENT = 24_000, 240_000, 8_000
@@ -113,15 +111,10 @@ def shown(solid: Solid) -> dict:
     figure = _figure(moving.moments[0], moving.path, dots[0])
     if len(moving.path) != len(dots):
         figure["frames"] = [{"traces": [], "data": []} for _ in dots]
-    file = solid.file(f"moments-{uuid.uuid4().hex[:8]}.bin")
-    with complete(file) as part:
-        places = [each[axis].tobytes() for each in dots for axis in "xyz"]
-        part.write_bytes(b"".join([*places, *(each["marker"]["color"].tobytes() for each in dots)]))
-    counts = [len(each["x"]) for each in dots]
-    moments = {"url": f"gradio_api/file={file}", "counts": counts, "trace": _number(figure)}
+    points = dots_beside(dots, _number(figure), solid.file)
     length = moving.seconds[-1] - moving.seconds[0]
     fps = min(max((len(dots) - 1) / length, 1.0), 60.0) if length > 0 else 1.0
-    return {**drawn(figure, moving.path, fresh=True), "frames": len(dots), "fps": fps, "moments": moments}
+    return {**drawn(figure, moving.path, fresh=True), "frames": len(dots), "fps": fps, "points": points}
 
 
 def page(moving: Moving) -> bytes:

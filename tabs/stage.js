@@ -1,5 +1,5 @@
 // The stage: the path in 3D (Plotly), what the camera sees at one frame, and one transport for both.
-// props.value: {id, figure, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
+// props.value: {id, figure, points, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
 // Tells Python: select {frame, turn, move, at} when the transport moves (frame) or the viewer flies on from what is seen
 // (frame null, turn in radians right/down/roll, move in subject distances), at being the moment's frame in both; click {point} when the scene is clicked.
 const plot = element.querySelector(".stage-plot");
@@ -9,7 +9,7 @@ const slider = element.querySelector("input[type=range]");
 const clock = element.querySelector("output");
 const play = element.querySelector(".stage-play");
 const still = () => ({ frame: null, turn: [0, 0, 0], move: [0, 0, 0] });
-const state = { frame: 0, shown: null, playing: false, asked: null, waiting: false, sent: 0 };
+const state = { frame: 0, shown: null, points: [], playing: false, asked: null, waiting: false, sent: 0 };
 
 function ink() {
   return getComputedStyle(element).getPropertyValue("--body-text-color") || "#333";
@@ -45,13 +45,14 @@ async function draw() {
   const value = props.value;
   if (!value || !value.figure || !window.Plotly) return;
   if (value.id === state.shown?.id) return; // an answer to the eye brings the old figure along; it must not be asked again
-  const { data, layout, frames } = value.figure;
+  const { layout, frames } = value.figure;
   if (plot._fullLayout?.scene) state.view = structuredClone(plot.layout.scene.camera ?? state.view);
   if (state.shown !== null && value.fresh) state.view = null;
   state.shown = value;
-  const moments = value.moments ? await fetched(value.moments) : null;
+  const points = value.points ? await kept(value.points) : [];
   if (state.shown !== value) return; // another came meanwhile
-  state.moments = moments;
+  state.points = points;
+  const data = value.figure.data.map((trace, index) => (index === value.points?.trace ? dotted(trace, points[0]) : trace));
   const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"], plotGlPixelRatio: pixelRatio() };
   await Plotly.react(plot, data, themed(layout), config);
   plot.dataset.frames = frames.length;
@@ -70,10 +71,20 @@ function clicked(event) {
 
 const decoded = ({ bdata }) => new Float32Array(Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0)).buffer);
 
-// Points of every moment of a scene that moves, from a file beside the value: first x, y and z of each moment as float32,
-// then the colours of all as bytes. In the value they would be copied with every answer to the eye.
+const dotted = (trace, { place, colours }) => ({ ...trace, ...place, marker: { ...trace.marker, color: colours } });
+
+// The points of a scene, of every moment where it moves, from a file beside the value: in the value they would come again with
+// every change of the path, and be copied with every answer to the eye.
+function kept(points) {
+  if (state.file?.url !== points.url) state.file = { url: points.url, points: fetched(points) };
+  return state.file.points;
+}
+
+// First x, y and z of each moment as float32, then the colours of all as bytes.
 async function fetched({ url, counts }) {
-  const bytes = await (await fetch(url)).arrayBuffer();
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`The points of the scene did not come: ${answer.status}`);
+  const bytes = await answer.arrayBuffer();
   let [at, colour] = [0, 12 * counts.reduce((sum, count) => sum + count, 0)];
   return counts.map((count) => {
     const [x, y, z] = [0, 1, 2].map((axis) => new Float32Array(bytes, at + 4 * axis * count, count));
@@ -112,8 +123,7 @@ function seek(frame, { ask }) {
     const { x, y, z } = step.data[number];
     travel(index, { x: decoded(x), y: decoded(y), z: decoded(z) });
   });
-  const moment = state.moments?.[frame];
-  if (moment) travel(value.moments.trace, moment.place, moment.colours);
+  if (state.points.length > 1) travel(value.points.trace, state.points[frame].place, state.points[frame].colours);
   clock.textContent = `${frame + 1} / ${value.frames} · ${(frame / value.fps).toFixed(2)} s`;
   plot.dataset.frame = frame;
   if (ask) want(frame);

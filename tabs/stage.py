@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import uuid
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from camera.figure import plain, spec
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines.video import complete
 
 _HERE = Path(__file__).parent
 PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
@@ -53,9 +56,41 @@ def stage(
     )
 
 
-def shown(path: CameraPath, scene: Scene, *, nominal: bool, fresh: bool = False, at: int | None = None) -> dict:
-    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `drawn`."""
-    return drawn(spec(path, scene, nominal=nominal), path, fresh=fresh, at=at)
+def shown(
+    path: CameraPath,
+    scene: Scene,
+    place: Callable[[str], Path],
+    *,
+    nominal: bool,
+    fresh: bool = False,
+    at: int | None = None,
+) -> dict:
+    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `drawn`.
+
+    The scene's points, which are most of it and do not change with the path, go into a file, which the page fetches once;
+    ``place`` says where a file of that name belongs.
+    """  # fmt: skip
+    figure = spec(path, scene, nominal=nominal)
+    number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
+    dots = figure["data"][number]
+    points = dots_beside([dots], number, place)
+    nowhere = {axis: np.zeros(0, np.float32) for axis in "xyz"}
+    figure["data"][number] = {**dots, **nowhere, "marker": {**dots["marker"], "color": np.zeros(0, np.uint8)}}
+    return {**drawn(figure, path, fresh=fresh, at=at), "points": points}
+
+
+def dots_beside(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:
+    """What a stage's value says of points in a file beside it: where they are, how many at each moment, and in which trace.
+
+    The file holds x, y and z of each of ``dots`` as float32, then the colours of all as bytes. Its name is its content's.
+    """
+    parts = [each[axis].tobytes() for each in dots for axis in "xyz"]
+    data = b"".join([*parts, *(each["marker"]["color"].tobytes() for each in dots)])
+    file = place(f"points-{hashlib.sha256(data).hexdigest()[:16]}.bin")
+    if not file.is_file():
+        with complete(file) as part:
+            part.write_bytes(data)
+    return {"url": f"gradio_api/file={file}", "counts": [len(each["x"]) for each in dots], "trace": trace}
 
 
 def drawn(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None = None) -> dict:

@@ -41,6 +41,8 @@ def test_an_example_is_drawn_played_and_rehearsed(open_tab):
     plot = page.locator("#gen3c-stage .stage-plot")
     expect(plot).to_have_attribute("data-frames", "121")
     assert page.evaluate("document.querySelector('#gen3c-stage .stage-plot').data.length") >= 5
+    points = "document.querySelector('#gen3c-stage .stage-plot').data.find((trace) => trace.name === 'scene').x.length"
+    assert page.evaluate(points) > 10_000
     told(page, "121 frames")
 
     page.locator("#gen3c-stage .stage-play").click()

@@ -199,8 +199,8 @@ def test_of_moving_clips_every_frame_is_a_moment_and_orbits_are_seen_to_close():
     shots = shots_of_views(Scene(views, "clip"))
     solid = Solid(Opened(shots, moves=True)).with_made(list(moving(shots))[-1])
     value = shown(solid)
-    counts = value["moments"]["counts"]
-    data = Path(value["moments"]["url"].removeprefix("gradio_api/file=")).read_bytes()
+    counts = value["points"]["counts"]
+    data = Path(value["points"]["url"].removeprefix("gradio_api/file=")).read_bytes()
     assert value["frames"] == FRAMES == len(counts) and len(data) == 13 * sum(counts)
     at = followed(solid, Seeing(), 3, [0, 0, 0], [0, 0, 0])
     assert psnr(picture(solid, at), views[3].colour, picture(solid, at).any(axis=2)) > 15

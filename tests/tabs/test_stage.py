@@ -1,0 +1,33 @@
+"""What the page is sent to draw the stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from camera import timeline
+from camera.figure import plain, spec
+from examples import load
+from tabs.stage import shown
+
+
+def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
+    scene = load("reading_room")
+    values = []
+    for move in ("arc 20", "arc 30"):
+        path = timeline.path_of(move, scene.first, frames=121)
+        values.append(shown(path, scene, tmp_path.joinpath, nominal=False))
+    assert values[0]["points"] == values[1]["points"] and len(list(tmp_path.iterdir())) == 1
+    assert values[0]["figure"] != values[1]["figure"]
+
+    dots = next(trace for trace in spec(path, scene)["data"] if trace["name"] == "scene")
+    points = values[0]["points"]
+    (count,) = points["counts"]
+    assert values[0]["figure"]["data"][points["trace"]]["name"] == "scene" and count == len(dots["x"]) > 10_000
+    data = Path(points["url"].removeprefix("gradio_api/file=")).read_bytes()
+    np.testing.assert_array_equal(np.frombuffer(data, "<f4", count), dots["x"])
+    np.testing.assert_array_equal(np.frombuffer(data, np.uint8, offset=12 * count), dots["marker"]["color"])
+    whole = len(json.dumps(plain(spec(path, scene))))
+    assert len(json.dumps(values[0])) < 0.4 * whole
