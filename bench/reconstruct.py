@@ -140,13 +140,16 @@ def _surfaces(name: str, what: str, scene: Scene, held: list[View]) -> list[Row]
 
 
 def _distances(name: str, points: NDArray, eye: NDArray) -> str:
-    """How far points (N,3) lie from the scene's true surface, by its distance function, as a share of their distance from
-    ``eye``: a window shows hills beside a desk."""
+    off = 100 * off_surface(name, points[:: max(1, len(points) // 20_000)], eye)
+    return f"{np.median(off):.2f} % of their distance off, 95th {np.quantile(off, 0.95):.2f} %"
+
+
+def off_surface(name: str, points: NDArray, eye: NDArray) -> NDArray[np.float64]:
+    """(N,): how far ``points`` (N,3) lie from the scene's true surface, by its distance function, as a share of their distance
+    from ``eye``: a window shows hills beside a desk."""
     setting = setting_of(name)
-    some = np.asarray(points, np.float64)[:: max(1, len(points) // 20_000)]
-    off = np.abs([setting.distance(x, -y, -z, setting.seconds) for x, y, z in some])  # the scene's y points up
-    share = 100 * off / np.linalg.norm(some - eye, axis=1)
-    return f"{np.median(share):.2f} % of their distance off, 95th {np.quantile(share, 0.95):.2f} %"
+    off = np.abs([setting.distance(x, -y, z, setting.seconds) for x, y, z in points.astype(float)])  # its y points up
+    return off / np.linalg.norm(points - eye, axis=1)
 
 
 def _unseen(mesh: Any, held: list[View]) -> str:

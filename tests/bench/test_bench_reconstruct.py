@@ -3,14 +3,25 @@
 import numpy as np
 
 from bench import QUICK
-from bench.reconstruct import full_size
+from bench.reconstruct import full_size, off_surface
 from bench.reconstruct_orbit import drifted, errors, orbit, turn_off
+from camera.points import points_of
+from examples import load
 
 
 def test_a_full_result_is_timed_in_a_quick_run():
     row = full_size(QUICK)
     assert "7 of 96 x 64" in row.what and "triangles" in row.agreement and row.target == "60 s in all"
     assert row.met is (row.ours_ms * 7 < 60_000)
+
+
+def test_points_of_the_true_depth_lie_on_the_surface_and_others_do_not():
+    view = load("reading_room").first.resized(32, 18)
+    points = points_of(view)[view.known]
+    eye = view.world_from_camera[:3, 3]
+    assert np.quantile(off_surface("reading_room", points, eye), 0.9) < 0.01
+    half = off_surface("reading_room", eye + 0.5 * (points - eye), eye)
+    assert np.median(half) > 0.1
 
 
 def test_an_orbit_ends_where_it_began_and_its_drift_does_not():
