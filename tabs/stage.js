@@ -19,9 +19,11 @@ function themed(layout) {
   const { updatemenus, sliders, ...rest } = layout;
   const line = "rgba(128,128,128,0.35)";
   const scene = { ...rest.scene, ...(state.view ? { camera: state.view } : {}) };
+  const title = plot.clientWidth < 320 ? rest.title?.text?.split(":")[0] : rest.title?.text;
   for (const axis of ["xaxis", "yaxis", "zaxis"]) scene[axis] = { ...scene[axis], gridcolor: line, color: ink() };
   return {
     ...rest,
+    title: { ...rest.title, text: title },
     scene,
     autosize: true,
     paper_bgcolor: "rgba(0,0,0,0)",
