@@ -214,6 +214,9 @@ def test_the_page_fits_a_phone_and_the_dark(visit, width, scheme):
     page.get_by_role("button", name="Shoot with GEN3C").scroll_into_view_if_needed()
     assert page.evaluate("scrollY") > 1000
     expect(page.locator("#gen3c-stage .stage-plot")).to_be_in_viewport(ratio=0.9)
+    if width > 720:
+        page.mouse.move(0.7 * width, 700)  # over what is below it in its own column
+        expect(page.locator("#gen3c-stage .stage-plot")).not_to_be_in_viewport(ratio=0.9)
 
 
 def test_two_visitors_do_not_see_each_other(open_tab):
