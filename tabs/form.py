@@ -36,7 +36,7 @@ def cancelled_by(
     """``stop`` ends the events ``running`` and then puts ``told`` into ``outputs``; at once, Gradio would say "Error" over it.
 
     With a ``state``, ``told`` makes what is put there from the state's value.
-    """  # fmt: skip
+    """
     ended = stop.click(None, cancels=list(running), api_visibility="private")
     tell = (lambda: told) if state is None else told
     ended.then(tell, state, outputs, api_visibility="private", queue=False)  # type: ignore[arg-type]

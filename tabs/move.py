@@ -123,7 +123,8 @@ class Move:
         self.told = gr.Markdown(elem_classes="told")
 
         def draw(take: Take, moves_from: str, film_moves: str, path_as_given: bool, moves: Moves, motion: KeyMotion):
-            """Draw the camera path of the current scene; returns the 3D figure and what to know about it."""
+            """Draw the camera path of the current scene; returns the 3D figure (the scene's points are in a file that it names)
+            and what to know about it."""
             if take.scene is None:
                 return take, gr.skip(), "Pick an example or give a picture, then the path appears here."
             fresh = take.framed is None

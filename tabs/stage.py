@@ -69,7 +69,7 @@ def shown(
 
     The scene's points, which are most of it and do not change with the path, go into a file, which the page fetches once;
     ``place`` says where a file of that name belongs.
-    """  # fmt: skip
+    """
     figure = spec(path, scene, nominal=nominal)
     number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
     dots = figure["data"][number]
