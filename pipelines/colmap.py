@@ -58,6 +58,7 @@ class Workplace:
     folder: Path
     pictures: NDArray[np.uint8]
     masked: bool
+    seed: int
 
     @staticmethod
     @contextmanager
@@ -66,7 +67,7 @@ class Workplace:
         with tempfile.TemporaryDirectory() as work, _quiet(colmap):
             colmap.set_random_seed(seed)
             _write_pictures(Path(work), pictures, masks)
-            yield Workplace(colmap, Path(work), pictures, masks is not None)
+            yield Workplace(colmap, Path(work), pictures, masks is not None, seed)
 
     @property
     def database(self) -> Path:
@@ -107,10 +108,14 @@ class Workplace:
         """Matches of the wanted pairs that agree with one motion of the camera, in the database."""
         listed = self.folder / "pairs.txt"
         listed.write_text("".join(f"{i:05d}.png {j:05d}.png\n" for i, j in wanted))
+        checking = self.colmap.TwoViewGeometryOptions()
+        checking.ransac.random_seed = self.seed  # the seed of all is that of one thread only
         if matcher is None:
             options = self.colmap.FeatureMatchingOptions(num_threads=_threads(), use_gpu=False)
             pairing = self.colmap.ImportedPairingOptions(match_list_path=str(listed))
-            self.colmap.match_image_pairs(self.database, matching_options=options, pairing_options=pairing)
+            self.colmap.match_image_pairs(
+                self.database, matching_options=options, pairing_options=pairing, verification_options=checking
+            )
             return
         keypoints, matches = matcher(self.pictures, wanted)
         with self.colmap.Database.open(self.database) as database:
@@ -122,7 +127,7 @@ class Workplace:
             for (i, j), matched in matches.items():
                 if len(matched):
                     database.write_matches(numbers[i], numbers[j], np.asarray(matched, np.uint32))
-        self.colmap.verify_matches(self.database, listed)
+        self.colmap.verify_matches(self.database, listed, checking)
 
     def mapped(self) -> list[Any]:
         """COLMAP's models of the matched pictures, from nothing."""
