@@ -160,7 +160,7 @@ def found(truth):
 def test_structure_from_motion_finds_path_lens_and_depth(found, truth):
     away, turned, scale = nearness(found.path, truth.path)
     assert away < 0.02 and turned < 0.5 and found.frames == tuple(range(len(truth.frames)))
-    np.testing.assert_allclose(found.path.intrinsics[0], truth.path.intrinsics[0], rtol=0.01)
+    np.testing.assert_allclose(found.path.intrinsics[0], truth.path.intrinsics[0], atol=2)
     pixels, depths = found.depths(4)
     column, row = pixels.round().astype(int).T
     np.testing.assert_allclose(np.median(depths * scale / truth.depth[4][row, column]), 1, atol=0.02)
