@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from pipelines.runtime.options import METHODS_VARIABLE, offered, on_zerogpu
+from pipelines.options import METHODS_VARIABLE, offered, on_zerogpu
 from tabs.light_gradio import light_gradio
 
 if on_zerogpu():  # the spaces package must be there before anything can touch CUDA
@@ -19,9 +19,12 @@ with light_gradio():
 
 from camera.errors import InputError
 from pipelines import NAMES, method
-from tabs import compare, folders, look, scene, take
-from tabs.form import VISITORS, said
-from tabs.keep import decoded
+from tabs import theme
+from tabs.compare import tab as compare
+from tabs.parts import session, session_files
+from tabs.parts.form import VISITORS, said
+from tabs.parts.restore import decoded
+from tabs.scene import tab as scene
 
 HERE = Path(__file__).parent
 SESSIONS = 300
@@ -43,7 +46,7 @@ def build() -> gr.Blocks:
         with gr.Tabs() as tabs:
             for name in offered(NAMES):
                 with gr.Tab(method(name).title, id=name):
-                    import_module(f"tabs.{name}").build(page)
+                    import_module(f"tabs.{name}.tab").build(page)
             with gr.Tab("Side by side", id="compare"):
                 compare.build()
             with gr.Tab("Scene", id=scene.ID):
@@ -57,10 +60,10 @@ def build() -> gr.Blocks:
 
 def _serve_siblings() -> None:
     """The endpoint through which a hub Space shoots here; it has no place in the page."""
-    from pipelines.runtime.forward import ENDPOINT
+    from pipelines.runtime.remote import ENDPOINT
 
     def run_job(job: str):
-        from pipelines.runtime.wire import serve
+        from pipelines.runtime.job_file import serve
 
         yield from serve(job)
 
@@ -82,24 +85,24 @@ def _linked_tab(request: gr.Request):
 def launch(page: gr.Blocks, **changes) -> tuple:
     """Starts the server with our limits, look and files; ``changes`` go to `gr.Blocks.launch`."""
     options = {
-        "theme": look.theme(),
+        "theme": theme.theme(),
         "css_paths": [HERE / "tabs" / "app.css"],
         "share": os.environ.get("SHARE") == "1",
         "max_file_size": UPLOAD_LIMIT,
-        "allowed_paths": [str(take.ROOT)],
+        "allowed_paths": [str(session.ROOT)],
         "state_session_capacity": SESSIONS,
         "max_threads": VISITORS + 60,
         "show_error": True,
         "footer_links": ["api", "gradio", "settings"],
     }
-    threading.Thread(target=folders.sweep, name="sweep", daemon=True).start()
+    threading.Thread(target=session_files.sweep, name="sweep", daemon=True).start()
     return page.launch(**{**options, **changes})
 
 
 @cache
 def _visited() -> None:
     """With the first visit, the renderers are compiled while the visitor still reads: by then the page is there."""
-    from pipelines.preview import warm_up
+    from pipelines.rehearsal import warm_up
 
     warming = threading.Timer(PAGE_FIRST, warm_up)
     warming.name, warming.daemon = "warm-up", True
@@ -109,7 +112,7 @@ def _visited() -> None:
 def _preload() -> None:
     """On ZeroGPU, networks must be on the coming GPU before the page is launched; which ones RESHOOT_METHODS says."""
     if on_zerogpu() and os.environ.get(METHODS_VARIABLE):
-        from pipelines.runtime.options import RunOptions
+        from pipelines.options import RunOptions
         from pipelines.runtime.zerogpu import preload
 
         preload(offered(NAMES), RunOptions())

@@ -7,8 +7,8 @@ import numpy as np
 
 from bench import Row, Scale, subject, versus
 from bench.room import front, orbit, psnr, side
-from camera.fill import from_background
-from camera.render import render
+from camera.render.inpaint import from_background
+from camera.render.scene import render
 from camera.view import Scene
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench import Row, Scale, milliseconds, subject
 from bench.room import psnr
 from camera.path import CameraPath, inverse
-from camera.render import RenderedFrame, Renderer, render
+from camera.render.scene import RenderedFrame, Renderer, render
 from camera.view import Scene, View
 from examples import load
 from examples.render import render as true_view

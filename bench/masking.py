@@ -9,10 +9,10 @@ import torch
 
 from bench import Row, Scale, cpu_milliseconds, in_threads, milliseconds, subject
 from bench.room import front, orbit
-from camera import reference
-from camera.foreground import foreground_mesh, mesh_depth
-from camera.points import points_of
-from camera.reliability import reliable_depth
+from camera.depth_edges import reliable_depth
+from camera.render import reference_warp
+from camera.render.occlusion import foreground_mesh, mesh_depth
+from camera.unproject import points_of
 
 RAYS = 8192
 """Brute force takes half a minute for a full picture: it is timed and compared on this many rays, spread evenly."""
@@ -30,12 +30,12 @@ def foreground_masking(scale: Scale) -> list[Row]:
     (alone,) = cpu_milliseconds(lambda: mesh_depth(mesh, pose, lens, size), rounds=scale.rounds)
     pixels = scale.height * scale.width
     chosen = np.linspace(0, pixels - 1, min(RAYS, pixels)).astype(int)
-    rays = reference.ray_directions(*size, torch.from_numpy(lens)).reshape(-1, 3)[chosen]
+    rays = reference_warp.ray_directions(*size, torch.from_numpy(lens)).reshape(-1, 3)[chosen]
     vertices = torch.from_numpy(mesh.vertices @ pose[:3, :3].T + pose[:3, 3])
     triangles = torch.from_numpy(mesh.triangles)
     torch.set_num_threads(1)
     start = time.thread_time()
-    distance = reference.mesh_distance(vertices, triangles, rays)
+    distance = reference_warp.mesh_distance(vertices, triangles, rays)
     slow = 1e3 * (time.thread_time() - start) * pixels / len(chosen)
     theirs, ours = (distance * rays[:, 2]).numpy(), mesh_depth(mesh, pose, lens, size).reshape(-1)[chosen]
     differing = int(((ours > 0) != (theirs > 0)).sum())

@@ -9,13 +9,13 @@ import numpy as np
 
 from bench import Row, Scale, milliseconds, subject
 from bench.room import front, orbit
-from camera.model import read_model
-from camera.objects import Key, Placement, SceneObject, StagedScene, staged
+from camera.objects.model import read_model
+from camera.objects.scene import Key, Placement, SceneObject, StagedScene, staged
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.i2v3d.coarse import CoarseFrame, render_frames
-from pipelines.i2v3d.drawing import refusal
-from pipelines.i2v3d.method import LAMP, OPENGL, PLAIN, I2V3DSettings
+from pipelines.methods.i2v3d.method import LAMP, OPENGL, PLAIN, I2V3DSettings
+from pipelines.methods.i2v3d.scene.coarse import CoarseFrame, render_frames
+from pipelines.methods.i2v3d.scene.renderer import refusal
 
 FOX = Path(__file__).parents[1] / "examples" / "fox" / "fox.glb"
 FRAMES, SIZE = 16, (576, 1024)

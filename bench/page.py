@@ -17,13 +17,13 @@ import torch
 
 from bench import THREADS, Row, Scale, milliseconds, subject, with_torch_threads
 from bench.room import CENTRE, front
-from camera import reference
-from camera.figure import plain, spec
+from camera.figure.path import plain, spec
 from camera.path import CameraPath
-from camera.points import points_of
+from camera.render import reference_warp
+from camera.unproject import points_of
 from camera.view import Scene
-from pipelines.preview import rehearse
-from pipelines.video import write_mp4
+from pipelines.media.video import write_mp4
+from pipelines.rehearsal import rehearse
 
 ROOT = Path(__file__).parent.parent
 
@@ -80,11 +80,11 @@ def _torch_frames(scene: Scene, path: CameraPath) -> list[np.ndarray]:
     lens = torch.from_numpy(view.intrinsics.copy())[None].float()
     frames = []
     for pose in path.camera_from_world:
-        pixels, _ = reference.project(points, torch.from_numpy(pose)[None].float(), lens)
+        pixels, _ = reference_warp.project(points, torch.from_numpy(pose)[None].float(), lens)
         z = pixels[..., 2]
-        grid = reference.pixel_grid(view.height, view.width, image)[..., :2].permute(2, 0, 1)
+        grid = reference_warp.pixel_grid(view.height, view.width, image)[..., :2].permute(2, 0, 1)
         flow = (pixels[..., :2] / (z[..., None] + 1e-7)).permute(0, 3, 1, 2) - grid
-        colour, _ = reference.bilinear_splat(image, (z[:, None] > 0).to(z), z[:, None], flow)
+        colour, _ = reference_warp.bilinear_splat(image, (z[:, None] > 0).to(z), z[:, None], flow)
         frames.append((colour[0].clamp(-1, 1) * 0.5 + 0.5).permute(1, 2, 0).numpy())
     return frames
 

@@ -15,17 +15,17 @@ from bench.room import orbit, psnr
 from bench.room import shot as room_from
 from camera import metrics
 from camera.cloud import PointCloud
-from camera.mesh import Surface, draw
 from camera.path import CameraPath
-from camera.timeline import path_of
+from camera.render.triangles import Surface, draw
+from camera.trajectories.film_script import path_of
 from camera.view import Scene, View
 from examples.render import home, setting_of
 from examples.render import render as true_view
-from pipelines import pose
-from pipelines.reconstruct.mesh import meshed
+from pipelines.estimation import sfm
+from pipelines.estimation.tracking import matched
 from pipelines.reconstruct.points import fused
 from pipelines.reconstruct.scene import scene_of
-from pipelines.tracks import matched
+from pipelines.reconstruct.surface.mesh import meshed
 
 SCENES = {"courtyard": "arc 14", "reading_room": "arc 12"}
 """And the move of each; farther round a tree would stand before the camera, or a wall."""
@@ -100,7 +100,7 @@ def _cameras(what: str, frames: NDArray[np.uint8], path: CameraPath) -> Row:
         camera[:3, 3] += rng.normal(0, OFF_SHARE * way, 3)
     given = path.with_poses(poses)
     start = time.perf_counter()
-    found = pose.refined(frames, given, matcher=matched)
+    found = sfm.refined(frames, given, matcher=matched)
     taken = 1e3 * (time.perf_counter() - start) / len(path)
 
     def errors(one: CameraPath) -> tuple[float, float]:
@@ -165,9 +165,9 @@ def _unseen(mesh: Any, held: list[View]) -> str:
 
 
 def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
-    from pipelines.reconstruct.splat_drawing import flown
-    from pipelines.reconstruct.splat_fit import fit
-    from pipelines.reconstruct.splat_settings import SplatSettings
+    from pipelines.reconstruct.gaussians.drawing import flown
+    from pipelines.reconstruct.gaussians.fit import fit
+    from pipelines.reconstruct.gaussians.settings import SplatSettings
 
     cloud: PointCloud = _finished(fused(scene, tolerance=0.03, most_points=6000))
     frames = np.stack([view.colour for view in scene.views])

@@ -13,8 +13,8 @@ from camera import metrics
 from camera.path import CameraPath, inverse, pinhole
 from examples.render import camera_at, setting_of
 from examples.render import render as true_view
-from pipelines import pose
-from pipelines.reconstruct.closing import closed
+from pipelines.estimation import sfm
+from pipelines.reconstruct.loop_closure import closed
 
 SCENE, FRAMES, FEW = "fox", 145, 49
 """DimensionX's orbit has 145 frames; a quick run takes fewer."""
@@ -34,7 +34,7 @@ def reconstruct_orbit(scale: Scale) -> list[Row]:
     start = time.perf_counter()
     bent = closed(pictures, given)
     middle = time.perf_counter()
-    better = pose.refined(pictures, bent.path, pairing="closed")
+    better = sfm.refined(pictures, bent.path, pairing="closed")
     end = time.perf_counter()
     before, after = turn_off(given, truth), turn_off(bent.path, truth)
     return [

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from bench import Row, Scale, in_threads, milliseconds, subject, versus
 from bench.room import front, orbit, psnr, side
-from camera import keys, reference, zbuffer
 from camera.path import inverse
-from camera.points import points_of
-from camera.render import CUT_RATIO, render
-from camera.splat import Splat, splat
+from camera.render import framebuffer, reference_warp, zbuffer
+from camera.render.forward_splat import Splat, splat
+from camera.render.scene import CUT_RATIO, render
+from camera.unproject import points_of
 from camera.view import FAR, Scene
 
 SPLAT_BYTES = 113
@@ -45,16 +45,16 @@ class _Inputs:
         return splat(self.image, self.points, camera_from_world=self.pose, intrinsics=self.lens, size=self.size)
 
     def readable(self) -> Callable[[], tuple[Tensor, Tensor]]:
-        """Image and mask by the torch warp, without the depth that `camera.reference.forward_warp` adds."""
+        """Image and mask by the torch warp, without the depth that `camera.render.reference_warp.forward_warp` adds."""
         image = torch.from_numpy(self.image).permute(2, 0, 1)[None].contiguous()
         points, pose, lens = (torch.from_numpy(a)[None] for a in (self.points, self.pose, self.lens))
 
         def warp() -> tuple[Tensor, Tensor]:
-            pixels, _ = reference.project(points, pose, lens)
+            pixels, _ = reference_warp.project(points, pose, lens)
             z = pixels[..., 2]
-            grid = reference.pixel_grid(*self.size, image)[..., :2].permute(2, 0, 1)
+            grid = reference_warp.pixel_grid(*self.size, image)[..., :2].permute(2, 0, 1)
             flow = (pixels[..., :2] / (z[..., None] + 1e-7)).permute(0, 3, 1, 2) - grid
-            colour, known = reference.bilinear_splat(image, (z[:, None] > 0).to(z), z[:, None], flow)
+            colour, known = reference_warp.bilinear_splat(image, (z[:, None] > 0).to(z), z[:, None], flow)
             return colour.clamp(-1, 1), known
 
         return warp
@@ -119,12 +119,12 @@ def z_buffer(scale: Scale) -> list[Row]:
     turn = path.intrinsics[0] @ target_from_source[:3, :3] @ np.linalg.inv(view.intrinsics)
     shift = path.intrinsics[0] @ target_from_source[:3, 3]
     turn, shift = turn.astype(np.float32), shift.astype(np.float32)
-    colour = keys.packed(view.colour, view.depth, FAR)
+    colour = framebuffer.packed(view.colour, view.depth, FAR)
 
     def draw() -> tuple:
-        drawn = keys.empty(path.height, path.width)
+        drawn = framebuffer.empty(path.height, path.width)
         zbuffer.draw(drawn, colour, depth=view.depth, turn=turn, shift=shift, magnification=1.0)
-        return keys.unpacked(drawn)
+        return framebuffer.unpacked(drawn)
 
     (threaded, slow), alone = versus(draw, _Inputs.of(scale).readable(), scale)
     picture, _, layer = draw()
@@ -160,7 +160,7 @@ def unprojection(scale: Scale) -> list[Row]:
     pose, lens = torch.eye(4)[None], torch.from_numpy(view.intrinsics.astype(np.float32))[None]
 
     def readable() -> Tensor:
-        return reference.unproject(depth, pose, lens)
+        return reference_warp.unproject(depth, pose, lens)
 
     (threaded, slow), alone = versus(lambda: points_of(view), readable, scale)
     error = np.abs(points_of(view) - readable()[0].numpy()).max()

@@ -66,7 +66,7 @@ class PointCloud:
 
 def cloud_of(scene: Scene, *, most: int | None = None) -> PointCloud:
     """The points of a scene with known depth: of the first frame of a clip, of all views otherwise."""
-    from camera.points import points_of
+    from camera.unproject import points_of
 
     views = scene.views[:1] if scene.kind == "clip" else scene.views
     clouds = []

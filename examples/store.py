@@ -101,7 +101,7 @@ def _picture(file: Path) -> NDArray:
 
 
 def _frames(file: Path, count: int) -> list[NDArray[np.uint8]]:
-    from pipelines.video import read_video
+    from pipelines.media.video import read_video
 
     frames, _ = read_video(file)
     if len(frames) != count:

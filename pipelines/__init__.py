@@ -14,9 +14,9 @@ from pipelines.method import Clip, Method, Progress
 if TYPE_CHECKING:
     from camera.path import CameraPath
     from camera.view import Scene
-    from pipelines.runtime.clock import Report
-    from pipelines.runtime.estimates import Forecast
-    from pipelines.runtime.options import RunOptions
+    from pipelines.options import RunOptions
+    from pipelines.runtime.forecast import Forecast
+    from pipelines.runtime.progress_clock import Report
     from pipelines.settings import Settings
 
 NAMES = ("gen3c", "genxd", "dimensionx", "i2v3d", "dualcamctrl")
@@ -26,7 +26,7 @@ def method(name: str) -> Method:
     """The record of one method; raises `KeyError` for an unknown name."""
     if name not in NAMES:
         raise KeyError(name)
-    return import_module(f"pipelines.{name}.method").METHOD
+    return import_module(f"pipelines.methods.{name}.method").METHOD
 
 
 def generate(
@@ -44,34 +44,35 @@ def generate(
 
     Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, or on this machine's
     own device. ``headers`` of the visitor's request let their own quota pay in a sibling; ``visitor`` names their kind of
-    account, see `pipelines.runtime.estimates.QUOTAS`. ``after``: a clip that ``path`` begins with; only the rest is shot, by
+    account, see `pipelines.runtime.forecast.QUOTAS`. ``after``: a clip that ``path`` begins with; only the rest is shot, by
     methods that can go on. Closing the generator cancels. Raises `InputError`.
     """
-    from pipelines.runtime import forward
-    from pipelines.runtime.options import RunOptions, on_zerogpu
+    from pipelines.options import RunOptions, on_zerogpu
+    from pipelines.runtime import remote
 
     options = options or RunOptions()
-    if place := forward.siblings().get(name):
-        return forward.run(place, name, scene, path, settings, options=options, headers=headers, after=after)
+    if place := remote.siblings().get(name):
+        return remote.run(place, name, scene, path, settings, options=options, headers=headers, after=after)
     if on_zerogpu():
         from pipelines.runtime import zerogpu
 
         return zerogpu.run(name, scene, path, settings, options=options, visitor=visitor, after=after)
-    from pipelines.runtime import job
+    from pipelines.runtime import runner
 
-    return job.run(name, scene, path, settings, options=options, after=after)
+    return runner.run(name, scene, path, settings, options=options, after=after)
 
 
 def forecast(
     name: str, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions | None = None
 ) -> Forecast:
     """What `generate` would need: memory and mode, time, ZeroGPU quota; its ``refusal`` says what would fit instead."""
-    from pipelines.runtime import estimates, forward
-    from pipelines.runtime.options import RunOptions, on_zerogpu
+    from pipelines.options import RunOptions, on_zerogpu
+    from pipelines.runtime import forecast as estimates
+    from pipelines.runtime import remote
 
     options = options or RunOptions()
-    if forward.siblings().get(name) or on_zerogpu():
+    if remote.siblings().get(name) or on_zerogpu():
         return estimates.forecast_zerogpu(method(name), scene, path, settings, options)
-    from pipelines.runtime import job
+    from pipelines.runtime import runner
 
-    return job.default().forecast(method(name), scene, path, settings, options)
+    return runner.default().forecast(method(name), scene, path, settings, options)

@@ -11,11 +11,11 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines import NAMES, generate, method
-from pipelines.commands import parser, values
+from pipelines.cli.parser import parser, values
+from pipelines.cli.shot import Shot, shot_of
 from pipelines.method import Clip, Method, Progress
-from pipelines.runtime.options import RunOptions, offered
+from pipelines.options import RunOptions, offered
 from pipelines.settings import Settings
-from pipelines.shot import Shot, shot_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def _run(given: argparse.Namespace) -> int:
 
 def _run_all(given: argparse.Namespace) -> int:
     """Every shot of a list; one that is refused is told, the others are shot."""
-    from pipelines.batch import shots_of
+    from pipelines.cli.batch import shots_of
 
     refused = 0
     for shot in shots_of(method(given.name), given):
@@ -68,9 +68,9 @@ def _run_one(given: argparse.Namespace) -> int:
 
 
 def _shoot(given: argparse.Namespace, shot: Shot) -> int:
-    from pipelines.carried import carrying
-    from pipelines.joined import Begun
-    from pipelines.results import record, save
+    from pipelines.media.concat import Begun
+    from pipelines.results.embedded_scene import carrying
+    from pipelines.results.record import record, save
 
     known, options = method(given.name), values(RunOptions, given, "options")
     scene, path, settings = shot.scene, shot.path, shot.settings
@@ -111,14 +111,14 @@ def _shoot(given: argparse.Namespace, shot: Shot) -> int:
 
 def _going_on(video: Path, scene: Scene, more: CameraPath, settings: Settings) -> tuple[Clip, CameraPath, Settings]:
     """The clip of a result, and path and settings of a run one chunk longer."""
-    from pipelines.gen3c.extend import one_more, read_shot
+    from pipelines.methods.gen3c.continuation import one_more, read_shot
 
     clip, made = read_shot(video)
     return clip, *one_more(clip, made, scene, more, settings)
 
 
 def _preview(given: argparse.Namespace) -> int:
-    from pipelines.preview import rehearse
+    from pipelines.rehearsal import rehearse
 
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
         shot = shot_of(method(given.name), given, Path(folder))
@@ -132,8 +132,8 @@ def _preview(given: argparse.Namespace) -> int:
 
 
 def _curate(given: argparse.Namespace) -> int:
-    from pipelines.genxd.curate import curate_video, told
-    from pipelines.genxd.settings import CurationSettings
+    from pipelines.methods.genxd.curation.camvid import curate_video, told
+    from pipelines.methods.genxd.settings import CurationSettings
 
     settings = values(CurationSettings, given, "curation")
     for item in curate_video(given.video, given.folder, settings, mask_folder=given.mask_folder):  # type: ignore[arg-type]
@@ -145,32 +145,32 @@ def _curate(given: argparse.Namespace) -> int:
 
 
 def _bench(given: argparse.Namespace) -> int:
-    from pipelines.bench import bench
+    from pipelines.cli.bench import bench
 
     return bench(given)
 
 
 def _calibrate(given: argparse.Namespace) -> int:
-    from pipelines.bench import calibrate
+    from pipelines.cli.bench import calibrate
 
     return calibrate(given)
 
 
 def _scene_files(given: argparse.Namespace) -> int:
-    from pipelines.reconstruct.command import make
+    from pipelines.cli.scene import make
 
     print(*make(given, _say), sep="\n")
     return 0
 
 
 def _compile(given: argparse.Namespace) -> int:
-    from pipelines.bench import compile_ahead
+    from pipelines.cli.bench import compile_ahead
 
     return compile_ahead(given)
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    from pipelines.doctor import examine
+    from pipelines.cli.doctor import examine
 
     return examine(given.methods or offered(NAMES))
 

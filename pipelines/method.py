@@ -175,7 +175,7 @@ class Pipeline(Protocol):
 class Weights(Protocol):
     """Where weights come from. ``mode`` is "real", "tiny" (random, tiny) or "random" (random, full size).
 
-    The runtime's own (pipelines.runtime.weights.Weights) also knows ``device`` and ``dtype`` (torch) of the coming run.
+    The runtime's own (pipelines.weights.hub.Weights) also knows ``device`` and ``dtype`` (torch) of the coming run.
     """
 
     mode: Literal["real", "tiny", "random"]

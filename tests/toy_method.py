@@ -18,10 +18,10 @@ from diffusers import AutoencoderKL, CogVideoXTransformer3DModel
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
-from pipelines.components import component
 from pipelines.method import Checkpoint, Clip, Estimate, Licence, Method, Moves, Progress
-from pipelines.runtime.weights import Weights
 from pipelines.settings import Settings, setting
+from pipelines.weights.components import component
+from pipelines.weights.hub import Weights
 
 VAE = Checkpoint("toy vae", "reshoot/toy-vae", ("config.json", "*.safetensors"), gigabytes=0.001)
 TRANSFORMER = Checkpoint("toy transformer", "reshoot/toy", ("transformer/*",), gigabytes=0.001)

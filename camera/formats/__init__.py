@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from camera.errors import InputError
-from camera.formats import blender, colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, own, realestate10k, tum
+from camera.formats import blender, colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.parsing import json_object, text_of
 from camera.path import CameraPath
 
@@ -41,7 +41,7 @@ AS_GIVEN = "as the scene's"
 
 FORMATS: dict[str, Format] = {
     "reshoot": Format(
-        "Reshoot JSON", "camera_path.json", f"{WORLD}, 4x4", CV, AS_GIVEN, "3x3 in pixels, centres at integers", own.write
+        "Reshoot JSON", "camera_path.json", f"{WORLD}, 4x4", CV, AS_GIVEN, "3x3 in pixels, centres at integers", reshoot.write
     ),
     "colmap_txt": Format(
         "COLMAP text", "colmap_txt.zip", f"{CAMERA}, quaternion wxyz", CV, AS_GIVEN,
@@ -90,7 +90,7 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 
 _JSON_KEYS: dict[str, Callable] = {
-    "world_from_camera": lambda values, name, like: own.read(values, name),
+    "world_from_camera": lambda values, name, like: reshoot.read(values, name),
     "camera_path": nerfstudio.read_camera_path,
     "frames": nerfstudio.read_transforms,
     "path": gen3c.read_gui_path,

@@ -17,7 +17,7 @@ from examples.render.picture import render, setting_of
 from examples.render.scenes import SCENES, home
 from examples.render.shots import SHOTS, make
 from examples.store import FOLDER
-from pipelines.video import complete, write_mp4
+from pipelines.media.video import complete, write_mp4
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.video import complete
+from pipelines.media.video import complete
 
 _COMPONENTS = {
     np.dtype(np.float32): 5126,

@@ -17,7 +17,7 @@ from camera.view import View
 from examples.render.picture import render, setting_of
 from examples.render.scenes import camera_at, home
 from examples.store import codes, depths, packed, pictures
-from pipelines.video import complete, write_mp4
+from pipelines.media.video import complete, write_mp4
 
 FPS = 24.0
 

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
-from camera.figure import frustum_lines
+from camera.figure.path import frustum_lines
 from camera.metrics import Similarity
 from camera.path import CameraPath
 from camera.rotation import look_at
-from pipelines.reconstruct.making import DISPLAY_POINTS, Made
+from pipelines.reconstruct.pipeline import DISPLAY_POINTS, Made
 
 if TYPE_CHECKING:
     import trimesh
 
-    from pipelines.reconstruct.splats import Splats
+    from pipelines.reconstruct.gaussians.splats import Splats
 
 T = TypeVar("T")
 _GLTF = np.array([1, -1, -1], np.float32)
@@ -44,7 +44,7 @@ def files(made: Made) -> dict[str, bytes]:
 
     found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh, dome=made.dome, textured=made.textured)
     if made.fitted is not None:
-        from pipelines.reconstruct.splat_files import ply_bytes, splat_bytes
+        from pipelines.reconstruct.gaussians.files import ply_bytes, splat_bytes
 
         splats = _whole(made.fitted.splats, made.dome)
         found |= {"splats.ply": ply_bytes(splats), "scene.splat": splat_bytes(splats)}
@@ -85,7 +85,7 @@ def shown_splats(made: Made) -> bytes:
 
     gsplat.js, which gr.Model3D uses, has y down as OpenCV, and begins on a sphere about the origin, see `_RADIUS`.
     """
-    from pipelines.reconstruct.splat_files import ply_bytes
+    from pipelines.reconstruct.gaussians.files import ply_bytes
 
     assert made.fitted is not None
     splats = made.fitted.splats
@@ -99,24 +99,24 @@ def shown_splats(made: Made) -> bytes:
 def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     """Frames (H,W,3) of ``path`` through the splats, else the mesh, else the points, each drawn as a small disc."""
     if made.mesh is not None:
-        from camera.mesh import draw
-        from pipelines.reconstruct.texture import surface_of
+        from camera.render.triangles import draw
+        from pipelines.reconstruct.surface.texture import surface_of
 
         shown = made.mesh if made.textured is None else made.textured
         surfaces = _prepared(made, lambda: [surface_of(each) for each in (shown, made.dome) if each is not None])
         return (draw(surfaces, path, frame).colour for frame in range(len(path)))
     if made.fitted is None:
         return _dotted(made, path)
-    from pipelines.reconstruct.splat_drawing import flown
+    from pipelines.reconstruct.gaussians.drawing import flown
 
     return (colour for colour, _ in flown(_whole(made.fitted.splats, made.dome), path))
 
 
 def _dotted(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     """The points, before the far background where there is one."""
-    from camera.dots import Dots
-    from camera.mesh import draw
-    from pipelines.reconstruct.texture import surface_of
+    from camera.render.point_discs import Dots
+    from camera.render.triangles import draw
+    from pipelines.reconstruct.surface.texture import surface_of
 
     dots = _prepared(made, lambda: Dots.of(made.cloud))
     behind = None if made.dome is None else surface_of(made.dome)
@@ -141,7 +141,7 @@ def _whole(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
     """The splats, and the far background where there is one."""
     if dome is None:
         return splats
-    from pipelines.reconstruct.dome import as_splats
+    from pipelines.reconstruct.sky_dome import as_splats
 
     return splats.joined(as_splats(dome))
 

@@ -16,8 +16,8 @@ from camera.formats.colmap import txt_files
 from camera.formats.nerfstudio import write_transforms
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines.media.image import png
 from pipelines.method import Frames
-from pipelines.pictures import png
 
 if TYPE_CHECKING:
     import trimesh
@@ -83,7 +83,7 @@ def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> byte
 
 def glb(scene: trimesh.Scene) -> bytes:
     """Binary glTF. Textures are read as they are: smaller copies, which viewers else make for what is far, would mix the
-    colours of triangles that are neighbours only in the picture (see `pipelines.reconstruct.texture`)."""
+    colours of triangles that are neighbours only in the picture (see `pipelines.reconstruct.surface.texture`)."""
     exported = scene.export(file_type="glb", tree_postprocessor=_without_smaller_copies)
     assert isinstance(exported, bytes)
     return exported

@@ -1,6 +1,6 @@
 """Models that a user has, by name: ``package.module:function``, found where Python finds modules. For the command line only.
 
-A matcher (MASt3R's kind) is a `pipelines.colmap.Matcher`. A `Placing` (VGGT's kind) tells cameras and depth at once.
+A matcher (MASt3R's kind) is a `pipelines.estimation.colmap.Matcher`. A `Placing` (VGGT's kind) tells cameras and depth at once.
 """
 
 from __future__ import annotations

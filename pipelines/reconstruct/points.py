@@ -55,8 +55,8 @@ def compared(
     if most_points < 1:
         raise InputError(f"A point cloud needs at least one point, got {most_points}.")
     check_views(scene, tolerance, least_views)
-    from camera.points import points_of
-    from pipelines.reconstruct.agreement import confirmations, side_by_side
+    from camera.unproject import points_of
+    from pipelines.reconstruct.consistency import confirmations, side_by_side
 
     step = _step(scene, most_points)
 
@@ -88,7 +88,7 @@ def thinned(cloud: PointCloud, most: int) -> PointCloud:
     """At most ``most`` points: the mean place and colour of each occupied voxel, the smallest voxels that do."""
     if len(cloud) <= most:
         return cloud
-    from pipelines.reconstruct.agreement import occupied
+    from pipelines.reconstruct.consistency import occupied
 
     offset = (cloud.points - cloud.points.min(axis=0)).astype(np.float64)
     extent = max(float(offset.max()), 1e-30)

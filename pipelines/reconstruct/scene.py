@@ -1,8 +1,8 @@
 """Frames with cameras, or a method's result, as a scene with depth: what points, mesh and splats are made from.
 
 Depth of one frame is given, or a depth model's answer; its scale and offset are fitted to points that the cameras place,
-so that all frames speak of one world. The points come from following corners along the path (`pipelines.tracks`), or from
-structure from motion (`pipelines.pose`) where cameras are refined or estimated.
+so that all frames speak of one world. The points come from following corners along the path (`pipelines.estimation.tracking`), or from
+structure from motion (`pipelines.estimation.sfm`) where cameras are refined or estimated.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene, View
-from pipelines import pose
-from pipelines.colmap import Matcher
-from pipelines.depth_fit import Sparse, applied, fit_to
+from pipelines.estimation import sfm
+from pipelines.estimation.colmap import Matcher
+from pipelines.estimation.depth_fit import Sparse, applied, fit_to
+from pipelines.estimation.tracking import LEAST_ANGLE, matched, tracked
 from pipelines.method import Clip, Frames, Progress
-from pipelines.tracks import LEAST_ANGLE, matched, tracked
 
 Cameras = Literal["given", "refined", "estimated"]
 """The path's own; improved by bundle adjustment; or found from the frames and laid onto the path."""
@@ -64,10 +64,10 @@ def scene_of(
     """One world of all frames (F,H,W,3), kind "views"; returned by the generator.
 
     ``depth`` (F,H,W), NaN or infinite where there is none (sky); without it ``estimate``, or the depth model ``model`` of
-    `pipelines.depth.MODELS`, is asked for each frame. ``aligned``: the given depth has the cameras' scale already.
-    ``matcher``: who matches frames where cameras are not the given ones, see `pipelines.keypoints`; else followed points
+    `pipelines.estimation.depth.MODELS`, is asked for each frame. ``aligned``: the given depth has the cameras' scale already.
+    ``matcher``: who matches frames where cameras are not the given ones, see `pipelines.estimation.matching`; else followed points
     or SIFT. ``closed``: the path ends where it began; what the given cameras drifted is distributed, see
-    `pipelines.reconstruct.closing`, and last and first frames are matched where cameras are refined or estimated.
+    `pipelines.reconstruct.loop_closure`, and last and first frames are matched where cameras are refined or estimated.
     ``masks`` (F,H,W): True on what moves, which is not followed, and kept only with ``movers``. ``keep`` (F,H,W): True on
     the object that alone is kept. Frames that cannot be placed are left out;
     `Scene.source` says what was done. Raises `InputError`: too few frames, no parallax, cameras that contradict the
@@ -80,9 +80,9 @@ def scene_of(
     yield Progress("Placing cameras", 0, 1)
     ended = None
     if closed and cameras != "estimated":
-        from pipelines.reconstruct import closing
+        from pipelines.reconstruct import loop_closure
 
-        ended = closing.closed(frames, path, masks=masks)
+        ended = loop_closure.closed(frames, path, masks=masks)
         path = ended.path
     if aligned and depth is not None:
         cameras_found = _Placed(tuple(range(len(path))), path, None, "")
@@ -134,7 +134,7 @@ class _Placed:
 
     frames: tuple[int, ...]
     path: CameraPath
-    points: pose.Reconstruction | None
+    points: sfm.Reconstruction | None
     words: str
 
 
@@ -183,29 +183,29 @@ def _placed(
             matcher is None and not closed and masks is None
         ):  # they know no masks, nor jump from the last frame to the first
             matcher = matched
-        better = pose.refined(frames, path, masks=masks, pairing="closed" if closed else "auto", matcher=matcher)
+        better = sfm.refined(frames, path, masks=masks, pairing="closed" if closed else "auto", matcher=matcher)
         return _Placed(better.frames, better.found.path, better.found, f"cameras refined, {better.words}")
-    found = pose.reconstruct(frames, masks=masks, fps=path.fps, pairing="closed" if closed else "auto", matcher=matcher)
+    found = sfm.reconstruct(frames, masks=masks, fps=path.fps, pairing="closed" if closed else "auto", matcher=matcher)
     words = f"cameras estimated, {len(found.frames)} of {len(frames)} frames placed"
-    if len(found.frames) < max(3, pose.LEAST_PLACED * len(frames)):
+    if len(found.frames) < max(3, sfm.LEAST_PLACED * len(frames)):
         raise InputError(
             f"Too few frames could be placed: {words}. {INSTEAD}; give a path or frames with more texture."
         )
     if closed:
-        from pipelines.reconstruct import closing
+        from pipelines.reconstruct import loop_closure
 
-        found, ended = closing.met(frames, found, masks=masks, matcher=matcher)
+        found, ended = loop_closure.met(frames, found, masks=masks, matcher=matcher)
         words = f"{ended}; {words}"
     nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
-    onto = pose.gauge(found.path, nominal)
+    onto = sfm.gauge(found.path, nominal)
     found = replace(found, path=onto.of_path(found.path), points=onto(found.points))
     return _Placed(found.frames, found.path, found, words)
 
 
 def _model(model: str) -> tuple[Estimate, str]:
     """A depth model's answer; where a model of nearness answers that nothing is near there is none."""
-    from pipelines.depth import MODELS, depth_of
-    from pipelines.pictures import Picture
+    from pipelines.estimation.depth import MODELS, depth_of
+    from pipelines.media.image import Picture
 
     if model not in MODELS:
         raise InputError(
@@ -223,7 +223,7 @@ def _model(model: str) -> tuple[Estimate, str]:
 
 
 NOTHING_NEAR = 39.9
-"""Times the nearest distance: `pipelines.pictures.from_disparity` puts there what a model sees at no nearness."""
+"""Times the nearest distance: `pipelines.media.image.from_disparity` puts there what a model sees at no nearness."""
 
 
 def _asked(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -235,7 +235,7 @@ def _asked(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArray[np.fl
 
 
 def _seeing_points(
-    placed: _Placed, points: pose.Reconstruction, raw: list[NDArray[np.float32]]
+    placed: _Placed, points: sfm.Reconstruction, raw: list[NDArray[np.float32]]
 ) -> tuple[_Placed, list[NDArray[np.float32]]]:
     """Without the frames that show too few placed points to fit their depth to: black ones, or a wall without texture."""
     kept = [i for i, depth in enumerate(raw) if fit_to(depth, Sparse(*points.depths(i))) is not None]
@@ -252,7 +252,7 @@ def _seeing_points(
     return _Placed(frames, path, fewer, words), [raw[i] for i in kept]
 
 
-def _fitted(raw: list[NDArray[np.float32]], points: pose.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
+def _fitted(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
     """Each depth brought to the points it shows, and the part by which it then misses them, in the median."""
     known = [Sparse(*points.depths(i)) for i in range(len(raw))]
     done = [applied(depth, fit_to(depth, one)) for depth, one in zip(raw, known)]

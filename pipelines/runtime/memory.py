@@ -17,8 +17,8 @@ from torch import nn
 
 from camera.errors import InputError
 from pipelines.method import Pipeline
+from pipelines.options import FP8, GROUP_OFFLOAD, INT8, MODEL_OFFLOAD
 from pipelines.runtime.device import tensor_bytes
-from pipelines.runtime.options import FP8, GROUP_OFFLOAD, INT8, MODEL_OFFLOAD
 
 RESIDENT_BYTES = 10**9
 """Networks smaller than this stay on the device in group offload: moving them in pieces costs more than it saves."""

@@ -19,13 +19,13 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Clip, Progress, left_to_shoot
-from pipelines.runtime import estimates
-from pipelines.runtime.clock import Report
-from pipelines.runtime.options import RunOptions
-from pipelines.runtime.wire import Job
+from pipelines.options import RunOptions
+from pipelines.runtime import forecast
+from pipelines.runtime.job_file import Job
+from pipelines.runtime.progress_clock import Report
 from pipelines.settings import Settings
 
-SIZE: Any = estimates.zerogpu_size()
+SIZE: Any = forecast.zerogpu_size()
 
 _log = logging.getLogger(__name__)
 
@@ -41,13 +41,13 @@ def seconds(job: Job) -> int:
     """GPU seconds to reserve for ``job``."""
     method = pipelines.method(job.method)
     path = left_to_shoot(job.path, job.after)
-    return estimates.zerogpu_seconds(method, path, job.settings, job.options, size=SIZE)
+    return forecast.zerogpu_seconds(method, path, job.settings, job.options, size=SIZE)
 
 
 @spaces.GPU(duration=seconds, size=SIZE)
 def shoot(job: Job) -> Iterator[Progress | Clip | Report | Failure]:
     """One run in the worker process."""
-    from pipelines.runtime.job import run as run_here
+    from pipelines.runtime.runner import run as run_here
 
     try:
         yield from run_here(job.method, job.scene, job.path, job.settings, options=job.options, after=job.after)
@@ -68,14 +68,14 @@ def run(
     visitor: str = "",
     after: Clip | None = None,
 ) -> Iterator[Progress | Clip | Report]:
-    """As `pipelines.runtime.job.run`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
+    """As `pipelines.runtime.runner.run`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
 
     Refuses with `InputError`, before asking for a GPU, what the method can't shoot or the visitor's quota can't pay.
     """
     job = Job(name, scene, path, settings, options, after)
     pipelines.method(name).check(scene, path, settings)
     pipelines.method(name).check_after(after, path, settings)
-    estimates.check_quota(seconds(job), visitor or estimates.QUOTAS[-1].visitor, size=SIZE)
+    forecast.check_quota(seconds(job), visitor or forecast.QUOTAS[-1].visitor, size=SIZE)
     items = shoot(job)
     try:
         for item in items:
@@ -92,8 +92,8 @@ def run(
 
 def preload(names: Sequence[str], options: RunOptions) -> None:
     """Load methods and put their networks on the GPU-to-be; on the main thread, before the page is launched."""
-    from pipelines.runtime.job import default
     from pipelines.runtime.memory import networks
+    from pipelines.runtime.runner import default
 
     for name in names:
         loaded = default().load(pipelines.method(name), options)

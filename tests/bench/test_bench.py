@@ -6,7 +6,7 @@ import pytest
 from bench import LONG, QUICK, SUBJECTS, Row, discover
 from bench.__main__ import main, table
 from bench.room import front, orbit, shot, side
-from camera.render import render
+from camera.render.scene import render
 from camera.view import Scene
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.ground_truth import judged, shown_by
 from bench.room import front, orbit, side
-from camera.render import RenderedFrame, render
+from camera.render.scene import RenderedFrame, render
 from camera.view import FAR, Scene
 
 SIZE = (96, 160)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from camera.cache import cache_of
+from camera.cache3d.cache import cache_of
 from camera.cloud import PointCloud, cloud_of
 from camera.errors import InputError
 from camera.path import pinhole

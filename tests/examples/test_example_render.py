@@ -14,7 +14,7 @@ from examples.render import SCENES, depth_at, home, render, setting_of
 from examples.render.__main__ import main
 from examples.render.light import Light, developed
 from examples.render.model import surface_net
-from pipelines.video import probe
+from pipelines.media.video import probe
 
 NAME = "still_life"
 SMALL = (128, 72)

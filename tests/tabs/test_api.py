@@ -15,10 +15,10 @@ from PIL import Image
 
 from examples import EXAMPLES
 from pipelines import NAMES, method
-from pipelines.results import restore
-from pipelines.runtime.options import RunOptions
-from pipelines.video import probe, read_video
-from tabs.source import GUESS
+from pipelines.media.video import probe, read_video
+from pipelines.options import RunOptions
+from pipelines.results.record import restore
+from tabs.parts.source import GUESS
 
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
 SMALL = {
@@ -157,7 +157,7 @@ def test_sessions_are_apart(address, tmp_path):
 
 def test_the_settings_of_a_link_come_back():
     from camera.errors import InputError
-    from tabs.keep import decoded, encoded
+    from tabs.parts.restore import decoded, encoded
 
     shot = {"method": "gen3c", "example": STILL, "controls": {"distance": 0.4, "seed": 2**52 + 1}}
     assert decoded(encoded(shot)) == shot

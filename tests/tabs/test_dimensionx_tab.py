@@ -16,15 +16,15 @@ from PIL import Image
 from playwright.sync_api import expect
 from safetensors.torch import load_file, save_file
 
-from camera.presets.dimensionx import DIRECTORS
+from camera.trajectories.dimensionx import DIRECTORS
 from examples import EXAMPLES
 from pipelines import method
-from pipelines.runtime import background
-from pipelines.video import probe, read_video, write_mp4
-from tabs.dimensionx import TRAINING
-from tabs.directors import HEIGHT, WIDTH, drawing
-from tabs.take import Take
-from tabs.train import loss_curve, train_section
+from pipelines.media.video import probe, read_video, write_mp4
+from pipelines.runtime.training import background
+from tabs.dimensionx.directors import HEIGHT, WIDTH, drawing
+from tabs.dimensionx.tab import TRAINING
+from tabs.dimensionx.training import loss_curve, train_section
+from tabs.parts.session import Take
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dimensionx"
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
@@ -181,7 +181,9 @@ def test_zerogpu_says_that_training_is_not_for_it(monkeypatch):
     with gr.Blocks() as page:
         train_section(method("dimensionx"), gr.State(Take()), TRAINING, gr.Textbox())
     words = " ".join(str(block.value) for block in page.blocks.values() if isinstance(block, gr.Markdown))
-    assert "ZeroGPU lends a GPU for minutes" in words and "python -m pipelines.lora.train" in words
+    assert (
+        "ZeroGPU lends a GPU for minutes" in words and "python -m pipelines.methods.dimensionx.training.train" in words
+    )
     assert not page.fns
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from camera.errors import InputError
 from pipelines.settings import Settings, setting
-from tabs.form import controls, handler, said
-from tabs.take import Take
+from tabs.parts.form import controls, handler, said
+from tabs.parts.session import Take
 
 
 @dataclass(frozen=True, kw_only=True)

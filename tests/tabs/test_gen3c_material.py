@@ -15,10 +15,10 @@ from gradio_client.exceptions import AppError
 from camera.path import CameraPath, inverse, pinhole
 from camera.view import Scene, View
 from examples import EXAMPLES
-from pipelines import material
-from pipelines.gen3c.data import views_npz
-from pipelines.gen3c.vipe import channel_renamed
-from pipelines.video import read_video, write_mp4
+from pipelines.inputs import open
+from pipelines.inputs.gen3c_npz import views_npz
+from pipelines.inputs.vipe import channel_renamed
+from pipelines.media.video import read_video, write_mp4
 
 WIDTH, HEIGHT, COUNT = 96, 64, 9
 LENS = pinhole(WIDTH, HEIGHT, 60)
@@ -114,7 +114,7 @@ def plain_video(folder: Path) -> Path:
 
 @pytest.fixture
 def client(address, tmp_path, monkeypatch):
-    monkeypatch.setattr(material, "_estimated_depth", lambda frame: np.full(frame.shape[:2], 5.0, np.float32))
+    monkeypatch.setattr(open, "_estimated_depth", lambda frame: np.full(frame.shape[:2], 5.0, np.float32))
     return Client(address, verbose=False, download_files=str(tmp_path / "down"))
 
 
@@ -156,7 +156,7 @@ def test_without_a_depth_model_a_plain_video_says_what_to_do(address, tmp_path):
     ({"width": 100}, {}, "multiples of 16, got 100 x 64; take 96 x 64"),
 ])  # fmt: skip
 def test_what_cannot_be_shot_is_refused_before_anything_is_loaded(client, monkeypatch, moves, settings, words):
-    from pipelines.runtime.job import Runtime
+    from pipelines.runtime.runner import Runtime
 
     loads = []
     monkeypatch.setattr(Runtime, "load", lambda *given, **named: loads.append(given))

@@ -14,9 +14,9 @@ from gradio_client.exceptions import AppError
 
 from camera.formats import FORMATS
 from examples import EXAMPLES
-from pipelines.gen3c import guardrail
-from pipelines.results import restore
-from pipelines.video import read_video
+from pipelines.media.video import read_video
+from pipelines.methods.gen3c import guardrail
+from pipelines.results.record import restore
 
 STILL, OTHER = [example.name for example in EXAMPLES if example.kind == "still"][:2]
 FRAME = {"frames": 9, "width": 96, "height": 64}

@@ -19,9 +19,9 @@ from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
 from pipelines import method
-from pipelines.video import probe, write_mp4
-from tabs import views
-from tabs.take import PATH_FILE, Take
+from pipelines.media.video import probe, write_mp4
+from tabs.genxd import given_views as views
+from tabs.parts.session import PATH_FILE, Take
 
 GENXD = method("genxd")
 SIZE = 64

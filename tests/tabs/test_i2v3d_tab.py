@@ -11,11 +11,11 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from camera.objects import StagedScene
+from camera.objects.scene import StagedScene
 from examples import EXAMPLES
-from pipelines.i2v3d.project import read_project
-from pipelines.results import restore
-from pipelines.video import probe
+from pipelines.media.video import probe
+from pipelines.methods.i2v3d.scene.project import read_project
+from pipelines.results.record import restore
 
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
 FOX = next(example.mesh for example in EXAMPLES if example.mesh)

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from pipelines.method import Progress
-from tabs import rehearsal
+from tabs.parts import rehearsal
 
 
 @pytest.fixture

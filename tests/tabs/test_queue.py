@@ -12,7 +12,7 @@ import pytest
 from gradio_client import Client
 from test_api import SMALL, STILL
 
-from pipelines.runtime import job
+from pipelines.runtime import runner
 
 LONG = {"steps": 200, "weights": "tiny", "preview_every": 0}
 
@@ -20,9 +20,9 @@ LONG = {"steps": 200, "weights": "tiny", "preview_every": 0}
 @pytest.fixture(autouse=True)
 def the_device_is_free():
     """Before and after; the server is in this process."""
-    until(lambda: job.default().waiting == 0)
+    until(lambda: runner.default().waiting == 0)
     yield
-    until(lambda: job.default().waiting == 0)
+    until(lambda: runner.default().waiting == 0)
 
 
 def until(done, seconds: float = 60) -> None:
@@ -41,7 +41,7 @@ def words(shot) -> str:
 @pytest.fixture
 def device_held(the_device_is_free):
     """Call it to give the device back; until then a job of ours has it, however fast the visitors' own would be."""
-    held = job.default().exclusive(lambda: iter(range(2)))
+    held = runner.default().exclusive(lambda: iter(range(2)))
     next(held)
     yield held.close
     held.close()
@@ -95,8 +95,8 @@ def test_a_visitor_whose_connection_ends_gives_the_device_to_the_next(address, t
         [sys.executable, "-c", VISIT, address, str(tmp_path), STILL], stdout=subprocess.PIPE, env=os.environ
     )
     assert visitor.stdout is not None and visitor.stdout.readline() == b"shooting\n"
-    assert job.default().waiting == 1
+    assert runner.default().waiting == 1
     visitor.send_signal(signal.SIGKILL)
     visitor.wait()
     visitor.stdout.close()
-    until(lambda: job.default().waiting == 0, 20)
+    until(lambda: runner.default().waiting == 0, 20)

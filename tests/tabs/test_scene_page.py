@@ -7,13 +7,13 @@ import re
 
 from playwright.sync_api import expect
 
-from tabs import scene
+from tabs.scene import tab
 
 SLOW = 120_000
 
 
 def test_cancelled_splats_are_kept_seen_and_flown_through(visit, monkeypatch):
-    monkeypatch.setattr(scene, "EXAMPLE_SIDE", 96)
+    monkeypatch.setattr(tab, "EXAMPLE_SIDE", 96)
     page = visit()
     page.get_by_role("tab", name="Scene").click()
     page.get_by_role("button", name="Try it with an example").click()

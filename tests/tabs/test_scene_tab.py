@@ -21,22 +21,22 @@ from camera import formats
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines import NAMES, method
-from pipelines.carried import carrying
-from pipelines.dimensionx.four_d import Grid, as_clip
-from pipelines.dualcamctrl.disparity import DEPTH_FILE, disparity_range, sixteen_bit_zip
+from pipelines.media.video import probe
 from pipelines.method import Clip
+from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
+from pipelines.methods.dualcamctrl.disparity import DEPTH_FILE, disparity_range, sixteen_bit_zip
+from pipelines.options import RunOptions
 from pipelines.reconstruct import display
-from pipelines.reconstruct.making import Made, Shots, make, shots_of_clip, shots_of_views
-from pipelines.reconstruct.moving import moving
-from pipelines.reconstruct.splat_files import read_ply, read_splat
-from pipelines.reconstruct.splat_settings import SplatSettings
-from pipelines.results import beside, record, save
-from pipelines.runtime.options import RunOptions
-from pipelines.video import probe
-from tabs import scene
-from tabs.lift import offers
-from tabs.orbit import Seeing, caption, followed, picture, shown
-from tabs.solid import AS_SHOT, STANDS, Opened, Solid, of_result
+from pipelines.reconstruct.dynamic_points import moving
+from pipelines.reconstruct.gaussians.files import read_ply, read_splat
+from pipelines.reconstruct.gaussians.settings import SplatSettings
+from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_clip, shots_of_views
+from pipelines.results.embedded_scene import carrying
+from pipelines.results.record import beside, record, save
+from tabs.parts.send_to_scene import offers
+from tabs.scene import tab
+from tabs.scene.orbit import Seeing, caption, followed, picture, shown
+from tabs.scene.session import AS_SHOT, STANDS, Opened, Solid, of_result
 
 SMALL_SPLATS = {"iterations": 20, "most_splats": 600, "longest_side": 64}
 HEIGHT, WIDTH, FRAMES = 64, 96, 8
@@ -75,7 +75,7 @@ def taken_home(client: Client) -> dict[str, bytes]:
 
 
 def test_an_example_becomes_points_mesh_and_splats(client, monkeypatch):
-    monkeypatch.setattr(scene, "EXAMPLE_SIDE", WIDTH)
+    monkeypatch.setattr(tab, "EXAMPLE_SIDE", WIDTH)
     assert "3 frames" in client.predict("courtyard", "", api_name="/scene_open_example")[1]
     status, model = made(client, "With the cameras", kind="points")
     assert "points" in status
@@ -101,7 +101,7 @@ def test_an_example_becomes_points_mesh_and_splats(client, monkeypatch):
 
 
 def test_masks_say_what_is_kept_and_what_moves(client, monkeypatch, tmp_path):
-    monkeypatch.setattr(scene, "EXAMPLE_SIDE", WIDTH)
+    monkeypatch.setattr(tab, "EXAMPLE_SIDE", WIDTH)
     client.predict("courtyard", "", api_name="/scene_open_example")
     masks = []
     for number in (9, 10, 8):

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from camera import timeline
-from camera.figure import plain, spec
+from camera.figure.path import plain, spec
+from camera.trajectories import film_script
 from examples import load
-from tabs.stage import shown
+from tabs.browser.stage import shown
 
 
 def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
     scene = load("reading_room")
     values = []
     for move in ("arc 20", "arc 30"):
-        path = timeline.path_of(move, scene.first, frames=121)
+        path = film_script.path_of(move, scene.first, frames=121)
         values.append(shown(path, scene, tmp_path.joinpath, nominal=False))
     assert values[0]["points"] == values[1]["points"] and len(list(tmp_path.iterdir())) == 1
     assert values[0]["figure"] != values[1]["figure"]

@@ -10,10 +10,10 @@ from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.metrics import aligned, rotation_error_degrees
 from camera.path import CameraPath, inverse
-from pipelines.reconstruct.closing import closed, met
-from pipelines.reconstruct.making import Made, Shots, make
+from pipelines.estimation.tracking import tracked
+from pipelines.reconstruct.loop_closure import closed, met
+from pipelines.reconstruct.pipeline import Made, Shots, make
 from pipelines.reconstruct.scene import scene_of
-from pipelines.tracks import tracked
 
 FRAMES, WIDTH, HEIGHT = 36, 144, 96
 

@@ -12,7 +12,7 @@ from rendered_clip import render
 
 from camera import formats
 from pipelines.__main__ import main
-from pipelines.video import write_mp4
+from pipelines.media.video import write_mp4
 
 
 @pytest.fixture(scope="module")

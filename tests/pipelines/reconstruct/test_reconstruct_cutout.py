@@ -8,9 +8,9 @@ from reconstruct_room import room, to_surface
 from bench.room import SPHERES
 from camera.errors import InputError
 from camera.view import FAR, Scene, View
-from pipelines.reconstruct.cutout import alone, cut, masks_of_files, object_masks
-from pipelines.reconstruct.making import Made, make, shots_of_views
-from pipelines.reconstruct.splat_settings import SplatSettings
+from pipelines.reconstruct.gaussians.settings import SplatSettings
+from pipelines.reconstruct.object_mask import alone, cut, masks_of_files, object_masks
+from pipelines.reconstruct.pipeline import Made, make, shots_of_views
 
 
 def on_spheres(points: np.ndarray, slack: float) -> np.ndarray:
@@ -19,7 +19,7 @@ def on_spheres(points: np.ndarray, slack: float) -> np.ndarray:
 
 
 def true_masks(scene: Scene) -> np.ndarray:
-    from camera.points import points_of
+    from camera.unproject import points_of
 
     return np.stack([on_spheres(points_of(view), 1e-3) for view in scene.views])
 
@@ -75,7 +75,7 @@ def test_points_and_mesh_are_of_the_object_alone(small, keep):
 def test_splats_of_the_object_are_clear_around_it(small):
     settings = SplatSettings(iterations=60, most_splats=600, appearance=False, background="white")
     made = made_of(shots_of_views(small), "splats", keep="object", settings=settings)
-    from pipelines.reconstruct.splat_drawing import flown
+    from pipelines.reconstruct.gaussians.drawing import flown
 
     (colour, holes), truth = next(flown(made.fitted.splats, made.path)), true_masks(small)[0]
     inner = cv2.erode(truth.astype(np.uint8), np.ones((5, 5))).astype(bool)

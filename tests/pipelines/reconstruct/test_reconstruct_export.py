@@ -12,11 +12,11 @@ from reconstruct_room import finished, path_of, room
 
 from camera.errors import InputError
 from camera.view import Scene
-from pipelines.dimensionx.four_d import Grid, as_clip
 from pipelines.method import Clip
+from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
 from pipelines.reconstruct.export import exports, shot_on
-from pipelines.reconstruct.moments import Moments, moments_of, moments_zip, orbited
 from pipelines.reconstruct.points import fused
+from pipelines.reconstruct.time_slices import Moments, moments_of, moments_zip, orbited
 
 
 def room_exports():

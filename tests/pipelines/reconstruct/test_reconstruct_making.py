@@ -14,14 +14,14 @@ from toy_method import TOY, behaviour, toy_shot
 
 from camera.errors import InputError
 from pipelines.method import Progress
+from pipelines.options import RunOptions
 from pipelines.reconstruct.display import files, flight, shown_splats
-from pipelines.reconstruct.making import Made, Shots, make, run, shots_of_views
-from pipelines.reconstruct.splat_files import read_ply
-from pipelines.reconstruct.splat_settings import SplatSettings
-from pipelines.runtime import job
+from pipelines.reconstruct.gaussians.files import read_ply
+from pipelines.reconstruct.gaussians.settings import SplatSettings
+from pipelines.reconstruct.pipeline import Made, Shots, make, run, shots_of_views
+from pipelines.runtime import runner
 from pipelines.runtime.device import Device
-from pipelines.runtime.job import Runtime
-from pipelines.runtime.options import RunOptions
+from pipelines.runtime.runner import Runtime
 
 
 class FullGpu(Device):
@@ -53,7 +53,7 @@ class FullGpu(Device):
 def gpu(monkeypatch) -> Runtime:
     runtime = Runtime(FullGpu())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(job, "default", lambda: runtime)
+    monkeypatch.setattr(runner, "default", lambda: runtime)
     return runtime
 
 
@@ -118,20 +118,20 @@ def test_with_refined_cameras_everything_stands_where_those_are(shots):
 
 
 def test_the_fit_weighs_pixels_by_confidence_and_sky_in_full(shots, monkeypatch):
-    from pipelines.reconstruct import splat_fit
+    from pipelines.reconstruct.gaussians import fit
 
     assert shots.depth is not None
     depth = shots.depth.copy()
     depth[:, :4] = np.nan
     depth[2, 10:16, 12:20] *= 0.5
     used: list[np.ndarray] = []
-    plain = splat_fit.photometric
+    plain = fit.photometric
 
     def seen(render, frame, weight):
         used.append(weight.numpy())
         return plain(render, frame, weight)
 
-    monkeypatch.setattr(splat_fit, "photometric", seen)
+    monkeypatch.setattr(fit, "photometric", seen)
     settings = SplatSettings(iterations=10, most_splats=200, confidence="linear")
     list(make(replace(shots, depth=depth), "splats", settings=settings))
     assert len(used) == 10 and all(weight[:3].min() == 1 for weight in used)

@@ -6,12 +6,12 @@ from reconstruct_room import finished, room, to_surface
 
 from bench.room import orbit, psnr, shot
 from camera.errors import InputError
-from camera.mesh import Surface, draw
+from camera.render.triangles import Surface, draw
 from camera.view import FAR, Scene, View
 from pipelines.method import Progress
-from pipelines.reconstruct import tsdf
-from pipelines.reconstruct.mesh import meshed
-from pipelines.reconstruct.tsdf import SIDE, Pictures, cells
+from pipelines.reconstruct.surface import tsdf
+from pipelines.reconstruct.surface.mesh import meshed
+from pipelines.reconstruct.surface.tsdf import SIDE, Pictures, cells
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ from reconstruct_room import room, to_surface
 from bench.room import orbit, shot
 from camera.errors import InputError
 from camera.path import CameraPath
-from pipelines.dimensionx.four_d import Grid, as_clip
-from pipelines.dimensionx.method import METHOD
+from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
+from pipelines.methods.dimensionx.method import METHOD
+from pipelines.reconstruct.dynamic_points import Moving, moving
 from pipelines.reconstruct.export import shot_on
-from pipelines.reconstruct.making import Shots, shots_of_views
-from pipelines.reconstruct.moments import Moments, moments_of_files
-from pipelines.reconstruct.moving import Moving, moving
-from pipelines.results import record, save
+from pipelines.reconstruct.pipeline import Shots, shots_of_views
+from pipelines.reconstruct.time_slices import Moments, moments_of_files
+from pipelines.results.record import record, save
 
 
 def made(*args, **choices) -> Moving:

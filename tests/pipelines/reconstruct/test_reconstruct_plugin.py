@@ -7,8 +7,8 @@ from reconstruct_room import path_of, room, to_surface
 
 from camera.errors import InputError
 from pipelines.__main__ import main
+from pipelines.media.video import write_mp4
 from pipelines.reconstruct.plugin import placed_by, plugged
-from pipelines.video import write_mp4
 
 MODEL = """
 import numpy as np

@@ -6,7 +6,7 @@ from rendered_clip import render
 
 from camera.errors import InputError
 from camera.view import Scene, View
-from pipelines.depth_fit import Sparse, fit_to
+from pipelines.estimation.depth_fit import Sparse, fit_to
 from pipelines.method import Clip
 from pipelines.reconstruct.points import fused
 from pipelines.reconstruct.scene import scene_of, scene_of_result, sparse_cloud

@@ -5,9 +5,9 @@ import pytest
 from reconstruct_room import path_of, room, to_surface
 
 from camera.metrics import align, rotation_error_degrees
-from camera.points import points_of
+from camera.unproject import points_of
 from camera.view import Scene
-from pipelines.reconstruct.making import Made, Shots, make, shots_of_views
+from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_views
 
 
 @pytest.fixture(scope="module")

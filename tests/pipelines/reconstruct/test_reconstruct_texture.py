@@ -11,11 +11,11 @@ from reconstruct_room import finished, path_of, room
 
 from bench.room import orbit, psnr, shot
 from camera.errors import InputError
-from camera.mesh import draw
+from camera.render.triangles import draw
 from pipelines.reconstruct import display
-from pipelines.reconstruct.making import Made, make, shots_of_views
-from pipelines.reconstruct.mesh import meshed
-from pipelines.reconstruct.texture import surface_of, textured
+from pipelines.reconstruct.pipeline import Made, make, shots_of_views
+from pipelines.reconstruct.surface.mesh import meshed
+from pipelines.reconstruct.surface.texture import surface_of, textured
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def finished_cloud(scene):
 
 
 def test_every_triangle_has_its_own_texels():
-    from pipelines.reconstruct.texture import _places, _square
+    from pipelines.reconstruct.surface.texture import _places, _square
 
     square = _square(33, 48)
     places = _places(33, square, 48)

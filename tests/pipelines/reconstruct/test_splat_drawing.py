@@ -14,11 +14,12 @@ from gsplat.cuda import _torch_impl
 from test_splat_fit import room
 from torch.nn import functional as F
 
-from pipelines.reconstruct import splat_drawing, splat_fit
-from pipelines.reconstruct.splat_drawing import Drawing, drawing_on
-from pipelines.reconstruct.splat_kernel import composited
-from pipelines.reconstruct.splat_rasteriser import Flat, Gaussians, draw
-from pipelines.reconstruct.splat_settings import SplatSettings
+from pipelines.reconstruct.gaussians import drawing as splat_drawing
+from pipelines.reconstruct.gaussians import fit
+from pipelines.reconstruct.gaussians.drawing import Drawing, drawing_on
+from pipelines.reconstruct.gaussians.kernel import composited
+from pipelines.reconstruct.gaussians.rasterizer import Flat, Gaussians, draw
+from pipelines.reconstruct.gaussians.settings import SplatSettings
 
 LENS = torch.tensor([[30.0, 0, 15.5], [0, 30.0, 11.5], [0, 0, 1]])
 
@@ -92,11 +93,9 @@ def test_what_a_fit_learns_from_gsplat_is_what_it_learns_from_us(real_gsplat):
 def test_a_whole_fit_runs_through_gsplat(real_gsplat, monkeypatch):
     frames, path, cloud = room()
     drawing = Drawing(splat_drawing._gsplat_draw, torch.device("cpu"), "drawn by gsplat", 20, 36, 400)
-    monkeypatch.setattr(splat_fit, "drawing_on", lambda device: drawing)
+    monkeypatch.setattr(fit, "drawing_on", lambda device: drawing)
     settings = SplatSettings(iterations=20, refine_poses=True, harmonics=1)
-    made = [
-        step for step in splat_fit.fit(frames, path, cloud, settings=settings) if isinstance(step, splat_fit.Fitted)
-    ]
+    made = [step for step in fit.fit(frames, path, cloud, settings=settings) if isinstance(step, fit.Fitted)]
     assert made[-1].psnr > made[0].psnr + 1 and made[-1].drawn_by == "drawn by gsplat"
     assert len(made[-1].splats) > 200 and not np.allclose(made[-1].path.centres, path.centres)
 

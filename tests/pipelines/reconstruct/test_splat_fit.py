@@ -15,11 +15,11 @@ from camera.path import CameraPath
 from camera.rotation import from_pan_tilt_roll
 from camera.view import FAR, Scene, View
 from pipelines.method import Progress
-from pipelines.reconstruct.splat_density import Growing
-from pipelines.reconstruct.splat_drawing import drawing_on, flown
-from pipelines.reconstruct.splat_fit import Fitted, fit
-from pipelines.reconstruct.splat_settings import SplatSettings
-from pipelines.reconstruct.splat_start import BACKDROP, extent, initial, log_confidence, with_backdrop
+from pipelines.reconstruct.gaussians.densify import Growing
+from pipelines.reconstruct.gaussians.drawing import drawing_on, flown
+from pipelines.reconstruct.gaussians.fit import Fitted, fit
+from pipelines.reconstruct.gaussians.initialise import BACKDROP, extent, initial, log_confidence, with_backdrop
+from pipelines.reconstruct.gaussians.settings import SplatSettings
 
 HEIGHT, WIDTH, VIEWS = 24, 36, 5
 
@@ -38,7 +38,7 @@ def room():
 
 
 def points(view: View):
-    from camera.points import points_of
+    from camera.unproject import points_of
 
     return points_of(view)
 

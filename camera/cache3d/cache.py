@@ -1,0 +1,437 @@
+"""GEN3C's 3D cache: pictures kept as coloured points, shown to the network from the cameras of the target path.
+
+Three kinds, by scene::
+
+    cache = image_cache(view)            # "still": the picture; cache = cache.updated(view) adds a generated frame
+    cache = key_view_cache(scene.views)  # "views": the views that cover a stretch of the path best are chosen
+    cache = clip_cache(scene)            # "clip": frame f of the clip for target frame f
+    cache = cache_of(scene)              # whichever fits
+
+    shown = cache.render(path.sliced(slice(0, 121)))
+    shown.images   # (F,N,3,H,W) float32 in [-1,1], -1 where nothing is known
+    shown.masks    # (F,N,1,H,W) float32, 1 where something is known
+    cache.cloud()  # PointCloud: ply_bytes(), glb_bytes()
+
+N is the number of buffers. Caches are immutable values; `render` may be called from several threads.
+`CacheOptions` holds the point filter, foreground masking and, by name, what upstream does differently.
+
+Two of upstream's failures have no option because nothing is lost without them: a clip longer than one chunk can be
+rendered with foreground masking, and a new frame that sees nothing of the cache enters with its depth as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from camera.cloud import PointCloud
+from camera.depth_edges import reliable_depth
+from camera.errors import InputError
+from camera.path import CameraPath, inverse
+from camera.view import FAR, Scene, View
+
+if TYPE_CHECKING:
+    import torch
+
+    from camera.render.occlusion import ForegroundMesh
+
+FARTHEST = 100.0
+"""Depth to which the pictures that a cache begins with are clamped, as GEN3C does; its sky ends up here."""
+FARTHEST_NEW = 1e4
+"""The same for generated frames that are added."""
+BOUNDARY = 0.05
+"""Threshold of the depth edges that the foreground mesh is laid over."""
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """How a cache keeps and shows its points; the defaults mend upstream's faults, `UPSTREAM` repeats them.
+
+    ``filter_threshold``: points are dropped where the depth of a 5x5 window spans more than this part of its mean;
+    1 keeps all. ``foreground_masking``: what lies behind a mesh over the depth edges is not shown.
+    ``pairs_share_depth_range``: upstream draws two items of the (frame, buffer) list at a time and scales their depth
+    weights together, so that the picture of a frame depends on its neighbour in the list.
+    ``first_boundary_for_all``: upstream masks added frames by the depth edges of the first picture.
+    """
+
+    filter_threshold: float = 0.05
+    foreground_masking: bool = False
+    pairs_share_depth_range: bool = False
+    first_boundary_for_all: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.filter_threshold <= 1:
+            raise InputError(f"The point filter's threshold must lie between 0 and 1, got {self.filter_threshold}.")
+
+
+UPSTREAM = CacheOptions(foreground_masking=True, pairs_share_depth_range=True, first_boundary_for_all=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """One picture as points.
+
+    ``image`` (H,W,3) float32 in [-1,1]; ``points`` (H,W,3) float32 in the world; ``mask`` (H,W) float32, 1 where the
+    pixel is shown; ``boundary`` (H,W) bool: where depth jumps, or None without foreground masking.
+    """
+
+    image: NDArray[np.float32]
+    points: NDArray[np.float32]
+    mask: NDArray[np.float32]
+    boundary: NDArray[np.bool_] | None = None
+
+    @cached_property
+    def foreground(self) -> ForegroundMesh | None:
+        from camera.render.occlusion import foreground_mesh
+
+        return None if self.boundary is None else foreground_mesh(self.points, self.boundary)
+
+    def cloud(self) -> PointCloud:
+        shown = self.mask > 0
+        return PointCloud(self.points[shown], np.rint((self.image[shown] + 1) * 127.5).astype(np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class CacheFrames:
+    """What the network is shown: ``images`` (F,N,3,H,W) in [-1,1], ``masks`` (F,N,1,H,W), ``depths`` (F,N,H,W) or None."""
+
+    images: NDArray[np.float32]
+    masks: NDArray[np.float32]
+    depths: NDArray[np.float32] | None = None
+
+
+def buffer(
+    image: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    *,
+    intrinsics: ArrayLike,
+    world_from_camera: ArrayLike,
+    options: CacheOptions,
+    mask: NDArray | None = None,
+    farthest: float | None = FARTHEST,
+) -> Buffer:
+    """A picture (H,W,3) in [-1,1] with ``depth`` (H,W) along z, NaN where there is none; ``mask`` (H,W): what counts.
+
+    Depth is clamped to [0, ``farthest``]; None takes it as it is (an aligned depth may turn negative; the point filter
+    then judges its surroundings as GEN3C's does).
+    """
+    from camera.unproject import unproject
+
+    depth = np.asarray(depth, np.float32)
+    if farthest is not None:
+        depth = _clamped(depth, farthest)
+    shown = np.ones(depth.shape, np.float32) if mask is None else np.asarray(mask, np.float32)
+    if options.filter_threshold < 1:
+        shown = shown * reliable_depth(depth, options.filter_threshold)
+    boundary = ~reliable_depth(depth, BOUNDARY) if options.foreground_masking else None
+    points = unproject(depth, intrinsics, world_from_camera)
+    return Buffer(np.ascontiguousarray(image, np.float32), points, shown, boundary)
+
+
+def _signed(colour: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return colour.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def _clamped(depth: NDArray[np.float32], farthest: float) -> NDArray[np.float32]:
+    return np.clip(np.nan_to_num(depth, nan=farthest, posinf=farthest), 0, farthest)
+
+
+def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) -> Buffer:
+    """A view as a buffer; sky stands at the depth ``farthest``.
+
+    Not shown are padding and pixels that have a depth but are marked as not known: what a clip's own mask leaves out.
+    """
+    from camera.render.scene import padded
+
+    masked = ~view.known & (view.depth < FAR)
+
+    return buffer(
+        _signed(view.colour),
+        view.depth,
+        intrinsics=view.intrinsics,
+        world_from_camera=view.world_from_camera,
+        options=options,
+        mask=~(masked | padded(view)),
+        farthest=farthest,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCache:
+    """The picture a still begins with and the last generated frame: ``buffers``, newest first."""
+
+    buffers: tuple[Buffer, ...]
+    options: CacheOptions = CacheOptions()
+
+    def render(
+        self,
+        path: CameraPath,
+        *,
+        noise: float = 0.0,
+        generator: torch.Generator | None = None,
+        with_depth: bool = False,
+    ) -> CacheFrames:
+        """All buffers from every camera of ``path``.
+
+        ``noise``: strength of the normal noise that GEN3C can add to the images, times a buffer's place in time (the
+        oldest gets none); drawn from ``generator``, which must be given with it.
+        """
+        items = [(held, frame) for frame in range(len(path)) for held in self.buffers]
+        frames = _drawn(items, path, self.options, with_depth=with_depth)
+        if noise == 0:
+            return frames
+        if generator is None:
+            raise InputError("Noise on the cache needs a random generator; pass one with its seed.")
+        return replace(frames, images=_with_noise(frames.images, noise, generator))
+
+    def updated(
+        self,
+        view: View,
+        *,
+        align: Literal["rigid", "non_rigid"] | None = "non_rigid",
+        most: int = 2,
+    ) -> ImageCache:
+        """With a generated frame added: its depth aligned to what the cache shows from its camera.
+
+        At most ``most`` buffers are kept: the newest is replaced, the original picture stays.
+        """
+        return self.updated_with(
+            _signed(view.colour),
+            np.where(view.known, view.depth, np.float32(np.nan)),
+            camera=view.camera,
+            align=align,
+            most=most,
+        )
+
+    def updated_with(
+        self,
+        image: NDArray[np.float32],
+        depth: NDArray[np.float32],
+        *,
+        camera: CameraPath,
+        align: Literal["rigid", "non_rigid"] | None = "non_rigid",
+        most: int = 2,
+    ) -> ImageCache:
+        """As `updated`, for an ``image`` (H,W,3) in [-1,1] and ``depth`` (H,W) seen by the one-frame path ``camera``."""
+        depth = _clamped(depth, FARTHEST_NEW)
+        if align is not None:
+            depth = self._aligned(depth, camera, align)
+        added = buffer(
+            image,
+            depth,
+            intrinsics=camera.intrinsics[0],
+            world_from_camera=camera.world_from_camera[0],
+            options=self.options,
+            farthest=None,
+        )
+        if self.options.first_boundary_for_all:
+            added = replace(added, boundary=self.buffers[-1].boundary)
+        kept = self.buffers if len(self.buffers) < most else self.buffers[1:]
+        return replace(self, buffers=(added, *kept))
+
+    def _aligned(self, depth: NDArray, camera: CameraPath, method: Literal["rigid", "non_rigid"]) -> NDArray:
+        from camera.cache3d.depth_alignment import align
+
+        shown = self.render(camera, with_depth=True)
+        assert shown.depths is not None
+        known = shown.masks[0, 0, 0] > 0
+        if not known.any():
+            return depth
+        lens, pose = camera.intrinsics[0], camera.camera_from_world[0]
+        return align(depth, shown.depths[0, 0], known, intrinsics=lens, camera_from_world=pose, method=method)
+
+    def cloud(self) -> PointCloud:
+        return PointCloud.joined(held.cloud() for held in self.buffers)
+
+
+@dataclass(frozen=True, eq=False)
+class KeyViewCache:
+    """Several views of one moment; a stretch of the path is shown the ``most`` that cover it best.
+
+    ``most`` None shows all of them. ``full``: where one of the chosen covers at least this part of a frame, only the
+    first such is shown there; None switches this off.
+    """
+
+    buffers: tuple[Buffer, ...]
+    options: CacheOptions = CacheOptions()
+    most: int | None = 2
+    full: float | None = 0.9
+
+    def render(self, path: CameraPath, *, with_depth: bool = False) -> CacheFrames:
+        """The chosen views, best first, from every camera of ``path``; the choice is made once for the whole path."""
+        items = [(held, frame) for frame in range(len(path)) for held in self.buffers]
+        frames = _drawn(items, path, self.options, with_depth=with_depth)
+        if self.most is not None:
+            best = np.argsort(-frames.masks.sum(axis=(0, 2, 3, 4)), kind="stable")[: self.most]
+            depths = None if frames.depths is None else frames.depths[:, best]
+            frames = CacheFrames(frames.images[:, best], frames.masks[:, best], depths)
+        if self.full is not None:
+            _keep_first_full(frames, self.full)
+        return frames
+
+    def cloud(self) -> PointCloud:
+        return PointCloud.joined(held.cloud() for held in self.buffers)
+
+
+@dataclass(frozen=True, eq=False)
+class ClipCache:
+    """One buffer for every frame of a moving scene."""
+
+    buffers: Sequence[Buffer]
+    options: CacheOptions = CacheOptions()
+
+    def render(self, path: CameraPath, *, start: int = 0, with_depth: bool = False) -> CacheFrames:
+        """Frame ``start + f`` of the clip from camera f of ``path``; N is 1."""
+        if start < 0 or start + len(path) > len(self.buffers):
+            raise InputError(
+                f"The clip has {len(self.buffers)} frames; frames {start} to {start + len(path) - 1} were asked for."
+            )
+        items = _Items(self.buffers, start, len(path))
+        return _drawn(items, path, self.options, with_depth=with_depth)
+
+    def cloud(self, frame: int = 0) -> PointCloud:
+        return self.buffers[frame].cloud()
+
+
+Cache = ImageCache | KeyViewCache | ClipCache
+
+
+def image_cache(view: View, options: CacheOptions = CacheOptions()) -> ImageCache:
+    return ImageCache((buffer_of(view, options),), options)
+
+
+def key_view_cache(
+    views: Iterable[View], options: CacheOptions = CacheOptions(), *, most: int | None = 2
+) -> KeyViewCache:
+    return KeyViewCache(tuple(buffer_of(view, options) for view in views), options, most)
+
+
+def clip_cache(scene: Scene, options: CacheOptions = CacheOptions()) -> ClipCache:
+    """Points are made when a frame is drawn: kept for a whole clip they would fill gigabytes."""
+    return ClipCache(_ViewBuffers(scene.views, options), options)
+
+
+def cache_of(scene: Scene, options: CacheOptions = CacheOptions()) -> Cache:
+    """The cache that fits the kind of a scene."""
+    if scene.kind == "clip":
+        return clip_cache(scene, options)
+    return key_view_cache(scene.views, options) if scene.kind == "views" else image_cache(scene.first, options)
+
+
+def pooled(frames: CacheFrames) -> CacheFrames:
+    """All buffers in one: of every pixel the nearest (F,1,...). Needs frames rendered ``with_depth``."""
+    if frames.depths is None:
+        raise InputError("Pooling needs the depth of every buffer; render the cache with depth.")
+    known = frames.masks[:, :, 0] > 0
+    depths = np.where(known, frames.depths, np.float32(np.inf))
+    nearest = depths.argmin(axis=1)[:, None]
+    images = np.take_along_axis(frames.images, nearest[:, :, None], axis=1)
+    masks = np.take_along_axis(frames.masks, nearest[:, :, None], axis=1)
+    return CacheFrames(images, masks, np.take_along_axis(frames.depths, nearest, axis=1))
+
+
+class _ViewBuffers(Sequence[Buffer]):
+    """Buffers of the views of a clip, made when asked for."""
+
+    def __init__(self, views: tuple[View, ...], options: CacheOptions) -> None:
+        self.views, self.options = views, options
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def __getitem__(self, index):
+        return buffer_of(self.views[index], self.options)
+
+
+class _Items(Sequence[tuple[Buffer, int]]):
+    """(buffer, target frame) of a stretch of a clip."""
+
+    def __init__(self, buffers: Sequence[Buffer], start: int, frames: int) -> None:
+        self.buffers, self.start, self.frames = buffers, start, frames
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __getitem__(self, index):
+        return self.buffers[self.start + index], index
+
+
+def _drawn(
+    items: Sequence[tuple[Buffer, int]], path: CameraPath, options: CacheOptions, *, with_depth: bool
+) -> CacheFrames:
+    """Every (buffer, frame) drawn; items are ordered by frame, then buffer."""
+    shape = (len(items), path.height, path.width)
+    images = np.empty((len(items), 3, *shape[1:]), np.float32)
+    masks = np.empty((len(items), 1, *shape[1:]), np.float32)
+    depths = np.empty(shape, np.float32) if with_depth else None
+    poses = inverse(path.world_from_camera)
+    together = 2 if options.pairs_share_depth_range else 1
+
+    def draw(first: int) -> None:
+        from camera.render.forward_splat import greatest_depth
+
+        group = [items[i] for i in range(first, min(first + together, len(items)))]
+        depth_range = max(greatest_depth(held.points, poses[frame]) for held, frame in group)
+        for offset, (held, frame) in enumerate(group):
+            lens = path.intrinsics[frame]
+            image, known, depth = _seen(held, poses[frame], lens, shape[1:], depth_range, with_depth)
+            images[first + offset], masks[first + offset, 0] = np.moveaxis(image, -1, 0), known
+            if depths is not None:
+                depths[first + offset] = depth
+
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="cache") as pool:
+        list(pool.map(draw, range(0, len(items), together)))
+    layout = (len(path), len(items) // len(path))
+    return CacheFrames(
+        images.reshape(*layout, *images.shape[1:]),
+        masks.reshape(*layout, *masks.shape[1:]),
+        None if depths is None else depths.reshape(*layout, *depths.shape[1:]),
+    )
+
+
+def _seen(
+    held: Buffer, pose: NDArray, lens: NDArray, size: tuple[int, int], depth_range: float, with_depth: bool
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
+    """Image (H,W,3), known (H,W) and depth (H,W) of one buffer before one camera."""
+    from camera.render.forward_splat import splat
+    from camera.render.occlusion import hidden
+
+    drawn = splat(
+        held.image,
+        held.points,
+        camera_from_world=pose,
+        intrinsics=lens,
+        size=size,
+        strength=held.mask,
+        depth_range=depth_range,
+        with_depth=with_depth or held.boundary is not None,
+    )
+    if held.foreground is not None and drawn.depth is not None:
+        behind = hidden(drawn.depth, held.foreground, pose, lens)
+        drawn.image[behind], drawn.known[behind], drawn.depth[behind] = -1, False, 0
+    return drawn.image, drawn.known, drawn.depth
+
+
+def _keep_first_full(frames: CacheFrames, full: float) -> None:
+    coverage = frames.masks.mean(axis=(2, 3, 4))
+    for frame, covered in enumerate(coverage >= full):
+        if covered.any():
+            blank = np.arange(len(covered)) != int(np.argmax(covered))
+            frames.images[frame, blank], frames.masks[frame, blank] = -1, 0
+            if frames.depths is not None:
+                frames.depths[frame, blank] = 0
+
+
+def _with_noise(images: NDArray[np.float32], strength: float, generator: torch.Generator) -> NDArray[np.float32]:
+    import torch
+
+    noise = torch.randn((1, *images.shape), generator=generator, device=generator.device)[0].cpu().numpy()
+    age = np.arange(images.shape[1] - 1, -1, -1, dtype=np.float32)
+    return (images + noise * np.float32(strength) * age[:, None, None, None]).astype(np.float32, copy=False)

@@ -1,0 +1,168 @@
+"""Objects in the path's figure: thinned to a few hundred triangles, in their colours, where they are at every frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.objects.scene import matrices
+from camera.objects.surface import Surface
+
+if TYPE_CHECKING:
+    from camera.objects.model import Model
+    from camera.objects.scene import SceneObject, StagedScene
+    from camera.path import CameraPath
+
+WAY_COLOUR = "#0ca678"
+POINTS_PLAYED = 40_000
+"""Vertices of all objects that move times frames: what is sent for playing, at 16 bytes each."""
+TRIANGLES_SHOWN, FEWEST, MOST = 6000, 60, 800
+"""Of all objects that stand still; of one object."""
+POSES_A_SECOND, MOST_POSES = 12, 60
+"""Of an animation that are told apart."""
+_BOX = np.array([[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6],
+                 [0, 6, 4], [1, 5, 7], [1, 7, 3]], np.int32)  # fmt: skip
+
+
+def traces(
+    scene: StagedScene, path: CameraPath, display_from_world: NDArray[np.float64]
+) -> tuple[list[dict], list[int], list[list[dict]]]:
+    """Traces of the figure; which of them move; and per frame (F) what these are then.
+
+    ``display_from_world`` (3,3). The way of what moves is drawn as a line.
+    """
+    moving = [is_moving(item) for item in scene.objects]
+    budget = _budget(len(path), sum(moving), len(moving) - sum(moving))
+    made: list[dict] = []
+    places: list[int] = []
+    steps: list[list[dict]] = [[] for _ in range(len(path))]
+    for number, (item, moves) in enumerate(zip(scene.objects, moving), 1):
+        look = _look(item.model, budget[moves])
+        matrices = _matrices(scene, item, len(path) if moves else 1, display_from_world)
+        points = [_placed(look.pose(item.animation, f / path.fps * item.speed), m) for f, m in enumerate(matrices)]
+        if moves:
+            places.append(len(made))
+            for step, placed in zip(steps, points):
+                step.append({"type": "mesh3d", **_columns(placed)})
+        made.append(_mesh(f"{number}: {item.model.name}", points[0], look))
+        if moves:
+            made += _way(matrices[:, :3, 3], points)
+    return made, places, steps
+
+
+def is_moving(item: SceneObject) -> bool:
+    return bool(item.animation and item.speed) or len({key.placement for key in item.keys}) > 1
+
+
+def _budget(frames: int, moving: int, still: int) -> dict[bool, int]:
+    """Triangles of one object that moves (True) or stands still: about two for each vertex. Below `FEWEST` it is a box."""
+    played = 2 * POINTS_PLAYED // (frames * max(moving, 1))
+    shown = TRIANGLES_SHOWN // max(still, 1)
+    rounded = 2 ** int(np.log2(max(played, 1)))  # so that another number of frames seldom needs another mesh
+    return {True: min(rounded, MOST), False: int(np.clip(shown, FEWEST, MOST))}
+
+
+class _Look:
+    """A model as the figure shows it: ``triangles`` (T,3), ``colours`` (T) as texts, and its vertices at any moment."""
+
+    def __init__(self, model: Model, most: int) -> None:
+        self.model: Model | None = None
+        surfaces: tuple[Surface, ...] = (_box(model),)
+        try:
+            if most >= FEWEST:
+                self.model = model.thinned(most)
+                surfaces = self.model.surfaces()
+        except InputError:  # too many pieces to be thinned so far
+            self.model = None
+        starts = np.cumsum([0, *(len(part.vertices) for part in surfaces)])
+        self.triangles = np.concatenate([part.triangles + start for part, start in zip(surfaces, starts)])
+        colours = np.concatenate([_face_colours(part) for part in surfaces])
+        self.colours = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colours.tolist()]
+        self.still = np.concatenate([part.vertices for part in surfaces])
+        self.poses: dict[tuple[str, int], NDArray[np.float32]] = {}
+
+    def pose(self, animation: str, seconds: float) -> NDArray[np.float32]:
+        """(V,3) in the model's own axes."""
+        if not animation or self.model is None:
+            return self.still
+        length = self.model.animations[animation]
+        count = int(np.clip(np.ceil(length * POSES_A_SECOND), 1, MOST_POSES))
+        number = int(seconds / max(length, 1e-9) % 1 * count)
+        if (animation, number) not in self.poses:
+            parts = self.model.surfaces(animation, number / count * length)
+            self.poses[animation, number] = np.concatenate([part.vertices for part in parts])
+        return self.poses[animation, number]
+
+
+_looks: WeakKeyDictionary[Model, dict[int, _Look]] = WeakKeyDictionary()
+
+
+def _look(model: Model, most: int) -> _Look:
+    """Made once per model and number of triangles, as long as somebody has the model."""
+    known = _looks.setdefault(model, {})
+    if most not in known:
+        known[most] = _Look(model, most)
+    return known[most]
+
+
+def _box(model: Model) -> Surface:
+    parts = model.surfaces()
+    points = np.concatenate([part.vertices for part in parts])
+    low, high = points.min(axis=0), points.max(axis=0)
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * (high - low) + low
+    mean = np.concatenate([_face_colours(part) for part in parts]).mean(axis=0)
+    return Surface(corners.astype(np.float32), _BOX, np.repeat(np.rint(mean)[None].astype(np.uint8), 8, axis=0))
+
+
+def _face_colours(part: Surface) -> NDArray[np.uint8]:
+    """(T,3): the mean of the corners'."""
+    colours = part.colours
+    if part.texture is not None and part.uv is not None:
+        rows, columns = part.texture.shape[:2]
+        u, v = (part.uv - np.floor(part.uv)).T
+        colours = part.texture[
+            np.minimum((v * rows).astype(int), rows - 1), np.minimum((u * columns).astype(int), columns - 1)
+        ]
+    return np.rint(colours[part.triangles].mean(axis=1)).astype(np.uint8)
+
+
+def _matrices(scene: StagedScene, item: SceneObject, frames: int, display_from_world: NDArray) -> NDArray[np.float64]:
+    """(F,4,4): display-from-model."""
+    turn = np.eye(4)
+    turn[:3, :3] = display_from_world
+    shares = np.arange(frames) / max(frames - 1, 1)
+    return turn @ scene.world_from_stage @ matrices([item.placement(float(share)) for share in shares])
+
+
+def _placed(points: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    return (points @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
+
+
+def _columns(points: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    return {axis: np.ascontiguousarray(column) for axis, column in zip("xyz", points.T)}
+
+
+def _mesh(name: str, points: NDArray[np.float32], look: _Look) -> dict[str, Any]:
+    corners = {axis: np.ascontiguousarray(column, np.int32) for axis, column in zip("ijk", look.triangles.T)}
+    light = {"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "fresnel": 0}
+    return dict(
+        type="mesh3d", **_columns(points), **corners, facecolor=look.colours, flatshading=True, lighting=light,
+        name=name, hoverinfo="name",
+    )  # fmt: skip
+
+
+def _way(feet: NDArray[np.float64], points: list[NDArray[np.float32]]) -> list[dict[str, Any]]:
+    """A line through where the object stands, and two points that nobody sees, so that the axes reach as far as it goes."""
+    ends = np.stack([np.min([p.min(axis=0) for p in points], axis=0), np.max([p.max(axis=0) for p in points], axis=0)])
+    line = dict(
+        type="scatter3d", **_columns(feet.astype(np.float32)), mode="lines", name="way", hoverinfo="skip",
+        line={"color": WAY_COLOUR, "width": 3},
+    )  # fmt: skip
+    room = dict(
+        type="scatter3d", **_columns(ends), mode="markers", name="room", hoverinfo="skip", marker={"size": 1, "opacity": 0}
+    )  # fmt: skip
+    return [line, room]

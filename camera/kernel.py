@@ -1,0 +1,25 @@
+"""The compiler behind the fast kernels: import this only from modules that are themselves imported on first use.
+
+Importing numba costs a quarter of a second, so `camera.render.scene`, `camera.unproject` and the others import the modules
+with kernels inside their functions. Kernels release the interpreter lock: frames are drawn in parallel by threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+
+def kernel(function: Callable) -> Any:
+    """Compiles ``function`` on its first call, without the interpreter lock, kept on disk where that is possible.
+
+    numba keeps machine code beside the source, else in the user's cache folder (or in NUMBA_CACHE_DIR where set);
+    where none of these can be written, the function is compiled again in every process. A kernel calls only kernels
+    of its own file: the copy on disk is renewed when that file changes, not when another does.
+    """
+    try:
+        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # no place on disk can be written
+        return numba.njit(nogil=True, error_model="numpy")(function)

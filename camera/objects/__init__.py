@@ -1,0 +1,1 @@
+"""Objects in a scene: models, their files, placement."""

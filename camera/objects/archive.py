@@ -1,0 +1,172 @@
+"""Objects with their models' own files, in and out of a zip, so that they can be kept and sent. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from camera.errors import InputError
+from camera.objects.bundle import BESIDE
+from camera.objects.model import Model, read_model, read_models
+from camera.objects.obj_ply import LARGEST_BYTES
+from camera.objects.scene import MOST_OBJECTS, Key, Placement, SceneObject, new_object
+
+_FACTS, _LARGEST_FACTS = "objects.json", 1 << 24
+
+
+def pack_objects(objects: Sequence[SceneObject]) -> bytes:
+    """A zip of its own."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        write_objects(archive, objects)
+    return stream.getvalue()
+
+
+def unpack_objects(data: bytes) -> tuple[SceneObject, ...]:
+    """What `pack_objects` wrote; raises `InputError` for anything else."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return read_objects(archive)
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        raise InputError("The objects are damaged or of another version; save them again.") from error
+
+
+def write_objects(archive: zipfile.ZipFile, objects: Sequence[SceneObject]) -> None:
+    """Adds ``objects.json`` and ``models/`` to a zip; a model that stands twice is written once."""
+    models = list({id(item.model): item.model for item in objects}.values())
+    for number, model in enumerate(models):
+        archive.writestr(_place(number, model.name), model.data)
+    values = [_values(item, models) for item in objects]
+    archive.writestr(_FACTS, json.dumps({"models": [model.name for model in models], "objects": values}))
+
+
+def read_objects(archive: zipfile.ZipFile) -> tuple[SceneObject, ...]:
+    """What `write_objects` added; raises `InputError` for anything else."""
+    try:
+        about = json.loads(part(archive, _FACTS, _LARGEST_FACTS))
+        names = [str(name) for name in about["models"]]
+        if len(names) > MOST_OBJECTS or len(about["objects"]) > MOST_OBJECTS:
+            raise InputError(f"A scene holds up to {MOST_OBJECTS} objects, got {len(about['objects'])}.")
+        models = [
+            read_model(part(archive, _place(number, name), LARGEST_BYTES), name) for number, name in enumerate(names)
+        ]
+        return tuple(_object(values, models) for values in about["objects"])
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("The objects are damaged or of another version; save them again.") from error
+
+
+def part(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """One file of a zip, unless it unpacks to more than ``most`` bytes, of which an `InputError` tells."""
+    if archive.getinfo(name).file_size > most:
+        raise InputError(f"{PurePath(name).name} unpacks to more than {most >> 20} MB; it cannot be opened.")
+    return archive.read(name)
+
+
+def _place(number: int, name: str) -> str:
+    return f"models/{number:02d}-{PurePath(name).name}"
+
+
+def _values(item: SceneObject, models: list[Model]) -> dict[str, Any]:
+    return {
+        "model": next(number for number, model in enumerate(models) if model is item.model),
+        "keys": [[key.at, *key.placement.values()] for key in item.keys],
+        "motion": item.motion, "animation": item.animation, "speed": item.speed,
+    }  # fmt: skip
+
+
+def _object(values: dict[str, Any], models: list[Model]) -> SceneObject:
+    keys = tuple(Key(float(at), Placement(*map(float, place))) for at, *place in values["keys"])
+    model = models[int(values["model"])]
+    return SceneObject(model, keys, values["motion"], str(values["animation"]), float(values["speed"]))
+
+
+# --- written by hand -------------------------------------------------------------------------------------------------
+
+_SAID = ("file", "keys", "motion", "animation", "speed")
+
+
+def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
+    """Objects of a model's file, of a zip with ``objects.json`` (a project, say), or of a JSON list. Raises `InputError`.
+
+    An entry of the list names a model's ``file`` beside it and may have ``animation``, ``motion``, ``speed`` and ``keys``,
+    each with ``at`` (0..1) and fields of a `Placement`; what a key leaves out stays as it was in the key before, and in the
+    first one as in ``standing``, where a model that comes without any of this is put.
+    """
+    if not file.is_file():
+        raise InputError(f"There is no file {file} with objects.")
+    if file.suffix.lower() == ".zip" and (found := _of_zip(file)):
+        return found
+    if file.suffix.lower() != ".json":
+        return (new_object(_model(file), standing),)
+    try:
+        entries = json.loads(file.read_text("utf-8"))
+        if not isinstance(entries, list) or not 0 < len(entries) <= MOST_OBJECTS:
+            raise InputError(f"{file.name} should be a list of 1 to {MOST_OBJECTS} objects.")
+        models: dict[str, Model] = {}
+        for entry in entries:
+            if entry["file"] not in models:
+                models[entry["file"]] = _beside(file, str(entry["file"]))
+        return tuple(_said_object(entry, models[entry["file"]], standing) for entry in entries)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f'{file.name} is not a list of objects ({type(error).__name__}: {error}); each needs a "file", and keys as in '
+            '[{"at": 0, "right": 0.2}].'
+        ) from error
+
+
+def _of_zip(file: Path) -> tuple[SceneObject, ...]:
+    """Nothing for the zip of a model."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return read_objects(archive) if _FACTS in archive.namelist() else ()
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{file.name} is a damaged zip; pack it again.") from error
+
+
+def _model(file: Path) -> Model:
+    """With the material, pictures and parts that lie beside it, where its kind has such."""
+    files = {file.name: _content(file)}
+    if file.suffix.lower() in (".obj", ".ply", ".gltf"):
+        beside = [other for other in sorted(file.parent.iterdir()) if other.suffix.lower() in BESIDE]
+        words = b"".join((files[file.name], *(_content(other) for other in beside if other.suffix.lower() == ".mtl")))
+        files |= {other.name: _content(other) for other in beside if other.name.encode() in words}
+    return read_models(files)
+
+
+def _content(file: Path) -> bytes:
+    if file.stat().st_size > LARGEST_BYTES:
+        raise InputError(f"{file.name} is larger than {LARGEST_BYTES >> 20} MB; reduce the mesh or its textures.")
+    return file.read_bytes()
+
+
+def _beside(file: Path, name: str) -> Model:
+    place = PurePath(name.replace("\\", "/"))
+    if place.is_absolute() or ".." in place.parts:
+        raise InputError(f"{file.name} names the model {name}; put it beside that file and give its name alone.")
+    if not (found := file.parent / place).is_file():
+        raise InputError(f"{file.name} names the model {name}, which is not beside it.")
+    return _model(found)
+
+
+def _said_object(entry: dict[str, Any], model: Model, standing: Placement) -> SceneObject:
+    if unknown := sorted(set(entry) - set(_SAID)):
+        raise InputError(f"An object has {', '.join(_SAID)}; there is no {unknown[0]!r}.")
+    keys: list[Key] = []
+    for said in entry.get("keys") or [{"at": 0}]:
+        place = {name: float(value) for name, value in said.items() if name != "at"}
+        if unknown := sorted(set(place) - {declared.name for declared in fields(Placement)}):
+            known = ", ".join(declared.name for declared in fields(Placement))
+            raise InputError(f"A key of an object has at, {known}; there is no {unknown[0]!r}.")
+        keys.append(Key(float(said.get("at", 0)), replace(keys[-1].placement if keys else standing, **place)))
+    plain = new_object(model, standing)
+    animation = str(entry.get("animation", plain.animation))
+    return SceneObject(model, tuple(keys), entry.get("motion", "even"), animation, float(entry.get("speed", 1)))

@@ -1,0 +1,146 @@
+"""A model with the files that lie beside it, loose or in a zip: its material and pictures, or a glTF's parts, made one GLB.
+
+So that nothing else has to know of several files: what is kept, sent and handed to Blender is always one.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from camera.errors import InputError
+from camera.objects.glb import check_picture, light, one_glb
+from camera.objects.obj_ply import KINDS, LARGEST_BYTES, MOST_READ, check_counts, check_size
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga", ".tif", ".tiff")
+MODELS = (*KINDS, ".gltf")
+BESIDE = (".mtl", ".bin", *PICTURES)
+MOST_FILES = 500
+_OTHER_PROGRAMS = (".fbx", ".blend", ".dae", ".usd", ".usdz", ".usdc", ".3ds", ".abc", ".max", ".ma", ".c4d")
+
+
+def one_file(files: Mapping[str, bytes]) -> tuple[bytes, str]:
+    """Contents and name of the one model among ``files`` (contents by name), joined with what belongs to it.
+
+    Raises `InputError` for none or several models, and for models of kinds that are not read.
+    """
+    found = _unzipped(files)
+    for name in found:
+        if PurePath(name).suffix.lower() in _OTHER_PROGRAMS:
+            raise InputError(
+                f"{PurePath(name).name} is not read here; open it in Blender (File, Import), then export it as glTF Binary "
+                "(.glb), which keeps textures, skeleton and animations."
+            )
+    models = [name for name in found if PurePath(name).suffix.lower() in MODELS]
+    if not models:
+        given = ", ".join(sorted(PurePath(name).name for name in found)[:5]) or "nothing"
+        raise InputError(f"There is no model ({', '.join(MODELS)}) among the files: {given}.")
+    if len(models) > 1:
+        named = ", ".join(sorted(PurePath(name).name for name in models)[:5])
+        raise InputError(f"Give one model at a time, with its material and pictures; got {named}.")
+    name, data = PurePath(models[0]).name, found.pop(models[0])
+    check_size(data, name)
+    kind = PurePath(name).suffix.lower()
+    if kind == ".gltf":
+        return one_glb(data, name, found), f"{PurePath(name).stem}.glb"
+    if kind == ".glb" or not found:
+        return data, name
+    for beside, content in found.items():
+        if PurePath(beside).suffix.lower() in PICTURES:
+            check_picture(content, name)
+    return _glb_of(data, name, found), f"{PurePath(name).stem}.glb"
+
+
+def _unzipped(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """With what is in zips in their place; files of no use are left out there."""
+    found: dict[str, bytes] = {}
+    for name, data in files.items():
+        if PurePath(name).suffix.lower() != ".zip":
+            found[name] = data
+            continue
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                found |= _contents(archive, name)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+            raise InputError(f"{PurePath(name).name} is a damaged or encrypted zip file; pack it again.") from error
+    return found
+
+
+def _contents(archive: zipfile.ZipFile, name: str) -> dict[str, bytes]:
+    wanted = (*MODELS, *BESIDE, *_OTHER_PROGRAMS)
+    chosen = [
+        entry
+        for entry in archive.infolist()
+        if PurePath(entry.filename).suffix.lower() in wanted and "__MACOSX" not in entry.filename
+    ]
+    if len(chosen) > MOST_FILES or sum(entry.file_size for entry in chosen) > LARGEST_BYTES:
+        raise InputError(
+            f"{PurePath(name).name} unpacks to more than {MOST_FILES} files or {LARGEST_BYTES >> 20} MB; give a smaller model."
+        )
+    return {entry.filename: archive.read(entry) for entry in chosen}
+
+
+def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
+    """An OBJ or PLY with what it names, by way of trimesh."""
+    import trimesh
+    from trimesh.resolvers import Resolver
+    from trimesh.visual.material import SimpleMaterial
+
+    class Beside(Resolver):
+        """Files by their name alone, whatever folder the model believes them in."""
+
+        def __init__(self) -> None:
+            self.by_name = {PurePath(known).name.lower(): content for known, content in files.items()}
+
+        def get(self, key: str) -> bytes:
+            wanted = PurePath(str(key).strip().strip('"').replace("\\", "/").split("/")[-1]).name.lower()
+            if wanted not in self.by_name:
+                raise FileNotFoundError(wanted)
+            return self.by_name[wanted]
+
+        def keys(self) -> Any:
+            return self.by_name.keys()
+
+        def write(self, name: str, data: Any) -> None:
+            raise OSError(f"{name} is not written")
+
+        def namespaced(self, namespace: str) -> Beside:
+            return self
+
+    kind = PurePath(name).suffix.lower()
+    if kind == ".ply":
+        check_counts(data, name)
+    try:
+        scene = trimesh.load_scene(io.BytesIO(data), file_type=kind[1:], resolver=Beside(), process=False)
+        meshes = [mesh for mesh in scene.geometry.values() if isinstance(mesh, trimesh.Trimesh)]
+        if not sum(len(mesh.faces) for mesh in meshes):
+            raise InputError(f"{name} has no triangles; export it with faces, not as points or lines.")
+        if (count := sum(len(mesh.faces) for mesh in meshes)) > MOST_READ:
+            raise InputError(f"{name} has {count} triangles; reduce it to {MOST_READ} or fewer.")
+        for mesh in meshes:
+            visual: Any = mesh.visual
+            if isinstance(getattr(visual, "material", None), SimpleMaterial):
+                visual.material = _material(visual.material)
+        return bytes(scene.export(file_type="glb"))  # type: ignore[arg-type]
+    except InputError:
+        raise
+    except Exception as error:  # trimesh raises whatever its parsers meet
+        raise InputError(
+            f"{name} cannot be read with its files ({type(error).__name__}); export it as one GLB."
+        ) from error
+
+
+def _material(simple: Any) -> Any:
+    """A picture as it is, or the diffuse colour, which OBJ files give as painted and glTF wants as light."""
+    import numpy as np
+    from trimesh.visual.material import PBRMaterial
+
+    if simple.image is not None:
+        return PBRMaterial(baseColorTexture=simple.image.convert("RGB"), baseColorFactor=[1.0, 1.0, 1.0, 1.0])
+    diffuse = np.asarray(simple.diffuse, dtype=np.float64)
+    factor = [*light(diffuse[:3] / (255 if np.asarray(simple.diffuse).dtype == np.uint8 else 1)).tolist(), 1.0]
+    return PBRMaterial(baseColorFactor=factor)

@@ -1,0 +1,123 @@
+"""A mesh file that somebody gave, whatever its kind: its surfaces at a moment, standing on the ground at size one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.objects import gltf, obj_ply
+from camera.objects.bundle import one_file
+from camera.objects.surface import Surface
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Made by `read_model`. ``data``: the file itself. ``animations``: names and lengths in seconds.
+
+    ``standing`` (4,4): from the file's axes to the model's own: x right, y up, z towards the viewer, the middle of its
+    feet at the origin and its longest side 1. ``notes``: sentences about what was changed or is missing.
+    """
+
+    name: str
+    data: bytes
+    still: tuple[Surface, ...]
+    standing: NDArray[np.float64]
+    animations: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    moving: gltf.Gltf | None = None
+
+    def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
+        """In the model's own axes; an animation starts again when it has ended, an empty name stands still."""
+        if not animation:
+            return tuple(part.moved(self.standing) for part in self.still)
+        if self.moving is None or animation not in self.animations:
+            known = ", ".join(self.animations) or "none"
+            raise InputError(f"{self.name} has no animation {animation!r}; it has {known}.")
+        length = self.animations[animation]
+        moment = seconds % length if length > 0 else 0.0
+        return tuple(part.moved(self.standing) for part in self.moving.surfaces(animation, moment))
+
+    @property
+    def triangles(self) -> int:
+        return sum(len(part.triangles) for part in self.still)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def thinned(self, most: int) -> Model:
+        """With at most about ``most`` triangles; only for looking at, since it keeps the file's data."""
+        if self.triangles <= most:
+            return self
+        if self.moving is not None:
+            moving = self.moving.thinned(most)
+            return replace(self, still=moving.surfaces(), moving=moving)
+        return replace(self, still=_share_of(self.still, most))
+
+
+def read_models(files: Mapping[str, bytes]) -> Model:
+    """The one model among ``files`` (contents by name) with the material and pictures that came with it, or in a zip.
+
+    Raises `InputError`.
+    """
+    return read_model(*one_file(files))
+
+
+def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) -> Model:
+    """A GLB, OBJ or PLY file; more than ``most`` triangles are thinned with a note. Raises `InputError`."""
+    name = PurePath(name.replace("\\", "/")).name
+    if PurePath(name).suffix.lower() != ".glb":
+        whole = obj_ply.read(data, name)
+        still = _share_of(whole, most)
+        notes = _thinned(sum(len(part.triangles) for part in whole), still)
+        return Model(name, data, still, _standing(still, name), notes=notes + _lacking(data, name))
+    whole_file = gltf.read(data, name, most=2 * obj_ply.MOST_READ)
+    moving = whole_file.thinned(most)
+    still, animations = moving.surfaces(), moving.animations
+    notes = _thinned(whole_file.triangles, still)
+    if moving.has_skin and not animations:
+        notes += (f"{name} has a skeleton but no animation, so it stands as it was saved.",)
+    if moving.has_cut_out:
+        notes += ("Its transparent parts are drawn whole.",)
+    return Model(name, data, still, _standing(still, name), animations, notes, moving if animations else None)
+
+
+def _share_of(surfaces: tuple[Surface, ...], most: int) -> tuple[Surface, ...]:
+    """Every surface with the same share of its triangles, ``most`` in all."""
+    count = sum(len(part.triangles) for part in surfaces)
+    if count <= most:
+        return surfaces
+    return tuple(part.thinned(max(int(len(part.triangles) * most / count), 4)) for part in surfaces)
+
+
+def _lacking(data: bytes, name: str) -> tuple[str, ...]:
+    """A note where an OBJ names a material, which a file alone does not bring."""
+    if PurePath(name).suffix.lower() != ".obj" or b"mtllib" not in data[: 1 << 16]:
+        return ()
+    return (
+        "Its colours lie in a file of their own; to have them, give the OBJ with its MTL and pictures, or all in a zip.",
+    )
+
+
+def _thinned(count: int, still: tuple[Surface, ...]) -> tuple[str, ...]:
+    now = sum(len(part.triangles) for part in still)
+    return (f"Its {count:,} triangles were thinned to {now:,}.",) if now < count else ()
+
+
+def _standing(surfaces: tuple[Surface, ...], name: str) -> NDArray[np.float64]:
+    points = np.concatenate([part.vertices[np.unique(part.triangles)] for part in surfaces])
+    low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+    extent = float((high - low).max())
+    if not 1e-12 < extent < 1e12:
+        raise InputError(f"{name} has no extent that could be shown; export it at a usual size.")
+    made = np.diag([1 / extent, 1 / extent, 1 / extent, 1.0])
+    made[:3, 3] = -np.array([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2]) / extent
+    return made

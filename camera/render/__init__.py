@@ -1,0 +1,1 @@
+"""Renderers of a scene along a path, on the processor or OpenGL."""

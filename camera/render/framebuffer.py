@@ -1,0 +1,85 @@
+"""Pictures being drawn: depth, layer and colour of a pixel in one 64-bit key, of which the largest wins.
+
+Above the bits of the inverse depth (a positive float orders like its bits), below two bits for the layer (1 surface,
+2 far layer) and RGB. One comparison decides all, and the result does not depend on the order of drawing. An empty
+pixel is 0. Imports the compiler: import this module on first use only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.kernel import kernel
+
+RUN = 1024
+"""Pixels that are taken apart at a time."""
+
+
+def empty(height: int, width: int) -> NDArray[np.uint64]:
+    """(H,W) keys of a picture without any point."""
+    return np.zeros((height, width), np.uint64)
+
+
+def packed(colour: NDArray[np.uint8], depth: NDArray[np.float32], far: float) -> NDArray[np.uint32]:
+    """The lower half of the keys of a source picture (h,w): colour (h,w,3), and the far layer from depth ``far`` on."""
+    result = np.empty(depth.shape, np.uint32)
+    _pack(colour, depth, np.float32(far), result)
+    return result
+
+
+def unpacked(
+    keys: NDArray[np.uint64],
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
+    """Colour (H,W,3), depth (H,W) with 0 in holes, layer (H,W): 0 hole, 1 surface, 2 far layer."""
+    height, width = keys.shape
+    words = np.empty(-(-keys.size // 4) * 3, np.uint32)  # four pixels in three words
+    depth = np.empty((height, width), np.float32)
+    layer = np.empty((height, width), np.uint8)
+    _unpack(keys.reshape(-1), words, depth.reshape(-1), layer.reshape(-1))
+    return words.view(np.uint8)[: 3 * keys.size].reshape(height, width, 3), depth, layer
+
+
+@kernel
+def _pack(colour, depth, far, result):
+    height, width = depth.shape
+    for y in range(height):
+        for x in range(width):
+            rgb = np.uint32(colour[y, x, 0]) | np.uint32(colour[y, x, 1]) << np.uint32(8)
+            rgb |= np.uint32(colour[y, x, 2]) << np.uint32(16)
+            result[y, x] = rgb | np.uint32(2 if depth[y, x] >= far else 1) << np.uint32(24)
+
+
+@kernel
+def _unpack_run(keys, rgb, inverse_bits, layer):
+    for i in range(len(keys)):
+        inverse_bits[i] = np.uint32(keys[i] >> np.uint64(32))
+        rgb[i] = np.uint32(keys[i]) & np.uint32(0xFFFFFF)
+        layer[i] = np.uint8(np.uint32(keys[i]) >> np.uint32(24))
+
+
+@kernel
+def _inverted(inverse, depth):
+    for i in range(len(depth)):
+        depth[i] = np.float32(1) / inverse[i] if inverse[i] > 0 else np.float32(0)
+
+
+@kernel
+def _four_in_three(rgb, words):
+    for i in range(len(words) // 3):
+        a, b, c, d = rgb[4 * i], rgb[4 * i + 1], rgb[4 * i + 2], rgb[4 * i + 3]
+        words[3 * i] = a | b << np.uint32(24)
+        words[3 * i + 1] = b >> np.uint32(8) | c << np.uint32(16)
+        words[3 * i + 2] = c >> np.uint32(16) | d << np.uint32(8)
+
+
+@kernel
+def _unpack(keys, words, depth, layer):
+    rgb = np.zeros(RUN, np.uint32)
+    inverse = np.empty(RUN, np.float32)
+    bits = inverse.view(np.uint32)
+    for start in range(0, keys.size, RUN):
+        end = min(start + RUN, keys.size)
+        _unpack_run(keys[start:end], rgb, bits, layer[start:end])
+        _inverted(inverse, depth[start:end])
+        _four_in_three(rgb, words[start // 4 * 3 : (end + 3) // 4 * 3])

@@ -1,0 +1,375 @@
+"""What a camera sees of a scene: one frame for a slider position, or all frames of a path.
+
+Renderers:
+
+* ``"mesh"``: neighbouring pixels joined to triangles, cut open where depth jumps; the cleanest, for watching;
+* ``"zbuffer"``: one square per pixel, the nearest wins; the fastest, for scrubbing;
+* ``"splat"``: bilinear soft splat with GEN3C's formulas, the far layer at ten times the greatest known depth. What
+  GEN3C's network itself is shown comes from `camera.cache3d.cache`.
+
+Scenes: of a "still" the one view is drawn; of "views" all are drawn and the nearest surface wins (beginning with the
+camera closest to the target); of a "clip" view f is drawn for target frame f, and the last view is held when the
+path is longer. Every frame has its own lens; the size of the target is the path's and need not be the source's.
+
+Sky, and other pixels without depth, form a far layer: they are drawn at the depth `FAR`, so that a landscape keeps
+its sky, and are marked in `RenderedFrame.far`. Whole black border rows and columns without depth are padding and are
+not drawn. A hole is a pixel where nothing was drawn. Objects of a `StagedScene` are drawn as they are painted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.objects.scene import StagedScene, plain
+from camera.path import CameraPath, inverse
+from camera.view import FAR, Scene, View
+
+Renderer = Literal["mesh", "splat", "zbuffer"]
+Fill = Literal["holes", "background"]
+Frame = TypeVar("Frame")
+
+CUT_RATIO = 1.05
+"""Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces,"""
+STRETCH = 20.0
+"""unless a move by the focus depth draws them apart by no more than this many pixels: a floor near the horizon."""
+FAR_FACTOR = 10.0
+SAME_SURFACE = 1.01
+"""A second view of one surface replaces the first only where it is nearer by this factor."""
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedFrame:
+    """What one camera sees.
+
+    ``colour``: (H,W,3) uint8 RGB. ``holes``: (H,W) bool, True where nothing was drawn (also after filling).
+    ``depth``: (H,W) float32 along z in scene units, 0 in holes. ``far``: (H,W) bool, True on sky and other pixels
+    drawn without known depth.
+    """
+
+    colour: NDArray[np.uint8]
+    holes: NDArray[np.bool_]
+    depth: NDArray[np.float32]
+    far: NDArray[np.bool_]
+
+
+def render(
+    scene: Scene,
+    path: CameraPath,
+    *,
+    frame: int = 0,
+    renderer: Renderer = "mesh",
+    fill: Fill = "holes",
+    hole_colour: tuple[int, int, int] = (0, 0, 0),
+) -> RenderedFrame:
+    """Frame ``frame`` of ``path`` in ``scene``.
+
+    Time grows with the pixels of scene and path: for scrubbing, pass both at half size.
+    ``fill``: "holes" paints them in ``hole_colour``, "background" fills them from the farther side.
+    Raises `InputError` for a frame outside the path or an unknown renderer or fill.
+    """
+    if not 0 <= frame < len(path):
+        raise InputError(f"The path has frames 0 to {len(path) - 1}, got {frame}.")
+    horizon = _Horizon.of(scene) if fill == "background" else None
+    return _finished(_painter(scene, renderer)(path, frame), path, frame, horizon, fill, hole_colour)
+
+
+def rendered(
+    scene: Scene,
+    path: CameraPath,
+    *,
+    renderer: Renderer = "mesh",
+    fill: Fill = "background",
+    hole_colour: tuple[int, int, int] = (0, 0, 0),
+    threads: int | None = None,
+) -> Iterator[RenderedFrame]:
+    """All frames of ``path`` in order, each as `render` draws it, made ahead by ``threads`` threads (all cores).
+
+    Closing the generator cancels: frames not begun are dropped, at most ``threads`` frames are finished in vain.
+    """
+    if fill not in get_args(Fill):
+        raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
+    painter = _painter(scene, renderer)
+    threads = threads or os.cpu_count() or 1
+    horizon = _Horizon.of(scene) if fill == "background" else None
+
+    def frame(index: int) -> RenderedFrame:
+        return _finished(painter(path, index), path, index, horizon, fill, hole_colour)
+
+    return in_order(frame, len(path), threads)
+
+
+def warm_up() -> None:
+    """Compiles, or loads from disk, what a first preview needs; a second or two, best called on a thread."""
+    colour = np.zeros((8, 8, 3), np.uint8)
+    scene = Scene((View.of(colour, np.ones((8, 8), np.float32), np.diag([8.0, 8.0, 1.0])),))
+    for renderer in get_args(Renderer):
+        for path in (scene.first.camera, scene.first.camera.cropped(-8, 0, 16, 8)):  # without and with holes
+            render(scene, path, renderer=renderer, fill="background")
+
+
+def in_order(frame: Callable[[int], Frame], count: int, threads: int) -> Generator[Frame, None, None]:
+    """``frame`` of 0 to ``count`` - 1, made ahead by ``threads`` threads; closing it cancels, see `rendered`."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="frames")
+    ahead: deque[Future[Frame]] = deque()
+    try:
+        for index in range(count):
+            ahead.append(pool.submit(frame, index))
+            if len(ahead) > 2 * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Horizon:
+    """How far down a scene's sky is seen: ``up`` (3,) in the world, of length one, and the sine of its least elevation."""
+
+    up: NDArray[np.float64]
+    lowest: float
+
+    @staticmethod
+    def of(scene: Scene) -> _Horizon | None:
+        """Up is where the tops of the scene's pictures point on average; None for a scene without sky."""
+        views = scene.views[:: max(1, len(scene.views) // 8)]
+        up = -np.mean([view.world_from_camera[:3, 1] for view in views], axis=0)
+        length = float(np.linalg.norm(up))
+        if length < 0.1:  # pictures taken every way up
+            return None
+        sines = [_sky_sines(view, up / length) for view in views]
+        seen = [np.percentile(found, 1) for found in sines if len(found)]
+        return _Horizon(up / length, float(min(seen))) if seen else None
+
+
+def _sky_sines(view: View, up: NDArray[np.float64], stride: int = 4) -> NDArray[np.float64]:
+    """(N,) sines of elevation of the pixels that have no depth and are no padding, every ``stride`` in x and y."""
+    y, x = np.nonzero(~(view.known | padded(view))[::stride, ::stride])
+    rays = np.stack([x * stride, y * stride, np.ones(len(x))], axis=1) @ np.linalg.inv(view.intrinsics).T
+    return rays @ (view.world_from_camera[:3, :3].T @ up) / np.linalg.norm(rays, axis=1)
+
+
+def _finished(
+    image: RenderedFrame,
+    path: CameraPath,
+    frame: int,
+    horizon: _Horizon | None,
+    fill: Fill,
+    hole_colour: tuple[int, int, int],
+) -> RenderedFrame:
+    if fill == "background":
+        return replace(image, colour=_filled(image, path, frame, horizon))
+    if fill != "holes":
+        raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
+    if any(hole_colour):
+        image.colour[image.holes] = hole_colour
+    return image
+
+
+def _filled(image: RenderedFrame, path: CameraPath, frame: int, horizon: _Horizon | None) -> NDArray[np.uint8]:
+    from camera.render.inpaint import from_background, from_ground_and_sky
+
+    if horizon is None or not image.far.any():
+        return from_background(image.colour, image.depth, image.holes)
+    up = (path.world_from_camera[frame, :3, :3].T @ horizon.up).astype(np.float32)
+    return from_ground_and_sky(
+        image.colour,
+        image.depth,
+        image.holes,
+        image.far,
+        up=up,
+        intrinsics=path.intrinsics[frame],
+        lowest=horizon.lowest,
+    )
+
+
+_Painter = Callable[[CameraPath, int], RenderedFrame]
+
+
+def _painter(scene: Scene, renderer: Renderer) -> _Painter:
+    """A function of path and frame number; what does not depend on these is made here, once."""
+    if renderer not in get_args(Renderer):
+        raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
+    if isinstance(scene, StagedScene) and scene.objects:
+        return _with_objects(scene, _painter(plain(scene), renderer))
+    paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares, "splat": _paint_soft}[renderer]
+    if scene.kind == "clip":
+        last = len(scene.views) - 1
+        return lambda path, frame: paint((_Source.of(scene.views[min(frame, last)]),), path, frame)
+    sources = tuple(map(_Source.of, scene.views))
+    return lambda path, frame: paint(_nearest_first(sources, path, frame), path, frame)
+
+
+def _with_objects(scene: StagedScene, behind: _Painter) -> _Painter:
+    """Objects of the scene where they stand at each frame, unlit, before what ``behind`` paints."""
+    from camera.render.triangles import draw
+
+    def paint(path: CameraPath, frame: int) -> RenderedFrame:
+        image, shown = behind(path, frame), draw(scene.surfaces(frame, len(path), path.fps), path, frame)
+        front = (shown.surface >= 0) & (image.holes | (shown.depth < image.depth))
+        colour = np.where(front[..., None], shown.colour, image.colour)
+        depth = np.where(front, shown.depth, image.depth)
+        return RenderedFrame(colour, image.holes & ~front, depth, image.far & ~front)
+
+    return paint
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """A view ready to be drawn: ``depth`` is 0 where the view must not be drawn."""
+
+    view: View
+    depth: NDArray[np.float32]
+
+    @staticmethod
+    def of(view: View) -> _Source:
+        padding = padded(view)
+        return _Source(view, np.where(padding, np.float32(0), view.depth) if padding.any() else view.depth)
+
+    @property
+    def focus_depth(self) -> float:
+        """That of the view; `FAR` where a crop has left nothing but sky."""
+        return self.view.focus_depth if self.view.known.any() else FAR
+
+    @cached_property
+    def image(self) -> NDArray[np.float32]:
+        """(H,W,3) in [-1,1]."""
+        return self.view.colour.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+    @cached_property
+    def packed(self) -> NDArray[np.uint32]:
+        """(H,W): colour and layer as they are drawn into `camera.render.framebuffer`."""
+        from camera.render.framebuffer import packed
+
+        return packed(self.view.colour, self.view.depth, FAR)
+
+    @cached_property
+    def strength(self) -> NDArray[np.float32]:
+        """(H,W): 1 where the pixel is drawn, else 0."""
+        return (self.depth > 0).astype(np.float32)
+
+    @cached_property
+    def far_depth(self) -> float:
+        """Where the soft splat puts the far layer: beyond everything, but near enough to keep depth weights sharp."""
+        known = self.view.known
+        return min(FAR, FAR_FACTOR * float(self.view.depth[known].max())) if known.any() else FAR
+
+    @cached_property
+    def points(self) -> NDArray[np.float32]:
+        """(H,W,3) in the world."""
+        from camera.unproject import unproject
+
+        depth = np.minimum(self.view.depth, np.float32(self.far_depth))
+        return unproject(depth, self.view.intrinsics, self.view.world_from_camera)
+
+    def target_from_source(self, path: CameraPath, frame: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """turn (3,3) and shift (3,): a pixel (x,y) of depth d is seen at the pixel ``d * turn @ (x,y,1) + shift``."""
+        target_from_camera = inverse(path.world_from_camera[frame]) @ self.view.world_from_camera
+        lens = path.intrinsics[frame]
+        turn = lens @ target_from_camera[:3, :3] @ np.linalg.inv(self.view.intrinsics)
+        return turn.astype(np.float32), (lens @ target_from_camera[:3, 3]).astype(np.float32)
+
+
+def padded(view: View) -> NDArray[np.bool_]:
+    """(H,W): True on border rows and columns that are black and without depth over their whole length."""
+    empty = np.zeros(view.known.shape, dtype=bool)
+    for axis, lines in ((0, empty), (1, empty.T)):
+        shown = np.asarray(view.known.any(axis=1 - axis))
+        colour = np.moveaxis(view.colour, axis, 0)
+        first, last = 0, len(shown)
+        while first < last and not shown[first] and not colour[first].any():
+            first += 1
+        while last > first and not shown[last - 1] and not colour[last - 1].any():
+            last -= 1
+        lines[:first] = lines[last:] = True
+    return empty
+
+
+def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> tuple[_Source, ...]:
+    """Sources by how far their cameras stand and look from the target camera."""
+    if len(sources) == 1:
+        return sources
+    target = path.world_from_camera[frame]
+
+    def distance(source: _Source) -> float:
+        pose = source.view.world_from_camera
+        steps = np.linalg.norm(pose[:3, 3] - target[:3, 3]) / source.focus_depth
+        return float(steps + np.linalg.norm(pose[:3, 2] - target[:3, 2]))
+
+    return tuple(sorted(sources, key=distance))
+
+
+def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera.render import depth_mesh, framebuffer
+    from camera.render import inpaint as fill
+
+    drawn = framebuffer.empty(path.height, path.width)
+    for order, source in enumerate(sources):
+        turn, shift = source.target_from_source(path, frame)
+        depth_mesh.draw(
+            drawn,
+            colour=source.view.colour,
+            depth=source.depth,
+            turn=turn,
+            shift=shift,
+            cut_ratio=CUT_RATIO,
+            slack=STRETCH / (source.view.intrinsics[0, 0] * source.focus_depth),
+            far=FAR,
+            advantage=SAME_SURFACE if order else 1.0,
+        )
+    colour, depth, layer = framebuffer.unpacked(drawn)
+    fill.close_cracks(colour, depth, layer)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)
+
+
+def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera.render import framebuffer, zbuffer
+    from camera.render import inpaint as fill
+
+    drawn = framebuffer.empty(path.height, path.width)
+    for source in sources:
+        turn, shift = source.target_from_source(path, frame)
+        magnification = path.intrinsics[frame, 0, 0] / source.view.intrinsics[0, 0]
+        zbuffer.draw(
+            drawn,
+            source.packed,
+            depth=source.depth,
+            turn=turn,
+            shift=shift,
+            magnification=magnification,
+        )
+    colour, depth, layer = framebuffer.unpacked(drawn)
+    fill.close_cracks(colour, depth, layer)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)
+
+
+def _paint_soft(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera.render.forward_splat import put_over, splat
+
+    size = (path.height, path.width)
+    colour = np.zeros((*size, 3), np.uint8)
+    depth = np.zeros(size, np.float32)
+    layer = np.zeros(size, np.uint8)
+    pose = path.camera_from_world[frame]
+    for source in sources:
+        drawn = splat(
+            source.image,
+            source.points,
+            camera_from_world=pose,
+            intrinsics=path.intrinsics[frame],
+            size=size,
+            strength=source.strength,
+            with_depth=True,
+        )
+        put_over(drawn, colour, depth, layer, far_from=source.far_depth / 3, advantage=SAME_SURFACE)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)

@@ -1,0 +1,186 @@
+"""Measures one run of a method: phase, seconds, peak memory, per step; and what an option changes in time and picture."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.path import CameraPath, pinhole
+from camera.view import Scene, View
+from pipelines import method
+from pipelines.cli.parser import values
+from pipelines.method import Clip, Frames, Method, Progress
+from pipelines.options import RunOptions
+from pipelines.runtime.progress_clock import Report
+from pipelines.runtime.runner import Runtime
+from pipelines.settings import Settings
+
+FOV_DEGREES = 55.0
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One run: its report and its picture."""
+
+    report: Report
+    frames: Frames
+
+
+def bench(given: argparse.Namespace) -> int:
+    """The ``bench`` command; prints Markdown."""
+    known, shot, options = asked_for(given)
+    runtime = Runtime()
+    measured = measure(runtime, known, shot, options)
+    text = table(known, shot, measured)
+    for change in given.compare:
+        other = measure(runtime, known, shot, changed(options, change))  # type: ignore[arg-type]
+        text += "\n\n" + comparison(change, measured, other)
+    print(text)
+    if given.out:
+        with given.out.open("a", encoding="utf-8") as file:
+            file.write(text + "\n\n")
+    return 0
+
+
+def calibrate(given: argparse.Namespace) -> int:
+    """The ``calibrate`` command: one run that skips nothing; prints where MagCache's ratios are now, and what they are."""
+    from pipelines.runtime.acceleration import magcache
+
+    known, shot, options = asked_for(given)
+    if options.cache != "none":
+        raise InputError("Calibration needs a run without a step cache; leave out --cache.")
+    measured = magcache.Measured(int(getattr(shot[2], "steps", 1)))
+    for item in Runtime().run(known, *shot, options=options, around=partial(magcache.measuring, measured=measured)):
+        if isinstance(item, Progress):
+            print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)
+    for network, ratios in measured.ratios.items():
+        print(f"{network}: {len(ratios)} steps, ratios {min(ratios):.3f} to {max(ratios):.3f}")
+    print(magcache.keep(measured, known.name, options.weights))
+    return 0
+
+
+def compile_ahead(given: argparse.Namespace) -> int:
+    """The ``compile`` command: one run, then a package for every kind of repeated block; prints where they are."""
+    from pipelines.runtime.acceleration import compiled_blocks
+
+    known, shot, options = asked_for(given)
+    if options.cache != "none" or options.compile:
+        raise InputError("Compiling ahead needs a plain run; leave out --cache and --compile.")
+    made: list[Path] = []
+    around = partial(compiled_blocks.compiling, folder=compiled_blocks.folder_of(known.name), made=made)
+    for item in Runtime().run(known, *shot, options=options, around=around):
+        if isinstance(item, Progress):
+            print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)
+    print(*made, sep="\n")
+    return 0
+
+
+def asked_for(given: argparse.Namespace) -> tuple[Method, tuple[Scene, CameraPath, Settings], RunOptions]:
+    """Method, shot and options of a command over a made-up scene."""
+    known, options = method(given.method), values(RunOptions, given, "options")
+    shot = default_shot(known, steps=given.steps, frames=given.frames, size=given.size, given=given.set)
+    return known, shot, options  # type: ignore[return-value]
+
+
+def default_shot(
+    known: Method,
+    *,
+    steps: int | None = None,
+    frames: int | None = None,
+    size: str | None = None,
+    given: Sequence[str] = (),
+) -> tuple[Scene, CameraPath, Settings]:
+    """A made-up scene of the method's first kind in its default size, its default move and settings, but for what is given.
+
+    ``given``: further moves or settings, each as NAME=VALUE.
+    """
+    wanted: dict[str, Any] = {"frames": frames} if frames else {}
+    if size:
+        try:
+            wanted["width"], wanted["height"] = (int(side) for side in size.lower().split("x"))
+        except ValueError as error:
+            raise InputError(f"The size is written WIDTHxHEIGHT, as 480x320; got {size!r}.") from error
+    moves = known.moves.of(wanted)
+    settings = known.settings.of({"steps": steps} if steps else {})
+    for change in given:
+        if change.partition("=")[0] in known.moves.controls():
+            moves = changed(moves, change)
+        else:
+            settings = changed(settings, change)
+    scene = _scene(moves.width, moves.height, known.scenes[0], moves.frames)  # type: ignore[attr-defined]
+    return scene, known.path(moves, scene), settings  # type: ignore[arg-type]
+
+
+def measure(runtime: Runtime, known: Method, shot: tuple[Scene, CameraPath, Settings], options: RunOptions) -> Measured:
+    """One run after a first one that loaded and warmed up, unless weights are full size and it would take too long."""
+    measured: list[Measured] = []
+    for _ in range(2 if options.compile or options.weights == "tiny" else 1):
+        clip: Clip | None = None
+        for item in runtime.run(known, *shot, options=options):
+            if isinstance(item, Clip):
+                clip = item
+            elif isinstance(item, Report) and clip is not None:
+                measured.append(Measured(item, clip.frames))
+    return measured[-1]
+
+
+def changed(settings: Settings, change: str) -> Settings:
+    """``settings`` with one written as NAME=VALUE."""
+    name, _, text = change.partition("=")
+    if name not in settings.controls():
+        raise InputError(f"There is no option {name!r} here; known are {', '.join(settings.controls())}.")
+    kind = type(settings.defaults()[name])
+    try:
+        value = text.lower() in ("1", "true", "yes", "on") if kind is bool else kind(text)
+    except ValueError as error:
+        raise InputError(f"{name} should be a number, got {text!r}.") from error
+    return replace(settings, **{name: value})
+
+
+def table(known: Method, shot: tuple[Scene, CameraPath, Settings], measured: Measured) -> str:
+    """Markdown: the conditions in a line, then a row per phase."""
+    import torch
+
+    report, path = measured.report, shot[1]
+    lines = [
+        f"**{known.title}**, {len(path)} frames of {path.width}x{path.height}, {report.options['weights']} weights, "
+        f"memory mode {report.mode}, {report.device}, torch {torch.__version__}",
+        "",
+        "| phase | seconds | per step | peak GB |",
+        "| --- | --- | --- | --- |",
+    ]
+    for phase in report.phases:
+        pace = f"{phase.seconds_per_step:.3f}" if phase.seconds_per_step else ""
+        lines.append(f"| {phase.name} | {phase.seconds:.2f} | {pace} | {phase.peak_gigabytes:.2f} |")
+    lines.append(f"| all | {report.seconds:.2f} | | {report.peak_gigabytes:.2f} |")
+    return "\n".join(lines)
+
+
+def comparison(change: str, before: Measured, after: Measured) -> str:
+    """What an option did: time, memory, and how far the pictures are apart."""
+    difference = np.abs(before.frames.astype(np.int16) - after.frames)
+    mean_square = float(np.mean(difference.astype(np.float64) ** 2))
+    apart = "the same picture" if not difference.any() else f"PSNR {10 * np.log10(255**2 / mean_square):.1f} dB"
+    return (
+        f"With {change}: {before.report.seconds:.2f} -> {after.report.seconds:.2f} s "
+        f"({before.report.seconds / after.report.seconds:.2f}x), peak {before.report.peak_gigabytes:.2f} -> "
+        f"{after.report.peak_gigabytes:.2f} GB, {apart}, largest difference {difference.max()} of 255."
+    )
+
+
+def _scene(width: int, height: int, kind: str, frames: int) -> Scene:
+    """A floor that recedes and a wall, coloured by position; ``frames`` of it for a clip, two for views."""
+    down, across = np.mgrid[:height, :width].astype(np.float32)
+    colour = np.stack([across / width, down / height, (across // 32 + down // 32) % 2], axis=-1)
+    depth = 1 / np.maximum(down / height - 0.4, 0.1)
+    view = View.of((colour * 255).astype(np.uint8), depth, pinhole(width, height, FOV_DEGREES))
+    count = {"still": 1, "clip": frames, "views": 2}[kind]
+    return Scene((view,) * count, kind, source="made up for measuring", name="bench")  # type: ignore[arg-type]

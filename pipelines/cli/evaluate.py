@@ -1,0 +1,132 @@
+"""Shoot the known cameras of data sets and compare with the true pictures: the original code's evaluation modes.
+
+    python -m pipelines.cli.evaluate DATA OUT --views 3
+
+``DATA``: a scene of Google Scanned Objects or a folder of such, a data set in ReconFusion format or one of its .torch files, or
+posed pictures in a folder or zip. ``OUT`` gets SCENE.mp4, SCENE-compare.mp4 (given pictures, the true one, the made one) and
+scores.json with PSNR and SSIM of every frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from camera.errors import InputError
+from pipelines import generate
+from pipelines.inputs.archive import opened
+from pipelines.inputs.datasets.genxd import read_reconfusion, reconfusion_scenes
+from pipelines.inputs.datasets.gso import Subset, is_gso, read_gso
+from pipelines.inputs.posed_files import Given, gather_folder, with_fewer_given
+from pipelines.inputs.posed_images import with_truth
+from pipelines.media.video import complete, write_mp4
+from pipelines.method import Clip, Progress
+from pipelines.methods.genxd.comparison import Comparison, compared
+from pipelines.methods.genxd.method import METHOD
+from pipelines.methods.genxd.settings import GenXDSettings
+from pipelines.options import RunOptions
+from pipelines.results.record import record, save
+
+
+def scenes(
+    data: str | Path, *, views: int, subset: Subset = "nvs", everything: bool = False
+) -> Iterator[tuple[str, Given]]:
+    """Name, given pictures, known cameras and true pictures of every scene in ``data``; raises `InputError`.
+
+    ``views``: given pictures, 0 for 1 of objects and 3 of other scenes. ``everything``: the given ones are made too.
+    """
+    data = Path(data)
+    if data.suffix in (".torch", ".pt"):
+        yield data.stem, _of_reconfusion(data, views, everything)
+        return
+    with opened(data) as folder:
+        folders = [folder, *sorted(child for child in folder.iterdir() if child.is_dir())]
+        if objects := [child for child in folders if is_gso(child)]:
+            for child in objects:
+                yield data.stem if child == folder else child.name, read_gso(child, subset, views=views)
+            return
+        for child in folders[:2]:
+            if (child / "index.json").is_file():
+                for name, file in reconfusion_scenes(child).items():
+                    yield name, _of_reconfusion(file, views, everything)
+                return
+        yield data.stem, with_fewer_given(gather_folder(folder, name=data.stem), views or 3, everything=everything)
+
+
+def _of_reconfusion(file: Path, views: int, everything: bool) -> Given:
+    given = Given(read_reconfusion(file), None, "Cameras of the data set.")
+    return with_fewer_given(given, views or 3, everything=everything)
+
+
+def evaluate(
+    name: str, given: Given, out: Path, settings: GenXDSettings, options: RunOptions, *, size: int = 256
+) -> Iterator[Progress | Comparison]:
+    """`Progress`, then how the views made for the known cameras compare; the clip and the comparison are saved in ``out``."""
+    if given.targets is None or given.truth is None:
+        raise InputError(f"{name} has no pictures to compare with; give fewer of them to the method.")
+    scene = with_truth(given.views.scene(), given.truth).fitted(size, size)
+    path = given.targets.fitted(size, size)
+    METHOD.check(scene, path, settings)
+    for item in generate(METHOD.name, scene, path, settings, options=options):
+        if isinstance(item, Progress):
+            yield item
+        elif isinstance(item, Clip):
+            clip = item
+    save(out, name, clip, record(METHOD, scene, clip.path, settings, options=options))
+    found = compared(clip.frames, clip.path, scene)
+    write_mp4(out / f"{name}-compare.mp4", found.frames, clip.fps)
+    yield found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m pipelines.cli.evaluate", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--views", type=int, default=0, help="given pictures; 1 of objects and 3 of others where not said"
+    )
+    parser.add_argument(
+        "--subset", choices=get_args(Subset), default="nvs", help="known cameras of Google Scanned Objects"
+    )
+    parser.add_argument("--all", action="store_true", help="make the given views too")
+    parser.add_argument("--only", default="", help="one scene of a data set, by name")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=GenXDSettings().steps)
+    parser.add_argument("--seed", type=int, default=GenXDSettings().seed)
+    parser.add_argument("--weights", choices=RunOptions.controls()["weights"].choices, default="real")
+    asked = parser.parse_args(arguments)
+    try:
+        return _all(asked)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _all(asked: argparse.Namespace) -> int:
+    settings = GenXDSettings(steps=asked.steps, seed=asked.seed)
+    scores: dict[str, dict[str, list]] = {}
+    for name, given in scenes(asked.data, views=asked.views, subset=asked.subset, everything=asked.all):
+        if asked.only and name != asked.only:
+            continue
+        for item in evaluate(name, given, asked.out, settings, RunOptions(weights=asked.weights), size=asked.size):
+            if isinstance(item, Progress):
+                print(f"{name}: {item.phase} {item.step}/{item.steps}", file=sys.stderr)
+            else:
+                scores[name] = {"frames": list(item.numbers), "psnr": list(item.psnr), "ssim": list(item.ssim)}
+                print(f"{name}: {item.words}")
+    if not scores:
+        raise InputError(f"There is no scene {asked.only!r} in {asked.data.name}.")
+    mean = {kind: float(np.mean([np.mean(each[kind]) for each in scores.values()])) for kind in ("psnr", "ssim")}
+    with complete(asked.out / "scores.json") as part:
+        part.write_text(json.dumps({"mean": mean, "scenes": scores}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

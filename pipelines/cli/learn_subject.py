@@ -1,0 +1,81 @@
+"""Phase 1 without a browser: ``python -m pipelines.cli.learn_subject --image fox.jpg --prompt "a sks fox" --folder fox``.
+
+Learns the subject of a picture or of a project as a LoRA, from the picture and masked views of its 3D. Begun again with the same folder and
+settings, it goes on where it was saved last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from camera.errors import InputError
+from pipelines.cli.parser import add_scene, add_settings, values
+from pipelines.cli.shot import shot_of
+from pipelines.methods.i2v3d.method import METHOD, RENDERS, I2V3DSettings
+from pipelines.methods.i2v3d.scene.project import read_project
+from pipelines.methods.i2v3d.subject.settings import SubjectSettings
+from pipelines.training import Learnt, Trained
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 learnt, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
+    parser = argparse.ArgumentParser(
+        "python -m pipelines.cli.learn_subject", description=(__doc__ or "").split("\n\n")[1]
+    )
+    add_scene(parser, METHOD)
+    parser.add_argument("--folder", type=Path, required=True, help="where the LoRA is written, and what going on needs")
+    parser.add_argument("--weights", choices=("real", "tiny", "random"), default="real")
+    add_settings(parser.add_argument_group("training"), SubjectSettings, "subject", taken=())
+    views = parser.add_argument_group("views")
+    add_settings(views, METHOD.moves, "moves", taken=(), only=("width", "height", "fit"))
+    add_settings(views, METHOD.settings, "settings", taken=(), only=("foreground", "foreground_reach"))
+    parser.set_defaults(**{"path": None, "path_as_given": False, "settings.make": RENDERS})
+    given = parser.parse_args(arguments)
+    try:
+        print(*_learn(given), sep="\n")
+        return 0
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"Cancelled; begun again with {given.folder} it goes on where it was saved last.", file=sys.stderr)
+        return 130
+
+
+def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
+    """The file that was learnt, first those in other layouts."""
+    from pipelines.runtime.training.job import trained
+
+    with tempfile.TemporaryDirectory(prefix="reshoot-") as carried:
+        shot = shot_of(METHOD, given, Path(carried))
+    usual = SubjectSettings(prompt=getattr(shot.settings, "prompt", ""))
+    if given.project:
+        usual = read_project(given.project).subject or usual
+    subject: Any = values(SubjectSettings, given, "subject", over=usual)
+    scene, look = shot.scene, cast(I2V3DSettings, shot.settings)
+
+    def train(weights: Any) -> Iterator[Any]:
+        from pipelines.methods.i2v3d.subject.data import rendered_views
+        from pipelines.methods.i2v3d.subject.train import train as learn
+
+        views = rendered_views(scene, look, subject.resolution) if subject.view_weight else None
+        yield from learn(scene.first.colour, views, subject, weights, given.folder)
+
+    made: Trained | None = None
+    for step in trained(train, mode=given.weights, gigabytes=subject.gigabytes):
+        if isinstance(step, Trained):
+            made = step
+        else:
+            note = f" {step.note}" if isinstance(step, Learnt) else ""
+            print(f"{step.phase} {step.step}/{step.steps}{note}", file=sys.stderr)
+    assert made is not None, "a training ends with its file"
+    return (*made.further, made.file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""The command line's parser, generated from the records: every setting of a method is an option of its commands."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pipelines import NAMES, method
+from pipelines.cli.scene import add_options
+from pipelines.estimation.depth import MODELS
+from pipelines.inputs.open import ACCEPTED
+from pipelines.method import Method
+from pipelines.methods.genxd.settings import CurationSettings
+from pipelines.options import RunOptions, offered
+from pipelines.settings import Control, Settings
+
+GUESS = "guess"
+OBJECT_FILES = (
+    "objects in place of the project's: models (GLB, OBJ, PLY), a zip that holds objects, or a JSON list of objects "
+    '[{"file": "fox.glb", "animation": "walk", "keys": [{"at": 0, "right": -0.5}, {"at": 1, "right": 0.5}]}]'
+)
+MEANINGS = ("distance", "disparity")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands."""
+    top = argparse.ArgumentParser(prog="python -m pipelines", description="Draw a camera move, rehearse it, shoot it.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help in (
+        ("run", "shoot a path with a method"),
+        ("preview", "rehearse a path over the scene, no weights"),
+    ):
+        methods = commands.add_parser(name, help=help).add_subparsers(dest="method", required=True, metavar="METHOD")
+        for known in map(method, offered(NAMES)):
+            _add_shot(methods.add_parser(known.name, help=known.summary, description=known.camera_use), known, name)
+    _add_curate(commands.add_parser("curate", help="a plain video to an entry of CamVid-30K: cameras, motion strength"))
+    bench = commands.add_parser("bench", help="measure phases, seconds and peak memory of a run")
+    _add_made_up_shot(bench)
+    _add_bench(bench)
+    calibrate = commands.add_parser("calibrate", help="measure the ratios that the step cache MagCache needs, once")
+    _add_made_up_shot(calibrate)
+    ahead = commands.add_parser("compile", help="compile blocks ahead for ZeroGPU, for one number of frames and size")
+    _add_made_up_shot(ahead)
+    scene = commands.add_parser("scene", help="make points, a mesh and COLMAP and nerfstudio folders of a video")
+    add_options(scene)
+    doctor = commands.add_parser("doctor", help="check hub, access, disk, GPU and versions; the exit status says it")
+    doctor.add_argument("methods", nargs="*", choices=[[], *offered(NAMES)], default=[], metavar="METHOD")
+    listing = commands.add_parser("list", help="the methods and their settings")
+    listing.add_argument("--markdown", action="store_true", help="the table for the README")
+    return top
+
+
+def values(kind: type[Settings], given: argparse.Namespace, prefix: str, *, over: Settings | None = None) -> Settings:
+    """The settings of ``kind`` that the parsed options describe; the others are those of ``over``, or the defaults."""
+    return kind.of({**(over.values() if over else {}), **written(kind, given, prefix)})
+
+
+def written(kind: type[Settings], given: argparse.Namespace, prefix: str) -> dict[str, Any]:
+    """By name, the settings that stand in the command line."""
+    found = {name: getattr(given, f"{prefix}.{name}", None) for name in kind.controls()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> None:
+    command.set_defaults(name=known.name)
+    extends = name == "run" and known.goes_on is not None
+    given = add_scene(command, known, required=not extends)
+    if name == "run":
+        given.add_argument(
+            "--batch", type=Path, metavar="LIST",
+            help="shots as JSON lines, each with visual_input (a picture, clip or views), prompt, and what other moves and "
+            "settings differ; --out is then a folder",
+        )  # fmt: skip
+    command.add_argument("--path", type=Path, help="path file, or a result of Reshoot; replaces the moves")
+    command.add_argument(
+        "--path-as-given",
+        action="store_true",
+        help="its cameras stand in the scene's world: neither moved nor resampled",
+    )
+    if extends:
+        command.add_argument(
+            "--after",
+            type=Path,
+            help="a result of Reshoot: shoot one chunk more, with the move added to it; it brings its picture, unless that is large",
+        )
+    command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
+    add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
+    if name == "run":
+        taken = known.moves.controls()
+        add_settings(command.add_argument_group("settings"), known.settings, "settings", taken=taken)
+        taken = {**taken, **known.settings.controls()}
+        add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
+
+
+def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool = True) -> Any:
+    """Options for what `pipelines.cli.shot` makes a scene of; returns the group of those of which one is given."""
+    source = command.add_argument_group("scene")
+    given = source.add_mutually_exclusive_group(required=required)
+    given.add_argument("--image", type=Path, help="picture")
+    if known.blank is not None:
+        given.add_argument("--no-picture", action="store_true", help="shoot from words alone")
+    given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
+    if known.projects:
+        given.add_argument(
+            "--project", type=Path, help="zip that the tab saved, or that lies beside a result with objects"
+        )
+        given.add_argument("--empty-stage", action="store_true", help="no picture: a floor for objects to stand on")
+        source.add_argument("--objects", type=Path, nargs="+", metavar="FILE", help=OBJECT_FILES)
+    source.add_argument(
+        "--given-views", type=int, default=0, metavar="N",
+        help="of posed pictures give only so many; the cameras of the others become the path",
+    )  # fmt: skip
+    source.add_argument(
+        "--begin-at", type=int, default=0, metavar="N", help="the frame with which a clip begins, counted from 0"
+    )
+    source.add_argument("--depth", type=Path, help="depth map of the picture: PNG, TIFF, EXR or npy")
+    source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
+    source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")
+    source.add_argument(
+        "--depth-model",
+        choices=(*MODELS, GUESS),
+        default="small",
+        help="where no depth map is given; guess needs no weights",
+    )
+    source.add_argument("--fov", type=float, help="horizontal field of view in degrees")
+    return given
+
+
+def _add_curate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("video", type=Path)
+    command.add_argument("folder", type=Path, help="the entry to write; must not exist")
+    command.add_argument("--mask-folder", type=Path, help="a png per frame taken, white where something might move")
+    add_settings(command, CurationSettings, "curation", taken=())
+
+
+def _add_made_up_shot(command: argparse.ArgumentParser) -> None:
+    command.add_argument("method", choices=offered(NAMES), metavar="METHOD", help=", ".join(offered(NAMES)))
+    command.add_argument("--steps", type=int, help="fewer steps than the method's default")
+    command.add_argument("--frames", type=int, help="fewer frames than the method's default")
+    command.add_argument("--size", help="WIDTHxHEIGHT instead of the method's default")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="another move or setting than the default"
+    )
+    add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=("steps", "frames", "size"))
+
+
+def _add_bench(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="measure again with this option (say cache=first block) and tell the difference in time and picture",
+    )
+    command.add_argument("--out", type=Path, help="also append the table to this Markdown file")
+
+
+def add_settings(
+    group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str], only: Iterable[str] | None = None
+) -> None:
+    """An option for every setting of ``kind``, or for ``only`` these; names that are ``taken`` get the prefix."""
+    for declared in fields(kind):
+        if only is not None and declared.name not in only:
+            continue
+        control: Control = declared.metadata["control"]
+        option = declared.name if declared.name not in taken else f"{prefix}_{declared.name}"
+        _add_option(group, f"--{option.replace('_', '-')}", f"{prefix}.{declared.name}", control, declared.default)
+
+
+def _add_option(group: Any, flag: str, destination: str, control: Control, default: Any) -> None:
+    help = ". ".join(
+        part.rstrip(".") for part in (control.label, control.help, _range(control), _shown(default)) if part
+    )
+    common = {"dest": destination, "default": None, "help": help.replace("%", "%%")}
+    if isinstance(default, bool):
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **common)
+    elif control.choices:
+        group.add_argument(flag, choices=control.choices, metavar=flag.strip("-").upper(), **common)
+    else:
+        group.add_argument(flag, type=type(default), metavar="TEXT" if isinstance(default, str) else "N", **common)
+
+
+def _range(control: Control) -> str:
+    if control.choices:
+        return "One of " + ", ".join(control.choices)
+    if control.minimum is None or control.maximum is None:
+        return ""
+    return f"{control.minimum:g} to {control.maximum:g}"
+
+
+def _shown(default: Any) -> str:
+    text = str(default)
+    return f"Default {text if len(text) <= 40 else text[:37] + '...'}" if text else ""

@@ -1,0 +1,221 @@
+"""``python -m pipelines scene``: from a video with cameras to points, mesh and folders for other tools, in one go."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.formats.parsing import DAMAGED, members
+from camera.path import CameraPath, pinhole
+from pipelines.estimation.depth import DEFAULT_FOV_DEGREES, MODELS
+from pipelines.method import Frames, Progress
+from pipelines.reconstruct.pipeline import BACKGROUNDS
+from pipelines.reconstruct.plugin import placed_by, plugged
+from pipelines.reconstruct.scene import Cameras, scene_of
+
+Made = TypeVar("Made")
+MESHES = ("tsdf", "poisson", "none")
+MOST_FRAMES = 481
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "video", type=Path, help="a result of Reshoot, or any video with --path or --cameras estimated"
+    )
+    command.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    command.add_argument("--path", type=Path, help="camera file of the video; a result carries its own")
+    command.add_argument("--cameras", choices=get_args(Cameras), default="given", help="how the cameras are found")
+    command.add_argument(
+        "--depth", type=Path, help="depth of all frames: npy or npz (F,H,W), or a zip of disparity PNGs"
+    )
+    command.add_argument("--closed", action="store_true", help="the camera ends where it began")
+    command.add_argument(
+        "--lightglue", action="store_true", help="match by SuperPoint and LightGlue (research weights)"
+    )
+    command.add_argument(
+        "--matcher",
+        metavar="MODULE:FUNCTION",
+        help="your own matcher, such as MASt3R: a pipelines.estimation.colmap.Matcher",
+    )
+    command.add_argument(
+        "--model",
+        metavar="MODULE:FUNCTION",
+        help="your own model of cameras and depth, such as VGGT: a pipelines.reconstruct.plugin.Placing",
+    )
+    command.add_argument("--keep", choices=("everything", "object"), default="everything", help="object: what stands "
+        "where all cameras look, above the ground")  # fmt: skip
+    command.add_argument(
+        "--masks", type=Path, help="a zip of pictures, one per frame, opaque or bright on what alone is kept"
+    )
+    command.add_argument("--moving", type=Path, help="a zip of masks likewise, of what moves and is left out")
+    command.add_argument(
+        "--background", choices=tuple(BACKGROUNDS.values()), default="nothing", help="dome: a far shell behind the mesh"
+    )
+    command.add_argument("--texture", action="store_true", help="also a mesh of few triangles with a texture")
+    command.add_argument("--depth-model", choices=tuple(MODELS), default="small", help="where no depth is given")
+    command.add_argument("--mesh", choices=MESHES, default="tsdf", help="how the mesh is made")
+    command.add_argument("--voxel", type=float, help="side of the smallest voxels in scene units")
+    command.add_argument("--triangles", type=int, default=400_000, help="most triangles of the mesh")
+    command.add_argument("--points", type=int, default=300_000, help="most points of the cloud")
+    command.add_argument("--tolerance", type=float, default=0.02, help="relative difference of depth between views")
+
+
+def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Path]:
+    """Writes all files and returns them; raises `InputError`."""
+    from pipelines.media.video import complete
+    from pipelines.reconstruct.export import exports, shot_on
+    from pipelines.reconstruct.points import fused
+    from pipelines.reconstruct.surface.mesh import meshed
+
+    if given.background != "nothing" and (given.keep != "everything" or given.masks is not None):
+        raise InputError("An object that is cut out has no background; leave --background out.")
+    _check_models(given)
+    frames, path = _video(given)
+    settings: dict[str, Any] = {"model": given.depth_model, "cameras": given.cameras, "closed": given.closed}
+    if given.depth is not None:
+        settings["depth"] = depth_of_file(given.depth, frames)
+    if given.lightglue:
+        from pipelines.estimation.matching import lightglue
+
+        settings["matcher"] = lightglue()
+    if given.matcher is not None:
+        settings["matcher"] = plugged(given.matcher)
+    if given.model is not None:
+        say(Progress("Asking the model", 0, 1))
+        path, settings["depth"] = placed_by(plugged(given.model), frames, path.fps)
+        settings |= {"aligned": True, "source": given.model}
+    if given.masks is not None:
+        settings["keep"] = _masks(given.masks, frames)
+    if given.moving is not None:
+        settings["masks"] = _masks(given.moving, frames)
+    scene = _finished(scene_of(frames, path, name=given.video.stem, **settings), say)
+    say(Progress("Scene", 1, 1, note=scene.source))
+    if given.keep == "object":
+        from pipelines.reconstruct.object_mask import cut, object_masks
+
+        scene = cut(scene, object_masks(scene))
+    cloud = _finished(fused(scene, tolerance=given.tolerance, most_points=given.points), say)
+    mesh = dome = picture = None
+    if given.mesh != "none":
+        steps = meshed(
+            scene, voxel=given.voxel, most_triangles=given.triangles, method=given.mesh, tolerance=given.tolerance
+        )
+        mesh = _finished(steps, say)
+    if mesh is not None and given.texture:
+        from pipelines.reconstruct.surface.texture import textured
+
+        picture = _finished(textured(scene, mesh), say)
+    given.out.mkdir(parents=True, exist_ok=True)
+    placed, cameras = shot_on(scene)
+    if given.background == "dome":
+        from pipelines.reconstruct.sky_dome import dome_of
+
+        dome = dome_of(placed, cameras, cloud, scene)
+    for name, content in exports(placed, cameras, cloud=cloud, mesh=mesh, dome=dome, textured=picture).items():
+        with complete(given.out / name) as part:
+            part.write_bytes(content)
+    return sorted(file for file in given.out.iterdir() if file.is_file())
+
+
+def _check_models(given: argparse.Namespace) -> None:
+    if given.matcher is not None and (given.lightglue or given.cameras == "given"):
+        raise InputError("A matcher of your own is for --cameras refined or estimated, and instead of --lightglue.")
+    if given.model is not None and (given.cameras != "given" or given.depth or given.path or given.matcher):
+        raise InputError(
+            "A model of your own tells cameras and depth; leave --cameras, --path, --depth and --matcher out."
+        )
+
+
+def _masks(file: Path, frames: Frames) -> NDArray[np.bool_]:
+    from pipelines.inputs.archive import opened
+    from pipelines.reconstruct.object_mask import masks_of_files
+
+    if not file.is_file():
+        raise InputError(f"There is no file of masks {file}.")
+    with opened(file) as folder:
+        pictures = [each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".")]
+        return masks_of_files(pictures, len(frames), frames.shape[2], frames.shape[1])
+
+
+def depth_of_file(file: Path, frames: Frames) -> NDArray[np.float32]:
+    """(F,H,W) depth in the size of ``frames``, NaN where there is none; raises `InputError`.
+
+    A zip holds one 16-bit PNG per frame in the order of their names, near is bright, as DualCamCtrl's results do.
+    """
+    if not file.is_file():
+        raise InputError(f"There is no depth file {file}.")
+    try:
+        maps = _disparities(file) if file.suffix.lower() == ".zip" else _array(file)
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{file.name} cannot be read as depth; give npy, npz or a zip of PNGs.") from error
+    if maps.ndim != 3 or len(maps) != len(frames):
+        raise InputError(
+            f"{file.name} should hold {len(frames)} depth maps, one per frame, got the shape {maps.shape}."
+        )
+    height, width = frames.shape[1:3]
+    return np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for each in maps])
+
+
+def _disparities(file: Path) -> NDArray[np.float32]:
+    pictures = sorted(
+        (name, data) for name, data in members(file.read_bytes(), file.name).items() if name.endswith(".png")
+    )
+    decoded = (cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) for _, data in pictures)
+    maps = [each for each in decoded if each is not None and each.ndim == 2]
+    if not maps or len(maps) < len(pictures):
+        raise InputError(f"{file.name} should hold grey PNGs, one per frame, where near is bright.")
+    near = np.stack(maps).astype(np.float32)
+    return np.divide(near.max(), near, out=np.full_like(near, np.nan), where=near > 0)
+
+
+def _array(file: Path) -> NDArray[np.float32]:
+    with file.open("rb") as source:
+        loaded = np.load(source, allow_pickle=False)
+        values = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
+    return np.asarray(values, np.float32)
+
+
+def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:
+    """Frames, and the cameras they were shot with: of the file given, else the result's own."""
+    from pipelines.media.video import read_video
+    from pipelines.results.record import restore
+
+    if not given.video.is_file():
+        raise InputError(f"There is no video {given.video}.")
+    frames, fps = read_video(given.video, max_frames=MOST_FRAMES)
+    height, width = frames.shape[1:3]
+    if given.path is not None:
+        from camera import formats
+
+        like = CameraPath(np.eye(4)[None], pinhole(width, height, DEFAULT_FOV_DEGREES), width, height, fps)
+        path = formats.read(given.path.name, given.path.read_bytes(), like=like)
+    elif given.cameras == "estimated" or given.model is not None:
+        path = CameraPath(
+            np.repeat(np.eye(4)[None], len(frames), axis=0),
+            pinhole(width, height, DEFAULT_FOV_DEGREES),
+            width,
+            height,
+            fps,
+        )
+    else:
+        path = restore(given.video).path
+    if len(path) != len(frames):
+        raise InputError(f"The path has {len(path)} cameras and the video {len(frames)} frames; give one for each.")
+    return frames, path.resized(width, height)
+
+
+def _finished(steps: Generator[Progress, None, Made], say: Callable[[Progress], None]) -> Made:
+    while True:
+        try:
+            say(next(steps))
+        except StopIteration as end:
+            return end.value

@@ -1,0 +1,164 @@
+"""The shot that a command line describes: a scene from pictures, files or a project, its objects, a path, and settings."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.cli.parser import GUESS, values, written
+from pipelines.method import Method, Moves
+from pipelines.settings import Settings
+
+_KEYFRAMES = {"keyframes_file", "keyframes_at", "keyframe_prompts", "window", "form"}
+"""Settings that ask for other keyframes than a project may hold."""
+_FRAME = ("frames", "width", "height", "fps", "fit")
+"""Moves that only say how a path is filmed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """``moves`` are empty where the path was not made by them."""
+
+    scene: Scene
+    path: CameraPath
+    settings: Settings
+    moves: Moves | None
+
+
+def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
+    """The shot for the method ``known``; ``folder`` keeps what a project carries. Raises `InputError`."""
+    if getattr(given, "project", None) or getattr(given, "empty_stage", False):
+        return _of_project(known, given, folder)
+    moves: Any = values(known.moves, given, "moves")
+    if getattr(given, "after", None):
+        moves = _as_framed(given.after, moves)
+    scene, own = (known.blank(), None) if known.blank and given.no_picture else _scene(given)
+    scene = _with_objects(scene, getattr(given, "objects", None))
+    scene = scene.fitted(moves.width, moves.height, moves.fit)
+    if scene.kind not in known.scenes:
+        raise InputError(f"{known.title} takes {' or '.join(known.scenes)}, and these files are a {scene.kind}.")
+    settings = values(known.settings, given, "settings")
+    if given.path is None and own is None:
+        return Shot(scene, known.path(moves, scene), settings, moves)
+    path = own if given.path is None else _path_file(given.path, like=known.path(moves, scene))
+    assert path is not None, "checked above"
+    as_given = given.path_as_given or given.path is None
+    return Shot(scene, _filmed(path, moves, scene, as_given=as_given), settings, None)
+
+
+def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
+    """Options of the command line come before what the project says; a move among them makes a new path."""
+    module = import_module(known.projects)
+    project = module.read_project(given.project, folder=folder) if given.project else module.new_project()
+    print(*project.notes, sep="\n", end="\n" * bool(project.notes), file=sys.stderr)
+    settings: Any = values(known.settings, given, "settings", over=project.settings)
+    own, chosen = project.path, written(known.moves, given, "moves")
+    others = chosen or given.path or given.objects or set(written(known.settings, given, "settings")) & _KEYFRAMES
+    if project.painted is not None and settings.make == module.VIDEO and not others:
+        print("Between the keyframes as the project has them; --keyframes-file '' paints them anew.", file=sys.stderr)
+        settings = project.painted.settings(settings, folder / "painted.zip")
+    size = {} if own is None else {"frames": len(own), "width": own.width, "height": own.height, "fps": own.fps}
+    moves: Any = known.moves.of({**known.moves().values(), **project.moves, **size, **chosen})
+    scene = _with_objects(project.scene, given.objects).fitted(moves.width, moves.height, moves.fit)
+    drawn = known.path(moves, scene)
+    if given.path is not None:
+        path = _path_file(given.path, like=drawn)
+        return Shot(scene, _filmed(path, moves, scene, as_given=given.path_as_given), settings, None)
+    if own is None or set(chosen) - set(_FRAME):
+        return Shot(scene, drawn, settings, moves)
+    path = own.fitted(moves.width, moves.height, moves.fit).with_fps(moves.fps)
+    path = path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
+    return Shot(scene, path, settings, None)
+
+
+def _filmed(path: CameraPath, moves: Any, scene: Scene, *, as_given: bool) -> CameraPath:
+    """A path that came from a file, in the frame of ``moves``; begun at the scene's first camera unless ``as_given``."""
+    path = path.fitted(moves.width, moves.height, moves.fit)
+    if as_given:
+        return path
+    path = path.moved_to(scene.first.world_from_camera)
+    return path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
+
+
+def _with_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
+    """With the objects of these files in place of any others."""
+    if not files:
+        return scene
+    from camera.objects.archive import objects_of_file
+    from camera.objects.scene import staged
+
+    stage = staged(scene)
+    standing = stage.standing_place()
+    return stage.with_objects([item for file in files for item in objects_of_file(file, standing)])
+
+
+def _path_file(file: Path, like: CameraPath) -> CameraPath:
+    from pipelines.results.record import restore
+
+    if not file.is_file():
+        raise InputError(f"There is no path file {file}.")
+    if file.suffix.lower() == ".mp4":
+        return restore(file).path
+    from camera.formats import read
+
+    return read(file.name, file.read_bytes(), like=like)
+
+
+def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
+    """The scene, and the path to shoot where the files bring one in its world."""
+    from pipelines import method
+    from pipelines.inputs.open import read_material
+
+    if given.files:
+        dense = method(given.name).dense_views
+        material = read_material(given.files, given_views=given.given_views, dense=dense, begin_at=given.begin_at)
+        print(material.note, file=sys.stderr)
+        return material.scene, material.path if material.path_as_given else None
+    if given.image is None:
+        return _scene_of_result(getattr(given, "after", None)), None
+    return _scene_of_picture(given), None
+
+
+def _as_framed(after: Path, moves: Any) -> Any:
+    """The moves in the frame of the result ``after``."""
+    from pipelines.results.record import restore
+
+    if not after.is_file():
+        raise InputError(f"There is no result {after} to go on from.")
+    path = restore(after).path
+    return replace(moves, width=path.width, height=path.height)
+
+
+def _scene_of_result(after: Path | None) -> Scene:
+    from pipelines.results.embedded_scene import carried
+
+    if after is None:
+        raise InputError("Give a picture with --image, a clip or views with --files, or a result with --after.")
+    box = carried(after)
+    if box is None:
+        raise InputError(
+            f"{after.name} does not carry what it was shot from; give that picture with --image, or the clip or views with --files."
+        )
+    return box.scene
+
+
+def _scene_of_picture(given: argparse.Namespace) -> Scene:
+    from pipelines.estimation.depth import MODELS, Depth, depth_of, guessed_layout, scene_from
+    from pipelines.media.image import read_depth, read_picture
+
+    picture = read_picture(given.image)
+    if given.depth is not None:
+        depth = Depth(read_depth(given.depth, given.depth_meaning, scale=given.depth_scale), "relative", "given depth")
+    elif given.depth_model == GUESS:
+        depth = guessed_layout(picture.colour)
+    else:
+        depth = depth_of(picture, MODELS[given.depth_model])
+    return scene_from(picture, depth, fov_degrees=given.fov, name=given.image.stem)

@@ -1,0 +1,1 @@
+"""Estimators: depth, camera poses, feature matches, tracks."""

@@ -1,0 +1,188 @@
+"""Points followed from frame to frame and placed by the cameras of a path: sparse depth without structure from motion.
+
+Corners are followed by pyramids of Lucas and Kanade (OpenCV), there and back; what does not return is dropped. Each track
+is placed where it is nearest to all its rays. How well that works tells whether frames and cameras belong together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from pipelines.estimation.colmap import Matches
+from pipelines.estimation.sfm import Reconstruction
+
+MOST_CORNERS = 1200
+"""Points followed at any time."""
+RETURN_PX = 0.7
+"""A point followed there and back may end so far from where it began."""
+LEAST_FRAMES = 3
+LEAST_ANGLE = 0.7
+"""Degrees between the first and the last ray to a point, below which its depth is not known."""
+MOST_ERROR = 1.5
+"""Pixels by which a placed point may miss where it was followed, at 480 rows; more on larger frames."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """What was followed. ``found``: the points that the cameras place, in the world of the path.
+
+    ``followed``: tracks of `LEAST_FRAMES` frames or more; ``wide``: those with parallax; ``agreeing``: of these, how many
+    one place explains.
+    """
+
+    found: Reconstruction
+    followed: int
+    wide: int
+    agreeing: int
+
+    @property
+    def words(self) -> str:
+        return f"{self.agreeing} of {self.wide} followed points with parallax stand still where the cameras say"
+
+
+def tracked(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> Tracks:
+    """Points seen in ``frames`` (F,H,W,3), each from the camera of that frame; ``masks`` (F,H,W) True where not to look."""
+    if frames.shape != (len(path), path.height, path.width, 3):
+        raise InputError(
+            f"Points are followed with one camera per frame: {len(path)} frames of {path.width} x {path.height} are "
+            f"needed, got {len(frames)} of {frames.shape[2]} x {frames.shape[1]}."
+        )
+    track, frame, pixel = _followed(frames, masks)
+    length = np.bincount(track)
+    kept = length[track] >= LEAST_FRAMES
+    track, frame, pixel = np.unique(track[kept], return_inverse=True)[1], frame[kept], pixel[kept]
+    count = int(track.max()) + 1 if len(track) else 0
+    points, angle = _placed(track, frame, pixel, path, count)
+    error = _errors(points, track, frame, pixel, path, count)
+    wide = angle >= LEAST_ANGLE
+    good = wide & (error <= MOST_ERROR * max(path.height / 480, 1.0))
+    found = _reconstruction(frames, path, points, good, error, (track, frame, pixel))
+    return Tracks(found, count, int(wide.sum()), int(good.sum()))
+
+
+def matched(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
+    """Followed points as matches between frames: a matcher for `pipelines.estimation.sfm` where the frames are a video's.
+
+    Unlike descriptors it does not confuse what repeats, such as tiles and windows.
+    """
+    track, frame, pixel = _followed(frames, None)
+    here = [np.flatnonzero(frame == i) for i in range(len(frames))]
+    pairs = {}
+    for i, j in wanted:
+        _, first, second = np.intersect1d(track[here[i]], track[here[j]], assume_unique=True, return_indices=True)
+        pairs[i, j] = np.stack([first, second], axis=1).astype(np.uint32)
+    return [pixel[one].astype(np.float32) for one in here], pairs
+
+
+def _followed(frames: NDArray[np.uint8], masks: NDArray[np.bool_] | None) -> tuple[NDArray, NDArray, NDArray]:
+    """For every sighting its track, its frame and its pixel (2,)."""
+    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    height, width = greys[0].shape
+    apart = max(3, round(np.sqrt(height * width / MOST_CORNERS) / 2))
+    places, names, next_name = np.zeros((0, 2), np.float32), np.zeros(0, np.int64), 0
+    seen: list[tuple[NDArray, NDArray, NDArray]] = []
+    for i, grey in enumerate(greys):
+        if i:
+            places, alive = _step(greys[i - 1], grey, places)
+            places, names = places[alive], names[alive]
+        open_to = np.full(grey.shape, 255, np.uint8) if masks is None else (255 * ~masks[i]).astype(np.uint8)
+        if masks is not None:
+            column, row = places.round().astype(int).T
+            shown = ~masks[i][row.clip(0, height - 1), column.clip(0, width - 1)]
+            places, names = places[shown], names[shown]
+        for x, y in places.round().astype(int).tolist():
+            cv2.circle(open_to, (x, y), apart, 0, -1)
+        new = _corners(grey, open_to, MOST_CORNERS - len(places), apart)
+        places = np.concatenate([places, new])
+        names = np.concatenate([names, next_name + np.arange(len(new))])
+        next_name += len(new)
+        seen.append((names, np.full(len(names), i), places))
+    track, frame, pixel = (np.concatenate([each[part] for each in seen]) for part in range(3))
+    return track, frame, pixel.astype(np.float64)
+
+
+def _corners(grey: NDArray[np.uint8], where: NDArray[np.uint8], most: int, apart: int) -> NDArray[np.float32]:
+    if most <= 0:
+        return np.zeros((0, 2), np.float32)
+    found = cv2.goodFeaturesToTrack(grey, most, 0.01, apart, mask=where)
+    return np.zeros((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
+
+
+def _step(before: NDArray[np.uint8], now: NDArray[np.uint8], places: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
+    """Where the places (N,2) went, and which of them are still seen."""
+    if not len(places):
+        return places, np.zeros(0, bool)
+    there, ahead, _ = cv2.calcOpticalFlowPyrLK(before, now, places, None)  # type: ignore[call-overload]
+    back, behind, _ = cv2.calcOpticalFlowPyrLK(now, before, there, None)  # type: ignore[call-overload]
+    limits = np.array(now.shape[::-1]) - 1
+    inside = ((there >= 0) & (there <= limits)).all(axis=1)
+    returned = np.linalg.norm(back - places, axis=1) < RETURN_PX
+    return there, (ahead[:, 0] == 1) & (behind[:, 0] == 1) & inside & returned
+
+
+def _placed(
+    track: NDArray, frame: NDArray, pixel: NDArray, path: CameraPath, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points (P,3) nearest to all rays of each track, and the degrees between its first ray and its last."""
+    rays = _rays(frame, pixel, path)
+    across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
+    matrix, goal = np.zeros((count, 3, 3)), np.zeros((count, 3))
+    np.add.at(matrix, track, across)
+    np.add.at(goal, track, (across @ path.centres[frame][:, :, None])[:, :, 0])
+    scale = np.trace(matrix, axis1=1, axis2=2)[:, None, None]
+    points = np.linalg.solve(matrix + 1e-12 * scale * np.eye(3), goal[:, :, None])[:, :, 0]
+    first, last = np.full(count, len(track)), np.zeros(count, np.int64)
+    np.minimum.at(first, track, np.arange(len(track)))
+    np.maximum.at(last, track, np.arange(len(track)))
+    cosine = (rays[first] * rays[last]).sum(axis=1) if count else np.zeros(0)
+    return points, np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def _rays(frame: NDArray, pixel: NDArray, path: CameraPath) -> NDArray[np.float64]:
+    """(N,3) unit directions in the world."""
+    turn = path.world_from_camera[:, :3, :3] @ np.linalg.inv(path.intrinsics)
+    rays = (turn[frame] @ np.append(pixel, np.ones((len(pixel), 1)), axis=1)[:, :, None])[:, :, 0]
+    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+
+
+def _errors(
+    points: NDArray, track: NDArray, frame: NDArray, pixel: NDArray, path: CameraPath, count: int
+) -> NDArray[np.float64]:
+    """(P,): root mean square of the pixels by which each point misses; infinite where it lies behind a camera."""
+    pose = path.camera_from_world[frame]
+    local = (pose[:, :3, :3] @ points[track][:, :, None])[:, :, 0] + pose[:, :3, 3]
+    shown = (path.intrinsics[frame] @ local[:, :, None])[:, :, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        square = ((shown[:, :2] / shown[:, 2:] - pixel) ** 2).sum(axis=1)
+    square = np.where((local[:, 2] > 0) & np.isfinite(square), square, np.inf)
+    total = np.zeros(count)
+    np.add.at(total, track, square)
+    return np.sqrt(total / np.maximum(np.bincount(track, minlength=count), 1))
+
+
+def _reconstruction(
+    frames: NDArray[np.uint8],
+    path: CameraPath,
+    points: NDArray,
+    good: NDArray[np.bool_],
+    error: NDArray,
+    sightings: tuple[NDArray, NDArray, NDArray],
+) -> Reconstruction:
+    track, frame, pixel = sightings
+    number = np.cumsum(good) - 1
+    colours = np.zeros((len(good), 3), np.uint8)
+    column, row = pixel.round().astype(int).T
+    colours[track] = frames[frame, row, column]
+    shown = good[track]
+    seen = []
+    for i in range(len(path)):
+        here = shown & (frame == i)
+        seen.append((number[track[here]], pixel[here]))
+    mean = float(error[good].mean()) if good.any() else float("nan")
+    return Reconstruction(tuple(range(len(path))), path, points[good], colours[good], tuple(seen), mean)

@@ -1,0 +1,1 @@
+"""Readers of what a person brings: pictures, clips, posed views, data sets."""

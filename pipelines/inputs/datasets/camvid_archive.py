@@ -1,0 +1,47 @@
+"""An entry of CamVid-30K as a folder, from a folder or a zip file of which only expected files are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from camera.errors import InputError
+from pipelines.inputs.archive import opened
+
+PICTURES = (".jpg", ".jpeg", ".png")
+
+
+@contextmanager
+def entry_folder(path: str | Path) -> Iterator[Path]:
+    """The folder that holds `images/` and `0/`: ``path``, a folder right below it, or a zip unpacked for the while."""
+    entries = set()
+
+    def place(name: str) -> PurePosixPath | None:
+        at = _wanted(name)
+        if at is not None:
+            entries.add(PurePosixPath(name).parent.parent)
+        return at
+
+    with opened(path, place=place) as folder:
+        if len(entries) > 1:
+            raise InputError(f"{Path(path).name} holds {len(entries)} entries; unpack it and give one of them.")
+        yield _place(folder)
+
+
+def _place(folder: Path) -> Path:
+    for candidate in (folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir())):
+        if (candidate / "images").is_dir() and (candidate / "0").is_dir():
+            return candidate
+    raise InputError(f"{folder.name} holds no images/ and 0/; give one entry of CamVid-30K, not a whole batch.")
+
+
+def _wanted(name: str) -> PurePosixPath | None:
+    """Pictures under images/ and the model under 0/; names are rebuilt from their last two parts, so none can escape."""
+    parts = PurePosixPath(name).parts
+    if len(parts) < 2 or "\\" in name or parts[-1] in (".", ".."):
+        return None
+    kind, file = parts[-2:]
+    if (kind == "images" and file.lower().endswith(PICTURES)) or (kind == "0" and file.endswith(".bin")):
+        return PurePosixPath(kind, file)
+    return None

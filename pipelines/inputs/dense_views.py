@@ -1,0 +1,42 @@
+"""Posed pictures as views whose depth is known in every pixel: a depth model's answers, fitted to sparse points."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.view import Scene
+from pipelines.estimation.depth_fit import Sparse
+from pipelines.estimation.tracking import tracked
+from pipelines.inputs.posed_images import FEWEST_POINTS, PosedPictures
+from pipelines.inputs.video_scene import Estimate, posed_scene
+
+MOST_VIEWS = 24
+"""Of more pictures, these many are taken, evenly: each costs a depth estimate and a share of every rendered frame."""
+
+
+def dense_views(posed: PosedPictures, estimate: Estimate) -> Scene:
+    """The pictures as views with depth, at most `MOST_VIEWS`.
+
+    Depth is fitted to the points that came with the cameras; where none came, to points followed from picture to picture
+    in the order given. Raises `InputError` where there are too few of either, or no depth model.
+    """
+    sparse = _given_points(posed) if len(posed.points) >= FEWEST_POINTS else _followed_points(posed)
+    count = len(posed.pictures)
+    chosen = np.linspace(0, count - 1, min(MOST_VIEWS, count)).round().astype(int).tolist()
+    few = posed.chosen(chosen)
+    return posed_scene(few.pictures, few.path, estimate, [sparse[index] for index in chosen], kind="views")
+
+
+def _given_points(posed: PosedPictures) -> list[Sparse]:
+    return [Sparse(*posed.seen_points(index)) for index in range(len(posed.pictures))]
+
+
+def _followed_points(posed: PosedPictures) -> list[Sparse]:
+    tracks = tracked(posed.pictures, posed.path)
+    if tracks.agreeing < FEWEST_POINTS:
+        raise InputError(
+            f"The cameras came without points, and following corners found too few ({tracks.words}); give a COLMAP model with "
+            "its points, or pictures in the order they were taken."
+        )
+    return [Sparse(*tracks.found.depths(index)) for index in range(len(posed.pictures))]

@@ -1,0 +1,147 @@
+"""What upstream's scripts read, as scenes: posed clips (folder or zip), ViPE results, posed key frames with a path."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.cloud import cloud_of
+from camera.errors import InputError
+from camera.path import CameraPath, inverse
+from camera.view import Scene, View
+from pipelines.inputs.archive import opened
+from pipelines.inputs.npz import read_npz
+from pipelines.inputs.vipe import is_vipe, read_vipe
+from pipelines.media.video import read_video
+from pipelines.methods.gen3c.chunks import LONGEST
+
+CLIP_FILES = ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz")
+
+
+def read_scene(path: str | Path, *, first_frame: int = 0) -> tuple[Scene, CameraPath | None]:
+    """The scene in a folder, zip or npz file, and the camera path where the file brings one (npz).
+
+    A folder or zip holds either `CLIP_FILES` or a ViPE result, taken from ``first_frame`` on; see `read_clip`, `read_views`
+    and `vipe.read_vipe`.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".npz":
+        return read_views(path)
+    with opened(path) as folder:
+        place = clip_folder(folder)
+        read = read_vipe if is_vipe(place) else read_clip
+        scene = read(place, first_frame=first_frame, max_frames=LONGEST)
+    return replace(scene, name=path.stem), None
+
+
+def read_clip(folder: Path, *, first_frame: int = 0, max_frames: int = LONGEST) -> Scene:
+    """A posed clip from ``first_frame`` on: rgb.mp4, depth.npz (T,H,W), mask.npz (T,H,W), camera.npz w2c (T,4,4) and intrinsics (T,3,3) in pixels.
+
+    Sizes may be any (fit the scene afterwards); all files must agree. Pixels outside the mask are not known.
+    """
+    for name in CLIP_FILES:
+        if not (folder / name).is_file():
+            raise InputError(f"The clip has no {name}; a posed clip consists of {', '.join(CLIP_FILES)}.")
+    cameras = read_npz(folder / "camera.npz", {"w2c": "T 4 4", "intrinsics": "T 3 3"})
+    depth = read_npz(folder / "depth.npz", {"depth": "T H W"})["depth"]
+    mask = read_npz(folder / "mask.npz", {"mask": "T H W"})["mask"]
+    frames, fps = read_video(folder / "rgb.mp4", max_frames=first_frame + max_frames)
+    count, given = len(frames), {"depth.npz": depth.shape, "mask.npz": mask.shape}
+    for name, shape in given.items():
+        if shape[0] < count or shape[1:] != frames.shape[1:3]:
+            raise InputError(
+                f"{name} holds {shape[0]} pictures of {shape[2]} x {shape[1]}, rgb.mp4 {count} of {frames.shape[2]} x "
+                f"{frames.shape[1]}; all files of a clip must belong to the same frames."
+            )
+    if len(cameras["w2c"]) < count:
+        raise InputError(f"camera.npz holds {len(cameras['w2c'])} cameras for {count} frames; give one for each frame.")
+    poses = _world_from_camera(cameras["w2c"][:count], "camera.npz")
+    if first_frame >= count:
+        raise InputError(f"The clip has {count} frames, so it cannot begin at frame {first_frame}; begin earlier.")
+    kept = slice(first_frame, count)
+    views = (
+        _view(*one) for one in zip(frames[kept], depth[kept], mask[kept], cameras["intrinsics"][kept], poses[kept])
+    )
+    return Scene(tuple(views), "clip", "relative", fps, source="depth given with the clip", name=folder.name)
+
+
+def read_views(path: str | Path) -> tuple[Scene, CameraPath]:
+    """Posed key frames and the path to shoot, from upstream's multi-view npz.
+
+    images_key_frames (N,3,H,W) in [-1,1], depth_key_frames and mask_key_frames (N,1,H,W), K_key_frames (N,3,3),
+    w2cs_key_frames (N,4,4), w2cs_all (T,4,4), optional Ks_all (T,3,3), else the last key frame's lens.
+    """
+    shapes = {
+        "images_key_frames": "N 3 H W", "depth_key_frames": "N 1 H W", "mask_key_frames": "N 1 H W",
+        "K_key_frames": "N 3 3", "w2cs_key_frames": "N 4 4", "w2cs_all": "T 4 4",
+    }  # fmt: skip
+    arrays = read_npz(path, shapes, optional={"Ks_all": "T 3 3"})
+    name = Path(path).name
+    images = np.round((np.clip(arrays["images_key_frames"], -1, 1) + 1) * 127.5).astype(np.uint8)
+    images = images.transpose(0, 2, 3, 1)
+    poses = _world_from_camera(arrays["w2cs_key_frames"], name)
+    key_frames = zip(
+        images, arrays["depth_key_frames"][:, 0], arrays["mask_key_frames"][:, 0], arrays["K_key_frames"], poses
+    )
+    views = tuple(_view(*one) for one in key_frames)
+    scene = Scene(views, "views", "relative", source="depth given with the key frames", name=Path(path).stem)
+    lenses = arrays["Ks_all"] if "Ks_all" in arrays else arrays["K_key_frames"][-1]
+    along = _world_from_camera(arrays["w2cs_all"], name)
+    return scene, CameraPath(along, lenses, scene.first.width, scene.first.height)
+
+
+def views_npz(scene: Scene, path: CameraPath) -> bytes:
+    """The views and the path in upstream's multi-view format, as `read_views` and upstream's script read it."""
+    pictures = np.stack([view.colour for view in scene.views]).transpose(0, 3, 1, 2)
+    arrays = {
+        "images_key_frames": pictures.astype(np.float32) / 127.5 - 1,
+        "depth_key_frames": np.stack([view.depth for view in scene.views])[:, None],
+        "mask_key_frames": np.stack([view.known for view in scene.views])[:, None].astype(np.float32),
+        "K_key_frames": np.stack([view.intrinsics for view in scene.views]).astype(np.float32),
+        "w2cs_key_frames": np.stack([inverse(view.world_from_camera) for view in scene.views]).astype(np.float32),
+        "w2cs_all": path.camera_from_world.astype(np.float32),
+        "Ks_all": path.intrinsics.astype(np.float32),
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def cache_files(scene: Scene, path: CameraPath) -> dict[str, bytes]:
+    """The cache to keep: its points, and its pictures with the cameras in upstream's format; of a clip the first frame's."""
+    cloud = cloud_of(scene)
+    name = "cache of the first frame" if scene.kind == "clip" else "cache"
+    files = {f"{name}.ply": cloud.ply_bytes(), f"{name}.glb": cloud.glb_bytes()}
+    return files if scene.kind == "clip" else files | {"views.npz": views_npz(scene, path)}
+
+
+def _view(colour: NDArray, depth: NDArray, mask: NDArray, lens: NDArray, pose: NDArray) -> View:
+    view = View.of(colour, depth.astype(np.float32), lens.astype(np.float64), pose)
+    return replace(view, known=view.known & (mask > 0.5))
+
+
+def _world_from_camera(camera_from_world: NDArray, name: str) -> NDArray[np.float64]:
+    """Poses of matrices (T,4,4) that must be rigid; single precision is made exact by the nearest rotation."""
+    matrices = np.array(camera_from_world, dtype=np.float64)
+    if not np.isfinite(matrices).all():
+        raise InputError(f"{name} holds camera poses that are not finite numbers.")
+    u, _, v = np.linalg.svd(matrices[:, :3, :3])
+    nearest = u @ v
+    if np.abs(nearest - matrices[:, :3, :3]).max() > 1e-3 or (np.linalg.det(nearest) < 0).any():
+        raise InputError(
+            f"{name} holds camera poses that are no rotations; world-to-camera matrices (T,4,4) are expected."
+        )
+    matrices[:, :3, :3] = nearest
+    return inverse(matrices)
+
+
+def clip_folder(folder: Path) -> Path:
+    """``folder`` or the only folder inside it that holds a clip; the folder itself when there is none."""
+    for candidate in [folder, *sorted(inner for inner in folder.iterdir() if inner.is_dir())]:
+        if is_vipe(candidate) or (candidate / CLIP_FILES[0]).is_file():
+            return candidate
+    return folder

@@ -1,0 +1,179 @@
+"""Clips and several views from people's files: whatever brings pictures of one place with, or without, their cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.cloud import PointCloud
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+
+if TYPE_CHECKING:
+    from pipelines.inputs.posed_files import Given
+    from pipelines.inputs.posed_images import PosedPictures
+
+VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
+LONGEST_CLIP = 121
+"""Frames of a plain video of which depth and cameras are estimated."""
+
+ACCEPTED = (
+    "A video; several pictures, alone or with their cameras (COLMAP, nerfstudio, RealEstate10K, Reshoot JSON; as files or all "
+    "in one zip); a ReconFusion scene (.torch); a scene of Google Scanned Objects, a CamVid-30K entry, a ViPE result or a posed "
+    "clip (rgb.mp4, depth.npz, mask.npz, camera.npz) as a zip; key frames as npz."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A scene, the path that came with it if any, and one sentence on how its cameras were found.
+
+    ``path_as_given``: its cameras stand in the scene's world and are wanted one by one. ``points``: sparse points that came
+    with the cameras.
+    """
+
+    scene: Scene
+    path: CameraPath | None = None
+    note: str = ""
+    path_as_given: bool = False
+    points: PointCloud | None = None
+
+
+def read_material(
+    files: Sequence[str | Path], *, given_views: int = 0, dense: bool = False, begin_at: int = 0
+) -> Material:
+    """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
+
+    ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path. ``dense``:
+    a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
+    always asks it; without ``dense``, a labelled guess takes its place where it cannot be had. ``begin_at``: the frame with
+    which a clip begins, counted from 0.
+    """
+    material = _read(files, given_views, dense, begin_at)
+    if begin_at and material.scene.kind != "clip":
+        raise InputError(
+            f"Only a clip can begin at another frame, and these files are a {material.scene.kind}; set it to 0."
+        )
+    return material
+
+
+def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: int) -> Material:
+    paths = [Path(file) for file in files]
+    if not paths:
+        raise InputError(f"Give files first. {ACCEPTED}")
+    if len(paths) > 1:
+        return _posed(paths, given_views, dense)
+    path, kind = paths[0], paths[0].suffix.lower()
+    if kind in VIDEOS:
+        return _video(path, dense, begin_at)
+    if kind == ".zip" or path.is_dir():
+        return _archive(path, given_views, dense, begin_at)
+    if kind == ".npz":
+        from pipelines.inputs.gen3c_npz import read_scene
+
+        return Material(*read_scene(path), path_as_given=True)
+    if kind in (".torch", ".pt"):
+        return _reconfusion(path, given_views, dense)
+    raise InputError(f"{path.name} alone is not enough, or of no kind that is read. {ACCEPTED}")
+
+
+def _posed(paths: Sequence[Path], given_views: int, dense: bool) -> Material:
+    from pipelines.inputs.posed_files import gather, is_picture
+
+    if not any(is_picture(path.name) for path in paths):
+        raise InputError(f"Give one video, zip or scene file at a time, got {len(paths)} files. {ACCEPTED}")
+    return _of(gather(paths), given_views, dense)
+
+
+def _reconfusion(path: Path, given_views: int, dense: bool) -> Material:
+    from pipelines.inputs.datasets.genxd import read_reconfusion
+    from pipelines.inputs.posed_files import Given
+
+    views = read_reconfusion(path)
+    return _of(Given(views, None, "Cameras of the data set."), given_views or min(views.splits, default=0), dense)
+
+
+def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Material:
+    """A folder or zip of GEN3C's or ViPE's layout, of CamVid-30K's, a ReconFusion data set, or pictures with cameras."""
+    from pipelines.inputs.archive import opened
+    from pipelines.inputs.datasets.genxd import read_camvid, reconfusion_scenes
+    from pipelines.inputs.datasets.gso import is_gso, read_gso
+    from pipelines.inputs.gen3c_npz import clip_folder, read_scene
+    from pipelines.inputs.posed_files import Given, gather_folder
+    from pipelines.inputs.vipe import is_vipe
+
+    with opened(path) as folder:
+        place = clip_folder(folder)
+        if is_vipe(place) or (place / "rgb.mp4").is_file():
+            return Material(*read_scene(place, first_frame=begin_at))
+        inner = [place, *(child for child in place.iterdir() if child.is_dir())]
+        for candidate in inner:
+            if (candidate / "0" / "images.bin").is_file():
+                return _of(Given(read_camvid(candidate), None, "Cameras of the data set."), given_views, dense)
+            if is_gso(candidate):
+                return _of(read_gso(candidate, views=given_views), 0, dense)
+            if (candidate / "index.json").is_file():
+                scenes = reconfusion_scenes(candidate)
+                if len(scenes) > 1:
+                    raise InputError(f"{path.name} holds {len(scenes)} scenes; give the .torch file of one of them.")
+                return _reconfusion(next(iter(scenes.values())), given_views, dense)
+        return _of(gather_folder(place, name=path.stem), given_views, dense)
+
+
+def _of(given: Given, given_views: int, dense: bool) -> Material:
+    from pipelines.inputs.posed_files import with_fewer_given
+    from pipelines.inputs.posed_images import with_truth
+
+    given = with_fewer_given(given, given_views)
+    views = given.views
+    points = PointCloud(views.points.astype(np.float32), views.colours) if len(views.points) else None
+    scene, note = _with_depth(views) if dense else (views.scene(), "")
+    words = " ".join(filter(None, (given.note, note)))
+    scene = with_truth(scene, given.truth)
+    return Material(scene, given.targets, words, path_as_given=given.targets is not None, points=points)
+
+
+def _with_depth(views: PosedPictures) -> tuple[Scene, str]:
+    """Depth in every pixel, or the rough one and why."""
+    from pipelines.inputs.dense_views import dense_views
+
+    try:
+        return replace(dense_views(views, _estimated_depth), name=views.name), ""
+    except InputError as error:
+        rough = views.scene()
+        return rough, f"Note: {error} Until then the depth is rough: {rough.source}."
+
+
+def _estimated_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    from pipelines.estimation.depth import MODELS, depth_of
+    from pipelines.media.image import Picture
+
+    return depth_of(Picture(frame, None), MODELS["small"]).values
+
+
+def _video(path: Path, dense: bool, begin_at: int) -> Material:
+    """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
+    from pipelines.estimation.depth import guessed_layout
+    from pipelines.inputs.video_scene import scene_of_video
+    from pipelines.media.video import read_video
+
+    frames, fps = read_video(path, max_frames=begin_at + LONGEST_CLIP)
+    if begin_at >= len(frames):
+        raise InputError(f"The video has {len(frames)} frames, so it cannot begin at frame {begin_at}; begin earlier.")
+    frames = frames[begin_at:]
+    try:
+        _estimated_depth(frames[0])
+    except InputError as error:
+        if dense:
+            raise
+        scene, note = scene_of_video(frames, fps, lambda frame: guessed_layout(frame).values)
+        scene = replace(scene, source=guessed_layout(frames[0]).source)
+        return Material(scene, note=f"{note} Note: {error} Until then the depth is a **guess**.")
+    scene, note = scene_of_video(frames, fps, _estimated_depth)
+    return Material(scene, note=note)

@@ -1,0 +1,267 @@
+"""Pictures of one place as people have them: with cameras from COLMAP, nerfstudio, RealEstate10K and others, or without.
+
+Cameras find their pictures by name. Cameras that no picture was given for are known targets: views that can be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera import formats
+from camera.errors import InputError
+from camera.formats import nerfstudio
+from camera.formats.parsing import entries, json_object, members, number
+from camera.formats.tum import rows
+from camera.path import CameraPath, pinhole, scaled_size
+from pipelines.inputs import colmap_model
+from pipelines.inputs.colmap_model import Lens, Model
+from pipelines.inputs.posed_images import PosedPictures, estimated
+from pipelines.media.image import read_picture
+
+Picture = NDArray[np.uint8]
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+MOST_PICTURES = 500
+LARGEST_TOTAL = 100e6
+"""Pixels of all pictures together; more are scaled down. The model sees 0.07 million of each."""
+_DISTORTION = ("k1", "k2", "p1", "p2", "k3")
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """``views`` and, in the same world, the cameras of views to make, if any; ``note``: what was done, for the person.
+
+    ``truth``: pictures that are known and not given, to compare with.
+    """
+
+    views: PosedPictures
+    targets: CameraPath | None
+    note: str
+    truth: PosedPictures | None = None
+
+
+def gather(files: Sequence[Path], *, name: str = "views") -> Given:
+    """Pictures and camera files, in any order; without camera files the cameras are estimated."""
+    pictures = sorted((file for file in files if is_picture(file.name)), key=lambda file: nerfstudio.natural(file.name))
+    others = [file for file in files if not is_picture(file.name)]
+    if not pictures:
+        raise InputError("There is a camera file but no picture; give both together.")
+    if len(pictures) > MOST_PICTURES:
+        raise InputError(f"{len(pictures)} pictures are more than the {MOST_PICTURES} that are taken; choose some.")
+    read = {file.name: picture for file, picture in zip(pictures, _read(pictures))}
+    if not others:
+        return _estimated(read, name)
+    height, width = next(iter(read.values())).shape[:2]
+    model = model_of({file.name: file.read_bytes() for file in others}, width, height)
+    return matched(read, model, name=name)
+
+
+def gather_folder(folder: Path, *, name: str) -> Given:
+    """Pictures and camera files anywhere below ``folder``; of several folders of pictures, the one called images."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
+    pictures = [file for file in files if is_picture(file.name)]
+    if len({file.name for file in pictures}) < len(pictures):
+        pictures = [file for file in pictures if file.parent.name == "images"]
+        if not pictures or len({file.parent for file in pictures}) > 1:
+            raise InputError(f"{name} holds pictures of one name in several folders; keep one folder of pictures.")
+    return gather([*pictures, *_camera_files(files, name)], name=name)
+
+
+def _camera_files(files: Sequence[Path], name: str) -> list[Path]:
+    """The COLMAP model among ``files``, else transforms.json, else the text or JSON files."""
+    models = sorted({file.parent for file in files if file.name in ("images.bin", "images.txt")})
+    if len(models) > 1:
+        raise InputError(f"{name} holds {len(models)} COLMAP models; keep the one that belongs to the pictures.")
+    if models:
+        return [file for file in files if file.parent == models[0] and file.stem in colmap_model.FILES]
+    transforms = [file for file in files if file.name == "transforms.json"]
+    return transforms or [file for file in files if file.suffix.lower() in (".json", ".txt")]
+
+
+def is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in PICTURES
+
+
+def with_fewer_given(given: Given, count: int, *, everything: bool = False) -> Given:
+    """Only ``count`` pictures given, the cameras of the others are targets: the data set's split, else evenly spread.
+
+    ``everything``: all cameras are targets, those of the given pictures too.
+    """
+    views = given.views
+    if count == 0 or count >= len(views.path):
+        return given
+    split = views.splits.get(count)
+    train = split[0] if split else tuple(np.linspace(0, len(views.path) - 1, count).round().astype(int).tolist())
+    test = split[1] if split else tuple(i for i in range(len(views.path)) if i not in train)
+    test = tuple(range(len(views.path))) if everything else test
+    note = f"{len(train)} of {len(views.path)} pictures are given, the cameras of {len(test)} are known targets"
+    by = " (the data set's own split)." if split else "."
+    truth = views.chosen(test) if test else None
+    return Given(views.chosen(train), truth.path if truth else None, f"{given.note} {note}{by}", truth)
+
+
+# --- cameras -----------------------------------------------------------------------------------------------------------
+
+
+def model_of(files: Mapping[str, bytes], width: int, height: int) -> Model:
+    """The cameras in camera files, by name: a COLMAP model or one file of another format.
+
+    ``width`` and ``height`` of the pictures serve formats that do not say them. Names are "" where a file gives none.
+    """
+    if len(files) == 1 and (only := next(iter(files))).lower().endswith(".zip"):
+        files = {PurePosixPath(path).name: data for path, data in members(files[only], only).items()}
+    if {"images.bin", "images.txt"} & files.keys():
+        return colmap_model.model_of(files)
+    if len(files) != 1:
+        raise InputError(f"Give one camera file or COLMAP model for the pictures, got {', '.join(sorted(files))}.")
+    name, data = next(iter(files.items()))
+    if name.lower().endswith(".json") and "frames" in (values := json_object(data, name)):
+        return _nerfstudio(values, name, width, height)
+    if name.lower().endswith(".txt"):
+        return _text(data, name, width, height)
+    return _unnamed(formats.read(name, data))
+
+
+def _nerfstudio(values: dict[str, Any], name: str, width: int, height: int) -> Model:
+    """transforms.json; its lens distortion is kept, to straighten the pictures."""
+    frames = [frame for frame in entries(values, "frames", name) if isinstance(frame, Mapping)]
+    frames.sort(key=lambda frame: nerfstudio.natural(str(frame.get("file_path", ""))))
+    straight = {key: value for key, value in values.items() if key not in _DISTORTION} | {
+        "frames": [{key: value for key, value in frame.items() if key not in _DISTORTION} for frame in frames]
+    }
+    like = CameraPath(np.eye(4)[None], pinhole(width, height, 55), width, height)
+    path = nerfstudio.read_transforms(straight, name, like)
+    bent = [[number({**values, **frame}.get(key, 0), f"{key!r} of {name}") for key in _DISTORTION] for frame in frames]
+    names = tuple(str(frame.get("file_path", "")) for frame in frames)
+    lenses = tuple(Lens(path.width, path.height, k, np.array(terms)) for k, terms in zip(path.intrinsics, bent))
+    return Model(names, path.world_from_camera, lenses, np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
+
+
+def _text(data: bytes, name: str, width: int, height: int) -> Model:
+    """RealEstate10K, whose pictures are often called by their time stamps."""
+    like = CameraPath(np.eye(4)[None], pinhole(width, height, 55), width, height)
+    words = [line.split() for _, line in rows(data.decode("utf-8-sig", errors="replace"))]
+    if len(words[-1]) != 19:
+        raise InputError(
+            f"{name} does not say the lens of its cameras; give COLMAP's cameras.txt too, or a file of another format."
+        )
+    stamps = tuple(line[0] for line in words if len(line) == 19)
+    return replace(_unnamed(formats.read(name, data, like=like)), names=stamps)
+
+
+def _unnamed(path: CameraPath) -> Model:
+    lenses = tuple(Lens(path.width, path.height, lens, np.zeros(4)) for lens in path.intrinsics)
+    return Model(("",) * len(path), path.world_from_camera, lenses, np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
+
+
+# --- pictures and cameras together -------------------------------------------------------------------------------------
+
+
+def matched(pictures: Mapping[str, Picture], model: Model, *, name: str = "views") -> Given:
+    """Every picture with its camera: by name, or in order where no name fits and there are as many."""
+    place = _places(list(pictures), model)
+    chosen = [picture for picture in pictures if picture in place]
+    straight = [model.lenses[place[each]].straightened(pictures[each], each) for each in chosen]
+    height, width = straight[0][0].shape[:2]
+    framed = [_framed(picture, lens, width, height) for picture, lens in straight]
+    poses = model.poses[[place[each] for each in chosen]]
+    path = CameraPath(poses, np.stack([lens for _, lens in framed]), width, height, 6)
+    views = PosedPictures(
+        np.stack([picture for picture, _ in framed]), path, name, "given cameras", model.points, model.colours
+    )
+    left = sorted(set(range(len(model.poses))) - set(place.values()))
+    targets = _targets(model, left, width, height) if left else None
+    return Given(views, targets, _note(pictures, place, straight, left))
+
+
+def _places(names: list[str], model: Model) -> dict[str, int]:
+    """The camera of each picture; pictures without one are missing."""
+    by_name = {PurePosixPath(given.replace("\\", "/")).name: i for i, given in enumerate(model.names) if given}
+    by_stem = {PurePosixPath(given).stem: i for given, i in by_name.items()}
+    found = {name: by_name[name] for name in names if name in by_name}
+    stems = [PurePosixPath(name).stem for name in names]
+    if not found and len(by_stem) == len(by_name) and by_stem.keys() >= set(stems):
+        found = {name: by_stem[stem] for name, stem in zip(names, stems)}
+    if found:
+        return found
+    if len(names) == len(model.poses):
+        return {name: i for i, name in enumerate(names)}
+    called = f", and its pictures are called {model.names[0]} and so on" if model.names[0] else ""
+    raise InputError(
+        f"The camera file has {len(model.poses)} cameras for {len(names)} pictures{called}; give one picture for each, or "
+        "pictures of these names."
+    )
+
+
+def _framed(picture: Picture, lens: Lens, width: int, height: int) -> tuple[Picture, NDArray[np.float64]]:
+    """Fitted to ``width`` x ``height`` by a centred crop, with the intrinsics that follow."""
+    path = CameraPath(np.eye(4)[None], lens.matrix, lens.width, lens.height).fitted(width, height)
+    return fitted(picture, width, height), path.intrinsics[0]
+
+
+def fitted(picture: Picture, width: int, height: int) -> Picture:
+    """Resized and cropped in the middle, exactly as `CameraPath.fitted`."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    inner = scaled_size(picture.shape[1], picture.shape[0], width, height, "crop")
+    shrinking = inner[0] < picture.shape[1]
+    picture = np.asarray(
+        cv2.resize(picture, inner, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC), np.uint8
+    )
+    left, top = (inner[0] - width) // 2, (inner[1] - height) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])
+
+
+def _targets(model: Model, numbers: list[int], width: int, height: int) -> CameraPath:
+    lenses = [model.lenses[i] for i in numbers]
+    framed = [
+        CameraPath(np.eye(4)[None], lens.matrix, lens.width, lens.height).fitted(width, height) for lens in lenses
+    ]
+    return CameraPath(model.poses[numbers], np.concatenate([path.intrinsics for path in framed]), width, height, 6)
+
+
+def _note(
+    pictures: Mapping[str, Picture], place: Mapping[str, int], straight: Sequence[tuple[Picture, Lens]], left: list[int]
+) -> str:
+    lines = [f"{len(place)} pictures with their cameras."]
+    if missing := [name for name in pictures if name not in place]:
+        lines.append(f"{len(missing)} without a camera are left out ({missing[0]}).")
+    if len({picture.shape for picture, _ in straight}) > 1:
+        lines.append(_sizes(straight[0][0]))
+    if left:
+        lines.append(f"{len(left)} further cameras are known targets.")
+    return " ".join(lines)
+
+
+def _sizes(first: Picture) -> str:
+    return f"Pictures of other sizes were fitted to {first.shape[1]} x {first.shape[0]}, the first one's."
+
+
+def _estimated(pictures: Mapping[str, Picture], name: str) -> Given:
+    stack = list(pictures.values())
+    height, width = stack[0].shape[:2]
+    alike = len({picture.shape for picture in stack}) == 1
+    views = estimated([fitted(picture, width, height) for picture in stack], one_lens=alike, name=name)
+    note = f"{views.source[0].upper()}{views.source[1:]}."
+    return Given(views, None, note if alike else f"{note} {_sizes(stack[0])}")
+
+
+def _read(files: Sequence[Path]) -> list[Picture]:
+    """All pictures, scaled alike where together they have more than `LARGEST_TOTAL` pixels."""
+    first = read_picture(files[0]).colour
+    scale = min(1.0, np.sqrt(LARGEST_TOTAL / (len(files) * first.shape[0] * first.shape[1])))
+    return [_scaled(first if i == 0 else read_picture(file).colour, scale) for i, file in enumerate(files)]
+
+
+def _scaled(picture: Picture, scale: float) -> Picture:
+    if scale == 1:
+        return picture
+    size = (max(16, round(picture.shape[1] * scale)), max(16, round(picture.shape[0] * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

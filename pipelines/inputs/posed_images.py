@@ -1,0 +1,154 @@
+"""Several pictures of one moment with their cameras, and the scene they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.trajectories.genxd_fits import common_point
+from camera.view import Scene, View
+from pipelines.estimation.sfm import reconstruct
+from pipelines.methods.genxd.curation.motion_strength import spread_depth
+
+FEWEST_POINTS = 20
+"""In view of every picture, for depth to be spread from them."""
+LONGEST_SIDE = 1280
+"""Pictures are not looked at in more detail when their cameras are estimated."""
+
+
+@dataclass(frozen=True, eq=False)
+class PosedPictures:
+    """``pictures`` (N,H,W,3) uint8 and ``path``, one frame of W x H for each.
+
+    ``points`` (P,3) and ``colours`` (P,3) uint8: sparse points in the same world, may be none. ``splits``: for 3, 6 or
+    9 given views, the pictures to give and the pictures to make. ``near_far``: depths (N,2) that bound each view.
+    """
+
+    pictures: NDArray[np.uint8]
+    path: CameraPath
+    name: str = "views"
+    source: str = "given cameras"
+    points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
+    colours: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
+    splits: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+    near_far: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        shape = (len(self.path), self.path.height, self.path.width, 3)
+        if self.pictures.shape != shape:
+            raise InputError(
+                f"There must be one camera per picture and of its size: the cameras are {shape[0]} of {shape[2]} x "
+                f"{shape[1]}, the pictures {len(self.pictures)} of {self.pictures.shape[2]} x {self.pictures.shape[1]}."
+            )
+
+    def chosen(self, numbers: Sequence[int]) -> PosedPictures:
+        """Only these pictures, in this order; splits no longer apply."""
+        kept = list(numbers)
+        poses, lenses = self.path.world_from_camera[kept], self.path.intrinsics[kept]
+        path = CameraPath(poses, lenses, self.path.width, self.path.height, self.path.fps)
+        near_far = None if self.near_far is None else self.near_far[kept]
+        return PosedPictures(
+            self.pictures[kept], path, self.name, self.source, self.points, self.colours, near_far=near_far
+        )
+
+    def scene(self) -> Scene:
+        """The views with a rough depth: spread from the points, else the plane through what all views look at."""
+        spread = [depth for i in range(len(self.path)) if (depth := self._spread(i)) is not None]
+        if len(spread) == len(self.path):
+            depths, source = spread, f"depth spread from {len(self.points)} sparse points"
+        else:
+            depths = [np.full(self.pictures.shape[1:3], distance) for distance in self._distances()]
+            source = "a backdrop amid what the views look at, not measured depth"
+        views = tuple(
+            View.of(picture, depth, lens, pose)
+            for picture, depth, lens, pose in zip(
+                self.pictures, depths, self.path.intrinsics, self.path.world_from_camera
+            )
+        )
+        return Scene(views, "views", "relative", self.path.fps, source, self.name)
+
+    def _spread(self, view: int) -> NDArray[np.float64] | None:
+        pixels, depths = self.seen_points(view)
+        if len(depths) < FEWEST_POINTS:
+            return None
+        return spread_depth(pixels, depths, self.path.height, self.path.width)
+
+    def seen_points(self, view: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pixels (K,2) and depths (K,) of the points inside a picture and before its camera, the nearest last."""
+        inside = self.points @ self.path.camera_from_world[view, :3, :3].T + self.path.camera_from_world[view, :3, 3]
+        inside = inside[inside[:, 2] > 1e-9]
+        projected = inside @ self.path.intrinsics[view].T
+        pixels = projected[:, :2] / projected[:, 2:]
+        limits = np.array([self.path.width, self.path.height]) - 0.5
+        visible = ((pixels > -0.5) & (pixels < limits)).all(axis=1)
+        order = np.argsort(-inside[visible, 2], kind="stable")
+        return pixels[visible][order], inside[visible, 2][order]
+
+    def _distances(self) -> NDArray[np.float64]:
+        """(N,): between the bounds, else of the point that all views look at, else twice their greatest distance."""
+        if self.near_far is not None:
+            return 1 / (1 / self.near_far).mean(axis=1)
+        apart = np.linalg.norm(self.path.centres[:, None] - self.path.centres[None], axis=2).max()
+        far = np.full(len(self.path), 2 * apart if apart > 0 else 1.0)
+        if len(self.path) < 2:
+            return far
+        try:
+            point = common_point(self.path.world_from_camera)
+        except InputError:
+            return far
+        depths = (self.path.camera_from_world @ np.append(point, 1))[:, 2]
+        return depths if (depths > 0.1 * apart).all() else far
+
+
+@dataclass(frozen=True)
+class SceneWithTruth(Scene):
+    """A scene of which more is known than is given. ``truth``: pictures of its world from cameras that may be asked for."""
+
+    truth: PosedPictures | None = None
+
+
+def with_truth(scene: Scene, truth: PosedPictures | None) -> Scene:
+    """The scene that also knows ``truth``, if there is any."""
+    if truth is None:
+        return scene
+    return SceneWithTruth(**{each.name: getattr(scene, each.name) for each in fields(Scene)}, truth=truth)
+
+
+def with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *, name: str = "views") -> PosedPictures:
+    """Pictures in the order of the cameras; cameras given for another size of the same shape are adapted."""
+    stack = one_size(pictures)
+    height, width = stack.shape[1:3]
+    if abs(path.width / path.height - width / height) > 0.02 * width / height:
+        raise InputError(
+            f"The cameras were given for pictures of {path.width} x {path.height}, the pictures are {width} x {height}; "
+            "give the pictures uncropped."
+        )
+    return PosedPictures(stack, path.resized(width, height), name)
+
+
+def estimated(pictures: Sequence[NDArray[np.uint8]], *, one_lens: bool = True, name: str = "views") -> PosedPictures:
+    """Cameras found by structure from motion; pictures without one are left out. Needs pycolmap, see `reconstruct`."""
+    if len(pictures) < 2:
+        raise InputError("Cameras can be found for two or more pictures of one scene; add pictures.")
+    stack = one_size(pictures)
+    height, width = stack.shape[1:3]
+    scale = min(1.0, LONGEST_SIDE / max(height, width))
+    size = (round(width * scale), round(height * scale))
+    small = np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in stack])
+    found = reconstruct(small, one_lens=one_lens)
+    source = f"cameras of {len(found.frames)} of {len(stack)} pictures, estimated"
+    return PosedPictures(small[list(found.frames)], found.path, name, source, found.points, found.colours)
+
+
+def one_size(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """(N,H,W,3); raises `InputError` where the sizes differ."""
+    sizes = {picture.shape[1::-1] for picture in pictures}
+    if len(sizes) != 1:
+        raise InputError(f"The pictures must all have one size, got {sorted(sizes)}; resize or crop them first.")
+    return np.stack(pictures)

@@ -1,0 +1,120 @@
+"""Clips and views that come without depth: depth by a model, brought to one scale; cameras by structure from motion.
+
+A depth model's answer for one picture has a scale and an offset of its own in inverse depth, which flicker from frame to frame.
+Both are fitted per picture: to the sparse points of structure from motion where there are cameras, else to the frames before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath, pinhole
+from camera.trajectories.keyframes import Keyframe, through
+from camera.view import Scene, View
+from pipelines.estimation.depth import DEFAULT_FOV_DEGREES
+from pipelines.estimation.depth_fit import LEAST_POINTS, Sparse, applied, fit_to, fit_to_depth
+
+Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where there is none."""
+
+LEAST_REGISTERED = 0.8
+"""Share of the frames that structure from motion must place; the others are put between their neighbours."""
+UNCHANGED = 8
+"""Levels (of 255) by which a still pixel may differ between two frames."""
+
+
+def scene_of_video(
+    frames: NDArray[np.uint8],
+    fps: float,
+    estimate: Estimate,
+    *,
+    fov_degrees: float | None = None,
+    reconstruct: Callable[..., Any] | None = None,
+) -> tuple[Scene, str]:
+    """A clip (F,H,W,3) as a scene, and one sentence on how its cameras were found.
+
+    ``reconstruct``: as `pipelines.estimation.sfm.reconstruct`, which is the default. Where it finds no cameras (no parallax, too few
+    frames placed, its package missing) the camera is taken to stand still with a field of view of ``fov_degrees``.
+    """
+    if reconstruct is None:
+        from pipelines.estimation.sfm import reconstruct
+    try:
+        found = reconstruct(frames, fps=fps)
+    except InputError as error:
+        return _standing(frames, fps, estimate, fov_degrees), f"The camera is taken to stand still: {error}"
+    if len(found.frames) < LEAST_REGISTERED * len(frames):
+        words = f"The camera is taken to stand still: structure from motion placed only {len(found.frames)} of {len(frames)} frames."
+        return _standing(frames, fps, estimate, fov_degrees), words
+    path = _completed(found.path, found.frames, len(frames))
+    sparse: list[Sparse | None] = [None] * len(frames)
+    for index, frame in enumerate(found.frames):
+        pixels, depths = found.depths(index)
+        sparse[frame] = Sparse(pixels, depths)
+    scene = posed_scene(frames, path, estimate, sparse, kind="clip")
+    return scene, f"Cameras by structure from motion: {len(found.frames)} of {len(frames)} frames placed."
+
+
+def posed_scene(
+    frames: NDArray[np.uint8],
+    path: CameraPath,
+    estimate: Estimate,
+    sparse: Sequence[Sparse | None],
+    *,
+    kind: Literal["clip", "views"],
+) -> Scene:
+    """Pictures (F,H,W,3) with known cameras as a scene: estimated depth fitted to sparse points of the same world.
+
+    A picture without points of its own is fitted to the depth of the nearest one that has some. Raises `InputError` when none has.
+    """
+    depths = [estimate(frame) for frame in frames]
+    fits = [None if known is None else fit_to(depth, known) for depth, known in zip(depths, sparse)]
+    having = np.array([index for index, fit in enumerate(fits) if fit is not None])
+    if not len(having):
+        raise InputError(
+            f"No picture has {LEAST_POINTS} sparse points to fit depth to; give cameras with their points, or depth maps."
+        )
+    views = []
+    for index, depth in enumerate(depths):
+        nearest = int(having[np.argmin(np.abs(having - index))])
+        fit = fits[index]
+        if fit is None:
+            fit = fit_to_depth(depth, applied(depths[nearest], fits[nearest]))
+        aligned = applied(depth, fit)
+        views.append(View.of(frames[index], aligned, path.intrinsics[index], path.world_from_camera[index]))
+    return Scene(tuple(views), kind, "relative", path.fps, source="depth model fitted to sparse points")
+
+
+def _standing(frames: NDArray[np.uint8], fps: float, estimate: Estimate, fov_degrees: float | None) -> Scene:
+    """All frames from one camera; each depth fitted to the frame before where the picture did not change."""
+    lens = pinhole(frames.shape[2], frames.shape[1], fov_degrees or DEFAULT_FOV_DEGREES)
+    views: list[View] = []
+    for index, frame in enumerate(frames):
+        depth = estimate(frame)
+        if views:
+            depth = applied(depth, _fit_to_frame(depth, views[-1].depth, views[-1].known, frame, frames[index - 1]))
+        views.append(View.of(frame, depth, lens))
+    return Scene(tuple(views), "clip", "relative", fps, source="depth model, one scale for all frames")
+
+
+def _fit_to_frame(
+    depth: NDArray, before: NDArray, known: NDArray[np.bool_], frame: NDArray, frame_before: NDArray
+) -> NDArray[np.float64] | None:
+    change = np.abs(frame.astype(np.int16) - frame_before).max(axis=2)
+    still = known & (change <= UNCHANGED)
+    return fit_to_depth(depth, before, still if still.sum() >= 100 else known)
+
+
+def _completed(path: CameraPath, frames: Sequence[int], count: int) -> CameraPath:
+    """A path of ``count`` frames through the cameras of ``frames``; before the first and after the last it stands."""
+    cameras = zip(path.world_from_camera, path.intrinsics, frames)
+    keys = [Keyframe(pose, lens, float(frame)) for pose, lens, frame in cameras]
+    if frames[0] > 0:
+        keys.insert(0, Keyframe(path.world_from_camera[0], path.intrinsics[0], 0.0))
+    if frames[-1] < count - 1:
+        keys.append(Keyframe(path.world_from_camera[-1], path.intrinsics[-1], float(count - 1)))
+    return through(keys, frames=count, width=path.width, height=path.height, fps=path.fps, curve="straight")

@@ -1,0 +1,114 @@
+"""Results of ViPE (video pose engine): rgb/*.mp4, depth/NAME.zip of EXR files, pose/NAME.npz, intrinsics/NAME.npz."""
+
+from __future__ import annotations
+
+import re
+import struct
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.view import Scene, View
+from pipelines.inputs.npz import read_npz
+from pipelines.media.image import read_depth
+from pipelines.media.video import read_video
+
+PARTS = ("rgb", "depth", "pose", "intrinsics")
+MAX_EXR_BYTES = 256 << 20
+
+
+def is_vipe(folder: Path) -> bool:
+    return all((folder / part).is_dir() for part in PARTS)
+
+
+def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481) -> Scene:
+    """The clip from ``first_frame`` on, at its own size, with the estimated poses, lenses and depth (metres).
+
+    Frames without a pose of their own end the clip. Raises `InputError` for missing or disagreeing parts.
+    """
+    videos = sorted((folder / "rgb").glob("*.mp4"))
+    if len(videos) != 1:
+        raise InputError(f"The ViPE result holds {len(videos)} videos in rgb; give the result of one clip.")
+    name = videos[0].stem
+    frames, fps = read_video(videos[0], max_frames=first_frame + max_frames)
+    poses = _by_frame(_part(folder / "pose" / f"{name}.npz"), "4 4")
+    lenses = _by_frame(_part(folder / "intrinsics" / f"{name}.npz"), "4|3 3")
+    views = []
+    with (
+        tempfile.TemporaryDirectory(prefix="depth-") as temporary,
+        _opened(folder / "depth" / f"{name}.zip") as archive,
+    ):
+        for frame in range(first_frame, len(frames)):
+            if frame not in poses or frame not in lenses:
+                break
+            depth = _depth(archive, frame, Path(temporary))
+            views.append(View.of(frames[frame], depth, _lens(lenses[frame]), poses[frame]))
+    if not views:
+        raise InputError(f"The ViPE result has no pose and lens for frame {first_frame}; begin at another frame.")
+    return Scene(tuple(views), "clip", "metres", fps, source="depth and poses estimated by ViPE", name=name)
+
+
+def _part(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"The ViPE result has no {path.parent.name}/{path.name}; give the whole result folder.")
+    return path
+
+
+def _by_frame(path: Path, shape: str) -> dict[int, NDArray[np.float64]]:
+    """Matrices or vectors of a ViPE npz by frame number; ``shape`` may offer two forms, separated by a bar."""
+    refusal = None
+    for form in shape.split("|"):
+        try:
+            arrays = read_npz(path, {"inds": "T", "data": f"T {form}"})
+        except InputError as error:
+            refusal = error
+            continue
+        return {int(frame): value.astype(np.float64) for frame, value in zip(arrays["inds"], arrays["data"])}
+    raise refusal or InputError(f"{path.name} cannot be read.")
+
+
+def _lens(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,3) from a matrix or from fx, fy, cx, cy in pixels."""
+    if values.shape == (3, 3):
+        return values
+    fx, fy, cx, cy = values
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(_part(path))
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path.name} is a damaged zip file; export the ViPE result again.") from error
+
+
+def _depth(archive: zipfile.ZipFile, frame: int, folder: Path) -> NDArray[np.float32]:
+    name = f"{frame:05d}.exr"
+    try:
+        if archive.getinfo(name).file_size > MAX_EXR_BYTES:
+            raise InputError(f"The depth {name} is larger than {MAX_EXR_BYTES >> 20} MiB; it is no depth map.")
+        content = archive.read(name)
+    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f"The depth archive has no readable {name}; export the ViPE result again.") from error
+    path = folder / name
+    path.write_bytes(channel_renamed(content, b"Z", b"Y"))
+    try:
+        return read_depth(path, "distance")
+    finally:
+        path.unlink()
+
+
+def channel_renamed(exr: bytes, old: bytes, new: bytes) -> bytes:
+    """An EXR file whose only channel has another name of one letter: FFmpeg reads a lone Y as grey but refuses a lone Z."""
+    found = re.search(rb"channels\0chlist\0(....)", exr[:4096], re.DOTALL)
+    if not found:
+        return exr
+    (size,) = struct.unpack("<I", found[1])
+    start = found.end()
+    is_only = exr[start : start + 2] == old + b"\0" and size == 2 + 16 + 1
+    return exr[:start] + new + exr[start + 1 :] if is_only else exr

@@ -1,0 +1,1 @@
+"""Camera LoRAs ("directors") of DimensionX: files, layouts, matching to a path."""

@@ -1,0 +1,141 @@
+"""Directors as adapters of one transformer: found by name in a repository, loaded whole, weighted, never fused.
+
+Fusing is what upstream does; it leaves rounding in the base weights and multiplies scales when repeated, so that
+motions could not be exchanged within a session. Weights of adapters do the same without touching the base.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
+
+from camera.errors import InputError
+from camera.trajectories.dimensionx import DIRECTORS
+from pipelines.methods.dimensionx.loras.layouts import LoraFile, check_fits
+
+RESIDENT = 3
+"""Adapters kept in the transformer; each is 0.53 GB at full size."""
+
+REPOSITORY = {
+    **{id: "basic" for id, each in DIRECTORS.items() if each.group in ("translation", "rotation")},
+    **{id: "orbit" for id, each in DIRECTORS.items() if each.group == "orbit"},
+    "t_director": "time",
+}
+"""Checkpoint key by director; the 360 degree orbit is no LoRA file but a model of its own."""
+
+_ALIASES = {
+    "z_zoom_in": ("zoom_in", "dolly_in"),
+    "z_zoom_out": ("zoom_out", "dolly_out"),
+    "pan_rotation_left": ("rotation_left", "roll_left"),
+    "pan_rotation_right": ("rotation_right", "roll_right"),
+    "pan_up": ("tilt_up",),
+    "pan_down": ("tilt_down",),
+    "t_director": ("t_director", "temporal", "tdirector"),
+}
+
+
+@dataclass(frozen=True)
+class DirectorFile:
+    """A file of a director repository. ``degrees``: the angle in its name (``orbit_up_45_...``), if any."""
+
+    file: str
+    director: str
+    degrees: float | None
+
+
+def known_files(files: Iterable[str]) -> list[DirectorFile]:
+    """Which director each LoRA file of a repository is, read from its name; files of no known motion are left out."""
+    found = []
+    for file in files:
+        if file.endswith(".safetensors"):
+            words = "_" + re.sub(r"[^a-z0-9]+", "_", file.rsplit("/", 1)[-1].lower()) + "_"
+            names = [(name, id) for id in DIRECTORS for name in (id, *_ALIASES.get(id, ())) if f"_{name}_" in words]
+            if names:
+                name, id = max(names, key=lambda pair: len(pair[0]))
+                angle = re.search(rf"_{name}_(\d+)_", words)
+                found.append(DirectorFile(file, id, float(angle[1]) if angle else None))
+    return found
+
+
+def file_of(director: str, files: Sequence[str]) -> DirectorFile:
+    """The one file of ``director`` in a repository's listing; raises `InputError` naming what is there instead.
+
+    A repository with a single LoRA and no motion in its name is taken to be the T-Director's.
+    """
+    matching = [each for each in known_files(files) if each.director == director]
+    loras = [file for file in files if file.endswith(".safetensors")]
+    if len(matching) == 1:
+        return matching[0]
+    if director == "t_director" and len(loras) == 1:
+        return DirectorFile(loras[0], director, None)
+    shown = ", ".join(loras) or "no LoRA at all"
+    found = "several files" if matching else "no file"
+    raise InputError(
+        f"The repository has {found} for {DIRECTORS[director].title!r}; it holds {shown}. Give the LoRA as a file."
+    )
+
+
+class Directors:
+    """The adapters of one transformer: loads on first use, keeps the latest `RESIDENT`, switches between steps."""
+
+    def __init__(self, transformer: CogVideoXTransformer3DModel, read: Callable[[str], LoraFile]) -> None:
+        """``read`` fetches a director's file by id (or an own file by its path), in the type that is computed in."""
+        self._transformer = transformer
+        self._read = read
+        self._scales: OrderedDict[str, float] = OrderedDict()
+        if getattr(transformer, "peft_config", None):
+            transformer.unload_lora()
+
+    def load(self, ids: Sequence[str]) -> None:
+        """Makes adapters ready, evicting those used longest ago; `use` then switches without loading."""
+        for id in list(self._scales):
+            if _adapter(id) not in getattr(self._transformer, "peft_config", {}):  # a training took it out
+                del self._scales[id]
+        for id in ids:
+            if id not in self._scales:
+                self._add(id)
+            self._scales.move_to_end(id)
+        for id in list(self._scales)[: -max(RESIDENT, len(ids))]:
+            self._transformer.delete_adapters(_adapter(id))
+            del self._scales[id]
+
+    def use(self, weights: Sequence[tuple[str, float]]) -> None:
+        """Only these act from now on; weight 1 is the strength a director was trained with. Empty: the plain base."""
+        if not weights:
+            if self._scales:
+                self._transformer.disable_adapters()
+            return
+        self.load([id for id, _ in weights])
+        self._transformer.enable_adapters()
+        self._transformer.set_adapters(
+            [_adapter(id) for id, _ in weights], [self._scales[id] * weight for id, weight in weights]
+        )
+
+    def unload(self) -> None:
+        """The base transformer again, bit for bit."""
+        if self._scales:
+            self._transformer.unload_lora()
+            self._scales.clear()
+
+    def _add(self, id: str) -> None:
+        lora = self._read(id)
+        check_fits(lora, self._transformer, complete=id in DIRECTORS)
+        prefixed = {f"transformer.{key}": value for key, value in lora.tensors.items()}
+        self._transformer.load_lora_adapter(prefixed, adapter_name=_adapter(id), low_cpu_mem_usage=True)
+        loaded = layers_with(self._transformer, _adapter(id))
+        if loaded != len(lora.modules):
+            raise RuntimeError(f"{lora.name}: {len(lora.modules)} layers in the file, {loaded} in the network")
+        self._scales[id] = lora.scale
+
+
+def layers_with(transformer: CogVideoXTransformer3DModel, adapter: str) -> int:
+    """Layers of the network in which an adapter is present."""
+    return sum(adapter in getattr(module, "lora_A", ()) for module in transformer.modules())
+
+
+def _adapter(id: str) -> str:
+    return "director_" + re.sub(r"\W+", "_", id)

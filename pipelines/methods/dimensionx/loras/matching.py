@@ -1,0 +1,287 @@
+"""A free camera path in terms of DimensionX's directors: which come nearest, and what of the path they lose.
+
+Directors are constant twists (see `camera.trajectories.dimensionx`), so a path is compared step by step: the travel and turn of
+every step, in the camera's own axes, travel divided by the distance to the subject. A turn of one radian and a travel
+of one distance then move the middle of the picture by the same amount (one focal length), which is why they are added
+up as equals. Speed does not count: nobody can tell a director how fast to go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.path import CameraPath, inverse
+from camera.rotation import scipy_rotation
+from camera.trajectories.dimensionx import DIRECTORS, nominal_path, sequence, twist_of_transform
+
+STILL = 0.02
+"""Below this length (radians or distances to the subject) a path counts as standing still."""
+WORTH = 0.04
+"""A blend or a further clip is proposed only when it raises the similarity by at least this much ..."""
+EXACT = 1 - 1e-6
+"""... or when it explains the path completely: that is how a blend drawn on purpose is found again."""
+ORBIT_FROM_DEGREES = 180.0
+"""From this turn on, an orbit is shot by the 360 degree model rather than by a 45 degree director."""
+WEIGHT_STEP = 0.05
+"""Of a blend's second weight and of the nominal amount, in the controls."""
+ZOOM = 1.02
+"""Changes of the focal length up to this factor do not count."""
+MOVING = tuple(id for id, each in DIRECTORS.items() if each.group != "time" and id != "orbit_360")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One clip of a match: directors with weights (the first has 1), and how much of the move it is asked to do.
+
+    ``extent``: asked amount over the directors' nominal amount, 1 when they agree; below 0 where the path turns the other
+    way than the 360 degree model. ``share``: part of the path, 0..1.
+    """
+
+    directors: tuple[tuple[str, float], ...]
+    extent: float
+    share: float
+
+    @property
+    def title(self) -> str:
+        first, *rest = self.directors
+        return " + ".join(
+            [DIRECTORS[first[0]].title, *(f"{weight:.2f} x {DIRECTORS[id].title}" for id, weight in rest)]
+        )
+
+    @property
+    def amount(self) -> str:
+        turned = ", the other way round" if self.extent < 0 else ""
+        return f"{abs(self.extent):.2f} times its nominal amount{turned}"
+
+    @property
+    def loss(self) -> str:
+        """One sentence on an amount or direction that the directors do not follow; empty where they do."""
+        if self.extent < 0:
+            return f"{self.title} turns to the left as we read its name, and this path to the right."
+        if 0.8 <= self.extent <= 1.25:
+            return ""
+        return f"The path asks {self.extent:.2f} times the nominal amount of {self.title}; a director cannot be told how far to go."
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """What stands in for a path.
+
+    ``similarity``: 1 when every step goes the directors' way, 0 when all are across it, weighted by length.
+    ``turn_lost_degrees``, ``travel_lost``: mean difference between the asked path and the directors' move scaled to
+    it, at equal parts of the way; travel in distances to the subject. ``zoom_lost``: largest change of focal length
+    over the path as a factor (1 is none); directors never zoom.
+    """
+
+    parts: tuple[Part, ...]
+    similarity: float
+    turn_lost_degrees: float
+    travel_lost: float
+    zoom_lost: float
+
+    @property
+    def title(self) -> str:
+        return ", then ".join(part.title for part in self.parts)
+
+    @property
+    def summary(self) -> str:
+        """What will direct the path and what of the path that loses, in numbers."""
+        parts = [part.title for part in self.parts]
+        amounts = [part.amount for part in self.parts]
+        if len(parts) > 1:
+            shares = [f"{part.share:.0%} of the way" for part in self.parts]
+            parts = [f"{title} ({share}, {amount})" for title, share, amount in zip(parts, shares, amounts)]
+            amounts = [f"{len(parts)} clips, each from the last frame of the one before"]
+        zoom = f"a zoom of {self.zoom_lost:.2f}" if self.zoom_lost > ZOOM else "no zoom"
+        return (
+            f"**Nearest: {', then '.join(parts)}.** Similarity {self.similarity:.2f}; lost on average "
+            f"{self.turn_lost_degrees:.1f} degrees, {self.travel_lost:.2f} of the distance to the subject and {zoom}; "
+            f"{amounts[0]}."
+        )
+
+    @cached_property
+    def losses(self) -> tuple[str, ...]:
+        """One sentence for each thing that the directors cannot follow."""
+        said = []
+        if self.similarity < 0.995:
+            said.append(
+                f"{self.title} has a similarity of {self.similarity:.2f} to this path: on average it is off by "
+                f"{self.turn_lost_degrees:.1f} degrees and {self.travel_lost:.2f} of the distance to the subject."
+            )
+        said += [part.loss for part in self.parts if part.loss]
+        if self.zoom_lost > ZOOM:
+            said.append(
+                f"The path zooms by a factor of {self.zoom_lost:.2f}; the directors keep the lens, so this is lost."
+            )
+        return tuple(said)
+
+
+def match(path: CameraPath, *, distance: float = 1.0, clips: int = 3) -> Match:
+    """The single director, blend of two, or sequence of up to ``clips`` clips nearest to ``path``.
+
+    ``distance``: from the first camera to the subject, scene units. The simplest answer wins unless a richer one is
+    better by `WORTH` or exact. A path that stands still is the T-Director's.
+    """
+    twists = path_twists(path, distance)
+    lengths = np.linalg.norm(twists, axis=1)
+    zoom = _zoom(path)
+    if lengths.sum() < STILL:
+        return Match((Part((("t_director", 1.0),), 1.0, 1.0),), 1.0, 0.0, 0.0, zoom)
+    best = _nearest(twists, lengths, clips)
+    parts = tuple(_part(piece, lengths) for piece in best)
+    turn, travel = _lost(path, parts, lengths, distance)
+    return Match(parts, _similarity(best, lengths), turn, travel, zoom)
+
+
+def single_directors(path: CameraPath, *, distance: float = 1.0) -> list[tuple[str, float]]:
+    """Every moving director with the similarity it has to ``path`` when it directs all of it, the nearest first."""
+    twists = path_twists(path, distance)
+    total = np.linalg.norm(twists, axis=1).sum()
+    if total < STILL:
+        return []
+    gains = np.clip((twists @ _directions().T).sum(axis=0) / total, 0.0, 1.0)
+    return sorted(zip(MOVING, gains.tolist()), key=lambda pair: -pair[1])
+
+
+def matched_path(found: Match, start: CameraPath, *, distance: float = 1.0, scaled: bool = False) -> CameraPath:
+    """The nominal path of a match, clip after clip; ``scaled`` stretches each clip to what the path asked for."""
+    return sequence(
+        [
+            nominal_path(start, part.directors, distance=distance, amount=part.extent if scaled else 1.0)
+            for part in found.parts
+        ]
+    )
+
+
+def path_twists(path: CameraPath, distance: float) -> NDArray[np.float64]:
+    """(F-1,6): travel over ``distance`` and turn in radians of every step, in the axes of the camera it starts from."""
+    twists = twist_of_transform(inverse(path.world_from_camera[:-1]) @ path.world_from_camera[1:])
+    twists[:, :3] /= distance
+    return twists
+
+
+def typical_distance(path: CameraPath) -> float:
+    """A guess where no scene is at hand: the distance at which the path's travel would orbit by its turn, else 1."""
+    travel, turn = (np.linalg.norm(half, axis=1).sum() for half in np.split(path_twists(path, 1.0), 2, axis=1))
+    return float(travel / turn) if travel > 1e-6 and turn > 1e-6 else 1.0
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Steps ``start``..``end`` shot by one clip; ``gain``: path length along the directors' way."""
+
+    start: int
+    end: int
+    weights: tuple[tuple[str, float], ...]
+    gain: float
+
+
+def _directions() -> NDArray[np.float64]:
+    """(D,6): unit twist of every moving director."""
+    twists = np.stack([DIRECTORS[id].twist for id in MOVING])
+    return twists / np.linalg.norm(twists, axis=1, keepdims=True)
+
+
+def _similarity(pieces: list[_Piece], lengths: NDArray) -> float:
+    return float(np.clip(sum(piece.gain for piece in pieces) / lengths.sum(), 0.0, 1.0))
+
+
+def _nearest(twists: NDArray, lengths: NDArray, clips: int) -> list[_Piece]:
+    best = _sequence(twists, 1)
+    for richer in (_blend(twists), *(_sequence(twists, count) for count in range(2, clips + 1))):
+        now, then = _similarity(best, lengths), _similarity(richer, lengths)
+        if now < EXACT and (then >= now + WORTH or then >= EXACT):
+            best = richer
+    return best
+
+
+def _blend(twists: NDArray) -> list[_Piece]:
+    """Two directors whose weighted sum points nearest to the whole move; weights from non-negative least squares.
+
+    Several pairs may make the very same move (an orbit is a turn and a travel); then the one with the roundest numbers
+    wins, which is the one that was drawn.
+    """
+    from scipy.optimize import nnls
+
+    whole = twists.sum(axis=0)
+    found: list[tuple[_Piece, float]] = []
+    for a, b in combinations(MOVING, 2):
+        basis = np.stack([DIRECTORS[a].twist, DIRECTORS[b].twist], axis=1)
+        weights, _ = nnls(basis, whole)
+        direction = basis @ weights
+        size = np.linalg.norm(direction)
+        if size > 0 and weights.min() > 0:
+            (first, large), (second, small) = sorted(((a, weights[0]), (b, weights[1])), key=lambda pair: -pair[1])
+            piece = _Piece(
+                0, len(twists), ((first, 1.0), (second, float(small / large))), float(whole @ direction / size)
+            )
+            found.append((piece, _roughness(large) + _roughness(small / large)))
+    if not found:
+        return [_Piece(0, len(twists), ((MOVING[0], 1.0),), -np.inf)]
+    best = max(piece.gain for piece, _ in found)
+    return [min((pair for pair in found if pair[0].gain >= best * EXACT), key=lambda pair: pair[1])[0]]
+
+
+def _roughness(number: float) -> float:
+    """How far a number is from a whole multiple of the step in which weights and amounts are chosen."""
+    return abs(number / WEIGHT_STEP - round(number / WEIGHT_STEP))
+
+
+def _sequence(twists: NDArray, count: int) -> list[_Piece]:
+    """Exactly ``count`` clips (or one per step) of one director each, cut where they fit best; dynamic programming."""
+    steps = len(twists)
+    count = min(count, steps)
+    gains = twists @ _directions().T  # (steps, D)
+    summed = np.concatenate([np.zeros((1, gains.shape[1])), np.cumsum(gains, axis=0)])
+    best = np.full((count + 1, steps + 1), -np.inf)
+    best[0, 0] = 0.0
+    cut = np.zeros((count + 1, steps + 1), dtype=int)
+    for clip in range(1, count + 1):
+        for end in range(clip, steps + 1):
+            value = best[clip - 1, :end] + (summed[end] - summed[:end]).max(axis=1)
+            cut[clip, end] = int(np.argmax(value))
+            best[clip, end] = value[cut[clip, end]]
+    pieces: list[_Piece] = []
+    end = steps
+    for clip in range(count, 0, -1):
+        start = int(cut[clip, end])
+        gain = summed[end] - summed[start]
+        chosen = int(np.argmax(gain))
+        pieces.insert(0, _Piece(start, end, ((MOVING[chosen], 1.0),), float(gain[chosen])))
+        end = start
+    return pieces
+
+
+def _part(piece: _Piece, lengths: NDArray) -> Part:
+    nominal = np.linalg.norm(sum(weight * DIRECTORS[id].twist for id, weight in piece.weights))
+    weights, extent = piece.weights, piece.gain / nominal
+    if len(weights) == 1 and weights[0][0] in ("orbit_left", "orbit_right"):
+        degrees = extent * np.linalg.norm(DIRECTORS[weights[0][0]].turn)
+        if degrees >= ORBIT_FROM_DEGREES:
+            turned = degrees if weights[0][0] == "orbit_left" else -degrees
+            weights, extent = (("orbit_360", 1.0),), turned / 360
+    share = lengths[piece.start : piece.end].sum() / lengths.sum()
+    return Part(weights, float(extent), float(share))
+
+
+def _lost(path: CameraPath, parts: tuple[Part, ...], lengths: NDArray, distance: float) -> tuple[float, float]:
+    """Mean difference, degrees and distances to the subject, at equal parts of the way."""
+    asked = path.relative_to_first()
+    ours = matched_path(Match(parts, 0, 0, 0, 1), asked.sliced(slice(0, 1)), distance=distance, scaled=True)
+    reached = np.cumsum(np.linalg.norm(path_twists(ours, distance), axis=1))
+    reached = np.concatenate([[0.0], reached / reached[-1]])
+    along = np.concatenate([[0.0], np.cumsum(lengths) / lengths.sum()])
+    nearest = np.abs(along[:, None] - reached[None]).argmin(axis=1)
+    apart = inverse(ours.world_from_camera[nearest]) @ asked.world_from_camera
+    degrees = np.degrees(scipy_rotation().from_matrix(apart[:, :3, :3]).magnitude())
+    return float(degrees.mean()), float(np.linalg.norm(apart[:, :3, 3], axis=1).mean() / distance)
+
+
+def _zoom(path: CameraPath) -> float:
+    focal = path.intrinsics[:, 0, 0]
+    return float(focal.max() / focal.min())

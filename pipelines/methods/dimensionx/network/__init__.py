@@ -1,0 +1,1 @@
+"""Networks of DimensionX, their loading and conversion."""

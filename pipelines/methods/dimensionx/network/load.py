@@ -1,0 +1,216 @@
+"""The networks of a run: CogVideoX's text encoder, VAE and one of four transformers; real, tiny or random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from diffusers.models.autoencoders.autoencoder_kl_cogvideox import AutoencoderKLCogVideoX
+from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
+from transformers import T5EncoderModel, T5Tokenizer
+
+from camera.errors import InputError
+from pipelines.method import Checkpoint
+from pipelines.methods.dimensionx.loras.sat import read_sat_file, tracked_folder
+from pipelines.methods.dimensionx.method import checkpoint
+from pipelines.methods.dimensionx.network.convert import converted, merged, orbit_transformer
+from pipelines.methods.dimensionx.network.position_table import use_first_rows
+from pipelines.methods.dimensionx.sampling import SCHEDULE
+from pipelines.weights.checkpoints import read_json
+from pipelines.weights.components import byte_tokenizer, component
+from pipelines.weights.hub import Weights, folder_of
+
+Kind = Literal["image", "image_1_5", "text", "orbit"]
+"""5B image-to-video, its 1.5 generation, 5B text-to-video, and the 145-frame orbit."""
+CHECKPOINT: dict[Kind, str] = {"image": "base", "image_1_5": "base_1_5", "text": "text_only", "orbit": "orbit_360"}
+
+IMAGE_TRANSFORMER: dict[str, Any] = {
+    "num_attention_heads": 48,
+    "attention_head_dim": 64,
+    "in_channels": 32,
+    "out_channels": 16,
+    "flip_sin_to_cos": True,
+    "freq_shift": 0,
+    "time_embed_dim": 512,
+    "text_embed_dim": 4096,
+    "num_layers": 42,
+    "dropout": 0.0,
+    "attention_bias": True,
+    "sample_width": 90,
+    "sample_height": 60,
+    "sample_frames": 49,
+    "patch_size": 2,
+    "temporal_compression_ratio": 4,
+    "max_text_seq_length": 226,
+    "activation_fn": "gelu-approximate",
+    "timestep_activation_fn": "silu",
+    "norm_elementwise_affine": True,
+    "norm_eps": 1e-5,
+    "spatial_interpolation_scale": 1.875,
+    "temporal_interpolation_scale": 1.0,
+    "use_rotary_positional_embeddings": True,
+    "use_learned_positional_embeddings": True,
+}
+ORBIT_TRANSFORMER = {**IMAGE_TRANSFORMER, "sample_width": 60, "sample_height": 40, "sample_frames": 145}
+_TEXT = {"in_channels": 16, "use_learned_positional_embeddings": False}
+_ONE_FIVE = {
+    "use_learned_positional_embeddings": False,
+    "patch_size_t": 2,
+    "patch_bias": False,
+    "ofs_embed_dim": 512,
+    "sample_width": 170,
+    "sample_height": 96,
+    "sample_frames": 81,
+}
+TRANSFORMERS: dict[Kind, dict[str, Any]] = {
+    "image": IMAGE_TRANSFORMER,
+    "image_1_5": {**IMAGE_TRANSFORMER, **_ONE_FIVE},
+    "text": {**IMAGE_TRANSFORMER, **_TEXT},
+    "orbit": ORBIT_TRANSFORMER,
+}
+_TINY = {
+    "num_attention_heads": 2,
+    "attention_head_dim": 16,
+    "time_embed_dim": 16,
+    "text_embed_dim": 32,
+    "num_layers": 2,
+    "sample_width": 12,
+    "sample_height": 8,
+    "max_text_seq_length": 24,
+}
+VAE = {"scaling_factor": 0.7}
+TILED_FROM = 256
+"""Width in pixels; smaller pictures do not divide into the VAE's tiles."""
+_TINY_VAE = {
+    "block_out_channels": (8, 8, 8, 8),
+    "layers_per_block": 1,
+    "norm_num_groups": 2,
+    "sample_width": 96,
+    "sample_height": 64,
+}
+TEXT_ENCODER = {
+    "d_model": 4096,
+    "d_kv": 64,
+    "d_ff": 10240,
+    "num_layers": 24,
+    "num_heads": 64,
+    "vocab_size": 32128,
+    "feed_forward_proj": "gated-gelu",
+}
+_TINY_TEXT_ENCODER = {
+    **TEXT_ENCODER,
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 32,
+    "num_layers": 1,
+    "num_heads": 2,
+    "vocab_size": 384,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """What one run needs. ``schedule``: the base model's scheduler configuration."""
+
+    kind: Kind
+    tokenizer: Any
+    text_encoder: T5EncoderModel
+    vae: AutoencoderKLCogVideoX
+    transformer: CogVideoXTransformer3DModel
+    schedule: dict[str, Any]
+
+    @property
+    def geometry(self) -> Any:
+        """The transformer's configuration."""
+        return self.transformer.config
+
+    @property
+    def stride(self) -> int:
+        """Pixels per latent."""
+        config: Any = self.vae.config
+        return 2 ** (len(config.block_out_channels) - 1)
+
+    @property
+    def width(self) -> int:
+        """Of the frames in pixels: what the transformer was made for."""
+        return self.geometry.sample_width * self.stride
+
+    @property
+    def height(self) -> int:
+        return self.geometry.sample_height * self.stride
+
+    @property
+    def components(self) -> dict[str, object]:
+        return {"text_encoder": self.text_encoder, "vae": self.vae, "transformer": self.transformer}
+
+
+def load_networks(weights: Weights, kind: Kind) -> Networks:
+    """Networks of ``kind``; text encoder and VAE of the 5B family are loaded once for all of them."""
+    base = checkpoint("base_1_5" if kind == "image_1_5" else "base")
+    encoder = component(
+        weights, T5EncoderModel, _part(base, "text_encoder"), subfolder="text_encoder",
+        tiny=_TINY_TEXT_ENCODER, full=TEXT_ENCODER,
+    )  # fmt: skip
+    vae = component(
+        weights, AutoencoderKLCogVideoX, _part(base, "vae"), subfolder="vae", tiny={**VAE, **_TINY_VAE}, full=VAE
+    )
+    if vae.config.sample_width >= TILED_FROM:
+        vae.enable_tiling()  # decoding a clip in one piece would be what decides the memory of a run
+    tokenizer, schedule = _tokenizer_and_schedule(weights, base, encoder)
+    transformer = _orbit(weights) if kind == "orbit" and weights.mode == "real" else _transformer(weights, kind)
+    use_first_rows(transformer)
+    return Networks(kind, tokenizer, encoder, vae, transformer, schedule)
+
+
+def _part(base: Checkpoint, folder: str) -> Checkpoint:
+    return replace(base, files=(f"{folder}/*",))
+
+
+def _tokenizer_and_schedule(weights: Weights, base: Checkpoint, encoder: T5EncoderModel) -> tuple[Any, dict[str, Any]]:
+    if weights.mode != "real":
+        return byte_tokenizer(encoder.config.vocab_size), dict(SCHEDULE)
+    files = weights.files(replace(base, files=("tokenizer/*", "scheduler/*")))
+    folder = folder_of(files)
+    return read_tokenizer(folder / "tokenizer"), read_json(folder / "scheduler" / "scheduler_config.json")
+
+
+def read_tokenizer(folder: Path) -> T5Tokenizer:
+    """T5's tokenizer from its SentencePiece vocabulary; raises `InputError` for a broken one."""
+    try:
+        return T5Tokenizer.from_pretrained(folder, local_files_only=True)
+    except (ImportError, OSError, ValueError) as error:
+        raise InputError(
+            "T5's vocabulary could not be read: install the packages sentencepiece and protobuf, or download the folder "
+            f"tokenizer again if they are there ({type(error).__name__})."
+        ) from error
+
+
+def _transformer(weights: Weights, kind: Kind) -> CogVideoXTransformer3DModel:
+    tiny = {**TRANSFORMERS[kind], **_TINY, **({"ofs_embed_dim": 16} if kind == "image_1_5" else {})}
+    return component(
+        weights, CogVideoXTransformer3DModel, _part(checkpoint(CHECKPOINT[kind]), "transformer"),
+        subfolder="transformer", tiny=tiny, full=TRANSFORMERS[kind],
+    )  # fmt: skip
+
+
+def _orbit(weights: Weights) -> CogVideoXTransformer3DModel:
+    """The published checkpoint, converted and merged."""
+
+    def load() -> CogVideoXTransformer3DModel:
+        name = "the 360 degree orbit"
+        parts = converted(read_sat_file(_orbit_file(weights.files(checkpoint("orbit_360")))), name=name)
+        return orbit_transformer(merged(parts), ORBIT_TRANSFORMER, dtype=weights.dtype, source=name)
+
+    return weights.shared(("CogVideoXTransformer3DModel", checkpoint("orbit_360").repo), load)
+
+
+def _orbit_file(files: dict[str, str]) -> str:
+    """The model state; when a repository holds several, its file ``latest`` names the folder."""
+    states = {name: path for name, path in files.items() if name.endswith("mp_rank_00_model_states.pt")}
+    if len(states) > 1 and "latest" in files:
+        folder = tracked_folder(Path(files["latest"]).read_text())
+        states = {name: path for name, path in states.items() if folder in Path(name).parts[:-1]}
+    if len(states) != 1:
+        raise InputError(f"The repository of the 360 degree orbit should hold one model state, found {len(states)}.")
+    return next(iter(states.values()))

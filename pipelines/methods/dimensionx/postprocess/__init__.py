@@ -1,0 +1,1 @@
+"""What may follow a DimensionX clip: interpolation, upscaling, animation."""

@@ -1,0 +1,1 @@
+"""Networks of DualCamCtrl, their loading and conversion."""

@@ -1,0 +1,83 @@
+"""What the denoiser is given besides noise: words, picture tokens and picture latents."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPVisionModel, PreTrainedTokenizerBase, UMT5EncoderModel
+
+from pipelines.methods.dualcamctrl.network.transformer import TEXT_TOKENS
+
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+_STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
+
+
+def cleaned(prompt: str) -> str:
+    """Composed Unicode with straight quotes, HTML entities resolved (twice), runs of white space as one space."""
+    text = unicodedata.normalize("NFC", prompt).translate(_STRAIGHT)
+    return re.sub(r"\s+", " ", html.unescape(html.unescape(text))).strip()
+
+
+def encode_text(
+    tokenizer: PreTrainedTokenizerBase, encoder: UMT5EncoderModel, prompt: str, device: torch.device
+) -> Tensor:
+    """(1,512,C) of UMT5; rows after the end of the text are zero."""
+    tokens = tokenizer(
+        [cleaned(prompt)],
+        padding="max_length",
+        max_length=TEXT_TOKENS,
+        truncation=True,
+        add_special_tokens=True,
+        return_tensors="pt",
+    ).to(device)
+    return encode_tokens(encoder, tokens.input_ids, tokens.attention_mask)
+
+
+def tokens_too_many(tokenizer: PreTrainedTokenizerBase, prompt: str) -> int:
+    """How many tokens of a prompt will be cut off."""
+    return max(0, len(tokenizer(cleaned(prompt)).input_ids) - TEXT_TOKENS)
+
+
+def encode_tokens(encoder: UMT5EncoderModel, ids: Tensor, mask: Tensor) -> Tensor:
+    """Token numbers (1,512) and their mask to (1,512,C)."""
+    return encoder(ids, mask).last_hidden_state * mask.unsqueeze(-1)
+
+
+def clip_pixels(picture: Tensor) -> Tensor:
+    """(1,3,H,W) in -1..1 to CLIP's (1,3,224,224): bicubic, stretched, neither cropped nor smoothed, unlike CLIP's own way."""
+    square = F.interpolate(picture, size=(224, 224), mode="bicubic", align_corners=False)
+    mean, std = (
+        torch.tensor(v, dtype=square.dtype, device=square.device).view(3, 1, 1) for v in (_CLIP_MEAN, _CLIP_STD)
+    )
+    return (square * 0.5 + 0.5 - mean) / std
+
+
+def encode_clip(encoder: CLIPVisionModel, picture: Tensor) -> Tensor:
+    """Picture tokens (1,257,C), before the last layer of ViT-H."""
+    return encoder(pixel_values=clip_pixels(picture), output_hidden_states=True).hidden_states[-2]
+
+
+def resized_picture(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """(H,W,3) or grey (H,W), stretched to ``width`` x ``height`` bicubically as upstream does."""
+    return np.asarray(Image.fromarray(picture).resize((width, height)))
+
+
+def picture_tensor(picture: NDArray[np.uint8], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(H,W,3) or grey (H,W) to (1,3,H,W) in -1..1; ``dtype`` comes before the affine map, as in upstream."""
+    grey = picture if picture.ndim == 3 else picture[..., None].repeat(3, axis=2)
+    unit = torch.from_numpy(grey.astype(np.float32) / 255).permute(2, 0, 1).unsqueeze(0)
+    return unit.to(device=device, dtype=dtype) * 2 - 1
+
+
+def beside_noise(latent: Tensor, frames: int) -> Tensor:
+    """A picture's latent (1,16,1,h,w) at the first of ``frames`` latent frames, zeros after it."""
+    return F.pad(latent, (0, 0, 0, 0, 0, frames - 1))

@@ -1,0 +1,1 @@
+"""Training of DualCamCtrl: data, loss, loop."""

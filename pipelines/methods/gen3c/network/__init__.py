@@ -1,0 +1,1 @@
+"""Networks of GEN3C: transformer, tokenizer latents and tiles, text encoder."""

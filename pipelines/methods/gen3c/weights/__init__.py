@@ -1,0 +1,1 @@
+"""Loading and conversion of GEN3C checkpoints."""

@@ -1,0 +1,41 @@
+"""Depth of generated frames, so that the cache can grow: MoGe where its package is installed, else the app's own model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.estimation import depth as models
+from pipelines.media.image import Picture
+from pipelines.weights.hub import Weights, folder_of
+
+OWN = "small"
+"""Of `pipelines.estimation.depth.MODELS`: small and free to use. Its unknown scale and shift are what alignment finds."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameDepth:
+    """``network`` is placed by the runtime; without ``model`` depth is only guessed."""
+
+    network: Any | None = None
+    model: models.DepthModel | None = None
+
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Depth (H,W) of RGB (H,W,3) in any unit, NaN where there is none."""
+        if self.model is None:
+            return models.guessed_layout(picture).values
+        return models.estimate(Picture(picture, None), self.model, self.network).values
+
+
+def load_depth(weights: Weights) -> FrameDepth:
+    """The depth model of added frames; without real weights depth is a guessed layout, as a random network knows no depth."""
+    if weights.mode != "real":
+        return FrameDepth()
+    if models.moge_installed():
+        return FrameDepth(models.load_moge(weights.files(models.MOGE.checkpoint)["model.pt"]), models.MOGE)
+    model = models.MODELS[OWN]
+    network = weights.shared(model.key, lambda: models.load_model(folder_of(weights.files(model.checkpoint))))
+    return FrameDepth(network, model)

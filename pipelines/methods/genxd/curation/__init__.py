@@ -1,0 +1,1 @@
+"""From a plain video to an entry of CamVid-30K."""

@@ -1,0 +1,210 @@
+"""How much the things in a clip move by themselves, whatever the camera does.
+
+A point of a thing is lifted to 3D with its depth and projected into the next frame as if it stood still; how far the
+tracked point is from there, in shares of the picture, is its motion. Source: arXiv 2411.02319, section 3, which finds
+things with Mask2Former and follows points with a network; here, without weights, what does not fit the camera's motion
+is a thing, and points are followed by optical flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.path import CameraPath
+from pipelines.estimation.sfm import Reconstruction
+
+Pixels = NDArray[np.float64]
+"""(N,2), x and y, centres at integers."""
+Labels = NDArray[np.int32]
+"""(F,H,W): 0 where nothing moves, else the number of the thing."""
+
+WINDOW = 21
+"""Side of the square that is compared when a point is followed, pixels."""
+GRID = 6
+"""Distance of the points that are followed to find what moves, pixels."""
+EPIPOLAR_PX = 1.0
+"""A point so far from where any still point could be moves."""
+FEWEST = 8
+"""Points that make a thing; fewer are taken for errors."""
+
+
+def follow(before: NDArray[np.uint8], after: NDArray[np.uint8], points: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
+    """Where ``points`` (N,2) of one picture (H,W,3) are in the next, and which could be followed there and back."""
+    if len(points) == 0:
+        return points, np.zeros(0, bool)
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (before, after)]
+    start = points.astype(np.float32)[:, None]
+    there, found = _flow(grey[0], grey[1], start)
+    back, found_back = _flow(grey[1], grey[0], there)
+    good = (found[:, 0] > 0) & (found_back[:, 0] > 0) & (np.linalg.norm(back - start, axis=2)[:, 0] < 0.5)
+    return there[:, 0].astype(np.float64), good
+
+
+def _flow(before: NDArray, after: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:
+    flow: Any = cv2.calcOpticalFlowPyrLK
+    there, found, _ = flow(before, after, points, None, winSize=(WINDOW, WINDOW), maxLevel=4)
+    return there, found
+
+
+def moving_things(frames: NDArray[np.uint8], path: CameraPath) -> Labels:
+    """Things that move by themselves in ``frames`` (F,H,W,3) of a known path: points that leave their epipolar line.
+
+    What moves along these very lines is not seen; errors on the other side are accepted, as in the source.
+    """
+    count, height, width = frames.shape[:3]
+    masks = np.zeros((count, height, width), bool)
+    y, x = np.mgrid[GRID // 2 : height : GRID, GRID // 2 : width : GRID]
+    grid = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64)
+    for i in range(count - 1):
+        there, good = follow(frames[i], frames[i + 1], grid)
+        odd = _line_distance(path, i, grid[good], there[good]) > EPIPOLAR_PX
+        masks[i] |= _area(grid[good][odd], height, width)
+        masks[i + 1] |= _area(there[good][odd], height, width)
+    return linked(frames, masks)
+
+
+def linked(frames: NDArray[np.uint8], masks: NDArray[np.bool_]) -> Labels:
+    """Number the connected areas of ``masks`` (F,H,W) so that one thing keeps its number from frame to frame."""
+    labels = np.zeros(masks.shape, np.int32)
+    used = 0
+    for i in range(len(frames)):
+        areas, parts = cv2.connectedComponents(masks[i].astype(np.uint8))
+        for part in range(1, areas):
+            inside = parts == part
+            number = _number_before(frames, labels, i, inside)
+            if number == 0:
+                used += 1
+                number = used
+            labels[i][inside] = number
+    return labels
+
+
+def aligned_depth(relative: NDArray, pixels: Pixels, depths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``relative`` depth (H,W), growing with distance, in the unit of ``depths`` (K,) known at ``pixels`` (K,2).
+
+    Scaled by the ratio of the medians, then shifted by the median difference.
+    """
+    column, row = pixels.round().astype(int).T
+    there = relative[row.clip(0, relative.shape[0] - 1), column.clip(0, relative.shape[1] - 1)].astype(np.float64)
+    scale = np.median(depths) / max(float(np.median(there)), 1e-9)
+    return scale * relative + np.median(depths - scale * there)
+
+
+def spread_depth(pixels: Pixels, depths: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """(H,W): at every pixel the depth of the nearest of the known ``pixels``; for want of a depth network."""
+    column, row = pixels.round().astype(int).T
+    empty = np.full((height, width), 255, np.uint8)
+    row, column = row.clip(0, height - 1), column.clip(0, width - 1)
+    empty[row, column] = 0
+    _, found = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = np.asarray(found, np.int64)
+    table = np.zeros(nearest.max() + 1)
+    table[nearest[row, column]] = depths
+    return table[nearest]
+
+
+def motion_field(path: CameraPath, frame: int, depth: NDArray, points: Pixels, followed: Pixels) -> Pixels:
+    """(N,2): where ``points`` of ``frame`` are in the next frame, less where they would be had they stood still.
+
+    In shares of width and height. ``depth`` (H,W) of the frame, in the unit of the path.
+    """
+    column, row = points.round().astype(int).T
+    rays = np.linalg.inv(path.intrinsics[frame]) @ np.append(points, np.ones((len(points), 1)), axis=1).T
+    lifted = rays * depth[row.clip(0, path.height - 1), column.clip(0, path.width - 1)]
+    next_from_this = path.camera_from_world[frame + 1] @ path.world_from_camera[frame]
+    seen = path.intrinsics[frame + 1] @ (next_from_this[:3, :3] @ lifted + next_from_this[:3, 3:])
+    still = (seen[:2] / seen[2]).T
+    return (followed - still) / [path.width, path.height]
+
+
+def motion_of_things(
+    frames: NDArray[np.uint8], labels: Labels, path: CameraPath, depths: Sequence[NDArray]
+) -> dict[int, float]:
+    """Mean length of the motion field per thing, over all neighbouring frames; shares of the picture."""
+    lengths: dict[int, list[NDArray]] = {}
+    for i in range(len(frames) - 1):
+        grey = cv2.cvtColor(frames[i], cv2.COLOR_RGB2GRAY)
+        for number in np.unique(labels[i])[1:] if labels[i].any() else ():
+            corners = cv2.goodFeaturesToTrack(grey, 200, 0.01, 3, mask=_inner_part(labels[i] == number))
+            if corners is None:
+                continue
+            points = corners[:, 0].astype(np.float64)
+            there, good = follow(frames[i], frames[i + 1], points)
+            field = motion_field(path, i, depths[i], points[good], there[good])
+            lengths.setdefault(int(number), []).append(np.linalg.norm(field, axis=1))
+    pooled = {number: np.concatenate(parts) for number, parts in lengths.items()}
+    return {number: float(values.mean()) for number, values in pooled.items() if len(values) >= FEWEST}
+
+
+def motion_strength(motion: dict[int, float]) -> float:
+    """The strength that the model is told: 100 times the motion of what moves most; 0 where nothing does."""
+    return 100 * max(motion.values(), default=0.0)
+
+
+def depths_of(
+    reconstruction: Reconstruction, relative: Sequence[NDArray] | None, height: int, width: int
+) -> list[NDArray[np.float64]]:
+    """Depth (H,W) of every frame of the path: relative depth aligned with the sparse points, or these spread out."""
+    result = []
+    for frame in range(len(reconstruction.path)):
+        pixels, depths = reconstruction.depths(frame)
+        if relative is None:
+            result.append(spread_depth(pixels, depths, height, width))
+        else:
+            result.append(aligned_depth(relative[frame], pixels, depths))
+    return result
+
+
+def _inner_part(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """``mask`` without its edge, where points belong to both sides; all of it where nothing would be left."""
+    whole = mask.astype(np.uint8)
+    inner = np.asarray(cv2.erode(whole, np.ones((WINDOW // 2,) * 2, np.uint8)), np.uint8)
+    return inner if inner.any() else whole
+
+
+def _line_distance(path: CameraPath, frame: int, points: Pixels, there: Pixels) -> NDArray[np.float64]:
+    """(N,): pixels between the followed points and where a still point can be seen in the next frame (Sampson)."""
+    next_from_this = path.camera_from_world[frame + 1] @ path.world_from_camera[frame]
+    x, y, z = next_from_this[:3, 3]
+    essential = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ next_from_this[:3, :3]
+    this_lens, next_lens = (np.linalg.inv(path.intrinsics[i]) for i in (frame, frame + 1))
+    fundamental = next_lens.T @ essential @ this_lens
+    a, b = (np.append(p, np.ones((len(p), 1)), axis=1) for p in (points, there))
+    line_b, line_a = a @ fundamental.T, b @ fundamental
+    slope = np.sqrt((line_b[:, :2] ** 2).sum(1) + (line_a[:, :2] ** 2).sum(1))
+    return np.abs((b * line_b).sum(1)) / np.maximum(slope, 1e-12)
+
+
+def _area(points: Pixels, height: int, width: int) -> NDArray[np.bool_]:
+    """(H,W): what lies between neighbouring points of the grid; groups of less than `FEWEST` points are left out."""
+    dots = np.zeros((height, width), np.uint8)
+    column, row = points.round().astype(int).T
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    dots[row[inside], column[inside]] = 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GRID + 1,) * 2)
+    area = cv2.erode(cv2.dilate(dots, kernel), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (GRID + 1,) * 2))
+    count, found = cv2.connectedComponents(area)
+    parts = np.asarray(found, np.int64)
+    points_in = np.bincount(parts[dots > 0], minlength=count)
+    points_in[0] = 0
+    return (points_in >= FEWEST)[parts]
+
+
+def _number_before(frames: NDArray[np.uint8], labels: Labels, frame: int, inside: NDArray[np.bool_]) -> int:
+    """The number that most points of an area had in the frame before, or 0."""
+    if frame == 0:
+        return 0
+    y, x = np.nonzero(inside)
+    chosen = np.linspace(0, len(x) - 1, min(len(x), 200)).round().astype(int)
+    points = np.stack([x[chosen], y[chosen]], axis=1).astype(np.float64)
+    there, good = follow(frames[frame], frames[frame - 1], points)
+    column, row = there[good].round().astype(int).T
+    height, width = inside.shape
+    within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    numbers = labels[frame - 1][row[within], column[within]]
+    return int(np.bincount(numbers[numbers > 0]).argmax()) if (numbers > 0).any() else 0

@@ -1,0 +1,1 @@
+"""Networks of GenXD: UNet and autoencoder."""

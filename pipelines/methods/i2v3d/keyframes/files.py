@@ -1,0 +1,132 @@
+"""Keyframes in and out of a zip, so that a person can change, replace or drop single ones between two runs."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from pipelines.media.image import png
+from pipelines.method import Frames
+from pipelines.methods.i2v3d.method import I2V3DSettings
+from pipelines.methods.i2v3d.schedule import LONGEST_WINDOW
+
+LARGEST_BYTES = 1 << 26
+"""Of one picture in such a file."""
+_NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """Keyframes as they stand: frames counted from 0, pictures (K,H,W,3), and prompts that were changed by hand.
+
+    ``along``: a name for scene and path that they were painted from, empty where nobody knows.
+    """
+
+    indices: tuple[int, ...]
+    pictures: Frames
+    prompts: dict[int, str] = field(default_factory=dict)
+    along: str = ""
+
+    def without(self, index: int) -> Painted:
+        """Raises `InputError` for the first and the last, between which the video runs."""
+        if index in (self.indices[0], self.indices[-1]):
+            raise InputError("The first and the last keyframe hold the video's ends; paint them again instead.")
+        kept = [number for number, known in enumerate(self.indices) if known != self.known(index)]
+        apart = max(self.indices[b] - self.indices[a] + 1 for a, b in pairwise(kept))
+        if apart > LONGEST_WINDOW:
+            raise InputError(
+                f"Without it two keyframes are {apart} frames apart, and the video network takes {LONGEST_WINDOW} at most; "
+                "paint this one again instead."
+            )
+        return replace(self, indices=tuple(self.indices[n] for n in kept), pictures=self.pictures[kept])
+
+    def known(self, index: int) -> int:
+        if index not in self.indices:
+            raise InputError(f"There is no keyframe at frame {index}; there are {', '.join(map(str, self.indices))}.")
+        return index
+
+    def packed(self, *, but: int | None = None) -> bytes:
+        """See `pack`; ``but`` is left out."""
+        chosen = [number for number, index in enumerate(self.indices) if index != but]
+        return pack(self.pictures[chosen], [self.indices[number] for number in chosen])
+
+    def settings(self, settings: I2V3DSettings, file: Path, *, again: int | None = None) -> I2V3DSettings:
+        """Those of a run that takes these keyframes as they are, all but ``again``, from the zip ``file`` written here."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(self.packed(but=again))
+        prompts = "\n".join(f"{index}: {words}" for index, words in self.prompts.items() if index in self.indices)
+        return replace(
+            settings, keyframes_at=", ".join(map(str, self.indices)), keyframes_file=str(file), keyframe_prompts=prompts
+        )
+
+
+def repacked(data: bytes, prompts: dict[int, str]) -> Painted:
+    """What `Painted.packed` wrote. Raises `InputError`."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = {int(named[1]): entry for entry in archive.infolist() if (named := _NAME.match(entry.filename))}
+        pictures = [_decoded(archive, entries[index]) for index in sorted(entries)]
+    if len(pictures) < 2 or len({picture.shape for picture in pictures}) > 1:
+        raise InputError("The keyframes that were kept are damaged; paint them anew.")
+    return Painted(tuple(sorted(entries)), np.stack(pictures), prompts)
+
+
+def pack(keyframes: Frames, indices: list[int]) -> bytes:
+    """A zip of PNG pictures, each named by its frame, counted from 0."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for index, picture in zip(indices, keyframes, strict=True):
+            archive.writestr(f"{index:05d}.png", png(picture))
+    return stream.getvalue()
+
+
+def unpack(file: str | Path, indices: list[int], *, width: int, height: int) -> dict[int, NDArray[np.uint8]]:
+    """Pictures (H,W,3) by frame. Raises `InputError` for other frames, other sizes and files that are no such zip."""
+    file = Path(file)
+    found: dict[int, NDArray[np.uint8]] = {}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for entry in archive.infolist():
+                named = _NAME.match(entry.filename)
+                if named:
+                    found[int(named[1])] = _picture(archive, entry, width, height)
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
+        raise InputError(
+            f"{file.name} is not a readable zip of keyframes; give the one that a run handed out."
+        ) from error
+    if strange := sorted(found.keys() - set(indices)):
+        raise InputError(
+            f"{file.name} holds a keyframe for frame {strange[0]}, but this path has them at {', '.join(map(str, indices))}; "
+            "name the pictures by these numbers."
+        )
+    if not found:
+        raise InputError(f"{file.name} holds no keyframes; expected pictures named by their frame, as 00000.png.")
+    return found
+
+
+def _picture(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, width: int, height: int) -> NDArray[np.uint8]:
+    picture = _decoded(archive, entry)
+    if picture.shape[:2] != (height, width):
+        raise InputError(
+            f"{entry.filename} is {picture.shape[1]}x{picture.shape[0]}, the path is drawn for {width}x{height}; resize it."
+        )
+    return picture
+
+
+def _decoded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[np.uint8]:
+    """(H,W,3)."""
+    import cv2
+
+    if entry.file_size > LARGEST_BYTES:
+        raise InputError(f"{entry.filename} is larger than 64 MB; give keyframes of the path's size.")
+    picture = cv2.imdecode(np.frombuffer(archive.read(entry), np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"{entry.filename} is not a readable picture; save it as PNG.")
+    return np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)

@@ -1,0 +1,237 @@
+"""The coarse renders that steer both networks: colour, depth, foreground and what is visible at all, along the path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.objects.scene import Lighting, StagedScene, plain, staged
+from camera.path import CameraPath
+from camera.render.scene import in_order, rendered
+from camera.view import FAR, Scene, View
+from pipelines.method import Frames
+from pipelines.methods.i2v3d.method import BESIDE_CAMERA, CUT_OUT, NO_PICTURE, PAINTED, I2V3DSettings
+from pipelines.methods.i2v3d.scene.renderer import Drawing
+
+if TYPE_CHECKING:
+    from camera.render.triangles import MeshFrame
+
+MOST_THREADS = 4
+"""That draw objects side by side; each holds two frames."""
+FARTHEST_PERCENTILE = 98.0
+"""Of all depths of a path: what lies farther is as black as nothing at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseRenders:
+    """``colour`` (F,H,W,3) uint8, black where empty; ``depth`` (F,H,W) uint8, near is bright, the same scale throughout;
+    ``foreground`` and ``visible`` (F,H,W) bool. ``normal`` (F,H,W,3) uint8: x right, y up, z towards the camera, -1..1 as
+    0..255, black where empty; None where it was not asked for. ``drawn``: what drew the objects, in one sentence."""
+
+    colour: Frames
+    depth: NDArray[np.uint8]
+    foreground: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
+    normal: Frames | None = None
+    drawn: str = ""
+
+    def at(self, frames: list[int] | slice) -> CoarseRenders:
+        return CoarseRenders(self.colour[frames], self.depth[frames], self.foreground[frames], self.visible[frames])
+
+    @property
+    def depth_pictures(self) -> NDArray[np.float32]:
+        """(F,H,W) in 0..1, each picture stretched to the full range, as both networks were given it."""
+        low = self.depth.min(axis=(1, 2), keepdims=True).astype(np.float32)
+        high = self.depth.max(axis=(1, 2), keepdims=True).astype(np.float32)
+        return (np.rint(255 * (self.depth - low) / np.maximum(high - low, 1)) / 255).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseFrame:
+    """One camera's view: ``colour`` (H,W,3) uint8; ``depth`` (H,W) float32 along z, `FAR` in the sky and where nothing is;
+    ``foreground``, ``visible`` (H,W) bool; ``normal`` (H,W,3) float32 in the camera's axes, zeros where it is not known.
+    ``drawn``: what drew the objects, in one sentence."""
+
+    colour: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    foreground: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
+    normal: NDArray[np.float32]
+    drawn: str = ""
+
+
+def foreground_of(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
+    """(H,W) bool in the picture itself."""
+    if settings.foreground in ("nothing", "objects"):
+        return np.zeros_like(view.known)
+    if settings.foreground == "everything":
+        return view.known
+    return near(view, settings)
+
+
+def near(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
+    """(H,W) bool: nearer than the foreground's reach."""
+    return view.known & (view.depth <= settings.foreground_reach * view.focus_depth)
+
+
+def render_path(
+    scene: Scene, path: CameraPath, settings: I2V3DSettings, *, normals: bool = False
+) -> Iterator[int | CoarseRenders]:
+    """Numbers of the frames done, then the renders."""
+    made: list[CoarseFrame] = []
+    bumps: list[NDArray[np.uint8]] = []
+    for number, frame in enumerate(render_frames(scene, path, settings, normals=normals), 1):
+        if normals:
+            bumps.append(normal_picture(frame))
+            frame = replace(frame, normal=_NONE)
+        made.append(frame)
+        yield number
+    colour, distance, foreground, visible = (
+        np.stack([getattr(frame, name) for frame in made]) for name in ("colour", "depth", "foreground", "visible")
+    )
+    shown = np.stack(bumps) if normals else None
+    yield CoarseRenders(colour, _brightness(distance), foreground, visible, shown, made[-1].drawn)
+
+
+_NONE = np.zeros((0, 0, 3), np.float32)
+
+
+def render_frames(
+    scene: Scene, path: CameraPath, settings: I2V3DSettings, *, frames: range | None = None, normals: bool = False
+) -> Iterator[CoarseFrame]:
+    """Background and objects together; ``frames``: only these of the path. The background's normals cost time, so they are
+    there only with ``normals``."""
+    chosen = frames if frames is not None else range(len(path))
+    part = replace(path, world_from_camera=path.world_from_camera[chosen], intrinsics=path.intrinsics[chosen])
+    objects = scene.objects if isinstance(scene, StagedScene) else ()
+    stage = staged(scene, objects)
+    if settings.background == NO_PICTURE and not objects:
+        raise InputError("There is nothing to render: add an object, or let the picture be the background.")
+    light = stage.light(lighting(settings))
+    behinds = _backgrounds(scene, part, settings)
+    if normals:
+        behinds = (replace(behind, normal=_normals_of(behind, lens)) for behind, lens in zip(behinds, part.intrinsics))
+    if not objects:
+        yield from behinds
+        return
+    with Drawing(settings.renderer, part) as drawing:
+
+        def shown(number: int) -> MeshFrame:
+            surfaces = stage.surfaces(chosen[number], len(path), path.fps)
+            return drawing.draw(surfaces, part, number, light=light)
+
+        with closing(in_order(shown, len(part), min(os.cpu_count() or 1, MOST_THREADS))) as fronts:
+            for behind, front in zip(behinds, fronts, strict=True):
+                yield _in_front(front, behind, settings.foreground != "nothing", drawing.words)
+
+
+def _in_front(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: str) -> CoarseFrame:
+    """``behind`` with what is ``shown`` where that is nearer."""
+    front = (shown.surface >= 0) & (shown.depth < behind.depth)
+    return CoarseFrame(
+        np.where(front[..., None], shown.colour, behind.colour),
+        np.where(front, shown.depth, behind.depth),
+        np.where(front, foreground, behind.foreground),
+        behind.visible | front,
+        np.where(front[..., None], shown.normal, behind.normal),
+        drawn,
+    )
+
+
+def lighting(settings: I2V3DSettings) -> Lighting:
+    ambient = 1.0 if settings.light == PAINTED else settings.ambient
+    return Lighting(ambient, settings.light_around, settings.light_above, settings.light == BESIDE_CAMERA)
+
+
+def _backgrounds(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> Iterator[CoarseFrame]:
+    """The picture's own surface. Its foreground, and what was cut out, are drawn as a second picture on it."""
+    empty = np.zeros((path.height, path.width, 3), np.float32)
+    if settings.background == NO_PICTURE:
+        nothing = np.zeros((path.height, path.width), bool)
+        far = np.full((path.height, path.width), FAR, np.float32)
+        for _ in range(len(path)):
+            yield CoarseFrame(np.zeros(empty.shape, np.uint8), far, nothing, nothing, empty)
+        return
+    view, cut = background_view(scene.first, settings)
+    mask = foreground_of(scene.first, settings) & ~cut
+    marks = np.stack([mask, cut, cut], axis=2).astype(np.uint8) * 255
+    alone = plain(scene)
+    background = replace(alone, views=(view,))
+    marked = replace(alone, views=(replace(view, colour=marks),))
+    pairs = zip(rendered(background, path, fill="holes"), rendered(marked, path, fill="holes"), strict=True)
+    for picture, marking in pairs:
+        distance = np.where(picture.far | picture.holes, np.float32(FAR), picture.depth)
+        shown = ~picture.holes & (marking.colour[..., 1] <= 127)
+        yield CoarseFrame(picture.colour, distance, (marking.colour[..., 0] > 127) & shown, shown, empty)
+
+
+def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[np.bool_]]:
+    """The picture as background, and (H,W) bool where its foreground was cut out and what is behind only continued.
+
+    What was cut out counts as not visible, so that the networks invent it over the continued depth.
+    """
+    if settings.background != CUT_OUT:
+        return view, np.zeros_like(view.known)
+    cut = _grown(near(view, settings), max(view.width // 200, 1))
+    if not (view.known & ~cut).any():
+        raise InputError("Nothing is left when the foreground is cut out; lower the foreground reach.")
+    seen = np.dstack([view.colour.astype(np.float32), 1 / view.depth])
+    behind = _continued(seen, cut)
+    depth = 1 / np.maximum(behind[..., 3], np.float32(1 / FAR))
+    return replace(view, colour=np.rint(behind[..., :3]).astype(np.uint8), depth=depth, known=view.known | cut), cut
+
+
+def _continued(values: NDArray, unknown: NDArray[np.bool_]) -> NDArray:
+    """``values`` (H,W,C) with the ``unknown`` (H,W) as the smooth continuation of the rest, from pictures of half the size."""
+    import cv2
+
+    height, width = unknown.shape
+    if not unknown.any() or max(height, width) == 1:
+        return values
+    half = (max(width // 2, 1), max(height // 2, 1))
+    weight = (~unknown).astype(np.float32)
+    share = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
+    sums = cv2.resize(values * weight[..., None], half, interpolation=cv2.INTER_AREA)
+    smaller = sums / np.maximum(share, 1e-9)[..., None]
+    filled = cv2.resize(_continued(smaller, share <= 0), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(unknown[..., None], filled, values)
+
+
+def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    """With a margin, since the outlines of depth and colour differ by a few pixels."""
+    import cv2
+
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)) > 0
+
+
+def _normals_of(frame: CoarseFrame, lens: NDArray) -> NDArray[np.float32]:
+    """(H,W,3): of the surface through neighbouring pixels, towards the camera; zeros in the sky and in holes."""
+    height, width = frame.depth.shape
+    grid = np.stack([*np.meshgrid(np.arange(width), np.arange(height)), np.ones((height, width))], axis=-1)
+    points = (grid @ np.linalg.inv(lens).T * frame.depth[..., None]).astype(np.float32)
+    across, down = np.gradient(points, axis=1), np.gradient(points, axis=0)
+    normal = np.cross(down, across)
+    length = np.linalg.norm(normal, axis=2, keepdims=True)
+    known = (frame.depth < FAR)[..., None] & (length > 0)
+    return np.where(known, normal / np.maximum(length, 1e-20), 0).astype(np.float32)
+
+
+def normal_picture(frame: CoarseFrame) -> NDArray[np.uint8]:
+    """(H,W,3): see `CoarseRenders`."""
+    known = np.abs(frame.normal).sum(axis=2, keepdims=True) > 0
+    upright = frame.normal * np.array([1, -1, -1], np.float32)
+    return np.where(known, np.rint((upright + 1) * 127.5), 0).astype(np.uint8)
+
+
+def _brightness(distance: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(F,H,W): 255 at the camera, falling evenly to 0 at the farthest depth of the path."""
+    known = distance[distance < FAR]
+    farthest = np.percentile(known, FARTHEST_PERCENTILE) if known.size else 1.0
+    return np.rint(255 * np.clip(1 - distance / max(float(farthest), 1e-6), 0, 1)).astype(np.uint8)

@@ -1,0 +1,228 @@
+"""A project: picture, depth, objects with their files and ways, camera, settings, keyframes and LoRA in one zip.
+
+``project.json`` holds camera and settings, ``picture.png`` and ``depth.npy`` are the scene, ``objects.json`` and ``models/``
+the objects, ``files/`` what settings name: the LoRA, own keyframes; ``painted.zip`` the keyframes as they stand.
+Nothing in it is run or unpickled; sizes are checked before anything is unpacked.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import zipfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.objects.archive import part, read_objects, write_objects
+from camera.objects.scene import StagedScene, empty_stage, staged
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines.media.image import png
+from pipelines.media.video import complete
+from pipelines.methods.i2v3d.keyframes.files import Painted, repacked
+from pipelines.methods.i2v3d.method import NO_PICTURE, VIDEO, I2V3DMoves, I2V3DSettings
+from pipelines.methods.i2v3d.subject.settings import SubjectSettings
+from pipelines.results.record import path_values
+from pipelines.settings import Settings
+
+__all__ = ["VIDEO", "Project", "new_project", "pack", "read_project", "save_project"]
+FORMAT, TAG = 1, "reshoot_project"
+LARGEST_PICTURE = 64_000_000
+"""Pixels."""
+LARGEST_WORDS = 1 << 26
+"""Bytes of ``project.json``."""
+LARGEST_FILE = 1 << 31
+"""Bytes of a LoRA, or of all keyframes."""
+MOST_KEYS = 1000
+_PAINTED = "painted.zip"
+_KINDS = {"lora_file": ".safetensors", "keyframes_file": ".zip"}
+"""Settings that name files of this computer, and what these are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Project:
+    """``settings`` name files of this computer, which the zip carries. ``moves``: the camera controls; ``controls``: how
+    else the path is described, as the page does; ``keys``: keyframes of the camera, paths of one frame. ``subject``: how the
+    subject was learnt last; ``painted``: the keyframes as they stand. ``notes`` on what was left out."""
+
+    scene: StagedScene
+    path: CameraPath | None = None
+    settings: I2V3DSettings = field(default_factory=I2V3DSettings)
+    moves: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    controls: dict[str, Any] = field(default_factory=dict)
+    keys: tuple[CameraPath, ...] = ()
+    subject: SubjectSettings | None = None
+    painted: Painted | None = None
+
+
+def new_project() -> Project:
+    """An empty stage, for objects alone."""
+    return Project(empty_stage(), settings=I2V3DSettings(background=NO_PICTURE))
+
+
+def save_project(file: str | Path, project: Project) -> Path:
+    """Writes the zip with the files that its settings name; it takes its name when it is whole. Raises `InputError`."""
+    with complete(file) as whole, whole.open("wb") as stream:
+        _write(stream, project, carried=_carried(project.settings))
+    return Path(file)
+
+
+def pack(project: Project) -> bytes:
+    """The zip as bytes, without the files that its settings name."""
+    stream = io.BytesIO()
+    _write(stream, project, carried={})
+    return stream.getvalue()
+
+
+def _carried(settings: I2V3DSettings) -> dict[str, Path]:
+    """By setting, the files that there are."""
+    found = {name: Path(getattr(settings, name)) for name in _KINDS if getattr(settings, name)}
+    for name, file in found.items():
+        label = settings.controls()[name].label
+        if not file.is_file():
+            raise InputError(f"{label}: there is no file {file.name} any more; choose it again, or empty that field.")
+        if file.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{label}: {file.name} is larger than {LARGEST_FILE >> 30} GB; empty that field to save.")
+    return found
+
+
+def _write(stream: BinaryIO, project: Project, *, carried: dict[str, Path]) -> None:
+    scene, view = project.scene, project.scene.first
+    values = project.settings.values()
+    about = {
+        TAG: FORMAT,
+        "scene": {
+            "name": scene.name, "unit": scene.unit, "source": scene.source, "distance": scene.distance,
+            "intrinsics": view.intrinsics.tolist(), "world_from_camera": view.world_from_camera.tolist(),
+        },
+        "path": path_values(project.path) if project.path else None,
+        "moves": project.moves,
+        "controls": project.controls,
+        "keys": [path_values(key) for key in project.keys],
+        "subject": project.subject.values() if project.subject else None,
+        "painted": {str(at): words for at, words in project.painted.prompts.items()} if project.painted else None,
+        "settings": {name: value for name, value in values.items() if name not in _KINDS},
+        "files": {name: file.name for name, file in carried.items()},
+        "left_out": [name for name in _KINDS if values[name] and name not in carried],
+    }  # fmt: skip
+    depth = io.BytesIO()
+    np.save(depth, np.where(view.known, view.depth, 0).astype(np.float32), allow_pickle=False)
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("project.json", json.dumps(about, allow_nan=False))
+        archive.writestr("picture.png", png(view.colour), zipfile.ZIP_STORED)
+        archive.writestr("depth.npy", depth.getvalue())
+        write_objects(archive, scene.objects)
+        for name, file in carried.items():
+            archive.write(file, _place(name), zipfile.ZIP_STORED)
+        if project.painted:
+            archive.writestr(_PAINTED, project.painted.packed(), zipfile.ZIP_STORED)
+
+
+def _place(name: str) -> str:
+    return f"files/{name}{_KINDS[name]}"
+
+
+def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path | None = None) -> Project:
+    """What `save_project` or `pack` wrote. ``folder``: where the files in it are put; without one they are left out, with a
+    note. Raises `InputError` for anything else."""
+    name = name or (Path(file).name if isinstance(file, (str, Path)) else "The project")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            about = json.loads(part(archive, "project.json", LARGEST_WORDS))
+            if not isinstance(about, dict) or about.get(TAG, FORMAT + 1) > FORMAT:
+                raise InputError(f"{name} was saved by a newer Reshoot, or is no project; update to open it.")
+            scene = _scene(archive, about["scene"])
+            objects = read_objects(archive)
+            project = _described(about)
+            if about.get("painted") is not None:
+                prompts = {int(at): str(words) for at, words in about["painted"].items()}
+                project = replace(project, painted=repacked(part(archive, _PAINTED, LARGEST_FILE), prompts))
+            stored = {known: str(about.get("files", {}).get(known, "")) for known in _KINDS}
+            if folder is not None:
+                project = _with_files(archive, project, {key: label for key, label in stored.items() if label}, folder)
+        scene = StagedScene(
+            scene.views, "still", scene.unit, name=scene.name, source=scene.source, objects=objects,
+            distance=float(about["scene"]["distance"]),
+        )  # fmt: skip
+        lacking = [known for known in _KINDS if known in about["left_out"] or (stored[known] and folder is None)]
+        for known in lacking:
+            label = I2V3DSettings.controls()[known].label
+            project = replace(
+                project, notes=(*project.notes, f"{label}: this project does not carry the file; choose it again.")
+            )
+        return replace(project, scene=scene)
+    except InputError:
+        raise
+    except (
+        OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, RecursionError,
+        RuntimeError,
+    ) as error:  # fmt: skip
+        raise InputError(f"{name} is not a whole project of Reshoot; give the zip that was saved here.") from error
+
+
+def _described(about: dict[str, Any]) -> Project:
+    """All that ``project.json`` says but the scene, which is an empty stage here."""
+    values, notes = _accepted(I2V3DSettings, about["settings"])
+    moves, more = _accepted(I2V3DMoves, about["moves"])
+    keys, subject, controls = about.get("keys", []), about.get("subject"), about.get("controls", {})
+    if not isinstance(controls, dict) or len(keys) > MOST_KEYS:
+        raise ValueError("no controls")
+    how = None
+    if subject is not None:
+        good, others = _accepted(SubjectSettings, subject)
+        how, more = SubjectSettings(**good), more + others
+    path = CameraPath(**about["path"]) if about["path"] else None
+    return Project(
+        empty_stage(8, 8), path, I2V3DSettings(**values), moves, notes + more, controls,
+        tuple(CameraPath(**key) for key in keys), how,
+    )  # fmt: skip
+
+
+def _with_files(archive: zipfile.ZipFile, project: Project, stored: dict[str, str], folder: Path) -> Project:
+    """With the LoRA and the keyframes written to ``folder``, and the settings naming them there."""
+    for name, label in stored.items():
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(label).name).strip("-.") or name
+        target = folder / (PurePath(plain).stem[:80] + _KINDS[name])
+        if archive.getinfo(_place(name)).file_size > LARGEST_FILE:
+            raise InputError(f"{label} in the project is larger than {LARGEST_FILE >> 30} GB; it cannot be opened.")
+        folder.mkdir(parents=True, exist_ok=True)
+        with complete(target) as whole, archive.open(_place(name)) as source, whole.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+        project = replace(project, settings=replace(project.settings, **{name: str(target)}))
+    return project
+
+
+def _scene(archive: zipfile.ZipFile, about: dict[str, Any]) -> Scene:
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(part(archive, "picture.png", 4 * LARGEST_PICTURE)))
+    if picture.width * picture.height > LARGEST_PICTURE:
+        raise InputError("The picture in the project is larger than 64 megapixels; it cannot be opened.")
+    stored = io.BytesIO(part(archive, "depth.npy", 4 * LARGEST_PICTURE + 1024))
+    depth = np.load(stored, allow_pickle=False).astype(np.float32)
+    pose, lens = np.array(about["world_from_camera"]), np.array(about["intrinsics"])
+    view = View.of(np.array(picture.convert("RGB")), depth, lens, pose)
+    unit = "metres" if about["unit"] == "metres" else "relative"
+    return staged(Scene((view,), "still", unit, source=str(about["source"]), name=str(about["name"])))
+
+
+def _accepted(kind: type[Settings], values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Those that are still known and allowed, and a sentence for each other one."""
+    good: dict[str, Any] = {}
+    notes = []
+    for name, value in values.items():
+        try:
+            if name in _KINDS:
+                raise InputError(f"{name} in the project names a file of another computer, so it is left out.")
+            kind.of({name: value})
+            good[name] = value
+        except InputError as error:
+            notes.append(str(error))
+    return good, tuple(notes)

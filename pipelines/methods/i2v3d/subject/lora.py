@@ -1,0 +1,152 @@
+"""A subject's LoRA on SDXL's UNet and, where it was learnt there too, its text encoders: worn during a run, taken off afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diffusers.utils.peft_utils import recurse_remove_peft_layers, set_weights_and_activate_adapters
+from peft import LoraConfig, inject_adapter_in_model
+from torch import Tensor, nn
+
+from camera.errors import InputError
+from pipelines.weights.checkpoints import read_state
+
+ADAPTER = "subject"
+UNET = "unet"
+KOHYA = {UNET: "lora_unet_", "text_encoder": "lora_te1_", "text_encoder_2": "lora_te2_"}
+"""By the part of SDXL, as diffusers' files name it, what its names begin with in Kohya's."""
+_KOHYA_SIDES = {
+    "lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight", "dora_scale": "lora_magnitude_vector.weight",
+}  # fmt: skip
+_SIDES = {".lora.down.": ".lora_A.", ".lora.up.": ".lora_B.",
+          ".lora_linear_layer.down.": ".lora_A.", ".lora_linear_layer.up.": ".lora_B."}  # fmt: skip
+_TRANSFORMER = re.compile(r"(down|mid|up)_blocks?\.?(\d*)\.attentions\.(\d+)\.(.+)")
+
+Parts = Mapping[str, nn.Module]
+"""SDXL's networks under the names of `KOHYA`."""
+States = dict[str, dict[str, Tensor]]
+"""By part, tensors by their names in that network."""
+
+
+def wear(parts: Parts, file: str, strength: float) -> None:
+    """Gives ``parts`` the LoRA of ``file`` with ``strength`` in place of any other; an empty name only takes that off."""
+    take_off(parts)
+    if not file:
+        return
+    for part, state in read_subject(file, parts).items():
+        _put_on(parts[part], state)
+        set_weights_and_activate_adapters(parts[part], [ADAPTER], [strength])
+
+
+def take_off(parts: Parts) -> None:
+    for network in parts.values():
+        if getattr(network, "peft_config", None):
+            recurse_remove_peft_layers(network)
+            del network.peft_config
+
+
+def _put_on(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Adds the matrices in the type that ``network`` computes in; its own weights may be stored in another."""
+    ranks = {key.rpartition(".lora_")[0]: len(value) for key, value in state.items() if ".lora_A." in key}
+    usual = Counter(ranks.values()).most_common(1)[0][0]
+    others = {module: rank for module, rank in ranks.items() if rank != usual}
+    config = LoraConfig(
+        r=usual, lora_alpha=usual, rank_pattern=others, alpha_pattern=others, target_modules=list(ranks),
+        use_dora=any(".lora_magnitude_vector." in key for key in state), inference_mode=True,
+    )  # fmt: skip
+    inject_adapter_in_model(config, network, adapter_name=ADAPTER)
+    dtype = max((p.dtype for p in network.parameters() if p.is_floating_point()), key=lambda kind: kind.itemsize)
+    for name, matrix in network.named_parameters():
+        if f".{ADAPTER}." in name:
+            matrix.data = state[name.replace(f".{ADAPTER}.", ".")].to(matrix.device, dtype)
+
+
+def read_subject(file: str | Path, parts: Parts) -> States:
+    """Of each part that the file is about, pairs ``MODULE.lora_A.weight``, ``MODULE.lora_B.weight``, and DoRA's magnitudes.
+
+    The file has diffusers', peft's or Kohya's keys; Kohya's alphas are in the second matrices afterwards. Raises
+    `InputError` unless every tensor belongs to a layer of ``parts`` and every pair is whole.
+    """
+    name, stored = Path(file).name, read_state(file)
+    layers = {f"{part}.{name_in_file(part, path)}": (part, path, module) for part, path, module in _layers(parts)}
+    if any(key.startswith(tuple(KOHYA.values())) for key in stored):
+        stored = _from_kohya(stored, list(layers), name)
+    plain = {_renamed(key): (key, value) for key, value in stored.items()}
+    states: States = {}
+    for key, (given, value) in plain.items():
+        module, _, side = key.removesuffix(".weight").rpartition(".lora_")
+        if side not in ("A", "B", "magnitude_vector") or module not in layers:
+            raise InputError(f"{name} is not a LoRA for SDXL: there is no layer for {given!r}; give another file.")
+        part, path, layer = layers[module]
+        other = f"{module}.lora_{'B' if side == 'A' else 'A'}.weight"
+        wide: Any = layer.in_features if side == "A" else layer.out_features
+        dimensions = 1 if side == "magnitude_vector" else 2
+        if other not in plain or value.ndim != dimensions or value.shape[1 if side == "A" else 0] != wide:
+            raise InputError(f"{name} does not fit SDXL at {module}; it is incomplete or for another model.")
+        states.setdefault(part, {})[f"{path}.lora_{side}.weight"] = value
+    if not states:
+        raise InputError(f"{name} holds no LoRA; give the file that a training wrote.")
+    return states
+
+
+def name_in_file(part: str, path: str) -> str:
+    """A module's name in files: those of CLIP's layers begin with ``text_model``, which its class may lack by now."""
+    return f"text_model.{path}" if part != UNET and path.startswith("encoder.") else path
+
+
+def _layers(parts: Parts) -> list[tuple[str, str, nn.Module]]:
+    """Part, name and layer of all that a LoRA can change."""
+    return [
+        (part, path, module)
+        for part, network in parts.items()
+        for path, module in network.named_modules()
+        if hasattr(module, "in_features")
+    ]
+
+
+def _from_kohya(stored: dict[str, Tensor], layers: list[str], name: str) -> dict[str, Tensor]:
+    """With the names of modules for what Kohya's scripts write with underscores, and alpha over rank multiplied in."""
+    paths = {}
+    for path in layers:
+        part, _, module = path.partition(".")
+        for name_there in (module, _first_name(module)):
+            paths[KOHYA[part] + name_there.replace(".", "_")] = path
+    made: dict[str, Tensor] = {}
+    for key, value in stored.items():
+        module, _, side = key.partition(".")
+        if module not in paths:
+            raise InputError(f"{name} is not a LoRA for SDXL: there is no layer for {key!r}; give another file.")
+        if side == "lora_up.weight":
+            rank = value.shape[-1]
+            alpha = stored.get(f"{module}.alpha")
+            value = value * (float(alpha) / rank if alpha is not None else 1.0)
+        if side == "dora_scale":
+            value = value.reshape(-1)
+        if side != "alpha":
+            made[f"{paths[module]}.{_KOHYA_SIDES.get(side, side)}"] = value
+    return made
+
+
+def _first_name(module: str) -> str:
+    """What Stability AI's own code calls a transformer's module of SDXL's UNet, as most of Kohya's files do."""
+    found = _TRANSFORMER.match(module)
+    if found is None:
+        return module
+    side, block, number, rest = found.groups()
+    if side == "mid":
+        return f"middle_block.1.{rest}"
+    place = 3 * int(block) + int(number)
+    return f"input_blocks.{place + 1}.1.{rest}" if side == "down" else f"output_blocks.{place}.1.{rest}"
+
+
+def _renamed(key: str) -> str:
+    """``PART.MODULE.lora_A.weight`` for a key of diffusers or peft; one without a part is the UNet's."""
+    part, _, rest = key.partition(".")
+    part, rest = (part, rest) if part in KOHYA else (UNET, key)
+    for old, new in _SIDES.items():
+        rest = rest.replace(old, new)
+    return f"{part}.{name_in_file(part, rest)}"

@@ -1,0 +1,244 @@
+"""A scene that moves, in 3D: points for every moment, seen by one camera each or by several."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.cloud import PointCloud
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import FAR, Scene, View
+from pipelines.method import Frames, Progress
+from pipelines.reconstruct import pipeline
+from pipelines.reconstruct.gaussians.settings import SplatSettings
+from pipelines.reconstruct.pipeline import Choices, Made, Shots, noise_words
+from pipelines.reconstruct.time_slices import Moments, timed_zip
+
+if TYPE_CHECKING:
+    import trimesh
+
+    from pipelines.estimation.colmap import Matcher
+
+MOST_POINTS = 100_000
+"""Of each moment."""
+FLYING = 0.04
+"""A pixel whose nearness differs by more from all its neighbours in a row, or in a column, floats between two surfaces."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """``moments``: what was made of each, all in one world; ``seconds``: when each is. ``notes``: what one should read."""
+
+    moments: tuple[Made, ...]
+    seconds: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+    def at(self, share: float) -> Made:
+        """The moment at a share 0..1 of the time, each as long as any other."""
+        return self.moments[min(max(int(share * len(self.moments)), 0), len(self.moments) - 1)]
+
+    @property
+    def path(self) -> CameraPath:
+        """The cameras of all moments: one of each, or of the first moment where each has several."""
+        if len(self.moments[0].path) > 1:
+            return self.moments[0].path
+        poses, lenses = (
+            np.concatenate([getattr(moment.path, name) for moment in self.moments])
+            for name in ("world_from_camera", "intrinsics")
+        )
+        return CameraPath(poses, lenses, self.moments[0].path.width, self.moments[0].path.height, self._fps)
+
+    @property
+    def _fps(self) -> float:
+        between = (self.seconds[-1] - self.seconds[0]) / max(len(self.seconds) - 1, 1)
+        return min(max(1 / between, 1.0), 60.0) if between > 0 else 1.0
+
+    def sentence(self) -> str:
+        cameras = len(self.moments[0].path)
+        points = int(np.median([len(moment.cloud) for moment in self.moments]))
+        words = f"{len(self.moments)} moments of {self.seconds[-1] - self.seconds[0]:.1f} seconds, each about {points:,} points seen by "
+        return "  \n".join([words + ("one camera." if cameras == 1 else f"{cameras} cameras."), *self.notes])
+
+    def files(self) -> dict[str, bytes]:
+        """``moments.zip``: for each moment pictures and cameras for COLMAP, points, and all times; see `timed_zip`.
+
+        With a far background also ``background.ply``, that of the first moment."""
+        from pipelines.reconstruct.export import mesh_ply
+
+        steps = [(each.frames, each.path, each.cloud) for each in self.moments]
+        dome = self.moments[0].dome
+        behind = {} if dome is None else {"background.ply": mesh_ply(dome)}
+        return {"moments.zip": timed_zip(self.seconds, steps), **behind}
+
+
+def moving(
+    shots: Shots,
+    moments: Moments | None = None,
+    *,
+    cameras: str = "given",
+    depth_model: str = "small",
+    closed: bool = False,
+    keep: str = "everything",
+    background: str = "nothing",
+    matcher: Matcher | None = None,
+) -> Generator[Progress | Moving, None, None]:
+    """Yields `Progress` and, last, `Moving`: of ``moments``, each seen by all cameras, else a moment for each frame of ``shots``.
+
+    The choices are those of `making.make`; cameras of ``moments`` are found in the first one and hold for all. What
+    ``shots.moving`` marks does not help to place cameras and depth, but is there. Raises `InputError` as `making.make`,
+    and for masks beside ``moments``.
+    """
+    pipeline.check(shots, "points", keep, background)
+    choices = Choices(cameras, depth_model, SplatSettings(), closed, keep, background, False, matcher)
+    try:
+        if moments is None:
+            yield (yield from _each_frame(shots, choices))
+        else:
+            yield (yield from _each_moment(shots, moments, choices))
+    except InputError as error:
+        if shots.weights == "real":
+            raise
+        raise InputError(f"{noise_words(shots.weights).strip('*')} {error}") from error
+
+
+# --- one camera for each moment ------------------------------------------------------------------------------------
+
+
+def _each_frame(shots: Shots, choices: Choices) -> Generator[Progress, None, Moving]:
+    scene, notes = yield from _scene(shots, choices)
+    if choices.keep == "object":
+        from pipelines.reconstruct.object_mask import cut, object_masks
+
+        yield Progress("Cutting the object out", 0, 1)
+        scene = cut(scene, object_masks(scene))
+    made = []
+    for step, view in enumerate(scene.views):
+        yield Progress("Placing points", step, len(scene.views))
+        made.append(Made("points", view.colour[None], view.camera.with_fps(shots.path.fps), _cloud(view)))
+    if choices.background == "dome":
+        yield Progress("Background", 0, 1)
+        dome = _dome(scene, made)
+        made = [replace(each, dome=dome) for each in made]
+    seconds = tuple(number / shots.path.fps for number in _numbers(shots.frames, scene.views))
+    return Moving(tuple(made), seconds, notes)
+
+
+def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Scene, tuple[str, ...]]]:
+    """Frames with depth in one world, and what one should read."""
+    from pipelines.reconstruct.scene import scene_of
+
+    plain = choices.cameras == "given" and not choices.closed
+    kept = shots.marked if choices.keep == "masks" else None
+    try:
+        scene = yield from scene_of(
+            shots.frames, shots.path, depth=shots.depth, model=choices.depth_model, source=shots.source,
+            aligned=shots.aligned and choices.cameras == "given", cameras=choices.cameras, closed=choices.closed,  # type: ignore[arg-type]
+            matcher=choices.matcher, masks=shots.moving, keep=kept, movers=True, name=shots.name,
+        )  # fmt: skip
+    except InputError as error:
+        if shots.depth is None or not plain or len(shots.path) < 2:
+            raise
+        note = f"Depth is as it came ({shots.source}), not fitted to the cameras: {error}"
+        depth = shots.depth if kept is None else np.where(kept, shots.depth, np.float32(np.nan))
+        lenses, poses = shots.path.intrinsics, shots.path.world_from_camera
+        views = tuple(View.of(*each) for each in zip(shots.frames, depth, lenses, poses) if np.isfinite(each[1]).any())
+        if not views:
+            raise InputError("The masks leave nothing of known depth; mark the object, or keep everything.") from error
+        return Scene(views, "views", "relative", shots.path.fps, shots.source, shots.name), (note,)
+    return scene, (f"Depth: {scene.source}.",)
+
+
+def _dome(scene: Scene, made: list[Made]) -> trimesh.Trimesh:
+    """One far background of all frames, behind the points of every moment."""
+    from pipelines.reconstruct.export import shot_on
+    from pipelines.reconstruct.sky_dome import dome_of
+
+    frames, path = shot_on(scene)
+    return dome_of(frames, path, PointCloud.joined(each.cloud for each in made), scene)
+
+
+def _numbers(frames: Frames, views: tuple[View, ...]) -> list[int]:
+    """Which of the ``frames`` each view shows; views keep their order."""
+    numbers, i = [], 0
+    for view in views:
+        while not np.array_equal(frames[i], view.colour):
+            i += 1
+        numbers.append(i)
+        i += 1
+    return numbers
+
+
+def _cloud(view: View) -> PointCloud:
+    from camera.unproject import points_of
+
+    kept = view.known & (view.depth < FAR) & ~_flying(view)
+    step = max(int(np.ceil(np.sqrt(kept.sum() / MOST_POINTS))), 1)  # a lattice: points left out at random leave specks
+    kept = kept[::step, ::step]
+    return PointCloud(points_of(view)[::step, ::step][kept], view.colour[::step, ::step][kept])
+
+
+def _flying(view: View) -> NDArray[np.bool_]:
+    """(H,W): pixels between two surfaces, as blurred depth has at edges."""
+    near = np.where(view.known, 1 / view.depth, np.nan)
+    flying = np.zeros(near.shape, bool)
+    with np.errstate(invalid="ignore"):
+        for axis in (0, 1):
+            unlike = np.abs(np.diff(near, axis=axis)) > FLYING * near.take(range(1, near.shape[axis]), axis)
+            none = np.ones_like(unlike.take([0], axis))
+            flying |= np.concatenate([none, unlike], axis) & np.concatenate([unlike, none], axis)
+    return flying
+
+
+# --- several cameras for each moment -------------------------------------------------------------------------------
+
+
+def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[Progress, None, Moving]:
+    if choices.keep == "masks" or shots.moving is not None:
+        raise InputError("Masks are for the frames of one path, and here every moment has its own; leave them out.")
+    yield Progress("Placing cameras", 0, 1)
+    numbers, path, words = _placed(moments, choices)
+    made = []
+    for number, view in enumerate(moments.views):
+        one = Shots(view[numbers], path, f"moment {number + 1}")
+        note = f"moment {number + 1} of {len(moments.views)}"
+        steps = pipeline.make(
+            one, "points", depth_model=choices.depth_model, keep=choices.keep, background=choices.background
+        )
+        for step in steps:
+            if isinstance(step, Progress):
+                yield replace(step, note=note)
+            else:
+                made.append(replace(step, cloud=step.cloud.thinned(MOST_POINTS)))
+    notes = tuple(filter(None, (words, *made[0].notes)))
+    return Moving(tuple(made), moments.seconds, notes)
+
+
+def _placed(moments: Moments, choices: Choices) -> tuple[list[int], CameraPath, str]:
+    """Which cameras can be placed in the first moment, where they are, and how that was found."""
+    from pipelines.estimation import sfm
+    from pipelines.reconstruct import loop_closure
+
+    frames, path, words = moments.views[0], moments.path, ""
+    pairing = "closed" if choices.closed else "auto"
+    if choices.closed and choices.cameras != "estimated":
+        ended = loop_closure.closed(frames, path)
+        path, words = ended.path, f"First moment {ended.words}."
+    if choices.cameras == "given":
+        return list(range(len(path))), path, words
+    if choices.cameras == "refined":
+        better = sfm.refined(frames, path, pairing=pairing, matcher=choices.matcher)
+        return list(better.frames), better.found.path, f"{words} Cameras refined, {better.words}".strip()
+    found = sfm.reconstruct(frames, fps=path.fps, pairing=pairing, matcher=choices.matcher)
+    words = f"Cameras estimated in the first moment: {len(found.frames)} of {len(frames)} placed."
+    if len(found.frames) < max(3, sfm.LEAST_PLACED * len(frames)):
+        raise InputError(f"Too few frames could be placed. {words} Give frames with more texture, or their cameras.")
+    if choices.closed:
+        found, ended = loop_closure.met(frames, found, matcher=choices.matcher)
+        words = f"{words} First moment {ended}."
+    nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
+    return list(found.frames), sfm.gauge(found.path, nominal).of_path(found.path), words

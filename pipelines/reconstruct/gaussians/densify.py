@@ -1,0 +1,148 @@
+"""Gaussians that are fitted: their parameters with Adam, and how they multiply and vanish (Kerbl et al. 2023, section 5)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from pipelines.reconstruct.gaussians.rasterizer import Gaussians, axes
+from pipelines.reconstruct.gaussians.splats import Splats
+
+RATES = {
+    "means": 1.6e-4, "quaternions": 1e-3, "log_scales": 5e-3, "logit_opacities": 5e-2, "sh_constant": 2.5e-3,
+    "sh_directed": 2.5e-3 / 20,
+}  # fmt: skip
+"""Of Adam, as in 3DGS. That of the means is in extents of the scene and falls to a hundredth until the end."""
+LONG, MOST_HASTE = 7000, 8.0
+"""Fits of fewer steps than LONG take larger ones, by the root of the ratio, at most MOST_HASTE times."""
+STEEP = 2e-4
+"""Mean gradient of the loss by the place in the picture (in halves of its sides) from which a Gaussian multiplies."""
+SMALL, LARGE = 0.01, 0.1
+"""Of the extent, or of the distance where that is more: Gaussians up to SMALL are cloned, others split; beyond LARGE they go."""
+FAINT = 0.005
+RESET_OPACITY = 0.01
+SHRINK = 1.6
+"""A Gaussian that splits leaves two that are smaller by this factor."""
+
+
+def haste_of(iterations: int) -> float:
+    """By how much the steps of a fit are larger than 3DGS's."""
+    return min(max((LONG / iterations) ** 0.5, 1.0), MOST_HASTE)
+
+
+class Growing:
+    """Parameters, their optimiser, and what was seen of them since they last multiplied."""
+
+    def __init__(
+        self, splats: Splats, *, extent: float, middle: Tensor, generator: torch.Generator, haste: float = 1.0
+    ) -> None:
+        self.extent, self.middle, self.generator = extent, middle, generator
+        device = middle.device
+        start = Gaussians.of(splats, device)
+        tensors = {**start._asdict(), "sh_constant": start.sh[:, :1], "sh_directed": start.sh[:, 1:]}
+        self.parameters = {name: tensors[name].clone().requires_grad_() for name in RATES}
+        rates = {name: rate * haste * (extent if name == "means" else 1) for name, rate in RATES.items()}
+        self._rate_of_means = rates["means"]
+        self.adam = torch.optim.Adam(
+            [{"params": [tensor], "lr": rates[name], "name": name} for name, tensor in self.parameters.items()], eps=1e-15
+        )  # fmt: skip
+        self._forget()
+
+    def __len__(self) -> int:
+        return len(self.parameters["means"])
+
+    def gaussians(self, degree: int) -> Gaussians:
+        """For drawing, with harmonics up to ``degree``."""
+        p = self.parameters
+        sh = torch.cat([p["sh_constant"], p["sh_directed"]], dim=1)[:, : (degree + 1) ** 2]
+        return Gaussians(p["means"], p["quaternions"], p["log_scales"], p["logit_opacities"], sh)
+
+    def splats(self) -> Splats:
+        with torch.no_grad():
+            return self.gaussians(round((self.parameters["sh_directed"].shape[1] + 1) ** 0.5) - 1).splats()
+
+    def step(self, share: float) -> None:
+        """One step of Adam; ``share`` of the fit is done."""
+        for group in self.adam.param_groups:
+            if group["name"] == "means":
+                group["lr"] = self._rate_of_means * 0.01**share
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def observe(self, gradient: Tensor, seen: Tensor, width: int, height: int) -> None:
+        """Remembers the gradient (N,2) of the loss by the places of the Gaussians ``seen`` (N,) in a picture."""
+        self.gradients += (gradient * gradient.new_tensor([width / 2, height / 2])).norm(dim=1) * seen
+        self.views += seen
+
+    @torch.no_grad()
+    def multiply(self, room: int) -> None:
+        """Clones and splits the Gaussians that the pictures pull at, the strongest first, into at most ``room`` more."""
+        pull = self.gradients / self.views.clamp(min=1)
+        room = min(max(room, 0), len(self))
+        chosen = pull > STEEP
+        if int(chosen.sum()) > room:
+            strongest = torch.topk(pull, room).indices
+            chosen = torch.zeros_like(chosen).index_fill_(0, strongest, True)
+        large = self._sizes() > SMALL
+        clone, split = chosen & ~large, chosen & large
+        added = {
+            name: torch.cat([tensor[clone], self._halves(name, split)]) for name, tensor in self.parameters.items()
+        }
+        self._keep(~split, added)
+
+    @torch.no_grad()
+    def prune(self, *, large_too: bool) -> None:
+        """Drops the faint Gaussians, and with ``large_too`` those that cover too much."""
+        drop = self.parameters["logit_opacities"].sigmoid() < FAINT
+        if large_too:
+            drop |= self._sizes() > LARGE
+        if not drop.all():
+            self._keep(~drop)
+
+    @torch.no_grad()
+    def dim(self) -> None:
+        """Resets opacities to at most `RESET_OPACITY`: what is needed comes back, floaters do not."""
+        opacity = self.parameters["logit_opacities"]
+        opacity.clamp_(max=math.log(RESET_OPACITY / (1 - RESET_OPACITY)))
+        for moments in self.adam.state[opacity].values():
+            if moments.shape == opacity.shape:
+                moments.zero_()
+
+    def _sizes(self) -> Tensor:
+        """(N,): the longest axis, as a part of the extent or of the distance from the cameras, whichever is more."""
+        distance = (self.parameters["means"] - self.middle).norm(dim=1)
+        return self.parameters["log_scales"].amax(dim=1).exp() / distance.clamp(min=self.extent)
+
+    def _halves(self, name: str, split: Tensor) -> Tensor:
+        """Two for each Gaussian that splits: places drawn from it, smaller, otherwise as it is."""
+        tensor = self.parameters[name][split]
+        if name == "log_scales":
+            tensor = tensor - math.log(SHRINK)
+        twice = torch.cat([tensor, tensor])
+        if name != "means":
+            return twice
+        spread = axes(self.parameters["quaternions"][split], self.parameters["log_scales"][split])
+        drawn = torch.randn(2, len(tensor), 3, 1, generator=self.generator).to(tensor)
+        return twice + (spread @ drawn).reshape(-1, 3)
+
+    def _keep(self, keep: Tensor, added: dict[str, Tensor] | None = None) -> None:
+        """Only the Gaussians of a mask, and more at the end, with the optimiser's memory of them."""
+        for group in self.adam.param_groups:
+            old = group["params"][0]
+            more = added[group["name"]] if added else old.detach()[:0]
+            new = torch.cat([old.detach()[keep], more]).requires_grad_()
+            state = self.adam.state.pop(old, {})
+            for key in ("exp_avg", "exp_avg_sq"):
+                if key in state:
+                    state[key] = torch.cat([state[key][keep], torch.zeros_like(more)])
+            self.adam.state[new] = state
+            group["params"] = [new]
+            self.parameters[group["name"]] = new
+        self._forget()
+
+    def _forget(self) -> None:
+        self.gradients = torch.zeros(len(self), device=self.middle.device)
+        self.views = torch.zeros(len(self), device=self.middle.device)

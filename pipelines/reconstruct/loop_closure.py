@@ -1,0 +1,331 @@
+"""A camera that ends where it began, as in an orbit of 360 degrees: what it drifted on the way is found and distributed.
+
+Corners of the last frames are recognised among points that the first frames placed, which tells where the last cameras
+really stand. A graph of poses then bends all cameras between: every step stays as near as it can to what was given, and
+the end comes to where it was recognised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath, inverse
+from camera.rotation import angle_degrees, orthonormal, scipy_rotation
+from pipelines.estimation import sfm as pose
+from pipelines.estimation.sfm import Reconstruction
+from pipelines.estimation.tracking import RETURN_PX, tracked
+
+if TYPE_CHECKING:
+    from scipy.sparse import spmatrix
+
+    from pipelines.estimation.colmap import Matcher
+
+SHARE, MOST_FRAMES, FEWEST_FRAMES = 12, 12, 5
+"""The beginning and the end are that part of the frames each, from FEWEST_FRAMES to MOST_FRAMES."""
+ROUNDS = 2
+"""The beginning drifts too: with the cameras of the first round its points are placed better for the second."""
+SHOWN_AGAIN = 4
+"""So many of the last frames are looked at."""
+MOST_CORNERS = 2000
+"""Of a frame that is looked at."""
+PATCH = 0.03
+"""Size of what a corner is recognised by, as a share of the picture's height."""
+RATIO = 0.85
+"""The second nearest corner must differ by more than the nearest divided by this (Lowe 2004)."""
+MISS_PX = 3.0
+"""Pixels, at 480 rows and at least 1.5, by which a recognised point may miss."""
+FEWEST_RECOGNISED, LEAST_RECOGNISED = 15, 0.2
+"""Points, and share of the candidates, that must agree on where a frame stands."""
+MET_DEGREES, MET_SHARE = 1.0, 0.05
+"""Estimated cameras of a closed path meet when their end misses by no more: turn, and place as a part of the radius."""
+STEP_DEGREES, STEP_LENGTH = 0.5, 0.1
+"""What one step may be wrong by: turn, and place as a part of the mean step's length; one standard deviation."""
+END_DEGREES, END_LENGTH = 0.2, 0.2
+"""What a recognised frame may be wrong by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Closed:
+    """``path``: all cameras, the first as given.
+
+    ``gap_degrees`` and ``gap_length`` (scene units): by how much the given last recognised camera missed its place.
+    ``points``: how many points told so.
+    """
+
+    path: CameraPath
+    gap_degrees: float
+    gap_length: float
+    points: int
+
+    @property
+    def gap_share(self) -> float:
+        """``gap_length`` as a part of the orbit's radius."""
+        reach = float(np.linalg.norm(self.path.centres - self.path.centres.mean(axis=0), axis=1).max())
+        return self.gap_length / max(reach, 1e-12)
+
+    @property
+    def words(self) -> str:
+        return (
+            f"closed: the end missed the beginning by {self.gap_degrees:.1f} degrees and "
+            f"{self.gap_share:.0%} of the orbit's radius, distributed over all frames"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Recognised:
+    """Where frame ``frame`` stands (4,4), by so many of the beginning's points."""
+
+    frame: int
+    world_from_camera: NDArray[np.float64]
+    points: int
+
+
+def closed(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> Closed:
+    """Cameras of ``frames`` (F,H,W,3) that begin at ``path`` and close where its end shows its beginning.
+
+    ``masks`` (F,H,W): True where not to look. Raises `InputError` where the end does not show the beginning.
+    """
+    count = _window(len(path))
+    if len(path) < 2 * count:
+        raise InputError(
+            f"Closing a path takes at least {2 * FEWEST_FRAMES} frames, got {len(path)}; say that it is not closed."
+        )
+    current, first = path, None
+    for _ in range(ROUNDS):
+        again = _again(frames, current, masks, count)
+        if not again:
+            break
+        first = first or again[-1]
+        current = current.with_poses(_bent(current, again))
+    if first is None:
+        raise InputError(
+            "The path is said to be closed, but its last frames do not show what its first frames show; "
+            "say that it is not, or give frames that go all the way round."
+        )
+    given = path.world_from_camera[first.frame]
+    degrees = float(angle_degrees(given[:3, :3], first.world_from_camera[:3, :3]))
+    length = float(np.linalg.norm(given[:3, 3] - first.world_from_camera[:3, 3]))
+    return Closed(current, degrees, length, first.points)
+
+
+def met(
+    frames: NDArray[np.uint8],
+    found: Reconstruction,
+    *,
+    masks: NDArray[np.bool_] | None = None,
+    matcher: Matcher | None = None,
+) -> tuple[Reconstruction, str]:
+    """Estimated cameras of a closed path whose end meets their beginning, and by how much it missed.
+
+    ``found`` is of ``frames`` (F,H,W,3). Where no match joined its ends they may have drifted apart all the same: then its
+    cameras are bent together, and refined from there. Raises `InputError` where the end does not show the beginning.
+    """
+    numbers = list(found.frames)
+    shown, hidden = frames[numbers], None if masks is None else masks[numbers]
+    ended = closed(shown, found.path, masks=hidden)
+    if ended.gap_degrees <= MET_DEGREES and ended.gap_share <= MET_SHARE:
+        return found, f"closed: the end meets the beginning to {ended.gap_degrees:.1f} degrees"
+    better = pose.refined(shown, ended.path, masks=hidden, pairing="closed", matcher=matcher).found
+    return replace(better, frames=tuple(numbers[i] for i in better.frames)), ended.words
+
+
+def _window(count: int) -> int:
+    return int(np.clip(count // SHARE, FEWEST_FRAMES, MOST_FRAMES))
+
+
+# --- recognising -----------------------------------------------------------------------------------------------------
+
+
+def _again(
+    frames: NDArray[np.uint8], path: CameraPath, masks: NDArray[np.bool_] | None, count: int
+) -> list[_Recognised]:
+    """Those of the last frames that show most points of the beginning, which is ``count`` frames long."""
+    begin = slice(0, count)
+    start = tracked(frames[begin], path.sliced(begin), masks=None if masks is None else masks[begin]).found
+    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames[begin]]
+    known = [_descriptors(grey, start.seen[j][1]) for j, grey in enumerate(greys)]
+    found = []
+    for frame in range(len(path) - SHOWN_AGAIN, len(path)):
+        grey = cv2.cvtColor(frames[frame], cv2.COLOR_RGB2GRAY)
+        rough = _recognised(grey, path.intrinsics[frame], start, known, None if masks is None else masks[frame])
+        fine = None if rough is None else _followed_from(grey, path.intrinsics[frame], start, greys, rough)
+        if fine is not None:
+            found.append(_Recognised(frame, *fine))
+    most = max((each.points for each in found), default=0)
+    return [each for each in found if 2 * each.points >= most]
+
+
+def _recognised(
+    grey: NDArray[np.uint8],
+    lens: NDArray,
+    start: Reconstruction,
+    known: list[NDArray[np.float32]],
+    mask: NDArray[np.bool_] | None,
+) -> NDArray[np.float64] | None:
+    """Roughly where a frame stands (4,4), camera from world, by corners that look like those of the beginning."""
+    where = None if mask is None else (255 * ~mask).astype(np.uint8)
+    corners = cv2.goodFeaturesToTrack(grey, MOST_CORNERS, 0.01, 3, mask=where)
+    if corners is None:
+        return None
+    pixels = corners.reshape(-1, 2).astype(np.float64)
+    here, pairs = _descriptors(grey, pixels), []
+    for j, descriptors in enumerate(known):
+        match = _mutual(here, descriptors)
+        pairs.append(np.stack([match[:, 0], start.seen[j][0][match[:, 1]]], axis=1))
+    pair = np.unique(np.concatenate(pairs), axis=0)
+    placed = _pose(start.points[pair[:, 1]], pixels[pair[:, 0]], lens, 2 * _miss(grey))
+    return None if placed is None else placed[0]
+
+
+def _followed_from(
+    grey: NDArray[np.uint8], lens: NDArray, start: Reconstruction, greys: list[NDArray[np.uint8]], rough: NDArray
+) -> tuple[NDArray, int] | None:
+    """Exactly where a frame stands, world from camera, and by how many points: those of the beginning's nearest frame,
+    followed into it from where ``rough`` (4,4) says they are."""
+    centre = np.linalg.inv(rough)[:3, 3]
+    nearest = int(np.argmin(np.linalg.norm(start.path.centres - centre, axis=1)))
+    numbers, places = start.seen[nearest]
+    points = start.points[numbers]
+    local = points @ rough[:3, :3].T + rough[:3, 3]
+    ahead = local[:, 2] > 0
+    points, places, local = points[ahead], places[ahead].astype(np.float32), local[ahead]
+    if len(points) < FEWEST_RECOGNISED:
+        return None
+    expected = (local @ lens.T)[:, :2] / local[:, 2:]
+    flags = cv2.OPTFLOW_USE_INITIAL_FLOW
+    there, seen, _ = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]
+        greys[nearest], grey, places, expected.astype(np.float32), flags=flags
+    )
+    back, again, _ = cv2.calcOpticalFlowPyrLK(grey, greys[nearest], there, places.copy(), flags=flags)  # type: ignore[call-overload]
+    kept = (seen[:, 0] == 1) & (again[:, 0] == 1) & (np.linalg.norm(back - places, axis=1) < RETURN_PX)
+    placed = _pose(points[kept], there[kept].astype(np.float64), lens, _miss(grey))
+    return None if placed is None else (np.linalg.inv(placed[0]), placed[1])
+
+
+def _miss(grey: NDArray[np.uint8]) -> float:
+    return max(MISS_PX * grey.shape[0] / 480, 1.0)
+
+
+def _pose(points: NDArray, pixels: NDArray, lens: NDArray, miss: float) -> tuple[NDArray, int] | None:
+    """Camera from world (4,4) that most of the points (N,3) agree on with their pixels (N,2), and how many."""
+    if len(points) < FEWEST_RECOGNISED:
+        return None
+    cv2.setRNGSeed(0)
+    good, turn, shift, inliers = cv2.solvePnPRansac(
+        points, pixels, lens, None, iterationsCount=2000, reprojectionError=miss, flags=cv2.SOLVEPNP_SQPNP
+    )
+    if not good or inliers is None or len(inliers) < max(FEWEST_RECOGNISED, LEAST_RECOGNISED * len(points)):
+        return None
+    kept = np.asarray(inliers, np.int64)[:, 0]
+    turn, shift = cv2.solvePnPRefineLM(points[kept], pixels[kept], lens, None, turn, shift)
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = cv2.Rodrigues(turn)[0], shift[:, 0]
+    return pose, len(kept)
+
+
+def _descriptors(grey: NDArray[np.uint8], pixels: NDArray) -> NDArray[np.float32]:
+    """(K,128): SIFT's, upright, of one size."""
+    if not len(pixels):
+        return np.zeros((0, 128), np.float32)
+    size = max(PATCH * grey.shape[0], 4.0)
+    corners = [cv2.KeyPoint(float(x), float(y), size, 0.0) for x, y in pixels]
+    _, found = cv2.SIFT_create().compute(grey, corners)  # type: ignore[attr-defined]
+    return np.asarray(found, np.float32)
+
+
+def _mutual(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(M,2): what is each other's nearest, and clearly so."""
+    if len(one) < 2 or len(other) < 2:
+        return np.zeros((0, 2), np.int64)
+    matcher = cv2.BFMatcher(cv2.NORM_L2)
+    back = {match.queryIdx: match.trainIdx for match in matcher.match(other, one)}
+    both = [
+        (first.queryIdx, first.trainIdx)
+        for first, second in matcher.knnMatch(one, other, k=2)
+        if first.distance < RATIO * second.distance and back.get(first.trainIdx) == first.queryIdx
+    ]
+    return np.array(both, np.int64).reshape(-1, 2)
+
+
+# --- the graph of poses ----------------------------------------------------------------------------------------------
+
+
+def _bent(path: CameraPath, again: list[_Recognised]) -> NDArray[np.float64]:
+    """Poses (F,4,4) nearest to the given steps and to where frames were recognised."""
+    from scipy.optimize import least_squares
+
+    graph = _Graph.of(path, again)
+    scale = np.tile([0.1, 0.1, 0.1, *[graph.length] * 3], len(path) - 1)
+    solved = least_squares(graph.misses, graph.guess(), jac_sparsity=graph.sparsity(), ftol=1e-4, x_scale=scale)
+    poses = np.repeat(np.eye(4)[None], len(path), axis=0)
+    turns, poses[:, :3, 3] = graph.poses(solved.x)
+    poses[:, :3, :3] = orthonormal(turns)
+    return poses
+
+
+@dataclass(frozen=True, eq=False)
+class _Graph:
+    """Unknown: for every frame but the first a turn (rotation vector in its camera) and a place (3,).
+
+    ``given`` and ``steps``: the poses, and each seen from the one before it. ``length``: of a step, in the mean.
+    """
+
+    given: NDArray[np.float64]
+    steps: NDArray[np.float64]
+    length: float
+    again: list[_Recognised]
+
+    @staticmethod
+    def of(path: CameraPath, again: list[_Recognised]) -> _Graph:
+        steps = inverse(path.world_from_camera[:-1]) @ path.world_from_camera[1:]
+        length = max(float(np.linalg.norm(steps[:, :3, 3], axis=1).mean()), 1e-12)
+        return _Graph(path.world_from_camera, steps, length, again)
+
+    def poses(self, unknown: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Turns (F,3,3) and places (F,3)."""
+        each = unknown.reshape(-1, 6)
+        turns = self.given[1:, :3, :3] @ scipy_rotation().from_rotvec(each[:, :3]).as_matrix()
+        return np.concatenate([self.given[:1, :3, :3], turns]), np.concatenate([self.given[:1, :3, 3], each[:, 3:]])
+
+    def guess(self) -> NDArray[np.float64]:
+        """The given poses, with the correction of the last recognised one blended in from the first frame on."""
+        last = self.again[-1]
+        share = np.arange(1, len(self.given))[:, None] / last.frame
+        given = self.given[last.frame]
+        turn = scipy_rotation().from_matrix(last.world_from_camera[:3, :3] @ given[:3, :3].T).as_rotvec()
+        partly = scipy_rotation().from_rotvec(share * turn).as_matrix()
+        turns = self.given[1:, :3, :3].swapaxes(1, 2) @ partly @ self.given[1:, :3, :3]
+        places = self.given[1:, :3, 3] + share * (last.world_from_camera[:3, 3] - given[:3, 3])
+        return np.concatenate([scipy_rotation().from_matrix(turns).as_rotvec(), places], axis=1).ravel()
+
+    def misses(self, unknown: NDArray) -> NDArray[np.float64]:
+        """All residuals in standard deviations: six for every step, then six for every recognised frame."""
+        turns, places = self.poses(unknown)
+        back = turns[:-1].swapaxes(1, 2)
+        turned = scipy_rotation().from_matrix(self.steps[:, :3, :3].swapaxes(1, 2) @ back @ turns[1:]).as_rotvec()
+        moved = (back @ (places[1:] - places[:-1])[:, :, None])[:, :, 0] - self.steps[:, :3, 3]
+        steps = np.concatenate([turned / np.radians(STEP_DEGREES), moved / (STEP_LENGTH * self.length)], axis=1)
+        which = [each.frame for each in self.again]
+        found = np.stack([each.world_from_camera for each in self.again])
+        off = scipy_rotation().from_matrix(found[:, :3, :3].swapaxes(1, 2) @ turns[which]).as_rotvec()
+        away = places[which] - found[:, :3, 3]
+        ends = np.concatenate([off / np.radians(END_DEGREES), away / (END_LENGTH * self.length)], axis=1)
+        return np.concatenate([steps.ravel(), ends.ravel()])
+
+    def sparsity(self) -> spmatrix:
+        """Which residual depends on which unknown."""
+        from scipy.sparse import kron, lil_matrix
+
+        count = len(self.steps)
+        blocks = lil_matrix((count + len(self.again), count), dtype=np.int8)
+        for step in range(count):
+            blocks[step, max(step - 1, 0) : step + 1] = 1
+        for row, each in enumerate(self.again, count):
+            blocks[row, each.frame - 1] = 1
+        return kron(blocks, np.ones((6, 6), np.int8), format="csr")  # type: ignore[return-value]

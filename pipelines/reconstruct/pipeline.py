@@ -1,0 +1,355 @@
+"""From frames with cameras to one thing in 3D: what the Scene tab and programs call. Light to import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.cloud import PointCloud
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines.method import Clip, Frames, Progress
+from pipelines.reconstruct.gaussians.settings import SplatSettings
+
+if TYPE_CHECKING:
+    import trimesh
+
+    from pipelines.estimation.colmap import Matcher
+    from pipelines.reconstruct.gaussians.fit import Fitted
+
+T = TypeVar("T")
+KINDS = ("points", "mesh", "splats")
+CAMERAS = {
+    "as they are": "given",
+    "refined by bundle adjustment": "refined",
+    "estimated from the frames": "estimated",
+}
+KEEPS = {
+    "everything": "everything",
+    "the object in the middle": "object",
+    "what the masks mark": "masks",
+}
+"""What is kept, in words. "object": what stands where all cameras look, above the ground; see `pipelines.reconstruct.object_mask`.
+"masks": where `Shots.marked` is True."""
+BACKGROUNDS = {"nothing": "nothing", "a far dome": "dome"}
+"""What is behind everything, in words. "dome": a far shell with the colours of sky and background, so that flights see no
+black; see `pipelines.reconstruct.sky_dome`."""
+DISPLAY_POINTS = 200_000
+FIT_GIGABYTES = 6.0
+"""Of GPU memory that a fit of splats wants free."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """Frames (F,H,W,3) with the path they were shot on, before anything is made of them.
+
+    ``depth`` (F,H,W), NaN where there is none, or None; ``aligned`` where it has the cameras' scale. ``source``: where
+    the depth is from. ``weights``: "real", or which random ones made the frames. ``nominal``: the method was not told
+    the path. Masks (F,H,W) bool, where they are given, see `pipelines.reconstruct.object_mask`: ``marked`` is True on the object;
+    ``moving`` on what does not stand still, which is not made.
+    """
+
+    frames: Frames
+    path: CameraPath
+    name: str
+    depth: NDArray[np.float32] | None = None
+    aligned: bool = False
+    source: str = ""
+    weights: str = "real"
+    nominal: bool = False
+    marked: NDArray[np.bool_] | None = None
+    moving: NDArray[np.bool_] | None = None
+
+    def sentence(self) -> str:
+        frames, height, width, _ = self.frames.shape
+        words = f"**{self.name}**: {frames} frames of {width} x {height} with their cameras"
+        words += f", depth: {self.source}." if self.depth is not None else ", no depth of their own."
+        if self.nominal:
+            words += " **The method was not told this path**: have the cameras estimated from the frames."
+        return words + (f"  \n{noise_words(self.weights)}" if self.weights != "real" else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """One thing made of `Shots`: ``kind`` of `KINDS`; the frames used and their cameras, in the world of what was made.
+
+    ``cloud`` is always there; ``scene`` where there is depth; ``dome`` where a far background was wanted: a mesh of its
+    own; ``textured`` where that was: ``mesh`` with few triangles and a texture. ``notes`` are sentences that the person should read.
+    """
+
+    kind: str
+    frames: Frames
+    path: CameraPath
+    cloud: PointCloud
+    scene: Scene | None = None
+    mesh: trimesh.Trimesh | None = None
+    fitted: Fitted | None = None
+    dome: trimesh.Trimesh | None = None
+    textured: trimesh.Trimesh | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> View:
+        """The first view; with a plane at the points' median depth where there is none."""
+        if self.scene is not None:
+            return self.scene.first
+        local = self.cloud.points @ self.path.camera_from_world[0, :3, :3].T + self.path.camera_from_world[0, :3, 3]
+        ahead = local[local[:, 2] > 0, 2]
+        depth = np.full(self.frames.shape[1:3], np.median(ahead) if len(ahead) else 1.0, np.float32)
+        return View.of(self.frames[0], depth, self.path.intrinsics[0], self.path.world_from_camera[0])
+
+    def sentence(self) -> str:
+        words = f"{len(self.cloud):,} points"
+        if self.mesh is not None:
+            words = f"A mesh of {len(self.mesh.faces):,} triangles"
+        if self.textured is not None:
+            words += f", and one of {len(self.textured.faces):,} with a texture"
+        if self.fitted is not None:
+            words = self.fitted.sentence()
+        return "  \n".join([words.removesuffix(".") + ".", *self.notes])
+
+
+def noise_words(weights: str) -> str:
+    return f"**Made with {weights} random weights: noise, in which there is no 3D.**"
+
+
+def shots_of_clip(clip: Clip, *, name: str, weights: str = "real", nominal: bool = False) -> Shots:
+    """A method's result, with the depth it generated where it has one for each frame."""
+    shots = Shots(clip.frames, clip.path, name, weights=weights, nominal=nominal)
+    made = clip.scene
+    if made is None or len(made.views) != len(clip.frames) or len(clip.frames) < 2:
+        return shots
+    views = made.fitted(clip.path.width, clip.path.height).views
+    depth = np.stack([np.where(view.known, view.depth, np.nan) for view in views])
+    return replace(shots, depth=depth, source=made.source)
+
+
+def shots_of_result(file: str | Path) -> Shots:
+    """A result's own mp4. Raises `InputError` for any other file."""
+    from pipelines import NAMES, method
+    from pipelines.media.video import read_video
+    from pipelines.results.record import restore
+
+    made = restore(file)
+    frames, fps = read_video(file)
+    path = made.path.with_fps(fps)
+    if len(path) != len(frames):
+        path = path.resampled(len(frames)).with_fps(fps)
+    known = method(made.method) if made.method in NAMES else None
+    path = path.resized(frames.shape[2], frames.shape[1])
+    title = known.title if known else made.method
+    return Shots(frames, path, f"{title}'s result", weights=made.weights, nominal=bool(known and known.nominal))
+
+
+def shots_along(scene: Scene, path: CameraPath) -> Generator[Progress, None, Shots]:
+    """``scene`` shot from its own depth along ``path``, without a method: what is behind things is filled in, not real."""
+    from camera.render.scene import rendered
+
+    images = []
+    for image in rendered(scene, path, fill="background"):
+        images.append(image)
+        yield Progress("Rendering frames", len(images), len(path))
+    depth = np.stack([np.where(image.holes | image.far, np.float32(np.nan), image.depth) for image in images])
+    source = f"of the rehearsal ({scene.source})"
+    return Shots(
+        np.stack([image.colour for image in images]),
+        path,
+        f"{scene.name}, rehearsed",
+        depth,
+        aligned=True,
+        source=source,
+    )
+
+
+def shots_of_views(scene: Scene) -> Shots:
+    """The views of a clip or of several views, with their depth, in one world."""
+    from pipelines.reconstruct.export import shot_on
+
+    frames, path = shot_on(scene)
+    depth = np.stack([np.where(view.known, view.depth, np.float32(np.nan)) for view in scene.views])
+    return Shots(frames, path, scene.name, depth, aligned=True, source=scene.source)
+
+
+def make(
+    shots: Shots,
+    kind: str,
+    *,
+    cameras: str = "given",
+    depth_model: str = "small",
+    settings: SplatSettings | None = None,
+    closed: bool = False,
+    keep: str = "everything",
+    background: str = "nothing",
+    texture: bool = False,
+    matcher: Matcher | None = None,
+) -> Generator[Progress | Made, None, None]:
+    """Yields `Progress` and `Made`; each `Made` replaces the one before, so closing the generator keeps the best so far.
+
+    ``closed``: the camera ends where it began, as an orbit of 360 degrees does; what it drifted is distributed.
+    ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. ``texture``: a mesh is also made of few triangles
+    with a texture. ``matcher``: who matches frames where cameras are refined or estimated, see `pipelines.reconstruct`. Raises `InputError`: too few frames, no parallax,
+    cameras that contradict the frames, no depth, an end that does not show the beginning; with what can be made.
+    """
+    check(shots, kind, keep, background)
+    choices = Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background, texture, matcher)
+    try:
+        yield from _made(shots, kind, choices)
+    except InputError as error:
+        if shots.weights == "real":
+            raise
+        raise InputError(f"{noise_words(shots.weights).strip('*')} {error}") from error
+
+
+def run(shots: Shots, kind: str, **choices) -> Iterator[Progress | Made]:
+    """`make`, in the queue of this machine's GPU where there is one."""
+    return in_queue(lambda: make(shots, kind, **choices))
+
+
+def in_queue(begin: Callable[[], Iterator[T]]) -> Iterator[T | Progress]:
+    """What ``begin`` begins, when this machine's GPU is free where there is one."""
+    import torch
+
+    from pipelines.options import on_zerogpu
+
+    if on_zerogpu() or not torch.cuda.is_available():
+        return begin()
+    from pipelines.runtime import runner
+
+    return runner.default().exclusive(begin, gigabytes=FIT_GIGABYTES)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What `make` and `pipelines.reconstruct.dynamic_points.moving` are told, checked."""
+
+    cameras: str
+    depth_model: str
+    settings: SplatSettings
+    closed: bool
+    keep: str
+    background: str
+    texture: bool
+    matcher: Matcher | None
+
+
+def check(shots: Shots, kind: str, keep: str, background: str) -> None:
+    """Raises `InputError` for choices that are unknown, contradict each other, or lack their masks."""
+    if kind not in KINDS:
+        raise InputError(f"What can be made is {', '.join(KINDS)}; got {kind!r}.")
+    if keep not in KEEPS.values():
+        raise InputError(f"What is kept is {', '.join(KEEPS.values())}; got {keep!r}.")
+    if background not in BACKGROUNDS.values():
+        raise InputError(f"The background is {', '.join(BACKGROUNDS.values())}; got {background!r}.")
+    if keep == "masks" and (shots.marked is None or shots.marked.shape != shots.frames.shape[:3]):
+        raise InputError(f"Keeping what masks mark needs a mask for each of the {len(shots.frames)} frames; give them.")
+    if keep != "everything" and background != "nothing":
+        raise InputError("An object that is cut out has no background; keep everything, or leave the background out.")
+
+
+def _made(shots: Shots, kind: str, choices: Choices) -> Generator[Progress | Made, None, None]:
+    made = yield from _points(shots, kind, choices)
+    if choices.background == "dome":
+        from pipelines.reconstruct.sky_dome import dome_of
+
+        yield Progress("Background", 0, 1)
+        made = replace(made, dome=dome_of(made.frames, made.path, made.cloud, made.scene))
+    if kind == "mesh":
+        from pipelines.reconstruct.surface.mesh import meshed
+
+        assert made.scene is not None, "without depth there was an error before"
+        made = replace(made, mesh=(yield from meshed(made.scene)))
+        if choices.texture:
+            from pipelines.reconstruct.surface.texture import textured
+
+            assert made.scene is not None and made.mesh is not None
+            made = replace(made, textured=(yield from textured(made.scene, made.mesh)))
+    if kind == "splats":
+        yield from _splats(made, choices)
+    else:
+        yield made
+
+
+def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, None]:
+    from pipelines.reconstruct.gaussians.fit import Fitted, fit
+    from pipelines.reconstruct.gaussians.initialise import with_backdrop
+
+    settings, start, frames, behind = choices.settings, made.cloud, made.frames, None
+    weights = _weights(made.scene, settings.confidence)
+    if choices.keep != "everything":
+        from pipelines.reconstruct.object_mask import alone
+
+        assert made.scene is not None, "what is not kept was cut out of it"
+        frames, clear = alone(made.scene, 255 if settings.background == "white" else 0)
+        weights = clear if weights is None else weights * clear
+    elif made.scene is not None:
+        start = with_backdrop(made.cloud, made.scene)
+    if made.dome is not None:
+        from pipelines.reconstruct.sky_dome import seen_from
+
+        behind = seen_from(made.dome, made.path)
+    for step in fit(frames, made.path, start, settings=settings, weights=weights, behind=behind):
+        yield _with_fit(made, step, settings.refine_poses) if isinstance(step, Fitted) else step
+
+
+def _with_fit(made: Made, fitted: Fitted, refined: bool) -> Made:
+    """With the splats, and the cameras they were fitted with where those were refined: files and stage show the same."""
+    path = made.path.with_poses(fitted.path.world_from_camera) if refined else made.path
+    return replace(made, fitted=fitted, path=path)
+
+
+def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None:
+    """(F,H,W) in 0..1, each frame's own scale as upstream, or None for equal weights.
+
+    Sky has no depth that others could confirm: it weighs 1, else nothing would ever be learnt there.
+    """
+    if confidence == "none":
+        return None
+    if scene is None:
+        raise InputError("Pixels can be weighed only where there is depth; choose none for their weights.")
+    import torch
+
+    from pipelines.reconstruct.gaussians.initialise import log_confidence
+    from pipelines.reconstruct.gaussians.loss import weights_of
+
+    found = [weights_of(torch.tensor(each), confidence).numpy() for each in log_confidence(scene)]  # type: ignore[arg-type]
+    return np.where([view.known for view in scene.views], found, np.float32(1))
+
+
+def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, None, Made]:
+    """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
+    from pipelines.reconstruct.points import DOUBTFUL, compared
+    from pipelines.reconstruct.scene import scene_of, sparse_cloud
+
+    aligned = shots.aligned and choices.cameras == "given"
+    try:
+        scene = yield from scene_of(
+            shots.frames, shots.path, depth=shots.depth, model=choices.depth_model, source=shots.source, aligned=aligned,
+            cameras=choices.cameras, closed=choices.closed, name=shots.name,  # type: ignore[arg-type]
+            keep=shots.marked if choices.keep == "masks" else None, masks=shots.moving, matcher=choices.matcher,
+        )  # fmt: skip
+    except InputError as error:
+        plain = choices.cameras == "given" and not choices.closed and choices.keep == "everything"
+        if shots.depth is not None or kind == "mesh" or not plain:
+            raise
+        cloud = sparse_cloud(shots.frames, shots.path, masks=shots.moving)
+        note = f"Begun from {len(cloud)} placed points only, as no depth is at hand: {error}"
+        return Made(kind, shots.frames, shots.path, cloud, notes=(note,))
+    if choices.keep == "object":
+        from pipelines.reconstruct.object_mask import cut, object_masks
+
+        yield Progress("Cutting the object out", 0, 1)
+        scene = cut(scene, object_masks(scene))
+    cloud, agreeing = yield from compared(scene, least_views=min(2, len(scene.views) - 1))
+    used, notes = shots_of_views(scene), (f"Depth: {scene.source}.",)
+    if agreeing < DOUBTFUL:
+        notes += (
+            f"**Doubtful**: other views confirm only {agreeing:.0%} of the points. The cameras contradict the frames, the "
+            "scene moves, or the depth does not fit; have the cameras refined or estimated.",
+        )
+    return Made(kind, used.frames, used.path, cloud, scene, notes=notes)

@@ -1,0 +1,1 @@
+"""Meshes from posed depth: fusion, Poisson, textures."""

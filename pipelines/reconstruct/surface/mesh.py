@@ -1,0 +1,269 @@
+"""A coloured triangle mesh of all views of a scene: fused signed distances, or Poisson's equation, and marching cubes.
+
+Sky and unknown depth make no surface. Depth that other views contradict, or that lies beside a depth edge, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.view import FAR, Scene
+from pipelines.method import Progress
+from pipelines.reconstruct.points import check_views, witnesses
+
+if TYPE_CHECKING:
+    import trimesh
+
+    from pipelines.reconstruct.surface.tsdf import Cells, Pictures
+
+Method = Literal["tsdf", "poisson"]
+MOST_CELLS = 1500
+"""Of `tsdf.SIDE` voxels a side; voxels grow until there are no more."""
+FINEST = 1.25
+"""Voxels are as wide as so many pixels at the distance of their cell."""
+FEWEST_TRIANGLES = 60
+LEAST_PART = 0.002
+"""Pieces with fewer triangles, or a smaller part of the largest piece's, float free: they are dropped."""
+WITNESSES = 8
+AT_ONCE = 32
+
+
+def meshed(
+    scene: Scene,
+    *,
+    voxel: float | None = None,
+    most_triangles: int = 400_000,
+    method: Method = "tsdf",
+    tolerance: float = 0.02,
+    least_views: int = 1,
+    far: float = FAR,
+) -> Generator[Progress, None, trimesh.Trimesh]:
+    """A mesh in the scene's world, OpenCV axes, vertex colours; returned by the generator.
+
+    ``voxel``: side of the smallest voxels in scene units, else a pixel's width at the nearest surface; they grow with
+    distance, and until the work fits into a minute. ``least_views``: so many other views must see a point within
+    ``tolerance`` (relative depth). ``far``: depth from which on nothing is kept. ``method`` "poisson" closes holes, on one
+    coarser grid. Raises `InputError`: too few views, no parallax, views that contradict each other.
+    """
+    if method not in get_args(Method):
+        raise InputError(f"A mesh is made by {' or '.join(get_args(Method))}; got {method!r}.")
+    if (voxel is not None and not voxel > 0) or most_triangles < 100:
+        raise InputError(f"A mesh needs voxels above 0 and 100 triangles or more, got {voxel} and {most_triangles}.")
+    check_views(scene, tolerance, least_views)
+    from pipelines.reconstruct.surface.tsdf import Pictures
+
+    believed = yield from _believed(scene, tolerance, least_views, far)
+    pictures = Pictures.of(scene, believed, far)
+    if method == "poisson":
+        from pipelines.reconstruct.surface.poisson import surface_of
+
+        vertices, faces = yield from surface_of(pictures, voxel)
+    else:
+        vertices, faces = yield from _fused_surface(pictures, voxel)
+    yield Progress("Finishing the mesh", 0, 1)
+    vertices, faces = _joined(vertices, faces)
+    faces = _without_crumbs(faces, len(vertices))
+    vertices, faces = reduced(vertices, faces, most_triangles)
+    return _coloured(vertices, faces, pictures)
+
+
+def _believed(
+    scene: Scene, tolerance: float, least_views: int, far: float
+) -> Generator[Progress, None, list[NDArray[np.bool_]]]:
+    """(H,W) for every view: True where other views agree and no depth edge is near."""
+    from camera.unproject import points_of
+    from pipelines.reconstruct.consistency import confirmations, side_by_side
+
+    def compared(i: int) -> tuple[NDArray[np.bool_], int, int]:
+        view = scene.views[i]
+        shown = view.known & (view.depth < far)
+        others = [scene.views[j] for j in witnesses(i, len(scene.views), max(WITNESSES, least_views))]
+        confirmed = np.zeros(shown.shape, bool)
+        confirmed[shown] = confirmations(points_of(view)[shown], others, tolerance) >= least_views
+        return confirmed & ~edges(view.depth), int(shown.sum()), int(confirmed.sum())
+
+    kept, asked, agreed = [], 0, 0
+    yield Progress("Comparing views", 0, len(scene.views))
+    for i, (mask, shown, confirmed) in enumerate(side_by_side(compared, len(scene.views)), 1):
+        kept.append(mask)
+        asked, agreed = asked + shown, agreed + confirmed
+        yield Progress("Comparing views", i, len(scene.views))
+    if agreed < max(0.02 * asked, 1):
+        raise InputError(
+            f"Only {agreed} of {asked} points are seen at the same place by another view: the cameras contradict the frames "
+            "or the scene moves; check the path, or raise the tolerance."
+        )
+    return kept
+
+
+def edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(H,W): where inverse depth (linear on a plane) bends sharply: a pixel that mixes two surfaces, or stands before one."""
+    inverse = 1 / depth
+    bent = np.zeros(depth.shape, bool)
+    for axis in (0, 1):
+        line = np.moveaxis(inverse, axis, 0)
+        bend = np.abs(line[2:] - 2 * line[1:-1] + line[:-2])
+        np.moveaxis(bent, axis, 0)[1:-1] |= bend > 0.1 * line[1:-1]
+    return bent
+
+
+# --- fused distances -------------------------------------------------------------------------------------------------
+
+
+def _fused_surface(
+    pictures: Pictures, voxel: float | None
+) -> Generator[Progress, None, tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    found = _cells(pictures, voxel)
+    parts, done = [], 0
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        for start in range(0, len(found), AT_ONCE):
+            yield Progress("Fusing depth", start, len(found))
+            chosen = range(start, min(start + AT_ONCE, len(found)))
+            parts += pool.map(lambda i: _cell_surface(pictures, found.corner[i], float(found.voxel[i])), chosen)
+    vertices, faces = [np.zeros((0, 3), np.float32)], [np.zeros((0, 3), np.int64)]
+    for part_vertices, part_faces in parts:
+        vertices.append(part_vertices)
+        faces.append(part_faces + done)
+        done += len(part_vertices)
+    return np.concatenate(vertices), np.concatenate(faces)
+
+
+def _cells(pictures: Pictures, voxel: float | None) -> Cells:
+    from pipelines.reconstruct.surface.tsdf import cells
+
+    points, depth = _points(pictures)
+    focal = float(pictures.lens[:, 0, 0].mean())
+    per_distance = FINEST / focal
+    smallest = voxel or per_distance * float(np.percentile(depth, 5))
+    if voxel:
+        per_distance = max(per_distance, voxel / float(np.percentile(depth, 5)))
+    while len(found := cells(points, pictures.centre, voxel=smallest, per_distance=per_distance)) > MOST_CELLS:
+        larger = 1.02 * np.sqrt(len(found) / MOST_CELLS)  # a surface of twice as wide voxels has a quarter of the cells
+        smallest, per_distance = larger * smallest, larger * per_distance
+    return found
+
+
+def _points(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """World points (N,3) of a part of the believed pixels, and their depths (N,)."""
+    views, height, width = pictures.depth.shape
+    step = max(1, round(np.sqrt(views * height * width / 2_000_000)))
+    points, depths = [], []
+    for depth, pose, lens in zip(pictures.depth, pictures.pose, pictures.lens):
+        row, column = np.nonzero(depth[::step, ::step])
+        z = depth[row * step, column * step]
+        matrix = np.vstack([lens, [0, 0, 1]])
+        rays = np.stack([column * step, row * step, np.ones_like(row)], axis=1) @ np.linalg.inv(matrix).T
+        points.append((rays * z[:, None] - pose[:, 3]) @ pose[:, :3])
+        depths.append(z)
+    return np.concatenate(points).astype(np.float32), np.concatenate(depths)
+
+
+def _cell_surface(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    from pipelines.reconstruct.surface.tsdf import fused_cell
+
+    distance, weight = fused_cell(pictures, corner, voxel)
+    seen = weight > 0
+    if not (distance[seen].min(initial=1) < 0 < distance[seen].max(initial=-1)):
+        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
+    return marched(distance, seen, corner, voxel)
+
+
+def marched(
+    distance: NDArray[np.float32], seen: NDArray[np.bool_], corner: NDArray, voxel: float
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Where ``distance`` (n,n,n) crosses zero: vertices (V,3) in the world and triangles (T,3), counter-clockwise seen
+    from its positive side. Cubes with a corner that is not ``seen`` have no surface."""
+    from skimage.measure import marching_cubes
+
+    vertices, faces, _, _ = marching_cubes(distance, 0.0, gradient_direction="descent")
+    whole = seen[:-1, :-1, :-1].copy()
+    for x, y, z in ((x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)):
+        whole &= seen[x : x + whole.shape[0], y : y + whole.shape[1], z : z + whole.shape[2]]
+    cube = np.clip(vertices[faces].mean(axis=1).astype(int), 0, np.array(whole.shape) - 1)
+    kept = faces[whole[tuple(cube.T)]]
+    used, kept = np.unique(kept, return_inverse=True)
+    return (corner + voxel * vertices[used]).astype(np.float32), kept.reshape(-1, 3).astype(np.int64)
+
+
+# --- finishing -------------------------------------------------------------------------------------------------------
+
+
+def _joined(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Vertices that cells share become one; triangles that collapse go."""
+    if not len(faces):
+        raise InputError("The views hold no surface that could become a mesh; the points can still be made.")
+    grain = max(float(np.ptp(vertices, axis=0).max()) * 1e-6, 1e-12)
+    _, first, member = np.unique(
+        np.round(vertices / grain).astype(np.int64), axis=0, return_index=True, return_inverse=True
+    )
+    faces = member.ravel()[faces]
+    a, b, c = faces.T
+    return vertices[first], faces[(a != b) & (b != c) & (c != a)]
+
+
+def _without_crumbs(faces: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
+    graph = coo_matrix((np.ones(len(edges), np.int8), edges.T), shape=(count, count))
+    piece = connected_components(graph, directed=False)[1][faces[:, 0]]
+    size = np.bincount(piece)
+    return faces[size[piece] >= min(max(FEWEST_TRIANGLES, LEAST_PART * size.max()), size.max())]
+
+
+def reduced(
+    vertices: NDArray[np.float32], faces: NDArray[np.int64], most: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """At most about ``most`` triangles, by collapsing the edges that matter least (quadric errors)."""
+    if len(faces) > most:
+        from fast_simplification import simplify
+
+        reduced = simplify(vertices.astype(np.float64), faces.astype(np.int32), target_count=most)
+        vertices, faces = reduced[0].astype(np.float32), reduced[1]
+    used, faces = np.unique(faces, return_inverse=True)
+    return vertices[used], faces.reshape(-1, 3)
+
+
+def _coloured(vertices: NDArray[np.float32], faces: NDArray[np.int64], pictures: Pictures) -> trimesh.Trimesh:
+    import trimesh
+
+    from pipelines.reconstruct.surface.tsdf import colours
+
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    normals = np.ascontiguousarray(mesh.vertex_normals, np.float32)
+    vertices = np.ascontiguousarray(vertices, np.float32)
+    colour, shown = colours(pictures, vertices, normals, slack_at(pictures, vertices))
+    colour = _spread(colour, shown, mesh.edges_unique)
+    return trimesh.Trimesh(vertices, faces, vertex_colors=colour, process=False)
+
+
+def slack_at(pictures: Pictures, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,): by how much a picture's depth may differ from the surface at ``points`` (N,3) that it shows."""
+    from pipelines.reconstruct.surface.tsdf import CUT
+
+    away = np.min([np.linalg.norm(points - centre, axis=1) for centre in pictures.centre], axis=0)
+    return (max(CUT * FINEST / float(pictures.lens[:, 0, 0].mean()), 0.02) * away).astype(np.float32)
+
+
+def _spread(colour: NDArray[np.uint8], shown: NDArray[np.bool_], edges: NDArray) -> NDArray[np.uint8]:
+    """What no picture shows takes the mean of its neighbours, over up to 30 edges; what is left is grey."""
+    value, known = colour.astype(np.float32), shown.copy()
+    both = np.concatenate([edges, edges[:, ::-1]])
+    for _ in range(30):
+        if known.all():
+            break
+        to = both[known[both[:, 0]] & ~known[both[:, 1]]]
+        count = np.bincount(to[:, 1], minlength=len(value))
+        total = np.stack([np.bincount(to[:, 1], value[to[:, 0], c], len(value)) for c in range(3)], axis=1)
+        new = count > 0
+        value[new], known = total[new] / count[new, None], known | new
+    value[~known] = 128
+    return np.rint(value).astype(np.uint8)

@@ -1,0 +1,102 @@
+"""The rehearsal: a path over the real 3D cache of a scene, as a video, on any CPU, without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.path import CameraPath
+from camera.render.scene import Renderer, render, rendered
+from camera.render.scene import warm_up as warm_up_renderers
+from camera.view import Scene, View
+from pipelines.media.video import mp4_writer
+from pipelines.method import Progress
+
+Holes = Literal["filled", "shown", "map"]
+HOLE_COLOUR = (235, 64, 122)
+"""Loud on purpose: a hole is what the model will have to invent."""
+SCRUB_SIDE = 480
+THIN_COVERAGE = 0.03
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """``video``: the mp4. ``holes``: (F,) share of each frame that the scene does not show, 0 to 1."""
+
+    video: Path
+    holes: NDArray[np.float64]
+
+    @property
+    def summary(self) -> str:
+        """One or two sentences about what the camera will find."""
+        worst = int(np.argmax(self.holes))
+        text = f"{len(self.holes)} frames; on average {self.holes.mean():.0%} of the picture is new to the scene"
+        text += f", most in frame {worst + 1} ({self.holes[worst]:.0%})."
+        if (1 - self.holes).min() < THIN_COVERAGE:
+            text += " The path leaves the scene behind: shorten the move or aim back at the subject."
+        return text
+
+
+def rehearse(
+    scene: Scene, path: CameraPath, video: Path, *, renderer: Renderer = "mesh", holes: Holes = "filled"
+) -> Iterator[Progress | Rehearsal]:
+    """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
+
+    ``holes``: "filled" from the background side, "shown" in a loud colour, or "map": white where the scene shows nothing.
+    """
+    fill = "background" if holes == "filled" else "holes"
+    shares = np.zeros(len(path))
+    with mp4_writer(video, path.fps, speed="preview") as write:
+        images = rendered(scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR)
+        try:
+            for index, image in enumerate(images):
+                write(_hole_map(image.holes) if holes == "map" else image.colour)
+                shares[index] = np.count_nonzero(image.holes) / image.holes.size
+                yield Progress("Rehearsing", index + 1, len(path))
+        finally:
+            images.close()  # type: ignore[attr-defined]
+    yield Rehearsal(video, shares)
+
+
+def warm_up() -> None:
+    """Compiles, or loads from disk, what a first rehearsal needs; a second or two, best called on a thread."""
+    warm_up_renderers()
+    view = View.of(np.zeros((16, 16, 3), np.uint8), np.ones((16, 16), np.float32), np.diag([16.0, 16.0, 1.0]))
+    with TemporaryDirectory() as folder:
+        for _ in rehearse(Scene((view,)), view.camera, Path(folder) / "warm.mp4"):
+            pass
+
+
+def _hole_map(holes: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.repeat(np.where(holes, np.uint8(255), np.uint8(0))[..., None], 3, axis=2)
+
+
+class Viewfinder:
+    """What the camera sees at one moment, at once: scene and path are kept at scrubbing size."""
+
+    def __init__(self, scene: Scene, path: CameraPath) -> None:
+        scale = min(1.0, SCRUB_SIDE / max(path.width, path.height))
+        width, height = max(1, round(path.width * scale)), max(1, round(path.height * scale))
+        self.path = path.resized(width, height)
+        self.scene = scene.fitted(width, height, "stretch") if scale < 1 else scene
+
+    def see(
+        self, camera: CameraPath, renderer: Renderer = "zbuffer", *, frame: int = 0
+    ) -> tuple[NDArray[np.uint8], float]:
+        """Picture (h,w,3) of a path of one frame, holes in their loud colour, and the share of holes.
+
+        ``frame``: the moment, as a frame of the whole path: what moves in the scene is where it is by then.
+        """
+        small = camera.resized(self.path.width, self.path.height)
+        frame = min(max(frame, 0), len(self.path) - 1)
+        poses, lenses = self.path.world_from_camera.copy(), self.path.intrinsics.copy()
+        poses[frame], lenses[frame] = small.world_from_camera[0], small.intrinsics[0]
+        now = replace(self.path, world_from_camera=poses, intrinsics=lenses)
+        image = render(self.scene, now, frame=frame, renderer=renderer, hole_colour=HOLE_COLOUR)
+        return image.colour, float(image.holes.mean())

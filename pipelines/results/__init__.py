@@ -1,0 +1,1 @@
+"""Finished shots as files: mp4 with its record, depth, posed folders."""

@@ -1,0 +1,125 @@
+"""What a result carries inside its mp4 beside its record: the scene it was shot from, and what going on from it needs."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.objects.scene import StagedScene
+from camera.view import Scene, View
+from pipelines.inputs.npz import read_npz
+from pipelines.media import mp4_box
+from pipelines.method import Clip
+from pipelines.results.arrays import scene_arrays, scene_facts
+
+MOST_PIXELS = 4_000_000
+"""Of a scene that is carried: four pictures of 1280 x 704, about 4 MB each. Larger ones must be opened again."""
+_MOST_VIEWS, _MOST_ADDED, _MOST_BYTES = 500, 8, 64 << 20
+"""What is believed of a stranger's file: pictures, and bytes of each array."""
+_SHAPES = {"colour": "H W 3", "depth": "H W", "known": "H W", "intrinsics": "3 3", "world_from_camera": "4 4"}
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """``scene`` as the method's frame saw it, ``added``: pictures that joined its cache."""
+
+    scene: Scene
+    added: tuple[View, ...] = ()
+
+
+def carrying(clip: Clip, scene: Scene, *, goes_on: bool) -> bytes:
+    """What ``clip``, shot from ``scene``, carries; with what going on from it needs where its method can (``goes_on``)."""
+    if not goes_on:
+        return packed(Carried(scene))
+    added = clip.scene.views[len(scene.views) :] if clip.scene is not None else ()
+    return packed(Carried(scene, tuple(added)), clip.frames[-1])
+
+
+def packed(carried: Carried, last: NDArray[np.uint8] | None = None) -> bytes:
+    """The bytes to put into an mp4; ``last``: (H,W,3), the video's last frame, without loss.
+
+    A scene that is too large, or that has objects in it, is left out.
+    """
+    scene, first = carried.scene, carried.scene.first
+    large = len(scene.views) * first.width * first.height > MOST_PIXELS or len(scene.views) > _MOST_VIEWS
+    arrays: dict[str, Any] = {} if last is None else {"last": last}
+    facts: dict[str, Any] = {"views": 0, "added": 0}
+    if not large and not isinstance(scene, StagedScene):
+        arrays |= scene_arrays(replace(scene, views=(*scene.views, *carried.added)))
+        facts = scene_facts(scene) | {"added": len(carried.added)}
+    elif not arrays:
+        return b""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8))
+    return buffer.getvalue()
+
+
+def carried(file: str | Path) -> Carried | None:
+    """The scene that an mp4 carries, None where it carries none; raises `InputError` where that is damaged."""
+    if (box := _box(file)) is None:
+        return None
+    read, facts = box
+    try:
+        count, added = int(facts.pop("views")), int(facts.pop("added"))
+        if not 0 <= count <= _MOST_VIEWS or not 0 <= added <= _MOST_ADDED:
+            raise ValueError(f"{count} and {added} pictures")
+        if not count:
+            return None
+        shapes = {f"view{number}.{field}": _SHAPES[field] for number in range(count + added) for field in _SHAPES}
+        arrays = read(shapes)
+        views = [_view(arrays, number) for number in range(count + added)]
+        return Carried(Scene(tuple(views[:count]), **_facts(facts)), tuple(views[count:]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(file) from error
+
+
+def last_frame(file: str | Path) -> NDArray[np.uint8] | None:
+    """The last frame (H,W,3) without loss, None where an mp4 does not carry it."""
+    box = _box(file)
+    return box[0]({}, optional={"last": "H W 3"}).get("last") if box else None
+
+
+def _box(file: str | Path) -> tuple[Callable[..., dict[str, NDArray]], dict[str, Any]] | None:
+    """A reader of the arrays that an mp4 carries, and the facts among them."""
+    content = mp4_box.read(file)
+    if content is None:
+        return None
+    read = partial(read_npz, io.BytesIO(content), name=Path(file).name, most_bytes=_MOST_BYTES)
+    try:
+        return read, dict(json.loads(read({"facts": "N"})["facts"].tobytes()))
+    except (ValueError, TypeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _damaged(file) from error
+
+
+def _damaged(file: str | Path) -> InputError:
+    return InputError(f"What {Path(file).name} carries is damaged; open the picture it was shot from.")
+
+
+def _view(arrays: dict[str, NDArray], number: int) -> View:
+    part = {field: arrays[f"view{number}.{field}"] for field in _SHAPES}
+    view = View.of(part["colour"], part["depth"], part["intrinsics"], part["world_from_camera"])
+    return replace(view, known=view.known & part["known"].astype(bool))
+
+
+def _facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Checked fields of a scene."""
+    hints = get_type_hints(Scene)
+    for name in ("kind", "unit"):
+        if facts[name] not in get_args(hints[name]):
+            raise ValueError(f"{name} {facts[name]}")
+    fps = float(facts["fps"])
+    if not 0 < fps < 1000:
+        raise ValueError(f"{fps} frames per second")
+    texts = {name: str(facts[name])[:200] for name in ("source", "name")}
+    return {"kind": facts["kind"], "unit": facts["unit"], "fps": fps, **texts}

@@ -1,0 +1,1 @@
+"""Speed options of a run: attention kernels, step caches, compiled blocks."""

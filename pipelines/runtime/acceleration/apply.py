@@ -1,0 +1,109 @@
+"""Speed options on the denoising networks: attention kernels, step caches, compiled blocks. Off again after each run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from diffusers.hooks.first_block_cache import FirstBlockCacheConfig
+from diffusers.hooks.mag_cache import MagCacheConfig
+from diffusers.hooks.taylorseer_cache import TaylorSeerCacheConfig
+from torch import nn
+
+from camera.errors import InputError
+from pipelines.method import Pipeline
+from pipelines.options import RunOptions, on_zerogpu
+from pipelines.runtime.acceleration import compiled_blocks, magcache
+from pipelines.runtime.memory import networks
+
+_LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(\w+\.)?(attn\d?|ffn?)"
+"""Attention and feed-forward layers, of a block or of its branches. The library's own default names fit only layers called exactly ``attn``."""
+
+
+@contextmanager
+def speeded(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str = "") -> Iterator[None]:
+    """``pipeline`` with the speed options of one run of ``steps`` steps; raises `InputError` where a network has none.
+
+    Attention and compilation concern every network that knows them, the step cache those that denoise (that have
+    ``enable_cache``). ``method``: under its name the ratios that MagCache needs were kept.
+    """
+    parts = list(networks(pipeline).values())
+    with ExitStack() as undo:
+        if options.attention != "default":
+            _attention(parts, options.attention, undo)
+        if options.cache != "none":
+            _cache(parts, options, steps, method, undo)
+        if options.compile:
+            _compile(parts, method, undo)
+        _tiling(parts, options.tiling, undo)
+        yield
+
+
+def _attention(parts: list[nn.Module], backend: str, undo: ExitStack) -> None:
+    able: list[Any] = [network for network in parts if hasattr(network, "set_attention_backend")]
+    if not able:
+        raise InputError("This method's networks have no choice of attention kernels; leave Attention at default.")
+    for network in able:
+        try:
+            network.set_attention_backend(backend)
+        except (ValueError, RuntimeError, ImportError) as error:
+            first = str(error).splitlines()[0].rstrip(".")
+            raise InputError(f"Attention kernel {backend} is not available here ({first}); choose default.") from error
+        undo.callback(network.reset_attention_backend)
+
+
+def _cache(parts: list[nn.Module], options: RunOptions, steps: int, method: str, undo: ExitStack) -> None:
+    able: list[Any] = [network for network in parts if hasattr(network, "enable_cache")]
+    if not able:
+        raise InputError("This method's networks have no step cache; leave Step cache at none.")
+    for network in able:
+        config = _cache_config(network, options, steps, method)
+        try:
+            network.enable_cache(config)
+        except ValueError as error:
+            raise InputError(f"Step cache {options.cache} does not know this method's network; choose none.") from error
+        undo.callback(network.disable_cache)
+        if not any(getattr(part, "_diffusers_hook", None) and part._diffusers_hook.hooks for part in network.modules()):
+            raise InputError(
+                f"Step cache {options.cache} finds no layer of this method's network to act on; choose none."
+            )
+
+
+def _cache_config(network: Any, options: RunOptions, steps: int, method: str) -> Any:
+    if options.cache == "first block":
+        return FirstBlockCacheConfig(threshold=options.cache_threshold)
+    if options.cache == "TaylorSeer":
+        return TaylorSeerCacheConfig(
+            cache_interval=3, disable_cache_before_step=max(2, steps // 10), cache_identifiers=[_LAYERS_OF_BLOCKS]
+        )
+    ratios = magcache.ratios(network, method, options.weights)
+    return MagCacheConfig(threshold=options.cache_threshold, num_inference_steps=steps, mag_ratios=ratios)
+
+
+def _compile(parts: list[nn.Module], method: str, undo: ExitStack) -> None:
+    """Now, or on ZeroGPU, where that is impossible, with what was compiled ahead."""
+    able: list[Any] = [network for network in parts if getattr(network, "_repeated_blocks", None)]
+    if not able:
+        raise InputError("This method's networks declare no repeated blocks to compile; switch Compile blocks off.")
+    if on_zerogpu():
+        undo.enter_context(
+            compiled_blocks.applied([block for network in able for block in compiled_blocks.blocks_of(network)], method)
+        )
+        return
+    for network in able:
+        if not getattr(network, "_blocks_compiled", False):
+            network.compile_repeated_blocks(fullgraph=False)
+            network._blocks_compiled = True
+
+
+def _tiling(parts: list[nn.Module], wanted: str, undo: ExitStack) -> None:
+    if wanted == "as the method does":
+        return
+    able: list[Any] = [network for network in parts if hasattr(network, "enable_tiling")]
+    if not able:
+        raise InputError("This method's decoder has no tiles; leave Decode as the method does.")
+    for network in able:
+        before = bool(getattr(network, "use_tiling", False))
+        (network.enable_tiling if wanted == "tiles" else network.disable_tiling)()
+        undo.callback(network.enable_tiling if before else network.disable_tiling)

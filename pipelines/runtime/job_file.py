@@ -1,0 +1,161 @@
+"""A job and its result as single files, so that one Space can shoot for another. Nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pipelines
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.media.video import read_video
+from pipelines.method import Clip, Progress
+from pipelines.options import RunOptions
+from pipelines.results.arrays import clip_arrays, clip_of, scene_arrays, scene_facts, scene_of
+from pipelines.results.record import Record, path_values, record, restore, save
+from pipelines.runtime.progress_clock import Phase, Report
+from pipelines.settings import Settings
+
+LARGEST_JOB = 2 * 10**9
+"""Bytes of arrays that a job may unpack to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What travels to whoever shoots: numpy and plain values. ``after``: the clip that ``path`` begins with, if any."""
+
+    method: str
+    scene: Scene
+    path: CameraPath
+    settings: Settings
+    options: RunOptions
+    after: Clip | None = None
+
+
+def write_job(file: Path, job: Job) -> Path:
+    """A job as one npz file: arrays, and a JSON text for the rest. Raises `InputError` where a setting names a file."""
+    _check_no_files(job.settings)
+    path = job.path
+    head = {
+        "method": job.method,
+        "settings": job.settings.values(),
+        "options": job.options.values(),
+        "scene": scene_facts(job.scene),
+        "path": {"width": path.width, "height": path.height, "fps": path.fps},
+    }
+    arrays: dict[str, Any] = scene_arrays(job.scene) | {"poses": path.world_from_camera, "lenses": path.intrinsics}
+    if job.after is not None:
+        more, head["after"] = clip_arrays(job.after, job.scene)
+        arrays |= more
+    np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
+    return file
+
+
+def read_job(file: str | Path) -> Job:
+    """What `write_job` wrote; raises `InputError` for anything else, and for what would not fit into memory."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > LARGEST_JOB:
+                raise InputError(
+                    f"The job unpacks to more than {LARGEST_JOB // 10**9} GB; send fewer or smaller pictures."
+                )
+        with np.load(file, allow_pickle=False) as arrays:
+            head = json.loads(str(arrays["head"]))
+            scene = scene_of(arrays, head["scene"])
+            path = CameraPath(arrays["poses"], arrays["lenses"], **head["path"])
+            after = clip_of(arrays, head["after"], scene) if "after" in head else None
+        method = pipelines.method(head["method"])
+        settings, options = method.settings.of(head["settings"]), RunOptions.of(head["options"])
+        _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
+        return Job(method.name, scene, path, settings, options, after)  # type: ignore[arg-type]
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError("The job file is damaged or of another version; update both Spaces.") from error
+
+
+def _check_no_files(settings: Settings) -> None:
+    for name in settings.files():
+        if getattr(settings, name):
+            label = settings.controls()[name].label
+            raise InputError(
+                f"{label}: own files do not travel to another Space; use this method's own Space for them."
+            )
+
+
+def serve(job: str) -> Iterator[tuple[dict, str | None]]:
+    """Shoot a job file for another Space: yields progress as plain values, and last the file with the result, which is
+    there until the generator goes on.
+
+    An `InputError` is yielded as ``{"refused": sentence}``, since an error's text does not always survive the way.
+    """
+    try:
+        asked = read_job(job)
+        shot = (asked.method, asked.scene, asked.path, asked.settings)
+        clip: Clip | None = None
+        report: Report | None = None
+        for item in pipelines.generate(*shot, options=asked.options, after=asked.after):
+            if isinstance(item, Progress):
+                yield _progress_values(item), None
+            elif isinstance(item, Clip):
+                clip = item
+            else:
+                report = item
+        assert clip is not None
+        made = record(pipelines.method(asked.method), *shot[1:], options=asked.options, report=report)
+        with tempfile.TemporaryDirectory(prefix="reshoot-job-") as folder:
+            yield {"phase": "Sending", "step": 1, "steps": 1}, str(_pack(Path(folder), clip, made))
+    except InputError as error:
+        yield {"refused": str(error)}, None
+
+
+def read_result(file: str | Path) -> tuple[Clip, Report | None]:
+    """The clip and report in a file that `serve` yielded; frames have been through the mp4."""
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(file) as archive:
+        head = json.loads(archive.read("head.json"))
+        archive.extractall(folder)
+        at = Path(folder)
+        made = restore(at / "result.mp4")
+        frames, fps = read_video(at / "result.mp4")
+        extras = {title: read_video(at / name)[0] for title, name in head["extras"].items()}
+        files = {title: (at / name).read_bytes() for title, name in head["files"].items()}
+        clip_path = CameraPath(**head["path"])
+    return Clip(frames, fps, clip_path, extras=extras, notes=tuple(head["notes"]), files=files), _report(made)
+
+
+def _pack(folder: Path, clip: Clip, made: Record) -> Path:
+    saved = save(folder, "result", clip, made)
+    head = {
+        "extras": {title: file.name for title, file in saved.companions.items()},
+        "files": {title: file.name for title, file in saved.files.items()},
+        "notes": list(clip.notes),
+        "path": path_values(clip.path),
+    }
+    packed = folder / "result.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("head.json", json.dumps(head))
+        for file in (saved.video, *saved.companions.values(), *saved.files.values()):
+            archive.write(file, file.name)
+    return packed
+
+
+def _report(made: Record) -> Report | None:
+    if not made.report:
+        return None
+    values: dict[str, Any] = made.report | {"phases": tuple(Phase(**phase) for phase in made.report["phases"])}
+    return Report(**values)
+
+
+def _progress_values(progress: Progress) -> dict[str, Any]:
+    """Without the preview picture: it would cost more than the step."""
+    values = asdict(progress)
+    del values["preview"]
+    return values

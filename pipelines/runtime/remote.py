@@ -1,0 +1,87 @@
+"""A hub Space shoots through sibling Spaces, each carrying one heavy method, with the visitor's own quota."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.method import Clip, Progress
+from pipelines.options import RunOptions
+from pipelines.runtime.job_file import Job, read_result, write_job
+from pipelines.runtime.progress_clock import Report
+from pipelines.settings import Settings
+
+SIBLINGS_VARIABLE = "RESHOOT_SIBLINGS"
+"""Environment variable: ``gen3c=owner/space,genxd=https://...``, which Space or address shoots which method."""
+
+ENDPOINT = "/run_job"
+"""API name under which a Space offers `pipelines.runtime.job_file.serve`."""
+
+TOKEN_HEADER = "x-ip-token"
+
+
+def siblings() -> dict[str, str]:
+    """Space or address by method."""
+    pairs = [pair.split("=", 1) for pair in os.environ.get(SIBLINGS_VARIABLE, "").split(",") if "=" in pair]
+    return {name.strip(): place.strip() for name, place in pairs}
+
+
+def run(
+    place: str,
+    name: str,
+    scene: Scene,
+    path: CameraPath,
+    settings: Settings,
+    *,
+    options: RunOptions,
+    headers: Mapping[str, str] | None = None,
+    after: Clip | None = None,
+) -> Iterator[Progress | Clip | Report]:
+    """As `pipelines.runtime.runner.run`, in the Space ``place``; closing the generator cancels there too.
+
+    ``headers`` of the visitor's own request: their ``x-ip-token`` goes along, so that their quota pays, not this Space's.
+    """
+    from gradio_client import Client, handle_file
+
+    token = {key: value for key, value in (headers or {}).items() if key.lower() == TOKEN_HEADER}
+    yield Progress("Calling", 0, 1, note=place)
+    try:
+        client = Client(place, headers=token, verbose=False)
+    except Exception as error:
+        raise InputError(
+            f"The Space {place} that shoots {name} does not answer; it may be asleep, so try again in a minute."
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        file = write_job(Path(folder) / "job.npz", Job(name, scene, path, settings, options, after))
+        job = client.submit(handle_file(str(file)), api_name=ENDPOINT)
+        try:
+            for values, result in job:
+                if "refused" in values:
+                    raise InputError(values["refused"])
+                yield Progress(**values)
+                if result:
+                    clip, report = read_result(result)
+                    yield _with_own_beginning(clip, after)
+                    if report:
+                        yield report
+        except (InputError, GeneratorExit):
+            raise
+        except Exception as error:
+            raise InputError(f"The Space {place} broke off ({error}); try again.") from error
+        finally:
+            job.cancel()
+
+
+def _with_own_beginning(clip: Clip, after: Clip | None) -> Clip:
+    """The frames that were sent are taken back as they were, since those that return have been through an mp4."""
+    if after is None:
+        return clip
+    return replace(clip, frames=np.concatenate([after.frames, clip.frames[len(after.frames) :]]))

@@ -1,0 +1,311 @@
+"""Running a method: one job at a time, loaded on first use, evicted when room is needed, cancelled within a step."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+
+import torch
+
+import pipelines
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.method import Clip, Method, Pipeline, Progress, left_to_shoot
+from pipelines.options import AUTO, EXACT, FP8, FULL, INT8, RunOptions
+from pipelines.runtime import forecast as estimates
+from pipelines.runtime.acceleration.apply import speeded
+from pipelines.runtime.device import Device
+from pipelines.runtime.memory import networks, placed, stored_as
+from pipelines.runtime.progress_clock import Clock, Report
+from pipelines.runtime.worker import Tell, aside, followed, is_out_of_memory
+from pipelines.settings import Settings
+from pipelines.weights.hub import Weights
+
+T = TypeVar("T")
+Around = Callable[[Pipeline], AbstractContextManager[Any]]
+_WAIT_SECONDS = 0.5
+
+
+@dataclass
+class Loaded:
+    """A pipeline in memory, and the weights it was loaded from and may load more from."""
+
+    pipeline: Pipeline
+    weights: Weights
+
+
+class Runtime:
+    """One device and the pipelines loaded for it; `run` may be called from any number of threads.
+
+    ``device``: by default the GPU, or the processor. Jobs run one after another in the order they came.
+    """
+
+    def __init__(self, device: Device | None = None) -> None:
+        self.device = device or Device()
+        self.loaded: OrderedDict[tuple[str, str], Loaded] = OrderedDict()
+        self._queue: list[object] = []
+        self._turn = threading.Condition()
+
+    def run(
+        self,
+        method: Method,
+        scene: Scene,
+        path: CameraPath,
+        settings: Settings,
+        *,
+        options: RunOptions | None = None,
+        after: Clip | None = None,
+        around: Around = nullcontext,
+    ) -> Iterator[Progress | Clip | Report]:
+        """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
+
+        ``after``: a clip to go on from, see `pipelines.generate`. ``around``: a context that the pipeline, in place, runs in.
+        Closing the generator cancels at the end of the step in progress and lets the next job begin. Raises `InputError` for
+        what the method can't shoot, what doesn't fit, weights that can't be had, and memory that ran out; after any error the
+        device is free and the next run works.
+        """
+        options = options or RunOptions()
+        method.check(scene, path, settings)
+        method.check_after(after, path, settings)
+        forecast = self.forecast(method, scene, left_to_shoot(path, after), settings, options)
+        if forecast.refusal:
+            raise InputError(forecast.refusal)
+        yield from self.exclusive(lambda: _Job(self, method, scene, path, settings, options, after, around).results())
+
+    def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
+        """What ``job()`` yields, as one job of the queue (a training, a reconstruction); `Progress` while others are before it.
+
+        Least recently used pipelines leave first until ``gigabytes`` are free on the device. Closing the generator closes
+        the job's and lets the next one begin.
+        """
+        ticket = object()
+        try:
+            yield from self._wait(ticket)
+            self.make_room(None, gigabytes)
+            yield from job()
+        finally:
+            self._leave(ticket)
+
+    def forecast(
+        self, method: Method, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions
+    ) -> estimates.Forecast:
+        """What a run would need here, counting as free what loaded pipelines would make room for."""
+        room = (self.device.free_bytes() + self._resident_bytes()) / 1e9
+        return estimates.forecast(method, scene, path, settings, options, free=room, on_gpu=self.device.is_gpu)
+
+    def unload(self) -> None:
+        """Forget every pipeline and give its memory back."""
+        self.loaded.clear()
+        self.device.tidy()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that run or wait."""
+        return len(self._queue)
+
+    # one job at a time
+
+    def _wait(self, ticket: object) -> Iterator[Progress]:
+        with self._turn:
+            self._queue.append(ticket)
+        while True:
+            with self._turn:
+                place = self._queue.index(ticket)
+                if place == 0:
+                    return
+                self._turn.wait(_WAIT_SECONDS)
+                place = self._queue.index(ticket)
+            if place:
+                jobs = "1 job" if place == 1 else f"{place} jobs"
+                yield Progress("Waiting for the device", 0, 1, note=f"{jobs} before this one")
+
+    def _leave(self, ticket: object) -> None:
+        with self._turn:
+            if ticket in self._queue:
+                self._queue.remove(ticket)
+            self._turn.notify_all()
+
+    # loading and making room
+
+    def load(
+        self,
+        method: Method,
+        options: RunOptions,
+        *,
+        announce: Callable[[Progress], None] = lambda progress: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Loaded:
+        """The method's pipeline, loaded now if it is not; becomes the most recently used.
+
+        ``announce`` is told of downloads and loading, ``cancelled`` asked, until the next call for the same method.
+        """
+        self._forget_8_bits(options.memory)
+        key = (method.name, options.weights)
+        loaded = self.loaded.get(key)
+        weights = loaded.weights if loaded else Weights(options.weights, device=self.device.torch)  # type: ignore[arg-type]
+        weights.announce, weights.cancelled = announce, cancelled
+        if loaded is None:
+            loaded = self.loaded[key] = Loaded(import_module(method.pipeline).load(weights), weights)
+        self.loaded.move_to_end(key)
+        return loaded
+
+    def make_room(self, keep: Loaded | None, gigabytes: float) -> list[str]:
+        """Evict least recently used pipelines other than ``keep`` until ``gigabytes`` fit; returns the methods evicted."""
+        evicted = []
+        for key in [key for key, loaded in self.loaded.items() if loaded is not keep]:
+            kept = self._bytes_of(keep) if keep else 0
+            if self.device.free_bytes() + kept >= gigabytes * estimates.HEADROOM * 1e9:
+                break
+            del self.loaded[key]
+            self.device.tidy()
+            evicted.append(key[0])
+        return evicted
+
+    def make_main_memory_room(self, method: Method, options: RunOptions, gigabytes: float) -> None:
+        """Before ``method`` is loaded, evict least recently used pipelines until its weights fit into main memory."""
+        if (method.name, options.weights) in self.loaded:
+            return
+        while self.loaded and self.device.main_memory_bytes() < gigabytes * 1e9:
+            self.loaded.popitem(last=False)
+            self.device.tidy()
+
+    def _forget_8_bits(self, wanted: str) -> None:
+        """8 bits can't be undone, and networks may be shared: drop every pipeline with one not stored as ``wanted``, so that
+        all load anew."""
+        others = {stored for stored in (FP8, INT8) if stored != wanted}
+        cast = [
+            key for key in self.loaded if others & set(map(stored_as, networks(self.loaded[key].pipeline).values()))
+        ]
+        for key in cast:
+            del self.loaded[key]
+        if cast:
+            self.device.tidy()
+
+    def forget(self, method: Method, options: RunOptions) -> None:
+        self.loaded.pop((method.name, options.weights), None)
+
+    def _resident_bytes(self) -> int:
+        return sum(self._bytes_of(loaded) for loaded in list(self.loaded.values()))
+
+    def _bytes_of(self, loaded: Loaded) -> int:
+        return self.device.bytes_of(networks(loaded.pipeline).values())
+
+
+class _Job:
+    """One run."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        method: Method,
+        scene: Scene,
+        path: CameraPath,
+        settings: Settings,
+        options: RunOptions,
+        after: Clip | None,
+        around: Around,
+    ) -> None:
+        self.runtime, self.method, self.options, self.after, self.around = runtime, method, options, after, around
+        self.scene, self.path, self.settings = scene, path, settings
+        self.clock = Clock(runtime.device)
+        self.mode = FULL
+
+    def results(self) -> Iterator[Progress | Clip | Report]:
+        return aside(self._shoot, clock=self.clock, failed=self._told, name=f"shoot {self.method.name}")
+
+    @torch.no_grad()
+    def _shoot(self, tell: Tell, cancelled: Callable[[], bool]) -> None:
+        device = self.runtime.device
+        self.runtime.make_main_memory_room(self.method, self.options, self._forecast().weights_gigabytes)
+        loaded = self.runtime.load(self.method, self.options, announce=tell, cancelled=cancelled)
+        if self.options.weights == "tiny" and (side := getattr(loaded.pipeline, "tiny_side", None)):
+            self.scene, self.path = _reduced(self.scene, self.path, side)
+        if prepare := getattr(loaded.pipeline, "prepare", None):
+            prepare(self.scene, self.path, self.settings)
+        forecast = self._forecast()
+        if forecast.refusal:
+            raise InputError(forecast.refusal)
+        evicted = self.runtime.make_room(loaded, forecast.gigabytes)
+        self.mode = forecast.mode if self.options.memory == AUTO else self.options.memory
+        pipeline, steps = loaded.pipeline, int(getattr(self.settings, "steps", 1))
+        fast = speeded(pipeline, self.options, steps=steps, method=self.method.name)
+        with placed(pipeline, self.mode, device.torch), fast, self.around(pipeline):
+            going_on = {} if self.after is None else {"after": self.after}
+            followed(pipeline(self.scene, self.path, self.settings, **going_on), tell)
+        words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")
+        tell(
+            self.clock.report(
+                method=self.method.name,
+                options=self.options,
+                mode=self.mode,
+                words=words,
+                revisions=loaded.weights.revisions,
+            )
+        )
+
+    def _forecast(self) -> estimates.Forecast:
+        left = left_to_shoot(self.path, self.after)
+        return self.runtime.forecast(self.method, self.scene, left, self.settings, self.options)
+
+    def _told(self, error: BaseException) -> BaseException:
+        """The error as the caller gets it; after one that may have broken something, what may be broken is forgotten."""
+        if is_out_of_memory(error):
+            self.runtime.unload()
+            return OutOfMemory(self._out_of_memory_words(self.clock.phase))
+        if not isinstance(error, InputError):
+            self.runtime.forget(self.method, self.options)
+        return error
+
+    def _out_of_memory_words(self, phase: str) -> str:
+        device = self.runtime.device
+        lower = EXACT[EXACT.index(self.mode) + 1 :] if self.mode in EXACT else EXACT[1:]
+        advice = f"choose memory mode {lower[0]}, " if lower and device.is_gpu else "choose "
+        return (
+            f"The {device.label} ran out of memory while {phase or 'starting'} in memory mode {self.mode}; {advice}"
+            f"fewer than {len(self.path)} frames or a size below {self.path.width} x {self.path.height}."
+        )
+
+
+def _reduced(scene: Scene, path: CameraPath, side: int) -> tuple[Scene, CameraPath]:
+    """Both at most about ``side`` pixels long, in multiples of 32: what tiny networks are shown instead of the full picture."""
+    scale = side / max(path.width, path.height)
+    if scale >= 1:
+        return scene, path
+    width, height = (max(64, round(length * scale / 32) * 32) for length in (path.width, path.height))
+    return scene.fitted(width, height, "stretch"), path.resized(width, height)
+
+
+class OutOfMemory(InputError):
+    """The device ran out of memory during a run; everything was freed."""
+
+
+_default: Runtime | None = None
+_default_lock = threading.Lock()
+
+
+def default() -> Runtime:
+    """The process's own runtime, made on first use."""
+    global _default
+    with _default_lock:
+        if _default is None:
+            _default = Runtime()
+        return _default
+
+
+def run(
+    name: str,
+    scene: Scene,
+    path: CameraPath,
+    settings: Settings,
+    *,
+    options: RunOptions | None = None,
+    after: Clip | None = None,
+) -> Iterator[Progress | Clip | Report]:
+    """`Runtime.run` of the method called ``name`` on this machine's own device."""
+    return default().run(pipelines.method(name), scene, path, settings, options=options, after=after)

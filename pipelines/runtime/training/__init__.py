@@ -1,0 +1,1 @@
+"""Trainings as jobs of the device, in the foreground or the background."""

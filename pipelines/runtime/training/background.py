@@ -1,0 +1,131 @@
+"""Trainings that go on while nobody looks: each in a thread of its own, watched and stopped by whoever knows its code."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pipelines.method import Progress
+from pipelines.training import Learnt, Sample, Trained
+
+LOOK_SECONDS = 0.5
+"""Between two looks at a training; steps of tiny networks come faster."""
+REMEMBERED = 20
+"""Trainings that have ended and can still be looked at."""
+LAST_SECONDS = 60.0
+"""What trainings get to save when the program ends."""
+
+
+class Background:
+    """One training and what there is to see of it.
+
+    ``losses``: of every step since it was begun here. ``stays``: it shall go on when whoever began it leaves.
+    """
+
+    def __init__(self, start: Callable[[], Iterator[Any]]) -> None:
+        """``start()`` yields what `pipelines.runtime.training.job.trained` does; closing that generator ends the training."""
+        self.losses: list[float] = []
+        self.samples: list[Sample] = []
+        self.progress: Progress | None = None
+        self.made: Trained | None = None
+        self.stays = False
+        self._error: BaseException | None = None
+        self._news = threading.Condition()
+        self._told = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(start,), name="training", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def stop(self, seconds: float | None = 0.0) -> None:
+        """Ends it after the step in progress, which is saved; waits for that up to ``seconds``, None for as long as it takes."""
+        self._stopping.set()
+        self._thread.join(seconds)
+
+    def follow(self) -> Iterator[bool]:
+        """Whether there is something new, again and again until it has ended; closing this changes nothing.
+
+        Raises what the training raised.
+        """
+        seen, over = -1, False
+        while not over:
+            over = self.is_over
+            with self._news:
+                new, seen = self._told != seen, self._told
+            yield new
+            self._thread.join(LOOK_SECONDS)
+        if self._error is not None:
+            raise self._error
+
+    def _work(self, start: Callable[[], Iterator[Any]]) -> None:
+        try:
+            steps: Any = start()
+            try:
+                for item in steps:
+                    self._tell(item)
+                    if self._stopping.is_set():
+                        break
+            finally:
+                steps.close()
+        except BaseException as error:  # everything goes to whoever looks
+            self._error = error
+
+    def _tell(self, item: Any) -> None:
+        with self._news:
+            if isinstance(item, Sample):
+                self.samples.append(item)
+            elif isinstance(item, Trained):
+                self.made = item
+            else:
+                self.progress = item
+                if isinstance(item, Learnt):
+                    self.losses.append(item.loss)
+            self._told += 1
+
+
+_running: dict[str, Background] = {}
+_lock = threading.Lock()
+
+
+def begin(code: str, start: Callable[[], Iterator[Any]]) -> Background:
+    """The training ``code``: the one that runs, else a new one; where one is being stopped, after its end."""
+    with _lock:
+        training = _running.get(code)
+        if training is not None and training.is_stopping:
+            training.stop(None)
+        if training is None or training.is_over:
+            training = _running[code] = Background(start)
+        for old in [code for code, each in _running.items() if each.is_over][:-REMEMBERED]:
+            del _running[old]
+        return training
+
+
+def known(code: str) -> Background | None:
+    """The training of this code that runs or has ended a short while ago."""
+    return _running.get(code)
+
+
+def stop(code: str) -> bool:
+    """Asks a training to end; whether one of this code ran."""
+    training = _running.get(code)
+    if training is None or training.is_over:
+        return False
+    training.stop()
+    return True
+
+
+@atexit.register
+def _stop_all() -> None:
+    for training in list(_running.values()):
+        training.stop()
+    for training in list(_running.values()):
+        training.stop(LAST_SECONDS)

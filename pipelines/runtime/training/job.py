@@ -1,0 +1,70 @@
+"""Trainings and errands as jobs of this machine's device, as shots are: in turn, with room made, cancelled within a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from camera.errors import InputError
+from pipelines.method import Progress
+from pipelines.runtime.progress_clock import Clock
+from pipelines.runtime.runner import Runtime, default
+from pipelines.runtime.worker import Tell, aside, followed, is_out_of_memory
+from pipelines.weights.hub import Mode, Weights
+
+T = TypeVar("T")
+
+
+def trained(
+    train: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float, runtime: Runtime | None = None
+) -> Iterator[Progress | T]:
+    """What ``train`` yields, its `Progress` with the seconds left; also `Progress` while weights are fetched and others shoot.
+
+    ``gigabytes``: what it takes on a GPU; when its turn comes, every loaded pipeline leaves. Closing the generator ends
+    the training after the step in progress. Raises `InputError` where the device is too small or runs out of memory.
+    """
+    runtime = runtime or default()
+    if mode != "tiny":
+        check_device(runtime, gigabytes)
+
+    def job() -> Iterator[Progress | T]:
+        runtime.unload()  # also because networks may be shared, and changed for a memory mode
+        yield from _in_thread(runtime, train, mode)
+
+    return runtime.exclusive(job)
+
+
+def errand(work: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float) -> Iterator[Progress | T]:
+    """As `trained`, for something short that needs no more than ``gigabytes``: what is loaded stays as far as it can."""
+    runtime = default()
+    return runtime.exclusive(lambda: _in_thread(runtime, work, mode), gigabytes=gigabytes)
+
+
+def check_device(runtime: Runtime, gigabytes: float) -> None:
+    """Raises `InputError` unless there is a GPU with ``gigabytes`` in all."""
+    device = runtime.device
+    needs = f"This training needs a GPU with about {gigabytes:.0f} GB"
+    if not device.is_gpu:
+        raise InputError(f"{needs}, and this computer has none; tiny weights show on any computer how a training goes.")
+    if (total := device.total_bytes() / 1e9) < gigabytes:
+        raise InputError(f"{needs}, and this one has {total:.0f} GB; lower rank, frames or clips at once.")
+
+
+def _in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: Mode) -> Iterator[Progress | T]:
+    """In a thread of its own, so that downloads can be told of and be cancelled."""
+
+    def work(tell: Tell, cancelled: Callable[[], bool]) -> None:
+        weights = Weights(mode, device=runtime.device.torch, announce=tell, cancelled=cancelled)
+        followed(train(weights), tell)
+
+    return aside(work, clock=Clock(runtime.device), failed=_told, name="errand")
+
+
+def _told(error: BaseException) -> BaseException:
+    """The error for the caller."""
+    if not is_out_of_memory(error):
+        return error
+    return InputError(
+        "The device ran out of memory. For a training, lower the rank, the frames or the clips at once, or switch gradient "
+        "checkpointing on; what was saved before is kept."
+    )

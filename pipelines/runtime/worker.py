@@ -1,0 +1,88 @@
+"""Work in a thread of its own, so that whoever waits for it may pause, look at the clock or go away between its steps."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from typing import Any
+
+import torch
+
+from pipelines.method import Progress
+from pipelines.runtime.progress_clock import Clock
+from pipelines.weights.hub import Cancelled
+
+Tell = Callable[[Any], None]
+_END = object()
+
+
+def aside(
+    work: Callable[[Tell, Callable[[], bool]], None],
+    *,
+    clock: Clock,
+    failed: Callable[[BaseException], BaseException],
+    name: str,
+) -> Iterator[Any]:
+    """What ``work(tell, cancelled)`` tells, its `Progress` with the seconds left; closing it cancels and waits for the end.
+
+    Once closed, ``tell`` raises `Cancelled` and ``cancelled`` is true. An error is raised here as what ``failed`` makes of
+    it, in the thread, and the device is tidied in any case.
+    """
+    cancelled, out = threading.Event(), SimpleQueue()
+
+    def tell(item: Any) -> None:
+        if cancelled.is_set():
+            raise Cancelled
+        out.put(clock.timed(item) if isinstance(item, Progress) else item)
+
+    def run() -> None:
+        failure: BaseException | None = None
+        try:
+            work(tell, cancelled.is_set)
+        except Cancelled:
+            pass
+        except BaseException as error:  # everything goes to the caller's thread
+            _empty_frames(error)
+            failure = failed(error)
+        clock.device.tidy()
+        if failure is not None:
+            out.put(failure)
+        out.put(_END)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    try:
+        while (item := out.get()) is not _END:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        cancelled.set()
+        thread.join()
+
+
+def followed(steps: Iterator[Any], tell: Tell) -> None:
+    """Tell of everything that a generator yields, and close it whatever happens."""
+    try:
+        for item in steps:
+            tell(item)
+    finally:
+        steps.close()  # type: ignore[attr-defined]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the computer had no memory left."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in words or "allocate memory" in words)
+
+
+def _empty_frames(error: BaseException) -> None:
+    """Empties the frames that hold tensors, of the error and of those it came from, so that nothing outlives the work."""
+    seen: BaseException | None = error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__cause__ or seen.__context__

@@ -1,0 +1,1 @@
+"""Checkpoints: download, cache, strict loading, shared components."""

@@ -1,0 +1,1 @@
+"""HTML components with scripts of their own, which run in the browser."""

@@ -1,0 +1,117 @@
+"""The stage: a `gr.HTML` that shows a path in 3D, plays it, and shows what its camera sees."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import plotly
+from numpy.typing import NDArray
+
+from camera.figure.path import plain, spec
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.media.video import complete
+
+_HERE = Path(__file__).parent
+PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
+"""plotly.js as it ships inside the plotly wheel."""
+
+_TEMPLATE = """
+<div class="stage">
+  <div class="stage-plot" role="img" aria-label="Camera path in 3D" data-empty="{empty}"></div>
+  <figure class="stage-eye" tabindex="0" title="Drag to look around, wheel or W A S D Q E to fly, Z X to roll, arrows for frames">
+    <img alt="What the camera sees" draggable="false"><figcaption></figcaption>
+  </figure>
+  <div class="stage-bar">
+    <button class="stage-play" aria-label="Play">Play</button>
+    <input type="range" min="0" max="0" value="0" step="1" aria-label="Frame">
+    <output>–</output>
+  </div>
+</div>
+"""
+
+
+def stage(
+    name: str, empty: str = "The camera's path appears here in 3D, once there is a picture.", *, stays: bool = False
+) -> gr.HTML:
+    """An empty stage, which says ``empty``; fill it with `shown` and `seen`. One that ``stays`` is in sight while its page is
+    scrolled."""
+    gr.set_static_paths([PLOTLY_JS])
+    return gr.HTML(
+        value=None,
+        elem_id=f"{name}-stage",
+        html_template=_TEMPLATE.replace("{empty}", empty),
+        css_template=(_HERE / "stage.css").read_text(),
+        js_on_load=(_HERE / "stage.js").read_text(),
+        head=f'<script src="gradio_api/file={PLOTLY_JS}"></script>',
+        apply_default_css=False,
+        elem_classes="stays" if stays else None,
+        eye=None,
+    )
+
+
+def shown(
+    path: CameraPath,
+    scene: Scene,
+    place: Callable[[str], Path],
+    *,
+    nominal: bool,
+    fresh: bool = False,
+    at: int | None = None,
+) -> dict:
+    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `drawn`.
+
+    The scene's points, which are most of it and do not change with the path, go into a file, which the page fetches once;
+    ``place`` says where a file of that name belongs.
+    """
+    figure = spec(path, scene, nominal=nominal)
+    number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
+    dots = figure["data"][number]
+    points = dots_beside([dots], number, place)
+    nowhere = {axis: np.zeros(0, np.float32) for axis in "xyz"}
+    figure["data"][number] = {**dots, **nowhere, "marker": {**dots["marker"], "color": np.zeros(0, np.uint8)}}
+    return {**drawn(figure, path, fresh=fresh, at=at), "points": points}
+
+
+def dots_beside(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:
+    """What a stage's value says of points in a file beside it: where they are, how many at each moment, and in which trace.
+
+    The file holds x, y and z of each of ``dots`` as float32, then the colours of all as bytes. Its name is its content's.
+    """
+    parts = [each[axis].tobytes() for each in dots for axis in "xyz"]
+    data = b"".join([*parts, *(each["marker"]["color"].tobytes() for each in dots)])
+    file = place(f"points-{hashlib.sha256(data).hexdigest()[:16]}.bin")
+    if not file.is_file():
+        with complete(file) as part:
+            part.write_bytes(data)
+    return {"url": f"gradio_api/file={file}", "counts": [len(each["x"]) for each in dots], "trace": trace}
+
+
+def drawn(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None = None) -> dict:
+    """Value of a stage that shows ``figure`` (see `camera.figure.path.spec`) of ``path``.
+
+    ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame.
+    """
+    return {
+        "id": uuid.uuid4().hex,
+        "figure": plain(figure),
+        "frames": len(path),
+        "fps": path.fps,
+        "fresh": fresh,
+        "at": at,
+    }
+
+
+def seen(picture: NDArray[np.uint8], question: int, caption: str) -> gr.HTML:
+    """Update of a stage: ``picture`` (H,W,3) RGB answers its question number ``question``."""
+    import cv2
+
+    _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    uri = "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
+    return gr.HTML(eye={"id": question, "picture": uri, "caption": caption})

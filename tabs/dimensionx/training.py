@@ -1,0 +1,242 @@
+"""A section that trains: clips in, a file that the tab uses at once out; stopped, left and looked at again at any step."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from pipelines.method import Method, Progress
+from pipelines.options import RunOptions, on_zerogpu
+from pipelines.runtime.forecast import in_words
+from pipelines.settings import Settings
+from tabs.browser.players import clips, players
+from tabs.parts import form
+from tabs.parts.session import Take
+
+SHOWN_EVERY = 0.5
+"""Seconds between two looks at a training; steps of tiny networks come faster."""
+SAMPLES_SHOWN = 4
+CANCELLED = (
+    "Cancelled. What was learnt is saved: train again with the same files and settings, and it goes on from there."
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training ready to begin: ``train(weights)`` yields what `pipelines.training` knows; memory on a GPU in GB.
+
+    ``code``: the same for the same clips, settings and weights, and not to be guessed by who has not these clips.
+    """
+
+    train: Callable[[Any], Iterator[Any]]
+    gigabytes: float
+    code: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one tab can train. ``about``: one paragraph; ``accepted``: what its files may be, for the file chooser.
+
+    ``prepare(files, settings, weights)`` brings uploaded files to where they stay and returns the job; raises `InputError`.
+    ``saved(code)``: what a training that does not run has left on disk, in a sentence, and its trained files.
+    ``program`` does the same from a command line.
+    """
+
+    title: str
+    about: str
+    settings: type[Settings]
+    accepted: tuple[str, ...]
+    files_told: str
+    fps: float
+    program: str
+    prepare: Callable[[Sequence[str], Settings, str], Job]
+    saved: Callable[[str], tuple[str, tuple[Path, ...]]]
+
+
+def train_section(method: Method, take: gr.State, training: Training, target: Component) -> None:
+    """Places the section, closed; ``target`` gets the path of the trained file."""
+    with gr.Accordion(training.title, open=False, elem_id=f"{method.name}-training"):
+        gr.Markdown(training.about, padding=True)
+        if on_zerogpu():
+            gr.Markdown(
+                "**Not on this Space:** ZeroGPU lends a GPU for minutes, and a training needs one of its own for hours. Give the "
+                f"Space a GPU, or train on your own computer: `{training.program}`.",
+                padding=True,
+            )
+            return
+        _Section(method, take, training, target)
+
+
+class _Section:
+    def __init__(self, method: Method, take: gr.State, training: Training, target: Component) -> None:
+        self.method, self.training = method, training
+        settings, name = training.settings, method.name
+        with gr.Row():
+            with gr.Column(scale=4, min_width=340):
+                self.files = gr.File(
+                    label="Clips", file_count="multiple", file_types=list(training.accepted), height=130,
+                    elem_id=f"{name}-training-files",
+                )  # fmt: skip
+                gr.Markdown(training.files_told, padding=True)
+                folder = gr.UploadButton("Or give a folder", file_count="directory", size="sm")
+                with gr.Group():
+                    controls = form.controls(settings, form.basic(settings))
+                with gr.Accordion("Finer training settings", open=False):
+                    controls |= form.controls(settings, form.advanced(settings))
+                choices = list(RunOptions.controls()["weights"].choices or ())
+                weights = gr.Dropdown(choices, value="real", label="Weights")
+                keep = gr.Checkbox(
+                    label="Go on when this page is closed", info="Then only Cancel ends it, here or by its code.",
+                    elem_id=f"{name}-training-stays",
+                )  # fmt: skip
+                with gr.Row():
+                    start = gr.Button("Train", variant="primary", elem_id=f"{name}-train")
+                    stop = gr.Button("Cancel", min_width=80, elem_id=f"{name}-train-stop")
+                code = gr.Textbox(
+                    label="Code of the training", info="Keep it to look at this training again later, from any page.",
+                    buttons=["copy"], elem_id=f"{name}-training-code",
+                )  # fmt: skip
+                again = gr.Button("Look at the training of this code", size="sm", elem_id=f"{name}-training-look")
+            with gr.Column(scale=7, min_width=340):
+                status = gr.Markdown("The loss and sample videos appear here.", elem_id=f"{name}-training-status")
+                curve = gr.HTML(elem_id=f"{name}-loss")
+                samples = players(f"{name}-training-samples")
+                made = gr.File(label="Trained files", file_count="multiple", visible=False, interactive=False)
+
+        handler = form.handler(
+            self._run,
+            settings,
+            before={"take": Take, "training_files": list[str], "weights": str, "keep_going": bool},
+            name=f"{name}_train",
+        )
+        seen = [status, curve, samples, made, target]
+        shared = {**form.TRAINS, "show_progress": "hidden"}
+        running = start.click(
+            handler, [take, self.files, weights, keep, *(controls[key] for key in settings.controls())], [*seen, code],
+            api_name=f"{name}_train", **shared,
+        )  # fmt: skip
+        looking = again.click(form.said(self._look), [take, code], seen, api_name=f"{name}_look_at_training", **shared)
+        stop.click(None, cancels=[running, looking], api_visibility="private").then(
+            form.said(self._stop), code, status, api_name=f"{name}_stop_training", queue=False, show_progress="hidden"
+        )
+        private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+        folder.upload(form.said(self._of_a_folder), folder, self.files, **private)
+
+    def _of_a_folder(self, files: list[str] | None) -> list[str]:
+        return [file for file in files or [] if Path(file).suffix.lower() in self.training.accepted]
+
+    def _run(self, take: Take, training_files: list[str], weights: str, keep_going: bool, settings: Settings):
+        """Train on clips with captions; returns the loss, sample videos and the trained files. Begun again, it goes on.
+
+        The last result is the training's code; with keep_going it outlives this call, and only stop_training ends it.
+        """
+        from pipelines.runtime.training import background
+        from pipelines.runtime.training.job import trained
+
+        yield "**Reading the files**", *[gr.skip()] * 5
+        job = self.training.prepare(training_files or [], settings, weights)
+        training = background.begin(
+            job.code,
+            lambda: trained(job.train, mode=weights, gigabytes=job.gigabytes),  # type: ignore[arg-type]
+        )
+        training.stays |= keep_going
+        try:
+            for update in self._seen(take, training):
+                yield *update, job.code
+        finally:
+            if not training.stays:
+                training.stop()
+
+    def _look(self, take: Take, training_code: str):
+        """Watch a training that goes on without a page, or see what one has left; the code is what train returned last."""
+        from pipelines.runtime.training import background
+
+        training = background.known(training_code.strip())
+        if training is not None and (training.made or not training.is_over):
+            yield from self._seen(take, training)
+            return
+        words, files = self.training.saved(training_code.strip())
+        yield words, gr.skip(), gr.skip(), *_files(take, files)
+
+    def _stop(self, training_code: str) -> str:
+        """End a training after the step in progress; what was learnt is saved."""
+        from pipelines.runtime.training import background
+
+        if training_code.strip():
+            background.stop(training_code.strip())
+        return CANCELLED
+
+    def _seen(self, take: Take, training: Any) -> Iterator[tuple]:
+        """Updates of status, curve, samples, files and target while a training runs, and what it has made."""
+        folder = take.file(f"training-{uuid.uuid4().hex[:8]}")
+        folder.mkdir()
+        videos: dict[str, Path] = {}
+
+        def newest() -> Any:
+            """The last samples, where there are others than before: players begin anew with every value."""
+            files = {f"After {sample.step} steps": sample.file for sample in training.samples[-SAMPLES_SHOWN:]}
+            if files.keys() == videos.keys():
+                return gr.skip()
+            kept = {title: videos.get(title) or _kept(folder, file) for title, file in files.items()}
+            videos.clear()
+            videos.update(kept)
+            return clips(videos, self.training.fps)
+
+        for new in training.follow():
+            if not new or training.made is not None:
+                yield (*[gr.skip()] * 5,)
+                continue
+            words = _words(training.progress) if training.progress else gr.skip()
+            yield words, loss_curve(training.losses), newest(), gr.skip(), gr.skip()
+        if training.made is None:
+            yield CANCELLED, *[gr.skip()] * 4
+            return
+        made = training.made
+        words = f"**Trained**, loss {made.loss:.4f}. The next shot in this tab uses it: {made.file.name}."
+        yield words, loss_curve(training.losses), newest(), *_files(take, (made.file, *made.further))
+
+
+def _files(take: Take, files: Sequence[Path]) -> tuple:
+    """Updates of files and target with copies that the page may serve, under a path that no other run has."""
+    if not files:
+        return gr.skip(), gr.skip()
+    folder = take.file(f"trained-{uuid.uuid4().hex[:8]}")
+    folder.mkdir()
+    kept = [str(_kept(folder, file)) for file in files]
+    return gr.File(kept, visible=True), kept[0]
+
+
+def _words(step: Progress) -> str:
+    count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
+    left = f" · {in_words(step.seconds_left)} left" if step.seconds_left else ""
+    return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
+
+
+def _kept(folder: Path, file: Path) -> Path:
+    """A copy that the page may serve; the training's own folder stays closed."""
+    return Path(shutil.copyfile(file, folder / file.name))
+
+
+def loss_curve(losses: Sequence[float], *, points: int = 240, width: int = 600, height: int = 90) -> str:
+    """The losses of all steps as a small picture in HTML, averaged to at most ``points``; empty for less than two."""
+    if len(losses) < 2:
+        return ""
+    size = -(-len(losses) // points)
+    means = [sum(part) / len(part) for part in (losses[i : i + size] for i in range(0, len(losses), size))]
+    low, high = min(means), max(means)
+    across, up = width / max(len(means) - 1, 1), (height - 4) / ((high - low) or 1.0)
+    line = " ".join(f"{i * across:.1f},{height - 2 - (mean - low) * up:.1f}" for i, mean in enumerate(means))
+    said = f"Loss from {high:.4f} (top) to {low:.4f} (bottom), {means[-1]:.4f} now"
+    return (
+        f'<figure style="margin:0"><svg viewBox="0 0 {width} {height}" width="100%" height="{height}" '
+        f'preserveAspectRatio="none" role="img" aria-label="{said}"><polyline points="{line}" fill="none" '
+        f'stroke="var(--color-accent)" stroke-width="1.5" vector-effect="non-scaling-stroke"/></svg>'
+        f'<figcaption class="told">{said}</figcaption></figure>'
+    )

@@ -1,0 +1,1 @@
+"""The GEN3C tab."""

@@ -1,0 +1,151 @@
+"""After a result: one chunk more, one chunk less, and a result taken up again from its file."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from camera.errors import InputError
+from camera.view import Scene
+from pipelines.media.concat import Begun
+from pipelines.method import Clip
+from pipelines.methods.gen3c.continuation import chunk_of, one_more, read_shot, take_back
+from pipelines.options import RunOptions
+from pipelines.results.embedded_scene import carried
+from pipelines.results.record import Record, restore, scene_sha256
+from pipelines.settings import Settings
+from tabs.browser.players import clips
+from tabs.parts import form
+from tabs.parts.session import Take
+from tabs.parts.shoot import Shoot
+
+DRAWN, AGAIN = "the move drawn above", "the last chunk's move again"
+HELP = (
+    "Going on adds one chunk (120 frames, or as many as a shorter video has), shot with the settings as they now are and begun "
+    "at the video's last camera. A video that was cancelled first goes on along its own path to its end; over a clip, the "
+    "clip's own camera moves on."
+)
+
+
+class Extend:
+    """The controls below a result; ``shoot`` is the screen that they change."""
+
+    def __init__(self, shoot: Shoot, take: gr.State) -> None:
+        self.shoot, self.take, self.name = shoot, take, shoot.method.name
+
+    def controls(self) -> None:
+        """Places the controls, hidden until there is a result."""
+        with gr.Column(visible=False, elem_id=f"{self.name}-extend") as place:
+            self._place()
+        self.shoot.shot.change(
+            lambda shot: gr.Column(visible=bool(shot)), self.shoot.shot, place, api_visibility="private", queue=False,
+            show_progress="hidden",
+        )  # fmt: skip
+
+    def _place(self) -> None:
+        with gr.Row():
+            with_what = gr.Dropdown([DRAWN, AGAIN], value=DRAWN, label="Go on with", min_width=200)
+            on = gr.Button("Go on from here", variant="primary", min_width=140, elem_id=f"{self.name}-go-on")
+            back = gr.Button("Take the last chunk back", min_width=140, elem_id=f"{self.name}-take-back")
+        gr.Markdown(HELP, elem_classes="told")
+        shoot, kinds = self.shoot, (self.shoot.method.settings, RunOptions)
+        before = {"take": Take, "request": gr.Request, "shot": str, "go_on_with": str}
+        going = on.click(
+            form.handler(self._go_on, *kinds, before=before, name=f"{self.name}_go_on"),
+            [self.take, shoot.shot, with_what, *shoot.settings.values(), *shoot.options.values()],
+            shoot.outputs, api_name=f"{self.name}_go_on", show_progress="hidden", **form.SHOOTS,
+        )  # fmt: skip
+        shoot.stop.click(None, cancels=[going], api_visibility="private")
+        back.click(
+            form.said(self._take_back), [self.take, shoot.shot], shoot.outputs, api_name=f"{self.name}_take_back",
+            show_progress="hidden",
+        )  # fmt: skip
+
+    def reopens(self, dropped: gr.File) -> None:
+        """A result that is ``dropped`` on the page becomes the one that the controls change."""
+        dropped.upload(
+            form.said(self._reopen), [self.take, dropped], self.shoot.outputs, api_name=f"{self.name}_reopen",
+            show_progress="hidden",
+        )  # fmt: skip
+
+    def _go_on(
+        self, take: Take, request: gr.Request, shot: str, go_on_with: str, settings: Settings, options: RunOptions
+    ):
+        """Shoot one chunk more of the result; returns the longer video and the files beside it."""
+        drawn = take.ready()[1] if go_on_with == DRAWN else None
+        clip, made, scene = _opened(shot, take)
+        path, settings = one_more(clip, made, scene, drawn, settings)
+        begun = Begun(Path(shot), len(clip.frames))
+        yield from self.shoot.shooting(
+            take,
+            request,
+            scene,
+            path,
+            settings,
+            options,
+            after=clip,
+            begun=begun,
+            notes=_notes(clip, made, scene, settings),
+        )
+
+    def _take_back(self, take: Take, shot: str):
+        """Take the last chunk of the result back; returns the shorter video and the files beside it."""
+        clip, made = _read(shot)
+        box = carried(shot)
+        scene = box.scene if box else None
+        shorter = take_back(clip, scene, chunk_frames=chunk_of(clip, made))
+        count = len(shorter.frames)
+        made = replace(made, path=made.path.sliced(slice(0, count)), report={})
+        begun = Begun(Path(shot), count)
+        shown = self.shoot.result(take, self.shoot.new_name(), scene, shorter, made, begun=begun)
+        return f"The last chunk is taken back; {count} frames are left.", *shown
+
+    def _reopen(self, take: Take, result_file: str):
+        """Show a saved video of this method again, so that it can go on or be taken back; other files change nothing."""
+        if not result_file or Path(result_file).suffix.lower() != ".mp4":
+            return [gr.skip()] * len(self.shoot.outputs)
+        made = restore(result_file)
+        if made.method != self.name:
+            return [gr.skip()] * len(self.shoot.outputs)
+        video = take.file(f"{self.shoot.new_name()}.mp4")
+        shutil.copyfile(result_file, video)
+        videos = clips({self.shoot.method.title: video}, made.path.fps)
+        told = "Taken up again, with the picture it was shot from."
+        if carried(video) is None:
+            told = "Taken up again. To go on, open the clip or views that it was shot from, with the same depth."
+        return told, gr.skip(), videos, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
+
+
+def _read(shot: str | None) -> tuple[Clip, Record]:
+    if not shot:
+        raise InputError("Shoot something first, or drop a result's mp4 under Take up again.")
+    return read_shot(shot)
+
+
+def _opened(shot: str | None, take: Take) -> tuple[Clip, Record, Scene]:
+    """A result, and the scene it was shot from: its own where it carries one, else the one that is open."""
+    clip, made = _read(shot)
+    box = carried(str(shot))
+    if box is None:
+        return clip, made, take.ready()[0]
+    if take.framed is not None and scene_sha256(take.framed) != made.input_sha256:
+        raise InputError("The scene that is open is not the one this video was shot from; open that one, framed alike.")
+    return clip, made, box.scene
+
+
+def _notes(clip: Clip, made: Record, scene: Scene, settings: Settings) -> tuple[str, ...]:
+    """What to know about a video whose parts were not made alike."""
+    notes = []
+    if made.input_sha256 != scene_sha256(scene):
+        notes.append(
+            "The scene that is open is not exactly the one the video was shot from; if it is another one, the new part will not fit."
+        )
+    now: dict[str, Any] = settings.values()
+    other = [name for name, value in made.settings.items() if name != "chunk_frames" and now.get(name) != value]
+    if other:
+        notes.append(f"The first {len(clip.frames)} frames were shot with other settings: {', '.join(other)}.")
+    return tuple(notes)

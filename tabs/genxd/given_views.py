@@ -1,0 +1,89 @@
+"""The pictures that were given, where their cameras stand, and the sparse points that came with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gradio as gr
+import numpy as np
+from gradio.events import Dependency
+
+from camera.cloud import PointCloud
+from camera.figure.path import DOTS, FRUSTUM_COLOUR, frustum_lines, frustum_size, spec, to_display
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.methods.genxd.groups_plan import cameras_of
+from tabs.browser.stage import drawn, seen, stage
+from tabs.parts.form import said
+from tabs.parts.session import Take
+
+MOST_POINTS = 6000
+WIDEST_EYE = 480
+
+
+def given_views(name: str, take: gr.State, opened: Sequence[Dependency]) -> None:
+    """Places a stage of the given cameras, which shows itself when several pictures were ``opened``."""
+    with gr.Accordion("The given pictures: cameras, points, frames", open=True, visible=False) as box:
+        view = stage(f"{name}-given")
+        told = gr.Markdown(elem_classes="told")
+    last = gr.State(0)
+
+    def show(take: Take):
+        if take.scene is None or len(take.scene.views) < 2:
+            return gr.Accordion(visible=False), gr.skip(), "", 0
+        return gr.Accordion(visible=True), shown(take.scene, take.points), described(take.scene, take.points), 0
+
+    def look(take: Take, last: int, event: gr.EventData):
+        if take.scene is None:
+            return gr.skip(), gr.skip()
+        frame = last if event.frame is None else min(max(int(event.frame), 0), len(take.scene.views) - 1)
+        return frame, seen(_small(take.scene, frame), event.id, f"Picture {frame + 1} of {len(take.scene.views)}")
+
+    private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    for event in opened:
+        event.success(said(show), take, [box, view, told, last], **private)
+    view.select(said(look), [take, last], [last, view], trigger_mode="multiple", **private)
+
+
+def shown(scene: Scene, points: PointCloud | None) -> dict:
+    """Value of a stage: every camera with its frustum, and the sparse points where there are any, else the depth's."""
+    path = cameras_of(scene, scene.fps)
+    figure = spec(path, scene)
+    traces = {"frusta": _frusta(path, frustum_size(path, scene))}
+    if points is not None:
+        traces["scene"] = _dots(points.thinned(MOST_POINTS))
+    figure["data"] = [{**trace, **traces.get(trace["name"], {})} for trace in figure["data"]]
+    return drawn(figure, path, fresh=True)
+
+
+def described(scene: Scene, points: PointCloud | None) -> str:
+    """One line: how many cameras, how far apart, what the points are."""
+    path = cameras_of(scene, scene.fps)
+    apart = float(np.linalg.norm(path.centres[:, None] - path.centres[None], axis=2).max())
+    cloud = (
+        f"{len(points)} sparse points of the set"
+        if points is not None
+        else f"the points are the depth's, {scene.source}"
+    )
+    return f"{len(path)} cameras, at most {apart:.2g} apart; {cloud}."
+
+
+def _frusta(path: CameraPath, size: float) -> dict:
+    lines = frustum_lines(path, np.arange(len(path)), size)
+    gaps = np.full((len(path), 1, 3), np.nan, np.float32)
+    x, y, z = np.concatenate([lines, gaps], axis=1).reshape(-1, 3).T
+    return {"x": x.copy(), "y": y.copy(), "z": z.copy(), "line": {"color": FRUSTUM_COLOUR, "width": 2}}
+
+
+def _dots(cloud: PointCloud) -> dict:
+    x, y, z = to_display(cloud.points).T
+    colours = [f"rgb({red},{green},{blue})" for red, green, blue in cloud.colours.tolist()]
+    return {"x": x.copy(), "y": y.copy(), "z": z.copy(), "marker": {**DOTS, "color": colours}}
+
+
+def _small(scene: Scene, frame: int) -> np.ndarray:
+    """The picture itself, no wider than the stage shows it."""
+    view = scene.views[frame]
+    if view.width <= WIDEST_EYE:
+        return view.colour
+    return view.resized(WIDEST_EYE, max(1, round(view.height * WIDEST_EYE / view.width))).colour

@@ -1,0 +1,384 @@
+"""Objects in the scene: added from files, placed on sliders or by a click, animated, sent on their way; drawn as they change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from gradio.events import Dependency
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.objects.bundle import BESIDE, MODELS
+from camera.objects.model import Model, read_models
+from camera.objects.obj_ply import LARGEST_BYTES
+from camera.objects.scene import Key, Motion, Placement, SceneObject, StagedScene, empty_stage, new_object, staged
+from camera.path import CameraPath
+from examples import EXAMPLES
+from pipelines.method import Method
+from pipelines.methods.i2v3d.method import NO_PICTURE
+from pipelines.settings import Settings, setting
+from tabs.browser import stage
+from tabs.parts import form
+from tabs.parts.move import Move
+from tabs.parts.session import Take
+from tabs.parts.shoot import Shoot
+
+SEEN_SIDE = 480
+"""Longest side of the picture that is drawn while sliders move."""
+READY = {example.title: example.mesh for example in EXAMPLES if example.mesh is not None}
+NONE = "No object yet"
+STILL = "stands still"
+ACCEPTED = [*MODELS, *BESIDE, ".zip", ".fbx"]
+"""Of FBX one is told how to bring it."""
+MOTIONS: dict[str, Motion] = {"at one speed": "even", "soft at every key": "soft", "in one curve": "smooth"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacementSettings(Settings):
+    """A `camera.objects.scene.Placement` as controls."""
+
+    right: float = setting(0.0, "Right", minimum=-5, maximum=5, step=0.01, help="In distances to the subject.")
+    up: float = setting(-0.25, "Up", minimum=-5, maximum=5, step=0.01, help="Of its feet, from the camera's height.")
+    ahead: float = setting(1.0, "Ahead", minimum=-5, maximum=20, step=0.01)
+    size: float = setting(0.5, "Size", minimum=0.01, maximum=10, step=0.01, help="Of its longest side.")
+    turn: float = setting(0.0, "Turn", minimum=-720, maximum=720, step=1, help="Degrees about the vertical.")
+    tilt: float = setting(0.0, "Tilt", minimum=-180, maximum=180, step=1)
+    roll: float = setting(0.0, "Roll", minimum=-180, maximum=180, step=1)
+
+
+def with_objects(take: Take, objects: Sequence[SceneObject]) -> Take:
+    """The take with these objects in place of any others; the path stays."""
+    if take.scene is None:
+        raise InputError("Pick an example or give a picture first; the objects stand in its scene.")
+    scene = staged(take.scene, objects)
+    framed = take.framed and replace(staged(take.framed, objects), distance=scene.distance)
+    return replace(take, scene=scene, framed=framed)
+
+
+def objects_of(take: Take) -> tuple[SceneObject, ...]:
+    return take.scene.objects if isinstance(take.scene, StagedScene) else ()
+
+
+def names(objects: Sequence[SceneObject]) -> list[str]:
+    """What the objects are called in the page: number and file."""
+    return [f"{number}: {item.model.name}" for number, item in enumerate(objects, 1)]
+
+
+class Objects:
+    """The panel of one tab; `controls`, then `picture`, then `connect`."""
+
+    def __init__(self, method: Method, take: gr.State) -> None:
+        self.method, self.take = method, take
+
+    # what stands where
+
+    def controls(self) -> None:
+        """Places the panel."""
+        name = self.method.name
+        with gr.Accordion("Objects in the scene", open=False, elem_id=f"{name}-objects"):
+            self.file = gr.File(
+                label="Add a model (GLB, glTF, OBJ, PLY, zip)",
+                file_types=ACCEPTED, file_count="multiple", height=140, elem_id=f"{name}-object-file",
+            )  # fmt: skip
+            with gr.Row():
+                self.ready = [gr.Button(f"Add the {title.lower()}", size="sm") for title in READY]
+                self.bare = gr.Button("Begin without a picture", size="sm")
+            self.chosen = gr.Dropdown([NONE], value=NONE, label="Object", elem_id=f"{name}-object")
+            with gr.Row():
+                self.copy, self.remove = gr.Button("Copy", size="sm"), gr.Button("Remove", size="sm")
+                self.swap = gr.UploadButton("Replace", file_types=ACCEPTED, file_count="multiple", size="sm")
+            self.moment = gr.Slider(
+                0, 1, 0, step=0.01, label="Moment", elem_id=f"{name}-moment",
+                info="0 is the first frame, 1 the last. Placing it at another moment sends it there.",
+            )  # fmt: skip
+            with gr.Group():
+                self.place = form.controls(PlacementSettings)
+            with gr.Row():
+                self.motion = gr.Dropdown(list(MOTIONS), value="at one speed", label="It moves", min_width=120)
+                with gr.Column(min_width=120):
+                    self.hold = gr.Button("Stay as it is at this moment", size="sm")
+                    self.drop_key = gr.Button("Forget this moment", size="sm")
+            with gr.Row():
+                self.animation = gr.Dropdown([STILL], value=STILL, label="Animation", min_width=120)
+                self.speed = gr.Slider(-4, 4, 1, step=0.05, label="Its speed", min_width=120)
+            self.told = gr.Markdown(
+                "A model in several files, as an OBJ with its MTL and pictures, comes in one go: choose them all, or a zip.",
+                elem_classes="told", elem_id=f"{name}-objects-told",
+            )  # fmt: skip
+
+    def picture(self) -> None:
+        """Places the picture of the scene."""
+        self.seen = gr.Image(
+            label="Coarse render: click to put the object there", interactive=False, height=320, visible=False,
+            elem_id=f"{self.method.name}-coarse", format="jpeg", buttons=[],
+        )  # fmt: skip
+
+    # what happens
+
+    def empty(self, shoot: Shoot) -> Dependency:
+        """Connects the button that begins without a picture; returns the event after which the stage is there."""
+
+        def open_empty_stage(take: Take):
+            """Begin on an empty stage, for scenes made of objects alone."""
+            stage = empty_stage()
+            return take.opened(replace(stage, objects=objects_of(take))), NO_PICTURE, "An empty stage; add objects."
+
+        return self.bare.click(
+            form.said(open_empty_stage), self.take, [self.take, shoot.settings["background"], self.told],
+            api_name=f"{self.method.name}_open_empty_stage", queue=False, show_progress="hidden",
+        )  # fmt: skip
+
+    def connect(self, shoot: Shoot, move: Move, restored: Dependency) -> None:
+        """Connects the controls; ``restored``: the event after which there are the objects of a project."""
+        name = self.method.name
+        state = [self.take, self.chosen, self.moment, self.motion, self.animation, self.speed, *self.place.values(), self.told]  # fmt: skip
+        quiet = {"queue": False, "show_progress": "hidden"}
+        private = {"api_visibility": "private", **quiet}
+        look = form.handler(
+            self._look, self.method.settings, before={"take": Take, "moment": float}, name=f"{name}_look"
+        )
+        look_inputs = [self.take, self.moment, *shoot.settings.values()]
+        settings = [component.change for key, component in shoot.settings.items() if key in _LOOKS]  # type: ignore[attr-defined]
+        changed = [
+            self.file.upload(form.said(self._add), [self.take, self.file], state, api_name=f"{name}_add_object", **quiet),
+            self.copy.click(form.said(self._copy), [self.take, self.chosen], state, api_name=f"{name}_copy_object", **quiet),
+            self.remove.click(form.said(self._remove), [self.take, self.chosen], state, api_name=f"{name}_remove_object", **quiet),
+            self.swap.upload(form.said(self._swap), [self.take, self.swap, self.chosen], state, api_name=f"{name}_replace_object", **quiet),
+            self.hold.click(form.said(self._hold), [self.take, self.chosen, self.moment], state, api_name=f"{name}_hold_moment", **quiet),
+            self.drop_key.click(form.said(self._drop_key), [self.take, self.chosen, self.moment], state, api_name=f"{name}_forget_moment", **quiet),
+        ]  # fmt: skip
+        self.file.upload(lambda: None, None, self.file, **private)  # ready for the next one
+        restored.success(form.said(self._first), self.take, state, **private)
+        for button, model in zip(self.ready, READY.values()):
+            changed.append(button.click(form.said(self._adding(model)), self.take, state, **private))
+        shown = gr.on(
+            [self.chosen.input, self.moment.input], form.said(self._show), [self.take, self.chosen, self.moment], state,
+            **private,
+        )  # fmt: skip
+        placing = form.handler(
+            self._place, PlacementSettings, name=f"{name}_place_object",
+            before={"take": Take, "chosen": str, "moment": float, "motion": str, "animation": str, "speed": float},
+        )  # fmt: skip
+        sliders = [self.motion, self.animation, self.speed, *self.place.values()]
+        changed.append(
+            gr.on(
+                [component.input for component in sliders],  # type: ignore[attr-defined]
+                placing, [self.take, self.chosen, self.moment, *sliders], [self.take, self.told],
+                api_name=f"{name}_place_object", trigger_mode="always_last", **quiet,
+            )
+        )  # fmt: skip
+        pointed = self.seen.select(form.said(self._point), [self.take, self.chosen, self.moment], state, **private)
+        changed.append(pointed)
+        self.looked = gr.on(
+            settings, look, look_inputs, self.seen, api_name=f"{name}_look", trigger_mode="always_last", **quiet
+        )
+        for event in (shown, *changed, *move.draws):
+            event.success(look, look_inputs, self.seen, trigger_mode="always_last", **private)
+        for event in changed:
+            event.success(
+                form.said(self._on_stage), [self.take, self.moment], move.view, trigger_mode="always_last", **private
+            )
+
+    # handlers
+
+    def _on_stage(self, take: Take, moment: float):
+        """Draw the path in 3D with the objects where they are by now."""
+        if take.framed is None or take.path is None:
+            return gr.skip()
+        at = round(float(np.clip(moment, 0, 1)) * (len(take.path) - 1))
+        return stage.shown(take.path, take.framed, take.file, nominal=self.method.nominal, at=at)
+
+    def _add(self, take: Take, object_files: list[str]):
+        """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""
+        return self._added(take, _model(object_files))
+
+    def _adding(self, model: Path):
+        return lambda take: self._added(take, _model([str(model)]))
+
+    def _first(self, take: Take):
+        """The first of the objects that a project brought."""
+        return self._shown(take, objects_of(take), 0, 0.0)
+
+    def _added(self, take: Take, model: Model):
+        objects = objects_of(with_objects(take, objects_of(take)))
+        scene = take.framed or take.scene
+        assert scene is not None, "checked above"
+        item = new_object(model, staged(scene).standing_place())
+        return self._shown(take, (*objects, item), len(objects), 0.0)
+
+    def _copy(self, take: Take, chosen: str):
+        """Put a copy of an object beside it."""
+        objects, index = _chosen(take, chosen)
+        item = objects[index]
+        aside = tuple(
+            Key(key.at, replace(key.placement, right=key.placement.right + key.placement.size)) for key in item.keys
+        )
+        return self._shown(take, (*objects, replace(item, keys=aside)), len(objects), 0.0)
+
+    def _remove(self, take: Take, chosen: str):
+        """Take an object out of the scene."""
+        objects, index = _chosen(take, chosen)
+        left = (*objects[:index], *objects[index + 1 :])
+        return self._shown(take, left, min(index, len(left) - 1), 0.0)
+
+    def _swap(self, take: Take, object_files: list[str], chosen: str):
+        """Give an object another model; it keeps its place and its way."""
+        objects, index = _chosen(take, chosen)
+        model, old = _model(object_files), objects[index]
+        animation = old.animation if old.animation in model.animations else next(iter(model.animations), "")
+        item = replace(old, model=model, animation=animation)
+        return self._shown(take, (*objects[:index], item, *objects[index + 1 :]), index, 0.0)
+
+    def _show(self, take: Take, chosen: str, moment: float):
+        objects, index = _chosen(take, chosen)
+        return self._shown(take, objects, index, moment)
+
+    def _place(
+        self, take: Take, chosen: str, moment: float, motion: str, animation: str, speed: float, place: Settings
+    ):
+        """Place an object at a moment of the video, 0 its first frame and 1 its last; it moves between the moments so set."""
+        objects, index = _chosen(take, chosen)
+        if motion not in MOTIONS:
+            raise InputError(f"An object moves {', '.join(MOTIONS)}; got {motion!r}.")
+        keys, placed = objects[index].keys, Placement(**place.values())
+        if not np.allclose(placed.values(), objects[index].placement(moment).values(), atol=6e-4):
+            keys = _with_key(keys, Key(float(moment), placed))
+        item = replace(
+            objects[index], keys=keys, motion=MOTIONS[motion], animation="" if animation == STILL else animation,
+            speed=float(speed),
+        )  # fmt: skip
+        objects = (*objects[:index], item, *objects[index + 1 :])
+        return with_objects(take, objects), _words(item)
+
+    def _hold(self, take: Take, chosen: str, moment: float):
+        """Have an object stay at a moment as it is there by now, whatever is changed before and after."""
+        objects, index = _chosen(take, chosen)
+        item = objects[index]
+        held = replace(item, keys=_with_key(item.keys, Key(float(moment), item.placement(moment))))
+        return self._shown(take, (*objects[:index], held, *objects[index + 1 :]), index, moment)
+
+    def _drop_key(self, take: Take, chosen: str, moment: float):
+        """Forget where an object was placed at a moment."""
+        objects, index = _chosen(take, chosen)
+        keys = tuple(key for key in objects[index].keys if abs(key.at - moment) > 5e-3)
+        if not keys or len(keys) == len(objects[index].keys):
+            at = ", ".join(f"{key.at:g}" for key in objects[index].keys)
+            raise InputError(f"It is placed at {at}; go to one of these moments, and leave at least one.")
+        item = replace(objects[index], keys=keys)
+        return self._shown(take, (*objects[:index], item, *objects[index + 1 :]), index, moment)
+
+    def _point(self, take: Take, chosen: str, moment: float, event: gr.SelectData):
+        """The object stands where the picture was clicked, on what the scene shows there."""
+        objects, index = _chosen(take, chosen)
+        right, up, ahead = _spot(take, moment, *event.index)
+        spot = {"right": round(right, 3), "up": round(up, 3), "ahead": round(ahead, 3)}
+        try:
+            PlacementSettings.of(spot)
+        except InputError as error:
+            raise InputError(
+                "That place is too far away for an object to be seen well; click on something nearer."
+            ) from error
+        placed = replace(objects[index].placement(moment), **spot)
+        item = replace(objects[index], keys=_with_key(objects[index].keys, Key(float(moment), placed)))
+        return self._shown(take, (*objects[:index], item, *objects[index + 1 :]), index, moment)
+
+    def _look(self, take: Take, moment: float, settings: Settings):
+        """Draw the scene with its objects as the camera sees it at a moment, 0 the first frame and 1 the last."""
+        from pipelines.methods.i2v3d.scene.coarse import render_frames
+
+        _warm_up_once()
+        if not objects_of(take) or take.framed is None or take.path is None:
+            return gr.Image(visible=bool(objects_of(take)))
+        scene, path = _small(take)
+        at = round(float(np.clip(moment, 0, 1)) * (len(path) - 1))
+        frame = next(iter(render_frames(scene, path, settings, frames=range(at, at + 1))))  # type: ignore[arg-type]
+        return gr.Image(frame.colour, visible=True)
+
+    def _shown(self, take: Take, objects: Sequence[SceneObject], index: int, moment: float) -> tuple:
+        """Values of every control for one of the objects."""
+        take, objects = with_objects(take, objects), tuple(objects)
+        if not objects:
+            empty = [gr.skip()] * len(self.place)
+            return take, gr.Dropdown([NONE], value=NONE), 0, *[gr.skip()] * 3, *empty, ""
+        item, called = objects[index], names(objects)
+        place = item.placement(moment)
+        motion = next(label for label, kind in MOTIONS.items() if kind == item.motion)
+        animations = gr.Dropdown([STILL, *item.model.animations], value=item.animation or STILL)
+        values = [round(getattr(place, key), 3) for key in self.place]
+        return (
+            take, gr.Dropdown(called, value=called[index]), moment, motion, animations, item.speed, *values,
+            _words(item),
+        )  # fmt: skip
+
+
+_LOOKS = ("background", "foreground_reach", "light", "ambient", "light_around", "light_above")
+"""Settings that change the coarse render."""
+
+
+@lru_cache(maxsize=1)
+def _warm_up_once() -> None:
+    """Compiles the renderer of objects while the visitor looks at the scene."""
+
+    def work() -> None:
+        from camera.render.triangles import warm_up
+
+        warm_up()
+
+    threading.Thread(target=work, name="warm-up objects", daemon=True).start()
+
+
+def _model(files: list[str] | None) -> Model:
+    if not files:
+        raise InputError("Choose a GLB, glTF, OBJ or PLY file, with the files that belong to it.")
+    if sum(Path(file).stat().st_size for file in files) > LARGEST_BYTES:
+        raise InputError(f"These files have more than {LARGEST_BYTES >> 20} MB; reduce the mesh or its textures.")
+    return read_models({Path(file).name: Path(file).read_bytes() for file in files})
+
+
+def _chosen(take: Take, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
+    objects = objects_of(take)
+    called = names(objects)
+    if chosen not in called:
+        known = ", ".join(called) or "none yet; add one first"
+        raise InputError(f"There is no object {chosen!r} in the scene. Its objects: {known}.")
+    return objects, called.index(chosen)
+
+
+def _with_key(keys: Sequence[Key], key: Key) -> tuple[Key, ...]:
+    others = [old for old in keys if abs(old.at - key.at) > 5e-3]
+    return tuple(sorted((*others, key), key=lambda one: one.at))
+
+
+def _small(take: Take) -> tuple[StagedScene, CameraPath]:
+    scene, path = take.ready()
+    scale = min(1.0, SEEN_SIDE / max(path.width, path.height))
+    width, height = max(1, round(path.width * scale)), max(1, round(path.height * scale))
+    small = scene.fitted(width, height, "stretch")
+    assert isinstance(small, StagedScene)
+    return small, path.resized(width, height)
+
+
+def _spot(take: Take, moment: float, column: float, row: float) -> tuple[float, float, float]:
+    """Right, up and ahead of what the scene shows, without its objects, at a pixel of the coarse render."""
+    from camera.render.scene import render
+
+    scene, path = _small(take)
+    at = round(float(np.clip(moment, 0, 1)) * (len(path) - 1))
+    image = render(scene.with_objects(()), path, frame=at)
+    x, y = int(np.clip(column, 0, path.width - 1)), int(np.clip(row, 0, path.height - 1))
+    if image.holes[y, x] or image.far[y, x]:
+        raise InputError("The scene shows nothing solid there; click on the ground or on a thing.")
+    local: NDArray = np.linalg.inv(path.intrinsics[at]) @ [x, y, 1.0] * image.depth[y, x]
+    return scene.place_of(path.world_from_camera[at] @ [*local, 1.0])
+
+
+def _words(item: SceneObject) -> str:
+    at = ", ".join(f"{key.at:g}" for key in item.keys)
+    moves = "stands in one place" if len(item.keys) == 1 else f"is placed at {at} of the video"
+    return "  \n".join((f"{item.model.name}: {item.model.triangles:,} triangles, {moves}.", *item.model.notes))

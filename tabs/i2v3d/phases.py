@@ -1,0 +1,343 @@
+"""The phases one by one: look at the coarse scene, learn the subject or bring its LoRA, paint and change keyframes, shoot."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.events import Dependency
+
+import pipelines
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.media.video import write_mp4
+from pipelines.method import Clip, Progress
+from pipelines.methods.i2v3d.keyframes.files import Painted
+from pipelines.methods.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
+from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
+from pipelines.options import RunOptions, on_zerogpu
+from pipelines.results.record import path_values, scene_sha256
+from pipelines.training import Learnt, Trained
+from tabs.browser.players import clips, players
+from tabs.dimensionx.training import CANCELLED, SHOWN_EVERY, loss_curve
+from tabs.parts import form
+from tabs.parts.session import Take
+from tabs.parts.shoot import Shoot
+
+
+class Steps:
+    """The section of one tab."""
+
+    def __init__(self, shoot: Shoot, take: gr.State) -> None:
+        self.shoot, self.take, self.name = shoot, take, shoot.method.name
+        self.painted, self.taught = gr.State(), gr.State()
+        self.teaching: form.Components = {}
+
+    def controls(self) -> None:
+        """Places the section; ``painted`` holds the keyframes, ``taught`` how the subject was learnt last."""
+        with gr.Accordion("Step by step", open=False, elem_id=f"{self.name}-steps"):
+            gr.Markdown(
+                "*Shoot* goes straight through. Here each phase runs alone, shows what it made and lets you change it; settings "
+                "are those under *Shoot*.",
+                padding=True,
+            )
+            self._scene()
+            self._subject()
+            self._keyframes()
+            self._video()
+
+    def restore(self, opened: Dependency) -> None:
+        """After ``opened``, shows the keyframes that are in ``painted`` then, and how the subject was taught."""
+
+        def shown(painted: Painted | None, taught: SubjectSettings | None):
+            values = [getattr(taught, name) if taught else gr.skip() for name in self.teaching]
+            return _pictures(painted) if painted else gr.Gallery([]), *values
+
+        opened.success(shown, [self.painted, self.taught], [self.gallery, *self.teaching.values()], **_PRIVATE)
+
+    def _event(self, button: gr.Button, fn: Any, before: dict[str, Any], inputs: list, outputs: list, name: str) -> Any:
+        """A step that runs the method with the settings under Shoot."""
+        api = f"{self.name}_{name}"
+        kinds, shoot = (self.shoot.method.settings, RunOptions), self.shoot
+        handler = form.handler(fn, *kinds, before={"take": Take, "request": gr.Request, **before}, name=api)
+        event = button.click(
+            handler, [self.take, *inputs, *shoot.settings.values(), *shoot.options.values()], outputs, api_name=api,
+            show_progress="hidden", **form.SHOOTS,
+        )  # fmt: skip
+        return event
+
+    def _told(self, section: str) -> gr.Markdown:
+        """Places the line that says what happens in a section, beside its buttons."""
+        return gr.Markdown(elem_classes="told", elem_id=f"{self.name}-{section}-told")
+
+    def _early(self) -> gr.Image:
+        return gr.Image(label="Early picture", visible=False, height=200, interactive=False)
+
+    # 1
+
+    def _scene(self) -> None:
+        gr.Markdown("#### Scene")
+        with gr.Row():
+            button = gr.Button("Render the coarse scene", size="sm", scale=4, elem_id=f"{self.name}-render-scene")
+            stop = gr.Button("Cancel", size="sm", min_width=80)
+        status = self._told("scene")
+        shown = players(f"{self.name}-renders")
+        event = self._event(button, self._rendered, {}, [], [status, shown], "render_scene")
+        form.cancelled_by(stop, [event], status)
+
+    def _rendered(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
+        """Render the coarse scene along the path: colour, depth, foreground, what is visible, normals."""
+        for step in self._run(take, request, replace(settings, make=RENDERS), options):
+            if isinstance(step, Progress):
+                yield _words(step), gr.skip()
+            elif isinstance(step, Clip):
+                stem = uuid.uuid4().hex[:8]
+                videos = {
+                    title: write_mp4(take.file(f"scene-{stem}-{title}.mp4"), frames, step.fps, speed="preview")
+                    for title, frames in step.extras.items()
+                }
+                words = "  \n".join(("The coarse scene, as both networks are shown it.", *step.notes))
+                yield words, clips(videos, step.fps)
+
+    # 2
+
+    def _subject(self) -> None:
+        gr.Markdown("#### Subject")
+        with gr.Row():
+            ready = gr.UploadButton("Take a ready LoRA", file_types=[".safetensors"], size="sm")
+            none = gr.Button("Take no LoRA", size="sm")
+        worn = [self.shoot.settings["lora_file"], self._told("subject")]
+        ready.upload(form.said(self._ready), [self.take, ready], worn, api_name=f"{self.name}_take_lora")
+        none.click(lambda: ("", "No LoRA is worn."), None, worn, **_PRIVATE)
+        with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
+            if on_zerogpu():
+                gr.Markdown(
+                    "**Not on this Space:** a training needs a GPU of its own for most of an hour.", padding=True
+                )
+                return
+            with gr.Group():
+                controls = form.controls(SubjectSettings, form.basic(SubjectSettings))
+            with gr.Accordion("Finer training settings", open=False):
+                controls |= form.controls(SubjectSettings, form.advanced(SubjectSettings))
+            self.teaching = controls
+            with gr.Row():
+                start = gr.Button("Learn the subject", variant="primary", size="sm", elem_id=f"{self.name}-learn")
+                stop = gr.Button("Cancel", size="sm")
+            status, early = self._told("learning"), self._early()
+            curve = gr.HTML(elem_id=f"{self.name}-loss")
+            file = gr.File(label="LoRA", file_count="multiple", visible=False, interactive=False, height=70)
+        handler = form.handler(
+            self._learn, SubjectSettings, name=f"{self.name}_train",
+            before={"take": Take, "weights": str, "foreground": str, "foreground_reach": float},
+        )  # fmt: skip
+        options, settings = self.shoot.options, self.shoot.settings
+        running = start.click(
+            handler, [self.take, options["weights"], settings["foreground"], settings["foreground_reach"],
+                      *(controls[name] for name in SubjectSettings.controls())],
+            [status, early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
+            show_progress="hidden", **form.TRAINS,
+        )  # fmt: skip
+        form.cancelled_by(stop, [running], status, CANCELLED)
+
+    def _ready(self, take: Take, lora: str) -> tuple[str, str]:
+        """Wear a LoRA that was trained here or elsewhere."""
+        if not lora:
+            raise InputError("Choose a LoRA file (.safetensors).")
+        kept = shutil.copyfile(lora, take.file(Path(lora).name))
+        return str(kept), f"{Path(lora).name} is worn from now on."
+
+    def _learn(self, take: Take, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings):
+        """Learn the subject as a LoRA from the picture and masked views of its 3D; begun again, it goes on."""
+        from pipelines.runtime.training.job import trained
+
+        scene, _ = take.ready()
+        digest = _digest(subject, foreground, foreground_reach, weights, scene_sha256(scene))
+        folder = take.file(f"subject-{digest}")
+        view = I2V3DSettings(foreground=foreground, foreground_reach=foreground_reach)
+
+        def train(weights: Any) -> Iterator[Any]:
+            from pipelines.methods.i2v3d.subject.data import rendered_views
+            from pipelines.methods.i2v3d.subject.train import train as learn
+
+            yield Progress("Rendering views of the subject", 0, 1)
+            views = rendered_views(scene, view, subject.resolution) if subject.view_weight else None
+            yield from learn(scene.first.colour, views, subject, weights, folder)
+
+        losses: list[float] = []
+        told = 0.0
+        for step in trained(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
+            if isinstance(step, Trained):
+                words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
+                stem = f"subject-{uuid.uuid4().hex[:8]}"
+                kept = str(shutil.copyfile(step.file, take.file(f"{stem}.safetensors")))
+                others = [str(shutil.copyfile(other, take.file(f"{stem}-kohya.safetensors"))) for other in step.further]
+                yield words, gr.skip(), loss_curve(losses), gr.File([kept, *others], visible=True), kept, subject
+                continue
+            losses += [step.loss] if isinstance(step, Learnt) else []
+            picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
+            if time.monotonic() - told > SHOWN_EVERY or step.preview is not None:
+                told = time.monotonic()
+                yield _words(step), picture, loss_curve(losses), gr.skip(), gr.skip(), subject
+
+    # 3
+
+    def _keyframes(self) -> None:
+        gr.Markdown("#### Keyframes")
+        with gr.Row():
+            own = gr.UploadButton("Take own keyframes (zip)", file_types=[".zip"], size="sm")
+            none = gr.Button("Paint all of them", size="sm")
+        with gr.Row():
+            paint = gr.Button(
+                "Paint the keyframes", size="sm", variant="primary", scale=4, elem_id=f"{self.name}-paint"
+            )
+            stop = gr.Button("Cancel", size="sm", min_width=80)
+        with gr.Row():
+            self.which = gr.Number(0, label="Keyframe at frame", precision=0, min_width=110)
+            self.seed = gr.Number(-1, label="Its seed", precision=0, info="-1 draws a new one.", min_width=110)
+        self.words = gr.Textbox("", label="Its prompt", lines=2, info="Empty takes the one of the whole video.")
+        with gr.Row():
+            again = gr.Button("Paint this one again", size="sm", elem_id=f"{self.name}-again")
+            drop = gr.Button("Drop it", size="sm", elem_id=f"{self.name}-drop")
+        status, early = self._told("keyframes"), self._early()
+        self.gallery = gr.Gallery(
+            label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
+        )
+        target = [self.shoot.settings["keyframes_file"], status]
+        own.upload(form.said(self._own), [self.take, own], target, api_name=f"{self.name}_take_keyframes")
+        none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
+        outputs = [status, early, self.gallery, self.painted]
+        painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
+        one = {"painted": Painted, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
+        which = [self.painted, self.which, self.seed, self.words]
+        repainting = self._event(again, self._again, one, which, outputs, "paint_again")
+        form.cancelled_by(stop, [painting, repainting], status)
+        drop.click(
+            form.said(self._drop), [self.painted, self.which], [status, self.gallery, self.painted],
+            api_name=f"{self.name}_drop_keyframe",
+        )  # fmt: skip
+        self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
+
+    def _own(self, take: Take, keyframes: str) -> tuple[str, str]:
+        """Take keyframes from a zip of pictures named by frame, as every run hands out; those that lack are painted."""
+        if not keyframes:
+            raise InputError("Choose a zip of keyframes, as every run hands out.")
+        kept = shutil.copyfile(keyframes, take.file(Path(keyframes).name))
+        return str(kept), f"The keyframes in {Path(keyframes).name} are taken from now on."
+
+    def _paint(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
+        """Paint every keyframe anew."""
+        indices = settings.keyframes(len(take.ready()[1]))
+        own = {index: words for index, words in zip(indices, settings.prompts(indices)) if words != settings.prompt}
+        yield from self._painting(take, request, settings, options, Painted((), _NOTHING, own, _named(*take.ready())))
+
+    def _again(
+        self, take: Take, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
+        keyframe_prompt: str, settings: I2V3DSettings, options: RunOptions,
+    ):  # fmt: skip
+        """Paint one keyframe again, with a prompt and a seed of its own; the others stay."""
+        painted = _there(painted)
+        index = painted.known(int(keyframe))
+        prompts = {other: words for other, words in painted.prompts.items() if other != index}
+        words = " ".join(keyframe_prompt.split())
+        prompts |= {index: words} if words else {}
+        seed = int(keyframe_seed) if keyframe_seed >= 0 else uuid.uuid4().int % 2**31
+        wanted = replace(painted, prompts=prompts)
+        file = take.file(f"others-{uuid.uuid4().hex[:8]}.zip")
+        run = replace(wanted.settings(settings, file, again=index), seed=seed)
+        yield from self._painting(take, request, run, options, wanted)
+
+    def _painting(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions, wanted: Painted):
+        """Updates while keyframes are painted; of ``wanted`` stay the prompts and what they are painted from."""
+        for step in self._run(take, request, replace(settings, make=KEYFRAMES), options):
+            if isinstance(step, Progress):
+                picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
+                yield _words(step), picture, gr.skip(), gr.skip()
+            elif isinstance(step, Clip):
+                indices = tuple(settings.keyframes(len(take.ready()[1])))
+                painted = replace(wanted, indices=indices, pictures=step.frames)
+                words = "  \n".join((f"{len(painted.indices)} keyframes; choose one to change it.", *step.notes))
+                yield words, gr.Image(visible=False), _pictures(painted), painted
+
+    def _drop(self, painted: Painted | None, keyframe: int):
+        """Leave out one keyframe, so that the video runs on from the one before to the one after."""
+        painted = _there(painted).without(_there(painted).known(int(keyframe)))
+        return f"Keyframes at {', '.join(map(str, painted.indices))}.", _pictures(painted), painted
+
+    def _choose(self, painted: Painted, event: gr.SelectData) -> tuple[int, str]:
+        index = painted.indices[event.index]
+        return index, painted.prompts.get(index, "")
+
+    # 4
+
+    def _video(self) -> None:
+        gr.Markdown("#### Video")
+        with gr.Row():
+            button = gr.Button(
+                "Shoot between these keyframes", variant="primary", size="sm", scale=4, elem_id=f"{self.name}-between"
+            )
+            stop = gr.Button("Cancel", size="sm", min_width=80)
+        status = self._told("video")
+        outputs = [*self.shoot.outputs, status]
+        event = self._event(button, self._between, {"painted": Painted}, [self.painted], outputs, "shoot_between")
+        form.cancelled_by(stop, [event], [status, self.shoot.status], ("Cancelled.", "Cancelled."))
+
+    def _between(
+        self, take: Take, request: gr.Request, painted: Painted | None, settings: I2V3DSettings, options: RunOptions
+    ):
+        """Shoot the video between the keyframes as they stand now; the result is where Shoot shows its own."""
+        painted, (scene, path) = _there(painted), take.ready()
+        file = take.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
+        settings = replace(painted.settings(settings, file), make=VIDEO)
+        notes = (_MOVED,) if painted.along and painted.along != _named(scene, path) else ()
+        for update in self.shoot.shooting(take, request, scene, path, settings, options, notes=notes):
+            shown = update[-1]  # the video's file, once there is one
+            yield *update, update[0] if isinstance(shown, dict) else f"{_ABOVE}  \n{update[0]}"
+
+    def _run(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions) -> Iterator[Any]:
+        scene, path = take.ready()
+        return pipelines.generate(self.name, scene, path, settings, options=options, headers=dict(request.headers))
+
+
+_NOTHING = np.zeros((0, 1, 1, 3), np.uint8)
+_MOVED = "**Scene or path changed since these keyframes were painted**, so they may not fit it; paint them anew."
+_ABOVE = "**The video is above**, where *Shoot* shows its own."
+_PRIVATE = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+
+
+def _there(painted: Painted | None) -> Painted:
+    if painted is None:
+        raise InputError("There are no keyframes yet; paint them first.")
+    return painted
+
+
+def _pictures(painted: Painted) -> gr.Gallery:
+    return gr.Gallery([(picture, f"Frame {index}") for index, picture in zip(painted.indices, painted.pictures)])
+
+
+def _words(step: Progress) -> str:
+    count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
+    left = f" · {step.seconds_left:.0f} s left" if step.seconds_left else ""
+    return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
+
+
+def _named(scene: Scene, path: CameraPath) -> str:
+    return _hash(scene_sha256(scene), path_values(path))
+
+
+def _digest(subject: SubjectSettings, *more: Any) -> str:
+    """A name for the training that changes when it could not be continued."""
+    values = {name: value for name, value in subject.values().items() if name not in RESUMABLE}
+    return _hash(sorted(values.items()), more)
+
+
+def _hash(*values: Any) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:12]

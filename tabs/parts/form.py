@@ -1,0 +1,143 @@
+"""Settings to controls, and handlers with the settings' own names: the page and the API say the same."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
+
+from camera.errors import InputError
+from pipelines.settings import Control, Settings
+from tabs.parts.session import Take
+
+VISITORS = 100
+"""Who may wait for a shot at once; the runtime puts them in turn and tells each their place, which Gradio's queue would not."""
+SHOOTS: dict[str, Any] = {"concurrency_id": "shoot", "concurrency_limit": VISITORS}
+TRAINS: dict[str, Any] = {"concurrency_id": "train", "concurrency_limit": VISITORS}
+"""For every event that waits for the device: Gradio gives all of a group the least limit of those that were used."""
+
+Components = dict[str, Component]
+log = logging.getLogger("reshoot")
+
+
+def cancelled_by(
+    stop: gr.Button,
+    running: Sequence[Dependency],
+    outputs: Component | Sequence[Component],
+    told: Any = "Cancelled.",
+    state: gr.State | None = None,
+) -> None:
+    """``stop`` ends the events ``running`` and then puts ``told`` into ``outputs``; at once, Gradio would say "Error" over it.
+
+    With a ``state``, ``told`` makes what is put there from the state's value.
+    """
+    ended = stop.click(None, cancels=list(running), api_visibility="private")
+    tell = (lambda: told) if state is None else told
+    ended.then(tell, state, outputs, api_visibility="private", queue=False)  # type: ignore[arg-type]
+
+
+def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Components:
+    """One control per setting, placed where this is called; ``names`` chooses and orders them."""
+    declared = settings.controls()
+    chosen = list(declared) if names is None else list(names)
+    return {name: _control(declared[name], settings.defaults()[name]) for name in chosen}
+
+
+def basic(settings: type[Settings]) -> list[str]:
+    return [name for name, control in settings.controls().items() if not control.advanced]
+
+
+def advanced(settings: type[Settings]) -> list[str]:
+    return [name for name, control in settings.controls().items() if control.advanced]
+
+
+def _control(control: Control, default: Any) -> Component:
+    shared = {"label": control.label, "info": control.help or None, "value": default}
+    if control.choices is not None:
+        return gr.Dropdown(choices=list(control.choices), **shared)
+    if isinstance(default, bool):
+        return gr.Checkbox(**shared)
+    if isinstance(default, str):
+        return gr.Textbox(lines=control.lines, interactive=not control.file, **shared)
+    low, high = control.minimum, control.maximum
+    if low is None or high is None or high - low > 1e5 or 0 < low < 1e-5 * high:
+        precision, step = (0, 1) if isinstance(default, int) else (None, low or 1)
+        return gr.Number(minimum=low, maximum=high, step=control.step or step, precision=precision, **shared)
+    return gr.Slider(minimum=low, maximum=high, step=control.step, **shared)
+
+
+def handler(fn: Callable, *settings: type[Settings], before: dict[str, Any], name: str) -> Callable:
+    """A Gradio handler that calls ``fn(*values of before, *one instance of each settings class)``.
+
+    ``before`` maps the leading parameters to their types. The fields of the settings classes follow under their own
+    names, which is how the API shows them; no two may share a name. Files that settings name must be those of the `Take`
+    among the values. Errors are said as in `said`.
+    """
+    fields = [(kind, key, default) for kind in settings for key, default in kind.defaults().items()]
+    names = [*before, *(key for _, key, _ in fields)]
+    if len(set(names)) < len(names):
+        raise TypeError(f"{name}: two parameters share a name in {names}")
+
+    def call(*values):
+        given = list(zip(fields, values[len(before) :], strict=True))
+        chosen = [kind.of({key: value for (owner, key, _), value in given if owner is kind}) for kind in settings]
+        for take in values[: len(before)]:
+            if isinstance(take, Take):
+                for each in chosen:
+                    take.check_files(each)
+        return fn(*values[: len(before)], *chosen)
+
+    def call_steps(*values):
+        yield from call(*values)
+
+    made = call_steps if inspect.isgeneratorfunction(fn) else call
+    parameters = [inspect.Parameter(key, _POSITIONAL, annotation=kind) for key, kind in before.items()]
+    parameters += [inspect.Parameter(key, _POSITIONAL, annotation=type(default)) for _, key, default in fields]
+    made.__name__ = made.__qualname__ = name
+    made.__doc__ = fn.__doc__
+    made.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return said(made)
+
+
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def said(fn: Callable) -> Callable:
+    """The handler, with errors said in words: an `InputError` as it is, a fault of ours with where to look."""
+
+    @functools.wraps(fn)
+    def once(*args, **kwargs):
+        try:
+            return fn(*args, **kwargs)
+        except Exception as error:
+            raise _in_words(error) from error
+
+    @functools.wraps(fn)
+    def steps(*args, **kwargs):
+        try:
+            yield from fn(*args, **kwargs)
+        except Exception as error:
+            raise _in_words(error) from error
+
+    return steps if inspect.isgeneratorfunction(fn) else once
+
+
+def _in_words(error: Exception) -> Exception:
+    if isinstance(error, gr.Error):
+        return error
+    if isinstance(error, InputError):
+        return gr.Error(str(error), print_exception=False)
+    if isinstance(error, OSError) and error.errno == 28:
+        return gr.Error("The disk of this computer is full; free some space and try again.", print_exception=False)
+    log.exception("A handler failed")
+    return gr.Error(
+        f"Reshoot made a mistake here ({type(error).__name__}: {error}). Your inputs are kept; the log says more.",
+        print_exception=False,
+    )

@@ -1,0 +1,220 @@
+"""The camera move: the method's own controls, film moves, or a path file; drawn on the stage as they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
+
+from camera.errors import InputError
+from camera.formats import read
+from camera.path import CameraPath
+from camera.trajectories.film import MOVES
+from pipelines.method import Method, Moves
+from tabs.browser.stage import seen, shown, stage
+from tabs.parts import form
+from tabs.parts.session import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, KeyMotion, Take, flown
+
+FRAMES = "frames"
+
+
+class Move:
+    """The controls of one tab's camera move and the stage they draw on."""
+
+    def __init__(self, method: Method, take: gr.State) -> None:
+        self.method, self.take = method, take
+        self.seeing = gr.State()
+
+    def controls(self, first: Component | None = None) -> None:
+        """Places the controls of the move; ``first``, not yet placed, comes above the method's own."""
+        gr.Markdown("### 2 · Camera move")
+        self.source = gr.Radio(
+            list(SOURCES), value=METHOD_MOVES, show_label=False, elem_id=f"{self.method.name}-moves-from"
+        )
+        with gr.Group() as own:
+            if first is not None:
+                first.render()
+            basic = [name for name in form.basic(self.method.moves) if name != FRAMES]
+            components = form.controls(self.method.moves, basic)
+        with gr.Group(visible=False) as film:
+            self.film = gr.Textbox(
+                "arc 30 ease", label="Moves", lines=2,
+                info="One after another with ; and at the same time with +, as in: arc 30 ease + pedestal 0.1; hold 1s",
+            )  # fmt: skip
+            self._builder()
+        with gr.Group(visible=False) as keys:
+            self._keyframes()
+        with gr.Group(visible=False) as file:
+            self.file = gr.File(label="Path file", height=120, elem_id=f"{self.method.name}-own-path")
+            self.file_told = gr.Markdown(
+                "COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.", padding=True
+            )
+            self.as_given = gr.Checkbox(
+                label="In the scene's own world",
+                info="Takes every camera where it stands. Else the move begins at the picture, in the frames set below.",
+            )
+        if FRAMES in form.basic(self.method.moves):
+            with gr.Group():  # of every move, wherever it comes from
+                components |= form.controls(self.method.moves, [FRAMES])
+        with gr.Accordion("Frame, rate and finer controls", open=False):
+            components |= form.controls(self.method.moves, form.advanced(self.method.moves))
+        self.components = {name: components[name] for name in self.method.moves.controls()}
+        chosen = {"moves_from": self.source, "film_moves": self.film, "path_as_given": self.as_given}
+        self.described = {**chosen, **self.components, **self.motion}
+        groups = {METHOD_MOVES: own, FILM_MOVES: film, KEYFRAMES: keys, PATH_FILE: file}
+        self.source.change(
+            lambda source: [gr.Group(visible=source == name) for name in groups], self.source, list(groups.values()),
+            api_visibility="private", queue=False, show_progress="hidden",
+        )  # fmt: skip
+
+    def _builder(self) -> None:
+        """Pick a move and an amount; it is written after, or beside, what is there."""
+        with gr.Row():
+            kind = gr.Dropdown([(move.label, name) for name, move in MOVES.items()], label="Move", min_width=130)
+            amount = gr.Number(0.5, label="Amount", min_width=80)
+        with gr.Row():
+            then, also = gr.Button("Then", size="sm"), gr.Button("At the same time", size="sm")
+        kind.change(
+            lambda name: gr.Number(MOVES[name].default, label=f"Amount ({MOVES[name].unit})"), kind, amount,
+            api_visibility="private", queue=False, show_progress="hidden",
+        )  # fmt: skip
+        for button, joint in ((then, "; "), (also, " + ")):
+            button.click(
+                lambda text, name, amount, joint=joint: f"{text}{joint if text.strip() else ''}{name} {amount:g}",
+                [self.film, kind, amount], self.film, api_visibility="private", queue=False, show_progress="hidden",
+            )  # fmt: skip
+
+    def _keyframes(self) -> None:
+        """Fly on the stage, add what is seen; the path runs from the picture through every key."""
+        self.keys_told = gr.Markdown(KEYS_HELP, padding=True)
+        zoom = gr.Slider(0.3, 3, 1, step=0.05, label="Lens of the next key", info="2 doubles its focal length.")
+        with gr.Row():
+            add = gr.Button("Add what I see", size="sm", variant="primary", elem_id=f"{self.method.name}-add-key")
+            back, clear = gr.Button("Take the last back", size="sm"), gr.Button("Clear", size="sm")
+        self.motion = form.controls(KeyMotion)
+
+        def add_key(take: Take, seeing: CameraPath | None, zoom: float):
+            take = take.with_key(seeing, zoom)
+            return take, _count(take)
+
+        def fewer(keep: slice):
+            def drop(take: Take):
+                take = replace(take, keys=take.keys[keep])
+                return take, _count(take)
+
+            return drop
+
+        private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+        outputs = [self.take, self.keys_told]
+        self.keyed = [
+            add.click(form.said(add_key), [self.take, self.seeing, zoom], outputs, **private),
+            back.click(form.said(fewer(slice(-1))), self.take, outputs, **private),
+            clear.click(form.said(fewer(slice(0))), self.take, outputs, **private),
+        ]
+
+    def stage(self, opened: Sequence[Dependency]) -> None:
+        """Places the stage and draws on it whenever a control changes or a scene was ``opened``."""
+        method, take = self.method, self.take
+        self.view = stage(method.name, stays=True)
+        self.told = gr.Markdown(elem_classes="told")
+
+        def draw(take: Take, moves_from: str, film_moves: str, path_as_given: bool, moves: Moves, motion: KeyMotion):
+            """Draw the camera path of the current scene; returns the 3D figure (the scene's points are in a file that it names)
+            and what to know about it."""
+            if take.scene is None:
+                return take, gr.skip(), "Pick an example or give a picture, then the path appears here."
+            fresh = take.framed is None
+            take = take.drawn(method, moves, moves_from, film_moves, motion, as_given=path_as_given)
+            scene, path = take.ready()
+            at = len(path) - 1 if moves_from == KEYFRAMES and take.keys else None
+            return take, shown(path, scene, take.file, nominal=method.nominal, fresh=fresh, at=at), self._notes(take)
+
+        def draw_in_place(take: Take, *described):
+            """As `draw`; what is wrong is said under the stage, as a toast would jump up at every letter that is typed."""
+            try:
+                return draw(take, *described)
+            except InputError as error:
+                return take, gr.skip(), f"**{error}**"
+
+        def look(take: Take, seeing: CameraPath | None, event: gr.EventData):
+            seeing = flown(take, seeing, event.frame, event.turn, event.move)
+            picture, holes = take.viewfinder.see(seeing, frame=int(event.at))
+            where = "Free view" if event.frame is None else f"Frame {int(event.frame) + 1}"
+            return seeing, seen(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
+
+        def open_path(take: Take, path_file: str):
+            """Read a path file in place of the preset."""
+            if not path_file:
+                raise InputError("Choose a path file.")
+            with open(path_file, "rb") as opened:
+                own = read(path_file.rsplit("/", 1)[-1], opened.read(), like=take.path)
+            return take.with_own(own), f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
+
+        declared = (method.moves, KeyMotion)
+        before = {"take": Take, "moves_from": str, "film_moves": str, "path_as_given": bool}
+        handler = form.handler(draw_in_place, *declared, before=before, name=f"{method.name}_draw_in_place")
+        inputs = [take, *self.described.values()]
+        outputs = [take, self.view, self.told]
+        quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+        uploaded = self.file.upload(
+            form.said(open_path), [take, self.file], [take, self.file_told], api_name=f"{method.name}_open_path",
+            show_progress="hidden",
+        )  # fmt: skip
+        changes = [component.change for component in self.described.values()]
+        gr.Button(visible=False).click(
+            form.handler(draw, *declared, before=before, name=f"{method.name}_draw"), inputs, outputs,
+            api_name=f"{method.name}_draw", **quietly,
+        )  # fmt: skip
+        self.drawn = gr.on(changes, handler, inputs, outputs, api_visibility="private", **quietly)
+        self.draws = [self.drawn]
+        self._drawing = {"fn": handler, "inputs": inputs, "outputs": outputs, "api_visibility": "private", **quietly}
+        for event in (*opened, uploaded, *self.keyed):
+            self.draws_after(event)
+        for drawn in self.draws[1 : 1 + len(opened)]:
+            drawn.success(
+                form.said(self._frames_of_clip), take, self.components[FRAMES], api_visibility="private", **quietly
+            )
+        self.view.select(
+            form.said(look), [take, self.seeing], [self.seeing, self.view], api_visibility="private", queue=False, show_progress="hidden",
+            trigger_mode="multiple",
+        )  # fmt: skip
+
+    def draws_after(self, event: Dependency) -> None:
+        """Draws once ``event`` has changed the take."""
+        self.draws.append(event.success(**self._drawing))
+
+    def _frames_of_clip(self, take: Take):
+        """As many frames as the method takes along a clip that is shorter than the path."""
+        scene, path = take.framed, take.path
+        if scene is None or path is None or scene.kind != "clip" or len(path) <= len(scene.views):
+            return gr.skip()
+        for frames in range(len(scene.views), 0, -1):
+            with suppress(InputError):
+                self.method.check(scene, path.resampled(frames), self.method.settings())
+                return frames
+        return gr.skip()
+
+    def _notes(self, take: Take) -> str:
+        """Length of the path and what the method will not like about it."""
+        scene, path = take.ready()
+        unit = "m" if scene.unit == "metres" else "scene units"
+        steps = ((path.centres[1:] - path.centres[:-1]) ** 2).sum(axis=1) ** 0.5
+        lines = [
+            f"{len(path)} frames, {path.seconds:.1f} s, {path.width} x {path.height}, {steps.sum():.2f} {unit} long"
+        ]
+        try:
+            lines += [f"Note: {warning}" for warning in self.method.check(scene, path, self.method.settings())]
+        except InputError as error:
+            lines.append(f"{error}")
+        return "  \n".join(lines)
+
+
+KEYS_HELP = "Fly in the picture beside the path (drag, wheel, W A S D Q E), then add what you see. The move begins at the picture."
+
+
+def _count(take: Take) -> str:
+    return f"{len(take.keys)} key{'s' * (len(take.keys) != 1)} after the picture. {KEYS_HELP}"

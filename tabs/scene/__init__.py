@@ -1,0 +1,1 @@
+"""The Scene tab: from frames to 3D."""

@@ -1,0 +1,188 @@
+"""What was made in 3D on a stage: points one can orbit, the cameras among them, what a camera there sees, and moments in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import gradio as gr
+import numpy as np
+
+from camera.cloud import PointCloud
+from camera.figure.path import DOTS, FRUSTUM_COLOUR, frustum_lines, frustum_size, palette, spec, to_display
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.reconstruct.dynamic_points import Moving
+from pipelines.reconstruct.pipeline import Made
+from tabs.browser.stage import dots_beside, drawn, seen, stage
+from tabs.parts.form import said
+from tabs.parts.session import moved_on
+from tabs.scene.session import Solid
+
+STILL_POINTS, MOVING_POINTS, MOST_OF_A_MOMENT = 24_000, 240_000, 8_000
+"""Shown of a thing that stands still; of all moments together; of one."""
+SHOWN_FRUSTA = 24
+WIDEST_EYE = 480
+
+
+@dataclass(frozen=True, eq=False)
+class Seeing:
+    """Where the viewer is: at ``frame`` of the stage, and at ``free``, a path of one frame, after flying on from there."""
+
+    frame: int = 0
+    free: CameraPath | None = None
+
+
+def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
+    """Places the stage; fill it with `shown`. Returns it and where its viewer is."""
+    view = stage(f"{name}-orbit", "What was made appears here in 3D, with its cameras.")
+    seeing = gr.State(Seeing())
+
+    def look(solid: Solid, seeing: Seeing, event: gr.EventData):
+        if solid.made is None:
+            return gr.skip(), gr.skip()
+        seeing = followed(solid, seeing, event.frame, event.turn, event.move)
+        return seeing, seen(picture(solid, seeing), event.id, caption(solid, seeing))
+
+    view.select(
+        said(look), [solid, seeing], [seeing, view], api_visibility="private", queue=False, show_progress="hidden",
+        trigger_mode="multiple",
+    )  # fmt: skip
+    return view, seeing
+
+
+def followed(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float], move: list[float]) -> Seeing:
+    """Where the viewer is after the stage moved to ``frame``, or its viewer flew on.
+
+    In a scene that moves who flew stays there as time passes.
+    """
+    if frame is not None:
+        free = seeing.free if solid.moving is not None and int(frame) else None
+        seeing = Seeing(int(frame), free)
+    if any(turn) or any(move):
+        seeing = replace(
+            seeing, free=moved_on(camera(solid, seeing), turn, move, thing(solid, seeing).first.focus_depth)
+        )
+    return seeing
+
+
+def thing(solid: Solid, seeing: Seeing) -> Made:
+    """What is seen: the moment shown, where there are several."""
+    moving = solid.moving
+    return solid.thing() if moving is None else moving.moments[min(max(seeing.frame, 0), len(moving.moments) - 1)]
+
+
+def camera(solid: Solid, seeing: Seeing) -> CameraPath:
+    """Whose eyes it is seen with, as a path of one frame, no wider than the stage shows it."""
+    path = thing(solid, seeing).path
+    frame = 0 if solid.moving is not None else min(max(seeing.frame, 0), len(path) - 1)
+    one = seeing.free or path.sliced(slice(frame, frame + 1))
+    scale = min(1.0, WIDEST_EYE / one.width)
+    return one.resized(max(round(one.width * scale), 1), max(round(one.height * scale), 1))
+
+
+def picture(solid: Solid, seeing: Seeing) -> np.ndarray:
+    from pipelines.reconstruct import display
+
+    return next(iter(display.flight(thing(solid, seeing), camera(solid, seeing))))
+
+
+def caption(solid: Solid, seeing: Seeing) -> str:
+    """What the picture beside the stage is."""
+    moving = solid.moving
+    if moving is not None:
+        when = f"Moment {seeing.frame + 1} of {len(moving.moments)}, {moving.seconds[seeing.frame]:.2f} s"
+        return when + (", from where you flew; the first moment leads back" if seeing.free else ", from its camera")
+    if seeing.free:
+        return "What was made, from where you flew"
+    return f"What was made, from camera {seeing.frame + 1} of {len(solid.thing().path)}"
+
+
+# --- figures -------------------------------------------------------------------------------------------------------
+
+
+def shown(solid: Solid) -> dict:
+    """Value of the stage; the points of all moments go into a file that the page fetches."""
+    moving = solid.moving
+    if moving is None:
+        made = solid.thing()
+        cloud = _near(made).thinned(STILL_POINTS)
+        return drawn(_figure(made, made.path, _dots(cloud, *palette(cloud.colours))), made.path, fresh=True)
+    dots = _moments(moving)
+    figure = _figure(moving.moments[0], moving.path, dots[0])
+    if len(moving.path) != len(dots):
+        figure["frames"] = [{"traces": [], "data": []} for _ in dots]
+    points = dots_beside(dots, _number(figure), solid.file)
+    length = moving.seconds[-1] - moving.seconds[0]
+    fps = min(max((len(dots) - 1) / length, 1.0), 60.0) if length > 0 else 1.0
+    return {**drawn(figure, moving.path, fresh=True), "frames": len(dots), "fps": fps, "points": points}
+
+
+def page(moving: Moving) -> bytes:
+    """The moving points as a page of their own, which any browser shows without a network."""
+    import plotly.graph_objects as go
+    from plotly.io import to_html
+
+    dots = _moments(moving)
+    figure = _figure(moving.moments[0], moving.path, dots[0])
+    number, own = _number(figure), len(moving.path) == len(dots)
+    steps = figure["frames"] if own else [{"traces": [], "data": []} for _ in dots]
+    figure["frames"] = [
+        {"name": str(i), "traces": [*step["traces"], number], "data": [*step["data"], one]}
+        for i, (step, one) in enumerate(zip(steps, dots))
+    ]
+    (slider,) = figure["layout"]["sliders"]
+    show = slider["steps"][0]["args"][1]
+    slider["currentvalue"] = {"prefix": "second "}
+    slider["steps"] = [
+        {"label": f"{second:.2f}", "method": "animate", "args": [[str(i)], show]}
+        for i, second in enumerate(moving.seconds)
+    ]
+    return to_html(go.Figure(figure), include_plotlyjs=True, full_html=True).encode()
+
+
+def _moments(moving: Moving) -> list[dict]:
+    """A trace of points for each moment; one table of colours for all."""
+    most = min(MOST_OF_A_MOMENT, MOVING_POINTS // len(moving.moments))
+    clouds = [_near(moment).thinned(most) for moment in moving.moments]
+    indices, scale = palette(np.concatenate([cloud.colours for cloud in clouds]))
+    parts = np.split(indices, np.cumsum([len(cloud) for cloud in clouds])[:-1])
+    return [_dots(cloud, part, scale) for cloud, part in zip(clouds, parts)]
+
+
+def _figure(made: Made, path: CameraPath, dots: dict) -> dict:
+    """The figure of ``path`` and ``dots``, without the first picture, which would hide what is made."""
+    scene = Scene((made.first,), name="made")
+    figure = spec(path, scene)
+    traces = {"frusta": _frusta(path, frustum_size(path, scene) / 2), "scene": dots}
+    gone = {i for i, trace in enumerate(figure["data"]) if trace["name"] == "picture"}
+    data = [{**trace, **traces.get(trace["name"], {})} for trace in figure["data"]]
+    figure["data"] = [trace for i, trace in enumerate(data) if i not in gone]
+    figure["frames"] = [
+        {**step, "traces": [i - sum(each < i for each in gone) for i in step["traces"]]} for step in figure["frames"]
+    ]
+    return figure
+
+
+def _number(figure: dict) -> int:
+    """Which trace holds the points."""
+    return next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
+
+
+def _near(made: Made) -> PointCloud:
+    from pipelines.reconstruct.display import near
+
+    return near(made)
+
+
+def _dots(cloud: PointCloud, indices: np.ndarray, scale: list) -> dict:
+    x, y, z = to_display(cloud.points).T
+    marker = {**DOTS, "color": indices, "colorscale": scale, "cmin": 0, "cmax": 255, "showscale": False}
+    return {"type": "scatter3d", "x": x.copy(), "y": y.copy(), "z": z.copy(), "mode": "markers", "marker": marker}
+
+
+def _frusta(path: CameraPath, size: float) -> dict:
+    chosen = np.unique(np.linspace(0, len(path) - 1, SHOWN_FRUSTA).round().astype(int))
+    lines = frustum_lines(path, chosen, size)
+    gaps = np.full((len(chosen), 1, 3), np.nan, np.float32)
+    x, y, z = np.concatenate([lines, gaps], axis=1).reshape(-1, 3).T
+    return {"x": x.copy(), "y": y.copy(), "z": z.copy(), "line": {"color": FRUSTUM_COLOUR, "width": 2}}

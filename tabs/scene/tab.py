@@ -1,0 +1,141 @@
+"""The Scene tab: any result, or any frames with cameras, as points, mesh, Gaussian splats or points in motion."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from camera.errors import InputError
+from camera.trajectories import film_script
+from examples import EXAMPLES, load
+from pipelines.reconstruct import pipeline as making
+from tabs.parts.form import said
+from tabs.parts.send_to_scene import offers
+from tabs.parts.session import forget
+from tabs.scene.flight import flight
+from tabs.scene.making import Making
+from tabs.scene.session import ID, PRIVATE, Opened, Solid, of_files, of_result
+from tabs.scene.viewer import BEFORE, Screen
+
+EXAMPLE_FRAMES, EXAMPLE_SIDE = 16, 384
+
+
+def build(page: gr.Blocks, tabs: gr.Tabs) -> None:
+    """Places the tab; call inside a `gr.Tab` of ``page``, after the tabs whose results it takes."""
+    gr.Markdown(
+        "**From video to 3D.** Any result, or any frames with cameras, becomes points, a mesh, Gaussian splats or points in "
+        "motion that you can turn, fly through and take home with the cameras."
+    )
+    solid = gr.State(Solid(), time_to_live=6 * 3600, delete_callback=forget)
+    screen, making = Screen(solid), Making(solid)
+    with gr.Row():
+        with gr.Column(scale=4, min_width=340):
+            source = _Source(solid, making, screen)
+            making.controls()
+            screen.place_progress()
+        with gr.Column(scale=7, min_width=340):
+            screen.place()
+            with screen.made:
+                screen.timing, screen.flown = flight(solid)
+    source.connect()
+    making.connect(screen)
+    _connect_offers(page, tabs, source)
+
+
+class _Source:
+    """The ways in: results, frames with cameras, examples."""
+
+    def __init__(self, solid: gr.State, making: Making, screen: Screen) -> None:
+        self.solid, self.making, self.screen = solid, making, screen
+        gr.Markdown("### 1 · Frames with cameras")
+        self.result = gr.File(
+            label="A result of Reshoot (mp4; of a 4D result all files)", height=130, file_types=[".mp4", ".json"],
+            file_count="multiple", elem_id=f"{ID}-result-in",
+        )  # fmt: skip
+        with gr.Accordion("Your own frames", open=False):
+            self.frames = gr.File(
+                label="A video, pictures in order, or a zip that brings its cameras", file_count="multiple", height=130
+            )
+            self.cameras = gr.File(label="Their cameras (COLMAP, nerfstudio, Reshoot JSON ...)", height=130)
+            gr.Markdown("Without a camera file, cameras are estimated where that is possible.", padding=True)
+            self.take_in = gr.Button("Open these frames", size="sm")
+        with gr.Accordion("Try it with an example", open=False):
+            self.example = gr.Dropdown(
+                [(each.title, each.name) for each in EXAMPLES], value="still_life", label="Example"
+            )
+            self.film = gr.Textbox(
+                "arc 24 ease",
+                label="Camera move",
+                info="Of a single picture; clips and several views are taken as they are.",
+            )
+            self.try_it = gr.Button("Open the example", size="sm", elem_id=f"{ID}-try")
+        self.picture = gr.Image(
+            label="First frame", height=170, interactive=False, visible=False, elem_id=f"{ID}-first", buttons=[]
+        )
+        self.told = gr.Markdown(elem_classes="told", elem_id=f"{ID}-opened")
+
+    @property
+    def outputs(self) -> list:
+        """What opening something updates."""
+        return [self.solid, self.picture, self.told, *self.making.chosen, self.screen.status, self.screen.flown]
+
+    def opened(self, solid: Solid, opened: Opened) -> tuple:
+        picture = gr.Image(opened.shots.frames[0], visible=True)
+        chosen, words = self.making.suited(opened)
+        told = "  \n".join(filter(None, [opened.sentence(), words]))
+        return solid.with_opened(opened), picture, told, *chosen, BEFORE, gr.Video(None, visible=False)
+
+    def connect(self) -> None:
+        """Connects the ways in; call when everything they update is placed."""
+        shared = {"outputs": self.outputs, "show_progress_on": self.told}
+
+        def open_result(solid: Solid, result_files: list[str]):
+            """Open a result's mp4: its frames and the path it was shot on; of a 4D result all its files."""
+            if not result_files:
+                raise InputError("Choose an mp4 made by Reshoot.")
+            return self.opened(solid, of_result(result_files))
+
+        def open_frames(solid: Solid, frame_files: list[str], camera_file: str | None = None):
+            """Open frames of your own: a video or pictures with a camera file, or files that bring their cameras."""
+            if not frame_files:
+                raise InputError("Give frames first: a video, pictures, or a zip.")
+            return self.opened(solid, of_files(frame_files, camera_file))
+
+        def open_example(solid: Solid, example: str, film_moves: str):
+            """Open an example: a clip or several views as they are, a picture re-shot from its own exact depth along film
+            moves."""
+            return self.opened(solid, _example(example, film_moves))
+
+        self.result.upload(said(open_result), [self.solid, self.result], api_name=f"{ID}_open_result", **shared)
+        self.take_in.click(
+            said(open_frames), [self.solid, self.frames, self.cameras], api_name=f"{ID}_open_frames", **shared
+        )
+        self.try_it.click(
+            said(open_example), [self.solid, self.example, self.film], api_name=f"{ID}_open_example", **shared
+        )
+
+
+def _example(name: str, film: str) -> Opened:
+    scene = load(name)
+    sides = scene.first.width, scene.first.height
+    width, height = (round(side * min(1.0, EXAMPLE_SIDE / max(sides)) / 2) * 2 for side in sides)
+    scene = scene.fitted(width, height)
+    if scene.kind != "still":
+        return Opened(making.shots_of_views(scene), moves=scene.kind == "clip")
+    steps = making.shots_along(scene, film_script.path_of(film, scene.first, frames=EXAMPLE_FRAMES))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return Opened(end.value)
+
+
+def _connect_offers(page: gr.Blocks, tabs: gr.Tabs, source: _Source) -> None:
+    """Each "Make 3D of this" opens its result here and turns to this tab."""
+
+    def open_shot(solid: Solid, shot: str):
+        if not shot:
+            raise InputError("Shoot something first; then 3D can be made of it.")
+        return *source.opened(solid, of_result([shot])), gr.Tabs(selected=ID)
+
+    for offer in offers(page):
+        offer.button.click(said(open_shot), [source.solid, offer.shot], [*source.outputs, tabs], **PRIVATE)

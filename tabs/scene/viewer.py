@@ -1,0 +1,175 @@
+"""What was made on the Scene tab: in 3D, from its cameras, and as files."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import gradio as gr
+
+from camera.errors import InputError
+from pipelines.media.video import complete
+from pipelines.reconstruct.pipeline import Made
+from tabs.parts.form import said
+from tabs.scene import orbit
+from tabs.scene.session import ID, Solid
+
+SPLATS, OUTLINES, PLAIN = "Splats", "With the cameras", "Without the cameras"
+BACKDROP = (0.1, 0.1, 0.1, 1.0)
+BEFORE = "What you make can be turned, flown through and taken home."
+
+
+class Screen:
+    """The thing in 3D, what its cameras see of it, and its files; ``made`` holds all of it.
+
+    The viewer stays in the page while it is empty: Gradio's does not load a file that comes before it is there.
+    """
+
+    def __init__(self, solid: gr.State) -> None:
+        self.solid = solid
+        self.status = gr.Markdown(BEFORE, elem_classes="told", elem_id=f"{ID}-status", render=False)
+        self.running = gr.Column(visible=False, elem_id=f"{ID}-running", render=False)
+        self.doing = gr.Markdown(elem_classes="told", elem_id=f"{ID}-doing", render=False)
+        self.early = gr.Image(
+            label="So far",
+            visible=False,
+            height=220,
+            interactive=False,
+            elem_id=f"{ID}-early",
+            buttons=[],
+            render=False,
+        )
+        self.made = gr.Column(render=False)
+        self.timing: gr.Row
+        """Of the flight, which is placed later."""
+        self.flown: gr.Video
+        """Likewise."""
+
+    @property
+    def outputs(self) -> list:
+        """State and what a run updates, as `update` has them."""
+        return [
+            self.solid,
+            self.status,
+            self.running,
+            self.doing,
+            self.early,
+            self.stage,
+            self.seeing,
+            self.files,
+            self.timing,
+            self.flown,
+        ]
+
+    def place_progress(self) -> None:
+        """Places what is told of a run, beside the button that begins it.
+
+        What is told while it runs has a place of its own: steps that reach the page after a cancel stay hidden with it.
+        """
+        self.status.render()
+        self.running.render()
+        with self.running:
+            self.doing.render()
+            self.early.render()
+
+    def place(self) -> None:
+        """Places the rest."""
+        self.made.render()
+        with self.made:
+            gr.Markdown("### 3 · Look at it")
+            self.model = gr.Model3D(
+                label="3D", height=460, clear_color=BACKDROP, interactive=False, elem_id=f"{ID}-model"
+            )
+            self.view = gr.Radio(
+                [SPLATS, OUTLINES, PLAIN], value=OUTLINES, show_label=False, visible=False, elem_id=f"{ID}-view"
+            )
+            gr.Markdown(
+                "**Its cameras, and what they see of it.** Drag the points to turn them, the picture to look around; fly with W A S D Q E."
+            )
+            self.stage, self.seeing = orbit.orbit(ID, self.solid)
+            pack = gr.Button("Files: everything that was made, with the cameras", size="sm", elem_id=f"{ID}-pack")
+            self.files = gr.File(
+                label="Files", file_count="multiple", visible=False, interactive=False, elem_id=f"{ID}-files"
+            )
+
+        def show(solid: Solid, view: str):
+            """The thing in 3D: splats, or points, mesh or the middles of splats with or without the cameras."""
+            return _model(solid, view)
+
+        def pack_files(solid: Solid):
+            """Points (PLY, GLB), a COLMAP and a nerfstudio folder, and the mesh (PLY, GLB, with a texture where that was made) or
+            the splats (PLY, .splat); of points in motion a folder for each moment and a page that plays them."""
+            return gr.File(_packed(solid), visible=True)
+
+        self.view.input(
+            said(show), [self.solid, self.view], self.model, api_name=f"{ID}_show", show_progress_on=self.model
+        )
+        pack.click(said(pack_files), self.solid, self.files, api_name=f"{ID}_files", show_progress_on=self.files)
+
+    @staticmethod
+    def update(**changes) -> tuple:
+        """Updates of `outputs` by name, and of nothing else."""
+        names = ("solid", "status", "running", "doing", "early", "stage", "seeing", "files", "timing", "flown")
+        return tuple(changes.get(name, gr.skip()) for name in names)
+
+    @staticmethod
+    def showing(solid: Solid) -> dict[str, Any]:
+        """What `update` takes but the state, with what was made."""
+        return {
+            "status": solid.sentence(),
+            "stage": orbit.shown(solid),
+            "seeing": orbit.Seeing(),
+            "files": gr.File(visible=False),
+            "timing": gr.Row(visible=solid.moving is not None),
+        }
+
+    @staticmethod
+    def viewed(solid: Solid) -> tuple[gr.Model3D, gr.Radio]:
+        """Updates of the viewer and of what it can show.
+
+        By an event of its own: what a generator yields is sent twice, and Gradio's viewer never shows a file that comes a
+        second time while the viewer itself is still loading.
+        """
+        from pipelines.reconstruct import display
+
+        if solid.moving is not None:
+            return gr.Model3D(None, visible="hidden"), gr.Radio(visible=False)
+        views = _views(solid.thing())
+        model = gr.Model3D(_model(solid, views[0]), camera_position=display.viewpoint(solid.thing()), visible=True)
+        return model, gr.Radio(views, value=views[0], visible=True)
+
+
+def _views(made: Made) -> list[str]:
+    return [SPLATS, OUTLINES, PLAIN] if made.fitted is not None else [OUTLINES, PLAIN]
+
+
+def _model(solid: Solid, view: str) -> str:
+    """A new file for the viewer."""
+    from pipelines.reconstruct import display
+
+    made = solid.thing()
+    if view not in _views(made):
+        raise InputError(f"What was made can be shown as {', '.join(_views(made))}; got {view!r}.")
+    name = f"shown-{uuid.uuid4().hex[:8]}"
+    for old in solid.folder.glob("shown-*"):
+        old.unlink(missing_ok=True)
+    if view == SPLATS:
+        return _written(solid, f"{name}.ply", display.shown_splats(made))
+    return _written(solid, f"{name}.glb", display.shown_glb(solid.thing(), cameras=view == OUTLINES))
+
+
+def _packed(solid: Solid) -> list[str]:
+    from pipelines.reconstruct import display
+
+    if solid.moving is not None:
+        found = solid.moving.files() | {"points_in_motion.html": orbit.page(solid.moving)}
+    else:
+        found = display.files(solid.thing())
+    return [_written(solid, name, data) for name, data in found.items()]
+
+
+def _written(solid: Solid, name: str, data: bytes) -> str:
+    target = solid.file(name)
+    with complete(target) as part:
+        part.write_bytes(data)
+    return str(target)

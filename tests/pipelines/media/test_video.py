@@ -1,0 +1,92 @@
+"""Video in and out: what was written is what is read, and bad files are refused in words."""
+
+import subprocess
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image
+
+from camera.errors import InputError
+from pipelines.media.video import probe, read_video, write_mp4
+
+
+def moving_square(frames: int = 9, height: int = 48, width: int = 64):
+    for index in range(frames):
+        picture = np.full((height, width, 3), 40, np.uint8)
+        picture[10:30, 4 * index : 4 * index + 16] = (220, 120, 30)
+        yield picture
+
+
+def test_frames_rate_and_metadata_come_back(tmp_path):
+    file = write_mp4(
+        tmp_path / "clip.mp4", moving_square(), 12.5, metadata={"reshoot": '{"seed": "12345678901234567"}'}
+    )
+    frames, fps = read_video(file)
+    assert frames.shape == (9, 48, 64, 3)
+    assert fps == 12.5
+    error = np.abs(frames.astype(int) - np.stack(list(moving_square())))
+    assert error.mean() < 4
+    facts = probe(file)
+    assert (facts.width, facts.height, facts.frames) == (64, 48, 9)
+    assert facts.metadata["reshoot"] == '{"seed": "12345678901234567"}'
+
+
+def test_odd_sizes_lose_one_line(tmp_path):
+    frames, _ = read_video(write_mp4(tmp_path / "odd.mp4", moving_square(3, 47, 65), 8, speed="preview"))
+    assert frames.shape == (3, 46, 64, 3)
+
+
+def test_a_failing_source_leaves_no_file(tmp_path):
+    def breaks_off():
+        yield from moving_square(3)
+        raise RuntimeError("camera fell over")
+
+    with pytest.raises(RuntimeError):
+        write_mp4(tmp_path / "clip.mp4", breaks_off(), 8)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_source_keeps_the_old_file(tmp_path):
+    file = write_mp4(tmp_path / "clip.mp4", moving_square(3), 8)
+    before = file.read_bytes()
+    with pytest.raises(InputError, match="no frames"):
+        write_mp4(file, [], 8)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("degrees", [90, -90, 180, 0])
+def test_a_phones_video_stands_upright(tmp_path, degrees):
+    """Phones store what the sensor sees and write how to turn it; expected is what FFmpeg's own player makes of it."""
+    lying = write_mp4(tmp_path / "lying.mp4", moving_square(2), 8)
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error"]
+    turned, upright = tmp_path / "turned.mp4", tmp_path / "%d.png"
+    subprocess.run([*ffmpeg, "-display_rotation", str(degrees), "-i", lying, "-c", "copy", turned], check=True)
+    subprocess.run([*ffmpeg, "-i", turned, upright], check=True)
+    frames, _ = read_video(turned)
+    assert frames.shape[1:3] == ((64, 48) if degrees % 180 else (48, 64))
+    assert np.abs(frames[0].astype(int) - np.array(Image.open(tmp_path / "1.png").convert("RGB"))).mean() < 2
+
+
+@pytest.mark.parametrize("content", [b"", b"not a video at all", b"\x00" * 4096])
+def test_what_is_not_a_video_is_refused_in_words(tmp_path, content):
+    file = tmp_path / "holiday.mp4"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"holiday\.mp4"):
+        read_video(file)
+
+
+def test_a_truncated_video_is_refused_or_read_in_part(tmp_path):
+    whole = write_mp4(tmp_path / "whole.mp4", moving_square(30), 8).read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole[: len(whole) // 3])
+    try:
+        frames, _ = read_video(cut)
+    except InputError:
+        return
+    assert 0 < len(frames) < 30
+
+
+def test_only_the_first_frames_are_decoded(tmp_path):
+    frames, _ = read_video(write_mp4(tmp_path / "clip.mp4", moving_square(9), 8), max_frames=4)
+    assert len(frames) == 4

@@ -1,0 +1,172 @@
+"""A hub Space shoots in a sibling: a real gradio app on loopback, called with the visitor's token."""
+
+import gc
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_method import TOY, toy_shot
+
+import pipelines
+from camera.errors import InputError
+from pipelines.method import Clip, Progress
+from pipelines.methods.dimensionx.method import METHOD as DIMENSIONX
+from pipelines.methods.dimensionx.method import DimensionXSettings
+from pipelines.options import RunOptions
+from pipelines.runtime import job_file, remote
+from pipelines.runtime import runner as job
+from pipelines.runtime.progress_clock import Report
+
+gc.freeze()
+TINY = RunOptions(weights="tiny")
+TESTS = Path(__file__).parents[2]
+SIBLING = """
+import sys
+import gradio as gr
+import toy_method
+import pipelines
+from pipelines.runtime import wire
+pipelines.method = lambda name: {"toy": toy_method.TOY}[name]
+
+def run_job(file: str, request: gr.Request):
+    print("token", request.headers.get("x-ip-token"), flush=True)
+    try:
+        yield from wire.serve(file)
+    finally:
+        print("ended after", toy_method.behaviour.begun, flush=True)
+
+with gr.Blocks() as page:
+    file, values, result = gr.File(), gr.JSON(), gr.File()
+    gr.Button().click(run_job, file, [values, result], api_name="run_job")
+page.queue()
+_, url, _ = page.launch(prevent_thread_lock=True, quiet=True)
+print("url", url, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def only_the_toy(monkeypatch):
+    monkeypatch.setattr(pipelines, "method", lambda name: {"toy": TOY}[name])
+    yield
+    job.default().unload()
+
+
+@pytest.fixture(scope="module")
+def sibling():
+    environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", SIBLING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    child.place = _read(child, "url")
+    yield child
+    child.stdin.close()
+    child.wait(120)
+    child.stdout.close()
+
+
+def _read(child, word):
+    for line in child.stdout:
+        if line.startswith(word):
+            return line.removeprefix(word).strip()
+    raise AssertionError(f"the sibling ended before it said {word!r}")
+
+
+def test_jobs_survive_the_way_exactly(tmp_path):
+    scene, path, settings = toy_shot(frames=3)
+    file = job_file.write_job(tmp_path / "job.npz", job_file.Job("toy", scene, path, replace(settings, seed=7), TINY))
+    job = job_file.read_job(file)
+    there, same = job.scene, job.path
+    assert (job.method, job.settings, job.options) == ("toy", replace(settings, seed=7), TINY) and job.after is None
+    assert np.array_equal(there.first.colour, scene.first.colour) and np.array_equal(
+        there.first.known, scene.first.known
+    )
+    assert np.array_equal(same.world_from_camera, path.world_from_camera) and same.fps == path.fps
+    assert (there.kind, there.unit, there.source) == (scene.kind, scene.unit, scene.source)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "pickle", "not a zip", "nan pose"])
+def test_damaged_jobs_are_refused_in_words(tmp_path, damage):
+    scene, path, settings = toy_shot()
+    file = job_file.write_job(tmp_path / "job.npz", job_file.Job("toy", scene, path, settings, TINY))
+    data = file.read_bytes()
+    if damage == "pickle":
+        np.savez(file, head=np.array([{}], dtype=object))
+    elif damage == "nan pose":
+        with np.load(file) as arrays:
+            np.savez(file, **dict(arrays) | {"poses": np.full((2, 4, 4), np.nan)})
+    else:
+        file.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "not a zip": b"x" * 100}[damage])
+    with pytest.raises(InputError):
+        job_file.read_job(file)
+
+
+def test_a_job_names_no_files(tmp_path, monkeypatch):
+    scene, path, _ = toy_shot()
+    job = job_file.Job("dimensionx", scene, path, DimensionXSettings(lora_file="/etc/passwd"), TINY)
+    with pytest.raises(InputError, match="own files do not travel"):
+        job_file.write_job(tmp_path / "job.npz", job)
+    with monkeypatch.context() as patched:
+        patched.setattr(job_file, "_check_no_files", lambda settings: None)
+        file = job_file.write_job(tmp_path / "job.npz", job)
+    monkeypatch.setattr(pipelines, "method", lambda name: DIMENSIONX)
+    with pytest.raises(InputError, match="own files do not travel"):
+        job_file.read_job(file)
+
+
+def test_a_job_that_would_fill_the_memory_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(job_file, "LARGEST_JOB", 10**6)
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("view0.colour.npy", b"\0" * (2 * 10**6))
+    with pytest.raises(InputError, match="unpacks to more than"):
+        job_file.read_job(tmp_path / "bomb.npz")
+
+
+def test_a_sibling_shoots_with_the_visitors_token(sibling):
+    items = list(remote.run(sibling.place, "toy", *toy_shot(), options=TINY, headers={"X-IP-Token": "visitor"}))
+    assert _read(sibling, "token") == "visitor"
+    assert [item.step for item in items if isinstance(item, Progress) and item.phase == "Denoising"][-1] == 4
+    clip, report = items[-2:]
+    assert isinstance(clip, Clip) and isinstance(report, Report) and report.options["weights"] == "tiny"
+    here = next(item for item in job.run("toy", *toy_shot(), options=TINY) if isinstance(item, Clip))
+    assert clip.frames.shape == here.frames.shape
+    brightness = [frames.mean(axis=-1) for frames in (clip.frames, here.frames)]
+    assert np.corrcoef(*(values.ravel() for values in brightness))[0, 1] > 0.8, "through H.264"
+    assert "process" in clip.files and len(clip.path) == 2
+
+
+def test_a_siblings_refusal_arrives_in_its_words(sibling):
+    scene, path, settings = toy_shot()
+    with pytest.raises(InputError, match=r"^The toy needs sizes in multiples of 16, got 60 x 64\.$"):
+        list(remote.run(sibling.place, "toy", scene, path.resized(60, 64), settings, options=TINY))
+
+
+def test_closing_cancels_in_the_sibling(sibling):
+    scene, path, settings = toy_shot()
+    run = remote.run(sibling.place, "toy", scene, path, replace(settings, steps=500), options=TINY)
+    while next(run).phase != "Denoising":
+        pass
+    run.close()
+    _read(sibling, "token")
+    began = time.monotonic()
+    assert int(_read(sibling, "ended after")) < 400
+    assert time.monotonic() - began < 10
+
+
+def test_a_sibling_that_is_not_there_is_named():
+    with pytest.raises(InputError, match=r"http://127\.0\.0\.1:9 that shoots toy does not answer"):
+        list(remote.run("http://127.0.0.1:9", "toy", *toy_shot(), options=TINY))
+
+
+def test_generate_goes_where_the_process_runs_things(monkeypatch):
+    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+    assert isinstance(list(pipelines.generate("toy", *toy_shot(), options=TINY))[-1], Report)
+    monkeypatch.setenv("RESHOOT_SIBLINGS", "gen3c=a/b, toy=http://127.0.0.1:9")
+    assert remote.siblings() == {"gen3c": "a/b", "toy": "http://127.0.0.1:9"}
+    assert next(pipelines.generate("toy", *toy_shot(), options=TINY)).note == "http://127.0.0.1:9"

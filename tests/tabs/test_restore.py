@@ -1,0 +1,50 @@
+"""A link carries a shot: what was set comes back from the address, and what is no link is said once."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import expect
+from test_page import told
+
+import app
+from camera.errors import InputError
+from tabs.parts.restore import LONGEST_LINK, decoded, encoded
+
+SHOT = {
+    "method": "gen3c",
+    "example": "street_at_dusk",
+    "controls": {"moves_from": "Film moves", "film_moves": "arc 12 ease", "frames": 17, "prompt": "präm 山"},
+}
+
+
+def request(text: str) -> SimpleNamespace:
+    return SimpleNamespace(query_params={"s": text})
+
+
+def test_a_shot_survives_the_address():
+    assert decoded(encoded(SHOT)) == SHOT
+    assert app._linked_tab(request(encoded(SHOT))).selected == "gen3c"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["x", "%00", encoded(SHOT)[:-9], encoded({"method": "gen3c"}), "A" * LONGEST_LINK])
+def test_what_is_no_link_is_refused(text):
+    with pytest.raises(InputError, match="cut off or damaged"):
+        decoded(text)
+
+
+def test_too_much_for_a_link_and_a_method_that_is_elsewhere_are_said(monkeypatch):
+    noise = "".join(map(chr, range(300, 6000)))
+    with pytest.raises(InputError, match="too long for a link"):
+        encoded({**SHOT, "controls": {"prompt": noise}})
+    monkeypatch.setenv("RESHOOT_METHODS", "genxd")
+    with pytest.raises(InputError, match="a shot with gen3c, which is not offered here"):
+        app._linked_tab(request(encoded(SHOT)))  # type: ignore[arg-type]
+
+
+def test_a_link_opens_the_example_and_the_move(visit, address):
+    page = visit(at=f"{address}?s={encoded(SHOT)}")
+    expect(page.locator("label", has_text="Moves").locator("textarea").first).to_have_value("arc 12 ease")
+    told(page, "Street at dusk")
+    expect(page.locator("#gen3c-stage .stage-plot")).to_have_attribute("data-frames", "17")
