@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from pipelines.options import METHODS_VARIABLE, offered, on_zerogpu
+from pipelines.environment import METHODS_VARIABLE, offered, on_zerogpu
 from tabs.light_gradio import light_gradio
 
 if on_zerogpu():  # the spaces package must be there before anything can touch CUDA

@@ -13,9 +13,9 @@ from camera.objects.model import read_model
 from camera.objects.scene import Key, Placement, SceneObject, StagedScene, staged
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.methods.i2v3d.method import LAMP, OPENGL, PLAIN, I2V3DSettings
+from pipelines.methods.i2v3d.method import LAMP, I2V3DSettings
 from pipelines.methods.i2v3d.scene.coarse import CoarseFrame, render_frames
-from pipelines.methods.i2v3d.scene.renderer import refusal
+from pipelines.methods.i2v3d.scene.renderer import OPENGL, PLAIN, refusal
 
 FOX = Path(__file__).parents[1] / "examples" / "fox" / "fox.glb"
 FRAMES, SIZE = 16, (576, 1024)

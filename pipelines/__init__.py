@@ -47,7 +47,8 @@ def generate(
     account, see `pipelines.runtime.forecast.QUOTAS`. ``after``: a clip that ``path`` begins with; only the rest is shot, by
     methods that can go on. Closing the generator cancels. Raises `InputError`.
     """
-    from pipelines.options import RunOptions, on_zerogpu
+    from pipelines.environment import on_zerogpu
+    from pipelines.options import RunOptions
     from pipelines.runtime import remote
 
     options = options or RunOptions()
@@ -66,7 +67,8 @@ def forecast(
     name: str, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions | None = None
 ) -> Forecast:
     """What `generate` would need: memory and mode, time, ZeroGPU quota; its ``refusal`` says what would fit instead."""
-    from pipelines.options import RunOptions, on_zerogpu
+    from pipelines.environment import on_zerogpu
+    from pipelines.options import RunOptions
     from pipelines.runtime import forecast as estimates
     from pipelines.runtime import remote
 

@@ -13,8 +13,9 @@ from camera.view import Scene
 from pipelines import NAMES, generate, method
 from pipelines.cli.parser import parser, values
 from pipelines.cli.shot import Shot, shot_of
+from pipelines.environment import offered
 from pipelines.method import Clip, Method, Progress
-from pipelines.options import RunOptions, offered
+from pipelines.options import RunOptions
 from pipelines.settings import Settings
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from pipelines.settings import Settings, setting
@@ -16,8 +15,6 @@ MODES: tuple[str, ...] = (*EXACT, FP8, INT8)
 
 STEP_CACHES: tuple[str, ...] = ("none", "first block", "TaylorSeer", "MagCache")
 ATTENTION: tuple[str, ...] = ("default", "native", "_native_cudnn", "flash", "_flash_3", "sage", "xformers")
-METHODS_VARIABLE = "RESHOOT_METHODS"
-"""Environment variable: the methods this process offers, separated by commas; all when not set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +68,3 @@ class RunOptions(Settings):
         help="The first run takes a minute longer, later ones are faster. On ZeroGPU only what was compiled ahead.",
         advanced=True,
     )
-
-
-def offered(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of ``names`` that this process offers, see `METHODS_VARIABLE`; raises `ValueError` for an unknown one."""
-    wanted = [name.strip() for name in os.environ.get(METHODS_VARIABLE, "").split(",") if name.strip()]
-    if unknown := [name for name in wanted if name not in (*names, "all")]:
-        raise ValueError(f"{METHODS_VARIABLE} names {unknown[0]!r}; known are all, {', '.join(names)}")
-    return names if not wanted or "all" in wanted else tuple(name for name in names if name in wanted)
-
-
-def on_zerogpu() -> bool:
-    """Whether this process is a Space on ZeroGPU (what the spaces package reads too)."""
-    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")

@@ -1,4 +1,4 @@
-"""The layers hold: each imports only those before it, gradio and spaces stay in their places, starting is light."""
+"""The layers hold: each imports only those before it; gradio and spaces stay in their places; starting is light."""
 
 import ast
 import subprocess
@@ -14,6 +14,80 @@ FORBIDDEN = {
     "examples": {"tabs", "app", "bench", "gradio", "spaces"},
     "pipelines": {"tabs", "app", "gradio"},
 }
+FLOORS = (
+    ("media", "weights"),
+    ("estimation",),
+    ("inputs",),
+    ("results",),
+    ("runtime",),
+    ("methods",),
+    ("reconstruct",),
+    ("cli",),
+)
+"""Folders of pipelines/, lowest first: a floor imports only those below it."""
+MOST_MODULES = 12
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the app by its dotted name."""
+    return {module_of(file): file for layer in ("camera", "pipelines", "tabs") for file in (ROOT / layer).rglob("*.py")}
+
+
+def imported(file: Path, known: dict[str, Path]) -> set[str]:
+    """Our own modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else node.module for name in names}
+    return found & set(known)
+
+
+def floor_of(module: str) -> int | None:
+    """The floor in pipelines/ that a module stands on; None for what all floors share (records, settings) and other layers."""
+    parts = module.split(".")
+    if parts[0] != "pipelines" or len(parts) < 2:
+        return None
+    return next((level for level, names in enumerate(FLOORS) if parts[1] in names), None)
+
+
+def test_a_floor_of_pipelines_imports_only_those_below_it():
+    known = modules()
+    upwards = [
+        f"{name} imports {other}"
+        for name, file in known.items()
+        for other in imported(file, known)
+        if (here := floor_of(name)) is not None and (there := floor_of(other)) is not None and there > here
+    ]
+    assert upwards == []
+
+
+def test_no_method_imports_another():
+    known = modules()
+    methods = {name: name.split(".")[2] for name in known if name.startswith("pipelines.methods.")}
+    strangers = [
+        f"{name} imports {other}"
+        for name, method in methods.items()
+        for other in imported(known[name], known)
+        if methods.get(other, method) != method
+    ]
+    assert strangers == []
+
+
+def test_a_folder_holds_at_most_a_dozen_modules():
+    folders = {file.parent for file in modules().values()}
+    crowded = {
+        str(folder.relative_to(ROOT)): count
+        for folder in folders
+        if (count := sum(file.name != "__init__.py" for file in folder.glob("*.py"))) > MOST_MODULES
+    }
+    assert crowded == {}
 
 
 def imports(file: Path) -> set[str]:

@@ -10,11 +10,12 @@ from typing import Any
 
 from pipelines import NAMES, method
 from pipelines.cli.scene import add_options
+from pipelines.environment import offered
 from pipelines.estimation.depth import MODELS
 from pipelines.inputs.open import ACCEPTED
 from pipelines.method import Method
 from pipelines.methods.genxd.settings import CurationSettings
-from pipelines.options import RunOptions, offered
+from pipelines.options import RunOptions
 from pipelines.settings import Control, Settings
 
 GUESS = "guess"

@@ -151,7 +151,8 @@ def _scene_of_result(after: Path | None) -> Scene:
 
 
 def _scene_of_picture(given: argparse.Namespace) -> Scene:
-    from pipelines.estimation.depth import MODELS, Depth, depth_of, guessed_layout, scene_from
+    from pipelines.estimation.depth import MODELS, Depth, depth_of
+    from pipelines.inputs.picture import guessed_layout, scene_from
     from pipelines.media.image import read_depth, read_picture
 
     picture = read_picture(given.image)

@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.path import pinhole
-from camera.view import Scene, View
 from pipelines.media.image import Picture, from_disparity
 from pipelines.method import Checkpoint, Licence
 
@@ -107,32 +105,6 @@ class Depth:
     fov_degrees: float | None = None
 
 
-def scene_from(picture: Picture, depth: Depth, *, fov_degrees: float | None = None, name: str = "picture") -> Scene:
-    """A still scene; the field of view is the given one, else the depth model's, the file's, or 55 degrees."""
-    import cv2
-
-    height, width = picture.colour.shape[:2]
-    values = depth.values
-    if values.shape != (height, width):
-        _check_same_shape(values.shape, (height, width))
-        values = cv2.resize(values, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-    fov = fov_degrees or depth.fov_degrees or picture.fov_degrees or DEFAULT_FOV_DEGREES
-    view = View.of(picture.colour, values, pinhole(width, height, fov))
-    return Scene((view,), "still", depth.unit, source=depth.source, name=name)
-
-
-def guessed_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest: float = 12.0) -> Depth:
-    """No measurement: a floor that recedes to a horizon (share of the height) and a backdrop standing at its end.
-
-    So that a picture can be rehearsed where no depth model can be had; ``source`` says what it is.
-    """
-    height, width = colour.shape[:2]
-    below = (np.arange(height, dtype=np.float32) / height - horizon) / (1 - horizon)
-    depth = 1 / np.maximum(below, 1 / farthest)
-    values = np.repeat(depth[:, None], width, axis=1).astype(np.float32)
-    return Depth(values, "relative", "a guessed layout (floor and backdrop), not measured depth")
-
-
 def depth_of(picture: Picture, model: DepthModel) -> Depth:
     """Depth by a model from the hub, the cache or a local folder; raises `InputError` where it cannot be had."""
     return estimate(picture, model, _network(model))
@@ -224,11 +196,3 @@ def _network_input(colour: NDArray[np.uint8], model: DepthModel) -> NDArray[np.f
     else:
         pixels = (pixels - IMAGENET_MEAN) / IMAGENET_STD
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32)
-
-
-def _check_same_shape(depth: tuple[int, ...], picture: tuple[int, int]) -> None:
-    if abs(depth[1] / depth[0] - picture[1] / picture[0]) > 0.02 * picture[1] / picture[0]:
-        raise InputError(
-            f"The depth map has the shape {depth[1]} x {depth[0]} and the picture {picture[1]} x {picture[0]}; "
-            "give a depth map of the same picture."
-        )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.cloud import cloud_of
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
@@ -17,8 +15,9 @@ from pipelines.inputs.archive import opened
 from pipelines.inputs.npz import read_npz
 from pipelines.inputs.vipe import is_vipe, read_vipe
 from pipelines.media.video import read_video
-from pipelines.methods.gen3c.chunks import LONGEST
 
+LONGEST_CLIP = 481
+"""Frames read of a clip at most: four chunks of GEN3C, which is what the longest move takes."""
 CLIP_FILES = ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz")
 
 
@@ -34,11 +33,11 @@ def read_scene(path: str | Path, *, first_frame: int = 0) -> tuple[Scene, Camera
     with opened(path) as folder:
         place = clip_folder(folder)
         read = read_vipe if is_vipe(place) else read_clip
-        scene = read(place, first_frame=first_frame, max_frames=LONGEST)
+        scene = read(place, first_frame=first_frame, max_frames=LONGEST_CLIP)
     return replace(scene, name=path.stem), None
 
 
-def read_clip(folder: Path, *, first_frame: int = 0, max_frames: int = LONGEST) -> Scene:
+def read_clip(folder: Path, *, first_frame: int = 0, max_frames: int = LONGEST_CLIP) -> Scene:
     """A posed clip from ``first_frame`` on: rgb.mp4, depth.npz (T,H,W), mask.npz (T,H,W), camera.npz w2c (T,4,4) and intrinsics (T,3,3) in pixels.
 
     Sizes may be any (fit the scene afterwards); all files must agree. Pixels outside the mask are not known.
@@ -92,31 +91,6 @@ def read_views(path: str | Path) -> tuple[Scene, CameraPath]:
     lenses = arrays["Ks_all"] if "Ks_all" in arrays else arrays["K_key_frames"][-1]
     along = _world_from_camera(arrays["w2cs_all"], name)
     return scene, CameraPath(along, lenses, scene.first.width, scene.first.height)
-
-
-def views_npz(scene: Scene, path: CameraPath) -> bytes:
-    """The views and the path in upstream's multi-view format, as `read_views` and upstream's script read it."""
-    pictures = np.stack([view.colour for view in scene.views]).transpose(0, 3, 1, 2)
-    arrays = {
-        "images_key_frames": pictures.astype(np.float32) / 127.5 - 1,
-        "depth_key_frames": np.stack([view.depth for view in scene.views])[:, None],
-        "mask_key_frames": np.stack([view.known for view in scene.views])[:, None].astype(np.float32),
-        "K_key_frames": np.stack([view.intrinsics for view in scene.views]).astype(np.float32),
-        "w2cs_key_frames": np.stack([inverse(view.world_from_camera) for view in scene.views]).astype(np.float32),
-        "w2cs_all": path.camera_from_world.astype(np.float32),
-        "Ks_all": path.intrinsics.astype(np.float32),
-    }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def cache_files(scene: Scene, path: CameraPath) -> dict[str, bytes]:
-    """The cache to keep: its points, and its pictures with the cameras in upstream's format; of a clip the first frame's."""
-    cloud = cloud_of(scene)
-    name = "cache of the first frame" if scene.kind == "clip" else "cache"
-    files = {f"{name}.ply": cloud.ply_bytes(), f"{name}.glb": cloud.glb_bytes()}
-    return files if scene.kind == "clip" else files | {"views.npz": views_npz(scene, path)}
 
 
 def _view(colour: NDArray, depth: NDArray, mask: NDArray, lens: NDArray, pose: NDArray) -> View:

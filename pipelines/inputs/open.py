@@ -159,7 +159,7 @@ def _estimated_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _video(path: Path, dense: bool, begin_at: int) -> Material:
     """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
-    from pipelines.estimation.depth import guessed_layout
+    from pipelines.inputs.picture import guessed_layout
     from pipelines.inputs.video_scene import scene_of_video
     from pipelines.media.video import read_video
 

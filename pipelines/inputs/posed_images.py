@@ -14,7 +14,7 @@ from camera.path import CameraPath
 from camera.trajectories.genxd_fits import common_point
 from camera.view import Scene, View
 from pipelines.estimation.sfm import reconstruct
-from pipelines.methods.genxd.curation.motion_strength import spread_depth
+from pipelines.estimation.sparse_depth import spread_depth
 
 FEWEST_POINTS = 20
 """In view of every picture, for depth to be spread from them."""

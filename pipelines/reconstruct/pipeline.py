@@ -215,7 +215,7 @@ def in_queue(begin: Callable[[], Iterator[T]]) -> Iterator[T | Progress]:
     """What ``begin`` begins, when this machine's GPU is free where there is one."""
     import torch
 
-    from pipelines.options import on_zerogpu
+    from pipelines.environment import on_zerogpu
 
     if on_zerogpu() or not torch.cuda.is_available():
         return begin()

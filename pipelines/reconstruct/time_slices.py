@@ -18,7 +18,7 @@ from camera.path import CameraPath
 from camera.render.scene import RenderedFrame, Renderer, render, rendered
 from camera.view import Scene
 from pipelines.method import Clip, Frames
-from pipelines.reconstruct.export import colmap_files, zipped
+from pipelines.results.posed_folders import colmap_files, zipped
 
 GRID = "grid.json"
 MOMENT = re.compile(r"moment-(\d+(?:\.\d+)?)-s\.mp4$")

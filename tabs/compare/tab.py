@@ -15,8 +15,9 @@ from camera.trajectories import film_script
 from camera.trajectories.film import MOVES
 from camera.view import Scene
 from pipelines import NAMES, generate, method
+from pipelines.environment import offered
 from pipelines.method import Clip, Method, Progress
-from pipelines.options import RunOptions, offered
+from pipelines.options import RunOptions
 from pipelines.rehearsal import Rehearsal, rehearse
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import record, save

@@ -15,12 +15,12 @@ from gradio.events import Dependency
 from camera.errors import InputError
 from camera.trajectories.dimensionx import FPS
 from pipelines import method
+from pipelines.environment import on_zerogpu
 from pipelines.inputs.open import VIDEOS
 from pipelines.methods.dimensionx.blank import blank
 from pipelines.methods.dimensionx.method import nearest
 from pipelines.methods.dimensionx.training.settings import PROGRAM, Recipe, TrainSettings
 from pipelines.methods.dimensionx.training.uploads import ACCEPTED, code_of, collected, left_by, source_of, trainings
-from pipelines.options import on_zerogpu
 from pipelines.settings import Settings
 from tabs.dimensionx.directors import connected, directors
 from tabs.dimensionx.training import Job, Training, train_section

@@ -19,17 +19,18 @@ import pipelines
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines.environment import on_zerogpu
 from pipelines.media.video import write_mp4
 from pipelines.method import Clip, Progress
 from pipelines.methods.i2v3d.keyframes.files import Painted
 from pipelines.methods.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
-from pipelines.options import RunOptions, on_zerogpu
+from pipelines.options import RunOptions
 from pipelines.results.record import path_values, scene_sha256
 from pipelines.training import Learnt, Trained
 from tabs.browser.players import clips, players
-from tabs.dimensionx.training import CANCELLED, SHOWN_EVERY, loss_curve
 from tabs.parts import form
+from tabs.parts.loss_curve import CANCELLED, SHOWN_EVERY, loss_curve
 from tabs.parts.session import Take
 from tabs.parts.shoot import Shoot
 

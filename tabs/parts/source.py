@@ -11,8 +11,9 @@ from gradio.events import Dependency
 from camera.errors import InputError
 from camera.view import Scene
 from examples import EXAMPLES, load
-from pipelines.estimation.depth import MODELS, Depth, DepthModel, depth_of, guessed_layout, scene_from
+from pipelines.estimation.depth import MODELS, Depth, DepthModel, depth_of
 from pipelines.inputs.open import ACCEPTED, read_material
+from pipelines.inputs.picture import guessed_layout, scene_from
 from pipelines.media.image import Picture, read_depth, read_picture
 from tabs.parts.form import said
 from tabs.parts.session import Take

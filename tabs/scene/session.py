@@ -17,10 +17,10 @@ from camera.path import CameraPath
 from camera.trajectories import film_script
 from pipelines.inputs.open import VIDEOS, read_material
 from pipelines.media.video import probe
-from pipelines.methods.dualcamctrl.disparity import saved_depth
 from pipelines.reconstruct.dynamic_points import Moving
 from pipelines.reconstruct.pipeline import Made, Shots, shots_of_result, shots_of_views
 from pipelines.reconstruct.time_slices import GRID, MOMENT, Moments, moments_of_files
+from pipelines.results.depth_frames import saved_depth
 from pipelines.results.embedded_scene import carried
 from pipelines.results.record import TAG, restore
 from tabs.parts.session import new_folder

@@ -5,8 +5,8 @@ import re
 from bench import QUICK, SUBJECTS, Row, discover
 from bench.__main__ import cells
 from bench.mesh import SIZE, _foxes, _row, _sweep
-from pipelines.methods.i2v3d.method import OPENGL, PLAIN
 from pipelines.methods.i2v3d.scene import renderer as drawing
+from pipelines.methods.i2v3d.scene.renderer import OPENGL, PLAIN
 
 
 def rows() -> dict[str, Row]:

@@ -23,7 +23,8 @@ from pipelines.media.video import probe, read_video, write_mp4
 from pipelines.runtime.training import background
 from tabs.dimensionx.directors import HEIGHT, WIDTH, drawing
 from tabs.dimensionx.tab import TRAINING
-from tabs.dimensionx.training import loss_curve, train_section
+from tabs.dimensionx.training import train_section
+from tabs.parts.loss_curve import loss_curve
 from tabs.parts.session import Take
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dimensionx"

@@ -16,9 +16,9 @@ from camera.path import CameraPath, inverse, pinhole
 from camera.view import Scene, View
 from examples import EXAMPLES
 from pipelines.inputs import open
-from pipelines.inputs.gen3c_npz import views_npz
 from pipelines.inputs.vipe import channel_renamed
 from pipelines.media.video import read_video, write_mp4
+from pipelines.methods.gen3c.export import views_npz
 
 WIDTH, HEIGHT, COUNT = 96, 64, 9
 LENS = pinhole(WIDTH, HEIGHT, 60)

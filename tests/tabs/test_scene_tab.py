@@ -24,13 +24,13 @@ from pipelines import NAMES, method
 from pipelines.media.video import probe
 from pipelines.method import Clip
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
-from pipelines.methods.dualcamctrl.disparity import DEPTH_FILE, disparity_range, sixteen_bit_zip
 from pipelines.options import RunOptions
 from pipelines.reconstruct import display
 from pipelines.reconstruct.dynamic_points import moving
 from pipelines.reconstruct.gaussians.files import read_ply, read_splat
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_clip, shots_of_views
+from pipelines.results.depth_frames import DEPTH_FILE, disparity_range, sixteen_bit_zip
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import beside, record, save
 from tabs.parts.send_to_scene import offers

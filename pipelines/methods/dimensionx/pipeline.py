@@ -25,7 +25,8 @@ from pipelines.methods.dimensionx.loras.directors import Directors
 from pipelines.methods.dimensionx.loras.matching import Match, Part
 from pipelines.methods.dimensionx.loras.sources import read_director
 from pipelines.methods.dimensionx.method import DimensionXSettings, check, clip_frames, match_of
-from pipelines.methods.dimensionx.network.load import Kind, Networks, load_networks
+from pipelines.methods.dimensionx.network.configs import Kind
+from pipelines.methods.dimensionx.network.load import Networks, load_networks
 from pipelines.methods.dimensionx.postprocess.interpolation import load_flow_net
 from pipelines.methods.dimensionx.postprocess.run import finished
 from pipelines.methods.dimensionx.postprocess.upscaling import load_upscaler

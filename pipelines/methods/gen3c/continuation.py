@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
-from pipelines.inputs.gen3c_npz import cache_files
 from pipelines.media.video import read_video
 from pipelines.method import Clip, Frames
 from pipelines.methods.gen3c.chunks import CHUNK, LONGEST, chunks
+from pipelines.methods.gen3c.export import cache_files
 from pipelines.results.embedded_scene import carried, last_frame
 from pipelines.results.record import Record, companion, restore
 from pipelines.settings import Settings

@@ -15,12 +15,12 @@ from camera.cache3d.cache import CacheFrames
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene, View
-from pipelines.inputs.gen3c_npz import cache_files
 from pipelines.method import Clip, Frames, Progress
 from pipelines.methods.gen3c import guardrail
 from pipelines.methods.gen3c.cache_conditioning import Conditioning, least_cover
 from pipelines.methods.gen3c.chunks import chunks, latent_frames
 from pipelines.methods.gen3c.continuation import added_views, check_continues, check_size, grown_scene
+from pipelines.methods.gen3c.export import cache_files
 from pipelines.methods.gen3c.method import LITTLE_SHARE, UPSTREAM, Gen3cSettings, check
 from pipelines.methods.gen3c.network import latents, tiles
 from pipelines.methods.gen3c.network.text import TOKENS, encode_text

@@ -14,8 +14,8 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.inputs.posed_images import SceneWithTruth
+from pipelines.media.image_metrics import psnr, ssim
 from pipelines.method import Frames
-from pipelines.reconstruct.gaussians.loss import psnr, ssim
 
 SHOWN_GIVEN = 3
 """Given pictures beside the others, as in the original code's comparisons."""

@@ -15,7 +15,7 @@ from camera.formats import write_all
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Frames
-from pipelines.reconstruct.export import colmap_zip
+from pipelines.results.posed_folders import colmap_zip
 
 MOST_POINTS = 20_000
 

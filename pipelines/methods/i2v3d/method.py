@@ -12,6 +12,7 @@ from camera.trajectories import i2v3d as presets
 from camera.view import Scene
 from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
 from pipelines.methods.i2v3d.cost import estimate as estimate_run
+from pipelines.methods.i2v3d.scene.renderer import AUTO, OPENGL, RENDERERS
 from pipelines.methods.i2v3d.schedule import chosen_indices, keyframe_indices
 from pipelines.settings import Settings, setting
 
@@ -21,7 +22,6 @@ RENDERS, KEYFRAMES, VIDEO = "coarse renders", "keyframes", "video"
 STAGES = (RENDERS, KEYFRAMES, VIDEO)
 WHOLE_PICTURE, CUT_OUT, NO_PICTURE = "the whole picture", "without its foreground", "nothing"
 PAINTED, LAMP, BESIDE_CAMERA = "as painted", "a lamp", "beside the camera"
-AUTO, OPENGL, PLAIN = RENDERERS = "auto", "opengl", "plain"
 SHORT_WINDOW, FAR_TURN_DEGREES = 8, 60.0
 
 

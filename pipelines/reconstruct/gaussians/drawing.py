@@ -32,7 +32,7 @@ class Drawing:
 
 def drawing_on(device: str | None = None) -> Drawing:
     """``device``: "cuda" or "cpu"; by default the GPU where there is one, but not ZeroGPU's, which only runs methods."""
-    from pipelines.options import on_zerogpu
+    from pipelines.environment import on_zerogpu
 
     gpu = device == "cuda" or (device is None and torch.cuda.is_available() and not on_zerogpu())
     if not gpu:

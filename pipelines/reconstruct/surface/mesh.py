@@ -17,6 +17,7 @@ from camera.errors import InputError
 from camera.view import FAR, Scene
 from pipelines.method import Progress
 from pipelines.reconstruct.points import check_views, witnesses
+from pipelines.reconstruct.surface.marching_cubes import marched
 
 if TYPE_CHECKING:
     import trimesh
@@ -173,23 +174,6 @@ def _cell_surface(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[ND
     if not (distance[seen].min(initial=1) < 0 < distance[seen].max(initial=-1)):
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
     return marched(distance, seen, corner, voxel)
-
-
-def marched(
-    distance: NDArray[np.float32], seen: NDArray[np.bool_], corner: NDArray, voxel: float
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Where ``distance`` (n,n,n) crosses zero: vertices (V,3) in the world and triangles (T,3), counter-clockwise seen
-    from its positive side. Cubes with a corner that is not ``seen`` have no surface."""
-    from skimage.measure import marching_cubes
-
-    vertices, faces, _, _ = marching_cubes(distance, 0.0, gradient_direction="descent")
-    whole = seen[:-1, :-1, :-1].copy()
-    for x, y, z in ((x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)):
-        whole &= seen[x : x + whole.shape[0], y : y + whole.shape[1], z : z + whole.shape[2]]
-    cube = np.clip(vertices[faces].mean(axis=1).astype(int), 0, np.array(whole.shape) - 1)
-    kept = faces[whole[tuple(cube.T)]]
-    used, kept = np.unique(kept, return_inverse=True)
-    return (corner + voxel * vertices[used]).astype(np.float32), kept.reshape(-1, 3).astype(np.int64)
 
 
 # --- finishing -------------------------------------------------------------------------------------------------------

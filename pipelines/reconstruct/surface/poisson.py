@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.method import Progress
-from pipelines.reconstruct.surface.mesh import marched
+from pipelines.reconstruct.surface.marching_cubes import marched
 from pipelines.reconstruct.surface.tsdf import Pictures
 
 MOST_SIDE = 192

@@ -12,8 +12,9 @@ from diffusers.hooks.taylorseer_cache import TaylorSeerCacheConfig
 from torch import nn
 
 from camera.errors import InputError
+from pipelines.environment import on_zerogpu
 from pipelines.method import Pipeline
-from pipelines.options import RunOptions, on_zerogpu
+from pipelines.options import RunOptions
 from pipelines.runtime.acceleration import compiled_blocks, magcache
 from pipelines.runtime.memory import networks
 

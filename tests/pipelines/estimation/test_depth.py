@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
-from pipelines.estimation.depth import MODELS, Depth, estimate, guessed_layout, load_model, scene_from
+from pipelines.estimation.depth import MODELS, Depth, estimate, load_model
+from pipelines.inputs.picture import guessed_layout, scene_from
 from pipelines.media.image import Picture
 
 

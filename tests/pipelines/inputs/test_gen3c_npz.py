@@ -10,10 +10,11 @@ import pytest
 
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
-from pipelines.inputs.gen3c_npz import CLIP_FILES, read_clip, read_scene, read_views, views_npz
+from pipelines.inputs.gen3c_npz import CLIP_FILES, read_clip, read_scene, read_views
 from pipelines.inputs.npz import read_npz
 from pipelines.inputs.vipe import channel_renamed
 from pipelines.media.video import write_mp4
+from pipelines.methods.gen3c.export import views_npz
 from pipelines.methods.gen3c.preprocess import prepared, upstream_still, with_sky
 
 

@@ -11,8 +11,9 @@ import torch
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
+from pipelines.media.image_metrics import psnr, ssim
 from pipelines.reconstruct.gaussians.ellipse_path import ellipse
-from pipelines.reconstruct.gaussians.loss import l1, perceptual, photometric, psnr, ssim, weights_of
+from pipelines.reconstruct.gaussians.loss import l1, perceptual, photometric, weights_of
 
 
 @pytest.fixture(scope="module")

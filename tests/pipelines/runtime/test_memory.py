@@ -12,8 +12,9 @@ from toy_method import TOY, ToySettings, behaviour, toy, toy_estimate, toy_shot
 
 import pipelines
 from camera.errors import InputError
+from pipelines.environment import offered
 from pipelines.method import Clip
-from pipelines.options import RunOptions, offered
+from pipelines.options import RunOptions
 from pipelines.runtime import forecast as estimates
 from pipelines.runtime import memory
 from pipelines.runtime.acceleration import magcache

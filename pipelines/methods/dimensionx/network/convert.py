@@ -134,7 +134,7 @@ def main() -> None:
     if given.what == "lora":
         save_lora(given.output, read_lora(given.checkpoint))
     else:
-        from pipelines.methods.dimensionx.network.load import ORBIT_TRANSFORMER
+        from pipelines.methods.dimensionx.network.configs import ORBIT_TRANSFORMER
 
         state = merged(converted(read_sat_file(given.checkpoint), name=given.checkpoint.name))
         orbit_transformer(state, ORBIT_TRANSFORMER, dtype=torch.bfloat16).save_pretrained(given.output)

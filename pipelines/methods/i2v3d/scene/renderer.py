@@ -14,11 +14,12 @@ import numpy as np
 from camera.errors import InputError
 from camera.objects.surface import UNLIT, Light, Surface
 from camera.path import CameraPath, pinhole
-from pipelines.methods.i2v3d.method import OPENGL, PLAIN
 
 if TYPE_CHECKING:
     from camera.render.opengl import Canvas
     from camera.render.triangles import MeshFrame
+
+AUTO, OPENGL, PLAIN = RENDERERS = "auto", "opengl", "plain"
 
 ENOUGH_PIXELS = 4_000_000
 """Of all frames together: less than these the plain renderer has drawn before OpenGL has begun."""
@@ -106,7 +107,7 @@ def chosen(renderer: str, pixels: int) -> tuple[str, str]:
 
 def refusal() -> str:
     """Why OpenGL cannot be used here, in one sentence; empty where it can."""
-    from pipelines.options import on_zerogpu
+    from pipelines.environment import on_zerogpu
 
     if on_zerogpu():  # a driver's locks do not survive the fork
         return "OpenGL cannot be used on ZeroGPU, which forks a process for every run; choose the plain renderer."

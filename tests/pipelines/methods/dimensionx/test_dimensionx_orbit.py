@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from camera.errors import InputError
 from pipelines.methods.dimensionx.loras.directors import Directors
 from pipelines.methods.dimensionx.loras.layouts import read_lora
+from pipelines.methods.dimensionx.network.configs import ORBIT_TRANSFORMER
 from pipelines.methods.dimensionx.network.convert import converted, main, merged, orbit_transformer
-from pipelines.methods.dimensionx.network.load import ORBIT_TRANSFORMER
 from pipelines.methods.dimensionx.network.rope import rotary_tables
 from pipelines.methods.dimensionx.sampling import Conditions, denoise, dynamic_guidance, scheduler_named
 from pipelines.methods.dimensionx.sat_sampler import sat_denoise, sat_table, signal_levels

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import pipelines.__main__ as command
-from pipelines.inputs.gen3c_npz import views_npz
 from pipelines.media.video import probe, read_video, write_mp4
 from pipelines.method import Clip
+from pipelines.methods.gen3c.export import views_npz
 from pipelines.methods.gen3c.method import Gen3cMoves, path
 from pipelines.results.record import restore
 

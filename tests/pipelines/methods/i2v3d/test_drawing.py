@@ -15,10 +15,20 @@ from camera.render import opengl
 from camera.render.triangles import MeshFrame, draw
 from camera.view import Scene, View
 from pipelines import method
-from pipelines.methods.i2v3d.method import AUTO, LAMP, OPENGL, PLAIN, I2V3DSettings
+from pipelines.methods.i2v3d.method import LAMP, I2V3DSettings
 from pipelines.methods.i2v3d.scene import renderer
 from pipelines.methods.i2v3d.scene.coarse import CoarseRenders, render_frames, render_path
-from pipelines.methods.i2v3d.scene.renderer import ENOUGH_PIXELS, Drawing, Trial, ball, chosen, trial
+from pipelines.methods.i2v3d.scene.renderer import (
+    AUTO,
+    ENOUGH_PIXELS,
+    OPENGL,
+    PLAIN,
+    Drawing,
+    Trial,
+    ball,
+    chosen,
+    trial,
+)
 
 WIDTH, HEIGHT = 128, 72
 FOX = Path(__file__).parents[4] / "examples" / "fox" / "fox.glb"

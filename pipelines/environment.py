@@ -1,0 +1,21 @@
+"""What the environment says of this process: methods offered, ZeroGPU."""
+
+from __future__ import annotations
+
+import os
+
+METHODS_VARIABLE = "RESHOOT_METHODS"
+"""Environment variable: the methods this process offers, separated by commas; all when not set."""
+
+
+def offered(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of ``names`` that this process offers, see `METHODS_VARIABLE`; raises `ValueError` for an unknown one."""
+    wanted = [name.strip() for name in os.environ.get(METHODS_VARIABLE, "").split(",") if name.strip()]
+    if unknown := [name for name in wanted if name not in (*names, "all")]:
+        raise ValueError(f"{METHODS_VARIABLE} names {unknown[0]!r}; known are all, {', '.join(names)}")
+    return names if not wanted or "all" in wanted else tuple(name for name in names if name in wanted)
+
+
+def on_zerogpu() -> bool:
+    """Whether this process is a Space on ZeroGPU (what the spaces package reads too)."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
