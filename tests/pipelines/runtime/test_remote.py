@@ -31,13 +31,13 @@ import sys
 import gradio as gr
 import toy_method
 import pipelines
-from pipelines.runtime import wire
+from pipelines.runtime import job_file
 pipelines.method = lambda name: {"toy": toy_method.TOY}[name]
 
 def run_job(file: str, request: gr.Request):
     print("token", request.headers.get("x-ip-token"), flush=True)
     try:
-        yield from wire.serve(file)
+        yield from job_file.serve(file)
     finally:
         print("ended after", toy_method.behaviour.begun, flush=True)
 

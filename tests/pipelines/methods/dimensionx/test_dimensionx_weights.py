@@ -19,6 +19,7 @@ from pipelines.method import Clip
 from pipelines.methods.dimensionx.loras.layouts import read_lora
 from pipelines.methods.dimensionx.loras.sources import read_director, repository_files, untrained_lora
 from pipelines.methods.dimensionx.method import METHOD, DimensionXMoves, DimensionXSettings, checkpoint
+from pipelines.methods.dimensionx.network import configs
 from pipelines.methods.dimensionx.network import load as networks
 from pipelines.methods.dimensionx.network.load import load_networks
 from pipelines.methods.dimensionx.pipeline import load
@@ -67,7 +68,7 @@ def clip_of(weights, scene, **moves) -> Clip:
 @pytest.mark.parametrize(("kind", "parameters"), [("image", 5_625_087_552), ("orbit", 5_639_372_352)])
 def test_full_size_networks_have_their_known_size(kind, parameters):
     with torch.device("meta"):
-        transformer = CogVideoXTransformer3DModel(**networks.TRANSFORMERS[kind])
+        transformer = CogVideoXTransformer3DModel(**configs.TRANSFORMERS[kind])
     assert sum(value.numel() for value in transformer.state_dict().values()) == parameters
 
 

@@ -10,6 +10,7 @@ import pytest
 from camera.path import CameraPath, pinhole
 from camera.view import FAR, View
 from pipelines.methods.dualcamctrl import disparity
+from pipelines.results import depth_frames
 
 
 def _view(depth) -> View:
@@ -34,7 +35,7 @@ def test_near_is_bright_and_sky_is_black(slope):
 
 
 def test_brightness_leads_back_to_depth(slope):
-    span = disparity.disparity_range(slope)
+    span = depth_frames.disparity_range(slope)
     depth = span.depth(disparity.disparity_picture(slope) / 255)
     np.testing.assert_allclose(depth[15, :30], slope.depth[15, :30], rtol=0.05)
     assert (depth[:10] == FAR).all()
@@ -53,7 +54,7 @@ def test_one_stray_point_does_not_grey_out_the_rest():
 
 def test_a_flat_picture_is_possible():
     flat = _view(np.full((8, 8), 2.0))
-    span = disparity.disparity_range(flat)
+    span = depth_frames.disparity_range(flat)
     np.testing.assert_allclose(span.depth(disparity.disparity_picture(flat) / 255), 2.0, rtol=1e-3)
 
 
@@ -66,14 +67,14 @@ def test_colours():
 
 def test_16_bits_survive():
     brightness = np.linspace(0, 1, 2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
-    with zipfile.ZipFile(io.BytesIO(disparity.sixteen_bit_zip(brightness))) as archive:
+    with zipfile.ZipFile(io.BytesIO(depth_frames.sixteen_bit_zip(brightness))) as archive:
         stored = [cv2.imdecode(np.frombuffer(archive.read(n), np.uint8), -1) for n in sorted(archive.namelist())]
     np.testing.assert_allclose(np.stack(stored) / 65535, brightness, atol=1e-5)
 
 
 def test_views_stand_along_the_path(slope):
     path = CameraPath(np.eye(4)[None].repeat(2, 0), slope.intrinsics, 40, 20)
-    frames, span = np.zeros((2, 20, 40, 3), np.uint8), disparity.disparity_range(slope)
+    frames, span = np.zeros((2, 20, 40, 3), np.uint8), depth_frames.disparity_range(slope)
     assert len(disparity.views(frames, np.full((2, 20, 40), 0.5, np.float32), span, path)) == 2
     one_is_sky = np.stack([np.full((20, 40), 0.5), np.zeros((20, 40))]).astype(np.float32)
     assert disparity.views(frames, one_is_sky, span, path) == ()

@@ -31,6 +31,7 @@ from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransfo
 from pipelines.methods.dualcamctrl.network.vae import TiledWanVAE
 from pipelines.methods.dualcamctrl.pipeline import DualCamCtrlPipeline, load
 from pipelines.options import GROUP_OFFLOAD, MODEL_OFFLOAD, RunOptions
+from pipelines.results import depth_frames
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import record, save
 from pipelines.runtime.acceleration.apply import speeded
@@ -108,7 +109,7 @@ def test_the_generated_scene_stands_where_the_path_says(run, scene, path):
     assert made is not None and made.kind == "clip" and made.unit == "metres" and len(made.views) == 9
     np.testing.assert_allclose(made.views[8].world_from_camera, path.world_from_camera[8])
     assert np.array_equal(made.views[4].colour, clip.frames[4])
-    nearest = 1 / disparity.disparity_range(scene.first).white
+    nearest = 1 / depth_frames.disparity_range(scene.first).white
     assert all(view.depth[view.known].min() > 0.99 * nearest for view in made.views)
 
 
@@ -116,13 +117,13 @@ def test_the_generated_depth_is_found_again_beside_a_saved_result(run, scene, pa
     _, clip = run
     made = record(METHOD, scene, path, SETTINGS)
     saved = save(tmp_path, "shot", clip, made, carries=carrying(clip, scene, goes_on=False))
-    depth = disparity.saved_depth(saved.video)
+    depth = depth_frames.saved_depth(saved.video)
     generated = np.stack([np.where(view.known, 1 / view.depth, 0) for view in clip.scene.views])
-    span = disparity.disparity_range(scene.first)
+    span = depth_frames.disparity_range(scene.first)
     np.testing.assert_allclose(np.nan_to_num(1 / depth), generated, atol=2e-3 * span.white)
-    assert disparity.saved_depth(save(tmp_path, "bare", clip, made).video) is None
-    saved.files[disparity.DEPTH_FILE].unlink()
-    assert disparity.saved_depth(saved.video) is None
+    assert depth_frames.saved_depth(save(tmp_path, "bare", clip, made).video) is None
+    saved.files[depth_frames.DEPTH_FILE].unlink()
+    assert depth_frames.saved_depth(saved.video) is None
 
 
 def test_the_same_seed_gives_the_same_clip_and_another_does_not(pipeline, run, scene, path):

@@ -21,6 +21,7 @@ from transformers import (
 
 from camera.errors import InputError
 from pipelines.estimation import depth as models
+from pipelines.inputs.picture import scene_from
 from pipelines.media.image import Picture
 from pipelines.method import Clip
 from pipelines.methods.gen3c import guardrail
@@ -158,16 +159,14 @@ def test_moge_measures_where_its_package_is_installed(published, scene, moge_ins
     assert np.isfinite(values[bright]).all() and np.isnan(values[~bright]).all()
     _, lens = models.moge_answer(measure.network, picture)
     np.testing.assert_allclose(lens, [[0.8 * 96, 0, 48], [0, 1.2 * 64, 32], [0, 0, 1]], rtol=1e-6)
-    found = models.scene_from(
-        Picture(picture, None), models.estimate(Picture(picture, None), models.MOGE, measure.network)
-    )
+    found = scene_from(Picture(picture, None), models.estimate(Picture(picture, None), models.MOGE, measure.network))
     assert found.first.intrinsics[0, 0] == pytest.approx(0.8 * 96) and found.unit == "relative"
 
 
 def test_moge_is_the_first_choice_for_a_picture_where_it_is_installed(moge_installed):
     code = "from pipelines.estimation.depth import MODELS; print(next(iter(MODELS)))"
     environment = os.environ | {"PYTHONPATH": str(moge_installed)}
-    root = Path(depth_network.__file__).parents[2]
+    root = Path(depth_network.__file__).parents[4]
     told = subprocess.run([sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, text=True)
     assert told.stdout.strip() == "moge"
     assert "moge" not in models.MODELS

@@ -14,7 +14,7 @@ from rendered_clip import BOARD, HEIGHT, WIDTH, render
 
 from camera.errors import InputError
 from pipelines.__main__ import main
-from pipelines.estimation import sfm
+from pipelines.estimation import sfm, sparse_depth
 from pipelines.inputs.colmap_model import read_model
 from pipelines.inputs.datasets.genxd import read_camvid
 from pipelines.inputs.open import read_material
@@ -186,12 +186,12 @@ def test_relative_depth_is_aligned_by_medians(truth):
     pixels = rng.integers(0, [WIDTH, HEIGHT], (200, 2)).astype(float)
     depths = truth.depth[0][pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
     relative = truth.depth[0] / truth.depth[0].max()
-    np.testing.assert_allclose(motion_strength.aligned_depth(relative, pixels, depths), truth.depth[0], rtol=1e-9)
+    np.testing.assert_allclose(sparse_depth.aligned_depth(relative, pixels, depths), truth.depth[0], rtol=1e-9)
 
 
 def test_spread_depth_keeps_what_is_known():
     pixels = np.array([[2.0, 3.0], [10.0, 8.0]])
-    spread = motion_strength.spread_depth(pixels, np.array([1.5, 4.0]), 12, 16)
+    spread = sparse_depth.spread_depth(pixels, np.array([1.5, 4.0]), 12, 16)
     assert spread[3, 2] == spread[0, 0] == 1.5 and spread[8, 10] == spread[11, 15] == 4.0
 
 
