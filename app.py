@@ -17,6 +17,8 @@ if on_zerogpu():  # the spaces package must be there before anything can touch C
 with light_gradio():
     import gradio as gr
 
+from starlette.middleware import Middleware
+
 from camera.errors import InputError
 from pipelines import NAMES, method
 from tabs import theme
@@ -25,6 +27,8 @@ from tabs.parts import session, session_files
 from tabs.parts.form import VISITORS, said
 from tabs.parts.restore import decoded
 from tabs.scene import tab as scene
+from tabs.serving.first_page import FirstPage
+from tabs.serving.light_sessions import with_light_sessions
 
 HERE = Path(__file__).parent
 SESSIONS = 300
@@ -55,7 +59,7 @@ def build() -> gr.Blocks:
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         page.load(said(_linked_tab), None, tabs, **aside)
         page.load(said(_visited), **aside)
-    return page
+    return with_light_sessions(page)
 
 
 def _serve_siblings() -> None:
@@ -94,6 +98,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "max_threads": VISITORS + 60,
         "show_error": True,
         "footer_links": ["api", "gradio", "settings"],
+        "app_kwargs": {"middleware": [Middleware(FirstPage)]},
     }
     threading.Thread(target=session_files.sweep, name="sweep", daemon=True).start()
     return page.launch(**{**options, **changes})

@@ -1,0 +1,223 @@
+"""`python -m bench load`: what the page, a session and many visitors cost, beside a Gradio page of one button in one run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from bench import Row, Scale, long_subject
+
+ROOT = Path(__file__).parent.parent
+OURS = "import app; app.launch(app.build(), share=False)"
+ONE_BUTTON = (
+    "import gradio as gr\nwith gr.Blocks() as page:\n    gr.Button('Go').click(lambda: 'gone', None, gr.Textbox(), api_name='go')\n"
+    "page.launch(share=False, quiet=False)"
+)
+PAGES, SESSIONS, HOLDING = 20, 100, 40
+THINK_SECONDS = 5.0
+EXAMPLE = "reading_room"
+
+
+@dataclass
+class Server:
+    """A server in a process of its own, and what it has used."""
+
+    address: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        user, system = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def megabytes(self) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+
+
+@contextmanager
+def serving(code: str) -> Iterator[Server]:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "GRADIO_ANALYTICS_ENABLED": "False", "SHARE": ""}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        said: list[str] = []
+        while not (found := re.search(r"http://[\d.]+:\d+", "".join(said[-1:]))):
+            said.append(process.stdout.readline())
+            if not said[-1]:
+                raise RuntimeError("the app did not start:\n" + "".join(said))
+        yield Server(found[0], process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@long_subject
+def load(scale: Scale) -> list[Row]:
+    """Page, session, opened example and 200 visitors (20 with --quick) for a minute (10 s)."""
+    visitors, seconds = (20, 10.0) if scale.height < 400 else (200, 60.0)
+    with serving(ONE_BUTTON) as plain, serving(OURS) as ours:
+        rows = _pages(ours, plain)
+        endpoints = Endpoints.of(ours)
+        _settled(ours, endpoints)
+        rows += [_sessions(ours, endpoints), _examples(ours, endpoints)]
+        return rows + asyncio.run(_visits(ours, plain, endpoints, visitors, seconds))
+
+
+def _pages(ours: Server, plain: Server) -> list[Row]:
+    body = httpx.get(ours.address, headers={"accept-encoding": "identity"}).content
+    with httpx.stream("GET", ours.address) as answer:
+        wire = len(b"".join(answer.iter_raw()))
+    mine, other = (_cpu_per_page(server) for server in (ours, plain))
+    words = f"{len(body) / 1e3:.0f} KB, {wire / 1e3:.0f} KB on the wire"
+    met = len(body) <= 350_000 and mine <= 60 and mine <= 6 * other
+    return [Row("GET /, processor time, against a page of one button", mine, other, words, "<= 350 KB, 60 ms, 6x", met)]
+
+
+def _cpu_per_page(server: Server) -> float:
+    httpx.get(server.address)
+    before = server.cpu_seconds()
+    for _ in range(5 * PAGES):
+        httpx.get(server.address).raise_for_status()
+    return 1e3 * (server.cpu_seconds() - before) / (5 * PAGES)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Numbers and inputs of the events that visitors cause."""
+
+    config: dict = field(repr=False)
+    opens: int
+    draws: int
+    looks: int
+
+    @staticmethod
+    def of(server: Server) -> Endpoints:
+        config = httpx.get(f"{server.address}/config").json()
+        stage = next(
+            c["id"] for c in config["components"] if str(c["props"].get("elem_id")).endswith("gen3c-stage")
+        )  # fmt: skip
+        named = {d["api_name"]: d["id"] for d in config["dependencies"]}
+        looks = next(
+            d["id"] for d in config["dependencies"] if [stage, "select"] in [list(target) for target in d["targets"]]
+        )
+        return Endpoints(config, named["gen3c_open_example"], named["gen3c_draw"], looks)
+
+    def body(self, number: int, session: str, changed: dict[int, object] | None = None, event: object = None) -> dict:
+        """What the browser would post; ``changed``: values by the place of the input."""
+        values = {c["id"]: c["props"].get("value") for c in self.config["components"]}
+        inputs = next(d["inputs"] for d in self.config["dependencies"] if d["id"] == number)
+        data = [values.get(i) for i in inputs]
+        for place, value in (changed or {}).items():
+            data[place] = value
+        return {"fn_index": number, "data": data, "session_hash": session, "event_data": event}
+
+
+def _post(server: Server, body: dict) -> None:
+    answer = httpx.post(f"{server.address}/gradio_api/run/predict", json=body, timeout=120)
+    if answer.status_code != 200:
+        raise RuntimeError(f"{answer.status_code}: {answer.text[:300]}")
+
+
+def _settled(server: Server, endpoints: Endpoints) -> None:
+    """One visitor goes all the way, and the renderers compile, before anything is measured."""
+    for number in (endpoints.opens, endpoints.draws, endpoints.looks):
+        _post(server, _step(endpoints, number, "first"))
+    while True:
+        before = server.cpu_seconds()
+        time.sleep(2)
+        if server.cpu_seconds() - before < 0.1:
+            return
+
+
+def _step(endpoints: Endpoints, number: int, session: str, frame: int = 0) -> dict:
+    if number == endpoints.opens:
+        return endpoints.body(number, session, {-1: EXAMPLE})
+    if number == endpoints.looks:
+        still = {"frame": frame, "turn": [0, 0, 0], "move": [0, 0, 0], "at": frame, "id": 1}
+        return endpoints.body(number, session, event=still)
+    return endpoints.body(number, session)
+
+
+def _sessions(server: Server, endpoints: Endpoints) -> Row:
+    memory, before = server.megabytes(), server.cpu_seconds()
+    # an answer that says what is missing still makes the session
+    for number in range(SESSIONS):
+        httpx.post(
+            f"{server.address}/gradio_api/run/predict",
+            json=_step(endpoints, endpoints.draws, f"new{number}"),
+            timeout=60,
+        )
+    each = 1e3 * (server.cpu_seconds() - before) / SESSIONS
+    kept = (server.megabytes() - memory) / SESSIONS
+    return Row(
+        "first event of a session",
+        each,
+        None,
+        f"{kept:.3f} MB each",
+        "<= 50 ms, <= 0.15 MB",
+        each <= 50 and kept <= 0.15,
+    )
+
+
+def _examples(server: Server, endpoints: Endpoints) -> Row:
+    memory, before = server.megabytes(), server.cpu_seconds()
+    for number in range(HOLDING):
+        for step in (endpoints.opens, endpoints.draws, endpoints.looks):
+            _post(server, _step(endpoints, step, f"new{number}"))
+    each = 1e3 * (server.cpu_seconds() - before) / HOLDING
+    kept = (server.megabytes() - memory) / HOLDING
+    return Row("example opened, drawn and looked at", each, None, f"{kept:.2f} MB each", "<= 0.3 MB", kept <= 0.3)
+
+
+async def _visits(ours: Server, plain: Server, endpoints: Endpoints, visitors: int, seconds: float) -> list[Row]:
+    taken: dict[str, list[float]] = {"page": [], "preview": [], "plain": []}
+    faults = 0
+    limits = httpx.Limits(max_connections=visitors)
+    memory, cpu = ours.megabytes(), ours.cpu_seconds()
+    async with httpx.AsyncClient(timeout=30, limits=limits) as client:
+
+        async def timed(kind: str, request) -> None:
+            nonlocal faults
+            began = time.perf_counter()
+            try:
+                answer = await request
+                faults += answer.status_code != 200
+            except httpx.HTTPError:
+                faults += 1
+            taken[kind].append(time.perf_counter() - began)
+
+        async def visit(number: int) -> None:
+            session, url = f"visitor{number}", f"{ours.address}/gradio_api/run/predict"
+            await asyncio.sleep(THINK_SECONDS * number / visitors)
+            await timed("page", client.get(ours.address))
+            for step in (endpoints.opens, endpoints.draws):
+                await client.post(url, json=_step(endpoints, step, session))
+            frame, end = 0, time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                await asyncio.sleep(THINK_SECONDS)
+                frame = (frame + 7) % 120
+                await timed("preview", client.post(url, json=_step(endpoints, endpoints.looks, session, frame)))
+                await timed("plain", client.get(plain.address))
+
+        await asyncio.gather(*map(visit, range(visitors)))
+    share = (ours.cpu_seconds() - cpu) / (seconds + THINK_SECONDS)
+    words = f"{faults} errors, {share:.0%} of one core, +{ours.megabytes() - memory:.0f} MB"
+    p95 = {kind: 1e3 * float(np.quantile(times, 0.95)) for kind, times in taken.items()}
+    return [
+        Row(f"{visitors} visitors: preview, 95th percentile", p95["preview"], p95["plain"], words, "<= 150 ms, 0 errors, 60 %",
+            p95["preview"] <= 150 and not faults and share <= 0.6),
+        Row(f"{visitors} visitors: page, 95th percentile", p95["page"], p95["plain"], "", "<= 400 ms", p95["page"] <= 400),
+    ]  # fmt: skip

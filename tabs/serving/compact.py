@@ -1,0 +1,133 @@
+"""Gradio's description of a page without what it says a thousand times, and the script that says it again in the browser.
+
+A component of Gradio 6 repeats some thirty settings that all of its type share, three descriptions of its API that only
+programs ask for (they get them from ``/config`` and ``/info``), and scripts as long as a file. Here each type is described
+once and a component says how it differs, long texts stand once, and `EXPAND` restores in the browser exactly what Gradio's
+own page would have said, without the descriptions for programs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+FOR_PROGRAMS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
+"""What no script of the page reads."""
+LONG = 120
+"""Characters from which a text that stands twice is sent once."""
+
+EXPAND = """(function () {
+  const sent = CONFIG;
+  const word = (value) => (value?.$text === undefined ? value : sent.texts[value.$text]);
+  const whole = (given) => Object.fromEntries(Object.entries(given).map(([key, value]) => [key, word(value)]));
+  const config = sent.config;
+  config.components = sent.components.map(([type, own, props]) => {
+    const [shared, common] = sent.types[type];
+    return { type, ...structuredClone(shared), ...own, props: { ...structuredClone(common), ...whole(props) } };
+  });
+  config.dependencies = sent.dependencies.map((own) => ({ ...structuredClone(sent.dependency), ...whole(own) }));
+  if (sent.alone) {
+    const ids = (items) => items.map((item) => item.id);
+    config.page = { "": { components: ids(config.components), dependencies: ids(config.dependencies), layout: config.layout } };
+  }
+  return config;
+})()"""
+"""A JavaScript expression; CONFIG stands for the JSON of `compacted`."""
+
+
+def compacted(config: dict[str, Any]) -> dict[str, Any]:
+    """The same page in fewer words; `EXPAND` and `expanded` undo it."""
+    components = [{k: v for k, v in each.items() if k not in FOR_PROGRAMS} for each in config["components"]]
+    types = {kind: _type([each for each in components if each["type"] == kind]) for kind in _kinds(components)}
+    own = [_differing(each, *types[each["type"]]) for each in components]
+    dependency = _common(config["dependencies"])
+    dependencies = [_other(each, dependency) for each in config["dependencies"]]
+    rest = {key: value for key, value in config.items() if key not in ("components", "dependencies")}
+    alone = _is_alone(config)
+    if alone:
+        del rest["page"]
+    texts = _repeated([*(props for _, _, props in own), *dependencies])
+    number = {text: index for index, text in enumerate(texts)}
+    return {
+        "config": rest,
+        "types": types,
+        "components": [(kind, fields, _shortened(props, number)) for kind, fields, props in own],
+        "dependency": dependency,
+        "dependencies": [_shortened(each, number) for each in dependencies],
+        "texts": texts,
+        "alone": alone,
+    }
+
+
+def expanded(sent: dict[str, Any]) -> dict[str, Any]:
+    """What `EXPAND` makes of `compacted`, in Python: for tests."""
+
+    def whole(given: dict[str, Any]) -> dict[str, Any]:
+        return {k: sent["texts"][v["$text"]] if _is_number(v) else v for k, v in given.items()}
+
+    components = []
+    for kind, own, props in sent["components"]:
+        shared, common = sent["types"][kind]
+        components.append({"type": kind, **shared, **own, "props": {**common, **whole(props)}})
+    dependencies = [{**sent["dependency"], **whole(own)} for own in sent["dependencies"]]
+    config = {**sent["config"], "components": components, "dependencies": dependencies}
+    if sent["alone"]:
+        ids = {key: [each["id"] for each in config[key]] for key in ("components", "dependencies")}
+        config["page"] = {"": {**ids, "layout": config["layout"]}}
+    return config
+
+
+def _kinds(components: Iterable[dict]) -> list[str]:
+    return list(dict.fromkeys(each["type"] for each in components))
+
+
+def _type(components: list[dict]) -> tuple[dict, dict]:
+    """What components of one type share: their own fields, and their props."""
+    fields = [{k: v for k, v in each.items() if k not in ("props", "type", "id")} for each in components]
+    return _common(fields), _common([each["props"] for each in components])
+
+
+def _common(items: list[dict]) -> dict[str, Any]:
+    """The most frequent value of each key that all of ``items`` have."""
+    shared = set(items[0]).intersection(*items[1:]) if items else set()
+    common = {}
+    for key in (key for key in (items[0] if items else ()) if key in shared):
+        counted = Counter(_text(each[key]) for each in items)
+        text, count = counted.most_common(1)[0]
+        if len(items) == 1 or count > 1:
+            common[key] = json.loads(text)
+    return common
+
+
+def _differing(component: dict, shared: dict, common: dict) -> tuple[str, dict, dict]:
+    fields = {k: v for k, v in component.items() if k not in ("props", "type")}
+    return component["type"], _other(fields, shared), _other(component["props"], common)
+
+
+def _other(item: dict, common: dict) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key not in common or _text(common[key]) != _text(value)}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _repeated(items: Iterable[dict]) -> list[str]:
+    counted = Counter(v for each in items for v in each.values() if isinstance(v, str) and len(v) > LONG)
+    return [text for text, count in counted.items() if count > 1]
+
+
+def _shortened(item: dict, number: dict[str, int]) -> dict[str, Any]:
+    return {k: {"$text": number[v]} if isinstance(v, str) and v in number else v for k, v in item.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, dict) and "$text" in value
+
+
+def _is_alone(config: dict[str, Any]) -> bool:
+    """Whether the list of pages says only again what stands beside it."""
+    ids = {key: [each["id"] for each in config[key]] for key in ("components", "dependencies")}
+    return _text(config.get("page")) == _text({"": {**ids, "layout": config["layout"]}})

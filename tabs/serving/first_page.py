@@ -1,0 +1,155 @@
+"""The page itself, rendered once for each address it is asked at, and sent compressed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import brotli
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tabs.serving.compact import EXPAND, compacted
+
+MOST_ADDRESSES = 16
+"""Renderings kept: one for each name under which the server is reached."""
+WORTH_COMPRESSING = 4096
+_DESCRIPTION = re.compile(
+    r"window\.gradio_config = (?P<config>\{.*?\});</script><script>window\.gradio_api_info = (?P<api>\{.*?\});</script>",
+    re.DOTALL,
+)
+_ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
+"""Headers of which Gradio makes the address that it writes into the page."""
+log = logging.getLogger("reshoot")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A page as bytes: as it is, and compressed in both ways that browsers take."""
+
+    plain: bytes
+    gzip: bytes
+    brotli: bytes
+
+    def for_browser(self, accepts: str) -> tuple[bytes, str]:
+        """The bytes to send and the name of their encoding."""
+        for name, body in (("br", self.brotli), ("gzip", self.gzip)):
+            if name in accepts:
+                return body, name
+        return self.plain, ""
+
+
+class FirstPage:
+    """Middleware (ASGI): GET / is answered from memory, and long answers in JSON are compressed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.rendered: OrderedDict[tuple, Rendered] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif _is_first_page(scope):
+            await self._page(scope, receive, send)
+        elif scope["method"] == "GET" and scope["path"].rstrip("/").endswith(("/config", "/info")):
+            await self._compressed(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """HEAD is answered before anything is rendered: Gradio asks it at its start and takes a slow answer for none."""
+        headers = Headers(scope=scope)
+        if scope["method"] == "HEAD":
+            await _answer(send, b"", "text/html; charset=utf-8", "")
+            return
+        key = (scope.get("root_path", ""), scope.get("scheme"), *(headers.get(name, "") for name in _ADDRESS))
+        page = self.rendered.get(key)
+        if page is None:
+            status, kind, body = await _answered(self.app, scope, receive)
+            if status != 200:
+                await _answer(send, body, kind, "", status)
+                return
+            page = rendered(body)
+            self.rendered[key] = page
+            while len(self.rendered) > MOST_ADDRESSES:
+                self.rendered.popitem(last=False)
+        await _answer(send, *_ordered(page, headers))
+
+    async def _compressed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, kind, body = await _answered(self.app, scope, receive)
+        encoding = ""
+        if len(body) > WORTH_COMPRESSING and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+            body, encoding = gzip.compress(body, 5), "gzip"
+        await _answer(send, body, kind, encoding, status)
+
+
+def rendered(html: bytes) -> Rendered:
+    """Gradio's page with its description made small, see `tabs.serving.compact`."""
+    text = html.decode()
+    found = _DESCRIPTION.search(text)
+    if found is None:
+        log.warning("Gradio's page has another form than expected, so it is sent as long as it is.")
+        plain = html
+    else:
+        sent = _script(compacted(json.loads(found["config"])))
+        none = '{"named_endpoints":{},"unnamed_endpoints":{}}'
+        script = f"window.gradio_config = {EXPAND.replace('CONFIG', sent, 1)};window.gradio_api_info = {none};</script>"
+        plain = (text[: found.start()] + script + text[found.end() :]).encode()
+    return Rendered(plain, gzip.compress(plain, 9), brotli.compress(plain, quality=9))
+
+
+def _script(value: Any) -> str:
+    """JSON that may stand in a script of a page."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&'\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _is_first_page(scope: Scope) -> bool:
+    """Whether the same page is sent to everyone who asks this: no password, no saved state in the address."""
+    if scope["method"] not in ("GET", "HEAD") or scope["path"] not in ("/", ""):
+        return False
+    app = scope.get("app")
+    open_to_all = getattr(app, "auth", None) is None and getattr(app, "auth_dependency", None) is None
+    return open_to_all and b"deep_link" not in scope.get("query_string", b"")
+
+
+def _ordered(page: Rendered, headers: Headers) -> tuple[bytes, str, str]:
+    body, encoding = page.for_browser(headers.get("accept-encoding", ""))
+    return body, "text/html; charset=utf-8", encoding
+
+
+async def _answered(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, str, bytes]:
+    """Status, content type and body of the app's own answer."""
+    status, kind, parts = 500, "text/html; charset=utf-8", []
+
+    async def gather(message: Message) -> None:
+        nonlocal status, kind
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            kind = Headers(raw=message["headers"]).get("content-type", kind)
+        elif message["type"] == "http.response.body":
+            parts.append(message.get("body", b""))
+
+    await app(scope, receive, gather)
+    return status, kind, b"".join(parts)
+
+
+async def _answer(send: Send, body: bytes, kind: str, encoding: str, status: int = 200) -> None:
+    headers = {
+        "content-type": kind,
+        "content-length": str(len(body)),
+        "vary": "accept-encoding",
+        "cache-control": "no-cache",
+    }
+    if encoding:
+        headers["content-encoding"] = encoding
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

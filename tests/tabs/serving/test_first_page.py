@@ -1,0 +1,118 @@
+"""The page says in fewer words exactly what Gradio's own says, is rendered once an address, and costs a session little."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import time
+import tracemalloc
+import urllib.request
+
+import brotli
+import pytest
+from gradio.state_holder import SessionState
+
+import app
+from tabs.serving.compact import FOR_PROGRAMS, compacted, expanded
+from tabs.serving.first_page import rendered
+
+PAGE_BYTES, SESSION_BYTES, SESSION_MS = 350_000, 150_000, 50
+
+
+@pytest.fixture(scope="module")
+def built():
+    return app.build()
+
+
+@pytest.fixture(scope="module")
+def served():
+    page = app.build()
+    asked = []
+    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, share=False)
+    yield url, asked
+    page.close()
+
+
+def got(url: str, **headers):
+    answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers))
+    return answer.read(), answer.headers
+
+
+def without_what_programs_read(config: dict) -> dict:
+    plain = json.loads(json.dumps(config))
+    for component in plain["components"]:
+        for key in FOR_PROGRAMS:
+            component.pop(key, None)
+    return plain
+
+
+def test_nothing_is_lost_in_fewer_words(built):
+    config = json.loads(json.dumps(built.config, default=str))
+    sent = json.loads(json.dumps(compacted(config)))
+    assert expanded(sent) == without_what_programs_read(config)
+    assert len(json.dumps(sent)) < len(json.dumps(config)) / 5
+
+
+def test_a_key_that_one_component_lacks_stays_lacking():
+    parts = [{"id": 1, "type": "a", "props": {"x": 1, "only": 2}}, {"id": 2, "type": "a", "props": {"x": 1}}]
+    config = {"components": parts, "dependencies": [], "page": {"other": {}}, "layout": {"id": 1}}
+    assert expanded(json.loads(json.dumps(compacted(config)))) == config
+
+
+def test_the_page_is_small_compressed_and_the_same_in_every_encoding(served):
+    url, _ = served
+    plain, headers = got(url)
+    assert len(plain) <= PAGE_BYTES and "content-encoding" not in headers
+    assert brotli.decompress(got(url, **{"Accept-Encoding": "gzip, br"})[0]) == plain
+    packed, headers = got(url, **{"Accept-Encoding": "gzip"})
+    assert headers["content-encoding"] == "gzip" and gzip.decompress(packed) == plain and len(packed) < 90_000
+    assert b"</script><script>window.gradio_api_info" not in plain and b"structuredClone" in plain
+
+
+def test_programs_get_the_whole_description_compressed(served):
+    url, _ = served
+    packed, headers = got(f"{url}gradio_api/info", **{"Accept-Encoding": "gzip"})
+    info = json.loads(gzip.decompress(packed))
+    assert headers["content-encoding"] == "gzip" and "/gen3c_open_example" in info["named_endpoints"]
+    config = json.loads(got(f"{url}config")[0])
+    assert any("api_info" in component for component in config["components"])
+
+
+def test_each_address_gets_a_page_of_its_own(served):
+    url, _ = served
+    page = got(url, **{"X-Forwarded-Host": "elsewhere.example", "X-Forwarded-Proto": "https"})[0]
+    assert b"https://elsewhere.example" in page and b"elsewhere.example" not in got(url)[0]
+
+
+def test_the_second_page_is_not_rendered_again(served, monkeypatch):
+    url, _ = served
+    got(url)
+    monkeypatch.setattr("tabs.serving.first_page.rendered", lambda html: pytest.fail("rendered again"))
+    got(url)
+    head = urllib.request.urlopen(urllib.request.Request(url, method="HEAD"))
+    assert head.status == 200 and head.read() == b""
+
+
+def test_a_page_of_another_form_goes_out_whole(caplog):
+    page = rendered(b"<html>another</html>")
+    assert page.plain == b"<html>another</html>" and "another form" in caplog.text
+
+
+def test_texts_cannot_end_the_script():
+    config = {"components": [], "dependencies": [], "layout": {}, "page": {}, "title": "</script><b>\u2028"}
+    html = f"<script>window.gradio_config = {json.dumps(config).replace('<', chr(92) + 'u003c')};</script>"
+    html += "<script>window.gradio_api_info = {};</script>"
+    assert len(re.findall("</script>", rendered(html.encode()).plain.decode())) == 1
+
+
+def test_a_session_costs_little(built):
+    SessionState(built)
+    tracemalloc.start()
+    before = time.process_time()
+    kept = [SessionState(built) for _ in range(10)]
+    seconds, (size, _) = time.process_time() - before, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size / 10 <= SESSION_BYTES and 1e3 * seconds / 10 <= SESSION_MS
+    assert next(iter(kept[0].components), None) is None
+    assert kept[0].blocks_config.blocks.keys() == built.blocks.keys()
