@@ -4,3 +4,7 @@ Axes are OpenCV (x right, y down, z forward), matrices are written ``destination
 intrinsics are in pixels with pixel centres at integer coordinates unless a name says otherwise.
 Nothing in this package imports ``pipelines``, ``tabs`` or gradio, and importing it does not import torch.
 """
+
+from camera import _moved
+
+_moved.install("camera", _moved.MODULES, {})

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from camera._moved import install
+from pipelines import _moved
 from pipelines.method import Clip, Method, Progress
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pipelines.runtime.forecast import Forecast
     from pipelines.runtime.progress_clock import Report
     from pipelines.settings import Settings
+
+install("pipelines", _moved.MODULES, _moved.NAMES)
 
 NAMES = ("gen3c", "genxd", "dimensionx", "i2v3d", "dualcamctrl")
 

@@ -1,1 +1,5 @@
 """Renderers of a scene along a path, on the processor or OpenGL."""
+
+from camera._moved import attributes
+
+__getattr__ = attributes("camera.render", "scene")

@@ -1,0 +1,109 @@
+"""Where the modules of `camera` went, and the finder that lets their old names be imported for one version more.
+
+A name of the tables is imported with a `DeprecationWarning` that says its new place. Remove this with the next version.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+MODULES = dict(
+    line.split()
+    for line in """
+alignment cache3d.depth_alignment
+cache cache3d.cache
+compiled kernel
+dots render.point_discs
+figureobjects figure.objects
+fill render.inpaint
+foreground render.occlusion
+formats.own formats.reshoot
+gltf objects.gltf
+gltffile objects.glb
+gridmesh render.depth_mesh
+interpolate trajectories.keyframes
+keys render.framebuffer
+mesh render.triangles
+meshfile objects.obj_ply
+model objects.model
+modelfiles objects.bundle
+objectfile objects.archive
+opengl render.opengl
+points unproject
+presets trajectories
+presets.dimensionx trajectories.dimensionx
+presets.dualcamctrl trajectories.dualcamctrl
+presets.film trajectories.film
+presets.gen3c trajectories.gen3c
+presets.genxd trajectories.genxd
+presets.genxd_fits trajectories.genxd_fits
+presets.i2v3d trajectories.i2v3d
+reference render.reference_warp
+reliability depth_edges
+splat render.forward_splat
+surface objects.surface
+timeline trajectories.film_script
+zbuffer render.zbuffer
+""".strip().splitlines()
+)
+"""Old and new place, both below `camera`."""
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Finds modules by old names and loads those that stand there now; ``names``: what left a module for another one."""
+
+    def __init__(self, modules: Mapping[str, str], names: Mapping[str, str]) -> None:
+        self.modules, self.names = modules, names
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if fullname in self.modules else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        old, new = module.__name__, self.modules[module.__name__]
+        warnings.warn(f"{old} is {new} now; the old name goes with the next version.", DeprecationWarning, stacklevel=2)
+        there = import_module(new)
+        moved = {name.rsplit(".", 1)[1]: place for name, place in self.names.items() if name.rpartition(".")[0] == old}
+        if moved:
+            module.__dict__["__getattr__"] = lambda name: getattr(import_module(moved.get(name, new)), name)
+        else:
+            sys.modules[old] = there
+
+
+def install(top: str, modules: Mapping[str, str], names: Mapping[str, str]) -> None:
+    """Let the old ``modules`` and ``names`` below the package ``top`` be imported.
+
+    The first finder goes before Python's own, which would load a second copy of a module that an old package's new folder
+    holds. The second answers ``from old_package import module``, for which Python asks by the package's new name.
+    """
+    table = {f"{top}.{old}": f"{top}.{new}" for old, new in modules.items()}
+    places = {f"{top}.{old}": f"{top}.{new}" for old, new in names.items()}
+    inside = {}
+    for old, new in table.items():
+        package, _, leaf = old.rpartition(".")
+        if package in table:
+            inside[f"{table[package]}.{leaf}"] = new
+    sys.meta_path.insert(0, _Finder(table, places))
+    sys.meta_path.append(_Finder(inside, {}))
+
+
+def attributes(package: str, module: str) -> Callable[[str], Any]:
+    """``__getattr__`` of a package that was a module: what that held is taken from ``module`` of the package."""
+
+    def get(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
+            found = getattr(import_module(f"{package}.{module}"), name)
+        except AttributeError:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
+        warnings.warn(f"{package}.{name} is in {package}.{module} now.", DeprecationWarning, stacklevel=2)
+        return found
+
+    return get

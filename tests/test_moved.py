@@ -1,0 +1,66 @@
+"""Old names of modules can be imported for one version more: the same module, and a warning that says its new place."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import camera._moved
+import pipelines._moved
+import tabs._moved
+
+ROOT = Path(__file__).parent.parent
+TABLES = {"camera": camera._moved.MODULES, "pipelines": pipelines._moved.MODULES, "tabs": tabs._moved.MODULES}
+
+
+def module_file(name: str) -> Path | None:
+    at = ROOT.joinpath(*name.split("."))
+    return next((f for f in (at.with_suffix(".py"), at / "__init__.py") if f.is_file()), None)
+
+
+def test_every_module_is_where_its_old_name_leads():
+    lost = [
+        f"{top}.{new}" for top, table in TABLES.items() for new in table.values() if not module_file(f"{top}.{new}")
+    ]
+    stale = [f"{top}.{old}" for top, table in TABLES.items() for old in table if module_file(f"{top}.{old}")]
+    assert (lost, stale) == ([], [])
+
+
+def test_every_name_is_in_the_module_it_went_to():
+    for old, new in pipelines._moved.NAMES.items():
+        tree = ast.parse(module_file(f"pipelines.{new}").read_text())
+        assert old.rsplit(".", 1)[1] in ast.dump(tree), old
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("pipelines.material", "pipelines.inputs.open"),
+        ("pipelines.gen3c.vipe", "pipelines.inputs.vipe"),
+        ("pipelines.gen3c.method", "pipelines.methods.gen3c.method"),
+        ("pipelines.lora.settings", "pipelines.methods.dimensionx.training.settings"),
+        ("pipelines.i2v3d.keyframes", "pipelines.methods.i2v3d.keyframes.sampling"),
+        ("camera.presets.film", "camera.trajectories.film"),
+        ("camera.cache", "camera.cache3d.cache"),
+        ("tabs.take", "tabs.parts.session"),
+    ],
+)
+def test_an_old_name_is_the_same_module(old: str, new: str):
+    for name in [name for name in sys.modules if name == old]:
+        del sys.modules[name]
+    with pytest.warns(DeprecationWarning, match=f"{old} is {new} now"):
+        found = importlib.import_module(old)
+    assert found is importlib.import_module(new)
+
+
+def test_names_of_old_packages_and_modules_that_were_split():
+    code = (
+        "from pipelines.gen3c import chunks, vipe; from pipelines.lora import layouts; from camera.presets import film\n"
+        "from pipelines.depth import scene_from, depth_of; from pipelines.results import restore\n"
+        "from camera.objects import SceneObject; from camera.render import render"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
