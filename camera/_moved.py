@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -97,7 +98,7 @@ def attributes(package: str, module: str) -> Callable[[str], Any]:
     """``__getattr__`` of a package that was a module: what that held is taken from ``module`` of the package."""
 
     def get(name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or find_spec(f"{package}.{name}") is not None:  # a submodule: Python imports it
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
             found = getattr(import_module(f"{package}.{module}"), name)

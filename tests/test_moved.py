@@ -60,7 +60,7 @@ def test_names_of_old_packages_and_modules_that_were_split():
     code = (
         "from pipelines.gen3c import chunks, vipe; from pipelines.lora import layouts; from camera.presets import film\n"
         "from pipelines.depth import scene_from, depth_of; from pipelines.results import restore\n"
-        "from camera.objects import SceneObject; from camera.render import render"
+        "from camera.model import read_model; from camera.objects import SceneObject, gltf; from camera.render import render"
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,125 @@
+"""What a reader took from a file and what it left, so that nothing is dropped without a word.
+
+A reader takes fields, members and rows through an `Account`, and says which of the others it knows to be without effect::
+
+    account = Account("transforms.json")
+    values = account.fields({"fl_x": 500.0, "aabb_scale": 4, "mood": "blue"}, idle=("aabb_scale",))
+    values["fl_x"]  # reading a field is using it
+    account.left_out(2, 40, "pictures", "they have no pose")
+    account.notes()
+    # ['2 of 40 pictures of transforms.json are left out: they have no pose.',
+    #  'transforms.json also holds aabb_scale, which changes nothing here.',
+    #  'transforms.json also holds mood, which is not known and was not used.']
+
+What changes geometry, scale, time or colour and cannot be followed is refused with `refusal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from camera.errors import InputError
+
+MOST_NAMED = 12
+"""Names of fields in one note; the others are counted."""
+
+
+class Fields(Mapping[str, Any]):
+    """The fields of one record; a field that is read counts as used. ``in`` and iterating read none."""
+
+    def __init__(self, values: Mapping[str, Any], used: set[str]) -> None:
+        self._values, self._used = values, used
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._values[key]
+        self._used.add(key)
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def over(self, *below: Mapping[str, Any]) -> Fields:
+        """These fields, and beneath them those of ``below`` that these lack; what is read of those counts as theirs."""
+        return _Stacked((self, *below))
+
+
+class _Stacked(Fields):
+    def __init__(self, layers: tuple[Mapping[str, Any], ...]) -> None:
+        self._layers = layers
+        super().__init__({key: None for layer in layers for key in layer}, set())
+
+    def __getitem__(self, key: str) -> Any:
+        found = [layer[key] for layer in self._layers if key in layer]
+        if not found:
+            raise KeyError(key)
+        return found[0]
+
+
+class Account:
+    """The account of one file; ``name`` is what people call it. ``notes`` at the end says what was left."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._said: list[str] = []
+        self._used: dict[str, set[str]] = {}
+        self._held: dict[str, dict[str, None]] = {}
+        self._idle: dict[str, set[str]] = {}
+
+    def fields(self, values: Mapping[str, Any], part: str = "", *, idle: Collection[str] = ()) -> Fields:
+        """``values`` as `Fields`. ``part``: the kind of record, such as "frames"; records of one part are counted together.
+
+        ``idle``: fields that are understood and change nothing here.
+        """
+        used = self._used.setdefault(part, set())
+        self._held.setdefault(part, {}).update(dict.fromkeys(map(str, values)))
+        self._idle.setdefault(part, set()).update(idle)
+        return Fields(values, used)
+
+    def say(self, sentence: str) -> None:
+        """A note of the reader's own, once."""
+        if sentence not in self._said:
+            self._said.append(sentence)
+
+    def left_out(self, count: int, total: int, things: str, why: str) -> None:
+        """Say that ``count`` of ``total`` rows, frames or pictures are not used; nothing where there are none."""
+        if count:
+            verb = "is" if count == 1 else "are"
+            self.say(f"{count} of {total} {things} of {self.name} {verb} left out: {why}.")
+
+    def add(self, other: Account) -> None:
+        """The notes of another file's account, after one's own."""
+        for sentence in other.notes():
+            self.say(sentence)
+
+    def notes(self) -> list[str]:
+        """One sentence each: what the reader said, what is left and without effect, and what is left and unknown."""
+        idle, unknown = [], []
+        for part, held in self._held.items():
+            for key in held:
+                if key not in self._used[part]:
+                    (idle if key in self._idle[part] else unknown).append(f"{key} ({part})" if part else key)
+        left = [f"{self.name} also holds {_listed(idle)}, which changes nothing here."] if idle else []
+        if unknown:
+            left.append(f"{self.name} also holds {_listed(unknown)}, which is not known and was not used.")
+        return [*self._said, *left]
+
+    def text(self) -> str:
+        """All notes as one line, empty where there is nothing to say."""
+        return " ".join(self.notes())
+
+
+def refusal(field: str, where: str, meaning: str, do: str) -> InputError:
+    """The error for what changes the result and cannot be followed: its name, what it means, what to do."""
+    return InputError(f"{field} of {where} means {meaning}, which cannot be followed here; {do}.")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
