@@ -21,6 +21,7 @@ from transformers import (
 
 from pipelines.methods.i2v3d.method import CHECKPOINTS
 from pipelines.methods.i2v3d.video.controlnet import ControlNetSVDModel
+from pipelines.runtime.parallel.plans import FramePlan
 from pipelines.weights.components import byte_tokenizer, component
 from pipelines.weights.hub import Weights, folder_of
 
@@ -140,8 +141,10 @@ def load_keyframe_networks(weights: Weights) -> KeyframeNetworks:
 
 def load_video_networks(weights: Weights) -> VideoNetworks:
     half = {"variant": "fp16"}
+    unet = _part(weights, UNetSpatioTemporalConditionModel, SVD, "unet", **half)
+    unet.parallel_plan = FramePlan({"sample": 1})
     return VideoNetworks(
-        _part(weights, UNetSpatioTemporalConditionModel, SVD, "unet", **half),
+        unet,
         _part(weights, ControlNetSVDModel, SVD_DEPTH, "controlnet"),
         _part(weights, AutoencoderKLTemporalDecoder, SVD, "vae", **half),
         _part(weights, CLIPVisionModelWithProjection, SVD, "image_encoder", dropped=(r"position_ids$",), **half),

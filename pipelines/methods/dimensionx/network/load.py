@@ -27,6 +27,7 @@ from pipelines.methods.dimensionx.network.configs import (
     Kind,
 )
 from pipelines.methods.dimensionx.network.convert import converted, merged, orbit_transformer
+from pipelines.methods.dimensionx.network.parallel_plan import make_splittable
 from pipelines.methods.dimensionx.network.position_table import use_first_rows
 from pipelines.methods.dimensionx.sampling import SCHEDULE
 from pipelines.weights.checkpoints import read_json
@@ -85,6 +86,7 @@ def load_networks(weights: Weights, kind: Kind) -> Networks:
     tokenizer, schedule = _tokenizer_and_schedule(weights, base, encoder)
     transformer = _orbit(weights) if kind == "orbit" and weights.mode == "real" else _transformer(weights, kind)
     use_first_rows(transformer)
+    make_splittable(transformer)
     return Networks(kind, tokenizer, encoder, vae, transformer, schedule)
 
 

@@ -26,6 +26,8 @@ from diffusers.models.transformers.transformer_wan import (
 )
 from torch import Tensor, nn
 
+from pipelines.runtime.parallel.plans import TokenPlan
+
 TEXT_TOKENS = 512
 """Length of the text context; the attention takes everything before the last 512 tokens for picture tokens."""
 
@@ -182,6 +184,7 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
         self.scale_shift_table = nn.Parameter(torch.randn(1, 2, dim) / dim**0.5)
         self.gradient_checkpointing = False
         self._cp_plan = _context_parallel_plan(rgb_to_depth, depth_to_rgb)
+        self.parallel_plan = TokenPlan(self._cp_plan, _sequence_lengths, num_attention_heads)
 
     def forward(
         self,
@@ -240,6 +243,10 @@ class DualCamCtrlTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMix
         patches = self.proj_out(tokens).unflatten(1, grid).unflatten(-1, (*self.patch_embedding.kernel_size, -1))
         latents = patches.permute(0, 7, 1, 4, 2, 5, 3, 6)  # (B,16,t,pt,h,ph,w,pw)
         return latents.flatten(6, 7).flatten(4, 5).flatten(2, 3)
+
+
+def _sequence_lengths(hidden_states: Tensor, *_: Any, **__: Any) -> tuple[int]:
+    return (hidden_states[0, 0].numel() // 4,)
 
 
 def _context_parallel_plan(rgb_to_depth: tuple[int, ...], depth_to_rgb: tuple[int, ...]) -> dict[str, Any]:

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.hooks._helpers import TransformerBlockMetadata, TransformerBlockRegistry
 from diffusers.loaders.peft import PeftAdapterMixin
+from diffusers.models._modeling_parallel import ContextParallelInput, ContextParallelOutput
+from diffusers.models.attention_processor import Attention
 from diffusers.models.cache_utils import CacheMixin
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.transformers.transformer_cosmos import (
@@ -22,6 +24,9 @@ from diffusers.models.transformers.transformer_cosmos import (
     CosmosTransformerBlock,
 )
 from torch import Tensor, nn
+
+from pipelines.runtime.parallel.attention import CosmosAttention
+from pipelines.runtime.parallel.plans import TokenPlan
 
 LATENT, MASK, POSE, PADDING = 16, 1, 64, 1
 """Input channels in this order: noisy latent, which frames are given, cache renders, padding."""
@@ -46,6 +51,13 @@ class Gen3cTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMixin):
     _no_split_modules: ClassVar = ["CosmosTransformerBlock"]
     _repeated_blocks: ClassVar = ["CosmosTransformerBlock"]
     _skip_layerwise_casting_patterns: ClassVar = ["patch_embed", "learnable_pos_embed", "time_embed", "norm"]
+    _cp_plan: ClassVar = {
+        "rope": {number: ContextParallelInput(0, 2, split_output=True) for number in (0, 1)},
+        "learnable_pos_embed": {0: ContextParallelInput(1, 3, split_output=True)},
+        "transformer_blocks.0": {"hidden_states": ContextParallelInput(1, 3)},
+        "proj_out": ContextParallelOutput(1, 3),
+    }
+    """Tokens of all frames are one sequence, ordered by frame, so that a share of it spans frames."""
 
     @register_to_config
     def __init__(
@@ -74,6 +86,10 @@ class Gen3cTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMixin):
         )
         self.norm_out = CosmosAdaLayerNorm(width, adaln_lora_dim)
         self.proj_out = nn.Linear(width, PATCH[1] * PATCH[2] * LATENT, bias=False)
+        for module in self.modules():
+            if isinstance(module, Attention):
+                module.set_processor(CosmosAttention())  # type: ignore[arg-type]
+        self.parallel_plan = TokenPlan(self._cp_plan, _sequence_lengths, num_attention_heads)
 
     def forward(
         self,
@@ -103,6 +119,10 @@ class Gen3cTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMixin):
             x = block(x, text, embedded_time, modulation, angles, positions)
         x = self.proj_out(self.norm_out(x, embedded_time, modulation))
         return _unpatched(x, grid)
+
+
+def _sequence_lengths(latents: Tensor, *_: Any, **__: Any) -> tuple[int]:
+    return (latents[0, 0].numel() // (PATCH[1] * PATCH[2]),)
 
 
 class RotaryAngles(nn.Module):

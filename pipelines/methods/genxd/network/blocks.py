@@ -7,6 +7,7 @@ everywhere and skips the work in time. Source: arXiv 2411.02319, section 4; ``mo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -45,12 +46,15 @@ class DispatchedAttention:
     """
 
     _attention_backend = None
-    _parallel_config = None
+    of_all_frames: Callable[[Tensor], Tensor] | None = None
+    """Where frames are split between GPUs: this process's keys or values (B,N,heads,width) to everybody's."""
 
     def __call__(self, attn: Attention, hidden_states: Tensor, **_: object) -> Tensor:
         """(B,N,C) to the same shape."""
         projections = cast(tuple[nn.Linear, ...], (attn.to_q, attn.to_k, attn.to_v))
         query, key, value = (project(hidden_states).unflatten(-1, (attn.heads, -1)) for project in projections)
+        if self.of_all_frames is not None:
+            key, value = self.of_all_frames(key), self.of_all_frames(value)
         attended = dispatch_attention_fn(query, key, value, backend=self._attention_backend)
         out, dropout = cast(nn.ModuleList, attn.to_out)
         return dropout(out(attended.flatten(2).to(hidden_states.dtype)))

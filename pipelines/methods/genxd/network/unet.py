@@ -22,6 +22,7 @@ from diffusers.models.unets.unet_3d_blocks import (
 from torch import Tensor, nn
 
 from pipelines.methods.genxd.network.blocks import MULTIVIEW, CascadeResBlock, CascadeTransformer
+from pipelines.runtime.parallel.plans import FramePlan
 
 DOWN = "CrossAttnDownBlockMVCascadeTemporal"
 DOWN_PLAIN = "DownBlockMVCascadeTemporal"
@@ -38,6 +39,7 @@ class GenXDUNet(ModelMixin, ConfigMixin):
 
     _no_split_modules = ("CascadeResBlock", "CascadeTransformer")
     _repeated_blocks = ("CascadeTransformer", "CascadeResBlock")
+    parallel_plan = FramePlan({"sample": 1, "added_time_ids": 1})
 
     @register_to_config
     def __init__(

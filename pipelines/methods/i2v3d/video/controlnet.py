@@ -12,6 +12,8 @@ from diffusers.models.controlnets.controlnet import ControlNetConditioningEmbedd
 from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
 from torch import Tensor, nn
 
+from pipelines.runtime.parallel.plans import FramePlan
+
 MULTIPLICITY = (4, 4, 4, 4, 3, 3, 3, 2, 2, 2, 1, 1)
 """How often each of the 12 residuals is added to its skip connection.
 
@@ -22,6 +24,8 @@ The UNet that these weights were trained with adds, after each of its four block
 class ControlNetSVDModel(UNetSpatioTemporalConditionModel):
     """Same names and shapes as the UNet's encoder, plus an embedding of the depth video and 1x1 convolutions for the
     13 residuals."""
+
+    parallel_plan = FramePlan({"sample": 1, "controlnet_cond": 1}, gather=False)
 
     @register_to_config
     def __init__(

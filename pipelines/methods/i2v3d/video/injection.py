@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +40,7 @@ def injected(unet: UNetSpatioTemporalConditionModel, injection: VideoInjection) 
     handle = unet.get_submodule(FEATURES).register_forward_hook(_from_source) if injection.features else None
     try:
         for module in attentions.values():
-            module.processor = _SourceAttention(injection.masks)  # type: ignore[assignment]
+            module.processor = _SourceAttention(injection.masks, getattr(unet, "own_frames", None))  # type: ignore[assignment]
         yield
     finally:
         for name, module in attentions.items():
@@ -58,8 +58,10 @@ def _from_source(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
 class _SourceAttention:
     """Self-attention whose queries and keys come from the source row where the mask says so."""
 
-    def __init__(self, masks: Mapping[int, Tensor] | None) -> None:
-        self.masks = masks
+    def __init__(
+        self, masks: Mapping[int, Tensor] | None, own_frames: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        self.masks, self.own_frames = masks, own_frames
 
     def __call__(
         self,
@@ -68,13 +70,22 @@ class _SourceAttention:
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
     ) -> Tensor:
-        mask = self.masks[hidden_states.shape[1]][None, ..., None] if self.masks is not None else None
+        mask = self._mask(hidden_states)
         query = _replaced(attn.to_q(hidden_states), mask)
         key = _replaced(attn.to_k(hidden_states), mask)
         value = attn.to_v(hidden_states)
         query, key, value = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value))
         mixed = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
         return attn.to_out[0](mixed)
+
+    def _mask(self, hidden_states: Tensor) -> Tensor | None:
+        """(1,F,N,1) for the frames that are here: all, or this process's share where they are split between GPUs."""
+        if self.masks is None:
+            return None
+        mask = self.masks[hidden_states.shape[1]]
+        if self.own_frames is not None:
+            mask = self.own_frames(mask)
+        return mask[None, ..., None]
 
 
 def _replaced(values: Tensor, mask: Tensor | None) -> Tensor:

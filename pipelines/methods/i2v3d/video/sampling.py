@@ -107,7 +107,7 @@ class SteeredUnet:
         if depth is None:
             return self._plain(sample, time, words, ids)
         steering = depth.to(sample.dtype).expand(rows, -1, -1, -1, -1)
-        down, middle = self.controlnet(sample, time, words, ids, steering, strength)
+        down, middle = self.controlnet(sample, time, words, ids, controlnet_cond=steering, conditioning_scale=strength)
         with residuals_added(self.unet, down, middle):
             return self._plain(sample, time, words, ids)
 

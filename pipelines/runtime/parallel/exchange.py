@@ -1,0 +1,78 @@
+"""What processes of one group tell each other: shares of a tensor, gathered, or swapped between two of its sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes that share one shot, and which of them this is. ``sent`` counts bytes that left this process."""
+
+    rank: int
+    size: int
+    sent: list[int] = field(default_factory=list)
+
+    @staticmethod
+    def ours() -> Group:
+        """All processes of the default group; torch.distributed must have been started."""
+        return Group(dist.get_rank(), dist.get_world_size())
+
+
+def shares(length: int, ranks: int) -> list[int]:
+    """How many of ``length`` things each of ``ranks`` gets: as equal as can be, the first ones more."""
+    return [length // ranks + (rank < length % ranks) for rank in range(ranks)]
+
+
+def own_slice(length: int, group: Group) -> slice:
+    """Where this process's share of ``length`` things lies."""
+    sizes = shares(length, group.size)
+    start = sum(sizes[: group.rank])
+    return slice(start, start + sizes[group.rank])
+
+
+def own(tensor: Tensor, dim: int, group: Group) -> Tensor:
+    """This process's share of ``tensor`` along ``dim``."""
+    place = own_slice(tensor.shape[dim], group)
+    return tensor.narrow(dim, place.start, place.stop - place.start)
+
+
+def gathered(tensor: Tensor, dim: int, length: int, group: Group) -> Tensor:
+    """The whole, ``length`` long along ``dim``, of everybody's share; the same bytes in every process."""
+    sizes = shares(length, group.size)
+    piece = tensor.movedim(dim, 0).contiguous()
+    padded = piece.new_zeros(max(sizes), *piece.shape[1:])
+    padded[: len(piece)] = piece
+    whole = padded.new_empty(group.size * max(sizes), *piece.shape[1:])
+    dist.all_gather_into_tensor(whole, padded)
+    group.sent.append((group.size - 1) * padded.nbytes)
+    parts = [part[:size] for part, size in zip(whole.chunk(group.size), sizes)]
+    return torch.cat(parts).movedim(0, dim)
+
+
+def swapped(tensor: Tensor, *, split: int, gather: int, length: int, group: Group) -> Tensor:
+    """From a share along ``gather``, whole along ``split``, to the whole along ``gather`` (``length``), a share along ``split``."""
+    theirs = [part.contiguous() for part in tensor.split(shares(tensor.shape[split], group.size), dim=split)]
+    incoming = []
+    for size in shares(length, group.size):
+        shape = list(theirs[group.rank].shape)
+        shape[gather] = size
+        incoming.append(shape)
+    received = tensor.new_empty(sum(_count(shape) for shape in incoming))
+    dist.all_to_all_single(
+        received,
+        torch.cat([part.flatten() for part in theirs]),
+        [_count(shape) for shape in incoming],
+        [part.numel() for part in theirs],
+    )
+    group.sent.append(sum(part.nbytes for rank, part in enumerate(theirs) if rank != group.rank))
+    parts = received.split([_count(shape) for shape in incoming])
+    return torch.cat([part.view(shape) for part, shape in zip(parts, incoming)], dim=gather)
+
+
+def _count(shape: list[int]) -> int:
+    return int(torch.Size(shape).numel())

@@ -1,0 +1,208 @@
+"""Video UNets of Stable Video Diffusion's kind, their frames split between processes.
+
+Convolutions and attention within a frame stay where the frame is. Layers along time work on single pixels: for them frames
+are swapped for pixels (each process then holds all frames of its share of pixels) and back. Only their group norms see all
+pixels; mean and variance are combined from everybody's. Attention over all pixels of all frames (GenXD's across views)
+keeps its queries and gathers keys and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from diffusers.models.attention import TemporalBasicTransformerBlock
+from diffusers.models.resnet import TemporalResnetBlock
+from torch import Tensor, nn
+
+from camera.errors import InputError
+from pipelines.runtime.parallel.exchange import Group, gathered, own, own_slice, swapped
+from pipelines.runtime.parallel.plans import FramePlan
+
+ACROSS = "multiview_transformer_blocks"
+"""Blocks under this name attend over all pixels of all frames."""
+
+
+@dataclass
+class _Run:
+    """The frames of the present call."""
+
+    group: Group
+    frames: int = 0
+
+
+@contextmanager
+def split_frames(network: nn.Module, plan: FramePlan, group: Group) -> Iterator[None]:
+    """Inside, ``network`` computes this process's share of the frames; undone afterwards."""
+    run = _Run(group)
+    with ExitStack() as undo:
+        for name, module in list(network.named_modules()):
+            if isinstance(module, TemporalResnetBlock):
+                _wrap(module, _resnet_along_time(run), undo)
+                for norm in (module.norm1, module.norm2):
+                    _wrap(norm, _norm_of_all(norm, run), undo)
+            elif isinstance(module, TemporalBasicTransformerBlock):
+                across = f".{ACROSS}." in f".{name}."
+                if across:
+                    undo.enter_context(_gathering(module.attn1.processor, run))
+                else:
+                    _wrap(module, _block_along_time(run), undo)
+            elif hasattr(module, "temporal_transformer_blocks"):
+                _wrap(module.time_proj, _counted_from_own(run), undo)
+        _wrap(network, _whole(plan, run), undo)
+        network.own_frames = lambda tensor: own(tensor, 0, group)  # type: ignore[assignment]
+        undo.callback(network.__dict__.pop, "own_frames")
+        yield
+
+
+Wrapped = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _wrap(module: Any, wrapped: Wrapped, undo: ExitStack) -> None:
+    """Put ``wrapped(forward)`` in place of the module's ``forward`` until ``undo``."""
+    before = module.__dict__.get("forward")
+    module.forward = wrapped(module.forward)
+
+    def restore() -> None:
+        if before is None:
+            del module.forward
+        else:
+            module.forward = before
+
+    undo.callback(restore)
+
+
+def _whole(plan: FramePlan, run: _Run) -> Wrapped:
+    first, axis = next(iter(plan.inputs.items()))
+
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def split(*args: Any, **kwargs: Any) -> Any:
+            named = {**({first: args[0]} if args else {}), **kwargs}
+            run.frames = named[first].shape[axis]
+            _check_frames(named[first], axis, run.group)
+            parts = {name: own(named[name], along, run.group) for name, along in plan.inputs.items() if name in named}
+            if args:
+                args = (parts.pop(first), *args[1:])
+            out = forward(*args, **{**kwargs, **parts})
+            return _gathered_output(out, run) if plan.gather else out
+
+        return split
+
+    return of
+
+
+def _check_frames(sample: Tensor, axis: int, group: Group) -> None:
+    smallest = (sample.shape[-1] // 8) * (sample.shape[-2] // 8)
+    if sample.shape[axis] < group.size or smallest < group.size:
+        raise InputError(
+            f"{sample.shape[axis]} frames of {smallest} smallest pixels cannot be split over {group.size} GPUs; "
+            "use fewer GPUs, or more and larger frames."
+        )
+
+
+def _gathered_output(out: Any, run: _Run) -> Any:
+    if isinstance(out, Tensor):
+        return gathered(out, 1, run.frames, run.group)
+    if isinstance(out, tuple):
+        return tuple(gathered(part, 1, run.frames, run.group) for part in out)
+    raise TypeError(f"expected a tensor or a tuple of tensors, got {type(out)}; pass return_dict=False")
+
+
+def _resnet_along_time(run: _Run) -> Wrapped:
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def swap(x: Tensor, temb: Tensor) -> Tensor:
+            """(B,C,own frames,h,w) to (B,C',own frames,h,w); ``temb`` (B,own frames,T)."""
+            size, group = x.shape[-2:], run.group
+            pixels = swapped(x.flatten(3), split=3, gather=2, length=run.frames, group=group)
+            out = forward(pixels[..., None], gathered(temb, 1, run.frames, group))[..., 0]
+            return swapped(out, split=2, gather=3, length=size.numel(), group=group).unflatten(3, size)
+
+        return swap
+
+    return of
+
+
+def _norm_of_all(norm: nn.GroupNorm, run: _Run) -> Wrapped:
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def normalise(x: Tensor) -> Tensor:
+            """Group norm of (B,C,F,own pixels,1) with everybody's mean and variance."""
+            precise = x if x.dtype == torch.float64 else x.float()
+            parts = precise.unflatten(1, (norm.num_groups, -1)).flatten(2)  # (B,G,n)
+            variance, mean = torch.var_mean(parts, dim=2, correction=0)
+            mean, variance = _of_all(mean.double(), variance.double(), parts.shape[2], run.group)
+            scale = (variance + norm.eps).rsqrt().to(parts.dtype)
+            out = ((parts - mean[..., None].to(parts.dtype)) * scale[..., None]).view_as(x)
+            shape = (1, -1, *[1] * (x.dim() - 2))
+            return (out * norm.weight.view(shape) + norm.bias.view(shape)).to(x.dtype)
+
+        return normalise
+
+    return of
+
+
+def _of_all(mean: Tensor, variance: Tensor, count: int, group: Group) -> tuple[Tensor, Tensor]:
+    """Mean and variance (B,G) of everybody's values from those of each, weighted with their ``count``."""
+    told = torch.stack([mean, variance, torch.full_like(mean, count)])
+    all_told = told.new_empty(group.size * 3, *mean.shape)
+    dist.all_gather_into_tensor(all_told, told)
+    group.sent.append((group.size - 1) * told.nbytes)
+    means, variances, counts = all_told.view(group.size, 3, *mean.shape).unbind(1)
+    total = counts.sum(0)
+    whole = (means * counts).sum(0) / total
+    return whole, ((variances + (means - whole) ** 2) * counts).sum(0) / total
+
+
+def _block_along_time(run: _Run) -> Wrapped:
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def swap(hidden_states: Tensor, num_frames: int, encoder_hidden_states: Tensor | None = None) -> Tensor:
+            """(B*own frames,S,C) to the same shape; ``encoder_hidden_states`` (B*S,L,D) or None."""
+            group, pixels = run.group, hidden_states.shape[1]
+            x = hidden_states.unflatten(0, (-1, num_frames))
+            x = swapped(x, split=2, gather=1, length=run.frames, group=group)
+            if encoder_hidden_states is not None:
+                per_pixel = encoder_hidden_states.unflatten(0, (-1, pixels))
+                encoder_hidden_states = own(per_pixel, 1, group).flatten(0, 1)
+            out = forward(x.flatten(0, 1), num_frames=run.frames, encoder_hidden_states=encoder_hidden_states)
+            out = out.unflatten(0, (-1, run.frames))
+            return swapped(out, split=1, gather=2, length=pixels, group=group).flatten(0, 1)
+
+        return swap
+
+    return of
+
+
+def _counted_from_own(run: _Run) -> Wrapped:
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda numbers: forward(numbers + own_slice(run.frames, run.group).start)
+
+    return of
+
+
+@dataclass
+class GatheredKeys:
+    """Keys and values of everybody for one's own queries: exact with any kernel and any number of heads or tokens.
+
+    diffusers' ring gathers them too, but needs kernels that return the logarithm of the sum, which a processor's do not.
+    """
+
+    run: _Run
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """(B,own frames*S,heads,width) to (B,frames*S,heads,width)."""
+        group, frames = self.run.group, self.run.frames
+        place = own_slice(frames, group)
+        per_frame = tokens.unflatten(1, (place.stop - place.start, -1))
+        return gathered(per_frame, 1, frames, group).flatten(1, 2)
+
+
+@contextmanager
+def _gathering(processor: Any, run: _Run) -> Iterator[None]:
+    processor.of_all_frames = GatheredKeys(run)
+    try:
+        yield
+    finally:
+        del processor.of_all_frames

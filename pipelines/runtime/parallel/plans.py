@@ -1,0 +1,33 @@
+"""What a network declares about being split between GPUs, in its attribute ``parallel_plan``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Lengths = Callable[..., tuple[int, ...]]
+"""Of a network's arguments, how many tokens each sequence has that is split."""
+
+
+@dataclass(frozen=True)
+class TokenPlan:
+    """How a transformer's tokens are split: diffusers' plan, the ``lengths`` of a call's sequences, attention heads."""
+
+    modules: Mapping[str, Any]
+    lengths: Lengths
+    heads: int
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """How a UNet's frames are split: ``inputs`` names arguments and the axis of their frames; the first is positional.
+
+    ``gather``: whether the output (B,F,...) becomes whole again, False where another split network takes it.
+    """
+
+    inputs: Mapping[str, int]
+    gather: bool = True
+
+
+Plan = TokenPlan | FramePlan

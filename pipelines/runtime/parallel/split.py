@@ -1,0 +1,97 @@
+"""Splitting the denoisers of a pipeline between the processes of a group, for the length of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from diffusers import ContextParallelConfig
+from diffusers.hooks.context_parallel import remove_context_parallel
+from diffusers.models._modeling_parallel import ContextParallelOutput
+from diffusers.models.attention import AttentionModuleMixin
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+
+from camera.errors import InputError
+from pipelines.runtime.parallel.exchange import Group, gathered
+from pipelines.runtime.parallel.frames import split_frames
+from pipelines.runtime.parallel.plans import FramePlan, Plan, TokenPlan
+
+
+def plan_of(network: nn.Module) -> Plan | None:
+    """How ``network`` is split; None for one that every process computes whole."""
+    return getattr(network, "parallel_plan", None)
+
+
+@contextmanager
+def split(networks: dict[str, nn.Module], group: Group) -> Iterator[None]:
+    """Inside, every network that has a plan computes this process's share; the others compute all of it.
+
+    Raises `InputError` where the number of processes fits no network.
+    """
+    plans = {name: plan for name, network in networks.items() if (plan := plan_of(network)) is not None}
+    if group.size > 1 and not plans:
+        raise InputError("This method's networks cannot be split over several GPUs; use one.")
+    with ExitStack() as undo:
+        for name, plan in plans.items() if group.size > 1 else ():
+            if isinstance(plan, FramePlan):
+                undo.enter_context(split_frames(networks[name], plan, group))
+            else:
+                undo.enter_context(split_tokens(networks[name], plan, group))
+        yield
+
+
+@contextmanager
+def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
+    """Inside, a transformer's sequence is split by Ulysses: all heads of some tokens become some heads of all tokens."""
+    if not ulysses_fits(plan.heads, group.size):
+        raise InputError(
+            f"{plan.heads} attention heads cannot be split over {group.size} GPUs; use {_fitting(plan.heads)} GPUs."
+        )
+    config = ContextParallelConfig(ulysses_degree=group.size, ulysses_anything=True)
+    splits = {name: part for name, part in plan.modules.items() if not isinstance(part, ContextParallelOutput)}
+    network.enable_parallelism(config=config, cp_plan=splits)
+    handles = [network.register_forward_pre_hook(_lengths_of_call(plan, config, group), with_kwargs=True)]
+    for name, part in plan.modules.items():
+        if isinstance(part, ContextParallelOutput):
+            handles.append(network.get_submodule(name).register_forward_hook(_gather(part.gather_dim, config, group)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        remove_context_parallel(network, splits)
+        network._parallel_config = None
+        for module in network.modules():
+            if isinstance(module, (Attention, AttentionModuleMixin)) and hasattr(module.processor, "_parallel_config"):
+                module.processor._parallel_config = None
+
+
+def _lengths_of_call(plan: TokenPlan, config: Any, group: Group) -> Any:
+    def note(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        """Sequences that divide need no talk about their lengths before every exchange."""
+        config.lengths = plan.lengths(*args, **kwargs)
+        config.ulysses_anything = plan.heads % group.size != 0 or any(n % group.size for n in config.lengths)
+
+    return note
+
+
+def _gather(dim: int, config: Any, group: Group) -> Any:
+    """Instead of diffusers' own gathering, which asks of the backend to take shares of several lengths: Gloo does not."""
+
+    def whole(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        return gathered(output, dim, config.lengths[0], group)
+
+    return whole
+
+
+def ulysses_fits(heads: int, ranks: int) -> bool:
+    """Whether every process gets heads: fewer are added to fill up than one process holds."""
+    added = -heads % ranks
+    return added == 0 or added < (heads + added) // ranks
+
+
+def _fitting(heads: int) -> str:
+    able = [str(ranks) for ranks in range(2, 9) if ulysses_fits(heads, ranks)]
+    return ", ".join(able[:-1]) + f" or {able[-1]}" if len(able) > 1 else able[0]
