@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from camera.errors import InputError
 from camera.formats import blender, colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
+from camera.formats.account import Account
 from camera.formats.parsing import json_object, text_of
 from camera.path import CameraPath
 
@@ -90,7 +92,7 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 
 _JSON_KEYS: dict[str, Callable] = {
-    "world_from_camera": lambda values, name, like: reshoot.read(values, name),
+    "world_from_camera": lambda values, name, like, account: reshoot.read(values, name, account),
     "camera_path": nerfstudio.read_camera_path,
     "frames": nerfstudio.read_transforms,
     "path": gen3c.read_gui_path,
@@ -100,18 +102,36 @@ _JSON_KEYS: dict[str, Callable] = {
 """A field by which each JSON format is known, and its reader."""
 
 
-def read(file_name: str, data: bytes, *, like: CameraPath | None = None) -> CameraPath:
-    """The camera path of a file; raises `InputError` that names what is wrong with it, and where."""
+class FileNote(UserWarning):
+    """What a reader left of a file or assumed, where nobody keeps an `Account`."""
+
+
+def read(file_name: str, data: bytes, *, like: CameraPath | None = None, account: Account | None = None) -> CameraPath:
+    """The camera path of a file; raises `InputError` that names what is wrong with it, and where.
+
+    What the file holds besides, and what was assumed, goes to ``account``; without one each note is a warning `FileNote`.
+    """
     name = file_name.replace("\\", "/").rsplit("/", 1)[-1]
+    own = Account(name)
+    path = _read(name, data, like, own)
+    if account is not None:
+        account.add(own)
+    else:
+        for note in own.notes():
+            warnings.warn(note, FileNote, stacklevel=2)
+    return path
+
+
+def _read(name: str, data: bytes, like: CameraPath | None, account: Account) -> CameraPath:
     if not data:
         raise InputError(f"{name} is empty; give a camera file.")
     if len(data) > LARGEST_FILE:
         raise InputError(f"{name} has {len(data) >> 20} MB; camera files up to {LARGEST_FILE >> 20} MB are read.")
     suffix = name.lower().rsplit(".", 1)[-1]
     if suffix == "json":
-        return _read_json(data, name, like)
+        return _read_json(data, name, like, account)
     if suffix == "txt":
-        return _read_txt(data, name, like)
+        return _read_txt(data, name, like, account)
     readers = {
         "zip": colmap.read_zip, "npz": gen3c.read_npz, "torch": dualcamctrl.read, "pt": dualcamctrl.read,
         "pth": dualcamctrl.read,
@@ -122,7 +142,7 @@ def read(file_name: str, data: bytes, *, like: CameraPath | None = None) -> Came
     if reader is None:
         known = ", ".join(sorted({each.suffix for each in FORMATS.values() if each.readable}))
         raise InputError(f"{name} is of no kind that is read; give one of {known}.")
-    return reader(data, name, like)
+    return reader(data, name, like, account)
 
 
 def write(format_name: str, path: CameraPath) -> tuple[str, bytes]:
@@ -145,29 +165,29 @@ def _can_hold(format_name: str, path: CameraPath) -> bool:
     return True
 
 
-def _read_json(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
+def _read_json(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     values = json_object(data, name)
     for key, reader in _JSON_KEYS.items():
         if key in values:
-            return reader(values, name, like)
+            return reader(values, name, like, account)
     raise InputError(
         f"{name} holds no camera path that is known; one of the fields {', '.join(_JSON_KEYS)} is expected, "
         f"got {', '.join(list(values)[:8]) or 'none'}."
     )
 
 
-def _read_txt(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
+def _read_txt(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """COLMAP by its name; TUM and RealEstate10K by how many numbers a line holds."""
     if name.lower() == "cameras.txt":
         raise InputError("cameras.txt holds lenses without places; zip it with images.txt.")
     if name.lower() == "images.txt":
-        return colmap.read_images(data, name, like)
+        return colmap.read_images(data, name, like, account)
     text = text_of(data, name)
     counts = [len(line.split()) for _, line in tum.rows(text)]
     if counts[-1] == 8:
-        return tum.read(text, name, like)
+        return tum.read(text, name, like, account)
     if counts[-1] == 19:
-        return realestate10k.read(text, name, like)
+        return realestate10k.read(text, name, like, account)
     raise InputError(
         f"The last line of {name} holds {counts[-1]} words; TUM trajectories have 8 numbers per line, RealEstate10K has 19."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,13 @@ from camera.cloud import PointCloud
 from camera.conventions import half_pixel_lens, integer_pixel_lens
 from camera.errors import InputError
 from camera.formats import lens
+from camera.formats.account import Account
 from camera.formats.parsing import (
     MOST_FRAMES,
     like_or_refuse,
     line_numbers,
     members,
+    natural,
     number,
     numbers,
     resampled_lens,
@@ -34,8 +37,17 @@ from camera.rotation import from_quaternion, to_quaternion
 
 MODELS: dict[int, tuple[str, int]] = {
     0: ("SIMPLE_PINHOLE", 3), 1: ("PINHOLE", 4), 2: ("SIMPLE_RADIAL", 4), 3: ("RADIAL", 5), 4: ("OPENCV", 8),
+    6: ("FULL_OPENCV", 12),
 }  # fmt: skip
-"""Perspective models and their number of parameters; further ones are wide-angle lenses, which a path cannot have."""
+"""Perspective models and their number of parameters."""
+OTHER_MODELS: dict[int, str] = {
+    5: "OPENCV_FISHEYE", 7: "FOV", 8: "SIMPLE_RADIAL_FISHEYE", 9: "RADIAL_FISHEYE", 10: "THIN_PRISM_FISHEYE",
+    11: "RAD_TAN_THIN_PRISM_FISHEYE",
+}  # fmt: skip
+"""Wide-angle models, which a path cannot have."""
+USED_MEMBERS = ("cameras", "images")
+IDLE_MEMBERS = ("points3D", "rigs", "frames", "project", "database")
+"""Files of a model that bear nothing on a path: the poses in ``images`` are those that rigs and frames give."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,23 +63,83 @@ class _Lens:
     width: int
     height: int
     intrinsics: NDArray[np.float64]  # (3,3), pixel centres at integers
+    bent: bool = False
 
 
-def read_zip(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
-    """The cameras of a zipped model, in the order of their picture names."""
-    files = {path.rsplit("/", 1)[-1].lower(): content for path, content in members(data, name).items()}
-    for suffix, read_cameras, read_images in ((".bin", _cameras_bin, images_bin), (".txt", _cameras_txt, images_txt)):
-        if f"images{suffix}" in files and f"cameras{suffix}" in files:
-            lenses = read_cameras(files[f"cameras{suffix}"], f"cameras{suffix}")
-            return _path(read_images(files[f"images{suffix}"], f"images{suffix}"), lenses, name, like)
-    raise InputError(
-        f"{name} holds no COLMAP model; cameras and images, both .txt or both .bin, are expected, got {', '.join(files)[:200]}."
+def read_zip(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """The cameras of a zipped model, in the natural order of their picture names.
+
+    Of several models the one with most pictures is taken, and said.
+    """
+    inside = members(data, name)
+    found = [model for model in models(inside) if model.cameras]
+    if not found:
+        got = ", ".join(path.rsplit("/", 1)[-1] for path in inside)
+        raise InputError(
+            f"{name} holds no COLMAP model; cameras and images, both .txt or both .bin, are expected in one folder, got {got[:200]}."
+        )
+    chosen = largest(found, name, account)
+    _say_members(inside, chosen, account)
+    suffix = chosen.suffix
+    lenses = {".bin": _cameras_bin, ".txt": _cameras_txt}[suffix](inside[chosen.cameras], f"cameras{suffix}")
+    return _path(chosen.read(), lenses, name, like, account)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFiles:
+    """One model among files: its folder, its two files by their whole path, and the content of ``images``."""
+
+    folder: str
+    suffix: str
+    images: str
+    cameras: str
+    content: bytes
+
+    def read(self) -> list[_Image]:
+        return images_of(self.content, f"images{self.suffix}")
+
+
+def models(files: Mapping[str, bytes]) -> list[ModelFiles]:
+    """The models in ``files``, one of each folder: binary where a folder has both kinds. ``cameras`` is "" where it lacks."""
+    by_place = {(path.rpartition("/")[0], path.rpartition("/")[2].lower()): path for path in files}
+    found = []
+    for folder in sorted({folder for folder, _ in by_place}, key=natural):
+        kinds = [kind for kind in (".bin", ".txt") if (folder, f"images{kind}") in by_place]
+        kinds.sort(key=lambda kind: (folder, f"cameras{kind}") not in by_place)
+        for kind in kinds[:1]:
+            images = by_place[folder, f"images{kind}"]
+            found.append(ModelFiles(folder, kind, images, by_place.get((folder, f"cameras{kind}"), ""), files[images]))
+    return found
+
+
+def largest(found: Sequence[ModelFiles], name: str, account: Account) -> ModelFiles:
+    """The model of most pictures; of equal ones the first. Says so where there is a choice."""
+    if len(found) == 1:
+        return found[0]
+    counts = [len(model.read()) for model in found]
+    best = counts.index(max(counts))
+    listed = ", ".join(f"{model.folder or 'the top folder'} ({count})" for model, count in zip(found, counts))
+    account.say(
+        f"{name} holds {len(found)} COLMAP models, {listed} by their pictures; the largest is taken. For another give its "
+        "folder alone."
     )
+    return found[best]
 
 
-def read_images(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
+def images_of(data: bytes, name: str) -> list[_Image]:
+    return images_bin(data, name) if name.lower().endswith(".bin") else images_txt(data, name)
+
+
+def _say_members(inside: Mapping[str, bytes], chosen: ModelFiles, account: Account) -> None:
+    files = account.fields(inside, idle=[p for p in inside if p.rsplit("/", 1)[-1].split(".")[0] in IDLE_MEMBERS])
+    files[chosen.images], files[chosen.cameras]
+
+
+def read_images(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """``images.txt`` or ``images.bin`` alone, with the lens and size of ``like``."""
-    images = images_bin(data, name) if name.lower().endswith(".bin") else images_txt(data, name)
+    images = images_of(data, name)
+    _say_folders(images, account)
+    account.say(f"{name} says no lens; that of the scene is taken.")
     wanted = like_or_refuse(like, name, "lens (which COLMAP keeps in cameras.txt or .bin: zip both)")
     return CameraPath(_poses(images), resampled_lens(wanted, len(images)), wanted.width, wanted.height, wanted.fps)
 
@@ -114,21 +186,33 @@ def write_bin(path: CameraPath) -> bytes:
 
 
 def images_txt(data: bytes, name: str) -> list[_Image]:
-    """Two lines per image: pose and name, then points, which may be an empty line."""
-    lines = [(i, line) for i, line in enumerate(text_of(data, name).splitlines(), 1) if not line.startswith("#")]
-    while lines and not lines[0][1].strip():
-        lines = lines[1:]
-    images = []
-    for index, line in lines[::2]:
+    """Per image a line of pose and name, and a line of points, which may be empty or lack, as converters write it."""
+    images: list[_Image] = []
+    points_next = False
+    for index, line in enumerate(text_of(data, name).splitlines(), 1):
         words = line.split(maxsplit=9)
-        if not words:
+        if words and words[0].startswith("#"):
             continue
+        if not words or (points_next and _are_points(line)):
+            points_next = False
+            continue
+        points_next = True
         where = f"Line {index} of {name}"
         if len(words) < 10:
             raise InputError(f"{where} should be IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, got {len(words)} words.")
         values = line_numbers(" ".join(words[:9]), (9,), where)
         images.append(_Image(words[9].strip(), int(values[8]), values[1:5], values[5:8]))
     return _checked(images, name)
+
+
+def _are_points(line: str) -> bool:
+    """Whether a line is triples X Y POINT3D_ID, and no image whose name is a number."""
+    words = line.split()
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        return False
+    return len(values) % 3 == 0 and all(number == int(number) for number in values[2::3])
 
 
 def images_bin(data: bytes, name: str) -> list[_Image]:
@@ -163,7 +247,8 @@ def _cameras_bin(data: bytes, name: str) -> dict[int, _Lens]:
         identity, model, width, height = reader.unpack("<iiQQ")
         where = f"camera {identity} of {name}"
         if model not in MODELS:
-            raise InputError(f"The lens of {where} is no perspective one (model {model}); undistort the model first.")
+            kind = OTHER_MODELS.get(model, f"model {model}")
+            raise InputError(f"The lens of {where} is no perspective one ({kind}); undistort the model first.")
         kind, parameters = MODELS[model]
         lenses[identity] = _lens(kind, width, height, np.array(reader.unpack(f"<{parameters}d")), where)
     return lenses
@@ -176,30 +261,40 @@ def _lens(model: str, width: float, height: float, values: NDArray, where: str) 
             f"The lens of {where} is {model[:40]}; only perspective ones can be followed: undistort first."
         )
     values = numbers(values.tolist(), (counts[model],), f"the parameters of {where}")
-    doubled = model in ("PINHOLE", "OPENCV")
+    doubled = model in ("PINHOLE", "OPENCV", "FULL_OPENCV")
     fx, fy = values[0], values[1 if doubled else 0]
     cx, cy = values[2:4] if doubled else values[1:3]
     bent = values[4 if doubled else 3 :]
-    if np.abs(bent).max(initial=0) > 1e-9:
-        raise InputError(f"The lens of {where} is distorted; undistort the model first (colmap image_undistorter).")
     for focal in (fx, fy):
         number(float(focal), f"the focal length of {where}", minimum=1e-3)
     across, down = size(float(width), float(height), where)
-    return _Lens(across, down, integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]))
+    distorted = bool(np.abs(bent).max(initial=0) > 1e-9)
+    return _Lens(across, down, integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), distorted)
 
 
-def _path(images: list[_Image], lenses: dict[int, _Lens], name: str, like: CameraPath | None) -> CameraPath:
+def _say_folders(images: list[_Image], account: Account) -> None:
+    folders = {image.name.rpartition("/")[0]: None for image in images}
+    if len(folders) > 1:
+        account.say(
+            f"The pictures of {account.name} lie in {len(folders)} folders ({', '.join(folders)[:80]}); the path runs through one after the other."
+        )
+
+
+def _path(
+    images: list[_Image], lenses: dict[int, _Lens], name: str, like: CameraPath | None, account: Account
+) -> CameraPath:
     lost = [image for image in images if image.camera not in lenses]
     if lost:
         raise InputError(
             f"Image {lost[0].name!r} of {name} uses camera {lost[0].camera}, which the model does not have."
         )
     used = [lenses[image.camera] for image in images]
-    sizes = {(each.width, each.height) for each in used}
-    if len(sizes) > 1:
-        raise InputError(f"The pictures of {name} have several sizes, {sorted(sizes)[:3]}; a camera path needs one.")
-    width, height = sizes.pop()
-    intrinsics = np.stack([each.intrinsics for each in used])
+    if bent := sum(each.bent for each in used):
+        account.say(
+            f"The lens of {bent} of {len(used)} cameras of {name} is distorted; the path is shot without distortion."
+        )
+    _say_folders(images, account)
+    intrinsics, width, height = lens.of_one_size([(each.intrinsics, each.width, each.height) for each in used], account)
     return CameraPath(_poses(images), intrinsics, width, height, like.fps if like else 24.0)
 
 
@@ -213,7 +308,7 @@ def _poses(images: list[_Image]) -> NDArray[np.float64]:
 def _checked(images: list[_Image], name: str) -> list[_Image]:
     if not 1 <= len(images) <= MOST_FRAMES:
         raise InputError(f"{name} should hold 1 to {MOST_FRAMES} images, got {len(images)}.")
-    return sorted(images, key=lambda image: image.name)
+    return sorted(images, key=lambda image: natural(image.name))
 
 
 class _Reader:

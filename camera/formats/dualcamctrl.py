@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+from collections.abc import Mapping
 
 import numpy as np
 
 from camera.errors import InputError
 from camera.formats import realestate10k
+from camera.formats.account import Account
 from camera.formats.parsing import DAMAGED, LARGEST_UNPACKED, MOST_FRAMES, field, numbers
 from camera.path import CameraPath
 
 
-def read(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
+def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """Tensors only: nothing else is unpickled. The rate is that of ``like``, or 24."""
     import torch
 
@@ -25,13 +27,14 @@ def read(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
         raise InputError(f"{name} holds more than tensors, or is damaged; save {{'cameras': tensor}} again.") from error
     if isinstance(values, list) and len(values) == 1:
         values = values[0]
+    values = account.fields(values) if isinstance(values, Mapping) else values
     cameras = field(values, "cameras", name)
     if not isinstance(cameras, torch.Tensor) or cameras.ndim != 2 or cameras.is_complex():
         raise InputError(f"'cameras' of {name} should be a tensor of shape Nx18.")
     if not 1 <= len(cameras) <= MOST_FRAMES:
         raise InputError(f"'cameras' of {name} should hold 1 to {MOST_FRAMES} cameras, got {len(cameras)}.")
     rows = numbers(cameras.double().numpy(), (-1, 18), f"'cameras' of {name}")
-    return realestate10k.path_of(rows, name, like, fps=like.fps if like else 24.0)
+    return realestate10k.path_of(rows, name, like, account)
 
 
 def write(path: CameraPath) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats import lens
+from camera.formats.account import Account, Fields
 from camera.formats.parsing import (
     MOST_FRAMES,
     entries,
@@ -38,12 +40,16 @@ SIZE = (1280, 704)
 # --- the desktop client's camera path -------------------------------------------------------------------------------
 
 
-def read_gui_path(values: dict[str, Any], name: str, like: CameraPath | None) -> CameraPath:
+def read_gui_path(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """Key frames, drawn as the client draws them: uniform B-splines of ``spline_order`` 0 to 3 between the time stamps.
 
     Key 0 stands at time 0 and key i at the time stamp of key i-1. Size and rate are those of ``like``, or 1280x704 and 24.
     """
-    keys = entries(values, "path", name)
+    values = account.fields(values, idle=("time", "duration_seconds", "camera_path_keyframe"))
+    keys = [
+        account.fields(key, "path", idle=_KEY_IDLE) if isinstance(key, Mapping) else key
+        for key in entries(values, "path", name)
+    ]
     order = int(number(values.get("spline_order", 3), f"'spline_order' of {name}", minimum=0, maximum=3))
     loop = values.get("loop", False)
     if not isinstance(loop, bool):
@@ -67,6 +73,10 @@ def write_gui_path(path: CameraPath) -> bytes:
     ]
     values = {"loop": False, "time": 0.0, "path": keys, "duration_seconds": path.seconds, "spline_order": 1}
     return json.dumps(values).encode()
+
+
+_KEY_IDLE = ("scale", "slice", "aperture_size", "focus_z", "glow_mode", "glow_y_cutoff", "dof")
+"""Fields of a key frame that instant-ngp's client writes and that move no camera."""
 
 
 def _key(key: Any, where: str) -> NDArray[np.float64]:
@@ -120,9 +130,13 @@ def _weights(t: NDArray, order: int) -> NDArray[np.float64]:
 # --- the desktop client's exported cameras --------------------------------------------------------------------------
 
 
-def read_gui_cameras(values: dict[str, Any], name: str, like: CameraPath | None) -> CameraPath:
+def read_gui_cameras(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """``start`` of every camera, taken as world from camera; the lens is that of ``like``."""
-    cameras = entries(values, "cameras", name)
+    values = account.fields(values, idle=("duration_seconds", "spp", "quality", "shutter_fraction"))
+    cameras = [
+        account.fields(c, "cameras", idle=("end",)) if isinstance(c, Mapping) else c
+        for c in entries(values, "cameras", name)
+    ]
     wanted = like_or_refuse(like, name, "lens")
     poses = [
         pose(field(c, "start", f"camera {i} of {name}"), f"'start' of camera {i} of {name}")
@@ -156,23 +170,27 @@ def write_gui_cameras(path: CameraPath) -> bytes:
 # --- npz of the scripts ----------------------------------------------------------------------------------------------
 
 
-def read_npz(data: bytes, name: str, like: CameraPath | None) -> CameraPath:
+def read_npz(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The path of a multi-view file (``w2cs_all``, ``Ks_all`` or the last ``K_key_frames``) or of a clip's ``camera.npz``.
 
-    The size is that of the key frames' pictures, else the even size in whose middle the lens points. The rate is that of ``like``, or 24.
+    The size is that of the key frames' pictures, else ``resolution``, else that of ``like``, and said; a lens alone does
+    not tell it. The rate is that of ``like``, or 24.
     """
-    shapes = npz_shapes(data, name)
+    shapes = account.fields(npz_shapes(data, name), idle=_NPZ_IDLE)
     several = "w2cs_all" in shapes
     if not several and "w2c" not in shapes:
         raise InputError(f"{name} holds neither w2cs_all nor w2c, but {', '.join(list(shapes)[:8]) or 'nothing'}.")
     camera_from_world = npz_array(data, "w2cs_all" if several else "w2c", (-1, 4, 4), name)
+    shapes["w2cs_all" if several else "w2c"]
     if several:
         known = "Ks_all" if "Ks_all" in shapes else "K_key_frames"
         lenses = npz_array(data, known, (-1, 3, 3), name)
+        shapes[known]
         lenses = lenses if known == "Ks_all" else np.repeat(lenses[-1:], len(camera_from_world), axis=0)
     else:
         lenses = npz_array(data, "intrinsics", (-1, 3, 3), name)
-    width, height = _npz_size(data, name, shapes, lenses)
+        shapes["intrinsics"]
+    width, height = _npz_size(data, name, shapes, lenses, like, account)
     camera_from_world[:, :3, :3] = orthonormal(camera_from_world[:, :3, :3])
     return CameraPath(inverse(camera_from_world), lenses, width, height, like.fps if like else 24.0)
 
@@ -189,12 +207,29 @@ def write_npz(path: CameraPath) -> bytes:
     return buffer.getvalue()
 
 
-def _npz_size(data: bytes, name: str, shapes: dict[str, tuple[int, ...]], lenses: NDArray) -> tuple[int, int]:
+_NPZ_IDLE = ("depth_key_frames", "mask_key_frames", "w2cs_key_frames", "K_key_frames")
+"""Arrays of a multi-view file that belong to its pictures, not to its path."""
+
+
+def _npz_size(
+    data: bytes, name: str, shapes: Fields, lenses: NDArray, like: CameraPath | None, account: Account
+) -> tuple[int, int]:
     pictures = shapes.get("images_key_frames", ())
     if len(pictures) == 4:
         return size(pictures[3], pictures[2], name)
     if "resolution" in shapes:
         width, height = npz_array(data, "resolution", (2,), name).tolist()
-    else:  # upstream puts the middle at W/2, we at (W-1)/2; both round to the same even size
-        width, height = (2 * np.ceil(lenses[0, :2, 2] - 1e-3)).tolist()
-    return size(width, height, f"{name} (taken from the principal point)")
+        shapes["resolution"]
+        return size(width, height, name)
+    wanted = like_or_refuse(like, name, "picture size its lens is for (an array resolution, width and height)")
+    away = np.abs(lenses[:, :2, 2] / [wanted.width, wanted.height] - 0.5).max()
+    if away > 0.25:
+        raise InputError(
+            f"The lens of {name} points at pixel {lenses[0, 0, 2]:.0f}, {lenses[0, 1, 2]:.0f}, far from the middle of the scene's "
+            f"{wanted.width} x {wanted.height}: it is for another picture size, which the file does not say; add an array "
+            "resolution (width, height)."
+        )
+    account.say(
+        f"{name} does not say the picture size of its lens; {wanted.width} x {wanted.height}, the scene's, is taken."
+    )
+    return wanted.width, wanted.height

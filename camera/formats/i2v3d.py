@@ -7,12 +7,14 @@ ahead by 0.05 focal lengths in picture heights, ``up_pos`` lies 0.025 above ``en
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from camera.errors import InputError
 from camera.formats import lens
+from camera.formats.account import Account
 from camera.formats.parsing import entries, field, number, numbers
 from camera.path import CameraPath
 
@@ -23,8 +25,9 @@ SIZE = (512, 288)
 """Width and height of the pictures that upstream's files were made from."""
 
 
-def read(values: dict[str, Any], name: str, like: CameraPath | None) -> CameraPath:
+def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The size is that of ``like``, or 512x288; pixels are square."""
+    values = account.fields(values)
     frames = len(entries(values, "start_pos", name))
     start, end, up = (numbers(field(values, key, name), (frames, 3), f"{key!r} of {name}") for key in _KEYS)
     fov = number(field(values, "fov", name), f"'fov' of {name}", minimum=1, maximum=170)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from camera.conventions import lens_from_fractions
 from camera.errors import InputError
+from camera.formats.account import Account
 from camera.path import CameraPath
 
 
@@ -33,6 +34,27 @@ def one_lens(path: CameraPath, label: str) -> CameraPath:
     if np.abs(path.intrinsics - path.intrinsics[0]).max() > 1e-6 * path.intrinsics[0, 0, 0]:
         raise InputError(f"{label} holds one lens for all frames, but this path zooms; choose Reshoot JSON.")
     return path
+
+
+def of_one_size(
+    lenses: list[tuple[NDArray[np.float64], int, int]], account: Account
+) -> tuple[NDArray[np.float64], int, int]:
+    """Intrinsics (F,3,3), width and height of lenses (matrix, width, height): all fitted to the first one's size by a
+    centred crop, as pictures of other sizes are, and said."""
+    _, width, height = lenses[0]
+    others = [(w, h) for _, w, h in lenses if (w, h) != (width, height)]
+    if others:
+        account.say(
+            f"{len(others)} of {len(lenses)} cameras of {account.name} are for pictures of other sizes ({others[0][0]} x "
+            f"{others[0][1]} and so on); they were fitted to {width} x {height}, the first one's."
+        )
+    fitted = [
+        matrix
+        if (w, h) == (width, height)
+        else CameraPath(np.eye(4)[None], matrix, w, h).fitted(width, height).intrinsics[0]
+        for matrix, w, h in lenses
+    ]
+    return np.stack(fitted), width, height
 
 
 def of_fov(degrees: NDArray[np.float64], *, width: int, height: int, across: bool) -> NDArray[np.float64]:

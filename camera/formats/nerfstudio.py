@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,33 +14,67 @@ from numpy.typing import NDArray
 from camera.conventions import half_pixel_lens, integer_pixel_lens, nerfstudio_from_opencv, opencv_from_nerfstudio
 from camera.errors import InputError
 from camera.formats import lens
-from camera.formats.parsing import entries, field, like_or_refuse, number, pose, size
-from camera.path import CameraPath, pinhole
+from camera.formats.account import Account, Fields, refusal
+from camera.formats.parsing import entries, field, like_or_refuse, natural, number, pose, size
+from camera.path import CameraPath
 
-_DISTORTIONS = ("k1", "k2", "k3", "k4", "p1", "p2")
+DISTORTION = ("k1", "k2", "p1", "p2", "k3", "k4")
+"""Terms of a lens, the first five in OpenCV's order."""
+WIDE_ANGLE = ("is_fisheye", "ftheta_p0", "latlong", "equirectangular")
+"""Fields by which instant-ngp says that a lens is no perspective one."""
+IDLE = (
+    "aabb_scale", "aabb", "scale", "offset", "ply_file_path", "applied_transform", "applied_scale", "orientation_override",
+    "train_filenames", "val_filenames", "test_filenames", "white_transparent", "black_transparent", "enable_depth_loading",
+    "integer_depth_scale", "sharpness", "colmap_im_id", "depth_file_path", "mask_path", "up", "frames_count", "n_frames",
+)  # fmt: skip
+"""Fields of a data set that its writers are known to write and that bear nothing on where its cameras stand."""
 
 
-def read_transforms(values: dict[str, Any], name: str, like: CameraPath | None) -> CameraPath:
-    """Frames in the order of their file names. Size and rate are those of ``like`` where the file has none.
+@dataclass(frozen=True, eq=False)
+class PosedFrame:
+    """A frame of ``transforms.json``: ``world_from_camera`` (4,4) and ``matrix`` (3,3) in OpenCV's axes, ``distortion`` (6,)."""
 
-    Raises `InputError` for distorted or non-perspective lenses, and for frames of different sizes.
+    file_path: str
+    world_from_camera: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+    width: int
+    height: int
+    distortion: NDArray[np.float64]
+
+
+def frames_of(values: dict[str, Any], name: str, like: CameraPath | None, account: Account) -> list[PosedFrame]:
+    """The frames in the natural order of their file names; sizes are those of ``like`` where the file has none.
+
+    Raises `InputError` for lenses that are no perspective ones.
     """
-    frames = entries(values, "frames", name)
-    named = [(frame, f"frame {index} of {name}") for index, frame in enumerate(frames)]
-    matrices = [pose(field(frame, "transform_matrix", where), f"transform_matrix of {where}") for frame, where in named]
-    order = sorted(range(len(frames)), key=lambda index: natural(str(frames[index].get("file_path", ""))))
-    poses, lenses, sizes = [], [], set()
-    for index in order:
-        frame, where = named[index]
-        poses.append(matrices[index])
-        matrix, width, height = _lens({**values, **frame}, where, like)
-        lenses.append(matrix)
-        sizes.add((width, height))
-    if len(sizes) > 1:
-        raise InputError(f"The frames of {name} have several sizes, {sorted(sizes)[:3]}; a camera path needs one.")
-    width, height = sizes.pop()
-    fps = number(values.get("fps", like.fps if like else 24.0), f"'fps' of {name}", minimum=1e-3, maximum=1e6)
-    return CameraPath(opencv_from_nerfstudio(np.stack(poses)), np.stack(lenses), width, height, fps)
+    shared = account.fields(values, idle=IDLE)
+    frames = entries(shared, "frames", name)
+    posed = []
+    for index, frame in enumerate(frames):
+        where = f"frame {index} of {name}"
+        own = account.fields(frame, "frames", idle=IDLE) if isinstance(frame, Mapping) else frame
+        matrix = pose(field(own, "transform_matrix", where), f"transform_matrix of {where}")
+        lens_matrix, width, height, bent = _lens(own.over(shared), where, like)
+        posed.append(PosedFrame(str(own.get("file_path", "")), matrix, lens_matrix, width, height, bent))
+    in_our_axes = opencv_from_nerfstudio(np.stack([each.world_from_camera for each in posed]))
+    posed = [replace(each, world_from_camera=matrix) for each, matrix in zip(posed, in_our_axes)]
+    return sorted(posed, key=lambda each: natural(each.file_path))
+
+
+def read_transforms(values: dict[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """The cameras of `frames_of` as one path; distortion and several sizes are said. The rate is the file's, else ``like``'s."""
+    posed = frames_of(values, name, like, account)
+    if bent := sum(bool(each.distortion.any()) for each in posed):
+        terms = [key for key, term in zip(DISTORTION, np.abs([each.distortion for each in posed]).max(axis=0)) if term]
+        account.say(
+            f"The lens of {bent} of {len(posed)} cameras of {name} is distorted ({', '.join(terms)}); the path is shot without "
+            "distortion."
+        )
+    given = account.fields({"fps": values["fps"]})["fps"] if "fps" in values else (like.fps if like else 24.0)
+    fps = number(given, f"'fps' of {name}", minimum=1e-3, maximum=1e6)
+    sized = [(each.matrix, each.width, each.height) for each in posed]
+    lenses, width, height = lens.of_one_size(sized, account)
+    return CameraPath(np.stack([each.world_from_camera for each in posed]), lenses, width, height, fps)
 
 
 def write_transforms(path: CameraPath) -> bytes:
@@ -58,8 +94,21 @@ def write_transforms(path: CameraPath) -> bytes:
     return json.dumps(values).encode()
 
 
-def read_camera_path(values: dict[str, Any], name: str, like: CameraPath | None) -> CameraPath:
-    """Rendered cameras of nerfstudio's viewer; ``fov`` is vertical."""
+_PATH_IDLE = (
+    "keyframes",
+    "seconds",
+    "is_cycle",
+    "smoothness_value",
+    "default_fov",
+    "default_transition_sec",
+    "aspect",
+    "crop",
+)
+
+
+def read_camera_path(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """Rendered cameras of nerfstudio's viewer; ``fov`` is vertical. Where no rate is given it is frames over seconds."""
+    values = account.fields(values, idle=_PATH_IDLE)
     if values.get("camera_type", "perspective") != "perspective":
         raise InputError(f"{name} has the camera type {values['camera_type']!r}; only 'perspective' can be followed.")
     cameras = entries(values, "camera_path", name)
@@ -71,6 +120,7 @@ def read_camera_path(values: dict[str, Any], name: str, like: CameraPath | None)
     poses, fov = [], []
     for index, camera in enumerate(cameras):
         where = f"camera {index} of {name}"
+        camera = account.fields(camera, "camera_path", idle=_PATH_IDLE) if isinstance(camera, Mapping) else camera
         poses.append(pose(field(camera, "camera_to_world", where), f"camera_to_world of {where}"))
         fov.append(number(field(camera, "fov", where), f"'fov' of {where}"))
     given = values.get("fps")
@@ -103,33 +153,47 @@ def write_camera_path(path: CameraPath) -> bytes:
     return json.dumps(values).encode()
 
 
-def _lens(values: dict[str, Any], where: str, like: CameraPath | None) -> tuple[NDArray[np.float64], int, int]:
-    """Intrinsics (3,3), width and height of a frame whose own fields go before those of the file."""
+def _lens(
+    values: Fields, where: str, like: CameraPath | None
+) -> tuple[NDArray[np.float64], int, int, NDArray[np.float64]]:
+    """Intrinsics (3,3), width, height and distortion (6,) of a frame whose own fields go before those of the file.
+
+    As instant-ngp and nerfstudio read it: ``fl_x`` goes before ``camera_angle_x``, what is missing downwards is as across,
+    ``cx`` and ``cy`` count either way.
+    """
+    for key in WIDE_ANGLE:
+        if values.get(key) not in (None, False):
+            raise refusal(
+                repr(key), where, "a lens that is no perspective one", "undistort the pictures and cameras first"
+            )
     model = values.get("camera_model", "PINHOLE")
     if model not in ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV", "SIMPLE_RADIAL", "RADIAL"):
         raise InputError(
             f"The camera model of {where} is {str(model)[:40]!r}; only perspective lenses can be followed."
         )
-    bent = [key for key in _DISTORTIONS if abs(number(values.get(key, 0), f"{key!r} of {where}")) > 1e-9]
-    if bent:
-        raise InputError(f"The lens of {where} is distorted ({bent[0]}); undistort the pictures and cameras first.")
+    bent = np.array([number(values.get(key, 0), f"{key!r} of {where}") for key in DISTORTION])
     if "w" in values and "h" in values:
         width, height = size(values["w"], values["h"], where)
     else:
         given = like_or_refuse(like, where, "picture size (w, h)")
         width, height = given.width, given.height
-    if "fl_x" not in values:
-        angle = number(
-            field(values, "camera_angle_x", where), f"'camera_angle_x' of {where}", minimum=0.02, maximum=2.96
-        )
-        return pinhole(width, height, float(np.degrees(angle))), width, height
-    fx = number(values["fl_x"], f"'fl_x' of {where}", minimum=1e-3)
-    fy = number(values.get("fl_y", fx), f"'fl_y' of {where}", minimum=1e-3)
+    fx, fy = _focal(values, "x", width, where), _focal(values, "y", height, where)
+    if fx is None and fy is None:
+        field(values, "camera_angle_x", where)
+    fx, fy = fx or fy, fy or fx
     cx = number(values.get("cx", width / 2), f"'cx' of {where}")
     cy = number(values.get("cy", height / 2), f"'cy' of {where}")
-    return integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), width, height
+    return integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), width, height, bent
 
 
-def natural(text: str) -> list[tuple[int, int, str]]:
-    """Sorts frame_9 before frame_10."""
-    return [(0, int(part[:18]), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", text)]
+def _focal(values: Fields, axis: str, side: int, where: str) -> float | None:
+    """Focal length in pixels across ("x") or down ("y"), by ``fl_`` or the field of view in radians; None for neither."""
+    if f"fl_{axis}" in values:
+        focal = number(values[f"fl_{axis}"], f"'fl_{axis}' of {where}", minimum=1e-3)
+        values.get(f"camera_angle_{axis}")
+        return focal
+    key = f"camera_angle_{axis}"
+    if key not in values:
+        return None
+    angle = number(values[key], f"{key!r} of {where}", minimum=0.02, maximum=2.96)
+    return side / (2 * math.tan(angle / 2))

@@ -149,15 +149,6 @@ def resampled_lens(like: CameraPath, frames: int) -> NDArray[np.float64]:
     return like.resampled(frames).intrinsics
 
 
-def rate(seconds: NDArray, like: CameraPath | None) -> float:
-    """Frames per second of time stamps (F,); of ``like``, or 24, where they say nothing."""
-    if len(seconds) > 1:
-        step = float(np.median(np.diff(seconds)))
-        if 1e-3 <= step <= 1e3:
-            return 1 / step
-    return like.fps if like else 24.0
-
-
 def members(data: bytes, name: str) -> dict[str, bytes]:
     """The files of a zip, by their path; refuses what unpacks to more than `LARGEST_UNPACKED`."""
     try:
@@ -212,6 +203,11 @@ def npz_array(data: bytes, key: str, shape: tuple[int, ...], where: str) -> NDAr
         raise
     except DAMAGED as error:
         raise InputError(f"{key} of {where} is damaged; save the file again.") from error
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Sorts frame_9 before frame_10."""
+    return [(0, int(part[:18]), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", text)]
 
 
 def _words(shape: tuple[int, ...]) -> str:

@@ -11,17 +11,26 @@ from numpy.typing import NDArray
 
 from camera.conventions import lens_fractions
 from camera.formats import lens
-from camera.formats.parsing import line_numbers, pose, rate
+from camera.formats.account import Account
+from camera.formats.parsing import line_numbers, pose
+from camera.formats.timing import by_time
 from camera.formats.tum import rows
 from camera.path import CameraPath, inverse
 
 
-def read(text: str, name: str, like: CameraPath | None) -> CameraPath:
+def read(text: str, name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """The cameras laid out by their time stamps, see `timing.by_time`."""
+    stamps, path = read_rows(text, name, like, account)
+    return by_time(path, np.array([float(stamp) for stamp in stamps]) / 1e6, account)
+
+
+def read_rows(text: str, name: str, like: CameraPath | None, account: Account) -> tuple[tuple[str, ...], CameraPath]:
+    """Time stamps as they are written and the cameras, a row each, in the file's order."""
     lines = rows(text)
     if len(lines) > 1 and len(lines[0][1].split()) == 1:  # the video's address
         lines = lines[1:]
     values = np.array([line_numbers(line, (19,), f"Line {number} of {name}") for number, line in lines])
-    return path_of(values[:, 1:], name, like, fps=rate(values[:, 0] / 1e6, like))
+    return tuple(line.split()[0] for _, line in lines), path_of(values[:, 1:], name, like, account)
 
 
 def write(path: CameraPath) -> bytes:
@@ -31,11 +40,15 @@ def write(path: CameraPath) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def path_of(values: NDArray[np.float64], name: str, like: CameraPath | None, *, fps: float) -> CameraPath:
-    """The path of rows (F,18)."""
+def path_of(values: NDArray[np.float64], name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """The path of rows (F,18), at the rate of ``like``, or 24. The two numbers after the lens are distortion k1 and k2."""
+    if bent := int((np.abs(values[:, 4:6]) > 1e-9).any(axis=1).sum()):
+        account.say(
+            f"The lens of {bent} of {len(values)} cameras of {name} is distorted; the path is shot without distortion."
+        )
     intrinsics, width, height = lens.of_fractions(values[:, :4], like)
     camera_from_world = np.stack([pose(row[6:], f"camera {frame} of {name}") for frame, row in enumerate(values)])
-    return CameraPath(inverse(camera_from_world), intrinsics, width, height, fps)
+    return CameraPath(inverse(camera_from_world), intrinsics, width, height, like.fps if like else 24.0)
 
 
 def eighteen(path: CameraPath, label: str) -> NDArray[np.float64]:

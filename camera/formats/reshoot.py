@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from camera.errors import InputError
+from camera.formats.account import Account
 from camera.formats.parsing import entries, field, number, numbers, size
 from camera.path import CameraPath
 
 VERSION = 1
+CONVENTION = "world from camera, OpenCV axes (x right, y down, z forward), pixels with centres at integers"
 
 
-def read(values: dict[str, Any], name: str) -> CameraPath:
+def read(values: Mapping[str, Any], name: str, account: Account) -> CameraPath:
     """Raises `InputError` for a newer version, and for anything a `CameraPath` cannot be."""
+    values = account.fields(values, idle=("format",))
+    _check_convention(values, name)
     version = number(values.get("version", VERSION), f"'version' of {name}", minimum=1)
     if version > VERSION:
         raise InputError(f"{name} was written by a newer Reshoot (version {version:g}; this one reads {VERSION}).")
@@ -30,11 +35,18 @@ def read(values: dict[str, Any], name: str) -> CameraPath:
     )
 
 
+def _check_convention(values: Mapping[str, Any], name: str) -> None:
+    if values.get("convention", CONVENTION) != CONVENTION:
+        raise InputError(
+            f"'convention' of {name} is {str(values['convention'])[:80]!r}; {CONVENTION!r} is what can be read."
+        )
+
+
 def write(path: CameraPath) -> bytes:
     values = {
         "format": "reshoot camera path",
         "version": VERSION,
-        "convention": "world from camera, OpenCV axes (x right, y down, z forward), pixels with centres at integers",
+        "convention": CONVENTION,
         "width": path.width,
         "height": path.height,
         "fps": path.fps,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, rate, resampled_lens
+from camera.formats.account import Account
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, resampled_lens
+from camera.formats.timing import by_time
 from camera.path import CameraPath
 from camera.rotation import from_quaternion, to_quaternion
 
@@ -20,14 +25,44 @@ def rows(text: str) -> list[tuple[int, str]]:
     return lines
 
 
-def read(text: str, name: str, like: CameraPath | None) -> CameraPath:
-    """Lens and size are those of ``like``; the rate follows from the time stamps."""
-    values = np.array([line_numbers(line, (8,), f"Line {number} of {name}") for number, line in rows(text)])
+def read(text: str, name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """Lens and size are those of ``like``; the cameras are laid out by their time stamps, see `timing.by_time`.
+
+    Stamps are seconds, as in TUM's data sets, or nanoseconds, as ORB-SLAM3 writes them for EuRoC.
+    """
+    lines = rows(text)
+    values = np.array([_row(line, f"Line {number} of {name}") for number, line in lines])
     lens = like_or_refuse(like, name, "lens")
     poses = np.repeat(np.eye(4)[None], len(values), axis=0)
     poses[:, :3, :3] = from_quaternion(values[:, 4:], order="xyzw")
     poses[:, :3, 3] = values[:, 1:4]
-    return CameraPath(poses, resampled_lens(lens, len(poses)), lens.width, lens.height, rate(values[:, 0], like))
+    path = CameraPath(poses, resampled_lens(lens, len(poses)), lens.width, lens.height, lens.fps)
+    return by_time(path, _seconds(values[:, 0], account), account)
+
+
+def _row(line: str, where: str) -> NDArray[np.float64]:
+    """(8,): a time stamp, which may be larger than other numbers, and seven numbers."""
+    words = line.split()
+    posed = line_numbers(" ".join(["0", *words[1:]]), (8,), where)
+    try:
+        stamp = float(words[0])
+    except ValueError:
+        stamp = math.nan
+    if not math.isfinite(stamp):
+        raise InputError(f"The time stamp of {where} should be a number of seconds, got {words[0][:40]!r}.")
+    return np.array([stamp, *posed[1:]])
+
+
+def _seconds(stamps: NDArray[np.float64], account: Account) -> NDArray[np.float64]:
+    """Stamps in seconds from the first on; a middle step of more than a thousand means a smaller unit."""
+    stamps = stamps - stamps.min()
+    steps = np.abs(np.diff(np.sort(stamps)))
+    step = float(np.median(steps)) if len(steps) else 0.0
+    for unit, per_second, smallest in (("nanoseconds", 1e9, 1e6), ("microseconds", 1e6, 1e3)):
+        if step >= smallest:
+            account.say(f"The time stamps of {account.name} are {step:.4g} apart and were taken for {unit}.")
+            return stamps / per_second
+    return stamps
 
 
 def write(path: CameraPath) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -195,9 +196,13 @@ def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:
     height, width = frames.shape[1:3]
     if given.path is not None:
         from camera import formats
+        from camera.formats.account import Account
 
         like = CameraPath(np.eye(4)[None], pinhole(width, height, DEFAULT_FOV_DEGREES), width, height, fps)
-        path = formats.read(given.path.name, given.path.read_bytes(), like=like)
+        account = Account(given.path.name)
+        path = formats.read(given.path.name, given.path.read_bytes(), like=like, account=account)
+        for note in account.notes():
+            print(note, file=sys.stderr)
     elif given.cameras == "estimated" or given.model is not None:
         path = CameraPath(
             np.repeat(np.eye(4)[None], len(frames), axis=0),

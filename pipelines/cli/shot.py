@@ -85,7 +85,7 @@ def _filmed(path: CameraPath, moves: Any, scene: Scene, *, as_given: bool) -> Ca
     if as_given:
         return path
     path = path.moved_to(scene.first.world_from_camera)
-    return path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
+    return path.resampled(moves.frames).with_fps(moves.fps)
 
 
 def _with_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
@@ -108,8 +108,13 @@ def _path_file(file: Path, like: CameraPath) -> CameraPath:
     if file.suffix.lower() == ".mp4":
         return restore(file).path
     from camera.formats import read
+    from camera.formats.account import Account
 
-    return read(file.name, file.read_bytes(), like=like)
+    account = Account(file.name)
+    path = read(file.name, file.read_bytes(), like=like, account=account)
+    for note in account.notes():
+        print(note, file=sys.stderr)
+    return path
 
 
 def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:

@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats.colmap import MODELS as NAMES
-from camera.formats.colmap import images_bin, images_txt
+from camera.formats.colmap import OTHER_MODELS, images_bin, images_txt
 from camera.formats.parsing import line_numbers, text_of
 from camera.path import inverse, resizing
 from camera.rotation import from_quaternion
 
-MODELS = {0: ("f", 0), 1: ("fxfy", 0), 2: ("f", 1), 3: ("f", 2), 4: ("fxfy", 4)}
-"""COLMAP's numbers of SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL and OPENCV: focal lengths, then distortion terms."""
+MODELS = {0: ("f", 0), 1: ("fxfy", 0), 2: ("f", 1), 3: ("f", 2), 4: ("fxfy", 4), 6: ("fxfy", 8)}
+"""COLMAP's numbers of SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV and FULL_OPENCV: focal lengths, then distortion terms."""
 FILES = ("cameras", "images", "points3D")
 
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """``matrix`` (3,3) in pixels of ``width`` x ``height``; ``distortion`` (4 or 5,) as OpenCV has it: k1 k2 p1 p2 k3."""
+    """``matrix`` (3,3) in pixels of ``width`` x ``height``; ``distortion`` (4, 5 or 8,) as OpenCV has it: k1 k2 p1 p2 k3 k4 k5 k6."""
 
     width: int
     height: int
@@ -131,7 +131,9 @@ def _cameras(data: _Bytes) -> list[tuple[int, Lens]]:
 def _camera(data: _Bytes) -> tuple[int, Lens]:
     number, model, width, height = data.take("<IiQQ")
     if model not in MODELS:
-        raise InputError(f"Camera {number} is of COLMAP's model {model}; undistort the pictures to PINHOLE first.")
+        raise InputError(
+            f"Camera {number} is of COLMAP's model {OTHER_MODELS.get(model, model)}; undistort the pictures to PINHOLE first."
+        )
     focal, terms = MODELS[model]
     return number, _lens(model, width, height, data.take(f"<{terms + (3 if focal == 'f' else 4)}d"))
 
@@ -139,7 +141,7 @@ def _camera(data: _Bytes) -> tuple[int, Lens]:
 def _lens(model: int, width: int, height: int, values: tuple[float, ...]) -> Lens:
     focal, terms = MODELS[model]
     fx, fy, cx, cy = (values[0], *values[:3]) if focal == "f" else values[:4]
-    distortion = np.zeros(4)
+    distortion = np.zeros(max(4, terms))
     distortion[:terms] = values[len(values) - terms :]
     return Lens(width, height, np.array([[fx, 0, cx - 0.5], [0, fy, cy - 0.5], [0, 0, 1]]), distortion)
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.formats.account import Account
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
 from pipelines.inputs.archive import opened
 from pipelines.inputs.npz import read_npz
-from pipelines.inputs.vipe import is_vipe, read_vipe
+from pipelines.inputs.vipe import is_vipe, read_vipe, say_cut
 from pipelines.media.video import read_video
 
 LONGEST_CLIP = 481
@@ -21,23 +22,28 @@ LONGEST_CLIP = 481
 CLIP_FILES = ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz")
 
 
-def read_scene(path: str | Path, *, first_frame: int = 0) -> tuple[Scene, CameraPath | None]:
+def read_scene(
+    path: str | Path, *, first_frame: int = 0, account: Account | None = None
+) -> tuple[Scene, CameraPath | None]:
     """The scene in a folder, zip or npz file, and the camera path where the file brings one (npz).
 
     A folder or zip holds either `CLIP_FILES` or a ViPE result, taken from ``first_frame`` on; see `read_clip`, `read_views`
-    and `vipe.read_vipe`.
+    and `vipe.read_vipe`. What is left out is said in ``account``.
     """
     path = Path(path)
+    account = account or Account(path.name)
     if path.suffix.lower() == ".npz":
         return read_views(path)
     with opened(path) as folder:
         place = clip_folder(folder)
         read = read_vipe if is_vipe(place) else read_clip
-        scene = read(place, first_frame=first_frame, max_frames=LONGEST_CLIP)
+        scene = read(place, account=account, first_frame=first_frame, max_frames=LONGEST_CLIP)
     return replace(scene, name=path.stem), None
 
 
-def read_clip(folder: Path, *, first_frame: int = 0, max_frames: int = LONGEST_CLIP) -> Scene:
+def read_clip(
+    folder: Path, *, first_frame: int = 0, max_frames: int = LONGEST_CLIP, account: Account | None = None
+) -> Scene:
     """A posed clip from ``first_frame`` on: rgb.mp4, depth.npz (T,H,W), mask.npz (T,H,W), camera.npz w2c (T,4,4) and intrinsics (T,3,3) in pixels.
 
     Sizes may be any (fit the scene afterwards); all files must agree. Pixels outside the mask are not known.
@@ -49,6 +55,8 @@ def read_clip(folder: Path, *, first_frame: int = 0, max_frames: int = LONGEST_C
     depth = read_npz(folder / "depth.npz", {"depth": "T H W"})["depth"]
     mask = read_npz(folder / "mask.npz", {"mask": "T H W"})["mask"]
     frames, fps = read_video(folder / "rgb.mp4", max_frames=first_frame + max_frames)
+    account = account or Account(folder.name)
+    say_cut(folder / "rgb.mp4", len(frames), account)
     count, given = len(frames), {"depth.npz": depth.shape, "mask.npz": mask.shape}
     for name, shape in given.items():
         if shape[0] < count or shape[1:] != frames.shape[1:3]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
+from camera.formats.account import Account
 from camera.path import CameraPath
 from camera.view import Scene
 
@@ -77,7 +78,8 @@ def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: 
     if kind == ".npz":
         from pipelines.inputs.gen3c_npz import read_scene
 
-        return Material(*read_scene(path), path_as_given=True)
+        account = Account(path.name)
+        return Material(*read_scene(path, account=account), note=account.text(), path_as_given=True)
     if kind in (".torch", ".pt"):
         return _reconfusion(path, given_views, dense)
     raise InputError(f"{path.name} alone is not enough, or of no kind that is read. {ACCEPTED}")
@@ -111,7 +113,9 @@ def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Materi
     with opened(path) as folder:
         place = clip_folder(folder)
         if is_vipe(place) or (place / "rgb.mp4").is_file():
-            return Material(*read_scene(place, first_frame=begin_at))
+            account = Account(path.name)
+            scene, along = read_scene(place, first_frame=begin_at, account=account)
+            return Material(scene, along, account.text())
         inner = [place, *(child for child in place.iterdir() if child.is_dir())]
         for candidate in inner:
             if (candidate / "0" / "images.bin").is_file():
@@ -161,12 +165,16 @@ def _video(path: Path, dense: bool, begin_at: int) -> Material:
     """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
     from pipelines.inputs.picture import guessed_layout
     from pipelines.inputs.video_scene import scene_of_video
+    from pipelines.inputs.vipe import say_cut
     from pipelines.media.video import read_video
 
     frames, fps = read_video(path, max_frames=begin_at + LONGEST_CLIP)
     if begin_at >= len(frames):
         raise InputError(f"The video has {len(frames)} frames, so it cannot begin at frame {begin_at}; begin earlier.")
     frames = frames[begin_at:]
+    account = Account(path.name)
+    if len(frames) == LONGEST_CLIP:
+        say_cut(path, begin_at + len(frames), account)
     try:
         _estimated_depth(frames[0])
     except InputError as error:
@@ -174,6 +182,7 @@ def _video(path: Path, dense: bool, begin_at: int) -> Material:
             raise
         scene, note = scene_of_video(frames, fps, lambda frame: guessed_layout(frame).values)
         scene = replace(scene, source=guessed_layout(frames[0]).source)
-        return Material(scene, note=f"{note} Note: {error} Until then the depth is a **guess**.")
+        words = f"{note} Note: {error} Until then the depth is a **guess**. {account.text()}"
+        return Material(scene, note=words.rstrip())
     scene, note = scene_of_video(frames, fps, _estimated_depth)
-    return Material(scene, note=note)
+    return Material(scene, note=f"{note} {account.text()}".rstrip())

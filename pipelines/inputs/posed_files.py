@@ -5,6 +5,7 @@ Cameras find their pictures by name. Cameras that no picture was given for are k
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 
 from camera import formats
 from camera.errors import InputError
-from camera.formats import nerfstudio
-from camera.formats.parsing import entries, json_object, members, number
+from camera.formats import colmap, nerfstudio, realestate10k
+from camera.formats.account import Account, refusal
+from camera.formats.parsing import json_object, members, natural, text_of
 from camera.formats.tum import rows
 from camera.path import CameraPath, pinhole, scaled_size
 from pipelines.inputs import colmap_model
 from pipelines.inputs.colmap_model import Lens, Model
+from pipelines.inputs.matching import cameras_of
 from pipelines.inputs.posed_images import PosedPictures, estimated
 from pipelines.media.image import read_picture
 
@@ -31,7 +34,6 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MOST_PICTURES = 500
 LARGEST_TOTAL = 100e6
 """Pixels of all pictures together; more are scaled down. The model sees 0.07 million of each."""
-_DISTORTION = ("k1", "k2", "p1", "p2", "k3")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,38 +51,50 @@ class Given:
 
 def gather(files: Sequence[Path], *, name: str = "views") -> Given:
     """Pictures and camera files, in any order; without camera files the cameras are estimated."""
-    pictures = sorted((file for file in files if is_picture(file.name)), key=lambda file: nerfstudio.natural(file.name))
+    called = names_of(files)
+    pictures = sorted((file for file in files if is_picture(file.name)), key=lambda file: natural(called[file]))
     others = [file for file in files if not is_picture(file.name)]
     if not pictures:
         raise InputError("There is a camera file but no picture; give both together.")
     if len(pictures) > MOST_PICTURES:
         raise InputError(f"{len(pictures)} pictures are more than the {MOST_PICTURES} that are taken; choose some.")
-    read = {file.name: picture for file, picture in zip(pictures, _read(pictures))}
+    read = {called[file]: picture for file, picture in zip(pictures, _read(pictures))}
     if not others:
         return _estimated(read, name)
     height, width = next(iter(read.values())).shape[:2]
-    model = model_of({file.name: file.read_bytes() for file in others}, width, height)
-    return matched(read, model, name=name)
+    account = Account(name)
+    sizes = {picture.shape[1::-1] for picture in read.values()}
+    model = model_of(
+        {called[file]: file.read_bytes() for file in others}, width, height, account, one_size=len(sizes) == 1
+    )
+    given = matched(read, model, name=name)
+    return replace(given, note=" ".join(filter(None, (given.note, account.text()))))
+
+
+def names_of(files: Sequence[Path]) -> dict[Path, str]:
+    """What each file is called here: its path below the folder that holds them all, so that equal names stay apart."""
+    above = Path(os.path.commonpath([file.absolute().parent for file in files])) if files else Path()
+    return {file: file.absolute().relative_to(above).as_posix() for file in files}
 
 
 def gather_folder(folder: Path, *, name: str) -> Given:
-    """Pictures and camera files anywhere below ``folder``; of several folders of pictures, the one called images."""
+    """Pictures and camera files anywhere below ``folder``.
+
+    Where pictures of several folders share a name, those below a folder called images are taken, if there is one; which of
+    them is which camera their paths tell.
+    """
     files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
     pictures = [file for file in files if is_picture(file.name)]
     if len({file.name for file in pictures}) < len(pictures):
-        pictures = [file for file in pictures if file.parent.name == "images"]
-        if not pictures or len({file.parent for file in pictures}) > 1:
-            raise InputError(f"{name} holds pictures of one name in several folders; keep one folder of pictures.")
+        pictures = [file for file in pictures if "images" in file.relative_to(folder).parts[:-1]] or pictures
     return gather([*pictures, *_camera_files(files, name)], name=name)
 
 
 def _camera_files(files: Sequence[Path], name: str) -> list[Path]:
     """The COLMAP model among ``files``, else transforms.json, else the text or JSON files."""
-    models = sorted({file.parent for file in files if file.name in ("images.bin", "images.txt")})
-    if len(models) > 1:
-        raise InputError(f"{name} holds {len(models)} COLMAP models; keep the one that belongs to the pictures.")
+    models = {file.parent for file in files if file.name in ("images.bin", "images.txt")}
     if models:
-        return [file for file in files if file.parent == models[0] and file.stem in colmap_model.FILES]
+        return [file for file in files if file.parent in models and file.stem in colmap_model.FILES]
     transforms = [file for file in files if file.name == "transforms.json"]
     return transforms or [file for file in files if file.suffix.lower() in (".json", ".txt")]
 
@@ -110,50 +124,71 @@ def with_fewer_given(given: Given, count: int, *, everything: bool = False) -> G
 # --- cameras -----------------------------------------------------------------------------------------------------------
 
 
-def model_of(files: Mapping[str, bytes], width: int, height: int) -> Model:
-    """The cameras in camera files, by name: a COLMAP model or one file of another format.
+def model_of(files: Mapping[str, bytes], width: int, height: int, account: Account, *, one_size: bool = True) -> Model:
+    """The cameras in camera files, by path: a COLMAP model, of several the largest, or one file of another format.
 
     ``width`` and ``height`` of the pictures serve formats that do not say them. Names are "" where a file gives none.
+    ``one_size``: whether the pictures have that size, all of them.
     """
     if len(files) == 1 and (only := next(iter(files))).lower().endswith(".zip"):
-        files = {PurePosixPath(path).name: data for path, data in members(files[only], only).items()}
-    if {"images.bin", "images.txt"} & files.keys():
-        return colmap_model.model_of(files)
+        files = members(files[only], only)
+    if found := colmap.models(files):
+        return _colmap(files, found, account)
     if len(files) != 1:
         raise InputError(f"Give one camera file or COLMAP model for the pictures, got {', '.join(sorted(files))}.")
-    name, data = next(iter(files.items()))
+    path, data = next(iter(files.items()))
+    name = PurePosixPath(path).name
     if name.lower().endswith(".json") and "frames" in (values := json_object(data, name)):
-        return _nerfstudio(values, name, width, height)
+        return _nerfstudio(values, name, width, height, account, one_size)
     if name.lower().endswith(".txt"):
-        return _text(data, name, width, height)
-    return _unnamed(formats.read(name, data))
-
-
-def _nerfstudio(values: dict[str, Any], name: str, width: int, height: int) -> Model:
-    """transforms.json; its lens distortion is kept, to straighten the pictures."""
-    frames = [frame for frame in entries(values, "frames", name) if isinstance(frame, Mapping)]
-    frames.sort(key=lambda frame: nerfstudio.natural(str(frame.get("file_path", ""))))
-    straight = {key: value for key, value in values.items() if key not in _DISTORTION} | {
-        "frames": [{key: value for key, value in frame.items() if key not in _DISTORTION} for frame in frames]
-    }
+        return _text(data, name, width, height, account)
     like = CameraPath(np.eye(4)[None], pinhole(width, height, 55), width, height)
-    path = nerfstudio.read_transforms(straight, name, like)
-    bent = [[number({**values, **frame}.get(key, 0), f"{key!r} of {name}") for key in _DISTORTION] for frame in frames]
-    names = tuple(str(frame.get("file_path", "")) for frame in frames)
-    lenses = tuple(Lens(path.width, path.height, k, np.array(terms)) for k, terms in zip(path.intrinsics, bent))
-    return Model(names, path.world_from_camera, lenses, np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
+    return _unnamed(formats.read(name, data, like=like if name.lower().endswith(".npz") else None, account=account))
 
 
-def _text(data: bytes, name: str, width: int, height: int) -> Model:
+def _colmap(files: Mapping[str, bytes], found: Sequence[colmap.ModelFiles], account: Account) -> Model:
+    chosen = colmap.largest([each for each in found if each.cameras] or found, account.name, account)
+    beside = {
+        path.rpartition("/")[2]: data
+        for path, data in files.items()
+        if path.rpartition("/")[0] == chosen.folder and PurePosixPath(path).suffix == chosen.suffix
+    }
+    return colmap_model.model_of(beside)
+
+
+def _nerfstudio(values: dict[str, Any], name: str, width: int, height: int, account: Account, one_size: bool) -> Model:
+    """transforms.json; its lens distortion is kept, to straighten the pictures."""
+    own = Account(name)
+    like = CameraPath(np.eye(4)[None], pinhole(width, height, 55), width, height)
+    frames = nerfstudio.frames_of(values, name, like, own)
+    listed = [values, *(frame for frame in values["frames"])]
+    if not one_size and not any("w" in each and "h" in each for each in listed):
+        raise InputError(
+            f"{name} does not say the picture sizes of its lenses (w, h), and the pictures have several; add w and h to its frames."
+        )
+    if any(frame.distortion[5] for frame in frames):
+        raise refusal(
+            "'k4'", name, "a lens of more terms than can be straightened", "undistort the pictures and cameras first"
+        )
+    account.add(own)
+    names = tuple(frame.file_path for frame in frames)
+    lenses = tuple(Lens(each.width, each.height, each.matrix, each.distortion[:5]) for each in frames)
+    poses = np.stack([frame.world_from_camera for frame in frames])
+    return Model(names, poses, lenses, np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
+
+
+def _text(data: bytes, name: str, width: int, height: int, account: Account) -> Model:
     """RealEstate10K, whose pictures are often called by their time stamps."""
     like = CameraPath(np.eye(4)[None], pinhole(width, height, 55), width, height)
-    words = [line.split() for _, line in rows(data.decode("utf-8-sig", errors="replace"))]
-    if len(words[-1]) != 19:
+    text = text_of(data, name)
+    if len(rows(text)[-1][1].split()) != 19:
         raise InputError(
             f"{name} does not say the lens of its cameras; give COLMAP's cameras.txt too, or a file of another format."
         )
-    stamps = tuple(line[0] for line in words if len(line) == 19)
-    return replace(_unnamed(formats.read(name, data, like=like)), names=stamps)
+    own = Account(name)
+    stamps, path = realestate10k.read_rows(text, name, like, own)
+    account.add(own)
+    return replace(_unnamed(path), names=stamps)
 
 
 def _unnamed(path: CameraPath) -> Model:
@@ -183,13 +218,7 @@ def matched(pictures: Mapping[str, Picture], model: Model, *, name: str = "views
 
 def _places(names: list[str], model: Model) -> dict[str, int]:
     """The camera of each picture; pictures without one are missing."""
-    by_name = {PurePosixPath(given.replace("\\", "/")).name: i for i, given in enumerate(model.names) if given}
-    by_stem = {PurePosixPath(given).stem: i for given, i in by_name.items()}
-    found = {name: by_name[name] for name in names if name in by_name}
-    stems = [PurePosixPath(name).stem for name in names]
-    if not found and len(by_stem) == len(by_name) and by_stem.keys() >= set(stems):
-        found = {name: by_stem[stem] for name, stem in zip(names, stems)}
-    if found:
+    if found := cameras_of(names, model.names):
         return found
     if len(names) == len(model.poses):
         return {name: i for i, name in enumerate(names)}

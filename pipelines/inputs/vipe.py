@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.formats.account import Account
+from camera.formats.parsing import npz_shapes
 from camera.view import Scene, View
 from pipelines.inputs.npz import read_npz
 from pipelines.media.image import read_depth
-from pipelines.media.video import read_video
+from pipelines.media.video import count_frames, read_video
 
 PARTS = ("rgb", "depth", "pose", "intrinsics")
 MAX_EXR_BYTES = 256 << 20
@@ -26,16 +28,18 @@ def is_vipe(folder: Path) -> bool:
     return all((folder / part).is_dir() for part in PARTS)
 
 
-def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481) -> Scene:
+def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, account: Account | None = None) -> Scene:
     """The clip from ``first_frame`` on, at its own size, with the estimated poses, lenses and depth (metres).
 
-    Frames without a pose of their own end the clip. Raises `InputError` for missing or disagreeing parts.
+    Frames without a pose of their own end the clip, which ``account`` says. Raises `InputError` for missing or disagreeing parts.
     """
     videos = sorted((folder / "rgb").glob("*.mp4"))
     if len(videos) != 1:
         raise InputError(f"The ViPE result holds {len(videos)} videos in rgb; give the result of one clip.")
     name = videos[0].stem
     frames, fps = read_video(videos[0], max_frames=first_frame + max_frames)
+    account = account or Account(name)
+    say_cut(videos[0], len(frames), account)
     poses = _by_frame(_part(folder / "pose" / f"{name}.npz"), "4 4")
     lenses = _by_frame(_part(folder / "intrinsics" / f"{name}.npz"), "4|3 3")
     views = []
@@ -45,12 +49,25 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481) -> S
     ):
         for frame in range(first_frame, len(frames)):
             if frame not in poses or frame not in lenses:
+                lacks = "pose" if frame not in poses else "lens"
+                account.left_out(
+                    len(frames) - frame,
+                    len(frames),
+                    "frames",
+                    f"frame {frame} (counted from 0) has no {lacks}, and a clip has no gaps",
+                )
                 break
             depth = _depth(archive, frame, Path(temporary))
             views.append(View.of(frames[frame], depth, _lens(lenses[frame]), poses[frame]))
     if not views:
         raise InputError(f"The ViPE result has no pose and lens for frame {first_frame}; begin at another frame.")
     return Scene(tuple(views), "clip", "metres", fps, source="depth and poses estimated by ViPE", name=name)
+
+
+def say_cut(video: Path, kept: int, account: Account) -> None:
+    """Say how many frames of a video were not read."""
+    total = count_frames(video)
+    account.left_out(total - kept, total, "frames", f"the first {kept} are taken, which is the longest clip")
 
 
 def _part(path: Path) -> Path:
@@ -62,6 +79,11 @@ def _part(path: Path) -> Path:
 def _by_frame(path: Path, shape: str) -> dict[int, NDArray[np.float64]]:
     """Matrices or vectors of a ViPE npz by frame number; ``shape`` may offer two forms, separated by a bar."""
     refusal = None
+    if npz_shapes(path.read_bytes(), path.name).get("data", ())[1:] == (5,):
+        raise InputError(
+            f"{path.name} holds lenses of five numbers: ViPE's wide-angle model (MEI), which cannot be followed here; run ViPE "
+            "with its pinhole camera."
+        )
     for form in shape.split("|"):
         try:
             arrays = read_npz(path, {"inds": "T", "data": f"T {form}"})

@@ -160,6 +160,12 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
     return np.stack(frames), fps
 
 
+def count_frames(path: str | os.PathLike) -> int:
+    """How many pictures a video holds, by its packets: nothing is decoded."""
+    with _opened(path) as (container, stream):
+        return sum(1 for packet in container.demux(stream) if packet.size)
+
+
 def _upright(picture: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
     """``picture`` (H,W,3) turned by ``rotation``, the container's degrees counterclockwise, to the nearest quarter."""
     return np.rot90(picture, round(rotation / 90))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.formats.nerfstudio import natural
+from camera.formats.parsing import natural
 from camera.view import FAR, Scene, View
 
 REACH = 0.5

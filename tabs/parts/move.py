@@ -12,6 +12,7 @@ from gradio.events import Dependency
 
 from camera.errors import InputError
 from camera.formats import read
+from camera.formats.account import Account
 from camera.path import CameraPath
 from camera.trajectories.film import MOVES
 from pipelines.method import Method, Moves
@@ -151,8 +152,10 @@ class Move:
             if not path_file:
                 raise InputError("Choose a path file.")
             with open(path_file, "rb") as opened:
-                own = read(path_file.rsplit("/", 1)[-1], opened.read(), like=take.path)
-            return take.with_own(own), f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
+                account = Account(path_file.rsplit("/", 1)[-1])
+                own = read(account.name, opened.read(), like=take.path, account=account)
+            size = f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
+            return take.with_own(own), f"{size} {account.text()}".rstrip()
 
         declared = (method.moves, KeyMotion)
         before = {"take": Take, "moves_from": str, "film_moves": str, "path_as_given": bool}

@@ -170,7 +170,7 @@ def _path(
     if as_given:
         return path
     path = path.moved_to(framed.first.world_from_camera)
-    return path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
+    return path.resampled(moves.frames).with_fps(moves.fps)
 
 
 def _through_keys(take: Take, moves: Moves, framed: Scene, motion: KeyMotion) -> CameraPath:

@@ -10,6 +10,7 @@ import gradio as gr
 
 from camera.errors import InputError
 from camera.formats import read
+from camera.formats.account import Account
 from camera.trajectories.film import MOVES
 from pipelines.media.video import mp4_writer
 from tabs.parts.form import cancelled_by, said
@@ -46,8 +47,11 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
         """Read a path file for the fly-through."""
         if not path_file:
             raise InputError("Choose a path file.")
-        own = read(Path(path_file).name, Path(path_file).read_bytes(), like=solid.made.path if solid.made else None)
-        return replace(solid, flight=own), f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
+        account = Account(Path(path_file).name)
+        like = solid.made.path if solid.made else None
+        own = read(account.name, Path(path_file).read_bytes(), like=like, account=account)
+        size = f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
+        return replace(solid, flight=own), f"{size} {account.text()}".rstrip()
 
     def fly(
         solid: Solid, flight_from: str, film_moves: str, frames: int, longest_side: int, time: str = PASSES, moment: float = 0.0,

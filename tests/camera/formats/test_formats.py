@@ -16,6 +16,8 @@ from scipy.spatial.transform import Rotation
 
 from camera.errors import InputError
 from camera.formats import FORMATS, gen3c, read, write
+from camera.formats.account import Account
+from camera.formats.parsing import npz_array
 from camera.path import CameraPath, inverse, pinhole
 from camera.rotation import about_axis, angle_degrees, look_at
 
@@ -192,13 +194,23 @@ def test_dualcamctrls_demo_cameras(golden):
 
 def test_gen3cs_npz(golden):
     data = (golden / "gen3c/multiview_sample.npz").read_bytes()
-    path = read("mv_0.npz", data)
+    path = read("mv_0.npz", data, like=CameraPath(np.eye(4)[None], pinhole(64, 48, 50), 64, 48))
     with np.load(io.BytesIO(data)) as arrays:
         np.testing.assert_allclose(path.camera_from_world, arrays["w2cs_all"], atol=1e-5)
         np.testing.assert_allclose(path.intrinsics, arrays["Ks_all"])
     assert (path.width, path.height) == (64, 48)
-    clip = read("camera.npz", (golden / "gen3c/dynamic_sample/camera.npz").read_bytes())
-    assert len(clip) == 6 and clip.width % 2 == 0
+    given = (golden / "gen3c/dynamic_sample/camera.npz").read_bytes()
+    lens = npz_array(given, "intrinsics", (-1, 3, 3), "camera.npz")[0]
+    width, height = (int(2 * middle) + 3 for middle in lens[:2, 2])
+    account = Account("camera.npz")
+    shown = CameraPath(np.eye(4)[None], pinhole(width, height, 50), width, height)
+    clip = read("camera.npz", given, like=shown, account=account)
+    assert len(clip) == 6 and (clip.width, clip.height) == (width, height), "the scene's, not twice the principal point"
+    assert f"{width} x {height}, the scene's" in account.text()
+    with pytest.raises(InputError, match="resolution"):
+        read("camera.npz", given)
+    with pytest.raises(InputError, match="far from the middle"):
+        read("camera.npz", given, like=shown.resized(2 * width, 2 * height))
 
 
 def test_gen3cs_client_draws_b_splines():
@@ -301,7 +313,7 @@ BAD = [
     ("a.json", _json(frames=[{"transform_matrix": np.diag([2, 2, 2, 1]).tolist()}]), "scaled, sheared"),
     ("a.json", _json(frames=[{"transform_matrix": EYE}], w=9, h=9), "'camera_angle_x'|camera_angle_x"),
     ("a.json", _json(frames=[{"transform_matrix": EYE}], fl_x=9), "picture size"),
-    ("a.json", _json(frames=[{"transform_matrix": EYE}], fl_x=9, w=9, h=9, k1=0.1), "distorted \\(k1\\)"),
+    ("a.json", _json(frames=[{"transform_matrix": EYE}], fl_x=9, w=9, h=9, is_fisheye=True), "is_fisheye"),
     ("a.json", _json(frames=[{"transform_matrix": EYE}], fl_x=9, w=9, h=9, camera_model="EQUIRECTANGULAR"), "EQUIRECT"),
     ("a.json", _json(frames=[7], fl_x=9, w=9, h=9), "frame 0"),
     ("a.json", _json(camera_path=[{"fov": 50}], render_width=9, render_height=9), "camera_to_world"),
@@ -326,8 +338,6 @@ BAD = [
     ("a.zip", _colmap(images_txt="1 1 0 0 0 0 0 0 9 a.png\n\n"), "uses camera 9"),
     ("a.zip", _colmap(cameras_txt="1 FISHEYE 9 9 1 1 1 1\n"), "undistort"),
     ("a.zip", _colmap(cameras_txt="1 PINHOLE 9 9 1 1 1\n"), "parameters of Line 1"),
-    ("a.zip", _colmap(cameras_txt="1 OPENCV 96 64 80 80 48 32 0.1 0 0 0\n2 PINHOLE 96 64 1 1 1 1\n"), "distorted"),
-    ("a.zip", _colmap(cameras_txt="1 PINHOLE 96 64 80 80 48 32\n2 PINHOLE 9 9 1 1 1 1\n"), "several sizes"),
     ("a.zip", zipped({"cameras.bin": struct.pack("<Q", 2**40), "images.bin": b"x"}), "announces 1099511627776"),
     ("a.zip", zipped({"cameras.bin": struct.pack("<QiiQQ", 1, 1, 1, 9, 9), "images.bin": b"x"}), "announces 1 cameras|cut off"),
     ("cameras.bin", b"x", "in one zip"),

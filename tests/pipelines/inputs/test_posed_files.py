@@ -187,7 +187,6 @@ def test_a_crop_in_the_middle_is_that_of_the_lens():
         (["transforms.json", "camera_path.json"], "one video, zip or scene file"),
         (["none.zip"], "neither a folder|damaged"),
         (["empty.zip"], "no picture"),
-        (["two.zip"], "2 COLMAP models"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(tmp_path, files, words):

@@ -1,0 +1,257 @@
+"""Nothing of a path file is dropped without a word: every field that a format's writers write counts, is named or is refused."""
+
+import io
+import json
+import math
+import zipfile
+
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from camera.formats import FORMATS, FileNote, read, write
+from camera.formats.account import Account
+from camera.path import CameraPath, pinhole
+
+EYE = np.eye(4)
+LIKE = CameraPath(EYE[None], pinhole(160, 120, 55), 160, 120)
+PATH = CameraPath(np.repeat(EYE[None], 3, 0), pinhole(160, 120, 50), 160, 120, 10.0)
+FISHEYE = {"is_fisheye": True, "ftheta_p0": 0.1, "camera_model": "OPENCV_FISHEYE"}
+NERFSTUDIO_TOP = {
+    **FISHEYE, "k1": 0.1, "k2": 0.1, "k3": 0.1, "k4": 0.1, "p1": 0.1, "p2": 0.1, "cx": 70, "cy": 50, "fl_x": 99, "fl_y": 99,
+    "camera_angle_x": 1.0, "camera_angle_y": 1.0, "w": 200, "h": 100, "fps": 5, "aabb_scale": 16, "aabb": [], "scale": 0.3,
+    "offset": [0, 0, 0], "ply_file_path": "a.ply", "applied_transform": [], "applied_scale": 2.0,
+    "orientation_override": "none", "train_filenames": [], "val_filenames": [], "test_filenames": [],
+    "white_transparent": True, "rolling_shutter": [0, 0, 0, 1], "integer_depth_scale": 0.1, "something_new": 7,
+}  # fmt: skip
+NERFSTUDIO_FRAME = {
+    **FISHEYE, "k1": 0.1, "k2": 0.1, "p1": 0.1, "cx": 70, "cy": 50, "fl_x": 99, "fl_y": 99, "camera_angle_x": 1.0, "w": 200, "h": 100,
+    "sharpness": 40.0, "colmap_im_id": 1, "depth_file_path": "d.png", "mask_path": "m.png", "something_new": 7,
+}  # fmt: skip
+GUI_TOP = {"loop": True, "time": 0.5, "duration_seconds": 7, "spline_order": 0, "something_new": 1}
+GUI_KEY = {
+    "scale": 1.5,
+    "slice": 0,
+    "aperture_size": 0,
+    "focus_z": 1,
+    "glow_mode": 0,
+    "glow_y_cutoff": 0,
+    "something_new": 1,
+}
+CAMERAS_TOP = {
+    "resolution": [64, 64],
+    "duration_seconds": 7,
+    "fps": 5,
+    "spp": 8,
+    "quality": 1,
+    "shutter_fraction": 0.5,
+    "new": 1,
+}
+PATH_TOP = {
+    "camera_type": "fisheye", "fps": 5, "seconds": 9, "keyframes": [], "is_cycle": True, "smoothness_value": 0.5,
+    "default_fov": 40, "default_transition_sec": 2, "crop": {}, "something_new": 1,
+}  # fmt: skip
+OWN_TOP = {"version": 99, "fps": 5, "format": "x", "convention": "OpenGL axes", "something_new": 1}
+WRITTEN = {
+    "nerfstudio": {"": NERFSTUDIO_TOP, "frames": NERFSTUDIO_FRAME},
+    "nerfstudio_path": {"": PATH_TOP, "camera_path": {"aspect": 3, "something_new": 1}},
+    "gen3c_path": {"": GUI_TOP, "path": GUI_KEY},
+    "gen3c_cameras": {"": CAMERAS_TOP, "cameras": {"end": [], "something_new": 1}},
+    "i2v3d": {"": {"fov": 20, "something_new": 1}},
+    "reshoot": {"": OWN_TOP},
+}
+"""Fields beyond the least, of the file and of its records, that the formats' own writers (and their newer versions) write."""
+CASES = [
+    (name, part, key, value)
+    for name, parts in WRITTEN.items()
+    for part, more in parts.items()
+    for key, value in more.items()
+]
+
+
+def same(a: CameraPath, b: CameraPath) -> bool:
+    if (len(a), a.width, a.height, a.fps) != (len(b), b.width, b.height, b.fps):
+        return False
+    return np.allclose(a.world_from_camera, b.world_from_camera) and np.allclose(a.intrinsics, b.intrinsics)
+
+
+@pytest.mark.parametrize(("name", "part", "key", "value"), CASES)
+def test_every_field_counts_is_named_or_is_refused(name, part, key, value):
+    file, values = least(name)
+    plain = read(file, json.dumps(values).encode(), like=LIKE, account=Account("before"))
+    record = values[part][1] if part else values
+    assert record.get(key) != value
+    record[key] = value
+    account = Account(file)
+    try:
+        path = read(file, json.dumps(values).encode(), like=LIKE, account=account)
+    except InputError as error:
+        assert key in str(error) or repr(value) in str(error) or "newer" in str(error)
+        return
+    assert not same(path, plain) or key in account.text(), account.notes()
+
+
+def least(name: str) -> tuple[str, dict]:
+    """A file of a format with no more than it needs."""
+    moving = CameraPath(shifted(3), PATH.intrinsics, 160, 120, 10.0)
+    file, data = write(name, moving)
+    if name != "nerfstudio":
+        return file, json.loads(data)
+    frames = [{"transform_matrix": pose.tolist()} for pose in shifted(3)]
+    return file, {"w": 160, "h": 120, "camera_angle_x": 0.9, "frames": frames}
+
+
+def shifted(frames: int) -> np.ndarray:
+    poses = np.repeat(EYE[None], frames, 0)
+    poses[:, 0, 3] = np.arange(frames) ** 2
+    return poses
+
+
+@pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.readable])
+def test_our_own_files_leave_nothing_unknown(name):
+    file, data = write(name, PATH)
+    account = Account(file)
+    read(file, data, like=LIKE, account=account)
+    assert "not known" not in account.text()
+
+
+def test_without_an_account_notes_are_warnings():
+    values = {"w": 9, "h": 9, "fl_x": 9, "frames": [{"transform_matrix": EYE.tolist()}], "mood": 1}
+    with pytest.warns(FileNote, match="mood"):
+        read("transforms.json", json.dumps(values).encode())
+
+
+# --- which picture, which lens ------------------------------------------------------------------------------------------
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    box = io.BytesIO()
+    with zipfile.ZipFile(box, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return box.getvalue()
+
+
+LENS = "1 PINHOLE 160 120 150 150 80 60\n"
+POINTS = "10.5 20.5 -1 3 4 17\n"
+
+
+def images(names, between="\n") -> str:
+    return "".join(f"{i} 1 0 0 0 {-float(i)} 0 0 1 {name}\n{between}" for i, name in enumerate(names, 1))
+
+
+@pytest.mark.parametrize("between", ["\n", "", POINTS, "\n\n\n", "# a comment\n", "# a comment\n\n", "\r\n", "  \n"])
+def test_images_txt_with_and_without_lines_of_points(between):
+    names = [f"{i}.png" for i in range(1, 13)]
+    data = zipped({"sparse/0/cameras.txt": LENS, "sparse/0/images.txt": "# head\n\n" + images(names, between)})
+    assert read("m.zip", data, account=Account("m")).centres[:, 0].tolist() == list(range(1, 13))
+
+
+@pytest.mark.parametrize(
+    "names", [["1", "2", "10"], ["a 1.png", "a 2.png", "a 10.png"], ["c/9.png", "c/10.png", "d/1.png"]]
+)
+@pytest.mark.parametrize("between", ["\n", "", POINTS])
+def test_names_that_are_numbers_or_have_spaces(names, between):
+    data = zipped({"cameras.txt": LENS, "images.txt": images(names, between)})
+    assert read("m.zip", data, account=Account("m")).centres[:, 0].tolist() == [1, 2, 3]
+
+
+def test_of_several_models_the_largest_is_taken_with_its_own_lens_and_said():
+    two = {"sparse/0/images.txt": images("ab"), "sparse/0/cameras.txt": LENS.replace("150", "90")}
+    three = {"sparse/1/images.txt": images("abc"), "sparse/1/cameras.txt": LENS}
+    lensless = {"sparse/2/images.txt": images("abcd")}
+    account = Account("m.zip")
+    path = read("m.zip", zipped({**two, **three, **lensless}), account=account)
+    assert (len(path), path.intrinsics[0, 0, 0]) == (3, 150)
+    assert "sparse/0 (2), sparse/1 (3)" in account.text()
+
+
+def test_rigs_are_said_and_rigs_files_are_without_effect():
+    files = {
+        "cameras.txt": LENS,
+        "images.txt": images(["c1/1.png", "c2/1.png"]),
+        "rigs.txt": "",
+        "frames.txt": "",
+        "odd.txt": "",
+    }
+    account = Account("m.zip")
+    read("m.zip", zipped(files), account=account)
+    assert account.notes() == [
+        "The pictures of m.zip lie in 2 folders (c1, c2); the path runs through one after the other.",
+        "m.zip also holds rigs.txt, frames.txt, which changes nothing here.",
+        "m.zip also holds odd.txt, which is not known and was not used.",
+    ]
+
+
+def test_a_distorted_lens_is_a_note_and_sizes_are_fitted():
+    lenses = "1 OPENCV 160 120 150 150 80 60 0.1 0 0 0\n2 SIMPLE_PINHOLE 320 240 300 160 120\n"
+    text = images("a") + "2 1 0 0 0 0 0 0 2 b\n\n"
+    account = Account("m.zip")
+    path = read("m.zip", zipped({"cameras.txt": lenses, "images.txt": text}), account=account)
+    np.testing.assert_allclose(path.intrinsics[0], path.intrinsics[1], atol=1e-9)
+    assert "1 of 2 cameras of m.zip is distorted" in account.text() and "fitted to 160 x 120" in account.text()
+
+
+def transforms(**more) -> CameraPath:
+    values = {"w": 320, "h": 240, "frames": [{"file_path": "a.png", "transform_matrix": EYE.tolist()}], **more}
+    return read("transforms.json", json.dumps(values).encode(), account=Account("t"))
+
+
+@pytest.mark.parametrize(
+    ("more", "want"),
+    [
+        ({"camera_angle_x": 1.0}, (160 / math.tan(0.5), 160 / math.tan(0.5), 159.5, 119.5)),
+        ({"camera_angle_y": 1.0}, (120 / math.tan(0.5), 120 / math.tan(0.5), 159.5, 119.5)),
+        ({"camera_angle_x": 1.0, "camera_angle_y": 0.9}, (160 / math.tan(0.5), 120 / math.tan(0.45), 159.5, 119.5)),
+        ({"camera_angle_x": 1.0, "cx": 100, "cy": 90}, (160 / math.tan(0.5), 160 / math.tan(0.5), 99.5, 89.5)),
+        ({"fl_x": 200, "camera_angle_x": 1.0}, (200, 200, 159.5, 119.5)),
+        ({"fl_x": 200, "camera_angle_y": 0.9}, (200, 120 / math.tan(0.45), 159.5, 119.5)),
+        ({"fl_y": 210}, (210, 210, 159.5, 119.5)),
+    ],
+)
+def test_lenses_of_transforms(more, want):
+    lens = transforms(**more).intrinsics[0]
+    assert (lens[0, 0], lens[1, 1], lens[0, 2], lens[1, 2]) == pytest.approx(want)
+
+
+# --- time ------------------------------------------------------------------------------------------------------------------
+
+
+def tum(stamps, account: Account) -> CameraPath:
+    text = "".join(f"{stamp} {x} 0 0 0 0 0 1\n" for stamp, x in stamps)
+    return read("a.txt", text.encode(), like=LIKE, account=account)
+
+
+def test_gaps_are_filled_by_time():
+    account = Account("a.txt")
+    path = tum([(0, 0), (0.1, 1), (0.2, 2), (0.3, 3), (0.8, 8)], account)
+    np.testing.assert_allclose(path.centres[:, 0], np.arange(9), atol=1e-9)
+    assert path.fps == pytest.approx(10) and "resampled by time to 9" in account.text()
+
+
+def test_stamps_out_of_order_and_twice_are_sorted_and_said():
+    account = Account("a.txt")
+    path = tum([(0.2, 2), (0, 0), (0.1, 1), (0.1, 7)], account)
+    assert path.centres[:, 0].tolist() == [0, 1, 2]
+    assert "not in order" in account.text() and "1 of 4 cameras of a.txt is left out" in account.text()
+
+
+@pytest.mark.parametrize(
+    ("unit", "first"), [(1, 0), (1, 1.3e9), (10**9, 1403638627677829376), (10**6, 1403638627677829)]
+)
+def test_tum_in_any_unit_of_time(unit, first):
+    path = tum([(f"{first + i * unit // 20 if unit > 1 else first + i / 20}", i) for i in range(4)], Account("a.txt"))
+    assert path.fps == pytest.approx(20, rel=1e-4)
+
+
+def test_realestate10k_stamps_are_microseconds():
+    rows = "".join(
+        f"{t} 0.5 0.8889 0.5 0.5 0 0 1 0 0 {-t / 1e5} 0 1 0 0 0 0 1 0\n" for t in (0, 100000, 200000, 500000)
+    )
+    account = Account("a.txt")
+    path = read("a.txt", rows.encode(), like=LIKE, account=account)
+    assert path.fps == pytest.approx(10) and len(path) == 6 and "resampled" in account.text()
+    np.testing.assert_allclose(path.centres[:, 0], range(6), atol=1e-9)
+    bent = rows.replace("0.5 0.5 0 0 1", "0.5 0.5 0.1 0 1")
+    read("a.txt", bent.encode(), like=LIKE, account=account)
+    assert "4 of 4 cameras of a.txt is distorted" in account.text()
