@@ -24,6 +24,7 @@ compiled kernel
 dots render.point_discs
 figureobjects figure.objects
 fill render.inpaint
+formats.blender formats.film.blender
 foreground render.occlusion
 formats.own formats.reshoot
 gltf objects.gltf

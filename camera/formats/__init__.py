@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from camera.errors import InputError
-from camera.formats import blender, colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
+from camera.formats import colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.account import Account
+from camera.formats.film import blender
 from camera.formats.parsing import json_object, text_of
 from camera.path import CameraPath
 

@@ -197,10 +197,6 @@ def test_what_does_not_fit_is_refused_in_words(tmp_path, files, words):
     (tmp_path / "none.zip").write_bytes(b"no zip")
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
         archive.writestr("transforms.json", "{}")
-    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
-        archive.write(tmp_path / "0.png", "images/0.png")
-        for folder in ("a", "b"):
-            archive.writestr(f"{folder}/images.txt", "")
     with pytest.raises(InputError, match=words):
         read_material([tmp_path / name for name in files])
 

@@ -1,0 +1,1 @@
+"""Cameras of film and photogrammetry tools: Blender, Nuke, Metashape."""
