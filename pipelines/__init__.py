@@ -46,8 +46,8 @@ def generate(
 ) -> Iterator[Progress | Clip | Report]:
     """Shoot ``path`` through ``scene``: yields `Progress`, one or more `Clip`, and last a `Report`.
 
-    Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, or on this machine's
-    own device. ``headers`` of the visitor's request let their own quota pay in a sibling; ``visitor`` names their kind of
+    Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, on the pool of
+    ``RESHOOT_RAY``, or on this machine's own device. ``headers`` of the visitor's request let their own quota pay in a sibling; ``visitor`` names their kind of
     account, see `pipelines.runtime.forecast.QUOTAS`. ``after``: a clip that ``path`` begins with; only the rest is shot, by
     methods that can go on. Closing the generator cancels. Raises `InputError`.
     """
@@ -62,6 +62,13 @@ def generate(
         from pipelines.runtime import zerogpu
 
         return zerogpu.run(name, scene, path, settings, options=options, visitor=visitor, after=after)
+    from pipelines.runtime.pool.settings import wanted
+
+    if settings_of_pool := wanted():
+        from pipelines.runtime.job_file import Job
+        from pipelines.runtime.pool.dispatch import pool
+
+        return pool(settings_of_pool).run(Job(name, scene, path, settings, options, after))
     from pipelines.runtime import runner
 
     return runner.run(name, scene, path, settings, options=options, after=after)

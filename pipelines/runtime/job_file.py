@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from pipelines.results.arrays import clip_arrays, clip_of, scene_arrays, scene_f
 from pipelines.results.record import Record, path_values, record, restore, save
 from pipelines.runtime.progress_clock import Phase, Report
 from pipelines.settings import Settings
+
+File = TypeVar("File", Path, io.BytesIO)
 
 LARGEST_JOB = 2 * 10**9
 """Bytes of arrays that a job may unpack to."""
@@ -40,9 +43,11 @@ class Job:
     after: Clip | None = None
 
 
-def write_job(file: Path, job: Job) -> Path:
-    """A job as one npz file: arrays, and a JSON text for the rest. Raises `InputError` where a setting names a file."""
-    _check_no_files(job.settings)
+def write_job(file: File, job: Job, *, files: bool = False) -> File:
+    """A job as one npz file: arrays, and a JSON text for the rest. Raises `InputError` where a setting names a file,
+    unless ``files`` says that whoever reads the job sees the same disk."""
+    if not files:
+        _check_no_files(job.settings)
     path = job.path
     head = {
         "method": job.method,
@@ -59,8 +64,11 @@ def write_job(file: Path, job: Job) -> Path:
     return file
 
 
-def read_job(file: str | Path) -> Job:
-    """What `write_job` wrote; raises `InputError` for anything else, and for what would not fit into memory."""
+def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Job:
+    """What `write_job` wrote; raises `InputError` for anything else, and for what would not fit into memory.
+
+    ``files``: the job comes from ourselves and may name files.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > LARGEST_JOB:
@@ -74,7 +82,8 @@ def read_job(file: str | Path) -> Job:
             after = clip_of(arrays, head["after"], scene) if "after" in head else None
         method = pipelines.method(head["method"])
         settings, options = method.settings.of(head["settings"]), RunOptions.of(head["options"])
-        _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
+        if not files:
+            _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
         return Job(method.name, scene, path, settings, options, after)  # type: ignore[arg-type]
     except InputError:
         raise

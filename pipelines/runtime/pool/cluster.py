@@ -1,0 +1,78 @@
+"""Ray itself: started here or joined, and the deployments in it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from camera.errors import InputError
+from pipelines.runtime.pool.replica import SHOOT, Replica
+from pipelines.runtime.pool.settings import AUTO, PoolSettings
+
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # on loopback only
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+PREFIX = "reshoot-"
+"""Serve applications are called this and the method's name."""
+_IDLE_SECONDS = 300.0
+_lock = threading.Lock()
+
+
+def connect(settings: PoolSettings) -> None:
+    """Start Ray here, or join; nothing where that was done. Raises `InputError` where it cannot be."""
+    try:
+        import ray
+        from ray import serve
+    except ImportError as error:
+        raise InputError("RESHOOT_RAY needs Ray: run `pip install 'ray[serve]'`, or unset it.") from error
+    with _lock:
+        if not ray.is_initialized():
+            here: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+            options = here if settings.address == AUTO else {"address": settings.address}
+            try:
+                ray.init(log_to_driver=False, logging_level="ERROR", **options)
+            except (ConnectionError, ValueError) as error:
+                raise InputError(f"No Ray cluster answers at {settings.address} ({error}).") from error
+        serve.start(proxy_location="Disabled")
+
+
+def replicas(settings: PoolSettings) -> int:
+    """The most replicas of a method: as told, or one a GPU."""
+    import ray
+
+    return settings.replicas or max(1, int(ray.cluster_resources().get("GPU", 0)))
+
+
+def deployment(name: str, settings: PoolSettings, *, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
+    """A handle on the replicas of ``name``, deployed now if they are not.
+
+    They come when asked for and leave after five idle minutes, so that methods share the GPUs.
+    """
+    import ray
+    from ray import serve
+
+    with _lock:
+        running = serve.status().applications
+        if PREFIX + name not in running:
+            gpus = int(ray.cluster_resources().get("GPU", 0) > 0)
+            kind = serve.deployment(
+                Replica,
+                name=name,
+                max_ongoing_requests=1,
+                ray_actor_options={"num_cpus": cpus, "num_gpus": gpus},
+                health_check_period_s=1,
+                graceful_shutdown_timeout_s=5,
+                autoscaling_config={
+                    "min_replicas": 0, "max_replicas": replicas(settings), "target_ongoing_requests": 1,
+                    "upscale_delay_s": 0, "downscale_delay_s": _IDLE_SECONDS, "downscale_to_zero_delay_s": _IDLE_SECONDS,
+                },
+            )  # fmt: skip
+            serve.run(kind.bind(shoot), name=PREFIX + name, route_prefix=None, blocking=False)
+        return serve.get_app_handle(PREFIX + name).options(stream=True, method_name="shoot")
+
+
+def losses() -> tuple[type[BaseException], ...]:
+    """Errors that mean that a replica or its machine went away."""
+    from ray import exceptions as lost
+
+    return (lost.RayActorError, lost.WorkerCrashedError, lost.ObjectLostError, lost.NodeDiedError)

@@ -1,0 +1,99 @@
+"""A shot through the pool: waits in line, runs on a replica, once more on another where the first is lost."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pipelines
+from camera.errors import InputError
+from pipelines.method import Clip, Progress
+from pipelines.runtime.clip_file import clip_of_bytes, report_of
+from pipelines.runtime.job_file import Job, write_job
+from pipelines.runtime.pool import cluster
+from pipelines.runtime.pool.line import Line
+from pipelines.runtime.pool.replica import SHOOT, Told
+from pipelines.runtime.pool.settings import PoolSettings
+from pipelines.runtime.progress_clock import Report
+
+
+class Pool:
+    """The replicas of one cluster, and a line for each method. ``shoot``: see `Replica`; tests and the benchmark put another."""
+
+    def __init__(self, settings: PoolSettings, *, shoot: str = SHOOT, cpus: float = 1.0) -> None:
+        self.settings, self._shoot, self._cpus = settings, shoot, cpus
+        cluster.connect(settings)
+        self.lines: dict[str, Line] = {}
+        self._lock = threading.Lock()
+
+    def line(self, name: str) -> Line:
+        with self._lock:
+            if name not in self.lines:
+                self.lines[name] = Line(name, cluster.replicas(self.settings), self.settings.places)
+            return self.lines[name]
+
+    def run(self, job: Job) -> Iterator[Progress | Clip | Report]:
+        """As `pipelines.generate`. Raises `InputError` for what cannot be shot, a full line, and a second loss."""
+        known = pipelines.method(job.method)
+        known.check(job.scene, job.path, job.settings)
+        known.check_after(job.after, job.path, job.settings)
+        file = io.BytesIO()
+        write_job(file, job, files=self.settings.same_disk)
+        for kind, value in self.told(job.method, file.getvalue()):
+            if kind == "clip":
+                yield clip_of_bytes(value, job.scene)
+            elif kind == "report":
+                yield report_of(value)
+            else:
+                yield Progress(**value)
+
+    def told(self, name: str, job: bytes) -> Iterator[Told]:
+        """What the replica tells of a job's file, "refused" and "failed" raised as `InputError`."""
+        line = self.line(name)
+        with line.place() as ticket:
+            for progress in line.wait(ticket):
+                yield "progress", vars(progress)
+            for kind, value in self._tried(line, name, job):
+                if kind in ("refused", "failed"):
+                    raise InputError(value)
+                yield kind, value
+            line.done += 1
+
+    def _tried(self, line: Line, name: str, job: bytes) -> Iterator[Told]:
+        try:
+            yield from self._once(name, job)
+        except cluster.losses():
+            line.lost += 1
+            words = "The machine that shot this was lost; it is shot once more on another."
+            yield "progress", vars(Progress("Beginning again", 0, 1, note=words))
+            try:
+                yield from self._once(name, job)
+            except cluster.losses() as error:
+                line.lost += 1
+                raise InputError("The machine was lost twice during this shot; try again later.") from error
+
+    def _once(self, name: str, job: bytes) -> Iterator[Told]:
+        handle = cluster.deployment(name, self.settings, shoot=self._shoot, cpus=self._cpus)
+        telling: Any = handle.remote(job)
+        ended = False
+        try:
+            yield from telling
+            ended = True
+        finally:
+            if not ended:
+                telling.cancel()
+
+
+_pool: Pool | None = None
+_pool_lock = threading.Lock()
+
+
+def pool(settings: PoolSettings) -> Pool:
+    """The process's own, made on first use."""
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = Pool(settings)
+        return _pool

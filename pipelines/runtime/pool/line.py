@@ -1,0 +1,59 @@
+"""Who comes next: shots of one method in the order in which they came, so many at once, so many altogether."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from camera.errors import InputError
+from pipelines.method import Progress
+
+_WAIT_SECONDS = 0.5
+
+
+class Line:
+    """``at_once`` shots run, the others of ``places`` wait; whoever comes beyond them is refused at once."""
+
+    def __init__(self, name: str, at_once: int, places: int) -> None:
+        self.name, self.at_once, self.places = name, at_once, max(places, at_once)
+        self.done = self.refused = self.lost = 0
+        self._tickets: list[object] = []
+        self._turn = threading.Condition()
+
+    @property
+    def length(self) -> int:
+        """Shots that run or wait."""
+        return len(self._tickets)
+
+    @contextmanager
+    def place(self) -> Iterator[object]:
+        """A place in line until the end of the block; raises `InputError` where none is left."""
+        ticket = object()
+        with self._turn:
+            if len(self._tickets) >= self.places:
+                self.refused += 1
+                raise InputError(
+                    f"All {self.places} places for {self.name} are taken, you would be number {len(self._tickets) + 1}; "
+                    "try again when some are done."
+                )
+            self._tickets.append(ticket)
+        try:
+            yield ticket
+        finally:
+            with self._turn:
+                self._tickets.remove(ticket)
+                self._turn.notify_all()
+
+    def wait(self, ticket: object) -> Iterator[Progress]:
+        """`Progress` with the place in line until it is this one's turn."""
+        while (before := self._before(ticket)) > 0:
+            jobs = "1 job" if before == 1 else f"{before} jobs"
+            yield Progress("Waiting for the device", 0, 1, note=f"{jobs} before this one")
+
+    def _before(self, ticket: object) -> int:
+        """How many must end first; waits a moment where there are some."""
+        with self._turn:
+            if self._tickets.index(ticket) >= self.at_once:
+                self._turn.wait(_WAIT_SECONDS)
+            return max(0, self._tickets.index(ticket) - self.at_once + 1)

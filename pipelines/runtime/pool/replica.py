@@ -1,0 +1,67 @@
+"""One replica: a runtime on its own GPU, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+from camera.errors import InputError
+
+Told = tuple[str, Any]
+"""What a replica tells: "progress" or "report" and plain values, "clip" and a file, "refused" or "failed" and a sentence."""
+Shoot = Callable[[bytes], Iterator[Told]]
+SHOOT = "pipelines.runtime.pool.replica:shoot_job"
+
+
+class Replica:
+    """``shoot`` names the function ("module:function") that turns a job's file into what is told."""
+
+    def __init__(self, shoot: str = SHOOT) -> None:
+        module, name = shoot.split(":")
+        self._shoot: Shoot = getattr(import_module(module), name)
+
+    async def shoot(self, job: bytes) -> AsyncIterator[Told]:
+        """Whatever the run tells; cancelling ends it after the step in progress, and only then is the replica free."""
+        steps = self._shoot(job)
+        upcoming: asyncio.Future | None = None
+        try:
+            while True:
+                upcoming = asyncio.ensure_future(asyncio.to_thread(next, steps, None))
+                item = await asyncio.shield(upcoming)
+                if item is None:
+                    return
+                yield item
+        finally:
+            await asyncio.shield(_closed(steps, upcoming))
+
+
+async def _closed(steps: Any, upcoming: asyncio.Future | None) -> None:
+    """A step in a thread cannot be interrupted: wait for its end, then close."""
+    if upcoming is not None:
+        await asyncio.wait([upcoming])
+    await asyncio.to_thread(steps.close)
+
+
+def shoot_job(job: bytes) -> Iterator[Told]:
+    """One run of this process's own runtime."""
+    from pipelines.method import Clip, Progress
+    from pipelines.runtime.clip_file import clip_bytes, plain
+    from pipelines.runtime.job_file import read_job
+    from pipelines.runtime.runner import run
+
+    try:
+        asked = read_job(io.BytesIO(job), files=True)
+        for item in run(
+            asked.method, asked.scene, asked.path, asked.settings, options=asked.options, after=asked.after
+        ):
+            if isinstance(item, Clip):
+                yield "clip", clip_bytes(item, asked.scene)
+            else:
+                yield "progress" if isinstance(item, Progress) else "report", plain(item)
+    except InputError as error:
+        yield "refused", str(error)
+    except Exception as error:
+        yield "failed", f"The run failed ({type(error).__name__}: {error}); please report it with your settings."

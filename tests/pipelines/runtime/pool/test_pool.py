@@ -1,0 +1,166 @@
+"""The pool on this machine's two cores: one Ray for all tests, its replicas shared by all five methods."""
+
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from pipelines import method
+from pipelines.cli.bench import default_shot
+from pipelines.method import Clip, Progress
+from pipelines.options import RunOptions
+from pipelines.runtime.clip_file import clip_of_bytes, report_of
+from pipelines.runtime.device import Device
+from pipelines.runtime.job_file import Job, write_job
+from pipelines.runtime.pool.dispatch import Pool
+from pipelines.runtime.pool.line import Line
+from pipelines.runtime.pool.settings import PoolSettings, wanted
+from pipelines.runtime.runner import Runtime
+
+SHOTS = {
+    "gen3c": {"size": "128x64"},
+    "genxd": {"size": "128x128"},
+    "dimensionx": {},
+    "i2v3d": {"size": "128x64", "frames": 4},
+    "dualcamctrl": {"size": "128x64", "frames": 5},
+}
+TINY = RunOptions(weights="tiny")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    import ray
+
+    root = str(Path(__file__).parents[4])
+    paths = {"PYTHONPATH": os.pathsep.join([root, *sys.path[1:]])}
+    before = os.environ.get("PYTHONPATH")
+    os.environ |= paths
+    yield Pool(PoolSettings("auto", 2, 4, True), shoot="tests.pipelines.runtime.pool.pool_stand_in:shoot", cpus=0.1)
+    ray.shutdown()
+    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
+
+def sleeping(log: Path, name: str, *, steps: int = 3, seconds: float = 0.2) -> bytes:
+    return json.dumps({"log": str(log), "name": name, "steps": steps, "seconds": seconds}).encode()
+
+
+@pytest.mark.parametrize("name", SHOTS)
+def test_a_clip_from_the_pool_is_the_plain_one_to_the_bit(pool, name):
+    known = method(name)
+    scene, path, settings = default_shot(known, steps=2, **SHOTS[name])
+    if name == "i2v3d":
+        settings = replace(settings, video_steps=2)
+    job = write_job(io.BytesIO(), Job(name, scene, path, settings, TINY)).getvalue()
+    told = list(pool.told("shots", job))
+    *_, clip = [clip_of_bytes(value, scene) for kind, value in told if kind == "clip"]
+    items = list(Runtime(Device("cpu")).run(known, scene, path, settings, options=TINY))
+    *_, plain = [item for item in items if isinstance(item, Clip)]
+    assert np.array_equal(clip.frames, plain.frames)
+    assert clip.extras.keys() == plain.extras.keys()
+    assert all(np.array_equal(clip.extras[key], frames) for key, frames in plain.extras.items())
+    assert clip.files.keys() == plain.files.keys() and clip.notes == plain.notes
+    steps = [(value["phase"], value["step"]) for kind, value in told if kind == "progress"]
+    assert [(item.phase, item.step) for item in items if isinstance(item, Progress)] == [
+        step for step in steps if step[0] != "Waiting for the device"
+    ]
+    assert report_of(told[-1][1]).method == name
+
+
+def test_a_second_shot_begins_while_the_first_runs(pool, tmp_path):
+    log = tmp_path / "log"
+    first = pool.told("shots", sleeping(log, "a", steps=500))
+    assert next(kind for kind, value in first if value["phase"] == "Sleeping")
+    list(pool.told("shots", sleeping(log, "b", steps=2)))
+    first.close()
+    assert "b ended" in log.read_text() and "a ended" not in log.read_text()
+
+
+def test_closing_stops_after_the_step_and_frees_the_replica(pool, tmp_path):
+    log = tmp_path / "log"
+    telling = pool.told("shots", sleeping(log, "a", steps=50))
+    assert next(kind for kind, value in telling if value["phase"] == "Sleeping")
+    telling.close()
+    time.sleep(1.0)
+    noted = log.read_text()
+    time.sleep(0.6)
+    assert log.read_text() == noted and "ended" not in noted and len(noted.splitlines()) <= 4
+    assert pool.line("shots").length == 0
+
+
+def test_what_a_replica_refuses_is_told_as_it_says_it(pool):
+    with pytest.raises(InputError, match="damaged or of another version"):
+        list(pool.told("shots", b"PK nothing"))
+
+
+def test_a_job_whose_replica_is_killed_runs_once_more_and_the_person_reads_so(pool, tmp_path):
+    log, killed, notes = tmp_path / "log", [], []
+    for kind, value in pool.told("shots", sleeping(log, "a")):
+        if kind == "progress" and value["phase"] == "Sleeping" and not killed:
+            killed.append(int(value["note"]))
+            os.kill(killed[0], signal.SIGKILL)
+        if kind == "progress" and value["phase"] == "Beginning again":
+            notes.append(value["note"])
+    assert notes == ["The machine that shot this was lost; it is shot once more on another."]
+    assert log.read_text().count("ended") == 1
+
+
+def test_a_second_loss_is_an_error_in_words(pool, tmp_path):
+    def kill_all():
+        for kind, value in pool.told("shots", sleeping(tmp_path / "log", "a")):
+            if kind == "progress" and value["phase"] == "Sleeping":
+                os.kill(int(value["note"]), signal.SIGKILL)
+
+    with pytest.raises(InputError, match="lost twice"):
+        kill_all()
+    assert "ended" not in (tmp_path / "log").read_text()
+    assert pool.line("shots").length == 0
+
+
+def test_of_500_shots_20_find_a_place_and_480_read_which_number_they_would_be():
+    line, refused = Line("GEN3C", 2, 20), []
+    with ExitStack() as places:
+        for _ in range(500):
+            try:
+                places.enter_context(line.place())
+            except InputError as error:
+                refused.append(str(error))
+    assert len(refused) == 480 == line.refused and "number 21" in refused[0] and line.length == 0
+
+
+def test_turns_come_in_the_order_of_arrival():
+    line, begun = Line("GEN3C", 1, 20), []
+
+    def shoot(number, ticket, place):
+        list(line.wait(ticket))
+        begun.append(number)
+        place.close()
+
+    threads = []
+    for number in range(10):
+        place = ExitStack()
+        threads.append(threading.Thread(target=shoot, args=(number, place.enter_context(line.place()), place)))
+    for thread in reversed(threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert begun == list(range(10))
+
+
+def test_the_environment_asks_for_the_pool(monkeypatch):
+    monkeypatch.delenv("RESHOOT_RAY", raising=False)
+    assert wanted() is None
+    monkeypatch.setenv("RESHOOT_RAY", "ray://head:10001")
+    assert wanted() == PoolSettings("ray://head:10001", 0, 20, False)
+    monkeypatch.setenv("RESHOOT_PLACES", "many")
+    with pytest.raises(InputError, match="RESHOOT_PLACES"):
+        wanted()
