@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from camera.errors import InputError
 from camera.path import CameraPath
@@ -17,6 +19,10 @@ from pipelines.environment import offered
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.runtime.job_file import Job
+    from pipelines.runtime.progress_clock import Report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,10 +74,20 @@ def _run_one(given: argparse.Namespace) -> int:
         return _shoot(given, shot_of(method(given.name), given, Path(folder)))
 
 
+def _items(given: argparse.Namespace, job: Job) -> Iterator[Progress | Clip | Report]:
+    """The run, on as many GPUs as the command says."""
+    if getattr(given, "gpus", 1) == 1:
+        return generate(job.method, job.scene, job.path, job.settings, options=job.options, after=job.after)
+    from pipelines.runtime.parallel import ranks
+
+    return ranks.run(job, given.gpus)
+
+
 def _shoot(given: argparse.Namespace, shot: Shot) -> int:
     from pipelines.media.concat import Begun
     from pipelines.results.embedded_scene import carrying
     from pipelines.results.record import record, save
+    from pipelines.runtime.job_file import Job
 
     known, options = method(given.name), values(RunOptions, given, "options")
     scene, path, settings = shot.scene, shot.path, shot.settings
@@ -83,7 +99,7 @@ def _shoot(given: argparse.Namespace, shot: Shot) -> int:
         print(warning, file=sys.stderr)
     clip, report = None, None
     try:
-        for item in generate(known.name, scene, path, settings, options=options, after=after):  # type: ignore[arg-type]
+        for item in _items(given, Job(known.name, scene, path, settings, options, after)):  # type: ignore[arg-type]
             if isinstance(item, Progress):
                 _say(item)
             elif isinstance(item, Clip):

@@ -1,0 +1,87 @@
+"""One process of a shot over several GPUs: ``python -m pipelines.runtime.parallel.rank FOLDER RANK RANKS PORT``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+import pipelines
+from camera.errors import InputError
+from pipelines.method import Clip, Progress
+from pipelines.runtime.clip_file import clip_bytes, plain
+from pipelines.runtime.device import Device
+from pipelines.runtime.job_file import read_job
+from pipelines.runtime.memory import networks
+from pipelines.runtime.parallel.exchange import Group
+from pipelines.runtime.parallel.split import split
+from pipelines.runtime.runner import Runtime
+
+
+def main(folder: Path, rank: int, ranks: int, port: int) -> None:
+    """Shoot the job in ``folder`` together with the others; rank 0 tells on its standard output, a JSON line each."""
+    device = _joined(rank, ranks, port)
+    job = read_job(folder / "job.npz", files=True)
+    group = Group.ours()
+    items = Runtime(device).run(
+        pipelines.method(job.method), job.scene, job.path, job.settings, options=job.options, after=job.after,
+        around=lambda pipeline: split(networks(pipeline), group),
+    )  # fmt: skip
+    number = 0
+    try:
+        for item in items:
+            if rank:
+                continue
+            number += 1
+            if isinstance(item, Clip):
+                _tell("clip", _kept(folder / f"clip-{number}.npz", clip_bytes(item, job.scene)))
+            elif isinstance(item, Progress):
+                _tell("progress", plain(item) | {"preview": _preview(folder, number, item)})
+            else:
+                _tell("report", plain(item))
+    except InputError as error:
+        if rank == 0:
+            _tell("refused", str(error))
+    dist.barrier()
+
+
+def _joined(rank: int, ranks: int, port: int) -> Device:
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(rank)
+    else:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // ranks))
+        # a machine without accelerator counts none, and diffusers divides by the count
+        torch.accelerator.device_count = lambda: ranks
+    backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+    dist.init_process_group(backend, init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=ranks)
+    return Device(f"cuda:{rank}" if on_gpu else "cpu")
+
+
+def _preview(folder: Path, number: int, item: Progress) -> str | None:
+    if item.preview is None:
+        return None
+    file = folder / f"early-{number}.npy"
+    np.save(file, item.preview, allow_pickle=False)
+    return file.name
+
+
+def _kept(file: Path, content: bytes) -> str:
+    file.write_bytes(content)
+    return file.name
+
+
+def _tell(kind: str, value: Any) -> None:
+    print(json.dumps({"kind": kind, "value": value}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
+    sys.stdout.flush()
+    os._exit(0)  # gloo's threads may outlive the group and abort an ordinary end of the process

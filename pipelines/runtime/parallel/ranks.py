@@ -1,0 +1,136 @@
+"""Starting the processes of one shot over several GPUs, and listening to the first of them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pipelines
+from camera.errors import InputError
+from pipelines.method import Clip, Progress
+from pipelines.runtime.clip_file import clip_of_bytes, report_of
+from pipelines.runtime.job_file import Job, write_job
+from pipelines.runtime.progress_clock import Report
+
+MOST = 8
+_BY_LOCAL_DECISION = "first block"
+"""This step cache decides by a process's own tokens; where two decide differently, both would wait for ever."""
+
+
+def run(job: Job, gpus: int) -> Iterator[Progress | Clip | Report]:
+    """As `pipelines.generate`, on ``gpus`` GPUs of this machine (processes, where it has none).
+
+    Closing the generator ends all processes at once. Raises `InputError`.
+    """
+    known = pipelines.method(job.method)
+    known.check(job.scene, job.path, job.settings)
+    known.check_after(job.after, job.path, job.settings)
+    _check(job, gpus)
+    with tempfile.TemporaryDirectory(prefix="reshoot-ranks-") as name:
+        folder = Path(name)
+        write_job(folder / "job.npz", job, files=True)
+        processes = [_started(folder, rank, gpus, port) for port in [_free_port()] for rank in range(gpus)]
+        watching = threading.Thread(target=_watch, args=(processes,), daemon=True)
+        watching.start()
+        try:
+            yield from _heard(processes[0], folder, job)
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                _ended(process)
+            watching.join()
+
+
+def _check(job: Job, gpus: int) -> None:
+    import torch
+
+    if not 1 <= gpus <= MOST:
+        raise InputError(f"One shot runs on 1 to {MOST} GPUs, not {gpus}.")
+    here = torch.cuda.device_count()
+    if here and here < gpus:
+        raise InputError(f"This machine has {here} GPUs, fewer than the {gpus} asked for.")
+    if job.options.cache == _BY_LOCAL_DECISION:
+        raise InputError(f"Step cache {_BY_LOCAL_DECISION} does not run on several GPUs; choose TaylorSeer or none.")
+
+
+def _started(folder: Path, rank: int, ranks: int, port: int) -> subprocess.Popen:
+    command = [sys.executable, "-m", "pipelines.runtime.parallel.rank", *map(str, (folder, rank, ranks, port))]
+    root = Path(pipelines.__file__).parents[1]
+    with open(folder / f"errors-{rank}.txt", "w") as errors:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=root)
+
+
+def _watch(processes: list[subprocess.Popen]) -> None:
+    """Where one fails the others would wait for it for ever."""
+    waiting = list(processes)
+    while waiting:
+        for process in list(waiting):
+            try:
+                status = process.wait(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                continue
+            waiting.remove(process)
+            if status:
+                for other in waiting:
+                    other.terminate()
+
+
+def _heard(first: subprocess.Popen, folder: Path, job: Job) -> Iterator[Progress | Clip | Report]:
+    assert first.stdout is not None
+    done = False
+    for line in first.stdout:
+        if not line.startswith("{"):
+            continue
+        told = json.loads(line)
+        kind, value = told["kind"], told["value"]
+        if kind == "refused":
+            raise InputError(value)
+        if kind == "clip":
+            yield clip_of_bytes((folder / value).read_bytes(), job.scene)
+        elif kind == "report":
+            done = True
+            yield report_of(value)
+        else:
+            yield _progress(value, folder)
+    if not done:
+        raise InputError(f"A process of this shot over several GPUs ended too early: {_last_words(folder)}")
+
+
+def _progress(value: dict[str, Any], folder: Path) -> Progress:
+    preview = value.pop("preview")
+    return Progress(**value, preview=None if preview is None else np.load(folder / preview, allow_pickle=False))
+
+
+def _last_words(folder: Path) -> str:
+    """The error that a process printed last."""
+    for file in sorted(folder.glob("errors-*.txt")):
+        lines = [line for line in file.read_text().splitlines() if "Error" in line and not line.startswith(" ")]
+        if lines:
+            return lines[-1]
+    return "it was killed, most likely because memory ran out"
+
+
+def _ended(process: subprocess.Popen) -> None:
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

@@ -1,0 +1,54 @@
+"""One shot over two processes: the clip of one, progress from the first, errors in words, nothing left when closed."""
+
+import numpy as np
+import psutil
+import pytest
+
+from camera.errors import InputError
+from pipelines import method
+from pipelines.cli.bench import default_shot
+from pipelines.method import Clip, Progress
+from pipelines.options import RunOptions
+from pipelines.runtime.device import Device
+from pipelines.runtime.job_file import Job
+from pipelines.runtime.parallel import ranks
+from pipelines.runtime.progress_clock import Report
+from pipelines.runtime.runner import Runtime
+
+TINY = RunOptions(weights="tiny")
+
+
+@pytest.fixture(scope="module")
+def shot():
+    return default_shot(method("dualcamctrl"), steps=2, size="128x64", frames=5)
+
+
+def test_two_processes_shoot_the_clip_of_one(shot):
+    *items, report = ranks.run(Job("dualcamctrl", *shot, TINY), 2)
+    *_, plain = [
+        item
+        for item in Runtime(Device("cpu")).run(method("dualcamctrl"), *shot, options=TINY)
+        if isinstance(item, Clip)
+    ]
+    *_, clip = [item for item in items if isinstance(item, Clip)]
+    assert isinstance(report, Report) and any(isinstance(item, Progress) and item.step == 2 for item in items)
+    assert np.abs(clip.frames.astype(int) - plain.frames).max() <= 1
+
+
+def test_closing_leaves_no_process(shot):
+    run = ranks.run(Job("dualcamctrl", *shot, TINY), 2)
+    next(run)
+    assert len(_ranks()) == 2
+    run.close()
+    assert _ranks() == []
+
+
+def test_what_cannot_be_is_refused_before_anything_starts(shot):
+    with pytest.raises(InputError, match="1 to 8 GPUs"):
+        next(ranks.run(Job("dualcamctrl", *shot, TINY), 9))
+    with pytest.raises(InputError, match="first block does not run on several"):
+        next(ranks.run(Job("dualcamctrl", *shot, RunOptions(weights="tiny", cache="first block")), 2))
+
+
+def _ranks():
+    return [child for child in psutil.Process().children() if "pipelines.runtime.parallel.rank" in child.cmdline()]
