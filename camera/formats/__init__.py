@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from camera.errors import InputError
 from camera.formats import colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.account import Account
-from camera.formats.film import blender
-from camera.formats.parsing import json_object, text_of
+from camera.formats.film import blender, chan
+from camera.formats.parsing import json_value, members, npz_shapes, numbers, text_of
+from camera.formats.research import arrays, matrices, recammaster, splat_cameras, worldplay
 from camera.path import CameraPath
 
 LARGEST_FILE = 1 << 30
@@ -86,6 +87,28 @@ FORMATS: dict[str, Format] = {
         "horizontal field of view in degrees, one for all", i2v3d.write,
     ),
     "tum": Format("TUM", "trajectory_tum.txt", f"{WORLD}, quaternion xyzw", CV, f"{AS_GIVEN}; time in seconds", "none", tum.write),
+    "recammaster": Format(
+        "ReCamMaster, InfCam", "camera_extrinsics.json", f"{WORLD}, row vectors in brackets",
+        "x forward, y right, z up; left-handed world", "centimetres", "none", recammaster.write,
+    ),
+    "splat_cameras": Format(
+        "Gaussian splatting (INRIA, SuperSplat)", "cameras.json", f"{WORLD}: position and 3x3", CV, AS_GIVEN,
+        "fx fy in pixels, centred", splat_cameras.write,
+    ),
+    "worldplay": Format(
+        "HY-WorldPlay", "worldplay_trajectory.json", f"{WORLD}, 4x4", CV, AS_GIVEN,
+        "3x3 in pixels; the picture is twice cx by cy", worldplay.write,
+    ),
+    "lingbot": Format(
+        "LingBot-World", "lingbot_action.zip", f"{WORLD}, 4x4", CV, AS_GIVEN, "fx fy cx cy in pixels", arrays.write_npy_pair
+    ),
+    "motionctrl": Format(
+        "MotionCtrl", "motionctrl_poses.json", f"{CAMERA}, rows of 12", CV, AS_GIVEN, "none", matrices.write
+    ),
+    "chan": Format(
+        "Nuke .chan", "camera.chan", f"{WORLD}, angles in degrees, order ZXY", GL, f"{AS_GIVEN}; time in frames",
+        "vertical field of view in degrees, centred", chan.write,
+    ),
     "blender": Format(
         "Blender script", "reshoot_camera.py", f"{WORLD}, 4x4", f"{GL}; world z up", AS_GIVEN,
         "focal length in mm of a 36 mm sensor, shift", blender.write, readable=False,
@@ -99,6 +122,8 @@ _JSON_KEYS: dict[str, Callable] = {
     "path": gen3c.read_gui_path,
     "cameras": gen3c.read_gui_cameras,
     "start_pos": i2v3d.read,
+    "frame0": recammaster.read,
+    "0": worldplay.read,
 }
 """A field by which each JSON format is known, and its reader."""
 
@@ -107,14 +132,22 @@ class FileNote(UserWarning):
     """What a reader left of a file or assumed, where nobody keeps an `Account`."""
 
 
-def read(file_name: str, data: bytes, *, like: CameraPath | None = None, account: Account | None = None) -> CameraPath:
+def read(
+    file_name: str,
+    data: bytes,
+    *,
+    like: CameraPath | None = None,
+    account: Account | None = None,
+    convention: str = "",
+) -> CameraPath:
     """The camera path of a file; raises `InputError` that names what is wrong with it, and where.
 
+    ``convention``: how raw matrices are to be read, one of `matrices.CONVENTIONS`; "" for the likeliest, with its reason said.
     What the file holds besides, and what was assumed, goes to ``account``; without one each note is a warning `FileNote`.
     """
     name = file_name.replace("\\", "/").rsplit("/", 1)[-1]
     own = Account(name)
-    path = _read(name, data, like, own)
+    path = _read(name, data, like, own, convention)
     if account is not None:
         account.add(own)
     else:
@@ -123,18 +156,20 @@ def read(file_name: str, data: bytes, *, like: CameraPath | None = None, account
     return path
 
 
-def _read(name: str, data: bytes, like: CameraPath | None, account: Account) -> CameraPath:
+def _read(name: str, data: bytes, like: CameraPath | None, account: Account, convention: str) -> CameraPath:
     if not data:
         raise InputError(f"{name} is empty; give a camera file.")
     if len(data) > LARGEST_FILE:
         raise InputError(f"{name} has {len(data) >> 20} MB; camera files up to {LARGEST_FILE >> 20} MB are read.")
     suffix = name.lower().rsplit(".", 1)[-1]
+    if suffix == "npy":
+        return matrices.read(arrays.npy_array(data, _matrix_shape(data), name), name, like, account, convention)
     if suffix == "json":
-        return _read_json(data, name, like, account)
+        return _read_json(data, name, like, account, convention)
     if suffix == "txt":
         return _read_txt(data, name, like, account)
     readers = {
-        "zip": colmap.read_zip, "npz": gen3c.read_npz, "torch": dualcamctrl.read, "pt": dualcamctrl.read,
+        "zip": _read_zip, "npz": _read_npz, "chan": chan.read, "torch": dualcamctrl.read, "pt": dualcamctrl.read,
         "pth": dualcamctrl.read,
     }  # fmt: skip
     if suffix == "bin" and name.lower() != "images.bin":
@@ -166,8 +201,14 @@ def _can_hold(format_name: str, path: CameraPath) -> bool:
     return True
 
 
-def _read_json(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    values = json_object(data, name)
+def _read_json(data: bytes, name: str, like: CameraPath | None, account: Account, convention: str) -> CameraPath:
+    values = json_value(data, name)
+    if isinstance(values, list) and values:
+        if isinstance(values[0], dict):
+            return splat_cameras.read(values, name, like, account)
+        return _read_matrices(values, name, like, account, convention)
+    if not isinstance(values, dict):
+        raise InputError(f"{name} should hold a JSON object or a list of cameras, got a {type(values).__name__}.")
     for key, reader in _JSON_KEYS.items():
         if key in values:
             return reader(values, name, like, account)
@@ -175,6 +216,41 @@ def _read_json(data: bytes, name: str, like: CameraPath | None, account: Account
         f"{name} holds no camera path that is known; one of the fields {', '.join(_JSON_KEYS)} is expected, "
         f"got {', '.join(list(values)[:8]) or 'none'}."
     )
+
+
+def _read_matrices(values: list, name: str, like: CameraPath | None, account: Account, convention: str) -> CameraPath:
+    """Rows of 12 are MotionCtrl's unless ``convention`` says otherwise."""
+    if not isinstance(values[0], list):
+        raise InputError(
+            f"{name} should hold a JSON object or a list of cameras, got a list of {type(values[0]).__name__}."
+        )
+    rows = isinstance(values[0], list) and len(values[0]) == 12
+    shape = (-1, 12) if rows else (-1, 16) if len(values[0]) == 16 else (-1, len(values[0]), 4)
+    if rows and not convention:
+        account.say(f"{name} holds rows of 12 numbers and is read as MotionCtrl's: camera from world, OpenCV axes.")
+        convention = "w2c-opencv"
+    return matrices.read(numbers(values, shape, name), name, like, account, convention)
+
+
+def _matrix_shape(data: bytes) -> tuple[int, ...]:
+    """The shape to ask for of a .npy file of matrices: (F,3,4) where it announces that, else (F,4,4)."""
+    return (-1, 3, 4) if b", 3, 4)" in data[:256] else (-1, 4, 4)
+
+
+def _read_zip(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    inside = members(data, name)
+    if {"poses.npy", "intrinsics.npy"} <= {path.rsplit("/", 1)[-1] for path in inside}:
+        return arrays.read_npy_pair(inside, name, like, account)
+    return colmap.read_zip(data, name, like, account)
+
+
+def _read_npz(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    shapes = npz_shapes(data, name)
+    if "cam_c2w" in shapes and "intrinsic" in shapes:
+        return arrays.read_megasam(data, name, account.fields(shapes), like, account)
+    if shapes.get("data", ())[1:] == (4, 4) and "inds" in shapes:
+        return arrays.read_vipe(data, name, account.fields(shapes), like, account)
+    return gen3c.read_npz(data, name, like, account)
 
 
 def _read_txt(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:

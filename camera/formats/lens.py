@@ -18,12 +18,17 @@ def without_skew(path: CameraPath, label: str) -> CameraPath:
     return path
 
 
+def centred(path: CameraPath, label: str) -> CameraPath:
+    """The path, where its lens is centred to a pixel."""
+    middle = np.array([path.width - 1, path.height - 1]) / 2
+    if np.abs(without_skew(path, label).intrinsics[:, :2, 2] - middle).max() > 1:
+        raise InputError(f"{label} holds centred lenses only; choose nerfstudio transforms.json or Reshoot JSON.")
+    return path
+
+
 def centred_square(path: CameraPath, label: str) -> CameraPath:
     """The path, where its lens is centred to a pixel and its pixels are square to half a percent."""
-    lens = without_skew(path, label).intrinsics
-    middle = np.array([path.width - 1, path.height - 1]) / 2
-    if np.abs(lens[:, :2, 2] - middle).max() > 1:
-        raise InputError(f"{label} holds centred lenses only; choose nerfstudio transforms.json or Reshoot JSON.")
+    lens = centred(path, label).intrinsics
     if np.abs(lens[:, 0, 0] / lens[:, 1, 1] - 1).max() > 0.005:
         raise InputError(f"{label} holds square pixels only; choose nerfstudio transforms.json or Reshoot JSON.")
     return path

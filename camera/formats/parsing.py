@@ -42,7 +42,15 @@ def text_of(data: bytes, name: str) -> str:
 
 
 def json_object(data: bytes, name: str) -> dict[str, Any]:
-    """A JSON object; NaN, Infinity and nesting deeper than `DEEPEST` are refused."""
+    """A JSON object, see `json_value`."""
+    values = json_value(data, name)
+    if not isinstance(values, dict):
+        raise InputError(f"{name} should hold a JSON object, got a {type(values).__name__}.")
+    return values
+
+
+def json_value(data: bytes, name: str) -> Any:
+    """What a JSON file holds; NaN, Infinity and nesting deeper than `DEEPEST` are refused."""
     text = text_of(data, name)
     depth = 0
     for mark in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text):
@@ -61,8 +69,6 @@ def json_object(data: bytes, name: str) -> dict[str, Any]:
         raise
     except ValueError as error:  # an integer of thousands of digits
         raise InputError(f"{name} holds a number that is too long to read.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{name} should hold a JSON object, got a {type(values).__name__}.")
     return values
 
 

@@ -1,0 +1,114 @@
+"""Arrays of poses: MegaSaM's and ViPE's npz, LingBot-World's ``poses.npy`` and ``intrinsics.npy`` in one zip.
+
+All are world from camera with OpenCV axes. MegaSaM (``sgd_cvd_hr.npz``): ``cam_c2w`` (T,4,4), ``intrinsic`` (3,3) in pixels of
+``images`` (T,H,W,3). ViPE (``pose/NAME.npz``): ``data`` (T,4,4) and ``inds`` (T,), the frames that have a pose. LingBot-World:
+poses (T,4,4) and ``fx fy cx cy`` (T,4) in pixels; the size of the picture stands in neither.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.conventions import half_pixel_lens, integer_pixel_lens
+from camera.errors import InputError
+from camera.formats import lens
+from camera.formats.account import Account, Fields
+from camera.formats.parsing import DAMAGED, MOST_FRAMES, like_or_refuse, npz_array, numbers, resampled_lens, size
+from camera.formats.timing import by_time
+from camera.path import CameraPath
+from camera.rotation import orthonormal
+
+
+def read_megasam(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
+    """The size is that of its pictures, else of its depth, else of ``like``."""
+    account.fields(shapes, idle=("images", "depths", "depth", "motion_prob", "tstamps"))
+    poses = rigid(npz_array(data, "cam_c2w", (-1, 4, 4), name), name)
+    matrix = npz_array(data, "intrinsic", (3, 3), name)
+    shapes["cam_c2w"], shapes["intrinsic"]
+    seen = shapes.get("images", shapes.get("depths", ()))
+    if len(seen) >= 3:
+        width, height = size(seen[2], seen[1], name)
+    else:
+        wanted = like_or_refuse(like, name, "picture size (its images or depths)")
+        width, height = wanted.width, wanted.height
+        account.say(f"{name} does not say the picture size of its lens; {width} x {height}, the scene's, is taken.")
+    lenses = np.repeat(integer_pixel_lens(matrix)[None], len(poses), axis=0)
+    return CameraPath(poses, lenses, width, height, like.fps if like else 24.0)
+
+
+def read_vipe(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
+    """Frames without a pose are filled in by time. Lens, size and rate are those of ``like``."""
+    poses = rigid(npz_array(data, "data", (-1, 4, 4), name), name)
+    frames = npz_array(data, "inds", (len(poses),), name)
+    shapes["data"], shapes["inds"]
+    wanted = like_or_refuse(like, name, "lens")
+    account.say(f"{name} says no lens; that of the scene is taken.")
+    path = CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+    return by_time(path, frames / wanted.fps, account)
+
+
+def read_npy_pair(files: Mapping[str, bytes], name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """``poses.npy`` and ``intrinsics.npy`` of a zip, at any depth; the size is that of ``like``."""
+    inside = account.fields({path.rsplit("/", 1)[-1]: data for path, data in files.items()})
+    poses = rigid(npy_array(inside["poses.npy"], (-1, 4, 4), "poses.npy"), "poses.npy")
+    rows = npy_array(inside["intrinsics.npy"], (-1, 4), "intrinsics.npy")
+    if len(rows) != len(poses):
+        raise InputError(f"intrinsics.npy holds {len(rows)} lenses for {len(poses)} poses; give one for each.")
+    wanted = like_or_refuse(like, name, "picture size")
+    if (np.abs(rows[:, 2:] / [wanted.width, wanted.height] - 0.5) > 0.25).any():
+        raise InputError(
+            f"The lenses of {name} point at {rows[0, 2]:.4g}, {rows[0, 3]:.4g}, far from the middle of the scene's {wanted.width} x "
+            f"{wanted.height}; they are for another picture size: open a picture of that size."
+        )
+    account.say(
+        f"{name} does not say the picture size of its lens; {wanted.width} x {wanted.height}, the scene's, is taken."
+    )
+    lenses = np.repeat(np.eye(3)[None], len(rows), axis=0)
+    lenses[:, 0, 0], lenses[:, 1, 1], lenses[:, 0, 2], lenses[:, 1, 2] = rows.T
+    return CameraPath(poses, integer_pixel_lens(lenses), wanted.width, wanted.height, wanted.fps)
+
+
+def write_npy_pair(path: CameraPath) -> bytes:
+    matrices = half_pixel_lens(lens.without_skew(path, "LingBot-World's arrays").intrinsics)
+    rows = np.stack([matrices[:, 0, 0], matrices[:, 1, 1], matrices[:, 0, 2], matrices[:, 1, 2]], axis=1)
+    box = io.BytesIO()
+    with zipfile.ZipFile(box, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, values in (("poses", path.world_from_camera), ("intrinsics", rows)):
+            one = io.BytesIO()
+            np.save(one, values)
+            archive.writestr(f"{name}.npy", one.getvalue())
+    return box.getvalue()
+
+
+def npy_array(data: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
+    """A plain array of numbers; its header is looked at first."""
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        found, _, kind = header(stream)
+        if kind.hasobject or kind.kind not in "fiu" or not found or not 1 <= found[0] <= MOST_FRAMES:
+            raise InputError(
+                f"{name} should hold 1 to {MOST_FRAMES} rows of plain numbers, got {kind} of shape {found}."
+            )
+        stream.seek(0)
+        return numbers(np.lib.format.read_array(stream, allow_pickle=False), shape, name)
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(f"{name} is no readable npy file; write it again with numpy.save.") from error
+
+
+def rigid(matrices: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Poses (F,4,4) with exact rotations; raises `InputError` for scaled, mirrored or transposed ones."""
+    if np.abs(matrices[:, 3] - [0, 0, 0, 1]).max() > 1e-4:
+        raise InputError(f"The last row of every pose of {name} should be 0 0 0 1; the matrices may be transposed.")
+    matrices = matrices.copy()
+    matrices[:, 3] = [0, 0, 0, 1]
+    matrices[:, :3, :3] = orthonormal(matrices[:, :3, :3])
+    return matrices

@@ -1,0 +1,131 @@
+"""Raw matrices, which cannot say their convention: the eight readings, and the likeliest with its reason.
+
+A file is a ``.npy`` of (F,4,4) or (F,3,4), or a JSON list of such matrices or of rows of 12 or 16 numbers. MotionCtrl's camera
+poses (TencentARC/MotionCtrl, ``examples/camera_poses/*.json``) are such a list: rows of 12, camera from world, OpenCV axes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.conventions import opencv_from_nerfstudio
+from camera.errors import InputError
+from camera.formats.account import Account
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, resampled_lens
+from camera.formats.research.arrays import rigid
+from camera.path import CameraPath, inverse
+
+
+@dataclass(frozen=True)
+class Convention:
+    """One reading: whether the matrix maps camera to world, has OpenGL axes (y up, z backward), and is stored transposed."""
+
+    world_from_camera: bool
+    opengl: bool
+    transposed: bool
+
+
+CONVENTIONS: dict[str, Convention] = {
+    f"{'c2w' if to_world else 'w2c'}-{'opengl' if opengl else 'opencv'}{'-transposed' if transposed else ''}": Convention(
+        to_world, opengl, transposed
+    )
+    for transposed in (False, True)
+    for opengl in (False, True)
+    for to_world in (True, False)
+}
+
+
+def read(
+    values: NDArray[np.float64], name: str, like: CameraPath | None, account: Account, convention: str
+) -> CameraPath:
+    """The path of raw matrices in the reading called ``convention``, or in the likeliest one ("")."""
+    matrices = _square(values, name)
+    if convention and convention not in CONVENTIONS:
+        raise InputError(f"There is no convention {convention!r}; choose one of {', '.join(CONVENTIONS)}.")
+    if not convention:
+        convention, reason = likeliest(matrices, name)
+        account.say(
+            f"{name} does not say its convention; {convention} is taken: {reason}. The others are "
+            f"{', '.join(each for each in CONVENTIONS if each != convention)} (--convention)."
+        )
+    wanted = like_or_refuse(like, name, "lens")
+    account.say(f"{name} says no lens; that of the scene is taken.")
+    poses = rigid(poses_of(matrices, convention), name)
+    return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+
+
+def write(path: CameraPath) -> bytes:
+    """MotionCtrl's list: rows of 12 numbers, camera from world."""
+    return json.dumps(path.camera_from_world[:, :3].reshape(len(path), 12).tolist()).encode()
+
+
+def poses_of(matrices: NDArray[np.float64], convention: str) -> NDArray[np.float64]:
+    """World from camera in OpenCV's axes (F,4,4) of ``matrices`` in a reading; not checked to be rotations."""
+    reading = CONVENTIONS[convention]
+    matrices = np.swapaxes(matrices, 1, 2) if reading.transposed else matrices
+    matrices = matrices if reading.world_from_camera else inverse(matrices)
+    return opencv_from_nerfstudio(matrices) if reading.opengl else matrices
+
+
+def likeliest(matrices: NDArray[np.float64], name: str) -> tuple[str, str]:
+    """The likeliest reading and why: where the zeros stand, how smoothly the camera moves, what it looks at."""
+    transposed = _transposed(matrices, name)
+    suffix = "-transposed" if transposed else ""
+    zeros = "the last column is 0 0 0 1" if transposed else "the last row is 0 0 0 1"
+    if len(matrices) < 3:
+        return f"c2w-opencv{suffix}", f"{zeros}, and so few cameras tell no more"
+    rough = {way: _roughness(poses_of(matrices, f"{way}-opencv{suffix}")) for way in ("c2w", "w2c")}
+    smoother = min(rough, key=rough.__getitem__)
+    other = max(rough.values())
+    if other <= 1.2 * rough[smoother] + 1e-9:
+        smoother, why = "c2w", "both ways move as smoothly, and world from camera is the more usual"
+    else:
+        why = f"so the camera moves {other / max(rough[smoother], 1e-9):.3g} times as smoothly as the other way"
+    ahead = {axes: _looked_at(poses_of(matrices, f"{smoother}-{axes}{suffix}")) for axes in ("opencv", "opengl")}
+    axes = "opengl" if ahead["opengl"] > ahead["opencv"] + 0.25 else "opencv"
+    if axes == "opengl":
+        why += ", and only with OpenGL axes is what the cameras look at in front of them"
+    return f"{smoother}-{axes}{suffix}", f"{zeros}, {why}"
+
+
+def _square(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """(F,4,4) of (F,12), (F,16), (F,3,4) or (F,4,4)."""
+    count = values.shape[0] if values.ndim else 0
+    if values.size not in (12 * count, 16 * count) or not 1 <= count <= MOST_FRAMES or values.ndim > 3:
+        raise InputError(
+            f"{name} should hold matrices of 3x4 or 4x4, got the shape {'x'.join(map(str, values.shape))}."
+        )
+    rows = values.reshape(count, -1, 4)
+    square = np.repeat(np.eye(4)[None], count, axis=0)
+    square[:, : rows.shape[1]] = rows
+    return square
+
+
+def _transposed(matrices: NDArray[np.float64], name: str) -> bool:
+    row, column = (np.abs(side - [0, 0, 0, 1]).max() < 1e-4 for side in (matrices[:, 3], matrices[:, :, 3]))
+    if not row and not column:
+        raise InputError(
+            f"Neither the last row nor the last column of the matrices of {name} is 0 0 0 1; they are no poses."
+        )
+    return bool(column and not row)
+
+
+def _roughness(poses: NDArray[np.float64]) -> float:
+    """How much the camera's steps change, over how far it goes."""
+    steps = np.diff(poses[:, :3, 3], axis=0)
+    return float(np.linalg.norm(np.diff(steps, axis=0), axis=1).sum() / max(np.linalg.norm(steps, axis=1).sum(), 1e-12))
+
+
+def _looked_at(poses: NDArray[np.float64]) -> float:
+    """Share of the cameras before which the point nearest to all their axes lies; 0.5 where they look all one way."""
+    ahead, centres = poses[:, :3, 2], poses[:, :3, 3]
+    across = np.eye(3) - ahead[:, :, None] * ahead[:, None]
+    total = across.sum(axis=0)
+    if np.linalg.cond(total) > 1e4:
+        return 0.5
+    point = np.linalg.solve(total, (across @ centres[:, :, None]).sum(axis=0)[:, 0])
+    return float((((point - centres) * ahead).sum(axis=1) > 0).mean())
