@@ -16,7 +16,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import Row, Scale, long_subject
+from bench import QUICK, Row, Scale, long_subject
 from camera.errors import InputError
 from pipelines.runtime.pool.dispatch import Pool
 from pipelines.runtime.pool.line import Line
@@ -54,13 +54,13 @@ def pool(scale: Scale) -> list[Row]:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryDirectory() as folder:
         rows = [_refusals()]
-        steps = 4 if scale.quick else STEPS
+        steps = 4 if scale == QUICK else STEPS
         alone = 0.0
         for replicas in (1, 2, 4, 8):
             many = Pool(PoolSettings("auto", replicas, 1000, True), shoot="bench.pool:shoot", cpus=0.01)
             row, alone = _throughput(many, replicas, Path(folder), steps, alone)
             rows += row
-        rows.append(_kills(many, Path(folder), 5 if scale.quick else KILLS))
+        rows.append(_kills(many, Path(folder), 5 if scale == QUICK else KILLS))
         import ray
 
         ray.shutdown()

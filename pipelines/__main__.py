@@ -54,19 +54,30 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _run_all(given: argparse.Namespace) -> int:
-    """Every shot of a list; one that is refused is told, the others are shot."""
-    from pipelines.cli.batch import shots_of
+    """Every shot of a list, in its order, as many at once as there are replicas; one that is refused is told, the others
+    are shot. Those that an earlier run finished are not shot again."""
+    from pipelines.cli.batch import in_order, shots_of
+    from pipelines.runtime.pool.settings import wanted
 
-    refused = 0
-    for shot in shots_of(method(given.name), given):
+    def shoot(shot: argparse.Namespace) -> tuple[int, bool]:
         print(f"{shot.out.name}:", file=sys.stderr)
         try:
-            if (status := _run_one(shot)) != 0:
-                return status
+            return _run_one(shot), False
         except InputError as error:
-            refused += 1
-            print(error, file=sys.stderr)
-    return int(refused > 0)
+            print(f"{shot.out.name}: {error}", file=sys.stderr)
+            return 0, True
+
+    at_once = 1
+    if settings := wanted():
+        from pipelines.runtime.pool.dispatch import pool
+
+        at_once = pool(settings).line(given.name).at_once
+    any_refused = False
+    for status, refused in in_order(shoot, shots_of(method(given.name), given), at_once):
+        if status:
+            return status
+        any_refused |= refused
+    return int(any_refused)
 
 
 def _run_one(given: argparse.Namespace) -> int:
@@ -84,6 +95,7 @@ def _items(given: argparse.Namespace, job: Job) -> Iterator[Progress | Clip | Re
 
 
 def _shoot(given: argparse.Namespace, shot: Shot) -> int:
+    from pipelines.cli.batch import finished
     from pipelines.media.concat import Begun
     from pipelines.results.embedded_scene import carrying
     from pipelines.results.record import record, save
@@ -97,6 +109,9 @@ def _shoot(given: argparse.Namespace, shot: Shot) -> int:
     begun = Begun(given.after, len(after.frames)) if after else None
     for warning in known.check(scene, path, settings):
         print(warning, file=sys.stderr)
+    if getattr(given, "resumes", False) and finished(given.out, known, scene, path, settings, options):
+        print(f"{given.out} is there already, shot with the same settings; not shot again.", file=sys.stderr)
+        return 0
     clip, report = None, None
     try:
         for item in _items(given, Job(known.name, scene, path, settings, options, after)):  # type: ignore[arg-type]

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
 from pipelines.method import Method
+from pipelines.settings import Settings
+
+Shot = TypeVar("Shot")
+Result = TypeVar("Result")
 
 INPUT = "visual_input"
 """The key that upstream's lists have for what is shot; all others are names of moves and settings."""
@@ -46,6 +55,7 @@ def _row(line: str, where: str) -> tuple[dict[str, Any], str]:
 
 def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: str, number: int) -> argparse.Namespace:
     shot = copy(given)
+    shot.resumes = True
     shot.batch, shot.out = None, given.out / f"{number}.mp4"
     source = row.pop(INPUT, None)
     if source is None and known.blank is None:
@@ -69,3 +79,28 @@ def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: 
             raise InputError(f"{where}: {error}") from error
         setattr(shot, f"{places[0]}.{name}", value)
     return shot
+
+
+def finished(file: Path, known: Method, scene: Scene, path: CameraPath, settings: Settings, options: Settings) -> bool:
+    """Whether ``file`` is the whole result of this very shot: files get their names when complete, and keep what they are of."""
+    from pipelines.results.record import path_values, record, restore
+
+    if not file.is_file():
+        return False
+    try:
+        made = restore(file)
+    except InputError:
+        return False
+    same = record(known, scene, path, settings, options=options)
+    keys = ("method", "settings", "input_sha256", "weights")
+    alike = all(getattr(made, key) == getattr(same, key) for key in keys)
+    return bool(made.report) and alike and path_values(made.path) == path_values(path)
+
+
+def in_order(shoot: Callable[[Shot], Result], shots: Iterable[Shot], at_once: int) -> Iterator[Result]:
+    """``shoot`` of each, begun in order, ``at_once`` at the same time; results in order."""
+    if at_once == 1:
+        yield from map(shoot, shots)
+        return
+    with ThreadPoolExecutor(at_once, thread_name_prefix="shot") as threads:
+        yield from threads.map(shoot, shots)

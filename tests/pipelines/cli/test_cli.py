@@ -58,6 +58,15 @@ def test_a_list_is_shot_line_by_line_and_what_is_refused_is_told(picture, tmp_pa
     assert (first.settings["prompt"], first.settings["seed"], first.settings["steps"]) == ("a door", 3, 2)
     assert (last.settings["mode"], last.settings["steps"]) == ("text to video", 1)
 
+    before = {name: (out / name).stat().st_mtime_ns for name in ("0.mp4", "2.mp4")}
+    (out / "2.mp4").unlink()
+    assert main([*RUN, *given]) == 1
+    told = capsys.readouterr().err
+    assert "0.mp4 is there already" in told and (out / "0.mp4").stat().st_mtime_ns == before["0.mp4"]
+    assert (out / "2.mp4").is_file(), "what a kill had kept from being shot is shot now"
+    assert main([*RUN, *given, "--travel", "0.3"]) == 1
+    assert (out / "0.mp4").stat().st_mtime_ns != before["0.mp4"], "with another move it is another shot"
+
 
 @pytest.mark.parametrize(("line", "words"), [
     ("{", "Line 1 of list.jsonl is no JSON"),
