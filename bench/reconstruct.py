@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bench import Row, Scale, long_subject
 from bench.room import orbit, psnr
 from bench.room import shot as room_from
-from camera import metrics
 from camera.cloud import PointCloud
+from camera.evaluation import paths as metrics
 from camera.path import CameraPath
 from camera.render.triangles import Surface, draw
 from camera.trajectories.film_script import path_of

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row, Scale, long_subject
-from camera import metrics
+from camera.evaluation import paths as metrics
 from camera.path import CameraPath, inverse, pinhole
 from examples.render import camera_at, setting_of
 from examples.render import render as true_view

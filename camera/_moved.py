@@ -34,6 +34,7 @@ interpolate trajectories.keyframes
 keys render.framebuffer
 mesh render.triangles
 meshfile objects.obj_ply
+metrics evaluation.paths
 model objects.model
 modelfiles objects.bundle
 objectfile objects.archive

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.metrics import Similarity
+from camera.evaluation.paths import Similarity
 from camera.path import CameraPath
 from pipelines.estimation.colmap import Matcher, Workplace, picture_number, write_model
 

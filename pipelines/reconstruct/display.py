@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
+from camera.evaluation.paths import Similarity
 from camera.figure.path import frustum_lines
-from camera.metrics import Similarity
 from camera.path import CameraPath
 from camera.rotation import look_at
 from pipelines.reconstruct.pipeline import DISPLAY_POINTS, Made

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from camera.errors import InputError
-from camera.metrics import Similarity
+from camera.evaluation.paths import Similarity
 
 SH_C0 = 0.28209479177387814
 """The constant spherical harmonic: a colour c in 0..1 is stored as (c - 0.5) / SH_C0."""

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from rendered_clip import render
 
-from camera import metrics
 from camera.errors import InputError
+from camera.evaluation import paths as metrics
 from camera.path import CameraPath, pinhole
 from pipelines.estimation import sfm
 

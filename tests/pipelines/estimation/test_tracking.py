@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from rendered_clip import render
 
-from camera import metrics
 from camera.errors import InputError
+from camera.evaluation import paths as metrics
 from pipelines.estimation import sfm
 from pipelines.estimation.tracking import matched, tracked
 

@@ -8,7 +8,7 @@ from reconstruct_room import finished
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
-from camera.metrics import aligned, rotation_error_degrees
+from camera.evaluation.paths import aligned, rotation_error_degrees
 from camera.path import CameraPath, inverse
 from pipelines.estimation.tracking import tracked
 from pipelines.reconstruct.loop_closure import closed, met

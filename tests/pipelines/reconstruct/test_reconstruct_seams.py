@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reconstruct_room import path_of, room, to_surface
 
-from camera.metrics import align, rotation_error_degrees
+from camera.evaluation.paths import align, rotation_error_degrees
 from camera.unproject import points_of
 from camera.view import Scene
 from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_views

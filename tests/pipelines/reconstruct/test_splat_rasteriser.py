@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from camera.metrics import Similarity
+from camera.evaluation.paths import Similarity
 from camera.rotation import look_at
 from pipelines.reconstruct.gaussians import kernel
 from pipelines.reconstruct.gaussians.rasterizer import Gaussians, composited, draw, harmonics, project

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from camera import metrics
 from camera.errors import InputError
+from camera.evaluation import paths as metrics
 from camera.path import CameraPath, pinhole
 from camera.rotation import about_axis
 

@@ -1,0 +1,103 @@
+"""Numbers of papers on whole paths: VGGT's AUC, ATE and RPE after Sim(3), WorldScore's camera error.
+
+The sums of CamI2V and CameraCtrl are in `camera.evaluation.paths`. docs/evaluation.md has each number's convention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.evaluation.paths import aligned, rotation_error_degrees
+from camera.path import CameraPath, inverse
+from camera.rotation import angle_degrees
+
+
+@dataclass(frozen=True)
+class StepErrors:
+    """Means over steps from frame to frame: ``translation`` in the reference's unit, ``rotation_degrees``."""
+
+    translation: float
+    rotation_degrees: float
+
+
+def pair_errors_degrees(path: CameraPath, reference: CameraPath) -> NDArray[np.float64]:
+    """(F(F-1)/2, 2): errors of turn and of direction of travel between every two cameras, in degrees.
+
+    Directions count as lines, so at most 90 degrees, as VGGT's and PoseDiffusion's evaluation has them. A pair that
+    stands still in both paths has no error of direction, in one of them 90 degrees.
+    """
+    _check(path, reference)
+    first, second = np.triu_indices(len(path), k=1)
+    pair = [each.camera_from_world[first] @ inverse(each.camera_from_world[second]) for each in (path, reference)]
+    turns = angle_degrees(pair[0][:, :3, :3], pair[1][:, :3, :3])
+    return np.stack([turns, _line_angle_degrees(pair[0][:, :3, 3], pair[1][:, :3, 3])], axis=1)
+
+
+def pose_auc(path: CameraPath, reference: CameraPath, *, degrees: int = 30) -> float:
+    """AUC@``degrees`` in 0..1 as in VGGT: the larger error of each pair, counted in bins of 1 degree, accumulated, averaged."""
+    if degrees < 1:
+        raise InputError(f"The area under the curve needs a limit of 1 degree or more, got {degrees}.")
+    worst = pair_errors_degrees(path, reference).max(axis=1)
+    counts, _ = np.histogram(worst, bins=np.arange(degrees + 1))
+    return float(np.cumsum(counts / len(worst)).mean())
+
+
+def absolute_trajectory_error(path: CameraPath, reference: CameraPath) -> float:
+    """ATE: root mean square distance of the centres after Sim(3) (Umeyama), in the reference's unit.
+
+    Raises `InputError` where the centres lie on one line, which leaves the alignment's turn free.
+    """
+    gaps = aligned(path, reference).centres - reference.centres
+    return float(np.sqrt((gaps**2).sum(axis=1).mean()))
+
+
+def relative_pose_error(path: CameraPath, reference: CameraPath) -> StepErrors:
+    """RPE: steps from frame to frame compared after Sim(3) of the centres, averaged; raises as `align` does."""
+    _check(path, reference)
+    steps = [each.camera_from_world[:-1] @ each.world_from_camera[1:] for each in (aligned(path, reference), reference)]
+    gaps = inverse(steps[1]) @ steps[0]
+    turns = angle_degrees(steps[0][:, :3, :3], steps[1][:, :3, :3])
+    return StepErrors(float(np.linalg.norm(gaps[:, :3, 3], axis=1).mean()), float(turns.mean()))
+
+
+def camera_error(path: CameraPath, reference: CameraPath) -> float:
+    """Geometric mean of the mean turn error in degrees and the mean distance of the centres, as WorldScore's paper has it.
+
+    Centres are relative to the first camera; the path's are scaled by the factor of least summed distance (L1).
+    """
+    _check(path, reference)
+    ours, theirs = (each.relative_to_first().centres for each in (path, reference))
+    distance = float(np.abs(l1_scale(ours, theirs) * ours - theirs).sum(axis=1).mean())
+    return float(np.sqrt(rotation_error_degrees(path, reference).mean() * distance))
+
+
+def l1_scale(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
+    """The factor s >= 0 of least ``sum |s points - reference|``: the median of the ratios, weighted by |points|; 1 of no move."""
+    x, y = np.ravel(points), np.ravel(reference)
+    moving = np.abs(x) > 1e-12
+    if not moving.any():
+        return 1.0
+    ratios, weights = y[moving] / x[moving], np.abs(x[moving])
+    order = np.argsort(ratios)
+    half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    return max(float(ratios[order][half]), 0.0)
+
+
+def _line_angle_degrees(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,): the angle between lines along ``a`` and ``b`` (N,3)."""
+    lengths = np.stack([np.linalg.norm(each, axis=1) for each in (a, b)])
+    still = lengths <= 1e-9
+    product = np.where(still.any(axis=0), 1.0, lengths.prod(axis=0))
+    angle = np.degrees(np.arccos(np.clip(np.abs((a * b).sum(axis=1)) / product, 0, 1)))
+    return np.where(still.all(axis=0), 0.0, np.where(still.any(axis=0), 90.0, angle))
+
+
+def _check(path: CameraPath, reference: CameraPath) -> None:
+    if len(path) != len(reference) or len(path) < 2:
+        raise InputError(
+            f"Two paths of the same 2 frames or more are compared, got {len(path)} and {len(reference)}; resample one."
+        )
