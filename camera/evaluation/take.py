@@ -1,0 +1,137 @@
+"""Did a shot follow its move: requested and achieved cameras compared, in errors per frame and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.evaluation.published import l1_scale
+from camera.path import CameraPath
+from camera.rotation import angle_degrees, scipy_rotation
+
+HOLDS = 0.02
+"""A lens or a turn that is off by less than this share counts as held."""
+LEAST_TURN_DEGREES = 1.0
+"""A move that turns less altogether is not asked how far it turned."""
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """What `compare_take` found.
+
+    ``frames``: the placed frames (P,), ascending, ``unplaced`` the number of others. Per placed frame, relative to the
+    first of them: ``turn_degrees`` (P,), ``distance`` (P,) in the request's unit and ``lens`` (P,), achieved over
+    requested focal length. ``turn_gain``: achieved over requested turn, NaN where hardly any was asked. ``end`` (3,): by how
+    much the last placed camera is right of, below and ahead of the requested one, in that one's axes. ``scale``: by
+    what the achieved lengths were multiplied.
+    """
+
+    frames: NDArray[np.int64]
+    unplaced: int
+    turn_degrees: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    lens: NDArray[np.float64]
+    turn_gain: float
+    end: NDArray[np.float64]
+    scale: float
+    unit: str
+
+    @property
+    def words(self) -> str:
+        """One sentence for a person: turn, end, lens, and the frames that could not be placed."""
+        parts = [_turn_words(self.turn_gain), _end_words(self.end, self.unit), _lens_words(float(np.median(self.lens)))]
+        if self.unplaced:
+            parts.append(f"{self.unplaced} of {self.unplaced + len(self.frames)} frames could not be placed")
+        sentence = ", ".join(parts)
+        return sentence[0].upper() + sentence[1:] + "."
+
+
+def compare_take(
+    achieved: CameraPath,
+    requested: CameraPath,
+    *,
+    frames: Sequence[int] | None = None,
+    fit_scale: bool = True,
+    unit: str = "units",
+) -> Take:
+    """``achieved`` beside ``requested``; ``frames``: which requested frames the achieved cameras are, all where not given.
+
+    ``fit_scale``: achieved lengths are of unknown unit, as structure from motion gives them, and are multiplied by the
+    factor of least summed distance; then a travel that is too long as a whole cannot be seen. Raises `InputError` where
+    fewer than two frames are placed, or they are not ascending frames of the request.
+    """
+    placed = np.arange(len(requested)) if frames is None else np.asarray(frames, dtype=np.int64)
+    _check(achieved, requested, placed)
+    asked = replace(
+        requested,
+        world_from_camera=requested.world_from_camera[placed],
+        intrinsics=requested.intrinsics[placed],
+    )
+    goal = asked.relative_to_first()
+    ours = achieved.resized(requested.width, requested.height).relative_to_first()
+    scale = l1_scale(ours.centres, goal.centres) if fit_scale else 1.0
+    gaps = scale * ours.centres - goal.centres
+    turns = (ours.world_from_camera[:, :3, :3], goal.world_from_camera[:, :3, :3])
+    return Take(
+        placed,
+        len(requested) - len(placed),
+        angle_degrees(*turns),
+        np.linalg.norm(gaps, axis=1),
+        ours.intrinsics[:, 1, 1] / goal.intrinsics[:, 1, 1],
+        _turn_gain(*turns),
+        turns[1][-1].T @ gaps[-1],
+        scale,
+        unit,
+    )
+
+
+def _turn_gain(ours: NDArray[np.float64], goal: NDArray[np.float64]) -> float:
+    """Least squares of the achieved turns from frame to frame in the requested ones; full circles count as such."""
+    a, b = (
+        scipy_rotation().from_matrix(np.swapaxes(turns[:-1], 1, 2) @ turns[1:]).as_rotvec() for turns in (ours, goal)
+    )
+    if np.degrees(np.linalg.norm(b, axis=1).sum()) < LEAST_TURN_DEGREES:
+        return float("nan")
+    return float((a * b).sum() / (b * b).sum())
+
+
+def _turn_words(gain: float) -> str:
+    if np.isnan(gain):
+        return "no turn was asked"
+    if abs(gain - 1) < HOLDS:
+        return "turns as far as asked"
+    return f"turns {100 * abs(gain - 1):.0f} % too {'far' if gain > 1 else 'little'}"
+
+
+def _end_words(end: NDArray[np.float64], unit: str) -> str:
+    axis = int(np.argmax(np.abs(end)))
+    side = (("left of", "right of"), ("above", "below"), ("behind", "ahead of"))[axis][int(end[axis] > 0)]
+    size = abs(float(end[axis]))
+    if size < 1e-9:
+        return "ends where it should"
+    return (
+        f"ends {100 * size:.0f} cm {side} where it should"
+        if unit == "metres"
+        else (f"ends {size:.2g} {unit} {side} where it should")
+    )
+
+
+def _lens_words(ratio: float) -> str:
+    if abs(ratio - 1) < HOLDS:
+        return "the lens holds"
+    return f"the lens is {100 * abs(ratio - 1):.0f} % too {'long' if ratio > 1 else 'short'}"
+
+
+def _check(achieved: CameraPath, requested: CameraPath, placed: NDArray[np.int64]) -> None:
+    if len(placed) < 2:
+        raise InputError(f"A shot is compared with its move at 2 placed frames or more, got {len(placed)}.")
+    if len(placed) != len(achieved):
+        raise InputError(
+            f"Every achieved camera needs its frame: {len(achieved)} cameras came with {len(placed)} frames."
+        )
+    if (np.diff(placed) <= 0).any() or placed[0] < 0 or placed[-1] >= len(requested):
+        raise InputError(f"Placed frames ascend within the {len(requested)} requested ones; got {placed.tolist()}.")
