@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from camera.errors import InputError
 from camera.evaluation import published
@@ -9,7 +10,7 @@ from camera.path import CameraPath, pinhole
 from camera.rotation import about_axis
 
 
-def path_of(centres, turns_degrees=0.0) -> CameraPath:
+def path_of(centres, turns_degrees: ArrayLike = 0.0) -> CameraPath:
     centres = np.asarray(centres, dtype=float)
     poses = np.repeat(np.eye(4)[None], len(centres), axis=0)
     poses[:, :3, :3] = about_axis([0, 0, 1], np.broadcast_to(turns_degrees, len(centres)))
