@@ -74,6 +74,7 @@ def test_camera_error_is_a_geometric_mean():
 
 def test_l1_scale_is_a_weighted_median():
     assert published.l1_scale(np.array([1.0, 1.0, 1.0]), np.array([2.0, 2.0, 50.0])) == 2
+    assert published.l1_scale(np.array([1.0, 5.0]), np.array([1.0, 20.0])) == 4
     assert published.l1_scale(np.zeros(3), np.ones(3)) == 1
     assert published.l1_scale(np.ones(3), -np.ones(3)) == 0
 
