@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+from diffusers.models import embeddings
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.attention_processor import Attention
-from diffusers.models.embeddings import apply_rotary_emb
 from torch import Tensor, nn
+
+apply_rotary_emb: Any = embeddings.apply_rotary_emb
 
 
 class CosmosAttention:
@@ -35,10 +37,9 @@ class CosmosAttention:
         query, key = cast(Any, attn.norm_q)(query), cast(Any, attn.norm_k)(key)
         if image_rotary_emb is not None:
             query, key = (
-                apply_rotary_emb(part, cast(Any, image_rotary_emb), use_real=True, use_real_unbind_dim=-2)
-                for part in (query, key)
+                apply_rotary_emb(part, image_rotary_emb, use_real=True, use_real_unbind_dim=-2) for part in (query, key)
             )
-        attended = dispatch_attention_fn(
+        attended: Any = dispatch_attention_fn(
             *(part.transpose(1, 2) for part in (query, key, value)),
             attn_mask=attention_mask,
             backend=self._attention_backend,
@@ -69,8 +70,8 @@ class CogVideoXAttention:
             query, key = attn.norm_q(query), attn.norm_k(key)
         if image_rotary_emb is not None:
             for part in (query, key):
-                part[:, :, words:] = apply_rotary_emb(part[:, :, words:], cast(Any, image_rotary_emb))
-        attended = dispatch_attention_fn(
+                part[:, :, words:] = apply_rotary_emb(part[:, :, words:], image_rotary_emb)
+        attended: Any = dispatch_attention_fn(
             *(part.transpose(1, 2) for part in (query, key, value)),
             attn_mask=attention_mask,
             backend=self._attention_backend,

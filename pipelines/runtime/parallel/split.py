@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from diffusers import ContextParallelConfig
 from diffusers.hooks.context_parallel import remove_context_parallel
-from diffusers.models._modeling_parallel import ContextParallelOutput
+from diffusers.models._modeling_parallel import ContextParallelConfig, ContextParallelOutput
 from diffusers.models.attention import AttentionModuleMixin
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
@@ -64,8 +63,9 @@ def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
         remove_context_parallel(network, splits)
         network._parallel_config = None
         for module in network.modules():
-            if isinstance(module, (Attention, AttentionModuleMixin)) and hasattr(module.processor, "_parallel_config"):
-                module.processor._parallel_config = None
+            processor: Any = getattr(module, "processor", None)
+            if isinstance(module, (Attention, AttentionModuleMixin)) and hasattr(processor, "_parallel_config"):
+                processor._parallel_config = None
 
 
 def _lengths_of_call(plan: TokenPlan, config: Any, group: Group) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from typing import Any
@@ -28,9 +29,9 @@ def connect(settings: PoolSettings) -> None:
     with _lock:
         if not ray.is_initialized():
             here: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-            options = here if settings.address == AUTO else {"address": settings.address}
+            options: dict[str, Any] = here if settings.address == AUTO else {"address": settings.address}
             try:
-                ray.init(log_to_driver=False, logging_level="ERROR", **options)
+                ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
             except (ConnectionError, ValueError) as error:
                 raise InputError(f"No Ray cluster answers at {settings.address} ({error}).") from error
         serve.start(proxy_location="Disabled")
