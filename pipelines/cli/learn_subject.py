@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     views = parser.add_argument_group("views")
     add_settings(views, METHOD.moves, "moves", taken=(), only=("width", "height", "fit"))
     add_settings(views, METHOD.settings, "settings", taken=(), only=("foreground", "foreground_reach"))
-    parser.set_defaults(**{"path": None, "path_as_given": False, "settings.make": RENDERS})
+    parser.set_defaults(
+        **{"path": None, "convention": "", "path_scale": "keep", "path_as_given": False, "settings.make": RENDERS}
+    )
     given = parser.parse_args(arguments)
     try:
         print(*_learn(given), sep="\n")

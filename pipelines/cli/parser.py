@@ -77,6 +77,19 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         )  # fmt: skip
     command.add_argument("--path", type=Path, help="path file, or a result of Reshoot; replaces the moves")
     command.add_argument(
+        "--convention",
+        default="",
+        metavar="NAME",
+        help="how raw matrices of a path file are read: c2w-opencv, w2c-opencv, c2w-opengl, w2c-opengl, each also with "
+        "-transposed; without it the likeliest is taken and said",
+    )
+    command.add_argument(
+        "--path-scale",
+        default="keep",
+        metavar="SCALE",
+        help="keep, subject (what the path looks at comes to the distance of the scene's subject), or a factor such as 0.01",
+    )
+    command.add_argument(
         "--path-as-given",
         action="store_true",
         help="its cameras stand in the scene's world: neither moved nor resampled",

@@ -48,7 +48,7 @@ def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
     settings = values(known.settings, given, "settings")
     if given.path is None and own is None:
         return Shot(scene, known.path(moves, scene), settings, moves)
-    path = own if given.path is None else _path_file(given.path, like=known.path(moves, scene))
+    path = own if given.path is None else _own_path(given, known.path(moves, scene), scene)
     assert path is not None, "checked above"
     as_given = given.path_as_given or given.path is None
     return Shot(scene, _filmed(path, moves, scene, as_given=as_given), settings, None)
@@ -70,7 +70,7 @@ def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
     scene = _with_objects(project.scene, given.objects).fitted(moves.width, moves.height, moves.fit)
     drawn = known.path(moves, scene)
     if given.path is not None:
-        path = _path_file(given.path, like=drawn)
+        path = _own_path(given, drawn, scene)
         return Shot(scene, _filmed(path, moves, scene, as_given=given.path_as_given), settings, None)
     if own is None or set(chosen) - set(_FRAME):
         return Shot(scene, drawn, settings, moves)
@@ -100,7 +100,19 @@ def _with_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
     return stage.with_objects([item for file in files for item in objects_of_file(file, standing)])
 
 
-def _path_file(file: Path, like: CameraPath) -> CameraPath:
+def _own_path(given: argparse.Namespace, like: CameraPath, scene: Scene) -> CameraPath:
+    """The path of ``--path`` in the scale of ``--path-scale``."""
+    from camera.objects.scene import subject_distance
+    from camera.trajectories.scaling import scaled_to
+
+    path, said = scaled_to(
+        _path_file(given.path, like, given.convention), given.path_scale, subject_distance(scene.first)
+    )
+    print(said, end="\n" * bool(said), file=sys.stderr)
+    return path
+
+
+def _path_file(file: Path, like: CameraPath, convention: str) -> CameraPath:
     from pipelines.results.record import restore
 
     if not file.is_file():
@@ -111,7 +123,7 @@ def _path_file(file: Path, like: CameraPath) -> CameraPath:
     from camera.formats.account import Account
 
     account = Account(file.name)
-    path = read(file.name, file.read_bytes(), like=like, account=account)
+    path = read(file.name, file.read_bytes(), like=like, account=account, convention=convention)
     for note in account.notes():
         print(note, file=sys.stderr)
     return path
