@@ -15,9 +15,11 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-MODULES = dict(
-    line.split()
-    for line in """
+MODULES: dict[str, str] = {
+    old: new
+    for old, new in map(
+        str.split,
+        """
 alignment cache3d.depth_alignment
 cache cache3d.cache
 compiled kernel
@@ -54,8 +56,9 @@ splat render.forward_splat
 surface objects.surface
 timeline trajectories.film_script
 zbuffer render.zbuffer
-""".strip().splitlines()
-)
+""".strip().splitlines(),
+    )
+}
 """Old and new place, both below `camera`."""
 
 

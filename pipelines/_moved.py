@@ -1,8 +1,10 @@
 """Where the modules of `pipelines` went: their old names can be imported for one version more, see `camera._moved`."""
 
-MODULES = dict(
-    line.split()
-    for line in """
+MODULES: dict[str, str] = {
+    old: new
+    for old, new in map(
+        str.split,
+        """
 archive inputs.archive
 batch cli.batch
 bench cli.bench
@@ -183,13 +185,16 @@ shot cli.shot
 tracks estimation.tracking
 video media.video
 yuv media.yuv
-""".strip().splitlines()
-)
+""".strip().splitlines(),
+    )
+}
 """Old and new place, both below `pipelines`."""
 
-NAMES = dict(
-    line.split()
-    for line in """
+NAMES: dict[str, str] = {
+    old: new
+    for old, new in map(
+        str.split,
+        """
 depth.scene_from inputs.picture
 depth.guessed_layout inputs.picture
 runtime.options.METHODS_VARIABLE environment
@@ -211,6 +216,7 @@ i2v3d.method.AUTO methods.i2v3d.scene.renderer
 i2v3d.method.OPENGL methods.i2v3d.scene.renderer
 i2v3d.method.PLAIN methods.i2v3d.scene.renderer
 reconstruct.mesh.marched reconstruct.surface.marching_cubes
-""".strip().splitlines()
-)
+""".strip().splitlines(),
+    )
+}
 """What left a module, and the module it went to."""

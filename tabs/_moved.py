@@ -1,8 +1,10 @@
 """Where the modules of `tabs` went: their old names can be imported for one version more, see `camera._moved`."""
 
-MODULES = dict(
-    line.split()
-    for line in """
+MODULES: dict[str, str] = {
+    old: new
+    for old, new in map(
+        str.split,
+        """
 curation genxd.curation
 directors dimensionx.directors
 extend gen3c.continuation
@@ -30,6 +32,7 @@ steps i2v3d.phases
 take parts.session
 train dimensionx.training
 views genxd.given_views
-""".strip().splitlines()
-)
+""".strip().splitlines(),
+    )
+}
 """Old and new place, both below `tabs`."""

@@ -65,7 +65,7 @@ def relative_pose_error(path: CameraPath, reference: CameraPath) -> StepErrors:
 
 
 def camera_error(path: CameraPath, reference: CameraPath) -> float:
-    """Geometric mean of the mean turn error in degrees and the mean distance of the centres, as WorldScore's paper has it.
+    """Geometric mean of the mean turn error in degrees and the mean distance of the centres, after the description of WorldScore; its script was not run here.
 
     Centres are relative to the first camera; the path's are scaled by the factor of least summed distance (L1).
     """
