@@ -32,7 +32,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
         frame = account.fields(frame, "frames") if isinstance(frame, Mapping) else frame
         poses.append(pose(field(frame, "extrinsic", where), f"'extrinsic' of {where}"))
         matrix = numbers(field(frame, "K", where), (3, 3), f"'K' of {where}")
-        width, height = size(*(2 * matrix[:2, 2]), where)
+        width, height = size(2 * matrix[0, 2], 2 * matrix[1, 2], where)
         matrix[:2, 2] -= 0.5
         lenses.append((matrix, width, height))
     matrices, width, height = lens.of_one_size(lenses, account)
