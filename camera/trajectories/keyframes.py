@@ -84,13 +84,13 @@ def through(
     if len(cameras) == 1:
         return cameras.sliced(slice(0, 1)).resampled(frames).with_fps(fps)
     times = _times(keyframes, loop)
-    track = _track(cameras, times, curve, loop)
+    curved = track(cameras, times, curve, loop)
     progress = eased(np.arange(frames) / max(frames - (0 if loop else 1), 1), easing)
-    when = _at_constant_speed(track, times, progress) if constant_speed else times[0] + progress * np.ptp(times)
-    return CameraPath(*track(when), width, height, fps)
+    when = at_constant_speed(curved, times, progress) if constant_speed else times[0] + progress * np.ptp(times)
+    return CameraPath(*curved(when), width, height, fps)
 
 
-_Track = Callable[[NDArray], tuple[NDArray, NDArray]]
+Track = Callable[[NDArray], tuple[NDArray, NDArray]]
 """World-from-camera poses (F,4,4) and intrinsics (F,3,3) at times (F,)."""
 
 
@@ -110,7 +110,8 @@ def _times(keyframes: Sequence[Keyframe], loop: bool) -> NDArray[np.float64]:
     return np.append(times, times[-1] + np.diff(times).mean()) if loop else times
 
 
-def _track(cameras: CameraPath, times: NDArray, curve: Curve, loop: bool) -> _Track:
+def track(cameras: CameraPath, times: NDArray, curve: Curve, loop: bool) -> Track:
+    """The curve through ``cameras`` (K frames) at rising ``times`` (K,); of a loop (K+1,), with the first key's return."""
     if loop:
         order = np.arange(-WRAPPED, len(cameras) + WRAPPED + 1)
         turns, keys = np.divmod(order, len(cameras))
@@ -124,7 +125,7 @@ def _track(cameras: CameraPath, times: NDArray, curve: Curve, loop: bool) -> _Tr
     zoom = _spline(times, np.log(focal), "tight" if curve == "smooth" else curve)
     centre = _spline(times, lens[:, [0, 1, 0], [2, 2, 1]], "tight" if curve == "smooth" else curve)
 
-    def track(when: NDArray) -> tuple[NDArray, NDArray]:
+    def at(when: NDArray) -> tuple[NDArray, NDArray]:
         poses = np.repeat(np.eye(4)[None], len(when), axis=0)
         poses[:, :3, :3], poses[:, :3, 3] = rotate(when), place(when)
         lenses = np.repeat(np.eye(3)[None], len(when), axis=0)
@@ -132,7 +133,7 @@ def _track(cameras: CameraPath, times: NDArray, curve: Curve, loop: bool) -> _Tr
         lenses[:, [0, 1, 0], [2, 2, 1]] = centre(when)
         return poses, lenses
 
-    return track
+    return at
 
 
 def _spline(times: NDArray, values: NDArray, curve: Curve) -> Callable[[NDArray], NDArray]:
@@ -159,10 +160,10 @@ def _rotations(times: NDArray, rotations: NDArray, curve: Curve) -> Callable[[ND
     return lambda when: Rotation.from_quat(quaternions(when)).as_matrix()
 
 
-def _at_constant_speed(track: _Track, times: NDArray, progress: NDArray) -> NDArray:
+def at_constant_speed(curved: Track, times: NDArray, progress: NDArray) -> NDArray:
     """Times at which the given parts of the way are done, by length; by angle for a path that never leaves its place."""
     fine = np.interp(np.arange((len(times) - 1) * MEASURED_STEPS + 1) / MEASURED_STEPS, np.arange(len(times)), times)
-    poses = track(fine)[0]
+    poses = curved(fine)[0]
     steps = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
     turns = angle_degrees(poses[:-1, :3, :3], poses[1:, :3, :3])
     if steps.sum() < 1e-9:

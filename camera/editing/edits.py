@@ -1,0 +1,137 @@
+"""Edits of a keyed move. Each returns a new move and leaves the old one as it was; keys are counted from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from camera.editing.keys import Key, KeyedMove, Tangent
+from camera.errors import InputError
+from camera.path import CameraPath
+
+SAME_TIME = 1e-6
+"""Seconds within which two keys stand at one time."""
+
+
+def added(move: KeyedMove, key: Key) -> KeyedMove:
+    """With one key more; the move grows where the key comes after its end. Raises where a key stands at that time."""
+    there = index_at(move, key.time)
+    if there is not None:
+        raise InputError(f"Key {there + 1} already stands at {key.time:.4g} s; overwrite it or choose another time.")
+    return _with_keys(move, (*move.keys, key))
+
+
+def overwritten(move: KeyedMove, index: int, camera: CameraPath) -> KeyedMove:
+    """Key ``index`` sees through ``camera`` instead; its time, easing, tangent and hold stay."""
+    return _changed(move, index, camera=camera.fitted(move.width, move.height))
+
+
+def moved(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: bool = False) -> KeyedMove:
+    """The ``chosen`` keys later by ``seconds`` (earlier where negative), past others too. ``ripple``: all keys after the first
+    of them go along, and the move grows or shrinks by as much. Raises where two keys would meet or one come before 0."""
+    indices = _checked(move, chosen)
+    along = range(min(indices), len(move.keys)) if ripple else indices
+    earliest = min(move.keys[index].time for index in along) + seconds
+    if earliest < -SAME_TIME:
+        raise InputError(f"A key cannot come before the start of the move; it would be at {earliest:.4g} s.")
+    keys = [
+        replace(key, time=max(key.time + seconds, 0.0)) if index in along else key
+        for index, key in enumerate(move.keys)
+    ]
+    return _with_keys(move, keys, seconds=move.seconds + seconds if ripple else move.seconds)
+
+
+def copied(move: KeyedMove, chosen: Collection[int], at: float) -> KeyedMove:
+    """Copies of the ``chosen`` keys, the earliest of them at ``at`` seconds and the others as far after it as before."""
+    copies = [move.keys[index] for index in _checked(move, chosen)]
+    for key in copies:
+        move = added(move, replace(key, time=key.time - copies[0].time + at))
+    return move
+
+
+def deleted(move: KeyedMove, chosen: Collection[int], *, ripple: bool = False) -> KeyedMove:
+    """Without the ``chosen`` keys. ``ripple`` closes the gap: what comes after moves up by the time from the first of them to
+    the next that stays. Raises where no key would be left."""
+    indices = _checked(move, chosen)
+    kept = [key for index, key in enumerate(move.keys) if index not in indices]
+    if not kept:
+        raise InputError("A move keeps at least one key; add another one first.")
+    if not ripple:
+        return replace(move, keys=tuple(kept))
+    start = move.keys[indices[0]].time
+    after = [key.time for key in kept if key.time > start]
+    gap = after[0] - start if after else 0.0
+    keys = [replace(key, time=key.time - gap) if key.time > start else key for key in kept]
+    return _with_keys(move, keys, seconds=move.seconds - gap)
+
+
+def with_easing(move: KeyedMove, chosen: Collection[int], easing: str) -> KeyedMove:
+    """From each ``chosen`` key to the next by ``easing``."""
+    return _each(move, chosen, easing=easing)
+
+
+def with_tangent(move: KeyedMove, chosen: Collection[int], tangent: Tangent) -> KeyedMove:
+    return _each(move, chosen, tangent=tangent)
+
+
+def held(move: KeyedMove, index: int, seconds: float, *, ripple: bool = True) -> KeyedMove:
+    """The camera stays at key ``index`` for ``seconds``. ``ripple``: later keys keep their distance from the end of the hold."""
+    (index,) = _checked(move, [index])
+    more = seconds - move.keys[index].hold
+    keys = [
+        replace(key, hold=seconds) if number == index
+        else replace(key, time=key.time + more) if ripple and number > index else key
+        for number, key in enumerate(move.keys)
+    ]  # fmt: skip
+    return _with_keys(move, keys, seconds=move.seconds + more if ripple else move.seconds)
+
+
+def retimed(move: KeyedMove, seconds: float) -> KeyedMove:
+    """The whole move in ``seconds``: times and holds are stretched alike."""
+    factor = seconds / move.seconds
+    keys = tuple(replace(key, time=key.time * factor, hold=key.hold * factor) for key in move.keys)
+    return replace(move, keys=keys, seconds=seconds)
+
+
+def renamed(move: KeyedMove, index: int, name: str) -> KeyedMove:
+    return _changed(move, index, name=name.strip()[:80])
+
+
+def looped(move: KeyedMove, loop: bool) -> KeyedMove:
+    """Coming back to the first key, or not; a move whose last key ends it grows by the mean distance between its keys."""
+    last = move.keys[-1].leaves
+    if loop and not move.loop and last >= move.seconds - SAME_TIME:
+        mean = (last - move.keys[0].time) / max(len(move.keys) - 1, 1)
+        return replace(move, loop=True, seconds=move.seconds + (mean or move.seconds))
+    return replace(move, loop=loop)
+
+
+def index_at(move: KeyedMove, seconds: float) -> int | None:
+    """Which key stands at a time, if one does."""
+    return next((i for i, key in enumerate(move.keys) if abs(key.time - seconds) <= SAME_TIME), None)
+
+
+def _with_keys(move: KeyedMove, keys: Collection[Key], seconds: float | None = None) -> KeyedMove:
+    ordered = tuple(sorted(keys, key=lambda key: key.time))
+    seconds = max(move.seconds if seconds is None else seconds, ordered[-1].leaves)
+    return replace(move, keys=ordered, seconds=seconds)
+
+
+def _each(move: KeyedMove, chosen: Collection[int], **changes) -> KeyedMove:
+    indices = _checked(move, chosen)
+    keys = tuple(replace(key, **changes) if index in indices else key for index, key in enumerate(move.keys))
+    return replace(move, keys=keys)
+
+
+def _changed(move: KeyedMove, index: int, **changes) -> KeyedMove:
+    return _each(move, [index], **changes)
+
+
+def _checked(move: KeyedMove, chosen: Collection[int]) -> list[int]:
+    """The chosen places in order; raises `InputError` for none, or for one that no key has."""
+    indices = sorted(set(chosen))
+    if not indices:
+        raise InputError("Choose a key first.")
+    if indices[0] < 0 or indices[-1] >= len(move.keys):
+        raise InputError(f"The move has keys 1 to {len(move.keys)}; there is no key {indices[-1] + 1}.")
+    return indices

@@ -1,0 +1,168 @@
+"""`Key` and `KeyedMove`: a camera move as its key frames and how the camera runs through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal, get_args
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.path import CameraPath, Fit
+from camera.trajectories.keyframes import EASINGS, Curve
+
+Tangent = Literal["smooth", "corner", "rest"]
+"""At a key: the curve runs through it, may turn sharply at it, or comes to a stop at it."""
+
+MOST_KEYS = 500
+LONGEST_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A camera that the move meets.
+
+    ``camera``: a path of one frame. ``time``: seconds from the start of the move at which it is reached. ``hold``: seconds
+    for which the camera then stays there. ``easing``: from here to the next key, a name of
+    `camera.trajectories.keyframes.EASINGS`. ``name``: what a person calls it.
+    """
+
+    camera: CameraPath
+    time: float
+    easing: str = "linear"
+    tangent: Tangent = "smooth"
+    hold: float = 0.0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.camera) != 1:
+            raise InputError(f"A key is one camera, got a path of {len(self.camera)} frames.")
+        for what, value in (("time", self.time), ("hold", self.hold)):
+            if not (np.isfinite(value) and 0 <= value <= LONGEST_SECONDS):
+                raise InputError(f"The {what} of a key lies between 0 and {LONGEST_SECONDS:g} seconds, got {value}.")
+        if self.easing not in EASINGS:
+            raise InputError(f"Unknown easing {self.easing!r}; choose one of {', '.join(EASINGS)}.")
+        if self.tangent not in get_args(Tangent):
+            raise InputError(f"Unknown tangent {self.tangent!r}; choose one of {', '.join(get_args(Tangent))}.")
+        object.__setattr__(self, "time", float(self.time))
+        object.__setattr__(self, "hold", float(self.hold))
+
+    @property
+    def leaves(self) -> float:
+        """When the camera goes on, in seconds."""
+        return self.time + self.hold
+
+    @property
+    def stops(self) -> bool:
+        """Whether the camera stands still here."""
+        return self.tangent == "rest" or (self.hold > 0 and self.tangent != "corner")
+
+    @property
+    def splits(self) -> bool:
+        """Whether the curves before and after this key are two."""
+        return self.tangent != "smooth" or self.hold > 0
+
+
+SpeedGraph = tuple[tuple[float, float], ...]
+"""Points (share of the time, relative speed), the first at 0 and the last at 1; straight lines join them."""
+
+
+@dataclass(frozen=True, eq=False)
+class KeyedMove:
+    """Keys in the order of time, checked on creation; immutable.
+
+    ``seconds``: from the first frame to the last; of a loop, until the first key is reached again. Before the first key
+    and after the last the camera stands there. ``curve``, ``easing``, ``constant_speed``, ``loop``: as in
+    `camera.trajectories.keyframes.through`, over the whole move; at constant speed the keys' times do not count.
+    ``speed``: a speed graph over the whole move; empty is even.
+    All keys have pictures of one size. Raises `InputError` on anything else.
+    """
+
+    keys: tuple[Key, ...]
+    seconds: float
+    curve: Curve = "smooth"
+    easing: str = "linear"
+    constant_speed: bool = False
+    loop: bool = False
+    speed: SpeedGraph = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.keys) <= MOST_KEYS:
+            raise InputError(f"A move has 1 to {MOST_KEYS} keys, got {len(self.keys)}.")
+        if not (np.isfinite(self.seconds) and 0 < self.seconds <= LONGEST_SECONDS):
+            raise InputError(f"A move lasts up to {LONGEST_SECONDS:g} seconds and more than 0, got {self.seconds}.")
+        sizes = {(key.camera.width, key.camera.height) for key in self.keys}
+        if len(sizes) > 1:
+            raise InputError(f"All keys of a move have pictures of one size, got {sorted(sizes)}; fit them first.")
+        if self.curve not in get_args(Curve):
+            raise InputError(f"Unknown curve {self.curve!r}; choose {', '.join(get_args(Curve))}.")
+        if self.easing not in EASINGS:
+            raise InputError(f"Unknown easing {self.easing!r}; choose one of {', '.join(EASINGS)}.")
+        object.__setattr__(self, "seconds", float(self.seconds))
+        self._check_times()
+        self._check_speed()
+
+    def _check_times(self) -> None:
+        for number, (key, after) in enumerate(pairwise(self.keys), start=1):
+            if not after.time > key.leaves:
+                raise InputError(
+                    f"Key {number + 1} must come after key {number} and its hold, later than {key.leaves:.4g} s; "
+                    f"got {after.time:.4g} s."
+                )
+        last = self.keys[-1].leaves
+        if last > self.seconds * (1 + 1e-9) or (self.loop and last >= self.seconds):
+            raise InputError(
+                f"The move lasts {self.seconds:.4g} s, but its last key ends at {last:.4g} s; make it longer."
+            )
+
+    def _check_speed(self) -> None:
+        held = any(key.hold or key.easing != "linear" or key.tangent != "smooth" for key in self.keys)
+        if self.constant_speed and held:
+            raise InputError(
+                "At constant speed keys have no holds, easings or tangents of their own; remove these first."
+            )
+        if not self.speed:
+            return
+        graph = np.array(self.speed, dtype=np.float64)
+        if graph.ndim != 2 or graph.shape[1] != 2 or len(graph) < 2 or not np.isfinite(graph).all():
+            raise InputError("A speed graph is at least two points of a share of the time and a speed.")
+        shares, speeds = graph.T
+        if shares[0] != 0 or shares[-1] != 1 or not (np.diff(shares) > 0).all():
+            raise InputError("The points of a speed graph rise from share 0 to share 1 of the time.")
+        if (speeds < 0).any() or not speeds.any():
+            raise InputError("Speeds of a speed graph are 0 or more, and not all 0.")
+
+    @property
+    def width(self) -> int:
+        return self.keys[0].camera.width
+
+    @property
+    def height(self) -> int:
+        return self.keys[0].camera.height
+
+    @property
+    def cameras(self) -> CameraPath:
+        """The cameras of all keys, one frame each."""
+        return CameraPath(
+            np.concatenate([key.camera.world_from_camera for key in self.keys]),
+            np.concatenate([key.camera.intrinsics for key in self.keys]),
+            self.width, self.height,
+        )  # fmt: skip
+
+    def fitted(self, width: int, height: int, fit: Fit = "crop") -> KeyedMove:
+        """The same move through the lens of another picture size, as `CameraPath.fitted`."""
+        return self.with_cameras(self.cameras.fitted(width, height, fit))
+
+    def with_cameras(self, cameras: CameraPath) -> KeyedMove:
+        """Other cameras (one frame for each key) at the same times."""
+        frames = [cameras.sliced(slice(i, i + 1)) for i in range(len(cameras))]
+        return replace(self, keys=tuple(replace(key, camera=frame) for key, frame in zip(self.keys, frames)))
+
+
+def evenly(cameras: CameraPath, seconds: float, *, loop: bool = False) -> KeyedMove:
+    """A key for every frame of ``cameras``, at equal distances in time."""
+    count = len(cameras)
+    times = np.arange(count) * (seconds / max(count - (0 if loop else 1), 1))
+    keys = tuple(Key(cameras.sliced(slice(i, i + 1)), time) for i, time in enumerate(times.tolist()))
+    return KeyedMove(keys, seconds, loop=loop)

@@ -1,0 +1,111 @@
+"""A keyed move as plain JSON values, and back; what is read is checked like anything else from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from camera.editing.keys import Key, KeyedMove
+from camera.errors import InputError
+from camera.path import CameraPath
+
+VERSION = 1
+_MOVE = {"version", "width", "height", "seconds", "curve", "easing", "constant_speed", "loop", "speed", "keys"}
+_KEY = {"world_from_camera", "intrinsics", "time", "easing", "tangent", "hold", "name"}
+
+
+def written(move: KeyedMove) -> dict[str, Any]:
+    """All of the move; numbers are written in full, so `read` gives the same move."""
+    return {
+        "version": VERSION,
+        "width": move.width,
+        "height": move.height,
+        "seconds": move.seconds,
+        "curve": move.curve,
+        "easing": move.easing,
+        "constant_speed": move.constant_speed,
+        "loop": move.loop,
+        "speed": [list(point) for point in move.speed],
+        "keys": [_key_written(key) for key in move.keys],
+    }
+
+
+def _key_written(key: Key) -> dict[str, Any]:
+    return {
+        "world_from_camera": key.camera.world_from_camera[0].tolist(),
+        "intrinsics": key.camera.intrinsics[0].tolist(),
+        "time": key.time,
+        "easing": key.easing,
+        "tangent": key.tangent,
+        "hold": key.hold,
+        "name": key.name,
+    }
+
+
+def read(data: Any) -> KeyedMove:
+    """The move of what `written` gave; raises `InputError` for anything else, and for a newer version."""
+    fields = _fields(data, _MOVE, "a move")
+    if fields["version"] != VERSION:
+        raise InputError(f"The move is of version {fields['version']!r}; this version of Reshoot reads {VERSION}.")
+    width, height = _whole(fields["width"], "width"), _whole(fields["height"], "height")
+    if not isinstance(fields["keys"], list):
+        raise InputError("The keys of a move must be a list.")
+    keys = tuple(_key_read(key, width, height) for key in fields["keys"])
+    speed = tuple((point[0], point[1]) for point in _numbers(fields["speed"], (-1, 2), "speed graph").tolist())
+    return KeyedMove(
+        keys, _number(fields["seconds"], "duration"), curve=_word(fields["curve"], "curve"),  # type: ignore[arg-type]
+        easing=_word(fields["easing"], "easing"), constant_speed=fields["constant_speed"] is True,
+        loop=fields["loop"] is True, speed=speed,
+    )  # fmt: skip
+
+
+def _key_read(data: Any, width: int, height: int) -> Key:
+    fields = _fields(data, _KEY, "a key")
+    pose = _numbers(fields["world_from_camera"], (4, 4), "camera of a key")
+    lens = _numbers(fields["intrinsics"], (3, 3), "lens of a key")
+    return Key(
+        CameraPath(pose[None], lens, width, height), _number(fields["time"], "time of a key"),
+        _word(fields["easing"], "easing"), _word(fields["tangent"], "tangent"),  # type: ignore[arg-type]
+        _number(fields["hold"], "hold of a key"), _word(fields["name"], "name of a key"),
+    )  # fmt: skip
+
+
+def _fields(data: Any, names: set[str], what: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise InputError(f"There should be {what} with its fields, got {type(data).__name__}.")
+    missing, strange = names - data.keys(), data.keys() - names
+    if missing or strange:
+        wrong = (
+            f"misses {', '.join(sorted(missing))}" if missing else f"has unknown {', '.join(sorted(map(str, strange)))}"
+        )
+        raise InputError(f"The record of {what} {wrong}.")
+    return data
+
+
+def _numbers(value: Any, shape: tuple[int, int], what: str) -> np.ndarray:
+    try:
+        array = np.array(value, dtype=np.float64).reshape(shape if value or shape[0] > 0 else (0, shape[1]))
+    except (TypeError, ValueError):
+        raise InputError(f"The {what} must be numbers in {shape[1]} columns.") from None
+    if not np.isfinite(array).all():
+        raise InputError(f"The {what} holds a value that is not a finite number.")
+    return array
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"The {what} must be a number, got {value!r:.40}.")
+    return float(value)
+
+
+def _whole(value: Any, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100_000:
+        raise InputError(f"The {what} must be a whole number of pixels, got {value!r:.40}.")
+    return value
+
+
+def _word(value: Any, what: str) -> str:
+    if not isinstance(value, str) or len(value) > 200:
+        raise InputError(f"The {what} must be a short text, got {value!r:.40}.")
+    return value

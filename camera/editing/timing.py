@@ -1,0 +1,69 @@
+"""When a keyed move is where: overall easing and speed graph, then holds, easings and stops of single keys."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.editing.keys import Key, KeyedMove, SpeedGraph
+from camera.trajectories.keyframes import eased
+
+SLOW_IN_OUT_SHARE = 0.25
+"""Part of the time in which `slow_in_out` comes up to speed, and in which it comes to rest."""
+
+
+def slow_in_out(share: float = SLOW_IN_OUT_SHARE, *, slow_in: bool = True, slow_out: bool = True) -> SpeedGraph:
+    """A speed graph that starts from rest, ends at rest, or both, each over ``share`` of the time (0 to 0.5)."""
+    share = min(max(share, 0.01), 0.49)
+    start = ((0.0, 0.0), (share, 1.0)) if slow_in else ((0.0, 1.0),)
+    end = ((1 - share, 1.0), (1.0, 0.0)) if slow_out else ((1.0, 1.0),)
+    return start + end
+
+
+def progress_of(graph: SpeedGraph, share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Part of the way (F,) done after ``share`` (F,) of the time: the integral of the graph, ending at 1."""
+    if not graph:
+        return share
+    at, speed = np.array(graph, dtype=np.float64).T
+    done = np.concatenate([[0.0], np.cumsum(np.diff(at) * (speed[1:] + speed[:-1]) / 2)])
+    piece = np.clip(np.searchsorted(at, share, side="right") - 1, 0, len(at) - 2)
+    since = share - at[piece]
+    slope = (speed[piece + 1] - speed[piece]) / (at[piece + 1] - at[piece])
+    return (done[piece] + since * (speed[piece] + slope * since / 2)) / done[-1]
+
+
+def overall(move: KeyedMove, share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Part of the move's own time (F,) that has run after ``share`` (F,) of the clip."""
+    return progress_of(move.speed, eased(share, move.easing))
+
+
+def track_times(move: KeyedMove) -> NDArray[np.float64]:
+    """(K,), of a loop (K+1,): times of the keys without holds, at which the curve is laid through them."""
+    held = np.cumsum([0.0, *(key.hold for key in move.keys)])
+    times = np.array([key.time for key in move.keys]) - held[:-1]
+    return np.append(times, move.seconds - held[-1]) if move.loop else times
+
+
+def on_track(move: KeyedMove, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Place on the curve (F,), in the unit of `track_times`, at ``seconds`` (F,) of the move's own time."""
+    places = track_times(move)
+    keys = (*move.keys, move.keys[0]) if move.loop else move.keys
+    arrives = np.array([key.time for key in move.keys] + ([move.seconds] if move.loop else []))
+    number = np.clip(np.searchsorted(arrives, seconds, side="right") - 1, 0, len(keys) - 1)
+    result = places[number].copy()
+    for index, (key, after) in enumerate(pairwise(keys)):
+        inside = (number == index) & (seconds > key.leaves)
+        part = (seconds[inside] - key.leaves) / (arrives[index + 1] - key.leaves)
+        result[inside] += _stopping(eased(part, key.easing), key, after) * (places[index + 1] - places[index])
+    return result
+
+
+def _stopping(part: NDArray, key: Key, after: Key) -> NDArray[np.float64]:
+    """Progress between two keys; the speed is 0 at one that stops the camera and even at one that does not."""
+    if key.stops and after.stops:
+        return part * part * (3 - 2 * part)
+    if key.stops:
+        return part * part * (2 - part)
+    return part * (1 + part * (1 - part)) if after.stops else part
