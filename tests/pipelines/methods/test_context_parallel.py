@@ -18,12 +18,11 @@ from pipelines.runtime.parallel.exchange import Group
 from pipelines.runtime.parallel.split import split, ulysses_fits
 from pipelines.weights.hub import Weights
 
-CLOSEST = {"gen3c": 0.0, "dualcamctrl": 0.0, "dimensionx": 1e-6, "genxd": 4e-6, "i2v3d": 4e-6}
-"""Greatest difference in float32. Nothing is summed in another order in the first two; CogVideoX's attention sums over keys
-in another order. In the UNets group norms and convolutions meet other shapes: one process differs from itself by as much
-(3e-6) between one and two threads, so that they are also compared in float64."""
-CLOSEST_64 = {"genxd": 1e-13, "i2v3d": 3e-7}
-"""In float64, whose answers I2V3D rounds to float32."""
+ROUNDING = 1e-5
+"""Greatest difference in float32. The same sums are added, but matrices of other shapes meet other kernels: 0.0 for GEN3C and
+DualCamCtrl on one processor was 2e-6 on the next, and one process differs from itself by 3e-6 between one and two threads."""
+CLOSEST_64 = {"i2v3d": 3e-7}
+"""Greatest difference in float64, where rounding cannot hide a mistake: 1e-12, but for I2V3D, whose answers are float32."""
 
 
 def randn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -128,7 +127,7 @@ def denoisers(name, pipeline, weights):
 
 NAMES = ("gen3c", "genxd", "dimensionx", "i2v3d", "dualcamctrl")
 CASES = [f"{name}/{size}" for name in NAMES for size in ("even", "odd")]
-PRECISE = [f"{name}/{size}" for name in ("genxd", "i2v3d") for size in ("even", "odd")]
+PRECISE = [case for case in CASES if not case.startswith("gen3c/")]  # diffusers' Cosmos takes norms in float32 by name
 
 
 def outputs(group: Group) -> dict[str, torch.Tensor]:
@@ -175,8 +174,7 @@ def test_two_processes_compute_what_one_does(answers, case):
     alone, first, second = answers
     keys = [key for key in alone if key.startswith(f"{case}.")]
     assert keys and all(alone[key].std() > 1e-3 for key in keys)
-    table = CLOSEST_64 if case.startswith("64 ") else CLOSEST
-    closest = table[case.removeprefix("64 ").split("/")[0]]
+    closest = CLOSEST_64.get(case.split("/")[0][3:], 1e-12) if case.startswith("64 ") else ROUNDING
     for key in keys:
         assert first[key].shape == alone[key].shape
         assert torch.equal(first[key], second[key])
