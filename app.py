@@ -21,6 +21,7 @@ from starlette.middleware import Middleware
 
 from camera.errors import InputError
 from pipelines import NAMES, method
+from pipelines.registry import FIVE
 from tabs import theme
 from tabs.compare import tab as compare
 from tabs.parts import session, session_files
@@ -48,7 +49,7 @@ def build() -> gr.Blocks:
             "# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title"
         )
         with gr.Tabs() as tabs:
-            for name in offered(NAMES):
+            for name in _with_tabs():
                 with gr.Tab(method(name).title, id=name):
                     import_module(f"tabs.{name}.tab").build(page)
             with gr.Tab("Side by side", id="compare"):
@@ -62,12 +63,17 @@ def build() -> gr.Blocks:
     return with_light_sessions(page)
 
 
+def _with_tabs() -> tuple[str, ...]:
+    """Offered methods that have a tab of their own; the others are shot on the command line and through the API."""
+    return tuple(name for name in offered(NAMES) if name in FIVE)
+
+
 def _serve_siblings() -> None:
     """The endpoint through which a hub Space shoots here; it has no place in the page."""
     from pipelines.runtime.remote import ENDPOINT
 
     def run_job(job: str):
-        from pipelines.runtime.job_file import serve
+        from pipelines.runtime.serve import serve
 
         yield from serve(job)
 
@@ -81,7 +87,7 @@ def _linked_tab(request: gr.Request):
     if not text:
         return gr.skip()
     name = decoded(text)["method"]
-    if name not in offered(NAMES):
+    if name not in _with_tabs():
         raise InputError(f"This link is a shot with {name}, which is not offered here; ask for its address.")
     return gr.Tabs(selected=name)
 

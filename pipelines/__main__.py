@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines import NAMES, generate, method
+from pipelines import NAMES, generate, method, registry
 from pipelines.cli.parser import parser, values
 from pipelines.cli.shot import Shot, shot_of
 from pipelines.environment import offered
@@ -208,8 +208,12 @@ def _doctor(given: argparse.Namespace) -> int:
 
 
 def _list(given: argparse.Namespace) -> int:
-    known = [method(name) for name in offered(NAMES)]
-    print(table(known) if given.markdown else "\n\n".join(map(_described, known)))
+    known = registry.records(offered(NAMES))
+    if given.markdown:
+        print(table(known))
+        return 0
+    ours, also = ([one for one in known if (one.name in registry.FIVE) is five] for five in (True, False))
+    print("\n\n".join([*map(_described, ours), *(["Also:"] if also else []), *map(_described, also)]))
     return 0
 
 

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,12 @@ def imported(file: Path, known: dict[str, Path]) -> set[str]:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in known else node.module for name in names}
     return found & set(known)
+
+
+def test_no_modules_import_each_other():
+    """Imports inside functions included: whoever imports a module late still depends on it."""
+    known = modules()
+    TopologicalSorter({name: imported(file, known) - {name} for name, file in known.items()}).prepare()
 
 
 def floor_of(module: str) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pipelines import NAMES, method
+from pipelines import NAMES
 from pipelines.cli.scene import add_options
 from pipelines.environment import offered
 from pipelines.estimation.depth import MODELS
@@ -16,6 +16,7 @@ from pipelines.inputs.open import ACCEPTED
 from pipelines.method import Method
 from pipelines.methods.genxd.settings import CurationSettings
 from pipelines.options import RunOptions
+from pipelines.registry import records
 from pipelines.settings import Control, Settings
 
 GUESS = "guess"
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         ("preview", "rehearse a path over the scene, no weights"),
     ):
         methods = commands.add_parser(name, help=help).add_subparsers(dest="method", required=True, metavar="METHOD")
-        for known in map(method, offered(NAMES)):
+        for known in records(offered(NAMES)):
             _add_shot(methods.add_parser(known.name, help=known.summary, description=known.camera_use), known, name)
     _add_curate(commands.add_parser("curate", help="a plain video to an entry of CamVid-30K: cameras, motion strength"))
     bench = commands.add_parser("bench", help="measure phases, seconds and peak memory of a run")

@@ -132,8 +132,8 @@ def shots_of_clip(clip: Clip, *, name: str, weights: str = "real", nominal: bool
 
 def shots_of_result(file: str | Path) -> Shots:
     """A result's own mp4. Raises `InputError` for any other file."""
-    from pipelines import NAMES, method
     from pipelines.media.video import read_video
+    from pipelines.registry import NAMES, method
     from pipelines.results.record import restore
 
     made = restore(file)

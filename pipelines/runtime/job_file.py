@@ -6,22 +6,21 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
 
-import pipelines
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines import registry
 from pipelines.media.video import read_video
-from pipelines.method import Clip, Progress
+from pipelines.method import Clip
 from pipelines.options import RunOptions
 from pipelines.results.arrays import clip_arrays, clip_of, scene_arrays, scene_facts, scene_of
-from pipelines.results.record import Record, path_values, record, restore, save
+from pipelines.results.record import Record, restore
 from pipelines.runtime.progress_clock import Phase, Report
 from pipelines.settings import Settings
 
@@ -80,7 +79,7 @@ def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Job:
             scene = scene_of(arrays, head["scene"])
             path = CameraPath(arrays["poses"], arrays["lenses"], **head["path"])
             after = clip_of(arrays, head["after"], scene) if "after" in head else None
-        method = pipelines.method(head["method"])
+        method = registry.method(head["method"])
         settings, options = method.settings.of(head["settings"]), RunOptions.of(head["options"])
         if not files:
             _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
@@ -100,32 +99,6 @@ def _check_no_files(settings: Settings) -> None:
             )
 
 
-def serve(job: str) -> Iterator[tuple[dict, str | None]]:
-    """Shoot a job file for another Space: yields progress as plain values, and last the file with the result, which is
-    there until the generator goes on.
-
-    An `InputError` is yielded as ``{"refused": sentence}``, since an error's text does not always survive the way.
-    """
-    try:
-        asked = read_job(job)
-        shot = (asked.method, asked.scene, asked.path, asked.settings)
-        clip: Clip | None = None
-        report: Report | None = None
-        for item in pipelines.generate(*shot, options=asked.options, after=asked.after):
-            if isinstance(item, Progress):
-                yield _progress_values(item), None
-            elif isinstance(item, Clip):
-                clip = item
-            else:
-                report = item
-        assert clip is not None
-        made = record(pipelines.method(asked.method), *shot[1:], options=asked.options, report=report)
-        with tempfile.TemporaryDirectory(prefix="reshoot-job-") as folder:
-            yield {"phase": "Sending", "step": 1, "steps": 1}, str(_pack(Path(folder), clip, made))
-    except InputError as error:
-        yield {"refused": str(error)}, None
-
-
 def read_result(file: str | Path) -> tuple[Clip, Report | None]:
     """The clip and report in a file that `serve` yielded; frames have been through the mp4."""
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(file) as archive:
@@ -140,31 +113,8 @@ def read_result(file: str | Path) -> tuple[Clip, Report | None]:
     return Clip(frames, fps, clip_path, extras=extras, notes=tuple(head["notes"]), files=files), _report(made)
 
 
-def _pack(folder: Path, clip: Clip, made: Record) -> Path:
-    saved = save(folder, "result", clip, made)
-    head = {
-        "extras": {title: file.name for title, file in saved.companions.items()},
-        "files": {title: file.name for title, file in saved.files.items()},
-        "notes": list(clip.notes),
-        "path": path_values(clip.path),
-    }
-    packed = folder / "result.zip"
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("head.json", json.dumps(head))
-        for file in (saved.video, *saved.companions.values(), *saved.files.values()):
-            archive.write(file, file.name)
-    return packed
-
-
 def _report(made: Record) -> Report | None:
     if not made.report:
         return None
     values: dict[str, Any] = made.report | {"phases": tuple(Phase(**phase) for phase in made.report["phases"])}
     return Report(**values)
-
-
-def _progress_values(progress: Progress) -> dict[str, Any]:
-    """Without the preview picture: it would cost more than the step."""
-    values = asdict(progress)
-    del values["preview"]
-    return values

@@ -23,7 +23,7 @@ SIBLINGS_VARIABLE = "RESHOOT_SIBLINGS"
 """Environment variable: ``gen3c=owner/space,genxd=https://...``, which Space or address shoots which method."""
 
 ENDPOINT = "/run_job"
-"""API name under which a Space offers `pipelines.runtime.job_file.serve`."""
+"""API name under which a Space offers `pipelines.runtime.serve.serve`."""
 
 TOKEN_HEADER = "x-ip-token"
 

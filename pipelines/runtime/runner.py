@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 
-import pipelines
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines import registry
 from pipelines.method import Clip, Method, Pipeline, Progress, left_to_shoot
 from pipelines.options import AUTO, EXACT, FP8, FULL, INT8, RunOptions
 from pipelines.runtime import forecast as estimates
@@ -308,4 +308,4 @@ def run(
     after: Clip | None = None,
 ) -> Iterator[Progress | Clip | Report]:
     """`Runtime.run` of the method called ``name`` on this machine's own device."""
-    return default().run(pipelines.method(name), scene, path, settings, options=options, after=after)
+    return default().run(registry.method(name), scene, path, settings, options=options, after=after)

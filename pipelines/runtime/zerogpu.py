@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pipelines
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines import registry
 from pipelines.method import Clip, Progress, left_to_shoot
 from pipelines.options import RunOptions
 from pipelines.runtime import forecast
@@ -39,7 +39,7 @@ class Failure:
 
 def seconds(job: Job) -> int:
     """GPU seconds to reserve for ``job``."""
-    method = pipelines.method(job.method)
+    method = registry.method(job.method)
     path = left_to_shoot(job.path, job.after)
     return forecast.zerogpu_seconds(method, path, job.settings, job.options, size=SIZE)
 
@@ -73,8 +73,8 @@ def run(
     Refuses with `InputError`, before asking for a GPU, what the method can't shoot or the visitor's quota can't pay.
     """
     job = Job(name, scene, path, settings, options, after)
-    pipelines.method(name).check(scene, path, settings)
-    pipelines.method(name).check_after(after, path, settings)
+    registry.method(name).check(scene, path, settings)
+    registry.method(name).check_after(after, path, settings)
     forecast.check_quota(seconds(job), visitor or forecast.QUOTAS[-1].visitor, size=SIZE)
     items = shoot(job)
     try:
@@ -96,6 +96,6 @@ def preload(names: Sequence[str], options: RunOptions) -> None:
     from pipelines.runtime.runner import default
 
     for name in names:
-        loaded = default().load(pipelines.method(name), options)
+        loaded = default().load(registry.method(name), options)
         for network in networks(loaded.pipeline).values():
             network.to("cuda")

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-import pipelines
 from camera.errors import InputError
+from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.runtime.clip_file import clip_bytes, plain
 from pipelines.runtime.device import Device
@@ -30,7 +30,7 @@ def main(folder: Path, rank: int, ranks: int, port: int) -> None:
     job = read_job(folder / "job.npz", files=True)
     group = Group.ours()
     items = Runtime(device).run(
-        pipelines.method(job.method), job.scene, job.path, job.settings, options=job.options, after=job.after,
+        registry.method(job.method), job.scene, job.path, job.settings, options=job.options, after=job.after,
         around=lambda pipeline: split(networks(pipeline), group),
     )  # fmt: skip
     number = 0

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-import pipelines
 from camera.errors import InputError
+from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.runtime.clip_file import clip_of_bytes, report_of
 from pipelines.runtime.job_file import Job, write_job
@@ -31,7 +31,7 @@ def run(job: Job, gpus: int) -> Iterator[Progress | Clip | Report]:
 
     Closing the generator ends all processes at once. Raises `InputError`.
     """
-    known = pipelines.method(job.method)
+    known = registry.method(job.method)
     known.check(job.scene, job.path, job.settings)
     known.check_after(job.after, job.path, job.settings)
     _check(job, gpus)
@@ -65,7 +65,7 @@ def _check(job: Job, gpus: int) -> None:
 
 def _started(folder: Path, rank: int, ranks: int, port: int) -> subprocess.Popen:
     command = [sys.executable, "-m", "pipelines.runtime.parallel.rank", *map(str, (folder, rank, ranks, port))]
-    root = Path(pipelines.__file__).parents[1]
+    root = Path(__file__).parents[3]
     with open(folder / f"errors-{rank}.txt", "w") as errors:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=root)
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import pipelines
 from camera.errors import InputError
+from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.runtime.clip_file import clip_of_bytes, report_of
 from pipelines.runtime.job_file import Job, write_job
@@ -36,7 +36,7 @@ class Pool:
 
     def run(self, job: Job) -> Iterator[Progress | Clip | Report]:
         """As `pipelines.generate`. Raises `InputError` for what cannot be shot, a full line, and a second loss."""
-        known = pipelines.method(job.method)
+        known = registry.method(job.method)
         known.check(job.scene, job.path, job.settings)
         known.check_after(job.after, job.path, job.settings)
         file = io.BytesIO()

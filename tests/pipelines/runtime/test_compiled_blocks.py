@@ -11,8 +11,8 @@ from fake_zerogpu import zerogpu
 from torch import nn
 from toy_method import TOY, toy_shot
 
-import pipelines
 from camera.errors import InputError
+from pipelines import registry
 from pipelines.method import Clip
 from pipelines.options import RunOptions
 from pipelines.runtime import runner
@@ -130,7 +130,7 @@ def test_a_zerogpu_worker_computes_with_what_was_compiled(on_zerogpu, monkeypatc
 
     (tmp_path / "cgroup").write_text("0::/toy\n")
     monkeypatch.setattr(compiled_blocks._Compiled, "__call__", noted)
-    monkeypatch.setattr(pipelines, "method", lambda name: replace(TOY, pipeline=__name__))
+    monkeypatch.setattr(registry, "method", lambda name: replace(TOY, pipeline=__name__))
     monkeypatch.setattr(runner, "_default", None)
     with zerogpu() as (space, _):
         from spaces.config import Config

@@ -12,6 +12,7 @@ from toy_method import TOY, ToySettings, behaviour, toy, toy_estimate, toy_shot
 
 import pipelines
 from camera.errors import InputError
+from pipelines import registry
 from pipelines.environment import offered
 from pipelines.method import Clip
 from pipelines.options import RunOptions
@@ -227,7 +228,7 @@ def test_on_zerogpu_the_forecast_says_the_cost_and_refuses_what_no_day_pays(monk
 
     def forecast(steps, **moves):
         monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-        monkeypatch.setattr(pipelines, "method", lambda name: TOY)
+        monkeypatch.setattr(registry, "method", lambda name: TOY)
         return pipelines.forecast("toy", scene, path, replace(settings, steps=steps))
 
     told = forecast(20)

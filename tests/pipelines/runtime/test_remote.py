@@ -15,6 +15,7 @@ from toy_method import TOY, toy_shot
 
 import pipelines
 from camera.errors import InputError
+from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.methods.dimensionx.method import METHOD as DIMENSIONX
 from pipelines.methods.dimensionx.method import DimensionXSettings
@@ -30,14 +31,14 @@ SIBLING = """
 import sys
 import gradio as gr
 import toy_method
-import pipelines
-from pipelines.runtime import job_file
-pipelines.method = lambda name: {"toy": toy_method.TOY}[name]
+from pipelines import registry
+from pipelines.runtime import serve
+registry.method = lambda name: {"toy": toy_method.TOY}[name]
 
 def run_job(file: str, request: gr.Request):
     print("token", request.headers.get("x-ip-token"), flush=True)
     try:
-        yield from job_file.serve(file)
+        yield from serve.serve(file)
     finally:
         print("ended after", toy_method.behaviour.begun, flush=True)
 
@@ -53,7 +54,7 @@ sys.stdin.read()
 
 @pytest.fixture(autouse=True)
 def only_the_toy(monkeypatch):
-    monkeypatch.setattr(pipelines, "method", lambda name: {"toy": TOY}[name])
+    monkeypatch.setattr(registry, "method", lambda name: {"toy": TOY}[name])
     yield
     job.default().unload()
 
@@ -115,7 +116,7 @@ def test_a_job_names_no_files(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(job_file, "_check_no_files", lambda settings: None)
         file = job_file.write_job(tmp_path / "job.npz", job)
-    monkeypatch.setattr(pipelines, "method", lambda name: DIMENSIONX)
+    monkeypatch.setattr(registry, "method", lambda name: DIMENSIONX)
     with pytest.raises(InputError, match="own files do not travel"):
         job_file.read_job(file)
 

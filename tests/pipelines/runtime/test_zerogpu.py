@@ -9,8 +9,8 @@ import pytest
 from fake_zerogpu import zerogpu
 from toy_method import TOY, behaviour, toy_shot
 
-import pipelines
 from camera.errors import InputError
+from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
 from pipelines.runtime import runner
@@ -24,7 +24,7 @@ def gpu(monkeypatch, tmp_path):
     """The module and the service; the toy is the only method, and it starts unloaded."""
     cgroup = tmp_path / "cgroup"
     cgroup.write_text("0::/toy\n")
-    monkeypatch.setattr(pipelines, "method", lambda name: {"toy": TOY}[name])
+    monkeypatch.setattr(registry, "method", lambda name: {"toy": TOY}[name])
     monkeypatch.setattr(runner, "_default", None)
     behaviour.loads = 0
     with zerogpu() as (module, service):

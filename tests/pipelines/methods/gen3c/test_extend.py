@@ -19,6 +19,7 @@ from pipelines.options import RunOptions
 from pipelines.results.embedded_scene import carried, carrying
 from pipelines.results.record import record, save, scene_sha256
 from pipelines.runtime import job_file, remote, runner
+from pipelines.runtime.serve import serve
 
 SETTINGS = Gen3cSettings(steps=2, chunk_frames=9, prompt="a box", use_text=False, guidance=0.0)
 TINY = RunOptions(weights="tiny")
@@ -182,7 +183,7 @@ def test_a_sibling_space_goes_on_too(scene, shot, tmp_path):
     there = job_file.read_job(sent).after
     assert there is not None and there.scene is not None and len(there.scene.views) == 2
     np.testing.assert_array_equal(there.frames, shot[-1].frames)
-    for values, result in job_file.serve(str(sent)):
+    for values, result in serve(str(sent)):
         assert "refused" not in values
         if result:
             clip, _ = job_file.read_result(result)

@@ -1,0 +1,84 @@
+"""The methods there are: the folders of `pipelines.methods`, and what other packages offer as entry points.
+
+A folder ``pipelines/methods/NAME`` whose ``method.py`` holds a record ``METHOD`` of that name is a method. So is an entry point
+of the group `GROUP` (``name = "package.module:METHOD"``) of any installed package. Records are light: nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from camera.errors import InputError
+from pipelines.method import Method
+
+GROUP = "reshoot.methods"
+"""Group of entry points in which other packages name their methods."""
+FIVE = ("gen3c", "genxd", "dimensionx", "i2v3d", "dualcamctrl")
+"""The methods that this project is about, in their order; all others are listed after them."""
+_FOLDER = Path(__file__).parent / "methods"
+_NAME = re.compile("[a-z][a-z0-9_]*")
+_log = logging.getLogger(__name__)
+
+
+def _in_folders() -> list[str]:
+    """Names of the methods in this package: the five, then the others by alphabet."""
+    found = {file.parent.name for file in _FOLDER.glob("*/method.py")}
+    return [*(name for name in FIVE if name in found), *sorted(found - set(FIVE))]
+
+
+@cache
+def _of_packages() -> dict[str, EntryPoint]:
+    """Entry points of other packages by name, without loading one; a name that is taken or no name is said and left out."""
+    taken, found = set(_in_folders()), {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        if not _NAME.fullmatch(entry.name) or entry.name in taken:
+            _log.warning("The method %r of %s is left out: its name is taken or not a name.", entry.name, entry.value)
+            continue
+        taken.add(entry.name)
+        found[entry.name] = entry
+    return found
+
+
+NAMES: tuple[str, ...] = (*_in_folders(), *_of_packages())
+"""All methods, in the order in which they are listed."""
+ALSO: tuple[str, ...] = NAMES[len(FIVE) :]
+"""Those beside the five."""
+
+
+@cache
+def method(name: str) -> Method:
+    """The record of one method. Raises `KeyError` for an unknown name, `InputError` for a package's that cannot be had."""
+    if name not in NAMES:
+        raise KeyError(name)
+    if (entry := _of_packages().get(name)) is None:
+        return import_module(f"pipelines.methods.{name}.method").METHOD
+    return _loaded(entry)
+
+
+def records(names: Iterable[str] = NAMES) -> list[Method]:
+    """Records of ``names``; a package's method that cannot be had is said in the log and left out."""
+    found = []
+    for name in names:
+        try:
+            found.append(method(name))
+        except InputError as error:
+            _log.warning("%s", error)
+    return found
+
+
+def _loaded(entry: EntryPoint) -> Method:
+    """The record that an entry point names; whatever importing it raises becomes one sentence."""
+    try:
+        found: Any = entry.load()
+    except Exception as error:
+        raise InputError(f"The method {entry.name} ({entry.value}) cannot be loaded: {error}") from error
+    if not isinstance(found, Method) or found.name != entry.name:
+        raise InputError(f"The method {entry.name} ({entry.value}) cannot be loaded: that is no record of this name.")
+    return found
