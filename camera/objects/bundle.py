@@ -96,7 +96,16 @@ def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
         def __init__(self) -> None:
             self.by_name = {PurePath(known).name.lower(): content for known, content in files.items()}
 
+        def __getitem__(self, key: str) -> bytes:
+            """A library of materials."""
+            return self.named(key)
+
         def get(self, key: str) -> bytes:
+            """A picture, and nothing else: trimesh lets Pillow try every format that it knows."""
+            check_picture(found := self.named(key), name)
+            return found
+
+        def named(self, key: str) -> bytes:
             wanted = PurePath(str(key).strip().strip('"').replace("\\", "/").split("/")[-1]).name.lower()
             if wanted not in self.by_name:
                 raise FileNotFoundError(wanted)

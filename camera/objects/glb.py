@@ -29,6 +29,8 @@ _TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 UNDERSTOOD = ("KHR_texture_transform", "KHR_mesh_quantization", "EXT_texture_webp", "KHR_materials_")
 """Beginnings of the extensions that a file may require; of materials, what is not colour is left out."""
+TEXTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF")
+"""What Pillow may read, by content and whatever the name: some of its other formats start programs."""
 LARGEST_TEXTURE = 64_000_000
 """Pixels of one texture."""
 MOST_NUMBERS = 1 << 28
@@ -158,7 +160,7 @@ def check_picture(data: bytes, name: str) -> None:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=TEXTURE_FORMATS) as image:
             if image.width * image.height > LARGEST_TEXTURE:
                 raise InputError(
                     f"A texture of {name} is {image.width} x {image.height}; scale it down to 8192 a side."
@@ -173,7 +175,7 @@ def _picture(data: bytes, name: str) -> NDArray[np.uint8]:
 
     check_picture(data, name)
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=TEXTURE_FORMATS) as image:
             return np.array(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"A texture of {name} cannot be read; export it with PNG or JPEG textures.") from error

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from camera.errors import InputError
+from pipelines.media import containers
 
 MAX_MEGAPIXELS = 64
 WORKING_SIDE = 1920
 """Longest side a picture keeps: more than any of the methods sees."""
+
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
+"""What Pillow may read, by content and whatever the name: some of its other formats start programs."""
 
 DepthMeaning = Literal["metres", "distance", "disparity"]
 """What the numbers of a depth map are: metres along z; any unit along z; or nearness (large is near)."""
@@ -115,13 +119,14 @@ def _numpy_depth(path: Path) -> NDArray[np.float32]:
 
 def _exr_depth(path: Path) -> NDArray[np.float32]:
     """Through PyAV, whose FFmpeg reads OpenEXR; the first channel is the depth."""
-    import av
     from av.error import FFmpegError
 
     try:
-        with av.open(str(path)) as container:
+        with containers.opened(path, "exr") as container:
             frame = next(container.decode(video=0))
-    except (FFmpegError, StopIteration, IndexError) as error:
+    except InputError:
+        raise
+    except (FFmpegError, StopIteration, IndexError, ValueError, OSError) as error:
         raise InputError(f"{path.name} cannot be read as an EXR picture; export it as 16-bit PNG or npy.") from error
     _check_size(frame.width, frame.height, path)
     if "f16" in frame.format.name:
@@ -140,7 +145,7 @@ def _half_plane(frame: Any) -> NDArray[np.float32]:
 
 def _opened(path: str | os.PathLike) -> Image.Image:
     try:
-        image = Image.open(path)
+        image = Image.open(path, formats=PICTURE_FORMATS)
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         kind = " (HEIC is not read here)" if Path(path).suffix.lower() in (".heic", ".heif") else ""
         raise InputError(

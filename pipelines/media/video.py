@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from pipelines.media import containers
 
 Speed = Literal["preview", "result"]
 _X264 = {
@@ -173,14 +174,15 @@ def _upright(picture: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
 
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[tuple]:
-    import av
     from av.error import FFmpegError
 
-    try:
-        container = av.open(str(path))
-    except (FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{Path(path).name} cannot be read as a video; give an mp4, mov or webm file.") from error
-    with container:
+    with ExitStack() as open_files:
+        try:
+            container = open_files.enter_context(containers.opened(path, "video"))
+        except InputError:
+            raise
+        except (FFmpegError, OSError, ValueError) as error:
+            raise InputError(f"{Path(path).name} cannot be read as a video; give an mp4, mov or webm file.") from error
         if not container.streams.video:
             raise InputError(f"{Path(path).name} holds no picture track; give an mp4, mov or webm file.")
         yield container, container.streams.video[0]

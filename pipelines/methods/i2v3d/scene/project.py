@@ -202,7 +202,7 @@ def _with_files(archive: zipfile.ZipFile, project: Project, stored: dict[str, st
 def _scene(archive: zipfile.ZipFile, about: dict[str, Any]) -> Scene:
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(part(archive, "picture.png", 4 * LARGEST_PICTURE)))
+    picture = Image.open(io.BytesIO(part(archive, "picture.png", 4 * LARGEST_PICTURE)), formats=["PNG"])
     if picture.width * picture.height > LARGEST_PICTURE:
         raise InputError("The picture in the project is larger than 64 megapixels; it cannot be opened.")
     stored = io.BytesIO(part(archive, "depth.npy", 4 * LARGEST_PICTURE + 1024))

@@ -1,0 +1,68 @@
+"""The one place where FFmpeg opens a file: only containers that are meant, and nothing but the file itself.
+
+FFmpeg can open playlists, lists of files and network addresses that a file names, and judges a file by its content whatever
+its name says. So the first bytes choose the demuxer here, no other is allowed, and no protocol is: the bytes come from a
+file that is already open.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from camera.errors import InputError
+
+Media = Literal["video", "exr"]
+FIRST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class _Container:
+    """FFmpeg's ``demuxer`` of that name reads the formats of the names ``allowed``."""
+
+    media: Media
+    demuxer: str
+    allowed: str
+
+
+_ISO = _Container("video", "mov", "mov,mp4,m4a,3gp,3g2,mj2")
+_MATROSKA = _Container("video", "matroska", "matroska,webm")
+_AVI = _Container("video", "avi", "avi")
+_EXR = _Container("exr", "exr_pipe", "exr_pipe")
+_ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+"""With which an mp4 or QuickTime file may begin (ISO/IEC 14496-12; Apple's QuickTime File Format)."""
+_KINDS = {"video": "an mp4, mov, webm, mkv or avi file", "exr": "an OpenEXR picture"}
+
+
+@contextmanager
+def opened(path: str | os.PathLike, media: Media) -> Iterator[Any]:
+    """PyAV's container of a video or an EXR picture, chosen by the file's first bytes.
+
+    Raises `InputError` for any other content under whatever name, and PyAV's errors for damage.
+    """
+    import av
+
+    with Path(path).open("rb") as source:
+        kind = _kind(source.read(FIRST_BYTES))
+        if kind is None or kind.media != media:
+            raise InputError(f"{Path(path).name} is not {_KINDS[media]}: its first bytes are those of something else.")
+        source.seek(0)
+        only = {"format_whitelist": kind.allowed, "protocol_whitelist": "none", "enable_drefs": "0"}
+        if kind is not _ISO:
+            del only["enable_drefs"]
+        with av.open(source, format=kind.demuxer, container_options=only, buffer_size=1 << 18) as container:
+            yield container
+
+
+def _kind(head: bytes) -> _Container | None:
+    if head[4:8] in _ISO_BOXES:
+        return _ISO
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return _MATROSKA
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        return _AVI
+    return _EXR if head.startswith(b"\x76\x2f\x31\x01") else None
