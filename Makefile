@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test docs lint bench clean
 
 demo: .venv/app
 	SHARE=$(SHARE) $(BIN)/python app.py
@@ -13,9 +13,14 @@ test: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/python -m mkdocs build --strict --quiet
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/tabs --ignore tests/pipelines/runtime/pool
 	$(BIN)/python -m pytest tests/pipelines/runtime/pool  # to the bit: no other test has set torch's threads here
 	$(BIN)/python -m pytest tests/tabs
+
+docs: .venv/dev
+	$(BIN)/python -m docs.draw
+	$(BIN)/python -m mkdocs build --strict
 
 lint: .venv/dev
 	$(BIN)/ruff check --fix .
