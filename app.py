@@ -30,6 +30,7 @@ from tabs.parts.restore import decoded
 from tabs.scene import tab as scene
 from tabs.serving.first_page import FirstPage
 from tabs.serving.light_sessions import with_light_sessions
+from tabs.serving.status_page import StatusPages
 
 HERE = Path(__file__).parent
 SESSIONS = 300
@@ -104,7 +105,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "max_threads": VISITORS + 60,
         "show_error": True,
         "footer_links": ["api", "gradio", "settings"],
-        "app_kwargs": {"middleware": [Middleware(FirstPage)]},
+        "app_kwargs": {"middleware": [Middleware(StatusPages), Middleware(FirstPage)]},
     }
     threading.Thread(target=session_files.sweep, name="sweep", daemon=True).start()
     return page.launch(**{**options, **changes})

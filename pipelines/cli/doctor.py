@@ -14,10 +14,13 @@ import huggingface_hub as hub
 from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
 
+from camera.errors import InputError
 from pipelines import method
 from pipelines.method import Checkpoint, Method
 from pipelines.runtime.device import Device
 from pipelines.runtime.forecast import HEADROOM
+from pipelines.runtime.monitor.status import in_words, status
+from pipelines.runtime.pool.settings import wanted as wanted_pool
 from pipelines.weights.hub import folder_from_environment
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "huggingface_hub", "gradio")
@@ -25,7 +28,7 @@ EXTRAS = {"pycolmap": "poses from video", "torchao": "memory mode int8"}
 """Packages that one may do without, and what for."""
 
 
-MACHINE = "machine"
+MACHINE, POOL = "machine", "pool"
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,20 @@ def _chapters(names: Sequence[str]) -> Iterator[tuple[str, Iterator[Finding]]]:
     device = Device()
     silence = hub_silence()
     yield MACHINE, _machine(device, silence)
+    if wanted_pool():
+        yield POOL, _pool()
     for name in names:
         yield name, _method(method(name), device, silence)
+
+
+def _pool() -> Iterator[Finding]:
+    try:
+        now = status()
+    except InputError as error:
+        yield Finding(False, str(error))
+        return
+    yield Finding(True if now.gpus else None, in_words(now)[0])
+    yield from (Finding(None, line) for line in in_words(now)[1:])
 
 
 def hub_silence() -> str:

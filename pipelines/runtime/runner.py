@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from pipelines.runtime import forecast as estimates
 from pipelines.runtime.acceleration.apply import speeded
 from pipelines.runtime.device import Device
 from pipelines.runtime.memory import networks, placed, stored_as
+from pipelines.runtime.monitor.tally import Tally
 from pipelines.runtime.progress_clock import Clock, Report
 from pipelines.runtime.worker import Tell, aside, followed, is_out_of_memory
 from pipelines.settings import Settings
@@ -49,6 +50,7 @@ class Runtime:
     def __init__(self, device: Device | None = None) -> None:
         self.device = device or Device()
         self.loaded: OrderedDict[tuple[str, str], Loaded] = OrderedDict()
+        self.done: defaultdict[str, Tally] = defaultdict(Tally)
         self._queue: list[object] = []
         self._turn = threading.Condition()
 
@@ -77,6 +79,7 @@ class Runtime:
         if forecast.refusal:
             raise InputError(forecast.refusal)
         yield from self.exclusive(lambda: _Job(self, method, scene, path, settings, options, after, around).results())
+        self.done[method.name].add()
 
     def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
         """What ``job()`` yields, as one job of the queue (a training, a reconstruction); `Progress` while others are before it.

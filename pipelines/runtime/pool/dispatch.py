@@ -59,7 +59,7 @@ class Pool:
                 if kind in ("refused", "failed"):
                     raise InputError(value)
                 yield kind, value
-            line.done += 1
+            line.done.add()
 
     def _tried(self, line: Line, name: str, job: bytes) -> Iterator[Told]:
         try:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from camera.errors import InputError
 from pipelines.method import Progress
+from pipelines.runtime.monitor.tally import Tally
 
 _WAIT_SECONDS = 0.5
 
@@ -17,7 +18,8 @@ class Line:
 
     def __init__(self, name: str, at_once: int, places: int) -> None:
         self.name, self.at_once, self.places = name, at_once, max(places, at_once)
-        self.done = self.refused = self.lost = 0
+        self.done = Tally()
+        self.refused = self.lost = 0
         self._tickets: list[object] = []
         self._turn = threading.Condition()
 

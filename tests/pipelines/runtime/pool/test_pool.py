@@ -1,5 +1,6 @@
 """The pool on this machine's two cores: one Ray for all tests, its replicas shared by all five methods."""
 
+import importlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from camera.errors import InputError
 from pipelines import method
@@ -22,6 +24,8 @@ from pipelines.options import RunOptions
 from pipelines.runtime.clip_file import clip_of_bytes, report_of
 from pipelines.runtime.device import Device
 from pipelines.runtime.job_file import Job, write_job
+from pipelines.runtime.monitor.status import pool_status
+from pipelines.runtime.pool.cluster import PREFIX, build
 from pipelines.runtime.pool.dispatch import Pool
 from pipelines.runtime.pool.line import Line
 from pipelines.runtime.pool.settings import PoolSettings, wanted
@@ -164,3 +168,26 @@ def test_the_environment_asks_for_the_pool(monkeypatch):
     monkeypatch.setenv("RESHOOT_PLACES", "many")
     with pytest.raises(InputError, match="RESHOOT_PLACES"):
         wanted()
+
+
+def test_the_status_counts_replicas_of_the_pool_and_what_was_done(pool, tmp_path):
+    list(pool.told("shots", sleeping(tmp_path / "log", "a", steps=1)))
+    now = pool_status(pool)
+    [shots] = [queue for queue in now.queues if queue.name == "shots"]
+    assert now.nodes == 1 and (shots.running, shots.waiting) == (0, 0) and shots.replicas >= 1
+    assert {done.method: done.total for done in now.done}["shots"] >= 1 and "shots" in now.loaded
+
+
+def test_the_manifest_is_a_serve_config_whose_applications_can_be_built():
+    from ray.serve.schema import ServeDeploySchema
+
+    manifest = yaml.safe_load((Path(__file__).parents[4] / "docs" / "cluster.yaml").read_text())
+    config = ServeDeploySchema.model_validate(yaml.safe_load(manifest["spec"]["serveConfigV2"]))
+    for asked in config.applications:
+        module, function = asked.import_path.split(":")
+        built = getattr(importlib.import_module(module), function)(asked.args)
+        assert asked.name == f"{PREFIX}{asked.args['method']}" and built is not None
+    with pytest.raises(InputError, match="Unknown argument 'gpu'"):
+        build({"method": "gen3c", "gpu": "2"})
+    with pytest.raises(InputError, match="Unknown method 'sora'"):
+        build({"method": "sora"})

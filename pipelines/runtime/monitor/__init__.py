@@ -1,0 +1,1 @@
+"""What runs, waits and was done: for the status page, ``doctor`` and Prometheus."""

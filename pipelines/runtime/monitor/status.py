@@ -1,0 +1,120 @@
+"""The state of this process's device, or of the pool of ``RESHOOT_RAY``, as one value and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.runtime.monitor.tally import Tally
+
+if TYPE_CHECKING:
+    from pipelines.runtime.pool.dispatch import Pool
+    from pipelines.runtime.runner import Runtime
+
+ALL = "all methods"
+"""Name of the one queue where all methods share a device."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Shots of one line. ``replicas`` is None where nothing but this process shoots; ``lost``: replicas that died in a shot."""
+
+    name: str
+    running: int
+    waiting: int
+    replicas: int | None = None
+    refused: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """Shots of one method that came to their end since the start, and in the last hour."""
+
+    method: str
+    total: int
+    last_hour: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """``gpus_free`` are not held by a replica. ``loaded``: methods whose weights are in memory."""
+
+    device: str
+    nodes: int
+    gpus: float
+    gpus_free: float
+    queues: tuple[Queue, ...]
+    done: tuple[Done, ...]
+    loaded: tuple[str, ...]
+
+
+def status() -> Status:
+    """Of the pool where the environment asks for one, else of this process's device. Raises `InputError` for a pool that
+    cannot be reached."""
+    from pipelines.runtime.pool.settings import wanted
+
+    if settings := wanted():
+        from pipelines.runtime.pool.dispatch import pool
+
+        return pool_status(pool(settings))
+    from pipelines.runtime.runner import default
+
+    return device_status(default())
+
+
+def device_status(runtime: Runtime) -> Status:
+    """Of one device, which runs one shot after another."""
+    gpus = float(runtime.device.is_gpu)
+    running = min(runtime.waiting, 1)
+    return Status(
+        device=runtime.device.label,
+        nodes=1,
+        gpus=gpus,
+        gpus_free=gpus if not running else 0.0,
+        queues=(Queue(ALL, running, runtime.waiting - running),),
+        done=_done(runtime.done),
+        loaded=tuple(sorted({name for name, _ in runtime.loaded})),
+    )
+
+
+def pool_status(pool: Pool) -> Status:
+    """Of all machines of the pool."""
+    import ray
+
+    from pipelines.runtime.pool import cluster
+
+    replicas = cluster.running_replicas()
+    queues = []
+    for name in sorted({*pool.lines, *replicas}):
+        line = pool.lines.get(name)
+        length, refused, lost = (line.length, line.refused, line.lost) if line else (0, 0, 0)
+        running = min(length, line.at_once) if line else 0
+        queues.append(Queue(name, running, length - running, replicas.get(name, 0), refused, lost))
+    return Status(
+        device="pool",
+        nodes=sum(node["Alive"] for node in ray.nodes()),
+        gpus=ray.cluster_resources().get("GPU", 0.0),
+        gpus_free=ray.available_resources().get("GPU", 0.0),
+        queues=tuple(queues),
+        done=_done({name: line.done for name, line in pool.lines.items()}),
+        loaded=tuple(name for name, count in sorted(replicas.items()) if count),
+    )
+
+
+def _done(tallies: dict[str, Tally]) -> tuple[Done, ...]:
+    return tuple(Done(name, tally.total, tally.last_hour) for name, tally in sorted(tallies.items()))
+
+
+def in_words(status: Status) -> list[str]:
+    """One line each for the machine, every queue, what was done and what is loaded."""
+    machines = "1 machine" if status.nodes == 1 else f"{status.nodes} machines"
+    gpus = f"{status.gpus_free:g} of {status.gpus:g} GPUs free" if status.gpus else "no GPU"
+    lines = [f"{status.device}: {machines}, {gpus}"]
+    for queue in status.queues:
+        words = f"{queue.name}: {queue.running} running, {queue.waiting} waiting"
+        if queue.replicas is not None:
+            words += f", {queue.replicas} replicas, {queue.refused} refused, {queue.lost} replicas lost"
+        lines.append(words)
+    lines += [f"{done.method}: {done.total} shots done, {done.last_hour} in the last hour" for done in status.done]
+    return [*lines, f"loaded: {', '.join(status.loaded) or 'nothing'}"]

@@ -1,0 +1,37 @@
+"""How many shots of a kind ended, and how many of them in the last hour."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+HOUR = 3600.0
+
+
+class Tally:
+    """Counts from any number of threads. ``now`` gives seconds; tests put another clock."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.total = 0
+        self._now = now
+        self._recent: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        """One more ended now."""
+        with self._lock:
+            self.total += 1
+            self._recent.append(self._now())
+            self._forget()
+
+    @property
+    def last_hour(self) -> int:
+        with self._lock:
+            self._forget()
+            return len(self._recent)
+
+    def _forget(self) -> None:
+        while self._recent and self._recent[0] <= self._now() - HOUR:
+            self._recent.popleft()
