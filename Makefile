@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test docs lint bench clean
+.PHONY: demo test test-fast docs lint bench clean
 
 demo: .venv/app
 	SHARE=$(SHARE) $(BIN)/python app.py
@@ -17,6 +17,10 @@ test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/tabs --ignore tests/pipelines/runtime/pool
 	$(BIN)/python -m pytest tests/pipelines/runtime/pool  # to the bit: no other test has set torch's threads here
 	$(BIN)/python -m pytest tests/tabs
+
+test-fast: .venv/dev  # what changed since SINCE (HEAD): style, and the tests that import it
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest $$($(BIN)/python -m tests.changed $(or $(SINCE),HEAD))
 
 docs: .venv/dev
 	$(BIN)/python -m docs.draw
