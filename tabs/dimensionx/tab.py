@@ -140,11 +140,8 @@ def own_director(take: gr.State, target: Component) -> None:
         file = _taken(take, [Path(given) for given in lora_files or []])
         from pipelines.methods.dimensionx.loras.layouts import read_lora
 
-        lora = read_lora(file)
-        told = (
-            f"{file.name}: {len(lora.modules)} layers of rank {lora.rank}; strength 1 applies it {lora.scale:.4g} times"
-        )
-        return str(file), told + (", as it says." if lora.alpha is not None else " (1 / rank, as it says nothing).")
+        lora = read_lora(file, layers_may_differ=True)
+        return str(file), " ".join((f"{len(lora.modules)} layers of rank {lora.rank}.", lora.told, *lora.notes))
 
     files.upload(said(open_lora), [take, files], [target, told], api_name="dimensionx_open_lora")
     back.click(lambda: ("", None), None, [target, files], api_visibility="private", queue=False)

@@ -97,6 +97,15 @@ class DimensionXSettings(Settings):
     lora_file: str = setting(
         "", "Own LoRA file", help="Takes the director's place; diffusers, peft or SAT layout.", advanced=True, file=True
     )
+    lora_alpha: float = setting(
+        0.0,
+        "Alpha of an own LoRA that says none",
+        minimum=0.0,
+        maximum=4096.0,
+        step=1.0,
+        help="0 takes 1, as DimensionX trains; the rank of the file gives what other loaders apply.",
+        advanced=True,
+    )
     base: str = setting(
         "CogVideoX-5b-I2V",
         "Base model",
@@ -261,7 +270,7 @@ def _is_orbit(found: Match) -> bool:
     return any(id == "orbit_360" for part in found.parts for id, _ in part.directors)
 
 
-_NOT_FOR_THE_ORBIT = ("strength", "switch_to_t", "lora_file", "base")
+_NOT_FOR_THE_ORBIT = ("strength", "switch_to_t", "lora_file", "lora_alpha", "base")
 
 
 def _check_grid(settings: DimensionXSettings, found: Match, orbit: bool) -> None:

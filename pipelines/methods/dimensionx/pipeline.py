@@ -187,7 +187,7 @@ class DimensionXPipeline:
 
         def before(step: int) -> None:
             nonlocal now
-            wanted = acting(settings, kind, part, step)
+            wanted = _as_set(acting(settings, kind, part, step), settings, directors)
             if wanted != now:
                 directors.use(wanted)
                 now = wanted
@@ -217,12 +217,27 @@ class DimensionXPipeline:
     def _is_finishing(settings: DimensionXSettings) -> bool:
         return settings.upscale or settings.interpolate != "off" or settings.also != "mp4 only"
 
+    def _own(self, settings: DimensionXSettings) -> str:
+        """How strongly the person's own file acts, and what else it holds."""
+        about = self._directors.about(settings.lora_file) if self._directors else None
+        if about is None:
+            return ""
+        told = (about.told, *about.notes)
+        if settings.lora_alpha and about.alpha is None:
+            told = (
+                f"{about.name} says no alpha; it was given {settings.lora_alpha:g}, for rank {about.rank}.",
+                *about.notes,
+            )
+        elif settings.lora_alpha:
+            told += (f"The alpha of {settings.lora_alpha:g} that was set was not used.",)
+        return " " + " ".join(told)
+
     def _about(self, found: Match, settings: DimensionXSettings) -> tuple[str, ...]:
         if not settings.use_picture:
             return ()
         said = f"Directed by {found.title}; the path shown is nominal, the network was not told any pose."
         if settings.lora_file:
-            said = "Directed by your own LoRA file; the path shown is that of the moves chosen."
+            said = "Directed by your own LoRA file; the path shown is that of the moves chosen." + self._own(settings)
         first = math.ceil(settings.switch_to_t * settings.steps)
         if self.networks.kind != "orbit" and first < settings.steps:
             return said, f"The T-Director took over at step {first + 1} of {settings.steps}."
@@ -264,3 +279,14 @@ def acting(settings: DimensionXSettings, kind: Kind, part: Part, step: int) -> l
     if settings.lora_file:
         return [(settings.lora_file, settings.strength)]
     return [(id, weight * settings.strength) for id, weight in part.directors]
+
+
+def _as_set(
+    wanted: list[tuple[str, float]], settings: DimensionXSettings, directors: Directors
+) -> list[tuple[str, float]]:
+    """An own file that says no alpha acts with the one that was set in place of 1."""
+    own = settings.lora_file
+    about = directors.about(own) if own else None
+    if not settings.lora_alpha or about is None or about.alpha is not None:
+        return wanted
+    return [(id, weight * (settings.lora_alpha if id == own else 1.0)) for id, weight in wanted]

@@ -54,7 +54,7 @@ class I2V3DPipeline:
         self._keyframe: KeyframeNetworks | None = None
         self._video: VideoNetworks | None = None
         self.components: dict[str, object] = {}
-        self._worn = ("", 1.0)
+        self._worn, self._of_lora = ("", 1.0), ()
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
         """Loads the networks of the phases that these settings go through."""
@@ -68,7 +68,7 @@ class I2V3DPipeline:
         if self._keyframe is not None and settings.make != RENDERS:
             wanted = (settings.lora_file, settings.lora_strength)
             if wanted != self._worn:
-                lora.wear(self._keyframe.teachable, *wanted)
+                self._of_lora = lora.wear(self._keyframe.teachable, *wanted)
                 self._worn = wanted
         if settings.make == VIDEO and self._video is None:
             self._video = between = load_video_networks(self.weights)
@@ -87,11 +87,11 @@ class I2V3DPipeline:
         notes = METHOD.check(scene, path, settings)
         self.prepare(scene, path, settings)
         try:
-            yield from self._run(scene, path, settings, notes)
+            yield from self._run(scene, path, settings, (*notes, *self._of_lora))
         finally:
             if self._keyframe is not None:
                 lora.take_off(self._keyframe.teachable)
-                self._worn = ("", 1.0)
+                self._worn, self._of_lora = ("", 1.0), ()
 
     def _run(
         self, scene: Scene, path: CameraPath, settings: I2V3DSettings, notes: tuple[str, ...]

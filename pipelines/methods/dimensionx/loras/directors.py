@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
 
 from camera.errors import InputError
 from camera.trajectories.dimensionx import DIRECTORS
-from pipelines.methods.dimensionx.loras.layouts import LoraFile, check_fits
+from pipelines.methods.dimensionx.loras.layouts import NETWORK, LoraFile, check_fits, configuration
 
 RESIDENT = 3
 """Adapters kept in the transformer; each is 0.53 GB at full size."""
@@ -86,50 +86,56 @@ class Directors:
         """``read`` fetches a director's file by id (or an own file by its path), in the type that is computed in."""
         self._transformer = transformer
         self._read = read
-        self._scales: OrderedDict[str, float] = OrderedDict()
+        self._loaded: OrderedDict[str, LoraFile] = OrderedDict()
         if getattr(transformer, "peft_config", None):
             transformer.unload_lora()
 
     def load(self, ids: Sequence[str]) -> None:
         """Makes adapters ready, evicting those used longest ago; `use` then switches without loading."""
-        for id in list(self._scales):
+        for id in list(self._loaded):
             if _adapter(id) not in getattr(self._transformer, "peft_config", {}):  # a training took it out
-                del self._scales[id]
+                del self._loaded[id]
         for id in ids:
-            if id not in self._scales:
+            if id not in self._loaded:
                 self._add(id)
-            self._scales.move_to_end(id)
-        for id in list(self._scales)[: -max(RESIDENT, len(ids))]:
+            self._loaded.move_to_end(id)
+        for id in list(self._loaded)[: -max(RESIDENT, len(ids))]:
             self._transformer.delete_adapters(_adapter(id))
-            del self._scales[id]
+            del self._loaded[id]
 
     def use(self, weights: Sequence[tuple[str, float]]) -> None:
         """Only these act from now on; weight 1 is the strength a director was trained with. Empty: the plain base."""
         if not weights:
-            if self._scales:
+            if self._loaded:
                 self._transformer.disable_adapters()
             return
         self.load([id for id, _ in weights])
         self._transformer.enable_adapters()
-        self._transformer.set_adapters(
-            [_adapter(id) for id, _ in weights], [self._scales[id] * weight for id, weight in weights]
-        )
+        self._transformer.set_adapters([_adapter(id) for id, _ in weights], [weight for _, weight in weights])
+
+    def about(self, id: str) -> LoraFile | None:
+        """What is known of a file that is loaded; its matrices are in the transformer."""
+        return self._loaded.get(id)
 
     def unload(self) -> None:
         """The base transformer again, bit for bit."""
-        if self._scales:
+        if self._loaded:
             self._transformer.unload_lora()
-            self._scales.clear()
+            self._loaded.clear()
 
     def _add(self, id: str) -> None:
         lora = self._read(id)
         check_fits(lora, self._transformer, complete=id in DIRECTORS)
-        prefixed = {f"transformer.{key}": value for key, value in lora.tensors.items()}
-        self._transformer.load_lora_adapter(prefixed, adapter_name=_adapter(id), low_cpu_mem_usage=True)
+        prefixed = {f"{NETWORK}.{key}": value for key, value in lora.tensors.items()}
+        about = {**configuration(lora), "target_modules": sorted(lora.modules)}
+        self._transformer.load_lora_adapter(
+            prefixed, adapter_name=_adapter(id), low_cpu_mem_usage=True,
+            metadata={f"{NETWORK}.{key}": value for key, value in about.items()},
+        )  # fmt: skip
         loaded = layers_with(self._transformer, _adapter(id))
         if loaded != len(lora.modules):
             raise RuntimeError(f"{lora.name}: {len(lora.modules)} layers in the file, {loaded} in the network")
-        self._scales[id] = lora.scale
+        self._loaded[id] = replace(lora, tensors={})
 
 
 def layers_with(transformer: CogVideoXTransformer3DModel, adapter: str) -> int:

@@ -10,21 +10,24 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from camera.errors import InputError
+from camera.formats.account import Account
 from pipelines.methods.dimensionx.loras.sat import read_sat_file
+from pipelines.weights.lora_strength import HEADER, UNSAID, Strength, declared, layer_alphas
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """Modules of every attention block that DimensionX trains; two tensors each."""
-METADATA = "lora_adapter_metadata"
-"""Where diffusers keeps rank and alpha in a safetensors header."""
+NETWORK = "transformer"
+"""What diffusers calls the network in its files."""
 
 _RENAMES = (
     (r"^model\.diffusion_model\.", ""),
@@ -52,34 +55,80 @@ _PART = re.compile(r"^(?P<module>.+)\.lora_(?P<side>[AB])\.weight$")
 class LoraFile:
     """``tensors``: pairs ``MODULE.lora_A.weight`` (rank, in) and ``MODULE.lora_B.weight`` (out, rank).
 
-    ``alpha`` is None where the file does not say. ``scale`` is what the update is multiplied by to act as trained.
+    ``rank`` and ``alpha`` are those of most layers; ``alpha`` is None where the file does not say, and with rank-stabilised
+    scaling it is the one that acts as strongly without. ``scales``: of the layers that act otherwise, what their update is
+    multiplied by to act as trained. ``notes``: what the file holds besides.
     """
 
     name: str
     tensors: dict[str, Tensor]
     rank: int
     alpha: float | None
+    scales: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def scale(self) -> float:
-        """alpha / rank. Without alpha it is 1 / rank: DimensionX and CogVideo train with alpha 1 and do not store it."""
+        """alpha / rank of every layer. Without alpha it is 1 / rank: DimensionX and CogVideo train with alpha 1 and do not
+        store it. Raises `InputError` where layers differ: ask `scale_of` then."""
+        if self.scales:
+            strongest = [f"{each:.4g}" for each in sorted({self._usual, *self.scales.values()})]
+            raise InputError(
+                f"The layers of {self.name} act {' or '.join(strongest)} times; they have no common scale."
+            )
+        return self._usual
+
+    @property
+    def _usual(self) -> float:
         return (1.0 if self.alpha is None else self.alpha) / self.rank
+
+    def scale_of(self, module: str) -> float:
+        """What the update of one layer is multiplied by to act as trained."""
+        return self.scales.get(module, self._usual)
+
+    def rank_of(self, module: str) -> int:
+        return len(self.tensors[f"{module}.lora_A.weight"])
+
+    @property
+    def told(self) -> str:
+        """How strongly the file acts and whence that is known, for people."""
+        if self.alpha is None:
+            return (
+                f"{self.name} says no alpha: its matrices of rank {self.rank} are applied {self._usual:.4g} times (1 / rank), as "
+                f"DimensionX's own; other loaders apply such a file once, which an alpha of {self.rank} gives."
+            )
+        acting = sorted({self._usual, *self.scales.values()})
+        return f"{self.name} acts {' or '.join(f'{each:.4g}' for each in acting[:6])} times at strength 1, as it says."
 
     @property
     def modules(self) -> set[str]:
         return {_PART.match(key)["module"] for key in self.tensors}  # type: ignore[index]
 
 
-def read_lora(path: str | os.PathLike) -> LoraFile:
-    """A LoRA in any known layout. Raises `InputError` for other files, half pairs and mixed ranks; drops nothing."""
+def read_lora(path: str | os.PathLike, *, layers_may_differ: bool = False) -> LoraFile:
+    """A LoRA in any known layout. Raises `InputError` for other files and half pairs; drops nothing.
+
+    ``layers_may_differ``: the caller asks for the scale of every layer, `LoraFile.scale_of`. Without it a file whose layers
+    act differently is refused, since it has no one `LoraFile.scale`.
+    """
     path = Path(path)
-    return lora_of(read_sat_file(path), name=path.name, alpha=_declared_alpha(path))
+    stored, account = read_sat_file(path), Account(path.name)
+    said = declared(path, NETWORK, account)
+    read = replace(lora_of(stored, name=path.name, said=said), notes=tuple(account.notes()))
+    if not layers_may_differ:
+        read.scale  # noqa: B018, raises where there is none
+    return read
 
 
-def lora_of(stored: dict[str, Tensor], *, name: str, alpha: float | None = None) -> LoraFile:
-    """Tensors with foreign names as a `LoraFile`; of a whole SAT checkpoint only the LoRA matrices are taken."""
+def lora_of(stored: dict[str, Tensor], *, name: str, said: Strength = UNSAID) -> LoraFile:
+    """Tensors with foreign names as a `LoraFile`; of a whole SAT checkpoint only the LoRA matrices are taken.
+
+    ``said``: what the file says of its strength beside its matrices, which their own alphas come before.
+    """
     sat = any(re.search(r"\.matrix_[AB]\.\d+$", key) for key in stored)
-    alphas = {float(value) for key, value in stored.items() if key.endswith(".alpha")}
+    alphas = {
+        renamed(f"{module}.alpha").removesuffix(".alpha"): value for module, value in layer_alphas(stored, name).items()
+    }
     kept = {
         renamed(key): value
         for key, value in stored.items()
@@ -92,9 +141,44 @@ def lora_of(stored: dict[str, Tensor], *, name: str, alpha: float | None = None)
             f"{name} is not a LoRA that is understood here: it holds {shown!r}; "
             "expected pairs of lora_A and lora_B in diffusers, peft or SAT layout."
         )
-    if len(alphas) > 1:
-        raise InputError(f"{name} gives {len(alphas)} different alphas to its layers; export it with one.")
-    return LoraFile(name, kept, _checked_rank(kept, name), alphas.pop() if alphas else alpha)
+    ranks = _checked_ranks(kept, name)
+    if strange := sorted(alphas.keys() - ranks.keys()):
+        raise InputError(f"{name} gives an alpha to {strange[0]!r}, of which it has no matrices; export it again.")
+    return _with_scales(name, kept, ranks, _scales(ranks, alphas, said, name))
+
+
+def _scales(
+    ranks: Mapping[str, int], alphas: Mapping[str, float], said: Strength, name: str
+) -> dict[str, float] | None:
+    """By layer, what its update is multiplied by; None where the file says nothing."""
+    for module, rank in ranks.items():
+        said.check_rank(module, rank, name)
+    if said.alpha is None and not alphas:
+        return None
+    if len(set(alphas.values())) == 1 and said.alpha is None:
+        said = Strength(next(iter(alphas.values())))
+    if said.alpha is None and (without := sorted(ranks.keys() - alphas.keys())):
+        raise InputError(f"{name} gives no alpha to {without[0]}, but to other layers; export it again.")
+    return {
+        module: alphas[module] / rank if module in alphas else said.scale(module, rank, silent=1 / rank)
+        for module, rank in ranks.items()
+    }
+
+
+def _with_scales(
+    name: str, tensors: dict[str, Tensor], ranks: Mapping[str, int], scales: Mapping[str, float] | None
+) -> LoraFile:
+    rank = Counter(ranks.values()).most_common(1)[0][0]
+    if scales is None:
+        if len(set(ranks.values())) > 1:
+            raise InputError(
+                f"{name} mixes the ranks {sorted(set(ranks.values()))} and says no alpha, so how strongly they act is not known; "
+                "export it with its alpha."
+            )
+        return LoraFile(name, tensors, rank, None)
+    usual = Counter(scales.values()).most_common(1)[0][0]
+    others = {module: scale for module, scale in scales.items() if scale != usual}
+    return LoraFile(name, tensors, rank, usual * rank, others)
 
 
 def renamed(key: str) -> str:
@@ -129,16 +213,27 @@ def check_fits(lora: LoraFile, transformer: nn.Module, *, complete: bool) -> Non
 
 
 def save_lora(path: str | os.PathLike, lora: LoraFile) -> None:
-    """Writes diffusers' layout with rank and alpha in the header, so that weight 1 is right everywhere."""
+    """Writes diffusers' layout with ranks and alphas in the header, so that weight 1 is right everywhere."""
     path = Path(path)
-    alpha = 1.0 if lora.alpha is None else lora.alpha
     modules = sorted({module.split(".", 2)[2] for module in lora.modules})
-    about = {"r": lora.rank, "lora_alpha": alpha, "target_modules": modules}
-    header = {METADATA: json.dumps({f"transformer.{key}": value for key, value in about.items()}), "format": "pt"}
-    tensors = {f"transformer.{key}": value.contiguous() for key, value in lora.tensors.items()}
+    about = {**configuration(lora), "target_modules": modules}
+    header = {HEADER: json.dumps({f"{NETWORK}.{key}": value for key, value in about.items()}), "format": "pt"}
+    tensors = {f"{NETWORK}.{key}": value.contiguous() for key, value in lora.tensors.items()}
     part = path.with_name(path.name + ".part")
     save_file(tensors, part, metadata=header)
     os.replace(part, path)
+
+
+def configuration(lora: LoraFile) -> dict[str, object]:
+    """peft's configuration in which every layer has its rank and acts as trained."""
+    ranks = {module: lora.rank_of(module) for module in sorted(lora.modules)}
+    usual = 1.0 if lora.alpha is None else lora.alpha
+    alphas = {module: lora.scale_of(module) * rank for module, rank in ranks.items()}
+    patterns = {
+        "rank_pattern": {module: rank for module, rank in ranks.items() if rank != lora.rank},
+        "alpha_pattern": {module: alpha for module, alpha in alphas.items() if alpha != usual},
+    }
+    return {"r": lora.rank, "lora_alpha": usual, **{key: values for key, values in patterns.items() if values}}
 
 
 def merged_weight(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
@@ -146,41 +241,19 @@ def merged_weight(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) 
     return (weight.float() + scale * (lora_b.float() @ lora_a.float())).to(weight.dtype)
 
 
-def _checked_rank(tensors: dict[str, Tensor], name: str) -> int:
-    modules = {_PART.match(key)["module"] for key in tensors}  # type: ignore[index]
-    ranks = set()
-    for module in modules:
+def _checked_ranks(tensors: dict[str, Tensor], name: str) -> dict[str, int]:
+    """By layer, the rank of its pair of matrices."""
+    ranks = {}
+    for module in sorted({_PART.match(key)["module"] for key in tensors}):  # type: ignore[index]
         a, b = (tensors.get(f"{module}.lora_{side}.weight") for side in "AB")
         if a is None or b is None:
             raise InputError(f"{name} is incomplete: {module} has only one of lora_A and lora_B. Download it again.")
         if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
             raise InputError(f"{name}: the pair of {module} does not multiply, {tuple(b.shape)} by {tuple(a.shape)}.")
-        ranks.add(a.shape[0])
-    if len(ranks) > 1:
-        raise InputError(f"{name} mixes the ranks {sorted(ranks)}; one rank for all layers is expected.")
-    return ranks.pop()
-
-
-def _declared_alpha(path: Path) -> float | None:
-    """Alpha from the safetensors header (diffusers) or from peft's adapter_config.json beside the file."""
-    beside = path.with_name("adapter_config.json")
-    if path.suffix == ".safetensors":
-        try:
-            with safe_open(path, "pt") as file:
-                header = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-        except (SafetensorError, json.JSONDecodeError) as error:
-            raise InputError(f"The header of {path.name} cannot be read ({error}); export the LoRA again.") from error
-        alpha = next((value for key, value in header.items() if key.endswith("lora_alpha")), None)
-        if alpha is not None:
-            return float(alpha)
-    if path.name.startswith("adapter_model") and beside.is_file():
-        config = json.loads(beside.read_text())
-        if config.get("use_rslora"):
-            raise InputError(f"{path.name} was trained with rank-stabilised scaling, which is not supported here.")
-        return float(config["lora_alpha"])
-    return None
+        ranks[module] = a.shape[0]
+    return ranks
 
 
 def cast(lora: LoraFile, dtype: torch.dtype) -> LoraFile:
     """The same LoRA with tensors of ``dtype``."""
-    return LoraFile(lora.name, {key: value.to(dtype) for key, value in lora.tensors.items()}, lora.rank, lora.alpha)
+    return replace(lora, tensors={key: value.to(dtype) for key, value in lora.tensors.items()})

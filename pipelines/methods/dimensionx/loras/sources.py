@@ -24,7 +24,7 @@ TINY_RANK, RANK = 4, 256
 def read_director(weights: Weights, id: str, transformer: CogVideoXTransformer3DModel) -> LoraFile:
     """The LoRA of a director by its id, or of an own file by its path, in the type that is computed in."""
     if id not in DIRECTORS:
-        return cast(read_lora(id), weights.dtype)
+        return cast(read_lora(id, layers_may_differ=True), weights.dtype)
     if weights.mode != "real":
         return untrained_lora(transformer, id, TINY_RANK if weights.mode == "tiny" else RANK, weights)
     repository = checkpoint(REPOSITORY[id])

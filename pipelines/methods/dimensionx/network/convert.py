@@ -81,7 +81,7 @@ def merged(parts: Converted) -> dict[str, Tensor]:
     state = dict(parts.state)
     for module in parts.lora.modules:
         a, b = (parts.lora.tensors[f"{module}.lora_{side}.weight"] for side in "AB")
-        state[f"{module}.weight"] = merged_weight(state[f"{module}.weight"], a, b, parts.lora.scale)
+        state[f"{module}.weight"] = merged_weight(state[f"{module}.weight"], a, b, parts.lora.scale_of(module))
     return state
 
 
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     given = parser.parse_args()
     if given.what == "lora":
-        save_lora(given.output, read_lora(given.checkpoint))
+        save_lora(given.output, read_lora(given.checkpoint, layers_may_differ=True))
     else:
         from pipelines.methods.dimensionx.network.configs import ORBIT_TRANSFORMER
 

@@ -13,7 +13,9 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 
 from camera.errors import InputError
+from camera.formats.account import Account
 from pipelines.weights.checkpoints import read_state
+from pipelines.weights.lora_strength import Strength, declared, layer_alphas
 
 ADAPTER = "subject"
 UNET = "unet"
@@ -32,14 +34,19 @@ States = dict[str, dict[str, Tensor]]
 """By part, tensors by their names in that network."""
 
 
-def wear(parts: Parts, file: str, strength: float) -> None:
-    """Gives ``parts`` the LoRA of ``file`` with ``strength`` in place of any other; an empty name only takes that off."""
+def wear(parts: Parts, file: str, strength: float) -> tuple[str, ...]:
+    """Gives ``parts`` the LoRA of ``file`` with ``strength`` in place of any other; an empty name only takes that off.
+
+    Returns what the file left unsaid and what of it was not used, one sentence each.
+    """
     take_off(parts)
     if not file:
-        return
-    for part, state in read_subject(file, parts).items():
+        return ()
+    account = Account(Path(file).name)
+    for part, state in read_subject(file, parts, account).items():
         _put_on(parts[part], state)
         set_weights_and_activate_adapters(parts[part], [ADAPTER], [strength])
+    return tuple(account.notes())
 
 
 def take_off(parts: Parts) -> None:
@@ -65,22 +72,26 @@ def _put_on(network: nn.Module, state: dict[str, Tensor]) -> None:
             matrix.data = state[name.replace(f".{ADAPTER}.", ".")].to(matrix.device, dtype)
 
 
-def read_subject(file: str | Path, parts: Parts) -> States:
+def read_subject(file: str | Path, parts: Parts, account: Account | None = None) -> States:
     """Of each part that the file is about, pairs ``MODULE.lora_A.weight``, ``MODULE.lora_B.weight``, and DoRA's magnitudes.
 
-    The file has diffusers', peft's or Kohya's keys; Kohya's alphas are in the second matrices afterwards. Raises
-    `InputError` unless every tensor belongs to a layer of ``parts`` and every pair is whole.
+    The file has diffusers', peft's or Kohya's keys; how strongly a layer acts (`pipelines.weights.lora_strength`) is in its
+    second matrix afterwards, and without an alpha that is once, as diffusers has it. Raises `InputError` unless every tensor
+    belongs to a layer of ``parts`` and every pair is whole. Notes go to ``account``.
     """
     name, stored = Path(file).name, read_state(file)
+    account = account or Account(name)
     layers = {f"{part}.{name_in_file(part, path)}": (part, path, module) for part, path, module in _layers(parts)}
     if any(key.startswith(tuple(KOHYA.values())) for key in stored):
         stored = _from_kohya(stored, list(layers), name)
     plain = {_renamed(key): (key, value) for key, value in stored.items()}
     states: States = {}
     for key, (given, value) in plain.items():
-        module, _, side = key.removesuffix(".weight").rpartition(".lora_")
-        if side not in ("A", "B", "magnitude_vector") or module not in layers:
+        module, side = _module_and_side(key)
+        if side not in ("A", "B", "magnitude_vector", "alpha") or module not in layers:
             raise InputError(f"{name} is not a LoRA for SDXL: there is no layer for {given!r}; give another file.")
+        if side == "alpha":
+            continue
         part, path, layer = layers[module]
         other = f"{module}.lora_{'B' if side == 'A' else 'A'}.weight"
         wide: Any = layer.in_features if side == "A" else layer.out_features
@@ -90,7 +101,33 @@ def read_subject(file: str | Path, parts: Parts) -> States:
         states.setdefault(part, {})[f"{path}.lora_{side}.weight"] = value
     if not states:
         raise InputError(f"{name} holds no LoRA; give the file that a training wrote.")
+    alphas = layer_alphas({key: value for key, (_, value) in plain.items()}, name)
+    _scale(states, alphas, file, account)
     return states
+
+
+def _module_and_side(key: str) -> tuple[str, str]:
+    if key.endswith(".alpha"):
+        return key.removesuffix(".alpha"), "alpha"
+    module, _, side = key.removesuffix(".weight").rpartition(".lora_")
+    return module, side
+
+
+def _scale(states: States, alphas: dict[str, float], file: str | Path, account: Account) -> None:
+    """Multiplies every second matrix by what its layer's alpha and rank say."""
+    silent = False
+    for part, state in states.items():
+        said = declared(file, part, account)
+        for key in [key for key in state if ".lora_B." in key]:
+            path, rank = key.partition(".lora_")[0], state[key].shape[1]
+            said.check_rank(path, rank, account.name)
+            alpha = alphas.get(f"{part}.{name_in_file(part, path)}")
+            scale = (said if alpha is None else Strength(alpha)).scale(path, rank, silent=1.0)
+            silent |= alpha is None and said.alpha is None
+            if scale != 1:
+                state[key] = state[key] * scale
+    if silent:
+        account.say(f"{account.name} says no alpha; its matrices are applied once at strength 1, as diffusers does.")
 
 
 def name_in_file(part: str, path: str) -> str:
@@ -109,7 +146,7 @@ def _layers(parts: Parts) -> list[tuple[str, str, nn.Module]]:
 
 
 def _from_kohya(stored: dict[str, Tensor], layers: list[str], name: str) -> dict[str, Tensor]:
-    """With the names of modules for what Kohya's scripts write with underscores, and alpha over rank multiplied in."""
+    """With the names of modules for what Kohya's scripts write with underscores."""
     paths = {}
     for path in layers:
         part, _, module = path.partition(".")
@@ -120,14 +157,9 @@ def _from_kohya(stored: dict[str, Tensor], layers: list[str], name: str) -> dict
         module, _, side = key.partition(".")
         if module not in paths:
             raise InputError(f"{name} is not a LoRA for SDXL: there is no layer for {key!r}; give another file.")
-        if side == "lora_up.weight":
-            rank = value.shape[-1]
-            alpha = stored.get(f"{module}.alpha")
-            value = value * (float(alpha) / rank if alpha is not None else 1.0)
         if side == "dora_scale":
             value = value.reshape(-1)
-        if side != "alpha":
-            made[f"{paths[module]}.{_KOHYA_SIDES.get(side, side)}"] = value
+        made[f"{paths[module]}.{_KOHYA_SIDES.get(side, side)}"] = value
     return made
 
 

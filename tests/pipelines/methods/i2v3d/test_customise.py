@@ -18,6 +18,7 @@ from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from safetensors.torch import load_file
 
 from camera.errors import InputError
+from camera.formats.account import Account
 from pipelines import method
 from pipelines.cli.bench import default_shot
 from pipelines.method import Progress
@@ -153,6 +154,36 @@ def test_kohya_s_layout_has_its_names_and_its_alpha_counts(sdxl, tmp_path):
     adapter.save_subject(tmp_path / "text.safetensors", made | {"lora_te1_text_model.alpha": torch.ones(())})
     with pytest.raises(InputError, match=r"no layer for 'lora_te1_text_model\.alpha'"):
         read_subject(tmp_path / "text.safetensors", parts)
+
+
+@pytest.mark.parametrize(
+    "about", [{}, {"use_rslora": True}, {"alpha_pattern": {"attn2.to_q": 1.0}}, {"rank_pattern": {"attn1.to_q": 4}}]
+)
+def test_a_file_s_header_counts_as_in_diffusers_own_loader(about, sdxl, tmp_path):
+    trained, theirs = deepcopy(sdxl["sdxl_unet"]), deepcopy(sdxl["sdxl_unet"])
+    config = LoraConfig(r=2, lora_alpha=6, target_modules=["to_q"], init_lora_weights=False, **about)
+    trained.add_adapter(config)
+    own = convert_state_dict_to_diffusers(get_peft_model_state_dict(trained))
+    StableDiffusionXLPipeline.save_lora_weights(
+        tmp_path, unet_lora_layers=own, unet_lora_adapter_metadata=config.to_dict()
+    )
+    (file,) = tmp_path.iterdir()
+    state, alphas, metadata = StableDiffusionXLPipeline.lora_state_dict(str(file), return_lora_metadata=True)
+    StableDiffusionXLPipeline.load_lora_into_unet(state, alphas, theirs, adapter_name="a", metadata=metadata)
+    account = Account(file.name)
+    ours = read_subject(file, {"unet": sdxl["sdxl_unet"]}, account)["unet"]
+    worn = [(key, module) for key, module in theirs.named_modules() if hasattr(module, "scaling")]
+    assert worn and len(ours) == 2 * len(worn)
+    for key, module in worn:
+        expected = module.scaling["a"] * module.lora_B["a"].weight  # type: ignore[operator]
+        assert torch.allclose(ours[f"{key}.lora_B.weight"], expected), key
+    assert not any("applied once" in note for note in account.notes())
+
+
+def test_a_silent_file_is_applied_once_and_says_so(sdxl):
+    account = Account("p1")
+    read_subject(GOLDEN / "p1_tiny_lora_fp16.safetensors", {"unet": sdxl["sdxl_unet"]}, account)
+    assert account.notes() == ["p1 says no alpha; its matrices are applied once at strength 1, as diffusers does."]
 
 
 def test_ready_loras_with_the_names_of_stability_s_code_are_read(sdxl, tmp_path):

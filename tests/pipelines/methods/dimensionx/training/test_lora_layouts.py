@@ -11,10 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
+from diffusers.pipelines.cogvideo.pipeline_cogvideox_image2video import CogVideoXImageToVideoPipeline
+from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from camera.errors import InputError
-from pipelines.methods.dimensionx.loras.layouts import LoraFile, lora_of, merged_weight, read_lora, renamed, save_lora
+from pipelines.methods.dimensionx.loras.directors import Directors
+from pipelines.methods.dimensionx.loras.layouts import (
+    TARGETS,
+    LoraFile,
+    lora_of,
+    merged_weight,
+    read_lora,
+    renamed,
+    save_lora,
+)
 from pipelines.methods.dimensionx.loras.sat import read_sat_file, tracked_folder
 
 
@@ -145,7 +157,7 @@ KEY = "transformer_blocks.0.attn1.to_q.lora_A.weight"
         ),
         (
             lambda lora: {**lora.tensors, "a.alpha": torch.tensor(1.0), "b.alpha": torch.tensor(2.0)},
-            "2 different alphas",
+            "gives an alpha to 'a', of which it has no matrices",
         ),
     ],
 )
@@ -169,3 +181,56 @@ def test_the_tracker_names_a_folder(text):
     assert tracked_folder("1\n") == "1"
     with pytest.raises(InputError, match="whole number above 0"):
         tracked_folder(text)
+
+
+CONFIGS = {
+    "plain": {"r": 4, "lora_alpha": 8},
+    "rank-stabilised": {"r": 4, "lora_alpha": 8, "use_rslora": True},
+    "alpha of a kind of layer": {"r": 4, "lora_alpha": 8, "alpha_pattern": {"to_q": 2}},
+    "alpha of one layer": {"r": 4, "lora_alpha": 8, "alpha_pattern": {"^transformer_blocks.1.attn1.to_k": 3}},
+    "rank of a kind of layer": {"r": 4, "lora_alpha": 8, "rank_pattern": {"to_q": 2}},
+    "all of it": {"r": 4, "lora_alpha": 6, "rank_pattern": {"attn1.to_q": 2}, "alpha_pattern": {"to_v": 5}, "use_rslora": True},
+}  # fmt: skip
+
+
+def saved_by_diffusers(tiny_config: dict, folder: Path, config: LoraConfig) -> Path:
+    network = CogVideoXTransformer3DModel(**tiny_config)
+    network.add_adapter(config)
+    CogVideoXImageToVideoPipeline.save_lora_weights(
+        folder, get_peft_model_state_dict(network), transformer_lora_adapter_metadata=config.to_dict()
+    )
+    return folder / "pytorch_lora_weights.safetensors"
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_layer_acts_as_strongly_as_in_diffusers_own_loader(name, golden, tmp_path):
+    tiny = json.loads((golden / "dimensionx" / "lora_tiny_transformer_config.json").read_text())
+    tiny = {key: value for key, value in tiny.items() if not key.startswith("_")}
+    file = saved_by_diffusers(tiny, tmp_path, LoraConfig(**CONFIGS[name], target_modules=list(TARGETS)))  # type: ignore[arg-type]
+    theirs, ours = CogVideoXTransformer3DModel(**tiny), CogVideoXTransformer3DModel(**tiny)
+    state, metadata = CogVideoXImageToVideoPipeline.lora_state_dict(str(file), return_lora_metadata=True)
+    CogVideoXImageToVideoPipeline.load_lora_into_transformer(state, theirs, adapter_name="a", metadata=metadata)
+    Directors(ours, lambda _: read_lora(file, layers_may_differ=True)).use([("own.safetensors", 0.5)])
+    expected = {key: module.scaling["a"] for key, module in theirs.named_modules() if hasattr(module, "scaling")}
+    (adapter,) = ours.peft_config
+    got = {key: 2 * module.scaling[adapter] for key, module in ours.named_modules() if hasattr(module, "scaling")}
+    assert len(expected) == 8 and got == pytest.approx(expected)
+    again = read_lora(file, layers_may_differ=True)
+    save_lora(tmp_path / "again.safetensors", again)
+    back = read_lora(tmp_path / "again.safetensors", layers_may_differ=True)
+    assert {m: back.scale_of(m) for m in back.modules} == pytest.approx(expected)
+    if len(set(expected.values())) > 1:
+        with pytest.raises(InputError, match="no common scale"):
+            read_lora(file)
+
+
+def test_diffusers_names_what_else_its_header_holds_and_we_need_none_of_it(golden, tmp_path):
+    tiny = json.loads((golden / "dimensionx" / "lora_tiny_transformer_config.json").read_text())
+    tiny = {key: value for key, value in tiny.items() if not key.startswith("_")}
+    file = saved_by_diffusers(tiny, tmp_path, LoraConfig(r=4, lora_alpha=8, target_modules=list(TARGETS)))
+    notes = read_lora(file).notes
+    assert len(notes) == 1 and "which changes nothing here" in notes[0] and "lora_dropout (configuration)" in notes[0]
+
+
+def test_a_silent_file_says_what_is_assumed(lora):
+    assert "applied 0.25 times (1 / rank)" in lora.told and "an alpha of 4" in lora.told
