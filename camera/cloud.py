@@ -55,13 +55,15 @@ class PointCloud:
         return "\n".join(header).encode("ascii") + rows.tobytes()
 
     def glb_bytes(self) -> bytes:
-        """Binary glTF; turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
+        """Binary glTF with colours as light; turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
         import trimesh
+
+        from camera.objects.vertex_light import with_light_colours
 
         turned = self.points * np.array([1, -1, -1], np.float32)
         exported = trimesh.Scene(trimesh.PointCloud(turned, self.colours)).export(file_type="glb")
         assert isinstance(exported, bytes)
-        return exported
+        return with_light_colours(exported)
 
 
 def cloud_of(scene: Scene, *, most: int | None = None) -> PointCloud:

@@ -13,8 +13,10 @@ from pathlib import PurePath
 from typing import Any
 
 from camera.errors import InputError
-from camera.objects.glb import check_picture, light, one_glb
+from camera.objects.glb import check_picture, one_glb
+from camera.objects.material import light
 from camera.objects.obj_ply import KINDS, LARGEST_BYTES, MOST_READ, check_counts, check_size
+from camera.objects.surface import far_origin
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga", ".tif", ".tiff")
 MODELS = (*KINDS, ".gltf")
@@ -134,6 +136,7 @@ def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
             visual: Any = mesh.visual
             if isinstance(getattr(visual, "material", None), SimpleMaterial):
                 visual.material = _material(visual.material)
+        _near_zero(scene, meshes)
         return bytes(scene.export(file_type="glb"))  # type: ignore[arg-type]
     except InputError:
         raise
@@ -141,6 +144,22 @@ def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
         raise InputError(
             f"{name} cannot be read with its files ({type(error).__name__}); export it as one GLB."
         ) from error
+
+
+def _near_zero(scene: Any, meshes: list[Any]) -> None:
+    """Places far from zero go into the nodes, whose numbers have 64 bits in a GLB; the meshes keep what is left in 32."""
+    import numpy as np
+
+    origin = far_origin([np.asarray(mesh.vertices) for mesh in meshes])
+    if not origin.any():
+        return
+    for mesh in meshes:
+        mesh.vertices = mesh.vertices - origin
+    shift = np.eye(4)
+    shift[:3, 3] = origin
+    for node in scene.graph.nodes_geometry:
+        transform, geometry = scene.graph[node]
+        scene.graph.update(node, matrix=transform @ shift, geometry=geometry)
 
 
 def _material(simple: Any) -> Any:

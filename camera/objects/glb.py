@@ -23,33 +23,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.objects.material import PLAIN, Material, material
 
 _MAGIC, _JSON, _BINARY = 0x46546C67, 0x4E4F534A, 0x004E4942
 _TYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-UNDERSTOOD = ("KHR_texture_transform", "KHR_mesh_quantization", "EXT_texture_webp", "KHR_materials_")
-"""Beginnings of the extensions that a file may require; of materials, what is not colour is left out."""
+FOLLOWED = (
+    "KHR_texture_transform", "KHR_mesh_quantization", "EXT_texture_webp", "EXT_mesh_gpu_instancing", "KHR_node_visibility",
+    "KHR_materials_unlit", "KHR_materials_pbrSpecularGlossiness", "KHR_materials_emissive_strength",
+)  # fmt: skip
+"""Extensions that are followed; any other that a file requires is refused, and that it only uses is named."""
 TEXTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TGA", "TIFF")
 """What Pillow may read, by content and whatever the name: some of its other formats start programs."""
 LARGEST_TEXTURE = 64_000_000
 """Pixels of one texture."""
 MOST_NUMBERS = 1 << 28
 """Of one array."""
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """``texture`` (h,w,3) uint8 or None, already in the material's tint; ``tint`` (3,) in 0..1 as painted (sRGB). ``uv_set``:
-    which texture coordinates; ``uv_transform`` (3,3). ``cut_out``: parts of it are transparent."""
-
-    texture: NDArray[np.uint8] | None
-    tint: NDArray[np.float64]
-    uv_set: int = 0
-    uv_transform: NDArray[np.float64] | None = None
-    cut_out: bool = False
-
-
-_PLAIN = Material(None, np.ones(3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,53 +94,29 @@ class GltfFile:
 
     def material(self, number: int | None) -> Material:
         if number is None:
-            return _PLAIN
-        about = self.about["materials"][number]
-        base = about.get("pbrMetallicRoughness", {})
-        factor = np.asarray(base.get("baseColorFactor", [1, 1, 1, 1]), dtype=np.float64)
-        tint, cut_out = painted(factor[:3]), about.get("alphaMode", "OPAQUE") != "OPAQUE"
-        if "baseColorTexture" not in base:
-            return Material(None, tint, cut_out=cut_out and factor[3] < 1)
-        given = base["baseColorTexture"]
-        moved = given.get("extensions", {}).get("KHR_texture_transform", {})
-        texture = self.about["textures"][given["index"]]
-        source = texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]
-        picture = _picture(self.view(self.about["images"][source]["bufferView"]), self.name)
-        if not np.allclose(tint, 1):
-            picture = np.rint(picture * tint).astype(np.uint8)
-        uv_set = moved.get("texCoord", given.get("texCoord", 0))
-        return Material(picture, tint, int(uv_set), _uv_transform(moved) if moved else None, cut_out)
+            return PLAIN
+        try:
+            return material(self.about["materials"][number], self.about.get("textures", []), self._image)
+        except InputError as error:
+            raise InputError(f"In {self.name}: {error}") from error
 
-
-def painted(linear: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Colours of light in 0..1 as screens are given them (sRGB)."""
-    linear = np.clip(np.nan_to_num(linear), 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def light(painted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The inverse of `painted`."""
-    return np.where(painted <= 0.04045, painted / 12.92, ((painted + 0.055) / 1.055) ** 2.4)
-
-
-def _uv_transform(about: dict[str, Any]) -> NDArray[np.float64]:
-    """(3,3) of KHR_texture_transform: scaled, turned, then shifted."""
-    (x, y), (across, down) = about.get("offset", [0, 0]), about.get("scale", [1, 1])
-    cosine, sine = np.cos(about.get("rotation", 0.0)), np.sin(about.get("rotation", 0.0))
-    return np.array([[cosine * across, sine * down, x], [-sine * across, cosine * down, y], [0, 0, 1]], np.float64)
+    def _image(self, number: int) -> NDArray[np.uint8]:
+        return _picture(self.view(self.about["images"][number]["bufferView"]), self.name)
 
 
 def opened(data: bytes, name: str) -> GltfFile:
     """A GLB file of version 2 that holds everything itself. Raises `InputError`; faults inside raise what Python raises."""
-    about, binary = _chunks(data, name)
+    about, binary = chunks(data, name)
     for part in (*about.get("buffers", []), *about.get("images", [])):
-        if "uri" in part:
+        if "uri" in part and not str(part["uri"]).startswith("data:"):
             raise InputError(
                 f"{name} refers to files outside itself; export it as one binary GLB, or give all its files together."
             )
     for needed in about.get("extensionsRequired", []):
-        if not str(needed).startswith(UNDERSTOOD):
-            raise InputError(f"{name} needs {needed}, which is not read here; export it without compression.")
+        if needed not in FOLLOWED:
+            raise InputError(f"{name} needs {needed}, which is not read here; export it without that extension.")
+    if any("uri" in part for part in (*about.get("buffers", []), *about.get("images", []))):
+        binary = _joined(about, binary, name, {})
     return GltfFile(name, about, binary)
 
 
@@ -181,7 +146,8 @@ def _picture(data: bytes, name: str) -> NDArray[np.uint8]:
         raise InputError(f"A texture of {name} cannot be read; export it with PNG or JPEG textures.") from error
 
 
-def _chunks(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+def chunks(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+    """The description and the binary part of a GLB file. Raises `InputError`."""
     wrong = InputError(f"{name} is not a binary glTF 2 file; export it as GLB.")
     if len(data) < 20 or struct.unpack_from("<II", data) != (_MAGIC, 2):
         raise wrong
@@ -209,27 +175,38 @@ def one_glb(text: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
     """
     try:
         about = json.loads(text)
-        binary, starts = b"", []
-        for buffer in about.get("buffers", []):
-            starts.append(len(binary))
-            data = _of_uri(buffer["uri"], name, files)[: buffer["byteLength"]]
-            binary += data + b"\0" * (-len(data) % 4)
-        views = about.setdefault("bufferViews", [])
-        for view in views:
-            view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
-            view["buffer"] = 0
-        for image in about.get("images", []):
-            if "uri" not in image:
-                continue
-            data = _of_uri(image.pop("uri"), name, files)
-            image["bufferView"] = len(views)
-            views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(data)})
-            binary += data + b"\0" * (-len(data) % 4)
-        about["buffers"] = [{"byteLength": len(binary)}]
+        binary = _joined(about, b"", name, files)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{name} is not a whole glTF file ({type(error).__name__}); export it again.") from error
+    return packed(about, binary)
+
+
+def _joined(about: dict[str, Any], own: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
+    """One binary part of all buffers and pictures, to which ``about`` refers afterwards. ``own``: that of the GLB."""
+    binary, starts = bytearray(), []
+    for buffer in about.get("buffers", []):
+        starts.append(len(binary))
+        data = (_of_uri(buffer["uri"], name, files) if "uri" in buffer else own)[: buffer["byteLength"]]
+        binary += data + b"\0" * (-len(data) % 4)
+    views = about.setdefault("bufferViews", [])
+    for view in views:
+        view["byteOffset"] = view.get("byteOffset", 0) + starts[view["buffer"]]
+        view["buffer"] = 0
+    for image in about.get("images", []):
+        if "uri" not in image:
+            continue
+        data = _of_uri(image.pop("uri"), name, files)
+        image["bufferView"] = len(views)
+        views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(data)})
+        binary += data + b"\0" * (-len(data) % 4)
+    about["buffers"] = [{"byteLength": len(binary)}]
+    return bytes(binary)
+
+
+def packed(about: dict[str, Any], binary: bytes) -> bytes:
+    """A GLB of a description and a binary part."""
     head = json.dumps(about).encode()
     head += b" " * (-len(head) % 4)
     body = struct.pack("<II", len(head), _JSON) + head + struct.pack("<II", len(binary), _BINARY) + binary

@@ -1,30 +1,47 @@
 """Animated GLB files: nodes, skins and morph targets sampled at a moment, as surfaces in the file's world.
 
 Mesh libraries drop what moves in a glTF file; here it is read directly. Understood: node animation, linear blend skins and
-morph targets, keys held, linear or cubic, embedded buffers and pictures, vertex colours, sparse arrays, strips and fans.
-Not understood: compressed meshes and anything outside the file, of which an `InputError` tells; what is transparent is
-drawn whole, of which a note tells. Vertex colours in 8 bits are as painted, as scanning programs write them; finer ones are
-linear, as the specification has it. Source: Khronos glTF 2.0 specification, sections 3.6, 3.7, 3.11 and appendix C.
+morph targets, keys held, linear or cubic, embedded buffers and pictures, vertex colours, sparse arrays, strips and fans,
+instances (EXT_mesh_gpu_instancing) and hidden nodes (KHR_node_visibility). Not understood: compressed meshes and anything
+outside the file, of which an `InputError` tells; what is transparent is drawn whole, of which a note tells, as of all else
+that is left (`camera.objects.gltf_notes`). Vertex colours in 8 bits are as painted, as scanning programs write them, unless
+the file is quantised or comes from a program that follows the specification; all others are linear, as it has it.
+Source: Khronos glTF 2.0 specification, sections 3.6, 3.7, 3.11 and appendix C.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.objects.glb import GltfFile, opened, painted
+from camera.objects.glb import GltfFile, opened
+from camera.objects.material import painted
 from camera.objects.obj_ply import MOST_READ, MOST_TRIANGLES, check_size
-from camera.objects.surface import Surface, thinner
+from camera.objects.surface import Surface, far_origin, thinner
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _BYTE, MOST_SETS = 5121, 4
 _REST = {"translation": [0.0, 0.0, 0.0], "rotation": [0.0, 0.0, 0.0, 1.0], "scale": [1.0, 1.0, 1.0]}
 _PARTS, _SHARES = tuple(_REST), "weights"
 MOST_NODES = 20_000
+INSTANCING, VISIBILITY, QUANTIZED = "EXT_mesh_gpu_instancing", "KHR_node_visibility", "KHR_mesh_quantization"
+FOLLOWING = (
+    "gltf-transform",
+    "gltfpack",
+    "khronos",
+    "three.js",
+    "blender",
+    "fbx2gltf",
+    "babylon",
+    "cesium",
+    "obj2gltf",
+)
+"""In ``asset.generator``, programs that store vertex colours as light in bytes too."""
 MOST_TARGET_NUMBERS = 1 << 27
 """Coordinates in all morph targets of one mesh part."""
 
@@ -39,6 +56,7 @@ class _Primitive:
     weights: NDArray[np.float64] | None = None
     targets: NDArray[np.float32] | None = None
     cut_out: bool = False
+    note: str = ""
 
     def thinned(self, most: int) -> _Primitive:
         if len(self.bound.triangles) <= most:
@@ -50,7 +68,7 @@ class _Primitive:
         joints = None if self.joints is None else self.joints[kept]
         weights = None if self.weights is None else self.weights[kept]
         targets = None if self.targets is None else self.targets[:, kept]
-        return _Primitive(bound, joints, weights, targets, self.cut_out)
+        return _Primitive(bound, joints, weights, targets, self.cut_out, self.note)
 
     def morphed(self, shares: NDArray[np.float64] | None) -> NDArray[np.float32]:
         """(V,3): the vertices with every target's move in its share (M,)."""
@@ -63,10 +81,14 @@ class _Primitive:
 
 @dataclass(frozen=True, eq=False)
 class Gltf:
-    """A file and its meshes; made by `read`, which checks what they refer to."""
+    """A file and its meshes; made by `read`, which checks what they refer to.
+
+    ``origin`` (3,): what is taken from all places before they are kept in 32 bits; zeros unless the scene lies far from zero.
+    """
 
     file: GltfFile
     meshes: dict[int, tuple[_Primitive, ...]] = field(default_factory=dict)
+    origin: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     @property
     def name(self) -> str:
@@ -85,6 +107,12 @@ class Gltf:
         }
 
     @property
+    def bytes_are_light(self) -> bool:
+        """Whether colours of vertices in 8 bits are light, as the specification has it, and not as painted."""
+        generator = str(self.about.get("asset", {}).get("generator", "")).lower()
+        return QUANTIZED in self.about.get("extensionsUsed", []) or any(word in generator for word in FOLLOWING)
+
+    @property
     def has_skin(self) -> bool:
         return bool(self.about.get("skins"))
 
@@ -93,7 +121,7 @@ class Gltf:
         return any(part.cut_out for parts in self.meshes.values() for part in parts)
 
     def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
-        """Every triangle mesh of the file's scene at a moment; an empty name is the pose in which it was saved.
+        """Every triangle mesh of the file's scene at a moment, less `origin`; an empty name is the pose in which it was saved.
 
         Before its first and after its last key a part stands still. Raises `InputError` for an unknown animation.
         """
@@ -102,10 +130,12 @@ class Gltf:
         made: list[Surface] = []
         for number, world in worlds.items():
             node = self.about["nodes"][number]
-            if "mesh" in node:
-                joints = self._joint_matrices(node["skin"], worlds) if "skin" in node else None
-                shares = self._shares(node, sampled.get(number, {}))
-                made += [_posed(primitive, world, joints, shares) for primitive in self.meshes[node["mesh"]]]
+            if "mesh" not in node or number in self.hidden:
+                continue
+            joints = self._joint_matrices(node["skin"], worlds) if "skin" in node else None
+            shares = self._shares(node, sampled.get(number, {}))
+            for place in self._places(node, world):
+                made += [_posed(primitive, place, joints, shares) for primitive in self.meshes[node["mesh"]]]
         if not made:
             raise InputError(f"{self.name} has no triangles; export it with faces, not as points or lines.")
         return tuple(made)
@@ -113,9 +143,29 @@ class Gltf:
     @property
     def triangles(self) -> int:
         """Of the whole scene; a mesh that stands in several places counts as often."""
+        nodes, count = self.about.get("nodes", []), 0
+        for number in self._worlds({}):
+            if "mesh" in nodes[number] and number not in self.hidden:
+                each = sum(len(primitive.bound.triangles) for primitive in self.meshes[nodes[number]["mesh"]])
+                count += each * self._copies(nodes[number])
+        return count
+
+    @cached_property
+    def hidden(self) -> frozenset[int]:
+        """Nodes that KHR_node_visibility hides, with all beneath them."""
         nodes = self.about.get("nodes", [])
-        shown = [nodes[number]["mesh"] for number in self._worlds({}) if "mesh" in nodes[number]]
-        return sum(len(primitive.bound.triangles) for mesh in shown for primitive in self.meshes[mesh])
+        waiting = [
+            number
+            for number, node in enumerate(nodes)
+            if not node.get("extensions", {}).get(VISIBILITY, {}).get("visible", True)
+        ]
+        found: set[int] = set()
+        while waiting:
+            number = waiting.pop()
+            if number not in found:
+                found.add(number)
+                waiting += nodes[number].get("children", [])
+        return frozenset(found)
 
     def thinned(self, most: int) -> Gltf:
         """Every mesh with the same share of its triangles, so that the scene has at most about ``most``."""
@@ -154,7 +204,9 @@ class Gltf:
         """(4,4) world-from-node of every node in the scene."""
         nodes = self.about.get("nodes", [])
         scenes = self.about.get("scenes") or [{"nodes": [*range(len(nodes))]}]
-        waiting = [(root, np.eye(4)) for root in scenes[self.about.get("scene", 0)].get("nodes", [])]
+        near = np.eye(4)
+        near[:3, 3] = -self.origin
+        waiting = [(root, near) for root in scenes[self.about.get("scene", 0)].get("nodes", [])]
         worlds: dict[int, NDArray[np.float64]] = {}
         if len(nodes) > MOST_NODES:
             raise InputError(f"{self.name} has {len(nodes)} nodes; join its meshes before exporting it.")
@@ -165,6 +217,23 @@ class Gltf:
             worlds[number] = parent @ _local(nodes[number], sampled.get(number, {}))
             waiting += [(child, worlds[number]) for child in nodes[number].get("children", [])]
         return worlds
+
+    def _copies(self, node: dict[str, Any]) -> int:
+        """In how many places a node shows its mesh."""
+        given = node.get("extensions", {}).get(INSTANCING, {}).get("attributes", {})
+        counts = [self.about["accessors"][number]["count"] for number in given.values()]
+        if any(count != counts[0] for count in counts) or not all(0 < count <= MOST_NODES for count in counts):
+            raise InputError(f"{self.name} has a mesh in {max(counts)} places; 1 to {MOST_NODES} are read.")
+        return counts[0] if counts else 1
+
+    def _places(self, node: dict[str, Any], world: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """(4,4) world-from-mesh of every copy that EXT_mesh_gpu_instancing makes; the node's own world without it."""
+        given = node.get("extensions", {}).get(INSTANCING, {}).get("attributes", {})
+        parts = {part: self.file.array(given[part.upper()]) for part in _PARTS if part.upper() in given}
+        if not parts:
+            return [world]
+        each = ({part: rows[copy] for part, rows in parts.items()} for copy in range(self._copies(node)))
+        return [world @ _local({}, place) for place in each]
 
     def _shares(self, node: dict[str, Any], sampled: dict[str, NDArray]) -> NDArray[np.float64] | None:
         """(M,) of the node's morph targets: animated, else the node's own, else the mesh's."""
@@ -208,10 +277,12 @@ class Gltf:
             if material.uv_transform is not None:
                 turn = material.uv_transform
                 uv = (uv @ turn[:2, :2].T + turn[:2, 2]).astype(np.float32)
-        shades = np.rint(np.clip(self._colours(given, len(points)) * material.tint, 0, 1) * 255).astype(np.uint8)
+        own = np.ones((len(points), 3)) if material.shining else self._colours(given, len(points))
+        shades = np.rint(np.clip(own * material.tint, 0, 1) * 255).astype(np.uint8)
         bound = Surface(points, triangles, shades, uv, material.texture if uv is not None else None)
         joints, weights = self._skinned(given)
-        return _Primitive(bound, joints, weights, self._targets(primitive, len(points)), material.cut_out)
+        targets = self._targets(primitive, len(points))
+        return _Primitive(bound, joints, weights, targets, material.cut_out, material.note)
 
     def _colours(self, given: dict[str, int], count: int) -> NDArray[np.float64]:
         """(V,3) in 0..1 as painted."""
@@ -219,7 +290,7 @@ class Gltf:
             return np.ones((count, 3))
         stored = np.nan_to_num(self.file.array(given["COLOR_0"])[:, :3].astype(np.float64))
         fine = self.about["accessors"][given["COLOR_0"]]["componentType"] != _BYTE
-        return painted(stored) if fine else stored
+        return painted(stored) if fine or self.bytes_are_light else stored
 
     def _skinned(self, given: dict[str, int]) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
         """Joints and weights (V,J) of all sets of four."""
@@ -258,7 +329,7 @@ def read(data: bytes, name: str, *, most: int = MOST_TRIANGLES) -> Gltf:
         if (count := made.triangles) > MOST_READ:
             raise InputError(f"{name} has {count} triangles in all its places; reduce it to {MOST_READ}.")
         made = made.thinned(most)
-        made.surfaces()
+        made = replace(made, origin=far_origin([part.vertices for part in made.surfaces()]))
         for animation in made.animations:
             made.surfaces(animation)
     except InputError:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.objects import gltf, obj_ply
+from camera.objects import file_notes, gltf, obj_ply
 from camera.objects.bundle import one_file
 from camera.objects.surface import Surface
 
@@ -21,8 +21,8 @@ from camera.objects.surface import Surface
 class Model:
     """Made by `read_model`. ``data``: the file itself. ``animations``: names and lengths in seconds.
 
-    ``standing`` (4,4): from the file's axes to the model's own: x right, y up, z towards the viewer, the middle of its
-    feet at the origin and its longest side 1. ``notes``: sentences about what was changed or is missing.
+    ``still`` holds places less ``origin`` (3,). ``standing`` (4,4): from the file's axes to the model's own: x right, y up,
+    z towards the viewer, the middle of its feet at the origin and its longest side 1. ``notes``: sentences about what was changed or is missing.
     """
 
     name: str
@@ -32,17 +32,23 @@ class Model:
     animations: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     moving: gltf.Gltf | None = None
+    origin: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
         """In the model's own axes; an animation starts again when it has ended, an empty name stands still."""
         if not animation:
-            return tuple(part.moved(self.standing) for part in self.still)
+            return tuple(part.moved(self._standing) for part in self.still)
         if self.moving is None or animation not in self.animations:
             known = ", ".join(self.animations) or "none"
             raise InputError(f"{self.name} has no animation {animation!r}; it has {known}.")
         length = self.animations[animation]
         moment = seconds % length if length > 0 else 0.0
-        return tuple(part.moved(self.standing) for part in self.moving.surfaces(animation, moment))
+        return tuple(part.moved(self._standing) for part in self.moving.surfaces(animation, moment))
+
+    @property
+    def _standing(self) -> NDArray[np.float64]:
+        """`standing` of places that lack `origin`."""
+        return self.standing @ _shift(self.origin)
 
     @property
     def triangles(self) -> int:
@@ -75,10 +81,11 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
     """A GLB, OBJ or PLY file; more than ``most`` triangles are thinned with a note. Raises `InputError`."""
     name = PurePath(name.replace("\\", "/")).name
     if PurePath(name).suffix.lower() != ".glb":
-        whole = obj_ply.read(data, name)
+        whole, origin = obj_ply.read(data, name)
         still = _share_of(whole, most)
         notes = _thinned(sum(len(part.triangles) for part in whole), still)
-        return Model(name, data, still, _standing(still, name), notes=notes + _lacking(data, name))
+        notes += _lacking(data, name) + file_notes.of_obj_ply(data, name)
+        return Model(name, data, still, _standing(still, name) @ _shift(-origin), notes=notes, origin=origin)
     whole_file = gltf.read(data, name, most=2 * obj_ply.MOST_READ)
     moving = whole_file.thinned(most)
     still, animations = moving.surfaces(), moving.animations
@@ -87,7 +94,9 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
         notes += (f"{name} has a skeleton but no animation, so it stands as it was saved.",)
     if moving.has_cut_out:
         notes += ("Its transparent parts are drawn whole.",)
-    return Model(name, data, still, _standing(still, name), animations, notes, moving if animations else None)
+    notes += file_notes.of_gltf(whole_file)
+    standing = _standing(still, name) @ _shift(-moving.origin)
+    return Model(name, data, still, standing, animations, notes, moving if animations else None, moving.origin)
 
 
 def _share_of(surfaces: tuple[Surface, ...], most: int) -> tuple[Surface, ...]:
@@ -110,6 +119,12 @@ def _lacking(data: bytes, name: str) -> tuple[str, ...]:
 def _thinned(count: int, still: tuple[Surface, ...]) -> tuple[str, ...]:
     now = sum(len(part.triangles) for part in still)
     return (f"Its {count:,} triangles were thinned to {now:,}.",) if now < count else ()
+
+
+def _shift(by: NDArray[np.float64]) -> NDArray[np.float64]:
+    made = np.eye(4)
+    made[:3, 3] = by
+    return made
 
 
 def _standing(surfaces: tuple[Surface, ...], name: str) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.objects.surface import Surface
+from camera.objects.surface import Surface, far_origin
 
 LARGEST_BYTES = 1 << 28
 """Of a mesh file."""
@@ -31,8 +31,8 @@ def check_size(data: bytes, name: str) -> None:
         raise InputError(f"{name} is larger than {LARGEST_BYTES >> 20} MB; reduce the mesh or its textures.")
 
 
-def read(data: bytes, name: str) -> tuple[Surface, ...]:
-    """Surfaces of an OBJ or PLY file. Raises `InputError`."""
+def read(data: bytes, name: str) -> tuple[tuple[Surface, ...], NDArray[np.float64]]:
+    """Surfaces of an OBJ or PLY file, and what was taken from their places (3,), see `far_origin`. Raises `InputError`."""
     import trimesh
 
     kind = PurePath(name).suffix.lower()
@@ -53,7 +53,8 @@ def read(data: bytes, name: str) -> tuple[Surface, ...]:
         raise InputError(f"{name} has no triangles; export it with faces, not as points or lines.")
     if (count := sum(len(mesh.faces) for mesh in meshes)) > MOST_READ:
         raise InputError(f"{name} has {count} triangles; reduce it to {MOST_READ} or fewer.")
-    return tuple(map(_surface, meshes))
+    origin = far_origin([np.asarray(mesh.vertices) for mesh in meshes])
+    return tuple(_surface(mesh, origin) for mesh in meshes), origin
 
 
 def check_counts(data: bytes, name: str) -> None:
@@ -63,8 +64,8 @@ def check_counts(data: bytes, name: str) -> None:
         raise InputError(f"{name} promises more points or faces than it holds; export it again.")
 
 
-def _surface(mesh: Any) -> Surface:
-    vertices, triangles = np.array(mesh.vertices, np.float32), np.array(mesh.faces, np.int32)
+def _surface(mesh: Any, origin: NDArray[np.float64]) -> Surface:
+    vertices, triangles = np.array(mesh.vertices - origin, np.float32), np.array(mesh.faces, np.int32)
     uv, texture = getattr(mesh.visual, "uv", None), _texture(mesh.visual)
     if uv is not None and texture is not None:
         flipped = np.asarray(uv, np.float32) * [1, -1] + [0, 1]  # trimesh counts from the bottom

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,6 +77,19 @@ class Light:
 
 
 UNLIT = Light()
+
+
+FAR_AWAY = 100.0
+"""Places further from zero than this many times the extent of a thing are kept relative to its middle: 32 bits hold seven digits."""
+
+
+def far_origin(points: Sequence[NDArray]) -> NDArray[np.float64]:
+    """(3,): what to take from places (V,3) before they are kept in 32 bits: zeros, or the middle of things far from zero,
+    as in map coordinates."""
+    low = np.min([part.min(axis=0) for part in points], axis=0).astype(np.float64)
+    high = np.max([part.max(axis=0) for part in points], axis=0).astype(np.float64)
+    middle, extent = (low + high) / 2, float((high - low).max())
+    return np.round(middle) if np.abs(middle).max() > FAR_AWAY * extent else np.zeros(3)
 
 
 _TRIES, _FULL_ENOUGH = 8, 0.8

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from camera.cloud import PointCloud
+from camera.objects.vertex_light import with_light_colours
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Frames
@@ -75,11 +76,11 @@ def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> byte
 
 
 def glb(scene: trimesh.Scene) -> bytes:
-    """Binary glTF. Textures are read as they are: smaller copies, which viewers else make for what is far, would mix the
+    """Binary glTF with colours of vertices as light. Textures are read as they are: smaller copies, which viewers else make for what is far, would mix the
     colours of triangles that are neighbours only in the picture (see `pipelines.reconstruct.surface.texture`)."""
     exported = scene.export(file_type="glb", tree_postprocessor=_without_smaller_copies)
     assert isinstance(exported, bytes)
-    return exported
+    return with_light_colours(exported)
 
 
 def _without_smaller_copies(tree: dict) -> None:

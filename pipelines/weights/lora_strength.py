@@ -186,8 +186,8 @@ def _of_plain(values: Mapping[str, Any], name: str) -> Strength:
     patterns = {
         key: _json(values[key], f"{key} in {where}") for key in ("alpha_pattern", "rank_pattern") if key in values
     }
-    of_layers = [_pattern(patterns, key, name) for key in ("alpha_pattern", "rank_pattern")]
-    return _strength(alphas[0], ranks[0] if ranks else None, *of_layers, values.get("use_rslora"))
+    of_alphas, of_ranks = (_pattern(patterns, key, name) for key in ("alpha_pattern", "rank_pattern"))
+    return _strength(alphas[0], ranks[0] if ranks else None, of_alphas, of_ranks, values.get("use_rslora"))
 
 
 def _strength(

@@ -158,7 +158,9 @@ def _with_texture(vertices: NDArray, faces: NDArray, places: NDArray, texture: N
     side = len(texture)
     uv = (places.reshape(-1, 2) + 0.5) / side
     uv[:, 1] = 1 - uv[:, 1]  # trimesh counts from below
-    material = PBRMaterial(baseColorTexture=Image.fromarray(texture), roughnessFactor=1.0, metallicFactor=0.0)
+    material = PBRMaterial(
+        baseColorTexture=Image.fromarray(texture), roughnessFactor=1.0, metallicFactor=0.0, doubleSided=True
+    )
     visual = TextureVisuals(uv=uv, material=material)
     own = np.arange(3 * len(faces)).reshape(-1, 3)
     return trimesh.Trimesh(vertices[faces].reshape(-1, 3), own, visual=visual, process=False)

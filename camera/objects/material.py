@@ -1,0 +1,171 @@
+"""Materials of glTF files as what a screen shows of them in even white light: base colour, and what shines of itself.
+
+Followed: metallic-roughness base colour, KHR_materials_pbrSpecularGlossiness (its diffuse colour), emission with
+KHR_materials_emissive_strength (programs export unlit objects as emission on black), KHR_materials_unlit,
+KHR_texture_transform, EXT_texture_webp. Source: Khronos glTF 2.0 specification, section 3.9, and those extensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+
+SPECULAR_GLOSSINESS = "KHR_materials_pbrSpecularGlossiness"
+STRENGTH = "KHR_materials_emissive_strength"
+TRANSFORM = "KHR_texture_transform"
+WEBP = "EXT_texture_webp"
+_ROWS = 256
+"""Rows of a picture that are mixed at once."""
+
+Picture = Callable[[int], NDArray[np.uint8]]
+"""The picture (h,w,3) that an image's number stands for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """``texture`` (h,w,3) uint8 or None, already in the material's tint; ``tint`` (3,) in 0..1 as painted (sRGB). ``uv_set``:
+    which texture coordinates; ``uv_transform`` (3,3). ``cut_out``: parts of it are transparent. ``shining``: it is all
+    emission, so that colours of vertices do not tint it. ``note``: what of it is not drawn."""
+
+    texture: NDArray[np.uint8] | None
+    tint: NDArray[np.float64]
+    uv_set: int = 0
+    uv_transform: NDArray[np.float64] | None = None
+    cut_out: bool = False
+    shining: bool = False
+    note: str = ""
+
+
+PLAIN = Material(None, np.ones(3))
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """One kind of light of a material: ``factor`` (3,) linear times what ``texture`` (a textureInfo) shows."""
+
+    factor: NDArray[np.float64]
+    texture: Mapping[str, Any] | None
+
+    @property
+    def is_dark(self) -> bool:
+        return bool((self.factor <= 0).all())
+
+    @property
+    def placed(self) -> tuple[int, NDArray[np.float64] | None]:
+        """Which texture coordinates, and their transform."""
+        moved = (self.texture or {}).get("extensions", {}).get(TRANSFORM, {})
+        uv_set = int(moved.get("texCoord", (self.texture or {}).get("texCoord", 0)))
+        return uv_set, uv_transform(moved) if moved else None
+
+
+def material(about: Mapping[str, Any], textures: list[dict[str, Any]], picture: Picture) -> Material:
+    """``about``: an entry of a file's materials; ``textures``: its textures."""
+    base, opacity = _base(about)
+    glow = _glow(about)
+    cut_out = about.get("alphaMode", "OPAQUE") != "OPAQUE" and (base.texture is not None or opacity < 1)
+
+    def seen(layer: _Layer) -> NDArray[np.uint8] | None:
+        return None if layer.texture is None else picture(source(textures[layer.texture["index"]]))
+
+    shining = base.is_dark and not glow.is_dark
+    if shining or glow.is_dark:
+        shown = glow if shining else base
+        tint, (uv_set, moved) = painted(shown.factor), shown.placed
+        return Material(_tinted(seen(shown), tint), tint, uv_set, moved, cut_out, shining)
+    return _both(base, glow, seen, cut_out)
+
+
+def _both(base: _Layer, glow: _Layer, seen: Callable[[_Layer], NDArray[np.uint8] | None], cut_out: bool) -> Material:
+    """Lit and shining at once: the sum of both, where their pictures lie alike."""
+    tint, (uv_set, moved) = painted(base.factor), base.placed
+    if base.texture is None and glow.texture is None:
+        return Material(None, painted(base.factor + glow.factor), cut_out=cut_out)
+    alike = base.texture is None or glow.texture is None or _same_place(base, glow)
+    if not alike:
+        note = "Parts that shine of themselves have a picture laid out in another way and are drawn without that light."
+        return Material(_tinted(seen(base), tint), tint, uv_set, moved, cut_out, note=note)
+    if base.texture is None:
+        uv_set, moved = glow.placed
+    texture = _sum(seen(base), base.factor, seen(glow), glow.factor)
+    return Material(texture, np.ones(3), uv_set, moved, cut_out)
+
+
+def source(texture: Mapping[str, Any]) -> int:
+    """The number of a texture's image; raises `InputError` where only an extension names it."""
+    found = texture.get("extensions", {}).get(WEBP, texture).get("source")
+    if found is None:
+        named = ", ".join(texture.get("extensions", {})) or "no picture"
+        raise InputError(f"A texture has {named}, which is not read here; export it with PNG, JPEG or WebP pictures.")
+    return int(found)
+
+
+def _base(about: Mapping[str, Any]) -> tuple[_Layer, float]:
+    """What is lit, and its opacity."""
+    old = about.get("extensions", {}).get(SPECULAR_GLOSSINESS)
+    given = about.get("pbrMetallicRoughness", {}) if old is None else old
+    names = ("baseColorFactor", "baseColorTexture") if old is None else ("diffuseFactor", "diffuseTexture")
+    factor = np.asarray(given.get(names[0], [1, 1, 1, 1]), dtype=np.float64)
+    return _Layer(factor[:3], given.get(names[1])), float(factor[3])
+
+
+def _glow(about: Mapping[str, Any]) -> _Layer:
+    factor = np.asarray(about.get("emissiveFactor", [0, 0, 0]), dtype=np.float64)
+    strength = about.get("extensions", {}).get(STRENGTH, {}).get("emissiveStrength", 1.0)
+    return _Layer(factor * float(strength), about.get("emissiveTexture"))
+
+
+def _same_place(base: _Layer, glow: _Layer) -> bool:
+    (a, a_moved), (b, b_moved) = base.placed, glow.placed
+    return a == b and np.array_equal(
+        np.eye(3) if a_moved is None else a_moved, np.eye(3) if b_moved is None else b_moved
+    )
+
+
+def _tinted(picture: NDArray[np.uint8] | None, tint: NDArray[np.float64]) -> NDArray[np.uint8] | None:
+    if picture is None or np.allclose(tint, 1):
+        return picture
+    return np.rint(picture * tint).astype(np.uint8)
+
+
+def _sum(
+    one: NDArray[np.uint8] | None, of_one: NDArray, two: NDArray[np.uint8] | None, of_two: NDArray
+) -> NDArray[np.uint8]:
+    """(h,w,3): the light of both pictures in their factors, in the size of the first that is there."""
+    from PIL import Image
+
+    size = (one if one is not None else two).shape[:2]  # type: ignore[union-attr]
+    white = np.full((1, 1, 3), 255, np.uint8)
+    first = np.broadcast_to(white, (*size, 3)) if one is None else one
+    second = np.broadcast_to(white, (*size, 3)) if two is None else two
+    if second.shape[:2] != size:
+        second = np.asarray(Image.fromarray(second).resize(size[::-1], Image.Resampling.BILINEAR))
+    lit = light(np.arange(256) / 255)
+    made = np.empty((*size, 3), np.uint8)
+    for row in range(0, size[0], _ROWS):
+        rows = slice(row, row + _ROWS)
+        made[rows] = np.rint(painted(lit[first[rows]] * of_one + lit[second[rows]] * of_two) * 255)
+    return made
+
+
+def painted(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours of light in 0..1 as screens are given them (sRGB)."""
+    linear = np.clip(np.nan_to_num(linear), 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def light(painted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of `painted`."""
+    return np.where(painted <= 0.04045, painted / 12.92, ((painted + 0.055) / 1.055) ** 2.4)
+
+
+def uv_transform(about: Mapping[str, Any]) -> NDArray[np.float64]:
+    """(3,3) of KHR_texture_transform: scaled, turned, then shifted."""
+    (x, y), (across, down) = about.get("offset", [0, 0]), about.get("scale", [1, 1])
+    cosine, sine = np.cos(about.get("rotation", 0.0)), np.sin(about.get("rotation", 0.0))
+    return np.array([[cosine * across, sine * down, x], [-sine * across, cosine * down, y], [0, 0, 1]], np.float64)

@@ -1,0 +1,78 @@
+"""Our own GLB files with vertex colours as glTF means them: light, not as painted, on a material that viewers leave alone.
+
+Writers of meshes store colours as painted in bytes; viewers that follow the specification then show them too bright, and a part
+without a material is a metal seen from one side. Source: Khronos glTF 2.0 specification, sections 3.7.2.1 and 3.9.6;
+KHR_materials_unlit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.objects.glb import chunks, packed
+from camera.objects.material import light
+
+UNLIT = "KHR_materials_unlit"
+_BYTE, _SHORT = 5121, 5123
+_MATERIAL = {
+    "name": "vertex colours", "doubleSided": True, "extensions": {UNLIT: {}},
+    "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0},
+}  # fmt: skip
+
+
+def with_light_colours(data: bytes, name: str = "the GLB") -> bytes:
+    """A GLB of ours whose colours of vertices, painted in bytes, become light in 16 bits on an unlit, two-sided material.
+
+    Parts with a picture keep their material.
+    """
+    about, binary = chunks(data, name)
+    replaced: dict[int, bytes] = {}
+    for part in [part for mesh in about.get("meshes", []) for part in mesh["primitives"]]:
+        number = part["attributes"].get("COLOR_0")
+        if number is None:
+            continue
+        accessor = about["accessors"][number]
+        if accessor["componentType"] == _BYTE:
+            replaced[accessor["bufferView"]] = _as_light(about, binary, accessor).tobytes()
+            accessor |= {"componentType": _SHORT, "normalized": True, "byteOffset": 0}
+            accessor.pop("min", None), accessor.pop("max", None)
+        if not any(name.startswith("TEXCOORD") for name in part["attributes"]):
+            part["material"] = _plain(about)
+    return packed(about, _laid_out(about, binary, replaced))
+
+
+def _as_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) -> NDArray[np.uint16]:
+    """(V,3 or 4); opacity is no colour and stays as it is."""
+    view, width = about["bufferViews"][accessor["bufferView"]], int(accessor["type"][-1])
+    start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
+    stride = view.get("byteStride", width)
+    stored = np.ndarray((accessor["count"], width), np.uint8, binary, start, (stride, 1)) / 255
+    lit = np.concatenate([light(stored[:, :3]), stored[:, 3:]], axis=1)
+    padded = np.zeros((len(lit), 4), "<u2")  # rows begin at multiples of four bytes
+    padded[:, :width] = np.rint(lit * 65535)
+    view["byteStride"] = 8
+    return padded
+
+
+def _plain(about: dict[str, Any]) -> int:
+    """The number of the material of vertex colours, which is added where there is none yet."""
+    materials = about.setdefault("materials", [])
+    if _MATERIAL not in materials:
+        materials.append(_MATERIAL)
+        about["extensionsUsed"] = sorted({*about.get("extensionsUsed", []), UNLIT})
+    return materials.index(_MATERIAL)
+
+
+def _laid_out(about: dict[str, Any], binary: bytes, replaced: dict[int, bytes]) -> bytes:
+    """The binary part with some of its views replaced."""
+    made = bytearray()
+    for number, view in enumerate(about["bufferViews"]):
+        start = view.get("byteOffset", 0)
+        data = replaced.get(number, binary[start : start + view["byteLength"]])
+        view["byteOffset"], view["byteLength"] = len(made), len(data)
+        made += data + b"\0" * (-len(data) % 4)
+    about["buffers"] = [{"byteLength": len(made)}]
+    return bytes(made)

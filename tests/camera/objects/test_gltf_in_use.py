@@ -1,0 +1,158 @@
+"""glTF files as today's tools write them: instances, hidden nodes, shining and older materials, data inside the text, far places."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from camera.objects import gltf
+from camera.objects.glb import chunks, packed
+from camera.objects.model import read_model
+from tests.camera.objects.test_gltf import Builder
+
+CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], "f4")
+
+
+def triangle(
+    node: dict | None = None, material: dict | None = None, colours: np.ndarray | None = None, **about
+) -> bytes:
+    made = Builder()
+    attributes = {"POSITION": made.add(CORNERS, "VEC3")}
+    if colours is not None:
+        attributes["COLOR_0"] = made.add(colours, f"VEC{colours.shape[1]}")
+        made.accessors[-1]["normalized"] = colours.dtype != np.float32
+    part = {"attributes": attributes, **({} if material is None else {"material": 0})}
+    places = made.add(np.array([[0, 0, 0], [5, 0, 0], [0, 5, 0]], "f4"), "VEC3")
+    sizes = made.add(np.array([[1, 1, 1], [2, 2, 2], [3, 3, 3]], "f4"), "VEC3")
+    assert (places, sizes) == (len(attributes), len(attributes) + 1)
+    return made.write(
+        **{"nodes": [{"mesh": 0, **(node or {})}], "meshes": [{"primitives": [part]}], "materials": [material or {}]}
+        | about
+    )
+
+
+def colour(data: bytes) -> list[int]:
+    return gltf.read(data, "x.glb").surfaces()[0].colours[0].tolist()
+
+
+def test_instances_stand_where_they_are_said_to():
+    given = {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": 1, "SCALE": 2}}}
+    file = gltf.read(triangle({"extensions": given, "translation": [0, 0, 7]}), "x.glb")
+    assert file.triangles == 3 and len(file.surfaces()) == 3
+    corners = [surface.vertices[1].tolist() for surface in file.surfaces()]
+    assert corners == [[1, 0, 7], [7, 0, 7], [3, 5, 7]]
+
+
+def test_hidden_nodes_are_not_drawn_nor_what_hangs_on_them():
+    hidden = {"extensions": {"KHR_node_visibility": {"visible": False}}}
+    nodes = [{"mesh": 0}, {"children": [2], **hidden}, {"mesh": 0, "translation": [3, 0, 0]}]
+    file = gltf.read(triangle(nodes=nodes, scenes=[{"nodes": [0, 1]}]), "x.glb")
+    assert file.triangles == 1 and file.surfaces()[0].vertices[1].tolist() == [1, 0, 0]
+
+
+BLACK = {"baseColorFactor": [0, 0, 0, 1]}
+MATERIALS = [
+    ({"pbrMetallicRoughness": BLACK, "emissiveFactor": [0.216, 0, 1]}, [128, 0, 255]),
+    ({"pbrMetallicRoughness": BLACK, "emissiveFactor": [0.108, 0, 0],
+      "extensions": {"KHR_materials_emissive_strength": {"emissiveStrength": 2.0}}}, [128, 0, 0]),
+    ({"pbrMetallicRoughness": {"baseColorFactor": [0.108, 0, 0, 1]}, "emissiveFactor": [0.108, 0, 1]}, [128, 0, 255]),
+    ({"extensions": {"KHR_materials_pbrSpecularGlossiness": {"diffuseFactor": [0.05, 0.6, 0.05, 1]}}}, [63, 203, 63]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("material", "shown"), MATERIALS)
+def test_materials_show_what_they_shine_and_the_older_kind_its_diffuse_colour(material, shown):
+    assert colour(triangle(material=material)) == shown
+
+
+BYTES = np.full((3, 4), [55, 13, 133, 255], "u1")
+
+
+@pytest.mark.parametrize(
+    ("about", "shown", "said"),
+    [
+        ({}, [55, 13, 133], True),
+        ({"extensionsUsed": ["KHR_mesh_quantization"], "extensionsRequired": ["KHR_mesh_quantization"]}, [128, 64, 191], False),
+        ({"asset": {"version": "2.0", "generator": "glTF-Transform v4.5.1"}}, [128, 64, 191], False),
+        ({"asset": {"version": "2.0", "generator": "Khronos glTF Blender I/O v4.4"}}, [128, 64, 191], False),
+    ],
+)  # fmt: skip
+def test_bytes_of_vertex_colours_are_light_where_the_specification_is_followed(about, shown, said):
+    data = triangle(colours=BYTES, **about)
+    assert colour(data) == pytest.approx(shown, abs=1)
+    assert any("taken as painted" in note for note in read_model(data, "x.glb").notes) is said
+
+
+def test_buffers_inside_the_text_are_read():
+    about, binary = chunks(triangle(), "x.glb")
+    about["buffers"][0]["uri"] = "data:application/octet-stream;base64," + base64.b64encode(binary).decode()
+    (surface,) = gltf.read(packed(about, b""), "x.glb").surfaces()
+    assert surface.vertices.tolist() == CORNERS.tolist()
+
+
+@pytest.mark.parametrize(
+    "needed", ["KHR_materials_transmission", "KHR_texture_basisu", "EXT_meshopt_compression", "ACME_what"]
+)
+def test_whatever_a_file_requires_and_is_not_followed_is_refused_by_name(needed):
+    with pytest.raises(InputError, match=needed):
+        gltf.read(triangle(extensionsRequired=[needed]), "x.glb")
+
+
+def test_places_far_from_zero_keep_their_shape():
+    far = read_model(triangle({"translation": [500_000.3, 4_000_000.7, 30.1]}), "x.glb")
+    near = read_model(triangle(), "x.glb")
+    assert np.abs(far.surfaces()[0].vertices - near.surfaces()[0].vertices).max() < 1e-6
+    corner = far.standing @ [500_001.3, 4_000_000.7, 30.1, 1]  # as Blender places the file itself
+    assert corner[:3] == pytest.approx(far.surfaces()[0].vertices[1], abs=1e-6)
+
+
+WRITTEN = {
+    "KHR_draco_mesh_compression": {"extensionsUsed": ["KHR_draco_mesh_compression"]},
+    "KHR_materials_clearcoat": {"extensionsUsed": ["KHR_materials_clearcoat"]},
+    "cameras": {"cameras": [{"type": "perspective", "perspective": {"yfov": 1, "znear": 0.1}}]},
+    "scenes": {"scenes": [{"nodes": [0]}, {"nodes": []}]},
+    "placed meshes": {"nodes": [{"mesh": 0}, {"mesh": 0}], "scenes": [{"nodes": [0]}]},
+    "KHR_animation_pointer": {"animations": [{"samplers": [{"input": 0, "output": 0}],
+                                              "channels": [{"sampler": 0, "target": {"path": "pointer"}}]}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("named", WRITTEN)
+def test_what_a_file_holds_besides_is_named(named):
+    assert read_model(triangle(material={"name": "plain"}), "x.glb").notes == ()
+    notes = " ".join(read_model(triangle(**WRITTEN[named]), "x.glb").notes)
+    assert named in notes
+
+
+OBJ = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nvn 0 0 1\nf 1 2 3\n"
+PLY = b"""ply
+format ascii 1.0
+comment TextureFile wall.png
+element vertex 3
+property double x
+property double y
+property double z
+property float nx
+property float heat
+element face 1
+property list uchar int vertex_indices
+element camera 1
+property float fov
+end_header
+0 0 0 1 2
+1 0 0 1 2
+0 1 0 1 2
+3 0 1 2
+55
+"""
+
+
+def test_statements_and_properties_that_are_not_drawn_are_named():
+    assert read_model(OBJ, "a.obj").notes == ()
+    notes = read_model(OBJ + b"l 1 2\nbump x\n", "a.obj").notes
+    assert "The lines of a.obj are left out; only its faces are drawn." in notes and "bump (statements)" in notes[-1]
+    notes = " ".join(read_model(PLY, "a.ply").notes)
+    assert all(words in notes for words in ("wall.png", "heat (vertex), which is not known", "1 camera elements"))
+    assert json.dumps(notes).count("nx") == 1
