@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from camera.errors import InputError
 from camera.formats import colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.account import Account
-from camera.formats.film import blender, chan
+from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan
 from camera.formats.parsing import json_value, members, npz_shapes, numbers, text_of
-from camera.formats.research import arrays, matrices, recammaster, splat_cameras, worldplay
+from camera.formats.research import actions, arrays, fantasyworld, matrices, recammaster, splat_cameras, worldplay
 from camera.path import CameraPath
 
 LARGEST_FILE = 1 << 30
@@ -109,6 +109,26 @@ FORMATS: dict[str, Format] = {
         "Nuke .chan", "camera.chan", f"{WORLD}, angles in degrees, order ZXY", GL, f"{AS_GIVEN}; time in frames",
         "vertical field of view in degrees, centred", chan.write,
     ),
+    "gltf": Format(
+        "glTF camera", "camera_path.glb", f"{WORLD}, translation and quaternion xyzw", GL, f"{AS_GIVEN}; time in seconds",
+        "vertical field of view in radians, one for all, centred", gltf.write,
+    ),
+    "vista4d": Format(
+        "Vista4D", "vista4d_cameras.npz", f"{WORLD}, 4x4", CV, AS_GIVEN, "3x3 in pixels, centres at half-integers",
+        arrays.write_vista4d,
+    ),
+    "fantasyworld": Format(
+        "FantasyWorld", "fantasyworld_cameras.json", f"{WORLD}, 4x4", CV, AS_GIVEN,
+        "focal length in pixels, one for all, centred", fantasyworld.write,
+    ),
+    "metashape": Format(
+        "Metashape XML", "metashape_cameras.xml", f"{WORLD}, 4x4 in rows", CV, "the chunk's, its transform applied",
+        "f b1 b2 in pixels, cx cy from the middle, one for all", metashape.write,
+    ),
+    "realityscan": Format(
+        "RealityScan CSV", "realityscan_cameras.csv", f"{WORLD}, heading pitch roll in degrees", f"{GL}; world z up", AS_GIVEN,
+        "f px py in mm of a 36 mm sensor, from the middle", realityscan.write,
+    ),
     "blender": Format(
         "Blender script", "reshoot_camera.py", f"{WORLD}, 4x4", f"{GL}; world z up", AS_GIVEN,
         "focal length in mm of a 36 mm sensor, shift", blender.write, readable=False,
@@ -124,6 +144,7 @@ _JSON_KEYS: dict[str, Callable] = {
     "start_pos": i2v3d.read,
     "frame0": recammaster.read,
     "0": worldplay.read,
+    "cameras_interp": fantasyworld.read,
 }
 """A field by which each JSON format is known, and its reader."""
 
@@ -163,20 +184,21 @@ def _read(name: str, data: bytes, like: CameraPath | None, account: Account, con
         raise InputError(f"{name} has {len(data) >> 20} MB; camera files up to {LARGEST_FILE >> 20} MB are read.")
     suffix = name.lower().rsplit(".", 1)[-1]
     if suffix == "npy":
-        return matrices.read(arrays.npy_array(data, _matrix_shape(data), name), name, like, account, convention)
+        return _read_npy(data, name, like, account, convention)
     if suffix == "json":
         return _read_json(data, name, like, account, convention)
     if suffix == "txt":
         return _read_txt(data, name, like, account)
     readers = {
         "zip": _read_zip, "npz": _read_npz, "chan": chan.read, "torch": dualcamctrl.read, "pt": dualcamctrl.read,
-        "pth": dualcamctrl.read,
+        "pth": dualcamctrl.read, "glb": gltf.read, "gltf": gltf.read, "csv": realityscan.read, "xml": _read_xml,
+        "yaml": opencv.read, "yml": opencv.read,
     }  # fmt: skip
     if suffix == "bin" and name.lower() != "images.bin":
         raise InputError(f"{name} cannot be read alone; give COLMAP's cameras.bin and images.bin together in one zip.")
     reader = colmap.read_images if suffix == "bin" else readers.get(suffix)
     if reader is None:
-        known = ", ".join(sorted({each.suffix for each in FORMATS.values() if each.readable}))
+        known = ", ".join(sorted({".npy", ".yaml", *(each.suffix for each in FORMATS.values() if each.readable)}))
         raise InputError(f"{name} is of no kind that is read; give one of {known}.")
     return reader(data, name, like, account)
 
@@ -232,6 +254,20 @@ def _read_matrices(values: list, name: str, like: CameraPath | None, account: Ac
     return matrices.read(numbers(values, shape, name), name, like, account, convention)
 
 
+def _read_npy(data: bytes, name: str, like: CameraPath | None, account: Account, convention: str) -> CameraPath:
+    """Rows of 7 numbers are SpatialVID's; all else are matrices."""
+    if arrays.array_shape(data, name)[1:] == (7,):
+        return arrays.read_spatialvid(arrays.npy_array(data, (-1, 7), name), name, like, account)
+    return matrices.read(arrays.npy_array(data, _matrix_shape(data), name), name, like, account, convention)
+
+
+def _read_xml(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """OpenCV's storage by its root; all else is Metashape's."""
+    if b"<opencv_storage" in data[:4096]:
+        return opencv.read(data, name, like, account)
+    return metashape.read(data, name, like, account)
+
+
 def _matrix_shape(data: bytes) -> tuple[int, ...]:
     """The shape to ask for of a .npy file of matrices: (F,3,4) where it announces that, else (F,4,4)."""
     return (-1, 3, 4) if b", 3, 4)" in data[:256] else (-1, 4, 4)
@@ -248,6 +284,8 @@ def _read_npz(data: bytes, name: str, like: CameraPath | None, account: Account)
     shapes = npz_shapes(data, name)
     if "cam_c2w" in shapes and "intrinsic" in shapes:
         return arrays.read_megasam(data, name, account.fields(shapes), like, account)
+    if "cam_c2w" in shapes:
+        return arrays.read_vista4d(data, name, account.fields(shapes), like, account)
     if shapes.get("data", ())[1:] == (4, 4) and "inds" in shapes:
         return arrays.read_vipe(data, name, account.fields(shapes), like, account)
     return gen3c.read_npz(data, name, like, account)
@@ -260,6 +298,8 @@ def _read_txt(data: bytes, name: str, like: CameraPath | None, account: Account)
     if name.lower() == "images.txt":
         return colmap.read_images(data, name, like, account)
     text = text_of(data, name)
+    if actions.is_actions(text):
+        return actions.read(text, name, like, account)
     counts = [len(line.split()) for _, line in tum.rows(text)]
     if counts[-1] == 8:
         return tum.read(text, name, like, account)

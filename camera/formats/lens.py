@@ -26,12 +26,17 @@ def centred(path: CameraPath, label: str) -> CameraPath:
     return path
 
 
-def centred_square(path: CameraPath, label: str) -> CameraPath:
-    """The path, where its lens is centred to a pixel and its pixels are square to half a percent."""
-    lens = centred(path, label).intrinsics
-    if np.abs(lens[:, 0, 0] / lens[:, 1, 1] - 1).max() > 0.005:
+def square(path: CameraPath, label: str) -> CameraPath:
+    """The path, where its pixels are square to half a percent and its lens has no skew."""
+    matrices = without_skew(path, label).intrinsics
+    if np.abs(matrices[:, 0, 0] / matrices[:, 1, 1] - 1).max() > 0.005:
         raise InputError(f"{label} holds square pixels only; choose nerfstudio transforms.json or Reshoot JSON.")
     return path
+
+
+def centred_square(path: CameraPath, label: str) -> CameraPath:
+    """The path, where its lens is centred to a pixel and its pixels are square to half a percent."""
+    return square(centred(path, label), label)
 
 
 def one_lens(path: CameraPath, label: str) -> CameraPath:

@@ -1,7 +1,8 @@
 """Nuke's ``.chan``: per line frame, tx ty tz, rx ry rz in degrees, and, for cameras, the vertical field of view in degrees.
 
 World from camera, x right, y up, z backward, y up in the world. Files hold no rotation order; Nuke's camera has ZXY by default,
-which turns about z first and about y last: R = Ry Rx Rz.
+which turns about z first and about y last: R = Ry Rx Rz. The columns, y up and "#" before comments are as in Blender's add-on
+``io_anim_nuke_chan``, which asks for the order too.
 """
 
 from __future__ import annotations

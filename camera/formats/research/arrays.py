@@ -1,6 +1,8 @@
-"""Arrays of poses: MegaSaM's and ViPE's npz, LingBot-World's ``poses.npy`` and ``intrinsics.npy`` in one zip.
+"""Arrays of poses: MegaSaM's, ViPE's and Vista4D's npz; LingBot-World's and SpatialVID's ``poses.npy`` and ``intrinsics.npy``.
 
-All are world from camera with OpenCV axes. MegaSaM (``sgd_cvd_hr.npz``): ``cam_c2w`` (T,4,4), ``intrinsic`` (3,3) in pixels of
+OpenCV axes; world from camera but for SpatialVID. Vista4D: ``cam_c2w`` (T,4,4) and ``intrinsics`` (T,3,3) in pixels, no size
+(Eyeline-Labs/Vista4D, ``save_cameras``). SpatialVID: ``poses.npy`` (T,7), translation and quaternion xyzw, camera from world, and
+``intrinsics.npy`` (T,4), fx fy cx cy as fractions (NJU-3DV/SpatialVID, ``utils/c2w.py``). MegaSaM (``sgd_cvd_hr.npz``): ``cam_c2w`` (T,4,4), ``intrinsic`` (3,3) in pixels of
 ``images`` (T,H,W,3). ViPE (``pose/NAME.npz``): ``data`` (T,4,4) and ``inds`` (T,), the frames that have a pose. LingBot-World:
 poses (T,4,4) and ``fx fy cx cy`` (T,4) in pixels; the size of the picture stands in neither.
 """
@@ -20,8 +22,8 @@ from camera.formats import lens
 from camera.formats.account import Account, Fields
 from camera.formats.parsing import DAMAGED, MOST_FRAMES, like_or_refuse, npz_array, numbers, resampled_lens, size
 from camera.formats.timing import by_time
-from camera.path import CameraPath
-from camera.rotation import orthonormal
+from camera.path import CameraPath, inverse
+from camera.rotation import from_quaternion, orthonormal
 
 
 def read_megasam(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
@@ -52,22 +54,78 @@ def read_vipe(data: bytes, name: str, shapes: Fields, like: CameraPath | None, a
     return by_time(path, frames / wanted.fps, account)
 
 
+def read_vista4d(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
+    """Size and rate are those of ``like``, and the lens where there is none."""
+    account.fields(shapes, idle=("cam_c2w_fsff", "intrinsics_fsff"))
+    shapes["cam_c2w"]
+    poses = rigid(npz_array(data, "cam_c2w", (-1, 4, 4), name), name)
+    wanted = like_or_refuse(like, name, "picture size")
+    if "intrinsics" not in shapes:
+        account.say(f"{name} says no lens; that of the scene is taken.")
+        return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+    one = len(shapes["intrinsics"]) == 2
+    found = npz_array(data, "intrinsics", (3, 3) if one else (len(poses), 3, 3), name)
+    _check_middle(found.reshape(-1, 3, 3)[:, :2, 2], wanted, name)
+    account.say(_assumed_size(name, wanted))
+    lenses = np.repeat(found[None], len(poses), axis=0) if one else found
+    return CameraPath(poses, integer_pixel_lens(lenses), wanted.width, wanted.height, wanted.fps)
+
+
+def write_vista4d(path: CameraPath) -> bytes:
+    box = io.BytesIO()
+    np.savez(box, cam_c2w=path.world_from_camera, intrinsics=half_pixel_lens(path.intrinsics))
+    return box.getvalue()
+
+
+def read_spatialvid(rows: NDArray[np.float64], name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """``rows`` (T,7) of a ``poses.npy``. Lens, size and rate are those of ``like``."""
+    account.say(f"{name} holds rows of 7 numbers and is read as SpatialVID's: camera from world, quaternion xyzw.")
+    account.say(f"{name} says no lens; that of the scene is taken.")
+    wanted = like_or_refuse(like, name, "lens")
+    poses = _of_quaternions(rows)
+    return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+
+
+def _of_quaternions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    made = np.repeat(np.eye(4)[None], len(rows), axis=0)
+    made[:, :3, :3] = from_quaternion(rows[:, 3:], order="xyzw")
+    made[:, :3, 3] = rows[:, :3]
+    return inverse(made)
+
+
+def _check_middle(middles: NDArray[np.float64], wanted: CameraPath, name: str) -> None:
+    """Raises `InputError` for lenses whose principal points (T,2) lie far from the middle of the scene's picture."""
+    if (np.abs(middles / [wanted.width, wanted.height] - 0.5) > 0.25).any():
+        raise InputError(
+            f"The lenses of {name} point at {middles[0, 0]:.4g}, {middles[0, 1]:.4g}, far from the middle of the scene's {wanted.width} x "
+            f"{wanted.height}; they are for another picture size: open a picture of that size."
+        )
+
+
+def _assumed_size(name: str, wanted: CameraPath) -> str:
+    return f"{name} does not say the picture size of its lens; {wanted.width} x {wanted.height}, the scene's, is taken."
+
+
 def read_npy_pair(files: Mapping[str, bytes], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """``poses.npy`` and ``intrinsics.npy`` of a zip, at any depth; the size is that of ``like``."""
     inside = account.fields({path.rsplit("/", 1)[-1]: data for path, data in files.items()})
-    poses = rigid(npy_array(inside["poses.npy"], (-1, 4, 4), "poses.npy"), "poses.npy")
+    of_spatialvid = array_shape(inside["poses.npy"], "poses.npy")[1:] == (7,)
+    if of_spatialvid:
+        poses = _of_quaternions(npy_array(inside["poses.npy"], (-1, 7), "poses.npy"))
+        account.say(
+            f"poses.npy of {name} holds rows of 7 numbers and is read as SpatialVID's: camera from world, xyzw."
+        )
+    else:
+        poses = rigid(npy_array(inside["poses.npy"], (-1, 4, 4), "poses.npy"), "poses.npy")
     rows = npy_array(inside["intrinsics.npy"], (-1, 4), "intrinsics.npy")
     if len(rows) != len(poses):
         raise InputError(f"intrinsics.npy holds {len(rows)} lenses for {len(poses)} poses; give one for each.")
+    if of_spatialvid and (rows <= 10).all():
+        lenses, width, height = lens.of_fractions(rows, like)
+        return CameraPath(poses, lenses, width, height, like.fps if like else 24.0)
     wanted = like_or_refuse(like, name, "picture size")
-    if (np.abs(rows[:, 2:] / [wanted.width, wanted.height] - 0.5) > 0.25).any():
-        raise InputError(
-            f"The lenses of {name} point at {rows[0, 2]:.4g}, {rows[0, 3]:.4g}, far from the middle of the scene's {wanted.width} x "
-            f"{wanted.height}; they are for another picture size: open a picture of that size."
-        )
-    account.say(
-        f"{name} does not say the picture size of its lens; {wanted.width} x {wanted.height}, the scene's, is taken."
-    )
+    _check_middle(rows[:, 2:], wanted, name)
+    account.say(_assumed_size(name, wanted))
     lenses = np.repeat(np.eye(3)[None], len(rows), axis=0)
     lenses[:, 0, 0], lenses[:, 1, 1], lenses[:, 0, 2], lenses[:, 1, 2] = rows.T
     return CameraPath(poses, integer_pixel_lens(lenses), wanted.width, wanted.height, wanted.fps)
@@ -83,6 +141,17 @@ def write_npy_pair(path: CameraPath) -> bytes:
             np.save(one, values)
             archive.writestr(f"{name}.npy", one.getvalue())
     return box.getvalue()
+
+
+def array_shape(data: bytes, name: str) -> tuple[int, ...]:
+    """The shape that the header of a .npy file announces; raises `InputError` for anything but plain numbers."""
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        return header(stream)[0]
+    except DAMAGED as error:
+        raise InputError(f"{name} is no readable npy file; write it again with numpy.save.") from error
 
 
 def npy_array(data: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:

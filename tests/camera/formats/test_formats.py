@@ -23,8 +23,19 @@ from camera.rotation import about_axis, angle_degrees, look_at
 
 READABLE = [name for name, form in FORMATS.items() if form.readable]
 LENSLESS = ("gen3c_cameras", "tum", "recammaster", "motionctrl")
-ONE_LENS = ("i2v3d",)
-CENTRED = ("nerfstudio_path", "gen3c_path", "i2v3d", "blender", "chan", "splat_cameras", "worldplay")
+ONE_LENS = ("i2v3d", "gltf", "fantasyworld", "metashape")
+CENTRED = (
+    "nerfstudio_path",
+    "gen3c_path",
+    "i2v3d",
+    "blender",
+    "chan",
+    "splat_cameras",
+    "worldplay",
+    "gltf",
+    "fantasyworld",
+    "realityscan",
+)
 
 
 def path_of(seed: int, frames: int, *, zoom: bool = False, shift: bool = False, fps: float = 12.0) -> CameraPath:
@@ -56,7 +67,10 @@ def test_what_is_written_is_read_back(name, seed, frames, zoom, shift):
     assert back.fps == pytest.approx(path.fps, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(set(READABLE) - set(LENSLESS) - {"lingbot", "chan"}))
+@pytest.mark.parametrize(
+    "name",
+    sorted(set(READABLE) - set(LENSLESS) - {"lingbot", "chan", "gltf", "vista4d", "fantasyworld", "realityscan"}),
+)
 def test_files_with_a_lens_need_nothing_else(name):
     path = path_of(1, 4)
     back = read(*write(name, path))

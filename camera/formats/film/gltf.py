@@ -1,0 +1,191 @@
+"""Cameras of glTF 2.0 files (GLB, or glTF with everything inside): the first perspective camera, animated or still.
+
+World from camera, x right, y up, z backward, y up in the world; ``yfov`` in radians, ``aspectRatio``; nothing says the picture's
+size. Written is a GLB of one camera with a key per frame. Source: Khronos glTF 2.0 specification, sections 3.10 and 3.11.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.conventions import nerfstudio_from_opencv, opencv_from_nerfstudio
+from camera.errors import InputError
+from camera.formats import lens
+from camera.formats.account import Account, refusal
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, number
+from camera.path import CameraPath
+from camera.rotation import orthonormal, to_quaternion
+
+_DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+EVEN = 1e-3
+"""Steps between keys that differ by less than this share are one rate."""
+
+
+def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
+    """The size is that of ``like``; the rate that of the keys, else that of ``like``, or 24."""
+    from camera.objects.glb import one_glb, opened
+    from camera.objects.gltf import Gltf
+
+    try:
+        whole = one_glb(data, name, {}) if name.lower().endswith(".gltf") else data
+        return _camera_path(Gltf(opened(whole, name)), like, account)
+    except _DAMAGE as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name} is not a whole glTF file ({type(error).__name__}); export it again.") from error
+
+
+def write(path: CameraPath) -> bytes:
+    """Raises `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
+    from camera.objects.glb import packed
+
+    lens.one_lens(lens.centred_square(path, "glTF"), "glTF")
+    poses = nerfstudio_from_opencv(path.world_from_camera)
+    quaternions = _continuous(to_quaternion(poses[:, :3, :3], order="xyzw"))
+    times = np.arange(len(path)) / path.fps
+    arrays = [times[:, None].astype("<f4"), poses[:, :3, 3].astype("<f4"), quaternions.astype("<f4")]
+    starts = np.cumsum([0, *(array.nbytes for array in arrays)]).tolist()
+    accessors = [
+        {"bufferView": index, "componentType": 5126, "count": len(path), "type": kind}
+        for index, kind in enumerate(("SCALAR", "VEC3", "VEC4"))
+    ]
+    accessors[0] |= {"min": [float(arrays[0].min())], "max": [float(arrays[0].max())]}
+    perspective = {
+        "yfov": float(np.radians(path.fov_degrees[0, 1])),
+        "aspectRatio": path.width / path.height,
+        "znear": 0.01,
+    }
+    parts = ("translation", "rotation")
+    about = {
+        "asset": {"version": "2.0", "generator": "Reshoot"},
+        "scene": 0, "scenes": [{"nodes": [0]}],
+        "nodes": [{"name": "Reshoot", "camera": 0, "translation": arrays[1][0].tolist(), "rotation": arrays[2][0].tolist()}],
+        "cameras": [{"type": "perspective", "perspective": perspective}],
+        "animations": [{
+            "name": "camera path",
+            "samplers": [{"input": 0, "output": 1 + index, "interpolation": "LINEAR"} for index in range(2)],
+            "channels": [{"sampler": index, "target": {"node": 0, "path": part}} for index, part in enumerate(parts)],
+        }],
+        "accessors": accessors,
+        "bufferViews": [{"buffer": 0, "byteOffset": at, "byteLength": array.nbytes} for at, array in zip(starts, arrays)],
+        "buffers": [{"byteLength": starts[-1]}],
+    }  # fmt: skip
+    return packed(about, b"".join(array.tobytes() for array in arrays))
+
+
+def _camera_path(file: Any, like: CameraPath | None, account: Account) -> CameraPath:
+    about, name = file.about, account.name
+    nodes = about.get("nodes", [])
+    found = [number for number in file._worlds({}) if "camera" in nodes[number]]
+    if not found:
+        raise InputError(
+            f"{name} shows no camera in its scene; export the camera too, or give an object on the I2V3D tab."
+        )
+    node = min(found)
+    if len(found) > 1:
+        account.say(f"{name} holds {len(found)} cameras; {_called(nodes, node)} is taken.")
+    fov = _fov(about["cameras"][nodes[node]["camera"]], name, like, account)
+    animation = _animation(file, node, account)
+    times, fps = _moments(file, animation, node, like, account)
+    worlds = np.stack([file._worlds(file._sampled(animation, float(moment)))[node] for moment in times])
+    scale = np.linalg.norm(worlds[:, :3, :3], axis=1)
+    if np.abs(scale - 1).max() > 1e-3:
+        account.say(f"The camera of {name} hangs on scaled nodes; their scale moves it and is not part of its lens.")
+    poses = np.repeat(np.eye(4)[None], len(worlds), axis=0)
+    poses[:, :3, :3] = orthonormal(worlds[:, :3, :3] / scale[:, None])
+    poses[:, :3, 3] = worlds[:, :3, 3]
+    wanted = like_or_refuse(like, name, "picture size")
+    lenses = lens.of_fov(np.full(len(poses), fov), width=wanted.width, height=wanted.height, across=False)
+    return CameraPath(opencv_from_nerfstudio(poses), lenses, wanted.width, wanted.height, fps)
+
+
+def _fov(camera: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> float:
+    """Vertical, in degrees."""
+    if camera.get("type") != "perspective":
+        raise refusal(
+            f"The type {camera.get('type')!r} of the camera", name, "parallel rays", "give a perspective camera"
+        )
+    fields = account.fields(camera["perspective"], "perspective", idle=("znear", "zfar"))
+    aspect = number(fields["aspectRatio"], f"aspectRatio of {name}", minimum=1e-3) if "aspectRatio" in fields else None
+    if like is not None and aspect is not None and abs(like.width / like.height / aspect - 1) > 0.01:
+        account.say(
+            f"The camera of {name} is for pictures of width to height {aspect:.4g}, the scene's is {like.width / like.height:.4g}; its "
+            "vertical field of view is kept."
+        )
+    return math.degrees(number(fields["yfov"], f"yfov of {name}", minimum=1e-3, maximum=3.13))
+
+
+def _animation(file: Any, node: int, account: Account) -> str:
+    """The first animation that moves the camera or what it hangs on; "" for none."""
+    above = _above(file.about["nodes"], node)
+    names = list(file.animations)
+    moving = [
+        name
+        for name, found in zip(names, file.about.get("animations", []))
+        if any(channel["target"].get("node") in above for channel in found["channels"])
+    ]
+    if len(moving) > 1:
+        account.say(f"{len(moving)} animations of {account.name} move the camera; {moving[0]!r} is taken.")
+    pointers = [
+        c
+        for found in file.about.get("animations", [])
+        for c in found["channels"]
+        if c["target"].get("path") == "pointer"
+    ]
+    if pointers:
+        account.say(
+            f"{account.name} animates a lens or more (KHR_animation_pointer), which is not followed; the lens stays as it is."
+        )
+    return moving[0] if moving else ""
+
+
+def _moments(
+    file: Any, animation: str, node: int, like: CameraPath | None, account: Account
+) -> tuple[NDArray[np.float64], float]:
+    """Times of the frames in seconds, and their rate."""
+    usual = like.fps if like else 24.0
+    if not animation:
+        account.say(f"The camera of {account.name} stands still; its path is one frame.")
+        return np.zeros(1), usual
+    found = file.about["animations"][list(file.animations).index(animation)]
+    above = _above(file.about["nodes"], node)
+    inputs = {found["samplers"][c["sampler"]]["input"] for c in found["channels"] if c["target"].get("node") in above}
+    keys = np.unique(np.concatenate([file.file.array(number)[:, 0].astype(np.float64) for number in inputs]))
+    steps = np.diff(keys)
+    if len(keys) > 1 and np.ptp(steps) < EVEN * steps.mean() + 1e-5 and 1 <= 1 / steps.mean() <= 1000:
+        rate = 1 / steps.mean()
+        return keys, float(round(rate) if abs(rate - round(rate)) < 1e-3 * rate else rate)
+    frames = round((keys[-1] - keys[0]) * usual) + 1
+    if frames > MOST_FRAMES:
+        raise InputError(
+            f"The animation of {account.name} lasts {keys[-1] - keys[0]:.4g} s; at most {MOST_FRAMES} frames can be read."
+        )
+    account.say(
+        f"The keys of {account.name} are uneven; the camera was sampled {usual:g} times a second, {frames} frames."
+    )
+    return keys[0] + np.arange(frames) / usual, usual
+
+
+def _above(nodes: list[dict[str, Any]], node: int) -> set[int]:
+    """A node and those it hangs on."""
+    parents = {child: number for number, each in enumerate(nodes) for child in each.get("children", [])}
+    found = {node}
+    while node in parents and parents[node] not in found:
+        node = parents[node]
+        found.add(node)
+    return found
+
+
+def _called(nodes: list[dict[str, Any]], node: int) -> str:
+    return repr(nodes[node].get("name", f"node {node}"))
+
+
+def _continuous(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Signs such that neighbours lie on one side, so that nothing turns the long way round."""
+    flips = np.where((quaternions[1:] * quaternions[:-1]).sum(axis=1) < 0, -1.0, 1.0)
+    return quaternions * np.concatenate([[1.0], np.cumprod(flips)])[:, None]
