@@ -229,7 +229,7 @@ def test_diffusers_names_what_else_its_header_holds_and_we_need_none_of_it(golde
     tiny = {key: value for key, value in tiny.items() if not key.startswith("_")}
     file = saved_by_diffusers(tiny, tmp_path, LoraConfig(r=4, lora_alpha=8, target_modules=list(TARGETS)))
     notes = read_lora(file).notes
-    assert len(notes) == 1 and "which changes nothing here" in notes[0] and "lora_dropout (configuration)" in notes[0]
+    assert len(notes) == 1 and "bias (configuration)" in notes[0] and "not known" not in notes[0]
 
 
 def test_a_silent_file_says_what_is_assumed(lora):
