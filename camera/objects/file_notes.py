@@ -21,7 +21,7 @@ _PLY_USED = (
     "x", "y", "z", "red", "green", "blue", "diffuse_red", "diffuse_green", "diffuse_blue", "r", "g", "b", "s", "t", "u", "v",
     "texture_u", "texture_v", "vertex_indices", "vertex_index", "texcoord",
 )  # fmt: skip
-_PLY_IDLE = ("nx", "ny", "nz", "alpha", "a", "quality", "confidence", "intensity", "flags", "texnumber")
+_PLY_IDLE = ("nx", "ny", "nz", "alpha", "a", "flags", "texnumber")
 _OBJ_USED, _OBJ_IDLE = ("v", "vt", "f", "usemtl", "mtllib"), ("vn", "o", "g", "s", "end")
 _OBJ_LEFT = {"l": "lines", "p": "points", "curv": "curves", "surf": "curved surfaces", "cstype": "curved surfaces"}
 _WORD = re.compile(rb"^[ \t]*([A-Za-z_]+)[ \t]", re.MULTILINE)
@@ -58,11 +58,15 @@ def of_obj_ply(data: bytes, name: str) -> tuple[str, ...]:
         words = [word.decode() for word in sorted(set(_WORD.findall(data)))]
         for word in [word for word in words if word in _OBJ_LEFT]:
             account.say(f"The {_OBJ_LEFT[word]} of {name} are left out; only its faces are drawn.")
-        fields = account.fields(dict.fromkeys(words), "statements", idle=_OBJ_IDLE)
-        for word in (*_OBJ_USED, *_OBJ_LEFT):
-            fields.get(word)
-        return tuple(note for note in account.notes() if "changes nothing" not in note)
+        _take(account, words, "statements", (*_OBJ_USED, *_OBJ_IDLE, *_OBJ_LEFT))
     return tuple(account.notes())
+
+
+def _take(account: Account, words: list[str], part: str, known: tuple[str, ...]) -> None:
+    """Counts as used what is drawn, and what only shades or names it."""
+    fields = account.fields(dict.fromkeys(words), part)
+    for word in known:
+        fields.get(word)
 
 
 def _of_ply(header: bytes, account: Account) -> None:
@@ -79,9 +83,7 @@ def _of_ply(header: bytes, account: Account) -> None:
             if element not in ("vertex", "face") and words[2] != "0":
                 account.say(f"The {words[2]} {element} elements of {account.name} are left out.")
         elif words[:1] == ["property"] and element in ("vertex", "face"):
-            fields = account.fields({words[-1]: None}, element, idle=_PLY_IDLE)
-            if words[-1] in _PLY_USED:
-                fields[words[-1]]
+            _take(account, [words[-1]], element, (*_PLY_USED, *_PLY_IDLE))
 
 
 def _of_scenes(about: dict[str, Any], account: Account) -> None:

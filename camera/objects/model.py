@@ -16,6 +16,8 @@ from camera.objects import file_notes, gltf, obj_ply
 from camera.objects.bundle import one_file
 from camera.objects.surface import Surface
 
+_SEE_THROUGH = "Its transparent parts are drawn whole."
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -81,10 +83,11 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
     """A GLB, OBJ or PLY file; more than ``most`` triangles are thinned with a note. Raises `InputError`."""
     name = PurePath(name.replace("\\", "/")).name
     if PurePath(name).suffix.lower() != ".glb":
-        whole, origin = obj_ply.read(data, name)
+        shapes = obj_ply.read(data, name)
+        whole, origin = shapes.surfaces, shapes.origin
         still = _share_of(whole, most)
         notes = _thinned(sum(len(part.triangles) for part in whole), still)
-        notes += _lacking(data, name) + file_notes.of_obj_ply(data, name)
+        notes += _lacking(data, name) + ((_SEE_THROUGH,) if shapes.cut_out else ()) + file_notes.of_obj_ply(data, name)
         return Model(name, data, still, _standing(still, name) @ _shift(-origin), notes=notes, origin=origin)
     whole_file = gltf.read(data, name, most=2 * obj_ply.MOST_READ)
     moving = whole_file.thinned(most)
@@ -93,7 +96,7 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
     if moving.has_skin and not animations:
         notes += (f"{name} has a skeleton but no animation, so it stands as it was saved.",)
     if moving.has_cut_out:
-        notes += ("Its transparent parts are drawn whole.",)
+        notes += (_SEE_THROUGH,)
     notes += file_notes.of_gltf(whole_file)
     standing = _standing(still, name) @ _shift(-moving.origin)
     return Model(name, data, still, standing, animations, notes, moving if animations else None, moving.origin)

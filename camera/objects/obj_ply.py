@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -31,8 +32,17 @@ def check_size(data: bytes, name: str) -> None:
         raise InputError(f"{name} is larger than {LARGEST_BYTES >> 20} MB; reduce the mesh or its textures.")
 
 
-def read(data: bytes, name: str) -> tuple[tuple[Surface, ...], NDArray[np.float64]]:
-    """Surfaces of an OBJ or PLY file, and what was taken from their places (3,), see `far_origin`. Raises `InputError`."""
+@dataclass(frozen=True, eq=False)
+class Shapes:
+    """``origin`` (3,): what was taken from all places, see `far_origin`. ``cut_out``: some colours are transparent."""
+
+    surfaces: tuple[Surface, ...]
+    origin: NDArray[np.float64]
+    cut_out: bool
+
+
+def read(data: bytes, name: str) -> Shapes:
+    """Surfaces of an OBJ or PLY file. Raises `InputError`."""
     import trimesh
 
     kind = PurePath(name).suffix.lower()
@@ -54,7 +64,12 @@ def read(data: bytes, name: str) -> tuple[tuple[Surface, ...], NDArray[np.float6
     if (count := sum(len(mesh.faces) for mesh in meshes)) > MOST_READ:
         raise InputError(f"{name} has {count} triangles; reduce it to {MOST_READ} or fewer.")
     origin = far_origin([np.asarray(mesh.vertices) for mesh in meshes])
-    return tuple(_surface(mesh, origin) for mesh in meshes), origin
+    return Shapes(tuple(_surface(mesh, origin) for mesh in meshes), origin, any(map(_see_through, meshes)))
+
+
+def _see_through(mesh: Any) -> bool:
+    colours = getattr(mesh.visual, "vertex_colors", None)
+    return colours is not None and colours.shape[-1] == 4 and bool((np.asarray(colours)[..., 3] < 255).any())
 
 
 def check_counts(data: bytes, name: str) -> None:

@@ -47,15 +47,19 @@ def lens_in_pixels(
     return lens * [width, height, width, height]
 
 
-def network_path(path: CameraPath, *, unit: float = 1.0, rule: str = "training") -> CameraPath:
+def network_path(
+    path: CameraPath, *, unit: float = 1.0, rule: str = "training", source_aspect: float | None = None
+) -> CameraPath:
     """The cameras as the network sees them: first pose the identity, lengths divided by ``unit``, lens by ``rule``.
 
-    The shape of the source picture follows from the path's own lens, taken to have had square pixels before any stretch.
+    ``source_aspect``: width over height of the source picture. None takes it from the path's own lens, which is taken to have
+    had square pixels before any stretch.
     """
     lens = path.intrinsics
     focal = lens[:, [0, 1], [0, 1]] / [path.width, path.height]
     centre = (lens[:, :2, 2] + 0.5) / [path.width, path.height]
-    aspect = _DEMO_ASPECT if rule == "demo script" else float(focal[0, 1] / focal[0, 0])
+    aspect = float(focal[0, 1] / focal[0, 0]) if source_aspect is None else source_aspect
+    aspect = _DEMO_ASPECT if rule == "demo script" else aspect
     pixels = lens_in_pixels(
         np.concatenate([focal, centre], axis=1), width=path.width, height=path.height, source_aspect=aspect, rule=rule
     )

@@ -16,6 +16,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.trajectories.genxd import FRAMES, RADIUS, given_frame
 from camera.view import Scene
+from pipelines.inputs.posed_images import SceneWithTruth
 from pipelines.methods.genxd import grouping
 from pipelines.methods.genxd.settings import GenXDSettings
 
@@ -89,9 +90,32 @@ def _from_one(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
 def _from_views(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
     views = cameras_of(scene, path.fps)
     contexts = min(settings.contexts, len(views))
+    if settings.known_targets == "as published" and len(views) == contexts and _is_of_known_targets(scene, path):
+        return _of_known_targets(path, views)
     groups = _groups(path, views, contexts, settings)
     runs = tuple(_group_run(path, views, group, settings, "scene") for group in groups)
     note = f"The path's {len(path)} frames are made in {_groups_of(groups)}, each from the {contexts} nearest of {len(views)} given views."
+    return _grouped(path, runs, (note,))
+
+
+def _is_of_known_targets(scene: Scene, path: CameraPath) -> bool:
+    """Whether the path's cameras are those of the data set's other pictures, one by one."""
+    truth = scene.truth.path if isinstance(scene, SceneWithTruth) and scene.truth is not None else None
+    if truth is None or len(truth) != len(path):
+        return False
+    return bool(np.allclose(truth.world_from_camera, path.world_from_camera, atol=1e-5))
+
+
+def _of_known_targets(path: CameraPath, views: CameraPath) -> Plan:
+    """As ``dataset/reconf_gen.py`` of the original code has it: every group from all given views in their own order, whose
+    first is the origin; targets in order, the last group filled from the start."""
+    contexts = tuple(range(len(views)))
+    groups = [grouping.Group(tuple(each), contexts) for each in grouping.in_order(len(path), FRAMES - len(views))]
+    runs = tuple(_group_run(path, views, group, GenXDSettings(), "scene") for group in groups)
+    note = (
+        f"The {len(path)} known target cameras are made in order in {_groups_of(groups)}, each from the {len(views)} given views in the "
+        "data set's order, the first of which is the origin, as published."
+    )
     return _grouped(path, runs, (note,))
 
 
@@ -121,7 +145,8 @@ def _groups(path: CameraPath, known: CameraPath, contexts: int, settings: GenXDS
     if settings.grouping == "by place":
         targets = grouping.by_place(path.centres, known.centres[0], size, cover=settings.cover)
     else:
-        targets = grouping.in_order(len(path), size, per_trajectory=settings.per_trajectory, cover=settings.cover)
+        cover = settings.cover_trajectories if settings.per_trajectory else settings.cover
+        targets = grouping.in_order(len(path), size, per_trajectory=settings.per_trajectory, cover=cover)
     if not targets:
         raise InputError(f"{len(path)} views fill no group of {size}; turn on 'Make every view' or ask for more.")
     return grouping.with_contexts(targets, path.centres, known.centres, contexts)

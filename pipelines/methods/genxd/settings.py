@@ -140,6 +140,20 @@ class GenXDSettings(Settings):
         help="Off: as published, views that fill no group are left out.",
         advanced=True,
     )
+    cover_trajectories: bool = setting(
+        False,
+        "Fill the last group of a trajectory",
+        help="With views per trajectory: off drops what fills no group, as published; on fills it from the trajectory's start.",
+        advanced=True,
+    )
+    known_targets: str = setting(
+        "as published",
+        "Known target cameras",
+        choices=("as published", "as any path"),
+        help="As published: up to 3 given views stay in the data set's order, the first is the origin, and the targets are taken in "
+        "order. As any path: grouped as set above, from the nearest views.",
+        advanced=True,
+    )
     start_strength: float = setting(
         0.0,
         "Start from the rehearsal",

@@ -1,7 +1,6 @@
 """glTF files as today's tools write them: instances, hidden nodes, shining and older materials, data inside the text, far places."""
 
 import base64
-import json
 
 import numpy as np
 import pytest
@@ -155,4 +154,22 @@ def test_statements_and_properties_that_are_not_drawn_are_named():
     assert "The lines of a.obj are left out; only its faces are drawn." in notes and "bump (statements)" in notes[-1]
     notes = " ".join(read_model(PLY, "a.ply").notes)
     assert all(words in notes for words in ("wall.png", "heat (vertex), which is not known", "1 camera elements"))
-    assert json.dumps(notes).count("nx") == 1
+    for alpha in (255, 9):
+        assert any("transparent" in note for note in read_model(coloured(alpha), "a.ply").notes) is (alpha < 255)
+
+
+def coloured(alpha: int) -> bytes:
+    """An ascii PLY of one triangle in RGBA."""
+    names = [f"property float {axis}" for axis in "xyz"] + [
+        f"property uchar {c}" for c in ("red", "green", "blue", "alpha")
+    ]
+    head = [
+        "ply",
+        "format ascii 1.0",
+        "element vertex 3",
+        *names,
+        "element face 1",
+        "property list uchar int vertex_indices",
+    ]
+    rows = [f"{x} {y} 0 9 9 9 {alpha}" for x, y in ((0, 0), (1, 0), (0, 1))]
+    return "\n".join([*head, "end_header", *rows, "3 0 1 2", ""]).encode()

@@ -1,6 +1,7 @@
 """RealEstate10K clips with depth, in the layout that DualCamCtrl's authors train on.
 
-Below the data folder: ``SPLIT_meta.json`` (a list of records with ``key``, ``frame``, ``height``, ``width``),
+Below the data folder: ``SPLIT_meta.json`` (a list of records with ``key``, ``frame``, ``height``, ``width``; the size of the source,
+which upstream's lens rule goes by, also where its pixels are not square),
 ``SPLIT_scenes/KEY.torch`` (``cameras`` (N,18) and ``images``, JPEG files as byte tensors),
 ``SPLIT_captions/KEY/captions.json`` (every 60th frame to a sentence) and
 ``SPLIT_video_depth_maps/KEY/depth_vitl_fp16.mp4`` (grey disparity).
@@ -83,6 +84,7 @@ class RealEstateClips(Dataset):
         if not isinstance(records, list) or not all(isinstance(r, dict) and "key" in r for r in records):
             raise InputError(f"{split}_meta.json must be a list of records, each with a key.")
         self.keys = [str(record["key"]) for record in records]
+        self.aspects = [_aspect(record, f"{split}_meta.json") for record in records]
         if not self.keys:
             raise InputError(f"{split}_meta.json lists no clip.")
 
@@ -90,7 +92,7 @@ class RealEstateClips(Dataset):
         return len(self.keys)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        key, shape = self.keys[number % len(self)], self.shape
+        key, aspect, shape = self.keys[number % len(self)], self.aspects[number % len(self)], self.shape
         scene = self._scene(key)
         rows, images = scene["cameras"].numpy(), scene["images"]
         length = clip_length(len(rows), shape.frames, shape.stride)
@@ -101,7 +103,7 @@ class RealEstateClips(Dataset):
         return {
             "rgb": _signed(rgb),
             "depth": _signed(self._depth(key, picked)),
-            "camera": torch.from_numpy(cameras.packed(cameras.rays(cameras.network_path(path)))),
+            "camera": torch.from_numpy(cameras.packed(cameras.rays(cameras.network_path(path, source_aspect=aspect)))),
             "caption": self._caption(key, start + length),
         }
 
@@ -160,6 +162,16 @@ class ClipOrder(Sampler[int]):
             order = np.random.default_rng((self.seed, round_number)).permutation(self.clips)
             passed = self.done % self.clips if round_number == self.done // self.clips else 0
             yield from (round_number * self.clips + int(index) for index in order[passed:])
+
+
+def _aspect(record: dict[str, Any], name: str) -> float | None:
+    """Width over height of a clip's source; None where the record does not say it."""
+    if "width" not in record or "height" not in record:
+        return None
+    sides = [record[key] for key in ("width", "height")]
+    if not all(isinstance(side, (int, float)) and not isinstance(side, bool) and 1 <= side <= 1e5 for side in sides):
+        raise InputError(f"{record['key']} of {name} should have a width and a height in pixels, got {sides}.")
+    return float(sides[0] / sides[1])
 
 
 def _signed(frames: NDArray[np.uint8]) -> Tensor:

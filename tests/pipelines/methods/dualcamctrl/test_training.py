@@ -94,8 +94,30 @@ def test_a_clip_holds_pictures_depth_rays_and_words(data, golden):
         torch.testing.assert_close(clip[name].mean(dim=(0, 2, 3)), levels, atol=0.04, rtol=0)
     path = path_of_rows(golden["train.short.cameras"].numpy()[picked_frames(30, 5)], 48, 32)
     assert isinstance(path, CameraPath)
-    expected = cameras.packed(cameras.rays(cameras.network_path(path)))
+    height, width = golden["train.short.size_h_w_orih_oriw"][2:].tolist()
+    expected = cameras.packed(cameras.rays(cameras.network_path(path, source_aspect=width / height)))
     np.testing.assert_array_equal(clip["camera"].numpy(), expected)
+
+
+def test_the_source_s_size_is_the_meta_file_s_also_where_pixels_are_not_square(data, golden, tmp_path):
+    for part in data.iterdir():
+        (tmp_path / part.name).symlink_to(part) if part.is_dir() else None
+    records = json.loads((data / "train_meta.json").read_text())
+    records[0]["width"] *= 2
+    (tmp_path / "train_meta.json").write_text(json.dumps(records))
+    told = RealEstateClips(tmp_path, split="train", shape=SHAPE)[0]["camera"].numpy()
+    rows = golden["train.short.cameras"].numpy()[picked_frames(30, 5)]
+    height, width = golden["train.short.size_h_w_orih_oriw"][2:].tolist()
+    fx = (
+        float(rows[0, 0]) * 32 * (2 * width / height)
+    )  # upstream's rule: as if 32 rows of the source's shape were cropped
+    lens = cameras.network_path(path_of_rows(rows, 48, 32), source_aspect=2 * width / height).intrinsics[0]
+    assert lens[0, 0] == pytest.approx(fx) and lens[1, 1] == pytest.approx(float(rows[0, 1]) * 32)
+    assert not np.allclose(told, RealEstateClips(data, split="train", shape=SHAPE)[0]["camera"].numpy())
+    records[0]["width"] = "wide"
+    (tmp_path / "train_meta.json").write_text(json.dumps(records))
+    with pytest.raises(InputError, match=r"a width and a height in pixels, got \['wide'"):
+        RealEstateClips(tmp_path, split="train", shape=SHAPE)
 
 
 def test_words_are_those_of_the_original(data):

@@ -12,6 +12,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, inverse, pinhole
 from camera.trajectories.genxd import look_at_origin
 from camera.view import Scene, View
+from pipelines.inputs.posed_images import PosedPictures, with_truth
 from pipelines.methods.genxd.groups_plan import FRAMES, model_scale, plan
 from pipelines.methods.genxd.method import METHOD
 
@@ -159,6 +160,38 @@ def test_published_grouping_leaves_views_out_and_says_so(views):
     path = METHOD.path(moves(move="spline", frames=20), views)
     planned = plan(views, path, Settings(cover=False))
     assert len(planned.path) == 18 and "2 of the path's frames" in planned.notes[1]
+
+
+def posed(poses: np.ndarray) -> PosedPictures:
+    cameras = CameraPath(poses, pinhole(SIZE, SIZE, 50), SIZE, SIZE)
+    return PosedPictures(np.zeros((len(poses), SIZE, SIZE, 3), np.uint8), cameras, "x", "known")
+
+
+def test_known_targets_keep_the_given_views_in_the_order_of_the_split():
+    poses = look_at_origin(np.linspace(5, 12, 14), np.linspace(-40, 40, 14), 3.0)
+    order = (9, 0, 4)  # the split file's; the first is the origin, near or not
+    targets = posed(poses[[i for i in range(14) if i not in order]])
+    scene = with_truth(Scene(tuple(view(poses[i]) for i in order), "views"), targets)
+    published = plan(scene, targets.path, Settings())
+    assert [run.pictures for run in published.runs] == [(0, 1, 2)] * 2
+    assert [[made for made in run.makes if made >= 0] for run in published.runs] == [
+        [*range(9)],
+        [9, 10, 0, 1, 2, 3, 4, 5, 6],
+    ]
+    origin = published.runs[0].cameras.world_from_camera[published.runs[0].given[0]]
+    np.testing.assert_array_equal(origin, poses[9])
+    nearest = plan(scene, targets.path, Settings(known_targets="as any path"))
+    assert nearest.runs[0].pictures == (2, 0, 1), "the nearest view comes first"
+    moved = plan(scene, targets.path.scaled(1.2), Settings())
+    assert moved.runs[0].pictures == (2, 0, 1), "another path is grouped as any"
+
+
+def test_trajectories_drop_what_fills_no_group_unless_asked(views):
+    path = METHOD.path(moves(move="spline", frames=40), views)
+    published = plan(views, path, Settings(per_trajectory=20))
+    assert len(published.runs) == 4 and len(published.path) == 36 and "4 of the path's frames" in published.notes[1]
+    covered = plan(views, path, Settings(per_trajectory=20, cover_trajectories=True))
+    assert len(covered.runs) == 6 and len(covered.path) == 40
 
 
 def test_one_lens_for_all_is_an_option(views):
