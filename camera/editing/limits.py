@@ -1,0 +1,205 @@
+"""A move fitted to its scene: changed as little as it takes to keep within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.render.scene import render
+from camera.rotation import angle_degrees, slerp
+from camera.view import FAR, Scene
+
+SIDE = 160
+"""Pixels of the longer side of the pictures in which holes and near things are looked for."""
+STEPS = 7
+"""Halvings of the search for how much of a frame's motion can be kept."""
+NEAREST_SHARE = 0.002
+"""A thing counts as near when it fills this part of the picture: single pixels at depth edges do not."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """None: no such limit. ``new_share``: most of a frame that no picture shows, 0 to 1. ``nearest``: scene units that
+    everything stays away. ``degrees_per_frame``: fastest turn. ``travel`` and ``turn_degrees``: farthest from the first
+    camera, in scene units and degrees: what a method was trained on."""
+
+    new_share: float | None = 0.2
+    nearest: float | None = None
+    degrees_per_frame: float | None = None
+    travel: float | None = None
+    turn_degrees: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and not (np.isfinite(value) and value >= 0):
+                raise InputError(f"The limit {name.replace('_', ' ')} must be 0 or more, got {value}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """``path`` within the limits; ``kept`` (F,): how much of each frame's motion is left, 0 to 1; ``words``: what changed."""
+
+    path: CameraPath
+    kept: NDArray[np.float64]
+    words: str
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """Along a path, each (F,): ``new``, the share of the frame that is hole; ``nearest``, the distance of what is near;
+    ``turns``, degrees since the frame before."""
+
+    new: NDArray[np.float64]
+    nearest: NDArray[np.float64]
+    turns: NDArray[np.float64]
+
+
+def findings(scene: Scene, path: CameraPath) -> Findings:
+    """What the camera meets at every frame, from pictures of `SIDE` pixels: for a strip under the timeline."""
+    small_scene, small_path = _small(scene, path)
+    seen = np.array([_seen(small_scene, small_path, frame) for frame in range(len(path))])
+    rotations = path.world_from_camera[:, :3, :3]
+    return Findings(seen[:, 0], seen[:, 1], np.concatenate([[0.0], angle_degrees(rotations[:-1], rotations[1:])]))
+
+
+def fitted(scene: Scene, path: CameraPath, limits: Limits) -> Fitted:
+    """``path`` with its motion away from its first camera reduced, frame by frame, as far as ``limits`` need and smoothly.
+
+    Raises `InputError` that names the limit where even the first camera breaks it, so that no part of the motion is left.
+    """
+    small_scene, small_path = _small(scene, path)
+    names = {"new": "what is new", "nearest": "nearness", "travel": "travel", "turn_degrees": "turning"}
+    kept, binding = np.ones(len(path)), dict.fromkeys((*names, "speed"), 0)
+    for frame in range(len(path)):
+        for name, within in _checks(small_scene, limits):
+            most = _most(lambda share, within=within, frame=frame: within(_reduced(small_path, share, frame), frame))
+            if most is None:
+                raise InputError(_hopeless(name, limits))
+            binding[name] += most < 1
+            kept[frame] = min(kept[frame], most)
+    kept = _smoothed(kept)
+    kept, slowed = _slowed(path, kept, limits.degrees_per_frame)
+    binding["speed"] = len(path) * slowed
+    return Fitted(_all_reduced(path, kept), kept, _words(kept, binding, {**names, "speed": "speed of turning"}))
+
+
+Check = Callable[[CameraPath, int], bool]
+
+
+def _checks(scene: Scene, limits: Limits) -> list[tuple[str, Check]]:
+    """By name, whether a frame of a path keeps a limit."""
+    first = scene.first.world_from_camera
+
+    checks: list[tuple[str, Check]] = []
+    if limits.travel is not None:
+        farthest = limits.travel
+        checks.append(
+            ("travel", lambda path, frame: float(np.linalg.norm(path.centres[frame] - first[:3, 3])) <= farthest)
+        )
+    if limits.turn_degrees is not None:
+        widest = limits.turn_degrees
+        checks.append(
+            (
+                "turn_degrees",
+                lambda path, frame: bool(angle_degrees(path.world_from_camera[frame, :3, :3], first[:3, :3]) <= widest),
+            )
+        )
+    if limits.new_share is not None:
+        most = limits.new_share
+        checks.append(("new", lambda path, frame: _seen(scene, path, frame)[0] <= most))
+    if limits.nearest is not None:
+        nearest = limits.nearest
+        checks.append(("nearest", lambda path, frame: _seen(scene, path, frame)[1] >= nearest))
+    return checks
+
+
+def _most(within: Callable[[float], bool]) -> float | None:
+    """The largest share of the motion, by halving, that is within; None where not even none of it is."""
+    if within(1.0):
+        return 1.0
+    if not within(0.0):
+        return None
+    low, high = 0.0, 1.0
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if within(middle) else (low, middle)
+    return low
+
+
+def _smoothed(kept: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A smooth curve that is nowhere above ``kept`` (F,)."""
+    reach = max(1, len(kept) // 8)
+    padded = np.pad(kept, reach, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    lowest = np.pad(windows.min(axis=1), reach, mode="edge")
+    weights = np.hanning(2 * reach + 3)[1:-1]
+    return np.convolve(lowest, weights / weights.sum(), mode="valid")
+
+
+def _slowed(path: CameraPath, kept: NDArray, fastest: float | None) -> tuple[NDArray[np.float64], bool]:
+    """Less of all the motion until no frame turns faster than ``fastest`` degrees; whether that was needed."""
+    if fastest is None or _fastest(_all_reduced(path, kept)) <= fastest:
+        return kept, False
+    share = _most(lambda share: _fastest(_all_reduced(path, kept * share)) <= fastest)
+    return kept * (share or 0.0), True
+
+
+def _fastest(path: CameraPath) -> float:
+    rotations = path.world_from_camera[:, :3, :3]
+    return float(angle_degrees(rotations[:-1], rotations[1:]).max()) if len(path) > 1 else 0.0
+
+
+def _reduced(path: CameraPath, share: float, frame: int) -> CameraPath:
+    """The path with ``share`` of the motion from the first camera at one frame."""
+    kept = np.ones(len(path))
+    kept[frame] = share
+    return _all_reduced(path, kept)
+
+
+def _all_reduced(path: CameraPath, kept: NDArray[np.float64]) -> CameraPath:
+    poses, share = path.world_from_camera.copy(), kept[:, None]
+    origin = np.repeat(poses[:1], len(path), axis=0)
+    poses[:, :3, :3] = slerp(origin[:, :3, :3], poses[:, :3, :3], kept)
+    poses[:, :3, 3] = origin[:, :3, 3] * (1 - share) + poses[:, :3, 3] * share
+    lenses = path.intrinsics[:1] * (1 - share[..., None]) + path.intrinsics * share[..., None]
+    return replace(path, world_from_camera=poses, intrinsics=lenses)
+
+
+def _small(scene: Scene, path: CameraPath) -> tuple[Scene, CameraPath]:
+    scale = min(1.0, SIDE / max(path.width, path.height))
+    width, height = max(2, round(path.width * scale)), max(2, round(path.height * scale))
+    return scene.fitted(width, height, "stretch"), path.resized(width, height)
+
+
+def _seen(scene: Scene, path: CameraPath, frame: int) -> tuple[float, float]:
+    """Share of holes, and distance of what is near (`FAR` where nothing is seen)."""
+    image = render(scene, path, frame=frame, renderer="zbuffer")
+    depths = np.sort(image.depth[~image.holes & ~image.far])
+    near = float(depths[int(NEAREST_SHARE * depths.size)]) if depths.size else FAR
+    return float(image.holes.mean()), near
+
+
+def _hopeless(name: str, limits: Limits) -> str:
+    if name == "nearest":
+        return (
+            f"The picture itself shows things nearer than {limits.nearest:g}; no move can keep that distance. "
+            "Lower the limit of nearness."
+        )
+    return (
+        "Even standing still breaks the limit of what is new: the frame is larger than the picture. Raise that limit."
+    )
+
+
+def _words(kept: NDArray, binding: dict[str, int], names: dict[str, str]) -> str:
+    if kept.min() > 1 - 1e-9:
+        return "The move keeps all limits as it is; nothing was changed."
+    limit = names[max(binding, key=lambda name: binding[name])]
+    least = int(np.argmin(kept))
+    return (
+        f"The move was reduced to {kept[least]:.0%} of its way at frame {least + 1}, because of the limit of {limit}."
+    )

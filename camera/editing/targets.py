@@ -1,0 +1,117 @@
+"""Cameras that mind a target: look at it, keep it as large in the picture, go along with it, orbit it.
+
+A target is a point of the world, or one for every frame where it moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.rotation import about_axis
+
+SHORTEST, LONGEST = 0.2, 20.0
+"""How much shorter and longer than at the start a lens may become to keep a target's size."""
+
+
+def depths_of(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
+    """(F,): how far ahead of the camera the target is, in scene units; what focus has to follow."""
+    points = _along(path, target)
+    return ((points - path.centres) * path.world_from_camera[:, :3, 2]).sum(axis=1)
+
+
+def looking_at(path: CameraPath, target: ArrayLike, *, at: tuple[float, float] = (0.5, 0.5)) -> CameraPath:
+    """The same places; every camera turned by the least turn that brings ``target`` (3,) or (F,3) to the place ``at`` of the
+    picture, in shares of its width and height. Raises `InputError` where a camera stands at the target."""
+    points, poses = _along(path, target), path.world_from_camera.copy()
+    wanted = _rays(path, at)
+    seen = np.einsum("fji,fj->fi", poses[:, :3, :3], points - path.centres)
+    distance = np.linalg.norm(seen, axis=1)
+    if (distance < 1e-9).any():
+        frame = int(np.argmin(distance))
+        raise InputError(f"In frame {frame + 1} the camera stands at the target; move the one or the other.")
+    poses[:, :3, :3] = poses[:, :3, :3] @ _least_turns(wanted, seen / distance[:, None])
+    return path.with_poses(poses)
+
+
+def framed_alike(path: CameraPath, target: ArrayLike) -> CameraPath:
+    """The same cameras through lenses that keep ``target`` as large as in the first frame.
+
+    Raises `InputError` where it is not ahead of the camera, or where the lens would have to change by more than
+    `SHORTEST` to `LONGEST` times.
+    """
+    depths = depths_of(path, target)
+    if (depths <= 0).any():
+        frame = int(np.argmax(depths <= 0))
+        raise InputError(f"In frame {frame + 1} the target is behind the camera; look at it first.")
+    longer = depths / depths[0]
+    if longer.min() < SHORTEST or longer.max() > LONGEST:
+        raise InputError(
+            f"To keep the target's size the lens would change {longer.min():.2g} to {longer.max():.2g} times; "
+            f"{SHORTEST:g} to {LONGEST:g} times is possible. Keep the camera nearer to one distance."
+        )
+    lenses = path.intrinsics.copy()
+    lenses[:, :2, :2] *= longer[:, None, None]
+    return replace(path, intrinsics=lenses)
+
+
+def at_distance(path: CameraPath, target: ArrayLike, distance: float | None = None) -> CameraPath:
+    """Cameras looking the same way, moved along their rays from the target to ``distance`` of it; None keeps the first's."""
+    points = _along(path, target)
+    away = path.centres - points
+    length = np.linalg.norm(away, axis=1, keepdims=True)
+    if (length < 1e-9).any():
+        raise InputError(f"In frame {int(np.argmin(length)) + 1} the camera stands at the target; move it away first.")
+    poses = path.world_from_camera.copy()
+    poses[:, :3, 3] = points + away / length * (length[0] if distance is None else distance)
+    return path.with_poses(poses)
+
+
+def following(path: CameraPath, target: ArrayLike) -> CameraPath:
+    """Going along with a target (F,3): every camera displaced as the target is from its first place."""
+    points = _along(path, target)
+    poses = path.world_from_camera.copy()
+    poses[:, :3, 3] += points - points[0]
+    return path.with_poses(poses)
+
+
+def orbiting(camera: CameraPath, target: ArrayLike, degrees: ArrayLike, *, up: ArrayLike) -> CameraPath:
+    """A camera (a path of one frame) turned about the axis ``up`` (3,) through ``target`` (3,) by ``degrees`` (F,), positive to
+    its right, as one rigid thing: what it sees of the target keeps its place and size."""
+    turns = about_axis(up, np.atleast_1d(np.asarray(degrees, dtype=np.float64)))
+    point = np.asarray(target, dtype=np.float64)
+    poses = np.repeat(camera.world_from_camera, len(turns), axis=0)
+    poses[:, :3, :3] = turns @ poses[:, :3, :3]
+    poses[:, :3, 3] = point + np.einsum("fij,j->fi", turns, camera.centres[0] - point)
+    return CameraPath(poses, camera.intrinsics[0], camera.width, camera.height, camera.fps)
+
+
+def _along(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
+    """(F,3): the target at every frame."""
+    points = np.asarray(target, dtype=np.float64)
+    if points.shape not in ((3,), (len(path), 3)) or not np.isfinite(points).all():
+        raise InputError(f"A target is a point (3,) or one for each of {len(path)} frames, got {points.shape}.")
+    return np.broadcast_to(points, (len(path), 3))
+
+
+def _rays(path: CameraPath, at: tuple[float, float]) -> NDArray[np.float64]:
+    """(F,3): directions of length one, in the camera's axes, to a place of the picture in shares of its size."""
+    pixel = np.array([at[0] * path.width - 0.5, at[1] * path.height - 0.5, 1.0])
+    rays = np.linalg.solve(path.intrinsics, np.broadcast_to(pixel[:, None], (len(path), 3, 1)))[..., 0]
+    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+
+
+def _least_turns(first: NDArray, second: NDArray) -> NDArray[np.float64]:
+    """(F,3,3): the least turns that bring directions ``first`` (F,3) onto ``second`` (F,3), both of length one."""
+    from camera.rotation import scipy_rotation
+
+    axis = np.cross(first, second)
+    sine, cosine = np.linalg.norm(axis, axis=1), (first * second).sum(axis=1)
+    sideways = np.cross(first, np.eye(3)[np.argmin(np.abs(first), axis=1)])
+    axis = np.where((sine < 1e-12)[:, None] & (cosine < 0)[:, None], sideways, axis)
+    length = np.maximum(np.linalg.norm(axis, axis=1), 1e-300)
+    return scipy_rotation().from_rotvec(axis / length[:, None] * np.arctan2(sine, cosine)[:, None]).as_matrix()
