@@ -1,15 +1,18 @@
 // The stage: the path in 3D (Plotly), what the camera sees at one frame, and one transport for both.
 // props.value: {id, figure, points, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
+// value.sight: what the page needs to draw what the camera sees by itself (drawing/eye.js); without it, or without WebGL2, Python
+// is asked for every picture.
 // Tells Python: select {frame, turn, move, at} when the transport moves (frame) or the viewer flies on from what is seen
 // (frame null, turn in radians right/down/roll, move in subject distances), at being the moment's frame in both; click {point} when the scene is clicked.
 const plot = element.querySelector(".stage-plot");
 const eye = element.querySelector(".stage-eye img");
+const canvas = element.querySelector(".stage-eye canvas");
 const caption = element.querySelector(".stage-eye figcaption");
 const slider = element.querySelector("input[type=range]");
 const clock = element.querySelector("output");
 const play = element.querySelector(".stage-play");
 const still = () => ({ frame: null, turn: [0, 0, 0], move: [0, 0, 0] });
-const state = { frame: 0, shown: null, points: [], playing: false, asked: null, waiting: false, sent: 0 };
+const state = { frame: 0, shown: null, points: [], playing: false, asked: null, waiting: false, sent: 0, sight: null, free: null };
 
 function ink() {
   return getComputedStyle(element).getPropertyValue("--body-text-color") || "#333";
@@ -51,9 +54,12 @@ async function draw() {
   if (plot._fullLayout?.scene) state.view = structuredClone(plot.layout.scene.camera ?? state.view);
   if (state.shown !== null && value.fresh) state.view = null;
   state.shown = value;
-  const points = value.points ? await kept(value.points) : [];
+  const [points, sight] = await Promise.all([value.points ? kept(value.points) : [], opened(value.sight)]);
   if (state.shown !== value) return; // another came meanwhile
+  state.sight = sight;
   state.points = points;
+  state.frame = Math.min(value.at ?? state.frame, value.frames - 1);
+  if (sight) want(state.frame); // before Plotly, which takes longer
   const data = value.figure.data.map((trace, index) => (index === value.points?.trace ? dotted(trace, points[0]) : trace));
   const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"], plotGlPixelRatio: pixelRatio() };
   await Plotly.react(plot, data, themed(layout), config);
@@ -61,9 +67,40 @@ async function draw() {
   plot.removeAllListeners?.("plotly_click");
   plot.on("plotly_click", clicked);
   slider.max = value.frames - 1;
-  seek(Math.min(value.at ?? state.frame, value.frames - 1), { ask: true });
+  seek(state.frame, { ask: !sight });
   element.dataset.drawn = String(Number(element.dataset.drawn || 0) + 1);
 }
+
+// The eye of the page, looking into this scene; null where Python must draw.
+async function opened(sight) {
+  canvas.hidden = !sight || Boolean(state.blind);
+  eye.hidden = !canvas.hidden;
+  if (canvas.hidden) return null;
+  try {
+    state.eye ??= import(new URL(sight.scripts, document.baseURI)).then(({ Eye }) => new Eye(canvas, told));
+    const made = await state.eye;
+    await made.open(sight);
+    return made;
+  } catch (error) {
+    state.blind = String(error);
+    console.warn(`The page cannot draw the scene itself, the server does: ${error}`);
+    return null;
+  } finally {
+    element.dataset.drawnBy = state.blind ? "server" : "page";
+    if (state.blind) [canvas.hidden, eye.hidden] = [true, false];
+  }
+}
+
+// What is under a picture that the page drew; of one on the move the holes are not counted.
+function told({ frame, holes }) {
+  const where = state.free ? "Free view" : `Frame ${frame + 1}`;
+  const words = holes === null ? where : `${where}: ${Math.round(100 * holes)}% of it is new to the scene (pink)`;
+  caption.textContent = words;
+  element.dataset.seen = words;
+}
+
+// The camera of the picture: of a frame of the path, or where one flew.
+const camera = () => state.free ?? state.sight.camera(state.frame);
 
 function clicked(event) {
   const point = event.points[0];
@@ -133,8 +170,11 @@ function seek(frame, { ask }) {
 
 // One question at a time: what happens while an answer is under way is gathered into the next question.
 function want(frame) {
+  state.free = null;
   state.asked = { ...still(), frame };
-  ask();
+  if (!state.sight) return ask();
+  state.sight.show(camera(), frame);
+  askAtRest();
 }
 
 function fly(turn, move) {
@@ -146,7 +186,16 @@ function fly(turn, move) {
     move: asked.move.map((value, axis) => value + move[axis]),
   };
   clock.textContent = "free view";
-  ask();
+  if (!state.sight) return ask();
+  state.free = state.sight.flown(camera(), turn, move);
+  state.sight.show(state.free, state.frame);
+  askAtRest();
+}
+
+// What the page draws itself Python is told once it rests, so that it knows which camera a new key would have.
+function askAtRest() {
+  clearTimeout(state.rest);
+  state.rest = setTimeout(() => (state.playing ? askAtRest() : ask()), 350);
 }
 
 function ask() {
@@ -168,8 +217,10 @@ function see() {
   const answer = props.eye;
   if (!answer?.picture) return;
   eye.src = answer.picture;
-  caption.textContent = answer.caption ?? "";
-  element.dataset.seen = answer.caption;
+  if (!state.sight) {
+    caption.textContent = answer.caption ?? "";
+    element.dataset.seen = answer.caption;
+  }
   if (answer.id === state.sent) answered();
 }
 

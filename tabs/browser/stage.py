@@ -14,11 +14,15 @@ import plotly
 from numpy.typing import NDArray
 
 from camera.figure.path import plain, spec
+from camera.objects.scene import StagedScene, subject_distance
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.media.video import complete
+from tabs.browser import scene_file
 
 _HERE = Path(__file__).parent
+DRAWING = _HERE / "drawing"
+"""Scripts that draw a scene in the page."""
 PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
 """plotly.js as it ships inside the plotly wheel."""
 
@@ -26,7 +30,7 @@ _TEMPLATE = """
 <div class="stage">
   <div class="stage-plot" role="img" aria-label="Camera path in 3D" data-empty="{empty}"></div>
   <figure class="stage-eye" tabindex="0" title="Drag to look around, wheel or W A S D Q E to fly, Z X to roll, arrows for frames">
-    <img alt="What the camera sees" draggable="false"><figcaption></figcaption>
+    <canvas hidden role="img" aria-label="What the camera sees"></canvas><img alt="What the camera sees" draggable="false"><figcaption></figcaption>
   </figure>
   <div class="stage-bar">
     <button class="stage-play" aria-label="Play">Play</button>
@@ -42,7 +46,7 @@ def stage(
 ) -> gr.HTML:
     """An empty stage, which says ``empty``; fill it with `shown` and `seen`. One that ``stays`` is in sight while its page is
     scrolled."""
-    gr.set_static_paths([PLOTLY_JS])
+    gr.set_static_paths([PLOTLY_JS, DRAWING])
     return gr.HTML(
         value=None,
         elem_id=f"{name}-stage",
@@ -76,7 +80,38 @@ def shown(
     points = dots_beside([dots], number, place)
     nowhere = {axis: np.zeros(0, np.float32) for axis in "xyz"}
     figure["data"][number] = {**dots, **nowhere, "marker": {**dots["marker"], "color": np.zeros(0, np.uint8)}}
-    return {**drawn(figure, path, fresh=fresh, at=at), "points": points}
+    return {**drawn(figure, path, fresh=fresh, at=at), "points": points, "sight": sight(path, scene, place)}
+
+
+def sight(path: CameraPath, scene: Scene, place: Callable[[str], Path]) -> dict:
+    """What the page needs to draw what the camera of ``path`` sees; scene and objects are files that it fetches once."""
+    objects = None
+    if isinstance(scene, StagedScene) and scene.objects:
+        objects = beside("objects", scene_file.objects_file(scene, len(path), path.fps), place)
+    return {
+        "scripts": f"gradio_api/file={DRAWING / 'eye.js'}",
+        "scene": beside("scene", scene_file.scene_file(scene), place),
+        "objects": objects,
+        "frames": len(path),
+        "poses": _numbers(path.world_from_camera[:, :3]),
+        "lenses": _numbers(path.intrinsics[:1] if (path.intrinsics == path.intrinsics[0]).all() else path.intrinsics),
+        "width": path.width,
+        "height": path.height,
+        "focus": subject_distance(scene.first),
+    }
+
+
+def _numbers(values: NDArray[np.float64]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode()
+
+
+def beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
+    """Address of a file with ``data`` that the page can fetch; its name is its content's."""
+    file = place(f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.bin")
+    if not file.is_file():
+        with complete(file) as part:
+            part.write_bytes(data)
+    return f"gradio_api/file={file}"
 
 
 def dots_beside(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:
@@ -86,11 +121,7 @@ def dots_beside(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) 
     """
     parts = [each[axis].tobytes() for each in dots for axis in "xyz"]
     data = b"".join([*parts, *(each["marker"]["color"].tobytes() for each in dots)])
-    file = place(f"points-{hashlib.sha256(data).hexdigest()[:16]}.bin")
-    if not file.is_file():
-        with complete(file) as part:
-            part.write_bytes(data)
-    return {"url": f"gradio_api/file={file}", "counts": [len(each["x"]) for each in dots], "trace": trace}
+    return {"url": beside("points", data, place), "counts": [len(each["x"]) for each in dots], "trace": trace}
 
 
 def drawn(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None = None) -> dict:

@@ -19,7 +19,8 @@ def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
     for move in ("arc 20", "arc 30"):
         path = film_script.path_of(move, scene.first, frames=121)
         values.append(shown(path, scene, tmp_path.joinpath, nominal=False))
-    assert values[0]["points"] == values[1]["points"] and len(list(tmp_path.iterdir())) == 1
+    assert values[0]["points"] == values[1]["points"] and values[0]["sight"]["scene"] == values[1]["sight"]["scene"]
+    assert len(list(tmp_path.iterdir())) == 2 and values[0]["sight"]["poses"] != values[1]["sight"]["poses"]
     assert values[0]["figure"] != values[1]["figure"]
 
     dots = next(trace for trace in spec(path, scene)["data"] if trace["name"] == "scene")

@@ -1,0 +1,100 @@
+// What follows the surfaces: cracks closed, holes shown or filled from behind (pull and push through smaller and smaller
+// pictures), and several pictures added up to one.
+import { texture } from "./programs.js";
+
+export class Filling {
+  constructor(gl, program) {
+    const exact = Boolean(gl.getExtension("EXT_color_buffer_float"));
+    Object.assign(this, { gl, program, exact, frame: gl.createFramebuffer(), levels: [] });
+  }
+
+  resize(width, height) {
+    const { gl, exact } = this;
+    const old = [this.closed, this.inverse, this.sum, this.done, ...this.levels.flatMap(({ pulled, pushed }) => [pulled, pushed])];
+    for (const each of old) if (each) gl.deleteTexture(each);
+    const shape = { width, height };
+    const bytes = { internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE };
+    const half = exact ? { internal: gl.RGBA16F, format: gl.RGBA, type: gl.HALF_FLOAT } : bytes;
+    const single = exact ? { internal: gl.R32F, format: gl.RED, type: gl.FLOAT } : bytes;
+    Object.assign(this, { size: [width, height], closed: texture(gl, { ...shape, ...bytes }), done: texture(gl, { ...shape, ...bytes }) });
+    this.inverse = texture(gl, { ...shape, ...single });
+    this.sum = exact ? texture(gl, { ...shape, ...half }) : null;
+    this.levels = [];
+    for (let [w, h] = [width, height]; Math.min(w, h) > 1; ) {
+      [w, h] = [(w + 1) >> 1, (h + 1) >> 1];
+      const made = () => texture(gl, { width: w, height: h, ...half });
+      this.levels.push({ size: [w, h], pulled: made(), pushed: made() });
+    }
+  }
+
+  // Closes cracks in `target` and shows it on the canvas, or leaves it in `closed` (`done` where holes are filled).
+  finish(target, { filled, hole, canvas }) {
+    const { gl } = this;
+    this.pass("cracks", [this.closed, this.inverse], this.size, { drawn: target.colour, deep: target.depth }, (places) =>
+      gl.uniform2i(places.extent, ...this.size),
+    );
+    if (filled) this.fill();
+    if (canvas) this.pass("show", null, this.size, { drawn: filled ? this.done : this.closed }, (places) => gl.uniform3f(places.hole, ...hole));
+  }
+
+  fill() {
+    const { gl, levels } = this;
+    let finer = this.closed;
+    levels.forEach((level, number) => {
+      this.pass("pull", [level.pulled], level.size, { finer, inverses: this.inverse }, (places) => gl.uniform1i(places.first, number === 0 ? 1 : 0));
+      finer = level.pulled;
+    });
+    let coarser = finer;
+    for (let number = levels.length - 2; number >= 0; number--) {
+      const { pulled, pushed, size } = levels[number];
+      this.pass("push", [pushed], size, { finer: pulled, coarser }, (places) => gl.uniform1i(places.last, 0));
+      coarser = pushed;
+    }
+    this.pass("push", [this.done], this.size, { finer: this.closed, coarser }, (places) => gl.uniform1i(places.last, 1));
+  }
+
+  add({ hole, share, first, filled }) {
+    const { gl } = this;
+    if (first) {
+      this.into([this.sum], this.size);
+      gl.clearColor(0, 0, 0, 0);
+      gl.clear(gl.COLOR_BUFFER_BIT);
+    }
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.ONE, gl.ONE);
+    this.pass("add", [this.sum], this.size, { drawn: filled ? this.done : this.closed }, (places) => {
+      gl.uniform3f(places.hole, ...hole);
+      gl.uniform1f(places.share, share);
+    });
+    gl.disable(gl.BLEND);
+  }
+
+  develop() {
+    this.pass("develop", null, this.size, { drawn: this.sum }, () => {});
+  }
+
+  into(textures, size) {
+    const { gl } = this;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, textures ? this.frame : null);
+    if (textures) {
+      [0, 1].forEach((i) => gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, gl.TEXTURE_2D, textures[i] ?? null, 0));
+      gl.drawBuffers(textures.map((_, i) => gl.COLOR_ATTACHMENT0 + i));
+    }
+    gl.viewport(0, 0, ...size);
+  }
+
+  // Runs a program over every pixel of `textures` (null: the canvas), reading the named textures.
+  pass(name, textures, size, reads, set) {
+    const { gl } = this;
+    const { program, places } = this.program(name);
+    this.into(textures, size);
+    gl.useProgram(program);
+    Object.entries(reads).forEach(([label, each], unit) => {
+      gl.activeTexture(gl.TEXTURE0 + unit);
+      gl.bindTexture(gl.TEXTURE_2D, each);
+      gl.uniform1i(places[label], unit);
+    });
+    set(places);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+}

@@ -1,0 +1,227 @@
+// Draws a scene as camera.render's mesh does: depth pictures as surfaces cut at depth edges, thin lines as pixels, a far layer,
+// several views of which the nearest surface wins, one view per frame of a clip.
+import { resizedLens, targetFromSource } from "./cameras.js";
+import { Filling } from "./filling.js";
+import { ObjectsOf } from "./objects.js";
+import { programs, texture } from "./programs.js";
+import { bordersOf, quadsOf, trianglesOf } from "./surface.js";
+
+export const FULL = 0;
+const TOLERATED_PX = [0, 0.3, 1, 3, 8]; // by level of detail: how far a merged block may be off when the camera goes as far as the subject
+export const COARSEST = TOLERATED_PX.length - 1;
+const KEPT_LISTS = 160; // lists of triangles kept on the graphics card
+
+export class Painter {
+  constructor(canvas) {
+    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true });
+    if (!gl) throw new Error("This browser has no WebGL2.");
+    Object.assign(this, { canvas, gl, program: programs(gl), lists: new Map(), size: null });
+    this.vao = gl.createVertexArray();
+    this.filling = new Filling(gl, this.program);
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+  }
+
+  get lost() {
+    return this.gl.isContextLost();
+  }
+
+  load(scene) {
+    const { gl } = this;
+    this.forget();
+    this.scene = scene;
+    for (const view of scene.views) {
+      const shape = { width: view.width, height: view.height };
+      view.depths = texture(gl, { ...shape, internal: gl.R32F, format: gl.RED, type: gl.FLOAT, data: view.depth });
+      view.colours = texture(gl, {
+        ...shape, internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE, data: view.picture, filter: gl.LINEAR,
+      });
+    }
+  }
+
+  // Objects that stand in the scene, as read by drawing/objects.js; null for none.
+  place(objects) {
+    this.objects?.forget();
+    this.objects = objects ? new ObjectsOf(this.gl, objects) : null;
+  }
+
+  forget() {
+    const { gl } = this;
+    for (const view of this.scene?.views ?? []) [view.depths, view.colours].forEach((each) => gl.deleteTexture(each));
+    for (const list of this.lists.values()) gl.deleteBuffer(list.buffer);
+    this.lists.clear();
+  }
+
+  resize(width, height) {
+    const { gl } = this;
+    if (this.size?.[0] === width && this.size?.[1] === height) return;
+    Object.assign(this.canvas, { width, height });
+    this.size = [width, height];
+    for (const each of this.target ? [this.target.colour, this.target.depth] : []) gl.deleteTexture(each);
+    const shape = { width, height };
+    const colour = texture(gl, { ...shape, internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE });
+    const depth = texture(gl, {
+      ...shape, internal: gl.DEPTH_COMPONENT24, format: gl.DEPTH_COMPONENT, type: gl.UNSIGNED_INT,
+    });
+    const frame = this.target?.frame ?? gl.createFramebuffer();
+    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, colour, 0);
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.DEPTH_ATTACHMENT, gl.TEXTURE_2D, depth, 0);
+    this.target = { frame, colour, depth };
+    this.filling.resize(width, height);
+  }
+
+  // One frame to the canvas. camera: {pose, lens, width, height}; moment: {frame, frames}; detail: 0 (all) to COARSEST;
+  // filled: whether holes are filled from behind or shown in the colour `hole` (0 to 1).
+  draw(camera, moment, { detail = FULL, filled = false, hole = [0, 0, 0] } = {}) {
+    this.surfaces(camera, moment, detail);
+    this.filling.finish(this.target, { filled, hole, canvas: true });
+  }
+
+  // Several cameras (points on a lens, moments of an exposure) make one picture, each an equal part of its light.
+  drawMany(cameras, moment, { detail = FULL, filled = false, hole = [0, 0, 0] } = {}) {
+    if (cameras.length === 1 || !this.filling.exact) return this.draw(cameras[0], moment, { detail, filled, hole });
+    cameras.forEach((camera, number) => {
+      this.surfaces(camera, moment, detail);
+      this.filling.finish(this.target, { filled, hole, canvas: false });
+      this.filling.add({ hole, share: 1 / cameras.length, first: number === 0, filled });
+    });
+    this.filling.develop();
+  }
+
+  surfaces(camera, moment, detail) {
+    const { gl, scene, size } = this;
+    const lens = resizedLens(camera.lens, camera.width, camera.height, ...size);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.target.frame);
+    gl.bindVertexArray(this.vao);
+    gl.viewport(0, 0, ...size);
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    gl.enable(gl.DEPTH_TEST);
+    gl.depthFunc(gl.LESS);
+    gl.enable(gl.CULL_FACE);
+    gl.frontFace(gl.CW);
+    this.views(camera.pose, moment.frame).forEach((number, order) => this.view(number, order, camera.pose, lens, detail));
+    gl.disable(gl.CULL_FACE);
+    this.objects?.draw(this.program("object"), camera.pose, lens, size, scene.near, moment);
+    gl.disable(gl.DEPTH_TEST);
+  }
+
+  view(number, order, pose, lens, detail) {
+    const { gl, scene } = this;
+    const view = scene.views[number];
+    const between = targetFromSource(pose, lens, view);
+    const { buffer, counts } = this.list(number, detail);
+    const [triangles, thin, level = 0, upright = 0] = counts;
+    const draw = (name, kind, at, count, way = 0) => {
+      if (!count) return;
+      const lone = name === "surface" && kind === gl.POINTS; // what is thin needs no advantage over other views
+      const places = this.ready(name, view, between, lone ? 1 : scene.advantage ** order, detail);
+      if (places.way) gl.uniform1i(places.way, way);
+      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
+      gl.drawElements(kind, count, gl.UNSIGNED_INT, 4 * at);
+    };
+    const borders = triangles + thin;
+    draw("surface", gl.TRIANGLES, 0, triangles);
+    draw("surface", gl.POINTS, triangles, thin);
+    draw("border", gl.LINES, borders, level, 0);
+    draw("border", gl.LINES, borders + level, upright, 1);
+    draw("border", gl.POINTS, borders, level + upright, 2);
+  }
+
+  // Chooses a program that draws pixels of a view, and tells it all it needs.
+  ready(name, view, { turn, shift }, advantage, detail) {
+    const { gl, scene, size } = this;
+    const { program, places } = this.program(name);
+    gl.useProgram(program);
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D, view.depths);
+    gl.activeTexture(gl.TEXTURE1);
+    gl.bindTexture(gl.TEXTURE_2D, view.colours);
+    gl.uniform1i(places.depths, 0);
+    gl.uniform1i(places.colours, 1);
+    gl.uniform2f(places.size, ...size);
+    gl.uniform1f(places.near, scene.near);
+    gl.uniform1f(places.far, scene.far);
+    gl.uniform1f(places.advantage, advantage);
+    gl.uniformMatrix3fv(places.turn, true, turn);
+    gl.uniform3f(places.shift, ...shift);
+    gl.uniform2i(places.grid, view.width, view.height);
+    if (places.merged) gl.uniform1i(places.merged, detail > FULL ? 1 : 0);
+    return places;
+  }
+
+  // Which views are drawn, in order: of a clip that of the frame, of several those whose cameras stand and look nearest first.
+  views(pose, frame) {
+    const { views, kind } = this.scene;
+    if (kind === "clip") return [Math.min(frame, views.length - 1)];
+    const numbers = views.map((_, number) => number);
+    if (views.length === 1) return numbers;
+    const away = (view) => {
+      const apart = (columns) => Math.hypot(...columns.map((i) => view.pose[i] - pose[i]));
+      return apart([3, 7, 11]) / view.focus + apart([2, 6, 10]);
+    };
+    const distances = views.map(away);
+    return numbers.sort((a, b) => distances[a] - distances[b] || a - b);
+  }
+
+  // Triangles of a view at a level of detail, its thin pixels and its borders, on the graphics card.
+  list(number, detail) {
+    const key = `${number} ${detail}`;
+    let list = this.lists.get(key);
+    this.lists.delete(key);
+    list ??= this.listed(this.scene.views[number], detail);
+    this.lists.set(key, list);
+    if (this.lists.size > KEPT_LISTS) {
+      const [oldest, gone] = this.lists.entries().next().value;
+      this.gl.deleteBuffer(gone.buffer);
+      this.lists.delete(oldest);
+    }
+    return list;
+  }
+
+  listed(view, detail) {
+    const { gl, scene } = this;
+    const { depth, width, height } = view;
+    const reach = view.lens[0] * view.focus;
+    view.quads ??= quadsOf(depth, width, height, { cutRatio: scene.cut_ratio, slack: scene.stretch / reach, far: scene.far });
+    const { whole, thin } = view.quads;
+    const parts = [trianglesOf(depth, width, height, whole, TOLERATED_PX[detail] / reach), thin];
+    if (detail === FULL) for (const upright of [false, true]) parts.push(bordersOf(width, height, whole, upright));
+    const buffer = gl.createBuffer();
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, 4 * parts.reduce((sum, part) => sum + part.length, 0), gl.STATIC_DRAW);
+    let at = 0;
+    for (const part of parts) {
+      gl.bufferSubData(gl.ELEMENT_ARRAY_BUFFER, at, part);
+      at += 4 * part.length;
+    }
+    return { buffer, counts: parts.map((part) => part.length) };
+  }
+
+  // RGBA of the canvas, row by row from the top; the graphics card has drawn all of it when this returns.
+  pixels() {
+    const { gl, size } = this;
+    const bytes = new Uint8Array(4 * size[0] * size[1]);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.readPixels(0, 0, ...size, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    const rows = new Uint8Array(bytes.length);
+    for (let y = 0; y < size[1]; y++) rows.set(bytes.subarray(4 * size[0] * y, 4 * size[0] * (y + 1)), 4 * size[0] * (size[1] - 1 - y));
+    return rows;
+  }
+
+  // Share of the last picture that no surface covers, also where it was filled.
+  holes() {
+    const { gl, size } = this;
+    const bytes = new Uint8Array(4 * size[0] * size[1]);
+    this.filling.into([this.filling.closed], size);
+    gl.readPixels(0, 0, ...size, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    let count = 0;
+    for (let i = 3; i < bytes.length; i += 4) count += bytes[i] === 0 ? 1 : 0;
+    return count / (size[0] * size[1]);
+  }
+
+  // Waits until everything asked for is drawn.
+  settled() {
+    this.gl.readPixels(0, 0, 1, 1, this.gl.RGBA, this.gl.UNSIGNED_BYTE, new Uint8Array(4));
+  }
+}

@@ -1,0 +1,130 @@
+"""A scene as the page draws it itself: pictures and depths in one file, sent once; objects in another."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.objects.scene import StagedScene
+from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH, padded
+from camera.view import FAR, Scene, View
+
+MOST_SIDE = 640
+"""Pixels of the longer side of what is drawn in the page."""
+MOST_PIXELS = 12_000_000
+"""In all views together; a long clip is sent smaller."""
+MOST_LOSSLESS = 4_000_000
+"""Pixels of all views that are sent as PNG; more of them, which are frames of a clip, are sent as JPEG."""
+KEPT_BITS = np.uint32(0xFFFFFF80)
+"""Of a depth: 16 of its 23 bits after the point, within 1e-5 of it, so that the rest packs to nothing."""
+NEAR_SHARE = 0.02
+"""What is nearer than this part of the nearest depth is not drawn."""
+
+_packed: WeakKeyDictionary[Scene, bytes] = WeakKeyDictionary()
+
+
+def scene_file(scene: Scene) -> bytes:
+    """What `tabs/browser/drawing/scene.js` reads: views of ``scene``, at most `MOST_SIDE` pixels wide and high; packed once."""
+    found = _packed.get(scene)
+    if found is None:
+        found = _packed[scene] = _file(*_views(scene))
+    return found
+
+
+def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
+    width, height = _size(scene)
+    small = scene.fitted(width, height, "stretch")
+    parts: list[bytes] = []
+    add = _adding(parts)
+    lossless = len(small.views) * width * height <= MOST_LOSSLESS
+    views = [
+        {
+            "pose": view.world_from_camera.ravel().tolist(),
+            "lens": view.intrinsics.ravel().tolist(),
+            "focus": view.focus_depth if view.known.any() else FAR,
+            "colour": add(_picture(view.colour, lossless)),
+            "depth": add(_depth(view)),
+        }
+        for view in small.views
+    ]
+    nearest = min((float(view.depth[view.known].min()) for view in small.views if view.known.any()), default=1.0)
+    facts = {"width": width, "height": height, "kind": scene.kind, "unit": scene.unit, "near": nearest * NEAR_SHARE}
+    rules = {"far": FAR, "cut_ratio": CUT_RATIO, "stretch": STRETCH, "advantage": SAME_SURFACE}
+    return {**facts, **rules, "views": views}, parts
+
+
+def _size(scene: Scene) -> tuple[int, int]:
+    width, height = scene.first.width, scene.first.height
+    scale = min(1.0, MOST_SIDE / max(width, height), math.sqrt(MOST_PIXELS / (width * height * len(scene.views))))
+    return max(2, round(width * scale)), max(2, round(height * scale))
+
+
+def _picture(colour: NDArray[np.uint8], lossless: bool) -> bytes:
+    import cv2
+
+    kind, options = (".png", [cv2.IMWRITE_PNG_COMPRESSION, 4]) if lossless else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return cv2.imencode(kind, colour[..., ::-1], options)[1].tobytes()
+
+
+def _depth(view: View) -> bytes:
+    """Float32, 0 where nothing is drawn, its four bytes in four planes, deflated."""
+    depth = np.where(padded(view), np.float32(0), view.depth).astype("<f4")
+    planes = (depth.view("<u4") & KEPT_BITS).view(np.uint8).reshape(-1, 4).T
+    return zlib.compress(planes.tobytes(), 1)
+
+
+OBJECT_MOMENTS = 61
+"""Moments at which moving objects are sent; the page shows the nearest."""
+MOST_OBJECT_NUMBERS = 12_000_000
+"""Of corners at all moments; more are sent at fewer moments."""
+
+
+def objects_file(scene: StagedScene, frames: int, fps: float) -> bytes:
+    """What `drawing/objects.js` draws: the objects of ``scene`` along a path of ``frames`` frames at ``fps``."""
+    first = scene.surfaces(0, frames, fps)
+    numbers = sum(surface.vertices.size for surface in first)
+    moments = max(1, min(OBJECT_MOMENTS, frames, MOST_OBJECT_NUMBERS // max(numbers, 1)))
+    shown = [scene.surfaces(round(at), frames, fps) for at in np.linspace(0, frames - 1, moments)]
+    parts: list[bytes] = []
+    pack = _adding(parts)
+
+    def add(values: NDArray | None, kind: str) -> tuple[int, int] | None:
+        return None if values is None else pack(zlib.compress(np.ascontiguousarray(values, kind).tobytes(), 1))
+
+    pieces = []
+    for number, surface in enumerate(first):
+        places = np.stack([moment[number].vertices for moment in shown])
+        moves = bool((places != places[:1]).any())
+        pieces.append(
+            {
+                "points": add(places if moves else places[:1], "<f4"),
+                "colours": add(surface.colours, "u1"),
+                "triangles": add(surface.triangles, "<u4"),
+                "uv": add(surface.uv, "<f4"),
+                "texture": None if surface.texture is None else pack(_picture(surface.texture, True)),
+            }
+        )
+    return _file({"moments": moments, "pieces": pieces}, parts)
+
+
+def _adding(parts: list[bytes]) -> Callable[[bytes], tuple[int, int]]:
+    """A function that appends to ``parts`` and says where that lies: from which byte, and how many."""
+
+    def add(part: bytes) -> tuple[int, int]:
+        at = sum(map(len, parts))
+        parts.append(part)
+        return at, len(part)
+
+    return add
+
+
+def _file(header: dict[str, Any], parts: list[bytes]) -> bytes:
+    said = json.dumps(header).encode()
+    return b"".join([b"RSH1", len(said).to_bytes(4, "little"), said, *parts])
