@@ -11,6 +11,7 @@ import trimesh
 from reconstruct_room import finished, path_of, room
 
 from camera.errors import InputError
+from camera.objects import gltf
 from camera.view import Scene
 from pipelines.method import Clip
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
@@ -67,7 +68,7 @@ def test_a_mesh_is_written_upright_and_with_its_colours():
     triangle = trimesh.Trimesh(
         [[0, 0, 2], [1, 0, 2], [0, 1, 2]],
         [[0, 1, 2]],
-        vertex_colors=[[255, 0, 0], [0, 255, 0], [0, 0, 255]],
+        vertex_colors=[[255, 0, 0], [128, 64, 191], [0, 7, 255]],
         process=False,
     )
     cloud, path, _ = room_exports()
@@ -78,7 +79,8 @@ def test_a_mesh_is_written_upright_and_with_its_colours():
     np.testing.assert_array_equal(ply.visual.vertex_colors[:, :3], triangle.visual.vertex_colors[:, :3])
     glb = trimesh.load(io.BytesIO(files["mesh.glb"]), file_type="glb", force="mesh", process=False)
     np.testing.assert_allclose(glb.vertices, triangle.vertices * [1, -1, -1])
-    np.testing.assert_array_equal(glb.visual.vertex_colors[:, :3], triangle.visual.vertex_colors[:, :3])
+    (shown,) = gltf.read(files["mesh.glb"], "mesh.glb").surfaces()
+    np.testing.assert_array_equal(shown.colours, triangle.visual.vertex_colors[:, :3])
 
 
 @pytest.fixture(scope="module")
