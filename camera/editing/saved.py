@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from camera.editing.keys import Key, KeyedMove
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath
 
 VERSION = 1
@@ -84,10 +84,8 @@ def _fields(data: Any, names: set[str], what: str) -> dict[str, Any]:
 
 
 def _numbers(value: Any, shape: tuple[int, int], what: str) -> np.ndarray:
-    try:
+    with reading(f"The {what} must be numbers in {shape[1]} columns."):
         array = np.array(value, dtype=np.float64).reshape(shape if value or shape[0] > 0 else (0, shape[1]))
-    except (TypeError, ValueError):
-        raise InputError(f"The {what} must be numbers in {shape[1]} columns.") from None
     if not np.isfinite(array).all():
         raise InputError(f"The {what} holds a value that is not a finite number.")
     return array

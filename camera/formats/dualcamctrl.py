@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import pickle
 import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.formats import realestate10k
 from camera.formats.account import Account
-from camera.formats.parsing import DAMAGED, LARGEST_UNPACKED, MOST_FRAMES, field, numbers
+from camera.formats.parsing import LARGEST_UNPACKED, MOST_FRAMES, field, numbers
 from camera.path import CameraPath
 
 
@@ -21,10 +20,8 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     import torch
 
     _check_container(data, name)
-    try:
+    with reading(f"{name} holds more than tensors, or is damaged; save {{'cameras': tensor}} again."):
         values = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (*DAMAGED, pickle.UnpicklingError, AttributeError, IndexError) as error:
-        raise InputError(f"{name} holds more than tensors, or is damaged; save {{'cameras': tensor}} again.") from error
     if isinstance(values, list) and len(values) == 1:
         values = values[0]
     values = account.fields(values) if isinstance(values, Mapping) else values
@@ -48,10 +45,10 @@ def write(path: CameraPath) -> bytes:
 
 def _check_container(data: bytes, name: str) -> None:
     """A zip, as torch has saved since version 1.6, of bounded size."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            total = sum(entry.file_size for entry in archive.infolist())
-    except DAMAGED as error:
-        raise InputError(f"{name} is no file of torch.save (version 1.6 or later); save it again.") from error
+    with (
+        reading(f"{name} is no file of torch.save (version 1.6 or later); save it again."),
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+    ):
+        total = sum(entry.file_size for entry in archive.infolist())
     if total > LARGEST_UNPACKED:
         raise InputError(f"{name} unpacks to more than {LARGEST_UNPACKED >> 20} MB; keep only its cameras.")

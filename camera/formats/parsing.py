@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath
 from camera.rotation import orthonormal
 
@@ -23,12 +21,6 @@ LARGEST_TEXT = 64 << 20
 LARGEST_UNPACKED = 512 << 20
 DEEPEST = 32
 LARGEST_NUMBER = 1e12
-
-DAMAGED = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, KeyError,
-    SyntaxError, TypeError, MemoryError,
-)  # fmt: skip
-"""What Python's and numpy's readers raise over a broken archive."""
 
 
 def text_of(data: bytes, name: str) -> str:
@@ -92,10 +84,8 @@ def entries(values: Mapping[str, Any], key: str, where: str) -> list[Any]:
 
 def numbers(value: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float64]:
     """Nested lists as an array of ``shape`` (-1 takes any length); raises `InputError` that names ``where``."""
-    try:
+    with reading(f"{where} should hold numbers only, in the shape {_words(shape)}."):
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{where} should hold numbers only, in the shape {_words(shape)}.") from error
     if array.ndim != len(shape) or any(want not in (-1, got) for want, got in zip(shape, array.shape)):
         raise InputError(f"{where} should have the shape {_words(shape)}, got {_words(array.shape)}.")
     if not (np.abs(array) <= LARGEST_NUMBER).all():  # also refuses NaN
@@ -157,39 +147,33 @@ def resampled_lens(like: CameraPath, frames: int) -> NDArray[np.float64]:
 
 def members(data: bytes, name: str) -> dict[str, bytes]:
     """The files of a zip, by their path; refuses what unpacks to more than `LARGEST_UNPACKED`."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            listed = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if len(listed) > 1000 or sum(entry.file_size for entry in listed) > LARGEST_UNPACKED:
-                raise InputError(f"{name} unpacks to more than 1000 files or {LARGEST_UNPACKED >> 20} MB.")
-            return {entry.filename: archive.read(entry) for entry in listed}
-    except InputError:
-        raise
-    except DAMAGED as error:
-        raise InputError(f"{name} is a damaged or encrypted zip file; pack it again.") from error
+    with (
+        reading(f"{name} is a damaged or encrypted zip file; pack it again."),
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+    ):
+        listed = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if len(listed) > 1000 or sum(entry.file_size for entry in listed) > LARGEST_UNPACKED:
+            raise InputError(f"{name} unpacks to more than 1000 files or {LARGEST_UNPACKED >> 20} MB.")
+        return {entry.filename: archive.read(entry) for entry in listed}
 
 
 def npz_shapes(data: bytes, name: str) -> dict[str, tuple[int, ...]]:
     """Shapes of the arrays in an npz, read from their headers alone."""
     shapes = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for entry in archive.infolist()[:1000]:
-                with archive.open(entry) as stream:
-                    version = np.lib.format.read_magic(stream)
-                    header = (
-                        np.lib.format.read_array_header_1_0
-                        if version == (1, 0)
-                        else np.lib.format.read_array_header_2_0
-                    )
-                    shape, _, dtype = header(stream)
-                    if dtype.hasobject or dtype.kind not in "fiub":
-                        raise InputError(f"{entry.filename} of {name} holds no plain numbers; save it as float32.")
-                    shapes[entry.filename.removesuffix(".npy")] = shape
-    except InputError:
-        raise
-    except DAMAGED as error:
-        raise InputError(f"{name} is no readable npz file; write it again with numpy.savez.") from error
+    with (
+        reading(f"{name} is no readable npz file; write it again with numpy.savez."),
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+    ):
+        for entry in archive.infolist()[:1000]:
+            with archive.open(entry) as stream:
+                version = np.lib.format.read_magic(stream)
+                header = (
+                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = header(stream)
+                if dtype.hasobject or dtype.kind not in "fiub":
+                    raise InputError(f"{entry.filename} of {name} holds no plain numbers; save it as float32.")
+                shapes[entry.filename.removesuffix(".npy")] = shape
     return shapes
 
 
@@ -202,13 +186,11 @@ def npz_array(data: bytes, key: str, shape: tuple[int, ...], where: str) -> NDAr
         raise InputError(f"{key} of {where} should have the shape {_words(shape)}, got {_words(found)}.")
     if not 1 <= found[0] <= MOST_FRAMES:
         raise InputError(f"{key} of {where} should hold 1 to {MOST_FRAMES} cameras, got {found[0]}.")
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return numbers(arrays[key], shape, f"{key} of {where}")
-    except InputError:
-        raise
-    except DAMAGED as error:
-        raise InputError(f"{key} of {where} is damaged; save the file again.") from error
+    with (
+        reading(f"{key} of {where} is damaged; save the file again."),
+        np.load(io.BytesIO(data), allow_pickle=False) as arrays,
+    ):
+        return numbers(arrays[key], shape, f"{key} of {where}")
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:

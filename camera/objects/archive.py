@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.objects.bundle import BESIDE
 from camera.objects.model import Model, read_model, read_models
 from camera.objects.obj_ply import LARGEST_BYTES
@@ -29,11 +29,11 @@ def pack_objects(objects: Sequence[SceneObject]) -> bytes:
 
 def unpack_objects(data: bytes) -> tuple[SceneObject, ...]:
     """What `pack_objects` wrote; raises `InputError` for anything else."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return read_objects(archive)
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError("The objects are damaged or of another version; save them again.") from error
+    with (
+        reading("The objects are damaged or of another version; save them again."),
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+    ):
+        return read_objects(archive)
 
 
 def write_objects(archive: zipfile.ZipFile, objects: Sequence[SceneObject]) -> None:
@@ -47,7 +47,7 @@ def write_objects(archive: zipfile.ZipFile, objects: Sequence[SceneObject]) -> N
 
 def read_objects(archive: zipfile.ZipFile) -> tuple[SceneObject, ...]:
     """What `write_objects` added; raises `InputError` for anything else."""
-    try:
+    with reading("The objects are damaged or of another version; save them again."):
         about = json.loads(part(archive, _FACTS, _LARGEST_FACTS))
         names = [str(name) for name in about["models"]]
         if len(names) > MOST_OBJECTS or len(about["objects"]) > MOST_OBJECTS:
@@ -56,10 +56,6 @@ def read_objects(archive: zipfile.ZipFile) -> tuple[SceneObject, ...]:
             read_model(part(archive, _place(number, name), LARGEST_BYTES), name) for number, name in enumerate(names)
         ]
         return tuple(_object(values, models) for values in about["objects"])
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError("The objects are damaged or of another version; save them again.") from error
 
 
 def part(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -125,11 +121,8 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
 
 def _of_zip(file: Path) -> tuple[SceneObject, ...]:
     """Nothing for the zip of a model."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return read_objects(archive) if _FACTS in archive.namelist() else ()
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file.name} is a damaged zip; pack it again.") from error
+    with reading(f"{file.name} is a damaged zip; pack it again."), zipfile.ZipFile(file) as archive:
+        return read_objects(archive) if _FACTS in archive.namelist() else ()
 
 
 def _model(file: Path) -> Model:

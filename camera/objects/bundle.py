@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.objects.glb import check_picture, one_glb
 from camera.objects.material import light
 from camera.objects.obj_ply import KINDS, LARGEST_BYTES, MOST_READ, check_counts, check_size
@@ -64,11 +63,11 @@ def _unzipped(files: Mapping[str, bytes]) -> dict[str, bytes]:
         if PurePath(name).suffix.lower() != ".zip":
             found[name] = data
             continue
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                found |= _contents(archive, name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-            raise InputError(f"{PurePath(name).name} is a damaged or encrypted zip file; pack it again.") from error
+        with (
+            reading(f"{PurePath(name).name} is a damaged or encrypted zip file; pack it again."),
+            zipfile.ZipFile(io.BytesIO(data)) as archive,
+        ):
+            found |= _contents(archive, name)
     return found
 
 
@@ -141,9 +140,7 @@ def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
     except InputError:
         raise
     except Exception as error:  # trimesh raises whatever its parsers meet
-        raise InputError(
-            f"{name} cannot be read with its files ({type(error).__name__}); export it as one GLB."
-        ) from error
+        raise InputError(f"{name} cannot be read with its files; export it as one GLB.") from error
 
 
 def _near_zero(scene: Any, meshes: list[Any]) -> None:

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, damaged, reading
 from camera.objects.material import PLAIN, Material, material
 
 _MAGIC, _JSON, _BINARY = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -122,16 +122,14 @@ def opened(data: bytes, name: str) -> GltfFile:
 
 def check_picture(data: bytes, name: str) -> None:
     """Raises `InputError` for what is no picture, or one too large."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
-    try:
-        with Image.open(io.BytesIO(data), formats=TEXTURE_FORMATS) as image:
-            if image.width * image.height > LARGEST_TEXTURE:
-                raise InputError(
-                    f"A texture of {name} is {image.width} x {image.height}; scale it down to 8192 a side."
-                )
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"A texture of {name} cannot be read; export it with PNG or JPEG textures.") from error
+    with (
+        reading(f"A texture of {name} cannot be read; export it with PNG or JPEG textures."),
+        Image.open(io.BytesIO(data), formats=TEXTURE_FORMATS) as image,
+    ):
+        if image.width * image.height > LARGEST_TEXTURE:
+            raise InputError(f"A texture of {name} is {image.width} x {image.height}; scale it down to 8192 a side.")
 
 
 @lru_cache(maxsize=8)
@@ -139,11 +137,11 @@ def _picture(data: bytes, name: str) -> NDArray[np.uint8]:
     from PIL import Image
 
     check_picture(data, name)
-    try:
-        with Image.open(io.BytesIO(data), formats=TEXTURE_FORMATS) as image:
-            return np.array(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"A texture of {name} cannot be read; export it with PNG or JPEG textures.") from error
+    with (
+        reading(f"A texture of {name} cannot be read; export it with PNG or JPEG textures."),
+        Image.open(io.BytesIO(data), formats=TEXTURE_FORMATS) as image,
+    ):
+        return np.array(image.convert("RGB"))
 
 
 def chunks(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
@@ -158,7 +156,7 @@ def chunks(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
         at += 8 + length
     try:
         about = json.loads(parts[_JSON])
-    except (KeyError, ValueError, RecursionError) as error:
+    except damaged() as error:
         raise wrong from error
     if not isinstance(about, dict):
         raise wrong
@@ -173,13 +171,9 @@ def one_glb(text: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
 
     Raises `InputError` for a file that is missing.
     """
-    try:
+    with reading(f"{name} is not a whole glTF file; export it again."):
         about = json.loads(text)
         binary = _joined(about, b"", name, files)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{name} is not a whole glTF file ({type(error).__name__}); export it again.") from error
     return packed(about, binary)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.objects.glb import GltfFile, opened
 from camera.objects.material import painted
 from camera.objects.obj_ply import MOST_READ, MOST_TRIANGLES, check_size
@@ -323,7 +323,7 @@ class Gltf:
 def read(data: bytes, name: str, *, most: int = MOST_TRIANGLES) -> Gltf:
     """A GLB file of version 2 that holds everything itself, thinned to ``most`` triangles. Raises `InputError`."""
     check_size(data, name)
-    try:
+    with reading(f"{name} is not a whole glTF file; export it again."):
         made = Gltf(opened(data, name))
         made = replace(made, meshes=made._primitives())
         if (count := made.triangles) > MOST_READ:
@@ -332,10 +332,6 @@ def read(data: bytes, name: str, *, most: int = MOST_TRIANGLES) -> Gltf:
         made = replace(made, origin=far_origin([part.vertices for part in made.surfaces()]))
         for animation in made.animations:
             made.surfaces(animation)
-    except InputError:
-        raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise InputError(f"{name} is not a whole glTF file ({type(error).__name__}); export it again.") from error
     return made
 
 

@@ -55,9 +55,7 @@ def read(data: bytes, name: str) -> Shapes:
         loaded = trimesh.load_scene(io.BytesIO(data), file_type=kind[1:], process=False)
         parts = loaded.dump()
     except Exception as error:  # trimesh raises whatever its parsers meet
-        raise InputError(
-            f"{name} cannot be read ({type(error).__name__}); export it with everything inside one file."
-        ) from error
+        raise InputError(f"{name} cannot be read; export it with everything inside one file.") from error
     meshes = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not meshes:
         raise InputError(f"{name} has no triangles; export it with faces, not as points or lines.")

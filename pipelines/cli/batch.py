@@ -10,7 +10,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any, TypeVar
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Method
@@ -30,12 +30,8 @@ def shots_of(known: Method, given: argparse.Namespace) -> list[argparse.Namespac
     Paths in the list are relative to it; results are named by line, 0.mp4 and so on, in the folder ``given.out``. Raises
     `InputError` for a line that cannot be understood, before anything is shot.
     """
-    try:
+    with reading(f"The list {given.batch} cannot be read; give a text file with one JSON object a line."):
         lines = given.batch.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The list {given.batch} cannot be read; give a text file with one JSON object a line."
-        ) from error
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not numbered:
         raise InputError(f"The list {given.batch} is empty; give one JSON object a line.")
@@ -44,10 +40,8 @@ def shots_of(known: Method, given: argparse.Namespace) -> list[argparse.Namespac
 
 
 def _row(line: str, where: str) -> tuple[dict[str, Any], str]:
-    try:
+    with reading(f"{where} is no JSON; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}."):
         row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is no JSON; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}.") from error
     if not isinstance(row, dict):
         raise InputError(f"{where} is no JSON object; write it like {{'{INPUT}': 'room.png', 'prompt': '...'}}.")
     return row, where

@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
-from camera.formats.parsing import DAMAGED, members
+from camera.errors import InputError, reading
+from camera.formats.parsing import members
 from camera.path import CameraPath, pinhole
 from pipelines.estimation.depth import DEFAULT_FOV_DEGREES, MODELS
+from pipelines.media.encoded import decoded
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.pipeline import BACKGROUNDS
 from pipelines.reconstruct.plugin import placed_by, plugged
@@ -152,12 +153,8 @@ def depth_of_file(file: Path, frames: Frames) -> NDArray[np.float32]:
     """
     if not file.is_file():
         raise InputError(f"There is no depth file {file}.")
-    try:
+    with reading(f"{file.name} cannot be read as depth; give npy, npz or a zip of PNGs."):
         maps = _disparities(file) if file.suffix.lower() == ".zip" else _array(file)
-    except InputError:
-        raise
-    except DAMAGED as error:
-        raise InputError(f"{file.name} cannot be read as depth; give npy, npz or a zip of PNGs.") from error
     if maps.ndim != 3 or len(maps) != len(frames):
         raise InputError(
             f"{file.name} should hold {len(frames)} depth maps, one per frame, got the shape {maps.shape}."
@@ -170,10 +167,10 @@ def _disparities(file: Path) -> NDArray[np.float32]:
     pictures = sorted(
         (name, data) for name, data in members(file.read_bytes(), file.name).items() if name.endswith(".png")
     )
-    decoded = (cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) for _, data in pictures)
-    maps = [each for each in decoded if each is not None and each.ndim == 2]
+    wrong = f"{file.name} should hold grey PNGs, one per frame, where near is bright."
+    maps = [each for _, data in pictures if (each := decoded(data, cv2.IMREAD_UNCHANGED, wrong)).ndim == 2]
     if not maps or len(maps) < len(pictures):
-        raise InputError(f"{file.name} should hold grey PNGs, one per frame, where near is bright.")
+        raise InputError(wrong)
     near = np.stack(maps).astype(np.float32)
     return np.divide(near.max(), near, out=np.full_like(near, np.nan), where=near > 0)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 
 MAX_FILES, MAX_BYTES = 20_000, 8 << 30
 
@@ -45,25 +44,23 @@ def unpack(
     Raises `InputError` for paths that leave the folder, for more files or bytes than allowed, and for damage; the sizes are
     those that the zip announces, beyond which nothing is read.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            chosen = [(entry, at) for entry in entries if (at := (place or _own_place)(entry.filename)) is not None]
-            if len(chosen) > most_files or sum(entry.file_size for entry, _ in chosen) > most_bytes:
-                raise InputError(
-                    f"{path.name} unpacks to more than {most_files} files or {most_bytes >> 30} GiB; give fewer or smaller files."
-                )
-            for entry, at in chosen:
-                if at.is_absolute() or ".." in at.parts or "\\" in str(at):
-                    raise InputError(
-                        f"{path.name} holds a file with the path {entry.filename!r}, which leaves its folder."
-                    )
-                target = folder.joinpath(*at.parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(entry) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path.name} is a damaged or encrypted zip file; pack it again.") from error
+    with (
+        reading(f"{path.name} is a damaged or encrypted zip file; pack it again."),
+        zipfile.ZipFile(path) as archive,
+    ):
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        chosen = [(entry, at) for entry in entries if (at := (place or _own_place)(entry.filename)) is not None]
+        if len(chosen) > most_files or sum(entry.file_size for entry, _ in chosen) > most_bytes:
+            raise InputError(
+                f"{path.name} unpacks to more than {most_files} files or {most_bytes >> 30} GiB; give fewer or smaller files."
+            )
+        for entry, at in chosen:
+            if at.is_absolute() or ".." in at.parts or "\\" in str(at):
+                raise InputError(f"{path.name} holds a file with the path {entry.filename!r}, which leaves its folder.")
+            target = folder.joinpath(*at.parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(entry) as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
 
 
 def _own_place(name: str) -> PurePosixPath:

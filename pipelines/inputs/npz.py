@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -11,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 
 MAX_BYTES = 4 << 30
 """Largest array that is unpacked."""
@@ -34,19 +33,17 @@ def read_npz(
     optional = optional or {}
     found: dict[str, NDArray[Any]] = {}
     sizes: dict[str, int] = {}
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-            for key, shape in {**shapes, **optional}.items():
-                if key in entries:
-                    with archive.open(entries[key]) as stream:
-                        found[key] = _read(stream, f"{name}: {key}", shape, sizes, most_bytes)
-                elif key not in optional:
-                    raise InputError(f"{name} has no array {key}; it holds {', '.join(sorted(entries)) or 'nothing'}.")
-    except InputError:
-        raise
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, SyntaxError, NotImplementedError) as error:
-        raise InputError(f"{name} is no readable npz file; write it again with numpy.savez.") from error
+    with (
+        reading(f"{name} is no readable npz file; write it again with numpy.savez."),
+        zipfile.ZipFile(file) as archive,
+    ):
+        entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+        for key, shape in {**shapes, **optional}.items():
+            if key in entries:
+                with archive.open(entries[key]) as stream:
+                    found[key] = _read(stream, f"{name}: {key}", shape, sizes, most_bytes)
+            elif key not in optional:
+                raise InputError(f"{name} has no array {key}; it holds {', '.join(sorted(entries)) or 'nothing'}.")
     return found
 
 

@@ -6,13 +6,12 @@ import re
 import struct
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.formats.account import Account
 from camera.formats.parsing import npz_shapes
 from camera.view import Scene, View
@@ -111,12 +110,10 @@ def _opened(path: Path) -> zipfile.ZipFile:
 
 def _depth(archive: zipfile.ZipFile, frame: int, folder: Path) -> NDArray[np.float32]:
     name = f"{frame:05d}.exr"
-    try:
+    with reading(f"The depth archive has no readable {name}; export the ViPE result again."):
         if archive.getinfo(name).file_size > MAX_EXR_BYTES:
             raise InputError(f"The depth {name} is larger than {MAX_EXR_BYTES >> 20} MiB; it is no depth map.")
         content = archive.read(name)
-    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f"The depth archive has no readable {name}; export the ViPE result again.") from error
     path = folder / name
     path.write_bytes(channel_renamed(content, b"Z", b"Y"))
     try:

@@ -18,6 +18,8 @@ from camera.errors import InputError
 
 Media = Literal["video", "exr"]
 FIRST_BYTES = 16
+MOST_PIXELS = 64_000_000
+"""Of one frame: what a stream says of itself need not be what the container says of it, so the decoder is told."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,13 @@ def opened(path: str | os.PathLike, media: Media) -> Iterator[Any]:
         only = {"format_whitelist": kind.allowed, "protocol_whitelist": "none", "enable_drefs": "0"}
         if kind is not _ISO:
             del only["enable_drefs"]
-        with av.open(source, format=kind.demuxer, container_options=only, buffer_size=1 << 18) as container:
+        most = {"max_pixels": str(MOST_PIXELS)}
+        with av.open(
+            source, format=kind.demuxer, options=most, container_options=only, buffer_size=1 << 18
+        ) as container:
+            for stream in container.streams.video:
+                if stream.codec_context is not None:
+                    stream.codec_context.options = most
             yield container
 
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
-from camera.errors import InputError
+from camera.errors import InputError, damaged, reading
 from pipelines.media import containers
 
 MAX_MEGAPIXELS = 64
@@ -101,12 +101,8 @@ def _stored_depth(path: Path) -> NDArray[np.float32]:
 
 
 def _numpy_depth(path: Path) -> NDArray[np.float32]:
-    try:
+    with reading(f"{path.name} is not a plain numpy array; save the depth with numpy.save as float32."):
         values = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(
-            f"{path.name} is not a plain numpy array; save the depth with numpy.save as float32."
-        ) from error
     values = (
         values.reshape(values.shape[-2:]) if values.ndim > 2 and values.size == np.prod(values.shape[-2:]) else values
     )
@@ -119,15 +115,12 @@ def _numpy_depth(path: Path) -> NDArray[np.float32]:
 
 def _exr_depth(path: Path) -> NDArray[np.float32]:
     """Through PyAV, whose FFmpeg reads OpenEXR; the first channel is the depth."""
-    from av.error import FFmpegError
 
-    try:
-        with containers.opened(path, "exr") as container:
-            frame = next(container.decode(video=0))
-    except InputError:
-        raise
-    except (FFmpegError, StopIteration, IndexError, ValueError, OSError) as error:
-        raise InputError(f"{path.name} cannot be read as an EXR picture; export it as 16-bit PNG or npy.") from error
+    with (
+        reading(f"{path.name} cannot be read as an EXR picture; export it as 16-bit PNG or npy."),
+        containers.opened(path, "exr") as container,
+    ):
+        frame = next(container.decode(video=0))
     _check_size(frame.width, frame.height, path)
     if "f16" in frame.format.name:
         return _half_plane(frame)
@@ -146,7 +139,7 @@ def _half_plane(frame: Any) -> NDArray[np.float32]:
 def _opened(path: str | os.PathLike) -> Image.Image:
     try:
         image = Image.open(path, formats=PICTURE_FORMATS)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except damaged() as error:
         kind = " (HEIC is not read here)" if Path(path).suffix.lower() in (".heic", ".heif") else ""
         raise InputError(
             f"{Path(path).name} cannot be read as a picture{kind}; give a PNG, JPEG, WebP or AVIF file."
@@ -156,10 +149,8 @@ def _opened(path: str | os.PathLike) -> Image.Image:
 
 
 def _load(image: Image.Image, path: str | os.PathLike) -> None:
-    try:
+    with reading(f"{Path(path).name} breaks off or is damaged; export it again."):
         image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{Path(path).name} breaks off or is damaged; export it again.") from error
 
 
 def _check_size(width: int, height: int, path: Path) -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from pipelines.media import containers
 
 Speed = Literal["preview", "result"]
@@ -139,8 +139,6 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
 
     Raises `InputError` for a file that is no video, holds no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
-    from av.error import FFmpegError
-
     with _opened(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
             raise InputError(
@@ -148,17 +146,22 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
             )
         stream.thread_type = "AUTO"
         limit = max(1, MAX_PIXELS // max(1, stream.width * stream.height))
-        try:
+        with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
             images = islice(container.decode(stream), min(max_frames, limit))
-            frames = [_upright(frame.to_ndarray(format="rgb24"), frame.rotation) for frame in images]
-        except FFmpegError as error:
-            raise InputError("The video breaks off or is damaged; export it again as an H.264 mp4.") from error
+            frames = [_upright(_pixels(frame), frame.rotation) for frame in images]
         fps = float(stream.average_rate or 24)
     if not frames:
         raise InputError("The video holds no frame; export it again as an H.264 mp4.")
     if max_frames > limit == len(frames):
         raise InputError(f"The video is too long for its size; cut it to {limit} frames or scale it down.")
     return np.stack(frames), fps
+
+
+def _pixels(frame: Any) -> NDArray[np.uint8]:
+    """(H,W,3), unless a frame is larger than the container said."""
+    if max(frame.width, frame.height) > MAX_SIDE:
+        raise InputError(f"The video has frames larger than {MAX_SIDE} pixels a side; export it again as an H.264 mp4.")
+    return frame.to_ndarray(format="rgb24")
 
 
 def count_frames(path: str | os.PathLike) -> int:
@@ -174,15 +177,10 @@ def _upright(picture: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
 
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[tuple]:
-    from av.error import FFmpegError
 
     with ExitStack() as open_files:
-        try:
+        with reading(f"{Path(path).name} cannot be read as a video; give an mp4, mov or webm file."):
             container = open_files.enter_context(containers.opened(path, "video"))
-        except InputError:
-            raise
-        except (FFmpegError, OSError, ValueError) as error:
-            raise InputError(f"{Path(path).name} cannot be read as a video; give an mp4, mov or webm file.") from error
-        if not container.streams.video:
+        if not container.streams.video or container.streams.video[0].codec_context is None:
             raise InputError(f"{Path(path).name} holds no picture track; give an mp4, mov or webm file.")
         yield container, container.streams.video[0]

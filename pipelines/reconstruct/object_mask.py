@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.formats.parsing import natural
 from camera.view import FAR, Scene, View
+from pipelines.media.encoded import decoded
 
 REACH = 0.5
 """Radius of the sphere that the object stands in, as a share of the cameras' median distance from its middle."""
@@ -65,9 +66,8 @@ def masks_of_files(files: Sequence[str | Path], count: int, width: int, height: 
         raise InputError(f"Each of the {count} frames needs a mask, got {len(files)}; give one picture per frame.")
     masks = []
     for file in sorted(map(Path, files), key=lambda file: natural(file.name)):
-        picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-        if picture is None:
-            raise InputError(f"The mask {file.name} is no picture that can be read; give PNG.")
+        wrong = f"The mask {file.name} is no picture that can be read; give PNG."
+        picture = decoded(file.read_bytes(), cv2.IMREAD_UNCHANGED, wrong)
         masks.append(_marked(picture, width, height))
     return np.stack(masks)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.formats.nerfstudio import write_transforms
 from camera.path import CameraPath
 from camera.render.scene import RenderedFrame, Renderer, render, rendered
@@ -77,11 +77,9 @@ def moments_of_files(files: Sequence[str | Path]) -> Moments:
             f"A 4D result is one {GRID} and the videos of its moments, got {len(grids)} and {len(videos)}; give all its files."
         )
     read = [read_video(file) for _, file in videos]
-    try:
+    with reading(f"{grids[0].name} is damaged; give the one saved beside the videos."):
         grid = json.loads(grids[0].read_text())
         path, seconds = _grid_path(grid, read[0][1]), tuple(map(float, grid["seconds"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{grids[0].name} is damaged; give the one saved beside the videos.") from error
     return Moments(tuple(frames for frames, _ in read), path, seconds)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene
@@ -240,19 +240,13 @@ def _write(file: Path, data: bytes) -> Path:
 
 
 def _parsed(text: str, name: str) -> Record:
-    try:
+    with reading(f"The record in {name} is damaged; give an mp4 made by Reshoot or the JSON beside it."):
         values = json.loads(text)
         if values.pop(TAG) > FORMAT:
             raise InputError(f"{name} was made by a newer Reshoot; update to open it.")
         path = CameraPath(**values.pop("path"))
         texts = {key: str(values.pop(key)) for key in ("method", "input_sha256", "version")}
         tables = {key: values.pop(key) for key in ("settings", "moves", "options", "revisions", "report")}
-    except InputError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(
-            f"The record in {name} is damaged; give an mp4 made by Reshoot or the JSON beside it."
-        ) from error
     if not all(isinstance(table, dict) for table in tables.values()):
         raise InputError(f"The record in {name} is damaged; give an mp4 made by Reshoot or the JSON beside it.")
     return Record(path=path, **texts, **tables)

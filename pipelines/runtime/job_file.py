@@ -12,7 +12,7 @@ from typing import IO, Any, TypeVar
 
 import numpy as np
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines import registry
@@ -68,7 +68,7 @@ def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Job:
 
     ``files``: the job comes from ourselves and may name files.
     """
-    try:
+    with reading("The job file is damaged or of another version; update both Spaces."):
         with zipfile.ZipFile(file) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > LARGEST_JOB:
                 raise InputError(
@@ -84,10 +84,6 @@ def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Job:
         if not files:
             _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
         return Job(method.name, scene, path, settings, options, after)  # type: ignore[arg-type]
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError("The job file is damaged or of another version; update both Spaces.") from error
 
 
 def _check_no_files(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 
 State = Mapping[str, Tensor]
 Renames = Mapping[str, "str | None"] | Sequence[tuple[str, str]]
@@ -85,17 +85,16 @@ def read_state(
 def _read_file(path: Path, allowed: Sequence[type | Callable]) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(f"The weights file {path.name} is not there; download the checkpoint or correct the folder.")
-    try:
+    with reading(f"{path.name} is damaged or incomplete; delete it and download it again."):
         if path.suffix == ".safetensors":
             return load_file(path)
-        with torch.serialization.safe_globals(list(allowed)) if allowed else nullcontext():
-            loaded = _torch_load(path)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path.name} holds more than tensors and is not opened, because it could run code; give a safetensors file."
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path.name} is damaged or incomplete; delete it and download it again.") from error
+        try:
+            with torch.serialization.safe_globals(list(allowed)) if allowed else nullcontext():
+                loaded = _torch_load(path)
+        except pickle.UnpicklingError as error:
+            raise InputError(
+                f"{path.name} holds more than tensors and is not opened, because it could run code; give a safetensors file."
+            ) from error
     return _tensors_in(loaded, path.name)
 
 
@@ -121,10 +120,8 @@ def _tensors_in(loaded: Any, name: str) -> dict[str, Tensor]:
 
 def read_json(path: str | Path) -> dict[str, Any]:
     """A configuration file; `InputError` when it is no JSON object."""
-    try:
+    with reading(f"{Path(path).name} is not readable JSON; download the checkpoint again."):
         value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{Path(path).name} is not readable JSON; download the checkpoint again.") from error
     if not isinstance(value, dict):
         raise InputError(f"{Path(path).name} should hold a JSON object, got a {type(value).__name__}.")
     return value

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.conventions import half_pixel_lens, integer_pixel_lens
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.formats import lens
 from camera.formats.account import Account, Fields
-from camera.formats.parsing import DAMAGED, MOST_FRAMES, like_or_refuse, npz_array, numbers, resampled_lens, size
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, npz_array, numbers, resampled_lens, size
 from camera.formats.timing import by_time
 from camera.path import CameraPath, inverse
 from camera.rotation import from_quaternion, orthonormal
@@ -157,7 +157,7 @@ def array_shape(data: bytes, name: str) -> tuple[int, ...]:
 def npy_array(data: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
     """A plain array of numbers; its header is looked at first."""
     stream = io.BytesIO(data)
-    try:
+    with reading(f"{name} is no readable npy file; write it again with numpy.save."):
         version = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         found, _, kind = header(stream)
@@ -167,10 +167,6 @@ def npy_array(data: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.floa
             )
         stream.seek(0)
         return numbers(np.lib.format.read_array(stream, allow_pickle=False), shape, name)
-    except InputError:
-        raise
-    except DAMAGED as error:
-        raise InputError(f"{name} is no readable npy file; write it again with numpy.save.") from error
 
 
 def rigid(matrices: NDArray[np.float64], name: str) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath, inverse
 from pipelines.inputs.colmap_model import Lens, read_model
 from pipelines.inputs.datasets.camvid_archive import entry_folder
@@ -44,10 +44,8 @@ _NUMPY: tuple[Any, ...] = (
 def reconfusion_scenes(folder: str | Path) -> dict[str, Path]:
     """The files of the scenes in a data set's folder, by scene."""
     folder = Path(folder)
-    try:
+    with reading(f"{folder.name} has no readable index.json; give the folder of one data set."):
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder.name} has no readable index.json; give the folder of one data set.") from error
     if not isinstance(index, dict) or not index:
         raise InputError("index.json must name a file for every scene; it names none.")
     files = {}
@@ -90,13 +88,14 @@ def reconfusion_path(cameras: NDArray[np.float64], width: int, height: int) -> C
 def _torch_scene(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise InputError(f"The scene file {file.name} is not there; download the data set again.")
-    try:
-        with torch.serialization.safe_globals(list(_NUMPY)):
-            loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(f"{file.name} holds more than arrays and is not opened, because it could run code.") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{file.name} is damaged or incomplete; download it again.") from error
+    with reading(f"{file.name} is damaged or incomplete; download it again."):
+        try:
+            with torch.serialization.safe_globals(list(_NUMPY)):
+                loaded = torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise InputError(
+                f"{file.name} holds more than arrays and is not opened, because it could run code."
+            ) from error
     scene = loaded[0] if isinstance(loaded, Sequence) and loaded else loaded
     if not isinstance(scene, dict) or not {"images", "cameras"} <= scene.keys():
         raise InputError(f"{file.name} is not a scene of the ReconFusion format: it needs 'images' and 'cameras'.")

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath, inverse
 from camera.trajectories.genxd import FRAMES
 from camera.trajectories.genxd_fits import common_point
@@ -79,10 +79,8 @@ def _there(file: Path) -> Path:
 
 
 def _camera_from_world(file: Path) -> NDArray[np.float64]:
-    try:
+    with reading(f"{file.name} is damaged or no array; render the scene again."):
         values = np.load(file, allow_pickle=False).astype(np.float64)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{file.name} is damaged or no array; render the scene again.") from error
     if values.shape not in ((3, 4), (4, 4)) or not np.isfinite(values).all():
         raise InputError(f"{file.name} must hold a camera of 3 x 4 or 4 x 4 numbers, got {values.shape}.")
     pose = np.eye(4)

@@ -18,7 +18,7 @@ from diffusers.hooks.hooks import HookRegistry, StateManager
 from diffusers.hooks.mag_cache import MagCacheConfig
 from torch import nn
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from pipelines.media.video import complete
 from pipelines.method import Pipeline
 from pipelines.runtime.memory import networks
@@ -94,11 +94,9 @@ def _file(method: str, weights: str) -> Path:
 def _read(file: Path) -> dict[str, list[float]]:
     if not file.is_file():
         return {}
-    try:
+    with reading(f"{file} is damaged; remove it and calibrate again."):
         kept = json.loads(file.read_text(encoding="utf-8"))
         return {str(name): [float(ratio) for ratio in values] for name, values in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{file} is damaged; remove it and calibrate again.") from error
 
 
 def _seen(network: nn.Module) -> list[list[float]]:

@@ -64,6 +64,13 @@ def test_ffmpeg_gets_one_format_and_no_protocol(tmp_path):
         assert container.container_options["format_whitelist"] == "mov,mp4,m4a,3gp,3g2,mj2"
 
 
+def test_the_decoder_is_told_how_large_a_frame_may_be(tmp_path, monkeypatch):
+    file = write_mp4(tmp_path / "clip.mp4", frames(), 8)
+    monkeypatch.setattr(containers, "MOST_PIXELS", 40 * 32)
+    with pytest.raises(InputError, match=r"breaks off or is damaged|cannot be read"):
+        read_video(file)
+
+
 @pytest.mark.parametrize("kind", ["PCX", "EPS", "PDF", "TGA"])
 def test_pictures_of_other_formats_are_refused_under_any_name(tmp_path, kind):
     file = tmp_path / "picture.png"

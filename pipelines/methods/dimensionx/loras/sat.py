@@ -40,7 +40,7 @@ def read_sat_file(path: str | Path) -> dict[str, Tensor]:
             stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:
         raise InputError(
-            f"{path.name} cannot be read as a training checkpoint without running its code ({type(error).__name__}); "
+            f"{path.name} cannot be read as a training checkpoint without running its code; "
             "download it again or give a safetensors file."
         ) from error
     state = stored.get("module", stored) if isinstance(stored, dict) else None

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath, inverse
 from pipelines.media.video import read_video
 from pipelines.methods.dualcamctrl import cameras
@@ -187,7 +187,5 @@ def _jpeg(encoded: Tensor, key: str) -> NDArray[np.uint8]:
 
 
 def _json(path: Path) -> Any:
-    try:
+    with reading(f"{path.name} is missing in {path.parent.name} or is not JSON."):
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path.name} is missing in {path.parent.name} or is not JSON.") from error

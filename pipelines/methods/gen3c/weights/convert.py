@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from pipelines.methods.gen3c.weights.torchscript import read_torchscript
 from pipelines.weights.checkpoints import LoadReport, load_strict, read_state
 
@@ -81,10 +81,8 @@ def load_vae(
 
 def read_statistics(path: str | Path, *, channels: int = 16, frames: int = 16) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (channels, frames) of latents, one column per latent frame, from ``mean_std.pt``."""
-    try:
+    with reading(f"{Path(path).name} cannot be read; download the tokenizer again."):
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, ValueError, EOFError) as error:
-        raise InputError(f"{Path(path).name} cannot be read; download the tokenizer again.") from error
     tensors = [value for value in loaded if isinstance(value, Tensor)] if isinstance(loaded, (tuple, list)) else []
     if len(tensors) != 2 or any(t.numel() % channels or t.numel() < channels * frames for t in tensors):
         raise InputError(

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 
 _DTYPES = {
     "FloatStorage": torch.float32,
@@ -34,21 +34,20 @@ MAX_BYTES = 4 << 30
 def read_torchscript(path: str | Path) -> dict[str, Tensor]:
     """Parameters and buffers by dotted name, on the CPU; raises `InputError` for anything but a TorchScript archive."""
     name = Path(path).name
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise InputError(f"{name} unpacks to more than {MAX_BYTES >> 30} GiB; it is not the expected network.")
-            pickled = next((entry for entry in archive.namelist() if entry.endswith("/data.pkl")), None)
-            if pickled is None:
-                raise InputError(f"{name} is not a TorchScript archive; download it again.")
+    with (
+        reading(f"{name} is damaged or incomplete; delete it and download it again."),
+        zipfile.ZipFile(path) as archive,
+    ):
+        if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+            raise InputError(f"{name} unpacks to more than {MAX_BYTES >> 30} GiB; it is not the expected network.")
+        pickled = next((entry for entry in archive.namelist() if entry.endswith("/data.pkl")), None)
+        if pickled is None:
+            raise InputError(f"{name} is not a TorchScript archive; download it again.")
+        try:
             with archive.open(pickled) as stream:
                 root = _TensorUnpickler(stream, archive, pickled.removesuffix("data.pkl")).load()
-    except InputError:
-        raise
-    except pickle.UnpicklingError as error:
-        raise InputError(f"{name} holds more than a network and is not opened: {error}.") from error
-    except (OSError, zipfile.BadZipFile, EOFError, KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
-        raise InputError(f"{name} is damaged or incomplete; delete it and download it again.") from error
+        except pickle.UnpicklingError as error:
+            raise InputError(f"{name} holds more than a network and is not opened: {error}.") from error
     return dict(_tensors(root, ""))
 
 

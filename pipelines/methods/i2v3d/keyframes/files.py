@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
+from pipelines.media.encoded import decoded
 from pipelines.media.image import png
 from pipelines.method import Frames
 from pipelines.methods.i2v3d.method import I2V3DSettings
@@ -91,16 +92,14 @@ def unpack(file: str | Path, indices: list[int], *, width: int, height: int) -> 
     """Pictures (H,W,3) by frame. Raises `InputError` for other frames, other sizes and files that are no such zip."""
     file = Path(file)
     found: dict[int, NDArray[np.uint8]] = {}
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for entry in archive.infolist():
-                named = _NAME.match(entry.filename)
-                if named:
-                    found[int(named[1])] = _picture(archive, entry, width, height)
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
-        raise InputError(
-            f"{file.name} is not a readable zip of keyframes; give the one that a run handed out."
-        ) from error
+    with (
+        reading(f"{file.name} is not a readable zip of keyframes; give the one that a run handed out."),
+        zipfile.ZipFile(file) as archive,
+    ):
+        for entry in archive.infolist():
+            named = _NAME.match(entry.filename)
+            if named:
+                found[int(named[1])] = _picture(archive, entry, width, height)
     if strange := sorted(found.keys() - set(indices)):
         raise InputError(
             f"{file.name} holds a keyframe for frame {strange[0]}, but this path has them at {', '.join(map(str, indices))}; "
@@ -126,7 +125,6 @@ def _decoded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[np.uin
 
     if entry.file_size > LARGEST_BYTES:
         raise InputError(f"{entry.filename} is larger than 64 MB; give keyframes of the path's size.")
-    picture = cv2.imdecode(np.frombuffer(archive.read(entry), np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise InputError(f"{entry.filename} is not a readable picture; save it as PNG.")
+    wrong = f"{entry.filename} is not a readable picture; save it as PNG."
+    picture = decoded(archive.read(entry), cv2.IMREAD_COLOR, wrong)
     return np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)

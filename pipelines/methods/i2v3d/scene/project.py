@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.objects.archive import part, read_objects, write_objects
 from camera.objects.scene import StagedScene, empty_stage, staged
 from camera.path import CameraPath
@@ -133,7 +133,7 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
     """What `save_project` or `pack` wrote. ``folder``: where the files in it are put; without one they are left out, with a
     note. Raises `InputError` for anything else."""
     name = name or (Path(file).name if isinstance(file, (str, Path)) else "The project")
-    try:
+    with reading(f"{name} is not a whole project of Reshoot; give the zip that was saved here."):
         with zipfile.ZipFile(file) as archive:
             about = json.loads(part(archive, "project.json", LARGEST_WORDS))
             if not isinstance(about, dict) or about.get(TAG, FORMAT + 1) > FORMAT:
@@ -158,13 +158,6 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
                 project, notes=(*project.notes, f"{label}: this project does not carry the file; choose it again.")
             )
         return replace(project, scene=scene)
-    except InputError:
-        raise
-    except (
-        OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, RecursionError,
-        RuntimeError,
-    ) as error:  # fmt: skip
-        raise InputError(f"{name} is not a whole project of Reshoot; give the zip that was saved here.") from error
 
 
 def _described(about: dict[str, Any]) -> Project:

@@ -1,0 +1,101 @@
+"""`python -m bench hostile`: damaged files in every reader; what comes back must be a value or one sentence."""
+
+from __future__ import annotations
+
+import os
+import resource
+import tempfile
+import time
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from bench import Row, Scale, long_subject
+from bench.hostile.mutants import mutant
+from bench.hostile.seeds import SEEDS, Seed
+from camera.errors import InputError
+
+MUTANTS, QUICK_MUTANTS = 10_000, 200
+LONGEST_SECONDS, MOST_MEGABYTES, HANGING_SECONDS = 1.0, 300.0, 60
+
+
+def strange(seed: Seed, count: int, *, start: int = 0) -> list[str]:
+    """What ``count`` damaged copies of a seed raised that is no `InputError`, or said that is no sentence for people."""
+    found = []
+    for number in range(start, start + count):
+        words = _answer(seed, mutant(seed.data, number))
+        if words:
+            found.append(f"mutant {number}: {words}")
+    return found
+
+
+def _answer(seed: Seed, data: bytes) -> str:
+    try:
+        seed.read(data)
+    except InputError as error:
+        return _unfit(str(error))
+    except Exception as error:
+        return f"{type(error).__module__}.{type(error).__name__}: {error}"
+    return ""
+
+
+def _unfit(sentence: str) -> str:
+    """Why a person should not read this, or ""."""
+    if "Error" in sentence or "Exception" in sentence or "Traceback" in sentence or " object at 0x" in sentence:
+        return f"a class name in {sentence!r}"
+    if tempfile.gettempdir() + os.sep in sentence:
+        return f"a folder of the server in {sentence!r}"
+    return "" if sentence.strip() else "an empty sentence"
+
+
+@long_subject
+def hostile(scale: Scale) -> list[Row]:
+    """10,000 damaged copies of a small file per reader (200 with --quick), each reader in a process of its own."""
+    count = QUICK_MUTANTS if scale.height < 400 else MUTANTS
+    return [_row(name, count) for name in SEEDS]
+
+
+def _row(name: str, count: int) -> Row:
+    here, there = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_child, args=(there, name, count))
+    process.start()
+    there.close()
+    slowest, megabytes, found, last = 0.0, 0.0, [], "nothing was read"
+    try:
+        while here.poll(HANGING_SECONDS):
+            number, seconds, megabytes, words = here.recv()
+            slowest = max(slowest, seconds)
+            found += [f"mutant {number}: {words}"] if words else []
+            last = f"mutant {number + 1} took more than {HANGING_SECONDS} s"
+            if number == count - 1:
+                last = ""
+                break
+    except EOFError:
+        last = "the process died: " + last.replace("took more than", "was read for less than")
+    process.kill()
+    process.join()
+    for words in (*found[:5], *filter(None, [last])):
+        print(f"{name}: {words}", flush=True)
+    met = not found and not last and slowest <= LONGEST_SECONDS and megabytes <= MOST_MEGABYTES
+    agreement = f"{len(found)} strange answers{', ' + last if last else ''}, +{megabytes:.0f} MB"
+    return Row(f"{name}: slowest of {count}", 1e3 * slowest, None, agreement, "0, 1 s, 300 MB", met)
+
+
+def _child(answers: Connection, name: str, count: int) -> None:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    with tempfile.TemporaryDirectory() as folder:
+        seed = SEEDS[name](Path(folder))
+        seed.read(seed.data)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for number in range(count):
+            data, began = mutant(seed.data, number), time.perf_counter()
+            words = _answer(seed, data)
+            seconds = time.perf_counter() - began
+            grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+            answers.send((number, seconds, grown, words))
+
+
+def random_bytes(count: int, seed: int = 0) -> bytes:
+    return np.random.default_rng(seed).bytes(count)

@@ -1,0 +1,110 @@
+"""Damaged copies of a file: bytes, numbers in text, members of zips, values of JSON. A number gives the same copy always."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+import zipfile
+from typing import Any
+
+NUMBERS = (b"nan", b"1e400", b"-1", b"0", b"99999999999", b"1e-320", b"null", b"0x7f", b"-0", b"")
+VALUES: tuple[Any, ...] = (None, {}, [], "x", "", -1, 0, 1e30, 10**30, True, [[]], [None], {"a": 1}, "\ud83d\ude00")
+WORDS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\x01\0\0\0\0\0\0\x80", b"\n\n", b"\xc3\x28")
+
+
+def mutant(data: bytes, number: int) -> bytes:
+    """The damaged copy of that number."""
+    return _damaged(data, random.Random(number))
+
+
+def _damaged(data: bytes, chance: random.Random) -> bytes:
+    if data.startswith(b"PK\x03\x04") and chance.random() < 0.7:
+        return _with_damaged_member(data, chance)
+    if data[:1] in b"{[" and data[:1] and chance.random() < 0.5:
+        return _with_damaged_value(data, chance)
+    for _ in range(chance.choice((1, 1, 1, 2, 8))):
+        data = chance.choice(_CHANGES)(data, chance)
+    return data
+
+
+def _with_damaged_member(data: bytes, chance: random.Random) -> bytes:
+    """One file of a zip damaged, left out, twice there or under another name; its checksum fits again."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = [(entry.filename, archive.read(entry)) for entry in archive.infolist()]
+    at = chance.randrange(len(files))
+    name, content = files[at]
+    how = chance.random()
+    if how < 0.06:
+        del files[at]
+    elif how < 0.1:
+        files[at] = (chance.choice(("x", name + "/", name.upper(), "../" + name, name[::-1])), content)
+    else:
+        files[at] = (name, _damaged(content, chance))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for kept, content in files:
+            archive.writestr(kept, content)
+    return stream.getvalue()
+
+
+def _with_damaged_value(data: bytes, chance: random.Random) -> bytes:
+    try:
+        root = {"": json.loads(data)}
+    except ValueError:
+        return data
+    places = _places(root)
+    holder, key = chance.choice(places)
+    if chance.random() < 0.2 and isinstance(holder, dict) and key:
+        del holder[key]
+    else:
+        holder[key] = chance.choice(VALUES)
+    return json.dumps(root[""]).encode()
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [place for key in keys for place in ((value, key), *_places(value[key]))]
+
+
+def _flipped(data: bytes, chance: random.Random) -> bytes:
+    if not data:
+        return data
+    at, changed = chance.randrange(len(data)), bytearray(data)
+    changed[at] ^= 1 << chance.randrange(8)
+    return bytes(changed)
+
+
+def _overwritten(data: bytes, chance: random.Random) -> bytes:
+    """Near the beginning more often, where sizes stand."""
+    at = int(len(data) * chance.random() ** 3)
+    word = chance.choice((*WORDS, chance.randbytes(4)))
+    return data[:at] + word + data[at + len(word) :]
+
+
+def _cut(data: bytes, chance: random.Random) -> bytes:
+    return data[: int(len(data) * chance.random())]
+
+
+def _without_a_part(data: bytes, chance: random.Random) -> bytes:
+    begin, end = sorted(int((len(data) + 1) * chance.random()) for _ in range(2))
+    return data[:begin] + data[min(end, begin + 64) :]
+
+
+def _with_a_part_twice(data: bytes, chance: random.Random) -> bytes:
+    begin, end = sorted(int((len(data) + 1) * chance.random()) for _ in range(2))
+    end = min(end, begin + 64)
+    return data[:end] + data[begin:end] + data[end:]
+
+
+def _another_number(data: bytes, chance: random.Random) -> bytes:
+    """In text; of the binary files also in their headers."""
+    found = list(re.finditer(rb"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", data[:20_000]))
+    if not found:
+        return _flipped(data, chance)
+    place = chance.choice(found)
+    return data[: place.start()] + chance.choice(NUMBERS) + data[place.end() :]
+
+
+_CHANGES = (_flipped, _overwritten, _cut, _without_a_part, _with_a_part_twice, _another_number)

@@ -1,0 +1,426 @@
+"""One small whole file for each reader of strangers' files, and the reader."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera import formats
+from camera.formats.account import Account
+from camera.path import CameraPath, pinhole
+from camera.rotation import from_pan_tilt_roll
+from camera.view import Scene, View
+
+WIDTH, HEIGHT, COUNT = 48, 32, 4
+
+
+@dataclass(frozen=True)
+class Seed:
+    """``data``: the whole file; ``read`` takes a damaged one."""
+
+    data: bytes
+    read: Callable[[bytes], object]
+
+
+Made = Callable[[Path], Seed]
+
+
+def of_file(folder: Path, name: str, data: bytes, read: Callable[[Path], object]) -> Seed:
+    """For a reader of files: each copy is written to the same place."""
+    file = folder / name
+
+    def read_copy(copy: bytes) -> object:
+        file.write_bytes(copy)
+        return read(file)
+
+    return Seed(data, read_copy)
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def npz(**arrays: NDArray) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def camera_path(count: int = COUNT) -> CameraPath:
+    poses = np.repeat(np.eye(4)[None], count, axis=0)
+    poses[:, :3, :3] = [from_pan_tilt_roll(3.0 * i, i, 0) for i in range(count)]
+    poses[:, 0, 3] = 0.1 * np.arange(count)
+    return CameraPath(poses, pinhole(WIDTH, HEIGHT, 60.0), WIDTH, HEIGHT, 6)
+
+
+def colour(number: int = 0) -> NDArray[np.uint8]:
+    ramp = np.linspace(20 + 10 * number, 200, WIDTH * HEIGHT * 3)
+    return ramp.reshape(HEIGHT, WIDTH, 3).astype(np.uint8)
+
+
+def scene(kind: str = "still", count: int = 1) -> Scene:
+    depth = np.linspace(1, 3, WIDTH * HEIGHT, dtype=np.float32).reshape(HEIGHT, WIDTH)
+    path = camera_path(count)
+    views = [View.of(colour(i), depth, path.intrinsics[i], path.world_from_camera[i]) for i in range(count)]
+    return Scene(tuple(views), kind, "metres", 6.0, "exact depth", "seed")  # type: ignore[arg-type]
+
+
+def picture(kind: str, mode: str = "RGB", number: int = 0) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(colour(number)).convert(mode).save(stream, kind)
+    return stream.getvalue()
+
+
+def video(kind: str = "mp4", codec: str = "libx264", pixels: str = "yuv420p") -> bytes:
+    import av
+
+    stream = io.BytesIO()
+    stream.name = f"seed.{kind}"
+    with av.open(stream, "w", format={"mkv": "matroska", "exr": "image2pipe"}.get(kind, kind)) as container:
+        track = container.add_stream(codec, rate=8)
+        track.width, track.height, track.pix_fmt = WIDTH, HEIGHT, pixels  # type: ignore[attr-defined]
+        for number in range(1 if kind == "exr" else COUNT):
+            container.mux(track.encode(_frame(number, pixels)))  # type: ignore[attr-defined]
+        container.mux(track.encode())  # type: ignore[attr-defined]
+    return stream.getvalue()
+
+
+def _frame(number: int, pixels: str):
+    import av
+
+    if pixels == "grayf32le":
+        return av.VideoFrame.from_ndarray(scene().first.depth.astype(np.float32), format=pixels)
+    return av.VideoFrame.from_ndarray(colour(number)).reformat(format=pixels)
+
+
+# --- camera paths ----------------------------------------------------------------------------------------------------
+
+
+def _path_file(file: Callable[[], tuple[str, bytes]]) -> Made:
+    def made(folder: Path) -> Seed:
+        name, data = file()
+        return Seed(data, lambda copy: formats.read(name, copy, like=camera_path(), account=Account(name)))
+
+    return made
+
+
+def _written(name: str) -> Made:
+    return _path_file(lambda: formats.write(name, camera_path()))
+
+
+def _poses() -> NDArray[np.float64]:
+    return camera_path().world_from_camera
+
+
+def _paths() -> dict[str, Made]:
+    names = [name for name, known in formats.FORMATS.items() if known.readable]
+    lens = camera_path().intrinsics[0]
+    return {f"path {name}": _written(name) for name in names} | {
+        "path megasam": _path_file(lambda: ("scene.npz", npz(cam_c2w=_poses(), intrinsic=lens))),
+        "path vipe": _path_file(lambda: ("pose.npz", npz(inds=np.arange(COUNT), data=_poses()))),
+    }
+
+
+# --- pictures, depth, clips ------------------------------------------------------------------------------------------
+
+
+def _picture(kind: str, mode: str = "RGB") -> Made:
+    from pipelines.media.image import read_picture
+
+    return lambda folder: of_file(folder, "picture", picture(kind, mode), read_picture)
+
+
+def _depth(name: str, content: Callable[[], bytes]) -> Made:
+    from pipelines.media.image import read_depth
+
+    return lambda folder: of_file(folder, name, content(), lambda file: read_depth(file, "metres"))
+
+
+def _npy() -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, scene().first.depth)
+    return stream.getvalue()
+
+
+def _deep_png() -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray((1000 * scene().first.depth).astype(np.uint16)).save(stream, "png")
+    return stream.getvalue()
+
+
+def _clip(kind: str, codec: str) -> Made:
+    from pipelines.media.video import count_frames, probe, read_video
+
+    def everything(file: Path) -> object:
+        return probe(file), count_frames(file), read_video(file)
+
+    return lambda folder: of_file(folder, f"clip.{kind}", video(kind, codec), everything)
+
+
+def _media() -> dict[str, Made]:
+    kinds = {
+        "png": "RGB",
+        "jpeg": "RGB",
+        "webp": "RGB",
+        "avif": "RGB",
+        "tiff": "RGB",
+        "bmp": "RGB",
+        "gif": "P",
+        "ppm": "RGB",
+    }
+    return {
+        **{f"picture {kind}": _picture(kind, mode) for kind, mode in kinds.items()},
+        "picture grey and clear": _picture("png", "LA"),
+        "depth png": _depth("depth.png", _deep_png),
+        "depth npy": _depth("depth.npy", _npy),
+        "depth exr": _depth("depth.exr", lambda: video("exr", "exr", "grayf32le")),
+        "clip mp4": _clip("mp4", "libx264"),
+        "clip webm": _clip("webm", "libvpx"),
+        "clip avi": _clip("avi", "mpeg4"),
+    }
+
+
+# --- scenes ----------------------------------------------------------------------------------------------------------
+
+
+def _material(name: str, content: Callable[[], bytes]) -> Made:
+    from pipelines.inputs.open import read_material
+
+    return lambda folder: of_file(folder, name, content(), lambda file: read_material([file]))
+
+
+def _pictures() -> dict[str, bytes]:
+    return {f"{number}.png": picture("png", number=number) for number in range(COUNT)}
+
+
+def _posed() -> bytes:
+    transforms = json.loads(formats.write("nerfstudio", camera_path())[1])
+    for number, frame in enumerate(transforms["frames"]):
+        frame["file_path"] = f"{number}.png"
+    return zipped(_pictures() | {"transforms.json": json.dumps(transforms).encode()})
+
+
+def _colmap() -> bytes:
+    from pipelines.results.posed_folders import colmap_zip
+
+    return colmap_zip(np.stack([colour(number) for number in range(COUNT)]), camera_path())
+
+
+def _vipe() -> bytes:
+    depths = {f"{number:05d}.exr": video("exr", "exr", "grayf32le") for number in range(COUNT)}
+    lenses = np.tile([50.0, 51, WIDTH / 2, HEIGHT / 2], (COUNT, 1))
+    return zipped(
+        {
+            "rgb/walk.mp4": video(),
+            "depth/walk.zip": zipped(depths),
+            "pose/walk.npz": npz(inds=np.arange(COUNT), data=camera_path().world_from_camera),
+            "intrinsics/walk.npz": npz(inds=np.arange(COUNT), data=lenses),
+        }
+    )
+
+
+def _posed_clip() -> bytes:
+    depth = np.repeat(scene().first.depth[None], COUNT, axis=0).astype(np.float16)
+    return zipped(
+        {
+            "rgb.mp4": video(),
+            "depth.npz": npz(depth=depth),
+            "mask.npz": npz(mask=np.ones(depth.shape, bool)),
+            "camera.npz": formats.write("gen3c_npz", camera_path())[1],
+        }
+    )
+
+
+def _gso() -> bytes:
+    files = {}
+    for place in ("render_mvs_25", "render_spiral_100"):
+        for number in range(25):
+            stream = io.BytesIO()
+            turned = np.eye(4)[:3]
+            turned[:, :3], turned[2, 3] = from_pan_tilt_roll(14.4 * number, 0, 0), 2
+            np.save(stream, turned)
+            files[f"{place}/model/{number:03d}.png"] = picture("png")
+            files[f"{place}/model/{number:03d}.npy"] = stream.getvalue()
+    return zipped(files)
+
+
+def _torch_scene() -> bytes:
+    import torch
+
+    rows = np.zeros((COUNT, 18), np.float32)
+    rows[:, :4] = 0.5
+    rows[:, 6:] = camera_path().camera_from_world[:, :3].reshape(COUNT, 12)
+    pictures = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in _pictures().values()]
+    split = {"train_ids": torch.arange(3), "test_ids": torch.tensor([3])}
+    stream = io.BytesIO()
+    torch.save([{"images": pictures, "cameras": torch.from_numpy(rows), "train_test_split_3": split}], stream)
+    return stream.getvalue()
+
+
+def _scenes() -> dict[str, Made]:
+    return {
+        "views with transforms.json": _material("views.zip", _posed),
+        "views with COLMAP": _material("colmap.zip", _colmap),
+        "views of ViPE": _material("vipe.zip", _vipe),
+        "posed clip": _material("clip.zip", _posed_clip),
+        "views of ReconFusion": _material("scene.torch", _torch_scene),
+        "views of Google Scanned Objects": _material("gso.zip", _gso),
+    }
+
+
+# --- objects and projects --------------------------------------------------------------------------------------------
+
+
+def _box():
+    import trimesh
+
+    return trimesh.creation.box()
+
+
+def _models(name: str, content: Callable[[], bytes]) -> Made:
+    from camera.objects.model import read_models
+
+    return lambda folder: Seed(content(), lambda copy: read_models({name: copy}))
+
+
+def _exported(kind: str) -> Callable[[], bytes]:
+    def made() -> bytes:
+        data = _box().export(file_type=kind)
+        return data.encode() if isinstance(data, str) else bytes(data)
+
+    return made
+
+
+def _painted_obj() -> bytes:
+    obj = b"mtllib a.mtl\nusemtl a\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n"
+    return zipped({"a.obj": obj, "a.mtl": b"newmtl a\nKd 1 0 0\nmap_Kd a.png\n", "a.png": picture("png")})
+
+
+def _objects(folder: Path) -> Seed:
+    from camera.objects.archive import pack_objects, unpack_objects
+    from camera.objects.model import read_model
+    from camera.objects.scene import Placement, new_object
+
+    model = read_model(_exported("glb")(), "box.glb")
+    return Seed(pack_objects([new_object(model, Placement(0, 0, 1))]), unpack_objects)
+
+
+def _project(folder: Path) -> Seed:
+    from camera.objects.model import read_model
+    from camera.objects.scene import Placement, new_object, staged
+    from pipelines.methods.i2v3d.scene.project import Project, pack, read_project
+
+    stage = staged(scene(), [new_object(read_model(_exported("glb")(), "box.glb"), Placement(0, 0, 1))])
+    data = pack(Project(stage, camera_path(), keys=(camera_path(1),)))
+    return Seed(data, lambda copy: read_project(io.BytesIO(copy), "project.zip"))
+
+
+def _keyframes(folder: Path) -> Seed:
+    from pipelines.methods.i2v3d.keyframes.files import pack, unpack
+
+    data = pack(np.stack([colour(0), colour(1)]), [0, 3])
+    return of_file(folder, "keys.zip", data, lambda file: unpack(file, [0, 3], width=WIDTH, height=HEIGHT))
+
+
+def _stages() -> dict[str, Made]:
+    return {
+        "model glb": _models("a.glb", _exported("glb")),
+        "model obj": _models("a.obj", _exported("obj")),
+        "model ply": _models("a.ply", _exported("ply")),
+        "model obj in a zip": _models("a.zip", _painted_obj),
+        "objects": _objects,
+        "project": _project,
+        "keyframes": _keyframes,
+    }
+
+
+# --- results, jobs, weights ------------------------------------------------------------------------------------------
+
+
+def _result(name: str) -> Made:
+    def made(folder: Path) -> Seed:
+        import pipelines
+        from pipelines.method import Clip
+        from pipelines.results.embedded_scene import carried, carrying, last_frame
+        from pipelines.results.record import record, restore, save
+
+        method, clip = pipelines.method("gen3c"), Clip(np.stack([colour(i) for i in range(COUNT)]), 6.0, camera_path())
+        about = record(method, scene(), clip.path, method.settings())
+        save(folder, "seed", clip, about, carries=carrying(clip, scene(), goes_on=True))
+
+        def read(file: Path) -> object:
+            return restore(file), (carried(file), last_frame(file)) if file.suffix == ".mp4" else None
+
+        return of_file(folder, f"copy{Path(name).suffix}", (folder / name).read_bytes(), read)
+
+    return made
+
+
+def _job(folder: Path) -> Seed:
+    import pipelines
+    from pipelines.options import RunOptions
+    from pipelines.runtime.job_file import Job, read_job, write_job
+
+    job = Job("gen3c", scene(), camera_path(), pipelines.method("gen3c").settings(), RunOptions())
+    return Seed(write_job(io.BytesIO(), job).getvalue(), lambda copy: read_job(io.BytesIO(copy)))
+
+
+def _lora(folder: Path) -> Seed:
+    import torch
+    from safetensors.torch import save
+
+    from pipelines.methods.dimensionx.loras.layouts import read_lora
+
+    names = [f"transformer_blocks.0.attn1.to_{letter}" for letter in "qkv"]
+    data = save({f"{name}.lora_{side}.weight": torch.ones(4, 4) for name in names for side in "AB"})
+    return of_file(folder, "own.safetensors", data, read_lora)
+
+
+def _lora_pt(folder: Path) -> Seed:
+    import torch
+
+    from pipelines.methods.dimensionx.loras.layouts import read_lora
+
+    stream = io.BytesIO()
+    torch.save({f"transformer_blocks.0.attn1.to_q.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}, stream)
+    return of_file(folder, "own.pt", stream.getvalue(), read_lora)
+
+
+def _masks(folder: Path) -> Seed:
+    from pipelines.reconstruct.object_mask import masks_of_files
+
+    return of_file(folder, "mask.png", picture("png"), lambda file: masks_of_files([file], 1, WIDTH, HEIGHT))
+
+
+def _others() -> dict[str, Made]:
+    return {
+        "result mp4": _result("seed.mp4"),
+        "result json": _result("seed.json"),
+        "job": _job,
+        "LoRA safetensors": _lora,
+        "LoRA pt": _lora_pt,
+        "masks": _masks,
+    }
+
+
+def _all(groups: Sequence[Callable[[], dict[str, Made]]]) -> dict[str, Made]:
+    return {name: made for group in groups for name, made in group().items()}
+
+
+SEEDS: dict[str, Made] = _all((_paths, _media, _scenes, _stages, _others))
+"""By what is read: a function that makes the seed, given a folder of its own."""
