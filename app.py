@@ -28,7 +28,9 @@ from tabs.parts import session, session_files
 from tabs.parts.form import VISITORS, said
 from tabs.parts.restore import decoded
 from tabs.scene import tab as scene
+from tabs.serving.ending import NoNewWork, on_sigterm
 from tabs.serving.first_page import FirstPage
+from tabs.serving.headers import SafeHeaders
 from tabs.serving.light_sessions import with_light_sessions
 from tabs.serving.status_page import StatusPages
 
@@ -105,7 +107,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "max_threads": VISITORS + 60,
         "show_error": True,
         "footer_links": ["api", "gradio", "settings"],
-        "app_kwargs": {"middleware": [Middleware(StatusPages), Middleware(FirstPage)]},
+        "app_kwargs": {"middleware": [*map(Middleware, (SafeHeaders, NoNewWork, StatusPages, FirstPage))]},
     }
     threading.Thread(target=session_files.sweep, name="sweep", daemon=True).start()
     return page.launch(**{**options, **changes})
@@ -131,5 +133,8 @@ def _preload() -> None:
 
 
 if __name__ == "__main__":
+    private = session_files.made()
+    session_files.keep_all_in(private)
+    on_sigterm(session.ROOT, private)
     _preload()
     launch(build())

@@ -246,19 +246,6 @@ def _posed_clip() -> bytes:
     )
 
 
-def _gso() -> bytes:
-    files = {}
-    for place in ("render_mvs_25", "render_spiral_100"):
-        for number in range(25):
-            stream = io.BytesIO()
-            turned = np.eye(4)[:3]
-            turned[:, :3], turned[2, 3] = from_pan_tilt_roll(14.4 * number, 0, 0), 2
-            np.save(stream, turned)
-            files[f"{place}/model/{number:03d}.png"] = picture("png")
-            files[f"{place}/model/{number:03d}.npy"] = stream.getvalue()
-    return zipped(files)
-
-
 def _torch_scene() -> bytes:
     import torch
 
@@ -279,7 +266,6 @@ def _scenes() -> dict[str, Made]:
         "views of ViPE": _material("vipe.zip", _vipe),
         "posed clip": _material("clip.zip", _posed_clip),
         "views of ReconFusion": _material("scene.torch", _torch_scene),
-        "views of Google Scanned Objects": _material("gso.zip", _gso),
     }
 
 

@@ -35,6 +35,12 @@ class Lens:
     matrix: NDArray[np.float64]
     distortion: NDArray[np.float64]
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 1:
+            raise InputError(
+                f"A camera of the COLMAP model is for {self.width} x {self.height} pixels; export it again."
+            )
+
     def straightened(self, picture: NDArray[np.uint8], name: str) -> tuple[NDArray[np.uint8], Lens]:
         """``picture`` (H,W,3), of this lens's shape in any size, without distortion, and the lens it then has."""
         height, width = picture.shape[:2]

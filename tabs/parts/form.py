@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,9 +13,10 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from camera.errors import InputError
+from camera.errors import InputError, fault
 from pipelines.settings import Control, Settings
 from tabs.parts.session import Take
+from tabs.serving.ending import WORK
 
 VISITORS = 100
 """Who may wait for a shot at once; the runtime puts them in turn and tells each their place, which Gradio's queue would not."""
@@ -115,14 +117,15 @@ def said(fn: Callable) -> Callable:
     @functools.wraps(fn)
     def once(*args, **kwargs):
         try:
-            return fn(*args, **kwargs)
+            with WORK.one():
+                return fn(*args, **kwargs)
         except Exception as error:
             raise _in_words(error) from error
 
     @functools.wraps(fn)
     def steps(*args, **kwargs):
         try:
-            yield from fn(*args, **kwargs)
+            yield from WORK.steps(fn(*args, **kwargs))
         except Exception as error:
             raise _in_words(error) from error
 
@@ -134,10 +137,10 @@ def _in_words(error: Exception) -> Exception:
         return error
     if isinstance(error, InputError):
         return gr.Error(str(error), print_exception=False)
-    if isinstance(error, OSError) and error.errno == 28:
-        return gr.Error("The disk of this computer is full; free some space and try again.", print_exception=False)
-    log.exception("A handler failed")
+    if words := fault(error):
+        return gr.Error(words, print_exception=False)
+    number = uuid.uuid4().hex[:8]
+    log.exception("A handler failed (%s)", number)
     return gr.Error(
-        f"Reshoot made a mistake here ({type(error).__name__}: {error}). Your inputs are kept; the log says more.",
-        print_exception=False,
+        f"Reshoot made a mistake here. Your inputs are kept; the log says more under {number}.", print_exception=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ except ImportError:  # Windows: killed processes leave their files to its own cl
     fcntl = None
 
 _PREFIX, _LOCK = "reshoot-sessions-", "process.lock"
+_COMPUTERS = tempfile.gettempdir()
 _held: list[IO[bytes]] = []
 
 
@@ -29,9 +31,19 @@ def made(place: str | Path | None = None) -> Path:
     return folder
 
 
+def keep_all_in(folder: Path) -> None:
+    """From now on this process and Gradio put uploads and everything else that is temporary into ``folder``, so that it goes
+    away with it, however this process ends."""
+    for name, variable in (("uploads", "GRADIO_TEMP_DIR"), ("work", "TMPDIR")):
+        place = folder / name
+        place.mkdir(exist_ok=True)
+        os.environ[variable] = str(place)
+    tempfile.tempdir = os.environ["TMPDIR"]
+
+
 def sweep(place: str | Path | None = None) -> list[Path]:
     """Remove the folders in ``place`` whose process is gone (the system lets go of its lock); returns them."""
-    found = Path(place or tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}")
+    found = Path(place or _COMPUTERS).glob(f"{_PREFIX}*/{_LOCK}")
     gone = [lock.parent for lock in found if _free(lock)]
     for folder in gone:
         shutil.rmtree(folder, ignore_errors=True)

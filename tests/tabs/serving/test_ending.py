@@ -1,0 +1,109 @@
+"""SIGTERM: what runs is stopped after its step and says so, nothing new begins, the process ends with 0 and leaves nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from camera.errors import InputError
+from tabs.parts import session_files
+from tabs.serving import ending
+from tabs.serving.ending import NoNewWork, Work, grace
+
+ROOT = Path(__file__).parents[3]
+SHOT = """
+import sys, tempfile, time
+from pathlib import Path
+from tabs.parts import session_files
+from tabs.serving.ending import WORK, on_sigterm
+private = session_files.made(sys.argv[1])
+session_files.keep_all_in(private)
+on_sigterm(private)
+def steps():
+    try:
+        for number in range(1000):
+            time.sleep(0.05)
+            yield number
+    finally:
+        print("closed", flush=True)
+held = tempfile.mkdtemp()
+assert Path(held).is_relative_to(private)
+try:
+    for number in WORK.steps(steps()):
+        print(number, flush=True)
+except Exception as error:
+    print(type(error).__name__, error, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_shot_is_stopped_after_its_step_and_nothing_is_left(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", SHOT, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "0\n"
+    child.send_signal(signal.SIGTERM)
+    said, _ = child.communicate(timeout=120)
+    assert said.splitlines()[-2:] == ["closed", f"InputError {ending.STOPPED}"]
+    assert child.returncode == 0 and list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_had_is_swept_whole(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", SHOT, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "0\n"
+    assert session_files.sweep(tmp_path) == []
+    child.kill()
+    child.communicate()
+    assert len(session_files.sweep(tmp_path)) == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_closing_reaches_what_runs_and_the_count_knows_it():
+    closed, work = [], Work()
+
+    def steps():
+        try:
+            yield 1
+        finally:
+            closed.append(True)
+
+    running = work.steps(steps())
+    assert next(running) == 1 and not work.wait(0)
+    running.close()  # type: ignore[attr-defined]
+    assert closed == [True] and work.wait(0)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan"])
+def test_a_grace_that_is_no_time_is_refused(monkeypatch, text):
+    monkeypatch.setenv(ending.GRACE_VARIABLE, text)
+    with pytest.raises(InputError, match="RESHOOT_GRACE should be seconds"):
+        grace()
+
+
+def answered(method: str, path: str) -> list[dict]:
+    sent: list[dict] = []
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def nothing():
+        return {"type": "http.request"}
+
+    asyncio.run(NoNewWork(app)({"type": "http", "method": method, "path": path}, nothing, send))  # type: ignore[arg-type]
+    return sent
+
+
+def test_no_new_work_begins_while_it_ends(monkeypatch):
+    assert answered("POST", "/gradio_api/queue/join")[0]["status"] == 200
+    work = Work()
+    work.ending.set()
+    monkeypatch.setattr(ending, "WORK", work)
+    refused = answered("POST", "/gradio_api/queue/join")
+    assert refused[0]["status"] == 503 and b"being stopped" in refused[1]["body"]
+    assert answered("GET", "/gradio_api/queue/data")[0]["status"] == 200
+    assert answered("POST", "/gradio_api/cancel")[0]["status"] == 200
