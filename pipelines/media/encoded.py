@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,30 @@ def decoded(data: bytes, flags: int, sentence: str) -> NDArray:
         raise InputError(
             f"A picture is {width} x {height} pixels; scale it down to at most {MAX_MEGAPIXELS} megapixels."
         )
+    if not _whole_png(data):
+        raise InputError(sentence)
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if picture is None:
         raise InputError(sentence)
     return np.asarray(picture)
+
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def _whole_png(data: bytes) -> bool:
+    """Whether every chunk of a PNG lies within it: OpenCV 5 makes room for what a chunk promises, up to 4 GB, before it reads.
+
+    True for other kinds. Source: PNG specification (ISO/IEC 15948), section 5.3: length, type, data and checksum.
+    """
+    if not data.startswith(_SIGNATURE):
+        return True
+    at = len(_SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if at > len(data):
+            return False
+        if kind == b"IEND":
+            return True
+    return False
