@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,4 +141,13 @@ class Scene:
         return self.views[0]
 
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> Scene:
-        return replace(self, views=tuple(view.fitted(width, height, fit) for view in self.views))
+        """In another frame; who asks for the same while somebody still has it gets the same one, which nobody may write to."""
+        made = _FITTED.setdefault(self, WeakValueDictionary())
+        found = made.get((width, height, fit))
+        if found is None:
+            found = replace(self, views=tuple(view.fitted(width, height, fit) for view in self.views))
+            made[width, height, fit] = found
+        return found
+
+
+_FITTED: WeakKeyDictionary[Scene, WeakValueDictionary[tuple[int, int, str], Scene]] = WeakKeyDictionary()

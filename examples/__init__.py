@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from camera.errors import InputError
 from camera.view import Scene
@@ -93,12 +95,21 @@ EXAMPLES: tuple[Example, ...] = (
 )
 
 
+_OPEN: WeakValueDictionary[str, Scene] = WeakValueDictionary()
+_READING = Lock()
+
+
 def load(name: str) -> Scene:
     """The scene of that name from its files: metric depth, cameras in one world; raises `InputError` for an unknown one.
 
-    A mesh example gives the picture of its model in its surroundings, as one still.
+    A mesh example gives the picture of its model in its surroundings, as one still. All who have one open have the same one,
+    which nobody may write to.
     """
     for example in EXAMPLES:
         if example.name == name:
-            return read(name, example.title)
+            with _READING:
+                scene = _OPEN.get(name)
+                if scene is None:
+                    scene = _OPEN[name] = read(name, example.title)
+            return scene
     raise InputError(f"Unknown example {name!r}; known are {', '.join(each.name for each in EXAMPLES)}.")

@@ -1,5 +1,7 @@
 """`View` and `Scene`: depth made sound, and picture, depth and camera that stay together through every fit."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,13 @@ def test_a_scene_has_pictures_of_one_size(view):
         Scene(())
     with pytest.raises(InputError, match="one size"):
         Scene((view, view.resized(80, 60)), "views")
+
+
+def test_who_asks_for_the_same_frame_gets_the_same_scene_while_somebody_has_it(view):
+    scene = Scene((view,))
+    one = scene.fitted(64, 48, "pad")
+    assert scene.fitted(64, 48, "pad") is one and Scene((view,)).fitted(64, 48, "pad") is not one
+    assert scene.fitted(64, 48, "crop") is not one and scene.fitted(48, 64, "pad") is not one
+    gone = weakref.ref(one)
+    del one
+    assert gone() is None

@@ -122,3 +122,9 @@ def test_missing_files_are_named(tmp_path: Path):
 
 def test_all_of_it_is_small():
     assert sum(file.stat().st_size for file in FOLDER.rglob("*") if file.is_file() and "cache" not in str(file)) < 7e6
+
+
+def test_all_who_have_an_example_open_share_its_pictures(scenes):
+    assert load("fox") is scenes["fox"]
+    held = load("fox").fitted(96, 64)
+    assert load("fox").fitted(96, 64).first.depth is held.first.depth
