@@ -16,6 +16,12 @@ def offered(names: tuple[str, ...]) -> tuple[str, ...]:
     return names if not wanted or "all" in wanted else tuple(name for name in names if name in wanted)
 
 
+def is_offered(name: str) -> bool:
+    """Whether this process offers the method ``name``, see `METHODS_VARIABLE`."""
+    wanted = {each.strip() for each in os.environ.get(METHODS_VARIABLE, "").split(",")} - {""}
+    return not wanted or "all" in wanted or name in wanted
+
+
 def on_zerogpu() -> bool:
     """Whether this process is a Space on ZeroGPU (what the spaces package reads too)."""
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")

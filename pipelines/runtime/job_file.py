@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import io
 import json
+import os
+import struct
 import tempfile
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +88,40 @@ def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Job:
         if not files:
             _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
         return Job(method.name, scene, path, settings, options, after)  # type: ignore[arg-type]
+
+
+# --- who sends it ----------------------------------------------------------------------------------------------------
+
+SECRET_VARIABLE = "RESHOOT_SECRET"
+"""Environment variable: one secret that a hub Space and its siblings share. Without it a Space shoots for no other."""
+PROOF_SECONDS = 3600
+_PROOF = struct.Struct(">Q32s")
+
+
+def sign(file: Path) -> Path:
+    """Writes into the comment of a job file when it was made, and that somebody with the secret made it."""
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = bytes(_PROOF.size)
+    data, now = file.read_bytes()[: -_PROOF.size], int(time.time())
+    file.write_bytes(data + _PROOF.pack(now, _seal(data, now)))
+    return file
+
+
+def check_sender(file: str | Path) -> None:
+    """Raises `InputError` unless the job was signed with this Space's secret (HMAC, SHA-256) within the last hour."""
+    if not os.environ.get(SECRET_VARIABLE):
+        raise InputError(f"This Space shoots for no other one: set the same {SECRET_VARIABLE} here and there.")
+    data = Path(file).read_bytes()
+    if len(data) > _PROOF.size:
+        made, seal = _PROOF.unpack(data[-_PROOF.size :])
+        if hmac.compare_digest(seal, _seal(data[: -_PROOF.size], made)) and abs(time.time() - made) <= PROOF_SECONDS:
+            return
+    raise InputError(f"This job does not come from a Space that holds this one's {SECRET_VARIABLE}, or it is too old.")
+
+
+def _seal(data: bytes, made: int) -> bytes:
+    secret = os.environ.get(SECRET_VARIABLE, "").encode()
+    return hmac.new(secret, made.to_bytes(8, "big") + data, "sha256").digest()
 
 
 def _check_no_files(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
-from pipelines.runtime.job_file import Job, read_result, write_job
+from pipelines.runtime.job_file import Job, read_result, sign, write_job
 from pipelines.runtime.progress_clock import Report
 from pipelines.settings import Settings
 
@@ -60,7 +60,7 @@ def run(
             f"The Space {place} that shoots {name} does not answer; it may be asleep, so try again in a minute."
         ) from error
     with tempfile.TemporaryDirectory() as folder:
-        file = write_job(Path(folder) / "job.npz", Job(name, scene, path, settings, options, after))
+        file = sign(write_job(Path(folder) / "job.npz", Job(name, scene, path, settings, options, after)))
         job = client.submit(handle_file(str(file)), api_name=ENDPOINT)
         try:
             for values, result in job:

@@ -12,10 +12,11 @@ from typing import Any
 
 from camera.errors import InputError
 from pipelines import registry
+from pipelines.environment import is_offered
 from pipelines.method import Clip, Progress
 from pipelines.results.record import Record, path_values, record, save
 from pipelines.runtime.dispatch import generate
-from pipelines.runtime.job_file import read_job
+from pipelines.runtime.job_file import check_sender, read_job
 from pipelines.runtime.progress_clock import Report
 
 
@@ -26,7 +27,10 @@ def serve(job: str) -> Iterator[tuple[dict, str | None]]:
     An `InputError` is yielded as ``{"refused": sentence}``, since an error's text does not always survive the way.
     """
     try:
+        check_sender(job)
         asked = read_job(job)
+        if not is_offered(asked.method):
+            raise InputError(f"{asked.method} is not offered by this Space; name its own Space in RESHOOT_SIBLINGS.")
         shot = (asked.method, asked.scene, asked.path, asked.settings)
         clip: Clip | None = None
         report: Report | None = None

@@ -20,12 +20,13 @@ from pipelines.method import Clip, Progress
 from pipelines.methods.dimensionx.method import METHOD as DIMENSIONX
 from pipelines.methods.dimensionx.method import DimensionXSettings
 from pipelines.options import RunOptions
-from pipelines.runtime import job_file, remote
+from pipelines.runtime import job_file, remote, serve
 from pipelines.runtime import runner as job
 from pipelines.runtime.progress_clock import Report
 
 gc.freeze()
 TINY = RunOptions(weights="tiny")
+SECRET = "between two Spaces"
 TESTS = Path(__file__).parents[2]
 SIBLING = """
 import sys
@@ -55,13 +56,14 @@ sys.stdin.read()
 @pytest.fixture(autouse=True)
 def only_the_toy(monkeypatch):
     monkeypatch.setattr(registry, "method", lambda name: {"toy": TOY}[name])
+    monkeypatch.setenv(job_file.SECRET_VARIABLE, SECRET)
     yield
     job.default().unload()
 
 
 @pytest.fixture(scope="module")
 def sibling():
-    environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
+    environment = os.environ | {job_file.SECRET_VARIABLE: SECRET, "PYTHONPATH": f"{TESTS}:{TESTS.parent}"}
     child = subprocess.Popen(
         [sys.executable, "-c", SIBLING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     )
@@ -119,6 +121,33 @@ def test_a_job_names_no_files(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "method", lambda name: DIMENSIONX)
     with pytest.raises(InputError, match="own files do not travel"):
         job_file.read_job(file)
+
+
+def test_only_who_holds_the_secret_is_served(tmp_path, monkeypatch):
+    scene, path, settings = toy_shot()
+    file = job_file.write_job(tmp_path / "job.npz", job_file.Job("toy", scene, path, settings, TINY))
+    with pytest.raises(InputError, match="does not come from a Space"):
+        job_file.check_sender(file)
+    job_file.check_sender(job_file.sign(file))
+    assert np.array_equal(job_file.read_job(file).path.world_from_camera, path.world_from_camera)
+    data = file.read_bytes()
+    file.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
+    with pytest.raises(InputError, match="does not come from a Space"):
+        job_file.check_sender(file)
+    file.write_bytes(data)
+    now = time.time()
+    monkeypatch.setattr(job_file.time, "time", lambda: now + 2 * job_file.PROOF_SECONDS)
+    with pytest.raises(InputError, match="too old"):
+        job_file.check_sender(file)
+    monkeypatch.delenv(job_file.SECRET_VARIABLE)
+    assert "shoots for no other one" in next(serve.serve(str(file)))[0]["refused"]
+
+
+def test_only_methods_that_are_offered_are_shot(tmp_path, monkeypatch):
+    scene, path, settings = toy_shot()
+    file = job_file.write_job(tmp_path / "job.npz", job_file.Job("toy", scene, path, settings, TINY))
+    monkeypatch.setenv("RESHOOT_METHODS", "gen3c")
+    assert "toy is not offered" in next(serve.serve(str(job_file.sign(file))))[0]["refused"]
 
 
 def test_a_job_that_would_fill_the_memory_is_refused_unread(tmp_path, monkeypatch):

@@ -177,13 +177,14 @@ def test_only_what_is_left_is_forecast(scene, shot, monkeypatch):
     assert set(asked) == {9}
 
 
-def test_a_sibling_space_goes_on_too(scene, shot, tmp_path):
+def test_a_sibling_space_goes_on_too(scene, shot, tmp_path, monkeypatch):
+    monkeypatch.setenv(job_file.SECRET_VARIABLE, "between two Spaces")
     longer = extended_path(shot[-1].path, _path(scene))
     sent = job_file.write_job(tmp_path / "job.npz", job_file.Job("gen3c", scene, longer, SETTINGS, TINY, shot[-1]))
     there = job_file.read_job(sent).after
     assert there is not None and there.scene is not None and len(there.scene.views) == 2
     np.testing.assert_array_equal(there.frames, shot[-1].frames)
-    for values, result in serve(str(sent)):
+    for values, result in serve(str(job_file.sign(sent))):
         assert "refused" not in values
         if result:
             clip, _ = job_file.read_result(result)
