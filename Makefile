@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 .PHONY: demo test test-fast docs lint bench clean
 
-demo: .venv/app
+demo: .venv/app .venv/kernels
 	SHARE=$(SHARE) $(BIN)/python app.py
 
 test: .venv/dev
@@ -41,6 +41,11 @@ bench: .venv/app
 # The stamps make a second run quick: pip is asked again only when a requirements file has changed.
 .venv/app: requirements.txt | .venv/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	touch $@
+
+# Renderers are compiled once, so that nobody waits for them later; again only when the source of one has changed.
+.venv/kernels: .venv/app $(shell grep -rl --include=*.py "^@kernel" camera pipelines)
+	$(BIN)/python -m pipelines.cli.warm_up
 	touch $@
 
 .venv/dev: requirements-dev.txt requirements-extras.txt .venv/app

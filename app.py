@@ -28,6 +28,7 @@ from tabs.parts import session, session_files
 from tabs.parts.form import VISITORS, said
 from tabs.parts.restore import decoded
 from tabs.scene import tab as scene
+from tabs.serving import kernels_ahead
 from tabs.serving.ending import NoNewWork, on_sigterm
 from tabs.serving.first_page import FirstPage
 from tabs.serving.headers import SafeHeaders
@@ -116,11 +117,17 @@ def launch(page: gr.Blocks, **changes) -> tuple:
 @cache
 def _visited() -> None:
     """With the first visit, the renderers are compiled while the visitor still reads: by then the page is there."""
-    from pipelines.rehearsal import warm_up
-
-    warming = threading.Timer(PAGE_FIRST, warm_up)
+    warming = threading.Timer(PAGE_FIRST, _warmed)
     warming.name, warming.daemon = "warm-up", True
     warming.start()
+
+
+def _warmed() -> None:
+    """Loads the renderers: from disk, where the process beside this one has compiled them."""
+    from pipelines.rehearsal import warm_up
+
+    kernels_ahead.wait()
+    warm_up()
 
 
 def _preload() -> None:
@@ -136,5 +143,6 @@ if __name__ == "__main__":
     private = session_files.made()
     session_files.keep_all_in(private)
     on_sigterm(session.ROOT, private)
+    kernels_ahead.begin()
     _preload()
     launch(build())
