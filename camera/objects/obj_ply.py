@@ -57,6 +57,8 @@ def read(data: bytes, name: str) -> Shapes:
     except Exception as error:  # trimesh raises whatever its parsers meet
         raise InputError(f"{name} cannot be read; export it with everything inside one file.") from error
     meshes = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
+    if any(np.shape(mesh.vertices)[1:] != (3,) for mesh in meshes):
+        raise InputError(f"{name} holds points without three numbers each; export it again.")
     if not meshes:
         raise InputError(f"{name} has no triangles; export it with faces, not as points or lines.")
     if (count := sum(len(mesh.faces) for mesh in meshes)) > MOST_READ:

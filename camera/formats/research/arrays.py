@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.conventions import half_pixel_lens, integer_pixel_lens
-from camera.errors import InputError, reading
+from camera.errors import InputError, damaged, reading
 from camera.formats import lens
 from camera.formats.account import Account, Fields
 from camera.formats.parsing import MOST_FRAMES, like_or_refuse, npz_array, numbers, resampled_lens, size
@@ -150,7 +150,7 @@ def array_shape(data: bytes, name: str) -> tuple[int, ...]:
         version = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         return header(stream)[0]
-    except DAMAGED as error:
+    except damaged() as error:
         raise InputError(f"{name} is no readable npy file; write it again with numpy.save.") from error
 
 
