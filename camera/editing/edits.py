@@ -29,7 +29,7 @@ def overwritten(move: KeyedMove, index: int, camera: CameraPath) -> KeyedMove:
 def moved(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: bool = False) -> KeyedMove:
     """The ``chosen`` keys later by ``seconds`` (earlier where negative), past others too. ``ripple``: all keys after the first
     of them go along, and the move grows or shrinks by as much. Raises where two keys would meet or one come before 0."""
-    indices = _checked(move, chosen)
+    indices = checked(move, chosen)
     along = range(min(indices), len(move.keys)) if ripple else indices
     earliest = min(move.keys[index].time for index in along) + seconds
     if earliest < -SAME_TIME:
@@ -43,7 +43,7 @@ def moved(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: b
 
 def copied(move: KeyedMove, chosen: Collection[int], at: float) -> KeyedMove:
     """Copies of the ``chosen`` keys, the earliest of them at ``at`` seconds and the others as far after it as before."""
-    copies = [move.keys[index] for index in _checked(move, chosen)]
+    copies = [move.keys[index] for index in checked(move, chosen)]
     for key in copies:
         move = added(move, replace(key, time=key.time - copies[0].time + at))
     return move
@@ -52,7 +52,7 @@ def copied(move: KeyedMove, chosen: Collection[int], at: float) -> KeyedMove:
 def deleted(move: KeyedMove, chosen: Collection[int], *, ripple: bool = False) -> KeyedMove:
     """Without the ``chosen`` keys. ``ripple`` closes the gap: what comes after moves up by the time from the first of them to
     the next that stays. Raises where no key would be left."""
-    indices = _checked(move, chosen)
+    indices = checked(move, chosen)
     kept = [key for index, key in enumerate(move.keys) if index not in indices]
     if not kept:
         raise InputError("A move keeps at least one key; add another one first.")
@@ -76,7 +76,7 @@ def with_tangent(move: KeyedMove, chosen: Collection[int], tangent: Tangent) -> 
 
 def held(move: KeyedMove, index: int, seconds: float, *, ripple: bool = True) -> KeyedMove:
     """The camera stays at key ``index`` for ``seconds``. ``ripple``: later keys keep their distance from the end of the hold."""
-    (index,) = _checked(move, [index])
+    (index,) = checked(move, [index])
     more = seconds - move.keys[index].hold
     keys = [
         replace(key, hold=seconds) if number == index
@@ -118,7 +118,7 @@ def _with_keys(move: KeyedMove, keys: Collection[Key], seconds: float | None = N
 
 
 def _each(move: KeyedMove, chosen: Collection[int], **changes) -> KeyedMove:
-    indices = _checked(move, chosen)
+    indices = checked(move, chosen)
     keys = tuple(replace(key, **changes) if index in indices else key for index, key in enumerate(move.keys))
     return replace(move, keys=keys)
 
@@ -127,7 +127,7 @@ def _changed(move: KeyedMove, index: int, **changes) -> KeyedMove:
     return _each(move, [index], **changes)
 
 
-def _checked(move: KeyedMove, chosen: Collection[int]) -> list[int]:
+def checked(move: KeyedMove, chosen: Collection[int]) -> list[int]:
     """The chosen places in order; raises `InputError` for none, or for one that no key has."""
     indices = sorted(set(chosen))
     if not indices:

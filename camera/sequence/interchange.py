@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from camera.editing.shots import Shot, joined, starts
 from camera.errors import InputError
+from camera.sequence.shots import Shot, joined, starts
 
 if TYPE_CHECKING:
     from opentimelineio.schema import Timeline

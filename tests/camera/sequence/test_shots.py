@@ -8,11 +8,11 @@ import numpy as np
 import opentimelineio as otio
 import pytest
 
-from camera.editing.interchange import edl_text, otio_text
-from camera.editing.shots import Shot, joined, starts, warnings
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.rotation import look_at
+from camera.sequence.interchange import edl_text, otio_text
+from camera.sequence.shots import Shot, joined, starts, warnings
 
 SUBJECT = np.array([0.0, 0.0, 4.0])
 

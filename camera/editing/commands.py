@@ -1,0 +1,193 @@
+"""Edits as plain messages, for a timeline in a page or a program: what is asked, by name, and what undoing it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from camera.editing import edits
+from camera.editing.keys import Key, KeyedMove
+from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
+from camera.editing.targets import looking_at
+from camera.editing.track import key_at
+from camera.errors import InputError
+from camera.path import CameraPath
+
+Asked = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """``move`` after an edit; ``name``: what it was, as in "Undo: retime key 3"; ``chosen``: keys to be selected now."""
+
+    move: KeyedMove
+    name: str
+    chosen: tuple[int, ...] = ()
+
+
+def edited(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
+    """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
+
+    Names: add, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, look_at, loop, speed. Keys are
+    counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
+    """
+    name = asked.get("do")
+    if not isinstance(name, str) or name not in _EDITS:
+        raise InputError(f"Unknown edit {name!r:.40}; the edits are {', '.join(_EDITS)}.")
+    return _EDITS[name](move, asked, origin)
+
+
+def described(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
+    """What a timeline shows: duration, and of each key its time, hold, easing, tangent, name and numbers."""
+    keys = [
+        {"time": key.time, "hold": key.hold, "easing": key.easing, "tangent": key.tangent, "name": key.name}
+        | vars(numbers_of(key.camera, origin.world_from_camera[0]))
+        for key in move.keys
+    ]
+    return {"seconds": move.seconds, "loop": move.loop, "keys": keys}
+
+
+def camera_of(value: Any, like: CameraPath) -> CameraPath:
+    """A camera (a path of one frame) from a message: {pose: 16 numbers, lens: 9 numbers, width, height}; in the size of
+    ``like``. Raises `InputError` where it is none."""
+    try:
+        pose = np.array(value["pose"], np.float64).reshape(1, 4, 4)
+        lens = np.array(value["lens"], np.float64).reshape(3, 3)
+        width, height = int(value["width"]), int(value["height"])
+    except (TypeError, KeyError, ValueError, OverflowError):
+        raise InputError(
+            "The view that should become a key did not come with a camera; look again and repeat."
+        ) from None
+    return CameraPath(pose, lens, width, height).fitted(like.width, like.height)
+
+
+def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    time = _number(asked, "time")
+    there = edits.index_at(move, time)
+    camera = camera_of(asked.get("camera"), origin) if asked.get("camera") else key_at(move, time).camera
+    if there is not None:
+        return Edited(edits.overwritten(move, there, camera), f"overwrite key {there + 1}", (there,))
+    move = edits.added(move, Key(camera, time))
+    number = edits.index_at(move, time) or 0
+    return Edited(move, f"add key {number + 1}", (number,))
+
+
+def _overwrite(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    (number,) = _chosen(asked)[:1]
+    camera = camera_of(asked.get("camera"), origin)
+    return Edited(edits.overwritten(move, number, camera), f"overwrite key {number + 1}", (number,))
+
+
+def _move(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    chosen, by = _chosen(asked), _number(asked, "seconds")
+    after = edits.moved(move, chosen, by, ripple=asked.get("ripple") is True)
+    return Edited(after, f"retime {_keys(chosen)}", _again(move, after, chosen, by))
+
+
+def _copy(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    chosen, time = _chosen(asked), _number(asked, "time")
+    after = edits.copied(move, chosen, time)
+    first = move.keys[min(chosen)].time
+    return Edited(after, f"copy {_keys(chosen)}", _again(move, after, chosen, time - first))
+
+
+def _delete(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    chosen = _chosen(asked)
+    return Edited(edits.deleted(move, chosen, ripple=asked.get("ripple") is True), f"delete {_keys(chosen)}")
+
+
+def _ease(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    chosen = _chosen(asked)
+    return Edited(edits.with_easing(move, chosen, str(asked.get("easing"))), f"ease {_keys(chosen)}", chosen)
+
+
+def _tangent(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    chosen = _chosen(asked)
+    after = edits.with_tangent(move, chosen, str(asked.get("tangent")))  # type: ignore[arg-type]
+    return Edited(after, f"tangent of {_keys(chosen)}", chosen)
+
+
+def _hold(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    (number,) = _chosen(asked)[:1]
+    after = edits.held(move, number, _number(asked, "seconds"), ripple=asked.get("ripple") is not False)
+    return Edited(after, f"hold at key {number + 1}", (number,))
+
+
+def _retime(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    return Edited(edits.retimed(move, _number(asked, "seconds")), "duration")
+
+
+def _rename(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    (number,) = _chosen(asked)[:1]
+    return Edited(edits.renamed(move, number, str(asked.get("name", ""))), f"name of key {number + 1}", (number,))
+
+
+def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """Only the numbers that are asked for change."""
+    (number,) = _chosen(asked)[:1]
+    edits.checked(move, [number])
+    known = vars(KeyNumbers())
+    given = {name: _number(asked, name) for name in known if name in asked}
+    if not given:
+        raise InputError(f"A number of a key is one of {', '.join(known)}.")
+    start = origin.world_from_camera[0]
+    camera = move.keys[number].camera
+    changed = with_numbers(camera, replace(numbers_of(camera, start), **given), start)
+    return Edited(edits.overwritten(move, number, changed), f"{', '.join(given)} of key {number + 1}", (number,))
+
+
+def _look_at(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """The chosen keys, or all, turned to a point of the world."""
+    point = np.array([_number({"point": value}, "point") for value in list(asked.get("point") or [])])
+    chosen = _chosen(asked) if asked.get("chosen") else tuple(range(len(move.keys)))
+    for number in edits.checked(move, chosen):
+        move = edits.overwritten(move, number, looking_at(move.keys[number].camera, point))
+    return Edited(move, f"look at a point with {_keys(chosen)}", chosen)
+
+
+def _loop(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    return Edited(edits.looped(move, asked.get("loop") is True), "loop")
+
+
+def _speed(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    points = asked.get("points") or []
+    try:
+        graph = tuple((float(share), float(speed)) for share, speed in points)
+    except (TypeError, ValueError):
+        raise InputError("A speed graph is a list of points: share of the time, relative speed.") from None
+    return Edited(replace(move, speed=graph), "speed graph")
+
+
+_EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
+    "add": _add, "overwrite": _overwrite, "move": _move, "copy": _copy, "delete": _delete, "ease": _ease,
+    "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "look_at": _look_at,
+    "loop": _loop, "speed": _speed,
+}  # fmt: skip
+
+
+def _number(asked: Asked, name: str) -> float:
+    value = asked.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise InputError(f"The edit needs {name} as a number, got {value!r:.40}.")
+    return float(value)
+
+
+def _chosen(asked: Asked) -> tuple[int, ...]:
+    chosen = asked.get("chosen")
+    if not isinstance(chosen, list) or not chosen or not all(type(each) is int for each in chosen):
+        raise InputError("Choose a key first.")
+    return tuple(sorted(set(chosen)))
+
+
+def _again(before: KeyedMove, after: KeyedMove, chosen: tuple[int, ...], by: float) -> tuple[int, ...]:
+    """Where the chosen keys are, ``by`` seconds later."""
+    found = (edits.index_at(after, max(before.keys[number].time + by, 0.0)) for number in chosen)
+    return tuple(number for number in found if number is not None)
+
+
+def _keys(chosen: tuple[int, ...]) -> str:
+    numbers = ", ".join(str(number + 1) for number in chosen)
+    return f"key{'s' * (len(chosen) > 1)} {numbers}"

@@ -1,0 +1,1 @@
+"""Several moves over one scene: shots, cuts, and files for editing programs."""

@@ -1,0 +1,96 @@
+"""Edits as messages: what a timeline sends, and what is answered when it is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from camera.editing.commands import camera_of, described, edited
+from camera.editing.keys import KeyedMove, evenly
+from camera.editing.track import path_of
+from camera.errors import InputError
+from camera.path import CameraPath, pinhole
+
+
+def straight(count: int) -> CameraPath:
+    poses = np.repeat(np.eye(4)[None], count, axis=0)
+    poses[:, 0, 3] = np.arange(count)
+    return CameraPath(poses, pinhole(320, 180, 60), 320, 180)
+
+
+ORIGIN = straight(1)
+
+
+@pytest.fixture
+def move() -> KeyedMove:
+    return evenly(straight(4), 3.0)
+
+
+def ask(move: KeyedMove, **asked):
+    return edited(move, asked, origin=ORIGIN)
+
+
+def test_a_move_is_edited_by_messages_and_says_what_undoing_is_called(move):
+    seen = {
+        "pose": np.eye(4).ravel().tolist(),
+        "lens": pinhole(640, 360, 60).ravel().tolist(),
+        "width": 640,
+        "height": 360,
+    }
+    added = ask(move, do="add", time=1.5, camera=seen)
+    assert (added.name, added.chosen) == ("add key 3", (2,)) and len(added.move.keys) == 5
+    np.testing.assert_allclose(added.move.keys[2].camera.intrinsics[0], pinhole(320, 180, 60), atol=1e-9)
+    there = ask(move, do="add", time=2.0, camera=seen)
+    assert there.name == "overwrite key 3" and len(there.move.keys) == 4
+    between = ask(move, do="add", time=0.5)  # on the path as it is
+    assert between.move.keys[1].camera.centres[0, 0] == pytest.approx(0.5)
+
+    retimed = ask(move, do="move", chosen=[1, 2], seconds=0.25)
+    assert (retimed.name, retimed.chosen) == ("retime keys 2, 3", (1, 2)) and retimed.move.keys[1].time == 1.25
+    copied = ask(move, do="copy", chosen=[0, 1], time=4.0)
+    assert copied.chosen == (4, 5) and copied.move.seconds == 5.0
+    assert ask(move, do="delete", chosen=[3]).move.seconds == 3.0
+    assert ask(move, do="hold", chosen=[1], seconds=1).move.seconds == 4.0
+    assert ask(move, do="ease", chosen=[0], easing="ease").move.keys[0].easing == "ease"
+    assert ask(move, do="tangent", chosen=[1], tangent="rest").move.keys[1].tangent == "rest"
+    assert ask(move, do="retime", seconds=6).move.keys[1].time == 2.0
+    assert ask(move, do="rename", chosen=[1], name=" door ").move.keys[1].name == "door"
+    assert ask(move, do="loop", loop=True).move.seconds == 4.0
+    graph = ask(move, do="speed", points=[[0, 0], [0.5, 1], [1, 0]])
+    assert path_of(graph.move, frames=5).centres[1, 0] < 0.5
+
+
+def test_numbers_and_targets_change_only_what_is_asked(move):
+    lens = ask(move, do="numbers", chosen=[2], focal_mm=50)
+    told = described(lens.move, origin=ORIGIN)["keys"]
+    assert lens.name == "focal_mm of key 3" and told[2]["focal_mm"] == pytest.approx(50) and told[2]["right"] == 2
+    assert told[1]["focal_mm"] == pytest.approx(36 / 2 / np.tan(np.radians(30)))
+    aimed = ask(move, do="look_at", point=[1.0, 0.0, 2.0], chosen=[0, 3])
+    pans = [key["pan"] for key in described(aimed.move, origin=ORIGIN)["keys"]]
+    np.testing.assert_allclose(pans, [np.degrees(np.arctan2(1, 2)), 0, 0, -45], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({}, "Unknown edit"), ({"do": "explode"}, "Unknown edit"), ({"do": "delete", "chosen": []}, "Choose a key"),
+        ({"do": "delete", "chosen": [7]}, "no key 8"), ({"do": "delete", "chosen": ["1"]}, "Choose a key"),
+        ({"do": "move", "chosen": [1], "seconds": "soon"}, "as a number"), ({"do": "add", "time": None}, "as a number"),
+        ({"do": "move", "chosen": [1], "seconds": float("nan")}, "as a number"),
+        ({"do": "overwrite", "chosen": [1], "camera": {"pose": [1]}}, "did not come with a camera"),
+        ({"do": "numbers", "chosen": [9], "pan": 1}, "no key 10"), ({"do": "numbers", "chosen": [1]}, "is one of"),
+        ({"do": "look_at", "point": "there"}, "as a number"), ({"do": "look_at"}, "target is a point"),
+        ({"do": "speed", "points": [1, 2]}, "list of points"), ({"do": "ease", "chosen": [0]}, "Unknown easing"),
+        ({"do": "tangent", "chosen": [0], "tangent": "odd"}, "Unknown tangent"),
+    ],
+)  # fmt: skip
+def test_wrong_messages_are_answered_in_words(move, asked, words):
+    with pytest.raises(InputError, match=words):
+        edited(move, asked, origin=ORIGIN)
+
+
+def test_a_camera_must_be_one():
+    with pytest.raises(InputError, match="not a rotation"):
+        camera_of(
+            {"pose": [2.0] * 12 + [0, 0, 0, 1], "lens": pinhole(4, 4, 60).ravel(), "width": 4, "height": 4}, ORIGIN
+        )
