@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, T5EncoderModel
 from pipelines.methods.gen3c import guardrail
 from pipelines.methods.gen3c.method import TEXT_ENCODER, TOKENIZER, TRANSFORMER
 from pipelines.methods.gen3c.network.transformer import Gen3cTransformer
-from pipelines.methods.gen3c.weights import convert
+from pipelines.methods.gen3c.weights import convert, diffusers_layout
 from pipelines.methods.gen3c.weights.depth_network import FrameDepth, load_depth
 from pipelines.weights.checkpoints import built, unfilled
 from pipelines.weights.components import byte_tokenizer, component
@@ -93,6 +93,9 @@ def _transformer(weights: Weights) -> Gen3cTransformer:
     if weights.mode != "real":
         return _built(Gen3cTransformer, weights)
     network = unfilled(lambda: Gen3cTransformer(**FULL[Gen3cTransformer]))
+    if folder := diffusers_layout.local_folder(weights, TRANSFORMER.repo):
+        diffusers_layout.load_transformer(network, folder, dtype=weights.dtype)
+        return network
     convert.load_transformer(network, weights.files(TRANSFORMER)["model.pt"], dtype=weights.dtype)
     return network
 
@@ -100,6 +103,8 @@ def _transformer(weights: Weights) -> Gen3cTransformer:
 def _vae(weights: Weights) -> AutoencoderKLCosmos:
     if weights.mode != "real":
         return _built(AutoencoderKLCosmos, weights)
+    if folder := diffusers_layout.local_folder(weights, TOKENIZER.repo):
+        return diffusers_layout.load_vae(folder, dtype=weights.dtype)
     files = weights.files(TOKENIZER)
     mean, std = convert.read_statistics(files["mean_std.pt"])
     tables: dict[str, Any] = {"latents_mean": mean.flatten().tolist(), "latents_std": std.flatten().tolist()}
