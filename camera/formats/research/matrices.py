@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from camera.conventions import opencv_from_nerfstudio
 from camera.errors import InputError
 from camera.formats.account import Account
-from camera.formats.parsing import MOST_FRAMES, like_or_refuse, resampled_lens
-from camera.formats.research.arrays import rigid
+from camera.formats.parsing import MOST_FRAMES, json_value, like_or_refuse, numbers, resampled_lens
+from camera.formats.research.arrays import array_shape, npy_array, rigid
 from camera.path import CameraPath, inverse
 
 
@@ -56,6 +56,20 @@ def read(
     account.say(f"{name} says no lens; that of the scene is taken.")
     poses = rigid(poses_of(matrices, convention), name)
     return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+
+
+def raw(data: bytes, name: str) -> NDArray[np.float64]:
+    """(F,4,4) of a .npy or JSON file of matrices, as they are stored. Raises `InputError`."""
+    if name.lower().endswith(".npy"):
+        return _square(
+            npy_array(data, tuple(-1 if i == 0 else n for i, n in enumerate(array_shape(data, name))), name), name
+        )
+    values = json_value(data, name)
+    if not isinstance(values, list) or not values or not isinstance(values[0], list):
+        raise InputError(f"{name} should hold a list of matrices, got a {type(values).__name__}.")
+    flat = not isinstance(values[0][0] if values[0] else None, list)
+    shape = (-1, len(values[0])) if flat else (-1, len(values[0]), 4)
+    return _square(numbers(values, shape, name), name)
 
 
 def write(path: CameraPath) -> bytes:

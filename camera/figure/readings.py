@@ -1,0 +1,100 @@
+"""The eight readings of raw matrices as small drawings of the path, the likeliest first: for a person to choose by eye.
+
+Each drawing is seen from above (x to the right, z up the page) in its own scale: the way of the camera from the grey dot on, and
+short lines that show where it looks. A reading that makes no poses of the matrices says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.formats.research.arrays import rigid
+from camera.formats.research.matrices import CONVENTIONS, likeliest, poses_of
+
+SIDE, GAP, MARGIN, LINE = 150, 14, 16, 16
+"""Pixels of a drawing, between two, within one, and of a line of text."""
+COLUMNS, LOOKS = 4, 7
+_WAY, _LOOK, _START, _INK = "#e8590c", "#1c7ed6", "#868e96", "currentColor"
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """``poses`` (F,4,4) world from camera in OpenCV's axes, None where the matrices are no poses so read; ``reason`` is that of
+    the likeliest alone."""
+
+    convention: str
+    poses: NDArray[np.float64] | None
+    reason: str = ""
+
+
+def readings(matrices: NDArray[np.float64], name: str) -> list[Reading]:
+    """All readings of ``matrices`` (F,4,4), the likeliest first. Raises `InputError` where there is none."""
+    best, reason = likeliest(matrices, name)
+    order = [best, *(each for each in CONVENTIONS if each != best)]
+    return [Reading(each, _poses(matrices, each, name), reason if each == best else "") for each in order]
+
+
+def drawn(found: list[Reading]) -> str:
+    """The drawings of ``found`` side by side, with their names, as one SVG picture; the first is framed as the likeliest."""
+    rows = -(-len(found) // COLUMNS)
+    width, height = COLUMNS * (SIDE + GAP) + GAP, rows * (SIDE + LINE + GAP) + GAP + LINE
+    tiles = [
+        f'<g transform="translate({GAP + number % COLUMNS * (SIDE + GAP)} {GAP + number // COLUMNS * (SIDE + LINE + GAP)})">'
+        f"{_tile(each, likeliest=number == 0)}</g>"
+        for number, each in enumerate(found)
+    ]
+    words = f"Likeliest: {found[0].convention}, because {found[0].reason}."
+    last = f'<text x="{GAP}" y="{height - GAP / 2:.0f}" font-size="12" fill="{_INK}">{escape(words)}</text>'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'font-family="sans-serif">{"".join(tiles)}{last}</svg>'
+    )
+
+
+def _poses(matrices: NDArray[np.float64], convention: str, name: str) -> NDArray[np.float64] | None:
+    last = matrices[:, :, 3] if CONVENTIONS[convention].transposed else matrices[:, 3]
+    if np.abs(last - [0, 0, 0, 1]).max() > 1e-4:
+        return None
+    try:
+        return rigid(poses_of(matrices, convention), name)
+    except (InputError, np.linalg.LinAlgError):
+        return None
+
+
+def _tile(reading: Reading, *, likeliest: bool) -> str:
+    weight = 2 if likeliest else 0.5
+    frame = f'<rect width="{SIDE}" height="{SIDE}" fill="none" stroke="{_INK}" stroke-width="{weight}"/>'
+    name = f'<text x="0" y="{SIDE + LINE - 4}" font-size="11" fill="{_INK}">{reading.convention}</text>'
+    if reading.poses is None:
+        return f'{frame}<text x="{SIDE / 2}" y="{SIDE / 2}" font-size="11" text-anchor="middle" fill="{_START}">no poses</text>{name}'
+    return frame + _way(reading.poses) + name
+
+
+def _way(poses: NDArray[np.float64]) -> str:
+    """From above, fitted to the tile."""
+    centres, ahead = poses[:, [0, 2], 3], poses[:, [0, 2], 2]
+    extent = max(float(np.ptp(centres, axis=0).max()), 1e-9)
+    chosen = np.unique(np.linspace(0, len(poses) - 1, LOOKS).round().astype(int))
+    ends = centres[chosen] + 0.3 * extent * ahead[chosen]
+    everything = np.concatenate([centres, ends])
+    low, size = everything.min(axis=0), max(float(np.ptp(everything, axis=0).max()), 1e-9)
+
+    def place(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        flat = (points - low) / size * (SIDE - 2 * MARGIN) + MARGIN
+        return np.stack([flat[:, 0], SIDE - flat[:, 1]], axis=1)
+
+    way = " ".join(f"{x:.1f},{y:.1f}" for x, y in place(centres))
+    looks = "".join(
+        f'<line x1="{a[0]:.1f}" y1="{a[1]:.1f}" x2="{b[0]:.1f}" y2="{b[1]:.1f}" stroke="{_LOOK}"/>'
+        for a, b in zip(place(centres[chosen]), place(ends))
+    )
+    x, y = place(centres[:1])[0]
+    return (
+        f'{looks}<polyline points="{way}" fill="none" stroke="{_WAY}" stroke-width="2"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_START}"/>'
+    )
