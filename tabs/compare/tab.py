@@ -61,7 +61,7 @@ def build() -> None:
 
     def rehearse_all(take: Take, film_moves: str, methods_chosen: list[str]):
         """Rehearse one move as each of the methods would frame it."""
-        for words, videos in _in_turn(take, film_moves, [methods[title] for title in methods_chosen], _rehearsed):
+        for words, videos in _in_turn(take, film_moves, [methods[title] for title in methods_chosen or ()], _rehearsed):
             yield words, gr.skip() if videos is None else clips(videos, 24), *(None for _ in shots)
 
     def shoot_all(take: Take, film_moves: str, methods_chosen: list[str], weights: str):
@@ -70,7 +70,7 @@ def build() -> None:
         def shot(take: Take, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
             yield from _shot(take, chosen, scene, path, RunOptions(weights=weights))
 
-        for words, videos in _in_turn(take, film_moves, [methods[title] for title in methods_chosen], shot):
+        for words, videos in _in_turn(take, film_moves, [methods[title] for title in methods_chosen or ()], shot):
             if videos is None:
                 yield words, gr.skip(), *(gr.skip() for _ in shots)
             else:

@@ -155,19 +155,19 @@ class _Section:
         """Watch a training that goes on without a page, or see what one has left; the code is what train returned last."""
         from pipelines.runtime.training import background
 
-        training = background.known(training_code.strip())
+        training = background.known((training_code or "").strip())
         if training is not None and (training.made or not training.is_over):
             yield from self._seen(take, training)
             return
-        words, files = self.training.saved(training_code.strip())
+        words, files = self.training.saved((training_code or "").strip())
         yield words, gr.skip(), gr.skip(), *_files(take, files)
 
     def _stop(self, training_code: str) -> str:
         """End a training after the step in progress; what was learnt is saved."""
         from pipelines.runtime.training import background
 
-        if training_code.strip():
-            background.stop(training_code.strip())
+        if (training_code or "").strip():
+            background.stop((training_code or "").strip())
         return CANCELLED
 
     def _seen(self, take: Take, training: Any) -> Iterator[tuple]:

@@ -131,7 +131,7 @@ def decoded(text: str) -> dict[str, Any]:
     """The shot in a link; raises `InputError` for anything else."""
     try:
         unpacker = zlib.decompressobj()
-        plain = unpacker.decompress(base64.urlsafe_b64decode(text[:LONGEST_LINK].encode()), 64 * LONGEST_LINK)
+        plain = unpacker.decompress(base64.urlsafe_b64decode((text or "")[:LONGEST_LINK].encode()), 64 * LONGEST_LINK)
         shot = json.loads(plain)
         if isinstance(shot, dict) and isinstance(shot.get("controls"), dict) and isinstance(shot.get("method"), str):
             return shot
