@@ -1,0 +1,142 @@
+"""A path back into film moves, as the text that people write, with what is left over said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.editing.fit import Residual, residual_of, tolerance_for
+from camera.path import CameraPath
+from camera.rotation import angle_degrees, scipy_rotation
+from camera.trajectories.film import MOVES
+from camera.trajectories.film_script import Move, Part, path_of, written
+from camera.trajectories.keyframes import EASINGS
+from camera.view import View
+
+RIGS = (
+    ("arc", "arc-up", "zoom"),
+    ("arc", "pedestal", "dolly", "zoom"),
+    ("dolly", "truck", "pedestal", "pan", "tilt", "roll", "zoom"),
+)
+"""Moves that are tried together, the simpler first: a later rig must be clearly better."""
+BETTER = 0.8
+STILL = 1e-4
+"""Motion of a frame below this, in distances to the subject and in radians, is none."""
+SHORTEST_HOLD = 3
+"""Frames."""
+SMALLEST = {"degrees": 0.05, "× focal length": 0.003}
+"""Amounts nearer than this to none are left out; of distances 0.001."""
+
+
+@dataclass(frozen=True)
+class FilmText:
+    """``text`` that `camera.trajectories.film_script.path_of` reads; ``residual``: how far its path is from the one given."""
+
+    text: str
+    residual: Residual
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"{self.text} ({self.residual.words})"
+
+
+def film_text(path: CameraPath, view: View) -> FilmText:
+    """The film moves whose path from the camera of ``view`` comes near to ``path``, which begins there.
+
+    Between holds, the rig and the easing are taken that fit best. What no film move makes (a flight in curves, a change of
+    direction without a stop) is in the residual.
+    """
+    path = path.fitted(view.width, view.height)
+    parts: list[Part] = []
+    for start, end, moves in _spans(path, view.focus_depth):
+        seconds = (end - start) / path.fps
+        part = _part(path, view, parts, start, end) if moves else ()
+        parts.append(part or (Move("hold", seconds=seconds),))
+    text = written(parts)
+    return FilmText(text, residual_of(path_of(text, view, frames=len(path), fps=path.fps), path))
+
+
+def _spans(path: CameraPath, distance: float) -> list[tuple[int, int, bool]]:
+    """First frame, last frame and whether the camera moves between them, of every part."""
+    if len(path) < 2:
+        return [(0, 1, False)]
+    place = np.linalg.norm(np.diff(path.centres, axis=0), axis=1) / distance
+    rotations = path.world_from_camera[:, :3, :3]
+    turn = np.radians(angle_degrees(rotations[:-1], rotations[1:]))
+    lens = np.abs(np.diff(np.log(path.intrinsics[:, 0, 0])))
+    moves = np.maximum.reduce([place, turn, lens]) > STILL
+    borders = [0, *(np.flatnonzero(np.diff(moves.astype(int))) + 1).tolist(), len(moves)]
+    spans = [(a, b, bool(moves[a])) for a, b in zip(borders, borders[1:])]  # noqa: RUF007
+    joined: list[tuple[int, int, bool]] = []
+    for start, end, moving in spans:
+        moving = moving or end - start < SHORTEST_HOLD
+        if joined and joined[-1][2] == moving:
+            joined[-1] = (joined[-1][0], end, moving)
+        else:
+            joined.append((start, end, moving))
+    return joined
+
+
+def _part(path: CameraPath, view: View, before: list[Part], start: int, end: int) -> Part:
+    """The moves from frame ``start`` to ``end``, after the parts ``before``; none where nothing moves enough to be said."""
+    seconds, best, off = (end - start) / path.fps, (), np.inf
+    for rig in RIGS:
+        part = _amounts(path, view, before, rig, end, seconds)
+        for easing in EASINGS if part else ():
+            eased = tuple(replace(move, easing=easing) for move in part)
+            found = _off(_made(path, view, [*before, eased], end), path, start, end)
+            if found < (BETTER if best and len(eased) > len(best) else 1) * off:
+                best, off = eased, found
+    return best
+
+
+def _amounts(path: CameraPath, view: View, before: list[Part], rig: tuple[str, ...], end: int, seconds: float) -> Part:
+    """The amounts with which the moves of ``rig`` end nearest to frame ``end``."""
+    from scipy.optimize import least_squares
+
+    def made(amounts: NDArray) -> Part:
+        return tuple(Move(kind, float(amount), seconds=seconds) for kind, amount in zip(rig, amounts))
+
+    def missed(amounts: NDArray) -> NDArray[np.float64]:
+        last = _made(path, view, [*before, made(amounts)], end).sliced(slice(-1, None))
+        return _difference(last, path.sliced(slice(end, end + 1)), view.focus_depth)
+
+    none = np.array([_nothing(kind) for kind in rig])
+    bounds = ([MOVES[kind].minimum for kind in rig], [MOVES[kind].maximum for kind in rig])
+    scale = [10.0 if MOVES[kind].unit == "degrees" else 0.3 for kind in rig]
+    found = least_squares(missed, none, bounds=bounds, x_scale=scale, max_nfev=60).x
+    return tuple(_rounded(move) for move in made(found) if _matters(move))
+
+
+def _made(path: CameraPath, view: View, parts: list[Part], end: int) -> CameraPath:
+    return path_of(parts, view, frames=end + 1, fps=path.fps)
+
+
+def _difference(made: CameraPath, wanted: CameraPath, distance: float) -> NDArray[np.float64]:
+    """(7,): place, turn and lens of one frame against another's."""
+    between = made.world_from_camera[0, :3, :3].T @ wanted.world_from_camera[0, :3, :3]
+    turn = scipy_rotation().from_matrix(between).as_rotvec()
+    lens = np.log(made.intrinsics[0, 0, 0] / wanted.intrinsics[0, 0, 0])
+    return np.array([*(made.centres[0] - wanted.centres[0]) / distance, *turn, lens])
+
+
+def _off(made: CameraPath, path: CameraPath, start: int, end: int) -> float:
+    """The worst of a part, in tolerances of the whole path."""
+    span, tolerance = slice(start, end + 1), tolerance_for(path)
+    found = residual_of(made.sliced(span), path.sliced(span))
+    return max(found.place / tolerance.place, found.degrees / tolerance.degrees, found.lens / tolerance.lens)
+
+
+def _nothing(kind: str) -> float:
+    return 1.0 if kind == "zoom" else 0.0
+
+
+def _matters(move: Move) -> bool:
+    return abs(move.amount - _nothing(move.kind)) >= SMALLEST.get(MOVES[move.kind].unit, 0.001)
+
+
+def _rounded(move: Move) -> Move:
+    return replace(move, amount=float(f"{move.amount:.4g}"))
