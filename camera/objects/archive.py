@@ -114,8 +114,7 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f'{file.name} is not a list of objects ({type(error).__name__}: {error}); each needs a "file", and keys as in '
-            '[{"at": 0, "right": 0.2}].'
+            f'{file.name} is not a list of objects; each needs a "file", and keys as in [{{"at": 0, "right": 0.2}}].'
         ) from error
 
 

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.conventions import nerfstudio_from_opencv, opencv_from_nerfstudio
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.formats import lens
 from camera.formats.account import Account, refusal
 from camera.formats.parsing import MOST_FRAMES, like_or_refuse, number
 from camera.path import CameraPath
 from camera.rotation import orthonormal, to_quaternion
 
-_DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 EVEN = 1e-3
 """Steps between keys that differ by less than this share are one rate."""
 
@@ -31,13 +30,9 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     from camera.objects.glb import one_glb, opened
     from camera.objects.gltf import Gltf
 
-    try:
+    with reading(f"{name} is not a whole glTF file; export it again."):
         whole = one_glb(data, name, {}) if name.lower().endswith(".gltf") else data
         return _camera_path(Gltf(opened(whole, name)), like, account)
-    except _DAMAGE as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{name} is not a whole glTF file ({type(error).__name__}); export it again.") from error
 
 
 def write(path: CameraPath) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.conventions import half_pixel_lens, integer_pixel_lens
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.formats import lens
 from camera.formats.account import Account, refusal
 from camera.formats.parsing import MOST_FRAMES, line_numbers, natural, number, pose, size, text_of
@@ -89,10 +89,8 @@ def tree_of(data: bytes, name: str) -> Element:
     text = text_of(data, name)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise InputError(f"{name} has a document type, which no camera file needs; export it again.")
-    try:
-        return ElementTree.fromstring(text.encode())
-    except (ElementTree.ParseError, ValueError, RecursionError) as error:
-        raise InputError(f"{name} is no valid XML ({error}); export it again.") from error
+    with reading(f"{name} is no valid XML; export it again."):
+        return ElementTree.fromstring(text)  # text: an encoding that the file declares could hide what is refused above
 
 
 def _pose(camera: Element, name: str) -> NDArray[np.float64]:
