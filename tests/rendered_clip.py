@@ -40,6 +40,12 @@ def render(frames: int = 14, *, speed: float = 0.06, travel: float = 1.6) -> Tru
     return Truth(np.stack(pictures), np.stack(moving), np.stack(depth), path, board)
 
 
+def along(path: CameraPath, *, speed: float = 0.06) -> np.ndarray:
+    """(F,H,W,3): the same walls and board from any cameras of a picture of `WIDTH` x `HEIGHT`."""
+    board = np.stack([np.full(len(path), 0.4), 0.5 - speed * np.arange(len(path)), np.full(len(path), BOARD)], axis=1)
+    return np.stack([_frame(path, i, board[i])[0] for i in range(len(path))])
+
+
 def _frame(path: CameraPath, i: int, board: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float64)
     rays = np.linalg.inv(path.intrinsics[i]) @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)])

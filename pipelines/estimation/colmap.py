@@ -129,11 +129,12 @@ class Workplace:
                     database.write_matches(numbers[i], numbers[j], np.asarray(matched, np.uint32))
         self.colmap.verify_matches(self.database, listed, checking)
 
-    def mapped(self) -> list[Any]:
-        """COLMAP's models of the matched pictures, from nothing."""
+    def mapped(self, *, hold_lens: bool = False) -> list[Any]:
+        """COLMAP's models of the matched pictures, from nothing; ``hold_lens`` keeps the focal length as it was given."""
         options = self.colmap.IncrementalPipelineOptions(
             num_threads=_threads(), random_seed=0, min_model_size=min(3, len(self.pictures))
         )
+        options.ba_refine_focal_length = not hold_lens
         out = self.folder / "models"
         return list(self.colmap.incremental_mapping(self.database, self.images, out, options).values())
 

@@ -89,17 +89,20 @@ def reconstruct(
     one_lens: bool = True,
     pairing: Pairing = "auto",
     matcher: Matcher | None = None,
+    focal_px: float | None = None,
     seed: int = 0,
 ) -> Reconstruction:
     """Cameras of ``pictures`` (F,H,W,3); ``masks`` (F,H,W) are True where something may move and is not looked at.
 
     ``model_folder`` receives COLMAP's binary model, under ``names`` for the pictures. ``one_lens``: all were taken with
-    one. ``matcher`` replaces SIFT. Raises `InputError` where pycolmap is missing or no cameras can be found.
+    one. ``matcher`` replaces SIFT. ``focal_px`` holds the lens, centred, at this focal length. Raises `InputError` where pycolmap is missing or no cameras can be found.
     """
     with Workplace.of(pictures, masks, seed) as place:
-        place.extract("SIMPLE_PINHOLE", one_lens=one_lens, few=matcher is not None)
+        known = None if focal_px is None else _centred(focal_px, pictures.shape[2], pictures.shape[1])
+        model = "SIMPLE_PINHOLE" if known is None else "PINHOLE"
+        place.extract(model, one_lens=one_lens, known=known, few=matcher is not None)
         place.match(pairs(len(pictures), pairing), matcher)
-        models = place.mapped()
+        models = place.mapped(hold_lens=known is not None)
         if not models:
             raise InputError(
                 f"No camera path was found: none of {len(pictures)} pictures could be placed. They need texture and a "
@@ -218,6 +221,12 @@ def _merged(path: CameraPath, found: Reconstruction) -> CameraPath:
     poses, lenses = path.world_from_camera.copy(), path.intrinsics.copy()
     poses[list(found.frames)], lenses[list(found.frames)] = found.path.world_from_camera, found.path.intrinsics
     return replace(path, world_from_camera=poses, intrinsics=lenses)
+
+
+def _centred(focal_px: float, width: int, height: int) -> CameraPath:
+    """One camera with a centred lens."""
+    lens = np.array([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
+    return CameraPath(np.eye(4)[None], lens, width, height)
 
 
 def _result(model: Any, width: int, height: int, fps: float) -> Reconstruction:

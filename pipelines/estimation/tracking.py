@@ -53,7 +53,7 @@ def tracked(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bo
             f"Points are followed with one camera per frame: {len(path)} frames of {path.width} x {path.height} are "
             f"needed, got {len(frames)} of {frames.shape[2]} x {frames.shape[1]}."
         )
-    track, frame, pixel = _followed(frames, masks)
+    track, frame, pixel = followed(frames, masks)
     length = np.bincount(track)
     kept = length[track] >= LEAST_FRAMES
     track, frame, pixel = np.unique(track[kept], return_inverse=True)[1], frame[kept], pixel[kept]
@@ -71,7 +71,7 @@ def matched(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches
 
     Unlike descriptors it does not confuse what repeats, such as tiles and windows.
     """
-    track, frame, pixel = _followed(frames, None)
+    track, frame, pixel = followed(frames, None)
     here = [np.flatnonzero(frame == i) for i in range(len(frames))]
     pairs = {}
     for i, j in wanted:
@@ -80,8 +80,8 @@ def matched(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches
     return [pixel[one].astype(np.float32) for one in here], pairs
 
 
-def _followed(frames: NDArray[np.uint8], masks: NDArray[np.bool_] | None) -> tuple[NDArray, NDArray, NDArray]:
-    """For every sighting its track, its frame and its pixel (2,)."""
+def followed(frames: NDArray[np.uint8], masks: NDArray[np.bool_] | None) -> tuple[NDArray, NDArray, NDArray]:
+    """For every sighting its track (N,), its frame (N,) and its pixel (N,2); ``masks`` as `tracked` has them."""
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     height, width = greys[0].shape
     apart = max(3, round(np.sqrt(height * width / MOST_CORNERS) / 2))

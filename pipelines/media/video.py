@@ -164,6 +164,33 @@ def _pixels(frame: Any) -> NDArray[np.uint8]:
     return frame.to_ndarray(format="rgb24")
 
 
+@contextmanager
+def frames_of(
+    path: str | os.PathLike, *, max_frames: int = 1000
+) -> Iterator[tuple[Iterator[NDArray[np.uint8]], float]]:
+    """Up to ``max_frames`` upright RGB frames (H,W,3), decoded one by one as they are asked for, and frames per second.
+
+    Raises `InputError` for a file that is no video, has a side above `MAX_SIDE`, or breaks off.
+    """
+    from av.error import FFmpegError
+
+    with _opened(path) as (container, stream):
+        if max(stream.width, stream.height) > MAX_SIDE:
+            raise InputError(
+                f"The video is {stream.width} x {stream.height}; scale it down to at most {MAX_SIDE} pixels a side."
+            )
+        stream.thread_type = "AUTO"
+
+        def images() -> Iterator[NDArray[np.uint8]]:
+            try:
+                for frame in islice(container.decode(stream), max_frames):
+                    yield _upright(_pixels(frame), frame.rotation)
+            except FFmpegError as error:
+                raise InputError("The video breaks off or is damaged; export it again as an H.264 mp4.") from error
+
+        yield images(), float(stream.average_rate or 24)
+
+
 def count_frames(path: str | os.PathLike) -> int:
     """How many pictures a video holds, by its packets: nothing is decoded."""
     with _opened(path) as (container, stream):

@@ -1,0 +1,197 @@
+"""The take report: what camera a shot has, how it differs from the one that was asked for, and what cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.evaluation.take import Take, compare_take
+from camera.path import CameraPath
+from camera.rotation import angle_degrees
+
+FOLLOWS, DIFFERS, UNKNOWN, ALONE = "follows", "differs", "cannot be told", "nothing was asked"
+MOST_TURN, MOST_WAY, MOST_LENS, MOST_LOST = 0.1, 0.1, 0.05, 0.1
+"""A shot follows its move while turn, end and lens are off by at most these shares, and so many frames are not placed."""
+FEWEST_DEGREES = 1.0
+"""Parallax, in degrees, that lengths need."""
+
+
+@dataclass(frozen=True)
+class TakeReport:
+    """One shot's camera, beside the requested one where there was one; plain values, so that it is saved as JSON.
+
+    ``kind``: as `pipelines.estimation.recovery.recover.Kind`. ``verdict``: "follows", "differs", "cannot be told", "nothing was
+    asked". ``frames``: the placed ones of ``count``. Per placed frame: ``turn_degrees`` and ``distance`` (in ``unit``, empty
+    where nothing was asked or no length can be told), ``lens``: achieved over requested focal length, or over the first.
+    ``drift``: by how much lengths grow from the first half to the second (0.1 is 10 %), None where that cannot be told.
+    ``jitter_degrees``: root mean square of what a frame's turn deviates from the mean of its neighbours'. ``achieved``,
+    ``requested``: the paths' plain values; the achieved one in the requested one's place and size where there is one.
+    """
+
+    kind: str
+    verdict: str
+    words: tuple[str, ...]
+    count: int
+    frames: tuple[int, ...]
+    turn_degrees: tuple[float, ...]
+    distance: tuple[float, ...]
+    lens: tuple[float, ...]
+    unit: str
+    turn_gain: float | None
+    drift: float | None
+    jitter_degrees: float
+    parallax_degrees: float
+    error_px: float
+    lens_source: str
+    achieved: dict[str, Any]
+    requested: dict[str, Any] | None
+
+    @property
+    def unplaced(self) -> tuple[int, ...]:
+        return tuple(sorted(set(range(self.count)) - set(self.frames)))
+
+    @property
+    def achieved_path(self) -> CameraPath:
+        return CameraPath(**self.achieved)
+
+    @property
+    def requested_path(self) -> CameraPath | None:
+        return None if self.requested is None else CameraPath(**self.requested)
+
+    def values(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def of(values: Mapping[str, Any]) -> TakeReport:
+        """From `values` after JSON; raises `InputError` where they are not a report."""
+        try:
+            lists = ("words", "frames", "turn_degrees", "distance", "lens")
+            made = TakeReport(**{name: tuple(v) if name in lists else v for name, v in values.items()})
+            _ = made.achieved_path, made.requested_path
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError("The take report is damaged; measure the shot again.") from error
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found of a shot's camera; see `pipelines.estimation.recovery.recover.Recovered` for the parts."""
+
+    kind: str
+    path: CameraPath
+    frames: Sequence[int]
+    count: int
+    lens: str
+    parallax_degrees: float
+    error_px: float
+    words: tuple[str, ...]
+
+
+def report(found: Found, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
+    """The report on ``found`` beside ``requested``, whose frames are those of the shot, from the first on.
+
+    A shot of fewer frames than its move is compared with the move's first frames. Raises `InputError` where the move has
+    fewer frames than the shot.
+    """
+    if requested is None or len(found.frames) < 2 or found.kind == "still picture":
+        return _alone(found, requested, unit)
+    if len(requested) < found.count:
+        raise InputError(f"The shot has {found.count} frames, the move only {len(requested)}; resample one of them.")
+    asked = requested.sliced(slice(0, found.count))
+    take = compare_take(found.path, asked, frames=found.frames, unit=unit)
+    placed = asked.sliced(list(found.frames))  # type: ignore[arg-type]
+    way = float(np.linalg.norm(asked.relative_to_first().centres, axis=1).max())
+    lengths = found.kind == "travel" and found.parallax_degrees >= FEWEST_DEGREES
+    ours = found.path.resized(asked.width, asked.height).relative_to_first().scaled(take.scale)
+    drift = _drift(ours.centres, placed.relative_to_first().centres) if lengths else None
+    verdict, reasons = _verdict(take, found, asked, way, lengths)
+    return TakeReport(
+        found.kind, verdict, (*_sentences(take, found, lengths, way), *reasons, *_more(drift), *found.words), found.count,
+        tuple(int(i) for i in found.frames), _plain(take.turn_degrees),
+        _plain(take.distance) if lengths or found.kind != "travel" else (), _plain(take.lens), unit,
+        None if np.isnan(take.turn_gain) else take.turn_gain, drift, jitter_degrees(found.path, placed),
+        found.parallax_degrees, found.error_px, found.lens, _values(ours.moved_to(placed.world_from_camera[0])), _values(asked),
+    )  # fmt: skip
+
+
+def _alone(found: Found, requested: CameraPath | None, unit: str) -> TakeReport:
+    focal = found.path.intrinsics[:, 1, 1]
+    verdict = ALONE if requested is None else UNKNOWN
+    return TakeReport(
+        found.kind, verdict, found.words, found.count, tuple(int(i) for i in found.frames), (), (), _plain(focal / focal[0]),
+        unit, None, None, jitter_degrees(found.path), found.parallax_degrees, found.error_px, found.lens, _values(found.path),
+        None if requested is None else _values(requested),
+    )  # fmt: skip
+
+
+def jitter_degrees(path: CameraPath, requested: CameraPath | None = None) -> float:
+    """Root mean square of the angle between each frame's turn and the mean of its neighbours', less what was asked for."""
+    if len(path) < 3:
+        return 0.0
+    from camera.rotation import slerp
+
+    turns = path.world_from_camera[:, :3, :3]
+    if requested is not None:
+        turns = np.swapaxes(requested.world_from_camera[:, :3, :3], 1, 2) @ turns
+    between = slerp(turns[:-2], turns[2:], np.full(len(turns) - 2, 0.5))
+    return float(np.sqrt((angle_degrees(between, turns[1:-1]) ** 2).mean()))
+
+
+def _drift(ours: NDArray[np.float64], goal: NDArray[np.float64]) -> float | None:
+    """How much longer the steps of the second half are than those of the first, beside the requested ones."""
+    steps = [np.linalg.norm(np.diff(centres, axis=0), axis=1) for centres in (ours, goal)]
+    half = len(steps[0]) // 2
+    if half < 2:
+        return None
+    parts = [(step[:half].sum(), step[half:].sum()) for step in steps]
+    if min(min(parts[0]), min(parts[1])) < 1e-3 * max(parts[1]):
+        return None
+    return float(parts[0][1] / parts[1][1] / (parts[0][0] / parts[1][0]) - 1)
+
+
+def _sentences(take: Take, found: Found, lengths: bool, way: float) -> tuple[str, ...]:
+    if lengths or way == 0:
+        return (take.words,)
+    only = take.words.split(", ")
+    told = ", ".join(part for part in only if not part.startswith(("ends", "Ends")))
+    return (told if told.endswith(".") else told + ".",)
+
+
+def _verdict(take: Take, found: Found, asked: CameraPath, way: float, lengths: bool) -> tuple[str, tuple[str, ...]]:
+    if take.unplaced > 0.5 * found.count:
+        return UNKNOWN, ("Too few frames could be placed to judge the shot.",)
+    lost = take.unplaced > MOST_LOST * found.count
+    turns = not np.isnan(take.turn_gain) and abs(take.turn_gain - 1) > MOST_TURN
+    lens = found.lens != "assumed" and bool((np.abs(take.lens - 1) > MOST_LENS).mean() > 0.5)
+    if turns or lens or lost:
+        return DIFFERS, ()
+    if way > 0 and not lengths:
+        seen = "stands" if found.kind != "travel" else "hardly shows parallax"
+        return UNKNOWN, (f"A travel was asked for, but the shot {seen}: too little parallax to tell how far it went.",)
+    off = way > 0 and float(np.linalg.norm(take.end)) > MOST_WAY * way
+    return (DIFFERS if off else FOLLOWS), ()
+
+
+def _more(drift: float | None) -> tuple[str, ...]:
+    if drift is None or abs(drift) < 0.05:
+        return ()
+    return (f"Lengths {'grow' if drift > 0 else 'shrink'} by {100 * abs(drift):.0f} % on the way: the scale drifts.",)
+
+
+def _plain(numbers: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(round(float(number), 6) for number in numbers)
+
+
+def _values(path: CameraPath) -> dict[str, Any]:
+    return {
+        "world_from_camera": path.world_from_camera.tolist(),
+        "intrinsics": path.intrinsics.tolist(),
+        "width": path.width,
+        "height": path.height,
+        "fps": path.fps,
+    }

@@ -1,0 +1,244 @@
+"""Bundle adjustment of a whole clip: Levenberg and Marquardt with the points eliminated (Schur's complement).
+
+One solver for every kind of camera: what may change is a matrix from few free numbers to seven per frame (turn, place and
+logarithm of the focal length), so that a lens is held, shared or a curve, and a tripod's places stay. Distances are robust
+(Cauchy's loss), as things move and the frames of a made video do not quite agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.path import CameraPath
+from camera.rotation import scipy_rotation
+from pipelines.estimation.recovery.follow import Sightings
+from pipelines.estimation.recovery.normal_equations import eliminated, missed, put_back, summed
+
+LOSS_PX = 0.7
+"""Where Cauchy's loss begins to doubt a sighting, in pixels of the scaled down frames."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cameras:
+    """``turn`` (F,3,3) and ``shift`` (F,3): camera from world; ``focal`` (F,) in pixels; ``middle`` (2,) of the picture."""
+
+    turn: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    focal: NDArray[np.float64]
+    middle: NDArray[np.float64]
+
+    def path(self, width: int, height: int, fps: float) -> CameraPath:
+        """As a path of pictures of this size."""
+        poses = np.repeat(np.eye(4)[None], len(self.turn), axis=0)
+        poses[:, :3, :3] = np.swapaxes(self.turn, 1, 2)
+        poses[:, :3, 3] = -(poses[:, :3, :3] @ self.shift[:, :, None])[:, :, 0]
+        lenses = np.repeat(np.eye(3)[None], len(self.turn), axis=0)
+        lenses[:, 0, 0] = lenses[:, 1, 1] = self.focal
+        lenses[:, :2, 2] = self.middle
+        return CameraPath(poses, lenses, width, height, fps)
+
+    @staticmethod
+    def of(path: CameraPath) -> Cameras:
+        view = path.camera_from_world
+        focal = path.intrinsics[:, [0, 1], [0, 1]].mean(axis=1)
+        return Cameras(view[:, :3, :3], view[:, :3, 3], focal, path.intrinsics[0, :2, 2])
+
+    def moved(self, step: NDArray[np.float64]) -> Cameras:
+        """After a small ``step`` (F,7): turn vector, shift, logarithm of the focal length."""
+        small = scipy_rotation().from_rotvec(step[:, :3]).as_matrix()
+        return Cameras(
+            small @ self.turn,
+            (small @ self.shift[:, :, None])[:, :, 0] + step[:, 3:6],
+            self.focal * np.exp(step[:, 6]),
+            self.middle,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Adjusted:
+    """``error_px`` (N,): by how much every sighting misses. ``doubt``: standard deviation of every free number."""
+
+    cameras: Cameras
+    points: NDArray[np.float64]
+    error_px: NDArray[np.float64]
+    cost: float
+    doubt: NDArray[np.float64]
+
+
+def free_numbers(
+    frames: int, *, places: bool = True, turns: bool = True, lens: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """(7F, K): from the free numbers to seven per frame. The first frame keeps its place and turn.
+
+    ``lens`` (F,L): curves of which the logarithm of the focal length is made, ones (F,1) for one lens, None to hold it.
+    """
+    columns = []
+    for part, wanted in ((0, turns), (3, places)):
+        if wanted:
+            block = np.zeros((frames, 7, frames - 1, 3))
+            for axis in range(3):
+                block[np.arange(1, frames), part + axis, np.arange(frames - 1), axis] = 1
+            columns.append(block.reshape(7 * frames, -1))
+    if lens is not None:
+        block = np.zeros((frames, 7, lens.shape[1]))
+        block[:, 6] = lens
+        columns.append(block.reshape(7 * frames, -1))
+    return np.concatenate(columns, axis=1)
+
+
+def curves(frames: int, knots: int) -> NDArray[np.float64]:
+    """(F,K): tents over the clip, which add up to one."""
+    where = np.linspace(0, knots - 1, frames)
+    return np.maximum(0, 1 - np.abs(where[:, None] - np.arange(knots)))
+
+
+def adjust(
+    cameras: Cameras, points: NDArray[np.float64], seen: Sightings, free: NDArray[np.float64], *, rounds: int = 12
+) -> Adjusted:
+    """Cameras and points (P,3) that show the sightings best; ``free`` as `free_numbers` makes it."""
+    order = np.argsort(seen.point, kind="stable")
+    seen = Sightings(seen.point[order], seen.frame[order], seen.pixel[order])
+    damping, cost = 1e-4, _cost(misses(cameras, points, seen))
+    for _ in range(rounds):
+        system = _system(cameras, points, seen, free)
+        for _ in range(6):
+            step, point_step = system.solved(damping)
+            trial = cameras.moved(step)
+            moved = points + point_step
+            new = _cost(misses(trial, moved, seen))
+            if new < cost:
+                break
+            damping *= 8
+        else:
+            break
+        gain, cost, cameras, points, damping = cost - new, new, trial, moved, max(damping / 5, 1e-9)
+        if gain < 1e-4 * cost:
+            break
+    miss = np.linalg.norm(misses(cameras, points, seen), axis=1)
+    back = np.empty_like(miss)
+    back[order] = miss
+    return Adjusted(cameras, points, back, cost, _system(cameras, points, seen, free).doubt(miss))
+
+
+@dataclass(frozen=True, eq=False)
+class _System:
+    """The normal equations, see `normal_equations`; ``first`` (P+1,): where each point's sightings begin."""
+
+    seen: Sightings
+    free: NDArray[np.float64]
+    U: NDArray[np.float64]
+    g: NDArray[np.float64]
+    V: NDArray[np.float64]
+    h: NDArray[np.float64]
+    W: NDArray[np.float64]
+    first: NDArray[np.int64]
+
+    def reduced(self, damping: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """(K,K) and (K,) for the free numbers alone, and the inverse (P,3,3) of the points' part."""
+        spread = np.trace(self.V, axis1=1, axis2=2)[:, None, None]
+        inverse = np.linalg.inv(self.V + ((damping + 1e-9) * spread + 1e-12) * np.eye(3))
+        frames = len(self.U)
+        S, b = np.zeros((frames, 7, frames, 7)), self.g.copy()
+        each = np.arange(frames)
+        S[each, :, each] = self.U
+        eliminated(self.first, self.seen.frame, inverse, self.h, self.W, S, b)
+        left = self.free.T @ (self.free.T @ S.reshape(7 * frames, -1)).T
+        diagonal = (self.free.T**2 * self.U[:, range(7), range(7)].ravel()).sum(axis=1)
+        return left + np.diag(damping * diagonal + 1e-9), b.ravel() @ self.free, inverse
+
+    def solved(self, damping: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Steps (F,7) of the cameras and (P,3) of the points."""
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+        left, right, inverse = self.reduced(damping)
+        try:
+            step = cho_solve(cho_factor(left), right)
+        except LinAlgError:
+            step = np.linalg.lstsq(left, right, rcond=None)[0]
+        step, rest = (self.free @ step).reshape(-1, 7), self.h.copy()
+        put_back(self.seen.point, self.seen.frame, self.W, step, rest)
+        return step, (inverse @ rest[:, :, None])[:, :, 0]
+
+    def doubt(self, miss: NDArray[np.float64]) -> NDArray[np.float64]:
+        left, _, _ = self.reduced(1e-9)
+        noise = float(np.median(miss)) / 1.18 if len(miss) else np.nan
+        return noise * np.sqrt(np.maximum(np.diag(np.linalg.pinv(left, hermitian=True)), 0))
+
+
+def misses(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.float64]:
+    """(N,2) pixels; points behind a camera miss by very much."""
+    miss = np.empty((len(seen.point), 2))
+    missed(*_arrays(cameras, points, seen), miss)
+    return miss
+
+
+def _arrays(cameras: Cameras, points: NDArray, seen: Sightings) -> tuple[NDArray, ...]:
+    floats = (cameras.turn, cameras.shift, cameras.focal, cameras.middle, points)
+    whole = (seen.point, seen.frame)
+    return (
+        *(np.ascontiguousarray(a, np.float64) for a in floats),
+        *(np.ascontiguousarray(a, np.int64) for a in whole),
+        np.ascontiguousarray(seen.pixel, np.float64),
+    )
+
+
+def _cost(miss: NDArray) -> float:
+    return float(np.log1p((miss**2).sum(axis=1) / LOSS_PX**2).sum())
+
+
+def _system(cameras: Cameras, points: NDArray, seen: Sightings, free: NDArray, loss: float = LOSS_PX) -> _System:
+    frames, count = len(cameras.focal), len(points)
+    U, g = np.zeros((frames, 7, 7)), np.zeros((frames, 7))
+    V, h, W = np.zeros((count, 3, 3)), np.zeros((count, 3)), np.zeros((len(seen.point), 7, 3))
+    summed(*_arrays(cameras, points, seen), loss, U, g, V, h, W)
+    return _System(seen, free, U, g, V, h, W, np.searchsorted(seen.point, np.arange(count + 1)))
+
+
+def triangulated(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points (P,3) nearest to all their rays, and the widest angle (P,) in degrees between a point's first and other rays."""
+    back = np.swapaxes(cameras.turn, 1, 2)
+    centres = -(back @ cameras.shift[:, :, None])[:, :, 0]
+    rays = np.append((seen.pixel - cameras.middle) / cameras.focal[seen.frame, None], np.ones((len(seen.point), 1)), 1)
+    rays = (back[seen.frame] @ rays[:, :, None])[:, :, 0]
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    across = np.eye(3) - rays[:, :, None] * rays[:, None, :]
+    matrix, goal = np.zeros((seen.count, 3, 3)), np.zeros((seen.count, 3))
+    np.add.at(matrix, seen.point, across)
+    np.add.at(goal, seen.point, (across @ centres[seen.frame][:, :, None])[:, :, 0])
+    points = np.linalg.solve(matrix + 1e-9 * np.eye(3), goal[:, :, None])[:, :, 0]
+    first = np.zeros((seen.count, 3))
+    first[seen.point[::-1]] = rays[::-1]
+    widest = np.zeros(seen.count)
+    np.maximum.at(widest, seen.point, np.degrees(np.arccos(np.clip((rays * first[seen.point]).sum(axis=1), -1, 1))))
+    return points, widest
+
+
+def resected(cameras: Cameras, points: NDArray, seen: Sightings, *, rounds: int = 8) -> Cameras:
+    """Every camera alone made to show the ``points``, which stay; lenses stay too."""
+    for _ in range(rounds):
+        system = _system(cameras, points, seen, np.zeros((0, 0)), 3 * LOSS_PX)
+        U, g = system.U[:, :6, :6], system.g[:, :6]
+        U = U + 1e-6 * (np.trace(U, axis1=1, axis2=2)[:, None, None] + 1e-9) * np.eye(6)
+        step = np.zeros((len(U), 7))
+        step[:, :6] = np.linalg.solve(U, g[:, :, None])[:, :, 0]
+        cameras = cameras.moved(step)
+        if np.abs(step[:, :3]).max() < 1e-7:
+            break
+    return cameras
+
+
+def pnp(points: NDArray, pixels: NDArray, focal: float, middle: NDArray) -> tuple[NDArray, NDArray, int] | None:
+    """Turn (3,3), shift (3,) and how many of the points agree, by RANSAC; None where none do."""
+    if len(points) < 8:
+        return None
+    lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
+    done, turn, shift, good = cv2.solvePnPRansac(
+        points, pixels, lens, np.zeros(4), reprojectionError=2.0, iterationsCount=200, confidence=0.999
+    )
+    if not done or good is None or len(good) < 8:
+        return None
+    return cv2.Rodrigues(turn)[0], shift.ravel(), len(good)

@@ -1,0 +1,205 @@
+"""What a clip shows over time: points followed through it, where it is cut, which frames show nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from pipelines.estimation.tracking import followed
+
+LONG_SIDE = 640
+"""Pixels to which the longer side is scaled down: places to a tenth of a pixel are enough for a twentieth of a degree."""
+EMPTY = 3.0
+"""Levels (of 255) of standard deviation below which a frame shows nothing."""
+LEAST_SURVIVORS = 0.12
+"""Share of the points of a frame that is found in the next; less may be a cut."""
+SAME_PLACE_PX, OVERLAY_FRAMES, MOVING_PX = 0.4, 6, 2.5
+"""A point that stays so still for so many frames while the others move by so much lies on the glass: a text, a mark."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """N sightings of ``count`` points: the point (N,), the frame (N,), and the pixel (N,2), centres at integers."""
+
+    point: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    pixel: NDArray[np.float64]
+
+    @property
+    def count(self) -> int:
+        return int(self.point.max()) + 1 if len(self.point) else 0
+
+    def where(self, kept: NDArray[np.bool_]) -> Sightings:
+        """Those that are ``kept`` (N,), points numbered anew without gaps."""
+        return Sightings(np.unique(self.point[kept], return_inverse=True)[1], self.frame[kept], self.pixel[kept])
+
+    def seen_at_least(self, frames: int) -> Sightings:
+        return self.where(np.bincount(self.point, minlength=self.count)[self.point] >= frames)
+
+    def longest(self, most: int) -> Sightings:
+        """The ``most`` points that are seen in most frames."""
+        if self.count <= most:
+            return self
+        kept = np.zeros(self.count, bool)
+        kept[np.argsort(-np.bincount(self.point, minlength=self.count), kind="stable")[:most]] = True
+        return self.where(kept[self.point])
+
+    def among(self, frames: NDArray[np.int64]) -> Sightings:
+        """Those in ``frames`` (K,) ascending, which are numbered 0..K-1."""
+        inside = np.isin(self.frame, frames)
+        kept = self.where(inside)
+        return Sightings(kept.point, np.searchsorted(frames, kept.frame), kept.pixel)
+
+    def joined(self, other: Sightings) -> Sightings:
+        return Sightings(
+            np.append(self.point, other.point + self.count),
+            np.append(self.frame, other.frame),
+            np.concatenate([self.pixel, other.pixel]),
+        )
+
+    def shared(self, first: int, second: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pixels (M,2) and (M,2) of the points that both frames show."""
+        a, b = np.flatnonzero(self.frame == first), np.flatnonzero(self.frame == second)
+        _, i, j = np.intersect1d(self.point[a], self.point[b], assume_unique=True, return_indices=True)
+        return self.pixel[a[i]], self.pixel[b[j]]
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A clip as recovery looks at it: ``frames`` (F,h,w,3) scaled down; its own ``width``, ``height`` and ``fps``."""
+
+    frames: NDArray[np.uint8]
+    width: int
+    height: int
+    fps: float
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """``sightings`` over all frames. ``stretches``: first frame and the one after the last of every unbroken stretch;
+    ``cuts``: frames that begin another picture; ``empty``: frames that show nothing; ``overlays``: points on the glass."""
+
+    sightings: Sightings
+    stretches: tuple[tuple[int, int], ...]
+    cuts: tuple[int, ...]
+    empty: tuple[int, ...]
+    overlays: int
+
+
+def clip_of(frames: NDArray[np.uint8], fps: float = 24.0) -> Clip:
+    """Frames (F,H,W,3) scaled down; raises `InputError` for other shapes."""
+    if frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
+        raise InputError(f"A clip needs frames of shape (F,H,W,3), got {frames.shape}.")
+    small = np.stack([_small(frame) for frame in frames])
+    return Clip(small, frames.shape[2], frames.shape[1], fps)
+
+
+def clip_of_video(file: str | Path, *, most_frames: int = 1000) -> Clip:
+    """A video, scaled down frame by frame: it is never held in full size. Raises as `pipelines.media.video` does."""
+    from pipelines.media.video import frames_of
+
+    small: list[NDArray[np.uint8]] = []
+    width = height = 0
+    with frames_of(file, max_frames=most_frames) as (images, fps):
+        for frame in images:
+            height, width = frame.shape[:2]
+            small.append(_small(frame))
+    if not small:
+        raise InputError("The video holds no frame; export it again as an H.264 mp4.")
+    return Clip(np.stack(small), width, height, fps)
+
+
+def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    scale = LONG_SIDE / max(height, width)
+    if scale >= 1:
+        return frame
+    return np.asarray(cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA))
+
+
+def follow(clip: Clip) -> Followed:
+    """Points followed through the whole clip, the clip divided where it is cut or shows nothing."""
+    frames = clip.frames
+    spread = np.array([float(frame.std(axis=(0, 1)).max()) for frame in frames])
+    empty = spread < EMPTY
+    seen = Sightings(*followed(frames, None))
+    cuts = tuple(_cuts(frames, seen, empty))
+    seen = _within(seen, cuts, empty)
+    seen, overlays = _without_overlays(seen)
+    return Followed(
+        seen, tuple(_stretches(len(frames), cuts, empty)), cuts, tuple(np.flatnonzero(empty).tolist()), overlays
+    )
+
+
+def _cuts(frames: NDArray[np.uint8], seen: Sightings, empty: NDArray[np.bool_]) -> Iterator[int]:
+    for i in range(1, len(frames)):
+        if empty[i - 1] or empty[i]:
+            continue
+        here = int((seen.frame == i - 1).sum())
+        kept = len(seen.shared(i - 1, i)[0])
+        if here >= 8 and kept < LEAST_SURVIVORS * here and not _same_place(frames[i - 1], frames[i]):
+            yield i
+
+
+def _same_place(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bool:
+    """Whether two frames show one scene although nothing could be followed: a whip pan is no cut."""
+    first, second = sift_matches(before, after)
+    if len(first) < 16:
+        return False
+    _, good = cv2.findFundamentalMat(first, second, cv2.FM_RANSAC, 1.5, 0.999)
+    return good is not None and int(good.sum()) >= max(16, 0.5 * len(first))
+
+
+def sift_matches(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
+    """Pixels (M,2) and (M,2) of SIFT's matches that pass Lowe's ratio test."""
+    sift = cv2.SIFT.create(800)
+    (first, a), (second, b) = (
+        sift.detectAndCompute(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), None) for f in (before, after)
+    )  # type: ignore[call-overload]
+    if a is None or b is None or len(b) < 2:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+    pairs = cv2.BFMatcher().knnMatch(a, b, k=2)
+    good = [m[0] for m in pairs if len(m) == 2 and m[0].distance < 0.75 * m[1].distance]
+    there = np.array([(*first[m.queryIdx].pt, *second[m.trainIdx].pt) for m in good], np.float32).reshape(-1, 4)
+    return there[:, :2], there[:, 2:]
+
+
+def _within(seen: Sightings, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> Sightings:
+    """A point that seems to live on over a cut or an empty frame is another one afterwards."""
+    part = np.cumsum(np.isin(np.arange(len(empty)), cuts) | empty)
+    kept = ~empty[seen.frame]
+    name = seen.point * (int(part[-1]) + 1) + part[seen.frame]
+    return Sightings(name, seen.frame, seen.pixel).where(kept)
+
+
+def _stretches(count: int, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    start = None
+    for i in range(count + 1):
+        ends = i == count or empty[i] or i in cuts
+        if ends and start is not None:
+            yield start, i
+            start = None
+        if i < count and not empty[i] and start is None:
+            start = i
+
+
+def _without_overlays(seen: Sightings) -> tuple[Sightings, int]:
+    """Without points that stand still on the screen while the picture around them moves; how many."""
+    if not len(seen.point):
+        return seen, 0
+    low, high = (np.full((seen.count, 2), value) for value in (np.inf, -np.inf))
+    np.minimum.at(low, seen.point, seen.pixel)
+    np.maximum.at(high, seen.point, seen.pixel)
+    reach = (high - low).max(axis=1)
+    length = np.bincount(seen.point, minlength=seen.count)
+    long = length >= OVERLAY_FRAMES
+    if not long.any() or np.median(reach[long] / length[long]) * OVERLAY_FRAMES < MOVING_PX:
+        return seen, 0
+    glass = long & (reach < SAME_PLACE_PX)
+    return seen.where(~glass[seen.point]), int(glass.sum())

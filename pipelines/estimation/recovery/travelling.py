@@ -1,0 +1,235 @@
+"""A camera that travels: few keyframes by structure from motion, all frames by resection, then everything adjusted at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.trajectories.keyframes import Keyframe, through
+from pipelines.estimation.colmap import Matches
+from pipelines.estimation.recovery.adjust import (
+    Cameras,
+    adjust,
+    curves,
+    free_numbers,
+    misses,
+    pnp,
+    resected,
+    triangulated,
+)
+from pipelines.estimation.recovery.follow import Sightings, sift_matches
+from pipelines.estimation.sfm import Reconstruction, reconstruct
+
+LEAST_KEYS, MOST_KEYS = 8, 26
+KEY_FLOW = 0.03
+"""Keyframes are at least so far apart: median flow in picture widths."""
+SHARED = 80
+"""Keyframes that share fewer followed points are matched by SIFT too: what comes back into view closes loops."""
+LEAST_ANGLE = 1.0
+"""Degrees between rays, below which a point's distance is not known."""
+LEAST_SEEN = 12
+"""A frame that shows fewer known points where its camera says is not placed."""
+GOOD_PX = 2.5
+MOST_ADJUSTED, MOST_POINTS = 125, 1600
+"""Frames and points adjusted together; other frames are placed by the points afterwards."""
+FITTED = 700
+"""Points by which kinds of cameras are compared, the longest seen."""
+UNSURE = 0.02
+"""Relative standard deviation of a focal length that counts as found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Travelled:
+    """``cameras`` of the ``placed`` frames (P,). ``fits``: share of the sightings that miss by less than a pixel.
+
+    ``angle_degrees``: median of the widest angle under which the points are seen. ``lens_doubt``: as `turning.Turned` has it.
+    """
+
+    cameras: Cameras
+    placed: NDArray[np.int64]
+    fits: float
+    angle_degrees: float
+    error_px: float
+    lens_doubt: float
+    zooms: bool
+
+
+def keyframes(seen: Sightings, frames: int, width: int) -> NDArray[np.int64]:
+    """Frames about equally far apart by what moves between them, the first and the last among them."""
+    flow = np.zeros(frames)
+    for i in range(1, frames):
+        a, b = seen.shared(i - 1, i)
+        flow[i] = np.median(np.linalg.norm(b - a, axis=1)) if len(a) else KEY_FLOW * width
+    way = np.cumsum(flow)
+    count = int(np.clip(way[-1] / (KEY_FLOW * width), LEAST_KEYS, MOST_KEYS))
+    if way[-1] < 1e-6:
+        return np.unique(np.linspace(0, frames - 1, count).round().astype(int))
+    return np.unique(np.searchsorted(way, np.linspace(0, way[-1], count)).clip(0, frames - 1))
+
+
+def travelled(frames: NDArray[np.uint8], seen: Sightings, keys: NDArray[np.int64], focal: float | None) -> Travelled:
+    """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are mapped; ``focal`` is held where given.
+
+    Raises `InputError` where pycolmap is missing or places fewer than half of the keyframes.
+    """
+    found = _mapped(frames[keys], seen.among(keys), focal)
+    if len(found.frames) < max(3, 0.5 * len(keys)):
+        raise InputError(f"Only {len(found.frames)} of {len(keys)} keyframes could be placed.")
+    mapped = keys[list(found.frames)]
+    cameras = _between(found, mapped, len(frames))
+    if focal:
+        cameras = Cameras(cameras.turn, cameras.shift, np.full(len(frames), float(focal)), cameras.middle)
+    points, wide = triangulated(Cameras.of(found.path), seen.among(mapped))
+    cameras, placed = _placed(cameras, points, wide, seen, mapped)
+    return _adjusted(cameras, placed, seen, _with_loops(found, mapped), focal, keys)
+
+
+def _mapped(pictures: NDArray[np.uint8], seen: Sightings, focal: float | None) -> Reconstruction:
+    def matcher(pictures: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
+        return _matches(pictures, seen, wanted)
+
+    return reconstruct(pictures, pairing="exhaustive", matcher=matcher, focal_px=focal)
+
+
+def _matches(pictures: NDArray[np.uint8], seen: Sightings, wanted: list[tuple[int, int]]) -> Matches:
+    """Followed points, and SIFT's between pictures that share few of them."""
+    here = [np.flatnonzero(seen.frame == i) for i in range(len(pictures))]
+    places = [list(seen.pixel[one]) for one in here]
+    found: dict[tuple[int, int], NDArray[np.uint32]] = {}
+    for i, j in wanted:
+        _, a, b = np.intersect1d(seen.point[here[i]], seen.point[here[j]], assume_unique=True, return_indices=True)
+        pairs = np.stack([a, b], axis=1)
+        if len(pairs) < SHARED:
+            first, second = sift_matches(pictures[i], pictures[j])
+            start = np.array([[len(places[i]), len(places[j])]])
+            places[i] += list(first)
+            places[j] += list(second)
+            pairs = np.concatenate([pairs, start + np.arange(len(first))[:, None]])
+        found[i, j] = pairs.astype(np.uint32)
+    return [np.array(one, np.float32).reshape(-1, 2) for one in places], found
+
+
+def _between(found: Reconstruction, mapped: NDArray[np.int64], frames: int) -> Cameras:
+    """First guesses for all frames: straight between the mapped ones."""
+    path = found.path
+    keys = [Keyframe(pose, lens, float(i)) for pose, lens, i in zip(path.world_from_camera, path.intrinsics, mapped)]
+    inner = through(
+        keys, frames=int(mapped[-1] - mapped[0]) + 1, width=path.width, height=path.height, curve="straight"
+    )
+    where = (np.arange(frames) - mapped[0]).clip(0, len(inner) - 1)
+    return Cameras.of(inner.sliced(where))  # type: ignore[arg-type]
+
+
+def _placed(
+    cameras: Cameras, points: NDArray, wide: NDArray, seen: Sightings, mapped: NDArray[np.int64]
+) -> tuple[Cameras, NDArray[np.int64]]:
+    """All frames resected on the points that the mapped frames place; which of them see enough."""
+    names = np.unique(seen.point[np.isin(seen.frame, mapped)])
+    number = np.full(seen.count, -1)
+    number[names] = np.arange(len(names))
+    good = (number[seen.point] >= 0) & (wide[number[seen.point]] >= LEAST_ANGLE)
+    known = Sightings(number[seen.point[good]], seen.frame[good], seen.pixel[good])
+    cameras = resected(cameras, points, known)
+    counts = _agreeing(cameras, points, known)
+    for i in np.flatnonzero(counts < LEAST_SEEN):
+        here = known.frame == i
+        again = pnp(points[known.point[here]], known.pixel[here], float(cameras.focal[i]), cameras.middle)
+        if again is not None:
+            cameras.turn[i], cameras.shift[i], counts[i] = again
+    return cameras, np.flatnonzero(counts >= LEAST_SEEN)
+
+
+def _agreeing(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.int64]:
+    """(F,): how many points each camera shows within `GOOD_PX`."""
+    good = np.linalg.norm(misses(cameras, points, seen), axis=1) < GOOD_PX
+    return np.bincount(seen.frame[good], minlength=len(cameras.focal))
+
+
+def _with_loops(found: Reconstruction, mapped: NDArray[np.int64]) -> Sightings:
+    """What structure from motion saw of its own points, as sightings in the mapped frames."""
+    numbers = [numbers for numbers, _ in found.seen]
+    frame = np.repeat(mapped, [len(one) for one in numbers])
+    return Sightings(np.concatenate(numbers), frame, np.concatenate([pixels for _, pixels in found.seen]))
+
+
+def _adjusted(
+    cameras: Cameras,
+    placed: NDArray[np.int64],
+    seen: Sightings,
+    loops: Sightings,
+    focal: float | None,
+    keys: NDArray[np.int64],
+) -> Travelled:
+    chosen = placed[np.unique(np.linspace(0, len(placed) - 1, min(len(placed), MOST_ADJUSTED)).round().astype(int))]
+    together = seen.among(chosen).seen_at_least(3).longest(MOST_POINTS).joined(loops.among(chosen).seen_at_least(2))
+    start = _of(cameras, chosen)
+    points, together, start = _clean(start, together)
+    count = len(chosen)
+    lens = None if focal else np.ones((count, 1))
+    done = adjust(start, points, together, free_numbers(count, lens=lens))
+    doubt = float(done.doubt[-1]) if lens is not None else float("inf")
+    points, together, start = _clean(done.cameras, together)
+    one = adjust(start, points, together, free_numbers(count, lens=lens), rounds=8)
+    zooms = False
+    if doubt < UNSURE or focal:
+        bent = curves(count, min(max(2, count // 8), 8))
+        many = adjust(start, points, together, free_numbers(count, lens=bent[:, 1:] if focal else bent), rounds=8)
+        noise = np.median(many.doubt[-bent.shape[1] + 1 :])
+        zooms = many.cost < 0.9 * one.cost and np.ptp(np.log(many.cameras.focal)) > max(0.02, 3 * noise)
+        one = many if zooms else one
+    final = _everywhere(one.cameras, chosen, cameras, placed, one.points, together, seen)
+    widest = triangulated(one.cameras, together)[1]
+    fits = _fits(final, placed, seen, keys)
+    return Travelled(final, placed, fits, float(np.median(widest)), float(np.median(one.error_px)), doubt, bool(zooms))
+
+
+def _fits(cameras: Cameras, placed: NDArray[np.int64], seen: Sightings, keys: NDArray[np.int64]) -> float:
+    """Share of all sightings in the placed keyframes, points of movers among them, that miss by less than a pixel."""
+    chosen = np.flatnonzero(np.isin(placed, keys))
+    own = seen.among(placed[chosen]).seen_at_least(2).longest(FITTED)
+    points, _ = triangulated(_of(cameras, chosen), own)
+    return float((np.linalg.norm(misses(_of(cameras, chosen), points, own), axis=1) < 1).mean())
+
+
+def _of(cameras: Cameras, frames: NDArray[np.int64]) -> Cameras:
+    return Cameras(cameras.turn[frames], cameras.shift[frames], cameras.focal[frames], cameras.middle)
+
+
+def _clean(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], Sightings, Cameras]:
+    """Points placed anew, without those that lie nowhere and without sightings that miss by far."""
+    points, wide = triangulated(cameras, seen)
+    miss = np.linalg.norm(misses(cameras, points, seen), axis=1)
+    seen = seen.where((miss < 4 * GOOD_PX) & (wide[seen.point] >= LEAST_ANGLE)).seen_at_least(2)
+    points, _ = triangulated(cameras, seen)
+    return points, seen, cameras
+
+
+def _everywhere(
+    adjusted: Cameras,
+    chosen: NDArray[np.int64],
+    cameras: Cameras,
+    placed: NDArray[np.int64],
+    points: NDArray,
+    together: Sightings,
+    seen: Sightings,
+) -> Cameras:
+    """The adjusted cameras, and those of the other placed frames by resection."""
+    if len(chosen) == len(placed):
+        return adjusted
+    others = _of(cameras, placed)
+    at = np.searchsorted(placed, chosen)
+    others.turn[at], others.shift[at], others.focal[at] = adjusted.turn, adjusted.shift, adjusted.focal
+    nearest = np.abs(placed[:, None] - chosen).argmin(axis=1)
+    others = Cameras(adjusted.turn[nearest], adjusted.shift[nearest], np.interp(placed, chosen, adjusted.focal), adjusted.middle)  # fmt: skip
+    own = seen.among(placed)
+    again, wide = triangulated(adjusted, seen.among(chosen))
+    names = np.unique(seen.among(placed).point[np.isin(own.frame, at)])
+    number = np.full(own.count, -1)
+    number[names] = np.arange(len(names))
+    good = (number[own.point] >= 0) & (wide[number[own.point]] >= LEAST_ANGLE)
+    found = resected(others, again, Sightings(number[own.point[good]], own.frame[good], own.pixel[good]), rounds=15)
+    found.turn[at], found.shift[at] = adjusted.turn, adjusted.shift
+    return found
