@@ -24,6 +24,7 @@ from pipelines import NAMES, method
 from pipelines.registry import FIVE
 from tabs import theme
 from tabs.compare import tab as compare
+from tabs.evaluation import tab as takes
 from tabs.parts import session, session_files
 from tabs.parts.form import VISITORS, said
 from tabs.parts.restore import decoded
@@ -58,6 +59,8 @@ def build() -> gr.Blocks:
                     import_module(f"tabs.{name}.tab").build(page)
             with gr.Tab("Side by side", id="compare"):
                 compare.build()
+            with gr.Tab("Takes", id=takes.ID):
+                takes.build()
             with gr.Tab("Scene", id=scene.ID):
                 scene.build(page, tabs)
         _serve_siblings()

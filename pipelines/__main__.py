@@ -1,4 +1,4 @@
-"""``python -m pipelines``: run, preview, curate, scene, bench, calibrate, doctor and list, for people without a browser."""
+"""``python -m pipelines``: run, preview, curate, scene, evaluate, bench, calibrate, doctor and list, for people without a browser."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             "calibrate": _calibrate,
             "compile": _compile,
             "scene": _scene_files,
+            "evaluate": _evaluate,
             "doctor": _doctor,
             "list": _list,
         }
@@ -193,6 +194,12 @@ def _scene_files(given: argparse.Namespace) -> int:
 
     print(*make(given, _say), sep="\n")
     return 0
+
+
+def _evaluate(given: argparse.Namespace) -> int:
+    from pipelines.cli.evaluation.command import evaluate
+
+    return evaluate(given)
 
 
 def _compile(given: argparse.Namespace) -> int:

@@ -30,7 +30,8 @@ class TakeReport:
     where nothing was asked or no length can be told), ``lens``: achieved over requested focal length, or over the first.
     ``drift``: by how much lengths grow from the first half to the second (0.1 is 10 %), None where that cannot be told.
     ``jitter_degrees``: root mean square of what a frame's turn deviates from the mean of its neighbours'. ``achieved``,
-    ``requested``: the paths' plain values; the achieved one in the requested one's place and size where there is one.
+    ``requested``: the paths' plain values; the achieved one in the requested one's place and size where there is one. ``clip_distance``:
+    how far what is seen lies before the first camera (median), in the achieved path's unit, 0 where that is not known.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class TakeReport:
     lens_source: str
     achieved: dict[str, Any]
     requested: dict[str, Any] | None
+    clip_distance: float = 0.0
 
     @property
     def unplaced(self) -> tuple[int, ...]:
@@ -90,6 +92,7 @@ class Found:
     parallax_degrees: float
     error_px: float
     words: tuple[str, ...]
+    distance: float = 0.0
 
 
 def report(found: Found, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
@@ -116,6 +119,7 @@ def report(found: Found, requested: CameraPath | None = None, *, unit: str = "un
         _plain(take.distance) if lengths or found.kind != "travel" else (), _plain(take.lens), unit,
         None if np.isnan(take.turn_gain) else take.turn_gain, drift, jitter_degrees(found.path, placed),
         found.parallax_degrees, found.error_px, found.lens, _values(ours.moved_to(placed.world_from_camera[0])), _values(asked),
+        take.scale * found.distance,
     )  # fmt: skip
 
 
@@ -125,7 +129,7 @@ def _alone(found: Found, requested: CameraPath | None, unit: str) -> TakeReport:
     return TakeReport(
         found.kind, verdict, found.words, found.count, tuple(int(i) for i in found.frames), (), (), _plain(focal / focal[0]),
         unit, None, None, jitter_degrees(found.path), found.parallax_degrees, found.error_px, found.lens, _values(found.path),
-        None if requested is None else _values(requested),
+        None if requested is None else _values(requested), found.distance,
     )  # fmt: skip
 
 

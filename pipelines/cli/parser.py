@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import NAMES
+from pipelines.cli.evaluation.command import add_options as add_evaluation
 from pipelines.cli.scene import add_options
 from pipelines.environment import offered
 from pipelines.estimation.depth import MODELS
@@ -48,6 +49,10 @@ def parser() -> argparse.ArgumentParser:
     _add_made_up_shot(ahead)
     scene = commands.add_parser("scene", help="make points, a mesh and COLMAP and nerfstudio folders of a video")
     add_options(scene)
+    scoring = commands.add_parser(
+        "evaluate", help="score results against their moves, in the numbers that papers print"
+    )
+    add_evaluation(scoring)
     doctor = commands.add_parser("doctor", help="check hub, access, disk, GPU and versions; the exit status says it")
     doctor.add_argument("methods", nargs="*", choices=[[], *offered(NAMES)], default=[], metavar="METHOD")
     listing = commands.add_parser("list", help="the methods and their settings")

@@ -27,6 +27,8 @@ MASK_MARGIN = 0.01
 """How far masks are widened, in shares of the picture's width: features at an edge belong to both sides."""
 LEAST_ANGLE = 0.5
 """Degrees between the rays to a point; made videos move little."""
+FIRST_ANGLE, TRIALS, MOST_SECONDS = 4.0, 12, 120
+"""Of one video: degrees between the first two frames' rays, how many pairs are tried, and when mapping is given up."""
 
 
 def pycolmap() -> ModuleType:
@@ -129,12 +131,22 @@ class Workplace:
                     database.write_matches(numbers[i], numbers[j], np.asarray(matched, np.uint32))
         self.colmap.verify_matches(self.database, listed, checking)
 
-    def mapped(self, *, hold_lens: bool = False) -> list[Any]:
-        """COLMAP's models of the matched pictures, from nothing; ``hold_lens`` keeps the focal length as it was given."""
+    def mapped(self, *, hold_lens: bool = False, one_video: bool = False) -> list[Any]:
+        """COLMAP's models of the matched pictures, from nothing; ``hold_lens`` keeps the focal length as it was given.
+
+        ``one_video``: the pictures are frames of one short move, so that little parallax has to do, there is one model, and
+        what cannot be begun soon is given up.
+        """
         options = self.colmap.IncrementalPipelineOptions(
             num_threads=_threads(), random_seed=0, min_model_size=min(3, len(self.pictures))
         )
-        options.ba_refine_focal_length = not hold_lens
+        options.ba_refine_focal_length = options.mapper.abs_pose_refine_focal_length = not hold_lens
+        if one_video:
+            options.multiple_models, options.extract_colors = False, False
+            options.init_num_trials, options.ba_global_max_refinements = TRIALS, 2
+            options.mapper.init_min_tri_angle, options.mapper.init_min_num_inliers = FIRST_ANGLE, 50
+            options.triangulation.min_angle = options.mapper.filter_min_tri_angle = LEAST_ANGLE
+            options.max_runtime_seconds = MOST_SECONDS
         out = self.folder / "models"
         return list(self.colmap.incremental_mapping(self.database, self.images, out, options).values())
 

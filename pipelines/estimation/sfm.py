@@ -90,19 +90,21 @@ def reconstruct(
     pairing: Pairing = "auto",
     matcher: Matcher | None = None,
     focal_px: float | None = None,
+    one_video: bool = False,
     seed: int = 0,
 ) -> Reconstruction:
     """Cameras of ``pictures`` (F,H,W,3); ``masks`` (F,H,W) are True where something may move and is not looked at.
 
     ``model_folder`` receives COLMAP's binary model, under ``names`` for the pictures. ``one_lens``: all were taken with
-    one. ``matcher`` replaces SIFT. ``focal_px`` holds the lens, centred, at this focal length. Raises `InputError` where pycolmap is missing or no cameras can be found.
+    one. ``matcher`` replaces SIFT. ``focal_px`` holds the lens, centred, at this focal length.
+    ``one_video``: few frames of one move, made for speed, see `Workplace.mapped`. Raises `InputError` where pycolmap is missing or no cameras can be found.
     """
     with Workplace.of(pictures, masks, seed) as place:
         known = None if focal_px is None else _centred(focal_px, pictures.shape[2], pictures.shape[1])
         model = "SIMPLE_PINHOLE" if known is None else "PINHOLE"
         place.extract(model, one_lens=one_lens, known=known, few=matcher is not None)
         place.match(pairs(len(pictures), pairing), matcher)
-        models = place.mapped(hold_lens=known is not None)
+        models = place.mapped(hold_lens=known is not None, one_video=one_video)
         if not models:
             raise InputError(
                 f"No camera path was found: none of {len(pictures)} pictures could be placed. They need texture and a "

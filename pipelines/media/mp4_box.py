@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
+from camera.errors import InputError
+from pipelines.media.video import complete
+
 OURS = UUID("5a1c7e9e-3f6b-4c0e-9d4e-2b7f10c4e6a1").bytes
 """Says that a box is Reshoot's."""
+TAKE = UUID("0f6d3c52-8a0e-4d57-9f0b-7c2f4be1d935").bytes
+"""The same of a box that holds a take report."""
 MOST_BYTES = 256 << 20
 _MOST_BOXES = 1000
 
@@ -20,13 +25,42 @@ def append(file: Path, content: bytes) -> None:
         out.write(struct.pack(">I4s16s", 24 + len(content), b"uuid", OURS) + content)
 
 
-def read(file: str | Path) -> bytes | None:
-    """What `append` added to a file; None where there is nothing, or more than `MOST_BYTES`."""
+def replace(file: Path, content: bytes, *, kind: bytes) -> None:
+    """Puts ``content`` at the end of an mp4 in a box of this ``kind``, in place of an earlier one, which stood last.
+
+    The file is whole at any time: a copy takes its name. Raises `InputError` where its boxes make no sense.
+    """
+    length = file.stat().st_size
+    with file.open("rb") as source:
+        boxes = list(_boxes(source, length))
+        end = sum(boxes[-1][1:]) if boxes else 0
+        if end != length:
+            raise InputError(f"{file.name} is no whole mp4, so nothing is added to it.")
+        box, start, size = boxes[-1]
+        source.seek(start)
+        if box == b"uuid" and size >= 16 and source.read(16) == kind:
+            end = start - 8
+    with complete(file) as part:
+        with file.open("rb") as source, part.open("wb") as out:
+            for piece in _pieces(source, end):
+                out.write(piece)
+            out.write(struct.pack(">I4s16s", 24 + len(content), b"uuid", kind) + content)
+        part.chmod(file.stat().st_mode)
+
+
+def _pieces(source: BinaryIO, length: int) -> Iterator[bytes]:
+    while length > 0 and (piece := source.read(min(length, 1 << 20))):
+        length -= len(piece)
+        yield piece
+
+
+def read(file: str | Path, *, kind: bytes = OURS) -> bytes | None:
+    """What `append` or `replace` added to a file; None where there is nothing, or more than `MOST_BYTES`."""
     with Path(file).open("rb") as source:
-        for kind, start, size in _boxes(source, Path(file).stat().st_size):
-            if kind == b"uuid" and 16 <= size <= MOST_BYTES:
+        for box, start, size in _boxes(source, Path(file).stat().st_size):
+            if box == b"uuid" and 16 <= size <= MOST_BYTES:
                 source.seek(start)
-                if source.read(16) == OURS:
+                if source.read(16) == kind:
                     return source.read(size - 16)
     return None
 

@@ -22,6 +22,7 @@ from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import Record, frames_zip, record, restore, save
 from pipelines.settings import Settings
 from tabs.browser.players import clips, players
+from tabs.evaluation.take_view import take_view
 from tabs.parts import form
 from tabs.parts.send_to_scene import lift_button
 from tabs.parts.session import Take
@@ -77,6 +78,7 @@ class Shoot:
         with gr.Row():
             self.archive = gr.Button("Frames and cameras as a zip", size="sm", visible=False, elem_id=f"{name}-archive")
             lift_button(name, self.shot)
+        take_view(name, self.shot, f"{name}-result")
         self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
         self.outputs = [self.status, self.early, self.players, self.files, self.archive, self.shot]
         self._connect(drawn)

@@ -24,8 +24,12 @@ LEAST_POINTS = 24
 """Followed points per frame, in the median, below which there is too little texture."""
 ALL_FIT = 0.9
 """Where so large a share of the sightings fits a turning camera, no travelling one is looked for."""
+LEAST_PARALLAX = 0.5
+"""Degrees between two frames' rays, below which no travelling camera is looked for."""
 UNEXPLAINED = 0.5
 """Of what misfits a turning camera a travelling one may leave at most this share: things that move misfit both."""
+FOCALS = (0.3, 4.0)
+"""Focal lengths of a travelling camera that are believed, in picture widths: 118 to 14 degrees."""
 SURE = 0.02
 
 
@@ -37,7 +41,8 @@ class Recovered:
     only turns stays in the origin. ``lens``: held as given, found, or assumed because the frames do not tell. ``lens_doubt``:
     relative standard deviation of a found focal length. ``parallax_degrees``: median of the widest angle under which points
     are seen, 0 for a turning camera. ``error_px``: median miss of the points in the clip's own pixels. ``notes``: sentences
-    on cuts, empty frames and what could not be told.
+    on cuts, empty frames and what could not be told. ``distance``: median depth of the points before the first camera, 0 for
+    a camera that does not travel.
     """
 
     kind: Kind
@@ -51,6 +56,7 @@ class Recovered:
     cuts: tuple[int, ...]
     empty: tuple[int, ...]
     notes: tuple[str, ...]
+    distance: float = 0.0
 
     @property
     def words(self) -> str:
@@ -89,17 +95,21 @@ def recover(clip: Clip, *, focal_px: float | None = None) -> Recovered:
 def _told(
     clip: Clip, seen: Sightings, inside: NDArray, focal: float | None, whole: Followed, notes: list[str]
 ) -> Recovered:
-    from pipelines.estimation.recovery.travelling import keyframes, travelled
+    from pipelines.estimation.recovery.travelling import keyframes, parallax_degrees, travelled
 
     size = clip.frames.shape[2], clip.frames.shape[1]
     keys = keyframes(seen, len(inside), size[0])
     turning = turned(seen.among(keys).seen_at_least(2), len(keys), size, focal)
     moving = None
-    if turning.fits < ALL_FIT and len(inside) >= 3:
+    lenses = {focal} if focal else {USUAL * size[0], float(turning.cameras.focal[0])}
+    has_parallax = min(parallax_degrees(seen, keys, size, one) for one in lenses) >= LEAST_PARALLAX
+    if turning.fits < ALL_FIT and has_parallax and len(inside) >= 3:
         try:
             moving = travelled(clip.frames[inside], seen, keys, focal)
         except InputError as error:
             notes.append(f"No travel could be told from the frames: {error}")
+    if moving is not None and not FOCALS[0] < moving.cameras.focal[0] / size[0] < FOCALS[1]:
+        moving = None  # so narrow a view hides a zoom, so wide a one nothing at all
     if moving is None or 1 - moving.fits > UNEXPLAINED * (1 - turning.fits):
         if moving is not None:
             notes.append("There is too little parallax to tell a travel from a turn.")
@@ -114,6 +124,7 @@ def _told(
     return Recovered(
         "travel", path, frames, len(clip.frames), lens, moving.lens_doubt, moving.angle_degrees,
         moving.error_px * clip.width / size[0], whole.cuts, whole.empty, tuple(notes),
+        moving.distance,
     )  # fmt: skip
 
 

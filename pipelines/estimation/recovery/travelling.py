@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,8 @@ from pipelines.estimation.sfm import Reconstruction, reconstruct
 LEAST_KEYS, MOST_KEYS = 8, 26
 KEY_FLOW = 0.03
 """Keyframes are at least so far apart: median flow in picture widths."""
+ENOUGH = 60
+"""Points that two keyframes must share to tell their parallax."""
 SHARED = 80
 """Keyframes that share fewer followed points are matched by SIFT too: what comes back into view closes loops."""
 LEAST_ANGLE = 1.0
@@ -46,6 +50,7 @@ class Travelled:
     """``cameras`` of the ``placed`` frames (P,). ``fits``: share of the sightings that miss by less than a pixel.
 
     ``angle_degrees``: median of the widest angle under which the points are seen. ``lens_doubt``: as `turning.Turned` has it.
+    ``distance``: median depth of the points before the first camera.
     """
 
     cameras: Cameras
@@ -55,6 +60,7 @@ class Travelled:
     error_px: float
     lens_doubt: float
     zooms: bool
+    distance: float
 
 
 def keyframes(seen: Sightings, frames: int, width: int) -> NDArray[np.int64]:
@@ -68,6 +74,28 @@ def keyframes(seen: Sightings, frames: int, width: int) -> NDArray[np.int64]:
     if way[-1] < 1e-6:
         return np.unique(np.linspace(0, frames - 1, count).round().astype(int))
     return np.unique(np.searchsorted(way, np.linspace(0, way[-1], count)).clip(0, frames - 1))
+
+
+def parallax_degrees(seen: Sightings, keys: NDArray[np.int64], size: tuple[int, int], focal: float) -> float:
+    """Median angle under which two keyframes, of those far apart that share enough, see their common points."""
+    middle = (np.array(size) - 1) / 2
+    lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
+    best, pair = 0.0, None
+    for i, j in combinations(keys.tolist(), 2):
+        a, b = seen.shared(i, j)
+        if len(a) >= ENOUGH and (flow := float(np.median(np.linalg.norm(b - a, axis=1)))) > best:
+            best, pair = flow, (a, b)
+    if pair is None:
+        return 0.0
+    matrix, good = cv2.findEssentialMat(*pair, lens, cv2.RANSAC, 0.999, 1.0)
+    if matrix is None or matrix.shape != (3, 3):
+        return 0.0
+    _, turn, _, good = cv2.recoverPose(matrix, *pair, lens, mask=good)
+    kept = good.ravel() > 0
+    rays = [np.append((pixels[kept] - middle) / focal, np.ones((kept.sum(), 1)), axis=1) for pixels in pair]
+    turned = rays[0] @ turn.T
+    cosine = (turned * rays[1]).sum(axis=1) / np.linalg.norm(turned, axis=1) / np.linalg.norm(rays[1], axis=1)
+    return float(np.median(np.degrees(np.arccos(np.clip(cosine, -1, 1))))) if kept.any() else 0.0
 
 
 def travelled(frames: NDArray[np.uint8], seen: Sightings, keys: NDArray[np.int64], focal: float | None) -> Travelled:
@@ -91,7 +119,7 @@ def _mapped(pictures: NDArray[np.uint8], seen: Sightings, focal: float | None) -
     def matcher(pictures: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
         return _matches(pictures, seen, wanted)
 
-    return reconstruct(pictures, pairing="exhaustive", matcher=matcher, focal_px=focal)
+    return reconstruct(pictures, pairing="exhaustive", matcher=matcher, focal_px=focal, one_video=True)
 
 
 def _matches(pictures: NDArray[np.uint8], seen: Sightings, wanted: list[tuple[int, int]]) -> Matches:

@@ -1,0 +1,122 @@
+"""A move borrowed from a clip: the fewest keyframes that keep it within a tolerance, in the size of another scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.rotation import angle_degrees, scipy_rotation
+from camera.trajectories.keyframes import Curve, Keyframe, through
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """By how much the keys' curve may miss the clip's camera: ``degrees``, ``share`` of the whole way, ``lens`` as a share."""
+
+    degrees: float = 0.5
+    share: float = 0.02
+    lens: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not (self.degrees > 0 and self.share > 0 and self.lens > 0):
+            raise InputError("A borrowed move needs tolerances above zero.")
+
+
+@dataclass(frozen=True, eq=False)
+class Borrowed:
+    """``keys``: with their frames as times. ``path``: the curve through them. What it misses the clip's camera by at most:
+    ``degrees``, ``share`` of the way, ``lens``."""
+
+    keys: tuple[Keyframe, ...]
+    path: CameraPath
+    degrees: float
+    share: float
+    lens: float
+
+    @property
+    def words(self) -> str:
+        return (
+            f"{len(self.keys)} keys for {len(self.path)} frames; they miss the clip's camera by at most {self.degrees:.2f} degrees, "
+            f"{100 * self.share:.1f} % of the way and {100 * self.lens:.1f} % of the lens."
+        )
+
+
+def borrowed(path: CameraPath, tolerance: Tolerance | None = None, *, curve: Curve = "smooth") -> Borrowed:
+    """The fewest keys found by adding one where the curve misses most, then taking away each that is not needed."""
+    tolerance = tolerance or Tolerance()
+    chosen = [0] if len(path) == 1 else [0, len(path) - 1]
+    while (worst := _worst(path, chosen, tolerance, curve)) is not None:
+        chosen = sorted({*chosen, worst})
+    for frame in chosen[1:-1]:
+        fewer = [one for one in chosen if one != frame]
+        if _worst(path, fewer, tolerance, curve) is None:
+            chosen = fewer
+    made = _curve(path, chosen, curve)
+    turn, way, lens = (float(part.max()) for part in _misses(made, path))
+    return Borrowed(tuple(_key(path, frame) for frame in chosen), made, turn, way, lens)
+
+
+def smoothed(path: CameraPath, frames: float) -> CameraPath:
+    """Without what shakes faster than about so many ``frames``: a Gaussian over places, turns and the lens; ends are kept near."""
+    if frames <= 0 or len(path) < 3:
+        return path
+    from scipy.ndimage import gaussian_filter1d
+
+    def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        straight = values[0] + np.linspace(0, 1, len(values)).reshape(-1, *[1] * (values.ndim - 1)) * (
+            values[-1] - values[0]
+        )
+        return straight + gaussian_filter1d(values - straight, frames, axis=0, mode="nearest")
+
+    poses, lenses = path.world_from_camera.copy(), path.intrinsics.copy()
+    poses[:, :3, 3] = smooth(poses[:, :3, 3])
+    left, _, right = np.linalg.svd(smooth(poses[:, :3, :3]))
+    poses[:, :3, :3] = left @ right
+    lenses[:, 0, 0], lenses[:, 1, 1] = np.exp(smooth(np.log(lenses[:, [0, 1], [0, 1]]))).T
+    return replace(path, world_from_camera=poses, intrinsics=lenses)
+
+
+def fitted_to(path: CameraPath, subject_distance: float, clip_distance: float) -> CameraPath:
+    """The move in a scene whose subject is ``subject_distance`` away, as the clip's was ``clip_distance`` in its own unit."""
+    if not (np.isfinite(clip_distance) and clip_distance > 0 and subject_distance > 0):
+        raise InputError("A move is scaled by two distances above zero: the scene's subject and the clip's.")
+    return path.scaled(subject_distance / clip_distance)
+
+
+def _key(path: CameraPath, frame: int) -> Keyframe:
+    return Keyframe(path.world_from_camera[frame], path.intrinsics[frame], float(frame))
+
+
+def _curve(path: CameraPath, chosen: list[int], curve: Curve) -> CameraPath:
+    keys = [_key(path, frame) for frame in chosen]
+    return through(keys, frames=len(path), width=path.width, height=path.height, fps=path.fps, curve=curve)
+
+
+def _misses(made: CameraPath, path: CameraPath) -> tuple[NDArray, NDArray, NDArray]:
+    """Per frame: degrees, share of the way's largest distance, share of the focal length."""
+    size = float(np.linalg.norm(path.centres - path.centres[0], axis=1).max())
+    away = np.linalg.norm(made.centres - path.centres, axis=1) / (size if size > 1e-12 else 1.0)
+    lens = np.abs(made.intrinsics[:, 0, 0] / path.intrinsics[:, 0, 0] - 1)
+    return angle_degrees(made.world_from_camera[:, :3, :3], path.world_from_camera[:, :3, :3]), away, lens
+
+
+def _worst(path: CameraPath, chosen: list[int], tolerance: Tolerance, curve: Curve) -> int | None:
+    """The frame that is missed most, None where all are within the tolerance."""
+    if len(chosen) == len(path):
+        return None
+    turn, way, lens = _misses(_curve(path, chosen, curve), path)
+    over = np.maximum.reduce([turn / tolerance.degrees, way / tolerance.share, lens / tolerance.lens])
+    over[chosen] = 0
+    return int(over.argmax()) if over.max() > 1 else None
+
+
+def rotvec_degrees(path: CameraPath) -> NDArray[np.float64]:
+    """(F,3): turns relative to the first camera as vectors in degrees, continuous over full circles."""
+    turns = path.relative_to_first().world_from_camera[:, :3, :3]
+    steps = scipy_rotation().from_matrix(np.swapaxes(turns[:-1], 1, 2) @ turns[1:]).as_rotvec(degrees=True)
+    world = (turns[:-1] @ steps[:, :, None])[:, :, 0]
+    return np.concatenate([np.zeros((1, 3)), np.cumsum(world, axis=0)])

@@ -1,0 +1,130 @@
+"""How a method answers a move: gain, lag and cross-talk per axis, from requested and achieved cameras of one or more shots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.evaluation.borrow import rotvec_degrees
+from camera.path import CameraPath
+
+AXES = ("tilt", "pan", "roll", "right", "down", "forward")
+"""Turns about the first camera's x, y, z in degrees; travels along them in the move's unit."""
+MOST_LAG = 12
+"""Frames by which an answer is looked for late."""
+LEAST = {"turn": 1.0, "way": 1e-3}
+"""An axis asked for less (degrees; share of the whole way) has no gain."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of one axis: achieved over requested, after ``lag`` frames, and ``cross``: what the others get of it, as shares."""
+
+    axis: str
+    gain: float
+    lag: float
+    cross: dict[str, float]
+    shots: int
+
+
+@dataclass(frozen=True)
+class Response:
+    """The answers of a method with these weights; ``axes`` that no move asked for are missing."""
+
+    method: str
+    weights: str
+    answers: tuple[Answer, ...]
+
+    def values(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def of(values: dict[str, Any]) -> Response:
+        try:
+            return Response(values["method"], values["weights"], tuple(Answer(**one) for one in values["answers"]))
+        except (KeyError, TypeError) as error:
+            raise InputError("The response curve is damaged; measure it again.") from error
+
+    def gain(self, axis: str) -> float | None:
+        return next((one.gain for one in self.answers if one.axis == axis), None)
+
+    def asked_for(self, path: CameraPath) -> tuple[CameraPath, str]:
+        """What must be asked for to get ``path``, turns alone, and a sentence that says so; gains outside 0.3 to 3 are not mended."""
+        from camera.rotation import scipy_rotation
+
+        mended = np.array([self._mend(axis) for axis in AXES[:3]])
+        if (mended == 1).all():
+            return path, ""
+        first = path.world_from_camera[0]
+        relative = path.relative_to_first().world_from_camera.copy()
+        steps = np.diff(rotvec_degrees(path), axis=0) * mended
+        turn = np.eye(3)
+        for i, step in enumerate(steps, start=1):
+            turn = scipy_rotation().from_rotvec(step, degrees=True).as_matrix() @ turn
+            relative[i, :3, :3] = turn
+        told = ", ".join(f"{axis} times {factor:.2f}" for axis, factor in zip(AXES, mended) if factor != 1)
+        return path.with_poses(
+            first @ relative
+        ), f"Asked for more or less than drawn, as {self.method} answers: {told}."
+
+    def _mend(self, axis: str) -> float:
+        gain = self.gain(axis)
+        return 1.0 if gain is None or not 0.3 <= gain <= 3 or abs(gain - 1) < 0.02 else 1 / gain
+
+
+def response(method: str, weights: str, shots: Sequence[tuple[CameraPath, CameraPath]]) -> Response:
+    """From (requested, achieved) pairs of equal length; travels are fitted as one, as found lengths have no unit.
+
+    Raises `InputError` without shots and for pairs of different length.
+    """
+    if not shots:
+        raise InputError("A response curve needs at least one shot with its move.")
+    for asked, got in shots:
+        if len(asked) != len(got) or len(asked) < 3:
+            raise InputError("Requested and achieved cameras need the same 3 frames or more; resample one of them.")
+    pairs = [(_signals(asked), _signals(got)) for asked, got in shots]
+    answers = [answer for axis in range(6) if (answer := _answer(axis, pairs)) is not None]
+    return Response(method, weights, tuple(answers))
+
+
+def _signals(path: CameraPath) -> NDArray[np.float64]:
+    """(F,6): turn vectors in degrees and places, relative to the first camera."""
+    return np.concatenate([rotvec_degrees(path), path.relative_to_first().centres], axis=1)
+
+
+def _answer(axis: int, pairs: list[tuple[NDArray, NDArray]]) -> Answer | None:
+    """Least squares over the shots that ask this axis for something, at the lag that leaves least."""
+    asking = [pair for pair in pairs if _asks(pair[0], axis)]
+    if not asking:
+        return None
+    lags = np.arange(0, MOST_LAG + 0.5, 0.5)
+    left = [_fit(axis, axis, asking, lag) for lag in lags]
+    best = int(np.argmin([rest for _, rest in left]))
+    group = range(3) if axis < 3 else range(3, 6)
+    alone = [pair for pair in asking if all(other == axis or not _asks(pair[0], other) for other in group)]
+    cross = {AXES[other]: _fit(axis, other, alone, lags[best])[0] for other in group if other != axis and alone}
+    return Answer(AXES[axis], left[best][0], float(lags[best]), cross, len(asking))
+
+
+def _asks(asked: NDArray, axis: int) -> bool:
+    reach = float(np.ptp(asked[:, axis]))
+    if axis < 3:
+        return reach >= LEAST["turn"]
+    return reach > max(LEAST["way"] * float(np.ptp(asked[:, 3:], axis=0).max()), 1e-9)
+
+
+def _fit(axis: int, other: int, pairs: list[tuple[NDArray, NDArray]], lag: float) -> tuple[float, float]:
+    """Gain from the requested ``axis`` to the achieved ``other``, the request ``lag`` frames late; and what is left."""
+    xs, ys = [], []
+    for asked, got in pairs:
+        frames = np.arange(len(asked), dtype=np.float64)
+        xs.append(np.interp(frames - lag, frames, asked[:, axis]))
+        ys.append(got[:, other])
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    gain = float(x @ y / (x @ x)) if x @ x > 0 else 0.0
+    return gain, float(((y - gain * x) ** 2).sum())

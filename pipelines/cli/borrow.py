@@ -1,0 +1,61 @@
+"""Borrow the camera move of a clip: its camera as a path of the fewest keys within a tolerance, scaled to your scene.
+
+    python -m pipelines.cli.borrow clip.mp4 --out path.json [--subject 2.5] [--smooth 4]
+
+The path file is one that every method takes (`run METHOD --path path.json`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from camera.errors import InputError
+from camera.evaluation.borrow import Tolerance, borrowed, fitted_to, smoothed
+from camera.formats.reshoot import write
+from pipelines.media.video import complete
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 1 refused, which is said."""
+    parser = argparse.ArgumentParser("python -m pipelines.cli.borrow", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="the path file to write")
+    parser.add_argument("--degrees", type=float, default=Tolerance.degrees, help="by how much a turn may miss")
+    parser.add_argument(
+        "--share", type=float, default=Tolerance.share, help="by how much a place may miss, of the whole way"
+    )
+    parser.add_argument("--smooth", type=float, default=0.0, metavar="FRAMES", help="smooth over so many frames")
+    parser.add_argument(
+        "--subject", type=float, help="distance to your scene's subject; the clip's own unit where not given"
+    )
+    parser.add_argument("--fov", type=float, help="the clip's horizontal field of view in degrees, where known")
+    asked = parser.parse_args(arguments)
+    try:
+        _borrow(asked)
+    except (InputError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _borrow(asked: argparse.Namespace) -> None:
+    from camera.path import pinhole
+    from pipelines.estimation.recovery.follow import clip_of_video
+    from pipelines.estimation.recovery.recover import recover
+
+    clip = clip_of_video(asked.video)
+    focal = None if asked.fov is None else float(pinhole(clip.width, clip.height, asked.fov)[0, 0])
+    found = recover(clip, focal_px=focal)
+    made = borrowed(smoothed(found.path.relative_to_first(), asked.smooth), Tolerance(asked.degrees, asked.share))
+    path = made.path
+    if asked.subject is not None and found.distance > 0:
+        path = fitted_to(path, asked.subject, found.distance)
+    with complete(asked.out) as part:
+        part.write_bytes(write(path))
+    print(found.words, made.words, str(asked.out), sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

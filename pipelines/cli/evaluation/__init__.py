@@ -1,0 +1,1 @@
+"""`python -m pipelines evaluate`: results scored against their moves, one table in every form."""

@@ -1,0 +1,81 @@
+"""`python -m pipelines evaluate RESULTS... --out FOLDER`: the command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from camera.errors import InputError
+
+if TYPE_CHECKING:
+    from pipelines.cli.evaluation.results import Scored
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """The options of `evaluate`."""
+    command.add_argument("results", type=Path, nargs="*", metavar="RESULTS", help="folders and mp4s")
+    command.add_argument(
+        "--out", type=Path, default=Path("evaluation"), help="folder for the tables. Default evaluation"
+    )
+    command.add_argument("--path", type=Path, help="requested path, for videos that carry none, or for --poses")
+    command.add_argument(
+        "--poses", type=Path, metavar="FILE", help="achieved cameras that others estimated, in any path format"
+    )
+    command.add_argument(
+        "--model", default="", metavar="MODULE:FUNCTION", help="estimates cameras in place of structure from motion"
+    )
+    command.add_argument(
+        "--matrix", type=Path, metavar="FILE", help="JSON of methods, moves and seeds, which are shot first"
+    )
+
+
+def evaluate(given: argparse.Namespace) -> int:
+    """Scores what is given and writes every form of the table; 1 where something could not be scored."""
+    from pipelines.cli.evaluation import forms
+    from pipelines.cli.evaluation.page import as_html, png
+    from pipelines.media.video import complete
+
+    refused: list[str] = []
+
+    def say(words: str) -> None:
+        refused.append(words)
+        print(words, file=sys.stderr)
+
+    results = list(_scored(given, say))
+    if not results:
+        raise InputError("Nothing could be scored.")
+    given.out.mkdir(parents=True, exist_ok=True)
+    tables = {"csv": forms.as_csv, "json": forms.as_json, "md": forms.as_markdown, "tex": forms.as_latex}
+    for name, form in {**{f"table.{end}": form for end, form in tables.items()}, "report.html": as_html}.items():
+        with complete(given.out / name) as part:
+            part.write_text(form(results), encoding="utf-8")
+    for one in results:
+        if one.report.turn_degrees:
+            png(one.report, given.out / f"{one.name}-errors.png")
+    print(forms.as_markdown(results))
+    print(f"{len(results)} results, tables in {given.out}")
+    return int(bool(refused))
+
+
+def _scored(given: argparse.Namespace, say: Callable[[str], None]) -> list[Scored]:
+    from pipelines.cli.evaluation.results import all_scored, score_poses
+
+    results = list(given.results)
+    if given.matrix is not None:
+        from pipelines.cli.evaluation.matrix import shot_all
+
+        results += shot_all(given.matrix, given.out / "shots", say)
+    if given.poses is not None and not results:
+        if given.path is None:
+            raise InputError("--poses alone needs the requested path: give it with --path.")
+        return [score_poses(given.poses, given.path)]
+    if not results:
+        raise InputError("Give results to score: folders, mp4s, --matrix, or --poses with --path.")
+    if given.poses is not None and len(results) != 1:
+        raise InputError("--poses belongs to one video; give one, or none and --path.")
+    return list(
+        all_scored(results, say, path=given.path, poses=given.poses, model=given.model, cache=given.out / "takes")
+    )

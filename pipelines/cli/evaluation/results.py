@@ -1,0 +1,188 @@
+"""What is scored: results of Reshoot, videos with a path beside them, and poses that others estimated."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.evaluation.numbers import scored
+from camera.evaluation.report import Found, TakeReport, report
+from camera.formats import read
+from camera.path import CameraPath
+from pipelines.results.record import Record, restore
+from pipelines.results.take_report import keep as keep_report
+from pipelines.results.take_report import kept, measured, parsed
+
+PATH_ENDINGS = (".json", ".txt", ".npz", ".zip")
+Estimator = Callable[[Any, float], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One result: what it was, how many of its frames were placed, every number by key, and what could not be told."""
+
+    name: str
+    method: str
+    weights: str
+    move: str
+    seed: str
+    frames: int
+    placed: int
+    numbers: dict[str, float | None]
+    notes: tuple[str, ...]
+    report: TakeReport
+
+
+def videos(given: Sequence[Path]) -> list[Path]:
+    """The mp4s among files and folders, companions of results left out; raises `InputError` where there is none."""
+    found: list[Path] = []
+    for one in given:
+        if not one.exists():
+            raise InputError(f"{one} is not there.")
+        found += sorted(one.rglob("*.mp4")) if one.is_dir() else [one]
+    named = set(found)
+    results = [file for file in found if not any(_is_companion(file, other) for other in named)]
+    if not results:
+        raise InputError("There is no mp4 among what was given.")
+    return results
+
+
+def _is_companion(file: Path, other: Path) -> bool:
+    return file != other and file.parent == other.parent and file.stem.startswith(f"{other.stem}-")
+
+
+def score(
+    video: Path, *, path: Path | None = None, poses: Path | None = None, model: str = "", cache: Path | None = None
+) -> Scored:
+    """One video scored against the path it carries, or ``path``, or a path file of its name beside it.
+
+    ``poses``: a path file with the achieved cameras, of every frame. ``model``: ``package.module:function``, which gets
+    frames (F,H,W,3) and frames per second and gives a `CameraPath` of all frames, or that and the placed frames' numbers.
+    """
+    made, requested = _record(video), _requested(video, path)
+    if poses is not None:
+        taken = _given(requested, read(poses.name, poses.read_bytes(), like=requested), None, poses.name)
+    elif model:
+        taken = _by_model(video, requested, model, cache)
+    else:
+        taken = _measured(video, requested)
+    return _scored(video.stem, made, requested, taken)
+
+
+def score_poses(poses: Path, requested: Path) -> Scored:
+    """Two path files scored without any video."""
+    asked = read(requested.name, requested.read_bytes())
+    return score_poses_of(asked, read(poses.name, poses.read_bytes(), like=asked), poses.stem)
+
+
+def score_poses_of(requested: CameraPath, achieved: CameraPath, name: str) -> Scored:
+    """Two paths scored."""
+    return _scored(name, None, requested, _given(requested, achieved, None, name))
+
+
+def _scored(name: str, made: Record | None, requested: CameraPath, taken: TakeReport) -> Scored:
+    placed = list(taken.frames)
+    notes = list(taken.words)
+    numbers: dict[str, float | None] = {}
+    if len(placed) >= 2 and taken.requested is not None:
+        asked = requested.resized(taken.achieved_path.width, taken.achieved_path.height).sliced(placed)  # type: ignore[arg-type]
+        numbers, reasons = scored(taken.achieved_path, asked, count=taken.count)
+        notes += reasons
+    seed = "" if made is None else str(made.settings.get("seed", ""))
+    weights = "" if made is None else made.weights
+    move = hashlib.sha256(np.round(requested.world_from_camera, 6).tobytes()).hexdigest()[:8]
+    method = "" if made is None else made.method
+    return Scored(name, method, weights, move, seed, taken.count, len(placed), numbers, tuple(notes), taken)
+
+
+def _record(video: Path) -> Record | None:
+    try:
+        return restore(video)
+    except InputError:
+        return None
+
+
+def _requested(video: Path, path: Path | None) -> CameraPath:
+    if path is not None:
+        return read(path.name, path.read_bytes())
+    made = _record(video)
+    if made is not None:
+        return made.path
+    for ending in PATH_ENDINGS:
+        beside = video.with_suffix(ending)
+        if beside.is_file():
+            return read(beside.name, beside.read_bytes())
+    raise InputError(f"{video.name} carries no path and none lies beside it; give it with --path.")
+
+
+def _measured(video: Path, requested: CameraPath) -> TakeReport:
+    """The report in the file where it is of this move, else measured and kept there, so that a second run goes on."""
+    known = kept(video)
+    if known is not None and known.requested is not None:
+        asked = CameraPath(**known.requested)
+        same = len(asked) <= len(requested)
+        if same and np.allclose(asked.world_from_camera, requested.world_from_camera[: len(asked)], atol=1e-6):
+            return known
+    made = measured(video, requested)
+    keep_report(video, made)
+    return made
+
+
+def _given(requested: CameraPath, achieved: CameraPath, frames: Sequence[int] | None, source: str) -> TakeReport:
+    placed = range(len(achieved)) if frames is None else frames
+    count = len(requested) if frames is not None else len(achieved)
+    travels = float(np.linalg.norm(achieved.centres - achieved.centres[0], axis=1).max()) > 1e-9
+    found = Found("travel" if travels else "pan", achieved, placed, count, "found", 90.0, 0.0, (f"Poses of {source}.",))
+    made = report(found, requested)
+    return made
+
+
+def _by_model(video: Path, requested: CameraPath, model: str, cache: Path | None) -> TakeReport:
+    file = None
+    if cache is not None:
+        digest = hashlib.sha256(model.encode() + video.read_bytes()).hexdigest()[:16]
+        file = cache / f"{video.stem}-{digest}.json"
+        if file.is_file():
+            return parsed(file.read_bytes())
+    from pipelines.media.video import complete, read_video
+
+    frames, fps = read_video(video)
+    answer = estimator(model)(frames, fps)
+    achieved, placed = answer if isinstance(answer, tuple) else (answer, range(len(frames)))
+    if not isinstance(achieved, CameraPath):
+        raise InputError(
+            f"{model} must give a CameraPath, or one and the numbers of its frames; it gave {type(achieved).__name__}."
+        )
+    asked = requested.sliced(slice(0, len(frames)))
+    made = _given(asked, achieved, list(placed), model)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with complete(file) as part:
+            part.write_text(json.dumps({"reshoot_take": 1, **made.values()}, allow_nan=False))
+    return made
+
+
+def estimator(name: str) -> Estimator:
+    """``package.module:function``; raises `InputError` where there is no such function."""
+    module, _, function = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"--model needs package.module:function that can be imported; {name!r} cannot.") from error
+
+
+def all_scored(given: Sequence[Path], say: Callable[[str], None], **options: Any) -> Iterator[Scored]:
+    """Every result; what cannot be scored is said and left out."""
+    for video in videos(given):
+        try:
+            yield score(video, **options)
+        except InputError as error:
+            say(f"{video.name}: {error}")

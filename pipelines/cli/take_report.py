@@ -1,0 +1,47 @@
+"""Did a shot follow its move? Measures the camera of videos, tells it in words, and keeps the report in each mp4 and beside it.
+
+    python -m pipelines.cli.take_report shot.mp4 [more.mp4 ...] [--path requested.json]
+
+A result of Reshoot carries the path it was shot along; for other videos --path gives it, in any format of path files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from camera.errors import InputError
+from camera.formats import read
+from pipelines.results.take_report import keep, measured
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 1 something could not be measured, which is said."""
+    parser = argparse.ArgumentParser(
+        "python -m pipelines.cli.take_report", description=(__doc__ or "").split("\n\n")[0]
+    )
+    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    parser.add_argument("--path", type=Path, help="the requested path; for results of Reshoot their own by default")
+    parser.add_argument(
+        "--free-lens", action="store_true", help="find the focal length instead of holding the requested one"
+    )
+    parser.add_argument("--out", type=Path, help="also write the report of a single video here, as JSON")
+    asked = parser.parse_args(arguments)
+    refused = False
+    for video in asked.videos:
+        try:
+            requested = None if asked.path is None else read(asked.path.name, asked.path.read_bytes())
+            made = measured(video, requested, free_lens=asked.free_lens)
+            sidecar = keep(video, made)
+            if asked.out is not None:
+                asked.out.write_bytes(sidecar.read_bytes())
+            print(f"{video}: {made.verdict}. {' '.join(made.words)}")
+        except (InputError, OSError) as error:
+            print(f"{video.name}: {error}", file=sys.stderr)
+            refused = True
+    return int(refused)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

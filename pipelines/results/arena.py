@@ -1,0 +1,159 @@
+"""A blind arena: pairs of methods over one move, votes in a small SQLite file, exported beside the measured errors."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from camera.errors import InputError
+from camera.evaluation.bradley_terry import Strength, strengths
+
+FORMAT = 1
+OUTCOMES = {"left": 1.0, "tie": 0.5, "right": 0.0}
+_TABLES = """
+create table if not exists entries (
+    move text not null, method text not null, video text not null, turn_degrees real, distance real, verdict text,
+    primary key (move, method, video));
+create table if not exists votes (
+    seconds real not null, move text not null, first text not null, second text not null, outcome real not null, voter text);
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result that may be shown: its method, video, and the mean errors measured of it, None where they were not."""
+
+    move: str
+    method: str
+    video: str
+    turn_degrees: float | None = None
+    distance: float | None = None
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two results of one move; which is ``left`` is chance, names are shown after the vote."""
+
+    left: Entry
+    right: Entry
+
+
+class Arena:
+    """Entries and votes in one file, safe for several visitors and processes."""
+
+    def __init__(self, file: Path) -> None:
+        """Opens or makes ``file``; raises `InputError` where it is no arena or of a newer format."""
+        self.file = Path(file)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self._open() as store:
+            known = store.execute("pragma user_version").fetchone()[0]
+            if known > FORMAT:
+                raise InputError(f"{self.file.name} was made by a newer Reshoot; update to open it.")
+            store.executescript(_TABLES)
+            store.execute(f"pragma user_version = {FORMAT}")
+
+    def enter(self, entry: Entry) -> None:
+        """Lets a result be shown; entering it again renews its errors."""
+        values = (entry.move, entry.method, entry.video, entry.turn_degrees, entry.distance, entry.verdict)
+        with self._open() as store:
+            store.execute("insert or replace into entries values (?, ?, ?, ?, ?, ?)", values)
+
+    def pair(self, *, seed: int | None = None) -> Pair:
+        """Two results of different methods over one move, those methods that met least first; chance decides the rest.
+
+        Raises `InputError` where no move was shot with two methods.
+        """
+        chance = random.Random(seed)
+        entries = self.entries()
+        met = self._met()
+        pairs = [
+            (a, b)
+            for i, a in enumerate(entries)
+            for b in entries[i + 1 :]
+            if a.move == b.move and a.method != b.method and Path(a.video).is_file() and Path(b.video).is_file()
+        ]
+        if not pairs:
+            raise InputError(
+                "There are no two results of one move by different methods yet; shoot one move with two methods."
+            )
+        fewest = min(met.get(frozenset((a.method, b.method)), 0) for a, b in pairs)
+        chosen = chance.choice([p for p in pairs if met.get(frozenset((p[0].method, p[1].method)), 0) == fewest])
+        left, right = chance.sample(chosen, 2)
+        return Pair(left, right)
+
+    def vote(self, pair: Pair, outcome: str, *, voter: str = "") -> None:
+        """Keeps "left", "right" or "tie"."""
+        if outcome not in OUTCOMES:
+            raise InputError(f"A vote is {', '.join(OUTCOMES)}; got {outcome!r}.")
+        values = (time.time(), pair.left.move, pair.left.method, pair.right.method, OUTCOMES[outcome], voter)
+        with self._open() as store:
+            store.execute("insert into votes values (?, ?, ?, ?, ?, ?)", values)
+
+    def entries(self) -> list[Entry]:
+        with self._open() as store:
+            return [Entry(*row) for row in store.execute("select * from entries order by move, method, video")]
+
+    def votes(self) -> list[tuple[str, str, float]]:
+        with self._open() as store:
+            return [tuple(row) for row in store.execute("select first, second, outcome from votes order by seconds")]  # type: ignore[misc]
+
+    def table(self) -> list[Strength]:
+        """Scores with intervals, the strongest first."""
+        return strengths(self.votes())
+
+    def as_csv(self) -> str:
+        """A line per vote with the mean measured errors of both methods over that move, so that taste stands beside measure."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        errors = ("turn_degrees", "distance")
+        writer.writerow(
+            [
+                "seconds",
+                "move",
+                "first",
+                "second",
+                "first_got",
+                *(f"{who}_{e}" for who in ("first", "second") for e in errors),
+            ]
+        )
+        entries = self.entries()
+        with self._open() as store:
+            for seconds, move, first, second, outcome in store.execute(
+                "select seconds, move, first, second, outcome from votes order by seconds"
+            ):
+                measured = [_mean(entries, move, who, error) for who in (first, second) for error in errors]
+                writer.writerow([f"{seconds:.0f}", move, first, second, outcome, *measured])
+        return out.getvalue()
+
+    def _met(self) -> dict[frozenset[str], int]:
+        found: dict[frozenset[str], int] = {}
+        for first, second, _ in self.votes():
+            found[frozenset((first, second))] = found.get(frozenset((first, second)), 0) + 1
+        return found
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        store = sqlite3.connect(self.file, timeout=10)
+        try:
+            with store:
+                yield store
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{self.file.name} cannot be used as an arena: it is damaged, locked or of another kind."
+            ) from error
+        finally:
+            store.close()
+
+
+def _mean(entries: Sequence[Entry], move: str, method: str, error: str) -> float | str:
+    known = [getattr(one, error) for one in entries if (one.move, one.method) == (move, method)]
+    known = [value for value in known if value is not None]
+    return round(sum(known) / len(known), 6) if known else ""

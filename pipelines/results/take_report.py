@@ -1,0 +1,120 @@
+"""A take report measured from a video file, kept inside the mp4 and as JSON beside it.
+
+Measuring runs in a process of its own, off every queue of shots: closing the generator ends it at once.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from camera.errors import InputError
+from camera.evaluation.report import Found, TakeReport, report
+from camera.path import CameraPath
+from pipelines.media import mp4_box
+from pipelines.media.video import complete
+from pipelines.method import Progress
+from pipelines.results.record import beside, restore
+
+FORMAT = 1
+TAG = "reshoot_take"
+LOOK_SECONDS = 0.25
+LARGEST = 64 << 20
+
+
+def measured(video: str | Path, requested: CameraPath | None = None, *, free_lens: bool = False) -> TakeReport:
+    """The report on ``video`` beside ``requested``, or beside the path that the file itself carries.
+
+    The lens of the first frame is that of the request where there is one, unless it shall be found (``free_lens``). Raises
+    `InputError` for what is no video and where nothing can be followed.
+    """
+    from pipelines.estimation.recovery.follow import clip_of_video
+    from pipelines.estimation.recovery.recover import recover
+
+    requested = requested if requested is not None else asked_by(video)
+    clip = clip_of_video(video)
+    if requested is not None:
+        requested = requested.resized(clip.width, clip.height)
+    focal = None if requested is None or free_lens else float(requested.intrinsics[0, 0, 0])
+    found = recover(clip, focal_px=focal)
+    return report(
+        Found(
+            found.kind, found.path, found.frames, found.count, found.lens, found.parallax_degrees, found.error_px,
+            (found.words,), found.distance,
+        ),
+        requested,
+    )  # fmt: skip
+
+
+def asked_by(video: str | Path) -> CameraPath | None:
+    """The path that a result of Reshoot was shot along; None for other videos."""
+    try:
+        return restore(video).path
+    except InputError:
+        return None
+
+
+def keep(video: str | Path, made: TakeReport) -> Path:
+    """Puts the report inside the mp4 ``video`` and writes it beside it; returns the JSON file."""
+    video = Path(video)
+    text = json.dumps({TAG: FORMAT, **made.values()}, allow_nan=False).encode()
+    if video.suffix.lower() == ".mp4":
+        mp4_box.replace(video, text, kind=mp4_box.TAKE)
+    sidecar = beside(video, "take.json")
+    with complete(sidecar) as part:
+        part.write_bytes(text)
+    return sidecar
+
+
+def kept(video: str | Path) -> TakeReport | None:
+    """The report inside an mp4, or beside it; None where there is none. Raises `InputError` for a damaged one."""
+    video = Path(video)
+    text = mp4_box.read(video, kind=mp4_box.TAKE)
+    sidecar = beside(video, "take.json")
+    if text is None and sidecar.is_file() and sidecar.stat().st_size <= LARGEST:
+        text = sidecar.read_bytes()
+    return None if text is None else parsed(text)
+
+
+def parsed(text: bytes) -> TakeReport:
+    try:
+        values = json.loads(text)
+        if values.pop(TAG) > FORMAT:
+            raise InputError("The take report was made by a newer Reshoot; update to open it.")
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise InputError("The take report is damaged; measure the shot again.") from error
+    return TakeReport.of(values)
+
+
+def measuring(video: str | Path, requested: CameraPath | None = None) -> Iterator[Progress | TakeReport]:
+    """`Progress` while a process measures ``video``, then its report, which it has kept; closing this ends the process."""
+    from camera.formats.reshoot import write
+
+    video, start = Path(video), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="reshoot-take-") as folder:
+        command = [sys.executable, "-m", "pipelines.cli.take_report", str(video), "--out", f"{folder}/take.json"]
+        if requested is not None:
+            (Path(folder) / "asked.json").write_bytes(write(requested))
+            command += ["--path", f"{folder}/asked.json"]
+        root = Path(__file__).parents[2]
+        with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            try:
+                while process.poll() is None:
+                    yield Progress(
+                        "Measuring the camera", 0, 1, note=f"{time.monotonic() - start:.0f} s, on the processor"
+                    )
+                    time.sleep(LOOK_SECONDS)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+            assert process.stderr is not None
+            told = process.stderr.read().decode(errors="replace").strip().splitlines()
+        out = Path(folder) / "take.json"
+        if not out.is_file():
+            raise InputError(told[-1] if told else "The camera of the shot could not be measured.")
+        yield parsed(out.read_bytes())

@@ -1,0 +1,85 @@
+"""The take report under a result: measured by itself after a shot, on the processor, and broken off by a button."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from camera.errors import InputError
+from camera.evaluation.report import TakeReport
+from pipelines.method import Progress
+from pipelines.results.record import restore
+from pipelines.results.take_report import kept, measuring
+from tabs.evaluation.ribbons import filled, ribbons
+from tabs.parts.form import cancelled_by, said
+
+MEASURES: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1, "show_progress": "hidden"}
+"""One camera at a time for all visitors, beside the queue of shots."""
+
+
+def take_view(name: str, shot: gr.State, player: str) -> None:
+    """Places the report on the result whose mp4 ``shot`` holds and which the element ``player`` plays."""
+    told = gr.Markdown(elem_classes="told", elem_id=f"{name}-take")
+    shown = ribbons(f"{name}-ribbons", player)
+    with gr.Row():
+        again = gr.Button("Measure the camera of this shot", size="sm", visible=False, elem_id=f"{name}-measure")
+        stop = gr.Button("Stop measuring", size="sm", visible=False, min_width=80)
+    outputs = [told, shown, again, stop]
+
+    def by_itself(shot: str | None):
+        yield from after_a_shot(shot)
+
+    def measured(shot: str | None):
+        """Measure the camera of the last result beside its move; kept inside the mp4 and beside it."""
+        if not shot:
+            raise InputError("Shoot something first, then its camera can be measured.")
+        yield from measuring_told(Path(shot))
+
+    runs = [
+        shot.change(said(by_itself), shot, outputs, api_visibility="private", trigger_mode="always_last", **MEASURES),
+        again.click(said(measured), shot, outputs, api_name=f"{name}_measure", **MEASURES),
+    ]
+    cancelled_by(stop, runs, [told, stop], told=("Not measured.", gr.Button(visible=False)))
+
+
+def after_a_shot(shot: str | None):
+    """Updates of a report's outputs once there is another result; noise from random weights is not measured by itself."""
+    if not shot:
+        yield "", gr.HTML(value=None), gr.Button(visible=False), gr.Button(visible=False)
+        return
+    video = Path(shot)
+    if restore(video).weights != "real":
+        told = "Random weights make noise, in which no camera is looked for by itself."
+        yield told, gr.HTML(value=None), gr.Button(visible=True), gr.Button(visible=False)
+        return
+    yield from measuring_told(video)
+
+
+def measuring_told(video: Path):
+    """The same while a video's camera is measured; what cannot be measured is said where the report would stand."""
+    known = kept(video)
+    if known is not None:
+        yield *_report(known), gr.Button(visible=True), gr.Button(visible=False)
+        return
+    try:
+        for step in measuring(video):
+            if isinstance(step, Progress):
+                yield f"**{step.phase}** {step.note}", gr.skip(), gr.Button(visible=False), gr.Button(visible=True)
+            else:
+                yield *_report(step), gr.Button(visible=True), gr.Button(visible=False)
+    except InputError as error:
+        yield str(error), gr.HTML(value=None), gr.Button(visible=True), gr.Button(visible=False)
+
+
+def _report(report: TakeReport) -> tuple[str, gr.HTML]:
+    return words(report), filled(report)
+
+
+def words(report: TakeReport) -> str:
+    """The report's sentences for the page."""
+    first, *others = report.words
+    return f"**Did the shot follow its move?** {report.verdict.capitalize()}. {first}" + "".join(
+        f"  \n{each}" for each in others
+    )

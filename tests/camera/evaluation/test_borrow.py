@@ -1,0 +1,62 @@
+"""A borrowed move keeps the clip's camera within the tolerance that is shown, with few keys, in the scene's size."""
+
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from camera.evaluation.borrow import Tolerance, borrowed, fitted_to, smoothed
+from camera.evaluation.report import jitter_degrees
+from camera.path import CameraPath, pinhole
+from camera.rotation import from_pan_tilt_roll
+
+
+def clip(frames: int = 49, *, shake: float = 0.0, zoom: float = 1.0) -> CameraPath:
+    """An arc that slows down: places and turns on smooth curves."""
+    share = np.linspace(0, 1, frames)
+    ease = share * share * (3 - 2 * share)
+    poses = np.repeat(np.eye(4)[None], frames, axis=0)
+    rng = np.random.default_rng(0)
+    poses[:, :3, :3] = from_pan_tilt_roll(
+        -40 * ease + shake * rng.standard_normal(frames), 5 * np.sin(4 * share), 0 * share
+    )
+    poses[:, :3, 3] = np.stack([2 * np.sin(0.7 * ease), 0.1 * share, 2 - 2 * np.cos(0.7 * ease)], axis=1)
+    lens = np.repeat(pinhole(640, 360, 60)[None], frames, axis=0)
+    lens[:, [0, 1], [0, 1]] *= zoom ** share[:, None]
+    return CameraPath(poses, lens, 640, 360)
+
+
+def test_few_keys_stay_within_the_tolerance_and_say_so():
+    found = borrowed(clip(zoom=1.5))
+    assert 3 <= len(found.keys) <= 10
+    assert found.degrees <= 0.5 and found.share <= 0.02 and found.lens <= 0.01
+    assert f"{len(found.keys)} keys for 49 frames" in found.words
+    assert [found.keys[0].time, found.keys[-1].time] == [0, 48]
+
+
+def test_a_tighter_tolerance_takes_more_keys_and_none_is_superfluous():
+    few, many = borrowed(clip()), borrowed(clip(), Tolerance(0.05, 0.002, 0.01))
+    assert len(many.keys) > len(few.keys)
+    with pytest.raises(InputError, match="above zero"):
+        Tolerance(0)
+
+
+def test_a_still_camera_needs_two_keys():
+    still = clip().with_poses(np.repeat(np.eye(4)[None], 49, axis=0))
+    assert len(borrowed(still).keys) == 2
+
+
+def test_smoothing_takes_the_shake_and_leaves_the_move():
+    rough = clip(shake=0.3)
+    soft = smoothed(rough, 3)
+    assert jitter_degrees(soft) < 0.25 * jitter_degrees(rough)
+    middle = slice(8, -8)
+    np.testing.assert_allclose(soft.centres[middle], clip().centres[middle], atol=0.02)
+    assert len(borrowed(soft).keys) < len(borrowed(rough).keys)
+
+
+def test_lengths_come_to_the_scene():
+    assert np.linalg.norm(fitted_to(clip(), 5.0, 2.0).centres[-1]) == pytest.approx(
+        2.5 * np.linalg.norm(clip().centres[-1])
+    )
+    with pytest.raises(InputError, match="two distances"):
+        fitted_to(clip(), 5.0, float("nan"))

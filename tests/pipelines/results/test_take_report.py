@@ -1,0 +1,86 @@
+"""A take report is measured from a file, kept inside the mp4 and beside it, and the video still plays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rendered_clip import HEIGHT, WIDTH, along
+
+from camera.errors import InputError
+from camera.path import CameraPath, pinhole
+from camera.rotation import from_pan_tilt_roll
+from pipelines.cli.take_report import main
+from pipelines.media import mp4_box
+from pipelines.media.video import read_video, write_mp4
+from pipelines.method import Progress
+from pipelines.results import take_report
+
+
+@pytest.fixture(scope="module")
+def path() -> CameraPath:
+    share = np.linspace(0, 1, 8)
+    poses = np.repeat(np.eye(4)[None], 8, axis=0)
+    poses[:, :3, :3] = from_pan_tilt_roll(14 * share, 0 * share, 0 * share)
+    return CameraPath(poses, pinhole(WIDTH, HEIGHT, 60), WIDTH, HEIGHT, 12)
+
+
+@pytest.fixture
+def video(path: CameraPath, tmp_path: Path) -> Path:
+    file = write_mp4(tmp_path / "shot.mp4", along(path), 12)
+    mp4_box.append(file, b"another box")
+    return file
+
+
+def test_the_command_measures_and_keeps(path, video, tmp_path, capsys):
+    from camera.formats.reshoot import write
+
+    (tmp_path / "asked.json").write_bytes(write(path))
+    before = read_video(video)[0]
+    assert main([str(video), "--path", str(tmp_path / "asked.json")]) == 0
+    made = take_report.kept(video)
+    assert made is not None and (made.kind, made.verdict) == ("pan", "follows")
+    assert made.turn_gain == pytest.approx(1, abs=0.02)
+    assert "follows. Turns as far as asked" in capsys.readouterr().out
+    assert (tmp_path / "shot-take.json").is_file()
+    assert mp4_box.read(video) == b"another box"
+    assert (read_video(video)[0] == before).all()
+
+
+def test_a_second_report_takes_the_place_of_the_first(video, path):
+    from camera.evaluation.report import Found, report
+
+    found = Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))
+    take_report.keep(video, report(found))
+    size = video.stat().st_size
+    take_report.keep(video, report(found, path))
+    again = take_report.kept(video)
+    assert again is not None and again.requested is not None
+    take_report.keep(video, report(found))
+    assert video.stat().st_size == size
+
+
+def test_the_report_beside_serves_where_the_mp4_lost_its_own(video, path, tmp_path):
+    from camera.evaluation.report import Found, report
+
+    take_report.keep(video, report(Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))))
+    write_mp4(video, along(path), 12)
+    made = take_report.kept(video)
+    assert made is not None and made.kind == "pan"
+    (tmp_path / "shot-take.json").write_text("{}")
+    with pytest.raises(InputError, match="damaged"):
+        take_report.kept(video)
+
+
+def test_measuring_can_be_broken_off(video):
+    steps = take_report.measuring(video)
+    assert isinstance(next(steps), Progress)
+    steps.close()
+    assert take_report.kept(video) is None
+
+
+def test_what_is_no_whole_mp4_is_left_alone(tmp_path):
+    file = tmp_path / "cut.mp4"
+    file.write_bytes(b"\x00\x00\x01\x00ftypisom")
+    with pytest.raises(InputError, match="no whole mp4"):
+        mp4_box.replace(file, b"x", kind=mp4_box.TAKE)
+    assert file.read_bytes() == b"\x00\x00\x01\x00ftypisom"

@@ -1,0 +1,70 @@
+"""What the page shows of a take: ribbons per frame, the way from above, numbers; and when it measures by itself."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camera.evaluation.report import Found, TakeReport, report
+from camera.figure.overlay import overlay
+from camera.path import CameraPath, pinhole
+from camera.rotation import from_pan_tilt_roll
+from pipelines.media.video import write_mp4
+from pipelines.results import take_report
+from tabs.evaluation import take_view
+from tabs.evaluation.ribbons import value
+
+
+def move(pan: float = 20.0, frames: int = 12) -> CameraPath:
+    share = np.linspace(0, 1, frames)
+    poses = np.repeat(np.eye(4)[None], frames, axis=0)
+    poses[:, :3, :3] = from_pan_tilt_roll(pan * share, 0 * share, 0 * share)
+    poses[:, :3, 3] = np.stack([share, 0 * share, 2 * share], axis=1)
+    return CameraPath(poses, pinhole(64, 36, 60), 64, 36, 12)
+
+
+@pytest.fixture
+def made() -> TakeReport:
+    kept = list(range(10))
+    return report(Found("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",)), move())  # type: ignore[arg-type]
+
+
+def test_ribbons_hold_every_placed_frame_and_name_the_others(made):
+    shown = value(made)
+    json.dumps(shown, allow_nan=False)
+    assert [row["name"] for row in shown["rows"]] == ["turn", "place", "lens"]
+    turn = shown["rows"][0]
+    assert len(turn["values"]) == 10 and turn["most"] == pytest.approx(0.2 * 20 * 9 / 11, abs=1e-4)
+    assert shown["unplaced"] == [10, 11] and shown["fps"] == 12
+    assert dict(map(tuple, shown["numbers"]))["placed"] == "10 of 12 frames"
+    asked, shot = (np.array(way) for way in shown["ways"])
+    assert asked.shape == (12, 2) and shot.shape == (10, 2)
+    assert asked.min() >= 0 and asked.max() <= 160 and asked[-1, 1] < asked[0, 1]  # forward is up
+
+
+def test_a_kept_report_is_shown_and_not_measured_again(made, tmp_path: Path, monkeypatch):
+    video = write_mp4(tmp_path / "shot.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12)
+    take_report.keep(video, made)
+    monkeypatch.setattr(take_view, "measuring", lambda _: pytest.fail("measured again"))
+    (told, _, again, stop) = list(take_view.measuring_told(video))[-1]
+    assert told.startswith("**Did the shot follow its move?** Differs. Turns 20 % too little")
+    assert again.visible and not stop.visible
+
+
+def test_what_cannot_be_measured_is_said_in_place(tmp_path: Path):
+    video = write_mp4(tmp_path / "shot.mp4", np.zeros((4, 36, 64, 3), np.uint8), 12)
+    steps = list(take_view.measuring_told(video))
+    assert "Measuring the camera" in steps[0][0]
+    assert "show nothing" in steps[-1][0]
+
+
+def test_nothing_is_measured_before_there_is_a_shot():
+    (step,) = take_view.after_a_shot(None)
+    assert step[0] == "" and not step[2].visible
+
+
+def test_the_asked_way_is_drawn_under_the_measured_one(made):
+    names = [trace["name"] for trace in overlay(made.achieved_path, made.requested_path)["data"]]
+    assert {"path", "asked", "asked, end"} <= set(names)
+    assert "asked" not in [trace["name"] for trace in overlay(made.achieved_path, None)["data"]]
