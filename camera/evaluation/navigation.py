@@ -1,0 +1,175 @@
+"""WBench's NavScore of a move made of turns, first person: does each turn go the way its action says, and alike each time.
+
+After WBench's published evaluation (src/metrics/interaction/navigation_trajectory.py): how far and how much is taken from the
+shot itself, only directions are judged. Its script was read and not run here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.rotation import about_axis, angle_degrees, slerp
+
+GOES = {"W": (0, 0, 1), "S": (0, 0, -1), "A": (-1, 0, 0), "D": (1, 0, 0)}
+"""Travels of an action in the camera's axes; two at once go diagonally."""
+TURNS = {"left": (0, -1, 0), "right": (0, 1, 0), "up": (1, 0, 0), "down": (-1, 0, 0)}
+"""Axes about which an action turns."""
+OPPOSITE = {"W": "S", "A": "D", "left": "right", "up": "down"}
+MIRRORED = {"W": 2, "A": 0, "left": 0, "up": 1}
+"""The camera's axis that makes an action of its opposite when it is turned over."""
+LEAST_WAY, LEAST_DEGREES = 0.5, 10.0
+"""Errors are shares of the whole way and turn, of these at least."""
+STANDS, STARES, FOLLOWS_AN_ARC = 0.1, 3.0, 5.0
+"""A turn that goes less far, or turns by fewer degrees, counts as none; an arc needs so many degrees."""
+USUAL_WAY, USUAL_DEGREES, SAMPLES = 1.0, 30.0, 20
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Frames ``start`` to ``end``, the last not among them, of one ``action``: W, S, A, D, left, right, up, down, joined by +."""
+
+    start: int
+    end: int
+    action: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        parts = tuple(part.strip() for part in self.action.split("+"))
+        if not parts or any(part not in GOES and part not in TURNS for part in parts):
+            raise InputError(f"An action is made of {', '.join((*GOES, *TURNS))}, joined by +; got {self.action!r}.")
+        return parts
+
+
+@dataclass(frozen=True)
+class Navigation:
+    """``accuracy`` and ``consistency`` in 0..1; the latter, and ``score``, their mean, are None without two like turns."""
+
+    accuracy: float
+    consistency: float | None
+
+    @property
+    def score(self) -> float | None:
+        return None if self.consistency is None else (self.accuracy + self.consistency) / 2
+
+
+def navigation(path: CameraPath, turns: Sequence[Turn]) -> Navigation:
+    """NavScore of ``path``, which should have made these ``turns`` one after another.
+
+    Raises `InputError` for turns outside the path or of fewer than two frames.
+    """
+    if not turns or any(turn.start < 0 or turn.end > len(path) or turn.end - turn.start < 2 for turn in turns):
+        raise InputError(f"Turns have 2 frames or more within the path's {len(path)}; these do not.")
+    poses = path.world_from_camera
+    heading, place = poses[turns[0].start, :3, :3], poses[turns[0].start, :3, 3]
+    asked, got = [], []
+    for turn in turns:
+        own = poses[turn.start : turn.end]
+        reference = _reference(own, turn, heading)
+        reference[:, :3, 3] += place - reference[0, :3, 3]
+        place = reference[-1, :3, 3]
+        if any(part in TURNS for part in turn.parts):
+            heading = reference[-1, :3, :3]
+        asked.append(_by_arc(reference))
+        got.append(_by_arc(own))
+    whole = poses[turns[0].start : turns[-1].end]
+    away, turned = _apart(np.concatenate(asked), np.concatenate(got), (whole,))
+    return Navigation(1 - (away + turned) / 2, _consistency(poses, turns))
+
+
+def _reference(own: NDArray, turn: Turn, heading: NDArray) -> NDArray[np.float64]:
+    """(F,4,4): what the action says, as far and as much as the shot itself went and turned."""
+    goes = np.sum([GOES[part] for part in turn.parts if part in GOES] or [np.zeros(3)], axis=0).astype(float)
+    axis = np.sum([TURNS[part] for part in turn.parts if part in TURNS] or [np.zeros(3)], axis=0).astype(float)
+    goes = goes / max(np.linalg.norm(goes), 1e-12)
+    share = np.linspace(0, 1, len(own))
+    poses = np.repeat(np.eye(4)[None], len(own), axis=0)
+    if not axis.any():
+        far = float(np.linalg.norm(own[-1, :3, 3] - own[0, :3, 3]))
+        poses[:, :3, :3] = heading
+        poses[:, :3, 3] = own[0, :3, 3] + share[:, None] * (far if far > STANDS else USUAL_WAY) * (heading @ goes)
+        return poses
+    degrees = _total_degrees(own)
+    amount = max(degrees, USUAL_DEGREES) if degrees >= FOLLOWS_AN_ARC else USUAL_DEGREES
+    local = about_axis(axis, amount * share)
+    steps = (local[1:] @ goes) / max(len(own) - 1, 1)
+    places = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    reach, wanted = (float(np.linalg.norm(p, axis=1).mean()) for p in (own[:, :3, 3] - own[0, :3, 3], places))
+    scale = reach / wanted if wanted > 1e-9 and degrees >= STARES and reach >= STANDS else 1.0
+    poses[:, :3, :3] = own[0, :3, :3] @ local
+    poses[:, :3, 3] = own[0, :3, 3] + scale * places @ own[0, :3, :3].T
+    return poses
+
+
+def _consistency(poses: NDArray, turns: Sequence[Turn]) -> float | None:
+    """How alike turns of one action are, or of an action and its opposite, one of them mirrored."""
+    errors = []
+    for a, b in combinations(turns, 2):
+        mirrors = _mirrors(a, b)
+        if mirrors is None:
+            continue
+        first, second = (_from_its_start(poses[turn.start : turn.end]) for turn in (a, b))
+        flip = np.diag([-1.0 if axis in mirrors else 1.0 for axis in range(3)])
+        second[:, :3, :3] = flip @ second[:, :3, :3] @ flip
+        second[:, :3, 3] = second[:, :3, 3] @ flip
+        count = min(len(first), len(second))
+        pair = [each[np.linspace(0, len(each) - 1, count).astype(int)] for each in (first, second)]
+        errors.append(np.mean(_apart(pair[0], pair[1], tuple(pair))))
+    return float(1 - np.mean(errors)) if errors else None
+
+
+def _mirrors(a: Turn, b: Turn) -> set[int] | None:
+    """Axes to turn over; None where the turns are not alike."""
+    kinds = [{_kind(part): part for part in turn.parts} for turn in (a, b)]
+    if set(kinds[0]) != set(kinds[1]):
+        return None
+    return {MIRRORED[kind] for kind in kinds[0] if kinds[0][kind] != kinds[1][kind]}
+
+
+def _kind(part: str) -> str:
+    return next((one for one, other in OPPOSITE.items() if part in (one, other)), part)
+
+
+def _apart(asked: NDArray, got: NDArray, measured: tuple[NDArray, ...]) -> tuple[float, float]:
+    """Mean distance and turn as shares of the way and the turn of the ``measured`` poses (their mean), at most 1."""
+    way = float(np.mean([np.linalg.norm(np.diff(each[:, :3, 3], axis=0), axis=1).sum() for each in measured]))
+    turn = float(np.mean([_total_degrees(each) for each in measured]))
+    away = float(np.linalg.norm(asked[:, :3, 3] - got[:, :3, 3], axis=1).mean())
+    turned = float(angle_degrees(asked[:, :3, :3], got[:, :3, :3]).mean())
+    return min(away / max(way, LEAST_WAY), 1.0), min(turned / max(turn, LEAST_DEGREES), 1.0)
+
+
+def _total_degrees(poses: NDArray) -> float:
+    return float(angle_degrees(poses[:-1, :3, :3], poses[1:, :3, :3]).sum())
+
+
+def _from_its_start(poses: NDArray) -> NDArray[np.float64]:
+    return np.linalg.inv(poses[0]) @ poses
+
+
+def _by_arc(poses: NDArray) -> NDArray[np.float64]:
+    """(S,4,4): `SAMPLES` poses at equal lengths of the way, at equal frames where nothing travels."""
+    way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1))])
+    if len(poses) <= 2 or way[-1] < 1e-8:
+        return poses[np.linspace(0, len(poses) - 1, SAMPLES if len(poses) > 2 else len(poses)).astype(int)]
+    where = np.interp(np.linspace(0, way[-1], SAMPLES), way + np.arange(len(way)) * 1e-12, np.arange(len(way)))
+    before = np.minimum(where.astype(int), len(poses) - 2)
+    found = np.repeat(np.eye(4)[None], SAMPLES, axis=0)
+    blend = where - before
+    found[:, :3, :3] = slerp(poses[before, :3, :3], poses[before + 1, :3, :3], blend)
+    found[:, :3, 3] = poses[before, :3, 3] * (1 - blend[:, None]) + poses[before + 1, :3, 3] * blend[:, None]
+    return found
+
+
+def turns_of(path: CameraPath, lengths: Sequence[int], actions: Sequence[str]) -> list[Turn]:
+    """Turns of so many frames one after another."""
+    if len(lengths) != len(actions) or sum(lengths) > len(path):
+        raise InputError(f"Each of {len(actions)} actions needs its length, {len(path)} frames together at most.")
+    ends = np.cumsum(lengths).tolist()
+    return [Turn(end - length, end, action) for end, length, action in zip(ends, lengths, actions)]

@@ -1,0 +1,73 @@
+"""NavScore by hand: a move that does what its actions say, one that goes astray, and turns that are alike."""
+
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from camera.evaluation.navigation import Turn, navigation, turns_of
+from camera.path import CameraPath, pinhole
+from camera.rotation import about_axis
+
+
+def path(*segments: tuple[tuple[float, float, float], tuple[float, float, float]], frames: int = 10) -> CameraPath:
+    """Segments of travel and turn (degrees about x, y, z), each in the camera's axes, one after another."""
+    poses, pose = [], np.eye(4)
+    for way, turn in segments:
+        for i in range(frames):
+            if i:
+                pose = pose.copy()
+                if np.any(turn):
+                    pose[:3, :3] = pose[:3, :3] @ about_axis(turn, np.linalg.norm(turn) / (frames - 1))
+                pose[:3, 3] += pose[:3, :3] @ np.array(way) / (frames - 1)
+            poses.append(pose)
+    return CameraPath(np.stack(poses), pinhole(64, 36, 60), 64, 36)
+
+
+STAY, FORWARD, RIGHT, LEFT = (0, 0, 0), (0, 0, 2), (0, 40, 0), (0, -40, 0)
+
+
+def test_a_move_that_does_what_is_said_scores_one():
+    made = path((FORWARD, STAY), (STAY, RIGHT), (FORWARD, STAY))
+    found = navigation(made, turns_of(made, [10, 10, 10], ["W", "right", "W"]))
+    assert found.accuracy == pytest.approx(1, abs=1e-6)
+    assert found.consistency == pytest.approx(1, abs=1e-6) and found.score == pytest.approx(1, abs=1e-6)
+
+
+def test_how_far_it_goes_does_not_matter_but_where_does():
+    ahead = path(((0, 0, 5), STAY))
+    assert navigation(ahead, [Turn(0, 10, "W")]).accuracy == pytest.approx(1, abs=1e-9)
+    back = navigation(ahead, [Turn(0, 10, "S")]).accuracy
+    # 20 samples from 0 to 1: the mean distance is that of the way itself, so the share is 1, and turns agree
+    assert back == pytest.approx(0.5)
+    aside = navigation(ahead, [Turn(0, 10, "D")]).accuracy
+    assert aside == pytest.approx(1 - np.sqrt(2) / 2 / 2, abs=1e-6)
+
+
+def test_a_turn_to_the_wrong_side_loses_the_half():
+    made = path((STAY, LEFT))
+    mean = np.mean(2 * 40 * np.linspace(0, 9, 20).astype(int) / 9)
+    assert navigation(made, [Turn(0, 10, "right")]).accuracy == pytest.approx(1 - min(mean / 40, 1) / 2, abs=1e-6)
+
+
+def test_opposites_are_compared_mirrored():
+    same = path((STAY, RIGHT), (STAY, LEFT))
+    assert navigation(same, turns_of(same, [10, 10], ["right", "left"])).consistency == pytest.approx(1, abs=1e-6)
+    other = path((STAY, RIGHT), (STAY, (0, -20, 0)))
+    assert navigation(other, turns_of(other, [10, 10], ["right", "left"])).consistency < 0.9
+    one = path((FORWARD, STAY), (STAY, RIGHT))
+    assert navigation(one, turns_of(one, [10, 10], ["W", "right"])).score is None
+
+
+def test_walking_in_a_curve():
+    made = path(((0, 0, 2), (0, 40, 0)))
+    assert navigation(made, [Turn(0, 10, "W+right")]).accuracy == pytest.approx(1, abs=1e-3)
+
+
+def test_senseless_turns_are_refused():
+    made = path((FORWARD, STAY))
+    with pytest.raises(InputError, match="joined by"):
+        navigation(made, [Turn(0, 10, "jump")])
+    with pytest.raises(InputError, match="2 frames or more"):
+        navigation(made, [Turn(5, 30, "W")])
+    with pytest.raises(InputError, match="its length"):
+        turns_of(made, [30], ["W"])
