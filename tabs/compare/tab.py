@@ -22,6 +22,7 @@ from pipelines.rehearsal import Rehearsal, rehearse
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import record, save
 from tabs.browser.players import clips, players
+from tabs.evaluation.table import table
 from tabs.parts.form import cancelled_by, said
 from tabs.parts.send_to_scene import lift_button
 from tabs.parts.session import Take, forget
@@ -58,6 +59,7 @@ def build() -> None:
             with gr.Row():
                 for title, made in shots.items():
                     lift_button(f"compare-{methods[title].name}", made, label=f"Make 3D of {title}'s")
+            table("compare", shots)
 
     def rehearse_all(take: Take, film_moves: str, methods_chosen: list[str]):
         """Rehearse one move as each of the methods would frame it."""

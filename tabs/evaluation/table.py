@@ -1,0 +1,114 @@
+"""Takes of several methods over one move in one table, sortable, with the error of the turn over time as a sparkline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from camera.errors import InputError
+from camera.evaluation.report import TakeReport
+from pipelines.method import Progress
+from pipelines.results.record import restore
+from pipelines.results.take_report import kept, measuring
+from tabs.evaluation.take_view import MEASURES
+from tabs.parts.form import cancelled_by, said
+
+_HERE = Path(__file__).parent
+COLUMNS = (
+    "method",
+    "verdict",
+    "placed",
+    "turn of asked, %",
+    "mean turn error, °",
+    "mean place error",
+    "lens, %",
+    "drift, %",
+    "jitter, °",
+)
+POINTS = 60
+"""Of a sparkline."""
+
+
+def table(name: str, shots: Mapping[str, gr.State]) -> None:
+    """Places the table over results whose mp4s ``shots`` hold by title, a button that fills it, and one that breaks off."""
+    told = gr.Markdown(elem_classes="told", elem_id=f"{name}-takes-told")
+    shown = gr.HTML(
+        value=None,
+        elem_id=f"{name}-takes",
+        html_template='<table class="takes"></table>',
+        css_template=(_HERE / "table.css").read_text(),
+        js_on_load=(_HERE / "table.js").read_text(),
+        apply_default_css=False,
+    )
+    with gr.Row():
+        start = gr.Button("Measure the cameras of these shots", size="sm", elem_id=f"{name}-measure")
+        stop = gr.Button("Stop measuring", size="sm", min_width=80)
+    titles = list(shots)
+
+    def measure_all(*videos: str | None):
+        """Measure the camera of every shot beside the move; noise from random weights is measured when asked."""
+        yield from measured({title: video for title, video in zip(titles, videos) if video})
+
+    running = start.click(
+        said(measure_all), list(shots.values()), [told, shown], api_name=f"{name}_measure", **MEASURES
+    )
+    cancelled_by(stop, [running], told, told="Not measured any further.")
+
+
+def measured(videos: Mapping[str, str]):
+    """Words, and the rows of the table each time one more is measured."""
+    if not videos:
+        raise InputError("Shoot the move first, then the cameras can be measured.")
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for title, video in videos.items():
+        try:
+            report = kept(video)
+            for step in measuring(video) if report is None else ():
+                if isinstance(step, Progress):
+                    yield "  \n".join([f"**{title}** {step.phase} {step.note}", *notes]), gr.skip()
+                else:
+                    report = step
+            assert report is not None, "measuring ends with a report or an error"
+            rows.append(row(title, report))
+        except InputError as error:
+            notes.append(f"{title}: {error}")
+        if _is_noise(video):
+            notes.append(f"{title}: random weights make noise; what is measured of it means nothing.")
+        yield "  \n".join(notes), gr.HTML(value={"columns": COLUMNS, "rows": rows})
+
+
+def row(title: str, report: TakeReport) -> dict[str, Any]:
+    """Numbers by column, None where they are not known, and the sparkline's heights in 0..1."""
+    lens = 100 * (float(np.median(report.lens)) - 1) if report.lens else None
+    cells = (
+        title, report.verdict, round(100 * len(report.frames) / max(report.count, 1), 1),
+        None if report.turn_gain is None else 100 * report.turn_gain, _mean(report.turn_degrees), _mean(report.distance), lens,
+        None if report.drift is None else 100 * report.drift, report.jitter_degrees,
+    )  # fmt: skip
+    return {"cells": [round(cell, 3) if isinstance(cell, float) else cell for cell in cells], "spark": spark(report)}
+
+
+def spark(report: TakeReport) -> list[float | None]:
+    """Heights of the turn's error over the frames, None where frames were not placed or nothing was asked."""
+    heights = np.full(report.count, np.nan)
+    if report.turn_degrees:
+        heights[list(report.frames)] = report.turn_degrees
+    chosen = heights[np.unique(np.linspace(0, report.count - 1, min(POINTS, report.count)).round().astype(int))]
+    most = np.nanmax(chosen) if np.isfinite(chosen).any() else 1.0
+    return [None if np.isnan(h) else round(float(h / max(most, 1e-9)), 3) for h in chosen]
+
+
+def _mean(values: tuple[float, ...]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _is_noise(video: str) -> bool:
+    try:
+        return restore(video).weights != "real"
+    except InputError:
+        return False
