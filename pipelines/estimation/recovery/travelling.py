@@ -211,7 +211,17 @@ def _adjusted(
     final = _everywhere(one.cameras, chosen, cameras, placed, one.points, together, seen)
     widest = triangulated(one.cameras, together)[1]
     fits = _fits(final, placed, seen, keys)
-    return Travelled(final, placed, fits, float(np.median(widest)), float(np.median(one.error_px)), doubt, bool(zooms))
+    depth = (one.points @ one.cameras.turn[0].T + one.cameras.shift[0])[:, 2]
+    return Travelled(
+        final,
+        placed,
+        fits,
+        float(np.median(widest)),
+        float(np.median(one.error_px)),
+        doubt,
+        bool(zooms),
+        float(np.median(depth[depth > 0])),
+    )
 
 
 def _fits(cameras: Cameras, placed: NDArray[np.int64], seen: Sightings, keys: NDArray[np.int64]) -> float:
