@@ -93,6 +93,7 @@ class Found:
     error_px: float
     words: tuple[str, ...]
     distance: float = 0.0
+    reliable: bool = True
 
 
 def report(found: Found, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
@@ -167,6 +168,8 @@ def _sentences(take: Take, found: Found, lengths: bool, way: float) -> tuple[str
 
 
 def _verdict(take: Take, found: Found, asked: CameraPath, way: float, lengths: bool) -> tuple[str, tuple[str, ...]]:
+    if not found.reliable:
+        return UNKNOWN, ()
     if take.unplaced > 0.5 * found.count:
         return UNKNOWN, ("Too few frames could be placed to judge the shot.",)
     lost = take.unplaced > MOST_LOST * found.count

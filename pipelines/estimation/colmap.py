@@ -27,6 +27,8 @@ MASK_MARGIN = 0.01
 """How far masks are widened, in shares of the picture's width: features at an edge belong to both sides."""
 LEAST_ANGLE = 0.5
 """Degrees between the rays to a point; made videos move little."""
+STRICT_PX = 1.5
+"""Pixels by which followed points of one video may miss: things that move nearly with the camera miss by little more."""
 FIRST_ANGLE, TRIALS, MOST_SECONDS = 4.0, 12, 120
 """Of one video: degrees between the first two frames' rays, how many pairs are tried, and when mapping is given up."""
 
@@ -106,11 +108,12 @@ class Workplace:
                 camera.params = np.array(_parameters(known, picture_number(image)))
                 database.update_camera(camera)
 
-    def match(self, wanted: list[tuple[int, int]], matcher: Matcher | None) -> None:
-        """Matches of the wanted pairs that agree with one motion of the camera, in the database."""
+    def match(self, wanted: list[tuple[int, int]], matcher: Matcher | None, *, pixels: float | None = None) -> None:
+        """Matches of the wanted pairs that agree with one motion of the camera, to so many ``pixels``, in the database."""
         listed = self.folder / "pairs.txt"
         listed.write_text("".join(f"{i:05d}.png {j:05d}.png\n" for i, j in wanted))
         checking = self.colmap.TwoViewGeometryOptions()
+        checking.ransac.max_error = pixels or checking.ransac.max_error
         checking.ransac.random_seed = self.seed  # the seed of all is that of one thread only
         if matcher is None:
             options = self.colmap.FeatureMatchingOptions(num_threads=_threads(), use_gpu=False)
@@ -147,6 +150,9 @@ class Workplace:
             options.mapper.init_min_tri_angle, options.mapper.init_min_num_inliers = FIRST_ANGLE, 50
             options.triangulation.min_angle = options.mapper.filter_min_tri_angle = LEAST_ANGLE
             options.max_runtime_seconds = MOST_SECONDS
+            options.mapper.init_max_error = options.mapper.filter_max_reproj_error = STRICT_PX
+            options.mapper.abs_pose_max_error = 2 * STRICT_PX
+            options.triangulation.complete_max_reproj_error = options.triangulation.merge_max_reproj_error = STRICT_PX
         out = self.folder / "models"
         return list(self.colmap.incremental_mapping(self.database, self.images, out, options).values())
 

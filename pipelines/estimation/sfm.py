@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.evaluation.paths import Similarity
 from camera.path import CameraPath
-from pipelines.estimation.colmap import Matcher, Workplace, picture_number, write_model
+from pipelines.estimation.colmap import STRICT_PX, Matcher, Workplace, picture_number, write_model
 
 Pairing = Literal["auto", "exhaustive", "sequential", "closed"]
 """Which pictures are matched: all with all, neighbours in time, or neighbours of a path that ends where it began."""
@@ -103,7 +103,7 @@ def reconstruct(
         known = None if focal_px is None else _centred(focal_px, pictures.shape[2], pictures.shape[1])
         model = "SIMPLE_PINHOLE" if known is None else "PINHOLE"
         place.extract(model, one_lens=one_lens, known=known, few=matcher is not None)
-        place.match(pairs(len(pictures), pairing), matcher)
+        place.match(pairs(len(pictures), pairing), matcher, pixels=STRICT_PX if one_video else None)
         models = place.mapped(hold_lens=known is not None, one_video=one_video)
         if not models:
             raise InputError(

@@ -34,7 +34,7 @@ def measured(video: str | Path, requested: CameraPath | None = None, *, free_len
     `InputError` for what is no video and where nothing can be followed.
     """
     from pipelines.estimation.recovery.follow import clip_of_video
-    from pipelines.estimation.recovery.recover import recover
+    from pipelines.estimation.recovery.recover import LEAST_AGREEING, recover
 
     requested = requested if requested is not None else asked_by(video)
     clip = clip_of_video(video)
@@ -45,7 +45,7 @@ def measured(video: str | Path, requested: CameraPath | None = None, *, free_len
     return report(
         Found(
             found.kind, found.path, found.frames, found.count, found.lens, found.parallax_degrees, found.error_px,
-            (found.words,), found.distance,
+            (found.words,), found.distance, found.agreeing >= LEAST_AGREEING,
         ),
         requested,
     )  # fmt: skip

@@ -24,6 +24,10 @@ LEAST_POINTS = 24
 """Followed points per frame, in the median, below which there is too little texture."""
 ALL_FIT = 0.9
 """Where so large a share of the sightings fits a turning camera, no travelling one is looked for."""
+MOSTLY = 0.7
+"""Where a turning camera fits so large a share, what is left may be what moves; where it fits less, the better fit is taken."""
+LEAST_AGREEING = 0.4
+"""A camera that fits less of the sightings is not to be relied on."""
 LEAST_PARALLAX = 0.5
 """Degrees between two frames' rays, below which no travelling camera is looked for."""
 UNEXPLAINED = 0.5
@@ -42,7 +46,8 @@ class Recovered:
     relative standard deviation of a found focal length. ``parallax_degrees``: median of the widest angle under which points
     are seen, 0 for a turning camera. ``error_px``: median miss of the points in the clip's own pixels. ``notes``: sentences
     on cuts, empty frames and what could not be told. ``distance``: median depth of the points before the first camera, 0 for
-    a camera that does not travel.
+    a camera that does not travel. ``agreeing``: share of the sightings that miss by less than a pixel of the small frames;
+    below `LEAST_AGREEING` the camera is not to be relied on.
     """
 
     kind: Kind
@@ -57,6 +62,7 @@ class Recovered:
     empty: tuple[int, ...]
     notes: tuple[str, ...]
     distance: float = 0.0
+    agreeing: float = 1.0
 
     @property
     def words(self) -> str:
@@ -110,9 +116,9 @@ def _told(
             notes.append(f"No travel could be told from the frames: {error}")
     if moving is not None and not FOCALS[0] < moving.cameras.focal[0] / size[0] < FOCALS[1]:
         moving = None  # so narrow a view hides a zoom, so wide a one nothing at all
-    if moving is None or 1 - moving.fits > UNEXPLAINED * (1 - turning.fits):
+    if moving is None or not _is_better(moving.fits, turning.fits):
         if moving is not None:
-            notes.append("There is too little parallax to tell a travel from a turn.")
+            notes.append("A travelling camera explains the frames no better.")
         return _turning(clip, seen, inside, focal, whole, notes)
     lens: Lens = "held" if focal else ("found" if moving.lens_doubt < SURE else "assumed")
     if lens == "assumed":
@@ -123,9 +129,23 @@ def _told(
     frames = tuple(int(i) for i in inside[moving.placed])
     return Recovered(
         "travel", path, frames, len(clip.frames), lens, moving.lens_doubt, moving.angle_degrees,
-        moving.error_px * clip.width / size[0], whole.cuts, whole.empty, tuple(notes),
-        moving.distance,
+        moving.error_px * clip.width / size[0], whole.cuts, whole.empty,
+        _doubted(moving.fits, notes), moving.distance, moving.fits,
     )  # fmt: skip
+
+
+def _is_better(travel: float, turn: float) -> bool:
+    """Whether a travelling camera, which fits so much of the sightings, is believed instead of a turning one."""
+    if turn >= MOSTLY:
+        return 1 - travel <= UNEXPLAINED * (1 - turn)
+    return travel > turn
+
+
+def _doubted(agreeing: float, notes: list[str]) -> tuple[str, ...]:
+    if agreeing >= LEAST_AGREEING:
+        return tuple(notes)
+    share = f"Only {100 * agreeing:.0f} % of what was followed agrees with one camera"
+    return (*notes, f"{share}: much moves in the picture, or it changes; do not rely on this camera.")
 
 
 def _turning(
@@ -145,7 +165,7 @@ def _turning(
     error = np.nan if found.error_px is None else found.error_px * clip.width / size[0]
     return Recovered(
         kind, path.sliced(placed), frames, len(clip.frames), lens, found.lens_doubt, 0.0, float(error),  # type: ignore[arg-type]
-        whole.cuts, whole.empty, tuple(notes),
+        whole.cuts, whole.empty, _doubted(found.fits, notes), 0.0, found.fits,
     )  # fmt: skip
 
 

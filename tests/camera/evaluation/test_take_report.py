@@ -95,3 +95,7 @@ def test_it_comes_back_from_json_and_damage_is_said():
         TakeReport.of({"kind": "travel"})
     with pytest.raises(InputError, match="only 10"):
         report(found(move()), move(10))
+
+
+def test_a_camera_that_few_points_agree_with_is_not_judged():
+    assert report(found(move(pan=10), reliable=False), move()).verdict == "cannot be told"
