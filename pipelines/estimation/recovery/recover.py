@@ -28,8 +28,8 @@ MOSTLY = 0.7
 """Where a turning camera fits so large a share, what is left may be what moves; where it fits less, the better fit is taken."""
 LEAST_AGREEING = 0.4
 """A camera that fits less of the sightings is not to be relied on."""
-LEAST_PARALLAX = 0.5
-"""Degrees between two frames' rays, below which no travelling camera is looked for."""
+LEAST_PARALLAX, CLEAR_PARALLAX = 0.5, 1.5
+"""Degrees between two frames' rays, below which no travelling camera is looked for; the larger where a turn explains most."""
 UNEXPLAINED = 0.5
 """Of what misfits a turning camera a travelling one may leave at most this share: things that move misfit both."""
 FOCALS = (0.3, 4.0)
@@ -108,7 +108,8 @@ def _told(
     turning = turned(seen.among(keys).seen_at_least(2), len(keys), size, focal)
     moving = None
     lenses = {focal} if focal else {USUAL * size[0], float(turning.cameras.focal[0])}
-    has_parallax = min(parallax_degrees(seen, keys, size, one) for one in lenses) >= LEAST_PARALLAX
+    least = CLEAR_PARALLAX if turning.fits >= MOSTLY else LEAST_PARALLAX
+    has_parallax = min(parallax_degrees(seen, keys, size, one) for one in lenses) >= least
     if turning.fits < ALL_FIT and has_parallax and len(inside) >= 3:
         try:
             moving = travelled(clip.frames[inside], seen, keys, focal)
