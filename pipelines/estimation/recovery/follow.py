@@ -120,7 +120,8 @@ def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = LONG_SIDE / max(height, width)
     if scale >= 1:
         return frame
-    return np.asarray(cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA))
+    size = round(width * scale), round(height * scale)
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def follow(clip: Clip) -> Followed:
