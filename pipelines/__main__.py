@@ -199,7 +199,7 @@ def _scene_files(given: argparse.Namespace) -> int:
 def _evaluate(given: argparse.Namespace) -> int:
     from pipelines.cli.evaluation.command import evaluate
 
-    return evaluate(given)
+    return evaluate(given, main)
 
 
 def _compile(given: argparse.Namespace) -> int:

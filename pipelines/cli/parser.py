@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import NAMES
-from pipelines.cli.evaluation.command import add_options as add_evaluation
+from pipelines.cli.evaluation.options import add_options as add_evaluation
 from pipelines.cli.scene import add_options
 from pipelines.environment import offered
 from pipelines.estimation.depth import MODELS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera.errors import InputError
@@ -14,26 +13,11 @@ if TYPE_CHECKING:
     from pipelines.cli.evaluation.results import Scored
 
 
-def add_options(command: argparse.ArgumentParser) -> None:
-    """The options of `evaluate`."""
-    command.add_argument("results", type=Path, nargs="*", metavar="RESULTS", help="folders and mp4s")
-    command.add_argument(
-        "--out", type=Path, default=Path("evaluation"), help="folder for the tables. Default evaluation"
-    )
-    command.add_argument("--path", type=Path, help="requested path, for videos that carry none, or for --poses")
-    command.add_argument(
-        "--poses", type=Path, metavar="FILE", help="achieved cameras that others estimated, in any path format"
-    )
-    command.add_argument(
-        "--model", default="", metavar="MODULE:FUNCTION", help="estimates cameras in place of structure from motion"
-    )
-    command.add_argument(
-        "--matrix", type=Path, metavar="FILE", help="JSON of methods, moves and seeds, which are shot first"
-    )
+def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> int:
+    """Scores what is given and writes every form of the table; 1 where something could not be scored.
 
-
-def evaluate(given: argparse.Namespace) -> int:
-    """Scores what is given and writes every form of the table; 1 where something could not be scored."""
+    ``shoot`` runs a command line of `python -m pipelines`, for ``--matrix``.
+    """
     from pipelines.cli.evaluation import forms
     from pipelines.cli.evaluation.page import as_html, png
     from pipelines.media.video import complete
@@ -44,7 +28,7 @@ def evaluate(given: argparse.Namespace) -> int:
         refused.append(words)
         print(words, file=sys.stderr)
 
-    results = list(_scored(given, say))
+    results = list(_scored(given, say, shoot))
     if not results:
         raise InputError("Nothing could be scored.")
     given.out.mkdir(parents=True, exist_ok=True)
@@ -60,14 +44,14 @@ def evaluate(given: argparse.Namespace) -> int:
     return int(bool(refused))
 
 
-def _scored(given: argparse.Namespace, say: Callable[[str], None]) -> list[Scored]:
+def _scored(given: argparse.Namespace, say: Callable[[str], None], shoot: Callable[[list[str]], int]) -> list[Scored]:
     from pipelines.cli.evaluation.results import all_scored, score_poses
 
     results = list(given.results)
     if given.matrix is not None:
         from pipelines.cli.evaluation.matrix import shot_all
 
-        results += shot_all(given.matrix, given.out / "shots", say)
+        results += shot_all(given.matrix, given.out / "shots", say, shoot)
     if given.poses is not None and not results:
         if given.path is None:
             raise InputError("--poses alone needs the requested path: give it with --path.")

@@ -14,14 +14,12 @@ from camera.errors import InputError
 KEYS = {"image", "methods", "moves", "seeds", "options"}
 
 
-def shot_all(file: Path, out: Path, say: Callable[[str], None]) -> list[Path]:
+def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[[list[str]], int]) -> list[Path]:
     """The mp4s of a matrix; raises `InputError` for a file that is none, and says what was refused.
 
     ``{"image": "room.jpg", "methods": ["gen3c"], "moves": ["arc 20 ease"], "seeds": [0, 1, 2, 3, 4], "options": ["--weights",
     "tiny"]}``; moves are film moves in words, or path files beside the matrix.
     """
-    from pipelines.__main__ import main
-
     matrix = read(file)
     out.mkdir(parents=True, exist_ok=True)
     made = []
@@ -35,7 +33,7 @@ def shot_all(file: Path, out: Path, say: Callable[[str], None]) -> list[Path]:
                 path.write_bytes(_in_words(move, shot))
             words = [*shot, "--path", str(path), "--seed", str(seed), "--out", str(video)]
             try:
-                status = main(words)
+                status = shoot(words)
             except SystemExit as error:  # wrong usage: argparse has told it
                 status = int(error.code or 0) or 2
             if status:

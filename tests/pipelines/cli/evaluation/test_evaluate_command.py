@@ -111,3 +111,25 @@ def test_a_name_of_no_function_is_refused():
 
     with pytest.raises(InputError, match=r"package\.module:function"):
         results.estimator("nowhere.at.all:cameras")
+
+
+def test_a_matrix_is_shot_once_and_what_was_not_shot_is_said(tmp_path):
+    (tmp_path / "path.json").write_bytes(write(move()))
+    (tmp_path / "matrix.json").write_text(
+        '{"image": "a.png", "methods": ["gen3c", "genxd"], "moves": ["path.json"], "seeds": [0, 1], "options": ["--weights", "tiny"]}'
+    )
+    asked: list[list[str]] = []
+
+    def shoot(words: list[str]) -> int:
+        asked.append(words)
+        if words[1] == "genxd":
+            return 1
+        Path(words[-1]).write_bytes(b"video")
+        return 0
+
+    said: list[str] = []
+    for _ in range(2):
+        made = matrix.shot_all(tmp_path / "matrix.json", tmp_path / "shots", said.append, shoot)
+        assert [file.name for file in made] == ["gen3c_move0_seed0.mp4", "gen3c_move0_seed1.mp4"]
+    assert sum(words[1] == "gen3c" for words in asked) == 2
+    assert said[0] == "genxd_move0_seed0.mp4 was not shot." and "--weights" in asked[0]
