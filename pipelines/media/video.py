@@ -172,8 +172,6 @@ def frames_of(
 
     Raises `InputError` for a file that is no video, has a side above `MAX_SIDE`, or breaks off.
     """
-    from av.error import FFmpegError
-
     with _opened(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
             raise InputError(
@@ -182,11 +180,9 @@ def frames_of(
         stream.thread_type = "AUTO"
 
         def images() -> Iterator[NDArray[np.uint8]]:
-            try:
+            with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
                 for frame in islice(container.decode(stream), max_frames):
                     yield _upright(_pixels(frame), frame.rotation)
-            except FFmpegError as error:
-                raise InputError("The video breaks off or is damaged; export it again as an H.264 mp4.") from error
 
         yield images(), float(stream.average_rate or 24)
 
