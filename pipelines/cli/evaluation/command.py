@@ -61,5 +61,13 @@ def _scored(given: argparse.Namespace, say: Callable[[str], None], shoot: Callab
     if given.poses is not None and len(results) != 1:
         raise InputError("--poses belongs to one video; give one, or none and --path.")
     return list(
-        all_scored(results, say, path=given.path, poses=given.poses, model=given.model, cache=given.out / "takes")
+        all_scored(
+            results,
+            say,
+            path=given.path,
+            poses=given.poses,
+            model=given.model,
+            cache=given.out / "takes",
+            truth=given.truth,
+        )
     )

@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from camera.evaluation.numbers import NUMBERS, Number, Spread, spread
+from camera.evaluation.numbers import Number, Spread, spread
+from pipelines.cli.evaluation.pictures import ROWS
 from pipelines.cli.evaluation.results import Scored
 
 
@@ -49,11 +50,11 @@ def as_csv(results: Sequence[Scored]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     facts = ("result", "method", "weights", "move", "seed", "frames", "placed", "verdict")
-    writer.writerow([*facts, *(number.label for number in NUMBERS)])
-    writer.writerow(["source", *[""] * (len(facts) - 1), *(number.source for number in NUMBERS)])
-    writer.writerow(["convention", *[""] * (len(facts) - 1), *(number.convention for number in NUMBERS)])
+    writer.writerow([*facts, *(number.label for number in ROWS)])
+    writer.writerow(["source", *[""] * (len(facts) - 1), *(number.source for number in ROWS)])
+    writer.writerow(["convention", *[""] * (len(facts) - 1), *(number.convention for number in ROWS)])
     for one in results:
-        known = [one.numbers.get(number.key) for number in NUMBERS]
+        known = [one.numbers.get(number.key) for number in ROWS]
         cells = [one.name, one.method, one.weights, one.move, one.seed, one.frames, one.placed, one.report.verdict]
         writer.writerow([*map(_safe, cells), *("" if value is None else repr(value) for value in known)])
     return out.getvalue()
@@ -75,7 +76,7 @@ def as_json(results: Sequence[Scored]) -> str:
                 if (cell := group.cell(number)) is not None
             ],
         }
-        for number in NUMBERS
+        for number in ROWS
     ]  # fmt: skip
     each = [
         {
@@ -93,7 +94,7 @@ def as_markdown(results: Sequence[Scored]) -> str:
     head = ["number", "source", "convention", *(group.label for group in groups)]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines.append("| frames placed | | unplaced frames are failures | " + " | ".join(g.placed for g in groups) + " |")
-    for number in NUMBERS:
+    for number in ROWS:
         arrow = "↓" if number.better == "low" else "↑"
         cells = [
             f"{number.label} {arrow}",
@@ -112,7 +113,7 @@ def as_latex(results: Sequence[Scored]) -> str:
     lines.append(" & ".join(["number", "source, convention", *(_latex(group.label) for group in groups)]) + r" \\")
     lines.append(r"\midrule")
     lines.append(" & ".join(["frames placed", "", *(group.placed for group in groups)]) + r" \\")
-    for number in NUMBERS:
+    for number in ROWS:
         arrow = r"$\downarrow$" if number.better == "low" else r"$\uparrow$"
         about = _latex(", ".join(filter(None, (number.source, number.convention))))
         cells = [_latex(_text(group, number)).replace("±", r"$\pm$") for group in groups]

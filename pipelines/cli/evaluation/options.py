@@ -22,3 +22,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--matrix", type=Path, metavar="FILE", help="JSON of methods, moves and seeds, which are shot first"
     )
+    command.add_argument(
+        "--truth",
+        type=Path,
+        metavar="VIDEO",
+        help="true frames, or a folder of videos by the results' names: PSNR and SSIM",
+    )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from camera.evaluation.numbers import NUMBERS
 from camera.evaluation.report import TakeReport
 from pipelines.cli.evaluation.forms import grouped
+from pipelines.cli.evaluation.pictures import ROWS
 from pipelines.cli.evaluation.results import Scored
 
 WIDTH, HEIGHT = 640, 160
@@ -84,7 +84,7 @@ def as_html(results: Sequence[Scored]) -> str:
         + "".join(f'<td class="n">{g.placed}</td>' for g in groups)
         + "</tr>"
     ]
-    for number in NUMBERS:
+    for number in ROWS:
         arrow = "↓" if number.better == "low" else "↑"
         cells = "".join(f'<td class="n">{group.cell(number) or "–"}</td>' for group in groups)
         about = f"<td>{html.escape(number.source)}</td><td><small>{html.escape(number.convention)}</small></td>"

@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from camera.evaluation.numbers import scored
 from camera.evaluation.report import Found, TakeReport, report
 from camera.formats import read
 from camera.path import CameraPath
+from pipelines.cli.evaluation import pictures
 from pipelines.results.record import Record, restore
 from pipelines.results.take_report import keep as keep_report
 from pipelines.results.take_report import kept, measured, parsed
@@ -60,12 +61,19 @@ def _is_companion(file: Path, other: Path) -> bool:
 
 
 def score(
-    video: Path, *, path: Path | None = None, poses: Path | None = None, model: str = "", cache: Path | None = None
+    video: Path,
+    *,
+    path: Path | None = None,
+    poses: Path | None = None,
+    model: str = "",
+    cache: Path | None = None,
+    truth: Path | None = None,
 ) -> Scored:
     """One video scored against the path it carries, or ``path``, or a path file of its name beside it.
 
     ``poses``: a path file with the achieved cameras, of every frame. ``model``: ``package.module:function``, which gets
     frames (F,H,W,3) and frames per second and gives a `CameraPath` of all frames, or that and the placed frames' numbers.
+    ``truth``: true frames as a video, or a folder of such by the same names.
     """
     made, requested = _record(video), _requested(video, path)
     if poses is not None:
@@ -74,7 +82,8 @@ def score(
         taken = _by_model(video, requested, model, cache)
     else:
         taken = _measured(video, requested)
-    return _scored(video.stem, made, requested, taken)
+    one = _scored(video.stem, made, requested, taken)
+    return replace(one, numbers=one.numbers | pictures.numbers(video, requested, truth))
 
 
 def score_poses(poses: Path, requested: Path) -> Scored:

@@ -68,7 +68,7 @@ def test_every_form_of_the_table_holds_sources_and_conventions(folder):
     text = (out / "table.md").read_text()
     assert "| ATE ↓ | Umeyama 1991 | root mean square distance after Sim(3)" in text
     latex = (out / "table.tex").read_text()
-    assert latex.count(r"\\") == len(forms.NUMBERS) + 2 and r"\toprule" in latex
+    assert latex.count(r"\\") == len(forms.ROWS) + 2 and r"\toprule" in latex
     page = (out / "report.html").read_text()
     assert "<svg" in page and "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert (out / "poses-errors.png").stat().st_size > 1000
@@ -91,7 +91,7 @@ def test_seeds_of_one_method_and_move_are_spread():
         for seed, value in ((0, 1.0), (1, 3.0))
     ]
     (group,) = forms.grouped(pair)
-    assert str(group.cell(forms.NUMBERS[1])) == "2 ± 1.4" and group.placed == "18 of 18"
+    assert str(group.cell(forms.ROWS[1])) == "2 ± 1.4" and group.placed == "18 of 18"
 
 
 def test_a_matrix_says_what_it_lacks(tmp_path):

@@ -1,0 +1,90 @@
+"""Numbers of the pictures themselves: against true frames, and first against last frame where the path comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.evaluation.numbers import NUMBERS, Number
+from camera.path import CameraPath
+from camera.rotation import angle_degrees
+
+BACK_DEGREES, BACK_SHARE = 2.0, 0.05
+"""A path comes back whose last camera is so near to its first: turn, and place as a share of the way."""
+
+
+def _of_paths_alone(achieved: CameraPath, requested: CameraPath) -> float:
+    raise InputError("Two paths have no pictures to compare.")
+
+
+PICTURES = (
+    Number("psnr", "PSNR", "", "decibels against true frames, averaged over frames", "high", _of_paths_alone),
+    Number("ssim", "SSIM", "Wang et al. 2004", "against true frames, 11-pixel Gaussian window, averaged over frames", "high", _of_paths_alone),
+    Number("revisit_psnr", "revisit PSNR", "", "decibels between first and last frame of a path that comes back", "high", _of_paths_alone),
+    Number("revisit_ssim", "revisit SSIM", "Wang et al. 2004", "between first and last frame of a path that comes back", "high", _of_paths_alone),
+)  # fmt: skip
+ROWS = (*NUMBERS, *PICTURES)
+"""Every row of a table."""
+
+
+def numbers(video: Path, requested: CameraPath, truth: Path | None) -> dict[str, float | None]:
+    """Of a ``video`` shot along ``requested``; ``truth``: a video of true frames, or a folder with one of the same name."""
+    found: dict[str, float | None] = {number.key: None for number in PICTURES}
+    wanted = _true_video(video, truth)
+    if wanted is None and not comes_back(requested):
+        return found
+    from pipelines.media.video import read_video
+
+    frames, _ = read_video(video)
+    if wanted is not None:
+        true, _ = read_video(wanted)
+        if len(true) != len(frames):
+            raise InputError(
+                f"{wanted.name} has {len(true)} true frames, {video.name} has {len(frames)}; give as many."
+            )
+        pairs = [alike(frame, _sized(other, frame)) for frame, other in zip(frames, true)]
+        found["psnr"], found["ssim"] = np.mean(pairs, axis=0).tolist()
+    if comes_back(requested) and len(frames) == len(requested):
+        found["revisit_psnr"], found["revisit_ssim"] = alike(frames[0], frames[-1])
+    return found
+
+
+def comes_back(path: CameraPath) -> bool:
+    """Whether a path that goes somewhere ends where it began."""
+    poses = path.relative_to_first().world_from_camera
+    way = float(np.linalg.norm(np.diff(path.centres, axis=0), axis=1).sum())
+    turned = float(angle_degrees(poses[:1, :3, :3], poses[:, :3, :3]).max())
+    if way < 1e-9 and turned < BACK_DEGREES:
+        return False
+    near = float(np.linalg.norm(poses[-1, :3, 3])) <= BACK_SHARE * max(way, 1e-12)
+    return near and float(angle_degrees(np.eye(3), poses[-1, :3, :3])) <= BACK_DEGREES
+
+
+def alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[float, float]:
+    """PSNR in decibels and SSIM of two pictures (H,W,3)."""
+    import torch
+
+    from pipelines.media.image_metrics import psnr, ssim
+
+    a, b = (torch.from_numpy(np.ascontiguousarray(one)).permute(2, 0, 1).double() / 255 for one in (first, second))
+    return psnr(a, b), float(ssim(a, b))
+
+
+def _true_video(video: Path, truth: Path | None) -> Path | None:
+    if truth is None:
+        return None
+    wanted = truth / video.name if truth.is_dir() else truth
+    if not wanted.is_file():
+        raise InputError(f"There are no true frames for {video.name} in {truth.name}.")
+    return wanted
+
+
+def _sized(picture: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if picture.shape != like.shape:
+        raise InputError(
+            f"True frames of {picture.shape[1]} x {picture.shape[0]} do not fit a shot of {like.shape[1]} x {like.shape[0]}; give one size."
+        )
+    return picture

@@ -1,0 +1,48 @@
+"""Pictures against true frames and against themselves where the path comes back, with answers by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from camera.path import CameraPath, pinhole
+from camera.rotation import from_pan_tilt_roll
+from pipelines.cli.evaluation import pictures
+from pipelines.media.video import write_mp4
+
+
+def path(pans) -> CameraPath:
+    poses = np.repeat(np.eye(4)[None], len(pans), axis=0)
+    poses[:, :3, :3] = from_pan_tilt_roll(np.array(pans, float), np.zeros(len(pans)), np.zeros(len(pans)))
+    return CameraPath(poses, pinhole(64, 48, 60), 64, 48)
+
+
+def test_alike_by_hand():
+    grey, lighter = np.full((48, 64, 3), 100, np.uint8), np.full((48, 64, 3), 110, np.uint8)
+    decibels, same = pictures.alike(grey, lighter)
+    assert decibels == pytest.approx(20 * np.log10(255 / 10))
+    assert pictures.alike(grey, grey)[1] == pytest.approx(1) and same < 1
+
+
+def test_which_paths_come_back():
+    assert pictures.comes_back(path([0, 10, 0])) and not pictures.comes_back(path([0, 10, 20]))
+    assert not pictures.comes_back(path([0, 0, 0]))  # it never left
+
+
+def test_true_frames_and_a_revisit(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    smooth = np.repeat(np.repeat(rng.integers(60, 200, (6, 8, 3)), 8, axis=0), 8, axis=1).astype(np.uint8)
+    other = np.roll(smooth, 8, axis=1)
+    video = write_mp4(tmp_path / "shot.mp4", [smooth, other, smooth], 24)
+    (tmp_path / "true").mkdir()
+    write_mp4(tmp_path / "true" / "shot.mp4", [smooth, other, other], 24)
+    found = pictures.numbers(video, path([0, 10, 0]), tmp_path / "true")
+    assert found["revisit_psnr"] is not None and found["revisit_psnr"] > 30
+    assert found["psnr"] is not None and found["psnr"] < found["revisit_psnr"]
+    assert pictures.numbers(video, path([0, 10, 20]), None) == {number.key: None for number in pictures.PICTURES}
+    with pytest.raises(InputError, match="no true frames"):
+        pictures.numbers(video, path([0, 10, 0]), tmp_path / "nowhere")
+    write_mp4(tmp_path / "true" / "shot.mp4", [smooth], 24)
+    with pytest.raises(InputError, match="1 true frames"):
+        pictures.numbers(video, path([0, 10, 0]), tmp_path / "true")
