@@ -73,7 +73,8 @@ class TakeReport:
         """From `values` after JSON; raises `InputError` where they are not a report."""
         try:
             lists = ("words", "frames", "turn_degrees", "distance", "lens")
-            made = TakeReport(**{name: tuple(v) if name in lists else v for name, v in values.items()})
+            plain: dict[str, Any] = {name: tuple(v) if name in lists else v for name, v in values.items()}
+            made = TakeReport(**plain)
             _ = made.achieved_path, made.requested_path
         except (TypeError, ValueError, AttributeError) as error:
             raise InputError("The take report is damaged; measure the shot again.") from error

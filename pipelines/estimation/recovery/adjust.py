@@ -214,7 +214,7 @@ def triangulated(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64]
     first[seen.point[::-1]] = rays[::-1]
     widest = np.zeros(seen.count)
     np.maximum.at(widest, seen.point, np.degrees(np.arccos(np.clip((rays * first[seen.point]).sum(axis=1), -1, 1))))
-    return points, widest
+    return np.asarray(points, np.float64), widest
 
 
 def resected(cameras: Cameras, points: NDArray, seen: Sightings, *, rounds: int = 8) -> Cameras:

@@ -106,7 +106,7 @@ def _start(seen: Sightings, frames: int, middle: NDArray, focal: NDArray[np.floa
 
 def _rays(pixel: NDArray, middle: NDArray, focal: float) -> NDArray[np.float64]:
     rays = np.append((pixel - middle) / focal, np.ones((len(pixel), 1)), axis=1)
-    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True), np.float64)
 
 
 def _kabsch(a: NDArray, b: NDArray) -> NDArray[np.float64]:
