@@ -91,7 +91,7 @@ def _scales(seen: Sightings, frames: int) -> NDArray[np.float64]:
             matrix, _ = cv2.estimateAffinePartial2D(a, b, ransacReprojThreshold=1.5)
             if matrix is not None:
                 steps[i] = np.clip(np.hypot(matrix[0, 0], matrix[1, 0]), 0.7, 1.4)
-    return np.cumprod(steps)
+    return np.asarray(np.cumprod(steps), np.float64)
 
 
 def _start(seen: Sightings, frames: int, middle: NDArray, focal: NDArray[np.float64]) -> Cameras:
