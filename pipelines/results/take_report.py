@@ -97,7 +97,14 @@ def measuring(video: str | Path, requested: CameraPath | None = None) -> Iterato
 
     video, start = Path(video), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="reshoot-take-") as folder:
-        command = [sys.executable, "-m", "pipelines.cli.take_report", str(video), "--out", f"{folder}/take.json"]
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines.cli.evaluation.take_report",
+            str(video),
+            "--out",
+            f"{folder}/take.json",
+        ]
         if requested is not None:
             (Path(folder) / "asked.json").write_bytes(write(requested))
             command += ["--path", f"{folder}/asked.json"]

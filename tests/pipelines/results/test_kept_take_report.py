@@ -9,7 +9,7 @@ from rendered_clip import HEIGHT, WIDTH, along
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
-from pipelines.cli.take_report import main
+from pipelines.cli.evaluation.take_report import main
 from pipelines.media import mp4_box
 from pipelines.media.video import read_video, write_mp4
 from pipelines.method import Progress

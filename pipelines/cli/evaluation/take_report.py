@@ -1,6 +1,6 @@
 """Did a shot follow its move? Measures the camera of videos, tells it in words, and keeps the report in each mp4 and beside it.
 
-    python -m pipelines.cli.take_report shot.mp4 [more.mp4 ...] [--path requested.json]
+    python -m pipelines.cli.evaluation.take_report shot.mp4 [more.mp4 ...] [--path requested.json]
 
 A result of Reshoot carries the path it was shot along; for other videos --path gives it, in any format of path files.
 """
@@ -19,7 +19,7 @@ from pipelines.results.take_report import keep, measured
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 something could not be measured, which is said."""
     parser = argparse.ArgumentParser(
-        "python -m pipelines.cli.take_report", description=(__doc__ or "").split("\n\n")[0]
+        "python -m pipelines.cli.evaluation.take_report", description=(__doc__ or "").split("\n\n")[0]
     )
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
     parser.add_argument("--path", type=Path, help="the requested path; for results of Reshoot their own by default")

@@ -1,6 +1,6 @@
 """Borrow the camera move of a clip: its camera as a path of the fewest keys within a tolerance, scaled to your scene.
 
-    python -m pipelines.cli.borrow clip.mp4 --out path.json [--subject 2.5] [--smooth 4]
+    python -m pipelines.cli.evaluation.borrow clip.mp4 --out path.json [--subject 2.5] [--smooth 4]
 
 The path file is one that every method takes (`run METHOD --path path.json`).
 """
@@ -19,7 +19,9 @@ from pipelines.media.video import complete
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 refused, which is said."""
-    parser = argparse.ArgumentParser("python -m pipelines.cli.borrow", description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        "python -m pipelines.cli.evaluation.borrow", description=(__doc__ or "").split("\n\n")[0]
+    )
     parser.add_argument("video", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="the path file to write")
     parser.add_argument("--degrees", type=float, default=Tolerance.degrees, help="by how much a turn may miss")

@@ -1,0 +1,47 @@
+"""The response command: shots with kept reports become one curve per method and weights, and what cannot be told is said."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camera.evaluation.report import Found, report
+from camera.formats.reshoot import write
+from camera.path import CameraPath, pinhole
+from camera.rotation import from_pan_tilt_roll
+from pipelines.cli.evaluation import response
+from pipelines.media.video import write_mp4
+from pipelines.results import take_report
+
+
+def pan(degrees: float) -> CameraPath:
+    share = np.linspace(0, 1, 13) ** 2
+    poses = np.repeat(np.eye(4)[None], 13, axis=0)
+    poses[:, :3, :3] = from_pan_tilt_roll(degrees * share, 0 * share, 0 * share)
+    return CameraPath(poses, pinhole(64, 48, 60), 64, 48)
+
+
+def shot(folder: Path, name: str, degrees: float, gain: float) -> None:
+    asked = pan(degrees)
+    write_mp4(folder / f"{name}.mp4", np.zeros((13, 48, 64, 3), np.uint8), 24)
+    (folder / f"{name}.json").write_bytes(write(asked))
+    found = Found("pan", pan(gain * degrees), range(13), 13, "held", 0.0, 0.1, ("Found.",))
+    take_report.keep(folder / f"{name}.mp4", report(found, asked))
+
+
+def test_a_folder_of_shots_becomes_a_curve_that_is_kept(tmp_path, capsys):
+    for name, degrees in (("weak", 10), ("strong", 30)):
+        shot(tmp_path, name, degrees, 0.8)
+    assert response.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert "pan 80 % of asked, 0 frames late" in capsys.readouterr().out
+    made = response.kept(tmp_path / "out", "unknown", "unknown")
+    assert made is not None and made.gain("pan") == pytest.approx(0.8, abs=1e-3)
+    assert response.kept(tmp_path / "out", "gen3c", "real") is None
+
+
+def test_what_cannot_be_told_answers_nothing(tmp_path, capsys):
+    write_mp4(tmp_path / "black.mp4", np.zeros((4, 48, 64, 3), np.uint8), 24)
+    (tmp_path / "black.json").write_bytes(write(pan(10)))
+    assert response.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    assert "show nothing" in told and "None of these shots" in told
