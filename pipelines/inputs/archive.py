@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from camera.errors import InputError, reading
+from pipelines.media.budget import BUDGET
 
-MAX_FILES, MAX_BYTES = 20_000, 8 << 30
+MAX_FILES, MAX_BYTES = BUDGET.files, BUDGET.unpacked_gigabytes << 30
 
 Place = Callable[[str], PurePosixPath | None]
 """Where an entry of that name goes below the folder; None leaves it out."""

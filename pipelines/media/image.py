@@ -13,8 +13,9 @@ from PIL import ExifTags, Image, ImageOps
 
 from camera.errors import InputError, damaged, reading
 from pipelines.media import containers
+from pipelines.media.budget import BUDGET
 
-MAX_MEGAPIXELS = 64
+MAX_MEGAPIXELS = BUDGET.megapixels
 WORKING_SIDE = 1920
 """Longest side a picture keeps: more than any of the methods sees."""
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
 from pipelines.media import containers
+from pipelines.media.budget import BUDGET
 
 Speed = Literal["preview", "result"]
 _X264 = {
@@ -27,7 +28,7 @@ _X264 = {
 _BT709, _LIMITED = 1, 1
 """Codes of ITU-T H.273: untagged colours are guessed by every player in its own way."""
 MAX_SIDE = 4096
-MAX_PIXELS = 1 << 30
+MAX_PIXELS = BUDGET.clip_megapixels * 1_000_000
 """Frames x width x height that `read_video` decodes at most: 3 GiB of RGB."""
 
 

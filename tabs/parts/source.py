@@ -14,6 +14,7 @@ from examples import EXAMPLES, load
 from pipelines.estimation.depth import MODELS, Depth, DepthModel, depth_of
 from pipelines.inputs.open import ACCEPTED, read_material
 from pipelines.inputs.picture import guessed_layout, scene_from
+from pipelines.media.budget import BUDGET
 from pipelines.media.image import Picture, read_depth, read_picture
 from tabs.parts.form import said
 from tabs.parts.session import Take
@@ -55,7 +56,7 @@ def source(
         prepare = gr.Button("Prepare the scene", size="sm")
     with gr.Accordion("A clip, or several views", open=False, visible=set(kinds) != {"still"}):
         files = gr.File(label="Clip or views", file_count="multiple", height=110, elem_id=f"{name}-files-in")
-        gr.Markdown(ACCEPTED, padding=True)
+        gr.Markdown(f"{ACCEPTED} {BUDGET.words}", padding=True)
         given_views = gr.Number(
             0, label="Pictures given to the method", precision=0, minimum=0, visible="views" in kinds,
             info="Of posed pictures; the cameras of the others become the path to shoot. 0: all, or the file's own split.",
