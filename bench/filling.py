@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 from bench import Row, Scale, subject, versus
-from bench.room import front, orbit, psnr, side
+from bench.room import front, orbit, side
 from camera.render.inpaint import from_background
 from camera.render.scene import render
 from camera.view import Scene
+from pipelines.media.image_metrics import psnr
 
 
 @subject

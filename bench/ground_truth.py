@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row, Scale, milliseconds, subject
-from bench.room import psnr
 from camera.path import CameraPath, inverse
 from camera.render.scene import RenderedFrame, Renderer, render
 from camera.view import Scene, View
 from examples import load
 from examples.render import render as true_view
+from pipelines.media.image_metrics import psnr
 
 SCENES = ("reading_room", "lighthouse")
 LARGEST_WIDTH = 640

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row, Scale, long_subject
-from bench.room import orbit, psnr
+from bench.room import orbit
 from bench.room import shot as room_from
 from camera.cloud import PointCloud
 from camera.evaluation import paths as metrics
@@ -23,6 +23,7 @@ from examples.render import home, setting_of
 from examples.render import render as true_view
 from pipelines.estimation import sfm
 from pipelines.estimation.tracking import matched
+from pipelines.media.image_metrics import psnr
 from pipelines.reconstruct.points import fused
 from pipelines.reconstruct.scene import scene_of
 from pipelines.reconstruct.surface.mesh import meshed

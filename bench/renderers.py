@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from bench import Row, Scale, in_threads, milliseconds, subject, versus
-from bench.room import front, orbit, psnr, side
+from bench.room import front, orbit, side
 from camera.path import inverse
 from camera.render import framebuffer, reference_warp, zbuffer
 from camera.render.forward_splat import Splat, splat
 from camera.render.scene import CUT_RATIO, render
 from camera.unproject import points_of
 from camera.view import FAR, Scene
+from pipelines.media.image_metrics import psnr
 
 SPLAT_BYTES = 113
 """Per pixel: points twice (24), image (12), sums cleared, read and written, read again (64), results (13)."""

@@ -46,12 +46,6 @@ def side(height: int, width: int) -> View:
     return shot(orbit(height, width))
 
 
-def psnr(picture: NDArray[np.uint8], truth: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    """Decibels over the pixels ``where`` (H,W) of two pictures (H,W,3)."""
-    error = np.mean((picture[where].astype(np.float64) - truth[where]) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-12)))
-
-
 def _walls(origin: NDArray, rays: NDArray) -> NDArray:
     depth = np.full(rays.shape[:2], np.inf)
     for axis, place in WALLS:

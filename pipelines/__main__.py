@@ -6,22 +6,21 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from camera.errors import InputError
-from camera.path import CameraPath
-from camera.view import Scene
 from pipelines import NAMES, generate, method, registry
 from pipelines.cli.parser import parser, values
-from pipelines.cli.shot import Shot, shot_of
+from pipelines.cli.shot import shot_of
 from pipelines.environment import offered
-from pipelines.method import Clip, Method, Progress
-from pipelines.options import RunOptions
-from pipelines.settings import Settings
+from pipelines.method import Clip, Method, Moves, Progress
+from pipelines.shot import Shot
 
 if TYPE_CHECKING:
-    from pipelines.runtime.job_file import Job
+    from pipelines.media.concat import Begun
+    from pipelines.results.record import Saved
     from pipelines.runtime.progress_clock import Report
 
 
@@ -83,39 +82,35 @@ def _run_all(given: argparse.Namespace) -> int:
 
 def _run_one(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
-        return _shoot(given, shot_of(method(given.name), given, Path(folder)))
+        return _shoot(given, *shot_of(method(given.name), given, Path(folder)))
 
 
-def _items(given: argparse.Namespace, job: Job) -> Iterator[Progress | Clip | Report]:
+def _items(given: argparse.Namespace, shot: Shot) -> Iterator[Progress | Clip | Report]:
     """The run, on as many GPUs as the command says."""
     if getattr(given, "gpus", 1) == 1:
-        return generate(job.method, job.scene, job.path, job.settings, options=job.options, after=job.after)
+        return generate(shot)
     from pipelines.runtime.parallel import ranks
 
-    return ranks.run(job, given.gpus)
+    return ranks.run(shot, given.gpus)
 
 
-def _shoot(given: argparse.Namespace, shot: Shot) -> int:
+def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
     from pipelines.cli.batch import finished
     from pipelines.media.concat import Begun
-    from pipelines.results.embedded_scene import carrying
-    from pipelines.results.record import record, save
-    from pipelines.runtime.job_file import Job
 
-    known, options = method(given.name), values(RunOptions, given, "options")
-    scene, path, settings = shot.scene, shot.path, shot.settings
-    after = None
+    begun = None
     if getattr(given, "after", None):
-        after, path, settings = _going_on(given.after, scene, path, settings)
-    begun = Begun(given.after, len(after.frames)) if after else None
-    for warning in known.check(scene, path, settings):
+        shot, moves = _going_on(given.after, shot), None
+        assert shot.after is not None
+        begun = Begun(given.after, len(shot.after.frames))
+    for warning in shot.check():
         print(warning, file=sys.stderr)
-    if getattr(given, "resumes", False) and finished(given.out, known, scene, path, settings, options):
+    if getattr(given, "resumes", False) and finished(given.out, shot):
         print(f"{given.out} is there already, shot with the same settings; not shot again.", file=sys.stderr)
         return 0
     clip, report = None, None
     try:
-        for item in _items(given, Job(known.name, scene, path, settings, options, after)):  # type: ignore[arg-type]
+        for item in _items(given, shot):
             if isinstance(item, Progress):
                 _say(item)
             elif isinstance(item, Clip):
@@ -125,36 +120,41 @@ def _shoot(given: argparse.Namespace, shot: Shot) -> int:
     except KeyboardInterrupt:
         if clip is None:
             raise
-        made = record(known, scene, path, settings, options=options)
-        carries = carrying(clip, scene, goes_on=known.goes_on is not None)
-        kept = save(given.out.parent, given.out.stem, clip, made, carries=carries, begun=begun)
+        kept = _saved(given.out, shot, clip, begun=begun)
         print(f"Cancelled; the {len(clip.frames)} frames that were finished are in {kept.video}.", file=sys.stderr)
         return 130
     if clip is None or report is None:
         raise InputError("The run ended without a video; please report it with your settings.")
-    own = shot.moves if after is None else None
-    made = record(known, scene, path, settings, moves=own, options=options, report=report)
-    carries = carrying(clip, scene, goes_on=known.goes_on is not None)
-    saved = save(given.out.parent, given.out.stem, clip, made, carries=carries, begun=begun)
+    saved = _saved(given.out, shot, clip, begun=begun, moves=moves, report=report)
     files = (saved.video, saved.sidecar, *saved.files.values())
     for line in (*clip.notes, report.words, report.sentence(), *map(str, files)):
         print(line)
     return 0
 
 
-def _going_on(video: Path, scene: Scene, more: CameraPath, settings: Settings) -> tuple[Clip, CameraPath, Settings]:
-    """The clip of a result, and path and settings of a run one chunk longer."""
+def _saved(out: Path, shot: Shot, clip: Clip, *, begun: Begun | None, **of_record: Any) -> Saved:
+    """The files of a result, under the name of ``out``; ``of_record``: see `pipelines.results.record.record`."""
+    from pipelines.results.embedded_scene import carrying
+    from pipelines.results.record import record, save
+
+    carries = carrying(clip, shot.scene, goes_on=shot.method.goes_on is not None)
+    return save(out.parent, out.stem, clip, record(shot, **of_record), carries=carries, begun=begun)
+
+
+def _going_on(video: Path, shot: Shot) -> Shot:
+    """The shot one chunk longer than the result ``video``, going on from it."""
     from pipelines.methods.gen3c.continuation import one_more, read_shot
 
     clip, made = read_shot(video)
-    return clip, *one_more(clip, made, scene, more, settings)
+    path, settings = one_more(clip, made, shot.scene, shot.path, shot.settings)
+    return replace(shot, path=path, settings=settings, after=clip)
 
 
 def _preview(given: argparse.Namespace) -> int:
     from pipelines.rehearsal import rehearse
 
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
-        shot = shot_of(method(given.name), given, Path(folder))
+        shot, _ = shot_of(method(given.name), given, Path(folder))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     for item in rehearse(shot.scene, shot.path, given.out):
         if isinstance(item, Progress):

@@ -181,7 +181,6 @@ runtime.options options
 runtime.speed runtime.acceleration.apply
 runtime.weights weights.hub
 runtime.wire runtime.job_file
-shot cli.shot
 tracks estimation.tracking
 video media.video
 yuv media.yuv

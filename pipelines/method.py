@@ -149,11 +149,6 @@ class Clip:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def left_to_shoot(path: CameraPath, after: Clip | None) -> CameraPath:
-    """The part of ``path`` that is shot when a run goes on from ``after``, the frame they share included."""
-    return path if after is None else path.sliced(slice(len(after.frames) - 1, None))
-
-
 class Pipeline(Protocol):
     """A loaded method. Calling it is one run: a generator that yields `Progress` and, last, one `Clip`.
 

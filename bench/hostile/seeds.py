@@ -344,9 +344,10 @@ def _result(name: str) -> Made:
         from pipelines.method import Clip
         from pipelines.results.embedded_scene import carried, carrying, last_frame
         from pipelines.results.record import record, restore, save
+        from pipelines.shot import Shot
 
         method, clip = pipelines.method("gen3c"), Clip(np.stack([colour(i) for i in range(COUNT)]), 6.0, camera_path())
-        about = record(method, scene(), clip.path, method.settings())
+        about = record(Shot(method, scene(), clip.path, method.settings()))
         save(folder, "seed", clip, about, carries=carrying(clip, scene(), goes_on=True))
 
         def read(file: Path) -> object:
@@ -359,11 +360,12 @@ def _result(name: str) -> Made:
 
 def _job(folder: Path) -> Seed:
     import pipelines
-    from pipelines.options import RunOptions
-    from pipelines.runtime.job_file import Job, read_job, write_job
+    from pipelines.runtime.job_file import read_job, write_job
+    from pipelines.shot import Shot
 
-    job = Job("gen3c", scene(), camera_path(), pipelines.method("gen3c").settings(), RunOptions())
-    return Seed(write_job(io.BytesIO(), job).getvalue(), lambda copy: read_job(io.BytesIO(copy)))
+    method = pipelines.method("gen3c")
+    shot = Shot(method, scene(), camera_path(), method.settings())
+    return Seed(write_job(io.BytesIO(), shot).getvalue(), lambda copy: read_job(io.BytesIO(copy)))
 
 
 def _lora(folder: Path) -> Seed:

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from camera.errors import InputError, reading
-from camera.path import CameraPath
-from camera.view import Scene
 from pipelines.method import Method
-from pipelines.settings import Settings
+from pipelines.shot import Shot
 
-Shot = TypeVar("Shot")
+One = TypeVar("One")
 Result = TypeVar("Result")
 
 INPUT = "visual_input"
@@ -75,7 +73,7 @@ def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: 
     return shot
 
 
-def finished(file: Path, known: Method, scene: Scene, path: CameraPath, settings: Settings, options: Settings) -> bool:
+def finished(file: Path, shot: Shot) -> bool:
     """Whether ``file`` is the whole result of this very shot: files get their names when complete, and keep what they are of."""
     from pipelines.results.record import path_values, record, restore
 
@@ -85,13 +83,13 @@ def finished(file: Path, known: Method, scene: Scene, path: CameraPath, settings
         made = restore(file)
     except InputError:
         return False
-    same = record(known, scene, path, settings, options=options)
+    same = record(shot)
     keys = ("method", "settings", "input_sha256", "weights")
     alike = all(getattr(made, key) == getattr(same, key) for key in keys)
-    return bool(made.report) and alike and path_values(made.path) == path_values(path)
+    return bool(made.report) and alike and path_values(made.path) == path_values(shot.path)
 
 
-def in_order(shoot: Callable[[Shot], Result], shots: Iterable[Shot], at_once: int) -> Iterator[Result]:
+def in_order(shoot: Callable[[One], Result], shots: Iterable[One], at_once: int) -> Iterator[Result]:
     """``shoot`` of each, begun in order, ``at_once`` at the same time; results in order."""
     if at_once == 1:
         yield from map(shoot, shots)

@@ -17,11 +17,13 @@ from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 from pipelines import method
 from pipelines.cli.parser import values
+from pipelines.media.image_metrics import psnr
 from pipelines.method import Clip, Frames, Method, Progress
 from pipelines.options import RunOptions
 from pipelines.runtime.progress_clock import Report
 from pipelines.runtime.runner import Runtime
 from pipelines.settings import Settings
+from pipelines.shot import Shot
 
 FOV_DEGREES = 55.0
 
@@ -36,12 +38,13 @@ class Measured:
 
 def bench(given: argparse.Namespace) -> int:
     """The ``bench`` command; prints Markdown."""
-    known, shot, options = asked_for(given)
+    shot = asked_for(given)
     runtime = Runtime()
-    measured = measure(runtime, known, shot, options)
-    text = table(known, shot, measured)
+    measured = measure(runtime, shot)
+    text = table(shot, measured)
     for change in given.compare:
-        other = measure(runtime, known, shot, changed(options, change))  # type: ignore[arg-type]
+        options: Any = changed(shot.options, change)
+        other = measure(runtime, replace(shot, options=options))
         text += "\n\n" + comparison(change, measured, other)
     print(text)
     if given.out:
@@ -54,16 +57,16 @@ def calibrate(given: argparse.Namespace) -> int:
     """The ``calibrate`` command: one run that skips nothing; prints where MagCache's ratios are now, and what they are."""
     from pipelines.runtime.acceleration import magcache
 
-    known, shot, options = asked_for(given)
-    if options.cache != "none":
+    shot = asked_for(given)
+    if shot.options.cache != "none":
         raise InputError("Calibration needs a run without a step cache; leave out --cache.")
-    measured = magcache.Measured(int(getattr(shot[2], "steps", 1)))
-    for item in Runtime().run(known, *shot, options=options, around=partial(magcache.measuring, measured=measured)):
+    measured = magcache.Measured(int(getattr(shot.settings, "steps", 1)))
+    for item in Runtime().run(shot, around=partial(magcache.measuring, measured=measured)):
         if isinstance(item, Progress):
             print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)
     for network, ratios in measured.ratios.items():
         print(f"{network}: {len(ratios)} steps, ratios {min(ratios):.3f} to {max(ratios):.3f}")
-    print(magcache.keep(measured, known.name, options.weights))
+    print(magcache.keep(measured, shot.method.name, shot.options.weights))
     return 0
 
 
@@ -71,23 +74,23 @@ def compile_ahead(given: argparse.Namespace) -> int:
     """The ``compile`` command: one run, then a package for every kind of repeated block; prints where they are."""
     from pipelines.runtime.acceleration import compiled_blocks
 
-    known, shot, options = asked_for(given)
-    if options.cache != "none" or options.compile:
+    shot = asked_for(given)
+    if shot.options.cache != "none" or shot.options.compile:
         raise InputError("Compiling ahead needs a plain run; leave out --cache and --compile.")
     made: list[Path] = []
-    around = partial(compiled_blocks.compiling, folder=compiled_blocks.folder_of(known.name), made=made)
-    for item in Runtime().run(known, *shot, options=options, around=around):
+    around = partial(compiled_blocks.compiling, folder=compiled_blocks.folder_of(shot.method.name), made=made)
+    for item in Runtime().run(shot, around=around):
         if isinstance(item, Progress):
             print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)
     print(*made, sep="\n")
     return 0
 
 
-def asked_for(given: argparse.Namespace) -> tuple[Method, tuple[Scene, CameraPath, Settings], RunOptions]:
-    """Method, shot and options of a command over a made-up scene."""
+def asked_for(given: argparse.Namespace) -> Shot:
+    """The shot of a command over a made-up scene."""
     known, options = method(given.method), values(RunOptions, given, "options")
-    shot = default_shot(known, steps=given.steps, frames=given.frames, size=given.size, given=given.set)
-    return known, shot, options  # type: ignore[return-value]
+    made_up = default_shot(known, steps=given.steps, frames=given.frames, size=given.size, given=given.set)
+    return Shot(known, *made_up, options)  # type: ignore[arg-type]
 
 
 def default_shot(
@@ -119,12 +122,12 @@ def default_shot(
     return scene, known.path(moves, scene), settings  # type: ignore[arg-type]
 
 
-def measure(runtime: Runtime, known: Method, shot: tuple[Scene, CameraPath, Settings], options: RunOptions) -> Measured:
+def measure(runtime: Runtime, shot: Shot) -> Measured:
     """One run after a first one that loaded and warmed up, unless weights are full size and it would take too long."""
     measured: list[Measured] = []
-    for _ in range(2 if options.compile or options.weights == "tiny" else 1):
+    for _ in range(2 if shot.options.compile or shot.options.weights == "tiny" else 1):
         clip: Clip | None = None
-        for item in runtime.run(known, *shot, options=options):
+        for item in runtime.run(shot):
             if isinstance(item, Clip):
                 clip = item
             elif isinstance(item, Report) and clip is not None:
@@ -145,13 +148,13 @@ def changed(settings: Settings, change: str) -> Settings:
     return replace(settings, **{name: value})
 
 
-def table(known: Method, shot: tuple[Scene, CameraPath, Settings], measured: Measured) -> str:
+def table(shot: Shot, measured: Measured) -> str:
     """Markdown: the conditions in a line, then a row per phase."""
     import torch
 
-    report, path = measured.report, shot[1]
+    report, path = measured.report, shot.path
     lines = [
-        f"**{known.title}**, {len(path)} frames of {path.width}x{path.height}, {report.options['weights']} weights, "
+        f"**{shot.method.title}**, {len(path)} frames of {path.width}x{path.height}, {report.options['weights']} weights, "
         f"memory mode {report.mode}, {report.device}, torch {torch.__version__}",
         "",
         "| phase | seconds | per step | peak GB |",
@@ -167,8 +170,7 @@ def table(known: Method, shot: tuple[Scene, CameraPath, Settings], measured: Mea
 def comparison(change: str, before: Measured, after: Measured) -> str:
     """What an option did: time, memory, and how far the pictures are apart."""
     difference = np.abs(before.frames.astype(np.int16) - after.frames)
-    mean_square = float(np.mean(difference.astype(np.float64) ** 2))
-    apart = "the same picture" if not difference.any() else f"PSNR {10 * np.log10(255**2 / mean_square):.1f} dB"
+    apart = "the same picture" if not difference.any() else f"PSNR {psnr(after.frames, before.frames):.1f} dB"
     return (
         f"With {change}: {before.report.seconds:.2f} -> {after.report.seconds:.2f} s "
         f"({before.report.seconds / after.report.seconds:.2f}x), peak {before.report.peak_gigabytes:.2f} -> "

@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -32,6 +33,7 @@ from pipelines.methods.genxd.method import METHOD
 from pipelines.methods.genxd.settings import GenXDSettings
 from pipelines.options import RunOptions
 from pipelines.results.record import record, save
+from pipelines.shot import Shot
 
 
 def scenes(
@@ -72,13 +74,14 @@ def evaluate(
         raise InputError(f"{name} has no pictures to compare with; give fewer of them to the method.")
     scene = with_truth(given.views.scene(), given.truth).fitted(size, size)
     path = given.targets.fitted(size, size)
-    METHOD.check(scene, path, settings)
-    for item in generate(METHOD.name, scene, path, settings, options=options):
+    shot = Shot(METHOD, scene, path, settings, options)
+    shot.check()
+    for item in generate(shot):
         if isinstance(item, Progress):
             yield item
         elif isinstance(item, Clip):
             clip = item
-    save(out, name, clip, record(METHOD, scene, clip.path, settings, options=options))
+    save(out, name, clip, record(replace(shot, path=clip.path)))
     found = compared(clip.frames, clip.path, scene)
     write_mp4(out / f"{name}-compare.mp4", found.frames, clip.fps)
     yield found

@@ -54,7 +54,7 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
     from pipelines.runtime.training.job import trained
 
     with tempfile.TemporaryDirectory(prefix="reshoot-") as carried:
-        shot = shot_of(METHOD, given, Path(carried))
+        shot, _ = shot_of(METHOD, given, Path(carried))
     usual = SubjectSettings(prompt=getattr(shot.settings, "prompt", ""))
     if given.project:
         usual = read_project(given.project).subject or usual

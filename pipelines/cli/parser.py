@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -30,7 +31,8 @@ MEANINGS = ("distance", "disparity")
 
 def parser() -> argparse.ArgumentParser:
     """All commands."""
-    top = argparse.ArgumentParser(prog="python -m pipelines", description="Draw a camera move, rehearse it, shoot it.")
+    prog = "reshoot" if Path(sys.argv[0]).stem == "reshoot" else "python -m pipelines"
+    top = argparse.ArgumentParser(prog=prog, description="Draw a camera move, rehearse it, shoot it.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help in (
         ("run", "shoot a path with a method"),

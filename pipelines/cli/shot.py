@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,26 +15,26 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.cli.parser import GUESS, values, written
 from pipelines.method import Method, Moves
+from pipelines.options import RunOptions
 from pipelines.settings import Settings
+from pipelines.shot import Shot
 
 _KEYFRAMES = {"keyframes_file", "keyframes_at", "keyframe_prompts", "window", "form"}
 """Settings that ask for other keyframes than a project may hold."""
 _FRAME = ("frames", "width", "height", "fps", "fit")
 """Moves that only say how a path is filmed."""
+_Parts = tuple[Scene, CameraPath, Settings, Moves | None]
 
 
-@dataclass(frozen=True, eq=False)
-class Shot:
-    """``moves`` are empty where the path was not made by them."""
-
-    scene: Scene
-    path: CameraPath
-    settings: Settings
-    moves: Moves | None
+def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Shot, Moves | None]:
+    """The shot for the method ``known``, and the moves that made its path, None where others did; ``folder`` keeps what a
+    project carries. Raises `InputError`."""
+    scene, path, settings, moves = _described(known, given, folder)
+    options: Any = values(RunOptions, given, "options")
+    return Shot(known, scene, path, settings, options), moves
 
 
-def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
-    """The shot for the method ``known``; ``folder`` keeps what a project carries. Raises `InputError`."""
+def _described(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
     if getattr(given, "project", None) or getattr(given, "empty_stage", False):
         return _of_project(known, given, folder)
     moves: Any = values(known.moves, given, "moves")
@@ -47,14 +47,14 @@ def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
         raise InputError(f"{known.title} takes {' or '.join(known.scenes)}, and these files are a {scene.kind}.")
     settings = values(known.settings, given, "settings")
     if given.path is None and own is None:
-        return Shot(scene, known.path(moves, scene), settings, moves)
+        return scene, known.path(moves, scene), settings, moves
     path = own if given.path is None else _own_path(given, known.path(moves, scene), scene)
     assert path is not None, "checked above"
     as_given = given.path_as_given or given.path is None
-    return Shot(scene, _filmed(path, moves, scene, as_given=as_given), settings, None)
+    return scene, _filmed(path, moves, scene, as_given=as_given), settings, None
 
 
-def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
+def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
     """Options of the command line come before what the project says; a move among them makes a new path."""
     module = import_module(known.projects)
     project = module.read_project(given.project, folder=folder) if given.project else module.new_project()
@@ -71,12 +71,12 @@ def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> Shot:
     drawn = known.path(moves, scene)
     if given.path is not None:
         path = _own_path(given, drawn, scene)
-        return Shot(scene, _filmed(path, moves, scene, as_given=given.path_as_given), settings, None)
+        return scene, _filmed(path, moves, scene, as_given=given.path_as_given), settings, None
     if own is None or set(chosen) - set(_FRAME):
-        return Shot(scene, drawn, settings, moves)
+        return scene, drawn, settings, moves
     path = own.fitted(moves.width, moves.height, moves.fit).with_fps(moves.fps)
     path = path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
-    return Shot(scene, path, settings, None)
+    return scene, path, settings, None
 
 
 def _filmed(path: CameraPath, moves: Any, scene: Scene, *, as_given: bool) -> CameraPath:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 WINDOW, SIGMA = 11, 1.5
@@ -21,9 +23,12 @@ def ssim(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
     return (likeness / ((mean_r**2 + mean_f**2 + _C1) * (spread_r + spread_f + _C2))).mean()
 
 
-def psnr(render: Tensor, frame: Tensor) -> float:
-    """Decibels; pictures of one shape in 0..1."""
-    return float(-10 * torch.log10((render.clamp(0, 1) - frame).square().mean().clamp(min=1e-10)))
+def psnr(picture: Tensor | NDArray, truth: Tensor | NDArray, where: NDArray[np.bool_] | None = None) -> float:
+    """Decibels, at most 100; pictures of one shape, as bytes or in 0..1. ``where`` (H,W): of pictures (H,W,3), these pixels."""
+    ours, true = (np.asarray(each.detach().cpu() if isinstance(each, Tensor) else each) for each in (picture, truth))
+    whole = 255.0 if true.dtype == np.uint8 else 1.0
+    error = np.square(np.clip(ours / whole, 0, 1) - true / whole)
+    return float(-10 * np.log10(max(float(np.mean(error if where is None else error[where])), 1e-10)))
 
 
 def _blurred(pictures: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from pipelines.media.image import png
 from pipelines.media.video import complete, probe
 from pipelines.method import Clip, Method, Moves
 from pipelines.settings import Settings
+from pipelines.shot import Shot
 
 VERSION = "0.1.0"
 FORMAT = 1
@@ -81,24 +82,15 @@ class Saved:
     files: dict[str, Path]
 
 
-def record(
-    method: Method,
-    scene: Scene,
-    path: CameraPath,
-    settings: Settings,
-    *,
-    moves: Moves | None = None,
-    options: Settings | None = None,
-    report: Any = None,
-) -> Record:
-    """The record of a run; ``report`` is the runtime's `Report`."""
+def record(shot: Shot, *, moves: Moves | None = None, report: Any = None) -> Record:
+    """The record of a run; ``moves``: the camera controls that made its path, ``report``: the runtime's `Report`."""
     return Record(
-        method=method.name,
-        settings=_without_folders(settings),
-        path=path,
+        method=shot.method.name,
+        settings=_without_folders(shot.settings),
+        path=shot.path,
         moves=moves.values() if moves else {},
-        options=options.values() if options else {},
-        input_sha256=scene_sha256(scene),
+        options=shot.options.values(),
+        input_sha256=scene_sha256(shot.scene),
         revisions=dict(report.revisions) if report else {},
         version=version(),
         report=report.values() if report else {},

@@ -8,68 +8,51 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pipelines import registry
 from pipelines.environment import on_zerogpu
 from pipelines.method import Clip, Progress
-from pipelines.options import RunOptions
+from pipelines.shot import Shot
 
 if TYPE_CHECKING:
-    from camera.path import CameraPath
-    from camera.view import Scene
     from pipelines.runtime.forecast import Forecast
     from pipelines.runtime.progress_clock import Report
-    from pipelines.settings import Settings
 
 
 def generate(
-    name: str,
-    scene: Scene,
-    path: CameraPath,
-    settings: Settings,
-    *,
-    options: RunOptions | None = None,
-    headers: Mapping[str, str] | None = None,
-    visitor: str = "",
-    after: Clip | None = None,
+    shot: Shot, *, headers: Mapping[str, str] | None = None, visitor: str = ""
 ) -> Iterator[Progress | Clip | Report]:
-    """Shoot ``path`` through ``scene``: yields `Progress`, one or more `Clip`, and last a `Report`.
+    """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
     Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, on the pool of
-    ``RESHOOT_RAY``, or on this machine's own device. ``headers`` of the visitor's request let their own quota pay in a sibling; ``visitor`` names their kind of
-    account, see `pipelines.runtime.forecast.QUOTAS`. ``after``: a clip that ``path`` begins with; only the rest is shot, by
-    methods that can go on. Closing the generator cancels. Raises `InputError`.
+    ``RESHOOT_RAY``, or on this machine's own device. ``headers`` of the visitor's request let their own quota pay in a
+    sibling; ``visitor`` names their kind of account, see `pipelines.runtime.forecast.QUOTAS`. Closing the generator cancels.
+    Raises `InputError`.
     """
     from pipelines.runtime import remote
 
-    options = options or RunOptions()
-    if place := remote.siblings().get(name):
-        return remote.run(place, name, scene, path, settings, options=options, headers=headers, after=after)
+    if place := remote.siblings().get(shot.method.name):
+        return remote.run(place, shot, headers=headers)
     if on_zerogpu():
         from pipelines.runtime import zerogpu
 
-        return zerogpu.run(name, scene, path, settings, options=options, visitor=visitor, after=after)
+        return zerogpu.run(shot, visitor=visitor)
     from pipelines.runtime.pool.settings import wanted
 
     if settings_of_pool := wanted():
-        from pipelines.runtime.job_file import Job
         from pipelines.runtime.pool.dispatch import pool
 
-        return pool(settings_of_pool).run(Job(name, scene, path, settings, options, after))
+        return pool(settings_of_pool).run(shot)
     from pipelines.runtime import runner
 
-    return runner.run(name, scene, path, settings, options=options, after=after)
+    return runner.default().run(shot)
 
 
-def forecast(
-    name: str, scene: Scene, path: CameraPath, settings: Settings, *, options: RunOptions | None = None
-) -> Forecast:
+def forecast(shot: Shot) -> Forecast:
     """What `generate` would need: memory and mode, time, ZeroGPU quota; its ``refusal`` says what would fit instead."""
     from pipelines.runtime import forecast as estimates
     from pipelines.runtime import remote
 
-    options = options or RunOptions()
-    if remote.siblings().get(name) or on_zerogpu():
-        return estimates.forecast_zerogpu(registry.method(name), scene, path, settings, options)
+    if remote.siblings().get(shot.method.name) or on_zerogpu():
+        return estimates.forecast_zerogpu(shot)
     from pipelines.runtime import runner
 
-    return runner.default().forecast(registry.method(name), scene, path, settings, options)
+    return runner.default().forecast(shot)

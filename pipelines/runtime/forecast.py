@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.view import Scene
-from pipelines.method import Method
-from pipelines.options import AUTO, EXACT, FP8, FULL, INT8, MODES, RunOptions
-from pipelines.settings import Settings
+from pipelines.options import AUTO, EXACT, FP8, FULL, INT8, MODES
+from pipelines.shot import Shot
 
 HEADROOM = 1.05
 """Memory asked for beyond an estimate."""
@@ -110,14 +108,15 @@ def smaller(path: CameraPath) -> Iterator[CameraPath]:
         yield path.resized(width, height).resampled(max(1, (len(path) // 2) // 4 * 4 + 1))
 
 
-def what_fits(method: Method, scene: Scene, path: CameraPath, settings: Settings, free: float) -> str:
+def what_fits(shot: Shot, free: float) -> str:
     """A sentence naming fewer frames or a smaller size that would fit into ``free`` gigabytes; empty when none was found."""
-    for candidate in smaller(path):
+    for candidate in smaller(shot.left):
         try:
-            needs = method.estimate(candidate, settings).gigabytes
+            needs = shot.method.estimate(candidate, shot.settings).gigabytes
             if min(needs.values()) * HEADROOM > free:
                 continue
-            method.check(scene.fitted(candidate.width, candidate.height, "stretch"), candidate, settings)
+            scene = shot.scene.fitted(candidate.width, candidate.height, "stretch")
+            shot.method.check(scene, candidate, shot.settings)
         except InputError:
             continue
         return f"{len(candidate)} frames of {candidate.width} x {candidate.height} would fit."
@@ -127,11 +126,9 @@ def what_fits(method: Method, scene: Scene, path: CameraPath, settings: Settings
 # --- time and quota ---------------------------------------------------------------------------------------------------
 
 
-def zerogpu_seconds(
-    method: Method, path: CameraPath, settings: Settings, options: RunOptions, *, size: str = LARGE
-) -> int:
+def zerogpu_seconds(shot: Shot, *, size: str = LARGE) -> int:
     """GPU seconds to ask ZeroGPU for: the estimate with a margin and the worker's start."""
-    seconds = TINY_SECONDS if options.weights == "tiny" else method.estimate(path, settings).seconds
+    seconds = TINY_SECONDS if shot.options.weights == "tiny" else shot.estimate().seconds
     return math.ceil(seconds / _SPEED[size] * _SAFETY + _START_SECONDS)
 
 
@@ -168,26 +165,18 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def forecast(
-    method: Method,
-    scene: Scene,
-    path: CameraPath,
-    settings: Settings,
-    options: RunOptions,
-    *,
-    free: float,
-    on_gpu: bool,
-) -> Forecast:
+def forecast(shot: Shot, *, free: float, on_gpu: bool) -> Forecast:
     """What this run will need on a device with ``free`` gigabytes; never raises for what does not fit, but says so."""
+    options = shot.options
     if options.weights == "tiny":
         return Forecast(TINY_SECONDS, TINY_GIGABYTES, FULL, "Tiny random networks: seconds, and noise for a picture.")
-    estimate = method.estimate(path, settings)
+    estimate = shot.estimate()
     if not on_gpu:
         return _on_processor(estimate.seconds, estimate.gigabytes, free)
     try:
         choice = choose(estimate.gigabytes, free, options.memory)
     except InputError as error:
-        advice = what_fits(method, scene, path, settings, free) if options.memory == AUTO else ""
+        advice = what_fits(shot, free) if options.memory == AUTO else ""
         refusal = f"{error} {advice}".strip()
         return Forecast(estimate.seconds, min(estimate.gigabytes.values()), options.memory, refusal, refusal)
     words = f"About {in_words(estimate.seconds)} on the reference GPU. {choice.words}"
@@ -195,13 +184,11 @@ def forecast(
     return Forecast(estimate.seconds, choice.gigabytes, choice.mode, words, weights_gigabytes=largest)
 
 
-def forecast_zerogpu(
-    method: Method, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions
-) -> Forecast:
+def forecast_zerogpu(shot: Shot) -> Forecast:
     """What this run will need on ZeroGPU, its cost in the visitor's quota included."""
     size = zerogpu_size()
-    told = forecast(method, scene, path, settings, options, free=GPU_GIGABYTES[size], on_gpu=True)
-    asked = zerogpu_seconds(method, path, settings, options, size=size)
+    told = forecast(shot, free=GPU_GIGABYTES[size], on_gpu=True)
+    asked = zerogpu_seconds(shot, size=size)
     refusal = told.refusal
     if not refusal and quota_seconds(asked, size=size) > QUOTAS[-1].seconds:
         refusal = quota_words(asked, size=size) + " Take fewer steps, fewer frames or a smaller size."

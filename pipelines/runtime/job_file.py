@@ -1,4 +1,4 @@
-"""A job and its result as single files, so that one Space can shoot for another. Nothing is pickled."""
+"""A shot and its result as single files, so that one Space can shoot for another. Nothing is pickled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import struct
 import tempfile
 import time
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -18,7 +17,6 @@ import numpy as np
 
 from camera.errors import InputError, reading
 from camera.path import CameraPath
-from camera.view import Scene
 from pipelines import registry
 from pipelines.media.video import read_video
 from pipelines.method import Clip
@@ -27,6 +25,7 @@ from pipelines.results.arrays import clip_arrays, clip_of, scene_arrays, scene_f
 from pipelines.results.record import Record, restore
 from pipelines.runtime.progress_clock import Phase, Report
 from pipelines.settings import Settings
+from pipelines.shot import Shot
 
 File = TypeVar("File", Path, io.BytesIO)
 
@@ -34,40 +33,28 @@ LARGEST_JOB = 2 * 10**9
 """Bytes of arrays that a job may unpack to."""
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """What travels to whoever shoots: numpy and plain values. ``after``: the clip that ``path`` begins with, if any."""
-
-    method: str
-    scene: Scene
-    path: CameraPath
-    settings: Settings
-    options: RunOptions
-    after: Clip | None = None
-
-
-def write_job(file: File, job: Job, *, files: bool = False) -> File:
-    """A job as one npz file: arrays, and a JSON text for the rest. Raises `InputError` where a setting names a file,
+def write_job(file: File, shot: Shot, *, files: bool = False) -> File:
+    """A shot as one npz file: arrays, and a JSON text for the rest. Raises `InputError` where a setting names a file,
     unless ``files`` says that whoever reads the job sees the same disk."""
     if not files:
-        _check_no_files(job.settings)
-    path = job.path
+        _check_no_files(shot.settings)
+    path = shot.path
     head = {
-        "method": job.method,
-        "settings": job.settings.values(),
-        "options": job.options.values(),
-        "scene": scene_facts(job.scene),
+        "method": shot.method.name,
+        "settings": shot.settings.values(),
+        "options": shot.options.values(),
+        "scene": scene_facts(shot.scene),
         "path": {"width": path.width, "height": path.height, "fps": path.fps},
     }
-    arrays: dict[str, Any] = scene_arrays(job.scene) | {"poses": path.world_from_camera, "lenses": path.intrinsics}
-    if job.after is not None:
-        more, head["after"] = clip_arrays(job.after, job.scene)
+    arrays: dict[str, Any] = scene_arrays(shot.scene) | {"poses": path.world_from_camera, "lenses": path.intrinsics}
+    if shot.after is not None:
+        more, head["after"] = clip_arrays(shot.after, shot.scene)
         arrays |= more
     np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
     return file
 
 
-def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Job:
+def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Shot:
     """What `write_job` wrote; raises `InputError` for anything else, and for what would not fit into memory.
 
     ``files``: the job comes from ourselves and may name files.
@@ -87,7 +74,7 @@ def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Job:
         settings, options = method.settings.of(head["settings"]), RunOptions.of(head["options"])
         if not files:
             _check_no_files(settings)  # who sends a job must not have files of this Space read by naming them
-        return Job(method.name, scene, path, settings, options, after)  # type: ignore[arg-type]
+        return Shot(method, scene, path, settings, options, after)  # type: ignore[arg-type]
 
 
 # --- who sends it ----------------------------------------------------------------------------------------------------

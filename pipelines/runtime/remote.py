@@ -11,13 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from camera.errors import InputError
-from camera.path import CameraPath
-from camera.view import Scene
 from pipelines.method import Clip, Progress
-from pipelines.options import RunOptions
-from pipelines.runtime.job_file import Job, read_result, sign, write_job
+from pipelines.runtime.job_file import read_result, sign, write_job
 from pipelines.runtime.progress_clock import Report
-from pipelines.settings import Settings
+from pipelines.shot import Shot
 
 SIBLINGS_VARIABLE = "RESHOOT_SIBLINGS"
 """Environment variable: ``gen3c=owner/space,genxd=https://...``, which Space or address shoots which method."""
@@ -34,18 +31,8 @@ def siblings() -> dict[str, str]:
     return {name.strip(): place.strip() for name, place in pairs}
 
 
-def run(
-    place: str,
-    name: str,
-    scene: Scene,
-    path: CameraPath,
-    settings: Settings,
-    *,
-    options: RunOptions,
-    headers: Mapping[str, str] | None = None,
-    after: Clip | None = None,
-) -> Iterator[Progress | Clip | Report]:
-    """As `pipelines.runtime.runner.run`, in the Space ``place``; closing the generator cancels there too.
+def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> Iterator[Progress | Clip | Report]:
+    """As `pipelines.generate`, in the Space ``place``; closing the generator cancels there too.
 
     ``headers`` of the visitor's own request: their ``x-ip-token`` goes along, so that their quota pays, not this Space's.
     """
@@ -57,10 +44,10 @@ def run(
         client = Client(place, headers=token, verbose=False)
     except Exception as error:
         raise InputError(
-            f"The Space {place} that shoots {name} does not answer; it may be asleep, so try again in a minute."
+            f"The Space {place} that shoots {shot.method.name} does not answer; it may be asleep, so try again in a minute."
         ) from error
     with tempfile.TemporaryDirectory() as folder:
-        file = sign(write_job(Path(folder) / "job.npz", Job(name, scene, path, settings, options, after)))
+        file = sign(write_job(Path(folder) / "job.npz", shot))
         job = client.submit(handle_file(str(file)), api_name=ENDPOINT)
         try:
             for values, result in job:
@@ -69,7 +56,7 @@ def run(
                 yield Progress(**values)
                 if result:
                     clip, report = read_result(result)
-                    yield _with_own_beginning(clip, after)
+                    yield _with_own_beginning(clip, shot.after)
                     if report:
                         yield report
         except (InputError, GeneratorExit):

@@ -13,10 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from camera.errors import InputError
-from camera.path import CameraPath
-from camera.view import Scene
-from pipelines import registry
-from pipelines.method import Clip, Method, Pipeline, Progress, left_to_shoot
+from pipelines.method import Clip, Method, Pipeline, Progress
 from pipelines.options import AUTO, EXACT, FP8, FULL, INT8, RunOptions
 from pipelines.runtime import forecast as estimates
 from pipelines.runtime.acceleration.apply import speeded
@@ -25,7 +22,7 @@ from pipelines.runtime.memory import networks, placed, stored_as
 from pipelines.runtime.monitor.tally import Tally
 from pipelines.runtime.progress_clock import Clock, Report
 from pipelines.runtime.worker import Tell, aside, followed, is_out_of_memory
-from pipelines.settings import Settings
+from pipelines.shot import Shot
 from pipelines.weights.hub import Weights
 
 T = TypeVar("T")
@@ -54,32 +51,20 @@ class Runtime:
         self._queue: list[object] = []
         self._turn = threading.Condition()
 
-    def run(
-        self,
-        method: Method,
-        scene: Scene,
-        path: CameraPath,
-        settings: Settings,
-        *,
-        options: RunOptions | None = None,
-        after: Clip | None = None,
-        around: Around = nullcontext,
-    ) -> Iterator[Progress | Clip | Report]:
+    def run(self, shot: Shot, *, around: Around = nullcontext) -> Iterator[Progress | Clip | Report]:
         """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
-        ``after``: a clip to go on from, see `pipelines.generate`. ``around``: a context that the pipeline, in place, runs in.
+        ``around``: a context that the pipeline, in place, runs in.
         Closing the generator cancels at the end of the step in progress and lets the next job begin. Raises `InputError` for
         what the method can't shoot, what doesn't fit, weights that can't be had, and memory that ran out; after any error the
         device is free and the next run works.
         """
-        options = options or RunOptions()
-        method.check(scene, path, settings)
-        method.check_after(after, path, settings)
-        forecast = self.forecast(method, scene, left_to_shoot(path, after), settings, options)
+        shot.check()
+        forecast = self.forecast(shot)
         if forecast.refusal:
             raise InputError(forecast.refusal)
-        yield from self.exclusive(lambda: _Job(self, method, scene, path, settings, options, after, around).results())
-        self.done[method.name].add()
+        yield from self.exclusive(lambda: _Run(self, shot, around).results())
+        self.done[shot.method.name].add()
 
     def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
         """What ``job()`` yields, as one job of the queue (a training, a reconstruction); `Progress` while others are before it.
@@ -95,12 +80,10 @@ class Runtime:
         finally:
             self._leave(ticket)
 
-    def forecast(
-        self, method: Method, scene: Scene, path: CameraPath, settings: Settings, options: RunOptions
-    ) -> estimates.Forecast:
+    def forecast(self, shot: Shot) -> estimates.Forecast:
         """What a run would need here, counting as free what loaded pipelines would make room for."""
         room = (self.device.free_bytes() + self._resident_bytes()) / 1e9
-        return estimates.forecast(method, scene, path, settings, options, free=room, on_gpu=self.device.is_gpu)
+        return estimates.forecast(shot, free=room, on_gpu=self.device.is_gpu)
 
     def unload(self) -> None:
         """Forget every pipeline and give its memory back."""
@@ -200,61 +183,40 @@ class Runtime:
         return self.device.bytes_of(networks(loaded.pipeline).values())
 
 
-class _Job:
-    """One run."""
+class _Run:
+    """One shot being run."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        method: Method,
-        scene: Scene,
-        path: CameraPath,
-        settings: Settings,
-        options: RunOptions,
-        after: Clip | None,
-        around: Around,
-    ) -> None:
-        self.runtime, self.method, self.options, self.after, self.around = runtime, method, options, after, around
-        self.scene, self.path, self.settings = scene, path, settings
+    def __init__(self, runtime: Runtime, shot: Shot, around: Around) -> None:
+        self.runtime, self.shot, self.around = runtime, shot, around
         self.clock = Clock(runtime.device)
         self.mode = FULL
 
     def results(self) -> Iterator[Progress | Clip | Report]:
-        return aside(self._shoot, clock=self.clock, failed=self._told, name=f"shoot {self.method.name}")
+        return aside(self._shoot, clock=self.clock, failed=self._told, name=f"shoot {self.shot.method.name}")
 
     @torch.no_grad()
     def _shoot(self, tell: Tell, cancelled: Callable[[], bool]) -> None:
-        device = self.runtime.device
-        self.runtime.make_main_memory_room(self.method, self.options, self._forecast().weights_gigabytes)
-        loaded = self.runtime.load(self.method, self.options, announce=tell, cancelled=cancelled)
-        if self.options.weights == "tiny" and (side := getattr(loaded.pipeline, "tiny_side", None)):
-            self.scene, self.path = _reduced(self.scene, self.path, side)
+        runtime, shot = self.runtime, self.shot
+        method, options = shot.method, shot.options
+        runtime.make_main_memory_room(method, options, runtime.forecast(shot).weights_gigabytes)
+        loaded = runtime.load(method, options, announce=tell, cancelled=cancelled)
+        if options.weights == "tiny" and (side := getattr(loaded.pipeline, "tiny_side", None)):
+            self.shot = shot = _reduced(shot, side)
         if prepare := getattr(loaded.pipeline, "prepare", None):
-            prepare(self.scene, self.path, self.settings)
-        forecast = self._forecast()
+            prepare(shot.scene, shot.path, shot.settings)
+        forecast = runtime.forecast(shot)
         if forecast.refusal:
             raise InputError(forecast.refusal)
-        evicted = self.runtime.make_room(loaded, forecast.gigabytes)
-        self.mode = forecast.mode if self.options.memory == AUTO else self.options.memory
-        pipeline, steps = loaded.pipeline, int(getattr(self.settings, "steps", 1))
-        fast = speeded(pipeline, self.options, steps=steps, method=self.method.name)
-        with placed(pipeline, self.mode, device.torch), fast, self.around(pipeline):
-            going_on = {} if self.after is None else {"after": self.after}
-            followed(pipeline(self.scene, self.path, self.settings, **going_on), tell)
+        evicted = runtime.make_room(loaded, forecast.gigabytes)
+        self.mode = forecast.mode if options.memory == AUTO else options.memory
+        pipeline, steps = loaded.pipeline, int(getattr(shot.settings, "steps", 1))
+        fast = speeded(pipeline, options, steps=steps, method=method.name)
+        with placed(pipeline, self.mode, runtime.device.torch), fast, self.around(pipeline):
+            going_on = {} if shot.after is None else {"after": shot.after}
+            followed(pipeline(shot.scene, shot.path, shot.settings, **going_on), tell)
         words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")
-        tell(
-            self.clock.report(
-                method=self.method.name,
-                options=self.options,
-                mode=self.mode,
-                words=words,
-                revisions=loaded.weights.revisions,
-            )
-        )
-
-    def _forecast(self) -> estimates.Forecast:
-        left = left_to_shoot(self.path, self.after)
-        return self.runtime.forecast(self.method, self.scene, left, self.settings, self.options)
+        revisions = loaded.weights.revisions
+        tell(self.clock.report(method=method.name, options=options, mode=self.mode, words=words, revisions=revisions))
 
     def _told(self, error: BaseException) -> BaseException:
         """The error as the caller gets it; after one that may have broken something, what may be broken is forgotten."""
@@ -262,26 +224,27 @@ class _Job:
             self.runtime.unload()
             return OutOfMemory(self._out_of_memory_words(self.clock.phase))
         if not isinstance(error, InputError):
-            self.runtime.forget(self.method, self.options)
+            self.runtime.forget(self.shot.method, self.shot.options)
         return error
 
     def _out_of_memory_words(self, phase: str) -> str:
-        device = self.runtime.device
+        device, path = self.runtime.device, self.shot.path
         lower = EXACT[EXACT.index(self.mode) + 1 :] if self.mode in EXACT else EXACT[1:]
         advice = f"choose memory mode {lower[0]}, " if lower and device.is_gpu else "choose "
         return (
             f"The {device.label} ran out of memory while {phase or 'starting'} in memory mode {self.mode}; {advice}"
-            f"fewer than {len(self.path)} frames or a size below {self.path.width} x {self.path.height}."
+            f"fewer than {len(path)} frames or a size below {path.width} x {path.height}."
         )
 
 
-def _reduced(scene: Scene, path: CameraPath, side: int) -> tuple[Scene, CameraPath]:
-    """Both at most about ``side`` pixels long, in multiples of 32: what tiny networks are shown instead of the full picture."""
+def _reduced(shot: Shot, side: int) -> Shot:
+    """At most about ``side`` pixels long, in multiples of 32: what tiny networks are shown instead of the full picture."""
+    path = shot.path
     scale = side / max(path.width, path.height)
     if scale >= 1:
-        return scene, path
+        return shot
     width, height = (max(64, round(length * scale / 32) * 32) for length in (path.width, path.height))
-    return scene.fitted(width, height, "stretch"), path.resized(width, height)
+    return shot.resized(width, height)
 
 
 class OutOfMemory(InputError):
@@ -299,16 +262,3 @@ def default() -> Runtime:
         if _default is None:
             _default = Runtime()
         return _default
-
-
-def run(
-    name: str,
-    scene: Scene,
-    path: CameraPath,
-    settings: Settings,
-    *,
-    options: RunOptions | None = None,
-    after: Clip | None = None,
-) -> Iterator[Progress | Clip | Report]:
-    """`Runtime.run` of the method called ``name`` on this machine's own device."""
-    return default().run(registry.method(name), scene, path, settings, options=options, after=after)

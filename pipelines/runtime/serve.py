@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from camera.errors import InputError
-from pipelines import registry
 from pipelines.environment import is_offered
 from pipelines.method import Clip, Progress
 from pipelines.results.record import Record, path_values, record, save
@@ -28,13 +27,13 @@ def serve(job: str) -> Iterator[tuple[dict, str | None]]:
     """
     try:
         check_sender(job)
-        asked = read_job(job)
-        if not is_offered(asked.method):
-            raise InputError(f"{asked.method} is not offered by this Space; name its own Space in RESHOOT_SIBLINGS.")
-        shot = (asked.method, asked.scene, asked.path, asked.settings)
+        shot = read_job(job)
+        name = shot.method.name
+        if not is_offered(name):
+            raise InputError(f"{name} is not offered by this Space; name its own Space in RESHOOT_SIBLINGS.")
         clip: Clip | None = None
         report: Report | None = None
-        for item in generate(*shot, options=asked.options, after=asked.after):
+        for item in generate(shot):
             if isinstance(item, Progress):
                 yield _progress_values(item), None
             elif isinstance(item, Clip):
@@ -42,7 +41,7 @@ def serve(job: str) -> Iterator[tuple[dict, str | None]]:
             else:
                 report = item
         assert clip is not None
-        made = record(registry.method(asked.method), *shot[1:], options=asked.options, report=report)
+        made = record(shot, report=report)
         with tempfile.TemporaryDirectory(prefix="reshoot-job-") as folder:
             yield {"phase": "Sending", "step": 1, "steps": 1}, str(_pack(Path(folder), clip, made))
     except InputError as error:

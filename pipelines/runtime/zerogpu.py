@@ -15,15 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from camera.errors import InputError
-from camera.path import CameraPath
-from camera.view import Scene
 from pipelines import registry
-from pipelines.method import Clip, Progress, left_to_shoot
+from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
 from pipelines.runtime import forecast
-from pipelines.runtime.job_file import Job
 from pipelines.runtime.progress_clock import Report
-from pipelines.settings import Settings
+from pipelines.shot import Shot
 
 SIZE: Any = forecast.zerogpu_size()
 
@@ -37,20 +34,18 @@ class Failure:
     sentence: str
 
 
-def seconds(job: Job) -> int:
-    """GPU seconds to reserve for ``job``."""
-    method = registry.method(job.method)
-    path = left_to_shoot(job.path, job.after)
-    return forecast.zerogpu_seconds(method, path, job.settings, job.options, size=SIZE)
+def seconds(shot: Shot) -> int:
+    """GPU seconds to reserve for ``shot``."""
+    return forecast.zerogpu_seconds(shot, size=SIZE)
 
 
 @spaces.GPU(duration=seconds, size=SIZE)
-def shoot(job: Job) -> Iterator[Progress | Clip | Report | Failure]:
+def shoot(shot: Shot) -> Iterator[Progress | Clip | Report | Failure]:
     """One run in the worker process."""
-    from pipelines.runtime.runner import run as run_here
+    from pipelines.runtime.runner import default
 
     try:
-        yield from run_here(job.method, job.scene, job.path, job.settings, options=job.options, after=job.after)
+        yield from default().run(shot)
     except InputError as error:
         yield Failure(str(error))
     except Exception as error:
@@ -58,25 +53,14 @@ def shoot(job: Job) -> Iterator[Progress | Clip | Report | Failure]:
         yield Failure(f"The run failed ({type(error).__name__}: {error}); please report it with your settings.")
 
 
-def run(
-    name: str,
-    scene: Scene,
-    path: CameraPath,
-    settings: Settings,
-    *,
-    options: RunOptions,
-    visitor: str = "",
-    after: Clip | None = None,
-) -> Iterator[Progress | Clip | Report]:
-    """As `pipelines.runtime.runner.run`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
+def run(shot: Shot, *, visitor: str = "") -> Iterator[Progress | Clip | Report]:
+    """As `pipelines.generate`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
 
     Refuses with `InputError`, before asking for a GPU, what the method can't shoot or the visitor's quota can't pay.
     """
-    job = Job(name, scene, path, settings, options, after)
-    registry.method(name).check(scene, path, settings)
-    registry.method(name).check_after(after, path, settings)
-    forecast.check_quota(seconds(job), visitor or forecast.QUOTAS[-1].visitor, size=SIZE)
-    items = shoot(job)
+    shot.check()
+    forecast.check_quota(seconds(shot), visitor or forecast.QUOTAS[-1].visitor, size=SIZE)
+    items = shoot(shot)
     try:
         for item in items:
             if isinstance(item, Failure):

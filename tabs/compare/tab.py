@@ -18,9 +18,11 @@ from pipelines import NAMES, generate, method
 from pipelines.environment import offered
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
+from pipelines.registry import FIVE
 from pipelines.rehearsal import Rehearsal, rehearse
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import record, save
+from pipelines.shot import Shot
 from tabs.browser.players import clips, players
 from tabs.evaluation.table import table
 from tabs.parts.form import cancelled_by, said
@@ -33,7 +35,7 @@ KINDS = ("still", "clip", "views")
 
 def build() -> None:
     """Places the tab; call inside a `gr.Tab`."""
-    methods = {method(name).title: method(name) for name in offered(NAMES)}
+    methods = {method(name).title: method(name) for name in offered(NAMES) if name in FIVE}
     take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
     gr.Markdown(
         "**One scene and one move, shown to several methods.** Each frames the scene in its own size and length; the "
@@ -123,11 +125,11 @@ def _rehearsed(take: Take, chosen: Method, scene: Scene, path: CameraPath) -> It
 
 
 def _shot(take: Take, chosen: Method, scene: Scene, path: CameraPath, options: RunOptions) -> Iterator[Progress | Path]:
-    settings = chosen.settings()
-    for step in generate(chosen.name, scene, path, settings, options=options):
+    shot = Shot(chosen, scene, path, chosen.settings(), options)
+    for step in generate(shot):
         if isinstance(step, Progress):
             yield step
         elif isinstance(step, Clip):
-            made = record(chosen, scene, path, settings, options=options)
+            made = record(shot)
             carries = carrying(step, scene, goes_on=False)
             yield save(take.folder, f"{chosen.name}-{uuid.uuid4().hex[:8]}", step, made, carries=carries).video

@@ -18,6 +18,7 @@ from pipelines.options import RunOptions
 from pipelines.results.embedded_scene import carried
 from pipelines.results.record import Record, restore, scene_sha256
 from pipelines.settings import Settings
+from pipelines.shot import Shot
 from tabs.browser.players import clips
 from tabs.parts import form
 from tabs.parts.session import Take
@@ -83,11 +84,7 @@ class Extend:
         yield from self.shoot.shooting(
             take,
             request,
-            scene,
-            path,
-            settings,
-            options,
-            after=clip,
+            Shot(self.shoot.method, scene, path, settings, options, clip),
             begun=begun,
             notes=_notes(clip, made, scene, settings),
         )

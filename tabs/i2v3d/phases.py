@@ -27,6 +27,7 @@ from pipelines.methods.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSetti
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
 from pipelines.options import RunOptions
 from pipelines.results.record import path_values, scene_sha256
+from pipelines.shot import Shot
 from pipelines.training import Learnt, Trained
 from tabs.browser.players import clips, players
 from tabs.parts import form
@@ -299,13 +300,16 @@ class Steps:
         file = take.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
         settings = replace(painted.settings(settings, file), make=VIDEO)
         notes = (_MOVED,) if painted.along and painted.along != _named(scene, path) else ()
-        for update in self.shoot.shooting(take, request, scene, path, settings, options, notes=notes):
+        for update in self.shoot.shooting(
+            take, request, Shot(self.shoot.method, scene, path, settings, options), notes=notes
+        ):
             shown = update[-1]  # the video's file, once there is one
             yield *update, update[0] if isinstance(shown, dict) else f"{_ABOVE}  \n{update[0]}"
 
     def _run(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions) -> Iterator[Any]:
-        scene, path = take.ready()
-        return pipelines.generate(self.name, scene, path, settings, options=options, headers=dict(request.headers))
+        return pipelines.generate(
+            Shot(self.shoot.method, *take.ready(), settings, options), headers=dict(request.headers)
+        )
 
 
 _NOTHING = np.zeros((0, 1, 1, 3), np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -12,7 +13,6 @@ from gradio.events import Dependency
 import pipelines
 from camera import formats
 from camera.errors import InputError
-from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.media.concat import Begun
 from pipelines.media.video import read_video
@@ -21,6 +21,7 @@ from pipelines.options import RunOptions
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import Record, frames_zip, record, restore, save
 from pipelines.settings import Settings
+from pipelines.shot import Shot
 from tabs.browser.players import clips, players
 from tabs.evaluation.take_view import take_view
 from tabs.parts import form
@@ -116,40 +117,32 @@ class Shoot:
         """What a run would need: memory, time, quota; what would fit where it does not; what these settings ask too much of."""
         if take.path is None:
             return ""
-        scene, path = take.ready()
-        told = pipelines.forecast(self.method.name, scene, path, settings, options=options)
+        shot = Shot(self.method, *take.ready(), settings, options)
+        told = pipelines.forecast(shot)
         try:
-            usual = self.method.check(scene, path, self.method.settings())
-            new = [warning for warning in self.method.check(scene, path, settings) if warning not in usual]
+            usual = replace(shot, settings=self.method.settings()).check()
+            new = [warning for warning in shot.check() if warning not in usual]
         except InputError as error:  # no toast while somebody still moves a slider
             return str(error)
         return "  \n".join([told.refusal or told.words, *(f"Note: {warning}" for warning in new)])
 
     def _run(self, take: Take, request: gr.Request, settings: Settings, options: RunOptions):
         """Shoot the current path with this method; returns the videos and the files beside them."""
-        scene, path = take.ready()
-        yield from self.shooting(take, request, scene, path, settings, options)
+        yield from self.shooting(take, request, Shot(self.method, *take.ready(), settings, options))
 
     def shooting(
         self,
         take: Take,
         request: gr.Request,
-        scene: Scene,
-        path: CameraPath,
-        settings: Settings,
-        options: RunOptions,
+        shot: Shot,
         *,
-        after: Clip | None = None,
         begun: Begun | None = None,
         notes: tuple[str, ...] = (),
     ):
-        """Updates of `outputs` while ``path`` is shot, on from ``after``, saved in ``begun``, if given; ``notes`` join the
-        clip's own."""
+        """Updates of `outputs` while ``shot`` is shot, saved in ``begun`` if given; ``notes`` join the clip's own."""
         name = self.new_name()
         clip: Clip | None = None
-        for step in pipelines.generate(
-            self.method.name, scene, path, settings, options=options, headers=dict(request.headers), after=after
-        ):
+        for step in pipelines.generate(shot, headers=dict(request.headers)):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
                 yield _words(step), picture, *[gr.skip()] * 4
@@ -157,10 +150,10 @@ class Shoot:
             report = None if isinstance(step, Clip) else step
             clip = step if isinstance(step, Clip) else clip
             assert clip is not None, "a report comes after its clip"
-            made = record(self.method, scene, path, settings, moves=take.moves, options=options, report=report)
+            made = record(shot, moves=take.moves, report=report)
             words = "Saved, still running." if report is None else report.sentence()
-            words += "".join(f"  \n{note}" for note in (*_weights_note(options), *notes, *clip.notes))
-            yield words, *self.result(take, name, scene, clip, made, begun=begun)
+            words += "".join(f"  \n{note}" for note in (*_weights_note(shot.options), *notes, *clip.notes))
+            yield words, *self.result(take, name, shot.scene, clip, made, begun=begun)
 
     def new_name(self) -> str:
         return f"{self.method.name}-{uuid.uuid4().hex[:8]}"

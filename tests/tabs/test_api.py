@@ -14,9 +14,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from examples import EXAMPLES
-from pipelines import NAMES, method
+from pipelines import method
 from pipelines.media.video import probe, read_video
 from pipelines.options import RunOptions
+from pipelines.registry import FIVE
 from pipelines.results.record import restore
 from tabs.parts.source import GUESS
 
@@ -42,7 +43,7 @@ def value(answer):
 
 def test_endpoints_carry_the_settings_own_names(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    for name in NAMES:
+    for name in FIVE:
         drawn = [parameter["parameter_name"] for parameter in endpoints[f"/{name}_draw"]["parameters"]]
         assert set(method(name).moves.controls()) <= set(drawn)
         shot = [parameter["parameter_name"] for parameter in endpoints[f"/{name}_shoot"]["parameters"]]
@@ -50,7 +51,7 @@ def test_endpoints_carry_the_settings_own_names(client):
     assert not [name for name in endpoints if "lambda" in name or name.startswith("/param")]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FIVE)
 def test_a_method_goes_from_example_to_result(client, name, tmp_path):
     opened = client.predict(STILL, api_name=f"/{name}_open_example")
     assert "subject at" in opened

@@ -16,11 +16,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from bench.room import orbit, psnr, shot
+from bench.room import orbit, shot
 from camera import formats
 from camera.path import CameraPath
 from camera.view import Scene, View
-from pipelines import NAMES, method
+from pipelines import method
+from pipelines.media.image_metrics import psnr
 from pipelines.media.video import probe
 from pipelines.method import Clip
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
@@ -30,9 +31,11 @@ from pipelines.reconstruct.dynamic_points import moving
 from pipelines.reconstruct.gaussians.files import read_ply, read_splat
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_clip, shots_of_views
+from pipelines.registry import FIVE
 from pipelines.results.depth_frames import DEPTH_FILE, disparity_range, sixteen_bit_zip
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import beside, record, save
+from pipelines.shot import Shot
 from tabs.parts.send_to_scene import offers
 from tabs.scene import tab
 from tabs.scene.orbit import Seeing, caption, followed, picture, shown
@@ -56,7 +59,7 @@ def room() -> tuple[np.ndarray, CameraPath, tuple[View, ...]]:
 def result(folder: Path, frames: np.ndarray, path: CameraPath, weights: str = "real", **carried: bytes) -> Path:
     """A result's mp4 as the app saves it."""
     gen3c, (_, _, views) = method("gen3c"), room()
-    made = record(gen3c, Scene(views[:1]), path, gen3c.settings(), options=RunOptions(weights=weights))
+    made = record(Shot(gen3c, Scene(views[:1]), path, gen3c.settings(), RunOptions(weights=weights)))
     return save(folder, f"gen3c-{weights}", Clip(frames, path.fps, path), made, **carried).video
 
 
@@ -177,7 +180,7 @@ def test_a_4d_result_becomes_points_in_motion(client, tmp_path):
     dimensionx, moments = method("dimensionx"), (frames, np.ascontiguousarray(frames[:, ::-1]))
     settings = replace(dimensionx.settings(), key_frames=2)
     clip = as_clip(Grid(frames, (0, 24), moments), path, 24, ())
-    saved = save(tmp_path, "four", clip, record(dimensionx, Scene(room()[2][:1]), path, settings))
+    saved = save(tmp_path, "four", clip, record(Shot(dimensionx, Scene(room()[2][:1]), path, settings)))
     with pytest.raises(AppError, match="all files of the result"):
         client.predict([handle_file(str(saved.video))], api_name="/scene_open_result")
     everything = [saved.video, *saved.companions.values(), *saved.files.values()]
@@ -282,7 +285,7 @@ def test_every_result_has_a_button_that_leads_here():
     page = app.build()
     (tabs,) = (block for block in page.blocks.values() if isinstance(block, gr.Tabs))
     buttons = {offer.button._id: offer for offer in offers(page)}
-    assert len(buttons) == 2 * len(NAMES), "beside each method's result, and in Side by side"
+    assert len(buttons) == 2 * len(FIVE), "beside each method's result, and in Side by side"
     clicked = {}
     for listener in page.fns.values():
         for block, event in listener.targets:

@@ -53,7 +53,7 @@ def _in_words(move: str, shot: list[str]) -> bytes:
 
     given = parser().parse_args([*shot, "--out", "shot.mp4"])
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
-        usual = shot_of(method(given.name), given, Path(folder))
+        usual, _ = shot_of(method(given.name), given, Path(folder))
     return write(path_of(move, usual.scene.first, frames=len(usual.path), fps=usual.path.fps))
 
 

@@ -13,7 +13,6 @@ import torch
 import torch.distributed as dist
 
 from camera.errors import InputError
-from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.runtime.clip_file import clip_bytes, plain
 from pipelines.runtime.device import Device
@@ -27,12 +26,9 @@ from pipelines.runtime.runner import Runtime
 def main(folder: Path, rank: int, ranks: int, port: int) -> None:
     """Shoot the job in ``folder`` together with the others; rank 0 tells on its standard output, a JSON line each."""
     device = _joined(rank, ranks, port)
-    job = read_job(folder / "job.npz", files=True)
+    shot = read_job(folder / "job.npz", files=True)
     group = Group.ours()
-    items = Runtime(device).run(
-        registry.method(job.method), job.scene, job.path, job.settings, options=job.options, after=job.after,
-        around=lambda pipeline: split(networks(pipeline), group),
-    )  # fmt: skip
+    items = Runtime(device).run(shot, around=lambda pipeline: split(networks(pipeline), group))
     number = 0
     try:
         for item in items:
@@ -40,7 +36,7 @@ def main(folder: Path, rank: int, ranks: int, port: int) -> None:
                 continue
             number += 1
             if isinstance(item, Clip):
-                _tell("clip", _kept(folder / f"clip-{number}.npz", clip_bytes(item, job.scene)))
+                _tell("clip", _kept(folder / f"clip-{number}.npz", clip_bytes(item, shot.scene)))
             elif isinstance(item, Progress):
                 _tell("progress", plain(item) | {"preview": _preview(folder, number, item)})
             else:

@@ -15,34 +15,32 @@ from typing import Any
 import numpy as np
 
 from camera.errors import InputError
-from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.runtime.clip_file import clip_of_bytes, report_of
-from pipelines.runtime.job_file import Job, write_job
+from pipelines.runtime.job_file import write_job
 from pipelines.runtime.progress_clock import Report
+from pipelines.shot import Shot
 
 MOST = 8
 _BY_LOCAL_DECISION = "first block"
 """This step cache decides by a process's own tokens; where two decide differently, both would wait for ever."""
 
 
-def run(job: Job, gpus: int) -> Iterator[Progress | Clip | Report]:
+def run(shot: Shot, gpus: int) -> Iterator[Progress | Clip | Report]:
     """As `pipelines.generate`, on ``gpus`` GPUs of this machine (processes, where it has none).
 
     Closing the generator ends all processes at once. Raises `InputError`.
     """
-    known = registry.method(job.method)
-    known.check(job.scene, job.path, job.settings)
-    known.check_after(job.after, job.path, job.settings)
-    _check(job, gpus)
+    shot.check()
+    _check(shot, gpus)
     with tempfile.TemporaryDirectory(prefix="reshoot-ranks-") as name:
         folder = Path(name)
-        write_job(folder / "job.npz", job, files=True)
+        write_job(folder / "job.npz", shot, files=True)
         processes = [_started(folder, rank, gpus, port) for port in [_free_port()] for rank in range(gpus)]
         watching = threading.Thread(target=_watch, args=(processes,), daemon=True)
         watching.start()
         try:
-            yield from _heard(processes[0], folder, job)
+            yield from _heard(processes[0], folder, shot)
         finally:
             for process in processes:
                 process.terminate()
@@ -51,7 +49,7 @@ def run(job: Job, gpus: int) -> Iterator[Progress | Clip | Report]:
             watching.join()
 
 
-def _check(job: Job, gpus: int) -> None:
+def _check(shot: Shot, gpus: int) -> None:
     import torch
 
     if not 1 <= gpus <= MOST:
@@ -59,7 +57,7 @@ def _check(job: Job, gpus: int) -> None:
     here = torch.cuda.device_count()
     if here and here < gpus:
         raise InputError(f"This machine has {here} GPUs, fewer than the {gpus} asked for.")
-    if job.options.cache == _BY_LOCAL_DECISION:
+    if shot.options.cache == _BY_LOCAL_DECISION:
         raise InputError(f"Step cache {_BY_LOCAL_DECISION} does not run on several GPUs; choose TaylorSeer or none.")
 
 
@@ -85,7 +83,7 @@ def _watch(processes: list[subprocess.Popen]) -> None:
                     other.terminate()
 
 
-def _heard(first: subprocess.Popen, folder: Path, job: Job) -> Iterator[Progress | Clip | Report]:
+def _heard(first: subprocess.Popen, folder: Path, shot: Shot) -> Iterator[Progress | Clip | Report]:
     assert first.stdout is not None
     done = False
     for line in first.stdout:
@@ -96,7 +94,7 @@ def _heard(first: subprocess.Popen, folder: Path, job: Job) -> Iterator[Progress
         if kind == "refused":
             raise InputError(value)
         if kind == "clip":
-            yield clip_of_bytes((folder / value).read_bytes(), job.scene)
+            yield clip_of_bytes((folder / value).read_bytes(), shot.scene)
         elif kind == "report":
             done = True
             yield report_of(value)

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from camera.errors import InputError
-from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.runtime.clip_file import clip_of_bytes, report_of
-from pipelines.runtime.job_file import Job, write_job
+from pipelines.runtime.job_file import write_job
 from pipelines.runtime.pool import cluster
 from pipelines.runtime.pool.line import Line
 from pipelines.runtime.pool.replica import SHOOT, Told
 from pipelines.runtime.pool.settings import PoolSettings
 from pipelines.runtime.progress_clock import Report
+from pipelines.shot import Shot
 
 
 class Pool:
@@ -34,16 +34,14 @@ class Pool:
                 self.lines[name] = Line(name, cluster.replicas(self.settings), self.settings.places)
             return self.lines[name]
 
-    def run(self, job: Job) -> Iterator[Progress | Clip | Report]:
+    def run(self, shot: Shot) -> Iterator[Progress | Clip | Report]:
         """As `pipelines.generate`. Raises `InputError` for what cannot be shot, a full line, and a second loss."""
-        known = registry.method(job.method)
-        known.check(job.scene, job.path, job.settings)
-        known.check_after(job.after, job.path, job.settings)
+        shot.check()
         file = io.BytesIO()
-        write_job(file, job, files=self.settings.same_disk)
-        for kind, value in self.told(job.method, file.getvalue()):
+        write_job(file, shot, files=self.settings.same_disk)
+        for kind, value in self.told(shot.method.name, file.getvalue()):
             if kind == "clip":
-                yield clip_of_bytes(value, job.scene)
+                yield clip_of_bytes(value, shot.scene)
             elif kind == "report":
                 yield report_of(value)
             else:

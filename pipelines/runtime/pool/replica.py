@@ -50,15 +50,13 @@ def shoot_job(job: bytes) -> Iterator[Told]:
     from pipelines.method import Clip, Progress
     from pipelines.runtime.clip_file import clip_bytes, plain
     from pipelines.runtime.job_file import read_job
-    from pipelines.runtime.runner import run
+    from pipelines.runtime.runner import default
 
     try:
-        asked = read_job(io.BytesIO(job), files=True)
-        for item in run(
-            asked.method, asked.scene, asked.path, asked.settings, options=asked.options, after=asked.after
-        ):
+        shot = read_job(io.BytesIO(job), files=True)
+        for item in default().run(shot):
             if isinstance(item, Clip):
-                yield "clip", clip_bytes(item, asked.scene)
+                yield "clip", clip_bytes(item, shot.scene)
             else:
                 yield "progress" if isinstance(item, Progress) else "report", plain(item)
     except InputError as error:

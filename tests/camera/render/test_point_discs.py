@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from bench.room import front, psnr, side
+from bench.room import front, side
 from camera.cloud import PointCloud, cloud_of
 from camera.path import CameraPath, pinhole
 from camera.render.point_discs import Dots
 from camera.view import Scene
+from pipelines.media.image_metrics import psnr
 
 
 def test_a_view_comes_back_and_is_right_from_aside():

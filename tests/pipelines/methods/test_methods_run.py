@@ -13,6 +13,7 @@ from pipelines.runtime import memory
 from pipelines.runtime.device import Device
 from pipelines.runtime.progress_clock import Report
 from pipelines.runtime.runner import Runtime
+from pipelines.shot import Shot
 
 gc.freeze()
 SHOTS = {
@@ -31,14 +32,14 @@ def test_a_method_runs_the_same_in_every_memory_mode_and_cancels(name, monkeypat
     shot = default_shot(known, steps=2, **SHOTS[name])
     pictures = {}
     for mode in ("full", "model offload", "group offload"):
-        *items, report = runtime.run(known, *shot, options=RunOptions(weights="tiny", memory=mode))
+        *items, report = runtime.run(Shot(known, *shot, RunOptions(weights="tiny", memory=mode)))
         assert isinstance(report, Report) and report.mode == mode and report.seconds > 0
         pictures[mode] = [item for item in items if isinstance(item, Clip)][-1]
         assert pictures[mode].frames.dtype == np.uint8 and len(pictures[mode].frames) == len(pictures[mode].path)
     assert np.array_equal(pictures["full"].frames, pictures["model offload"].frames)
     assert np.array_equal(pictures["full"].frames, pictures["group offload"].frames)
 
-    run = runtime.run(known, *shot, options=RunOptions(weights="tiny"))
+    run = runtime.run(Shot(known, *shot, RunOptions(weights="tiny")))
     assert next(item for item in run if isinstance(item, Progress) and item.step >= 1)
     run.close()
     assert runtime.waiting == 0

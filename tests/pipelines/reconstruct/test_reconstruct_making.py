@@ -22,6 +22,7 @@ from pipelines.reconstruct.pipeline import Made, Shots, make, run, shots_of_view
 from pipelines.runtime import runner
 from pipelines.runtime.device import Device
 from pipelines.runtime.runner import Runtime
+from pipelines.shot import Shot
 
 
 class FullGpu(Device):
@@ -63,7 +64,7 @@ def shots() -> Shots:
 
 
 def test_it_waits_for_its_turn_and_has_the_gpu_cleared(gpu, shots):
-    list(gpu.run(TOY, *toy_shot(), options=RunOptions(weights="tiny")))
+    list(gpu.run(Shot(TOY, *toy_shot(), RunOptions(weights="tiny"))))
     assert gpu.loaded and behaviour.alive
     before = gpu.exclusive(lambda: iter(range(2)))
     next(before)

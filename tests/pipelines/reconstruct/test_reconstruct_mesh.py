@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from reconstruct_room import finished, room, to_surface
 
-from bench.room import orbit, psnr, shot
+from bench.room import orbit, shot
 from camera.errors import InputError
 from camera.render.triangles import Surface, draw
 from camera.view import FAR, Scene, View
+from pipelines.media.image_metrics import psnr
 from pipelines.method import Progress
 from pipelines.reconstruct.surface import tsdf
 from pipelines.reconstruct.surface.mesh import meshed

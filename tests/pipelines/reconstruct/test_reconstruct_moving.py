@@ -19,6 +19,7 @@ from pipelines.reconstruct.export import shot_on
 from pipelines.reconstruct.pipeline import Shots, shots_of_views
 from pipelines.reconstruct.time_slices import Moments, moments_of_files
 from pipelines.results.record import record, save
+from pipelines.shot import Shot
 
 
 def made(*args, **choices) -> Moving:
@@ -82,7 +83,7 @@ def saved_4d(folder, frames=8):
     path = CameraPath(np.array([view.world_from_camera for view in views]), views[0].intrinsics, 96, 64, 8)
     pictures = np.stack([view.colour for view in views])
     clip = as_clip(Grid(pictures, (0, 4), (pictures, np.ascontiguousarray(pictures[..., ::-1]))), path, 8, ())
-    return save(folder, "four", clip, record(METHOD, room(), path, METHOD.settings())), pictures, path
+    return save(folder, "four", clip, record(Shot(METHOD, room(), path, METHOD.settings()))), pictures, path
 
 
 def test_the_files_of_a_4d_result_become_points_and_folders_per_moment(tmp_path):

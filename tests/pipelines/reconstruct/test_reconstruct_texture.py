@@ -9,9 +9,10 @@ import pytest
 import trimesh
 from reconstruct_room import finished, path_of, room
 
-from bench.room import orbit, psnr, shot
+from bench.room import orbit, shot
 from camera.errors import InputError
 from camera.render.triangles import draw
+from pipelines.media.image_metrics import psnr
 from pipelines.reconstruct import display
 from pipelines.reconstruct.pipeline import Made, make, shots_of_views
 from pipelines.reconstruct.surface.mesh import meshed

@@ -22,6 +22,7 @@ from pipelines.options import RunOptions
 from pipelines.results.record import frames_zip, record, restore, save, scene_sha256
 from pipelines.runtime.progress_clock import Phase, Report
 from pipelines.settings import Settings, setting
+from pipelines.shot import Shot
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,7 +39,7 @@ def shot():
         "toy", options.values(), "full", "why", "cpu", (Phase("Denoising", 2.0, 1.0, 4),), {"a/b": "c" * 40}
     )
     moves = ToyMoves(frames=3, travel=0.3)
-    return scene, path, settings, clip, record(TOY, scene, path, settings, moves=moves, options=options, report=report)
+    return scene, path, settings, clip, record(Shot(TOY, scene, path, settings, options), moves=moves, report=report)
 
 
 def test_mp4_and_sidecar_restore_everything_exactly(tmp_path, shot):
@@ -88,7 +89,7 @@ class WithFile(Settings):
 def test_files_are_named_without_their_folder_and_asked_for_again(shot):
     scene, path, *_ = shot
     method = replace(TOY, settings=WithFile)
-    made = record(method, scene, path, WithFile(lora_file="/secret/session/mine.safetensors"))
+    made = record(Shot(method, scene, path, WithFile(lora_file="/secret/session/mine.safetensors")))
     assert made.settings == {"lora_file": "mine.safetensors"}
     settings, notes = made.settings_for(method)
     assert settings == WithFile() and notes == (
@@ -146,6 +147,8 @@ def test_kill_while_saving_leaves_only_whole_files(tmp_path):
         )
         child.stdout.readline()
         time.sleep(delay)
+        while delay == 0.7 and not (tmp_path / "take.mp4").exists():
+            time.sleep(0.05)
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()

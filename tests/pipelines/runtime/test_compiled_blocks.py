@@ -17,6 +17,7 @@ from pipelines.method import Clip
 from pipelines.options import RunOptions
 from pipelines.runtime import runner
 from pipelines.runtime.acceleration import apply, compiled_blocks
+from pipelines.shot import Shot
 
 
 class Block(nn.Module):
@@ -136,7 +137,9 @@ def test_a_zerogpu_worker_computes_with_what_was_compiled(on_zerogpu, monkeypatc
         from spaces.config import Config
 
         monkeypatch.setattr(Config, "zerogpu_proc_self_cgroup_path", str(tmp_path / "cgroup"))
-        items = list(space.run("toy", *toy_shot(), options=RunOptions(weights="tiny", compile=True)))
+        items = list(
+            space.run(Shot(replace(TOY, pipeline=__name__), *toy_shot(), RunOptions(weights="tiny", compile=True)))
+        )
     clip = next(item for item in items if isinstance(item, Clip))
     here = next(One()(*toy_shot()))
     np.testing.assert_allclose(*(np.frombuffer(each.files["numbers"], np.float32) for each in (clip, here)), atol=1e-5)

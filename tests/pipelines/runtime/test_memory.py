@@ -22,6 +22,7 @@ from pipelines.runtime.acceleration import magcache
 from pipelines.runtime.device import Device
 from pipelines.runtime.memory import networks, placed
 from pipelines.runtime.runner import Runtime
+from pipelines.shot import Shot
 from pipelines.weights.checkpoints import built
 
 gc.freeze()
@@ -39,7 +40,7 @@ def runtime():
 
 def frames(runtime, settings=None, **options):
     scene, path, chosen = toy_shot()
-    items = list(runtime.run(TOY, scene, path, settings or chosen, options=RunOptions(weights="tiny", **options)))
+    items = list(runtime.run(Shot(TOY, scene, path, settings or chosen, RunOptions(weights="tiny", **options))))
     return next(item for item in reversed(items) if isinstance(item, Clip)).frames
 
 
@@ -117,7 +118,7 @@ def test_fp8_of_one_method_never_reaches_another_that_shares_its_networks(runtim
     scene, path, settings = toy_shot()
     plain = frames(runtime)
     frames(runtime, memory="fp8")
-    *_, clip, report = runtime.run(toy("other"), scene, path, settings, options=RunOptions(weights="tiny"))
+    *_, clip, report = runtime.run(Shot(toy("other"), scene, path, settings, RunOptions(weights="tiny")))
     assert np.array_equal(clip.frames, plain) and report.mode == "full"
 
 
@@ -150,7 +151,7 @@ def test_model_offload_keeps_one_network_or_those_of_one_step_on_the_device():
 def test_offload_hooks_go_away_when_a_run_is_cancelled_or_fails(runtime):
     frames(runtime)
     scene, path, settings = toy_shot()
-    run = runtime.run(TOY, scene, path, settings, options=RunOptions(weights="tiny", memory="model offload"))
+    run = runtime.run(Shot(TOY, scene, path, settings, RunOptions(weights="tiny", memory="model offload")))
     next(run)
     run.close()
     assert hooks(runtime) == set()
@@ -186,16 +187,16 @@ def test_what_does_not_fit_is_refused_with_the_mode_that_would():
 def test_a_smaller_shot_that_fits_is_found_within_the_methods_limits():
     scene, path, settings = toy_shot(frames=8)
     assert min(toy_estimate(path, settings).gigabytes.values()) == 16
-    words = estimates.what_fits(TOY, scene, path, settings, 9.0)
+    words = estimates.what_fits(Shot(TOY, scene, path, settings), 9.0)
     assert words == "4 frames of 64 x 64 would fit."
-    assert estimates.what_fits(TOY, scene, path, settings, 0.01) == ""
+    assert estimates.what_fits(Shot(TOY, scene, path, settings), 0.01) == ""
 
 
 def test_forecasts_for_gpu_processor_and_tiny():
     scene, path, settings = toy_shot()
 
     def forecast(free, on_gpu, **options):
-        return estimates.forecast(TOY, scene, path, settings, RunOptions(**options), free=free, on_gpu=on_gpu)
+        return estimates.forecast(Shot(TOY, scene, path, settings, RunOptions(**options)), free=free, on_gpu=on_gpu)
 
     assert "full" in forecast(30, True).words and not forecast(30, True).refusal
     assert "would fit" in forecast(3, True).refusal
@@ -206,8 +207,8 @@ def test_forecasts_for_gpu_processor_and_tiny():
 
 
 def test_quota_is_said_and_refused_before_asking():
-    _, path, settings = toy_shot()
-    asked = estimates.zerogpu_seconds(TOY, path, settings, RunOptions())
+    scene, path, settings = toy_shot()
+    asked = estimates.zerogpu_seconds(Shot(TOY, scene, path, settings))
     assert asked == round(4 * 1.3 + 15 + 0.5)
     assert estimates.quota_seconds(60) == 90 and estimates.quota_seconds(60, size="xlarge") == 120
     assert estimates.quota_words(60) == (
@@ -229,7 +230,7 @@ def test_on_zerogpu_the_forecast_says_the_cost_and_refuses_what_no_day_pays(monk
     def forecast(steps, **moves):
         monkeypatch.setenv("SPACES_ZERO_GPU", "true")
         monkeypatch.setattr(registry, "method", lambda name: TOY)
-        return pipelines.forecast("toy", scene, path, replace(settings, steps=steps))
+        return pipelines.forecast(Shot(TOY, scene, path, replace(settings, steps=steps)))
 
     told = forecast(20)
     assert told.mode == "full" and not told.refusal and "of 48.0 GB free" in told.words
@@ -256,7 +257,7 @@ def calibrated(runtime, settings):
     measured = magcache.Measured(settings.steps)
     scene, path, _ = toy_shot()
     around = partial(magcache.measuring, measured=measured)
-    *_, clip, _ = runtime.run(TOY, scene, path, settings, options=RunOptions(weights="tiny"), around=around)
+    *_, clip, _ = runtime.run(Shot(TOY, scene, path, settings, RunOptions(weights="tiny")), around=around)
     return clip.frames, measured
 
 

@@ -10,10 +10,10 @@ from pipelines.cli.bench import default_shot
 from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
 from pipelines.runtime.device import Device
-from pipelines.runtime.job_file import Job
 from pipelines.runtime.parallel import ranks
 from pipelines.runtime.progress_clock import Report
 from pipelines.runtime.runner import Runtime
+from pipelines.shot import Shot
 
 TINY = RunOptions(weights="tiny")
 
@@ -24,11 +24,9 @@ def shot():
 
 
 def test_two_processes_shoot_the_clip_of_one(shot):
-    *items, report = ranks.run(Job("dualcamctrl", *shot, TINY), 2)
+    *items, report = ranks.run(Shot(method("dualcamctrl"), *shot, TINY), 2)
     *_, plain = [
-        item
-        for item in Runtime(Device("cpu")).run(method("dualcamctrl"), *shot, options=TINY)
-        if isinstance(item, Clip)
+        item for item in Runtime(Device("cpu")).run(Shot(method("dualcamctrl"), *shot, TINY)) if isinstance(item, Clip)
     ]
     *_, clip = [item for item in items if isinstance(item, Clip)]
     assert isinstance(report, Report) and any(isinstance(item, Progress) and item.step == 2 for item in items)
@@ -36,7 +34,7 @@ def test_two_processes_shoot_the_clip_of_one(shot):
 
 
 def test_closing_leaves_no_process(shot):
-    run = ranks.run(Job("dualcamctrl", *shot, TINY), 2)
+    run = ranks.run(Shot(method("dualcamctrl"), *shot, TINY), 2)
     next(run)
     assert len(_ranks()) == 2
     run.close()
@@ -45,9 +43,9 @@ def test_closing_leaves_no_process(shot):
 
 def test_what_cannot_be_is_refused_before_anything_starts(shot):
     with pytest.raises(InputError, match="1 to 8 GPUs"):
-        next(ranks.run(Job("dualcamctrl", *shot, TINY), 9))
+        next(ranks.run(Shot(method("dualcamctrl"), *shot, TINY), 9))
     with pytest.raises(InputError, match="first block does not run on several"):
-        next(ranks.run(Job("dualcamctrl", *shot, RunOptions(weights="tiny", cache="first block")), 2))
+        next(ranks.run(Shot(method("dualcamctrl"), *shot, RunOptions(weights="tiny", cache="first block")), 2))
 
 
 def _ranks():

@@ -23,6 +23,7 @@ from pipelines.options import RunOptions
 from pipelines.runtime import job_file, remote, serve
 from pipelines.runtime import runner as job
 from pipelines.runtime.progress_clock import Report
+from pipelines.shot import Shot
 
 gc.freeze()
 TINY = RunOptions(weights="tiny")
@@ -83,7 +84,7 @@ def _read(child, word):
 
 def test_jobs_survive_the_way_exactly(tmp_path):
     scene, path, settings = toy_shot(frames=3)
-    file = job_file.write_job(tmp_path / "job.npz", job_file.Job("toy", scene, path, replace(settings, seed=7), TINY))
+    file = job_file.write_job(tmp_path / "job.npz", Shot(TOY, scene, path, replace(settings, seed=7), TINY))
     job = job_file.read_job(file)
     there, same = job.scene, job.path
     assert (job.method, job.settings, job.options) == ("toy", replace(settings, seed=7), TINY) and job.after is None
@@ -97,7 +98,7 @@ def test_jobs_survive_the_way_exactly(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "cut", "pickle", "not a zip", "nan pose"])
 def test_damaged_jobs_are_refused_in_words(tmp_path, damage):
     scene, path, settings = toy_shot()
-    file = job_file.write_job(tmp_path / "job.npz", job_file.Job("toy", scene, path, settings, TINY))
+    file = job_file.write_job(tmp_path / "job.npz", Shot(TOY, scene, path, settings, TINY))
     data = file.read_bytes()
     if damage == "pickle":
         np.savez(file, head=np.array([{}], dtype=object))
@@ -112,7 +113,7 @@ def test_damaged_jobs_are_refused_in_words(tmp_path, damage):
 
 def test_a_job_names_no_files(tmp_path, monkeypatch):
     scene, path, _ = toy_shot()
-    job = job_file.Job("dimensionx", scene, path, DimensionXSettings(lora_file="/etc/passwd"), TINY)
+    job = Shot(DIMENSIONX, scene, path, DimensionXSettings(lora_file="/etc/passwd"), TINY)
     with pytest.raises(InputError, match="own files do not travel"):
         job_file.write_job(tmp_path / "job.npz", job)
     with monkeypatch.context() as patched:
@@ -125,7 +126,7 @@ def test_a_job_names_no_files(tmp_path, monkeypatch):
 
 def test_only_who_holds_the_secret_is_served(tmp_path, monkeypatch):
     scene, path, settings = toy_shot()
-    file = job_file.write_job(tmp_path / "job.npz", job_file.Job("toy", scene, path, settings, TINY))
+    file = job_file.write_job(tmp_path / "job.npz", Shot(TOY, scene, path, settings, TINY))
     with pytest.raises(InputError, match="does not come from a Space"):
         job_file.check_sender(file)
     job_file.check_sender(job_file.sign(file))
@@ -145,7 +146,7 @@ def test_only_who_holds_the_secret_is_served(tmp_path, monkeypatch):
 
 def test_only_methods_that_are_offered_are_shot(tmp_path, monkeypatch):
     scene, path, settings = toy_shot()
-    file = job_file.write_job(tmp_path / "job.npz", job_file.Job("toy", scene, path, settings, TINY))
+    file = job_file.write_job(tmp_path / "job.npz", Shot(TOY, scene, path, settings, TINY))
     monkeypatch.setenv("RESHOOT_METHODS", "gen3c")
     assert "toy is not offered" in next(serve.serve(str(job_file.sign(file))))[0]["refused"]
 
@@ -159,12 +160,12 @@ def test_a_job_that_would_fill_the_memory_is_refused_unread(tmp_path, monkeypatc
 
 
 def test_a_sibling_shoots_with_the_visitors_token(sibling):
-    items = list(remote.run(sibling.place, "toy", *toy_shot(), options=TINY, headers={"X-IP-Token": "visitor"}))
+    items = list(remote.run(sibling.place, Shot(TOY, *toy_shot(), TINY), headers={"X-IP-Token": "visitor"}))
     assert _read(sibling, "token") == "visitor"
     assert [item.step for item in items if isinstance(item, Progress) and item.phase == "Denoising"][-1] == 4
     clip, report = items[-2:]
     assert isinstance(clip, Clip) and isinstance(report, Report) and report.options["weights"] == "tiny"
-    here = next(item for item in job.run("toy", *toy_shot(), options=TINY) if isinstance(item, Clip))
+    here = next(item for item in job.default().run(Shot(TOY, *toy_shot(), TINY)) if isinstance(item, Clip))
     assert clip.frames.shape == here.frames.shape
     brightness = [frames.mean(axis=-1) for frames in (clip.frames, here.frames)]
     assert np.corrcoef(*(values.ravel() for values in brightness))[0, 1] > 0.8, "through H.264"
@@ -174,12 +175,12 @@ def test_a_sibling_shoots_with_the_visitors_token(sibling):
 def test_a_siblings_refusal_arrives_in_its_words(sibling):
     scene, path, settings = toy_shot()
     with pytest.raises(InputError, match=r"^The toy needs sizes in multiples of 16, got 60 x 64\.$"):
-        list(remote.run(sibling.place, "toy", scene, path.resized(60, 64), settings, options=TINY))
+        list(remote.run(sibling.place, Shot(TOY, scene, path.resized(60, 64), settings, TINY)))
 
 
 def test_closing_cancels_in_the_sibling(sibling):
     scene, path, settings = toy_shot()
-    run = remote.run(sibling.place, "toy", scene, path, replace(settings, steps=500), options=TINY)
+    run = remote.run(sibling.place, Shot(TOY, scene, path, replace(settings, steps=500), TINY))
     while next(run).phase != "Denoising":
         pass
     run.close()
@@ -191,12 +192,12 @@ def test_closing_cancels_in_the_sibling(sibling):
 
 def test_a_sibling_that_is_not_there_is_named():
     with pytest.raises(InputError, match=r"http://127\.0\.0\.1:9 that shoots toy does not answer"):
-        list(remote.run("http://127.0.0.1:9", "toy", *toy_shot(), options=TINY))
+        list(remote.run("http://127.0.0.1:9", Shot(TOY, *toy_shot(), TINY)))
 
 
 def test_generate_goes_where_the_process_runs_things(monkeypatch):
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-    assert isinstance(list(pipelines.generate("toy", *toy_shot(), options=TINY))[-1], Report)
+    assert isinstance(list(pipelines.generate(Shot(TOY, *toy_shot(), TINY)))[-1], Report)
     monkeypatch.setenv("RESHOOT_SIBLINGS", "gen3c=a/b, toy=http://127.0.0.1:9")
     assert remote.siblings() == {"gen3c": "a/b", "toy": "http://127.0.0.1:9"}
-    assert next(pipelines.generate("toy", *toy_shot(), options=TINY)).note == "http://127.0.0.1:9"
+    assert next(pipelines.generate(Shot(TOY, *toy_shot(), TINY))).note == "http://127.0.0.1:9"

@@ -17,6 +17,7 @@ from pipelines.runtime.device import Device
 from pipelines.runtime.forecast import HEADROOM
 from pipelines.runtime.progress_clock import Clock, Report
 from pipelines.runtime.runner import OutOfMemory, Runtime
+from pipelines.shot import Shot
 
 gc.freeze()  # what was imported stays: collecting after each run need not look at it
 TINY, RANDOM = RunOptions(weights="tiny"), RunOptions(weights="random")
@@ -72,7 +73,7 @@ def runtime():
 
 def shoot(runtime, method=TOY, options=TINY, **settings):
     scene, path, chosen = toy_shot()
-    return list(runtime.run(method, scene, path, replace(chosen, **settings), options=options))
+    return list(runtime.run(Shot(method, scene, path, replace(chosen, **settings), options)))
 
 
 def frames(items):
@@ -109,7 +110,7 @@ def test_networks_are_shared_between_methods_by_checkpoint(runtime):
 
 def test_closing_cancels_within_one_step_and_frees_the_device_for_the_next(runtime):
     scene, path, settings = toy_shot()
-    run = runtime.run(TOY, scene, path, replace(settings, steps=500), options=TINY)
+    run = runtime.run(Shot(TOY, scene, path, replace(settings, steps=500), TINY))
     for item in run:
         if isinstance(item, Progress) and item.phase == "Denoising" and item.step == 2:
             break
@@ -136,7 +137,7 @@ def test_jobs_take_turns_in_order_and_say_how_many_are_before_them(runtime):
     behaviour.in_step = hold
 
     def visitor(name):
-        for item in runtime.run(TOY, *toy_shot(), options=TINY):
+        for item in runtime.run(Shot(TOY, *toy_shot(), TINY)):
             if isinstance(item, Progress) and item.phase.startswith("Waiting"):
                 waits.append((name, item.note))
             if isinstance(item, Clip):
@@ -160,11 +161,11 @@ def test_jobs_take_turns_in_order_and_say_how_many_are_before_them(runtime):
 def test_one_who_leaves_the_queue_lets_the_others_pass(runtime):
     go_on = threading.Event()
     behaviour.in_step = lambda step: go_on.wait(60)
-    first = runtime.run(TOY, *toy_shot(), options=TINY)
+    first = runtime.run(Shot(TOY, *toy_shot(), TINY))
     threading.Thread(target=lambda: list(first)).start()
     while runtime.waiting < 1:
         time.sleep(0.005)
-    second = runtime.run(TOY, *toy_shot(), options=TINY)
+    second = runtime.run(Shot(TOY, *toy_shot(), TINY))
     assert next(second).phase == "Waiting for the device"
     second.close()
     assert runtime.waiting == 1
@@ -186,13 +187,13 @@ def test_another_kind_of_job_takes_its_turn_gets_room_and_lets_the_next_begin():
         finally:
             closed.append(True)
 
-    before = runtime.run(TOY, *toy_shot(), options=RANDOM)
+    before = runtime.run(Shot(TOY, *toy_shot(), RANDOM))
     next(before)
     job = runtime.exclusive(training, gigabytes=25)
     assert next(job).note == "1 job before this one"
     before.close()
     assert next(job).phase == "Training" and not runtime.loaded, "a pipeline was left where room was asked for"
-    after = runtime.run(TOY, *toy_shot(), options=TINY)
+    after = runtime.run(Shot(TOY, *toy_shot(), TINY))
     assert next(after).phase == "Waiting for the device"
     job.close()
     assert closed and isinstance(list(after)[-1], Report)

@@ -15,6 +15,7 @@ from pipelines.runtime.device import Device
 from pipelines.runtime.progress_clock import Report
 from pipelines.runtime.runner import Runtime
 from pipelines.runtime.training.job import trained
+from pipelines.shot import Shot
 
 
 class Gpu(Device):
@@ -76,7 +77,7 @@ def test_a_training_and_shots_take_turns(runtime):
     training = trained(learning(log, 10_000), mode="tiny", gigabytes=1, runtime=runtime)
     while next(training).phase != "Training":
         pass
-    shot = runtime.run(TOY, *toy_shot(), options=RunOptions(weights="tiny"))
+    shot = runtime.run(Shot(TOY, *toy_shot(), RunOptions(weights="tiny")))
     assert next(shot).note == "1 job before this one"
     training.close()
     assert log == ["errand"]

@@ -15,6 +15,7 @@ from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
 from pipelines.runtime import runner
 from pipelines.runtime.progress_clock import Report
+from pipelines.shot import Shot
 
 TINY = RunOptions(weights="tiny")
 
@@ -37,7 +38,7 @@ def gpu(monkeypatch, tmp_path):
 
 def shoot(module, visitor="", **settings):
     scene, path, chosen = toy_shot()
-    return list(module.run("toy", scene, path, replace(chosen, **settings), options=TINY, visitor=visitor))
+    return list(module.run(Shot(TOY, scene, path, replace(chosen, **settings), TINY), visitor=visitor))
 
 
 def process(items):
@@ -60,7 +61,7 @@ def test_a_run_happens_in_a_worker_that_stays_warm(gpu):
 def test_frames_are_those_of_a_run_here(gpu):
     module, _ = gpu
     there = next(item for item in shoot(module) if isinstance(item, Clip))
-    here = next(item for item in runner.Runtime().run(TOY, *toy_shot(), options=TINY) if isinstance(item, Clip))
+    here = next(item for item in runner.Runtime().run(Shot(TOY, *toy_shot(), TINY)) if isinstance(item, Clip))
     assert np.array_equal(there.frames, here.frames)
 
 
@@ -74,7 +75,7 @@ def test_closing_stops_the_worker_at_its_next_step_and_releases_the_gpu(gpu, tmp
 
     behaviour.in_step = in_step
     scene, path, settings = toy_shot()
-    run = module.run("toy", scene, path, replace(settings, steps=400), options=TINY)
+    run = module.run(Shot(TOY, scene, path, replace(settings, steps=400), TINY))
     while (item := next(run)).phase != "Denoising":
         pass
     assert item.step == 1 and service.busy
@@ -113,7 +114,7 @@ def test_what_the_method_cannot_shoot_is_refused_without_asking_for_a_gpu(gpu):
     module, service = gpu
     scene, path, settings = toy_shot()
     with pytest.raises(InputError, match="multiples of 16"):
-        list(module.run("toy", scene, path.resized(60, 64), settings, options=TINY))
+        list(module.run(Shot(TOY, scene, path.resized(60, 64), settings, TINY)))
     assert service.log == []
 
 
@@ -122,7 +123,7 @@ def test_a_visitor_who_cannot_pay_is_told_before_asking(gpu):
     scene, path, settings = toy_shot()
     long = replace(settings, steps=400)
     with pytest.raises(InputError, match=r"needs 803 s of ZeroGPU quota and a free account has at most 300 s"):
-        list(module.run("toy", scene, path, long, options=RunOptions(), visitor="a free account"))
+        list(module.run(Shot(TOY, scene, path, long, RunOptions()), visitor="a free account"))
     assert service.log == []
 
 
@@ -143,5 +144,5 @@ def test_what_cannot_be_pickled_never_reaches_a_worker(gpu):
     scene, path, settings = toy_shot()
     object.__setattr__(settings, "prompt", lambda: "")
     with pytest.raises(Exception, match="pickle"):
-        list(module.shoot(module.Job("toy", scene, path, settings, TINY)))
+        list(module.shoot(Shot(TOY, scene, path, settings, TINY)))
     assert not service.busy

@@ -36,6 +36,7 @@ from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import record, save
 from pipelines.runtime.acceleration.apply import speeded
 from pipelines.runtime.memory import placed
+from pipelines.shot import Shot
 from pipelines.weights.checkpoints import built, stripped
 from pipelines.weights.components import byte_tokenizer
 from pipelines.weights.hub import Weights
@@ -115,7 +116,7 @@ def test_the_generated_scene_stands_where_the_path_says(run, scene, path):
 
 def test_the_generated_depth_is_found_again_beside_a_saved_result(run, scene, path, tmp_path):
     _, clip = run
-    made = record(METHOD, scene, path, SETTINGS)
+    made = record(Shot(METHOD, scene, path, SETTINGS))
     saved = save(tmp_path, "shot", clip, made, carries=carrying(clip, scene, goes_on=False))
     depth = depth_frames.saved_depth(saved.video)
     generated = np.stack([np.where(view.known, 1 / view.depth, 0) for view in clip.scene.views])

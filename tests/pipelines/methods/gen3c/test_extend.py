@@ -20,6 +20,7 @@ from pipelines.results.embedded_scene import carried, carrying
 from pipelines.results.record import record, save, scene_sha256
 from pipelines.runtime import job_file, remote, runner
 from pipelines.runtime.serve import serve
+from pipelines.shot import Shot
 
 SETTINGS = Gen3cSettings(steps=2, chunk_frames=9, prompt="a box", use_text=False, guidance=0.0)
 TINY = RunOptions(weights="tiny")
@@ -30,7 +31,7 @@ def _path(scene, frames=9, **changes):
 
 
 def _clips(scene, along, after=None, settings=SETTINGS):
-    shooting = pipelines.generate("gen3c", scene, along, settings, options=TINY, after=after)
+    shooting = pipelines.generate(Shot(METHOD, scene, along, settings, TINY, after))
     return [item for item in shooting if isinstance(item, Clip)]
 
 
@@ -54,7 +55,7 @@ def test_every_chunk_brings_its_files_so_that_a_cancelled_shot_has_them(shot):
 
 
 def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path):
-    made = record(METHOD, scene, shot[-1].path, SETTINGS, options=TINY)
+    made = record(Shot(METHOD, scene, shot[-1].path, SETTINGS, TINY))
     first = save(tmp_path, "shot", shot[-1], made, carries=carrying(shot[-1], scene, goes_on=True))
     assert scene_sha256(carried(first.video).scene) == made.input_sha256
     longer = extended_path(shot[-1].path, _path(scene))
@@ -79,15 +80,13 @@ def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path
 
 
 def test_a_video_without_its_scene_goes_on_with_its_cache_estimated_again(scene, shot, tmp_path, monkeypatch):
-    made = record(METHOD, scene, shot[-1].path, SETTINGS, options=TINY)
+    made = record(Shot(METHOD, scene, shot[-1].path, SETTINGS, TINY))
     monkeypatch.setattr("pipelines.results.embedded_scene.MOST_PIXELS", 0)
     carries = carrying(shot[-1], scene, goes_on=True)
     clip, _ = read_shot(save(tmp_path, "shot", replace(shot[-1], extras={}), made, carries=carries).video)
     assert clip.scene is None and len(clip.frames) == 17
     np.testing.assert_array_equal(clip.frames[-1], shot[-1].frames[-1], "without loss")
-    events = list(
-        pipelines.generate("gen3c", scene, extended_path(clip.path, _path(scene)), SETTINGS, options=TINY, after=clip)
-    )
+    events = list(pipelines.generate(Shot(METHOD, scene, extended_path(clip.path, _path(scene)), SETTINGS, TINY, clip)))
     assert "Chunk 2 of 3: depth of its first frame" in [e.phase for e in events if isinstance(e, Progress)]
     longer = [event for event in events if isinstance(event, Clip)][-1]
     assert len(longer.frames) == 25 and len(longer.scene.views) == 3
@@ -100,7 +99,7 @@ def test_a_video_without_its_scene_goes_on_with_its_cache_estimated_again(scene,
 
 
 def test_the_file_of_a_cancelled_shot_has_the_cameras_of_its_frames(scene, shot, tmp_path):
-    made = record(METHOD, scene, _path(scene, 17), SETTINGS, options=TINY)
+    made = record(Shot(METHOD, scene, _path(scene, 17), SETTINGS, TINY))
     clip, same = read_shot(save(tmp_path, "part", shot[0], made).video)
     assert len(clip.frames) == len(clip.path) == 9 and len(same.path) == 17
     on = path_on(scene, same.path, 9, _path(scene, trajectory="up"), chunk_frames=9)
@@ -132,7 +131,7 @@ def test_over_a_clip_its_own_camera_moves_on(scene):
 
 
 def test_a_short_video_goes_on_by_its_own_length(scene, shot):
-    made = record(METHOD, scene, shot[0].path, replace(SETTINGS, chunk_frames=121))
+    made = record(Shot(METHOD, scene, shot[0].path, replace(SETTINGS, chunk_frames=121)))
     assert chunk_of(shot[0], made) == 9
     on, settings = one_more(shot[0], made, scene, None, SETTINGS)
     assert len(on) == 17 and settings == SETTINGS
@@ -180,7 +179,7 @@ def test_only_what_is_left_is_forecast(scene, shot, monkeypatch):
 def test_a_sibling_space_goes_on_too(scene, shot, tmp_path, monkeypatch):
     monkeypatch.setenv(job_file.SECRET_VARIABLE, "between two Spaces")
     longer = extended_path(shot[-1].path, _path(scene))
-    sent = job_file.write_job(tmp_path / "job.npz", job_file.Job("gen3c", scene, longer, SETTINGS, TINY, shot[-1]))
+    sent = job_file.write_job(tmp_path / "job.npz", Shot(METHOD, scene, longer, SETTINGS, TINY, shot[-1]))
     there = job_file.read_job(sent).after
     assert there is not None and there.scene is not None and len(there.scene.views) == 2
     np.testing.assert_array_equal(there.frames, shot[-1].frames)

@@ -16,6 +16,7 @@ from pipelines.methods.gen3c.continuation import added_views, check_continues, e
 from pipelines.methods.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, path
 from pipelines.methods.gen3c.pipeline import load
 from pipelines.methods.gen3c.sampling import initial_noise
+from pipelines.shot import Shot
 from pipelines.weights.hub import Weights
 
 SETTINGS = Gen3cSettings(steps=2, chunk_frames=17, prompt="a box")
@@ -227,7 +228,7 @@ def test_through_the_runtime_in_every_memory_mode_and_with_a_step_cache(scene):
         RunOptions(weights="tiny", memory="fp8"),
         RunOptions(weights="tiny", cache="first block", cache_threshold=0.5),
     ):
-        events = list(Runtime().run(METHOD, scene, _path(scene), SETTINGS, options=options))
+        events = list(Runtime().run(Shot(METHOD, scene, _path(scene), SETTINGS, options)))
         frames.append(next(event for event in reversed(events) if isinstance(event, Clip)).frames)
     np.testing.assert_array_equal(frames[0], frames[1])
     np.testing.assert_array_equal(frames[0], frames[2])

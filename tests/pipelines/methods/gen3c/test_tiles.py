@@ -11,6 +11,7 @@ from pipelines.methods.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, pa
 from pipelines.methods.gen3c.network import latents, tiles
 from pipelines.options import RunOptions
 from pipelines.runtime.runner import Runtime
+from pipelines.shot import Shot
 
 from .conftest import GOLDEN_VAE
 
@@ -64,7 +65,7 @@ def test_the_option_reaches_the_decoder_and_is_noted(scene):
     noted = {
         tiling: any(
             tiles.NOTE in item.notes
-            for item in runtime.run(METHOD, scene, along, settings, options=options)
+            for item in runtime.run(Shot(METHOD, scene, along, settings, options))
             if isinstance(item, Clip)
         )
         for tiling, options in (

@@ -93,7 +93,7 @@ def test_the_phases_run_one_by_one(project, tmp_path):
 
 def shot(*arguments: object):
     given = parser().parse_args(["run", "i2v3d", "--out", "x.mp4", *map(str, arguments)])
-    return shot_of(method("i2v3d"), given, Path(str(arguments[1])).parent / "carried")
+    return shot_of(method("i2v3d"), given, Path(str(arguments[1])).parent / "carried")[0]
 
 
 def test_keyframes_as_they_stand_in_a_project_are_taken_unless_others_are_asked_for(project, tmp_path):

@@ -26,6 +26,7 @@ from pipelines.methods.i2v3d.subject import lora
 from pipelines.options import RunOptions
 from pipelines.runtime.device import Device
 from pipelines.runtime.runner import Runtime
+from pipelines.shot import Shot
 from pipelines.weights.hub import Weights
 
 QUICK = {"steps": 2, "video_steps": 2, "prompt": "A toy on a desk."}
@@ -120,7 +121,7 @@ def test_the_runtime_moves_the_networks_and_changes_nothing(monkeypatch):
     runtime, known, arguments = Runtime(Device("cpu")), method("i2v3d"), shot()
     pictures = {}
     for mode in ("full", "model offload", "group offload"):
-        *items, _ = runtime.run(known, *arguments, options=RunOptions(weights="tiny", memory=mode))
+        *items, _ = runtime.run(Shot(known, *arguments, RunOptions(weights="tiny", memory=mode)))
         pictures[mode] = [item for item in items if isinstance(item, Clip)][-1].frames
     assert np.array_equal(pictures["full"], pictures["model offload"])
     assert np.array_equal(pictures["full"], pictures["group offload"])

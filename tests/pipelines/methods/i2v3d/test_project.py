@@ -26,6 +26,7 @@ from pipelines.methods.i2v3d.scene.coarse import render_frames
 from pipelines.methods.i2v3d.scene.project import Project, pack, read_project, save_project
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.results.record import scene_sha256
+from pipelines.shot import Shot
 
 FOX = Path(__file__).parents[4] / "examples" / "fox" / "fox.glb"
 
@@ -140,11 +141,11 @@ def test_files_that_are_no_project_are_refused_and_strange_settings_told(project
 
 def test_a_scene_with_objects_travels_with_a_job(project, tmp_path):
     from pipelines.options import RunOptions
-    from pipelines.runtime.job_file import Job, read_job, write_job
+    from pipelines.runtime.job_file import read_job, write_job
 
     assert project.path is not None
     settings = replace(project.settings, lora_file="")
-    job = Job("i2v3d", project.scene, project.path, settings, RunOptions(weights="tiny"))
+    job = Shot(method("i2v3d"), project.scene, project.path, settings, RunOptions(weights="tiny"))
     scene = read_job(write_job(tmp_path / "job.npz", job)).scene
     assert isinstance(scene, StagedScene) and scene.distance == project.scene.distance
     assert [item.keys for item in scene.objects] == [item.keys for item in project.scene.objects]

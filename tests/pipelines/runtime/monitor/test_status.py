@@ -10,6 +10,7 @@ from pipelines.runtime.monitor.prometheus import metrics
 from pipelines.runtime.monitor.status import Done, Queue, Status, device_status, in_words
 from pipelines.runtime.monitor.tally import Tally
 from pipelines.runtime.runner import Runtime
+from pipelines.shot import Shot
 from tests.toy_method import TOY
 
 TINY = RunOptions(weights="tiny")
@@ -33,7 +34,7 @@ def test_a_device_says_what_it_runs_what_it_did_and_what_is_loaded():
     runtime = Runtime(Device("cpu"))
     scene, path, settings = default_shot(TOY)
     assert device_status(runtime).loaded == ()
-    shot = runtime.run(TOY, scene, path, settings, options=TINY)
+    shot = runtime.run(Shot(TOY, scene, path, settings, TINY))
     next(shot)
     assert device_status(runtime).queues == (Queue("all methods", 1, 0),)
     list(shot)
@@ -44,7 +45,7 @@ def test_a_device_says_what_it_runs_what_it_did_and_what_is_loaded():
 
 def test_a_cancelled_shot_is_not_done():
     runtime = Runtime(Device("cpu"))
-    shot = runtime.run(TOY, *default_shot(TOY), options=TINY)
+    shot = runtime.run(Shot(TOY, *default_shot(TOY), TINY))
     next(shot)
     shot.close()
     assert device_status(runtime).done == ()

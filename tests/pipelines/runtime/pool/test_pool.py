@@ -23,13 +23,14 @@ from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
 from pipelines.runtime.clip_file import clip_of_bytes, report_of
 from pipelines.runtime.device import Device
-from pipelines.runtime.job_file import Job, write_job
+from pipelines.runtime.job_file import write_job
 from pipelines.runtime.monitor.status import pool_status
 from pipelines.runtime.pool.cluster import PREFIX, build
 from pipelines.runtime.pool.dispatch import Pool
 from pipelines.runtime.pool.line import Line
 from pipelines.runtime.pool.settings import PoolSettings, wanted
 from pipelines.runtime.runner import Runtime
+from pipelines.shot import Shot
 
 SHOTS = {
     "gen3c": {"size": "128x64"},
@@ -64,10 +65,10 @@ def test_a_clip_from_the_pool_is_the_plain_one_to_the_bit(pool, name):
     scene, path, settings = default_shot(known, steps=2, **SHOTS[name])
     if name == "i2v3d":
         settings = replace(settings, video_steps=2)
-    job = write_job(io.BytesIO(), Job(name, scene, path, settings, TINY)).getvalue()
+    job = write_job(io.BytesIO(), Shot(known, scene, path, settings, TINY)).getvalue()
     told = list(pool.told("shots", job))
     *_, clip = [clip_of_bytes(value, scene) for kind, value in told if kind == "clip"]
-    items = list(Runtime(Device("cpu")).run(known, scene, path, settings, options=TINY))
+    items = list(Runtime(Device("cpu")).run(Shot(known, scene, path, settings, TINY)))
     *_, plain = [item for item in items if isinstance(item, Clip)]
     assert np.array_equal(clip.frames, plain.frames)
     assert clip.extras.keys() == plain.extras.keys()

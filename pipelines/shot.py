@@ -1,0 +1,49 @@
+"""A shot as one value: what page, command line, API, pool and ZeroGPU hand on until a pipeline runs it. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from camera.path import CameraPath
+from camera.view import Scene
+from pipelines.method import Clip, Estimate, Method
+from pipelines.options import RunOptions
+from pipelines.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """``path`` through ``scene`` with ``method``; scene and path have the size of the video, in pixels.
+
+    ``options``: weights, memory and speed. ``after``: the finished clip that ``path`` begins with; only the rest is shot, by
+    methods that can go on.
+    """
+
+    method: Method
+    scene: Scene
+    path: CameraPath
+    settings: Settings
+    options: RunOptions = field(default_factory=RunOptions)
+    after: Clip | None = None
+
+    def check(self) -> tuple[str, ...]:
+        """Warnings, each one sentence. Raises `InputError` for what the method cannot shoot or go on from."""
+        warnings = self.method.check(self.scene, self.path, self.settings)
+        self.method.check_after(self.after, self.path, self.settings)
+        return warnings
+
+    @property
+    def left(self) -> CameraPath:
+        """The part of the path that is still to be shot, the frame shared with ``after`` included."""
+        if self.after is None:
+            return self.path
+        return self.path.sliced(slice(len(self.after.frames) - 1, None))
+
+    def estimate(self) -> Estimate:
+        """What the method's record says of the part that is still to be shot."""
+        return self.method.estimate(self.left, self.settings)
+
+    def resized(self, width: int, height: int) -> Shot:
+        """The same shot at another size in pixels; the picture is stretched."""
+        scene = self.scene.fitted(width, height, "stretch")
+        return replace(self, scene=scene, path=self.path.resized(width, height))
