@@ -5,6 +5,26 @@ intrinsics are in pixels with pixel centres at integer coordinates unless a name
 Nothing in this package imports ``pipelines``, ``tabs`` or gradio, and importing it does not import torch.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from camera import _moved
 
+if TYPE_CHECKING:
+    from camera.path import CameraPath
+    from camera.view import Scene, View
+
 _moved.install("camera", _moved.MODULES, {})
+
+
+def film_path(moves: str, scene: Scene | View, *, frames: int = 49, fps: float = 24.0) -> CameraPath:
+    """The path of film moves such as ``arc 20 ease; hold 1s`` from the first camera of ``scene``, in ``frames`` frames.
+
+    The words are those of `camera.trajectories.film_script`; lengths count in distances to the subject. Raises
+    `camera.errors.InputError` for a text that is no move.
+    """
+    from camera.trajectories.film_script import path_of
+    from camera.view import View
+
+    return path_of(moves, scene if isinstance(scene, View) else scene.first, frames=frames, fps=fps)

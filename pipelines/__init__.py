@@ -1,13 +1,16 @@
 """Everything with weights: one folder per method, and what they share.
 
-The public face: `NAMES` and `method` (records, cheap to import: no torch), `generate` and `forecast`; rehearsals are in `rehearsal`.
+The public face: `open_picture`, `rehearse` and `shoot`; `NAMES` and `method` (records, cheap to import: no torch); `Shot`,
+`generate` and `forecast` for whoever frames a shot without help.
 """
 
 from camera._moved import install
 from pipelines import _moved
+from pipelines.api import open_picture, rehearse, shoot
 from pipelines.registry import NAMES, method
 from pipelines.runtime.dispatch import forecast, generate
+from pipelines.shot import Shot
 
-__all__ = ["NAMES", "forecast", "generate", "method"]
+__all__ = ["NAMES", "Shot", "forecast", "generate", "method", "open_picture", "rehearse", "shoot"]
 
 install("pipelines", _moved.MODULES, _moved.NAMES)

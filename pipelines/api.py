@@ -1,0 +1,212 @@
+"""The Python API: open a picture, rehearse a path over it, shoot it. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from camera.errors import InputError
+from pipelines.method import Clip, Method, Progress
+from pipelines.options import RunOptions
+from pipelines.registry import NAMES, method
+from pipelines.runtime.dispatch import generate
+from pipelines.shot import Shot
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from camera.path import CameraPath, Fit
+    from camera.render.scene import Renderer
+    from camera.view import Scene
+    from pipelines.estimation.depth import Depth
+    from pipelines.media.image import DepthMeaning, Picture
+    from pipelines.rehearsal import Holes
+    from pipelines.rehearsal import Rehearsal as Rehearsed
+    from pipelines.results.record import Saved
+    from pipelines.runtime.progress_clock import Report
+
+GUESS = "guess"
+
+
+def open_picture(
+    file: str | Path,
+    depth: str | Path | NDArray[np.float32] = "depth-anything-v2-small",
+    *,
+    meaning: DepthMeaning = "distance",
+    scale: float = 1.0,
+    fov_degrees: float | None = None,
+) -> Scene:
+    """A picture with depth as a still scene, in the picture's own size.
+
+    ``depth``: a depth model by name, a depth map as a file (PNG, TIFF, EXR, npy) or as an array (H,W) along z, or "guess"
+    for a made-up floor and backdrop. ``meaning`` and ``scale`` say what the numbers of a file are ("distance" or
+    "disparity", times ``scale``). ``fov_degrees``: horizontal field of view; else the depth model's, the file's, or 55.
+    Raises `InputError` for what cannot be read or had.
+    """
+    from pipelines.inputs.picture import scene_from
+    from pipelines.media.image import read_picture
+
+    picture = read_picture(file)
+    found = _depth(picture, depth, meaning, scale)
+    return scene_from(picture, found, fov_degrees=fov_degrees, name=Path(file).stem)
+
+
+def _depth(picture: Picture, depth: Any, meaning: DepthMeaning, scale: float) -> Depth:
+    import numpy as np
+
+    from pipelines.estimation.depth import MODELS, Depth, depth_of
+    from pipelines.inputs.picture import guessed_layout
+    from pipelines.media.image import read_depth
+
+    if not isinstance(depth, (str, Path)):
+        return Depth(np.asarray(depth, np.float32), "relative", "given depth")
+    if depth == GUESS:
+        return guessed_layout(picture.colour)
+    models = {model.key: model for model in MODELS.values()} | {_name(m.label): m for m in MODELS.values()}
+    if str(depth) in models:
+        return depth_of(picture, models[str(depth)])
+    if not Path(depth).is_file():
+        names = ", ".join(_name(model.label) for model in MODELS.values())
+        raise InputError(f"There is no depth model or depth map {str(depth)!r}; the models are {names}, {GUESS}.")
+    return Depth(read_depth(depth, meaning, scale=scale), "relative", "given depth")
+
+
+def _name(label: str) -> str:
+    """How a model's label is written in code: without what stands in brackets, words joined by hyphens."""
+    return "-".join(label.split("(")[0].lower().split())
+
+
+@dataclass(frozen=True, eq=False)
+class Rehearsal:
+    """A path over the scene's own 3D cache, rendered when it is saved."""
+
+    scene: Scene
+    path: CameraPath
+    renderer: Renderer = "mesh"
+    holes: Holes = "filled"
+
+    def save(self, file: str | Path) -> Rehearsed:
+        """Render into an mp4; the value says what share of each frame the scene does not show, in numbers and words."""
+        from pipelines.rehearsal import rehearse
+
+        file = Path(file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        *_, last = rehearse(self.scene, self.path, file, renderer=self.renderer, holes=self.holes)
+        assert not isinstance(last, Progress)
+        return last
+
+
+def rehearse(
+    scene: Scene, path: CameraPath, *, side: int = 1280, renderer: Renderer = "mesh", holes: Holes = "filled"
+) -> Rehearsal:
+    """``path`` over the real 3D cache of ``scene``, on any processor, without weights; call `Rehearsal.save`.
+
+    ``side``: pixels of the longer side, at most the path's own. ``holes``: "filled" from the background, "shown" in a loud
+    colour, or "map".
+    """
+    scale = min(1.0, side / max(path.width, path.height))
+    width, height = (max(16, round(length * scale)) for length in (path.width, path.height))
+    return Rehearsal(scene.fitted(width, height, "stretch"), path.resized(width, height), renderer, holes)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a shot became. ``report``: phases, seconds, memory and revisions of the weights; None while it still runs."""
+
+    shot: Shot
+    clip: Clip
+    report: Report | None = None
+
+    @property
+    def frames(self) -> NDArray[np.uint8]:
+        """(F,H,W,3) RGB."""
+        return self.clip.frames
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that the person should read; first that weights were random, where they were."""
+        weights = self.shot.options.weights
+        made_up = (f"Made with {weights} random weights: noise, not a picture.",) if weights != "real" else ()
+        return (*made_up, *self.clip.notes)
+
+    def save(self, file: str | Path) -> Saved:
+        """Write the mp4 with its record inside, and beside it the record as JSON and what else the method made."""
+        from pipelines.results.embedded_scene import carrying
+        from pipelines.results.record import record, save
+
+        file = Path(file)
+        if file.suffix.lower() != ".mp4":
+            raise InputError(f"A shot is saved as mp4; give a name that ends in .mp4 in place of {file.name!r}.")
+        carries = carrying(self.clip, self.shot.scene, goes_on=self.shot.method.goes_on is not None)
+        return save(file.parent, file.stem, self.clip, record(self.shot, report=self.report), carries=carries)
+
+
+class Shooter:
+    """`shoot`: call it for the result, or iterate over `steps` for progress."""
+
+    def __call__(self, name: str, scene: Scene, path: CameraPath, **wishes: Any) -> Result:
+        """Shoot ``path`` through ``scene`` with the method ``name`` and wait for the `Result`; see `prepare`."""
+        last: Result | None = None
+        for item in self.steps(name, scene, path, **wishes):
+            if isinstance(item, Result):
+                last = item
+        if last is None:
+            raise InputError("The run ended without a video; please report it with your settings.")
+        return last
+
+    def steps(self, name: str, scene: Scene, path: CameraPath, **wishes: Any) -> Iterator[Progress | Result]:
+        """The same, step by step: `Progress`, and a `Result` for every clip; each replaces the one before.
+
+        Closing the iterator cancels after the step in progress.
+        """
+        shot = self.prepare(name, scene, path, **wishes)
+        clip: Clip | None = None
+        for item in generate(shot):
+            if isinstance(item, Progress):
+                yield item
+            elif isinstance(item, Clip):
+                clip = item
+                yield Result(shot, clip)
+            elif clip is not None:
+                yield Result(shot, clip, item)
+
+    def prepare(
+        self,
+        name: str,
+        scene: Scene,
+        path: CameraPath,
+        *,
+        size: tuple[int, int] | None = None,
+        fit: Fit = "crop",
+        after: Result | None = None,
+        **wishes: Any,
+    ) -> Shot:
+        """The shot in the method's frame: scene and path are brought to ``size`` (width, height in pixels), by default the
+        method's own, by ``fit`` ("crop", "pad", "stretch"). The path keeps its frames; methods say which numbers they take.
+
+        ``wishes``: settings of the method by name (seed, steps, prompt ...) and options of a run (weights, memory ...).
+        ``after``: a result that the path begins with. Raises `InputError` for an unknown method or setting.
+        """
+        if name not in NAMES:
+            raise InputError(f"There is no method {name!r}; the methods are {', '.join(NAMES)}.")
+        known = method(name)
+        settings, options = _sorted(known, wishes)
+        frame: Any = known.moves()
+        width, height = size or (frame.width, frame.height)
+        clip = after.clip if after else None
+        return Shot(known, scene.fitted(width, height, fit), path.fitted(width, height, fit), settings, options, clip)
+
+
+def _sorted(known: Method, wishes: dict[str, Any]) -> tuple[Any, Any]:
+    """Settings of the method and options of the run among ``wishes``."""
+    ours, theirs = known.settings.controls(), RunOptions.controls()
+    if unknown := [name for name in wishes if name not in ours and name not in theirs]:
+        raise InputError(f"{known.title} has no setting {unknown[0]!r}; it has {', '.join([*ours, *theirs])}.")
+    settings = known.settings.of({name: value for name, value in wishes.items() if name in ours})
+    return settings, RunOptions.of({name: value for name, value in wishes.items() if name not in ours})
+
+
+shoot = Shooter()

@@ -1,0 +1,12 @@
+"""Reshoot from Python: ``import reshoot``. The same names stand in `camera` and `pipelines`; docs/api.md explains them."""
+
+from camera import film_path
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene, View
+from pipelines import NAMES, Shot, forecast, method, open_picture, rehearse, shoot
+
+__all__ = [
+    "NAMES", "CameraPath", "InputError", "Scene", "Shot", "View", "film_path", "forecast", "method", "open_picture",
+    "rehearse", "shoot",
+]  # fmt: skip
