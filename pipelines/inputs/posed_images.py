@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +12,6 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.trajectories.genxd_fits import common_point
 from camera.view import Scene, View
-from pipelines.estimation.sfm import reconstruct
-from pipelines.estimation.sparse_depth import spread_depth
 
 FEWEST_POINTS = 20
 """In view of every picture, for depth to be spread from them."""
@@ -77,6 +74,8 @@ class PosedPictures:
         pixels, depths = self.seen_points(view)
         if len(depths) < FEWEST_POINTS:
             return None
+        from pipelines.estimation.sparse_depth import spread_depth
+
         return spread_depth(pixels, depths, self.path.height, self.path.width)
 
     def seen_points(self, view: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -134,6 +133,10 @@ def with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *, nam
 
 def estimated(pictures: Sequence[NDArray[np.uint8]], *, one_lens: bool = True, name: str = "views") -> PosedPictures:
     """Cameras found by structure from motion; pictures without one are left out. Needs pycolmap, see `reconstruct`."""
+    import cv2
+
+    from pipelines.estimation.sfm import reconstruct
+
     if len(pictures) < 2:
         raise InputError("Cameras can be found for two or more pictures of one scene; add pictures.")
     stack = one_size(pictures)
