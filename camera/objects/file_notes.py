@@ -89,7 +89,7 @@ def _of_ply(header: bytes, account: Account) -> None:
 def _of_scenes(about: dict[str, Any], account: Account) -> None:
     """Scenes that are not the file's own, and nodes that none shows."""
     scenes = about.get("scenes") or []
-    account.left_out(len(scenes) - 1, len(scenes), "scenes", "the file's own scene is shown") if scenes else None
+    account.left_out(max(len(scenes) - 1, 0), len(scenes), "scenes", "the file's own scene is shown")
     nodes, beneath = about.get("nodes", []), set()
     waiting = list(scenes[about.get("scene", 0)].get("nodes", [])) if scenes else list(range(len(nodes)))
     while waiting:

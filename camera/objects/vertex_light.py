@@ -38,7 +38,8 @@ def with_light_colours(data: bytes, name: str = "the GLB") -> bytes:
         if accessor["componentType"] == _BYTE:
             replaced[accessor["bufferView"]] = _as_light(about, binary, accessor).tobytes()
             accessor |= {"componentType": _SHORT, "normalized": True, "byteOffset": 0}
-            accessor.pop("min", None), accessor.pop("max", None)
+            for key in ("min", "max"):
+                accessor.pop(key, None)
         if not any(name.startswith("TEXCOORD") for name in part["attributes"]):
             part["material"] = _plain(about)
     return packed(about, _laid_out(about, binary, replaced))

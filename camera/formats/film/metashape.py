@@ -114,7 +114,7 @@ def _lens(sensor: Element | None, id: str, account: Account) -> tuple[NDArray[np
     shape = best.find("resolution") if best.find("resolution") is not None else sensor.find("resolution")
     if shape is None:
         raise InputError(f"The {where} says no resolution; export the cameras again.")
-    width, height = size(*(_number(shape.get(key), where) for key in ("width", "height")), where)
+    width, height = size(_number(shape.get("width"), where), _number(shape.get("height"), where), where)
     f, cx, cy, b1, b2 = (_number(best.findtext(key, "0"), f"{key} of {where}") for key in _LENS)
     number(f, f"f of {where}", minimum=1e-3)
     bent = [key for key in _DISTORTION if _number(best.findtext(key, "0"), f"{key} of {where}")]
