@@ -23,8 +23,8 @@ def begin() -> None:
     """Starts the process, which takes only what others leave; where none can be started, the first visitor's is the first."""
     politely = f"import os; getattr(os, 'nice', int)({NICENESS}); from pipelines.cli.warm_up import main; main()"
     with suppress(OSError):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        _begun.append(subprocess.Popen([sys.executable, "-c", politely], cwd=ROOT, **quiet))
+        none = subprocess.DEVNULL
+        _begun.append(subprocess.Popen([sys.executable, "-c", politely], cwd=ROOT, stdout=none, stderr=none))
 
 
 def wait() -> None:
