@@ -16,7 +16,7 @@ from camera.render import framebuffer, reference_warp, zbuffer
 from camera.render.forward_splat import Splat, splat
 from camera.render.scene import CUT_RATIO, render
 from camera.unproject import points_of
-from camera.view import FAR, Scene
+from camera.view import Scene
 from pipelines.media.image_metrics import psnr
 
 SPLAT_BYTES = 113
@@ -120,7 +120,7 @@ def z_buffer(scale: Scale) -> list[Row]:
     turn = path.intrinsics[0] @ target_from_source[:3, :3] @ np.linalg.inv(view.intrinsics)
     shift = path.intrinsics[0] @ target_from_source[:3, 3]
     turn, shift = turn.astype(np.float32), shift.astype(np.float32)
-    colour = framebuffer.packed(view.colour, view.depth, FAR)
+    colour = framebuffer.packed(view.colour, view.depth, view.far)
 
     def draw() -> tuple:
         drawn = framebuffer.empty(path.height, path.width)

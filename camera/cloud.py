@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.view import FAR, Scene
+from camera.view import Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,6 @@ def cloud_of(scene: Scene, *, most: int | None = None) -> PointCloud:
     views = scene.views[:1] if scene.kind == "clip" else scene.views
     clouds = []
     for view in views:
-        shown = view.known & (view.depth < FAR)
-        clouds.append(PointCloud(points_of(view)[shown], view.colour[shown]))
+        clouds.append(PointCloud(points_of(view)[view.known], view.colour[view.known]))
     cloud = PointCloud.joined(clouds)
     return cloud if most is None else cloud.thinned(most)

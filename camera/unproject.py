@@ -34,7 +34,7 @@ def unproject(
 
 
 def points_of(view: View) -> NDArray[np.float32]:
-    """World points (H,W,3) of a view; pixels without known depth stand at the distance `camera.view.FAR`."""
+    """World points (H,W,3) of a view; pixels without known depth stand at the distance `View.far`."""
     return unproject(view.depth, view.intrinsics, view.world_from_camera)
 
 

@@ -14,7 +14,13 @@ from camera.errors import InputError
 from camera.path import CameraPath, Fit, resizing, scaled_size
 
 FAR = 1e4
-"""Depth given to sky and to pixels without depth, in scene units."""
+"""Depth given to sky and to pixels without depth, in scene units, where all known depth is nearer; see `View.far`."""
+FAR_BEYOND = 10.0
+"""Where it is not, they stand so many times as far as the farthest known depth."""
+SKY_GAP = 1e3
+"""Depth beyond `FAR` that is so many times as far as all depth within is no depth: what renderers write for the sky."""
+NO_DEPTH = 1e9
+"""Never a depth: Blender writes 1e10 for the sky, others the largest float."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +28,7 @@ class View:
     """One picture with depth.
 
     ``colour``: (H,W,3) uint8 RGB. ``depth``: (H,W) float32 along the camera's z axis, positive and finite, in scene
-    units; `FAR` where there is none. ``known``: (H,W) bool, False where depth was filled in (sky, invalid, padding).
+    units; `far` where there is none. ``known``: (H,W) bool, False where depth was filled in (sky, invalid, padding).
     ``world_from_camera``: (4,4). ``intrinsics``: (3,3) in pixels.
     """
 
@@ -34,7 +40,7 @@ class View:
 
     @staticmethod
     def of(colour: NDArray, depth: NDArray, intrinsics: NDArray, world_from_camera: NDArray | None = None) -> View:
-        """A checked view; depth that is NaN, infinite or not positive becomes `FAR` and not known."""
+        """A checked view; depth that is NaN, infinite, not positive or the sky's (`is_depth`) becomes `far` and not known."""
         colour = np.ascontiguousarray(colour)
         if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8:
             raise InputError(f"A view needs an RGB picture of shape (H,W,3), got {colour.shape} of {colour.dtype}.")
@@ -43,12 +49,12 @@ class View:
             raise InputError(
                 f"Depth of {depth.shape[::-1]} pixels does not belong to a picture of {colour.shape[1::-1]}; give both in one size."
             )
-        known = np.isfinite(depth) & (depth > 0) & (depth < FAR)
+        known = is_depth(depth)
         if not known.any():
             raise InputError("The depth map holds no positive finite value, so there is nothing to move through.")
         pose = np.eye(4) if world_from_camera is None else world_from_camera
         camera = CameraPath(np.asarray(pose)[None], intrinsics, colour.shape[1], colour.shape[0])
-        filled = np.where(known, depth, np.float32(FAR))
+        filled = np.where(known, depth, np.float32(far_of(depth[known])))
         return View(colour, filled, camera.intrinsics[0], camera.world_from_camera[0], known)
 
     @property
@@ -63,6 +69,11 @@ class View:
     def camera(self) -> CameraPath:
         """This view's camera as a path of one frame."""
         return CameraPath(self.world_from_camera[None], self.intrinsics, self.width, self.height)
+
+    @cached_property
+    def far(self) -> float:
+        """Depth from which on there is only sky, in scene units: `FAR`, or beyond all known depth."""
+        return far_of(self.depth[self.known])
 
     @cached_property
     def focus_depth(self) -> float:
@@ -107,9 +118,32 @@ class View:
         else:
             border = (-top, height - inner_height + top, -left, width - inner_width + left)
             colour = cv2.copyMakeBorder(inner.colour, *border, cv2.BORDER_CONSTANT, value=(0, 0, 0))
-            depth = cv2.copyMakeBorder(inner.depth, *border, cv2.BORDER_CONSTANT, value=FAR)
+            depth = cv2.copyMakeBorder(inner.depth, *border, cv2.BORDER_CONSTANT, value=self.far)
             known = cv2.copyMakeBorder(inner.known.view(np.uint8), *border, cv2.BORDER_CONSTANT, value=0).astype(bool)
         return View(np.asarray(colour, np.uint8), np.asarray(depth, np.float32), lens, self.world_from_camera, known)
+
+
+def is_depth(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(H,W): which numbers are depth, in any unit; the others are not finite, not positive, or stand for the sky.
+
+    Numbers from `FAR` on are the sky's where all others are nearer by `SKY_GAP`, and where all of them are `FAR` itself.
+    """
+    held = np.isfinite(depth) & (depth > 0) & (depth < NO_DEPTH)
+    beyond = held & (depth >= FAR)
+    within = held & ~beyond
+    if beyond.any() and within.any():
+        nearest, farthest = float(depth[beyond].min()), float(depth[beyond].max())
+        if farthest == FAR or nearest >= SKY_GAP * float(depth[within].max()):
+            return within
+    elif beyond.any() and float(depth[beyond].max()) == FAR:
+        return within
+    return held
+
+
+def far_of(known: NDArray[np.float32]) -> float:
+    """The depth that pixels without one get beside these ``known`` ones, see `View.far`."""
+    farthest = float(known.max()) if known.size else 0.0
+    return FAR if farthest < FAR else FAR_BEYOND * farthest
 
 
 @dataclass(frozen=True, eq=False)

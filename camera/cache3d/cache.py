@@ -35,7 +35,7 @@ from camera.cloud import PointCloud
 from camera.depth_edges import reliable_depth
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
-from camera.view import FAR, Scene, View
+from camera.view import Scene, View
 
 if TYPE_CHECKING:
     import torch
@@ -150,7 +150,7 @@ def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) 
     """
     from camera.render.scene import padded
 
-    masked = ~view.known & (view.depth < FAR)
+    masked = ~view.known & (view.depth < view.far)
 
     return buffer(
         _signed(view.colour),

@@ -11,7 +11,7 @@ Scenes: of a "still" the one view is drawn; of "views" all are drawn and the nea
 camera closest to the target); of a "clip" view f is drawn for target frame f, and the last view is held when the
 path is longer. Every frame has its own lens; the size of the target is the path's and need not be the source's.
 
-Sky, and other pixels without depth, form a far layer: they are drawn at the depth `FAR`, so that a landscape keeps
+Sky, and other pixels without depth, form a far layer: they are drawn at the depth `View.far`, so that a landscape keeps
 its sky, and are marked in `RenderedFrame.far`. Whole black border rows and columns without depth are padding and are
 not drawn. A hole is a pixel where nothing was drawn. Objects of a `StagedScene` are drawn as they are painted.
 """
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.objects.scene import StagedScene, plain
 from camera.path import CameraPath, inverse
-from camera.view import FAR, Scene, View
+from camera.view import Scene, View
 
 Renderer = Literal["mesh", "splat", "zbuffer"]
 Fill = Literal["holes", "background"]
@@ -238,8 +238,8 @@ class _Source:
 
     @property
     def focus_depth(self) -> float:
-        """That of the view; `FAR` where a crop has left nothing but sky."""
-        return self.view.focus_depth if self.view.known.any() else FAR
+        """That of the view; its far depth where a crop has left nothing but sky."""
+        return self.view.focus_depth if self.view.known.any() else self.view.far
 
     @cached_property
     def image(self) -> NDArray[np.float32]:
@@ -251,7 +251,7 @@ class _Source:
         """(H,W): colour and layer as they are drawn into `camera.render.framebuffer`."""
         from camera.render.framebuffer import packed
 
-        return packed(self.view.colour, self.view.depth, FAR)
+        return packed(self.view.colour, self.view.depth, self.view.far)
 
     @cached_property
     def strength(self) -> NDArray[np.float32]:
@@ -262,7 +262,8 @@ class _Source:
     def far_depth(self) -> float:
         """Where the soft splat puts the far layer: beyond everything, but near enough to keep depth weights sharp."""
         known = self.view.known
-        return min(FAR, FAR_FACTOR * float(self.view.depth[known].max())) if known.any() else FAR
+        far = self.view.far
+        return min(far, FAR_FACTOR * float(self.view.depth[known].max())) if known.any() else far
 
     @cached_property
     def points(self) -> NDArray[np.float32]:
@@ -324,7 +325,7 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             shift=shift,
             cut_ratio=CUT_RATIO,
             slack=STRETCH / (source.view.intrinsics[0, 0] * source.focus_depth),
-            far=FAR,
+            far=source.view.far,
             advantage=SAME_SURFACE if order else 1.0,
         )
     colour, depth, layer = framebuffer.unpacked(drawn)

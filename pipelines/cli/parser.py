@@ -15,6 +15,8 @@ from pipelines.cli.scene import add_options
 from pipelines.environment import offered
 from pipelines.estimation.depth import MODELS
 from pipelines.inputs.open import ACCEPTED
+from pipelines.media.depth_map.meanings import MEANINGS
+from pipelines.media.depth_map.read import KINDS
 from pipelines.method import Method
 from pipelines.methods.genxd.settings import CurationSettings
 from pipelines.options import RunOptions
@@ -26,7 +28,6 @@ OBJECT_FILES = (
     "objects in place of the project's: models (GLB, OBJ, PLY), a zip that holds objects, or a JSON list of objects "
     '[{"file": "fox.glb", "animation": "walk", "keys": [{"at": 0, "right": -0.5}, {"at": 1, "right": 0.5}]}]'
 )
-MEANINGS = ("distance", "disparity")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -146,7 +147,7 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     source.add_argument(
         "--begin-at", type=int, default=0, metavar="N", help="the frame with which a clip begins, counted from 0"
     )
-    source.add_argument("--depth", type=Path, help="depth map of the picture: PNG, TIFF, EXR or npy")
+    source.add_argument("--depth", type=Path, help=f"depth map of the picture: {KINDS}")
     source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
     source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")
     source.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Generator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar, get_args
 
 import cv2
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
-from camera.formats.parsing import members
+from camera.formats.account import Account
+from camera.formats.parsing import natural
 from camera.path import CameraPath, pinhole
 from pipelines.estimation.depth import DEFAULT_FOV_DEGREES, MODELS
-from pipelines.media.encoded import decoded
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.pipeline import BACKGROUNDS
 from pipelines.reconstruct.plugin import placed_by, plugged
@@ -164,15 +164,24 @@ def depth_of_file(file: Path, frames: Frames) -> NDArray[np.float32]:
 
 
 def _disparities(file: Path) -> NDArray[np.float32]:
-    pictures = sorted(
-        (name, data) for name, data in members(file.read_bytes(), file.name).items() if name.endswith(".png")
-    )
-    wrong = f"{file.name} should hold grey PNGs, one per frame, where near is bright."
-    maps = [each for _, data in pictures if (each := decoded(data, cv2.IMREAD_UNCHANGED, wrong)).ndim == 2]
-    if not maps or len(maps) < len(pictures):
-        raise InputError(wrong)
-    near = np.stack(maps).astype(np.float32)
-    return np.divide(near.max(), near, out=np.full_like(near, np.nan), where=near > 0)
+    from pipelines.inputs.archive import opened
+    from pipelines.media.depth_map.raster import read_raster
+
+    account = Account(file.name)
+    with opened(file) as folder:
+        found = {each.relative_to(folder).as_posix(): each for each in folder.rglob("*") if each.is_file()}
+        names = sorted(
+            (name for name in found if name.lower().endswith(".png") and not PurePosixPath(name).name.startswith(".")),
+            key=natural,
+        )
+        maps = [read_raster(found[name], account) for name in names]
+    if not maps or len({each.shape for each in maps}) > 1:
+        raise InputError(f"{file.name} should hold grey PNGs of one size, one per frame, where near is bright.")
+    others = sorted(set(found) - set(names))
+    account.fields(dict.fromkeys(others), "files")
+    print(*account.notes(), sep="\n", end="\n" * bool(account.notes()), file=sys.stderr)
+    near = np.stack(maps)
+    return np.divide(near.max(where=near > 0, initial=0), near, out=np.full_like(near, np.nan), where=near > 0)
 
 
 def _array(file: Path) -> NDArray[np.float32]:
@@ -189,11 +198,10 @@ def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:
 
     if not given.video.is_file():
         raise InputError(f"There is no video {given.video}.")
-    frames, fps = read_video(given.video, max_frames=MOST_FRAMES)
+    frames, fps = read_video(given.video, max_frames=MOST_FRAMES, every=given.path is not None)
     height, width = frames.shape[1:3]
     if given.path is not None:
         from camera import formats
-        from camera.formats.account import Account
 
         like = CameraPath(np.eye(4)[None], pinhole(width, height, DEFAULT_FOV_DEGREES), width, height, fps)
         account = Account(given.path.name)

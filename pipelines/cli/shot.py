@@ -170,11 +170,15 @@ def _scene_of_result(after: Path | None) -> Scene:
 def _scene_of_picture(given: argparse.Namespace) -> Scene:
     from pipelines.estimation.depth import MODELS, Depth, depth_of
     from pipelines.inputs.picture import guessed_layout, scene_from
-    from pipelines.media.image import read_depth, read_picture
+    from pipelines.media.depth_map.read import read_depth_map
+    from pipelines.media.image import read_picture
 
     picture = read_picture(given.image)
+    print(*picture.notes, sep="\n", end="\n" * bool(picture.notes), file=sys.stderr)
     if given.depth is not None:
-        depth = Depth(read_depth(given.depth, given.depth_meaning, scale=given.depth_scale), "relative", "given depth")
+        read = read_depth_map(given.depth, given.depth_meaning, scale=given.depth_scale)
+        print(read.note, file=sys.stderr)
+        depth = Depth(read.values, read.unit, "given depth", read.fov_degrees)
     elif given.depth_model == GUESS:
         depth = guessed_layout(picture.colour)
     else:

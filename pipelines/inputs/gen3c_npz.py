@@ -54,8 +54,8 @@ def read_clip(
     cameras = read_npz(folder / "camera.npz", {"w2c": "T 4 4", "intrinsics": "T 3 3"})
     depth = read_npz(folder / "depth.npz", {"depth": "T H W"})["depth"]
     mask = read_npz(folder / "mask.npz", {"mask": "T H W"})["mask"]
-    frames, fps = read_video(folder / "rgb.mp4", max_frames=first_frame + max_frames)
     account = account or Account(folder.name)
+    frames, fps = read_video(folder / "rgb.mp4", max_frames=first_frame + max_frames, every=True, account=account)
     say_cut(folder / "rgb.mp4", len(frames), account)
     count, given = len(frames), {"depth.npz": depth.shape, "mask.npz": mask.shape}
     for name, shape in given.items():

@@ -168,11 +168,11 @@ def _video(path: Path, dense: bool, begin_at: int) -> Material:
     from pipelines.inputs.vipe import say_cut
     from pipelines.media.video import read_video
 
-    frames, fps = read_video(path, max_frames=begin_at + LONGEST_CLIP)
+    account = Account(path.name)
+    frames, fps = read_video(path, max_frames=begin_at + LONGEST_CLIP, account=account)
     if begin_at >= len(frames):
         raise InputError(f"The video has {len(frames)} frames, so it cannot begin at frame {begin_at}; begin earlier.")
     frames = frames[begin_at:]
-    account = Account(path.name)
     if len(frames) == LONGEST_CLIP:
         say_cut(path, begin_at + len(frames), account)
     try:

@@ -9,6 +9,7 @@ from camera.errors import InputError
 from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines.estimation.depth import DEFAULT_FOV_DEGREES, Depth
+from pipelines.media.depth_map.raster import turned
 from pipelines.media.image import Picture
 
 
@@ -17,7 +18,7 @@ def scene_from(picture: Picture, depth: Depth, *, fov_degrees: float | None = No
     import cv2
 
     height, width = picture.colour.shape[:2]
-    values = depth.values
+    values = _turned_alike(depth.values, picture)
     if values.shape != (height, width):
         _check_same_shape(values.shape, (height, width))
         values = cv2.resize(values, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
@@ -36,6 +37,13 @@ def guessed_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest
     depth = 1 / np.maximum(below, 1 / farthest)
     values = np.repeat(depth[:, None], width, axis=1).astype(np.float32)
     return Depth(values, "relative", "a guessed layout (floor and backdrop), not measured depth")
+
+
+def _turned_alike(depth: NDArray[np.float32], picture: Picture) -> NDArray[np.float32]:
+    """Depth (H,W) that was made of the picture as it is stored, turned as EXIF turned the picture."""
+    height, width = picture.colour.shape[:2]
+    lies = picture.orientation >= 5 and abs(np.log(depth.shape[1] / depth.shape[0] * width / height)) < 0.02
+    return turned(depth, picture.orientation) if lies and abs(width / height - 1) > 0.05 else depth
 
 
 def _check_same_shape(depth: tuple[int, ...], picture: tuple[int, int]) -> None:

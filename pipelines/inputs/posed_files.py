@@ -26,11 +26,12 @@ from pipelines.inputs import colmap_model
 from pipelines.inputs.colmap_model import Lens, Model
 from pipelines.inputs.matching import cameras_of
 from pipelines.inputs.posed_images import PosedPictures, estimated
+from pipelines.media.depth_map.raster import turned
 from pipelines.media.image import read_picture
 
 Picture = NDArray[np.uint8]
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff", ".gif")
 MOST_PICTURES = 500
 LARGEST_TOTAL = 100e6
 """Pixels of all pictures together; more are scaled down. The model sees 0.07 million of each."""
@@ -58,15 +59,18 @@ def gather(files: Sequence[Path], *, name: str = "views") -> Given:
         raise InputError("There is a camera file but no picture; give both together.")
     if len(pictures) > MOST_PICTURES:
         raise InputError(f"{len(pictures)} pictures are more than the {MOST_PICTURES} that are taken; choose some.")
-    read = {called[file]: picture for file, picture in zip(pictures, _read(pictures))}
-    if not others:
-        return _estimated(read, name)
-    height, width = next(iter(read.values())).shape[:2]
     account = Account(name)
+    stack, turns = _read(pictures, account)
+    read = dict(zip([called[file] for file in pictures], stack))
+    if not others:
+        given = _estimated(read, name)
+        return replace(given, note=" ".join(filter(None, (given.note, account.text()))))
+    height, width = next(iter(read.values())).shape[:2]
     sizes = {picture.shape[1::-1] for picture in read.values()}
     model = model_of(
         {called[file]: file.read_bytes() for file in others}, width, height, account, one_size=len(sizes) == 1
     )
+    read = _as_cameras_saw(read, dict(zip(read, turns)), model, account)
     given = matched(read, model, name=name)
     return replace(given, note=" ".join(filter(None, (given.note, account.text()))))
 
@@ -87,7 +91,11 @@ def gather_folder(folder: Path, *, name: str) -> Given:
     pictures = [file for file in files if is_picture(file.name)]
     if len({file.name for file in pictures}) < len(pictures):
         pictures = [file for file in pictures if "images" in file.relative_to(folder).parts[:-1]] or pictures
-    return gather([*pictures, *_camera_files(files, name)], name=name)
+    used = [*pictures, *_camera_files(files, name)]
+    given = gather(used, name=name)
+    left = Account(name)
+    left.fields({file.relative_to(folder).as_posix(): file for file in files if file not in used})
+    return replace(given, note=" ".join(filter(None, (given.note, left.text()))))
 
 
 def _camera_files(files: Sequence[Path], name: str) -> list[Path]:
@@ -282,11 +290,46 @@ def _estimated(pictures: Mapping[str, Picture], name: str) -> Given:
     return Given(views, None, note if alike else f"{note} {_sizes(stack[0])}")
 
 
-def _read(files: Sequence[Path]) -> list[Picture]:
-    """All pictures, scaled alike where together they have more than `LARGEST_TOTAL` pixels."""
-    first = read_picture(files[0]).colour
-    scale = min(1.0, np.sqrt(LARGEST_TOTAL / (len(files) * first.shape[0] * first.shape[1])))
-    return [_scaled(first if i == 0 else read_picture(file).colour, scale) for i, file in enumerate(files)]
+def _read(files: Sequence[Path], account: Account) -> tuple[list[Picture], list[int]]:
+    """All pictures, scaled alike where together they have more than `LARGEST_TOTAL` pixels, and how EXIF turned each."""
+    pictures, turns, scale = [], [], 1.0
+    for file in files:
+        read = read_picture(file)
+        if not pictures:
+            scale = min(1.0, np.sqrt(LARGEST_TOTAL / (len(files) * read.colour.shape[0] * read.colour.shape[1])))
+        pictures.append(_scaled(read.colour, scale))
+        turns.append(read.orientation)
+        for note in read.notes:
+            account.say(note)
+    return pictures, turns
+
+
+def _as_cameras_saw(
+    pictures: Mapping[str, Picture], turns: Mapping[str, int], model: Model, account: Account
+) -> dict[str, Picture]:
+    """Pictures that EXIF turned, back as they are stored where their cameras were made so: COLMAP and most others do not look at EXIF.
+
+    The size of the lens tells; where both would fit, the stored picture is taken.
+    """
+    turned_ones = {name: turn for name, turn in turns.items() if turn not in (0, 1)}
+    if not turned_ones:
+        return dict(pictures)
+    place, seen = _places(list(pictures), model), dict(pictures)
+    for name, turn in turned_ones.items():
+        if name in place and _lies(model.lenses[place[name]], pictures[name], turn):
+            seen[name] = turned(pictures[name], {6: 8, 8: 6}.get(turn, turn))
+            account.say(
+                f"{account.name}: pictures are shown as they are stored, not as EXIF turns them, as their cameras were made."
+            )
+    return seen
+
+
+def _lies(lens: Lens, picture: Picture, turn: int) -> bool:
+    """Whether the stored picture, not the upright one, has the shape of the lens."""
+    height, width = picture.shape[:2]
+    upright = abs(np.log(lens.width / lens.height * height / width))
+    stored = upright if turn < 5 else abs(np.log(lens.width / lens.height * width / height))
+    return stored <= upright + 1e-3
 
 
 def _scaled(picture: Picture, scale: float) -> Picture:

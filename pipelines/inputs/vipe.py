@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import struct
 import tempfile
 import zipfile
 from pathlib import Path
@@ -16,7 +14,7 @@ from camera.formats.account import Account
 from camera.formats.parsing import npz_shapes
 from camera.view import Scene, View
 from pipelines.inputs.npz import read_npz
-from pipelines.media.image import read_depth
+from pipelines.media.depth_map.read import read_depth_map
 from pipelines.media.video import count_frames, read_video
 
 PARTS = ("rgb", "depth", "pose", "intrinsics")
@@ -36,8 +34,8 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, acco
     if len(videos) != 1:
         raise InputError(f"The ViPE result holds {len(videos)} videos in rgb; give the result of one clip.")
     name = videos[0].stem
-    frames, fps = read_video(videos[0], max_frames=first_frame + max_frames)
     account = account or Account(name)
+    frames, fps = read_video(videos[0], max_frames=first_frame + max_frames, every=True, account=account)
     say_cut(videos[0], len(frames), account)
     poses = _by_frame(_part(folder / "pose" / f"{name}.npz"), "4 4")
     lenses = _by_frame(_part(folder / "intrinsics" / f"{name}.npz"), "4|3 3")
@@ -65,7 +63,7 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, acco
 
 def say_cut(video: Path, kept: int, account: Account) -> None:
     """Say how many frames of a video were not read."""
-    total = count_frames(video)
+    total = max(count_frames(video), kept)  # a clip of uneven rate is longer than its file, and says so itself
     account.left_out(total - kept, total, "frames", f"the first {kept} are taken, which is the longest clip")
 
 
@@ -115,19 +113,8 @@ def _depth(archive: zipfile.ZipFile, frame: int, folder: Path) -> NDArray[np.flo
             raise InputError(f"The depth {name} is larger than {MAX_EXR_BYTES >> 20} MiB; it is no depth map.")
         content = archive.read(name)
     path = folder / name
-    path.write_bytes(channel_renamed(content, b"Z", b"Y"))
+    path.write_bytes(content)
     try:
-        return read_depth(path, "distance")
+        return read_depth_map(path, "distance").values
     finally:
         path.unlink()
-
-
-def channel_renamed(exr: bytes, old: bytes, new: bytes) -> bytes:
-    """An EXR file whose only channel has another name of one letter: FFmpeg reads a lone Y as grey but refuses a lone Z."""
-    found = re.search(rb"channels\0chlist\0(....)", exr[:4096], re.DOTALL)
-    if not found:
-        return exr
-    (size,) = struct.unpack("<I", found[1])
-    start = found.end()
-    is_only = exr[start : start + 2] == old + b"\0" and size == 2 + 16 + 1
-    return exr[:start] + new + exr[start + 1 :] if is_only else exr

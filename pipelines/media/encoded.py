@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from camera.errors import InputError, damaged
-from pipelines.media.image import MAX_MEGAPIXELS, PICTURE_FORMATS
+from pipelines.media.picture_file import MAX_MEGAPIXELS, PICTURE_FORMATS
 
 
 def decoded(data: bytes, flags: int, sentence: str) -> NDArray:

@@ -3,47 +3,56 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from camera.errors import InputError, damaged, reading
-from pipelines.media import containers
-from pipelines.media.budget import BUDGET
+from camera.formats import FileNote
+from camera.formats.account import Account
+from pipelines.media.colour import profile_followed
+from pipelines.media.depth_map.meanings import DepthMeaning, from_disparity
+from pipelines.media.picture_file import check_size, load, opened
 
-MAX_MEGAPIXELS = BUDGET.megapixels
+__all__ = ["Picture", "from_disparity", "png", "read_depth", "read_picture"]
+
+MOST_ASPECT = 4.0
+"""Pixels more oblong than this are a wrong tag."""
 WORKING_SIDE = 1920
 """Longest side a picture keeps: more than any of the methods sees."""
-
-PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")
-"""What Pillow may read, by content and whatever the name: some of its other formats start programs."""
-
-DepthMeaning = Literal["metres", "distance", "disparity"]
-"""What the numbers of a depth map are: metres along z; any unit along z; or nearness (large is near)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """``colour`` (H,W,3) uint8 RGB, upright; ``fov_degrees`` horizontal from EXIF, or None."""
+    """``colour`` (H,W,3) uint8 sRGB, upright; ``fov_degrees`` horizontal from EXIF, or None.
+
+    ``orientation``: EXIF's number of how the stored picture was turned to be upright, 1 for not at all. ``notes``: what of the file
+    was followed or not used, a sentence each.
+    """
 
     colour: NDArray[np.uint8]
     fov_degrees: float | None
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
 
 
 def read_picture(path: str | os.PathLike) -> Picture:
-    """Any picture file to upright RGB; transparency is laid on white, long sides are scaled to `WORKING_SIDE`.
+    """Any picture file to upright sRGB of square pixels; transparency is laid on white, long sides are scaled to `WORKING_SIDE`.
 
-    The size is checked before anything is decoded. Raises `InputError` for what cannot be used.
+    Colour profiles are followed. The size is checked before anything is decoded. Raises `InputError` for what cannot be used.
     """
-    with _opened(path) as image:
+    account = Account(Path(path).name)
+    with opened(path) as image:
         image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
-        _load(image, path)
-        fov = _exif_fov(image)
-        image = ImageOps.exif_transpose(image)
+        load(image, path)
+        fov, orientation = _exif_fov(image), int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        _say_others(image, account)
+        across, down = _density(image)[:: -1 if orientation >= 5 else 1]
+        image = profile_followed(ImageOps.exif_transpose(image), account)
+        image = _square(image, across, down, account)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             image = image.convert("RGBA")
             white = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -52,8 +61,8 @@ def read_picture(path: str | os.PathLike) -> Picture:
             image = _scaled_to_bytes(image)
         image = image.convert("RGB")
         image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
-        _check_size(*image.size, Path(path))
-        return Picture(np.array(image), fov)
+        check_size(*image.size, Path(path))
+        return Picture(np.array(image), fov, orientation, tuple(account.notes()))
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
@@ -67,100 +76,49 @@ def png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def read_depth(path: str | os.PathLike, meaning: DepthMeaning, *, scale: float = 1.0) -> NDArray[np.float32]:
-    """A depth map (H,W) float32 along z from 8/16-bit PNG or TIFF, EXR or npy; NaN where there is none.
+    """The values alone of `pipelines.media.depth_map.read.read_depth_map`: (H,W) float32 along z, NaN where there is none.
 
-    ``scale`` multiplies the stored numbers (0.001 for millimetres). Disparity is turned into distance so that the
-    nearest point lies at 1; its zero becomes "no depth".
+    What is assumed and not used of the file are warnings `FileNote`.
     """
-    values = _stored_depth(Path(path))
-    values = np.where(np.isfinite(values) & (values > 0), values, np.nan).astype(np.float32) * np.float32(scale)
-    if not np.isfinite(values).any():
-        raise InputError(f"{Path(path).name} holds no positive finite number, so it cannot be a depth map.")
-    return from_disparity(values) if meaning == "disparity" else values
+    from pipelines.media.depth_map.read import read_depth_map
+
+    depth = read_depth_map(path, meaning, scale=scale)
+    for note in depth.notes:
+        warnings.warn(note, FileNote, stacklevel=2)
+    return depth.values
 
 
-def from_disparity(
-    disparity: NDArray[np.float32], *, nearest: float = 1.0, farthest: float = 40.0
-) -> NDArray[np.float32]:
-    """Nearness (H,W), any scale, to distance between ``nearest`` and at most ``farthest``; NaN stays NaN."""
-    largest = np.nanmax(disparity)
-    share = np.clip(disparity / largest, nearest / farthest, 1)
-    return (nearest / share).astype(np.float32)
+def _say_others(image: Image.Image, account: Account) -> None:
+    count = getattr(image, "n_frames", 1)
+    if count > 1:
+        account.left_out(count - 1, count, "pictures", "the first one is shown")
 
 
-def _stored_depth(path: Path) -> NDArray[np.float32]:
-    if path.suffix.lower() == ".npy":
-        return _numpy_depth(path)
-    if path.suffix.lower() == ".exr":
-        return _exr_depth(path)
-    with _opened(path) as image:
-        _load(image, path)
-        if image.mode in ("P", "RGB", "RGBA", "LA"):
-            image = image.convert("L")
-        values = np.array(image)
-    return values.astype(np.float32)
-
-
-def _numpy_depth(path: Path) -> NDArray[np.float32]:
-    with reading(f"{path.name} is not a plain numpy array; save the depth with numpy.save as float32."):
-        values = np.load(path, allow_pickle=False, mmap_mode="r")
-    values = (
-        values.reshape(values.shape[-2:]) if values.ndim > 2 and values.size == np.prod(values.shape[-2:]) else values
+def _square(image: Image.Image, across: float, down: float, account: Account) -> Image.Image:
+    """A picture of ``across`` pixels to a length and ``down`` to the same one, with square pixels."""
+    if not (across > 0 and down > 0) or abs(across / down - 1) < 0.01:
+        return image
+    if not 1 / MOST_ASPECT <= across / down <= MOST_ASPECT:
+        account.say(f"{account.name} says {across:g} by {down:g} pixels to an inch, which is not followed.")
+        return image
+    width, height = image.size
+    size = (round(width * down / across), height) if down > across else (width, round(height * across / down))
+    account.say(
+        f"{account.name} has pixels that are not square ({across:g} by {down:g}); it is shown as {size[0]} x {size[1]}."
     )
-    if values.ndim != 2 or values.dtype.kind not in "fiu" or values.size > MAX_MEGAPIXELS * 1_000_000:
-        raise InputError(
-            f"{path.name} must hold one depth map of shape (H,W); it holds {values.shape} of {values.dtype}."
-        )
-    return np.array(values, dtype=np.float32)
+    return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def _exr_depth(path: Path) -> NDArray[np.float32]:
-    """Through PyAV, whose FFmpeg reads OpenEXR; the first channel is the depth."""
-
-    with (
-        reading(f"{path.name} cannot be read as an EXR picture; export it as 16-bit PNG or npy."),
-        containers.opened(path, "exr") as container,
-    ):
-        frame = next(container.decode(video=0))
-    _check_size(frame.width, frame.height, path)
-    if "f16" in frame.format.name:
-        return _half_plane(frame)
-    values = frame.to_ndarray()
-    return np.asarray(values if values.ndim == 2 else values[..., 0], dtype=np.float32)
-
-
-def _half_plane(frame: Any) -> NDArray[np.float32]:
-    """(H,W) of a picture in half precision, as ViPE writes it: grey, or the red of colours; PyAV itself converts none."""
-    name = frame.format.name
-    plane = frame.planes[2 if name.startswith("gb") else 0]
-    values = np.frombuffer(memoryview(plane), "<f2" if name.endswith("le") else ">f2")
-    return values.reshape(plane.height, -1)[:, : frame.width].astype(np.float32)
-
-
-def _opened(path: str | os.PathLike) -> Image.Image:
+def _density(image: Image.Image) -> tuple[float, float]:
+    """Pixels to a length across and down; (1, 1) where the file does not say."""
+    found = image.info.get("aspect") or image.info.get("dpi")
+    if image.info.get("jfif_unit") == 0 and "jfif_density" in image.info:
+        found = image.info["jfif_density"]
     try:
-        image = Image.open(path, formats=PICTURE_FORMATS)
-    except damaged() as error:
-        kind = " (HEIC is not read here)" if Path(path).suffix.lower() in (".heic", ".heif") else ""
-        raise InputError(
-            f"{Path(path).name} cannot be read as a picture{kind}; give a PNG, JPEG, WebP or AVIF file."
-        ) from error
-    _check_size(*image.size, Path(path))
-    return image
-
-
-def _load(image: Image.Image, path: str | os.PathLike) -> None:
-    with reading(f"{Path(path).name} breaks off or is damaged; export it again."):
-        image.load()
-
-
-def _check_size(width: int, height: int, path: Path) -> None:
-    if width * height > MAX_MEGAPIXELS * 1_000_000:
-        raise InputError(
-            f"{path.name} has {width} x {height} pixels; scale it down to at most {MAX_MEGAPIXELS} megapixels."
-        )
-    if min(width, height) < 16:
-        raise InputError(f"{path.name} is only {width} x {height} pixels; at least 16 a side are needed.")
+        across, down = (float(each) for each in found or (1, 1))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 1.0, 1.0
+    return across, down
 
 
 def _scaled_to_bytes(image: Image.Image) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
+from camera.formats import FileNote
+from camera.formats.account import Account
 from pipelines.media import containers
 from pipelines.media.budget import BUDGET
 
@@ -135,11 +138,23 @@ def probe(path: str | os.PathLike) -> VideoFacts:
         return VideoFacts(stream.width, stream.height, fps, count, dict(container.metadata))
 
 
-def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDArray[np.uint8], float]:
-    """Decode up to ``max_frames`` RGB frames, upright as players show them: ((F,H,W,3) uint8, frames per second).
+def read_video(
+    path: str | os.PathLike, *, max_frames: int = 1000, every: bool = False, account: Account | None = None
+) -> tuple[NDArray[np.uint8], float]:
+    """Decode up to ``max_frames`` frames as players show them: ((F,H,W,3) uint8 sRGB, frames per second).
 
-    Raises `InputError` for a file that is no video, holds no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
+    Upright, mirrored and of square pixels as the file says; HDR and wide colours are brought to sRGB; of uneven rate, frames are
+    held so that the clip lasts as long, unless ``every`` stored frame is wanted once, as where depth or cameras are counted by them.
+    What was done goes to ``account``, else to warnings `FileNote`. Raises `InputError` for a file that
+    is no video, holds no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
+    from pipelines.media.playback.frame_time import timing_of
+    from pipelines.media.playback.shown_frame import Shown
+
+    own = Account(Path(path).name)
+    with _opened(path) as (container, stream):
+        timing = timing_of(container, stream)
+        timing = timing.of_every_frame() if every else timing
     with _opened(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
             raise InputError(
@@ -147,56 +162,67 @@ def read_video(path: str | os.PathLike, *, max_frames: int = 1000) -> tuple[NDAr
             )
         stream.thread_type = "AUTO"
         limit = max(1, MAX_PIXELS // max(1, stream.width * stream.height))
+        shown = Shown(stream.sample_aspect_ratio, own)
         with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
-            images = islice(container.decode(stream), min(max_frames, limit))
-            frames = [_upright(_pixels(frame), frame.rotation) for frame in images]
-        fps = float(stream.average_rate or 24)
+            images = (shown(_checked(frame)) for frame in container.decode(stream))
+            frames = list(islice(timing.held(images), min(max_frames, limit)))
     if not frames:
         raise InputError("The video holds no frame; export it again as an H.264 mp4.")
     if max_frames > limit == len(frames):
         raise InputError(f"The video is too long for its size; cut it to {limit} frames or scale it down.")
-    return np.stack(frames), fps
+    timing.say(len(frames), own)
+    _told(own, account)
+    return np.stack(frames), timing.fps
 
 
-def _pixels(frame: Any) -> NDArray[np.uint8]:
-    """(H,W,3), unless a frame is larger than the container said."""
+def _told(own: Account, account: Account | None) -> None:
+    if account is not None:
+        account.add(own)
+        return
+    for note in own.notes():
+        warnings.warn(note, FileNote, stacklevel=3)
+
+
+def _checked(frame: Any) -> Any:
+    """The frame, unless it is larger than the container said."""
     if max(frame.width, frame.height) > MAX_SIDE:
         raise InputError(f"The video has frames larger than {MAX_SIDE} pixels a side; export it again as an H.264 mp4.")
-    return frame.to_ndarray(format="rgb24")
+    return frame
 
 
 @contextmanager
 def frames_of(
     path: str | os.PathLike, *, max_frames: int = 1000
 ) -> Iterator[tuple[Iterator[NDArray[np.uint8]], float]]:
-    """Up to ``max_frames`` upright RGB frames (H,W,3), decoded one by one as they are asked for, and frames per second.
+    """Up to ``max_frames`` stored frames (H,W,3) as players show them, decoded one by one as they are asked for, and their mean rate.
 
     Raises `InputError` for a file that is no video, has a side above `MAX_SIDE`, or breaks off.
     """
+    from pipelines.media.playback.frame_time import timing_of
+    from pipelines.media.playback.shown_frame import Shown
+
+    with _opened(path) as (container, stream):
+        timing = timing_of(container, stream).of_every_frame()
     with _opened(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
             raise InputError(
                 f"The video is {stream.width} x {stream.height}; scale it down to at most {MAX_SIDE} pixels a side."
             )
         stream.thread_type = "AUTO"
+        shown = Shown(stream.sample_aspect_ratio, Account(Path(path).name))
 
         def images() -> Iterator[NDArray[np.uint8]]:
             with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
                 for frame in islice(container.decode(stream), max_frames):
-                    yield _upright(_pixels(frame), frame.rotation)
+                    yield shown(_checked(frame))
 
-        yield images(), float(stream.average_rate or 24)
+        yield images(), timing.fps
 
 
 def count_frames(path: str | os.PathLike) -> int:
     """How many pictures a video holds, by its packets: nothing is decoded."""
     with _opened(path) as (container, stream):
         return sum(1 for packet in container.demux(stream) if packet.size)
-
-
-def _upright(picture: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
-    """``picture`` (H,W,3) turned by ``rotation``, the container's degrees counterclockwise, to the nearest quarter."""
-    return np.rot90(picture, round(rotation / 90))
 
 
 @contextmanager

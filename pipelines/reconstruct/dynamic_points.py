@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.view import FAR, Scene, View
+from camera.view import Scene, View
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct import pipeline
 from pipelines.reconstruct.gaussians.settings import SplatSettings
@@ -176,7 +176,7 @@ def _numbers(frames: Frames, views: tuple[View, ...]) -> list[int]:
 def _cloud(view: View) -> PointCloud:
     from camera.unproject import points_of
 
-    kept = view.known & (view.depth < FAR) & ~_flying(view)
+    kept = view.known & ~_flying(view)
     step = max(int(np.ceil(np.sqrt(kept.sum() / MOST_POINTS))), 1)  # a lattice: points left out at random leave specks
     kept = kept[::step, ::step]
     return PointCloud(points_of(view)[::step, ::step][kept], view.colour[::step, ::step][kept])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats.parsing import natural
-from camera.view import FAR, Scene, View
+from camera.view import Scene, View
 from pipelines.media.encoded import decoded
 
 REACH = 0.5
@@ -87,7 +87,7 @@ def cut(scene: Scene, masks: NDArray[np.bool_]) -> Scene:
     for view, mask in zip(scene.views, masks):
         known = view.known & mask
         if known.any():
-            views.append(replace(view, known=known, depth=np.where(known, view.depth, np.float32(FAR))))
+            views.append(replace(view, known=known, depth=np.where(known, view.depth, np.float32(view.far))))
     if not views:
         raise InputError("The masks leave nothing of known depth; mark the object, or keep everything.")
     return replace(scene, views=tuple(views))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
-from camera.view import FAR, Scene
+from camera.view import Scene
 from pipelines.method import Progress
 
 LEAST_PARALLAX = 0.01
@@ -29,7 +29,7 @@ def fused(
     tolerance: float = 0.02,
     least_views: int = 2,
     most_points: int = 300_000,
-    far: float = FAR,
+    far: float = np.inf,
 ) -> Generator[Progress, None, PointCloud]:
     """The points of all views that ``least_views`` other views see at the same depth; returned by the generator.
 
@@ -49,7 +49,7 @@ def compared(
     tolerance: float = 0.02,
     least_views: int = 2,
     most_points: int = 300_000,
-    far: float = FAR,
+    far: float = np.inf,
 ) -> Generator[Progress, None, tuple[PointCloud, float]]:
     """As `fused`, and the part of all points that other views confirm."""
     if most_points < 1:
@@ -62,7 +62,7 @@ def compared(
 
     def confirmed(i: int) -> tuple[NDArray[np.float32], NDArray[np.uint8], int]:
         view = scene.views[i]
-        shown = (view.known & (view.depth < min(far, FAR)))[::step, ::step]
+        shown = (view.known & (view.depth < far))[::step, ::step]
         own = np.asarray(points_of(view), np.float32)[::step, ::step][shown]
         others = [scene.views[j] for j in witnesses(i, len(scene.views), max(MOST_WITNESSES, least_views))]
         kept = confirmations(own, others, tolerance) >= least_views

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
 from camera.path import CameraPath
-from camera.view import FAR, Scene
+from camera.view import Scene
 from pipelines.reconstruct.gaussians.initialise import BACKDROP, initial
 from pipelines.reconstruct.gaussians.splats import Splats
 
@@ -112,7 +112,7 @@ def _colours(
         if scene is not None:
             view = scene.views[i]
             nearer = HIDDEN * np.minimum(view.depth[y, x] / local[shown, 2], 1) ** 4
-            share = np.where(view.known[y, x] & (view.depth[y, x] < FAR), nearer, 1.0)
+            share = np.where(view.known[y, x], nearer, 1.0)
         total[shown] += share[:, None] * frames[i, y, x]
         weight[shown] += share
     seen = weight > 0

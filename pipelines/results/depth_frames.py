@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.view import FAR, View
+from camera.view import View, far_of
 from pipelines.results.embedded_scene import carried
 from pipelines.results.record import beside
 
@@ -29,10 +29,15 @@ class DisparityRange:
     black: float
     white: float
 
+    @property
+    def far(self) -> float:
+        """The depth of what is a thousandth as near as white, or farther."""
+        return far_of(np.array([1e3 / self.white]))
+
     def depth(self, brightness: NDArray) -> NDArray[np.float32]:
-        """Brightness 0..1 to depth along z in scene units; what is a thousandth as near as white is `FAR`."""
+        """Brightness 0..1 to depth along z in scene units; what is a thousandth as near as white is `far`."""
         disparity = self.black + np.asarray(brightness, dtype=np.float32) * (self.white - self.black)
-        return np.where(disparity > 1e-3 * self.white, 1 / np.maximum(disparity, 1e-12), FAR).astype(np.float32)
+        return np.where(disparity > 1e-3 * self.white, 1 / np.maximum(disparity, 1e-12), self.far).astype(np.float32)
 
 
 def disparity_range(view: View) -> DisparityRange:
@@ -68,5 +73,6 @@ def saved_depth(video: str | Path) -> NDArray[np.float32] | None:
     with zipfile.ZipFile(archive) as frames:
         pngs = [np.frombuffer(frames.read(name), np.uint8) for name in sorted(frames.namelist())]
     brightness = np.stack([np.asarray(cv2.imdecode(png, cv2.IMREAD_UNCHANGED)) for png in pngs]) / np.float32(65535)
-    depth = disparity_range(box.scene.first).depth(brightness)
-    return np.where(depth < FAR, depth, np.float32(np.nan))
+    span = disparity_range(box.scene.first)
+    depth = span.depth(brightness)
+    return np.where(depth < span.far, depth, np.float32(np.nan))

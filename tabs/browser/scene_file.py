@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from camera.objects.scene import StagedScene
 from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH, padded
-from camera.view import FAR, Scene, View
+from camera.view import Scene, View
 
 MOST_SIDE = 640
 """Pixels of the longer side of what is drawn in the page."""
@@ -43,20 +43,21 @@ def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
     small = scene.fitted(width, height, "stretch")
     parts: list[bytes] = []
     add = _adding(parts)
+    far = float(_kept(np.array([max(view.far for view in small.views)], "<f4"))[0])
     lossless = len(small.views) * width * height <= MOST_LOSSLESS
     views = [
         {
             "pose": view.world_from_camera.ravel().tolist(),
             "lens": view.intrinsics.ravel().tolist(),
-            "focus": view.focus_depth if view.known.any() else FAR,
+            "focus": view.focus_depth if view.known.any() else view.far,
             "colour": add(_picture(view.colour, lossless)),
-            "depth": add(_depth(view)),
+            "depth": add(_depth(view, far)),
         }
         for view in small.views
     ]
     nearest = min((float(view.depth[view.known].min()) for view in small.views if view.known.any()), default=1.0)
     facts = {"width": width, "height": height, "kind": scene.kind, "unit": scene.unit, "near": nearest * NEAR_SHARE}
-    rules = {"far": FAR, "cut_ratio": CUT_RATIO, "stretch": STRETCH, "advantage": SAME_SURFACE}
+    rules = {"far": far, "cut_ratio": CUT_RATIO, "stretch": STRETCH, "advantage": SAME_SURFACE}
     return {**facts, **rules, "views": views}, parts
 
 
@@ -73,11 +74,17 @@ def _picture(colour: NDArray[np.uint8], lossless: bool) -> bytes:
     return cv2.imencode(kind, colour[..., ::-1], options)[1].tobytes()
 
 
-def _depth(view: View) -> bytes:
-    """Float32, 0 where nothing is drawn, its four bytes in four planes, deflated."""
-    depth = np.where(padded(view), np.float32(0), view.depth).astype("<f4")
-    planes = (depth.view("<u4") & KEPT_BITS).view(np.uint8).reshape(-1, 4).T
+def _depth(view: View, far: float) -> bytes:
+    """Float32, 0 where nothing is drawn, ``far`` in the sky, its four bytes in four planes, deflated."""
+    depth = np.where(view.depth >= view.far, np.float32(far), view.depth)
+    depth = np.where(padded(view), np.float32(0), depth).astype("<f4")
+    planes = _kept(depth).view(np.uint8).reshape(-1, 4).T
     return zlib.compress(planes.tobytes(), 1)
+
+
+def _kept(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Depth with the bits that are sent, never larger than it was."""
+    return (depth.view("<u4") & KEPT_BITS).view("<f4")
 
 
 OBJECT_MOMENTS = 61

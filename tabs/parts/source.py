@@ -15,13 +15,24 @@ from pipelines.estimation.depth import MODELS, Depth, DepthModel, depth_of
 from pipelines.inputs.open import ACCEPTED, read_material
 from pipelines.inputs.picture import guessed_layout, scene_from
 from pipelines.media.budget import BUDGET
-from pipelines.media.image import Picture, read_depth, read_picture
+from pipelines.media.depth_map.meanings import DepthMeaning
+from pipelines.media.depth_map.read import KINDS, read_depth_map
+from pipelines.media.image import Picture, read_picture
 from tabs.parts.form import said
 from tabs.parts.session import Take
 
 GIVEN, GUESS = "My depth map", "Guessed layout (no model)"
 BY_LABEL: dict[str, DepthModel] = {model.label: model for model in MODELS.values()}
-MEANINGS = {"metres": "metres", "any unit": "distance", "disparity (near is large)": "disparity"}
+MEANINGS: dict[str, DepthMeaning] = {
+    "metres": "metres",
+    "millimetres": "millimetres",
+    "any unit": "distance",
+    "disparity (near is large)": "disparity",
+    "KITTI (1/256 m)": "kitti",
+    "TUM RGB-D (1/5000 m)": "tum",
+    "ScanNet (mm)": "scannet",
+    "Middlebury disparity": "middlebury",
+}
 
 
 def source(
@@ -46,7 +57,7 @@ def source(
     picture.preprocess = as_it_came  # type: ignore[method-assign]
     with gr.Accordion("Depth and field of view", open=False):
         depth_from = gr.Dropdown([*BY_LABEL, GIVEN, GUESS], value=next(iter(BY_LABEL)), label="Depth from")
-        depth_map = gr.File(label="My depth map (8/16-bit PNG, EXR, npy)", height=90)
+        depth_map = gr.File(label=f"My depth map ({KINDS})", height=90)
         with gr.Row():
             meaning = gr.Dropdown(list(MEANINGS), value="metres", label="Its numbers are", min_width=120)
             scale = gr.Number(1.0, label="times", info="0.001 for millimetres", min_width=90)
@@ -91,7 +102,7 @@ def source(
         read = read_picture(picture)
         depth, warning = _depth(read, depth_from, depth_map, meaning, scale)
         scene = scene_from(read, depth, fov_degrees=fov_degrees or None)
-        return take.opened(scene), described(scene) + warning
+        return take.opened(scene), described(scene) + "".join(f"  \n{note}" for note in read.notes) + warning
 
     def open_files(take: Take, files: list[str], given_views: int, begin_at: int = 0):
         """Make a scene of a clip or of several views, with the cameras they bring or estimated ones."""
@@ -147,9 +158,8 @@ def _depth(picture: Picture, depth_from: str, depth_map: str | None, meaning: st
     if depth_from == GIVEN:
         if not depth_map:
             raise InputError("Upload your depth map, or choose a depth model or the guessed layout.")
-        meant = MEANINGS[meaning]
-        unit = "metres" if meant == "metres" else "relative"
-        return Depth(read_depth(depth_map, meant, scale=scale), unit, "your depth map"), ""  # type: ignore[arg-type]
+        given = read_depth_map(depth_map, MEANINGS[meaning], scale=scale)
+        return Depth(given.values, given.unit, "your depth map", given.fov_degrees), f"  \n{given.note}"
     try:
         return depth_of(picture, BY_LABEL[depth_from]), ""
     except InputError as error:

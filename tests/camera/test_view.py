@@ -98,3 +98,13 @@ def test_who_asks_for_the_same_frame_gets_the_same_scene_while_somebody_has_it(v
     gone = weakref.ref(one)
     del one
     assert gone() is None
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3, 1e5])
+def test_the_sky_stands_behind_the_depth_of_any_unit(unit):
+    depth = np.linspace(0.5, 40, 64 * 64, dtype=np.float32).reshape(64, 64) * np.float32(unit)
+    depth[:4], depth[4:8] = np.inf, 1e10  # what renderers write where nothing was hit
+    view = View.of(np.zeros((64, 64, 3), np.uint8), depth, np.diag([64.0, 64.0, 1.0]))
+    np.testing.assert_array_equal(view.known, np.arange(64)[:, None].repeat(64, 1) >= 8)
+    assert view.far > view.depth[view.known].max() and (view.depth[:8] == np.float32(view.far)).all()
+    assert (view.far == FAR) == (unit < 1e3)

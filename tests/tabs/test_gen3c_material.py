@@ -5,9 +5,9 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
+import OpenEXR
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -16,7 +16,6 @@ from camera.path import CameraPath, inverse, pinhole
 from camera.view import Scene, View
 from examples import EXAMPLES
 from pipelines.inputs import open
-from pipelines.inputs.vipe import channel_renamed
 from pipelines.media.video import read_video, write_mp4
 from pipelines.methods.gen3c.export import views_npz
 
@@ -75,13 +74,9 @@ def vipe(folder: Path) -> Path:
 
 
 def _half_exr(values: np.ndarray, file: Path) -> bytes:
-    with av.open(str(file), "w", format="image2") as container:
-        stream = container.add_stream("exr", rate=1, options={"format": "half", "compression": "zip16"})
-        stream.height, stream.width = values.shape
-        stream.pix_fmt = "grayf32le"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(values, format="grayf32le")))
-        container.mux(stream.encode())
-    return channel_renamed(file.read_bytes(), b"Y", b"Z")
+    head = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.File(head, {"Z": values.astype(np.float16)}).write(str(file))
+    return file.read_bytes()
 
 
 def key_frames(folder: Path) -> Path:

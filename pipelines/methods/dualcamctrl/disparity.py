@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.path import CameraPath
-from camera.view import FAR, View
+from camera.view import View
 from pipelines.results.depth_frames import DisparityRange, disparity_range
 
 
@@ -37,7 +37,8 @@ def views(
     Empty when a frame is infinitely far all over.
     """
     depth = span.depth(brightness)
-    if (depth >= FAR).all(axis=(1, 2)).any():
+    if (depth >= span.far).all(axis=(1, 2)).any():
         return ()
+    depth = np.where(depth < span.far, depth, np.float32(np.nan))
     cameras = zip(path.intrinsics, path.world_from_camera, strict=True)
     return tuple(View.of(frames[i], depth[i], lens, pose) for i, (lens, pose) in enumerate(cameras))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from camera.cache3d.cache import CacheFrames, CacheOptions, ClipCache, ImageCache, KeyViewCache, cache_of, pooled
 from camera.path import CameraPath
-from camera.view import FAR, Scene, View
+from camera.view import Scene, View
 from pipelines.method import Frames
 from pipelines.methods.gen3c.continuation import FIRST_SHOWN, FROM_PICTURE, FROM_VIEW
 from pipelines.methods.gen3c.method import FOCUS, POOLED, UPSTREAM, Gen3cSettings
@@ -150,4 +150,4 @@ def _scaled(scene: Scene, factor: float) -> Scene:
 def _scaled_view(view: View, factor: np.float32) -> View:
     pose = view.world_from_camera.copy()
     pose[:3, 3] *= factor
-    return replace(view, depth=np.where(view.depth < FAR, view.depth * factor, view.depth), world_from_camera=pose)
+    return replace(view, depth=np.where(view.depth < view.far, view.depth * factor, view.depth), world_from_camera=pose)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.view import FAR, Scene
+from camera.view import Scene
 from pipelines.reconstruct.gaussians.splats import SH_C0, Splats
 
 FEWEST_POINTS = 10
@@ -49,7 +49,7 @@ def initial(cloud: PointCloud, degree: int) -> Splats:
 
 def with_backdrop(cloud: PointCloud, scene: Scene) -> PointCloud:
     """The cloud and, where the views show sky or unknown depth, points far behind it, so that splats can show it."""
-    known = np.concatenate([view.depth[view.known & (view.depth < FAR)][::31] for view in scene.views])
+    known = np.concatenate([view.depth[view.known][::31] for view in scene.views])
     distance = BACKDROP * float(np.quantile(known, 0.9)) if len(known) else 1.0
     share = float(np.mean([(~view.known).mean() for view in scene.views]))
     if share < 0.002:

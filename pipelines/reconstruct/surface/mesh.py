@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.view import FAR, Scene
+from camera.view import Scene
 from pipelines.method import Progress
 from pipelines.reconstruct.points import check_views, witnesses
 from pipelines.reconstruct.surface.marching_cubes import marched
@@ -44,7 +44,7 @@ def meshed(
     method: Method = "tsdf",
     tolerance: float = 0.02,
     least_views: int = 1,
-    far: float = FAR,
+    far: float = np.inf,
 ) -> Generator[Progress, None, trimesh.Trimesh]:
     """A mesh in the scene's world, OpenCV axes, vertex colours; returned by the generator.
 

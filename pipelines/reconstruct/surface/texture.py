@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.view import FAR, Scene
+from camera.view import Scene
 from pipelines.method import Progress
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def textured(
     yield Progress("Texture", 0, 2)
     vertices, faces, colours = _fewer(mesh, most_triangles, reduced)
     square = _square(len(faces), side)
-    pictures = Pictures.of(scene, [view.known & ~edges(view.depth) for view in scene.views], FAR)
+    pictures = Pictures.of(scene, [view.known & ~edges(view.depth) for view in scene.views], np.inf)
     yield Progress("Texture", 1, 2)
     texture = _painted(vertices, faces, colours, square, side, pictures)
     return _with_texture(vertices, faces, _places(len(faces), square, side), texture)

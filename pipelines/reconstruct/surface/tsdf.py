@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.kernel import kernel
-from camera.view import FAR, Scene
+from camera.view import Scene
 
 SIDE = 32
 CUT = 4.0
@@ -44,7 +44,7 @@ class Pictures:
         """``believed``: (H,W) for every view; depth from ``far`` on is not."""
         views = scene.views
         depth = np.stack([
-            np.where(kept & view.known & (view.depth < min(far, FAR)), view.depth, np.float32(0))
+            np.where(kept & view.known & (view.depth < far), view.depth, np.float32(0))
             for view, kept in zip(views, believed)
         ])  # fmt: skip
         pose = np.stack([np.linalg.inv(view.world_from_camera)[:3] for view in views]).astype(np.float32)

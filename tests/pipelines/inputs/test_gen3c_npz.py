@@ -4,15 +4,14 @@ import io
 import shutil
 import zipfile
 
-import av
 import numpy as np
+import OpenEXR
 import pytest
 
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from pipelines.inputs.gen3c_npz import CLIP_FILES, read_clip, read_scene, read_views
 from pipelines.inputs.npz import read_npz
-from pipelines.inputs.vipe import channel_renamed
 from pipelines.media.video import write_mp4
 from pipelines.methods.gen3c.export import views_npz
 from pipelines.methods.gen3c.preprocess import prepared, upstream_still, with_sky
@@ -156,14 +155,9 @@ def test_npz_bombs_and_damage_are_refused_without_unpacking(tmp_path):
 
 
 def _exr(values, path):
-    with av.open(str(path), "w", format="image2") as container:
-        stream = container.add_stream("exr", rate=1)
-        stream.height, stream.width = values.shape
-        stream.pix_fmt = "grayf32le"
-        frame = av.VideoFrame.from_ndarray(values.astype("<f4"), format="grayf32le")
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return channel_renamed(path.read_bytes(), b"Y", b"Z")
+    head = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.File(head, {"Z": values.astype(np.float32)}).write(str(path))
+    return path.read_bytes()
 
 
 @pytest.fixture

@@ -234,3 +234,27 @@ def test_the_command_line_shoots_known_targets_from_a_few_pictures(tmp_path, cap
     np.testing.assert_allclose(shot.world_from_camera, path_of().world_from_camera[targets], atol=1e-9)
     assert main(["run", "dualcamctrl", "--files", *map(str, files), "--out", str(tmp_path / "no.mp4")]) == 1
     assert "takes still" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lies", [True, False])
+def test_pictures_turned_by_exif_are_shown_as_their_cameras_were_made(tmp_path, lies):
+    """COLMAP looks at stored pixels; cameras of upright pictures have the upright size."""
+    stored = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rows = ""
+    for i in range(2):
+        Image.fromarray(stored).save(tmp_path / f"{i}.png", exif=exif)
+        rows += f"{i + 1} 1 0 0 0 {-i} 0 0 1 {i}.png\n\n"
+    size = "64 48 60 60 32 24" if lies else "48 64 60 60 24 32"
+    (tmp_path / "cameras.txt").write_text(f"1 PINHOLE {size}\n")
+    (tmp_path / "images.txt").write_text(rows)
+    given = posed_files.gather(sorted(tmp_path.iterdir()))
+    np.testing.assert_array_equal(given.views.pictures[0], stored if lies else np.rot90(stored, -1))
+    assert ("as they are stored" in given.note) == lies
+
+
+def test_what_a_folder_holds_besides_is_named(tmp_path):
+    test_pictures_turned_by_exif_are_shown_as_their_cameras_were_made(tmp_path, True)
+    (tmp_path / "mood.blend").write_bytes(b"blue")
+    assert "mood.blend" in posed_files.gather_folder(tmp_path, name="views").note

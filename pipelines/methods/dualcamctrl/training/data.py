@@ -128,7 +128,7 @@ class RealEstateClips(Dataset):
 
     def _depth(self, key: str, picked: NDArray) -> NDArray[np.uint8]:
         path = self.folder / f"{self.split}_video_depth_maps" / key / "depth_vitl_fp16.mp4"
-        frames, _ = read_video(path, max_frames=int(picked[-1]) + 1)
+        frames, _ = read_video(path, max_frames=int(picked[-1]) + 1, every=True)
         if len(frames) <= picked[-1]:
             raise InputError(f"The depth video of {key} has {len(frames)} frames, frame {picked[-1]} is needed.")
         return np.stack([self._resized(frames[i], cv2.INTER_NEAREST_EXACT) for i in picked])

@@ -19,7 +19,7 @@ from camera.errors import InputError
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
 from camera.render.scene import CUT_RATIO
-from camera.view import FAR, View
+from camera.view import View
 from pipelines.methods.i2v3d.method import NO_PICTURE, PAINTED, I2V3DSettings
 from pipelines.methods.i2v3d.scene.coarse import background_view
 
@@ -183,7 +183,7 @@ def background_glb(view: View, cut: NDArray[np.bool_]) -> bytes:
     rows, columns = np.arange(0, view.height, step), np.arange(0, view.width, step)
     grid = np.stack([*np.meshgrid(columns, rows), np.ones((len(rows), len(columns)))], axis=-1)
     depth = view.depth[np.ix_(rows, columns)]
-    shown = (depth < FAR) & ~cut[np.ix_(rows, columns)]
+    shown = (depth < view.far) & ~cut[np.ix_(rows, columns)]
     local = grid @ np.linalg.inv(view.intrinsics).T * depth[..., None]
     world = local @ view.world_from_camera[:3, :3].T + view.world_from_camera[:3, 3]
     index = np.arange(depth.size).reshape(depth.shape)

@@ -41,6 +41,7 @@ class CoarseRenders:
     visible: NDArray[np.bool_]
     normal: Frames | None = None
     drawn: str = ""
+    far: float = FAR
 
     def at(self, frames: list[int] | slice) -> CoarseRenders:
         return CoarseRenders(self.colour[frames], self.depth[frames], self.foreground[frames], self.visible[frames])
@@ -55,7 +56,7 @@ class CoarseRenders:
 
 @dataclass(frozen=True, eq=False)
 class CoarseFrame:
-    """One camera's view: ``colour`` (H,W,3) uint8; ``depth`` (H,W) float32 along z, `FAR` in the sky and where nothing is;
+    """One camera's view: ``colour`` (H,W,3) uint8; ``depth`` (H,W) float32 along z, ``far`` in the sky and where nothing is;
     ``foreground``, ``visible`` (H,W) bool; ``normal`` (H,W,3) float32 in the camera's axes, zeros where it is not known.
     ``drawn``: what drew the objects, in one sentence."""
 
@@ -65,6 +66,7 @@ class CoarseFrame:
     visible: NDArray[np.bool_]
     normal: NDArray[np.float32]
     drawn: str = ""
+    far: float = FAR
 
 
 def foreground_of(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
@@ -97,7 +99,7 @@ def render_path(
         np.stack([getattr(frame, name) for frame in made]) for name in ("colour", "depth", "foreground", "visible")
     )
     shown = np.stack(bumps) if normals else None
-    yield CoarseRenders(colour, _brightness(distance), foreground, visible, shown, made[-1].drawn)
+    yield CoarseRenders(colour, _brightness(distance, made[-1].far), foreground, visible, shown, made[-1].drawn)
 
 
 _NONE = np.zeros((0, 0, 3), np.float32)
@@ -142,6 +144,7 @@ def _in_front(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: st
         behind.visible | front,
         np.where(front[..., None], shown.normal, behind.normal),
         drawn,
+        behind.far,
     )
 
 
@@ -167,9 +170,10 @@ def _backgrounds(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> Ite
     marked = replace(alone, views=(replace(view, colour=marks),))
     pairs = zip(rendered(background, path, fill="holes"), rendered(marked, path, fill="holes"), strict=True)
     for picture, marking in pairs:
-        distance = np.where(picture.far | picture.holes, np.float32(FAR), picture.depth)
+        distance = np.where(picture.far | picture.holes, np.float32(view.far), picture.depth)
         shown = ~picture.holes & (marking.colour[..., 1] <= 127)
-        yield CoarseFrame(picture.colour, distance, (marking.colour[..., 0] > 127) & shown, shown, empty)
+        front = (marking.colour[..., 0] > 127) & shown
+        yield CoarseFrame(picture.colour, distance, front, shown, empty, far=view.far)
 
 
 def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[np.bool_]]:
@@ -184,7 +188,7 @@ def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[
         raise InputError("Nothing is left when the foreground is cut out; lower the foreground reach.")
     seen = np.dstack([view.colour.astype(np.float32), 1 / view.depth])
     behind = _continued(seen, cut)
-    depth = 1 / np.maximum(behind[..., 3], np.float32(1 / FAR))
+    depth = 1 / np.maximum(behind[..., 3], np.float32(1 / view.far))
     return replace(view, colour=np.rint(behind[..., :3]).astype(np.uint8), depth=depth, known=view.known | cut), cut
 
 
@@ -219,7 +223,7 @@ def _normals_of(frame: CoarseFrame, lens: NDArray) -> NDArray[np.float32]:
     across, down = np.gradient(points, axis=1), np.gradient(points, axis=0)
     normal = np.cross(down, across)
     length = np.linalg.norm(normal, axis=2, keepdims=True)
-    known = (frame.depth < FAR)[..., None] & (length > 0)
+    known = (frame.depth < frame.far)[..., None] & (length > 0)
     return np.where(known, normal / np.maximum(length, 1e-20), 0).astype(np.float32)
 
 
@@ -230,8 +234,8 @@ def normal_picture(frame: CoarseFrame) -> NDArray[np.uint8]:
     return np.where(known, np.rint((upright + 1) * 127.5), 0).astype(np.uint8)
 
 
-def _brightness(distance: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _brightness(distance: NDArray[np.float32], far: float) -> NDArray[np.uint8]:
     """(F,H,W): 255 at the camera, falling evenly to 0 at the farthest depth of the path."""
-    known = distance[distance < FAR]
+    known = distance[distance < far]
     farthest = np.percentile(known, FARTHEST_PERCENTILE) if known.size else 1.0
     return np.rint(255 * np.clip(1 - distance / max(float(farthest), 1e-6), 0, 1)).astype(np.uint8)

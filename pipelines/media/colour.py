@@ -1,0 +1,140 @@
+"""Colours of other spaces brought to sRGB as players and browsers show them: ICC profiles, wide gamuts, HLG and PQ.
+
+Codes are those of ITU-T H.273. HLG and PQ are shown with their reference white (203 cd/m2, ITU-R BT.2408) as white; what is
+brighter is white too.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from camera.formats.account import Account
+
+REFERENCE_WHITE = 203.0
+HLG_GAMMA = 1.2
+"""The system's gamma of a screen of 1000 cd/m2, on each channel as FFmpeg's zscale has it; BT.2100 puts it on the luminance, which
+leaves strong colours a little paler."""
+BT709, BT2020, P3_DCI, P3_D65 = 1, 9, 11, 12
+PQ, HLG = 16, 18
+D65 = (0.3127, 0.3290)
+_PRIMARIES = {
+    BT709: ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06)),
+    BT2020: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    P3_DCI: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+    P3_D65: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+}
+GAMMA = 2.2
+"""Of an SDR screen, taken for both ways where only the primaries differ."""
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """``primaries`` and ``transfer`` of H.273; what is not known counts as BT.709."""
+
+    primaries: int
+    transfer: int
+
+    @property
+    def wide(self) -> bool:
+        return self.primaries in (BT2020, P3_DCI, P3_D65)
+
+    @property
+    def hdr(self) -> bool:
+        return self.transfer in (PQ, HLG)
+
+    @property
+    def words(self) -> str:
+        name = {PQ: "PQ (HDR)", HLG: "HLG (HDR)"}.get(self.transfer, "wide-gamut")
+        return f"{name} colours are brought to sRGB" + (", highlights beyond white are cut off" if self.hdr else "")
+
+
+def to_srgb(values: NDArray[np.uint16], tags: ColourTags) -> NDArray[np.uint8]:
+    """RGB (H,W,3) of 16 bits, as coded, to sRGB of 8 bits. Sources: ITU-R BT.2100 (HLG, PQ), BT.2408 (white), IEC 61966-2-1."""
+    linear = _linear(tags.transfer)[values]
+    if tags.wide:
+        linear = linear @ _to_bt709(tags.primaries).T
+    codes = _encoded(tags.hdr)
+    return codes[(np.clip(linear, 0, 1) * np.float32(len(codes) - 1) + np.float32(0.5)).astype(np.uint16)]
+
+
+@lru_cache(maxsize=4)
+def _linear(transfer: int) -> NDArray[np.float32]:
+    """(65536,): light of each code; 1 is white."""
+    code = np.linspace(0, 1, 65536)
+    if transfer == PQ:
+        m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 4096 * 128, 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+        power = code ** (1 / m2)
+        return (1e4 / REFERENCE_WHITE * (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1)).astype(np.float32)
+    if transfer == HLG:
+        a, b, c = 0.17883277, 0.28466892, 0.55991073
+        scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
+        return (scene**HLG_GAMMA * 1000 / REFERENCE_WHITE).astype(np.float32)
+    return (code**GAMMA).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _encoded(hdr: bool) -> NDArray[np.uint8]:
+    """(65536,): the 8-bit code of linear light; sRGB's curve for HDR, a plain screen's where that was undone."""
+    light = np.linspace(0, 1, 65536)
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.rint(255 * (srgb if hdr else light ** (1 / GAMMA))).astype(np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _to_bt709(primaries: int) -> NDArray[np.float32]:
+    """(3,3): linear RGB of ``primaries`` to that of sRGB; white stays white."""
+    return (np.linalg.inv(_xyz(BT709)) @ _xyz(primaries)).astype(np.float32)
+
+
+def _xyz(primaries: int) -> NDArray[np.float64]:
+    """(3,3): linear RGB to XYZ. Whites other than D65 are taken as D65."""
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in _PRIMARIES[primaries]]).T
+    light = np.array([D65[0] / D65[1], 1, (1 - sum(D65)) / D65[1]])
+    return columns * np.linalg.solve(columns, light)
+
+
+def profile_followed(image: Image.Image, account: Account) -> Image.Image:
+    """A decoded picture (RGB, RGBA, L, LA or CMYK) in sRGB by its ICC profile, or by the gamma that a PNG says."""
+    icc = image.info.get("icc_profile")
+    if icc:
+        return _by_profile(image, icc, account)
+    if image.mode == "CMYK":
+        account.say(f"{account.name} is CMYK without a profile, so its colours are approximate.")
+    gamma = image.info.get("gamma")
+    if (
+        gamma
+        and "srgb" not in image.info
+        and abs(gamma * GAMMA - 1) > 0.02
+        and image.mode in ("RGB", "RGBA", "L", "LA")
+    ):
+        return _by_gamma(image, float(gamma))
+    return image
+
+
+def _by_profile(image: Image.Image, icc: bytes, account: Account) -> Image.Image:
+    if image.mode in ("P", "PA", "LA"):
+        image = image.convert("RGB" if image.mode == "P" and "transparency" not in image.info else "RGBA")
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        target = "RGBA" if image.mode == "RGBA" else "RGB"
+        done: Any = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode=target)
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        account.say(f"The colour profile of {account.name} cannot be used ({error}), so its colours may be off.")
+        return image
+    return done
+
+
+def _by_gamma(image: Image.Image, gamma: float) -> Image.Image:
+    light = np.linspace(0, 1, 256) ** (1 / gamma)
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    table = np.rint(255 * srgb).astype(int).tolist()
+    straight = list(range(256))
+    bands = image.getbands()
+    return image.point([value for band in bands for value in (straight if band == "A" else table)])

@@ -1,0 +1,47 @@
+"""What the stored numbers of a depth map mean: units, nearness, and the conventions of well-known data sets by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+DepthMeaning = Literal["metres", "distance", "disparity", "millimetres", "kitti", "tum", "scannet", "middlebury"]
+"""What the numbers of a depth map are: metres along z; any unit along z; nearness (large is near); or as a data set has them."""
+MEANINGS: tuple[DepthMeaning, ...] = get_args(DepthMeaning)
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How numbers become depth along z. ``scale``: metres per stored one, or None where the unit is not known.
+
+    ``whole``: a file of this kind holds whole numbers only. ``near_is_large``: disparity.
+    """
+
+    words: str
+    scale: float | None
+    whole: bool = False
+    near_is_large: bool = False
+
+
+CONVENTIONS: dict[DepthMeaning, Convention] = {
+    "metres": Convention("metres", 1.0),
+    "distance": Convention("distances of an unknown unit", None),
+    "disparity": Convention("disparity (near is large)", None, near_is_large=True),
+    "millimetres": Convention("millimetres", 1e-3),
+    "kitti": Convention("KITTI's 1/256 metres", 1 / 256, whole=True),  # devkit of the depth benchmark: uint16 / 256
+    "tum": Convention("TUM RGB-D's 1/5000 metres", 1 / 5000, whole=True),  # "File formats" of the benchmark
+    "scannet": Convention("ScanNet's millimetres", 1e-3, whole=True),  # depth shift 1000 of the .sens files
+    "middlebury": Convention("Middlebury's disparity in pixels", None, near_is_large=True),
+}
+
+
+def from_disparity(
+    disparity: NDArray[np.float32], *, nearest: float = 1.0, farthest: float = 40.0
+) -> NDArray[np.float32]:
+    """Nearness (H,W), any scale, to distance between ``nearest`` and at most ``farthest``; NaN stays NaN."""
+    largest = np.nanmax(disparity)
+    share = np.clip(disparity / largest, nearest / farthest, 1)
+    return (nearest / share).astype(np.float32)

@@ -1,0 +1,56 @@
+"""Picture files opened safely: by their content, in formats that are meant, and no larger than is taken."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image
+
+from camera.errors import InputError, damaged, reading
+from pipelines.media.budget import BUDGET
+
+MAX_MEGAPIXELS = BUDGET.megapixels
+LEAST_SIDE = 16
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "HEIF")
+"""What Pillow may read, by content and whatever the name: some of its other formats start programs."""
+
+
+def opened(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Image.Image:
+    """A picture file of sides of ``least`` pixels and more, not yet decoded; raises `InputError` for what is none and for too large a one."""
+    if not Path(path).is_file():
+        raise InputError(f"There is no file {Path(path).name}.")
+    _with_heif()
+    try:
+        image = Image.open(path, formats=PICTURE_FORMATS)
+    except damaged() as error:
+        raise InputError(
+            f"{Path(path).name} cannot be read as a picture; give a PNG, JPEG, WebP, AVIF or HEIC file."
+        ) from error
+    check_size(*image.size, Path(path), least=least)
+    return image
+
+
+@lru_cache(maxsize=1)
+def _with_heif() -> None:
+    """HEIC, by libheif. What else such a file holds (thumbnails, depth, gain maps) stays closed."""
+    import pi_heif
+
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+
+
+def load(image: Image.Image, path: str | os.PathLike) -> None:
+    """Decode; raises `InputError` for a damaged file."""
+    with reading(f"{Path(path).name} breaks off or is damaged; export it again."):
+        image.load()
+
+
+def check_size(width: int, height: int, path: Path, *, least: int = LEAST_SIDE) -> None:
+    """Raise `InputError` for more than `MAX_MEGAPIXELS` and for fewer than ``least`` pixels a side."""
+    if width * height > MAX_MEGAPIXELS * 1_000_000:
+        raise InputError(
+            f"{path.name} has {width} x {height} pixels; scale it down to at most {MAX_MEGAPIXELS} megapixels."
+        )
+    if min(width, height) < least:
+        raise InputError(f"{path.name} is only {width} x {height} pixels; at least {least} a side are needed.")

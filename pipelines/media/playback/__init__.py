@@ -1,0 +1,1 @@
+"""Clips as players show them: when each frame is shown, and how."""

@@ -1,0 +1,88 @@
+"""When the frames of a clip are shown: recordings of uneven rate keep their duration at an even one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.formats.account import Account
+
+Frame = TypeVar("Frame")
+UNEVEN = 0.35
+"""Intervals that differ from the usual one by more than this part of it make a clip uneven; phones stay far within."""
+MOST_FPS = 60.0
+MOST_PACKETS = 50_000
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """``fps`` of the clip as it is given on. ``holds`` (F,): how often each decoded frame is shown, None for a clip of even rate."""
+
+    fps: float
+    seconds: float
+    holds: NDArray[np.int64] | None = None
+
+    def held(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Every frame as often as it is shown; a frame beyond those that were counted once."""
+        for number, frame in enumerate(frames):
+            times = 1 if self.holds is None or number >= len(self.holds) else int(self.holds[number])
+            yield from repeat(frame, times)
+
+    def of_every_frame(self) -> Timing:
+        """The timing where each frame is shown once and equally long."""
+        return self if self.holds is None else Timing(len(self.holds) / self.seconds, self.seconds)
+
+    def say(self, kept: int, account: Account) -> None:
+        """Of a clip of uneven rate: what was done, and how many of the frames that it makes were not ``kept``."""
+        if self.holds is None:
+            return
+        dropped = int((self.holds == 0).sum())
+        account.say(
+            f"The {len(self.holds)} frames of {account.name} come at uneven times over {self.seconds:.3g} s; they are held so that "
+            f"it lasts as long at {self.fps:.4g} frames per second"
+            + (f", {dropped} too short to be shown are left out." if dropped else ".")
+        )
+        account.left_out(
+            max(int(self.holds.sum()) - kept, 0), int(self.holds.sum()), "frames", f"the first {kept} are taken"
+        )
+
+
+def timing_of(container: Any, stream: Any) -> Timing:
+    """The timing by the packets' stamps, without decoding: the container stands at its end then. A file that breaks off is
+    judged by what comes before."""
+    from av.error import FFmpegError
+
+    found: list[tuple[float, float]] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None and not packet.is_discard:
+                found.append((float(packet.pts * packet.time_base), float((packet.duration or 0) * packet.time_base)))
+            if len(found) >= MOST_PACKETS:
+                break
+    except FFmpegError:
+        pass
+    found.sort()
+    stamps = np.array([stamp for stamp, _ in found])
+    return timed(stamps, float(stream.average_rate or stream.guessed_rate or 24), found[-1][1] if found else 0.0)
+
+
+def timed(stamps: NDArray[np.float64], nominal: float, last: float = 0.0) -> Timing:
+    """From sorted ``stamps`` in seconds. ``nominal``: what the file says, kept where the stamps agree. ``last``: seconds of the last frame."""
+    steps = np.diff(stamps)
+    steps = steps[steps > 0]
+    if len(steps) < 2 or len(steps) < len(stamps) - 1:
+        return Timing(nominal, len(stamps) / nominal)
+    usual = float(np.median(steps))
+    if np.abs(steps / usual - 1).max() <= UNEVEN:
+        measured = len(steps) / float(stamps[-1] - stamps[0])
+        fps = nominal if abs(nominal / measured - 1) < 0.02 else measured
+        return Timing(fps, len(stamps) / fps)
+    fps = min(MOST_FPS, 1 / usual)
+    ends = np.append(stamps[1:], stamps[-1] + (last or usual)) - stamps[0]
+    shown = np.diff(np.rint(ends * fps).astype(np.int64), prepend=0)
+    return Timing(fps, float(ends[-1]), shown)
