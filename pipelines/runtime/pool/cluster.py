@@ -98,7 +98,7 @@ def build(arguments: dict[str, str]) -> Any:
 def running_replicas() -> dict[str, int]:
     """Replicas that run, by method."""
     from ray import serve
-    from ray.serve.schema import ReplicaState
+    from ray.serve.schema import ReplicaState  # pyright: ignore[reportPrivateImportUsage]
 
     found = {}
     for name, application in serve.status().applications.items():
