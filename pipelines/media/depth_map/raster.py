@@ -27,17 +27,17 @@ def read_raster(path: Path, account: Account) -> NDArray[np.float32]:
         deep = image.mode in ("RGB", "RGBA", "LA") and _sixteen_bits(
             image
         )  # reading EXIF decodes, and forgets the bits
+        load(image, path)
         orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
         if getattr(image, "n_frames", 1) > 1:
             account.left_out(image.n_frames - 1, image.n_frames, "pictures", "the first one is the depth map")  # type: ignore[attr-defined]
-        values = _by_opencv(path) if deep else _pixels(image, path)
+        values = _by_opencv(path) if deep else _pixels(image)
     values = turned(values, orientation)
     return _one_channel(values, path)
 
 
-def _pixels(image: Image.Image, path: Path) -> NDArray[Any]:
-    """(H,W) or (H,W,C) as stored."""
-    load(image, path)
+def _pixels(image: Image.Image) -> NDArray[Any]:
+    """(H,W) or (H,W,C) as stored, of a decoded picture."""
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     elif image.mode not in ("1", "L", "LA", "RGB", "RGBA", "F") and not image.mode.startswith("I"):
