@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.path import CameraPath
-from camera.render.scene import Renderer, render, rendered
+from camera.render.scene import Hidden, Inpainter, Renderer, render, rendered
 from camera.render.scene import warm_up as warm_up_renderers
 from camera.view import Scene, View
 from pipelines.media.video import mp4_writer
 from pipelines.method import Progress
 
-Holes = Literal["filled", "shown", "map"]
+Holes = Literal["filled", "completed", "shown", "map"]
 HOLE_COLOUR = (235, 64, 122)
 """Loud on purpose: a hole is what the model will have to invent."""
 SCRUB_SIDE = 480
@@ -27,10 +27,14 @@ THIN_COVERAGE = 0.03
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """``video``: the mp4. ``holes``: (F,) share of each frame that the scene does not show, 0 to 1."""
+    """``video``: the mp4. ``holes``: (F,) share of each frame that the scene does not show, 0 to 1.
+
+    ``completed``: what made the colours of the second layer, None without one.
+    """
 
     video: Path
     holes: NDArray[np.float64]
+    completed: Literal["patches", "model"] | None = None
 
     @property
     def summary(self) -> str:
@@ -40,20 +44,33 @@ class Rehearsal:
         text += f", most in frame {worst + 1} ({self.holes[worst]:.0%})."
         if (1 - self.holes).min() < THIN_COVERAGE:
             text += " The path leaves the scene behind: shorten the move or aim back at the subject."
+        if self.completed:
+            maker = "by your model" if self.completed == "model" else "from patches of the picture"
+            text += f" What is new was invented once for all frames, {maker}."
         return text
 
 
 def rehearse(
-    scene: Scene, path: CameraPath, video: Path, *, renderer: Renderer = "mesh", holes: Holes = "filled"
+    scene: Scene,
+    path: CameraPath,
+    video: Path,
+    *,
+    renderer: Renderer = "mesh",
+    holes: Holes = "filled",
+    inpaint: Inpainter | None = None,
 ) -> Iterator[Progress | Rehearsal]:
     """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
 
-    ``holes``: "filled" from the background side, "shown" in a loud colour, or "map": white where the scene shows nothing.
+    ``holes``: "filled" from the background side in every frame, "completed" once for all frames by a second layer,
+    "shown" in a loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the
+    colours of the second layer.
     """
-    fill = "background" if holes == "filled" else "holes"
-    shares = np.zeros(len(path))
+    fill = "background" if holes in ("filled", "completed") else "holes"
+    shares, behind = np.zeros(len(path)), []
+    if holes == "completed":
+        yield from _completing(scene, path, inpaint, behind)
     with mp4_writer(video, path.fps, speed="preview") as write:
-        images = rendered(scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR)
+        images = rendered(scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR, behind=behind)
         try:
             for index, image in enumerate(images):
                 write(_hole_map(image.holes) if holes == "map" else image.colour)
@@ -61,7 +78,16 @@ def rehearse(
                 yield Progress("Rehearsing", index + 1, len(path))
         finally:
             images.close()  # type: ignore[attr-defined]
-    yield Rehearsal(video, shares)
+    yield Rehearsal(video, shares, "model" if inpaint else "patches" if behind else None)
+
+
+def _completing(scene: Scene, path: CameraPath, inpaint: Inpainter | None, behind: list[Hidden]) -> Iterator[Progress]:
+    """Appends the parts of the second layer to ``behind``."""
+    from camera.completion.complete import MOST_PARTS, parts
+
+    for number, part in enumerate(parts(scene, path, inpaint=inpaint)):
+        behind.append(part)
+        yield Progress("Completing what is hidden", number + 1, MOST_PARTS)
 
 
 def warm_up() -> None:

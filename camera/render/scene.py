@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -37,6 +37,8 @@ from camera.view import Scene, View
 Renderer = Literal["mesh", "splat", "zbuffer"]
 Fill = Literal["holes", "background"]
 Frame = TypeVar("Frame")
+Inpainter = Callable[[NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
+"""Picture (H,W,3) and holes (H,W) to the picture with its holes filled: where a person's own model enters."""
 
 CUT_RATIO = 1.05
 """Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces,"""
@@ -53,13 +55,39 @@ class RenderedFrame:
 
     ``colour``: (H,W,3) uint8 RGB. ``holes``: (H,W) bool, True where nothing was drawn (also after filling).
     ``depth``: (H,W) float32 along z in scene units, 0 in holes. ``far``: (H,W) bool, True on sky and other pixels
-    drawn without known depth.
+    drawn without known depth. ``completed``: (H,W) bool, True in holes that show a second layer
+    (`camera.completion`), None where none was asked for; ``depth`` is that layer's there.
     """
 
     colour: NDArray[np.uint8]
     holes: NDArray[np.bool_]
     depth: NDArray[np.float32]
     far: NDArray[np.bool_]
+    completed: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Hidden:
+    """A part of a second layer: what a camera will see that no picture of the scene shows.
+
+    ``view``: colour and depth; ``drawn`` (H,W) bool: its pixels that are drawn, those completed and a rim of those seen.
+    """
+
+    view: View
+    drawn: NDArray[np.bool_]
+
+    def cropped(self) -> Hidden:
+        """Without the rows and columns around it in which nothing is drawn."""
+        rows, columns = np.nonzero(self.drawn.any(axis=1))[0], np.nonzero(self.drawn.any(axis=0))[0]
+        if len(rows) == 0:
+            return self
+        window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        lens = self.view.intrinsics - [[0, 0, columns[0]], [0, 0, rows[0]], [0, 0, 0]]
+        colour, depth, known = (
+            np.ascontiguousarray(values[window]) for values in (self.view.colour, self.view.depth, self.view.known)
+        )
+        view = View(colour, depth, lens, self.view.world_from_camera, known)
+        return Hidden(view, np.ascontiguousarray(self.drawn[window]))
 
 
 def render(
@@ -79,8 +107,8 @@ def render(
     """
     if not 0 <= frame < len(path):
         raise InputError(f"The path has frames 0 to {len(path) - 1}, got {frame}.")
-    horizon = _Horizon.of(scene) if fill == "background" else None
-    return _finished(_painter(scene, renderer)(path, frame), path, frame, horizon, fill, hole_colour)
+    horizon = Horizon.of(scene) if fill == "background" else None
+    return _finished(painter(scene, renderer)(path, frame), path, frame, horizon, fill, hole_colour)
 
 
 def rendered(
@@ -90,20 +118,22 @@ def rendered(
     renderer: Renderer = "mesh",
     fill: Fill = "background",
     hole_colour: tuple[int, int, int] = (0, 0, 0),
+    behind: Sequence[Hidden] = (),
     threads: int | None = None,
 ) -> Iterator[RenderedFrame]:
     """All frames of ``path`` in order, each as `render` draws it, made ahead by ``threads`` threads (all cores).
 
+    ``behind``: a second layer, drawn where the scene leaves holes, before what is left of these is filled.
     Closing the generator cancels: frames not begun are dropped, at most ``threads`` frames are finished in vain.
     """
     if fill not in get_args(Fill):
         raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
-    painter = _painter(scene, renderer)
+    paint = with_hidden(painter(scene, renderer), behind)
     threads = threads or os.cpu_count() or 1
-    horizon = _Horizon.of(scene) if fill == "background" else None
+    horizon = Horizon.of(scene) if fill == "background" else None
 
     def frame(index: int) -> RenderedFrame:
-        return _finished(painter(path, index), path, index, horizon, fill, hole_colour)
+        return _finished(paint(path, index), path, index, horizon, fill, hole_colour)
 
     return in_order(frame, len(path), threads)
 
@@ -133,14 +163,14 @@ def in_order(frame: Callable[[int], Frame], count: int, threads: int) -> Generat
 
 
 @dataclass(frozen=True)
-class _Horizon:
+class Horizon:
     """How far down a scene's sky is seen: ``up`` (3,) in the world, of length one, and the sine of its least elevation."""
 
     up: NDArray[np.float64]
     lowest: float
 
     @staticmethod
-    def of(scene: Scene) -> _Horizon | None:
+    def of(scene: Scene) -> Horizon | None:
         """Up is where the tops of the scene's pictures point on average; None for a scene without sky."""
         views = scene.views[:: max(1, len(scene.views) // 8)]
         up = -np.mean([view.world_from_camera[:3, 1] for view in views], axis=0)
@@ -149,7 +179,15 @@ class _Horizon:
             return None
         sines = [_sky_sines(view, up / length) for view in views]
         seen = [np.percentile(found, 1) for found in sines if len(found)]
-        return _Horizon(up / length, float(min(seen))) if seen else None
+        return Horizon(up / length, float(min(seen))) if seen else None
+
+    def below(self, path: CameraPath, frame: int) -> NDArray[np.bool_]:
+        """(H,W): pixels whose rays run lower than any sky of the scene."""
+        y, x = np.mgrid[: path.height, : path.width].astype(np.float32)
+        turn = path.world_from_camera[frame, :3, :3].T @ self.up @ np.linalg.inv(path.intrinsics[frame])
+        inverse = np.linalg.inv(path.intrinsics[frame])
+        a, b = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2], inverse[1, 1] * y + inverse[1, 2]
+        return (turn[0] * x + turn[1] * y + turn[2]) < self.lowest * np.sqrt(a * a + b * b + 1)
 
 
 def _sky_sines(view: View, up: NDArray[np.float64], stride: int = 4) -> NDArray[np.float64]:
@@ -163,7 +201,7 @@ def _finished(
     image: RenderedFrame,
     path: CameraPath,
     frame: int,
-    horizon: _Horizon | None,
+    horizon: Horizon | None,
     fill: Fill,
     hole_colour: tuple[int, int, int],
 ) -> RenderedFrame:
@@ -176,16 +214,17 @@ def _finished(
     return image
 
 
-def _filled(image: RenderedFrame, path: CameraPath, frame: int, horizon: _Horizon | None) -> NDArray[np.uint8]:
+def _filled(image: RenderedFrame, path: CameraPath, frame: int, horizon: Horizon | None) -> NDArray[np.uint8]:
     from camera.render.inpaint import from_background, from_ground_and_sky
 
+    holes = image.holes if image.completed is None else image.holes & ~image.completed
     if horizon is None or not image.far.any():
-        return from_background(image.colour, image.depth, image.holes)
+        return from_background(image.colour, image.depth, holes)
     up = (path.world_from_camera[frame, :3, :3].T @ horizon.up).astype(np.float32)
     return from_ground_and_sky(
         image.colour,
         image.depth,
-        image.holes,
+        holes,
         image.far,
         up=up,
         intrinsics=path.intrinsics[frame],
@@ -193,15 +232,43 @@ def _filled(image: RenderedFrame, path: CameraPath, frame: int, horizon: _Horizo
     )
 
 
-_Painter = Callable[[CameraPath, int], RenderedFrame]
+Painter = Callable[[CameraPath, int], RenderedFrame]
 
 
-def _painter(scene: Scene, renderer: Renderer) -> _Painter:
+def with_hidden(paint: Painter, behind: Sequence[Hidden]) -> Painter:
+    """``paint``, and in the holes that it leaves the second layer ``behind``, drawn as a mesh."""
+    if not behind:
+        return paint
+    sources = tuple(
+        _Source(part.view, np.where(part.drawn, part.view.depth, np.float32(0)))
+        for part in (each.cropped() for each in behind)
+    )
+
+    def paint_both(path: CameraPath, frame: int) -> RenderedFrame:
+        front = paint(path, frame)
+        if not front.holes.any():
+            return replace(front, completed=front.holes)
+        back = _paint_mesh(sources, path, frame)
+        _put_behind(front, back)
+        return replace(front, completed=front.holes & ~back.holes)
+
+    return paint_both
+
+
+def _put_behind(front: RenderedFrame, back: RenderedFrame) -> None:
+    """Colour, depth and far of ``back`` in the holes of ``front``, in place; these stay marked as holes."""
+    where = front.holes & ~back.holes
+    np.copyto(front.colour, back.colour, where=where[..., None])
+    np.copyto(front.depth, back.depth, where=where)
+    np.copyto(front.far, back.far, where=where)
+
+
+def painter(scene: Scene, renderer: Renderer) -> Painter:
     """A function of path and frame number; what does not depend on these is made here, once."""
     if renderer not in get_args(Renderer):
         raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
     if isinstance(scene, StagedScene) and scene.objects:
-        return _with_objects(scene, _painter(plain(scene), renderer))
+        return _with_objects(scene, painter(plain(scene), renderer))
     paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares, "splat": _paint_soft}[renderer]
     if scene.kind == "clip":
         last = len(scene.views) - 1
@@ -210,7 +277,7 @@ def _painter(scene: Scene, renderer: Renderer) -> _Painter:
     return lambda path, frame: paint(_nearest_first(sources, path, frame), path, frame)
 
 
-def _with_objects(scene: StagedScene, behind: _Painter) -> _Painter:
+def _with_objects(scene: StagedScene, behind: Painter) -> Painter:
     """Objects of the scene where they stand at each frame, unlit, before what ``behind`` paints."""
     from camera.render.triangles import draw
 

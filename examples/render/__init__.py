@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from examples.render.picture import depth_at, render, setting_of
+from examples.render.picture import depth_at, render, render_within, setting_of
 from examples.render.scenes import SCENES, camera_at, home
 
-__all__ = ["SCENES", "camera_at", "depth_at", "home", "render", "setting_of"]
+__all__ = ["SCENES", "camera_at", "depth_at", "home", "render", "render_within", "setting_of"]

@@ -18,6 +18,7 @@ from tabs.parts.session import Take
 RENDERERS = {"Mesh, cut at edges (cleanest)": "mesh", "GEN3C's soft splat": "splat", "Points (fastest)": "zbuffer"}
 HOLES = {
     "Fill what is new from the background": "filled",
+    "Invent what is new once for the whole move": "completed",
     "Show what is new in pink": "shown",
     "Map of what is new": "map",
 }

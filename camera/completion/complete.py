@@ -1,0 +1,152 @@
+"""The second layer of a scene for one move: completed at the few frames that see most of what is hidden.
+
+The frame with the most holes is completed first, depth (`camera.completion.surface`) and then colour
+(`camera.completion.texture`); what it found is drawn into all other frames, and the frame that then has the most holes left is
+next. So every frame shows the same filling, with its parallax, and nothing is made that the move will not see.
+Imports the compiler: import this module on first use only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.completion.surface import continued
+from camera.completion.texture import synthesised
+from camera.errors import InputError
+from camera.objects.scene import plain
+from camera.path import CameraPath
+from camera.render.scene import CUT_RATIO, Hidden, Horizon, Inpainter, RenderedFrame, painter, with_hidden
+from camera.view import FAR, Scene, View
+
+MOST_PARTS = 3
+SAMPLED = 9
+"""Frames of the move that are looked at to choose those to complete."""
+LOOK_WIDTH = 320
+ENOUGH = 0.003
+"""Holes that take less of a picture than this are left to the filling of single frames."""
+EDGE = 0.02
+"""A depth edge moves its sides apart by this share of the focal length at least when the camera goes by the focus depth."""
+RIM = 2
+"""Pixels of what is seen that a completed part takes along around it, so that no crack stays between them."""
+
+
+def completed(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> tuple[Hidden, ...]:
+    """What ``path`` will see of ``scene`` that its pictures do not show; empty where nothing is missing.
+
+    ``inpaint``: colours by a model instead of by patches; depth is continued in the same way.
+    """
+    return tuple(parts(scene, path, inpaint=inpaint))
+
+
+def parts(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> Iterator[Hidden]:
+    """The parts of `completed` one by one, at most `MOST_PARTS`."""
+    scene, found = plain(scene), ()
+    small, small_path = _small(scene, path)
+    while len(found) < MOST_PARTS:
+        frame, share = _emptiest(small, small_path, found)
+        if share < ENOUGH:
+            return
+        part = completed_at(scene, path, frame, found, inpaint=inpaint)
+        found = (*found, part)
+        yield part
+
+
+def completed_at(
+    scene: Scene, path: CameraPath, frame: int, before: tuple[Hidden, ...] = (), *, inpaint: Inpainter | None = None
+) -> Hidden:
+    """One part: the holes of ``frame`` that ``scene`` and the parts ``before`` leave."""
+    seen = with_hidden(painter(scene, "mesh"), before)(path, frame)
+    holes = seen.holes & ~(seen.completed if seen.completed is not None else np.zeros_like(seen.holes))
+    marks = painter(_marked(scene), "mesh")(path, frame).colour
+    hiding, mixed = (~seen.holes & (marks[..., channel] > MARK_FROM) for channel in (0, 1))
+    with np.errstate(divide="ignore"):
+        inverse = np.where(holes | seen.far, 0, 1 / np.maximum(seen.depth, 1e-12)).astype(np.float32)
+    sources = ~(holes | mixed | hiding)
+    inverse, guide = continued(seen.colour, inverse, holes, sources, hiding, below=_below(scene, path, frame))
+    if inpaint is None:
+        colour = synthesised(seen.colour, holes, sources, inverse, guide)
+    else:
+        colour = _by_model(inpaint, seen.colour, holes)
+    depth = np.where(inverse > 0, 1 / np.maximum(inverse, 1 / FAR), np.float32(FAR)).astype(np.float32)
+    view = View(colour, depth, path.intrinsics[frame], path.world_from_camera[frame], inverse > 0)
+    return Hidden(view, holes | (_grown(holes, 2 * RIM + 1) & ~hiding))
+
+
+def _below(scene: Scene, path: CameraPath, frame: int) -> NDArray[np.bool_] | None:
+    """(H,W): pixels in which there is no sky; None where the scene has none at all."""
+    horizon = Horizon.of(scene)
+    return None if horizon is None else horizon.below(path, frame)
+
+
+def _by_model(inpaint: Inpainter, colour: NDArray[np.uint8], holes: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The picture with its holes as the model paints them; nothing else of what it returns is used."""
+    made = np.asarray(inpaint(colour.copy(), holes.copy()))
+    if made.shape != colour.shape or made.dtype != np.uint8:
+        raise InputError(
+            f"The model for hidden parts must return an RGB picture of {colour.shape[1]} x {colour.shape[0]} in 8 bits; "
+            f"it returned {made.shape} of {made.dtype}."
+        )
+    return np.where(holes[..., None], made, colour)
+
+
+MARK_FROM = 100
+NEAR_SIDE, FAR_SIDE = 7, 3
+"""Width of the windows in which a depth edge is looked for, pixels."""
+
+
+def _marked(scene: Scene) -> Scene:
+    """The scene with marks for colours: red on the near side of depth edges, green where the far side mixes with it."""
+    return replace(scene, views=tuple(map(_mark, scene.views)))
+
+
+def _mark(view: View) -> View:
+    def edge(nearest: NDArray[np.float32], farthest: NDArray[np.float32]) -> NDArray[np.bool_]:
+        apart = 1 / nearest - 1 / farthest > EDGE / view.focus_depth
+        return (farthest > CUT_RATIO * nearest) & apart
+
+    hiding = edge(view.depth, np.asarray(cv2.dilate(view.depth, np.ones((NEAR_SIDE, NEAR_SIDE), np.uint8))))
+    mixed = edge(np.asarray(cv2.erode(view.depth, np.ones((FAR_SIDE, FAR_SIDE), np.uint8))), view.depth)
+    colour = np.full((view.height, view.width, 3), 1, np.uint8)
+    colour[hiding, 0] = colour[mixed, 1] = 255
+    colour[~view.colour.any(axis=2)] = 0  # padding stays what it is
+    return replace(view, colour=colour)
+
+
+def _grown(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8))).astype(bool)
+
+
+def _small(scene: Scene, path: CameraPath) -> tuple[Scene, CameraPath]:
+    """Scene and path at the size at which frames are chosen."""
+    scale = min(1.0, LOOK_WIDTH / path.width)
+    width, height = max(1, round(path.width * scale)), max(1, round(path.height * scale))
+    factor = min(1.0, LOOK_WIDTH / scene.first.width)
+    own = max(1, round(scene.first.width * factor)), max(1, round(scene.first.height * factor))
+    return scene.fitted(*own, "stretch"), path.resized(width, height)
+
+
+def _emptiest(scene: Scene, path: CameraPath, parts: tuple[Hidden, ...]) -> tuple[int, float]:
+    """The sampled frame with the greatest share of holes left, and that share."""
+    paint = with_hidden(painter(scene, "mesh"), [_shrunk(part, scene.first.width) for part in parts])
+    best, most = 0, -1.0
+    for frame in np.unique(np.round(np.linspace(0, len(path) - 1, SAMPLED)).astype(int))[::-1]:
+        share = _left(paint(path, int(frame)))
+        if share > most:
+            best, most = int(frame), share
+    return best, most
+
+
+def _left(image: RenderedFrame) -> float:
+    left = image.holes if image.completed is None else image.holes & ~image.completed
+    return float(left.mean())
+
+
+def _shrunk(part: Hidden, width: int) -> Hidden:
+    height = max(1, round(part.view.height * width / part.view.width))
+    drawn = cv2.resize(part.drawn.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return Hidden(part.view.resized(width, height), drawn.astype(bool))

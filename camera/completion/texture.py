@@ -1,0 +1,262 @@
+"""Colour for the holes of a picture from patches of the same surface: sharp, and by its structure rather than a mean.
+
+Every patch that touches a hole finds the most alike patch of known pixels, from coarse pictures to fine ones, and the hole's
+pixels become what their patches say (Wexler, Shechtman and Irani 2007), the search being PatchMatch's: good offsets spread to
+neighbours, and random ones are tried around them (Barnes et al. 2009). A patch is alike in colour and stands on a surface
+as far away, so that what is found has the right surface and the right scale.
+Imports the compiler: import this module on first use only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.completion.surface import matched
+from camera.kernel import kernel
+
+RADIUS = 3
+"""Patches are 7 x 7 pixels."""
+SMALLEST = 24
+"""The coarsest picture is at least this high and wide, pixels."""
+SWEEPS = (1, 1, 2, 3, 5, 6)
+"""Rounds of search and vote, from the finest level on."""
+CHANCES = 1 << 16
+"""Random numbers of a round of search, used in turn."""
+DEPTH_WEIGHT = np.float32(2500.0)
+"""Cost, in squared levels of colour per pixel, of a surface at twice the distance; it grows with the square of the logarithm."""
+SKY_COST = np.float32(20000.0)
+FAR_COST = np.float32(150.0)
+"""Cost of a patch from the other end of the picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    colour: NDArray[np.float32]
+    holes: NDArray[np.bool_]
+    sources: NDArray[np.bool_]
+    distance: NDArray[np.float32]
+    """Logarithm of depth; NaN on sky."""
+
+
+def synthesised(
+    colour: NDArray[np.uint8],
+    holes: NDArray[np.bool_],
+    sources: NDArray[np.bool_],
+    inverse: NDArray[np.float32],
+    guide: NDArray[np.float32],
+    *,
+    seed: int = 0,
+) -> NDArray[np.uint8]:
+    """``colour`` (H,W,3) with ``holes`` (H,W) filled by patches of ``sources`` (H,W); a new array.
+
+    ``inverse`` (H,W): inverse depth, 0 on sky, known everywhere, also in the holes. ``guide`` (H,W,3):
+    what the holes look like roughly, 0 to 255: the search begins there. The same ``seed`` gives the same
+    picture. Comes back unchanged without holes, or where no whole patch is known.
+    """
+    if not holes.any():
+        return colour.copy()
+    levels = _levels(np.where(holes[..., None], guide, colour).astype(np.float32), holes, sources, inverse)
+    rng = np.random.default_rng(seed)
+    offsets: NDArray[np.int32] | None = None
+    picture = levels[-1].colour
+    for number in range(len(levels) - 1, -1, -1):
+        level = levels[number]
+        if number < len(levels) - 1:
+            picture = _enlarged(picture, level)
+        usable = _whole(level.sources)
+        if not usable.any() or not level.holes.any():
+            continue
+        targets = np.argwhere(_touched(level.holes)).astype(np.int32)
+        places = np.argwhere(usable).astype(np.int32)
+        offsets = _field(offsets, targets, places, usable, level.holes.shape, rng)
+        for sweep in range(SWEEPS[min(number, len(SWEEPS) - 1)]):
+            costs = np.empty(len(targets), np.float32)
+            _search(
+                picture, level.holes, level.distance, usable, targets, offsets, costs, rng.uniform(-1, 1, CHANCES).astype(np.float32), sweep % 2,
+                number == 0,
+            )  # fmt: skip
+            picture = _voted(picture, level, targets, offsets, costs, sharp=number < 2)
+    result = colour.copy()
+    shown = matched(picture, guide, inverse, holes)[holes]
+    result[holes] = np.clip(shown + 0.5, 0, 255).astype(np.uint8)
+    return result
+
+
+def _levels(colour: NDArray, holes: NDArray, sources: NDArray, inverse: NDArray) -> list[_Level]:
+    """Pictures of half size after one another, each a mean of the known pixels of the one before."""
+    with np.errstate(divide="ignore"):
+        distance = np.where(inverse > 0, -np.log(inverse), np.float32(np.nan)).astype(np.float32)
+    levels = [_Level(colour.astype(np.float32), holes, sources, distance)]
+    while min(levels[-1].holes.shape) >= 2 * SMALLEST and len(levels) < len(SWEEPS):
+        levels.append(_halved(levels[-1]))
+    return levels
+
+
+def _halved(level: _Level) -> _Level:
+    height, width = level.holes.shape
+    size = (width // 2, height // 2)
+    share = cv2.resize((~level.holes).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    colour = cv2.resize(level.colour, size, interpolation=cv2.INTER_AREA)
+    sources = cv2.resize(level.sources.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
+    distance = cv2.resize(level.distance, size, interpolation=cv2.INTER_NEAREST)
+    return _Level(colour, share < 0.5, sources & (share >= 0.5), distance)
+
+
+def _enlarged(picture: NDArray[np.float32], level: _Level) -> NDArray[np.float32]:
+    height, width = level.holes.shape
+    large = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(level.holes[..., None], large, level.colour)
+
+
+def _whole(sources: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Centres of patches that lie wholly on sources."""
+    size = 2 * RADIUS + 1
+    eroded = cv2.erode(sources.view(np.uint8), np.ones((size, size), np.uint8), borderValue=0)
+    return np.asarray(eroded).astype(bool)
+
+
+def _touched(holes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Centres of patches that touch a hole."""
+    return np.asarray(cv2.dilate(holes.view(np.uint8), np.ones((3, 3), np.uint8))).astype(bool)
+
+
+def _field(
+    coarse: NDArray | None, targets: NDArray, places: NDArray, usable: NDArray, size: tuple, rng: np.random.Generator
+) -> NDArray[np.int32]:
+    """(H,W,2) source of every target patch: that of the coarser level where there is one and it is usable, else any."""
+    field = np.zeros((*size, 2), np.int32)
+    chosen = places[rng.integers(0, len(places), len(targets))]
+    if coarse is not None:
+        y, x = targets[:, 0], targets[:, 1]
+        above = coarse[np.minimum(y // 2, coarse.shape[0] - 1), np.minimum(x // 2, coarse.shape[1] - 1)]
+        guess = 2 * above + np.stack([y % 2, x % 2], axis=1)
+        guess = np.clip(guess, 0, np.array(size) - 1)
+        good = usable[guess[:, 0], guess[:, 1]] & (above >= 0).all(axis=1)
+        chosen = np.where(good[:, None], guess, chosen)
+    field[...] = -1
+    field[targets[:, 0], targets[:, 1]] = chosen
+    return field
+
+
+@kernel
+def _cost(picture, holes, distance, y, x, j, i, limit):
+    """Mean squared difference of two patches per pixel, with what the places themselves cost; stops above ``limit``."""
+    height, width = holes.shape
+    a, b = distance[y, x], distance[j, i]
+    sky_a, sky_b = np.isnan(a), np.isnan(b)
+    total = np.float32(0)
+    if sky_a != sky_b:
+        total += SKY_COST
+    elif not sky_a:
+        apart = (a - b) / np.float32(0.6931)
+        total += DEPTH_WEIGHT * min(apart * apart, np.float32(4))
+    far = np.float32((y - j) * (y - j) + (x - i) * (x - i)) / np.float32(height * height + width * width)
+    total += FAR_COST * far
+    if total >= limit:
+        return total
+    area = np.float32((2 * RADIUS + 1) * (2 * RADIUS + 1))
+    for dy in range(-RADIUS, RADIUS + 1):
+        row = y + dy
+        if row < 0 or row >= height:
+            continue
+        part = np.float32(0)
+        for dx in range(-RADIUS, RADIUS + 1):
+            column = x + dx
+            if column < 0 or column >= width:
+                continue
+            red = picture[row, column, 0] - picture[j + dy, i + dx, 0]
+            green = picture[row, column, 1] - picture[j + dy, i + dx, 1]
+            blue = picture[row, column, 2] - picture[j + dy, i + dx, 2]
+            weight = np.float32(0.6) if holes[row, column] else np.float32(1.4)
+            part += weight * (red * red + green * green + blue * blue)
+        total += part / area
+        if total >= limit:
+            return total
+    return total
+
+
+@kernel
+def _search(picture, holes, distance, usable, targets, field, costs, chances, backward, finest):
+    drawn = 0
+    height, width = holes.shape
+    best = np.full((height, width), np.float32(np.inf), np.float32)
+    for n in range(len(targets)):
+        y, x = targets[n, 0], targets[n, 1]
+        best[y, x] = _cost(picture, holes, distance, y, x, field[y, x, 0], field[y, x, 1], np.float32(np.inf))
+    step = -1 if backward else 1
+    for k in range(len(targets)):
+        n = len(targets) - 1 - k if backward else k
+        y, x = targets[n, 0], targets[n, 1]
+        for turn in range(2):
+            v, u = (y - step, x) if turn == 0 else (y, x - step)
+            if v < 0 or u < 0 or v >= height or u >= width or field[v, u, 0] < 0:
+                continue
+            j, i = field[v, u, 0] + (y - v), field[v, u, 1] + (x - u)
+            if j < 0 or i < 0 or j >= height or i >= width or not usable[j, i]:
+                continue
+            cost = _cost(picture, holes, distance, y, x, j, i, best[y, x])
+            if cost < best[y, x]:
+                best[y, x] = cost
+                field[y, x, 0], field[y, x, 1] = j, i
+        reach = np.float32(8) if finest else np.float32(max(height, width))
+        while reach >= 1:
+            j = field[y, x, 0] + int(np.round(chances[drawn] * reach))
+            i = field[y, x, 1] + int(np.round(chances[drawn + 1] * reach))
+            drawn = (drawn + 2) % len(chances)
+            reach *= np.float32(0.4)
+            if j < 0 or i < 0 or j >= height or i >= width or not usable[j, i]:
+                continue
+            cost = _cost(picture, holes, distance, y, x, j, i, best[y, x])
+            if cost < best[y, x]:
+                best[y, x] = cost
+                field[y, x, 0], field[y, x, 1] = j, i
+    for n in range(len(targets)):
+        costs[n] = best[targets[n, 0], targets[n, 1]]
+
+
+def _voted(
+    picture: NDArray, level: _Level, targets: NDArray, field: NDArray, costs: NDArray, *, sharp: bool
+) -> NDArray[np.float32]:
+    result = picture.copy()
+    scale = max(float(np.quantile(costs, 0.5)), 30.0)
+    _vote(
+        picture, level.holes, targets, field, costs, np.float32(1 / scale), np.float32(0.5 if sharp else 0.02), result
+    )
+    return result
+
+
+@kernel
+def _vote(picture, holes, targets, field, costs, scale, middle, result):
+    """Every hole's pixel becomes the mean of what the patches over it say; those of low cost and near centre count most."""
+    height, width = holes.shape
+    total = np.zeros((height, width, 4), np.float32)
+    weights = np.empty((2 * RADIUS + 1, 2 * RADIUS + 1), np.float32)
+    for dy in range(-RADIUS, RADIUS + 1):
+        for dx in range(-RADIUS, RADIUS + 1):
+            weights[dy + RADIUS, dx + RADIUS] = np.exp(-middle * np.float32(dy * dy + dx * dx))
+    for n in range(len(targets)):
+        y, x = targets[n, 0], targets[n, 1]
+        sure = np.exp(-min(costs[n] * scale, np.float32(20))) + np.float32(1e-6)
+        for dy in range(-RADIUS, RADIUS + 1):
+            row = y + dy
+            if row < 0 or row >= height:
+                continue
+            for dx in range(-RADIUS, RADIUS + 1):
+                column = x + dx
+                if column < 0 or column >= width or not holes[row, column]:
+                    continue
+                weight = sure * weights[dy + RADIUS, dx + RADIUS]
+                j, i = field[y, x, 0] + dy, field[y, x, 1] + dx
+                total[row, column, 0] += weight * picture[j, i, 0]
+                total[row, column, 1] += weight * picture[j, i, 1]
+                total[row, column, 2] += weight * picture[j, i, 2]
+                total[row, column, 3] += weight
+    for y in range(height):
+        for x in range(width):
+            if holes[y, x] and total[y, x, 3] > 0:
+                for channel in range(3):
+                    result[y, x, channel] = total[y, x, channel] / total[y, x, 3]

@@ -1,0 +1,92 @@
+"""The second layer: made where the move looks, of the right surface, the same in every frame, never over what is seen."""
+
+import numpy as np
+import pytest
+
+from camera.completion.complete import completed
+from camera.completion.surface import continued
+from camera.errors import InputError
+from camera.path import CameraPath, pinhole
+from camera.render.scene import rendered
+from camera.view import Scene, View
+
+WIDTH, HEIGHT = 96, 64
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    """An orange square before a wall of blue stripes, both upright."""
+    rows, columns = np.indices((HEIGHT, WIDTH))
+    near = (abs(rows - 32) < 12) & (abs(columns - 40) < 12)
+    stripes = np.where((columns // 4 % 2 == 0)[..., None], np.uint8([40, 90, 160]), np.uint8([20, 50, 90]))
+    colour = np.where(near[..., None], np.uint8([250, 160, 40]), stripes).astype(np.uint8)
+    return Scene((View.of(colour, np.where(near, 1.0, 3.0), pinhole(WIDTH, HEIGHT, 60)),))
+
+
+@pytest.fixture(scope="module")
+def path(scene) -> CameraPath:
+    poses = np.repeat(np.eye(4)[None], 5, axis=0)
+    poses[:, 0, 3] = np.linspace(0, 0.25, 5)
+    return CameraPath(poses, scene.first.intrinsics, WIDTH, HEIGHT, 8)
+
+
+@pytest.fixture(scope="module")
+def layer(scene, path):
+    return completed(scene, path)
+
+
+def test_holes_show_the_wall_and_not_the_square_before_it(scene, path, layer):
+    last = list(rendered(scene, path, behind=layer))[-1]
+    assert last.completed is not None
+    inside = last.completed
+    assert inside.sum() > 0.9 * last.holes.sum() > 100
+    assert np.abs(last.depth[inside] - 3.0).max() < 0.1, "the wall's plane runs on"
+    assert last.colour[inside, 0].max() < 110, "nothing orange"
+    spread = last.colour[inside, 2].astype(int)
+    assert np.quantile(spread, 0.9) - np.quantile(spread, 0.1) > 40, "stripes, not their mean"
+
+
+def test_what_is_seen_stays_as_it_is(scene, path, layer):
+    for without, with_layer in zip(rendered(scene, path, fill="holes"), rendered(scene, path, behind=layer)):
+        seen = ~without.holes
+        np.testing.assert_array_equal(with_layer.colour[seen], without.colour[seen])
+        np.testing.assert_array_equal(with_layer.holes, without.holes)
+
+
+def test_two_frames_show_one_filling(scene, path, layer):
+    """A point of the wall found in the hole of frame 3 has the colour that it has in frame 4, 3.47 pixels to the left."""
+    third, fourth = list(rendered(scene, path, behind=layer))[3:]
+    step = path.intrinsics[0, 0, 0] * (path.centres[4, 0] - path.centres[3, 0]) / 3.0
+    rows, columns = np.nonzero(third.completed & third.holes)
+    moved = np.round(columns - step).astype(int)
+    both = (moved >= 0) & fourth.completed[rows, np.maximum(moved, 0)]
+    difference = third.colour[rows, columns].astype(int)[both] - fourth.colour[rows, np.maximum(moved, 0)][both]
+    assert both.sum() > 100 and np.abs(difference).mean() < 25
+
+
+def test_a_still_camera_needs_nothing(scene, path):
+    assert completed(scene, path.sliced(slice(0, 1))) == ()
+
+
+def test_a_floor_runs_on_beyond_the_border():
+    """Inverse depth of a floor grows downwards by equal steps; above the horizon is sky."""
+    rows = np.repeat(np.arange(60, dtype=np.float32)[:, None], 80, axis=1)
+    truth = np.maximum(0.01 * (rows - 20), 0).astype(np.float32)
+    holes = np.zeros(truth.shape, bool)
+    holes[:, 60:] = True
+    found, _ = continued(np.full((60, 80, 3), 90, np.uint8), truth, holes, ~holes, np.zeros_like(holes))
+    below, above = (rows > 26) & holes, (rows < 16) & holes
+    assert np.abs(found - truth)[below].max() < 0.02
+    assert found[above].max() == 0
+
+
+def test_a_persons_own_model_paints_the_holes_alone(scene, path):
+    def red(colour, holes):
+        colour[:] = [255, 0, 0]
+        return colour
+
+    last = list(rendered(scene, path, behind=completed(scene, path, inpaint=red)))[-1]
+    assert (last.colour[last.completed] == [255, 0, 0]).all(axis=-1).mean() > 0.8
+    assert (last.colour[~last.holes] == [255, 0, 0]).all(axis=-1).mean() < 0.01
+    with pytest.raises(InputError, match="must return an RGB picture of 96 x 64"):
+        completed(scene, path, inpaint=lambda colour, holes: colour[:5])
