@@ -75,7 +75,7 @@ def test_a_floor_runs_on_beyond_the_border():
     holes = np.zeros(truth.shape, bool)
     holes[:, 60:] = True
     found, _ = continued(np.full((60, 80, 3), 90, np.uint8), truth, holes, ~holes, np.zeros_like(holes))
-    below, above = (rows > 26) & holes, (rows < 16) & holes
+    below, above = (rows > 32) & holes, (rows < 16) & holes
     assert np.abs(found - truth)[below].max() < 0.02
     assert found[above].max() == 0
 
