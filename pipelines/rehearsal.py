@@ -66,7 +66,8 @@ def rehearse(
     colours of the second layer.
     """
     fill = "background" if holes in ("filled", "completed") else "holes"
-    shares, behind = np.zeros(len(path)), []
+    shares = np.zeros(len(path))
+    behind: list[Hidden] = []
     if holes == "completed":
         yield from _completing(scene, path, inpaint, behind)
     with mp4_writer(video, path.fps, speed="preview") as write:

@@ -45,7 +45,8 @@ def completed(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = Non
 
 def parts(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> Iterator[Hidden]:
     """The parts of `completed` one by one, at most `MOST_PARTS`."""
-    scene, found = plain(scene), ()
+    scene = plain(scene)
+    found: tuple[Hidden, ...] = ()
     small, small_path = _small(scene, path)
     while len(found) < MOST_PARTS:
         frame, share = _emptiest(small, small_path, found)
@@ -109,8 +110,9 @@ def _mark(view: View) -> View:
         apart = 1 / nearest - 1 / farthest > EDGE / view.focus_depth
         return (farthest > CUT_RATIO * nearest) & apart
 
-    hiding = edge(view.depth, np.asarray(cv2.dilate(view.depth, np.ones((NEAR_SIDE, NEAR_SIDE), np.uint8))))
-    mixed = edge(np.asarray(cv2.erode(view.depth, np.ones((FAR_SIDE, FAR_SIDE), np.uint8))), view.depth)
+    farthest = np.asarray(cv2.dilate(view.depth, np.ones((NEAR_SIDE, NEAR_SIDE), np.uint8)), np.float32)
+    nearest = np.asarray(cv2.erode(view.depth, np.ones((FAR_SIDE, FAR_SIDE), np.uint8)), np.float32)
+    hiding, mixed = edge(view.depth, farthest), edge(nearest, view.depth)
     colour = np.full((view.height, view.width, 3), 1, np.uint8)
     colour[hiding, 0] = colour[mixed, 1] = 255
     colour[~view.colour.any(axis=2)] = 0  # padding stays what it is

@@ -99,16 +99,24 @@ def _levels(colour: NDArray, holes: NDArray, sources: NDArray, inverse: NDArray)
 def _halved(level: _Level) -> _Level:
     height, width = level.holes.shape
     size = (width // 2, height // 2)
-    share = cv2.resize((~level.holes).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    colour = cv2.resize(level.colour, size, interpolation=cv2.INTER_AREA)
-    sources = cv2.resize(level.sources.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
+    share = _area(~level.holes, size)
     distance = cv2.resize(level.distance, size, interpolation=cv2.INTER_NEAREST)
-    return _Level(colour, share < 0.5, sources & (share >= 0.5), distance)
+    return _Level(
+        _area(level.colour, size),
+        share < 0.5,
+        (_area(level.sources, size) > 0.99) & (share >= 0.5),
+        np.asarray(distance, np.float32),
+    )
+
+
+def _area(values: NDArray, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Means over the pixels that become one; ``size`` is width and height."""
+    return np.asarray(cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _enlarged(picture: NDArray[np.float32], level: _Level) -> NDArray[np.float32]:
     height, width = level.holes.shape
-    large = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+    large = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     return np.where(level.holes[..., None], large, level.colour)
 
 
