@@ -83,10 +83,13 @@ class Hidden:
             return self
         window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         lens = self.view.intrinsics - [[0, 0, columns[0]], [0, 0, rows[0]], [0, 0, 0]]
-        colour, depth, known = (
-            np.ascontiguousarray(values[window]) for values in (self.view.colour, self.view.depth, self.view.known)
+        view = View(
+            np.ascontiguousarray(self.view.colour[window]),
+            np.ascontiguousarray(self.view.depth[window]),
+            lens,
+            self.view.world_from_camera,
+            np.ascontiguousarray(self.view.known[window]),
         )
-        view = View(colour, depth, lens, self.view.world_from_camera, known)
         return Hidden(view, np.ascontiguousarray(self.drawn[window]))
 
 

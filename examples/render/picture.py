@@ -96,7 +96,7 @@ def render_within(
 
     rows, columns = np.arange(path.height) // 4, np.arange(path.width) // 4
     places = np.stack(np.meshgrid(4 * np.unique(columns) + 1.5, 4 * np.unique(rows) + 1.5), -1)
-    rough, rough_depth = sampled(places.reshape(-1, 2), 4 / lens[0, 0])
+    rough, rough_depth = sampled(places.reshape(-1, 2).astype(np.float64), 4 / lens[0, 0])
     linear = rough.reshape(*places.shape[:2], 3)[rows][:, columns]
     depth = rough_depth.reshape(places.shape[:2])[rows][:, columns]
     y, x = np.nonzero(where)

@@ -18,8 +18,10 @@ def scene() -> Scene:
     """An orange square before a wall of blue stripes, both upright."""
     rows, columns = np.indices((HEIGHT, WIDTH))
     near = (abs(rows - 32) < 12) & (abs(columns - 40) < 12)
-    stripes = np.where((columns // 4 % 2 == 0)[..., None], np.uint8([40, 90, 160]), np.uint8([20, 50, 90]))
-    colour = np.where(near[..., None], np.uint8([250, 160, 40]), stripes).astype(np.uint8)
+    stripes = np.where(
+        (columns // 4 % 2 == 0)[..., None], np.array([40, 90, 160], np.uint8), np.array([20, 50, 90], np.uint8)
+    )
+    colour = np.where(near[..., None], np.array([250, 160, 40], np.uint8), stripes).astype(np.uint8)
     return Scene((View.of(colour, np.where(near, 1.0, 3.0), pinhole(WIDTH, HEIGHT, 60)),))
 
 
@@ -56,6 +58,7 @@ def test_what_is_seen_stays_as_it_is(scene, path, layer):
 def test_two_frames_show_one_filling(scene, path, layer):
     """A point of the wall found in the hole of frame 3 has the colour that it has in frame 4, 3.47 pixels to the left."""
     third, fourth = list(rendered(scene, path, behind=layer))[3:]
+    assert third.completed is not None and fourth.completed is not None
     step = path.intrinsics[0, 0, 0] * (path.centres[4, 0] - path.centres[3, 0]) / 3.0
     rows, columns = np.nonzero(third.completed & third.holes)
     moved = np.round(columns - step).astype(int)
