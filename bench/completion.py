@@ -134,8 +134,7 @@ def judged(now: NDArray, then: NDArray, truth: View, holes: NDArray, holes_then:
     from skimage.metrics import structural_similarity
 
     similar = structural_similarity(now, truth.colour, channel_axis=2, full=True, data_range=255)[1].mean(axis=2)
-    before = cv2.remap(then, there.astype(np.float32), None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-    was_hole = cv2.remap(holes_then.astype(np.float32), there.astype(np.float32), None, cv2.INTER_LINEAR) > 0.99  # type: ignore[call-overload]
+    before, was_hole = _sampled(then, there), _sampled(holes_then, there) > 0.99
     both = holes & was_hole
     change = np.abs(now[both].astype(np.float64) - before[both]).mean() if both.any() else np.nan
     return Judgement(
@@ -144,13 +143,21 @@ def judged(now: NDArray, then: NDArray, truth: View, holes: NDArray, holes_then:
     )  # fmt: skip
 
 
+def _sampled(picture: NDArray, there: NDArray[np.float64]) -> NDArray[np.float32]:
+    """``picture`` (H,W) or (H,W,3) between its pixels, at places (H,W,2)."""
+    x, y = np.ascontiguousarray(np.moveaxis(there.astype(np.float32), -1, 0))
+    return np.asarray(cv2.remap(picture.astype(np.float32), x, y, cv2.INTER_LINEAR), np.float32)
+
+
 def edge_energy(picture: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
     """Mean squared step between neighbours inside ``where``; the hole's own outline is left out."""
     grey = picture.astype(np.float64).mean(axis=2)
     inside = np.asarray(cv2.erode(where.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)).astype(bool)
     if not inside.any():
         return 0.0
-    return float(np.mean((np.gradient(grey, axis=0) ** 2 + np.gradient(grey, axis=1) ** 2)[inside]))
+    return float(
+        np.mean((np.asarray(np.gradient(grey, axis=0)) ** 2 + np.asarray(np.gradient(grey, axis=1)) ** 2)[inside])
+    )
 
 
 def _words(values: list[Judgement]) -> str:
