@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,13 @@ def glb_bytes(splats: Splats) -> bytes:
 
 
 def _packed(arrays: dict[str, NDArray]) -> bytes:
-    views, accessors, body, start = [], [], [], 0
+    views: list[dict[str, int]] = []
+    accessors: list[dict[str, Any]] = []
+    body: list[bytes] = []
+    start = 0
     for name, values in arrays.items():
         data = np.ascontiguousarray(values).tobytes()
-        accessor = {
+        accessor: dict[str, Any] = {
             "bufferView": len(views),
             "componentType": BYTE if values.dtype == np.uint8 else FLOAT,
             "count": len(values),

@@ -82,10 +82,10 @@ def read_spz(data: bytes, name: str = "scene.spz") -> Splats:
     higher = (harmonics.reshape(count, rest, 3).astype(np.float32) - 128) / 128 * _SH_SIGNS[None, 1 : rest + 1, None]
     return Splats(
         (fixed * [1, -1, -1]).astype(np.float32),
-        (_smallest_three(rotations) if version == 3 else _three(rotations)) * HALF_TURN,
-        scales / np.float32(16) - np.float32(10),
-        np.log(opacity / (1 - opacity)),
-        np.concatenate([constant[:, None], higher], axis=1),
+        (HALF_TURN * (_smallest_three(rotations) if version == 3 else _three(rotations))).astype(np.float32),
+        (scales / 16.0 - 10.0).astype(np.float32),
+        np.log(opacity / (1 - opacity)).astype(np.float32),
+        np.concatenate([constant[:, None], higher], axis=1).astype(np.float32),
     )
 
 
@@ -110,7 +110,7 @@ def _three(rotations: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Quaternions wxyz from x, y and z in a byte each; w is not negative."""
     xyz = rotations.astype(np.float32) / np.float32(127.5) - 1
     w = np.sqrt(np.maximum(1 - (xyz**2).sum(axis=1, keepdims=True), 0))
-    return np.concatenate([w, xyz], axis=1)
+    return np.concatenate([w, xyz], axis=1).astype(np.float32)
 
 
 def _smallest_three(rotations: NDArray[np.uint8]) -> NDArray[np.float32]:
