@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row, Scale, long_subject
-from bench.room import psnr
 from camera.completion.complete import completed
 from camera.path import CameraPath, inverse
 from camera.render.scene import RenderedFrame, render, rendered
@@ -23,6 +22,7 @@ from camera.trajectories.film_script import path_of
 from camera.view import View
 from examples import EXAMPLES, load
 from examples.render import render_within, setting_of
+from pipelines.media.image_metrics import psnr
 
 MOVES = (
     "dolly in 0.3", "dolly out 0.15", "truck right 0.2", "truck left 0.2", "pedestal up 0.12", "pedestal down 0.1",
