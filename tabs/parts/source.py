@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import gradio as gr
 from gradio.data_classes import ImageData
@@ -106,7 +111,8 @@ def source(
 
     def open_files(take: Take, files: list[str], given_views: int, begin_at: int = 0):
         """Make a scene of a clip or of several views, with the cameras they bring or estimated ones."""
-        material = read_material(files or [], given_views=given_views or 0, dense=dense, begin_at=begin_at or 0)
+        with _in_one_folder(take, files or []) as together:
+            material = read_material(together, given_views=given_views or 0, dense=dense, begin_at=begin_at or 0)
         if material.scene.kind not in kinds:
             raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
         take = take.opened(material.scene, material.points)
@@ -131,6 +137,23 @@ def source(
         api_name=f"{name}_open_files", show_progress_on=told,
     )  # fmt: skip
     return example, [opened, prepared, gathered]
+
+
+@contextmanager
+def _in_one_folder(take: Take, files: Sequence[str]) -> Iterator[list[Path]]:
+    """The files where their names alone say their order: each upload lies in a folder of its own, named by chance."""
+    given = [Path(file) for file in files]
+    if len({file.name for file in given}) < len(given):
+        yield given
+        return
+    with TemporaryDirectory(dir=take.file("uploads").parent) as folder:
+        together = [Path(folder) / file.name for file in given]
+        for file, beside in zip(given, together):
+            try:
+                os.link(file, beside)
+            except OSError:  # another disk
+                shutil.copyfile(file, beside)
+        yield together
 
 
 def as_it_came(payload: ImageData | None) -> str | None:
