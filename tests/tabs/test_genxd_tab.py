@@ -86,7 +86,7 @@ def test_known_targets_are_shot_and_leave_everything_behind(client, tmp_path):
     told = client.predict(given(tmp_path, posed(0, 0.2, 0.4, 0.6, 0.8)), given_views=3, api_name="/genxd_open_files")
     assert "3 of 5 pictures are given" in told and "ready under Path file" in told
     figure, notes = client.predict(**SMALL, moves_from="Path file", api_name="/genxd_draw")
-    assert len(figure["figure"]["frames"]) == 2 and "1 group of 9, each from the 3 nearest of 3" in notes
+    assert len(figure["figure"]["frames"]) == 2 and "1 group of 9, each from the 3 given views" in notes
     status, _, _, files, *_ = client.predict(**TINY, api_name="/genxd_shoot")
     assert "in 1 group of 9" in status
     words, beside = client.predict(api_name="/genxd_compare")
