@@ -228,7 +228,10 @@ def test_the_command_line_shoots_known_targets_from_a_few_pictures(tmp_path, cap
     small = ["--width", "64", "--height", "64", "--steps", "2", "--weights", "tiny"]
     assert main([*command, *small]) == 0
     said = capsys.readouterr()
-    assert "3 of 11 pictures are given" in said.err and "in 1 group of 9, each from the 3 nearest of 3" in said.out
+    assert (
+        "3 of 11 pictures are given" in said.err
+        and "in 1 group of 9, each from the 3 given views in the data set's order" in said.out
+    )
     shot = restore(tmp_path / "shot.mp4").path
     targets = [i for i in range(COUNT) if i not in (0, 5, 10)]
     np.testing.assert_allclose(shot.world_from_camera, path_of().world_from_camera[targets], atol=1e-9)
