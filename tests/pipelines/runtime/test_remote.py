@@ -87,7 +87,7 @@ def test_jobs_survive_the_way_exactly(tmp_path):
     file = job_file.write_job(tmp_path / "job.npz", Shot(TOY, scene, path, replace(settings, seed=7), TINY))
     job = job_file.read_job(file)
     there, same = job.scene, job.path
-    assert (job.method, job.settings, job.options) == ("toy", replace(settings, seed=7), TINY) and job.after is None
+    assert (job.method, job.settings, job.options) == (TOY, replace(settings, seed=7), TINY) and job.after is None
     assert np.array_equal(there.first.colour, scene.first.colour) and np.array_equal(
         there.first.known, scene.first.known
     )

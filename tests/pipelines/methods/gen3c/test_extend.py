@@ -163,16 +163,16 @@ def test_a_method_that_cannot_go_on_says_so(scene, shot):
         other.check_after(shot[-1], shot[-1].path, SETTINGS)
 
 
-def test_only_what_is_left_is_forecast(scene, shot, monkeypatch):
+def test_only_what_is_left_is_forecast(scene, shot):
     asked = []
-    real = runner.Runtime.forecast
 
-    def remembered(self, method, scene, path, settings, options):
+    def remembered(path, settings):
         asked.append(len(path))
-        return real(self, method, scene, path, settings, options)
+        return METHOD.estimate(path, settings)
 
-    monkeypatch.setattr(runner.Runtime, "forecast", remembered)
-    _clips(scene, extended_path(shot[-1].path, _path(scene)), after=shot[-1])
+    known = replace(METHOD, estimate=remembered)
+    longer = Shot(known, scene, extended_path(shot[-1].path, _path(scene)), SETTINGS, RunOptions(), shot[-1])
+    runner.default().forecast(longer)
     assert set(asked) == {9}
 
 
