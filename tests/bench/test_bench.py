@@ -83,7 +83,7 @@ def test_what_takes_minutes_runs_only_when_named(monkeypatch, capsys):
     assert ran[""] == set(SUBJECTS) - LONG and ran["--all"] == set(SUBJECTS) and ran["reconstruct"] == {"reconstruct"}
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "run only when named: camera_recovery, hostile, load, pool, reconstruct" in " ".join(
+    assert "run only when named: camera_recovery, completion, hostile, load, pool, reconstruct" in " ".join(
         capsys.readouterr().out.split()
     )
 
