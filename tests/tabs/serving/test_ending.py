@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 
 from camera.errors import InputError
 from tabs.parts import session_files
@@ -82,28 +83,12 @@ def test_a_grace_that_is_no_time_is_refused(monkeypatch, text):
         grace()
 
 
-def answered(method: str, path: str) -> list[dict]:
-    sent: list[dict] = []
-
-    async def send(message) -> None:
-        sent.append(message)
-
-    async def app(scope, receive, send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-
-    async def nothing():
-        return {"type": "http.request"}
-
-    asyncio.run(NoNewWork(app)({"type": "http", "method": method, "path": path}, nothing, send))  # type: ignore[arg-type]
-    return sent
-
-
 def test_no_new_work_begins_while_it_ends(monkeypatch):
-    assert answered("POST", "/gradio_api/queue/join")[0]["status"] == 200
+    client = TestClient(NoNewWork(PlainTextResponse("the app")))
+    assert client.post("/gradio_api/queue/join").text == "the app"
     work = Work()
     work.ending.set()
     monkeypatch.setattr(ending, "WORK", work)
-    refused = answered("POST", "/gradio_api/queue/join")
-    assert refused[0]["status"] == 503 and b"being stopped" in refused[1]["body"]
-    assert answered("GET", "/gradio_api/queue/data")[0]["status"] == 200
-    assert answered("POST", "/gradio_api/cancel")[0]["status"] == 200
+    refused = client.post("/gradio_api/queue/join")
+    assert refused.status_code == 503 and "being stopped" in refused.text
+    assert client.get("/gradio_api/queue/data").text == client.post("/gradio_api/cancel").text == "the app"
