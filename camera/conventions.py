@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from camera.path import inverse
 
+FULL_FRAME_MM = 36.0
+"""Width of a full frame: focal lengths in millimetres are said for it."""
 _Y_AND_Z = np.diag([1.0, -1.0, -1.0, 1.0])
 _X_AND_Y = np.diag([-1.0, -1.0, 1.0])
 _Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])

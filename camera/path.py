@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,6 +78,16 @@ class CameraPath:
         """(F,2): horizontal and vertical field of view of a centred lens of the same focal length."""
         focal = self.intrinsics[:, [0, 1], [0, 1]]
         return np.degrees(2 * np.arctan(np.array([self.width, self.height]) / (2 * focal)))
+
+    def values(self) -> dict[str, Any]:
+        """All of it as plain numbers and lists, exact; ``CameraPath(**values)`` is the path again."""
+        return {
+            "world_from_camera": self.world_from_camera.tolist(),
+            "intrinsics": self.intrinsics.tolist(),
+            "width": self.width,
+            "height": self.height,
+            "fps": self.fps,
+        }
 
     def with_poses(self, world_from_camera: ArrayLike) -> CameraPath:
         return replace(self, world_from_camera=np.asarray(world_from_camera))

@@ -188,6 +188,18 @@ def _cost(picture, holes, distance, y, x, j, i, limit):
 
 
 @kernel
+def _take_if_better(picture, holes, distance, usable, field, best, y, x, j, i):
+    """Make (j, i) the source of the patch at (y, x) where it is usable and costs less than the source so far."""
+    height, width = usable.shape
+    if j < 0 or i < 0 or j >= height or i >= width or not usable[j, i]:
+        return
+    cost = _cost(picture, holes, distance, y, x, j, i, best[y, x])
+    if cost < best[y, x]:
+        best[y, x] = cost
+        field[y, x, 0], field[y, x, 1] = j, i
+
+
+@kernel
 def _search(picture, holes, distance, usable, targets, field, costs, chances, backward, finest):
     drawn = 0
     height, width = holes.shape
@@ -204,24 +216,14 @@ def _search(picture, holes, distance, usable, targets, field, costs, chances, ba
             if v < 0 or u < 0 or v >= height or u >= width or field[v, u, 0] < 0:
                 continue
             j, i = field[v, u, 0] + (y - v), field[v, u, 1] + (x - u)
-            if j < 0 or i < 0 or j >= height or i >= width or not usable[j, i]:
-                continue
-            cost = _cost(picture, holes, distance, y, x, j, i, best[y, x])
-            if cost < best[y, x]:
-                best[y, x] = cost
-                field[y, x, 0], field[y, x, 1] = j, i
+            _take_if_better(picture, holes, distance, usable, field, best, y, x, j, i)
         reach = np.float32(8) if finest else np.float32(max(height, width))
         while reach >= 1:
             j = field[y, x, 0] + int(np.round(chances[drawn] * reach))
             i = field[y, x, 1] + int(np.round(chances[drawn + 1] * reach))
             drawn = (drawn + 2) % len(chances)
             reach *= np.float32(0.4)
-            if j < 0 or i < 0 or j >= height or i >= width or not usable[j, i]:
-                continue
-            cost = _cost(picture, holes, distance, y, x, j, i, best[y, x])
-            if cost < best[y, x]:
-                best[y, x] = cost
-                field[y, x, 0], field[y, x, 1] = j, i
+            _take_if_better(picture, holes, distance, usable, field, best, y, x, j, i)
     for n in range(len(targets)):
         costs[n] = best[targets[n, 0], targets[n, 1]]
 

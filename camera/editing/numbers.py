@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from camera.conventions import FULL_FRAME_MM
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.rotation import from_pan_tilt_roll, to_pan_tilt_roll
-
-FILM_WIDTH_MM = 36.0
-"""Width of a full frame: focal lengths in mm are said for it."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,13 @@ class KeyNumbers:
     @property
     def fov_degrees(self) -> float:
         """Across the picture."""
-        return float(np.degrees(2 * np.arctan(FILM_WIDTH_MM / (2 * self.focal_mm))))
+        return float(np.degrees(2 * np.arctan(FULL_FRAME_MM / (2 * self.focal_mm))))
 
     def with_fov(self, degrees: float) -> KeyNumbers:
         """Through the lens that shows ``degrees`` across."""
         if not 1 <= degrees <= 170:
             raise InputError(f"The field of view must be between 1 and 170 degrees, got {degrees}.")
-        return replace(self, focal_mm=float(FILM_WIDTH_MM / (2 * np.tan(np.radians(degrees) / 2))))
+        return replace(self, focal_mm=float(FULL_FRAME_MM / (2 * np.tan(np.radians(degrees) / 2))))
 
 
 def numbers_of(camera: CameraPath, origin: ArrayLike) -> KeyNumbers:
@@ -45,7 +43,7 @@ def numbers_of(camera: CameraPath, origin: ArrayLike) -> KeyNumbers:
     pose = inverse(origin) @ camera.world_from_camera[0]
     pan, tilt, roll = (float(angle) for angle in to_pan_tilt_roll(pose[:3, :3]))
     right, down, forward = (float(value) for value in pose[:3, 3])
-    focal = float(camera.intrinsics[0, 0, 0] * FILM_WIDTH_MM / camera.width)
+    focal = float(camera.intrinsics[0, 0, 0] * FULL_FRAME_MM / camera.width)
     return KeyNumbers(right, -down, forward, pan, tilt, roll, focal)
 
 
@@ -68,5 +66,5 @@ def with_numbers(camera: CameraPath, numbers: KeyNumbers, origin: ArrayLike) -> 
 
 def _lens(camera: CameraPath, focal_mm: float) -> NDArray[np.float64]:
     lens = camera.intrinsics[0].copy()
-    lens[:2, :2] *= focal_mm * camera.width / (FILM_WIDTH_MM * lens[0, 0])
+    lens[:2, :2] *= focal_mm * camera.width / (FULL_FRAME_MM * lens[0, 0])
     return lens

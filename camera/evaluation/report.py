@@ -120,7 +120,7 @@ def report(found: Found, requested: CameraPath | None = None, *, unit: str = "un
         tuple(int(i) for i in found.frames), _plain(take.turn_degrees),
         _plain(take.distance) if lengths or found.kind != "travel" else (), _plain(take.lens), unit,
         None if np.isnan(take.turn_gain) else take.turn_gain, drift, jitter_degrees(found.path, placed),
-        found.parallax_degrees, found.error_px, found.lens, _values(ours.moved_to(placed.world_from_camera[0])), _values(asked),
+        found.parallax_degrees, found.error_px, found.lens, ours.moved_to(placed.world_from_camera[0]).values(), asked.values(),
         take.scale * found.distance,
     )  # fmt: skip
 
@@ -130,8 +130,8 @@ def _alone(found: Found, requested: CameraPath | None, unit: str) -> TakeReport:
     verdict = ALONE if requested is None else UNKNOWN
     return TakeReport(
         found.kind, verdict, found.words, found.count, tuple(int(i) for i in found.frames), (), (), _plain(focal / focal[0]),
-        unit, None, None, jitter_degrees(found.path), found.parallax_degrees, found.error_px, found.lens, _values(found.path),
-        None if requested is None else _values(requested), found.distance,
+        unit, None, None, jitter_degrees(found.path), found.parallax_degrees, found.error_px, found.lens, found.path.values(),
+        None if requested is None else requested.values(), found.distance,
     )  # fmt: skip
 
 
@@ -193,13 +193,3 @@ def _more(drift: float | None) -> tuple[str, ...]:
 
 def _plain(numbers: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(round(float(number), 6) for number in numbers)
-
-
-def _values(path: CameraPath) -> dict[str, Any]:
-    return {
-        "world_from_camera": path.world_from_camera.tolist(),
-        "intrinsics": path.intrinsics.tolist(),
-        "width": path.width,
-        "height": path.height,
-        "fps": path.fps,
-    }

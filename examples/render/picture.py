@@ -38,27 +38,17 @@ def render(scene_name: str, path: CameraPath, frame: int = 0, *, time: float | N
     centre; sky is not known. The same arguments give the same picture.
     """
     scene = setting_of(scene_name)
-    _, colours, shafts = _kernels(scene_name)
+    _, _, shafts = _kernels(scene_name)
     seconds = frame / path.fps if time is None else time
     camera, lens = path.world_from_camera[frame].copy(), path.intrinsics[frame].copy()
     width, height = path.width, path.height
-
-    def sampled(points: NDArray[np.float64], angle: float) -> tuple[NDArray, NDArray]:
-        linear, depth = np.zeros((len(points), 3)), np.zeros(len(points))
-        _threaded(
-            len(points),
-            lambda part: colours(camera, lens, points[part], seconds, scene.light, angle, linear[part], depth[part]),
-        )
-        return linear, depth
-
+    sampled = _sampler(scene_name, camera, lens, seconds)
     points = pixel_points(width, height)
     linear, depth = sampled(points, 1 / lens[0, 0])
     linear = linear.reshape(height, width, 3)
     if samples > 1:
         uneven = _uneven(developed(linear, scene.light), depth.reshape(height, width))
-        offsets = (np.arange(samples) + 0.5) / samples - 0.5
-        grid = np.stack(np.meshgrid(offsets, offsets), -1).reshape(1, -1, 2)
-        inside = (points.reshape(height, width, 2)[uneven][:, None] + grid).reshape(-1, 2)
+        inside = _rays_within(points.reshape(height, width, 2)[uneven], samples)
         fine, _ = sampled(inside, 1 / lens[0, 0] / samples)
         linear[uneven] = np.minimum(fine, 12.0).reshape(-1, samples**2, 3).mean(axis=1)
     if scene.light.shafts > 0:
@@ -82,18 +72,10 @@ def render_within(
     for the light that bright spots and lit air spread over their neighbours.
     """
     scene = setting_of(scene_name)
-    _, colours, shafts = _kernels(scene_name)
+    _, _, shafts = _kernels(scene_name)
     seconds = frame / path.fps if time is None else time
     camera, lens = path.world_from_camera[frame].copy(), path.intrinsics[frame].copy()
-
-    def sampled(points: NDArray[np.float64], angle: float) -> tuple[NDArray, NDArray]:
-        linear, depth = np.zeros((len(points), 3)), np.zeros(len(points))
-        _threaded(
-            len(points),
-            lambda part: colours(camera, lens, points[part], seconds, scene.light, angle, linear[part], depth[part]),
-        )
-        return linear, depth
-
+    sampled = _sampler(scene_name, camera, lens, seconds)
     rows, columns = np.arange(path.height) // 4, np.arange(path.width) // 4
     places = np.stack(np.meshgrid(4 * np.unique(columns) + 1.5, 4 * np.unique(rows) + 1.5), -1)
     rough, rough_depth = sampled(places.reshape(-1, 2).astype(np.float64), 4 / lens[0, 0])
@@ -102,14 +84,36 @@ def render_within(
     y, x = np.nonzero(where)
     if len(x):
         middles = np.stack([x, y], axis=1).astype(np.float64)
-        offsets = (np.arange(samples) + 0.5) / samples - 0.5
-        rays = (middles[:, None] + np.stack(np.meshgrid(offsets, offsets), -1).reshape(1, -1, 2)).reshape(-1, 2)
-        fine, _ = sampled(rays, 1 / lens[0, 0] / samples)
+        fine, _ = sampled(_rays_within(middles, samples), 1 / lens[0, 0] / samples)
         linear[where] = np.minimum(fine, 12.0).reshape(len(x), -1, 3).mean(axis=1)
         depth[where] = depth_at(scene_name, path, middles, frame, time=seconds)
     if scene.light.shafts > 0:
         linear += _lit_air(shafts, camera, lens, depth, seconds, scene.light)
     return View.of(developed(linear, scene.light), depth.astype(np.float32), lens, camera)
+
+
+def _sampler(
+    scene_name: str, camera: NDArray, lens: NDArray, seconds: float
+) -> Callable[[NDArray[np.float64], float], tuple[NDArray, NDArray]]:
+    """Of picture points (N,2) and the angle of a ray: linear colour (N,3) and depth (N,)."""
+    light, (_, colours, _) = setting_of(scene_name).light, _kernels(scene_name)
+
+    def sampled(points: NDArray[np.float64], angle: float) -> tuple[NDArray, NDArray]:
+        linear, depth = np.zeros((len(points), 3)), np.zeros(len(points))
+        _threaded(
+            len(points),
+            lambda part: colours(camera, lens, points[part], seconds, light, angle, linear[part], depth[part]),
+        )
+        return linear, depth
+
+    return sampled
+
+
+def _rays_within(middles: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
+    """(N*samples*samples,2) points spread evenly over the pixels of these ``middles`` (N,2)."""
+    offsets = (np.arange(samples) + 0.5) / samples - 0.5
+    grid = np.stack(np.meshgrid(offsets, offsets), -1).reshape(1, -1, 2)
+    return (middles[:, None] + grid).reshape(-1, 2)
 
 
 def depth_at(scene_name: str, path: CameraPath, points: NDArray, frame: int = 0, *, time: float | None = None):

@@ -75,7 +75,7 @@ def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: 
 
 def finished(file: Path, shot: Shot) -> bool:
     """Whether ``file`` is the whole result of this very shot: files get their names when complete, and keep what they are of."""
-    from pipelines.results.record import path_values, record, restore
+    from pipelines.results.record import record, restore
 
     if not file.is_file():
         return False
@@ -86,7 +86,7 @@ def finished(file: Path, shot: Shot) -> bool:
     same = record(shot)
     keys = ("method", "settings", "input_sha256", "weights")
     alike = all(getattr(made, key) == getattr(same, key) for key in keys)
-    return bool(made.report) and alike and path_values(made.path) == path_values(shot.path)
+    return bool(made.report) and alike and made.path.values() == shot.path.values()
 
 
 def in_order(shoot: Callable[[One], Result], shots: Iterable[One], at_once: int) -> Iterator[Result]:

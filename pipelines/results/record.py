@@ -68,7 +68,7 @@ class Record:
         return moves, notes  # type: ignore[return-value]
 
     def to_json(self) -> str:
-        values = asdict(self) | {"path": path_values(self.path)}
+        values = asdict(self) | {"path": self.path.values()}
         return json.dumps({TAG: FORMAT, **values}, allow_nan=False)
 
 
@@ -167,17 +167,6 @@ def sweep(folder: str | Path) -> int:
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
-
-
-def path_values(path: CameraPath) -> dict[str, Any]:
-    """A path as plain lists, exact."""
-    return {
-        "world_from_camera": path.world_from_camera.tolist(),
-        "intrinsics": path.intrinsics.tolist(),
-        "width": path.width,
-        "height": path.height,
-        "fps": path.fps,
-    }
 
 
 def scene_sha256(scene: Scene) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from camera.errors import InputError
 from pipelines.environment import is_offered
 from pipelines.method import Clip, Progress
-from pipelines.results.record import Record, path_values, record, save
+from pipelines.results.record import Record, record, save
 from pipelines.runtime.dispatch import generate
 from pipelines.runtime.job_file import check_sender, read_job
 from pipelines.runtime.progress_clock import Report
@@ -54,7 +54,7 @@ def _pack(folder: Path, clip: Clip, made: Record) -> Path:
         "extras": {title: file.name for title, file in saved.companions.items()},
         "files": {title: file.name for title, file in saved.files.items()},
         "notes": list(clip.notes),
-        "path": path_values(clip.path),
+        "path": clip.path.values(),
     }
     packed = folder / "result.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:

@@ -26,7 +26,7 @@ from pipelines.methods.i2v3d.keyframes.files import Painted
 from pipelines.methods.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
 from pipelines.options import RunOptions
-from pipelines.results.record import path_values, scene_sha256
+from pipelines.results.record import scene_sha256
 from pipelines.shot import Shot
 from pipelines.training import Learnt, Trained
 from tabs.browser.players import clips, players
@@ -335,7 +335,7 @@ def _words(step: Progress) -> str:
 
 
 def _named(scene: Scene, path: CameraPath) -> str:
-    return _hash(scene_sha256(scene), path_values(path))
+    return _hash(scene_sha256(scene), path.values())
 
 
 def _digest(subject: SubjectSettings, *more: Any) -> str:

@@ -6,11 +6,9 @@ import json
 
 import numpy as np
 
-from camera.conventions import blender_from_opencv
+from camera.conventions import FULL_FRAME_MM, blender_from_opencv
 from camera.formats import lens
 from camera.path import CameraPath
-
-SENSOR_MM = 36.0
 
 _SCRIPT = '''"""Camera path of {frames} frames from Reshoot. In Blender: Scripting, Open, Run Script."""
 
@@ -62,7 +60,7 @@ def write(path: CameraPath) -> bytes:
     shift_y = (path.intrinsics[:, 1, 2] - (path.height - 1) / 2) / (path.width * shape)
     values = [
         [pose.tolist(), float(focal), float(x), float(y)]
-        for pose, focal, x, y in zip(np.round(poses, 9), fx * SENSOR_MM / path.width, shift_x, shift_y)
+        for pose, focal, x, y in zip(np.round(poses, 9), fx * FULL_FRAME_MM / path.width, shift_x, shift_y)
     ]
     script = _SCRIPT.format(
         frames=len(path),
@@ -70,7 +68,7 @@ def write(path: CameraPath) -> bytes:
         width=path.width,
         height=path.height,
         aspect=(max(1.0, shape), max(1.0, 1 / shape)),
-        sensor=SENSOR_MM,
+        sensor=FULL_FRAME_MM,
         values="[\n" + "".join(f"    {json.dumps(row)},\n" for row in values) + "]",
     )
     return script.encode()

@@ -14,7 +14,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.conventions import nerfstudio_from_opencv, opencv_from_nerfstudio
+from camera.conventions import FULL_FRAME_MM, nerfstudio_from_opencv, opencv_from_nerfstudio
 from camera.errors import InputError
 from camera.formats import lens
 from camera.formats.account import Account
@@ -22,7 +22,6 @@ from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, na
 from camera.path import CameraPath
 from camera.rotation import scipy_rotation
 
-SENSOR_MM = 36.0
 _PLACE, _ANGLES, _LENS = ("x", "y", "alt"), ("heading", "pitch", "roll"), ("f", "px", "py")
 _DISTORTION = ("k1", "k2", "k3", "k4", "t1", "t2")
 
@@ -61,7 +60,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 def write(path: CameraPath) -> bytes:
     """Raises `InputError` for skewed lenses and pixels that are not square."""
     lens.square(path, "RealityScan's CSV")
-    poses, unit = nerfstudio_from_opencv(path.world_from_camera), SENSOR_MM / max(path.width, path.height)
+    poses, unit = nerfstudio_from_opencv(path.world_from_camera), FULL_FRAME_MM / max(path.width, path.height)
     heading, pitch, roll = scipy_rotation().from_matrix(poses[:, :3, :3]).as_euler("ZXY", degrees=True).T
     middle = np.array([path.width - 1, path.height - 1]) / 2
     offset = (path.intrinsics[:, :2, 2] - middle) * unit
@@ -81,7 +80,7 @@ def _column(rows: list[list[str]], index: int, key: str, name: str) -> NDArray[n
 
 
 def _lenses(values: dict[str, NDArray[np.float64]], like: CameraPath) -> NDArray[np.float64]:
-    unit = max(like.width, like.height) / SENSOR_MM
+    unit = max(like.width, like.height) / FULL_FRAME_MM
     if not (values["f"] > 1e-3).all():
         raise InputError(f"The focal length of camera {int(np.argmin(values['f']))} is not positive.")
     made = np.repeat(np.eye(3)[None], len(values["f"]), axis=0)

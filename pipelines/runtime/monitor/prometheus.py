@@ -33,8 +33,9 @@ class _Collector:
 
         now = self.status
         yield Gauge("reshoot_nodes", "Machines that are there.", now.nodes)
-        yield Gauge("reshoot_gpus", "GPUs of all machines.", now.gpus)
-        yield Gauge("reshoot_gpus_free", "GPUs that no replica or shot holds.", now.gpus_free)
+        if now.gpus is not None:
+            yield Gauge("reshoot_gpus", "GPUs of all machines.", now.gpus)
+            yield Gauge("reshoot_gpus_free", "GPUs that no replica or shot holds.", now.gpus_free)
         queues = now.queues
         yield _family(Gauge, "reshoot_shots_running", "Shots that run.", {q.name: q.running for q in queues})
         yield _family(Gauge, "reshoot_shots_waiting", "Shots that wait in line.", {q.name: q.waiting for q in queues})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,29 +39,35 @@ class Done:
 
 @dataclass(frozen=True)
 class Status:
-    """``gpus_free`` are not held by a replica. ``loaded``: methods whose weights are in memory."""
+    """``gpus_free`` are not held by a replica; both are None before a device was asked for. ``loaded``: methods whose weights
+    are in memory."""
 
     device: str
     nodes: int
-    gpus: float
-    gpus_free: float
+    gpus: float | None
+    gpus_free: float | None
     queues: tuple[Queue, ...]
     done: tuple[Done, ...]
     loaded: tuple[str, ...]
 
 
+UNUSED = Status("this computer", 1, None, None, (Queue(ALL, 0, 0),), (), ())
+"""Before anything was shot."""
+
+
 def status() -> Status:
-    """Of the pool where the environment asks for one, else of this process's device. Raises `InputError` for a pool that
-    cannot be reached."""
+    """Of the pool where the environment asks for one, else of this process's device, which asking does not make: torch would
+    come with it. Raises `InputError` for a pool that cannot be reached."""
     from pipelines.runtime.pool.settings import wanted
 
     if settings := wanted():
         from pipelines.runtime.pool.dispatch import pool
 
         return pool_status(pool(settings))
-    from pipelines.runtime.runner import default
-
-    return device_status(default())
+    runner = sys.modules.get("pipelines.runtime.runner")
+    if runner is None:
+        return UNUSED
+    return device_status(runner.default())
 
 
 def device_status(runtime: Runtime) -> Status:
@@ -106,10 +113,14 @@ def _done(tallies: dict[str, Tally]) -> tuple[Done, ...]:
     return tuple(Done(name, tally.total, tally.last_hour) for name, tally in sorted(tallies.items()))
 
 
+def _gpus(all_of_them: float, free: float) -> str:
+    return f"{free:g} of {all_of_them:g} GPUs free" if all_of_them else "no GPU"
+
+
 def in_words(status: Status) -> list[str]:
     """One line each for the machine, every queue, what was done and what is loaded."""
     machines = "1 machine" if status.nodes == 1 else f"{status.nodes} machines"
-    gpus = f"{status.gpus_free:g} of {status.gpus:g} GPUs free" if status.gpus else "no GPU"
+    gpus = "GPUs are counted with the first shot" if status.gpus is None else _gpus(status.gpus, status.gpus_free or 0)
     lines = [f"{status.device}: {machines}, {gpus}"]
     for queue in status.queues:
         words = f"{queue.name}: {queue.running} running, {queue.waiting} waiting"

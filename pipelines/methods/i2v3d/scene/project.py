@@ -28,7 +28,6 @@ from pipelines.media.video import complete
 from pipelines.methods.i2v3d.keyframes.files import Painted, repacked
 from pipelines.methods.i2v3d.method import NO_PICTURE, VIDEO, I2V3DMoves, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
-from pipelines.results.record import path_values
 from pipelines.settings import Settings
 
 __all__ = ["VIDEO", "Project", "new_project", "pack", "read_project", "save_project"]
@@ -102,10 +101,10 @@ def _write(stream: BinaryIO, project: Project, *, carried: dict[str, Path]) -> N
             "name": scene.name, "unit": scene.unit, "source": scene.source, "distance": scene.distance,
             "intrinsics": view.intrinsics.tolist(), "world_from_camera": view.world_from_camera.tolist(),
         },
-        "path": path_values(project.path) if project.path else None,
+        "path": project.path.values() if project.path else None,
         "moves": project.moves,
         "controls": project.controls,
-        "keys": [path_values(key) for key in project.keys],
+        "keys": [key.values() for key in project.keys],
         "subject": project.subject.values() if project.subject else None,
         "painted": {str(at): words for at, words in project.painted.prompts.items()} if project.painted else None,
         "settings": {name: value for name, value in values.items() if name not in _KINDS},

@@ -1,5 +1,9 @@
 """What the status counts, says, and hands to Prometheus' own parser."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -13,6 +17,7 @@ from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
 from tests.toy_method import TOY
 
+ROOT = Path(__file__).parents[4]
 TINY = RunOptions(weights="tiny")
 POOL = Status(
     device="pool", nodes=2, gpus=8, gpus_free=3, queues=(Queue("gen3c", 4, 11, 4, 480, 1), Queue("genxd", 0, 0, 1)),
@@ -49,6 +54,15 @@ def test_a_cancelled_shot_is_not_done():
     next(shot)
     shot.close()
     assert device_status(runtime).done == ()
+
+
+def test_asking_before_the_first_shot_brings_no_torch():
+    asked = "import sys; from pipelines.runtime.monitor.status import in_words, status; from pipelines.runtime.monitor import prometheus"
+    said = "print(in_words(status())[0]); prometheus.metrics(status()); print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{asked}; {said}"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["this computer: 1 machine, GPUs are counted with the first shot", "False"]
 
 
 def test_the_pool_in_words():
