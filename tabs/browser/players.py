@@ -33,7 +33,8 @@ def players(name: str) -> gr.HTML:
     )
 
 
-def clips(videos: Mapping[str, Path], fps: float) -> gr.HTML:
-    """Update of players: labels and mp4 files below a folder that the app may serve."""
+def clips(videos: Mapping[str, Path], fps: float) -> dict:
+    """Update of players: labels and mp4 files below a folder that the app may serve. Not a `gr.HTML`: Gradio 6 puts one that
+    an event makes into whatever page is being built at that moment."""
     value = [{"label": label, "url": f"gradio_api/file={video}"} for label, video in videos.items()]
-    return gr.HTML(value=value, fps=fps)
+    return gr.update(value=value, fps=fps)

@@ -139,10 +139,10 @@ def drawn(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None
     }
 
 
-def seen(picture: NDArray[np.uint8], question: int, caption: str) -> gr.HTML:
-    """Update of a stage: ``picture`` (H,W,3) RGB answers its question number ``question``."""
+def seen(picture: NDArray[np.uint8], question: int, caption: str) -> dict:
+    """Update of a stage: ``picture`` (H,W,3) RGB answers its question number ``question``; see `tabs.browser.players.clips`."""
     import cv2
 
     _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     uri = "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
-    return gr.HTML(eye={"id": question, "picture": uri, "caption": caption})
+    return gr.update(eye={"id": question, "picture": uri, "caption": caption})

@@ -68,8 +68,8 @@ def numbers(report: TakeReport) -> list[list[str]]:
     return [*found, ["jitter", f"{report.jitter_degrees:.2f}°"], ["parallax", f"{report.parallax_degrees:.1f}°"]]
 
 
-def filled(report: TakeReport) -> gr.HTML:
-    return gr.HTML(value=value(report), visible=True)
+def filled(report: TakeReport) -> dict:
+    return gr.update(value=value(report), visible=True)
 
 
 def _from_above(way: NDArray, ways: list[NDArray]) -> list[list[float]]:

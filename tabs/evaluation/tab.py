@@ -69,7 +69,7 @@ def build() -> None:
         if requested_path:
             asked = formats.read(Path(requested_path).name, Path(requested_path).read_bytes(), like=asked)
         report = kept(own) if not requested_path else None
-        yield "", gr.skip(), clips({Path(video).name: own}, 24), gr.HTML(value=None), None
+        yield "", gr.skip(), clips({Path(video).name: own}, 24), gr.update(value=None), None
         for step in measuring(own, asked) if report is None else ():
             if isinstance(step, Progress):
                 yield f"**{step.phase}** {step.note}", gr.skip(), gr.skip(), gr.skip(), gr.skip()

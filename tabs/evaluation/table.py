@@ -79,7 +79,7 @@ def measured(videos: Mapping[str, str]):
             notes.append(f"{title}: {error}")
         if _is_noise(video):
             notes.append(f"{title}: random weights make noise; what is measured of it means nothing.")
-        yield "  \n".join(notes), gr.HTML(value={"columns": COLUMNS, "rows": rows})
+        yield "  \n".join(notes), gr.update(value={"columns": COLUMNS, "rows": rows})
 
 
 def row(title: str, report: TakeReport) -> dict[str, Any]:

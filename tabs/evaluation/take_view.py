@@ -47,12 +47,12 @@ def take_view(name: str, shot: gr.State, player: str) -> None:
 def after_a_shot(shot: str | None):
     """Updates of a report's outputs once there is another result; noise from random weights is not measured by itself."""
     if not shot:
-        yield "", gr.HTML(value=None), gr.Button(visible=False), gr.Button(visible=False)
+        yield "", gr.update(value=None), gr.Button(visible=False), gr.Button(visible=False)
         return
     video = Path(shot)
     if restore(video).weights != "real":
         told = "Random weights make noise, in which no camera is looked for by itself."
-        yield told, gr.HTML(value=None), gr.Button(visible=True), gr.Button(visible=False)
+        yield told, gr.update(value=None), gr.Button(visible=True), gr.Button(visible=False)
         return
     yield from measuring_told(video)
 
@@ -70,10 +70,10 @@ def measuring_told(video: Path):
             else:
                 yield *_report(step), gr.Button(visible=True), gr.Button(visible=False)
     except InputError as error:
-        yield str(error), gr.HTML(value=None), gr.Button(visible=True), gr.Button(visible=False)
+        yield str(error), gr.update(value=None), gr.Button(visible=True), gr.Button(visible=False)
 
 
-def _report(report: TakeReport) -> tuple[str, gr.HTML]:
+def _report(report: TakeReport) -> tuple[str, dict]:
     return words(report), filled(report)
 
 

@@ -35,8 +35,8 @@ def test_every_shot_gets_its_row_and_what_cannot_be_measured_is_said(tmp_path: P
         take_report.keep(videos[title], take(pan))
     videos["Black"] = str(write_mp4(tmp_path / "black.mp4", np.zeros((4, 36, 64, 3), np.uint8), 12))
     told, shown = list(table.measured(videos))[-1]
-    assert [row["cells"][0] for row in shown.value["rows"]] == ["GEN3C", "GenXD"]
-    json.dumps(shown.value, allow_nan=False)
+    assert [row["cells"][0] for row in shown["value"]["rows"]] == ["GEN3C", "GenXD"]
+    json.dumps(shown["value"], allow_nan=False)
     assert told.startswith("Black: ") and "show nothing" in told
 
 

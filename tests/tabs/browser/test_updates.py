@@ -1,0 +1,27 @@
+"""What an event sends to the page stays out of a page that another thread is building."""
+
+from __future__ import annotations
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio.context import LocalContext
+
+from tabs.browser.players import clips
+from tabs.browser.stage import seen
+from tabs.evaluation.take_view import after_a_shot
+
+
+@pytest.fixture
+def in_an_event():
+    held = LocalContext.in_event_listener.set(True)
+    yield
+    LocalContext.in_event_listener.reset(held)
+
+
+def test_an_update_joins_no_page_that_is_being_built(in_an_event, tmp_path):
+    with gr.Blocks() as page:
+        clips({"GEN3C": tmp_path / "a.mp4"}, 24)
+        seen(np.zeros((4, 4, 3), np.uint8), 1, "Frame 1")
+        list(after_a_shot(None))
+    assert not page.blocks
