@@ -39,6 +39,16 @@ class Moves(Settings):
     )
 
 
+def check_same_size(scene: Scene, path: CameraPath) -> None:
+    """Raises `InputError` where the scene's pictures have not the size in pixels for which the path is drawn."""
+    view = scene.first
+    if (view.width, view.height) != (path.width, path.height):
+        raise InputError(
+            f"The scene is {view.width} x {view.height} but the path is drawn for {path.width} x {path.height}; fit one to "
+            "the other."
+        )
+
+
 @dataclass(frozen=True)
 class Licence:
     """Licence of one part ("code", "weights", "text encoder"); ``note`` says in one sentence what a user must know."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.method import Clip, Estimate, Method
+from pipelines.method import Clip, Estimate, Method, check_same_size
 from pipelines.options import RunOptions
 from pipelines.settings import Settings
 
@@ -29,6 +30,9 @@ class Shot:
     def check(self) -> tuple[str, ...]:
         """Warnings, each one sentence. Raises `InputError` for what the method cannot shoot or go on from."""
         warnings = self.method.check(self.scene, self.path, self.settings)
+        if self.scene.kind not in (taken := self.method.scenes):
+            raise InputError(f"{self.method.title} takes {' or '.join(taken)}, and this scene is {self.scene.kind}.")
+        check_same_size(self.scene, self.path)
         self.method.check_after(self.after, self.path, self.settings)
         return warnings
 

@@ -11,7 +11,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.trajectories import dualcamctrl as presets
 from camera.view import Scene, View
-from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
+from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves, check_same_size
 from pipelines.methods.dualcamctrl import cameras
 from pipelines.methods.dualcamctrl.cost import estimate as estimate_run
 from pipelines.settings import Settings, setting
@@ -205,11 +205,7 @@ def _refuse(scene: Scene, path: CameraPath, settings: DualCamCtrlSettings) -> No
             f"DualCamCtrl needs width and height in multiples of 16, got {path.width}x{path.height}; "
             f"take {_multiple(path.width)}x{_multiple(path.height)}."
         )
-    if (scene.first.width, scene.first.height) != (path.width, path.height):
-        raise InputError(
-            f"The picture is {scene.first.width}x{scene.first.height} but the path is drawn for "
-            f"{path.width}x{path.height}; fit one to the other."
-        )
+    check_same_size(scene, path)
 
 
 def _multiple(length: int) -> int:

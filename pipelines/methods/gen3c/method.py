@@ -11,7 +11,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.trajectories import gen3c as presets
 from camera.view import Scene
-from pipelines.method import Checkpoint, Clip, Estimate, Licence, Method, Moves
+from pipelines.method import Checkpoint, Clip, Estimate, Licence, Method, Moves, check_same_size
 from pipelines.methods.gen3c import cost as model
 from pipelines.methods.gen3c import guardrail
 from pipelines.methods.gen3c.chunks import CHUNK, LONGEST, chunks
@@ -221,11 +221,7 @@ def _check_sizes(scene: Scene, path: CameraPath) -> None:
         raise InputError(
             f"GEN3C knows positions up to 1920 pixels a side, got {path.width} x {path.height}; take a smaller size."
         )
-    if (scene.first.width, scene.first.height) != (path.width, path.height):
-        raise InputError(
-            f"The scene is {scene.first.width} x {scene.first.height} but the path is drawn for {path.width} x {path.height}; "
-            "fit one to the other."
-        )
+    check_same_size(scene, path)
 
 
 def _check_depth(scene: Scene) -> None:

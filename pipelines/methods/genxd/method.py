@@ -12,7 +12,7 @@ from camera.path import CameraPath, inverse
 from camera.trajectories import genxd, genxd_fits
 from camera.trajectories.genxd import FRAMES
 from camera.view import Scene
-from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
+from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves, check_same_size
 from pipelines.methods.genxd import groups_plan
 from pipelines.methods.genxd.settings import FITTED, GenXDMoves, GenXDSettings
 from pipelines.settings import Settings
@@ -112,11 +112,7 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
         raise InputError(
             f"GenXD's pictures need sides that are multiples of 64, got {path.width} x {path.height}; take 256 x 256."
         )
-    if (scene.first.width, scene.first.height) != (path.width, path.height):
-        raise InputError(
-            f"The pictures are {scene.first.width} x {scene.first.height}, the path is drawn for {path.width} x "
-            f"{path.height}; fit the pictures to the path first."
-        )
+    check_same_size(scene, path)
     if settings.start_strength > 0 and settings.more_views and scene.kind == "clip":
         raise InputError("A clip can only be the start of 12 frames; turn off 'More than 12 views' or the start.")
     lines = list(groups_plan.plan(scene, path, settings).notes)

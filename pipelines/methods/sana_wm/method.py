@@ -11,7 +11,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.trajectories import film_script
 from camera.view import Scene
-from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
+from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves, check_same_size
 from pipelines.settings import Settings, setting
 
 STRIDE = 32  # pixels per latent; frames per latent are 8
@@ -64,12 +64,11 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     if len(path) % 8 != 1 or not 9 <= len(path) <= LONGEST:
         lower = min(max(9, (len(path) - 1) // 8 * 8 + 1), LONGEST - 8)
         raise InputError(f"SANA-WM makes 8k+1 frames, 9 to {LONGEST}, got {len(path)}; take {lower} or {lower + 8}.")
-    asked, given = f"{path.width} x {path.height}", f"{scene.first.width} x {scene.first.height}"
+    asked = f"{path.width} x {path.height}"
     if path.width % STRIDE or path.height % STRIDE:
         width, height = (max(64, round(side / STRIDE) * STRIDE) for side in (path.width, path.height))
         raise InputError(f"SANA-WM needs multiples of {STRIDE} pixels, got {asked}; take {width} x {height}.")
-    if given != asked:
-        raise InputError(f"The picture is {given} but the path is drawn for {asked}; fit one to the other.")
+    check_same_size(scene, path)
     return tuple(_warnings(scene, path, cast(SanaWMSettings, settings)))
 
 
