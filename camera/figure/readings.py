@@ -32,11 +32,11 @@ class Reading:
     reason: str = ""
 
 
-def readings(matrices: NDArray[np.float64], name: str) -> list[Reading]:
-    """All readings of ``matrices`` (F,4,4), the likeliest first. Raises `InputError` where there is none."""
-    best, reason = likeliest(matrices, name)
-    order = [best, *(each for each in CONVENTIONS if each != best)]
-    return [Reading(each, _poses(matrices, each, name), reason if each == best else "") for each in order]
+def readings(matrices: NDArray[np.float64], name: str, best: tuple[str, str] | None = None) -> list[Reading]:
+    """All readings of ``matrices`` (F,4,4), the likeliest first, or ``best`` and its reason. Raises `InputError` where there is none."""
+    first, reason = best or likeliest(matrices, name)
+    order = [first, *(each for each in CONVENTIONS if each != first)]
+    return [Reading(each, _poses(matrices, each, name), reason if each == first else "") for each in order]
 
 
 def drawn(found: list[Reading]) -> str:

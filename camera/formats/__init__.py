@@ -188,7 +188,7 @@ def _read(name: str, data: bytes, like: CameraPath | None, account: Account, con
     if suffix == "json":
         return _read_json(data, name, like, account, convention)
     if suffix == "txt":
-        return _read_txt(data, name, like, account)
+        return _read_txt(data, name, like, account, convention)
     readers = {
         "zip": _read_zip, "npz": _read_npz, "chan": chan.read, "torch": dualcamctrl.read, "pt": dualcamctrl.read,
         "pth": dualcamctrl.read, "glb": gltf.read, "gltf": gltf.read, "csv": realityscan.read, "xml": _read_xml,
@@ -246,11 +246,10 @@ def _read_matrices(values: list, name: str, like: CameraPath | None, account: Ac
         raise InputError(
             f"{name} should hold a JSON object or a list of cameras, got a list of {type(values[0]).__name__}."
         )
-    rows = isinstance(values[0], list) and len(values[0]) == 12
-    shape = (-1, 12) if rows else (-1, 16) if len(values[0]) == 16 else (-1, len(values[0]), 4)
-    if rows and not convention:
+    shape = (-1, len(values[0])) if len(values[0]) in (12, 16) else (-1, len(values[0]), 4)
+    if len(values[0]) == 12 and not convention:
         account.say(f"{name} holds rows of 12 numbers and is read as MotionCtrl's: camera from world, OpenCV axes.")
-        convention = "w2c-opencv"
+        convention = matrices.MOTIONCTRL[0]
     return matrices.read(numbers(values, shape, name), name, like, account, convention)
 
 
@@ -291,8 +290,8 @@ def _read_npz(data: bytes, name: str, like: CameraPath | None, account: Account)
     return gen3c.read_npz(data, name, like, account)
 
 
-def _read_txt(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """COLMAP by its name; TUM and RealEstate10K by how many numbers a line holds."""
+def _read_txt(data: bytes, name: str, like: CameraPath | None, account: Account, convention: str) -> CameraPath:
+    """COLMAP by its name; TUM, RealEstate10K and rows of matrices by how many numbers a line holds."""
     if name.lower() == "cameras.txt":
         raise InputError("cameras.txt holds lenses without places; zip it with images.txt.")
     if name.lower() == "images.txt":
@@ -305,6 +304,9 @@ def _read_txt(data: bytes, name: str, like: CameraPath | None, account: Account)
         return tum.read(text, name, like, account)
     if counts[-1] == 19:
         return realestate10k.read(text, name, like, account)
+    if counts[-1] in (12, 16):
+        return matrices.read(matrices.raw(data, name), name, like, account, convention)
     raise InputError(
-        f"The last line of {name} holds {counts[-1]} words; TUM trajectories have 8 numbers per line, RealEstate10K has 19."
+        f"The last line of {name} holds {counts[-1]} words; TUM trajectories have 8 numbers per line, RealEstate10K has 19, "
+        "matrices have 12 or 16."
     )

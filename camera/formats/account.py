@@ -45,6 +45,10 @@ class Fields(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def use(self, *keys: str) -> None:
+        """Count these fields as used, where they are there: what was read of them elsewhere, or is the mark of the format."""
+        self._used.update(key for key in keys if key in self._values)
+
     def over(self, *below: Mapping[str, Any]) -> Fields:
         """These fields, and beneath them those of ``below`` that these lack; what is read of those counts as theirs."""
         return _Stacked((self, *below))

@@ -132,7 +132,7 @@ def images_of(data: bytes, name: str) -> list[_Image]:
 
 def _say_members(inside: Mapping[str, bytes], chosen: ModelFiles, account: Account) -> None:
     files = account.fields(inside, idle=[p for p in inside if p.rsplit("/", 1)[-1].split(".")[0] in IDLE_MEMBERS])
-    files[chosen.images], files[chosen.cameras]
+    files.use(chosen.images, chosen.cameras)
 
 
 def read_images(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:

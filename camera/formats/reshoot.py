@@ -14,12 +14,16 @@ from camera.formats.parsing import entries, field, number, numbers, size
 from camera.path import CameraPath
 
 VERSION = 1
+FORMAT = "reshoot camera path"
+"""By which the file is known."""
 CONVENTION = "world from camera, OpenCV axes (x right, y down, z forward), pixels with centres at integers"
 
 
 def read(values: Mapping[str, Any], name: str, account: Account) -> CameraPath:
     """Raises `InputError` for a newer version, and for anything a `CameraPath` cannot be."""
-    values = account.fields(values, idle=("format",))
+    values = account.fields(values)
+    if values.get("format", FORMAT) != FORMAT:
+        raise InputError(f"'format' of {name} is {str(values['format'])[:80]!r}; {FORMAT!r} is what can be read.")
     _check_convention(values, name)
     version = number(values.get("version", VERSION), f"'version' of {name}", minimum=1)
     if version > VERSION:
@@ -44,7 +48,7 @@ def _check_convention(values: Mapping[str, Any], name: str) -> None:
 
 def write(path: CameraPath) -> bytes:
     values = {
-        "format": "reshoot camera path",
+        "format": FORMAT,
         "version": VERSION,
         "convention": CONVENTION,
         "width": path.width,

@@ -2,7 +2,7 @@
 
     python -m pipelines.cli.readings poses.npy readings.svg
 
-The file is a .npy of (F,4,4) or (F,3,4), or a JSON list of such matrices. ``run METHOD --path FILE --convention NAME`` then reads it so.
+The file is a .npy of (F,4,4) or (F,3,4), a JSON list of such matrices, or text with one in every line. ``run METHOD --path FILE --convention NAME`` then reads it so.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from pathlib import Path
 
 from camera.errors import InputError
 from camera.figure.readings import drawn, readings
-from camera.formats.research.matrices import raw
+from camera.formats.research.matrices import reading_of
 from pipelines.media.video import complete
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m pipelines.cli.readings", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("file", type=Path, help="matrices as .npy or .json")
+    parser.add_argument("file", type=Path, help="matrices as .npy, .json or .txt")
     parser.add_argument("out", type=Path, help="an .svg picture")
     asked = parser.parse_args(arguments)
     try:
         if not asked.file.is_file():
             raise InputError(f"There is no file {asked.file}.")
-        found = readings(raw(asked.file.read_bytes(), asked.file.name), asked.file.name)
+        matrices, *taken = reading_of(asked.file.read_bytes(), asked.file.name)
+        found = readings(matrices, asked.file.name, (taken[0], taken[1]))
         with complete(asked.out) as part:
             part.write_text(drawn(found), encoding="utf-8")
     except InputError as error:

@@ -11,13 +11,12 @@ from gradio.components import Component
 from gradio.events import Dependency
 
 from camera.errors import InputError
-from camera.formats import read
-from camera.formats.account import Account
 from camera.path import CameraPath
 from camera.trajectories.film import MOVES
 from pipelines.method import Method, Moves
 from tabs.browser.stage import seen, shown, stage
 from tabs.parts import form
+from tabs.parts.path_file import PathFile
 from tabs.parts.session import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, KeyMotion, Take, flown
 
 FRAMES = "frames"
@@ -50,10 +49,7 @@ class Move:
         with gr.Group(visible=False) as keys:
             self._keyframes()
         with gr.Group(visible=False) as file:
-            self.file = gr.File(label="Path file", height=120, elem_id=f"{self.method.name}-own-path")
-            self.file_told = gr.Markdown(
-                "COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.", padding=True
-            )
+            self.file = PathFile(self.method.name, self.take)
             self.as_given = gr.Checkbox(
                 label="In the scene's own world",
                 info="Takes every camera where it stands. Else the move begins at the picture, in the frames set below.",
@@ -147,26 +143,12 @@ class Move:
             where = "Free view" if event.frame is None else f"Frame {int(event.frame) + 1}"
             return seeing, seen(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
 
-        def open_path(take: Take, path_file: str):
-            """Read a path file in place of the preset."""
-            if not path_file:
-                raise InputError("Choose a path file.")
-            with open(path_file, "rb") as opened:
-                account = Account(path_file.rsplit("/", 1)[-1])
-                own = read(account.name, opened.read(), like=take.path, account=account)
-            size = f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
-            return take.with_own(own), f"{size} {account.text()}".rstrip()
-
         declared = (method.moves, KeyMotion)
         before = {"take": Take, "moves_from": str, "film_moves": str, "path_as_given": bool}
         handler = form.handler(draw_in_place, *declared, before=before, name=f"{method.name}_draw_in_place")
         inputs = [take, *self.described.values()]
         outputs = [take, self.view, self.told]
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
-        uploaded = self.file.upload(
-            form.said(open_path), [take, self.file], [take, self.file_told], api_name=f"{method.name}_open_path",
-            show_progress="hidden",
-        )  # fmt: skip
         changes = [component.change for component in self.described.values()]
         gr.Button(visible=False).click(
             form.handler(draw, *declared, before=before, name=f"{method.name}_draw"), inputs, outputs,
@@ -175,7 +157,7 @@ class Move:
         self.drawn = gr.on(changes, handler, inputs, outputs, api_visibility="private", **quietly)
         self.draws = [self.drawn]
         self._drawing = {"fn": handler, "inputs": inputs, "outputs": outputs, "api_visibility": "private", **quietly}
-        for event in (*opened, uploaded, *self.keyed):
+        for event in (*opened, *self.file.opened(), *self.keyed):
             self.draws_after(event)
         for drawn in self.draws[1 : 1 + len(opened)]:
             drawn.success(

@@ -14,11 +14,12 @@ import numpy as np
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
-from camera.objects.scene import StagedScene, staged
+from camera.objects.scene import StagedScene, staged, subject_distance
 from camera.path import CameraPath
 from camera.rotation import from_pan_tilt_roll
 from camera.trajectories import film_script, keyframes
 from camera.trajectories.keyframes import EASINGS, Curve
+from camera.trajectories.scaling import KEEP, scaled_to
 from camera.view import Scene
 from pipelines.method import Method, Moves
 from pipelines.settings import Settings, setting
@@ -53,7 +54,8 @@ def new_folder() -> Path:
 class Take:
     """``scene`` as given, ``framed`` as the method's frame sees it, ``path`` in it and the ``moves`` that made it,
     ``own`` the uploaded path file, ``keys`` the keyframes (paths of one frame). ``own_as_given``: its cameras came with
-    the scene, so they are neither moved nor resampled. ``points``: sparse points that came with the scene."""
+    the scene, so they are neither moved nor resampled. ``own_scale``: how it comes to the size of the scene, see
+    `camera.trajectories.scaling.scaled_to`. ``points``: sparse points that came with the scene."""
 
     scene: Scene | None = None
     framed: Scene | None = None
@@ -61,6 +63,7 @@ class Take:
     moves: Moves | None = None
     own: CameraPath | None = None
     own_as_given: bool = False
+    own_scale: str = KEEP
     points: PointCloud | None = None
     keys: tuple[CameraPath, ...] = ()
     folder: Path = field(default_factory=new_folder)
@@ -84,8 +87,8 @@ class Take:
         lens[:, :2, :2] *= zoom
         return replace(self, keys=(*self.keys, replace(camera, intrinsics=lens)))
 
-    def with_own(self, path: CameraPath, *, as_given: bool = False) -> Take:
-        return replace(self, own=path, own_as_given=as_given)
+    def with_own(self, path: CameraPath, *, as_given: bool = False, scale: str = KEEP) -> Take:
+        return replace(self, own=path, own_as_given=as_given, own_scale=scale)
 
     def drawn(
         self,
@@ -166,7 +169,8 @@ def _path(
         raise InputError(f"The path can come from {', '.join(SOURCES)}; got {source!r}.")
     if take.own is None:
         raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
-    path = take.own.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+    own, _ = scaled_to(take.own, take.own_scale, subject_distance(framed.first))
+    path = own.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
     if as_given:
         return path
     path = path.moved_to(framed.first.world_from_camera)

@@ -14,6 +14,7 @@ from camera.formats.account import Account
 from camera.trajectories.film import MOVES
 from pipelines.media.video import mp4_writer
 from tabs.parts.form import cancelled_by, said
+from tabs.parts.path_file import LINES
 from tabs.scene.session import AS_SHOT, FILM, FLIGHTS, ID, OWN_FILE, PASSES, PRIVATE, STANDS, TIMES, Solid
 
 
@@ -27,9 +28,7 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
     )  # fmt: skip
     with gr.Group(visible=False) as own:
         file = gr.File(label="Path file", height=130, elem_id=f"{ID}-flight-path")
-        file_told = gr.Markdown(
-            "COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C, DualCamCtrl or Reshoot JSON.", padding=True
-        )
+        file_told = gr.Markdown(LINES, padding=True)
     with gr.Row():
         frames = gr.Slider(2, 241, 49, step=1, label="Frames", info="Of film moves and of the ellipse.")
         longest = gr.Slider(64, 1280, 384, step=16, label="Longest side", info="Of the video, in pixels.")

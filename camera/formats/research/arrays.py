@@ -31,7 +31,7 @@ def read_megasam(data: bytes, name: str, shapes: Fields, like: CameraPath | None
     account.fields(shapes, idle=("images", "depths", "depth", "motion_prob", "tstamps"))
     poses = rigid(npz_array(data, "cam_c2w", (-1, 4, 4), name), name)
     matrix = npz_array(data, "intrinsic", (3, 3), name)
-    shapes["cam_c2w"], shapes["intrinsic"]
+    shapes.use("cam_c2w", "intrinsic")
     seen = shapes.get("images", shapes.get("depths", ()))
     if len(seen) >= 3:
         width, height = size(seen[2], seen[1], name)
@@ -47,7 +47,7 @@ def read_vipe(data: bytes, name: str, shapes: Fields, like: CameraPath | None, a
     """Frames without a pose are filled in by time. Lens, size and rate are those of ``like``."""
     poses = rigid(npz_array(data, "data", (-1, 4, 4), name), name)
     frames = npz_array(data, "inds", (len(poses),), name)
-    shapes["data"], shapes["inds"]
+    shapes.use("data", "inds")
     wanted = like_or_refuse(like, name, "lens")
     account.say(f"{name} says no lens; that of the scene is taken.")
     path = CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)

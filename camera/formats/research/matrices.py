@@ -15,8 +15,17 @@ from numpy.typing import NDArray
 from camera.conventions import opencv_from_nerfstudio
 from camera.errors import InputError
 from camera.formats.account import Account
-from camera.formats.parsing import MOST_FRAMES, json_value, like_or_refuse, numbers, resampled_lens
+from camera.formats.parsing import (
+    MOST_FRAMES,
+    json_value,
+    like_or_refuse,
+    line_numbers,
+    numbers,
+    resampled_lens,
+    text_of,
+)
 from camera.formats.research.arrays import array_shape, npy_array, rigid
+from camera.formats.tum import rows
 from camera.path import CameraPath, inverse
 
 
@@ -58,8 +67,39 @@ def read(
     return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
 
 
+MOTIONCTRL = ("w2c-opencv", "rows of 12 numbers in JSON are how MotionCtrl writes them")
+"""The reading of such files, and why."""
+
+
+def is_raw(data: bytes, name: str) -> bool:
+    """Whether a file holds raw matrices, whose convention it cannot say: .npy but for rows of 7, lists of lists in JSON, rows of
+    12 or 16 numbers in text. Damaged files do not."""
+    kind = name.lower().rsplit(".", 1)[-1]
+    try:
+        if kind == "npy":
+            return array_shape(data, name)[1:] in ((12,), (16,), (3, 4), (4, 4))
+        if kind == "txt":
+            return _words(data, name)[-1] in (12, 16)
+        values = json_value(data, name) if kind == "json" else None
+    except InputError:
+        return False
+    return isinstance(values, list) and bool(values) and isinstance(values[0], list)
+
+
+def reading_of(data: bytes, name: str) -> tuple[NDArray[np.float64], str, str]:
+    """(F,4,4) as stored, the reading that is taken without another wish, and why. Raises `InputError`."""
+    matrices = raw(data, name)
+    if name.lower().endswith(".json") and isinstance(row := json_value(data, name)[0], list) and len(row) == 12:
+        return matrices, *MOTIONCTRL
+    return matrices, *likeliest(matrices, name)
+
+
 def raw(data: bytes, name: str) -> NDArray[np.float64]:
-    """(F,4,4) of a .npy or JSON file of matrices, as they are stored. Raises `InputError`."""
+    """(F,4,4) of a .npy, text or JSON file of matrices, as they are stored. Raises `InputError`."""
+    if name.lower().endswith(".txt"):
+        count = _words(data, name)[-1]
+        lines = rows(text_of(data, name))
+        return _square(np.stack([line_numbers(line, (count,), f"Line {at} of {name}") for at, line in lines]), name)
     if name.lower().endswith(".npy"):
         return _square(
             npy_array(data, tuple(-1 if i == 0 else n for i, n in enumerate(array_shape(data, name))), name), name
@@ -70,6 +110,11 @@ def raw(data: bytes, name: str) -> NDArray[np.float64]:
     flat = not isinstance(values[0][0] if values[0] else None, list)
     shape = (-1, len(values[0])) if flat else (-1, len(values[0]), 4)
     return _square(numbers(values, shape, name), name)
+
+
+def _words(data: bytes, name: str) -> list[int]:
+    """How many words each line of a text holds."""
+    return [len(line.split()) for _, line in rows(text_of(data, name))]
 
 
 def write(path: CameraPath) -> bytes:

@@ -61,6 +61,7 @@ def test_matrices_come_from_either_kind_of_file(tmp_path, capsys):
         (npy(poses[:, :3]), "a.npy"),
         (json.dumps(poses.tolist()).encode(), "a.json"),
         (json.dumps(poses[:, :3].reshape(12, 12).tolist()).encode(), "a.json"),
+        ("\n".join(" ".join(map(repr, row)) for row in poses[:, :3].reshape(12, 12).tolist()).encode(), "a.txt"),
     ):
         np.testing.assert_allclose(raw(data, name), poses)
     (tmp_path / "a.npy").write_bytes(npy(poses))
