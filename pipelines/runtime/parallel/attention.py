@@ -1,7 +1,9 @@
-"""Attention of diffusers' blocks whose own processors know no context parallelism, with the same numbers otherwise.
+"""Attention of diffusers' blocks with the same numbers, for tokens that are split between processes.
 
 Without ``_parallel_config`` a processor is accepted by `enable_parallelism` all the same, and every process attends to its own
-tokens only.
+tokens only. With it, heads are exchanged for tokens (Ulysses). Where heads do not divide, ``everybodys`` gathers keys and
+values, which is what diffusers' ring sends too; but its ring needs kernels that return the logarithm of the sum, and this
+works with any.
 """
 
 from __future__ import annotations
@@ -17,11 +19,26 @@ from torch import Tensor, nn
 apply_rotary_emb: Any = embeddings.apply_rotary_emb
 
 
-class CosmosAttention:
-    """Self-attention, and cross-attention to text that every process has whole. As diffusers' CosmosAttnProcessor2_0."""
+class SplitAttention:
+    """``everybodys``: of own keys or values (B,N,heads,width) of a call's sequence, by its number, those of all processes."""
 
     _attention_backend: Any = None
     _parallel_config: Any = None
+    everybodys: Any = None
+
+    def attended(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, *, whole: bool = False
+    ) -> Tensor:
+        """(B,N,heads,width); ``whole``: every process has all keys and values."""
+        parallel = None if whole or self.everybodys is not None else self._parallel_config
+        attended: Any = dispatch_attention_fn(
+            query, key, value, attn_mask=mask, backend=self._attention_backend, parallel_config=parallel
+        )
+        return attended
+
+
+class CosmosAttention(SplitAttention):
+    """Self-attention, and cross-attention to text that every process has whole. As diffusers' CosmosAttnProcessor2_0."""
 
     def __call__(
         self,
@@ -39,20 +56,16 @@ class CosmosAttention:
             query, key = (
                 apply_rotary_emb(part, image_rotary_emb, use_real=True, use_real_unbind_dim=-2) for part in (query, key)
             )
-        attended: Any = dispatch_attention_fn(
-            *(part.transpose(1, 2) for part in (query, key, value)),
-            attn_mask=attention_mask,
-            backend=self._attention_backend,
-            parallel_config=self._parallel_config if encoder_hidden_states is None else None,
-        )
+        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+        crossed = encoder_hidden_states is not None
+        if self.everybodys is not None and not crossed:
+            key, value = self.everybodys(key, 0), self.everybodys(value, 0)
+        attended = self.attended(query, key, value, attention_mask, whole=crossed)
         return _out(attn, attended.flatten(2, 3).type_as(query))
 
 
-class CogVideoXAttention:
+class CogVideoXAttention(SplitAttention):
     """Text and video tokens attend to each other. As diffusers' CogVideoXAttnProcessor2_0."""
-
-    _attention_backend: Any = None
-    _parallel_config: Any = None
 
     def __call__(
         self,
@@ -71,14 +84,44 @@ class CogVideoXAttention:
         if image_rotary_emb is not None:
             for part in (query, key):
                 part[:, :, words:] = apply_rotary_emb(part[:, :, words:], image_rotary_emb)
-        attended: Any = dispatch_attention_fn(
-            *(part.transpose(1, 2) for part in (query, key, value)),
-            attn_mask=attention_mask,
-            backend=self._attention_backend,
-            parallel_config=self._parallel_config,
-        )
-        out = _out(attn, attended.flatten(2, 3))
+        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+        if (everybodys := self.everybodys) is not None:
+            key, value = (
+                torch.cat([everybodys(part[:, :words], 1), everybodys(part[:, words:], 0)], dim=1)
+                for part in (key, value)
+            )
+        out = _out(attn, self.attended(query, key, value, attention_mask).flatten(2, 3))
         return out[:, words:], out[:, :words]
+
+
+class WanSelfAttention(SplitAttention):
+    """Self-attention. As diffusers' WanAttnProcessor of blocks without picture tokens."""
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        rotary_emb: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """(B,N,C) to the same shape."""
+        query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(hidden_states))
+        query, key, value = (part.unflatten(2, (attn.heads, -1)) for part in (query, key, attn.to_v(hidden_states)))
+        if rotary_emb is not None:
+            query, key = _turned(query, *rotary_emb), _turned(key, *rotary_emb)
+        if self.everybodys is not None:
+            key, value = self.everybodys(key, 0), self.everybodys(value, 0)
+        attended = self.attended(query, key, value, attention_mask)
+        return _out(attn, attended.flatten(2, 3).type_as(query))
+
+
+def _turned(tokens: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Rotary embedding of (B,N,heads,width), pairs of neighbours; angles (1,N,1,width)."""
+    first, second = tokens.unflatten(-1, (-1, 2)).unbind(-1)
+    cosine, sine = cosines[..., 0::2], sines[..., 1::2]
+    turned = torch.stack([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+    return turned.flatten(-2).type_as(tokens)
 
 
 def _projected(attn: Attention, queries: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -92,6 +135,6 @@ def _projected(attn: Attention, queries: Tensor, others: Tensor) -> tuple[Tensor
     return query, key, value
 
 
-def _out(attn: Attention, attended: Tensor) -> Tensor:
+def _out(attn: Any, attended: Tensor) -> Tensor:
     linear, dropout = cast(nn.ModuleList, attn.to_out)
     return dropout(linear(attended))

@@ -43,7 +43,11 @@ def own(tensor: Tensor, dim: int, group: Group) -> Tensor:
 
 def gathered(tensor: Tensor, dim: int, length: int, group: Group) -> Tensor:
     """The whole, ``length`` long along ``dim``, of everybody's share; the same bytes in every process."""
-    sizes = shares(length, group.size)
+    return joined(tensor, dim, shares(length, group.size), group)
+
+
+def joined(tensor: Tensor, dim: int, sizes: list[int], group: Group) -> Tensor:
+    """As `gathered`, of pieces that are ``sizes`` long along ``dim``, by rank."""
     piece = tensor.movedim(dim, 0).contiguous()
     padded = piece.new_zeros(max(sizes), *piece.shape[1:])
     padded[: len(piece)] = piece
@@ -72,6 +76,27 @@ def swapped(tensor: Tensor, *, split: int, gather: int, length: int, group: Grou
     group.sent.append(sum(part.nbytes for rank, part in enumerate(theirs) if rank != group.rank))
     parts = received.split([_count(shape) for shape in incoming])
     return torch.cat([part.view(shape) for part, shape in zip(parts, incoming)], dim=gather)
+
+
+def with_neighbours(tensor: Tensor, dim: int, edge: int, group: Group) -> tuple[Tensor, int]:
+    """``tensor`` and, along ``dim``, the last ``edge`` of what the process before holds and the first of the one after.
+
+    Also how many were put before.
+    """
+    before, after = group.rank > 0, group.rank < group.size - 1
+    ends = {-1: tensor.narrow(dim, 0, edge), 1: tensor.narrow(dim, tensor.shape[dim] - edge, edge)}
+    told, calls = {}, []
+    for side in [side for side, there in ((-1, before), (1, after)) if there]:
+        end, told[side] = ends[side].contiguous(), torch.empty_like(ends[side], memory_format=torch.contiguous_format)
+        calls += [
+            dist.P2POp(dist.isend, end, group.rank + side),
+            dist.P2POp(dist.irecv, told[side], group.rank + side),
+        ]
+        group.sent.append(end.nbytes)
+    for work in dist.batch_isend_irecv(calls) if calls else ():
+        work.wait()
+    parts = [part for part in (told.get(-1), tensor, told.get(1)) if part is not None]
+    return torch.cat(parts, dim), edge * before
 
 
 def _count(shape: list[int]) -> int:

@@ -13,15 +13,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-import torch.distributed as dist
 from diffusers.models.attention import TemporalBasicTransformerBlock
 from diffusers.models.resnet import TemporalResnetBlock
 from torch import Tensor, nn
 
 from camera.errors import InputError
 from pipelines.runtime.parallel.exchange import Group, gathered, own, own_slice, swapped
+from pipelines.runtime.parallel.norms import norm_of_all
 from pipelines.runtime.parallel.plans import FramePlan
+from pipelines.runtime.parallel.wrap import Wrapped, wrap
 
 ACROSS = "multiview_transformer_blocks"
 """Blocks under this name attend over all pixels of all frames."""
@@ -42,38 +42,21 @@ def split_frames(network: nn.Module, plan: FramePlan, group: Group) -> Iterator[
     with ExitStack() as undo:
         for name, module in list(network.named_modules()):
             if isinstance(module, TemporalResnetBlock):
-                _wrap(module, _resnet_along_time(run), undo)
+                wrap(module, _resnet_along_time(run), undo)
                 for norm in (module.norm1, module.norm2):
-                    _wrap(norm, _norm_of_all(norm, run), undo)
+                    wrap(norm, norm_of_all(norm, group), undo)
             elif isinstance(module, TemporalBasicTransformerBlock):
                 across = f".{ACROSS}." in f".{name}."
                 if across:
                     undo.enter_context(_gathering(module.attn1.processor, run))
                 else:
-                    _wrap(module, _block_along_time(run), undo)
+                    wrap(module, _block_along_time(run), undo)
             elif hasattr(module, "temporal_transformer_blocks"):
-                _wrap(module.time_proj, _counted_from_own(run), undo)
-        _wrap(network, _whole(plan, run), undo)
+                wrap(module.time_proj, _counted_from_own(run), undo)
+        wrap(network, _whole(plan, run), undo)
         network.own_frames = lambda tensor: own(tensor, 0, group)  # type: ignore[assignment]
         undo.callback(network.__dict__.pop, "own_frames")
         yield
-
-
-Wrapped = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _wrap(module: Any, wrapped: Wrapped, undo: ExitStack) -> None:
-    """Put ``wrapped(forward)`` in place of the module's ``forward`` until ``undo``."""
-    before = module.__dict__.get("forward")
-    module.forward = wrapped(module.forward)
-
-    def restore() -> None:
-        if before is None:
-            del module.forward
-        else:
-            module.forward = before
-
-    undo.callback(restore)
 
 
 def _whole(plan: FramePlan, run: _Run) -> Wrapped:
@@ -124,36 +107,6 @@ def _resnet_along_time(run: _Run) -> Wrapped:
         return swap
 
     return of
-
-
-def _norm_of_all(norm: nn.GroupNorm, run: _Run) -> Wrapped:
-    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
-        def normalise(x: Tensor) -> Tensor:
-            """Group norm of (B,C,F,own pixels,1) with everybody's mean and variance."""
-            precise = x if x.dtype == torch.float64 else x.float()
-            parts = precise.unflatten(1, (norm.num_groups, -1)).flatten(2)  # (B,G,n)
-            variance, mean = torch.var_mean(parts, dim=2, correction=0)
-            mean, variance = _of_all(mean.double(), variance.double(), parts.shape[2], run.group)
-            scale = (variance + norm.eps).rsqrt().to(parts.dtype)
-            out = ((parts - mean[..., None].to(parts.dtype)) * scale[..., None]).view_as(x)
-            shape = (1, -1, *[1] * (x.dim() - 2))
-            return (out * norm.weight.view(shape) + norm.bias.view(shape)).to(x.dtype)
-
-        return normalise
-
-    return of
-
-
-def _of_all(mean: Tensor, variance: Tensor, count: int, group: Group) -> tuple[Tensor, Tensor]:
-    """Mean and variance (B,G) of everybody's values from those of each, weighted with their ``count``."""
-    told = torch.stack([mean, variance, torch.full_like(mean, count)])
-    all_told = told.new_empty(group.size * 3, *mean.shape)
-    dist.all_gather_into_tensor(all_told, told)
-    group.sent.append((group.size - 1) * told.nbytes)
-    means, variances, counts = all_told.view(group.size, 3, *mean.shape).unbind(1)
-    total = counts.sum(0)
-    whole = (means * counts).sum(0) / total
-    return whole, ((variances + (means - whole) ** 2) * counts).sum(0) / total
 
 
 def _block_along_time(run: _Run) -> Wrapped:

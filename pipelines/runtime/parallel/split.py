@@ -8,14 +8,15 @@ from typing import Any
 
 from diffusers.hooks.context_parallel import remove_context_parallel
 from diffusers.models._modeling_parallel import ContextParallelConfig, ContextParallelOutput
-from diffusers.models.attention import AttentionModuleMixin
-from diffusers.models.attention_processor import Attention
+from diffusers.models.autoencoders.vae import AutoencoderMixin
 from torch import Tensor, nn
 
 from camera.errors import InputError
+from pipelines.runtime.parallel.attention import SplitAttention
 from pipelines.runtime.parallel.exchange import Group, gathered
 from pipelines.runtime.parallel.frames import split_frames
 from pipelines.runtime.parallel.plans import FramePlan, Plan, TokenPlan
+from pipelines.runtime.parallel.rows import split_rows
 
 
 def plan_of(network: nn.Module) -> Plan | None:
@@ -25,14 +26,18 @@ def plan_of(network: nn.Module) -> Plan | None:
 
 @contextmanager
 def split(networks: dict[str, nn.Module], group: Group) -> Iterator[None]:
-    """Inside, every network that has a plan computes this process's share; the others compute all of it.
+    """Inside, every network that has a plan computes this process's share, and decoders of frames their share of the rows;
+    the others compute all of it.
 
-    Raises `InputError` where the number of processes fits no network.
+    Raises `InputError` where no network can be split.
     """
     plans = {name: plan for name, network in networks.items() if (plan := plan_of(network)) is not None}
     if group.size > 1 and not plans:
         raise InputError("This method's networks cannot be split over several GPUs; use one.")
     with ExitStack() as undo:
+        for network in networks.values() if group.size > 1 else ():
+            if isinstance(network, AutoencoderMixin):
+                undo.enter_context(split_rows(network, group))
         for name, plan in plans.items() if group.size > 1 else ():
             if isinstance(plan, FramePlan):
                 undo.enter_context(split_frames(networks[name], plan, group))
@@ -43,14 +48,25 @@ def split(networks: dict[str, nn.Module], group: Group) -> Iterator[None]:
 
 @contextmanager
 def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
-    """Inside, a transformer's sequence is split by Ulysses: all heads of some tokens become some heads of all tokens."""
-    if not ulysses_fits(plan.heads, group.size):
-        raise InputError(
-            f"{plan.heads} attention heads cannot be split over {group.size} GPUs; use {_fitting(plan.heads)} GPUs."
-        )
-    config = ContextParallelConfig(ulysses_degree=group.size, ulysses_anything=True)
+    """Inside, a transformer's sequence is split: by Ulysses (all heads of some tokens become some heads of all tokens), or
+    by gathering keys and values where heads do not divide. Raises `InputError` for a kernel that cannot be split."""
+    ring = not ulysses_fits(plan.heads, group.size)
+    degrees: dict[str, Any] = (
+        {"ring_degree": group.size, "ring_anything": True}
+        if ring
+        else {"ulysses_degree": group.size, "ulysses_anything": True}
+    )
+    config: Any = ContextParallelConfig(**degrees)
     splits = {name: part for name, part in plan.modules.items() if not isinstance(part, ContextParallelOutput)}
-    network.enable_parallelism(config=config, cp_plan=splits)
+    try:
+        network.enable_parallelism(config=config, cp_plan=splits)
+    except ValueError as error:
+        network._parallel_config = None
+        raise InputError("This attention kernel does not run on several GPUs; choose Attention default.") from error
+    processors = [module.processor for module in network.modules() if hasattr(module, "processor")]
+    for processor in processors if ring else ():
+        if isinstance(processor, SplitAttention):
+            processor.everybodys = lambda tokens, sequence: gathered(tokens, 1, config.lengths[sequence], group)
     handles = [network.register_forward_pre_hook(_lengths_of_call(plan, config, group), with_kwargs=True)]
     for name, part in plan.modules.items():
         if isinstance(part, ContextParallelOutput):
@@ -62,17 +78,18 @@ def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
             handle.remove()
         remove_context_parallel(network, splits)
         network._parallel_config = None
-        for module in network.modules():
-            processor: Any = getattr(module, "processor", None)
-            if isinstance(module, (Attention, AttentionModuleMixin)) and hasattr(processor, "_parallel_config"):
+        for processor in processors:
+            if hasattr(processor, "_parallel_config"):
                 processor._parallel_config = None
+            vars(processor).pop("everybodys", None)
 
 
 def _lengths_of_call(plan: TokenPlan, config: Any, group: Group) -> Any:
     def note(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         """Sequences that divide need no talk about their lengths before every exchange."""
         config.lengths = plan.lengths(*args, **kwargs)
-        config.ulysses_anything = plan.heads % group.size != 0 or any(n % group.size for n in config.lengths)
+        if config.ulysses_degree > 1:
+            config.ulysses_anything = any(n % group.size for n in config.lengths)
 
     return note
 
@@ -87,11 +104,5 @@ def _gather(dim: int, config: Any, group: Group) -> Any:
 
 
 def ulysses_fits(heads: int, ranks: int) -> bool:
-    """Whether every process gets heads: fewer are added to fill up than one process holds."""
-    added = -heads % ranks
-    return added == 0 or added < (heads + added) // ranks
-
-
-def _fitting(heads: int) -> str:
-    able = [str(ranks) for ranks in range(2, 9) if ulysses_fits(heads, ranks)]
-    return ", ".join(able[:-1]) + f" or {able[-1]}" if len(able) > 1 else able[0]
+    """Whether every process gets as many heads."""
+    return heads % ranks == 0

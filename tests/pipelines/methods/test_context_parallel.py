@@ -3,20 +3,14 @@
 One pair of processes serves all cases, since starting it costs more than computing.
 """
 
-import os
-import socket
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from pipelines import method
 from pipelines.runtime.parallel.exchange import Group
 from pipelines.runtime.parallel.split import split, ulysses_fits
 from pipelines.weights.hub import Weights
+from tests.pipelines.runtime.parallel.processes import computed
 
 ROUNDING = 1e-5
 """Greatest difference in float32. The same sums are added, but matrices of other shapes meet other kernels: 0.0 for GEN3C and
@@ -149,24 +143,10 @@ def _answers(networks, cases):
     return {f"{case}.{i}": part.contiguous() for case in cases for i, part in enumerate(denoise(networks, case))}
 
 
-def rank(number: int, port: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    torch.accelerator.device_count = lambda: 2  # a machine without accelerator counts none, diffusers divides by it
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=number, world_size=2)
-    torch.save(outputs(Group.ours()), Path(folder) / f"{number}.pt")
-    dist.barrier()
-    sys.stdout.flush()
-    os._exit(0)  # gloo's threads may outlive the group and abort an ordinary end of the process
-
-
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mp.start_processes(rank, args=(port, str(folder)), nprocs=2, start_method="spawn")
-    return outputs(Group(0, 1)), *(torch.load(folder / f"{number}.pt", weights_only=True) for number in (0, 1))
+    return outputs(Group(0, 1)), *computed(outputs, folder)
 
 
 @pytest.mark.parametrize("case", [*CASES, *(f"64 {case}" for case in PRECISE)])
@@ -181,6 +161,6 @@ def test_two_processes_compute_what_one_does(answers, case):
         assert (first[key] - alone[key]).abs().max().item() <= closest
 
 
-def test_numbers_of_gpus_that_heads_do_not_divide_into_are_refused():
+def test_heads_are_exchanged_where_every_gpu_gets_as_many():
     assert [ranks for ranks in range(2, 9) if ulysses_fits(12, ranks)] == [2, 3, 4, 6]
     assert all(ulysses_fits(heads, ranks) for heads in (32, 48) for ranks in (2, 4, 8))

@@ -26,6 +26,7 @@ from diffusers.models.transformers.transformer_wan import (
 )
 from torch import Tensor, nn
 
+from pipelines.runtime.parallel.attention import WanSelfAttention
 from pipelines.runtime.parallel.plans import TokenPlan
 
 TEXT_TOKENS = 512
@@ -101,6 +102,8 @@ class DualBranchBlock(nn.Module):
         added = dim if picture_tokens else None
         self.rgb = WanTransformerBlock(dim, ffn_dim, heads, cross_attn_norm=True, eps=eps, added_kv_proj_dim=added)
         self.depth = WanTransformerBlock(dim, ffn_dim, heads, cross_attn_norm=True, eps=eps, added_kv_proj_dim=added)
+        for branch in (self.rgb, self.depth):
+            branch.attn1.set_processor(cast(Any, WanSelfAttention()))
         self.rgb_to_depth = GatedFusion(dim) if rgb_to_depth else None
         self.depth_to_rgb = GatedFusion(dim) if depth_to_rgb else None
 

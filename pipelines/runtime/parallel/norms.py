@@ -1,0 +1,44 @@
+"""Group norms over values of which every process holds a part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from pipelines.runtime.parallel.exchange import Group
+from pipelines.runtime.parallel.wrap import Wrapped
+
+
+def norm_of_all(norm: nn.GroupNorm, group: Group) -> Wrapped:
+    """For `wrap`: ``norm`` of own values (B,C,...) with the mean and variance of everybody's."""
+
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def normalise(x: Tensor) -> Tensor:
+            precise = x if x.dtype == torch.float64 else x.float()
+            parts = precise.unflatten(1, (norm.num_groups, -1)).flatten(2)  # (B,G,n)
+            variance, mean = torch.var_mean(parts, dim=2, correction=0)
+            mean, variance = _of_all(mean.double(), variance.double(), parts.shape[2], group)
+            scale = (variance + norm.eps).rsqrt().to(parts.dtype)
+            out = ((parts - mean[..., None].to(parts.dtype)) * scale[..., None]).view_as(x)
+            shape = (1, -1, *[1] * (x.dim() - 2))
+            return (out * norm.weight.view(shape) + norm.bias.view(shape)).to(x.dtype)
+
+        return normalise
+
+    return of
+
+
+def _of_all(mean: Tensor, variance: Tensor, count: int, group: Group) -> tuple[Tensor, Tensor]:
+    """Mean and variance (B,G) of everybody's values from those of each, weighted with their ``count``."""
+    told = torch.stack([mean, variance, torch.full_like(mean, count)])
+    all_told = told.new_empty(group.size * 3, *mean.shape)
+    dist.all_gather_into_tensor(all_told, told)
+    group.sent.append((group.size - 1) * told.nbytes)
+    means, variances, counts = all_told.view(group.size, 3, *mean.shape).unbind(1)
+    total = counts.sum(0)
+    whole = (means * counts).sum(0) / total
+    return whole, ((variances + (means - whole) ** 2) * counts).sum(0) / total

@@ -1,0 +1,142 @@
+"""Decoders of pictures and videos, the rows of every frame split between processes.
+
+Convolutions get the neighbours' next rows, group norms combine everybody's mean and variance, attention gathers all rows and
+keeps its own; everything else works on single pixels. Tiles and chunks of frames that a decoder is given are split alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from diffusers.models.attention_processor import Attention
+from diffusers.models.autoencoders.autoencoder_kl_cogvideox import CogVideoXCausalConv3d
+from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosCausalAttention
+from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock
+from torch import Tensor, nn
+
+from pipelines.runtime.parallel.exchange import Group, joined, own, shares, with_neighbours
+from pipelines.runtime.parallel.norms import norm_of_all
+from pipelines.runtime.parallel.wrap import Wrapped, wrap
+
+_ROWS = -2
+_ATTENTION = (Attention, CosmosCausalAttention, WanAttentionBlock)
+
+
+@dataclass
+class _Call:
+    """The latents' rows by process in the present call; one process alone where there are fewer rows than processes."""
+
+    group: Group
+    rows: list[int] = field(default_factory=list)
+
+    @property
+    def is_split(self) -> bool:
+        return len(self.rows) > 0
+
+    def sizes(self, own_rows: int) -> list[int]:
+        """Rows by process of a tensor of which this one holds ``own_rows``."""
+        scale = own_rows // self.rows[self.group.rank]
+        return [rows * scale for rows in self.rows]
+
+
+@contextmanager
+def split_rows(autoencoder: Any, group: Group) -> Iterator[None]:
+    """Inside, the decoder of ``autoencoder`` computes this process's share of the rows; undone afterwards."""
+    call = _Call(group)
+    with ExitStack() as undo:
+        for module, wrapped in _parts(autoencoder.decoder, call):
+            wrap(module, wrapped, undo)
+        wrap(autoencoder.decoder, _whole_output(call), undo)
+        yield
+
+
+def _parts(module: nn.Module, call: _Call) -> Iterator[tuple[nn.Module, Wrapped]]:
+    for child in module.children():
+        if isinstance(child, _ATTENTION):
+            yield child, _if_split(call, _of_all_rows(call))
+        elif isinstance(child, nn.GroupNorm):
+            yield child, _if_split(call, norm_of_all(child, call.group))
+        elif (edge := _edge(child)) is None:
+            yield from _parts(child, call)
+        elif edge:
+            yield child, _if_split(call, _beside_neighbours(edge, call))
+
+
+def _edge(module: nn.Module) -> int | None:
+    """Rows that a convolution sees above and below each; None for what is none."""
+    inner: Any = module.conv if isinstance(module, CogVideoXCausalConv3d) else module
+    if not isinstance(inner, (nn.Conv2d, nn.Conv3d)):
+        return None
+    if inner.stride[_ROWS] != 1 or inner.dilation[_ROWS] != 1:
+        raise ValueError(f"a decoder's convolution skips rows: stride {inner.stride}, dilation {inner.dilation}")
+    return (inner.kernel_size[_ROWS] - 1) // 2
+
+
+def _if_split(call: _Call, wrapped: Wrapped) -> Wrapped:
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        inside = wrapped(forward)
+        return lambda *args, **kwargs: (inside if call.is_split else forward)(*args, **kwargs)
+
+    return of
+
+
+def _whole_output(call: _Call) -> Wrapped:
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def decode(latents: Tensor, *args: Any, **kwargs: Any) -> Any:
+            rows = latents.shape[_ROWS]
+            call.rows = shares(rows, call.group.size) if rows >= call.group.size else []
+            try:
+                if not call.is_split:
+                    return forward(latents, *args, **kwargs)
+                out = forward(own(latents, _ROWS, call.group), *args, **kwargs)
+                if isinstance(out, tuple):
+                    return _joined(out[0], call), *out[1:]
+                return _joined(out, call)
+            finally:
+                call.rows = []
+
+        return decode
+
+    return of
+
+
+def _joined(tensor: Tensor, call: _Call) -> Tensor:
+    return joined(tensor, _ROWS, call.sizes(tensor.shape[_ROWS]), call.group)
+
+
+def _of_all_rows(call: _Call) -> Wrapped:
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def attend(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            sizes = call.sizes(x.shape[_ROWS])
+            out = forward(joined(x, _ROWS, sizes, call.group).contiguous(), *args, **kwargs)
+            return out.split(sizes, _ROWS)[call.group.rank].contiguous()
+
+        return attend
+
+    return of
+
+
+def _beside_neighbours(edge: int, call: _Call) -> Wrapped:
+    """A cache of earlier frames that the convolution made itself has the neighbours' rows already; others get them too."""
+
+    def of(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def convolve(x: Tensor, *args: Any, **kwargs: Any) -> Any:
+            own_rows = x.shape[_ROWS]
+
+            def extended(part: Any) -> Any:
+                if isinstance(part, Tensor) and part.shape[_ROWS] == own_rows:
+                    return with_neighbours(part, _ROWS, edge, call.group)[0]
+                return part
+
+            wide, above = with_neighbours(x, _ROWS, edge, call.group)
+            out = forward(wide, *map(extended, args), **{name: extended(part) for name, part in kwargs.items()})
+            if isinstance(out, tuple):
+                return out[0].narrow(_ROWS, above, own_rows).contiguous(), *out[1:]
+            return out.narrow(_ROWS, above, own_rows).contiguous()
+
+        return convolve
+
+    return of

@@ -1,0 +1,23 @@
+"""Putting something around a module's ``forward`` for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+Wrapped = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def wrap(module: Any, wrapped: Wrapped, undo: ExitStack) -> None:
+    """Put ``wrapped(forward)`` in place of the module's ``forward`` until ``undo``."""
+    before = module.__dict__.get("forward")
+    module.forward = wrapped(module.forward)
+
+    def restore() -> None:
+        if before is None:
+            del module.forward
+        else:
+            module.forward = before
+
+    undo.callback(restore)
