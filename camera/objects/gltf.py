@@ -214,7 +214,7 @@ class Gltf:
             number, parent = waiting.pop()
             if number in worlds:
                 raise InputError(f"{self.name} names node {number} twice in its tree; export it again.")
-            worlds[number] = parent @ _local(nodes[number], sampled.get(number, {}))
+            worlds[number] = parent @ local_matrix(nodes[number], sampled.get(number, {}))
             waiting += [(child, worlds[number]) for child in nodes[number].get("children", [])]
         return worlds
 
@@ -233,7 +233,7 @@ class Gltf:
         if not parts:
             return [world]
         each = ({part: rows[copy] for part, rows in parts.items()} for copy in range(self._copies(node)))
-        return [world @ _local({}, place) for place in each]
+        return [world @ local_matrix({}, place) for place in each]
 
     def _shares(self, node: dict[str, Any], sampled: dict[str, NDArray]) -> NDArray[np.float64] | None:
         """(M,) of the node's morph targets: animated, else the node's own, else the mesh's."""
@@ -392,7 +392,7 @@ def _slerp(a: NDArray, b: NDArray, share: float) -> NDArray[np.float64]:
     return mixed / np.linalg.norm(mixed)
 
 
-def _local(node: dict[str, Any], sampled: dict[str, NDArray]) -> NDArray[np.float64]:
+def local_matrix(node: dict[str, Any], sampled: dict[str, NDArray]) -> NDArray[np.float64]:
     """(4,4) parent-from-node."""
     from scipy.spatial.transform import Rotation
 

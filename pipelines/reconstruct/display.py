@@ -44,10 +44,9 @@ def files(made: Made) -> dict[str, bytes]:
 
     found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh, dome=made.dome, textured=made.textured)
     if made.fitted is not None:
-        from pipelines.reconstruct.gaussians.files import ply_bytes, splat_bytes
+        from pipelines.reconstruct.gaussians.formats import every
 
-        splats = _whole(made.fitted.splats, made.dome)
-        found |= {"splats.ply": ply_bytes(splats), "scene.splat": splat_bytes(splats)}
+        found |= every(_whole(made.fitted.splats, made.dome))
     return found
 
 

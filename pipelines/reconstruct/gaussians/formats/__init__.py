@@ -1,0 +1,83 @@
+"""Files of Gaussian splats in which the field exchanges them, beside the ``.ply`` and ``.splat`` of `gaussians.files`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from camera.errors import InputError
+
+if TYPE_CHECKING:
+    from pipelines.reconstruct.gaussians.formats.axes import Up
+    from pipelines.reconstruct.gaussians.splats import Splats
+
+ENDINGS = (".ply", ".splat", ".spz", ".sog", ".glb")
+NAMES = {
+    "ply": "splats.ply",
+    "splat": "scene.splat",
+    "compressed.ply": "splats.compressed.ply",
+    "spz": "splats.spz",
+    "sog": "splats.sog",
+    "glb": "splats.glb",
+}
+"""File names by kind, as `every` gives them."""
+
+
+def every(splats: Splats) -> dict[str, bytes]:
+    """The splats in every format by file name; SPZ is left out where they reach farther than it can say."""
+    found = {name: written(splats, kind) for kind, name in NAMES.items() if kind != "spz"}
+    try:
+        return found | {NAMES["spz"]: written(splats, "spz")}
+    except InputError:
+        return found
+
+
+def written(splats: Splats, kind: str) -> bytes:
+    """One file of ``kind`` (a key of `NAMES`), in the axes that are its custom. Raises `InputError`."""
+    from pipelines.reconstruct.gaussians import files
+    from pipelines.reconstruct.gaussians.formats import gltf, packed, sog
+    from pipelines.reconstruct.gaussians.formats.axes import turned, world_from_file
+
+    writers = {
+        "ply": files.ply_bytes,
+        "splat": files.splat_bytes,
+        "compressed.ply": packed.compressed_ply_bytes,
+        "sog": sog.sog_bytes,
+        "glb": gltf.glb_bytes,
+        "spz": lambda given: packed.spz_bytes(turned(given, world_from_file("auto", "spz").T)),
+    }
+    if kind not in writers:
+        raise InputError(f"Splats are written as {', '.join(writers)}; got {kind!r}.")
+    return writers[kind](splats)
+
+
+def kind_of(data: bytes, name: str) -> str:
+    """The key of `NAMES` that a file is of, by its first bytes, for ``.splat``, which has none, by its name. Raises `InputError`."""
+    from pipelines.reconstruct.gaussians.formats.packed import is_compressed_ply
+
+    if data[:3] == b"ply":
+        return "compressed.ply" if is_compressed_ply(data) else "ply"
+    found = {b"\x1f\x8b": "spz", b"NG": "spz", b"PK": "sog", b"gl": "glb"}.get(data[:2])
+    if found is None and name.lower().endswith(".splat"):
+        return "splat"
+    if found is None:
+        raise InputError(f"Splats are read from {', '.join(ENDINGS)} files; {name} is none of them.")
+    return found
+
+
+def read(data: bytes, name: str, *, up: Up = "auto") -> tuple[Splats, str]:
+    """Splats in the world's axes (y down), and a sentence on how the file's axes were read. Raises `InputError`."""
+    from pipelines.reconstruct.gaussians import files
+    from pipelines.reconstruct.gaussians.formats import gltf, packed, sog
+    from pipelines.reconstruct.gaussians.formats.axes import sentence, turned, world_from_file
+
+    readers = {
+        "ply": files.read_ply,
+        "splat": files.read_splat,
+        "compressed.ply": packed.read_compressed_ply,
+        "spz": packed.read_spz,
+        "sog": sog.read_sog,
+        "glb": gltf.read_glb,
+    }
+    kind = kind_of(data, name)
+    turn = world_from_file(up, kind)
+    return turned(readers[kind](data, name), turn), sentence(up, kind)

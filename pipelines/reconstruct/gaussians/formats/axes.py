@@ -1,0 +1,77 @@
+"""Which way is up in a file of splats: tools differ, and few files say it. A reading is chosen, and said.
+
+The world here is OpenCV's (x right, y down, z forward). A turn of splats turns their harmonics too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from pipelines.reconstruct.gaussians.splats import Splats
+
+Up = Literal["auto", "-y", "+y", "+z", "-z"]
+"""The file's axis that points up; "auto" is the custom of its format, see `CUSTOM`."""
+UPS: tuple[Up, ...] = ("auto", "-y", "+y", "+z", "-z")
+CUSTOM: dict[str, Up] = {"ply": "-y", "compressed.ply": "-y", "splat": "-y", "sog": "-y", "spz": "+y", "glb": "+y"}
+"""3DGS trains in COLMAP's axes, and PlayCanvas' SOG and compressed PLY keep them; Niantic's SPZ and glTF are y up."""
+_TURNS: dict[str, list[list[int]]] = {
+    "-y": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "+y": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
+    "+z": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
+    "-z": [[1, 0, 0], [0, 0, 1], [0, -1, 0]],
+}
+_WORDS = {
+    "-y": "y down, as 3DGS and COLMAP",
+    "+y": "y up, as glTF",
+    "+z": "z up, as Blender",
+    "-z": "z down",
+}
+
+
+def world_from_file(up: Up, kind: str) -> NDArray[np.float64]:
+    """(3,3): the world's axes from those of a file of ``kind``, a key of `CUSTOM`. Raises `InputError`."""
+    if up not in UPS:
+        raise InputError(f"What points up is {', '.join(UPS)}; got {up!r}.")
+    return np.array(_TURNS[CUSTOM[kind] if up == "auto" else up], np.float64)
+
+
+def sentence(up: Up, kind: str) -> str:
+    """How the axes were read, for a person."""
+    how = "chosen" if up != "auto" else f"the custom of {'.' + kind} files"
+    return f"Read with {_WORDS[CUSTOM[kind] if up == 'auto' else up]} ({how}); choose another if it stands wrong."
+
+
+def turned(splats: Splats, rotation: NDArray) -> Splats:
+    """The splats, turned about the origin by (3,3) ``rotation``, their harmonics with them."""
+    if np.array_equal(rotation, np.eye(3)):
+        return splats
+    from scipy.spatial.transform import Rotation
+
+    quaternions = Rotation.from_matrix(rotation) * Rotation.from_quat(np.roll(splats.quaternions, -1, axis=1))
+    return replace(
+        splats,
+        means=(splats.means @ rotation.T).astype(np.float32),
+        quaternions=np.roll(quaternions.as_quat(), 1, axis=1).astype(np.float32),
+        sh=_turned_harmonics(splats.sh, rotation),
+    )
+
+
+def _turned_harmonics(sh: NDArray[np.float32], rotation: NDArray) -> NDArray[np.float32]:
+    """(N,K,3): the turned colour c'(d) = c(R^T d); every degree turns into itself, so few directions determine how."""
+    if sh.shape[1] == 1:
+        return sh
+    import torch
+
+    from pipelines.reconstruct.gaussians.rasterizer import harmonics
+
+    count = sh.shape[1]
+    towards = torch.from_numpy(np.random.default_rng(0).normal(size=(64, 3)))
+    after = harmonics(towards, count).numpy()
+    before = harmonics(towards @ torch.from_numpy(np.ascontiguousarray(rotation)), count).numpy()
+    turn = np.linalg.lstsq(after, before, rcond=None)[0]
+    return np.einsum("kj,njc->nkc", turn, sh).astype(np.float32)
