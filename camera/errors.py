@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import errno
+import logging
 import lzma
 import pickle
 import struct
 import sys
 import tokenize
+import uuid
 import zipfile
 import zlib
 from types import TracebackType
@@ -49,6 +51,18 @@ _FAULTS = {
     errno.EIO: "This computer's disk does not answer; try again, and check the disk.",
 }
 
+_KINDS = (
+    (type(None), "nothing (null)"), (bool, "true or false"), ((int, float), "a number"), (str, "text"),
+    ((list, tuple), "a list"), (dict, "an object"),
+)  # fmt: skip
+
+_NETWORK = {
+    errno.ECONNREFUSED: "nothing listens there",
+    errno.ECONNRESET: "the connection broke off",
+    errno.ENETUNREACH: "there is no network",
+    errno.EHOSTUNREACH: "there is no way to it",
+}
+
 
 def damaged() -> tuple[type[BaseException], ...]:
     """`DAMAGED`, and what the libraries that are loaded raise."""
@@ -59,6 +73,33 @@ def damaged() -> tuple[type[BaseException], ...]:
 def fault(error: BaseException | None) -> str | None:
     """One sentence where ``error`` is of the computer rather than of a file: a full disk, a folder that cannot be written."""
     return _FAULTS.get(error.errno or 0) if isinstance(error, OSError) else None
+
+
+def mistake(log: logging.Logger, what: str) -> str:
+    """Logs the error that is being handled under a number, and says ``what`` failed and where to look."""
+    number = uuid.uuid4().hex[:8]
+    log.exception("%s (%s)", what, number)
+    return f"{what} by a mistake of Reshoot's; its log says more under {number}. Please report it with your settings."
+
+
+def json_kind(value: object) -> str:
+    """What a JSON value is, in words for people: "a list", "text"; Python's own names stay inside."""
+    return next((words for kinds, words in _KINDS if isinstance(value, kinds)), "something else")
+
+
+def unreached(error: BaseException) -> str:
+    """Why a server was not reached, in a few words, without addresses and names of classes."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status:
+        return f"it answered {status}"
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, TimeoutError) or "Timeout" in type(seen).__name__:
+            return "it took too long"
+        if isinstance(seen, OSError) and seen.errno in _NETWORK:
+            return _NETWORK[seen.errno]
+        seen = seen.__cause__ or seen.__context__
+    return "the connection failed"
 
 
 class reading:

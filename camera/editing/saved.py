@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from camera.editing.keys import Key, KeyedMove
-from camera.errors import InputError, reading
+from camera.errors import InputError, json_kind, reading
 from camera.path import CameraPath
 
 VERSION = 1
@@ -73,7 +73,7 @@ def _key_read(data: Any, width: int, height: int) -> Key:
 
 def _fields(data: Any, names: set[str], what: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise InputError(f"There should be {what} with its fields, got {type(data).__name__}.")
+        raise InputError(f"There should be {what} with its fields, got {json_kind(data)}.")
     missing, strange = names - data.keys(), data.keys() - names
     if missing or strange:
         wrong = (

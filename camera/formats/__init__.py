@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from camera.errors import InputError
+from camera.errors import InputError, json_kind
 from camera.formats import colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.account import Account
 from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan
@@ -230,7 +230,7 @@ def _read_json(data: bytes, name: str, like: CameraPath | None, account: Account
             return splat_cameras.read(values, name, like, account)
         return _read_matrices(values, name, like, account, convention)
     if not isinstance(values, dict):
-        raise InputError(f"{name} should hold a JSON object or a list of cameras, got a {type(values).__name__}.")
+        raise InputError(f"{name} should hold a JSON object or a list of cameras, got {json_kind(values)}.")
     for key, reader in _JSON_KEYS.items():
         if key in values:
             return reader(values, name, like, account)
@@ -244,7 +244,7 @@ def _read_matrices(values: list, name: str, like: CameraPath | None, account: Ac
     """Rows of 12 are MotionCtrl's unless ``convention`` says otherwise."""
     if not isinstance(values[0], list):
         raise InputError(
-            f"{name} should hold a JSON object or a list of cameras, got a list of {type(values[0]).__name__}."
+            f"{name} should hold a JSON object or a list of cameras, got a list of which the first is {json_kind(values[0])}."
         )
     shape = (-1, len(values[0])) if len(values[0]) in (12, 16) else (-1, len(values[0]), 4)
     if len(values[0]) == 12 and not convention:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError, reading
+from camera.errors import InputError, json_kind, reading
 from camera.path import CameraPath
 from camera.rotation import orthonormal
 
@@ -37,7 +37,7 @@ def json_object(data: bytes, name: str) -> dict[str, Any]:
     """A JSON object, see `json_value`."""
     values = json_value(data, name)
     if not isinstance(values, dict):
-        raise InputError(f"{name} should hold a JSON object, got a {type(values).__name__}.")
+        raise InputError(f"{name} should hold a JSON object, got {json_kind(values)}.")
     return values
 
 
@@ -66,7 +66,7 @@ def json_value(data: bytes, name: str) -> Any:
 
 def field(values: Any, key: str, where: str) -> Any:
     if not isinstance(values, Mapping):
-        raise InputError(f"{where} should be an object with the field {key!r}, got {type(values).__name__}.")
+        raise InputError(f"{where} should be an object with the field {key!r}, got {json_kind(values)}.")
     if key not in values:
         raise InputError(
             f"{where} has no field {key!r}; it holds {', '.join(map(str, list(values)[:12])) or 'nothing'}."

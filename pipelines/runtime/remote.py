@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from camera.errors import InputError
+from camera.errors import InputError, unreached
 from pipelines.method import Clip, Progress
 from pipelines.runtime.job_file import read_result, sign, write_job
 from pipelines.runtime.progress_clock import Report
@@ -37,6 +37,7 @@ def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> 
     ``headers`` of the visitor's own request: their ``x-ip-token`` goes along, so that their quota pays, not this Space's.
     """
     from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
 
     token = {key: value for key, value in (headers or {}).items() if key.lower() == TOKEN_HEADER}
     yield Progress("Calling", 0, 1, note=place)
@@ -61,8 +62,10 @@ def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> 
                         yield report
         except (InputError, GeneratorExit):
             raise
-        except Exception as error:
+        except AppError as error:  # in the words of that Space
             raise InputError(f"The Space {place} broke off ({error}); try again.") from error
+        except Exception as error:
+            raise InputError(f"The Space {place} broke off ({unreached(error)}); try again.") from error
         finally:
             job.cancel()
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from camera.errors import InputError
+from camera.errors import InputError, mistake
 from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
@@ -48,9 +48,8 @@ def shoot(shot: Shot) -> Iterator[Progress | Clip | Report | Failure]:
         yield from default().run(shot)
     except InputError as error:
         yield Failure(str(error))
-    except Exception as error:
-        _log.exception("a run failed")
-        yield Failure(f"The run failed ({type(error).__name__}: {error}); please report it with your settings.")
+    except Exception:
+        yield Failure(mistake(_log, "The run failed"))
 
 
 def run(shot: Shot, *, visitor: str = "") -> Iterator[Progress | Clip | Report]:

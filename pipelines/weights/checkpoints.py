@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from camera.errors import InputError, reading
+from camera.errors import InputError, json_kind, reading
 
 State = Mapping[str, Tensor]
 Renames = Mapping[str, "str | None"] | Sequence[tuple[str, str]]
@@ -123,7 +123,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
     with reading(f"{Path(path).name} is not readable JSON; download the checkpoint again."):
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(value, dict):
-        raise InputError(f"{Path(path).name} should hold a JSON object, got a {type(value).__name__}.")
+        raise InputError(f"{Path(path).name} should hold a JSON object, got {json_kind(value)}.")
     return value
 
 
@@ -320,8 +320,8 @@ def from_folder(
         )
     except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
         raise InputError(
-            f"The {kind.__name__} of {source} is damaged, incomplete or of another version ({_first_line(error)}); "
-            "delete it and download it again."
+            f"The network in {source} is damaged, incomplete or of another version{_first_line(error)}; delete it and "
+            "download it again."
         ) from error
     if wrong := list(facts.get("mismatched_keys") or ()):
         raise InputError(
@@ -346,5 +346,6 @@ def _is_transformers(kind: Any) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200].rstrip(".") if lines else type(error).__name__
+    """What the library says of it, in brackets, unless it speaks of Python."""
+    line = next(iter(str(error).strip().splitlines()), "")[:200].rstrip(".")
+    return f" ({line})" if line and "Error" not in line and "object at" not in line else ""

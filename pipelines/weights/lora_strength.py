@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from camera.errors import InputError
+from camera.errors import InputError, json_kind
 from camera.formats.account import Account, Fields, refusal
 
 HEADER = "lora_adapter_metadata"
@@ -134,9 +134,9 @@ def _json(text: str, where: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is no valid JSON ({type(error).__name__}); export the LoRA again.") from error
+        raise InputError(f"{where} is no valid JSON; export the LoRA again.") from error
     if not isinstance(values, dict):
-        raise InputError(f"{where} should be a JSON object, got a {type(values).__name__}; export the LoRA again.")
+        raise InputError(f"{where} should be a JSON object, got {json_kind(values)}; export the LoRA again.")
     return values
 
 
@@ -200,7 +200,7 @@ def _strength(
 def _pattern(config: Mapping[str, Any], key: str, name: str) -> dict[str, float]:
     given = config.get(key) or {}
     if not isinstance(given, Mapping):
-        raise InputError(f"{key} of {name} should name layers and their numbers, got {type(given).__name__}.")
+        raise InputError(f"{key} of {name} should name layers and their numbers, got {json_kind(given)}.")
     made = {}
     for pattern, value in given.items():
         plain = str(pattern).replace("\\.", ".")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.conventions import opencv_from_nerfstudio
-from camera.errors import InputError
+from camera.errors import InputError, json_kind
 from camera.formats.account import Account
 from camera.formats.parsing import (
     MOST_FRAMES,
@@ -106,7 +106,7 @@ def raw(data: bytes, name: str) -> NDArray[np.float64]:
         )
     values = json_value(data, name)
     if not isinstance(values, list) or not values or not isinstance(values[0], list):
-        raise InputError(f"{name} should hold a list of matrices, got a {type(values).__name__}.")
+        raise InputError(f"{name} should hold a list of matrices, got {json_kind(values)}.")
     flat = not isinstance(values[0][0] if values[0] else None, list)
     shape = (-1, len(values[0])) if flat else (-1, len(values[0]), 4)
     return _square(numbers(values, shape, name), name)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError
+from camera.errors import InputError, json_kind
 from camera.formats.account import Account
 from camera.formats.parsing import like_or_refuse, line_numbers, natural, pose, resampled_lens
 from camera.path import CameraPath
@@ -32,7 +32,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
     order = sorted((key for key in frames if re.fullmatch(r"frame\d+", key)), key=natural)
     first = frames[order[0]]
     if not isinstance(first, Mapping) or not first:
-        raise InputError(f"{order[0]} of {name} should hold cameras such as cam01, got {type(first).__name__}.")
+        raise InputError(f"{order[0]} of {name} should hold cameras such as cam01, got {json_kind(first)}.")
     cameras = sorted(first, key=natural)
     if len(cameras) > 1:
         account.say(f"{name} holds {len(cameras)} cameras; {cameras[0]} is taken, not {', '.join(cameras[1:])[:120]}.")

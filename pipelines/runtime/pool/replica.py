@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-from camera.errors import InputError
+from camera.errors import InputError, mistake
 
 Told = tuple[str, Any]
 """What a replica tells: "progress" or "report" and plain values, "clip" and a file, "refused" or "failed" and a sentence."""
 Shoot = Callable[[bytes], Iterator[Told]]
 SHOOT = "pipelines.runtime.pool.replica:shoot_job"
+_log = logging.getLogger("reshoot")
 
 
 class Replica:
@@ -61,5 +63,5 @@ def shoot_job(job: bytes) -> Iterator[Told]:
                 yield "progress" if isinstance(item, Progress) else "report", plain(item)
     except InputError as error:
         yield "refused", str(error)
-    except Exception as error:
-        yield "failed", f"The run failed ({type(error).__name__}: {error}); please report it with your settings."
+    except Exception:
+        yield "failed", mistake(_log, "The run failed")

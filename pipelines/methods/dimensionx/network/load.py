@@ -109,7 +109,7 @@ def read_tokenizer(folder: Path) -> T5Tokenizer:
     except (ImportError, OSError, ValueError) as error:
         raise InputError(
             "T5's vocabulary could not be read: install the packages sentencepiece and protobuf, or download the folder "
-            f"tokenizer again if they are there ({type(error).__name__})."
+            "tokenizer again if they are there."
         ) from error
 
 

@@ -1,0 +1,193 @@
+"""`python -m bench cancel`: shots that are cancelled, or run out of memory, at every step of all five methods.
+
+Tiny random networks, everything else real. After each trial the queue must be empty, the tensors that are alive must be
+those that were there before, and the next shot must equal, to the bit, the one of a runtime that has seen nothing.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import psutil
+import torch
+
+from bench import Row, Scale, long_subject
+from pipelines import method
+from pipelines.cli.bench import default_shot
+from pipelines.method import Clip, Frames, Pipeline, Progress
+from pipelines.options import RunOptions
+from pipelines.registry import FIVE
+from pipelines.runtime.device import Device
+from pipelines.runtime.memory import networks
+from pipelines.runtime.runner import OutOfMemory, Runtime
+from pipelines.shot import Shot
+
+TRIALS, QUICK_TRIALS = 200, 20
+"""Shots cancelled, of all methods together."""
+MOST_LEFT = 0.02
+"""Of the memory that was in use before."""
+NEVER = -1
+SMALL: dict[str, dict] = {
+    "gen3c": {"size": "128x64"},
+    "genxd": {"size": "128x128"},
+    "dimensionx": {},
+    "i2v3d": {"size": "128x64", "frames": 4, "given": ["video_steps=2"]},
+    "dualcamctrl": {"size": "128x64", "frames": 5},
+}
+
+
+class TightDevice(Device):
+    """A device whose memory runs out once: at the first call of a network after step ``at``, or at its end."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.at, self.steps = NEVER, 0
+
+    def finish(self) -> None:
+        """The runtime's clock calls this at each `Progress`, in the thread that computes."""
+        super().finish()
+        if self.steps == self.at:
+            self.run_out()
+        self.steps += 1
+
+    def run_out(self) -> None:
+        self.at = NEVER
+        raise torch.OutOfMemoryError("out of memory")
+
+    @contextmanager
+    def around(self, pipeline: Pipeline) -> Iterator[None]:
+        """While ``pipeline`` runs, its networks' modules fail when it is time."""
+
+        def look(*_: object) -> None:
+            if self.steps == self.at:
+                self.run_out()
+
+        parts = [module for network in networks(pipeline).values() for module in network.modules()]
+        hooks = [module.register_forward_pre_hook(look) for module in parts]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+@dataclass
+class Trials:
+    """One method on a runtime of its own, and what its trials found wrong."""
+
+    shot: Shot
+    device: TightDevice = field(default_factory=TightDevice)
+    found: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        other = Runtime(Device(str(self.device.torch)))
+        self.fresh, self.steps = _frames_and_steps(other, self.shot)
+        other.unload()
+        self.runtime = Runtime(self.device)
+        self._compare("the first shot")
+        self.warm_steps = self._compare("the second shot")  # it finds what the first one keeps for it
+        self.held, self.resident = tensors_alive(), psutil.Process().memory_info().rss
+
+    @staticmethod
+    def of(name: str) -> Trials:
+        known = method(name)
+        return Trials(Shot(known, *default_shot(known, steps=2, **SMALL[name]), RunOptions(weights="tiny")))
+
+    def cancelled_after(self, step: int) -> None:
+        """Closes a shot of loaded networks after its `Progress` number ``step``, and looks at what is left."""
+        run = self.runtime.run(self.shot)
+        if step not in (told for told, _ in enumerate(item for item in run if isinstance(item, Progress))):
+            self.found.append(f"there is no step {step} to cancel at")
+        run.close()  # type: ignore[attr-defined]
+        self._look(f"cancelled at step {step}")
+
+    def out_of_memory_after(self, step: int) -> None:
+        """Lets the device run out of memory there, loading included, and looks at what is left."""
+        self.runtime.unload()
+        self.device.at, self.device.steps = step, 0
+        try:
+            for _ in self.runtime.run(self.shot, around=self.device.around):
+                pass
+            self.found.append(f"memory ran out at step {step}: the shot went on")
+        except OutOfMemory:
+            pass
+        self.device.at = NEVER
+        if self.runtime.loaded:
+            self.found.append(f"memory ran out at step {step}: networks were kept")
+        self._look(f"memory ran out at step {step}")
+
+    def _look(self, when: str) -> None:
+        if self.runtime.waiting:
+            self.found.append(f"{when}: {self.runtime.waiting} jobs wait")
+        self._compare(when)
+        now = tensors_alive()
+        if abs(now - self.held) > MOST_LEFT * self.held:
+            self.found.append(f"{when}: {now / 1e6:.1f} MB in tensors, {self.held / 1e6:.1f} before")
+
+    def _compare(self, when: str) -> int:
+        frames, steps = _frames_and_steps(self.runtime, self.shot)
+        if not np.array_equal(frames, self.fresh):
+            self.found.append(f"{when}: the next shot is another")
+        return steps
+
+    def grown(self) -> float:
+        """Share by which the process has grown since the first shot."""
+        return psutil.Process().memory_info().rss / self.resident - 1
+
+
+def _frames_and_steps(runtime: Runtime, shot: Shot) -> tuple[Frames, int]:
+    frames: Frames | None = None
+    steps = 0
+    for item in runtime.run(shot):
+        steps += isinstance(item, Progress)
+        frames = item.frames if isinstance(item, Clip) else frames
+    assert frames is not None
+    return frames, steps
+
+
+def tensors_alive() -> int:
+    """Bytes that tensors hold in this process, each memory counted once; on a GPU what torch has there besides."""
+    gc.collect()
+    seen: dict[int, int] = {}
+    for each in gc.get_objects():
+        if issubclass(type(each), torch.Tensor) and each.device.type == "cpu":
+            memory = each.untyped_storage()
+            seen[memory.data_ptr()] = memory.nbytes()
+    return sum(seen.values()) + (torch.cuda.memory_allocated() if torch.cuda.is_available() else 0)
+
+
+@long_subject
+def cancel(scale: Scale) -> list[Row]:
+    """200 shots cancelled (20 with --quick) and one out of memory at every step (at every fourth), of all five methods."""
+    torch.set_num_threads(1)  # tiny networks: handing their work to threads takes longer than doing it
+    quick = scale.height < 400
+    each = (QUICK_TRIALS if quick else TRIALS) // len(FIVE)
+    return [row for name in FIVE for row in _rows(name, each, 4 if quick else 1)]
+
+
+def _rows(name: str, count: int, apart: int) -> list[Row]:
+    trials = Trials.of(name)
+    cancels = [number % trials.warm_steps for number in range(count)]
+    rows = [_row(f"{name}: cancelled", trials, trials.cancelled_after, cancels, trials.warm_steps)]
+    faults = list(range(0, trials.steps, apart))
+    rows.append(_row(f"{name}: out of memory", trials, trials.out_of_memory_after, faults, trials.steps))
+    trials.runtime.unload()
+    return rows
+
+
+def _row(what: str, trials: Trials, trial: Callable[[int], None], at: Sequence[int], steps: int) -> Row:
+    began, known = time.perf_counter(), len(trials.found)
+    for step in at:
+        trial(step)
+    each = 1e3 * (time.perf_counter() - began) / len(at)
+    found, grown = trials.found[known:], trials.grown()
+    for wrong in found[:5]:
+        print(f"{what}: {wrong}", flush=True)
+    said = f"{len(found)} wrong, {len(set(at))} of {steps} steps, process {grown:+.1%}"
+    target = "0 wrong, next shot to the bit, memory within 2 %"
+    return Row(f"{what}, {len(at)} times", each, None, said, target, not found and grown <= MOST_LEFT)
