@@ -113,6 +113,14 @@ class CameraPath:
         left, top = (inner_width - width) // 2, (inner_height - height) // 2
         return self.resized(inner_width, inner_height).cropped(left, top, width, height)
 
+    def unfitted(self, like: CameraPath, fit: Fit = "crop") -> CameraPath:
+        """The cameras in the picture size of ``like``, so that `fitted` to this size gives these again, exactly: framed cameras
+        as cameras of the picture that was framed."""
+        plain = CameraPath(np.eye(4)[None], np.eye(3), like.width, like.height)
+        framed_from_whole = plain.fitted(self.width, self.height, fit).intrinsics[0]
+        lenses = np.linalg.inv(framed_from_whole) @ self.intrinsics
+        return replace(self, intrinsics=lenses, width=like.width, height=like.height)
+
     def relative_to_first(self) -> CameraPath:
         """The first camera becomes the world: its pose is the identity."""
         return self.with_poses(inverse(self.world_from_camera[0]) @ self.world_from_camera)

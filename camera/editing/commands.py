@@ -31,8 +31,8 @@ class Edited:
 def edited(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
     """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
 
-    Names: add, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, look_at, loop, speed. Keys are
-    counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
+    Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, look_at, loop, speed,
+    shape. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
     """
     name = asked.get("do")
     if not isinstance(name, str) or name not in _EDITS:
@@ -41,18 +41,20 @@ def edited(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
 
 
 def described(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
-    """What a timeline shows: duration, and of each key its time, hold, easing, tangent, name and numbers."""
+    """What a timeline shows: how the whole runs, and of each key its time, hold, easing, tangent, name and numbers."""
     keys = [
         {"time": key.time, "hold": key.hold, "easing": key.easing, "tangent": key.tangent, "name": key.name}
         | vars(numbers_of(key.camera, origin.world_from_camera[0]))
         for key in move.keys
     ]
-    return {"seconds": move.seconds, "loop": move.loop, "keys": keys}
+    whole = {"seconds": move.seconds, "loop": move.loop, "curve": move.curve, "easing": move.easing}
+    speed = [list(point) for point in move.speed]
+    return {**whole, "constant_speed": move.constant_speed, "speed": speed, "keys": keys}
 
 
-def camera_of(value: Any, like: CameraPath) -> CameraPath:
+def camera_of(value: Any, like: CameraPath | None = None) -> CameraPath:
     """A camera (a path of one frame) from a message: {pose: 16 numbers, lens: 9 numbers, width, height}; in the size of
-    ``like``. Raises `InputError` where it is none."""
+    ``like``, where there is one. Raises `InputError` where it is none."""
     try:
         pose = np.array(value["pose"], np.float64).reshape(1, 4, 4)
         lens = np.array(value["lens"], np.float64).reshape(3, 3)
@@ -61,7 +63,14 @@ def camera_of(value: Any, like: CameraPath) -> CameraPath:
         raise InputError(
             "The view that should become a key did not come with a camera; look again and repeat."
         ) from None
-    return CameraPath(pose, lens, width, height).fitted(like.width, like.height)
+    camera = CameraPath(pose, lens, width, height)
+    return camera if like is None else camera.fitted(like.width, like.height)
+
+
+def camera_written(camera: CameraPath) -> dict[str, Any]:
+    """A camera (a path of one frame) as `camera_of` reads it."""
+    numbers = {"pose": camera.world_from_camera[0].ravel().tolist(), "lens": camera.intrinsics[0].ravel().tolist()}
+    return {**numbers, "width": camera.width, "height": camera.height}
 
 
 def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
@@ -73,6 +82,18 @@ def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     move = edits.added(move, Key(camera, time))
     number = edits.index_at(move, time) or 0
     return Edited(move, f"add key {number + 1}", (number,))
+
+
+def _append(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """A camera after the last key. Where the keys reach the end of the move, they make room: it lasts as long as before."""
+    last, count = move.keys[-1], len(move.keys)
+    camera = camera_of(asked.get("camera"), origin)
+    apart = (last.time - move.keys[0].time) / (count - 1) if count > 1 else move.seconds
+    if not move.loop and last.leaves < move.seconds - 0.5 * apart:
+        return Edited(edits.added(move, Key(camera, move.seconds)), f"add key {count + 1}", (count,))
+    longer = replace(move, seconds=move.seconds + apart)
+    longer = edits.added(longer, Key(camera, last.leaves + apart))
+    return Edited(edits.retimed(longer, move.seconds), f"add key {count + 1}", (count,))
 
 
 def _overwrite(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
@@ -152,6 +173,15 @@ def _loop(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     return Edited(edits.looped(move, asked.get("loop") is True), "loop")
 
 
+def _shape(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """How the camera runs through all keys: curve, easing of the whole, constant speed; those that are asked for."""
+    kinds = {"curve": str, "easing": str, "constant_speed": bool}
+    given = {name: asked[name] for name in kinds if name in asked}
+    if not given or not all(isinstance(value, kinds[name]) for name, value in given.items()):
+        raise InputError(f"The edit needs one of {', '.join(kinds)}.")
+    return Edited(replace(move, **given), " and ".join(name.replace("_", " ") for name in given))
+
+
 def _speed(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     points = asked.get("points") or []
     try:
@@ -162,9 +192,9 @@ def _speed(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 _EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
-    "add": _add, "overwrite": _overwrite, "move": _move, "copy": _copy, "delete": _delete, "ease": _ease,
+    "add": _add, "append": _append, "overwrite": _overwrite, "move": _move, "copy": _copy, "delete": _delete, "ease": _ease,
     "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "look_at": _look_at,
-    "loop": _loop, "speed": _speed,
+    "loop": _loop, "speed": _speed, "shape": _shape,
 }  # fmt: skip
 
 

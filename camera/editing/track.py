@@ -29,14 +29,20 @@ def camera_at(move: KeyedMove, share: NDArray[np.float64]) -> CameraPath:
     """The cameras after ``share`` (F,) of the clip, 0 to 1."""
     if len(move.keys) == 1:
         return move.cameras.sliced(slice(0, 1)).resampled(len(share))
-    progress = overall(move, share)
     curved = _curve(move)
     if move.constant_speed:
-        times = track_times(move)
-        when = at_constant_speed(curved, times, progress)
+        when = at_constant_speed(curved, track_times(move), overall(move, share))
     else:
-        when = on_track(move, progress * move.seconds)
+        when = on_track(move, overall(move, share) * move.seconds)
     return CameraPath(*curved(when), move.width, move.height)
+
+
+def times_of(move: KeyedMove, frames: int) -> NDArray[np.float64]:
+    """(F,): where among the times of the keys each frame of `path_of` is, in seconds; a key is met where its time is."""
+    share = np.arange(frames) / max(frames - (0 if move.loop else 1), 1)
+    if move.constant_speed and len(move.keys) > 1:
+        return at_constant_speed(_curve(move), track_times(move), overall(move, share))
+    return overall(move, share) * move.seconds
 
 
 def key_at(move: KeyedMove, seconds: float) -> Key:

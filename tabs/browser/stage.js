@@ -2,8 +2,10 @@
 // props.value: {id, figure, points, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
 // value.sight: what the page needs to draw what the camera sees by itself (drawing/eye.js); without it, or without WebGL2, Python
 // is asked for every picture.
-// Tells Python: select {frame, turn, move, at} when the transport moves (frame) or the viewer flies on from what is seen
-// (frame null, turn in radians right/down/roll, move in subject distances), at being the moment's frame in both; click {point} when the scene is clicked.
+// Tells Python: click {point} when the scene is clicked, and, where Python draws, select {frame, turn, move, at} when the transport
+// moves (frame) or the viewer flies on from what is seen (frame null, turn in radians right/down/roll, move in subject distances),
+// at being the moment's frame in both. Tells the page "stage:moved" {frame, free}; .stage has what others in the page may ask.
+const root = element.querySelector(".stage");
 const plot = element.querySelector(".stage-plot");
 const eye = element.querySelector(".stage-eye img");
 const canvas = element.querySelector(".stage-eye canvas");
@@ -166,7 +168,18 @@ function seek(frame, { ask }) {
   clock.textContent = `${frame + 1} / ${value.frames} · ${(frame / value.fps).toFixed(2)} s`;
   plot.dataset.frame = frame;
   if (ask) want(frame);
+  moved();
 }
+
+// For the timeline and whoever else stands beside the stage: {pose, lens, width, height} of what is seen, null where Python draws.
+const moved = () => root.dispatchEvent(new CustomEvent("stage:moved", { bubbles: true, detail: { frame: state.frame, free: state.free } }));
+root.stage = {
+  camera: () => (state.sight ? camera() : null),
+  seek: (frame) => state.shown && seek(Math.min(Math.max(frame, 0), state.shown.frames - 1), { ask: true }),
+  get frame() {
+    return state.frame;
+  },
+};
 
 // One question at a time: what happens while an answer is under way is gathered into the next question.
 function want(frame) {
@@ -174,7 +187,6 @@ function want(frame) {
   state.asked = { ...still(), frame };
   if (!state.sight) return ask();
   state.sight.show(camera(), frame);
-  askAtRest();
 }
 
 function fly(turn, move) {
@@ -189,13 +201,7 @@ function fly(turn, move) {
   if (!state.sight) return ask();
   state.free = state.sight.flown(camera(), turn, move);
   state.sight.show(state.free, state.frame);
-  askAtRest();
-}
-
-// What the page draws itself Python is told once it rests, so that it knows which camera a new key would have.
-function askAtRest() {
-  clearTimeout(state.rest);
-  state.rest = setTimeout(() => (state.playing ? askAtRest() : ask()), 350);
+  moved();
 }
 
 function ask() {

@@ -10,7 +10,9 @@ import gradio as gr
 import numpy as np
 from gradio.events import Dependency
 
+from camera.editing.keys import KeyedMove, evenly
 from camera.errors import InputError
+from camera.path import CameraPath
 from pipelines.methods.i2v3d.keyframes.files import Painted
 from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
@@ -19,7 +21,7 @@ from tabs.i2v3d.objects import objects_of, with_objects
 from tabs.i2v3d.phases import Steps
 from tabs.parts import form
 from tabs.parts.move import Move
-from tabs.parts.session import PATH_FILE, KeyMotion, Take
+from tabs.parts.session import PATH_FILE, Take
 from tabs.parts.shoot import Shoot
 
 if TYPE_CHECKING:
@@ -51,11 +53,10 @@ class ProjectFile:
                 padding=True, elem_id=f"{name}-project-told",
             )  # fmt: skip
         described = [self.move.described[key] for key in _DESCRIBED]
-        motion = [self.move.described[key] for key in KeyMotion.controls()]
         before = {"take": Take, "painted": Painted, "taught": SubjectSettings, "moves_from": str, "film_moves": str}
         save.click(
-            form.handler(self._save, self.method.settings, KeyMotion, before=before, name=f"{name}_save_project"),
-            [self.take, self.steps.painted, self.steps.taught, *described, *self.shoot.settings.values(), *motion], file,
+            form.handler(self._save, self.method.settings, before=before, name=f"{name}_save_project"),
+            [self.take, self.steps.painted, self.steps.taught, *described, *self.shoot.settings.values()], file,
             api_name=f"{name}_save_project", show_progress="hidden",
         )  # fmt: skip
         blender.click(
@@ -70,7 +71,7 @@ class ProjectFile:
 
     def _save(
         self, take: Take, painted: Painted | None, taught: SubjectSettings | None, moves_from: str, film_moves: str,
-        settings: Settings, motion: Settings,
+        settings: Settings,
     ):  # fmt: skip
         """Save scene, objects, path, settings, LoRA and keyframes as one zip."""
         from pipelines.methods.i2v3d.scene import project
@@ -79,9 +80,9 @@ class ProjectFile:
             raise InputError("There is nothing to save yet: pick an example or give a picture first.")
         scene = with_objects(take, objects_of(take)).scene
         moves = take.moves.values() if take.moves else {}
-        controls = {"moves_from": moves_from, "film_moves": film_moves, **motion.values()}
+        controls = {"moves_from": moves_from, "film_moves": film_moves}
         whole = project.Project(
-            scene, take.path, _own(settings), moves, controls=controls, keys=take.keys, subject=taught, painted=painted  # type: ignore[arg-type]
+            scene, take.path, _own(settings), moves, controls=controls, track=take.track, subject=taught, painted=painted  # type: ignore[arg-type]
         )  # fmt: skip
         saved = project.save_project(take.file("project.zip"), whole)
         return gr.File(str(saved), visible=True)
@@ -113,22 +114,39 @@ class ProjectFile:
     def _taken(self, take: Take, made: Project) -> tuple[Take, dict[str, Any]]:
         """The take with the project's path, and what the controls of the camera say then: how the path was described, where
         that still draws it, else a path file."""
-        take = replace(take, keys=made.keys)
+        take = replace(take, track=made.track or _older_keys(made))
         if made.path is None:
             return take, dict(made.moves)
         path = made.path
         frame = {"frames": len(path), "width": path.width, "height": path.height, "fps": path.fps}
         values: dict[str, Any] = {**made.moves, **frame}
         try:
-            motion = KeyMotion.of({key: made.controls[key] for key in KeyMotion.controls() if key in made.controls})
             source, film = str(made.controls.get("moves_from", PATH_FILE)), str(made.controls.get("film_moves", ""))
             moves: Any = self.method.moves.of(values)
-            drawn = take.drawn(self.method, moves, source, film, motion).path  # type: ignore[arg-type]
+            drawn = take.drawn(self.method, moves, source, film).path  # type: ignore[arg-type]
         except InputError:
-            drawn, source, film, motion = None, PATH_FILE, "", KeyMotion()
+            drawn, source, film = None, PATH_FILE, ""
         if source != PATH_FILE and drawn is not None and _same(drawn, path):
-            return take, {**values, "moves_from": source, **({"film_moves": film} if film else {}), **motion.values()}
+            return take, {**values, "moves_from": source, **({"film_moves": film} if film else {})}
         return take.with_own(path, as_given=True), {**values, "moves_from": PATH_FILE}
+
+
+def _older_keys(made: Project) -> KeyedMove | None:
+    """Of a file that has the keys as cameras alone: the picture's camera and then these, at equal distances in time."""
+    if not made.keys:
+        return None
+    first = made.scene.first.camera
+    cameras = [first, *(key.unfitted(first, made.moves.get("fit", "crop")) for key in made.keys)]
+    path = CameraPath(
+        np.concatenate([camera.world_from_camera for camera in cameras]),
+        np.concatenate([camera.intrinsics for camera in cameras]), first.width, first.height,
+    )  # fmt: skip
+    frames, fps = made.moves.get("frames", 24), made.moves.get("fps", 24.0)
+    move = evenly(path, max(frames - 1, 1) / fps, loop=made.controls.get("key_loop") is True)
+    return replace(
+        move, curve=made.controls.get("key_curve", "smooth"), easing=made.controls.get("key_easing", "linear"),
+        constant_speed=made.controls.get("key_constant_speed") is True,
+    )  # fmt: skip
 
 
 def _same(drawn: Any, path: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import gradio as gr
 from gradio.components import Component
@@ -15,9 +14,10 @@ from camera.path import CameraPath
 from camera.trajectories.film import MOVES
 from pipelines.method import Method, Moves
 from tabs.browser.stage import seen, shown, stage
+from tabs.keys.edits import Timeline
 from tabs.parts import form
 from tabs.parts.path_file import PathFile
-from tabs.parts.session import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, KeyMotion, Take, flown
+from tabs.parts.session import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, Take, flown
 
 FRAMES = "frames"
 
@@ -47,7 +47,7 @@ class Move:
             )  # fmt: skip
             self._builder()
         with gr.Group(visible=False) as keys:
-            self._keyframes()
+            gr.Markdown(KEYS_HELP, padding=True)
         with gr.Group(visible=False) as file:
             self.file = PathFile(self.method.name, self.take)
             self.as_given = gr.Checkbox(
@@ -61,7 +61,7 @@ class Move:
             components |= form.controls(self.method.moves, form.advanced(self.method.moves))
         self.components = {name: components[name] for name in self.method.moves.controls()}
         chosen = {"moves_from": self.source, "film_moves": self.film, "path_as_given": self.as_given}
-        self.described = {**chosen, **self.components, **self.motion}
+        self.described = {**chosen, **self.components}
         groups = {METHOD_MOVES: own, FILM_MOVES: film, KEYFRAMES: keys, PATH_FILE: file}
         self.source.change(
             lambda source: [gr.Group(visible=source == name) for name in groups], self.source, list(groups.values()),
@@ -85,57 +85,30 @@ class Move:
                 [self.film, kind, amount], self.film, api_visibility="private", queue=False, show_progress="hidden",
             )  # fmt: skip
 
-    def _keyframes(self) -> None:
-        """Fly on the stage, add what is seen; the path runs from the picture through every key."""
-        self.keys_told = gr.Markdown(KEYS_HELP, padding=True)
-        zoom = gr.Slider(0.3, 3, 1, step=0.05, label="Lens of the next key", info="2 doubles its focal length.")
-        with gr.Row():
-            add = gr.Button("Add what I see", size="sm", variant="primary", elem_id=f"{self.method.name}-add-key")
-            back, clear = gr.Button("Take the last back", size="sm"), gr.Button("Clear", size="sm")
-        self.motion = form.controls(KeyMotion)
-
-        def add_key(take: Take, seeing: CameraPath | None, zoom: float):
-            take = take.with_key(seeing, zoom)
-            return take, _count(take)
-
-        def fewer(keep: slice):
-            def drop(take: Take):
-                take = replace(take, keys=take.keys[keep])
-                return take, _count(take)
-
-            return drop
-
-        private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-        outputs = [self.take, self.keys_told]
-        self.keyed = [
-            add.click(form.said(add_key), [self.take, self.seeing, zoom], outputs, **private),
-            back.click(form.said(fewer(slice(-1))), self.take, outputs, **private),
-            clear.click(form.said(fewer(slice(0))), self.take, outputs, **private),
-        ]
-
     def stage(self, opened: Sequence[Dependency]) -> None:
         """Places the stage and draws on it whenever a control changes or a scene was ``opened``."""
         method, take = self.method, self.take
         self.view = stage(method.name, stays=True)
+        timeline = Timeline(method, take)
         self.told = gr.Markdown(elem_classes="told")
 
-        def draw(take: Take, moves_from: str, film_moves: str, path_as_given: bool, moves: Moves, motion: KeyMotion):
+        def draw(take: Take, moves_from: str, film_moves: str, path_as_given: bool, moves: Moves):
             """Draw the camera path of the current scene; returns the 3D figure (the scene's points are in a file that it names)
             and what to know about it."""
             if take.scene is None:
                 return take, gr.skip(), "Pick an example or give a picture, then the path appears here."
             fresh = take.framed is None
-            take = take.drawn(method, moves, moves_from, film_moves, motion, as_given=path_as_given)
+            take = take.drawn(method, moves, moves_from, film_moves, as_given=path_as_given)
             scene, path = take.ready()
-            at = len(path) - 1 if moves_from == KEYFRAMES and take.keys else None
-            return take, shown(path, scene, take.file, nominal=method.nominal, fresh=fresh, at=at), self._notes(take)
+            return take, shown(path, scene, take.file, nominal=method.nominal, fresh=fresh), self._notes(take)
 
-        def draw_in_place(take: Take, *described):
+        def draw_in_place(take: Take, moves_from: str, *described):
             """As `draw`; what is wrong is said under the stage, as a toast would jump up at every letter that is typed."""
             try:
-                return draw(take, *described)
+                take, *drawn = draw(take, moves_from, *described)
+                return take, *drawn, timeline.value(take, moves_from) if take.path is not None else gr.skip()
             except InputError as error:
-                return take, gr.skip(), f"**{error}**"
+                return take, gr.skip(), f"**{error}**", gr.skip()
 
         def look(take: Take, seeing: CameraPath | None, event: gr.EventData):
             seeing = flown(take, seeing, event.frame, event.turn, event.move)
@@ -143,21 +116,22 @@ class Move:
             where = "Free view" if event.frame is None else f"Frame {int(event.frame) + 1}"
             return seeing, seen(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
 
-        declared = (method.moves, KeyMotion)
         before = {"take": Take, "moves_from": str, "film_moves": str, "path_as_given": bool}
-        handler = form.handler(draw_in_place, *declared, before=before, name=f"{method.name}_draw_in_place")
+        handler = form.handler(draw_in_place, method.moves, before=before, name=f"{method.name}_draw_in_place")
         inputs = [take, *self.described.values()]
         outputs = [take, self.view, self.told]
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
         changes = [component.change for component in self.described.values()]
         gr.Button(visible=False).click(
-            form.handler(draw, *declared, before=before, name=f"{method.name}_draw"), inputs, outputs,
+            form.handler(draw, method.moves, before=before, name=f"{method.name}_draw"), inputs, outputs,
             api_name=f"{method.name}_draw", **quietly,
         )  # fmt: skip
+        timeline.edits(self.source, self.seeing, list(self.described.values()), outputs, before, self._notes)
+        outputs = [*outputs, timeline.strip]
         self.drawn = gr.on(changes, handler, inputs, outputs, api_visibility="private", **quietly)
         self.draws = [self.drawn]
         self._drawing = {"fn": handler, "inputs": inputs, "outputs": outputs, "api_visibility": "private", **quietly}
-        for event in (*opened, *self.file.opened(), *self.keyed):
+        for event in (*opened, *self.file.opened()):
             self.draws_after(event)
         for drawn in self.draws[1 : 1 + len(opened)]:
             drawn.success(
@@ -198,8 +172,7 @@ class Move:
         return "  \n".join(lines)
 
 
-KEYS_HELP = "Fly in the picture beside the path (drag, wheel, W A S D Q E), then add what you see. The move begins at the picture."
-
-
-def _count(take: Take) -> str:
-    return f"{len(take.keys)} key{'s' * (len(take.keys) != 1)} after the picture. {KEYS_HELP}"
+KEYS_HELP = (
+    "The keys stand on the timeline under the picture. Fly in the picture (drag, wheel, W A S D Q E), then add what you see; "
+    "the move begins at the picture."
+)

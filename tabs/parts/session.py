@@ -8,37 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
 from camera.cloud import PointCloud
+from camera.editing import commands
+from camera.editing.fit import Fit as KeyFit
+from camera.editing.fit import fitted_keys
+from camera.editing.keys import Key, KeyedMove
+from camera.editing.track import path_of as path_of_keys
 from camera.errors import InputError
 from camera.objects.scene import StagedScene, staged, subject_distance
 from camera.path import CameraPath
 from camera.rotation import from_pan_tilt_roll
-from camera.trajectories import film_script, keyframes
-from camera.trajectories.keyframes import EASINGS, Curve
+from camera.trajectories import film_script
 from camera.trajectories.scaling import KEEP, scaled_to
 from camera.view import Scene
 from pipelines.method import Method, Moves
-from pipelines.settings import Settings, setting
+from pipelines.settings import Settings
 from tabs.parts import session_files
 
 METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE = "This method's moves", "Film moves", "Keyframes", "Path file"
 SOURCES = (METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyMotion(Settings):
-    """How a path runs through its keyframes, see `camera.trajectories.keyframes.through`."""
-
-    key_curve: str = setting(
-        "smooth", "Between keys", choices=get_args(Curve), help="Tight never swings beyond its keys."
-    )
-    key_easing: str = setting("linear", "Easing", choices=tuple(EASINGS))
-    key_constant_speed: bool = setting(False, "Constant speed")
-    key_loop: bool = setting(False, "Come back to the first key")
 
 
 ROOT = session_files.made()
@@ -53,9 +44,10 @@ def new_folder() -> Path:
 @dataclass(frozen=True, eq=False)
 class Take:
     """``scene`` as given, ``framed`` as the method's frame sees it, ``path`` in it and the ``moves`` that made it,
-    ``own`` the uploaded path file, ``keys`` the keyframes (paths of one frame). ``own_as_given``: its cameras came with
-    the scene, so they are neither moved nor resampled. ``own_scale``: how it comes to the size of the scene, see
-    `camera.trajectories.scaling.scaled_to`. ``points``: sparse points that came with the scene."""
+    ``own`` the uploaded path file, ``track`` the move's keys, in the size of the scene's picture, and ``edit`` what was done
+    to them last, as in "retime key 3". ``own_as_given``: the path file's cameras came with the scene, so they are neither
+    moved nor resampled. ``own_scale``: how it comes to the size of the scene, see `camera.trajectories.scaling.scaled_to`.
+    ``points``: sparse points that came with the scene."""
 
     scene: Scene | None = None
     framed: Scene | None = None
@@ -65,7 +57,8 @@ class Take:
     own_as_given: bool = False
     own_scale: str = KEEP
     points: PointCloud | None = None
-    keys: tuple[CameraPath, ...] = ()
+    track: KeyedMove | None = None
+    edit: str = ""
     folder: Path = field(default_factory=new_folder)
 
     def __deepcopy__(self, memo: dict) -> Take:
@@ -77,15 +70,36 @@ class Take:
         if isinstance(self.scene, StagedScene) and not isinstance(scene, StagedScene):
             scene = staged(scene, self.scene.objects)
         own = None if self.own_as_given else self.own
-        return replace(self, scene=scene, points=points, framed=None, path=None, keys=(), own=own, own_as_given=False)
+        return replace(
+            self, scene=scene, points=points, framed=None, path=None, track=None, edit="", own=own, own_as_given=False
+        )
 
-    def with_key(self, camera: CameraPath | None, zoom: float) -> Take:
-        """One key more: what is seen, through a lens ``zoom`` times as long."""
-        if camera is None:
-            raise InputError("Open a scene and fly to a view first; then add it.")
-        lens = camera.intrinsics.copy()
-        lens[:, :2, :2] *= zoom
-        return replace(self, keys=(*self.keys, replace(camera, intrinsics=lens)))
+    def keyed(self, moves: Moves) -> KeyedMove:
+        """The keys of the move; where there are none yet, one: the picture's own camera, for as long as ``moves`` last."""
+        if self.scene is None:
+            raise InputError("There is no scene yet: pick an example or give a picture first.")
+        return self.track or KeyedMove((Key(self.scene.first.camera, 0.0),), max(moves.frames - 1, 1) / moves.fps)
+
+    def edited(
+        self, moves: Moves, asked: commands.Asked, seeing: CameraPath | None = None
+    ) -> tuple[Take, commands.Edited]:
+        """The take after an edit of its keys, see `camera.editing.commands.edited`, and the edit. Cameras in ``asked`` are of
+        the method's frame, as the page draws it; ``seeing`` is the camera where the page could not say it."""
+        before = self.keyed(moves)
+        assert self.scene is not None
+        origin = self.scene.first.camera
+        seen = commands.camera_of(asked["camera"]) if asked.get("camera") else seeing
+        if seen is not None:
+            asked = {**asked, "camera": commands.camera_written(seen.unfitted(origin, moves.fit))}  # type: ignore[arg-type]
+        edit = commands.edited(before, asked, origin=origin)
+        return replace(self, track=edit.move, edit=edit.name), edit
+
+    def with_keys_of_path(self, moves: Moves) -> tuple[Take, KeyFit]:
+        """The take whose keys are fitted to its path, wherever that came from, and how near they come to it."""
+        _, path = self.ready()
+        assert self.scene is not None
+        fit = fitted_keys(path.unfitted(self.scene.first.camera, moves.fit))  # type: ignore[arg-type]
+        return replace(self, track=fit.move, edit="make keys of the move"), fit
 
     def with_own(self, path: CameraPath, *, as_given: bool = False, scale: str = KEEP) -> Take:
         return replace(self, own=path, own_as_given=as_given, own_scale=scale)
@@ -96,7 +110,6 @@ class Take:
         moves: Moves,
         source: str,
         film: str = "",
-        motion: KeyMotion | None = None,
         *,
         as_given: bool = False,
     ) -> Take:
@@ -105,7 +118,7 @@ class Take:
             raise InputError("There is no scene yet: pick an example or give a picture first.")
         framed = self._framed(moves)
         as_given = as_given or self.own_as_given
-        path = _path(self, method, moves, framed, source, film, motion or KeyMotion(), as_given)
+        path = _path(self, method, moves, framed, source, film, as_given)
         return replace(self, framed=framed, path=path, moves=moves)
 
     def _framed(self, moves: Moves) -> Scene:
@@ -157,14 +170,15 @@ def forget(take: Take) -> None:
 
 
 def _path(
-    take: Take, method: Method, moves: Moves, framed: Scene, source: str, film: str, motion: KeyMotion, as_given: bool
+    take: Take, method: Method, moves: Moves, framed: Scene, source: str, film: str, as_given: bool
 ) -> CameraPath:
     if source == METHOD_MOVES:
         return method.path(moves, framed)
     if source == FILM_MOVES:
         return film_script.path_of(film, framed.first, frames=moves.frames, fps=moves.fps)
     if source == KEYFRAMES:
-        return _through_keys(take, moves, framed, motion)
+        keys = take.keyed(moves).fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+        return path_of_keys(keys, frames=moves.frames, fps=moves.fps)
     if source != PATH_FILE:
         raise InputError(f"The path can come from {', '.join(SOURCES)}; got {source!r}.")
     if take.own is None:
@@ -175,17 +189,6 @@ def _path(
         return path
     path = path.moved_to(framed.first.world_from_camera)
     return path.resampled(moves.frames).with_fps(moves.fps)
-
-
-def _through_keys(take: Take, moves: Moves, framed: Scene, motion: KeyMotion) -> CameraPath:
-    """Through the picture's own camera and then every key, so that one key is enough for a move."""
-    keys = [framed.first.camera, *(key.fitted(moves.width, moves.height, moves.fit) for key in take.keys)]  # type: ignore[arg-type]
-    frames = [keyframes.Keyframe(key.world_from_camera[0], key.intrinsics[0]) for key in keys]
-    return keyframes.through(
-        frames, frames=moves.frames, width=moves.width, height=moves.height, fps=moves.fps,
-        curve=motion.key_curve, easing=motion.key_easing,  # type: ignore[arg-type]
-        constant_speed=motion.key_constant_speed, loop=motion.key_loop,
-    )  # fmt: skip
 
 
 def flown(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camera.editing.commands import camera_of, described, edited
+from camera.editing.commands import camera_of, camera_written, described, edited
 from camera.editing.keys import KeyedMove, evenly
-from camera.editing.track import path_of
+from camera.editing.track import path_of, times_of
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 
@@ -94,3 +94,54 @@ def test_a_camera_must_be_one():
         camera_of(
             {"pose": [2.0] * 12 + [0, 0, 0, 1], "lens": pinhole(4, 4, 60).ravel(), "width": 4, "height": 4}, ORIGIN
         )
+
+
+def test_a_key_after_the_last_goes_to_the_end_and_then_the_others_make_room(move):
+    seen = {
+        "pose": np.eye(4).ravel().tolist(),
+        "lens": ORIGIN.intrinsics[0].ravel().tolist(),
+        "width": 320,
+        "height": 180,
+    }
+    alone = KeyedMove(move.keys[:1], 3.0)
+    two = ask(alone, do="append", camera=seen)
+    assert [key.time for key in two.move.keys] == [0, 3] and (two.name, two.chosen) == ("add key 2", (1,))
+    three = ask(two.move, do="append", camera=seen).move
+    assert [key.time for key in three.keys] == [0, 1.5, 3] and three.seconds == 3
+    round_again = ask(ask(move, do="loop", loop=True).move, do="append", camera=seen).move
+    np.testing.assert_allclose([key.time for key in round_again.keys], 4 * np.arange(5) / 5)
+
+
+def test_the_whole_is_shaped_by_what_is_asked(move):
+    shaped = ask(move, do="shape", curve="straight", easing="ease-in")
+    assert (shaped.move.curve, shaped.move.easing, shaped.name) == ("straight", "ease-in", "curve and easing")
+    assert ask(move, do="shape", constant_speed=True).move.constant_speed
+    assert described(shaped.move, origin=ORIGIN)["curve"] == "straight"
+    for wrong in ({}, {"curve": 3}, {"constant_speed": "yes"}, {"curve": "wild"}):
+        with pytest.raises(InputError):
+            ask(move, do="shape", **wrong)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_a_camera_of_the_frame_is_one_of_the_picture_exactly(fit):
+    whole = straight(3)
+    framed = whole.fitted(704, 480, fit)
+    back = framed.unfitted(whole, fit)
+    assert (back.width, back.height) == (320, 180)
+    np.testing.assert_allclose(back.intrinsics, whole.intrinsics, rtol=1e-12)
+    assert camera_of(camera_written(back.sliced(slice(0, 1)))).width == 320
+
+
+def test_each_frame_knows_where_among_the_keys_it_is(move):
+    eased = ask(move, do="shape", easing="ease").move
+    for each in (
+        move,
+        eased,
+        ask(move, do="shape", constant_speed=True).move,
+        ask(move, do="hold", chosen=[1], seconds=1).move,
+    ):
+        times, path = times_of(each, 25), path_of(each, frames=25)
+        for key in each.keys:
+            nearest = int(np.argmin(np.abs(times - key.time)))
+            if abs(times[nearest] - key.time) < 1e-9:
+                np.testing.assert_allclose(path.centres[nearest], key.camera.centres[0], atol=1e-6)

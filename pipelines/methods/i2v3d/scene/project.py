@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from camera.editing import saved
+from camera.editing.keys import KeyedMove
 from camera.errors import InputError, reading
 from camera.objects.archive import part, read_objects, write_objects
 from camera.objects.scene import StagedScene, empty_stage, staged
@@ -47,8 +49,9 @@ _KINDS = {"lora_file": ".safetensors", "keyframes_file": ".zip"}
 @dataclass(frozen=True, eq=False)
 class Project:
     """``settings`` name files of this computer, which the zip carries. ``moves``: the camera controls; ``controls``: how
-    else the path is described, as the page does; ``keys``: keyframes of the camera, paths of one frame. ``subject``: how the
-    subject was learnt last; ``painted``: the keyframes as they stand. ``notes`` on what was left out."""
+    else the path is described, as the page does; ``track``: the camera's keys; ``keys``: those of older files, paths of one
+    frame. ``subject``: how the subject was learnt last; ``painted``: the keyframes as they stand. ``notes`` on what was left
+    out."""
 
     scene: StagedScene
     path: CameraPath | None = None
@@ -59,6 +62,7 @@ class Project:
     keys: tuple[CameraPath, ...] = ()
     subject: SubjectSettings | None = None
     painted: Painted | None = None
+    track: KeyedMove | None = None
 
 
 def new_project() -> Project:
@@ -105,6 +109,7 @@ def _write(stream: BinaryIO, project: Project, *, carried: dict[str, Path]) -> N
         "moves": project.moves,
         "controls": project.controls,
         "keys": [key.values() for key in project.keys],
+        "track": saved.written(project.track) if project.track else None,
         "subject": project.subject.values() if project.subject else None,
         "painted": {str(at): words for at, words in project.painted.prompts.items()} if project.painted else None,
         "settings": {name: value for name, value in values.items() if name not in _KINDS},
@@ -171,9 +176,10 @@ def _described(about: dict[str, Any]) -> Project:
         good, others = _accepted(SubjectSettings, subject)
         how, more = SubjectSettings(**good), more + others
     path = CameraPath(**about["path"]) if about["path"] else None
+    track = saved.read(about["track"]) if about.get("track") else None
     return Project(
         empty_stage(8, 8), path, I2V3DSettings(**values), moves, notes + more, controls,
-        tuple(CameraPath(**key) for key in keys), how,
+        tuple(CameraPath(**key) for key in keys), how, track=track,
     )  # fmt: skip
 
 

@@ -1,0 +1,75 @@
+"""The timeline: a `gr.HTML` that shows the keys of a move in time, and asks for edits of them, one small message each."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from camera.editing.commands import described
+from camera.editing.keys import KeyedMove
+from camera.editing.track import times_of
+from camera.path import CameraPath
+
+_HERE = Path(__file__).parent
+SCRIPTS = _HERE / "scripts"
+WORDS: dict[str, dict[str, str]] = {
+    "easing": {
+        "linear": "Even", "ease": "Ease in and out", "ease-in": "Ease in", "ease-out": "Ease out", "smooth": "Smoothest",
+    },
+    "tangent": {"smooth": "Runs through", "corner": "Corner", "rest": "Comes to rest"},
+    "curve": {"smooth": "Smooth", "tight": "Tight", "straight": "Straight"},
+}  # fmt: skip
+"""What the choices are called in the page."""
+
+
+def timeline(name: str, stage: str) -> gr.HTML:
+    """An empty timeline beside the stage whose element is ``stage``; fill it with `shown`. Its event "edit" carries a command of
+    `camera.editing.commands.edited`, with "asked", the number that the answer repeats."""
+    gr.set_static_paths([SCRIPTS])
+    return gr.HTML(
+        value=None,
+        elem_id=f"{name}-timeline",
+        html_template=(_HERE / "timeline.html").read_text(),
+        css_template=(_HERE / "timeline.css").read_text(),
+        js_on_load=(_HERE / "timeline.js").read_text(),
+        apply_default_css=False,
+        stage=stage,
+        scripts=f"gradio_api/file={SCRIPTS / 'timeline.js'}",
+        words=WORDS,
+    )
+
+
+def shown(
+    path: CameraPath,
+    track: KeyedMove | None,
+    origin: CameraPath,
+    *,
+    unit: str,
+    chosen: tuple[int, ...] = (),
+    said: str = "",
+    wrong: bool = False,
+    asked: int | None = None,
+) -> dict[str, Any]:
+    """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none. ``origin``: the picture's
+    camera, from which the numbers of keys count, in ``unit``; ``chosen``: the selected keys; ``said``: what happened, or
+    what was ``wrong``; ``asked``: number of the command that this answers."""
+    keys: dict[str, Any] = {"seconds": max(len(path) - 1, 1) / path.fps, "keys": []}
+    when = np.arange(len(path)) / path.fps
+    if track is not None:
+        keys, when = described(track, origin=origin), times_of(track, len(path))
+    return {
+        **keys,
+        "id": uuid.uuid4().hex,
+        "keyed": track is not None,
+        "when": when.round(6).tolist(),
+        "lasts": len(path) / path.fps,
+        "unit": unit,
+        "chosen": list(chosen),
+        "said": said,
+        "wrong": wrong,
+        "asked": asked,
+    }

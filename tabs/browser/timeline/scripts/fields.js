@@ -1,0 +1,56 @@
+// Small labelled controls; each calls `told` with its value when it is entered, not at every letter.
+
+const made = (kind, facts = {}, ...children) => {
+  const one = Object.assign(document.createElement(kind), facts);
+  one.append(...children);
+  return one;
+};
+
+export function labelled(text, control, unit = "") {
+  control.setAttribute("aria-label", unit ? `${text} in ${unit}` : text);
+  return made("label", { className: "tl-field" }, made("span", {}, unit ? `${text} (${unit})` : text), control);
+}
+
+export function number(text, value, unit, step, told) {
+  const control = made("input", { type: "number", step: "any", value: rounded(value) });
+  let before = control.value;
+  const entered = () => {
+    if (control.value === before || control.value === "" || !control.checkValidity()) return;
+    before = control.value;
+    told(Number(control.value));
+  };
+  control.addEventListener("change", entered);
+  control.addEventListener("keydown", (event) => {
+    const hop = { ArrowUp: step, ArrowDown: -step }[event.key];
+    if (!hop) return;
+    event.preventDefault();
+    control.value = rounded(Number(control.value) + hop * (event.shiftKey ? 10 : 1));
+  });
+  return labelled(text, control, unit);
+}
+
+export function choice(text, value, words, told) {
+  const options = Object.entries(words).map(([name, label]) => made("option", { value: name, textContent: label }));
+  const control = made("select", {}, ...options);
+  control.value = value ?? "";
+  control.addEventListener("change", () => told(control.value));
+  return labelled(text, control);
+}
+
+export function tick(text, value, told) {
+  const control = made("input", { type: "checkbox", checked: value });
+  control.addEventListener("change", () => told(control.checked));
+  return made("label", {}, control, ` ${text}`);
+}
+
+export function text(label, value, told) {
+  const control = made("input", { type: "text", value, size: 10, maxLength: 80 });
+  control.addEventListener("change", () => told(control.value));
+  return labelled(label, control);
+}
+
+export const fields = (...children) => made("div", { className: "tl-fields" }, ...children);
+
+export const heading = (words) => made("b", {}, words);
+
+const rounded = (value) => String(Number(value.toFixed(4)));

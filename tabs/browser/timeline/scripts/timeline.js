@@ -1,0 +1,98 @@
+// One timeline: the strip, the numbers under it, and what is asked of Python. Where the playhead is and what the camera sees it
+// has from the stage beside it, without a request.
+import { keyPanel, wholePanel } from "./panels.js";
+import { Requests } from "./requests.js";
+import { Strip } from "./strip.js";
+
+export class Timeline {
+  // `value` as tabs/browser/timeline/component.py makes it; `send` tells Python a command.
+  constructor(root, props, send) {
+    Object.assign(this, { root, words: props.words, value: null, copied: [] });
+    this.requests = new Requests(send);
+    const told = {
+      seek: (frame) => this.stage()?.seek(frame),
+      chosen: () => this.panels(),
+      moved: (seconds) => this.ask({ do: "move", seconds, ripple: this.ripple() }),
+    };
+    this.strip = new Strip(root, told);
+    this.stageId = props.stage;
+    document.addEventListener("stage:moved", (event) => this.isOurs(event.target) && this.strip.seek(event.detail.frame));
+    root.querySelector(".tl-tools").addEventListener("click", (event) => this.pressed(event.target.dataset?.do));
+    root.querySelector(".tl-seconds").addEventListener("change", ({ target }) => this.ask({ do: "retime", seconds: Number(target.value) }));
+    root.addEventListener("keydown", (event) => this.shortcut(event));
+  }
+
+  isOurs(node) {
+    return Boolean(node.closest?.(`#${this.stageId}`));
+  }
+
+  // What the stage offers: camera(), frame, seek(frame).
+  stage() {
+    return document.querySelector(`#${this.stageId} .stage`)?.stage;
+  }
+
+  ripple() {
+    return this.root.querySelector(".tl-ripple").checked;
+  }
+
+  take(value) {
+    if (!value || value.id === this.value?.id) return;
+    const kept = value.asked === null ? (this.value?.chosen ?? []).filter((index) => index < value.keys.length) : value.chosen;
+    this.value = { ...value, chosen: value.wrong ? (this.value?.chosen ?? []) : kept };
+    this.root.hidden = false;
+    this.root.classList.toggle("keyed", value.keyed);
+    this.strip.take(this.value);
+    this.strip.seek(this.stage()?.frame ?? 0);
+    const seconds = this.root.querySelector(".tl-seconds");
+    if (seconds !== document.activeElement) seconds.value = String(Number(value.seconds.toFixed(3)));
+    this.panels();
+    this.say(value);
+    this.requests.answered(value.asked);
+    this.root.dataset.answered = String(value.asked ?? "");
+  }
+
+  say({ said, wrong, keyed, seconds, lasts, when }) {
+    const faster = seconds / (lasts * ((when.length - 1) / when.length || 1));
+    const pace = `The clip lasts ${lasts.toFixed(1)} s: these ${seconds.toFixed(1)} s pass ${faster.toFixed(2)} times as fast in it.`;
+    const line = this.root.querySelector(".tl-said");
+    line.textContent = [said, keyed && Math.abs(faster - 1) > 0.02 ? pace : ""].filter(Boolean).join(" ");
+    line.classList.toggle("wrong", wrong);
+  }
+
+  panels() {
+    const { chosen, keyed } = this.value;
+    if (!keyed) return;
+    this.root.querySelector(".tl-key").replaceChildren(...keyPanel(this.value, this.words, () => this.ripple(), (command) => this.ask(command)));
+    this.root.querySelector(".tl-motion").replaceChildren(...wholePanel(this.value, this.words, (command) => this.ask(command)));
+    for (const button of this.root.querySelectorAll("[data-needs]"))
+      button.disabled = button.dataset.needs === "one" ? chosen.length !== 1 : !chosen.length;
+  }
+
+  ask(command) {
+    const camera = command.camera;
+    this.requests.add(() => ({ chosen: this.value.chosen, ...command, ...(camera ? { camera } : {}) }));
+  }
+
+  pressed(name) {
+    if (!name || !this.value) return;
+    const stage = this.stage();
+    const seen = stage?.camera();
+    const here = this.value.when[Math.min(stage?.frame ?? 0, this.value.when.length - 1)] ?? 0;
+    if (name === "add") this.ask({ do: name, time: here, camera: seen });
+    else if (name === "append" || name === "overwrite") this.ask({ do: name, camera: seen });
+    else if (name === "copy") this.ask({ do: name, time: here });
+    else if (name === "delete") this.ask({ do: name, ripple: this.ripple() });
+    else if (name === "fit") this.ask({ do: name });
+  }
+
+  shortcut(event) {
+    if (!this.value?.keyed || event.target.matches("input, select, .tl-point")) return;
+    const held = event.ctrlKey || event.metaKey;
+    const name = held ? { c: "remember", v: "paste" }[event.key] : { k: "append", i: "add", o: "overwrite", Delete: "delete", Backspace: "delete" }[event.key];
+    if (!name) return;
+    event.preventDefault();
+    if (name === "remember") this.copied = [...this.value.chosen];
+    else if (name === "paste") this.strip.choose(this.copied.filter((index) => index < this.value.keys.length)), this.value.chosen.length && this.pressed("copy");
+    else if ((name !== "delete" && name !== "overwrite") || this.value.chosen.length) this.pressed(name);
+  }
+}

@@ -1,0 +1,7 @@
+// The timeline: what is in scripts/timeline.js, which every timeline of the page shares. Tells Python: edit {do, asked, ...}.
+const made = import(new URL(props.scripts, document.baseURI)).then(
+  ({ Timeline }) => new Timeline(element.querySelector(".timeline"), props, (command) => trigger("edit", command)),
+);
+const update = () => made.then((timeline) => timeline.take(props.value));
+watch("value", update);
+update();
