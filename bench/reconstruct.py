@@ -166,9 +166,9 @@ def _unseen(mesh: Any, held: list[View]) -> str:
 
 
 def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
-    from pipelines.reconstruct.gaussians.drawing import flown
     from pipelines.reconstruct.gaussians.fit import fit
     from pipelines.reconstruct.gaussians.settings import SplatSettings
+    from pipelines.splats.drawing import flown
 
     cloud: PointCloud = _finished(fused(scene, tolerance=0.03, most_points=6000))
     frames = np.stack([view.colour for view in scene.views])

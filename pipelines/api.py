@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipelines.rehearsal import Rehearsal as Rehearsed
     from pipelines.results.record import Saved
     from pipelines.runtime.progress_clock import Report
+    from pipelines.splats.formats.axes import Up
 
 GUESS = "guess"
 
@@ -77,6 +78,20 @@ def _depth(picture: Picture, depth: Any, meaning: DepthMeaning, scale: float) ->
 def _name(label: str) -> str:
     """How a model's label is written in code: without what stands in brackets, words joined by hyphens."""
     return "-".join(label.split("(")[0].lower().split())
+
+
+def open_splats(
+    file: str | Path, *, up: Up = "auto", camera: CameraPath | None = None, fov_degrees: float = 60.0
+) -> Scene:
+    """A file of Gaussian splats (3DGS or compressed .ply, .splat, SPZ, SOG, glTF) as a still scene.
+
+    Methods see it as one picture with depth, drawn from ``camera``'s first frame, or from the origin or before the scene;
+    rehearsals draw the splats. ``up``: the file's axis that points up, "auto" by the custom of its format ("y-down", "y-up", "z-up",
+    "z-down"). ``fov_degrees``: across, where no camera is given. Raises `InputError` for what is no file of splats.
+    """
+    from pipelines.splats import scene
+
+    return scene.open_splats(file, up=up, camera=camera, fov_degrees=fov_degrees)[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.errors import InputError
 from camera.path import CameraPath
-from camera.render.scene import Hidden, Inpainter, Renderer, render, rendered
+from camera.render.scene import Hidden, Inpainter, Renderer, SelfDrawn, render, rendered
 from camera.render.scene import warm_up as warm_up_renderers
 from camera.view import Scene, View
 from pipelines.media.video import mp4_writer
@@ -84,6 +85,10 @@ def rehearse(
 
 def _completing(scene: Scene, path: CameraPath, inpaint: Inpainter | None, behind: list[Hidden]) -> Iterator[Progress]:
     """Appends the parts of the second layer to ``behind``."""
+    if isinstance(scene, SelfDrawn):
+        raise InputError(
+            f"A second layer is made of pictures, and {scene.name} is {scene.source}; have its holes filled."
+        )
     from camera.completion.complete import MOST_PARTS, parts
 
     for number, part in enumerate(parts(scene, path, inpaint=inpaint)):

@@ -16,7 +16,7 @@ FORBIDDEN = {
     "pipelines": {"tabs", "app", "gradio"},
 }
 FLOORS = (
-    ("media", "weights"),
+    ("media", "weights", "splats"),
     ("estimation",),
     ("inputs",),
     ("results",),

@@ -66,6 +66,14 @@ class RenderedFrame:
     completed: NDArray[np.bool_] | None = None
 
 
+class SelfDrawn(Scene):
+    """A scene that is drawn from something else than its views, such as splats; renderers leave it to itself."""
+
+    def painted(self, path: CameraPath, frame: int) -> RenderedFrame:
+        """Frame ``frame`` of ``path``, holes black; called by several threads at once."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, eq=False)
 class Hidden:
     """A part of a second layer: what a camera will see that no picture of the scene shows.
@@ -272,6 +280,8 @@ def painter(scene: Scene, renderer: Renderer) -> Painter:
         raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
     if isinstance(scene, StagedScene) and scene.objects:
         return _with_objects(scene, painter(plain(scene), renderer))
+    if isinstance(scene, SelfDrawn):
+        return scene.painted
     paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares, "splat": _paint_soft}[renderer]
     if scene.kind == "clip":
         last = len(scene.views) - 1

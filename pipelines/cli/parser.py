@@ -22,6 +22,7 @@ from pipelines.methods.genxd.settings import CurationSettings
 from pipelines.options import RunOptions
 from pipelines.registry import records
 from pipelines.settings import Control, Settings
+from pipelines.splats.formats.axes import UPS
 
 GUESS = "guess"
 OBJECT_FILES = (
@@ -147,6 +148,7 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     source.add_argument(
         "--begin-at", type=int, default=0, metavar="N", help="the frame with which a clip begins, counted from 0"
     )
+    source.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a file of splats")
     source.add_argument("--depth", type=Path, help=f"depth map of the picture: {KINDS}")
     source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
     source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")

@@ -15,10 +15,12 @@ from camera.errors import InputError
 from camera.formats.account import Account
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines.splats.formats import is_splat_file
 
 if TYPE_CHECKING:
     from pipelines.inputs.posed_files import Given
     from pipelines.inputs.posed_images import PosedPictures
+    from pipelines.splats.formats.axes import Up
 
 VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 LONGEST_CLIP = 121
@@ -27,8 +29,11 @@ LONGEST_CLIP = 121
 ACCEPTED = (
     "A video; several pictures, alone or with their cameras (COLMAP, nerfstudio, RealEstate10K, Reshoot JSON; as files or all "
     "in one zip); a ReconFusion scene (.torch); a scene of Google Scanned Objects, a CamVid-30K entry, a ViPE result or a posed "
-    "clip (rgb.mp4, depth.npz, mask.npz, camera.npz) as a zip; key frames as npz."
+    "clip (rgb.mp4, depth.npz, mask.npz, camera.npz) as a zip; key frames as npz; Gaussian splats (.ply, .splat, SPZ, SOG, glTF)."
 )
+
+
+SPLATS = "A file of Gaussian splats: the .ply of 3DGS, compressed .ply, .splat, SPZ, SOG, or glTF with KHR_gaussian_splatting."
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,21 +52,28 @@ class Material:
 
 
 def read_material(
-    files: Sequence[str | Path], *, given_views: int = 0, dense: bool = False, begin_at: int = 0
+    files: Sequence[str | Path], *, given_views: int = 0, dense: bool = False, begin_at: int = 0, up: Up = "auto"
 ) -> Material:
     """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
 
     ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path. ``dense``:
     a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
     always asks it; without ``dense``, a labelled guess takes its place where it cannot be had. ``begin_at``: the frame with
-    which a clip begins, counted from 0.
+    which a clip begins, counted from 0. ``up``: which axis of a file of splats points up, see `pipelines.splats.formats.axes`.
     """
-    material = _read(files, given_views, dense, begin_at)
+    material = _splats(files[0], up) if is_splat_file(files) else _read(files, given_views, dense, begin_at)
     if begin_at and material.scene.kind != "clip":
         raise InputError(
             f"Only a clip can begin at another frame, and these files are a {material.scene.kind}; set it to 0."
         )
     return material
+
+
+def _splats(file: str | Path, up: Up) -> Material:
+    from pipelines.splats.scene import open_splats
+
+    scene, note = open_splats(file, up=up)
+    return Material(scene, note=note)
 
 
 def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: int) -> Material:

@@ -20,7 +20,7 @@ from pipelines.reconstruct.pipeline import DISPLAY_POINTS, Made
 if TYPE_CHECKING:
     import trimesh
 
-    from pipelines.reconstruct.gaussians.splats import Splats
+    from pipelines.splats.splats import Splats
 
 T = TypeVar("T")
 _GLTF = np.array([1, -1, -1], np.float32)
@@ -44,7 +44,7 @@ def files(made: Made) -> dict[str, bytes]:
 
     found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh, dome=made.dome, textured=made.textured)
     if made.fitted is not None:
-        from pipelines.reconstruct.gaussians.formats import every
+        from pipelines.splats.formats import every
 
         found |= every(_whole(made.fitted.splats, made.dome))
     return found
@@ -84,7 +84,7 @@ def shown_splats(made: Made) -> bytes:
 
     gsplat.js, which gr.Model3D uses, has y down as OpenCV, and begins on a sphere about the origin, see `_RADIUS`.
     """
-    from pipelines.reconstruct.gaussians.files import ply_bytes
+    from pipelines.splats.files import ply_bytes
 
     assert made.fitted is not None
     splats = made.fitted.splats
@@ -106,7 +106,7 @@ def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
         return (draw(surfaces, path, frame).colour for frame in range(len(path)))
     if made.fitted is None:
         return _dotted(made, path)
-    from pipelines.reconstruct.gaussians.drawing import flown
+    from pipelines.splats.drawing import flown
 
     return (colour for colour, _ in flown(_whole(made.fitted.splats, made.dome), path))
 

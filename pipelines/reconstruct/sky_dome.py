@@ -16,7 +16,7 @@ from camera.cloud import PointCloud
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.reconstruct.gaussians.initialise import BACKDROP, initial
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats.splats import Splats
 
 if TYPE_CHECKING:
     import trimesh

@@ -17,12 +17,13 @@ from camera.errors import InputError
 from camera.view import Scene
 from examples import EXAMPLES, load
 from pipelines.estimation.depth import MODELS, Depth, DepthModel, depth_of
-from pipelines.inputs.open import ACCEPTED, read_material
+from pipelines.inputs.open import ACCEPTED, SPLATS, read_material
 from pipelines.inputs.picture import guessed_layout, scene_from
 from pipelines.media.budget import BUDGET
 from pipelines.media.depth_map.meanings import DepthMeaning
 from pipelines.media.depth_map.read import KINDS, read_depth_map
 from pipelines.media.image import Picture, read_picture
+from pipelines.splats.formats.axes import UPS
 from tabs.parts.form import said
 from tabs.parts.session import Take
 
@@ -70,9 +71,17 @@ def source(
             0, 120, 0, step=1, label="Field of view", info="Degrees across; 0 takes the file's or the model's, else 55."
         )
         prepare = gr.Button("Prepare the scene", size="sm")
-    with gr.Accordion("A clip, or several views", open=False, visible=set(kinds) != {"still"}):
-        files = gr.File(label="Clip or views", file_count="multiple", height=110, elem_id=f"{name}-files-in")
-        gr.Markdown(f"{ACCEPTED} {BUDGET.words}", padding=True)
+    only_still = set(kinds) == {"still"}
+    with gr.Accordion("Splats" if only_still else "A clip, several views, or splats", open=False):
+        files = gr.File(
+            label="Splats" if only_still else "Clip, views or splats", file_count="multiple", height=110,
+            elem_id=f"{name}-files-in",
+        )  # fmt: skip
+        gr.Markdown(f"{SPLATS if only_still else ACCEPTED} {BUDGET.words}", padding=True)
+        up = gr.Dropdown(
+            [*UPS], value="auto", label="What points up in a file of splats",
+            info="auto: as is the custom of its format; choose again if the place stands wrong.",
+        )  # fmt: skip
         given_views = gr.Number(
             0, label="Pictures given to the method", precision=0, minimum=0, visible="views" in kinds,
             info="Of posed pictures; the cameras of the others become the path to shoot. 0: all, or the file's own split.",
@@ -109,10 +118,16 @@ def source(
         scene = scene_from(read, depth, fov_degrees=fov_degrees or None)
         return take.opened(scene), described(scene) + "".join(f"  \n{note}" for note in read.notes) + warning
 
-    def open_files(take: Take, files: list[str], given_views: int, begin_at: int = 0):
-        """Make a scene of a clip or of several views, with the cameras they bring or estimated ones."""
+    def open_files(take: Take, files: list[str], given_views: int, begin_at: int = 0, up: str = "auto"):
+        """Make a scene of a clip or of several views, with the cameras they bring or estimated ones, or of a file of splats."""
         with _in_one_folder(take, files or []) as together:
-            material = read_material(together, given_views=given_views or 0, dense=dense, begin_at=begin_at or 0)
+            material = read_material(
+                together,
+                given_views=given_views or 0,
+                dense=dense,
+                begin_at=begin_at or 0,
+                up=up,  # type: ignore[arg-type]
+            )
         if material.scene.kind not in kinds:
             raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
         take = take.opened(material.scene, material.points)
@@ -133,7 +148,8 @@ def source(
         api_name=f"{name}_open_picture", show_progress_on=told,
     )  # fmt: skip
     gathered = gr.on(
-        [files.upload, given_views.submit, begin_at.submit], said(open_files), [take, files, given_views, begin_at], outputs,
+        [files.upload, given_views.submit, begin_at.submit, up.input], said(open_files),
+        [take, files, given_views, begin_at, up], outputs,
         api_name=f"{name}_open_files", show_progress_on=told,
     )  # fmt: skip
     return example, [opened, prepared, gathered]

@@ -18,6 +18,8 @@ from examples import EXAMPLES
 from pipelines.inputs import open
 from pipelines.media.video import read_video, write_mp4
 from pipelines.methods.gen3c.export import views_npz
+from pipelines.splats.formats import written
+from pipelines.splats.splats import Splats
 
 WIDTH, HEIGHT, COUNT = 96, 64, 9
 LENS = pinhole(WIDTH, HEIGHT, 60)
@@ -183,3 +185,22 @@ def test_depth_full_of_nan_and_views_of_several_sizes_are_refused(client, tmp_pa
     np.savez(tmp_path / "sizes.npz", **changed)
     with pytest.raises(AppError, match=r"depth_key_frames should have shape .*W=96"):
         client.predict([handle_file(str(tmp_path / "sizes.npz"))], 0, api_name="/gen3c_open_files")
+
+
+def test_a_file_of_splats_is_shot_and_says_how_its_axes_were_read(client, tmp_path):
+    """A wall of round splats, wider than the camera sees."""
+    x, y = (each.ravel() for each in np.meshgrid(np.linspace(-4, 4, 40), np.linspace(-3, 3, 30)))
+    places = np.stack([x, y, np.full(len(x), 4.0)], axis=1)
+    colours = np.stack([x / 4, y / 3, 0 * x], axis=1)[:, None]
+    turns = np.tile([1.0, 0, 0, 0], (len(x), 1))
+    wall = Splats(places, turns, np.full((len(x), 3), -1.7), np.full(len(x), 6.0), colours)
+    (tmp_path / "wall.spz").write_bytes(written(wall, "spz"))
+    file = [handle_file(str(tmp_path / "wall.spz"))]
+    told = client.predict(file, 0, 0, "y-down", api_name="/gen3c_open_files")
+    assert "y down, as 3DGS and COLMAP (chosen)" in str(told)
+    told = client.predict(file, 0, api_name="/gen3c_open_files")
+    assert "1,200 Gaussians" in str(told) and "y up, as glTF (the custom of .spz files)" in str(told)
+    client.predict(**FRAME, distance=0.05, api_name="/gen3c_draw")
+    _, _, _, made, *_ = client.predict(**QUICK, filter_threshold=1, api_name="/gen3c_shoot")
+    video = next(file for file in made["value"] if file.endswith(".mp4"))
+    assert len(read_video(video)[0]) == COUNT

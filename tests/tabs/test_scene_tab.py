@@ -28,7 +28,6 @@ from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
 from pipelines.options import RunOptions
 from pipelines.reconstruct import display
 from pipelines.reconstruct.dynamic_points import moving
-from pipelines.reconstruct.gaussians.files import read_ply, read_splat
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_clip, shots_of_views
 from pipelines.registry import FIVE
@@ -36,6 +35,7 @@ from pipelines.results.depth_frames import DEPTH_FILE, disparity_range, sixteen_
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import beside, record, save
 from pipelines.shot import Shot
+from pipelines.splats.files import read_ply, read_splat
 from tabs.parts.send_to_scene import offers
 from tabs.scene import tab
 from tabs.scene.orbit import Seeing, caption, followed, picture, shown

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from pipelines.reconstruct.gaussians.rasterizer import Gaussians, axes
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats.rasterizer import Gaussians, axes
+from pipelines.splats.splats import Splats
 
 RATES = {
     "means": 1.6e-4, "quaternions": 1e-3, "log_scales": 5e-3, "logit_opacities": 5e-2, "sh_constant": 2.5e-3,

@@ -21,11 +21,11 @@ from pipelines.media.image_metrics import psnr
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.gaussians.cameras import Cameras
 from pipelines.reconstruct.gaussians.densify import Growing, haste_of
-from pipelines.reconstruct.gaussians.drawing import Drawing, drawing_on
 from pipelines.reconstruct.gaussians.initialise import extent, initial
 from pipelines.reconstruct.gaussians.loss import perceptual, photometric
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats.drawing import Drawing, drawing_on
+from pipelines.splats.splats import Splats
 
 FEWEST_FRAMES = 3
 CHECKS = 10

@@ -9,7 +9,7 @@ from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.reconstruct.gaussians.splats import SH_C0, Splats
+from pipelines.splats.splats import SH_C0, Splats
 
 FEWEST_POINTS = 10
 OPACITY = 0.1

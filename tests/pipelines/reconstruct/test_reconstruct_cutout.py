@@ -75,7 +75,7 @@ def test_points_and_mesh_are_of_the_object_alone(small, keep):
 def test_splats_of_the_object_are_clear_around_it(small):
     settings = SplatSettings(iterations=60, most_splats=600, appearance=False, background="white")
     made = made_of(shots_of_views(small), "splats", keep="object", settings=settings)
-    from pipelines.reconstruct.gaussians.drawing import flown
+    from pipelines.splats.drawing import flown
 
     (colour, holes), truth = next(flown(made.fitted.splats, made.path)), true_masks(small)[0]
     inner = cv2.erode(truth.astype(np.uint8), np.ones((5, 5))).astype(bool)

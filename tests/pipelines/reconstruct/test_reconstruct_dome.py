@@ -10,10 +10,10 @@ from reconstruct_room import path_of, room
 from camera.path import CameraPath
 from camera.view import FAR, Scene, View
 from pipelines.reconstruct import display
-from pipelines.reconstruct.gaussians.files import read_ply
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, make, shots_of_views
 from pipelines.reconstruct.sky_dome import dome_of, seen_from
+from pipelines.splats.files import read_ply
 
 BLUE = (40, 90, 230)
 

@@ -16,13 +16,13 @@ from camera.errors import InputError
 from pipelines.method import Progress
 from pipelines.options import RunOptions
 from pipelines.reconstruct.display import files, flight, shown_splats
-from pipelines.reconstruct.gaussians.files import read_ply
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, Shots, make, run, shots_of_views
 from pipelines.runtime import runner
 from pipelines.runtime.device import Device
 from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
+from pipelines.splats.files import read_ply
 
 
 class FullGpu(Device):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
 import torch
+from splat_room import HEIGHT, VIEWS, WIDTH, room
 
 from bench.room import orbit, shot
 from camera.cloud import PointCloud, cloud_of
@@ -16,31 +15,10 @@ from camera.rotation import from_pan_tilt_roll
 from camera.view import FAR, Scene, View
 from pipelines.method import Progress
 from pipelines.reconstruct.gaussians.densify import Growing
-from pipelines.reconstruct.gaussians.drawing import drawing_on, flown
 from pipelines.reconstruct.gaussians.fit import Fitted, fit
 from pipelines.reconstruct.gaussians.initialise import BACKDROP, extent, initial, log_confidence, with_backdrop
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-
-HEIGHT, WIDTH, VIEWS = 24, 36, 5
-
-
-@cache
-def room():
-    """Frames, path and points of an orbit by 16 degrees; the colours are smooth, as a small picture of a room is."""
-    views = []
-    for angle in np.linspace(-8, 8, VIEWS):
-        view = shot(orbit(HEIGHT, WIDTH, float(angle)))
-        x, y, z = np.moveaxis(points(view), -1, 0)
-        smooth = 0.5 + 0.4 * np.stack([np.sin(2 * x + z), np.sin(2 * y + x), np.cos(1.5 * z)], axis=-1)
-        views.append(View.of((255 * smooth).astype(np.uint8), view.depth, view.intrinsics, view.world_from_camera))
-    path = CameraPath(np.array([v.world_from_camera for v in views]), views[0].intrinsics, WIDTH, HEIGHT)
-    return np.stack([view.colour for view in views]), path, cloud_of(Scene(tuple(views), "views"), most=400)
-
-
-def points(view: View):
-    from camera.unproject import points_of
-
-    return points_of(view)
+from pipelines.splats.drawing import drawing_on, flown
 
 
 def finished(steps):

@@ -21,10 +21,10 @@ from scipy.spatial.transform import Rotation
 
 from camera.errors import InputError
 from camera.objects.glb import opened, packed
-from pipelines.reconstruct.gaussians.formats import NAMES, every, kind_of, read, sog, written
-from pipelines.reconstruct.gaussians.formats.axes import turned, world_from_file
-from pipelines.reconstruct.gaussians.formats.gltf import EXTENSION
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats.formats import NAMES, every, kind_of, read, sog, written
+from pipelines.splats.formats.axes import turned, world_from_file
+from pipelines.splats.formats.gltf import EXTENSION
+from pipelines.splats.splats import Splats
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "splats"
 """Written by PlayCanvas' splat-transform from `some()`, see the README there."""
@@ -56,7 +56,7 @@ def test_files_of_splat_transform_hold_the_same_splats(kind, harmonics):
     Its SPZ keeps harmonics in 4 bits, its SOG 256 sets of them for these 300 Gaussians.
     """
     back, _ = read(
-        (GOLDEN / f"splat-transform.{kind}").read_bytes(), f"room.{kind}", up="-y" if kind == "spz" else "auto"
+        (GOLDEN / f"splat-transform.{kind}").read_bytes(), f"room.{kind}", up="y-down" if kind == "spz" else "auto"
     )
     if kind == "glb":
         back = turned(back, np.diag([-1.0, 1, -1]))
@@ -84,7 +84,7 @@ def test_splat_transform_reads_ours(kind, tmp_path):
     (tmp_path / f"ours.{kind}").write_bytes(written(splats, kind))
     command = ["node", str(tool / "node_modules/@playcanvas/splat-transform/bin/cli.mjs"), "-q"]
     subprocess.run([*command, f"ours.{kind}", "theirs.ply"], cwd=tmp_path, check=True, timeout=120)
-    back, _ = read((tmp_path / "theirs.ply").read_bytes(), "theirs.ply", up="+y" if kind == "spz" else "auto")
+    back, _ = read((tmp_path / "theirs.ply").read_bytes(), "theirs.ply", up="y-up" if kind == "spz" else "auto")
     found = apart(splats, back)
     assert found.pixels < 0.5 and found.levels <= 2 and found.shape < 0.08 and found.harmonics < 0.02
 
@@ -104,7 +104,7 @@ def test_spz_is_y_up_and_the_others_keep_the_axes_of_3dgs():
 
 
 @pytest.mark.parametrize(
-    ("up", "above"), [("-y", [0, -1, 0]), ("+y", [0, 1, 0]), ("+z", [0, 0, 1]), ("-z", [0, 0, -1])]
+    ("up", "above"), [("y-down", [0, -1, 0]), ("y-up", [0, 1, 0]), ("z-up", [0, 0, 1]), ("z-down", [0, 0, -1])]
 )
 def test_what_points_up_in_the_file_points_up_in_the_world(up, above):
     turn = world_from_file(up, "ply")
@@ -113,7 +113,7 @@ def test_what_points_up_in_the_file_points_up_in_the_world(up, above):
     back, words = read(data, "a.ply", up=up)
     np.testing.assert_allclose(back.means[0], [0, -1, 0], atol=1e-6)
     assert "(chosen)" in words
-    with pytest.raises(InputError, match="points up"):
+    with pytest.raises(InputError, match="What points up"):
         read(data, "a.ply", up="left")  # type: ignore[arg-type]
 
 
@@ -121,7 +121,7 @@ def test_a_turn_turns_shapes_and_colours_with_the_places():
     """Seen from a turned direction, turned splats have the colours they had."""
     import torch
 
-    from pipelines.reconstruct.gaussians.rasterizer import radiance
+    from pipelines.splats.rasterizer import radiance
 
     splats, rotation = some(degree=3), Rotation.from_rotvec([0.4, -1.1, 0.7]).as_matrix()
     after = turned(splats, rotation)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from camera.path import CameraPath, pinhole
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats.splats import Splats
 
 
 def some(n: int = 300, degree: int = 2, seed: int = 7) -> Splats:

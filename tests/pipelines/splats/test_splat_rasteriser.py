@@ -10,9 +10,9 @@ import torch
 
 from camera.evaluation.paths import Similarity
 from camera.rotation import look_at
-from pipelines.reconstruct.gaussians import kernel
-from pipelines.reconstruct.gaussians.rasterizer import Gaussians, composited, draw, harmonics, project
-from pipelines.reconstruct.gaussians.splats import SH_C0
+from pipelines.splats import kernel
+from pipelines.splats.rasterizer import Gaussians, composited, draw, harmonics, project
+from pipelines.splats.splats import SH_C0
 
 LENS = torch.tensor([[20.0, 0, 9.5], [0, 20.0, 6.5], [0, 0, 1]])
 SIZE = (20, 14)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
-from pipelines.reconstruct.gaussians.splats import MOST_DEGREE, Splats
+from pipelines.splats.splats import MOST_DEGREE, Splats
 
 EXTENSION = "KHR_gaussian_splatting"
 FLOAT, BYTE, POINTS = 5126, 5121, 0
@@ -159,7 +159,7 @@ def _placed(splats: Splats, world: NDArray[np.float64], name: str) -> Splats:
     """Turned, scaled and shifted by a node's matrix, which may not shear or mirror."""
     from dataclasses import replace
 
-    from pipelines.reconstruct.gaussians.formats.axes import turned
+    from pipelines.splats.formats.axes import turned
 
     scale = float(np.cbrt(np.linalg.det(world[:3, :3])))
     if scale <= 0 or not np.allclose(world[:3, :3] @ world[:3, :3].T, scale**2 * np.eye(3), atol=1e-4 * scale**2):

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 from gsplat.cuda import _torch_impl
-from test_splat_fit import room
+from splat_room import room
 from torch.nn import functional as F
 
-from pipelines.reconstruct.gaussians import drawing as splat_drawing
 from pipelines.reconstruct.gaussians import fit
-from pipelines.reconstruct.gaussians.drawing import Drawing, drawing_on
-from pipelines.reconstruct.gaussians.kernel import composited
-from pipelines.reconstruct.gaussians.rasterizer import Flat, Gaussians, draw
 from pipelines.reconstruct.gaussians.settings import SplatSettings
+from pipelines.splats import drawing as splat_drawing
+from pipelines.splats.drawing import Drawing, drawing_on
+from pipelines.splats.kernel import composited
+from pipelines.splats.rasterizer import Flat, Gaussians, draw
 
 LENS = torch.tensor([[30.0, 0, 15.5], [0, 30.0, 11.5], [0, 0, 1]])
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from camera.errors import InputError, reading
-from pipelines.reconstruct.gaussians.files import MOST_SPLATS
-from pipelines.reconstruct.gaussians.splats import MOST_DEGREE, Splats
+from pipelines.splats.files import MOST_SPLATS
+from pipelines.splats.splats import MOST_DEGREE, Splats
 
 if TYPE_CHECKING:
     from gsply import GSData

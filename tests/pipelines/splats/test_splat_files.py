@@ -9,8 +9,8 @@ import pytest
 import trimesh
 
 from camera.errors import InputError
-from pipelines.reconstruct.gaussians.files import ply_bytes, read_ply, read_splat, splat_bytes
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats.files import ply_bytes, read_ply, read_splat, splat_bytes
+from pipelines.splats.splats import Splats
 
 FIELDS = ("means", "quaternions", "log_scales", "logit_opacities", "sh")
 

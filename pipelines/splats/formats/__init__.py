@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera.errors import InputError
 
 if TYPE_CHECKING:
-    from pipelines.reconstruct.gaussians.formats.axes import Up
-    from pipelines.reconstruct.gaussians.splats import Splats
+    from pipelines.splats.formats.axes import Up
+    from pipelines.splats.splats import Splats
 
 ENDINGS = (".ply", ".splat", ".spz", ".sog", ".glb")
 NAMES = {
@@ -22,6 +24,11 @@ NAMES = {
 """File names by kind, as `every` gives them."""
 
 
+def is_splat_file(files: Sequence[str | Path]) -> bool:
+    """Whether this is one file whose ending is of splats; ``.ply`` and ``.glb`` may hold others, of which reading tells."""
+    return len(files) == 1 and Path(files[0]).suffix.lower() in ENDINGS
+
+
 def every(splats: Splats) -> dict[str, bytes]:
     """The splats in every format by file name; SPZ is left out where they reach farther than it can say."""
     found = {name: written(splats, kind) for kind, name in NAMES.items() if kind != "spz"}
@@ -33,9 +40,9 @@ def every(splats: Splats) -> dict[str, bytes]:
 
 def written(splats: Splats, kind: str) -> bytes:
     """One file of ``kind`` (a key of `NAMES`), in the axes that are its custom. Raises `InputError`."""
-    from pipelines.reconstruct.gaussians import files
-    from pipelines.reconstruct.gaussians.formats import gltf, packed, sog
-    from pipelines.reconstruct.gaussians.formats.axes import turned, world_from_file
+    from pipelines.splats import files
+    from pipelines.splats.formats import gltf, packed, sog
+    from pipelines.splats.formats.axes import turned, world_from_file
 
     writers = {
         "ply": files.ply_bytes,
@@ -52,7 +59,7 @@ def written(splats: Splats, kind: str) -> bytes:
 
 def kind_of(data: bytes, name: str) -> str:
     """The key of `NAMES` that a file is of, by its first bytes, for ``.splat``, which has none, by its name. Raises `InputError`."""
-    from pipelines.reconstruct.gaussians.formats.packed import is_compressed_ply
+    from pipelines.splats.formats.packed import is_compressed_ply
 
     if data[:3] == b"ply":
         return "compressed.ply" if is_compressed_ply(data) else "ply"
@@ -66,9 +73,9 @@ def kind_of(data: bytes, name: str) -> str:
 
 def read(data: bytes, name: str, *, up: Up = "auto") -> tuple[Splats, str]:
     """Splats in the world's axes (y down), and a sentence on how the file's axes were read. Raises `InputError`."""
-    from pipelines.reconstruct.gaussians import files
-    from pipelines.reconstruct.gaussians.formats import gltf, packed, sog
-    from pipelines.reconstruct.gaussians.formats.axes import sentence, turned, world_from_file
+    from pipelines.splats import files
+    from pipelines.splats.formats import gltf, packed, sog
+    from pipelines.splats.formats.axes import sentence, turned, world_from_file
 
     readers = {
         "ply": files.read_ply,

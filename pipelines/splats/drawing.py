@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from camera.path import CameraPath
-from pipelines.reconstruct.gaussians import rasterizer
-from pipelines.reconstruct.gaussians.rasterizer import Drawn, Gaussians
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats import rasterizer
+from pipelines.splats.rasterizer import Drawn, Gaussians
+from pipelines.splats.splats import Splats
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def flown(
 
 
 def _compiled_draw(*args: Any, **options: Any) -> Drawn:
-    from pipelines.reconstruct.gaussians.kernel import composited
+    from pipelines.splats.kernel import composited
 
     return rasterizer.draw(*args, **options, composite=composited)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipelines.reconstruct.gaussians.splats import SH_C0, Splats
+from pipelines.splats.splats import SH_C0, Splats
 
 BLUR = 0.3
 """Added to the variances in the picture, square pixels: no Gaussian is thinner than a pixel sees."""

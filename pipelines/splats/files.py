@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from pipelines.reconstruct.gaussians.splats import MOST_DEGREE, SH_C0, Splats
+from pipelines.splats.splats import MOST_DEGREE, SH_C0, Splats
 
 MOST_SPLATS = 20_000_000
 _RECORD = np.dtype([("mean", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("quaternion", "u1", 4)])

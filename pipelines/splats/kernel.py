@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from camera.kernel import kernel
-from pipelines.reconstruct.gaussians.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, TILE, Flat, overlaps
+from pipelines.splats.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, TILE, Flat, overlaps
 
 
 def composited(flat: Flat, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
-    """See `pipelines.reconstruct.gaussians.rasterizer.Composite`; float32 on the processor."""
+    """See `pipelines.splats.rasterizer.Composite`; float32 on the processor."""
     found = overlaps(flat, width, height)
     lists = tuple(array.numpy().astype(np.int32) for array in found[:3])
     limits = _plain((opacities / LEAST_ALPHA).clamp(min=1e-20).log() + 1e-3)

@@ -12,24 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats.splats import Splats
 
-Up = Literal["auto", "-y", "+y", "+z", "-z"]
-"""The file's axis that points up; "auto" is the custom of its format, see `CUSTOM`."""
-UPS: tuple[Up, ...] = ("auto", "-y", "+y", "+z", "-z")
-CUSTOM: dict[str, Up] = {"ply": "-y", "compressed.ply": "-y", "splat": "-y", "sog": "-y", "spz": "+y", "glb": "+y"}
+Up = Literal["auto", "y-down", "y-up", "z-up", "z-down"]
+"""Where up is in the file's axes; "auto" is the custom of its format, see `CUSTOM`."""
+UPS: tuple[Up, ...] = ("auto", "y-down", "y-up", "z-up", "z-down")
+CUSTOM: dict[str, Up] = {
+    "ply": "y-down",
+    "compressed.ply": "y-down",
+    "splat": "y-down",
+    "sog": "y-down",
+    "spz": "y-up",
+    "glb": "y-up",
+}
 """3DGS trains in COLMAP's axes, and PlayCanvas' SOG and compressed PLY keep them; Niantic's SPZ and glTF are y up."""
 _TURNS: dict[str, list[list[int]]] = {
-    "-y": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-    "+y": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
-    "+z": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
-    "-z": [[1, 0, 0], [0, 0, 1], [0, -1, 0]],
+    "y-down": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "y-up": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
+    "z-up": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
+    "z-down": [[1, 0, 0], [0, 0, 1], [0, -1, 0]],
 }
 _WORDS = {
-    "-y": "y down, as 3DGS and COLMAP",
-    "+y": "y up, as glTF",
-    "+z": "z up, as Blender",
-    "-z": "z down",
+    "y-down": "y down, as 3DGS and COLMAP",
+    "y-up": "y up, as glTF",
+    "z-up": "z up, as Blender",
+    "z-down": "z down",
 }
 
 
@@ -67,7 +74,7 @@ def _turned_harmonics(sh: NDArray[np.float32], rotation: NDArray) -> NDArray[np.
         return sh
     import torch
 
-    from pipelines.reconstruct.gaussians.rasterizer import harmonics
+    from pipelines.splats.rasterizer import harmonics
 
     count = sh.shape[1]
     towards = torch.from_numpy(np.random.default_rng(0).normal(size=(64, 3)))

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
-from pipelines.reconstruct.gaussians.files import MOST_SPLATS
-from pipelines.reconstruct.gaussians.splats import Splats
+from pipelines.splats.files import MOST_SPLATS
+from pipelines.splats.splats import Splats
 
 PALETTE = 1 << 16
 """Harmonics that a file can hold; more Gaussians than that share them."""

@@ -1,0 +1,139 @@
+"""A file of splats as a scene: its first picture with depth is drawn, and so is every frame of a path, by the splats themselves.
+
+Methods that take a picture get the drawn one with its depth; rehearsals, viewfinder and all else that `camera.render.scene`
+draws show the splats. Learnt splats have no picture and no camera of their own, so a place to stand is found, and said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath, pinhole
+from camera.render.scene import RenderedFrame, SelfDrawn
+from camera.rotation import look_at
+from camera.view import View
+from pipelines.splats.formats import read
+from pipelines.splats.formats.axes import Up
+from pipelines.splats.splats import Splats
+
+WIDTH, HEIGHT, FOV_DEGREES = 1280, 720, 60.0
+COVERED = 0.5
+"""A pixel shows the splats where they hide at least so much of what is behind them."""
+FILLED, CLOSE = 0.6, 0.05
+"""A camera at the origin is kept where splats fill at least this part of its picture, and no more than a twentieth of what
+it sees is nearer than this part of the median depth: then it stands in none of them."""
+BACK, ABOVE_DEGREES = 2.2, 10.0
+"""Else it stands so many sizes of the scene from its middle, and looks down so far."""
+_SMALL = 160
+
+
+@dataclass(frozen=True, eq=False)
+class SplatScene(SelfDrawn):
+    """A still scene whose frames are drawn from ``splats``; its one view is what they look like from the first camera."""
+
+    splats: Splats = field(kw_only=True)
+
+    def painted(self, path: CameraPath, frame: int) -> RenderedFrame:
+        return painted(self._ready, path, frame)
+
+    @cached_property
+    def _ready(self) -> Any:
+        return prepared(self.splats)
+
+
+def open_splats(
+    file: str | Path,
+    *,
+    up: Up = "auto",
+    camera: CameraPath | None = None,
+    fov_degrees: float = FOV_DEGREES,
+) -> tuple[SplatScene, str]:
+    """The scene of a file of splats (see `pipelines.splats.formats`), and in words how it was read.
+
+    ``up``: which axis of the file points up. ``camera``: where the first picture is taken from, a path's first frame; else
+    the origin, looking along z, where that shows the scene, and a place before all of it where not. ``fov_degrees``:
+    across, where no camera is given. Raises `InputError`.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise InputError(f"There is no file of splats {file}.")
+    splats, words = read(file.read_bytes(), file.name, up=up)
+    scene, where = scene_of(splats, name=file.stem, camera=camera, fov_degrees=fov_degrees)
+    return scene, f"{len(splats):,} Gaussians. {words} {where}"
+
+
+def scene_of(
+    splats: Splats, *, name: str = "splats", camera: CameraPath | None = None, fov_degrees: float = FOV_DEGREES
+) -> tuple[SplatScene, str]:
+    """`open_splats` for splats at hand, in the world's axes."""
+    ready = prepared(splats)
+    where = "Seen from the given camera."
+    if camera is None:
+        camera, where = _standing(splats, ready, fov_degrees)
+    seen = painted(ready, camera.sliced(slice(0, 1)), 0)
+    if seen.holes.all():
+        raise InputError(
+            f"{name} shows nothing from its first camera; give a camera that looks at it, or another way up."
+        )
+    view = View.of(seen.colour, seen.depth, camera.intrinsics[0], camera.world_from_camera[0])
+    return SplatScene((view,), source="drawn from splats", name=name, splats=splats), where
+
+
+def prepared(splats: Splats) -> Any:
+    """What drawing needs: a `Drawing` of this machine and the Gaussians on its device."""
+    from pipelines.splats.drawing import drawing_on
+    from pipelines.splats.rasterizer import Gaussians
+
+    drawing = drawing_on()
+    return drawing, Gaussians.of(splats, drawing.device)
+
+
+def painted(ready: Any, path: CameraPath, frame: int) -> RenderedFrame:
+    """Frame ``frame`` of ``path`` before `prepared` splats; depth is the mean along each ray, weighted as colours are."""
+    import torch
+
+    drawing, gaussians = ready
+    pose, lens = (
+        torch.tensor(each[frame], dtype=torch.float32, device=drawing.device)
+        for each in (path.camera_from_world, path.intrinsics)
+    )
+    with torch.no_grad():
+        drawn = drawing.draw(gaussians, pose, lens, path.width, path.height)
+        holes = drawn.alpha < COVERED
+        colour = (drawn.colour / drawn.alpha.clamp(min=COVERED)[..., None]).clamp(0, 1)
+        colour = torch.where(holes[..., None], 0, (colour * 255).round()).byte()
+        depth = torch.where(holes, 0, drawn.depth)
+    colour, holes, depth = (each.cpu().numpy() for each in (colour, holes, depth))
+    return RenderedFrame(colour, holes, depth.astype(np.float32), np.zeros_like(holes))
+
+
+def _standing(splats: Splats, ready: Any, fov_degrees: float) -> tuple[CameraPath, str]:
+    """A camera to begin at, and where it stands in words."""
+    lens = pinhole(WIDTH, HEIGHT, fov_degrees)
+    origin = CameraPath(np.eye(4)[None], lens, WIDTH, HEIGHT)
+    seen = painted(ready, origin.resized(_SMALL, _SMALL * HEIGHT // WIDTH), 0)
+    depth = seen.depth[~seen.holes]
+    if (~seen.holes).mean() >= FILLED and np.quantile(depth, 0.05) > CLOSE * np.median(depth):
+        return origin, "Seen from the origin, looking along z."
+    middle, size = _extent(splats)
+    down = np.radians(ABOVE_DEGREES)
+    eye = middle - BACK * size * np.array([0, np.sin(down), np.cos(down)])
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = look_at(eye, middle), eye
+    return origin.with_poses(
+        pose[None]
+    ), "Its origin does not show it, so it is seen from before it; give a camera for another view."
+
+
+def _extent(splats: Splats) -> tuple[NDArray[np.float64], float]:
+    """The middle (3,) of the more opaque half, and the distance from it within which four fifths of them lie."""
+    means = splats.means[splats.logit_opacities >= np.median(splats.logit_opacities)].astype(np.float64)
+    middle = np.median(means, axis=0)
+    return middle, max(float(np.quantile(np.linalg.norm(means - middle, axis=1), 0.8)), 1e-6)
