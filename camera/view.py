@@ -174,6 +174,11 @@ class Scene:
     def first(self) -> View:
         return self.views[0]
 
+    @property
+    def far(self) -> float:
+        """Depth beyond all known depth of every view, see `View.far`."""
+        return max(view.far for view in self.views)
+
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> Scene:
         """In another frame; who asks for the same while somebody still has it gets the same one, which nobody may write to."""
         made = _FITTED.setdefault(self, WeakValueDictionary())

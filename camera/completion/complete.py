@@ -21,7 +21,7 @@ from camera.errors import InputError
 from camera.objects.scene import plain
 from camera.path import CameraPath
 from camera.render.scene import CUT_RATIO, Hidden, Horizon, Inpainter, RenderedFrame, painter, with_hidden
-from camera.view import FAR, Scene, View
+from camera.view import Scene, View
 
 MOST_PARTS = 3
 SAMPLED = 9
@@ -73,7 +73,7 @@ def completed_at(
         colour = synthesised(seen.colour, holes, sources, inverse, guide)
     else:
         colour = _by_model(inpaint, seen.colour, holes)
-    depth = np.where(inverse > 0, 1 / np.maximum(inverse, 1 / FAR), np.float32(FAR)).astype(np.float32)
+    depth = np.where(inverse > 0, 1 / np.maximum(inverse, 1 / scene.far), np.float32(scene.far)).astype(np.float32)
     view = View(colour, depth, path.intrinsics[frame], path.world_from_camera[frame], inverse > 0)
     return Hidden(view, holes | (_grown(holes, 2 * RIM + 1) & ~hiding))
 

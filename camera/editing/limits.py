@@ -12,7 +12,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.render.scene import render
 from camera.rotation import angle_degrees, slerp
-from camera.view import FAR, Scene
+from camera.view import Scene
 
 SIDE = 160
 """Pixels of the longer side of the pictures in which holes and near things are looked for."""
@@ -177,10 +177,10 @@ def _small(scene: Scene, path: CameraPath) -> tuple[Scene, CameraPath]:
 
 
 def _seen(scene: Scene, path: CameraPath, frame: int) -> tuple[float, float]:
-    """Share of holes, and distance of what is near (`FAR` where nothing is seen)."""
+    """Share of holes, and distance of what is near (the scene's far limit where nothing is seen)."""
     image = render(scene, path, frame=frame, renderer="zbuffer")
     depths = np.sort(image.depth[~image.holes & ~image.far])
-    near = float(depths[int(NEAREST_SHARE * depths.size)]) if depths.size else FAR
+    near = float(depths[int(NEAREST_SHARE * depths.size)]) if depths.size else scene.far
     return float(image.holes.mean()), near
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from camera.errors import InputError, json_kind
 from camera.formats import colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.account import Account
+from camera.formats.content import with_suffix
 from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan
 from camera.formats.parsing import json_value, members, npz_shapes, numbers, text_of
 from camera.formats.research import actions, arrays, fantasyworld, matrices, recammaster, splat_cameras, worldplay
@@ -166,7 +167,7 @@ def read(
     ``convention``: how raw matrices are to be read, one of `matrices.CONVENTIONS`; "" for the likeliest, with its reason said.
     What the file holds besides, and what was assumed, goes to ``account``; without one each note is a warning `FileNote`.
     """
-    name = file_name.replace("\\", "/").rsplit("/", 1)[-1]
+    name = with_suffix(file_name.replace("\\", "/").rsplit("/", 1)[-1], data)
     own = Account(name)
     path = _read(name, data, like, own, convention)
     if account is not None:

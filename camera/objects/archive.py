@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from camera.errors import InputError, reading
+from camera.formats.content import kind_of
 from camera.objects.bundle import BESIDE
 from camera.objects.model import Model, read_model, read_models
 from camera.objects.obj_ply import LARGEST_BYTES
@@ -97,9 +98,9 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
     """
     if not file.is_file():
         raise InputError(f"There is no file {file} with objects.")
-    if file.suffix.lower() == ".zip" and (found := _of_zip(file)):
+    if kind_of(file) == ".zip" and (found := _of_zip(file)):
         return found
-    if file.suffix.lower() != ".json":
+    if kind_of(file) != ".json":
         return (new_object(_model(file), standing),)
     try:
         entries = json.loads(file.read_text("utf-8"))

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from camera.errors import InputError, reading
+from camera.formats.content import with_suffix
 from camera.objects.glb import check_picture, one_glb
 from camera.objects.material import light
 from camera.objects.obj_ply import KINDS, LARGEST_BYTES, MOST_READ, check_counts, check_size
@@ -29,7 +30,7 @@ def one_file(files: Mapping[str, bytes]) -> tuple[bytes, str]:
 
     Raises `InputError` for none or several models, and for models of kinds that are not read.
     """
-    found = _unzipped(files)
+    found = _unzipped({with_suffix(name, data): data for name, data in files.items()})
     for name in found:
         if PurePath(name).suffix.lower() in _OTHER_PROGRAMS:
             raise InputError(

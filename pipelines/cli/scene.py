@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Generator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError, reading
+from camera.errors import InputError
 from camera.formats.account import Account
-from camera.formats.parsing import natural
 from camera.path import CameraPath, pinhole
 from pipelines.estimation.depth import DEFAULT_FOV_DEGREES, MODELS
+from pipelines.media.depth_map.sequence import depth_of_file
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.pipeline import BACKGROUNDS
 from pipelines.reconstruct.plugin import placed_by, plugged
@@ -35,7 +34,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--path", type=Path, help="camera file of the video; a result carries its own")
     command.add_argument("--cameras", choices=get_args(Cameras), default="given", help="how the cameras are found")
     command.add_argument(
-        "--depth", type=Path, help="depth of all frames: npy or npz (F,H,W), or a zip of disparity PNGs"
+        "--depth",
+        type=Path,
+        help="depth of all frames: npy or npz (F,H,W), or a zip with a file per frame: PNGs, in which near is bright, or EXR, npy, PFM, TIFF of distances",
     )
     command.add_argument("--closed", action="store_true", help="the camera ends where it began")
     command.add_argument(
@@ -82,7 +83,9 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
     frames, path = _video(given)
     settings: dict[str, Any] = {"model": given.depth_model, "cameras": given.cameras, "closed": given.closed}
     if given.depth is not None:
-        settings["depth"] = depth_of_file(given.depth, frames)
+        account = Account(given.depth.name)
+        settings["depth"] = depth_of_file(given.depth, frames, account=account)
+        print(*account.notes(), sep="\n", end="\n" * bool(account.notes()), file=sys.stderr)
     if given.lightglue:
         from pipelines.estimation.matching import lightglue
 
@@ -144,51 +147,6 @@ def _masks(file: Path, frames: Frames) -> NDArray[np.bool_]:
     with opened(file) as folder:
         pictures = [each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".")]
         return masks_of_files(pictures, len(frames), frames.shape[2], frames.shape[1])
-
-
-def depth_of_file(file: Path, frames: Frames) -> NDArray[np.float32]:
-    """(F,H,W) depth in the size of ``frames``, NaN where there is none; raises `InputError`.
-
-    A zip holds one 16-bit PNG per frame in the order of their names, near is bright, as DualCamCtrl's results do.
-    """
-    if not file.is_file():
-        raise InputError(f"There is no depth file {file}.")
-    with reading(f"{file.name} cannot be read as depth; give npy, npz or a zip of PNGs."):
-        maps = _disparities(file) if file.suffix.lower() == ".zip" else _array(file)
-    if maps.ndim != 3 or len(maps) != len(frames):
-        raise InputError(
-            f"{file.name} should hold {len(frames)} depth maps, one per frame, got the shape {maps.shape}."
-        )
-    height, width = frames.shape[1:3]
-    return np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for each in maps])
-
-
-def _disparities(file: Path) -> NDArray[np.float32]:
-    from pipelines.inputs.archive import opened
-    from pipelines.media.depth_map.raster import read_raster
-
-    account = Account(file.name)
-    with opened(file) as folder:
-        found = {each.relative_to(folder).as_posix(): each for each in folder.rglob("*") if each.is_file()}
-        names = sorted(
-            (name for name in found if name.lower().endswith(".png") and not PurePosixPath(name).name.startswith(".")),
-            key=natural,
-        )
-        maps = [read_raster(found[name], account) for name in names]
-    if not maps or len({each.shape for each in maps}) > 1:
-        raise InputError(f"{file.name} should hold grey PNGs of one size, one per frame, where near is bright.")
-    others = sorted(set(found) - set(names))
-    account.fields(dict.fromkeys(others), "files")
-    print(*account.notes(), sep="\n", end="\n" * bool(account.notes()), file=sys.stderr)
-    near = np.stack(maps)
-    return np.divide(near.max(where=near > 0, initial=0), near, out=np.full_like(near, np.nan), where=near > 0)
-
-
-def _array(file: Path) -> NDArray[np.float32]:
-    with file.open("rb") as source:
-        loaded = np.load(source, allow_pickle=False)
-        values = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
-    return np.asarray(values, np.float32)
 
 
 def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats.account import Account
+from camera.formats.content import kind_of
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
 from pipelines.inputs.archive import opened
@@ -32,8 +33,8 @@ def read_scene(
     """
     path = Path(path)
     account = account or Account(path.name)
-    if path.suffix.lower() == ".npz":
-        return read_views(path)
+    if kind_of(path) == ".npz":
+        return read_views(path, account=account)
     with opened(path) as folder:
         place = clip_folder(folder)
         read = read_vipe if is_vipe(place) else read_clip
@@ -51,10 +52,12 @@ def read_clip(
     for name in CLIP_FILES:
         if not (folder / name).is_file():
             raise InputError(f"The clip has no {name}; a posed clip consists of {', '.join(CLIP_FILES)}.")
-    cameras = read_npz(folder / "camera.npz", {"w2c": "T 4 4", "intrinsics": "T 3 3"})
-    depth = read_npz(folder / "depth.npz", {"depth": "T H W"})["depth"]
-    mask = read_npz(folder / "mask.npz", {"mask": "T H W"})["mask"]
     account = account or Account(folder.name)
+    account.fields(_names(folder), "files").use(*CLIP_FILES)
+    shapes = {"w2c": "T 4 4", "intrinsics": "T 3 3"}
+    cameras = read_npz(folder / "camera.npz", shapes, account=account, idle=("resolution",))
+    depth = read_npz(folder / "depth.npz", {"depth": "T H W"}, account=account)["depth"]
+    mask = read_npz(folder / "mask.npz", {"mask": "T H W"}, account=account)["mask"]
     frames, fps = read_video(folder / "rgb.mp4", max_frames=first_frame + max_frames, every=True, account=account)
     say_cut(folder / "rgb.mp4", len(frames), account)
     count, given = len(frames), {"depth.npz": depth.shape, "mask.npz": mask.shape}
@@ -76,17 +79,17 @@ def read_clip(
     return Scene(tuple(views), "clip", "relative", fps, source="depth given with the clip", name=folder.name)
 
 
-def read_views(path: str | Path) -> tuple[Scene, CameraPath]:
+def read_views(path: str | Path, *, account: Account | None = None) -> tuple[Scene, CameraPath]:
     """Posed key frames and the path to shoot, from upstream's multi-view npz.
 
     images_key_frames (N,3,H,W) in [-1,1], depth_key_frames and mask_key_frames (N,1,H,W), K_key_frames (N,3,3),
-    w2cs_key_frames (N,4,4), w2cs_all (T,4,4), optional Ks_all (T,3,3), else the last key frame's lens.
+    w2cs_key_frames (N,4,4), w2cs_all (T,4,4), optional Ks_all (T,3,3), else the last key frame's lens. Other arrays go to ``account``.
     """
     shapes = {
         "images_key_frames": "N 3 H W", "depth_key_frames": "N 1 H W", "mask_key_frames": "N 1 H W",
         "K_key_frames": "N 3 3", "w2cs_key_frames": "N 4 4", "w2cs_all": "T 4 4",
     }  # fmt: skip
-    arrays = read_npz(path, shapes, optional={"Ks_all": "T 3 3"})
+    arrays = read_npz(path, shapes, optional={"Ks_all": "T 3 3"}, account=account)
     name = Path(path).name
     images = np.round((np.clip(arrays["images_key_frames"], -1, 1) + 1) * 127.5).astype(np.uint8)
     images = images.transpose(0, 2, 3, 1)
@@ -99,6 +102,11 @@ def read_views(path: str | Path) -> tuple[Scene, CameraPath]:
     lenses = arrays["Ks_all"] if "Ks_all" in arrays else arrays["K_key_frames"][-1]
     along = _world_from_camera(arrays["w2cs_all"], name)
     return scene, CameraPath(along, lenses, scene.first.width, scene.first.height)
+
+
+def _names(folder: Path) -> dict[str, None]:
+    """Every file below a folder, by its path there."""
+    return dict.fromkeys(sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()))
 
 
 def _view(colour: NDArray, depth: NDArray, mask: NDArray, lens: NDArray, pose: NDArray) -> View:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
+from camera.formats.account import Account
 
 MAX_BYTES = 4 << 30
 """Largest array that is unpacked."""
@@ -23,11 +24,14 @@ def read_npz(
     optional: Mapping[str, str] | None = None,
     name: str = "",
     most_bytes: int = MAX_BYTES,
+    account: Account | None = None,
+    idle: Collection[str] = (),
 ) -> dict[str, NDArray[Any]]:
     """Named arrays whose shapes are written as words: ``{"depth": "T H W", "w2c": "T 4 4"}``.
 
     Letters must mean the same number everywhere in the file. Arrays of ``optional`` may be missing. Raises `InputError` for
     missing arrays, other shapes, objects or text, damaged files and arrays beyond ``most_bytes``; they call the file ``name``.
+    Other arrays go to ``account``; those called ``idle`` are known to be without effect.
     """
     name = name or (Path(file).name if isinstance(file, str | Path) else "The file")
     optional = optional or {}
@@ -38,6 +42,8 @@ def read_npz(
         zipfile.ZipFile(file) as archive,
     ):
         entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+        if account is not None:
+            account.fields(entries, "" if account.name == name else name, idle=idle).use(*shapes, *optional)
         for key, shape in {**shapes, **optional}.items():
             if key in entries:
                 with archive.open(entries[key]) as stream:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.formats.account import Account
+from camera.formats.content import kind_of
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.splats.formats import is_splat_file
@@ -29,7 +30,8 @@ LONGEST_CLIP = 121
 ACCEPTED = (
     "A video; several pictures, alone or with their cameras (COLMAP, nerfstudio, RealEstate10K, Reshoot JSON; as files or all "
     "in one zip); a ReconFusion scene (.torch); a scene of Google Scanned Objects, a CamVid-30K entry, a ViPE result or a posed "
-    "clip (rgb.mp4, depth.npz, mask.npz, camera.npz) as a zip; key frames as npz; Gaussian splats (.ply, .splat, SPZ, SOG, glTF)."
+    "clip (rgb.mp4, depth.npz, mask.npz, camera.npz) as a zip; a posed clip in one npz (MegaSaM, ViPE); key frames as npz; "
+    "Gaussian splats (.ply, .splat, SPZ, SOG, glTF)."
 )
 
 
@@ -82,15 +84,20 @@ def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: 
         raise InputError(f"Give files first. {ACCEPTED}")
     if len(paths) > 1:
         return _posed(paths, given_views, dense)
-    path, kind = paths[0], paths[0].suffix.lower()
+    path, kind = paths[0], kind_of(paths[0])
     if kind in VIDEOS:
         return _video(path, dense, begin_at)
     if kind == ".zip" or path.is_dir():
         return _archive(path, given_views, dense, begin_at)
     if kind == ".npz":
+        from pipelines.inputs.gen3c_npz import LONGEST_CLIP as LONGEST_GIVEN
         from pipelines.inputs.gen3c_npz import read_scene
+        from pipelines.inputs.posed_npz import is_posed_clip, read_posed_clip
 
         account = Account(path.name)
+        if is_posed_clip(path):
+            scene = read_posed_clip(path, account, first_frame=begin_at, max_frames=LONGEST_GIVEN)
+            return Material(scene, note=account.text())
         return Material(*read_scene(path, account=account), note=account.text(), path_as_given=True)
     if kind in (".torch", ".pt"):
         return _reconfusion(path, given_views, dense)
@@ -100,7 +107,7 @@ def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: 
 def _posed(paths: Sequence[Path], given_views: int, dense: bool) -> Material:
     from pipelines.inputs.posed_files import gather, is_picture
 
-    if not any(is_picture(path.name) for path in paths):
+    if not any(is_picture(path) for path in paths):
         raise InputError(f"Give one video, zip or scene file at a time, got {len(paths)} files. {ACCEPTED}")
     return _of(gather(paths), given_views, dense)
 

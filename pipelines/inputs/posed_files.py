@@ -19,6 +19,7 @@ from camera import formats
 from camera.errors import InputError
 from camera.formats import colmap, nerfstudio, realestate10k
 from camera.formats.account import Account, refusal
+from camera.formats.content import kind_of, with_suffix
 from camera.formats.parsing import json_object, members, natural, text_of
 from camera.formats.tum import rows
 from camera.path import CameraPath, pinhole, scaled_size
@@ -53,8 +54,8 @@ class Given:
 def gather(files: Sequence[Path], *, name: str = "views") -> Given:
     """Pictures and camera files, in any order; without camera files the cameras are estimated."""
     called = names_of(files)
-    pictures = sorted((file for file in files if is_picture(file.name)), key=lambda file: natural(called[file]))
-    others = [file for file in files if not is_picture(file.name)]
+    pictures = sorted((file for file in files if is_picture(file)), key=lambda file: natural(called[file]))
+    others = [file for file in files if not is_picture(file)]
     if not pictures:
         raise InputError("There is a camera file but no picture; give both together.")
     if len(pictures) > MOST_PICTURES:
@@ -68,7 +69,11 @@ def gather(files: Sequence[Path], *, name: str = "views") -> Given:
     height, width = next(iter(read.values())).shape[:2]
     sizes = {picture.shape[1::-1] for picture in read.values()}
     model = model_of(
-        {called[file]: file.read_bytes() for file in others}, width, height, account, one_size=len(sizes) == 1
+        {with_suffix(called[file], data): data for file in others for data in (file.read_bytes(),)},
+        width,
+        height,
+        account,
+        one_size=len(sizes) == 1,
     )
     read = _as_cameras_saw(read, dict(zip(read, turns)), model, account)
     given = matched(read, model, name=name)
@@ -88,7 +93,7 @@ def gather_folder(folder: Path, *, name: str) -> Given:
     them is which camera their paths tell.
     """
     files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
-    pictures = [file for file in files if is_picture(file.name)]
+    pictures = [file for file in files if is_picture(file)]
     if len({file.name for file in pictures}) < len(pictures):
         pictures = [file for file in pictures if "images" in file.relative_to(folder).parts[:-1]] or pictures
     used = [*pictures, *_camera_files(files, name)]
@@ -107,8 +112,9 @@ def _camera_files(files: Sequence[Path], name: str) -> list[Path]:
     return transforms or [file for file in files if file.suffix.lower() in (".json", ".txt")]
 
 
-def is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in PICTURES
+def is_picture(file: Path) -> bool:
+    """By its name, or by its content where the name does not say."""
+    return kind_of(file) in PICTURES
 
 
 def with_fewer_given(given: Given, count: int, *, everything: bool = False) -> Given:

@@ -37,8 +37,10 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, acco
     account = account or Account(name)
     frames, fps = read_video(videos[0], max_frames=first_frame + max_frames, every=True, account=account)
     say_cut(videos[0], len(frames), account)
-    poses = _by_frame(_part(folder / "pose" / f"{name}.npz"), "4 4")
-    lenses = _by_frame(_part(folder / "intrinsics" / f"{name}.npz"), "4|3 3")
+    poses = _by_frame(_part(folder / "pose" / f"{name}.npz"), "4 4", account)
+    lenses = _by_frame(_part(folder / "intrinsics" / f"{name}.npz"), "4|3 3", account)
+    _check_kinds(folder / "intrinsics" / f"{name}_camera.txt")
+    _say_others(folder, name, account)
     views = []
     with (
         tempfile.TemporaryDirectory(prefix="depth-") as temporary,
@@ -73,7 +75,7 @@ def _part(path: Path) -> Path:
     return path
 
 
-def _by_frame(path: Path, shape: str) -> dict[int, NDArray[np.float64]]:
+def _by_frame(path: Path, shape: str, account: Account) -> dict[int, NDArray[np.float64]]:
     """Matrices or vectors of a ViPE npz by frame number; ``shape`` may offer two forms, separated by a bar."""
     refusal = None
     if npz_shapes(path.read_bytes(), path.name).get("data", ())[1:] == (5,):
@@ -83,12 +85,42 @@ def _by_frame(path: Path, shape: str) -> dict[int, NDArray[np.float64]]:
         )
     for form in shape.split("|"):
         try:
-            arrays = read_npz(path, {"inds": "T", "data": f"T {form}"})
+            arrays = read_npz(path, {"inds": "T", "data": f"T {form}"}, account=account)
         except InputError as error:
             refusal = error
             continue
         return {int(frame): value.astype(np.float64) for frame, value in zip(arrays["inds"], arrays["data"])}
     raise refusal or InputError(f"{path.name} cannot be read.")
+
+
+_IDLE = ("mask", "flow", "vipe", "vipe_aux_vis", "eval", "binary")
+"""Folders of a result whose files bear nothing on its frames, depth and cameras."""
+
+
+def _say_others(folder: Path, name: str, account: Account) -> None:
+    files = sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file())
+    idle = [file for file in files if file.split("/")[0] in _IDLE]
+    used = (
+        f"rgb/{name}.mp4",
+        f"depth/{name}.zip",
+        f"pose/{name}.npz",
+        f"intrinsics/{name}.npz",
+        f"intrinsics/{name}_camera.txt",
+    )
+    account.fields(dict.fromkeys(files), "files", idle=idle).use(*used)
+
+
+def _check_kinds(path: Path) -> None:
+    """Raises `InputError` for lenses that are no pinhole, by the lines ``FRAME: KIND`` of ViPE's list of them."""
+    if not path.is_file():
+        return
+    kinds = {
+        line.rpartition(":")[2].strip() for line in path.read_text("utf-8", "replace").splitlines() if line.strip()
+    }
+    if others := sorted(kinds - {"PINHOLE"}):
+        raise InputError(
+            f"{path.name} says that the lens is {others[0][:40]}, which cannot be followed here; run ViPE with its pinhole camera."
+        )
 
 
 def _lens(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ def _joined(path: Path, parts: list[Begun], size: tuple[int, ...], metadata: dic
 
     try:
         with ExitStack() as sources:
-            streams = [sources.enter_context(opened(part.video, "video")).streams.video[0] for part in parts]
+            streams = [sources.enter_context(opened(part.video)).streams.video[0] for part in parts]
             first = streams[0]
             if (first.height, first.width) != tuple(side - side % 2 for side in size):
                 return False

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from camera.errors import InputError
 
-Media = Literal["video", "exr"]
 FIRST_BYTES = 16
 MOST_PIXELS = 64_000_000
 """Of one frame: what a stream says of itself need not be what the container says of it, so the decoder is told."""
@@ -26,23 +25,21 @@ MOST_PIXELS = 64_000_000
 class _Container:
     """FFmpeg's ``demuxer`` of that name reads the formats of the names ``allowed``."""
 
-    media: Media
     demuxer: str
     allowed: str
 
 
-_ISO = _Container("video", "mov", "mov,mp4,m4a,3gp,3g2,mj2")
-_MATROSKA = _Container("video", "matroska", "matroska,webm")
-_AVI = _Container("video", "avi", "avi")
-_EXR = _Container("exr", "exr_pipe", "exr_pipe")
+_ISO = _Container("mov", "mov,mp4,m4a,3gp,3g2,mj2")
+_MATROSKA = _Container("matroska", "matroska,webm")
+_AVI = _Container("avi", "avi")
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 """With which an mp4 or QuickTime file may begin (ISO/IEC 14496-12; Apple's QuickTime File Format)."""
-_KINDS = {"video": "an mp4, mov, webm, mkv or avi file", "exr": "an OpenEXR picture"}
+KINDS = "an mp4, mov, webm, mkv or avi file"
 
 
 @contextmanager
-def opened(path: str | os.PathLike, media: Media) -> Iterator[Any]:
-    """PyAV's container of a video or an EXR picture, chosen by the file's first bytes.
+def opened(path: str | os.PathLike) -> Iterator[Any]:
+    """PyAV's container of a video, chosen by the file's first bytes.
 
     Raises `InputError` for any other content under whatever name, and PyAV's errors for damage.
     """
@@ -50,8 +47,8 @@ def opened(path: str | os.PathLike, media: Media) -> Iterator[Any]:
 
     with Path(path).open("rb") as source:
         kind = _kind(source.read(FIRST_BYTES))
-        if kind is None or kind.media != media:
-            raise InputError(f"{Path(path).name} is not {_KINDS[media]}: its first bytes are those of something else.")
+        if kind is None:
+            raise InputError(f"{Path(path).name} is not {KINDS}: its first bytes are those of something else.")
         source.seek(0)
         only = {"format_whitelist": kind.allowed, "protocol_whitelist": "none", "enable_drefs": "0"}
         if kind is not _ISO:
@@ -73,4 +70,4 @@ def _kind(head: bytes) -> _Container | None:
         return _MATROSKA
     if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
         return _AVI
-    return _EXR if head.startswith(b"\x76\x2f\x31\x01") else None
+    return None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from camera.errors import InputError, reading
+from camera.formats.content import kind_of
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene
@@ -137,7 +138,7 @@ def beside(video: Path, name: str) -> Path:
 def restore(file: str | Path) -> Record:
     """The record in an mp4 or JSON that `save` wrote; raises `InputError` for any other file."""
     file = Path(file)
-    if file.suffix.lower() == ".json":
+    if kind_of(file) == ".json":
         if file.stat().st_size > LARGEST_JSON:
             raise InputError(f"{file.name} is too large for a record of Reshoot; give the JSON beside a result.")
         text = file.read_bytes().decode("utf-8", errors="replace")

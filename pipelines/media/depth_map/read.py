@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats.account import Account
+from camera.formats.content import kind_of
 from pipelines.media.depth_map import middlebury
 from pipelines.media.depth_map.arrays import Numbers, read_npy, read_npz, read_pfm
 from pipelines.media.depth_map.exr import SKY, read_exr
@@ -69,7 +70,7 @@ def _stored(path: Path, account: Account) -> Numbers:
     """The numbers of the file as they are."""
     if not path.is_file():
         raise InputError(f"There is no file {path.name}.")
-    kind = path.suffix.lower()
+    kind = kind_of(path)
     if kind == ".npz":
         return read_npz(path, account)
     if kind == ".npy":

@@ -93,3 +93,13 @@ def test_a_persons_own_model_paints_the_holes_alone(scene, path):
     assert (last.colour[~last.holes] == [255, 0, 0]).all(axis=-1).mean() < 0.01
     with pytest.raises(InputError, match="must return an RGB picture of 96 x 64"):
         completed(scene, path, inpaint=lambda colour, holes: colour[:5])
+
+
+def test_a_scene_in_millimetres_is_completed_as_in_metres(scene, path, layer):
+    """What lies beyond ten thousand units is wall here, not sky."""
+    unit = 1e4
+    view = scene.first
+    large = Scene((View.of(view.colour, view.depth * unit, view.intrinsics),))
+    last = list(rendered(large, path.scaled(unit), behind=completed(large, path.scaled(unit))))[-1]
+    assert last.completed is not None and last.completed.sum() > 0.9 * last.holes.sum() > 100
+    assert np.abs(last.depth[last.completed] / unit - 3.0).max() < 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from camera.errors import InputError
 from camera.objects.scene import Lighting, StagedScene, plain, staged
 from camera.path import CameraPath
 from camera.render.scene import in_order, rendered
-from camera.view import FAR, Scene, View
+from camera.view import Scene, View
 from pipelines.method import Frames
 from pipelines.methods.i2v3d.method import BESIDE_CAMERA, CUT_OUT, NO_PICTURE, PAINTED, I2V3DSettings
 from pipelines.methods.i2v3d.scene.renderer import Drawing
@@ -41,10 +41,12 @@ class CoarseRenders:
     visible: NDArray[np.bool_]
     normal: Frames | None = None
     drawn: str = ""
-    far: float = FAR
+    far: float = field(kw_only=True)
 
     def at(self, frames: list[int] | slice) -> CoarseRenders:
-        return CoarseRenders(self.colour[frames], self.depth[frames], self.foreground[frames], self.visible[frames])
+        return CoarseRenders(
+            self.colour[frames], self.depth[frames], self.foreground[frames], self.visible[frames], far=self.far
+        )
 
     @property
     def depth_pictures(self) -> NDArray[np.float32]:
@@ -66,7 +68,7 @@ class CoarseFrame:
     visible: NDArray[np.bool_]
     normal: NDArray[np.float32]
     drawn: str = ""
-    far: float = FAR
+    far: float = field(kw_only=True)
 
 
 def foreground_of(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
@@ -99,7 +101,9 @@ def render_path(
         np.stack([getattr(frame, name) for frame in made]) for name in ("colour", "depth", "foreground", "visible")
     )
     shown = np.stack(bumps) if normals else None
-    yield CoarseRenders(colour, _brightness(distance, made[-1].far), foreground, visible, shown, made[-1].drawn)
+    yield CoarseRenders(
+        colour, _brightness(distance, made[-1].far), foreground, visible, shown, made[-1].drawn, far=made[-1].far
+    )
 
 
 _NONE = np.zeros((0, 0, 3), np.float32)
@@ -144,7 +148,7 @@ def _in_front(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: st
         behind.visible | front,
         np.where(front[..., None], shown.normal, behind.normal),
         drawn,
-        behind.far,
+        far=behind.far,
     )
 
 
@@ -158,9 +162,9 @@ def _backgrounds(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> Ite
     empty = np.zeros((path.height, path.width, 3), np.float32)
     if settings.background == NO_PICTURE:
         nothing = np.zeros((path.height, path.width), bool)
-        far = np.full((path.height, path.width), FAR, np.float32)
+        far = np.full((path.height, path.width), scene.far, np.float32)
         for _ in range(len(path)):
-            yield CoarseFrame(np.zeros(empty.shape, np.uint8), far, nothing, nothing, empty)
+            yield CoarseFrame(np.zeros(empty.shape, np.uint8), far, nothing, nothing, empty, far=scene.far)
         return
     view, cut = background_view(scene.first, settings)
     mask = foreground_of(scene.first, settings) & ~cut

@@ -1,7 +1,5 @@
 """Depth maps keep all their bits, in the unit that was said; colours are refused by the name of their map; what was assumed is said."""
 
-import zipfile
-
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ from PIL import Image
 
 from camera.errors import InputError
 from camera.formats import FileNote
-from pipelines.cli.scene import depth_of_file
 from pipelines.media.depth_map.coloured import SPECTRAL
 from pipelines.media.depth_map.read import read_depth_map
 from pipelines.media.image import read_depth
@@ -128,14 +125,3 @@ def test_a_depth_map_turned_by_exif_is_upright(tmp_path):
     exif[0x0112] = 6
     Image.fromarray(STORED).save(tmp_path / "d.png", exif=exif)
     np.testing.assert_array_equal(read_depth_map(tmp_path / "d.png", "distance").values, np.rot90(STORED, -1))
-
-
-def test_depth_of_frames_is_in_the_order_of_their_numbers(tmp_path, capsys):
-    with zipfile.ZipFile(tmp_path / "depth.zip", "w") as archive:
-        for i in range(1, 13):
-            data = cv2.imencode(".png", np.full((8, 8, 3), 60000 // i, np.uint16))[1].tobytes()
-            archive.writestr(f"part/{i}.png", data)
-        archive.writestr("mood.txt", "blue")
-    got = depth_of_file(tmp_path / "depth.zip", np.zeros((12, 8, 8, 3), np.uint8))[:, 0, 0]
-    np.testing.assert_allclose(got, np.arange(1, 13), rtol=1e-3)
-    assert "mood.txt" in capsys.readouterr().err

@@ -1,0 +1,104 @@
+"""What kind of file bytes are, for files whose names do not say it: programs that send a file may call it just "blob"."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+NAMELESS = ("", ".blob", ".tmp", ".file", ".download")
+"""Endings of names that say nothing."""
+LOOKED_AT = 4096
+_BEGINNINGS: tuple[tuple[bytes, str], ...] = (
+    (b"\x93NUMPY", ".npy"), (b"glTF", ".glb"), (b"\x76\x2f\x31\x01", ".exr"), (b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"),
+    (b"GIF8", ".gif"), (b"BM", ".bmp"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"\x1a\x45\xdf\xa3", ".webm"), (b"Pf\n", ".pfm"),
+    (b"PF\n", ".pfm"), (b"ply\n", ".ply"), (b"ply\r", ".ply"), (b"PXR-USDC", ".usdc"), (b"#usda", ".usda"), (b"%YAML", ".yaml"),
+)  # fmt: skip
+_BRANDS = {b"avif": ".avif", b"avis": ".avif", b"heic": ".heic", b"heix": ".heic", b"hevc": ".heic", b"mif1": ".heic", b"msf1": ".heic"}  # fmt: skip
+
+
+def with_suffix(name: str, data: bytes) -> str:
+    """``name``, with the ending that its content asks for where it has none; unchanged where the content is not known."""
+    return name if _said(name) else f"{name}{kind_of_bytes(data)}"
+
+
+def kind_of(path: Path) -> str:
+    """The ending of a file's name in small letters, or that of its content where the name says nothing; "" for none."""
+    if _said(path.name) or not path.is_file():
+        return path.suffix.lower()
+    with path.open("rb") as source:
+        head = source.read(LOOKED_AT)
+        if head.startswith(b"PK\3\4"):
+            return _of_zip(path)
+    return kind_of_bytes(head)
+
+
+def kind_of_bytes(data: bytes) -> str:
+    """An ending such as ".json", by the first bytes and, of a zip, by its members; "" for what is not known."""
+    head = data[:LOOKED_AT]
+    if head.startswith(b"PK\3\4"):
+        return _of_zip(io.BytesIO(data))
+    for beginning, suffix in _BEGINNINGS:
+        if head.startswith(beginning):
+            return suffix
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], ".mov" if head[8:10] == b"qt" else ".mp4")
+    if head[4:8] in (b"moov", b"mdat", b"wide", b"free"):
+        return ".mov"
+    if head.startswith(b"RIFF"):
+        return {b"AVI ": ".avi", b"WEBP": ".webp"}.get(head[8:12], "")
+    return _of_text(head)
+
+
+def _said(name: str) -> bool:
+    return Path(name).suffix.lower() not in NAMELESS
+
+
+def _of_zip(source: Path | io.BytesIO) -> str:
+    """numpy's and torch's files are zips."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return ".zip"
+    pair = {"poses.npy", "intrinsics.npy"} <= set(names)
+    if names and not pair and all(name.endswith(".npy") and "/" not in name for name in names):
+        return ".npz"
+    if any(name.rsplit("/", 1)[-1] == "data.pkl" for name in names):
+        return ".torch"
+    if names and names[0].lower().endswith((".usda", ".usdc", ".usd")):
+        return ".usdz"
+    return ".zip"
+
+
+def _of_text(head: bytes) -> str:
+    try:
+        text = head.decode("utf-8-sig").lstrip()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # more than a letter cut in two
+            return ""
+        text = head[: error.start].decode("utf-8-sig").lstrip()
+    if "\0" in text or not text:
+        return ""
+    if text[0] in "{[":
+        return ".gltf" if re.search(r'"asset"\s*:\s*\{', text) else ".json"
+    if text[0] == "<":
+        return ".xml"
+    first = text.splitlines()[0]
+    if first.count(",") >= 4 and not re.match(r"[-\d.]", first):
+        return ".csv"
+    if re.search(r"^v [-\d.eE+ ]+$", text, re.MULTILINE):
+        return ".obj"
+    return ".chan" if _is_chan(first.split()) else ".txt"
+
+
+def _is_chan(words: list[str]) -> bool:
+    """A frame's number, place, three angles and perhaps a field of view; a line of TUM's ends with a quaternion of length 1."""
+    if len(words) not in (7, 8) or not words[0].isdecimal():
+        return False
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        return False
+    return len(words) == 7 or abs(sum(value * value for value in values[4:]) - 1) > 1e-2

@@ -1,0 +1,91 @@
+"""Depth of every frame of a clip in one file: an array of all, or a zip with a depth map per frame."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError, reading
+from camera.formats.account import Account
+from camera.formats.content import kind_of
+from camera.formats.parsing import natural, npz_shapes
+from pipelines.media.depth_map.arrays import DEPTH_KEYS, DISPARITY_KEYS
+from pipelines.media.depth_map.raster import read_raster
+from pipelines.media.depth_map.read import read_depth_map
+
+DISPARITIES, DISTANCES = (".png",), (".exr", ".npy", ".npz", ".pfm", ".tif", ".tiff")
+"""Files of a zip: PNGs as DualCamCtrl's results have them, near is bright, else distances."""
+
+
+def depth_of_file(file: Path, frames: NDArray[np.uint8], *, account: Account | None = None) -> NDArray[np.float32]:
+    """(F,H,W) depth in the size of ``frames`` (F,H,W,3), NaN where there is none.
+
+    npy or npz (F,H,W), or a zip with a file per frame in the natural order of their names. What was not used goes to
+    ``account``. Raises `InputError`.
+    """
+    account = account or Account(file.name)
+    if not file.is_file():
+        raise InputError(f"There is no depth file {file}.")
+    with reading(f"{file.name} cannot be read as depth; give npy, npz or a zip of depth maps."):
+        kind = kind_of(file)
+        maps = _of_zip(file, account) if kind == ".zip" else _array(file, kind, account)
+    if maps.ndim != 3 or len(maps) != len(frames):
+        raise InputError(
+            f"{file.name} should hold {len(frames)} depth maps, one per frame, got the shape {maps.shape}."
+        )
+    height, width = frames.shape[1:3]
+    return np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for each in maps])
+
+
+def _of_zip(file: Path, account: Account) -> NDArray[np.float32]:
+    from pipelines.inputs.archive import opened
+
+    with opened(file) as folder:
+        found = {each.relative_to(folder).as_posix(): each for each in folder.rglob("*") if each.is_file()}
+        shown = sorted((name for name in found if not PurePosixPath(name).name.startswith(".")), key=natural)
+        kinds = {kind: [name for name in shown if name.lower().endswith(kind)] for kind in (DISPARITIES, DISTANCES)}
+        names = kinds[DISPARITIES] or kinds[DISTANCES]
+        if names == kinds[DISPARITIES]:
+            maps = [read_raster(found[name], account) for name in names]
+        else:
+            maps = [_distances(found[name], account) for name in names]
+    if not maps or len({each.shape for each in maps}) > 1:
+        raise InputError(
+            f"{file.name} should hold depth maps of one size, one per frame: grey PNGs in which near is bright, or "
+            f"{', '.join(DISTANCES)} of distances; it holds {', '.join(shown[:8]) or 'nothing'}."
+        )
+    account.fields(dict.fromkeys(name for name in shown if name not in names), "files")
+    return _from_nearness(np.stack(maps)) if names == kinds[DISPARITIES] else np.stack(maps)
+
+
+def _distances(file: Path, account: Account) -> NDArray[np.float32]:
+    read = read_depth_map(file, "distance")
+    for note in read.notes:
+        account.say(note)
+    return read.values
+
+
+def _from_nearness(near: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.divide(near.max(where=near > 0, initial=0), near, out=np.full_like(near, np.nan), where=near > 0)
+
+
+def _array(file: Path, kind: str, account: Account) -> NDArray[np.float32]:
+    if kind != ".npz":
+        return np.asarray(np.load(file, allow_pickle=False), np.float32)
+    shapes = npz_shapes(file.read_bytes(), file.name)
+    arrays = account.fields(shapes)
+    known = [key for key in (*DEPTH_KEYS, *DISPARITY_KEYS) if key in arrays]
+    stacks = [key for key, shape in shapes.items() if len(shape) == 3]
+    key = known[0] if known else stacks[0] if len(stacks) == 1 else ""
+    if not key:
+        raise InputError(f"{file.name} holds no array called depth; it holds {', '.join(shapes) or 'nothing'}.")
+    arrays.use(key)
+    with np.load(file, allow_pickle=False) as archive:
+        values = np.asarray(archive[key], np.float32)
+        if "mask" in arrays and shapes["mask"] == values.shape:
+            values = np.where(archive["mask"] > 0, values, np.float32(np.nan))
+            arrays.use("mask")
+    return _from_nearness(values) if key in DISPARITY_KEYS else values

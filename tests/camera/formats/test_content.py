@@ -1,0 +1,67 @@
+"""Files whose names say nothing are what their bytes are."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from camera.formats import FORMATS, read, write
+from camera.formats.account import Account
+from camera.formats.content import kind_of, kind_of_bytes, with_suffix
+from camera.path import CameraPath, pinhole
+
+POSES = np.repeat(np.eye(4)[None], 4, axis=0)
+POSES[:, 0, 3] = np.arange(4)
+PATH = CameraPath(POSES, pinhole(96, 64, 50), 96, 64, 24.0)
+
+
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.readable])
+def test_every_path_file_is_read_under_the_name_blob(name):
+    _, data = write(name, PATH)
+    path = read("blob", data, like=PATH, account=Account("blob"))
+    np.testing.assert_allclose(path.world_from_camera, read(*write(name, PATH), like=PATH).world_from_camera, atol=1e-9)
+
+
+def picture(kind: str) -> bytes:
+    box = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(box, kind)
+    return box.getvalue()
+
+
+def npy() -> bytes:
+    box = io.BytesIO()
+    np.save(box, POSES)
+    return box.getvalue()
+
+
+def npz() -> bytes:
+    box = io.BytesIO()
+    np.savez(box, depth=POSES)
+    return box.getvalue()
+
+
+def zipped(name: str) -> bytes:
+    box = io.BytesIO()
+    with zipfile.ZipFile(box, "w") as archive:
+        archive.writestr(name, b"x")
+    return box.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix"),
+    [
+        (picture("PNG"), ".png"), (picture("JPEG"), ".jpg"), (picture("WEBP"), ".webp"), (picture("AVIF"), ".avif"),
+        (picture("TIFF"), ".tif"), (npy(), ".npy"), (npz(), ".npz"), (zipped("a.png"), ".zip"), (zipped("x/data.pkl"), ".torch"),
+        (b"\0\0\0\x20ftypisom", ".mp4"), (b"\0\0\0\x20ftypqt  ", ".mov"), (b"\x1a\x45\xdf\xa3", ".webm"), (b"v 0 0 1\nv 1 0 0\n", ".obj"),
+        (json.dumps({"asset": {"version": "2.0"}}).encode(), ".gltf"), (b"\xef\xbb\xbf[1]", ".json"), (b"\0\1\2\3", ""), (b"", ""),
+        ("é".encode() * 4096, ".txt"),
+    ],
+)  # fmt: skip
+def test_the_first_bytes_tell(tmp_path, data, suffix):
+    assert kind_of_bytes(data) == suffix and with_suffix("blob", data) == f"blob{suffix}"
+    (tmp_path / "blob").write_bytes(data)
+    assert kind_of(tmp_path / "blob") == suffix
+    assert with_suffix("a.json", data) == "a.json", "a name that says something is believed"
