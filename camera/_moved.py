@@ -27,6 +27,8 @@ dots render.point_discs
 figureobjects figure.objects
 fill render.inpaint
 formats.blender formats.film.blender
+formats.dualcamctrl formats.research.dualcamctrl
+formats.i2v3d formats.research.i2v3d
 foreground render.occlusion
 formats.own formats.reshoot
 gltf objects.gltf

@@ -79,7 +79,7 @@ gen3c.text methods.gen3c.network.text
 gen3c.tiles methods.gen3c.network.tiles
 gen3c.torchscript methods.gen3c.weights.torchscript
 gen3c.views inputs.dense_views
-gen3c.vipe inputs.vipe
+gen3c.vipe inputs.reconstructions.vipe
 genxd methods.genxd
 genxd.archive inputs.datasets.camvid_archive
 genxd.blocks methods.genxd.network.blocks

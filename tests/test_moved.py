@@ -39,7 +39,7 @@ def test_every_name_is_in_the_module_it_went_to():
     "old, new",
     [
         ("pipelines.material", "pipelines.inputs.open"),
-        ("pipelines.gen3c.vipe", "pipelines.inputs.vipe"),
+        ("pipelines.gen3c.vipe", "pipelines.inputs.reconstructions.vipe"),
         ("pipelines.gen3c.method", "pipelines.methods.gen3c.method"),
         ("pipelines.lora.settings", "pipelines.methods.dimensionx.training.settings"),
         ("pipelines.i2v3d.keyframes", "pipelines.methods.i2v3d.keyframes.sampling"),

@@ -11,12 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from camera.errors import InputError, json_kind
-from camera.formats import colmap, dualcamctrl, gen3c, i2v3d, nerfstudio, realestate10k, reshoot, tum
+from camera.formats import colmap, gen3c, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.account import Account
 from camera.formats.content import with_suffix
 from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan
 from camera.formats.parsing import json_value, members, npz_shapes, numbers, text_of
-from camera.formats.research import actions, arrays, fantasyworld, matrices, recammaster, splat_cameras, worldplay
+from camera.formats.research import (
+    actions,
+    arrays,
+    dualcamctrl,
+    fantasyworld,
+    i2v3d,
+    matrices,
+    recammaster,
+    splat_cameras,
+    worldplay,
+)
 from camera.path import CameraPath
 
 LARGEST_FILE = 1 << 30

@@ -15,7 +15,7 @@ from camera.errors import InputError
 from camera.formats.account import Account
 from camera.path import CameraPath, pinhole
 from pipelines.estimation.depth import DEFAULT_FOV_DEGREES, MODELS
-from pipelines.media.depth_map.sequence import depth_of_file
+from pipelines.inputs.depth_frames import depth_of_file
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.pipeline import BACKGROUNDS
 from pipelines.reconstruct.plugin import placed_by, plugged

@@ -15,7 +15,7 @@ from camera.path import CameraPath, inverse
 from camera.view import Scene, View
 from pipelines.inputs.archive import opened
 from pipelines.inputs.npz import read_npz
-from pipelines.inputs.vipe import is_vipe, read_vipe, say_cut
+from pipelines.inputs.reconstructions.vipe import is_vipe, read_vipe, say_cut
 from pipelines.media.video import read_video
 
 LONGEST_CLIP = 481

@@ -92,7 +92,7 @@ def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: 
     if kind == ".npz":
         from pipelines.inputs.gen3c_npz import LONGEST_CLIP as LONGEST_GIVEN
         from pipelines.inputs.gen3c_npz import read_scene
-        from pipelines.inputs.posed_npz import is_posed_clip, read_posed_clip
+        from pipelines.inputs.reconstructions.one_npz import is_posed_clip, read_posed_clip
 
         account = Account(path.name)
         if is_posed_clip(path):
@@ -127,7 +127,7 @@ def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Materi
     from pipelines.inputs.datasets.gso import is_gso, read_gso
     from pipelines.inputs.gen3c_npz import clip_folder, read_scene
     from pipelines.inputs.posed_files import Given, gather_folder
-    from pipelines.inputs.vipe import is_vipe
+    from pipelines.inputs.reconstructions.vipe import is_vipe
 
     with opened(path) as folder:
         place = clip_folder(folder)
@@ -183,8 +183,8 @@ def _estimated_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _video(path: Path, dense: bool, begin_at: int) -> Material:
     """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
     from pipelines.inputs.picture import guessed_layout
+    from pipelines.inputs.reconstructions.vipe import say_cut
     from pipelines.inputs.video_scene import scene_of_video
-    from pipelines.inputs.vipe import say_cut
     from pipelines.media.video import read_video
 
     account = Account(path.name)

@@ -246,7 +246,7 @@ def _zip(file: Path) -> Shots:
     from pipelines.inputs.archive import opened
     from pipelines.inputs.gen3c_npz import clip_folder, read_scene
     from pipelines.inputs.posed_files import gather_folder
-    from pipelines.inputs.vipe import is_vipe
+    from pipelines.inputs.reconstructions.vipe import is_vipe
 
     with opened(file) as folder:
         place = clip_folder(folder)

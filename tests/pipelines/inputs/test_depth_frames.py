@@ -8,7 +8,7 @@ import pytest
 
 from camera.errors import InputError
 from camera.formats.account import Account
-from pipelines.media.depth_map.sequence import depth_of_file
+from pipelines.inputs.depth_frames import depth_of_file
 
 FRAMES = np.zeros((12, 8, 8, 3), np.uint8)
 DEPTH = np.arange(1, 13, dtype=np.float32)[:, None, None] * np.ones((1, 16, 16), np.float32)

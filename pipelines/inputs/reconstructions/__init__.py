@@ -1,0 +1,1 @@
+"""Clips with depth and cameras as other programs reconstruct them."""
