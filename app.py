@@ -34,6 +34,7 @@ from tabs.serving.ending import NoNewWork, on_sigterm
 from tabs.serving.first_page import FirstPage
 from tabs.serving.headers import SafeHeaders
 from tabs.serving.light_sessions import with_light_sessions
+from tabs.serving.patient_start import patient_start
 from tabs.serving.status_page import StatusPages
 
 HERE = Path(__file__).parent
@@ -114,7 +115,8 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "app_kwargs": {"middleware": [*map(Middleware, (SafeHeaders, NoNewWork, StatusPages, FirstPage))]},
     }
     threading.Thread(target=session_files.sweep, name="sweep", daemon=True).start()
-    return page.launch(**{**options, **changes})
+    with patient_start():
+        return page.launch(**{**options, **changes})
 
 
 @cache

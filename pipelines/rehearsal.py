@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +18,15 @@ from camera.render.scene import warm_up as warm_up_renderers
 from camera.view import Scene, View
 from pipelines.media.video import mp4_writer
 from pipelines.method import Progress
+from pipelines.turns import Turns
 
 Holes = Literal["filled", "completed", "shown", "map"]
 HOLE_COLOUR = (235, 64, 122)
 """Loud on purpose: a hole is what the model will have to invent."""
 SCRUB_SIDE = 480
 THIN_COVERAGE = 0.03
+TURNS = Turns()
+"""Of all rehearsals of this process. One has its turn at a time, as it is drawn by all cores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +67,15 @@ def rehearse(
 
     ``holes``: "filled" from the background side in every frame, "completed" once for all frames by a second layer,
     "shown" in a loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the
-    colours of the second layer.
+    colours of the second layer. Several at once take turns, see `pipelines.turns`: those of one folder are one visitor's.
     """
+    steps = _rehearsed(scene, path, video, renderer, holes, inpaint)
+    yield from TURNS.shared(video.parent, steps)
+
+
+def _rehearsed(
+    scene: Scene, path: CameraPath, video: Path, renderer: Renderer, holes: Holes, inpaint: Inpainter | None
+) -> Generator[Progress | Rehearsal, None, None]:
     fill = "background" if holes in ("filled", "completed") else "holes"
     shares = np.zeros(len(path))
     behind: list[Hidden] = []

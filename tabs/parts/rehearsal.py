@@ -12,7 +12,7 @@ from gradio.events import Dependency
 from camera.formats import FORMATS, write
 from pipelines.method import Method, Progress
 from pipelines.rehearsal import rehearse
-from tabs.parts.form import cancelled_by, said
+from tabs.parts.form import VISITORS, cancelled_by, said
 from tabs.parts.session import Take
 
 RENDERERS = {"Mesh, cut at edges (cleanest)": "mesh", "GEN3C's soft splat": "splat", "Points (fastest)": "zbuffer"}
@@ -55,7 +55,7 @@ def rehearsal(method: Method, take: gr.State, opened: Sequence[Dependency]) -> N
 
     running = start.click(
         said(rehearse_path), [take, renderer, holes], [video, told], api_name=f"{method.name}_rehearse",
-        concurrency_id="rehearsal", concurrency_limit=2, show_progress_on=video,
+        concurrency_id="rehearsal", concurrency_limit=VISITORS, show_progress_on=video,
     )  # fmt: skip
     cancelled_by(stop, [running], [video, told], (None, "Cancelled."))
     for event in opened:

@@ -1,5 +1,7 @@
 """The rehearsal: a real video of the real cache, with what is new counted, shown or mapped; cancel leaves nothing."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import trimesh
@@ -52,6 +54,20 @@ def test_cancelling_leaves_no_file(scene, path, tmp_path):
     next(steps)
     steps.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rehearsals_take_turns_and_those_of_one_folder_are_one_visitors(scene, path, tmp_path):
+    files = [tmp_path / "a" / "0.mp4", tmp_path / "a" / "1.mp4", tmp_path / "b" / "0.mp4"]
+    first, second, other = (cast(Any, rehearse(scene, path, file)) for file in files)
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+    assert next(first).phase == "Rehearsing"
+    assert next(second).note == "1 before this one" and "Waiting" in next(other).phase
+    first.close()
+    assert next(second).note == "1 before this one", "the other visitor has had nothing yet"
+    assert [step.step for step in list(other)[:-1]] == list(range(1, 10))
+    assert next(second).phase == "Rehearsing"
+    second.close()
 
 
 def test_leaving_the_scene_is_said(scene, path, tmp_path):

@@ -1,0 +1,126 @@
+"""Work of many visitors on one processor: whoever asks for much waits for itself, not the others for it.
+
+Fair queueing (Demers, Keshav, Shenker, "Analysis and Simulation of a Fair Queueing Algorithm", SIGCOMM 1989): the next turn is
+that of the visitor who has had least, and one who comes new has had as much as the least of those who are there. A turn
+ends after a while, between two steps, where somebody else waits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Hashable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pipelines.method import Progress
+
+T = TypeVar("T")
+TURN_SECONDS = 1.0
+MOST_BEGUN = 8
+"""Pieces of work that have begun, and hold memory, at once."""
+_LOOK_SECONDS = 0.5
+"""After which one who waits is told again, so that it may go away."""
+
+
+@dataclass(eq=False)
+class _Ticket:
+    """``began``: when its turn began; what it has had of it is counted when it ends."""
+
+    visitor: Hashable
+    begun: bool = False
+    began: float = 0.0
+
+
+class Turns:
+    """``together``: how many have their turn at once, of one visitor never more than one; any number of threads may ask."""
+
+    def __init__(self, together: int = 1, *, turn_seconds: float = TURN_SECONDS, most_begun: int = MOST_BEGUN) -> None:
+        self.together, self.turn_seconds, self.most_begun = together, turn_seconds, most_begun
+        self._change = threading.Condition()
+        self._waiting: list[_Ticket] = []
+        self._running: list[_Ticket] = []
+        self._had: dict[Hashable, float] = {}
+        """Seconds that each visitor who is here has had."""
+
+    def shared(self, visitor: Hashable, steps: Generator[T, None, None]) -> Generator[T | Progress, None, None]:
+        """The items of ``steps``, made in turns with other visitors' work, which change after a `Progress`.
+
+        While it waits, a `Progress` says how many are before it, or again what was last; closing it closes ``steps`` and gives
+        the turn on.
+        """
+        ticket = _Ticket(visitor)
+        self._arrive(ticket)
+        try:
+            with closing(steps):
+                yield from self._turn(ticket)
+                for item in steps:
+                    yield item
+                    if isinstance(item, Progress) and self._passed_on(ticket):
+                        yield from self._turn(ticket, item)
+        finally:
+            self._leave(ticket)
+
+    def _arrive(self, ticket: _Ticket) -> None:
+        with self._change:
+            self._had.setdefault(ticket.visitor, min(self._had.values(), default=0.0))
+            self._waiting.append(ticket)
+
+    def _turn(self, ticket: _Ticket, last: Progress | None = None) -> Iterator[Progress]:
+        """Waits for the ticket's turn; yields now and then, so that it may be closed."""
+        while (before := self._before(ticket)) is not None:
+            words = f"{before} before this one"
+            yield last or Progress("Waiting for other rehearsals", 0, 1, note=words)
+
+    def _before(self, ticket: _Ticket) -> int | None:
+        """How many have their turn before the ticket, after a while; None when it has its turn now."""
+        with self._change:
+            if not self._is_next(ticket):
+                self._change.wait(_LOOK_SECONDS)
+            if not self._is_next(ticket):
+                return len(self._running) + self._order().index(ticket)
+            self._waiting.remove(ticket)
+            self._running.append(ticket)
+            ticket.begun, ticket.began = True, time.monotonic()
+            self._change.notify_all()  # there may be room for another one
+            return None
+
+    def _is_next(self, ticket: _Ticket) -> bool:
+        return len(self._running) < self.together and self._may(ticket) and self._order()[0] is ticket
+
+    def _may(self, ticket: _Ticket) -> bool:
+        """Not beside another one of the same visitor, and no more begun than there is memory for."""
+        begun = sum(each.begun for each in (*self._waiting, *self._running))
+        alone = all(each.visitor != ticket.visitor for each in self._running)
+        return alone and (ticket.begun or begun < self.most_begun)
+
+    def _order(self) -> list[_Ticket]:
+        """Who waits, the next one first: those who may go on, of them those who have had least, then in the order they came."""
+        return sorted(self._waiting, key=lambda each: (not self._may(each), self._had[each.visitor]))
+
+    def _passed_on(self, ticket: _Ticket) -> bool:
+        """Whether the ticket's turn is over, as another visitor waits."""
+        if time.monotonic() - ticket.began < self.turn_seconds:
+            return False
+        with self._change:
+            if all(each.visitor == ticket.visitor for each in self._waiting):
+                return False
+            self._stop(ticket)
+            self._waiting.append(ticket)
+        return True
+
+    def _stop(self, ticket: _Ticket) -> None:
+        self._running.remove(ticket)
+        self._had[ticket.visitor] += time.monotonic() - ticket.began
+        self._change.notify_all()
+
+    def _leave(self, ticket: _Ticket) -> None:
+        with self._change:
+            if ticket in self._running:
+                self._stop(ticket)
+            else:
+                self._waiting.remove(ticket)
+            if all(each.visitor != ticket.visitor for each in (*self._waiting, *self._running)):
+                del self._had[ticket.visitor]
+            self._change.notify_all()

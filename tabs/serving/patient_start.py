@@ -1,0 +1,31 @@
+"""Gradio's server is asked again at its start where its first answer is late, as on a computer that is busy with other things."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gradio import networking
+
+TIMES, APART_SECONDS = 20, 0.5
+"""Gradio asks its own address, waits 3 s for the answer, and otherwise says that localhost is not accessible and ends."""
+
+
+@contextmanager
+def patient_start() -> Iterator[None]:
+    """While this lasts, Gradio takes its address for closed only after `TIMES` late answers."""
+    asked = networking.url_ok
+
+    def answers(url: str) -> bool:
+        for _ in range(TIMES - 1):
+            if asked(url):
+                return True
+            time.sleep(APART_SECONDS)
+        return asked(url)
+
+    networking.url_ok = answers  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        networking.url_ok = asked  # type: ignore[assignment]
