@@ -24,7 +24,8 @@ from tabs.browser.timeline import component
 
 @pytest.fixture
 def page(visit, gen3c_alone):
-    """With the first example open and its move made of keys; what it asks of the server from then on is in ``page.asked``."""
+    """With the first example open and its move made of keys; what stage and timeline then ask of the server is in
+    ``page.asked``."""
     page = visit(1440, 900, at=gen3c_alone)
     page.locator("#gen3c-examples button").first.click()
     expect(page.locator("#gen3c-stage figcaption")).to_contain_text("Frame 1:")
@@ -32,7 +33,9 @@ def page(visit, gen3c_alone):
     expect(page.locator(".timeline")).to_have_class("timeline keyed")
     expect(page.locator("#gen3c-stage figcaption")).to_contain_text("Frame 1:")
     page.asked = []
-    page.on("request", lambda request: page.asked.append(request) if request.post_data else None)
+    page.on(
+        "request", lambda request: page.asked.append(request) if '"event_data":{' in (request.post_data or "") else None
+    )
     return page
 
 
