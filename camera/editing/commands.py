@@ -7,14 +7,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camera.editing import edits
-from camera.editing.keys import Key, KeyedMove
+from camera.editing.keys import Key, KeyedMove, evenly
 from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
-from camera.editing.targets import looking_at
+from camera.editing.targets import framed_alike, looking_at, orbiting
 from camera.editing.track import key_at
 from camera.errors import InputError
 from camera.path import CameraPath
+from camera.rotation import UP
+
+MOST_DEGREES = 3600.0
+DEGREES_BETWEEN_KEYS = 15.0
+"""Of an orbit: between such keys the curve through them leaves the circle by less than half a percent of its radius."""
 
 Asked = Mapping[str, Any]
 
@@ -31,8 +37,8 @@ class Edited:
 def edited(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
     """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
 
-    Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, look_at, loop, speed,
-    shape. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
+    Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, look_at, size, orbit, loop,
+    speed, shape. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
     """
     name = asked.get("do")
     if not isinstance(name, str) or name not in _EDITS:
@@ -162,11 +168,47 @@ def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 def _look_at(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """The chosen keys, or all, turned to a point of the world."""
-    point = np.array([_number({"point": value}, "point") for value in list(asked.get("point") or [])])
+    chosen, cameras = _cameras_of(move, asked)
+    return Edited(
+        _seen_by(move, chosen, looking_at(cameras, _point(asked))), f"look at a point with {_keys(chosen)}", chosen
+    )
+
+
+def _size(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """A point kept as large as the first of the chosen keys, or of all, sees it; by their lenses."""
+    chosen, cameras = _cameras_of(move, asked)
+    return Edited(_seen_by(move, chosen, framed_alike(cameras, _point(asked))), f"keep size in {_keys(chosen)}", chosen)
+
+
+def _orbit(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """Round a point by "degrees" from the first chosen key, or the first of all, in place of the keys that are there."""
+    degrees = _number(asked, "degrees")
+    if not 0 < abs(degrees) <= MOST_DEGREES:
+        raise InputError(f"An orbit goes round by up to {MOST_DEGREES:g} degrees, got {degrees:g}.")
+    (number, *_), cameras = _cameras_of(move, asked)
+    turns = np.linspace(0, degrees, 1 + max(2, int(np.ceil(abs(degrees) / DEGREES_BETWEEN_KEYS))))
+    path = orbiting(cameras.sliced(slice(0, 1)), _point(asked), turns, up=UP)
+    return Edited(evenly(path, move.seconds), f"orbit {degrees:g} degrees from key {number + 1}")
+
+
+def _cameras_of(move: KeyedMove, asked: Asked) -> tuple[tuple[int, ...], CameraPath]:
+    """The chosen keys, or all, and their cameras."""
     chosen = _chosen(asked) if asked.get("chosen") else tuple(range(len(move.keys)))
-    for number in edits.checked(move, chosen):
-        move = edits.overwritten(move, number, looking_at(move.keys[number].camera, point))
-    return Edited(move, f"look at a point with {_keys(chosen)}", chosen)
+    return chosen, move.cameras.sliced(edits.checked(move, chosen))  # type: ignore[arg-type]
+
+
+def _seen_by(move: KeyedMove, chosen: tuple[int, ...], cameras: CameraPath) -> KeyedMove:
+    for place, number in enumerate(chosen):
+        move = edits.overwritten(move, number, cameras.sliced(slice(place, place + 1)))
+    return move
+
+
+def _point(asked: Asked) -> NDArray[np.float64]:
+    given = asked.get("point")
+    point = [_number({"point": value}, "point") for value in (given if isinstance(given, list | str) else [])]
+    if len(point) != 3:
+        raise InputError("A target is a point, three numbers; pick one in the picture or in 3D first.")
+    return np.array(point)
 
 
 def _loop(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
@@ -194,6 +236,7 @@ def _speed(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 _EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
     "add": _add, "append": _append, "overwrite": _overwrite, "move": _move, "copy": _copy, "delete": _delete, "ease": _ease,
     "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "look_at": _look_at,
+    "size": _size, "orbit": _orbit,
     "loop": _loop, "speed": _speed, "shape": _shape,
 }  # fmt: skip
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from camera.editing.keys import Key, KeyedMove
 from camera.editing.track import path_of
+from camera.errors import InputError
 from camera.path import CameraPath
 from camera.rotation import angle_degrees
 
@@ -69,6 +70,49 @@ def fitted_keys(path: CameraPath, tolerance: Residual | None = None, *, most: in
         move = _through(path, frames)
     move = _fewer(path, frames, tolerance)
     return Fit(move, residual_of(path_of(move, frames=len(path)), path))
+
+
+def recorded(cameras: CameraPath, times: ArrayLike, *, smooth_seconds: float = 0.2) -> CameraPath:
+    """A walk that was recorded as ``cameras`` at rising ``times`` (F,) in seconds, as even frames at the rate of ``cameras``,
+    smoothed over about ``smooth_seconds``: places and rotations lose their shaking, the ends stay where they are.
+
+    Raises `InputError` for less than two moments or times that do not rise.
+    """
+    from camera.rotation import from_quaternion, slerp, to_quaternion
+
+    when = np.asarray(times, dtype=np.float64)
+    if when.shape != (len(cameras),) or len(when) < 2 or not (np.diff(when) > 0).all():
+        raise InputError("A recording is at least two cameras with rising times; record for longer.")
+    frames = max(2, round((when[-1] - when[0]) * cameras.fps) + 1)
+    place = np.interp(np.linspace(when[0], when[-1], frames), when, np.arange(len(when)))
+    before = np.minimum(place.astype(int), len(when) - 2)
+    blend = place - before
+    rotations = cameras.world_from_camera[:, :3, :3]
+    turned = slerp(rotations[before], rotations[before + 1], blend)
+    centres = np.stack([np.interp(place, np.arange(len(when)), column) for column in cameras.centres.T], axis=1)
+    quaternions = _one_sign(to_quaternion(turned, order="xyzw"))
+    if smooth_seconds > 0:
+        centres, quaternions = (_smooth(values, smooth_seconds * cameras.fps) for values in (centres, quaternions))
+    poses = np.repeat(np.eye(4)[None], frames, axis=0)
+    poses[:, :3, 3] = centres
+    poses[:, :3, :3] = from_quaternion(quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True), order="xyzw")
+    return CameraPath(poses, cameras.intrinsics[before], cameras.width, cameras.height, cameras.fps)
+
+
+def _smooth(values: NDArray, spread: float) -> NDArray[np.float64]:
+    """``values`` (F,C) without what changes faster than ``spread`` frames; turned about either end, so that the ends stay."""
+    from scipy.ndimage import gaussian_filter1d
+
+    reach = min(int(4 * spread) + 1, len(values) - 1)
+    padded = np.pad(values, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
+    return gaussian_filter1d(padded, spread, axis=0)[reach:-reach]
+
+
+def _one_sign(quaternions: NDArray) -> NDArray:
+    """The same rotations (F,4) without jumps from a quaternion to its negative."""
+    along = (quaternions[1:] * quaternions[:-1]).sum(axis=1, keepdims=True)
+    flips = np.cumprod(np.where(along < 0, -1.0, 1.0), axis=0)
+    return quaternions * np.concatenate([[[1.0]], flips])
 
 
 def _fewer(path: CameraPath, frames: list[int], tolerance: Residual) -> KeyedMove:

@@ -4,7 +4,8 @@
 // is asked for every picture.
 // Tells Python: click {point} when the scene is clicked, and, where Python draws, select {frame, turn, move, at} when the transport
 // moves (frame) or the viewer flies on from what is seen (frame null, turn in radians right/down/roll, move in subject distances),
-// at being the moment's frame in both. Tells the page "stage:moved" {frame, free}; .stage has what others in the page may ask.
+// at being the moment's frame in both. Tells the page "stage:moved" {frame, free} and
+// "stage:touched" {point} in 3D or {x, y}, shares of the picture from its left and top; .stage has what others in the page may ask.
 const root = element.querySelector(".stage");
 const plot = element.querySelector(".stage-plot");
 const eye = element.querySelector(".stage-eye img");
@@ -107,7 +108,7 @@ const camera = () => state.free ?? state.sight.camera(state.frame);
 function clicked(event) {
   const point = event.points[0];
   if (point.customdata !== undefined && point.customdata !== null) seek(Number(point.customdata), { ask: true });
-  else trigger("click", { point: [point.x, -point.z, point.y] });
+  else touched({ point: [point.x, -point.z, point.y] }), trigger("click", { point: [point.x, -point.z, point.y] });
 }
 
 const decoded = ({ bdata }) => new Float32Array(Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0)).buffer);
@@ -173,7 +174,9 @@ function seek(frame, { ask }) {
 
 // For the timeline and whoever else stands beside the stage: {pose, lens, width, height} of what is seen, null where Python draws.
 const moved = () => root.dispatchEvent(new CustomEvent("stage:moved", { bubbles: true, detail: { frame: state.frame, free: state.free } }));
+const touched = (detail) => root.dispatchEvent(new CustomEvent("stage:touched", { bubbles: true, detail }));
 root.stage = {
+  fly,
   camera: () => (state.sight ? camera() : null),
   seek: (frame) => state.shown && seek(Math.min(Math.max(frame, 0), state.shown.frames - 1), { ask: true }),
   get frame() {
@@ -256,18 +259,29 @@ slider.addEventListener("input", () => state.shown && seek(Number(slider.value),
 // Flying: drag to look around, wheel to go, W A S D and Q E to walk and rise, Z X to roll; arrows step frames.
 const eyeBox = element.querySelector(".stage-eye");
 let drag = null;
+let flew = false; // since the pointer went down
 eyeBox.addEventListener("pointerdown", (event) => {
   drag = [event.clientX, event.clientY];
+  flew = false;
   eyeBox.setPointerCapture(event.pointerId);
   eyeBox.focus();
 });
 eyeBox.addEventListener("pointermove", (event) => {
   if (!drag) return;
+  flew = true;
   const scale = 1.2 / Math.max(eye.clientWidth, 1);
   fly([(drag[0] - event.clientX) * scale, (drag[1] - event.clientY) * scale, 0], [0, 0, 0]);
   drag = [event.clientX, event.clientY];
 });
 for (const end of ["pointerup", "pointercancel"]) eyeBox.addEventListener(end, () => (drag = null));
+eyeBox.addEventListener("click", (event) => {
+  if (!state.sight || flew) return;
+  const box = canvas.getBoundingClientRect();
+  const { width, height } = camera();
+  const scale = Math.min(box.width / width, box.height / height); // the picture lies in the middle of its box
+  const [x, y] = [(event.clientX - box.left - box.width / 2) / (scale * width) + 0.5, (event.clientY - box.top - box.height / 2) / (scale * height) + 0.5];
+  if (x >= 0 && x <= 1 && y >= 0 && y <= 1) touched({ x, y });
+});
 eyeBox.addEventListener(
   "wheel",
   (event) => {

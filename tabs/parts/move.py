@@ -126,7 +126,7 @@ class Move:
             form.handler(draw, method.moves, before=before, name=f"{method.name}_draw"), inputs, outputs,
             api_name=f"{method.name}_draw", **quietly,
         )  # fmt: skip
-        timeline.edits(self.source, self.seeing, list(self.described.values()), outputs, before, self._notes)
+        timeline.edits(self.source, self.film, self.seeing, list(self.described.values()), outputs, before, self._notes)
         outputs = [*outputs, timeline.strip]
         self.drawn = gr.on(changes, handler, inputs, outputs, api_visibility="private", **quietly)
         self.draws = [self.drawn]

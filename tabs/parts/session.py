@@ -94,12 +94,12 @@ class Take:
         edit = commands.edited(before, asked, origin=origin)
         return replace(self, track=edit.move, edit=edit.name), edit
 
-    def with_keys_of_path(self, moves: Moves) -> tuple[Take, KeyFit]:
-        """The take whose keys are fitted to its path, wherever that came from, and how near they come to it."""
-        _, path = self.ready()
-        assert self.scene is not None
+    def with_keys_of(self, path: CameraPath, moves: Moves, name: str) -> tuple[Take, KeyFit]:
+        """The take whose keys are fitted to a path in the method's frame, and how near they come to it; ``name``: of the edit."""
+        if self.scene is None:
+            raise InputError("There is no scene yet: pick an example or give a picture first.")
         fit = fitted_keys(path.unfitted(self.scene.first.camera, moves.fit))  # type: ignore[arg-type]
-        return replace(self, track=fit.move, edit="make keys of the move"), fit
+        return replace(self, track=fit.move, edit=name), fit
 
     def with_own(self, path: CameraPath, *, as_given: bool = False, scale: str = KEEP) -> Take:
         return replace(self, own=path, own_as_given=as_given, own_scale=scale)

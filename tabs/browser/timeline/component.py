@@ -53,10 +53,13 @@ def shown(
     said: str = "",
     wrong: bool = False,
     asked: int | None = None,
+    warnings: dict[str, Any] | None = None,
+    target: list[float] | None = None,
 ) -> dict[str, Any]:
     """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none. ``origin``: the picture's
     camera, from which the numbers of keys count, in ``unit``; ``chosen``: the selected keys; ``said``: what happened, or
-    what was ``wrong``; ``asked``: number of the command that this answers."""
+    what was ``wrong``; ``asked``: number of the command that this answers; ``warnings``: by frame, the share that is "new" and
+    whether something is "near"; ``target``: a point that was picked."""
     keys: dict[str, Any] = {"seconds": max(len(path) - 1, 1) / path.fps, "keys": []}
     when = np.arange(len(path)) / path.fps
     if track is not None:
@@ -72,4 +75,6 @@ def shown(
         "said": said,
         "wrong": wrong,
         "asked": asked,
+        "warnings": warnings,
+        "target": target,
     }

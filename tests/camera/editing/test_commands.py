@@ -7,6 +7,7 @@ import pytest
 
 from camera.editing.commands import camera_of, camera_written, described, edited
 from camera.editing.keys import KeyedMove, evenly
+from camera.editing.targets import depths_of
 from camera.editing.track import path_of, times_of
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
@@ -145,3 +146,25 @@ def test_each_frame_knows_where_among_the_keys_it_is(move):
             nearest = int(np.argmin(np.abs(times - key.time)))
             if abs(times[nearest] - key.time) < 1e-9:
                 np.testing.assert_allclose(path.centres[nearest], key.camera.centres[0], atol=1e-6)
+
+
+def test_a_target_is_looked_at_kept_in_size_and_orbited(move):
+    point = [1.5, 0.0, 4.0]
+    looking = ask(move, do="look_at", point=point).move
+    sized = ask(looking, do="size", point=point)
+    assert sized.name == "keep size in keys 1, 2, 3, 4"
+    depths = depths_of(sized.move.cameras, point)
+    np.testing.assert_allclose(
+        sized.move.cameras.intrinsics[:, 0, 0] / depths, 1 / (depths[0] / move.cameras.intrinsics[0, 0, 0])
+    )
+    round_it = ask(looking, do="orbit", chosen=[1], degrees=90, point=point)
+    path = path_of(round_it.move, frames=50)
+    away = np.linalg.norm(path.centres - point, axis=1)
+    np.testing.assert_allclose(away, away[0], rtol=5e-3)
+    np.testing.assert_allclose(path.centres[0], looking.keys[1].camera.centres[0], atol=1e-9)
+    assert (
+        round_it.name == "orbit 90 degrees from key 2" and len(round_it.move.keys) == 7 and round_it.move.seconds == 3
+    )
+    for wrong in ({"do": "size", "point": [1, 2]}, {"do": "orbit", "point": point, "degrees": 0}, {"do": "look_at"}):
+        with pytest.raises(InputError):
+            ask(move, **wrong)

@@ -7,7 +7,7 @@ import pytest
 
 from camera.editing import targets
 from camera.editing.coverage import coverage
-from camera.editing.fit import Residual, fitted_keys, residual_of
+from camera.editing.fit import Residual, fitted_keys, recorded, residual_of
 from camera.editing.limits import Limits, findings, fitted
 from camera.editing.track import path_of
 from camera.errors import InputError
@@ -116,3 +116,19 @@ def test_coverage_finds_the_wall_behind_the_box_and_the_frame_that_shows_most(sc
     assert f"frame {found.best + 1}" in found.words
     still = coverage(scene, scene.first.camera)
     assert len(still.points) == 0 and "nothing" in still.words
+
+
+def test_a_recorded_walk_loses_its_shaking_and_keeps_its_ends():
+    rng = np.random.default_rng(0)
+    times = np.cumsum(rng.uniform(0.01, 0.06, 80))
+    poses = np.repeat(np.eye(4)[None], 80, axis=0)
+    poses[:, 2, 3] = times - times[0]
+    poses[1:-1, 0, 3] = 0.02 * rng.standard_normal(78)
+    walked = CameraPath(poses, pinhole(160, 90, 60), 160, 90)
+    path = recorded(walked, times, smooth_seconds=0.25)
+    assert len(path) == round((times[-1] - times[0]) * 24) + 1
+    np.testing.assert_allclose(path.centres[[0, -1]], walked.centres[[0, -1]], atol=1e-6)
+    np.testing.assert_allclose(path.centres[:, 2], np.linspace(0, times[-1] - times[0], len(path)), atol=1e-6)
+    assert path.centres[:, 0].std() < 0.5 * recorded(walked, times, smooth_seconds=0).centres[:, 0].std()
+    with pytest.raises(InputError, match="longer"):
+        recorded(walked, times[::-1])

@@ -49,6 +49,29 @@ export function text(label, value, told) {
   return labelled(label, control);
 }
 
+export function button(label, told, title = "") {
+  const control = made("button", { type: "button", textContent: label, title });
+  control.addEventListener("click", () => told(control));
+  return control;
+}
+
+// On or off; `told` hears which.
+export function toggle(label, told, title = "") {
+  const control = button(label, () => {
+    const on = control.getAttribute("aria-pressed") !== "true";
+    control.setAttribute("aria-pressed", String(on));
+    told(on);
+  }, title);
+  control.setAttribute("aria-pressed", "false");
+  return control;
+}
+
+// A number that may be left empty.
+export function optional(text, value, unit, facts) {
+  const control = made("input", { type: "number", step: "any", value: value ?? "", ...facts });
+  return { field: labelled(text, control, unit), get: () => (control.value === "" || !control.checkValidity() ? null : Number(control.value)) };
+}
+
 export const fields = (...children) => made("div", { className: "tl-fields" }, ...children);
 
 export const heading = (words) => made("b", {}, words);

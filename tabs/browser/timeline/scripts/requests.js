@@ -1,6 +1,6 @@
 // Commands on their way to Python, one at a time: each counts keys as the answer before left them.
 
-const PATIENCE_MS = 15_000; // after which an answer that did not come, as when a toast said why, is no longer waited for
+const PATIENCE_MS = 60_000; // after which an answer that did not come, as when a toast said why, is no longer waited for
 
 export class Requests {
   constructor(send) {

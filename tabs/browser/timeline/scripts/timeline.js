@@ -1,13 +1,17 @@
 // One timeline: the strip, the numbers under it, and what is asked of Python. Where the playhead is and what the camera sees it
 // has from the stage beside it, without a request.
+import { extras } from "./extras.js";
 import { keyPanel, wholePanel } from "./panels.js";
 import { Requests } from "./requests.js";
 import { Strip } from "./strip.js";
+import { drawWarnings } from "./warnings.js";
+
+const REST_MS = 700; // after a change, until warnings are asked for
 
 export class Timeline {
   // `value` as tabs/browser/timeline/component.py makes it; `send` tells Python a command.
   constructor(root, props, send) {
-    Object.assign(this, { root, words: props.words, value: null, copied: [] });
+    Object.assign(this, { root, words: props.words, value: null, copied: [], target: null, picking: false, warning: false });
     this.requests = new Requests(send);
     const told = {
       seek: (frame) => this.stage()?.seek(frame),
@@ -20,6 +24,29 @@ export class Timeline {
     root.querySelector(".tl-tools").addEventListener("click", (event) => this.pressed(event.target.dataset?.do));
     root.querySelector(".tl-seconds").addEventListener("change", ({ target }) => this.ask({ do: "retime", seconds: Number(target.value) }));
     root.addEventListener("keydown", (event) => this.shortcut(event));
+    root.querySelector(".tl-extras").replaceChildren(...extras(this));
+    document.addEventListener("stage:touched", (event) => this.isOurs(event.target) && this.touched(event.detail));
+    root.querySelector(".tl-warnings").addEventListener("click", ({ offsetX, target }) =>
+      this.stage()?.seek(Math.floor((offsetX / target.clientWidth) * this.value.when.length)));
+  }
+
+  // Somebody clicked on a point in 3D, or on a place of the picture: a target, where one is being picked.
+  touched({ point, x, y }) {
+    if (!this.picking) return;
+    if (point) this.picked(point);
+    else this.ask({ do: "pick", x, y, camera: this.stage().camera(), frame: this.stage().frame });
+  }
+
+  // Warnings are asked for when the move rests, as long as they are wanted.
+  warn(on, quiet = false) {
+    this.warning = on;
+    clearTimeout(this.rest);
+    if (on) this.rest = setTimeout(() => this.ask({ do: "check", quiet }), quiet ? REST_MS : 0);
+    else drawWarnings(this.root.querySelector(".tl-warnings"), null);
+  }
+
+  tell(words) {
+    this.say({ said: words, wrong: true });
   }
 
   isOurs(node) {
@@ -46,14 +73,17 @@ export class Timeline {
     const seconds = this.root.querySelector(".tl-seconds");
     if (seconds !== document.activeElement) seconds.value = String(Number(value.seconds.toFixed(3)));
     this.panels();
-    this.say(value);
+    if (value.said || (value.asked !== null && !value.warnings)) this.say(value);
+    if (value.target) this.picked(value.target);
+    drawWarnings(this.root.querySelector(".tl-warnings"), value.warnings);
+    if (this.warning && !value.warnings && !value.wrong) this.warn(true, true);
     this.requests.answered(value.asked);
     this.root.dataset.answered = String(value.asked ?? "");
   }
 
-  say({ said, wrong, keyed, seconds, lasts, when }) {
+  say({ said, wrong, keyed = false, seconds = 1, lasts = 1, when = [] }) {
     const faster = seconds / (lasts * ((when.length - 1) / when.length || 1));
-    const pace = `The clip lasts ${lasts.toFixed(1)} s: these ${seconds.toFixed(1)} s pass ${faster.toFixed(2)} times as fast in it.`;
+    const pace = `The keys last ${seconds.toFixed(1)} s and the clip ${lasts.toFixed(1)} s: it runs ${faster.toFixed(2)} times as fast.`;
     const line = this.root.querySelector(".tl-said");
     line.textContent = [said, keyed && Math.abs(faster - 1) > 0.02 ? pace : ""].filter(Boolean).join(" ");
     line.classList.toggle("wrong", wrong);

@@ -142,6 +142,23 @@ def test_a_preset_becomes_keys_and_what_is_wrong_is_said_in_place(page):
     expect(page.get_by_label("Speed", exact=True)).to_have_value("own")
 
 
+def test_a_target_is_picked_orbited_warned_of_and_a_walk_is_recorded(page):
+    page.get_by_text("Target, limits").click()
+    page.get_by_role("button", name="Pick a target").click()
+    page.locator("#gen3c-stage canvas").locator("visible=true").last.click()
+    said(page, "The target is picked.")
+    page.get_by_role("button", name="Orbit it").click()
+    said(page, "Orbit 45 degrees")
+    expect(keys(page)).to_have_count(4)
+    page.get_by_role("button", name="Warn").click()
+    said(page, "Most is new in frame")
+    expect(page.locator(".tl-warnings")).to_be_visible()
+    page.get_by_role("button", name="Record a walk").click()
+    flown(page, "wwwwww")
+    page.get_by_role("button", name="Stop recording").click()
+    said(page, "of the lens off at most")
+
+
 def test_keys_are_edited_through_the_api_too(gen3c_alone, tmp_path):
     client = Client(gen3c_alone, verbose=False, download_files=str(tmp_path))
     client.predict("reading_room", api_name="/gen3c_open_example")

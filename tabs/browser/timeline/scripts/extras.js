@@ -1,0 +1,62 @@
+// What is asked about the scene: a target to look at, limits to keep, warnings, a walk to record, the move as film text.
+import { button, fields, heading, optional, toggle } from "./fields.js";
+import { Walk } from "./walk.js";
+
+// `line` is the timeline; returns the rows, made once.
+export function extras(line) {
+  return [target(line), limits(line), recording(line)];
+}
+
+function target(line) {
+  const where = heading("No target");
+  const degrees = optional("Orbit by", 45, "°", { min: -3600, max: 3600 });
+  const told = (command) => () => line.target ? line.ask({ ...command(), point: line.target }) : line.tell("Pick a target first: a point in the picture or in 3D.");
+  const pick = toggle("Pick a target", (on) => (line.picking = on), "Then click in the picture, or on a point in 3D");
+  line.picked = (point) => {
+    line.target = point;
+    line.picking = false;
+    pick.setAttribute("aria-pressed", "false");
+    where.textContent = `Target ${point.map((value) => value.toFixed(2)).join(", ")}`;
+  };
+  return fields(
+    pick,
+    where,
+    button("Look at it", told(() => ({ do: "look_at" })), "The chosen keys, or all, turn to the target"),
+    button("Keep its size", told(() => ({ do: "size" })), "The chosen keys, or all, see it as large as the first of them"),
+    degrees.field,
+    button("Orbit it", told(() => ({ do: "orbit", degrees: degrees.get() ?? 45 })), "Round the target, from the first chosen key"),
+  );
+}
+
+function limits(line) {
+  const share = optional("New in a frame at most", 20, "%", { min: 0, max: 100 });
+  const nearest = optional("Stay away", "", "units or m", { min: 0 });
+  const turn = optional("Turn a frame at most", "", "°", { min: 0 });
+  const travel = optional("Travel at most", "", "units or m", { min: 0 });
+  const turning = optional("Turn in all at most", "", "°", { min: 0 });
+  const all = () => ({
+    new_share: share.get() === null ? null : share.get() / 100,
+    nearest: nearest.get(),
+    degrees_per_frame: turn.get(),
+    travel: travel.get(),
+    turn_degrees: turning.get(),
+  });
+  return fields(
+    button("Fit the move to the scene", () => line.ask({ do: "limit", ...all() }), "As little change as it takes to keep these limits"),
+    ...[share, nearest, turn, travel, turning].map((each) => each.field),
+    toggle("Warn", (on) => line.warn(on), "Under the keys: where much is new to the scene, where the camera comes too near"),
+  );
+}
+
+function recording(line) {
+  const walk = new Walk(() => line.stage());
+  const smooth = optional("Smoothed over", 0.2, "s", { min: 0, max: 5 });
+  const record = toggle("Record a walk", (on) => {
+    record.textContent = on ? "Stop recording" : "Record a walk";
+    if (on) return walk.start();
+    const made = walk.stop();
+    if (made) line.ask({ do: "record", smooth: smooth.get() ?? 0, ...made });
+    else line.tell("Nothing was recorded: fly in the picture while recording.");
+  }, "Fly in the picture, or turn your phone, until you stop; the walk becomes the move");
+  return fields(record, smooth.field, button("As film text", () => line.ask({ do: "words" }), "Film moves that come nearest to this move"));
+}

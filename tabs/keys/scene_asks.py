@@ -1,0 +1,115 @@
+"""What the timeline asks about the scene: what the camera will meet, what lies under a pixel, what the move is as film text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from camera.editing.commands import camera_of
+from camera.editing.film_text import film_text
+from camera.editing.fit import recorded
+from camera.editing.limits import Limits, findings
+from camera.errors import InputError, reading
+from camera.path import CameraPath
+from camera.view import Scene
+from tabs.parts.session import Take
+
+Asked = Mapping[str, Any]
+NEAR_SHARE = 0.15
+"""Of the distance to the subject: what comes nearer is a collision to be warned of."""
+NEW_SHARE = 0.2
+"""Of a frame: more of it that no picture shows is warned of."""
+LONGEST_WALK = 20_000
+"""Cameras of a recording."""
+
+
+def limits_of(asked: Asked) -> Limits:
+    """Limits from a message; what it does not say, or says as null, is no limit."""
+    given = {field.name: asked.get(field.name) for field in fields(Limits)}
+    for name, value in given.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise InputError(f"The limit {name.replace('_', ' ')} must be a number, got {value!r:.40}.")
+    if not any(value is not None for value in given.values()):
+        raise InputError("Set at least one limit, then fit the move to the scene.")
+    return Limits(**given)
+
+
+def walk_of(asked: Asked, fps: float) -> CameraPath:
+    """The walk that was recorded: "cameras", "times" in seconds and "smooth", in seconds."""
+    with reading("The recording did not come whole; record the walk again."):
+        given, times = list(asked["cameras"]), list(asked["times"])
+        smooth = float(asked.get("smooth", 0.2))
+    if not 2 <= len(given) <= LONGEST_WALK or not 0 <= smooth <= 5:
+        raise InputError("Record a walk for a moment, and smooth it by 0 to 5 seconds.")
+    cameras = [camera_of(one) for one in given]
+    first = cameras[0]
+    path = CameraPath(
+        np.concatenate([one.world_from_camera for one in cameras]),
+        np.concatenate([one.intrinsics for one in cameras]), first.width, first.height, fps,
+    )  # fmt: skip
+    with reading("The recording did not come whole; record the walk again."):
+        return recorded(path, np.array(times, np.float64), smooth_seconds=smooth)
+
+
+def answered(take: Take, asked: Asked) -> dict[str, Any]:
+    """What the timeline shows then; the take stays as it is."""
+    return ASKS[asked["do"]](take, asked)
+
+
+def _check(take: Take, asked: Asked) -> dict[str, Any]:
+    """What the camera meets at every frame; "quiet" leaves out the words."""
+    scene, path = take.ready()
+    found = findings(scene, path)
+    limit = NEAR_SHARE * scene.first.focus_depth
+    most, nearest = int(np.argmax(found.new)), int(np.argmin(found.nearest))
+    unit = "m" if scene.unit == "metres" else "scene units"
+    words = f"Most is new in frame {most + 1}: {found.new[most]:.0%} of it."
+    if found.nearest[nearest] < limit:
+        words += (
+            f" At frame {nearest + 1} the camera comes as near as {found.nearest[nearest]:.2g} {unit} to something."
+        )
+    near = (found.nearest < limit).tolist()
+    return {
+        "warnings": {"new": found.new.round(4).tolist(), "near": near, "most": NEW_SHARE},
+        "said": "" if asked.get("quiet") else words,
+    }
+
+
+def _words(take: Take, asked: Asked) -> dict[str, Any]:
+    """The move as film text, which also goes into the field of the film moves."""
+    scene, path = take.ready()
+    found = film_text(path, scene.first)
+    return {"said": found.words, "film": found.text}
+
+
+def _pick(take: Take, asked: Asked) -> dict[str, Any]:
+    """The point of the scene under a place of what the camera sees."""
+    scene, path = take.ready()
+    point = point_under(scene, path, camera_of(asked.get("camera")), asked)
+    return {"target": point.tolist(), "said": "The target is picked."}
+
+
+def point_under(scene: Scene, path: CameraPath, camera: CameraPath, asked: Asked) -> np.ndarray:
+    """(3,): what ``camera`` sees at "x" and "y", shares of its picture from the left and the top, at the moment of "frame"."""
+    from camera.render.scene import render
+
+    with reading("Click on the picture again; the place did not come with numbers."):
+        share = np.array([float(asked["x"]), float(asked["y"])])
+        frame = min(max(int(asked.get("frame", 0)), 0), len(path) - 1)
+    if not ((share >= 0) & (share <= 1)).all():
+        raise InputError("That place is outside the picture; click inside it.")
+    camera = camera.fitted(path.width, path.height)
+    poses, lenses = (np.repeat(one, len(path), axis=0) for one in (camera.world_from_camera, camera.intrinsics))
+    image = render(scene, replace(path, world_from_camera=poses, intrinsics=lenses), frame=frame, renderer="zbuffer")
+    x, y = np.minimum(share * [path.width, path.height], [path.width - 1, path.height - 1]).astype(int)
+    if image.holes[y, x] or image.far[y, x]:
+        raise InputError("Nothing of the scene is at that place; click on something that the picture shows.")
+    local = np.linalg.inv(camera.intrinsics[0]) @ [x, y, 1.0] * image.depth[y, x]
+    pose = camera.world_from_camera[0]
+    return pose[:3, :3] @ local + pose[:3, 3]
+
+
+ASKS: dict[str, Callable[[Take, Asked], dict[str, Any]]] = {"check": _check, "words": _words, "pick": _pick}

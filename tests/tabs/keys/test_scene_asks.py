@@ -1,0 +1,60 @@
+"""What the timeline is answered about a scene, without a page."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from camera.editing.commands import camera_written
+from camera.errors import InputError
+from examples import load
+from pipelines import method
+from tabs.keys import edits, scene_asks
+from tabs.parts.session import FILM_MOVES, Take
+
+METHOD = method("gen3c")
+MOVES = METHOD.moves(frames=9, width=160, height=96)
+
+
+@pytest.fixture(scope="module")
+def take() -> Take:
+    return Take().opened(load("reading_room")).drawn(METHOD, MOVES, FILM_MOVES, "truck 0.4")
+
+
+def test_what_is_under_a_place_of_the_picture_is_a_point_that_the_camera_sees_there(take):
+    _, path = take.ready()
+    camera = path.sliced(slice(4, 5))
+    asked = {"do": "pick", "x": 0.5, "y": 0.6, "frame": 4, "camera": camera_written(camera)}
+    point = np.array(scene_asks.answered(take, asked)["target"])
+    local = camera.camera_from_world[0] @ [*point, 1]
+    pixel = camera.intrinsics[0] @ local[:3] / local[2]
+    np.testing.assert_allclose(pixel[:2], [80, 57], atol=0.51)
+    with pytest.raises(InputError, match="outside the picture"):
+        scene_asks.answered(take, {**asked, "x": 1.5})
+    with pytest.raises(InputError, match="Click on the picture"):
+        scene_asks.answered(take, {**asked, "y": None})
+
+
+def test_warnings_name_the_frames_and_the_move_is_fitted_to_the_scene(take):
+    found = scene_asks.answered(take, {"do": "check"})
+    assert found["warnings"]["new"][0] < 0.05 < max(found["warnings"]["new"]) and "frame 9" in found["said"]
+    fitted, more = edits.edited(take, MOVES, {"do": "limit", "new_share": 0.1}, None, keyed=False)
+    assert "what is new" in more["said"] and fitted.edit == "fit to the scene"
+    after = scene_asks.answered(fitted.drawn(METHOD, MOVES, "Keyframes"), {"do": "check"})
+    assert max(after["warnings"]["new"]) < 0.12
+    with pytest.raises(InputError, match="at least one limit"):
+        edits.edited(take, MOVES, {"do": "limit"}, None, keyed=False)
+
+
+def test_a_move_is_said_as_film_text_and_a_walk_becomes_keys(take):
+    words = scene_asks.answered(take, {"do": "words"})
+    assert words["film"].startswith("truck 0.4") and "degrees" in words["said"]
+    _, path = take.ready()
+    cameras = [camera_written(path.sliced(slice(frame, frame + 1))) for frame in range(9)]
+    asked = {"do": "record", "cameras": cameras, "times": [frame / 8 for frame in range(9)], "smooth": 0}
+    walked, more = edits.edited(take, MOVES, asked, None, keyed=False)
+    assert walked.track is not None and len(walked.track.keys) == 2 and more["said"].startswith("2 keys")
+    drawn = walked.drawn(METHOD, MOVES, "Keyframes").ready()[1]
+    np.testing.assert_allclose(drawn.centres, path.centres, atol=5e-3)
+    with pytest.raises(InputError, match="did not come whole"):
+        edits.edited(take, MOVES, {"do": "record", "cameras": cameras}, None, keyed=False)
