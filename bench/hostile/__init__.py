@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import tempfile
 import time
@@ -13,10 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from bench import Row, Scale, long_subject
+from bench.hostile.exchanged import all_exchanged
 from bench.hostile.mutants import mutant
-from bench.hostile.seeds import SEEDS, Seed
+from bench.hostile.seeds import SEEDS as OF_READERS
+from bench.hostile.seeds import Made, Seed
 from camera.errors import InputError
 
+SEEDS: dict[str, Made] = OF_READERS | all_exchanged()
+"""By what is read: a function that makes the seed, given a folder of its own."""
 MUTANTS, QUICK_MUTANTS = 10_000, 200
 LONGEST_SECONDS, MOST_MEGABYTES, HANGING_SECONDS = 1.0, 300.0, 60
 
@@ -88,13 +93,20 @@ def _child(answers: Connection, name: str, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         seed = SEEDS[name](Path(folder))
         seed.read(seed.data)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak_megabytes()
         for number in range(count):
             data, began = mutant(seed.data, number), time.perf_counter()
             words = _answer(seed, data)
             seconds = time.perf_counter() - began
-            grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-            answers.send((number, seconds, grown, words))
+            answers.send((number, seconds, peak_megabytes() - before, words))
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has had; `getrusage` would also tell of the process that started it."""
+    try:
+        return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def random_bytes(count: int, seed: int = 0) -> bytes:

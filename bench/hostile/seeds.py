@@ -53,7 +53,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 def npz(**arrays: NDArray) -> bytes:
     stream = io.BytesIO()
-    np.savez(stream, **arrays)
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
     return stream.getvalue()
 
 

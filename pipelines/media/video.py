@@ -162,17 +162,45 @@ def read_video(
             )
         stream.thread_type = "AUTO"
         limit = max(1, MAX_PIXELS // max(1, stream.width * stream.height))
+        expected = min(max_frames, timing.frames or limit)
+        if expected > limit:
+            raise InputError(_too_long(expected, stream.width, stream.height, limit))
         shown = Shown(stream.sample_aspect_ratio, own)
         with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
             images = (shown(_checked(frame)) for frame in container.decode(stream))
-            frames = list(islice(timing.held(images), min(max_frames, limit)))
-    if not frames:
+            frames = _gathered(islice(timing.held(images), min(max_frames, limit)), expected)
+    if frames is None:
         raise InputError("The video holds no frame; export it again as an H.264 mp4.")
-    if max_frames > limit == len(frames):
-        raise InputError(f"The video is too long for its size; cut it to {limit} frames or scale it down.")
     timing.say(len(frames), own)
     _told(own, account)
-    return np.stack(frames), timing.fps
+    return frames, timing.fps
+
+
+def _too_long(frames: int, width: int, height: int, limit: int) -> str:
+    """What would fit instead."""
+    scale = (limit / frames) ** 0.5
+    smaller = f"{int(width * scale) // 2 * 2} x {int(height * scale) // 2 * 2}"
+    return (
+        f"The video's {frames} frames of {width} x {height} are more than the {BUDGET.clip_megapixels:,} megapixels that are "
+        f"taken; cut it to {limit} frames or scale it down to {smaller}."
+    )
+
+
+def _gathered(images: Iterable[NDArray[np.uint8]], expected: int) -> NDArray[np.uint8] | None:
+    """The frames in one array, filled as they come, so that each is in memory once; None for no frame.
+
+    ``expected``: how many the file says; where it says too few, the array grows.
+    """
+    frames: NDArray[np.uint8] | None = None
+    count = 0
+    for image in images:
+        if frames is None:
+            frames = np.empty((expected, *image.shape), np.uint8)
+        if count == len(frames):
+            frames = np.concatenate([frames, np.empty_like(frames[: count // 2 + 1])])
+        frames[count] = image
+        count += 1
+    return None if frames is None else frames[:count]
 
 
 def _told(own: Account, account: Account | None) -> None:

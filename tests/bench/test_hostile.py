@@ -1,10 +1,15 @@
 """Damaged files in every reader: a value, or one sentence for people; never anything else."""
 
+import multiprocessing
+import os
+import time
+
 import pytest
 
-from bench.hostile import _unfit, strange
+from bench import hostile
+from bench.hostile import SEEDS, _row, _unfit, strange
 from bench.hostile.mutants import mutant
-from bench.hostile.seeds import SEEDS, Seed
+from bench.hostile.seeds import Seed
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -28,3 +33,17 @@ def test_a_number_gives_the_same_copy_and_most_copies_differ():
     data = bytes(range(256))
     assert mutant(data, 7) == mutant(data, 7)
     assert len({mutant(data, number) for number in range(100)}) > 80
+
+
+def glutton(folder):
+    """A reader that takes 400 MB, then half a second longer than it may, then ends its process."""
+    steps = iter((lambda: b"x" * (400 << 20), lambda: time.sleep(1.5), lambda: os._exit(1)))
+    return Seed(b"x" * 20, lambda copy: None if copy == b"x" * 20 else next(steps)())
+
+
+def test_memory_time_and_the_end_of_a_process_are_seen(monkeypatch):
+    monkeypatch.setattr(hostile, "get_context", lambda _: multiprocessing.get_context("fork"))
+    monkeypatch.setitem(hostile.SEEDS, "glutton", glutton)
+    row = _row("glutton", 5)
+    assert row.met is False and row.ours_ms > 1000 and "the process died" in row.agreement
+    assert int(row.agreement.split("+")[1].split()[0]) >= 390

@@ -27,6 +27,11 @@ class Timing:
     seconds: float
     holds: NDArray[np.int64] | None = None
 
+    @property
+    def frames(self) -> int:
+        """How many frames are shown by the file's stamps, 0 where it has none."""
+        return round(self.seconds * self.fps) if self.holds is None else int(self.holds.sum())
+
     def held(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Every frame as often as it is shown; a frame beyond those that were counted once."""
         for number, frame in enumerate(frames):

@@ -1,6 +1,7 @@
 """Video in and out: what was written is what is read, and bad files are refused in words."""
 
 import subprocess
+import tracemalloc
 
 import imageio_ffmpeg
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from camera.errors import InputError
+from pipelines.media import video
 from pipelines.media.video import probe, read_video, write_mp4
 
 
@@ -90,3 +92,34 @@ def test_a_truncated_video_is_refused_or_read_in_part(tmp_path):
 def test_only_the_first_frames_are_decoded(tmp_path):
     frames, _ = read_video(write_mp4(tmp_path / "clip.mp4", moving_square(9), 8), max_frames=4)
     assert len(frames) == 4
+
+
+def test_a_clip_is_in_memory_once(tmp_path):
+    frames = np.zeros((120, 180, 320, 3), np.uint8)
+    frames[:, 40:80, 40:80] = np.arange(120, dtype=np.uint8)[:, None, None, None]
+    file = write_mp4(tmp_path / "long.mp4", frames, 24)
+    del frames
+    read_video(file, max_frames=1)  # what is imported is not counted
+    tracemalloc.start()
+    read, _ = read_video(file)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(read) == 120 and peak < 1.2 * read.nbytes
+
+
+def test_a_clip_beyond_the_budget_is_refused_before_it_is_decoded_with_what_would_fit(tmp_path, monkeypatch):
+    file = write_mp4(tmp_path / "large.mp4", np.zeros((30, 64, 96, 3), np.uint8), 24)
+    monkeypatch.setattr(video, "MAX_PIXELS", 20 * 64 * 96)
+    monkeypatch.setattr(video, "_gathered", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(InputError, match=r"30 frames of 96 x 64 .* cut it to 20 frames or scale it down to 78 x 52\.$"):
+        read_video(file)
+    monkeypatch.undo()
+    assert len(read_video(file, max_frames=20)[0]) == 20
+
+
+def test_a_file_that_counts_too_few_frames_is_read_whole():
+    images = [np.full((2, 3, 3), number, np.uint8) for number in range(11)]
+    for expected in (1, 5, 11, 50):
+        made = video._gathered(images, expected)
+        assert made is not None and np.array_equal(made, np.stack(images))
+    assert video._gathered([], 5) is None

@@ -1,0 +1,44 @@
+"""Seeds of what other programs and this one exchange: splats in every form, moves with keys, cut lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bench.hostile.seeds import Made, Seed, camera_path
+
+SPLATS = 40
+
+
+def _splats(kind: str) -> Made:
+    def made(folder: Path) -> Seed:
+        from pipelines.splats import formats
+        from pipelines.splats.splats import Splats
+
+        chance = np.random.default_rng(3)
+        shapes = ((SPLATS, 3), (SPLATS, 4), (SPLATS, 3), (SPLATS,), (SPLATS, 4, 3))
+        splats = Splats(*(chance.normal(-1, 1, size=shape).astype(np.float32) for shape in shapes))
+        name = formats.NAMES[kind]
+        return Seed(formats.written(splats, kind), lambda copy: formats.read(copy, name))
+
+    return made
+
+
+def _keyed_move(folder: Path) -> Seed:
+    from camera.editing.keys import Key, KeyedMove
+    from camera.editing.saved import read, written
+    from camera.formats.parsing import json_value
+
+    path = camera_path()
+    keys = tuple(Key(path.sliced(slice(i, i + 1)), float(i)) for i in range(len(path)))
+    data = json.dumps(written(KeyedMove(keys, float(len(path))))).encode()
+    return Seed(data, lambda copy: read(json_value(copy, "move.json")))
+
+
+def all_exchanged() -> dict[str, Made]:
+    kinds = ("ply", "splat", "compressed.ply", "spz", "sog", "glb")
+    splats: dict[str, Callable[[Path], Seed]] = {f"splats {kind}": _splats(kind) for kind in kinds}
+    return splats | {"keyed move": _keyed_move}
