@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             "calibrate": _calibrate,
             "compile": _compile,
             "scene": _scene_files,
+            "convert": _convert,
             "evaluate": _evaluate,
             "doctor": _doctor,
             "list": _list,
@@ -193,6 +194,13 @@ def _scene_files(given: argparse.Namespace) -> int:
     from pipelines.cli.scene import make
 
     print(*make(given, _say), sep="\n")
+    return 0
+
+
+def _convert(given: argparse.Namespace) -> int:
+    from pipelines.cli.convert import convert
+
+    print(convert(given))
     return 0
 
 

@@ -17,6 +17,7 @@ FORBIDDEN = {
 }
 FLOORS = (
     ("media", "weights", "splats"),
+    ("viewer",),
     ("estimation",),
     ("inputs",),
     ("results",),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import NAMES
+from pipelines.cli.convert import add_options as add_convert
 from pipelines.cli.evaluation.options import add_options as add_evaluation
 from pipelines.cli.scene import add_options
 from pipelines.environment import offered
@@ -53,6 +54,9 @@ def parser() -> argparse.ArgumentParser:
     _add_made_up_shot(ahead)
     scene = commands.add_parser("scene", help="make points, a mesh and COLMAP and nerfstudio folders of a video")
     add_options(scene)
+    add_convert(
+        commands.add_parser("convert", help="a file of splats in another format, or as one HTML page that plays a path")
+    )
     scoring = commands.add_parser(
         "evaluate", help="score results against their moves, in the numbers that papers print"
     )

@@ -76,6 +76,7 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
     from pipelines.reconstruct.export import exports, shot_on
     from pipelines.reconstruct.points import fused
     from pipelines.reconstruct.surface.mesh import meshed
+    from pipelines.viewer import page
 
     if given.background != "nothing" and (given.keep != "everything" or given.masks is not None):
         raise InputError("An object that is cut out has no background; leave --background out.")
@@ -123,7 +124,11 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
         from pipelines.reconstruct.sky_dome import dome_of
 
         dome = dome_of(placed, cameras, cloud, scene)
-    for name, content in exports(placed, cameras, cloud=cloud, mesh=mesh, dome=dome, textured=picture).items():
+    found = exports(placed, cameras, cloud=cloud, mesh=mesh, dome=dome, textured=picture)
+    found["viewer.html"] = (
+        page.of_points(cloud, cameras) if mesh is None else page.of_mesh([mesh, *([dome] if dome else [])], cameras)
+    )
+    for name, content in found.items():
         with complete(given.out / name) as part:
             part.write_bytes(content)
     return sorted(file for file in given.out.iterdir() if file.is_file())

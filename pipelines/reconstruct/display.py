@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
+from camera.errors import InputError
 from camera.evaluation.paths import Similarity
 from camera.figure.path import frustum_lines
 from camera.path import CameraPath
@@ -39,6 +40,7 @@ def files(made: Made) -> dict[str, bytes]:
     """Everything to take home by name: points, COLMAP and nerfstudio folders; mesh or splats where they were made.
 
     A far background is part of the splats, of ``mesh.glb`` as a second mesh, and a file of its own beside mesh or points.
+    ``viewer.html`` shows all of it in any browser; SPZ and the viewer are left out where the scene is too large for them.
     """
     from pipelines.reconstruct.export import exports
 
@@ -47,7 +49,23 @@ def files(made: Made) -> dict[str, bytes]:
         from pipelines.splats.formats import every
 
         found |= every(_whole(made.fitted.splats, made.dome))
-    return found
+    return found | _viewer(made)
+
+
+def _viewer(made: Made) -> dict[str, bytes]:
+    """``viewer.html``: the splats, else the mesh, else the points, with the path; nothing where browsers could not open it."""
+    from pipelines.viewer import page
+
+    try:
+        if made.fitted is not None:
+            content = page.of_splats(_whole(made.fitted.splats, made.dome), made.path)
+        elif made.mesh is not None:
+            content = page.of_mesh([each for each in (made.mesh, made.dome) if each is not None], made.path)
+        else:
+            content = page.of_points(made.cloud, made.path)
+    except InputError:
+        return {}
+    return {"viewer.html": content}
 
 
 def shown_glb(made: Made, *, cameras: bool = True) -> bytes:

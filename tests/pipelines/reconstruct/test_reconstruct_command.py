@@ -56,6 +56,7 @@ def test_points_mesh_and_folders_are_written(truth, video, packed):
         "nerfstudio.zip",
         "points.glb",
         "points.ply",
+        "viewer.html",
     ]
     mesh = trimesh.load(io.BytesIO((out / "mesh.ply").read_bytes()), file_type="ply")
     away = np.min(

@@ -1,0 +1,59 @@
+"""``python -m pipelines convert``: a file of splats in another format, or as one HTML page that plays a path."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from pipelines.splats.formats import NAMES, read, written
+from pipelines.splats.formats.axes import UPS
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("splats", type=Path, help="a file of Gaussian splats: .ply, .splat, SPZ, SOG or glTF")
+    command.add_argument("out", type=Path, help=f"the file to write: .html, or .{', .'.join(NAMES)}")
+    command.add_argument("--up", choices=UPS, default="auto", help="where up is in the file's axes")
+    command.add_argument("--path", type=Path, help="camera file to play in an .html; else one camera before the scene")
+
+
+def convert(given: argparse.Namespace) -> Path:
+    """Writes the file and returns it; raises `InputError`."""
+    from pipelines.media.video import complete
+
+    if not given.splats.is_file():
+        raise InputError(f"There is no file of splats {given.splats}.")
+    splats, words = read(given.splats.read_bytes(), given.splats.name, up=given.up)
+    print(f"{len(splats):,} Gaussians. {words}", file=sys.stderr)
+    if given.out.suffix.lower() == ".html":
+        from pipelines.viewer.page import of_splats
+
+        content = of_splats(splats, _path(given), title=given.splats.stem)
+    else:
+        kinds = [kind for kind in NAMES if given.out.name.lower().endswith(f".{kind}")]
+        if not kinds:
+            raise InputError(f"{given.out.name} should end in .html, .{', .'.join(NAMES)}.")
+        content = written(splats, max(kinds, key=len))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    with complete(given.out) as part:
+        part.write_bytes(content)
+    return given.out
+
+
+def _path(given: argparse.Namespace) -> CameraPath:
+    """The path to play, in the world of the splats."""
+    from camera import formats
+    from camera.formats.account import Account
+    from pipelines.splats.scene import open_splats
+
+    camera = open_splats(given.splats, up=given.up)[0].first.camera
+    if given.path is None:
+        return camera
+    if not given.path.is_file():
+        raise InputError(f"There is no path file {given.path}.")
+    account = Account(given.path.name)
+    path = formats.read(given.path.name, given.path.read_bytes(), like=camera, account=account)
+    print(*account.notes(), sep="\n", end="\n" * bool(account.notes()), file=sys.stderr)
+    return path
