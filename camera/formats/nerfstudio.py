@@ -54,7 +54,7 @@ def frames_of(values: dict[str, Any], name: str, like: CameraPath | None, accoun
         where = f"frame {index} of {name}"
         own = account.fields(frame, "frames", idle=IDLE) if isinstance(frame, Mapping) else frame
         matrix = pose(field(own, "transform_matrix", where), f"transform_matrix of {where}")
-        lens_matrix, width, height, bent = _lens(own.over(shared), where, like)
+        lens_matrix, width, height, bent = _lens(own.over(shared), where, like, account)
         posed.append(PosedFrame(str(own.get("file_path", "")), matrix, lens_matrix, width, height, bent))
     in_our_axes = opencv_from_nerfstudio(np.stack([each.world_from_camera for each in posed]))
     posed = [replace(each, world_from_camera=matrix) for each, matrix in zip(posed, in_our_axes)]
@@ -154,7 +154,7 @@ def write_camera_path(path: CameraPath) -> bytes:
 
 
 def _lens(
-    values: Fields, where: str, like: CameraPath | None
+    values: Fields, where: str, like: CameraPath | None, account: Account
 ) -> tuple[NDArray[np.float64], int, int, NDArray[np.float64]]:
     """Intrinsics (3,3), width, height and distortion (6,) of a frame whose own fields go before those of the file.
 
@@ -177,7 +177,7 @@ def _lens(
     else:
         given = like_or_refuse(like, where, "picture size (w, h)")
         width, height = given.width, given.height
-    fx, fy = _focal(values, "x", width, where), _focal(values, "y", height, where)
+    fx, fy = _focal(values, "x", width, where, account), _focal(values, "y", height, where, account)
     if fx is None and fy is None:
         field(values, "camera_angle_x", where)
     fx, fy = fx or fy, fy or fx
@@ -186,14 +186,16 @@ def _lens(
     return integer_pixel_lens([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), width, height, bent
 
 
-def _focal(values: Fields, axis: str, side: int, where: str) -> float | None:
+def _focal(values: Fields, axis: str, side: int, where: str, account: Account) -> float | None:
     """Focal length in pixels across ("x") or down ("y"), by ``fl_`` or the field of view in radians; None for neither."""
-    if f"fl_{axis}" in values:
-        focal = number(values[f"fl_{axis}"], f"'fl_{axis}' of {where}", minimum=1e-3)
-        values.get(f"camera_angle_{axis}")
-        return focal
     key = f"camera_angle_{axis}"
-    if key not in values:
-        return None
-    angle = number(values[key], f"{key!r} of {where}", minimum=0.02, maximum=2.96)
-    return side / (2 * math.tan(angle / 2))
+    by_angle = None
+    if key in values:
+        angle = number(values[key], f"{key!r} of {where}", minimum=0.02, maximum=2.96)
+        by_angle = side / (2 * math.tan(angle / 2))
+    if f"fl_{axis}" not in values:
+        return by_angle
+    focal = number(values[f"fl_{axis}"], f"'fl_{axis}' of {where}", minimum=1e-3)
+    if by_angle is not None and abs(by_angle / focal - 1) > 0.01:
+        account.say(f"{key} of {account.name} says another lens than fl_{axis}, which is taken.")
+    return focal

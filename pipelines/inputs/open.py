@@ -116,8 +116,13 @@ def _reconfusion(path: Path, given_views: int, dense: bool) -> Material:
     from pipelines.inputs.datasets.genxd import read_reconfusion
     from pipelines.inputs.posed_files import Given
 
-    views = read_reconfusion(path)
-    return _of(Given(views, None, "Cameras of the data set."), given_views or min(views.splits, default=0), dense)
+    account = Account(path.name)
+    views = read_reconfusion(path, account=account)
+    return _of(
+        Given(views, None, f"Cameras of the data set. {account.text()}".rstrip()),
+        given_views or min(views.splits, default=0),
+        dense,
+    )
 
 
 def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Material:
@@ -138,7 +143,10 @@ def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Materi
         inner = [place, *(child for child in place.iterdir() if child.is_dir())]
         for candidate in inner:
             if (candidate / "0" / "images.bin").is_file():
-                return _of(Given(read_camvid(candidate), None, "Cameras of the data set."), given_views, dense)
+                account = Account(path.name)
+                views = read_camvid(candidate, account=account)
+                note = f"Cameras of the data set. {account.text()}".rstrip()
+                return _of(Given(views, None, note), given_views, dense)
             if is_gso(candidate):
                 return _of(read_gso(candidate, views=given_views), 0, dense)
             if (candidate / "index.json").is_file():

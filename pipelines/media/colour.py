@@ -95,27 +95,57 @@ def _to_bt709(primaries: int) -> NDArray[np.float32]:
 
 def _xyz(primaries: int) -> NDArray[np.float64]:
     """(3,3): linear RGB to XYZ. Whites other than D65 are taken as D65."""
-    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in _PRIMARIES[primaries]]).T
+    return _xyz_of(np.array(_PRIMARIES[primaries]))
+
+
+def _xyz_of(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same of the places (3,2) of red, green and blue."""
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in corners]).T
     light = np.array([D65[0] / D65[1], 1, (1 - sum(D65)) / D65[1]])
     return columns * np.linalg.solve(columns, light)
 
 
-def profile_followed(image: Image.Image, account: Account) -> Image.Image:
-    """A decoded picture (RGB, RGBA, L, LA or CMYK) in sRGB by its ICC profile, or by the gamma that a PNG says."""
+def profile_followed(image: Image.Image, account: Account, tags: ColourTags | None = None) -> Image.Image:
+    """A decoded picture (RGB, RGBA, L, LA or CMYK) in sRGB: by its ICC profile, by the ``tags`` of its file, or by the gamma and
+    primaries that a PNG says. As in PNG's rule, tags of HDR go before a profile."""
     icc = image.info.get("icc_profile")
+    if tags is not None and (tags.hdr or (tags.wide and not icc)) and image.mode in ("RGB", "RGBA"):
+        account.say(f"{tags.words} in {account.name}.")
+        return _by_tags(image, tags)
     if icc:
         return _by_profile(image, icc, account)
     if image.mode == "CMYK":
         account.say(f"{account.name} is CMYK without a profile, so its colours are approximate.")
-    gamma = image.info.get("gamma")
-    if (
-        gamma
-        and "srgb" not in image.info
-        and abs(gamma * GAMMA - 1) > 0.02
-        and image.mode in ("RGB", "RGBA", "L", "LA")
-    ):
-        return _by_gamma(image, float(gamma))
-    return image
+    if "srgb" in image.info or image.mode not in ("RGB", "RGBA", "L", "LA") or tags is not None:
+        return image
+    gamma = float(image.info.get("gamma") or 1 / GAMMA)
+    points = image.info.get("chromaticity")
+    if points and len(points) == 8 and image.mode in ("RGB", "RGBA") and _differ(points):
+        account.say(f"{account.name} says primaries of its own (cHRM); its colours are brought to sRGB.")
+        return _by_primaries(image, points, gamma)
+    return _by_gamma(image, gamma) if abs(gamma * GAMMA - 1) > 0.02 else image
+
+
+def _by_tags(image: Image.Image, tags: ColourTags) -> Image.Image:
+    values = np.array(image)
+    values[..., :3] = to_srgb(values[..., :3].astype(np.uint16) * np.uint16(257), tags)
+    return Image.fromarray(values)
+
+
+def _differ(points: Any) -> bool:
+    """Whether a PNG's white, red, green and blue (8 numbers) are others than sRGB's, and can be a triangle."""
+    ours = np.array([D65, *_PRIMARIES[BT709]]).ravel()
+    given = np.array(points, float)
+    return bool(np.abs(given - ours).max() > 0.005 and (given[1::2] > 0.01).all() and np.abs(given).max() <= 1)
+
+
+def _by_primaries(image: Image.Image, points: Any, gamma: float) -> Image.Image:
+    """Through linear light: ``gamma`` as the file has it (the exponent of encoding). Another white is taken as D65."""
+    values, corners = np.array(image), np.array(points, float).reshape(4, 2)[1:]
+    light = (values[..., :3] / 255.0) ** (1 / gamma)
+    matrix = np.linalg.inv(_xyz(BT709)) @ _xyz_of(corners)
+    values[..., :3] = np.rint(255 * np.clip(light @ matrix.T, 0, 1) ** (1 / GAMMA))
+    return Image.fromarray(values)
 
 
 def _by_profile(image: Image.Image, icc: bytes, account: Account) -> Image.Image:

@@ -16,6 +16,7 @@ from camera.formats.account import Account
 from pipelines.media.colour import profile_followed
 from pipelines.media.depth_map.meanings import DepthMeaning, from_disparity
 from pipelines.media.picture_file import check_size, load, opened
+from pipelines.media.picture_tags import colour_tags, png_chunks
 
 __all__ = ["Picture", "from_disparity", "png", "read_depth", "read_picture"]
 
@@ -51,7 +52,8 @@ def read_picture(path: str | os.PathLike) -> Picture:
         fov, orientation = _exif_fov(image), int(image.getexif().get(ExifTags.Base.Orientation, 1))
         _say_others(image, account)
         across, down = _density(image)[:: -1 if orientation >= 5 else 1]
-        image = profile_followed(ImageOps.exif_transpose(image), account)
+        _say_chunks(Path(path), account)
+        image = profile_followed(ImageOps.exif_transpose(image), account, colour_tags(Path(path)))
         image = _square(image, across, down, account)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             image = image.convert("RGBA")
@@ -92,6 +94,34 @@ def _say_others(image: Image.Image, account: Account) -> None:
     count = getattr(image, "n_frames", 1)
     if count > 1:
         account.left_out(count - 1, count, "pictures", "the first one is shown")
+
+
+_FOLLOWED_CHUNKS = (
+    "cICP",
+    "iCCP",
+    "gAMA",
+    "cHRM",
+    "sRGB",
+    "pHYs",
+    "tRNS",
+    "eXIf",
+    "acTL",
+    "fcTL",
+    "sBIT",
+    "tEXt",
+    "zTXt",
+    "iTXt",
+    "tIME",
+    "bKGD",
+    "hIST",
+)
+"""Chunks of PNG that are followed, or that are about other things than what is shown."""
+
+
+def _say_chunks(path: Path, account: Account) -> None:
+    chunks = png_chunks(path)
+    idle = ("mDCV", "cLLI", "sCAL", "oFFs", "pCAL", "sPLT", "gIFg", "gIFx", "sTER", "caBX")
+    account.fields(chunks, "chunks", idle=idle).use(*_FOLLOWED_CHUNKS)
 
 
 def _square(image: Image.Image, across: float, down: float, account: Account) -> Image.Image:

@@ -74,7 +74,7 @@ class Strength:
         said = _of_layer(self.ranks, module, self.rank)
         if said is not None and said != rank:
             raise InputError(
-                f"{name} says rank {said} for {module}, whose matrices have {rank}; export the LoRA again."
+                f"{name} says rank {said} for {module}, whose matrices have {rank} (r, rank_pattern); export the LoRA again."
             )
 
 
@@ -90,8 +90,9 @@ def declared(path: str | Path, part: str, account: Account) -> Strength:
     if HEADER in whole:
         about = _json(whole[HEADER], f"{HEADER} in the header of {path.name}")
         return _of_config(_of_part(about, part), path.name, account)
-    plain = _of_part(whole, part)
+    plain = _of_part(header, part)
     if any(key in plain for key in _ALPHA):
+        whole.use(*plain, *(f"{part}.{key}" for key in plain))
         return _of_plain(account.fields(plain, "header"), path.name)
     beside = path.with_name(BESIDE)
     if path.name.startswith("adapter_model") and beside.is_file():

@@ -7,26 +7,37 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from camera.errors import InputError
+from camera.formats.account import Account
 from pipelines.inputs.archive import opened
 
 PICTURES = (".jpg", ".jpeg", ".png")
 
 
 @contextmanager
-def entry_folder(path: str | Path) -> Iterator[Path]:
-    """The folder that holds `images/` and `0/`: ``path``, a folder right below it, or a zip unpacked for the while."""
-    entries = set()
+def entry_folder(path: str | Path, *, account: Account | None = None) -> Iterator[Path]:
+    """The folder that holds `images/` and `0/`: ``path``, a folder right below it, or a zip unpacked for the while.
+
+    Files of neither go to ``account``.
+    """
+    entries, left = set(), []
 
     def place(name: str) -> PurePosixPath | None:
         at = _wanted(name)
         if at is not None:
             entries.add(PurePosixPath(name).parent.parent)
+        else:
+            left.append(name)
         return at
 
     with opened(path, place=place) as folder:
         if len(entries) > 1:
             raise InputError(f"{Path(path).name} holds {len(entries)} entries; unpack it and give one of them.")
-        yield _place(folder)
+        place_of_entry = _place(folder)
+        if folder == Path(path):
+            named = (each.relative_to(place_of_entry) for each in sorted(place_of_entry.rglob("*")) if each.is_file())
+            left = [name.as_posix() for name in named if _wanted(name.as_posix()) is None]
+        (account or Account("")).fields(dict.fromkeys(left), "files")
+        yield place_of_entry
 
 
 def _place(folder: Path) -> Path:

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
+from camera.formats.account import Account
 from camera.path import CameraPath, inverse
 from pipelines.inputs.colmap_model import Lens, read_model
 from pipelines.inputs.datasets.camvid_archive import entry_folder
@@ -57,10 +58,15 @@ def reconfusion_scenes(folder: str | Path) -> dict[str, Path]:
     return files
 
 
-def read_reconfusion(file: str | Path, *, name: str = "") -> PosedPictures:
-    """One scene: pictures, cameras, which views to give and to make, and depth bounds where there are some."""
+def read_reconfusion(file: str | Path, *, name: str = "", account: Account | None = None) -> PosedPictures:
+    """One scene: pictures, cameras, which views to give and to make, and depth bounds where there are some.
+
+    What else it holds goes to ``account``.
+    """
     file = Path(file)
-    scene = _torch_scene(file)
+    scene = (account or Account(file.name)).fields(
+        _torch_scene(file), idle=("key", "url", "scene", "scene_name", "timestamps")
+    )
     pictures = one_size([_decoded(data, i) for i, data in enumerate(scene["images"])])
     path = reconfusion_path(np.asarray(scene["cameras"], dtype=np.float64), pictures.shape[2], pictures.shape[1])
     if len(path) != len(pictures):
@@ -123,9 +129,13 @@ def _split(split: Any, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 # --- CamVid-30K ---------------------------------------------------------------------------------------------------
 
 
-def read_camvid(path: str | Path) -> PosedPictures:
-    """One entry, folder or zip: its frames, cameras and static points; distorted pictures are straightened."""
-    with entry_folder(path) as folder:
+def read_camvid(path: str | Path, *, account: Account | None = None) -> PosedPictures:
+    """One entry, folder or zip: its frames, cameras and static points; distorted pictures are straightened.
+
+    Files that are not used go to ``account``.
+    """
+    account = account or Account(Path(path).name)
+    with entry_folder(path, account=account) as folder:
         model = read_model(folder / "0")
         straight = [_straightened(folder / "images", name, lens) for name, lens in zip(model.names, model.lenses)]
     stack = one_size([picture for picture, _ in straight])

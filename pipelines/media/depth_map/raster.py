@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from camera.errors import InputError
-from camera.formats.account import Account
+from camera.formats.account import Account, refusal
 from pipelines.media.depth_map.coloured import colour_map_of
 from pipelines.media.picture_file import load, opened
+from pipelines.media.picture_tags import png_chunks
 
 ALIKE = 0.012
 """Channels that differ by no more than this part of their range, in 99 of 100 pixels, are one grey picture."""
@@ -32,8 +33,17 @@ def read_raster(path: Path, account: Account) -> NDArray[np.float32]:
         if getattr(image, "n_frames", 1) > 1:
             account.left_out(image.n_frames - 1, image.n_frames, "pictures", "the first one is the depth map")  # type: ignore[attr-defined]
         values = _by_opencv(path) if deep else _pixels(image)
+    _follow_chunks(path, account)
     values = turned(values, orientation)
     return _one_channel(values, path)
+
+
+def _follow_chunks(path: Path, account: Account) -> None:
+    """Raises `InputError` for a PNG that says how its numbers become another quantity; other measures are named."""
+    chunks = png_chunks(path)
+    if "pCAL" in chunks:
+        raise refusal("pCAL", path.name, "an equation for its numbers", "export depth in one unit, and say which")
+    account.fields({key: None for key in chunks if key in ("sCAL", "oFFs")}, "chunks", idle=("sCAL", "oFFs"))
 
 
 def _pixels(image: Image.Image) -> NDArray[Any]:

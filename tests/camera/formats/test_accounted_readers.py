@@ -8,7 +8,6 @@ import zipfile
 import numpy as np
 import pytest
 
-from camera.errors import InputError
 from camera.formats import FORMATS, FileNote, read, write
 from camera.formats.account import Account
 from camera.path import CameraPath, pinhole
@@ -16,95 +15,6 @@ from camera.path import CameraPath, pinhole
 EYE = np.eye(4)
 LIKE = CameraPath(EYE[None], pinhole(160, 120, 55), 160, 120)
 PATH = CameraPath(np.repeat(EYE[None], 3, 0), pinhole(160, 120, 50), 160, 120, 10.0)
-FISHEYE = {"is_fisheye": True, "ftheta_p0": 0.1, "camera_model": "OPENCV_FISHEYE"}
-NERFSTUDIO_TOP = {
-    **FISHEYE, "k1": 0.1, "k2": 0.1, "k3": 0.1, "k4": 0.1, "p1": 0.1, "p2": 0.1, "cx": 70, "cy": 50, "fl_x": 99, "fl_y": 99,
-    "camera_angle_x": 1.0, "camera_angle_y": 1.0, "w": 200, "h": 100, "fps": 5, "aabb_scale": 16, "aabb": [], "scale": 0.3,
-    "offset": [0, 0, 0], "ply_file_path": "a.ply", "applied_transform": [], "applied_scale": 2.0,
-    "orientation_override": "none", "train_filenames": [], "val_filenames": [], "test_filenames": [],
-    "white_transparent": True, "rolling_shutter": [0, 0, 0, 1], "integer_depth_scale": 0.1, "something_new": 7,
-}  # fmt: skip
-NERFSTUDIO_FRAME = {
-    **FISHEYE, "k1": 0.1, "k2": 0.1, "p1": 0.1, "cx": 70, "cy": 50, "fl_x": 99, "fl_y": 99, "camera_angle_x": 1.0, "w": 200, "h": 100,
-    "sharpness": 40.0, "colmap_im_id": 1, "depth_file_path": "d.png", "mask_path": "m.png", "something_new": 7,
-}  # fmt: skip
-GUI_TOP = {"loop": True, "time": 0.5, "duration_seconds": 7, "spline_order": 0, "something_new": 1}
-GUI_KEY = {
-    "scale": 1.5,
-    "slice": 0,
-    "aperture_size": 0,
-    "focus_z": 1,
-    "glow_mode": 0,
-    "glow_y_cutoff": 0,
-    "something_new": 1,
-}
-CAMERAS_TOP = {
-    "resolution": [64, 64],
-    "duration_seconds": 7,
-    "fps": 5,
-    "spp": 8,
-    "quality": 1,
-    "shutter_fraction": 0.5,
-    "new": 1,
-}
-PATH_TOP = {
-    "camera_type": "fisheye", "fps": 5, "seconds": 9, "keyframes": [], "is_cycle": True, "smoothness_value": 0.5,
-    "default_fov": 40, "default_transition_sec": 2, "crop": {}, "something_new": 1,
-}  # fmt: skip
-OWN_TOP = {"version": 99, "fps": 5, "format": "x", "convention": "OpenGL axes", "something_new": 1}
-WRITTEN = {
-    "nerfstudio": {"": NERFSTUDIO_TOP, "frames": NERFSTUDIO_FRAME},
-    "nerfstudio_path": {"": PATH_TOP, "camera_path": {"aspect": 3, "something_new": 1}},
-    "gen3c_path": {"": GUI_TOP, "path": GUI_KEY},
-    "gen3c_cameras": {"": CAMERAS_TOP, "cameras": {"end": [], "something_new": 1}},
-    "i2v3d": {"": {"fov": 20, "something_new": 1}},
-    "reshoot": {"": OWN_TOP},
-}
-"""Fields beyond the least, of the file and of its records, that the formats' own writers (and their newer versions) write."""
-CASES = [
-    (name, part, key, value)
-    for name, parts in WRITTEN.items()
-    for part, more in parts.items()
-    for key, value in more.items()
-]
-
-
-def same(a: CameraPath, b: CameraPath) -> bool:
-    if (len(a), a.width, a.height, a.fps) != (len(b), b.width, b.height, b.fps):
-        return False
-    return np.allclose(a.world_from_camera, b.world_from_camera) and np.allclose(a.intrinsics, b.intrinsics)
-
-
-@pytest.mark.parametrize(("name", "part", "key", "value"), CASES)
-def test_every_field_counts_is_named_or_is_refused(name, part, key, value):
-    file, values = least(name)
-    plain = read(file, json.dumps(values).encode(), like=LIKE, account=Account("before"))
-    record = values[part][1] if part else values
-    assert record.get(key) != value
-    record[key] = value
-    account = Account(file)
-    try:
-        path = read(file, json.dumps(values).encode(), like=LIKE, account=account)
-    except InputError as error:
-        assert key in str(error) or repr(value) in str(error) or "newer" in str(error)
-        return
-    assert not same(path, plain) or key in account.text(), account.notes()
-
-
-def least(name: str) -> tuple[str, dict]:
-    """A file of a format with no more than it needs."""
-    moving = CameraPath(shifted(3), PATH.intrinsics, 160, 120, 10.0)
-    file, data = write(name, moving)
-    if name != "nerfstudio":
-        return file, json.loads(data)
-    frames = [{"transform_matrix": pose.tolist()} for pose in shifted(3)]
-    return file, {"w": 160, "h": 120, "camera_angle_x": 0.9, "frames": frames}
-
-
-def shifted(frames: int) -> np.ndarray:
-    poses = np.repeat(EYE[None], frames, 0)
-    poses[:, 0, 3] = np.arange(frames) ** 2
-    return poses
 
 
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.readable])

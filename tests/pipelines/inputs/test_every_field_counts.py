@@ -1,0 +1,484 @@
+"""One rule for all readers: what a file's writers are known to write changes the result, is named in a note, or is refused by name.
+
+`READERS` holds, for every kind of file, how a valid one is made, and what is added to it one by one.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from camera.errors import InputError
+from camera.formats import read, write
+from camera.formats.account import Account
+from camera.objects.model import read_model
+from camera.path import CameraPath, pinhole
+from pipelines.inputs.depth_frames import depth_of_file
+from pipelines.inputs.open import read_material
+from pipelines.media.depth_map.read import read_depth_map
+from pipelines.media.image import read_picture
+from pipelines.media.video import read_video, write_mp4
+from pipelines.weights.lora_strength import declared
+
+T, H, W = 4, 48, 64
+POSES = np.repeat(np.eye(4)[None], T, axis=0)
+POSES[:, 0, 3] = np.arange(T) ** 2 / 10
+PATH = CameraPath(POSES, pinhole(W, H, 50), W, H, 10.0)
+LIKE = CameraPath(np.eye(4)[None], pinhole(W, H, 55), W, H)
+FRAMES = np.random.default_rng(0).integers(0, 255, (T, H, W, 3), dtype=np.uint8)
+DEPTH = np.linspace(1, 3, T * H * W, dtype=np.float32).reshape(T, H, W)
+
+Read = Callable[[Path], tuple[Any, str]]
+Make = Callable[[Path, dict[str, Any]], Path]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """``make`` writes a file with the things that are ``added``, by their name; ``read`` gives what can be compared, and all notes."""
+
+    make: Make
+    read: Read
+    added: dict[str, Any]
+
+
+# --- how each kind is made and read ----------------------------------------------------------------------------------------
+
+
+def path_read(file: Path) -> tuple[Any, str]:
+    account = Account(file.name)
+    path = read(file.name, file.read_bytes(), like=LIKE, account=account)
+    return (path.world_from_camera, path.intrinsics, path.width, path.height, path.fps), account.text()
+
+
+def scene_read(file: Path) -> tuple[Any, str]:
+    files = sorted(each for each in file.iterdir() if each.is_file()) if file.name.startswith("loose") else [file]
+    material = read_material(files)
+    return of_scene(material.scene) + (
+        (material.path.world_from_camera, material.path.intrinsics) if material.path else ()
+    ), material.note
+
+
+def of_scene(scene) -> tuple:
+    views = scene.views
+    parts = ("colour", "depth", "known", "intrinsics", "world_from_camera")
+    return (scene.fps, scene.unit, *(np.stack([getattr(view, part) for view in views]) for part in parts))
+
+
+def depth_read(file: Path) -> tuple[Any, str]:
+    read = read_depth_map(file, "distance")
+    return (read.values, read.fov_degrees), read.note
+
+
+def depths_read(file: Path) -> tuple[Any, str]:
+    account = Account(file.name)
+    return (depth_of_file(file, FRAMES, account=account),), account.text()
+
+
+def picture_read(file: Path) -> tuple[Any, str]:
+    read = read_picture(file)
+    return (read.colour, read.fov_degrees), " ".join(read.notes)
+
+
+def clip_read(file: Path) -> tuple[Any, str]:
+    account = Account(file.name)
+    return read_video(file, account=account), account.text()
+
+
+def lora_read(file: Path) -> tuple[Any, str]:
+    account = Account(file.name)
+    said = declared(file, "transformer", account)
+    said.check_rank("blocks.0.to_q", 4, file.name)
+    return (said.scale("blocks.0.to_q", 4, silent=-1.0), said.scale("x", 4, silent=-1.0)), account.text()
+
+
+def mesh_read(file: Path) -> tuple[Any, str]:
+    model = read_model(file.read_bytes(), file.name)
+    surface = model.surfaces()[0]
+    return (len(model.surfaces()), surface.vertices, surface.triangles, surface.colours), " ".join(model.notes)
+
+
+def json_of(name: str, part: str = "") -> Make:
+    """A path file of ours with fields added at the top, or to the second record of the list ``part``."""
+
+    def make(folder: Path, added: dict[str, Any]) -> Path:
+        file, data = write(name, PATH)
+        values = json.loads(data)
+        records = values if isinstance(values, list) else values[part] if part else None
+        target = values if records is None else records[1] if isinstance(records, list) else records["1"]
+        target |= added
+        (folder / file).write_text(json.dumps(values))
+        return folder / file
+
+    return make
+
+
+def npz_of(name: str, arrays: dict[str, Any]) -> Make:
+    def make(folder: Path, added: dict[str, Any]) -> Path:
+        np.savez(folder / name, **{**arrays, **added})
+        return folder / name
+
+    return make
+
+
+def path_npz(name: str) -> Make:
+    file, data = write(name, PATH)
+    with np.load(io.BytesIO(data)) as arrays:
+        return npz_of(file, dict(arrays))
+
+
+def zip_of(name: str, files: Callable[[], dict[str, bytes]]) -> Make:
+    def make(folder: Path, added: dict[str, Any]) -> Path:
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            for member, data in {**files(), **added}.items():
+                archive.writestr(member, data)
+        return folder / name
+
+    return make
+
+
+def folder_of(name: str, files: Callable[[], dict[str, bytes]]) -> Make:
+    def make(folder: Path, added: dict[str, Any]) -> Path:
+        for member, data in {**files(), **added}.items():
+            (folder / name / member).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name / member).write_bytes(data)
+        return folder / name
+
+    return make
+
+
+def unzipped(name: str) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(write(name, PATH)[1])) as archive:
+        return {entry: archive.read(entry) for entry in archive.namelist()}
+
+
+def picture(number: int) -> bytes:
+    box = io.BytesIO()
+    Image.fromarray(FRAMES[number]).save(box, "PNG")
+    return box.getvalue()
+
+
+def npz(**arrays) -> bytes:
+    box = io.BytesIO()
+    np.savez(box, **arrays)
+    return box.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    box = io.BytesIO()
+    np.save(box, array)
+    return box.getvalue()
+
+
+def mp4(folder: Path | None = None) -> bytes:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as place:
+        return write_mp4(Path(place, "rgb.mp4"), FRAMES, 8).read_bytes()
+
+
+def exr(**channels) -> bytes:
+    import tempfile
+
+    import OpenEXR
+
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    with tempfile.TemporaryDirectory() as place:
+        with OpenEXR.File(header, channels) as file:
+            file.write(f"{place}/a.exr")
+        return Path(place, "a.exr").read_bytes()
+
+
+def pictures_and_colmap() -> dict[str, bytes]:
+    colmap = {name.replace("sparse/0", "sparse/0"): data for name, data in unzipped("colmap_txt").items()}
+    return {**colmap, **{f"images/frame_{i + 1:05d}.png": picture(i) for i in range(T)}}
+
+
+def pictures_and_transforms() -> dict[str, bytes]:
+    return {
+        "transforms.json": write("nerfstudio", PATH)[1],
+        **{f"images/frame_{i + 1:05d}.png": picture(i) for i in range(T)},
+    }
+
+
+def loose() -> dict[str, bytes]:
+    return {"cameras.json": write("reshoot", PATH)[1], **{f"{i}.png": picture(i) for i in range(T)}}
+
+
+def transforms_with(folder: Path, added: dict[str, Any]) -> Path:
+    values = json.loads(write("nerfstudio", PATH)[1]) | added
+    return zip_of("set.zip", lambda: {**pictures_and_transforms(), "transforms.json": json.dumps(values).encode()})(
+        folder, {}
+    )
+
+
+def posed_clip() -> dict[str, bytes]:
+    return {
+        "rgb.mp4": mp4(), "depth.npz": npz(depth=DEPTH), "mask.npz": npz(mask=np.ones_like(DEPTH)),
+        "camera.npz": npz(w2c=PATH.camera_from_world, intrinsics=PATH.intrinsics),
+    }  # fmt: skip
+
+
+def with_arrays(member: str, arrays: dict[str, Any], files: Callable[[], dict[str, bytes]], name: str) -> Make:
+    def make(folder: Path, added: dict[str, Any]) -> Path:
+        return zip_of(name, lambda: {**files(), member: npz(**{**arrays, **added})})(folder, {})
+
+    return make
+
+
+def vipe() -> dict[str, bytes]:
+    depth, box = DEPTH, io.BytesIO()
+    with zipfile.ZipFile(box, "w") as archive:
+        for i in range(T):
+            archive.writestr(f"{i:05d}.exr", exr(Z=np.ascontiguousarray(depth[i])))
+    return {
+        "rgb/walk.mp4": mp4(), "depth/walk.zip": box.getvalue(), "pose/walk.npz": npz(inds=np.arange(T), data=POSES),
+        "intrinsics/walk.npz": npz(inds=np.arange(T), data=np.tile([50.0, 51, 32, 24], (T, 1))),
+    }  # fmt: skip
+
+
+MULTIVIEW = {
+    "images_key_frames": (FRAMES[:2].transpose(0, 3, 1, 2) / 127.5 - 1).astype(np.float32), "depth_key_frames": DEPTH[:2, None],
+    "mask_key_frames": np.ones((2, 1, H, W), np.float32), "K_key_frames": PATH.intrinsics[:2],
+    "w2cs_key_frames": PATH.camera_from_world[:2], "w2cs_all": PATH.camera_from_world,
+}  # fmt: skip
+MEGASAM = {"images": FRAMES, "depths": DEPTH, "intrinsic": PATH.intrinsics[0], "cam_c2w": POSES}
+
+
+def reconfusion(folder: Path, added: dict[str, Any]) -> Path:
+    from camera.formats.realestate10k import eighteen
+
+    images = [torch.frombuffer(bytearray(picture(i)), dtype=torch.uint8) for i in range(T)]
+    scene = {"images": images, "cameras": torch.from_numpy(eighteen(PATH, "x").astype(np.float32)), **added}
+    torch.save([scene], folder / "scene.torch")
+    return folder / "scene.torch"
+
+
+def camvid() -> dict[str, bytes]:
+    model = {f"0/{Path(name).name}": data for name, data in unzipped("colmap_bin").items()}
+    return {**model, **{f"images/frame_{i + 1:05d}.png": picture(i) for i in range(T)}}
+
+
+def png_with(folder: Path, added: dict[str, Any]) -> Path:
+    """A PNG with chunks added before its pixels."""
+    (folder / "a.png").write_bytes(with_chunks(picture(0), added))
+    return folder / "a.png"
+
+
+def depth_png_with(folder: Path, added: dict[str, Any]) -> Path:
+    box = io.BytesIO()
+    Image.fromarray((DEPTH[0] * 1000).astype(np.uint16)).save(box, "PNG")
+    (folder / "a.png").write_bytes(with_chunks(box.getvalue(), added))
+    return folder / "a.png"
+
+
+def with_chunks(data: bytes, added: dict[str, bytes]) -> bytes:
+    after_head = 8 + 12 + 13
+    more = b"".join(
+        struct.pack(">I", len(content))
+        + name.encode()
+        + content
+        + struct.pack(">I", zlib.crc32(name.encode() + content))
+        for name, content in added.items()
+    )
+    return data[:after_head] + more + data[after_head:]
+
+
+def lora_with(folder: Path, added: dict[str, Any]) -> Path:
+    config = {"r": 4, "lora_alpha": 8, "peft_type": "LORA"} | added
+    header = {"lora_adapter_metadata": json.dumps({f"transformer.{key}": value for key, value in config.items()})}
+    save_file({"a": torch.zeros(1)}, folder / "a.safetensors", metadata=header)
+    return folder / "a.safetensors"
+
+
+def lora_header(folder: Path, added: dict[str, Any]) -> Path:
+    save_file({"a": torch.zeros(1)}, folder / "a.safetensors", metadata={"format": "pt", **added})
+    return folder / "a.safetensors"
+
+
+def obj_with(folder: Path, added: dict[str, Any]) -> Path:
+    (folder / "a.obj").write_text(
+        "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n" + "".join(f"{k} {v}\n" for k, v in added.items())
+    )
+    return folder / "a.obj"
+
+
+def ply_with(folder: Path, added: dict[str, Any]) -> Path:
+    more = "".join(f"property float {key}\n" for key in added)
+    rows = "".join(f"{x} {y} 0{' 0.5' * len(added)}\n" for x, y in ((0, 0), (1, 0), (0, 1)))
+    head = f"ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n{more}"
+    (folder / "a.ply").write_text(
+        f"{head}element face 1\nproperty list uchar int vertex_indices\nend_header\n{rows}3 0 1 2\n"
+    )
+    return folder / "a.ply"
+
+
+def csv_with(folder: Path, added: dict[str, Any]) -> Path:
+    lines = write("realityscan", PATH)[1].decode().splitlines()
+    head = lines[0] + "".join(f",{key}" for key in added)
+    (folder / "a.csv").write_text("\n".join([head, *(line + ",0.1" * len(added) for line in lines[1:])]))
+    return folder / "a.csv"
+
+
+def xml_with(folder: Path, added: dict[str, Any]) -> Path:
+    text = write("metashape", PATH)[1].decode()
+    more = "".join(f"<{key}>{value}</{key}>" for key, value in added.items())
+    (folder / "a.xml").write_text(text.replace("</calibration>", f"{more}</calibration>", 1))
+    return folder / "a.xml"
+
+
+# --- what is added -----------------------------------------------------------------------------------------------------------
+
+FISHEYE = {"is_fisheye": True, "ftheta_p0": 0.1, "camera_model": "OPENCV_FISHEYE"}
+NERFSTUDIO = {
+    **FISHEYE, "k1": 0.1, "k2": 0.1, "k3": 0.1, "k4": 0.1, "p1": 0.1, "p2": 0.1, "camera_angle_x": 1.0, "camera_angle_y": 1.0, "fps": 5,
+    "aabb_scale": 16, "aabb": [], "scale": 0.3, "offset": [0, 0, 0], "ply_file_path": "a.ply", "applied_transform": [],
+    "applied_scale": 2.0, "orientation_override": "none", "train_filenames": [], "val_filenames": [], "test_filenames": [],
+    "white_transparent": True, "rolling_shutter": [0, 0, 0, 1], "integer_depth_scale": 0.1, "depth_unit_scale_factor": 0.001,
+    "render_aabb": [], "from_na": True, "something_new": 7,
+}  # fmt: skip
+FRAME = {
+    **FISHEYE, "k1": 0.1, "k2": 0.1, "p1": 0.1, "cx": 10, "cy": 9, "fl_x": 99, "fl_y": 99, "w": 200, "h": 100, "sharpness": 40.0,
+    "colmap_im_id": 1, "depth_file_path": "d.png", "mask_path": "m.png", "semantics_path": "s.png", "time": 0.5, "rotation": 0.1,
+    "timestamp": 3.0, "something_new": 7,
+}  # fmt: skip
+EXTRA = {"something_new": np.ones(3)}
+RIGS = {
+    "sparse/0/rigs.txt": b"# RIG\n", "sparse/0/frames.txt": b"# FRAME\n", "sparse/0/project.ini": b"", "sparse/1/cameras.txt": b"",
+    "database.db": b"x", "stereo/fusion.cfg": b"x", "notes.md": b"x",
+}  # fmt: skip
+XYZ = b"".join(np.float64(value).tobytes() for value in (1, 2, 3))
+READERS: dict[str, Reader] = {
+    "nerfstudio": Reader(json_of("nerfstudio"), path_read, {**NERFSTUDIO, "w": 200, "h": 100}),
+    "nerfstudio frame": Reader(json_of("nerfstudio", "frames"), path_read, FRAME),
+    "nerfstudio path": Reader(
+        json_of("nerfstudio_path"), path_read,
+        {"camera_type": "fisheye", "fps": 5, "seconds": 9, "default_fov": 40, "default_transition_sec": 2, "crop": {}, "something_new": 1},
+    ),
+    "nerfstudio path camera": Reader(json_of("nerfstudio_path", "camera_path"), path_read, {"aspect": 3, "render_time": 0.5}),
+    "gen3c path": Reader(json_of("gen3c_path"), path_read, {"loop": True, "time": 0.5, "spline_order": 0, "something_new": 1}),
+    "gen3c path key": Reader(json_of("gen3c_path", "path"), path_read, {"scale": 1.5, "slice": 0, "aperture_size": 0, "dof": 1, "x": 1}),
+    "gen3c cameras": Reader(
+        json_of("gen3c_cameras"), path_read, {"resolution": [9, 9], "fps": 5, "spp": 8, "shutter_fraction": 0.5, "new": 1}
+    ),
+    "gen3c camera": Reader(json_of("gen3c_cameras", "cameras"), path_read, {"end": [], "something_new": 1}),
+    "i2v3d": Reader(json_of("i2v3d"), path_read, {"fov": 20, "something_new": 1}),
+    "reshoot": Reader(json_of("reshoot"), path_read, {"version": 99, "fps": 5, "convention": "OpenGL", "format": "x", "something_new": 1}),
+    "recammaster": Reader(json_of("recammaster"), path_read, {"focal_length": 24, "fps": 15}),
+    "splat cameras": Reader(json_of("splat_cameras"), path_read, {"img_name": "0000", "near": 0.1, "FovX": 1, "cx": 3, "something_new": 1}),
+    "worldplay": Reader(json_of("worldplay"), path_read, {"fps": 15, "something_new": 1}),
+    "worldplay frame": Reader(
+        lambda folder, added: worldplay_frame(folder, added), path_read, {"w2c": [], "timestamp": 1, "something_new": 1}
+    ),
+    "fantasyworld": Reader(json_of("fantasyworld"), path_read, {"intrinsics": [], "something_new": 1}),
+    "gen3c npz": Reader(path_npz("gen3c_npz"), path_read, {"depth_key_frames": DEPTH, "fps": np.array(12.0), **EXTRA}),
+    "vista4d": Reader(path_npz("vista4d"), path_read, {"cam_c2w_fsff": POSES, **EXTRA}),
+    "megasam path": Reader(npz_of("a.npz", MEGASAM), path_read, {"motion_prob": DEPTH, **EXTRA}),
+    "vipe path": Reader(npz_of("a.npz", {"data": POSES, "inds": np.arange(T)}), path_read, {"runtime": np.ones(1), "keyframe_ids": np.ones(1), **EXTRA}),
+    "lingbot": Reader(zip_of("a.zip", lambda: unzipped("lingbot")), path_read, {"action.npy": npy(np.ones(3)), "prompt.txt": b"a"}),
+    "colmap text": Reader(zip_of("a.zip", lambda: unzipped("colmap_txt")), path_read, RIGS),
+    "colmap binary": Reader(zip_of("a.zip", lambda: unzipped("colmap_bin")), path_read, {"sparse/0/rigs.bin": b"", "sparse/0/frames.bin": b"", "x": b""}),
+    "realityscan": Reader(csv_with, path_read, {"k4": 1, "t2": 1, "sigma": 1}),
+    "metashape": Reader(xml_with, path_read, {"k1": 0.1, "p2": 0.1, "covariance": "", "rolling_shutter": 1}),
+    "pictures with colmap": Reader(zip_of("a.zip", pictures_and_colmap), scene_read, {**RIGS, "masks/frame_00001.png": picture(0), "images/x.png": picture(1)}),
+    "pictures with transforms": Reader(zip_of("a.zip", pictures_and_transforms), scene_read, {"sparse_pc.ply": b"x", "notes.md": b"x", "depth/1.exr": b"x"}),
+    "transforms of pictures": Reader(transforms_with, scene_read, NERFSTUDIO),
+    "loose pictures": Reader(folder_of("loose", loose), scene_read, {"notes.md": b"x", "points3D.txt": b""}),
+    "posed clip": Reader(zip_of("a.zip", posed_clip), scene_read, {"text.txt": b"x", "extra/flow.npz": npz(a=np.ones(1))}),
+    "camera.npz": Reader(with_arrays("camera.npz", {"w2c": PATH.camera_from_world, "intrinsics": PATH.intrinsics}, posed_clip, "a.zip"), scene_read, EXTRA),
+    "depth.npz": Reader(with_arrays("depth.npz", {"depth": DEPTH}, posed_clip, "a.zip"), scene_read, {"confidence": DEPTH}),
+    "vipe": Reader(
+        zip_of("a.zip", vipe), scene_read,
+        {"mask/walk.zip": b"x", "flow/walk.zip": b"x", "vipe/walk_info.pkl": b"x", "intrinsics/walk_camera.txt": b"0: PANORAMA\n", "x": b""},
+    ),
+    "vipe poses": Reader(with_arrays("pose/walk.npz", {"inds": np.arange(T), "data": POSES}, vipe, "a.zip"), scene_read, {"runtime": np.ones(1)}),
+    "key frames": Reader(npz_of("a.npz", MULTIVIEW), scene_read, {"Ks_all": np.array([[1.1], [1.1], [1]]) * PATH.intrinsics, **EXTRA}),
+    "megasam clip": Reader(npz_of("a.npz", MEGASAM), scene_read, {"motion_prob": DEPTH, "fps": np.array(12.0), **EXTRA}),
+    "reconfusion": Reader(
+        reconfusion, scene_read,
+        {"poses_bounds": torch.tensor(np.tile([1.0, 4.0], (T, 1))), "key": "scene", "timestamps": torch.arange(T), "url": "x"},
+    ),
+    "camvid": Reader(zip_of("a.zip", camvid), scene_read, {"notes.md": b"x", "0/points3D.ply": b"x", "motion/1.npy": npy(POSES)}),
+    "depth npz": Reader(npz_of("a.npz", {"depth": DEPTH[0]}), depth_read, {"focallength_px": 50.0, "mask": DEPTH[0] > 1.2, "confidence": DEPTH[0]}),
+    "depth png": Reader(depth_png_with, depth_read, {"pCAL": b"depth\0" + bytes(9) + b"\0\2m\0000\0001", "sCAL": b"\1" + b"1.0\0002.0"}),
+    "depth zip": Reader(
+        zip_of("a.zip", lambda: {f"{i}.exr": exr(Z=np.ascontiguousarray(DEPTH[i])) for i in range(T)}), depths_read, {"a.txt": b"", "b/c.json": b""}
+    ),
+    "depth array": Reader(npz_of("a.npz", {"depths": DEPTH}), depths_read, {"mask": DEPTH > 2, "confidence": DEPTH}),
+    "picture": Reader(
+        png_with, picture_read,
+        {
+            "gAMA": (100000).to_bytes(4, "big"), "pHYs": (1000).to_bytes(4, "big") + (2000).to_bytes(4, "big") + b"\1",
+            "cICP": bytes([12, 13, 0, 1]), "mDCV": bytes(24), "cLLI": bytes(8),
+            "cHRM": b"".join(v.to_bytes(4, "big") for v in (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)),
+        },
+    ),
+    "lora": Reader(
+        lora_with, lora_read,
+        {
+            "lora_alpha": 2, "use_rslora": True, "alpha_pattern": {"blocks.0.to_q": 2}, "rank_pattern": {"blocks.0.to_q": 2}, "use_dora": True,
+            "layer_replication": [[0, 1]], "init_lora_weights": "pissa", "peft_type": "LOHA", "target_modules": ["to_q"], "modules_to_save": ["x"],
+            "lora_bias": True, "bias": "all", "megatron_config": {"a": 1}, "use_qalora": True, "something_new": 1,
+        },
+    ),
+    "lora header": Reader(
+        lora_header, lora_read, {"lora_alpha": "64", "ss_network_alpha": "2", "ss_network_module": "x", "ss_network_dim": "4", "sparkle": "1"}
+    ),
+    "obj": Reader(obj_with, mesh_read, {"l": "1 2", "p": "1", "curv": "0 1 1 2", "bump": "a.png"}),
+    "ply": Reader(ply_with, mesh_read, {"heat": 1, "confidence": 1}),
+}  # fmt: skip
+
+
+def worldplay_frame(folder: Path, added: dict[str, Any]) -> Path:
+    values = json.loads(write("worldplay", PATH)[1])
+    values["1"] |= added
+    (folder / "a.json").write_text(json.dumps(values))
+    return folder / "a.json"
+
+
+CASES = [(name, key) for name, reader in READERS.items() for key in reader.added]
+
+
+def same(a: Any, b: Any) -> bool:
+    return len(a) == len(b) and all(np.array_equal(x, y, equal_nan=_numeric(x) and _numeric(y)) for x, y in zip(a, b))
+
+
+def _names(called: str, told: str) -> bool:
+    """As a word of its own, or as what OBJ's statements are called."""
+    words = {"l": "lines", "p": "points", "curv": "curves", "lora_bias": "lora_bias"}
+    return (
+        re.search(rf"(?<![\w./]){re.escape(words.get(called, called))}(?!\w)", told) is not None or f"/{called}" in told
+    )
+
+
+def _numeric(value: Any) -> bool:
+    return np.asarray(value).dtype.kind == "f"
+
+
+@pytest.mark.parametrize(("name", "key"), CASES, ids=[f"{name}-{key}" for name, key in CASES])
+def test_every_field_counts_is_named_or_is_refused(tmp_path, name, key):
+    reader = READERS[name]
+    for place in ("without", "with"):
+        (tmp_path / place).mkdir()
+    plain, _ = reader.read(reader.make(tmp_path / "without", {}))
+    called = Path(key).name
+    try:
+        result, told = reader.read(reader.make(tmp_path / "with", {key: reader.added[key]}))
+    except InputError as error:
+        words = str(error)
+        assert called in words or repr(reader.added[key])[:60] in words or str(reader.added[key])[:20] in words, words
+        return
+    assert not same(result, plain) or _names(called, told), told or "nothing is said"
