@@ -14,7 +14,7 @@ from camera.errors import InputError, json_kind
 from camera.formats import colmap, gen3c, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.account import Account
 from camera.formats.content import with_suffix
-from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan
+from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan, usd
 from camera.formats.parsing import json_value, members, npz_shapes, numbers, text_of
 from camera.formats.research import (
     actions,
@@ -140,6 +140,10 @@ FORMATS: dict[str, Format] = {
         "RealityScan CSV", "realityscan_cameras.csv", f"{WORLD}, heading pitch roll in degrees", f"{GL}; world z up", AS_GIVEN,
         "f px py in mm of a 36 mm sensor, from the middle", realityscan.write,
     ),
+    "usd": Format(
+        "USD camera", "camera_path.usda", f"{WORLD}, row vectors", GL, "metres (metersPerUnit); time in time codes",
+        "focal length and apertures in mm, offsets", usd.write,
+    ),
     "blender": Format(
         "Blender script", "reshoot_camera.py", f"{WORLD}, 4x4", f"{GL}; world z up", AS_GIVEN,
         "focal length in mm of a 36 mm sensor, shift", blender.write, readable=False,
@@ -203,13 +207,15 @@ def _read(name: str, data: bytes, like: CameraPath | None, account: Account, con
     readers = {
         "zip": _read_zip, "npz": _read_npz, "chan": chan.read, "torch": dualcamctrl.read, "pt": dualcamctrl.read,
         "pth": dualcamctrl.read, "glb": gltf.read, "gltf": gltf.read, "csv": realityscan.read, "xml": _read_xml,
-        "yaml": opencv.read, "yml": opencv.read,
+        "yaml": opencv.read, "yml": opencv.read, "usd": usd.read, "usda": usd.read, "usdc": usd.read, "usdz": usd.read,
     }  # fmt: skip
     if suffix == "bin" and name.lower() != "images.bin":
         raise InputError(f"{name} cannot be read alone; give COLMAP's cameras.bin and images.bin together in one zip.")
     reader = colmap.read_images if suffix == "bin" else readers.get(suffix)
     if reader is None:
-        known = ", ".join(sorted({".npy", ".yaml", *(each.suffix for each in FORMATS.values() if each.readable)}))
+        known = ", ".join(
+            sorted({".npy", ".yaml", ".usdc", ".usdz", *(each.suffix for each in FORMATS.values() if each.readable)})
+        )
         raise InputError(f"{name} is of no kind that is read; give one of {known}.")
     return reader(data, name, like, account)
 

@@ -35,6 +35,7 @@ CENTRED = (
     "gltf",
     "fantasyworld",
     "realityscan",
+    "usd",
 )
 
 
@@ -69,7 +70,9 @@ def test_what_is_written_is_read_back(name, seed, frames, zoom, shift):
 
 @pytest.mark.parametrize(
     "name",
-    sorted(set(READABLE) - set(LENSLESS) - {"lingbot", "chan", "gltf", "vista4d", "fantasyworld", "realityscan"}),
+    sorted(
+        set(READABLE) - set(LENSLESS) - {"lingbot", "chan", "gltf", "vista4d", "fantasyworld", "realityscan", "usd"}
+    ),
 )
 def test_files_with_a_lens_need_nothing_else(name):
     path = path_of(1, 4)
