@@ -1,6 +1,6 @@
 """The pool under load, with a stand-in pipeline that sleeps as steps on a GPU would: throughput, overhead, kills.
 
-python -m bench pool          # minutes: also 50 kills of replicas at random moments
+python -m bench pool          # a quarter of an hour: also 50 kills at random moments, every fifth of a whole machine
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ import json
 import os
 import random
 import signal
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 from bench import QUICK, Row, Scale, long_subject
 from camera.errors import InputError
 from pipelines.runtime.pool.dispatch import Pool
-from pipelines.runtime.pool.line import Line
 from pipelines.runtime.pool.replica import Told
 from pipelines.runtime.pool.settings import PoolSettings
 
+SHOOT = "bench.pool:shoot"
 STEP_SECONDS = 0.5
 STEPS = 20
 """Ten seconds a job."""
@@ -52,19 +55,27 @@ def _job(log: Path, name: object, steps: int, seconds: float) -> bytes:
 @long_subject
 def pool(scale: Scale) -> list[Row]:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [_refusals()]
+    import ray
+
+    rows: list[Row] = []
+
+    def add(row: Row) -> None:
+        rows.append(row)
+        print(f"{row.what}: {row.agreement}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         steps = 4 if scale == QUICK else STEPS
         alone = 0.0
         for replicas in (1, 2, 4, 8):
-            many = Pool(PoolSettings("auto", replicas, 1000, True), shoot="bench.pool:shoot", cpus=0.01)
-            row, alone = _throughput(many, replicas, Path(folder), steps, alone)
-            rows += row
-        rows.append(_kills(many, Path(folder), 5 if scale == QUICK else KILLS))
-        import ray
-
+            many = Pool(PoolSettings("auto", replicas, 1000, True), shoot=SHOOT, cpus=0.01)
+            row, alone = _throughput(many, replicas, folder, steps, alone)
+            add(row)
+        add(_queue(Pool(PoolSettings("auto", 1, 20, True), shoot=SHOOT, cpus=0.01), folder))
         ray.shutdown()
-        return rows
+        add(_kills(folder, 5 if scale == QUICK else KILLS))
+        ray.shutdown()
+    return rows
 
 
 def _told(pool: Pool, name: str, job: bytes) -> list[Told]:
@@ -81,7 +92,7 @@ def _in_threads(pool: Pool, name: str, jobs: list[bytes]) -> float:
     return time.monotonic() - start
 
 
-def _throughput(pool: Pool, replicas: int, folder: Path, steps: int, alone: float) -> tuple[list[Row], float]:
+def _throughput(pool: Pool, replicas: int, folder: Path, steps: int, alone: float) -> tuple[Row, float]:
     """Two jobs a replica, after one each to have them started; against one replica in the same run."""
     name, log = f"n{replicas}", folder / "log"
     _in_threads(pool, name, [_job(log, i, 20, 0.5) for i in range(replicas)])
@@ -92,42 +103,63 @@ def _throughput(pool: Pool, replicas: int, folder: Path, steps: int, alone: floa
         share = seconds / slept - 1
         row = Row("pool: a job of one replica, against its sleep", seconds / 2 * 1e3, slept / 2 * 1e3,
                   agreement=f"overhead {share:.1%}", target="below 5 %", met=share < 0.05)  # fmt: skip
-        return [row], pace
+        return row, pace
     times = pace / alone
     row = Row(f"pool: {replicas} replicas against one, jobs a second", 1e3 / pace, 1e3 / alone,
               agreement=f"{times:.2f} times one", target=f"{0.95 * replicas:.2f} times", met=times >= 0.95 * replicas)  # fmt: skip
-    return [row], alone
+    return row, alone
 
 
-def _refusals() -> Row:
-    line, refused, start = Line("stand-in", 2, 20), 0, time.perf_counter()
-    with ExitStack() as places:
-        for _ in range(500):
-            try:
-                places.enter_context(line.place())
-            except InputError:
-                refused += 1
-    spent = (time.perf_counter() - start) / 500 * 1e3
-    return Row("pool: a place in line, 500 shots for 20 places", spent, None, agreement=f"{refused} refused",
-               target="480 refused", met=refused == 480)  # fmt: skip
+def _queue(pool: Pool, folder: Path) -> Row:
+    """500 visitors at one replica with 20 places, one after the other, all of them while the first is shot: who is refused, how
+    soon, and in which order the others are shot."""
+    log, refused, slowest = folder / "queue", [], [0.0]
+
+    def visit(number: int) -> None:
+        start = time.perf_counter()
+        try:
+            _told(pool, "n1", _job(log, number, 5, 0.2 if number else 3.0))
+        except InputError as error:
+            refused.append(str(error))
+            slowest.append(time.perf_counter() - start)
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(500)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        while number < 20 and pool.line("n1").length <= number:
+            time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    begun = [int(line.split()[0]) for line in log.read_text().splitlines() if line.endswith("began")]
+    in_order = begun == sorted(begun)
+    words = f"{len(refused)} refused, each told its number: {all('number 21' in words for words in refused)}, in order: {in_order}"
+    good = len(refused) == 480 and begun == list(range(20)) and all("number 21" in words for words in refused)
+    return Row("pool: 500 visitors for 20 places, the slowest refusal", max(slowest) * 1e3, None, agreement=words,
+               target="480 refused, 20 shot in order", met=good)  # fmt: skip
 
 
-def _kills(pool: Pool, folder: Path, count: int) -> Row:
-    """``count`` jobs, the replica of each killed once at a random moment: how many ended once, twice, never, were told."""
+def _kills(folder: Path, count: int) -> Row:
+    """``count`` jobs on a cluster of four machines, for each its replica or, every fifth time, its whole machine killed at a
+    random moment: how many ended once, twice, never, were told, and how soon the second start came."""
     log, chance, told, waits = folder / "kills", random.Random(0), 0, []
+    machines = _Machines(4)
+    pool = Pool(PoolSettings(machines.address, 0, 20, False), shoot=SHOOT, cpus=0.01)
     for number in range(count):
-        at, killed, began_again = chance.randint(1, 4), 0.0, False
-        for kind, value in pool.told("n2", _job(log, number, 5, 0.2)):
+        killer: threading.Timer | None = None
+        began_again, killed = False, [0.0]
+        for kind, value in pool.told("kills", _job(log, number, 5, 0.25)):
             if kind != "progress":
                 continue
-            if value["phase"] == "Beginning again":
-                began_again = True
-            elif value["phase"] == "Sleeping" and not killed and value["step"] == at:
-                killed = time.monotonic()
-                os.kill(int(value["note"]), signal.SIGKILL)
+            if value["phase"] == "Sleeping" and killer is None:
+                kill = machines.take_away if number % 5 == 4 else _kill_process
+                killer = threading.Timer(chance.uniform(0, 0.9), _at, args=(killed, kill, int(value["note"])))
+                killer.start()
             elif value["phase"] == "Sleeping" and began_again and value["step"] == 1:
-                waits.append(time.monotonic() - killed)
+                waits.append(time.monotonic() - killed[0])
+            began_again |= value["phase"] == "Beginning again"
         told += began_again
+        machines.make_up()
+    machines.end()
     ends = Counter(line.split()[0] for line in log.read_text().splitlines() if line.endswith("ended"))
     lost, doubled = count - len(ends), sum(times > 1 for times in ends.values())
     slowest = max(waits, default=0.0)
@@ -135,3 +167,42 @@ def _kills(pool: Pool, folder: Path, count: int) -> Row:
     good = lost == doubled == 0 and told == count and slowest < 20
     return Row(f"pool: second start after a kill, {count} kills", sum(waits) / max(len(waits), 1) * 1e3, None,
                agreement=words, target="0 lost, 0 doubled, all told, 20 s", met=good)  # fmt: skip
+
+
+def _at(when: list[float], kill: Callable[[int], None], process: int) -> None:
+    when[0] = time.monotonic()
+    kill(process)
+
+
+def _kill_process(process: int) -> None:
+    os.kill(process, signal.SIGKILL)
+
+
+class _Machines:
+    """Nodes of one Ray cluster on this computer, each with a logical GPU, beside a head without."""
+
+    def __init__(self, count: int) -> None:
+        from ray.cluster_utils import Cluster
+
+        self._count, self._here = count, {"node_ip_address": "127.0.0.1"}
+        head = {"num_cpus": 2, "num_gpus": 0, "include_dashboard": False, **self._here}
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.make_up()
+
+    @property
+    def address(self) -> str:
+        return self._cluster.address
+
+    def make_up(self) -> None:
+        """As many machines as at first."""
+        while len(self._cluster.worker_nodes) < self._count:
+            self._cluster.add_node(num_cpus=1, num_gpus=1, **self._here)
+
+    def take_away(self, process: int) -> None:
+        """The machine on which ``process`` runs."""
+        raylets = {node.all_processes["raylet"][0].process.pid: node for node in self._cluster.worker_nodes}
+        self._cluster.remove_node(raylets[psutil.Process(process).ppid()], allow_graceful=False)
+
+    def end(self) -> None:
+        for node in [*self._cluster.worker_nodes, self._cluster.head_node]:
+            node.kill_all_processes(check_alive=False, allow_graceful=False)

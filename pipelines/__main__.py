@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from pipelines.shot import Shot
 if TYPE_CHECKING:
     from pipelines.media.concat import Begun
     from pipelines.results.record import Saved
-    from pipelines.runtime.progress_clock import Report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,7 +56,8 @@ def _run_all(given: argparse.Namespace) -> int:
     """Every shot of a list, in its order, as many at once as there are replicas; one that is refused is told, the others
     are shot. Those that an earlier run finished are not shot again."""
     from pipelines.cli.batch import in_order, shots_of
-    from pipelines.runtime.pool.settings import wanted
+    from pipelines.options import RunOptions
+    from pipelines.runtime.pool.together import at_once
 
     def shoot(shot: argparse.Namespace) -> tuple[int, bool]:
         print(f"{shot.out.name}:", file=sys.stderr)
@@ -68,13 +67,9 @@ def _run_all(given: argparse.Namespace) -> int:
             print(f"{shot.out.name}: {error}", file=sys.stderr)
             return 0, True
 
-    at_once = 1
-    if settings := wanted():
-        from pipelines.runtime.pool.dispatch import pool
-
-        at_once = pool(settings).line(given.name).at_once
+    options: Any = values(RunOptions, given, "options")
     any_refused = False
-    for status, refused in in_order(shoot, shots_of(method(given.name), given), at_once):
+    for status, refused in in_order(shoot, shots_of(method(given.name), given), at_once(options.gpus)):
         if status:
             return status
         any_refused |= refused
@@ -84,15 +79,6 @@ def _run_all(given: argparse.Namespace) -> int:
 def _run_one(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
         return _shoot(given, *shot_of(method(given.name), given, Path(folder)))
-
-
-def _items(given: argparse.Namespace, shot: Shot) -> Iterator[Progress | Clip | Report]:
-    """The run, on as many GPUs as the command says."""
-    if getattr(given, "gpus", 1) == 1:
-        return generate(shot)
-    from pipelines.runtime.parallel import ranks
-
-    return ranks.run(shot, given.gpus)
 
 
 def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
@@ -111,7 +97,7 @@ def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
         return 0
     clip, report = None, None
     try:
-        for item in _items(given, shot):
+        for item in generate(shot):
             if isinstance(item, Progress):
                 _say(item)
             elif isinstance(item, Clip):

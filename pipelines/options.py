@@ -15,6 +15,8 @@ MODES: tuple[str, ...] = (*EXACT, FP8, INT8)
 
 STEP_CACHES: tuple[str, ...] = ("none", "first block", "TaylorSeer", "MagCache")
 ATTENTION: tuple[str, ...] = ("default", "native", "_native_cudnn", "flash", "_flash_3", "sage", "xformers")
+MOST_GPUS = 8
+"""Of one shot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,5 +68,14 @@ class RunOptions(Settings):
         False,
         "Compile blocks",
         help="The first run takes a minute longer, later ones are faster. On ZeroGPU only what was compiled ahead.",
+        advanced=True,
+    )
+    gpus: int = setting(
+        1,
+        "GPUs for this shot",
+        minimum=1,
+        maximum=MOST_GPUS,
+        step=1,
+        help="So many share the work of one shot: sooner done, and the picture changes by rounding only.",
         advanced=True,
     )

@@ -20,6 +20,7 @@ from pipelines.cli.parser import values
 from pipelines.media.image_metrics import psnr
 from pipelines.method import Clip, Frames, Method, Progress
 from pipelines.options import RunOptions
+from pipelines.runtime.parallel import ranks
 from pipelines.runtime.progress_clock import Report
 from pipelines.runtime.runner import Runtime
 from pipelines.settings import Settings
@@ -58,8 +59,8 @@ def calibrate(given: argparse.Namespace) -> int:
     from pipelines.runtime.acceleration import magcache
 
     shot = asked_for(given)
-    if shot.options.cache != "none":
-        raise InputError("Calibration needs a run without a step cache; leave out --cache.")
+    if shot.options.cache != "none" or shot.options.gpus > 1:
+        raise InputError("Calibration needs a run on one GPU without a step cache; leave out --cache and --gpus.")
     measured = magcache.Measured(int(getattr(shot.settings, "steps", 1)))
     for item in Runtime().run(shot, around=partial(magcache.measuring, measured=measured)):
         if isinstance(item, Progress):
@@ -75,8 +76,8 @@ def compile_ahead(given: argparse.Namespace) -> int:
     from pipelines.runtime.acceleration import compiled_blocks
 
     shot = asked_for(given)
-    if shot.options.cache != "none" or shot.options.compile:
-        raise InputError("Compiling ahead needs a plain run; leave out --cache and --compile.")
+    if shot.options.cache != "none" or shot.options.compile or shot.options.gpus > 1:
+        raise InputError("Compiling ahead needs a plain run; leave out --cache, --compile and --gpus.")
     made: list[Path] = []
     around = partial(compiled_blocks.compiling, folder=compiled_blocks.folder_of(shot.method.name), made=made)
     for item in Runtime().run(shot, around=around):
@@ -123,11 +124,13 @@ def default_shot(
 
 
 def measure(runtime: Runtime, shot: Shot) -> Measured:
-    """One run after a first one that loaded and warmed up, unless weights are full size and it would take too long."""
+    """One run after a first one that loaded and warmed up, unless weights are full size and it would take too long.
+
+    Over several GPUs every run loads anew, since its processes are new."""
     measured: list[Measured] = []
     for _ in range(2 if shot.options.compile or shot.options.weights == "tiny" else 1):
         clip: Clip | None = None
-        for item in runtime.run(shot):
+        for item in ranks.run(shot) if shot.options.gpus > 1 else runtime.run(shot):
             if isinstance(item, Clip):
                 clip = item
             elif isinstance(item, Report) and clip is not None:

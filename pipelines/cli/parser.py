@@ -120,15 +120,7 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         taken = known.moves.controls()
         add_settings(command.add_argument_group("settings"), known.settings, "settings", taken=taken)
         taken = {**taken, **known.settings.controls()}
-        machine = command.add_argument_group("machine")
-        machine.add_argument(
-            "--gpus",
-            type=int,
-            default=1,
-            metavar="N",
-            help="GPUs of this machine that share one shot. 1 to 8. Default 1",
-        )
-        add_settings(machine, RunOptions, "options", taken=taken)
+        add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
 
 
 def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool = True) -> Any:

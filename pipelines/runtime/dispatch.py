@@ -6,10 +6,14 @@ Imports nothing heavy before something is to run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from camera.errors import InputError
 from pipelines.environment import on_zerogpu
 from pipelines.method import Clip, Progress
+from pipelines.options import RunOptions
+from pipelines.settings import Settings
 from pipelines.shot import Shot
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ def generate(
     """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
     Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, on the pool of
-    ``RESHOOT_RAY``, or on this machine's own device. ``headers`` of the visitor's request let their own quota pay in a
+    ``RESHOOT_RAY``, on several GPUs of this machine where the options say so, or on its own device. ``headers`` of the visitor's request let their own quota pay in a
     sibling; ``visitor`` names their kind of account, see `pipelines.runtime.forecast.QUOTAS`. Closing the generator cancels.
     Raises `InputError`.
     """
@@ -34,6 +38,8 @@ def generate(
     if on_zerogpu():
         from pipelines.runtime import zerogpu
 
+        if shot.options.gpus > 1:
+            raise InputError("ZeroGPU lends one GPU to a shot; choose 1.")
         return zerogpu.run(shot, visitor=visitor)
     from pipelines.runtime.pool.settings import wanted
 
@@ -41,6 +47,10 @@ def generate(
         from pipelines.runtime.pool.dispatch import pool
 
         return pool(settings_of_pool).run(shot)
+    if shot.options.gpus > 1:
+        from pipelines.runtime.parallel import ranks
+
+        return ranks.run(shot)
     from pipelines.runtime import runner
 
     return runner.default().run(shot)
@@ -56,3 +66,21 @@ def forecast(shot: Shot) -> Forecast:
     from pipelines.runtime import runner
 
     return runner.default().forecast(shot)
+
+
+def unavailable(kind: type[Settings]) -> frozenset[str]:
+    """Names of those settings that cannot be chosen where `generate` runs things, so that a page does not ask for them.
+
+    Joins the pool of ``RESHOOT_RAY`` to know its GPUs; where it cannot be reached, a shot says so.
+    """
+    if kind is not RunOptions:
+        return frozenset()
+    from pipelines.runtime.pool.settings import wanted
+
+    if settings_of_pool := wanted():
+        from pipelines.runtime.pool import cluster
+
+        with suppress(InputError):
+            if cluster.gpus(settings_of_pool) > 1:
+                return frozenset()
+    return frozenset({"gpus"})

@@ -27,6 +27,7 @@ from pipelines.weights.hub import Weights
 
 T = TypeVar("T")
 Around = Callable[[Pipeline], AbstractContextManager[Any]]
+Through = Callable[[Iterator[Any]], Iterator[Any]]
 _WAIT_SECONDS = 0.5
 
 
@@ -51,10 +52,13 @@ class Runtime:
         self._queue: list[object] = []
         self._turn = threading.Condition()
 
-    def run(self, shot: Shot, *, around: Around = nullcontext) -> Iterator[Progress | Clip | Report]:
+    def run(
+        self, shot: Shot, *, around: Around = nullcontext, through: Through = lambda steps: steps
+    ) -> Iterator[Progress | Clip | Report]:
         """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
-        ``around``: a context that the pipeline, in place, runs in.
+        ``around``: a context that the pipeline, in place, runs in. ``through``: a generator function that everything the
+        pipeline yields goes through, in the thread that computes; it may raise `pipelines.weights.hub.Cancelled`.
         Closing the generator cancels at the end of the step in progress and lets the next job begin. Raises `InputError` for
         what the method can't shoot, what doesn't fit, weights that can't be had, and memory that ran out; after any error the
         device is free and the next run works.
@@ -63,7 +67,7 @@ class Runtime:
         forecast = self.forecast(shot)
         if forecast.refusal:
             raise InputError(forecast.refusal)
-        yield from self.exclusive(lambda: _Run(self, shot, around).results())
+        yield from self.exclusive(lambda: _Run(self, shot, around, through).results())
         self.done[shot.method.name].add()
 
     def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
@@ -186,8 +190,8 @@ class Runtime:
 class _Run:
     """One shot being run."""
 
-    def __init__(self, runtime: Runtime, shot: Shot, around: Around) -> None:
-        self.runtime, self.shot, self.around = runtime, shot, around
+    def __init__(self, runtime: Runtime, shot: Shot, around: Around, through: Through) -> None:
+        self.runtime, self.shot, self.around, self.through = runtime, shot, around, through
         self.clock = Clock(runtime.device)
         self.mode = FULL
 
@@ -213,7 +217,7 @@ class _Run:
         fast = speeded(pipeline, options, steps=steps, method=method.name)
         with placed(pipeline, self.mode, runtime.device.torch), fast, self.around(pipeline):
             going_on = {} if shot.after is None else {"after": shot.after}
-            followed(pipeline(shot.scene, shot.path, shot.settings, **going_on), tell)
+            followed(self.through(pipeline(shot.scene, shot.path, shot.settings, **going_on)), tell)
         words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")
         revisions = loaded.weights.revisions
         tell(self.clock.report(method=method.name, options=options, mode=self.mode, words=words, revisions=revisions))

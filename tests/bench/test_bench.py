@@ -83,8 +83,9 @@ def test_what_takes_minutes_runs_only_when_named(monkeypatch, capsys):
     assert ran[""] == set(SUBJECTS) - LONG and ran["--all"] == set(SUBJECTS) and ran["reconstruct"] == {"reconstruct"}
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "run only when named: camera_recovery, completion, hostile, load, pool, reconstruct" in " ".join(
-        capsys.readouterr().out.split()
+    assert (
+        "run only when named: camera_recovery, completion, context_parallel, hostile, load, pool, reconstruct"
+        in " ".join(capsys.readouterr().out.split())
     )
 
 

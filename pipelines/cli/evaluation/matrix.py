@@ -1,15 +1,18 @@
-"""Methods x moves x seeds, shot one after another; a result that is there already is not shot again."""
+"""Methods x moves x seeds, shot in order, as many at a time as a pool has room for; finished ones are not shot again."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from camera.errors import InputError
+from pipelines.cli.batch import in_order
+from pipelines.runtime.pool.together import at_once
 
 KEYS = {"image", "methods", "moves", "seeds", "options"}
 
@@ -22,25 +25,41 @@ def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[
     """
     matrix = read(file)
     out.mkdir(parents=True, exist_ok=True)
-    made = []
-    for method, (number, move), seed in product(matrix["methods"], enumerate(matrix["moves"]), matrix["seeds"]):
-        video = out / f"{method}_move{number}_seed{seed}.mp4"
-        if not video.is_file():
-            shot = ["run", method, "--image", str(file.parent / matrix["image"]), *map(str, matrix["options"])]
-            path = file.parent / move
-            if not path.is_file():
-                path = out / f"{method}_move{number}.json"
-                path.write_bytes(_in_words(move, shot))
-            words = [*shot, "--path", str(path), "--seed", str(seed), "--out", str(video)]
+    asked = list(_asked(matrix, file.parent, out))
+
+    def made(one: _Asked) -> Path | None:
+        if not one.video.is_file():
             try:
-                status = shoot(words)
+                status = shoot(one.words)
             except SystemExit as error:  # wrong usage: argparse has told it
                 status = int(error.code or 0) or 2
             if status:
-                say(f"{video.name} was not shot.")
-                continue
-        made.append(video)
-    return made
+                say(f"{one.video.name} was not shot.")
+                return None
+        return one.video
+
+    return [video for video in in_order(made, asked, at_once()) if video is not None]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One shot of a matrix: its result, and the command line that makes it."""
+
+    video: Path
+    words: list[str]
+
+
+def _asked(matrix: dict[str, Any], beside: Path, out: Path) -> Iterator[_Asked]:
+    for method, (number, move) in product(matrix["methods"], enumerate(matrix["moves"])):
+        shot = ["run", method, "--image", str(beside / matrix["image"]), *map(str, matrix["options"])]
+        videos = {seed: out / f"{method}_move{number}_seed{seed}.mp4" for seed in matrix["seeds"]}
+        path = beside / move
+        if not path.is_file():
+            path = out / f"{method}_move{number}.json"
+            if not all(video.is_file() for video in videos.values()):
+                path.write_bytes(_in_words(move, shot))
+        for seed, video in videos.items():
+            yield _Asked(video, [*shot, "--path", str(path), "--seed", str(seed), "--out", str(video)])
 
 
 def _in_words(move: str, shot: list[str]) -> bytes:

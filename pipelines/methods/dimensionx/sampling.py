@@ -13,6 +13,8 @@ from diffusers.schedulers.scheduling_ddim_cogvideox import CogVideoXDDIMSchedule
 from diffusers.schedulers.scheduling_dpm_cogvideox import CogVideoXDPMScheduler
 from torch import Generator, Tensor
 
+from pipelines.runtime.parallel.branches import rows
+
 SCHEDULE = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -76,16 +78,19 @@ def velocities(
     x = latents.to(conditions.text.dtype).expand(count, -1, -1, -1, -1)
     if conditions.image is not None:
         x = torch.cat([x, conditions.image.to(x.dtype).expand(count, -1, -1, -1, -1)], dim=2)
-    with transformer.cache_context("cond_uncond"):
-        answer = transformer(
-            hidden_states=x,
-            encoder_hidden_states=conditions.text,
-            timestep=timestep.expand(count),
+
+    def answer(place: slice) -> Tensor:
+        return transformer(
+            hidden_states=x[place],
+            encoder_hidden_states=conditions.text[place],
+            timestep=timestep.expand(count)[place],
             ofs=conditions.offset,
             image_rotary_emb=conditions.rope,
             return_dict=False,
         )[0]
-    return answer.float()
+
+    with transformer.cache_context("cond_uncond"):
+        return rows(transformer, count, answer).float()
 
 
 def guided(answers: Tensor, guidance: float) -> Tensor:

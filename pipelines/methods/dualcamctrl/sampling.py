@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransformer
 from pipelines.methods.dualcamctrl.schedule import euler_step
+from pipelines.runtime.parallel.branches import each
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +73,11 @@ def guided_velocity(
     transformer: DualCamCtrlTransformer, conditions: Conditions, latents: Tensor, timestep: Tensor, guidance: float
 ) -> Tensor:
     """(2,16,t,h,w): positive + guidance * (positive - negative), RGB first; diffusers' guidance_scale is ``guidance`` + 1."""
-    positive = _velocity(transformer, conditions, latents, timestep, conditions.text, "positive")
+    branch = partial(_velocity, transformer, conditions, latents, timestep)
     if guidance == 0:
-        return positive
-    negative = _velocity(transformer, conditions, latents, timestep, conditions.negative, "negative")
+        return branch(conditions.text, "positive")
+    both = [partial(branch, conditions.text, "positive"), partial(branch, conditions.negative, "negative")]
+    positive, negative = each(transformer, both)
     return positive + guidance * (positive - negative)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -26,6 +27,7 @@ from pipelines.methods.gen3c.network import latents, tiles
 from pipelines.methods.gen3c.network.text import TOKENS, encode_text
 from pipelines.methods.gen3c.sampling import Denoise, augmentation_noise, initial_noise, sample
 from pipelines.methods.gen3c.weights.load import Networks, add_depth, add_text_encoder, load_networks
+from pipelines.runtime.parallel.branches import each
 from pipelines.settings import Settings
 from pipelines.weights.hub import Weights
 
@@ -215,7 +217,7 @@ class _Run:
             network._reset_stateful_cache()  # a step cache must not carry over from the chunk before
         steps = sample(
             self._denoiser(condition), noise, condition.first, steps=settings.steps, guidance=settings.guidance,
-            augmentation=augmentation_noise(shape, settings.seed),
+            augmentation=augmentation_noise(shape, settings.seed), each=partial(each, network),
         )  # fmt: skip
         yield Progress(phase("denoising"), 0, settings.steps)
         for step, (latest, clean) in enumerate(_without_gradients(steps), 1):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ AUGMENT_SIGMA = 0.001
 """Noise level of the given frame; from this level down it is denoised like the others, still marked as given."""
 
 Denoise = Callable[[Tensor, Tensor, Tensor, bool], Tensor]
+Each = Callable[[Sequence[Callable[[], Tensor]]], list[Tensor]]
 """(scaled latents, timestep (1,), which frames are given (1,1,t,h,w), whether cache and prompt are shown) to the output."""
 
 
@@ -49,11 +51,13 @@ def sample(
     steps: int,
     guidance: float,
     augmentation: Tensor,
+    each: Each = lambda calls: [call() for call in calls],
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields after every step the latents (1,16,t,h,w) and the predicted clean latents; the last latents are the result.
 
     ``noise`` has unit deviation; its type is that of the latents between steps. ``first`` (1,16,1,h,w): latent of the
     given frame, ``augmentation``: noise on it, of the latents' shape. ``guidance`` g: out = c + g (c - u), so 1 equals the usual scale 2.
+    ``each`` makes the two calls of a step, see `pipelines.runtime.parallel.branches`.
     """
     scheduler = schedule(steps)
     dtype, device = noise.dtype, noise.device
@@ -68,7 +72,7 @@ def sample(
         if keeps:
             x = torch.cat([_noised(first, augmentation, sigma), x[:, :, 1:]], dim=2)
         scaled = scheduler.scale_model_input(x, timestep)
-        out = _guided(denoise, scaled, timestep.to(device, dtype)[None], given, guidance)
+        out = _guided(denoise, scaled, timestep.to(device, dtype)[None], given, guidance, each)
         if keeps:
             out = torch.cat([_output_for(first, x[:, :, :1], sigma), out[:, :, 1:]], dim=2)
         clean = scheduler.precondition_outputs(x.float(), out, scheduler.sigmas[index])
@@ -82,11 +86,11 @@ def _noised(first: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
     return (first + AUGMENT_SIGMA * noise) / scale_in * (sigma**2 + SIGMA_DATA**2) ** 0.5
 
 
-def _guided(denoise: Denoise, x: Tensor, timestep: Tensor, given: Tensor, guidance: float) -> Tensor:
-    shown = denoise(x, timestep, given, True)
+def _guided(denoise: Denoise, x: Tensor, timestep: Tensor, given: Tensor, guidance: float, each: Each) -> Tensor:
     if guidance == 0:
-        return shown
-    return shown + guidance * (shown - denoise(x, timestep, given, False))
+        return denoise(x, timestep, given, True)
+    shown, other = each([partial(denoise, x, timestep, given, with_words) for with_words in (True, False)])
+    return shown + guidance * (shown - other)
 
 
 def _output_for(clean: Tensor, x: Tensor, sigma: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 
 from pipelines.methods.genxd.conditioning import Condition
 from pipelines.methods.genxd.network.unet import GenXDUNet
+from pipelines.runtime.parallel.branches import rows
 
 
 def noise(shape: tuple[int, ...], generator: Generator, like: Tensor) -> Tensor:
@@ -59,7 +60,11 @@ def denoise(
 def _guided(unet: GenXDUNet, condition: Condition, scaled: Tensor, timestep: Tensor, guidance: float) -> Tensor:
     inputs = condition.inputs(scaled, guided=guidance != 1)
     inputs["sample"] = inputs["sample"].to(unet.dtype)
-    output = unet(timestep=timestep, **inputs).to(scaled.dtype)
+
+    def answer(place: slice) -> Tensor:
+        return unet(timestep=timestep, **{name: part[place] for name, part in inputs.items()}).to(scaled.dtype)
+
+    output = rows(unet, len(inputs["sample"]), answer)
     if guidance == 1:
         return output
     without, with_condition = output.chunk(2)

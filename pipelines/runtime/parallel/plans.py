@@ -12,22 +12,27 @@ Lengths = Callable[..., tuple[int, ...]]
 
 @dataclass(frozen=True)
 class TokenPlan:
-    """How a transformer's tokens are split: diffusers' plan, the ``lengths`` of a call's sequences, attention heads."""
+    """How a transformer's tokens are split: diffusers' plan, the ``lengths`` of a call's sequences, attention heads.
+
+    ``branches``: whether a step's two branches of guidance go through `pipelines.runtime.parallel.branches`.
+    """
 
     modules: Mapping[str, Any]
     lengths: Lengths
     heads: int
+    branches: bool = True
 
 
 @dataclass(frozen=True)
 class FramePlan:
     """How a UNet's frames are split: ``inputs`` names arguments and the axis of their frames; the first is positional.
 
-    ``gather``: whether the output (B,F,...) becomes whole again, False where another split network takes it.
+    ``gather``: whether the output (B,F,...) becomes whole again, False where another split network takes it. ``branches``: as of `TokenPlan`.
     """
 
     inputs: Mapping[str, int]
     gather: bool = True
+    branches: bool = False
 
 
 Plan = TokenPlan | FramePlan

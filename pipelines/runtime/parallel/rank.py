@@ -25,7 +25,7 @@ from pipelines.runtime.runner import Runtime
 
 def main(folder: Path, rank: int, ranks: int, port: int) -> None:
     """Shoot the job in ``folder`` together with the others; rank 0 tells on its standard output, a JSON line each."""
-    device = _joined(rank, ranks, port)
+    device = join(f"127.0.0.1:{port}", rank, ranks, gpu=rank)
     shot = read_job(folder / "job.npz", files=True)
     group = Group.ours()
     items = Runtime(device).run(shot, around=lambda pipeline: split(networks(pipeline), group))
@@ -47,17 +47,21 @@ def main(folder: Path, rank: int, ranks: int, port: int) -> None:
     dist.barrier()
 
 
-def _joined(rank: int, ranks: int, port: int) -> Device:
+def join(address: str, rank: int, ranks: int, *, gpu: int) -> Device:
+    """Waits for all ``ranks`` at ``address`` (HOST:PORT of the first) and returns this one's device.
+
+    ``gpu``: number of the GPU among those that this process sees. Without GPUs the processes share the cores.
+    """
     on_gpu = torch.cuda.is_available()
     if on_gpu:
-        torch.cuda.set_device(rank)
+        torch.cuda.set_device(gpu)
     else:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // ranks))
         # a machine without accelerator counts none, and diffusers divides by the count
         torch.accelerator.device_count = lambda: ranks
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
-    dist.init_process_group(backend, init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=ranks)
-    return Device(f"cuda:{rank}" if on_gpu else "cpu")
+    dist.init_process_group(backend, init_method=f"tcp://{address}", rank=rank, world_size=ranks)
+    return Device(f"cuda:{gpu}" if on_gpu else "cpu")
 
 
 def _preview(folder: Path, number: int, item: Progress) -> str | None:

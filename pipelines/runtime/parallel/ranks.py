@@ -21,18 +21,19 @@ from pipelines.runtime.job_file import write_job
 from pipelines.runtime.progress_clock import Report
 from pipelines.shot import Shot
 
-MOST = 8
 _BY_LOCAL_DECISION = "first block"
 """This step cache decides by a process's own tokens; where two decide differently, both would wait for ever."""
 
 
-def run(shot: Shot, gpus: int) -> Iterator[Progress | Clip | Report]:
-    """As `pipelines.generate`, on ``gpus`` GPUs of this machine (processes, where it has none).
+def run(shot: Shot) -> Iterator[Progress | Clip | Report]:
+    """As `pipelines.generate`, on as many GPUs of this machine as the options say (processes, where it has none).
 
     Closing the generator ends all processes at once. Raises `InputError`.
     """
+    gpus = shot.options.gpus
     shot.check()
-    _check(shot, gpus)
+    check(shot)
+    _check_here(gpus)
     with tempfile.TemporaryDirectory(prefix="reshoot-ranks-") as name:
         folder = Path(name)
         write_job(folder / "job.npz", shot, files=True)
@@ -49,16 +50,18 @@ def run(shot: Shot, gpus: int) -> Iterator[Progress | Clip | Report]:
             watching.join()
 
 
-def _check(shot: Shot, gpus: int) -> None:
+def check(shot: Shot) -> None:
+    """Raises `InputError` for what cannot run on the GPUs asked for, wherever they are."""
+    if shot.options.gpus > 1 and shot.options.cache == _BY_LOCAL_DECISION:
+        raise InputError(f"Step cache {_BY_LOCAL_DECISION} does not run on several GPUs; choose TaylorSeer or none.")
+
+
+def _check_here(gpus: int) -> None:
     import torch
 
-    if not 1 <= gpus <= MOST:
-        raise InputError(f"One shot runs on 1 to {MOST} GPUs, not {gpus}.")
     here = torch.cuda.device_count()
     if here and here < gpus:
         raise InputError(f"This machine has {here} GPUs, fewer than the {gpus} asked for.")
-    if shot.options.cache == _BY_LOCAL_DECISION:
-        raise InputError(f"Step cache {_BY_LOCAL_DECISION} does not run on several GPUs; choose TaylorSeer or none.")
 
 
 def _started(folder: Path, rank: int, ranks: int, port: int) -> subprocess.Popen:

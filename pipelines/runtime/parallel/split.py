@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from diffusers.hooks.context_parallel import remove_context_parallel
@@ -13,10 +14,14 @@ from torch import Tensor, nn
 
 from camera.errors import InputError
 from pipelines.runtime.parallel.attention import SplitAttention
+from pipelines.runtime.parallel.branches import side_by_side
 from pipelines.runtime.parallel.exchange import Group, gathered
 from pipelines.runtime.parallel.frames import split_frames
 from pipelines.runtime.parallel.plans import FramePlan, Plan, TokenPlan
 from pipelines.runtime.parallel.rows import split_rows
+
+BRANCHES = 2
+"""Of guidance, with and without the condition: as many GPUs compute them side by side."""
 
 
 def plan_of(network: nn.Module) -> Plan | None:
@@ -39,10 +44,9 @@ def split(networks: dict[str, nn.Module], group: Group) -> Iterator[None]:
             if isinstance(network, AutoencoderMixin):
                 undo.enter_context(split_rows(network, group))
         for name, plan in plans.items() if group.size > 1 else ():
-            if isinstance(plan, FramePlan):
-                undo.enter_context(split_frames(networks[name], plan, group))
-            else:
-                undo.enter_context(split_tokens(networks[name], plan, group))
+            enter = partial(split_frames if isinstance(plan, FramePlan) else split_tokens, networks[name], plan, group)
+            apart = plan.branches and group.size == BRANCHES
+            undo.enter_context(side_by_side(networks[name], enter, group) if apart else enter())
         yield
 
 

@@ -5,19 +5,30 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from camera.errors import InputError
 from pipelines import registry
+from pipelines.runtime.pool.needs import Needs, replicas
+from pipelines.runtime.pool.ranked import RankedReplica
 from pipelines.runtime.pool.replica import SHOOT, Replica
 from pipelines.runtime.pool.settings import AUTO, PoolSettings
 
-os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # on loopback only
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+_ENVIRONMENT = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on loopback only
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # else threads that Serve left behind join whatever cluster is near
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",  # else a restart of the cluster ends this process
+}
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
 PREFIX = "reshoot-"
 """Serve applications are called this and the method's name."""
 _IDLE_SECONDS = 300.0
 _lock = threading.Lock()
+_ours: list[str] = []
+"""Deployments that this process made, longest unused first."""
 
 
 def connect(settings: PoolSettings) -> None:
@@ -25,11 +36,14 @@ def connect(settings: PoolSettings) -> None:
     try:
         import ray
         from ray import serve
+        from ray.serve import context
     except ImportError as error:
         raise InputError("RESHOOT_RAY needs Ray: run `pip install 'ray[serve]'`, or unset it.") from error
     with _lock:
         if not ray.is_initialized():
-            here: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+            context._set_global_client(None)  # of a cluster that was left
+            _ours.clear()
+            here: dict[str, Any] = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
             options: dict[str, Any] = here if settings.address == AUTO else {"address": settings.address}
             try:
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
@@ -38,51 +52,82 @@ def connect(settings: PoolSettings) -> None:
         serve.start(proxy_location="Disabled")
 
 
-def replicas(settings: PoolSettings) -> int:
-    """The most replicas of a method: as told, or one a GPU."""
+def gpus(settings: PoolSettings) -> int:
+    """GPUs of all machines; joins the cluster."""
     import ray
 
-    return settings.replicas or max(1, int(ray.cluster_resources().get("GPU", 0)))
+    connect(settings)
+    return int(ray.cluster_resources().get("GPU", 0.0))
 
 
-def deployment(name: str, settings: PoolSettings, *, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
+def deployment(name: str, settings: PoolSettings, needs: Needs, *, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
     """A handle on the replicas of ``name``, deployed now if they are not."""
-    import ray
     from ray import serve
 
     with _lock:
         if PREFIX + name not in serve.status().applications:
-            gpus = int(ray.cluster_resources().get("GPU", 0) > 0)
-            asked = application(name, most=replicas(settings), gpus=gpus, shoot=shoot, cpus=cpus)
+            asked = application(name, most=replicas(settings, needs), needs=needs, shoot=shoot, cpus=cpus)
             serve.run(asked, name=PREFIX + name, route_prefix=None, blocking=False)
+            _ours.append(name)
         return serve.get_app_handle(PREFIX + name).options(stream=True, method_name="shoot")
 
 
-def application(name: str, *, most: int, gpus: float, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
-    """The Serve application of a method: at most ``most`` replicas of ``gpus`` GPUs and ``cpus`` cores each.
+def application(name: str, *, most: int, needs: Needs, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
+    """The Serve application of a method: at most ``most`` replicas with what they need and ``cpus`` cores per process.
 
     They come when asked for and leave after five idle minutes, so that methods share the GPUs.
     """
     from ray import serve
 
-    kind = serve.deployment(
-        Replica,
-        name=name,
-        max_ongoing_requests=1,
-        ray_actor_options={"num_cpus": cpus, "num_gpus": gpus},
-        health_check_period_s=1,
-        graceful_shutdown_timeout_s=5,
-        autoscaling_config={
+    shared: dict[str, Any] = {
+        "name": name,
+        "max_ongoing_requests": 1,
+        "health_check_period_s": 1,
+        "graceful_shutdown_timeout_s": 5,
+        "autoscaling_config": {
             "min_replicas": 0, "max_replicas": most, "target_ongoing_requests": 1,
             "upscale_delay_s": 0, "downscale_delay_s": _IDLE_SECONDS, "downscale_to_zero_delay_s": _IDLE_SECONDS,
         },
-    )  # fmt: skip
-    return kind.bind(shoot)
+    }  # fmt: skip
+    memory = {"memory": needs.memory_bytes} if needs.memory_bytes else {}
+    if needs.ranks == 1:
+        actor = {"num_cpus": cpus, "num_gpus": needs.gpus, **memory}
+        return serve.deployment(Replica, ray_actor_options=actor, **shared).bind(shoot)
+    each = {"CPU": cpus, "GPU": needs.gpus, **memory}
+    kind = serve.deployment(
+        RankedReplica,
+        ray_actor_options={"num_cpus": cpus, "num_gpus": 0},
+        placement_group_bundles=[{"CPU": cpus}, *[{key: value for key, value in each.items() if value}] * needs.ranks],
+        placement_group_strategy="PACK",
+        **shared,
+    )
+    return kind.bind(needs.ranks, cpus, needs.gpus)
+
+
+def make_room(name: str, needs: Needs, busy: Callable[[str], bool]) -> list[str]:
+    """Where no GPU is free for one more replica of ``name``, what this process deployed before and is not ``busy`` leaves,
+    longest unused first; returns the names of those that left."""
+    import ray
+    from ray import serve
+
+    with _lock:
+        if name in _ours:
+            _ours.remove(name)
+            _ours.append(name)
+        left: list[str] = []
+        for other in [other for other in _ours if other != name and not busy(other)]:
+            if ray.available_resources().get("GPU", 0.0) >= needs.gpus * needs.ranks:
+                break
+            _ours.remove(other)
+            serve.delete(PREFIX + other)
+            left.append(other)
+        return left
 
 
 def build(arguments: dict[str, str]) -> Any:
     """The application of a Serve config file: ``args`` has ``method`` and may have ``replicas``, ``gpus`` and ``cpus``.
 
+    For shots over ``gpus`` GPUs, say 2, the file calls it reshoot-METHOD-2-gpus.
     Raises `InputError` for an unknown method or argument.
     """
     asked = dict(arguments)
@@ -92,7 +137,8 @@ def build(arguments: dict[str, str]) -> Any:
     most, gpus, cpus = int(asked.pop("replicas", 1)), float(asked.pop("gpus", 1)), float(asked.pop("cpus", 1))
     if asked:
         raise InputError(f"Unknown argument {sorted(asked)[0]!r} of {name} in the Serve config.")
-    return application(name, most=most, gpus=gpus, cpus=cpus)
+    needs = Needs(gpus) if gpus <= 1 else Needs(1.0, ranks=int(gpus))
+    return application(needs.line(name), most=most, needs=needs, cpus=cpus)
 
 
 def running_replicas() -> dict[str, int]:

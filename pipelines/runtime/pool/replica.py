@@ -7,9 +7,14 @@ import io
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from camera.errors import InputError, mistake
+from pipelines.method import Clip, Progress
+
+if TYPE_CHECKING:
+    from pipelines.runtime.progress_clock import Report
+    from pipelines.shot import Shot
 
 Told = tuple[str, Any]
 """What a replica tells: "progress" or "report" and plain values, "clip" and a file, "refused" or "failed" and a sentence."""
@@ -49,14 +54,19 @@ async def _closed(steps: Any, upcoming: asyncio.Future | None) -> None:
 
 def shoot_job(job: bytes) -> Iterator[Told]:
     """One run of this process's own runtime."""
-    from pipelines.method import Clip, Progress
+    from pipelines.runtime.runner import default
+
+    yield from told_of(job, default().run)
+
+
+def told_of(job: bytes, run: Callable[[Shot], Iterator[Progress | Clip | Report]]) -> Iterator[Told]:
+    """What ``run`` of a job's file yields, as it is told."""
     from pipelines.runtime.clip_file import clip_bytes, plain
     from pipelines.runtime.job_file import read_job
-    from pipelines.runtime.runner import default
 
     try:
         shot = read_job(io.BytesIO(job), files=True)
-        for item in default().run(shot):
+        for item in run(shot):
             if isinstance(item, Clip):
                 yield "clip", clip_bytes(item, shot.scene)
             else:

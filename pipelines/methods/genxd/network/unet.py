@@ -39,7 +39,7 @@ class GenXDUNet(ModelMixin, ConfigMixin):
 
     _no_split_modules = ("CascadeResBlock", "CascadeTransformer")
     _repeated_blocks = ("CascadeTransformer", "CascadeResBlock")
-    parallel_plan = FramePlan({"sample": 1, "added_time_ids": 1})
+    parallel_plan = FramePlan({"sample": 1, "added_time_ids": 1}, branches=True)
 
     @register_to_config
     def __init__(

@@ -1,0 +1,81 @@
+"""The two branches of guidance side by side on two GPUs: each computes one of them, and only their answers are exchanged.
+
+Far less is sent than where both share the tokens of each branch (megabytes instead of gigabytes per step, see
+``python -m bench context_parallel``), so two GPUs take this way whenever a step has two branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from pipelines.runtime.parallel.exchange import Group, gathered
+
+
+def each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
+    """The answers, of one shape, of ``calls`` of ``network``: one after the other, or one in each process."""
+    beside: _Beside | None = getattr(network, "beside", None)
+    if beside is None or len(calls) != beside.group.size:
+        return [call() for call in calls]
+    return list(beside.own(calls[beside.group.rank]).unbind(0))
+
+
+def rows(network: nn.Module, count: int, call: Callable[[slice], Tensor]) -> Tensor:
+    """(count,...): ``call`` of all rows of a batch together, or of one row in each process."""
+    beside: _Beside | None = getattr(network, "beside", None)
+    if beside is None or count != beside.group.size:
+        return call(slice(0, count))
+    place = slice(beside.group.rank, beside.group.rank + 1)
+    return beside.own(lambda: call(place)[0])
+
+
+class _Beside:
+    """A network that is split (within ``enter()``) but for calls that are branches."""
+
+    def __init__(self, network: Any, enter: Callable[[], AbstractContextManager[Any]], group: Group) -> None:
+        self.group = group
+        self._enter, self._inside = enter, ExitStack()
+        self._is_split = self._is_branch = False
+        self._network, self._forward = network, network.forward
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """In place of the network's: splits it first where the call is no branch."""
+        if self._is_split or self._is_branch:
+            return self._forward(*args, **kwargs)
+        self._inside.enter_context(self._enter())
+        self._is_split = True
+        return self._network(*args, **kwargs)  # from its hooks on, which may have been added just now
+
+    def own(self, call: Callable[[], Tensor]) -> Tensor:
+        """Everybody's answers, (processes,...), this one's being of ``call``."""
+        self.end()
+        self._is_branch = True
+        try:
+            answer = call()
+        finally:
+            self._is_branch = False
+        return gathered(answer[None], 0, self.group.size, self.group)
+
+    def end(self) -> None:
+        self._inside.close()
+        self._is_split = False
+
+
+@contextmanager
+def side_by_side(network: Any, enter: Callable[[], AbstractContextManager[Any]], group: Group) -> Iterator[None]:
+    """Inside, `each` and `rows` share branches between processes; every other call is split as within ``enter()``."""
+    before = network.__dict__.get("forward")
+    beside = network.beside = _Beside(network, enter, group)
+    network.forward = beside.forward
+    try:
+        yield
+    finally:
+        beside.end()
+        del network.beside
+        if before is None:
+            del network.forward
+        else:
+            network.forward = before

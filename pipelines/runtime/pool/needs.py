@@ -1,0 +1,56 @@
+"""What a replica needs, from the shot that asks for it and its method's record, and how many the cluster has room for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from camera.errors import InputError
+from pipelines.runtime.pool.settings import PoolSettings
+from pipelines.shot import Shot
+
+
+@dataclass(frozen=True)
+class Needs:
+    """``ranks`` processes that share one shot, each with ``gpus`` GPUs and ``memory_bytes`` of its machine's memory, 0 for
+    any."""
+
+    gpus: float = 0.0
+    ranks: int = 1
+    memory_bytes: int = 0
+
+    def line(self, name: str) -> str:
+        """What its line and deployment are called."""
+        return name if self.ranks == 1 else f"{name}-{self.ranks}-gpus"
+
+
+def needs_of(shot: Shot) -> Needs:
+    """What a replica for ``shot`` needs of this cluster.
+
+    Weights pass through the machine's memory, and stay there in the offloading modes: as much is set aside as the record's
+    forecast says, so that a machine gets no more replicas than it can load. Raises `InputError` where there are fewer GPUs than
+    the shot asks for.
+    """
+    import ray
+
+    gpus = ray.cluster_resources().get("GPU", 0.0)
+    ranks = shot.options.gpus
+    if gpus and gpus < ranks:
+        raise InputError(f"The pool has {gpus:g} GPUs, fewer than the {ranks} asked for one shot.")
+    if not gpus or shot.options.weights == "tiny":
+        return Needs(float(gpus > 0), ranks)
+    wanted = int(max(shot.estimate().gigabytes.values()) * 1e9)
+    largest = max(node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"])
+    return Needs(1.0, ranks, min(wanted, int(largest) // ranks))
+
+
+def replicas(settings: PoolSettings, needs: Needs) -> int:
+    """The most replicas: as told, or as many as GPUs and memory allow, at least one."""
+    import ray
+
+    if settings.replicas:
+        return settings.replicas
+    there = ray.cluster_resources()
+    most = there.get("GPU", 0.0) // (needs.gpus * needs.ranks) if needs.gpus else 1
+    if needs.memory_bytes:
+        most = min(most, there.get("memory", 0.0) // (needs.memory_bytes * needs.ranks))
+    return max(1, int(most))

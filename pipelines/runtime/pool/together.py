@@ -1,0 +1,82 @@
+"""Several runs at the same time, begun in order: what they yield, as it comes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from queue import SimpleQueue
+from typing import Any
+
+from camera.errors import InputError
+
+
+def at_once(gpus: int = 1) -> int:
+    """Shots over ``gpus`` GPUs each that run at the same time: as many as the pool of ``RESHOOT_RAY`` has room for, 1 without a
+    pool."""
+    from pipelines.runtime.pool.settings import wanted
+
+    settings = wanted()
+    if settings is None:
+        return 1
+    from pipelines.runtime.pool import cluster
+    from pipelines.runtime.pool.needs import Needs, replicas
+
+    return replicas(settings, Needs(float(cluster.gpus(settings) > 0), gpus))
+
+
+def together(runs: Mapping[str, Iterator[Any]], limit: int) -> Iterator[tuple[str, Any]]:
+    """Name and item of everything that ``runs`` yield, ``limit`` of them at a time; of one that ends, its `InputError` or None.
+
+    One that is refused does not stop the others. Closing this closes all of them, after their step in progress.
+    """
+    if limit == 1:
+        yield from _in_turn(runs)
+        return
+    told: SimpleQueue[tuple[str, Any, bool]] = SimpleQueue()
+    stopped = threading.Event()
+    with ThreadPoolExecutor(limit, thread_name_prefix="together") as threads:
+        running: list[Future] = [
+            threads.submit(copy_context().run, _follow, name, run, told, stopped) for name, run in runs.items()
+        ]
+        try:
+            left = len(running)
+            while left:
+                name, item, ended = told.get()
+                left -= ended
+                if isinstance(item, BaseException) and not isinstance(item, InputError):
+                    raise item
+                yield name, item
+        finally:
+            stopped.set()
+            for future in running:
+                future.cancel()
+
+
+def _in_turn(runs: Mapping[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
+    for name, run in runs.items():
+        refused: InputError | None = None
+        try:
+            for item in run:
+                yield name, item
+        except InputError as error:
+            refused = error
+        yield name, refused
+
+
+def _follow(name: str, run: Iterator[Any], told: SimpleQueue, stopped: threading.Event) -> None:
+    """In a thread of its own: a generator can only be closed between two steps."""
+    last: BaseException | None = None
+    try:
+        while not stopped.is_set():
+            told.put((name, next(run), False))
+    except StopIteration:
+        pass
+    except BaseException as error:
+        last = error
+        if not isinstance(error, InputError):
+            stopped.set()
+    finally:
+        run.close()  # type: ignore[attr-defined]
+        told.put((name, last, True))

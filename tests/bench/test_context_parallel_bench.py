@@ -1,0 +1,23 @@
+"""Bytes that processes of one shot send each other: by shapes and as counted on Gloo."""
+
+import pytest
+import torch
+
+from bench.context_parallel import FULL, SMALL, computed, counted, of_full_size
+
+
+def test_bytes_by_shapes_are_those_that_two_processes_send(tmp_path):
+    seen = counted(tmp_path)
+    for name, make in SMALL.items():
+        networks, call = make()
+        with torch.no_grad(), computed(networks, 2) as sent:
+            call()
+        assert sum(sent) == seen[name] > 10_000, name
+
+
+@pytest.mark.parametrize("ranks", [2, 8])
+def test_gen3c_at_full_size_sends_what_the_papers_formula_says(ranks):
+    tokens, width, layers, two_bytes = 16 * 44 * 80, 4096, 28, 2
+    attention = layers * 4 * (tokens // ranks) * width * (ranks - 1) // ranks * two_bytes
+    gathered = (ranks - 1) * (tokens // ranks) * 64 * two_bytes
+    assert of_full_size(FULL["GEN3C, 121 frames of 1280 x 704"], ranks) == attention + gathered
