@@ -14,7 +14,7 @@ from camera.errors import InputError, json_kind
 from camera.formats import colmap, gen3c, nerfstudio, realestate10k, reshoot, tum
 from camera.formats.account import Account
 from camera.formats.content import with_suffix
-from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan, usd
+from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan, usd, xmp
 from camera.formats.parsing import json_value, members, npz_shapes, numbers, text_of
 from camera.formats.research import (
     actions,
@@ -140,6 +140,10 @@ FORMATS: dict[str, Format] = {
         "RealityScan CSV", "realityscan_cameras.csv", f"{WORLD}, heading pitch roll in degrees", f"{GL}; world z up", AS_GIVEN,
         "f px py in mm of a 36 mm sensor, from the middle", realityscan.write,
     ),
+    "realityscan_xmp": Format(
+        "RealityScan XMP", "realityscan_xmp.zip", f"{CAMERA}: 3x3 and position", CV, AS_GIVEN,
+        "focal length in mm of a 36 mm sensor, offsets in longer sides", xmp.write,
+    ),
     "usd": Format(
         "USD camera", "camera_path.usda", f"{WORLD}, row vectors", GL, "metres (metersPerUnit); time in time codes",
         "focal length and apertures in mm, offsets", usd.write,
@@ -206,7 +210,7 @@ def _read(name: str, data: bytes, like: CameraPath | None, account: Account, con
         return _read_txt(data, name, like, account, convention)
     readers = {
         "zip": _read_zip, "npz": _read_npz, "chan": chan.read, "torch": dualcamctrl.read, "pt": dualcamctrl.read,
-        "pth": dualcamctrl.read, "glb": gltf.read, "gltf": gltf.read, "csv": realityscan.read, "xml": _read_xml,
+        "pth": dualcamctrl.read, "glb": gltf.read, "gltf": gltf.read, "csv": realityscan.read, "xmp": xmp.read, "xml": _read_xml,
         "yaml": opencv.read, "yml": opencv.read, "usd": usd.read, "usda": usd.read, "usdc": usd.read, "usdz": usd.read,
     }  # fmt: skip
     if suffix == "bin" and name.lower() != "images.bin":
@@ -214,7 +218,16 @@ def _read(name: str, data: bytes, like: CameraPath | None, account: Account, con
     reader = colmap.read_images if suffix == "bin" else readers.get(suffix)
     if reader is None:
         known = ", ".join(
-            sorted({".npy", ".yaml", ".usdc", ".usdz", *(each.suffix for each in FORMATS.values() if each.readable)})
+            sorted(
+                {
+                    ".npy",
+                    ".xmp",
+                    ".yaml",
+                    ".usdc",
+                    ".usdz",
+                    *(each.suffix for each in FORMATS.values() if each.readable),
+                }
+            )
         )
         raise InputError(f"{name} is of no kind that is read; give one of {known}.")
     return reader(data, name, like, account)
@@ -278,9 +291,11 @@ def _read_npy(data: bytes, name: str, like: CameraPath | None, account: Account,
 
 
 def _read_xml(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """OpenCV's storage by its root; all else is Metashape's."""
+    """OpenCV's storage by its root, RealityScan's XMP by its namespace; all else is Metashape's."""
     if b"<opencv_storage" in data[:4096]:
         return opencv.read(data, name, like, account)
+    if b"capturingreality.com/ns/xcr" in data[:4096]:
+        return xmp.read(data, name, like, account)
     return metashape.read(data, name, like, account)
 
 
@@ -293,6 +308,8 @@ def _read_zip(data: bytes, name: str, like: CameraPath | None, account: Account)
     inside = members(data, name)
     if {"poses.npy", "intrinsics.npy"} <= {path.rsplit("/", 1)[-1] for path in inside}:
         return arrays.read_npy_pair(inside, name, like, account)
+    if xmp.is_xmp(inside) and not colmap.models(inside):
+        return xmp.read_files(inside, name, like, account)
     return colmap.read_zip(data, name, like, account)
 
 

@@ -7,6 +7,7 @@ OpenUSD, ``UsdGeomCamera`` and ``UsdGeomMetrics``. Written is text that needs no
 
 from __future__ import annotations
 
+import importlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     """The size is that of ``like``; the rate that of the stage. Raises `InputError`, also where ``usd-core`` is missing."""
     wanted = like_or_refuse(like, name, "picture size")
     try:
-        import pxr  # noqa: F401
+        _part("Usd")
     except ImportError as error:
         raise InputError(f"{name} is a USD file, and reading those needs a package: pip install usd-core.") from error
     with tempfile.TemporaryDirectory(prefix="usd-") as folder:
@@ -74,28 +75,29 @@ def write(path: CameraPath) -> bytes:
     ).encode()
 
 
+def _part(name: str) -> Any:
+    """A module of usd-core, which declares no types."""
+    return importlib.import_module(f"pxr.{name}")
+
+
 def _samples(values: Any) -> str:
     return "{ " + ", ".join(f"{frame}: {value}" for frame, value in enumerate(values)) + " }"
 
 
 def _stage(file: Path, name: str) -> Any:
     """The stage of one file alone: what it would load besides is refused, wherever it lies."""
-    from pxr import Sdf, Usd
-
-    layer = Sdf.Layer.FindOrOpen(str(file))
+    layer = _part("Sdf").Layer.FindOrOpen(str(file))
     if layer is None:
         raise InputError(f"{name} is no whole USD file; export it again.")
     if others := [str(each) for each in layer.GetCompositionAssetDependencies() if str(each)]:
         raise refusal(
             f"The reference to {Path(others[0]).name}", name, "content in another file", "flatten it (usdcat --flatten)"
         )
-    return Usd.Stage.Open(layer)
+    return _part("Usd").Stage.Open(layer)
 
 
 def _camera_path(stage: Any, like: CameraPath, account: Account) -> CameraPath:
-    from pxr import Usd, UsdGeom
-
-    name = account.name
+    Usd, UsdGeom, name = _part("Usd"), _part("UsdGeom"), account.name
     cameras = [prim for prim in stage.Traverse() if prim.IsA(UsdGeom.Camera)]
     if not cameras:
         raise InputError(f"{name} holds no camera; export the camera too.")
@@ -125,8 +127,7 @@ def _say_attributes(prim: Any, account: Account) -> None:
 
 def _moments(stage: Any, prim: Any, camera: Any, account: Account) -> tuple[NDArray[np.float64], float]:
     """Time codes of the frames, and the rate of the frames."""
-    from pxr import UsdGeom
-
+    UsdGeom = _part("UsdGeom")
     keys = {time for name in _LENS[:-1] for time in camera.GetPrim().GetAttribute(name).GetTimeSamples()}
     above = prim
     while above and above.IsValid() and not above.IsPseudoRoot():
@@ -149,8 +150,7 @@ def _moments(stage: Any, prim: Any, camera: Any, account: Account) -> tuple[NDAr
 
 def _in_metres(worlds: NDArray[np.float64], stage: Any, account: Account) -> NDArray[np.float64]:
     """Poses (F,4,4) with y up and in metres, of matrices that may scale."""
-    from pxr import UsdGeom
-
+    UsdGeom = _part("UsdGeom")
     unit = float(UsdGeom.GetStageMetersPerUnit(stage))
     if not UsdGeom.StageHasAuthoredMetersPerUnit(stage):
         account.say(f"{account.name} does not say its unit; USD's own, the centimetre, is taken.")

@@ -36,6 +36,7 @@ CENTRED = (
     "fantasyworld",
     "realityscan",
     "usd",
+    "realityscan_xmp",
 )
 
 
@@ -71,7 +72,9 @@ def test_what_is_written_is_read_back(name, seed, frames, zoom, shift):
 @pytest.mark.parametrize(
     "name",
     sorted(
-        set(READABLE) - set(LENSLESS) - {"lingbot", "chan", "gltf", "vista4d", "fantasyworld", "realityscan", "usd"}
+        set(READABLE)
+        - set(LENSLESS)
+        - {"lingbot", "chan", "gltf", "vista4d", "fantasyworld", "realityscan", "usd", "realityscan_xmp"}
     ),
 )
 def test_files_with_a_lens_need_nothing_else(name):
