@@ -6,11 +6,22 @@ The public face: `open_picture`, `rehearse` and `shoot`; `NAMES` and `method` (r
 
 from camera._moved import install
 from pipelines import _moved
-from pipelines.api import open_picture, open_splats, rehearse, shoot
+from pipelines.api import control_pack, open_picture, open_splats, rehearse, shoot
 from pipelines.registry import NAMES, method
 from pipelines.runtime.dispatch import forecast, generate
 from pipelines.shot import Shot
 
-__all__ = ["NAMES", "Shot", "forecast", "generate", "method", "open_picture", "open_splats", "rehearse", "shoot"]
+__all__ = [
+    "NAMES",
+    "Shot",
+    "control_pack",
+    "forecast",
+    "generate",
+    "method",
+    "open_picture",
+    "open_splats",
+    "rehearse",
+    "shoot",
+]
 
 install("pipelines", _moved.MODULES, _moved.NAMES)

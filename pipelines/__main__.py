@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             "compile": _compile,
             "scene": _scene_files,
             "convert": _convert,
+            "pack": _pack,
             "evaluate": _evaluate,
             "doctor": _doctor,
             "list": _list,
@@ -180,6 +181,13 @@ def _scene_files(given: argparse.Namespace) -> int:
     from pipelines.cli.scene import make
 
     print(*make(given, _say), sep="\n")
+    return 0
+
+
+def _pack(given: argparse.Namespace) -> int:
+    from pipelines.pack.command import run
+
+    print(run(given, _say))
     return 0
 
 

@@ -94,6 +94,21 @@ def open_splats(
     return scene.open_splats(file, up=up, camera=camera, fov_degrees=fov_degrees)[0]
 
 
+def control_pack(scene: Scene, path: CameraPath, file: str | Path) -> Path:
+    """One zip for other video models: warped colour, holes, depth, normals, flow, tracks, a grey-box and the camera.
+
+    ``scene`` is brought to the path's size; see `pipelines.pack.readme` for the parts and their conventions. Raises
+    `InputError` for too many pixels.
+    """
+    from pipelines.pack.make import pack
+    from pipelines.pack.targets import words
+
+    scene = scene.fitted(path.width, path.height)
+    for _ in pack(scene, path, Path(file), targets=words(scene, path)):
+        pass
+    return Path(file)
+
+
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
     """A path over the scene's own 3D cache, rendered when it is saved."""

@@ -23,7 +23,7 @@ FLOORS = (
     ("results",),
     ("runtime",),
     ("methods",),
-    ("reconstruct",),
+    ("reconstruct", "pack"),
     ("cli",),
 )
 """Folders of pipelines/, lowest first: a floor imports only those below it."""

@@ -21,6 +21,7 @@ from pipelines.media.depth_map.read import KINDS
 from pipelines.method import Method
 from pipelines.methods.genxd.settings import CurationSettings
 from pipelines.options import RunOptions
+from pipelines.pack.command import add_options as add_pack
 from pipelines.registry import records
 from pipelines.settings import Control, Settings
 from pipelines.splats.formats.axes import UPS
@@ -54,6 +55,11 @@ def parser() -> argparse.ArgumentParser:
     _add_made_up_shot(ahead)
     scene = commands.add_parser("scene", help="make points, a mesh and COLMAP and nerfstudio folders of a video")
     add_options(scene)
+    add_pack(
+        commands.add_parser(
+            "pack", help="a scene and a move as colour, holes, depth, normals, flow, tracks and cameras in one zip"
+        )
+    )
     add_convert(
         commands.add_parser("convert", help="a file of splats in another format, or as one HTML page that plays a path")
     )

@@ -1,0 +1,100 @@
+"""What a rendered frame and its cameras tell beside colour: flow, normals, tracks, a grey-box. OpenCV axes, pixel centres at integers."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.path import CameraPath
+from camera.render.scene import RenderedFrame
+from camera.unproject import unproject
+
+UNKNOWN_FLOW = 1e10
+"""Middlebury's mark for pixels without flow, in both directions."""
+_LIGHT = np.array([-0.35, -0.6, -0.72], np.float32)
+"""Towards the lamp, in the camera's axes: above, to the left, behind the camera."""
+_AMBIENT = 0.3
+
+
+def known(image: RenderedFrame) -> NDArray[np.bool_]:
+    """(H,W): pixels that show something of known depth."""
+    return ~image.holes & ~image.far & (image.depth > 0)
+
+
+def projected(points: NDArray, path: CameraPath, frame: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels (...,2) and depth (...) of points (...,3) of the world; NaN behind the camera."""
+    camera = path.camera_from_world[frame]
+    local = points @ camera[:3, :3].T + camera[:3, 3]
+    depth = np.where(local[..., 2] > 1e-9, local[..., 2], np.nan)
+    return (local @ path.intrinsics[frame].T)[..., :2] / depth[..., None], depth
+
+
+def flow(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float32]:
+    """(H,W,2): pixels from ``frame`` to the next one, of what stands still; `UNKNOWN_FLOW` where there is no depth."""
+    points = unproject(image.depth, path.intrinsics[frame], path.world_from_camera[frame]).astype(np.float64)
+    pixels, depth = projected(points, path, frame + 1)
+    rows, columns = np.mgrid[: path.height, : path.width]
+    moved = pixels - np.stack([columns, rows], axis=-1)
+    there = known(image) & np.isfinite(depth)
+    return np.where(there[..., None], moved, UNKNOWN_FLOW).astype(np.float32)
+
+
+def normals(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float32]:
+    """(H,W,3) of length one, in the camera's OpenCV axes and towards it; zeros where there is no depth, beside a
+    pixel or between two that have none."""
+    points = unproject(image.depth, path.intrinsics[frame], np.eye(4)).astype(np.float32)
+    points[~known(image)] = np.nan
+    across = _smaller_step(points, 1)
+    down = _smaller_step(points, 0)
+    found = np.cross(down, across)
+    found = np.where((found * points).sum(axis=-1, keepdims=True) > 0, -found, found)
+    length = np.linalg.norm(found, axis=-1, keepdims=True)
+    return np.where(length > 0, found / np.maximum(length, 1e-20), 0).astype(np.float32)
+
+
+def _smaller_step(points: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """(H,W,3): the step to the neighbour before or after, whichever is nearer in depth, so that edges keep their surface."""
+    step = np.diff(points, axis=axis)
+    zero = [(0, 0)] * 3
+    zero[axis] = (0, 1)
+    after = np.pad(step, zero, mode="edge")
+    zero[axis] = (1, 0)
+    before = np.pad(step, zero, mode="edge")
+    nearer = (np.abs(after[..., 2:]) <= np.abs(before[..., 2:])) | np.isnan(before[..., 2:])
+    return np.where(nearer, after, before)
+
+
+def normal_picture(found: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(H,W,3) RGB as drawing programs have it: red right, green up, blue towards the viewer; black without depth."""
+    shown = np.rint((found * [1, -1, -1] * 0.5 + 0.5) * 255).astype(np.uint8)
+    return np.where(found.any(axis=-1, keepdims=True), shown, np.uint8(0))
+
+
+def grey_box(found: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(H,W,3): the shapes alone, as matt grey under one lamp."""
+    shade = _AMBIENT + (1 - _AMBIENT) * np.clip(found @ (_LIGHT / np.linalg.norm(_LIGHT)), 0, 1)
+    grey = np.where(found.any(axis=-1), np.rint(shade * 220), 0).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def track_points(image: RenderedFrame, path: CameraPath, spacing: int) -> NDArray[np.float64]:
+    """(N,3) points of the world on a grid of the first frame, ``spacing`` pixels apart, where there is depth.
+
+    Left out are pixels beside an edge of depth, which two surfaces share.
+    """
+    depth = image.depth
+    near, far = cv2.erode(depth, np.ones((3, 3), np.uint8)), cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    clear = known(image) & (np.asarray(near) > 0) & (np.asarray(far) < 1.05 * np.asarray(near))
+    points = unproject(depth, path.intrinsics[0], path.world_from_camera[0]).astype(np.float64)
+    half = spacing // 2
+    return points[half::spacing, half::spacing][clear[half::spacing, half::spacing]]
+
+
+def seen(points: NDArray, image: RenderedFrame, path: CameraPath, frame: int) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Pixels (N,2) of ``points`` (N,3) in ``frame``, and whether nothing stands before them there."""
+    pixels, depth = projected(points, path, frame)
+    inside = np.isfinite(depth) & (pixels >= 0).all(axis=1) & (pixels <= [path.width - 1, path.height - 1]).all(axis=1)
+    column, row = np.rint(np.where(inside[:, None], pixels, 0)).astype(int).T
+    shown = image.depth[row, column]
+    return pixels, inside & ~image.holes[row, column] & (depth < 1.02 * shown)

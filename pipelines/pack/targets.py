@@ -1,0 +1,105 @@
+"""Preflight: what other models lose of a move, and what they cannot shoot at all.
+
+After the models' public descriptions and example commands; none of them was run here. The numbers are those their published
+examples use; a person may know better, so sizes and frames are said and not forced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene
+
+
+@dataclass(frozen=True)
+class Target:
+    """``frames``: (step, most), numbers of frames are a multiple of step plus one, 0 for no limit. ``multiple``: of width
+    and height. ``parts``: what of the pack it takes. ``loses``: what never reaches it. ``clip``: it re-shoots a video.
+    ``zoom``: whether its lens can."""
+
+    title: str
+    frames: tuple[int, int]
+    multiple: int
+    parts: str
+    loses: str
+    clip: bool = False
+    zoom: bool = True
+
+
+TARGETS = {
+    "ltx-ic-lora": Target(
+        "LTX-Video with an IC-LoRA", (8, 257), 32, "depth16 as a video, or warped.mp4", "the camera's numbers, the hole mask, absolute depth"
+    ),
+    "wan-fun-camera": Target(
+        "Wan Fun Camera", (4, 81), 16, "the first frame and cameras/realestate10k.txt", "all depth: the scene's scale is guessed by the model", zoom=False
+    ),
+    "vace": Target("VACE", (4, 81), 16, "warped.mp4 as video and holes.mp4 as mask", "the camera's numbers, depth unless it is given instead"),
+    "recammaster": Target(
+        "ReCamMaster", (4, 81), 16, "the clip itself and cameras/camera_extrinsics.json",
+        "the lens, and all of the camera but 21 of its frames", clip=True, zoom=False,
+    ),
+    "uni3c": Target("Uni3C", (4, 81), 16, "warped.mp4, holes.mp4 and the camera", "normals, flow and tracks"),
+    "sana-wm": Target(
+        "SANA-WM", (8, 321), 32, "the first frame and the camera as poses or action strings", "depth and holes; the scene's scale is guessed", zoom=False
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """``refusal``: why it cannot be shot, "" where it can. ``losses``: sentences on what is lost."""
+
+    target: Target
+    refusal: str
+    losses: tuple[str, ...]
+
+    def sentence(self) -> str:
+        if self.refusal:
+            return f"**{self.target.title}** cannot shoot this: {self.refusal}"
+        return " ".join([f"**{self.target.title}** takes {self.target.parts}.", *self.losses])
+
+
+def preflight(name: str, scene: Scene, path: CameraPath) -> Preflight:
+    """What the target ``name`` of `TARGETS` makes of a move. Raises `InputError` for another name."""
+    if name not in TARGETS:
+        raise InputError(f"Known targets are {', '.join(TARGETS)}; got {name!r}.")
+    target = TARGETS[name]
+    return Preflight(target, _refusal(target, scene, path), _losses(target, path))
+
+
+def words(scene: Scene, path: CameraPath) -> str:
+    """All targets as a section of the pack's README."""
+    lines = [f"- {preflight(name, scene, path).sentence()}" for name in TARGETS]
+    head = "## Other models\nAfter their public descriptions; none was run."
+    return "\n".join([head, *lines, ""])
+
+
+def _refusal(target: Target, scene: Scene, path: CameraPath) -> str:
+    if target.clip and scene.kind != "clip":
+        return f"it re-shoots a video, and this scene is a {scene.kind}; open a clip."
+    if not target.zoom and _zooms(path):
+        return "its lens cannot zoom; use a move without zoom."
+    if len(path) < target.frames[0] + 1:
+        return f"it needs at least {target.frames[0] + 1} frames, and the path has {len(path)}."
+    return ""
+
+
+def _losses(target: Target, path: CameraPath) -> tuple[str, ...]:
+    step, most = target.frames
+    found = [f"Lost: {target.loses}."]
+    fitting = min((len(path) - 1) // step * step + 1, most)
+    if fitting != len(path):
+        found.append(f"Of {len(path)} frames it takes {fitting} ({step}n + 1, at most {most}).")
+    if path.width % target.multiple or path.height % target.multiple:
+        sizes = [max(round(side / target.multiple), 1) * target.multiple for side in (path.width, path.height)]
+        found.append(f"{path.width} x {path.height} becomes {sizes[0]} x {sizes[1]} (multiples of {target.multiple}).")
+    return tuple(found)
+
+
+def _zooms(path: CameraPath) -> bool:
+    focal = path.intrinsics[:, 0, 0]
+    return bool(np.ptp(focal) > 1e-3 * focal.mean())
