@@ -24,6 +24,10 @@ RETURN_PX = 0.7
 LEAST_FRAMES = 3
 LEAST_ANGLE = 0.7
 """Degrees between the first and the last ray to a point, below which its depth is not known."""
+STRICT_WINDOW, STRICT_RETURN_PX, STRICT_BLUR_PX = 13, 0.4, 1.2
+"""Followed strictly: in small windows, there and back closely, in frames smoothed so far that stairs at edges do not hold points to pixels."""
+CORNER_RATIO, CORNER_BLOCK = 0.3, 7
+"""Of a corner, the weaker change of brightness over the stronger, within so many pixels: less is an edge, along which a point slides."""
 MOST_ERROR = 1.5
 """Pixels by which a placed point may miss where it was followed, at 480 rows; more on larger frames."""
 
@@ -80,18 +84,26 @@ def matched(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches
     return [pixel[one].astype(np.float32) for one in here], pairs
 
 
-def followed(frames: NDArray[np.uint8], masks: NDArray[np.bool_] | None) -> tuple[NDArray, NDArray, NDArray]:
-    """For every sighting its track (N,), its frame (N,) and its pixel (N,2); ``masks`` as `tracked` has them."""
+def followed(
+    frames: NDArray[np.uint8], masks: NDArray[np.bool_] | None, *, strict: bool = False
+) -> tuple[NDArray, NDArray, NDArray]:
+    """For every sighting its track (N,), its frame (N,) and its pixel (N,2); ``masks`` as `tracked` has them.
+
+    ``strict``: corners alone, in small windows: fewer points, which neither slide along edges nor hang between near and far.
+    """
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    greys = [cv2.GaussianBlur(grey, (0, 0), STRICT_BLUR_PX) for grey in greys] if strict else greys
     height, width = greys[0].shape
     apart = max(3, round(np.sqrt(height * width / MOST_CORNERS) / 2))
     places, names, next_name = np.zeros((0, 2), np.float32), np.zeros(0, np.int64), 0
     seen: list[tuple[NDArray, NDArray, NDArray]] = []
     for i, grey in enumerate(greys):
         if i:
-            places, alive = _step(greys[i - 1], grey, places)
+            places, alive = _step(greys[i - 1], grey, places, strict)
             places, names = places[alive], names[alive]
         open_to = np.full(grey.shape, 255, np.uint8) if masks is None else (255 * ~masks[i]).astype(np.uint8)
+        if strict:
+            open_to[~_is_corner(grey)] = 0
         if masks is not None:
             column, row = places.round().astype(int).T
             shown = ~masks[i][row.clip(0, height - 1), column.clip(0, width - 1)]
@@ -114,15 +126,24 @@ def _corners(grey: NDArray[np.uint8], where: NDArray[np.uint8], most: int, apart
     return np.zeros((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
 
 
-def _step(before: NDArray[np.uint8], now: NDArray[np.uint8], places: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
+def _is_corner(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(H,W): where brightness changes along both directions, not along one."""
+    found = cv2.cornerEigenValsAndVecs(grey, CORNER_BLOCK, 3)[..., :2]
+    return found.min(axis=2) > CORNER_RATIO * found.max(axis=2)
+
+
+def _step(
+    before: NDArray[np.uint8], now: NDArray[np.uint8], places: NDArray[np.float32], strict: bool
+) -> tuple[NDArray, NDArray]:
     """Where the places (N,2) went, and which of them are still seen."""
     if not len(places):
         return places, np.zeros(0, bool)
-    there, ahead, _ = cv2.calcOpticalFlowPyrLK(before, now, places, None)  # type: ignore[call-overload]
-    back, behind, _ = cv2.calcOpticalFlowPyrLK(now, before, there, None)  # type: ignore[call-overload]
+    window = {"winSize": (STRICT_WINDOW, STRICT_WINDOW)} if strict else {}
+    there, ahead, _ = cv2.calcOpticalFlowPyrLK(before, now, places, None, **window)  # type: ignore[call-overload]
+    back, behind, _ = cv2.calcOpticalFlowPyrLK(now, before, there, None, **window)  # type: ignore[call-overload]
     limits = np.array(now.shape[::-1]) - 1
     inside = ((there >= 0) & (there <= limits)).all(axis=1)
-    returned = np.linalg.norm(back - places, axis=1) < RETURN_PX
+    returned = np.linalg.norm(back - places, axis=1) < (STRICT_RETURN_PX if strict else RETURN_PX)
     return there, (ahead[:, 0] == 1) & (behind[:, 0] == 1) & inside & returned
 
 

@@ -38,7 +38,7 @@ def build() -> None:
             video = gr.File(
                 label="Video (mp4)", file_types=[".mp4", ".mov", ".webm"], height=110, elem_id="takes-video"
             )
-            path = gr.File(label="Requested path, where the video carries none", height=90, elem_id="takes-path")
+            path = gr.File(label="Its path, if not in the video", height=140, elem_id="takes-path")
             with gr.Row():
                 start = gr.Button("Measure its camera", variant="primary", elem_id="takes-measure", scale=2)
                 stop = gr.Button("Cancel", min_width=80)

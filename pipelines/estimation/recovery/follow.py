@@ -19,8 +19,9 @@ EMPTY = 3.0
 """Levels (of 255) of standard deviation below which a frame shows nothing."""
 LEAST_SURVIVORS = 0.12
 """Share of the points of a frame that is found in the next; less may be a cut."""
-SAME_PLACE_PX, OVERLAY_FRAMES, MOVING_PX = 0.4, 6, 2.5
-"""A point that stays so still for so many frames while the others move by so much lies on the glass: a text, a mark."""
+SAME_PLACE_PX, SAME_PLACE_SHARE, OVERLAY_FRAMES, MOVING_PX = (0.4, 1.0), 0.1, 6, 2.5
+"""A point that stays so still for so many frames while the others move by so much lies on the glass: a text, a mark. How still: a
+share of how far the others move, within two limits, as what moves behind a text pulls at it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ def follow(clip: Clip) -> Followed:
     frames = clip.frames
     spread = np.array([float(frame.std(axis=(0, 1)).max()) for frame in frames])
     empty = spread < EMPTY
-    seen = Sightings(*followed(frames, None))
+    seen = Sightings(*followed(frames, None, strict=True))
     cuts = tuple(_cuts(frames, seen, empty))
     seen = _within(seen, cuts, empty)
     seen, overlays = _without_overlays(seen)
@@ -200,7 +201,8 @@ def _without_overlays(seen: Sightings) -> tuple[Sightings, int]:
     reach = (high - low).max(axis=1)
     length = np.bincount(seen.point, minlength=seen.count)
     long = length >= OVERLAY_FRAMES
-    if not long.any() or np.median(reach[long] / length[long]) * OVERLAY_FRAMES < MOVING_PX:
+    others = float(np.median(reach[long] / length[long])) * OVERLAY_FRAMES if long.any() else 0.0
+    if others < MOVING_PX:
         return seen, 0
-    glass = long & (reach < SAME_PLACE_PX)
+    glass = long & (reach < np.clip(SAME_PLACE_SHARE * others, *SAME_PLACE_PX))
     return seen.where(~glass[seen.point]), int(glass.sum())

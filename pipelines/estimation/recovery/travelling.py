@@ -37,6 +37,8 @@ LEAST_ANGLE = 1.0
 LEAST_SEEN = 12
 """A frame that shows fewer known points where its camera says is not placed."""
 GOOD_PX = 2.5
+STEADY_PX, STEADY_SHARE, SELECTIONS = 1.5, 0.7, 4
+"""See `_steady`; so many times points are chosen anew after all were adjusted."""
 MOST_ADJUSTED, MOST_POINTS = 125, 1600
 """Frames and points adjusted together; other frames are placed by the points afterwards."""
 FITTED = 700
@@ -192,15 +194,15 @@ def _adjusted(
     keys: NDArray[np.int64],
 ) -> Travelled:
     chosen = placed[np.unique(np.linspace(0, len(placed) - 1, min(len(placed), MOST_ADJUSTED)).round().astype(int))]
-    together = seen.among(chosen).seen_at_least(3).longest(MOST_POINTS).joined(loops.among(chosen).seen_at_least(2))
-    start = _of(cameras, chosen)
-    points, together, start = _clean(start, together)
+    everything = seen.among(chosen).seen_at_least(3).longest(MOST_POINTS).joined(loops.among(chosen).seen_at_least(2))
     count = len(chosen)
     lens = None if focal else np.ones((count, 1))
-    done = adjust(start, points, together, free_numbers(count, lens=lens))
-    doubt = float(done.doubt[-1]) if lens is not None else float("inf")
-    points, together, start = _clean(done.cameras, together)
-    one = adjust(start, points, together, free_numbers(count, lens=lens), rounds=8)
+    points, together, start = _clean(_of(cameras, chosen), everything)
+    one = adjust(start, points, together, free_numbers(count, lens=lens))
+    doubt = float(one.doubt[-1]) if lens is not None else float("inf")
+    for _ in range(SELECTIONS):
+        points, together, start = _clean(one.cameras, _steady(one.cameras, everything))
+        one = adjust(start, points, together, free_numbers(count, lens=lens), rounds=8)
     zooms = False
     if doubt < UNSURE or focal:
         bent = curves(count, min(max(2, count // 8), 8))
@@ -243,6 +245,18 @@ def _clean(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], Sigh
     seen = seen.where((miss < 4 * GOOD_PX) & (wide[seen.point] >= LEAST_ANGLE)).seen_at_least(2)
     points, _ = triangulated(cameras, seen)
     return points, seen, cameras
+
+
+def _steady(cameras: Cameras, seen: Sightings) -> Sightings:
+    """Without points that stand nowhere: a share of `STEADY_SHARE` of a point's sightings must miss by less than `STEADY_PX`.
+
+    Things that move, outlines of round things and what slides along an edge miss little in each frame, but always.
+    """
+    points, _ = triangulated(cameras, seen)
+    near = np.linalg.norm(misses(cameras, points, seen), axis=1) < STEADY_PX
+    share = np.bincount(seen.point, near, seen.count) / np.bincount(seen.point, minlength=seen.count)
+    kept = (share >= STEADY_SHARE)[seen.point]
+    return seen.where(kept) if kept.any() else seen
 
 
 def _everywhere(
