@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -140,31 +141,39 @@ def _queue(pool: Pool, folder: Path) -> Row:
 
 def _kills(folder: Path, count: int) -> Row:
     """``count`` jobs on a cluster of four machines, for each its replica or, every fifth time, its whole machine killed at a
-    random moment: how many ended once, twice, never, were told, and how soon the second start came."""
-    log, chance, told, waits = folder / "kills", random.Random(0), 0, []
+    random moment: how many ended once, twice, never, were told, and how soon the second start came.
+
+    A job that ended before its kill came is not among the ``count``.
+    """
+    log, chance, waits = folder / "kills", random.Random(0), []
     machines = _Machines(4)
     pool = Pool(PoolSettings(machines.address, 0, 20, False), shoot=SHOOT, cpus=0.01)
-    for number in range(count):
+    number = told = hit = 0
+    while hit < count:
         killer: threading.Timer | None = None
         began_again, killed = False, [0.0]
         for kind, value in pool.told("kills", _job(log, number, 5, 0.25)):
             if kind != "progress":
                 continue
             if value["phase"] == "Sleeping" and killer is None:
-                kill = machines.take_away if number % 5 == 4 else _kill_process
+                kill = machines.take_away if hit % 5 == 4 else _kill_process
                 killer = threading.Timer(chance.uniform(0, 0.9), _at, args=(killed, kill, int(value["note"])))
                 killer.start()
             elif value["phase"] == "Sleeping" and began_again and value["step"] == 1:
                 waits.append(time.monotonic() - killed[0])
             began_again |= value["phase"] == "Beginning again"
+        if killer is not None:
+            killer.join()
         told += began_again
+        hit += log.read_text().splitlines().count(f"{number} began") > 1
         machines.make_up()
+        number += 1
     machines.end()
     ends = Counter(line.split()[0] for line in log.read_text().splitlines() if line.endswith("ended"))
-    lost, doubled = count - len(ends), sum(times > 1 for times in ends.values())
+    lost, doubled = number - len(ends), sum(times > 1 for times in ends.values())
     slowest = max(waits, default=0.0)
-    words = f"{lost} lost, {doubled} doubled, {told} of {count} told; slowest second start {slowest:.1f} s"
-    good = lost == doubled == 0 and told == count and slowest < 20
+    words = f"{lost} lost, {doubled} doubled, {told} of {hit} told; slowest second start {slowest:.1f} s"
+    good = lost == doubled == 0 and told == hit and slowest < 20
     return Row(f"pool: second start after a kill, {count} kills", sum(waits) / max(len(waits), 1) * 1e3, None,
                agreement=words, target="0 lost, 0 doubled, all told, 20 s", met=good)  # fmt: skip
 
@@ -199,9 +208,15 @@ class _Machines:
             self._cluster.add_node(num_cpus=1, num_gpus=1, **self._here)
 
     def take_away(self, process: int) -> None:
-        """The machine on which ``process`` runs."""
+        """The machine on which ``process`` runs, with everything on it."""
         raylets = {node.all_processes["raylet"][0].process.pid: node for node in self._cluster.worker_nodes}
-        self._cluster.remove_node(raylets[psutil.Process(process).ppid()], allow_graceful=False)
+        raylet = psutil.Process(process).parent()
+        assert raylet is not None
+        on_it = raylet.children(recursive=True)
+        self._cluster.remove_node(raylets[raylet.pid], allow_graceful=False)
+        for each in on_it:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
 
     def end(self) -> None:
         for node in [*self._cluster.worker_nodes, self._cluster.head_node]:
