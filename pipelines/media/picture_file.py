@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from camera.errors import InputError, damaged, reading
+from camera.formats.content import LOOKED_AT, kind_of_bytes
 from pipelines.media.budget import BUDGET
 
 MAX_MEGAPIXELS = BUDGET.megapixels
@@ -26,10 +27,30 @@ def opened(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Image.Image:
         image = Image.open(path, formats=PICTURE_FORMATS)
     except damaged() as error:
         raise InputError(
-            f"{Path(path).name} cannot be read as a picture; give a PNG, JPEG, WebP, AVIF or HEIC file."
+            f"{Path(path).name} cannot be read as a picture{_found(Path(path))}; give a PNG, JPEG, WebP, AVIF or HEIC file."
         ) from error
     check_size(*image.size, Path(path), least=least)
     return image
+
+
+_OTHERS = {
+    ".npz": "an npz of arrays, which goes to the depth map or to the views", ".npy": "an npy array, which goes to the depth map",
+    ".exr": "an EXR file, which goes to the depth map", ".pfm": "a float map, which goes to the depth map",
+    ".mp4": "a video, which goes to the clip", ".mov": "a video, which goes to the clip", ".webm": "a video, which goes to the clip",
+    ".avi": "a video, which goes to the clip", ".zip": "a zip, which goes to the views", ".json": "text", ".txt": "text", ".xml": "XML or SVG",
+    ".glb": "a mesh", ".obj": "a mesh", ".ply": "a mesh", ".tif": "a raw or damaged TIFF file", "": "of no kind that is known",
+}  # fmt: skip
+"""What a file is that is no picture, and where it belongs."""
+
+
+def _found(path: Path) -> str:
+    """What the content is, for the end of a sentence."""
+    with path.open("rb") as source:
+        head = source.read(LOOKED_AT)
+    if not head:
+        return " because it is empty"
+    kind = kind_of_bytes(path.read_bytes() if head.startswith(b"PK") else head)
+    return f" because it is {_OTHERS[kind]}" if kind in _OTHERS else ""
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ from camera.errors import InputError, damaged
 from camera.formats.account import Account, refusal
 from pipelines.media.picture_file import check_size
 
-DEPTH_WORDS = ("depth", "zdepth", "worlddepth", "distance", "z")
+DEPTH_WORDS = ("depth", "zdepth", "worlddepth", "distance", "z", "pz")
 """Last or middle parts of channel names that say depth; compared without case."""
 SCALAR_ENDS = ("v", "y", "r", "x", "l")
 """How writers end the name of a layer's only channel (Blender V, grey Y, colour R, arrays X)."""
@@ -74,6 +74,8 @@ def read_exr(path: Path, account: Account) -> NDArray[np.float32]:
     _check_whole(file, header, path)
     chosen = _chosen(channels, file, path, account)
     _account(file, chosen, channels, account)
+    if re.search(r"dispar|inverse|invdepth|(^|[ ._-])disp([ ._-]|$)", chosen.called.lower()):
+        account.say(f"The channel of {path.name} is called {chosen.called}; if near is large in it, choose disparity.")
     part = file.parts[chosen.part]
     compression = str(part.header["compression"])
     values = _values(part.channels[chosen.name].pixels, compression)

@@ -8,7 +8,19 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-DepthMeaning = Literal["metres", "distance", "disparity", "millimetres", "kitti", "tum", "scannet", "middlebury"]
+DepthMeaning = Literal[
+    "metres",
+    "distance",
+    "disparity",
+    "millimetres",
+    "kitti",
+    "tum",
+    "scannet",
+    "middlebury",
+    "vkitti",
+    "matterport",
+    "replica",
+]
 """What the numbers of a depth map are: metres along z; any unit along z; nearness (large is near); or as a data set has them."""
 MEANINGS: tuple[DepthMeaning, ...] = get_args(DepthMeaning)
 
@@ -34,6 +46,11 @@ CONVENTIONS: dict[DepthMeaning, Convention] = {
     "kitti": Convention("KITTI's 1/256 metres", 1 / 256, whole=True),  # devkit of the depth benchmark: uint16 / 256
     "tum": Convention("TUM RGB-D's 1/5000 metres", 1 / 5000, whole=True),  # "File formats" of the benchmark
     "scannet": Convention("ScanNet's millimetres", 1e-3, whole=True),  # depth shift 1000 of the .sens files
+    "vkitti": Convention("Virtual KITTI's centimetres", 1e-2, whole=True),  # "Data format" of Virtual KITTI 2
+    "matterport": Convention("Matterport3D's 1/4000 metres", 1 / 4000, whole=True),  # data_organization.md: 0.25 mm
+    "replica": Convention(
+        "Replica's 1/6553.5 metres", 1 / 6553.5, whole=True
+    ),  # png_depth_scale of NICE-SLAM's renders
     "middlebury": Convention("Middlebury's disparity in pixels", None, near_is_large=True),
 }
 

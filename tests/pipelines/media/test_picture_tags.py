@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from camera.errors import InputError
 from pipelines.media.colour import HLG, P3_D65, PQ, ColourTags
 from pipelines.media.image import read_picture
 from pipelines.media.picture_tags import colour_tags, png_chunks
@@ -86,3 +87,19 @@ def test_tags_are_found_where_they_stand(tmp_path):
     assert colour_tags(Path(__file__).parent / "bars.heic") == ColourTags(1, 13)
     (tmp_path / "a.png").write_bytes(png(mDCV=bytes(24))[:40])  # breaks off
     assert colour_tags(tmp_path / "a.png") is None and set(png_chunks(tmp_path / "a.png")) <= {"mDCV"}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x93NUMPY", "an npy array, which goes to the depth map"), (b"\0\0\0\x20ftypisom", "a video, which goes to the clip"),
+        (b"<svg/>", "XML or SVG"), (b"II*\0" + bytes(99), "a raw or damaged TIFF"), (b"", "because it is empty"), (b"\0\1\2\3", "of no kind"),
+    ],
+)  # fmt: skip
+def test_what_is_no_picture_is_said_to_be_what_it_is(tmp_path, data, words):
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(InputError, match=words):
+        read_picture(tmp_path / "a.png")
+    np.savez(tmp_path / "b.npz", a=np.ones(3))
+    with pytest.raises(InputError, match="an npz of arrays"):
+        read_picture(tmp_path / "b.npz")

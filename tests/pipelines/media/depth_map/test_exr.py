@@ -108,3 +108,13 @@ def test_what_cannot_be_followed_is_refused(tmp_path):
     (tmp_path / "b.exr").write_bytes(cut[: len(cut) // 2])
     with pytest.raises(InputError, match=r"b\.exr breaks off"):
         read_depth_map(tmp_path / "b.exr", "metres")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("disparity.V", True), ("invDepth.Y", True), ("disp", True), ("display.V", False), ("D", False)]
+)
+def test_a_lone_channel_that_may_be_nearness_is_said(tmp_path, name, said):
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    with OpenEXR.File(header, {name: np.ones((16, 16), np.float32)}) as file:
+        file.write(str(tmp_path / "a.exr"))
+    assert ("choose disparity" in read_depth_map(tmp_path / "a.exr", "distance").note) is said

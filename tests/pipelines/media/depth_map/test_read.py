@@ -55,7 +55,16 @@ def test_a_photo_and_packed_numbers_are_refused_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("meaning", "factor"), [("kitti", 256), ("tum", 5000), ("scannet", 1000), ("millimetres", 1000)]
+    ("meaning", "factor"),
+    [
+        ("kitti", 256),
+        ("tum", 5000),
+        ("scannet", 1000),
+        ("millimetres", 1000),
+        ("vkitti", 100),
+        ("matterport", 4000),
+        ("replica", 6553.5),
+    ],
 )
 def test_data_sets_by_name(tmp_path, meaning, factor):
     Image.fromarray(np.where(RAMP > 100, 2 * factor, 0).astype(np.uint16)).save(tmp_path / "d.png")
