@@ -25,9 +25,10 @@ from pipelines.registry import FIVE
 from tabs import theme
 from tabs.compare import tab as compare
 from tabs.evaluation import tab as takes
-from tabs.parts import session, session_files
+from tabs.parts import method_tab, session_files
 from tabs.parts.form import VISITORS, said
-from tabs.parts.restore import decoded
+from tabs.project import folders
+from tabs.project.link import decoded
 from tabs.scene import tab as scene
 from tabs.serving import kernels_ahead
 from tabs.serving.ending import NoNewWork, on_sigterm
@@ -36,6 +37,13 @@ from tabs.serving.headers import SafeHeaders
 from tabs.serving.light_sessions import with_light_sessions
 from tabs.serving.patient_start import patient_start
 from tabs.serving.status_page import StatusPages
+from tabs.shared.move import Move
+from tabs.shared.old_endpoints import Shared
+from tabs.shared.rehearsal import PathDownload, Rehearsal
+from tabs.shared.restore import Restore
+from tabs.shared.source import Source
+from tabs.shared.stage import Stage
+from tabs.shared.studio import Studio
 
 HERE = Path(__file__).parent
 SESSIONS = 300
@@ -48,32 +56,68 @@ PAGE_FIRST = 1.0
 
 
 def build() -> gr.Blocks:
-    """The whole page; RESHOOT_METHODS chooses tabs, for a Space that carries one heavy method."""
+    """The whole page; RESHOOT_METHODS chooses tabs, for a Space that carries one heavy method.
+
+    Picture, move and stage stand once; a tab holds what only its method has, on the left its controls and its results below
+    the stage.
+    """
     with gr.Blocks(title="Reshoot", delete_cache=(HOUR, 6 * HOUR), fill_width=True) as page:
         page.queue(max_size=VISITORS, default_concurrency_limit=2)  # now: later it would make the whole app anew
         gr.Markdown(
             "# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title"
         )
-        with gr.Tabs() as tabs:
-            for name in _with_tabs():
-                with gr.Tab(method(name).title, id=name):
-                    import_module(f"tabs.{name}.tab").build(page)
-            with gr.Tab("Side by side", id="compare"):
-                compare.build()
-            with gr.Tab("Takes", id=takes.ID):
-                takes.build()
-            with gr.Tab("Scene", id=scene.ID):
-                scene.build(page, tabs)
+        studio = Studio([method(name) for name in _with_tabs()])
+        with gr.Row(elem_id="studio"):
+            studio.controls = gr.Column(scale=4, min_width=340, elem_id="controls")
+            studio.viewing = gr.Column(scale=7, min_width=340, elem_id="viewing")
+        shared = _shared(studio)
+        with studio.controls:
+            _tabs(page, studio, shared)
+        shared.move.connect()
+        shared.stage.connect()
+        shared.restore.connect(page)
         _serve_siblings()
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-        page.load(said(_linked_tab), None, tabs, **aside)
+        page.load(said(_linked_tab), None, studio.tabs, **aside)
         page.load(said(_visited), **aside)
     return with_light_sessions(page)
 
 
+def _shared(studio: Studio) -> Shared:
+    """Places what all methods share."""
+    with studio.controls, gr.Column(elem_id="shared"):
+        source, move = Source(studio), Move(studio)
+    with studio.viewing:
+        stage = Stage(studio, move)
+        rehearsal, download, restore = Rehearsal(studio), PathDownload(studio), Restore(studio, source)
+        for number, name in enumerate((*studio.methods, compare.ID)):
+            studio.results[name] = gr.Column(visible=number == 0, elem_id=f"{name}-results")
+    return Shared(studio, source, move, stage, rehearsal, download, restore)
+
+
+def _tabs(page: gr.Blocks, studio: Studio, shared: Shared) -> None:
+    """Places a tab for each method, those beside the five after them, and the tabs for all methods."""
+    with gr.Tabs(elem_id="methods") as studio.tabs:
+        for name, record in studio.methods.items():
+            title = record.title if name in FIVE else f"Also: {record.title}"
+            with gr.Tab(title, id=name, elem_id=f"{name}-tab") as tab:
+                if name in FIVE:
+                    import_module(f"tabs.{name}.tab").build(studio, shared)
+                else:
+                    method_tab.build(record, studio, shared)
+            studio.selects(tab, name, name)
+        with gr.Tab("Side by side", id=compare.ID, elem_id="compare-tab") as tab:
+            compare.build(studio, shared)
+        studio.selects(tab, compare.ID)
+        with gr.Tab("Takes", id=takes.ID, elem_id="takes-tab"):
+            takes.build()
+        with gr.Tab("Scene", id=scene.ID, elem_id="scene-tab"):
+            scene.build(page, studio.tabs, studio.project)
+
+
 def _with_tabs() -> tuple[str, ...]:
-    """Offered methods that have a tab of their own; the others are shot on the command line and through the API."""
-    return tuple(name for name in offered(NAMES) if name in FIVE)
+    """Offered methods, the five first."""
+    return offered(NAMES)
 
 
 def _serve_siblings() -> None:
@@ -107,7 +151,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "css_paths": [HERE / "tabs" / "app.css"],
         "share": os.environ.get("SHARE") == "1",
         "max_file_size": UPLOAD_LIMIT,
-        "allowed_paths": [str(session.ROOT)],
+        "allowed_paths": [str(folders.ROOT)],
         "state_session_capacity": SESSIONS,
         "max_threads": VISITORS + 60,
         "show_error": True,
@@ -147,7 +191,7 @@ def _preload() -> None:
 if __name__ == "__main__":
     private = session_files.made()
     session_files.keep_all_in(private)
-    on_sigterm(session.ROOT, private)
+    on_sigterm(folders.ROOT, private)
     kernels_ahead.begin()
     _preload()
     launch(build())

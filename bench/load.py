@@ -107,7 +107,7 @@ class Endpoints:
     def of(server: Server) -> Endpoints:
         config = httpx.get(f"{server.address}/config").json()
         stage = next(
-            c["id"] for c in config["components"] if str(c["props"].get("elem_id")).endswith("gen3c-stage")
+            c["id"] for c in config["components"] if c["props"].get("elem_id") == "stage"
         )  # fmt: skip
         named = {d["api_name"]: d["id"] for d in config["dependencies"]}
         looks = next(

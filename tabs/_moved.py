@@ -11,27 +11,31 @@ extend gen3c.continuation
 folders parts.session_files
 form parts.form
 header parts.header
-keep parts.restore
+keep shared.restore
 lift parts.send_to_scene
 look theme
-move parts.move
+move shared.move
 objects i2v3d.objects
 orbit scene.orbit
 players browser.players
 points gen3c.cache_view
-project i2v3d.project
-rehearsal parts.rehearsal
+rehearsal shared.rehearsal
 scene_flight scene.flight
 scene_making scene.making
 scene_screen scene.viewer
 shoot parts.shoot
 solid scene.session
-source parts.source
+source shared.source
 stage browser.stage
 steps i2v3d.phases
-take parts.session
+take project.project
 train dimensionx.training
 views genxd.given_views
+parts.move shared.move
+parts.rehearsal shared.rehearsal
+parts.restore shared.restore
+parts.session project.project
+parts.source shared.source
 """.strip().splitlines(),
     )
 }

@@ -45,7 +45,7 @@ def test_every_name_is_in_the_module_it_went_to():
         ("pipelines.i2v3d.keyframes", "pipelines.methods.i2v3d.keyframes.sampling"),
         ("camera.presets.film", "camera.trajectories.film"),
         ("camera.cache", "camera.cache3d.cache"),
-        ("tabs.take", "tabs.parts.session"),
+        ("tabs.take", "tabs.project.project"),
     ],
 )
 def test_an_old_name_is_the_same_module(old: str, new: str):

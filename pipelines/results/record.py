@@ -61,11 +61,11 @@ class Record:
 
     def settings_for(self, method: Method) -> tuple[Settings, tuple[str, ...]]:
         """The settings for ``method``, and one sentence for each that it does not know or no longer accepts."""
-        return _accepted(method.settings, self.settings)
+        return accepted(method.settings, self.settings)
 
     def moves_for(self, method: Method) -> tuple[Moves, tuple[str, ...]]:
         """The camera controls for ``method``, likewise."""
-        moves, notes = _accepted(method.moves, self.moves)
+        moves, notes = accepted(method.moves, self.moves)
         return moves, notes  # type: ignore[return-value]
 
     def to_json(self) -> str:
@@ -239,7 +239,7 @@ def _without_folders(settings: Settings) -> dict[str, Any]:
     return settings.values() | {name: Path(getattr(settings, name)).name for name in settings.files()}
 
 
-def _accepted(kind: type[Settings], values: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+def accepted(kind: type[Settings], values: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     good: dict[str, Any] = {}
     notes = []
     for name, value in values.items():

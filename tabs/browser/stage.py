@@ -49,7 +49,7 @@ def stage(
     gr.set_static_paths([PLOTLY_JS, DRAWING])
     return gr.HTML(
         value=None,
-        elem_id=f"{name}-stage",
+        elem_id=f"{name}-stage" if name else "stage",
         html_template=_TEMPLATE.replace("{empty}", empty),
         css_template=(_HERE / "stage.css").read_text(),
         js_on_load=(_HERE / "stage.js").read_text(),

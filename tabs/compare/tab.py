@@ -12,10 +12,8 @@ import gradio as gr
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.trajectories import film_script
-from camera.trajectories.film import MOVES
 from camera.view import Scene
-from pipelines import NAMES, generate, method
-from pipelines.environment import offered
+from pipelines import generate
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
 from pipelines.registry import FIVE
@@ -26,74 +24,78 @@ from pipelines.shot import Shot
 from tabs.browser.players import clips, players
 from tabs.evaluation.table import table
 from tabs.parts.form import cancelled_by, said
-from tabs.parts.send_to_scene import lift_button
-from tabs.parts.session import Take, forget
-from tabs.parts.source import source
+from tabs.parts.send_to_scene import scene_button
+from tabs.project.framing import taken
+from tabs.project.project import Project
+from tabs.shared.old_endpoints import Shared, old_openings
+from tabs.shared.studio import Studio
 
-KINDS = ("still", "clip", "views")
+ID = "compare"
 
 
-def build() -> None:
+def build(studio: Studio, shared: Shared) -> None:
     """Places the tab; call inside a `gr.Tab`."""
-    methods = {method(name).title: method(name) for name in offered(NAMES) if name in FIVE}
-    take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
+    methods = {each.title: each for each in studio.methods.values() if each.name in FIVE}
     gr.Markdown(
-        "**One scene and one move, shown to several methods.** Each frames the scene in its own size and length; the "
-        "players keep them at the same share of the move."
+        "**The scene and the move above, shown to several methods.** Each frames the scene in its own size and length; the "
+        "players keep them at the same share of the move. Where the move comes from *This method's moves*, each follows the "
+        "presets of its own tab."
     )
-    with gr.Row():
-        with gr.Column(scale=4, min_width=340):
-            source("compare", KINDS, take)
-            gr.Markdown("### 2 · Camera move")
-            film = gr.Textbox(
-                "arc 25 ease", label="Moves", info=f"; then, + at the same time. {', '.join(MOVES)}", lines=2
-            )
-            chosen = gr.CheckboxGroup(list(methods), value=list(methods), label="Methods")
-            weights = gr.Dropdown(list(RunOptions.controls()["weights"].choices or ()), value="real", label="Weights")
-            with gr.Row():
-                watch = gr.Button("Rehearse all", variant="primary", elem_id="compare-rehearse")
-                shoot = gr.Button("Shoot all", variant="primary", elem_id="compare-shoot")
-                stop = gr.Button("Cancel", min_width=80)
-        with gr.Column(scale=7, min_width=340):
-            status = gr.Markdown(elem_classes="told", elem_id="compare-status")
-            screen = players("compare-result")
-            shots = {title: gr.State() for title in methods}
-            with gr.Row():
-                for title, made in shots.items():
-                    lift_button(f"compare-{methods[title].name}", made, label=f"Make 3D of {title}'s")
-            table("compare", shots)
+    chosen = gr.CheckboxGroup(list(methods), value=list(methods), label="Methods")
+    weights = gr.Dropdown(list(RunOptions.controls()["weights"].choices or ()), value="real", label="Weights")
+    film = gr.Textbox("", visible=False)
+    with gr.Row(elem_classes="shoot-bar"):
+        with gr.Column(scale=5, min_width=160):
+            status = gr.Markdown(elem_classes="status", elem_id="compare-status")
+        watch = gr.Button("Rehearse all", variant="primary", elem_id="compare-rehearse", min_width=120)
+        shoot = gr.Button("Shoot all", variant="primary", elem_id="compare-shoot", min_width=120)
+        stop = gr.Button("Cancel", min_width=80)
+    with studio.viewing, studio.results[ID]:
+        screen = players("compare-result")
+        shots = {title: gr.State() for title in methods}
+        with gr.Row():
+            for title, made in shots.items():
+                scene_button(f"compare-{methods[title].name}", made, label=f"Send {title}'s shot to Scene")
+        table("compare", shots)
+    old_openings(shared, ID)
 
-    def rehearse_all(take: Take, film_moves: str, methods_chosen: list[str]):
-        """Rehearse one move as each of the methods would frame it."""
-        for words, videos in _in_turn(take, film_moves, [methods[title] for title in methods_chosen or ()], _rehearsed):
+    def rehearse_all(project: Project, film_moves: str, methods_chosen: list[str]):
+        """Rehearse one move as each of the methods would frame it: film moves if given, else the project's move."""
+        for words, videos in _in_turn(
+            project, film_moves, [methods[title] for title in methods_chosen or ()], _rehearsed
+        ):
             yield words, gr.skip() if videos is None else clips(videos, 24), *(None for _ in shots)
 
-    def shoot_all(take: Take, film_moves: str, methods_chosen: list[str], weights: str):
-        """Shoot one move with each of the methods, one after another."""
+    def shoot_all(project: Project, film_moves: str, methods_chosen: list[str], weights: str):
+        """Shoot one move with each of the methods, one after another: film moves if given, else the project's move."""
 
-        def shot(take: Take, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
-            yield from _shot(take, chosen, scene, path, RunOptions(weights=weights))
+        def shot(project: Project, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
+            yield from _shot(project, chosen, scene, path, RunOptions(weights=weights))
 
-        for words, videos in _in_turn(take, film_moves, [methods[title] for title in methods_chosen or ()], shot):
+        for words, videos in _in_turn(project, film_moves, [methods[title] for title in methods_chosen or ()], shot):
             if videos is None:
                 yield words, gr.skip(), *(gr.skip() for _ in shots)
             else:
                 yield words, clips(videos, 24), *(str(videos[title]) if title in videos else None for title in shots)
 
-    shared = {"outputs": [status, screen, *shots.values()], "show_progress": "hidden", "concurrency_limit": 2}
+    running: dict[str, Any] = {
+        "outputs": [status, screen, *shots.values()],
+        "show_progress": "hidden",
+        "concurrency_limit": 2,
+    }
     runs: list[Any] = [
-        watch.click(said(rehearse_all), [take, film, chosen], api_name="compare_rehearse", **shared),
-        shoot.click(said(shoot_all), [take, film, chosen, weights], api_name="compare_shoot", **shared),
+        watch.click(said(rehearse_all), [studio.project, film, chosen], api_name="compare_rehearse", **running),
+        shoot.click(said(shoot_all), [studio.project, film, chosen, weights], api_name="compare_shoot", **running),
     ]
     cancelled_by(stop, runs, status)
 
 
-def _in_turn(take: Take, film: str, methods: list[Method], make):
-    """Words and, when one more is done, all videos so far by title: ``make(take, method, scene, path)`` for each method.
+def _in_turn(project: Project, film: str, methods: list[Method], make):
+    """Words and, when one more is done, all videos so far by title: ``make(project, method, scene, path)`` for each method.
 
     What one of them cannot do is told, the others go on.
     """
-    if take.scene is None:
+    if project.scene is None:
         raise InputError("There is no scene yet: pick an example or give a picture first.")
     if not methods:
         raise InputError("Choose at least one method.")
@@ -101,7 +103,7 @@ def _in_turn(take: Take, film: str, methods: list[Method], make):
     notes: list[str] = []
     for chosen in methods:
         try:
-            for step in make(take, chosen, *_framed(take.scene, film, chosen)):
+            for step in make(project, chosen, *_framed(project, film, chosen)):
                 if isinstance(step, Progress):
                     yield "  \n".join([f"**{chosen.title}** {step.phase} {step.step} of {step.steps}", *notes]), None
                 else:
@@ -111,20 +113,25 @@ def _in_turn(take: Take, film: str, methods: list[Method], make):
         yield "  \n".join(notes), videos
 
 
-def _framed(scene: Scene, film: str, chosen: Method) -> tuple[Scene, CameraPath]:
-    if scene.kind not in chosen.scenes:
-        raise InputError(f"takes {' or '.join(chosen.scenes)}, not {scene.kind}.")
+def _framed(project: Project, film: str, chosen: Method) -> tuple[Scene, CameraPath]:
+    assert project.scene is not None
+    if project.scene.kind not in chosen.scenes:
+        raise InputError(f"takes {' or '.join(chosen.scenes)}, not {project.scene.kind}.")
+    if not film.strip():
+        return project.seen_by(chosen.name).ready()
     moves = chosen.moves()
-    framed = scene.fitted(moves.width, moves.height, "crop")
+    framed = taken(project.scene, chosen).fitted(moves.width, moves.height, "crop")
     return framed, film_script.path_of(film, framed.first, frames=moves.frames, fps=moves.fps)
 
 
-def _rehearsed(take: Take, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
-    for step in rehearse(scene, path, take.file(f"{chosen.name}-{uuid.uuid4().hex[:8]}.mp4")):
+def _rehearsed(project: Project, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
+    for step in rehearse(scene, path, project.file(f"{chosen.name}-{uuid.uuid4().hex[:8]}.mp4")):
         yield step.video if isinstance(step, Rehearsal) else step
 
 
-def _shot(take: Take, chosen: Method, scene: Scene, path: CameraPath, options: RunOptions) -> Iterator[Progress | Path]:
+def _shot(
+    project: Project, chosen: Method, scene: Scene, path: CameraPath, options: RunOptions
+) -> Iterator[Progress | Path]:
     shot = Shot(chosen, scene, path, chosen.settings(), options)
     for step in generate(shot):
         if isinstance(step, Progress):
@@ -132,4 +139,4 @@ def _shot(take: Take, chosen: Method, scene: Scene, path: CameraPath, options: R
         elif isinstance(step, Clip):
             made = record(shot)
             carries = carrying(step, scene, goes_on=False)
-            yield save(take.folder, f"{chosen.name}-{uuid.uuid4().hex[:8]}", step, made, carries=carries).video
+            yield save(project.folder, f"{chosen.name}-{uuid.uuid4().hex[:8]}", step, made, carries=carries).video

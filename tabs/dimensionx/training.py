@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 from tabs.browser.players import clips, players
 from tabs.parts import form
 from tabs.parts.loss_curve import CANCELLED, loss_curve
-from tabs.parts.session import Take
+from tabs.project.project import Project
 
 SAMPLES_SHOWN = 4
 
@@ -57,7 +57,7 @@ class Training:
     saved: Callable[[str], tuple[str, tuple[Path, ...]]]
 
 
-def train_section(method: Method, take: gr.State, training: Training, target: Component) -> None:
+def train_section(method: Method, project: gr.State, training: Training, target: Component) -> None:
     """Places the section, closed; ``target`` gets the path of the trained file."""
     with gr.Accordion(training.title, open=False, elem_id=f"{method.name}-training"):
         gr.Markdown(training.about, padding=True)
@@ -68,11 +68,11 @@ def train_section(method: Method, take: gr.State, training: Training, target: Co
                 padding=True,
             )
             return
-        _Section(method, take, training, target)
+        _Section(method, project, training, target)
 
 
 class _Section:
-    def __init__(self, method: Method, take: gr.State, training: Training, target: Component) -> None:
+    def __init__(self, method: Method, project: gr.State, training: Training, target: Component) -> None:
         self.method, self.training = method, training
         settings, name = training.settings, method.name
         with gr.Row():
@@ -110,16 +110,18 @@ class _Section:
         handler = form.handler(
             self._run,
             settings,
-            before={"take": Take, "training_files": list[str], "weights": str, "keep_going": bool},
+            before={"project": Project, "training_files": list[str], "weights": str, "keep_going": bool},
             name=f"{name}_train",
         )
         seen = [status, curve, samples, made, target]
         shared = {**form.TRAINS, "show_progress": "hidden"}
         running = start.click(
-            handler, [take, self.files, weights, keep, *(controls[key] for key in settings.controls())], [*seen, code],
+            handler, [project, self.files, weights, keep, *(controls[key] for key in settings.controls())], [*seen, code],
             api_name=f"{name}_train", **shared,
         )  # fmt: skip
-        looking = again.click(form.said(self._look), [take, code], seen, api_name=f"{name}_look_at_training", **shared)
+        looking = again.click(
+            form.said(self._look), [project, code], seen, api_name=f"{name}_look_at_training", **shared
+        )
         stop.click(None, cancels=[running, looking], api_visibility="private").then(
             form.said(self._stop), code, status, api_name=f"{name}_stop_training", queue=False, show_progress="hidden"
         )
@@ -129,7 +131,7 @@ class _Section:
     def _of_a_folder(self, files: list[str] | None) -> list[str]:
         return [file for file in files or [] if Path(file).suffix.lower() in self.training.accepted]
 
-    def _run(self, take: Take, training_files: list[str], weights: str, keep_going: bool, settings: Settings):
+    def _run(self, project: Project, training_files: list[str], weights: str, keep_going: bool, settings: Settings):
         """Train on clips with captions; returns the loss, sample videos and the trained files. Begun again, it goes on.
 
         The last result is the training's code; with keep_going it outlives this call, and only stop_training ends it.
@@ -145,22 +147,22 @@ class _Section:
         )
         training.stays |= keep_going
         try:
-            for update in self._seen(take, training):
+            for update in self._seen(project, training):
                 yield *update, job.code
         finally:
             if not training.stays:
                 training.stop()
 
-    def _look(self, take: Take, training_code: str):
+    def _look(self, project: Project, training_code: str):
         """Watch a training that goes on without a page, or see what one has left; the code is what train returned last."""
         from pipelines.runtime.training import background
 
         training = background.known((training_code or "").strip())
         if training is not None and (training.made or not training.is_over):
-            yield from self._seen(take, training)
+            yield from self._seen(project, training)
             return
         words, files = self.training.saved((training_code or "").strip())
-        yield words, gr.skip(), gr.skip(), *_files(take, files)
+        yield words, gr.skip(), gr.skip(), *_files(project, files)
 
     def _stop(self, training_code: str) -> str:
         """End a training after the step in progress; what was learnt is saved."""
@@ -170,9 +172,9 @@ class _Section:
             background.stop((training_code or "").strip())
         return CANCELLED
 
-    def _seen(self, take: Take, training: Any) -> Iterator[tuple]:
+    def _seen(self, project: Project, training: Any) -> Iterator[tuple]:
         """Updates of status, curve, samples, files and target while a training runs, and what it has made."""
-        folder = take.file(f"training-{uuid.uuid4().hex[:8]}")
+        folder = project.file(f"training-{uuid.uuid4().hex[:8]}")
         folder.mkdir()
         videos: dict[str, Path] = {}
 
@@ -197,14 +199,14 @@ class _Section:
             return
         made = training.made
         words = f"**Trained**, loss {made.loss:.4f}. The next shot in this tab uses it: {made.file.name}."
-        yield words, loss_curve(training.losses), newest(), *_files(take, (made.file, *made.further))
+        yield words, loss_curve(training.losses), newest(), *_files(project, (made.file, *made.further))
 
 
-def _files(take: Take, files: Sequence[Path]) -> tuple:
+def _files(project: Project, files: Sequence[Path]) -> tuple:
     """Updates of files and target with copies that the page may serve, under a path that no other run has."""
     if not files:
         return gr.skip(), gr.skip()
-    folder = take.file(f"trained-{uuid.uuid4().hex[:8]}")
+    folder = project.file(f"trained-{uuid.uuid4().hex[:8]}")
     folder.mkdir()
     kept = [str(_kept(folder, file)) for file in files]
     return gr.File(kept, visible=True), kept[0]

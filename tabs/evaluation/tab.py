@@ -20,14 +20,14 @@ from tabs.browser.stage import drawn, stage
 from tabs.evaluation.ribbons import filled, ribbons
 from tabs.evaluation.take_view import MEASURES, words
 from tabs.parts.form import cancelled_by, said
-from tabs.parts.session import Take, forget
+from tabs.project.project import Project, forget
 
 ID = "takes"
 
 
 def build() -> None:
     """Places the tab; call inside a `gr.Tab`."""
-    take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
+    take = gr.State(Project(), time_to_live=6 * 3600, delete_callback=forget)
     measured = gr.State()
     gr.Markdown(
         "**What camera does a video have, and did it follow its move?** Drop any mp4: a result of Reshoot is compared with the move "
@@ -58,7 +58,7 @@ def build() -> None:
             screen = players("takes-player")
             shown = ribbons("takes-ribbons", "takes-player")
 
-    def measure(take: Take, video: str, requested_path: str):
+    def measure(take: Project, video: str, requested_path: str):
         """Measure the camera of a video; with a path file, beside that path."""
         if not video:
             raise InputError("Choose a video first.")
@@ -81,7 +81,7 @@ def build() -> None:
         yield words(report), value, gr.skip(), filled(report), report
 
     def borrow_move(
-        take: Take, report, degrees: float, share_percent: float, smooth_frames: float, subject_distance: float
+        take: Project, report, degrees: float, share_percent: float, smooth_frames: float, subject_distance: float
     ):
         """The measured camera as the fewest keys within a tolerance, scaled to a scene; as path files of every format."""
         if report is None:

@@ -1,4 +1,4 @@
-"""The points behind a tab's scene or result in 3D, to look at and to take home with the cameras."""
+"""The points behind a tab's scene or result in 3D, to look at and to download with the cameras."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from pipelines.methods.gen3c.continuation import grown_scene
 from pipelines.results.embedded_scene import carried
 from pipelines.results.record import frames_zip, restore, scene_sha256
 from tabs.parts.form import said
-from tabs.parts.session import Take
 from tabs.parts.shoot import Shoot
+from tabs.project.project import Project
 
 MOST_SHOWN = 300_000
 """Points in the viewer; the files have all."""
 
 
-def points(shoot: Shoot, take: gr.State) -> None:
+def points(shoot: Shoot) -> None:
     """Places the points of the last result's cache, or of the scene where nothing was shot yet."""
     name = shoot.method.name
     with gr.Accordion("The cache in 3D", open=False):
         show = gr.Button("Show the cache", size="sm", elem_id=f"{name}-show-cache")
-        told = gr.Markdown(elem_classes="told")
+        told = gr.Markdown(elem_classes="status")
         model = gr.Model3D(label="Cache", height=420, clear_color=(0.1, 0.1, 0.1, 1), elem_id=f"{name}-cache")
         files = gr.File(label="Points and cameras", file_count="multiple", interactive=False)
 
-    def cache(take: Take, shot: str):
+    def cache(project: Project, shot: str):
         """The points of the result's 3D cache (of the scene where nothing was shot) as PLY and GLB, and its cameras in
         every format."""
-        scene, path = _behind(take, shot)
+        scene, path = _behind(project, shot)
         cloud = cloud_of(scene)
         if not len(cloud):
             raise InputError("The cache holds no point: the depth is unknown everywhere.")
-        shown = _written(take, "cache-shown.glb", _near(cloud).thinned(MOST_SHOWN).glb_bytes())
-        made = [_written(take, "cache.ply", cloud.ply_bytes()), _written(take, "cache.glb", cloud.glb_bytes())]
+        shown = _written(project, "cache-shown.glb", _near(cloud).thinned(MOST_SHOWN).glb_bytes())
+        made = [_written(project, "cache.ply", cloud.ply_bytes()), _written(project, "cache.glb", cloud.glb_bytes())]
         no_frames = Clip(np.empty((0, 1, 1, 3), np.uint8), path.fps, path)
-        cameras = frames_zip(take.file("cameras.zip"), no_frames, formats.write_all(path))
+        cameras = frames_zip(project.file("cameras.zip"), no_frames, formats.write_all(path))
         many = f"{len(scene.views)} picture{'s' * (len(scene.views) != 1)}"
         of = "the first frame of the clip" if scene.kind == "clip" else many
         return shown, f"{len(cloud):,} points of {of}; {scene.source}.", [*made, str(cameras)]
 
-    show.click(said(cache), [take, shoot.shot], [model, told, files], api_name=f"{name}_cache")
+    show.click(said(cache, name), [shoot.project, shoot.shot], [model, told, files], api_name=f"{name}_cache")
 
 
-def _written(take: Take, name: str, data: bytes) -> str:
-    file = take.file(name)
+def _written(project: Project, name: str, data: bytes) -> str:
+    file = project.file(name)
     with complete(file) as part:
         part.write_bytes(data)
     return str(file)
 
 
-def _behind(take: Take, shot: str | None) -> tuple[Scene, CameraPath]:
+def _behind(project: Project, shot: str | None) -> tuple[Scene, CameraPath]:
     """Geometry and cameras of the last result where the scene that is open is its own, else scene and path as drawn."""
-    scene, path = take.ready()
+    scene, path = project.ready()
     if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
         return scene, path
     box = carried(shot)

@@ -21,8 +21,8 @@ from pipelines.settings import Settings
 from pipelines.shot import Shot
 from tabs.browser.players import clips
 from tabs.parts import form
-from tabs.parts.session import Take
 from tabs.parts.shoot import Shoot
+from tabs.project.project import Project
 
 DRAWN, AGAIN = "the move drawn above", "the last chunk's move again"
 HELP = (
@@ -35,8 +35,8 @@ HELP = (
 class Extend:
     """The controls below a result; ``shoot`` is the screen that they change."""
 
-    def __init__(self, shoot: Shoot, take: gr.State) -> None:
-        self.shoot, self.take, self.name = shoot, take, shoot.method.name
+    def __init__(self, shoot: Shoot) -> None:
+        self.shoot, self.project, self.name = shoot, shoot.project, shoot.method.name
 
     def controls(self) -> None:
         """Places the controls, hidden until there is a result."""
@@ -51,45 +51,45 @@ class Extend:
         with gr.Row():
             with_what = gr.Dropdown([DRAWN, AGAIN], value=DRAWN, label="Go on with", min_width=200)
             on = gr.Button("Go on from here", variant="primary", min_width=140, elem_id=f"{self.name}-go-on")
-            back = gr.Button("Take the last chunk back", min_width=140, elem_id=f"{self.name}-take-back")
-        gr.Markdown(HELP, elem_classes="told")
+            back = gr.Button("Remove the last chunk", min_width=140, elem_id=f"{self.name}-take-back")
+        gr.Markdown(HELP, elem_classes="status")
         shoot, kinds = self.shoot, (self.shoot.method.settings, RunOptions)
-        before = {"take": Take, "request": gr.Request, "shot": str, "go_on_with": str}
+        before = {"project": Project, "request": gr.Request, "shot": str, "go_on_with": str}
         going = on.click(
-            form.handler(self._go_on, *kinds, before=before, name=f"{self.name}_go_on"),
-            [self.take, shoot.shot, with_what, *shoot.settings.values(), *shoot.options.values()],
+            form.handler(self._go_on, *kinds, before=before, name=f"{self.name}_go_on", method=self.name),
+            [self.project, shoot.shot, with_what, *shoot.settings.values(), *shoot.options.values()],
             shoot.outputs, api_name=f"{self.name}_go_on", show_progress="hidden", **form.SHOOTS,
         )  # fmt: skip
         shoot.stop.click(None, cancels=[going], api_visibility="private")
         back.click(
-            form.said(self._take_back), [self.take, shoot.shot], shoot.outputs, api_name=f"{self.name}_take_back",
+            form.said(self._take_back, self.name), [self.project, shoot.shot], shoot.outputs, api_name=f"{self.name}_take_back",
             show_progress="hidden",
         )  # fmt: skip
 
     def reopens(self, dropped: gr.File) -> None:
         """A result that is ``dropped`` on the page becomes the one that the controls change."""
         dropped.upload(
-            form.said(self._reopen), [self.take, dropped], self.shoot.outputs, api_name=f"{self.name}_reopen",
+            form.said(self._reopen, self.name), [self.project, dropped], self.shoot.outputs, api_name=f"{self.name}_reopen",
             show_progress="hidden",
         )  # fmt: skip
 
     def _go_on(
-        self, take: Take, request: gr.Request, shot: str, go_on_with: str, settings: Settings, options: RunOptions
+        self, project: Project, request: gr.Request, shot: str, go_on_with: str, settings: Settings, options: RunOptions
     ):
         """Shoot one chunk more of the result; returns the longer video and the files beside it."""
-        drawn = take.ready()[1] if go_on_with == DRAWN else None
-        clip, made, scene = _opened(shot, take)
+        drawn = project.ready()[1] if go_on_with == DRAWN else None
+        clip, made, scene = _opened(shot, project)
         path, settings = one_more(clip, made, scene, drawn, settings)
         begun = Begun(Path(shot), len(clip.frames))
         yield from self.shoot.shooting(
-            take,
+            project,
             request,
             Shot(self.shoot.method, scene, path, settings, options, clip),
             begun=begun,
             notes=_notes(clip, made, scene, settings),
         )
 
-    def _take_back(self, take: Take, shot: str):
+    def _take_back(self, project: Project, shot: str):
         """Take the last chunk of the result back; returns the shorter video and the files beside it."""
         clip, made = _read(shot)
         box = carried(shot)
@@ -98,17 +98,17 @@ class Extend:
         count = len(shorter.frames)
         made = replace(made, path=made.path.sliced(slice(0, count)), report={})
         begun = Begun(Path(shot), count)
-        shown = self.shoot.result(take, self.shoot.new_name(), scene, shorter, made, begun=begun)
+        shown = self.shoot.result(project, self.shoot.new_name(), scene, shorter, made, begun=begun)
         return f"The last chunk is taken back; {count} frames are left.", *shown
 
-    def _reopen(self, take: Take, result_file: str):
+    def _reopen(self, project: Project, result_file: str):
         """Show a saved video of this method again, so that it can go on or be taken back; other files change nothing."""
         if not result_file or Path(result_file).suffix.lower() != ".mp4":
             return [gr.skip()] * len(self.shoot.outputs)
         made = restore(result_file)
         if made.method != self.name:
             return [gr.skip()] * len(self.shoot.outputs)
-        video = take.file(f"{self.shoot.new_name()}.mp4")
+        video = project.file(f"{self.shoot.new_name()}.mp4")
         shutil.copyfile(result_file, video)
         videos = clips({self.shoot.method.title: video}, made.path.fps)
         told = "Taken up again, with the picture it was shot from."
@@ -119,17 +119,17 @@ class Extend:
 
 def _read(shot: str | None) -> tuple[Clip, Record]:
     if not shot:
-        raise InputError("Shoot something first, or drop a result's mp4 under Take up again.")
+        raise InputError("Shoot something first, or restore a result's mp4.")
     return read_shot(shot)
 
 
-def _opened(shot: str | None, take: Take) -> tuple[Clip, Record, Scene]:
+def _opened(shot: str | None, project: Project) -> tuple[Clip, Record, Scene]:
     """A result, and the scene it was shot from: its own where it carries one, else the one that is open."""
     clip, made = _read(shot)
     box = carried(str(shot))
     if box is None:
-        return clip, made, take.ready()[0]
-    if take.framed is not None and scene_sha256(take.framed) != made.input_sha256:
+        return clip, made, project.ready()[0]
+    if project.framed is not None and scene_sha256(project.framed) != made.input_sha256:
         raise InputError("The scene that is open is not the one this video was shot from; open that one, framed alike.")
     return clip, made, box.scene
 

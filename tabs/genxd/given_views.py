@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import gradio as gr
 import numpy as np
-from gradio.events import Dependency
 
 from camera.cloud import PointCloud
 from camera.figure.path import DOTS, FRUSTUM_COLOUR, frustum_lines, frustum_size, spec, to_display
@@ -15,34 +12,38 @@ from camera.view import Scene
 from pipelines.methods.genxd.groups_plan import cameras_of
 from tabs.browser.stage import drawn, seen, stage
 from tabs.parts.form import said
-from tabs.parts.session import Take
+from tabs.project.project import Project
+from tabs.shared.studio import PRIVATE, Studio
 
 MOST_POINTS = 6000
 WIDEST_EYE = 480
 
 
-def given_views(name: str, take: gr.State, opened: Sequence[Dependency]) -> None:
-    """Places a stage of the given cameras, which shows itself when several pictures were ``opened``."""
+def given_views(name: str, studio: Studio) -> None:
+    """Places a stage of the given cameras, which shows itself when several pictures were opened."""
     with gr.Accordion("The given pictures: cameras, points, frames", open=True, visible=False) as box:
         view = stage(f"{name}-given")
-        told = gr.Markdown(elem_classes="told")
+        status = gr.Markdown(elem_classes="status")
     last = gr.State(0)
 
-    def show(take: Take):
-        if take.scene is None or len(take.scene.views) < 2:
+    def show(project: Project):
+        if project.scene is None or len(project.scene.views) < 2:
             return gr.Accordion(visible=False), gr.skip(), "", 0
-        return gr.Accordion(visible=True), shown(take.scene, take.points), described(take.scene, take.points), 0
+        return (
+            gr.Accordion(visible=True),
+            shown(project.scene, project.points),
+            described(project.scene, project.points),
+            0,
+        )
 
-    def look(take: Take, last: int, event: gr.EventData):
-        if take.scene is None:
+    def look(project: Project, last: int, event: gr.EventData):
+        if project.scene is None:
             return gr.skip(), gr.skip()
-        frame = last if event.frame is None else min(max(int(event.frame), 0), len(take.scene.views) - 1)
-        return frame, seen(_small(take.scene, frame), event.id, f"Picture {frame + 1} of {len(take.scene.views)}")
+        frame = last if event.frame is None else min(max(int(event.frame), 0), len(project.scene.views) - 1)
+        return frame, seen(_small(project.scene, frame), event.id, f"Picture {frame + 1} of {len(project.scene.views)}")
 
-    private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    for event in opened:
-        event.success(said(show), take, [box, view, told, last], **private)
-    view.select(said(look), [take, last], [last, view], trigger_mode="multiple", **private)
+    studio.opened.change(said(show), studio.project, [box, view, status, last], **PRIVATE)
+    view.select(said(look), [studio.project, last], [last, view], trigger_mode="multiple", **PRIVATE)
 
 
 def shown(scene: Scene, points: PointCloud | None) -> dict:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
-from gradio.events import Dependency
 
 from camera.errors import InputError
 from camera.formats import read
@@ -16,13 +14,11 @@ from pipelines.media.video import read_video, write_mp4
 from tabs.genxd.curation import curation
 from tabs.genxd.given_views import given_views
 from tabs.parts.form import said
-from tabs.parts.header import header
-from tabs.parts.move import Move
-from tabs.parts.rehearsal import path_download, rehearsal
-from tabs.parts.restore import keep
-from tabs.parts.session import METHOD_MOVES, PATH_FILE, Take, forget
+from tabs.parts.method_tab import MethodTab
 from tabs.parts.shoot import Shoot
-from tabs.parts.source import source
+from tabs.project.project import Project
+from tabs.shared.old_endpoints import Shared
+from tabs.shared.studio import Studio
 
 METHOD = method("genxd")
 NATURE = (
@@ -32,48 +28,16 @@ NATURE = (
 )
 
 
-def build(page: gr.Blocks) -> None:
-    """Places the tab; call inside a `gr.Tab` of ``page``."""
-    take = gr.State(Take(), time_to_live=6 * 3600, delete_callback=forget)
-    header(METHOD)
-    gr.Markdown(NATURE, elem_classes="told")
-    with gr.Row():
-        with gr.Column(scale=4, min_width=340):
-            example, opened = source(METHOD.name, METHOD.scenes, take)
-            opened.append(curation(METHOD.name, take))
-            move = Move(METHOD, take)
-            move.controls()
-            shoot = Shoot(METHOD, take)
-            shoot.controls()
-        with gr.Column(scale=7, min_width=340):
-            move.stage(opened)
-            _known_cameras(take, move, opened)
-            given_views(METHOD.name, take, opened)
-            rehearsal(METHOD, take, opened)
-            path_download(METHOD, take)
-            shoot.screen(move.draws)
-            _contact_sheet(shoot)
-            _comparison(take, shoot)
-            keep(page, METHOD, take, move, shoot, example)
-
-
-def _known_cameras(take: gr.State, move: Move, opened: Sequence[Dependency]) -> None:
-    """Where files bring cameras to make, these are the path at once, and no longer when another scene comes."""
-
-    def moves_from(take: Take, source: str):
-        if take.own_as_given:
-            return PATH_FILE
-        return METHOD_MOVES if source == PATH_FILE and take.own is None else gr.skip()
-
-    for event in opened:
-        event.success(
-            said(moves_from),
-            [take, move.source],
-            move.source,
-            api_visibility="private",
-            queue=False,
-            show_progress="hidden",
-        )
+def build(studio: Studio, shared: Shared) -> None:
+    """Places the tab; call inside a `gr.Tab`."""
+    tab = MethodTab(METHOD, studio, shared)
+    gr.Markdown(NATURE, elem_classes="status")
+    curation(METHOD.name, studio)
+    with tab.results():
+        given_views(METHOD.name, studio)
+        tab.finish()
+        _contact_sheet(tab.shoot)
+        _comparison(tab.shoot)
 
 
 def _contact_sheet(shoot: Shoot) -> None:
@@ -90,22 +54,22 @@ def _contact_sheet(shoot: Shoot) -> None:
     shoot.shot.change(said(show), shoot.shot, sheet, api_visibility="private", queue=False, show_progress="hidden")
 
 
-def _comparison(take: gr.State, shoot: Shoot) -> None:
+def _comparison(shoot: Shoot) -> None:
     """Where a data set knows more pictures than were given: the made views beside the true ones, in pictures and numbers."""
     start = gr.Button("Compare with the true pictures", size="sm", visible=False, elem_id=f"{METHOD.name}-compare")
-    told = gr.Markdown(elem_classes="told")
+    status = gr.Markdown(elem_classes="status")
     video = gr.Video(
         label="Given pictures · true · made", visible=False, interactive=False, autoplay=True, loop=True,
         elem_id=f"{METHOD.name}-comparison",
     )  # fmt: skip
 
-    def offer(take: Take, shot: str | None):
+    def offer(project: Project, shot: str | None):
         from pipelines.inputs.posed_images import SceneWithTruth
 
-        known = isinstance(take.framed, SceneWithTruth) and bool(shot)
+        known = isinstance(project.framed, SceneWithTruth) and bool(shot)
         return gr.Button(visible=known), "", gr.Video(visible=False)
 
-    def compare_with_truth(take: Take, shot: str | None):
+    def compare_with_truth(project: Project, shot: str | None):
         """PSNR and SSIM of the last shot's frames against the data set's own pictures, and all of them side by side."""
         if not shot:
             raise InputError("Shoot the known cameras first, then they can be compared.")
@@ -115,12 +79,17 @@ def _comparison(take: gr.State, shoot: Shoot) -> None:
         with zipfile.ZipFile(file.with_name(f"{file.stem}-cameras.zip")) as archive:
             path = read("camera_path.json", archive.read("camera_path.json"))
         frames, fps = read_video(file)
-        scene, _ = take.ready()
+        scene, _ = project.ready()
         found = compared(frames, path, scene)
         beside = write_mp4(file.with_name(f"{file.stem}-compare.mp4"), found.frames, fps)
         return f"{found.words} Measured on the saved video.", gr.Video(str(beside), visible=True)
 
-    start.click(said(compare_with_truth), [take, shoot.shot], [told, video], api_name=f"{METHOD.name}_compare")
+    start.click(
+        said(compare_with_truth, METHOD.name),
+        [shoot.project, shoot.shot],
+        [status, video],
+        api_name=f"{METHOD.name}_compare",
+    )
     shoot.shot.change(
-        said(offer), [take, shoot.shot], [start, told, video], api_visibility="private", queue=False, show_progress="hidden"
+        said(offer, METHOD.name), [shoot.project, shoot.shot], [start, status, video], api_visibility="private", queue=False, show_progress="hidden"
     )  # fmt: skip

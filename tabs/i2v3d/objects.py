@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
-from gradio.events import Dependency
 from numpy.typing import NDArray
 
 from camera.errors import InputError
@@ -25,14 +24,16 @@ from pipelines.methods.i2v3d.method import NO_PICTURE
 from pipelines.settings import Settings, setting
 from tabs.browser import stage
 from tabs.parts import form
-from tabs.parts.move import Move
-from tabs.parts.session import Take
 from tabs.parts.shoot import Shoot
+from tabs.project.project import Project
+from tabs.shared.old_endpoints import Shared
+from tabs.shared.studio import signal
 
 SEEN_SIDE = 480
 """Longest side of the picture that is drawn while sliders move."""
 READY = {example.title: example.mesh for example in EXAMPLES if example.mesh is not None}
 NONE = "No object yet"
+NO_SCENE = "Pick an example or give a picture first; the objects stand in its scene."
 STILL = "stands still"
 ACCEPTED = [*MODELS, *BESIDE, ".zip", ".fbx"]
 """Of FBX one is told how to bring it."""
@@ -52,17 +53,17 @@ class PlacementSettings(Settings):
     roll: float = setting(0.0, "Roll", minimum=-180, maximum=180, step=1)
 
 
-def with_objects(take: Take, objects: Sequence[SceneObject]) -> Take:
-    """The take with these objects in place of any others; the path stays."""
-    if take.scene is None:
-        raise InputError("Pick an example or give a picture first; the objects stand in its scene.")
-    scene = staged(take.scene, objects)
-    framed = take.framed and replace(staged(take.framed, objects), distance=scene.distance)
-    return replace(take, scene=scene, framed=framed)
+def with_objects(
+    project: Project, objects: Sequence[SceneObject], name: str = "change the objects", *, merges: bool = False
+) -> Project:
+    """The project with these objects in place of any others; the path stays. ``name``, ``merges``: of the edit."""
+    if project.scene is None:
+        raise InputError(NO_SCENE)
+    return project.with_scene(staged(project.scene, objects), name, merges=merges)
 
 
-def objects_of(take: Take) -> tuple[SceneObject, ...]:
-    return take.scene.objects if isinstance(take.scene, StagedScene) else ()
+def objects_of(project: Project) -> tuple[SceneObject, ...]:
+    return project.scene.objects if isinstance(project.scene, StagedScene) else ()
 
 
 def names(objects: Sequence[SceneObject]) -> list[str]:
@@ -73,8 +74,8 @@ def names(objects: Sequence[SceneObject]) -> list[str]:
 class Objects:
     """The panel of one tab; `controls`, then `picture`, then `connect`."""
 
-    def __init__(self, method: Method, take: gr.State) -> None:
-        self.method, self.take = method, take
+    def __init__(self, method: Method, project: gr.State) -> None:
+        self.method, self.project = method, project
 
     # what stands where
 
@@ -107,9 +108,9 @@ class Objects:
             with gr.Row():
                 self.animation = gr.Dropdown([STILL], value=STILL, label="Animation", min_width=120)
                 self.speed = gr.Slider(-4, 4, 1, step=0.05, label="Its speed", min_width=120)
-            self.told = gr.Markdown(
+            self.status = gr.Markdown(
                 "A model in several files, as an OBJ with its MTL and pictures, comes in one go: choose them all, or a zip.",
-                elem_classes="told", elem_id=f"{name}-objects-told",
+                elem_classes="status", elem_id=f"{name}-objects-status",
             )  # fmt: skip
 
     def picture(self) -> None:
@@ -121,129 +122,141 @@ class Objects:
 
     # what happens
 
-    def empty(self, shoot: Shoot) -> Dependency:
-        """Connects the button that begins without a picture; returns the event after which the stage is there."""
+    def empty(self, shoot: Shoot, opened: gr.State) -> None:
+        """Connects the button that begins without a picture; ``opened`` is the signal that there is another scene."""
 
-        def open_empty_stage(take: Take):
+        def open_empty_stage(project: Project):
             """Begin on an empty stage, for scenes made of objects alone."""
             stage = empty_stage()
-            return take.opened(replace(stage, objects=objects_of(take))), NO_PICTURE, "An empty stage; add objects."
+            project = project.opened(replace(stage, objects=objects_of(project)))
+            return project, NO_PICTURE, "An empty stage; add objects.", signal()
 
-        return self.bare.click(
-            form.said(open_empty_stage), self.take, [self.take, shoot.settings["background"], self.told],
-            api_name=f"{self.method.name}_open_empty_stage", queue=False, show_progress="hidden",
+        self.bare.click(
+            form.said(open_empty_stage), self.project, [self.project, shoot.settings["background"], self.status, opened],
+            api_name=f"{self.method.name}_open_empty_stage", show_progress="hidden",
         )  # fmt: skip
 
-    def connect(self, shoot: Shoot, move: Move, restored: Dependency) -> None:
-        """Connects the controls; ``restored``: the event after which there are the objects of a project."""
+    def connect(self, shoot: Shoot, shared: Shared) -> None:
+        """Connects the controls; a scene that is opened may bring objects."""
         name = self.method.name
-        state = [self.take, self.chosen, self.moment, self.motion, self.animation, self.speed, *self.place.values(), self.told]  # fmt: skip
+        state = [self.project, self.chosen, self.moment, self.motion, self.animation, self.speed, *self.place.values(), self.status]  # fmt: skip
         quiet = {"queue": False, "show_progress": "hidden"}
         private = {"api_visibility": "private", **quiet}
         look = form.handler(
-            self._look, self.method.settings, before={"take": Take, "moment": float}, name=f"{name}_look"
+            self._look,
+            self.method.settings,
+            before={"project": Project, "moment": float},
+            name=f"{name}_look",
+            method=name,
         )
-        look_inputs = [self.take, self.moment, *shoot.settings.values()]
+        look_inputs = [self.project, self.moment, *shoot.settings.values()]
         settings = [component.change for key, component in shoot.settings.items() if key in _LOOKS]  # type: ignore[attr-defined]
         changed = [
-            self.file.upload(form.said(self._add), [self.take, self.file], state, api_name=f"{name}_add_object", **quiet),
-            self.copy.click(form.said(self._copy), [self.take, self.chosen], state, api_name=f"{name}_copy_object", **quiet),
-            self.remove.click(form.said(self._remove), [self.take, self.chosen], state, api_name=f"{name}_remove_object", **quiet),
-            self.swap.upload(form.said(self._swap), [self.take, self.swap, self.chosen], state, api_name=f"{name}_replace_object", **quiet),
-            self.hold.click(form.said(self._hold), [self.take, self.chosen, self.moment], state, api_name=f"{name}_hold_moment", **quiet),
-            self.drop_key.click(form.said(self._drop_key), [self.take, self.chosen, self.moment], state, api_name=f"{name}_forget_moment", **quiet),
+            self.file.upload(self._said(self._add), [self.project, self.file], state, api_name=f"{name}_add_object", **quiet),
+            self.copy.click(self._said(self._copy), [self.project, self.chosen], state, api_name=f"{name}_copy_object", **quiet),
+            self.remove.click(self._said(self._remove), [self.project, self.chosen], state, api_name=f"{name}_remove_object", **quiet),
+            self.swap.upload(self._said(self._swap), [self.project, self.swap, self.chosen], state, api_name=f"{name}_replace_object", **quiet),
+            self.hold.click(self._said(self._hold), [self.project, self.chosen, self.moment], state, api_name=f"{name}_hold_moment", **quiet),
+            self.drop_key.click(self._said(self._drop_key), [self.project, self.chosen, self.moment], state, api_name=f"{name}_forget_moment", **quiet),
         ]  # fmt: skip
         self.file.upload(lambda: None, None, self.file, **private)  # ready for the next one
-        restored.success(form.said(self._first), self.take, state, **private)
+        shared.studio.opened.change(self._said(self._first), self.project, state, **private)
         for button, model in zip(self.ready, READY.values()):
-            changed.append(button.click(form.said(self._adding(model)), self.take, state, **private))
+            changed.append(button.click(self._said(self._adding(model)), self.project, state, **private))
         shown = gr.on(
-            [self.chosen.input, self.moment.input], form.said(self._show), [self.take, self.chosen, self.moment], state,
+            [self.chosen.input, self.moment.input], self._said(self._show), [self.project, self.chosen, self.moment], state,
             **private,
         )  # fmt: skip
         placing = form.handler(
-            self._place, PlacementSettings, name=f"{name}_place_object",
-            before={"take": Take, "chosen": str, "moment": float, "motion": str, "animation": str, "speed": float},
+            self._place, PlacementSettings, name=f"{name}_place_object", method=name,
+            before={"project": Project, "chosen": str, "moment": float, "motion": str, "animation": str, "speed": float},
         )  # fmt: skip
         sliders = [self.motion, self.animation, self.speed, *self.place.values()]
         changed.append(
             gr.on(
                 [component.input for component in sliders],  # type: ignore[attr-defined]
-                placing, [self.take, self.chosen, self.moment, *sliders], [self.take, self.told],
+                placing, [self.project, self.chosen, self.moment, *sliders], [self.project, self.status],
                 api_name=f"{name}_place_object", trigger_mode="always_last", **quiet,
             )
         )  # fmt: skip
-        pointed = self.seen.select(form.said(self._point), [self.take, self.chosen, self.moment], state, **private)
+        pointed = self.seen.select(self._said(self._point), [self.project, self.chosen, self.moment], state, **private)
         changed.append(pointed)
         self.looked = gr.on(
             settings, look, look_inputs, self.seen, api_name=f"{name}_look", trigger_mode="always_last", **quiet
         )
-        for event in (shown, *changed, *move.draws):
+        shared.studio.drawn[name].change(look, look_inputs, self.seen, trigger_mode="always_last", **private)
+        for event in (shown, *changed):
             event.success(look, look_inputs, self.seen, trigger_mode="always_last", **private)
         for event in changed:
             event.success(
-                form.said(self._on_stage), [self.take, self.moment], move.view, trigger_mode="always_last", **private
-            )
+                self._said(self._on_stage), [self.project, self.moment], shared.stage.view, trigger_mode="always_last",
+                **private,
+            )  # fmt: skip
+
+    def _said(self, fn: Callable) -> Callable:
+        return form.said(fn, self.method.name)
 
     # handlers
 
-    def _on_stage(self, take: Take, moment: float):
+    def _on_stage(self, project: Project, moment: float):
         """Draw the path in 3D with the objects where they are by now."""
-        if take.framed is None or take.path is None:
+        if project.framed is None or project.path is None:
             return gr.skip()
-        at = round(float(np.clip(moment, 0, 1)) * (len(take.path) - 1))
-        return stage.shown(take.path, take.framed, take.file, nominal=self.method.nominal, at=at)
+        at = round(float(np.clip(moment, 0, 1)) * (len(project.path) - 1))
+        return stage.shown(project.path, project.framed, project.file, nominal=self.method.nominal, at=at)
 
-    def _add(self, take: Take, object_files: list[str]):
+    def _add(self, project: Project, object_files: list[str]):
         """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""
-        return self._added(take, _model(object_files))
+        return self._added(project, _model(object_files))
 
     def _adding(self, model: Path):
-        return lambda take: self._added(take, _model([str(model)]))
+        return lambda project: self._added(project, _model([str(model)]))
 
-    def _first(self, take: Take):
-        """The first of the objects that a project brought."""
-        return self._shown(take, objects_of(take), 0, 0.0)
+    def _first(self, project: Project):
+        """The first of the objects that a scene brought."""
+        return project, *self._controls(objects_of(project), 0, 0.0)
 
-    def _added(self, take: Take, model: Model):
-        objects = objects_of(with_objects(take, objects_of(take)))
-        scene = take.framed or take.scene
-        assert scene is not None, "checked above"
+    def _added(self, project: Project, model: Model):
+        if project.scene is None:
+            raise InputError(NO_SCENE)
+        objects, scene = objects_of(project), project.framed or project.scene
         item = new_object(model, staged(scene).standing_place())
-        return self._shown(take, (*objects, item), len(objects), 0.0)
+        return self._shown(project, (*objects, item), len(objects), 0.0, f"add {model.name}")
 
-    def _copy(self, take: Take, chosen: str):
+    def _copy(self, project: Project, chosen: str):
         """Put a copy of an object beside it."""
-        objects, index = _chosen(take, chosen)
+        objects, index = _chosen(project, chosen)
         item = objects[index]
         aside = tuple(
             Key(key.at, replace(key.placement, right=key.placement.right + key.placement.size)) for key in item.keys
         )
-        return self._shown(take, (*objects, replace(item, keys=aside)), len(objects), 0.0)
+        return self._shown(project, (*objects, replace(item, keys=aside)), len(objects), 0.0, f"copy {item.model.name}")
 
-    def _remove(self, take: Take, chosen: str):
+    def _remove(self, project: Project, chosen: str):
         """Take an object out of the scene."""
-        objects, index = _chosen(take, chosen)
+        objects, index = _chosen(project, chosen)
         left = (*objects[:index], *objects[index + 1 :])
-        return self._shown(take, left, min(index, len(left) - 1), 0.0)
+        name = f"remove {objects[index].model.name}"
+        return self._shown(project, left, min(index, len(left) - 1), 0.0, name)
 
-    def _swap(self, take: Take, object_files: list[str], chosen: str):
+    def _swap(self, project: Project, object_files: list[str], chosen: str):
         """Give an object another model; it keeps its place and its way."""
-        objects, index = _chosen(take, chosen)
+        objects, index = _chosen(project, chosen)
         model, old = _model(object_files), objects[index]
         animation = old.animation if old.animation in model.animations else next(iter(model.animations), "")
         item = replace(old, model=model, animation=animation)
-        return self._shown(take, (*objects[:index], item, *objects[index + 1 :]), index, 0.0)
+        objects = (*objects[:index], item, *objects[index + 1 :])
+        return self._shown(project, objects, index, 0.0, f"replace {old.model.name}")
 
-    def _show(self, take: Take, chosen: str, moment: float):
-        objects, index = _chosen(take, chosen)
-        return self._shown(take, objects, index, moment)
+    def _show(self, project: Project, chosen: str, moment: float):
+        objects, index = _chosen(project, chosen)
+        return self._shown(project, objects, index, moment)
 
     def _place(
-        self, take: Take, chosen: str, moment: float, motion: str, animation: str, speed: float, place: Settings
+        self, project: Project, chosen: str, moment: float, motion: str, animation: str, speed: float, place: Settings
     ):
         """Place an object at a moment of the video, 0 its first frame and 1 its last; it moves between the moments so set."""
-        objects, index = _chosen(take, chosen)
+        objects, index = _chosen(project, chosen)
         if motion not in MOTIONS:
             raise InputError(f"An object moves {', '.join(MOTIONS)}; got {motion!r}.")
         keys, placed = objects[index].keys, Placement(**place.values())
@@ -254,29 +267,31 @@ class Objects:
             speed=float(speed),
         )  # fmt: skip
         objects = (*objects[:index], item, *objects[index + 1 :])
-        return with_objects(take, objects), _words(item)
+        return with_objects(project, objects, f"place {item.model.name}", merges=True), _words(item)
 
-    def _hold(self, take: Take, chosen: str, moment: float):
+    def _hold(self, project: Project, chosen: str, moment: float):
         """Have an object stay at a moment as it is there by now, whatever is changed before and after."""
-        objects, index = _chosen(take, chosen)
+        objects, index = _chosen(project, chosen)
         item = objects[index]
         held = replace(item, keys=_with_key(item.keys, Key(float(moment), item.placement(moment))))
-        return self._shown(take, (*objects[:index], held, *objects[index + 1 :]), index, moment)
+        objects = (*objects[:index], held, *objects[index + 1 :])
+        return self._shown(project, objects, index, moment, f"hold {item.model.name}")
 
-    def _drop_key(self, take: Take, chosen: str, moment: float):
+    def _drop_key(self, project: Project, chosen: str, moment: float):
         """Forget where an object was placed at a moment."""
-        objects, index = _chosen(take, chosen)
+        objects, index = _chosen(project, chosen)
         keys = tuple(key for key in objects[index].keys if abs(key.at - moment) > 5e-3)
         if not keys or len(keys) == len(objects[index].keys):
             at = ", ".join(f"{key.at:g}" for key in objects[index].keys)
             raise InputError(f"It is placed at {at}; go to one of these moments, and leave at least one.")
         item = replace(objects[index], keys=keys)
-        return self._shown(take, (*objects[:index], item, *objects[index + 1 :]), index, moment)
+        objects = (*objects[:index], item, *objects[index + 1 :])
+        return self._shown(project, objects, index, moment, f"forget a moment of {item.model.name}")
 
-    def _point(self, take: Take, chosen: str, moment: float, event: gr.SelectData):
+    def _point(self, project: Project, chosen: str, moment: float, event: gr.SelectData):
         """The object stands where the picture was clicked, on what the scene shows there."""
-        objects, index = _chosen(take, chosen)
-        right, up, ahead = _spot(take, moment, *event.index)
+        objects, index = _chosen(project, chosen)
+        right, up, ahead = _spot(project, moment, *event.index)
         spot = {"right": round(right, 3), "up": round(up, 3), "ahead": round(ahead, 3)}
         try:
             PlacementSettings.of(spot)
@@ -286,34 +301,41 @@ class Objects:
             ) from error
         placed = replace(objects[index].placement(moment), **spot)
         item = replace(objects[index], keys=_with_key(objects[index].keys, Key(float(moment), placed)))
-        return self._shown(take, (*objects[:index], item, *objects[index + 1 :]), index, moment)
+        objects = (*objects[:index], item, *objects[index + 1 :])
+        return self._shown(project, objects, index, moment, f"place {item.model.name}")
 
-    def _look(self, take: Take, moment: float, settings: Settings):
+    def _look(self, project: Project, moment: float, settings: Settings):
         """Draw the scene with its objects as the camera sees it at a moment, 0 the first frame and 1 the last."""
         from pipelines.methods.i2v3d.scene.coarse import render_frames
 
         _warm_up_once()
-        if not objects_of(take) or take.framed is None or take.path is None:
-            return gr.Image(visible=bool(objects_of(take)))
-        scene, path = _small(take)
+        if not objects_of(project) or project.framed is None or project.path is None:
+            return gr.Image(visible=bool(objects_of(project)))
+        scene, path = _small(project)
         at = round(float(np.clip(moment, 0, 1)) * (len(path) - 1))
         frame = next(iter(render_frames(scene, path, settings, frames=range(at, at + 1))))  # type: ignore[arg-type]
         return gr.Image(frame.colour, visible=True)
 
-    def _shown(self, take: Take, objects: Sequence[SceneObject], index: int, moment: float) -> tuple:
+    def _shown(
+        self, project: Project, objects: Sequence[SceneObject], index: int, moment: float, name: str = ""
+    ) -> tuple:
+        """The project with these objects, changed by the edit ``name`` if there is one, and the controls of one of them."""
+        if name:
+            project = with_objects(project, objects, name)
+        return project, *self._controls(tuple(objects), index, moment)
+
+    def _controls(self, objects: Sequence[SceneObject], index: int, moment: float) -> tuple:
         """Values of every control for one of the objects."""
-        take, objects = with_objects(take, objects), tuple(objects)
         if not objects:
             empty = [gr.skip()] * len(self.place)
-            return take, gr.Dropdown([NONE], value=NONE), 0, *[gr.skip()] * 3, *empty, ""
+            return gr.Dropdown([NONE], value=NONE), 0, *[gr.skip()] * 3, *empty, ""
         item, called = objects[index], names(objects)
         place = item.placement(moment)
         motion = next(label for label, kind in MOTIONS.items() if kind == item.motion)
         animations = gr.Dropdown([STILL, *item.model.animations], value=item.animation or STILL)
         values = [round(getattr(place, key), 3) for key in self.place]
         return (
-            take, gr.Dropdown(called, value=called[index]), moment, motion, animations, item.speed, *values,
-            _words(item),
+            gr.Dropdown(called, value=called[index]), moment, motion, animations, item.speed, *values, _words(item),
         )  # fmt: skip
 
 
@@ -341,8 +363,8 @@ def _model(files: list[str] | None) -> Model:
     return read_models({Path(file).name: Path(file).read_bytes() for file in files})
 
 
-def _chosen(take: Take, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
-    objects = objects_of(take)
+def _chosen(project: Project, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
+    objects = objects_of(project)
     called = names(objects)
     if chosen not in called:
         known = ", ".join(called) or "none yet; add one first"
@@ -355,8 +377,8 @@ def _with_key(keys: Sequence[Key], key: Key) -> tuple[Key, ...]:
     return tuple(sorted((*others, key), key=lambda one: one.at))
 
 
-def _small(take: Take) -> tuple[StagedScene, CameraPath]:
-    scene, path = take.ready()
+def _small(project: Project) -> tuple[StagedScene, CameraPath]:
+    scene, path = project.ready()
     scale = min(1.0, SEEN_SIDE / max(path.width, path.height))
     width, height = max(1, round(path.width * scale)), max(1, round(path.height * scale))
     small = scene.fitted(width, height, "stretch")
@@ -364,11 +386,11 @@ def _small(take: Take) -> tuple[StagedScene, CameraPath]:
     return small, path.resized(width, height)
 
 
-def _spot(take: Take, moment: float, column: float, row: float) -> tuple[float, float, float]:
+def _spot(project: Project, moment: float, column: float, row: float) -> tuple[float, float, float]:
     """Right, up and ahead of what the scene shows, without its objects, at a pixel of the coarse render."""
     from camera.render.scene import render
 
-    scene, path = _small(take)
+    scene, path = _small(project)
     at = round(float(np.clip(moment, 0, 1)) * (len(path) - 1))
     image = render(scene.with_objects(()), path, frame=at)
     x, y = int(np.clip(column, 0, path.width - 1)), int(np.clip(row, 0, path.height - 1))

@@ -32,15 +32,15 @@ from pipelines.training import Learnt, Trained
 from tabs.browser.players import clips, players
 from tabs.parts import form
 from tabs.parts.loss_curve import CANCELLED, SHOWN_EVERY, loss_curve
-from tabs.parts.session import Take
 from tabs.parts.shoot import Shoot
+from tabs.project.project import Project
 
 
 class Steps:
     """The section of one tab."""
 
-    def __init__(self, shoot: Shoot, take: gr.State) -> None:
-        self.shoot, self.take, self.name = shoot, take, shoot.method.name
+    def __init__(self, shoot: Shoot, project: gr.State) -> None:
+        self.shoot, self.project, self.name = shoot, project, shoot.method.name
         self.painted, self.taught = gr.State(), gr.State()
         self.teaching: form.Components = {}
 
@@ -70,16 +70,17 @@ class Steps:
         """A step that runs the method with the settings under Shoot."""
         api = f"{self.name}_{name}"
         kinds, shoot = (self.shoot.method.settings, RunOptions), self.shoot
-        handler = form.handler(fn, *kinds, before={"take": Take, "request": gr.Request, **before}, name=api)
+        before = {"project": Project, "request": gr.Request, **before}
+        handler = form.handler(fn, *kinds, before=before, name=api, method=self.name)
         event = button.click(
-            handler, [self.take, *inputs, *shoot.settings.values(), *shoot.options.values()], outputs, api_name=api,
+            handler, [self.project, *inputs, *shoot.settings.values(), *shoot.options.values()], outputs, api_name=api,
             show_progress="hidden", **form.SHOOTS,
         )  # fmt: skip
         return event
 
-    def _told(self, section: str) -> gr.Markdown:
+    def _status(self, section: str) -> gr.Markdown:
         """Places the line that says what happens in a section, beside its buttons."""
-        return gr.Markdown(elem_classes="told", elem_id=f"{self.name}-{section}-told")
+        return gr.Markdown(elem_classes="status", elem_id=f"{self.name}-{section}-status")
 
     def _early(self) -> gr.Image:
         return gr.Image(label="Early picture", visible=False, height=200, interactive=False)
@@ -91,20 +92,20 @@ class Steps:
         with gr.Row():
             button = gr.Button("Render the coarse scene", size="sm", scale=4, elem_id=f"{self.name}-render-scene")
             stop = gr.Button("Cancel", size="sm", min_width=80)
-        status = self._told("scene")
+        status = self._status("scene")
         shown = players(f"{self.name}-renders")
         event = self._event(button, self._rendered, {}, [], [status, shown], "render_scene")
         form.cancelled_by(stop, [event], status)
 
-    def _rendered(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
+    def _rendered(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Render the coarse scene along the path: colour, depth, foreground, what is visible, normals."""
-        for step in self._run(take, request, replace(settings, make=RENDERS), options):
+        for step in self._run(project, request, replace(settings, make=RENDERS), options):
             if isinstance(step, Progress):
                 yield _words(step), gr.skip()
             elif isinstance(step, Clip):
                 stem = uuid.uuid4().hex[:8]
                 videos = {
-                    title: write_mp4(take.file(f"scene-{stem}-{title}.mp4"), frames, step.fps, speed="preview")
+                    title: write_mp4(project.file(f"scene-{stem}-{title}.mp4"), frames, step.fps, speed="preview")
                     for title, frames in step.extras.items()
                 }
                 words = "  \n".join(("The coarse scene, as both networks are shown it.", *step.notes))
@@ -115,10 +116,10 @@ class Steps:
     def _subject(self) -> None:
         gr.Markdown("#### Subject")
         with gr.Row():
-            ready = gr.UploadButton("Take a ready LoRA", file_types=[".safetensors"], size="sm")
-            none = gr.Button("Take no LoRA", size="sm")
-        worn = [self.shoot.settings["lora_file"], self._told("subject")]
-        ready.upload(form.said(self._ready), [self.take, ready], worn, api_name=f"{self.name}_take_lora")
+            ready = gr.UploadButton("Use a ready LoRA", file_types=[".safetensors"], size="sm")
+            none = gr.Button("Use no LoRA", size="sm")
+        worn = [self.shoot.settings["lora_file"], self._status("subject")]
+        ready.upload(form.said(self._ready), [self.project, ready], worn, api_name=f"{self.name}_take_lora")
         none.click(lambda: ("", "No LoRA is worn."), None, worn, **_PRIVATE)
         with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
             if on_zerogpu():
@@ -134,36 +135,38 @@ class Steps:
             with gr.Row():
                 start = gr.Button("Learn the subject", variant="primary", size="sm", elem_id=f"{self.name}-learn")
                 stop = gr.Button("Cancel", size="sm")
-            status, early = self._told("learning"), self._early()
+            status, early = self._status("learning"), self._early()
             curve = gr.HTML(elem_id=f"{self.name}-loss")
             file = gr.File(label="LoRA", file_count="multiple", visible=False, interactive=False, height=70)
         handler = form.handler(
-            self._learn, SubjectSettings, name=f"{self.name}_train",
-            before={"take": Take, "weights": str, "foreground": str, "foreground_reach": float},
+            self._learn, SubjectSettings, name=f"{self.name}_train", method=self.name,
+            before={"project": Project, "weights": str, "foreground": str, "foreground_reach": float},
         )  # fmt: skip
         options, settings = self.shoot.options, self.shoot.settings
         running = start.click(
-            handler, [self.take, options["weights"], settings["foreground"], settings["foreground_reach"],
+            handler, [self.project, options["weights"], settings["foreground"], settings["foreground_reach"],
                       *(controls[name] for name in SubjectSettings.controls())],
             [status, early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
             show_progress="hidden", **form.TRAINS,
         )  # fmt: skip
         form.cancelled_by(stop, [running], status, CANCELLED)
 
-    def _ready(self, take: Take, lora: str) -> tuple[str, str]:
+    def _ready(self, project: Project, lora: str) -> tuple[str, str]:
         """Wear a LoRA that was trained here or elsewhere."""
         if not lora:
             raise InputError("Choose a LoRA file (.safetensors).")
-        kept = shutil.copyfile(lora, take.file(Path(lora).name))
+        kept = shutil.copyfile(lora, project.file(Path(lora).name))
         return str(kept), f"{Path(lora).name} is worn from now on."
 
-    def _learn(self, take: Take, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings):
+    def _learn(
+        self, project: Project, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings
+    ):
         """Learn the subject as a LoRA from the picture and masked views of its 3D; begun again, it goes on."""
         from pipelines.runtime.training.job import trained
 
-        scene, _ = take.ready()
+        scene, _ = project.ready()
         digest = _digest(subject, foreground, foreground_reach, weights, scene_sha256(scene))
-        folder = take.file(f"subject-{digest}")
+        folder = project.file(f"subject-{digest}")
         view = I2V3DSettings(foreground=foreground, foreground_reach=foreground_reach)
 
         def train(weights: Any) -> Iterator[Any]:
@@ -180,8 +183,10 @@ class Steps:
             if isinstance(step, Trained):
                 words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
                 stem = f"subject-{uuid.uuid4().hex[:8]}"
-                kept = str(shutil.copyfile(step.file, take.file(f"{stem}.safetensors")))
-                others = [str(shutil.copyfile(other, take.file(f"{stem}-kohya.safetensors"))) for other in step.further]
+                kept = str(shutil.copyfile(step.file, project.file(f"{stem}.safetensors")))
+                others = [
+                    str(shutil.copyfile(other, project.file(f"{stem}-kohya.safetensors"))) for other in step.further
+                ]
                 yield words, gr.skip(), loss_curve(losses), gr.File([kept, *others], visible=True), kept, subject
                 continue
             losses += [step.loss] if isinstance(step, Learnt) else []
@@ -195,7 +200,7 @@ class Steps:
     def _keyframes(self) -> None:
         gr.Markdown("#### Keyframes")
         with gr.Row():
-            own = gr.UploadButton("Take own keyframes (zip)", file_types=[".zip"], size="sm")
+            own = gr.UploadButton("Use own keyframes (zip)", file_types=[".zip"], size="sm")
             none = gr.Button("Paint all of them", size="sm")
         with gr.Row():
             paint = gr.Button(
@@ -209,12 +214,12 @@ class Steps:
         with gr.Row():
             again = gr.Button("Paint this one again", size="sm", elem_id=f"{self.name}-again")
             drop = gr.Button("Drop it", size="sm", elem_id=f"{self.name}-drop")
-        status, early = self._told("keyframes"), self._early()
+        status, early = self._status("keyframes"), self._early()
         self.gallery = gr.Gallery(
             label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
         )
         target = [self.shoot.settings["keyframes_file"], status]
-        own.upload(form.said(self._own), [self.take, own], target, api_name=f"{self.name}_take_keyframes")
+        own.upload(form.said(self._own), [self.project, own], target, api_name=f"{self.name}_take_keyframes")
         none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
         outputs = [status, early, self.gallery, self.painted]
         painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
@@ -228,21 +233,23 @@ class Steps:
         )  # fmt: skip
         self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
 
-    def _own(self, take: Take, keyframes: str) -> tuple[str, str]:
+    def _own(self, project: Project, keyframes: str) -> tuple[str, str]:
         """Take keyframes from a zip of pictures named by frame, as every run hands out; those that lack are painted."""
         if not keyframes:
             raise InputError("Choose a zip of keyframes, as every run hands out.")
-        kept = shutil.copyfile(keyframes, take.file(Path(keyframes).name))
+        kept = shutil.copyfile(keyframes, project.file(Path(keyframes).name))
         return str(kept), f"The keyframes in {Path(keyframes).name} are taken from now on."
 
-    def _paint(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
+    def _paint(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Paint every keyframe anew."""
-        indices = settings.keyframes(len(take.ready()[1]))
+        indices = settings.keyframes(len(project.ready()[1]))
         own = {index: words for index, words in zip(indices, settings.prompts(indices)) if words != settings.prompt}
-        yield from self._painting(take, request, settings, options, Painted((), _NOTHING, own, _named(*take.ready())))
+        yield from self._painting(
+            project, request, settings, options, Painted((), _NOTHING, own, _named(*project.ready()))
+        )
 
     def _again(
-        self, take: Take, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
+        self, project: Project, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
         keyframe_prompt: str, settings: I2V3DSettings, options: RunOptions,
     ):  # fmt: skip
         """Paint one keyframe again, with a prompt and a seed of its own; the others stay."""
@@ -253,18 +260,20 @@ class Steps:
         prompts |= {index: words} if words else {}
         seed = int(keyframe_seed) if keyframe_seed >= 0 else uuid.uuid4().int % 2**31
         wanted = replace(painted, prompts=prompts)
-        file = take.file(f"others-{uuid.uuid4().hex[:8]}.zip")
+        file = project.file(f"others-{uuid.uuid4().hex[:8]}.zip")
         run = replace(wanted.settings(settings, file, again=index), seed=seed)
-        yield from self._painting(take, request, run, options, wanted)
+        yield from self._painting(project, request, run, options, wanted)
 
-    def _painting(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions, wanted: Painted):
+    def _painting(
+        self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions, wanted: Painted
+    ):
         """Updates while keyframes are painted; of ``wanted`` stay the prompts and what they are painted from."""
-        for step in self._run(take, request, replace(settings, make=KEYFRAMES), options):
+        for step in self._run(project, request, replace(settings, make=KEYFRAMES), options):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
                 yield _words(step), picture, gr.skip(), gr.skip()
             elif isinstance(step, Clip):
-                indices = tuple(settings.keyframes(len(take.ready()[1])))
+                indices = tuple(settings.keyframes(len(project.ready()[1])))
                 painted = replace(wanted, indices=indices, pictures=step.frames)
                 words = "  \n".join((f"{len(painted.indices)} keyframes; choose one to change it.", *step.notes))
                 yield words, gr.Image(visible=False), _pictures(painted), painted
@@ -287,28 +296,35 @@ class Steps:
                 "Shoot between these keyframes", variant="primary", size="sm", scale=4, elem_id=f"{self.name}-between"
             )
             stop = gr.Button("Cancel", size="sm", min_width=80)
-        status = self._told("video")
+        status = self._status("video")
         outputs = [*self.shoot.outputs, status]
         event = self._event(button, self._between, {"painted": Painted}, [self.painted], outputs, "shoot_between")
         form.cancelled_by(stop, [event], [status, self.shoot.status], ("Cancelled.", "Cancelled."))
 
     def _between(
-        self, take: Take, request: gr.Request, painted: Painted | None, settings: I2V3DSettings, options: RunOptions
+        self,
+        project: Project,
+        request: gr.Request,
+        painted: Painted | None,
+        settings: I2V3DSettings,
+        options: RunOptions,
     ):
         """Shoot the video between the keyframes as they stand now; the result is where Shoot shows its own."""
-        painted, (scene, path) = _there(painted), take.ready()
-        file = take.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
+        painted, (scene, path) = _there(painted), project.ready()
+        file = project.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
         settings = replace(painted.settings(settings, file), make=VIDEO)
         notes = (_MOVED,) if painted.along and painted.along != _named(scene, path) else ()
         for update in self.shoot.shooting(
-            take, request, Shot(self.shoot.method, scene, path, settings, options), notes=notes
+            project, request, Shot(self.shoot.method, scene, path, settings, options), notes=notes
         ):
             shown = update[-1]  # the video's file, once there is one
             yield *update, update[0] if isinstance(shown, dict) else f"{_ABOVE}  \n{update[0]}"
 
-    def _run(self, take: Take, request: gr.Request, settings: I2V3DSettings, options: RunOptions) -> Iterator[Any]:
+    def _run(
+        self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions
+    ) -> Iterator[Any]:
         return pipelines.generate(
-            Shot(self.shoot.method, *take.ready(), settings, options), headers=dict(request.headers)
+            Shot(self.shoot.method, *project.ready(), settings, options), headers=dict(request.headers)
         )
 
 

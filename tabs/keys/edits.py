@@ -1,26 +1,26 @@
-"""The keys of one tab's move: the timeline under its stage, and the edits that it asks for."""
+"""The keys of the move: the timeline under the stage, and the edits that it asks for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from camera.editing import saved
 from camera.editing.fit import Fit
 from camera.editing.limits import fitted
 from camera.errors import InputError, reading
 from camera.path import CameraPath
-from pipelines.method import Method, Moves
 from tabs.browser.stage import shown as on_stage
 from tabs.browser.timeline import component
 from tabs.keys import scene_asks
-from tabs.parts import form
-from tabs.parts.session import KEYFRAMES, Take
+from tabs.parts.form import said
+from tabs.project.content import KEYFRAMES
+from tabs.project.project import Project
+from tabs.shared.notes import notes as path_notes
+from tabs.shared.studio import PRIVATE, Studio, signal
 
 Asked = Mapping[str, Any]
 LONGEST_COMMAND = 4_000_000
@@ -28,100 +28,87 @@ LONGEST_COMMAND = 4_000_000
 
 
 class Timeline:
-    """The strip of one tab; ``source`` is the control that says where the move comes from."""
+    """The strip under the stage."""
 
-    def __init__(self, method: Method, take: gr.State) -> None:
-        self.method, self.take = method, take
-        self.strip = component.timeline(method.name, f"{method.name}-stage")
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.strip = component.timeline("", "stage")
+        self.command, self.keys = gr.Textbox(visible=False), gr.JSON(visible=False)
 
-    def value(self, take: Take, moves_from: str, **more: Any) -> dict[str, Any]:
-        """What the strip shows of a take that is drawn."""
-        _, path = take.ready()
-        assert take.scene is not None and take.moves is not None
-        track = take.keyed(take.moves) if moves_from == KEYFRAMES else None
-        unit = "m" if take.scene.unit == "metres" else "units"
-        return component.shown(path, track, take.scene.first.camera, unit=unit, **more)
+    def value(self, project: Project, **more: Any) -> Any:
+        """What the strip shows of a project; nothing new where it has no path."""
+        if project.path is None or project.scene is None:
+            return gr.skip()
+        keyed = project.content.source.moves_from == KEYFRAMES
+        unit = "m" if project.scene.unit == "metres" else "units"
+        track = project.keyed() if keyed else None
+        return component.shown(project.path, track, project.scene.first.camera, unit=unit, **more)
 
-    def edits(
-        self, source: Component, film: Component, seeing: gr.State, described: Sequence[Component], outputs: Sequence[Component],
-        before: dict[str, Any], notes: Callable[[Take], str],
-    ) -> None:  # fmt: skip
-        """Answers edits: ``described`` are the controls of the move, called as in ``before`` and then by the method;
-        ``outputs`` take, stage and the ``notes`` on it; ``source`` and ``film`` are set where an answer does."""
-        name = self.method.name
+    def connect(self, seeing: gr.State, view: gr.HTML, notes: gr.Markdown, film: gr.Textbox) -> None:
+        """Answers edits; ``seeing`` is the camera that is seen, ``view`` and ``notes`` are the
+        stage's, ``film`` is set where an answer is film text."""
+        studio = self.studio
 
-        def edit(take: Take, seeing: CameraPath | None, event: gr.EventData, *rest: Any):
-            moves_from, moves = rest[0], rest[-1]
+        def edit(project: Project, seeing: CameraPath | None, event: gr.EventData):
             asked = event._data if isinstance(event._data, dict) else {}
-            number, nothing = asked.get("asked"), [gr.skip()] * len(outputs)
+            number, before, nothing = asked.get("asked"), project.content.source, [gr.skip()] * 4
             try:
                 if asked.get("do") in scene_asks.ASKS:
-                    more = scene_asks.answered(take, asked)
+                    more = scene_asks.answered(project, asked)
                     text = more.pop("film", gr.skip())
-                    return *nothing, self.value(take, moves_from, asked=number, **more), gr.skip(), text
-                take, more = edited(take, moves, asked, seeing, keyed=moves_from == KEYFRAMES)
-                take = take.drawn(self.method, moves, KEYFRAMES)
+                    return *nothing, self.value(project, asked=number, **more), text
+                project, more = edited(project, asked, seeing)
+                scene, path = project.ready()
             except InputError as error:
-                if take.path is None:
+                if project.path is None:
                     raise
-                value = self.value(take, moves_from, said=str(error), wrong=True, asked=number)
-                return *nothing, value, gr.skip(), gr.skip()
-            scene, path = take.ready()
-            value = self.value(take, KEYFRAMES, asked=number, **more)
+                return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip()
+            value = self.value(project, asked=number, **more)
             at = _frame_of(value) if asked.get("do") in _SHOWN else None
-            stage = on_stage(path, scene, take.file, nominal=self.method.nominal, at=at)
-            return take, stage, notes(take), value, KEYFRAMES, gr.skip()
+            stage = on_stage(path, scene, project.file, nominal=project.record.nominal, at=at)
+            source = signal() if project.content.source != before else gr.skip()
+            return project, stage, path_notes(project), source, value, gr.skip()
 
-        def edit_keys(take: Take, command: str, moves: Moves):
-            """Edit the keys of the move by one command (JSON with "do", see `camera.editing.commands`); returns the keys."""
-            take, _ = edited(take, moves, _read(command), None, keyed=take.track is not None)
-            assert take.track is not None
-            return take, {"edit": take.edit, "keys": saved.written(take.track)}
-
-        chosen = dict(list(before.items())[1:])
-        handler = form.handler(
-            edit, self.method.moves, name=f"{name}_edit_in_place",
-            before={"take": Take, "seeing": CameraPath, "event": gr.EventData, **chosen},
-        )  # fmt: skip
-        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         self.strip.edit(
-            handler, [self.take, seeing, *described], [*outputs, self.strip, source, film], trigger_mode="multiple",
-            **quiet,
+            said(edit), [studio.project, seeing],
+            [studio.project, view, notes, studio.source_shown, self.strip, film], trigger_mode="multiple", **PRIVATE,
         )  # fmt: skip
-        own = list(described)[len(chosen) :]
-        command, keys = gr.Textbox(visible=False), gr.JSON(visible=False)
-        gr.Button(visible=False).click(
-            form.handler(edit_keys, self.method.moves, before={"take": Take, "command": str}, name=f"{name}_edit_keys"),
-            [self.take, command, *own], [self.take, keys], api_name=f"{name}_edit_keys", queue=False,
-        )  # fmt: skip
+        studio.endpoint(
+            edit_keys, [studio.project, self.command], [studio.project, self.keys], name="edit_keys", queue=False
+        )
+
+
+def edit_keys(project: Project, command: str):
+    """Edit the keys of the move by one command (JSON with "do", see `camera.editing.commands`); returns the keys."""
+    project, _ = edited(project, _read(command), None)
+    assert project.track is not None
+    return project, {"edit": project.history.past[-1].name, "keys": saved.written(project.track)}
 
 
 _SHOWN = {"add", "append", "overwrite", "numbers", "look_at", "size"}
 """Edits after which the stage shows the key."""
 
 
-def edited(
-    take: Take, moves: Moves, asked: Asked, seeing: CameraPath | None, *, keyed: bool
-) -> tuple[Take, dict[str, Any]]:
-    """The take after a command of the timeline, and what to say: "chosen" keys and words. ``keyed``: its path runs through its
-    keys already."""
+def edited(project: Project, asked: Asked, seeing: CameraPath | None) -> tuple[Project, dict[str, Any]]:
+    """The project after a command of the timeline, and what to say: "chosen" keys and words."""
+    keyed = project.content.source.moves_from == KEYFRAMES
     if asked.get("do") == "fit":
-        take, fit = take.with_keys_of(take.ready()[1], moves, "make keys of the move")
-        return take, {"said": _fit_words(fit)}
+        project, fit = project.with_keys_of(project.ready()[1], "make keys of the move")
+        return project, {"said": _fit_words(fit)}
     if asked.get("do") == "limit":
-        scene, path = take.ready()
+        scene, path = project.ready()
         made = fitted(scene, path, scene_asks.limits_of(asked))
         if keyed and made.kept.min() > 1 - 1e-9:
-            return take, {"said": made.words}
-        take, fit = take.with_keys_of(made.path, moves, "fit to the scene")
-        return take, {"said": f"{made.words} {_fit_words(fit)}"}
+            return project, {"said": made.words}
+        project, fit = project.with_keys_of(made.path, "fit to the scene")
+        return project, {"said": f"{made.words} {_fit_words(fit)}"}
     if asked.get("do") == "record":
-        take, fit = take.with_keys_of(scene_asks.walk_of(asked, moves.fps), moves, "record a walk")
-        return take, {"said": _fit_words(fit)}
+        project, fit = project.with_keys_of(scene_asks.walk_of(asked, project.moves.fps), "record a walk")
+        return project, {"said": _fit_words(fit)}
     if asked.get("do") == "open":
-        return replace(take, track=saved.read(asked.get("keys")), edit="open keys"), {}
-    take, edit = take.edited(moves, asked, seeing)
-    return take, {"chosen": edit.chosen, "said": edit.name[:1].upper() + edit.name[1:]}
+        return project.with_keys(saved.read(asked.get("keys")), "open keys"), {}
+    project, edit = project.edited(asked, seeing)
+    return project, {"chosen": edit.chosen, "said": edit.name[:1].upper() + edit.name[1:]}
 
 
 def _fit_words(fit: Fit) -> str:

@@ -15,7 +15,7 @@ from camera.editing.limits import Limits, findings
 from camera.errors import InputError, reading
 from camera.path import CameraPath
 from camera.view import Scene
-from tabs.parts.session import Take
+from tabs.project.project import Project
 
 Asked = Mapping[str, Any]
 NEAR_SHARE = 0.15
@@ -54,14 +54,14 @@ def walk_of(asked: Asked, fps: float) -> CameraPath:
         return recorded(path, np.array(times, np.float64), smooth_seconds=smooth)
 
 
-def answered(take: Take, asked: Asked) -> dict[str, Any]:
-    """What the timeline shows then; the take stays as it is."""
-    return ASKS[asked["do"]](take, asked)
+def answered(project: Project, asked: Asked) -> dict[str, Any]:
+    """What the timeline shows then; the project stays as it is."""
+    return ASKS[asked["do"]](project, asked)
 
 
-def _check(take: Take, asked: Asked) -> dict[str, Any]:
+def _check(project: Project, asked: Asked) -> dict[str, Any]:
     """What the camera meets at every frame; "quiet" leaves out the words."""
-    scene, path = take.ready()
+    scene, path = project.ready()
     found = findings(scene, path)
     limit = NEAR_SHARE * scene.first.focus_depth
     most, nearest = int(np.argmax(found.new)), int(np.argmin(found.nearest))
@@ -78,16 +78,16 @@ def _check(take: Take, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _words(take: Take, asked: Asked) -> dict[str, Any]:
+def _words(project: Project, asked: Asked) -> dict[str, Any]:
     """The move as film text, which also goes into the field of the film moves."""
-    scene, path = take.ready()
+    scene, path = project.ready()
     found = film_text(path, scene.first)
     return {"said": found.words, "film": found.text}
 
 
-def _pick(take: Take, asked: Asked) -> dict[str, Any]:
+def _pick(project: Project, asked: Asked) -> dict[str, Any]:
     """The point of the scene under a place of what the camera sees."""
-    scene, path = take.ready()
+    scene, path = project.ready()
     point = point_under(scene, path, camera_of(asked.get("camera")), asked)
     return {"target": point.tolist(), "said": "The target is picked."}
 
@@ -112,4 +112,4 @@ def point_under(scene: Scene, path: CameraPath, camera: CameraPath, asked: Asked
     return pose[:3, :3] @ local + pose[:3, 3]
 
 
-ASKS: dict[str, Callable[[Take, Asked], dict[str, Any]]] = {"check": _check, "words": _words, "pick": _pick}
+ASKS: dict[str, Callable[[Project, Asked], dict[str, Any]]] = {"check": _check, "words": _words, "pick": _pick}

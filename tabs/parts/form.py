@@ -7,6 +7,8 @@ import inspect
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -15,7 +17,7 @@ from gradio.events import Dependency
 
 from camera.errors import InputError, fault
 from pipelines.settings import Control, Settings
-from tabs.parts.session import Take
+from tabs.project.project import Project
 from tabs.serving.ending import WORK
 
 VISITORS = 100
@@ -74,12 +76,14 @@ def _control(control: Control, default: Any) -> Component:
     return gr.Slider(minimum=low, maximum=high, step=control.step, **shared)
 
 
-def handler(fn: Callable, *settings: type[Settings], before: dict[str, Any], name: str) -> Callable:
+def handler(
+    fn: Callable, *settings: type[Settings], before: dict[str, Any], name: str, method: str | None = None
+) -> Callable:
     """A Gradio handler that calls ``fn(*values of before, *one instance of each settings class)``.
 
     ``before`` maps the leading parameters to their types. The fields of the settings classes follow under their own
-    names, which is how the API shows them; no two may share a name. Files that settings name must be those of the `Take`
-    among the values. Errors are said as in `said`.
+    names, which is how the API shows them; no two may share a name. Files that settings name must be those of the `Project`
+    among the values. ``method`` and errors as in `said`.
     """
     fields = [(kind, key, default) for kind in settings for key, default in kind.defaults().items()]
     names = [*before, *(key for _, key, _ in fields)]
@@ -89,10 +93,10 @@ def handler(fn: Callable, *settings: type[Settings], before: dict[str, Any], nam
     def call(*values):
         given = list(zip(fields, values[len(before) :], strict=True))
         chosen = [kind.of({key: value for (owner, key, _), value in given if owner is kind}) for kind in settings]
-        for take in values[: len(before)]:
-            if isinstance(take, Take):
+        for project in values[: len(before)]:
+            if isinstance(project, Project):
                 for each in chosen:
-                    take.check_files(each)
+                    project.check_files(each)
         return fn(*values[: len(before)], *chosen)
 
     def call_steps(*values):
@@ -105,31 +109,56 @@ def handler(fn: Callable, *settings: type[Settings], before: dict[str, Any], nam
     made.__doc__ = fn.__doc__
     made.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return said(made)
+    return said(made, method)
 
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
-def said(fn: Callable) -> Callable:
-    """The handler, with errors said in words: an `InputError` as it is, a fault of ours with where to look."""
+def said(fn: Callable, method: str | None = None) -> Callable:
+    """The handler, with errors said in words: an `InputError` as it is, a fault of ours with where to look.
+
+    A `Project` among its arguments is framed by ``method`` while it runs. One that it gives back is stored as one step of
+    its history, and not at all where nothing was changed, so that no other event's change is lost.
+    """
 
     @functools.wraps(fn)
     def once(*args, **kwargs):
         try:
             with WORK.one():
-                return fn(*args, **kwargs)
+                return _stored(fn(*_framed(args, method), **kwargs), args)
         except Exception as error:
             raise _in_words(error) from error
 
     @functools.wraps(fn)
     def steps(*args, **kwargs):
         try:
-            yield from WORK.steps(fn(*args, **kwargs))
+            with closing(WORK.steps(fn(*_framed(args, method), **kwargs))) as running:
+                for step in running:
+                    yield _stored(step, args)
         except Exception as error:
             raise _in_words(error) from error
 
     return steps if inspect.isgeneratorfunction(fn) else once
+
+
+def _framed(args: tuple, method: str | None) -> tuple:
+    return tuple(arg.seen_by(method) if method and isinstance(arg, Project) else arg for arg in args)
+
+
+def _stored(answer: Any, args: tuple) -> Any:
+    """What a handler answers, its project as it is kept."""
+    before = next((arg for arg in args if isinstance(arg, Project)), None)
+    if before is None:
+        return answer
+    if isinstance(answer, (tuple, list)):
+        return tuple(_kept(one, before) if isinstance(one, Project) else one for one in answer)
+    return _kept(answer, before) if isinstance(answer, Project) else answer
+
+
+def _kept(project: Project, before: Project) -> Any:
+    same = project.content is before.content and project.history is before.history
+    return gr.skip() if same else replace(project, method=before.method, history=project.history.as_one(before.history))
 
 
 def _in_words(error: Exception) -> Exception:

@@ -13,8 +13,9 @@ def header(method: Method) -> None:
     shown = " · ".join(f"[{name}]({url})" for name, url in links.items())
     nominal = " **The drawn path is nominal.**" if method.nominal else ""
     gr.Markdown(
-        f"**{method.summary}**  \n{method.camera_use}{nominal}  \n"
-        f"<small>{shown} · {' · '.join(map(_licence, method.licences))}</small>",
+        f"**{method.summary}**  \n{method.camera_use}{nominal}\n\n"
+        f"<details><summary>Paper, code and licences</summary><small>{shown} · {' · '.join(map(_licence, method.licences))}"
+        "</small></details>",
         elem_classes="method-header",
     )
 

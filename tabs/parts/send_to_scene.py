@@ -1,4 +1,4 @@
-""" "Make 3D of this": the button beside every result, and the way from there to the Scene tab."""
+"""The button beside every result that sends it to the Scene tab."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Offer:
 _offers: WeakKeyDictionary[gr.Blocks, list[Offer]] = WeakKeyDictionary()
 
 
-def lift_button(name: str, shot: gr.State, *, label: str = "Make 3D of this") -> gr.Button:
+def scene_button(name: str, shot: gr.State, *, label: str = "Send this shot to Scene") -> gr.Button:
     """Places the button, hidden until there is a result; the Scene tab, placed later, connects it."""
-    button = gr.Button(label, size="sm", visible=False, elem_id=f"{name}-lift")
+    button = gr.Button(label, size="sm", visible=False, elem_id=f"{name}-to-scene")
     shot.change(
         lambda shot: gr.Button(visible=bool(shot)),
         shot,

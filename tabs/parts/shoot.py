@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
-from gradio.events import Dependency
 
 import pipelines
 from camera import formats
@@ -25,51 +23,37 @@ from pipelines.shot import Shot
 from tabs.browser.players import clips, players
 from tabs.evaluation.take_view import take_view
 from tabs.parts import form
-from tabs.parts.send_to_scene import lift_button
-from tabs.parts.session import Take
+from tabs.parts.send_to_scene import scene_button
+from tabs.project.project import Project
+from tabs.shared.studio import Studio
 
-_A_MOMENT = "told => new Promise(done => setTimeout(() => done(told || 'Working out what this shot needs …'), 1500))"
+_A_MOMENT = "words => new Promise(done => setTimeout(() => done(words || 'Working out what this shot needs …'), 1500))"
 """What a run needs is told when the first pictures are there: the first time takes torch's import."""
 
 
 class Shoot:
-    """The settings of one tab's run, and the screen that shows what came of it."""
+    """The settings of one tab's run, the bar that starts and stops it, and the screen that shows what came of it."""
 
-    def __init__(self, method: Method, take: gr.State) -> None:
-        self.method, self.take = method, take
+    def __init__(self, method: Method, studio: Studio) -> None:
+        self.method, self.studio, self.project = method, studio, studio.project
 
-    def controls(self, beneath: Mapping[str, Callable[[], None]] | None = None) -> None:
-        """Places the settings and the button; ``beneath`` places more below the settings of these names."""
-        settings = self.method.settings
-        gr.Markdown("### 3 · Shoot")
-        components: form.Components = {}
-        names, beneath = form.basic(settings), beneath or {}
-        while names:
-            last = next((i for i, name in enumerate(names) if name in beneath), len(names) - 1)
-            with gr.Group():
-                components |= form.controls(settings, names[: last + 1])
-            if names[last] in beneath:
-                beneath[names[last]]()
-            names = names[last + 1 :]
-        with gr.Accordion("Finer settings", open=False):
-            components |= form.controls(settings, form.advanced(settings))
-        with gr.Group():
-            options = form.controls(RunOptions, form.basic(RunOptions))
-        with gr.Accordion("Memory and speed", open=False):
-            options |= form.controls(RunOptions, form.advanced(RunOptions))
-        self.settings = {name: components[name] for name in settings.controls()}
-        self.options = {name: options[name] for name in RunOptions.controls()}
-        self.need = gr.Markdown(elem_classes="told")
-        with gr.Row():
-            self.start = gr.Button(
-                f"Shoot with {self.method.title}", variant="primary", elem_id=f"{self.method.name}-shoot", scale=2
-            )
-            self.stop = gr.Button("Cancel", min_width=80)
-
-    def screen(self, drawn: Sequence[Dependency]) -> None:
-        """Places the result and connects the button; after each event of ``drawn`` there may be another path."""
+    def controls(self, settings: form.Components, options: form.Components) -> None:
+        """Takes the placed controls and places the bar, which stays in sight."""
         name = self.method.name
-        self.status = gr.Markdown(elem_classes="told", elem_id=f"{name}-status")
+        self.settings = {key: settings[key] for key in self.method.settings.controls()}
+        self.options = {key: options[key] for key in RunOptions.controls()}
+        with gr.Row(elem_classes="shoot-bar", elem_id=f"{name}-bar"):
+            with gr.Column(scale=5, min_width=160):
+                self.status = gr.Markdown(elem_classes="status", elem_id=f"{name}-status")
+                self.need = gr.Markdown(elem_classes="status", elem_id=f"{name}-need")
+            self.start = gr.Button(
+                f"Shoot with {self.method.title}", variant="primary", elem_id=f"{name}-shoot", scale=2, min_width=150
+            )
+            self.stop = gr.Button("Cancel", min_width=80, scale=1, elem_id=f"{name}-cancel")
+
+    def screen(self) -> None:
+        """Places the result and connects the button."""
+        name = self.method.name
         self.early = gr.Image(label="Early frame", visible=False, height=200, interactive=False)
         self.players = players(f"{name}-result")
         self.files = gr.File(
@@ -78,30 +62,35 @@ class Shoot:
         self.shot = gr.State()
         with gr.Row():
             self.archive = gr.Button("Frames and cameras as a zip", size="sm", visible=False, elem_id=f"{name}-archive")
-            lift_button(name, self.shot)
+            scene_button(name, self.shot)
         take_view(name, self.shot, f"{name}-result")
         self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
         self.outputs = [self.status, self.early, self.players, self.files, self.archive, self.shot]
-        self._connect(drawn)
+        self._connect()
 
-    def _connect(self, drawn: Sequence[Dependency]) -> None:
+    def _connect(self) -> None:
         name, kinds = self.method.name, (self.method.settings, RunOptions)
         changing = [*self.settings.values(), *self.options.values()]
-        inputs = [self.take, *changing]
+        inputs = [self.project, *changing]
+        before = {"project": Project}
         running = self.start.click(
-            form.handler(self._run, *kinds, before={"take": Take, "request": gr.Request}, name=f"{name}_shoot"), inputs,
-            self.outputs, api_name=f"{name}_shoot", show_progress="hidden", **form.SHOOTS,
+            form.handler(self._run, *kinds, before={**before, "request": gr.Request}, name=f"{name}_shoot", method=name),
+            inputs, self.outputs, api_name=f"{name}_shoot", show_progress="hidden", **form.SHOOTS,
         )  # fmt: skip
         form.cancelled_by(self.stop, [running], self.status)
         self.archive.click(form.said(self._archive), self.shot, self.frames, api_name=f"{name}_frames")
-        forecast = form.handler(self._forecast, *kinds, before={"take": Take}, name=f"{name}_forecast")
+        forecast = form.handler(self._forecast, *kinds, before=before, name=f"{name}_forecast", method=name)
+        record = form.handler(self._set, *kinds, before=before, name=f"{name}_set_settings", method=name)
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
+        self.studio.api.click(forecast, inputs, self.need, api_name=f"{name}_forecast", **quietly)
         changes = [component.change for component in changing]  # type: ignore[attr-defined]
-        gr.on(changes, forecast, inputs, self.need, api_name=f"{name}_forecast", **quietly)
-        for event in drawn:
-            event.success(None, self.need, self.need, js=_A_MOMENT, api_visibility="private").success(
-                forecast, inputs, self.need, api_visibility="private", **quietly
-            )
+        gr.on(changes, record, inputs, [self.project, self.need], api_visibility="private", **quietly)
+        self.studio.drawn[name].change(None, self.need, self.need, js=_A_MOMENT, api_visibility="private").success(
+            forecast, inputs, self.need, api_visibility="private", **quietly
+        )
+
+    def _set(self, project: Project, settings: Settings, options: RunOptions):
+        return project.with_settings(settings, options), self._forecast(project, settings, options)
 
     def _archive(self, shot: str | None):
         """Frames of the last result as PNG, with its cameras in every format."""
@@ -113,26 +102,26 @@ class Shoot:
         packed = frames_zip(video.with_suffix(".zip"), Clip(frames, fps, path), formats.write_all(path))
         return gr.File(str(packed), visible=True)
 
-    def _forecast(self, take: Take, settings: Settings, options: RunOptions) -> str:
+    def _forecast(self, project: Project, settings: Settings, options: RunOptions) -> str:
         """What a run would need: memory, time, quota; what would fit where it does not; what these settings ask too much of."""
-        if take.path is None:
+        if project.path is None:
             return ""
-        shot = Shot(self.method, *take.ready(), settings, options)
-        told = pipelines.forecast(shot)
+        shot = Shot(self.method, *project.ready(), settings, options)
+        needs = pipelines.forecast(shot)
         try:
             usual = replace(shot, settings=self.method.settings()).check()
             new = [warning for warning in shot.check() if warning not in usual]
         except InputError as error:  # no toast while somebody still moves a slider
             return str(error)
-        return "  \n".join([told.refusal or told.words, *(f"Note: {warning}" for warning in new)])
+        return "  \n".join([needs.refusal or needs.words, *(f"Note: {warning}" for warning in new)])
 
-    def _run(self, take: Take, request: gr.Request, settings: Settings, options: RunOptions):
+    def _run(self, project: Project, request: gr.Request, settings: Settings, options: RunOptions):
         """Shoot the current path with this method; returns the videos and the files beside them."""
-        yield from self.shooting(take, request, Shot(self.method, *take.ready(), settings, options))
+        yield from self.shooting(project, request, Shot(self.method, *project.ready(), settings, options))
 
     def shooting(
         self,
-        take: Take,
+        project: Project,
         request: gr.Request,
         shot: Shot,
         *,
@@ -150,20 +139,20 @@ class Shoot:
             report = None if isinstance(step, Clip) else step
             clip = step if isinstance(step, Clip) else clip
             assert clip is not None, "a report comes after its clip"
-            made = record(shot, moves=take.moves, report=report)
+            made = record(shot, moves=project.moves, report=report)
             words = "Saved, still running." if report is None else report.sentence()
             words += "".join(f"  \n{note}" for note in (*_weights_note(shot.options), *notes, *clip.notes))
-            yield words, *self.result(take, name, shot.scene, clip, made, begun=begun)
+            yield words, *self.result(project, name, shot.scene, clip, made, begun=begun)
 
     def new_name(self) -> str:
         return f"{self.method.name}-{uuid.uuid4().hex[:8]}"
 
     def result(
-        self, take: Take, name: str, scene: Scene | None, clip: Clip, made: Record, *, begun: Begun | None = None
+        self, project: Project, name: str, scene: Scene | None, clip: Clip, made: Record, *, begun: Begun | None = None
     ) -> tuple:
         """Updates of all `outputs` but the status, with ``clip`` saved under ``name``; see `pipelines.results.record.save`."""
         carries = carrying(clip, scene, goes_on=self.method.goes_on is not None) if scene else b""
-        saved = save(take.folder, name, clip, made, carries=carries, begun=begun)
+        saved = save(project.folder, name, clip, made, carries=carries, begun=begun)
         videos = {self.method.title: saved.video, **saved.companions}
         files = [str(file) for file in (saved.video, saved.sidecar, *saved.companions.values(), *saved.files.values())]
         shown = clips(videos, clip.fps), gr.File(files, visible=True), gr.Button(visible=True)

@@ -14,8 +14,8 @@ from camera.formats.account import Account
 from camera.trajectories.film import MOVES
 from pipelines.media.video import mp4_writer
 from tabs.parts.form import cancelled_by, said
-from tabs.parts.path_file import LINES
 from tabs.scene.session import AS_SHOT, FILM, FLIGHTS, ID, OWN_FILE, PASSES, PRIVATE, STANDS, TIMES, Solid
+from tabs.shared.path_file import LINES
 
 
 def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:

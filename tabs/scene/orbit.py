@@ -15,7 +15,7 @@ from pipelines.reconstruct.dynamic_points import Moving
 from pipelines.reconstruct.pipeline import Made
 from tabs.browser.stage import dots_beside, drawn, seen, stage
 from tabs.parts.form import said
-from tabs.parts.session import moved_on
+from tabs.project.flying import moved_on
 from tabs.scene.session import Solid
 
 STILL_POINTS, MOVING_POINTS, MOST_OF_A_MOMENT = 24_000, 240_000, 8_000

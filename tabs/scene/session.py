@@ -23,7 +23,7 @@ from pipelines.reconstruct.time_slices import GRID, MOMENT, Moments, moments_of_
 from pipelines.results.depth_frames import saved_depth
 from pipelines.results.embedded_scene import carried
 from pipelines.results.record import TAG, restore
-from tabs.parts.session import new_folder
+from tabs.project.folders import new_folder
 
 if TYPE_CHECKING:
     from pipelines.inputs.posed_files import Given

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gradio as gr
 
 from camera.errors import InputError
+from camera.path import CameraPath
 from camera.trajectories import film_script
+from camera.view import Fit, Scene
 from examples import EXAMPLES, load
 from pipelines.reconstruct import pipeline as making
 from tabs.parts.form import said
 from tabs.parts.send_to_scene import offers
-from tabs.parts.session import forget
+from tabs.project.project import Project, forget
 from tabs.scene.flight import flight
 from tabs.scene.making import Making
 from tabs.scene.session import ID, PRIVATE, Opened, Solid, of_files, of_result
@@ -19,7 +21,7 @@ from tabs.scene.viewer import BEFORE, Screen
 EXAMPLE_FRAMES, EXAMPLE_SIDE = 16, 384
 
 
-def build(page: gr.Blocks, tabs: gr.Tabs) -> None:
+def build(page: gr.Blocks, tabs: gr.Tabs, project: gr.State) -> None:
     """Places the tab; call inside a `gr.Tab` of ``page``, after the tabs whose results it takes."""
     gr.Markdown(
         "**From video to 3D.** Any result, or any frames with cameras, becomes points, a mesh, Gaussian splats or points in "
@@ -29,7 +31,7 @@ def build(page: gr.Blocks, tabs: gr.Tabs) -> None:
     screen, making = Screen(solid), Making(solid)
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
-            source = _Source(solid, making, screen)
+            source = _Source(solid, making, screen, project)
             making.controls()
             screen.place_progress()
         with gr.Column(scale=7, min_width=340):
@@ -44,13 +46,16 @@ def build(page: gr.Blocks, tabs: gr.Tabs) -> None:
 class _Source:
     """The ways in: results, frames with cameras, examples."""
 
-    def __init__(self, solid: gr.State, making: Making, screen: Screen) -> None:
-        self.solid, self.making, self.screen = solid, making, screen
+    def __init__(self, solid: gr.State, making: Making, screen: Screen, project: gr.State) -> None:
+        self.solid, self.making, self.screen, self.project = solid, making, screen, project
         gr.Markdown("### 1 · Frames with cameras")
         self.result = gr.File(
             label="A result of Reshoot (mp4; of a 4D result all files)", height=130, file_types=[".mp4", ".json"],
             file_count="multiple", elem_id=f"{ID}-result-in",
         )  # fmt: skip
+        self.of_project = gr.Button(
+            "Use the scene and the move of the methods' tabs", size="sm", elem_id=f"{ID}-of-project"
+        )
         with gr.Accordion("Your own frames", open=False):
             self.frames = gr.File(
                 label="A video, pictures in order, or a zip that brings its cameras", file_count="multiple", height=130
@@ -105,6 +110,11 @@ class _Source:
             moves."""
             return self.opened(solid, _example(example, film_moves))
 
+        def open_project(solid: Solid, project: Project):
+            """Open the project's scene: a clip or several views as they are, a picture re-shot from its depth along the move."""
+            return self.opened(solid, _of_project(project))
+
+        self.of_project.click(said(open_project), [self.solid, self.project], api_name=f"{ID}_open_project", **shared)
         self.result.upload(said(open_result), [self.solid, self.result], api_name=f"{ID}_open_result", **shared)
         self.take_in.click(
             said(open_frames), [self.solid, self.frames, self.cameras], api_name=f"{ID}_open_frames", **shared
@@ -115,13 +125,33 @@ class _Source:
 
 
 def _example(name: str, film: str) -> Opened:
-    scene = load(name)
-    sides = scene.first.width, scene.first.height
-    width, height = (round(side * min(1.0, EXAMPLE_SIDE / max(sides)) / 2) * 2 for side in sides)
-    scene = scene.fitted(width, height)
+    scene = _small(load(name))
     if scene.kind != "still":
         return Opened(making.shots_of_views(scene), moves=scene.kind == "clip")
-    steps = making.shots_along(scene, film_script.path_of(film, scene.first, frames=EXAMPLE_FRAMES))
+    return _along(scene, film_script.path_of(film, scene.first, frames=EXAMPLE_FRAMES))
+
+
+def _of_project(project: Project) -> Opened:
+    if project.scene is None:
+        raise InputError("There is no scene yet: pick an example or give a picture on a method's tab first.")
+    if project.scene.kind != "still":
+        scene = _small(project.scene)
+        return Opened(making.shots_of_views(scene), moves=scene.kind == "clip")
+    scene, path = project.ready()
+    small = _small(scene, "stretch")
+    path = path.resized(small.first.width, small.first.height)
+    return _along(small, path.resampled(min(len(path), EXAMPLE_FRAMES)))
+
+
+def _small(scene: Scene, fit: Fit = "crop") -> Scene:
+    sides = scene.first.width, scene.first.height
+    width, height = (round(side * min(1.0, EXAMPLE_SIDE / max(sides)) / 2) * 2 for side in sides)
+    return scene.fitted(width, height, fit)
+
+
+def _along(scene: Scene, path: CameraPath) -> Opened:
+    """A picture re-shot from its depth along ``path``."""
+    steps = making.shots_along(scene, path)
     while True:
         try:
             next(steps)
@@ -130,7 +160,7 @@ def _example(name: str, film: str) -> Opened:
 
 
 def _connect_offers(page: gr.Blocks, tabs: gr.Tabs, source: _Source) -> None:
-    """Each "Make 3D of this" opens its result here and turns to this tab."""
+    """Each button beside a result opens it here and turns to this tab."""
 
     def open_shot(solid: Solid, shot: str):
         if not shot:

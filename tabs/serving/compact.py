@@ -15,7 +15,7 @@ from typing import Any
 
 FOR_PROGRAMS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
 """What no script of the page reads."""
-LONG = 120
+LONG = 40
 """Characters from which a text that stands twice is sent once."""
 
 EXPAND = """(function () {

@@ -51,7 +51,7 @@ class Work:
                 self._count -= 1
                 self._idle.notify_all()
 
-    def steps(self, items: Generator[Any, Any, Any]) -> Iterator[Any]:
+    def steps(self, items: Generator[Any, Any, Any]) -> Generator[Any]:
         """The items of a running shot; after its current step the end stops it with an `InputError`."""
         with self.one(), closing(items):
             for item in items:

@@ -19,7 +19,7 @@ from pipelines.media.video import probe, read_video
 from pipelines.options import RunOptions
 from pipelines.registry import FIVE
 from pipelines.results.record import restore
-from tabs.parts.source import GUESS
+from tabs.shared.source import GUESS
 
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
 SMALL = {
@@ -158,7 +158,7 @@ def test_sessions_are_apart(address, tmp_path):
 
 def test_the_settings_of_a_link_come_back():
     from camera.errors import InputError
-    from tabs.parts.restore import decoded, encoded
+    from tabs.project.link import decoded, encoded
 
     shot = {"method": "gen3c", "example": STILL, "controls": {"distance": 0.4, "seed": 2**52 + 1}}
     assert decoded(encoded(shot)) == shot

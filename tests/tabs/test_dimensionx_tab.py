@@ -25,7 +25,7 @@ from tabs.dimensionx.directors import HEIGHT, WIDTH, drawing
 from tabs.dimensionx.tab import TRAINING
 from tabs.dimensionx.training import train_section
 from tabs.parts.loss_curve import loss_curve
-from tabs.parts.session import Take
+from tabs.project.project import Project
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dimensionx"
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
@@ -180,7 +180,7 @@ def test_real_weights_ask_for_a_gpu_before_anything_is_fetched(client, clips):
 def test_zerogpu_says_that_training_is_not_for_it(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "1")
     with gr.Blocks() as page:
-        train_section(method("dimensionx"), gr.State(Take()), TRAINING, gr.Textbox())
+        train_section(method("dimensionx"), gr.State(Project()), TRAINING, gr.Textbox())
     words = " ".join(str(block.value) for block in page.blocks.values() if isinstance(block, gr.Markdown))
     assert (
         "ZeroGPU lends a GPU for minutes" in words and "python -m pipelines.methods.dimensionx.training.train" in words

@@ -9,7 +9,7 @@ import pytest
 from camera.errors import InputError
 from pipelines.settings import Settings, setting
 from tabs.parts.form import controls, handler, said
-from tabs.parts.session import Take
+from tabs.project.project import Project
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,8 @@ class WithFile(Settings):
 
 
 def test_only_files_of_the_session_are_opened(tmp_path):
-    take, other = Take(folder=tmp_path / "mine"), Take(folder=tmp_path / "other")
-    opened = handler(lambda take, given: given.lora_file, WithFile, before={"take": Take}, name="shoot")
+    take, other = Project(folder=tmp_path / "mine"), Project(folder=tmp_path / "other")
+    opened = handler(lambda take, given: given.lora_file, WithFile, before={"project": Project}, name="shoot")
     own, foreign = (str(each.file("a.safetensors")) for each in (take, other))
     for file in ("", own):
         assert opened(take, file) == file

@@ -21,7 +21,8 @@ from camera.view import Scene, View
 from pipelines import method
 from pipelines.media.video import probe, write_mp4
 from tabs.genxd import given_views as views
-from tabs.parts.session import PATH_FILE, Take
+from tabs.project.content import PATH_FILE, MoveSource
+from tabs.project.project import Project
 
 GENXD = method("genxd")
 SIZE = 64
@@ -46,10 +47,10 @@ def test_known_cameras_are_taken_where_they_stand(with_the_scene):
     known = CameraPath(
         np.stack([view.world_from_camera for view in posed(5, 6, 8).views]), pinhole(SIZE, SIZE, 50), SIZE, SIZE
     )
-    take = Take().opened(scene).with_own(known, as_given=with_the_scene)
-    drawn = take.drawn(GENXD, moves, PATH_FILE)
+    project = Project(method="genxd").opened(scene).with_own(known, as_given=with_the_scene).with_moves(moves)
+    drawn = project.with_source(MoveSource(moves_from=PATH_FILE))
     assert (len(drawn.path), drawn.path.centres[0, 0]) == ((3, 5.0) if with_the_scene else (12, 1.0))
-    again = take.drawn(GENXD, moves, PATH_FILE, as_given=True)
+    again = project.with_source(MoveSource(moves_from=PATH_FILE, path_as_given=True))
     np.testing.assert_array_equal(again.path.centres, known.centres)
     assert (drawn.opened(scene).own is None) == with_the_scene, "another scene has other cameras"
 

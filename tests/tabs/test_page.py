@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from pipelines.method import Progress
-from tabs.parts import rehearsal
+from tabs.shared import rehearsal
 
 
 @pytest.fixture
@@ -22,13 +22,13 @@ def open_tab(visit, gen3c_alone):
     return lambda: visit(at=gen3c_alone)
 
 
-def open_example(page: Page, method: str = "gen3c") -> None:
-    page.locator(f"#{method}-examples button").first.click()
-    expect(page.locator(f"#{method}-stage .stage-plot")).to_have_attribute("data-frames", re.compile(r"\d+"))
+def open_example(page: Page) -> None:
+    page.locator("#examples button").first.click()
+    expect(page.locator("#stage .stage-plot")).to_have_attribute("data-frames", re.compile(r"\d+"))
 
 
 def told(page: Page, text: str):
-    return expect(page.locator(".told:visible", has_text=text).first).to_be_visible()
+    return expect(page.locator(".status:visible", has_text=text).first).to_be_visible()
 
 
 def setting(page: Page, label: str):
@@ -38,25 +38,25 @@ def setting(page: Page, label: str):
 def test_an_example_is_drawn_played_and_rehearsed(open_tab):
     page = open_tab()
     open_example(page)
-    plot = page.locator("#gen3c-stage .stage-plot")
+    plot = page.locator("#stage .stage-plot")
     expect(plot).to_have_attribute("data-frames", "121")
-    assert page.evaluate("document.querySelector('#gen3c-stage .stage-plot').data.length") >= 5
-    points = "document.querySelector('#gen3c-stage .stage-plot').data.find((trace) => trace.name === 'scene').x.length"
+    assert page.evaluate("document.querySelector('#stage .stage-plot').data.length") >= 5
+    points = "document.querySelector('#stage .stage-plot').data.find((trace) => trace.name === 'scene').x.length"
     assert page.evaluate(points) > 10_000
     told(page, "121 frames")
 
-    page.locator("#gen3c-stage .stage-play").click()
-    page.wait_for_function("Number(document.querySelector('#gen3c-stage .stage-plot').dataset.frame) > 3")
-    page.locator("#gen3c-stage .stage-play").click()
-    expect(page.locator("#gen3c-stage figcaption")).to_contain_text("new to the scene")
+    page.locator("#stage .stage-play").click()
+    page.wait_for_function("Number(document.querySelector('#stage .stage-plot').dataset.frame) > 3")
+    page.locator("#stage .stage-play").click()
+    expect(page.locator("#stage figcaption")).to_contain_text("new to the scene")
 
-    page.locator("#gen3c-rehearse").click()
-    video = page.locator("#gen3c-rehearsal video")
+    page.locator("#rehearse").click()
+    video = page.locator("#rehearsal video")
     expect(video).to_be_visible()
-    page.wait_for_function("document.querySelector('#gen3c-rehearsal video').duration > 4.5")
+    page.wait_for_function("document.querySelector('#rehearsal video').duration > 4.5")
     told(page, "of the picture is new to the scene")
 
-    page.locator("#gen3c-examples button").nth(1).click()
+    page.locator("#examples button").nth(1).click()
     told(page, "Mountain lake")
     expect(video).to_have_count(0)
 
@@ -66,19 +66,19 @@ def test_the_view_is_kept_while_the_move_changes_and_nothing_is_asked_about_what
     asked = []
     page.on("request", lambda request: asked.append(request) if _asks(request) else None)
     open_example(page)
-    expect(page.locator("#gen3c-stage figcaption")).to_contain_text("Frame 1")
+    expect(page.locator("#stage figcaption")).to_contain_text("Frame 1")
     page.evaluate(
-        "Plotly.relayout(document.querySelector('#gen3c-stage .stage-plot'), {'scene.camera.eye': {x: 0.1, y: -2, z: 0.3}})"
+        "Plotly.relayout(document.querySelector('#stage .stage-plot'), {'scene.camera.eye': {x: 0.1, y: -2, z: 0.3}})"
     )
     before = length_of_path(page)
     slider = page.get_by_label(re.compile("number input for Movement distance")).locator("visible=true").first
     slider.fill("0.6")
     slider.press("Enter")
     page.wait_for_function("before => lengthOfPath() > 1.5 * before", arg=before)
-    eye = page.evaluate("document.querySelector('#gen3c-stage .stage-plot').layout.scene.camera.eye")
+    eye = page.evaluate("document.querySelector('#stage .stage-plot').layout.scene.camera.eye")
     assert eye == {"x": 0.1, "y": -2, "z": 0.3}
-    page.locator("#gen3c-stage input[type=range]").press("ArrowRight")
-    page.locator("#gen3c-stage .stage-eye").press("w")
+    page.locator("#stage input[type=range]").press("ArrowRight")
+    page.locator("#stage .stage-eye").press("w")
     page.wait_for_timeout(700)
     assert asked == [], "the page draws it, nobody else has to know"
 
@@ -92,7 +92,7 @@ def length_of_path(page: Page) -> float:
     """From the first camera to the last, as drawn."""
     return page.evaluate(
         """window.lengthOfPath = () => {
-            const path = document.querySelector('#gen3c-stage .stage-plot')._fullData.find((trace) => trace.name === 'path');
+            const path = document.querySelector('#stage .stage-plot')._fullData.find((trace) => trace.name === 'path');
             return Math.hypot(...['x', 'y', 'z'].map((axis) => Array.from(path[axis]).at(-1) - path[axis][0]));
         }, lengthOfPath()"""
     )
@@ -126,21 +126,21 @@ def test_a_rehearsal_can_be_cancelled_and_begun_again(open_tab, endless, monkeyp
     frames.fill("9")
     frames.press("Enter")
     told(page, "9 frames")
-    page.locator("#gen3c-rehearse").click()
-    expect(page.locator("#gen3c-rehearsal")).to_contain_text("1/9")
-    page.locator("#gen3c-rehearse-stop").click()
+    page.locator("#rehearse").click()
+    expect(page.locator("#rehearsal")).to_contain_text("1/9")
+    page.locator("#rehearse-stop").click()
     told(page, "Cancelled.")
     assert endless.wait(120), "the renderer went on"
-    expect(page.locator("#gen3c-rehearsal video")).to_have_count(0)
+    expect(page.locator("#rehearsal video")).to_have_count(0)
     monkeypatch.undo()
-    page.locator("#gen3c-rehearse").click()
-    page.wait_for_function("document.querySelector('#gen3c-rehearsal video')?.duration < 1")
+    page.locator("#rehearse").click()
+    page.wait_for_function("document.querySelector('#rehearsal video')?.duration < 1")
 
 
 def test_flying_shows_another_picture(open_tab):
     page = open_tab()
     open_example(page)
-    eye = page.locator("#gen3c-stage .stage-eye")
+    eye = page.locator("#stage .stage-eye")
     expect(eye.locator("figcaption")).to_contain_text("Frame 1")
     before = eye.locator("canvas").evaluate("canvas => canvas.toDataURL()")
     eye.focus()
@@ -153,9 +153,9 @@ def test_flying_shows_another_picture(open_tab):
 def test_a_path_goes_home_and_comes_back_and_a_wrong_file_is_answered_in_words(open_tab, tmp_path):
     page = open_tab()
     open_example(page)
-    page.get_by_text("Take the path home").locator("visible=true").click()
+    page.get_by_text("Download the path").locator("visible=true").click()
     page.get_by_role("button", name="Make the file").locator("visible=true").click()
-    link = page.locator("#gen3c-path-file a[download]").first
+    link = page.locator("#path-file a[download]").first
     with page.expect_download() as download:
         link.click()
     file = tmp_path / download.value.suggested_filename
@@ -165,14 +165,14 @@ def test_a_path_goes_home_and_comes_back_and_a_wrong_file_is_answered_in_words(o
     page.get_by_label("Path file", exact=True).locator("visible=true").first.check()
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"world_from_camera": "none"}')
-    chosen = page.locator("#gen3c-own-path input[type=file]")
+    chosen = page.locator("#own-path input[type=file]")
     chosen.set_input_files(wrong)
     expect(page.get_by_test_id("toast-body").first).to_contain_text("wrong.json")
     page.get_by_label("This method's moves").locator("visible=true").first.check()
     told(page, "121 frames")
 
     page.get_by_label("Path file", exact=True).locator("visible=true").first.check()
-    page.locator("#gen3c-own-path").get_by_label(re.compile("Clear|Remove")).first.click()
+    page.locator("#own-path").get_by_label(re.compile("Clear|Remove")).first.click()
     chosen.set_input_files(file)
     told_here = page.get_by_text("121 frames, 1280 x 704").locator("visible=true").first
     expect(told_here).to_be_visible()
@@ -197,9 +197,10 @@ def test_a_clip_sets_its_frames_and_what_is_wrong_with_a_move_is_said_in_place(o
 def test_an_uploaded_picture_becomes_a_labelled_guess_without_a_hub(open_tab, tmp_path):
     page = open_tab()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 160, 3), np.uint8)).save(tmp_path / "mine.png")
-    page.locator("#gen3c-picture input[type=file]").set_input_files(tmp_path / "mine.png")
+    page.get_by_text("Your own picture, clip, views or splats").click()
+    page.locator("#picture input[type=file]").set_input_files(tmp_path / "mine.png")
     told(page, "guess")
-    expect(page.locator("#gen3c-stage .stage-plot")).to_have_attribute("data-frames", "121")
+    expect(page.locator("#stage .stage-plot")).to_have_attribute("data-frames", "121")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1440, "dark")])
@@ -210,15 +211,17 @@ def test_the_page_fits_a_phone_and_the_dark(visit, width, scheme):
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     light = np.mean([int(value) for value in re.findall(r"\d+", background)[:3]])
     assert (light < 100) == (scheme == "dark")
-    page.get_by_role("button", name="Shoot with GEN3C").scroll_into_view_if_needed()
+    expect(page.get_by_role("button", name="Shoot with GEN3C")).to_be_in_viewport(ratio=1)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     assert page.evaluate("scrollY") > 1000
-    expect(page.locator("#gen3c-stage .stage-plot")).to_be_in_viewport(ratio=0.9)
+    expect(page.get_by_role("button", name="Shoot with GEN3C")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#stage .stage-plot")).to_be_in_viewport(ratio=0.9)
     if width > 720:
         page.mouse.move(0.7 * width, 700)  # over what is below it in its own column
-        expect(page.locator("#gen3c-stage .stage-plot")).not_to_be_in_viewport(ratio=0.9)
+        expect(page.locator("#stage .stage-plot")).not_to_be_in_viewport(ratio=0.9)
 
 
 def test_two_visitors_do_not_see_each_other(open_tab):
     first, second = open_tab(), open_tab()
     open_example(first)
-    expect(second.locator("#gen3c-stage .stage-plot")).not_to_have_attribute("data-frames", re.compile(r"\d+"))
+    expect(second.locator("#stage .stage-plot")).not_to_have_attribute("data-frames", re.compile(r"\d+"))

@@ -10,7 +10,7 @@ from test_page import told
 
 import app
 from camera.errors import InputError
-from tabs.parts.restore import LONGEST_LINK, decoded, encoded
+from tabs.project.link import LONGEST_LINK, decoded, encoded
 
 SHOT = {
     "method": "gen3c",
@@ -45,6 +45,6 @@ def test_too_much_for_a_link_and_a_method_that_is_elsewhere_are_said(monkeypatch
 
 def test_a_link_opens_the_example_and_the_move(visit, address):
     page = visit(at=f"{address}?s={encoded(SHOT)}")
-    expect(page.locator("label", has_text="Moves").locator("textarea").first).to_have_value("arc 12 ease")
+    expect(page.locator("#film-moves textarea")).to_have_value("arc 12 ease")
     told(page, "Street at dusk")
-    expect(page.locator("#gen3c-stage .stage-plot")).to_have_attribute("data-frames", "17")
+    expect(page.locator("#stage .stage-plot")).to_have_attribute("data-frames", "17")

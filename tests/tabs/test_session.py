@@ -6,11 +6,11 @@ import gradio as gr
 import pytest
 from gradio.state_holder import SessionState
 
-from tabs.parts.session import Take, forget
+from tabs.project.project import Project, forget
 from tabs.scene.session import Solid
 
 
-@pytest.mark.parametrize("kind", [Take, Solid])
+@pytest.mark.parametrize("kind", [Project, Solid])
 def test_every_session_has_a_folder_of_its_own_and_leaves_the_others_alone(kind):
     with gr.Blocks() as page:
         state = gr.State(kind(), delete_callback=forget)

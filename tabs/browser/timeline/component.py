@@ -32,7 +32,7 @@ def timeline(name: str, stage: str) -> gr.HTML:
     gr.set_static_paths([SCRIPTS])
     return gr.HTML(
         value=None,
-        elem_id=f"{name}-timeline",
+        elem_id=f"{name}-timeline" if name else "timeline",
         html_template=(_HERE / "timeline.html").read_text(),
         css_template=(_HERE / "timeline.css").read_text(),
         js_on_load=(_HERE / "timeline.js").read_text(),

@@ -10,51 +10,53 @@ from camera.errors import InputError
 from examples import load
 from pipelines import method
 from tabs.keys import edits, scene_asks
-from tabs.parts.session import FILM_MOVES, Take
+from tabs.project.content import FILM_MOVES, MoveSource
+from tabs.project.project import Project
 
 METHOD = method("gen3c")
 MOVES = METHOD.moves(frames=9, width=160, height=96)
 
 
 @pytest.fixture(scope="module")
-def take() -> Take:
-    return Take().opened(load("reading_room")).drawn(METHOD, MOVES, FILM_MOVES, "truck 0.4")
+def project() -> Project:
+    source = MoveSource(moves_from=FILM_MOVES, film_moves="truck 0.4")
+    return Project().opened(load("reading_room")).with_moves(MOVES).with_source(source)
 
 
-def test_what_is_under_a_place_of_the_picture_is_a_point_that_the_camera_sees_there(take):
-    _, path = take.ready()
+def test_what_is_under_a_place_of_the_picture_is_a_point_that_the_camera_sees_there(project):
+    _, path = project.ready()
     camera = path.sliced(slice(4, 5))
     asked = {"do": "pick", "x": 0.5, "y": 0.6, "frame": 4, "camera": camera_written(camera)}
-    point = np.array(scene_asks.answered(take, asked)["target"])
+    point = np.array(scene_asks.answered(project, asked)["target"])
     local = camera.camera_from_world[0] @ [*point, 1]
     pixel = camera.intrinsics[0] @ local[:3] / local[2]
     np.testing.assert_allclose(pixel[:2], [80, 57], atol=0.51)
     with pytest.raises(InputError, match="outside the picture"):
-        scene_asks.answered(take, {**asked, "x": 1.5})
+        scene_asks.answered(project, {**asked, "x": 1.5})
     with pytest.raises(InputError, match="Click on the picture"):
-        scene_asks.answered(take, {**asked, "y": None})
+        scene_asks.answered(project, {**asked, "y": None})
 
 
-def test_warnings_name_the_frames_and_the_move_is_fitted_to_the_scene(take):
-    found = scene_asks.answered(take, {"do": "check"})
+def test_warnings_name_the_frames_and_the_move_is_fitted_to_the_scene(project):
+    found = scene_asks.answered(project, {"do": "check"})
     assert found["warnings"]["new"][0] < 0.05 < max(found["warnings"]["new"]) and "frame 9" in found["said"]
-    fitted, more = edits.edited(take, MOVES, {"do": "limit", "new_share": 0.1}, None, keyed=False)
-    assert "what is new" in more["said"] and fitted.edit == "fit to the scene"
-    after = scene_asks.answered(fitted.drawn(METHOD, MOVES, "Keyframes"), {"do": "check"})
+    fitted, more = edits.edited(project, {"do": "limit", "new_share": 0.1}, None)
+    assert "what is new" in more["said"] and fitted.history.past[-1].name == "fit to the scene"
+    after = scene_asks.answered(fitted, {"do": "check"})
     assert max(after["warnings"]["new"]) < 0.12
     with pytest.raises(InputError, match="at least one limit"):
-        edits.edited(take, MOVES, {"do": "limit"}, None, keyed=False)
+        edits.edited(project, {"do": "limit"}, None)
 
 
-def test_a_move_is_said_as_film_text_and_a_walk_becomes_keys(take):
-    words = scene_asks.answered(take, {"do": "words"})
+def test_a_move_is_said_as_film_text_and_a_walk_becomes_keys(project):
+    words = scene_asks.answered(project, {"do": "words"})
     assert words["film"].startswith("truck 0.4") and "degrees" in words["said"]
-    _, path = take.ready()
+    _, path = project.ready()
     cameras = [camera_written(path.sliced(slice(frame, frame + 1))) for frame in range(9)]
     asked = {"do": "record", "cameras": cameras, "times": [frame / 8 for frame in range(9)], "smooth": 0}
-    walked, more = edits.edited(take, MOVES, asked, None, keyed=False)
+    walked, more = edits.edited(project, asked, None)
     assert walked.track is not None and len(walked.track.keys) == 2 and more["said"].startswith("2 keys")
-    drawn = walked.drawn(METHOD, MOVES, "Keyframes").ready()[1]
+    drawn = walked.ready()[1]
     np.testing.assert_allclose(drawn.centres, path.centres, atol=5e-3)
     with pytest.raises(InputError, match="did not come whole"):
-        edits.edited(take, MOVES, {"do": "record", "cameras": cameras}, None, keyed=False)
+        edits.edited(project, {"do": "record", "cameras": cameras}, None)

@@ -27,11 +27,11 @@ def page(visit, gen3c_alone):
     """With the first example open and its move made of keys; what stage and timeline then ask of the server is in
     ``page.asked``."""
     page = visit(1440, 900, at=gen3c_alone)
-    page.locator("#gen3c-examples button").first.click()
-    expect(page.locator("#gen3c-stage figcaption")).to_contain_text("Frame 1:")
+    page.locator("#examples button").first.click()
+    expect(page.locator("#stage figcaption")).to_contain_text("Frame 1:")
     page.get_by_label("Keyframes").locator("visible=true").first.check()
     expect(page.locator(".timeline")).to_have_class("timeline keyed")
-    expect(page.locator("#gen3c-stage figcaption")).to_contain_text("Frame 1:")
+    expect(page.locator("#stage figcaption")).to_contain_text("Frame 1:")
     page.asked = []
     page.on(
         "request", lambda request: page.asked.append(request) if '"event_data":{' in (request.post_data or "") else None
@@ -48,17 +48,17 @@ def said(page: Page, words: str) -> None:
 
 
 def flown(page: Page, letters: str) -> None:
-    eye = page.locator("#gen3c-stage .stage-eye")
+    eye = page.locator("#stage .stage-eye")
     eye.focus()
     for letter in letters:
         eye.press(letter)
 
 
 def downloaded(page: Page, tmp_path):
-    page.get_by_text("Take the path home").locator("visible=true").click()
+    page.get_by_text("Download the path").locator("visible=true").click()
     page.get_by_role("button", name="Make the file").locator("visible=true").click()
     with page.expect_download() as download:
-        page.locator("#gen3c-path-file a[download]").first.click()
+        page.locator("#path-file a[download]").first.click()
     file = tmp_path / download.value.suggested_filename
     download.value.save_as(file)
     return read(file.name, file.read_bytes())
@@ -68,7 +68,7 @@ def test_a_move_of_five_keys_is_edited_by_pointer_keyboard_and_numbers(page, tmp
     seen = []
     for count, letters in enumerate(("ddd", "www", "aaa", "zzz"), start=2):
         flown(page, letters)
-        seen.append(page.evaluate("document.querySelector('#gen3c-stage .stage').stage.camera()"))
+        seen.append(page.evaluate("document.querySelector('#stage .stage').stage.camera()"))
         asked = len(page.asked)
         assert asked == count - 2, "flying asks nothing"
         page.get_by_role("button", name="Add at the end").click()
@@ -145,7 +145,7 @@ def test_a_preset_becomes_keys_and_what_is_wrong_is_said_in_place(page):
 def test_a_target_is_picked_orbited_warned_of_and_a_walk_is_recorded(page):
     page.get_by_text("Target, limits").click()
     page.get_by_role("button", name="Pick a target").click()
-    page.locator("#gen3c-stage canvas").locator("visible=true").last.click()
+    page.locator("#stage canvas").locator("visible=true").last.click()
     said(page, "The target is picked.")
     page.get_by_role("button", name="Orbit it").click()
     said(page, "Orbit 45 degrees")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio.events import Dependency
 
 from camera.errors import InputError
 from camera.figure.readings import drawn, readings
@@ -18,12 +18,12 @@ from camera.objects.scene import subject_distance
 from camera.path import CameraPath
 from camera.trajectories.scaling import KEEP, SUBJECT, scaled_to
 from tabs.parts.form import said
-from tabs.parts.session import Take
+from tabs.project.project import Project
+from tabs.shared.studio import PRIVATE, Studio, signal
 
 LIKELIEST = "likeliest"
 FACTOR = "factor"
 SCALES = {"As in the file": KEEP, "To the subject's distance": SUBJECT, "By a factor": FACTOR}
-PRIVATE = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 _NAMES = ", ".join(form.label for form in FORMATS.values() if form.readable)
 LINES = f"{_NAMES}; raw matrices as .npy or JSON."
 """What can be given, for the page."""
@@ -32,35 +32,41 @@ LINES = f"{_NAMES}; raw matrices as .npy or JSON."
 class PathFile:
     """The controls of a path file; placed where this is made."""
 
-    def __init__(self, name: str, take: gr.State) -> None:
-        self.name, self.take = name, take
-        self.file = gr.File(label="Path file", height=120, elem_id=f"{name}-own-path")
-        self.told = gr.Markdown(LINES, padding=True)
-        self.drawings = gr.HTML(visible=False, elem_id=f"{name}-readings")
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.file = gr.File(label="Path file", height=120, elem_id="own-path")
+        self.status = gr.Markdown(LINES, padding=True)
+        self.drawings = gr.HTML(visible=False, elem_id="readings")
         self.reading = gr.Radio(
             [LIKELIEST, *CONVENTIONS], value=LIKELIEST, label="Reading of the matrices", visible=False,
             info="The file does not say it. c2w: world from camera; transposed: stored by columns.",
         )  # fmt: skip
         self.scale = gr.Radio([(label, value) for label, value in SCALES.items()], value=KEEP, label="Size of the path")
         self.factor = gr.Number(1.0, label="Factor", visible=False, minimum=1e-9, maximum=1e9)
+        self.inputs = [studio.project, self.file, self.reading, self.scale, self.factor]
+        self.outputs = [studio.project, self.status, studio.redraw]
 
-    def opened(self) -> list[Dependency]:
-        """Wires the controls; the events after which the take holds the path."""
-        inputs = [self.take, self.file, self.reading, self.scale, self.factor]
-        outputs = [self.take, self.told]
+    def connect(self) -> None:
+        """Connects the controls."""
         self.scale.input(lambda scale: gr.Number(visible=scale == FACTOR), self.scale, self.factor, **PRIVATE)
-        named = gr.Button(visible=False).click(
-            said(open_path), inputs, outputs, api_name=f"{self.name}_open_path", show_progress="hidden"
-        )
+        self.studio.endpoint(open_path, self.inputs, self.outputs, name="open_path")
         offered = self.file.upload(said(_offered), self.file, [self.drawings, self.reading], **PRIVATE)
-        uploaded = offered.success(said(open_path), inputs, outputs, api_visibility="private", show_progress="hidden")
-        chosen = [self.reading.input, self.scale.input, self.factor.change]
-        again = gr.on(chosen, said(_again), inputs, outputs, **PRIVATE)
-        return [named, uploaded, again]
+        queued: dict[str, Any] = {
+            "api_visibility": "private",
+            "show_progress": "hidden",
+        }  # after which the page follows the signal
+        offered.success(said(open_path), self.inputs, self.outputs, **queued)
+        gr.on(
+            [self.reading.input, self.scale.input, self.factor.change],
+            said(_again),
+            self.inputs,
+            self.outputs,
+            **queued,
+        )
 
 
 def open_path(
-    take: Take, path_file: str, convention: str = LIKELIEST, path_scale: str = KEEP, path_factor: float = 1.0
+    project: Project, path_file: str, convention: str = LIKELIEST, path_scale: str = KEEP, path_factor: float = 1.0
 ):
     """Read a path file in place of the preset. ``convention``: how raw matrices are read; ``path_scale``: keep, subject or
     factor, which is then ``path_factor``."""
@@ -68,18 +74,18 @@ def open_path(
         raise InputError("Choose a path file.")
     account = Account(Path(path_file).name)
     asked = "" if convention == LIKELIEST else convention
-    own = read(account.name, Path(path_file).read_bytes(), like=_of_scene(take), account=account, convention=asked)
+    own = read(account.name, Path(path_file).read_bytes(), like=_of_scene(project), account=account, convention=asked)
     scale = f"{path_factor:.9g}" if path_scale == FACTOR else path_scale
-    notes = [*account.notes(), _scaled(take, own, scale)]
+    notes = [*account.notes(), _scaled(project, own, scale)]
     size = f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
-    return take.with_own(own, scale=scale), " ".join(filter(None, (size, *notes)))
+    return project.with_own(own, scale=scale), " ".join(filter(None, (size, *notes))), signal()
 
 
-def _again(take: Take, path_file: str | None, convention: str, path_scale: str, path_factor: float):
+def _again(project: Project, path_file: str | None, convention: str, path_scale: str, path_factor: float):
     """As `open_path`, when a control changes; nothing where there is no file yet."""
     if not path_file:
-        return gr.skip(), gr.skip()
-    return open_path(take, path_file, convention, path_scale, path_factor)
+        return gr.skip(), gr.skip(), gr.skip()
+    return open_path(project, path_file, convention, path_scale, path_factor)
 
 
 def _offered(path_file: str) -> tuple[gr.HTML, gr.Radio]:
@@ -92,15 +98,16 @@ def _offered(path_file: str) -> tuple[gr.HTML, gr.Radio]:
     return gr.HTML(svg, visible=True), gr.Radio(value=LIKELIEST, visible=True)
 
 
-def _scaled(take: Take, own: CameraPath, scale: str) -> str:
-    """What ``scale`` does to a path in the scene of ``take``; raises `InputError` where it cannot be followed."""
-    if take.scene is not None:
-        return scaled_to(own, scale, subject_distance(take.scene.first))[1]
+def _scaled(project: Project, own: CameraPath, scale: str) -> str:
+    """What ``scale`` does to a path in the scene of ``project``; raises `InputError` where it cannot be followed."""
+    if project.scene is not None:
+        return scaled_to(own, scale, subject_distance(project.scene.first))[1]
     return "" if scale == KEEP else "It is scaled when a scene is opened."
 
 
-def _of_scene(take: Take) -> CameraPath | None:
-    """The path there is, with the lens of the scene: what a file does not say."""
-    if take.path is None or take.framed is None:
-        return take.path
-    return replace(take.path, intrinsics=np.repeat(take.framed.first.intrinsics[None], len(take.path), axis=0))
+def _of_scene(project: Project) -> CameraPath | None:
+    """The path there is, with the lens of the scene: what a file does not say. Where there is none yet, the scene's camera."""
+    if project.framed is None:
+        return None
+    path = project.path or project.framed.first.camera
+    return replace(path, intrinsics=np.repeat(project.framed.first.intrinsics[None], len(path), axis=0))

@@ -1,0 +1,50 @@
+"""What a project holds: everything that can be undone, saved and opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from camera.cloud import PointCloud
+from camera.editing.keys import KeyedMove
+from camera.path import CameraPath
+from camera.trajectories.scaling import KEEP
+from camera.view import Scene
+from pipelines.method import Moves
+from pipelines.settings import Settings, setting
+
+METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE = "This method's moves", "Film moves", "Keyframes", "Path file"
+SOURCES = (METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveSource(Settings):
+    """Where the move comes from, the same for every method."""
+
+    moves_from: str = setting(METHOD_MOVES, "The move comes from", choices=SOURCES)
+    film_moves: str = setting("arc 30 ease", "Moves", lines=2)
+    path_as_given: bool = setting(False, "In the scene's own world")
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """``scene`` as it was given and ``example``, its name where it is one; ``points``: sparse points that came with it.
+
+    ``source`` describes the move; ``own``: an uploaded path file, ``own_as_given``: its cameras came with the scene, so they
+    are neither moved nor resampled, ``own_scale``: how it comes to the size of the scene, see
+    `camera.trajectories.scaling.scaled_to`; ``track``: the move's keys, in the size of the scene's picture. ``moves``,
+    ``settings``: by method, what its controls say where they were changed; settings and options of a run stand together by
+    name.
+    """
+
+    scene: Scene | None = None
+    example: str = ""
+    points: PointCloud | None = None
+    own: CameraPath | None = None
+    own_as_given: bool = False
+    own_scale: str = KEEP
+    track: KeyedMove | None = None
+    source: MoveSource = field(default_factory=MoveSource)
+    moves: Mapping[str, Moves] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

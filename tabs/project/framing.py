@@ -1,0 +1,169 @@
+"""What one method makes of a project: the scene in its frame, the path in it, and what of the picture is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+from camera.editing.keys import Key, KeyedMove
+from camera.editing.track import path_of as path_of_keys
+from camera.errors import InputError
+from camera.objects.scene import StagedScene, subject_distance
+from camera.path import CameraPath
+from camera.trajectories import film_script
+from camera.trajectories.scaling import scaled_to
+from camera.view import Scene, View
+from pipelines.method import Method, Moves
+from tabs.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, Content
+
+_taken: WeakKeyDictionary[Scene, dict[tuple[bool, bool], Scene]] = WeakKeyDictionary()
+
+
+def taken(scene: Scene, method: Method) -> Scene:
+    """The scene as ``method`` takes it: the first picture alone where it takes no clip or views, without objects where it
+    knows none."""
+    first, plain = scene.kind not in method.scenes, isinstance(scene, StagedScene) and not method.projects
+    if first and "still" not in method.scenes:
+        return scene
+    if not first and not plain:
+        return scene
+    known = _taken.setdefault(scene, {})
+    if (first, plain) not in known:
+        views, kind = (scene.views[:1], "still") if first else (scene.views, scene.kind)
+        known[first, plain] = Scene(views, kind, scene.unit, scene.fps, scene.source, scene.name)  # type: ignore[arg-type]
+    return known[first, plain]
+
+
+def path_of(content: Content, method: Method, moves: Moves, framed: Scene) -> CameraPath:
+    """The project's move as ``method`` follows it through the ``framed`` scene. Raises `InputError`."""
+    source = content.source
+    if source.moves_from == METHOD_MOVES:
+        return method.path(moves, framed)
+    if source.moves_from == FILM_MOVES:
+        return film_script.path_of(source.film_moves, framed.first, frames=moves.frames, fps=moves.fps)
+    if source.moves_from == KEYFRAMES:
+        keys = keyed(content, moves).fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+        return path_of_keys(keys, frames=moves.frames, fps=moves.fps)
+    if content.own is None:
+        raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
+    own, _ = scaled_to(content.own, content.own_scale, subject_distance(framed.first))
+    path = own.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+    if source.path_as_given or content.own_as_given:
+        return path
+    path = path.moved_to(framed.first.world_from_camera)
+    return path.resampled(moves.frames).with_fps(moves.fps)
+
+
+def keyed(content: Content, moves: Moves) -> KeyedMove:
+    """The keys of the move; where there are none yet, one: the picture's own camera, for as long as ``moves`` last."""
+    if content.scene is None:
+        raise InputError("There is no scene yet: pick an example or give a picture first.")
+    first = content.scene.first.camera
+    return content.track or KeyedMove((Key(first, 0.0),), max(moves.frames - 1, 1) / moves.fps)
+
+
+@dataclass(frozen=True, eq=False)
+class Framed:
+    """``scene`` in the method's frame and the ``path`` in it, or the sentence ``why`` there is none."""
+
+    scene: Scene
+    path: CameraPath | None
+    why: str = ""
+
+    @cached_property
+    def viewfinder(self):
+        """See `pipelines.rehearsal.Viewfinder`; there must be a path."""
+        from pipelines.rehearsal import Viewfinder
+
+        assert self.path is not None
+        return Viewfinder(self.scene, self.path)
+
+
+def framed(content: Content, method: Method, moves: Moves, views: tuple[View, ...] | None = None) -> Framed:
+    """What ``method`` makes of a content that has a scene; ``views`` are its views in the method's frame, where they are known.
+
+    Raises `InputError` where the scene cannot be framed.
+    """
+    assert content.scene is not None
+    scene = taken(content.scene, method)
+    if views is None:
+        scene = scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+    else:
+        scene = replace(scene, views=views)
+    try:
+        return Framed(scene, path_of(content, method, moves, scene))
+    except InputError as error:
+        return Framed(scene, None, str(error))
+
+
+MOST_KEPT = 3
+
+
+class Framings:
+    """What was framed last, of few methods: drawn again and again, worked out once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Content, Moves, Framed]] = {}
+        self._shown: Scene | None = None
+
+    def of(self, content: Content, method: Method, moves: Moves) -> Framed:
+        """As `framed`."""
+        known = self._kept.get(method.name)
+        if known is None or known[1] != moves or not _same(known[0], content):
+            views = _views_of(known, content, moves) if known else None
+            known = (content, moves, framed(content, method, moves, views))
+            kept = {name: one for name, one in self._kept.items() if name != method.name}
+            self._kept = dict([*kept.items(), (method.name, known)][-MOST_KEPT:])
+        return known[2]
+
+    def is_new(self, scene: Scene | None) -> bool:
+        """Whether another scene was asked about last: then the stage turns back to its first view."""
+        before, self._shown = self._shown, scene
+        return before is not scene
+
+
+def _views_of(known: tuple[Content, Moves, Framed], content: Content, moves: Moves) -> tuple[View, ...] | None:
+    """The views in the frame where only objects among them changed: they need not be framed again."""
+    old, new = known[0].scene, content.scene
+    frame = (moves.width, moves.height, moves.fit) == (known[1].width, known[1].height, known[1].fit)
+    if not (frame and isinstance(old, StagedScene) and isinstance(new, StagedScene)):
+        return None
+    return known[2].scene.views if old.views is new.views else None
+
+
+def _same(one: Content, other: Content) -> bool:
+    """Whether both describe the same scene and move for one method."""
+    same = one.scene is other.scene and one.own is other.own and one.track is other.track
+    return same and (one.own_as_given, one.own_scale, one.source) == (other.own_as_given, other.own_scale, other.source)
+
+
+def framing_words(given: Scene, framed: Scene, fit: str) -> str:
+    """How the picture enters the frame of the move, in a sentence."""
+    old, new = given.first, framed.first
+    sizes = f"The picture of {old.width} x {old.height} fills the frame of {new.width} x {new.height}"
+    ratio = (old.width / old.height) / (new.width / new.height)
+    if abs(ratio - 1) < 0.01:
+        return f"{sizes}, whole."
+    part, side = (
+        1 - min(ratio, 1 / ratio),
+        "left and right" if (ratio > 1) == (fit == "crop") else "above and below",
+    )
+    return {
+        "crop": f"{sizes}, cropped: {part:.0%} of it is cut off {side}.",
+        "pad": f"{sizes}, padded: {part:.0%} of the frame is black {side}.",
+    }.get(
+        fit,
+        f"{sizes}, stretched: it gets {max(ratio, 1 / ratio):.2f} times too {'narrow' if ratio > 1 else 'wide'}.",
+    )
+
+
+def losses(given: Scene, method: Method) -> list[str]:
+    """Sentences on what of the scene ``method`` does not take."""
+    found = []
+    if given.kind not in method.scenes and "still" in method.scenes:
+        what = f"clip of {len(given.views)} frames" if given.kind == "clip" else f"{len(given.views)} views"
+        found.append(f"{method.title} takes one picture: of this {what} it gets the first.")
+    if isinstance(given, StagedScene) and given.objects and not method.projects:
+        found.append(f"{method.title} knows no objects: they are left out.")
+    return found

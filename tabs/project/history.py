@@ -1,0 +1,78 @@
+"""Undo and redo: the contents a project had, each with the name of what was done to it next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from camera.view import Scene
+from tabs.project.content import Content
+
+MOST_STEPS = 200
+MOST_BYTES = 256 << 20
+"""Of scenes that only the history still holds; beyond it the oldest steps are forgotten."""
+SAME_STEP_SECONDS = 1.0
+"""A control that goes on moving within this time makes one step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """``name`` of an edit, as in "change Distance", and the content on its other side: before it in the past, after it in
+    what was undone. ``at``: seconds of a clock that only runs forward."""
+
+    name: str
+    content: Content
+    at: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """``past`` and ``future``, the nearest step last. Contents share their arrays, so a step costs some hundred bytes."""
+
+    past: tuple[Step, ...] = ()
+    future: tuple[Step, ...] = ()
+
+    def done(self, name: str, before: Content, at: float, *, merges: bool = False) -> History:
+        """After an edit of ``before``; with ``merges`` it joins an edit of the same name that was just made."""
+        last = self.past[-1] if self.past else None
+        if merges and last is not None and last.name == name and at - last.at < SAME_STEP_SECONDS:
+            return History((*self.past[:-1], replace(last, at=at)))
+        return History(_kept((*self.past, Step(name, before, at))))
+
+    def as_one(self, since: History) -> History:
+        """All edits after ``since`` as one, under the name of the first."""
+        count = len(since.past)
+        if len(self.past) <= count + 1 or self.past[:count] != since.past:
+            return self
+        return replace(self, past=self.past[: count + 1])
+
+    def undone(self, now: Content) -> tuple[Content, History]:
+        """The content before the last edit; ``now`` and an empty past give the same again."""
+        if not self.past:
+            return now, self
+        step = self.past[-1]
+        return step.content, History(self.past[:-1], (*self.future, Step(step.name, now)))
+
+    def redone(self, now: Content) -> tuple[Content, History]:
+        """The content after the edit that was undone last."""
+        if not self.future:
+            return now, self
+        step = self.future[-1]
+        return step.content, History((*self.past, Step(step.name, now)), self.future[:-1])
+
+
+def _kept(past: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The newest steps that stay within `MOST_STEPS` and whose scenes stay within `MOST_BYTES`; the last one always."""
+    seen: set[int] = set()
+    size = 0
+    for count, step in enumerate(reversed(past)):
+        scene = step.content.scene
+        if scene is not None and id(scene) not in seen:
+            seen.add(id(scene))
+            size += _bytes(scene)
+        if count and (count >= MOST_STEPS or size > MOST_BYTES):
+            return past[len(past) - count :]
+    return past
+
+
+def _bytes(scene: Scene) -> int:
+    return sum(view.colour.nbytes + view.depth.nbytes for view in scene.views)

@@ -1,0 +1,34 @@
+"""A shot as text in an address."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+
+from camera.errors import InputError
+
+LONGEST_LINK = 4000
+"""Characters; what a browser and a chat window still take."""
+
+
+def encoded(shot: dict[str, Any]) -> str:
+    """A shot as text for an address; raises `InputError` where it is too long."""
+    text = base64.urlsafe_b64encode(zlib.compress(json.dumps(shot, separators=(",", ":")).encode(), 9)).decode()
+    if len(text) > LONGEST_LINK:
+        raise InputError("This shot is too long for a link (its prompt, most likely); send the result's mp4 instead.")
+    return text
+
+
+def decoded(text: str) -> dict[str, Any]:
+    """The shot in a link; raises `InputError` for anything else."""
+    try:
+        unpacker = zlib.decompressobj()
+        plain = unpacker.decompress(base64.urlsafe_b64decode((text or "")[:LONGEST_LINK].encode()), 64 * LONGEST_LINK)
+        shot = json.loads(plain)
+        if isinstance(shot, dict) and isinstance(shot.get("controls"), dict) and isinstance(shot.get("method"), str):
+            return shot
+    except (ValueError, zlib.error, RecursionError):
+        pass
+    raise InputError("This link is cut off or damaged; ask for it again.")

@@ -1,0 +1,101 @@
+"""The camera move that all methods share: where it comes from, film moves, keyframes, a path file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from camera.trajectories.film import MOVES
+from tabs.parts import form
+from tabs.parts.form import said
+from tabs.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, MoveSource
+from tabs.project.project import Project
+from tabs.shared.path_file import PathFile
+from tabs.shared.studio import PRIVATE, QUIET, Studio, signal
+
+KEYS_HELP = (
+    "The keys stand on the timeline under the picture. Fly in the picture (drag, wheel, W A S D Q E), then add what you see; "
+    "the move begins at the picture."
+)
+
+
+class Move:
+    """The section. ``own``: a method's group of presets, shown while the move comes from them; each tab adds its own."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.seeing = gr.State()
+        gr.Markdown("### Camera move")
+        self.source = gr.Radio(list(SOURCES), value=METHOD_MOVES, show_label=False, elem_id="moves-from")
+        self.own: list[gr.Group] = []
+        with gr.Group(visible=False) as self.film_group:
+            self.film = gr.Textbox(
+                MoveSource().film_moves, label="Moves", lines=2, elem_id="film-moves",
+                info="One after another with ; and at the same time with +, as in: arc 30 ease + pedestal 0.1; hold 1s",
+            )  # fmt: skip
+            self._builder()
+        with gr.Group(visible=False) as self.keys_group:
+            gr.Markdown(KEYS_HELP, padding=True)
+        with gr.Group(visible=False) as self.file_group:
+            self.file = PathFile(studio)
+            self.as_given = gr.Checkbox(
+                label="In the scene's own world",
+                info="Takes every camera where it stands. Else the move begins at the picture, in the frames of the method.",
+            )
+        self.described = {"moves_from": self.source, "film_moves": self.film, "path_as_given": self.as_given}
+
+    def _builder(self) -> None:
+        """Pick a move and an amount; it is written after, or beside, what is there."""
+        with gr.Row():
+            kind = gr.Dropdown([(move.label, name) for name, move in MOVES.items()], label="Move", min_width=130)
+            amount = gr.Number(0.5, label="Amount", min_width=80)
+        with gr.Row():
+            then, also = gr.Button("Then", size="sm"), gr.Button("At the same time", size="sm")
+        kind.change(
+            lambda name: gr.Number(MOVES[name].default, label=f"Amount ({MOVES[name].unit})"), kind, amount, **PRIVATE
+        )
+        for button, joint in ((then, "; "), (also, " + ")):
+            button.click(
+                lambda text, name, amount, joint=joint: f"{text}{joint if text.strip() else ''}{name} {amount:g}",
+                [self.film, kind, amount], self.film, **PRIVATE,
+            )  # fmt: skip
+
+    def connect(self) -> None:
+        """Connects the controls; call when all tabs have placed their presets."""
+        project, moved = self.studio.project, self.studio.moved
+
+        def describe(project: Project, source: MoveSource):
+            changed = project.with_source(source)
+            return changed, signal() if changed is not project else gr.skip()
+
+        def show(project: Project):
+            return tuple(project.content.source.values().values())
+
+        groups = [*self.own, self.film_group, self.keys_group, self.file_group]
+        names = [*[METHOD_MOVES] * len(self.own), FILM_MOVES, KEYFRAMES, PATH_FILE]
+        self.source.change(
+            lambda source: [gr.Group(visible=source == name) for name in names], self.source, groups, **PRIVATE
+        )
+        described = form.handler(describe, MoveSource, before={"project": Project}, name="describe_move")
+        changes = [component.change for component in self.described.values()]  # type: ignore[attr-defined]
+        gr.on(
+            changes, described, [project, *self.described.values()], [project, moved], api_visibility="private", **QUIET
+        )
+        self.studio.source_shown.change(said(show), project, list(self.described.values()), **PRIVATE)
+        self.file.connect()
+
+
+def arrived(project: Project) -> tuple[Project, bool]:
+    """The project once a scene was opened: cameras that came with it are the move at once, and no longer when another scene
+    comes; a clip sets the frames. Also whether the source of the move changed."""
+    source = project.content.source
+    if project.own_as_given:
+        wanted = PATH_FILE
+    else:
+        wanted = METHOD_MOVES if source.moves_from == PATH_FILE and project.own is None else source.moves_from
+    if wanted != source.moves_from:
+        content: Any = replace(project.content, source=replace(source, moves_from=wanted))
+        return replace(project, content=content).fitted_to_clip(), True
+    return project.fitted_to_clip(), False

@@ -1,0 +1,73 @@
+"""The stage that all methods share: the path as the selected method follows it, what its camera sees, and what is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from camera.path import CameraPath
+from tabs.browser.stage import seen, shown, stage
+from tabs.keys.edits import Timeline
+from tabs.parts.form import said
+from tabs.project.flying import flown
+from tabs.project.project import Project
+from tabs.shared.move import Move, arrived
+from tabs.shared.notes import notes
+from tabs.shared.studio import PRIVATE, Studio, signal
+
+
+class Stage:
+    """``view`` shows the path; ``notes`` says how the selected method frames and follows it."""
+
+    def __init__(self, studio: Studio, move: Move) -> None:
+        self.studio, self.move = studio, move
+        self.view = stage("", stays=True)
+        self.timeline = Timeline(studio)
+        self.notes = gr.Markdown(elem_classes="status", elem_id="path-notes")
+
+    def connect(self) -> None:
+        """Draws whenever the move changes or a scene is opened."""
+        studio, seeing = self.studio, self.move.seeing
+        outputs = [self.view, self.notes, self.timeline.strip, *studio.drawn.values()]
+
+        def draw(project: Project):
+            return on_stage(project), notes(project), self.timeline.value(project), *self._drawn(project)
+
+        def arrive(project: Project):
+            before = project.moves
+            project, other_source = arrived(project)
+            other = project.moves is not before and project.moves != before
+            fields = [signal() if other and name == project.method else gr.skip() for name in studio.shown]
+            source = signal() if other_source else gr.skip()
+            return project, source, *fields, *draw(project)
+
+        def look(project: Project, seeing: CameraPath | None, event: gr.EventData):
+            seeing = flown(project, seeing, event.frame, event.turn, event.move)
+            picture, holes = project.viewfinder.see(seeing, frame=int(event.at))
+            where = "Free view" if event.frame is None else f"Frame {int(event.frame) + 1}"
+            return seeing, seen(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
+
+        gr.on(
+            [studio.moved.change, studio.redraw.change], said(draw), studio.project, outputs, trigger_mode="always_last",
+            **PRIVATE,
+        )  # fmt: skip
+        studio.opened.change(
+            said(arrive), studio.project, [studio.project, studio.source_shown, *studio.shown.values(), *outputs],
+            trigger_mode="always_last", **PRIVATE,
+        )  # fmt: skip
+        self.timeline.connect(seeing, self.view, self.notes, self.move.film)
+        self.view.select(said(look), [studio.project, seeing], [seeing, self.view], trigger_mode="multiple", **PRIVATE)
+
+    def _drawn(self, project: Project) -> list:
+        there = project.path is not None
+        return [signal() if there and name == project.method else gr.skip() for name in self.studio.drawn]
+
+
+def on_stage(project: Project) -> Any:
+    """Update of the stage with the path as the project's method follows it; none where there is none."""
+    if project.path is None:
+        return gr.skip()
+    scene, path = project.ready()
+    fresh = project.framings.is_new(project.scene)
+    return shown(path, scene, project.file, nominal=project.record.nominal, fresh=fresh)
