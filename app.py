@@ -39,11 +39,13 @@ from tabs.serving.patient_start import patient_start
 from tabs.serving.status_page import StatusPages
 from tabs.shared.move import Move
 from tabs.shared.old_endpoints import Shared
+from tabs.shared.project_file import ProjectFiles
 from tabs.shared.rehearsal import PathDownload, Rehearsal
 from tabs.shared.restore import Restore
 from tabs.shared.source import Source
 from tabs.shared.stage import Stage
 from tabs.shared.studio import Studio
+from tabs.shared.undo import Undo
 
 HERE = Path(__file__).parent
 SESSIONS = 300
@@ -86,12 +88,14 @@ def build() -> gr.Blocks:
 def _shared(studio: Studio) -> Shared:
     """Places what all methods share."""
     with studio.controls, gr.Column(elem_id="shared"):
-        source, move = Source(studio), Move(studio)
+        undo, source, move = Undo(studio), Source(studio), Move(studio)
     with studio.viewing:
         stage = Stage(studio, move)
         rehearsal, download, restore = Rehearsal(studio), PathDownload(studio), Restore(studio, source)
+        ProjectFiles(studio, source)
         for number, name in enumerate((*studio.methods, compare.ID)):
             studio.results[name] = gr.Column(visible=number == 0, elem_id=f"{name}-results")
+    undo.connect(source, rehearsal)
     return Shared(studio, source, move, stage, rehearsal, download, restore)
 
 

@@ -25,7 +25,8 @@ MOST_PIXELS = 4_000_000
 """Of a scene that is carried: four pictures of 1280 x 704, about 4 MB each. Larger ones must be opened again."""
 _MOST_VIEWS, _MOST_ADDED, _MOST_BYTES = 500, 8, 64 << 20
 """What is believed of a stranger's file: pictures, and bytes of each array."""
-_SHAPES = {"colour": "H W 3", "depth": "H W", "known": "H W", "intrinsics": "3 3", "world_from_camera": "4 4"}
+SHAPES = {"colour": "H W 3", "depth": "H W", "known": "H W", "intrinsics": "3 3", "world_from_camera": "4 4"}
+"""Of the arrays of one view, as `pipelines.inputs.npz.read_npz` reads them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +75,10 @@ def carried(file: str | Path) -> Carried | None:
             raise ValueError(f"{count} and {added} pictures")
         if not count:
             return None
-        shapes = {f"view{number}.{field}": _SHAPES[field] for number in range(count + added) for field in _SHAPES}
+        shapes = {f"view{number}.{field}": SHAPES[field] for number in range(count + added) for field in SHAPES}
         arrays = read(shapes)
-        views = [_view(arrays, number) for number in range(count + added)]
-        return Carried(Scene(tuple(views[:count]), **_facts(facts)), tuple(views[count:]))
+        views = [view_of(arrays, number) for number in range(count + added)]
+        return Carried(Scene(tuple(views[:count]), **checked_facts(facts)), tuple(views[count:]))
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(file) from error
 
@@ -106,13 +107,14 @@ def _damaged(file: str | Path) -> InputError:
     return InputError(f"What {Path(file).name} carries is damaged; open the picture it was shot from.")
 
 
-def _view(arrays: dict[str, NDArray], number: int) -> View:
-    part = {field: arrays[f"view{number}.{field}"] for field in _SHAPES}
+def view_of(arrays: dict[str, NDArray], number: int) -> View:
+    """View ``number`` of the arrays of `SHAPES`, checked."""
+    part = {field: arrays[f"view{number}.{field}"] for field in SHAPES}
     view = View.of(part["colour"], part["depth"], part["intrinsics"], part["world_from_camera"])
     return replace(view, known=view.known & part["known"].astype(bool))
 
 
-def _facts(facts: dict[str, Any]) -> dict[str, Any]:
+def checked_facts(facts: dict[str, Any]) -> dict[str, Any]:
     """Checked fields of a scene."""
     hints = get_type_hints(Scene)
     for name in ("kind", "unit"):

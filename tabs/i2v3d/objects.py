@@ -189,7 +189,7 @@ class Objects:
             event.success(look, look_inputs, self.seen, trigger_mode="always_last", **private)
         for event in changed:
             event.success(
-                self._said(self._on_stage), [self.project, self.moment], shared.stage.view, trigger_mode="always_last",
+                self._said(self._on_stage), [self.project, self.moment], [shared.stage.view, shared.studio.edited], trigger_mode="always_last",
                 **private,
             )  # fmt: skip
 
@@ -201,9 +201,10 @@ class Objects:
     def _on_stage(self, project: Project, moment: float):
         """Draw the path in 3D with the objects where they are by now."""
         if project.framed is None or project.path is None:
-            return gr.skip()
+            return gr.skip(), signal()
         at = round(float(np.clip(moment, 0, 1)) * (len(project.path) - 1))
-        return stage.shown(project.path, project.framed, project.file, nominal=self.method.nominal, at=at)
+        shown = stage.shown(project.path, project.framed, project.file, nominal=self.method.nominal, at=at)
+        return shown, signal()
 
     def _add(self, project: Project, object_files: list[str]):
         """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""

@@ -56,22 +56,22 @@ class Timeline:
                 if asked.get("do") in scene_asks.ASKS:
                     more = scene_asks.answered(project, asked)
                     text = more.pop("film", gr.skip())
-                    return *nothing, self.value(project, asked=number, **more), text
+                    return *nothing, self.value(project, asked=number, **more), text, gr.skip()
                 project, more = edited(project, asked, seeing)
                 scene, path = project.ready()
             except InputError as error:
                 if project.path is None:
                     raise
-                return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip()
+                return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip(), gr.skip()
             value = self.value(project, asked=number, **more)
             at = _frame_of(value) if asked.get("do") in _SHOWN else None
             stage = on_stage(path, scene, project.file, nominal=project.record.nominal, at=at)
             source = signal() if project.content.source != before else gr.skip()
-            return project, stage, path_notes(project), source, value, gr.skip()
+            return project, stage, path_notes(project), source, value, gr.skip(), signal()
 
         self.strip.edit(
             said(edit), [studio.project, seeing],
-            [studio.project, view, notes, studio.source_shown, self.strip, film], trigger_mode="multiple", **PRIVATE,
+            [studio.project, view, notes, studio.source_shown, self.strip, film, studio.edited], trigger_mode="multiple", **PRIVATE,
         )  # fmt: skip
         studio.endpoint(
             edit_keys, [studio.project, self.command], [studio.project, self.keys], name="edit_keys", queue=False

@@ -25,7 +25,7 @@ from tabs.evaluation.take_view import take_view
 from tabs.parts import form
 from tabs.parts.send_to_scene import scene_button
 from tabs.project.project import Project
-from tabs.shared.studio import Studio
+from tabs.shared.studio import Studio, signal
 
 _A_MOMENT = "words => new Promise(done => setTimeout(() => done(words || 'Working out what this shot needs …'), 1500))"
 """What a run needs is told when the first pictures are there: the first time takes torch's import."""
@@ -84,13 +84,17 @@ class Shoot:
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
         self.studio.api.click(forecast, inputs, self.need, api_name=f"{name}_forecast", **quietly)
         changes = [component.change for component in changing]  # type: ignore[attr-defined]
-        gr.on(changes, record, inputs, [self.project, self.need], api_visibility="private", **quietly)
+        gr.on(
+            changes, record, inputs, [self.project, self.need, self.studio.edited], api_visibility="private", **quietly
+        )
         self.studio.drawn[name].change(None, self.need, self.need, js=_A_MOMENT, api_visibility="private").success(
             forecast, inputs, self.need, api_visibility="private", **quietly
         )
 
     def _set(self, project: Project, settings: Settings, options: RunOptions):
-        return project.with_settings(settings, options), self._forecast(project, settings, options)
+        changed = project.with_settings(settings, options)
+        edited = signal() if changed is not project else gr.skip()
+        return changed, self._forecast(project, settings, options), edited
 
     def _archive(self, shot: str | None):
         """Frames of the last result as PNG, with its cameras in every format."""

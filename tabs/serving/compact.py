@@ -16,11 +16,11 @@ from typing import Any
 FOR_PROGRAMS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
 """What no script of the page reads."""
 LONG = 40
-"""Characters from which a text that stands twice is sent once."""
+"""Characters from which a text or list that stands twice is sent once."""
 
 EXPAND = """(function () {
   const sent = CONFIG;
-  const word = (value) => (value?.$text === undefined ? value : sent.texts[value.$text]);
+  const word = (value) => (value?.$text === undefined ? value : structuredClone(sent.texts[value.$text]));
   const whole = (given) => Object.fromEntries(Object.entries(given).map(([key, value]) => [key, word(value)]));
   const config = sent.config;
   config.components = sent.components.map(([type, own, props]) => {
@@ -56,7 +56,7 @@ def compacted(config: dict[str, Any]) -> dict[str, Any]:
         "components": [(kind, fields, _shortened(props, number)) for kind, fields, props in own],
         "dependency": dependency,
         "dependencies": [_shortened(each, number) for each in dependencies],
-        "texts": texts,
+        "texts": [json.loads(text) for text in texts],
         "alone": alone,
     }
 
@@ -115,12 +115,15 @@ def _text(value: Any) -> str:
 
 
 def _repeated(items: Iterable[dict]) -> list[str]:
-    counted = Counter(v for each in items for v in each.values() if isinstance(v, str) and len(v) > LONG)
+    """Long texts and lists that stand more than once, as JSON."""
+    values = (_text(v) for each in items for v in each.values() if isinstance(v, (str, list)))
+    counted = Counter(text for text in values if len(text) > LONG)
     return [text for text, count in counted.items() if count > 1]
 
 
 def _shortened(item: dict, number: dict[str, int]) -> dict[str, Any]:
-    return {k: {"$text": number[v]} if isinstance(v, str) and v in number else v for k, v in item.items()}
+    short = {k: _text(v) for k, v in item.items() if isinstance(v, (str, list))}
+    return {k: {"$text": number[short[k]]} if short.get(k) in number else v for k, v in item.items()}
 
 
 def _is_number(value: Any) -> bool:

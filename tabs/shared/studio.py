@@ -29,7 +29,7 @@ class Studio:
 
     What endpoints signal are states, which no program sees, and which the page follows after queued events only: ``opened``,
     another scene; ``redraw``, another move; ``restored``, all controls changed. What private events signal are fields that
-    nobody sees: ``moved``, the move or its method; ``drawn[m]``, the path as method m follows it; ``shown[m]``, controls of m are
+    nobody sees: ``moved``, the move or its method; ``edited``, something else of the project; ``drawn[m]``, the path as method m follows it; ``shown[m]``, controls of m are
     to show what the project says; ``source_shown``, those of the move.
 
     ``api`` is a button nobody sees, for endpoints that no control of the page calls.
@@ -41,7 +41,7 @@ class Studio:
         project = Project(method=first) if first else Project()
         self.project = gr.State(project, time_to_live=SESSION_SECONDS, delete_callback=forget)
         self.opened, self.redraw, self.restored = gr.State(""), gr.State(""), gr.State("")
-        self.moved, self.source_shown = _field(), _field()
+        self.moved, self.edited, self.source_shown = _field(), _field(), _field()
         self.drawn = {name: _field() for name in self.methods}
         self.shown = {name: _field() for name in self.methods}
         self.api = gr.Button(visible=False)

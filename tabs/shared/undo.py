@@ -1,0 +1,65 @@
+"""Undo and redo: buttons that say what they take back, and the keys for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from tabs.parts.form import said
+from tabs.project.project import Project
+from tabs.shared.rehearsal import Rehearsal
+from tabs.shared.source import Source, described
+from tabs.shared.studio import PRIVATE, Studio, signal
+
+_KEYS = (Path(__file__).parent / "undo.js").read_text()
+
+
+class Undo:
+    """The two buttons; they act on scene, move, keys, objects and settings of every method."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        with gr.Row(elem_classes="undo-bar"):
+            self.undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo", min_width=90)
+            self.redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=90)
+        gr.HTML(
+            value=None, elem_id="undo-keys", html_template="<span></span>", js_on_load=_KEYS, apply_default_css=False
+        )
+
+    def connect(self, source: Source, rehearsal: Rehearsal) -> None:
+        """Connects the buttons, which follow every edit."""
+        studio = self.studio
+        shown = [studio.source_shown, *studio.shown.values()]
+        outputs = [studio.project, *shown, studio.moved, source.status, rehearsal.video]
+
+        def taken(project: Project, after: Project):
+            """The controls that say something else now are shown again; the rehearsal of another scene goes."""
+            before, now = project.content, after.content
+            other = [before.source != now.source]
+            for name in studio.shown:
+                moves, settings = before.moves.get(name), before.settings.get(name)
+                other.append(moves != now.moves.get(name) or settings != now.settings.get(name))
+            signals = [signal() if each else gr.skip() for each in other]
+            if before.scene is now.scene:
+                return after, *signals, signal(), gr.skip(), gr.skip()
+            return after, *signals, signal(), described(now.scene) if now.scene else "", None
+
+        def undo(project: Project):
+            return taken(project, project.undone())
+
+        def redo(project: Project):
+            return taken(project, project.redone())
+
+        def labels(project: Project):
+            past, future = project.history.past, project.history.future
+            return (
+                gr.Button(f"Undo: {past[-1].name}" if past else "Undo", interactive=bool(past)),
+                gr.Button(f"Redo: {future[-1].name}" if future else "Redo", interactive=bool(future)),
+            )
+
+        self.undo.click(said(undo), studio.project, outputs, **PRIVATE)
+        self.redo.click(said(redo), studio.project, outputs, **PRIVATE)
+        signals = (studio.moved, studio.redraw, studio.opened, studio.restored, studio.edited)
+        changes = [each.change for each in signals]  # type: ignore[attr-defined]
+        gr.on(changes, said(labels), studio.project, [self.undo, self.redo], trigger_mode="always_last", **PRIVATE)

@@ -1,0 +1,105 @@
+"""A project is saved whole and opened by somebody else; what is no project is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from camera.objects.bundle import MODELS
+from camera.objects.model import read_models
+from camera.objects.scene import StagedScene, new_object, staged
+from examples import EXAMPLES, load
+from pipelines import method
+from pipelines.results.project_file import read_project, save_project
+from tabs.project.content import FILM_MOVES, PATH_FILE, MoveSource
+from tabs.project.project import Project
+from tabs.shared.project_file import open_here, restored, save_here, stored
+
+GEN3C, GENXD = method("gen3c"), method("genxd")
+
+
+@pytest.fixture(scope="module")
+def project() -> Project:
+    project = Project().opened(load("reading_room"), example="reading_room")
+    project = project.with_moves(GEN3C.moves(frames=17, width=160, height=96)).with_settings(GEN3C.settings(seed=7))
+    project = project.seen_by("genxd").with_settings(GENXD.settings(steps=3, motion_strength=0.25)).seen_by("gen3c")
+    project, _ = project.edited({"do": "append"}, project.framed.first.camera)
+    return project.with_source(MoveSource(moves_from=FILM_MOVES, film_moves="truck 0.2"))
+
+
+def test_everything_comes_back_and_opening_is_one_step_that_can_be_undone(project):
+    saved = Path(save_here(project).value["path"])
+    other = Project()
+    opened, words, status, _ = open_here(other, str(saved))
+    assert words == "The project is open." and "Reading room" in status
+    assert opened.undone().content is other.content
+    for name in ("gen3c", "genxd"):
+        ours, theirs = project.seen_by(name), opened.seen_by(name)
+        assert ours.settings == theirs.settings and ours.moves == theirs.moves
+        np.testing.assert_array_equal(ours.ready()[1].world_from_camera, theirs.ready()[1].world_from_camera)
+        np.testing.assert_array_equal(ours.ready()[0].first.depth, theirs.ready()[0].first.depth)
+    assert opened.track is not None and len(opened.track.keys) == len(project.track.keys)
+    assert opened.content.example == "reading_room"
+
+
+def test_clips_objects_and_an_own_path_come_along(project, tmp_path):
+    fox = next(example.mesh for example in EXAMPLES if example.mesh)
+    clip = load("toy_train")
+    model = read_models({fox.name: fox.read_bytes()})
+    assert fox.suffix in MODELS
+    scene = staged(clip, [new_object(model, staged(clip).standing_place())])
+    _, path = project.ready()
+    content, notes = restored(
+        read_project(save_project(tmp_path / "p.zip", stored(project.opened(scene).with_own(path, as_given=True))))
+    )
+    assert not notes and isinstance(content.scene, StagedScene) and content.scene.kind == "clip"
+    assert (
+        len(content.scene.views) == len(clip.views) and content.scene.objects[0].described == scene.objects[0].described
+    )
+    assert content.own_as_given and np.array_equal(content.own.world_from_camera, path.world_from_camera)
+    assert content.source.moves_from != PATH_FILE
+
+
+def test_files_that_settings_name_stay_here(project, tmp_path):
+    i2v3d = method("i2v3d")
+    given = project.seen_by("i2v3d").with_settings(i2v3d.settings(lora_file="/home/somebody/secret.safetensors"))
+    file = save_project(tmp_path / "p.zip", stored(given))
+    with zipfile.ZipFile(file) as archive:
+        assert b"secret" not in archive.read("project.json")
+    assert restored(read_project(file))[0].settings["i2v3d"]["lora_file"] == ""
+
+
+def changed(file: Path, target: Path, **values) -> Path:
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.namelist():
+            data = old.read(entry)
+            if entry == "project.json":
+                data = json.dumps({**json.loads(data), **values}).encode()
+            new.writestr(entry, data)
+    return target
+
+
+def test_what_is_no_project_is_refused_and_strange_values_are_said(project, tmp_path):
+    good = save_project(tmp_path / "good.zip", stored(project))
+    facts = json.loads(zipfile.ZipFile(good).read("project.json"))["scene"]
+    for number, (values, words) in enumerate((
+        ({"reshoot_studio": 99}, "newer Reshoot"),
+        ({"scene": {**facts, "views": 10**9}}, "1000000000 pictures"),
+        ({"scene": {**facts, "kind": "dream"}}, "not a whole project"),
+        ({"track": {"keys": []}}, "a move"),
+        ({"own": {"frames": 3}}, "not a whole project"),
+    )):  # fmt: skip
+        with pytest.raises(InputError, match=words):
+            read_project(changed(good, tmp_path / f"{number}.zip", **values))
+    (tmp_path / "junk.zip").write_bytes(b"junk")
+    with pytest.raises(InputError, match="not a whole project"):
+        read_project(tmp_path / "junk.zip")
+    odd = changed(good, tmp_path / "odd.zip", settings={"gen3c": {"steps": -4, "mood": 1}, "dreamer": {}})
+    content, notes = restored(read_project(odd))
+    assert content.settings["gen3c"]["steps"] == GEN3C.settings().steps  # type: ignore[attr-defined]
+    assert len(notes) == 3 and "dreamer" in notes[-1]
