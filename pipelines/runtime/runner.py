@@ -201,6 +201,7 @@ class _Run:
     @torch.no_grad()
     def _shoot(self, tell: Tell, cancelled: Callable[[], bool]) -> None:
         runtime, shot = self.runtime, self.shot
+        runtime.device.step_back()
         method, options = shot.method, shot.options
         runtime.make_main_memory_room(method, options, runtime.forecast(shot).weights_gigabytes)
         loaded = runtime.load(method, options, announce=tell, cancelled=cancelled)

@@ -1,6 +1,8 @@
 """The runtime with a small real pipeline: lazy loading, sharing, eviction, turns, cancel, out of memory, reports."""
 
 import gc
+import os
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -13,7 +15,7 @@ from toy_method import TOY, behaviour, toy, toy_shot
 from camera.errors import InputError
 from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
-from pipelines.runtime.device import Device
+from pipelines.runtime.device import NICER, Device
 from pipelines.runtime.forecast import HEADROOM
 from pipelines.runtime.progress_clock import Clock, Report
 from pipelines.runtime.runner import OutOfMemory, Runtime
@@ -315,3 +317,12 @@ def test_the_clock_gives_the_time_before_a_step_to_its_phase_and_before_an_annou
     assert {phase.name: phase.seconds for phase in report.phases} == {"Loading": 1, "Denoising": 10, "Decoding": 5}
     assert report.longest.seconds_per_step == 5 and report.peak_gigabytes == 3
     assert report.sentence() == "16.0 s on limited device, 5.00 s per step, peak 3.00 GB in memory mode full."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_a_shot_on_the_processor_gives_way_to_what_people_wait_for(runtime):
+    seen = []
+    behaviour.in_step = lambda step: seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    shoot(runtime)
+    here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert seen and set(seen) == {min(here + NICER, 19)}

@@ -1,0 +1,89 @@
+"""Every answer carries the headers; none but the page speaks of the server's folders, memory or classes."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+
+import app
+from tabs.serving.headers import HEADERS, POLICY, SafeHeaders
+
+ROOT = Path(__file__).parents[3]
+PAGES = ("", "config")
+"""Gradio names files that the page shows by their folders, so these are not searched for folders."""
+ASKED = ("gradio_api/info", "status", "metrics", "theme.css", "nothing-here", "gradio_api/file=/etc/passwd",
+         "gradio_api/file=../../etc/passwd", "gradio_api/run/nothing")  # fmt: skip
+POSTED = ("gradio_api/run/predict", "gradio_api/queue/join", "gradio_api/upload", "gradio_api/call/gen3c_draw")
+
+
+@pytest.fixture(scope="module")
+def url():
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RESHOOT_METHODS", "gen3c")
+        page = app.build()
+        _, address, _ = app.launch(page, prevent_thread_lock=True, quiet=True, share=False)
+    yield address
+    page.close()
+
+
+def answer(url: str, body: bytes | None = None):
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    try:
+        got = urllib.request.urlopen(request)
+    except urllib.error.HTTPError as error:
+        got = error
+    return got.headers, got.read().decode(errors="replace")
+
+
+def unfit(text: str) -> list[str]:
+    """What a stranger should not learn."""
+    found = re.findall(r"<[\w.]+ object at 0x\w+>|0x[0-9a-f]{9,}|Traceback \(most recent|/etc/passwd", text)
+    return found + [
+        place for place in (str(ROOT), tempfile.gettempdir() + "/", str(Path.home()) + "/") if place in text
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_page_has_the_headers(url, path):
+    headers, _ = answer(url + path)
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_every_answer_has_the_headers_and_no_folder_of_the_server(url, path):
+    headers, text = answer(url + path)
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+    assert unfit(text.replace("/etc/passwd", "") if "passwd" in path else text) == []
+
+
+@pytest.mark.parametrize("path", POSTED)
+@pytest.mark.parametrize("body", [b"{}", b"null", b'{"fn_index": 0, "data": [{"path": "/etc/passwd"}]}', b"\xff{"])
+def test_damaged_questions_learn_nothing(url, path, body):
+    headers, text = answer(url + path, body)
+    assert headers["x-content-type-options"] == "nosniff"
+    assert [found for found in unfit(text) if found != "/etc/passwd"] == []
+
+
+def test_what_an_answer_says_itself_stays():
+    async def page(scope, receive, send):
+        await PlainTextResponse("x", headers={"referrer-policy": "no-referrer"})(scope, receive, send)
+
+    headers = TestClient(SafeHeaders(page)).get("/").headers
+    assert headers["referrer-policy"] == "no-referrer" and headers["x-content-type-options"] == "nosniff"
+
+
+def test_spaces_may_show_the_app_in_a_frame_and_nothing_else_is_embedded():
+    rules = dict(rule.split(" ", 1) for rule in POLICY.split("; "))
+    assert rules["frame-ancestors"] == "'self' https://huggingface.co https://*.hf.space https://*.huggingface.co"
+    assert rules["object-src"] == "'none'" and rules["base-uri"] == "'self'"
+
+
+def test_what_is_unfit_is_found():
+    assert len(unfit(f"<View object at 0x7f0011223344> in {ROOT}/x")) == 2
