@@ -40,7 +40,8 @@ def files(made: Made) -> dict[str, bytes]:
     """Everything to take home by name: points, COLMAP and nerfstudio folders; mesh or splats where they were made.
 
     A far background is part of the splats, of ``mesh.glb`` as a second mesh, and a file of its own beside mesh or points.
-    ``viewer.html`` shows all of it in any browser; SPZ and the viewer are left out where the scene is too large for them.
+    ``viewer.html`` shows all of it in any browser, ``scene_and_camera.glb`` has the animated camera beside the scene; SPZ and the
+    viewer are left out where the scene is too large for them, the animated camera where its lens zooms or is off the middle.
     """
     from pipelines.reconstruct.export import exports
 
@@ -49,7 +50,18 @@ def files(made: Made) -> dict[str, bytes]:
         from pipelines.splats.formats import every
 
         found |= every(_whole(made.fitted.splats, made.dome))
-    return found | _viewer(made)
+    return found | _with_camera(found, made.path) | _viewer(made)
+
+
+def _with_camera(found: dict[str, bytes], path: CameraPath) -> dict[str, bytes]:
+    """``scene_and_camera.glb``: the splats, else the mesh, else the points, with the path; nothing for lenses that glTF lacks."""
+    from camera.formats.film.gltf import with_camera
+
+    scene = next(found[name] for name in ("splats.glb", "textured.glb", "mesh.glb", "points.glb") if name in found)
+    try:
+        return {"scene_and_camera.glb": with_camera(scene, path)}
+    except InputError:
+        return {}
 
 
 def _viewer(made: Made) -> dict[str, bytes]:

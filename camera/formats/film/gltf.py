@@ -73,6 +73,36 @@ def write(path: CameraPath) -> bytes:
     return packed(about, b"".join(array.tobytes() for array in arrays))
 
 
+def with_camera(scene: bytes, path: CameraPath, name: str = "scene.glb") -> bytes:
+    """A GLB with the animated camera of ``path`` beside what it shows: the arrays, nodes and animation of `write` are added.
+
+    ``scene`` is in glTF's axes, as Reshoot's GLB files are. Raises `InputError` as `write` does.
+    """
+    from camera.objects.glb import chunks, packed
+
+    about, binary = chunks(scene, name)
+    added, more = chunks(write(path), "the camera")
+    binary += b"\0" * (-len(binary) % 4)
+    at = {key: len(about.get(key, [])) for key in ("nodes", "cameras", "accessors", "bufferViews")}
+    for view in added["bufferViews"]:
+        view["byteOffset"] += len(binary)
+    for accessor in added["accessors"]:
+        accessor["bufferView"] += at["bufferViews"]
+    for node in added["nodes"]:
+        node["camera"] += at["cameras"]
+    for animation in added["animations"]:
+        for sampler in animation["samplers"]:
+            sampler |= {end: sampler[end] + at["accessors"] for end in ("input", "output")}
+        for channel in animation["channels"]:
+            channel["target"]["node"] += at["nodes"]
+    for key in (*at, "animations"):
+        about[key] = [*about.get(key, []), *added[key]]
+    shown = about["scenes"][about.get("scene", 0)]
+    shown["nodes"] = [*shown.get("nodes", []), at["nodes"]]
+    about["buffers"] = [{"byteLength": len(binary) + len(more)}]
+    return packed(about, binary + more)
+
+
 def _camera_path(file: Any, like: CameraPath | None, account: Account) -> CameraPath:
     about, name = file.about, account.name
     nodes = about.get("nodes", [])
