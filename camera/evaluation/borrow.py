@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.editing.keys import Key, KeyedMove
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.rotation import angle_degrees, scipy_rotation
@@ -36,6 +37,15 @@ class Borrowed:
     degrees: float
     share: float
     lens: float
+    curve: Curve = "smooth"
+
+    @property
+    def move(self) -> KeyedMove:
+        """The same keys as the key editor takes them, in seconds; its path is ``path``."""
+        size, fps = (self.path.width, self.path.height), self.path.fps
+        cameras = [CameraPath(key.world_from_camera[None], key.intrinsics, *size, fps) for key in self.keys]
+        keys = tuple(Key(camera, float(key.time or 0) / fps) for camera, key in zip(cameras, self.keys))
+        return KeyedMove(keys, max(len(self.path) - 1, 1) / fps, curve=self.curve)
 
     @property
     def words(self) -> str:
@@ -57,7 +67,7 @@ def borrowed(path: CameraPath, tolerance: Tolerance | None = None, *, curve: Cur
             chosen = fewer
     made = _curve(path, chosen, curve)
     turn, way, lens = (float(part.max()) for part in _misses(made, path))
-    return Borrowed(tuple(_key(path, frame) for frame in chosen), made, turn, way, lens)
+    return Borrowed(tuple(_key(path, frame) for frame in chosen), made, turn, way, lens, curve)
 
 
 def smoothed(path: CameraPath, frames: float) -> CameraPath:

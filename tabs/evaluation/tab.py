@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from camera import formats
+from camera.editing import saved
 from camera.errors import InputError
 from camera.evaluation.borrow import Tolerance, borrowed, fitted_to, smoothed
 from camera.figure.overlay import overlay
@@ -88,15 +90,19 @@ def build() -> None:
             raise InputError("Measure a video first, then its move can be borrowed.")
         steady = smoothed(report.achieved_path.relative_to_first(), smooth_frames)
         found = borrowed(steady, Tolerance(degrees, share_percent / 100))
-        path = found.path
+        path, move = found.path, found.move
         if report.requested is None and report.clip_distance > 0:
             path = fitted_to(path, subject_distance, report.clip_distance)
-        written = []
+            move = move.with_cameras(fitted_to(move.cameras, subject_distance, report.clip_distance))
+        keys = take.file("borrowed-keys.json")
+        keys.write_text(json.dumps(saved.written(move)))
+        written = [str(keys)]
         for name, data in formats.write_all(path).items():
             file = take.file(f"borrowed-{name}")
             file.write_bytes(data)
             written.append(str(file))
-        return f"{found.words} Take up a file as the path of any method.", gr.File(written, visible=True)
+        told = f"{found.words} Open {keys.name} in the timeline of any method to edit the keys, or take up another file as its path."
+        return told, gr.File(written, visible=True)
 
     running = start.click(
         said(measure), [take, video, path], [told, view, screen, shown, measured], api_name="takes_measure", **MEASURES

@@ -8,6 +8,7 @@ logarithm of the focal length), so that a lens is held, shared or a curve, and a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -60,13 +61,18 @@ class Cameras:
 
 @dataclass(frozen=True, eq=False)
 class Adjusted:
-    """``error_px`` (N,): by how much every sighting misses. ``doubt``: standard deviation of every free number."""
+    """``error_px`` (N,): by how much every sighting misses."""
 
     cameras: Cameras
     points: NDArray[np.float64]
     error_px: NDArray[np.float64]
     cost: float
-    doubt: NDArray[np.float64]
+    system: _System
+
+    @cached_property
+    def doubt(self) -> NDArray[np.float64]:
+        """Standard deviation of every free number; takes longer than the adjustment, so it is found when asked for."""
+        return self.system.doubt(self.error_px)
 
 
 def free_numbers(
@@ -121,7 +127,7 @@ def adjust(
     miss = np.linalg.norm(misses(cameras, points, seen), axis=1)
     back = np.empty_like(miss)
     back[order] = miss
-    return Adjusted(cameras, points, back, cost, _system(cameras, points, seen, free).doubt(miss))
+    return Adjusted(cameras, points, back, cost, _system(cameras, points, seen, free))
 
 
 @dataclass(frozen=True, eq=False)

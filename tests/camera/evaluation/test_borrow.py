@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from camera.editing import saved
+from camera.editing.track import path_of
 from camera.errors import InputError
 from camera.evaluation.borrow import Tolerance, borrowed, fitted_to, smoothed
 from camera.evaluation.report import jitter_degrees
@@ -60,3 +62,14 @@ def test_lengths_come_to_the_scene():
     )
     with pytest.raises(InputError, match="two distances"):
         fitted_to(clip(), 5.0, float("nan"))
+
+
+def test_the_key_editor_takes_the_keys_and_makes_the_same_path():
+    found = borrowed(clip(zoom=1.5))
+    move = saved.read(saved.written(found.move))
+    assert len(move.keys) == len(found.keys)
+    made = path_of(move, frames=len(found.path), fps=found.path.fps)
+    np.testing.assert_allclose(made.world_from_camera, found.path.world_from_camera, atol=1e-9)
+    np.testing.assert_allclose(made.intrinsics, found.path.intrinsics, rtol=1e-9)
+    again = path_of(move.with_cameras(fitted_to(move.cameras, 3.0, 1.5)), frames=len(found.path))
+    np.testing.assert_allclose(again.centres, fitted_to(found.path, 3.0, 1.5).centres, atol=1e-9)
