@@ -10,15 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.editing import edits
+from camera.editing.fit import fitted_keys
 from camera.editing.keys import Key, KeyedMove, evenly
 from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
-from camera.editing.targets import framed_alike, looking_at, orbiting
+from camera.editing.targets import along_stroke, framed_alike, looking_at, orbiting
 from camera.editing.track import key_at
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath
-from camera.rotation import UP
+from camera.rotation import UP, from_pan_tilt_roll
 
 MOST_DEGREES = 3600.0
+STROKE_FRAMES = 121
+"""Places along a drawn line, through which its keys are fitted."""
+MOST_POINTS = 20_000
+"""Of a drawn line."""
 DEGREES_BETWEEN_KEYS = 15.0
 """Of an orbit: between such keys the curve through them leaves the circle by less than half a percent of its radius."""
 
@@ -37,8 +42,8 @@ class Edited:
 def edited(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
     """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
 
-    Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, look_at, size, orbit, loop,
-    speed, shape. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
+    Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, shift, turn, stroke, look_at,
+    size, orbit, loop, speed, shape. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
     """
     name = asked.get("do")
     if not isinstance(name, str) or name not in _EDITS:
@@ -166,6 +171,42 @@ def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     return Edited(edits.overwritten(move, number, changed), f"{', '.join(given)} of key {number + 1}", (number,))
 
 
+def _shift(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """The chosen keys moved "by" three scene units along the axes of the world, or with "own" along those of each camera."""
+    chosen, cameras = _cameras_of(move, asked)
+    poses = cameras.world_from_camera.copy()
+    by = _three(asked, "by")
+    poses[:, :3, 3] += poses[:, :3, :3] @ by if asked.get("own") is True else by
+    return Edited(_seen_by(move, chosen, cameras.with_poses(poses)), f"move {_keys(chosen)}", chosen)
+
+
+def _turn(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """The chosen keys turned "by" pan, tilt and roll in degrees about the axes of the world, or with "own" about their own."""
+    chosen, cameras = _cameras_of(move, asked)
+    poses, turn = cameras.world_from_camera.copy(), from_pan_tilt_roll(*_three(asked, "by"))
+    poses[:, :3, :3] = poses[:, :3, :3] @ turn if asked.get("own") is True else turn @ poses[:, :3, :3]
+    return Edited(_seen_by(move, chosen, cameras.with_poses(poses)), f"turn {_keys(chosen)}", chosen)
+
+
+def _stroke(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """The first key's camera carried along a line drawn from above ("points": x and z of the world), looking as it does or
+    "ahead", as keys in place of those that are there."""
+    with reading("A line from above is points of x and z; draw it again."):
+        line = np.array(asked["points"], np.float64)
+        if len(line) > MOST_POINTS:
+            raise ValueError("too long")
+    path = along_stroke(move.keys[0].camera, line, STROKE_FRAMES, ahead=asked.get("ahead") is True)
+    made = edits.retimed(fitted_keys(path).move, move.seconds)
+    return Edited(made, "draw the move from above")
+
+
+def _three(asked: Asked, name: str) -> NDArray[np.float64]:
+    given = asked.get(name)
+    if not isinstance(given, list) or len(given) != 3:
+        raise InputError(f"The edit needs {name} as three numbers, got {given!r:.40}.")
+    return np.array([_number({name: value}, name) for value in given])
+
+
 def _look_at(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """The chosen keys, or all, turned to a point of the world."""
     chosen, cameras = _cameras_of(move, asked)
@@ -235,7 +276,8 @@ def _speed(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 _EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
     "add": _add, "append": _append, "overwrite": _overwrite, "move": _move, "copy": _copy, "delete": _delete, "ease": _ease,
-    "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "look_at": _look_at,
+    "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "shift": _shift,
+    "turn": _turn, "stroke": _stroke, "look_at": _look_at,
     "size": _size, "orbit": _orbit,
     "loop": _loop, "speed": _speed, "shape": _shape,
 }  # fmt: skip

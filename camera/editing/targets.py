@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.rotation import about_axis
+from camera.rotation import about_axis, look_at
 
 SHORTEST, LONGEST = 0.2, 20.0
 """How much shorter and longer than at the start a lens may become to keep a target's size."""
@@ -87,6 +87,28 @@ def orbiting(camera: CameraPath, target: ArrayLike, degrees: ArrayLike, *, up: A
     poses = np.repeat(camera.world_from_camera, len(turns), axis=0)
     poses[:, :3, :3] = turns @ poses[:, :3, :3]
     poses[:, :3, 3] = point + np.einsum("fij,j->fi", turns, camera.centres[0] - point)
+    return CameraPath(poses, camera.intrinsics[0], camera.width, camera.height, camera.fps)
+
+
+def along_stroke(camera: CameraPath, stroke: ArrayLike, frames: int, *, ahead: bool = False) -> CameraPath:
+    """A camera (a path of one frame) carried along a line drawn from above, at its own height and at even speed.
+
+    ``stroke`` (N,2): x and z in the world. The camera looks as it did, or with ``ahead`` along the line. Raises `InputError`
+    for a line without length.
+    """
+    line = np.asarray(stroke, dtype=np.float64)
+    if line.ndim != 2 or line.shape[1:] != (2,) or len(line) < 2 or not np.isfinite(line).all():
+        raise InputError(f"A line from above is at least two points of x and z, got {line.shape}.")
+    done = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    if done[-1] <= 1e-9:
+        raise InputError("The line has no length; draw a longer one.")
+    at = np.linspace(0, done[-1], frames)
+    x, z = (np.interp(at, done, column) for column in line.T)
+    poses = np.repeat(camera.world_from_camera, frames, axis=0)
+    poses[:, 0, 3], poses[:, 2, 3] = x, z
+    if ahead:
+        way = np.stack([np.gradient(x), np.zeros(frames), np.gradient(z)], axis=1)
+        poses[:, :3, :3] = np.stack([look_at(place, place + step) for place, step in zip(poses[:, :3, 3], way)])
     return CameraPath(poses, camera.intrinsics[0], camera.width, camera.height, camera.fps)
 
 

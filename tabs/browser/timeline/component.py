@@ -64,6 +64,8 @@ def shown(
     when = np.arange(len(path)) / path.fps
     if track is not None:
         keys, when = described(track, origin=origin), times_of(track, len(path))
+        for key, pose in zip(keys["keys"], track.cameras.world_from_camera):
+            key["pose"] = pose[:3].ravel().tolist()
     return {
         **keys,
         "id": uuid.uuid4().hex,

@@ -168,3 +168,22 @@ def test_a_target_is_looked_at_kept_in_size_and_orbited(move):
     for wrong in ({"do": "size", "point": [1, 2]}, {"do": "orbit", "point": point, "degrees": 0}, {"do": "look_at"}):
         with pytest.raises(InputError):
             ask(move, **wrong)
+
+
+def test_keys_are_moved_and_turned_in_the_axes_of_the_world_or_their_own(move):
+    turned = ask(move, do="turn", chosen=[1], by=[90, 0, 0])
+    assert turned.name == "turn key 2"
+    np.testing.assert_allclose(turned.move.keys[1].camera.world_from_camera[0, :3, 2], [1, 0, 0], atol=1e-9)
+    ahead = ask(turned.move, do="shift", chosen=[1], by=[0, 0, 2], own=True).move
+    np.testing.assert_allclose(ahead.keys[1].camera.centres[0], [3, 0, 0], atol=1e-9)
+    shifted = ask(turned.move, do="shift", chosen=[1, 2], by=[0, 0, 2]).move
+    np.testing.assert_allclose(shifted.cameras.centres, [[0, 0, 0], [1, 0, 2], [2, 0, 2], [3, 0, 0]], atol=1e-9)
+    rolled = ask(turned.move, do="turn", chosen=[1], by=[0, 30, 0], own=True).move.keys[1].camera
+    assert rolled.world_from_camera[0, 1, 2] == pytest.approx(-0.5)  # up, wherever it looks
+    with pytest.raises(InputError, match="three numbers"):
+        ask(move, do="shift", chosen=[1], by=[1, 2])
+    drawn = ask(move, do="stroke", points=[[0, 0], [0, 2], [2, 2]], ahead=True)
+    assert drawn.name == "draw the move from above" and drawn.move.seconds == 3
+    np.testing.assert_allclose(drawn.move.cameras.centres[[0, -1]], [[0, 0, 0], [2, 0, 2]], atol=1e-9)
+    with pytest.raises(InputError, match="draw it again"):
+        ask(move, do="stroke")

@@ -132,3 +132,17 @@ def test_a_recorded_walk_loses_its_shaking_and_keeps_its_ends():
     assert path.centres[:, 0].std() < 0.5 * recorded(walked, times, smooth_seconds=0).centres[:, 0].std()
     with pytest.raises(InputError, match="longer"):
         recorded(walked, times[::-1])
+
+
+def test_a_camera_goes_along_a_line_drawn_from_above():
+    camera = CameraPath(np.eye(4)[None], pinhole(160, 90, 60), 160, 90)
+    line = [[0, 0], [0, 3], [1, 3]]
+    kept = targets.along_stroke(camera, line, 9)
+    np.testing.assert_allclose(kept.centres[[0, 6, 8]], [[0, 0, 0], [0, 0, 3], [1, 0, 3]], atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(np.diff(kept.centres, axis=0), axis=1), 0.5)
+    np.testing.assert_array_equal(kept.world_from_camera[5, :3, :3], np.eye(3))
+    ahead = targets.along_stroke(camera, line, 9, ahead=True)
+    np.testing.assert_allclose(ahead.world_from_camera[[0, 8], :3, 2], [[0, 0, 1], [1, 0, 0]], atol=1e-9)
+    for wrong in ([[0, 0]], [[0, 0], [0, 0]], [[0, 0, 0], [1, 1, 1]]):
+        with pytest.raises(InputError, match="line"):
+            targets.along_stroke(camera, wrong, 9)

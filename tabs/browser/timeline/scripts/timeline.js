@@ -2,6 +2,7 @@
 // has from the stage beside it, without a request.
 import { extras } from "./extras.js";
 import { keyPanel, wholePanel } from "./panels.js";
+import { Plan } from "./plan.js";
 import { Requests } from "./requests.js";
 import { Strip } from "./strip.js";
 import { drawWarnings } from "./warnings.js";
@@ -24,6 +25,14 @@ export class Timeline {
     root.querySelector(".tl-tools").addEventListener("click", (event) => this.pressed(event.target.dataset?.do));
     root.querySelector(".tl-seconds").addEventListener("change", ({ target }) => this.ask({ do: "retime", seconds: Number(target.value) }));
     root.addEventListener("keydown", (event) => this.shortcut(event));
+    const ahead = root.querySelector(".tl-ahead");
+    root.plan = this.plan = new Plan(root.querySelector(".tl-plan"), () => document.querySelector(`#${this.stageId} .stage-plot`), {
+      chosen: (index) => this.strip.choose([index]),
+      shift: (by) => this.ask({ do: "shift", by }),
+      turn: (degrees) => this.ask({ do: "turn", by: [degrees, 0, 0] }),
+      stroke: (points) => this.ask({ do: "stroke", points, ahead: ahead.checked }),
+    });
+    document.addEventListener("stage:moved", (event) => this.isOurs(event.target) && this.plan.follow());
     root.querySelector(".tl-extras").replaceChildren(...extras(this));
     document.addEventListener("stage:touched", (event) => this.isOurs(event.target) && this.touched(event.detail));
     root.querySelector(".tl-warnings").addEventListener("click", ({ offsetX, target }) =>
@@ -73,6 +82,7 @@ export class Timeline {
     const seconds = this.root.querySelector(".tl-seconds");
     if (seconds !== document.activeElement) seconds.value = String(Number(value.seconds.toFixed(3)));
     this.panels();
+    this.plan.take(this.value);
     if (value.said || (value.asked !== null && !value.warnings)) this.say(value);
     if (value.target) this.picked(value.target);
     drawWarnings(this.root.querySelector(".tl-warnings"), value.warnings);
