@@ -40,6 +40,9 @@ MEANINGS: dict[str, DepthMeaning] = {
     "TUM RGB-D (1/5000 m)": "tum",
     "ScanNet (mm)": "scannet",
     "Middlebury disparity": "middlebury",
+    "Virtual KITTI (cm)": "vkitti",
+    "Matterport3D (1/4000 m)": "matterport",
+    "Replica (1/6553.5 m)": "replica",
 }
 
 
