@@ -20,6 +20,7 @@ from pipelines.registry import FIVE
 from pipelines.rehearsal import Rehearsal, rehearse
 from pipelines.results.embedded_scene import carrying
 from pipelines.results.record import record, save
+from pipelines.runtime.pool.together import at_once, together
 from pipelines.shot import Shot
 from tabs.browser.players import clips, players
 from tabs.evaluation.table import table
@@ -67,12 +68,14 @@ def build(studio: Studio, shared: Shared) -> None:
             yield words, gr.skip() if videos is None else clips(videos, 24), *(None for _ in shots)
 
     def shoot_all(project: Project, film_moves: str, methods_chosen: list[str], weights: str):
-        """Shoot one move with each of the methods, one after another: film moves if given, else the project's move."""
+        """Shoot one move with each of the methods, one after another, or at the same time on a pool: film moves if given,
+        else the project's move."""
 
         def shot(project: Project, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
             yield from _shot(project, chosen, scene, path, RunOptions(weights=weights))
 
-        for words, videos in _in_turn(project, film_moves, [methods[title] for title in methods_chosen or ()], shot):
+        chosen = [methods[title] for title in methods_chosen or ()]
+        for words, videos in _in_turn(project, film_moves, chosen, shot, at_once()):
             if videos is None:
                 yield words, gr.skip(), *(gr.skip() for _ in shots)
             else:
@@ -90,8 +93,9 @@ def build(studio: Studio, shared: Shared) -> None:
     cancelled_by(stop, runs, status)
 
 
-def _in_turn(project: Project, film: str, methods: list[Method], make):
-    """Words and, when one more is done, all videos so far by title: ``make(project, method, scene, path)`` for each method.
+def _in_turn(project: Project, film: str, methods: list[Method], make, limit: int = 1):
+    """Words and, when one more is done, all videos so far by title: ``make(project, method, scene, path)`` for each method,
+    ``limit`` at a time.
 
     What one of them cannot do is told, the others go on.
     """
@@ -100,17 +104,22 @@ def _in_turn(project: Project, film: str, methods: list[Method], make):
     if not methods:
         raise InputError("Choose at least one method.")
     videos: dict[str, Path] = {}
+    running: dict[str, str] = {}
     notes: list[str] = []
-    for chosen in methods:
-        try:
-            for step in make(project, chosen, *_framed(project, film, chosen)):
-                if isinstance(step, Progress):
-                    yield "  \n".join([f"**{chosen.title}** {step.phase} {step.step} of {step.steps}", *notes]), None
-                else:
-                    videos[chosen.title] = step
-        except InputError as error:
-            notes.append(f"{chosen.title}: {error}")
-        yield "  \n".join(notes), videos
+
+    def run(chosen: Method) -> Iterator[Progress | Path]:
+        yield from make(project, chosen, *_framed(project, film, chosen))
+
+    for title, step in together({chosen.title: run(chosen) for chosen in methods}, limit):
+        if isinstance(step, Progress):
+            running[title] = f"**{title}** {step.phase} {step.step} of {step.steps}"
+            yield "  \n".join([*running.values(), *notes]), None
+        elif isinstance(step, Path):
+            videos[title] = step
+        else:
+            running.pop(title, None)
+            notes += [] if step is None else [f"{title}: {step}"]
+            yield "  \n".join([*running.values(), *notes]), videos
 
 
 def _framed(project: Project, film: str, chosen: Method) -> tuple[Scene, CameraPath]:

@@ -16,6 +16,7 @@ from gradio.components import Component
 from gradio.events import Dependency
 
 from camera.errors import InputError, fault
+from pipelines.runtime.dispatch import unavailable
 from pipelines.settings import Control, Settings
 from tabs.project.project import Project
 from tabs.serving.ending import WORK
@@ -47,10 +48,13 @@ def cancelled_by(
 
 
 def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Components:
-    """One control per setting, placed where this is called; ``names`` chooses and orders them."""
-    declared = settings.controls()
+    """One control per setting, placed where this is called; ``names`` chooses and orders them.
+
+    Those that cannot be chosen here are hidden, and keep their default.
+    """
+    declared, hidden = settings.controls(), unavailable(settings)
     chosen = list(declared) if names is None else list(names)
-    return {name: _control(declared[name], settings.defaults()[name]) for name in chosen}
+    return {name: _control(declared[name], settings.defaults()[name], name not in hidden) for name in chosen}
 
 
 def basic(settings: type[Settings]) -> list[str]:
@@ -61,8 +65,10 @@ def advanced(settings: type[Settings]) -> list[str]:
     return [name for name, control in settings.controls().items() if control.advanced]
 
 
-def _control(control: Control, default: Any) -> Component:
-    shared = {"label": control.label, "info": control.help or None, "value": default}
+def _control(control: Control, default: Any, visible: bool) -> Component:
+    shared: dict[str, Any] = {
+        "label": control.label, "info": control.help or None, "value": default, "visible": visible,
+    }  # fmt: skip
     if control.choices is not None:
         return gr.Dropdown(choices=list(control.choices), **shared)
     if isinstance(default, bool):

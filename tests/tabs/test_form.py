@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 
 from camera.errors import InputError
+from pipelines.options import RunOptions
 from pipelines.settings import Settings, setting
 from tabs.parts.form import controls, handler, said
 from tabs.project.project import Project
@@ -43,6 +44,14 @@ def test_each_setting_becomes_its_control():
     }  # fmt: skip
     slider = made["distance"]
     assert (slider.minimum, slider.maximum, slider.step, slider.value, slider.label) == (0, 2, 0.1, 0.3, "Distance")
+
+
+def test_what_cannot_be_chosen_here_is_hidden_and_keeps_its_default(monkeypatch):
+    monkeypatch.delenv("RESHOOT_RAY", raising=False)
+    with gr.Blocks():
+        made = controls(RunOptions)
+    assert [name for name, component in made.items() if not component.visible] == ["gpus"]
+    assert made["gpus"].value == 1
 
 
 def test_the_handler_has_the_settings_own_signature():
