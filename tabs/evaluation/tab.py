@@ -101,7 +101,7 @@ def build() -> None:
             file = take.file(f"borrowed-{name}")
             file.write_bytes(data)
             written.append(str(file))
-        told = f"{found.words} Open {keys.name} in the timeline of any method to edit the keys, or take up another file as its path."
+        told = f"{found.words} Take up a file as the path of any method; {keys.name} holds the keys themselves."
         return told, gr.File(written, visible=True)
 
     running = start.click(
