@@ -1,0 +1,155 @@
+"""Several moves over one scene with cuts between them: a list of shots, what an editor would object to, and files of the whole."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from camera.errors import InputError
+from camera.sequence.interchange import edl_text, otio_text
+from camera.sequence.shots import Shot, starts, warnings
+from camera.view import Scene
+from pipelines.media.image import png
+from pipelines.method import Progress
+from pipelines.results.animatic import about, animatic, contact_sheet
+from tabs.parts.form import said
+
+Shots = tuple[Shot, ...]
+MOST_SHOTS = 60
+LINES = {"not watched": None, "left to right in the picture": 0, "into the picture": 2}
+"""The line of action through the subject, by the axis of the picture's camera that it runs along."""
+EMPTY = "Draw a move, then add it as a shot; the next move is another one, with a cut between them."
+
+
+class ShotList:
+    """The section: ``state`` holds what has the scene, the move and a folder for files (``ready()`` and ``file(name)``);
+    ``prefix`` begins the names of its endpoints and elements."""
+
+    def __init__(self, prefix: str, state: gr.State) -> None:
+        self.prefix, self.state, self.shots = prefix, state, gr.State(())
+        with gr.Accordion("Shots and cuts", open=False, elem_id=f"{prefix}shots"):
+            with gr.Row():
+                self.name = gr.Textbox(label="Name of the shot", max_length=60, min_width=160)
+                self.line = gr.Dropdown(list(LINES), label="Line of action", min_width=160)
+            with gr.Row():
+                add = gr.Button("Add this move as a shot", variant="primary", size="sm")
+                order = gr.Textbox(label="New order", placeholder="2, 1, 3", min_width=120)
+                sort = gr.Button("Reorder", size="sm", min_width=80)
+            self.told = gr.Markdown(EMPTY, elem_id=f"{prefix}shots-told")
+            with gr.Row():
+                draw, stop = gr.Button("Make the animatic", size="sm"), gr.Button("Cancel", size="sm", min_width=80)
+                sheet, otio, edl = (
+                    gr.Button(label, size="sm", min_width=90) for label in ("Contact sheet", "OTIO", "EDL")
+                )
+            self.video = gr.Video(label="Animatic", height=300, visible=False, loop=True, elem_id=f"{prefix}animatic")
+            self.file = gr.File(
+                label="File", visible=False, interactive=False, height=70, elem_id=f"{prefix}shots-file"
+            )
+        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+        add.click(
+            said(self._add), [state, self.shots, self.name, self.line], [self.shots, self.told],
+            api_name=f"{prefix}add_shot", **quick,
+        )  # fmt: skip
+        sort.click(
+            said(self._reorder), [state, self.shots, order, self.line], [self.shots, self.told],
+            api_name=f"{prefix}reorder_shots", **quick,
+        )  # fmt: skip
+        running = draw.click(
+            said(self._animatic), [state, self.shots], self.video, api_name=f"{prefix}animatic",
+            concurrency_id="rehearsal", concurrency_limit=2, show_progress_on=self.told,
+        )  # fmt: skip
+        stop.click(None, cancels=[running], api_visibility="private")
+        for button, make, name in ((sheet, _sheet, "contact_sheet"), (otio, _otio, "otio"), (edl, _edl, "edl")):
+            button.click(
+                said(_filed(make)), [state, self.shots], self.file, api_name=f"{prefix}{name}", show_progress="hidden"
+            )
+
+    def forgets(self) -> tuple[Any, list]:
+        """What to call without inputs, and its outputs, once another scene is open: the shots were of the one before."""
+        return (lambda: ((), EMPTY, gr.Video(None, visible=False), gr.File(None, visible=False))), [
+            self.shots,
+            self.told,
+            self.video,
+            self.file,
+        ]
+
+    def _add(self, state: Any, shots: Shots, shot_name: str, line_of_action: str):
+        """Add the move as the next shot; returns the list with what an editor would object to."""
+        scene, path = state.ready()
+        if len(shots) >= MOST_SHOTS:
+            raise InputError(f"A sequence here has up to {MOST_SHOTS} shots; leave some out first.")
+        shots = (*shots, Shot(shot_name.strip() or f"Shot {len(shots) + 1}", path))
+        return shots, told(scene, shots, line_of_action)
+
+    def _reorder(self, state: Any, shots: Shots, shot_order: str, line_of_action: str):
+        """Put the shots in another order, as in 2, 1, 3; those that are not named go."""
+        shots = reordered(shots, shot_order)
+        return shots, told(state.ready()[0], shots, line_of_action)
+
+    def _animatic(self, state: Any, shots: Shots, progress: gr.Progress = gr.Progress()):  # noqa: B008
+        """Render all shots over the scene's 3D as one mp4 with cuts."""
+        target = state.file(f"animatic-{uuid.uuid4().hex[:8]}.mp4")
+        for step in animatic(state.ready()[0], shots, target):
+            if isinstance(step, Progress):
+                progress((step.step, step.steps), desc=step.phase, unit="frames")
+                yield gr.skip()
+            else:
+                yield gr.Video(str(step), visible=True)
+
+
+def reordered(shots: Shots, order: str) -> Shots:
+    """The shots whose numbers, from 1, ``order`` names; raises `InputError` for a number that there is not."""
+    numbers = [int(number) for number in re.findall(r"\d{1,4}", order or "")]
+    if not numbers or not all(1 <= number <= len(shots) for number in numbers) or len(numbers) > MOST_SHOTS:
+        raise InputError(f"The order is numbers from 1 to {len(shots)} with commas, as in 2, 1, 3; got {order!r:.40}.")
+    return tuple(shots[number - 1] for number in numbers)
+
+
+def told(scene: Scene, shots: Shots, line_of_action: str) -> str:
+    """The shots with their places in the sequence, and what is wrong at which cut, as Markdown."""
+    if line_of_action not in LINES:
+        raise InputError(f"The line of action is one of {', '.join(LINES)}; got {line_of_action!r:.40}.")
+    axis, pose = LINES[line_of_action], scene.first.world_from_camera
+    subject = pose[:3, 3] + pose[:3, 2] * scene.first.focus_depth
+    line = None if axis is None else pose[:3, axis]
+    rows = [
+        f"{number}. **{_plain(shot.name)}**: {about(shot.path)}, from {start / shot.path.fps:.1f} s"
+        for number, (shot, start) in enumerate(zip(shots, starts(shots)), start=1)
+    ]
+    wrong = [f"- Cut {each.cut + 1}: {_plain(each.words)}" for each in warnings(shots, subject, line=line)]
+    return "\n".join([*rows, "", *wrong])
+
+
+def _plain(text: str) -> str:
+    """Names as they are, not as Markdown or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
+
+
+def _filed(make: Any) -> Any:
+    def file(state: Any, shots: Shots):
+        name, content = make(state.ready()[0], shots)
+        target = state.file(name)
+        target.write_bytes(content)
+        return gr.File(str(target), visible=True)
+
+    file.__doc__ = make.__doc__
+    return file
+
+
+def _sheet(scene: Scene, shots: Shots) -> tuple[str, bytes]:
+    """A picture with the first, middle and last frame of every shot."""
+    return "contact_sheet.png", png(np.ascontiguousarray(contact_sheet(scene, shots)))
+
+
+def _otio(scene: Scene, shots: Shots) -> tuple[str, bytes]:
+    """The shots as an OpenTimelineIO timeline."""
+    return "shots.otio", otio_text(shots, name=scene.name).encode()
+
+
+def _edl(scene: Scene, shots: Shots) -> tuple[str, bytes]:
+    """The shots as an EDL (CMX 3600)."""
+    return "shots.edl", edl_text(shots, name=scene.name).encode()

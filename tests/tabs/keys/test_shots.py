@@ -1,0 +1,67 @@
+"""Shots in the page: a list with what an editor would object to, and files of the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import opentimelineio as otio
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from camera.errors import InputError
+from camera.sequence.shots import Shot
+from camera.trajectories import film_script
+from examples import load
+from pipelines.media.video import probe
+from tabs.keys.shots import reordered, told
+
+SCENE = load("reading_room").fitted(160, 96)
+
+
+def shot(name: str, moves: str) -> Shot:
+    return Shot(name, film_script.path_of(moves, SCENE.first, frames=5))
+
+
+def test_the_list_says_where_each_shot_begins_and_what_is_wrong_at_a_cut():
+    shots = (shot("Wide", "hold"), shot("Ag*ain", "hold"), shot("Round", "arc 60"))
+    words = told(SCENE, shots, "not watched")
+    assert "2. **Ag\\*ain**: 5 frames, 0.2 s, 32 mm, from 0.2 s" in words
+    assert "Cut 1: A jump cut" in words and "crosses the line" not in words
+    turned = reordered(shots, "3, 1")
+    assert [each.name for each in turned] == ["Round", "Wide"]
+    left, right = shot("Left", "arc -40; hold"), shot("Right", "arc 40; hold")
+    ends = tuple(Shot(each.name, each.path.sliced(slice(-1, None))) for each in (left, right))
+    assert "crosses the line" in told(SCENE, ends, "into the picture")
+    for wrong in ("", "4", "0", "one"):
+        with pytest.raises(InputError, match="numbers from 1 to 3"):
+            reordered(shots, wrong)
+
+
+def test_shots_become_an_animatic_a_sheet_a_timeline_and_an_edl(gen3c_alone, tmp_path):
+    client = Client(gen3c_alone, verbose=False, download_files=str(tmp_path))
+    with pytest.raises(AppError, match="pick an example"):
+        client.predict("Early", "not watched", api_name="/add_shot")
+    client.predict("reading_room", api_name="/gen3c_open_example")
+    small: dict = {"frames": 9, "width": 128, "height": 128}
+    for moves, name in (("truck 0.1", "Wide"), ("arc 40", "Round")):
+        client.predict(moves_from="Film moves", film_moves=moves, **small, api_name="/gen3c_draw")
+        words = client.predict(name, "not watched", api_name="/add_shot")
+    assert words.startswith("1. **Wide**: 9 frames") and "2. **Round**" in words
+    video = _file(client.predict(api_name="/animatic"))
+    assert probe(video).frames == 18
+    sheet = Image.open(_file(client.predict(api_name="/contact_sheet")))
+    assert sheet.width == 960
+    timeline = otio.adapters.read_from_file(str(_file(client.predict(api_name="/otio"))))
+    assert [clip.name for clip in timeline.find_clips()] == ["Wide", "Round"]
+    edl = _file(client.predict(api_name="/edl")).read_text()
+    assert "00:00:00:09 00:00:00:18" in edl
+    words = client.predict("2", "not watched", api_name="/reorder_shots")
+    assert words.startswith("1. **Round**") and "Wide" not in words
+    client.predict("lighthouse", api_name="/gen3c_open_example")
+
+
+def _file(answer) -> Path:
+    value = answer["value"] if isinstance(answer, dict) and "value" in answer else answer
+    return Path(value["video"] if isinstance(value, dict) else value)
