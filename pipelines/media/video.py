@@ -153,6 +153,8 @@ def read_video(
 
     own = Account(Path(path).name)
     with _opened(path) as (container, stream):
+        tracks = len(container.streams.video)
+        own.left_out(tracks - 1, tracks, "picture tracks", "the first one is shown")
         timing = timing_of(container, stream)
         timing = timing.of_every_frame() if every else timing
     with _opened(path) as (container, stream):

@@ -21,6 +21,10 @@ class Shown:
         self.aspect, self.account = aspect, account
 
     def __call__(self, frame: Any) -> NDArray[np.uint8]:
+        if frame.interlaced_frame:
+            self.account.say(
+                f"{self.account.name} is interlaced; its frames are shown as they are stored, both fields at once."
+            )
         picture = self._square(self._coloured(frame))
         matrix = display_matrix(frame)
         return picture if matrix is None else as_displayed(picture, matrix)

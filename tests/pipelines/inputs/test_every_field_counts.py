@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,8 @@ def json_of(name: str, part: str = "") -> Make:
     def make(folder: Path, added: dict[str, Any]) -> Path:
         file, data = write(name, PATH)
         values = json.loads(data)
-        records = values if isinstance(values, list) else values[part] if part else None
-        target = values if records is None else records[1] if isinstance(records, list) else records["1"]
+        records: Any = values if isinstance(values, list) else values[part] if part else None
+        target: Any = values if records is None else records[1] if isinstance(records, list) else records["1"]
         target |= added
         (folder / file).write_text(json.dumps(values))
         return folder / file
@@ -297,6 +298,26 @@ def with_chunks(data: bytes, added: dict[str, bytes]) -> bytes:
     return data[:after_head] + more + data[after_head:]
 
 
+def clip_with(folder: Path, added: dict[str, Any]) -> Path:
+    import av
+
+    with av.open(str(folder / "a.mp4"), "w") as box:
+        streams = [box.add_stream("libx264", rate=8) for _ in range(2 if "picture tracks" in added else 1)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = W, H, "yuv420p"
+            if "interlaced" in added:
+                stream.options = {"x264-params": "tff=1"}
+            if "pixels" in added:
+                stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+            if "HLG" in added:
+                stream.codec_context.color_trc, stream.codec_context.color_primaries = 18, 9
+        for stream in streams:
+            for picture in FRAMES:
+                box.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            box.mux(stream.encode())
+    return folder / "a.mp4"
+
+
 def lora_with(folder: Path, added: dict[str, Any]) -> Path:
     config = {"r": 4, "lora_alpha": 8, "peft_type": "LORA"} | added
     header = {"lora_adapter_metadata": json.dumps({f"transformer.{key}": value for key, value in config.items()})}
@@ -426,6 +447,7 @@ READERS: dict[str, Reader] = {
             "cHRM": b"".join(v.to_bytes(4, "big") for v in (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)),
         },
     ),
+    "clip": Reader(clip_with, clip_read, {"pixels": 1, "HLG": 1, "picture tracks": 1, "interlaced": 1}),
     "lora": Reader(
         lora_with, lora_read,
         {
