@@ -22,6 +22,8 @@ NEAR_SHARE = 0.15
 """Of the distance to the subject: what comes nearer is a collision to be warned of."""
 NEW_SHARE = 0.2
 """Of a frame: more of it that no picture shows is warned of."""
+MOST_UNSEEN = 3000
+"""Places drawn from above that no picture saw."""
 LONGEST_WALK = 20_000
 """Cameras of a recording."""
 
@@ -55,8 +57,10 @@ def walk_of(asked: Asked, fps: float) -> CameraPath:
 
 
 def answered(project: Project, asked: Asked) -> dict[str, Any]:
-    """What the timeline shows then; the project stays as it is."""
-    return ASKS[asked["do"]](project, asked)
+    """What the timeline shows then; the project stays as it is, and so do the chosen keys."""
+    chosen = asked.get("chosen")
+    kept = tuple(number for number in chosen if type(number) is int) if isinstance(chosen, list) else ()
+    return {"chosen": kept, **ASKS[asked["do"]](project, asked)}
 
 
 def _check(project: Project, asked: Asked) -> dict[str, Any]:
@@ -76,6 +80,15 @@ def _check(project: Project, asked: Asked) -> dict[str, Any]:
         "warnings": {"new": found.new.round(4).tolist(), "near": near, "most": NEW_SHARE},
         "said": "" if asked.get("quiet") else words,
     }
+
+
+def _coverage(project: Project, asked: Asked) -> dict[str, Any]:
+    """Where the move shows what no picture saw, from above, and where one more picture would help most."""
+    from camera.editing.coverage import coverage
+
+    found = coverage(*project.ready())
+    every = max(1, -(-len(found.points) // MOST_UNSEEN))
+    return {"unseen": found.points[::every, [0, 2]].round(4).tolist(), "said": found.words}
 
 
 def _words(project: Project, asked: Asked) -> dict[str, Any]:
@@ -112,4 +125,9 @@ def point_under(scene: Scene, path: CameraPath, camera: CameraPath, asked: Asked
     return pose[:3, :3] @ local + pose[:3, 3]
 
 
-ASKS: dict[str, Callable[[Project, Asked], dict[str, Any]]] = {"check": _check, "words": _words, "pick": _pick}
+ASKS: dict[str, Callable[[Project, Asked], dict[str, Any]]] = {
+    "check": _check,
+    "words": _words,
+    "pick": _pick,
+    "coverage": _coverage,
+}

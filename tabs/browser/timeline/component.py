@@ -55,11 +55,12 @@ def shown(
     asked: int | None = None,
     warnings: dict[str, Any] | None = None,
     target: list[float] | None = None,
+    unseen: list[list[float]] | None = None,
 ) -> dict[str, Any]:
     """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none. ``origin``: the picture's
     camera, from which the numbers of keys count, in ``unit``; ``chosen``: the selected keys; ``said``: what happened, or
     what was ``wrong``; ``asked``: number of the command that this answers; ``warnings``: by frame, the share that is "new" and
-    whether something is "near"; ``target``: a point that was picked."""
+    whether something is "near"; ``target``: a point that was picked; ``unseen``: x and z of places that the move shows and no picture saw."""
     keys: dict[str, Any] = {"seconds": max(len(path) - 1, 1) / path.fps, "keys": []}
     when = np.arange(len(path)) / path.fps
     if track is not None:
@@ -79,4 +80,5 @@ def shown(
         "asked": asked,
         "warnings": warnings,
         "target": target,
+        "unseen": unseen or [],
     }

@@ -37,6 +37,17 @@ def test_what_is_under_a_place_of_the_picture_is_a_point_that_the_camera_sees_th
         scene_asks.answered(project, {**asked, "y": None})
 
 
+def test_what_no_picture_saw_is_shown_from_above(project):
+    found = scene_asks.answered(project, {"do": "coverage", "chosen": [1]})
+    places = np.array(found["unseen"])
+    assert found["chosen"] == (1,)
+    assert (
+        10 < len(places) <= scene_asks.MOST_UNSEEN
+        and (places[:, 1] > 0).mean() > 0.9
+        and "One more picture" in found["said"]
+    )
+
+
 def test_warnings_name_the_frames_and_the_move_is_fitted_to_the_scene(project):
     found = scene_asks.answered(project, {"do": "check"})
     assert found["warnings"]["new"][0] < 0.05 < max(found["warnings"]["new"]) and "frame 9" in found["said"]

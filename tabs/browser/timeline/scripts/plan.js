@@ -3,6 +3,7 @@
 
 const [EDGE, HANDLE, NEAR, STEP] = [18, 26, 14, 4]; // pixels
 const DOTS = 4000;
+const UNSEEN = "rgb(235, 64, 122)"; // as holes in the picture
 
 export class Plan {
   // `told`: {chosen(index), shift(by), turn(degrees), stroke(points)}; `plot()` gives the figure of the stage beside the timeline.
@@ -65,6 +66,9 @@ export class Plan {
     pen.fillStyle = style.color;
     pen.globalAlpha = 0.35;
     for (const dot of found.dots) pen.fillRect(...this.toScreen(dot), 1.5, 1.5);
+    pen.globalAlpha = 0.8;
+    pen.fillStyle = UNSEEN;
+    for (const place of value.unseen) pen.fillRect(...this.toScreen(place), 2.5, 2.5);
     pen.globalAlpha = 1;
     this.line(found.path, style.getPropertyValue("--color-accent"));
     value.keys.forEach((_, index) => this.drawKey(index, style));

@@ -33,6 +33,7 @@ export class Timeline {
       stroke: (points) => this.ask({ do: "stroke", points, ahead: ahead.checked }),
     });
     document.addEventListener("stage:moved", (event) => this.isOurs(event.target) && this.plan.follow());
+    root.querySelector(".tl-unseen").addEventListener("click", () => this.ask({ do: "coverage" }));
     root.querySelector(".tl-extras").replaceChildren(...extras(this));
     document.addEventListener("stage:touched", (event) => this.isOurs(event.target) && this.touched(event.detail));
     root.querySelector(".tl-warnings").addEventListener("click", ({ offsetX, target }) =>
