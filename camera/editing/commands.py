@@ -42,7 +42,7 @@ class Edited:
 def edited(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
     """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
 
-    Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, shift, turn, stroke, look_at,
+    Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, begin, shift, turn, stroke, look_at,
     size, orbit, loop, speed, shape. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
     """
     name = asked.get("do")
@@ -171,6 +171,12 @@ def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     return Edited(edits.overwritten(move, number, changed), f"{', '.join(given)} of key {number + 1}", (number,))
 
 
+def _begin(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """The whole move carried so that it begins at the picture's camera: the first frame is the picture."""
+    cameras = move.cameras.moved_to(origin.world_from_camera[0])
+    return Edited(move.with_cameras(cameras), "begin at the picture")
+
+
 def _shift(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """The chosen keys moved "by" three scene units along the axes of the world, or with "own" along those of each camera."""
     chosen, cameras = _cameras_of(move, asked)
@@ -276,7 +282,7 @@ def _speed(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 _EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
     "add": _add, "append": _append, "overwrite": _overwrite, "move": _move, "copy": _copy, "delete": _delete, "ease": _ease,
-    "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "shift": _shift,
+    "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "begin": _begin, "shift": _shift,
     "turn": _turn, "stroke": _stroke, "look_at": _look_at,
     "size": _size, "orbit": _orbit,
     "loop": _loop, "speed": _speed, "shape": _shape,

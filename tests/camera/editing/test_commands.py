@@ -187,3 +187,12 @@ def test_keys_are_moved_and_turned_in_the_axes_of_the_world_or_their_own(move):
     np.testing.assert_allclose(drawn.move.cameras.centres[[0, -1]], [[0, 0, 0], [2, 0, 2]], atol=1e-9)
     with pytest.raises(InputError, match="draw it again"):
         ask(move, do="stroke")
+
+
+def test_a_move_is_carried_to_the_picture_as_one_thing(move):
+    away = ask(ask(move, do="turn", by=[90, 0, 0]).move, do="shift", by=[0, 5, 0]).move
+    begun = ask(away, do="begin")
+    np.testing.assert_allclose(begun.move.cameras.world_from_camera[0], ORIGIN.world_from_camera[0], atol=1e-9)
+    before, after = (np.linalg.norm(np.diff(each.cameras.centres, axis=0), axis=1) for each in (away, begun.move))
+    np.testing.assert_allclose(after, before)
+    assert begun.name == "begin at the picture"

@@ -58,5 +58,6 @@ function recording(line) {
     if (made) line.ask({ do: "record", smooth: smooth.get() ?? 0, ...made });
     else line.tell("Nothing was recorded: fly in the picture while recording.");
   }, "Fly in the picture, or turn your phone, until you stop; the walk becomes the move");
-  return fields(record, smooth.field, button("As film text", () => line.ask({ do: "words" }), "Film moves that come nearest to this move"));
+  const begin = button("Begin at the picture", () => line.ask({ do: "begin" }), "The whole move is carried there: its first frame is the picture");
+  return fields(record, smooth.field, begin, button("As film text", () => line.ask({ do: "words" }), "Film moves that come nearest to this move"));
 }
