@@ -23,6 +23,8 @@ _DESCRIPTION = re.compile(
     r"window\.gradio_config = (?P<config>\{.*?\});</script><script>window\.gradio_api_info = (?P<api>\{.*?\});</script>",
     re.DOTALL,
 )
+_ADDRESSES_IN_MEMORY = re.compile(rb'"(?:<|\\u003c)[^"<>]{1,200} at 0x[0-9a-f]+(?:>|\\u003e)"')
+"""JSON texts such as "<function forget at 0x7f01>": Gradio describes the functions of a page's states so, for nobody."""
 _ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 """Headers of which Gradio makes the address that it writes into the page."""
 log = logging.getLogger("reshoot")
@@ -74,7 +76,7 @@ class FirstPage:
             if status != 200:
                 await _answer(send, body, kind, "", status)
                 return
-            page = rendered(body)
+            page = rendered(without_addresses(body))
             self.rendered[key] = page
             while len(self.rendered) > MOST_ADDRESSES:
                 self.rendered.popitem(last=False)
@@ -82,10 +84,15 @@ class FirstPage:
 
     async def _compressed(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, kind, body = await _answered(self.app, scope, receive)
-        encoding = ""
+        body, encoding = without_addresses(body), ""
         if len(body) > WORTH_COMPRESSING and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
             body, encoding = gzip.compress(body, 5), "gzip"
         await _answer(send, body, kind, encoding, status)
+
+
+def without_addresses(body: bytes) -> bytes:
+    """An answer whose JSON says null for what has no form but Python's own, with its place in memory."""
+    return _ADDRESSES_IN_MEMORY.sub(b"null", body)
 
 
 def rendered(html: bytes) -> Rendered:

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 import app
+from tabs.serving.first_page import without_addresses
 from tabs.serving.headers import HEADERS, POLICY, SafeHeaders
 
 ROOT = Path(__file__).parents[3]
@@ -51,9 +52,10 @@ def unfit(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_page_has_the_headers(url, path):
-    headers, _ = answer(url + path)
+def test_the_page_has_the_headers_and_no_address_in_memory(url, path):
+    headers, text = answer(url + path)
     assert {name: headers[name] for name in HEADERS} == HEADERS
+    assert [found for found in unfit(text) if "0x" in found] == [] and "delete_callback" in text
 
 
 @pytest.mark.parametrize("path", ASKED)
@@ -83,6 +85,11 @@ def test_spaces_may_show_the_app_in_a_frame_and_nothing_else_is_embedded():
     rules = dict(rule.split(" ", 1) for rule in POLICY.split("; "))
     assert rules["frame-ancestors"] == "'self' https://huggingface.co https://*.hf.space https://*.huggingface.co"
     assert rules["object-src"] == "'none'" and rules["base-uri"] == "'self'"
+
+
+def test_only_what_names_a_place_in_memory_is_left_out():
+    body = b'{"a": "<function f at 0x7f0011223344>", "b": "\\u003cfunction f at 0x7f0011\\u003e", "c": "<b>at 0x1</b>"}'
+    assert without_addresses(body) == b'{"a": null, "b": null, "c": "<b>at 0x1</b>"}'
 
 
 def test_what_is_unfit_is_found():
