@@ -26,6 +26,8 @@ ONE_BUTTON = (
 )
 PAGES, SESSIONS = 20, 100
 THINK_SECONDS = 5.0
+WARMING = 1_600
+"""Calls of a long run until as many sessions are kept as ever are (`app.SESSIONS`), and a third more."""
 EXAMPLE = "reading_room"
 
 
@@ -90,7 +92,7 @@ class Size:
 
 
 FULL = Size(starts=20, holding=300, calls=20_000, visitors=200, seconds=60.0, frames=61)
-SMALL = Size(starts=2, holding=40, calls=2_000, visitors=20, seconds=10.0, frames=25)
+SMALL = Size(starts=2, holding=40, calls=4_000, visitors=20, seconds=10.0, frames=25)
 
 
 def _served(size: Size) -> list[Row]:
@@ -212,16 +214,16 @@ def _examples(server: Server, endpoints: Endpoints, holding: int) -> Row:
 
 
 def _long_run(server: Server, endpoints: Endpoints, calls: int) -> Row:
-    """Four calls in each of so many new sessions; the first quarter fills what is kept and is not counted."""
+    """Four calls in each of so many new sessions; the first `WARMING` calls fill what is kept and are not counted."""
     address = f"{server.address}/gradio_api/run/predict"
     memory, before = 0.0, server.cpu_seconds()
     with httpx.Client(timeout=60) as client:
         for number in range(calls):
-            if number == calls // 4:
+            if number == WARMING:
                 memory = server.megabytes()
             client.post(address, json=_step(endpoints, endpoints.draws, f"long{number // 4}"))
     each = 1e3 * (server.cpu_seconds() - before) / calls
-    grown = (server.megabytes() - memory) / (0.75 * calls / 1000)
+    grown = (server.megabytes() - memory) / ((calls - WARMING) / 1000)
     words = f"{calls:,} calls in {calls // 4:,} sessions: {grown:+.2f} MB a thousand"
     return Row("a call of a long run", each, None, words, "<= 1 MB a thousand", grown <= 1)
 
