@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from pipelines.environment import METHODS_VARIABLE, offered, on_zerogpu
+from pipelines.environment import METHODS_VARIABLE, offered_methods, on_zerogpu
 from tabs.light_gradio import light_gradio
 
 if on_zerogpu():  # the spaces package must be there before anything can touch CUDA
@@ -121,7 +121,7 @@ def _tabs(page: gr.Blocks, studio: Studio, shared: Shared) -> None:
 
 def _with_tabs() -> tuple[str, ...]:
     """Offered methods, the five first."""
-    return offered(NAMES)
+    return offered_methods(NAMES)
 
 
 def _serve_siblings() -> None:
@@ -189,7 +189,7 @@ def _preload() -> None:
         from pipelines.options import RunOptions
         from pipelines.runtime.zerogpu import preload
 
-        preload(offered(NAMES), RunOptions())
+        preload(offered_methods(NAMES), RunOptions())
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row, Scale, long_subject
-from camera.completion.complete import completed
+from camera.completion.complete import complete_scene
 from camera.path import CameraPath, inverse
-from camera.render.scene import RenderedFrame, render, rendered
+from camera.render.scene import RenderedFrame, render, render_all
 from camera.trajectories.film_script import path_of
 from camera.view import View
 from examples import EXAMPLES, load
@@ -70,14 +70,14 @@ def full_size(scale: Scale) -> Row:
     """Completion of one move and its rehearsal with and without the second layer, frames at full size."""
     scene = load("street_at_dusk").fitted(scale.width, scale.height)
     path = path_of("truck right 0.1", scene.first, frames=scale.frames)
-    completed(scene, path)  # compiled
+    complete_scene(scene, path)  # compiled
     start = time.perf_counter()
-    behind = completed(scene, path)
+    behind = complete_scene(scene, path)
     made = time.perf_counter() - start
     taken = []
     for layer in ((), behind, (), behind):
         start = time.perf_counter()
-        for _ in rendered(scene, path, behind=layer):
+        for _ in render_all(scene, path, behind=layer):
             pass
         taken.append(1e3 * (time.perf_counter() - start) / len(path))
     today, ours = min(taken[::2]), min(taken[1::2])
@@ -106,8 +106,8 @@ def judged_move(name: str, move: str, width: int) -> dict[str, Judgement]:
         return {}
     truth = render_within(name, path, seen.holes, JUDGED, time=clock, samples=1)
     truth = replace(truth, colour=np.where(seen.holes[..., None], truth.colour, seen.colour))
-    behind = completed(scene, path)
-    images = [image.colour for image in rendered(scene, path, behind=behind)][JUDGED - 1 : JUDGED + 1]
+    behind = complete_scene(scene, path)
+    images = [image.colour for image in render_all(scene, path, behind=behind)][JUDGED - 1 : JUDGED + 1]
     fillings: dict[str, Callable[[RenderedFrame, int], NDArray[np.uint8]]] = {
         "today": lambda image, i: render(scene, path, frame=JUDGED - 1 + i, fill="background").colour,
         "layer": lambda image, i: images[i],

@@ -10,7 +10,7 @@ import numpy as np
 from bench import Row, Scale, milliseconds, subject
 from bench.room import front, orbit
 from camera.objects.model import read_model
-from camera.objects.scene import Key, Placement, SceneObject, StagedScene, staged
+from camera.objects.scene import Key, Placement, SceneObject, StagedScene, stage_objects
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.methods.i2v3d.method import LAMP, I2V3DSettings
@@ -50,7 +50,7 @@ def _foxes(height: int, width: int) -> StagedScene:
     places = [Placement(right, -0.3, ahead, turn=40 * right, size=0.5)
               for right, ahead in ((-0.45, 0.9), (-0.15, 0.6), (0.15, 0.7), (0.45, 1.0))]  # fmt: skip
     walking = [SceneObject(fox, (Key(0.0, place),), animation="walk") for place in places]
-    return staged(Scene((front(height, width),)), walking)
+    return stage_objects(Scene((front(height, width),)), walking)
 
 
 def _sweep(height: int, width: int, frames: int) -> CameraPath:

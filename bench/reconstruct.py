@@ -22,11 +22,11 @@ from camera.view import Scene, View
 from examples.render import home, setting_of
 from examples.render import render as true_view
 from pipelines.estimation import sfm
-from pipelines.estimation.tracking import matched
+from pipelines.estimation.tracking import match_tracks
 from pipelines.media.image_metrics import psnr
-from pipelines.reconstruct.points import fused
+from pipelines.reconstruct.points import fuse_points
 from pipelines.reconstruct.scene import scene_of
-from pipelines.reconstruct.surface.mesh import meshed
+from pipelines.reconstruct.surface.mesh import extract_mesh
 
 SCENES = {"courtyard": "arc 14", "reading_room": "arc 12"}
 """And the move of each; farther round a tree would stand before the camera, or a wall."""
@@ -69,8 +69,8 @@ def full_size(scale: Scale) -> Row:
     views = [room_from(orbit(height, width, float(degrees))) for degrees in np.linspace(-12, 12, frames)]
     scene = Scene(tuple(views), "views", "metres")
     start, spent = time.perf_counter(), time.process_time()
-    cloud = _finished(fused(scene))
-    mesh = _finished(meshed(scene))
+    cloud = _finished(fuse_points(scene))
+    mesh = _finished(extract_mesh(scene))
     taken, spent = time.perf_counter() - start, time.process_time() - spent
     words = f"{len(cloud)} points, {len(mesh.faces)} triangles; {taken:.0f} s, {spent:.0f} s of all processors together"
     return Row(
@@ -101,11 +101,11 @@ def _cameras(what: str, frames: NDArray[np.uint8], path: CameraPath) -> Row:
         camera[:3, 3] += rng.normal(0, OFF_SHARE * way, 3)
     given = path.with_poses(poses)
     start = time.perf_counter()
-    found = sfm.refined(frames, given, matcher=matched)
+    found = sfm.refine_cameras(frames, given, matcher=match_tracks)
     taken = 1e3 * (time.perf_counter() - start) / len(path)
 
     def errors(one: CameraPath) -> tuple[float, float]:
-        away = np.linalg.norm(metrics.aligned(one, path).centres - path.centres, axis=1).mean() / way
+        away = np.linalg.norm(metrics.align_path(one, path).centres - path.centres, axis=1).mean() / way
         return float(metrics.rotation_error_degrees(one, path)[1:].mean()), 100 * float(away)
 
     (turn, place), (turn_before, place_before) = errors(found.path), errors(given)
@@ -128,9 +128,9 @@ def _without_scale(scene: Scene, path: CameraPath) -> Scene:
 def _surfaces(name: str, what: str, scene: Scene, held: list[View]) -> list[Row]:
     eye, count = scene.first.world_from_camera[:3, 3], len(scene.views)
     start = time.perf_counter()
-    cloud = _finished(fused(scene, tolerance=0.03))
+    cloud = _finished(fuse_points(scene, tolerance=0.03))
     middle = time.perf_counter()
-    mesh = _finished(meshed(scene, tolerance=0.03))
+    mesh = _finished(extract_mesh(scene, tolerance=0.03))
     end = time.perf_counter()
     words = f"{len(cloud)} points, {_distances(name, cloud.points, eye)}"
     seen = f"{len(mesh.faces)} triangles, {_distances(name, mesh.vertices, eye)}; {_unseen(mesh, held)}"
@@ -168,9 +168,9 @@ def _unseen(mesh: Any, held: list[View]) -> str:
 def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
     from pipelines.reconstruct.gaussians.fit import fit
     from pipelines.reconstruct.gaussians.settings import SplatSettings
-    from pipelines.splats.drawing import flown
+    from pipelines.splats.drawing import render_path
 
-    cloud: PointCloud = _finished(fused(scene, tolerance=0.03, most_points=6000))
+    cloud: PointCloud = _finished(fuse_points(scene, tolerance=0.03, most_points=6000))
     frames = np.stack([view.colour for view in scene.views])
     start = time.perf_counter()
     fitted = _finished(fit(frames, path, cloud, settings=SplatSettings(iterations=SPLAT_STEPS, appearance=False)))
@@ -180,7 +180,7 @@ def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
     )
     everywhere = np.ones((path.height, path.width), bool)
     pictures = [
-        psnr(picture, view.colour, everywhere) for (picture, _), view in zip(flown(fitted.splats, unseen), held)
+        psnr(picture, view.colour, everywhere) for (picture, _), view in zip(render_path(fitted.splats, unseen), held)
     ]
     words = f"{len(fitted.splats)} Gaussians, {SPLAT_STEPS} steps: {np.mean(pictures):.1f} dB on held-back frames, all of them"
     return Row(f"{what}: splats", 1e3 * taken / len(frames), agreement=words)

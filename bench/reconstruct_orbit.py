@@ -14,7 +14,7 @@ from camera.path import CameraPath, inverse, pinhole
 from examples.render import camera_at, setting_of
 from examples.render import render as true_view
 from pipelines.estimation import sfm
-from pipelines.reconstruct.loop_closure import closed
+from pipelines.reconstruct.loop_closure import close_loop
 
 SCENE, FRAMES, FEW = "fox", 145, 49
 """DimensionX's orbit has 145 frames; a quick run takes fewer."""
@@ -32,9 +32,9 @@ def reconstruct_orbit(scale: Scale) -> list[Row]:
     given = drifted(truth)
     what = f"{SCENE}, orbit of {frames} frames of {WIDTH} x {HEIGHT}"
     start = time.perf_counter()
-    bent = closed(pictures, given)
+    bent = close_loop(pictures, given)
     middle = time.perf_counter()
-    better = sfm.refined(pictures, bent.path, pairing="closed")
+    better = sfm.refine_cameras(pictures, bent.path, pairing="closed")
     end = time.perf_counter()
     before, after = turn_off(given, truth), turn_off(bent.path, truth)
     return [
@@ -88,5 +88,5 @@ def errors(path: CameraPath, truth: CameraPath) -> str:
     """In the world of the first camera, and after the similarity that fits best."""
     reach = float(np.linalg.norm(truth.centres - truth.centres.mean(axis=0), axis=1).max())
     away = np.linalg.norm(path.centres - truth.centres, axis=1).mean() / reach
-    shape = np.linalg.norm(metrics.aligned(path, truth).centres - truth.centres, axis=1).mean() / reach
+    shape = np.linalg.norm(metrics.align_path(path, truth).centres - truth.centres, axis=1).mean() / reach
     return f"{turn_off(path, truth):.2f} deg, {100 * away:.1f} % of the radius off, {100 * shape:.1f} % in shape"

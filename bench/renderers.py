@@ -120,12 +120,12 @@ def z_buffer(scale: Scale) -> list[Row]:
     turn = path.intrinsics[0] @ target_from_source[:3, :3] @ np.linalg.inv(view.intrinsics)
     shift = path.intrinsics[0] @ target_from_source[:3, 3]
     turn, shift = turn.astype(np.float32), shift.astype(np.float32)
-    colour = framebuffer.packed(view.colour, view.depth, view.far)
+    colour = framebuffer.pack_pixels(view.colour, view.depth, view.far)
 
     def draw() -> tuple:
-        drawn = framebuffer.empty(path.height, path.width)
+        drawn = framebuffer.empty_framebuffer(path.height, path.width)
         zbuffer.draw(drawn, colour, depth=view.depth, turn=turn, shift=shift, magnification=1.0)
-        return framebuffer.unpacked(drawn)
+        return framebuffer.unpack_pixels(drawn)
 
     (threaded, slow), alone = versus(draw, _Inputs.of(scale).readable(), scale)
     picture, _, layer = draw()

@@ -13,7 +13,7 @@ from camera.errors import InputError
 from pipelines import NAMES, generate, method, registry
 from pipelines.cli.parser import parser, values
 from pipelines.cli.shot import shot_of
-from pipelines.environment import offered
+from pipelines.environment import offered_methods
 from pipelines.method import Clip, Method, Moves, Progress
 from pipelines.shot import Shot
 
@@ -83,7 +83,7 @@ def _run_one(given: argparse.Namespace) -> int:
 
 
 def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
-    from pipelines.cli.batch import finished
+    from pipelines.cli.batch import is_finished
     from pipelines.media.concat import Begun
 
     begun = None
@@ -93,7 +93,7 @@ def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
         begun = Begun(given.after, len(shot.after.frames))
     for warning in shot.check():
         print(warning, file=sys.stderr)
-    if getattr(given, "resumes", False) and finished(given.out, shot):
+    if getattr(given, "resumes", False) and is_finished(given.out, shot):
         print(f"{given.out} is there already, shot with the same settings; not shot again.", file=sys.stderr)
         return 0
     clip, report = None, None
@@ -122,10 +122,10 @@ def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
 
 def _saved(out: Path, shot: Shot, clip: Clip, *, begun: Begun | None, **of_record: Any) -> Saved:
     """The files of a result, under the name of ``out``; ``of_record``: see `pipelines.results.record.record`."""
-    from pipelines.results.embedded_scene import carrying
+    from pipelines.results.embedded_scene import scene_to_embed
     from pipelines.results.record import record, save
 
-    carries = carrying(clip, shot.scene, goes_on=shot.method.goes_on is not None)
+    carries = scene_to_embed(clip, shot.scene, goes_on=shot.method.goes_on is not None)
     return save(out.parent, out.stem, clip, record(shot, **of_record), carries=carries, begun=begun)
 
 
@@ -153,7 +153,7 @@ def _preview(given: argparse.Namespace) -> int:
 
 
 def _curate(given: argparse.Namespace) -> int:
-    from pipelines.methods.genxd.curation.camvid import curate_video, told
+    from pipelines.methods.genxd.curation.camvid import curate_video, describe_entry
     from pipelines.methods.genxd.settings import CurationSettings
 
     settings = values(CurationSettings, given, "curation")
@@ -161,7 +161,7 @@ def _curate(given: argparse.Namespace) -> int:
         if isinstance(item, str):
             print(item, file=sys.stderr)
         else:
-            print(f"{given.folder}: {told(item)}")
+            print(f"{given.folder}: {describe_entry(item)}")
     return 0
 
 
@@ -213,11 +213,11 @@ def _compile(given: argparse.Namespace) -> int:
 def _doctor(given: argparse.Namespace) -> int:
     from pipelines.cli.doctor import examine
 
-    return examine(given.methods or offered(NAMES))
+    return examine(given.methods or offered_methods(NAMES))
 
 
 def _list(given: argparse.Namespace) -> int:
-    known = registry.records(offered(NAMES))
+    known = registry.records(offered_methods(NAMES))
     if given.markdown:
         print(table(known))
         return 0

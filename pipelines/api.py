@@ -164,13 +164,13 @@ class Result:
 
     def save(self, file: str | Path) -> Saved:
         """Write the mp4 with its record inside, and beside it the record as JSON and what else the method made."""
-        from pipelines.results.embedded_scene import carrying
+        from pipelines.results.embedded_scene import scene_to_embed
         from pipelines.results.record import record, save
 
         file = Path(file)
         if file.suffix.lower() != ".mp4":
             raise InputError(f"A shot is saved as mp4; give a name that ends in .mp4 in place of {file.name!r}.")
-        carries = carrying(self.clip, self.shot.scene, goes_on=self.shot.method.goes_on is not None)
+        carries = scene_to_embed(self.clip, self.shot.scene, goes_on=self.shot.method.goes_on is not None)
         return save(file.parent, file.stem, self.clip, record(self.shot, report=self.report), carries=carries)
 
 

@@ -8,7 +8,7 @@ METHODS_VARIABLE = "RESHOOT_METHODS"
 """Environment variable: the methods this process offers, separated by commas; all when not set."""
 
 
-def offered(names: tuple[str, ...]) -> tuple[str, ...]:
+def offered_methods(names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of ``names`` that this process offers, see `METHODS_VARIABLE`; raises `ValueError` for an unknown one."""
     wanted = [name.strip() for name in os.environ.get(METHODS_VARIABLE, "").split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in (*names, "all")]:

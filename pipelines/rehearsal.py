@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.render.scene import Hidden, Inpainter, Renderer, SelfDrawn, render, rendered
+from camera.render.scene import Hidden, Inpainter, Renderer, SelfDrawn, render, render_all
 from camera.render.scene import warm_up as warm_up_renderers
 from camera.view import Scene, View
 from pipelines.media.video import mp4_writer
@@ -82,7 +82,7 @@ def _rehearsed(
     if holes == "completed":
         yield from _completing(scene, path, inpaint, behind)
     with mp4_writer(video, path.fps, speed="preview") as write:
-        images = rendered(scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR, behind=behind)
+        images = render_all(scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR, behind=behind)
         try:
             for index, image in enumerate(images):
                 write(_hole_map(image.holes) if holes == "map" else image.colour)

@@ -29,12 +29,12 @@ def _splats(kind: str) -> Made:
 
 def _keyed_move(folder: Path) -> Seed:
     from camera.editing.keys import Key, KeyedMove
-    from camera.editing.saved import read, written
+    from camera.editing.saved import read, write
     from camera.formats.parsing import json_value
 
     path = camera_path()
     keys = tuple(Key(path.sliced(slice(i, i + 1)), float(i)) for i in range(len(path)))
-    data = json.dumps(written(KeyedMove(keys, float(len(path))))).encode()
+    data = json.dumps(write(KeyedMove(keys, float(len(path))))).encode()
     return Seed(data, lambda copy: read(json_value(copy, "move.json")))
 
 

@@ -308,10 +308,10 @@ def _objects(folder: Path) -> Seed:
 
 def _project(folder: Path) -> Seed:
     from camera.objects.model import read_model
-    from camera.objects.scene import Placement, new_object, staged
+    from camera.objects.scene import Placement, new_object, stage_objects
     from pipelines.methods.i2v3d.scene.project import Project, pack, read_project
 
-    stage = staged(scene(), [new_object(read_model(_exported("glb")(), "box.glb"), Placement(0, 0, 1))])
+    stage = stage_objects(scene(), [new_object(read_model(_exported("glb")(), "box.glb"), Placement(0, 0, 1))])
     data = pack(Project(stage, camera_path(), keys=(camera_path(1),)))
     return Seed(data, lambda copy: read_project(io.BytesIO(copy), "project.zip"))
 
@@ -342,16 +342,16 @@ def _result(name: str) -> Made:
     def made(folder: Path) -> Seed:
         import pipelines
         from pipelines.method import Clip
-        from pipelines.results.embedded_scene import carried, carrying, last_frame
+        from pipelines.results.embedded_scene import last_frame, read_embedded_scene, scene_to_embed
         from pipelines.results.record import record, restore, save
         from pipelines.shot import Shot
 
         method, clip = pipelines.method("gen3c"), Clip(np.stack([colour(i) for i in range(COUNT)]), 6.0, camera_path())
         about = record(Shot(method, scene(), clip.path, method.settings()))
-        save(folder, "seed", clip, about, carries=carrying(clip, scene(), goes_on=True))
+        save(folder, "seed", clip, about, carries=scene_to_embed(clip, scene(), goes_on=True))
 
         def read(file: Path) -> object:
-            return restore(file), (carried(file), last_frame(file)) if file.suffix == ".mp4" else None
+            return restore(file), (read_embedded_scene(file), last_frame(file)) if file.suffix == ".mp4" else None
 
         return of_file(folder, f"copy{Path(name).suffix}", (folder / name).read_bytes(), read)
 

@@ -148,7 +148,7 @@ def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) 
 
     Not shown are padding and pixels that have a depth but are marked as not known: what a clip's own mask leaves out.
     """
-    from camera.render.scene import padded
+    from camera.render.scene import padding_mask
 
     masked = ~view.known & (view.depth < view.far)
 
@@ -158,7 +158,7 @@ def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) 
         intrinsics=view.intrinsics,
         world_from_camera=view.world_from_camera,
         options=options,
-        mask=~(masked | padded(view)),
+        mask=~(masked | padding_mask(view)),
         farthest=farthest,
     )
 
@@ -325,7 +325,7 @@ def cache_of(scene: Scene, options: CacheOptions = CacheOptions()) -> Cache:
     return key_view_cache(scene.views, options) if scene.kind == "views" else image_cache(scene.first, options)
 
 
-def pooled(frames: CacheFrames) -> CacheFrames:
+def pool_buffers(frames: CacheFrames) -> CacheFrames:
     """All buffers in one: of every pixel the nearest (F,1,...). Needs frames rendered ``with_depth``."""
     if frames.depths is None:
         raise InputError("Pooling needs the depth of every buffer; render the cache with depth.")

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.completion.surface import continued
-from camera.completion.texture import synthesised
+from camera.completion.surface import extend_surfaces
+from camera.completion.texture import synthesise_texture
 from camera.errors import InputError
 from camera.objects.scene import plain
 from camera.path import CameraPath
@@ -35,7 +35,7 @@ RIM = 2
 """Pixels of what is seen that a completed part takes along around it, so that no crack stays between them."""
 
 
-def completed(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> tuple[Hidden, ...]:
+def complete_scene(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> tuple[Hidden, ...]:
     """What ``path`` will see of ``scene`` that its pictures do not show; empty where nothing is missing.
 
     ``inpaint``: colours by a model instead of by patches; depth is continued in the same way.
@@ -44,7 +44,7 @@ def completed(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = Non
 
 
 def parts(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> Iterator[Hidden]:
-    """The parts of `completed` one by one, at most `MOST_PARTS`."""
+    """The parts of `complete_scene` one by one, at most `MOST_PARTS`."""
     scene = plain(scene)
     found: tuple[Hidden, ...] = ()
     small, small_path = _small(scene, path)
@@ -52,12 +52,12 @@ def parts(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -
         frame, share = _emptiest(small, small_path, found)
         if share < ENOUGH:
             return
-        part = completed_at(scene, path, frame, found, inpaint=inpaint)
+        part = complete_frame(scene, path, frame, found, inpaint=inpaint)
         found = (*found, part)
         yield part
 
 
-def completed_at(
+def complete_frame(
     scene: Scene, path: CameraPath, frame: int, before: tuple[Hidden, ...] = (), *, inpaint: Inpainter | None = None
 ) -> Hidden:
     """One part: the holes of ``frame`` that ``scene`` and the parts ``before`` leave."""
@@ -68,9 +68,9 @@ def completed_at(
     with np.errstate(divide="ignore"):
         inverse = np.where(holes | seen.far, 0, 1 / np.maximum(seen.depth, 1e-12)).astype(np.float32)
     sources = ~(holes | mixed | hiding)
-    inverse, guide = continued(seen.colour, inverse, holes, sources, hiding, below=_below(scene, path, frame))
+    inverse, guide = extend_surfaces(seen.colour, inverse, holes, sources, hiding, below=_below(scene, path, frame))
     if inpaint is None:
-        colour = synthesised(seen.colour, holes, sources, inverse, guide)
+        colour = synthesise_texture(seen.colour, holes, sources, inverse, guide)
     else:
         colour = _by_model(inpaint, seen.colour, holes)
     depth = np.where(inverse > 0, 1 / np.maximum(inverse, 1 / scene.far), np.float32(scene.far)).astype(np.float32)

@@ -27,7 +27,7 @@ MOST_STEEP = np.float32(2.0)
 """A surface that runs on comes no nearer, and goes no farther, than by this factor; a plane may end in the sky."""
 
 
-def continued(
+def extend_surfaces(
     colour: NDArray[np.uint8],
     inverse: NDArray[np.float32],
     holes: NDArray[np.bool_],
@@ -57,7 +57,7 @@ def continued(
     return result, means
 
 
-def matched(
+def match_local_mean(
     picture: NDArray[np.float32], guide: NDArray[np.float32], inverse: NDArray[np.float32], holes: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """``picture`` (H,W,3) with the detail that it has, but over the surface around a hole's pixel the mean of ``guide``."""

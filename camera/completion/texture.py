@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.completion.surface import matched
+from camera.completion.surface import match_local_mean
 from camera.kernel import kernel
 
 RADIUS = 3
@@ -42,7 +42,7 @@ class _Level:
     """Logarithm of depth; NaN on sky."""
 
 
-def synthesised(
+def synthesise_texture(
     colour: NDArray[np.uint8],
     holes: NDArray[np.bool_],
     sources: NDArray[np.bool_],
@@ -81,7 +81,7 @@ def synthesised(
             )  # fmt: skip
             picture = _voted(picture, level, targets, offsets, costs, sharp=number < 2)
     result = colour.copy()
-    shown = matched(picture, guide, inverse, holes)[holes]
+    shown = match_local_mean(picture, guide, inverse, holes)[holes]
     result[holes] = np.clip(shown + 0.5, 0, 255).astype(np.uint8)
     return result
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.editing import edits
-from camera.editing.fit import fitted_keys
+from camera.editing.fit import fit_keys
 from camera.editing.keys import Key, KeyedMove, evenly
 from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
-from camera.editing.targets import along_stroke, framed_alike, looking_at, orbiting
+from camera.editing.targets import along_stroke, keep_framed, look_at_target, orbit_target
 from camera.editing.track import key_at
 from camera.errors import InputError, reading
 from camera.path import CameraPath
@@ -39,7 +39,7 @@ class Edited:
     chosen: tuple[int, ...] = ()
 
 
-def edited(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
+def apply_command(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
     """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
 
     Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, begin, shift, turn, stroke, look_at,
@@ -51,7 +51,7 @@ def edited(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
     return _EDITS[name](move, asked, origin)
 
 
-def described(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
+def describe_move(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
     """What a timeline shows: how the whole runs, and of each key its time, hold, easing, tangent, name and numbers."""
     keys = [
         {"time": key.time, "hold": key.hold, "easing": key.easing, "tangent": key.tangent, "name": key.name}
@@ -89,8 +89,8 @@ def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     there = edits.index_at(move, time)
     camera = camera_of(asked.get("camera"), origin) if asked.get("camera") else key_at(move, time).camera
     if there is not None:
-        return Edited(edits.overwritten(move, there, camera), f"overwrite key {there + 1}", (there,))
-    move = edits.added(move, Key(camera, time))
+        return Edited(edits.overwrite_key(move, there, camera), f"overwrite key {there + 1}", (there,))
+    move = edits.add_key(move, Key(camera, time))
     number = edits.index_at(move, time) or 0
     return Edited(move, f"add key {number + 1}", (number,))
 
@@ -101,66 +101,66 @@ def _append(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     camera = camera_of(asked.get("camera"), origin)
     apart = (last.time - move.keys[0].time) / (count - 1) if count > 1 else move.seconds
     if not move.loop and last.leaves < move.seconds - 0.5 * apart:
-        return Edited(edits.added(move, Key(camera, move.seconds)), f"add key {count + 1}", (count,))
+        return Edited(edits.add_key(move, Key(camera, move.seconds)), f"add key {count + 1}", (count,))
     longer = replace(move, seconds=move.seconds + apart)
-    longer = edits.added(longer, Key(camera, last.leaves + apart))
-    return Edited(edits.retimed(longer, move.seconds), f"add key {count + 1}", (count,))
+    longer = edits.add_key(longer, Key(camera, last.leaves + apart))
+    return Edited(edits.retime(longer, move.seconds), f"add key {count + 1}", (count,))
 
 
 def _overwrite(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     (number,) = _chosen(asked)[:1]
     camera = camera_of(asked.get("camera"), origin)
-    return Edited(edits.overwritten(move, number, camera), f"overwrite key {number + 1}", (number,))
+    return Edited(edits.overwrite_key(move, number, camera), f"overwrite key {number + 1}", (number,))
 
 
 def _move(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     chosen, by = _chosen(asked), _number(asked, "seconds")
-    after = edits.moved(move, chosen, by, ripple=asked.get("ripple") is True)
+    after = edits.move_keys(move, chosen, by, ripple=asked.get("ripple") is True)
     return Edited(after, f"retime {_keys(chosen)}", _again(move, after, chosen, by))
 
 
 def _copy(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     chosen, time = _chosen(asked), _number(asked, "time")
-    after = edits.copied(move, chosen, time)
+    after = edits.copy_keys(move, chosen, time)
     first = move.keys[min(chosen)].time
     return Edited(after, f"copy {_keys(chosen)}", _again(move, after, chosen, time - first))
 
 
 def _delete(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     chosen = _chosen(asked)
-    return Edited(edits.deleted(move, chosen, ripple=asked.get("ripple") is True), f"delete {_keys(chosen)}")
+    return Edited(edits.delete_keys(move, chosen, ripple=asked.get("ripple") is True), f"delete {_keys(chosen)}")
 
 
 def _ease(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     chosen = _chosen(asked)
-    return Edited(edits.with_easing(move, chosen, str(asked.get("easing"))), f"ease {_keys(chosen)}", chosen)
+    return Edited(edits.set_easing(move, chosen, str(asked.get("easing"))), f"ease {_keys(chosen)}", chosen)
 
 
 def _tangent(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     chosen = _chosen(asked)
-    after = edits.with_tangent(move, chosen, str(asked.get("tangent")))  # type: ignore[arg-type]
+    after = edits.set_tangent(move, chosen, str(asked.get("tangent")))  # type: ignore[arg-type]
     return Edited(after, f"tangent of {_keys(chosen)}", chosen)
 
 
 def _hold(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     (number,) = _chosen(asked)[:1]
-    after = edits.held(move, number, _number(asked, "seconds"), ripple=asked.get("ripple") is not False)
+    after = edits.hold_key(move, number, _number(asked, "seconds"), ripple=asked.get("ripple") is not False)
     return Edited(after, f"hold at key {number + 1}", (number,))
 
 
 def _retime(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    return Edited(edits.retimed(move, _number(asked, "seconds")), "duration")
+    return Edited(edits.retime(move, _number(asked, "seconds")), "duration")
 
 
 def _rename(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     (number,) = _chosen(asked)[:1]
-    return Edited(edits.renamed(move, number, str(asked.get("name", ""))), f"name of key {number + 1}", (number,))
+    return Edited(edits.rename_key(move, number, str(asked.get("name", ""))), f"name of key {number + 1}", (number,))
 
 
 def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """Only the numbers that are asked for change."""
     (number,) = _chosen(asked)[:1]
-    edits.checked(move, [number])
+    edits.check_chosen(move, [number])
     known = vars(KeyNumbers())
     given = {name: _number(asked, name) for name in known if name in asked}
     if not given:
@@ -168,7 +168,7 @@ def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     start = origin.world_from_camera[0]
     camera = move.keys[number].camera
     changed = with_numbers(camera, replace(numbers_of(camera, start), **given), start)
-    return Edited(edits.overwritten(move, number, changed), f"{', '.join(given)} of key {number + 1}", (number,))
+    return Edited(edits.overwrite_key(move, number, changed), f"{', '.join(given)} of key {number + 1}", (number,))
 
 
 def _begin(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
@@ -202,7 +202,7 @@ def _stroke(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
         if len(line) > MOST_POINTS:
             raise ValueError("too long")
     path = along_stroke(move.keys[0].camera, line, STROKE_FRAMES, ahead=asked.get("ahead") is True)
-    made = edits.retimed(fitted_keys(path).move, move.seconds)
+    made = edits.retime(fit_keys(path).move, move.seconds)
     return Edited(made, "draw the move from above")
 
 
@@ -217,14 +217,14 @@ def _look_at(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """The chosen keys, or all, turned to a point of the world."""
     chosen, cameras = _cameras_of(move, asked)
     return Edited(
-        _seen_by(move, chosen, looking_at(cameras, _point(asked))), f"look at a point with {_keys(chosen)}", chosen
+        _seen_by(move, chosen, look_at_target(cameras, _point(asked))), f"look at a point with {_keys(chosen)}", chosen
     )
 
 
 def _size(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """A point kept as large as the first of the chosen keys, or of all, sees it; by their lenses."""
     chosen, cameras = _cameras_of(move, asked)
-    return Edited(_seen_by(move, chosen, framed_alike(cameras, _point(asked))), f"keep size in {_keys(chosen)}", chosen)
+    return Edited(_seen_by(move, chosen, keep_framed(cameras, _point(asked))), f"keep size in {_keys(chosen)}", chosen)
 
 
 def _orbit(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
@@ -234,19 +234,19 @@ def _orbit(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
         raise InputError(f"An orbit goes round by up to {MOST_DEGREES:g} degrees, got {degrees:g}.")
     (number, *_), cameras = _cameras_of(move, asked)
     turns = np.linspace(0, degrees, 1 + max(2, int(np.ceil(abs(degrees) / DEGREES_BETWEEN_KEYS))))
-    path = orbiting(cameras.sliced(slice(0, 1)), _point(asked), turns, up=UP)
+    path = orbit_target(cameras.sliced(slice(0, 1)), _point(asked), turns, up=UP)
     return Edited(evenly(path, move.seconds), f"orbit {degrees:g} degrees from key {number + 1}")
 
 
 def _cameras_of(move: KeyedMove, asked: Asked) -> tuple[tuple[int, ...], CameraPath]:
     """The chosen keys, or all, and their cameras."""
     chosen = _chosen(asked) if asked.get("chosen") else tuple(range(len(move.keys)))
-    return chosen, move.cameras.sliced(edits.checked(move, chosen))  # type: ignore[arg-type]
+    return chosen, move.cameras.sliced(edits.check_chosen(move, chosen))  # type: ignore[arg-type]
 
 
 def _seen_by(move: KeyedMove, chosen: tuple[int, ...], cameras: CameraPath) -> KeyedMove:
     for place, number in enumerate(chosen):
-        move = edits.overwritten(move, number, cameras.sliced(slice(place, place + 1)))
+        move = edits.overwrite_key(move, number, cameras.sliced(slice(place, place + 1)))
     return move
 
 
@@ -259,7 +259,7 @@ def _point(asked: Asked) -> NDArray[np.float64]:
 
 
 def _loop(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    return Edited(edits.looped(move, asked.get("loop") is True), "loop")
+    return Edited(edits.set_loop(move, asked.get("loop") is True), "loop")
 
 
 def _shape(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:

@@ -13,7 +13,7 @@ SAME_TIME = 1e-6
 """Seconds within which two keys stand at one time."""
 
 
-def added(move: KeyedMove, key: Key) -> KeyedMove:
+def add_key(move: KeyedMove, key: Key) -> KeyedMove:
     """With one key more; the move grows where the key comes after its end. Raises where a key stands at that time."""
     there = index_at(move, key.time)
     if there is not None:
@@ -21,15 +21,15 @@ def added(move: KeyedMove, key: Key) -> KeyedMove:
     return _with_keys(move, (*move.keys, key))
 
 
-def overwritten(move: KeyedMove, index: int, camera: CameraPath) -> KeyedMove:
+def overwrite_key(move: KeyedMove, index: int, camera: CameraPath) -> KeyedMove:
     """Key ``index`` sees through ``camera`` instead; its time, easing, tangent and hold stay."""
     return _changed(move, index, camera=camera.fitted(move.width, move.height))
 
 
-def moved(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: bool = False) -> KeyedMove:
+def move_keys(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: bool = False) -> KeyedMove:
     """The ``chosen`` keys later by ``seconds`` (earlier where negative), past others too. ``ripple``: all keys after the first
     of them go along, and the move grows or shrinks by as much. Raises where two keys would meet or one come before 0."""
-    indices = checked(move, chosen)
+    indices = check_chosen(move, chosen)
     along = range(min(indices), len(move.keys)) if ripple else indices
     earliest = min(move.keys[index].time for index in along) + seconds
     if earliest < -SAME_TIME:
@@ -41,18 +41,18 @@ def moved(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: b
     return _with_keys(move, keys, seconds=move.seconds + seconds if ripple else move.seconds)
 
 
-def copied(move: KeyedMove, chosen: Collection[int], at: float) -> KeyedMove:
+def copy_keys(move: KeyedMove, chosen: Collection[int], at: float) -> KeyedMove:
     """Copies of the ``chosen`` keys, the earliest of them at ``at`` seconds and the others as far after it as before."""
-    copies = [move.keys[index] for index in checked(move, chosen)]
+    copies = [move.keys[index] for index in check_chosen(move, chosen)]
     for key in copies:
-        move = added(move, replace(key, time=key.time - copies[0].time + at))
+        move = add_key(move, replace(key, time=key.time - copies[0].time + at))
     return move
 
 
-def deleted(move: KeyedMove, chosen: Collection[int], *, ripple: bool = False) -> KeyedMove:
+def delete_keys(move: KeyedMove, chosen: Collection[int], *, ripple: bool = False) -> KeyedMove:
     """Without the ``chosen`` keys. ``ripple`` closes the gap: what comes after moves up by the time from the first of them to
     the next that stays. Raises where no key would be left."""
-    indices = checked(move, chosen)
+    indices = check_chosen(move, chosen)
     kept = [key for index, key in enumerate(move.keys) if index not in indices]
     if not kept:
         raise InputError("A move keeps at least one key; add another one first.")
@@ -65,18 +65,18 @@ def deleted(move: KeyedMove, chosen: Collection[int], *, ripple: bool = False) -
     return _with_keys(move, keys, seconds=move.seconds - gap)
 
 
-def with_easing(move: KeyedMove, chosen: Collection[int], easing: str) -> KeyedMove:
+def set_easing(move: KeyedMove, chosen: Collection[int], easing: str) -> KeyedMove:
     """From each ``chosen`` key to the next by ``easing``."""
     return _each(move, chosen, easing=easing)
 
 
-def with_tangent(move: KeyedMove, chosen: Collection[int], tangent: Tangent) -> KeyedMove:
+def set_tangent(move: KeyedMove, chosen: Collection[int], tangent: Tangent) -> KeyedMove:
     return _each(move, chosen, tangent=tangent)
 
 
-def held(move: KeyedMove, index: int, seconds: float, *, ripple: bool = True) -> KeyedMove:
+def hold_key(move: KeyedMove, index: int, seconds: float, *, ripple: bool = True) -> KeyedMove:
     """The camera stays at key ``index`` for ``seconds``. ``ripple``: later keys keep their distance from the end of the hold."""
-    (index,) = checked(move, [index])
+    (index,) = check_chosen(move, [index])
     more = seconds - move.keys[index].hold
     keys = [
         replace(key, hold=seconds) if number == index
@@ -86,18 +86,18 @@ def held(move: KeyedMove, index: int, seconds: float, *, ripple: bool = True) ->
     return _with_keys(move, keys, seconds=move.seconds + more if ripple else move.seconds)
 
 
-def retimed(move: KeyedMove, seconds: float) -> KeyedMove:
+def retime(move: KeyedMove, seconds: float) -> KeyedMove:
     """The whole move in ``seconds``: times and holds are stretched alike."""
     factor = seconds / move.seconds
     keys = tuple(replace(key, time=key.time * factor, hold=key.hold * factor) for key in move.keys)
     return replace(move, keys=keys, seconds=seconds)
 
 
-def renamed(move: KeyedMove, index: int, name: str) -> KeyedMove:
+def rename_key(move: KeyedMove, index: int, name: str) -> KeyedMove:
     return _changed(move, index, name=name.strip()[:80])
 
 
-def looped(move: KeyedMove, loop: bool) -> KeyedMove:
+def set_loop(move: KeyedMove, loop: bool) -> KeyedMove:
     """Coming back to the first key, or not; a move whose last key ends it grows by the mean distance between its keys."""
     last = move.keys[-1].leaves
     if loop and not move.loop and last >= move.seconds - SAME_TIME:
@@ -118,7 +118,7 @@ def _with_keys(move: KeyedMove, keys: Collection[Key], seconds: float | None = N
 
 
 def _each(move: KeyedMove, chosen: Collection[int], **changes) -> KeyedMove:
-    indices = checked(move, chosen)
+    indices = check_chosen(move, chosen)
     keys = tuple(replace(key, **changes) if index in indices else key for index, key in enumerate(move.keys))
     return replace(move, keys=keys)
 
@@ -127,7 +127,7 @@ def _changed(move: KeyedMove, index: int, **changes) -> KeyedMove:
     return _each(move, [index], **changes)
 
 
-def checked(move: KeyedMove, chosen: Collection[int]) -> list[int]:
+def check_chosen(move: KeyedMove, chosen: Collection[int]) -> list[int]:
     """The chosen places in order; raises `InputError` for none, or for one that no key has."""
     indices = sorted(set(chosen))
     if not indices:

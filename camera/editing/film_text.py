@@ -11,7 +11,7 @@ from camera.editing.fit import Residual, residual_of, tolerance_for
 from camera.path import CameraPath
 from camera.rotation import angle_degrees, scipy_rotation
 from camera.trajectories.film import MOVES
-from camera.trajectories.film_script import Move, Part, path_of, written
+from camera.trajectories.film_script import Move, Part, path_of, write_moves
 from camera.trajectories.keyframes import EASINGS
 from camera.view import View
 
@@ -55,7 +55,7 @@ def film_text(path: CameraPath, view: View) -> FilmText:
         seconds = (end - start) / path.fps
         part = _part(path, view, parts, start, end) if moves else ()
         parts.append(part or (Move("hold", seconds=seconds),))
-    text = written(parts)
+    text = write_moves(parts)
     return FilmText(text, residual_of(path_of(text, view, frames=len(path), fps=path.fps), path))
 
 

@@ -53,7 +53,7 @@ def tolerance_for(path: CameraPath) -> Residual:
     return Residual(max(length / 200, 1e-9), 0.2, 0.005)
 
 
-def fitted_keys(path: CameraPath, tolerance: Residual | None = None, *, most: int = MOST_FITTED) -> Fit:
+def fit_keys(path: CameraPath, tolerance: Residual | None = None, *, most: int = MOST_FITTED) -> Fit:
     """As few keys as it takes to come within ``tolerance`` of ``path``, at most ``most``; keys are frames of the path.
 
     Begins with the first and last frame and adds the frame that is farthest off, then leaves out keys that are not needed.

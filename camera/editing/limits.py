@@ -67,7 +67,7 @@ def findings(scene: Scene, path: CameraPath) -> Findings:
     return Findings(seen[:, 0], seen[:, 1], np.concatenate([[0.0], angle_degrees(rotations[:-1], rotations[1:])]))
 
 
-def fitted(scene: Scene, path: CameraPath, limits: Limits) -> Fitted:
+def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> Fitted:
     """``path`` with its motion away from its first camera reduced, frame by frame, as far as ``limits`` need and smoothly.
 
     Raises `InputError` that names the limit where even the first camera breaks it, so that no part of the motion is left.

@@ -15,7 +15,7 @@ _MOVE = {"version", "width", "height", "seconds", "curve", "easing", "constant_s
 _KEY = {"world_from_camera", "intrinsics", "time", "easing", "tangent", "hold", "name"}
 
 
-def written(move: KeyedMove) -> dict[str, Any]:
+def write(move: KeyedMove) -> dict[str, Any]:
     """All of the move; numbers are written in full, so `read` gives the same move."""
     return {
         "version": VERSION,
@@ -44,7 +44,7 @@ def _key_written(key: Key) -> dict[str, Any]:
 
 
 def read(data: Any) -> KeyedMove:
-    """The move of what `written` gave; raises `InputError` for anything else, and for a newer version."""
+    """The move of what `write` gave; raises `InputError` for anything else, and for a newer version."""
     fields = _fields(data, _MOVE, "a move")
     if fields["version"] != VERSION:
         raise InputError(f"The move is of version {fields['version']!r}; this version of Reshoot reads {VERSION}.")

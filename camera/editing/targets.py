@@ -24,7 +24,7 @@ def depths_of(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
     return ((points - path.centres) * path.world_from_camera[:, :3, 2]).sum(axis=1)
 
 
-def looking_at(path: CameraPath, target: ArrayLike, *, at: tuple[float, float] = (0.5, 0.5)) -> CameraPath:
+def look_at_target(path: CameraPath, target: ArrayLike, *, at: tuple[float, float] = (0.5, 0.5)) -> CameraPath:
     """The same places; every camera turned by the least turn that brings ``target`` (3,) or (F,3) to the place ``at`` of the
     picture, in shares of its width and height. Raises `InputError` where a camera stands at the target."""
     points, poses = _along(path, target), path.world_from_camera.copy()
@@ -38,7 +38,7 @@ def looking_at(path: CameraPath, target: ArrayLike, *, at: tuple[float, float] =
     return path.with_poses(poses)
 
 
-def framed_alike(path: CameraPath, target: ArrayLike) -> CameraPath:
+def keep_framed(path: CameraPath, target: ArrayLike) -> CameraPath:
     """The same cameras through lenses that keep ``target`` as large as in the first frame.
 
     Raises `InputError` where it is not ahead of the camera, or where the lens would have to change by more than
@@ -59,7 +59,7 @@ def framed_alike(path: CameraPath, target: ArrayLike) -> CameraPath:
     return replace(path, intrinsics=lenses)
 
 
-def at_distance(path: CameraPath, target: ArrayLike, distance: float | None = None) -> CameraPath:
+def keep_distance(path: CameraPath, target: ArrayLike, distance: float | None = None) -> CameraPath:
     """Cameras looking the same way, moved along their rays from the target to ``distance`` of it; None keeps the first's."""
     points = _along(path, target)
     away = path.centres - points
@@ -71,7 +71,7 @@ def at_distance(path: CameraPath, target: ArrayLike, distance: float | None = No
     return path.with_poses(poses)
 
 
-def following(path: CameraPath, target: ArrayLike) -> CameraPath:
+def follow_target(path: CameraPath, target: ArrayLike) -> CameraPath:
     """Going along with a target (F,3): every camera displaced as the target is from its first place."""
     points = _along(path, target)
     poses = path.world_from_camera.copy()
@@ -79,7 +79,7 @@ def following(path: CameraPath, target: ArrayLike) -> CameraPath:
     return path.with_poses(poses)
 
 
-def orbiting(camera: CameraPath, target: ArrayLike, degrees: ArrayLike, *, up: ArrayLike) -> CameraPath:
+def orbit_target(camera: CameraPath, target: ArrayLike, degrees: ArrayLike, *, up: ArrayLike) -> CameraPath:
     """A camera (a path of one frame) turned about the axis ``up`` (3,) through ``target`` (3,) by ``degrees`` (F,), positive to
     its right, as one rigid thing: what it sees of the target keeps its place and size."""
     turns = about_axis(up, np.atleast_1d(np.asarray(degrees, dtype=np.float64)))

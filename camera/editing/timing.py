@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.editing.keys import Key, KeyedMove, SpeedGraph
-from camera.trajectories.keyframes import eased
+from camera.trajectories.keyframes import ease
 
 SLOW_IN_OUT_SHARE = 0.25
 """Part of the time in which `slow_in_out` comes up to speed, and in which it comes to rest."""
@@ -36,7 +36,7 @@ def progress_of(graph: SpeedGraph, share: NDArray[np.float64]) -> NDArray[np.flo
 
 def overall(move: KeyedMove, share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Part of the move's own time (F,) that has run after ``share`` (F,) of the clip."""
-    return progress_of(move.speed, eased(share, move.easing))
+    return progress_of(move.speed, ease(share, move.easing))
 
 
 def track_times(move: KeyedMove) -> NDArray[np.float64]:
@@ -56,7 +56,7 @@ def on_track(move: KeyedMove, seconds: NDArray[np.float64]) -> NDArray[np.float6
     for index, (key, after) in enumerate(pairwise(keys)):
         inside = (number == index) & (seconds > key.leaves)
         part = (seconds[inside] - key.leaves) / (arrives[index + 1] - key.leaves)
-        result[inside] += _stopping(eased(part, key.easing), key, after) * (places[index + 1] - places[index])
+        result[inside] += _stopping(ease(part, key.easing), key, after) * (places[index + 1] - places[index])
     return result
 
 

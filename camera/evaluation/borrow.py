@@ -55,7 +55,7 @@ class Borrowed:
         )
 
 
-def borrowed(path: CameraPath, tolerance: Tolerance | None = None, *, curve: Curve = "smooth") -> Borrowed:
+def borrow_keys(path: CameraPath, tolerance: Tolerance | None = None, *, curve: Curve = "smooth") -> Borrowed:
     """The fewest keys found by adding one where the curve misses most, then taking away each that is not needed."""
     tolerance = tolerance or Tolerance()
     chosen = [0] if len(path) == 1 else [0, len(path) - 1]
@@ -70,7 +70,7 @@ def borrowed(path: CameraPath, tolerance: Tolerance | None = None, *, curve: Cur
     return Borrowed(tuple(_key(path, frame) for frame in chosen), made, turn, way, lens, curve)
 
 
-def smoothed(path: CameraPath, frames: float) -> CameraPath:
+def smooth_path(path: CameraPath, frames: float) -> CameraPath:
     """Without what shakes faster than about so many ``frames``: a Gaussian over places, turns and the lens; ends are kept near."""
     if frames <= 0 or len(path) < 3:
         return path
@@ -90,7 +90,7 @@ def smoothed(path: CameraPath, frames: float) -> CameraPath:
     return replace(path, world_from_camera=poses, intrinsics=lenses)
 
 
-def fitted_to(path: CameraPath, subject_distance: float, clip_distance: float) -> CameraPath:
+def scale_to_subject(path: CameraPath, subject_distance: float, clip_distance: float) -> CameraPath:
     """The move in a scene whose subject is ``subject_distance`` away, as the clip's was ``clip_distance`` in its own unit."""
     if not (np.isfinite(clip_distance) and clip_distance > 0 and subject_distance > 0):
         raise InputError("A move is scaled by two distances above zero: the scene's subject and the clip's.")

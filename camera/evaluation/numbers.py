@@ -92,7 +92,7 @@ NUMBERS: tuple[Number, ...] = (
 AUC = ("auc_3", "auc_30")
 
 
-def scored(
+def score_path(
     achieved: CameraPath, requested: CameraPath, *, count: int | None = None
 ) -> tuple[dict[str, float | None], tuple[str, ...]]:
     """Every number by key, None where it has no answer, and the reasons.

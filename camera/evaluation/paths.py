@@ -72,7 +72,7 @@ class Similarity:
         return path.with_poses(poses)
 
 
-def align(points: ArrayLike, reference: ArrayLike, *, with_scale: bool = True) -> Similarity:
+def fit_similarity(points: ArrayLike, reference: ArrayLike, *, with_scale: bool = True) -> Similarity:
     """The similarity that brings ``points`` (N,3) nearest to ``reference`` (N,3) in least squares (Umeyama 1991).
 
     Raises `InputError` where the shapes differ, or the points lie on one line or in one place, which leaves a turn free.
@@ -91,10 +91,10 @@ def align(points: ArrayLike, reference: ArrayLike, *, with_scale: bool = True) -
     return Similarity(scale, rotation, goal - scale * rotation @ middle)
 
 
-def aligned(path: CameraPath, reference: CameraPath, *, with_scale: bool = True) -> CameraPath:
+def align_path(path: CameraPath, reference: CameraPath, *, with_scale: bool = True) -> CameraPath:
     """``path`` brought onto ``reference`` by the best similarity of their camera centres."""
     _check(path, reference)
-    return align(path.centres, reference.centres, with_scale=with_scale).of_path(path)
+    return fit_similarity(path.centres, reference.centres, with_scale=with_scale).of_path(path)
 
 
 def _relative(path: CameraPath, reference: CameraPath, scale: Scale) -> tuple[NDArray, NDArray]:

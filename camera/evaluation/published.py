@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.evaluation.paths import aligned, rotation_error_degrees
+from camera.evaluation.paths import align_path, rotation_error_degrees
 from camera.path import CameraPath, inverse
 from camera.rotation import angle_degrees
 
@@ -51,14 +51,16 @@ def absolute_trajectory_error(path: CameraPath, reference: CameraPath) -> float:
 
     Raises `InputError` where the centres lie on one line, which leaves the alignment's turn free.
     """
-    gaps = aligned(path, reference).centres - reference.centres
+    gaps = align_path(path, reference).centres - reference.centres
     return float(np.sqrt((gaps**2).sum(axis=1).mean()))
 
 
 def relative_pose_error(path: CameraPath, reference: CameraPath) -> StepErrors:
     """RPE: steps from frame to frame compared after Sim(3) of the centres, averaged; raises as `align` does."""
     _check(path, reference)
-    steps = [each.camera_from_world[:-1] @ each.world_from_camera[1:] for each in (aligned(path, reference), reference)]
+    steps = [
+        each.camera_from_world[:-1] @ each.world_from_camera[1:] for each in (align_path(path, reference), reference)
+    ]
     gaps = inverse(steps[1]) @ steps[0]
     turns = angle_degrees(steps[0][:, :3, :3], steps[1][:, :3, :3])
     return StepErrors(float(np.linalg.norm(gaps[:, :3, 3], axis=1).mean()), float(turns.mean()))

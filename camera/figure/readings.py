@@ -39,7 +39,7 @@ def readings(matrices: NDArray[np.float64], name: str, best: tuple[str, str] | N
     return [Reading(each, _poses(matrices, each, name), reason if each == first else "") for each in order]
 
 
-def drawn(found: list[Reading]) -> str:
+def draw_readings(found: list[Reading]) -> str:
     """The drawings of ``found`` side by side, with their names, as one SVG picture; the first is framed as the likeliest."""
     rows = -(-len(found) // COLUMNS)
     width, height = COLUMNS * (SIDE + GAP) + GAP, rows * (SIDE + LINE + GAP) + GAP + LINE

@@ -14,7 +14,7 @@ from typing import Any
 from camera.errors import InputError, reading
 from camera.formats.content import with_suffix
 from camera.objects.glb import check_picture, one_glb
-from camera.objects.material import light
+from camera.objects.material import linear_from_srgb
 from camera.objects.obj_ply import KINDS, LARGEST_BYTES, MOST_READ, check_counts, check_size
 from camera.objects.surface import far_origin
 
@@ -25,7 +25,7 @@ MOST_FILES = 500
 _OTHER_PROGRAMS = (".fbx", ".blend", ".dae", ".usd", ".usdz", ".usdc", ".3ds", ".abc", ".max", ".ma", ".c4d")
 
 
-def one_file(files: Mapping[str, bytes]) -> tuple[bytes, str]:
+def join_model_files(files: Mapping[str, bytes]) -> tuple[bytes, str]:
     """Contents and name of the one model among ``files`` (contents by name), joined with what belongs to it.
 
     Raises `InputError` for none or several models, and for models of kinds that are not read.
@@ -168,5 +168,8 @@ def _material(simple: Any) -> Any:
     if simple.image is not None:
         return PBRMaterial(baseColorTexture=simple.image.convert("RGB"), baseColorFactor=[1.0, 1.0, 1.0, 1.0])
     diffuse = np.asarray(simple.diffuse, dtype=np.float64)
-    factor = [*light(diffuse[:3] / (255 if np.asarray(simple.diffuse).dtype == np.uint8 else 1)).tolist(), 1.0]
+    factor = [
+        *linear_from_srgb(diffuse[:3] / (255 if np.asarray(simple.diffuse).dtype == np.uint8 else 1)).tolist(),
+        1.0,
+    ]
     return PBRMaterial(baseColorFactor=factor)

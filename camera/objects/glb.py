@@ -43,7 +43,7 @@ MOST_NUMBERS = 1 << 28
 
 @dataclass(frozen=True, eq=False)
 class GltfFile:
-    """A file's description and its binary part; made by `opened`."""
+    """A file's description and its binary part; made by `open_glb`."""
 
     name: str
     about: dict[str, Any]
@@ -104,7 +104,7 @@ class GltfFile:
         return _picture(self.view(self.about["images"][number]["bufferView"]), self.name)
 
 
-def opened(data: bytes, name: str) -> GltfFile:
+def open_glb(data: bytes, name: str) -> GltfFile:
     """A GLB file of version 2 that holds everything itself. Raises `InputError`; faults inside raise what Python raises."""
     about, binary = chunks(data, name)
     for part in (*about.get("buffers", []), *about.get("images", [])):
@@ -174,7 +174,7 @@ def one_glb(text: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
     with reading(f"{name} is not a whole glTF file; export it again."):
         about = json.loads(text)
         binary = _joined(about, b"", name, files)
-    return packed(about, binary)
+    return pack_glb(about, binary)
 
 
 def _joined(about: dict[str, Any], own: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
@@ -199,7 +199,7 @@ def _joined(about: dict[str, Any], own: bytes, name: str, files: Mapping[str, by
     return bytes(binary)
 
 
-def packed(about: dict[str, Any], binary: bytes) -> bytes:
+def pack_glb(about: dict[str, Any], binary: bytes) -> bytes:
     """A GLB of a description and a binary part."""
     head = json.dumps(about).encode()
     head += b" " * (-len(head) % 4)

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
-from camera.objects.glb import GltfFile, opened
-from camera.objects.material import painted
+from camera.objects.glb import GltfFile, open_glb
+from camera.objects.material import srgb_from_linear
 from camera.objects.obj_ply import MOST_READ, MOST_TRIANGLES, check_size
 from camera.objects.surface import Surface, far_origin, thinner
 
@@ -290,7 +290,7 @@ class Gltf:
             return np.ones((count, 3))
         stored = np.nan_to_num(self.file.array(given["COLOR_0"])[:, :3].astype(np.float64))
         fine = self.about["accessors"][given["COLOR_0"]]["componentType"] != _BYTE
-        return painted(stored) if fine or self.bytes_are_light else stored
+        return srgb_from_linear(stored) if fine or self.bytes_are_light else stored
 
     def _skinned(self, given: dict[str, int]) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
         """Joints and weights (V,J) of all sets of four."""
@@ -324,7 +324,7 @@ def read(data: bytes, name: str, *, most: int = MOST_TRIANGLES) -> Gltf:
     """A GLB file of version 2 that holds everything itself, thinned to ``most`` triangles. Raises `InputError`."""
     check_size(data, name)
     with reading(f"{name} is not a whole glTF file; export it again."):
-        made = Gltf(opened(data, name))
+        made = Gltf(open_glb(data, name))
         made = replace(made, meshes=made._primitives())
         if (count := made.triangles) > MOST_READ:
             raise InputError(f"{name} has {count} triangles in all its places; reduce it to {MOST_READ}.")

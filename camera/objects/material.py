@@ -76,16 +76,16 @@ def material(about: Mapping[str, Any], textures: list[dict[str, Any]], picture: 
     shining = base.is_dark and not glow.is_dark
     if shining or glow.is_dark:
         shown = glow if shining else base
-        tint, (uv_set, moved) = painted(shown.factor), shown.placed
+        tint, (uv_set, moved) = srgb_from_linear(shown.factor), shown.placed
         return Material(_tinted(seen(shown), tint), tint, uv_set, moved, cut_out, shining)
     return _both(base, glow, seen, cut_out)
 
 
 def _both(base: _Layer, glow: _Layer, seen: Callable[[_Layer], NDArray[np.uint8] | None], cut_out: bool) -> Material:
     """Lit and shining at once: the sum of both, where their pictures lie alike."""
-    tint, (uv_set, moved) = painted(base.factor), base.placed
+    tint, (uv_set, moved) = srgb_from_linear(base.factor), base.placed
     if base.texture is None and glow.texture is None:
-        return Material(None, painted(base.factor + glow.factor), cut_out=cut_out)
+        return Material(None, srgb_from_linear(base.factor + glow.factor), cut_out=cut_out)
     alike = base.texture is None or glow.texture is None or _same_place(base, glow)
     if not alike:
         note = "Parts that shine of themselves have a picture laid out in another way and are drawn without that light."
@@ -145,22 +145,22 @@ def _sum(
     second = np.broadcast_to(white, (*size, 3)) if two is None else two
     if second.shape[:2] != size:
         second = np.asarray(Image.fromarray(second).resize(size[::-1], Image.Resampling.BILINEAR))
-    lit = light(np.arange(256) / 255)
+    lit = linear_from_srgb(np.arange(256) / 255)
     made = np.empty((*size, 3), np.uint8)
     for row in range(0, size[0], _ROWS):
         rows = slice(row, row + _ROWS)
-        made[rows] = np.rint(painted(lit[first[rows]] * of_one + lit[second[rows]] * of_two) * 255)
+        made[rows] = np.rint(srgb_from_linear(lit[first[rows]] * of_one + lit[second[rows]] * of_two) * 255)
     return made
 
 
-def painted(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+def srgb_from_linear(linear: NDArray[np.float64]) -> NDArray[np.float64]:
     """Colours of light in 0..1 as screens are given them (sRGB)."""
     linear = np.clip(np.nan_to_num(linear), 0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def light(painted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The inverse of `painted`."""
+def linear_from_srgb(painted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of `srgb_from_linear`."""
     return np.where(painted <= 0.04045, painted / 12.92, ((painted + 0.055) / 1.055) ** 2.4)
 
 

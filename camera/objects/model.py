@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.objects import file_notes, gltf, obj_ply
-from camera.objects.bundle import one_file
+from camera.objects.bundle import join_model_files
 from camera.objects.surface import Surface
 
 _SEE_THROUGH = "Its transparent parts are drawn whole."
@@ -76,7 +76,7 @@ def read_models(files: Mapping[str, bytes]) -> Model:
 
     Raises `InputError`.
     """
-    return read_model(*one_file(files))
+    return read_model(*join_model_files(files))
 
 
 def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) -> Model:

@@ -222,7 +222,7 @@ class StagedScene(Scene):
         return float(right), float(up), float(-back)
 
 
-def staged(scene: Scene, objects: Sequence[SceneObject] = ()) -> StagedScene:
+def stage_objects(scene: Scene, objects: Sequence[SceneObject] = ()) -> StagedScene:
     """The scene with these objects in place of any others; the distance of one that was staged before is kept."""
     if isinstance(scene, StagedScene):
         return scene.with_objects(objects)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.objects.glb import chunks, packed
-from camera.objects.material import light
+from camera.objects.glb import chunks, pack_glb
+from camera.objects.material import linear_from_srgb
 
 UNLIT = "KHR_materials_unlit"
 _BYTE, _SHORT = 5121, 5123
@@ -42,7 +42,7 @@ def with_light_colours(data: bytes, name: str = "the GLB") -> bytes:
                 accessor.pop(key, None)
         if not any(name.startswith("TEXCOORD") for name in part["attributes"]):
             part["material"] = _plain(about)
-    return packed(about, _laid_out(about, binary, replaced))
+    return pack_glb(about, _laid_out(about, binary, replaced))
 
 
 def _as_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) -> NDArray[np.uint16]:
@@ -51,7 +51,7 @@ def _as_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) ->
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
     stride = view.get("byteStride", width)
     stored = np.ndarray((accessor["count"], width), np.uint8, binary, start, (stride, 1)) / 255
-    lit = np.concatenate([light(stored[:, :3]), stored[:, 3:]], axis=1)
+    lit = np.concatenate([linear_from_srgb(stored[:, :3]), stored[:, 3:]], axis=1)
     padded = np.zeros((len(lit), 4), "<u2")  # rows begin at multiples of four bytes
     padded[:, :width] = np.rint(lit * 65535)
     view["byteStride"] = 8

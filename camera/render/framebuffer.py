@@ -16,19 +16,19 @@ RUN = 1024
 """Pixels that are taken apart at a time."""
 
 
-def empty(height: int, width: int) -> NDArray[np.uint64]:
+def empty_framebuffer(height: int, width: int) -> NDArray[np.uint64]:
     """(H,W) keys of a picture without any point."""
     return np.zeros((height, width), np.uint64)
 
 
-def packed(colour: NDArray[np.uint8], depth: NDArray[np.float32], far: float) -> NDArray[np.uint32]:
+def pack_pixels(colour: NDArray[np.uint8], depth: NDArray[np.float32], far: float) -> NDArray[np.uint32]:
     """The lower half of the keys of a source picture (h,w): colour (h,w,3), and the far layer from depth ``far`` on."""
     result = np.empty(depth.shape, np.uint32)
     _pack(colour, depth, np.float32(far), result)
     return result
 
 
-def unpacked(
+def unpack_pixels(
     keys: NDArray[np.uint64],
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
     """Colour (H,W,3), depth (H,W) with 0 in holes, layer (H,W): 0 hole, 1 surface, 2 far layer."""

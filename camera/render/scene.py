@@ -122,7 +122,7 @@ def render(
     return _finished(painter(scene, renderer)(path, frame), path, frame, horizon, fill, hole_colour)
 
 
-def rendered(
+def render_all(
     scene: Scene,
     path: CameraPath,
     *,
@@ -159,7 +159,7 @@ def warm_up() -> None:
 
 
 def in_order(frame: Callable[[int], Frame], count: int, threads: int) -> Generator[Frame, None, None]:
-    """``frame`` of 0 to ``count`` - 1, made ahead by ``threads`` threads; closing it cancels, see `rendered`."""
+    """``frame`` of 0 to ``count`` - 1, made ahead by ``threads`` threads; closing it cancels, see `render_all`."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="frames")
     ahead: deque[Future[Frame]] = deque()
     try:
@@ -203,7 +203,7 @@ class Horizon:
 
 def _sky_sines(view: View, up: NDArray[np.float64], stride: int = 4) -> NDArray[np.float64]:
     """(N,) sines of elevation of the pixels that have no depth and are no padding, every ``stride`` in x and y."""
-    y, x = np.nonzero(~(view.known | padded(view))[::stride, ::stride])
+    y, x = np.nonzero(~(view.known | padding_mask(view))[::stride, ::stride])
     rays = np.stack([x * stride, y * stride, np.ones(len(x))], axis=1) @ np.linalg.inv(view.intrinsics).T
     return rays @ (view.world_from_camera[:3, :3].T @ up) / np.linalg.norm(rays, axis=1)
 
@@ -313,7 +313,7 @@ class _Source:
 
     @staticmethod
     def of(view: View) -> _Source:
-        padding = padded(view)
+        padding = padding_mask(view)
         return _Source(view, np.where(padding, np.float32(0), view.depth) if padding.any() else view.depth)
 
     @property
@@ -329,9 +329,9 @@ class _Source:
     @cached_property
     def packed(self) -> NDArray[np.uint32]:
         """(H,W): colour and layer as they are drawn into `camera.render.framebuffer`."""
-        from camera.render.framebuffer import packed
+        from camera.render.framebuffer import pack_pixels
 
-        return packed(self.view.colour, self.view.depth, self.view.far)
+        return pack_pixels(self.view.colour, self.view.depth, self.view.far)
 
     @cached_property
     def strength(self) -> NDArray[np.float32]:
@@ -361,7 +361,7 @@ class _Source:
         return turn.astype(np.float32), (lens @ target_from_camera[:3, 3]).astype(np.float32)
 
 
-def padded(view: View) -> NDArray[np.bool_]:
+def padding_mask(view: View) -> NDArray[np.bool_]:
     """(H,W): True on border rows and columns that are black and without depth over their whole length."""
     empty = np.zeros(view.known.shape, dtype=bool)
     for axis, lines in ((0, empty), (1, empty.T)):
@@ -394,7 +394,7 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
     from camera.render import depth_mesh, framebuffer
     from camera.render import inpaint as fill
 
-    drawn = framebuffer.empty(path.height, path.width)
+    drawn = framebuffer.empty_framebuffer(path.height, path.width)
     for order, source in enumerate(sources):
         turn, shift = source.target_from_source(path, frame)
         depth_mesh.draw(
@@ -408,7 +408,7 @@ def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> R
             far=source.view.far,
             advantage=SAME_SURFACE if order else 1.0,
         )
-    colour, depth, layer = framebuffer.unpacked(drawn)
+    colour, depth, layer = framebuffer.unpack_pixels(drawn)
     fill.close_cracks(colour, depth, layer)
     return RenderedFrame(colour, layer == 0, depth, layer == 2)
 
@@ -417,7 +417,7 @@ def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
     from camera.render import framebuffer, zbuffer
     from camera.render import inpaint as fill
 
-    drawn = framebuffer.empty(path.height, path.width)
+    drawn = framebuffer.empty_framebuffer(path.height, path.width)
     for source in sources:
         turn, shift = source.target_from_source(path, frame)
         magnification = path.intrinsics[frame, 0, 0] / source.view.intrinsics[0, 0]
@@ -429,7 +429,7 @@ def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -
             shift=shift,
             magnification=magnification,
         )
-    colour, depth, layer = framebuffer.unpacked(drawn)
+    colour, depth, layer = framebuffer.unpack_pixels(drawn)
     fill.close_cracks(colour, depth, layer)
     return RenderedFrame(colour, layer == 0, depth, layer == 2)
 

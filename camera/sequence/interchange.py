@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from camera.errors import InputError
-from camera.sequence.shots import Shot, joined, starts
+from camera.sequence.shots import Shot, join_shots, starts
 
 if TYPE_CHECKING:
     from opentimelineio.schema import Timeline
@@ -20,7 +20,7 @@ def timeline(shots: tuple[Shot, ...], *, name: str, media: tuple[str, ...] | Non
     Focal lengths (mm on 36 mm) and places of each shot's first camera are in the clips' metadata, under "reshoot".
     """
     otio = _library()
-    rate = joined(shots).fps
+    rate = join_shots(shots).fps
     made = otio.schema.Timeline(name=name)
     track = otio.schema.Track(name="V1", kind=otio.schema.TrackKind.Video)
     made.tracks.append(track)
@@ -44,11 +44,11 @@ def otio_text(shots: tuple[Shot, ...], *, name: str, media: tuple[str, ...] | No
 
 def edl_text(shots: tuple[Shot, ...], *, name: str) -> str:
     """The sequence as an EDL; every source starts at 0. Raises `InputError` for a rate that an EDL cannot count."""
-    rate = round(joined(shots).fps)
-    if abs(joined(shots).fps - rate) > 1e-6 or rate not in WHOLE_RATES:
+    rate = round(join_shots(shots).fps)
+    if abs(join_shots(shots).fps - rate) > 1e-6 or rate not in WHOLE_RATES:
         known = ", ".join(map(str, WHOLE_RATES))
         raise InputError(
-            f"An EDL counts {known} frames per second, the shots have {joined(shots).fps:g}; take one of these."
+            f"An EDL counts {known} frames per second, the shots have {join_shots(shots).fps:g}; take one of these."
         )
     lines = [f"TITLE: {_plain(name)}", "FCM: NON-DROP FRAME", ""]
     for number, (shot, start) in enumerate(zip(shots, starts(shots)), start=1):

@@ -35,7 +35,7 @@ class Warned:
     words: str
 
 
-def joined(shots: tuple[Shot, ...]) -> CameraPath:
+def join_shots(shots: tuple[Shot, ...]) -> CameraPath:
     """All shots one after another as one path, for an animatic; they have one size and rate.
 
     Raises `InputError` for none, or for shots of different size or rate.

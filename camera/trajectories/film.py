@@ -79,11 +79,11 @@ class Stand:
 START = Stand(np.eye(3), np.zeros(3), np.ones(()))
 
 
-def carry(stand: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]]], *, distance: float) -> Stand:
+def move_rig(stand: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]]], *, distance: float) -> Stand:
     """Where the rig stands at F moments of ``moves``, all made at once from ``stand`` (one moment).
 
     ``moves``: at least one of name, amount and progress (F,) in 0..1. ``distance``: from the first camera to the subject,
-    in scene units. Handheld is not the rig's: see `sway`. Raises `InputError` where a dolly zoom would reach the subject.
+    in scene units. Handheld is not the rig's: see `handheld_sway`. Raises `InputError` where a dolly zoom would reach the subject.
     """
     from camera.rotation import about_axis
 
@@ -113,16 +113,16 @@ def carry(stand: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]]],
     return Stand(about_axis([0, 1, 0], done["pan"]) @ rotation @ kept @ head, position, lens)
 
 
-def sway(seconds: NDArray[np.float64], degrees: NDArray[np.float64], *, seed: int, distance: float) -> NDArray:
+def handheld_sway(seconds: NDArray[np.float64], degrees: NDArray[np.float64], *, seed: int, distance: float) -> NDArray:
     """Handheld motion (F,4,4), to be applied in the camera's own frame: smooth, seeded, the identity at time 0.
 
     ``seconds`` (F,) is the time, ``degrees`` (F,) the strength: the root mean square of pan and of tilt after the first
     half second; roll is half of it, and the place sways by 0.4 % of ``distance`` per degree.
     """
     from camera.rotation import from_pan_tilt_roll
-    from camera.trajectories.keyframes import eased
+    from camera.trajectories.keyframes import ease
 
-    noise = _smooth_noise(seconds, channels=6, seed=seed) * (degrees * eased(seconds / 0.5, "ease"))[:, None]
+    noise = _smooth_noise(seconds, channels=6, seed=seed) * (degrees * ease(seconds / 0.5, "ease"))[:, None]
     poses = np.repeat(np.eye(4)[None], len(seconds), axis=0)
     poses[:, :3, :3] = from_pan_tilt_roll(noise[:, 0], noise[:, 1], noise[:, 2] / 2)
     poses[:, :3, 3] = noise[:, 3:] * 0.004 * distance

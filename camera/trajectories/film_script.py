@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.trajectories.film import MOVES, START, Stand, carry, sway
-from camera.trajectories.keyframes import EASINGS, eased
+from camera.trajectories.film import MOVES, START, Stand, handheld_sway, move_rig
+from camera.trajectories.keyframes import EASINGS, ease
 from camera.view import View
 
 LONGEST_TEXT, MOST_PARTS = 4000, 100
@@ -81,7 +81,7 @@ def path_of(moves: str | Sequence[Part], view: View, *, frames: int, fps: float 
     Distances count in the view's `focus_depth`, which is where the subject is. Time that fixed durations leave over is a
     hold at the end. Raises `InputError` for text that is no move, and where fixed durations exceed the clip.
     """
-    parts = parsed(moves) if isinstance(moves, str) else tuple(tuple(part) for part in moves)
+    parts = parse_moves(moves) if isinstance(moves, str) else tuple(tuple(part) for part in moves)
     if frames < 1 or not fps > 0:
         raise InputError(f"A path needs at least one frame and a positive rate, got {frames} at {fps:g} per second.")
     distance = view.focus_depth
@@ -91,13 +91,13 @@ def path_of(moves: str | Sequence[Part], view: View, *, frames: int, fps: float 
     poses = np.repeat(np.eye(4)[None], frames, axis=0)
     poses[:, :3, :3], poses[:, :3, 3] = rig.rotation, rig.position
     for seed, degrees in _handheld(parts, lengths, seconds).items():
-        poses = poses @ sway(seconds, degrees, seed=seed, distance=distance)
+        poses = poses @ handheld_sway(seconds, degrees, seed=seed, distance=distance)
     lens = np.repeat(view.intrinsics[None], frames, axis=0)
     lens[:, :2, :2] *= rig.lens[:, None, None]
     return CameraPath(view.world_from_camera @ poses, lens, view.width, view.height, fps)
 
 
-def parsed(text: str) -> tuple[Part, ...]:
+def parse_moves(text: str) -> tuple[Part, ...]:
     """The parts that a text describes; raises `InputError` that names the word it cannot use."""
     if len(text) > LONGEST_TEXT:
         raise InputError(f"The moves are {len(text)} characters long; at most {LONGEST_TEXT} are read.")
@@ -110,8 +110,8 @@ def parsed(text: str) -> tuple[Part, ...]:
     return tuple(tuple(_move(words.split()) for words in re.split(r"\+(?=\s|$|[a-z])", part)) for part in parts)
 
 
-def written(parts: Sequence[Part]) -> str:
-    """The text that `parsed` reads back as the same parts."""
+def write_moves(parts: Sequence[Part]) -> str:
+    """The text that `parse_moves` reads back as the same parts."""
     return "; ".join(" + ".join(_words(move) for move in part) for part in parts)
 
 
@@ -229,7 +229,7 @@ def _progress(move: Move, length: float, elapsed: NDArray) -> NDArray[np.float64
     """Eased progress (F,) of a move ``elapsed`` (F,) seconds into its part."""
     lasts = move.fixed_seconds
     lasts = length - move.wait - move.rest if lasts is None else lasts
-    return eased((elapsed - move.wait) / lasts if lasts > 0 else np.ones(len(elapsed)), move.easing)
+    return ease((elapsed - move.wait) / lasts if lasts > 0 else np.ones(len(elapsed)), move.easing)
 
 
 def _rig(parts: Sequence[Part], lengths: NDArray, seconds: NDArray, distance: float) -> Stand:
@@ -240,7 +240,7 @@ def _rig(parts: Sequence[Part], lengths: NDArray, seconds: NDArray, distance: fl
     for index, (part, length) in enumerate(zip(parts, lengths)):
         elapsed = np.append(seconds[owner == index] - (ends[index] - length), length)
         moves = [(move.kind, move.amount, _progress(move, length, elapsed)) for move in part]
-        stand = carry(start, moves, distance=distance)
+        stand = move_rig(start, moves, distance=distance)
         stands.append(stand)
         start = stand.at(-1)
     return Stand(

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.trajectories.film import START, carry
-from camera.trajectories.keyframes import eased
+from camera.trajectories.film import START, move_rig
+from camera.trajectories.keyframes import ease
 
 PACES: tuple[str, ...] = ("even", "soft")
 """How the move runs: at one speed, or starting and stopping gently."""
@@ -41,9 +41,9 @@ def poses(
         raise InputError(f"The pace must be one of {', '.join(PACES)}; got {pace!r}.")
     progress = np.linspace(0, 1, frames)
     if pace == "soft":
-        progress = eased(progress, "ease")
+        progress = ease(progress, "ease")
     amounts = {"arc": around_degrees, "arc-up": over_degrees, "dolly": approach, "truck": slide, "pedestal": lift}
-    stand = carry(START, [(name, amount, progress) for name, amount in amounts.items()], distance=1.0)
+    stand = move_rig(START, [(name, amount, progress) for name, amount in amounts.items()], distance=1.0)
     moved = np.repeat(np.eye(4)[None], frames, axis=0)
     moved[:, :3, :3], moved[:, :3, 3] = stand.rotation, stand.position
     return moved

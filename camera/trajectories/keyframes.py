@@ -45,7 +45,7 @@ class Keyframe:
     time: float | None = None
 
 
-def eased(progress: ArrayLike, easing: str) -> NDArray[np.float64]:
+def ease(progress: ArrayLike, easing: str) -> NDArray[np.float64]:
     """``progress`` (...) in 0..1 after the named easing; raises `InputError` for another name."""
     if easing not in EASINGS:
         raise InputError(f"Unknown easing {easing!r}; choose one of {', '.join(EASINGS)}.")
@@ -85,7 +85,7 @@ def through(
         return cameras.sliced(slice(0, 1)).resampled(frames).with_fps(fps)
     times = _times(keyframes, loop)
     curved = track(cameras, times, curve, loop)
-    progress = eased(np.arange(frames) / max(frames - (0 if loop else 1), 1), easing)
+    progress = ease(np.arange(frames) / max(frames - (0 if loop else 1), 1), easing)
     when = at_constant_speed(curved, times, progress) if constant_speed else times[0] + progress * np.ptp(times)
     return CameraPath(*curved(when), width, height, fps)
 

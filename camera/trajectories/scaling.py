@@ -10,7 +10,7 @@ from camera.path import CameraPath
 KEEP, SUBJECT = "keep", "subject"
 
 
-def scaled_to(path: CameraPath, scale: str, subject_distance: float) -> tuple[CameraPath, str]:
+def scale_path(path: CameraPath, scale: str, subject_distance: float) -> tuple[CameraPath, str]:
     """``path`` as it is ("keep"), so that what it looks at is ``subject_distance`` away ("subject"), or by a factor ("0.01").
 
     Also one sentence on what was done, empty for "keep". Raises `InputError` for other words, for factors that are not

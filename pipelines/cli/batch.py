@@ -73,7 +73,7 @@ def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: 
     return shot
 
 
-def finished(file: Path, shot: Shot) -> bool:
+def is_finished(file: Path, shot: Shot) -> bool:
     """Whether ``file`` is the whole result of this very shot: files get their names when complete, and keep what they are of."""
     from pipelines.results.record import record, restore
 

@@ -39,12 +39,12 @@ class Measured:
 
 def bench(given: argparse.Namespace) -> int:
     """The ``bench`` command; prints Markdown."""
-    shot = asked_for(given)
+    shot = shot_from_arguments(given)
     runtime = Runtime()
     measured = measure(runtime, shot)
     text = table(shot, measured)
     for change in given.compare:
-        options: Any = changed(shot.options, change)
+        options: Any = apply_change(shot.options, change)
         other = measure(runtime, replace(shot, options=options))
         text += "\n\n" + comparison(change, measured, other)
     print(text)
@@ -58,7 +58,7 @@ def calibrate(given: argparse.Namespace) -> int:
     """The ``calibrate`` command: one run that skips nothing; prints where MagCache's ratios are now, and what they are."""
     from pipelines.runtime.acceleration import magcache
 
-    shot = asked_for(given)
+    shot = shot_from_arguments(given)
     if shot.options.cache != "none" or shot.options.gpus > 1:
         raise InputError("Calibration needs a run on one GPU without a step cache; leave out --cache and --gpus.")
     measured = magcache.Measured(int(getattr(shot.settings, "steps", 1)))
@@ -75,7 +75,7 @@ def compile_ahead(given: argparse.Namespace) -> int:
     """The ``compile`` command: one run, then a package for every kind of repeated block; prints where they are."""
     from pipelines.runtime.acceleration import compiled_blocks
 
-    shot = asked_for(given)
+    shot = shot_from_arguments(given)
     if shot.options.cache != "none" or shot.options.compile or shot.options.gpus > 1:
         raise InputError("Compiling ahead needs a plain run; leave out --cache, --compile and --gpus.")
     made: list[Path] = []
@@ -87,7 +87,7 @@ def compile_ahead(given: argparse.Namespace) -> int:
     return 0
 
 
-def asked_for(given: argparse.Namespace) -> Shot:
+def shot_from_arguments(given: argparse.Namespace) -> Shot:
     """The shot of a command over a made-up scene."""
     known, options = method(given.method), values(RunOptions, given, "options")
     made_up = default_shot(known, steps=given.steps, frames=given.frames, size=given.size, given=given.set)
@@ -116,9 +116,9 @@ def default_shot(
     settings = known.settings.of({"steps": steps} if steps else {})
     for change in given:
         if change.partition("=")[0] in known.moves.controls():
-            moves = changed(moves, change)
+            moves = apply_change(moves, change)
         else:
-            settings = changed(settings, change)
+            settings = apply_change(settings, change)
     scene = _scene(moves.width, moves.height, known.scenes[0], moves.frames)  # type: ignore[attr-defined]
     return scene, known.path(moves, scene), settings  # type: ignore[arg-type]
 
@@ -138,7 +138,7 @@ def measure(runtime: Runtime, shot: Shot) -> Measured:
     return measured[-1]
 
 
-def changed(settings: Settings, change: str) -> Settings:
+def apply_change(settings: Settings, change: str) -> Settings:
     """``settings`` with one written as NAME=VALUE."""
     name, _, text = change.partition("=")
     if name not in settings.controls():

@@ -20,7 +20,7 @@ from pipelines.method import Checkpoint, Method
 from pipelines.runtime.device import Device
 from pipelines.runtime.forecast import HEADROOM
 from pipelines.runtime.monitor.status import in_words, status
-from pipelines.runtime.pool.settings import wanted as wanted_pool
+from pipelines.runtime.pool.settings import pool_settings as wanted_pool
 from pipelines.weights.hub import folder_from_environment
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "huggingface_hub", "gradio")

@@ -21,14 +21,14 @@ import numpy as np
 
 from camera.errors import InputError
 from pipelines import generate
-from pipelines.inputs.archive import opened
+from pipelines.inputs.archive import open_folder
 from pipelines.inputs.datasets.genxd import read_reconfusion, reconfusion_scenes
 from pipelines.inputs.datasets.gso import Subset, is_gso, read_gso
 from pipelines.inputs.posed_files import Given, gather_folder, with_fewer_given
 from pipelines.inputs.posed_images import with_truth
 from pipelines.media.video import complete, write_mp4
 from pipelines.method import Clip, Progress
-from pipelines.methods.genxd.comparison import Comparison, compared
+from pipelines.methods.genxd.comparison import Comparison, compare_with_truth
 from pipelines.methods.genxd.method import METHOD
 from pipelines.methods.genxd.settings import GenXDSettings
 from pipelines.options import RunOptions
@@ -47,7 +47,7 @@ def scenes(
     if data.suffix in (".torch", ".pt"):
         yield data.stem, _of_reconfusion(data, views, everything)
         return
-    with opened(data) as folder:
+    with open_folder(data) as folder:
         folders = [folder, *sorted(child for child in folder.iterdir() if child.is_dir())]
         if objects := [child for child in folders if is_gso(child)]:
             for child in objects:
@@ -82,7 +82,7 @@ def evaluate(
         elif isinstance(item, Clip):
             clip = item
     save(out, name, clip, record(replace(shot, path=clip.path)))
-    found = compared(clip.frames, clip.path, scene)
+    found = compare_with_truth(clip.frames, clip.path, scene)
     write_mp4(out / f"{name}-compare.mp4", found.frames, clip.fps)
     yield found
 

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
     """The file that was learnt, first those in other layouts."""
-    from pipelines.runtime.training.job import trained
+    from pipelines.runtime.training.job import run_training
 
     with tempfile.TemporaryDirectory(prefix="reshoot-") as carried:
         shot, _ = shot_of(METHOD, given, Path(carried))
@@ -69,7 +69,7 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
         yield from learn(scene.first.colour, views, subject, weights, given.folder)
 
     made: Trained | None = None
-    for step in trained(train, mode=given.weights, gigabytes=subject.gigabytes):
+    for step in run_training(train, mode=given.weights, gigabytes=subject.gigabytes):
         if isinstance(step, Trained):
             made = step
         else:

@@ -13,7 +13,7 @@ from pipelines import NAMES
 from pipelines.cli.convert import add_options as add_convert
 from pipelines.cli.evaluation.options import add_options as add_evaluation
 from pipelines.cli.scene import add_options
-from pipelines.environment import offered
+from pipelines.environment import offered_methods
 from pipelines.estimation.depth import MODELS
 from pipelines.inputs.open import ACCEPTED
 from pipelines.media.depth_map.meanings import MEANINGS
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         ("preview", "rehearse a path over the scene, no weights"),
     ):
         methods = commands.add_parser(name, help=help).add_subparsers(dest="method", required=True, metavar="METHOD")
-        for known in records(offered(NAMES)):
+        for known in records(offered_methods(NAMES)):
             _add_shot(methods.add_parser(known.name, help=known.summary, description=known.camera_use), known, name)
     _add_curate(commands.add_parser("curate", help="a plain video to an entry of CamVid-30K: cameras, motion strength"))
     bench = commands.add_parser("bench", help="measure phases, seconds and peak memory of a run")
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_evaluation(scoring)
     doctor = commands.add_parser("doctor", help="check hub, access, disk, GPU and versions; the exit status says it")
-    doctor.add_argument("methods", nargs="*", choices=[[], *offered(NAMES)], default=[], metavar="METHOD")
+    doctor.add_argument("methods", nargs="*", choices=[[], *offered_methods(NAMES)], default=[], metavar="METHOD")
     listing = commands.add_parser("list", help="the methods and their settings")
     listing.add_argument("--markdown", action="store_true", help="the table for the README")
     return top
@@ -172,7 +172,9 @@ def _add_curate(command: argparse.ArgumentParser) -> None:
 
 
 def _add_made_up_shot(command: argparse.ArgumentParser) -> None:
-    command.add_argument("method", choices=offered(NAMES), metavar="METHOD", help=", ".join(offered(NAMES)))
+    command.add_argument(
+        "method", choices=offered_methods(NAMES), metavar="METHOD", help=", ".join(offered_methods(NAMES))
+    )
     command.add_argument("--steps", type=int, help="fewer steps than the method's default")
     command.add_argument("--frames", type=int, help="fewer frames than the method's default")
     command.add_argument("--size", help="WIDTHxHEIGHT instead of the method's default")

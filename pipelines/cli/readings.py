@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from camera.errors import InputError
-from camera.figure.readings import drawn, readings
+from camera.figure.readings import draw_readings, readings
 from camera.formats.research.matrices import reading_of
 from pipelines.media.video import complete
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         matrices, *taken = reading_of(asked.file.read_bytes(), asked.file.name)
         found = readings(matrices, asked.file.name, (taken[0], taken[1]))
         with complete(asked.out) as part:
-            part.write_text(drawn(found), encoding="utf-8")
+            part.write_text(draw_readings(found), encoding="utf-8")
     except InputError as error:
         print(error, file=sys.stderr)
         return 1

@@ -18,7 +18,7 @@ from pipelines.estimation.depth import DEFAULT_FOV_DEGREES, MODELS
 from pipelines.inputs.depth_frames import depth_of_file
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.pipeline import BACKGROUNDS
-from pipelines.reconstruct.plugin import placed_by, plugged
+from pipelines.reconstruct.plugin import load_plugin, run_plugin
 from pipelines.reconstruct.scene import Cameras, scene_of
 
 Made = TypeVar("Made")
@@ -74,8 +74,8 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
     """Writes all files and returns them; raises `InputError`."""
     from pipelines.media.video import complete
     from pipelines.reconstruct.export import exports, shot_on
-    from pipelines.reconstruct.points import fused
-    from pipelines.reconstruct.surface.mesh import meshed
+    from pipelines.reconstruct.points import fuse_points
+    from pipelines.reconstruct.surface.mesh import extract_mesh
     from pipelines.viewer import page
 
     if given.background != "nothing" and (given.keep != "everything" or given.masks is not None):
@@ -92,10 +92,10 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
 
         settings["matcher"] = lightglue()
     if given.matcher is not None:
-        settings["matcher"] = plugged(given.matcher)
+        settings["matcher"] = load_plugin(given.matcher)
     if given.model is not None:
         say(Progress("Asking the model", 0, 1))
-        path, settings["depth"] = placed_by(plugged(given.model), frames, path.fps)
+        path, settings["depth"] = run_plugin(load_plugin(given.model), frames, path.fps)
         settings |= {"aligned": True, "source": given.model}
     if given.masks is not None:
         settings["keep"] = _masks(given.masks, frames)
@@ -104,20 +104,20 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
     scene = _finished(scene_of(frames, path, name=given.video.stem, **settings), say)
     say(Progress("Scene", 1, 1, note=scene.source))
     if given.keep == "object":
-        from pipelines.reconstruct.object_mask import cut, object_masks
+        from pipelines.reconstruct.object_mask import cut_out, object_masks
 
-        scene = cut(scene, object_masks(scene))
-    cloud = _finished(fused(scene, tolerance=given.tolerance, most_points=given.points), say)
+        scene = cut_out(scene, object_masks(scene))
+    cloud = _finished(fuse_points(scene, tolerance=given.tolerance, most_points=given.points), say)
     mesh = dome = picture = None
     if given.mesh != "none":
-        steps = meshed(
+        steps = extract_mesh(
             scene, voxel=given.voxel, most_triangles=given.triangles, method=given.mesh, tolerance=given.tolerance
         )
         mesh = _finished(steps, say)
     if mesh is not None and given.texture:
-        from pipelines.reconstruct.surface.texture import textured
+        from pipelines.reconstruct.surface.texture import texture_mesh
 
-        picture = _finished(textured(scene, mesh), say)
+        picture = _finished(texture_mesh(scene, mesh), say)
     given.out.mkdir(parents=True, exist_ok=True)
     placed, cameras = shot_on(scene)
     if given.background == "dome":
@@ -144,12 +144,12 @@ def _check_models(given: argparse.Namespace) -> None:
 
 
 def _masks(file: Path, frames: Frames) -> NDArray[np.bool_]:
-    from pipelines.inputs.archive import opened
+    from pipelines.inputs.archive import open_folder
     from pipelines.reconstruct.object_mask import masks_of_files
 
     if not file.is_file():
         raise InputError(f"There is no file of masks {file}.")
-    with opened(file) as folder:
+    with open_folder(file) as folder:
         pictures = [each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".")]
         return masks_of_files(pictures, len(frames), frames.shape[2], frames.shape[1])
 

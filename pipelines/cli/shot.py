@@ -93,9 +93,9 @@ def _with_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
     if not files:
         return scene
     from camera.objects.archive import objects_of_file
-    from camera.objects.scene import staged
+    from camera.objects.scene import stage_objects
 
-    stage = staged(scene)
+    stage = stage_objects(scene)
     standing = stage.standing_place()
     return stage.with_objects([item for file in files for item in objects_of_file(file, standing)])
 
@@ -103,9 +103,9 @@ def _with_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
 def _own_path(given: argparse.Namespace, like: CameraPath, scene: Scene) -> CameraPath:
     """The path of ``--path`` in the scale of ``--path-scale``."""
     from camera.objects.scene import subject_distance
-    from camera.trajectories.scaling import scaled_to
+    from camera.trajectories.scaling import scale_path
 
-    path, said = scaled_to(
+    path, said = scale_path(
         _path_file(given.path, like, given.convention), given.path_scale, subject_distance(scene.first)
     )
     print(said, end="\n" * bool(said), file=sys.stderr)
@@ -157,11 +157,11 @@ def _as_framed(after: Path, moves: Any) -> Any:
 
 
 def _scene_of_result(after: Path | None) -> Scene:
-    from pipelines.results.embedded_scene import carried
+    from pipelines.results.embedded_scene import read_embedded_scene
 
     if after is None:
         raise InputError("Give a picture with --image, a clip or views with --files, or a result with --after.")
-    box = carried(after)
+    box = read_embedded_scene(after)
     if box is None:
         raise InputError(
             f"{after.name} does not carry what it was shot from; give that picture with --image, or the clip or views with --files."

@@ -57,7 +57,7 @@ def _fitted(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
     return solution
 
 
-def applied(depth: NDArray, fit: NDArray[np.float64] | None) -> NDArray[np.float32]:
+def apply_fit(depth: NDArray, fit: NDArray[np.float64] | None) -> NDArray[np.float32]:
     """Depth of another scale; where the fit would put it behind infinity there is none."""
     if fit is None:
         return depth.astype(np.float32)

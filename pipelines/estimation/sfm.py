@@ -117,7 +117,7 @@ def reconstruct(
     return result
 
 
-def refined(
+def refine_cameras(
     frames: NDArray[np.uint8],
     path: CameraPath,
     *,

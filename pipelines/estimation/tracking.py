@@ -50,14 +50,14 @@ class Tracks:
         return f"{self.agreeing} of {self.wide} followed points with parallax stand still where the cameras say"
 
 
-def tracked(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> Tracks:
+def track_points(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> Tracks:
     """Points seen in ``frames`` (F,H,W,3), each from the camera of that frame; ``masks`` (F,H,W) True where not to look."""
     if frames.shape != (len(path), path.height, path.width, 3):
         raise InputError(
             f"Points are followed with one camera per frame: {len(path)} frames of {path.width} x {path.height} are "
             f"needed, got {len(frames)} of {frames.shape[2]} x {frames.shape[1]}."
         )
-    track, frame, pixel = followed(frames, masks)
+    track, frame, pixel = follow_points(frames, masks)
     length = np.bincount(track)
     kept = length[track] >= LEAST_FRAMES
     track, frame, pixel = np.unique(track[kept], return_inverse=True)[1], frame[kept], pixel[kept]
@@ -70,12 +70,12 @@ def tracked(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bo
     return Tracks(found, count, int(wide.sum()), int(good.sum()))
 
 
-def matched(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
+def match_tracks(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
     """Followed points as matches between frames: a matcher for `pipelines.estimation.sfm` where the frames are a video's.
 
     Unlike descriptors it does not confuse what repeats, such as tiles and windows.
     """
-    track, frame, pixel = followed(frames, None)
+    track, frame, pixel = follow_points(frames, None)
     here = [np.flatnonzero(frame == i) for i in range(len(frames))]
     pairs = {}
     for i, j in wanted:
@@ -84,10 +84,10 @@ def matched(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches
     return [pixel[one].astype(np.float32) for one in here], pairs
 
 
-def followed(
+def follow_points(
     frames: NDArray[np.uint8], masks: NDArray[np.bool_] | None, *, strict: bool = False
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """For every sighting its track (N,), its frame (N,) and its pixel (N,2); ``masks`` as `tracked` has them.
+    """For every sighting its track (N,), its frame (N,) and its pixel (N,2); ``masks`` as `track_points` has them.
 
     ``strict``: corners alone, in small windows: fewer points, which neither slide along edges nor hang between near and far.
     """

@@ -19,7 +19,7 @@ Place = Callable[[str], PurePosixPath | None]
 
 
 @contextmanager
-def opened(path: str | Path, *, place: Place | None = None) -> Iterator[Path]:
+def open_folder(path: str | Path, *, place: Place | None = None) -> Iterator[Path]:
     """``path`` itself where it is a folder, or a zip file unpacked for the while; see `unpack`."""
     path = Path(path)
     if path.is_dir():

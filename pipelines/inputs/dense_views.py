@@ -7,7 +7,7 @@ import numpy as np
 from camera.errors import InputError
 from camera.view import Scene
 from pipelines.estimation.depth_fit import Sparse
-from pipelines.estimation.tracking import tracked
+from pipelines.estimation.tracking import track_points
 from pipelines.inputs.posed_images import FEWEST_POINTS, PosedPictures
 from pipelines.inputs.video_scene import Estimate, posed_scene
 
@@ -33,7 +33,7 @@ def _given_points(posed: PosedPictures) -> list[Sparse]:
 
 
 def _followed_points(posed: PosedPictures) -> list[Sparse]:
-    tracks = tracked(posed.pictures, posed.path)
+    tracks = track_points(posed.pictures, posed.path)
     if tracks.agreeing < FEWEST_POINTS:
         raise InputError(
             f"The cameras came without points, and following corners found too few ({tracks.words}); give a COLMAP model with "

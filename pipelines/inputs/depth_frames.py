@@ -41,9 +41,9 @@ def depth_of_file(file: Path, frames: NDArray[np.uint8], *, account: Account | N
 
 
 def _of_zip(file: Path, account: Account) -> NDArray[np.float32]:
-    from pipelines.inputs.archive import opened
+    from pipelines.inputs.archive import open_folder
 
-    with opened(file) as folder:
+    with open_folder(file) as folder:
         found = {each.relative_to(folder).as_posix(): each for each in folder.rglob("*") if each.is_file()}
         shown = sorted((name for name in found if not PurePosixPath(name).name.startswith(".")), key=natural)
         kinds = {kind: [name for name in shown if name.lower().endswith(kind)] for kind in (DISPARITIES, DISTANCES)}

@@ -13,7 +13,7 @@ from camera.formats.account import Account
 from camera.formats.content import kind_of
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
-from pipelines.inputs.archive import opened
+from pipelines.inputs.archive import open_folder
 from pipelines.inputs.npz import read_npz
 from pipelines.inputs.reconstructions.vipe import is_vipe, read_vipe, say_cut
 from pipelines.media.video import read_video
@@ -35,7 +35,7 @@ def read_scene(
     account = account or Account(path.name)
     if kind_of(path) == ".npz":
         return read_views(path, account=account)
-    with opened(path) as folder:
+    with open_folder(path) as folder:
         place = clip_folder(folder)
         read = read_vipe if is_vipe(place) else read_clip
         scene = read(place, account=account, first_frame=first_frame, max_frames=LONGEST_CLIP)

@@ -127,14 +127,14 @@ def _reconfusion(path: Path, given_views: int, dense: bool) -> Material:
 
 def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Material:
     """A folder or zip of GEN3C's or ViPE's layout, of CamVid-30K's, a ReconFusion data set, or pictures with cameras."""
-    from pipelines.inputs.archive import opened
+    from pipelines.inputs.archive import open_folder
     from pipelines.inputs.datasets.genxd import read_camvid, reconfusion_scenes
     from pipelines.inputs.datasets.gso import is_gso, read_gso
     from pipelines.inputs.gen3c_npz import clip_folder, read_scene
     from pipelines.inputs.posed_files import Given, gather_folder
     from pipelines.inputs.reconstructions.vipe import is_vipe
 
-    with opened(path) as folder:
+    with open_folder(path) as folder:
         place = clip_folder(folder)
         if is_vipe(place) or (place / "rgb.mp4").is_file():
             account = Account(path.name)

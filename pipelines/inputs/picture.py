@@ -9,7 +9,7 @@ from camera.errors import InputError
 from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines.estimation.depth import DEFAULT_FOV_DEGREES, Depth
-from pipelines.media.depth_map.raster import turned
+from pipelines.media.depth_map.raster import apply_orientation
 from pipelines.media.image import Picture
 
 
@@ -43,7 +43,7 @@ def _turned_alike(depth: NDArray[np.float32], picture: Picture) -> NDArray[np.fl
     """Depth (H,W) that was made of the picture as it is stored, turned as EXIF turned the picture."""
     height, width = picture.colour.shape[:2]
     lies = picture.orientation >= 5 and abs(np.log(depth.shape[1] / depth.shape[0] * width / height)) < 0.02
-    return turned(depth, picture.orientation) if lies and abs(width / height - 1) > 0.05 else depth
+    return apply_orientation(depth, picture.orientation) if lies and abs(width / height - 1) > 0.05 else depth
 
 
 def _check_same_shape(depth: tuple[int, ...], picture: tuple[int, int]) -> None:

@@ -26,8 +26,8 @@ from camera.path import CameraPath, pinhole, scaled_size
 from pipelines.inputs import colmap_model
 from pipelines.inputs.colmap_model import Lens, Model
 from pipelines.inputs.matching import cameras_of
-from pipelines.inputs.posed_images import PosedPictures, estimated
-from pipelines.media.depth_map.raster import turned
+from pipelines.inputs.posed_images import PosedPictures, estimate_cameras
+from pipelines.media.depth_map.raster import apply_orientation
 from pipelines.media.image import read_picture
 
 Picture = NDArray[np.uint8]
@@ -76,7 +76,7 @@ def gather(files: Sequence[Path], *, name: str = "views") -> Given:
         one_size=len(sizes) == 1,
     )
     read = _as_cameras_saw(read, dict(zip(read, turns)), model, account)
-    given = matched(read, model, name=name)
+    given = match_cameras(read, model, name=name)
     return replace(given, note=" ".join(filter(None, (given.note, account.text()))))
 
 
@@ -213,7 +213,7 @@ def _unnamed(path: CameraPath) -> Model:
 # --- pictures and cameras together -------------------------------------------------------------------------------------
 
 
-def matched(pictures: Mapping[str, Picture], model: Model, *, name: str = "views") -> Given:
+def match_cameras(pictures: Mapping[str, Picture], model: Model, *, name: str = "views") -> Given:
     """Every picture with its camera: by name, or in order where no name fits and there are as many."""
     place = _places(list(pictures), model)
     chosen = [picture for picture in pictures if picture in place]
@@ -246,10 +246,10 @@ def _places(names: list[str], model: Model) -> dict[str, int]:
 def _framed(picture: Picture, lens: Lens, width: int, height: int) -> tuple[Picture, NDArray[np.float64]]:
     """Fitted to ``width`` x ``height`` by a centred crop, with the intrinsics that follow."""
     path = CameraPath(np.eye(4)[None], lens.matrix, lens.width, lens.height).fitted(width, height)
-    return fitted(picture, width, height), path.intrinsics[0]
+    return fit_picture(picture, width, height), path.intrinsics[0]
 
 
-def fitted(picture: Picture, width: int, height: int) -> Picture:
+def fit_picture(picture: Picture, width: int, height: int) -> Picture:
     """Resized and cropped in the middle, exactly as `CameraPath.fitted`."""
     if picture.shape[:2] == (height, width):
         return picture
@@ -291,7 +291,7 @@ def _estimated(pictures: Mapping[str, Picture], name: str) -> Given:
     stack = list(pictures.values())
     height, width = stack[0].shape[:2]
     alike = len({picture.shape for picture in stack}) == 1
-    views = estimated([fitted(picture, width, height) for picture in stack], one_lens=alike, name=name)
+    views = estimate_cameras([fit_picture(picture, width, height) for picture in stack], one_lens=alike, name=name)
     note = f"{views.source[0].upper()}{views.source[1:]}."
     return Given(views, None, note if alike else f"{note} {_sizes(stack[0])}")
 
@@ -323,7 +323,7 @@ def _as_cameras_saw(
     place, seen = _places(list(pictures), model), dict(pictures)
     for name, turn in turned_ones.items():
         if name in place and _lies(model.lenses[place[name]], pictures[name], turn):
-            seen[name] = turned(pictures[name], {6: 8, 8: 6}.get(turn, turn))
+            seen[name] = apply_orientation(pictures[name], {6: 8, 8: 6}.get(turn, turn))
             account.say(
                 f"{account.name}: pictures are shown as they are stored, not as EXIF turns them, as their cameras were made."
             )

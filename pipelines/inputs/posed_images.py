@@ -131,7 +131,9 @@ def with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *, nam
     return PosedPictures(stack, path.resized(width, height), name)
 
 
-def estimated(pictures: Sequence[NDArray[np.uint8]], *, one_lens: bool = True, name: str = "views") -> PosedPictures:
+def estimate_cameras(
+    pictures: Sequence[NDArray[np.uint8]], *, one_lens: bool = True, name: str = "views"
+) -> PosedPictures:
     """Cameras found by structure from motion; pictures without one are left out. Needs pycolmap, see `reconstruct`."""
     import cv2
 

@@ -17,7 +17,7 @@ from camera.path import CameraPath, pinhole
 from camera.trajectories.keyframes import Keyframe, through
 from camera.view import Scene, View
 from pipelines.estimation.depth import DEFAULT_FOV_DEGREES
-from pipelines.estimation.depth_fit import LEAST_POINTS, Sparse, applied, fit_to, fit_to_depth
+from pipelines.estimation.depth_fit import LEAST_POINTS, Sparse, apply_fit, fit_to, fit_to_depth
 
 Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where there is none."""
@@ -83,8 +83,8 @@ def posed_scene(
         nearest = int(having[np.argmin(np.abs(having - index))])
         fit = fits[index]
         if fit is None:
-            fit = fit_to_depth(depth, applied(depths[nearest], fits[nearest]))
-        aligned = applied(depth, fit)
+            fit = fit_to_depth(depth, apply_fit(depths[nearest], fits[nearest]))
+        aligned = apply_fit(depth, fit)
         views.append(View.of(frames[index], aligned, path.intrinsics[index], path.world_from_camera[index]))
     return Scene(tuple(views), kind, "relative", path.fps, source="depth model fitted to sparse points")
 
@@ -96,7 +96,7 @@ def _standing(frames: NDArray[np.uint8], fps: float, estimate: Estimate, fov_deg
     for index, frame in enumerate(frames):
         depth = estimate(frame)
         if views:
-            depth = applied(depth, _fit_to_frame(depth, views[-1].depth, views[-1].known, frame, frames[index - 1]))
+            depth = apply_fit(depth, _fit_to_frame(depth, views[-1].depth, views[-1].known, frame, frames[index - 1]))
         views.append(View.of(frame, depth, lens))
     return Scene(tuple(views), "clip", "relative", fps, source="depth model, one scale for all frames")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.media.containers import opened
+from pipelines.media.containers import open_container
 from pipelines.media.video import write_mp4
 
 _AS_WRITTEN = {"movflags": "+faststart+use_metadata_tags"}
@@ -54,7 +54,7 @@ def _joined(path: Path, parts: list[Begun], size: tuple[int, ...], metadata: dic
 
     try:
         with ExitStack() as sources:
-            streams = [sources.enter_context(opened(part.video)).streams.video[0] for part in parts]
+            streams = [sources.enter_context(open_container(part.video)).streams.video[0] for part in parts]
             first = streams[0]
             if (first.height, first.width) != tuple(side - side % 2 for side in size):
                 return False

@@ -38,7 +38,7 @@ KINDS = "an mp4, mov, webm, mkv or avi file"
 
 
 @contextmanager
-def opened(path: str | os.PathLike) -> Iterator[Any]:
+def open_container(path: str | os.PathLike) -> Iterator[Any]:
     """PyAV's container of a video, chosen by the file's first bytes.
 
     Raises `InputError` for any other content under whatever name, and PyAV's errors for damage.

@@ -13,7 +13,7 @@ from camera.errors import InputError, damaged
 from pipelines.media.picture_file import MAX_MEGAPIXELS, PICTURE_FORMATS
 
 
-def decoded(data: bytes, flags: int, sentence: str) -> NDArray:
+def decode_picture(data: bytes, flags: int, sentence: str) -> NDArray:
     """The picture as `cv2.imdecode` gives it with ``flags``; raises `InputError`, with ``sentence`` where it is none."""
     import cv2
 

@@ -15,7 +15,7 @@ from camera.formats import FileNote
 from camera.formats.account import Account
 from pipelines.media.colour import profile_followed
 from pipelines.media.depth_map.meanings import DepthMeaning, from_disparity
-from pipelines.media.picture_file import check_size, load, opened
+from pipelines.media.picture_file import check_size, load, open_picture_file
 from pipelines.media.picture_tags import colour_tags, png_chunks
 
 __all__ = ["Picture", "from_disparity", "png", "read_depth", "read_picture"]
@@ -46,7 +46,7 @@ def read_picture(path: str | os.PathLike) -> Picture:
     Colour profiles are followed. The size is checked before anything is decoded. Raises `InputError` for what cannot be used.
     """
     account = Account(Path(path).name)
-    with opened(path) as image:
+    with open_picture_file(path) as image:
         image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
         load(image, path)
         fov, orientation = _exif_fov(image), int(image.getexif().get(ExifTags.Base.Orientation, 1))

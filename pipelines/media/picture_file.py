@@ -18,7 +18,7 @@ PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "
 """What Pillow may read, by content and whatever the name: some of its other formats start programs."""
 
 
-def opened(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Image.Image:
+def open_picture_file(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Image.Image:
     """A picture file of sides of ``least`` pixels and more, not yet decoded; raises `InputError` for what is none and for too large a one."""
     if not Path(path).is_file():
         raise InputError(f"There is no file {Path(path).name}.")

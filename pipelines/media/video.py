@@ -260,7 +260,7 @@ def _opened(path: str | os.PathLike) -> Iterator[tuple]:
 
     with ExitStack() as open_files:
         with reading(f"{Path(path).name} cannot be read as a video; give an mp4, mov or webm file."):
-            container = open_files.enter_context(containers.opened(path))
+            container = open_files.enter_context(containers.open_container(path))
         if not container.streams.video or container.streams.video[0].codec_context is None:
             raise InputError(f"{Path(path).name} holds no picture track; give an mp4, mov or webm file.")
         yield container, container.streams.video[0]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from camera import formats
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.render.scene import RenderedFrame, rendered
+from camera.render.scene import RenderedFrame, render_all
 from camera.view import Scene
 from pipelines.media.video import complete, mp4_writer
 from pipelines.method import Progress
@@ -60,7 +60,7 @@ def _frames(
     points, places, visible = None, [], []
     with ExitStack() as open_videos:
         write = {name: open_videos.enter_context(mp4_writer(folder / f"{name}.mp4", path.fps)) for name in VIDEOS}
-        for index, image in enumerate(rendered(scene, path, fill="holes")):
+        for index, image in enumerate(render_all(scene, path, fill="holes")):
             found = maps.normals(image, path, index)
             pictures = {"warped": image.colour, "holes": _mask(image), "grey_box": maps.grey_box(found)}
             for name, picture in pictures.items():

@@ -39,7 +39,7 @@ def confirmations(points: NDArray[np.float32], others: Sequence[View], tolerance
     return counts
 
 
-def occupied(offset: NDArray[np.float64], size: float, most: int) -> int:
+def count_voxels(offset: NDArray[np.float64], size: float, most: int) -> int:
     """How many voxels of side ``size`` hold points ``offset`` (N,3), all at least 0; counting ends beyond ``most``."""
     slots = np.full(1 << int(np.ceil(np.log2(4 * (most + 1)))), -1, np.int64)
     return _occupied(offset, 1 / size, most, slots)

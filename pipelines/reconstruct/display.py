@@ -80,7 +80,7 @@ def _viewer(made: Made) -> dict[str, bytes]:
     return {"viewer.html": content}
 
 
-def shown_glb(made: Made, *, cameras: bool = True) -> bytes:
+def glb_for_viewer(made: Made, *, cameras: bool = True) -> bytes:
     """The mesh (the one with a texture where there is one), else the points, with the cameras as outlines, upright in glTF's
     axes; without what lies far behind."""
     from pipelines.reconstruct.export import glb
@@ -90,7 +90,7 @@ def shown_glb(made: Made, *, cameras: bool = True) -> bytes:
 
 def viewpoint(made: Made) -> tuple[float, float, float]:
     """A step behind the first camera, as ``camera_position`` of gr.Model3D has it: degrees about the vertical, degrees from
-    it, and distance from the middle of what `shown_glb` shows."""
+    it, and distance from the middle of what `glb_for_viewer` shows."""
     low, high = _shown(made, True).bounds
     away = made.path.centres[0] * _GLTF - (low + high) / 2
     length = max(float(np.linalg.norm(away)), 1e-9)
@@ -103,13 +103,13 @@ def _shown(made: Made, cameras: bool) -> trimesh.Scene:
     import trimesh
 
     mesh = made.mesh if made.textured is None else made.textured
-    parts: list = [_points(near(made)) if mesh is None else _turned(mesh)]
+    parts: list = [_points(near_points(made)) if mesh is None else _turned(mesh)]
     if cameras:
         parts.append(_cameras(made.path, float(np.median(_distances(made, made.cloud.points))) * FRUSTUM_SHARE))
     return trimesh.Scene(parts)
 
 
-def shown_splats(made: Made) -> bytes:
+def splats_for_viewer(made: Made) -> bytes:
     """The splats as a ``.ply`` that the page's viewer begins to show from the first camera, without what lies far behind.
 
     gsplat.js, which gr.Model3D uses, has y down as OpenCV, and begins on a sphere about the origin, see `_RADIUS`.
@@ -125,7 +125,7 @@ def shown_splats(made: Made) -> bytes:
     return ply_bytes(splats.chosen(_is_near(made, splats.means)).placed(place))
 
 
-def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
+def render_flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     """Frames (H,W,3) of ``path`` through the splats, else the mesh, else the points, each drawn as a small disc."""
     if made.mesh is not None:
         from camera.render.triangles import draw
@@ -136,9 +136,9 @@ def flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
         return (draw(surfaces, path, frame).colour for frame in range(len(path)))
     if made.fitted is None:
         return _dotted(made, path)
-    from pipelines.splats.drawing import flown
+    from pipelines.splats.drawing import render_path
 
-    return (colour for colour, _ in flown(_whole(made.fitted.splats, made.dome), path))
+    return (colour for colour, _ in render_path(_whole(made.fitted.splats, made.dome), path))
 
 
 def _dotted(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
@@ -202,7 +202,7 @@ def _cameras(path: CameraPath, size: float) -> Any:
     return drawn
 
 
-def near(made: Made) -> PointCloud:
+def near_points(made: Made) -> PointCloud:
     """The points, of splats the middles of the more opaque half, without what lies far behind."""
     cloud = made.cloud
     if made.fitted is not None:

@@ -76,7 +76,7 @@ class Moving:
         return {"moments.zip": timed_zip(self.seconds, steps), **behind}
 
 
-def moving(
+def find_moving_points(
     shots: Shots,
     moments: Moments | None = None,
     *,
@@ -112,10 +112,10 @@ def moving(
 def _each_frame(shots: Shots, choices: Choices) -> Generator[Progress, None, Moving]:
     scene, notes = yield from _scene(shots, choices)
     if choices.keep == "object":
-        from pipelines.reconstruct.object_mask import cut, object_masks
+        from pipelines.reconstruct.object_mask import cut_out, object_masks
 
         yield Progress("Cutting the object out", 0, 1)
-        scene = cut(scene, object_masks(scene))
+        scene = cut_out(scene, object_masks(scene))
     made = []
     for step, view in enumerate(scene.views):
         yield Progress("Placing points", step, len(scene.views))
@@ -226,19 +226,19 @@ def _placed(moments: Moments, choices: Choices) -> tuple[list[int], CameraPath, 
     frames, path, words = moments.views[0], moments.path, ""
     pairing = "closed" if choices.closed else "auto"
     if choices.closed and choices.cameras != "estimated":
-        ended = loop_closure.closed(frames, path)
+        ended = loop_closure.close_loop(frames, path)
         path, words = ended.path, f"First moment {ended.words}."
     if choices.cameras == "given":
         return list(range(len(path))), path, words
     if choices.cameras == "refined":
-        better = sfm.refined(frames, path, pairing=pairing, matcher=choices.matcher)
+        better = sfm.refine_cameras(frames, path, pairing=pairing, matcher=choices.matcher)
         return list(better.frames), better.found.path, f"{words} Cameras refined, {better.words}".strip()
     found = sfm.reconstruct(frames, fps=path.fps, pairing=pairing, matcher=choices.matcher)
     words = f"Cameras estimated in the first moment: {len(found.frames)} of {len(frames)} placed."
     if len(found.frames) < max(3, sfm.LEAST_PLACED * len(frames)):
         raise InputError(f"Too few frames could be placed. {words} Give frames with more texture, or their cameras.")
     if choices.closed:
-        found, ended = loop_closure.met(frames, found, matcher=choices.matcher)
+        found, ended = loop_closure.join_ends(frames, found, matcher=choices.matcher)
         words = f"{words} First moment {ended}."
     nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
     return list(found.frames), sfm.gauge(found.path, nominal).of_path(found.path), words

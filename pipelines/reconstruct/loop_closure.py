@@ -19,7 +19,7 @@ from camera.path import CameraPath, inverse
 from camera.rotation import angle_degrees, orthonormal, scipy_rotation
 from pipelines.estimation import sfm as pose
 from pipelines.estimation.sfm import Reconstruction
-from pipelines.estimation.tracking import RETURN_PX, tracked
+from pipelines.estimation.tracking import RETURN_PX, track_points
 
 if TYPE_CHECKING:
     from scipy.sparse import spmatrix
@@ -86,7 +86,7 @@ class _Recognised:
     points: int
 
 
-def closed(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> Closed:
+def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> Closed:
     """Cameras of ``frames`` (F,H,W,3) that begin at ``path`` and close where its end shows its beginning.
 
     ``masks`` (F,H,W): True where not to look. Raises `InputError` where the end does not show the beginning.
@@ -114,7 +114,7 @@ def closed(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.boo
     return Closed(current, degrees, length, first.points)
 
 
-def met(
+def join_ends(
     frames: NDArray[np.uint8],
     found: Reconstruction,
     *,
@@ -128,10 +128,10 @@ def met(
     """
     numbers = list(found.frames)
     shown, hidden = frames[numbers], None if masks is None else masks[numbers]
-    ended = closed(shown, found.path, masks=hidden)
+    ended = close_loop(shown, found.path, masks=hidden)
     if ended.gap_degrees <= MET_DEGREES and ended.gap_share <= MET_SHARE:
         return found, f"closed: the end meets the beginning to {ended.gap_degrees:.1f} degrees"
-    better = pose.refined(shown, ended.path, masks=hidden, pairing="closed", matcher=matcher).found
+    better = pose.refine_cameras(shown, ended.path, masks=hidden, pairing="closed", matcher=matcher).found
     return replace(better, frames=tuple(numbers[i] for i in better.frames)), ended.words
 
 
@@ -147,7 +147,7 @@ def _again(
 ) -> list[_Recognised]:
     """Those of the last frames that show most points of the beginning, which is ``count`` frames long."""
     begin = slice(0, count)
-    start = tracked(frames[begin], path.sliced(begin), masks=None if masks is None else masks[begin]).found
+    start = track_points(frames[begin], path.sliced(begin), masks=None if masks is None else masks[begin]).found
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames[begin]]
     known = [_descriptors(grey, start.seen[j][1]) for j, grey in enumerate(greys)]
     found = []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.formats.parsing import natural
 from camera.view import Scene, View
-from pipelines.media.encoded import decoded
+from pipelines.media.encoded import decode_picture
 
 REACH = 0.5
 """Radius of the sphere that the object stands in, as a share of the cameras' median distance from its middle."""
@@ -67,7 +67,7 @@ def masks_of_files(files: Sequence[str | Path], count: int, width: int, height: 
     masks = []
     for file in sorted(map(Path, files), key=lambda file: natural(file.name)):
         wrong = f"The mask {file.name} is no picture that can be read; give PNG."
-        picture = decoded(file.read_bytes(), cv2.IMREAD_UNCHANGED, wrong)
+        picture = decode_picture(file.read_bytes(), cv2.IMREAD_UNCHANGED, wrong)
         masks.append(_marked(picture, width, height))
     return np.stack(masks)
 
@@ -81,7 +81,7 @@ def _marked(picture: NDArray, width: int, height: int) -> NDArray[np.bool_]:
     return sized > np.iinfo(picture.dtype).max // 2
 
 
-def cut(scene: Scene, masks: NDArray[np.bool_]) -> Scene:
+def cut_out(scene: Scene, masks: NDArray[np.bool_]) -> Scene:
     """The scene with depth only where ``masks`` (F,H,W) are True; views that show nothing of it are left out."""
     views = []
     for view, mask in zip(scene.views, masks):
@@ -93,8 +93,8 @@ def cut(scene: Scene, masks: NDArray[np.bool_]) -> Scene:
     return replace(scene, views=tuple(views))
 
 
-def alone(scene: Scene, background: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Frames (F,H,W,3) of a `cut` scene over one grey, and weights (F,H,W): 0 at the object's edge, where pixels mix."""
+def isolate_object(scene: Scene, background: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Frames (F,H,W,3) of a `cut_out` scene over one grey, and weights (F,H,W): 0 at the object's edge, where pixels mix."""
     frames, weights = [], []
     for view in scene.views:
         mask = _closed(view.known, view.height)

@@ -149,10 +149,10 @@ def shots_of_result(file: str | Path) -> Shots:
 
 def shots_along(scene: Scene, path: CameraPath) -> Generator[Progress, None, Shots]:
     """``scene`` shot from its own depth along ``path``, without a method: what is behind things is filled in, not real."""
-    from camera.render.scene import rendered
+    from camera.render.scene import render_all
 
     images = []
-    for image in rendered(scene, path, fill="background"):
+    for image in render_all(scene, path, fill="background"):
         images.append(image)
         yield Progress("Rendering frames", len(images), len(path))
     depth = np.stack([np.where(image.holes | image.far, np.float32(np.nan), image.depth) for image in images])
@@ -226,7 +226,7 @@ def in_queue(begin: Callable[[], Iterator[T]]) -> Iterator[T | Progress]:
 
 @dataclass(frozen=True)
 class Choices:
-    """What `make` and `pipelines.reconstruct.dynamic_points.moving` are told, checked."""
+    """What `make` and `pipelines.reconstruct.dynamic_points.find_moving_points` are told, checked."""
 
     cameras: str
     depth_model: str
@@ -260,15 +260,15 @@ def _made(shots: Shots, kind: str, choices: Choices) -> Generator[Progress | Mad
         yield Progress("Background", 0, 1)
         made = replace(made, dome=dome_of(made.frames, made.path, made.cloud, made.scene))
     if kind == "mesh":
-        from pipelines.reconstruct.surface.mesh import meshed
+        from pipelines.reconstruct.surface.mesh import extract_mesh
 
         assert made.scene is not None, "without depth there was an error before"
-        made = replace(made, mesh=(yield from meshed(made.scene)))
+        made = replace(made, mesh=(yield from extract_mesh(made.scene)))
         if choices.texture:
-            from pipelines.reconstruct.surface.texture import textured
+            from pipelines.reconstruct.surface.texture import texture_mesh
 
             assert made.scene is not None and made.mesh is not None
-            made = replace(made, textured=(yield from textured(made.scene, made.mesh)))
+            made = replace(made, textured=(yield from texture_mesh(made.scene, made.mesh)))
     if kind == "splats":
         yield from _splats(made, choices)
     else:
@@ -282,10 +282,10 @@ def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, No
     settings, start, frames, behind = choices.settings, made.cloud, made.frames, None
     weights = _weights(made.scene, settings.confidence)
     if choices.keep != "everything":
-        from pipelines.reconstruct.object_mask import alone
+        from pipelines.reconstruct.object_mask import isolate_object
 
         assert made.scene is not None, "what is not kept was cut out of it"
-        frames, clear = alone(made.scene, 255 if settings.background == "white" else 0)
+        frames, clear = isolate_object(made.scene, 255 if settings.background == "white" else 0)
         weights = clear if weights is None else weights * clear
     elif made.scene is not None:
         start = with_backdrop(made.cloud, made.scene)
@@ -323,7 +323,7 @@ def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None
 
 def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, None, Made]:
     """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
-    from pipelines.reconstruct.points import DOUBTFUL, compared
+    from pipelines.reconstruct.points import DOUBTFUL, fuse_and_confirm
     from pipelines.reconstruct.scene import scene_of, sparse_cloud
 
     aligned = shots.aligned and choices.cameras == "given"
@@ -341,11 +341,11 @@ def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, No
         note = f"Begun from {len(cloud)} placed points only, as no depth is at hand: {error}"
         return Made(kind, shots.frames, shots.path, cloud, notes=(note,))
     if choices.keep == "object":
-        from pipelines.reconstruct.object_mask import cut, object_masks
+        from pipelines.reconstruct.object_mask import cut_out, object_masks
 
         yield Progress("Cutting the object out", 0, 1)
-        scene = cut(scene, object_masks(scene))
-    cloud, agreeing = yield from compared(scene, least_views=min(2, len(scene.views) - 1))
+        scene = cut_out(scene, object_masks(scene))
+    cloud, agreeing = yield from fuse_and_confirm(scene, least_views=min(2, len(scene.views) - 1))
     used, notes = shots_of_views(scene), (f"Depth: {scene.source}.",)
     if agreeing < DOUBTFUL:
         notes += (

@@ -27,7 +27,7 @@ class Placing(Protocol):
     def __call__(self, frames: Frames, /) -> tuple[ArrayLike, ArrayLike, ArrayLike]: ...
 
 
-def plugged(name: str) -> Callable[..., Any]:
+def load_plugin(name: str) -> Callable[..., Any]:
     """The function that ``name`` names. Raises `InputError` where there is none."""
     module, colon, function = name.partition(":")
     if not (module and colon and function):
@@ -43,7 +43,7 @@ def plugged(name: str) -> Callable[..., Any]:
     return found
 
 
-def placed_by(model: Placing, frames: Frames, fps: float) -> tuple[CameraPath, NDArray[np.float32]]:
+def run_plugin(model: Placing, frames: Frames, fps: float) -> tuple[CameraPath, NDArray[np.float32]]:
     """The path and the depth (F,H,W) that ``model`` tells. Raises `InputError` for an answer of another form."""
     count, height, width = frames.shape[:3]
     answer = model(frames)

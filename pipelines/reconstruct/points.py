@@ -23,7 +23,7 @@ MOST_WITNESSES = 12
 BISECTIONS = 12
 
 
-def fused(
+def fuse_points(
     scene: Scene,
     *,
     tolerance: float = 0.02,
@@ -38,12 +38,14 @@ def fused(
     at most ``most_points`` remain. Errors: `InputError` for too few views, no parallax, or views that contradict
     each other.
     """
-    return (yield from compared(scene, tolerance=tolerance, least_views=least_views, most_points=most_points, far=far))[
-        0
-    ]
+    return (
+        yield from fuse_and_confirm(
+            scene, tolerance=tolerance, least_views=least_views, most_points=most_points, far=far
+        )
+    )[0]
 
 
-def compared(
+def fuse_and_confirm(
     scene: Scene,
     *,
     tolerance: float = 0.02,
@@ -51,7 +53,7 @@ def compared(
     most_points: int = 300_000,
     far: float = np.inf,
 ) -> Generator[Progress, None, tuple[PointCloud, float]]:
-    """As `fused`, and the part of all points that other views confirm."""
+    """As `fuse_points`, and the part of all points that other views confirm."""
     if most_points < 1:
         raise InputError(f"A point cloud needs at least one point, got {most_points}.")
     check_views(scene, tolerance, least_views)
@@ -64,7 +66,7 @@ def compared(
         view = scene.views[i]
         shown = (view.known & (view.depth < far))[::step, ::step]
         own = np.asarray(points_of(view), np.float32)[::step, ::step][shown]
-        others = [scene.views[j] for j in witnesses(i, len(scene.views), max(MOST_WITNESSES, least_views))]
+        others = [scene.views[j] for j in other_views(i, len(scene.views), max(MOST_WITNESSES, least_views))]
         kept = confirmations(own, others, tolerance) >= least_views
         return own[kept], view.colour[::step, ::step][shown][kept], len(own)
 
@@ -81,21 +83,21 @@ def compared(
             f"Only {len(cloud)} of {asked} points are seen at the same place by {least_views} other views: the cameras "
             "contradict the frames or the scene moves; check the path, or raise the tolerance."
         )
-    return thinned(cloud, most_points), len(cloud) / asked
+    return thin_cloud(cloud, most_points), len(cloud) / asked
 
 
-def thinned(cloud: PointCloud, most: int) -> PointCloud:
+def thin_cloud(cloud: PointCloud, most: int) -> PointCloud:
     """At most ``most`` points: the mean place and colour of each occupied voxel, the smallest voxels that do."""
     if len(cloud) <= most:
         return cloud
-    from pipelines.reconstruct.consistency import occupied
+    from pipelines.reconstruct.consistency import count_voxels
 
     offset = (cloud.points - cloud.points.min(axis=0)).astype(np.float64)
     extent = max(float(offset.max()), 1e-30)
     fine, coarse = extent / 2**20, 2 * extent
     for _ in range(BISECTIONS):
         middle = float(np.sqrt(fine * coarse))
-        if occupied(offset, middle, most) <= most:
+        if count_voxels(offset, middle, most) <= most:
             coarse = middle
         else:
             fine = middle
@@ -142,7 +144,7 @@ def _step(scene: Scene, most_points: int) -> int:
     return max(int(np.sqrt(pixels / (8 * most_points))), 1)
 
 
-def witnesses(i: int, n: int, most: int) -> list[int]:
+def other_views(i: int, n: int, most: int) -> list[int]:
     """Up to ``most`` other views, spread evenly."""
     others = [j for j in range(n) if j != i]
     if len(others) <= most:

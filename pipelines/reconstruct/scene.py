@@ -20,8 +20,8 @@ from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.estimation import sfm
 from pipelines.estimation.colmap import Matcher
-from pipelines.estimation.depth_fit import Sparse, applied, fit_to
-from pipelines.estimation.tracking import LEAST_ANGLE, matched, tracked
+from pipelines.estimation.depth_fit import Sparse, apply_fit, fit_to
+from pipelines.estimation.tracking import LEAST_ANGLE, match_tracks, track_points
 from pipelines.method import Clip, Frames, Progress
 
 Cameras = Literal["given", "refined", "estimated"]
@@ -82,7 +82,7 @@ def scene_of(
     if closed and cameras != "estimated":
         from pipelines.reconstruct import loop_closure
 
-        ended = loop_closure.closed(frames, path, masks=masks)
+        ended = loop_closure.close_loop(frames, path, masks=masks)
         path = ended.path
     if aligned and depth is not None:
         cameras_found = _Placed(tuple(range(len(path))), path, None, "")
@@ -166,7 +166,7 @@ def _placed(
     matcher: Matcher | None,
 ) -> _Placed:
     if cameras == "given":
-        found = tracked(frames, path, masks=masks)
+        found = track_points(frames, path, masks=masks)
         if found.followed and found.wide < LEAST_AGREEING * found.followed and found.wide < FEWEST_POINTS:
             raise InputError(
                 f"Of {found.followed} followed points only {found.wide} are seen from directions {LEAST_ANGLE:g} degrees "
@@ -182,8 +182,8 @@ def _placed(
         if (
             matcher is None and not closed and masks is None
         ):  # they know no masks, nor jump from the last frame to the first
-            matcher = matched
-        better = sfm.refined(frames, path, masks=masks, pairing="closed" if closed else "auto", matcher=matcher)
+            matcher = match_tracks
+        better = sfm.refine_cameras(frames, path, masks=masks, pairing="closed" if closed else "auto", matcher=matcher)
         return _Placed(better.frames, better.found.path, better.found, f"cameras refined, {better.words}")
     found = sfm.reconstruct(frames, masks=masks, fps=path.fps, pairing="closed" if closed else "auto", matcher=matcher)
     words = f"cameras estimated, {len(found.frames)} of {len(frames)} frames placed"
@@ -194,7 +194,7 @@ def _placed(
     if closed:
         from pipelines.reconstruct import loop_closure
 
-        found, ended = loop_closure.met(frames, found, masks=masks, matcher=matcher)
+        found, ended = loop_closure.join_ends(frames, found, masks=masks, matcher=matcher)
         words = f"{ended}; {words}"
     nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
     onto = sfm.gauge(found.path, nominal)
@@ -255,7 +255,7 @@ def _seeing_points(
 def _fitted(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
     """Each depth brought to the points it shows, and the part by which it then misses them, in the median."""
     known = [Sparse(*points.depths(i)) for i in range(len(raw))]
-    done = [applied(depth, fit_to(depth, one)) for depth, one in zip(raw, known)]
+    done = [apply_fit(depth, fit_to(depth, one)) for depth, one in zip(raw, known)]
     for _ in range(ROUNDS):
         done = [_refitted(i, raw, done, known[i], points.path) for i in range(len(raw))]
     return done, float(np.median(np.concatenate([_misses(*each) for each in zip(done, known)])))
@@ -272,7 +272,7 @@ def _refitted(
             pixels.append(seen.pixels)
             depths.append(seen.depths)
     fit = fit_to(raw[i], Sparse(np.concatenate(pixels), np.concatenate(depths)))
-    return done[i] if fit is None else applied(raw[i], fit)
+    return done[i] if fit is None else apply_fit(raw[i], fit)
 
 
 def _seen_from(i: int, j: int, done: list[NDArray[np.float32]], path: CameraPath) -> Sparse:

@@ -15,10 +15,10 @@ from camera.cloud import PointCloud
 from camera.errors import InputError, reading
 from camera.formats.nerfstudio import write_transforms
 from camera.path import CameraPath
-from camera.render.scene import RenderedFrame, Renderer, render, rendered
+from camera.render.scene import RenderedFrame, Renderer, render, render_all
 from camera.view import Scene
 from pipelines.method import Clip, Frames
-from pipelines.results.posed_folders import colmap_files, zipped
+from pipelines.results.posed_folders import colmap_files, zip_files
 
 GRID = "grid.json"
 MOMENT = re.compile(r"moment-(\d+(?:\.\d+)?)-s\.mp4$")
@@ -53,7 +53,7 @@ def moments_of(clip: Clip) -> Moments:
     """The moments in a result of a 4D method; raises `InputError` for a result that has none.
 
     DimensionX keeps a clip per moment beside the video. A plain clip whose scene moves has a moment per frame, seen by one
-    camera each; for it there is `orbited`.
+    camera each; for it there is `render_moving_scene`.
     """
     grid = json.loads(clip.files.get("grid.json", b"{}"))
     views = tuple(frames for name, frames in clip.extras.items() if name.startswith("moment "))
@@ -113,10 +113,10 @@ def timed_zip(seconds: Sequence[float], steps: Iterable[tuple[Frames, CameraPath
         ]
     files["transforms.json"] = json.dumps(values | {"frames": frames}).encode()
     files["moments.json"] = json.dumps({"seconds": list(seconds)}).encode()
-    return zipped(files)
+    return zip_files(files)
 
 
-def orbited(
+def render_moving_scene(
     scenes: Scene | Sequence[Scene], path: CameraPath, *, renderer: Renderer = "mesh", moment: int | None = None
 ) -> Iterator[NDArray[np.uint8]]:
     """Frames (H,W,3) of a moving scene seen along ``path`` while its time passes; ``moment`` stops time there.
@@ -131,7 +131,7 @@ def orbited(
     if moment is not None:
         if not 0 <= moment < len(moments):
             raise InputError(f"The scene has moments 0 to {len(moments) - 1}, got {moment}.")
-        yield from map(_colour, rendered(moments[moment], path, renderer=renderer))
+        yield from map(_colour, render_all(moments[moment], path, renderer=renderer))
         return
     for frame in range(len(path)):
         now = moments[min(frame * len(moments) // len(path), len(moments) - 1)]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.path import CameraPath
-from camera.render.scene import render, rendered
-from camera.sequence.shots import Shot, joined
+from camera.render.scene import render, render_all
+from camera.sequence.shots import Shot, join_shots
 from camera.view import Scene
 from pipelines.media.video import mp4_writer
 from pipelines.method import Progress
@@ -29,10 +29,10 @@ def animatic(scene: Scene, shots: tuple[Shot, ...], video: Path) -> Iterator[Pro
     Yields progress and, last, ``video``; closing it cancels and leaves no file. Raises `InputError` for no shots, or shots of
     different size or rate.
     """
-    frames, done = len(joined(shots)), 0
+    frames, done = len(join_shots(shots)), 0
     with mp4_writer(video, shots[0].path.fps, speed="preview") as write:
         for shot in shots:
-            images = rendered(scene, shot.path, fill="background")
+            images = render_all(scene, shot.path, fill="background")
             try:
                 for image in images:
                     write(image.colour)
@@ -46,7 +46,7 @@ def animatic(scene: Scene, shots: tuple[Shot, ...], video: Path) -> Iterator[Pro
 def contact_sheet(scene: Scene, shots: tuple[Shot, ...], *, side: int = 320) -> Picture:
     """(H,W,3) uint8: a row for each shot with its first, middle and last frame, ``side`` pixels wide, under its name, its
     length and its lens. Raises `InputError` for no shots, or shots of different size or rate."""
-    whole = joined(shots)
+    whole = join_shots(shots)
     height = max(2, round(side * whole.height / whole.width))
     rows = [_row(scene, number, shot, side, height) for number, shot in enumerate(shots, start=1)]
     return np.concatenate(rows)

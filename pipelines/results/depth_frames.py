@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.view import View, far_of
-from pipelines.results.embedded_scene import carried
+from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import beside
 
 DEPTH_FILE = "disparity-16-bit.zip"
@@ -67,7 +67,7 @@ def saved_depth(video: str | Path) -> NDArray[np.float32] | None:
     """
     import cv2
 
-    archive, box = beside(Path(video), DEPTH_FILE), carried(video)
+    archive, box = beside(Path(video), DEPTH_FILE), read_embedded_scene(video)
     if box is None or not archive.is_file():
         return None
     with zipfile.ZipFile(archive) as frames:

@@ -30,22 +30,22 @@ SHAPES = {"colour": "H W 3", "depth": "H W", "known": "H W", "intrinsics": "3 3"
 
 
 @dataclass(frozen=True, eq=False)
-class Carried:
+class EmbeddedScene:
     """``scene`` as the method's frame saw it, ``added``: pictures that joined its cache."""
 
     scene: Scene
     added: tuple[View, ...] = ()
 
 
-def carrying(clip: Clip, scene: Scene, *, goes_on: bool) -> bytes:
+def scene_to_embed(clip: Clip, scene: Scene, *, goes_on: bool) -> bytes:
     """What ``clip``, shot from ``scene``, carries; with what going on from it needs where its method can (``goes_on``)."""
     if not goes_on:
-        return packed(Carried(scene))
+        return pack_scene(EmbeddedScene(scene))
     added = clip.scene.views[len(scene.views) :] if clip.scene is not None else ()
-    return packed(Carried(scene, tuple(added)), clip.frames[-1])
+    return pack_scene(EmbeddedScene(scene, tuple(added)), clip.frames[-1])
 
 
-def packed(carried: Carried, last: NDArray[np.uint8] | None = None) -> bytes:
+def pack_scene(carried: EmbeddedScene, last: NDArray[np.uint8] | None = None) -> bytes:
     """The bytes to put into an mp4; ``last``: (H,W,3), the video's last frame, without loss.
 
     A scene that is too large, or that has objects in it, is left out.
@@ -64,7 +64,7 @@ def packed(carried: Carried, last: NDArray[np.uint8] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def carried(file: str | Path) -> Carried | None:
+def read_embedded_scene(file: str | Path) -> EmbeddedScene | None:
     """The scene that an mp4 carries, None where it carries none; raises `InputError` where that is damaged."""
     if (box := _box(file)) is None:
         return None
@@ -78,7 +78,7 @@ def carried(file: str | Path) -> Carried | None:
         shapes = {f"view{number}.{field}": SHAPES[field] for number in range(count + added) for field in SHAPES}
         arrays = read(shapes)
         views = [view_of(arrays, number) for number in range(count + added)]
-        return Carried(Scene(tuple(views[:count]), **checked_facts(facts)), tuple(views[count:]))
+        return EmbeddedScene(Scene(tuple(views[:count]), **checked_facts(facts)), tuple(views[count:]))
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(file) from error
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 def colmap_zip(frames: Frames, path: CameraPath, cloud: PointCloud | None = None) -> bytes:
     """images/ and sparse/0/ as text, as COLMAP's tools read them."""
-    return zipped(colmap_files(frames, path, cloud))
+    return zip_files(colmap_files(frames, path, cloud))
 
 
 def nerfstudio_zip(frames: Frames, path: CameraPath, cloud: PointCloud) -> bytes:
     """images/, transforms.json and the points it names, both in the world of ``path``."""
     values = json.loads(write_transforms(path)) | {"ply_file_path": "points.ply"}
     named = {"transforms.json": json.dumps(values).encode(), "points.ply": cloud.ply_bytes()}
-    return zipped(_pictures(frames, path) | named)
+    return zip_files(_pictures(frames, path) | named)
 
 
 def colmap_files(frames: Frames, path: CameraPath, cloud: PointCloud | None = None) -> dict[str, bytes]:
@@ -47,7 +47,7 @@ def _pictures(frames: Frames, path: CameraPath) -> dict[str, bytes]:
     return {f"images/frame_{i:05d}.png": png(frame) for i, frame in enumerate(frames, 1)}
 
 
-def zipped(files: Mapping[str, bytes]) -> bytes:
+def zip_files(files: Mapping[str, bytes]) -> bytes:
     """Pictures are stored as they are, all else is packed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

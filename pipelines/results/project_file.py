@@ -64,7 +64,7 @@ def save_project(file: str | Path, project: ProjectFile) -> Path:
         "own": project.own.values() if project.own else None,
         "own_as_given": project.own_as_given,
         "own_scale": project.own_scale,
-        "track": saved.written(project.track) if project.track else None,
+        "track": saved.write(project.track) if project.track else None,
         "source": dict(project.source),
         "moves": {name: dict(values) for name, values in project.moves.items()},
         "settings": {name: dict(values) for name, values in project.settings.items()},

@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.25
 LARGEST = 64 << 20
 
 
-def measured(video: str | Path, requested: CameraPath | None = None, *, free_lens: bool = False) -> TakeReport:
+def measure_video(video: str | Path, requested: CameraPath | None = None, *, free_lens: bool = False) -> TakeReport:
     """The report on ``video`` beside ``requested``, or beside the path that the file itself carries.
 
     The lens of the first frame is that of the request where there is one, unless it shall be found (``free_lens``). Raises
@@ -36,7 +36,7 @@ def measured(video: str | Path, requested: CameraPath | None = None, *, free_len
     from pipelines.estimation.recovery.follow import clip_of_video
     from pipelines.estimation.recovery.recover import LEAST_AGREEING, recover
 
-    requested = requested if requested is not None else asked_by(video)
+    requested = requested if requested is not None else recorded_path(video)
     clip = clip_of_video(video)
     if requested is not None:
         requested = requested.resized(clip.width, clip.height)
@@ -51,7 +51,7 @@ def measured(video: str | Path, requested: CameraPath | None = None, *, free_len
     )  # fmt: skip
 
 
-def asked_by(video: str | Path) -> CameraPath | None:
+def recorded_path(video: str | Path) -> CameraPath | None:
     """The path that a result of Reshoot was shot along; None for other videos."""
     try:
         return restore(video).path
@@ -59,7 +59,7 @@ def asked_by(video: str | Path) -> CameraPath | None:
         return None
 
 
-def keep(video: str | Path, made: TakeReport) -> Path:
+def save_report(video: str | Path, made: TakeReport) -> Path:
     """Puts the report inside the mp4 ``video`` and writes it beside it; returns the JSON file."""
     video = Path(video)
     text = json.dumps({TAG: FORMAT, **made.values()}, allow_nan=False).encode()
@@ -71,17 +71,17 @@ def keep(video: str | Path, made: TakeReport) -> Path:
     return sidecar
 
 
-def kept(video: str | Path) -> TakeReport | None:
+def read_report(video: str | Path) -> TakeReport | None:
     """The report inside an mp4, or beside it; None where there is none. Raises `InputError` for a damaged one."""
     video = Path(video)
     text = mp4_box.read(video, kind=mp4_box.TAKE)
     sidecar = beside(video, "take.json")
     if text is None and sidecar.is_file() and sidecar.stat().st_size <= LARGEST:
         text = sidecar.read_bytes()
-    return None if text is None else parsed(text)
+    return None if text is None else parse_report(text)
 
 
-def parsed(text: bytes) -> TakeReport:
+def parse_report(text: bytes) -> TakeReport:
     try:
         values = json.loads(text)
         if values.pop(TAG) > FORMAT:
@@ -91,7 +91,7 @@ def parsed(text: bytes) -> TakeReport:
     return TakeReport.of(values)
 
 
-def measuring(video: str | Path, requested: CameraPath | None = None) -> Iterator[Progress | TakeReport]:
+def measure_steps(video: str | Path, requested: CameraPath | None = None) -> Iterator[Progress | TakeReport]:
     """`Progress` while a process measures ``video``, then its report, which it has kept; closing this ends the process."""
     from camera.formats.reshoot import write
 
@@ -124,4 +124,4 @@ def measuring(video: str | Path, requested: CameraPath | None = None) -> Iterato
         out = Path(folder) / "take.json"
         if not out.is_file():
             raise InputError(told[-1] if told else "The camera of the shot could not be measured.")
-        yield parsed(out.read_bytes())
+        yield parse_report(out.read_bytes())

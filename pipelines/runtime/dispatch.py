@@ -41,9 +41,9 @@ def generate(
         if shot.options.gpus > 1:
             raise InputError("ZeroGPU lends one GPU to a shot; choose 1.")
         return zerogpu.run(shot, visitor=visitor)
-    from pipelines.runtime.pool.settings import wanted
+    from pipelines.runtime.pool.settings import pool_settings
 
-    if settings_of_pool := wanted():
+    if settings_of_pool := pool_settings():
         from pipelines.runtime.pool.dispatch import pool
 
         return pool(settings_of_pool).run(shot)
@@ -75,9 +75,9 @@ def unavailable(kind: type[Settings]) -> frozenset[str]:
     """
     if kind is not RunOptions:
         return frozenset()
-    from pipelines.runtime.pool.settings import wanted
+    from pipelines.runtime.pool.settings import pool_settings
 
-    if settings_of_pool := wanted():
+    if settings_of_pool := pool_settings():
         from pipelines.runtime.pool import cluster
 
         with suppress(InputError):

@@ -40,7 +40,7 @@ def weight_bytes(network: nn.Module) -> int:
 
 
 @contextmanager
-def placed(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None]:
+def on_device(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None]:
     """For the length of one run, ``pipeline`` computes on ``device`` with its networks kept there by ``mode``.
 
     Full, fp8 and int8 leave the networks on the device for the next run; the offloading modes leave them in main memory.
@@ -72,7 +72,7 @@ def _whole(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device
 def _in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
     """Large layers are stored in 8 bits and cast to the type they compute in just before; cannot be undone."""
     for network in parts.values():
-        if stored_as(network) is None:
+        if storage_mode(network) is None:
             compute = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
             apply_layerwise_casting(
                 network,
@@ -90,7 +90,7 @@ def _in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.devi
     except ImportError as error:
         raise InputError("Memory mode int8 needs torchao: run `pip install torchao`, or choose fp8.") from error
     for network in parts.values():
-        if stored_as(network) is None:
+        if storage_mode(network) is None:
             precise = re.compile("|".join(_kept_precise(network)))
             quantize_(
                 network,
@@ -100,7 +100,7 @@ def _in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.devi
         network.to(device)
 
 
-def stored_as(network: nn.Module) -> str | None:
+def storage_mode(network: nn.Module) -> str | None:
     """The 8-bit memory mode in which a network's weights are stored, None where they are as loaded."""
     for parameter in network.parameters():
         if parameter.dtype == torch.float8_e4m3fn:

@@ -16,12 +16,12 @@ from camera.errors import InputError
 from pipelines.method import Clip, Method, Pipeline, Progress
 from pipelines.options import AUTO, EXACT, FP8, FULL, INT8, RunOptions
 from pipelines.runtime import forecast as estimates
-from pipelines.runtime.acceleration.apply import speeded
+from pipelines.runtime.acceleration.apply import accelerated
 from pipelines.runtime.device import Device
-from pipelines.runtime.memory import networks, placed, stored_as
+from pipelines.runtime.memory import networks, on_device, storage_mode
 from pipelines.runtime.monitor.tally import Tally
 from pipelines.runtime.progress_clock import Clock, Report
-from pipelines.runtime.worker import Tell, aside, followed, is_out_of_memory
+from pipelines.runtime.worker import Tell, forward_steps, in_worker_thread, is_out_of_memory
 from pipelines.shot import Shot
 from pipelines.weights.hub import Weights
 
@@ -170,7 +170,7 @@ class Runtime:
         all load anew."""
         others = {stored for stored in (FP8, INT8) if stored != wanted}
         cast = [
-            key for key in self.loaded if others & set(map(stored_as, networks(self.loaded[key].pipeline).values()))
+            key for key in self.loaded if others & set(map(storage_mode, networks(self.loaded[key].pipeline).values()))
         ]
         for key in cast:
             del self.loaded[key]
@@ -196,7 +196,7 @@ class _Run:
         self.mode = FULL
 
     def results(self) -> Iterator[Progress | Clip | Report]:
-        return aside(self._shoot, clock=self.clock, failed=self._told, name=f"shoot {self.shot.method.name}")
+        return in_worker_thread(self._shoot, clock=self.clock, failed=self._told, name=f"shoot {self.shot.method.name}")
 
     @torch.no_grad()
     def _shoot(self, tell: Tell, cancelled: Callable[[], bool]) -> None:
@@ -215,10 +215,10 @@ class _Run:
         evicted = runtime.make_room(loaded, forecast.gigabytes)
         self.mode = forecast.mode if options.memory == AUTO else options.memory
         pipeline, steps = loaded.pipeline, int(getattr(shot.settings, "steps", 1))
-        fast = speeded(pipeline, options, steps=steps, method=method.name)
-        with placed(pipeline, self.mode, runtime.device.torch), fast, self.around(pipeline):
+        fast = accelerated(pipeline, options, steps=steps, method=method.name)
+        with on_device(pipeline, self.mode, runtime.device.torch), fast, self.around(pipeline):
             going_on = {} if shot.after is None else {"after": shot.after}
-            followed(self.through(pipeline(shot.scene, shot.path, shot.settings, **going_on)), tell)
+            forward_steps(self.through(pipeline(shot.scene, shot.path, shot.settings, **going_on)), tell)
         words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")
         revisions = loaded.weights.revisions
         tell(self.clock.report(method=method.name, options=options, mode=self.mode, words=words, revisions=revisions))

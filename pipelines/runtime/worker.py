@@ -18,7 +18,7 @@ Tell = Callable[[Any], None]
 _END = object()
 
 
-def aside(
+def in_worker_thread(
     work: Callable[[Tell, Callable[[], bool]], None],
     *,
     clock: Clock,
@@ -63,7 +63,7 @@ def aside(
         thread.join()
 
 
-def followed(steps: Iterator[Any], tell: Tell) -> None:
+def forward_steps(steps: Iterator[Any], tell: Tell) -> None:
     """Tell of everything that a generator yields, and close it whatever happens."""
     try:
         for item in steps:

@@ -69,7 +69,7 @@ def _gsplat() -> tuple[str, str]:
     return name, ""
 
 
-def flown(
+def render_path(
     splats: Splats, path: CameraPath, *, drawing: Drawing | None = None, background: float = 0.0
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
     """Every frame of ``path``: colour (H,W,3) uint8, and holes (H,W), True where less than half of a pixel is covered."""
@@ -86,9 +86,9 @@ def flown(
 
 
 def _compiled_draw(*args: Any, **options: Any) -> Drawn:
-    from pipelines.splats.kernel import composited
+    from pipelines.splats.kernel import composite_tiles
 
-    return rasterizer.draw(*args, **options, composite=composited)
+    return rasterizer.draw(*args, **options, composite=composite_tiles)
 
 
 def _gsplat_draw(

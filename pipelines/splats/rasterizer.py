@@ -90,7 +90,7 @@ def draw(
     centre = -camera_from_world[:3, :3].T @ camera_from_world[:3, 3]
     colours = radiance(gaussians.sh, gaussians.means - centre)
     values = torch.cat([colours, flat.depths[:, None]], dim=1)
-    blended = (composite or composited)(flat, gaussians.logit_opacities.sigmoid(), values, width, height)
+    blended = (composite or composite_tiles)(flat, gaussians.logit_opacities.sigmoid(), values, width, height)
     colour, weighted, alpha = blended[..., :3], blended[..., 3], blended[..., 4]
     if background is not None:
         colour = colour + (1 - alpha[..., None]) * background
@@ -204,7 +204,7 @@ def overlaps(flat: Flat, width: int, height: int) -> Overlaps:
     return Overlaps(order[each[by_tile]], torch.cumsum(counts, 0) - counts, counts, columns, rows)
 
 
-def composited(flat: Flat, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
+def composite_tiles(flat: Flat, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
     """See `Composite`. Tiles with about as many Gaussians are composited together."""
     found = overlaps(flat, width, height)
     shape = (found.columns * found.rows, TILE * TILE, values.shape[1] + 1)

@@ -140,7 +140,7 @@ def stripped(state: State, *prefixes: str) -> dict[str, Tensor]:
 # --- building and filling --------------------------------------------------------------------------------------
 
 
-def unfilled(build: Callable[[], Network]) -> Network:
+def on_meta_device(build: Callable[[], Network]) -> Network:
     """The network that ``build`` makes, its parameters without memory (meta device), its buffers real."""
     from accelerate import init_empty_weights
 
@@ -148,7 +148,7 @@ def unfilled(build: Callable[[], Network]) -> Network:
         return build().eval()
 
 
-def filled_randomly(
+def fill_randomly(
     network: Network, *, seed: int, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
 ) -> Network:
     """Every parameter drawn anew, the same for the same seed: matrices and kernels normal with standard deviation
@@ -194,7 +194,7 @@ def load_strict(
 
     ``renames`` leads from the file's names to the network's. ``dropped``: regular expressions (search) of file names that are
     known not to be needed. ``optional``: regular expressions of network names that may keep the value they were built with.
-    ``dtype`` as for `filled_randomly`. Raises `InputError`, before anything is changed, when a tensor is missing, unknown or
+    ``dtype`` as for `fill_randomly`. Raises `InputError`, before anything is changed, when a tensor is missing, unknown or
     of another shape.
     """
     named, left_out = _renamed(state, renames, dropped, source)
@@ -336,9 +336,9 @@ def from_folder(
 def built(
     kind: Any, config: Mapping[str, Any], *, seed: int, dtype: torch.dtype, device: str | torch.device = "cpu"
 ) -> Any:
-    """A diffusers or transformers model of the given configuration with random values, see `filled_randomly`."""
+    """A diffusers or transformers model of the given configuration with random values, see `fill_randomly`."""
     make = (lambda: kind(kind.config_class(**config))) if _is_transformers(kind) else (lambda: kind(**config))
-    return filled_randomly(unfilled(make), seed=seed, dtype=dtype, device=device)
+    return fill_randomly(on_meta_device(make), seed=seed, dtype=dtype, device=device)
 
 
 def _is_transformers(kind: Any) -> bool:

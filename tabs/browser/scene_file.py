@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.objects.scene import StagedScene
-from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH, padded
+from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH, padding_mask
 from camera.view import Scene, View
 
 MOST_SIDE = 640
@@ -77,7 +77,7 @@ def _picture(colour: NDArray[np.uint8], lossless: bool) -> bytes:
 def _depth(view: View, far: float) -> bytes:
     """Float32, 0 where nothing is drawn, ``far`` in the sky, its four bytes in four planes, deflated."""
     depth = np.where(view.depth >= view.far, np.float32(far), view.depth)
-    depth = np.where(padded(view), np.float32(0), depth).astype("<f4")
+    depth = np.where(padding_mask(view), np.float32(0), depth).astype("<f4")
     planes = _kept(depth).view(np.uint8).reshape(-1, 4).T
     return zlib.compress(planes.tobytes(), 1)
 

@@ -18,7 +18,7 @@ from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
 from pipelines.registry import FIVE
 from pipelines.rehearsal import Rehearsal, rehearse
-from pipelines.results.embedded_scene import carrying
+from pipelines.results.embedded_scene import scene_to_embed
 from pipelines.results.record import record, save
 from pipelines.runtime.pool.together import at_once, together
 from pipelines.shot import Shot
@@ -147,5 +147,5 @@ def _shot(
             yield step
         elif isinstance(step, Clip):
             made = record(shot)
-            carries = carrying(step, scene, goes_on=False)
+            carries = scene_to_embed(step, scene, goes_on=False)
             yield save(project.folder, f"{chosen.name}-{uuid.uuid4().hex[:8]}", step, made, carries=carries).video

@@ -19,7 +19,14 @@ from pipelines.inputs.open import VIDEOS
 from pipelines.methods.dimensionx.blank import blank, is_blank
 from pipelines.methods.dimensionx.method import nearest
 from pipelines.methods.dimensionx.training.settings import PROGRAM, Recipe, TrainSettings
-from pipelines.methods.dimensionx.training.uploads import ACCEPTED, code_of, collected, left_by, source_of, trainings
+from pipelines.methods.dimensionx.training.uploads import (
+    ACCEPTED,
+    code_of,
+    collect_clips,
+    saved_progress,
+    source_of,
+    trainings,
+)
 from pipelines.settings import Settings
 from tabs.dimensionx.directors import connected, directors
 from tabs.dimensionx.training import Job, Training, train_section
@@ -94,11 +101,11 @@ def describe_picture(project: Project, caption: str, weights: str):
     if on_zerogpu():
         raise InputError("Here a picture is described within a shot: choose small or large and leave the prompt empty.")
     from pipelines.methods.dimensionx.caption import GIGABYTES, describe
-    from pipelines.runtime.training.job import errand
+    from pipelines.runtime.training.job import run_task
 
     size = "large" if caption == "large" else "small"
     job = partial(describe, picture=scene.first.colour, size=size)
-    for step in errand(job, mode=weights, gigabytes=GIGABYTES[size]):  # type: ignore[arg-type]
+    for step in run_task(job, mode=weights, gigabytes=GIGABYTES[size]):  # type: ignore[arg-type]
         if isinstance(step, str):
             yield step, "The prompt was written by a model: read it before the shot."
         else:
@@ -143,7 +150,7 @@ def _taken(project: Project, given: Sequence[Path]) -> Path:
 
 def _training_job(files: Sequence[str], recipe: Settings, mode: str) -> Job:
     assert isinstance(recipe, Recipe)
-    folder = collected(files, recipe.name, trainings() / METHOD.name)
+    folder = collect_clips(files, recipe.name, trainings() / METHOD.name)
     data, output = str(source_of(folder / "clips")), folder / f"{mode}-{recipe.identity}"
 
     def train(weights):
@@ -158,7 +165,7 @@ def _training_job(files: Sequence[str], recipe: Settings, mode: str) -> Job:
 
 
 def _saved_training(code: str) -> tuple[str, tuple[Path, ...]]:
-    steps, files = left_by(code, trainings() / METHOD.name)
+    steps, files = saved_progress(code, trainings() / METHOD.name)
     words = f"It does not run. {steps} steps were saved"
     return f"{words}; train with the same files and settings, and it goes on from there.", files
 

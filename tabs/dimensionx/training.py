@@ -137,13 +137,13 @@ class _Section:
         The last result is the training's code; with keep_going it outlives this call, and only stop_training ends it.
         """
         from pipelines.runtime.training import background
-        from pipelines.runtime.training.job import trained
+        from pipelines.runtime.training.job import run_training
 
         yield "**Reading the files**", *[gr.skip()] * 5
         job = self.training.prepare(training_files or [], settings, weights)
         training = background.begin(
             job.code,
-            lambda: trained(job.train, mode=weights, gigabytes=job.gigabytes),  # type: ignore[arg-type]
+            lambda: run_training(job.train, mode=weights, gigabytes=job.gigabytes),  # type: ignore[arg-type]
         )
         training.stays |= keep_going
         try:
@@ -157,7 +157,7 @@ class _Section:
         """Watch a training that goes on without a page, or see what one has left; the code is what train returned last."""
         from pipelines.runtime.training import background
 
-        training = background.known((training_code or "").strip())
+        training = background.find_training((training_code or "").strip())
         if training is not None and (training.made or not training.is_over):
             yield from self._seen(project, training)
             return

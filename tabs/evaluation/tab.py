@@ -12,11 +12,11 @@ import gradio as gr
 from camera import formats
 from camera.editing import saved
 from camera.errors import InputError
-from camera.evaluation.borrow import Tolerance, borrowed, fitted_to, smoothed
+from camera.evaluation.borrow import Tolerance, borrow_keys, scale_to_subject, smooth_path
 from camera.figure.overlay import overlay
 from pipelines.media.video import complete
 from pipelines.method import Progress
-from pipelines.results.take_report import asked_by, kept, measuring
+from pipelines.results.take_report import measure_steps, read_report, recorded_path
 from tabs.browser.players import clips, players
 from tabs.browser.stage import drawn, stage
 from tabs.evaluation.ribbons import filled, ribbons
@@ -67,12 +67,12 @@ def build() -> None:
         own = take.file(f"take-{uuid.uuid4().hex[:8]}{Path(video).suffix.lower()}")
         with complete(own) as part:
             shutil.copyfile(video, part)
-        asked = asked_by(own)
+        asked = recorded_path(own)
         if requested_path:
             asked = formats.read(Path(requested_path).name, Path(requested_path).read_bytes(), like=asked)
-        report = kept(own) if not requested_path else None
+        report = read_report(own) if not requested_path else None
         yield "", gr.skip(), clips({Path(video).name: own}, 24), gr.update(value=None), None
-        for step in measuring(own, asked) if report is None else ():
+        for step in measure_steps(own, asked) if report is None else ():
             if isinstance(step, Progress):
                 yield f"**{step.phase}** {step.note}", gr.skip(), gr.skip(), gr.skip(), gr.skip()
             else:
@@ -88,14 +88,14 @@ def build() -> None:
         """The measured camera as the fewest keys within a tolerance, scaled to a scene; as path files of every format."""
         if report is None:
             raise InputError("Measure a video first, then its move can be borrowed.")
-        steady = smoothed(report.achieved_path.relative_to_first(), smooth_frames)
-        found = borrowed(steady, Tolerance(degrees, share_percent / 100))
+        steady = smooth_path(report.achieved_path.relative_to_first(), smooth_frames)
+        found = borrow_keys(steady, Tolerance(degrees, share_percent / 100))
         path, move = found.path, found.move
         if report.requested is None and report.clip_distance > 0:
-            path = fitted_to(path, subject_distance, report.clip_distance)
-            move = move.with_cameras(fitted_to(move.cameras, subject_distance, report.clip_distance))
+            path = scale_to_subject(path, subject_distance, report.clip_distance)
+            move = move.with_cameras(scale_to_subject(move.cameras, subject_distance, report.clip_distance))
         keys = take.file("borrowed-keys.json")
-        keys.write_text(json.dumps(saved.written(move)))
+        keys.write_text(json.dumps(saved.write(move)))
         written = [str(keys)]
         for name, data in formats.write_all(path).items():
             file = take.file(f"borrowed-{name}")

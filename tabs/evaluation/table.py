@@ -13,7 +13,7 @@ from camera.errors import InputError
 from camera.evaluation.report import TakeReport
 from pipelines.method import Progress
 from pipelines.results.record import restore
-from pipelines.results.take_report import kept, measuring
+from pipelines.results.take_report import measure_steps, read_report
 from tabs.evaluation.take_view import MEASURES
 from tabs.parts.form import cancelled_by, said
 
@@ -67,8 +67,8 @@ def measured(videos: Mapping[str, str]):
     notes: list[str] = []
     for title, video in videos.items():
         try:
-            report = kept(video)
-            for step in measuring(video) if report is None else ():
+            report = read_report(video)
+            for step in measure_steps(video) if report is None else ():
                 if isinstance(step, Progress):
                     yield "  \n".join([f"**{title}** {step.phase} {step.note}", *notes]), gr.skip()
                 else:

@@ -11,7 +11,7 @@ from camera.errors import InputError
 from camera.evaluation.report import TakeReport
 from pipelines.method import Progress
 from pipelines.results.record import restore
-from pipelines.results.take_report import kept, measuring
+from pipelines.results.take_report import measure_steps, read_report
 from tabs.evaluation.ribbons import filled, ribbons
 from tabs.parts.form import cancelled_by, said
 
@@ -59,12 +59,12 @@ def after_a_shot(shot: str | None):
 
 def measuring_told(video: Path):
     """The same while a video's camera is measured; what cannot be measured is said where the report would stand."""
-    known = kept(video)
+    known = read_report(video)
     if known is not None:
         yield *_report(known), gr.Button(visible=True), gr.Button(visible=False)
         return
     try:
-        for step in measuring(video):
+        for step in measure_steps(video):
             if isinstance(step, Progress):
                 yield f"**{step.phase}** {step.note}", gr.skip(), gr.Button(visible=False), gr.Button(visible=True)
             else:

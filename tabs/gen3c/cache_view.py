@@ -13,7 +13,7 @@ from camera.view import Scene
 from pipelines.media.video import complete
 from pipelines.method import Clip
 from pipelines.methods.gen3c.continuation import grown_scene
-from pipelines.results.embedded_scene import carried
+from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import frames_zip, restore, scene_sha256
 from tabs.parts.form import said
 from tabs.parts.shoot import Shoot
@@ -62,7 +62,7 @@ def _behind(project: Project, shot: str | None) -> tuple[Scene, CameraPath]:
     scene, path = project.ready()
     if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
         return scene, path
-    box = carried(shot)
+    box = read_embedded_scene(shot)
     return grown_scene(box.scene, list(box.added)) if box is not None else scene, made.path
 
 

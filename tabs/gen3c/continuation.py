@@ -15,7 +15,7 @@ from pipelines.media.concat import Begun
 from pipelines.method import Clip
 from pipelines.methods.gen3c.continuation import chunk_of, one_more, read_shot, take_back
 from pipelines.options import RunOptions
-from pipelines.results.embedded_scene import carried
+from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import Record, restore, scene_sha256
 from pipelines.settings import Settings
 from pipelines.shot import Shot
@@ -92,7 +92,7 @@ class Extend:
     def _take_back(self, project: Project, shot: str):
         """Take the last chunk of the result back; returns the shorter video and the files beside it."""
         clip, made = _read(shot)
-        box = carried(shot)
+        box = read_embedded_scene(shot)
         scene = box.scene if box else None
         shorter = take_back(clip, scene, chunk_frames=chunk_of(clip, made))
         count = len(shorter.frames)
@@ -112,7 +112,7 @@ class Extend:
         shutil.copyfile(result_file, video)
         videos = clips({self.shoot.method.title: video}, made.path.fps)
         told = "Taken up again, with the picture it was shot from."
-        if carried(video) is None:
+        if read_embedded_scene(video) is None:
             told = "Taken up again. To go on, open the clip or views that it was shot from, with the same depth."
         return told, gr.skip(), videos, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
 
@@ -126,7 +126,7 @@ def _read(shot: str | None) -> tuple[Clip, Record]:
 def _opened(shot: str | None, project: Project) -> tuple[Clip, Record, Scene]:
     """A result, and the scene it was shot from: its own where it carries one, else the one that is open."""
     clip, made = _read(shot)
-    box = carried(str(shot))
+    box = read_embedded_scene(str(shot))
     if box is None:
         return clip, made, project.ready()[0]
     if project.framed is not None and scene_sha256(project.framed) != made.input_sha256:

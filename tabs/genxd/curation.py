@@ -44,11 +44,11 @@ def curation(name: str, studio: Studio) -> None:
             if isinstance(item, str):
                 yield gr.skip(), item, gr.skip(), gr.skip()
             else:
-                file = tool.packed(folder, folder.with_suffix(".zip"))
+                file = tool.pack_entry(folder, folder.with_suffix(".zip"))
                 material = read_material([file])
                 yield (
                     project.opened(material.scene, material.points),
-                    f"{tool.told(item)}",
+                    f"{tool.describe_entry(item)}",
                     gr.File(str(file), visible=True),
                     signal(),
                 )

@@ -73,14 +73,14 @@ def _comparison(shoot: Shoot) -> None:
         """PSNR and SSIM of the last shot's frames against the data set's own pictures, and all of them side by side."""
         if not shot:
             raise InputError("Shoot the known cameras first, then they can be compared.")
-        from pipelines.methods.genxd.comparison import compared
+        from pipelines.methods.genxd.comparison import compare_with_truth
 
         file = Path(shot)
         with zipfile.ZipFile(file.with_name(f"{file.stem}-cameras.zip")) as archive:
             path = read("camera_path.json", archive.read("camera_path.json"))
         frames, fps = read_video(file)
         scene, _ = project.ready()
-        found = compared(frames, path, scene)
+        found = compare_with_truth(frames, path, scene)
         beside = write_mp4(file.with_name(f"{file.stem}-compare.mp4"), found.frames, fps)
         return f"{found.words} Measured on the saved video.", gr.Video(str(beside), visible=True)
 

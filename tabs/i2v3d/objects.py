@@ -16,7 +16,16 @@ from camera.errors import InputError
 from camera.objects.bundle import BESIDE, MODELS
 from camera.objects.model import Model, read_models
 from camera.objects.obj_ply import LARGEST_BYTES
-from camera.objects.scene import Key, Motion, Placement, SceneObject, StagedScene, empty_stage, new_object, staged
+from camera.objects.scene import (
+    Key,
+    Motion,
+    Placement,
+    SceneObject,
+    StagedScene,
+    empty_stage,
+    new_object,
+    stage_objects,
+)
 from camera.path import CameraPath
 from examples import EXAMPLES
 from pipelines.method import Method
@@ -59,7 +68,7 @@ def with_objects(
     """The project with these objects in place of any others; the path stays. ``name``, ``merges``: of the edit."""
     if project.scene is None:
         raise InputError(NO_SCENE)
-    return project.with_scene(staged(project.scene, objects), name, merges=merges)
+    return project.with_scene(stage_objects(project.scene, objects), name, merges=merges)
 
 
 def objects_of(project: Project) -> tuple[SceneObject, ...]:
@@ -221,7 +230,7 @@ class Objects:
         if project.scene is None:
             raise InputError(NO_SCENE)
         objects, scene = objects_of(project), project.framed or project.scene
-        item = new_object(model, staged(scene).standing_place())
+        item = new_object(model, stage_objects(scene).standing_place())
         return self._shown(project, (*objects, item), len(objects), 0.0, f"add {model.name}")
 
     def _copy(self, project: Project, chosen: str):

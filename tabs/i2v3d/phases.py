@@ -162,7 +162,7 @@ class Steps:
         self, project: Project, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings
     ):
         """Learn the subject as a LoRA from the picture and masked views of its 3D; begun again, it goes on."""
-        from pipelines.runtime.training.job import trained
+        from pipelines.runtime.training.job import run_training
 
         scene, _ = project.ready()
         digest = _digest(subject, foreground, foreground_reach, weights, scene_sha256(scene))
@@ -179,7 +179,7 @@ class Steps:
 
         losses: list[float] = []
         told = 0.0
-        for step in trained(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
+        for step in run_training(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
             if isinstance(step, Trained):
                 words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
                 stem = f"subject-{uuid.uuid4().hex[:8]}"

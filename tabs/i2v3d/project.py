@@ -89,12 +89,12 @@ class ProjectFile:
 
     def _for_blender(self, project: Project, settings: Settings):
         """A zip with a script that rebuilds camera, objects and background in Blender."""
-        from camera.objects.scene import staged
+        from camera.objects.scene import stage_objects
         from pipelines.methods.i2v3d.scene.blender import pack
 
         scene, path = project.ready()
         target = project.file("reshoot_blender.zip")
-        target.write_bytes(pack(staged(scene, objects_of(project)), path, _own(settings)))
+        target.write_bytes(pack(stage_objects(scene, objects_of(project)), path, _own(settings)))
         return gr.File(str(target), visible=True)
 
     def _open(self, project: Project, project_file: str):

@@ -10,7 +10,7 @@ import gradio as gr
 
 from camera.editing import saved
 from camera.editing.fit import Fit
-from camera.editing.limits import fitted
+from camera.editing.limits import fit_to_limits
 from camera.errors import InputError, reading
 from camera.path import CameraPath
 from tabs.browser.stage import shown as on_stage
@@ -82,7 +82,7 @@ def edit_keys(project: Project, command: str):
     """Edit the keys of the move by one command (JSON with "do", see `camera.editing.commands`); returns the keys."""
     project, _ = edited(project, _read(command), None)
     assert project.track is not None
-    return project, {"edit": project.history.past[-1].name, "keys": saved.written(project.track)}
+    return project, {"edit": project.history.past[-1].name, "keys": saved.write(project.track)}
 
 
 _SHOWN = {"add", "append", "overwrite", "numbers", "look_at", "size"}
@@ -97,7 +97,7 @@ def edited(project: Project, asked: Asked, seeing: CameraPath | None) -> tuple[P
         return project, {"said": _fit_words(fit)}
     if asked.get("do") == "limit":
         scene, path = project.ready()
-        made = fitted(scene, path, scene_asks.limits_of(asked))
+        made = fit_to_limits(scene, path, scene_asks.limits_of(asked))
         if keyed and made.kept.min() > 1 - 1e-9:
             return project, {"said": made.words}
         project, fit = project.with_keys_of(made.path, "fit to the scene")

@@ -16,7 +16,7 @@ from pipelines.media.concat import Begun
 from pipelines.media.video import read_video
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
-from pipelines.results.embedded_scene import carrying
+from pipelines.results.embedded_scene import scene_to_embed
 from pipelines.results.record import Record, frames_zip, record, restore, save
 from pipelines.settings import Settings
 from pipelines.shot import Shot
@@ -155,7 +155,7 @@ class Shoot:
         self, project: Project, name: str, scene: Scene | None, clip: Clip, made: Record, *, begun: Begun | None = None
     ) -> tuple:
         """Updates of all `outputs` but the status, with ``clip`` saved under ``name``; see `pipelines.results.record.save`."""
-        carries = carrying(clip, scene, goes_on=self.method.goes_on is not None) if scene else b""
+        carries = scene_to_embed(clip, scene, goes_on=self.method.goes_on is not None) if scene else b""
         saved = save(project.folder, name, clip, made, carries=carries, begun=begun)
         videos = {self.method.title: saved.video, **saved.companions}
         files = [str(file) for file in (saved.video, saved.sidecar, *saved.companions.values(), *saved.files.values())]

@@ -33,7 +33,7 @@ class Content:
 
     ``source`` describes the move; ``own``: an uploaded path file, ``own_as_given``: its cameras came with the scene, so they
     are neither moved nor resampled, ``own_scale``: how it comes to the size of the scene, see
-    `camera.trajectories.scaling.scaled_to`; ``track``: the move's keys, in the size of the scene's picture. ``moves``,
+    `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture. ``moves``,
     ``settings``: by method, what its controls say where they were changed; settings and options of a run stand together by
     name.
     """

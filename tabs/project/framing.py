@@ -12,7 +12,7 @@ from camera.errors import InputError
 from camera.objects.scene import StagedScene, subject_distance
 from camera.path import CameraPath
 from camera.trajectories import film_script
-from camera.trajectories.scaling import scaled_to
+from camera.trajectories.scaling import scale_path
 from camera.view import Scene, View
 from pipelines.method import Method, Moves
 from tabs.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, Content
@@ -47,7 +47,7 @@ def path_of(content: Content, method: Method, moves: Moves, framed: Scene) -> Ca
         return path_of_keys(keys, frames=moves.frames, fps=moves.fps)
     if content.own is None:
         raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
-    own, _ = scaled_to(content.own, content.own_scale, subject_distance(framed.first))
+    own, _ = scale_path(content.own, content.own_scale, subject_distance(framed.first))
     path = own.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
     if source.path_as_given or content.own_as_given:
         return path

@@ -12,10 +12,10 @@ from typing import Any
 
 from camera.cloud import PointCloud
 from camera.editing import commands
-from camera.editing.fit import Fit, fitted_keys
+from camera.editing.fit import Fit, fit_keys
 from camera.editing.keys import KeyedMove
 from camera.errors import InputError
-from camera.objects.scene import StagedScene, staged
+from camera.objects.scene import StagedScene, stage_objects
 from camera.path import CameraPath
 from camera.trajectories.scaling import KEEP
 from camera.view import Scene
@@ -139,7 +139,7 @@ class Project:
     def opened(self, scene: Scene, points: PointCloud | None = None, *, example: str = "") -> Project:
         """Another scene; objects of the one before stand in it too, unless it brings its own."""
         if isinstance(self.scene, StagedScene) and not isinstance(scene, StagedScene):
-            scene = staged(scene, self.scene.objects)
+            scene = stage_objects(scene, self.scene.objects)
         own = None if self.own_as_given else self.own
         return self.changed(
             f"open {scene.name}", scene=scene, example=example, points=points, track=None, own=own, own_as_given=False
@@ -155,7 +155,7 @@ class Project:
         return self.changed(name, track=track, source=source)
 
     def edited(self, asked: commands.Asked, seeing: CameraPath | None = None) -> tuple[Project, commands.Edited]:
-        """The project after an edit of its keys, see `camera.editing.commands.edited`, and the edit. Cameras in ``asked`` are
+        """The project after an edit of its keys, see `camera.editing.commands.apply_command`, and the edit. Cameras in ``asked`` are
         of the method's frame, as the page draws it; ``seeing`` is the camera where the page could not say it."""
         before = self.keyed()
         assert self.scene is not None
@@ -163,7 +163,7 @@ class Project:
         seen = commands.camera_of(asked["camera"]) if asked.get("camera") else seeing
         if seen is not None:
             asked = {**asked, "camera": commands.camera_written(seen.unfitted(origin, fit))}  # type: ignore[arg-type]
-        edit = commands.edited(before, asked, origin=origin)
+        edit = commands.apply_command(before, asked, origin=origin)
         return self.with_keys(edit.move, edit.name), edit
 
     def with_keys_of(self, path: CameraPath, name: str) -> tuple[Project, Fit]:
@@ -171,7 +171,7 @@ class Project:
         edit."""
         if self.scene is None:
             raise InputError("There is no scene yet: pick an example or give a picture first.")
-        fit = fitted_keys(path.unfitted(self.scene.first.camera, self.moves.fit))  # type: ignore[arg-type]
+        fit = fit_keys(path.unfitted(self.scene.first.camera, self.moves.fit))  # type: ignore[arg-type]
         return self.with_keys(fit.move, name), fit
 
     def with_own(self, path: CameraPath, *, as_given: bool = False, scale: str = KEEP) -> Project:

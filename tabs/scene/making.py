@@ -11,7 +11,7 @@ from camera.errors import InputError
 from pipelines.estimation.depth import MODELS
 from pipelines.method import Progress
 from pipelines.reconstruct import pipeline
-from pipelines.reconstruct.dynamic_points import Moving, moving
+from pipelines.reconstruct.dynamic_points import Moving, find_moving_points
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import BACKGROUNDS, CAMERAS, KEEPS, KINDS, Made
 from tabs.parts import form
@@ -162,7 +162,7 @@ def _make(
     around = {"closed": closed, "keep": KEEPS.get(keep, keep), "background": BACKGROUNDS.get(behind, behind)}
     around |= {"cameras": cameras, "depth_model": depth_model}
     if kind == MOTION:
-        steps = pipeline.in_queue(lambda: moving(opened.shots, opened.moments, **around))
+        steps = pipeline.in_queue(lambda: find_moving_points(opened.shots, opened.moments, **around))
     else:
         steps = pipeline.run(opened.shots, kind, settings=settings, texture=texture, **around)
     yield from _told(solid, steps)

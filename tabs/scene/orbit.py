@@ -83,7 +83,7 @@ def camera(solid: Solid, seeing: Seeing) -> CameraPath:
 def picture(solid: Solid, seeing: Seeing) -> np.ndarray:
     from pipelines.reconstruct import display
 
-    return next(iter(display.flight(thing(solid, seeing), camera(solid, seeing))))
+    return next(iter(display.render_flight(thing(solid, seeing), camera(solid, seeing))))
 
 
 def caption(solid: Solid, seeing: Seeing) -> str:
@@ -169,9 +169,9 @@ def _number(figure: dict) -> int:
 
 
 def _near(made: Made) -> PointCloud:
-    from pipelines.reconstruct.display import near
+    from pipelines.reconstruct.display import near_points
 
-    return near(made)
+    return near_points(made)
 
 
 def _dots(cloud: PointCloud, indices: np.ndarray, scale: list) -> dict:

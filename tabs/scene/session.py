@@ -21,7 +21,7 @@ from pipelines.reconstruct.dynamic_points import Moving
 from pipelines.reconstruct.pipeline import Made, Shots, shots_of_result, shots_of_views
 from pipelines.reconstruct.time_slices import GRID, MOMENT, Moments, moments_of_files
 from pipelines.results.depth_frames import saved_depth
-from pipelines.results.embedded_scene import carried
+from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import TAG, restore
 from tabs.project.folders import new_folder
 
@@ -163,11 +163,11 @@ class Solid:
             raise InputError(f"Time {' or '.join(TIMES)}; got {time!r}.")
         made = self.thing()
         if self.moving is None:
-            yield from display.flight(made, path)
+            yield from display.render_flight(made, path)
             return
         for i in range(len(path)):
             now = self.moving.at(moment if time == STANDS else i / len(path))
-            yield from display.flight(now, path.sliced(slice(i, i + 1)))
+            yield from display.render_flight(now, path.sliced(slice(i, i + 1)))
 
 
 def of_result(files: Sequence[str | Path]) -> Opened:
@@ -187,7 +187,7 @@ def of_result(files: Sequence[str | Path]) -> Opened:
     shots, made = shots_of_result(videos[0]), restore(videos[0])
     if made.settings.get("key_frames"):
         return _of_moments(shots, given)
-    depth, box = saved_depth(videos[0]), carried(videos[0])
+    depth, box = saved_depth(videos[0]), read_embedded_scene(videos[0])
     if depth is not None:
         shots = replace(shots, depth=depth, source=f"generated with {shots.name}")
     moves = made.settings.get("mode") in MOVING_MODES or (box is not None and box.scene.kind == "clip")
@@ -243,12 +243,12 @@ def _video(file: Path, cameras: str | Path | None) -> Shots:
 
 def _zip(file: Path) -> Shots:
     """A posed clip with depth, or pictures with their cameras."""
-    from pipelines.inputs.archive import opened
+    from pipelines.inputs.archive import open_folder
     from pipelines.inputs.gen3c_npz import clip_folder, read_scene
     from pipelines.inputs.posed_files import gather_folder
     from pipelines.inputs.reconstructions.vipe import is_vipe
 
-    with opened(file) as folder:
+    with open_folder(file) as folder:
         place = clip_folder(folder)
         if is_vipe(place) or (place / "rgb.mp4").is_file():
             return shots_of_views(read_scene(place)[0])

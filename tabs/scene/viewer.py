@@ -154,8 +154,8 @@ def _model(solid: Solid, view: str) -> str:
     for old in solid.folder.glob("shown-*"):
         old.unlink(missing_ok=True)
     if view == SPLATS:
-        return _written(solid, f"{name}.ply", display.shown_splats(made))
-    return _written(solid, f"{name}.glb", display.shown_glb(solid.thing(), cameras=view == OUTLINES))
+        return _written(solid, f"{name}.ply", display.splats_for_viewer(made))
+    return _written(solid, f"{name}.glb", display.glb_for_viewer(solid.thing(), cameras=view == OUTLINES))
 
 
 def _packed(solid: Solid) -> list[str]:

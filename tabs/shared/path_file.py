@@ -10,13 +10,13 @@ import gradio as gr
 import numpy as np
 
 from camera.errors import InputError
-from camera.figure.readings import drawn, readings
+from camera.figure.readings import draw_readings, readings
 from camera.formats import FORMATS, read
 from camera.formats.account import Account
 from camera.formats.research.matrices import CONVENTIONS, is_raw, reading_of
 from camera.objects.scene import subject_distance
 from camera.path import CameraPath
-from camera.trajectories.scaling import KEEP, SUBJECT, scaled_to
+from camera.trajectories.scaling import KEEP, SUBJECT, scale_path
 from tabs.parts.form import said
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio, signal
@@ -94,14 +94,14 @@ def _offered(path_file: str) -> tuple[gr.HTML, gr.Radio]:
     if not is_raw(data, name):
         return gr.HTML("", visible=False), gr.Radio(value=LIKELIEST, visible=False)
     matrices, convention, reason = reading_of(data, name)
-    svg = drawn(readings(matrices, name, (convention, reason)))
+    svg = draw_readings(readings(matrices, name, (convention, reason)))
     return gr.HTML(svg, visible=True), gr.Radio(value=LIKELIEST, visible=True)
 
 
 def _scaled(project: Project, own: CameraPath, scale: str) -> str:
     """What ``scale`` does to a path in the scene of ``project``; raises `InputError` where it cannot be followed."""
     if project.scene is not None:
-        return scaled_to(own, scale, subject_distance(project.scene.first))[1]
+        return scale_path(own, scale, subject_distance(project.scene.first))[1]
     return "" if scale == KEEP else "It is scaled when a scene is opened."
 
 

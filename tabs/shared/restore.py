@@ -13,7 +13,7 @@ from camera.errors import InputError
 from camera.view import Scene
 from examples import load
 from pipelines.method import Method
-from pipelines.results.embedded_scene import carried
+from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import Record, accepted, scene_sha256
 from pipelines.results.record import restore as read_record
 from pipelines.settings import Settings
@@ -144,7 +144,7 @@ def _brought(made: Record, result_file: str, project: Project) -> Scene | None:
     """The scene that a result carries, unless it is open already."""
     if Path(result_file).suffix.lower() != ".mp4" or _is(made, project.framed):
         return None
-    box = carried(result_file)
+    box = read_embedded_scene(result_file)
     return box.scene if box is not None and _is(made, box.scene) else None
 
 

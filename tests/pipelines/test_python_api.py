@@ -14,7 +14,7 @@ from pipelines import api, forecast, open_picture, rehearse, shoot
 from pipelines.estimation.depth import MODELS
 from pipelines.media.video import read_video
 from pipelines.method import Progress
-from pipelines.results.embedded_scene import carried
+from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import restore
 from pipelines.runtime import runner
 
@@ -74,7 +74,7 @@ def test_a_shot_is_framed_made_and_saved(room, tmp_path):
     saved = clip.save(tmp_path / "shot.mp4")
     made = restore(saved.video)
     assert (made.method, made.settings["seed"], made.options["weights"]) == ("dualcamctrl", 3, "tiny")
-    box = carried(saved.video)
+    box = read_embedded_scene(saved.video)
     assert box is not None and (box.scene.first.width, box.scene.first.height) == (96, 64)
     with pytest.raises(reshoot.InputError, match="mp4"):
         clip.save(tmp_path / "shot.gif")

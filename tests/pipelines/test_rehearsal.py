@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from camera.objects.model import read_model
-from camera.objects.scene import Key, Placement, SceneObject, staged
+from camera.objects.scene import Key, Placement, SceneObject, stage_objects
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 from pipelines.media.video import probe, read_video
@@ -86,7 +86,7 @@ def test_the_viewfinder_sees_what_the_path_sees(scene, path):
 def test_the_viewfinder_sees_what_moves_where_it_is_by_then(scene, path):
     ball = read_model(trimesh.creation.icosphere(2).export(file_type="ply"), "ball.ply")
     way = (Key(0, Placement(-0.3, -0.1, 0.6, size=0.2)), Key(1, Placement(0.3, -0.1, 0.6, size=0.2)))
-    finder, last = Viewfinder(staged(scene, [SceneObject(ball, way)]), path), len(path) - 1
+    finder, last = Viewfinder(stage_objects(scene, [SceneObject(ball, way)]), path), len(path) - 1
     empty = Viewfinder(scene, path).see(path.sliced(slice(0, 1)))[0].astype(int)
     seen = [finder.see(path.sliced(slice(0, 1)), frame=frame)[0] for frame in (0, last, 10**6)]
     columns = [np.nonzero(np.abs(picture - empty).max(axis=2) > 30)[1].mean() for picture in seen]

@@ -137,8 +137,8 @@ def test_a_training_goes_on_without_its_page_and_is_found_again(client, clips):
     first = next(steps)
     assert next(number for number in steps if number > first), "it goes on while it is looked at"
     assert "is saved" in other.predict(training_code=code, api_name="/dimensionx_stop_training")
-    assert background.known(code) is not None
-    background.known(code).stop(None)
+    assert background.find_training(code) is not None
+    background.find_training(code).stop(None)
     words, *_, files, lora = other.predict(training_code=f" {code} ", api_name="/dimensionx_look_at_training")
     assert int(words.split("run. ")[1].split()[0]) > first and len(value(files)) == 2
     assert "layers of rank 2" in other.predict([handle_file(lora)], api_name="/dimensionx_open_lora")[1]

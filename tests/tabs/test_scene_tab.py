@@ -27,12 +27,12 @@ from pipelines.method import Clip
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
 from pipelines.options import RunOptions
 from pipelines.reconstruct import display
-from pipelines.reconstruct.dynamic_points import moving
+from pipelines.reconstruct.dynamic_points import find_moving_points
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_clip, shots_of_views
 from pipelines.registry import FIVE
 from pipelines.results.depth_frames import DEPTH_FILE, disparity_range, sixteen_bit_zip
-from pipelines.results.embedded_scene import carrying
+from pipelines.results.embedded_scene import scene_to_embed
 from pipelines.results.record import beside, record, save
 from pipelines.shot import Shot
 from pipelines.splats.files import read_ply, read_splat
@@ -143,8 +143,8 @@ def test_splats_are_shown_without_their_backdrop():
         splats, means=done.path.centres.mean(axis=0) + 50 * (splats.means - done.path.centres.mean(axis=0))
     )
     backed = replace(done, fitted=replace(done.fitted, splats=splats.joined(behind).joined(behind)))
-    assert np.ptp(display.near(backed).points, axis=0).max() < 3 * np.ptp(done.cloud.points, axis=0).max()
-    assert len(read_ply(display.shown_splats(backed))) == len(read_ply(display.shown_splats(done)))
+    assert np.ptp(display.near_points(backed).points, axis=0).max() < 3 * np.ptp(done.cloud.points, axis=0).max()
+    assert len(read_ply(display.splats_for_viewer(backed))) == len(read_ply(display.splats_for_viewer(done)))
 
 
 def test_own_frames_with_a_camera_file_need_a_depth_model_for_more_than_points(client, tmp_path):
@@ -200,7 +200,7 @@ def test_a_4d_result_becomes_points_in_motion(client, tmp_path):
 def test_of_moving_clips_every_frame_is_a_moment_and_orbits_are_seen_to_close():
     _, path, views = room()
     shots = shots_of_views(Scene(views, "clip"))
-    solid = Solid(Opened(shots, moves=True)).with_made(list(moving(shots))[-1])
+    solid = Solid(Opened(shots, moves=True)).with_made(list(find_moving_points(shots))[-1])
     value = shown(solid)
     counts = value["points"]["counts"]
     data = Path(value["points"]["url"].removeprefix("gradio_api/file=")).read_bytes()
@@ -238,7 +238,7 @@ def test_errors_arrive_as_sentences(client, endpoint, values, words):
 def test_depth_that_was_generated_beside_a_result_comes_with_it(tmp_path):
     frames, path, views = room()
     file = result(
-        tmp_path, frames, path, carries=carrying(Clip(frames, path.fps, path), Scene(views[:1]), goes_on=False)
+        tmp_path, frames, path, carries=scene_to_embed(Clip(frames, path.fps, path), Scene(views[:1]), goes_on=False)
     )
     assert of_result([file]).shots.depth is None
     span = disparity_range(views[0])
@@ -267,10 +267,10 @@ def test_a_mesh_stands_where_its_frames_saw_it():
     shots = shots_of_clip(Clip(frames, 24, path, scene=Scene(views, "clip")), name="room")
     made = next(step for step in make(shots, "mesh") if isinstance(step, Made))
     assert made.mesh is not None and {"mesh.glb", "mesh.ply", "points.ply"} <= set(display.files(made))
-    seen = next(display.flight(made, path.sliced(slice(4, 5))))
+    seen = next(display.render_flight(made, path.sliced(slice(4, 5))))
     covered = seen.any(axis=2)
     assert covered.mean() > 0.7 and psnr(seen, frames[4], covered) > 18
-    viewed = trimesh.load(io.BytesIO(display.shown_glb(made)), file_type="glb")
+    viewed = trimesh.load(io.BytesIO(display.glb_for_viewer(made)), file_type="glb")
     mesh, cameras = viewed.geometry.values()
     assert isinstance(mesh, trimesh.Trimesh) and abs(cameras.vertices[:, 2]).max() < 2
     (around, down), distance = np.radians(display.viewpoint(made)[:2]), display.viewpoint(made)[2]

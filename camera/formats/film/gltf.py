@@ -27,17 +27,17 @@ EVEN = 1e-3
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The size is that of ``like``; the rate that of the keys, else that of ``like``, or 24."""
-    from camera.objects.glb import one_glb, opened
+    from camera.objects.glb import one_glb, open_glb
     from camera.objects.gltf import Gltf
 
     with reading(f"{name} is not a whole glTF file; export it again."):
         whole = one_glb(data, name, {}) if name.lower().endswith(".gltf") else data
-        return _camera_path(Gltf(opened(whole, name)), like, account)
+        return _camera_path(Gltf(open_glb(whole, name)), like, account)
 
 
 def write(path: CameraPath) -> bytes:
     """Raises `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
-    from camera.objects.glb import packed
+    from camera.objects.glb import pack_glb
 
     lens.one_lens(lens.centred_square(path, "glTF"), "glTF")
     poses = nerfstudio_from_opencv(path.world_from_camera)
@@ -70,7 +70,7 @@ def write(path: CameraPath) -> bytes:
         "bufferViews": [{"buffer": 0, "byteOffset": at, "byteLength": array.nbytes} for at, array in zip(starts, arrays)],
         "buffers": [{"byteLength": starts[-1]}],
     }  # fmt: skip
-    return packed(about, b"".join(array.tobytes() for array in arrays))
+    return pack_glb(about, b"".join(array.tobytes() for array in arrays))
 
 
 def with_camera(scene: bytes, path: CameraPath, name: str = "scene.glb") -> bytes:
@@ -78,7 +78,7 @@ def with_camera(scene: bytes, path: CameraPath, name: str = "scene.glb") -> byte
 
     ``scene`` is in glTF's axes, as Reshoot's GLB files are. Raises `InputError` as `write` does.
     """
-    from camera.objects.glb import chunks, packed
+    from camera.objects.glb import chunks, pack_glb
 
     about, binary = chunks(scene, name)
     added, more = chunks(write(path), "the camera")
@@ -100,7 +100,7 @@ def with_camera(scene: bytes, path: CameraPath, name: str = "scene.glb") -> byte
     shown = about["scenes"][about.get("scene", 0)]
     shown["nodes"] = [*shown.get("nodes", []), at["nodes"]]
     about["buffers"] = [{"byteLength": len(binary) + len(more)}]
-    return packed(about, binary + more)
+    return pack_glb(about, binary + more)
 
 
 def _camera_path(file: Any, like: CameraPath | None, account: Account) -> CameraPath:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from camera.errors import InputError
-from camera.evaluation.borrow import Tolerance, borrowed, fitted_to, smoothed
+from camera.evaluation.borrow import Tolerance, borrow_keys, scale_to_subject, smooth_path
 from camera.formats.reshoot import write
 from pipelines.media.video import complete
 
@@ -50,10 +50,10 @@ def _borrow(asked: argparse.Namespace) -> None:
     clip = clip_of_video(asked.video)
     focal = None if asked.fov is None else float(pinhole(clip.width, clip.height, asked.fov)[0, 0])
     found = recover(clip, focal_px=focal)
-    made = borrowed(smoothed(found.path.relative_to_first(), asked.smooth), Tolerance(asked.degrees, asked.share))
+    made = borrow_keys(smooth_path(found.path.relative_to_first(), asked.smooth), Tolerance(asked.degrees, asked.share))
     path = made.path
     if asked.subject is not None and found.distance > 0:
-        path = fitted_to(path, asked.subject, found.distance)
+        path = scale_to_subject(path, asked.subject, found.distance)
     with complete(asked.out) as part:
         part.write_bytes(write(path))
     print(found.words, made.words, str(asked.out), sep="\n")

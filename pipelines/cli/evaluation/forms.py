@@ -36,7 +36,7 @@ class Group:
         return spread([one.numbers.get(number.key) for one in self.results])
 
 
-def grouped(results: Iterable[Scored]) -> list[Group]:
+def group_results(results: Iterable[Scored]) -> list[Group]:
     """By method, weights and move; results without a method stand alone."""
     groups: dict[tuple[str, ...], list[Scored]] = {}
     for one in results:
@@ -72,7 +72,7 @@ def as_json(results: Sequence[Scored]) -> str:
             "better": number.better,
             "groups": [
                 {"group": group.label, "mean": cell.mean, "deviation": cell.deviation, "count": cell.count}
-                for group in grouped(results)
+                for group in group_results(results)
                 if (cell := group.cell(number)) is not None
             ],
         }
@@ -90,7 +90,7 @@ def as_json(results: Sequence[Scored]) -> str:
 
 
 def as_markdown(results: Sequence[Scored]) -> str:
-    groups = grouped(results)
+    groups = group_results(results)
     head = ["number", "source", "convention", *(group.label for group in groups)]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines.append("| frames placed | | unplaced frames are failures | " + " | ".join(g.placed for g in groups) + " |")
@@ -108,7 +108,7 @@ def as_markdown(results: Sequence[Scored]) -> str:
 
 def as_latex(results: Sequence[Scored]) -> str:
     """A tabular of booktabs."""
-    groups = grouped(results)
+    groups = group_results(results)
     lines = [rf"\begin{{tabular}}{{lp{{6cm}}{'r' * len(groups)}}}", r"\toprule"]
     lines.append(" & ".join(["number", "source, convention", *(_latex(group.label) for group in groups)]) + r" \\")
     lines.append(r"\midrule")

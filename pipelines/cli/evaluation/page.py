@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from camera.evaluation.report import TakeReport
-from pipelines.cli.evaluation.forms import grouped
+from pipelines.cli.evaluation.forms import group_results
 from pipelines.cli.evaluation.pictures import ROWS
 from pipelines.cli.evaluation.results import Scored
 
@@ -75,7 +75,7 @@ def png(report: TakeReport, file: Path) -> None:
 
 def as_html(results: Sequence[Scored]) -> str:
     """One file without links to others: the table, then every result with its words and curves."""
-    groups = grouped(results)
+    groups = group_results(results)
     head = "".join(
         f"<th>{html.escape(text)}</th>" for text in ("number", "source", "convention", *(g.label for g in groups))
     )

@@ -34,7 +34,7 @@ def numbers(video: Path, requested: CameraPath, truth: Path | None) -> dict[str,
     """Of a ``video`` shot along ``requested``; ``truth``: a video of true frames, or a folder with one of the same name."""
     found: dict[str, float | None] = {number.key: None for number in PICTURES}
     wanted = _true_video(video, truth)
-    if wanted is None and not comes_back(requested):
+    if wanted is None and not is_closed(requested):
         return found
     from pipelines.media.video import read_video
 
@@ -45,14 +45,14 @@ def numbers(video: Path, requested: CameraPath, truth: Path | None) -> dict[str,
             raise InputError(
                 f"{wanted.name} has {len(true)} true frames, {video.name} has {len(frames)}; give as many."
             )
-        pairs = [alike(frame, _sized(other, frame)) for frame, other in zip(frames, true)]
+        pairs = [compare_pictures(frame, _sized(other, frame)) for frame, other in zip(frames, true)]
         found["psnr"], found["ssim"] = np.mean(pairs, axis=0).tolist()
-    if comes_back(requested) and len(frames) == len(requested):
-        found["revisit_psnr"], found["revisit_ssim"] = alike(frames[0], frames[-1])
+    if is_closed(requested) and len(frames) == len(requested):
+        found["revisit_psnr"], found["revisit_ssim"] = compare_pictures(frames[0], frames[-1])
     return found
 
 
-def comes_back(path: CameraPath) -> bool:
+def is_closed(path: CameraPath) -> bool:
     """Whether a path that goes somewhere ends where it began."""
     poses = path.relative_to_first().world_from_camera
     way = float(np.linalg.norm(np.diff(path.centres, axis=0), axis=1).sum())
@@ -63,7 +63,7 @@ def comes_back(path: CameraPath) -> bool:
     return near and float(angle_degrees(np.eye(3), poses[-1, :3, :3])) <= BACK_DEGREES
 
 
-def alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[float, float]:
+def compare_pictures(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[float, float]:
     """PSNR in decibels and SSIM of two pictures (H,W,3)."""
     import torch
 

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     refused: list[str] = []
     try:
         for one in responses(asked.shots, refused):
-            print(f"{keep(one, asked.out)}: {words(one)}")
+            print(f"{save_responses(one, asked.out)}: {words(one)}")
     except InputError as error:
         refused.append(str(error))
     for reason in refused:
@@ -64,7 +64,7 @@ def words(one: Response) -> str:
     return "; ".join(axes) or "no axis was asked for anything"
 
 
-def keep(one: Response, folder: Path) -> Path:
+def save_responses(one: Response, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{one.method or 'unknown'}-{one.weights or 'unknown'}.json"
     with complete(file) as part:
@@ -72,8 +72,8 @@ def keep(one: Response, folder: Path) -> Path:
     return file
 
 
-def kept(folder: Path, method: str, weights: str) -> Response | None:
-    """What `keep` wrote for this method and these weights; None where there is nothing."""
+def load_responses(folder: Path, method: str, weights: str) -> Response | None:
+    """What `save_responses` wrote for this method and these weights; None where there is nothing."""
     file = folder / f"{method}-{weights}.json"
     if not file.is_file():
         return None

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from camera.errors import InputError
-from camera.evaluation.numbers import scored
+from camera.evaluation.numbers import score_path
 from camera.evaluation.report import Found, TakeReport, report
 from camera.formats import read
 from camera.path import CameraPath
 from pipelines.cli.evaluation import pictures
 from pipelines.results.record import Record, restore
-from pipelines.results.take_report import keep as keep_report
-from pipelines.results.take_report import kept, measured, parsed
+from pipelines.results.take_report import measure_video, parse_report, read_report
+from pipelines.results.take_report import save_report as keep_report
 
 PATH_ENDINGS = (".json", ".txt", ".npz", ".zip")
 Estimator = Callable[[Any, float], Any]
@@ -103,7 +103,7 @@ def _scored(name: str, made: Record | None, requested: CameraPath, taken: TakeRe
     numbers: dict[str, float | None] = {}
     if len(placed) >= 2 and taken.requested is not None:
         asked = requested.resized(taken.achieved_path.width, taken.achieved_path.height).sliced(placed)  # type: ignore[arg-type]
-        numbers, reasons = scored(taken.achieved_path, asked, count=taken.count)
+        numbers, reasons = score_path(taken.achieved_path, asked, count=taken.count)
         notes += reasons
     seed = "" if made is None else str(made.settings.get("seed", ""))
     weights = "" if made is None else made.weights
@@ -134,13 +134,13 @@ def _requested(video: Path, path: Path | None) -> CameraPath:
 
 def _measured(video: Path, requested: CameraPath) -> TakeReport:
     """The report in the file where it is of this move, else measured and kept there, so that a second run goes on."""
-    known = kept(video)
+    known = read_report(video)
     if known is not None and known.requested is not None:
         asked = CameraPath(**known.requested)
         same = len(asked) <= len(requested)
         if same and np.allclose(asked.world_from_camera, requested.world_from_camera[: len(asked)], atol=1e-6):
             return known
-    made = measured(video, requested)
+    made = measure_video(video, requested)
     keep_report(video, made)
     return made
 
@@ -160,7 +160,7 @@ def _by_model(video: Path, requested: CameraPath, model: str, cache: Path | None
         digest = hashlib.sha256(model.encode() + video.read_bytes()).hexdigest()[:16]
         file = cache / f"{video.stem}-{digest}.json"
         if file.is_file():
-            return parsed(file.read_bytes())
+            return parse_report(file.read_bytes())
     from pipelines.media.video import complete, read_video
 
     frames, fps = read_video(video)

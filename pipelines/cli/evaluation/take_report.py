@@ -13,7 +13,7 @@ from pathlib import Path
 
 from camera.errors import InputError
 from camera.formats import read
-from pipelines.results.take_report import keep, measured
+from pipelines.results.take_report import measure_video, save_report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,8 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     for video in asked.videos:
         try:
             requested = None if asked.path is None else read(asked.path.name, asked.path.read_bytes())
-            made = measured(video, requested, free_lens=asked.free_lens)
-            sidecar = keep(video, made)
+            made = measure_video(video, requested, free_lens=asked.free_lens)
+            sidecar = save_report(video, made)
             if asked.out is not None:
                 asked.out.write_bytes(sidecar.read_bytes())
             print(f"{video}: {made.verdict}. {' '.join(made.words)}")

@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from camera.path import CameraPath
 from camera.rotation import scipy_rotation
 from pipelines.estimation.recovery.follow import Sightings
-from pipelines.estimation.recovery.normal_equations import eliminated, missed, put_back, summed
+from pipelines.estimation.recovery.normal_equations import (
+    add_normal_equations,
+    back_substitute,
+    eliminate_points,
+    fill_residuals,
+)
 
 LOSS_PX = 0.7
 """Where Cauchy's loss begins to doubt a sighting, in pixels of the scaled down frames."""
@@ -108,14 +113,14 @@ def adjust(
     """Cameras and points (P,3) that show the sightings best; ``free`` as `free_numbers` makes it."""
     order = np.argsort(seen.point, kind="stable")
     seen = Sightings(seen.point[order], seen.frame[order], seen.pixel[order])
-    damping, cost = 1e-4, _cost(misses(cameras, points, seen))
+    damping, cost = 1e-4, _cost(reprojection_errors(cameras, points, seen))
     for _ in range(rounds):
         system = _system(cameras, points, seen, free)
         for _ in range(6):
             step, point_step = system.solved(damping)
             trial = cameras.moved(step)
             moved = points + point_step
-            new = _cost(misses(trial, moved, seen))
+            new = _cost(reprojection_errors(trial, moved, seen))
             if new < cost:
                 break
             damping *= 8
@@ -124,7 +129,7 @@ def adjust(
         gain, cost, cameras, points, damping = cost - new, new, trial, moved, max(damping / 5, 1e-9)
         if gain < 1e-4 * cost:
             break
-    miss = np.linalg.norm(misses(cameras, points, seen), axis=1)
+    miss = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1)
     back = np.empty_like(miss)
     back[order] = miss
     return Adjusted(cameras, points, back, cost, _system(cameras, points, seen, free))
@@ -151,7 +156,7 @@ class _System:
         S, b = np.zeros((frames, 7, frames, 7)), self.g.copy()
         each = np.arange(frames)
         S[each, :, each] = self.U
-        eliminated(self.first, self.seen.frame, inverse, self.h, self.W, S, b)
+        eliminate_points(self.first, self.seen.frame, inverse, self.h, self.W, S, b)
         left = self.free.T @ (self.free.T @ S.reshape(7 * frames, -1)).T
         diagonal = (self.free.T**2 * self.U[:, range(7), range(7)].ravel()).sum(axis=1)
         return left + np.diag(damping * diagonal + 1e-9), b.ravel() @ self.free, inverse
@@ -166,7 +171,7 @@ class _System:
         except LinAlgError:
             step = np.linalg.lstsq(left, right, rcond=None)[0]
         step, rest = (self.free @ step).reshape(-1, 7), self.h.copy()
-        put_back(self.seen.point, self.seen.frame, self.W, step, rest)
+        back_substitute(self.seen.point, self.seen.frame, self.W, step, rest)
         return step, (inverse @ rest[:, :, None])[:, :, 0]
 
     def doubt(self, miss: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -175,10 +180,10 @@ class _System:
         return noise * np.sqrt(np.maximum(np.diag(np.linalg.pinv(left, hermitian=True)), 0))
 
 
-def misses(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.float64]:
+def reprojection_errors(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.float64]:
     """(N,2) pixels; points behind a camera miss by very much."""
     miss = np.empty((len(seen.point), 2))
-    missed(*_arrays(cameras, points, seen), miss)
+    fill_residuals(*_arrays(cameras, points, seen), miss)
     return miss
 
 
@@ -200,11 +205,11 @@ def _system(cameras: Cameras, points: NDArray, seen: Sightings, free: NDArray, l
     frames, count = len(cameras.focal), len(points)
     U, g = np.zeros((frames, 7, 7)), np.zeros((frames, 7))
     V, h, W = np.zeros((count, 3, 3)), np.zeros((count, 3)), np.zeros((len(seen.point), 7, 3))
-    summed(*_arrays(cameras, points, seen), loss, U, g, V, h, W)
+    add_normal_equations(*_arrays(cameras, points, seen), loss, U, g, V, h, W)
     return _System(seen, free, U, g, V, h, W, np.searchsorted(seen.point, np.arange(count + 1)))
 
 
-def triangulated(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def triangulate(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points (P,3) nearest to all their rays, and the widest angle (P,) in degrees between a point's first and other rays."""
     back = np.swapaxes(cameras.turn, 1, 2)
     centres = -(back @ cameras.shift[:, :, None])[:, :, 0]
@@ -223,7 +228,7 @@ def triangulated(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64]
     return np.asarray(points, np.float64), widest
 
 
-def resected(cameras: Cameras, points: NDArray, seen: Sightings, *, rounds: int = 8) -> Cameras:
+def resect(cameras: Cameras, points: NDArray, seen: Sightings, *, rounds: int = 8) -> Cameras:
     """Every camera alone made to show the ``points``, which stay; lenses stay too."""
     for _ in range(rounds):
         system = _system(cameras, points, seen, np.zeros((0, 0)), 3 * LOSS_PX)

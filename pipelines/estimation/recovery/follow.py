@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from pipelines.estimation.tracking import followed
+from pipelines.estimation.tracking import follow_points
 
 LONG_SIDE = 640
 """Pixels to which the longer side is scaled down: places to a tenth of a pixel are enough for a twentieth of a degree."""
@@ -130,7 +130,7 @@ def follow(clip: Clip) -> Followed:
     frames = clip.frames
     spread = np.array([float(frame.std(axis=(0, 1)).max()) for frame in frames])
     empty = spread < EMPTY
-    seen = Sightings(*followed(frames, None, strict=True))
+    seen = Sightings(*follow_points(frames, None, strict=True))
     cuts = tuple(_cuts(frames, seen, empty))
     seen = _within(seen, cuts, empty)
     seen, overlays = _without_overlays(seen)

@@ -17,7 +17,7 @@ BEHIND = 1e3
 
 
 @kernel
-def missed(turn, shift, focal, middle, points, point, frame, pixel, miss):
+def fill_residuals(turn, shift, focal, middle, points, point, frame, pixel, miss):
     """Fills ``miss`` (N,2): where the points (P,3) are shown, less the pixels (N,2) where they were seen."""
     for n in range(len(point)):
         i, p = frame[n], point[n]
@@ -34,7 +34,7 @@ def missed(turn, shift, focal, middle, points, point, frame, pixel, miss):
 
 
 @kernel
-def summed(turn, shift, focal, middle, points, point, frame, pixel, loss, U, g, V, h, W):
+def add_normal_equations(turn, shift, focal, middle, points, point, frame, pixel, loss, U, g, V, h, W):
     """Adds up ``U`` (F,7,7), ``g`` (F,7), ``V`` (P,3,3), ``h`` (P,3), and fills ``W`` (N,7,3); Cauchy's loss of ``loss`` pixels."""
     A, B = np.zeros((2, 7)), np.zeros((2, 3))
     for n in range(len(point)):
@@ -71,7 +71,7 @@ def summed(turn, shift, focal, middle, points, point, frame, pixel, loss, U, g, 
 
 
 @kernel
-def eliminated(first, frame, inverse, h, W, S, b):
+def eliminate_points(first, frame, inverse, h, W, S, b):
     """Takes the points out of ``S`` (F,7,F,7) and ``b`` (F,7); point p has the sightings ``first[p]`` to ``first[p + 1]``."""
     Y = np.zeros((7, 3))
     for p in range(len(first) - 1):
@@ -91,7 +91,7 @@ def eliminated(first, frame, inverse, h, W, S, b):
 
 
 @kernel
-def put_back(point, frame, W, step, rest):
+def back_substitute(point, frame, W, step, rest):
     """Takes from ``rest`` (P,3) what the cameras' ``step`` (F,7) explains."""
     for n in range(len(point)):
         for c in range(3):

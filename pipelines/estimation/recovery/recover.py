@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.estimation.recovery.follow import Clip, Followed, Sightings, follow
-from pipelines.estimation.recovery.turning import USUAL, Turned, turned
+from pipelines.estimation.recovery.turning import USUAL, Turned, recover_turning
 
 Kind = Literal["still picture", "tripod", "pan", "zoom", "pan and zoom", "travel"]
 Lens = Literal["held", "found", "assumed"]
@@ -101,18 +101,18 @@ def recover(clip: Clip, *, focal_px: float | None = None) -> Recovered:
 def _told(
     clip: Clip, seen: Sightings, inside: NDArray, focal: float | None, whole: Followed, notes: list[str]
 ) -> Recovered:
-    from pipelines.estimation.recovery.travelling import keyframes, parallax_degrees, travelled
+    from pipelines.estimation.recovery.travelling import keyframes, parallax_degrees, recover_travelling
 
     size = clip.frames.shape[2], clip.frames.shape[1]
     keys = keyframes(seen, len(inside), size[0])
-    turning = turned(seen.among(keys).seen_at_least(2), len(keys), size, focal)
+    turning = recover_turning(seen.among(keys).seen_at_least(2), len(keys), size, focal)
     moving = None
     lenses = {focal} if focal else {USUAL * size[0], float(turning.cameras.focal[0])}
     least = CLEAR_PARALLAX if turning.fits >= MOSTLY else LEAST_PARALLAX
     has_parallax = min(parallax_degrees(seen, keys, size, one) for one in lenses) >= least
     if turning.fits < ALL_FIT and has_parallax and len(inside) >= 3:
         try:
-            moving = travelled(clip.frames[inside], seen, keys, focal)
+            moving = recover_travelling(clip.frames[inside], seen, keys, focal)
         except InputError as error:
             notes.append(f"No travel could be told from the frames: {error}")
     if moving is not None and not FOCALS[0] < moving.cameras.focal[0] / size[0] < FOCALS[1]:
@@ -177,7 +177,7 @@ def _turned_everywhere(
     from pipelines.estimation.recovery.travelling import MOST_ADJUSTED
 
     chosen = np.unique(np.linspace(0, frames - 1, min(frames, MOST_ADJUSTED)).round().astype(int))
-    found = turned(seen.among(chosen).seen_at_least(2), len(chosen), size, focal)
+    found = recover_turning(seen.among(chosen).seen_at_least(2), len(chosen), size, focal)
     if len(chosen) < frames:
         found = found.spread(chosen, frames)
     counts = np.bincount(seen.frame, minlength=frames)

@@ -17,10 +17,10 @@ from pipelines.estimation.recovery.adjust import (
     adjust,
     curves,
     free_numbers,
-    misses,
     pnp,
-    resected,
-    triangulated,
+    reprojection_errors,
+    resect,
+    triangulate,
 )
 from pipelines.estimation.recovery.follow import Sightings, sift_matches
 from pipelines.estimation.sfm import Reconstruction, reconstruct
@@ -100,7 +100,9 @@ def parallax_degrees(seen: Sightings, keys: NDArray[np.int64], size: tuple[int, 
     return float(np.median(np.degrees(np.arccos(np.clip(cosine, -1, 1))))) if kept.any() else 0.0
 
 
-def travelled(frames: NDArray[np.uint8], seen: Sightings, keys: NDArray[np.int64], focal: float | None) -> Travelled:
+def recover_travelling(
+    frames: NDArray[np.uint8], seen: Sightings, keys: NDArray[np.int64], focal: float | None
+) -> Travelled:
     """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are mapped; ``focal`` is held where given.
 
     Raises `InputError` where pycolmap is missing or places fewer than half of the keyframes.
@@ -112,7 +114,7 @@ def travelled(frames: NDArray[np.uint8], seen: Sightings, keys: NDArray[np.int64
     cameras = _between(found, mapped, len(frames))
     if focal:
         cameras = Cameras(cameras.turn, cameras.shift, np.full(len(frames), float(focal)), cameras.middle)
-    points, wide = triangulated(Cameras.of(found.path), seen.among(mapped))
+    points, wide = triangulate(Cameras.of(found.path), seen.among(mapped))
     cameras, placed = _placed(cameras, points, wide, seen, mapped)
     return _adjusted(cameras, placed, seen, _with_loops(found, mapped), focal, keys)
 
@@ -162,7 +164,7 @@ def _placed(
     number[names] = np.arange(len(names))
     good = (number[seen.point] >= 0) & (wide[number[seen.point]] >= LEAST_ANGLE)
     known = Sightings(number[seen.point[good]], seen.frame[good], seen.pixel[good])
-    cameras = resected(cameras, points, known)
+    cameras = resect(cameras, points, known)
     counts = _agreeing(cameras, points, known)
     for i in np.flatnonzero(counts < LEAST_SEEN):
         here = known.frame == i
@@ -174,7 +176,7 @@ def _placed(
 
 def _agreeing(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.int64]:
     """(F,): how many points each camera shows within `GOOD_PX`."""
-    good = np.linalg.norm(misses(cameras, points, seen), axis=1) < GOOD_PX
+    good = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1) < GOOD_PX
     return np.bincount(seen.frame[good], minlength=len(cameras.focal))
 
 
@@ -211,7 +213,7 @@ def _adjusted(
         zooms = many.cost < 0.9 * one.cost and np.ptp(np.log(many.cameras.focal)) > max(0.02, 3 * noise)
         one = many if zooms else one
     final = _everywhere(one.cameras, chosen, cameras, placed, one.points, together, seen)
-    widest = triangulated(one.cameras, together)[1]
+    widest = triangulate(one.cameras, together)[1]
     fits = _fits(final, placed, seen, keys)
     depth = (one.points @ one.cameras.turn[0].T + one.cameras.shift[0])[:, 2]
     return Travelled(
@@ -230,8 +232,8 @@ def _fits(cameras: Cameras, placed: NDArray[np.int64], seen: Sightings, keys: ND
     """Share of all sightings in the placed keyframes, points of movers among them, that miss by less than a pixel."""
     chosen = np.flatnonzero(np.isin(placed, keys))
     own = seen.among(placed[chosen]).seen_at_least(2).longest(FITTED)
-    points, _ = triangulated(_of(cameras, chosen), own)
-    return float((np.linalg.norm(misses(_of(cameras, chosen), points, own), axis=1) < 1).mean())
+    points, _ = triangulate(_of(cameras, chosen), own)
+    return float((np.linalg.norm(reprojection_errors(_of(cameras, chosen), points, own), axis=1) < 1).mean())
 
 
 def _of(cameras: Cameras, frames: NDArray[np.int64]) -> Cameras:
@@ -240,10 +242,10 @@ def _of(cameras: Cameras, frames: NDArray[np.int64]) -> Cameras:
 
 def _clean(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], Sightings, Cameras]:
     """Points placed anew, without those that lie nowhere and without sightings that miss by far."""
-    points, wide = triangulated(cameras, seen)
-    miss = np.linalg.norm(misses(cameras, points, seen), axis=1)
+    points, wide = triangulate(cameras, seen)
+    miss = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1)
     seen = seen.where((miss < 4 * GOOD_PX) & (wide[seen.point] >= LEAST_ANGLE)).seen_at_least(2)
-    points, _ = triangulated(cameras, seen)
+    points, _ = triangulate(cameras, seen)
     return points, seen, cameras
 
 
@@ -252,8 +254,8 @@ def _steady(cameras: Cameras, seen: Sightings) -> Sightings:
 
     Things that move, outlines of round things and what slides along an edge miss little in each frame, but always.
     """
-    points, _ = triangulated(cameras, seen)
-    near = np.linalg.norm(misses(cameras, points, seen), axis=1) < STEADY_PX
+    points, _ = triangulate(cameras, seen)
+    near = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1) < STEADY_PX
     share = np.bincount(seen.point, near, seen.count) / np.bincount(seen.point, minlength=seen.count)
     kept = (share >= STEADY_SHARE)[seen.point]
     return seen.where(kept) if kept.any() else seen
@@ -277,11 +279,11 @@ def _everywhere(
     nearest = np.abs(placed[:, None] - chosen).argmin(axis=1)
     others = Cameras(adjusted.turn[nearest], adjusted.shift[nearest], np.interp(placed, chosen, adjusted.focal), adjusted.middle)  # fmt: skip
     own = seen.among(placed)
-    again, wide = triangulated(adjusted, seen.among(chosen))
+    again, wide = triangulate(adjusted, seen.among(chosen))
     names = np.unique(seen.among(placed).point[np.isin(own.frame, at)])
     number = np.full(own.count, -1)
     number[names] = np.arange(len(names))
     good = (number[own.point] >= 0) & (wide[number[own.point]] >= LEAST_ANGLE)
-    found = resected(others, again, Sightings(number[own.point[good]], own.frame[good], own.pixel[good]), rounds=15)
+    found = resect(others, again, Sightings(number[own.point[good]], own.frame[good], own.pixel[good]), rounds=15)
     found.turn[at], found.shift[at] = adjusted.turn, adjusted.shift
     return found

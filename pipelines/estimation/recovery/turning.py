@@ -55,7 +55,7 @@ class Turned:
         return replace(self, cameras=Cameras(turn, np.zeros((frames, 3)), focal, self.cameras.middle))
 
 
-def turned(seen: Sightings, frames: int, size: tuple[int, int], focal: float | None) -> Turned:
+def recover_turning(seen: Sightings, frames: int, size: tuple[int, int], focal: float | None) -> Turned:
     """The turning camera that shows ``seen`` best; ``size``: width and height; ``focal``: of the first frame, where known."""
     seen, middle = seen.longest(MOST_POINTS), (np.array(size) - 1) / 2
     scales = _scales(seen, frames)

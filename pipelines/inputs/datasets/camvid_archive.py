@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from camera.errors import InputError
 from camera.formats.account import Account
-from pipelines.inputs.archive import opened
+from pipelines.inputs.archive import open_folder
 
 PICTURES = (".jpg", ".jpeg", ".png")
 
@@ -29,7 +29,7 @@ def entry_folder(path: str | Path, *, account: Account | None = None) -> Iterato
             left.append(name)
         return at
 
-    with opened(path, place=place) as folder:
+    with open_folder(path, place=place) as folder:
         if len(entries) > 1:
             raise InputError(f"{Path(path).name} holds {len(entries)} entries; unpack it and give one of them.")
         place_of_entry = _place(folder)

@@ -37,7 +37,7 @@ class Calibration:
         return float(np.degrees(2 * np.arctan(self.width / (2 * self.focal_px))))
 
 
-def beside(path: Path, account: Account) -> Calibration | None:
+def find_calibration(path: Path, account: Account) -> Calibration | None:
     """The calibration in the folder of a disparity map, or None; raises `InputError` for one that cannot be read."""
     file = path.with_name("calib.txt")
     if not file.is_file():

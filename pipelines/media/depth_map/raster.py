@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from camera.errors import InputError
 from camera.formats.account import Account, refusal
 from pipelines.media.depth_map.coloured import colour_map_of
-from pipelines.media.picture_file import load, opened
+from pipelines.media.picture_file import load, open_picture_file
 from pipelines.media.picture_tags import png_chunks
 
 ALIKE = 0.012
@@ -24,7 +24,7 @@ def read_raster(path: Path, account: Account) -> NDArray[np.float32]:
 
     Raises `InputError` for pictures whose channels differ: colours of a colour map are no distances.
     """
-    with opened(path, least=1) as image:
+    with open_picture_file(path, least=1) as image:
         deep = image.mode in ("RGB", "RGBA", "LA") and _sixteen_bits(
             image
         )  # reading EXIF decodes, and forgets the bits
@@ -34,7 +34,7 @@ def read_raster(path: Path, account: Account) -> NDArray[np.float32]:
             account.left_out(image.n_frames - 1, image.n_frames, "pictures", "the first one is the depth map")  # type: ignore[attr-defined]
         values = _by_opencv(path) if deep else _pixels(image)
     _follow_chunks(path, account)
-    values = turned(values, orientation)
+    values = apply_orientation(values, orientation)
     return _one_channel(values, path)
 
 
@@ -66,15 +66,17 @@ def _sixteen_bits(image: Image.Image) -> bool:
 def _by_opencv(path: Path) -> NDArray[Any]:
     import cv2
 
-    from pipelines.media.encoded import decoded
+    from pipelines.media.encoded import decode_picture
 
-    values = decoded(path.read_bytes(), cv2.IMREAD_UNCHANGED, f"{path.name} breaks off or is damaged; export it again.")
+    values = decode_picture(
+        path.read_bytes(), cv2.IMREAD_UNCHANGED, f"{path.name} breaks off or is damaged; export it again."
+    )
     if values.ndim == 3:
         values = values[..., [2, 1, 0, 3][: values.shape[2]]] if values.shape[2] > 2 else values
     return values
 
 
-def turned(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+def apply_orientation(values: NDArray[Any], orientation: int) -> NDArray[Any]:
     """An array (H,W,...) as its EXIF ``orientation`` (1 to 8) wants it shown."""
     if orientation in (5, 6, 7, 8):
         values = np.swapaxes(values, 0, 1)

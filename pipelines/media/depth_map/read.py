@@ -115,7 +115,7 @@ def _in_unit(
     numbers: NDArray[np.float32], stored: Numbers, meaning: DepthMeaning, path: Path, account: Account
 ) -> DepthMap:
     convention = CONVENTIONS[meaning]
-    lens = middlebury.beside(path, account) if meaning == "middlebury" else None
+    lens = middlebury.find_calibration(path, account) if meaning == "middlebury" else None
     metric = convention.scale is not None or lens is not None
     if lens is not None:
         values = lens.metres(numbers)

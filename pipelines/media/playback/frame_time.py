@@ -73,10 +73,10 @@ def timing_of(container: Any, stream: Any) -> Timing:
         pass
     found.sort()
     stamps = np.array([stamp for stamp, _ in found])
-    return timed(stamps, float(stream.average_rate or stream.guessed_rate or 24), found[-1][1] if found else 0.0)
+    return time_frames(stamps, float(stream.average_rate or stream.guessed_rate or 24), found[-1][1] if found else 0.0)
 
 
-def timed(stamps: NDArray[np.float64], nominal: float, last: float = 0.0) -> Timing:
+def time_frames(stamps: NDArray[np.float64], nominal: float, last: float = 0.0) -> Timing:
     """From sorted ``stamps`` in seconds. ``nominal``: what the file says, kept where the stamps agree. ``last``: seconds of the last frame."""
     steps = np.diff(stamps)
     steps = steps[steps > 0]

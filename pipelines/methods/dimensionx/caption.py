@@ -20,7 +20,7 @@ from transformers import (
 
 from pipelines.method import Progress
 from pipelines.methods.dimensionx.method import checkpoint
-from pipelines.weights.checkpoints import filled_randomly, from_folder
+from pipelines.weights.checkpoints import fill_randomly, from_folder
 from pipelines.weights.components import byte_tokenizer
 from pipelines.weights.hub import Weights, folder_of
 
@@ -88,7 +88,7 @@ def untrained_captioner(weights: Weights) -> Captioner:
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         tie_word_embeddings=False,
     )
-    model = filled_randomly(Idefics3ForConditionalGeneration(config), seed=weights.seed, dtype=weights.dtype)
+    model = fill_randomly(Idefics3ForConditionalGeneration(config), seed=weights.seed, dtype=weights.dtype)
     size = {"longest_edge": _TINY_VISION["image_size"]}
     pictures = Idefics3ImageProcessorPil(do_image_splitting=False, size=size, max_image_size=size)
     return Captioner(model, Idefics3Processor(pictures, tokenizer, image_seq_len=4, chat_template=_TEMPLATE))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from pipelines.method import Frames, Progress
-from pipelines.methods.dimensionx.framing import framed
+from pipelines.methods.dimensionx.framing import fit_to_frame
 from pipelines.methods.dimensionx.latents import LatentColours, decode_video, encode_picture, latent_count
 from pipelines.methods.dimensionx.method import DimensionXSettings
 from pipelines.methods.dimensionx.network.load import Networks
@@ -94,7 +94,7 @@ def _first_frame(
 ) -> tuple[Tensor | None, LatentColours | None]:
     if picture is None:
         return None, None
-    framed_picture = framed(picture, networks.width, networks.height, **_SHAPES[settings.shape])
+    framed_picture = fit_to_frame(picture, networks.width, networks.height, **_SHAPES[settings.shape])
     image = encode_picture(networks, framed_picture, latent_frames, generator=generator)
     return image, LatentColours.learnt(framed_picture, image[0, 0])
 

@@ -17,7 +17,7 @@ Filter = Literal["bicubic", "lanczos"]
 """Of a stretched picture: upstream's demo uses Pillow's bicubic, its script diffusers' Lanczos."""
 
 
-def framed(
+def fit_to_frame(
     picture: NDArray[np.uint8], width: int, height: int, *, fit: Fit = "crop", stretch_by: Filter = "bicubic"
 ) -> Tensor:
     """(1,3,height,width) float32 in -1..1 from RGB (H,W,3) uint8.
@@ -30,10 +30,10 @@ def framed(
         stretched = np.asarray(Image.fromarray(picture).resize((width, height), resample))
         return _tensor(stretched)[None] * 2 - 1
     frames = _tensor(picture)[None]
-    return (cropped(frames, width, height) if fit == "crop" else _padded(frames, width, height)) * 2 - 1
+    return (crop_frames(frames, width, height) if fit == "crop" else _padded(frames, width, height)) * 2 - 1
 
 
-def cropped(frames: Tensor, width: int, height: int) -> Tensor:
+def crop_frames(frames: Tensor, width: int, height: int) -> Tensor:
     """(F,3,H,W) of any range to (F,3,height,width): scaled until it covers the frame, then cut around the centre."""
     old_height, old_width = frames.shape[-2:]
     if old_width / old_height > width / height:
@@ -45,9 +45,9 @@ def cropped(frames: Tensor, width: int, height: int) -> Tensor:
     return frames[..., top : top + height, left : left + width]
 
 
-def cropped_bytes(frames: Tensor, width: int, height: int) -> Tensor:
+def crop_frame_bytes(frames: Tensor, width: int, height: int) -> Tensor:
     """The same for (F,3,H,W) uint8, rounded to whole numbers as the training data is; stays uint8."""
-    return cropped(frames.float(), width, height).clamp(0, 255).round().to(torch.uint8)
+    return crop_frames(frames.float(), width, height).clamp(0, 255).round().to(torch.uint8)
 
 
 def _padded(frames: Tensor, width: int, height: int) -> Tensor:

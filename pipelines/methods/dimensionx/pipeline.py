@@ -28,7 +28,7 @@ from pipelines.methods.dimensionx.method import DimensionXSettings, check, clip_
 from pipelines.methods.dimensionx.network.configs import Kind
 from pipelines.methods.dimensionx.network.load import Networks, load_networks
 from pipelines.methods.dimensionx.postprocess.interpolation import load_flow_net
-from pipelines.methods.dimensionx.postprocess.run import finished
+from pipelines.methods.dimensionx.postprocess.run import postprocess
 from pipelines.methods.dimensionx.postprocess.upscaling import load_upscaler
 from pipelines.settings import Settings
 from pipelines.weights.hub import Weights
@@ -56,7 +56,7 @@ class DimensionXPipeline:
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
         """Loads the networks and directors that this run needs and are not there yet; drops a transformer it does not."""
         settings = cast(DimensionXSettings, settings)
-        found = planned(scene, path, settings)
+        found = plan_clips(scene, path, settings)
         kind = kind_of(settings, found)
         if self._networks is None or self._networks.kind != kind:
             self._networks = self._directors = None
@@ -70,7 +70,7 @@ class DimensionXPipeline:
         modules = {name: getattr(extra, "model", extra) for name, extra in self._extras.items()}
         self.components = {**self._networks.components, **modules}
         assert self._directors is not None
-        ids = {id for part in found.parts for id, _ in acting(settings, kind, part, 0)}
+        ids = {id for part in found.parts for id, _ in active_directors(settings, kind, part, 0)}
         if kind in ("image", "image_1_5") and (settings.switch_to_t < 1 or settings.key_frames):
             ids.add("t_director")
         self._directors.load(sorted(ids))
@@ -81,7 +81,7 @@ class DimensionXPipeline:
         yield Progress("Loading", 0, 1)
         notes = check(scene, path, settings)
         self.prepare(scene, path, settings)
-        found = planned(scene, path, settings)
+        found = plan_clips(scene, path, settings)
         if not settings.prompt and "captioner" in self._extras:
             yield Progress("Describing the picture", 0, 1)
             prompt = self._extras["captioner"](scene.first.colour, device=self.device)
@@ -99,7 +99,7 @@ class DimensionXPipeline:
             yield event
         if clip is not None and self._is_finishing(settings):
             flow_net, upscaler = self._extras.get("interpolator"), self._extras.get("upscaler")
-            yield (yield from finished(clip, settings, flow_net=flow_net, upscaler=upscaler))
+            yield (yield from postprocess(clip, settings, flow_net=flow_net, upscaler=upscaler))
 
     def _clips(
         self,
@@ -187,7 +187,7 @@ class DimensionXPipeline:
 
         def before(step: int) -> None:
             nonlocal now
-            wanted = _as_set(acting(settings, kind, part, step), settings, directors)
+            wanted = _as_set(active_directors(settings, kind, part, step), settings, directors)
             if wanted != now:
                 directors.use(wanted)
                 now = wanted
@@ -244,7 +244,7 @@ class DimensionXPipeline:
         return (said,)
 
 
-def planned(scene: Scene, path: CameraPath, settings: DimensionXSettings) -> Match:
+def plan_clips(scene: Scene, path: CameraPath, settings: DimensionXSettings) -> Match:
     """The clips of a run: those of the path's match; from text alone one clip, whose camera nobody directs."""
     return match_of(scene, path) if settings.use_picture else Match((STILL,), 1.0, 0.0, 0.0, 1.0)
 
@@ -270,7 +270,7 @@ def kind_of(settings: DimensionXSettings, found: Match) -> Kind:
     return "image_1_5" if settings.base.startswith("CogVideoX1.5") else "image"
 
 
-def acting(settings: DimensionXSettings, kind: Kind, part: Part, step: int) -> list[tuple[str, float]]:
+def active_directors(settings: DimensionXSettings, kind: Kind, part: Part, step: int) -> list[tuple[str, float]]:
     """Directors with weights in charge at a step, counted from 0; none for the orbit (merged) and for text alone."""
     if kind in ("orbit", "text"):
         return []

@@ -93,7 +93,7 @@ def velocities(
         return rows(transformer, count, answer).float()
 
 
-def guided(answers: Tensor, guidance: float) -> Tensor:
+def apply_guidance(answers: Tensor, guidance: float) -> Tensor:
     """(1,...) from (G,...): unconditional + guidance times the difference; with one answer, that."""
     if len(answers) == 1:
         return answers
@@ -126,7 +126,7 @@ def denoise(
         before_step(i)
         t: Any = timesteps[i]
         scale = dynamic_guidance(guidance, t.item(), steps) if dynamic else guidance
-        velocity = guided(velocities(transformer, latents, t, conditions), scale)
+        velocity = apply_guidance(velocities(transformer, latents, t, conditions), scale)
         if isinstance(scheduler, CogVideoXDPMScheduler):
             back: Any = timesteps[i - 1] if i > first_step else None
             moved, previous = scheduler.step(

@@ -14,7 +14,14 @@ import torch
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
 from torch import Generator, Tensor
 
-from pipelines.methods.dimensionx.sampling import SCHEDULE, Conditions, Step, dynamic_guidance, guided, velocities
+from pipelines.methods.dimensionx.sampling import (
+    SCHEDULE,
+    Conditions,
+    Step,
+    apply_guidance,
+    dynamic_guidance,
+    velocities,
+)
 
 TRAINED_STEPS = 1000
 
@@ -71,7 +78,7 @@ def sat_denoise(
     for i in range(steps):
         t = table.timesteps[i].to(x.device)
         scale = dynamic_guidance(guidance, t.item(), steps) if dynamic else guidance
-        velocity = guided(velocities(transformer, x, t, conditions), scale)
+        velocity = apply_guidance(velocities(transformer, x, t, conditions), scale)
         q = table.snapped[i].item()
         clean = q * x - (1 - q * q) ** 0.5 * velocity
         if i == steps - 1:

@@ -81,7 +81,7 @@ def turn_degrees(path: CameraPath) -> float:
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).max())
 
 
-def packed(coordinates: NDArray[np.float32]) -> NDArray[np.float32]:
+def pack_rays(coordinates: NDArray[np.float32]) -> NDArray[np.float32]:
     """(6,F,H,W) rays to (24,(F+3)/4,H,W): the first frame four times, then frames in groups of four; channel = 4c + k."""
     channels, frames, height, width = coordinates.shape
     if frames % 4 != 1:

@@ -18,7 +18,7 @@ def disparity_picture(view: View) -> NDArray[np.uint8]:
     return np.round(brightness.clip(0, 1) * 255).astype(np.uint8)
 
 
-def coloured(grey: NDArray[np.uint8], colours: str) -> NDArray[np.uint8]:
+def colour_disparity(grey: NDArray[np.uint8], colours: str) -> NDArray[np.uint8]:
     """(F,H,W) or (H,W) grey to RGB in the colours named."""
     import cv2
 

@@ -83,7 +83,7 @@ class DualCamCtrlPipeline:
             for words in (settings.prompt, settings.negative_prompt)
         )
         yield Progress("Tracing the camera's rays", 2, 3)
-        rays = cameras.packed(cameras.rays(network_path(scene, path, settings)))
+        rays = cameras.pack_rays(cameras.rays(network_path(scene, path, settings)))
         return sampling.Conditions(text, negative, tokens, seen, near, self._placed(torch.from_numpy(rays)[None]))
 
     def _pictures(self, view: View, settings: DualCamCtrlSettings) -> tuple[Tensor, Tensor]:
@@ -140,7 +140,7 @@ def _clip(
         frames,
         path.fps,
         path,
-        extras={"depth": disparity.coloured(grey, settings.depth_colours)},
+        extras={"depth": disparity.colour_disparity(grey, settings.depth_colours)},
         scene=made,
         notes=notes,
         files=files,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from camera.cache3d.cache import CacheFrames, CacheOptions, ClipCache, ImageCache, KeyViewCache, cache_of, pooled
+from camera.cache3d.cache import CacheFrames, CacheOptions, ClipCache, ImageCache, KeyViewCache, cache_of, pool_buffers
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.method import Frames
@@ -121,7 +121,7 @@ def _best(cache: KeyViewCache, path: CameraPath) -> KeyViewCache:
 def _pooled(cache: KeyViewCache, path: CameraPath) -> CacheFrames:
     """All views in one buffer, of every pixel the nearest."""
     every = replace(cache, most=None, full=None)
-    parts = [pooled(every.render(part, with_depth=True)) for part in _parts(path)]
+    parts = [pool_buffers(every.render(part, with_depth=True)) for part in _parts(path)]
     return CacheFrames(np.concatenate([p.images for p in parts]), np.concatenate([p.masks for p in parts]))
 
 

@@ -15,7 +15,7 @@ from pipelines.media.video import read_video
 from pipelines.method import Clip, Frames
 from pipelines.methods.gen3c.chunks import CHUNK, LONGEST, chunks
 from pipelines.methods.gen3c.export import cache_files
-from pipelines.results.embedded_scene import carried, last_frame
+from pipelines.results.embedded_scene import last_frame, read_embedded_scene
 from pipelines.results.record import Record, companion, restore
 from pipelines.settings import Settings
 
@@ -77,7 +77,7 @@ def read_shot(video: str | Path) -> tuple[Clip, Record]:
     file.
     """
     video = Path(video)
-    made, box = restore(video), carried(video)
+    made, box = restore(video), read_embedded_scene(video)
     frames, fps = read_video(video, max_frames=LONGEST)
     if len(frames) > len(made.path):
         raise InputError(f"{video.name} has {len(frames)} frames and {len(made.path)} cameras; it was cut anew.")

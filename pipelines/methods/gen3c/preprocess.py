@@ -33,7 +33,9 @@ class Prepared(NamedTuple):
     intrinsics: NDArray[np.float64]
 
 
-def prepared(picture: NDArray[np.uint8], estimate: EstimateDepth, *, width: int = 1280, height: int = 704) -> Prepared:
+def prepare_picture(
+    picture: NDArray[np.uint8], estimate: EstimateDepth, *, width: int = 1280, height: int = 704
+) -> Prepared:
     """A picture (h,w,3) stretched to 1280 x 720, its depth, and both brought to ``width`` x ``height``.
 
     Lenses are scaled without the half pixel between picture corner and pixel centre, as upstream does. Raises `InputError`
@@ -61,7 +63,7 @@ def with_sky(depth: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[n
 def upstream_still(
     picture: NDArray[np.uint8], estimate: EstimateDepth, *, width: int = 1280, height: int = 704
 ) -> Scene:
-    """The still scene of `prepared`; sky stays a far layer at `SKY` and counts as known, as in upstream's cache."""
-    image, depth, _, lens = prepared(picture, estimate, width=width, height=height)
+    """The still scene of `prepare_picture`; sky stays a far layer at `SKY` and counts as known, as in upstream's cache."""
+    image, depth, _, lens = prepare_picture(picture, estimate, width=width, height=height)
     colour = np.round((image + 1) * 127.5).astype(np.uint8)
     return Scene((View.of(colour, depth, lens),), source="depth estimated from the stretched picture")

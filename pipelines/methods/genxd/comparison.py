@@ -40,7 +40,7 @@ class Comparison:
         return f"{len(self.numbers)} frames against the true pictures: {means}; frame {worst} is farthest ({min(self.psnr):.2f} dB)."
 
 
-def compared(frames: Frames, path: CameraPath, scene: Scene) -> Comparison:
+def compare_with_truth(frames: Frames, path: CameraPath, scene: Scene) -> Comparison:
     """``frames`` (F,H,W,3) along ``path`` against the true pictures from the same places.
 
     Raises `InputError` where there are none.

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.render.scene import padded, rendered
+from camera.render.scene import padding_mask, render_all
 from camera.view import Scene, View
 from pipelines.method import Clip, Frames, Progress
 from pipelines.methods.genxd.conditioning import VAE_FACTOR, Condition
@@ -28,7 +28,7 @@ from pipelines.methods.genxd.network.vae import decode, encode
 from pipelines.methods.genxd.sampling import denoise, first_step, noise
 from pipelines.methods.genxd.settings import INDICATORS, GenXDSettings
 from pipelines.settings import Settings
-from pipelines.weights.checkpoints import filled_randomly, from_folder, read_json, unfilled
+from pipelines.weights.checkpoints import fill_randomly, from_folder, on_meta_device, read_json
 from pipelines.weights.hub import Weights, folder_of
 
 SCHEDULE: dict[str, Any] = {
@@ -72,10 +72,10 @@ def load(weights: Weights) -> GenXDPipeline:
     sizes: dict[str, Any] = {"block_out_channels": (32,) * 4, "layers_per_block": 1}
     if not tiny:
         sizes = {"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2}
-    unet = unfilled(lambda: GenXDUNet(**TINY_UNET if tiny else {}))
-    vae = unfilled(lambda: AutoencoderKLTemporalDecoder(**VAE, **sizes))
-    filled_randomly(unet, seed=weights.seed, dtype=weights.dtype)
-    filled_randomly(vae, seed=weights.seed, dtype=torch.float32)
+    unet = on_meta_device(lambda: GenXDUNet(**TINY_UNET if tiny else {}))
+    vae = on_meta_device(lambda: AutoencoderKLTemporalDecoder(**VAE, **sizes))
+    fill_randomly(unet, seed=weights.seed, dtype=weights.dtype)
+    fill_randomly(vae, seed=weights.seed, dtype=torch.float32)
     return GenXDPipeline(unet, vae, SCHEDULE, torch.device(weights.device))
 
 
@@ -178,7 +178,7 @@ class _Shot:
             times = np.linspace(0, len(self.scene.views) - 1, len(run.cameras)).round().astype(int)
             frames = np.stack([self.scene.views[time].colour for time in times])
         else:
-            frames = np.stack([image.colour for image in rendered(self.scene, run.cameras)])
+            frames = np.stack([image.colour for image in render_all(self.scene, run.cameras)])
         return encode(self.pipeline.vae, _tensor(frames).to(self.device), generator=self.generator)[None]
 
     def _clip(self, frames: Frames, path: CameraPath, given: set[int]) -> Clip:
@@ -221,7 +221,7 @@ def _preview(latents: Tensor, run: Run) -> NDArray[np.uint8]:
 
 def _inner(view: View) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of what is not padding, made even in size as video wants it."""
-    inside = ~padded(view)
+    inside = ~padding_mask(view)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     left, top = int(columns[0]), int(rows[0])
     width, height = int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top

@@ -68,7 +68,7 @@ class I2V3DPipeline:
         if self._keyframe is not None and settings.make != RENDERS:
             wanted = (settings.lora_file, settings.lora_strength)
             if wanted != self._worn:
-                self._of_lora = lora.wear(self._keyframe.teachable, *wanted)
+                self._of_lora = lora.attach_lora(self._keyframe.teachable, *wanted)
                 self._worn = wanted
         if settings.make == VIDEO and self._video is None:
             self._video = between = load_video_networks(self.weights)
@@ -90,7 +90,7 @@ class I2V3DPipeline:
             yield from self._run(scene, path, settings, (*notes, *self._of_lora))
         finally:
             if self._keyframe is not None:
-                lora.take_off(self._keyframe.teachable)
+                lora.detach_lora(self._keyframe.teachable)
                 self._worn, self._of_lora = ("", 1.0), ()
 
     def _run(

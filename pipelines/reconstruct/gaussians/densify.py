@@ -27,7 +27,7 @@ SHRINK = 1.6
 """A Gaussian that splits leaves two that are smaller by this factor."""
 
 
-def haste_of(iterations: int) -> float:
+def step_factor(iterations: int) -> float:
     """By how much the steps of a fit are larger than 3DGS's."""
     return min(max((LONG / iterations) ** 0.5, 1.0), MOST_HASTE)
 

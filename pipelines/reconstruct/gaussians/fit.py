@@ -20,7 +20,7 @@ from camera.path import CameraPath
 from pipelines.media.image_metrics import psnr
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.gaussians.cameras import Cameras
-from pipelines.reconstruct.gaussians.densify import Growing, haste_of
+from pipelines.reconstruct.gaussians.densify import Growing, step_factor
 from pipelines.reconstruct.gaussians.initialise import extent, initial
 from pipelines.reconstruct.gaussians.loss import perceptual, photometric
 from pipelines.reconstruct.gaussians.settings import SplatSettings
@@ -107,7 +107,7 @@ class _Fit:
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.size = extent(cloud, path)
         middle = torch.tensor(path.centres.mean(axis=0), dtype=torch.float32, device=drawing.device)
-        haste = haste_of(self.iterations)
+        haste = step_factor(self.iterations)
         start = initial(cloud.thinned(max(self.most // 2, 1)), settings.harmonics)
         self.growing = Growing(start, extent=self.size, middle=middle, generator=self.generator, haste=haste)
         self.cameras = Cameras(

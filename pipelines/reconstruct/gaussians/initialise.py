@@ -71,11 +71,11 @@ def log_confidence(scene: Scene, *, tolerance: float = 0.02) -> NDArray[np.float
     """(F,H,W): the logarithm of one more than the number of other views, of a dozen, that see a pixel's point where it is."""
     from camera.unproject import points_of
     from pipelines.reconstruct.consistency import confirmations
-    from pipelines.reconstruct.points import MOST_WITNESSES, witnesses
+    from pipelines.reconstruct.points import MOST_WITNESSES, other_views
 
     found = []
     for i, view in enumerate(scene.views):
-        others = [scene.views[j] for j in witnesses(i, len(scene.views), MOST_WITNESSES)]
+        others = [scene.views[j] for j in other_views(i, len(scene.views), MOST_WITNESSES)]
         agreeing = np.zeros(view.known.shape, np.float32)
         agreeing[view.known] = confirmations(points_of(view)[view.known], others, tolerance)
         found.append(np.log1p(agreeing))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.view import Scene
 from pipelines.method import Progress
-from pipelines.reconstruct.points import check_views, witnesses
-from pipelines.reconstruct.surface.marching_cubes import marched
+from pipelines.reconstruct.points import check_views, other_views
+from pipelines.reconstruct.surface.marching_cubes import marching_cubes
 
 if TYPE_CHECKING:
     import trimesh
@@ -36,7 +36,7 @@ WITNESSES = 8
 AT_ONCE = 32
 
 
-def meshed(
+def extract_mesh(
     scene: Scene,
     *,
     voxel: float | None = None,
@@ -71,7 +71,7 @@ def meshed(
     yield Progress("Finishing the mesh", 0, 1)
     vertices, faces = _joined(vertices, faces)
     faces = _without_crumbs(faces, len(vertices))
-    vertices, faces = reduced(vertices, faces, most_triangles)
+    vertices, faces = simplify(vertices, faces, most_triangles)
     return _coloured(vertices, faces, pictures)
 
 
@@ -85,10 +85,10 @@ def _believed(
     def compared(i: int) -> tuple[NDArray[np.bool_], int, int]:
         view = scene.views[i]
         shown = view.known & (view.depth < far)
-        others = [scene.views[j] for j in witnesses(i, len(scene.views), max(WITNESSES, least_views))]
+        others = [scene.views[j] for j in other_views(i, len(scene.views), max(WITNESSES, least_views))]
         confirmed = np.zeros(shown.shape, bool)
         confirmed[shown] = confirmations(points_of(view)[shown], others, tolerance) >= least_views
-        return confirmed & ~edges(view.depth), int(shown.sum()), int(confirmed.sum())
+        return confirmed & ~depth_edges(view.depth), int(shown.sum()), int(confirmed.sum())
 
     kept, asked, agreed = [], 0, 0
     yield Progress("Comparing views", 0, len(scene.views))
@@ -104,7 +104,7 @@ def _believed(
     return kept
 
 
-def edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+def depth_edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(H,W): where inverse depth (linear on a plane) bends sharply: a pixel that mixes two surfaces, or stands before one."""
     inverse = 1 / depth
     bent = np.zeros(depth.shape, bool)
@@ -167,13 +167,13 @@ def _points(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 
 def _cell_surface(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    from pipelines.reconstruct.surface.tsdf import fused_cell
+    from pipelines.reconstruct.surface.tsdf import fuse_cell
 
-    distance, weight = fused_cell(pictures, corner, voxel)
+    distance, weight = fuse_cell(pictures, corner, voxel)
     seen = weight > 0
     if not (distance[seen].min(initial=1) < 0 < distance[seen].max(initial=-1)):
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
-    return marched(distance, seen, corner, voxel)
+    return marching_cubes(distance, seen, corner, voxel)
 
 
 # --- finishing -------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def _without_crumbs(faces: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return faces[size[piece] >= min(max(FEWEST_TRIANGLES, LEAST_PART * size.max()), size.max())]
 
 
-def reduced(
+def simplify(
     vertices: NDArray[np.float32], faces: NDArray[np.int64], most: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """At most about ``most`` triangles, by collapsing the edges that matter least (quadric errors)."""
@@ -224,12 +224,12 @@ def _coloured(vertices: NDArray[np.float32], faces: NDArray[np.int64], pictures:
     mesh = trimesh.Trimesh(vertices, faces, process=False)
     normals = np.ascontiguousarray(mesh.vertex_normals, np.float32)
     vertices = np.ascontiguousarray(vertices, np.float32)
-    colour, shown = colours(pictures, vertices, normals, slack_at(pictures, vertices))
+    colour, shown = colours(pictures, vertices, normals, depth_tolerance_at(pictures, vertices))
     colour = _spread(colour, shown, mesh.edges_unique)
     return trimesh.Trimesh(vertices, faces, vertex_colors=colour, process=False)
 
 
-def slack_at(pictures: Pictures, points: NDArray[np.float32]) -> NDArray[np.float32]:
+def depth_tolerance_at(pictures: Pictures, points: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N,): by how much a picture's depth may differ from the surface at ``points`` (N,3) that it shows."""
     from pipelines.reconstruct.surface.tsdf import CUT
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.method import Progress
-from pipelines.reconstruct.surface.marching_cubes import marched
+from pipelines.reconstruct.surface.marching_cubes import marching_cubes
 from pipelines.reconstruct.surface.tsdf import Pictures
 
 MOST_SIDE = 192
@@ -35,21 +35,21 @@ def surface_of(
     from scipy.ndimage import binary_dilation
 
     yield Progress("Orienting points", 0, 3)
-    points, normals = oriented(pictures)
+    points, normals = oriented_points(pictures)
     low, high = np.quantile(points, [BEYOND, 1 - BEYOND], axis=0)
     size = max(voxel or 0.0, float((high - low).max()) / (MOST_SIDE - 4 * BRIDGED))
     corner = low - 2 * BRIDGED * size
     shape = tuple(int(side) for side in np.ceil((high - low) / size) + 4 * BRIDGED)
     field, count = _gathered(points, normals, corner, size, shape)
     yield Progress("Solving Poisson's equation", 1, 3)
-    indicator = solved(field)
+    indicator = solve_poisson(field)
     level = float((indicator * count).sum() / count.sum())
     yield Progress("Drawing the surface", 2, 3)
     near = np.asarray(binary_dilation(count > 0, iterations=BRIDGED), bool)
-    return marched((indicator - level).astype(np.float32), near, corner, size)
+    return marching_cubes((indicator - level).astype(np.float32), near, corner, size)
 
 
-def oriented(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def oriented_points(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Points (N,3) of a part of the pixels, and their normals (N,3) towards the camera."""
     views, height, width = pictures.depth.shape
     step = max(1, round(np.sqrt(views * height * width / 2_000_000)))
@@ -82,7 +82,7 @@ def _gathered(
     return np.stack([gaussian_filter(each.reshape(shape), 1.0) for each in sums]), count.reshape(shape)
 
 
-def solved(field: NDArray[np.float64]) -> NDArray[np.float64]:
+def solve_poisson(field: NDArray[np.float64]) -> NDArray[np.float64]:
     """The function (X,Y,Z) whose gradient is nearest to ``field`` (3,X,Y,Z) in least squares, borders mirrored."""
     from scipy.fft import dctn, idctn
 

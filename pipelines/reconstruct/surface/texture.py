@@ -33,7 +33,7 @@ LEAST_SQUARE = 5
 AT_ONCE = 1 << 16
 
 
-def textured(
+def texture_mesh(
     scene: Scene, mesh: trimesh.Trimesh, *, side: int = SIDE, most_triangles: int = MOST_TRIANGLES
 ) -> Generator[Progress, None, trimesh.Trimesh]:
     """``mesh`` (vertex colours) with at most about ``most_triangles``, each with corners of its own, and a texture of
@@ -42,20 +42,20 @@ def textured(
     Texels have the mean colour of the views that see them, near and face to face ones first; those that no view sees that
     of the mesh's corners. Errors: `InputError` for a texture too small for so many triangles.
     """
-    from pipelines.reconstruct.surface.mesh import edges, reduced
+    from pipelines.reconstruct.surface.mesh import depth_edges, simplify
     from pipelines.reconstruct.surface.tsdf import Pictures
 
     yield Progress("Texture", 0, 2)
-    vertices, faces, colours = _fewer(mesh, most_triangles, reduced)
+    vertices, faces, colours = _fewer(mesh, most_triangles, simplify)
     square = _square(len(faces), side)
-    pictures = Pictures.of(scene, [view.known & ~edges(view.depth) for view in scene.views], np.inf)
+    pictures = Pictures.of(scene, [view.known & ~depth_edges(view.depth) for view in scene.views], np.inf)
     yield Progress("Texture", 1, 2)
     texture = _painted(vertices, faces, colours, square, side, pictures)
     return _with_texture(vertices, faces, _places(len(faces), square, side), texture)
 
 
 def surface_of(mesh: trimesh.Trimesh) -> Surface:
-    """What `camera.render.triangles` draws, of a mesh with vertex colours or one that `textured` made."""
+    """What `camera.render.triangles` draws, of a mesh with vertex colours or one that `texture_mesh` made."""
     from camera.render.triangles import Surface
 
     vertices, faces = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
@@ -136,7 +136,7 @@ def _seen(
     vertices: NDArray, faces: NDArray, colours: NDArray[np.uint8], shares: NDArray, pictures: Pictures
 ) -> NDArray[np.uint8]:
     """(K*P,3): colours at the places with barycentric ``shares`` (P,3) of K triangles."""
-    from pipelines.reconstruct.surface.mesh import slack_at
+    from pipelines.reconstruct.surface.mesh import depth_tolerance_at
     from pipelines.reconstruct.surface.tsdf import colours as looked_up
 
     corner = vertices[faces]
@@ -144,7 +144,7 @@ def _seen(
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-20)
     normals = np.repeat(normal, len(shares), axis=0).astype(np.float32)
-    found, shown = looked_up(pictures, points, np.ascontiguousarray(normals), slack_at(pictures, points))
+    found, shown = looked_up(pictures, points, np.ascontiguousarray(normals), depth_tolerance_at(pictures, points))
     plain = np.einsum("ps,ksc->kpc", shares, colours[faces].astype(np.float64)).reshape(-1, 3)
     return np.where(shown[:, None], found, np.rint(plain).astype(np.uint8))
 

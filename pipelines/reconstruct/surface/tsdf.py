@@ -116,7 +116,7 @@ def _distance(corner: NDArray, side: float, centres: NDArray) -> NDArray[np.floa
     return nearest
 
 
-def fused_cell(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def fuse_cell(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Signed distance in cuts, -1 to 1 and positive before the surface, and how many pictures spoke; both (n,n,n) with
     n = `SIDE` + 1, at the corners of the voxels, axes x y z."""
     n = SIDE + 1

@@ -23,7 +23,7 @@ _LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(\w+\.)?(attn\d?|ffn?)"
 
 
 @contextmanager
-def speeded(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str = "") -> Iterator[None]:
+def accelerated(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str = "") -> Iterator[None]:
     """``pipeline`` with the speed options of one run of ``steps`` steps; raises `InputError` where a network has none.
 
     Attention and compilation concern every network that knows them, the step cache those that denoise (that have
@@ -89,7 +89,9 @@ def _compile(parts: list[nn.Module], method: str, undo: ExitStack) -> None:
         raise InputError("This method's networks declare no repeated blocks to compile; switch Compile blocks off.")
     if on_zerogpu():
         undo.enter_context(
-            compiled_blocks.applied([block for network in able for block in compiled_blocks.blocks_of(network)], method)
+            compiled_blocks.use_packages(
+                [block for network in able for block in compiled_blocks.blocks_of(network)], method
+            )
         )
         return
     for network in able:

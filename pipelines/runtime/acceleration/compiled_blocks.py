@@ -1,6 +1,6 @@
 """Blocks compiled ahead of time, for ZeroGPU, where nothing can be compiled while a visitor waits.
 
-`compiling` watches one run and writes a package for every kind of repeated block; `applied` lets the blocks compute with them.
+`compiling` watches one run and writes a package for every kind of repeated block; `use_packages` lets the blocks compute with them.
 A package fits one torch version, one kind of device and one size of input, and holds no weights: those stay the network's.
 """
 
@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from camera.errors import InputError
 from pipelines.media.video import complete
 from pipelines.method import Pipeline
-from pipelines.runtime.memory import networks, stored_as
+from pipelines.runtime.memory import networks, storage_mode
 
 FOLDER_VARIABLE = "RESHOOT_COMPILED"
 """Environment variable: the folder of compiled blocks, one folder per method; by default ``~/.cache/reshoot/compiled``."""
@@ -64,7 +64,7 @@ def compiling(pipeline: Pipeline, folder: Path, made: list[Path]) -> Iterator[No
 
 
 @contextmanager
-def applied(blocks: list[nn.Module], method: str) -> Iterator[None]:
+def use_packages(blocks: list[nn.Module], method: str) -> Iterator[None]:
     """The ``blocks`` compute with their packages; raises `InputError` where one has none or something else has taken hold of it."""
     folder = folder_of(method)
     with ExitStack() as undo:
@@ -75,7 +75,7 @@ def applied(blocks: list[nn.Module], method: str) -> Iterator[None]:
                     f"These blocks are not compiled ahead: run `python -m pipelines compile {method}` on a GPU of this kind "
                     f"and set {FOLDER_VARIABLE} to its folder, or switch Compile blocks off."
                 )
-            if stored_as(block) or any("forward" in vars(part) for part in block.modules()):
+            if storage_mode(block) or any("forward" in vars(part) for part in block.modules()):
                 raise InputError(
                     "Compiled blocks go with no step cache, group offload or 8 bits; choose those or Compile blocks."
                 )

@@ -58,9 +58,9 @@ UNUSED = Status("this computer", 1, None, None, (Queue(ALL, 0, 0),), (), ())
 def status() -> Status:
     """Of the pool where the environment asks for one, else of this process's device, which asking does not make: torch would
     come with it. Raises `InputError` for a pool that cannot be reached."""
-    from pipelines.runtime.pool.settings import wanted
+    from pipelines.runtime.pool.settings import pool_settings
 
-    if settings := wanted():
+    if settings := pool_settings():
         from pipelines.runtime.pool.dispatch import pool
 
         return pool_status(pool(settings))

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pipelines.runtime.parallel.exchange import Group, gathered
+from pipelines.runtime.parallel.exchange import Group, gather_shares
 
 
 def each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
@@ -57,7 +57,7 @@ class _Beside:
             answer = call()
         finally:
             self._is_branch = False
-        return gathered(answer[None], 0, self.group.size, self.group)
+        return gather_shares(answer[None], 0, self.group.size, self.group)
 
     def end(self) -> None:
         self._inside.close()

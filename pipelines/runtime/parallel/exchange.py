@@ -35,19 +35,19 @@ def own_slice(length: int, group: Group) -> slice:
     return slice(start, start + sizes[group.rank])
 
 
-def own(tensor: Tensor, dim: int, group: Group) -> Tensor:
+def own_share(tensor: Tensor, dim: int, group: Group) -> Tensor:
     """This process's share of ``tensor`` along ``dim``."""
     place = own_slice(tensor.shape[dim], group)
     return tensor.narrow(dim, place.start, place.stop - place.start)
 
 
-def gathered(tensor: Tensor, dim: int, length: int, group: Group) -> Tensor:
+def gather_shares(tensor: Tensor, dim: int, length: int, group: Group) -> Tensor:
     """The whole, ``length`` long along ``dim``, of everybody's share; the same bytes in every process."""
     return joined(tensor, dim, shares(length, group.size), group)
 
 
 def joined(tensor: Tensor, dim: int, sizes: list[int], group: Group) -> Tensor:
-    """As `gathered`, of pieces that are ``sizes`` long along ``dim``, by rank."""
+    """As `gather_shares`, of pieces that are ``sizes`` long along ``dim``, by rank."""
     piece = tensor.movedim(dim, 0).contiguous()
     padded = piece.new_zeros(max(sizes), *piece.shape[1:])
     padded[: len(piece)] = piece
@@ -58,7 +58,7 @@ def joined(tensor: Tensor, dim: int, sizes: list[int], group: Group) -> Tensor:
     return torch.cat(parts).movedim(0, dim)
 
 
-def swapped(tensor: Tensor, *, split: int, gather: int, length: int, group: Group) -> Tensor:
+def all_to_all(tensor: Tensor, *, split: int, gather: int, length: int, group: Group) -> Tensor:
     """From a share along ``gather``, whole along ``split``, to the whole along ``gather`` (``length``), a share along ``split``."""
     theirs = [part.contiguous() for part in tensor.split(shares(tensor.shape[split], group.size), dim=split)]
     incoming = []

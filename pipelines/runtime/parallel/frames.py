@@ -18,7 +18,7 @@ from diffusers.models.resnet import TemporalResnetBlock
 from torch import Tensor, nn
 
 from camera.errors import InputError
-from pipelines.runtime.parallel.exchange import Group, gathered, own, own_slice, swapped
+from pipelines.runtime.parallel.exchange import Group, all_to_all, gather_shares, own_share, own_slice
 from pipelines.runtime.parallel.norms import norm_of_all
 from pipelines.runtime.parallel.plans import FramePlan
 from pipelines.runtime.parallel.wrap import Wrapped, wrap
@@ -54,7 +54,7 @@ def split_frames(network: nn.Module, plan: FramePlan, group: Group) -> Iterator[
             elif hasattr(module, "temporal_transformer_blocks"):
                 wrap(module.time_proj, _counted_from_own(run), undo)
         wrap(network, _whole(plan, run), undo)
-        network.own_frames = lambda tensor: own(tensor, 0, group)  # type: ignore[assignment]
+        network.own_frames = lambda tensor: own_share(tensor, 0, group)  # type: ignore[assignment]
         undo.callback(network.__dict__.pop, "own_frames")
         yield
 
@@ -67,7 +67,9 @@ def _whole(plan: FramePlan, run: _Run) -> Wrapped:
             named = {**({first: args[0]} if args else {}), **kwargs}
             run.frames = named[first].shape[axis]
             _check_frames(named[first], axis, run.group)
-            parts = {name: own(named[name], along, run.group) for name, along in plan.inputs.items() if name in named}
+            parts = {
+                name: own_share(named[name], along, run.group) for name, along in plan.inputs.items() if name in named
+            }
             if args:
                 args = (parts.pop(first), *args[1:])
             out = forward(*args, **{**kwargs, **parts})
@@ -89,9 +91,9 @@ def _check_frames(sample: Tensor, axis: int, group: Group) -> None:
 
 def _gathered_output(out: Any, run: _Run) -> Any:
     if isinstance(out, Tensor):
-        return gathered(out, 1, run.frames, run.group)
+        return gather_shares(out, 1, run.frames, run.group)
     if isinstance(out, tuple):
-        return tuple(gathered(part, 1, run.frames, run.group) for part in out)
+        return tuple(gather_shares(part, 1, run.frames, run.group) for part in out)
     raise TypeError(f"expected a tensor or a tuple of tensors, got {type(out)}; pass return_dict=False")
 
 
@@ -100,9 +102,9 @@ def _resnet_along_time(run: _Run) -> Wrapped:
         def swap(x: Tensor, temb: Tensor) -> Tensor:
             """(B,C,own frames,h,w) to (B,C',own frames,h,w); ``temb`` (B,own frames,T)."""
             size, group = x.shape[-2:], run.group
-            pixels = swapped(x.flatten(3), split=3, gather=2, length=run.frames, group=group)
-            out = forward(pixels[..., None], gathered(temb, 1, run.frames, group))[..., 0]
-            return swapped(out, split=2, gather=3, length=size.numel(), group=group).unflatten(3, size)
+            pixels = all_to_all(x.flatten(3), split=3, gather=2, length=run.frames, group=group)
+            out = forward(pixels[..., None], gather_shares(temb, 1, run.frames, group))[..., 0]
+            return all_to_all(out, split=2, gather=3, length=size.numel(), group=group).unflatten(3, size)
 
         return swap
 
@@ -115,13 +117,13 @@ def _block_along_time(run: _Run) -> Wrapped:
             """(B*own frames,S,C) to the same shape; ``encoder_hidden_states`` (B*S,L,D) or None."""
             group, pixels = run.group, hidden_states.shape[1]
             x = hidden_states.unflatten(0, (-1, num_frames))
-            x = swapped(x, split=2, gather=1, length=run.frames, group=group)
+            x = all_to_all(x, split=2, gather=1, length=run.frames, group=group)
             if encoder_hidden_states is not None:
                 per_pixel = encoder_hidden_states.unflatten(0, (-1, pixels))
-                encoder_hidden_states = own(per_pixel, 1, group).flatten(0, 1)
+                encoder_hidden_states = own_share(per_pixel, 1, group).flatten(0, 1)
             out = forward(x.flatten(0, 1), num_frames=run.frames, encoder_hidden_states=encoder_hidden_states)
             out = out.unflatten(0, (-1, run.frames))
-            return swapped(out, split=1, gather=2, length=pixels, group=group).flatten(0, 1)
+            return all_to_all(out, split=1, gather=2, length=pixels, group=group).flatten(0, 1)
 
         return swap
 
@@ -149,7 +151,7 @@ class GatheredKeys:
         group, frames = self.run.group, self.run.frames
         place = own_slice(frames, group)
         per_frame = tokens.unflatten(1, (place.stop - place.start, -1))
-        return gathered(per_frame, 1, frames, group).flatten(1, 2)
+        return gather_shares(per_frame, 1, frames, group).flatten(1, 2)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosCausalAtte
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock
 from torch import Tensor, nn
 
-from pipelines.runtime.parallel.exchange import Group, joined, own, shares, with_neighbours
+from pipelines.runtime.parallel.exchange import Group, joined, own_share, shares, with_neighbours
 from pipelines.runtime.parallel.norms import norm_of_all
 from pipelines.runtime.parallel.wrap import Wrapped, wrap
 
@@ -91,7 +91,7 @@ def _whole_output(call: _Call) -> Wrapped:
             try:
                 if not call.is_split:
                     return forward(latents, *args, **kwargs)
-                out = forward(own(latents, _ROWS, call.group), *args, **kwargs)
+                out = forward(own_share(latents, _ROWS, call.group), *args, **kwargs)
                 if isinstance(out, tuple):
                     return _joined(out[0], call), *out[1:]
                 return _joined(out, call)

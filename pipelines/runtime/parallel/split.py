@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from camera.errors import InputError
 from pipelines.runtime.parallel.attention import SplitAttention
 from pipelines.runtime.parallel.branches import side_by_side
-from pipelines.runtime.parallel.exchange import Group, gathered
+from pipelines.runtime.parallel.exchange import Group, gather_shares
 from pipelines.runtime.parallel.frames import split_frames
 from pipelines.runtime.parallel.plans import FramePlan, Plan, TokenPlan
 from pipelines.runtime.parallel.rows import split_rows
@@ -70,7 +70,7 @@ def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
     processors = [module.processor for module in network.modules() if hasattr(module, "processor")]
     for processor in processors if ring else ():
         if isinstance(processor, SplitAttention):
-            processor.everybodys = lambda tokens, sequence: gathered(tokens, 1, config.lengths[sequence], group)
+            processor.everybodys = lambda tokens, sequence: gather_shares(tokens, 1, config.lengths[sequence], group)
     handles = [network.register_forward_pre_hook(_lengths_of_call(plan, config, group), with_kwargs=True)]
     for name, part in plan.modules.items():
         if isinstance(part, ContextParallelOutput):
@@ -102,7 +102,7 @@ def _gather(dim: int, config: Any, group: Group) -> Any:
     """Instead of diffusers' own gathering, which asks of the backend to take shares of several lengths: Gloo does not."""
 
     def whole(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-        return gathered(output, dim, config.lengths[0], group)
+        return gather_shares(output, dim, config.lengths[0], group)
 
     return whole
 

@@ -81,11 +81,12 @@ def application(name: str, *, most: int, needs: Needs, shoot: str = SHOOT, cpus:
     from ray import serve
     from ray.serve.config import RequestRouterConfig
 
+    backoff: dict[str, Any] = {"initial_backoff_s": 0.02, "backoff_multiplier": 1.5, "max_backoff_s": 0.1}
     shared: dict[str, Any] = {
         "name": name,
         "max_ongoing_requests": 1,
         "health_check_period_s": 1,
-        "request_router_config": RequestRouterConfig(initial_backoff_s=0.02, backoff_multiplier=1.5, max_backoff_s=0.1),
+        "request_router_config": RequestRouterConfig(**backoff),
         "graceful_shutdown_timeout_s": 5,
         "autoscaling_config": {
             "min_replicas": 0, "max_replicas": most, "target_ongoing_requests": 1,

@@ -28,7 +28,7 @@ class PoolSettings:
     same_disk: bool
 
 
-def wanted() -> PoolSettings | None:
+def pool_settings() -> PoolSettings | None:
     """What the environment asks for, None for no pool. Raises `InputError` for numbers that are none."""
     address = os.environ.get(VARIABLE, "").strip()
     if not address:

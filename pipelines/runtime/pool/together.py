@@ -15,9 +15,9 @@ from camera.errors import InputError
 def at_once(gpus: int = 1) -> int:
     """Shots over ``gpus`` GPUs each that run at the same time: as many as the pool of ``RESHOOT_RAY`` has room for, 1 without a
     pool."""
-    from pipelines.runtime.pool.settings import wanted
+    from pipelines.runtime.pool.settings import pool_settings
 
-    settings = wanted()
+    settings = pool_settings()
     if settings is None:
         return 1
     from pipelines.runtime.pool import cluster

@@ -25,7 +25,7 @@ class Background:
     """
 
     def __init__(self, start: Callable[[], Iterator[Any]]) -> None:
-        """``start()`` yields what `pipelines.runtime.training.job.trained` does; closing that generator ends the training."""
+        """``start()`` yields what `pipelines.runtime.training.job.run_training` does; closing that generator ends the training."""
         self.losses: list[float] = []
         self.samples: list[Sample] = []
         self.progress: Progress | None = None
@@ -109,7 +109,7 @@ def begin(code: str, start: Callable[[], Iterator[Any]]) -> Background:
         return training
 
 
-def known(code: str) -> Background | None:
+def find_training(code: str) -> Background | None:
     """The training of this code that runs or has ended a short while ago."""
     return _running.get(code)
 

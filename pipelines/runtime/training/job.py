@@ -9,13 +9,13 @@ from camera.errors import InputError
 from pipelines.method import Progress
 from pipelines.runtime.progress_clock import Clock
 from pipelines.runtime.runner import Runtime, default
-from pipelines.runtime.worker import Tell, aside, followed, is_out_of_memory
+from pipelines.runtime.worker import Tell, forward_steps, in_worker_thread, is_out_of_memory
 from pipelines.weights.hub import Mode, Weights
 
 T = TypeVar("T")
 
 
-def trained(
+def run_training(
     train: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float, runtime: Runtime | None = None
 ) -> Iterator[Progress | T]:
     """What ``train`` yields, its `Progress` with the seconds left; also `Progress` while weights are fetched and others shoot.
@@ -34,8 +34,8 @@ def trained(
     return runtime.exclusive(job)
 
 
-def errand(work: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float) -> Iterator[Progress | T]:
-    """As `trained`, for something short that needs no more than ``gigabytes``: what is loaded stays as far as it can."""
+def run_task(work: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float) -> Iterator[Progress | T]:
+    """As `run_training`, for something short that needs no more than ``gigabytes``: what is loaded stays as far as it can."""
     runtime = default()
     return runtime.exclusive(lambda: _in_thread(runtime, work, mode), gigabytes=gigabytes)
 
@@ -55,9 +55,9 @@ def _in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: 
 
     def work(tell: Tell, cancelled: Callable[[], bool]) -> None:
         weights = Weights(mode, device=runtime.device.torch, announce=tell, cancelled=cancelled)
-        followed(train(weights), tell)
+        forward_steps(train(weights), tell)
 
-    return aside(work, clock=Clock(runtime.device), failed=_told, name="errand")
+    return in_worker_thread(work, clock=Clock(runtime.device), failed=_told, name="errand")
 
 
 def _told(error: BaseException) -> BaseException:

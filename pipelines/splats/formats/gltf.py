@@ -29,10 +29,10 @@ _DEEPEST = 64
 
 def glb_bytes(splats: Splats) -> bytes:
     """The file of ``splats``, all in float32; ``COLOR_0`` is for viewers that show points."""
-    from camera.objects.glb import packed
+    from camera.objects.glb import pack_glb
 
     about, binary = document(splats)
-    return packed(about, binary)
+    return pack_glb(about, binary)
 
 
 def document(splats: Splats) -> tuple[dict[str, Any], bytes]:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from camera.editing.commands import described
+from camera.editing.commands import describe_move
 from camera.editing.keys import KeyedMove
 from camera.editing.track import times_of
 from camera.path import CameraPath
@@ -28,7 +28,7 @@ WORDS: dict[str, dict[str, str]] = {
 
 def timeline(name: str, stage: str) -> gr.HTML:
     """An empty timeline beside the stage whose element is ``stage``; fill it with `shown`. Its event "edit" carries a command of
-    `camera.editing.commands.edited`, with "asked", the number that the answer repeats."""
+    `camera.editing.commands.apply_command`, with "asked", the number that the answer repeats."""
     gr.set_static_paths([SCRIPTS])
     return gr.HTML(
         value=None,
@@ -64,7 +64,7 @@ def shown(
     keys: dict[str, Any] = {"seconds": max(len(path) - 1, 1) / path.fps, "keys": []}
     when = np.arange(len(path)) / path.fps
     if track is not None:
-        keys, when = described(track, origin=origin), times_of(track, len(path))
+        keys, when = describe_move(track, origin=origin), times_of(track, len(path))
         for key, pose in zip(keys["keys"], track.cameras.world_from_camera):
             key["pose"] = pose[:3].ravel().tolist()
     return {

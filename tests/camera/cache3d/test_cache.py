@@ -17,7 +17,7 @@ from camera.cache3d.cache import (
     KeyViewCache,
     buffer,
     cache_of,
-    pooled,
+    pool_buffers,
 )
 from camera.cache3d.depth_alignment import align
 from camera.errors import InputError
@@ -239,9 +239,9 @@ def test_kinds_of_scenes():
     many = cache_of(Scene(views, kind="views"))
     assert isinstance(many, KeyViewCache)
     assert many.render(path).images.shape == (3, 2, 3, 24, 32)
-    one = pooled(replace(many, most=None, full=None).render(path, with_depth=True))
+    one = pool_buffers(replace(many, most=None, full=None).render(path, with_depth=True))
     assert one.images.shape == (3, 1, 3, 24, 32) and one.masks.mean() >= many.render(path).masks.max(axis=1).mean()
     with pytest.raises(InputError, match="depth"):
-        pooled(many.render(path))
+        pool_buffers(many.render(path))
     with pytest.raises(InputError, match="threshold"):
         CacheOptions(filter_threshold=0)

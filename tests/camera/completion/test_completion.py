@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from camera.completion.complete import completed
-from camera.completion.surface import continued
+from camera.completion.complete import complete_scene
+from camera.completion.surface import extend_surfaces
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
-from camera.render.scene import rendered
+from camera.render.scene import render_all
 from camera.view import Scene, View
 
 WIDTH, HEIGHT = 96, 64
@@ -34,11 +34,11 @@ def path(scene) -> CameraPath:
 
 @pytest.fixture(scope="module")
 def layer(scene, path):
-    return completed(scene, path)
+    return complete_scene(scene, path)
 
 
 def test_holes_show_the_wall_and_not_the_square_before_it(scene, path, layer):
-    last = list(rendered(scene, path, behind=layer))[-1]
+    last = list(render_all(scene, path, behind=layer))[-1]
     assert last.completed is not None
     inside = last.completed
     assert inside.sum() > 0.9 * last.holes.sum() > 100
@@ -49,7 +49,7 @@ def test_holes_show_the_wall_and_not_the_square_before_it(scene, path, layer):
 
 
 def test_what_is_seen_stays_as_it_is(scene, path, layer):
-    for without, with_layer in zip(rendered(scene, path, fill="holes"), rendered(scene, path, behind=layer)):
+    for without, with_layer in zip(render_all(scene, path, fill="holes"), render_all(scene, path, behind=layer)):
         seen = ~without.holes
         np.testing.assert_array_equal(with_layer.colour[seen], without.colour[seen])
         np.testing.assert_array_equal(with_layer.holes, without.holes)
@@ -57,7 +57,7 @@ def test_what_is_seen_stays_as_it_is(scene, path, layer):
 
 def test_two_frames_show_one_filling(scene, path, layer):
     """A point of the wall found in the hole of frame 3 has the colour that it has in frame 4, 3.47 pixels to the left."""
-    third, fourth = list(rendered(scene, path, behind=layer))[3:]
+    third, fourth = list(render_all(scene, path, behind=layer))[3:]
     assert third.completed is not None and fourth.completed is not None
     step = path.intrinsics[0, 0, 0] * (path.centres[4, 0] - path.centres[3, 0]) / 3.0
     rows, columns = np.nonzero(third.completed & third.holes)
@@ -68,7 +68,7 @@ def test_two_frames_show_one_filling(scene, path, layer):
 
 
 def test_a_still_camera_needs_nothing(scene, path):
-    assert completed(scene, path.sliced(slice(0, 1))) == ()
+    assert complete_scene(scene, path.sliced(slice(0, 1))) == ()
 
 
 def test_a_floor_runs_on_beyond_the_border():
@@ -77,7 +77,7 @@ def test_a_floor_runs_on_beyond_the_border():
     truth = np.maximum(0.01 * (rows - 20), 0).astype(np.float32)
     holes = np.zeros(truth.shape, bool)
     holes[:, 60:] = True
-    found, _ = continued(np.full((60, 80, 3), 90, np.uint8), truth, holes, ~holes, np.zeros_like(holes))
+    found, _ = extend_surfaces(np.full((60, 80, 3), 90, np.uint8), truth, holes, ~holes, np.zeros_like(holes))
     below, above = (rows > 32) & holes, (rows < 16) & holes
     assert np.abs(found - truth)[below].max() < 0.02
     assert found[above].max() == 0
@@ -88,11 +88,11 @@ def test_a_persons_own_model_paints_the_holes_alone(scene, path):
         colour[:] = [255, 0, 0]
         return colour
 
-    last = list(rendered(scene, path, behind=completed(scene, path, inpaint=red)))[-1]
+    last = list(render_all(scene, path, behind=complete_scene(scene, path, inpaint=red)))[-1]
     assert (last.colour[last.completed] == [255, 0, 0]).all(axis=-1).mean() > 0.8
     assert (last.colour[~last.holes] == [255, 0, 0]).all(axis=-1).mean() < 0.01
     with pytest.raises(InputError, match="must return an RGB picture of 96 x 64"):
-        completed(scene, path, inpaint=lambda colour, holes: colour[:5])
+        complete_scene(scene, path, inpaint=lambda colour, holes: colour[:5])
 
 
 def test_a_scene_in_millimetres_is_completed_as_in_metres(scene, path, layer):
@@ -100,6 +100,6 @@ def test_a_scene_in_millimetres_is_completed_as_in_metres(scene, path, layer):
     unit = 1e4
     view = scene.first
     large = Scene((View.of(view.colour, view.depth * unit, view.intrinsics),))
-    last = list(rendered(large, path.scaled(unit), behind=completed(large, path.scaled(unit))))[-1]
+    last = list(render_all(large, path.scaled(unit), behind=complete_scene(large, path.scaled(unit))))[-1]
     assert last.completed is not None and last.completed.sum() > 0.9 * last.holes.sum() > 100
     assert np.abs(last.depth[last.completed] / unit - 3.0).max() < 0.1

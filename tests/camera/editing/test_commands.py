@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camera.editing.commands import camera_of, camera_written, described, edited
+from camera.editing.commands import apply_command, camera_of, camera_written, describe_move
 from camera.editing.keys import KeyedMove, evenly
 from camera.editing.targets import depths_of
 from camera.editing.track import path_of, times_of
@@ -28,7 +28,7 @@ def move() -> KeyedMove:
 
 
 def ask(move: KeyedMove, **asked):
-    return edited(move, asked, origin=ORIGIN)
+    return apply_command(move, asked, origin=ORIGIN)
 
 
 def test_a_move_is_edited_by_messages_and_says_what_undoing_is_called(move):
@@ -63,11 +63,11 @@ def test_a_move_is_edited_by_messages_and_says_what_undoing_is_called(move):
 
 def test_numbers_and_targets_change_only_what_is_asked(move):
     lens = ask(move, do="numbers", chosen=[2], focal_mm=50)
-    told = described(lens.move, origin=ORIGIN)["keys"]
+    told = describe_move(lens.move, origin=ORIGIN)["keys"]
     assert lens.name == "focal_mm of key 3" and told[2]["focal_mm"] == pytest.approx(50) and told[2]["right"] == 2
     assert told[1]["focal_mm"] == pytest.approx(36 / 2 / np.tan(np.radians(30)))
     aimed = ask(move, do="look_at", point=[1.0, 0.0, 2.0], chosen=[0, 3])
-    pans = [key["pan"] for key in described(aimed.move, origin=ORIGIN)["keys"]]
+    pans = [key["pan"] for key in describe_move(aimed.move, origin=ORIGIN)["keys"]]
     np.testing.assert_allclose(pans, [np.degrees(np.arctan2(1, 2)), 0, 0, -45], atol=1e-9)
 
 
@@ -87,7 +87,7 @@ def test_numbers_and_targets_change_only_what_is_asked(move):
 )  # fmt: skip
 def test_wrong_messages_are_answered_in_words(move, asked, words):
     with pytest.raises(InputError, match=words):
-        edited(move, asked, origin=ORIGIN)
+        apply_command(move, asked, origin=ORIGIN)
 
 
 def test_a_camera_must_be_one():
@@ -117,7 +117,7 @@ def test_the_whole_is_shaped_by_what_is_asked(move):
     shaped = ask(move, do="shape", curve="straight", easing="ease-in")
     assert (shaped.move.curve, shaped.move.easing, shaped.name) == ("straight", "ease-in", "curve and easing")
     assert ask(move, do="shape", constant_speed=True).move.constant_speed
-    assert described(shaped.move, origin=ORIGIN)["curve"] == "straight"
+    assert describe_move(shaped.move, origin=ORIGIN)["curve"] == "straight"
     for wrong in ({}, {"curve": 3}, {"constant_speed": "yes"}, {"curve": "wild"}):
         with pytest.raises(InputError):
             ask(move, do="shape", **wrong)

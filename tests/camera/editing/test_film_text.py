@@ -8,7 +8,7 @@ import pytest
 from camera.editing.film_text import film_text
 from camera.editing.fit import tolerance_for
 from camera.path import pinhole
-from camera.trajectories.film_script import parsed, path_of
+from camera.trajectories.film_script import parse_moves, path_of
 from camera.view import View
 
 VIEW = View.of(np.zeros((18, 32, 3), np.uint8), np.full((18, 32), 2.5, np.float32), pinhole(32, 18, 50))
@@ -25,10 +25,10 @@ VIEW = View.of(np.zeros((18, 32, 3), np.uint8), np.full((18, 32), 2.5, np.float3
 def test_film_moves_come_back_as_they_were_written(text, kinds):
     path = path_of(text, VIEW, frames=61)
     found = film_text(path, VIEW)
-    assert [{move.kind for move in part} for part in parsed(found.text)][: len(kinds)] == kinds
+    assert [{move.kind for move in part} for part in parse_moves(found.text)][: len(kinds)] == kinds
     assert found.residual.within(tolerance_for(path)), found.words
-    given = {move.kind: move for part in parsed(text) for move in part}
-    for part in parsed(found.text):
+    given = {move.kind: move for part in parse_moves(text) for move in part}
+    for part in parse_moves(found.text):
         for move in part:
             if move.kind in given:
                 assert move.amount == pytest.approx(given[move.kind].amount, rel=0.01)

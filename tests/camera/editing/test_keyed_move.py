@@ -11,7 +11,7 @@ import pytest
 from camera.editing import edits
 from camera.editing.keys import Key, KeyedMove, evenly
 from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
-from camera.editing.saved import read, written
+from camera.editing.saved import read, write
 from camera.editing.timing import progress_of, slow_in_out
 from camera.editing.track import key_at, path_of
 from camera.errors import InputError
@@ -58,11 +58,11 @@ def test_plain_keys_make_the_path_of_the_api(options):
 
 
 def test_edits_and_the_api_end_at_the_same_numbers(move):
-    edited = edits.moved(move, [2], -0.35)
-    edited = edits.added(edited, replace(move.keys[1], time=3.5))
-    edited = edits.deleted(edited, [0])
-    edited = edits.retimed(edits.moved(edited, [0], -1.0), 5.0)
-    edited = read(json.loads(json.dumps(written(edited))))
+    edited = edits.move_keys(move, [2], -0.35)
+    edited = edits.add_key(edited, replace(move.keys[1], time=3.5))
+    edited = edits.delete_keys(edited, [0])
+    edited = edits.retime(edits.move_keys(edited, [0], -1.0), 5.0)
+    edited = read(json.loads(json.dumps(write(edited))))
     frames = path_of(edited, frames=121)
     times = np.array([key.time for key in edited.keys])
     same(frames, through_keys(edited, 121))
@@ -71,18 +71,18 @@ def test_edits_and_the_api_end_at_the_same_numbers(move):
 
 
 def test_a_hold_stands_still_and_later_keys_move_on(move):
-    edited = edits.held(move, 2, 1.0)
+    edited = edits.hold_key(move, 2, 1.0)
     assert [key.time for key in edited.keys] == [0, 1, 2, 4, 5] and edited.seconds == 5
     path = path_of(edited, frames=51)  # ten a second
     same(path.sliced(slice(20, 31)), move.keys[2].camera.resampled(11))
     steps = np.linalg.norm(np.diff(path.centres, axis=0), axis=1)
     middle = steps[24]
     assert middle < 1e-12 and steps[19] < 0.35 * steps[15] and steps[30] < 0.35 * steps[35]
-    assert edits.held(edited, 2, 0.0).keys[3].time == 3
+    assert edits.hold_key(edited, 2, 0.0).keys[3].time == 3
 
 
 def test_tangents_stop_or_turn_the_camera_at_a_key(move):
-    rest, corner = (path_of(edits.with_tangent(move, [2], kind), frames=401) for kind in ("rest", "corner"))
+    rest, corner = (path_of(edits.set_tangent(move, [2], kind), frames=401) for kind in ("rest", "corner"))
     smooth = path_of(move, frames=401)
 
     def speeds(path):
@@ -99,7 +99,7 @@ def test_tangents_stop_or_turn_the_camera_at_a_key(move):
 
 
 def test_an_easing_belongs_to_one_stretch(move):
-    eased, plain = path_of(edits.with_easing(move, [1], "ease"), frames=401), path_of(move, frames=401)
+    eased, plain = path_of(edits.set_easing(move, [1], "ease"), frames=401), path_of(move, frames=401)
     same(eased.sliced(slice(0, 101)), plain.sliced(slice(0, 101)))
     same(eased.sliced(slice(200, 401)), plain.sliced(slice(200, 401)))
     at = 1 + (0.25**2 * (3 - 0.5))
@@ -107,7 +107,7 @@ def test_an_easing_belongs_to_one_stretch(move):
 
 
 def test_a_loop_with_a_stop_comes_back_smoothly_everywhere_else():
-    move = edits.held(evenly(cameras(), 5.0, loop=True), 2, 0.5)
+    move = edits.hold_key(evenly(cameras(), 5.0, loop=True), 2, 0.5)
     path = path_of(move, frames=1100)
     around = np.concatenate([path.centres[-3:], path.centres[:3]])
     jumps = np.linalg.norm(np.diff(around, n=2, axis=0), axis=1)
@@ -130,24 +130,24 @@ def test_speed_graphs_keep_the_ends_and_give_the_speed(move):
 
 
 def test_keys_move_in_time_past_others_or_with_all_that_follow(move):
-    past = edits.moved(move, [1], 1.5)
+    past = edits.move_keys(move, [1], 1.5)
     np.testing.assert_array_equal([key.time for key in past.keys], [0, 2, 2.5, 3, 4])
     same(past.keys[2].camera, move.keys[1].camera)
-    ripple = edits.moved(move, [2], 0.5, ripple=True)
+    ripple = edits.move_keys(move, [2], 0.5, ripple=True)
     assert [key.time for key in ripple.keys] == [0, 1, 2.5, 3.5, 4.5] and ripple.seconds == 4.5
     with pytest.raises(InputError, match="must come after"):
-        edits.moved(move, [1], 1.0)
+        edits.move_keys(move, [1], 1.0)
     with pytest.raises(InputError, match="before the start"):
-        edits.moved(move, [1], -1.5)
-    closed = edits.deleted(move, [1, 2], ripple=True)
+        edits.move_keys(move, [1], -1.5)
+    closed = edits.delete_keys(move, [1, 2], ripple=True)
     assert [key.time for key in closed.keys] == [0, 1, 2] and closed.seconds == 2
-    copies = edits.copied(move, [1, 3], 4.5)
+    copies = edits.copy_keys(move, [1, 3], 4.5)
     assert [key.time for key in copies.keys] == [0, 1, 2, 3, 4, 4.5, 6.5] and copies.seconds == 6.5
     same(copies.keys[-1].camera, move.keys[3].camera)
     with pytest.raises(InputError, match="already stands"):
-        edits.added(move, move.keys[1])
+        edits.add_key(move, move.keys[1])
     with pytest.raises(InputError, match="at least one key"):
-        edits.deleted(move, range(5))
+        edits.delete_keys(move, range(5))
 
 
 def test_numbers_say_a_key_and_make_it_again(move):
@@ -159,7 +159,7 @@ def test_numbers_say_a_key_and_make_it_again(move):
     np.testing.assert_allclose(turned.world_from_camera[0][:3, [2, 3]], [[1, 0], [0, -2], [0, 0]], atol=1e-12)
     assert turned.fov_degrees[0, 0] == pytest.approx(KeyNumbers(focal_mm=36.0).fov_degrees)
     assert KeyNumbers().with_fov(60).fov_degrees == pytest.approx(60)
-    overwritten = edits.overwritten(move, 1, turned)
+    overwritten = edits.overwrite_key(move, 1, turned)
     assert (
         overwritten.keys[1].time == 1
         and angle_degrees(overwritten.keys[1].camera.world_from_camera[0, :3, :3], np.eye(3)) > 89
@@ -176,7 +176,7 @@ def test_numbers_say_a_key_and_make_it_again(move):
 )  # fmt: skip
 def test_a_saved_move_that_is_wrong_is_refused_in_words(move, change, words):
     with pytest.raises(InputError, match=words):
-        read({**written(move), **change})
+        read({**write(move), **change})
 
 
 def test_a_saved_key_that_is_wrong_is_refused_in_words(move):
@@ -184,17 +184,17 @@ def test_a_saved_key_that_is_wrong_is_refused_in_words(move):
         ({"time": float("nan")}, "between 0 and"), ({"world_from_camera": [[1, 2]]}, "numbers in 4 columns"),
         ({"easing": "bouncy"}, "Unknown easing"), ({"tangent": "soft"}, "Unknown tangent"),
     ):  # fmt: skip
-        data = written(move)
+        data = write(move)
         data["keys"][1] = {**data["keys"][1], **change}
         with pytest.raises(InputError, match=words):
             read(data)
     with pytest.raises(InputError, match="should be a key"):
-        read({**written(move), "keys": ["key"]})
+        read({**write(move), "keys": ["key"]})
 
 
 def test_constant_speed_refuses_what_it_would_ignore(move):
     with pytest.raises(InputError, match="no holds"):
-        replace(edits.held(move, 1, 0.5), constant_speed=True)
+        replace(edits.hold_key(move, 1, 0.5), constant_speed=True)
 
 
 def test_a_move_of_one_key_stands_still(move):

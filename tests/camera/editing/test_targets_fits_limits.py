@@ -7,8 +7,8 @@ import pytest
 
 from camera.editing import targets
 from camera.editing.coverage import coverage
-from camera.editing.fit import Residual, fitted_keys, recorded, residual_of
-from camera.editing.limits import Limits, findings, fitted
+from camera.editing.fit import Residual, fit_keys, recorded, residual_of
+from camera.editing.limits import Limits, findings, fit_to_limits
 from camera.editing.track import path_of
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
@@ -43,31 +43,31 @@ def seen(path: CameraPath, point) -> np.ndarray:
 
 
 def test_a_target_is_kept_where_it_is_wanted_at_the_size_it_had():
-    looked = targets.looking_at(walk(), TARGET)
+    looked = targets.look_at_target(walk(), TARGET)
     np.testing.assert_allclose(seen(looked, TARGET), np.tile([79.5, 44.5], (9, 1)), atol=1e-6)
-    third = targets.looking_at(walk(), TARGET, at=(1 / 3, 0.5))
+    third = targets.look_at_target(walk(), TARGET, at=(1 / 3, 0.5))
     np.testing.assert_allclose(seen(third, TARGET)[:, 0], 160 / 3 - 0.5, atol=1e-6)
-    again = targets.looking_at(looked, TARGET)
+    again = targets.look_at_target(looked, TARGET)
     np.testing.assert_allclose(again.world_from_camera, looked.world_from_camera, atol=1e-9)
 
-    framed = targets.framed_alike(looked, TARGET)
+    framed = targets.keep_framed(looked, TARGET)
     size = framed.intrinsics[:, 0, 0] / targets.depths_of(framed, TARGET)
     np.testing.assert_allclose(size, size[0], rtol=1e-9)
-    kept = targets.at_distance(looked, TARGET)
+    kept = targets.keep_distance(looked, TARGET)
     np.testing.assert_allclose(np.linalg.norm(kept.centres - TARGET, axis=1), np.linalg.norm(TARGET), rtol=1e-9)
     with pytest.raises(InputError, match="behind the camera"):
-        targets.framed_alike(walk(), TARGET - [0, 0, 2.6])
+        targets.keep_framed(walk(), TARGET - [0, 0, 2.6])
     with pytest.raises(InputError, match="stands at the target"):
-        targets.looking_at(walk(), walk().centres[4])
+        targets.look_at_target(walk(), walk().centres[4])
 
 
 def test_cameras_follow_what_moves_and_orbit_what_stands():
     moving = TARGET + np.linspace([0, 0, 0], [1, 0, 0.5], 9)
     still = CameraPath(np.repeat(np.eye(4)[None], 9, axis=0), pinhole(160, 90, 60), 160, 90)
-    followed = targets.following(still, moving)
+    followed = targets.follow_target(still, moving)
     places = [seen(followed.sliced(slice(i, i + 1)), moving[i])[0] for i in range(9)]
     np.testing.assert_allclose(places, np.tile(places[0], (9, 1)), atol=1e-9)
-    orbit = targets.orbiting(still.sliced(slice(0, 1)), TARGET, np.linspace(0, 90, 5), up=(0, -1, 0))
+    orbit = targets.orbit_target(still.sliced(slice(0, 1)), TARGET, np.linspace(0, 90, 5), up=(0, -1, 0))
     np.testing.assert_allclose(seen(orbit, TARGET), np.tile(seen(orbit, TARGET)[0], (5, 1)), atol=1e-6)
     assert orbit.centres[1, 0] > 0.5  # to its right
     np.testing.assert_allclose(np.linalg.norm(orbit.centres - TARGET, axis=1), np.linalg.norm(TARGET))
@@ -76,13 +76,13 @@ def test_cameras_follow_what_moves_and_orbit_what_stands():
 def test_film_moves_become_few_keys_with_a_small_residual(scene):
     path = film_script.path_of("arc 40 ease + zoom 1.3; hold 0.5s", scene.first, frames=97)
     tolerance = Residual(0.02, 0.3, 0.01)
-    fit = fitted_keys(path, tolerance)
+    fit = fit_keys(path, tolerance)
     assert fit.residual.within(tolerance) and 4 <= len(fit.move.keys) <= 12
     again = residual_of(path_of(fit.move, frames=97, fps=path.fps), path)
     assert again == fit.residual and "degrees" in again.words
-    few = fitted_keys(path, tolerance, most=3)
+    few = fit_keys(path, tolerance, most=3)
     assert len(few.move.keys) <= 3 and not few.residual.within(tolerance)
-    straight = fitted_keys(film_script.path_of("truck 0.4", scene.first, frames=49))
+    straight = fit_keys(film_script.path_of("truck 0.4", scene.first, frames=49))
     assert len(straight.move.keys) == 2
 
 
@@ -90,22 +90,22 @@ def test_a_move_is_reduced_until_it_keeps_the_limits_and_no_further(scene):
     path = film_script.path_of("truck 0.6", scene.first, frames=13)
     before = findings(scene, path)
     assert before.new[0] == 0 and before.new.max() > 0.2 and before.nearest.min() == pytest.approx(2, abs=0.05)
-    made = fitted(scene, path, Limits(new_share=0.12))
+    made = fit_to_limits(scene, path, Limits(new_share=0.12))
     after = findings(scene, made.path)
     assert 0.05 < after.new.max() <= 0.125 and "what is new" in made.words
     np.testing.assert_allclose(made.path.world_from_camera[0], path.world_from_camera[0])
     assert np.abs(np.diff(np.linalg.norm(made.path.centres, axis=1), n=2)).max() < 0.12  # no jerk
 
     dolly = film_script.path_of("dolly 0.4", scene.first, frames=7)
-    nearer = fitted(scene, dolly, Limits(new_share=None, nearest=1.5))
+    nearer = fit_to_limits(scene, dolly, Limits(new_share=None, nearest=1.5))
     assert 1.45 <= findings(scene, nearer.path).nearest.min() < 1.75 and "nearness" in nearer.words
     pan = film_script.path_of("pan 20", scene.first, frames=11)
-    slow = fitted(scene, pan, Limits(new_share=None, degrees_per_frame=1.0))
+    slow = fit_to_limits(scene, pan, Limits(new_share=None, degrees_per_frame=1.0))
     assert 0.9 < findings(scene, slow.path).turns.max() <= 1.0 + 1e-6 and "speed" in slow.words
-    same = fitted(scene, pan, Limits(new_share=None, turn_degrees=30, travel=1))
+    same = fit_to_limits(scene, pan, Limits(new_share=None, turn_degrees=30, travel=1))
     assert "nothing was changed" in same.words and (same.kept == 1).all()
     with pytest.raises(InputError, match="nearer than 3"):
-        fitted(scene, dolly, Limits(nearest=3))
+        fit_to_limits(scene, dolly, Limits(nearest=3))
 
 
 def test_coverage_finds_the_wall_behind_the_box_and_the_frame_that_shows_most(scene):

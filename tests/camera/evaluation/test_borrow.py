@@ -6,7 +6,7 @@ import pytest
 from camera.editing import saved
 from camera.editing.track import path_of
 from camera.errors import InputError
-from camera.evaluation.borrow import Tolerance, borrowed, fitted_to, smoothed
+from camera.evaluation.borrow import Tolerance, borrow_keys, scale_to_subject, smooth_path
 from camera.evaluation.report import jitter_degrees
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
@@ -28,7 +28,7 @@ def clip(frames: int = 49, *, shake: float = 0.0, zoom: float = 1.0) -> CameraPa
 
 
 def test_few_keys_stay_within_the_tolerance_and_say_so():
-    found = borrowed(clip(zoom=1.5))
+    found = borrow_keys(clip(zoom=1.5))
     assert 3 <= len(found.keys) <= 10
     assert found.degrees <= 0.5 and found.share <= 0.02 and found.lens <= 0.01
     assert f"{len(found.keys)} keys for 49 frames" in found.words
@@ -36,7 +36,7 @@ def test_few_keys_stay_within_the_tolerance_and_say_so():
 
 
 def test_a_tighter_tolerance_takes_more_keys_and_none_is_superfluous():
-    few, many = borrowed(clip()), borrowed(clip(), Tolerance(0.05, 0.002, 0.01))
+    few, many = borrow_keys(clip()), borrow_keys(clip(), Tolerance(0.05, 0.002, 0.01))
     assert len(many.keys) > len(few.keys)
     with pytest.raises(InputError, match="above zero"):
         Tolerance(0)
@@ -44,32 +44,32 @@ def test_a_tighter_tolerance_takes_more_keys_and_none_is_superfluous():
 
 def test_a_still_camera_needs_two_keys():
     still = clip().with_poses(np.repeat(np.eye(4)[None], 49, axis=0))
-    assert len(borrowed(still).keys) == 2
+    assert len(borrow_keys(still).keys) == 2
 
 
 def test_smoothing_takes_the_shake_and_leaves_the_move():
     rough = clip(shake=0.3)
-    soft = smoothed(rough, 3)
+    soft = smooth_path(rough, 3)
     assert jitter_degrees(soft) < 0.25 * jitter_degrees(rough)
     middle = slice(8, -8)
     np.testing.assert_allclose(soft.centres[middle], clip().centres[middle], atol=0.02)
-    assert len(borrowed(soft).keys) < len(borrowed(rough).keys)
+    assert len(borrow_keys(soft).keys) < len(borrow_keys(rough).keys)
 
 
 def test_lengths_come_to_the_scene():
-    assert np.linalg.norm(fitted_to(clip(), 5.0, 2.0).centres[-1]) == pytest.approx(
+    assert np.linalg.norm(scale_to_subject(clip(), 5.0, 2.0).centres[-1]) == pytest.approx(
         2.5 * np.linalg.norm(clip().centres[-1])
     )
     with pytest.raises(InputError, match="two distances"):
-        fitted_to(clip(), 5.0, float("nan"))
+        scale_to_subject(clip(), 5.0, float("nan"))
 
 
 def test_the_key_editor_takes_the_keys_and_makes_the_same_path():
-    found = borrowed(clip(zoom=1.5))
-    move = saved.read(saved.written(found.move))
+    found = borrow_keys(clip(zoom=1.5))
+    move = saved.read(saved.write(found.move))
     assert len(move.keys) == len(found.keys)
     made = path_of(move, frames=len(found.path), fps=found.path.fps)
     np.testing.assert_allclose(made.world_from_camera, found.path.world_from_camera, atol=1e-9)
     np.testing.assert_allclose(made.intrinsics, found.path.intrinsics, rtol=1e-9)
-    again = path_of(move.with_cameras(fitted_to(move.cameras, 3.0, 1.5)), frames=len(found.path))
-    np.testing.assert_allclose(again.centres, fitted_to(found.path, 3.0, 1.5).centres, atol=1e-9)
+    again = path_of(move.with_cameras(scale_to_subject(move.cameras, 3.0, 1.5)), frames=len(found.path))
+    np.testing.assert_allclose(again.centres, scale_to_subject(found.path, 3.0, 1.5).centres, atol=1e-9)

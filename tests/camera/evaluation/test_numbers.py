@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from camera.evaluation.motion_class import motion_class
-from camera.evaluation.numbers import BY_KEY, NUMBERS, scored, spread
+from camera.evaluation.numbers import BY_KEY, NUMBERS, score_path, spread
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
 
@@ -25,7 +25,7 @@ CORNER = [[0, 0, 0], [1, 0, 0], [1, 0, 2]]
 
 def test_answers_by_hand():
     asked, got = path(CORNER), path(np.multiply(CORNER, 2.0), pan=20)
-    found, reasons = scored(got, asked)
+    found, reasons = score_path(got, asked)
     assert found["rot_err"] == pytest.approx(np.radians(30))  # 0 + 10 + 20 degrees
     assert found["rot_mean"] == pytest.approx(10)
     assert found["trans_rel"] == pytest.approx(0, abs=1e-9)
@@ -40,13 +40,13 @@ def test_answers_by_hand():
 
 def test_frames_that_were_not_placed_are_failed_pairs():
     asked = path(CORNER)
-    assert scored(asked, asked)[0]["auc_30"] == 1
-    assert scored(asked, asked, count=6)[0]["auc_30"] == pytest.approx(3 / 15)
+    assert score_path(asked, asked)[0]["auc_30"] == 1
+    assert score_path(asked, asked, count=6)[0]["auc_30"] == pytest.approx(3 / 15)
 
 
 def test_what_has_no_answer_is_none_and_the_reason_is_said():
     line = path([[0, 0, 0], [1, 0, 0], [2, 0, 0]])
-    found, reasons = scored(line, line)
+    found, reasons = score_path(line, line)
     assert found["ate"] is None and "one line" in reasons[0]
     assert found["rot_err"] == 0
 

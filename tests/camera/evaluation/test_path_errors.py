@@ -64,22 +64,22 @@ def test_alignment_undoes_a_similarity(seed, scale):
     path = random_path(seed)
     similarity = metrics.Similarity(scale, Rotation.random(random_state=seed).as_matrix(), np.array([1.0, -2, 3]))
     moved = similarity.of_path(path)
-    back = metrics.aligned(moved, path)
+    back = metrics.align_path(moved, path)
     assert np.allclose(back.world_from_camera, path.world_from_camera, atol=1e-7)
-    assert metrics.align(path.centres, moved.centres).scale == pytest.approx(scale)
-    rigid = metrics.align(path.centres, moved.centres, with_scale=False)
+    assert metrics.fit_similarity(path.centres, moved.centres).scale == pytest.approx(scale)
+    rigid = metrics.fit_similarity(path.centres, moved.centres, with_scale=False)
     assert rigid.scale == 1 and np.allclose(rigid.rotation, similarity.rotation)
 
 
 def test_alignment_never_mirrors():
     points = np.random.default_rng(0).normal(size=(9, 3))
-    assert np.linalg.det(metrics.align(points, points * [1, 1, -1]).rotation) == pytest.approx(1)
+    assert np.linalg.det(metrics.fit_similarity(points, points * [1, 1, -1]).rotation) == pytest.approx(1)
 
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match="5 and 6 frames"):
         metrics.cammc_sum(straight(1), random_path(0), scale="rel")
     with pytest.raises(InputError, match="one line"):
-        metrics.aligned(straight(1), straight(2))
+        metrics.align_path(straight(1), straight(2))
     with pytest.raises(InputError, match="'best'"):
         metrics.cammc_sum(straight(1), straight(2), scale="best")  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import trimesh
 
 from camera.figure.path import cloud, figure, frustum_lines, plain, spec, to_display
 from camera.objects.model import read_model
-from camera.objects.scene import Key, Placement, SceneObject, StagedScene, new_object, staged
+from camera.objects.scene import Key, Placement, SceneObject, StagedScene, new_object, stage_objects
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 
@@ -76,7 +76,7 @@ def test_a_hundred_thousand_points_are_quick_and_small(path):
 def staged_ball(scene) -> StagedScene:
     ball = read_model(trimesh.creation.icosphere(3).export(file_type="ply"), "ball.ply")
     way = (Key(0, Placement(0, 0, 1, size=0.2)), Key(1, Placement(0.5, 0, 1, size=0.4)))
-    return staged(scene, [SceneObject(ball, way), SceneObject(ball)])
+    return stage_objects(scene, [SceneObject(ball, way), SceneObject(ball)])
 
 
 def test_objects_are_in_the_figure_and_move_with_its_frames(path, staged_ball):
@@ -102,7 +102,7 @@ def test_objects_show_their_colours_and_stay_small(path, scene):
     ball.visual = trimesh.visual.ColorVisuals(
         ball, vertex_colors=np.tile([[200, 10, 30, 255]], (len(ball.vertices), 1))
     )
-    many = staged(
+    many = stage_objects(
         scene, [new_object(read_model(ball.export(file_type="ply"), "b.ply"), Placement()) for _ in range(20)]
     )
     long = path.resampled(241)
@@ -121,14 +121,16 @@ def test_what_cannot_be_thinned_is_shown_as_a_box(path, scene):
         trimesh.creation.box(transform=trimesh.transformations.translation_matrix([3 * x, 0, 0])) for x in range(900)
     ]
     row = read_model(trimesh.util.concatenate(pieces).export(file_type="ply"), "row.ply")
-    shown = next(trace for trace in spec(path, staged(scene, [SceneObject(row)]))["data"] if trace["type"] == "mesh3d")
+    shown = next(
+        trace for trace in spec(path, stage_objects(scene, [SceneObject(row)]))["data"] if trace["type"] == "mesh3d"
+    )
     assert len(shown["i"]) == 12
 
 
 def test_an_animation_moves_in_the_figure(path, scene):
     fox = read_model((Path(__file__).parents[3] / "examples" / "fox" / "fox.glb").read_bytes(), "fox.glb")
-    walking = staged(scene, [new_object(fox, Placement())])
+    walking = stage_objects(scene, [new_object(fox, Placement())])
     frames = spec(path, walking)["frames"]
     legs = np.stack([step["data"][1]["x"] for step in frames])
     assert np.ptp(legs, axis=0).max() > 0.01 * walking.distance, "legs move though the fox stays"
-    assert len(spec(path, staged(scene, [replace(walking.objects[0], speed=0.0)]))["frames"][0]["data"]) == 1
+    assert len(spec(path, stage_objects(scene, [replace(walking.objects[0], speed=0.0)]))["frames"][0]["data"]) == 1

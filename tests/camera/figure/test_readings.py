@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
-from camera.figure.readings import drawn, readings
+from camera.figure.readings import draw_readings, readings
 from camera.formats.research.matrices import CONVENTIONS, poses_of, raw
 from camera.rotation import look_at
 from pipelines.cli.readings import main
@@ -38,7 +38,7 @@ def test_the_likeliest_comes_first_and_every_reading_is_its_own():
 
 
 def test_the_picture_has_a_tile_for_each_with_its_way_in_the_frame():
-    root = ElementTree.fromstring(drawn(readings(orbit(), "poses.npy")))
+    root = ElementTree.fromstring(draw_readings(readings(orbit(), "poses.npy")))
     tiles = [element for element in root if element.tag.endswith("}g")]
     ways = [element.get("points", "") for element in root.iter() if element.tag.endswith("polyline")]
     assert len(tiles) == 8 and len(ways) == 4

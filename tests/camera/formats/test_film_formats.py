@@ -13,7 +13,7 @@ import pytest
 from camera.errors import InputError
 from camera.formats import read, write
 from camera.formats.account import Account
-from camera.objects.glb import chunks, packed
+from camera.objects.glb import chunks, pack_glb
 from camera.path import CameraPath, pinhole
 
 LIKE = CameraPath(np.eye(4)[None], pinhole(320, 240, 60), 320, 240, 25.0)
@@ -163,7 +163,7 @@ def test_gltf_cameras_look_along_minus_z_with_y_up():
     about, binary = chunks(write("gltf", straight())[1], "x")
     node = about["nodes"][0]
     del about["animations"]
-    path, said = opened("still.glb", packed(about, binary))
+    path, said = opened("still.glb", pack_glb(about, binary))
     assert (
         len(path) == 1
         and "stands still" in said
@@ -176,7 +176,7 @@ def test_gltf_cameras_look_along_minus_z_with_y_up():
 def test_a_gltf_camera_moves_with_what_it_hangs_on():
     about, binary = chunks(write("gltf", straight())[1], "x")
     about["nodes"] = [{"children": [1], "translation": [0, 0, 5]}, {"camera": 0}]
-    path, _ = opened("dolly.glb", packed(about, binary))
+    path, _ = opened("dolly.glb", pack_glb(about, binary))
     assert path.centres.tolist() == [[0, 0, 0], [1, 0, 0], [2, 0, 0]] and path.fps == 10
 
 
@@ -186,7 +186,7 @@ def test_uneven_keys_are_sampled_and_other_cameras_named():
     uneven = binary[:start] + np.array([0, 0.1, 1], "<f4").tobytes() + binary[start + 12 :]
     about["nodes"].append({"camera": 0, "name": "other"})
     about["scenes"][0]["nodes"].append(1)
-    path, said = opened("odd.glb", packed(about, uneven))
+    path, said = opened("odd.glb", pack_glb(about, uneven))
     assert len(path) == 26 and path.fps == 25 and "uneven" in said and "2 cameras; 'Reshoot' is taken" in said
 
 
@@ -205,10 +205,10 @@ GLTF_CHANGES = {
 @pytest.mark.parametrize("named", GLTF_CHANGES)
 def test_every_field_of_a_gltf_camera_counts_is_named_or_is_refused(named):
     about, binary = chunks(write("gltf", straight())[1], "x")
-    plain, _ = opened("a.glb", packed(about, binary))
+    plain, _ = opened("a.glb", pack_glb(about, binary))
     GLTF_CHANGES[named](about)
     try:
-        path, said = opened("a.glb", packed(about, binary))
+        path, said = opened("a.glb", pack_glb(about, binary))
     except InputError as error:
         assert named in str(error)
         return

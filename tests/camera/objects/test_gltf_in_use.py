@@ -7,7 +7,7 @@ import pytest
 
 from camera.errors import InputError
 from camera.objects import gltf
-from camera.objects.glb import chunks, packed
+from camera.objects.glb import chunks, pack_glb
 from camera.objects.model import read_model
 from tests.camera.objects.test_gltf import Builder
 
@@ -87,7 +87,7 @@ def test_bytes_of_vertex_colours_are_light_where_the_specification_is_followed(a
 def test_buffers_inside_the_text_are_read():
     about, binary = chunks(triangle(), "x.glb")
     about["buffers"][0]["uri"] = "data:application/octet-stream;base64," + base64.b64encode(binary).decode()
-    (surface,) = gltf.read(packed(about, b""), "x.glb").surfaces()
+    (surface,) = gltf.read(pack_glb(about, b""), "x.glb").surfaces()
     assert surface.vertices.tolist() == CORNERS.tolist()
 
 

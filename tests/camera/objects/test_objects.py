@@ -8,7 +8,7 @@ import trimesh
 
 from camera.errors import InputError
 from camera.objects.model import Model, read_model
-from camera.objects.scene import Key, Lighting, Placement, SceneObject, StagedScene, empty_stage, plain, staged
+from camera.objects.scene import Key, Lighting, Placement, SceneObject, StagedScene, empty_stage, plain, stage_objects
 from camera.objects.surface import UNLIT
 from camera.path import CameraPath, pinhole
 from camera.render.scene import render
@@ -28,7 +28,7 @@ def still(depth: float = 4.0, pose: np.ndarray | None = None) -> Scene:
 
 
 def test_a_place_is_right_up_and_ahead_in_distances_to_the_subject(pillar):
-    scene = staged(still(4.0), [SceneObject(pillar, (Key(0, Placement(0.5, -0.25, 1.0, size=2.0)),))])
+    scene = stage_objects(still(4.0), [SceneObject(pillar, (Key(0, Placement(0.5, -0.25, 1.0, size=2.0)),))])
     (surface,) = scene.surfaces(0, 16, 24)
     middle = (surface.vertices.min(axis=0) + surface.vertices.max(axis=0)) / 2
     assert middle == pytest.approx([2.0, 1.0 - 4.0, 4.0], abs=1e-5)  # y down: it stands up from 1 below the camera
@@ -41,7 +41,7 @@ def test_objects_stand_upright_before_a_camera_that_looks_down(pillar):
     pose = np.eye(4)
     pose[:3, :3] = look_at([0, 0, 0], [3.0, 2.0, 3.0])
     pose[:3, 3] = [10, 20, 30]
-    scene = staged(still(2.0, pose), [SceneObject(pillar, (Key(0, Placement(0, 0, 1, size=1)),))])
+    scene = stage_objects(still(2.0, pose), [SceneObject(pillar, (Key(0, Placement(0, 0, 1, size=1)),))])
     (surface,) = scene.surfaces(0, 1, 24)
     feet = surface.vertices[np.argsort(-surface.vertices[:, 1])[:4]]
     assert feet[:, 1] == pytest.approx([20] * 4, abs=1e-4)
@@ -72,7 +72,7 @@ def test_a_way_runs_through_its_keys_and_turns_all_the_way_round(pillar):
 
 
 def test_a_pixel_of_the_picture_is_a_place(pillar):
-    scene = staged(still(4.0))
+    scene = stage_objects(still(4.0))
     right, up, ahead = scene.spot(63, 40)
     assert ahead == pytest.approx(1.0) and right == pytest.approx((63 - 31.5) / 64 * 2 * np.tan(np.radians(30)))
     assert up < 0
@@ -84,8 +84,8 @@ def test_a_pixel_of_the_picture_is_a_place(pillar):
 
 def test_objects_come_and_go_and_the_scene_stays(pillar):
     scene = still()
-    one = staged(scene, [SceneObject(pillar)])
-    two = staged(one, [*one.objects, SceneObject(pillar)])
+    one = stage_objects(scene, [SceneObject(pillar)])
+    two = stage_objects(one, [*one.objects, SceneObject(pillar)])
     assert (len(one.objects), len(two.objects)) == (1, 2) and two.distance == one.distance == pytest.approx(4)
     assert type(plain(two)) is Scene and plain(two).first is scene.first
 
@@ -98,11 +98,12 @@ def test_every_preview_shows_the_objects(pillar, renderer):
     way = (Key(0, Placement(-0.3, -0.1, 0.8, size=0.2)), Key(1, Placement(0.3, -0.1, 0.8, size=0.2)))
     two = CameraPath(np.repeat(path.world_from_camera, 2, axis=0), path.intrinsics[0], path.width, path.height)
     before, after = (
-        render(staged(scene, [SceneObject(painted, way)]), two, frame=frame, renderer=renderer) for frame in (0, 1)
+        render(stage_objects(scene, [SceneObject(painted, way)]), two, frame=frame, renderer=renderer)
+        for frame in (0, 1)
     )
     columns = [np.nonzero(made.colour[..., 0] == 200)[1].mean() for made in (before, after)]
     assert columns[0] < 25 < 39 < columns[1] and not after.holes[after.colour[..., 0] == 200].any()
-    hidden = staged(scene, [SceneObject(painted, (Key(0, Placement(0, 0, 2.0, size=0.2)),))])
+    hidden = stage_objects(scene, [SceneObject(painted, (Key(0, Placement(0, 0, 2.0, size=0.2)),))])
     assert not (render(hidden, path, renderer=renderer).colour == 200).any()
 
 
@@ -115,7 +116,7 @@ def test_an_empty_stage_has_a_level_floor_and_a_wall():
 
 
 def test_light_is_set_as_the_viewer_sees_it():
-    scene = staged(still())
+    scene = stage_objects(still())
     assert scene.light(Lighting(1.0)) is UNLIT and scene.light(Lighting(0.5, beside_camera=True)).direction is None
     lamp = scene.light(Lighting(0.5, around_degrees=90, above_degrees=0))
     assert lamp.direction == pytest.approx((1, 0, 0), abs=1e-12)
@@ -132,7 +133,7 @@ def test_light_is_set_as_the_viewer_sees_it():
         (lambda model: SceneObject(model, (Key(0.5, Placement()), Key(0.5, Placement()))), "later"),
         (lambda model: SceneObject(model, animation="walk"), "no animation 'walk'; it has none"),
         (lambda model: SceneObject(model, speed=float("inf")), "speed"),
-        (lambda model: staged(still(), [SceneObject(model)] * 51), "up to 50"),
+        (lambda model: stage_objects(still(), [SceneObject(model)] * 51), "up to 50"),
     ],
 )
 def test_what_makes_no_sense_is_refused(pillar, made, words):

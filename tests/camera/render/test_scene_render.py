@@ -10,7 +10,7 @@ import pytest
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
-from camera.render.scene import RenderedFrame, padded, render, rendered, warm_up
+from camera.render.scene import RenderedFrame, padding_mask, render, render_all, warm_up
 from camera.view import FAR, Scene, View
 
 W, H = 48, 32
@@ -164,7 +164,7 @@ def test_sky_is_kept_far_and_marked(renderer):
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_padding_is_a_hole(renderer):
     view = wall().fitted(W, 48, "pad")
-    assert padded(view).sum() == W * 16
+    assert padding_mask(view).sum() == W * 16
     seen = render(Scene((view,)), view.camera, renderer=renderer)
     assert seen.holes[:7].all() and seen.holes[-7:].all() and not seen.holes[9:-9].any() and not seen.far.any()
 
@@ -175,7 +175,7 @@ def test_black_sky_above_is_taken_for_padding_only_where_whole_lines_are_black()
     night = colours()
     night[:12] = 0
     night[6, 5] = 255  # a star
-    assert padded(View.of(night, depth, LENS)).any(axis=1).sum() == 6
+    assert padding_mask(View.of(night, depth, LENS)).any(axis=1).sum() == 6
 
 
 def test_views_are_merged():
@@ -192,14 +192,14 @@ def test_views_are_merged():
 
 def test_clip_shows_frame_f_and_holds_the_last():
     views = tuple(wall(colour=np.full((H, W, 3), value, np.uint8)) for value in (50, 100, 150))
-    frames = list(rendered(Scene(views, kind="clip"), sideways(0, 0, 0, 0), threads=2))
+    frames = list(render_all(Scene(views, kind="clip"), sideways(0, 0, 0, 0), threads=2))
     assert [int(frame.colour[H // 2, W // 2, 0]) for frame in frames] == [50, 100, 150, 150]
 
 
 @pytest.mark.parametrize("fill", ["holes", "background"])
 def test_frames_come_in_order_and_equal_single_renders(fill):
     scene, path = Scene((box(),)), sideways(*np.linspace(0, 0.5, 9))
-    frames = list(rendered(scene, path, fill=fill, threads=3))
+    frames = list(render_all(scene, path, fill=fill, threads=3))
     assert len(frames) == 9
     for i, frame in enumerate(frames):
         single = render(scene, path, frame=i, fill=fill)
@@ -213,7 +213,7 @@ def test_closing_the_iterator_stops_the_work(monkeypatch):
     drawn = []
     paint = module._paint_mesh
     monkeypatch.setattr(module, "_paint_mesh", lambda *a: (drawn.append(1), time.sleep(0.005), paint(*a))[-1])
-    frames = rendered(Scene((box(),)), sideways(*np.linspace(0, 0.5, 200)), threads=2)
+    frames = render_all(Scene((box(),)), sideways(*np.linspace(0, 0.5, 200)), threads=2)
     next(frames)
     frames.close()
     count = len(drawn)
@@ -288,7 +288,7 @@ def test_bad_calls_are_refused_in_words():
     with pytest.raises(InputError, match="background"):
         render(scene, path, fill="telea")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="background"):
-        rendered(scene, path, fill="telea")  # type: ignore[arg-type]
+        render_all(scene, path, fill="telea")  # type: ignore[arg-type]
 
 
 def test_the_largest_depth_is_not_taken_for_sky():

@@ -12,7 +12,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.rotation import look_at
 from camera.sequence.interchange import edl_text, otio_text
-from camera.sequence.shots import Shot, joined, starts, warnings
+from camera.sequence.shots import Shot, join_shots, starts, warnings
 
 SUBJECT = np.array([0.0, 0.0, 4.0])
 
@@ -41,13 +41,13 @@ def test_cuts_are_watched_for_jumps_small_changes_and_the_line():
 
 def test_shots_follow_each_other_and_must_fit():
     shots = (shot("a", 0), shot("b", 40, frames=5), shot("c", 90))
-    path = joined(shots)
+    path = join_shots(shots)
     assert len(path) == 29 and starts(shots) == [0, 12, 17]
     np.testing.assert_array_equal(path.world_from_camera[12], shots[1].path.world_from_camera[0])
     with pytest.raises(InputError, match="one rate"):
-        joined((shots[0], replace(shots[1], path=shots[1].path.with_fps(30))))
+        join_shots((shots[0], replace(shots[1], path=shots[1].path.with_fps(30))))
     with pytest.raises(InputError, match="at least one shot"):
-        joined(())
+        join_shots(())
 
 
 def test_an_edl_counts_in_frames_of_the_rate():

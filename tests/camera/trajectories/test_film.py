@@ -8,11 +8,11 @@ import pytest
 
 from camera.errors import InputError
 from camera.rotation import about_axis
-from camera.trajectories.film import MOVES, START, Stand, carry
+from camera.trajectories.film import MOVES, START, Stand, move_rig
 
 
 def after(name: str, amount: float, *, start: Stand = START, progress: float = 1.0) -> Stand:
-    return carry(start, [(name, amount, np.array([progress]))], distance=2.0).at(0)
+    return move_rig(start, [(name, amount, np.array([progress]))], distance=2.0).at(0)
 
 
 @pytest.mark.parametrize("name", MOVES)
@@ -58,7 +58,7 @@ def test_arcs_and_eights_keep_their_distance_and_width():
     for name in ("arc", "arc-up"):
         for angle in (-80, 10, 60):
             assert np.linalg.norm(after(name, angle).position - subject) == pytest.approx(2)
-    places = carry(START, [("eight", 0.2, np.linspace(0, 1, 101))], distance=2.0).position
+    places = move_rig(START, [("eight", 0.2, np.linspace(0, 1, 101))], distance=2.0).position
     assert np.abs(places[:, 0]).max() == pytest.approx(0.4, abs=1e-3)
     assert np.abs(places[:, 1]).max() == pytest.approx(0.2, abs=1e-3)
 

@@ -9,7 +9,7 @@ from camera.errors import InputError
 from camera.path import pinhole
 from camera.rotation import angle_degrees, look_at
 from camera.trajectories.film import MOVES
-from camera.trajectories.film_script import Move, parsed, path_of, written
+from camera.trajectories.film_script import Move, parse_moves, path_of, write_moves
 from camera.trajectories.keyframes import EASINGS
 from camera.view import View
 
@@ -159,7 +159,7 @@ timelines = st.lists(st.lists(moves, min_size=1, max_size=3).map(tuple), min_siz
 
 @given(timelines)
 def test_text_reads_back(parts):
-    assert parsed(written(parts)) == tuple(parts)
+    assert parse_moves(write_moves(parts)) == tuple(parts)
 
 
 @settings(max_examples=30, deadline=None)
@@ -189,11 +189,11 @@ def test_parts_join_without_jumps(view, parts):
 )  # fmt: skip
 def test_what_is_not_understood_is_named(text, words):
     with pytest.raises(InputError, match=words):
-        parsed(text)
+        parse_moves(text)
 
 
 def test_directions_may_be_written_as_words():
-    assert parsed("Truck LEFT 0.3; pan right 20°; tilt down; dolly +0.2+arc 5") == (
+    assert parse_moves("Truck LEFT 0.3; pan right 20°; tilt down; dolly +0.2+arc 5") == (
         (Move("truck", -0.3),), (Move("pan", 20.0),), (Move("tilt", -MOVES["tilt"].default),),
         (Move("dolly", 0.2), Move("arc", 5.0)),
     )  # fmt: skip

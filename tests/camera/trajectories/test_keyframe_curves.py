@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from camera.errors import InputError
 from camera.path import pinhole
 from camera.rotation import about_axis, angle_degrees
-from camera.trajectories.keyframes import EASINGS, Keyframe, eased, through
+from camera.trajectories.keyframes import EASINGS, Keyframe, ease, through
 
 SIZE = {"width": 64, "height": 48}
 
@@ -94,7 +94,7 @@ def test_constant_speed_of_a_turn_on_the_spot_is_by_angle():
 
 @pytest.mark.parametrize("name", EASINGS)
 def test_easings_rise_from_0_to_1(name):
-    progress = eased(np.linspace(0, 1, 101), name)
+    progress = ease(np.linspace(0, 1, 101), name)
     assert progress[0] == 0 and progress[-1] == pytest.approx(1) and (np.diff(progress) > 0).all()
     assert (abs(progress[1]) < 1e-3) == (name in ("ease", "ease-in", "smooth"))
     path = through([Keyframe(_at(0), np.eye(3)), Keyframe(_at(1), np.eye(3))], frames=101, easing=name, **SIZE)

@@ -6,7 +6,7 @@ import pytest
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.rotation import about_axis
-from camera.trajectories.scaling import scaled_to
+from camera.trajectories.scaling import scale_path
 
 
 def orbit() -> CameraPath:
@@ -19,10 +19,10 @@ def orbit() -> CameraPath:
 
 
 def test_a_path_is_scaled():
-    kept, said = scaled_to(orbit(), "keep", 2)
+    kept, said = scale_path(orbit(), "keep", 2)
     assert said == "" and np.linalg.norm(kept.centres[0]) == pytest.approx(200)
     for scale in ("0.01", "subject"):
-        path, said = scaled_to(orbit(), scale, 2.0)
+        path, said = scale_path(orbit(), scale, 2.0)
         np.testing.assert_allclose(np.linalg.norm(path.centres, axis=1), 2)
         assert "scaled by 0.01" in said
 
@@ -30,7 +30,7 @@ def test_a_path_is_scaled():
 @pytest.mark.parametrize("scale", ["0", "-1", "big", "nan", "inf", ""])
 def test_other_words_are_refused(scale):
     with pytest.raises(InputError, match="keep, subject or a factor"):
-        scaled_to(orbit(), scale, 2)
+        scale_path(orbit(), scale, 2)
 
 
 def test_what_looks_nowhere_or_away_is_refused():
@@ -39,4 +39,4 @@ def test_what_looks_nowhere_or_away_is_refused():
     away = path.world_from_camera @ np.diag([-1, 1, -1, 1])
     for one in (straight, path.with_poses(away)):
         with pytest.raises(InputError, match="no common point"):
-            scaled_to(one, "subject", 2)
+            scale_path(one, "subject", 2)

@@ -194,15 +194,15 @@ def test_calibrate_makes_magcache_ready(tmp_path, monkeypatch, capsys):
 
 
 def test_bench_compares_only_what_exists():
-    assert bench.changed(RunOptions(), "cache_threshold=0.2").cache_threshold == 0.2
-    assert bench.changed(RunOptions(), "compile=on").compile
+    assert bench.apply_change(RunOptions(), "cache_threshold=0.2").cache_threshold == 0.2
+    assert bench.apply_change(RunOptions(), "compile=on").compile
     for change, words in (
         ("colour=red", "no option 'colour'"),
         ("cache_threshold=x", "a number"),
         ("memory=no", "Memory"),
     ):
         with pytest.raises(InputError, match=words):
-            bench.changed(RunOptions(), change)
+            bench.apply_change(RunOptions(), change)
     for change, words in (("travel=far", "travel should be a number"), ("speed=2", "no option 'speed' here")):
         with pytest.raises(InputError, match=words):
             bench.default_shot(method("dualcamctrl"), given=[change])

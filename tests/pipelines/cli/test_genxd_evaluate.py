@@ -20,7 +20,7 @@ from pipelines.inputs.datasets.gso import FOCAL, read_gso
 from pipelines.inputs.open import read_material
 from pipelines.inputs.posed_images import SceneWithTruth, with_truth
 from pipelines.media.video import probe
-from pipelines.methods.genxd.comparison import compared
+from pipelines.methods.genxd.comparison import compare_with_truth
 
 SIZE = 64
 OPENGL = np.diag([1.0, -1, -1, 1])
@@ -86,23 +86,23 @@ def test_frames_are_compared_with_the_truth_through_their_own_lens(tmp_path):
     elsewhere is left out."""
     found = read_gso(gso(tmp_path / "cup"))
     scene, path = with_truth(found.views.scene(), found.truth), found.targets
-    same = compared(found.truth.pictures, path, scene)
+    same = compare_with_truth(found.truth.pictures, path, scene)
     assert same.numbers == tuple(range(11)) and min(same.psnr) > 90 and min(same.ssim) > 0.999
     assert same.frames.shape == (11, SIZE, 3 * SIZE, 3)
     half = scene.fitted(SIZE // 2, SIZE // 2)
     small = np.stack(
         [np.asarray(Image.fromarray(one).resize((32, 32), Image.Resampling.BOX)) for one in found.truth.pictures]
     )
-    assert min(compared(small, path.fitted(32, 32), half).psnr) > 40
+    assert min(compare_with_truth(small, path.fitted(32, 32), half).psnr) > 40
     moved = path.world_from_camera.copy()
     moved[3, 0, 3] += 0.1
-    assert 3 not in compared(found.truth.pictures, path.with_poses(moved), scene).numbers
-    other = compared(found.truth.pictures[::-1].copy(), path, scene)
+    assert 3 not in compare_with_truth(found.truth.pictures, path.with_poses(moved), scene).numbers
+    other = compare_with_truth(found.truth.pictures[::-1].copy(), path, scene)
     assert np.mean(other.psnr) < 25 and "frame" in other.words
     with pytest.raises(InputError, match="no true pictures"):
-        compared(found.truth.pictures, path, found.views.scene())
+        compare_with_truth(found.truth.pictures, path, found.views.scene())
     with pytest.raises(InputError, match="No frame was made"):
-        compared(found.truth.pictures, path.with_poses(moved).sliced(slice(3, 4)), scene)
+        compare_with_truth(found.truth.pictures, path.with_poses(moved).sliced(slice(3, 4)), scene)
 
 
 def test_scenes_of_all_formats_know_their_truth(golden, tmp_path):

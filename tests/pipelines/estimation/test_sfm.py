@@ -29,12 +29,12 @@ def given(truth):
 
 @pytest.fixture(scope="module")
 def found(truth, given):
-    return sfm.refined(truth.frames, given)
+    return sfm.refine_cameras(truth.frames, given)
 
 
 def test_refined_cameras_are_nearer_to_the_truth(found, given, truth):
     def away(path):
-        return np.linalg.norm(metrics.aligned(path, truth.path).centres - truth.path.centres, axis=1).max()
+        return np.linalg.norm(metrics.align_path(path, truth.path).centres - truth.path.centres, axis=1).max()
 
     assert found.frames == tuple(range(6))
     assert away(found.path) < 0.3 * away(given)
@@ -59,16 +59,16 @@ def test_a_path_that_contradicts_the_frames_is_refused(truth):
     for camera, degrees in zip(poses, (0, 50, -40, 80, -70, 30)):
         camera[:3, :3] = cv2.Rodrigues(np.array([0, np.radians(degrees), 0]))[0]
     with pytest.raises(InputError, match=r"Only \d of 6 frames"):
-        sfm.refined(truth.frames, truth.path.with_poses(poses))
+        sfm.refine_cameras(truth.frames, truth.path.with_poses(poses))
 
 
 def test_what_cannot_be_refined_is_said(truth):
     with pytest.raises(InputError, match="stands still"):
-        sfm.refined(truth.frames, truth.path.with_poses(np.repeat(np.eye(4)[None], 6, axis=0)))
+        sfm.refine_cameras(truth.frames, truth.path.with_poses(np.repeat(np.eye(4)[None], 6, axis=0)))
     with pytest.raises(InputError, match="3 frames or more, got 2"):
-        sfm.refined(truth.frames[:2], truth.path.sliced(slice(2)))
+        sfm.refine_cameras(truth.frames[:2], truth.path.sliced(slice(2)))
     with pytest.raises(InputError, match="6 of 320 x 256 are needed, got 5"):
-        sfm.refined(truth.frames[:5], truth.path)
+        sfm.refine_cameras(truth.frames[:5], truth.path)
 
 
 def test_a_gauge_is_found_for_centres_on_one_line():

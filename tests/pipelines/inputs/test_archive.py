@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from camera.errors import InputError
-from pipelines.inputs.archive import opened, unpack
+from pipelines.inputs.archive import open_folder, unpack
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def packed(tmp_path):
 
 
 def test_a_zip_is_a_folder_for_the_while(packed, tmp_path):
-    with opened(packed({"a/b.txt": "b", "c.txt": "c"})) as folder:
+    with open_folder(packed({"a/b.txt": "b", "c.txt": "c"})) as folder:
         assert (folder / "a/b.txt").read_text() == "b" and (folder / "c.txt").is_file()
     assert not folder.exists()
-    with opened(tmp_path) as same:
+    with open_folder(tmp_path) as same:
         assert same == tmp_path
 
 
@@ -58,5 +58,5 @@ def test_damage_and_other_files_are_refused_in_words(packed, tmp_path):
     with pytest.raises(InputError, match="damaged or encrypted"):
         unpack(tmp_path / "bad.zip", tmp_path / "out")
     (tmp_path / "no.zip").write_text("no")
-    with pytest.raises(InputError, match="neither a folder nor a zip"), opened(tmp_path / "no.zip"):
+    with pytest.raises(InputError, match="neither a folder nor a zip"), open_folder(tmp_path / "no.zip"):
         pass

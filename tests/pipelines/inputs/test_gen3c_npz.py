@@ -14,7 +14,7 @@ from pipelines.inputs.gen3c_npz import CLIP_FILES, read_clip, read_scene, read_v
 from pipelines.inputs.npz import read_npz
 from pipelines.media.video import write_mp4
 from pipelines.methods.gen3c.export import views_npz
-from pipelines.methods.gen3c.preprocess import prepared, upstream_still, with_sky
+from pipelines.methods.gen3c.preprocess import prepare_picture, upstream_still, with_sky
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def _fake_depth(picture):
 def test_upstreams_preparation_of_a_picture(golden):
     with np.load(golden / "gen3c/preprocess.npz") as arrays:
         height, width = arrays["target_hw"]
-        made = prepared(arrays["image"], _fake_depth, width=int(width), height=int(height))
+        made = prepare_picture(arrays["image"], _fake_depth, width=int(width), height=int(height))
         np.testing.assert_allclose(made.image.transpose(2, 0, 1), arrays["out_image"][0, 0], atol=2e-3)
         np.testing.assert_allclose(made.intrinsics, arrays["out_K"][0, 0], rtol=1e-5)
         np.testing.assert_array_equal(made.mask, arrays["out_mask"][0, 0, 0])
@@ -253,7 +253,7 @@ def test_depth_of_a_generated_frame(golden):
 
 def test_preparation_needs_a_lens():
     with pytest.raises(InputError, match="also finds the lens"):
-        prepared(np.zeros((9, 16, 3), np.uint8), lambda picture: (np.ones(picture.shape[:2], np.float32), None))
+        prepare_picture(np.zeros((9, 16, 3), np.uint8), lambda picture: (np.ones(picture.shape[:2], np.float32), None))
 
 
 def test_scene_of_a_clip_keeps_depth_under_the_mask(clip):

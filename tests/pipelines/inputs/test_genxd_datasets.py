@@ -221,7 +221,7 @@ def test_cameras_can_be_estimated():
     from rendered_clip import render
 
     truth = render(4, speed=0, travel=0.6)
-    found = posed_images.estimated(list(truth.frames))
+    found = posed_images.estimate_cameras(list(truth.frames))
     assert len(found.pictures) == len(found.path) == 4 and len(found.points) > 100
     turned = found.path.relative_to_first().world_from_camera[-1, :3, :3]
     np.testing.assert_allclose(turned, truth.path.relative_to_first().world_from_camera[3, :3, :3], atol=0.01)

@@ -170,7 +170,7 @@ def test_pictures_may_be_of_other_sizes(tmp_path):
 def test_a_crop_in_the_middle_is_that_of_the_lens():
     tall = np.random.default_rng(0).integers(0, 255, (60, 30, 3), dtype=np.uint8)
     tall = cv2.GaussianBlur(tall, (9, 9), 3)
-    cropped = posed_files.fitted(tall, 20, 20)
+    cropped = posed_files.fit_picture(tall, 20, 20)
     lens = CameraPath(np.eye(4)[None], pinhole(30, 60, 50), 30, 60).fitted(20, 20).intrinsics[0]
     x, y = (lens[:2] @ np.linalg.inv(pinhole(30, 60, 50)) @ [15, 30, 1]).round().astype(int)
     assert np.abs(cropped[y, x].astype(int) - tall[30, 15]).max() < 12

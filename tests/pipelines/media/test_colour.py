@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from camera.formats import FileNote
 from camera.formats.account import Account
 from pipelines.media.image import read_picture
-from pipelines.media.playback.frame_time import timed
+from pipelines.media.playback.frame_time import time_frames
 from pipelines.media.video import read_video, write_mp4
 
 FFMPEG = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y"]
@@ -109,9 +109,9 @@ def test_a_clip_of_uneven_rate_lasts_as_long(tmp_path, kind):
 
 def test_jitter_is_no_uneven_rate():
     stamps = np.arange(50) / 30 + np.random.default_rng(0).uniform(-0.004, 0.004, 50)
-    assert timed(np.sort(stamps), 30.0).holds is None
-    assert timed(np.sort(stamps), 30.0).fps == 30
-    assert timed(np.arange(50) / 25, 30.0).fps == pytest.approx(25), "the stamps count, not what the header says"
+    assert time_frames(np.sort(stamps), 30.0).holds is None
+    assert time_frames(np.sort(stamps), 30.0).fps == 30
+    assert time_frames(np.arange(50) / 25, 30.0).fps == pytest.approx(25), "the stamps count, not what the header says"
 
 
 # --- pictures ----------------------------------------------------------------------------------------------------------

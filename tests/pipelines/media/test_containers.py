@@ -59,7 +59,7 @@ def test_every_container_that_the_page_names_is_read(tmp_path, kind, codec):
 
 def test_ffmpeg_gets_one_format_and_no_protocol(tmp_path):
     file = write_mp4(tmp_path / "clip.mp4", frames(), 8)
-    with containers.opened(file) as container:
+    with containers.open_container(file) as container:
         assert container.container_options["protocol_whitelist"] == "none"
         assert container.container_options["format_whitelist"] == "mov,mp4,m4a,3gp,3g2,mj2"
 

@@ -72,7 +72,7 @@ def _genxd(networks, odd):
 
 def _i2v3d(networks, odd):
     from pipelines.methods.i2v3d.video.conditions import Picture
-    from pipelines.methods.i2v3d.video.injection import VideoInjection, injected, masks_by_tokens
+    from pipelines.methods.i2v3d.video.injection import VideoInjection, inject, masks_by_tokens
     from pipelines.methods.i2v3d.video.sampling import SteeredUnet
 
     frames = 5 if odd else 4
@@ -83,7 +83,7 @@ def _i2v3d(networks, odd):
     ]
     steered = SteeredUnet(unet, controlnet, torch.tensor([[6.0, 127.0, 0.02]]))
     visible = torch.rand(frames, 128, 192, generator=torch.Generator().manual_seed(1)) > 0.3
-    with injected(unet, VideoInjection(True, True, masks_by_tokens(visible))):
+    with inject(unet, VideoInjection(True, True, masks_by_tokens(visible))):
         depth = randn(1, frames, 3, 128, 192, seed=6)
         return (steered.velocity(randn(3, frames, 4, 16, 24), torch.tensor(0.7), pictures, depth, 1.0),)
 

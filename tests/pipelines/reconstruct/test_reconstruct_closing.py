@@ -8,10 +8,10 @@ from reconstruct_room import finished
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
-from camera.evaluation.paths import aligned, rotation_error_degrees
+from camera.evaluation.paths import align_path, rotation_error_degrees
 from camera.path import CameraPath, inverse
-from pipelines.estimation.tracking import tracked
-from pipelines.reconstruct.loop_closure import closed, met
+from pipelines.estimation.tracking import track_points
+from pipelines.reconstruct.loop_closure import close_loop, join_ends
 from pipelines.reconstruct.pipeline import Made, Shots, make
 from pipelines.reconstruct.scene import scene_of
 
@@ -49,12 +49,12 @@ def place_off(path: CameraPath, truth: CameraPath) -> float:
 
 def shape_off(path: CameraPath, truth: CameraPath) -> float:
     """After the similarity that fits best."""
-    return float(np.linalg.norm(aligned(path, truth).centres - truth.centres, axis=1).max())
+    return float(np.linalg.norm(align_path(path, truth).centres - truth.centres, axis=1).max())
 
 
 def test_what_was_drifted_is_distributed(truth, drifted):
     path, frames, _ = truth
-    found = closed(frames, drifted)
+    found = close_loop(frames, drifted)
     assert turn_off(drifted, path) > 3 and turn_off(found.path, path) < 0.45 * turn_off(drifted, path)
     assert place_off(found.path, path) < 0.4 * place_off(drifted, path)
     np.testing.assert_allclose(found.path.world_from_camera[0], drifted.world_from_camera[0], atol=1e-12)
@@ -67,7 +67,7 @@ def test_what_was_drifted_is_distributed(truth, drifted):
 def test_a_nominal_orbit_is_bent_to_the_one_that_the_video_shows(truth, nominal):
     path, frames, _ = truth
     told = orbit(FRAMES, WIDTH, HEIGHT, degrees=nominal)
-    found = closed(frames, told)
+    found = close_loop(frames, told)
     assert turn_off(found.path, path) < 0.1 * turn_off(told, path)
     assert shape_off(found.path, path) < 0.15 * shape_off(told, path)
     assert np.linalg.norm(found.path.centres[-1] - found.path.centres[0]) < 0.03
@@ -75,14 +75,14 @@ def test_a_nominal_orbit_is_bent_to_the_one_that_the_video_shows(truth, nominal)
 
 def test_a_path_that_closes_stays_as_it_is(truth):
     path, frames, _ = truth
-    found = closed(frames, path)
+    found = close_loop(frames, path)
     assert turn_off(found.path, path) < 0.5 and place_off(found.path, path) < 0.05 and found.gap_degrees < 0.5
 
 
 def test_points_of_a_closed_orbit_are_of_one_ball(truth, drifted):
     """Its surface, seen from all sides, is thin again."""
     _, frames, depth = truth
-    shots = Shots(frames, drifted, "orbit", depth, aligned=True)
+    shots = Shots(frames, drifted, "orbit", depth, align_path=True)
     made = {}
     for choice in (False, True):
         made[choice] = [step for step in make(shots, "points", closed=choice) if isinstance(step, Made)][-1]
@@ -106,12 +106,12 @@ def test_bundle_adjustment_of_a_closed_path_knows_that_it_closes(truth, drifted)
 
 def test_estimated_cameras_whose_ends_no_match_joined_are_brought_together(truth, drifted):
     path, frames, _ = truth
-    apart = tracked(frames, drifted).found
-    found, words = met(frames, apart)
+    apart = track_points(frames, drifted).found
+    found, words = join_ends(frames, apart)
     assert len(found.frames) > 0.9 * FRAMES and "distributed over all frames" in words
     here = list(found.frames)
     assert shape_off(found.path, path.sliced(here)) < 0.3 * shape_off(drifted, path)
-    kept, words = met(frames, tracked(frames, path).found)
+    kept, words = join_ends(frames, track_points(frames, path).found)
     assert kept.path.world_from_camera is path.world_from_camera and "meets the beginning" in words
 
 
@@ -119,6 +119,6 @@ def test_an_end_that_does_not_show_the_beginning_is_said(truth):
     path, frames, _ = truth
     half = slice(0, FRAMES // 2)
     with pytest.raises(InputError, match="do not show what its first frames show"):
-        closed(frames[half], path.sliced(half))
+        close_loop(frames[half], path.sliced(half))
     with pytest.raises(InputError, match="at least 10 frames, got 6"):
-        closed(frames[:6], path.sliced(slice(6)))
+        close_loop(frames[:6], path.sliced(slice(6)))

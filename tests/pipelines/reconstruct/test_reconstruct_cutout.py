@@ -9,7 +9,7 @@ from bench.room import SPHERES
 from camera.errors import InputError
 from camera.view import FAR, Scene, View
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-from pipelines.reconstruct.object_mask import alone, cut, masks_of_files, object_masks
+from pipelines.reconstruct.object_mask import cut_out, isolate_object, masks_of_files, object_masks
 from pipelines.reconstruct.pipeline import Made, make, shots_of_views
 
 
@@ -75,9 +75,9 @@ def test_points_and_mesh_are_of_the_object_alone(small, keep):
 def test_splats_of_the_object_are_clear_around_it(small):
     settings = SplatSettings(iterations=60, most_splats=600, appearance=False, background="white")
     made = made_of(shots_of_views(small), "splats", keep="object", settings=settings)
-    from pipelines.splats.drawing import flown
+    from pipelines.splats.drawing import render_path
 
-    (colour, holes), truth = next(flown(made.fitted.splats, made.path)), true_masks(small)[0]
+    (colour, holes), truth = next(render_path(made.fitted.splats, made.path)), true_masks(small)[0]
     inner = cv2.erode(truth.astype(np.uint8), np.ones((5, 5))).astype(bool)
     outer = ~cv2.dilate(truth.astype(np.uint8), np.ones((9, 9))).astype(bool)
     assert holes[outer].mean() > 0.95 and not holes[inner].mean() > 0.1
@@ -85,8 +85,8 @@ def test_splats_of_the_object_are_clear_around_it(small):
 
 
 def test_the_edge_of_an_object_weighs_nothing_and_around_it_is_one_grey(small):
-    scene = cut(small, true_masks(small))
-    frames, weights = alone(scene, 255)
+    scene = cut_out(small, true_masks(small))
+    frames, weights = isolate_object(scene, 255)
     assert set(np.unique(weights)) == {0, 1} and 0.02 < (weights == 0).mean() < 0.5
     assert (frames[~true_masks(small) & (weights > 0)] == 255).mean() > 0.99
     assert all((view.depth[~view.known] == np.float32(FAR)).all() for view in scene.views)
@@ -118,7 +118,7 @@ def test_what_cannot_be_cut_out_is_said(small):
         with pytest.raises(InputError, match=words):
             next(make(shots, "points", **choices))
     with pytest.raises(InputError, match="leave nothing"):
-        cut(small, np.zeros((5, 48, 64), bool))
+        cut_out(small, np.zeros((5, 48, 64), bool))
     with pytest.raises(InputError, match="between 0 and 1"):
         object_masks(small, reach=2)
     wall = Scene(

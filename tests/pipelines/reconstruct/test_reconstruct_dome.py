@@ -73,8 +73,11 @@ def test_its_triangles_are_seen_from_inside(outdoors):
 def test_no_flight_through_a_mesh_looks_into_black(outdoors):
     without, made = (made_of(outdoors, "mesh", background=each) for each in ("nothing", "dome"))
     turned = elsewhere(made.path)
-    assert not next(display.flight(without, turned)).any() and next(display.flight(made, turned)).any(axis=2).all()
-    sky = next(display.flight(made, made.path))[2:9]
+    assert (
+        not next(display.render_flight(without, turned)).any()
+        and next(display.render_flight(made, turned)).any(axis=2).all()
+    )
+    sky = next(display.render_flight(made, made.path))[2:9]
     assert np.abs(sky.astype(int) - BLUE).mean() < 6
     files = display.files(made)
     parts = trimesh.load(io.BytesIO(files["mesh.glb"]), file_type="glb").geometry
@@ -86,9 +89,9 @@ def test_no_flight_through_a_mesh_looks_into_black(outdoors):
 def test_splats_are_fitted_before_it_and_carry_it(outdoors):
     settings = SplatSettings(iterations=30, most_splats=500, appearance=False)
     made = made_of(outdoors, "splats", background="dome", settings=settings)
-    turned = next(display.flight(made, elsewhere(made.path)))
+    turned = next(display.render_flight(made, elsewhere(made.path)))
     assert turned.max(axis=2).min() > 10
-    sky = next(display.flight(made, made.path))[2:9].astype(int)
+    sky = next(display.render_flight(made, made.path))[2:9].astype(int)
     assert np.abs(sky - BLUE).mean() < 15
     count = len(made.fitted.splats)
     assert len(read_ply(display.files(made)["splats.ply"])) == count + len(made.dome.vertices)

@@ -16,13 +16,13 @@ from camera.view import Scene
 from pipelines.method import Clip
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
 from pipelines.reconstruct.export import exports, shot_on
-from pipelines.reconstruct.points import fused
-from pipelines.reconstruct.time_slices import Moments, moments_of, moments_zip, orbited
+from pipelines.reconstruct.points import fuse_points
+from pipelines.reconstruct.time_slices import Moments, moments_of, moments_zip, render_moving_scene
 
 
 def room_exports():
     scene = room()
-    cloud = finished(fused(scene, most_points=500))
+    cloud = finished(fuse_points(scene, most_points=500))
     frames, path = shot_on(scene)
     return cloud, path, exports(frames, path, cloud=cloud)
 
@@ -123,9 +123,15 @@ def test_a_moving_scene_is_orbited_while_time_passes_or_stands():
     dark = replace(still, colour=np.full_like(still.colour, 10))
     clip = Scene((bright, dark), "clip")
     path = path_of(room(24, 32))
-    levels = [np.median(frame) for frame in orbited(clip, path)]
+    levels = [np.median(frame) for frame in render_moving_scene(clip, path)]
     assert levels == [250, 250, 250, 10, 10]
-    assert [np.median(frame) for frame in orbited(clip, path, moment=1)] == [10] * 5
-    assert [np.median(frame) for frame in orbited([Scene((dark,)), Scene((bright,))], path)] == [10, 10, 10, 250, 250]
+    assert [np.median(frame) for frame in render_moving_scene(clip, path, moment=1)] == [10] * 5
+    assert [np.median(frame) for frame in render_moving_scene([Scene((dark,)), Scene((bright,))], path)] == [
+        10,
+        10,
+        10,
+        250,
+        250,
+    ]
     with pytest.raises(InputError, match="moments 0 to 1"):
-        next(orbited(clip, path, moment=2))
+        next(render_moving_scene(clip, path, moment=2))

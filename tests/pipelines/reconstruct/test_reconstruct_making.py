@@ -15,7 +15,7 @@ from toy_method import TOY, behaviour, toy_shot
 from camera.errors import InputError
 from pipelines.method import Progress
 from pipelines.options import RunOptions
-from pipelines.reconstruct.display import files, flight, shown_splats
+from pipelines.reconstruct.display import files, render_flight, splats_for_viewer
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, Shots, make, run, shots_of_views
 from pipelines.runtime import runner
@@ -149,8 +149,8 @@ def test_a_fit_that_is_stopped_leaves_whole_files(shots):
     whole = read_ply(written["splats.ply"])
     assert len(whole) == len(written["scene.splat"]) // 32 > len(made.fitted.splats)
     assert {"points.ply", "colmap.zip", "nerfstudio.zip", "background.ply"} <= set(written)
-    assert len(read_ply(shown_splats(made))) > 10
-    assert next(flight(made, made.path)).shape == shots.frames.shape[1:]
+    assert len(read_ply(splats_for_viewer(made))) > 10
+    assert next(render_flight(made, made.path)).shape == shots.frames.shape[1:]
 
 
 # --- what cannot be made ---------------------------------------------------------------------------------------------

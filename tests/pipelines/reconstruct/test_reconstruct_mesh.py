@@ -11,13 +11,13 @@ from camera.view import FAR, Scene, View
 from pipelines.media.image_metrics import psnr
 from pipelines.method import Progress
 from pipelines.reconstruct.surface import tsdf
-from pipelines.reconstruct.surface.mesh import meshed
+from pipelines.reconstruct.surface.mesh import extract_mesh
 from pipelines.reconstruct.surface.tsdf import SIDE, Pictures, cells
 
 
 @pytest.fixture(scope="module")
 def mesh():
-    return finished(meshed(room(), voxel=0.05))
+    return finished(extract_mesh(room(), voxel=0.05))
 
 
 def drawn(mesh, degrees):
@@ -47,13 +47,13 @@ def test_triangles_face_the_cameras(mesh):
 
 
 def test_the_budget_is_kept(mesh):
-    small = finished(meshed(room(), voxel=0.05, most_triangles=3000))
+    small = finished(extract_mesh(room(), voxel=0.05, most_triangles=3000))
     assert 2000 < len(small.faces) <= 3300
     assert np.median(to_surface(small.vertices)) < 0.02
 
 
 def test_poisson_closes_what_distances_leave_open():
-    mesh = finished(meshed(room(), method="poisson"))
+    mesh = finished(extract_mesh(room(), method="poisson"))
     away = to_surface(mesh.vertices)
     assert np.median(away) < 0.02 and np.quantile(away, 0.95) < 0.1
     towards = orbit(60, 80, 0).centres[0] - mesh.triangles_center
@@ -66,7 +66,7 @@ def test_sky_makes_no_surface():
         depth = view.depth.copy()
         depth[:25] = FAR
         views.append(View.of(view.colour, depth, view.intrinsics, view.world_from_camera))
-    mesh = finished(meshed(Scene(tuple(views), "views"), voxel=0.1))
+    mesh = finished(extract_mesh(Scene(tuple(views), "views"), voxel=0.1))
     path = orbit(60, 80, 0)
     assert np.abs(mesh.vertices).max() < 10
     seen, _ = drawn(mesh, 0)
@@ -86,20 +86,20 @@ def test_voxels_double_with_distance_and_every_point_has_one_cell():
 
 
 def test_progress_is_told_and_bad_wishes_are_refused():
-    phases = {step.phase for step in meshed(room(), voxel=0.2) if isinstance(step, Progress)}
+    phases = {step.phase for step in extract_mesh(room(), voxel=0.2) if isinstance(step, Progress)}
     assert phases == {"Comparing views", "Fusing depth", "Finishing the mesh"}
     with pytest.raises(InputError, match="tsdf or poisson"):
-        finished(meshed(room(), method="alpha"))  # type: ignore[arg-type]
+        finished(extract_mesh(room(), method="alpha"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="voxels above 0"):
-        finished(meshed(room(), voxel=-1))
+        finished(extract_mesh(room(), voxel=-1))
     with pytest.raises(InputError, match="parallax"):
-        finished(meshed(Scene((room().first,) * 4, "views")))
+        finished(extract_mesh(Scene((room().first,) * 4, "views")))
     shuffled = tuple(
         View.of(v.colour, v.depth * np.float32(f), v.intrinsics, v.world_from_camera)
         for v, f in zip(room().views, (0.3, 0.6, 1.2, 2.4, 4.8))
     )
     with pytest.raises(InputError, match="contradict"):
-        finished(meshed(Scene(shuffled, "views")))
+        finished(extract_mesh(Scene(shuffled, "views")))
 
 
 def test_of_many_views_some_speak_spread_over_all_that_see_the_cell_and_others_where_these_see_nothing():
@@ -116,7 +116,7 @@ def test_of_many_views_some_speak_spread_over_all_that_see_the_cell_and_others_w
         Scene(views, "views"), [view.known if i == 7 else view.known & False for i, view in enumerate(views)], 1e9
     )
     assert (
-        tsdf.fused_cell(alone, ahead, 1 / SIDE)[1]
-        == tsdf.fused_cell(Pictures.of(Scene(views[7:8], "views"), [views[7].known], 1e9), ahead, 1 / SIDE)[1]
+        tsdf.fuse_cell(alone, ahead, 1 / SIDE)[1]
+        == tsdf.fuse_cell(Pictures.of(Scene(views[7:8], "views"), [views[7].known], 1e9), ahead, 1 / SIDE)[1]
     ).all()
-    assert tsdf.fused_cell(pictures, ahead, 1 / SIDE)[1].max() == 24
+    assert tsdf.fuse_cell(pictures, ahead, 1 / SIDE)[1].max() == 24

@@ -14,7 +14,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
 from pipelines.methods.dimensionx.method import METHOD
-from pipelines.reconstruct.dynamic_points import Moving, moving
+from pipelines.reconstruct.dynamic_points import Moving, find_moving_points
 from pipelines.reconstruct.export import shot_on
 from pipelines.reconstruct.pipeline import Shots, shots_of_views
 from pipelines.reconstruct.time_slices import Moments, moments_of_files
@@ -23,7 +23,7 @@ from pipelines.shot import Shot
 
 
 def made(*args, **choices) -> Moving:
-    return list(moving(*args, **choices))[-1]
+    return list(find_moving_points(*args, **choices))[-1]
 
 
 def test_each_frame_is_a_moment_on_its_own_surfaces():
@@ -100,7 +100,7 @@ def test_the_files_of_a_4d_result_become_points_and_folders_per_moment(tmp_path)
     )
     assert times == [0] * 8 + [1] * 8
     with pytest.raises(InputError, match="every moment has its own"):
-        made(Shots(pictures, path, "four", moving=np.zeros(pictures.shape[:3], bool)), moments)
+        made(Shots(pictures, path, "four", find_moving_points=np.zeros(pictures.shape[:3], bool)), moments)
 
 
 def test_files_of_a_4d_result_that_are_missing_are_asked_for(tmp_path):

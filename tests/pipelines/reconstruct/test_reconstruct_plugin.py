@@ -8,7 +8,7 @@ from reconstruct_room import path_of, room, to_surface
 from camera.errors import InputError
 from pipelines.__main__ import main
 from pipelines.media.video import write_mp4
-from pipelines.reconstruct.plugin import placed_by, plugged
+from pipelines.reconstruct.plugin import load_plugin, run_plugin
 
 MODEL = """
 import numpy as np
@@ -51,10 +51,10 @@ def test_what_is_not_there_or_answers_otherwise_is_said(own):
         (f"{own}:nothing", "no function"),
     ):
         with pytest.raises(InputError, match=words):
-            plugged(name)
+            load_plugin(name)
     frames = np.zeros((3, 4, 6, 3), np.uint8)
     poses, lens, depth = np.repeat(np.eye(4)[None], 3, axis=0), np.diag([5.0, 5, 1]), np.ones((3, 4, 6))
-    path, found = placed_by(lambda _: (poses, lens, depth), frames, 8)
+    path, found = run_plugin(lambda _: (poses, lens, depth), frames, 8)
     assert len(path) == 3 and found.dtype == np.float32
     for answer, words in (
         (poses, "returns world_from_camera"),
@@ -63,4 +63,4 @@ def test_what_is_not_there_or_answers_otherwise_is_said(own):
         ((poses, np.eye(4), depth), "intrinsics should"),
     ):
         with pytest.raises(InputError, match=words):
-            placed_by(lambda _, answer=answer: answer, frames, 8)
+            run_plugin(lambda _, answer=answer: answer, frames, 8)

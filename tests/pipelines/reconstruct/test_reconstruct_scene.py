@@ -8,7 +8,7 @@ from camera.errors import InputError
 from camera.view import Scene, View
 from pipelines.estimation.depth_fit import Sparse, fit_to
 from pipelines.method import Clip
-from pipelines.reconstruct.points import fused
+from pipelines.reconstruct.points import fuse_points
 from pipelines.reconstruct.scene import scene_of, scene_of_result, sparse_cloud
 
 
@@ -44,7 +44,7 @@ def test_flickering_depth_is_brought_to_the_cameras_scale(truth, flickering):
     assert scene.kind == "views" and len(scene.views) == 6 and "stand still" in scene.source
     assert max(missed(scene, truth)) < 0.02
     assert not scene.first.known[:20, :30].any()
-    cloud = finished(fused(scene, tolerance=0.05))
+    cloud = finished(fuse_points(scene, tolerance=0.05))
     away = np.minimum(
         np.abs(cloud.points[:, 2] - 6), np.abs(cloud.points[:, 1] - 1.3)
     )  # wall and floor; the board stands

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reconstruct_room import path_of, room, to_surface
 
-from camera.evaluation.paths import align, rotation_error_degrees
+from camera.evaluation.paths import fit_similarity, rotation_error_degrees
 from camera.unproject import points_of
 from camera.view import Scene
 from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_views
@@ -56,7 +56,7 @@ def test_cameras_and_depth_of_a_model_are_one_world_of_its_own(truth):
     depth = np.stack([0.3 * view.depth for view in truth.views])
     shots = Shots(np.stack([view.colour for view in truth.views]), own, "room", depth, aligned=True, source="a model")
     made = list(make(shots, "points"))[-1]
-    back = align(own.centres, path.centres)
+    back = fit_similarity(own.centres, path.centres)
     assert np.median(to_surface(back(made.cloud.points))) < 1e-3 and made.notes[0] == "Depth: a model."
 
 

@@ -15,15 +15,15 @@ from camera.render.triangles import draw
 from pipelines.media.image_metrics import psnr
 from pipelines.reconstruct import display
 from pipelines.reconstruct.pipeline import Made, make, shots_of_views
-from pipelines.reconstruct.surface.mesh import meshed
-from pipelines.reconstruct.surface.texture import surface_of, textured
+from pipelines.reconstruct.surface.mesh import extract_mesh
+from pipelines.reconstruct.surface.texture import surface_of, texture_mesh
 
 
 @pytest.fixture(scope="module")
 def coarse():
     """A mesh of few triangles, with its scene."""
     scene = room(96, 128)
-    return scene, finished(meshed(scene, voxel=0.1, most_triangles=4000))
+    return scene, finished(extract_mesh(scene, voxel=0.1, most_triangles=4000))
 
 
 def quality(mesh, scene, degrees: float) -> float:
@@ -37,13 +37,13 @@ def quality(mesh, scene, degrees: float) -> float:
 
 def test_a_texture_shows_more_than_corners_do(coarse):
     scene, mesh = coarse
-    fine = finished(textured(scene, mesh, side=1024, most_triangles=4000))
+    fine = finished(texture_mesh(scene, mesh, side=1024, most_triangles=4000))
     assert quality(fine, scene, 2) > quality(mesh, scene, 2) + 2
 
 
 def test_it_is_read_with_its_texture(coarse):
     scene, mesh = coarse
-    fine = finished(textured(scene, mesh, side=256, most_triangles=1500))
+    fine = finished(texture_mesh(scene, mesh, side=256, most_triangles=1500))
     assert len(fine.faces) <= 1700 and len(fine.vertices) == 3 * len(fine.faces)
     made = Made(
         "mesh",
@@ -52,7 +52,7 @@ def test_it_is_read_with_its_texture(coarse):
         finished_cloud(scene),
         scene,
         mesh,
-        textured=fine,
+        texture_mesh=fine,
     )
     files = display.files(made)
     read = trimesh.load(io.BytesIO(files["textured.glb"]), file_type="glb", force="mesh", process=False)
@@ -60,13 +60,13 @@ def test_it_is_read_with_its_texture(coarse):
     tree = gltf(files["textured.glb"])
     sampler = tree["samplers"][tree["textures"][0]["sampler"]]
     assert sampler["minFilter"] == 9729, "linear: smaller copies would mix triangles that are not neighbours"
-    assert len(gltf(display.shown_glb(made))["textures"]) == 1, "the viewer shows it"
+    assert len(gltf(display.glb_for_viewer(made))["textures"]) == 1, "the viewer shows it"
     np.testing.assert_allclose(read.vertices, fine.vertices * [1, -1, -1], atol=1e-5)
     np.testing.assert_allclose(read.visual.uv, fine.visual.uv, atol=1e-5)
     turned = read.copy()
     turned.vertices = read.vertices * [1, -1, -1]
     assert abs(quality(turned, scene, 2) - quality(fine, scene, 2)) < 0.1
-    flown = next(display.flight(made, orbit(96, 128, 2)))
+    flown = next(display.render_flight(made, orbit(96, 128, 2)))
     np.testing.assert_array_equal(flown, draw([surface_of(fine)], orbit(96, 128, 2), 0).colour)
 
 

@@ -18,7 +18,7 @@ from pipelines.reconstruct.gaussians.densify import Growing
 from pipelines.reconstruct.gaussians.fit import Fitted, fit
 from pipelines.reconstruct.gaussians.initialise import BACKDROP, extent, initial, log_confidence, with_backdrop
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-from pipelines.splats.drawing import drawing_on, flown
+from pipelines.splats.drawing import drawing_on, render_path
 
 
 def finished(steps):
@@ -37,7 +37,7 @@ def test_a_small_scene_is_learnt_and_each_answer_is_better():
     previews = [step.preview for step in progress if step.preview is not None]
     assert len(previews) == 10 and previews[0].shape == (HEIGHT, WIDTH, 3)
     assert [step.step for step in progress] == list(range(1, 121))
-    flight = list(flown(made[-1].splats, path, drawing=drawing_on("cpu")))
+    flight = list(render_path(made[-1].splats, path, drawing=drawing_on("cpu")))
     error = np.mean((np.stack([colour for colour, _ in flight]).astype(float) - frames) ** 2)
     assert 10 * np.log10(255**2 / error) > 24 and not np.mean([holes for _, holes in flight]) > 0.05
 
@@ -98,7 +98,7 @@ def test_weights_decide_what_is_learnt():
     weights[:, :, WIDTH // 2 :] = 0
     settings = SplatSettings(iterations=40, most_splats=300, appearance=False)
     made, _ = finished(fit(wrong, path, cloud, settings=settings, weights=weights, device="cpu"))
-    colour, _ = next(flown(made[-1].splats, path))
+    colour, _ = next(render_path(made[-1].splats, path))
     assert colour[:, WIDTH // 2 + 4 :].mean() < 200
 
 

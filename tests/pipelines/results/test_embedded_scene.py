@@ -10,7 +10,7 @@ from camera.errors import InputError
 from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines.media import mp4_box
-from pipelines.results.embedded_scene import Carried, carried, last_frame, packed
+from pipelines.results.embedded_scene import EmbeddedScene, last_frame, pack_scene, read_embedded_scene
 from pipelines.results.record import scene_sha256
 
 LENS = pinhole(32, 16, 60)
@@ -35,7 +35,7 @@ def _file(tmp_path, content: bytes):
 
 def test_a_scene_comes_back_as_it_was(scene, tmp_path):
     last = np.full((16, 32, 3), 7, np.uint8)
-    back = carried(_file(tmp_path, packed(Carried(scene, (_view(2),)), last)))
+    back = read_embedded_scene(_file(tmp_path, pack_scene(EmbeddedScene(scene, (_view(2),)), last)))
     assert back is not None and scene_sha256(back.scene) == scene_sha256(scene)
     assert (back.scene.kind, back.scene.unit, back.scene.fps, back.scene.name) == ("views", "metres", 12.0, "a room")
     np.testing.assert_array_equal(back.added[0].depth, _view(2).depth)
@@ -45,9 +45,9 @@ def test_a_scene_comes_back_as_it_was(scene, tmp_path):
 
 def test_of_what_is_too_large_only_the_last_frame_is_carried(scene, monkeypatch, tmp_path):
     monkeypatch.setattr("pipelines.results.embedded_scene.MOST_PIXELS", 2 * 16 * 32 - 1)
-    assert packed(Carried(scene)) == b""
-    file = _file(tmp_path, packed(Carried(scene), scene.first.colour))
-    assert carried(file) is None
+    assert pack_scene(EmbeddedScene(scene)) == b""
+    file = _file(tmp_path, pack_scene(EmbeddedScene(scene), scene.first.colour))
+    assert read_embedded_scene(file) is None
     np.testing.assert_array_equal(last_frame(file), scene.first.colour)
 
 
@@ -71,11 +71,11 @@ def _facts(arrays: dict, **changes) -> np.ndarray:
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(scene, spoil, tmp_path):
     buffer = io.BytesIO()
-    np.savez(buffer, **spoil(_arrays(packed(Carried(scene)))))
+    np.savez(buffer, **spoil(_arrays(pack_scene(EmbeddedScene(scene)))))
     with pytest.raises(InputError):
-        carried(_file(tmp_path, buffer.getvalue()))
+        read_embedded_scene(_file(tmp_path, buffer.getvalue()))
 
 
 def test_damage_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"a\.mp4"):
-        carried(_file(tmp_path, b"x" * 100))
+        read_embedded_scene(_file(tmp_path, b"x" * 100))

@@ -37,7 +37,7 @@ def test_the_command_measures_and_keeps(path, video, tmp_path, capsys):
     (tmp_path / "asked.json").write_bytes(write(path))
     before = read_video(video)[0]
     assert main([str(video), "--path", str(tmp_path / "asked.json")]) == 0
-    made = take_report.kept(video)
+    made = take_report.read_report(video)
     assert made is not None and (made.kind, made.verdict) == ("pan", "follows")
     assert made.turn_gain == pytest.approx(1, abs=0.02)
     assert "follows. Turns as far as asked" in capsys.readouterr().out
@@ -50,32 +50,32 @@ def test_a_second_report_takes_the_place_of_the_first(video, path):
     from camera.evaluation.report import Found, report
 
     found = Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))
-    take_report.keep(video, report(found))
+    take_report.save_report(video, report(found))
     size = video.stat().st_size
-    take_report.keep(video, report(found, path))
-    again = take_report.kept(video)
+    take_report.save_report(video, report(found, path))
+    again = take_report.read_report(video)
     assert again is not None and again.requested is not None
-    take_report.keep(video, report(found))
+    take_report.save_report(video, report(found))
     assert video.stat().st_size == size
 
 
 def test_the_report_beside_serves_where_the_mp4_lost_its_own(video, path, tmp_path):
     from camera.evaluation.report import Found, report
 
-    take_report.keep(video, report(Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))))
+    take_report.save_report(video, report(Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))))
     write_mp4(video, along(path), 12)
-    made = take_report.kept(video)
+    made = take_report.read_report(video)
     assert made is not None and made.kind == "pan"
     (tmp_path / "shot-take.json").write_text("{}")
     with pytest.raises(InputError, match="damaged"):
-        take_report.kept(video)
+        take_report.read_report(video)
 
 
 def test_measuring_can_be_broken_off(video):
-    steps = take_report.measuring(video)
+    steps = take_report.measure_steps(video)
     assert isinstance(next(steps), Progress)
     steps.close()
-    assert take_report.kept(video) is None
+    assert take_report.read_report(video) is None
 
 
 def test_what_is_no_whole_mp4_is_left_alone(tmp_path):

@@ -16,7 +16,7 @@ from pipelines.training import Learnt, Sample, Trained
 def code():
     made = uuid.uuid4().hex
     yield made
-    if training := background.known(made):
+    if training := background.find_training(made):
         training.stop(None)
 
 
@@ -37,7 +37,7 @@ def test_it_runs_unwatched_is_joined_and_stops_with_its_steps_closed(code):
     next(training.follow())
     steps = len(training.losses)
     assert any(len(training.losses) > steps for _ in training.follow()), "the watcher before has left, it has not"
-    assert background.begin(code, endless(closed)) is training is background.known(code)
+    assert background.begin(code, endless(closed)) is training is background.find_training(code)
     assert background.stop(code)
     assert list(training.follow())[-1] in (True, False) and training.is_over and closed.is_set()
     assert not background.stop(code) and not background.stop("another")

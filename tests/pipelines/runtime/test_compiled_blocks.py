@@ -81,7 +81,7 @@ def on_zerogpu(compiled, monkeypatch):
 
 
 def fast(pipeline, **options):
-    return apply.speeded(pipeline, replace(RunOptions(compile=True), **options), steps=1, method="toy")
+    return apply.accelerated(pipeline, replace(RunOptions(compile=True), **options), steps=1, method="toy")
 
 
 @torch.no_grad()

@@ -13,14 +13,14 @@ from toy_method import TOY, ToySettings, behaviour, toy, toy_estimate, toy_shot
 import pipelines
 from camera.errors import InputError
 from pipelines import registry
-from pipelines.environment import offered
+from pipelines.environment import offered_methods
 from pipelines.method import Clip
 from pipelines.options import RunOptions
 from pipelines.runtime import forecast as estimates
 from pipelines.runtime import memory
 from pipelines.runtime.acceleration import magcache
 from pipelines.runtime.device import Device
-from pipelines.runtime.memory import networks, placed
+from pipelines.runtime.memory import networks, on_device
 from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
 from pipelines.weights.checkpoints import built
@@ -97,7 +97,7 @@ def test_int8_stores_in_eight_bits_changes_little_and_makes_way_for_other_modes(
     transformer = networks(loaded.pipeline)["transformer"]
     before = runtime.device.bytes_of([transformer])
     cast = frames(runtime, memory="int8")
-    assert memory.stored_as(transformer) == "int8" and runtime.device.bytes_of([transformer]) < 0.7 * before
+    assert memory.storage_mode(transformer) == "int8" and runtime.device.bytes_of([transformer]) < 0.7 * before
     stored = {name: type(parameter).__name__ for name, parameter in transformer.named_parameters()}
     assert stored["transformer_blocks.0.attn1.to_q.weight"] == "Int8Tensor"
     assert stored["patch_embed.proj.weight"] == "Parameter"
@@ -132,7 +132,7 @@ def test_t5_survives_fp8():
         components, device = {"text_encoder": encoder}, CPU
 
     before = encoder(torch.arange(4)[None])[0]
-    with placed(One(), "fp8", CPU):
+    with on_device(One(), "fp8", CPU):
         after = encoder(torch.arange(4)[None])[0]
     assert any(p.dtype == torch.float8_e4m3fn for p in encoder.parameters())
     assert 0 < (before - after).abs().max() < 0.3 * before.abs().max()
@@ -324,14 +324,14 @@ def test_tiles_are_switched_for_one_run(runtime):
 def test_the_environment_chooses_methods(monkeypatch):
     names = ("a", "b", "c")
     monkeypatch.delenv("RESHOOT_METHODS", raising=False)
-    assert offered(names) == names
+    assert offered_methods(names) == names
     monkeypatch.setenv("RESHOOT_METHODS", " c, a ")
-    assert offered(names) == ("a", "c")
+    assert offered_methods(names) == ("a", "c")
     monkeypatch.setenv("RESHOOT_METHODS", "all")
-    assert offered(names) == names
+    assert offered_methods(names) == names
     monkeypatch.setenv("RESHOOT_METHODS", "d")
     with pytest.raises(ValueError, match="'d'; known are all, a, b, c"):
-        offered(names)
+        offered_methods(names)
 
 
 def test_options_are_checked():

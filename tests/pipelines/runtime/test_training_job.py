@@ -14,7 +14,7 @@ from pipelines.options import RunOptions
 from pipelines.runtime.device import Device
 from pipelines.runtime.progress_clock import Report
 from pipelines.runtime.runner import Runtime
-from pipelines.runtime.training.job import trained
+from pipelines.runtime.training.job import run_training
 from pipelines.shot import Shot
 
 
@@ -67,14 +67,14 @@ def learning(log: list[str], steps: int = 3):
 
 def test_a_training_tells_of_downloads_steps_and_time(runtime):
     log: list[str] = []
-    *progress, last = trained(learning(log), mode="tiny", gigabytes=24, runtime=runtime)
+    *progress, last = run_training(learning(log), mode="tiny", gigabytes=24, runtime=runtime)
     assert [(item.phase, item.step) for item in progress] == [("Downloading", 1), *(("Training", i) for i in (1, 2, 3))]
     assert progress[1].seconds_left is not None and last == "done" and log == ["errand"]
 
 
 def test_a_training_and_shots_take_turns(runtime):
     log: list[str] = []
-    training = trained(learning(log, 10_000), mode="tiny", gigabytes=1, runtime=runtime)
+    training = run_training(learning(log, 10_000), mode="tiny", gigabytes=1, runtime=runtime)
     while next(training).phase != "Training":
         pass
     shot = runtime.run(Shot(TOY, *toy_shot(), RunOptions(weights="tiny")))
@@ -82,16 +82,16 @@ def test_a_training_and_shots_take_turns(runtime):
     training.close()
     assert log == ["errand"]
     assert isinstance(list(shot)[-1], Report) and runtime.loaded
-    list(trained(learning(log), mode="tiny", gigabytes=1, runtime=runtime))
+    list(run_training(learning(log), mode="tiny", gigabytes=1, runtime=runtime))
     assert not runtime.loaded
 
 
 def test_too_small_a_device_is_refused_before_anything_is_loaded(runtime):
     with pytest.raises(InputError, match="needs a GPU with about 30 GB, and this computer has none"):
-        trained(learning([]), mode="real", gigabytes=30, runtime=runtime)
+        run_training(learning([]), mode="real", gigabytes=30, runtime=runtime)
     with pytest.raises(InputError, match="this one has 24 GB"):
-        trained(learning([]), mode="random", gigabytes=30, runtime=Runtime(Gpu()))
-    assert list(trained(learning([]), mode="random", gigabytes=20, runtime=Runtime(Gpu())))[-1] == "done"
+        run_training(learning([]), mode="random", gigabytes=30, runtime=Runtime(Gpu()))
+    assert list(run_training(learning([]), mode="random", gigabytes=20, runtime=Runtime(Gpu())))[-1] == "done"
 
 
 def test_faults_reach_the_caller_and_memory_that_ran_out_is_said(runtime):
@@ -100,7 +100,7 @@ def test_faults_reach_the_caller_and_memory_that_ran_out_is_said(runtime):
             yield Progress("Loading", 0, 1)
             raise error
 
-        return lambda: list(trained(train, mode="tiny", gigabytes=1, runtime=runtime))
+        return lambda: list(run_training(train, mode="tiny", gigabytes=1, runtime=runtime))
 
     with pytest.raises(InputError, match="lower the rank"):
         failing(torch.OutOfMemoryError("CUDA out of memory"))()

@@ -20,7 +20,7 @@ from exchanged_splats import apart, covariances, some
 from scipy.spatial.transform import Rotation
 
 from camera.errors import InputError
-from camera.objects.glb import opened, packed
+from camera.objects.glb import open_glb, pack_glb
 from pipelines.splats.formats import NAMES, every, kind_of, read, sog, written
 from pipelines.splats.formats.axes import turned, world_from_file
 from pipelines.splats.formats.gltf import EXTENSION
@@ -145,7 +145,7 @@ def test_gltf_splats_are_points_upright_to_another_reader():
 
 def test_gltf_scales_are_lengths_and_opacities_shares():
     splats = some()
-    file = opened(written(splats, "glb"), "a.glb")
+    file = open_glb(written(splats, "glb"), "a.glb")
     (primitive,) = file.about["meshes"][0]["primitives"]
     assert primitive["mode"] == 0 and primitive["extensions"][EXTENSION]["kernel"] == "ellipse"
 
@@ -160,16 +160,16 @@ def test_gltf_scales_are_lengths_and_opacities_shares():
 
 def test_nodes_place_gltf_splats():
     splats = some()
-    file = opened(written(splats, "glb"), "a.glb")
+    file = open_glb(written(splats, "glb"), "a.glb")
     about = json.loads(json.dumps(file.about))
     about["nodes"] = [{"children": [1], "scale": [2, 2, 2], "translation": [1, 0, 0]}, about["nodes"][0]]
-    back, _ = read(packed(about, file.binary), "a.glb")
+    back, _ = read(pack_glb(about, file.binary), "a.glb")
     expected = replace(splats, means=splats.means * 2 + [1, 0, 0], log_scales=splats.log_scales + np.log(2))
     np.testing.assert_allclose(back.means, expected.means, atol=1e-5)
     np.testing.assert_allclose(covariances(back), covariances(expected), rtol=1e-3, atol=1e-6)
     about["nodes"][0]["scale"] = [2, 1, 2]
     with pytest.raises(InputError, match="stretches"):
-        read(packed(about, file.binary), "a.glb")
+        read(pack_glb(about, file.binary), "a.glb")
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

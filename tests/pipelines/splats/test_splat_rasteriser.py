@@ -11,7 +11,7 @@ import torch
 from camera.evaluation.paths import Similarity
 from camera.rotation import look_at
 from pipelines.splats import kernel
-from pipelines.splats.rasterizer import Gaussians, composited, draw, harmonics, project
+from pipelines.splats.rasterizer import Gaussians, composite_tiles, draw, harmonics, project
 from pipelines.splats.splats import SH_C0
 
 LENS = torch.tensor([[20.0, 0, 9.5], [0, 20.0, 6.5], [0, 0, 1]])
@@ -80,7 +80,7 @@ def by_hand(g: Gaussians, camera, lens, x: int, y: int):
     return colour, 1 - light, depth / max(1 - light, 1e-10)
 
 
-@pytest.mark.parametrize("composite", [composited, kernel.composited])
+@pytest.mark.parametrize("composite", [composite_tiles, kernel.composite_tiles])
 def test_pixels_are_what_the_formulas_say(composite):
     g = some(30)
     g = g._replace(logit_opacities=torch.where(torch.arange(30) < 8, 12.0, g.logit_opacities))  # some end the light
@@ -128,7 +128,7 @@ def test_gradients_are_those_of_finite_differences():
 
 def test_the_kernel_draws_and_learns_as_the_readable_one():
     found = []
-    for composite in (composited, kernel.composited):
+    for composite in (composite_tiles, kernel.composite_tiles):
         g = Gaussians(*(tensor.requires_grad_() for tensor in some(200, degree=3)))
         g.logit_opacities.data[:40] = 12
         drawn = draw(g, pose(), LENS, *SIZE, background=torch.ones(3), composite=composite)
@@ -144,7 +144,7 @@ def test_the_kernel_draws_and_learns_as_the_readable_one():
 def test_nothing_in_view_draws_the_background():
     g = some(5)
     behind = g._replace(means=g.means * torch.tensor([1.0, 1, -1]))
-    for composite in (composited, kernel.composited):
+    for composite in (composite_tiles, kernel.composite_tiles):
         drawn = draw(behind, torch.eye(4), LENS, *SIZE, background=torch.tensor([0.2, 0.4, 0.6]), composite=composite)
         assert float(drawn.alpha.max()) == 0 and torch.allclose(drawn.colour, torch.tensor([0.2, 0.4, 0.6]))
         assert not drawn.seen.any()

@@ -12,12 +12,12 @@ import reshoot
 from camera import film_path
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
-from camera.render.scene import render, rendered
+from camera.render.scene import render, render_all
 from pipelines.__main__ import main
 from pipelines.media.image_metrics import psnr
 from pipelines.media.video import read_video
 from pipelines.rehearsal import Viewfinder, rehearse
-from pipelines.splats.drawing import flown
+from pipelines.splats.drawing import render_path
 from pipelines.splats.formats import NAMES, written
 from pipelines.splats.scene import SplatScene, open_splats
 from pipelines.splats.splats import SH_C0, Splats
@@ -81,8 +81,8 @@ def test_a_rehearsal_shows_the_splats_and_not_their_picture(file, tmp_path):
     (tmp_path / "both.ply").write_bytes(written(both, "ply"))
     scene = reshoot.open_splats(tmp_path / "both.ply").fitted(160, 96)
     path = film_path("truck right 0.5", scene, frames=3, fps=8)
-    frames = [image.colour for image in rendered(scene, path, fill="background")]
-    truth = [colour for colour, _ in flown(both, path)]
+    frames = [image.colour for image in render_all(scene, path, fill="background")]
+    truth = [colour for colour, _ in render_path(both, path)]
     assert min(psnr(_tensor(a), _tensor(b)) for a, b in zip(frames, truth)) > 40
     flat = reshoot.Scene(scene.views)
     assert psnr(_tensor(render(flat, path, frame=2).colour), _tensor(truth[2])) < 30

@@ -18,7 +18,7 @@ from camera.render.point_discs import Dots
 from camera.render.triangles import draw
 from camera.rotation import from_pan_tilt_roll
 from pipelines.reconstruct.surface.texture import surface_of
-from pipelines.splats.drawing import flown
+from pipelines.splats.drawing import render_path
 from pipelines.splats.splats import Splats
 from pipelines.viewer import page
 from tests.tabs.conftest import BROWSERS, FLAGS
@@ -106,7 +106,7 @@ def splats(degree: int) -> Splats:
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_splats_are_drawn_as_our_rasteriser_draws_them(opened, path, degree):
     shown = opened(page.of_splats(splats(degree), path))
-    for number, (truth, _) in enumerate(flown(splats(degree), path)):
+    for number, (truth, _) in enumerate(render_path(splats(degree), path)):
         ours = shown.frame(number)
         assert decibels(ours, truth) > 38 and np.abs(ours.astype(int) - truth).mean() < 1.5
 

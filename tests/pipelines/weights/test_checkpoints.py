@@ -11,13 +11,13 @@ from camera.errors import InputError
 from pipelines.weights.checkpoints import (
     built,
     dtype_for,
-    filled_randomly,
+    fill_randomly,
     from_folder,
     load_strict,
+    on_meta_device,
     read_json,
     read_state,
     stripped,
-    unfilled,
 )
 
 
@@ -46,7 +46,7 @@ def published(state):
 
 
 def test_ordered_renames_drop_what_is_known_and_report_it(state):
-    net = unfilled(Net)
+    net = on_meta_device(Net)
     assert net.first.weight.is_meta and torch.equal(net.table, torch.arange(3.0))
     report = load_strict(net, published(state), RENAMES, dropped=(r"pos\.seq$", r"^logvar"), dtype=torch.bfloat16)
     assert (report.loaded, report.dropped) == (4, ("net.pos.seq", "logvar.0"))
@@ -68,7 +68,7 @@ def test_optional_tensors_keep_the_value_they_were_built_with(state):
     report = load_strict(net, state, optional=("norm",))
     assert report.kept == ("norm.bias",) and torch.equal(net.norm.bias, torch.zeros(4))
     with pytest.raises(ValueError, match="must be built with values"):
-        load_strict(unfilled(Net), state, optional=("norm",))
+        load_strict(on_meta_device(Net), state, optional=("norm",))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_prefixes_are_taken_off_in_order():
 
 def test_random_values_depend_on_the_seed_alone_and_keep_activations_in_range():
     def made(seed):
-        return filled_randomly(unfilled(lambda: nn.Sequential(nn.Linear(1024, 2048), Net())), seed=seed)
+        return fill_randomly(on_meta_device(lambda: nn.Sequential(nn.Linear(1024, 2048), Net())), seed=seed)
 
     first, second, other = made(1), made(1), made(2)
     assert torch.equal(first[0].weight, second[0].weight) and not torch.equal(first[0].weight, other[0].weight)

@@ -32,7 +32,7 @@ def test_every_shot_gets_its_row_and_what_cannot_be_measured_is_said(tmp_path: P
     videos = {}
     for title, pan in (("GEN3C", 20), ("GenXD", 10)):
         videos[title] = str(write_mp4(tmp_path / f"{title}.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12))
-        take_report.keep(videos[title], take(pan))
+        take_report.save_report(videos[title], take(pan))
     videos["Black"] = str(write_mp4(tmp_path / "black.mp4", np.zeros((4, 36, 64, 3), np.uint8), 12))
     told, shown = list(table.measured(videos))[-1]
     assert [row["cells"][0] for row in shown["value"]["rows"]] == ["GEN3C", "GenXD"]

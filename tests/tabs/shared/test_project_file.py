@@ -12,7 +12,7 @@ import pytest
 from camera.errors import InputError
 from camera.objects.bundle import MODELS
 from camera.objects.model import read_models
-from camera.objects.scene import StagedScene, new_object, staged
+from camera.objects.scene import StagedScene, new_object, stage_objects
 from examples import EXAMPLES, load
 from pipelines import method
 from pipelines.results.project_file import read_project, save_project
@@ -52,7 +52,7 @@ def test_clips_objects_and_an_own_path_come_along(project, tmp_path):
     clip = load("toy_train")
     model = read_models({fox.name: fox.read_bytes()})
     assert fox.suffix in MODELS
-    scene = staged(clip, [new_object(model, staged(clip).standing_place())])
+    scene = stage_objects(clip, [new_object(model, stage_objects(clip).standing_place())])
     _, path = project.ready()
     content, notes = restored(
         read_project(save_project(tmp_path / "p.zip", stored(project.opened(scene).with_own(path, as_given=True))))

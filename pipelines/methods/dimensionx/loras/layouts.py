@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from camera.errors import InputError
 from camera.formats.account import Account
 from pipelines.methods.dimensionx.loras.sat import read_sat_file
-from pipelines.weights.lora_strength import HEADER, UNSAID, Strength, declared, layer_alphas
+from pipelines.weights.lora_strength import HEADER, UNSAID, Strength, declared_strength, layer_alphas
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """Modules of every attention block that DimensionX trains; two tensors each."""
@@ -113,7 +113,7 @@ def read_lora(path: str | os.PathLike, *, layers_may_differ: bool = False) -> Lo
     """
     path = Path(path)
     stored, account = read_sat_file(path), Account(path.name)
-    said = declared(path, NETWORK, account)
+    said = declared_strength(path, NETWORK, account)
     read = replace(lora_of(stored, name=path.name, said=said), notes=tuple(account.notes()))
     if not layers_may_differ:
         read.scale  # noqa: B018, raises where there is none
@@ -127,10 +127,11 @@ def lora_of(stored: dict[str, Tensor], *, name: str, said: Strength = UNSAID) ->
     """
     sat = any(re.search(r"\.matrix_[AB]\.\d+$", key) for key in stored)
     alphas = {
-        renamed(f"{module}.alpha").removesuffix(".alpha"): value for module, value in layer_alphas(stored, name).items()
+        rename_key(f"{module}.alpha").removesuffix(".alpha"): value
+        for module, value in layer_alphas(stored, name).items()
     }
     kept = {
-        renamed(key): value
+        rename_key(key): value
         for key, value in stored.items()
         if not key.endswith(".alpha") and (not sat or ".matrix_" in key)
     }
@@ -181,7 +182,7 @@ def _with_scales(
     return LoraFile(name, tensors, rank, usual * rank, others)
 
 
-def renamed(key: str) -> str:
+def rename_key(key: str) -> str:
     """A key of any known layout in the layout used here; an unknown key comes back as it is."""
     for pattern, replacement in _RENAMES:
         key = re.sub(pattern, replacement, key)
@@ -236,7 +237,7 @@ def configuration(lora: LoraFile) -> dict[str, object]:
     return {"r": lora.rank, "lora_alpha": usual, **{key: values for key, values in patterns.items() if values}}
 
 
-def merged_weight(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+def merge_weight(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
     """(out,in): ``weight`` + scale B A, summed in float32 and returned in the dtype of ``weight``."""
     return (weight.float() + scale * (lora_b.float() @ lora_a.float())).to(weight.dtype)
 

@@ -18,9 +18,9 @@ from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTran
 from torch import Tensor
 
 from camera.errors import InputError
-from pipelines.methods.dimensionx.loras.layouts import LoraFile, lora_of, merged_weight, read_lora, save_lora
+from pipelines.methods.dimensionx.loras.layouts import LoraFile, lora_of, merge_weight, read_lora, save_lora
 from pipelines.methods.dimensionx.loras.sat import NETWORK, read_sat_file
-from pipelines.weights.checkpoints import load_strict, unfilled
+from pipelines.weights.checkpoints import load_strict, on_meta_device
 
 FINAL_NORM_EPS = 1e-6
 """Of the original's last layer norm; diffusers has 1e-5 there (everywhere else they agree)."""
@@ -58,7 +58,7 @@ class Converted:
     lora: LoraFile | None
 
 
-def converted(sat: Mapping[str, Tensor], *, name: str = "the checkpoint") -> Converted:
+def convert_checkpoint(sat: Mapping[str, Tensor], *, name: str = "the checkpoint") -> Converted:
     """A whole SAT checkpoint by diffusers' names; text encoder and VAE in the same file are left out.
 
     Both forms are taken: with LoRA beside the weights (``.original`` and ``matrix_A``), and merged.
@@ -74,14 +74,14 @@ def converted(sat: Mapping[str, Tensor], *, name: str = "the checkpoint") -> Con
     return Converted(state, lora_of(matrices, name=name) if matrices else None)
 
 
-def merged(parts: Converted) -> dict[str, Tensor]:
+def merge_lora(parts: Converted) -> dict[str, Tensor]:
     """The state with the LoRA added at its trained strength, in float32 before the cast back."""
     if parts.lora is None:
         return parts.state
     state = dict(parts.state)
     for module in parts.lora.modules:
         a, b = (parts.lora.tensors[f"{module}.lora_{side}.weight"] for side in "AB")
-        state[f"{module}.weight"] = merged_weight(state[f"{module}.weight"], a, b, parts.lora.scale_of(module))
+        state[f"{module}.weight"] = merge_weight(state[f"{module}.weight"], a, b, parts.lora.scale_of(module))
     return state
 
 
@@ -93,7 +93,7 @@ def orbit_transformer(
     The position table comes from the checkpoint; without one it is zeros, as the original code leaves it (diffusers
     would keep a sine table). A table of another length is an `InputError`.
     """
-    transformer = unfilled(lambda: CogVideoXTransformer3DModel(**config))
+    transformer = on_meta_device(lambda: CogVideoXTransformer3DModel(**config))
     expected: Any = transformer.patch_embed.pos_embedding
     table = state.get(TABLE, torch.zeros_like(expected))
     if table.shape != expected.shape:
@@ -136,7 +136,7 @@ def main() -> None:
     else:
         from pipelines.methods.dimensionx.network.configs import ORBIT_TRANSFORMER
 
-        state = merged(converted(read_sat_file(given.checkpoint), name=given.checkpoint.name))
+        state = merge_lora(convert_checkpoint(read_sat_file(given.checkpoint), name=given.checkpoint.name))
         orbit_transformer(state, ORBIT_TRANSFORMER, dtype=torch.bfloat16).save_pretrained(given.output)
 
 

@@ -26,7 +26,7 @@ from pipelines.methods.dimensionx.network.configs import (
     VAE,
     Kind,
 )
-from pipelines.methods.dimensionx.network.convert import converted, merged, orbit_transformer
+from pipelines.methods.dimensionx.network.convert import convert_checkpoint, merge_lora, orbit_transformer
 from pipelines.methods.dimensionx.network.parallel_plan import make_splittable
 from pipelines.methods.dimensionx.network.position_table import use_first_rows
 from pipelines.methods.dimensionx.sampling import SCHEDULE
@@ -126,8 +126,8 @@ def _orbit(weights: Weights) -> CogVideoXTransformer3DModel:
 
     def load() -> CogVideoXTransformer3DModel:
         name = "the 360 degree orbit"
-        parts = converted(read_sat_file(_orbit_file(weights.files(checkpoint("orbit_360")))), name=name)
-        return orbit_transformer(merged(parts), ORBIT_TRANSFORMER, dtype=weights.dtype, source=name)
+        parts = convert_checkpoint(read_sat_file(_orbit_file(weights.files(checkpoint("orbit_360")))), name=name)
+        return orbit_transformer(merge_lora(parts), ORBIT_TRANSFORMER, dtype=weights.dtype, source=name)
 
     return weights.shared(("CogVideoXTransformer3DModel", checkpoint("orbit_360").repo), load)
 

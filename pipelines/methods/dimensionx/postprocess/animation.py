@@ -14,7 +14,7 @@ HEIGHT = {"gif": 240, "webp": 480}
 """GIFs are large for what they show, so upstream's demo makes them small; webp keeps the size of the clip."""
 
 
-def animated(frames: Frames, fps: float, kind: Literal["gif", "webp"]) -> bytes:
+def encode_animation(frames: Frames, fps: float, kind: Literal["gif", "webp"]) -> bytes:
     """(F,H,W,3) as an endless gif or webp of at most `HEIGHT` rows, plays at ``fps`` (gif: whole hundredths of a second)."""
     height = min(HEIGHT[kind], frames.shape[1])
     width = max(1, round(frames.shape[2] * height / frames.shape[1]))

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines.method import Frames
 from pipelines.methods.dimensionx.method import checkpoint
 from pipelines.methods.dimensionx.postprocess.rife import MULTIPLE, FlowNet
-from pipelines.weights.checkpoints import filled_randomly, load_strict, read_state
+from pipelines.weights.checkpoints import fill_randomly, load_strict, read_state
 from pipelines.weights.hub import Weights
 
 CUT, SAME = 0.2, 0.996
@@ -27,7 +27,7 @@ def load_flow_net(weights: Weights) -> FlowNet:
     def load() -> FlowNet:
         network = FlowNet()
         if weights.mode != "real":
-            return filled_randomly(network, seed=weights.seed, dtype=torch.float32)
+            return fill_randomly(network, seed=weights.seed, dtype=torch.float32)
         released = checkpoint("rife")
         state = read_state(weights.files(released)["flownet.pkl"])
         load_strict(network, state, [(r"^module\.", "")], source=released.repo, dtype=torch.float32)
@@ -36,7 +36,7 @@ def load_flow_net(weights: Weights) -> FlowNet:
     return weights.shared(("FlowNet", checkpoint("rife").repo), load)
 
 
-def interpolated(network: FlowNet, frames: Frames, *, times: int) -> Iterator[Frames]:
+def interpolate_frames(network: FlowNet, frames: Frames, *, times: int) -> Iterator[Frames]:
     """``times`` (2 or 4) as many frames per second: (F,H,W,3) to (F-1)*times+1 frames, pair by pair.
 
     Yields (times,H,W,3) for every pair and last the final frame (1,H,W,3). A cut is not blended: the frame before it

@@ -48,12 +48,12 @@ class FlowNet(nn.Module):
             back, back_mask = block(torch.cat([b, a, -mask], dim=1), _turned(flow), scale)
             flow = flow + (forth + _turned(back)) / 2
             mask = mask + (forth_mask - back_mask) / 2
-            a, b = warped(first, flow[:, :2]), warped(second, flow[:, 2:])
+            a, b = warp(first, flow[:, :2]), warp(second, flow[:, 2:])
         share = torch.sigmoid(mask)
         return a * share + b * (1 - share)
 
 
-def warped(picture: Tensor, flow: Tensor) -> Tensor:
+def warp(picture: Tensor, flow: Tensor) -> Tensor:
     """(B,C,H,W) read at each pixel plus ``flow`` (B,2,H,W) in pixels, bilinear, border repeated."""
     height, width = picture.shape[-2:]
     across = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]

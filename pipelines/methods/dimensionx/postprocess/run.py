@@ -13,21 +13,21 @@ import torch
 from camera.path import CameraPath
 from pipelines.method import Clip, Frames, Progress
 from pipelines.methods.dimensionx.method import DimensionXSettings
-from pipelines.methods.dimensionx.postprocess.animation import animated
-from pipelines.methods.dimensionx.postprocess.interpolation import doubled_as_upstream, interpolated
+from pipelines.methods.dimensionx.postprocess.animation import encode_animation
+from pipelines.methods.dimensionx.postprocess.interpolation import doubled_as_upstream, interpolate_frames
 from pipelines.methods.dimensionx.postprocess.rife import FlowNet
-from pipelines.methods.dimensionx.postprocess.upscaling import TIMES, Upscaler, upscaled
+from pipelines.methods.dimensionx.postprocess.upscaling import TIMES, Upscaler, upscale
 
 UPSTREAM_SECONDS = 6
 """Upstream's demo plays whatever it made in six seconds: 98 frames at 17 per second."""
 
 
-def finished(
+def postprocess(
     clip: Clip, settings: DimensionXSettings, *, flow_net: FlowNet | None, upscaler: Upscaler | None
 ) -> Generator[Progress, None, Clip]:
     """Upscaled, then interpolated, then encoded as asked: upstream's order."""
     if upscaler is not None:
-        made = yield from _gathered("Upscaling", upscaled(upscaler, clip.frames), len(clip.frames))
+        made = yield from _gathered("Upscaling", upscale(upscaler, clip.frames), len(clip.frames))
         height, width = made.shape[1:3]
         note = f"Real-ESRGAN made every frame four times as wide and high: {width} x {height}."
         clip = replace(clip, frames=made, path=clip.path.resized(width, height), notes=(*clip.notes, note))
@@ -36,7 +36,7 @@ def finished(
     if settings.also != "mp4 only":
         yield Progress(f"Saving as {settings.also}", 0, 1)
         small = clip.frames if upscaler is None else clip.frames[:, ::TIMES, ::TIMES]
-        files = {**clip.files, f"clip.{settings.also}": animated(small, clip.fps, settings.also)}  # type: ignore[arg-type]
+        files = {**clip.files, f"clip.{settings.also}": encode_animation(small, clip.fps, settings.also)}  # type: ignore[arg-type]
         clip = replace(clip, files=files)
     return clip
 
@@ -52,7 +52,9 @@ def _interpolated(clip: Clip, settings: DimensionXSettings, network: FlowNet) ->
         fps = float(math.ceil((len(made) - 1) / UPSTREAM_SECONDS))
     else:
         times = int(settings.interpolate[1:])
-        made = yield from _gathered("Interpolating", interpolated(network, clip.frames, times=times), len(clip.frames))
+        made = yield from _gathered(
+            "Interpolating", interpolate_frames(network, clip.frames, times=times), len(clip.frames)
+        )
         fps = clip.fps * times
     path: CameraPath = clip.path.resampled(len(made)).with_fps(fps)
     note = f"RIFE made {len(made)} frames of {len(clip.frames)}; they play at {fps:g} per second."

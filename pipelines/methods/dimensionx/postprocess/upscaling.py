@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from camera.errors import InputError
 from pipelines.method import Frames
 from pipelines.methods.dimensionx.method import checkpoint
-from pipelines.weights.checkpoints import filled_randomly, load_strict
+from pipelines.weights.checkpoints import fill_randomly, load_strict
 from pipelines.weights.hub import Weights
 
 TIMES = 4
@@ -73,7 +73,7 @@ def load_upscaler(weights: Weights) -> Upscaler:
     def load() -> Upscaler:
         if weights.mode != "real":
             network = Upscaler(8, 4, 2) if weights.mode == "tiny" else Upscaler()
-            return filled_randomly(network, seed=weights.seed, dtype=weights.dtype)
+            return fill_randomly(network, seed=weights.seed, dtype=weights.dtype)
         released = checkpoint("upscaler")
         network = Upscaler()
         state = _state(weights.files(released)["RealESRGAN_x4.pth"])
@@ -84,7 +84,7 @@ def load_upscaler(weights: Weights) -> Upscaler:
 
 
 @torch.no_grad()
-def upscaled(network: Upscaler, frames: Frames) -> Iterator[Frames]:
+def upscale(network: Upscaler, frames: Frames) -> Iterator[Frames]:
     """(F,H,W,3) uint8, one frame (1,4H,4W,3) at a time."""
     weight = network.conv_first.weight
     for frame in frames:

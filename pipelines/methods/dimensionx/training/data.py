@@ -17,7 +17,7 @@ from torch import Tensor
 from camera.errors import InputError
 from pipelines.inputs.open import VIDEOS
 from pipelines.media.video import probe, read_video
-from pipelines.methods.dimensionx.framing import cropped_bytes
+from pipelines.methods.dimensionx.framing import crop_frame_bytes
 
 STILL_PIXELS = 0.15
 """Corners that move less than this per frame, in the median and per hundred pixels of width, belong to a still camera."""
@@ -81,7 +81,7 @@ def read_clip(path: Path, *, frames: int, width: int, height: int) -> Tensor:
     if len(video) < 5:
         raise InputError(f"{path.name} has {len(video)} frames; a training clip needs at least five.")
     chosen = video[training_indices(len(video), fps, frames)]
-    cropped = cropped_bytes(torch.from_numpy(chosen).permute(0, 3, 1, 2), width, height)
+    cropped = crop_frame_bytes(torch.from_numpy(chosen).permute(0, 3, 1, 2), width, height)
     return ((cropped.float() - 127.5) / 127.5).transpose(0, 1)
 
 

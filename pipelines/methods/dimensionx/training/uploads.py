@@ -34,7 +34,7 @@ def trainings() -> Path:
     return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "reshoot" / "trainings").expanduser()
 
 
-def collected(files: Sequence[str | Path], name: str, root: Path) -> Path:
+def collect_clips(files: Sequence[str | Path], name: str, root: Path) -> Path:
     """The folder of the training ``name`` on these files, below ``root``; its ``clips`` holds what they bring.
 
     ``files``: `ACCEPTED`. Raises `InputError` for anything else and for a zip that is damaged or far too large.
@@ -86,7 +86,7 @@ def code_of(output: Path) -> str:
     return f"{output.parent.name}.{output.name}"
 
 
-def left_by(code: str, root: Path) -> tuple[int, tuple[Path, ...]]:
+def saved_progress(code: str, root: Path) -> tuple[int, tuple[Path, ...]]:
     """Steps that the training of this code has saved below ``root``, and its LoRA and moving average.
 
     Raises `InputError` for a code that no training here has.

@@ -21,7 +21,7 @@ _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
 
 
-def cleaned(prompt: str) -> str:
+def clean_prompt(prompt: str) -> str:
     """Composed Unicode with straight quotes, HTML entities resolved (twice), runs of white space as one space."""
     text = unicodedata.normalize("NFC", prompt).translate(_STRAIGHT)
     return re.sub(r"\s+", " ", html.unescape(html.unescape(text))).strip()
@@ -32,7 +32,7 @@ def encode_text(
 ) -> Tensor:
     """(1,512,C) of UMT5; rows after the end of the text are zero."""
     tokens = tokenizer(
-        [cleaned(prompt)],
+        [clean_prompt(prompt)],
         padding="max_length",
         max_length=TEXT_TOKENS,
         truncation=True,
@@ -44,7 +44,7 @@ def encode_text(
 
 def tokens_too_many(tokenizer: PreTrainedTokenizerBase, prompt: str) -> int:
     """How many tokens of a prompt will be cut off."""
-    return max(0, len(tokenizer(cleaned(prompt)).input_ids) - TEXT_TOKENS)
+    return max(0, len(tokenizer(clean_prompt(prompt)).input_ids) - TEXT_TOKENS)
 
 
 def encode_tokens(encoder: UMT5EncoderModel, ids: Tensor, mask: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def encode_clip(encoder: CLIPVisionModel, picture: Tensor) -> Tensor:
     return encoder(pixel_values=clip_pixels(picture), output_hidden_states=True).hidden_states[-2]
 
 
-def resized_picture(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def resize_picture(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """(H,W,3) or grey (H,W), stretched to ``width`` x ``height`` bicubically as upstream does."""
     return np.asarray(Image.fromarray(picture).resize((width, height)))
 

@@ -13,7 +13,7 @@ from pipelines.methods.dualcamctrl.method import ENCODERS, RELEASED, TOKENIZER
 from pipelines.methods.dualcamctrl.network import convert
 from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransformer
 from pipelines.methods.dualcamctrl.network.vae import STRIDE, TILE, TiledWanVAE
-from pipelines.weights.checkpoints import LoadReport, State, built, read_state, stripped, unfilled
+from pipelines.weights.checkpoints import LoadReport, State, built, on_meta_device, read_state, stripped
 from pipelines.weights.components import byte_tokenizer, component
 from pipelines.weights.hub import Weights
 
@@ -129,4 +129,4 @@ def _tiling(vae: TiledWanVAE) -> TiledWanVAE:
 def empty(kind: Any) -> Any:
     """A full-size network whose parameters have no memory yet."""
     configuration = getattr(kind, "config_class", None)
-    return unfilled(lambda: kind(configuration(**FULL[kind])) if configuration else kind(**FULL[kind]))
+    return on_meta_device(lambda: kind(configuration(**FULL[kind])) if configuration else kind(**FULL[kind]))

@@ -90,14 +90,14 @@ def _ramp(length: int, before: bool, after: bool, border: int) -> Tensor:
     return weights
 
 
-def normalised(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
+def normalise(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
     """Latents as the denoiser wants them: mean 0 and deviation 1 per channel."""
     mean, std = _statistics(vae, latents)
     return (latents - mean) / std
 
 
-def denormalised(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
-    """Undo `normalised`."""
+def denormalise(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
+    """Undo `normalise`."""
     mean, std = _statistics(vae, latents)
     return latents * std + mean
 
@@ -113,7 +113,7 @@ def _statistics(vae: AutoencoderKLWan, like: Tensor) -> tuple[Tensor, Tensor]:
 def encode_video(vae: AutoencoderKLWan, video: Tensor) -> Tensor:
     """A video (1,3,F,H,W) in -1..1 to its normalised latents (1,16,(F+3)/4,H/8,W/8), the mode of the posterior."""
     encoded = cast(AutoencoderKLOutput, vae.encode(video))
-    return normalised(vae, encoded.latent_dist.mode())
+    return normalise(vae, encoded.latent_dist.mode())
 
 
 def encode_picture(vae: AutoencoderKLWan, picture: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ def encode_picture(vae: AutoencoderKLWan, picture: Tensor) -> Tensor:
 
 def decode_video(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
     """Normalised latents (1,16,t,h,w) to a video (1,3,4t-3,8h,8w) in -1..1, float32 on the CPU."""
-    video = cast(DecoderOutput, vae.decode(denormalised(vae, latents))).sample
+    video = cast(DecoderOutput, vae.decode(denormalise(vae, latents))).sample
     return video.float().cpu()
 
 

@@ -103,7 +103,9 @@ class RealEstateClips(Dataset):
         return {
             "rgb": _signed(rgb),
             "depth": _signed(self._depth(key, picked)),
-            "camera": torch.from_numpy(cameras.packed(cameras.rays(cameras.network_path(path, source_aspect=aspect)))),
+            "camera": torch.from_numpy(
+                cameras.pack_rays(cameras.rays(cameras.network_path(path, source_aspect=aspect)))
+            ),
             "caption": self._caption(key, start + length),
         }
 

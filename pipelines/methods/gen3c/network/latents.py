@@ -15,7 +15,7 @@ from diffusers.models.autoencoders.autoencoder_kl_cosmos import AutoencoderKLCos
 from torch import Tensor
 
 from camera.errors import InputError
-from pipelines.methods.gen3c.network.tiles import tiled
+from pipelines.methods.gen3c.network.tiles import decode_tiles
 
 SIGMA_DATA = 0.5
 BUFFERS = 2
@@ -58,7 +58,7 @@ def decode(vae: AutoencoderKLCosmos, latents: Tensor) -> Tensor:
     side = int(vae.config["spatial_compression_ratio"])
     tile = (vae.tile_sample_min_height // side, vae.tile_sample_min_width // side)
     stride = (int(vae.tile_sample_stride_height) // side, int(vae.tile_sample_stride_width) // side)
-    return tiled(lambda part: vae.decode(part, return_dict=False)[0], plain, tile=tile, stride=stride)
+    return decode_tiles(lambda part: vae.decode(part, return_dict=False)[0], plain, tile=tile, stride=stride)
 
 
 def to_bytes(video: Tensor) -> Tensor:

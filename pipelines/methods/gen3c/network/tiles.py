@@ -10,7 +10,7 @@ from torch import Tensor
 NOTE = "Decoded in tiles: the tokenizer evens out each tile by itself, so brightness may differ a little across the picture."
 
 
-def tiled(
+def decode_tiles(
     decode: Callable[[Tensor], Tensor], latents: Tensor, *, tile: tuple[int, int], stride: tuple[int, int]
 ) -> Tensor:
     """``decode`` of latents (B,C,t,h,w), asked for tiles of at most ``tile`` = (h,w) latents that begin every ``stride``.

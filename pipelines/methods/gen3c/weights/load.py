@@ -13,7 +13,7 @@ from pipelines.methods.gen3c.method import TEXT_ENCODER, TOKENIZER, TRANSFORMER
 from pipelines.methods.gen3c.network.transformer import Gen3cTransformer
 from pipelines.methods.gen3c.weights import convert, diffusers_layout
 from pipelines.methods.gen3c.weights.depth_network import FrameDepth, load_depth
-from pipelines.weights.checkpoints import built, unfilled
+from pipelines.weights.checkpoints import built, on_meta_device
 from pipelines.weights.components import byte_tokenizer, component
 from pipelines.weights.hub import Weights, folder_of
 
@@ -92,7 +92,7 @@ def add_depth(networks: Networks, weights: Weights) -> None:
 def _transformer(weights: Weights) -> Gen3cTransformer:
     if weights.mode != "real":
         return _built(Gen3cTransformer, weights)
-    network = unfilled(lambda: Gen3cTransformer(**FULL[Gen3cTransformer]))
+    network = on_meta_device(lambda: Gen3cTransformer(**FULL[Gen3cTransformer]))
     if folder := diffusers_layout.local_folder(weights, TRANSFORMER.repo):
         diffusers_layout.load_transformer(network, folder, dtype=weights.dtype)
         return network
@@ -108,7 +108,7 @@ def _vae(weights: Weights) -> AutoencoderKLCosmos:
     files = weights.files(TOKENIZER)
     mean, std = convert.read_statistics(files["mean_std.pt"])
     tables: dict[str, Any] = {"latents_mean": mean.flatten().tolist(), "latents_std": std.flatten().tolist()}
-    network = unfilled(lambda: AutoencoderKLCosmos(**FULL[AutoencoderKLCosmos], **tables))
+    network = on_meta_device(lambda: AutoencoderKLCosmos(**FULL[AutoencoderKLCosmos], **tables))
     convert.load_vae(network, files["encoder.jit"], files["decoder.jit"], dtype=weights.dtype)
     return network
 

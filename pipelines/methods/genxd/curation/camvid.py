@@ -137,7 +137,7 @@ def _motion(
         return {}
     relative = None if relative_depth is None else [relative_depth(frame) for frame in frames]
     depths = motion.depths_of(found, relative, *frames.shape[1:3])
-    return motion.motion_of_things(frames, motion.linked(frames, masks), found.path, depths)
+    return motion.motion_of_things(frames, motion.link_masks(frames, masks), found.path, depths)
 
 
 def _shrunk(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -190,7 +190,7 @@ def curate_video(
     )
 
 
-def packed(folder: Path, file: str | Path) -> Path:
+def pack_entry(folder: Path, file: str | Path) -> Path:
     """An entry as a zip, which appears when it is whole."""
     with complete(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for each in sorted(folder.rglob("*")):
@@ -198,7 +198,7 @@ def packed(folder: Path, file: str | Path) -> Path:
     return Path(file)
 
 
-def told(entry: Entry) -> str:
+def describe_entry(entry: Entry) -> str:
     """What was found, in one sentence."""
     return (
         f"{entry.frames} frames with cameras ({entry.frames_without_camera} without), {entry.points} static points, "
@@ -210,9 +210,9 @@ def _masks(choice: str | Path, frames: NDArray[np.uint8]) -> tuple[Masks | None,
     if choice == "found":
         return None, ""
     if choice == "mask2former":
-        from pipelines.methods.genxd.curation.segment import CHECKPOINT, might_move, segmenter_from_hub
+        from pipelines.methods.genxd.curation.segment import CHECKPOINT, movable_mask, segmenter_from_hub
 
-        return might_move(frames, segmenter_from_hub()), CHECKPOINT.repo
+        return movable_mask(frames, segmenter_from_hub()), CHECKPOINT.repo
     files = sorted(Path(choice).glob("*.png"))
     if len(files) != len(frames):
         raise InputError(

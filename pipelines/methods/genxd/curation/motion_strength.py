@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from camera.path import CameraPath
 from pipelines.estimation.sfm import Reconstruction
-from pipelines.estimation.sparse_depth import Pixels, aligned_depth, spread_depth
+from pipelines.estimation.sparse_depth import Pixels, align_depth, spread_depth
 
 Labels = NDArray[np.int32]
 """(F,H,W): 0 where nothing moves, else the number of the thing."""
@@ -64,10 +64,10 @@ def moving_things(frames: NDArray[np.uint8], path: CameraPath) -> Labels:
         odd = _line_distance(path, i, grid[good], there[good]) > EPIPOLAR_PX
         masks[i] |= _area(grid[good][odd], height, width)
         masks[i + 1] |= _area(there[good][odd], height, width)
-    return linked(frames, masks)
+    return link_masks(frames, masks)
 
 
-def linked(frames: NDArray[np.uint8], masks: NDArray[np.bool_]) -> Labels:
+def link_masks(frames: NDArray[np.uint8], masks: NDArray[np.bool_]) -> Labels:
     """Number the connected areas of ``masks`` (F,H,W) so that one thing keeps its number from frame to frame."""
     labels = np.zeros(masks.shape, np.int32)
     used = 0
@@ -131,7 +131,7 @@ def depths_of(
         if relative is None:
             result.append(spread_depth(pixels, depths, height, width))
         else:
-            result.append(aligned_depth(relative[frame], pixels, depths))
+            result.append(align_depth(relative[frame], pixels, depths))
     return result
 
 

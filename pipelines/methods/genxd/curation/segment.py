@@ -42,7 +42,7 @@ def load_segmenter(folder: str | Path) -> nn.Module:
 
 
 @torch.inference_mode()
-def might_move(pictures: NDArray[np.uint8], network: nn.Module) -> NDArray[np.bool_]:
+def movable_mask(pictures: NDArray[np.uint8], network: nn.Module) -> NDArray[np.bool_]:
     """(F,H,W): where ``pictures`` (F,H,W,3) show something of a class that might move."""
     height, width = pictures.shape[1:3]
     return np.stack([_mask(picture, network, height, width) for picture in pictures])

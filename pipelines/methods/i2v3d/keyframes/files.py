@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
-from pipelines.media.encoded import decoded
+from pipelines.media.encoded import decode_picture
 from pipelines.media.image import png
 from pipelines.method import Frames
 from pipelines.methods.i2v3d.method import I2V3DSettings
@@ -126,5 +126,5 @@ def _decoded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[np.uin
     if entry.file_size > LARGEST_BYTES:
         raise InputError(f"{entry.filename} is larger than 64 MB; give keyframes of the path's size.")
     wrong = f"{entry.filename} is not a readable picture; save it as PNG."
-    picture = decoded(archive.read(entry), cv2.IMREAD_COLOR, wrong)
+    picture = decode_picture(archive.read(entry), cv2.IMREAD_COLOR, wrong)
     return np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)

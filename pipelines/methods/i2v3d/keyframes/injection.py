@@ -81,7 +81,7 @@ def extended_mask(foreground: Tensor) -> Tensor:
 
 
 @contextmanager
-def injected(unet: UNet2DConditionModel, injection: KeyframeInjection) -> Iterator[None]:
+def inject(unet: UNet2DConditionModel, injection: KeyframeInjection) -> Iterator[None]:
     """Inside, a batch of the rows source, unconditional, conditional (n frames each) is guided; undone afterwards."""
     masks, stock, handles = injection.masks, {}, []
     extended = _OncePerSize(masks.foreground)

@@ -14,7 +14,7 @@ from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Generator, Tensor
 
-from pipelines.methods.i2v3d.keyframes.injection import KeyframeInjection, Masks, injected
+from pipelines.methods.i2v3d.keyframes.injection import KeyframeInjection, Masks, inject
 from pipelines.methods.i2v3d.schedule import sliding_windows
 
 TRAINED_STEPS = 1000
@@ -229,7 +229,7 @@ def rows_of(
     rows = [source[frames], now, now] if injection else [now, now]
     given = words.of(_word_rows(len(words.pooled), frames, with_source=injection is not None))
     depth = coarse.depth[frames].repeat(len(rows), 1, 1, 1)
-    with injected(networks.unet, injection) if injection else nullcontext():
+    with inject(networks.unet, injection) if injection else nullcontext():
         return networks.noise(torch.cat(rows), time, given, depth, options.depth_strength)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.objects.scene import Lighting, StagedScene, plain, staged
+from camera.objects.scene import Lighting, StagedScene, plain, stage_objects
 from camera.path import CameraPath
-from camera.render.scene import in_order, rendered
+from camera.render.scene import in_order, render_all
 from camera.view import Scene, View
 from pipelines.method import Frames
 from pipelines.methods.i2v3d.method import BESIDE_CAMERA, CUT_OUT, NO_PICTURE, PAINTED, I2V3DSettings
@@ -77,10 +77,10 @@ def foreground_of(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
         return np.zeros_like(view.known)
     if settings.foreground == "everything":
         return view.known
-    return near(view, settings)
+    return foreground_mask(view, settings)
 
 
-def near(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
+def foreground_mask(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
     """(H,W) bool: nearer than the foreground's reach."""
     return view.known & (view.depth <= settings.foreground_reach * view.focus_depth)
 
@@ -117,7 +117,7 @@ def render_frames(
     chosen = frames if frames is not None else range(len(path))
     part = replace(path, world_from_camera=path.world_from_camera[chosen], intrinsics=path.intrinsics[chosen])
     objects = scene.objects if isinstance(scene, StagedScene) else ()
-    stage = staged(scene, objects)
+    stage = stage_objects(scene, objects)
     if settings.background == NO_PICTURE and not objects:
         raise InputError("There is nothing to render: add an object, or let the picture be the background.")
     light = stage.light(lighting(settings))
@@ -172,7 +172,7 @@ def _backgrounds(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> Ite
     alone = plain(scene)
     background = replace(alone, views=(view,))
     marked = replace(alone, views=(replace(view, colour=marks),))
-    pairs = zip(rendered(background, path, fill="holes"), rendered(marked, path, fill="holes"), strict=True)
+    pairs = zip(render_all(background, path, fill="holes"), render_all(marked, path, fill="holes"), strict=True)
     for picture, marking in pairs:
         distance = np.where(picture.far | picture.holes, np.float32(view.far), picture.depth)
         shown = ~picture.holes & (marking.colour[..., 1] <= 127)
@@ -187,7 +187,7 @@ def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[
     """
     if settings.background != CUT_OUT:
         return view, np.zeros_like(view.known)
-    cut = _grown(near(view, settings), max(view.width // 200, 1))
+    cut = _grown(foreground_mask(view, settings), max(view.width // 200, 1))
     if not (view.known & ~cut).any():
         raise InputError("Nothing is left when the foreground is cut out; lower the foreground reach.")
     seen = np.dstack([view.colour.astype(np.float32), 1 / view.depth])

@@ -22,7 +22,7 @@ from camera.editing import saved
 from camera.editing.keys import KeyedMove
 from camera.errors import InputError, reading
 from camera.objects.archive import part, read_objects, write_objects
-from camera.objects.scene import StagedScene, empty_stage, staged
+from camera.objects.scene import StagedScene, empty_stage, stage_objects
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.media.image import png
@@ -109,7 +109,7 @@ def _write(stream: BinaryIO, project: Project, *, carried: dict[str, Path]) -> N
         "moves": project.moves,
         "controls": project.controls,
         "keys": [key.values() for key in project.keys],
-        "track": saved.written(project.track) if project.track else None,
+        "track": saved.write(project.track) if project.track else None,
         "subject": project.subject.values() if project.subject else None,
         "painted": {str(at): words for at, words in project.painted.prompts.items()} if project.painted else None,
         "settings": {name: value for name, value in values.items() if name not in _KINDS},
@@ -208,7 +208,7 @@ def _scene(archive: zipfile.ZipFile, about: dict[str, Any]) -> Scene:
     pose, lens = np.array(about["world_from_camera"]), np.array(about["intrinsics"])
     view = View.of(np.array(picture.convert("RGB")), depth, lens, pose)
     unit = "metres" if about["unit"] == "metres" else "relative"
-    return staged(Scene((view,), "still", unit, source=str(about["source"]), name=str(about["name"])))
+    return stage_objects(Scene((view,), "still", unit, source=str(about["source"]), name=str(about["name"])))
 
 
 def _accepted(kind: type[Settings], values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

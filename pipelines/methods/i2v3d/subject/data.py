@@ -79,7 +79,7 @@ def _object_views(scene: StagedScene, settings: I2V3DSettings, size: int) -> Vie
     return Views(made.colour, made.foreground.astype(np.uint8) * 255)
 
 
-def resized(picture: NDArray[np.uint8], resolution: int) -> Image.Image:
+def resize_shorter_side(picture: NDArray[np.uint8], resolution: int) -> Image.Image:
     """Its shorter side becomes ``resolution``, bilinear with antialiasing."""
     height, width = picture.shape[:2]
     if width <= height:
@@ -91,7 +91,7 @@ def resized(picture: NDArray[np.uint8], resolution: int) -> Image.Image:
 
 def instance(picture: NDArray[np.uint8], resolution: int, *, mirrored: bool, top: int, left: int) -> Tensor:
     """(3,R,R) in -1..1: resized, mirrored, then cropped."""
-    image = resized(picture, resolution)
+    image = resize_shorter_side(picture, resolution)
     if mirrored:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return _signed(np.asarray(image)[top : top + resolution, left : left + resolution])
@@ -99,12 +99,12 @@ def instance(picture: NDArray[np.uint8], resolution: int, *, mirrored: bool, top
 
 def view(picture: NDArray[np.uint8], resolution: int) -> Tensor:
     """(3,R,R) in -1..1; neither mirrored nor cropped."""
-    return _signed(np.asarray(resized(picture, resolution)))
+    return _signed(np.asarray(resize_shorter_side(picture, resolution)))
 
 
 def view_mask(mask: NDArray[np.uint8], resolution: int) -> Tensor:
     """(1,R/8,R/8) bool: where the nearest pixel of the resized mask is not black."""
-    values = torch.from_numpy(np.array(resized(mask, resolution)))[None, None].float() / 255
+    values = torch.from_numpy(np.array(resize_shorter_side(mask, resolution)))[None, None].float() / 255
     return functional.interpolate(values, (resolution // 8, resolution // 8))[0] > 0
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from camera.errors import InputError
 from camera.formats.account import Account
 from pipelines.weights.checkpoints import read_state
-from pipelines.weights.lora_strength import Strength, declared, layer_alphas
+from pipelines.weights.lora_strength import Strength, declared_strength, layer_alphas
 
 ADAPTER = "subject"
 UNET = "unet"
@@ -34,12 +34,12 @@ States = dict[str, dict[str, Tensor]]
 """By part, tensors by their names in that network."""
 
 
-def wear(parts: Parts, file: str, strength: float) -> tuple[str, ...]:
+def attach_lora(parts: Parts, file: str, strength: float) -> tuple[str, ...]:
     """Gives ``parts`` the LoRA of ``file`` with ``strength`` in place of any other; an empty name only takes that off.
 
     Returns what the file left unsaid and what of it was not used, one sentence each.
     """
-    take_off(parts)
+    detach_lora(parts)
     if not file:
         return ()
     account = Account(Path(file).name)
@@ -49,7 +49,7 @@ def wear(parts: Parts, file: str, strength: float) -> tuple[str, ...]:
     return tuple(account.notes())
 
 
-def take_off(parts: Parts) -> None:
+def detach_lora(parts: Parts) -> None:
     for network in parts.values():
         if getattr(network, "peft_config", None):
             recurse_remove_peft_layers(network)
@@ -117,7 +117,7 @@ def _scale(states: States, alphas: dict[str, float], file: str | Path, account: 
     """Multiplies every second matrix by what its layer's alpha and rank say."""
     silent = False
     for part, state in states.items():
-        said = declared(file, part, account)
+        said = declared_strength(file, part, account)
         for key in [key for key in state if ".lora_B." in key]:
             path, rank = key.partition(".lora_")[0], state[key].shape[1]
             said.check_rank(path, rank, account.name)

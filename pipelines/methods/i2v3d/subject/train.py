@@ -31,8 +31,8 @@ from pipelines.methods.i2v3d.subject.adapter import (
     set_checkpointing,
     subject_state,
 )
-from pipelines.methods.i2v3d.subject.data import Views, instance, resized, view, view_mask
-from pipelines.methods.i2v3d.subject.lora import UNET, take_off
+from pipelines.methods.i2v3d.subject.data import Views, instance, resize_shorter_side, view, view_mask
+from pipelines.methods.i2v3d.subject.lora import UNET, detach_lora
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
 from pipelines.training import Learnt, Trained
 from pipelines.weights.hub import Weights
@@ -201,7 +201,7 @@ class _Trainer:
 
     def _batch(self, generator: Generator) -> Batch:
         settings, size = self.settings, self.settings.resolution
-        width, height = resized(self.picture, size).size
+        width, height = resize_shorter_side(self.picture, size).size
         mirrored = settings.mirror and bool(torch.rand((), generator=generator) < 0.5)
         if settings.centre_crop:
             top, left = (height - size) // 2, (width - size) // 2
@@ -313,7 +313,7 @@ class _Trainer:
         for network in self.parts.values():
             set_checkpointing(network, on=False)
             network.eval()
-        take_off(self.parts)
+        detach_lora(self.parts)
 
 
 def _generator(*numbers: int) -> Generator:

@@ -43,7 +43,7 @@ def seen(
     return Picture(_embedding(image_encoder, picture, normalise), latents)
 
 
-def nothing(picture: Picture) -> Picture:
+def unconditional(picture: Picture) -> Picture:
     """The unconditional row."""
     return Picture(torch.zeros_like(picture.embedding), torch.zeros_like(picture.latents))
 

@@ -42,7 +42,7 @@ def scaled(latents: Tensor, sigma: Tensor) -> Tensor:
     return latents / (sigma**2 + 1).sqrt()
 
 
-def stepped(latents: Tensor, velocity: Tensor, sigma: Tensor, following: Tensor) -> Tensor:
+def euler_step(latents: Tensor, velocity: Tensor, sigma: Tensor, following: Tensor) -> Tensor:
     """An Euler step from level ``sigma`` to ``following``, in float32: an inversion adds up the rounding of all its steps."""
     now = latents.float()
     clean = -velocity.float() * sigma / (sigma**2 + 1).sqrt() + now / (sigma**2 + 1)

@@ -33,7 +33,7 @@ class VideoInjection:
 
 
 @contextmanager
-def injected(unet: UNetSpatioTemporalConditionModel, injection: VideoInjection) -> Iterator[None]:
+def inject(unet: UNetSpatioTemporalConditionModel, injection: VideoInjection) -> Iterator[None]:
     """Inside, a batch of the rows source, unconditional, conditional gets the source's features; undone afterwards."""
     attentions = {name: unet.get_submodule(name) for name in ATTENTION} if injection.attention else {}
     stock = {name: module.processor for name, module in attentions.items()}

@@ -10,9 +10,9 @@ from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemp
 from torch import Generator, Tensor
 
 from pipelines.methods.i2v3d.video import edm
-from pipelines.methods.i2v3d.video.conditions import Picture, nothing
+from pipelines.methods.i2v3d.video.conditions import Picture, unconditional
 from pipelines.methods.i2v3d.video.controlnet import ControlNetSVDModel, residuals_added
-from pipelines.methods.i2v3d.video.injection import VideoInjection, injected, masks_by_tokens
+from pipelines.methods.i2v3d.video.injection import VideoInjection, inject, masks_by_tokens
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def invert(networks: SteeredUnet, renders: Renders, picture: Picture, steps: int
     for i in range(steps):
         sigma, following = levels.sigmas[i], levels.sigmas[i + 1]
         velocity = networks.velocity(edm.scaled(now, sigma), levels.times[i], [picture], renders.depth, 1.0)
-        now = edm.stepped(now, velocity, sigma, following)
+        now = edm.euler_step(now, velocity, sigma, following)
         states.append(now)
         if i < steps - 1:
             yield i + 1, now
@@ -163,8 +163,8 @@ def interpolate(
             rows = share * other + (1 - share) * rows
         without, following = rows[1:2], rows[2:3]
         velocity = without + options.guidance * (following - without)
-        clean = edm.stepped(latents, velocity, levels.sigmas[i], torch.zeros(()))
-        latents = edm.stepped(latents, velocity, levels.sigmas[i], levels.sigmas[i + 1])
+        clean = edm.euler_step(latents, velocity, levels.sigmas[i], torch.zeros(()))
+        latents = edm.euler_step(latents, velocity, levels.sigmas[i], levels.sigmas[i + 1])
         yield VideoStep(i + 1, steps, latents, velocity, clean)
 
 
@@ -176,13 +176,13 @@ def _rows(
     if i == 0 and not options.form.faint_source:
         source = source * (levels.sigmas[0] ** 2 + 1).sqrt()
     given = edm.scaled(torch.cat([source, latents, latents]), levels.sigmas[i])
-    pictures = [way.render, nothing(way.keyframe), way.keyframe]
+    pictures = [way.render, unconditional(way.keyframe), way.keyframe]
     injection = VideoInjection(
         i < int(options.steps * options.feature_share),
         i < int(options.steps * options.attention_share),
         _masks(way.renders, latents.device),
     )
-    with injected(networks.unet, injection):
+    with inject(networks.unet, injection):
         return networks.velocity(given, levels.times[i], pictures, way.renders.depth, options.depth_strength)
 
 

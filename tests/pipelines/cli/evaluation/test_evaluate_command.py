@@ -78,7 +78,9 @@ def test_what_cannot_be_scored_is_said_and_the_rest_is(folder, capsys):
     write_mp4(folder / "alone.mp4", np.zeros((4, 48, 64, 3), np.uint8), 24)
     (folder / "poses.json").write_bytes(write(move()))
     with_path = results.score(folder / "shot.mp4", poses=folder / "poses.json")
-    take_report.keep(folder / "shot.mp4", with_path.report.__class__.of(with_path.report.values() | {"error_px": 0.1}))
+    take_report.save_report(
+        folder / "shot.mp4", with_path.report.__class__.of(with_path.report.values() | {"error_px": 0.1})
+    )
     assert main(["evaluate", str(folder), "--out", str(folder / "out")]) == 1
     told = capsys.readouterr()
     assert "alone.mp4 carries no path" in told.err and "1 results" in told.out
@@ -90,7 +92,7 @@ def test_seeds_of_one_method_and_move_are_spread():
         replace(one, method="gen3c", seed=str(seed), numbers={"rot_mean": value})
         for seed, value in ((0, 1.0), (1, 3.0))
     ]
-    (group,) = forms.grouped(pair)
+    (group,) = forms.group_results(pair)
     assert str(group.cell(forms.ROWS[1])) == "2 ± 1.4" and group.placed == "18 of 18"
 
 

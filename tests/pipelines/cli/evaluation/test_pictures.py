@@ -20,14 +20,14 @@ def path(pans) -> CameraPath:
 
 def test_alike_by_hand():
     grey, lighter = np.full((48, 64, 3), 100, np.uint8), np.full((48, 64, 3), 110, np.uint8)
-    decibels, same = pictures.alike(grey, lighter)
+    decibels, same = pictures.compare_pictures(grey, lighter)
     assert decibels == pytest.approx(20 * np.log10(255 / 10))
-    assert pictures.alike(grey, grey)[1] == pytest.approx(1) and same < 1
+    assert pictures.compare_pictures(grey, grey)[1] == pytest.approx(1) and same < 1
 
 
 def test_which_paths_come_back():
-    assert pictures.comes_back(path([0, 10, 0])) and not pictures.comes_back(path([0, 10, 20]))
-    assert not pictures.comes_back(path([0, 0, 0]))  # it never left
+    assert pictures.is_closed(path([0, 10, 0])) and not pictures.is_closed(path([0, 10, 20]))
+    assert not pictures.is_closed(path([0, 0, 0]))  # it never left
 
 
 def test_true_frames_and_a_revisit(tmp_path: Path):

@@ -26,7 +26,7 @@ def shot(folder: Path, name: str, degrees: float, gain: float) -> None:
     write_mp4(folder / f"{name}.mp4", np.zeros((13, 48, 64, 3), np.uint8), 24)
     (folder / f"{name}.json").write_bytes(write(asked))
     found = Found("pan", pan(gain * degrees), range(13), 13, "held", 0.0, 0.1, ("Found.",))
-    take_report.keep(folder / f"{name}.mp4", report(found, asked))
+    take_report.save_report(folder / f"{name}.mp4", report(found, asked))
 
 
 def test_a_folder_of_shots_becomes_a_curve_that_is_kept(tmp_path, capsys):
@@ -34,9 +34,9 @@ def test_a_folder_of_shots_becomes_a_curve_that_is_kept(tmp_path, capsys):
         shot(tmp_path, name, degrees, 0.8)
     assert response.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     assert "pan 80 % of asked, 0 frames late" in capsys.readouterr().out
-    made = response.kept(tmp_path / "out", "unknown", "unknown")
+    made = response.load_responses(tmp_path / "out", "unknown", "unknown")
     assert made is not None and made.gain("pan") == pytest.approx(0.8, abs=1e-3)
-    assert response.kept(tmp_path / "out", "gen3c", "real") is None
+    assert response.load_responses(tmp_path / "out", "gen3c", "real") is None
 
 
 def test_what_cannot_be_told_answers_nothing(tmp_path, capsys):

@@ -3,10 +3,10 @@
 import numpy as np
 
 from camera.path import CameraPath, pinhole
-from pipelines.estimation.recovery.adjust import Cameras, misses
+from pipelines.estimation.recovery.adjust import Cameras, reprojection_errors
 from pipelines.estimation.recovery.follow import Sightings
 from pipelines.estimation.recovery.travelling import _steady
-from pipelines.estimation.tracking import followed
+from pipelines.estimation.tracking import follow_points
 
 SIZE, SCALE = 160, 8
 
@@ -29,8 +29,8 @@ def clip(frames: int) -> np.ndarray:
 
 def test_strictly_no_point_lies_along_an_edge():
     frames = clip(3)
-    _, frame, pixel = followed(frames, None, strict=True)
-    _, loose_frame, loose = followed(frames, None)
+    _, frame, pixel = follow_points(frames, None, strict=True)
+    _, loose_frame, loose = follow_points(frames, None)
     at = [(p[:, 1] - 100 - 0.13 * p[:, 0])[f == 0] for p, f in ((pixel, frame), (loose, loose_frame))]
     assert (abs(at[1]) < 5).sum() > 3, "loosely, stairs of the edge are taken for corners"
     assert (abs(at[0]) < 5).sum() == 0
@@ -39,7 +39,7 @@ def test_strictly_no_point_lies_along_an_edge():
 
 def test_strictly_points_are_not_held_to_hard_pixels():
     def drift(strict: bool) -> float:
-        track, frame, pixel = followed(clip(25), None, strict=strict)
+        track, frame, pixel = follow_points(clip(25), None, strict=strict)
         begun = np.unique(track[frame == 0])
         both = [(pixel[(track == t) & (frame == f)]) for t in begun for f in (0, 24)]
         gone = [b[0] - a[0] for a, b in zip(both[::2], both[1::2]) if len(a) and len(b)]
@@ -55,7 +55,7 @@ def test_points_that_move_are_left_out_and_others_stay():
     cameras = Cameras.of(CameraPath(poses, pinhole(320, 240, 60), 320, 240))
     points = np.random.default_rng(0).uniform([-1, -1, 4], [2, 1, 7], (40, 3))
     seen = Sightings(np.repeat(np.arange(40), frames), np.tile(np.arange(frames), 40), np.zeros((40 * frames, 2)))
-    pixel = misses(cameras, points, seen)
+    pixel = reprojection_errors(cameras, points, seen)
     moves = seen.point >= 30
     pixel[moves, 1] += 1.5 * seen.frame[moves]
     kept = _steady(cameras, Sightings(seen.point, seen.frame, pixel))

@@ -11,11 +11,11 @@ import torch
 
 from pipelines.methods.dimensionx.postprocess.interpolation import (
     doubled_as_upstream,
-    interpolated,
+    interpolate_frames,
     load_flow_net,
     thumbnail_similarity,
 )
-from pipelines.methods.dimensionx.postprocess.rife import FlowNet, warped
+from pipelines.methods.dimensionx.postprocess.rife import FlowNet, warp
 from pipelines.weights.hub import Weights
 
 
@@ -79,7 +79,7 @@ def test_doubling_as_upstream_with_its_strip(network, recorded):
 @pytest.mark.parametrize("times", [2, 4])
 def test_ours_keeps_every_frame_and_has_no_strip(network, recorded, times):
     frames = (recorded["rife_frames"].permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
-    made = np.concatenate(list(interpolated(network, frames, times=times)))
+    made = np.concatenate(list(interpolate_frames(network, frames, times=times)))
     assert made.shape == (4 * times + 1, 48, 72, 3)
     assert np.array_equal(made[::times], frames)
     expected = recorded["rife_mid"][0, :, :48, :72].clamp(0, 1).permute(1, 2, 0).numpy() * 255
@@ -89,7 +89,7 @@ def test_ours_keeps_every_frame_and_has_no_strip(network, recorded, times):
 def test_a_cut_is_not_blended(network):
     checks = np.indices((64, 64)).sum(axis=0) // 8 % 2 * 255
     frames = np.stack([np.repeat(each[..., None], 3, axis=2) for each in (checks, 255 - checks)]).astype(np.uint8)
-    made = np.concatenate(list(interpolated(network, frames, times=4)))
+    made = np.concatenate(list(interpolate_frames(network, frames, times=4)))
     assert all(np.array_equal(frame, frames[0]) for frame in made[:4])
 
 
@@ -97,7 +97,7 @@ def test_warping_reads_where_the_flow_points():
     picture = torch.arange(20.0).view(1, 1, 4, 5)
     flow = torch.zeros(1, 2, 4, 5)
     flow[:, 0] = 1
-    np.testing.assert_allclose(warped(picture, flow)[0, 0, :, :4], picture[0, 0, :, 1:], atol=1e-5)
+    np.testing.assert_allclose(warp(picture, flow)[0, 0, :, :4], picture[0, 0, :, 1:], atol=1e-5)
 
 
 def test_tiny_weights_need_no_file():

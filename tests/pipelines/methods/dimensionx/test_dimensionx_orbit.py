@@ -15,7 +15,7 @@ from camera.errors import InputError
 from pipelines.methods.dimensionx.loras.directors import Directors
 from pipelines.methods.dimensionx.loras.layouts import read_lora
 from pipelines.methods.dimensionx.network.configs import ORBIT_TRANSFORMER
-from pipelines.methods.dimensionx.network.convert import converted, main, merged, orbit_transformer
+from pipelines.methods.dimensionx.network.convert import convert_checkpoint, main, merge_lora, orbit_transformer
 from pipelines.methods.dimensionx.network.rope import rotary_tables
 from pipelines.methods.dimensionx.sampling import Conditions, denoise, dynamic_guidance, scheduler_named
 from pipelines.methods.dimensionx.sat_sampler import sat_denoise, sat_table, signal_levels
@@ -51,13 +51,13 @@ def run(transformer, io) -> torch.Tensor:
 
 def test_converted_and_merged_network_equals_the_original(sat):
     config, state, io = sat
-    transformer = orbit_transformer(merged(converted(state)), config, dtype=torch.float32)
+    transformer = orbit_transformer(merge_lora(convert_checkpoint(state)), config, dtype=torch.float32)
     np.testing.assert_allclose(run(transformer, io), io["out"], atol=5e-6)
 
 
 def test_kept_as_an_adapter_it_equals_the_original_too(sat):
     config, state, io = sat
-    parts = converted(state)
+    parts = convert_checkpoint(state)
     transformer = orbit_transformer(parts.state, config, dtype=torch.float32)
     np.testing.assert_allclose(run(transformer, io), io["out_without_lora_diffusers"], atol=1e-4)
     Directors(transformer, lambda _: parts.lora).use([("orbit_360", 1.0)])
@@ -67,9 +67,9 @@ def test_kept_as_an_adapter_it_equals_the_original_too(sat):
 def test_a_checkpoint_that_was_merged_before_is_taken_as_it_is(sat):
     config, state, io = sat
     plain = {key.replace(".original.", "."): value for key, value in state.items() if ".matrix_" not in key}
-    parts = converted(plain)
+    parts = convert_checkpoint(plain)
     assert parts.lora is None
-    got = run(orbit_transformer(merged(parts), config, dtype=torch.float32), io)
+    got = run(orbit_transformer(merge_lora(parts), config, dtype=torch.float32), io)
     np.testing.assert_allclose(got, io["out_without_lora_diffusers"], atol=1e-4)
 
 
@@ -77,7 +77,7 @@ def test_every_key_of_the_full_model_has_its_place(dimensionx_golden):
     keymap = listed(dimensionx_golden, "sat145_to_diffusers_keymap.json.gz")
     with torch.device("meta"):
         state = {row["sat"]: torch.empty(row["shape"], dtype=torch.bfloat16) for row in keymap["rows"]}
-        got = converted(state)
+        got = convert_checkpoint(state)
     ours = {key: list(value.shape) for key, value in got.state.items()}
     assert ours == listed(dimensionx_golden, "diffusers_orbit145_transformer_keys.json.gz")["keys"]
     loras = {
@@ -89,7 +89,7 @@ def test_every_key_of_the_full_model_has_its_place(dimensionx_golden):
 
 def test_a_missing_table_is_zeros_and_a_short_one_is_refused(sat):
     config, state, _ = sat
-    parts = converted(state).state
+    parts = convert_checkpoint(state).state
     table = parts.pop("patch_embed.pos_embedding")
     assert not orbit_transformer(parts, config, dtype=torch.float32).patch_embed.pos_embedding.any()
     parts["patch_embed.pos_embedding"] = table[:, :-24]
@@ -99,12 +99,12 @@ def test_a_missing_table_is_zeros_and_a_short_one_is_refused(sat):
 
 def test_a_missing_weight_is_refused(sat):
     config, state, _ = sat
-    parts = converted(state).state
+    parts = convert_checkpoint(state).state
     del parts["proj_out.bias"]
     with pytest.raises(InputError, match=r"proj_out\.bias"):
         orbit_transformer(parts, config, dtype=torch.float32)
     with pytest.raises(InputError, match="holds nothing under"):
-        converted({"transformer.x": torch.zeros(1)})
+        convert_checkpoint({"transformer.x": torch.zeros(1)})
 
 
 def test_the_command_writes_a_lora_that_diffusers_reads(sat, tmp_path, monkeypatch):
@@ -114,7 +114,7 @@ def test_the_command_writes_a_lora_that_diffusers_reads(sat, tmp_path, monkeypat
         "sys.argv", ["convert", "lora", str(tmp_path / "trained.safetensors"), str(tmp_path / "x.safetensors")]
     )
     main()
-    transformer = orbit_transformer(converted(state).state, config, dtype=torch.float32)
+    transformer = orbit_transformer(convert_checkpoint(state).state, config, dtype=torch.float32)
     lora = read_lora(tmp_path / "x.safetensors")
     assert lora.alpha == 1 and lora.rank == 4
     transformer.load_lora_adapter(str(tmp_path), weight_name="x.safetensors", adapter_name="trained")
@@ -158,8 +158,8 @@ def test_tables_of_the_original_sampler(dimensionx_golden):
 def long_run(golden):
     folder = golden / "dimensionx"
     config = json.loads((folder / "sat_145like_config.json").read_text())["diffusers_config"]
-    parts = converted(load_file(folder / "sat_145like_state.safetensors"))
-    transformer = orbit_transformer(merged(parts), config, dtype=torch.float32)
+    parts = convert_checkpoint(load_file(folder / "sat_145like_state.safetensors"))
+    transformer = orbit_transformer(merge_lora(parts), config, dtype=torch.float32)
     io = stored(folder, "sat_sampler.npz")
     text = torch.cat([torch.zeros_like(io["context"]), io["context"]])
     rope = rotary_tables(transformer, 37, 64, 96, device="cpu")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from camera.errors import InputError
-from pipelines.methods.dimensionx.postprocess.upscaling import Upscaler, _state, in_tiles, load_upscaler, upscaled
+from pipelines.methods.dimensionx.postprocess.upscaling import Upscaler, _state, in_tiles, load_upscaler, upscale
 from pipelines.weights.hub import Weights
 
 
@@ -31,7 +31,7 @@ def test_the_released_network_has_its_known_size():
 
 def test_frames_come_out_four_times_larger():
     frames = np.random.default_rng(0).integers(0, 255, (2, 20, 30, 3)).astype(np.uint8)
-    made = np.concatenate(list(upscaled(load_upscaler(Weights("tiny")), frames)))
+    made = np.concatenate(list(upscale(load_upscaler(Weights("tiny")), frames)))
     assert made.shape == (2, 80, 120, 3) and made.dtype == np.uint8
 
 

@@ -93,13 +93,13 @@ def test_demo_app_rays(golden, name):
 
 
 def test_packing(golden):
-    packed = cameras.packed(golden["pack.plucker"][0])
+    packed = cameras.pack_rays(golden["pack.plucker"][0])
     np.testing.assert_array_equal(packed, golden["pack.camera_latents"][0])
 
 
 def test_packing_refuses_other_lengths():
     with pytest.raises(InputError, match="4k"):
-        cameras.packed(np.zeros((6, 8, 2, 2), np.float32))
+        cameras.pack_rays(np.zeros((6, 8, 2, 2), np.float32))
 
 
 def test_the_training_rule_gives_square_pixels_to_a_stretched_picture_and_leaves_a_cropped_one(golden):

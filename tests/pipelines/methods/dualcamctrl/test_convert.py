@@ -10,7 +10,7 @@ import torch
 from camera.errors import InputError
 from pipelines.methods.dualcamctrl.network import convert
 from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransformer
-from pipelines.weights.checkpoints import stripped, unfilled
+from pipelines.weights.checkpoints import on_meta_device, stripped
 
 from .conftest import GOLDEN, golden_file, tiny_transformer
 
@@ -22,7 +22,7 @@ def manifest() -> dict:
 
 @pytest.fixture(scope="module")
 def full_size() -> DualCamCtrlTransformer:
-    return unfilled(DualCamCtrlTransformer)
+    return on_meta_device(DualCamCtrlTransformer)
 
 
 def _meta(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
@@ -60,7 +60,7 @@ def test_inner_names_are_those_of_diffusers_wan(full_size, manifest):
 
 
 def test_fusions_go_to_the_layers_they_serve(manifest):
-    network = unfilled(DualCamCtrlTransformer)
+    network = on_meta_device(DualCamCtrlTransformer)
     with_rgb_to_depth = [i for i, block in enumerate(network.blocks) if block.rgb_to_depth is not None]
     with_depth_to_rgb = [i for i, block in enumerate(network.blocks) if block.depth_to_rgb is not None]
     assert with_rgb_to_depth == manifest["upstream_config"]["rgb_inject_blocks"]

@@ -60,8 +60,8 @@ def test_a_flat_picture_is_possible():
 
 def test_colours():
     grey = np.array([[[0, 128, 255]]], np.uint8)
-    assert disparity.coloured(grey, "grey").tolist() == [[[[0] * 3, [128] * 3, [255] * 3]]]
-    far, _, near = disparity.coloured(grey, "turbo")[0, 0].astype(int)
+    assert disparity.colour_disparity(grey, "grey").tolist() == [[[[0] * 3, [128] * 3, [255] * 3]]]
+    far, _, near = disparity.colour_disparity(grey, "turbo")[0, 0].astype(int)
     assert near[0] > near[2] and far[2] > far[0]  # red and blue
 
 

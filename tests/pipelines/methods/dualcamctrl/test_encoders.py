@@ -89,7 +89,7 @@ def _wider(encoder, vocabulary: int):
 
 
 def test_prompts_are_cleaned():
-    assert encoders.cleaned(" a\n\t“red” &amp;lt; door ") == 'a "red" < door'
+    assert encoders.clean_prompt(" a\n\t“red” &amp;lt; door ") == 'a "red" < door'
 
 
 def test_clip_pixels(golden):
@@ -104,7 +104,7 @@ def test_clip_tokens(image_encoder, golden):
 
 def test_pictures_are_stretched(golden):
     width, height = golden["pre.target_wh"].tolist()
-    rgb = encoders.resized_picture(golden["pre.rgb_src"].numpy(), width, height)
+    rgb = encoders.resize_picture(golden["pre.rgb_src"].numpy(), width, height)
     np.testing.assert_allclose(rgb.astype(int), golden["pre.rgb_resized_u8"].numpy().astype(int), atol=1)
     _close(encoders.picture_tensor(rgb, torch.float32, "cpu") / 2 + 0.5, golden["pre.input_image"], atol=5e-3)
     grey = golden["pre.depth_resized_u8"].numpy()

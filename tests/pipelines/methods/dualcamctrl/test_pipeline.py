@@ -32,10 +32,10 @@ from pipelines.methods.dualcamctrl.network.vae import TiledWanVAE
 from pipelines.methods.dualcamctrl.pipeline import DualCamCtrlPipeline, load
 from pipelines.options import GROUP_OFFLOAD, MODEL_OFFLOAD, RunOptions
 from pipelines.results import depth_frames
-from pipelines.results.embedded_scene import carrying
+from pipelines.results.embedded_scene import scene_to_embed
 from pipelines.results.record import record, save
-from pipelines.runtime.acceleration.apply import speeded
-from pipelines.runtime.memory import placed
+from pipelines.runtime.acceleration.apply import accelerated
+from pipelines.runtime.memory import on_device
 from pipelines.shot import Shot
 from pipelines.weights.checkpoints import built, stripped
 from pipelines.weights.components import byte_tokenizer
@@ -100,7 +100,7 @@ def test_the_clip_holds_both_videos_and_the_depth_in_16_bits(run, path):
         assert len(archive.namelist()) == 9
         frame = cv2.imdecode(np.frombuffer(archive.read("disparity-0003.png"), np.uint8), cv2.IMREAD_UNCHANGED)
     assert frame.dtype == np.uint16 and frame.shape == (64, 96)
-    colours = disparity.coloured(np.round(frame / 65535 * 255).astype(np.uint8), "turbo")
+    colours = disparity.colour_disparity(np.round(frame / 65535 * 255).astype(np.uint8), "turbo")
     assert np.abs(colours.astype(int) - clip.extras["depth"][3].astype(int)).max() <= 12  # one grey level apart at most
 
 
@@ -117,7 +117,7 @@ def test_the_generated_scene_stands_where_the_path_says(run, scene, path):
 def test_the_generated_depth_is_found_again_beside_a_saved_result(run, scene, path, tmp_path):
     _, clip = run
     made = record(Shot(METHOD, scene, path, SETTINGS))
-    saved = save(tmp_path, "shot", clip, made, carries=carrying(clip, scene, goes_on=False))
+    saved = save(tmp_path, "shot", clip, made, carries=scene_to_embed(clip, scene, goes_on=False))
     depth = depth_frames.saved_depth(saved.video)
     generated = np.stack([np.where(view.known, 1 / view.depth, 0) for view in clip.scene.views])
     span = depth_frames.disparity_range(scene.first)
@@ -193,7 +193,7 @@ def test_warnings_and_a_cut_prompt_are_noted(pipeline, scene, path):
 
 @pytest.mark.parametrize("mode", [MODEL_OFFLOAD, GROUP_OFFLOAD])
 def test_offloading_changes_nothing(pipeline, run, scene, path, mode):
-    with placed(pipeline, mode, torch.device("cpu")):
+    with on_device(pipeline, mode, torch.device("cpu")):
         _, clip = _run(pipeline, scene, path)
     assert np.array_equal(clip.frames, run[1].frames)
 
@@ -214,7 +214,7 @@ def test_a_step_cache_saves_work(pipeline, scene, path, cache):
     layer = pipeline.networks.transformer.blocks[3].depth.attn1.to_q
     hook = layer.register_forward_hook(lambda *_: ran.append(True))
     settings, options = replace(SETTINGS, steps=8), RunOptions(cache=cache, cache_threshold=0.5)
-    with speeded(pipeline, options, steps=8):
+    with accelerated(pipeline, options, steps=8):
         _run(pipeline, scene, path, settings)
     hook.remove()
     assert 2 <= len(ran) < 16

@@ -38,7 +38,7 @@ def _conditions(golden, vae, text_encoder, image_encoder, *, pictures: bool = Tr
         tokens=encoders.encode_clip(image_encoder, picture if pictures else torch.full_like(picture, -1)),
         picture=latents[0] if pictures else torch.zeros_like(latents[0]),
         depth=latents[1] if pictures else torch.zeros_like(latents[1]),
-        camera=torch.from_numpy(cameras.packed(golden["in.plucker"][0].numpy()))[None],
+        camera=torch.from_numpy(cameras.pack_rays(golden["in.plucker"][0].numpy()))[None],
     )
 
 

@@ -95,7 +95,7 @@ def test_a_clip_holds_pictures_depth_rays_and_words(data, golden):
     path = path_of_rows(golden["train.short.cameras"].numpy()[picked_frames(30, 5)], 48, 32)
     assert isinstance(path, CameraPath)
     height, width = golden["train.short.size_h_w_orih_oriw"][2:].tolist()
-    expected = cameras.packed(cameras.rays(cameras.network_path(path, source_aspect=width / height)))
+    expected = cameras.pack_rays(cameras.rays(cameras.network_path(path, source_aspect=width / height)))
     np.testing.assert_array_equal(clip["camera"].numpy(), expected)
 
 

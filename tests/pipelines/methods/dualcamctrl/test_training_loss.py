@@ -43,7 +43,7 @@ def test_loss(transformer, drop):
         1000 * loss.training_sigmas()[level : level + 1],
         run["cond.context"],
         run["cond.clip_feature"],
-        torch.from_numpy(cameras.packed(run["in.plucker"][0].numpy()))[None],
+        torch.from_numpy(cameras.pack_rays(run["in.plucker"][0].numpy()))[None],
     )
     ours = loss.loss(velocities, clean, noise, level, drop)
     for name, value in (("total", ours.total), ("main", ours.rgb), ("control", ours.depth)):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from camera.cache3d.cache import CacheOptions, KeyViewCache, cache_of, pooled
+from camera.cache3d.cache import CacheOptions, KeyViewCache, cache_of, pool_buffers
 from camera.view import Scene
 from pipelines.methods.gen3c.cache_conditioning import Conditioning, cache_options, least_cover
 from pipelines.methods.gen3c.method import AS_GIVEN, AS_UPSTREAM_SETTINGS, POOLED, Gen3cMoves, Gen3cSettings, path
@@ -107,7 +107,7 @@ def test_pooled_views_are_one_picture(views):
     shown = Conditioning(views, settings, []).render(_path(views), first=0)
     cache = cache_of(views, cache_options(settings))
     assert isinstance(cache, KeyViewCache)
-    expected = pooled(replace(cache, most=None, full=None).render(_path(views), with_depth=True))
+    expected = pool_buffers(replace(cache, most=None, full=None).render(_path(views), with_depth=True))
     assert shown.images.shape[1] == 1
     np.testing.assert_array_equal(shown.images, expected.images)
     best = Conditioning(views, replace(settings, views="best two"), []).render(_path(views), first=0)

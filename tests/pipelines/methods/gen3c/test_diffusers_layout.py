@@ -16,7 +16,7 @@ from camera.errors import InputError
 from pipelines.methods.gen3c.network.transformer import Gen3cTransformer
 from pipelines.methods.gen3c.weights import convert, diffusers_layout
 from pipelines.methods.gen3c.weights.load import TINY
-from pipelines.weights.checkpoints import built, unfilled
+from pipelines.weights.checkpoints import built, on_meta_device
 from pipelines.weights.hub import Weights
 
 THEIRS = (
@@ -56,7 +56,7 @@ def keys(golden: Path) -> dict[str, str]:
 
 
 def test_every_published_tensor_has_its_place_under_both_names(keys, golden):
-    network = unfilled(Gen3cTransformer)
+    network = on_meta_device(Gen3cTransformer)
     own = dict(network.state_dict())
     with gzip.open(golden / "gen3c/transformer_keys.json.gz") as stream:
         shapes = json.load(stream)
@@ -104,7 +104,7 @@ def name_there(key: str) -> str:
 
 def test_shards_and_tokenizer_load_as_they_were_saved_and_a_lost_shard_is_named(tmp_path):
     folder, saved = tiny_folder(tmp_path)
-    again = unfilled(lambda: Gen3cTransformer(**TINY[Gen3cTransformer]))
+    again = on_meta_device(lambda: Gen3cTransformer(**TINY[Gen3cTransformer]))
     diffusers_layout.load_transformer(again, folder)
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in saved.state_dict().items())
     vae = diffusers_layout.load_vae(folder, dtype=torch.float32)

@@ -16,7 +16,7 @@ from pipelines.methods.gen3c.chunks import LONGEST
 from pipelines.methods.gen3c.continuation import chunk_of, extended_path, one_more, path_on, read_shot, take_back
 from pipelines.methods.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, path
 from pipelines.options import RunOptions
-from pipelines.results.embedded_scene import carried, carrying
+from pipelines.results.embedded_scene import read_embedded_scene, scene_to_embed
 from pipelines.results.record import record, save, scene_sha256
 from pipelines.runtime import job_file, remote, runner
 from pipelines.runtime.serve import serve
@@ -56,13 +56,13 @@ def test_every_chunk_brings_its_files_so_that_a_cancelled_shot_has_them(shot):
 
 def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path):
     made = record(Shot(METHOD, scene, shot[-1].path, SETTINGS, TINY))
-    first = save(tmp_path, "shot", shot[-1], made, carries=carrying(shot[-1], scene, goes_on=True))
-    assert scene_sha256(carried(first.video).scene) == made.input_sha256
+    first = save(tmp_path, "shot", shot[-1], made, carries=scene_to_embed(shot[-1], scene, goes_on=True))
+    assert scene_sha256(read_embedded_scene(first.video).scene) == made.input_sha256
     longer = extended_path(shot[-1].path, _path(scene))
     now = _clips(scene, longer, after=shot[-1])[-1]
     clip, same = read_shot(first.video)
     assert same.settings == SETTINGS.values() and set(clip.extras) == set(shot[-1].extras)
-    later = _clips(carried(first.video).scene, longer, after=clip)[-1]
+    later = _clips(read_embedded_scene(first.video).scene, longer, after=clip)[-1]
     np.testing.assert_array_equal(later.frames[17:], now.frames[17:])
     np.testing.assert_array_equal(later.scene.views[2].depth, now.scene.views[2].depth)
 
@@ -73,7 +73,7 @@ def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path
         np.testing.assert_array_equal(read_video(file)[0][:17], read_video(first.companions[title])[0])
 
     alone = shutil.copy(first.video, tmp_path / "alone.mp4")
-    again = _clips(carried(alone).scene, longer, after=read_shot(alone)[0])[-1]
+    again = _clips(read_embedded_scene(alone).scene, longer, after=read_shot(alone)[0])[-1]
     np.testing.assert_array_equal(again.frames[17:], now.frames[17:])
     for title, frames in now.extras.items():
         np.testing.assert_array_equal(again.extras[title], frames)
@@ -82,7 +82,7 @@ def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path
 def test_a_video_without_its_scene_goes_on_with_its_cache_estimated_again(scene, shot, tmp_path, monkeypatch):
     made = record(Shot(METHOD, scene, shot[-1].path, SETTINGS, TINY))
     monkeypatch.setattr("pipelines.results.embedded_scene.MOST_PIXELS", 0)
-    carries = carrying(shot[-1], scene, goes_on=True)
+    carries = scene_to_embed(shot[-1], scene, goes_on=True)
     clip, _ = read_shot(save(tmp_path, "shot", replace(shot[-1], extras={}), made, carries=carries).video)
     assert clip.scene is None and len(clip.frames) == 17
     np.testing.assert_array_equal(clip.frames[-1], shot[-1].frames[-1], "without loss")

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from camera.errors import InputError
 from pipelines.methods.gen3c.network.transformer import Gen3cTransformer, RotaryAngles
 from pipelines.methods.gen3c.weights.convert import TRANSFORMER_DROPPED, TRANSFORMER_RENAMES, load_transformer
-from pipelines.weights.checkpoints import load_strict, unfilled
+from pipelines.weights.checkpoints import load_strict, on_meta_device
 
 from .conftest import GOLDEN_TRANSFORMER
 
@@ -25,7 +25,7 @@ def folder(golden):
 
 @pytest.fixture(scope="module")
 def tiny(folder) -> Gen3cTransformer:
-    network = unfilled(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
+    network = on_meta_device(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
     load_transformer(network, folder / "transformer_tiny.safetensors", dtype=torch.float32)
     return network
 
@@ -103,7 +103,7 @@ def _manifest(folder, name):
 
 @pytest.fixture(scope="module")
 def full_size(folder):
-    network = unfilled(Gen3cTransformer)
+    network = on_meta_device(Gen3cTransformer)
     state = {key: torch.empty(shape, device="meta") for key, shape in _manifest(folder, "transformer_keys").items()}
     report = load_strict(network, state, TRANSFORMER_RENAMES, dropped=TRANSFORMER_DROPPED)
     return network, state, report
@@ -130,10 +130,10 @@ def test_a_missing_or_foreign_tensor_is_refused(full_size):
     _, state, _ = full_size
     without = {key: value for key, value in state.items() if key != "net.affline_norm.weight"}
     with pytest.raises(InputError, match=r"1 of 570 .*missing \(first time_embed.norm.weight"):
-        load_strict(unfilled(Gen3cTransformer), without, TRANSFORMER_RENAMES, dropped=TRANSFORMER_DROPPED)
+        load_strict(on_meta_device(Gen3cTransformer), without, TRANSFORMER_RENAMES, dropped=TRANSFORMER_DROPPED)
     with pytest.raises(InputError, match=r"unknown .*extra"):
         load_strict(
-            unfilled(Gen3cTransformer), {**state, "net.extra": state["net.affline_norm.weight"]}, TRANSFORMER_RENAMES,
+            on_meta_device(Gen3cTransformer), {**state, "net.extra": state["net.affline_norm.weight"]}, TRANSFORMER_RENAMES,
             dropped=TRANSFORMER_DROPPED,
         )  # fmt: skip
 
@@ -143,7 +143,7 @@ def test_checkpoint_wrapped_in_model_with_engine_states_loads(tmp_path, folder):
     state["logvar.0.freqs"] = torch.zeros(4)
     state["net.blocks.block0.blocks.0.block.attn.to_q.1._extra_state"] = io.BytesIO(b"")
     torch.save({"model": state}, tmp_path / "model.pt")
-    network = unfilled(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
+    network = on_meta_device(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
     report = load_transformer(network, tmp_path / "model.pt", dtype=torch.bfloat16)
     assert "logvar.0.freqs" in report.dropped
     assert network.proj_out.weight.dtype == torch.bfloat16
@@ -167,7 +167,7 @@ def test_step_cache_can_be_enabled(tiny, folder):
 def test_full_size_shapes_of_one_pass():
     """121 frames of 1280 x 704 through the published network, without memory for a single number."""
     latent = torch.zeros(1, 16, 16, 88, 160, device="meta")
-    network = unfilled(Gen3cTransformer)
+    network = on_meta_device(Gen3cTransformer)
     network.to("meta")
     out = network(
         latent, torch.zeros(1, device="meta"), torch.zeros(1, 512, 1024, device="meta"), latent[:, :1],

@@ -9,7 +9,7 @@ from pipelines.methods.gen3c.network.latents import Condition, pose_latents, to_
 from pipelines.methods.gen3c.network.transformer import Gen3cTransformer
 from pipelines.methods.gen3c.sampling import augmentation_noise, initial_noise, sample, schedule
 from pipelines.methods.gen3c.weights.convert import load_transformer
-from pipelines.weights.checkpoints import unfilled
+from pipelines.weights.checkpoints import on_meta_device
 
 from .conftest import GOLDEN_TRANSFORMER
 
@@ -93,7 +93,7 @@ def test_every_recorded_step_equals_the_original(golden, golden_run, run, steps,
     name = f"{run}_nb{buffers}/"
     denoise, tolerance = _fake, 1e-5
     if run == "dit4":
-        network = unfilled(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
+        network = on_meta_device(lambda: Gen3cTransformer(**GOLDEN_TRANSFORMER))
         load_transformer(network, golden / "gen3c/transformer_tiny.safetensors", dtype=torch.float32)
         denoise, tolerance = lambda *given: network(*given, fps=24), 1e-4
     seen = []

@@ -29,14 +29,14 @@ def test_what_is_local_is_the_same_in_tiles(size):
         asked.append(part.shape[3:])
         return _doubled(part)
 
-    made = tiles.tiled(decode, whole, tile=(8, 8), stride=(6, 6))
+    made = tiles.decode_tiles(decode, whole, tile=(8, 8), stride=(6, 6))
     torch.testing.assert_close(made, _doubled(whole))
     assert all(height <= 8 and width <= 8 for height, width in asked)
 
 
 def test_tiles_that_disagree_are_blended_without_a_step():
     counter = iter(range(100))
-    made = tiles.tiled(
+    made = tiles.decode_tiles(
         lambda part: torch.full_like(part, next(counter)), torch.zeros(1, 1, 1, 8, 26), tile=(8, 8), stride=(6, 6)
     )
     row = made[0, 0, 0, 0]

@@ -15,7 +15,7 @@ from camera.errors import InputError
 from pipelines.methods.gen3c.network.latents import SIGMA_DATA, decode, encode, statistics
 from pipelines.methods.gen3c.weights.convert import VAE_DROPPED, VAE_RENAMES, load_vae, read_statistics
 from pipelines.methods.gen3c.weights.torchscript import read_torchscript
-from pipelines.weights.checkpoints import load_strict, unfilled
+from pipelines.weights.checkpoints import load_strict, on_meta_device
 
 from .conftest import GOLDEN_VAE
 
@@ -29,7 +29,7 @@ def arrays(golden):
 @pytest.fixture(scope="module")
 def tiny(published_tokenizer, arrays) -> AutoencoderKLCosmos:
     tables = {f"latents_{name}": arrays[name].flatten().tolist() for name in ("mean", "std")}
-    vae = unfilled(lambda: AutoencoderKLCosmos(**GOLDEN_VAE, **tables))
+    vae = on_meta_device(lambda: AutoencoderKLCosmos(**GOLDEN_VAE, **tables))
     load_vae(vae, published_tokenizer / "encoder.jit", published_tokenizer / "decoder.jit", dtype=torch.float32)
     return vae
 
@@ -79,7 +79,7 @@ def test_a_clip_longer_than_the_tables_is_refused(tiny):
 def test_full_size_takes_every_published_tensor(golden):
     with gzip.open(golden / "gen3c/vae_keys.json.gz") as stream:
         manifest = json.load(stream)
-    vae = unfilled(AutoencoderKLCosmos)
+    vae = on_meta_device(AutoencoderKLCosmos)
     state = {key: torch.empty(entry["shape"], device="meta").requires_grad_(False) for key, entry in manifest.items()}
     report = load_strict(vae, state, VAE_RENAMES, dropped=VAE_DROPPED)
     assert sum(p.numel() for p in vae.parameters()) == 105_653_696

@@ -186,7 +186,7 @@ def test_relative_depth_is_aligned_by_medians(truth):
     pixels = rng.integers(0, [WIDTH, HEIGHT], (200, 2)).astype(float)
     depths = truth.depth[0][pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
     relative = truth.depth[0] / truth.depth[0].max()
-    np.testing.assert_allclose(sparse_depth.aligned_depth(relative, pixels, depths), truth.depth[0], rtol=1e-9)
+    np.testing.assert_allclose(sparse_depth.align_depth(relative, pixels, depths), truth.depth[0], rtol=1e-9)
 
 
 def test_spread_depth_keeps_what_is_known():
@@ -213,7 +213,7 @@ def test_the_command_refuses_in_words(truth, tmp_path, capsys):
 
 
 def test_an_entry_is_packed_as_the_data_set_is(entry, tmp_path):
-    zipped = camvid.packed(entry, tmp_path / "entry.zip")
+    zipped = camvid.pack_entry(entry, tmp_path / "entry.zip")
     with zipfile.ZipFile(zipped) as archive:
         names = set(archive.namelist())
     assert {"entry/images/00000.jpg", "entry/0/cameras.bin", "entry/motion.json"} <= names
@@ -256,5 +256,5 @@ def test_segmentation_masks_what_might_move():
         head.weight.zero_()
         for kind, expected in ((0, True), (60, False)):  # person, dining table
             head.bias.fill_(-20)[kind] = 20
-            masks = segment.might_move(pictures, network)
+            masks = segment.movable_mask(pictures, network)
             assert masks.shape == (2, 48, 64) and masks.any() == expected

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from pipelines.methods.genxd.network.unet import GenXDUNet
-from pipelines.weights.checkpoints import load_strict, unfilled
+from pipelines.weights.checkpoints import load_strict, on_meta_device
 
 TAPS = (
     "down_blocks.0.resnets.0.mv_res_block",
@@ -28,7 +28,7 @@ TAPS = (
 def unet(golden):
     config = json.loads((golden / "genxd/tiny/unet_config.json").read_text())
     state = {key: value.float() for key, value in load_file(golden / "genxd/tiny/unet_f8.safetensors").items()}
-    network = unfilled(lambda: GenXDUNet(**config))
+    network = on_meta_device(lambda: GenXDUNet(**config))
     load_strict(network, state)
     return network
 
@@ -102,14 +102,14 @@ def test_attention_kernels_can_be_chosen(unet, arrays, monkeypatch):
 def test_full_size_names_and_shapes_are_the_published_ones(golden):
     manifest = json.loads(gzip.decompress((golden / "genxd/unet_keys.json.gz").read_bytes()))
     config = {key: value for key, value in manifest["config"].items() if not key.startswith("_")}
-    network = unfilled(lambda: GenXDUNet(**config))
+    network = on_meta_device(lambda: GenXDUNet(**config))
     shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
     assert shapes == manifest["keys"]
     assert len(shapes) == 1770 and sum(p.numel() for p in network.parameters()) == 1_932_125_520
 
 
 def test_normalisation_is_that_of_the_original():
-    network = unfilled(GenXDUNet)
+    network = on_meta_device(GenXDUNet)
     for name, module in network.named_modules():
         if isinstance(module, torch.nn.GroupNorm):
             loose = name.startswith(("down_blocks.3", "mid_block.resnets", "conv_norm_out"))

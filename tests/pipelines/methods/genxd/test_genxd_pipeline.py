@@ -168,14 +168,14 @@ def test_shared_noise_is_drawn_once(tiny, still, monkeypatch):
 @pytest.mark.parametrize("mode", ["model offload", "group offload", "fp8", "int8"])
 def test_every_memory_mode_shoots(still, mode):
     """Offloading changes nothing; 8-bit storage changes little (the autoencoder is never stored so)."""
-    from pipelines.runtime.memory import placed, stored_as
+    from pipelines.runtime.memory import on_device, storage_mode
 
     pipeline = load(Weights("tiny"))
     path = path_of(still)
     plain = shoot(pipeline, still, path)[1][0].frames
-    with placed(pipeline, mode, torch.device("cpu")):
+    with on_device(pipeline, mode, torch.device("cpu")):
         moved = shoot(pipeline, still, path)[1][0].frames
-        stored = stored_as(pipeline.unet), stored_as(pipeline.vae)
+        stored = storage_mode(pipeline.unet), storage_mode(pipeline.vae)
     if mode in ("fp8", "int8"):
         assert stored == (mode, None)
         assert moved.shape == plain.shape and (moved != plain).any()
@@ -294,7 +294,7 @@ def test_random_weights_are_of_full_size(monkeypatch):
     """Built and filled in full would take gigabytes; the configuration they are built from is what matters."""
     import pipelines.methods.genxd.pipeline as module
 
-    monkeypatch.setattr(module, "filled_randomly", lambda network, **options: network)
+    monkeypatch.setattr(module, "fill_randomly", lambda network, **options: network)
     pipeline = load(Weights("random"))
     assert sum(p.numel() for p in pipeline.unet.parameters()) == 1_932_125_520
     assert sum(p.numel() for p in pipeline.vae.parameters()) == 97_742_847

@@ -15,7 +15,7 @@ from pipelines.methods.genxd.conditioning import Condition, latent_rays
 from pipelines.methods.genxd.network.unet import GenXDUNet
 from pipelines.methods.genxd.network.vae import decode, encode
 from pipelines.methods.genxd.sampling import denoise, first_step
-from pipelines.weights.checkpoints import load_strict, unfilled
+from pipelines.weights.checkpoints import load_strict, on_meta_device
 
 CASES = ("single_forward_3d", "single_orbit_4d", "video_mode", "fewshot_3views", "mid_view_4d", "sdedit")
 SIZE = 64
@@ -28,7 +28,7 @@ def tiny(golden):
     def network(kind, name):
         config = json.loads((folder / f"{name}_config.json").read_text())
         state = {key: value.float() for key, value in load_file(folder / f"{name}_f8.safetensors").items()}
-        built = unfilled(lambda: kind(**config))
+        built = on_meta_device(lambda: kind(**config))
         load_strict(built, state)
         return built
 

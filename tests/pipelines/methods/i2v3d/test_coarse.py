@@ -9,7 +9,7 @@ import trimesh
 
 from camera.errors import InputError
 from camera.objects.model import read_model
-from camera.objects.scene import Key, Placement, SceneObject, staged
+from camera.objects.scene import Key, Placement, SceneObject, stage_objects
 from camera.path import CameraPath, pinhole
 from camera.view import FAR, Scene, View
 from pipelines.methods.i2v3d.method import BESIDE_CAMERA, CUT_OUT, NO_PICTURE, I2V3DSettings
@@ -51,11 +51,11 @@ def one(scene, settings=None, frame: int = 0, **options) -> CoarseFrame:
 
 def put(scene, model, *places: Placement, **facts):
     keys = tuple(Key(index / max(len(places) - 1, 1), place) for index, place in enumerate(places))
-    return staged(scene, [SceneObject(model, keys, **facts)])
+    return stage_objects(scene, [SceneObject(model, keys, **facts)])
 
 
 def test_an_object_is_before_what_lies_behind_it_and_behind_what_lies_before_it(wall, cube):
-    unit = staged(wall).distance  # of the subject: the board and the wall around it
+    unit = stage_objects(wall).distance  # of the subject: the board and the wall around it
     for ahead, shown in ((1.5, True), (3.0, False)):
         made = one(put(wall, cube, Placement(0, -0.125, ahead / unit, size=0.5 / unit)))
         assert (made.colour[32, 48].tolist() == [200, 0, 0]) == shown

@@ -12,7 +12,7 @@ import trimesh
 from safetensors.torch import load_file
 
 from camera.objects.model import read_model
-from camera.objects.scene import Key, Placement, SceneObject, staged
+from camera.objects.scene import Key, Placement, SceneObject, stage_objects
 from pipelines import method
 from pipelines.__main__ import main
 from pipelines.cli import learn_subject
@@ -48,7 +48,7 @@ def project(ball, tmp_path_factory) -> Path:
     turned = path.with_poses(path.world_from_camera[::-1])  # not what the moves below would draw
     objects = [SceneObject(read_model(ball.read_bytes(), ball.name), WAY)]
     settings = I2V3DSettings(prompt="A ball.", foreground="objects", seed=7)
-    made = Project(staged(scene, objects), turned, settings, {"around_degrees": 12.0})
+    made = Project(stage_objects(scene, objects), turned, settings, {"around_degrees": 12.0})
     return save_project(tmp_path_factory.mktemp("kept") / "ball.zip", made)
 
 

@@ -29,11 +29,11 @@ from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.subject import adapter
 from pipelines.methods.i2v3d.subject import train as customise
 from pipelines.methods.i2v3d.subject.data import Views, instance, rendered_views, view, view_mask
-from pipelines.methods.i2v3d.subject.lora import read_subject, take_off, wear
+from pipelines.methods.i2v3d.subject.lora import attach_lora, detach_lora, read_subject
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.methods.i2v3d.subject.train import Batch, losses, predict, train
 from pipelines.training import Learnt, Trained
-from pipelines.weights.checkpoints import unfilled
+from pipelines.weights.checkpoints import on_meta_device
 from pipelines.weights.hub import Weights
 from tests.pipelines.methods.i2v3d.conftest import GOLDEN, difference, draw, network, packed_json
 
@@ -94,7 +94,7 @@ def test_two_steps_have_the_original_losses_gradients_and_file(golden):
 
 def test_the_full_size_file_has_exactly_upstream_s_tensors():
     kind = next(kind for kind in FULL if kind.__name__ == "UNet2DConditionModel")
-    unet = unfilled(lambda: kind(**FULL[kind]))
+    unet = on_meta_device(lambda: kind(**FULL[kind]))
     config = LoraConfig(r=32, lora_alpha=32, init_lora_weights=False, target_modules=list(adapter.TARGETS))
     unet.add_adapter(config, adapter_name=adapter.ADAPTER)
     shapes = {}
@@ -114,7 +114,7 @@ def test_the_text_encoders_full_size_matrices_are_named_as_diffusers_names_them(
         ("text_encoder_2", "CLIPTextModelWithProjection", 32),
     ):
         kind = kinds[name]
-        encoder = unfilled(lambda kind=kind: kind(kind.config_class(**FULL[kind])))
+        encoder = on_meta_device(lambda kind=kind: kind(kind.config_class(**FULL[kind])))
         config = LoraConfig(r=32, lora_alpha=32, init_lora_weights=False, target_modules=list(adapter.TEXT_TARGETS))
         inject_adapter_in_model(config, encoder, adapter_name=adapter.ADAPTER)
         small = {key: torch.zeros(1) for key, value in encoder.named_parameters() if adapter.ADAPTER in key}
@@ -213,13 +213,13 @@ def test_a_lora_is_worn_by_a_network_whose_weights_stay_in_8_bits(tmp_path):
     adapter.save_subject(file, dict(zip(keys, (down, up))))
     with torch.no_grad():
         plain = encoder(tokens).last_hidden_state
-        wear({"text_encoder": encoder}, str(file), 1.0)
+        attach_lora({"text_encoder": encoder}, str(file), 1.0)
         worn = encoder(tokens).last_hidden_state
         kept = encoder.get_parameter("encoder.layers.0.self_attn.q_proj.lora_B.subject.weight")
     assert torch.equal(kept, up) and difference(worn, plain) > 1e-3
     adapter.save_subject(file, {keys[0]: down, keys[1]: up, "text_encoder.text_model.nothing.alpha": torch.ones(1)})
     with pytest.raises(InputError, match=r"no layer for 'text_encoder\.text_model\.nothing\.alpha'"):
-        wear({"text_encoder": encoder}, str(file), 1.0)
+        attach_lora({"text_encoder": encoder}, str(file), 1.0)
 
 
 def test_snr_weights_are_one_in_noise_and_less_without():
@@ -272,10 +272,10 @@ def test_the_text_encoders_are_taught_and_diffusers_reads_them_from_the_file(sce
         assert 1e-6 < change < 2e-5, "two steps of Adam at the rate of the text encoders"
         assert quick > 100 * change
 
-    wear(networks.teachable, str(done.file), 0.5)
+    attach_lora(networks.teachable, str(done.file), 0.5)
     with torch.no_grad():
         worn = prompts.encode(networks, ["A sks toy."], device)
-    take_off(networks.teachable)
+    detach_lora(networks.teachable)
     pipeline = StableDiffusionXLPipeline(
         networks.vae, networks.text_encoder, networks.text_encoder_2, networks.tokenizer, networks.tokenizer_2,
         networks.unet, DDIMScheduler(),

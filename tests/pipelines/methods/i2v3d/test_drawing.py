@@ -9,7 +9,7 @@ import pytest
 
 from camera.errors import InputError
 from camera.objects.model import read_model
-from camera.objects.scene import Key, Placement, SceneObject, StagedScene, staged
+from camera.objects.scene import Key, Placement, SceneObject, StagedScene, stage_objects
 from camera.path import CameraPath, pinhole
 from camera.render import opengl
 from camera.render.triangles import MeshFrame, draw
@@ -42,7 +42,9 @@ def scene() -> StagedScene:
     depth[20:50, 60:90] = 2.0
     wall = Scene((View.of(colour, depth, pinhole(WIDTH, HEIGHT, 60)),))
     fox = read_model(FOX.read_bytes(), FOX.name)
-    return staged(wall, [SceneObject(fox, (Key(0.0, Placement(0, -0.3, 0.6, turn=30, size=0.5)),), animation="walk")])
+    return stage_objects(
+        wall, [SceneObject(fox, (Key(0.0, Placement(0, -0.3, 0.6, turn=30, size=0.5)),), animation="walk")]
+    )
 
 
 def path(frames: int = 2) -> CameraPath:

@@ -22,7 +22,7 @@ from pipelines.methods.i2v3d.keyframes.sampling import (
 )
 from pipelines.methods.i2v3d.load import FULL
 from pipelines.methods.i2v3d.schedule import keyframe_indices, sliding_windows
-from pipelines.weights.checkpoints import unfilled
+from pipelines.weights.checkpoints import on_meta_device
 from tests.pipelines.methods.i2v3d.conftest import GOLDEN, arrays, difference, draw, packed_json
 
 PROMPT, NEGATIVE = "A sks toy on a desk.", "ugly, blurry, low res, unrealistic, unaesthetic"
@@ -78,7 +78,7 @@ def test_injected_modules_are_those_of_the_original_code_and_are_in_sdxl():
     points = packed_json("injection_points")
     assert [*ATTENTION] == points["phase2_attn"] and [*FEATURES] == points["phase2_conv"]
     kind = next(kind for kind in FULL if kind.__name__ == "UNet2DConditionModel")
-    network = unfilled(lambda: kind(**FULL[kind]))
+    network = on_meta_device(lambda: kind(**FULL[kind]))
     for name in (*ATTENTION, *FEATURES):
         network.get_submodule(name)
     lora = packed_json("lora_sdxl_rank32_keys")["keys"]

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from camera.errors import InputError
 from camera.objects.model import read_model
-from camera.objects.scene import Key, Placement, SceneObject, staged
+from camera.objects.scene import Key, Placement, SceneObject, stage_objects
 from pipelines import method
 from pipelines.cli.bench import default_shot
 from pipelines.method import Clip, Progress
@@ -87,7 +87,7 @@ def test_objects_are_in_the_renders_and_the_result_brings_its_project(pipeline):
     scene, path, settings = shot(make=RENDERS, foreground="objects")
     (without,) = clips(pipeline, scene, path, settings)
     ball = read_model(trimesh.creation.icosphere(2).export(file_type="ply"), "ball.ply")
-    with_ball = staged(scene, [SceneObject(ball, (Key(0, Placement(0, -0.2, 0.8, size=0.4)),))])
+    with_ball = stage_objects(scene, [SceneObject(ball, (Key(0, Placement(0, -0.2, 0.8, size=0.4)),))])
     (made,) = clips(pipeline, with_ball, path, settings)
     assert not without.extras["foreground"].any() and made.extras["foreground"].any() and not without.files
     assert not np.array_equal(made.extras["depth"], without.extras["depth"])

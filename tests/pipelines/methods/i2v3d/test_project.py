@@ -16,7 +16,7 @@ import trimesh
 from camera import formats
 from camera.errors import InputError
 from camera.objects.model import read_model
-from camera.objects.scene import Key, Placement, SceneObject, StagedScene, plain, staged
+from camera.objects.scene import Key, Placement, SceneObject, StagedScene, plain, stage_objects
 from pipelines import method
 from pipelines.cli.bench import default_shot
 from pipelines.methods.i2v3d.keyframes.files import Painted
@@ -42,7 +42,7 @@ def project(tmp_path_factory) -> Project:
     settings = I2V3DSettings(prompt="A sks fox.", light="a lamp", lora_file=str(lora))
     key = path.sliced(slice(2, 3))
     return Project(
-        staged(scene, objects), path, settings, {"around_degrees": 33.0}, controls={"film_moves": "arc 9"}, keys=(key,),
+        stage_objects(scene, objects), path, settings, {"around_degrees": 33.0}, controls={"film_moves": "arc 9"}, keys=(key,),
         subject=SubjectSettings(prompt="A sks fox.", rank=7),
         painted=Painted((0, 4), np.stack([np.full((64, 96, 3), shade, np.uint8) for shade in (9, 99)]), {4: "A fox."}),
     )  # fmt: skip

@@ -8,8 +8,8 @@ from diffusers import UNetSpatioTemporalConditionModel
 from pipelines.methods.i2v3d.load import FULL
 from pipelines.methods.i2v3d.video import edm
 from pipelines.methods.i2v3d.video.controlnet import ControlNetSVDModel, residuals_added
-from pipelines.methods.i2v3d.video.injection import ATTENTION, FEATURES, VideoInjection, injected, masks_by_tokens
-from pipelines.weights.checkpoints import unfilled
+from pipelines.methods.i2v3d.video.injection import ATTENTION, FEATURES, VideoInjection, inject, masks_by_tokens
+from pipelines.weights.checkpoints import on_meta_device
 from tests.pipelines.methods.i2v3d.conftest import arrays, difference, packed_json
 
 
@@ -17,7 +17,7 @@ from tests.pipelines.methods.i2v3d.conftest import arrays, difference, packed_js
     "kind, file", [(ControlNetSVDModel, "controlnet_svd_keys"), (UNetSpatioTemporalConditionModel, "svd_unet_keys")]
 )
 def test_full_size_networks_have_exactly_the_published_tensors(kind, file):
-    network = unfilled(lambda: kind(**FULL[kind]))
+    network = on_meta_device(lambda: kind(**FULL[kind]))
     expected = packed_json(file)["keys"]
     assert {key: list(value.shape) for key, value in network.state_dict().items()} == expected
 
@@ -39,8 +39,8 @@ def test_noise_levels_and_single_steps_both_ways(steps):
     x, y = golden["x0"], golden["forward_y0"]
     for i in range(steps):
         assert difference(edm.scaled(x, up[i]), golden["scaled_inputs"][i]) < 1e-5
-        x = edm.stepped(x, golden["model_outputs"][i], up[i], up[i + 1])
-        y = edm.stepped(y, golden["forward_model_outputs"][i], down[i], down[i + 1])
+        x = edm.euler_step(x, golden["model_outputs"][i], up[i], up[i + 1])
+        y = edm.euler_step(y, golden["forward_model_outputs"][i], down[i], down[i + 1])
         assert difference(x, golden["latents_after_step"][i]) < 1e-5
         assert difference(y, golden["forward_latents_after_step"][i]) < 1e-5
     assert difference(edm.scaled(x, up[-1]), golden["last_latents_prepared"]) < 1e-5
@@ -95,7 +95,7 @@ def test_injection_from_the_source_row_and_nothing_left_behind(svd, name):
         words, ids = golden["encoder_hidden_states"], golden["added_time_ids"]
         return unet(golden["sample"], time, encoder_hidden_states=words, added_time_ids=ids).sample
 
-    with injected(unet, VideoInjection(features, attention, masks if masked else None)):
+    with inject(unet, VideoInjection(features, attention, masks if masked else None)):
         assert difference(velocity(), golden[f"out/{name}"]) < 1e-4
     if name == "both_masked":
         assert difference(velocity(), golden["out/none"]) < 1e-4

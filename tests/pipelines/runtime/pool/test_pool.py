@@ -28,7 +28,7 @@ from pipelines.runtime.monitor.status import pool_status
 from pipelines.runtime.pool.cluster import PREFIX, build
 from pipelines.runtime.pool.dispatch import Pool
 from pipelines.runtime.pool.line import Line
-from pipelines.runtime.pool.settings import PoolSettings, wanted
+from pipelines.runtime.pool.settings import PoolSettings, pool_settings
 from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
 
@@ -163,12 +163,12 @@ def test_turns_come_in_the_order_of_arrival():
 
 def test_the_environment_asks_for_the_pool(monkeypatch):
     monkeypatch.delenv("RESHOOT_RAY", raising=False)
-    assert wanted() is None
+    assert pool_settings() is None
     monkeypatch.setenv("RESHOOT_RAY", "ray://head:10001")
-    assert wanted() == PoolSettings("ray://head:10001", 0, 20, False)
+    assert pool_settings() == PoolSettings("ray://head:10001", 0, 20, False)
     monkeypatch.setenv("RESHOOT_PLACES", "many")
     with pytest.raises(InputError, match="RESHOOT_PLACES"):
-        wanted()
+        pool_settings()
 
 
 def test_the_status_counts_replicas_of_the_pool_and_what_was_done(pool, tmp_path):

@@ -111,7 +111,7 @@ def by_program(seen: list[dict]) -> KeyedMove:
     for camera in seen:
         framed = commands.camera_of(camera).unfitted(first)
         asked = {"do": "append", "camera": commands.camera_written(framed)}
-        move = commands.edited(move, asked, origin=first).move
+        move = commands.apply_command(move, asked, origin=first).move
     for asked in (
         {"do": "move", "chosen": [2], "seconds": 0.5},
         {"do": "numbers", "chosen": [2], "pan": 12.5},
@@ -119,7 +119,7 @@ def by_program(seen: list[dict]) -> KeyedMove:
         {"do": "move", "chosen": [1], "seconds": 5 / 120},
         {"do": "ease", "chosen": [1], "easing": "ease"},
     ):
-        move = commands.edited(move, asked, origin=first).move
+        move = commands.apply_command(move, asked, origin=first).move
     return move
 
 
@@ -164,7 +164,7 @@ def test_keys_are_edited_through_the_api_too(gen3c_alone, tmp_path):
     client.predict("reading_room", api_name="/gen3c_open_example")
     first = load("reading_room").first.camera
     move = evenly(moved(first, 5), 4.0)
-    answer = client.predict(json.dumps({"do": "open", "keys": saved.written(move)}), api_name="/gen3c_edit_keys")
+    answer = client.predict(json.dumps({"do": "open", "keys": saved.write(move)}), api_name="/gen3c_edit_keys")
     assert answer["edit"] == "open keys"
     answer = client.predict(json.dumps({"do": "hold", "chosen": [2], "seconds": 1}), api_name="/gen3c_edit_keys")
     kept = saved.read(answer["keys"])

@@ -22,9 +22,9 @@ from pipelines.methods.dimensionx.loras.layouts import (
     TARGETS,
     LoraFile,
     lora_of,
-    merged_weight,
+    merge_weight,
     read_lora,
-    renamed,
+    rename_key,
     save_lora,
 )
 from pipelines.methods.dimensionx.loras.sat import read_sat_file, tracked_folder
@@ -167,12 +167,12 @@ def test_half_mixed_or_foreign_files_are_refused(lora, change, message):
 
 
 def test_unknown_keys_come_back_unchanged():
-    assert renamed("proj_out.weight") == "proj_out.weight"
+    assert rename_key("proj_out.weight") == "proj_out.weight"
 
 
 def test_merging_is_done_in_float32():
     weight = torch.ones(2, 2, dtype=torch.bfloat16)
-    merged = merged_weight(weight, torch.full((1, 2), 0.5), torch.full((2, 1), 0.5), 1 / 2)
+    merged = merge_weight(weight, torch.full((1, 2), 0.5), torch.full((2, 1), 0.5), 1 / 2)
     assert merged.dtype == torch.bfloat16 and torch.equal(merged, torch.full((2, 2), 1.125, dtype=torch.bfloat16))
 
 

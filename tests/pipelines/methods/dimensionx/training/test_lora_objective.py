@@ -10,8 +10,8 @@ import torch
 from peft import LoraConfig
 from safetensors.torch import load_file
 
-from pipelines.methods.dimensionx.loras.layouts import TARGETS, renamed
-from pipelines.methods.dimensionx.network.convert import converted, orbit_transformer
+from pipelines.methods.dimensionx.loras.layouts import TARGETS, rename_key
+from pipelines.methods.dimensionx.network.convert import convert_checkpoint, orbit_transformer
 from pipelines.methods.dimensionx.network.rope import rotary_tables
 from pipelines.methods.dimensionx.sat_sampler import signal_levels
 from pipelines.methods.dimensionx.training.data import spread, training_indices
@@ -57,7 +57,7 @@ def test_spreading_is_the_originals(selection):
 def trained(folder):
     """The golden's network with its LoRA as a trainable adapter of peft."""
     config = json.loads((folder / "sat_49like_config.json").read_text())["diffusers_config"]
-    parts = converted(load_file(folder / "sat_49like_state.safetensors"))
+    parts = convert_checkpoint(load_file(folder / "sat_49like_state.safetensors"))
     transformer = orbit_transformer(parts.state, config, dtype=torch.float32)
     transformer.add_adapter(LoraConfig(r=4, lora_alpha=1, target_modules=list(TARGETS)), adapter_name="director")
     for module, layer in transformer.named_modules():
@@ -82,7 +82,7 @@ def test_loss_and_gradients_are_the_originals(trained, recorded):
     assert len(gradients) == 16
     for key, expected in recorded.items():
         if key.startswith("grad__"):
-            name = renamed(key.removeprefix("grad__").replace("|", ".")).replace(".weight", ".director.weight")
+            name = rename_key(key.removeprefix("grad__").replace("|", ".")).replace(".weight", ".director.weight")
             np.testing.assert_allclose(gradients.pop(name), expected, atol=1e-7)
     assert not gradients
 

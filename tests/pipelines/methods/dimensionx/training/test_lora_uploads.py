@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from camera.errors import InputError
-from pipelines.methods.dimensionx.training.uploads import collected, source_of, trainings
+from pipelines.methods.dimensionx.training.uploads import collect_clips, source_of, trainings
 
 
 def packed(file, entries: dict[str, bytes]):
@@ -26,13 +26,13 @@ def test_loose_files_and_a_zip_of_them_are_the_same_training(tmp_path):
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     root = tmp_path / "trainings"
-    loose = collected([tmp_path / name for name in files], "orbit_left", root)
-    zipped = collected([packed(tmp_path / "clips.zip", files)], "orbit_left", root)
+    loose = collect_clips([tmp_path / name for name in files], "orbit_left", root)
+    zipped = collect_clips([packed(tmp_path / "clips.zip", files)], "orbit_left", root)
     assert loose == zipped and loose.parent == root and inside(loose) == {"clips/a.mp4", "clips/a.txt"}
     assert source_of(loose / "clips") == loose / "clips"
     others = {
-        collected([tmp_path / "clips.zip"], "orbit_right", root),
-        collected([packed(tmp_path / "more.zip", {**files, "a.txt": b"other words"})], "orbit_left", root),
+        collect_clips([tmp_path / "clips.zip"], "orbit_right", root),
+        collect_clips([packed(tmp_path / "more.zip", {**files, "a.txt": b"other words"})], "orbit_left", root),
     }
     assert len(others | {loose}) == 3 and inside(root) == {
         f"{folder.name}/{name}" for folder in (others | {loose}) for name in inside(folder)
@@ -40,20 +40,20 @@ def test_loose_files_and_a_zip_of_them_are_the_same_training(tmp_path):
 
 
 def test_a_folder_in_a_zip_and_a_table_are_found(tmp_path):
-    nested = collected([packed(tmp_path / "a.zip", {"mine/a.mp4": b"", "mine/a.txt": b""})], "n", tmp_path / "t")
+    nested = collect_clips([packed(tmp_path / "a.zip", {"mine/a.mp4": b"", "mine/a.txt": b""})], "n", tmp_path / "t")
     assert source_of(nested / "clips") == nested / "clips" / "mine"
     entries = {"table.csv": b"", "one/a.mp4": b"", "two/b.mp4": b""}
-    table = collected([packed(tmp_path / "b.zip", entries)], "n", tmp_path / "t")
+    table = collect_clips([packed(tmp_path / "b.zip", entries)], "n", tmp_path / "t")
     assert source_of(table / "clips").name == "table.csv"
 
 
 def test_nothing_but_clips_and_captions_leaves_a_zip(tmp_path):
     entries = ["run.py", ".hidden.txt", "__MACOSX/a.mp4", "good.mp4"]
-    folder = collected([packed(tmp_path / "a.zip", dict.fromkeys(entries, b"x"))], "n", tmp_path / "t")
+    folder = collect_clips([packed(tmp_path / "a.zip", dict.fromkeys(entries, b"x"))], "n", tmp_path / "t")
     assert inside(tmp_path) == {"a.zip", f"t/{folder.name}/clips/good.mp4"}
     for outside in ("../out.mp4", "/abs.mp4", "a/../../up.txt"):
         with pytest.raises(InputError, match="leaves its folder"):
-            collected([packed(tmp_path / "b.zip", {outside: b"x"})], "n", tmp_path / "t")
+            collect_clips([packed(tmp_path / "b.zip", {outside: b"x"})], "n", tmp_path / "t")
     assert inside(tmp_path) == {"a.zip", "b.zip", f"t/{folder.name}/clips/good.mp4"}
 
 
@@ -66,7 +66,7 @@ def test_nothing_but_clips_and_captions_leaves_a_zip(tmp_path):
     ],
 )
 def test_what_cannot_be_read_as_clips_is_said(tmp_path, entries, words):
-    folder = collected([packed(tmp_path / "a.zip", entries)], "n", tmp_path / "t")
+    folder = collect_clips([packed(tmp_path / "a.zip", entries)], "n", tmp_path / "t")
     with pytest.raises(InputError, match=words):
         source_of(folder / "clips")
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_read_as_clips_is_said(tmp_path, entries, words):
 @pytest.mark.parametrize("named", ["/etc/a.mp4", "../../../a.mp4"])
 def test_a_table_names_only_what_came_with_it(tmp_path, named):
     table = f"file,caption\n{named},a street\n".encode()
-    folder = collected([packed(tmp_path / "a.zip", {"a.csv": table, "b.mp4": b""})], "n", tmp_path / "t")
+    folder = collect_clips([packed(tmp_path / "a.zip", {"a.csv": table, "b.mp4": b""})], "n", tmp_path / "t")
     with pytest.raises(InputError, match="did not come with it"):
         source_of(folder / "clips")
 
@@ -84,9 +84,9 @@ def test_wrong_files_are_refused(tmp_path):
     (tmp_path / "a.py").write_bytes(b"")
     for files, words in (([], "needs clips"), (["a.zip"], "damaged"), (["a.py"], "no clip and no caption")):
         with pytest.raises(InputError, match=words):
-            collected([tmp_path / file for file in files], "n", tmp_path / "t")
+            collect_clips([tmp_path / file for file in files], "n", tmp_path / "t")
     with pytest.raises(InputError, match="letters, digits"):
-        collected([tmp_path / "a.py"], "../n", tmp_path / "t")
+        collect_clips([tmp_path / "a.py"], "../n", tmp_path / "t")
     assert not list((tmp_path / "t").iterdir())
 
 
