@@ -21,6 +21,7 @@ FLOORS = (
     ("estimation",),
     ("inputs",),
     ("results",),
+    ("project",),
     ("runtime",),
     ("methods",),
     ("reconstruct", "pack"),

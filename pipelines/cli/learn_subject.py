@@ -19,6 +19,7 @@ from pipelines.cli.shot import shot_of
 from pipelines.methods.i2v3d.method import METHOD, RENDERS, I2V3DSettings
 from pipelines.methods.i2v3d.scene.project import read_project
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
+from pipelines.project.file import is_project
 from pipelines.training import Learnt, Trained
 
 
@@ -56,7 +57,7 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
     with tempfile.TemporaryDirectory(prefix="reshoot-") as carried:
         shot, _ = shot_of(METHOD, given, Path(carried))
     usual = SubjectSettings(prompt=getattr(shot.settings, "prompt", ""))
-    if given.project:
+    if given.project and not is_project(given.project):
         usual = read_project(given.project).subject or usual
     subject: Any = values(SubjectSettings, given, "subject", over=usual)
     scene, look = shot.scene, cast(I2V3DSettings, shot.settings)

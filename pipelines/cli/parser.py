@@ -137,10 +137,11 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     if known.blank is not None:
         given.add_argument("--no-picture", action="store_true", help="shoot from words alone")
     given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
+    beside = ", or that lies beside a result with objects" if known.projects else ""
+    given.add_argument(
+        "--project", type=Path, help=f"project that the page saved{beside}; options given here come before what it says"
+    )
     if known.projects:
-        given.add_argument(
-            "--project", type=Path, help="zip that the tab saved, or that lies beside a result with objects"
-        )
         given.add_argument("--empty-stage", action="store_true", help="no picture: a floor for objects to stand on")
         source.add_argument("--objects", type=Path, nargs="+", metavar="FILE", help=OBJECT_FILES)
     source.add_argument(

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from camera.view import Scene
 from pipelines.cli.parser import GUESS, values, written
 from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
+from pipelines.project.content import METHOD_MOVES
+from pipelines.project.file import content_of, is_project, read_project
+from pipelines.project.framing import framed, losses
 from pipelines.settings import Settings
 from pipelines.shot import Shot
 
@@ -29,9 +33,39 @@ _Parts = tuple[Scene, CameraPath, Settings, Moves | None]
 def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Shot, Moves | None]:
     """The shot for the method ``known``, and the moves that made its path, None where others did; ``folder`` keeps what a
     project carries. Raises `InputError`."""
+    if getattr(given, "project", None) and is_project(given.project):
+        return _of_saved_project(known, given)
     scene, path, settings, moves = _described(known, given, folder)
     options: Any = values(RunOptions, given, "options")
     return Shot(known, scene, path, settings, options), moves
+
+
+def _of_saved_project(known: Method, given: argparse.Namespace) -> tuple[Shot, Moves | None]:
+    """The shot of a project that the page saved. Options of the command line come before what it says; a move among them
+    makes a new path."""
+    content, notes = content_of(read_project(given.project))
+    if content.scene is None:
+        raise InputError(f"{given.project.name} holds no picture yet; open one in the page and save the project again.")
+    chosen = written(known.moves, given, "moves")
+    moves: Any = known.moves.of({**(content.moves.get(known.name) or known.moves()).values(), **chosen})
+    if set(chosen) - set(_FRAME):
+        content = replace(content, source=replace(content.source, moves_from=METHOD_MOVES))
+    scene = _with_objects(content.scene, getattr(given, "objects", None))
+    said = [*notes, *losses(scene, known)]
+    print(*said, sep="\n", end="\n" * bool(said), file=sys.stderr)
+    seen = framed(replace(content, scene=scene), known, moves)
+    stored = content.settings.get(known.name, {})
+    settings, options = (
+        kind.of({**{name: stored[name] for name in kind.controls() if name in stored}, **written(kind, given, prefix)})
+        for kind, prefix in ((known.settings, "settings"), (RunOptions, "options"))
+    )
+    shot: Any = partial(Shot, known, seen.scene, settings=settings, options=options)
+    if given.path is not None:
+        own = _own_path(given, known.path(moves, seen.scene), seen.scene)
+        return shot(path=_filmed(own, moves, seen.scene, as_given=given.path_as_given)), None
+    if seen.path is None:
+        raise InputError(seen.why)
+    return shot(path=seen.path), moves if content.source.moves_from == METHOD_MOVES else None
 
 
 def _described(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:

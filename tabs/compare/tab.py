@@ -16,6 +16,7 @@ from camera.view import Scene
 from pipelines import generate
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
+from pipelines.project.framing import taken
 from pipelines.registry import FIVE
 from pipelines.rehearsal import Rehearsal, rehearse
 from pipelines.results.embedded_scene import scene_to_embed
@@ -26,7 +27,6 @@ from tabs.browser.players import clips, players
 from tabs.evaluation.table import table
 from tabs.parts.form import cancelled_by, said
 from tabs.parts.send_to_scene import scene_button
-from tabs.project.framing import taken
 from tabs.project.project import Project
 from tabs.shared.old_endpoints import Shared, old_openings
 from tabs.shared.studio import Studio

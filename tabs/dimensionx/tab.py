@@ -27,13 +27,13 @@ from pipelines.methods.dimensionx.training.uploads import (
     source_of,
     trainings,
 )
+from pipelines.project.framing import framing_words
 from pipelines.settings import Settings
 from tabs.dimensionx.directors import connected, directors
 from tabs.dimensionx.training import Job, Training, train_section
 from tabs.parts.form import SHOOTS, cancelled_by, said
 from tabs.parts.method_tab import MethodTab
 from tabs.parts.shoot import Shoot
-from tabs.project.framing import framing_words
 from tabs.project.project import Project
 from tabs.shared.old_endpoints import Shared
 from tabs.shared.studio import PRIVATE, Studio, signal

@@ -13,11 +13,11 @@ from camera.editing.fit import Fit
 from camera.editing.limits import fit_to_limits
 from camera.errors import InputError, reading
 from camera.path import CameraPath
+from pipelines.project.content import KEYFRAMES
 from tabs.browser.stage import shown as on_stage
 from tabs.browser.timeline import component
 from tabs.keys import scene_asks
 from tabs.parts.form import said
-from tabs.project.content import KEYFRAMES
 from tabs.project.project import Project
 from tabs.shared.notes import notes as path_notes
 from tabs.shared.studio import PRIVATE, Studio, signal

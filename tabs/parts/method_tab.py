@@ -11,12 +11,12 @@ from gradio.components import Component
 
 from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
+from pipelines.project.content import MoveSource
 from tabs.parts import form
 from tabs.parts.drawer import Drawer
 from tabs.parts.form import said
 from tabs.parts.header import header
 from tabs.parts.shoot import Shoot
-from tabs.project.content import MoveSource
 from tabs.project.project import Project
 from tabs.shared.move import Move
 from tabs.shared.notes import notes

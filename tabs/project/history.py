@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from camera.view import Scene
-from tabs.project.content import Content
+from pipelines.project.content import Content
 
 MOST_STEPS = 200
 MOST_BYTES = 256 << 20

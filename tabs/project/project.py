@@ -22,11 +22,11 @@ from camera.view import Scene
 from pipelines import method as record_of
 from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
+from pipelines.project.content import KEYFRAMES, Content, MoveSource
+from pipelines.project.framing import Framed, Framings, keyed
 from pipelines.registry import NAMES
 from pipelines.settings import Control, Settings
-from tabs.project.content import KEYFRAMES, Content, MoveSource
 from tabs.project.folders import is_inside, new_folder
-from tabs.project.framing import Framed, Framings, keyed
 from tabs.project.history import History
 
 
@@ -68,7 +68,7 @@ class Project:
         return self.content.track
 
     def keyed(self) -> KeyedMove:
-        """The keys of the move, see `tabs.project.framing.keyed`."""
+        """The keys of the move, see `pipelines.project.framing.keyed`."""
         return keyed(self.content, self.moves)
 
     # as one method sees it

@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from camera.trajectories.film import MOVES
+from pipelines.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, MoveSource
 from tabs.parts import form
 from tabs.parts.form import said
-from tabs.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, MoveSource
 from tabs.project.project import Project
 from tabs.shared.path_file import PathFile
 from tabs.shared.studio import PRIVATE, QUIET, Studio, signal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from camera.errors import InputError
-from tabs.project.framing import framing_words, losses
+from pipelines.project.framing import framing_words, losses
 from tabs.project.project import Project
 
 EMPTY = "Pick an example or give a picture, then the path appears here."

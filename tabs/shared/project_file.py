@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from camera.errors import InputError
 from pipelines import method as record_of
-from pipelines.options import RunOptions
-from pipelines.registry import NAMES
-from pipelines.results.project_file import ProjectFile, read_project, save_project
-from pipelines.results.record import accepted
+from pipelines.project.file import ProjectFile, content_of, read_project, save_project
 from tabs.parts.form import said
-from tabs.project.content import Content, MoveSource
 from tabs.project.project import Project
 from tabs.shared.source import Source, described
 from tabs.shared.studio import Studio, signal
@@ -49,7 +43,7 @@ def open_here(project: Project, project_file: str):
     """Open a project that was saved here: it replaces scene, move and settings, which can be undone."""
     if not project_file:
         raise InputError("Choose the zip of a project.")
-    content, notes = restored(read_project(project_file))
+    content, notes = content_of(read_project(project_file))
     project = project.changed("open a project", **vars(content))
     scene = content.scene
     words = "  \n".join(("The project is open.", *notes))
@@ -67,31 +61,3 @@ def stored(project: Project) -> ProjectFile:
         content.scene, content.example, content.own, content.own_as_given, content.own_scale, content.track,
         content.source.values(), {name: moves.values() for name, moves in content.moves.items()}, settings, project.method,
     )  # fmt: skip
-
-
-def restored(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
-    """The content of a file, and a sentence for each value that is not known or allowed any more."""
-    source, notes = accepted(MoveSource, made.source)
-    moves: dict[str, Any] = {}
-    settings: dict[str, dict[str, Any]] = {}
-    for name, values in made.moves.items():
-        if name in NAMES:
-            moves[name], more = accepted(record_of(name).moves, values)
-            notes += more
-    for name, values in made.settings.items():
-        if name in NAMES:
-            kinds = (record_of(name).settings, RunOptions)
-            chosen = [accepted(kind, {k: v for k, v in values.items() if k in kind.controls()}) for kind in kinds]
-            strange = sorted(set(values) - {key for kind in kinds for key in kind.controls()})
-            settings[name] = {key: values[key] for each, _ in chosen for values in [each.values()] for key in values}
-            notes += (
-                *(note for _, more in chosen for note in more),
-                *(f"{key} is not known any more." for key in strange),
-            )
-    unknown = sorted({*made.moves, *made.settings} - set(NAMES))
-    notes += tuple(f"What was set for {name} is left out: that method is not here." for name in unknown)
-    content = Content(
-        scene=made.scene, example=made.example, own=made.own, own_as_given=made.own_as_given, own_scale=made.own_scale,
-        track=made.track, source=source, moves=moves, settings=settings,
-    )  # fmt: skip
-    return content, notes

@@ -13,12 +13,12 @@ from camera.errors import InputError
 from camera.view import Scene
 from examples import load
 from pipelines.method import Method
+from pipelines.project.content import PATH_FILE, MoveSource
 from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import Record, accepted, scene_sha256
 from pipelines.results.record import restore as read_record
 from pipelines.settings import Settings
 from tabs.parts.form import said
-from tabs.project.content import PATH_FILE, MoveSource
 from tabs.project.link import decoded, encoded
 from tabs.project.project import Project
 from tabs.shared.source import Source, described

@@ -23,9 +23,9 @@ from pipelines.media.budget import BUDGET
 from pipelines.media.depth_map.meanings import DepthMeaning
 from pipelines.media.depth_map.read import KINDS, read_depth_map
 from pipelines.media.image import Picture, read_picture
+from pipelines.project.content import PATH_FILE
 from pipelines.splats.formats.axes import UPS
 from tabs.parts.form import said
-from tabs.project.content import PATH_FILE
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio, signal
 

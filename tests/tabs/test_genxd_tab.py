@@ -20,8 +20,8 @@ from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
 from pipelines import method
 from pipelines.media.video import probe, write_mp4
+from pipelines.project.content import PATH_FILE, MoveSource
 from tabs.genxd import given_views as views
-from tabs.project.content import PATH_FILE, MoveSource
 from tabs.project.project import Project
 
 GENXD = method("genxd")

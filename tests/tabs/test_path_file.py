@@ -13,7 +13,7 @@ from camera.path import CameraPath, pinhole
 from camera.rotation import look_at
 from camera.view import Scene, View
 from pipelines import method
-from tabs.project.content import PATH_FILE, MoveSource
+from pipelines.project.content import PATH_FILE, MoveSource
 from tabs.project.project import Project
 from tabs.shared.path_file import FACTOR, open_path
 

@@ -9,8 +9,8 @@ from camera.editing.commands import camera_written
 from camera.errors import InputError
 from examples import load
 from pipelines import method
+from pipelines.project.content import FILM_MOVES, MoveSource
 from tabs.keys import edits, scene_asks
-from tabs.project.content import FILM_MOVES, MoveSource
 from tabs.project.project import Project
 
 METHOD = method("gen3c")

@@ -11,9 +11,9 @@ import pytest
 from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines import method
+from pipelines.project.content import FILM_MOVES, Content, MoveSource
 from tabs.parts.form import said
 from tabs.project import history
-from tabs.project.content import FILM_MOVES, Content, MoveSource
 from tabs.project.history import History
 from tabs.project.project import Project
 

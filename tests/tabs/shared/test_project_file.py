@@ -15,10 +15,10 @@ from camera.objects.model import read_models
 from camera.objects.scene import StagedScene, new_object, stage_objects
 from examples import EXAMPLES, load
 from pipelines import method
-from pipelines.results.project_file import read_project, save_project
-from tabs.project.content import FILM_MOVES, PATH_FILE, MoveSource
+from pipelines.project.content import FILM_MOVES, PATH_FILE, MoveSource
+from pipelines.project.file import content_of, read_project, save_project
 from tabs.project.project import Project
-from tabs.shared.project_file import open_here, restored, save_here, stored
+from tabs.shared.project_file import open_here, save_here, stored
 
 GEN3C, GENXD = method("gen3c"), method("genxd")
 
@@ -54,7 +54,7 @@ def test_clips_objects_and_an_own_path_come_along(project, tmp_path):
     assert fox.suffix in MODELS
     scene = stage_objects(clip, [new_object(model, stage_objects(clip).standing_place())])
     _, path = project.ready()
-    content, notes = restored(
+    content, notes = content_of(
         read_project(save_project(tmp_path / "p.zip", stored(project.opened(scene).with_own(path, as_given=True))))
     )
     assert not notes and isinstance(content.scene, StagedScene) and content.scene.kind == "clip"
@@ -71,7 +71,7 @@ def test_files_that_settings_name_stay_here(project, tmp_path):
     file = save_project(tmp_path / "p.zip", stored(given))
     with zipfile.ZipFile(file) as archive:
         assert b"secret" not in archive.read("project.json")
-    assert restored(read_project(file))[0].settings["i2v3d"]["lora_file"] == ""
+    assert content_of(read_project(file))[0].settings["i2v3d"]["lora_file"] == ""
 
 
 def changed(file: Path, target: Path, **values) -> Path:
@@ -100,6 +100,6 @@ def test_what_is_no_project_is_refused_and_strange_values_are_said(project, tmp_
     with pytest.raises(InputError, match="not a whole project"):
         read_project(tmp_path / "junk.zip")
     odd = changed(good, tmp_path / "odd.zip", settings={"gen3c": {"steps": -4, "mood": 1}, "dreamer": {}})
-    content, notes = restored(read_project(odd))
+    content, notes = content_of(read_project(odd))
     assert content.settings["gen3c"]["steps"] == GEN3C.settings().steps  # type: ignore[attr-defined]
     assert len(notes) == 3 and "dreamer" in notes[-1]

@@ -15,7 +15,7 @@ from camera.trajectories import film_script
 from camera.trajectories.scaling import scale_path
 from camera.view import Scene, View
 from pipelines.method import Method, Moves
-from tabs.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, Content
+from pipelines.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, Content
 
 _taken: WeakKeyDictionary[Scene, dict[tuple[bool, bool], Scene]] = WeakKeyDictionary()
 

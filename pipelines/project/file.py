@@ -24,10 +24,15 @@ from camera.objects.archive import part, read_objects, write_objects
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines import method as record_of
 from pipelines.inputs.npz import read_npz
 from pipelines.media.video import complete
+from pipelines.options import RunOptions
+from pipelines.project.content import Content, MoveSource
+from pipelines.registry import NAMES
 from pipelines.results.arrays import scene_arrays, scene_facts
 from pipelines.results.embedded_scene import SHAPES, checked_facts, view_of
+from pipelines.results.record import accepted
 
 TAG, FORMAT = "reshoot_studio", 1
 LARGEST_WORDS, LARGEST_SCENE = 1 << 26, 1 << 31
@@ -82,6 +87,13 @@ def save_project(file: str | Path, project: ProjectFile) -> Path:
     return Path(file)
 
 
+def is_project(file: str | Path) -> bool:
+    """Whether a zip is a project of all tabs, as `save_project` writes it, and not one of I2V3D's own."""
+    with reading(f"{Path(file).name} is not a whole zip."), zipfile.ZipFile(file) as archive:
+        about = json.loads(part(archive, "project.json", LARGEST_WORDS))
+        return isinstance(about, dict) and TAG in about
+
+
 def read_project(file: str | Path) -> ProjectFile:
     """What `save_project` wrote; raises `InputError` for anything else."""
     name = Path(file).name
@@ -120,3 +132,31 @@ def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str) -> Scene:
 
 def _by_method(given: Any) -> dict[str, dict[str, Any]]:
     return {str(name): dict(values) for name, values in dict(given).items()}
+
+
+def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
+    """The content of a file, and a sentence for each value that is not known or allowed any more."""
+    source, notes = accepted(MoveSource, made.source)
+    moves: dict[str, Any] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    for name, values in made.moves.items():
+        if name in NAMES:
+            moves[name], more = accepted(record_of(name).moves, values)
+            notes += more
+    for name, values in made.settings.items():
+        if name in NAMES:
+            kinds = (record_of(name).settings, RunOptions)
+            chosen = [accepted(kind, {k: v for k, v in values.items() if k in kind.controls()}) for kind in kinds]
+            strange = sorted(set(values) - {key for kind in kinds for key in kind.controls()})
+            settings[name] = {key: values[key] for each, _ in chosen for values in [each.values()] for key in values}
+            notes += (
+                *(note for _, more in chosen for note in more),
+                *(f"{key} is not known any more." for key in strange),
+            )
+    unknown = sorted({*made.moves, *made.settings} - set(NAMES))
+    notes += tuple(f"What was set for {name} is left out: that method is not here." for name in unknown)
+    content = Content(
+        scene=made.scene, example=made.example, own=made.own, own_as_given=made.own_as_given, own_scale=made.own_scale,
+        track=made.track, source=source, moves=moves, settings=settings,
+    )  # fmt: skip
+    return content, notes

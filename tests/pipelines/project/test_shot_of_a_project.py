@@ -1,0 +1,70 @@
+"""A project saved in the page is shot on the command line, by any method: scene, move and settings are its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camera.trajectories import film_script
+from examples import load
+from pipelines import method
+from pipelines.__main__ import main
+from pipelines.project.content import FILM_MOVES, MoveSource
+from pipelines.project.file import ProjectFile, is_project, save_project
+from pipelines.results.record import restore
+
+FRAME = {"width": 96, "height": 64, "frames": 9}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    known = method("dualcamctrl")
+    return save_project(
+        tmp_path / "project.zip",
+        ProjectFile(
+            scene=load("still_life").fitted(240, 160),
+            source=MoveSource(moves_from=FILM_MOVES, film_moves="truck 0.2; pan 4").values(),
+            moves={name: method(name).moves(**FRAME).values() for name in ("dualcamctrl", "gen3c")} | {"gone": {}},
+            settings={"dualcamctrl": known.settings(steps=2, seed=11).values() | {"weights": "tiny"}},
+            method="dualcamctrl",
+        ),
+    )
+
+
+def test_a_shot_has_the_projects_scene_move_settings_and_weights(project, tmp_path, capsys):
+    assert is_project(project)
+    out = tmp_path / "shot.mp4"
+    assert main(["run", "dualcamctrl", "--project", str(project), "--out", str(out)]) == 0
+    made = restore(out)
+    assert (made.settings["seed"], made.settings["steps"], made.weights) == (11, 2, "tiny")
+    assert made.moves == {}  # the path came of the film line
+    first = load("still_life").fitted(240, 160).fitted(96, 64).first
+    asked = film_script.path_of("truck 0.2; pan 4", first, frames=9, fps=made.path.fps)
+    np.testing.assert_allclose(made.path.world_from_camera, asked.world_from_camera, atol=1e-9)
+    assert "What was set for gone is left out" in capsys.readouterr().err
+
+
+def test_options_of_the_command_line_come_first_and_a_move_among_them_makes_the_path(project, tmp_path):
+    out = tmp_path / "shot.mp4"
+    given = ["--seed", "3"]
+    assert main(["run", "dualcamctrl", "--project", str(project), "--out", str(out), *given, "--travel", "0.4"]) == 0
+    made = restore(out)
+    assert made.settings["seed"] == 3 and made.moves["travel"] == 0.4 and len(made.path) == 9
+
+
+def test_another_method_follows_the_same_move_in_its_own_frame(project, tmp_path, capsys):
+    arguments = ["preview", "gen3c", "--project", str(project), "--out", str(tmp_path / "rehearsal.mp4")]
+    assert main([*arguments, "--frames", "9", "--width", "128", "--height", "64"]) == 0
+    assert (tmp_path / "rehearsal.mp4").is_file()
+
+
+def test_what_is_no_project_is_refused_in_a_sentence(tmp_path, capsys):
+    (tmp_path / "p.zip").write_bytes(b"PK\x03\x04 not whole")
+    arguments = ["run", "dualcamctrl", "--project", str(tmp_path / "p.zip"), "--out", str(tmp_path / "x.mp4")]
+    assert main(arguments) == 1
+    assert "p.zip is not a whole zip." in capsys.readouterr().err
+    empty = save_project(tmp_path / "empty.zip", ProjectFile())
+    assert main([*arguments[:3], str(empty), *arguments[4:]]) == 1
+    assert "holds no picture yet" in capsys.readouterr().err
