@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,26 +45,31 @@ def _of_saved_project(known: Method, given: argparse.Namespace) -> tuple[Shot, M
     content, notes = content_of(read_project(given.project))
     if content.scene is None:
         raise InputError(f"{given.project.name} holds no picture yet; open one in the page and save the project again.")
+    scene = _with_objects(content.scene, getattr(given, "objects", None))
     chosen = written(known.moves, given, "moves")
     moves: Any = known.moves.of({**(content.moves.get(known.name) or known.moves()).values(), **chosen})
     if set(chosen) - set(_FRAME):
         content = replace(content, source=replace(content.source, moves_from=METHOD_MOVES))
-    scene = _with_objects(content.scene, getattr(given, "objects", None))
     said = [*notes, *losses(scene, known)]
     print(*said, sep="\n", end="\n" * bool(said), file=sys.stderr)
     seen = framed(replace(content, scene=scene), known, moves)
-    stored = content.settings.get(known.name, {})
-    settings, options = (
-        kind.of({**{name: stored[name] for name in kind.controls() if name in stored}, **written(kind, given, prefix)})
-        for kind, prefix in ((known.settings, "settings"), (RunOptions, "options"))
-    )
-    shot: Any = partial(Shot, known, seen.scene, settings=settings, options=options)
     if given.path is not None:
-        own = _own_path(given, known.path(moves, seen.scene), seen.scene)
-        return shot(path=_filmed(own, moves, seen.scene, as_given=given.path_as_given)), None
-    if seen.path is None:
+        path, drawn = _own_path(given, known.path(moves, seen.scene), seen.scene), False
+        path = _filmed(path, moves, seen.scene, as_given=given.path_as_given)
+    elif seen.path is None:
         raise InputError(seen.why)
-    return shot(path=seen.path), moves if content.source.moves_from == METHOD_MOVES else None
+    else:
+        path, drawn = seen.path, content.source.moves_from == METHOD_MOVES
+    stored = content.settings.get(known.name, {})
+    settings = _over(stored, known.settings, given, "settings")
+    options: Any = _over(stored, RunOptions, given, "options")
+    return Shot(known, seen.scene, path, settings, options), moves if drawn else None
+
+
+def _over(stored: Mapping[str, Any], kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:
+    """Settings of ``kind``: what is ``stored``, and over it what the command line says."""
+    known = {name: stored[name] for name in kind.controls() if name in stored}
+    return kind.of({**known, **written(kind, given, prefix)})
 
 
 def _described(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
