@@ -60,7 +60,7 @@ class ShotList:
         )  # fmt: skip
         running = draw.click(
             said(self._animatic), [state, self.shots], self.video, api_name=f"{prefix}animatic",
-            concurrency_id="rehearsal", concurrency_limit=2, show_progress_on=self.told,
+            concurrency_id="animatic", concurrency_limit=2, show_progress_on=self.told,
         )  # fmt: skip
         stop.click(None, cancels=[running], api_visibility="private")
         for button, make, name in ((sheet, _sheet, "contact_sheet"), (otio, _otio, "otio"), (edl, _edl, "edl")):

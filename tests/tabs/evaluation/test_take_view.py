@@ -46,7 +46,7 @@ def test_ribbons_hold_every_placed_frame_and_name_the_others(made):
 def test_a_kept_report_is_shown_and_not_measured_again(made, tmp_path: Path, monkeypatch):
     video = write_mp4(tmp_path / "shot.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12)
     take_report.save_report(video, made)
-    monkeypatch.setattr(take_view, "measuring", lambda _: pytest.fail("measured again"))
+    monkeypatch.setattr(take_view, "measure_steps", lambda _: pytest.fail("measured again"))
     (told, _, again, stop) = list(take_view.measuring_told(video))[-1]
     assert told.startswith("**Did the shot follow its move?** Differs. Turns 20 % too little")
     assert again.visible and not stop.visible
