@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import psutil
 import torch
+from torch._subclasses import FakeTensor
 
 from bench import Row, Scale, long_subject
 from pipelines import method
@@ -151,11 +152,13 @@ def _frames_and_steps(runtime: Runtime, shot: Shot) -> tuple[Frames, int]:
 
 
 def tensors_alive() -> int:
-    """Bytes that tensors hold in this process, each memory counted once; on a GPU what torch has there besides."""
+    """Bytes that tensors hold in this process, each memory counted once; on a GPU what torch has there besides. Tensors of torch's
+    own tracing have no memory."""
     gc.collect()
     seen: dict[int, int] = {}
     for each in gc.get_objects():
-        if issubclass(type(each), torch.Tensor) and each.device.type == "cpu":
+        kind = type(each)
+        if issubclass(kind, torch.Tensor) and not issubclass(kind, FakeTensor) and each.device.type == "cpu":
             memory = each.untyped_storage()
             seen[memory.data_ptr()] = memory.nbytes()
     return sum(seen.values()) + (torch.cuda.memory_allocated() if torch.cuda.is_available() else 0)

@@ -82,7 +82,7 @@ def test_a_path_that_closes_stays_as_it_is(truth):
 def test_points_of_a_closed_orbit_are_of_one_ball(truth, drifted):
     """Its surface, seen from all sides, is thin again."""
     _, frames, depth = truth
-    shots = Shots(frames, drifted, "orbit", depth, align_path=True)
+    shots = Shots(frames, drifted, "orbit", depth, aligned=True)
     made = {}
     for choice in (False, True):
         made[choice] = [step for step in make(shots, "points", closed=choice) if isinstance(step, Made)][-1]

@@ -92,6 +92,6 @@ def test_what_is_missing_is_said(truth, video, capsys):
     assert "There is no depth file" in capsys.readouterr().err
     (video.parent / "bad.npz").write_bytes(b"PK")
     assert scene(video, "--depth", str(video.parent / "bad.npz"))[0] == 1
-    assert "cannot be read as depth" in capsys.readouterr().err
+    assert "bad.npz is no readable npz file" in capsys.readouterr().err
     assert main(["scene", str(video), "--out", str(video.parent / "made")]) == 1
     assert "carries no record" in capsys.readouterr().err

@@ -100,7 +100,7 @@ def test_the_files_of_a_4d_result_become_points_and_folders_per_moment(tmp_path)
     )
     assert times == [0] * 8 + [1] * 8
     with pytest.raises(InputError, match="every moment has its own"):
-        made(Shots(pictures, path, "four", find_moving_points=np.zeros(pictures.shape[:3], bool)), moments)
+        made(Shots(pictures, path, "four", moving=np.zeros(pictures.shape[:3], bool)), moments)
 
 
 def test_files_of_a_4d_result_that_are_missing_are_asked_for(tmp_path):

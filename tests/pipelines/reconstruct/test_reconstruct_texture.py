@@ -52,7 +52,7 @@ def test_it_is_read_with_its_texture(coarse):
         finished_cloud(scene),
         scene,
         mesh,
-        texture_mesh=fine,
+        textured=fine,
     )
     files = display.files(made)
     read = trimesh.load(io.BytesIO(files["textured.glb"]), file_type="glb", force="mesh", process=False)

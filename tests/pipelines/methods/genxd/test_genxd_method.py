@@ -205,7 +205,7 @@ def test_what_cannot_be_shot_is_refused(still):
     path = METHOD.path(moves(), still)
     with pytest.raises(InputError, match="multiples of 64"):
         METHOD.check(still, path.resized(100, 100), Settings())
-    with pytest.raises(InputError, match="fit the pictures"):
+    with pytest.raises(InputError, match="fit one to the other"):
         METHOD.check(still, path.resized(128, 128), Settings())
     clip = Scene(still.views * 12, "clip")
     with pytest.raises(InputError, match="start of 12 frames"):
