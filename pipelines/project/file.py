@@ -89,7 +89,7 @@ def save_project(file: str | Path, project: ProjectFile) -> Path:
 
 def is_project(file: str | Path) -> bool:
     """Whether a zip is a project of all tabs, as `save_project` writes it, and not one of I2V3D's own."""
-    with reading(f"{Path(file).name} is not a whole zip."), zipfile.ZipFile(file) as archive:
+    with reading(_broken(file)), zipfile.ZipFile(file) as archive:
         about = json.loads(part(archive, "project.json", LARGEST_WORDS))
         return isinstance(about, dict) and TAG in about
 
@@ -98,7 +98,7 @@ def read_project(file: str | Path) -> ProjectFile:
     """What `save_project` wrote; raises `InputError` for anything else."""
     name = Path(file).name
     with (
-        reading(f"{name} is not a whole project of Reshoot; give the zip that was saved here."),
+        reading(_broken(file)),
         zipfile.ZipFile(file) as archive,
     ):
         about = json.loads(part(archive, "project.json", LARGEST_WORDS))
@@ -114,6 +114,10 @@ def read_project(file: str | Path) -> ProjectFile:
             saved.read(about["track"]) if about["track"] is not None else None,
             dict(about["source"]), _by_method(about["moves"]), _by_method(about["settings"]), str(about["method"])[:80],
         )  # fmt: skip
+
+
+def _broken(file: str | Path) -> str:
+    return f"{Path(file).name} is not a whole project of Reshoot; give the zip that was saved here."
 
 
 def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str) -> Scene:
