@@ -140,21 +140,6 @@ def test_a_job_whose_machine_is_taken_away_runs_once_more_on_another(pool, machi
     assert log.read_text().count("a ended") == 1 and log.read_text().count("a began") == 2
 
 
-def test_a_cluster_that_restarts_is_joined_again(pool, machines, tmp_path):
-    """Last here: the machines of the others are gone."""
-    from ray.cluster_utils import Cluster
-
-    port, log, notes = int(machines[0].address.rpartition(":")[2]), tmp_path / "log", []
-    for kind, value in pool.told("shots", sleeping(log, "a", steps=40)):
-        if kind == "progress" and value["step"] == 2 and len(machines) == 1:
-            switch_off(machines[0])
-            again = {"num_cpus": 2, "num_gpus": 1, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
-            machines.append(Cluster(initialize_head=True, head_node_args={**again, "gcs_server_port": port}))
-        notes += [value["note"]] if kind == "progress" and value["phase"] == "Beginning again" else []
-    assert notes == ["The machine that shot this was lost; it is shot once more on another."]
-    assert log.read_text().count("a ended") == 1 and log.read_text().count("a began") == 2
-
-
 def switch_off(cluster):
     """As when the current goes: no process of any machine has time to say so."""
     for node in [*cluster.worker_nodes, *filter(None, [cluster.head_node])]:
