@@ -18,7 +18,7 @@ from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
 from pipelines.project.content import METHOD_MOVES
 from pipelines.project.file import content_of, is_project, read_project
-from pipelines.project.framing import framed, losses
+from pipelines.project.framing import frame_path, framed, losses
 from pipelines.settings import Settings
 from pipelines.shot import Shot
 
@@ -55,7 +55,7 @@ def _of_saved_project(known: Method, given: argparse.Namespace) -> tuple[Shot, M
     seen = framed(replace(content, scene=scene), known, moves)
     if given.path is not None:
         path, drawn = _own_path(given, known.path(moves, seen.scene), seen.scene), False
-        path = _filmed(path, moves, seen.scene, as_given=given.path_as_given)
+        path = frame_path(path, moves, seen.scene, as_given=given.path_as_given)
     elif seen.path is None:
         raise InputError(seen.why)
     else:
@@ -89,7 +89,7 @@ def _described(known: Method, given: argparse.Namespace, folder: Path) -> _Parts
     path = own if given.path is None else _own_path(given, known.path(moves, scene), scene)
     assert path is not None, "checked above"
     as_given = given.path_as_given or given.path is None
-    return scene, _filmed(path, moves, scene, as_given=as_given), settings, None
+    return scene, frame_path(path, moves, scene, as_given=as_given), settings, None
 
 
 def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
@@ -109,21 +109,12 @@ def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> _Part
     drawn = known.path(moves, scene)
     if given.path is not None:
         path = _own_path(given, drawn, scene)
-        return scene, _filmed(path, moves, scene, as_given=given.path_as_given), settings, None
+        return scene, frame_path(path, moves, scene, as_given=given.path_as_given), settings, None
     if own is None or set(chosen) - set(_FRAME):
         return scene, drawn, settings, moves
     path = own.fitted(moves.width, moves.height, moves.fit).with_fps(moves.fps)
     path = path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
     return scene, path, settings, None
-
-
-def _filmed(path: CameraPath, moves: Any, scene: Scene, *, as_given: bool) -> CameraPath:
-    """A path that came from a file, in the frame of ``moves``; begun at the scene's first camera unless ``as_given``."""
-    path = path.fitted(moves.width, moves.height, moves.fit)
-    if as_given:
-        return path
-    path = path.moved_to(scene.first.world_from_camera)
-    return path.resampled(moves.frames).with_fps(moves.fps)
 
 
 def _with_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:

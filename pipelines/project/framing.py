@@ -48,11 +48,16 @@ def path_of(content: Content, method: Method, moves: Moves, framed: Scene) -> Ca
     if content.own is None:
         raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
     own, _ = scale_path(content.own, content.own_scale, subject_distance(framed.first))
-    path = own.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
-    if source.path_as_given or content.own_as_given:
+    return frame_path(own, moves, framed, as_given=source.path_as_given or content.own_as_given)
+
+
+def frame_path(path: CameraPath, moves: Moves, framed: Scene, *, as_given: bool) -> CameraPath:
+    """A path that came from a file, in the frame of ``moves``; begun at the ``framed`` scene's first camera, with the frames and
+    rate of ``moves``, unless it is taken ``as_given``."""
+    path = path.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+    if as_given:
         return path
-    path = path.moved_to(framed.first.world_from_camera)
-    return path.resampled(moves.frames).with_fps(moves.fps)
+    return path.moved_to(framed.first.world_from_camera).resampled(moves.frames).with_fps(moves.fps)
 
 
 def keyed(content: Content, moves: Moves) -> KeyedMove:

@@ -20,7 +20,7 @@ from pipelines.splats.splats import Splats
 
 @dataclass(frozen=True)
 class Drawing:
-    """``draw`` as `splat_rasteriser.draw`, on ``device``; ``words`` say what draws; the rest is what a fit takes here."""
+    """``draw`` as `pipelines.splats.rasterizer.draw`, on ``device``; ``words`` say what draws; the rest is what a fit takes here."""
 
     draw: Callable[..., Drawn]
     device: torch.device
@@ -100,7 +100,7 @@ def _gsplat_draw(
     *,
     background: Tensor | None = None,
 ) -> Drawn:
-    """As `splat_rasteriser.draw`; gsplat's pixel centres are at half-integers.
+    """As `pipelines.splats.rasterizer.draw`; gsplat's pixel centres are at half-integers.
 
     Not packed: then what is told of the Gaussians has the shape (1,N,...), one row for each of them. Its radii are (1,N,2)
     since gsplat 1.5.

@@ -1,4 +1,4 @@
-"""Compositing of splats on a processor, compiled, with its own gradients: what `splat_rasteriser.composited` does, faster.
+"""Compositing of splats on a processor, compiled, with its own gradients: what `pipelines.splats.rasterizer.composite_tiles` does, faster.
 
 Imports the compiler: import this module on first use only.
 """

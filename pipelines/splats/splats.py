@@ -1,7 +1,8 @@
 """Gaussian splats: a scene as many small coloured blobs, as plain arrays. Imports no torch.
 
 Kerbl et al., "3D Gaussian Splatting for Real-Time Radiance Field Rendering" (2023). Their files are in
-`pipelines.splats.files`, the rasteriser in `splat_rasteriser`, the fit to frames in `splat_fit`.
+`pipelines.splats.files`, the rasteriser in
+`pipelines.splats.rasterizer`, the fit to frames in `pipelines.reconstruct.gaussians.fit`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Timeline:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.strip = component.timeline("", "stage")
+        self.strip = component.timeline("stage")
         self.command, self.keys = gr.Textbox(visible=False), gr.JSON(visible=False)
 
     def value(self, project: Project, **more: Any) -> Any:

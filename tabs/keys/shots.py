@@ -26,12 +26,11 @@ EMPTY = "Draw a move, then add it as a shot; the next move is another one, with 
 
 
 class ShotList:
-    """The section: ``state`` holds what has the scene, the move and a folder for files (``ready()`` and ``file(name)``);
-    ``prefix`` begins the names of its endpoints and elements."""
+    """The section: ``state`` holds what has the scene, the move and a folder for files (``ready()`` and ``file(name)``)."""
 
-    def __init__(self, prefix: str, state: gr.State) -> None:
-        self.prefix, self.state, self.shots = prefix, state, gr.State(())
-        with gr.Accordion("Shots and cuts", open=False, elem_id=f"{prefix}shots"):
+    def __init__(self, state: gr.State) -> None:
+        self.state, self.shots = state, gr.State(())
+        with gr.Accordion("Shots and cuts", open=False, elem_id="shots"):
             with gr.Row():
                 self.name = gr.Textbox(label="Name of the shot", max_length=60, min_width=160)
                 self.line = gr.Dropdown(list(LINES), label="Line of action", min_width=160)
@@ -39,34 +38,30 @@ class ShotList:
                 add = gr.Button("Add this move as a shot", variant="primary", size="sm")
                 order = gr.Textbox(label="New order", placeholder="2, 1, 3", min_width=120)
                 sort = gr.Button("Reorder", size="sm", min_width=80)
-            self.told = gr.Markdown(EMPTY, elem_id=f"{prefix}shots-told")
+            self.told = gr.Markdown(EMPTY, elem_id="shots-told")
             with gr.Row():
                 draw, stop = gr.Button("Make the animatic", size="sm"), gr.Button("Cancel", size="sm", min_width=80)
                 sheet, otio, edl = (
                     gr.Button(label, size="sm", min_width=90) for label in ("Contact sheet", "OTIO", "EDL")
                 )
-            self.video = gr.Video(label="Animatic", height=300, visible=False, loop=True, elem_id=f"{prefix}animatic")
-            self.file = gr.File(
-                label="File", visible=False, interactive=False, height=70, elem_id=f"{prefix}shots-file"
-            )
+            self.video = gr.Video(label="Animatic", height=300, visible=False, loop=True, elem_id="animatic")
+            self.file = gr.File(label="File", visible=False, interactive=False, height=70, elem_id="shots-file")
         quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
         add.click(
             said(self._add), [state, self.shots, self.name, self.line], [self.shots, self.told],
-            api_name=f"{prefix}add_shot", **quick,
+            api_name="add_shot", **quick,
         )  # fmt: skip
         sort.click(
             said(self._reorder), [state, self.shots, order, self.line], [self.shots, self.told],
-            api_name=f"{prefix}reorder_shots", **quick,
+            api_name="reorder_shots", **quick,
         )  # fmt: skip
         running = draw.click(
-            said(self._animatic), [state, self.shots], self.video, api_name=f"{prefix}animatic",
+            said(self._animatic), [state, self.shots], self.video, api_name="animatic",
             concurrency_id="animatic", concurrency_limit=2, show_progress_on=self.told,
         )  # fmt: skip
         stop.click(None, cancels=[running], api_visibility="private")
         for button, make, name in ((sheet, _sheet, "contact_sheet"), (otio, _otio, "otio"), (edl, _edl, "edl")):
-            button.click(
-                said(_filed(make)), [state, self.shots], self.file, api_name=f"{prefix}{name}", show_progress="hidden"
-            )
+            button.click(said(_filed(make)), [state, self.shots], self.file, api_name=name, show_progress="hidden")
 
     def forgets(self) -> tuple[Any, list]:
         """What to call without inputs, and its outputs, once another scene is open: the shots were of the one before."""

@@ -26,7 +26,7 @@ class Stage:
         self.view = stage("", stays=True)
         self.timeline = Timeline(studio)
         self.notes = gr.Markdown(elem_classes="status", elem_id="path-notes")
-        self.shots = ShotList("", studio.project)
+        self.shots = ShotList(studio.project)
 
     def connect(self) -> None:
         """Draws whenever the move changes or a scene is opened."""

@@ -26,13 +26,13 @@ WORDS: dict[str, dict[str, str]] = {
 """What the choices are called in the page."""
 
 
-def timeline(name: str, stage: str) -> gr.HTML:
+def timeline(stage: str) -> gr.HTML:
     """An empty timeline beside the stage whose element is ``stage``; fill it with `shown`. Its event "edit" carries a command of
     `camera.editing.commands.apply_command`, with "asked", the number that the answer repeats."""
     gr.set_static_paths([SCRIPTS])
     return gr.HTML(
         value=None,
-        elem_id=f"{name}-timeline" if name else "timeline",
+        elem_id="timeline",
         html_template=(_HERE / "timeline.html").read_text(),
         css_template=(_HERE / "timeline.css").read_text(),
         js_on_load=(_HERE / "timeline.js").read_text(),
