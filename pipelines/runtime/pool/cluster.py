@@ -26,6 +26,7 @@ for _name, _value in _ENVIRONMENT.items():
 PREFIX = "reshoot-"
 """Serve applications are called this and the method's name."""
 _IDLE_SECONDS = 300.0
+_log = logging.getLogger("reshoot")
 _lock = threading.Lock()
 _ours: list[str] = []
 """Deployments that this process made, longest unused first."""
@@ -43,13 +44,28 @@ def connect(settings: PoolSettings) -> None:
         if not ray.is_initialized():
             context._set_global_client(None)  # of a cluster that was left
             _ours.clear()
-            here: dict[str, Any] = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-            options: dict[str, Any] = here if settings.address == AUTO else {"address": settings.address}
-            try:
-                ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-            except (ConnectionError, ValueError) as error:
-                raise InputError(f"No Ray cluster answers at {settings.address} ({error}).") from error
+            _init(settings)
         serve.start(proxy_location="Disabled")
+
+
+def _init(settings: PoolSettings) -> None:
+    """Start Ray, or join it. Its own processes sometimes do not come up, in a program that had a cluster before or on a busy
+    machine; Ray then raises a plain `Exception`, and a second try helps."""
+    import ray
+
+    here: dict[str, Any] = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    options: dict[str, Any] = here if settings.address == AUTO else {"address": settings.address}
+    for is_last in (False, True):
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+            return
+        except (ConnectionError, ValueError) as error:
+            raise InputError(f"No Ray cluster answers at {settings.address} ({error}).") from error
+        except Exception as error:
+            ray.shutdown()
+            if is_last:
+                raise InputError(f"Ray did not start ({error}) Start the app again, or unset RESHOOT_RAY.") from error
+            _log.warning("Ray did not start (%s) It is tried once more.", error)
 
 
 def gpus(settings: PoolSettings) -> int:
