@@ -78,6 +78,7 @@ def build() -> gr.Blocks:
         shared.move.connect()
         shared.stage.connect()
         shared.restore.connect(page)
+        studio.connect()
         _serve_siblings()
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         page.load(said(_linked_tab), None, studio.tabs, **aside)

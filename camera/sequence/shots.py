@@ -17,6 +17,8 @@ CUT_DEGREES = 30.0
 SIZE_RATIO = 1.5
 """Sizes of the subject that differ by less than this are one size."""
 JUMP_DEGREES = 10.0
+MOST_SHOTS = 60
+"""Of a sequence."""
 
 
 @dataclass(frozen=True, eq=False)

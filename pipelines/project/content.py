@@ -9,6 +9,7 @@ from typing import Any
 from camera.cloud import PointCloud
 from camera.editing.keys import KeyedMove
 from camera.path import CameraPath
+from camera.sequence.shots import Shot
 from camera.trajectories.scaling import KEEP
 from camera.view import Scene
 from pipelines.method import Moves
@@ -33,8 +34,8 @@ class Content:
 
     ``source`` describes the move; ``own``: an uploaded path file, ``own_as_given``: its cameras came with the scene, so they
     are neither moved nor resampled, ``own_scale``: how it comes to the size of the scene, see
-    `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture. ``moves``,
-    ``settings``: by method, what its controls say where they were changed; settings and options of a run stand together by
+    `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture; ``shots``: moves that
+    were set one after another, with cuts between them. ``moves``, ``settings``: by method, what its controls say where they were changed; settings and options of a run stand together by
     name.
     """
 
@@ -45,6 +46,7 @@ class Content:
     own_as_given: bool = False
     own_scale: str = KEEP
     track: KeyedMove | None = None
+    shots: tuple[Shot, ...] = ()
     source: MoveSource = field(default_factory=MoveSource)
     moves: Mapping[str, Moves] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from camera.errors import InputError, reading
 from camera.objects.archive import part, read_objects, write_objects
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
+from camera.sequence.shots import MOST_SHOTS, Shot
 from camera.view import Scene
 from pipelines import method as record_of
 from pipelines.inputs.npz import read_npz
@@ -44,7 +45,7 @@ LARGEST_ARRAY, MOST_VIEWS = 1 << 28, 2000
 @dataclass(frozen=True, eq=False)
 class ProjectFile:
     """``scene`` as it was given, ``example`` its name where it is one; ``own``: a path file, with how it is taken;
-    ``track``: the keys of the move. ``source`` says where the move comes from, ``moves`` and ``settings`` what the controls
+    ``track``: the keys of the move; ``shots``: the list with cuts. ``source`` says where the move comes from, ``moves`` and ``settings`` what the controls
     say, by method; values are plain. ``method``: the one that was selected."""
 
     scene: Scene | None = None
@@ -57,6 +58,7 @@ class ProjectFile:
     moves: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     method: str = ""
+    shots: tuple[Shot, ...] = ()
 
 
 def save_project(file: str | Path, project: ProjectFile) -> Path:
@@ -74,6 +76,7 @@ def save_project(file: str | Path, project: ProjectFile) -> Path:
         "moves": {name: dict(values) for name, values in project.moves.items()},
         "settings": {name: dict(values) for name, values in project.settings.items()},
         "method": project.method,
+        "shots": [{"name": shot.name, "path": shot.path.values()} for shot in project.shots],
     }
     with complete(file) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("project.json", json.dumps(about, allow_nan=False))
@@ -113,6 +116,7 @@ def read_project(file: str | Path) -> ProjectFile:
             bool(about["own_as_given"]), str(about["own_scale"])[:40],
             saved.read(about["track"]) if about["track"] is not None else None,
             dict(about["source"]), _by_method(about["moves"]), _by_method(about["settings"]), str(about["method"])[:80],
+            _shots(about.get("shots", []), name),
         )  # fmt: skip
 
 
@@ -132,6 +136,12 @@ def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str) -> Scene:
         return scene
     values = (scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name)
     return StagedScene(*values, objects=read_objects(archive), distance=float(facts["distance"]))
+
+
+def _shots(given: Any, name: str) -> tuple[Shot, ...]:
+    if len(given) > MOST_SHOTS:
+        raise InputError(f"{name} has {len(given)} shots; a sequence here has up to {MOST_SHOTS}.")
+    return tuple(Shot(str(shot["name"])[:60], CameraPath(**shot["path"])) for shot in given)
 
 
 def _by_method(given: Any) -> dict[str, dict[str, Any]]:
@@ -161,6 +171,6 @@ def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
     notes += tuple(f"What was set for {name} is left out: that method is not here." for name in unknown)
     content = Content(
         scene=made.scene, example=made.example, own=made.own, own_as_given=made.own_as_given, own_scale=made.own_scale,
-        track=made.track, source=source, moves=moves, settings=settings,
+        track=made.track, shots=made.shots, source=source, moves=moves, settings=settings,
     )  # fmt: skip
     return content, notes

@@ -11,25 +11,26 @@ import numpy as np
 
 from camera.errors import InputError
 from camera.sequence.interchange import edl_text, otio_text
-from camera.sequence.shots import Shot, starts, warnings
+from camera.sequence.shots import MOST_SHOTS, Shot, starts, warnings
 from camera.view import Scene
 from pipelines.media.image import png
 from pipelines.method import Progress
 from pipelines.results.animatic import about, animatic, contact_sheet
 from tabs.parts.form import said
+from tabs.project.project import Project
+from tabs.shared.studio import PRIVATE, Studio, signal
 
 Shots = tuple[Shot, ...]
-MOST_SHOTS = 60
 LINES = {"not watched": None, "left to right in the picture": 0, "into the picture": 2}
 """The line of action through the subject, by the axis of the picture's camera that it runs along."""
 EMPTY = "Draw a move, then add it as a shot; the next move is another one, with a cut between them."
 
 
 class ShotList:
-    """The section: ``state`` holds what has the scene, the move and a folder for files (``ready()`` and ``file(name)``)."""
+    """The section: the project's list of shots, and files of the whole."""
 
-    def __init__(self, state: gr.State) -> None:
-        self.state, self.shots = state, gr.State(())
+    def __init__(self, studio: Studio) -> None:
+        self.project = project = studio.project
         with gr.Accordion("Shots and cuts", open=False, elem_id="shots"):
             with gr.Row():
                 self.name = gr.Textbox(label="Name of the shot", max_length=60, min_width=160)
@@ -46,54 +47,55 @@ class ShotList:
                 )
             self.video = gr.Video(label="Animatic", height=300, visible=False, loop=True, elem_id="animatic")
             self.file = gr.File(label="File", visible=False, interactive=False, height=70, elem_id="shots-file")
-        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-        add.click(
-            said(self._add), [state, self.shots, self.name, self.line], [self.shots, self.told],
-            api_name="add_shot", **quick,
-        )  # fmt: skip
+        outputs = [project, self.told, studio.listed]
+        add.click(said(add_shot), [project, self.name, self.line], outputs, api_name="add_shot", show_progress="hidden")
         sort.click(
-            said(self._reorder), [state, self.shots, order, self.line], [self.shots, self.told],
-            api_name="reorder_shots", **quick,
-        )  # fmt: skip
+            said(reorder), [project, order, self.line], outputs, api_name="reorder_shots", show_progress="hidden"
+        )
         running = draw.click(
-            said(self._animatic), [state, self.shots], self.video, api_name="animatic",
-            concurrency_id="animatic", concurrency_limit=2, show_progress_on=self.told,
+            said(render_animatic), project, self.video, api_name="animatic", concurrency_id="animatic",
+            concurrency_limit=2, show_progress_on=self.told,
         )  # fmt: skip
         stop.click(None, cancels=[running], api_visibility="private")
         for button, make, name in ((sheet, _sheet, "contact_sheet"), (otio, _otio, "otio"), (edl, _edl, "edl")):
-            button.click(said(_filed(make)), [state, self.shots], self.file, api_name=name, show_progress="hidden")
+            button.click(said(_filed(make)), project, self.file, api_name=name, show_progress="hidden")
+        studio.follow(told_of, self.told, self.line)
+        gone = gr.Video(None, visible=False), gr.File(None, visible=False)
+        studio.opened.change(lambda: gone, None, [self.video, self.file], **PRIVATE)
 
-    def forgets(self) -> tuple[Any, list]:
-        """What to call without inputs, and its outputs, once another scene is open: the shots were of the one before."""
-        return (lambda: ((), EMPTY, gr.Video(None, visible=False), gr.File(None, visible=False))), [
-            self.shots,
-            self.told,
-            self.video,
-            self.file,
-        ]
 
-    def _add(self, state: Any, shots: Shots, shot_name: str, line_of_action: str):
-        """Add the move as the next shot; returns the list with what an editor would object to."""
-        scene, path = state.ready()
-        if len(shots) >= MOST_SHOTS:
-            raise InputError(f"A sequence here has up to {MOST_SHOTS} shots; leave some out first.")
-        shots = (*shots, Shot(shot_name.strip() or f"Shot {len(shots) + 1}", path))
-        return shots, told(scene, shots, line_of_action)
+def add_shot(project: Project, shot_name: str, line_of_action: str):
+    """Add the move as the next shot; returns the list with what an editor would object to."""
+    _, path = project.ready()
+    shots = project.content.shots
+    if len(shots) >= MOST_SHOTS:
+        raise InputError(f"A sequence here has up to {MOST_SHOTS} shots; leave some out first.")
+    shot = Shot(shot_name.strip() or f"Shot {len(shots) + 1}", path)
+    project = project.with_shots((*shots, shot), f"add shot {len(shots) + 1}")
+    return project, told_of(project, line_of_action), signal()
 
-    def _reorder(self, state: Any, shots: Shots, shot_order: str, line_of_action: str):
-        """Put the shots in another order, as in 2, 1, 3; those that are not named go."""
-        shots = reordered(shots, shot_order)
-        return shots, told(state.ready()[0], shots, line_of_action)
 
-    def _animatic(self, state: Any, shots: Shots, progress: gr.Progress = gr.Progress()):  # noqa: B008
-        """Render all shots over the scene's 3D as one mp4 with cuts."""
-        target = state.file(f"animatic-{uuid.uuid4().hex[:8]}.mp4")
-        for step in animatic(state.ready()[0], shots, target):
-            if isinstance(step, Progress):
-                progress((step.step, step.steps), desc=step.phase, unit="frames")
-                yield gr.skip()
-            else:
-                yield gr.Video(str(step), visible=True)
+def reorder(project: Project, shot_order: str, line_of_action: str):
+    """Put the shots in another order, as in 2, 1, 3; those that are not named go."""
+    project = project.with_shots(reordered(project.content.shots, shot_order), "reorder the shots")
+    return project, told_of(project, line_of_action), signal()
+
+
+def render_animatic(project: Project, progress: gr.Progress = gr.Progress()):  # noqa: B008
+    """Render all shots over the scene's 3D as one mp4 with cuts."""
+    target = project.file(f"animatic-{uuid.uuid4().hex[:8]}.mp4")
+    for step in animatic(project.ready()[0], project.content.shots, target):
+        if isinstance(step, Progress):
+            progress((step.step, step.steps), desc=step.phase, unit="frames")
+            yield gr.skip()
+        else:
+            yield gr.Video(str(step), visible=True)
+
+
+def told_of(project: Project, line_of_action: str) -> str:
+    """What the section says of a project."""
+    framed, shots = project.framed, project.content.shots
+    return told(framed, shots, line_of_action) if framed is not None and shots else EMPTY
 
 
 def reordered(shots: Shots, order: str) -> Shots:
@@ -125,9 +127,9 @@ def _plain(text: str) -> str:
 
 
 def _filed(make: Any) -> Any:
-    def file(state: Any, shots: Shots):
-        name, content = make(state.ready()[0], shots)
-        target = state.file(name)
+    def file(project: Project):
+        name, content = make(project.ready()[0], project.content.shots)
+        target = project.file(name)
         target.write_bytes(content)
         return gr.File(str(target), visible=True)
 

@@ -17,6 +17,7 @@ from camera.editing.keys import KeyedMove
 from camera.errors import InputError
 from camera.objects.scene import StagedScene, stage_objects
 from camera.path import CameraPath
+from camera.sequence.shots import Shot
 from camera.trajectories.scaling import KEEP
 from camera.view import Scene
 from pipelines import method as record_of
@@ -137,13 +138,14 @@ class Project:
         return replace(self, content=replace(self.content, **changes), history=history)
 
     def opened(self, scene: Scene, points: PointCloud | None = None, *, example: str = "") -> Project:
-        """Another scene; objects of the one before stand in it too, unless it brings its own."""
+        """Another scene; objects of the one before stand in it too, unless it brings its own. Keys and shots were of that one."""
         if isinstance(self.scene, StagedScene) and not isinstance(scene, StagedScene):
             scene = stage_objects(scene, self.scene.objects)
         own = None if self.own_as_given else self.own
         return self.changed(
-            f"open {scene.name}", scene=scene, example=example, points=points, track=None, own=own, own_as_given=False
-        )
+            f"open {scene.name}", scene=scene, example=example, points=points, track=None, shots=(), own=own,
+            own_as_given=False,
+        )  # fmt: skip
 
     def with_scene(self, scene: Scene, name: str, *, merges: bool = False) -> Project:
         """The same scene, changed in something; path and keys stay."""
@@ -173,6 +175,10 @@ class Project:
             raise InputError("There is no scene yet: pick an example or give a picture first.")
         fit = fit_keys(path.unfitted(self.scene.first.camera, self.moves.fit))  # type: ignore[arg-type]
         return self.with_keys(fit.move, name), fit
+
+    def with_shots(self, shots: tuple[Shot, ...], name: str) -> Project:
+        """With another list of shots; the move stays."""
+        return self.changed(name, shots=shots)
 
     def with_own(self, path: CameraPath, *, as_given: bool = False, scale: str = KEEP) -> Project:
         return self.changed("open a path file", own=path, own_as_given=as_given, own_scale=scale)

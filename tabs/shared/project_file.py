@@ -60,4 +60,5 @@ def stored(project: Project) -> ProjectFile:
     return ProjectFile(
         content.scene, content.example, content.own, content.own_as_given, content.own_scale, content.track,
         content.source.values(), {name: moves.values() for name, moves in content.moves.items()}, settings, project.method,
+        content.shots,
     )  # fmt: skip

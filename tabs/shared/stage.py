@@ -26,7 +26,7 @@ class Stage:
         self.view = stage("", stays=True)
         self.timeline = Timeline(studio)
         self.notes = gr.Markdown(elem_classes="status", elem_id="path-notes")
-        self.shots = ShotList(studio.project)
+        self.shots = ShotList(studio)
 
     def connect(self) -> None:
         """Draws whenever the move changes or a scene is opened."""
@@ -59,8 +59,6 @@ class Stage:
             trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
         self.timeline.connect(seeing, self.view, self.notes, self.move.film)
-        forget, forgotten = self.shots.forgets()
-        studio.opened.change(forget, None, forgotten, **PRIVATE)
         self.view.select(said(look), [studio.project, seeing], [seeing, self.view], trigger_mode="multiple", **PRIVATE)
 
     def _drawn(self, project: Project) -> list:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from pipelines.method import Method
 from tabs.parts.form import said
@@ -28,7 +29,7 @@ class Studio:
     to listen to.
 
     What endpoints signal are states, which no program sees, and which the page follows after queued events only: ``opened``,
-    another scene; ``redraw``, another move; ``restored``, all controls changed. What private events signal are fields that
+    another scene; ``redraw``, another move; ``restored``, all controls changed; ``listed``, other shots. What private events signal are fields that
     nobody sees: ``moved``, the move or its method; ``edited``, something else of the project; ``drawn[m]``, the path as method m follows it; ``shown[m]``, controls of m are
     to show what the project says; ``source_shown``, those of the move.
 
@@ -40,7 +41,7 @@ class Studio:
         first = next(iter(self.methods), None)
         project = Project(method=first) if first else Project()
         self.project = gr.State(project, time_to_live=SESSION_SECONDS, delete_callback=forget)
-        self.opened, self.redraw, self.restored = gr.State(""), gr.State(""), gr.State("")
+        self.opened, self.redraw, self.restored, self.listed = (gr.State("") for _ in range(4))
         self.moved, self.edited, self.source_shown = _field(), _field(), _field()
         self.drawn = {name: _field() for name in self.methods}
         self.shown = {name: _field() for name in self.methods}
@@ -49,10 +50,30 @@ class Studio:
         self.viewing: gr.Column
         self.tabs: gr.Tabs
         self.results: dict[str, gr.Column] = {}
+        self._followers: list[tuple[Callable, Component, tuple[Component, ...]]] = []
 
     def endpoint(self, fn: Callable, inputs: Any, outputs: Any, *, name: str, method: str | None = None, **more: Any):
         """An endpoint that no control calls. ``method`` as in `tabs.parts.form.said`."""
         return self.api.click(said(fn, method), inputs, outputs, api_name=name, **{"show_progress": "hidden", **more})
+
+    def follow(self, fn: Callable, output: Component, *inputs: Component) -> None:
+        """``fn(project, *values of inputs)`` updates ``output`` after every edit; all that follow share one request."""
+        self._followers.append((fn, output, inputs))
+
+    def connect(self) -> None:
+        """Connects what follows edits; call when all sections are placed."""
+        inputs = [each for _, _, own in self._followers for each in own]
+
+        def follow(project: Project, *values: Any):
+            left = iter(values)
+            return tuple(fn(project, *(next(left) for _ in own)) for fn, _, own in self._followers)
+
+        signals = (self.moved, self.redraw, self.opened, self.restored, self.listed, self.edited)
+        gr.on(
+            [each.change for each in signals],  # type: ignore[attr-defined]
+            said(follow), [self.project, *inputs], [output for _, output, _ in self._followers],
+            trigger_mode="always_last", **PRIVATE,
+        )  # fmt: skip
 
     def selects(self, tab: gr.Tab, name: str, method: str | None = None) -> None:
         """Selecting ``tab`` shows the results of ``name``, and frames the project by ``method`` where it has one."""

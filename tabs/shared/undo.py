@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from tabs.parts.form import said
+from tabs.project.history import Step
 from tabs.project.project import Project
 from tabs.shared.rehearsal import Rehearsal
 from tabs.shared.source import Source, described
@@ -51,15 +52,11 @@ class Undo:
         def redo(project: Project):
             return taken(project, project.redone())
 
-        def labels(project: Project):
-            past, future = project.history.past, project.history.future
-            return (
-                gr.Button(f"Undo: {past[-1].name}" if past else "Undo", interactive=bool(past)),
-                gr.Button(f"Redo: {future[-1].name}" if future else "Redo", interactive=bool(future)),
-            )
-
         self.undo.click(said(undo), studio.project, outputs, **PRIVATE)
         self.redo.click(said(redo), studio.project, outputs, **PRIVATE)
-        signals = (studio.moved, studio.redraw, studio.opened, studio.restored, studio.edited)
-        changes = [each.change for each in signals]  # type: ignore[attr-defined]
-        gr.on(changes, said(labels), studio.project, [self.undo, self.redo], trigger_mode="always_last", **PRIVATE)
+        studio.follow(lambda project: _label("Undo", project.history.past), self.undo)
+        studio.follow(lambda project: _label("Redo", project.history.future), self.redo)
+
+
+def _label(verb: str, steps: tuple[Step, ...]) -> gr.Button:
+    return gr.Button(f"{verb}: {steps[-1].name}" if steps else verb, interactive=bool(steps))

@@ -15,7 +15,9 @@ from camera.sequence.shots import Shot
 from camera.trajectories import film_script
 from examples import load
 from pipelines.media.video import probe
-from tabs.keys.shots import reordered, told
+from pipelines.project.file import read_project
+from tabs.keys.shots import EMPTY, add_shot, reorder, reordered, told, told_of
+from tabs.project.project import Project
 
 SCENE = load("reading_room").fitted(160, 96)
 
@@ -59,7 +61,22 @@ def test_shots_become_an_animatic_a_sheet_a_timeline_and_an_edl(gen3c_alone, tmp
     assert "00:00:00:09 00:00:00:18" in edl
     words = client.predict("2", "not watched", api_name="/reorder_shots")
     assert words.startswith("1. **Round**") and "Wide" not in words
+    saved = read_project(_file(client.predict(api_name="/save_project")))
+    assert [(each.name, len(each.path)) for each in saved.shots] == [("Round", 9)]
     client.predict("lighthouse", api_name="/gen3c_open_example")
+
+
+def test_shots_are_undone_and_go_with_the_scene_that_they_were_of():
+    project = Project().opened(load("reading_room"), example="reading_room")
+    before = project
+    project, words, _ = add_shot(project, "Wide", "not watched")
+    project, words, _ = add_shot(project, "", "not watched")
+    assert "2. **Shot 2**" in words and project.history.past[-1].name == "add shot 2"
+    swapped, words, _ = reorder(project, "2", "not watched")
+    assert words.startswith("1. **Shot 2**") and "Wide" not in words
+    assert swapped.undone().content.shots == project.content.shots
+    assert told_of(swapped.undone().undone().undone(), "not watched") == EMPTY
+    assert before.content.shots == () and project.opened(load("lighthouse")).content.shots == ()
 
 
 def _file(answer) -> Path:

@@ -13,6 +13,7 @@ from camera.errors import InputError
 from camera.objects.bundle import MODELS
 from camera.objects.model import read_models
 from camera.objects.scene import StagedScene, new_object, stage_objects
+from camera.sequence.shots import Shot
 from examples import EXAMPLES, load
 from pipelines import method
 from pipelines.project.content import FILM_MOVES, PATH_FILE, MoveSource
@@ -29,6 +30,7 @@ def project() -> Project:
     project = project.with_moves(GEN3C.moves(frames=17, width=160, height=96)).with_settings(GEN3C.settings(seed=7))
     project = project.seen_by("genxd").with_settings(GENXD.settings(steps=3, motion_strength=0.25)).seen_by("gen3c")
     project, _ = project.edited({"do": "append"}, project.framed.first.camera)
+    project = project.with_shots((Shot("Wide", project.ready()[1]),), "add shot 1")
     return project.with_source(MoveSource(moves_from=FILM_MOVES, film_moves="truck 0.2"))
 
 
@@ -45,6 +47,8 @@ def test_everything_comes_back_and_opening_is_one_step_that_can_be_undone(projec
         np.testing.assert_array_equal(ours.ready()[0].first.depth, theirs.ready()[0].first.depth)
     assert opened.track is not None and len(opened.track.keys) == len(project.track.keys)
     assert opened.content.example == "reading_room"
+    (ours,), (theirs,) = project.content.shots, opened.content.shots
+    assert theirs.name == "Wide" and np.array_equal(ours.path.world_from_camera, theirs.path.world_from_camera)
 
 
 def test_clips_objects_and_an_own_path_come_along(project, tmp_path):
@@ -93,6 +97,8 @@ def test_what_is_no_project_is_refused_and_strange_values_are_said(project, tmp_
         ({"scene": {**facts, "kind": "dream"}}, "not a whole project"),
         ({"track": {"keys": []}}, "a move"),
         ({"own": {"frames": 3}}, "not a whole project"),
+        ({"shots": [{"name": "Wide", "path": {}}]}, "not a whole project"),
+        ({"shots": [{}] * 61}, "up to 60"),
     )):  # fmt: skip
         with pytest.raises(InputError, match=words):
             read_project(changed(good, tmp_path / f"{number}.zip", **values))
