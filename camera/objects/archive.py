@@ -39,11 +39,25 @@ def unpack_objects(data: bytes) -> tuple[SceneObject, ...]:
 
 def write_objects(archive: zipfile.ZipFile, objects: Sequence[SceneObject]) -> None:
     """Adds ``objects.json`` and ``models/`` to a zip; a model that stands twice is written once."""
-    models = list({id(item.model): item.model for item in objects}.values())
-    for number, model in enumerate(models):
-        archive.writestr(_place(number, model.name), model.data)
+    for name, model in models_of(objects):
+        archive.writestr(name, model.data)
+    archive.writestr(_FACTS, objects_written(objects))
+
+
+def models_of(objects: Sequence[SceneObject]) -> list[tuple[str, Model]]:
+    """The models that stand in a scene, each once, with their places in the zip."""
+    return [(_place(number, model.name), model) for number, model in enumerate(_each_once(objects))]
+
+
+def objects_written(objects: Sequence[SceneObject]) -> str:
+    """What ``objects.json`` says: how the models of `models_of` stand and move."""
+    models = _each_once(objects)
     values = [_values(item, models) for item in objects]
-    archive.writestr(_FACTS, json.dumps({"models": [model.name for model in models], "objects": values}))
+    return json.dumps({"models": [model.name for model in models], "objects": values})
+
+
+def _each_once(objects: Sequence[SceneObject]) -> list[Model]:
+    return list({id(item.model): item.model for item in objects}.values())
 
 
 def read_objects(archive: zipfile.ZipFile) -> tuple[SceneObject, ...]:

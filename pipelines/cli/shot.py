@@ -33,16 +33,16 @@ def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Sho
     """The shot for the method ``known``, and the moves that made its path, None where others did; ``folder`` keeps what a
     project carries. Raises `InputError`."""
     if getattr(given, "project", None) and is_project(given.project):
-        return _of_saved_project(known, given)
+        return _of_saved_project(known, given, folder)
     scene, path, settings, moves = _described(known, given, folder)
     options: Any = values(RunOptions, given, "options")
     return Shot(known, scene, path, settings, options), moves
 
 
-def _of_saved_project(known: Method, given: argparse.Namespace) -> tuple[Shot, Moves | None]:
+def _of_saved_project(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Shot, Moves | None]:
     """The shot of a project that the page saved. Options of the command line come before what it says; a move among them
     makes a new path."""
-    content, notes = content_of(read_project(given.project))
+    content, notes = content_of(read_project(given.project, folder=folder))
     if content.scene is None:
         raise InputError(f"{given.project.name} holds no picture yet; open one in the page and save the project again.")
     scene = _with_objects(content.scene, getattr(given, "objects", None))

@@ -36,7 +36,7 @@ class Content:
     are neither moved nor resampled, ``own_scale``: how it comes to the size of the scene, see
     `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture; ``shots``: moves that
     were set one after another, with cuts between them. ``moves``, ``settings``: by method, what its controls say where they were changed; settings and options of a run stand together by
-    name.
+    name. ``kept``: what a method keeps beside its settings, as it packed it, by "METHOD/NAME".
     """
 
     scene: Scene | None = None
@@ -50,3 +50,4 @@ class Content:
     source: MoveSource = field(default_factory=MoveSource)
     moves: Mapping[str, Moves] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    kept: Mapping[str, bytes] = field(default_factory=dict)

@@ -1,122 +1,83 @@
-"""A project's file: scene, move and settings of every method in one zip, to be opened again here or elsewhere.
+"""A project's file: scene, move, shots and settings of every method in one zip, to be opened again here or elsewhere.
 
-``project.json`` holds camera and settings, ``scene.npz`` the pictures with depth, lens and pose, ``objects.json`` and ``models/``
-the objects. Nothing in it is run or unpickled, no name in it becomes a path, and sizes are checked before anything is unpacked.
-Files that settings name (a LoRA, own keyframes) are not in it.
+What is in it is said in `pipelines.project.parts`. Nothing in it is run or unpickled, no name in it becomes a path, and sizes are
+checked before anything is unpacked.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-import numpy as np
-
 from camera.editing import saved
-from camera.editing.keys import KeyedMove
 from camera.errors import InputError, reading
-from camera.objects.archive import part, read_objects, write_objects
+from camera.objects.archive import part, read_objects
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
 from camera.sequence.shots import MOST_SHOTS, Shot
 from camera.view import Scene
+from examples import load
 from pipelines import method as record_of
 from pipelines.inputs.npz import read_npz
 from pipelines.media.video import complete
 from pipelines.options import RunOptions
 from pipelines.project.content import Content, MoveSource
+from pipelines.project.parts import FORMAT, LARGEST_FILE, SCENE, SHOTS, TAG, WORDS, ProjectFile, parts_of, words_of
 from pipelines.registry import NAMES
-from pipelines.results.arrays import scene_arrays, scene_facts
 from pipelines.results.embedded_scene import SHAPES, checked_facts, view_of
 from pipelines.results.record import accepted
 
-TAG, FORMAT = "reshoot_studio", 1
 LARGEST_WORDS, LARGEST_SCENE = 1 << 26, 1 << 31
 """Bytes of ``project.json``, and of ``scene.npz`` as it lies in the zip."""
-LARGEST_ARRAY, MOST_VIEWS = 1 << 28, 2000
-"""Bytes of one picture or depth, and pictures of a scene."""
-
-
-@dataclass(frozen=True, eq=False)
-class ProjectFile:
-    """``scene`` as it was given, ``example`` its name where it is one; ``own``: a path file, with how it is taken;
-    ``track``: the keys of the move; ``shots``: the list with cuts. ``source`` says where the move comes from, ``moves`` and ``settings`` what the controls
-    say, by method; values are plain. ``method``: the one that was selected."""
-
-    scene: Scene | None = None
-    example: str = ""
-    own: CameraPath | None = None
-    own_as_given: bool = False
-    own_scale: str = "keep"
-    track: KeyedMove | None = None
-    source: Mapping[str, Any] = field(default_factory=dict)
-    moves: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    method: str = ""
-    shots: tuple[Shot, ...] = ()
+LARGEST_ARRAY, MOST_VIEWS, MOST_KEPT = 1 << 28, 2000, 20
+"""Bytes of one picture or depth, pictures of a scene, and parts that methods keep."""
+_KEPT = re.compile(r"[a-z0-9_]{1,40}/[a-z0-9_]{1,40}")
 
 
 def save_project(file: str | Path, project: ProjectFile) -> Path:
-    """Writes the zip, which takes its name when it is whole."""
-    scene = project.scene
-    about = {
-        TAG: FORMAT,
-        "scene": scene_facts(scene) if scene is not None else None,
-        "example": project.example,
-        "own": project.own.values() if project.own else None,
-        "own_as_given": project.own_as_given,
-        "own_scale": project.own_scale,
-        "track": saved.write(project.track) if project.track else None,
-        "source": dict(project.source),
-        "moves": {name: dict(values) for name, values in project.moves.items()},
-        "settings": {name: dict(values) for name, values in project.settings.items()},
-        "method": project.method,
-        "shots": [{"name": shot.name, "path": shot.path.values()} for shot in project.shots],
-    }
-    with complete(file) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("project.json", json.dumps(about, allow_nan=False))
-        if scene is not None:
-            plain = Scene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name)
-            stream = io.BytesIO()
-            np.savez_compressed(stream, **scene_arrays(plain))
-            archive.writestr("scene.npz", stream.getvalue(), zipfile.ZIP_STORED)
-        if isinstance(scene, StagedScene):
-            write_objects(archive, scene.objects)
+    """Writes the zip, which takes its name when it is whole. Raises `InputError` where a file that a setting names is gone."""
+    with complete(file) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in words_of(project).items():
+            archive.writestr(name, text, zipfile.ZIP_DEFLATED)
+        for each in parts_of(project):
+            with archive.open(each.name, "w", force_zip64=True) as stream:
+                each.write(stream)
     return Path(file)
 
 
 def is_project(file: str | Path) -> bool:
     """Whether a zip is a project of all tabs, as `save_project` writes it, and not one of I2V3D's own."""
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
-        about = json.loads(part(archive, "project.json", LARGEST_WORDS))
+        about = json.loads(part(archive, WORDS, LARGEST_WORDS))
         return isinstance(about, dict) and TAG in about
 
 
-def read_project(file: str | Path) -> ProjectFile:
-    """What `save_project` wrote; raises `InputError` for anything else."""
+def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile:
+    """What `save_project` wrote; raises `InputError` for anything else. ``folder``: where files that settings name are put;
+    without one they are left out, with a note."""
     name = Path(file).name
-    with (
-        reading(_broken(file)),
-        zipfile.ZipFile(file) as archive,
-    ):
-        about = json.loads(part(archive, "project.json", LARGEST_WORDS))
+    with reading(_broken(file)), zipfile.ZipFile(file) as archive:
+        about = json.loads(part(archive, WORDS, LARGEST_WORDS))
         if not isinstance(about, dict) or TAG not in about:
             raise InputError(f"{name} is no project of all tabs; one of I2V3D's is opened on its own tab.")
         if not isinstance(about[TAG], int) or about[TAG] > FORMAT:
             raise InputError(f"{name} was saved by a newer Reshoot; update to open it.")
+        example = str(about["example"])[:200]
+        files, notes = _files(archive, about.get("files", {}), folder)
         return ProjectFile(
-            _scene(archive, about["scene"], name) if about["scene"] is not None else None,
-            str(about["example"])[:200],
+            _scene(archive, about["scene"], name, example) if about["scene"] is not None else None,
+            example,
             CameraPath(**about["own"]) if about["own"] is not None else None,
             bool(about["own_as_given"]), str(about["own_scale"])[:40],
             saved.read(about["track"]) if about["track"] is not None else None,
             dict(about["source"]), _by_method(about["moves"]), _by_method(about["settings"]), str(about["method"])[:80],
-            _shots(about.get("shots", []), name),
+            _shots(archive, int(about.get("shots", 0)), name), files, _kept(archive, about.get("kept", [])), notes,
         )  # fmt: skip
 
 
@@ -124,24 +85,66 @@ def _broken(file: str | Path) -> str:
     return f"{Path(file).name} is not a whole project of Reshoot; give the zip that was saved here."
 
 
-def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str) -> Scene:
+def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str, example: str) -> Scene:
+    """The scene; where the pictures are not in the zip, they are an example's."""
     count = int(facts["views"])
     if not 1 <= count <= MOST_VIEWS:
         raise InputError(f"{name} says that its scene has {count} pictures; it cannot be opened.")
-    stored = io.BytesIO(part(archive, "scene.npz", LARGEST_SCENE))
-    shapes = {f"view{number}.{key}": shape for number in range(count) for key, shape in SHAPES.items()}
-    arrays = read_npz(stored, shapes, name=name, most_bytes=LARGEST_ARRAY)
-    scene = Scene(tuple(view_of(arrays, number) for number in range(count)), **checked_facts(facts))
+    if SCENE not in archive.namelist() and example:
+        scene = load(example)
+    else:
+        stored = io.BytesIO(part(archive, SCENE, LARGEST_SCENE))
+        shapes = {f"view{number}.{key}": shape for number in range(count) for key, shape in SHAPES.items()}
+        arrays = read_npz(stored, shapes, name=name, most_bytes=LARGEST_ARRAY)
+        scene = Scene(tuple(view_of(arrays, number) for number in range(count)), **checked_facts(facts))
     if "distance" not in facts:
         return scene
     values = (scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name)
     return StagedScene(*values, objects=read_objects(archive), distance=float(facts["distance"]))
 
 
-def _shots(given: Any, name: str) -> tuple[Shot, ...]:
-    if len(given) > MOST_SHOTS:
-        raise InputError(f"{name} has {len(given)} shots; a sequence here has up to {MOST_SHOTS}.")
+def _shots(archive: zipfile.ZipFile, count: int, name: str) -> tuple[Shot, ...]:
+    if not count:
+        return ()
+    if count > MOST_SHOTS:
+        raise InputError(f"{name} has {count} shots; a sequence here has up to {MOST_SHOTS}.")
+    given = json.loads(part(archive, SHOTS, LARGEST_WORDS))[:MOST_SHOTS]
     return tuple(Shot(str(shot["name"])[:60], CameraPath(**shot["path"])) for shot in given)
+
+
+def _files(
+    archive: zipfile.ZipFile, named: Mapping[str, Mapping[str, str]], folder: Path | None
+) -> tuple[dict[str, dict[str, Path]], tuple[str, ...]]:
+    """Files that settings name, by method and setting, written to ``folder``; and what is not there."""
+    found: dict[str, dict[str, Path]] = {}
+    notes: list[str] = []
+    for method in named.keys() & set(NAMES):
+        for setting in named[method].keys() & set(record_of(method).settings.files()):
+            label = record_of(method).settings.controls()[setting].label
+            if folder is None or f"files/{method}/{setting}" not in archive.namelist():
+                notes.append(f"{label} of {record_of(method).title}: the file is not here; choose it again.")
+            else:
+                file = _unpacked(archive, f"files/{method}/{setting}", folder / method, str(named[method][setting]))
+                found.setdefault(method, {})[setting] = file
+    return found, tuple(notes)
+
+
+def _unpacked(archive: zipfile.ZipFile, place: str, folder: Path, label: str) -> Path:
+    """A file of the zip in ``folder``, under the plain letters of its name."""
+    plain = PurePath(re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(label).name).strip("-.") or "file")
+    target = folder / (plain.stem[:80] + plain.suffix[:20])
+    if archive.getinfo(place).file_size > LARGEST_FILE:
+        raise InputError(f"{target.name} in the project is larger than {LARGEST_FILE >> 30} GB; it cannot be opened.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with complete(target) as whole, archive.open(place) as source, whole.open("wb") as sink:
+        shutil.copyfileobj(source, sink)
+    return target
+
+
+def _kept(archive: zipfile.ZipFile, names: Any) -> dict[str, bytes]:
+    known = [name for name in map(str, names[:MOST_KEPT]) if _KEPT.fullmatch(name) and name.split("/")[0] in NAMES]
+    there = set(archive.namelist())
+    return {name: part(archive, f"kept/{name}", LARGEST_FILE) for name in known if f"kept/{name}" in there}
 
 
 def _by_method(given: Any) -> dict[str, dict[str, Any]]:
@@ -151,6 +154,7 @@ def _by_method(given: Any) -> dict[str, dict[str, Any]]:
 def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
     """The content of a file, and a sentence for each value that is not known or allowed any more."""
     source, notes = accepted(MoveSource, made.source)
+    notes = (*made.notes, *notes)
     moves: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
     for name, values in made.moves.items():
@@ -162,7 +166,9 @@ def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
             kinds = (record_of(name).settings, RunOptions)
             chosen = [accepted(kind, {k: v for k, v in values.items() if k in kind.controls()}) for kind in kinds]
             strange = sorted(set(values) - {key for kind in kinds for key in kind.controls()})
-            settings[name] = {key: values[key] for each, _ in chosen for values in [each.values()] for key in values}
+            files = made.files.get(name, {})
+            settings[name] = {key: value for each, _ in chosen for key, value in each.values().items()}
+            settings[name] |= {key: str(files.get(key, "")) for key in record_of(name).settings.files()}
             notes += (
                 *(note for _, more in chosen for note in more),
                 *(f"{key} is not known any more." for key in strange),
@@ -172,5 +178,6 @@ def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
     content = Content(
         scene=made.scene, example=made.example, own=made.own, own_as_given=made.own_as_given, own_scale=made.own_scale,
         track=made.track, shots=made.shots, source=source, moves=moves, settings=settings,
+        kept=made.kept,
     )  # fmt: skip
     return content, notes

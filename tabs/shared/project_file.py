@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
+
 import gradio as gr
 
 from camera.errors import InputError
 from pipelines import method as record_of
-from pipelines.project.file import ProjectFile, content_of, read_project, save_project
+from pipelines.project.file import content_of, read_project, save_project
+from pipelines.project.parts import ProjectFile
 from tabs.parts.form import said
 from tabs.project.project import Project
 from tabs.shared.source import Source, described
@@ -24,7 +28,7 @@ class ProjectFiles:
             saved = gr.File(label="Project", visible=False, interactive=False, height=70, elem_id="project-saved")
             given = gr.File(label="Open a project", file_types=[".zip"], height=90, elem_id="project-given")
             status = gr.Markdown(
-                "One zip with picture, depth, cameras, keys, objects and the settings of every method.",
+                "One zip with picture, depth, cameras, keys, shots, objects and the settings of every method, with the files they name.",
                 padding=True, elem_id="project-status",
             )  # fmt: skip
         save.click(said(save_here), studio.project, saved, api_name="save_project", show_progress_on=saved)
@@ -43,22 +47,29 @@ def open_here(project: Project, project_file: str):
     """Open a project that was saved here: it replaces scene, move and settings, which can be undone."""
     if not project_file:
         raise InputError("Choose the zip of a project.")
-    content, notes = content_of(read_project(project_file))
-    project = project.changed("open a project", **vars(content))
-    scene = content.scene
+    project, notes = opened(project, Path(project_file))
+    scene = project.scene
     words = "  \n".join(("The project is open.", *notes))
     return project, words, described(scene) if scene is not None else "", signal()
 
 
+def opened(project: Project, file: Path) -> tuple[Project, tuple[str, ...]]:
+    """The project with the content of a file, and what of it is not as it was."""
+    made = read_project(file, folder=project.file(f"project-{uuid.uuid4().hex[:8]}"))
+    content, notes = content_of(made)
+    return project.changed("open a project", **vars(content)), notes
+
+
 def stored(project: Project) -> ProjectFile:
-    """What the file holds of a project. Settings that name files are left empty: the file does not carry them."""
+    """What the file holds of a project, with the files that its settings name."""
     content = project.content
-    settings = {
-        name: {key: "" if key in record_of(name).settings.files() else value for key, value in values.items()}
-        for name, values in content.settings.items()
-    }
+    settings, files = {}, {}
+    for name, values in content.settings.items():
+        named = {key: Path(values[key]) for key in record_of(name).settings.files() if values.get(key)}
+        settings[name] = {**values, **dict.fromkeys(named, "")}
+        files |= {name: named} if named else {}
     return ProjectFile(
         content.scene, content.example, content.own, content.own_as_given, content.own_scale, content.track,
         content.source.values(), {name: moves.values() for name, moves in content.moves.items()}, settings, project.method,
-        content.shots,
+        content.shots, files, content.kept,
     )  # fmt: skip

@@ -12,7 +12,8 @@ from examples import load
 from pipelines import method
 from pipelines.__main__ import main
 from pipelines.project.content import FILM_MOVES, MoveSource
-from pipelines.project.file import ProjectFile, is_project, save_project
+from pipelines.project.file import is_project, save_project
+from pipelines.project.parts import ProjectFile
 from pipelines.results.record import restore
 
 FRAME = {"width": 96, "height": 64, "frames": 9}

@@ -18,6 +18,7 @@ from examples import EXAMPLES, load
 from pipelines import method
 from pipelines.project.content import FILM_MOVES, PATH_FILE, MoveSource
 from pipelines.project.file import content_of, read_project, save_project
+from pipelines.project.parts import parts_of
 from tabs.project.project import Project
 from tabs.shared.project_file import open_here, save_here, stored
 
@@ -69,13 +70,35 @@ def test_clips_objects_and_an_own_path_come_along(project, tmp_path):
     assert content.source.moves_from != PATH_FILE
 
 
-def test_files_that_settings_name_stay_here(project, tmp_path):
-    i2v3d = method("i2v3d")
-    given = project.seen_by("i2v3d").with_settings(i2v3d.settings(lora_file="/home/somebody/secret.safetensors"))
+def test_files_that_settings_name_come_along_under_plain_names(project, tmp_path):
+    lora = tmp_path / "my lora.safetensors"
+    lora.write_bytes(b"weights")
+    given = project.seen_by("i2v3d").with_settings(method("i2v3d").settings(lora_file=str(lora)))
     file = save_project(tmp_path / "p.zip", stored(given))
     with zipfile.ZipFile(file) as archive:
-        assert b"secret" not in archive.read("project.json")
-    assert content_of(read_project(file))[0].settings["i2v3d"]["lora_file"] == ""
+        assert str(tmp_path).encode() not in archive.read("project.json")
+    opened, words, *_ = open_here(Project(), str(file))
+    kept = Path(opened.seen_by("i2v3d").settings["lora_file"])
+    assert kept.read_bytes() == b"weights" and kept.name == "my-lora.safetensors" and words == "The project is open."
+    opened.check_files(opened.seen_by("i2v3d").record.settings(lora_file=str(kept)))
+    content, notes = content_of(read_project(file))
+    assert content.settings["i2v3d"]["lora_file"] == "" and "the file is not here" in notes[0]
+    strange = changed(file, tmp_path / "s.zip", settings={"i2v3d": {"lora_file": "/home/somebody/secret"}}, files={})
+    assert content_of(read_project(strange, folder=tmp_path))[0].settings["i2v3d"]["lora_file"] == ""
+    lora.unlink()
+    with pytest.raises(InputError, match="no file my lora"):
+        save_project(tmp_path / "q.zip", stored(given))
+
+
+def test_parts_keep_their_names_while_their_content_stays(project):
+    def ids(project: Project) -> dict[str, str]:
+        return {part.name: part.id for part in parts_of(stored(project))}
+
+    before = ids(project)
+    assert before.keys() == {"scene.npz", "shots.json"}
+    assert ids(project.with_settings(GEN3C.settings(seed=99))) == before
+    assert ids(project.with_shots(project.content.shots * 2, "again"))["shots.json"] != before["shots.json"]
+    assert ids(project.opened(load("lighthouse")))["scene.npz"] != before["scene.npz"]
 
 
 def changed(file: Path, target: Path, **values) -> Path:
@@ -97,8 +120,9 @@ def test_what_is_no_project_is_refused_and_strange_values_are_said(project, tmp_
         ({"scene": {**facts, "kind": "dream"}}, "not a whole project"),
         ({"track": {"keys": []}}, "a move"),
         ({"own": {"frames": 3}}, "not a whole project"),
-        ({"shots": [{"name": "Wide", "path": {}}]}, "not a whole project"),
-        ({"shots": [{}] * 61}, "up to 60"),
+        ({"shots": [{}]}, "not a whole project"),
+        ({"shots": 61}, "up to 60"),
+        ({"files": {"i2v3d": 3}}, "not a whole project"),
     )):  # fmt: skip
         with pytest.raises(InputError, match=words):
             read_project(changed(good, tmp_path / f"{number}.zip", **values))
