@@ -8,15 +8,11 @@ BIN := .venv/bin
 demo: .venv/app .venv/kernels
 	SHARE=$(SHARE) $(BIN)/python app.py
 
-test: .venv/dev
+test: .venv/dev  # types, documentation and tests, two at a time; PARTS="page camera" for some of it
 	sh tests/chromium.sh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
-	$(BIN)/python -m mkdocs build --strict --quiet
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/tabs --ignore tests/pipelines/runtime/pool
-	$(BIN)/python -m pytest tests/pipelines/runtime/pool  # to the bit: no other test has set torch's threads here
-	$(BIN)/python -m pytest tests/tabs
+	$(BIN)/python -m tests.parts $(PARTS)
 
 test-fast: .venv/dev  # what changed since SINCE (HEAD): style, and the tests that import it
 	$(BIN)/ruff check .
