@@ -166,10 +166,10 @@ def faults(width: int, frames: int) -> list[Row]:
             "gain 0.8",
             path_in(FAULTY, "arc 19.2 ease", frames, asked.width, asked.height),
             0.2,
-            lambda found: 1 - _answer(asked, found).gain,
+            lambda found: 1 - _pan_answer(asked, found).gain,
         ),
-        ("lag of 6 frames", _late(asked, 6), 6.0, lambda found: _answer(asked, found).lag),
-        ("roll of 3 degrees", _rolled(asked, 3), 3.0, lambda found: _roll(asked, found)),
+        ("lag of 6 frames", _late(asked, 6), 6.0, lambda found: _pan_answer(asked, found).lag),
+        ("roll of 3 degrees", _roll_path(asked, 3), 3.0, lambda found: _roll(asked, found)),
         ("lens 10 % too long", _longer(asked, 1.1), 0.1, lambda found: _lens(asked, found)),
     )
     rows = []
@@ -186,7 +186,7 @@ def faults(width: int, frames: int) -> list[Row]:
     return rows
 
 
-def _answer(asked: CameraPath, found: Recovered):
+def _pan_answer(asked: CameraPath, found: Recovered):
     own = asked.sliced(list(found.frames))  # type: ignore[arg-type]
     return next(one for one in response("", "", [(own, found.path)]).answers if one.axis == "pan")
 
@@ -207,7 +207,7 @@ def _late(path: CameraPath, frames: int) -> CameraPath:
     return path.sliced(where)  # type: ignore[arg-type]
 
 
-def _rolled(path: CameraPath, degrees: float) -> CameraPath:
+def _roll_path(path: CameraPath, degrees: float) -> CameraPath:
     poses = path.world_from_camera.copy()
     poses[:, :3, :3] = poses[:, :3, :3] @ about_axis([0, 0, 1], degrees * np.linspace(0, 1, len(path)))
     return path.with_poses(poses)

@@ -134,7 +134,7 @@ def judged(now: NDArray, then: NDArray, truth: View, holes: NDArray, holes_then:
     from skimage.metrics import structural_similarity
 
     similar = structural_similarity(now, truth.colour, channel_axis=2, full=True, data_range=255)[1].mean(axis=2)
-    before, was_hole = _sampled(then, there), _sampled(holes_then, there) > 0.99
+    before, was_hole = _sample(then, there), _sample(holes_then, there) > 0.99
     both = holes & was_hole
     change = np.abs(now[both].astype(np.float64) - before[both]).mean() if both.any() else np.nan
     return Judgement(
@@ -143,7 +143,7 @@ def judged(now: NDArray, then: NDArray, truth: View, holes: NDArray, holes_then:
     )  # fmt: skip
 
 
-def _sampled(picture: NDArray, there: NDArray[np.float64]) -> NDArray[np.float32]:
+def _sample(picture: NDArray, there: NDArray[np.float64]) -> NDArray[np.float32]:
     """``picture`` (H,W) or (H,W,3) between its pixels, at places (H,W,2)."""
     x, y = np.ascontiguousarray(np.moveaxis(there.astype(np.float32), -1, 0))
     return np.asarray(cv2.remap(picture.astype(np.float32), x, y, cv2.INTER_LINEAR), np.float32)

@@ -83,12 +83,12 @@ def _work(folder: Path, scale: Scale) -> list[Row]:
     return rows
 
 
-def _told(pool: Pool, name: str, job: bytes) -> list[Told]:
+def _collect(pool: Pool, name: str, job: bytes) -> list[Told]:
     return list(pool.told(name, job))
 
 
 def _in_threads(pool: Pool, name: str, jobs: list[bytes]) -> float:
-    threads = [threading.Thread(target=_told, args=(pool, name, job)) for job in jobs]
+    threads = [threading.Thread(target=_collect, args=(pool, name, job)) for job in jobs]
     start = time.monotonic()
     for thread in threads:
         thread.start()
@@ -123,7 +123,7 @@ def _queue(pool: Pool, folder: Path) -> Row:
     def visit(number: int) -> None:
         start = time.perf_counter()
         try:
-            _told(pool, "n1", _job(log, number, 5, 0.2 if number else 3.0))
+            _collect(pool, "n1", _job(log, number, 5, 0.2 if number else 3.0))
         except InputError as error:
             refused.append(str(error))
             slowest.append(time.perf_counter() - start)

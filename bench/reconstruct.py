@@ -57,7 +57,7 @@ def reconstruct(scale: Scale) -> list[Row]:
         rows.append(_cameras(what, np.stack([view.colour for view in views]), path))
         rows += _surfaces(name, f"{what}, true depth", scene, [views[i] for i in held])
         rows += _surfaces(
-            name, f"{what}, fitted depth", _without_scale(scene, chosen(path, shown)), [views[i] for i in held]
+            name, f"{what}, fitted depth", _lose_scale(scene, chosen(path, shown)), [views[i] for i in held]
         )
         rows.append(_splats(what, scene, chosen(path, shown), [views[i] for i in held]))
     return rows
@@ -69,8 +69,8 @@ def full_size(scale: Scale) -> Row:
     views = [room_from(orbit(height, width, float(degrees))) for degrees in np.linspace(-12, 12, frames)]
     scene = Scene(tuple(views), "views", "metres")
     start, spent = time.perf_counter(), time.process_time()
-    cloud = _finished(fuse_points(scene))
-    mesh = _finished(extract_mesh(scene))
+    cloud = _run_to_end(fuse_points(scene))
+    mesh = _run_to_end(extract_mesh(scene))
     taken, spent = time.perf_counter() - start, time.process_time() - spent
     words = f"{len(cloud)} points, {len(mesh.faces)} triangles; {taken:.0f} s, {spent:.0f} s of all processors together"
     return Row(
@@ -116,21 +116,21 @@ def _cameras(what: str, frames: NDArray[np.uint8], path: CameraPath) -> Row:
     return Row(f"{what}: cameras refined", taken, agreement=words, target="nearer than given", met=place < place_before)
 
 
-def _without_scale(scene: Scene, path: CameraPath) -> Scene:
+def _lose_scale(scene: Scene, path: CameraPath) -> Scene:
     """The scene from depth whose scale and offset change from frame to frame, as a depth model's do."""
     rng = np.random.default_rng(1)
     depth = np.stack([np.where(view.known, view.depth, np.inf) for view in scene.views])
     spread = rng.uniform(0.5, 2, (len(depth), 1, 1)), rng.uniform(0, 0.05, (len(depth), 1, 1))
     frames = np.stack([view.colour for view in scene.views])
-    return _finished(scene_of(frames, path, depth=(1 / (spread[0] / depth + spread[1])).astype(np.float32)))
+    return _run_to_end(scene_of(frames, path, depth=(1 / (spread[0] / depth + spread[1])).astype(np.float32)))
 
 
 def _surfaces(name: str, what: str, scene: Scene, held: list[View]) -> list[Row]:
     eye, count = scene.first.world_from_camera[:3, 3], len(scene.views)
     start = time.perf_counter()
-    cloud = _finished(fuse_points(scene, tolerance=0.03))
+    cloud = _run_to_end(fuse_points(scene, tolerance=0.03))
     middle = time.perf_counter()
-    mesh = _finished(extract_mesh(scene, tolerance=0.03))
+    mesh = _run_to_end(extract_mesh(scene, tolerance=0.03))
     end = time.perf_counter()
     words = f"{len(cloud)} points, {_distances(name, cloud.points, eye)}"
     seen = f"{len(mesh.faces)} triangles, {_distances(name, mesh.vertices, eye)}; {_unseen(mesh, held)}"
@@ -170,10 +170,10 @@ def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
     from pipelines.reconstruct.gaussians.settings import SplatSettings
     from pipelines.splats.drawing import render_path
 
-    cloud: PointCloud = _finished(fuse_points(scene, tolerance=0.03, most_points=6000))
+    cloud: PointCloud = _run_to_end(fuse_points(scene, tolerance=0.03, most_points=6000))
     frames = np.stack([view.colour for view in scene.views])
     start = time.perf_counter()
-    fitted = _finished(fit(frames, path, cloud, settings=SplatSettings(iterations=SPLAT_STEPS, appearance=False)))
+    fitted = _run_to_end(fit(frames, path, cloud, settings=SplatSettings(iterations=SPLAT_STEPS, appearance=False)))
     taken = time.perf_counter() - start
     unseen = CameraPath(
         np.stack([view.world_from_camera for view in held]), path.intrinsics[: len(held)], path.width, path.height
@@ -186,7 +186,7 @@ def _splats(what: str, scene: Scene, path: CameraPath, held: list[View]) -> Row:
     return Row(f"{what}: splats", 1e3 * taken / len(frames), agreement=words)
 
 
-def _finished(steps: Generator[Any, None, Any]) -> Any:
+def _run_to_end(steps: Generator[Any, None, Any]) -> Any:
     while True:
         try:
             next(steps)

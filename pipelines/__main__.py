@@ -79,10 +79,10 @@ def _run_all(given: argparse.Namespace) -> int:
 
 def _run_one(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
-        return _shoot(given, *shot_of(method(given.name), given, Path(folder)))
+        return _shoot_and_save(given, *shot_of(method(given.name), given, Path(folder)))
 
 
-def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
+def _shoot_and_save(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
     from pipelines.cli.batch import is_finished
     from pipelines.media.concat import Begun
 
@@ -100,7 +100,7 @@ def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
     try:
         for item in generate(shot):
             if isinstance(item, Progress):
-                _say(item)
+                _print_progress(item)
             elif isinstance(item, Clip):
                 clip = item
             else:
@@ -108,19 +108,19 @@ def _shoot(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
     except KeyboardInterrupt:
         if clip is None:
             raise
-        kept = _saved(given.out, shot, clip, begun=begun)
+        kept = _save_result(given.out, shot, clip, begun=begun)
         print(f"Cancelled; the {len(clip.frames)} frames that were finished are in {kept.video}.", file=sys.stderr)
         return 130
     if clip is None or report is None:
         raise InputError("The run ended without a video; please report it with your settings.")
-    saved = _saved(given.out, shot, clip, begun=begun, moves=moves, report=report)
+    saved = _save_result(given.out, shot, clip, begun=begun, moves=moves, report=report)
     files = (saved.video, saved.sidecar, *saved.files.values())
     for line in (*clip.notes, report.words, report.sentence(), *map(str, files)):
         print(line)
     return 0
 
 
-def _saved(out: Path, shot: Shot, clip: Clip, *, begun: Begun | None, **of_record: Any) -> Saved:
+def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: Begun | None, **of_record: Any) -> Saved:
     """The files of a result, under the name of ``out``; ``of_record``: see `pipelines.results.record.record`."""
     from pipelines.results.embedded_scene import scene_to_embed
     from pipelines.results.record import record, save
@@ -146,7 +146,7 @@ def _preview(given: argparse.Namespace) -> int:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     for item in rehearse(shot.scene, shot.path, given.out):
         if isinstance(item, Progress):
-            _say(item)
+            _print_progress(item)
         else:
             print(item.summary, item.video, sep="\n")
     return 0
@@ -180,14 +180,14 @@ def _calibrate(given: argparse.Namespace) -> int:
 def _scene_files(given: argparse.Namespace) -> int:
     from pipelines.cli.scene import make
 
-    print(*make(given, _say), sep="\n")
+    print(*make(given, _print_progress), sep="\n")
     return 0
 
 
 def _pack(given: argparse.Namespace) -> int:
     from pipelines.pack.command import run
 
-    print(run(given, _say))
+    print(run(given, _print_progress))
     return 0
 
 
@@ -222,7 +222,7 @@ def _list(given: argparse.Namespace) -> int:
         print(table(known))
         return 0
     ours, also = ([one for one in known if (one.name in registry.FIVE) is five] for five in (True, False))
-    print("\n\n".join([*map(_described, ours), *(["Also:"] if also else []), *map(_described, also)]))
+    print("\n\n".join([*map(_describe, ours), *(["Also:"] if also else []), *map(_describe, also)]))
     return 0
 
 
@@ -237,7 +237,7 @@ def table(known: list[Method]) -> str:
     return "\n".join(lines)
 
 
-def _described(known: Method) -> str:
+def _describe(known: Method) -> str:
     lines = [f"{known.name}: {known.title}", f"  {known.summary}", f"  Camera: {known.camera_use}"]
     lines += [f"  Weights: {checkpoint.repo} ({checkpoint.gigabytes:g} GB)" for checkpoint in known.checkpoints]
     lines += [
@@ -247,7 +247,7 @@ def _described(known: Method) -> str:
     return "\n".join(lines)
 
 
-def _say(progress: Progress) -> None:
+def _print_progress(progress: Progress) -> None:
     count = f" {progress.step}/{progress.steps}" if progress.steps > 1 else ""
     left = f", {progress.seconds_left:.0f} s left" if progress.seconds_left else ""
     note = f" ({progress.note})" if progress.note else ""

@@ -66,16 +66,16 @@ def _depth(picture: Picture, depth: Any, meaning: DepthMeaning, scale: float) ->
         return Depth(np.asarray(depth, np.float32), "relative", "given depth")
     if depth == GUESS:
         return guessed_layout(picture.colour)
-    models = {model.key: model for model in MODELS.values()} | {_name(m.label): m for m in MODELS.values()}
+    models = {model.key: model for model in MODELS.values()} | {_code_name(m.label): m for m in MODELS.values()}
     if str(depth) in models:
         return depth_of(picture, models[str(depth)])
     if not Path(depth).is_file():
-        names = ", ".join(_name(model.label) for model in MODELS.values())
+        names = ", ".join(_code_name(model.label) for model in MODELS.values())
         raise InputError(f"There is no depth model or depth map {str(depth)!r}; the models are {names}, {GUESS}.")
     return Depth(read_depth(depth, meaning, scale=scale), "relative", "given depth")
 
 
-def _name(label: str) -> str:
+def _code_name(label: str) -> str:
     """How a model's label is written in code: without what stands in brackets, words joined by hyphens."""
     return "-".join(label.split("(")[0].lower().split())
 
@@ -223,14 +223,14 @@ class Shooter:
         if name not in NAMES:
             raise InputError(f"There is no method {name!r}; the methods are {', '.join(NAMES)}.")
         known = method(name)
-        settings, options = _sorted(known, wishes)
+        settings, options = _sort_wishes(known, wishes)
         frame: Any = known.moves()
         width, height = size or (frame.width, frame.height)
         clip = after.clip if after else None
         return Shot(known, scene.fitted(width, height, fit), path.fitted(width, height, fit), settings, options, clip)
 
 
-def _sorted(known: Method, wishes: dict[str, Any]) -> tuple[Any, Any]:
+def _sort_wishes(known: Method, wishes: dict[str, Any]) -> tuple[Any, Any]:
     """Settings of the method and options of the run among ``wishes``."""
     ours, theirs = known.settings.controls(), RunOptions.controls()
     if unknown := [name for name in wishes if name not in ours and name not in theirs]:

@@ -27,16 +27,16 @@ _NAME = re.compile("[a-z][a-z0-9_]*")
 _log = logging.getLogger(__name__)
 
 
-def _in_folders() -> list[str]:
+def _find_folders() -> list[str]:
     """Names of the methods in this package: the five, then the others by alphabet."""
     found = {file.parent.name for file in _FOLDER.glob("*/method.py")}
     return [*(name for name in FIVE if name in found), *sorted(found - set(FIVE))]
 
 
 @cache
-def _of_packages() -> dict[str, EntryPoint]:
+def _find_entry_points() -> dict[str, EntryPoint]:
     """Entry points of other packages by name, without loading one; a name that is taken or no name is said and left out."""
-    taken, found = set(_in_folders()), {}
+    taken, found = set(_find_folders()), {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         if not _NAME.fullmatch(entry.name) or entry.name in taken:
             _log.warning("The method %r of %s is left out: its name is taken or not a name.", entry.name, entry.value)
@@ -46,7 +46,7 @@ def _of_packages() -> dict[str, EntryPoint]:
     return found
 
 
-NAMES: tuple[str, ...] = (*_in_folders(), *_of_packages())
+NAMES: tuple[str, ...] = (*_find_folders(), *_find_entry_points())
 """All methods, in the order in which they are listed."""
 ALSO: tuple[str, ...] = NAMES[len(FIVE) :]
 """Those beside the five."""
@@ -57,9 +57,9 @@ def method(name: str) -> Method:
     """The record of one method. Raises `KeyError` for an unknown name, `InputError` for a package's that cannot be had."""
     if name not in NAMES:
         raise KeyError(name)
-    if (entry := _of_packages().get(name)) is None:
+    if (entry := _find_entry_points().get(name)) is None:
         return import_module(f"pipelines.methods.{name}.method").METHOD
-    return _loaded(entry)
+    return _load_record(entry)
 
 
 def records(names: Iterable[str] = NAMES) -> list[Method]:
@@ -73,7 +73,7 @@ def records(names: Iterable[str] = NAMES) -> list[Method]:
     return found
 
 
-def _loaded(entry: EntryPoint) -> Method:
+def _load_record(entry: EntryPoint) -> Method:
     """The record that an entry point names; whatever importing it raises becomes one sentence."""
     try:
         found: Any = entry.load()

@@ -69,11 +69,11 @@ def rehearse(
     "shown" in a loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the
     colours of the second layer. Several at once take turns, see `pipelines.turns`: those of one folder are one visitor's.
     """
-    steps = _rehearsed(scene, path, video, renderer, holes, inpaint)
+    steps = _rehearse_steps(scene, path, video, renderer, holes, inpaint)
     yield from TURNS.shared(video.parent, steps)
 
 
-def _rehearsed(
+def _rehearse_steps(
     scene: Scene, path: CameraPath, video: Path, renderer: Renderer, holes: Holes, inpaint: Inpainter | None
 ) -> Generator[Progress | Rehearsal, None, None]:
     fill = "background" if holes in ("filled", "completed") else "holes"

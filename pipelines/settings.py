@@ -54,7 +54,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for declared in fields(self):
-            object.__setattr__(self, declared.name, _checked(declared, getattr(self, declared.name)))
+            object.__setattr__(self, declared.name, _check(declared, getattr(self, declared.name)))
 
     @classmethod
     def controls(cls) -> dict[str, Control]:
@@ -81,7 +81,7 @@ class Settings:
         return asdict(self)
 
 
-def _checked(declared: Field, value: Any) -> Any:
+def _check(declared: Field, value: Any) -> Any:
     control: Control = declared.metadata["control"]
     kind = type(declared.default)
     if declared.default is MISSING:

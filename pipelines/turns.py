@@ -57,7 +57,7 @@ class Turns:
                 yield from self._turn(ticket)
                 for item in steps:
                     yield item
-                    if isinstance(item, Progress) and self._passed_on(ticket):
+                    if isinstance(item, Progress) and self._is_over(ticket):
                         yield from self._turn(ticket, item)
         finally:
             self._leave(ticket)
@@ -87,9 +87,9 @@ class Turns:
             return None
 
     def _is_next(self, ticket: _Ticket) -> bool:
-        return len(self._running) < self.together and self._may(ticket) and self._order()[0] is ticket
+        return len(self._running) < self.together and self._may_begin(ticket) and self._order()[0] is ticket
 
-    def _may(self, ticket: _Ticket) -> bool:
+    def _may_begin(self, ticket: _Ticket) -> bool:
         """Not beside another one of the same visitor, and no more begun than there is memory for."""
         begun = sum(each.begun for each in (*self._waiting, *self._running))
         alone = all(each.visitor != ticket.visitor for each in self._running)
@@ -97,9 +97,9 @@ class Turns:
 
     def _order(self) -> list[_Ticket]:
         """Who waits, the next one first: those who may go on, of them those who have had least, then in the order they came."""
-        return sorted(self._waiting, key=lambda each: (not self._may(each), self._had[each.visitor]))
+        return sorted(self._waiting, key=lambda each: (not self._may_begin(each), self._had[each.visitor]))
 
-    def _passed_on(self, ticket: _Ticket) -> bool:
+    def _is_over(self, ticket: _Ticket) -> bool:
         """Whether the ticket's turn is over, as another visitor waits."""
         if time.monotonic() - ticket.began < self.turn_seconds:
             return False

@@ -27,7 +27,7 @@ def _splats(kind: str) -> Made:
     return made
 
 
-def _keyed_move(folder: Path) -> Seed:
+def _seed_keyed_move(folder: Path) -> Seed:
     from camera.editing.keys import Key, KeyedMove
     from camera.editing.saved import read, write
     from camera.formats.parsing import json_value
@@ -41,4 +41,4 @@ def _keyed_move(folder: Path) -> Seed:
 def all_exchanged() -> dict[str, Made]:
     kinds = ("ply", "splat", "compressed.ply", "spz", "sog", "glb")
     splats: dict[str, Callable[[Path], Seed]] = {f"splats {kind}": _splats(kind) for kind in kinds}
-    return splats | {"keyed move": _keyed_move}
+    return splats | {"keyed move": _seed_keyed_move}

@@ -16,20 +16,20 @@ WORDS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f", b"\x01\0\0\0\0\0
 
 def mutant(data: bytes, number: int) -> bytes:
     """The damaged copy of that number."""
-    return _damaged(data, random.Random(number))
+    return _damage(data, random.Random(number))
 
 
-def _damaged(data: bytes, chance: random.Random) -> bytes:
+def _damage(data: bytes, chance: random.Random) -> bytes:
     if data.startswith(b"PK\x03\x04") and chance.random() < 0.7:
-        return _with_damaged_member(data, chance)
+        return _damage_member(data, chance)
     if data[:1] in b"{[" and data[:1] and chance.random() < 0.5:
-        return _with_damaged_value(data, chance)
+        return _damage_value(data, chance)
     for _ in range(chance.choice((1, 1, 1, 2, 8))):
         data = chance.choice(_CHANGES)(data, chance)
     return data
 
 
-def _with_damaged_member(data: bytes, chance: random.Random) -> bytes:
+def _damage_member(data: bytes, chance: random.Random) -> bytes:
     """One file of a zip damaged, left out, twice there or under another name; its checksum fits again."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = [(entry.filename, archive.read(entry)) for entry in archive.infolist()]
@@ -41,7 +41,7 @@ def _with_damaged_member(data: bytes, chance: random.Random) -> bytes:
     elif how < 0.1:
         files[at] = (chance.choice(("x", name + "/", name.upper(), "../" + name, name[::-1])), content)
     else:
-        files[at] = (name, _damaged(content, chance))
+        files[at] = (name, _damage(content, chance))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for kept, content in files:
@@ -49,7 +49,7 @@ def _with_damaged_member(data: bytes, chance: random.Random) -> bytes:
     return stream.getvalue()
 
 
-def _with_damaged_value(data: bytes, chance: random.Random) -> bytes:
+def _damage_value(data: bytes, chance: random.Random) -> bytes:
     try:
         root = {"": json.loads(data)}
     except ValueError:
@@ -68,7 +68,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return [place for key in keys for place in ((value, key), *_places(value[key]))]
 
 
-def _flipped(data: bytes, chance: random.Random) -> bytes:
+def _flip_bit(data: bytes, chance: random.Random) -> bytes:
     if not data:
         return data
     at, changed = chance.randrange(len(data)), bytearray(data)
@@ -76,7 +76,7 @@ def _flipped(data: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-def _overwritten(data: bytes, chance: random.Random) -> bytes:
+def _overwrite(data: bytes, chance: random.Random) -> bytes:
     """Near the beginning more often, where sizes stand."""
     at = int(len(data) * chance.random() ** 3)
     word = chance.choice((*WORDS, chance.randbytes(4)))
@@ -87,24 +87,24 @@ def _cut(data: bytes, chance: random.Random) -> bytes:
     return data[: int(len(data) * chance.random())]
 
 
-def _without_a_part(data: bytes, chance: random.Random) -> bytes:
+def _drop_part(data: bytes, chance: random.Random) -> bytes:
     begin, end = sorted(int((len(data) + 1) * chance.random()) for _ in range(2))
     return data[:begin] + data[min(end, begin + 64) :]
 
 
-def _with_a_part_twice(data: bytes, chance: random.Random) -> bytes:
+def _repeat_part(data: bytes, chance: random.Random) -> bytes:
     begin, end = sorted(int((len(data) + 1) * chance.random()) for _ in range(2))
     end = min(end, begin + 64)
     return data[:end] + data[begin:end] + data[end:]
 
 
-def _another_number(data: bytes, chance: random.Random) -> bytes:
+def _change_number(data: bytes, chance: random.Random) -> bytes:
     """In text; of the binary files also in their headers."""
     found = list(re.finditer(rb"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", data[:20_000]))
     if not found:
-        return _flipped(data, chance)
+        return _flip_bit(data, chance)
     place = chance.choice(found)
     return data[: place.start()] + chance.choice(NUMBERS) + data[place.end() :]
 
 
-_CHANGES = (_flipped, _overwritten, _cut, _without_a_part, _with_a_part_twice, _another_number)
+_CHANGES = (_flip_bit, _overwrite, _cut, _drop_part, _repeat_part, _change_number)

@@ -75,7 +75,7 @@ def load(scale: Scale) -> list[Row]:
 
     size = SMALL if scale.height < 400 else FULL
     rows = [*start(scale), *first_use(size.starts)]
-    return rows + _served(size) + fairness(size.frames)
+    return rows + _measure_served(size) + fairness(size.frames)
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,11 @@ FULL = Size(starts=20, holding=300, calls=20_000, visitors=200, seconds=60.0, fr
 SMALL = Size(starts=2, holding=40, calls=4_000, visitors=20, seconds=10.0, frames=25)
 
 
-def _served(size: Size) -> list[Row]:
+def _measure_served(size: Size) -> list[Row]:
     with serving(ONE_BUTTON) as plain, serving(OURS) as ours:
         rows = _pages(ours, plain)
         endpoints = Endpoints.of(ours)
-        _settled(ours, endpoints)
+        _warm_up(ours, endpoints)
         rows += [_sessions(ours, endpoints), _examples(ours, endpoints, size.holding)]
         rows.append(_long_run(ours, endpoints, size.calls))
         return rows + asyncio.run(_visits(ours, plain, endpoints, size.visitors, size.seconds))
@@ -160,7 +160,7 @@ def _post(server: Server, body: dict) -> None:
         raise RuntimeError(f"{answer.status_code}: {answer.text[:300]}")
 
 
-def _settled(server: Server, endpoints: Endpoints) -> None:
+def _warm_up(server: Server, endpoints: Endpoints) -> None:
     """One visitor goes all the way, and the renderers compile, before anything is measured."""
     for number in (endpoints.opens, endpoints.draws, endpoints.looks):
         _post(server, _step(endpoints, number, "first"))

@@ -76,10 +76,10 @@ def _compiling() -> list[Row]:
     """A copy without compiled renderers, then with those that ``make demo`` compiles before it starts."""
     with tempfile.TemporaryDirectory() as cache:
         began = time.perf_counter()
-        ahead, *_ = _rehearsed("warm", cache)
+        ahead, *_ = _time_rehearsals("warm", cache)
         waited = time.perf_counter() - began
-        _, first, second = _rehearsed("cold", cache)
-        warm, *_ = _rehearsed("warm", cache)
+        _, first, second = _time_rehearsals("cold", cache)
+        warm, *_ = _time_rehearsals("warm", cache)
     return [
         Row("first rehearsal, beyond a second one (processor)", 1e3 * (first - second), None,
             f"{ahead:.1f} s compiled at install ({waited:.1f} s waited)", "<= 4 s", first - second <= MOST_COMPILING),
@@ -87,7 +87,7 @@ def _compiling() -> list[Row]:
     ]  # fmt: skip
 
 
-def _rehearsed(how: str, cache: str) -> list[float]:
+def _time_rehearsals(how: str, cache: str) -> list[float]:
     """Seconds of processor of warming up (nought where ``how`` is "cold"), of a first and of a second rehearsal."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
     done = subprocess.run(

@@ -126,7 +126,7 @@ def buffer(
 
     depth = np.asarray(depth, np.float32)
     if farthest is not None:
-        depth = _clamped(depth, farthest)
+        depth = _clamp(depth, farthest)
     shown = np.ones(depth.shape, np.float32) if mask is None else np.asarray(mask, np.float32)
     if options.filter_threshold < 1:
         shown = shown * reliable_depth(depth, options.filter_threshold)
@@ -135,11 +135,11 @@ def buffer(
     return Buffer(np.ascontiguousarray(image, np.float32), points, shown, boundary)
 
 
-def _signed(colour: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _to_signed(colour: NDArray[np.uint8]) -> NDArray[np.float32]:
     return colour.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def _clamped(depth: NDArray[np.float32], farthest: float) -> NDArray[np.float32]:
+def _clamp(depth: NDArray[np.float32], farthest: float) -> NDArray[np.float32]:
     return np.clip(np.nan_to_num(depth, nan=farthest, posinf=farthest), 0, farthest)
 
 
@@ -153,7 +153,7 @@ def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) 
     masked = ~view.known & (view.depth < view.far)
 
     return buffer(
-        _signed(view.colour),
+        _to_signed(view.colour),
         view.depth,
         intrinsics=view.intrinsics,
         world_from_camera=view.world_from_camera,
@@ -184,12 +184,12 @@ class ImageCache:
         oldest gets none); drawn from ``generator``, which must be given with it.
         """
         items = [(held, frame) for frame in range(len(path)) for held in self.buffers]
-        frames = _drawn(items, path, self.options, with_depth=with_depth)
+        frames = _render_items(items, path, self.options, with_depth=with_depth)
         if noise == 0:
             return frames
         if generator is None:
             raise InputError("Noise on the cache needs a random generator; pass one with its seed.")
-        return replace(frames, images=_with_noise(frames.images, noise, generator))
+        return replace(frames, images=_add_noise(frames.images, noise, generator))
 
     def updated(
         self,
@@ -203,7 +203,7 @@ class ImageCache:
         At most ``most`` buffers are kept: the newest is replaced, the original picture stays.
         """
         return self.updated_with(
-            _signed(view.colour),
+            _to_signed(view.colour),
             np.where(view.known, view.depth, np.float32(np.nan)),
             camera=view.camera,
             align=align,
@@ -220,9 +220,9 @@ class ImageCache:
         most: int = 2,
     ) -> ImageCache:
         """As `updated`, for an ``image`` (H,W,3) in [-1,1] and ``depth`` (H,W) seen by the one-frame path ``camera``."""
-        depth = _clamped(depth, FARTHEST_NEW)
+        depth = _clamp(depth, FARTHEST_NEW)
         if align is not None:
-            depth = self._aligned(depth, camera, align)
+            depth = self._align(depth, camera, align)
         added = buffer(
             image,
             depth,
@@ -236,7 +236,7 @@ class ImageCache:
         kept = self.buffers if len(self.buffers) < most else self.buffers[1:]
         return replace(self, buffers=(added, *kept))
 
-    def _aligned(self, depth: NDArray, camera: CameraPath, method: Literal["rigid", "non_rigid"]) -> NDArray:
+    def _align(self, depth: NDArray, camera: CameraPath, method: Literal["rigid", "non_rigid"]) -> NDArray:
         from camera.cache3d.depth_alignment import align
 
         shown = self.render(camera, with_depth=True)
@@ -267,7 +267,7 @@ class KeyViewCache:
     def render(self, path: CameraPath, *, with_depth: bool = False) -> CacheFrames:
         """The chosen views, best first, from every camera of ``path``; the choice is made once for the whole path."""
         items = [(held, frame) for frame in range(len(path)) for held in self.buffers]
-        frames = _drawn(items, path, self.options, with_depth=with_depth)
+        frames = _render_items(items, path, self.options, with_depth=with_depth)
         if self.most is not None:
             best = np.argsort(-frames.masks.sum(axis=(0, 2, 3, 4)), kind="stable")[: self.most]
             depths = None if frames.depths is None else frames.depths[:, best]
@@ -294,7 +294,7 @@ class ClipCache:
                 f"The clip has {len(self.buffers)} frames; frames {start} to {start + len(path) - 1} were asked for."
             )
         items = _Items(self.buffers, start, len(path))
-        return _drawn(items, path, self.options, with_depth=with_depth)
+        return _render_items(items, path, self.options, with_depth=with_depth)
 
     def cloud(self, frame: int = 0) -> PointCloud:
         return self.buffers[frame].cloud()
@@ -363,7 +363,7 @@ class _Items(Sequence[tuple[Buffer, int]]):
         return self.buffers[self.start + index], index
 
 
-def _drawn(
+def _render_items(
     items: Sequence[tuple[Buffer, int]], path: CameraPath, options: CacheOptions, *, with_depth: bool
 ) -> CacheFrames:
     """Every (buffer, frame) drawn; items are ordered by frame, then buffer."""
@@ -381,7 +381,7 @@ def _drawn(
         depth_range = max(greatest_depth(held.points, poses[frame]) for held, frame in group)
         for offset, (held, frame) in enumerate(group):
             lens = path.intrinsics[frame]
-            image, known, depth = _seen(held, poses[frame], lens, shape[1:], depth_range, with_depth)
+            image, known, depth = _render_buffer(held, poses[frame], lens, shape[1:], depth_range, with_depth)
             images[first + offset], masks[first + offset, 0] = np.moveaxis(image, -1, 0), known
             if depths is not None:
                 depths[first + offset] = depth
@@ -396,7 +396,7 @@ def _drawn(
     )
 
 
-def _seen(
+def _render_buffer(
     held: Buffer, pose: NDArray, lens: NDArray, size: tuple[int, int], depth_range: float, with_depth: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
     """Image (H,W,3), known (H,W) and depth (H,W) of one buffer before one camera."""
@@ -429,7 +429,7 @@ def _keep_first_full(frames: CacheFrames, full: float) -> None:
                 frames.depths[frame, blank] = 0
 
 
-def _with_noise(images: NDArray[np.float32], strength: float, generator: torch.Generator) -> NDArray[np.float32]:
+def _add_noise(images: NDArray[np.float32], strength: float, generator: torch.Generator) -> NDArray[np.float32]:
     import torch
 
     noise = torch.randn((1, *images.shape), generator=generator, device=generator.device)[0].cpu().numpy()

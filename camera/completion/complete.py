@@ -49,7 +49,7 @@ def parts(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -
     found: tuple[Hidden, ...] = ()
     small, small_path = _small(scene, path)
     while len(found) < MOST_PARTS:
-        frame, share = _emptiest(small, small_path, found)
+        frame, share = _find_emptiest(small, small_path, found)
         if share < ENOUGH:
             return
         part = complete_frame(scene, path, frame, found, inpaint=inpaint)
@@ -63,22 +63,24 @@ def complete_frame(
     """One part: the holes of ``frame`` that ``scene`` and the parts ``before`` leave."""
     seen = with_hidden(painter(scene, "mesh"), before)(path, frame)
     holes = seen.holes & ~(seen.completed if seen.completed is not None else np.zeros_like(seen.holes))
-    marks = painter(_marked(scene), "mesh")(path, frame).colour
+    marks = painter(_mark_edges(scene), "mesh")(path, frame).colour
     hiding, mixed = (~seen.holes & (marks[..., channel] > MARK_FROM) for channel in (0, 1))
     with np.errstate(divide="ignore"):
         inverse = np.where(holes | seen.far, 0, 1 / np.maximum(seen.depth, 1e-12)).astype(np.float32)
     sources = ~(holes | mixed | hiding)
-    inverse, guide = extend_surfaces(seen.colour, inverse, holes, sources, hiding, below=_below(scene, path, frame))
+    inverse, guide = extend_surfaces(
+        seen.colour, inverse, holes, sources, hiding, below=_below_horizon(scene, path, frame)
+    )
     if inpaint is None:
         colour = synthesise_texture(seen.colour, holes, sources, inverse, guide)
     else:
         colour = _by_model(inpaint, seen.colour, holes)
     depth = np.where(inverse > 0, 1 / np.maximum(inverse, 1 / scene.far), np.float32(scene.far)).astype(np.float32)
     view = View(colour, depth, path.intrinsics[frame], path.world_from_camera[frame], inverse > 0)
-    return Hidden(view, holes | (_grown(holes, 2 * RIM + 1) & ~hiding))
+    return Hidden(view, holes | (_dilate(holes, 2 * RIM + 1) & ~hiding))
 
 
-def _below(scene: Scene, path: CameraPath, frame: int) -> NDArray[np.bool_] | None:
+def _below_horizon(scene: Scene, path: CameraPath, frame: int) -> NDArray[np.bool_] | None:
     """(H,W): pixels in which there is no sky; None where the scene has none at all."""
     horizon = Horizon.of(scene)
     return None if horizon is None else horizon.below(path, frame)
@@ -100,12 +102,12 @@ NEAR_SIDE, FAR_SIDE = 7, 3
 """Width of the windows in which a depth edge is looked for, pixels."""
 
 
-def _marked(scene: Scene) -> Scene:
+def _mark_edges(scene: Scene) -> Scene:
     """The scene with marks for colours: red on the near side of depth edges, green where the far side mixes with it."""
-    return replace(scene, views=tuple(map(_mark, scene.views)))
+    return replace(scene, views=tuple(map(_mark_view, scene.views)))
 
 
-def _mark(view: View) -> View:
+def _mark_view(view: View) -> View:
     def edge(nearest: NDArray[np.float32], farthest: NDArray[np.float32]) -> NDArray[np.bool_]:
         apart = 1 / nearest - 1 / farthest > EDGE / view.focus_depth
         return (farthest > CUT_RATIO * nearest) & apart
@@ -119,7 +121,7 @@ def _mark(view: View) -> View:
     return replace(view, colour=colour)
 
 
-def _grown(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+def _dilate(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8))).astype(bool)
 
 
@@ -132,23 +134,23 @@ def _small(scene: Scene, path: CameraPath) -> tuple[Scene, CameraPath]:
     return scene.fitted(*own, "stretch"), path.resized(width, height)
 
 
-def _emptiest(scene: Scene, path: CameraPath, parts: tuple[Hidden, ...]) -> tuple[int, float]:
+def _find_emptiest(scene: Scene, path: CameraPath, parts: tuple[Hidden, ...]) -> tuple[int, float]:
     """The sampled frame with the greatest share of holes left, and that share."""
-    paint = with_hidden(painter(scene, "mesh"), [_shrunk(part, scene.first.width) for part in parts])
+    paint = with_hidden(painter(scene, "mesh"), [_shrink(part, scene.first.width) for part in parts])
     best, most = 0, -1.0
     for frame in np.unique(np.round(np.linspace(0, len(path) - 1, SAMPLED)).astype(int))[::-1]:
-        share = _left(paint(path, int(frame)))
+        share = _hole_share(paint(path, int(frame)))
         if share > most:
             best, most = int(frame), share
     return best, most
 
 
-def _left(image: RenderedFrame) -> float:
+def _hole_share(image: RenderedFrame) -> float:
     left = image.holes if image.completed is None else image.holes & ~image.completed
     return float(left.mean())
 
 
-def _shrunk(part: Hidden, width: int) -> Hidden:
+def _shrink(part: Hidden, width: int) -> Hidden:
     height = max(1, round(part.view.height * width / part.view.width))
     drawn = cv2.resize(part.drawn.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     return Hidden(part.view.resized(width, height), drawn.astype(bool))

@@ -153,7 +153,7 @@ def _surface_means(values, inverse, sources, wanted, reach, means):
 
 
 @kernel
-def _looked(inverse, holes, wanted, closed, planes, steps, no_sky, y, x, found, weight, value):
+def _search_directions(inverse, holes, wanted, closed, planes, steps, no_sky, y, x, found, weight, value):
     """Per direction from a hole's pixel: the first wanted pixel, its inverse depth run on to here, and its weight.
 
     The weight is 0 where a closed pixel or the picture's border comes first.
@@ -200,10 +200,12 @@ def _continue(inverse, holes, sources, hiding, below, planes, steps, fade, wide,
         for x in range(width):
             if not holes[y, x]:
                 continue
-            _looked(inverse, holes, sources, hiding, planes, steps, below[y, x], y, x, found, weight, value)
-            best = _chosen(found, weight, value, planes)
+            _search_directions(inverse, holes, sources, hiding, planes, steps, below[y, x], y, x, found, weight, value)
+            best = _choose_direction(found, weight, value, planes)
             if best < 0:  # closed in by what hides: the farthest of that
-                _looked(inverse, holes, hiding, sources, planes, steps, below[y, x], y, x, found, weight, value)
+                _search_directions(
+                    inverse, holes, hiding, sources, planes, steps, below[y, x], y, x, found, weight, value
+                )
                 for d in range(count):
                     if weight[d] > 0 and (best < 0 or value[d] < value[best]):
                         best = d
@@ -233,7 +235,7 @@ def _would_hide(planes, from_place, place):
 
 
 @kernel
-def _chosen(found, weight, value, planes):
+def _choose_direction(found, weight, value, planes):
     """The direction whose surface the others agree on most, -1 where none found any."""
     count = len(weight)
     best, best_score, flat_best, flat_score = -1, np.float32(0), -1, np.float32(0)

@@ -66,11 +66,11 @@ def synthesise_texture(
     for number in range(len(levels) - 1, -1, -1):
         level = levels[number]
         if number < len(levels) - 1:
-            picture = _enlarged(picture, level)
-        usable = _whole(level.sources)
+            picture = _enlarge(picture, level)
+        usable = _find_whole_patches(level.sources)
         if not usable.any() or not level.holes.any():
             continue
-        targets = np.argwhere(_touched(level.holes)).astype(np.int32)
+        targets = np.argwhere(_find_targets(level.holes)).astype(np.int32)
         places = np.argwhere(usable).astype(np.int32)
         offsets = _field(offsets, targets, places, usable, level.holes.shape, rng)
         for sweep in range(SWEEPS[min(number, len(SWEEPS) - 1)]):
@@ -79,7 +79,7 @@ def synthesise_texture(
                 picture, level.holes, level.distance, usable, targets, offsets, costs, rng.uniform(-1, 1, CHANCES).astype(np.float32), sweep % 2,
                 number == 0,
             )  # fmt: skip
-            picture = _voted(picture, level, targets, offsets, costs, sharp=number < 2)
+            picture = _vote_all(picture, level, targets, offsets, costs, sharp=number < 2)
     result = colour.copy()
     shown = match_local_mean(picture, guide, inverse, holes)[holes]
     result[holes] = np.clip(shown + 0.5, 0, 255).astype(np.uint8)
@@ -92,11 +92,11 @@ def _levels(colour: NDArray, holes: NDArray, sources: NDArray, inverse: NDArray)
         distance = np.where(inverse > 0, -np.log(inverse), np.float32(np.nan)).astype(np.float32)
     levels = [_Level(colour.astype(np.float32), holes, sources, distance)]
     while min(levels[-1].holes.shape) >= 2 * SMALLEST and len(levels) < len(SWEEPS):
-        levels.append(_halved(levels[-1]))
+        levels.append(_halve(levels[-1]))
     return levels
 
 
-def _halved(level: _Level) -> _Level:
+def _halve(level: _Level) -> _Level:
     height, width = level.holes.shape
     size = (width // 2, height // 2)
     share = _area(~level.holes, size)
@@ -114,20 +114,20 @@ def _area(values: NDArray, size: tuple[int, int]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _enlarged(picture: NDArray[np.float32], level: _Level) -> NDArray[np.float32]:
+def _enlarge(picture: NDArray[np.float32], level: _Level) -> NDArray[np.float32]:
     height, width = level.holes.shape
     large = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     return np.where(level.holes[..., None], large, level.colour)
 
 
-def _whole(sources: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _find_whole_patches(sources: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Centres of patches that lie wholly on sources."""
     size = 2 * RADIUS + 1
     eroded = cv2.erode(sources.view(np.uint8), np.ones((size, size), np.uint8), borderValue=0)
     return np.asarray(eroded).astype(bool)
 
 
-def _touched(holes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _find_targets(holes: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Centres of patches that touch a hole."""
     return np.asarray(cv2.dilate(holes.view(np.uint8), np.ones((3, 3), np.uint8))).astype(bool)
 
@@ -228,7 +228,7 @@ def _search(picture, holes, distance, usable, targets, field, costs, chances, ba
         costs[n] = best[targets[n, 0], targets[n, 1]]
 
 
-def _voted(
+def _vote_all(
     picture: NDArray, level: _Level, targets: NDArray, field: NDArray, costs: NDArray, *, sharp: bool
 ) -> NDArray[np.float32]:
     result = picture.copy()

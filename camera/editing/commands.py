@@ -85,7 +85,7 @@ def camera_written(camera: CameraPath) -> dict[str, Any]:
 
 
 def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    time = _number(asked, "time")
+    time = _read_number(asked, "time")
     there = edits.index_at(move, time)
     camera = camera_of(asked.get("camera"), origin) if asked.get("camera") else key_at(move, time).camera
     if there is not None:
@@ -108,61 +108,61 @@ def _append(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _overwrite(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    (number,) = _chosen(asked)[:1]
+    (number,) = _read_chosen(asked)[:1]
     camera = camera_of(asked.get("camera"), origin)
     return Edited(edits.overwrite_key(move, number, camera), f"overwrite key {number + 1}", (number,))
 
 
 def _move(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen, by = _chosen(asked), _number(asked, "seconds")
+    chosen, by = _read_chosen(asked), _read_number(asked, "seconds")
     after = edits.move_keys(move, chosen, by, ripple=asked.get("ripple") is True)
-    return Edited(after, f"retime {_keys(chosen)}", _again(move, after, chosen, by))
+    return Edited(after, f"retime {_keys(chosen)}", _shift_chosen(move, after, chosen, by))
 
 
 def _copy(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen, time = _chosen(asked), _number(asked, "time")
+    chosen, time = _read_chosen(asked), _read_number(asked, "time")
     after = edits.copy_keys(move, chosen, time)
     first = move.keys[min(chosen)].time
-    return Edited(after, f"copy {_keys(chosen)}", _again(move, after, chosen, time - first))
+    return Edited(after, f"copy {_keys(chosen)}", _shift_chosen(move, after, chosen, time - first))
 
 
 def _delete(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen = _chosen(asked)
+    chosen = _read_chosen(asked)
     return Edited(edits.delete_keys(move, chosen, ripple=asked.get("ripple") is True), f"delete {_keys(chosen)}")
 
 
 def _ease(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen = _chosen(asked)
+    chosen = _read_chosen(asked)
     return Edited(edits.set_easing(move, chosen, str(asked.get("easing"))), f"ease {_keys(chosen)}", chosen)
 
 
 def _tangent(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen = _chosen(asked)
+    chosen = _read_chosen(asked)
     after = edits.set_tangent(move, chosen, str(asked.get("tangent")))  # type: ignore[arg-type]
     return Edited(after, f"tangent of {_keys(chosen)}", chosen)
 
 
 def _hold(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    (number,) = _chosen(asked)[:1]
-    after = edits.hold_key(move, number, _number(asked, "seconds"), ripple=asked.get("ripple") is not False)
+    (number,) = _read_chosen(asked)[:1]
+    after = edits.hold_key(move, number, _read_number(asked, "seconds"), ripple=asked.get("ripple") is not False)
     return Edited(after, f"hold at key {number + 1}", (number,))
 
 
 def _retime(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    return Edited(edits.retime(move, _number(asked, "seconds")), "duration")
+    return Edited(edits.retime(move, _read_number(asked, "seconds")), "duration")
 
 
 def _rename(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    (number,) = _chosen(asked)[:1]
+    (number,) = _read_chosen(asked)[:1]
     return Edited(edits.rename_key(move, number, str(asked.get("name", ""))), f"name of key {number + 1}", (number,))
 
 
 def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """Only the numbers that are asked for change."""
-    (number,) = _chosen(asked)[:1]
+    (number,) = _read_chosen(asked)[:1]
     edits.check_chosen(move, [number])
     known = vars(KeyNumbers())
-    given = {name: _number(asked, name) for name in known if name in asked}
+    given = {name: _read_number(asked, name) for name in known if name in asked}
     if not given:
         raise InputError(f"A number of a key is one of {', '.join(known)}.")
     start = origin.world_from_camera[0]
@@ -181,17 +181,17 @@ def _shift(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """The chosen keys moved "by" three scene units along the axes of the world, or with "own" along those of each camera."""
     chosen, cameras = _cameras_of(move, asked)
     poses = cameras.world_from_camera.copy()
-    by = _three(asked, "by")
+    by = _read_three(asked, "by")
     poses[:, :3, 3] += poses[:, :3, :3] @ by if asked.get("own") is True else by
-    return Edited(_seen_by(move, chosen, cameras.with_poses(poses)), f"move {_keys(chosen)}", chosen)
+    return Edited(_overwrite_keys(move, chosen, cameras.with_poses(poses)), f"move {_keys(chosen)}", chosen)
 
 
 def _turn(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """The chosen keys turned "by" pan, tilt and roll in degrees about the axes of the world, or with "own" about their own."""
     chosen, cameras = _cameras_of(move, asked)
-    poses, turn = cameras.world_from_camera.copy(), from_pan_tilt_roll(*_three(asked, "by"))
+    poses, turn = cameras.world_from_camera.copy(), from_pan_tilt_roll(*_read_three(asked, "by"))
     poses[:, :3, :3] = poses[:, :3, :3] @ turn if asked.get("own") is True else turn @ poses[:, :3, :3]
-    return Edited(_seen_by(move, chosen, cameras.with_poses(poses)), f"turn {_keys(chosen)}", chosen)
+    return Edited(_overwrite_keys(move, chosen, cameras.with_poses(poses)), f"turn {_keys(chosen)}", chosen)
 
 
 def _stroke(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
@@ -206,53 +206,57 @@ def _stroke(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     return Edited(made, "draw the move from above")
 
 
-def _three(asked: Asked, name: str) -> NDArray[np.float64]:
+def _read_three(asked: Asked, name: str) -> NDArray[np.float64]:
     given = asked.get(name)
     if not isinstance(given, list) or len(given) != 3:
         raise InputError(f"The edit needs {name} as three numbers, got {given!r:.40}.")
-    return np.array([_number({name: value}, name) for value in given])
+    return np.array([_read_number({name: value}, name) for value in given])
 
 
 def _look_at(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """The chosen keys, or all, turned to a point of the world."""
     chosen, cameras = _cameras_of(move, asked)
     return Edited(
-        _seen_by(move, chosen, look_at_target(cameras, _point(asked))), f"look at a point with {_keys(chosen)}", chosen
+        _overwrite_keys(move, chosen, look_at_target(cameras, _read_point(asked))),
+        f"look at a point with {_keys(chosen)}",
+        chosen,
     )
 
 
 def _size(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """A point kept as large as the first of the chosen keys, or of all, sees it; by their lenses."""
     chosen, cameras = _cameras_of(move, asked)
-    return Edited(_seen_by(move, chosen, keep_framed(cameras, _point(asked))), f"keep size in {_keys(chosen)}", chosen)
+    return Edited(
+        _overwrite_keys(move, chosen, keep_framed(cameras, _read_point(asked))), f"keep size in {_keys(chosen)}", chosen
+    )
 
 
 def _orbit(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """Round a point by "degrees" from the first chosen key, or the first of all, in place of the keys that are there."""
-    degrees = _number(asked, "degrees")
+    degrees = _read_number(asked, "degrees")
     if not 0 < abs(degrees) <= MOST_DEGREES:
         raise InputError(f"An orbit goes round by up to {MOST_DEGREES:g} degrees, got {degrees:g}.")
     (number, *_), cameras = _cameras_of(move, asked)
     turns = np.linspace(0, degrees, 1 + max(2, int(np.ceil(abs(degrees) / DEGREES_BETWEEN_KEYS))))
-    path = orbit_target(cameras.sliced(slice(0, 1)), _point(asked), turns, up=UP)
+    path = orbit_target(cameras.sliced(slice(0, 1)), _read_point(asked), turns, up=UP)
     return Edited(evenly(path, move.seconds), f"orbit {degrees:g} degrees from key {number + 1}")
 
 
 def _cameras_of(move: KeyedMove, asked: Asked) -> tuple[tuple[int, ...], CameraPath]:
     """The chosen keys, or all, and their cameras."""
-    chosen = _chosen(asked) if asked.get("chosen") else tuple(range(len(move.keys)))
+    chosen = _read_chosen(asked) if asked.get("chosen") else tuple(range(len(move.keys)))
     return chosen, move.cameras.sliced(edits.check_chosen(move, chosen))  # type: ignore[arg-type]
 
 
-def _seen_by(move: KeyedMove, chosen: tuple[int, ...], cameras: CameraPath) -> KeyedMove:
+def _overwrite_keys(move: KeyedMove, chosen: tuple[int, ...], cameras: CameraPath) -> KeyedMove:
     for place, number in enumerate(chosen):
         move = edits.overwrite_key(move, number, cameras.sliced(slice(place, place + 1)))
     return move
 
 
-def _point(asked: Asked) -> NDArray[np.float64]:
+def _read_point(asked: Asked) -> NDArray[np.float64]:
     given = asked.get("point")
-    point = [_number({"point": value}, "point") for value in (given if isinstance(given, list | str) else [])]
+    point = [_read_number({"point": value}, "point") for value in (given if isinstance(given, list | str) else [])]
     if len(point) != 3:
         raise InputError("A target is a point, three numbers; pick one in the picture or in 3D first.")
     return np.array(point)
@@ -289,21 +293,21 @@ _EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
 }  # fmt: skip
 
 
-def _number(asked: Asked, name: str) -> float:
+def _read_number(asked: Asked, name: str) -> float:
     value = asked.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
         raise InputError(f"The edit needs {name} as a number, got {value!r:.40}.")
     return float(value)
 
 
-def _chosen(asked: Asked) -> tuple[int, ...]:
+def _read_chosen(asked: Asked) -> tuple[int, ...]:
     chosen = asked.get("chosen")
     if not isinstance(chosen, list) or not chosen or not all(type(each) is int for each in chosen):
         raise InputError("Choose a key first.")
     return tuple(sorted(set(chosen)))
 
 
-def _again(before: KeyedMove, after: KeyedMove, chosen: tuple[int, ...], by: float) -> tuple[int, ...]:
+def _shift_chosen(before: KeyedMove, after: KeyedMove, chosen: tuple[int, ...], by: float) -> tuple[int, ...]:
     """Where the chosen keys are, ``by`` seconds later."""
     found = (edits.index_at(after, max(before.keys[number].time + by, 0.0)) for number in chosen)
     return tuple(number for number in found if number is not None)

@@ -23,7 +23,7 @@ def add_key(move: KeyedMove, key: Key) -> KeyedMove:
 
 def overwrite_key(move: KeyedMove, index: int, camera: CameraPath) -> KeyedMove:
     """Key ``index`` sees through ``camera`` instead; its time, easing, tangent and hold stay."""
-    return _changed(move, index, camera=camera.fitted(move.width, move.height))
+    return _change(move, index, camera=camera.fitted(move.width, move.height))
 
 
 def move_keys(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: bool = False) -> KeyedMove:
@@ -94,7 +94,7 @@ def retime(move: KeyedMove, seconds: float) -> KeyedMove:
 
 
 def rename_key(move: KeyedMove, index: int, name: str) -> KeyedMove:
-    return _changed(move, index, name=name.strip()[:80])
+    return _change(move, index, name=name.strip()[:80])
 
 
 def set_loop(move: KeyedMove, loop: bool) -> KeyedMove:
@@ -123,7 +123,7 @@ def _each(move: KeyedMove, chosen: Collection[int], **changes) -> KeyedMove:
     return replace(move, keys=keys)
 
 
-def _changed(move: KeyedMove, index: int, **changes) -> KeyedMove:
+def _change(move: KeyedMove, index: int, **changes) -> KeyedMove:
     return _each(move, [index], **changes)
 
 

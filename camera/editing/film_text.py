@@ -87,7 +87,7 @@ def _part(path: CameraPath, view: View, before: list[Part], start: int, end: int
         part = _amounts(path, view, before, rig, end, seconds)
         for easing in EASINGS if part else ():
             eased = tuple(replace(move, easing=easing) for move in part)
-            found = _off(_made(path, view, [*before, eased], end), path, start, end)
+            found = _worst_deviation(_draw_path(path, view, [*before, eased], end), path, start, end)
             if found < (BETTER if best and len(eased) > len(best) else 1) * off:
                 best, off = eased, found
     return best
@@ -101,17 +101,17 @@ def _amounts(path: CameraPath, view: View, before: list[Part], rig: tuple[str, .
         return tuple(Move(kind, float(amount), seconds=seconds) for kind, amount in zip(rig, amounts))
 
     def missed(amounts: NDArray) -> NDArray[np.float64]:
-        last = _made(path, view, [*before, made(amounts)], end).sliced(slice(-1, None))
+        last = _draw_path(path, view, [*before, made(amounts)], end).sliced(slice(-1, None))
         return _difference(last, path.sliced(slice(end, end + 1)), view.focus_depth)
 
     none = np.array([_nothing(kind) for kind in rig])
     bounds = ([MOVES[kind].minimum for kind in rig], [MOVES[kind].maximum for kind in rig])
     scale = [10.0 if MOVES[kind].unit == "degrees" else 0.3 for kind in rig]
     found = least_squares(missed, none, bounds=bounds, x_scale=scale, max_nfev=60).x
-    return tuple(_rounded(move) for move in made(found) if _matters(move))
+    return tuple(_round_amount(move) for move in made(found) if _matters(move))
 
 
-def _made(path: CameraPath, view: View, parts: list[Part], end: int) -> CameraPath:
+def _draw_path(path: CameraPath, view: View, parts: list[Part], end: int) -> CameraPath:
     return path_of(parts, view, frames=end + 1, fps=path.fps)
 
 
@@ -123,7 +123,7 @@ def _difference(made: CameraPath, wanted: CameraPath, distance: float) -> NDArra
     return np.array([*(made.centres[0] - wanted.centres[0]) / distance, *turn, lens])
 
 
-def _off(made: CameraPath, path: CameraPath, start: int, end: int) -> float:
+def _worst_deviation(made: CameraPath, path: CameraPath, start: int, end: int) -> float:
     """The worst of a part, in tolerances of the whole path."""
     span, tolerance = slice(start, end + 1), tolerance_for(path)
     found = residual_of(made.sliced(span), path.sliced(span))
@@ -138,5 +138,5 @@ def _matters(move: Move) -> bool:
     return abs(move.amount - _nothing(move.kind)) >= SMALLEST.get(MOVES[move.kind].unit, 0.001)
 
 
-def _rounded(move: Move) -> Move:
+def _round_amount(move: Move) -> Move:
     return replace(move, amount=float(f"{move.amount:.4g}"))

@@ -62,7 +62,7 @@ class Findings:
 def findings(scene: Scene, path: CameraPath) -> Findings:
     """What the camera meets at every frame, from pictures of `SIDE` pixels: for a strip under the timeline."""
     small_scene, small_path = _small(scene, path)
-    seen = np.array([_seen(small_scene, small_path, frame) for frame in range(len(path))])
+    seen = np.array([_look(small_scene, small_path, frame) for frame in range(len(path))])
     rotations = path.world_from_camera[:, :3, :3]
     return Findings(seen[:, 0], seen[:, 1], np.concatenate([[0.0], angle_degrees(rotations[:-1], rotations[1:])]))
 
@@ -77,15 +77,17 @@ def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> Fitted:
     kept, binding = np.ones(len(path)), dict.fromkeys((*names, "speed"), 0)
     for frame in range(len(path)):
         for name, within in _checks(small_scene, limits):
-            most = _most(lambda share, within=within, frame=frame: within(_reduced(small_path, share, frame), frame))
+            most = _largest_share(
+                lambda share, within=within, frame=frame: within(_reduce_frame(small_path, share, frame), frame)
+            )
             if most is None:
                 raise InputError(_hopeless(name, limits))
             binding[name] += most < 1
             kept[frame] = min(kept[frame], most)
-    kept = _smoothed(kept)
-    kept, slowed = _slowed(path, kept, limits.degrees_per_frame)
+    kept = _smooth_below(kept)
+    kept, slowed = _slow_down(path, kept, limits.degrees_per_frame)
     binding["speed"] = len(path) * slowed
-    return Fitted(_all_reduced(path, kept), kept, _words(kept, binding, {**names, "speed": "speed of turning"}))
+    return Fitted(_reduce_all(path, kept), kept, _words(kept, binding, {**names, "speed": "speed of turning"}))
 
 
 Check = Callable[[CameraPath, int], bool]
@@ -111,14 +113,14 @@ def _checks(scene: Scene, limits: Limits) -> list[tuple[str, Check]]:
         )
     if limits.new_share is not None:
         most = limits.new_share
-        checks.append(("new", lambda path, frame: _seen(scene, path, frame)[0] <= most))
+        checks.append(("new", lambda path, frame: _look(scene, path, frame)[0] <= most))
     if limits.nearest is not None:
         nearest = limits.nearest
-        checks.append(("nearest", lambda path, frame: _seen(scene, path, frame)[1] >= nearest))
+        checks.append(("nearest", lambda path, frame: _look(scene, path, frame)[1] >= nearest))
     return checks
 
 
-def _most(within: Callable[[float], bool]) -> float | None:
+def _largest_share(within: Callable[[float], bool]) -> float | None:
     """The largest share of the motion, by halving, that is within; None where not even none of it is."""
     if within(1.0):
         return 1.0
@@ -131,7 +133,7 @@ def _most(within: Callable[[float], bool]) -> float | None:
     return low
 
 
-def _smoothed(kept: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smooth_below(kept: NDArray[np.float64]) -> NDArray[np.float64]:
     """A smooth curve that is nowhere above ``kept`` (F,)."""
     reach = max(1, len(kept) // 8)
     padded = np.pad(kept, reach, mode="edge")
@@ -141,11 +143,11 @@ def _smoothed(kept: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.convolve(lowest, weights / weights.sum(), mode="valid")
 
 
-def _slowed(path: CameraPath, kept: NDArray, fastest: float | None) -> tuple[NDArray[np.float64], bool]:
+def _slow_down(path: CameraPath, kept: NDArray, fastest: float | None) -> tuple[NDArray[np.float64], bool]:
     """Less of all the motion until no frame turns faster than ``fastest`` degrees; whether that was needed."""
-    if fastest is None or _fastest(_all_reduced(path, kept)) <= fastest:
+    if fastest is None or _fastest(_reduce_all(path, kept)) <= fastest:
         return kept, False
-    share = _most(lambda share: _fastest(_all_reduced(path, kept * share)) <= fastest)
+    share = _largest_share(lambda share: _fastest(_reduce_all(path, kept * share)) <= fastest)
     return kept * (share or 0.0), True
 
 
@@ -154,14 +156,14 @@ def _fastest(path: CameraPath) -> float:
     return float(angle_degrees(rotations[:-1], rotations[1:]).max()) if len(path) > 1 else 0.0
 
 
-def _reduced(path: CameraPath, share: float, frame: int) -> CameraPath:
+def _reduce_frame(path: CameraPath, share: float, frame: int) -> CameraPath:
     """The path with ``share`` of the motion from the first camera at one frame."""
     kept = np.ones(len(path))
     kept[frame] = share
-    return _all_reduced(path, kept)
+    return _reduce_all(path, kept)
 
 
-def _all_reduced(path: CameraPath, kept: NDArray[np.float64]) -> CameraPath:
+def _reduce_all(path: CameraPath, kept: NDArray[np.float64]) -> CameraPath:
     poses, share = path.world_from_camera.copy(), kept[:, None]
     origin = np.repeat(poses[:1], len(path), axis=0)
     poses[:, :3, :3] = slerp(origin[:, :3, :3], poses[:, :3, :3], kept)
@@ -176,7 +178,7 @@ def _small(scene: Scene, path: CameraPath) -> tuple[Scene, CameraPath]:
     return scene.fitted(width, height, "stretch"), path.resized(width, height)
 
 
-def _seen(scene: Scene, path: CameraPath, frame: int) -> tuple[float, float]:
+def _look(scene: Scene, path: CameraPath, frame: int) -> tuple[float, float]:
     """Share of holes, and distance of what is near (the scene's far limit where nothing is seen)."""
     image = render(scene, path, frame=frame, renderer="zbuffer")
     depths = np.sort(image.depth[~image.holes & ~image.far])

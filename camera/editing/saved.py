@@ -27,11 +27,11 @@ def write(move: KeyedMove) -> dict[str, Any]:
         "constant_speed": move.constant_speed,
         "loop": move.loop,
         "speed": [list(point) for point in move.speed],
-        "keys": [_key_written(key) for key in move.keys],
+        "keys": [_write_key(key) for key in move.keys],
     }
 
 
-def _key_written(key: Key) -> dict[str, Any]:
+def _write_key(key: Key) -> dict[str, Any]:
     return {
         "world_from_camera": key.camera.world_from_camera[0].tolist(),
         "intrinsics": key.camera.intrinsics[0].tolist(),
@@ -51,7 +51,7 @@ def read(data: Any) -> KeyedMove:
     width, height = _whole(fields["width"], "width"), _whole(fields["height"], "height")
     if not isinstance(fields["keys"], list):
         raise InputError("The keys of a move must be a list.")
-    keys = tuple(_key_read(key, width, height) for key in fields["keys"])
+    keys = tuple(_read_key(key, width, height) for key in fields["keys"])
     speed = tuple((point[0], point[1]) for point in _numbers(fields["speed"], (-1, 2), "speed graph").tolist())
     return KeyedMove(
         keys, _number(fields["seconds"], "duration"), curve=_word(fields["curve"], "curve"),  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def read(data: Any) -> KeyedMove:
     )  # fmt: skip
 
 
-def _key_read(data: Any, width: int, height: int) -> Key:
+def _read_key(data: Any, width: int, height: int) -> Key:
     fields = _fields(data, _KEY, "a key")
     pose = _numbers(fields["world_from_camera"], (4, 4), "camera of a key")
     lens = _numbers(fields["intrinsics"], (3, 3), "lens of a key")

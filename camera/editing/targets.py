@@ -20,14 +20,14 @@ SHORTEST, LONGEST = 0.2, 20.0
 
 def depths_of(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
     """(F,): how far ahead of the camera the target is, in scene units; what focus has to follow."""
-    points = _along(path, target)
+    points = _expand_target(path, target)
     return ((points - path.centres) * path.world_from_camera[:, :3, 2]).sum(axis=1)
 
 
 def look_at_target(path: CameraPath, target: ArrayLike, *, at: tuple[float, float] = (0.5, 0.5)) -> CameraPath:
     """The same places; every camera turned by the least turn that brings ``target`` (3,) or (F,3) to the place ``at`` of the
     picture, in shares of its width and height. Raises `InputError` where a camera stands at the target."""
-    points, poses = _along(path, target), path.world_from_camera.copy()
+    points, poses = _expand_target(path, target), path.world_from_camera.copy()
     wanted = _rays(path, at)
     seen = np.einsum("fji,fj->fi", poses[:, :3, :3], points - path.centres)
     distance = np.linalg.norm(seen, axis=1)
@@ -61,7 +61,7 @@ def keep_framed(path: CameraPath, target: ArrayLike) -> CameraPath:
 
 def keep_distance(path: CameraPath, target: ArrayLike, distance: float | None = None) -> CameraPath:
     """Cameras looking the same way, moved along their rays from the target to ``distance`` of it; None keeps the first's."""
-    points = _along(path, target)
+    points = _expand_target(path, target)
     away = path.centres - points
     length = np.linalg.norm(away, axis=1, keepdims=True)
     if (length < 1e-9).any():
@@ -73,7 +73,7 @@ def keep_distance(path: CameraPath, target: ArrayLike, distance: float | None = 
 
 def follow_target(path: CameraPath, target: ArrayLike) -> CameraPath:
     """Going along with a target (F,3): every camera displaced as the target is from its first place."""
-    points = _along(path, target)
+    points = _expand_target(path, target)
     poses = path.world_from_camera.copy()
     poses[:, :3, 3] += points - points[0]
     return path.with_poses(poses)
@@ -112,7 +112,7 @@ def along_stroke(camera: CameraPath, stroke: ArrayLike, frames: int, *, ahead: b
     return CameraPath(poses, camera.intrinsics[0], camera.width, camera.height, camera.fps)
 
 
-def _along(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
+def _expand_target(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
     """(F,3): the target at every frame."""
     points = np.asarray(target, dtype=np.float64)
     if points.shape not in ((3,), (len(path), 3)) or not np.isfinite(points).all():

@@ -42,7 +42,7 @@ def strengths(votes: Sequence[tuple[str, str, float]]) -> list[Strength]:
         i, j = names.index(a), names.index(b)
         wins[i, j] += outcome
         wins[j, i] += 1 - outcome
-    score, deviation = _fitted(wins)
+    score, deviation = _fit_scores(wins)
     found = [
         Strength(
             name,
@@ -57,7 +57,7 @@ def strengths(votes: Sequence[tuple[str, str, float]]) -> list[Strength]:
     return sorted(found, key=lambda one: -one.score)
 
 
-def _fitted(wins: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _fit_scores(wins: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scores (K,) of mean zero and their standard deviations."""
     count = len(wins)
     score, played = np.zeros(count), wins + wins.T

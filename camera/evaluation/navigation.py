@@ -79,7 +79,7 @@ def navigation(path: CameraPath, turns: Sequence[Turn]) -> Navigation:
         asked.append(_by_arc(reference))
         got.append(_by_arc(own))
     whole = poses[turns[0].start : turns[-1].end]
-    away, turned = _apart(np.concatenate(asked), np.concatenate(got), (whole,))
+    away, turned = _difference(np.concatenate(asked), np.concatenate(got), (whole,))
     return Navigation(1 - (away + turned) / 2, _consistency(poses, turns))
 
 
@@ -120,7 +120,7 @@ def _consistency(poses: NDArray, turns: Sequence[Turn]) -> float | None:
         second[:, :3, 3] = second[:, :3, 3] @ flip
         count = min(len(first), len(second))
         pair = [each[np.linspace(0, len(each) - 1, count).astype(int)] for each in (first, second)]
-        errors.append(np.mean(_apart(pair[0], pair[1], tuple(pair))))
+        errors.append(np.mean(_difference(pair[0], pair[1], tuple(pair))))
     return float(1 - np.mean(errors)) if errors else None
 
 
@@ -136,7 +136,7 @@ def _kind(part: str) -> str:
     return next((one for one, other in OPPOSITE.items() if part in (one, other)), part)
 
 
-def _apart(asked: NDArray, got: NDArray, measured: tuple[NDArray, ...]) -> tuple[float, float]:
+def _difference(asked: NDArray, got: NDArray, measured: tuple[NDArray, ...]) -> tuple[float, float]:
     """Mean distance and turn as shares of the way and the turn of the ``measured`` poses (their mean), at most 1."""
     way = float(np.mean([np.linalg.norm(np.diff(each[:, :3, 3], axis=0), axis=1).sum() for each in measured]))
     turn = float(np.mean([_total_degrees(each) for each in measured]))

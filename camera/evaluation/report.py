@@ -104,7 +104,7 @@ def report(found: Found, requested: CameraPath | None = None, *, unit: str = "un
     fewer frames than the shot.
     """
     if requested is None or len(found.frames) < 2 or found.kind == "still picture":
-        return _alone(found, requested, unit)
+        return _report_alone(found, requested, unit)
     if len(requested) < found.count:
         raise InputError(f"The shot has {found.count} frames, the move only {len(requested)}; resample one of them.")
     asked = requested.sliced(slice(0, found.count))
@@ -117,19 +117,19 @@ def report(found: Found, requested: CameraPath | None = None, *, unit: str = "un
     verdict, reasons = _verdict(take, found, asked, way, lengths)
     return TakeReport(
         found.kind, verdict, (*_sentences(take, found, lengths, way), *reasons, *_more(drift), *found.words), found.count,
-        tuple(int(i) for i in found.frames), _plain(take.turn_degrees),
-        _plain(take.distance) if lengths or found.kind != "travel" else (), _plain(take.lens), unit,
+        tuple(int(i) for i in found.frames), _rounded_tuple(take.turn_degrees),
+        _rounded_tuple(take.distance) if lengths or found.kind != "travel" else (), _rounded_tuple(take.lens), unit,
         None if np.isnan(take.turn_gain) else take.turn_gain, drift, jitter_degrees(found.path, placed),
         found.parallax_degrees, found.error_px, found.lens, ours.moved_to(placed.world_from_camera[0]).values(), asked.values(),
         take.scale * found.distance,
     )  # fmt: skip
 
 
-def _alone(found: Found, requested: CameraPath | None, unit: str) -> TakeReport:
+def _report_alone(found: Found, requested: CameraPath | None, unit: str) -> TakeReport:
     focal = found.path.intrinsics[:, 1, 1]
     verdict = ALONE if requested is None else UNKNOWN
     return TakeReport(
-        found.kind, verdict, found.words, found.count, tuple(int(i) for i in found.frames), (), (), _plain(focal / focal[0]),
+        found.kind, verdict, found.words, found.count, tuple(int(i) for i in found.frames), (), (), _rounded_tuple(focal / focal[0]),
         unit, None, None, jitter_degrees(found.path), found.parallax_degrees, found.error_px, found.lens, found.path.values(),
         None if requested is None else requested.values(), found.distance,
     )  # fmt: skip
@@ -191,5 +191,5 @@ def _more(drift: float | None) -> tuple[str, ...]:
     return (f"Lengths {'grow' if drift > 0 else 'shrink'} by {100 * abs(drift):.0f} % on the way: the scale drifts.",)
 
 
-def _plain(numbers: NDArray[np.float64]) -> tuple[float, ...]:
+def _rounded_tuple(numbers: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(round(float(number), 6) for number in numbers)

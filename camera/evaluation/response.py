@@ -88,7 +88,7 @@ def response(method: str, weights: str, shots: Sequence[tuple[CameraPath, Camera
         if len(asked) != len(got) or len(asked) < 3:
             raise InputError("Requested and achieved cameras need the same 3 frames or more; resample one of them.")
     pairs = [(_signals(asked), _signals(got)) for asked, got in shots]
-    answers = [answer for axis in range(6) if (answer := _answer(axis, pairs)) is not None]
+    answers = [answer for axis in range(6) if (answer := _fit_answer(axis, pairs)) is not None]
     return Response(method, weights, tuple(answers))
 
 
@@ -97,21 +97,21 @@ def _signals(path: CameraPath) -> NDArray[np.float64]:
     return np.concatenate([rotvec_degrees(path), path.relative_to_first().centres], axis=1)
 
 
-def _answer(axis: int, pairs: list[tuple[NDArray, NDArray]]) -> Answer | None:
+def _fit_answer(axis: int, pairs: list[tuple[NDArray, NDArray]]) -> Answer | None:
     """Least squares over the shots that ask this axis for something, at the lag that leaves least."""
-    asking = [pair for pair in pairs if _asks(pair[0], axis)]
+    asking = [pair for pair in pairs if _is_asked(pair[0], axis)]
     if not asking:
         return None
     lags = np.arange(0, MOST_LAG + 0.5, 0.5)
     left = [_fit(axis, axis, asking, lag) for lag in lags]
     best = int(np.argmin([rest for _, rest in left]))
     group = range(3) if axis < 3 else range(3, 6)
-    alone = [pair for pair in asking if all(other == axis or not _asks(pair[0], other) for other in group)]
+    alone = [pair for pair in asking if all(other == axis or not _is_asked(pair[0], other) for other in group)]
     cross = {AXES[other]: _fit(axis, other, alone, lags[best])[0] for other in group if other != axis and alone}
     return Answer(AXES[axis], left[best][0], float(lags[best]), cross, len(asking))
 
 
-def _asks(asked: NDArray, axis: int) -> bool:
+def _is_asked(asked: NDArray, axis: int) -> bool:
     reach = float(np.ptp(asked[:, axis]))
     if axis < 3:
         return reach >= LEAST["turn"]

@@ -43,7 +43,7 @@ def traces(
     for number, (item, moves) in enumerate(zip(scene.objects, moving), 1):
         look = _look(item.model, budget[moves])
         matrices = _matrices(scene, item, len(path) if moves else 1, display_from_world)
-        points = [_placed(look.pose(item.animation, f / path.fps * item.speed), m) for f, m in enumerate(matrices)]
+        points = [_transform(look.pose(item.animation, f / path.fps * item.speed), m) for f, m in enumerate(matrices)]
         if moves:
             places.append(len(made))
             for step, placed in zip(steps, points):
@@ -138,7 +138,7 @@ def _matrices(scene: StagedScene, item: SceneObject, frames: int, display_from_w
     return turn @ scene.world_from_stage @ matrices([item.placement(float(share)) for share in shares])
 
 
-def _placed(points: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+def _transform(points: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
     return (points @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
 
 

@@ -109,9 +109,9 @@ class Account:
             for key in held:
                 if key not in self._used[part]:
                     (idle if key in self._idle[part] else unknown).append(f"{key} ({part})" if part else key)
-        left = [f"{self.name} also holds {_listed(idle)}, which changes nothing here."] if idle else []
+        left = [f"{self.name} also holds {_join_names(idle)}, which changes nothing here."] if idle else []
         if unknown:
-            left.append(f"{self.name} also holds {_listed(unknown)}, which is not known and was not used.")
+            left.append(f"{self.name} also holds {_join_names(unknown)}, which is not known and was not used.")
         return [*self._said, *left]
 
     def text(self) -> str:
@@ -124,6 +124,6 @@ def refusal(field: str, where: str, meaning: str, do: str) -> InputError:
     return InputError(f"{field} of {where} means {meaning}, which cannot be followed here; {do}.")
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -146,7 +146,7 @@ def read_images(data: bytes, name: str, like: CameraPath | None, account: Accoun
 
 def write_txt(path: CameraPath, cloud: PointCloud | None = None) -> bytes:
     """A zipped model as text; see `txt_files`."""
-    return _zipped(txt_files(path, cloud))
+    return _zip_files(txt_files(path, cloud))
 
 
 def txt_files(path: CameraPath, cloud: PointCloud | None = None) -> dict[str, bytes]:
@@ -175,7 +175,7 @@ def write_bin(path: CameraPath) -> bytes:
         struct.pack("<i7di", i + 1, *numbers, camera + 1) + name.encode() + b"\0" + struct.pack("<Q", 0)
         for i, (numbers, camera, name) in images
     )
-    return _zipped({
+    return _zip_files({
         "cameras.bin": struct.pack("<Q", len(lenses)) + cameras,
         "images.bin": struct.pack("<Q", len(images)) + posed,
         "points3D.bin": struct.pack("<Q", 0),
@@ -202,7 +202,7 @@ def images_txt(data: bytes, name: str) -> list[_Image]:
             raise InputError(f"{where} should be IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, got {len(words)} words.")
         values = line_numbers(" ".join(words[:9]), (9,), where)
         images.append(_Image(words[9].strip(), int(values[8]), values[1:5], values[5:8]))
-    return _checked(images, name)
+    return _sort_images(images, name)
 
 
 def _are_points(line: str) -> bool:
@@ -223,7 +223,7 @@ def images_bin(data: bytes, name: str) -> list[_Image]:
         posed = numbers(values, (7,), f"image {len(images) + 1} of {name}")
         images.append(_Image(reader.text(), camera, posed[:4], posed[4:]))
         reader.skip(24 * reader.count("points of an image", smallest=24))
-    return _checked(images, name)
+    return _sort_images(images, name)
 
 
 def _cameras_txt(data: bytes, name: str) -> dict[int, _Lens]:
@@ -305,7 +305,7 @@ def _poses(images: list[_Image]) -> NDArray[np.float64]:
     return inverse(camera_from_world)
 
 
-def _checked(images: list[_Image], name: str) -> list[_Image]:
+def _sort_images(images: list[_Image], name: str) -> list[_Image]:
     if not 1 <= len(images) <= MOST_FRAMES:
         raise InputError(f"{name} should hold 1 to {MOST_FRAMES} images, got {len(images)}.")
     return sorted(images, key=lambda image: natural(image.name))
@@ -378,7 +378,7 @@ def _constant(path: CameraPath) -> bool:
     return bool(np.abs(path.intrinsics - path.intrinsics[0]).max() < 1e-9)
 
 
-def _zipped(files: dict[str, bytes]) -> bytes:
+def _zip_files(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

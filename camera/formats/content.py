@@ -20,17 +20,17 @@ _BRANDS = {b"avif": ".avif", b"avis": ".avif", b"heic": ".heic", b"heix": ".heic
 
 def with_suffix(name: str, data: bytes) -> str:
     """``name``, with the ending that its content asks for where it has none; unchanged where the content is not known."""
-    return name if _said(name) else f"{name}{kind_of_bytes(data)}"
+    return name if _has_suffix(name) else f"{name}{kind_of_bytes(data)}"
 
 
 def kind_of(path: Path) -> str:
     """The ending of a file's name in small letters, or that of its content where the name says nothing; "" for none."""
-    if _said(path.name) or not path.is_file():
+    if _has_suffix(path.name) or not path.is_file():
         return path.suffix.lower()
     with path.open("rb") as source:
         head = source.read(LOOKED_AT)
         if head.startswith(b"PK\3\4"):
-            return _of_zip(path)
+            return _kind_of_zip(path)
     return kind_of_bytes(head)
 
 
@@ -38,7 +38,7 @@ def kind_of_bytes(data: bytes) -> str:
     """An ending such as ".json", by the first bytes and, of a zip, by its members; "" for what is not known."""
     head = data[:LOOKED_AT]
     if head.startswith(b"PK\3\4"):
-        return _of_zip(io.BytesIO(data))
+        return _kind_of_zip(io.BytesIO(data))
     for beginning, suffix in _BEGINNINGS:
         if head.startswith(beginning):
             return suffix
@@ -48,14 +48,14 @@ def kind_of_bytes(data: bytes) -> str:
         return ".mov"
     if head.startswith(b"RIFF"):
         return {b"AVI ": ".avi", b"WEBP": ".webp"}.get(head[8:12], "")
-    return _of_text(head)
+    return _kind_of_text(head)
 
 
-def _said(name: str) -> bool:
+def _has_suffix(name: str) -> bool:
     return Path(name).suffix.lower() not in NAMELESS
 
 
-def _of_zip(source: Path | io.BytesIO) -> str:
+def _kind_of_zip(source: Path | io.BytesIO) -> str:
     """numpy's and torch's files are zips."""
     try:
         with zipfile.ZipFile(source) as archive:
@@ -72,7 +72,7 @@ def _of_zip(source: Path | io.BytesIO) -> str:
     return ".zip"
 
 
-def _of_text(head: bytes) -> str:
+def _kind_of_text(head: bytes) -> str:
     try:
         text = head.decode("utf-8-sig").lstrip()
     except UnicodeDecodeError as error:

@@ -30,7 +30,7 @@ def by_time(path: CameraPath, seconds: NDArray[np.float64], account: Account) ->
         return path
     account.left_out(int((~rising).sum()), len(order), "cameras", "their time stamps repeat")
     order = order[rising]
-    times, path = seconds[order], _chosen(path, order)
+    times, path = seconds[order], _reorder(path, order)
     steps = np.diff(times)
     step = float(np.sort(steps)[(len(steps) - 1) // 2])
     if not 1e-3 <= step <= 1e3:
@@ -40,14 +40,14 @@ def by_time(path: CameraPath, seconds: NDArray[np.float64], account: Account) ->
         return path
     if np.abs(steps - step).max() <= UNEVEN * step:
         return path.with_fps(1 / step)
-    return _resampled(path.with_fps(1 / step), times, account)
+    return _resample(path.with_fps(1 / step), times, account)
 
 
-def _chosen(path: CameraPath, order: NDArray) -> CameraPath:
+def _reorder(path: CameraPath, order: NDArray) -> CameraPath:
     return CameraPath(path.world_from_camera[order], path.intrinsics[order], path.width, path.height, path.fps)
 
 
-def _resampled(path: CameraPath, times: NDArray[np.float64], account: Account) -> CameraPath:
+def _resample(path: CameraPath, times: NDArray[np.float64], account: Account) -> CameraPath:
     frames = round((times[-1] - times[0]) * path.fps) + 1
     if frames > MOST_FRAMES:
         raise InputError(

@@ -100,7 +100,7 @@ def _object(values: dict[str, Any], models: list[Model]) -> SceneObject:
 
 # --- written by hand -------------------------------------------------------------------------------------------------
 
-_SAID = ("file", "keys", "motion", "animation", "speed")
+_FIELDS = ("file", "keys", "motion", "animation", "speed")
 
 
 def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
@@ -112,7 +112,7 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
     """
     if not file.is_file():
         raise InputError(f"There is no file {file} with objects.")
-    if kind_of(file) == ".zip" and (found := _of_zip(file)):
+    if kind_of(file) == ".zip" and (found := _objects_of_zip(file)):
         return found
     if kind_of(file) != ".json":
         return (new_object(_model(file), standing),)
@@ -124,7 +124,7 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
         for entry in entries:
             if entry["file"] not in models:
                 models[entry["file"]] = _beside(file, str(entry["file"]))
-        return tuple(_said_object(entry, models[entry["file"]], standing) for entry in entries)
+        return tuple(_parse_object(entry, models[entry["file"]], standing) for entry in entries)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
@@ -133,7 +133,7 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
         ) from error
 
 
-def _of_zip(file: Path) -> tuple[SceneObject, ...]:
+def _objects_of_zip(file: Path) -> tuple[SceneObject, ...]:
     """Nothing for the zip of a model."""
     with reading(f"{file.name} is a damaged zip; pack it again."), zipfile.ZipFile(file) as archive:
         return read_objects(archive) if _FACTS in archive.namelist() else ()
@@ -164,9 +164,9 @@ def _beside(file: Path, name: str) -> Model:
     return _model(found)
 
 
-def _said_object(entry: dict[str, Any], model: Model, standing: Placement) -> SceneObject:
-    if unknown := sorted(set(entry) - set(_SAID)):
-        raise InputError(f"An object has {', '.join(_SAID)}; there is no {unknown[0]!r}.")
+def _parse_object(entry: dict[str, Any], model: Model, standing: Placement) -> SceneObject:
+    if unknown := sorted(set(entry) - set(_FIELDS)):
+        raise InputError(f"An object has {', '.join(_FIELDS)}; there is no {unknown[0]!r}.")
     keys: list[Key] = []
     for said in entry.get("keys") or [{"at": 0}]:
         place = {name: float(value) for name, value in said.items() if name != "at"}

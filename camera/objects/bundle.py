@@ -30,7 +30,7 @@ def join_model_files(files: Mapping[str, bytes]) -> tuple[bytes, str]:
 
     Raises `InputError` for none or several models, and for models of kinds that are not read.
     """
-    found = _unzipped({with_suffix(name, data): data for name, data in files.items()})
+    found = _unzip({with_suffix(name, data): data for name, data in files.items()})
     for name in found:
         if PurePath(name).suffix.lower() in _OTHER_PROGRAMS:
             raise InputError(
@@ -57,7 +57,7 @@ def join_model_files(files: Mapping[str, bytes]) -> tuple[bytes, str]:
     return _glb_of(data, name, found), f"{PurePath(name).stem}.glb"
 
 
-def _unzipped(files: Mapping[str, bytes]) -> dict[str, bytes]:
+def _unzip(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """With what is in zips in their place; files of no use are left out there."""
     found: dict[str, bytes] = {}
     for name, data in files.items():
@@ -136,7 +136,7 @@ def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
             visual: Any = mesh.visual
             if isinstance(getattr(visual, "material", None), SimpleMaterial):
                 visual.material = _material(visual.material)
-        _near_zero(scene, meshes)
+        _move_near_zero(scene, meshes)
         return bytes(scene.export(file_type="glb"))  # type: ignore[arg-type]
     except InputError:
         raise
@@ -144,7 +144,7 @@ def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
         raise InputError(f"{name} cannot be read with its files; export it as one GLB.") from error
 
 
-def _near_zero(scene: Any, meshes: list[Any]) -> None:
+def _move_near_zero(scene: Any, meshes: list[Any]) -> None:
     """Places far from zero go into the nodes, whose numbers have 64 bits in a GLB; the meshes keep what is left in 32."""
     import numpy as np
 

@@ -36,8 +36,8 @@ def of_gltf(file: Gltf) -> tuple[str, ...]:
     for part in (part for parts in file.meshes.values() for part in parts):
         if part.note:
             account.say(part.note)
-    _of_scenes(about, account)
-    _of_parts(about, account, file.bytes_are_light)
+    _note_scenes(about, account)
+    _note_parts(about, account, file.bytes_are_light)
     for key in ("cameras", "lights"):
         if about.get(key):
             account.say(f"The {key} of {file.name} are not used; only its shapes are.")
@@ -53,23 +53,23 @@ def of_obj_ply(data: bytes, name: str) -> tuple[str, ...]:
     """Of the elements and fields of an OBJ or PLY file."""
     account = Account(name)
     if PurePath(name).suffix.lower() == ".ply":
-        _of_ply(data[: data.find(b"end_header") + 1], account)
+        _note_ply(data[: data.find(b"end_header") + 1], account)
     else:
         words = [word.decode() for word in sorted(set(_WORD.findall(data)))]
         for word in [word for word in words if word in _OBJ_LEFT]:
             account.say(f"The {_OBJ_LEFT[word]} of {name} are left out; only its faces are drawn.")
-        _take(account, words, "statements", (*_OBJ_USED, *_OBJ_IDLE, *_OBJ_LEFT))
+        _mark_used(account, words, "statements", (*_OBJ_USED, *_OBJ_IDLE, *_OBJ_LEFT))
     return tuple(account.notes())
 
 
-def _take(account: Account, words: list[str], part: str, known: tuple[str, ...]) -> None:
+def _mark_used(account: Account, words: list[str], part: str, known: tuple[str, ...]) -> None:
     """Counts as used what is drawn, and what only shades or names it."""
     fields = account.fields(dict.fromkeys(words), part)
     for word in known:
         fields.get(word)
 
 
-def _of_ply(header: bytes, account: Account) -> None:
+def _note_ply(header: bytes, account: Account) -> None:
     texture = re.search(rb"^comment\s+TextureFile\s+(\S+)", header, re.MULTILINE)
     if texture:
         account.say(
@@ -83,10 +83,10 @@ def _of_ply(header: bytes, account: Account) -> None:
             if element not in ("vertex", "face") and words[2] != "0":
                 account.say(f"The {words[2]} {element} elements of {account.name} are left out.")
         elif words[:1] == ["property"] and element in ("vertex", "face"):
-            _take(account, [words[-1]], element, (*_PLY_USED, *_PLY_IDLE))
+            _mark_used(account, [words[-1]], element, (*_PLY_USED, *_PLY_IDLE))
 
 
-def _of_scenes(about: dict[str, Any], account: Account) -> None:
+def _note_scenes(about: dict[str, Any], account: Account) -> None:
     """Scenes that are not the file's own, and nodes that none shows."""
     scenes = about.get("scenes") or []
     account.left_out(max(len(scenes) - 1, 0), len(scenes), "scenes", "the file's own scene is shown")
@@ -102,7 +102,7 @@ def _of_scenes(about: dict[str, Any], account: Account) -> None:
     account.left_out(out, len(meshes), "placed meshes", "the file's scene does not show them")
 
 
-def _of_parts(about: dict[str, Any], account: Account, bytes_are_light: bool) -> None:
+def _note_parts(about: dict[str, Any], account: Account, bytes_are_light: bool) -> None:
     parts = [part for mesh in about.get("meshes", []) for part in mesh["primitives"]]
     out = sum(part.get("mode", 4) not in _SHAPES for part in parts)
     account.left_out(out, len(parts), "mesh parts", "they are points or lines, not triangles")
@@ -113,11 +113,11 @@ def _of_parts(about: dict[str, Any], account: Account, bytes_are_light: bool) ->
             f"The vertex colours of {account.name} are bytes and were taken as painted, as scanning programs write them; glTF means "
             "light, so if they look too light, export them in 16 bits or as floats."
         )
-    if any("COLOR_0" in part["attributes"] and _pictured(about, part) for part in parts):
+    if any("COLOR_0" in part["attributes"] and _has_texture(about, part) for part in parts):
         account.say(f"{account.name} has vertex colours beneath a picture; the picture is shown without them.")
 
 
-def _pictured(about: dict[str, Any], part: dict[str, Any]) -> bool:
+def _has_texture(about: dict[str, Any], part: dict[str, Any]) -> bool:
     if "material" not in part:
         return False
     base = about["materials"][part["material"]].get("pbrMetallicRoughness", {})

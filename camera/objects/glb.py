@@ -67,7 +67,7 @@ class GltfFile:
                 )
             raw = np.zeros((count, width), kind)
         if "sparse" in accessor:
-            raw = self._filled(raw, accessor["sparse"])
+            raw = self._fill_sparse(raw, accessor["sparse"])
         if accessor.get("normalized"):
             return np.maximum(raw / np.iinfo(kind).max, -1.0)
         return raw
@@ -81,7 +81,7 @@ class GltfFile:
             raise InputError(f"{self.name} is cut off: an array reaches beyond its end; export it again.")
         return np.ndarray((count, width), kind, self.binary, start, (stride, kind.itemsize))
 
-    def _filled(self, raw: NDArray[Any], sparse: dict[str, Any]) -> NDArray[Any]:
+    def _fill_sparse(self, raw: NDArray[Any], sparse: dict[str, Any]) -> NDArray[Any]:
         """With the few values that a sparse array gives in place of its others."""
         count, indices, values = sparse["count"], sparse["indices"], sparse["values"]
         kind = np.dtype(_TYPES[indices["componentType"]])
@@ -116,7 +116,7 @@ def open_glb(data: bytes, name: str) -> GltfFile:
         if needed not in FOLLOWED:
             raise InputError(f"{name} needs {needed}, which is not read here; export it without that extension.")
     if any("uri" in part for part in (*about.get("buffers", []), *about.get("images", []))):
-        binary = _joined(about, binary, name, {})
+        binary = _join_buffers(about, binary, name, {})
     return GltfFile(name, about, binary)
 
 
@@ -173,16 +173,16 @@ def one_glb(text: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
     """
     with reading(f"{name} is not a whole glTF file; export it again."):
         about = json.loads(text)
-        binary = _joined(about, b"", name, files)
+        binary = _join_buffers(about, b"", name, files)
     return pack_glb(about, binary)
 
 
-def _joined(about: dict[str, Any], own: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
+def _join_buffers(about: dict[str, Any], own: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
     """One binary part of all buffers and pictures, to which ``about`` refers afterwards. ``own``: that of the GLB."""
     binary, starts = bytearray(), []
     for buffer in about.get("buffers", []):
         starts.append(len(binary))
-        data = (_of_uri(buffer["uri"], name, files) if "uri" in buffer else own)[: buffer["byteLength"]]
+        data = (_read_uri(buffer["uri"], name, files) if "uri" in buffer else own)[: buffer["byteLength"]]
         binary += data + b"\0" * (-len(data) % 4)
     views = about.setdefault("bufferViews", [])
     for view in views:
@@ -191,7 +191,7 @@ def _joined(about: dict[str, Any], own: bytes, name: str, files: Mapping[str, by
     for image in about.get("images", []):
         if "uri" not in image:
             continue
-        data = _of_uri(image.pop("uri"), name, files)
+        data = _read_uri(image.pop("uri"), name, files)
         image["bufferView"] = len(views)
         views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(data)})
         binary += data + b"\0" * (-len(data) % 4)
@@ -207,7 +207,7 @@ def pack_glb(about: dict[str, Any], binary: bytes) -> bytes:
     return struct.pack("<III", _MAGIC, 2, 12 + len(body)) + body
 
 
-def _of_uri(uri: str, name: str, files: Mapping[str, bytes]) -> bytes:
+def _read_uri(uri: str, name: str, files: Mapping[str, bytes]) -> bytes:
     if uri.startswith("data:"):
         try:
             return base64.b64decode(uri.partition(",")[2], validate=True)

@@ -125,7 +125,7 @@ class Gltf:
 
         Before its first and after its last key a part stands still. Raises `InputError` for an unknown animation.
         """
-        sampled = self._sampled(animation, seconds)
+        sampled = self._sample_animation(animation, seconds)
         worlds = self._worlds(sampled)
         made: list[Surface] = []
         for number, world in worlds.items():
@@ -135,7 +135,7 @@ class Gltf:
             joints = self._joint_matrices(node["skin"], worlds) if "skin" in node else None
             shares = self._shares(node, sampled.get(number, {}))
             for place in self._places(node, world):
-                made += [_posed(primitive, place, joints, shares) for primitive in self.meshes[node["mesh"]]]
+                made += [_pose(primitive, place, joints, shares) for primitive in self.meshes[node["mesh"]]]
         if not made:
             raise InputError(f"{self.name} has no triangles; export it with faces, not as points or lines.")
         return tuple(made)
@@ -180,7 +180,7 @@ class Gltf:
 
     # animation
 
-    def _sampled(self, name: str, seconds: float) -> dict[int, dict[str, NDArray]]:
+    def _sample_animation(self, name: str, seconds: float) -> dict[int, dict[str, NDArray]]:
         """By node, the parts of its transform that the animation sets at this moment."""
         if not name:
             return {}
@@ -280,7 +280,7 @@ class Gltf:
         own = np.ones((len(points), 3)) if material.shining else self._colours(given, len(points))
         shades = np.rint(np.clip(own * material.tint, 0, 1) * 255).astype(np.uint8)
         bound = Surface(points, triangles, shades, uv, material.texture if uv is not None else None)
-        joints, weights = self._skinned(given)
+        joints, weights = self._read_skin(given)
         targets = self._targets(primitive, len(points))
         return _Primitive(bound, joints, weights, targets, material.cut_out, material.note)
 
@@ -292,7 +292,7 @@ class Gltf:
         fine = self.about["accessors"][given["COLOR_0"]]["componentType"] != _BYTE
         return srgb_from_linear(stored) if fine or self.bytes_are_light else stored
 
-    def _skinned(self, given: dict[str, int]) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
+    def _read_skin(self, given: dict[str, int]) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
         """Joints and weights (V,J) of all sets of four."""
         sets = [number for number in range(MOST_SETS) if f"JOINTS_{number}" in given]
         if not sets:
@@ -348,9 +348,7 @@ def _triangles(corners: NDArray, mode: int) -> NDArray[np.int32]:
     return corners[: len(corners) // 3 * 3].reshape(-1, 3).astype(np.int32)
 
 
-def _posed(
-    primitive: _Primitive, world: NDArray, joints: NDArray | None, shares: NDArray[np.float64] | None
-) -> Surface:
+def _pose(primitive: _Primitive, world: NDArray, joints: NDArray | None, shares: NDArray[np.float64] | None) -> Surface:
     """In the file's world: morphed, then carried by its node, or by the joints (J,4,4) of its skin."""
     points = primitive.morphed(shares)
     if joints is None or primitive.joints is None or primitive.weights is None:

@@ -77,7 +77,7 @@ def material(about: Mapping[str, Any], textures: list[dict[str, Any]], picture: 
     if shining or glow.is_dark:
         shown = glow if shining else base
         tint, (uv_set, moved) = srgb_from_linear(shown.factor), shown.placed
-        return Material(_tinted(seen(shown), tint), tint, uv_set, moved, cut_out, shining)
+        return Material(_tint(seen(shown), tint), tint, uv_set, moved, cut_out, shining)
     return _both(base, glow, seen, cut_out)
 
 
@@ -89,7 +89,7 @@ def _both(base: _Layer, glow: _Layer, seen: Callable[[_Layer], NDArray[np.uint8]
     alike = base.texture is None or glow.texture is None or _same_place(base, glow)
     if not alike:
         note = "Parts that shine of themselves have a picture laid out in another way and are drawn without that light."
-        return Material(_tinted(seen(base), tint), tint, uv_set, moved, cut_out, note=note)
+        return Material(_tint(seen(base), tint), tint, uv_set, moved, cut_out, note=note)
     if base.texture is None:
         uv_set, moved = glow.placed
     texture = _sum(seen(base), base.factor, seen(glow), glow.factor)
@@ -127,7 +127,7 @@ def _same_place(base: _Layer, glow: _Layer) -> bool:
     )
 
 
-def _tinted(picture: NDArray[np.uint8] | None, tint: NDArray[np.float64]) -> NDArray[np.uint8] | None:
+def _tint(picture: NDArray[np.uint8] | None, tint: NDArray[np.float64]) -> NDArray[np.uint8] | None:
     if picture is None or np.allclose(tint, 1):
         return picture
     return np.rint(picture * tint).astype(np.uint8)

@@ -86,13 +86,13 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
         shapes = obj_ply.read(data, name)
         whole, origin = shapes.surfaces, shapes.origin
         still = _share_of(whole, most)
-        notes = _thinned(sum(len(part.triangles) for part in whole), still)
+        notes = _thinning_note(sum(len(part.triangles) for part in whole), still)
         notes += _lacking(data, name) + ((_SEE_THROUGH,) if shapes.cut_out else ()) + file_notes.of_obj_ply(data, name)
         return Model(name, data, still, _standing(still, name) @ _shift(-origin), notes=notes, origin=origin)
     whole_file = gltf.read(data, name, most=2 * obj_ply.MOST_READ)
     moving = whole_file.thinned(most)
     still, animations = moving.surfaces(), moving.animations
-    notes = _thinned(whole_file.triangles, still)
+    notes = _thinning_note(whole_file.triangles, still)
     if moving.has_skin and not animations:
         notes += (f"{name} has a skeleton but no animation, so it stands as it was saved.",)
     if moving.has_cut_out:
@@ -119,7 +119,7 @@ def _lacking(data: bytes, name: str) -> tuple[str, ...]:
     )
 
 
-def _thinned(count: int, still: tuple[Surface, ...]) -> tuple[str, ...]:
+def _thinning_note(count: int, still: tuple[Surface, ...]) -> tuple[str, ...]:
     now = sum(len(part.triangles) for part in still)
     return (f"Its {count:,} triangles were thinned to {now:,}.",) if now < count else ()
 

@@ -108,11 +108,11 @@ class SceneObject:
         times = np.array([key.at for key in keys])
         values = np.array([key.placement.values() for key in keys])
         values[:, -1] = np.log(values[:, -1])
-        now = self._mixed(times, values, share)
+        now = self._interpolate(times, values, share)
         right, up, ahead, turn, tilt, roll, size = now.tolist()
         return Placement(right, up, ahead, turn, tilt, roll, float(np.exp(size)))
 
-    def _mixed(self, times: NDArray, values: NDArray, share: float) -> NDArray[np.float64]:
+    def _interpolate(self, times: NDArray, values: NDArray, share: float) -> NDArray[np.float64]:
         if self.motion == "smooth":
             from scipy.interpolate import PchipInterpolator
 

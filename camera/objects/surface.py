@@ -109,7 +109,7 @@ def thinner(
     places = (vertices - low) / extent
     cells, found = 256.0, None
     for _ in range(_TRIES):  # on a surface, triangles grow with the square of the cells
-        kept, fewer = _clustered(places, parts, triangles, max(int(cells), 1))
+        kept, fewer = _cluster(places, parts, triangles, max(int(cells), 1))
         if len(fewer) <= most:
             found = kept, fewer
             if len(fewer) > _FULL_ENOUGH * most:
@@ -130,7 +130,7 @@ def _parts(count: int, triangles: NDArray[np.int32]) -> NDArray[np.int64]:
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
-def _clustered(places: NDArray, parts: NDArray, triangles: NDArray[np.int32], cells: int) -> tuple[NDArray, NDArray]:
+def _cluster(places: NDArray, parts: NDArray, triangles: NDArray[np.int32], cells: int) -> tuple[NDArray, NDArray]:
     """``places`` (V,3) in 0..1."""
     x, y, z = np.minimum((places * cells).astype(np.int64), cells - 1).T
     key = ((parts * cells + x) * cells + y) * cells + z

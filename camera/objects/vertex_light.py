@@ -36,16 +36,16 @@ def with_light_colours(data: bytes, name: str = "the GLB") -> bytes:
             continue
         accessor = about["accessors"][number]
         if accessor["componentType"] == _BYTE:
-            replaced[accessor["bufferView"]] = _as_light(about, binary, accessor).tobytes()
+            replaced[accessor["bufferView"]] = _to_light(about, binary, accessor).tobytes()
             accessor |= {"componentType": _SHORT, "normalized": True, "byteOffset": 0}
             for key in ("min", "max"):
                 accessor.pop(key, None)
         if not any(name.startswith("TEXCOORD") for name in part["attributes"]):
-            part["material"] = _plain(about)
-    return pack_glb(about, _laid_out(about, binary, replaced))
+            part["material"] = _add_plain_material(about)
+    return pack_glb(about, _replace_views(about, binary, replaced))
 
 
-def _as_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) -> NDArray[np.uint16]:
+def _to_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) -> NDArray[np.uint16]:
     """(V,3 or 4); opacity is no colour and stays as it is."""
     view, width = about["bufferViews"][accessor["bufferView"]], int(accessor["type"][-1])
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
@@ -58,7 +58,7 @@ def _as_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) ->
     return padded
 
 
-def _plain(about: dict[str, Any]) -> int:
+def _add_plain_material(about: dict[str, Any]) -> int:
     """The number of the material of vertex colours, which is added where there is none yet."""
     materials = about.setdefault("materials", [])
     if _MATERIAL not in materials:
@@ -67,7 +67,7 @@ def _plain(about: dict[str, Any]) -> int:
     return materials.index(_MATERIAL)
 
 
-def _laid_out(about: dict[str, Any], binary: bytes, replaced: dict[int, bytes]) -> bytes:
+def _replace_views(about: dict[str, Any], binary: bytes, replaced: dict[int, bytes]) -> bytes:
     """The binary part with some of its views replaced."""
     made = bytearray()
     for number, view in enumerate(about["bufferViews"]):

@@ -59,7 +59,7 @@ def _unpack_run(keys, rgb, inverse_bits, layer):
 
 
 @kernel
-def _inverted(inverse, depth):
+def _invert(inverse, depth):
     for i in range(len(depth)):
         depth[i] = np.float32(1) / inverse[i] if inverse[i] > 0 else np.float32(0)
 
@@ -81,5 +81,5 @@ def _unpack(keys, words, depth, layer):
     for start in range(0, keys.size, RUN):
         end = min(start + RUN, keys.size)
         _unpack_run(keys[start:end], rgb, bits, layer[start:end])
-        _inverted(inverse, depth[start:end])
+        _invert(inverse, depth[start:end])
         _four_in_three(rgb, words[start // 4 * 3 : (end + 3) // 4 * 3])

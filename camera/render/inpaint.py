@@ -35,7 +35,7 @@ def from_background(
 
     ``depth``: (H,W), read outside the holes only. A picture that is all hole comes back unchanged.
     """
-    return _filled(np.ascontiguousarray(colour), depth, holes, holes)
+    return _fill(np.ascontiguousarray(colour), depth, holes, holes)
 
 
 def from_ground_and_sky(
@@ -56,12 +56,12 @@ def from_ground_and_sky(
     behind = from_background(colour, depth, holes)
     if not sky.any() or (holes | sky).all():
         return behind
-    ground = _filled(np.ascontiguousarray(colour), depth, holes | sky, holes)
+    ground = _fill(np.ascontiguousarray(colour), depth, holes | sky, holes)
     _blend_below(behind, ground, holes, np.linalg.inv(intrinsics).astype(np.float32), up, np.float32(lowest))
     return behind
 
 
-def _filled(
+def _fill(
     colour: NDArray[np.uint8], depth: NDArray[np.float32], unknown: NDArray[np.bool_], holes: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """A copy of ``colour`` with ``holes`` filled from what is not ``unknown``."""
@@ -190,7 +190,7 @@ def _pull(finer):
 
 
 @kernel
-def _enlarged(coarser, filled, y, x):
+def _enlarge(coarser, filled, y, x):
     """Red, green, blue and depth at pixel (y,x) of a picture of twice the size.
 
     Bilinear between those of the four nearest coarse pixels that belong to the background or were themselves filled:
@@ -223,7 +223,7 @@ def _push(finer, coarser, filled):
     for y in range(finer.shape[0]):
         for x in range(finer.shape[1]):
             if finer[y, x, 3] == 0:
-                finer[y, x, 0], finer[y, x, 1], finer[y, x, 2], finer[y, x, 3] = _enlarged(coarser, filled, y, x)
+                finer[y, x, 0], finer[y, x, 1], finer[y, x, 2], finer[y, x, 3] = _enlarge(coarser, filled, y, x)
 
 
 @kernel
@@ -268,6 +268,6 @@ def _push_last(colour, holes, coarser, filled):
     for y in range(holes.shape[0]):
         for x in range(holes.shape[1]):
             if holes[y, x]:
-                red, green, blue, _ = _enlarged(coarser, filled, y, x)
+                red, green, blue, _ = _enlarge(coarser, filled, y, x)
                 colour[y, x, 0], colour[y, x, 1] = np.uint8(red + half), np.uint8(green + half)
                 colour[y, x, 2] = np.uint8(blue + half)

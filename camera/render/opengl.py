@@ -91,14 +91,14 @@ void main() {
 
 def refusal() -> str:
     """Why OpenGL cannot be used here, in one sentence; empty where it can. Found out once."""
-    return _FORKED if _thread()[0] != os.getpid() else _tried()[1]
+    return _FORKED if _thread()[0] != os.getpid() else _probe()[1]
 
 
 def card() -> str:
     """What draws, in the driver's words. Raises `InputError` where nothing does."""
     if words := refusal():
         raise InputError(words)
-    return _tried()[0]
+    return _probe()[0]
 
 
 class Canvas:
@@ -178,7 +178,7 @@ class _Buffers:
             self.context.enable_only(self.context.DEPTH_TEST)
             self.framebuffer.use()
             self.framebuffer.clear(depth=1.0)
-            self._aim(lens, lamp_before_camera(light, pose), light.ambient)
+            self._set_uniforms(lens, lamp_before_camera(light, pose), light.ambient)
             used = {key for number, part in enumerate(surfaces) for key in self._show(part, pose, number)}
             for key in self.held.keys() - used:
                 self.held.pop(key).release()
@@ -193,7 +193,7 @@ class _Buffers:
         self.held.clear()
         self.context.release()
 
-    def _aim(self, lens: NDArray, lamp: NDArray[np.float32], ambient: float) -> None:
+    def _set_uniforms(self, lens: NDArray, lamp: NDArray[np.float32], ambient: float) -> None:
         """Pixel centres at integers, the first row at the bottom of OpenGL's picture: it is read from there."""
         for name, row, count in (("across", lens[0], self.width), ("down", lens[1], self.height)):
             middle = np.array([0, 0, 1.0])
@@ -206,17 +206,17 @@ class _Buffers:
         picture = part.texture if part.uv is not None else None
         paint = part.uv if part.uv is not None and picture is not None else part.colours
         keys: list[tuple[int, ...]] = [(id(part.triangles), id(paint))]
-        points, _, drawing = self._kept(keys[0], (part.triangles, paint), lambda: self._geometry(triangles, paint))
+        points, _, drawing = self._reuse(keys[0], (part.triangles, paint), lambda: self._geometry(triangles, paint))
         if picture is not None:
             keys.append((id(picture),))
-            (texture,) = self._kept(keys[1], (picture,), lambda: (self._texture(picture),))
+            (texture,) = self._reuse(keys[1], (picture,), lambda: (self._texture(picture),))
             texture.use(0)
         self.program["textured"], self.program["number"] = picture is not None, float(number)
         points.write(corners(before_camera(part, pose), triangles))
         drawing.render()
         return tuple(keys)
 
-    def _kept(self, key: tuple[int, ...], source: tuple, make: Callable[[], tuple]) -> tuple[Any, ...]:
+    def _reuse(self, key: tuple[int, ...], source: tuple, make: Callable[[], tuple]) -> tuple[Any, ...]:
         if key not in self.held:
             self.held[key] = _Held(source, make())
         return self.held[key].resources
@@ -274,7 +274,7 @@ def _on_thread(work: Callable[[], Any]) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _tried() -> tuple[str, str]:
+def _probe() -> tuple[str, str]:
     """What draws, and why nothing does; one of them is empty."""
     try:
         return _on_thread(_card_of_context), ""

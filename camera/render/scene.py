@@ -119,7 +119,7 @@ def render(
     if not 0 <= frame < len(path):
         raise InputError(f"The path has frames 0 to {len(path) - 1}, got {frame}.")
     horizon = Horizon.of(scene) if fill == "background" else None
-    return _finished(painter(scene, renderer)(path, frame), path, frame, horizon, fill, hole_colour)
+    return _finish(painter(scene, renderer)(path, frame), path, frame, horizon, fill, hole_colour)
 
 
 def render_all(
@@ -144,7 +144,7 @@ def render_all(
     horizon = Horizon.of(scene) if fill == "background" else None
 
     def frame(index: int) -> RenderedFrame:
-        return _finished(paint(path, index), path, index, horizon, fill, hole_colour)
+        return _finish(paint(path, index), path, index, horizon, fill, hole_colour)
 
     return in_order(frame, len(path), threads)
 
@@ -208,7 +208,7 @@ def _sky_sines(view: View, up: NDArray[np.float64], stride: int = 4) -> NDArray[
     return rays @ (view.world_from_camera[:3, :3].T @ up) / np.linalg.norm(rays, axis=1)
 
 
-def _finished(
+def _finish(
     image: RenderedFrame,
     path: CameraPath,
     frame: int,
@@ -217,7 +217,7 @@ def _finished(
     hole_colour: tuple[int, int, int],
 ) -> RenderedFrame:
     if fill == "background":
-        return replace(image, colour=_filled(image, path, frame, horizon))
+        return replace(image, colour=_fill_background(image, path, frame, horizon))
     if fill != "holes":
         raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
     if any(hole_colour):
@@ -225,7 +225,7 @@ def _finished(
     return image
 
 
-def _filled(image: RenderedFrame, path: CameraPath, frame: int, horizon: Horizon | None) -> NDArray[np.uint8]:
+def _fill_background(image: RenderedFrame, path: CameraPath, frame: int, horizon: Horizon | None) -> NDArray[np.uint8]:
     from camera.render.inpaint import from_background, from_ground_and_sky
 
     holes = image.holes if image.completed is None else image.holes & ~image.completed
@@ -279,7 +279,7 @@ def painter(scene: Scene, renderer: Renderer) -> Painter:
     if renderer not in get_args(Renderer):
         raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
     if isinstance(scene, StagedScene) and scene.objects:
-        return _with_objects(scene, painter(plain(scene), renderer))
+        return _paint_objects(scene, painter(plain(scene), renderer))
     if isinstance(scene, SelfDrawn):
         return scene.painted
     paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares, "splat": _paint_soft}[renderer]
@@ -290,7 +290,7 @@ def painter(scene: Scene, renderer: Renderer) -> Painter:
     return lambda path, frame: paint(_nearest_first(sources, path, frame), path, frame)
 
 
-def _with_objects(scene: StagedScene, behind: Painter) -> Painter:
+def _paint_objects(scene: StagedScene, behind: Painter) -> Painter:
     """Objects of the scene where they stand at each frame, unlit, before what ``behind`` paints."""
     from camera.render.triangles import draw
 

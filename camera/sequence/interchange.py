@@ -50,11 +50,11 @@ def edl_text(shots: tuple[Shot, ...], *, name: str) -> str:
         raise InputError(
             f"An EDL counts {known} frames per second, the shots have {join_shots(shots).fps:g}; take one of these."
         )
-    lines = [f"TITLE: {_plain(name)}", "FCM: NON-DROP FRAME", ""]
+    lines = [f"TITLE: {_clean_name(name)}", "FCM: NON-DROP FRAME", ""]
     for number, (shot, start) in enumerate(zip(shots, starts(shots)), start=1):
         times = [0, len(shot.path), start, start + len(shot.path)]
         lines.append(f"{number:03d}  AX       V     C        " + " ".join(_timecode(frame, rate) for frame in times))
-        lines.append(f"* FROM CLIP NAME: {_plain(shot.name)}")
+        lines.append(f"* FROM CLIP NAME: {_clean_name(shot.name)}")
     return "\n".join(lines) + "\n"
 
 
@@ -63,7 +63,7 @@ def _timecode(frame: int, rate: int) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{frames:02d}"
 
 
-def _plain(name: str) -> str:
+def _clean_name(name: str) -> str:
     """On one line, in the letters that an EDL may hold."""
     return " ".join(name.encode("ascii", "replace").decode().split())[:60] or "untitled"
 

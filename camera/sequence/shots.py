@@ -68,16 +68,16 @@ def warnings(shots: tuple[Shot, ...], subject: ArrayLike, *, line: ArrayLike | N
     point = np.asarray(subject, dtype=np.float64)
     found = []
     for cut, (before, after) in enumerate(pairwise(shots)):
-        words = _at_cut(before.path, after.path, point)
+        words = _check_cut(before.path, after.path, point)
         found += [Warned(cut, words)] if words else []
-        if line is not None and _crossed(before.path, after.path, point, np.asarray(line, dtype=np.float64)):
+        if line is not None and _crosses_line(before.path, after.path, point, np.asarray(line, dtype=np.float64)):
             found.append(
                 Warned(cut, f"{before.name} to {after.name} crosses the line of action: left and right change places.")
             )
     return tuple(found)
 
 
-def _at_cut(before: CameraPath, after: CameraPath, subject: NDArray) -> str:
+def _check_cut(before: CameraPath, after: CameraPath, subject: NDArray) -> str:
     directions = [subject - path.centres[frame] for path, frame in ((before, -1), (after, 0))]
     apart = _degrees_between(*directions)
     sizes = [
@@ -94,7 +94,7 @@ def _at_cut(before: CameraPath, after: CameraPath, subject: NDArray) -> str:
     return f"The cut changes the view by {apart:.0f} degrees; under 30 it looks like a mistake."
 
 
-def _crossed(before: CameraPath, after: CameraPath, subject: NDArray, line: NDArray) -> bool:
+def _crosses_line(before: CameraPath, after: CameraPath, subject: NDArray, line: NDArray) -> bool:
     """Whether the cameras on either side of a cut stand on different sides of the line, seen from above."""
     across = np.cross(line, UP)
     sides = [float((path.centres[frame] - subject) @ across) for path, frame in ((before, -1), (after, 0))]

@@ -194,7 +194,7 @@ def _number(word: str, where: str) -> float:
     return float(word)
 
 
-def _fixed(part: Part) -> float | None:
+def _fixed_seconds(part: Part) -> float | None:
     """Seconds of a part, where the duration or speed of one of its moves fixes them."""
     fixed = [move.wait + seconds + move.rest for move in part if (seconds := move.fixed_seconds) is not None]
     return max(fixed) if fixed else None
@@ -202,7 +202,7 @@ def _fixed(part: Part) -> float | None:
 
 def _lengths(parts: Sequence[Part], total: float) -> NDArray[np.float64]:
     """(P,) seconds of every part."""
-    fixed = [_fixed(part) for part in parts]
+    fixed = [_fixed_seconds(part) for part in parts]
     taken = sum(seconds for seconds in fixed if seconds is not None)
     free = total - taken
     shares = sum(max(move.share for move in part) for part, seconds in zip(parts, fixed) if seconds is None)

@@ -58,7 +58,7 @@ def orbit(
         azimuth = -np.concatenate([[0.0], _ramp(*azimuth_range, frames - 1)])
     else:
         azimuth = _ramp(*azimuth_range, frames)
-    return _scaled(look_at_origin(elevation, azimuth, radius), scale)
+    return _scale(look_at_origin(elevation, azimuth, radius), scale)
 
 
 def forward(
@@ -82,7 +82,7 @@ def forward(
     else:
         elevations = _through([0, elevation, 0, -elevation, 0], frames, even_legs=True)
         azimuths = _through([0, azimuth_range[1], azimuth_range[0], 0], frames)
-    return _scaled(look_at_origin(elevations, azimuths, radius), scale)
+    return _scale(look_at_origin(elevations, azimuths, radius), scale)
 
 
 def given_frame(which: str, frames: int) -> int:
@@ -116,6 +116,6 @@ def _original_forward_angles(
     return elevations, azimuths
 
 
-def _scaled(poses: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+def _scale(poses: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     poses[:, :3, 3] *= scale
     return poses

@@ -37,7 +37,7 @@ def spline(
     """
     from scipy.interpolate import splev, splprep
 
-    poses = _turned(_checked(world_from_camera))
+    poses = _to_opengl(_check_poses(world_from_camera))
     centres, up, back = poses[:, :, 3], poses[:, :, 1], poses[:, :, 2]
     keys = np.concatenate([centres, centres - turn_weight * back, centres + turn_weight * up], axis=1)
     try:
@@ -50,11 +50,13 @@ def spline(
     position, ahead, above = points[:, :3], points[:, 3:6], points[:, 6:]
     path = _view(position - ahead, above - position, position)
     if multiples:
-        copies = [_moved(path, factor=m) for m in (1.0, *multiples)]
+        copies = [_offset_copy(path, factor=m) for m in (1.0, *multiples)]
     else:
         reach = _half_range(centres)
-        copies = [_moved(path, (x * reach[0], 0, z * reach[2])) for x in (0.0, *shifts_x) for z in (0.0, *shifts_z)]
-    return _turned_back(np.concatenate(copies))
+        copies = [
+            _offset_copy(path, (x * reach[0], 0, z * reach[2])) for x in (0.0, *shifts_x) for z in (0.0, *shifts_z)
+        ]
+    return _from_opengl(np.concatenate(copies))
 
 
 def spiral(
@@ -78,7 +80,7 @@ def spiral(
     ``shift_height`` makes the shifts go up instead of in depth. ``with_centre`` begins with one pose from the middle;
     the original code puts that one at the world's origin by mistake, which ``original_centre`` reproduces.
     """
-    poses = _turned(_checked(world_from_camera))
+    poses = _to_opengl(_check_poses(world_from_camera))
     centres = poses[:, :, 3]
     average = _view(poses[:, :, 2].mean(0), poses[:, :, 1].mean(0), centres.mean(0))
     reach = np.percentile(np.abs(centres), percentile, axis=0)
@@ -91,7 +93,7 @@ def spiral(
     if with_centre:
         middle = np.zeros(3) if original_centre else centres.mean(0)
         path = np.concatenate([_view(middle - target, up, middle)[None], path])
-    return _turned_back(_copies(path, centres, shifts_z, multiples, axis=1 if shift_height else 2))
+    return _from_opengl(_copies(path, centres, shifts_z, multiples, axis=1 if shift_height else 2))
 
 
 def ellipse(
@@ -110,7 +112,7 @@ def ellipse(
     It lies halfway between the lower and the upper tenth of the views' heights; ``height_variation`` (0 to 1) makes it
     rise and sink by that share of the way to them, beginning at ``height_phase`` (turns).
     """
-    poses = _turned(_checked(world_from_camera))
+    poses = _to_opengl(_check_poses(world_from_camera))
     centres = poses[:, :, 3]
     focus = _focus_point(poses)
     middle = np.array([focus[0], focus[1], 0])
@@ -127,21 +129,21 @@ def ellipse(
         angle = _evenly_along(angle, at(angle))
     position = at(angle[:-1])
     path = _view(position - focus, _nearest_axis(poses[:, :, 1].mean(0)), position)
-    return _turned_back(_copies(path, centres, shifts_z, multiples, axis=1 if shift_height else 2))
+    return _from_opengl(_copies(path, centres, shifts_z, multiples, axis=1 if shift_height else 2))
 
 
 def average_camera(world_from_camera: ArrayLike) -> Array:
     """(4,4): a camera amid the views (N,4,4) that looks where they look on average, OpenCV axes."""
-    poses = _checked(world_from_camera)
+    poses = _check_poses(world_from_camera)
     down, forward = poses[:, :3, 1].mean(0), poses[:, :3, 2].mean(0)
     if min(np.linalg.norm(forward), np.linalg.norm(np.cross(down, forward))) < 1e-3:
         raise InputError("The views look in all directions, so they have no average; choose an ellipse.")
-    return _turned_back(_view(-forward, -down, poses[:, :3, 3].mean(0))[None])[0]
+    return _from_opengl(_view(-forward, -down, poses[:, :3, 3].mean(0))[None])[0]
 
 
 def levelled_world(world_from_camera: ArrayLike) -> Array:
     """(4,4): a world amid the views (N,4,4) whose z axis is their average up."""
-    poses = _checked(world_from_camera)
+    poses = _check_poses(world_from_camera)
     up = -poses[:, :3, 1].mean(0)
     if np.linalg.norm(up) < 1e-3:
         raise InputError("The views have no common 'up', so no level ellipse goes around them; choose a spline.")
@@ -156,10 +158,10 @@ def levelled_world(world_from_camera: ArrayLike) -> Array:
 
 def common_point(world_from_camera: ArrayLike) -> Array:
     """(3,): the point nearest to the optical axes of the views (N,4,4); may lie behind some of them."""
-    return _focus_point(_turned(_checked(world_from_camera)))
+    return _focus_point(_to_opengl(_check_poses(world_from_camera)))
 
 
-def _checked(world_from_camera: ArrayLike) -> Array:
+def _check_poses(world_from_camera: ArrayLike) -> Array:
     poses = np.asarray(world_from_camera, dtype=np.float64)
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or len(poses) < 2:
         raise InputError(
@@ -168,12 +170,12 @@ def _checked(world_from_camera: ArrayLike) -> Array:
     return poses
 
 
-def _turned(poses: Array) -> Array:
+def _to_opengl(poses: Array) -> Array:
     """(N,3,4) with y up and z backward, from OpenCV (N,4,4)."""
     return (poses @ Y_AND_Z_TURNED)[:, :3]
 
 
-def _turned_back(poses: Array) -> Array:
+def _from_opengl(poses: Array) -> Array:
     full = np.repeat(np.eye(4)[None], len(poses), axis=0)
     full[:, :3] = poses
     return full @ Y_AND_Z_TURNED
@@ -200,7 +202,7 @@ def _half_range(centres: Array) -> Array:
     return (high - low) / 2
 
 
-def _moved(path: Array, shift: ArrayLike = (0, 0, 0), *, factor: float = 1.0) -> Array:
+def _offset_copy(path: Array, shift: ArrayLike = (0, 0, 0), *, factor: float = 1.0) -> Array:
     moved = path.copy()
     moved[:, :, 3] = (moved[:, :, 3] + np.asarray(shift)) * factor
     return moved
@@ -208,7 +210,7 @@ def _moved(path: Array, shift: ArrayLike = (0, 0, 0), *, factor: float = 1.0) ->
 
 def _copies(path: Array, centres: Array, shifts: Sequence[float], multiples: Sequence[float], *, axis: int) -> Array:
     reach = _half_range(centres)[axis] * np.eye(3)[axis]
-    return np.concatenate([_moved(path, s * reach, factor=m) for m in (1.0, *multiples) for s in (0.0, *shifts)])
+    return np.concatenate([_offset_copy(path, s * reach, factor=m) for m in (1.0, *multiples) for s in (0.0, *shifts)])
 
 
 def _focus_point(poses: Array) -> Array:

@@ -99,10 +99,10 @@ def _machine(device: Device, silence: str) -> Iterator[Finding]:
     good = (3, 10) <= python[:2] < (3, 13)
     yield Finding(good, f"Python {python.major}.{python.minor}" + ("" if good else "; 3.10 to 3.12 are supported"))
     for package in PACKAGES:
-        there = _installed(package)
+        there = _installed_version(package)
         yield Finding(bool(there), f"{package} {there}" if there else f"{package} is missing; install requirements.txt")
     for package, use in EXTRAS.items():
-        there = _installed(package)
+        there = _installed_version(package)
         yield Finding(True if there else None, f"{package} {there}" if there else f"no {package}: {use} is not offered")
     yield Finding(None if silence else True, silence or f"the hub {constants.ENDPOINT} answers")
     words = f"{device.label}, {device.free_bytes() / 1e9:.1f} of {device.total_bytes() / 1e9:.1f} GB free"
@@ -111,7 +111,7 @@ def _machine(device: Device, silence: str) -> Iterator[Finding]:
     )
 
 
-def _installed(package: str) -> str:
+def _installed_version(package: str) -> str:
     """Its version, empty where it is not there."""
     try:
         return installed(package)

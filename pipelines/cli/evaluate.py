@@ -45,7 +45,7 @@ def scenes(
     """
     data = Path(data)
     if data.suffix in (".torch", ".pt"):
-        yield data.stem, _of_reconfusion(data, views, everything)
+        yield data.stem, _read_reconfusion(data, views, everything)
         return
     with open_folder(data) as folder:
         folders = [folder, *sorted(child for child in folder.iterdir() if child.is_dir())]
@@ -56,12 +56,12 @@ def scenes(
         for child in folders[:2]:
             if (child / "index.json").is_file():
                 for name, file in reconfusion_scenes(child).items():
-                    yield name, _of_reconfusion(file, views, everything)
+                    yield name, _read_reconfusion(file, views, everything)
                 return
         yield data.stem, with_fewer_given(gather_folder(folder, name=data.stem), views or 3, everything=everything)
 
 
-def _of_reconfusion(file: Path, views: int, everything: bool) -> Given:
+def _read_reconfusion(file: Path, views: int, everything: bool) -> Given:
     given = Given(read_reconfusion(file), None, "Cameras of the data set.")
     return with_fewer_given(given, views or 3, everything=everything)
 
@@ -105,13 +105,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--weights", choices=RunOptions.controls()["weights"].choices, default="real")
     asked = parser.parse_args(arguments)
     try:
-        return _all(asked)
+        return _evaluate_all(asked)
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _all(asked: argparse.Namespace) -> int:
+def _evaluate_all(asked: argparse.Namespace) -> int:
     settings = GenXDSettings(steps=asked.steps, seed=asked.seed)
     scores: dict[str, dict[str, list]] = {}
     for name, given in scenes(asked.data, views=asked.views, subset=asked.subset, everything=asked.all):

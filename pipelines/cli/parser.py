@@ -210,7 +210,7 @@ def add_settings(
 
 def _add_option(group: Any, flag: str, destination: str, control: Control, default: Any) -> None:
     help = ". ".join(
-        part.rstrip(".") for part in (control.label, control.help, _range(control), _shown(default)) if part
+        part.rstrip(".") for part in (control.label, control.help, _range_text(control), _default_text(default)) if part
     )
     common = {"dest": destination, "default": None, "help": help.replace("%", "%%")}
     if isinstance(default, bool):
@@ -221,7 +221,7 @@ def _add_option(group: Any, flag: str, destination: str, control: Control, defau
         group.add_argument(flag, type=type(default), metavar="TEXT" if isinstance(default, str) else "N", **common)
 
 
-def _range(control: Control) -> str:
+def _range_text(control: Control) -> str:
     if control.choices:
         return "One of " + ", ".join(control.choices)
     if control.minimum is None or control.maximum is None:
@@ -229,6 +229,6 @@ def _range(control: Control) -> str:
     return f"{control.minimum:g} to {control.maximum:g}"
 
 
-def _shown(default: Any) -> str:
+def _default_text(default: Any) -> str:
     text = str(default)
     return f"Default {text if len(text) <= 40 else text[:37] + '...'}" if text else ""

@@ -101,23 +101,23 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
         settings["keep"] = _masks(given.masks, frames)
     if given.moving is not None:
         settings["masks"] = _masks(given.moving, frames)
-    scene = _finished(scene_of(frames, path, name=given.video.stem, **settings), say)
+    scene = _run_to_end(scene_of(frames, path, name=given.video.stem, **settings), say)
     say(Progress("Scene", 1, 1, note=scene.source))
     if given.keep == "object":
         from pipelines.reconstruct.object_mask import cut_out, object_masks
 
         scene = cut_out(scene, object_masks(scene))
-    cloud = _finished(fuse_points(scene, tolerance=given.tolerance, most_points=given.points), say)
+    cloud = _run_to_end(fuse_points(scene, tolerance=given.tolerance, most_points=given.points), say)
     mesh = dome = picture = None
     if given.mesh != "none":
         steps = extract_mesh(
             scene, voxel=given.voxel, most_triangles=given.triangles, method=given.mesh, tolerance=given.tolerance
         )
-        mesh = _finished(steps, say)
+        mesh = _run_to_end(steps, say)
     if mesh is not None and given.texture:
         from pipelines.reconstruct.surface.texture import texture_mesh
 
-        picture = _finished(texture_mesh(scene, mesh), say)
+        picture = _run_to_end(texture_mesh(scene, mesh), say)
     given.out.mkdir(parents=True, exist_ok=True)
     placed, cameras = shot_on(scene)
     if given.background == "dome":
@@ -186,7 +186,7 @@ def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:
     return frames, path.resized(width, height)
 
 
-def _finished(steps: Generator[Progress, None, Made], say: Callable[[Progress], None]) -> Made:
+def _run_to_end(steps: Generator[Progress, None, Made], say: Callable[[Progress], None]) -> Made:
     while True:
         try:
             say(next(steps))

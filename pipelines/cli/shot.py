@@ -33,19 +33,19 @@ def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Sho
     """The shot for the method ``known``, and the moves that made its path, None where others did; ``folder`` keeps what a
     project carries. Raises `InputError`."""
     if getattr(given, "project", None) and is_project(given.project):
-        return _of_saved_project(known, given, folder)
-    scene, path, settings, moves = _described(known, given, folder)
+        return _shot_of_saved_project(known, given, folder)
+    scene, path, settings, moves = _read_parts(known, given, folder)
     options: Any = values(RunOptions, given, "options")
     return Shot(known, scene, path, settings, options), moves
 
 
-def _of_saved_project(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Shot, Moves | None]:
+def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Shot, Moves | None]:
     """The shot of a project that the page saved. Options of the command line come before what it says; a move among them
     makes a new path."""
     content, notes = content_of(read_project(given.project, folder=folder))
     if content.scene is None:
         raise InputError(f"{given.project.name} holds no picture yet; open one in the page and save the project again.")
-    scene = _with_objects(content.scene, getattr(given, "objects", None))
+    scene = _replace_objects(content.scene, getattr(given, "objects", None))
     chosen = written(known.moves, given, "moves")
     moves: Any = known.moves.of({**(content.moves.get(known.name) or known.moves()).values(), **chosen})
     if set(chosen) - set(_FRAME):
@@ -61,25 +61,25 @@ def _of_saved_project(known: Method, given: argparse.Namespace, folder: Path) ->
     else:
         path, drawn = seen.path, content.source.moves_from == METHOD_MOVES
     stored = content.settings.get(known.name, {})
-    settings = _over(stored, known.settings, given, "settings")
-    options: Any = _over(stored, RunOptions, given, "options")
+    settings = _merge(stored, known.settings, given, "settings")
+    options: Any = _merge(stored, RunOptions, given, "options")
     return Shot(known, seen.scene, path, settings, options), moves if drawn else None
 
 
-def _over(stored: Mapping[str, Any], kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:
+def _merge(stored: Mapping[str, Any], kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:
     """Settings of ``kind``: what is ``stored``, and over it what the command line says."""
     known = {name: stored[name] for name in kind.controls() if name in stored}
     return kind.of({**known, **written(kind, given, prefix)})
 
 
-def _described(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
+def _read_parts(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
     if getattr(given, "project", None) or getattr(given, "empty_stage", False):
-        return _of_project(known, given, folder)
+        return _parts_of_project(known, given, folder)
     moves: Any = values(known.moves, given, "moves")
     if getattr(given, "after", None):
-        moves = _as_framed(given.after, moves)
+        moves = _moves_framed_as(given.after, moves)
     scene, own = (known.blank(), None) if known.blank and given.no_picture else _scene(given)
-    scene = _with_objects(scene, getattr(given, "objects", None))
+    scene = _replace_objects(scene, getattr(given, "objects", None))
     scene = scene.fitted(moves.width, moves.height, moves.fit)
     if scene.kind not in known.scenes:
         raise InputError(f"{known.title} takes {' or '.join(known.scenes)}, and these files are a {scene.kind}.")
@@ -92,7 +92,7 @@ def _described(known: Method, given: argparse.Namespace, folder: Path) -> _Parts
     return scene, frame_path(path, moves, scene, as_given=as_given), settings, None
 
 
-def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
+def _parts_of_project(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
     """Options of the command line come before what the project says; a move among them makes a new path."""
     module = import_module(known.projects)
     project = module.read_project(given.project, folder=folder) if given.project else module.new_project()
@@ -105,7 +105,7 @@ def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> _Part
         settings = project.painted.settings(settings, folder / "painted.zip")
     size = {} if own is None else {"frames": len(own), "width": own.width, "height": own.height, "fps": own.fps}
     moves: Any = known.moves.of({**known.moves().values(), **project.moves, **size, **chosen})
-    scene = _with_objects(project.scene, given.objects).fitted(moves.width, moves.height, moves.fit)
+    scene = _replace_objects(project.scene, given.objects).fitted(moves.width, moves.height, moves.fit)
     drawn = known.path(moves, scene)
     if given.path is not None:
         path = _own_path(given, drawn, scene)
@@ -117,7 +117,7 @@ def _of_project(known: Method, given: argparse.Namespace, folder: Path) -> _Part
     return scene, path, settings, None
 
 
-def _with_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
+def _replace_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
     """With the objects of these files in place of any others."""
     if not files:
         return scene
@@ -175,7 +175,7 @@ def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
     return _scene_of_picture(given), None
 
 
-def _as_framed(after: Path, moves: Any) -> Any:
+def _moves_framed_as(after: Path, moves: Any) -> Any:
     """The moves in the frame of the result ``after``."""
     from pipelines.results.record import restore
 

@@ -168,9 +168,11 @@ class Workplace:
         options.mapper.filter_max_reproj_error = pixels
         out = self.folder / "triangulated"
         out.mkdir(exist_ok=True)
-        return self.colmap.triangulate_points(self._posed(path), self.database, self.images, out, options=options)
+        return self.colmap.triangulate_points(
+            self._model_without_points(path), self.database, self.images, out, options=options
+        )
 
-    def _posed(self, path: CameraPath) -> Any:
+    def _model_without_points(self, path: CameraPath) -> Any:
         """A model without points: the pictures of the database with the cameras of ``path``."""
         model = self.colmap.Reconstruction()
         with self.colmap.Database.open(self.database) as database:

@@ -56,7 +56,7 @@ def matches(network: Any, pictures: NDArray[np.uint8], wanted: list[tuple[int, i
     """Keypoints of ``pictures`` (F,H,W,3) in their pixels, and the matches of the ``wanted`` pairs."""
     import torch
 
-    looked_at = torch.from_numpy(_looked_at(pictures))
+    looked_at = torch.from_numpy(_to_grey(pictures))
     scale = np.array(pictures.shape[2:0:-1], np.float64) / np.array(looked_at.shape[:1:-1], np.float64)
     numbers: list[dict[tuple[int, int], int]] = [{} for _ in pictures]
     found = {}
@@ -65,7 +65,7 @@ def matches(network: Any, pictures: NDArray[np.uint8], wanted: list[tuple[int, i
             answer = network(looked_at[list(pair)][None])
         places = (answer.keypoints[0].double().numpy() * looked_at.shape[:1:-1]).round().astype(int)
         partner = answer.matches.reshape(2, -1)[0].numpy()[: places.shape[1]]  # one number a picture where none has any
-        here = [_numbered(numbers[i], places[side]) for side, i in enumerate(pair)]
+        here = [_number_places(numbers[i], places[side]) for side, i in enumerate(pair)]
         there = answer.mask[0].numpy() > 0
         good = (partner >= 0) & (partner < len(partner)) & there[0]
         good[good] = there[1][partner[good]]
@@ -74,12 +74,12 @@ def matches(network: Any, pictures: NDArray[np.uint8], wanted: list[tuple[int, i
     return [((one + 0.5) * scale - 0.5).astype(np.float32) for one in keypoints], found
 
 
-def _numbered(numbers: dict[tuple[int, int], int], places: NDArray) -> NDArray[np.int64]:
+def _number_places(numbers: dict[tuple[int, int], int], places: NDArray) -> NDArray[np.int64]:
     """The number of each place (K,2) in its picture; places not met before get the next ones."""
     return np.array([numbers.setdefault((x, y), len(numbers)) for x, y in places.tolist()], np.int64)
 
 
-def _looked_at(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _to_grey(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(F,3,h,w) grey in 0..1."""
     height, width = pictures.shape[1:3]
     scale = min(SHORT_SIDE / min(height, width), 1.0)

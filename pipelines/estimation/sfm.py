@@ -100,7 +100,7 @@ def reconstruct(
     ``one_video``: few frames of one move, made for speed, see `Workplace.mapped`. Raises `InputError` where pycolmap is missing or no cameras can be found.
     """
     with Workplace.of(pictures, masks, seed) as place:
-        known = None if focal_px is None else _centred(focal_px, pictures.shape[2], pictures.shape[1])
+        known = None if focal_px is None else _centred_camera(focal_px, pictures.shape[2], pictures.shape[1])
         model = "SIMPLE_PINHOLE" if known is None else "PINHOLE"
         place.extract(model, one_lens=one_lens, known=known, few=matcher is not None)
         place.match(pairs(len(pictures), pairing), matcher, pixels=STRICT_PX if one_video else None)
@@ -144,11 +144,11 @@ def refine_cameras(
             _check_placed(model, len(frames))
             before = before if number else float(model.compute_mean_reprojection_error())
             place.adjust(model, lens=lens)
-            current = _merged(current, _result(model, path.width, path.height, path.fps))
-    found = _seen_enough(_result(model, path.width, path.height, path.fps))
+            current = _merge(current, _result(model, path.width, path.height, path.fps))
+    found = _drop_poor_frames(_result(model, path.width, path.height, path.fps))
     to_given = gauge(found.path, path.sliced(list(found.frames)))  # type: ignore[arg-type]
     found = replace(found, path=to_given.of_path(found.path), points=to_given(found.points))
-    return Refined(_merged(path, found), found.frames, found, before, found.mean_error_px)
+    return Refined(_merge(path, found), found.frames, found, before, found.mean_error_px)
 
 
 def gauge(path: CameraPath, reference: CameraPath) -> Similarity:
@@ -206,7 +206,7 @@ def _check_placed(model: Any, count: int) -> None:
         )
 
 
-def _seen_enough(found: Reconstruction) -> Reconstruction:
+def _drop_poor_frames(found: Reconstruction) -> Reconstruction:
     """Without the frames that see fewer than `FEWEST_SEEN` points."""
     kept = [i for i, (numbers, _) in enumerate(found.seen) if len(numbers) >= FEWEST_SEEN]
     path = replace(
@@ -218,14 +218,14 @@ def _seen_enough(found: Reconstruction) -> Reconstruction:
     return replace(found, frames=frames, path=path, seen=tuple(found.seen[i] for i in kept))
 
 
-def _merged(path: CameraPath, found: Reconstruction) -> CameraPath:
+def _merge(path: CameraPath, found: Reconstruction) -> CameraPath:
     """``path`` with the cameras of ``found`` in their frames."""
     poses, lenses = path.world_from_camera.copy(), path.intrinsics.copy()
     poses[list(found.frames)], lenses[list(found.frames)] = found.path.world_from_camera, found.path.intrinsics
     return replace(path, world_from_camera=poses, intrinsics=lenses)
 
 
-def _centred(focal_px: float, width: int, height: int) -> CameraPath:
+def _centred_camera(focal_px: float, width: int, height: int) -> CameraPath:
     """One camera with a centred lens."""
     lens = np.array([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
     return CameraPath(np.eye(4)[None], lens, width, height)

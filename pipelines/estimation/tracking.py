@@ -62,7 +62,7 @@ def track_points(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[
     kept = length[track] >= LEAST_FRAMES
     track, frame, pixel = np.unique(track[kept], return_inverse=True)[1], frame[kept], pixel[kept]
     count = int(track.max()) + 1 if len(track) else 0
-    points, angle = _placed(track, frame, pixel, path, count)
+    points, angle = _triangulate_tracks(track, frame, pixel, path, count)
     error = _errors(points, track, frame, pixel, path, count)
     wide = angle >= LEAST_ANGLE
     good = wide & (error <= MOST_ERROR * max(path.height / 480, 1.0))
@@ -147,7 +147,7 @@ def _step(
     return there, (ahead[:, 0] == 1) & (behind[:, 0] == 1) & inside & returned
 
 
-def _placed(
+def _triangulate_tracks(
     track: NDArray, frame: NDArray, pixel: NDArray, path: CameraPath, count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points (P,3) nearest to all rays of each track, and the degrees between its first ray and its last."""

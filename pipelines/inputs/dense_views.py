@@ -21,18 +21,18 @@ def dense_views(posed: PosedPictures, estimate: Estimate) -> Scene:
     Depth is fitted to the points that came with the cameras; where none came, to points followed from picture to picture
     in the order given. Raises `InputError` where there are too few of either, or no depth model.
     """
-    sparse = _given_points(posed) if len(posed.points) >= FEWEST_POINTS else _followed_points(posed)
+    sparse = _choose_given_points(posed) if len(posed.points) >= FEWEST_POINTS else _follow_points(posed)
     count = len(posed.pictures)
     chosen = np.linspace(0, count - 1, min(MOST_VIEWS, count)).round().astype(int).tolist()
     few = posed.chosen(chosen)
     return posed_scene(few.pictures, few.path, estimate, [sparse[index] for index in chosen], kind="views")
 
 
-def _given_points(posed: PosedPictures) -> list[Sparse]:
+def _choose_given_points(posed: PosedPictures) -> list[Sparse]:
     return [Sparse(*posed.seen_points(index)) for index in range(len(posed.pictures))]
 
 
-def _followed_points(posed: PosedPictures) -> list[Sparse]:
+def _follow_points(posed: PosedPictures) -> list[Sparse]:
     tracks = track_points(posed.pictures, posed.path)
     if tracks.agreeing < FEWEST_POINTS:
         raise InputError(

@@ -31,7 +31,7 @@ def depth_of_file(file: Path, frames: NDArray[np.uint8], *, account: Account | N
         raise InputError(f"There is no depth file {file}.")
     with reading(f"{file.name} cannot be read as depth; give npy, npz or a zip of depth maps."):
         kind = kind_of(file)
-        maps = _of_zip(file, account) if kind == ".zip" else _array(file, kind, account)
+        maps = _read_zip(file, account) if kind == ".zip" else _read_array(file, kind, account)
     if maps.ndim != 3 or len(maps) != len(frames):
         raise InputError(
             f"{file.name} should hold {len(frames)} depth maps, one per frame, got the shape {maps.shape}."
@@ -40,7 +40,7 @@ def depth_of_file(file: Path, frames: NDArray[np.uint8], *, account: Account | N
     return np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) for each in maps])
 
 
-def _of_zip(file: Path, account: Account) -> NDArray[np.float32]:
+def _read_zip(file: Path, account: Account) -> NDArray[np.float32]:
     from pipelines.inputs.archive import open_folder
 
     with open_folder(file) as folder:
@@ -51,28 +51,28 @@ def _of_zip(file: Path, account: Account) -> NDArray[np.float32]:
         if names == kinds[DISPARITIES]:
             maps = [read_raster(found[name], account) for name in names]
         else:
-            maps = [_distances(found[name], account) for name in names]
+            maps = [_read_distances(found[name], account) for name in names]
     if not maps or len({each.shape for each in maps}) > 1:
         raise InputError(
             f"{file.name} should hold depth maps of one size, one per frame: grey PNGs in which near is bright, or "
             f"{', '.join(DISTANCES)} of distances; it holds {', '.join(shown[:8]) or 'nothing'}."
         )
     account.fields(dict.fromkeys(name for name in shown if name not in names), "files")
-    return _from_nearness(np.stack(maps)) if names == kinds[DISPARITIES] else np.stack(maps)
+    return _invert_nearness(np.stack(maps)) if names == kinds[DISPARITIES] else np.stack(maps)
 
 
-def _distances(file: Path, account: Account) -> NDArray[np.float32]:
+def _read_distances(file: Path, account: Account) -> NDArray[np.float32]:
     read = read_depth_map(file, "distance")
     for note in read.notes:
         account.say(note)
     return read.values
 
 
-def _from_nearness(near: NDArray[np.float32]) -> NDArray[np.float32]:
+def _invert_nearness(near: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.divide(near.max(where=near > 0, initial=0), near, out=np.full_like(near, np.nan), where=near > 0)
 
 
-def _array(file: Path, kind: str, account: Account) -> NDArray[np.float32]:
+def _read_array(file: Path, kind: str, account: Account) -> NDArray[np.float32]:
     if kind != ".npz":
         return np.asarray(np.load(file, allow_pickle=False), np.float32)
     shapes = npz_shapes(file.read_bytes(), file.name)
@@ -88,4 +88,4 @@ def _array(file: Path, kind: str, account: Account) -> NDArray[np.float32]:
         if "mask" in arrays and shapes["mask"] == values.shape:
             values = np.where(archive["mask"] > 0, values, np.float32(np.nan))
             arrays.use("mask")
-    return _from_nearness(values) if key in DISPARITY_KEYS else values
+    return _invert_nearness(values) if key in DISPARITY_KEYS else values

@@ -63,7 +63,7 @@ def read_material(
     always asks it; without ``dense``, a labelled guess takes its place where it cannot be had. ``begin_at``: the frame with
     which a clip begins, counted from 0. ``up``: which axis of a file of splats points up, see `pipelines.splats.formats.axes`.
     """
-    material = _splats(files[0], up) if is_splat_file(files) else _read(files, given_views, dense, begin_at)
+    material = _read_splats(files[0], up) if is_splat_file(files) else _read(files, given_views, dense, begin_at)
     if begin_at and material.scene.kind != "clip":
         raise InputError(
             f"Only a clip can begin at another frame, and these files are a {material.scene.kind}; set it to 0."
@@ -71,7 +71,7 @@ def read_material(
     return material
 
 
-def _splats(file: str | Path, up: Up) -> Material:
+def _read_splats(file: str | Path, up: Up) -> Material:
     from pipelines.splats.scene import open_splats
 
     scene, note = open_splats(file, up=up)
@@ -83,12 +83,12 @@ def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: 
     if not paths:
         raise InputError(f"Give files first. {ACCEPTED}")
     if len(paths) > 1:
-        return _posed(paths, given_views, dense)
+        return _read_posed(paths, given_views, dense)
     path, kind = paths[0], kind_of(paths[0])
     if kind in VIDEOS:
-        return _video(path, dense, begin_at)
+        return _read_video(path, dense, begin_at)
     if kind == ".zip" or path.is_dir():
-        return _archive(path, given_views, dense, begin_at)
+        return _read_archive(path, given_views, dense, begin_at)
     if kind == ".npz":
         from pipelines.inputs.gen3c_npz import LONGEST_CLIP as LONGEST_GIVEN
         from pipelines.inputs.gen3c_npz import read_scene
@@ -100,32 +100,32 @@ def _read(files: Sequence[str | Path], given_views: int, dense: bool, begin_at: 
             return Material(scene, note=account.text())
         return Material(*read_scene(path, account=account), note=account.text(), path_as_given=True)
     if kind in (".torch", ".pt"):
-        return _reconfusion(path, given_views, dense)
+        return _read_reconfusion(path, given_views, dense)
     raise InputError(f"{path.name} alone is not enough, or of no kind that is read. {ACCEPTED}")
 
 
-def _posed(paths: Sequence[Path], given_views: int, dense: bool) -> Material:
+def _read_posed(paths: Sequence[Path], given_views: int, dense: bool) -> Material:
     from pipelines.inputs.posed_files import gather, is_picture
 
     if not any(is_picture(path) for path in paths):
         raise InputError(f"Give one video, zip or scene file at a time, got {len(paths)} files. {ACCEPTED}")
-    return _of(gather(paths), given_views, dense)
+    return _make_material(gather(paths), given_views, dense)
 
 
-def _reconfusion(path: Path, given_views: int, dense: bool) -> Material:
+def _read_reconfusion(path: Path, given_views: int, dense: bool) -> Material:
     from pipelines.inputs.datasets.genxd import read_reconfusion
     from pipelines.inputs.posed_files import Given
 
     account = Account(path.name)
     views = read_reconfusion(path, account=account)
-    return _of(
+    return _make_material(
         Given(views, None, f"Cameras of the data set. {account.text()}".rstrip()),
         given_views or min(views.splits, default=0),
         dense,
     )
 
 
-def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Material:
+def _read_archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Material:
     """A folder or zip of GEN3C's or ViPE's layout, of CamVid-30K's, a ReconFusion data set, or pictures with cameras."""
     from pipelines.inputs.archive import open_folder
     from pipelines.inputs.datasets.genxd import read_camvid, reconfusion_scenes
@@ -146,49 +146,49 @@ def _archive(path: Path, given_views: int, dense: bool, begin_at: int) -> Materi
                 account = Account(path.name)
                 views = read_camvid(candidate, account=account)
                 note = f"Cameras of the data set. {account.text()}".rstrip()
-                return _of(Given(views, None, note), given_views, dense)
+                return _make_material(Given(views, None, note), given_views, dense)
             if is_gso(candidate):
-                return _of(read_gso(candidate, views=given_views), 0, dense)
+                return _make_material(read_gso(candidate, views=given_views), 0, dense)
             if (candidate / "index.json").is_file():
                 scenes = reconfusion_scenes(candidate)
                 if len(scenes) > 1:
                     raise InputError(f"{path.name} holds {len(scenes)} scenes; give the .torch file of one of them.")
-                return _reconfusion(next(iter(scenes.values())), given_views, dense)
-        return _of(gather_folder(place, name=path.stem), given_views, dense)
+                return _read_reconfusion(next(iter(scenes.values())), given_views, dense)
+        return _make_material(gather_folder(place, name=path.stem), given_views, dense)
 
 
-def _of(given: Given, given_views: int, dense: bool) -> Material:
+def _make_material(given: Given, given_views: int, dense: bool) -> Material:
     from pipelines.inputs.posed_files import with_fewer_given
     from pipelines.inputs.posed_images import with_truth
 
     given = with_fewer_given(given, given_views)
     views = given.views
     points = PointCloud(views.points.astype(np.float32), views.colours) if len(views.points) else None
-    scene, note = _with_depth(views) if dense else (views.scene(), "")
+    scene, note = _add_depth(views) if dense else (views.scene(), "")
     words = " ".join(filter(None, (given.note, note)))
     scene = with_truth(scene, given.truth)
     return Material(scene, given.targets, words, path_as_given=given.targets is not None, points=points)
 
 
-def _with_depth(views: PosedPictures) -> tuple[Scene, str]:
+def _add_depth(views: PosedPictures) -> tuple[Scene, str]:
     """Depth in every pixel, or the rough one and why."""
     from pipelines.inputs.dense_views import dense_views
 
     try:
-        return replace(dense_views(views, _estimated_depth), name=views.name), ""
+        return replace(dense_views(views, _estimate_depth), name=views.name), ""
     except InputError as error:
         rough = views.scene()
         return rough, f"Note: {error} Until then the depth is rough: {rough.source}."
 
 
-def _estimated_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _estimate_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     from pipelines.estimation.depth import MODELS, depth_of
     from pipelines.media.image import Picture
 
     return depth_of(Picture(frame, None), MODELS["small"]).values
 
 
-def _video(path: Path, dense: bool, begin_at: int) -> Material:
+def _read_video(path: Path, dense: bool, begin_at: int) -> Material:
     """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
     from pipelines.inputs.picture import guessed_layout
     from pipelines.inputs.reconstructions.vipe import say_cut
@@ -203,7 +203,7 @@ def _video(path: Path, dense: bool, begin_at: int) -> Material:
     if len(frames) == LONGEST_CLIP:
         say_cut(path, begin_at + len(frames), account)
     try:
-        _estimated_depth(frames[0])
+        _estimate_depth(frames[0])
     except InputError as error:
         if dense:
             raise
@@ -211,5 +211,5 @@ def _video(path: Path, dense: bool, begin_at: int) -> Material:
         scene = replace(scene, source=guessed_layout(frames[0]).source)
         words = f"{note} Note: {error} Until then the depth is a **guess**. {account.text()}"
         return Material(scene, note=words.rstrip())
-    scene, note = scene_of_video(frames, fps, _estimated_depth)
+    scene, note = scene_of_video(frames, fps, _estimate_depth)
     return Material(scene, note=f"{note} {account.text()}".rstrip())

@@ -18,7 +18,7 @@ def scene_from(picture: Picture, depth: Depth, *, fov_degrees: float | None = No
     import cv2
 
     height, width = picture.colour.shape[:2]
-    values = _turned_alike(depth.values, picture)
+    values = _orient_as(depth.values, picture)
     if values.shape != (height, width):
         _check_same_shape(values.shape, (height, width))
         values = cv2.resize(values, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
@@ -39,7 +39,7 @@ def guessed_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest
     return Depth(values, "relative", "a guessed layout (floor and backdrop), not measured depth")
 
 
-def _turned_alike(depth: NDArray[np.float32], picture: Picture) -> NDArray[np.float32]:
+def _orient_as(depth: NDArray[np.float32], picture: Picture) -> NDArray[np.float32]:
     """Depth (H,W) that was made of the picture as it is stored, turned as EXIF turned the picture."""
     height, width = picture.colour.shape[:2]
     lies = picture.orientation >= 5 and abs(np.log(depth.shape[1] / depth.shape[0] * width / height)) < 0.02

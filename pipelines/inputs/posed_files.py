@@ -64,7 +64,7 @@ def gather(files: Sequence[Path], *, name: str = "views") -> Given:
     stack, turns = _read(pictures, account)
     read = dict(zip([called[file] for file in pictures], stack))
     if not others:
-        given = _estimated(read, name)
+        given = _estimate(read, name)
         return replace(given, note=" ".join(filter(None, (given.note, account.text()))))
     height, width = next(iter(read.values())).shape[:2]
     sizes = {picture.shape[1::-1] for picture in read.values()}
@@ -75,7 +75,7 @@ def gather(files: Sequence[Path], *, name: str = "views") -> Given:
         account,
         one_size=len(sizes) == 1,
     )
-    read = _as_cameras_saw(read, dict(zip(read, turns)), model, account)
+    read = _undo_exif_turns(read, dict(zip(read, turns)), model, account)
     given = match_cameras(read, model, name=name)
     return replace(given, note=" ".join(filter(None, (given.note, account.text()))))
 
@@ -157,7 +157,9 @@ def model_of(files: Mapping[str, bytes], width: int, height: int, account: Accou
     if name.lower().endswith(".txt"):
         return _text(data, name, width, height, account)
     like = CameraPath(np.eye(4)[None], pinhole(width, height, 55), width, height)
-    return _unnamed(formats.read(name, data, like=like if name.lower().endswith(".npz") else None, account=account))
+    return _unnamed_model(
+        formats.read(name, data, like=like if name.lower().endswith(".npz") else None, account=account)
+    )
 
 
 def _colmap(files: Mapping[str, bytes], found: Sequence[colmap.ModelFiles], account: Account) -> Model:
@@ -202,10 +204,10 @@ def _text(data: bytes, name: str, width: int, height: int, account: Account) -> 
     own = Account(name)
     stamps, path = realestate10k.read_rows(text, name, like, own)
     account.add(own)
-    return replace(_unnamed(path), names=stamps)
+    return replace(_unnamed_model(path), names=stamps)
 
 
-def _unnamed(path: CameraPath) -> Model:
+def _unnamed_model(path: CameraPath) -> Model:
     lenses = tuple(Lens(path.width, path.height, lens, np.zeros(4)) for lens in path.intrinsics)
     return Model(("",) * len(path), path.world_from_camera, lenses, np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
 
@@ -219,7 +221,7 @@ def match_cameras(pictures: Mapping[str, Picture], model: Model, *, name: str = 
     chosen = [picture for picture in pictures if picture in place]
     straight = [model.lenses[place[each]].straightened(pictures[each], each) for each in chosen]
     height, width = straight[0][0].shape[:2]
-    framed = [_framed(picture, lens, width, height) for picture, lens in straight]
+    framed = [_frame(picture, lens, width, height) for picture, lens in straight]
     poses = model.poses[[place[each] for each in chosen]]
     path = CameraPath(poses, np.stack([lens for _, lens in framed]), width, height, 6)
     views = PosedPictures(
@@ -243,7 +245,7 @@ def _places(names: list[str], model: Model) -> dict[str, int]:
     )
 
 
-def _framed(picture: Picture, lens: Lens, width: int, height: int) -> tuple[Picture, NDArray[np.float64]]:
+def _frame(picture: Picture, lens: Lens, width: int, height: int) -> tuple[Picture, NDArray[np.float64]]:
     """Fitted to ``width`` x ``height`` by a centred crop, with the intrinsics that follow."""
     path = CameraPath(np.eye(4)[None], lens.matrix, lens.width, lens.height).fitted(width, height)
     return fit_picture(picture, width, height), path.intrinsics[0]
@@ -287,7 +289,7 @@ def _sizes(first: Picture) -> str:
     return f"Pictures of other sizes were fitted to {first.shape[1]} x {first.shape[0]}, the first one's."
 
 
-def _estimated(pictures: Mapping[str, Picture], name: str) -> Given:
+def _estimate(pictures: Mapping[str, Picture], name: str) -> Given:
     stack = list(pictures.values())
     height, width = stack[0].shape[:2]
     alike = len({picture.shape for picture in stack}) == 1
@@ -303,14 +305,14 @@ def _read(files: Sequence[Path], account: Account) -> tuple[list[Picture], list[
         read = read_picture(file)
         if not pictures:
             scale = min(1.0, np.sqrt(LARGEST_TOTAL / (len(files) * read.colour.shape[0] * read.colour.shape[1])))
-        pictures.append(_scaled(read.colour, scale))
+        pictures.append(_scale(read.colour, scale))
         turns.append(read.orientation)
         for note in read.notes:
             account.say(note)
     return pictures, turns
 
 
-def _as_cameras_saw(
+def _undo_exif_turns(
     pictures: Mapping[str, Picture], turns: Mapping[str, int], model: Model, account: Account
 ) -> dict[str, Picture]:
     """Pictures that EXIF turned, back as they are stored where their cameras were made so: COLMAP and most others do not look at EXIF.
@@ -322,7 +324,7 @@ def _as_cameras_saw(
         return dict(pictures)
     place, seen = _places(list(pictures), model), dict(pictures)
     for name, turn in turned_ones.items():
-        if name in place and _lies(model.lenses[place[name]], pictures[name], turn):
+        if name in place and _is_stored_shape(model.lenses[place[name]], pictures[name], turn):
             seen[name] = apply_orientation(pictures[name], {6: 8, 8: 6}.get(turn, turn))
             account.say(
                 f"{account.name}: pictures are shown as they are stored, not as EXIF turns them, as their cameras were made."
@@ -330,7 +332,7 @@ def _as_cameras_saw(
     return seen
 
 
-def _lies(lens: Lens, picture: Picture, turn: int) -> bool:
+def _is_stored_shape(lens: Lens, picture: Picture, turn: int) -> bool:
     """Whether the stored picture, not the upright one, has the shape of the lens."""
     height, width = picture.shape[:2]
     upright = abs(np.log(lens.width / lens.height * height / width))
@@ -338,7 +340,7 @@ def _lies(lens: Lens, picture: Picture, turn: int) -> bool:
     return stored <= upright + 1e-3
 
 
-def _scaled(picture: Picture, scale: float) -> Picture:
+def _scale(picture: Picture, scale: float) -> Picture:
     if scale == 1:
         return picture
     size = (max(16, round(picture.shape[1] * scale)), max(16, round(picture.shape[0] * scale)))

@@ -46,11 +46,13 @@ def scene_of_video(
     try:
         found = reconstruct(frames, fps=fps)
     except InputError as error:
-        return _standing(frames, fps, estimate, fov_degrees), f"The camera is taken to stand still: {error}"
+        return _scene_of_still_camera(
+            frames, fps, estimate, fov_degrees
+        ), f"The camera is taken to stand still: {error}"
     if len(found.frames) < LEAST_REGISTERED * len(frames):
         words = f"The camera is taken to stand still: structure from motion placed only {len(found.frames)} of {len(frames)} frames."
-        return _standing(frames, fps, estimate, fov_degrees), words
-    path = _completed(found.path, found.frames, len(frames))
+        return _scene_of_still_camera(frames, fps, estimate, fov_degrees), words
+    path = _complete_path(found.path, found.frames, len(frames))
     sparse: list[Sparse | None] = [None] * len(frames)
     for index, frame in enumerate(found.frames):
         pixels, depths = found.depths(index)
@@ -89,7 +91,9 @@ def posed_scene(
     return Scene(tuple(views), kind, "relative", path.fps, source="depth model fitted to sparse points")
 
 
-def _standing(frames: NDArray[np.uint8], fps: float, estimate: Estimate, fov_degrees: float | None) -> Scene:
+def _scene_of_still_camera(
+    frames: NDArray[np.uint8], fps: float, estimate: Estimate, fov_degrees: float | None
+) -> Scene:
     """All frames from one camera; each depth fitted to the frame before where the picture did not change."""
     lens = pinhole(frames.shape[2], frames.shape[1], fov_degrees or DEFAULT_FOV_DEGREES)
     views: list[View] = []
@@ -109,7 +113,7 @@ def _fit_to_frame(
     return fit_to_depth(depth, before, still if still.sum() >= 100 else known)
 
 
-def _completed(path: CameraPath, frames: Sequence[int], count: int) -> CameraPath:
+def _complete_path(path: CameraPath, frames: Sequence[int], count: int) -> CameraPath:
     """A path of ``count`` frames through the cameras of ``frames``; before the first and after the last it stands."""
     cameras = zip(path.world_from_camera, path.intrinsics, frames)
     keys = [Keyframe(pose, lens, float(frame)) for pose, lens, frame in cameras]

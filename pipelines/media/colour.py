@@ -57,15 +57,15 @@ class ColourTags:
 
 def to_srgb(values: NDArray[np.uint16], tags: ColourTags) -> NDArray[np.uint8]:
     """RGB (H,W,3) of 16 bits, as coded, to sRGB of 8 bits. Sources: ITU-R BT.2100 (HLG, PQ), BT.2408 (white), IEC 61966-2-1."""
-    linear = _linear(tags.transfer)[values]
+    linear = _linear_table(tags.transfer)[values]
     if tags.wide:
         linear = linear @ _to_bt709(tags.primaries).T
-    codes = _encoded(tags.hdr)
+    codes = _encoding_table(tags.hdr)
     return codes[(np.clip(linear, 0, 1) * np.float32(len(codes) - 1) + np.float32(0.5)).astype(np.uint16)]
 
 
 @lru_cache(maxsize=4)
-def _linear(transfer: int) -> NDArray[np.float32]:
+def _linear_table(transfer: int) -> NDArray[np.float32]:
     """(65536,): light of each code; 1 is white."""
     code = np.linspace(0, 1, 65536)
     if transfer == PQ:
@@ -80,7 +80,7 @@ def _linear(transfer: int) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=2)
-def _encoded(hdr: bool) -> NDArray[np.uint8]:
+def _encoding_table(hdr: bool) -> NDArray[np.uint8]:
     """(65536,): the 8-bit code of linear light; sRGB's curve for HDR, a plain screen's where that was undone."""
     light = np.linspace(0, 1, 65536)
     srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)

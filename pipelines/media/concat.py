@@ -41,13 +41,13 @@ def write_on(
         parts = [begun]
         if len(frames) > begun.frames:
             parts.append(Begun(write_mp4(rest, frames[begun.frames :], fps), len(frames) - begun.frames))
-        copied = _joined(path, parts, frames.shape[1:3], metadata)
+        copied = _join(path, parts, frames.shape[1:3], metadata)
     finally:
         rest.unlink(missing_ok=True)
     return path if copied else write_mp4(path, frames, fps, metadata=metadata)
 
 
-def _joined(path: Path, parts: list[Begun], size: tuple[int, ...], metadata: dict[str, str]) -> bool:
+def _join(path: Path, parts: list[Begun], size: tuple[int, ...], metadata: dict[str, str]) -> bool:
     """Writes the packets of ``parts`` one after another; False, with nothing written, where they do not fit together."""
     import av
     from av.error import FFmpegError

@@ -60,7 +60,7 @@ def read_picture(path: str | os.PathLike) -> Picture:
             white = Image.new("RGBA", image.size, (255, 255, 255, 255))
             image = Image.alpha_composite(white, image)
         elif image.mode.startswith(("I", "F")):
-            image = _scaled_to_bytes(image)
+            image = _scale_to_bytes(image)
         image = image.convert("RGB")
         image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
         check_size(*image.size, Path(path))
@@ -151,7 +151,7 @@ def _density(image: Image.Image) -> tuple[float, float]:
     return across, down
 
 
-def _scaled_to_bytes(image: Image.Image) -> Image.Image:
+def _scale_to_bytes(image: Image.Image) -> Image.Image:
     values = np.array(image, dtype=np.float64)
     span = max(np.ptp(values), 1e-12)
     return Image.fromarray((255 * (values - values.min()) / span).astype(np.uint8))

@@ -17,7 +17,7 @@ def ssim(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean structural similarity (Wang et al. 2004) in a Gaussian window, zeros beyond the border."""
     w = render.new_ones(render.shape[1:]) if weight is None else weight
     moments = torch.stack([render * w, frame * w, render * render * w, frame * frame * w, render * frame * w])
-    mean_r, mean_f, rr, ff, rf = _blurred(moments)
+    mean_r, mean_f, rr, ff, rf = _blur(moments)
     spread_r, spread_f, together = rr - mean_r**2, ff - mean_f**2, rf - mean_r * mean_f
     likeness = (2 * mean_r * mean_f + _C1) * (2 * together + _C2)
     return (likeness / ((mean_r**2 + mean_f**2 + _C1) * (spread_r + spread_f + _C2))).mean()
@@ -31,7 +31,7 @@ def psnr(picture: Tensor | NDArray, truth: Tensor | NDArray, where: NDArray[np.b
     return float(-10 * np.log10(max(float(np.mean(error if where is None else error[where])), 1e-10)))
 
 
-def _blurred(pictures: Tensor) -> Tensor:
+def _blur(pictures: Tensor) -> Tensor:
     """(...,H,W), each picture in the window: a product with a band matrix from either side, quick on any device."""
     down, across = (_band(side, pictures) for side in pictures.shape[-2:])
     return down @ pictures @ across.T

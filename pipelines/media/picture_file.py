@@ -22,12 +22,12 @@ def open_picture_file(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Im
     """A picture file of sides of ``least`` pixels and more, not yet decoded; raises `InputError` for what is none and for too large a one."""
     if not Path(path).is_file():
         raise InputError(f"There is no file {Path(path).name}.")
-    _with_heif()
+    _register_heif()
     try:
         image = Image.open(path, formats=PICTURE_FORMATS)
     except damaged() as error:
         raise InputError(
-            f"{Path(path).name} cannot be read as a picture{_found(Path(path))}; give a PNG, JPEG, WebP, AVIF or HEIC file."
+            f"{Path(path).name} cannot be read as a picture{_describe_content(Path(path))}; give a PNG, JPEG, WebP, AVIF or HEIC file."
         ) from error
     check_size(*image.size, Path(path), least=least)
     return image
@@ -43,7 +43,7 @@ _OTHERS = {
 """What a file is that is no picture, and where it belongs."""
 
 
-def _found(path: Path) -> str:
+def _describe_content(path: Path) -> str:
     """What the content is, for the end of a sentence."""
     with path.open("rb") as source:
         head = source.read(LOOKED_AT)
@@ -54,7 +54,7 @@ def _found(path: Path) -> str:
 
 
 @lru_cache(maxsize=1)
-def _with_heif() -> None:
+def _register_heif() -> None:
     """HEIC, by libheif. What else such a file holds (thumbnails, depth, gain maps) stays closed."""
     import pi_heif
 

@@ -131,7 +131,7 @@ class VideoFacts:
 
 def probe(path: str | os.PathLike) -> VideoFacts:
     """Size, rate, length and metadata without decoding; raises `InputError` for what is not a video."""
-    with _opened(path) as (container, stream):
+    with _open_video(path) as (container, stream):
         fps = float(stream.average_rate or stream.guessed_rate or 24)
         seconds = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
         count = stream.frames or round(seconds * fps)
@@ -152,12 +152,12 @@ def read_video(
     from pipelines.media.playback.shown_frame import Shown
 
     own = Account(Path(path).name)
-    with _opened(path) as (container, stream):
+    with _open_video(path) as (container, stream):
         tracks = len(container.streams.video)
         own.left_out(tracks - 1, tracks, "picture tracks", "the first one is shown")
         timing = timing_of(container, stream)
         timing = timing.of_every_frame() if every else timing
-    with _opened(path) as (container, stream):
+    with _open_video(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
             raise InputError(
                 f"The video is {stream.width} x {stream.height}; scale it down to at most {MAX_SIDE} pixels a side."
@@ -169,12 +169,12 @@ def read_video(
             raise InputError(_too_long(expected, stream.width, stream.height, limit))
         shown = Shown(stream.sample_aspect_ratio, own)
         with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
-            images = (shown(_checked(frame)) for frame in container.decode(stream))
-            frames = _gathered(islice(timing.held(images), min(max_frames, limit)), expected)
+            images = (shown(_check_size(frame)) for frame in container.decode(stream))
+            frames = _gather(islice(timing.held(images), min(max_frames, limit)), expected)
     if frames is None:
         raise InputError("The video holds no frame; export it again as an H.264 mp4.")
     timing.say(len(frames), own)
-    _told(own, account)
+    _pass_notes(own, account)
     return frames, timing.fps
 
 
@@ -188,7 +188,7 @@ def _too_long(frames: int, width: int, height: int, limit: int) -> str:
     )
 
 
-def _gathered(images: Iterable[NDArray[np.uint8]], expected: int) -> NDArray[np.uint8] | None:
+def _gather(images: Iterable[NDArray[np.uint8]], expected: int) -> NDArray[np.uint8] | None:
     """The frames in one array, filled as they come, so that each is in memory once; None for no frame.
 
     ``expected``: how many the file says; where it says too few, the array grows.
@@ -205,7 +205,7 @@ def _gathered(images: Iterable[NDArray[np.uint8]], expected: int) -> NDArray[np.
     return None if frames is None else frames[:count]
 
 
-def _told(own: Account, account: Account | None) -> None:
+def _pass_notes(own: Account, account: Account | None) -> None:
     if account is not None:
         account.add(own)
         return
@@ -213,7 +213,7 @@ def _told(own: Account, account: Account | None) -> None:
         warnings.warn(note, FileNote, stacklevel=3)
 
 
-def _checked(frame: Any) -> Any:
+def _check_size(frame: Any) -> Any:
     """The frame, unless it is larger than the container said."""
     if max(frame.width, frame.height) > MAX_SIDE:
         raise InputError(f"The video has frames larger than {MAX_SIDE} pixels a side; export it again as an H.264 mp4.")
@@ -231,9 +231,9 @@ def frames_of(
     from pipelines.media.playback.frame_time import timing_of
     from pipelines.media.playback.shown_frame import Shown
 
-    with _opened(path) as (container, stream):
+    with _open_video(path) as (container, stream):
         timing = timing_of(container, stream).of_every_frame()
-    with _opened(path) as (container, stream):
+    with _open_video(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
             raise InputError(
                 f"The video is {stream.width} x {stream.height}; scale it down to at most {MAX_SIDE} pixels a side."
@@ -244,19 +244,19 @@ def frames_of(
         def images() -> Iterator[NDArray[np.uint8]]:
             with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
                 for frame in islice(container.decode(stream), max_frames):
-                    yield shown(_checked(frame))
+                    yield shown(_check_size(frame))
 
         yield images(), timing.fps
 
 
 def count_frames(path: str | os.PathLike) -> int:
     """How many pictures a video holds, by its packets: nothing is decoded."""
-    with _opened(path) as (container, stream):
+    with _open_video(path) as (container, stream):
         return sum(1 for packet in container.demux(stream) if packet.size)
 
 
 @contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[tuple]:
+def _open_video(path: str | os.PathLike) -> Iterator[tuple]:
 
     with ExitStack() as open_files:
         with reading(f"{Path(path).name} cannot be read as a video; give an mp4, mov or webm file."):

@@ -14,14 +14,14 @@ BITS = np.int32(16)
 INT = np.int32
 
 
-def _fixed(red: float, green: float, blue: float, scale: float) -> tuple[np.int32, ...]:
+def _fixed_point(red: float, green: float, blue: float, scale: float) -> tuple[np.int32, ...]:
     return tuple(np.int32(round(weight * scale * 2.0**16)) for weight in (red, green, blue))
 
 
 RED, GREEN, BLUE = 0.2126, 0.7152, 0.0722
-Y_RED, Y_GREEN, Y_BLUE = _fixed(RED, GREEN, BLUE, 219 / 255)
-U_RED, U_GREEN, U_BLUE = _fixed(-RED, -GREEN, 1 - BLUE, 112 / 255 / (1 - BLUE))
-V_RED, V_GREEN, V_BLUE = _fixed(1 - RED, -GREEN, -BLUE, 112 / 255 / (1 - RED))
+Y_RED, Y_GREEN, Y_BLUE = _fixed_point(RED, GREEN, BLUE, 219 / 255)
+U_RED, U_GREEN, U_BLUE = _fixed_point(-RED, -GREEN, 1 - BLUE, 112 / 255 / (1 - BLUE))
+V_RED, V_GREEN, V_BLUE = _fixed_point(1 - RED, -GREEN, -BLUE, 112 / 255 / (1 - RED))
 DARK = np.int32((16 << 16) + (1 << 15))
 GREY = np.int32((128 << 18) + (1 << 17))
 """Zero of a plane, with half a step for rounding."""

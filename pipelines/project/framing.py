@@ -115,7 +115,7 @@ class Framings:
     def of(self, content: Content, method: Method, moves: Moves) -> Framed:
         """As `framed`."""
         known = self._kept.get(method.name)
-        if known is None or known[1] != moves or not _same(known[0], content):
+        if known is None or known[1] != moves or not _is_same(known[0], content):
             views = _views_of(known, content, moves) if known else None
             known = (content, moves, framed(content, method, moves, views))
             kept = {name: one for name, one in self._kept.items() if name != method.name}
@@ -137,7 +137,7 @@ def _views_of(known: tuple[Content, Moves, Framed], content: Content, moves: Mov
     return known[2].scene.views if old.views is new.views else None
 
 
-def _same(one: Content, other: Content) -> bool:
+def _is_same(one: Content, other: Content) -> bool:
     """Whether both describe the same scene and move for one method."""
     same = one.scene is other.scene and one.own is other.own and one.track is other.track
     return same and (one.own_as_given, one.own_scale, one.source) == (other.own_as_given, other.own_scale, other.source)

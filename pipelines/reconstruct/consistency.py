@@ -42,11 +42,11 @@ def confirmations(points: NDArray[np.float32], others: Sequence[View], tolerance
 def count_voxels(offset: NDArray[np.float64], size: float, most: int) -> int:
     """How many voxels of side ``size`` hold points ``offset`` (N,3), all at least 0; counting ends beyond ``most``."""
     slots = np.full(1 << int(np.ceil(np.log2(4 * (most + 1)))), -1, np.int64)
-    return _occupied(offset, 1 / size, most, slots)
+    return _count_occupied(offset, 1 / size, most, slots)
 
 
 @kernel
-def _occupied(offset, per_length, most, slots):
+def _count_occupied(offset, per_length, most, slots):
     """``slots``: a hash table, a power of two of places, empty where -1."""
     last, count = len(slots) - 1, 0
     for n in range(len(offset)):

@@ -49,11 +49,11 @@ def files(made: Made) -> dict[str, bytes]:
     if made.fitted is not None:
         from pipelines.splats.formats import every
 
-        found |= every(_whole(made.fitted.splats, made.dome))
-    return found | _with_camera(found, made.path) | _viewer(made)
+        found |= every(_with_background(made.fitted.splats, made.dome))
+    return found | _scene_with_camera(found, made.path) | _viewer(made)
 
 
-def _with_camera(found: dict[str, bytes], path: CameraPath) -> dict[str, bytes]:
+def _scene_with_camera(found: dict[str, bytes], path: CameraPath) -> dict[str, bytes]:
     """``scene_and_camera.glb``: the splats, else the mesh, else the points, with the path; nothing for lenses that glTF lacks."""
     from camera.formats.film.gltf import with_camera
 
@@ -70,7 +70,7 @@ def _viewer(made: Made) -> dict[str, bytes]:
 
     try:
         if made.fitted is not None:
-            content = page.of_splats(_whole(made.fitted.splats, made.dome), made.path)
+            content = page.of_splats(_with_background(made.fitted.splats, made.dome), made.path)
         elif made.mesh is not None:
             content = page.of_mesh([each for each in (made.mesh, made.dome) if each is not None], made.path)
         else:
@@ -85,13 +85,13 @@ def glb_for_viewer(made: Made, *, cameras: bool = True) -> bytes:
     axes; without what lies far behind."""
     from pipelines.reconstruct.export import glb
 
-    return glb(_shown(made, cameras))
+    return glb(_viewer_scene(made, cameras))
 
 
 def viewpoint(made: Made) -> tuple[float, float, float]:
     """A step behind the first camera, as ``camera_position`` of gr.Model3D has it: degrees about the vertical, degrees from
     it, and distance from the middle of what `glb_for_viewer` shows."""
-    low, high = _shown(made, True).bounds
+    low, high = _viewer_scene(made, True).bounds
     away = made.path.centres[0] * _GLTF - (low + high) / 2
     length = max(float(np.linalg.norm(away)), 1e-9)
     x, y, z = away / length
@@ -99,11 +99,11 @@ def viewpoint(made: Made) -> tuple[float, float, float]:
     return float(np.degrees(np.arctan2(z, x))), float(np.degrees(np.arccos(np.clip(y, -1, 1)))), distance
 
 
-def _shown(made: Made, cameras: bool) -> trimesh.Scene:
+def _viewer_scene(made: Made, cameras: bool) -> trimesh.Scene:
     import trimesh
 
     mesh = made.mesh if made.textured is None else made.textured
-    parts: list = [_points(near_points(made)) if mesh is None else _turned(mesh)]
+    parts: list = [_points(near_points(made)) if mesh is None else _to_gltf_axes(mesh)]
     if cameras:
         parts.append(_cameras(made.path, float(np.median(_distances(made, made.cloud.points))) * FRUSTUM_SHARE))
     return trimesh.Scene(parts)
@@ -132,22 +132,22 @@ def render_flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
         from pipelines.reconstruct.surface.texture import surface_of
 
         shown = made.mesh if made.textured is None else made.textured
-        surfaces = _prepared(made, lambda: [surface_of(each) for each in (shown, made.dome) if each is not None])
+        surfaces = _prepare_once(made, lambda: [surface_of(each) for each in (shown, made.dome) if each is not None])
         return (draw(surfaces, path, frame).colour for frame in range(len(path)))
     if made.fitted is None:
-        return _dotted(made, path)
+        return _render_points(made, path)
     from pipelines.splats.drawing import render_path
 
-    return (colour for colour, _ in render_path(_whole(made.fitted.splats, made.dome), path))
+    return (colour for colour, _ in render_path(_with_background(made.fitted.splats, made.dome), path))
 
 
-def _dotted(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
+def _render_points(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     """The points, before the far background where there is one."""
     from camera.render.point_discs import Dots
     from camera.render.triangles import draw
     from pipelines.reconstruct.surface.texture import surface_of
 
-    dots = _prepared(made, lambda: Dots.of(made.cloud))
+    dots = _prepare_once(made, lambda: Dots.of(made.cloud))
     behind = None if made.dome is None else surface_of(made.dome)
     for frame in range(len(path)):
         colour, holes = dots.draw(path, frame)
@@ -156,17 +156,17 @@ def _dotted(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
         yield colour
 
 
-_ready: WeakKeyDictionary[Made, Any] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[Made, Any] = WeakKeyDictionary()
 
 
-def _prepared(made: Made, prepare: Callable[[], T]) -> T:
+def _prepare_once(made: Made, prepare: Callable[[], T]) -> T:
     """What drawing needs, made once for each thing and kept as long as somebody has it."""
-    if made not in _ready:
-        _ready[made] = prepare()
-    return _ready[made]
+    if made not in _prepared:
+        _prepared[made] = prepare()
+    return _prepared[made]
 
 
-def _whole(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
+def _with_background(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
     """The splats, and the far background where there is one."""
     if dome is None:
         return splats
@@ -175,7 +175,7 @@ def _whole(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
     return splats.joined(as_splats(dome))
 
 
-def _turned(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+def _to_gltf_axes(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     turned = mesh.copy()
     turned.vertices = mesh.vertices * _GLTF
     return turned

@@ -201,7 +201,7 @@ def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[
     if choices.keep == "masks" or shots.moving is not None:
         raise InputError("Masks are for the frames of one path, and here every moment has its own; leave them out.")
     yield Progress("Placing cameras", 0, 1)
-    numbers, path, words = _placed(moments, choices)
+    numbers, path, words = _place_cameras(moments, choices)
     made = []
     for number, view in enumerate(moments.views):
         one = Shots(view[numbers], path, f"moment {number + 1}")
@@ -218,7 +218,7 @@ def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[
     return Moving(tuple(made), moments.seconds, notes)
 
 
-def _placed(moments: Moments, choices: Choices) -> tuple[list[int], CameraPath, str]:
+def _place_cameras(moments: Moments, choices: Choices) -> tuple[list[int], CameraPath, str]:
     """Which cameras can be placed in the first moment, where they are, and how that was found."""
     from pipelines.estimation import sfm
     from pipelines.reconstruct import loop_closure

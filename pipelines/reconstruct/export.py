@@ -78,12 +78,12 @@ def mesh_glb(mesh: trimesh.Trimesh, dome: trimesh.Trimesh | None = None) -> byte
 def glb(scene: trimesh.Scene) -> bytes:
     """Binary glTF with colours of vertices as light. Textures are read as they are: smaller copies, which viewers else make for what is far, would mix the
     colours of triangles that are neighbours only in the picture (see `pipelines.reconstruct.surface.texture`)."""
-    exported = scene.export(file_type="glb", tree_postprocessor=_without_smaller_copies)
+    exported = scene.export(file_type="glb", tree_postprocessor=_disable_mipmaps)
     assert isinstance(exported, bytes)
     return with_light_colours(exported)
 
 
-def _without_smaller_copies(tree: dict) -> None:
+def _disable_mipmaps(tree: dict) -> None:
     if "textures" in tree:
         tree["samplers"] = [{"magFilter": LINEAR, "minFilter": LINEAR, "wrapS": CLAMP, "wrapT": CLAMP}]
         for texture in tree["textures"]:

@@ -78,7 +78,7 @@ class Closed:
 
 
 @dataclass(frozen=True, eq=False)
-class _Recognised:
+class _Revisit:
     """Where frame ``frame`` stands (4,4), by so many of the beginning's points."""
 
     frame: int
@@ -98,11 +98,11 @@ def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np
         )
     current, first = path, None
     for _ in range(ROUNDS):
-        again = _again(frames, current, masks, count)
+        again = _find_revisits(frames, current, masks, count)
         if not again:
             break
         first = first or again[-1]
-        current = current.with_poses(_bent(current, again))
+        current = current.with_poses(_bend(current, again))
     if first is None:
         raise InputError(
             "The path is said to be closed, but its last frames do not show what its first frames show; "
@@ -142,9 +142,9 @@ def _window(count: int) -> int:
 # --- recognising -----------------------------------------------------------------------------------------------------
 
 
-def _again(
+def _find_revisits(
     frames: NDArray[np.uint8], path: CameraPath, masks: NDArray[np.bool_] | None, count: int
-) -> list[_Recognised]:
+) -> list[_Revisit]:
     """Those of the last frames that show most points of the beginning, which is ``count`` frames long."""
     begin = slice(0, count)
     start = track_points(frames[begin], path.sliced(begin), masks=None if masks is None else masks[begin]).found
@@ -153,15 +153,15 @@ def _again(
     found = []
     for frame in range(len(path) - SHOWN_AGAIN, len(path)):
         grey = cv2.cvtColor(frames[frame], cv2.COLOR_RGB2GRAY)
-        rough = _recognised(grey, path.intrinsics[frame], start, known, None if masks is None else masks[frame])
-        fine = None if rough is None else _followed_from(grey, path.intrinsics[frame], start, greys, rough)
+        rough = _recognise(grey, path.intrinsics[frame], start, known, None if masks is None else masks[frame])
+        fine = None if rough is None else _follow_from(grey, path.intrinsics[frame], start, greys, rough)
         if fine is not None:
-            found.append(_Recognised(frame, *fine))
+            found.append(_Revisit(frame, *fine))
     most = max((each.points for each in found), default=0)
     return [each for each in found if 2 * each.points >= most]
 
 
-def _recognised(
+def _recognise(
     grey: NDArray[np.uint8],
     lens: NDArray,
     start: Reconstruction,
@@ -183,7 +183,7 @@ def _recognised(
     return None if placed is None else placed[0]
 
 
-def _followed_from(
+def _follow_from(
     grey: NDArray[np.uint8], lens: NDArray, start: Reconstruction, greys: list[NDArray[np.uint8]], rough: NDArray
 ) -> tuple[NDArray, int] | None:
     """Exactly where a frame stands, world from camera, and by how many points: those of the beginning's nearest frame,
@@ -256,7 +256,7 @@ def _mutual(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
 # --- the graph of poses ----------------------------------------------------------------------------------------------
 
 
-def _bent(path: CameraPath, again: list[_Recognised]) -> NDArray[np.float64]:
+def _bend(path: CameraPath, again: list[_Revisit]) -> NDArray[np.float64]:
     """Poses (F,4,4) nearest to the given steps and to where frames were recognised."""
     from scipy.optimize import least_squares
 
@@ -279,10 +279,10 @@ class _Graph:
     given: NDArray[np.float64]
     steps: NDArray[np.float64]
     length: float
-    again: list[_Recognised]
+    again: list[_Revisit]
 
     @staticmethod
-    def of(path: CameraPath, again: list[_Recognised]) -> _Graph:
+    def of(path: CameraPath, again: list[_Revisit]) -> _Graph:
         steps = inverse(path.world_from_camera[:-1]) @ path.world_from_camera[1:]
         length = max(float(np.linalg.norm(steps[:, :3, 3], axis=1).mean()), 1e-12)
         return _Graph(path.world_from_camera, steps, length, again)

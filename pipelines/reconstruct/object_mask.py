@@ -45,7 +45,7 @@ def object_masks(scene: Scene, *, reach: float = REACH) -> NDArray[np.bool_]:
     places = np.array([view.world_from_camera[:3, 3] for view in scene.views])
     radius = reach * float(np.median(np.linalg.norm(places - middle, axis=1)))
     step = max(round(np.sqrt(sum(view.known.sum() for view in scene.views) / MOST_POINTS)), 1)
-    near = np.concatenate([_within(_points(view, step), middle, radius) for view in scene.views])
+    near = np.concatenate([_choose_within(_points(view, step), middle, radius) for view in scene.views])
     down = np.mean([view.world_from_camera[:3, 1] for view in scene.views], axis=0)
     normal, level = _ground(near, down / np.linalg.norm(down), radius)
     near = near[near @ normal > level]
@@ -68,11 +68,11 @@ def masks_of_files(files: Sequence[str | Path], count: int, width: int, height: 
     for file in sorted(map(Path, files), key=lambda file: natural(file.name)):
         wrong = f"The mask {file.name} is no picture that can be read; give PNG."
         picture = decode_picture(file.read_bytes(), cv2.IMREAD_UNCHANGED, wrong)
-        masks.append(_marked(picture, width, height))
+        masks.append(_read_mask(picture, width, height))
     return np.stack(masks)
 
 
-def _marked(picture: NDArray, width: int, height: int) -> NDArray[np.bool_]:
+def _read_mask(picture: NDArray, width: int, height: int) -> NDArray[np.bool_]:
     """The alpha channel where there is one that says something, else the brightness; from its middle on."""
     channel = picture if picture.ndim == 2 else picture[..., :3].max(axis=2)
     if picture.ndim == 3 and picture.shape[2] == 4 and (picture[..., 3] < np.iinfo(picture.dtype).max).any():
@@ -97,7 +97,7 @@ def isolate_object(scene: Scene, background: int) -> tuple[NDArray[np.uint8], ND
     """Frames (F,H,W,3) of a `cut_out` scene over one grey, and weights (F,H,W): 0 at the object's edge, where pixels mix."""
     frames, weights = [], []
     for view in scene.views:
-        mask = _closed(view.known, view.height)
+        mask = _clean_mask(view.known, view.height)
         frames.append(np.where(mask[..., None], view.colour, np.uint8(background)))
         side = 2 * max(1, round(EDGE_PX * view.height / 480)) + 1
         kernel = np.ones((side, side), np.uint8)
@@ -112,10 +112,10 @@ def isolate_object(scene: Scene, background: int) -> tuple[NDArray[np.uint8], ND
 def _points(view: View, step: int = 1) -> NDArray[np.float64]:
     """World points (N,3) of every ``step``-th known pixel."""
     row, column = np.nonzero(view.known[::step, ::step])
-    return _placed(view, row * step, column * step)
+    return _unproject(view, row * step, column * step)
 
 
-def _placed(view: View, row: NDArray, column: NDArray) -> NDArray[np.float64]:
+def _unproject(view: View, row: NDArray, column: NDArray) -> NDArray[np.float64]:
     rays = np.stack([column, row, np.ones_like(row)], axis=1) @ np.linalg.inv(view.intrinsics).T
     local = rays * view.depth[row, column, None]
     return local @ view.world_from_camera[:3, :3].T + view.world_from_camera[:3, 3]
@@ -129,10 +129,10 @@ def _middle_points(view: View) -> NDArray[np.float64]:
     row, column = np.nonzero(window & view.known)
     if not len(row):
         return (view.world_from_camera[:3, 3] + view.focus_depth * view.world_from_camera[:3, 2])[None]
-    return _placed(view, row, column)
+    return _unproject(view, row, column)
 
 
-def _within(points: NDArray, middle: NDArray, radius: float) -> NDArray:
+def _choose_within(points: NDArray, middle: NDArray, radius: float) -> NDArray:
     return points[np.linalg.norm(points - middle, axis=1) < radius]
 
 
@@ -190,16 +190,16 @@ def _mask(
     view: View, kept: NDArray[np.bool_], corner: NDArray, grain: float, normal: NDArray, level: float
 ) -> NDArray[np.bool_]:
     row, column = np.nonzero(view.known)
-    points = _placed(view, row, column)
+    points = _unproject(view, row, column)
     index = np.floor((points - corner) / grain).astype(np.int64)
     inside = ((index >= 0) & (index < len(kept))).all(axis=1) & (points @ normal > level)
     inside[inside] = kept[tuple(index[inside].T)]
     mask = np.zeros(view.known.shape, bool)
     mask[row[inside], column[inside]] = True
-    return _closed(mask, view.height)
+    return _clean_mask(mask, view.height)
 
 
-def _closed(mask: NDArray[np.bool_], height: int) -> NDArray[np.bool_]:
+def _clean_mask(mask: NDArray[np.bool_], height: int) -> NDArray[np.bool_]:
     """Without specks, and with small holes filled."""
     side = 2 * max(1, round(2 * height / 480)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

@@ -199,7 +199,7 @@ def make(
     check(shots, kind, keep, background)
     choices = Choices(cameras, depth_model, settings or SplatSettings(), closed, keep, background, texture, matcher)
     try:
-        yield from _made(shots, kind, choices)
+        yield from _make_steps(shots, kind, choices)
     except InputError as error:
         if shots.weights == "real":
             raise
@@ -252,7 +252,7 @@ def check(shots: Shots, kind: str, keep: str, background: str) -> None:
         raise InputError("An object that is cut out has no background; keep everything, or leave the background out.")
 
 
-def _made(shots: Shots, kind: str, choices: Choices) -> Generator[Progress | Made, None, None]:
+def _make_steps(shots: Shots, kind: str, choices: Choices) -> Generator[Progress | Made, None, None]:
     made = yield from _points(shots, kind, choices)
     if choices.background == "dome":
         from pipelines.reconstruct.sky_dome import dome_of
@@ -294,10 +294,10 @@ def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, No
 
         behind = seen_from(made.dome, made.path)
     for step in fit(frames, made.path, start, settings=settings, weights=weights, behind=behind):
-        yield _with_fit(made, step, settings.refine_poses) if isinstance(step, Fitted) else step
+        yield _add_fit(made, step, settings.refine_poses) if isinstance(step, Fitted) else step
 
 
-def _with_fit(made: Made, fitted: Fitted, refined: bool) -> Made:
+def _add_fit(made: Made, fitted: Fitted, refined: bool) -> Made:
     """With the splats, and the cameras they were fitted with where those were refined: files and stage show the same."""
     path = made.path.with_poses(fitted.path.world_from_camera) if refined else made.path
     return replace(made, fitted=fitted, path=path)

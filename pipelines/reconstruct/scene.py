@@ -87,19 +87,19 @@ def scene_of(
     if aligned and depth is not None:
         cameras_found = _Placed(tuple(range(len(path))), path, None, "")
     else:
-        cameras_found = _placed(frames, path, cameras, masks, closed, matcher)
+        cameras_found = _place(frames, path, cameras, masks, closed, matcher)
     if depth is None and estimate is None:
         estimate, source = _model(model)
     raw = []
     for step, i in enumerate(cameras_found.frames):
         yield Progress("Depth", step, len(cameras_found.frames))
-        raw.append(np.asarray(depth[i], np.float32) if depth is not None else _asked(estimate, frames[i]))
+        raw.append(np.asarray(depth[i], np.float32) if depth is not None else _ask_estimate(estimate, frames[i]))
     yield Progress("Fitting depth", 0, 1)
     fitted, miss = raw, 0.0
     if cameras_found.points is not None:
         cameras_found, raw = _seeing_points(cameras_found, cameras_found.points, raw)
         assert cameras_found.points is not None, "only frames were left out"
-        fitted, miss = _fitted(raw, cameras_found.points)
+        fitted, miss = _fit_depths(raw, cameras_found.points)
     hidden = [each for each in (None if movers else masks, None if keep is None else ~keep) if each is not None]
     views = _views(frames, cameras_found, fitted, np.any(hidden, axis=0) if hidden else None)
     words = [source or "given depth", _miss_words(miss), ended.words if ended else "", cameras_found.words]
@@ -123,7 +123,7 @@ def sparse_cloud(
     frames: Frames, path: CameraPath, *, cameras: Cameras = "given", masks: NDArray[np.bool_] | None = None
 ) -> PointCloud:
     """The points that the cameras place, without any depth model: what can be made where none is at hand."""
-    found = _placed(frames, path, cameras, masks, False, None).points
+    found = _place(frames, path, cameras, masks, False, None).points
     assert found is not None
     return PointCloud(found.points.astype(np.float32), found.colours)
 
@@ -157,7 +157,7 @@ def _check(frames: Frames, path: CameraPath, depth: NDArray | None, cameras: Cam
         raise InputError("Only given depth with the given cameras can be said to be aligned; leave that choice out.")
 
 
-def _placed(
+def _place(
     frames: Frames,
     path: CameraPath,
     cameras: Cameras,
@@ -226,7 +226,7 @@ NOTHING_NEAR = 39.9
 """Times the nearest distance: `pipelines.media.image.from_disparity` puts there what a model sees at no nearness."""
 
 
-def _asked(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _ask_estimate(estimate: Estimate | None, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     assert estimate is not None
     try:
         return np.asarray(estimate(frame), np.float32)
@@ -252,30 +252,30 @@ def _seeing_points(
     return _Placed(frames, path, fewer, words), [raw[i] for i in kept]
 
 
-def _fitted(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
+def _fit_depths(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
     """Each depth brought to the points it shows, and the part by which it then misses them, in the median."""
     known = [Sparse(*points.depths(i)) for i in range(len(raw))]
     done = [apply_fit(depth, fit_to(depth, one)) for depth, one in zip(raw, known)]
     for _ in range(ROUNDS):
-        done = [_refitted(i, raw, done, known[i], points.path) for i in range(len(raw))]
+        done = [_refit_depth(i, raw, done, known[i], points.path) for i in range(len(raw))]
     return done, float(np.median(np.concatenate([_misses(*each) for each in zip(done, known)])))
 
 
-def _refitted(
+def _refit_depth(
     i: int, raw: list[NDArray[np.float32]], done: list[NDArray[np.float32]], known: Sparse, path: CameraPath
 ) -> NDArray[np.float32]:
     """Depth of frame ``i``, fitted again to its sparse points and to what its neighbours in time now say of it."""
     pixels, depths = [known.pixels], [known.depths]
     for j in (i - 3, i - 1, i + 1, i + 3):
         if 0 <= j < len(raw):
-            seen = _seen_from(i, j, done, path)
+            seen = _project_neighbour(i, j, done, path)
             pixels.append(seen.pixels)
             depths.append(seen.depths)
     fit = fit_to(raw[i], Sparse(np.concatenate(pixels), np.concatenate(depths)))
     return done[i] if fit is None else apply_fit(raw[i], fit)
 
 
-def _seen_from(i: int, j: int, done: list[NDArray[np.float32]], path: CameraPath) -> Sparse:
+def _project_neighbour(i: int, j: int, done: list[NDArray[np.float32]], path: CameraPath) -> Sparse:
     """Up to about `FROM_NEIGHBOUR` points of frame ``j`` as frame ``i`` sees them, where its own depth is similar."""
     height, width = done[j].shape
     step = max(1, round(np.sqrt(height * width / FROM_NEIGHBOUR)))

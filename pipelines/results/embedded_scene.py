@@ -80,7 +80,7 @@ def read_embedded_scene(file: str | Path) -> EmbeddedScene | None:
         views = [view_of(arrays, number) for number in range(count + added)]
         return EmbeddedScene(Scene(tuple(views[:count]), **checked_facts(facts)), tuple(views[count:]))
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(file) from error
+        raise _damage_error(file) from error
 
 
 def last_frame(file: str | Path) -> NDArray[np.uint8] | None:
@@ -100,10 +100,10 @@ def _box(file: str | Path) -> tuple[Callable[..., dict[str, NDArray]], dict[str,
     except (ValueError, TypeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
-        raise _damaged(file) from error
+        raise _damage_error(file) from error
 
 
-def _damaged(file: str | Path) -> InputError:
+def _damage_error(file: str | Path) -> InputError:
     return InputError(f"What {Path(file).name} carries is damaged; open the picture it was shot from.")
 
 

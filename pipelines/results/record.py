@@ -87,7 +87,7 @@ def record(shot: Shot, *, moves: Moves | None = None, report: Any = None) -> Rec
     """The record of a run; ``moves``: the camera controls that made its path, ``report``: the runtime's `Report`."""
     return Record(
         method=shot.method.name,
-        settings=_without_folders(shot.settings),
+        settings=_drop_folders(shot.settings),
         path=shot.path,
         moves=moves.values() if moves else {},
         options=shot.options.values(),
@@ -121,7 +121,9 @@ def save(
             file, told = companion(video, title), {"comment": _comment(made)}
             companions[title] = _video(file, frames, clip.fps, told, before)
     stills = {f"{title}.png": png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
-    files = {title: _write(folder / f"{name}-{_plain(title)}", data) for title, data in (stills | clip.files).items()}
+    files = {
+        title: _write(folder / f"{name}-{_plain_name(title)}", data) for title, data in (stills | clip.files).items()
+    }
     return Saved(video, sidecar, companions, files)
 
 
@@ -132,7 +134,7 @@ def companion(video: Path, title: str) -> Path:
 
 def beside(video: Path, name: str) -> Path:
     """Where the further file ``name`` of a saved ``video`` is."""
-    return video.with_name(f"{video.stem}-{_plain(name)}")
+    return video.with_name(f"{video.stem}-{_plain_name(name)}")
 
 
 def restore(file: str | Path) -> Record:
@@ -146,7 +148,7 @@ def restore(file: str | Path) -> Record:
         text = probe(file).metadata.get(TAG, "")
     if not text:
         raise InputError(f"{file.name} carries no record; give an mp4 made by Reshoot or the JSON beside it.")
-    return _parsed(text, file.name)
+    return _parse(text, file.name)
 
 
 def frames_zip(file: str | Path, clip: Clip, cameras: Mapping[str, bytes]) -> Path:
@@ -210,7 +212,7 @@ def _comment(made: Record) -> str:
     return f"Made by Reshoot {made.version} with {made.method} on {made.weights} random weights: noise, not a picture."
 
 
-def _plain(title: str) -> str:
+def _plain_name(title: str) -> str:
     """A title as part of a file name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(title).name).strip("-.") or "file"
 
@@ -221,7 +223,7 @@ def _write(file: Path, data: bytes) -> Path:
     return file
 
 
-def _parsed(text: str, name: str) -> Record:
+def _parse(text: str, name: str) -> Record:
     with reading(f"The record in {name} is damaged; give an mp4 made by Reshoot or the JSON beside it."):
         values = json.loads(text)
         if values.pop(TAG) > FORMAT:
@@ -234,7 +236,7 @@ def _parsed(text: str, name: str) -> Record:
     return Record(path=path, **texts, **tables)
 
 
-def _without_folders(settings: Settings) -> dict[str, Any]:
+def _drop_folders(settings: Settings) -> dict[str, Any]:
     """Of files only their names: where they lie is nobody's business, and they may be gone tomorrow."""
     return settings.values() | {name: Path(getattr(settings, name)).name for name in settings.files()}
 

@@ -48,11 +48,11 @@ def on_device(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[N
     pipeline.device = device
     parts = networks(pipeline)
     if mode == MODEL_OFFLOAD:
-        take, give_back = _one_at_a_time, _hooks_off
+        take, give_back = _run_one_at_a_time, _hooks_off
     elif mode == GROUP_OFFLOAD:
-        take, give_back = _in_groups, _groups_off
+        take, give_back = _run_in_groups, _groups_off
     else:
-        take, give_back = {FP8: _in_fp8, INT8: _in_int8}.get(mode, _whole), None
+        take, give_back = {FP8: _run_in_fp8, INT8: _run_in_int8}.get(mode, _run_whole), None
     try:
         take(pipeline, parts, device)
         yield
@@ -61,7 +61,7 @@ def on_device(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[N
             give_back(parts)
 
 
-def _whole(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+def _run_whole(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
     for network in parts.values():
         network.to(device)
 
@@ -69,7 +69,7 @@ def _whole(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device
 # --- 8 bits ------------------------------------------------------------------------------------------------------
 
 
-def _in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+def _run_in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
     """Large layers are stored in 8 bits and cast to the type they compute in just before; cannot be undone."""
     for network in parts.values():
         if storage_mode(network) is None:
@@ -78,12 +78,12 @@ def _in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.devic
                 network,
                 storage_dtype=torch.float8_e4m3fn,
                 compute_dtype=compute,
-                skip_modules_pattern=_kept_precise(network),
+                skip_modules_pattern=_precise_patterns(network),
             )
         network.to(device)
 
 
-def _in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+def _run_in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
     """Large linear layers hold whole numbers and a scale per row, through torchao; cannot be undone."""
     try:
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
@@ -91,7 +91,7 @@ def _in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.devi
         raise InputError("Memory mode int8 needs torchao: run `pip install torchao`, or choose fp8.") from error
     for network in parts.values():
         if storage_mode(network) is None:
-            precise = re.compile("|".join(_kept_precise(network)))
+            precise = re.compile("|".join(_precise_patterns(network)))
             quantize_(
                 network,
                 Int8WeightOnlyConfig(),
@@ -110,7 +110,7 @@ def storage_mode(network: nn.Module) -> str | None:
     return None
 
 
-def _kept_precise(network: nn.Module) -> tuple[str, ...]:
+def _precise_patterns(network: nn.Module) -> tuple[str, ...]:
     """Name patterns that are not cast. Those kept in float32 are among them: T5 reads the type of its ``wo`` too early."""
     own = tuple(getattr(network, "_skip_layerwise_casting_patterns", None) or ())
     return DEFAULT_SKIP_MODULES_PATTERN + own + tuple(getattr(network, "_keep_in_fp32_modules", None) or ())
@@ -151,7 +151,7 @@ class _Entrance(ModelHook):
         return send_to_device(args, self.stage.device), send_to_device(kwargs, self.stage.device)
 
 
-def _one_at_a_time(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+def _run_one_at_a_time(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
     stage = _Stage(parts, getattr(pipeline, "together", ()), device)
     for name, network in parts.items():
         network.to("cpu")
@@ -167,7 +167,7 @@ def _hooks_off(parts: dict[str, nn.Module]) -> None:
 # --- group offload -----------------------------------------------------------------------------------------------
 
 
-def _in_groups(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
+def _run_in_groups(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
     """Large networks come layer by layer, the next one copied while one computes where the device has streams.
 
     The hooks learn the order of layers in the first pass, so they are made anew for every run.

@@ -57,7 +57,7 @@ def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> 
                 yield Progress(**values)
                 if result:
                     clip, report = read_result(result)
-                    yield _with_own_beginning(clip, shot.after)
+                    yield _restore_beginning(clip, shot.after)
                     if report:
                         yield report
         except (InputError, GeneratorExit):
@@ -70,7 +70,7 @@ def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> 
             job.cancel()
 
 
-def _with_own_beginning(clip: Clip, after: Clip | None) -> Clip:
+def _restore_beginning(clip: Clip, after: Clip | None) -> Clip:
     """The frames that were sent are taken back as they were, since those that return have been through an mp4."""
     if after is None:
         return clip

@@ -196,7 +196,9 @@ class _Run:
         self.mode = FULL
 
     def results(self) -> Iterator[Progress | Clip | Report]:
-        return in_worker_thread(self._shoot, clock=self.clock, failed=self._told, name=f"shoot {self.shot.method.name}")
+        return in_worker_thread(
+            self._shoot, clock=self.clock, failed=self._convert_error, name=f"shoot {self.shot.method.name}"
+        )
 
     @torch.no_grad()
     def _shoot(self, tell: Tell, cancelled: Callable[[], bool]) -> None:
@@ -206,7 +208,7 @@ class _Run:
         runtime.make_main_memory_room(method, options, runtime.forecast(shot).weights_gigabytes)
         loaded = runtime.load(method, options, announce=tell, cancelled=cancelled)
         if options.weights == "tiny" and (side := getattr(loaded.pipeline, "tiny_side", None)):
-            self.shot = shot = _reduced(shot, side)
+            self.shot = shot = _shrink(shot, side)
         if prepare := getattr(loaded.pipeline, "prepare", None):
             prepare(shot.scene, shot.path, shot.settings)
         forecast = runtime.forecast(shot)
@@ -223,7 +225,7 @@ class _Run:
         revisions = loaded.weights.revisions
         tell(self.clock.report(method=method.name, options=options, mode=self.mode, words=words, revisions=revisions))
 
-    def _told(self, error: BaseException) -> BaseException:
+    def _convert_error(self, error: BaseException) -> BaseException:
         """The error as the caller gets it; after one that may have broken something, what may be broken is forgotten."""
         if is_out_of_memory(error):
             self.runtime.unload()
@@ -242,7 +244,7 @@ class _Run:
         )
 
 
-def _reduced(shot: Shot, side: int) -> Shot:
+def _shrink(shot: Shot, side: int) -> Shot:
     """At most about ``side`` pixels long, in multiples of 32: what tiny networks are shown instead of the full picture."""
     path = shot.path
     scale = side / max(path.width, path.height)

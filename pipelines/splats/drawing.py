@@ -37,13 +37,13 @@ def drawing_on(device: str | None = None) -> Drawing:
     gpu = device == "cuda" or (device is None and torch.cuda.is_available() and not on_zerogpu())
     if not gpu:
         words = "drawn by Reshoot's own rasteriser on the processor"
-        return Drawing(_compiled_draw, torch.device("cpu"), words, 1000, 192, 6000)
+        return Drawing(_draw_compiled, torch.device("cpu"), words, 1000, 192, 6000)
     cuda = torch.device("cuda")
     name, reason = _gsplat()
     if reason:
         words = f"drawn by Reshoot's own rasteriser on the GPU ({reason})"
         return Drawing(rasterizer.draw, cuda, words, 2000, 480, 30_000)
-    return Drawing(_gsplat_draw, cuda, f"drawn by {name} on the GPU", 7000, 1920, 300_000)
+    return Drawing(_draw_gsplat, cuda, f"drawn by {name} on the GPU", 7000, 1920, 300_000)
 
 
 def _gsplat() -> tuple[str, str]:
@@ -85,13 +85,13 @@ def render_path(
         yield colour, (drawn.alpha < 0.5).cpu().numpy()
 
 
-def _compiled_draw(*args: Any, **options: Any) -> Drawn:
+def _draw_compiled(*args: Any, **options: Any) -> Drawn:
     from pipelines.splats.kernel import composite_tiles
 
     return rasterizer.draw(*args, **options, composite=composite_tiles)
 
 
-def _gsplat_draw(
+def _draw_gsplat(
     gaussians: Gaussians,
     camera_from_world: Tensor,
     intrinsics: Tensor,

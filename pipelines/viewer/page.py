@@ -76,7 +76,7 @@ def _page(
     places: NDArray,
     facts: dict[str, Any] | None = None,
 ) -> bytes:
-    about, body = _packed(arrays)
+    about, body = _pack_arrays(arrays)
     if len(body) > MOST_BYTES:
         raise InputError(
             f"A page of {len(body) >> 20} MB is more than browsers open from one file; thin it to {MOST_BYTES >> 20} MB."
@@ -105,7 +105,7 @@ def _page(
     return text.encode("utf-8")
 
 
-def _packed(arrays: dict[str, NDArray]) -> tuple[dict[str, Any], bytes]:
+def _pack_arrays(arrays: dict[str, NDArray]) -> tuple[dict[str, Any], bytes]:
     """Where each array lies in the bytes, on multiples of 4."""
     kinds = {"float32": "f4", "float16": "f2", "uint8": "u1", "uint32": "u4"}
     about: dict[str, Any] = {}

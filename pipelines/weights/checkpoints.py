@@ -197,7 +197,7 @@ def load_strict(
     ``dtype`` as for `fill_randomly`. Raises `InputError`, before anything is changed, when a tensor is missing, unknown or
     of another shape.
     """
-    named, left_out = _renamed(state, renames, dropped, source)
+    named, left_out = _rename(state, renames, dropped, source)
     own = dict(network.state_dict())
     kept = tuple(name for name in own.keys() - named.keys() if _matches(name, optional))
     _check_names(own.keys() - set(kept), named.keys(), source)
@@ -211,7 +211,7 @@ def load_strict(
     return LoadReport(source, len(named), left_out, kept)
 
 
-def _renamed(
+def _rename(
     state: State, renames: Renames, dropped: Sequence[str], source: str
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     named: dict[str, Tensor] = {}

@@ -106,10 +106,10 @@ def folder_from_environment() -> Path | None:
 
 def _local_files(folder: Path, checkpoint: Checkpoint) -> dict[str, str]:
     names = [str(path.relative_to(folder).as_posix()) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {name: str(folder / name) for name in _chosen(names, checkpoint, f"the folder {folder}")}
+    return {name: str(folder / name) for name in _choose(names, checkpoint, f"the folder {folder}")}
 
 
-def _chosen(names: Sequence[str], checkpoint: Checkpoint, place: str) -> list[str]:
+def _choose(names: Sequence[str], checkpoint: Checkpoint, place: str) -> list[str]:
     """Those of ``names`` that the checkpoint wants; every pattern must match at least one."""
     for pattern in checkpoint.files:
         if not any(fnmatch(name, pattern) for name in names):
@@ -144,7 +144,7 @@ class _Fetch:
         except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as error:
             raise self._refusal(error) from error
         except Exception as error:  # whatever keeps us from the hub, the cache may have everything
-            return self._cached(error)
+            return self._read_cache(error)
         self.weights.revisions[self.checkpoint.repo] = commit
         cached = {file.name: path for file in remote if (path := self._in_cache(file.name, commit))}
         missing = [file for file in remote if file.name not in cached]
@@ -161,14 +161,14 @@ class _Fetch:
             )
             for sibling in info.siblings or ()
         }
-        names = _chosen(sorted(known), self.checkpoint, f"the repository {repo} at revision {revision}")
+        names = _choose(sorted(known), self.checkpoint, f"the repository {repo} at revision {revision}")
         return info.sha or revision, [known[name] for name in names]
 
     def _in_cache(self, name: str, commit: str) -> str | None:
         path = hub.try_to_load_from_cache(self.checkpoint.repo, name, revision=commit)
         return path if isinstance(path, str) else None
 
-    def _cached(self, reason: Exception) -> dict[str, str]:
+    def _read_cache(self, reason: Exception) -> dict[str, str]:
         """Everything from the cache, without the hub; refuses when a pattern has no file there."""
         repo = self.checkpoint.repo
         if isinstance(reason, InputError):

@@ -64,14 +64,14 @@ class Strength:
 
     def scale(self, module: str, rank: int, *, silent: float) -> float:
         """What ``module``'s update is multiplied by; ``rank`` is that of its matrices, ``silent`` holds without an alpha."""
-        alpha = _of_layer(self.alphas, module, self.alpha)
+        alpha = _match_layer(self.alphas, module, self.alpha)
         if alpha is None:
             return silent
         return alpha / (math.sqrt(rank) if self.rslora else rank)
 
     def check_rank(self, module: str, rank: int, name: str) -> None:
         """Raises `InputError` where the file says another rank than its matrices have."""
-        said = _of_layer(self.ranks, module, self.rank)
+        said = _match_layer(self.ranks, module, self.rank)
         if said is not None and said != rank:
             raise InputError(
                 f"{name} says rank {said} for {module}, whose matrices have {rank} (r, rank_pattern); export the LoRA again."
@@ -89,14 +89,14 @@ def declared_strength(path: str | Path, part: str, account: Account) -> Strength
     whole = account.fields(header, "header", idle=[key for key in header if _WORDLESS.match(key)])
     if HEADER in whole:
         about = _json(whole[HEADER], f"{HEADER} in the header of {path.name}")
-        return _of_config(_of_part(about, part), path.name, account)
-    plain = _of_part(header, part)
+        return _parse_config(_select_part(about, part), path.name, account)
+    plain = _select_part(header, part)
     if any(key in plain for key in _ALPHA):
         whole.use(*plain, *(f"{part}.{key}" for key in plain))
-        return _of_plain(account.fields(plain, "header"), path.name)
+        return _parse_header(account.fields(plain, "header"), path.name)
     beside = path.with_name(BESIDE)
     if path.name.startswith("adapter_model") and beside.is_file():
-        return _of_config(_json(beside.read_text("utf-8"), BESIDE), BESIDE, account)
+        return _parse_config(_json(beside.read_text("utf-8"), BESIDE), BESIDE, account)
     return Strength()
 
 
@@ -111,7 +111,7 @@ def layer_alphas(stored: Mapping[str, Any], name: str) -> dict[str, float]:
     return made
 
 
-def _of_layer(patterns: Mapping[str, Any], module: str, usual: Any) -> Any:
+def _match_layer(patterns: Mapping[str, Any], module: str, usual: Any) -> Any:
     """peft's rule: the first pattern that is the whole name of a layer or its last words."""
     for pattern, value in patterns.items():
         if module == pattern.removeprefix("^") or module.endswith(f".{pattern}"):
@@ -141,13 +141,13 @@ def _json(text: str, where: str) -> dict[str, Any]:
     return values
 
 
-def _of_part(values: Mapping[str, Any], part: str) -> dict[str, Any]:
+def _select_part(values: Mapping[str, Any], part: str) -> dict[str, Any]:
     """The entries ``PART.KEY`` by their key; where there are none, those without a part that are about strength."""
     own = {key.removeprefix(f"{part}."): values[key] for key in values if key.startswith(f"{part}.")}
     return own or {key: values[key] for key in values if key in _PLAIN}
 
 
-def _of_config(values: Mapping[str, Any], name: str, account: Account) -> Strength:
+def _parse_config(values: Mapping[str, Any], name: str, account: Account) -> Strength:
     """Of peft's configuration; raises `InputError` for updates of another kind."""
     if not values:
         return Strength()
@@ -178,7 +178,7 @@ def _check_kind(config: Fields, name: str) -> None:
         )
 
 
-def _of_plain(values: Mapping[str, Any], name: str) -> Strength:
+def _parse_header(values: Mapping[str, Any], name: str) -> Strength:
     """Of header entries, which are all text."""
     where = f"the header of {name}"
     alphas, ranks = (

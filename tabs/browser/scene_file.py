@@ -27,14 +27,14 @@ KEPT_BITS = np.uint32(0xFFFFFF80)
 NEAR_SHARE = 0.02
 """What is nearer than this part of the nearest depth is not drawn."""
 
-_packed: WeakKeyDictionary[Scene, bytes] = WeakKeyDictionary()
+_scene_files: WeakKeyDictionary[Scene, bytes] = WeakKeyDictionary()
 
 
 def scene_file(scene: Scene) -> bytes:
     """What `tabs/browser/drawing/scene.js` reads: views of ``scene``, at most `MOST_SIDE` pixels wide and high; packed once."""
-    found = _packed.get(scene)
+    found = _scene_files.get(scene)
     if found is None:
-        found = _packed[scene] = _file(*_views(scene))
+        found = _scene_files[scene] = _file(*_views(scene))
     return found
 
 
@@ -43,7 +43,7 @@ def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
     small = scene.fitted(width, height, "stretch")
     parts: list[bytes] = []
     add = _adding(parts)
-    far = float(_kept(np.array([max(view.far for view in small.views)], "<f4"))[0])
+    far = float(_drop_bits(np.array([max(view.far for view in small.views)], "<f4"))[0])
     lossless = len(small.views) * width * height <= MOST_LOSSLESS
     views = [
         {
@@ -78,11 +78,11 @@ def _depth(view: View, far: float) -> bytes:
     """Float32, 0 where nothing is drawn, ``far`` in the sky, its four bytes in four planes, deflated."""
     depth = np.where(view.depth >= view.far, np.float32(far), view.depth)
     depth = np.where(padding_mask(view), np.float32(0), depth).astype("<f4")
-    planes = _kept(depth).view(np.uint8).reshape(-1, 4).T
+    planes = _drop_bits(depth).view(np.uint8).reshape(-1, 4).T
     return zlib.compress(planes.tobytes(), 1)
 
 
-def _kept(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+def _drop_bits(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     """Depth with the bits that are sent, never larger than it was."""
     return (depth.view("<u4") & KEPT_BITS).view("<f4")
 

@@ -62,8 +62,8 @@ def build(studio: Studio, shared: Shared) -> None:
 
     def rehearse_all(project: Project, film_moves: str, methods_chosen: list[str]):
         """Rehearse one move as each of the methods would frame it: film moves if given, else the project's move."""
-        for words, videos in _in_turn(
-            project, film_moves, [methods[title] for title in methods_chosen or ()], _rehearsed
+        for words, videos in _run_methods(
+            project, film_moves, [methods[title] for title in methods_chosen or ()], _rehearse
         ):
             yield words, gr.skip() if videos is None else clips(videos, 24), *(None for _ in shots)
 
@@ -72,10 +72,10 @@ def build(studio: Studio, shared: Shared) -> None:
         else the project's move."""
 
         def shot(project: Project, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
-            yield from _shot(project, chosen, scene, path, RunOptions(weights=weights))
+            yield from _shoot(project, chosen, scene, path, RunOptions(weights=weights))
 
         chosen = [methods[title] for title in methods_chosen or ()]
-        for words, videos in _in_turn(project, film_moves, chosen, shot, at_once()):
+        for words, videos in _run_methods(project, film_moves, chosen, shot, at_once()):
             if videos is None:
                 yield words, gr.skip(), *(gr.skip() for _ in shots)
             else:
@@ -93,7 +93,7 @@ def build(studio: Studio, shared: Shared) -> None:
     cancelled_by(stop, runs, status)
 
 
-def _in_turn(project: Project, film: str, methods: list[Method], make, limit: int = 1):
+def _run_methods(project: Project, film: str, methods: list[Method], make, limit: int = 1):
     """Words and, when one more is done, all videos so far by title: ``make(project, method, scene, path)`` for each method,
     ``limit`` at a time.
 
@@ -108,7 +108,7 @@ def _in_turn(project: Project, film: str, methods: list[Method], make, limit: in
     notes: list[str] = []
 
     def run(chosen: Method) -> Iterator[Progress | Path]:
-        yield from make(project, chosen, *_framed(project, film, chosen))
+        yield from make(project, chosen, *_frame(project, film, chosen))
 
     for title, step in together({chosen.title: run(chosen) for chosen in methods}, limit):
         if isinstance(step, Progress):
@@ -122,7 +122,7 @@ def _in_turn(project: Project, film: str, methods: list[Method], make, limit: in
             yield "  \n".join([*running.values(), *notes]), videos
 
 
-def _framed(project: Project, film: str, chosen: Method) -> tuple[Scene, CameraPath]:
+def _frame(project: Project, film: str, chosen: Method) -> tuple[Scene, CameraPath]:
     assert project.scene is not None
     if project.scene.kind not in chosen.scenes:
         raise InputError(f"takes {' or '.join(chosen.scenes)}, not {project.scene.kind}.")
@@ -133,12 +133,12 @@ def _framed(project: Project, film: str, chosen: Method) -> tuple[Scene, CameraP
     return framed, film_script.path_of(film, framed.first, frames=moves.frames, fps=moves.fps)
 
 
-def _rehearsed(project: Project, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
+def _rehearse(project: Project, chosen: Method, scene: Scene, path: CameraPath) -> Iterator[Progress | Path]:
     for step in rehearse(scene, path, project.file(f"{chosen.name}-{uuid.uuid4().hex[:8]}.mp4")):
         yield step.video if isinstance(step, Rehearsal) else step
 
 
-def _shot(
+def _shoot(
     project: Project, chosen: Method, scene: Scene, path: CameraPath, options: RunOptions
 ) -> Iterator[Progress | Path]:
     shot = Shot(chosen, scene, path, chosen.settings(), options)

@@ -56,7 +56,7 @@ def drawing(director: Director) -> str:
     start = CameraPath(np.eye(4)[None], LENS, 3, 2)
     path = nominal_path(start, [(director.id, 1.0)], frames=33)
     first, last = _camera(path.world_from_camera[0]), _camera(path.world_from_camera[-1])
-    flat = [_seen(points) for points in (first, last, path.centres, SUBJECT[None])]
+    flat = [_project(points) for points in (first, last, path.centres, SUBJECT[None])]
     low, high = np.concatenate(flat).min(0), np.concatenate(flat).max(0)
     scale = min((np.array([WIDTH, HEIGHT]) - 2 * MARGIN) / np.maximum(high - low, 1e-6))
     before, after, way, subject = ((points - (low + high) / 2) * scale + [WIDTH / 2, HEIGHT / 2] for points in flat)
@@ -86,7 +86,7 @@ def _camera(world_from_camera: NDArray[np.float64], size: float = 0.3) -> NDArra
     return np.array(stroke) @ world_from_camera[:3, :3].T + world_from_camera[:3, 3]
 
 
-def _seen(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _project(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N,2): ``points`` (N,3) without perspective."""
     return (points @ SEEN_FROM)[:, :2]
 

@@ -126,7 +126,7 @@ def own_director(project: gr.State, target: Component) -> None:
 
     def open_lora(project: Project, lora_files: list[str]):
         """Read a LoRA file; the next shots use it in the director's place."""
-        file = _taken(project, [Path(given) for given in lora_files or []])
+        file = _copy_lora(project, [Path(given) for given in lora_files or []])
         from pipelines.methods.dimensionx.loras.layouts import read_lora
 
         lora = read_lora(file, layers_may_differ=True)
@@ -136,7 +136,7 @@ def own_director(project: gr.State, target: Component) -> None:
     back.click(lambda: ("", None), None, [target, files], api_visibility="private", queue=False)
 
 
-def _taken(project: Project, given: Sequence[Path]) -> Path:
+def _copy_lora(project: Project, given: Sequence[Path]) -> Path:
     """The LoRA among the files, copied with what lies beside it to where it stays as long as the session."""
     loras = [path for path in given if path.suffix.lower() in LORA_FILES]
     if len(loras) != 1:
@@ -164,7 +164,7 @@ def _training_job(files: Sequence[str], recipe: Settings, mode: str) -> Job:
     return Job(train, recipe.gigabytes, code_of(output))
 
 
-def _saved_training(code: str) -> tuple[str, tuple[Path, ...]]:
+def _describe_saved(code: str) -> tuple[str, tuple[Path, ...]]:
     steps, files = saved_progress(code, trainings() / METHOD.name)
     words = f"It does not run. {steps} steps were saved"
     return f"{words}; train with the same files and settings, and it goes on from there.", files
@@ -185,7 +185,7 @@ TRAINING = Training(
     fps=FPS,
     program=PROGRAM,
     prepare=_training_job,
-    saved=_saved_training,
+    saved=_describe_saved,
 )
 
 

@@ -126,9 +126,9 @@ class _Section:
             form.said(self._stop), code, status, api_name=f"{name}_stop_training", queue=False, show_progress="hidden"
         )
         private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-        folder.upload(form.said(self._of_a_folder), folder, self.files, **private)
+        folder.upload(form.said(self._choose_accepted), folder, self.files, **private)
 
-    def _of_a_folder(self, files: list[str] | None) -> list[str]:
+    def _choose_accepted(self, files: list[str] | None) -> list[str]:
         return [file for file in files or [] if Path(file).suffix.lower() in self.training.accepted]
 
     def _run(self, project: Project, training_files: list[str], weights: str, keep_going: bool, settings: Settings):
@@ -147,7 +147,7 @@ class _Section:
         )
         training.stays |= keep_going
         try:
-            for update in self._seen(project, training):
+            for update in self._follow(project, training):
                 yield *update, job.code
         finally:
             if not training.stays:
@@ -159,7 +159,7 @@ class _Section:
 
         training = background.find_training((training_code or "").strip())
         if training is not None and (training.made or not training.is_over):
-            yield from self._seen(project, training)
+            yield from self._follow(project, training)
             return
         words, files = self.training.saved((training_code or "").strip())
         yield words, gr.skip(), gr.skip(), *_files(project, files)
@@ -172,7 +172,7 @@ class _Section:
             background.stop((training_code or "").strip())
         return CANCELLED
 
-    def _seen(self, project: Project, training: Any) -> Iterator[tuple]:
+    def _follow(self, project: Project, training: Any) -> Iterator[tuple]:
         """Updates of status, curve, samples, files and target while a training runs, and what it has made."""
         folder = project.file(f"training-{uuid.uuid4().hex[:8]}")
         folder.mkdir()
@@ -183,7 +183,7 @@ class _Section:
             files = {f"After {sample.step} steps": sample.file for sample in training.samples[-SAMPLES_SHOWN:]}
             if files.keys() == videos.keys():
                 return gr.skip()
-            kept = {title: videos.get(title) or _kept(folder, file) for title, file in files.items()}
+            kept = {title: videos.get(title) or _copy_file(folder, file) for title, file in files.items()}
             videos.clear()
             videos.update(kept)
             return clips(videos, self.training.fps)
@@ -208,7 +208,7 @@ def _files(project: Project, files: Sequence[Path]) -> tuple:
         return gr.skip(), gr.skip()
     folder = project.file(f"trained-{uuid.uuid4().hex[:8]}")
     folder.mkdir()
-    kept = [str(_kept(folder, file)) for file in files]
+    kept = [str(_copy_file(folder, file)) for file in files]
     return gr.File(kept, visible=True), kept[0]
 
 
@@ -218,6 +218,6 @@ def _words(step: Progress) -> str:
     return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
 
 
-def _kept(folder: Path, file: Path) -> Path:
+def _copy_file(folder: Path, file: Path) -> Path:
     """A copy that the page may serve; the training's own folder stays closed."""
     return Path(shutil.copyfile(file, folder / file.name))

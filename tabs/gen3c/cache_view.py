@@ -35,12 +35,12 @@ def points(shoot: Shoot) -> None:
     def cache(project: Project, shot: str):
         """The points of the result's 3D cache (of the scene where nothing was shot) as PLY and GLB, and its cameras in
         every format."""
-        scene, path = _behind(project, shot)
+        scene, path = _find_points(project, shot)
         cloud = cloud_of(scene)
         if not len(cloud):
             raise InputError("The cache holds no point: the depth is unknown everywhere.")
-        shown = _written(project, "cache-shown.glb", _near(cloud).thinned(MOST_SHOWN).glb_bytes())
-        made = [_written(project, "cache.ply", cloud.ply_bytes()), _written(project, "cache.glb", cloud.glb_bytes())]
+        shown = _write(project, "cache-shown.glb", _drop_far(cloud).thinned(MOST_SHOWN).glb_bytes())
+        made = [_write(project, "cache.ply", cloud.ply_bytes()), _write(project, "cache.glb", cloud.glb_bytes())]
         no_frames = Clip(np.empty((0, 1, 1, 3), np.uint8), path.fps, path)
         cameras = frames_zip(project.file("cameras.zip"), no_frames, formats.write_all(path))
         many = f"{len(scene.views)} picture{'s' * (len(scene.views) != 1)}"
@@ -50,14 +50,14 @@ def points(shoot: Shoot) -> None:
     show.click(said(cache, name), [shoot.project, shoot.shot], [model, told, files], api_name=f"{name}_cache")
 
 
-def _written(project: Project, name: str, data: bytes) -> str:
+def _write(project: Project, name: str, data: bytes) -> str:
     file = project.file(name)
     with complete(file) as part:
         part.write_bytes(data)
     return str(file)
 
 
-def _behind(project: Project, shot: str | None) -> tuple[Scene, CameraPath]:
+def _find_points(project: Project, shot: str | None) -> tuple[Scene, CameraPath]:
     """Geometry and cameras of the last result where the scene that is open is its own, else scene and path as drawn."""
     scene, path = project.ready()
     if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
@@ -66,7 +66,7 @@ def _behind(project: Project, shot: str | None) -> tuple[Scene, CameraPath]:
     return grown_scene(box.scene, list(box.added)) if box is not None else scene, made.path
 
 
-def _near(cloud: PointCloud) -> PointCloud:
+def _drop_far(cloud: PointCloud) -> PointCloud:
     """Without the farthest hundredth, so that a viewer that frames everything shows the scene and not its horizon."""
     reach = np.linalg.norm(cloud.points - np.median(cloud.points, axis=0), axis=1)
     inside = reach <= np.quantile(reach, 0.99)

@@ -78,7 +78,7 @@ class Extend:
     ):
         """Shoot one chunk more of the result; returns the longer video and the files beside it."""
         drawn = project.ready()[1] if go_on_with == DRAWN else None
-        clip, made, scene = _opened(shot, project)
+        clip, made, scene = _open_result(shot, project)
         path, settings = one_more(clip, made, scene, drawn, settings)
         begun = Begun(Path(shot), len(clip.frames))
         yield from self.shoot.shooting(
@@ -91,7 +91,7 @@ class Extend:
 
     def _take_back(self, project: Project, shot: str):
         """Take the last chunk of the result back; returns the shorter video and the files beside it."""
-        clip, made = _read(shot)
+        clip, made = _read_result(shot)
         box = read_embedded_scene(shot)
         scene = box.scene if box else None
         shorter = take_back(clip, scene, chunk_frames=chunk_of(clip, made))
@@ -117,15 +117,15 @@ class Extend:
         return told, gr.skip(), videos, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
 
 
-def _read(shot: str | None) -> tuple[Clip, Record]:
+def _read_result(shot: str | None) -> tuple[Clip, Record]:
     if not shot:
         raise InputError("Shoot something first, or restore a result's mp4.")
     return read_shot(shot)
 
 
-def _opened(shot: str | None, project: Project) -> tuple[Clip, Record, Scene]:
+def _open_result(shot: str | None, project: Project) -> tuple[Clip, Record, Scene]:
     """A result, and the scene it was shot from: its own where it carries one, else the one that is open."""
-    clip, made = _read(shot)
+    clip, made = _read_result(shot)
     box = read_embedded_scene(str(shot))
     if box is None:
         return clip, made, project.ready()[0]

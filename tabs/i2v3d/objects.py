@@ -161,19 +161,19 @@ class Objects:
         look_inputs = [self.project, self.moment, *shoot.settings.values()]
         settings = [component.change for key, component in shoot.settings.items() if key in _LOOKS]  # type: ignore[attr-defined]
         changed = [
-            self.file.upload(self._said(self._add), [self.project, self.file], state, api_name=f"{name}_add_object", **quiet),
-            self.copy.click(self._said(self._copy), [self.project, self.chosen], state, api_name=f"{name}_copy_object", **quiet),
-            self.remove.click(self._said(self._remove), [self.project, self.chosen], state, api_name=f"{name}_remove_object", **quiet),
-            self.swap.upload(self._said(self._swap), [self.project, self.swap, self.chosen], state, api_name=f"{name}_replace_object", **quiet),
-            self.hold.click(self._said(self._hold), [self.project, self.chosen, self.moment], state, api_name=f"{name}_hold_moment", **quiet),
-            self.drop_key.click(self._said(self._drop_key), [self.project, self.chosen, self.moment], state, api_name=f"{name}_forget_moment", **quiet),
+            self.file.upload(self._handler(self._add), [self.project, self.file], state, api_name=f"{name}_add_object", **quiet),
+            self.copy.click(self._handler(self._copy), [self.project, self.chosen], state, api_name=f"{name}_copy_object", **quiet),
+            self.remove.click(self._handler(self._remove), [self.project, self.chosen], state, api_name=f"{name}_remove_object", **quiet),
+            self.swap.upload(self._handler(self._swap), [self.project, self.swap, self.chosen], state, api_name=f"{name}_replace_object", **quiet),
+            self.hold.click(self._handler(self._hold), [self.project, self.chosen, self.moment], state, api_name=f"{name}_hold_moment", **quiet),
+            self.drop_key.click(self._handler(self._drop_key), [self.project, self.chosen, self.moment], state, api_name=f"{name}_forget_moment", **quiet),
         ]  # fmt: skip
         self.file.upload(lambda: None, None, self.file, **private)  # ready for the next one
-        shared.studio.opened.change(self._said(self._first), self.project, state, **private)
+        shared.studio.opened.change(self._handler(self._first), self.project, state, **private)
         for button, model in zip(self.ready, READY.values()):
-            changed.append(button.click(self._said(self._adding(model)), self.project, state, **private))
+            changed.append(button.click(self._handler(self._add_preset(model)), self.project, state, **private))
         shown = gr.on(
-            [self.chosen.input, self.moment.input], self._said(self._show), [self.project, self.chosen, self.moment], state,
+            [self.chosen.input, self.moment.input], self._handler(self._show), [self.project, self.chosen, self.moment], state,
             **private,
         )  # fmt: skip
         placing = form.handler(
@@ -188,7 +188,9 @@ class Objects:
                 api_name=f"{name}_place_object", trigger_mode="always_last", **quiet,
             )
         )  # fmt: skip
-        pointed = self.seen.select(self._said(self._point), [self.project, self.chosen, self.moment], state, **private)
+        pointed = self.seen.select(
+            self._handler(self._point), [self.project, self.chosen, self.moment], state, **private
+        )
         changed.append(pointed)
         self.looked = gr.on(
             settings, look, look_inputs, self.seen, api_name=f"{name}_look", trigger_mode="always_last", **quiet
@@ -198,11 +200,11 @@ class Objects:
             event.success(look, look_inputs, self.seen, trigger_mode="always_last", **private)
         for event in changed:
             event.success(
-                self._said(self._on_stage), [self.project, self.moment], [shared.stage.view, shared.studio.edited], trigger_mode="always_last",
+                self._handler(self._on_stage), [self.project, self.moment], [shared.stage.view, shared.studio.edited], trigger_mode="always_last",
                 **private,
             )  # fmt: skip
 
-    def _said(self, fn: Callable) -> Callable:
+    def _handler(self, fn: Callable) -> Callable:
         return form.said(fn, self.method.name)
 
     # handlers
@@ -217,61 +219,63 @@ class Objects:
 
     def _add(self, project: Project, object_files: list[str]):
         """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""
-        return self._added(project, _model(object_files))
+        return self._add_model(project, _model(object_files))
 
-    def _adding(self, model: Path):
-        return lambda project: self._added(project, _model([str(model)]))
+    def _add_preset(self, model: Path):
+        return lambda project: self._add_model(project, _model([str(model)]))
 
     def _first(self, project: Project):
         """The first of the objects that a scene brought."""
         return project, *self._controls(objects_of(project), 0, 0.0)
 
-    def _added(self, project: Project, model: Model):
+    def _add_model(self, project: Project, model: Model):
         if project.scene is None:
             raise InputError(NO_SCENE)
         objects, scene = objects_of(project), project.framed or project.scene
         item = new_object(model, stage_objects(scene).standing_place())
-        return self._shown(project, (*objects, item), len(objects), 0.0, f"add {model.name}")
+        return self._show_objects(project, (*objects, item), len(objects), 0.0, f"add {model.name}")
 
     def _copy(self, project: Project, chosen: str):
         """Put a copy of an object beside it."""
-        objects, index = _chosen(project, chosen)
+        objects, index = _find_object(project, chosen)
         item = objects[index]
         aside = tuple(
             Key(key.at, replace(key.placement, right=key.placement.right + key.placement.size)) for key in item.keys
         )
-        return self._shown(project, (*objects, replace(item, keys=aside)), len(objects), 0.0, f"copy {item.model.name}")
+        return self._show_objects(
+            project, (*objects, replace(item, keys=aside)), len(objects), 0.0, f"copy {item.model.name}"
+        )
 
     def _remove(self, project: Project, chosen: str):
         """Take an object out of the scene."""
-        objects, index = _chosen(project, chosen)
+        objects, index = _find_object(project, chosen)
         left = (*objects[:index], *objects[index + 1 :])
         name = f"remove {objects[index].model.name}"
-        return self._shown(project, left, min(index, len(left) - 1), 0.0, name)
+        return self._show_objects(project, left, min(index, len(left) - 1), 0.0, name)
 
     def _swap(self, project: Project, object_files: list[str], chosen: str):
         """Give an object another model; it keeps its place and its way."""
-        objects, index = _chosen(project, chosen)
+        objects, index = _find_object(project, chosen)
         model, old = _model(object_files), objects[index]
         animation = old.animation if old.animation in model.animations else next(iter(model.animations), "")
         item = replace(old, model=model, animation=animation)
         objects = (*objects[:index], item, *objects[index + 1 :])
-        return self._shown(project, objects, index, 0.0, f"replace {old.model.name}")
+        return self._show_objects(project, objects, index, 0.0, f"replace {old.model.name}")
 
     def _show(self, project: Project, chosen: str, moment: float):
-        objects, index = _chosen(project, chosen)
-        return self._shown(project, objects, index, moment)
+        objects, index = _find_object(project, chosen)
+        return self._show_objects(project, objects, index, moment)
 
     def _place(
         self, project: Project, chosen: str, moment: float, motion: str, animation: str, speed: float, place: Settings
     ):
         """Place an object at a moment of the video, 0 its first frame and 1 its last; it moves between the moments so set."""
-        objects, index = _chosen(project, chosen)
+        objects, index = _find_object(project, chosen)
         if motion not in MOTIONS:
             raise InputError(f"An object moves {', '.join(MOTIONS)}; got {motion!r}.")
         keys, placed = objects[index].keys, Placement(**place.values())
         if not np.allclose(placed.values(), objects[index].placement(moment).values(), atol=6e-4):
-            keys = _with_key(keys, Key(float(moment), placed))
+            keys = _replace_key(keys, Key(float(moment), placed))
         item = replace(
             objects[index], keys=keys, motion=MOTIONS[motion], animation="" if animation == STILL else animation,
             speed=float(speed),
@@ -281,26 +285,26 @@ class Objects:
 
     def _hold(self, project: Project, chosen: str, moment: float):
         """Have an object stay at a moment as it is there by now, whatever is changed before and after."""
-        objects, index = _chosen(project, chosen)
+        objects, index = _find_object(project, chosen)
         item = objects[index]
-        held = replace(item, keys=_with_key(item.keys, Key(float(moment), item.placement(moment))))
+        held = replace(item, keys=_replace_key(item.keys, Key(float(moment), item.placement(moment))))
         objects = (*objects[:index], held, *objects[index + 1 :])
-        return self._shown(project, objects, index, moment, f"hold {item.model.name}")
+        return self._show_objects(project, objects, index, moment, f"hold {item.model.name}")
 
     def _drop_key(self, project: Project, chosen: str, moment: float):
         """Forget where an object was placed at a moment."""
-        objects, index = _chosen(project, chosen)
+        objects, index = _find_object(project, chosen)
         keys = tuple(key for key in objects[index].keys if abs(key.at - moment) > 5e-3)
         if not keys or len(keys) == len(objects[index].keys):
             at = ", ".join(f"{key.at:g}" for key in objects[index].keys)
             raise InputError(f"It is placed at {at}; go to one of these moments, and leave at least one.")
         item = replace(objects[index], keys=keys)
         objects = (*objects[:index], item, *objects[index + 1 :])
-        return self._shown(project, objects, index, moment, f"forget a moment of {item.model.name}")
+        return self._show_objects(project, objects, index, moment, f"forget a moment of {item.model.name}")
 
     def _point(self, project: Project, chosen: str, moment: float, event: gr.SelectData):
         """The object stands where the picture was clicked, on what the scene shows there."""
-        objects, index = _chosen(project, chosen)
+        objects, index = _find_object(project, chosen)
         right, up, ahead = _spot(project, moment, *event.index)
         spot = {"right": round(right, 3), "up": round(up, 3), "ahead": round(ahead, 3)}
         try:
@@ -310,9 +314,9 @@ class Objects:
                 "That place is too far away for an object to be seen well; click on something nearer."
             ) from error
         placed = replace(objects[index].placement(moment), **spot)
-        item = replace(objects[index], keys=_with_key(objects[index].keys, Key(float(moment), placed)))
+        item = replace(objects[index], keys=_replace_key(objects[index].keys, Key(float(moment), placed)))
         objects = (*objects[:index], item, *objects[index + 1 :])
-        return self._shown(project, objects, index, moment, f"place {item.model.name}")
+        return self._show_objects(project, objects, index, moment, f"place {item.model.name}")
 
     def _look(self, project: Project, moment: float, settings: Settings):
         """Draw the scene with its objects as the camera sees it at a moment, 0 the first frame and 1 the last."""
@@ -326,7 +330,7 @@ class Objects:
         frame = next(iter(render_frames(scene, path, settings, frames=range(at, at + 1))))  # type: ignore[arg-type]
         return gr.Image(frame.colour, visible=True)
 
-    def _shown(
+    def _show_objects(
         self, project: Project, objects: Sequence[SceneObject], index: int, moment: float, name: str = ""
     ) -> tuple:
         """The project with these objects, changed by the edit ``name`` if there is one, and the controls of one of them."""
@@ -373,7 +377,7 @@ def _model(files: list[str] | None) -> Model:
     return read_models({Path(file).name: Path(file).read_bytes() for file in files})
 
 
-def _chosen(project: Project, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
+def _find_object(project: Project, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
     objects = objects_of(project)
     called = names(objects)
     if chosen not in called:
@@ -382,7 +386,7 @@ def _chosen(project: Project, chosen: str) -> tuple[tuple[SceneObject, ...], int
     return objects, called.index(chosen)
 
 
-def _with_key(keys: Sequence[Key], key: Key) -> tuple[Key, ...]:
+def _replace_key(keys: Sequence[Key], key: Key) -> tuple[Key, ...]:
     others = [old for old in keys if abs(old.at - key.at) > 5e-3]
     return tuple(sorted((*others, key), key=lambda one: one.at))
 

@@ -94,10 +94,10 @@ class Steps:
             stop = gr.Button("Cancel", size="sm", min_width=80)
         status = self._status("scene")
         shown = players(f"{self.name}-renders")
-        event = self._event(button, self._rendered, {}, [], [status, shown], "render_scene")
+        event = self._event(button, self._render, {}, [], [status, shown], "render_scene")
         form.cancelled_by(stop, [event], status)
 
-    def _rendered(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
+    def _render(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Render the coarse scene along the path: colour, depth, foreground, what is visible, normals."""
         for step in self._run(project, request, replace(settings, make=RENDERS), options):
             if isinstance(step, Progress):
@@ -119,7 +119,7 @@ class Steps:
             ready = gr.UploadButton("Use a ready LoRA", file_types=[".safetensors"], size="sm")
             none = gr.Button("Use no LoRA", size="sm")
         worn = [self.shoot.settings["lora_file"], self._status("subject")]
-        ready.upload(form.said(self._ready), [self.project, ready], worn, api_name=f"{self.name}_take_lora")
+        ready.upload(form.said(self._use_lora), [self.project, ready], worn, api_name=f"{self.name}_take_lora")
         none.click(lambda: ("", "No LoRA is worn."), None, worn, **_PRIVATE)
         with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
             if on_zerogpu():
@@ -151,7 +151,7 @@ class Steps:
         )  # fmt: skip
         form.cancelled_by(stop, [running], status, CANCELLED)
 
-    def _ready(self, project: Project, lora: str) -> tuple[str, str]:
+    def _use_lora(self, project: Project, lora: str) -> tuple[str, str]:
         """Wear a LoRA that was trained here or elsewhere."""
         if not lora:
             raise InputError("Choose a LoRA file (.safetensors).")
@@ -219,13 +219,13 @@ class Steps:
             label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
         )
         target = [self.shoot.settings["keyframes_file"], status]
-        own.upload(form.said(self._own), [self.project, own], target, api_name=f"{self.name}_take_keyframes")
+        own.upload(form.said(self._open_keyframes), [self.project, own], target, api_name=f"{self.name}_take_keyframes")
         none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
         outputs = [status, early, self.gallery, self.painted]
         painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
         one = {"painted": Painted, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
         which = [self.painted, self.which, self.seed, self.words]
-        repainting = self._event(again, self._again, one, which, outputs, "paint_again")
+        repainting = self._event(again, self._repaint, one, which, outputs, "paint_again")
         form.cancelled_by(stop, [painting, repainting], status)
         drop.click(
             form.said(self._drop), [self.painted, self.which], [status, self.gallery, self.painted],
@@ -233,7 +233,7 @@ class Steps:
         )  # fmt: skip
         self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
 
-    def _own(self, project: Project, keyframes: str) -> tuple[str, str]:
+    def _open_keyframes(self, project: Project, keyframes: str) -> tuple[str, str]:
         """Take keyframes from a zip of pictures named by frame, as every run hands out; those that lack are painted."""
         if not keyframes:
             raise InputError("Choose a zip of keyframes, as every run hands out.")
@@ -245,15 +245,15 @@ class Steps:
         indices = settings.keyframes(len(project.ready()[1]))
         own = {index: words for index, words in zip(indices, settings.prompts(indices)) if words != settings.prompt}
         yield from self._painting(
-            project, request, settings, options, Painted((), _NOTHING, own, _named(*project.ready()))
+            project, request, settings, options, Painted((), _NOTHING, own, _name_of(*project.ready()))
         )
 
-    def _again(
+    def _repaint(
         self, project: Project, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
         keyframe_prompt: str, settings: I2V3DSettings, options: RunOptions,
     ):  # fmt: skip
         """Paint one keyframe again, with a prompt and a seed of its own; the others stay."""
-        painted = _there(painted)
+        painted = _require_keyframes(painted)
         index = painted.known(int(keyframe))
         prompts = {other: words for other, words in painted.prompts.items() if other != index}
         words = " ".join(keyframe_prompt.split())
@@ -280,7 +280,7 @@ class Steps:
 
     def _drop(self, painted: Painted | None, keyframe: int):
         """Leave out one keyframe, so that the video runs on from the one before to the one after."""
-        painted = _there(painted).without(_there(painted).known(int(keyframe)))
+        painted = _require_keyframes(painted).without(_require_keyframes(painted).known(int(keyframe)))
         return f"Keyframes at {', '.join(map(str, painted.indices))}.", _pictures(painted), painted
 
     def _choose(self, painted: Painted, event: gr.SelectData) -> tuple[int, str]:
@@ -310,10 +310,10 @@ class Steps:
         options: RunOptions,
     ):
         """Shoot the video between the keyframes as they stand now; the result is where Shoot shows its own."""
-        painted, (scene, path) = _there(painted), project.ready()
+        painted, (scene, path) = _require_keyframes(painted), project.ready()
         file = project.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
         settings = replace(painted.settings(settings, file), make=VIDEO)
-        notes = (_MOVED,) if painted.along and painted.along != _named(scene, path) else ()
+        notes = (_MOVED,) if painted.along and painted.along != _name_of(scene, path) else ()
         for update in self.shoot.shooting(
             project, request, Shot(self.shoot.method, scene, path, settings, options), notes=notes
         ):
@@ -334,7 +334,7 @@ _ABOVE = "**The video is above**, where *Shoot* shows its own."
 _PRIVATE = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 
 
-def _there(painted: Painted | None) -> Painted:
+def _require_keyframes(painted: Painted | None) -> Painted:
     if painted is None:
         raise InputError("There are no keyframes yet; paint them first.")
     return painted
@@ -350,7 +350,7 @@ def _words(step: Progress) -> str:
     return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
 
 
-def _named(scene: Scene, path: CameraPath) -> str:
+def _name_of(scene: Scene, path: CameraPath) -> str:
     return _hash(scene_sha256(scene), path.values())
 
 

@@ -81,7 +81,7 @@ class ProjectFile:
         content = project.content
         controls = content.source.values()
         whole = files.Project(
-            scene, project.path, _own(settings), project.moves.values(), controls=controls, track=project.track,  # type: ignore[arg-type]
+            scene, project.path, _own_settings(settings), project.moves.values(), controls=controls, track=project.track,  # type: ignore[arg-type]
             subject=taught, painted=painted,
         )  # fmt: skip
         saved = files.save_project(project.file("project.zip"), whole)
@@ -94,7 +94,7 @@ class ProjectFile:
 
         scene, path = project.ready()
         target = project.file("reshoot_blender.zip")
-        target.write_bytes(pack(stage_objects(scene, objects_of(project)), path, _own(settings)))
+        target.write_bytes(pack(stage_objects(scene, objects_of(project)), path, _own_settings(settings)))
         return gr.File(str(target), visible=True)
 
     def _open(self, project: Project, project_file: str):
@@ -104,14 +104,14 @@ class ProjectFile:
         if not project_file:
             raise InputError("Choose the zip of a project.")
         made = read_project(project_file, folder=project.file(f"project-{uuid.uuid4().hex[:8]}"))
-        project = self._with_move(project.opened(made.scene), made).with_settings(made.settings)
+        project = self._restore_move(project.opened(made.scene), made).with_settings(made.settings)
         count = len(made.scene.objects)
         held = f"{count} object{'s' * (count != 1)}"
         words = "  \n".join((f"{made.scene.name} with {held} is open.", *made.notes))
         values = control_values(project)
         return project, words, *(values[name] for name in self.controls), made.painted, made.subject, signal()
 
-    def _with_move(self, project: Project, made: Saved) -> Project:
+    def _restore_move(self, project: Project, made: Saved) -> Project:
         """The project with the saved path: by its description, where that still draws it, else as a path file."""
         path, moves = made.path, {**self.method.moves.defaults(), **made.moves}
         project = project.changed("open a project", track=made.track or _older_keys(made))
@@ -123,7 +123,7 @@ class ProjectFile:
             known = {key: made.controls[key] for key in MoveSource.controls() if key in made.controls}
             source: Any = MoveSource.of(known)
             again: Any = project.with_source(source)
-            if source.moves_from != PATH_FILE and again.path is not None and _same(again.path, path):  # type: ignore[attr-defined]
+            if source.moves_from != PATH_FILE and again.path is not None and _is_same(again.path, path):  # type: ignore[attr-defined]
                 return again
         except InputError:
             pass
@@ -148,7 +148,7 @@ def _older_keys(made: Saved) -> KeyedMove | None:
     )  # fmt: skip
 
 
-def _same(drawn: Any, path: Any) -> bool:
+def _is_same(drawn: Any, path: Any) -> bool:
     poses = drawn.world_from_camera.shape == path.world_from_camera.shape
     return bool(
         poses
@@ -157,6 +157,6 @@ def _same(drawn: Any, path: Any) -> bool:
     )
 
 
-def _own(settings: Settings) -> I2V3DSettings:
+def _own_settings(settings: Settings) -> I2V3DSettings:
     assert isinstance(settings, I2V3DSettings)
     return settings

@@ -64,7 +64,7 @@ class Timeline:
                     raise
                 return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip(), gr.skip()
             value = self.value(project, asked=number, **more)
-            at = _frame_of(value) if asked.get("do") in _SHOWN else None
+            at = _frame_of(value) if asked.get("do") in _NOTHING_NEW else None
             stage = on_stage(path, scene, project.file, nominal=project.record.nominal, at=at)
             source = signal() if project.content.source != before else gr.skip()
             return project, stage, path_notes(project), source, value, gr.skip(), signal()
@@ -85,7 +85,7 @@ def edit_keys(project: Project, command: str):
     return project, {"edit": project.history.past[-1].name, "keys": saved.write(project.track)}
 
 
-_SHOWN = {"add", "append", "overwrite", "numbers", "look_at", "size"}
+_NOTHING_NEW = {"add", "append", "overwrite", "numbers", "look_at", "size"}
 """Edits after which the stage shows the key."""
 
 

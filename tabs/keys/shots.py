@@ -58,7 +58,7 @@ class ShotList:
         )  # fmt: skip
         stop.click(None, cancels=[running], api_visibility="private")
         for button, make, name in ((sheet, _sheet, "contact_sheet"), (otio, _otio, "otio"), (edl, _edl, "edl")):
-            button.click(said(_filed(make)), project, self.file, api_name=name, show_progress="hidden")
+            button.click(said(_file_handler(make)), project, self.file, api_name=name, show_progress="hidden")
         studio.follow(told_of, self.told, self.line)
         gone = gr.Video(None, visible=False), gr.File(None, visible=False)
         studio.opened.change(lambda: gone, None, [self.video, self.file], **PRIVATE)
@@ -114,19 +114,19 @@ def told(scene: Scene, shots: Shots, line_of_action: str) -> str:
     subject = pose[:3, 3] + pose[:3, 2] * scene.first.focus_depth
     line = None if axis is None else pose[:3, axis]
     rows = [
-        f"{number}. **{_plain(shot.name)}**: {about(shot.path)}, from {start / shot.path.fps:.1f} s"
+        f"{number}. **{_escape(shot.name)}**: {about(shot.path)}, from {start / shot.path.fps:.1f} s"
         for number, (shot, start) in enumerate(zip(shots, starts(shots)), start=1)
     ]
-    wrong = [f"- Cut {each.cut + 1}: {_plain(each.words)}" for each in warnings(shots, subject, line=line)]
+    wrong = [f"- Cut {each.cut + 1}: {_escape(each.words)}" for each in warnings(shots, subject, line=line)]
     return "\n".join([*rows, "", *wrong])
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     """Names as they are, not as Markdown or HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
 
 
-def _filed(make: Any) -> Any:
+def _file_handler(make: Any) -> Any:
     def file(project: Project):
         name, content = make(project.ready()[0], project.content.shots)
         target = project.file(name)

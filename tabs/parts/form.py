@@ -132,42 +132,42 @@ def said(fn: Callable, method: str | None = None) -> Callable:
     def once(*args, **kwargs):
         try:
             with WORK.one():
-                return _stored(fn(*_framed(args, method), **kwargs), args)
+                return _store_project(fn(*_frame_projects(args, method), **kwargs), args)
         except Exception as error:
-            raise _in_words(error) from error
+            raise _to_gradio_error(error) from error
 
     @functools.wraps(fn)
     def steps(*args, **kwargs):
         try:
-            with closing(WORK.steps(fn(*_framed(args, method), **kwargs))) as running:
+            with closing(WORK.steps(fn(*_frame_projects(args, method), **kwargs))) as running:
                 for step in running:
-                    yield _stored(step, args)
+                    yield _store_project(step, args)
         except Exception as error:
-            raise _in_words(error) from error
+            raise _to_gradio_error(error) from error
 
     return steps if inspect.isgeneratorfunction(fn) else once
 
 
-def _framed(args: tuple, method: str | None) -> tuple:
+def _frame_projects(args: tuple, method: str | None) -> tuple:
     return tuple(arg.seen_by(method) if method and isinstance(arg, Project) else arg for arg in args)
 
 
-def _stored(answer: Any, args: tuple) -> Any:
+def _store_project(answer: Any, args: tuple) -> Any:
     """What a handler answers, its project as it is kept."""
     before = next((arg for arg in args if isinstance(arg, Project)), None)
     if before is None:
         return answer
     if isinstance(answer, (tuple, list)):
-        return tuple(_kept(one, before) if isinstance(one, Project) else one for one in answer)
-    return _kept(answer, before) if isinstance(answer, Project) else answer
+        return tuple(_project_update(one, before) if isinstance(one, Project) else one for one in answer)
+    return _project_update(answer, before) if isinstance(answer, Project) else answer
 
 
-def _kept(project: Project, before: Project) -> Any:
+def _project_update(project: Project, before: Project) -> Any:
     same = project.content is before.content and project.history is before.history
     return gr.skip() if same else replace(project, method=before.method, history=project.history.as_one(before.history))
 
 
-def _in_words(error: Exception) -> Exception:
+def _to_gradio_error(error: Exception) -> Exception:
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, InputError):

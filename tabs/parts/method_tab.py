@@ -48,7 +48,7 @@ class MethodTab:
         moves = self._presets(shared.move, names, first)
         if between is not None:
             between()
-        settings = _placed(method.settings, names, beneath or {})
+        settings = _group_settings(method.settings, names, beneath or {})
         with gr.Group():
             options = form.controls(RunOptions, [name for name in RunOptions.controls() if name in names])
         with Drawer(method.name):
@@ -131,7 +131,7 @@ def shown_controls(method: Method, chosen: Sequence[str] = ()) -> tuple[str, ...
     return (*known, *others[: MOST_SHOWN - len(known)])
 
 
-def _placed(settings: Any, names: Sequence[str], beneath: Mapping[str, Callable[[], None]]) -> form.Components:
+def _group_settings(settings: Any, names: Sequence[str], beneath: Mapping[str, Callable[[], None]]) -> form.Components:
     """The settings among ``names`` in groups, with what belongs below one of them."""
     placed: form.Components = {}
     left = [name for name in settings.controls() if name in names]

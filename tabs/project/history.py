@@ -36,7 +36,7 @@ class History:
         last = self.past[-1] if self.past else None
         if merges and last is not None and last.name == name and at - last.at < SAME_STEP_SECONDS:
             return History((*self.past[:-1], replace(last, at=at)))
-        return History(_kept((*self.past, Step(name, before, at))))
+        return History(_trim((*self.past, Step(name, before, at))))
 
     def as_one(self, since: History) -> History:
         """All edits after ``since`` as one, under the name of the first."""
@@ -60,7 +60,7 @@ class History:
         return step.content, History((*self.past, Step(step.name, now)), self.future[:-1])
 
 
-def _kept(past: tuple[Step, ...]) -> tuple[Step, ...]:
+def _trim(past: tuple[Step, ...]) -> tuple[Step, ...]:
     """The newest steps that stay within `MOST_STEPS` and whose scenes stay within `MOST_BYTES`; the last one always."""
     seen: set[int] = set()
     size = 0

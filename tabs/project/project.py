@@ -187,7 +187,7 @@ class Project:
         """With another description of the move; the same project where nothing changed."""
         if source == self.content.source:
             return self
-        name = _named(self.content.source.values(), source.values(), MoveSource.controls())
+        name = _name_change(self.content.source.values(), source.values(), MoveSource.controls())
         if source.moves_from != self.content.source.moves_from:
             name = f"move by {source.moves_from.lower()}"
         return self.changed(name, merges=True, source=source)
@@ -196,7 +196,7 @@ class Project:
         """With other camera controls of the method; the same project where nothing changed."""
         if moves == self.moves:
             return self
-        name = _named(self.moves.values(), moves.values(), moves.controls())
+        name = _name_change(self.moves.values(), moves.values(), moves.controls())
         return self.changed(name, merges=True, moves={**self.content.moves, self.method: moves})
 
     def with_settings(self, *given: Settings) -> Project:
@@ -206,7 +206,7 @@ class Project:
         if all(before[name] == value for name, value in now.items()):
             return self
         controls = {name: control for each in given for name, control in each.controls().items()}
-        name = f"{_named(before, now, controls)} of {self.record.title}"
+        name = f"{_name_change(before, now, controls)} of {self.record.title}"
         settings = {**self.content.settings, self.method: {**self.content.settings.get(self.method, {}), **now}}
         return self.changed(name, merges=True, settings=settings)
 
@@ -255,7 +255,7 @@ def forget(project: Any) -> None:
     shutil.rmtree(project.folder, ignore_errors=True)
 
 
-def _named(before: Mapping[str, Any], after: Mapping[str, Any], controls: Mapping[str, Control]) -> str:
+def _name_change(before: Mapping[str, Any], after: Mapping[str, Any], controls: Mapping[str, Control]) -> str:
     """What was changed, in words."""
     other = [name for name, value in after.items() if before.get(name) != value]
     labels = [controls[name].label for name in other]

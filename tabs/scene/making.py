@@ -108,12 +108,12 @@ class Making:
 
         def open_masks(solid: Solid, mask_files: list[str]):
             """Mark the object of the frames that are open: a picture for each, in the order of their names; none unmarks it."""
-            return solid.marked(mask_files or []), _counted(mask_files)
+            return solid.marked(mask_files or []), _count_masks(mask_files)
 
         def open_moving_masks(solid: Solid, mask_files: list[str]):
             """Mark what moves in the frames that are open, which is not made: a picture for each, in the order of their names; none
             unmarks it."""
-            return solid.marked(mask_files or [], moving=True), _counted(mask_files)
+            return solid.marked(mask_files or [], moving=True), _count_masks(mask_files)
 
         for given, told, opens in ((self.masks, self.masked, open_masks), (self.movers, self.moved, open_moving_masks)):
             given.change(said(opens), [self.solid, given], [self.solid, told], api_name=f"{ID}_{opens.__name__}")
@@ -148,7 +148,7 @@ class Making:
         )  # fmt: skip
         running.success(Screen.viewed, self.solid, [screen.model, screen.view], **PRIVATE)
         stopped = [screen.status, screen.running, screen.model, screen.view]
-        form.cancelled_by(self.stop, [running], stopped, _kept, self.solid)
+        form.cancelled_by(self.stop, [running], stopped, _describe_kept, self.solid)
 
 
 def _make(
@@ -165,10 +165,10 @@ def _make(
         steps = pipeline.in_queue(lambda: find_moving_points(opened.shots, opened.moments, **around))
     else:
         steps = pipeline.run(opened.shots, kind, settings=settings, texture=texture, **around)
-    yield from _told(solid, steps)
+    yield from _screen_updates(solid, steps)
 
 
-def _told(solid: Solid, steps):
+def _screen_updates(solid: Solid, steps):
     """Updates of the screen for each step; what cannot be made is said there too, and stays."""
     told_at = 0.0
     begun = {"running": gr.Column(visible=True), "doing": "**Begins** ...", "early": gr.Image(None, visible=False)}
@@ -189,7 +189,7 @@ def _told(solid: Solid, steps):
     yield Screen.update(status=solid.sentence(), running=gr.Column(visible=False))
 
 
-def _counted(masks: list[str]) -> gr.Markdown:
+def _count_masks(masks: list[str]) -> gr.Markdown:
     return gr.Markdown(f"{len(masks)} masks, one for each frame." if masks else "", visible=bool(masks))
 
 
@@ -198,7 +198,7 @@ def _words(step: Progress) -> str:
     return f"**{step.phase}**{count}" + (f" · {step.note}" if step.note else "")
 
 
-def _kept(solid: Solid):
+def _describe_kept(solid: Solid):
     """What is kept."""
     if solid.made is None:
         return "Cancelled.", gr.Column(visible=False), gr.skip(), gr.skip()

@@ -105,7 +105,7 @@ def shown(solid: Solid) -> dict:
     moving = solid.moving
     if moving is None:
         made = solid.thing()
-        cloud = _near(made).thinned(STILL_POINTS)
+        cloud = _near_points(made).thinned(STILL_POINTS)
         return drawn(_figure(made, made.path, _dots(cloud, *palette(cloud.colours))), made.path, fresh=True)
     dots = _moments(moving)
     figure = _figure(moving.moments[0], moving.path, dots[0])
@@ -143,7 +143,7 @@ def page(moving: Moving) -> bytes:
 def _moments(moving: Moving) -> list[dict]:
     """A trace of points for each moment; one table of colours for all."""
     most = min(MOST_OF_A_MOMENT, MOVING_POINTS // len(moving.moments))
-    clouds = [_near(moment).thinned(most) for moment in moving.moments]
+    clouds = [_near_points(moment).thinned(most) for moment in moving.moments]
     indices, scale = palette(np.concatenate([cloud.colours for cloud in clouds]))
     parts = np.split(indices, np.cumsum([len(cloud) for cloud in clouds])[:-1])
     return [_dots(cloud, part, scale) for cloud, part in zip(clouds, parts)]
@@ -168,7 +168,7 @@ def _number(figure: dict) -> int:
     return next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
 
 
-def _near(made: Made) -> PointCloud:
+def _near_points(made: Made) -> PointCloud:
     from pipelines.reconstruct.display import near_points
 
     return near_points(made)

@@ -186,7 +186,7 @@ def of_result(files: Sequence[str | Path]) -> Opened:
         )
     shots, made = shots_of_result(videos[0]), restore(videos[0])
     if made.settings.get("key_frames"):
-        return _of_moments(shots, given)
+        return _open_moments(shots, given)
     depth, box = saved_depth(videos[0]), read_embedded_scene(videos[0])
     if depth is not None:
         shots = replace(shots, depth=depth, source=f"generated with {shots.name}")
@@ -198,7 +198,7 @@ MOVING_MODES = ("4D", "video")
 """GenXD's, in which the scene moves."""
 
 
-def _of_moments(shots: Shots, files: Sequence[Path]) -> Opened:
+def _open_moments(shots: Shots, files: Sequence[Path]) -> Opened:
     """The moments of DimensionX's 4D result, whose video shows them small and side by side."""
     if not any(file.name.endswith(GRID) for file in files):
         raise InputError(
@@ -217,19 +217,19 @@ def of_files(files: Sequence[str | Path], cameras: str | Path | None) -> Opened:
     """
     given = [Path(file) for file in files]
     if len(given) == 1 and given[0].suffix.lower() in VIDEOS:
-        return Opened(_video(given[0], cameras))
+        return Opened(_open_video(given[0], cameras))
     if len(given) == 1 and given[0].suffix.lower() == ".zip":
-        return Opened(_zip(given[0]))
+        return Opened(_open_zip(given[0]))
     from pipelines.inputs.posed_files import gather
 
-    return Opened(_posed(gather([*given, *([Path(cameras)] if cameras else [])]), "Your pictures"))
+    return Opened(_shots_of_posed(gather([*given, *([Path(cameras)] if cameras else [])]), "Your pictures"))
 
 
-def _posed(found: Given, name: str) -> Shots:
+def _shots_of_posed(found: Given, name: str) -> Shots:
     return Shots(found.views.pictures, found.views.path, name)
 
 
-def _video(file: Path, cameras: str | Path | None) -> Shots:
+def _open_video(file: Path, cameras: str | Path | None) -> Shots:
     from pipelines.media.video import read_video
 
     if cameras is None:
@@ -241,7 +241,7 @@ def _video(file: Path, cameras: str | Path | None) -> Shots:
     return Shots(frames, path.resized(frames.shape[2], frames.shape[1]).with_fps(fps), file.stem)
 
 
-def _zip(file: Path) -> Shots:
+def _open_zip(file: Path) -> Shots:
     """A posed clip with depth, or pictures with their cameras."""
     from pipelines.inputs.archive import open_folder
     from pipelines.inputs.gen3c_npz import clip_folder, read_scene
@@ -252,4 +252,4 @@ def _zip(file: Path) -> Shots:
         place = clip_folder(folder)
         if is_vipe(place) or (place / "rgb.mp4").is_file():
             return shots_of_views(read_scene(place)[0])
-        return _posed(gather_folder(place, name=file.stem), file.stem)
+        return _shots_of_posed(gather_folder(place, name=file.stem), file.stem)

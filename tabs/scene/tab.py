@@ -112,7 +112,7 @@ class _Source:
 
         def open_project(solid: Solid, project: Project):
             """Open the project's scene: a clip or several views as they are, a picture re-shot from its depth along the move."""
-            return self.opened(solid, _of_project(project))
+            return self.opened(solid, _open_project_scene(project))
 
         self.of_project.click(said(open_project), [self.solid, self.project], api_name=f"{ID}_open_project", **shared)
         self.result.upload(said(open_result), [self.solid, self.result], api_name=f"{ID}_open_result", **shared)
@@ -125,31 +125,31 @@ class _Source:
 
 
 def _example(name: str, film: str) -> Opened:
-    scene = _small(load(name))
+    scene = _scale_down(load(name))
     if scene.kind != "still":
         return Opened(making.shots_of_views(scene), moves=scene.kind == "clip")
-    return _along(scene, film_script.path_of(film, scene.first, frames=EXAMPLE_FRAMES))
+    return _shoot_along(scene, film_script.path_of(film, scene.first, frames=EXAMPLE_FRAMES))
 
 
-def _of_project(project: Project) -> Opened:
+def _open_project_scene(project: Project) -> Opened:
     if project.scene is None:
         raise InputError("There is no scene yet: pick an example or give a picture on a method's tab first.")
     if project.scene.kind != "still":
-        scene = _small(project.scene)
+        scene = _scale_down(project.scene)
         return Opened(making.shots_of_views(scene), moves=scene.kind == "clip")
     scene, path = project.ready()
-    small = _small(scene, "stretch")
+    small = _scale_down(scene, "stretch")
     path = path.resized(small.first.width, small.first.height)
-    return _along(small, path.resampled(min(len(path), EXAMPLE_FRAMES)))
+    return _shoot_along(small, path.resampled(min(len(path), EXAMPLE_FRAMES)))
 
 
-def _small(scene: Scene, fit: Fit = "crop") -> Scene:
+def _scale_down(scene: Scene, fit: Fit = "crop") -> Scene:
     sides = scene.first.width, scene.first.height
     width, height = (round(side * min(1.0, EXAMPLE_SIDE / max(sides)) / 2) * 2 for side in sides)
     return scene.fitted(width, height, fit)
 
 
-def _along(scene: Scene, path: CameraPath) -> Opened:
+def _shoot_along(scene: Scene, path: CameraPath) -> Opened:
     """A picture re-shot from its depth along ``path``."""
     steps = making.shots_along(scene, path)
     while True:

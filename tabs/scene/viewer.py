@@ -99,7 +99,7 @@ class Screen:
         def pack_files(solid: Solid):
             """Points (PLY, GLB), a COLMAP and a nerfstudio folder, and the mesh (PLY, GLB, with a texture where that was made) or
             the splats (PLY, .splat); of points in motion a folder for each moment and a page that plays them."""
-            return gr.File(_packed(solid), visible=True)
+            return gr.File(_pack(solid), visible=True)
 
         self.view.input(
             said(show), [self.solid, self.view], self.model, api_name=f"{ID}_show", show_progress_on=self.model
@@ -154,21 +154,21 @@ def _model(solid: Solid, view: str) -> str:
     for old in solid.folder.glob("shown-*"):
         old.unlink(missing_ok=True)
     if view == SPLATS:
-        return _written(solid, f"{name}.ply", display.splats_for_viewer(made))
-    return _written(solid, f"{name}.glb", display.glb_for_viewer(solid.thing(), cameras=view == OUTLINES))
+        return _write(solid, f"{name}.ply", display.splats_for_viewer(made))
+    return _write(solid, f"{name}.glb", display.glb_for_viewer(solid.thing(), cameras=view == OUTLINES))
 
 
-def _packed(solid: Solid) -> list[str]:
+def _pack(solid: Solid) -> list[str]:
     from pipelines.reconstruct import display
 
     if solid.moving is not None:
         found = solid.moving.files() | {"points_in_motion.html": orbit.page(solid.moving)}
     else:
         found = display.files(solid.thing())
-    return [_written(solid, name, data) for name, data in found.items()]
+    return [_write(solid, name, data) for name, data in found.items()]
 
 
-def _written(solid: Solid, name: str, data: bytes) -> str:
+def _write(solid: Solid, name: str, data: bytes) -> str:
     target = solid.file(name)
     with complete(target) as part:
         part.write_bytes(data)

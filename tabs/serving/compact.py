@@ -43,19 +43,19 @@ def compacted(config: dict[str, Any]) -> dict[str, Any]:
     types = {kind: _type([each for each in components if each["type"] == kind]) for kind in _kinds(components)}
     own = [_differing(each, *types[each["type"]]) for each in components]
     dependency = _common(config["dependencies"])
-    dependencies = [_other(each, dependency) for each in config["dependencies"]]
+    dependencies = [_differing_values(each, dependency) for each in config["dependencies"]]
     rest = {key: value for key, value in config.items() if key not in ("components", "dependencies")}
     alone = _is_alone(config)
     if alone:
         del rest["page"]
-    texts = _repeated([*(props for _, _, props in own), *dependencies])
+    texts = _find_repeated([*(props for _, _, props in own), *dependencies])
     number = {text: index for index, text in enumerate(texts)}
     return {
         "config": rest,
         "types": types,
-        "components": [(kind, fields, _shortened(props, number)) for kind, fields, props in own],
+        "components": [(kind, fields, _shorten(props, number)) for kind, fields, props in own],
         "dependency": dependency,
-        "dependencies": [_shortened(each, number) for each in dependencies],
+        "dependencies": [_shorten(each, number) for each in dependencies],
         "texts": [json.loads(text) for text in texts],
         "alone": alone,
     }
@@ -103,10 +103,10 @@ def _common(items: list[dict]) -> dict[str, Any]:
 
 def _differing(component: dict, shared: dict, common: dict) -> tuple[str, dict, dict]:
     fields = {k: v for k, v in component.items() if k not in ("props", "type")}
-    return component["type"], _other(fields, shared), _other(component["props"], common)
+    return component["type"], _differing_values(fields, shared), _differing_values(component["props"], common)
 
 
-def _other(item: dict, common: dict) -> dict[str, Any]:
+def _differing_values(item: dict, common: dict) -> dict[str, Any]:
     return {key: value for key, value in item.items() if key not in common or _text(common[key]) != _text(value)}
 
 
@@ -114,14 +114,14 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _repeated(items: Iterable[dict]) -> list[str]:
+def _find_repeated(items: Iterable[dict]) -> list[str]:
     """Long texts and lists that stand more than once, as JSON."""
     values = (_text(v) for each in items for v in each.values() if isinstance(v, (str, list)))
     counted = Counter(text for text in values if len(text) > LONG)
     return [text for text, count in counted.items() if count > 1]
 
 
-def _shortened(item: dict, number: dict[str, int]) -> dict[str, Any]:
+def _shorten(item: dict, number: dict[str, int]) -> dict[str, Any]:
     short = {k: _text(v) for k, v in item.items() if isinstance(v, (str, list))}
     return {k: {"$text": number[short[k]]} if short.get(k) in number else v for k, v in item.items()}
 

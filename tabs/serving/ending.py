@@ -89,12 +89,12 @@ def on_sigterm(*folders: Path) -> None:
         if WORK.ending.is_set():
             _end(folders)
         WORK.ending.set()
-        threading.Thread(target=_drained, args=(seconds, folders), name="ending", daemon=True).start()
+        threading.Thread(target=_drain, args=(seconds, folders), name="ending", daemon=True).start()
 
     signal.signal(signal.SIGTERM, begin)
 
 
-def _drained(seconds: float, folders: tuple[Path, ...]) -> None:
+def _drain(seconds: float, folders: tuple[Path, ...]) -> None:
     if not WORK.wait(seconds):
         log.warning("What was running did not reach its next step within %g s (%s).", seconds, GRACE_VARIABLE)
     time.sleep(ANSWER_SECONDS)

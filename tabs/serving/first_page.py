@@ -59,7 +59,7 @@ class FirstPage:
         elif _is_first_page(scope):
             await self._page(scope, receive, send)
         elif scope["method"] == "GET" and scope["path"].rstrip("/").endswith(("/config", "/info")):
-            await self._compressed(scope, receive, send)
+            await self._send_compressed(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -67,27 +67,27 @@ class FirstPage:
         """HEAD is answered before anything is rendered: Gradio asks it at its start and takes a slow answer for none."""
         headers = Headers(scope=scope)
         if scope["method"] == "HEAD":
-            await _answer(send, b"", "text/html; charset=utf-8", "")
+            await _send_answer(send, b"", "text/html; charset=utf-8", "")
             return
         key = (scope.get("root_path", ""), scope.get("scheme"), *(headers.get(name, "") for name in _ADDRESS))
         page = self.rendered.get(key)
         if page is None:
-            status, kind, body = await _answered(self.app, scope, receive)
+            status, kind, body = await _collect_answer(self.app, scope, receive)
             if status != 200:
-                await _answer(send, body, kind, "", status)
+                await _send_answer(send, body, kind, "", status)
                 return
             page = rendered(without_addresses(body))
             self.rendered[key] = page
             while len(self.rendered) > MOST_ADDRESSES:
                 self.rendered.popitem(last=False)
-        await _answer(send, *_ordered(page, headers))
+        await _send_answer(send, *_choose_encoding(page, headers))
 
-    async def _compressed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status, kind, body = await _answered(self.app, scope, receive)
+    async def _send_compressed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, kind, body = await _collect_answer(self.app, scope, receive)
         body, encoding = without_addresses(body), ""
         if len(body) > WORTH_COMPRESSING and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
             body, encoding = gzip.compress(body, 5), "gzip"
-        await _answer(send, body, kind, encoding, status)
+        await _send_answer(send, body, kind, encoding, status)
 
 
 def without_addresses(body: bytes) -> bytes:
@@ -127,12 +127,12 @@ def _is_first_page(scope: Scope) -> bool:
     return open_to_all and b"deep_link" not in scope.get("query_string", b"")
 
 
-def _ordered(page: Rendered, headers: Headers) -> tuple[bytes, str, str]:
+def _choose_encoding(page: Rendered, headers: Headers) -> tuple[bytes, str, str]:
     body, encoding = page.for_browser(headers.get("accept-encoding", ""))
     return body, "text/html; charset=utf-8", encoding
 
 
-async def _answered(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, str, bytes]:
+async def _collect_answer(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, str, bytes]:
     """Status, content type and body of the app's own answer."""
     status, kind, parts = 500, "text/html; charset=utf-8", []
 
@@ -148,7 +148,7 @@ async def _answered(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, 
     return status, kind, b"".join(parts)
 
 
-async def _answer(send: Send, body: bytes, kind: str, encoding: str, status: int = 200) -> None:
+async def _send_answer(send: Send, body: bytes, kind: str, encoding: str, status: int = 200) -> None:
     headers = {
         "content-type": kind,
         "content-length": str(len(body)),

@@ -48,7 +48,7 @@ def old_openings(shared: Shared, prefix: str, method: str | None = None) -> None
         (files, source.files_inputs),
     ):
         new = fn.__name__.removesuffix("_of_any_kind")
-        studio.endpoint(_noted(fn, new), inputs, source.outputs, name=f"{prefix}_{new}", method=method)
+        studio.endpoint(_note_new_name(fn, new), inputs, source.outputs, name=f"{prefix}_{new}", method=method)
 
 
 def old_endpoints(shared: Shared, method: Method, controls: Mapping[str, Component]) -> None:
@@ -63,14 +63,14 @@ def old_endpoints(shared: Shared, method: Method, controls: Mapping[str, Compone
         return project, words, *(values[key] for key in described)
 
     studio.endpoint(
-        _noted(open_path, "open_path"), shared.move.file.inputs, shared.move.file.outputs, name=f"{name}_open_path", method=name,
+        _note_new_name(open_path, "open_path"), shared.move.file.inputs, shared.move.file.outputs, name=f"{name}_open_path", method=name,
     )  # fmt: skip
     studio.endpoint(
-        _noted(rehearse_path, "rehearse"), shared.rehearsal.inputs(studio), [shared.rehearsal.video, shared.rehearsal.status],
+        _note_new_name(rehearse_path, "rehearse"), shared.rehearsal.inputs(studio), [shared.rehearsal.video, shared.rehearsal.status],
         name=f"{name}_rehearse", method=name, **REHEARSES,
     )  # fmt: skip
     studio.endpoint(
-        _noted(path_file, "path_file"), [studio.project, shared.download.kind], shared.download.file,
+        _note_new_name(path_file, "path_file"), [studio.project, shared.download.kind], shared.download.file,
         name=f"{name}_path_file", method=name,
     )  # fmt: skip
     timeline, moves = shared.stage.timeline, [controls[key] for key in method.moves.controls()]
@@ -81,18 +81,18 @@ def old_endpoints(shared: Shared, method: Method, controls: Mapping[str, Compone
     edit_keys_of.__doc__ = edit_keys.__doc__
     before = {"project": Project, "command": str}
     studio.api.click(
-        form.handler(_noted(edit_keys_of, "edit_keys"), method.moves, before=before, name=f"{name}_edit_keys", method=name),
+        form.handler(_note_new_name(edit_keys_of, "edit_keys"), method.moves, before=before, name=f"{name}_edit_keys", method=name),
         [studio.project, timeline.command, *moves], [studio.project, timeline.keys], api_name=f"{name}_edit_keys",
         queue=False,
     )  # fmt: skip
     restore.__doc__ = restored_for.__doc__
     studio.endpoint(
-        _noted(restore, "restore"), [studio.project, shared.restore.file],
+        _note_new_name(restore, "restore"), [studio.project, shared.restore.file],
         [studio.project, shared.restore.status, *described.values()], name=f"{name}_restore", method=name,
     )  # fmt: skip
 
 
-def _noted(fn: Callable, new: str) -> Callable:
+def _note_new_name(fn: Callable, new: str) -> Callable:
     """The function, whose description names the endpoint to call from the next version on."""
     noted = update_wrapper(partial(fn), fn)
     noted.__doc__ = f"{fn.__doc__ or ''} (Old name; call /{new} from the next version on.)".strip()

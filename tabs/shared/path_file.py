@@ -50,7 +50,7 @@ class PathFile:
         """Connects the controls."""
         self.scale.input(lambda scale: gr.Number(visible=scale == FACTOR), self.scale, self.factor, **PRIVATE)
         self.studio.endpoint(open_path, self.inputs, self.outputs, name="open_path")
-        offered = self.file.upload(said(_offered), self.file, [self.drawings, self.reading], **PRIVATE)
+        offered = self.file.upload(said(_offer_readings), self.file, [self.drawings, self.reading], **PRIVATE)
         queued: dict[str, Any] = {
             "api_visibility": "private",
             "show_progress": "hidden",
@@ -58,7 +58,7 @@ class PathFile:
         offered.success(said(open_path), self.inputs, self.outputs, **queued)
         gr.on(
             [self.reading.input, self.scale.input, self.factor.change],
-            said(_again),
+            said(_reopen),
             self.inputs,
             self.outputs,
             **queued,
@@ -74,21 +74,23 @@ def open_path(
         raise InputError("Choose a path file.")
     account = Account(Path(path_file).name)
     asked = "" if convention == LIKELIEST else convention
-    own = read(account.name, Path(path_file).read_bytes(), like=_of_scene(project), account=account, convention=asked)
+    own = read(
+        account.name, Path(path_file).read_bytes(), like=_lens_of_scene(project), account=account, convention=asked
+    )
     scale = f"{path_factor:.9g}" if path_scale == FACTOR else path_scale
-    notes = [*account.notes(), _scaled(project, own, scale)]
+    notes = [*account.notes(), _scale_path(project, own, scale)]
     size = f"{len(own)} frames, {own.width} x {own.height}, {own.fps:g} per second."
     return project.with_own(own, scale=scale), " ".join(filter(None, (size, *notes))), signal()
 
 
-def _again(project: Project, path_file: str | None, convention: str, path_scale: str, path_factor: float):
+def _reopen(project: Project, path_file: str | None, convention: str, path_scale: str, path_factor: float):
     """As `open_path`, when a control changes; nothing where there is no file yet."""
     if not path_file:
         return gr.skip(), gr.skip(), gr.skip()
     return open_path(project, path_file, convention, path_scale, path_factor)
 
 
-def _offered(path_file: str) -> tuple[gr.HTML, gr.Radio]:
+def _offer_readings(path_file: str) -> tuple[gr.HTML, gr.Radio]:
     """The drawings of the readings of a new file, where it needs one, and the choice set back."""
     name, data = Path(path_file).name, Path(path_file).read_bytes()
     if not is_raw(data, name):
@@ -98,14 +100,14 @@ def _offered(path_file: str) -> tuple[gr.HTML, gr.Radio]:
     return gr.HTML(svg, visible=True), gr.Radio(value=LIKELIEST, visible=True)
 
 
-def _scaled(project: Project, own: CameraPath, scale: str) -> str:
+def _scale_path(project: Project, own: CameraPath, scale: str) -> str:
     """What ``scale`` does to a path in the scene of ``project``; raises `InputError` where it cannot be followed."""
     if project.scene is not None:
         return scale_path(own, scale, subject_distance(project.scene.first))[1]
     return "" if scale == KEEP else "It is scaled when a scene is opened."
 
 
-def _of_scene(project: Project) -> CameraPath | None:
+def _lens_of_scene(project: Project) -> CameraPath | None:
     """The path there is, with the lens of the scene: what a file does not say. Where there is none yet, the scene's camera."""
     if project.framed is None:
         return None

@@ -100,7 +100,7 @@ def restored_for(project: Project, result_file: str, method: Method) -> tuple[Pr
     if made.method == method.name:
         return with_record(project, made, result_file)[:2]
     note = f"It was shot with another method ({made.method}), so only its path is taken."
-    project, notes = _with_path(project, made, None)
+    project, notes = _add_path(project, made, None)
     return project, _words(made, None, (note, *notes))
 
 
@@ -109,26 +109,26 @@ def with_record(project: Project, made: Record, result_file: str) -> tuple[Proje
 
     if made.method not in NAMES:
         note = f"It was shot with a method that is not here ({made.method}), so only its path is taken."
-        project, notes = _with_path(project, made, None)
+        project, notes = _add_path(project, made, None)
         return project, _words(made, None, (note, *notes)), project.method
     before, record = project.method, method(made.method)
     project = project.seen_by(record.name)
-    scene = _brought(made, result_file, project)
+    scene = _embedded_scene(made, result_file, project)
     if scene is not None:
         project = project.opened(scene)
     settings, notes = made.settings_for(record)
     moves, _ = made.moves_for(record)
-    project, more = _with_path(project, made, moves, scene)
+    project, more = _add_path(project, made, moves, scene)
     project = project.with_settings(settings)
     return project.seen_by(before), _words(made, scene, notes + more), record.name
 
 
-def _with_path(
+def _add_path(
     project: Project, made: Record, moves: Any, scene: Scene | None = None
 ) -> tuple[Project, tuple[str, ...]]:
     """With the path of a result as a path file, in its own size and length; what of these the method does not take."""
     size = {"frames": len(made.path), "width": made.path.width, "height": made.path.height, "fps": made.path.fps}
-    as_given = _stands(made, scene or project.framed)
+    as_given = _is_placed(made, scene or project.framed)
     wanted: Any
     wanted, notes = accepted(project.record.moves, {**(moves or project.moves).values(), **size})
     project = project.with_own(made.path, as_given=as_given).with_moves(wanted)
@@ -140,21 +140,21 @@ def _words(made: Record, scene: Scene | None, notes: tuple[str, ...]) -> str:
     return "  \n".join((f"Path of {len(made.path)} frames taken up.{opened}", *notes))
 
 
-def _brought(made: Record, result_file: str, project: Project) -> Scene | None:
+def _embedded_scene(made: Record, result_file: str, project: Project) -> Scene | None:
     """The scene that a result carries, unless it is open already."""
-    if Path(result_file).suffix.lower() != ".mp4" or _is(made, project.framed):
+    if Path(result_file).suffix.lower() != ".mp4" or _is_open(made, project.framed):
         return None
     box = read_embedded_scene(result_file)
-    return box.scene if box is not None and _is(made, box.scene) else None
+    return box.scene if box is not None and _is_open(made, box.scene) else None
 
 
-def _is(made: Record, scene: Scene | None) -> bool:
+def _is_open(made: Record, scene: Scene | None) -> bool:
     return scene is not None and made.input_sha256 == scene_sha256(scene)
 
 
-def _stands(made: Record, scene: Scene | None) -> bool:
+def _is_placed(made: Record, scene: Scene | None) -> bool:
     """Whether a result was shot in this very scene along a path that does not begin at its first camera."""
-    if scene is None or not _is(made, scene):
+    if scene is None or not _is_open(made, scene):
         return False
     return not np.allclose(made.path.world_from_camera[0], scene.first.world_from_camera, atol=1e-6)
 
@@ -184,11 +184,11 @@ def of_link(project: Project, text: str) -> tuple[Project, str]:
     project = project.seen_by(record.name)
     if example := shot.get("example"):
         project = project.opened(load(str(example)), example=str(example))
-    source, moves, settings = (_of(kind, controls) for kind in (MoveSource, record.moves, record.settings))
+    source, moves, settings = (_controls_of(kind, controls) for kind in (MoveSource, record.moves, record.settings))
     return project.with_source(source).with_moves(moves).with_settings(settings), record.name
 
 
-def _of(kind: type[Settings], controls: dict[str, Any]) -> Any:
+def _controls_of(kind: type[Settings], controls: dict[str, Any]) -> Any:
     """Those of ``controls`` that belong to ``kind``; raises `InputError` for a value that is not allowed."""
     return kind.of({name: controls.get(name, value) for name, value in kind.defaults().items()})
 

@@ -58,12 +58,12 @@ class Source:
             buttons=[],
         )  # fmt: skip
         with gr.Accordion("Your own picture, clip, views or splats", open=False, elem_id="own-material"):
-            self._own()
+            self._place_uploads()
         self.status = gr.Markdown(elem_classes="status", elem_id="picture-status")
         self.example = gr.Textbox(visible=False)
         self._connect()
 
-    def _own(self) -> None:
+    def _place_uploads(self) -> None:
         self.picture = gr.Image(
             type="filepath", label="Picture", sources=["upload", "clipboard"], height=150, elem_id="picture"
         )
@@ -162,7 +162,7 @@ def open_files(
     """Make a scene of a clip or of several views, with the cameras they bring or estimated ones, or of a file of splats."""
     record = record_of(project.method)
     kinds = kinds or record.scenes
-    with _in_one_folder(project, files or []) as together:
+    with _gather_files(project, files or []) as together:
         material = read_material(
             together, given_views=given_views or 0, dense=record.dense_views, begin_at=begin_at or 0,
             up=up,  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ def open_files(
 
 
 @contextmanager
-def _in_one_folder(project: Project, files: Sequence[str]) -> Iterator[list[Path]]:
+def _gather_files(project: Project, files: Sequence[str]) -> Iterator[list[Path]]:
     """The files where their names alone say their order: each upload lies in a folder of its own, named by chance."""
     given = [Path(file) for file in files]
     if len({file.name for file in given}) < len(given):

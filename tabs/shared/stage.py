@@ -34,7 +34,7 @@ class Stage:
         outputs = [self.view, self.notes, self.timeline.strip, *studio.drawn.values()]
 
         def draw(project: Project):
-            return on_stage(project), notes(project), self.timeline.value(project), *self._drawn(project)
+            return on_stage(project), notes(project), self.timeline.value(project), *self._drawn_signals(project)
 
         def arrive(project: Project):
             before = project.moves
@@ -61,7 +61,7 @@ class Stage:
         self.timeline.connect(seeing, self.view, self.notes, self.move.film)
         self.view.select(said(look), [studio.project, seeing], [seeing, self.view], trigger_mode="multiple", **PRIVATE)
 
-    def _drawn(self, project: Project) -> list:
+    def _drawn_signals(self, project: Project) -> list:
         there = project.path is not None
         return [signal() if there and name == project.method else gr.skip() for name in self.studio.drawn]
 

@@ -62,4 +62,4 @@ def test_a_method_of_another_package_is_offered_and_a_broken_one_is_said(tmp_pat
 def test_the_error_of_a_package_is_an_input_error():
     entry = registry.EntryPoint("gone", "no_such_package:METHOD", registry.GROUP)
     with pytest.raises(InputError, match="no_such_package"):
-        registry._loaded(entry)
+        registry._load_record(entry)

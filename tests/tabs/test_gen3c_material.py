@@ -111,7 +111,7 @@ def plain_video(folder: Path) -> Path:
 
 @pytest.fixture
 def client(address, tmp_path, monkeypatch):
-    monkeypatch.setattr(open, "_estimated_depth", lambda frame: np.full(frame.shape[:2], 5.0, np.float32))
+    monkeypatch.setattr(open, "_estimate_depth", lambda frame: np.full(frame.shape[:2], 5.0, np.float32))
     return Client(address, verbose=False, download_files=str(tmp_path / "down"))
 
 

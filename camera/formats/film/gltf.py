@@ -113,11 +113,11 @@ def _camera_path(file: Any, like: CameraPath | None, account: Account) -> Camera
         )
     node = min(found)
     if len(found) > 1:
-        account.say(f"{name} holds {len(found)} cameras; {_called(nodes, node)} is taken.")
+        account.say(f"{name} holds {len(found)} cameras; {_node_name(nodes, node)} is taken.")
     fov = _fov(about["cameras"][nodes[node]["camera"]], name, like, account)
     animation = _animation(file, node, account)
     times, fps = _moments(file, animation, node, like, account)
-    worlds = np.stack([file._worlds(file._sampled(animation, float(moment)))[node] for moment in times])
+    worlds = np.stack([file._worlds(file._sample_animation(animation, float(moment)))[node] for moment in times])
     scale = np.linalg.norm(worlds[:, :3, :3], axis=1)
     if np.abs(scale - 1).max() > 1e-3:
         account.say(f"The camera of {name} hangs on scaled nodes; their scale moves it and is not part of its lens.")
@@ -147,7 +147,7 @@ def _fov(camera: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 def _animation(file: Any, node: int, account: Account) -> str:
     """The first animation that moves the camera or what it hangs on; "" for none."""
-    above = _above(file.about["nodes"], node)
+    above = _ancestors(file.about["nodes"], node)
     names = list(file.animations)
     moving = [
         name
@@ -178,7 +178,7 @@ def _moments(
         account.say(f"The camera of {account.name} stands still; its path is one frame.")
         return np.zeros(1), usual
     found = file.about["animations"][list(file.animations).index(animation)]
-    above = _above(file.about["nodes"], node)
+    above = _ancestors(file.about["nodes"], node)
     inputs = {found["samplers"][c["sampler"]]["input"] for c in found["channels"] if c["target"].get("node") in above}
     keys = np.unique(np.concatenate([file.file.array(number)[:, 0].astype(np.float64) for number in inputs]))
     steps = np.diff(keys)
@@ -196,7 +196,7 @@ def _moments(
     return keys[0] + np.arange(frames) / usual, usual
 
 
-def _above(nodes: list[dict[str, Any]], node: int) -> set[int]:
+def _ancestors(nodes: list[dict[str, Any]], node: int) -> set[int]:
     """A node and those it hangs on."""
     parents = {child: number for number, each in enumerate(nodes) for child in each.get("children", [])}
     found = {node}
@@ -206,7 +206,7 @@ def _above(nodes: list[dict[str, Any]], node: int) -> set[int]:
     return found
 
 
-def _called(nodes: list[dict[str, Any]], node: int) -> str:
+def _node_name(nodes: list[dict[str, Any]], node: int) -> str:
     return repr(nodes[node].get("name", f"node {node}"))
 
 

@@ -52,7 +52,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     used = {camera.get("sensor_id", ""): None for camera in posed}
     made = {key: _lens(lenses.get(key), key, account) for key in used}
     matrices, width, height = lens.of_one_size([made[camera.get("sensor_id", "")] for camera in posed], account)
-    placed = _in_chunk(poses, chunk, name, account)
+    placed = _apply_chunk_transform(poses, chunk, name, account)
     return CameraPath(placed, matrices, width, height, like.fps if like else 24.0)
 
 
@@ -126,7 +126,9 @@ def _lens(sensor: Element | None, id: str, account: Account) -> tuple[NDArray[np
     return integer_pixel_lens(matrix), width, height
 
 
-def _in_chunk(poses: NDArray[np.float64], chunk: Element, name: str, account: Account) -> NDArray[np.float64]:
+def _apply_chunk_transform(
+    poses: NDArray[np.float64], chunk: Element, name: str, account: Account
+) -> NDArray[np.float64]:
     """With the chunk's own rotation, scale and translation, where it has them."""
     found = chunk.find("transform")
     if found is None:

@@ -113,7 +113,7 @@ def _camera_path(stage: Any, like: CameraPath, account: Account) -> CameraPath:
         rows.append([float(camera.GetPrim().GetAttribute(key).Get(code) or 0) for key in _LENS[:-1]])
     if (kind := camera.GetProjectionAttr().Get()) != "perspective":
         raise refusal(f"The projection {kind!r}", name, "parallel rays", "give a perspective camera")
-    poses = _in_metres(np.stack(worlds), stage, account)
+    poses = _to_metres(np.stack(worlds), stage, account)
     return CameraPath(
         opencv_from_nerfstudio(poses), _lenses(np.array(rows), like, account), like.width, like.height, fps
     )
@@ -148,7 +148,7 @@ def _moments(stage: Any, prim: Any, camera: Any, account: Account) -> tuple[NDAr
     return first + np.arange(frames) * per_second / fps, fps
 
 
-def _in_metres(worlds: NDArray[np.float64], stage: Any, account: Account) -> NDArray[np.float64]:
+def _to_metres(worlds: NDArray[np.float64], stage: Any, account: Account) -> NDArray[np.float64]:
     """Poses (F,4,4) with y up and in metres, of matrices that may scale."""
     UsdGeom = _part("UsdGeom")
     unit = float(UsdGeom.GetStageMetersPerUnit(stage))

@@ -44,11 +44,11 @@ def read(text: str, name: str, like: CameraPath | None, account: Account) -> Cam
         "without smoothing; later versions of its code take a d for turns and j l for steps."
     )
     account.say(f"{name} says no lens; that of the scene is taken.")
-    poses = _rolled_out(held)
+    poses = _roll_out(held)
     return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, FPS)
 
 
-def _rolled_out(held: list[str]) -> NDArray[np.float64]:
+def _roll_out(held: list[str]) -> NDArray[np.float64]:
     """(N+1,4,4) from the identity."""
 
     def sign(positive: str, negative: str) -> NDArray[np.float64]:

@@ -66,7 +66,7 @@ def read_vista4d(data: bytes, name: str, shapes: Fields, like: CameraPath | None
     one = len(shapes["intrinsics"]) == 2
     found = npz_array(data, "intrinsics", (3, 3) if one else (len(poses), 3, 3), name)
     _check_middle(found.reshape(-1, 3, 3)[:, :2, 2], wanted, name)
-    account.say(_assumed_size(name, wanted))
+    account.say(_size_note(name, wanted))
     lenses = np.repeat(found[None], len(poses), axis=0) if one else found
     return CameraPath(poses, integer_pixel_lens(lenses), wanted.width, wanted.height, wanted.fps)
 
@@ -82,11 +82,11 @@ def read_spatialvid(rows: NDArray[np.float64], name: str, like: CameraPath | Non
     account.say(f"{name} holds rows of 7 numbers and is read as SpatialVID's: camera from world, quaternion xyzw.")
     account.say(f"{name} says no lens; that of the scene is taken.")
     wanted = like_or_refuse(like, name, "lens")
-    poses = _of_quaternions(rows)
+    poses = _poses_from_quaternions(rows)
     return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
 
 
-def _of_quaternions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _poses_from_quaternions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     made = np.repeat(np.eye(4)[None], len(rows), axis=0)
     made[:, :3, :3] = from_quaternion(rows[:, 3:], order="xyzw")
     made[:, :3, 3] = rows[:, :3]
@@ -102,7 +102,7 @@ def _check_middle(middles: NDArray[np.float64], wanted: CameraPath, name: str) -
         )
 
 
-def _assumed_size(name: str, wanted: CameraPath) -> str:
+def _size_note(name: str, wanted: CameraPath) -> str:
     return f"{name} does not say the picture size of its lens; {wanted.width} x {wanted.height}, the scene's, is taken."
 
 
@@ -111,7 +111,7 @@ def read_npy_pair(files: Mapping[str, bytes], name: str, like: CameraPath | None
     inside = account.fields({path.rsplit("/", 1)[-1]: data for path, data in files.items()})
     of_spatialvid = array_shape(inside["poses.npy"], "poses.npy")[1:] == (7,)
     if of_spatialvid:
-        poses = _of_quaternions(npy_array(inside["poses.npy"], (-1, 7), "poses.npy"))
+        poses = _poses_from_quaternions(npy_array(inside["poses.npy"], (-1, 7), "poses.npy"))
         account.say(
             f"poses.npy of {name} holds rows of 7 numbers and is read as SpatialVID's: camera from world, xyzw."
         )
@@ -125,7 +125,7 @@ def read_npy_pair(files: Mapping[str, bytes], name: str, like: CameraPath | None
         return CameraPath(poses, lenses, width, height, like.fps if like else 24.0)
     wanted = like_or_refuse(like, name, "picture size")
     _check_middle(rows[:, 2:], wanted, name)
-    account.say(_assumed_size(name, wanted))
+    account.say(_size_note(name, wanted))
     lenses = np.repeat(np.eye(3)[None], len(rows), axis=0)
     lenses[:, 0, 0], lenses[:, 1, 1], lenses[:, 0, 2], lenses[:, 1, 2] = rows.T
     return CameraPath(poses, integer_pixel_lens(lenses), wanted.width, wanted.height, wanted.fps)

@@ -132,7 +132,7 @@ def poses_of(matrices: NDArray[np.float64], convention: str) -> NDArray[np.float
 
 def likeliest(matrices: NDArray[np.float64], name: str) -> tuple[str, str]:
     """The likeliest reading and why: where the zeros stand, how smoothly the camera moves, what it looks at."""
-    transposed = _transposed(matrices, name)
+    transposed = _is_transposed(matrices, name)
     suffix = "-transposed" if transposed else ""
     zeros = "the last column is 0 0 0 1" if transposed else "the last row is 0 0 0 1"
     if len(matrices) < 3:
@@ -144,7 +144,7 @@ def likeliest(matrices: NDArray[np.float64], name: str) -> tuple[str, str]:
         smoother, why = "c2w", "both ways move as smoothly, and world from camera is the more usual"
     else:
         why = f"so the camera moves {other / max(rough[smoother], 1e-9):.3g} times as smoothly as the other way"
-    ahead = {axes: _looked_at(poses_of(matrices, f"{smoother}-{axes}{suffix}")) for axes in ("opencv", "opengl")}
+    ahead = {axes: _convergence(poses_of(matrices, f"{smoother}-{axes}{suffix}")) for axes in ("opencv", "opengl")}
     axes = "opengl" if ahead["opengl"] > ahead["opencv"] + 0.25 else "opencv"
     if axes == "opengl":
         why += ", and only with OpenGL axes is what the cameras look at in front of them"
@@ -164,7 +164,7 @@ def _square(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     return square
 
 
-def _transposed(matrices: NDArray[np.float64], name: str) -> bool:
+def _is_transposed(matrices: NDArray[np.float64], name: str) -> bool:
     row, column = (np.abs(side - [0, 0, 0, 1]).max() < 1e-4 for side in (matrices[:, 3], matrices[:, :, 3]))
     if not row and not column:
         raise InputError(
@@ -179,7 +179,7 @@ def _roughness(poses: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(np.diff(steps, axis=0), axis=1).sum() / max(np.linalg.norm(steps, axis=1).sum(), 1e-12))
 
 
-def _looked_at(poses: NDArray[np.float64]) -> float:
+def _convergence(poses: NDArray[np.float64]) -> float:
     """Share of the cameras before which the point nearest to all their axes lies; 0.5 where they look all one way."""
     ahead, centres = poses[:, :3, 2], poses[:, :3, 3]
     across = np.eye(3) - ahead[:, :, None] * ahead[:, None]

@@ -28,7 +28,7 @@ def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> in
         refused.append(words)
         print(words, file=sys.stderr)
 
-    results = list(_scored(given, say, shoot))
+    results = list(_score_all(given, say, shoot))
     if not results:
         raise InputError("Nothing could be scored.")
     given.out.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,9 @@ def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> in
     return int(bool(refused))
 
 
-def _scored(given: argparse.Namespace, say: Callable[[str], None], shoot: Callable[[list[str]], int]) -> list[Scored]:
+def _score_all(
+    given: argparse.Namespace, say: Callable[[str], None], shoot: Callable[[list[str]], int]
+) -> list[Scored]:
     from pipelines.cli.evaluation.results import all_scored, score_poses
 
     results = list(given.results)

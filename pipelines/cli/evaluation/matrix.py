@@ -25,9 +25,9 @@ def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[
     """
     matrix = read(file)
     out.mkdir(parents=True, exist_ok=True)
-    asked = list(_asked(matrix, file.parent, out))
+    asked = list(_plan_shots(matrix, file.parent, out))
 
-    def made(one: _Asked) -> Path | None:
+    def made(one: _Planned) -> Path | None:
         if not one.video.is_file():
             try:
                 status = shoot(one.words)
@@ -42,14 +42,14 @@ def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Planned:
     """One shot of a matrix: its result, and the command line that makes it."""
 
     video: Path
     words: list[str]
 
 
-def _asked(matrix: dict[str, Any], beside: Path, out: Path) -> Iterator[_Asked]:
+def _plan_shots(matrix: dict[str, Any], beside: Path, out: Path) -> Iterator[_Planned]:
     for method, (number, move) in product(matrix["methods"], enumerate(matrix["moves"])):
         shot = ["run", method, "--image", str(beside / matrix["image"]), *map(str, matrix["options"])]
         videos = {seed: out / f"{method}_move{number}_seed{seed}.mp4" for seed in matrix["seeds"]}
@@ -57,12 +57,12 @@ def _asked(matrix: dict[str, Any], beside: Path, out: Path) -> Iterator[_Asked]:
         if not path.is_file():
             path = out / f"{method}_move{number}.json"
             if not all(video.is_file() for video in videos.values()):
-                path.write_bytes(_in_words(move, shot))
+                path.write_bytes(_write_path(move, shot))
         for seed, video in videos.items():
-            yield _Asked(video, [*shot, "--path", str(path), "--seed", str(seed), "--out", str(video)])
+            yield _Planned(video, [*shot, "--path", str(path), "--seed", str(seed), "--out", str(video)])
 
 
-def _in_words(move: str, shot: list[str]) -> bytes:
+def _write_path(move: str, shot: list[str]) -> bytes:
     """A film move as a path file for the scene and the frames of a method's ``shot``."""
     from camera.formats.reshoot import write
     from camera.trajectories.film_script import path_of

@@ -16,15 +16,15 @@ BACK_DEGREES, BACK_SHARE = 2.0, 0.05
 """A path comes back whose last camera is so near to its first: turn, and place as a share of the way."""
 
 
-def _of_paths_alone(achieved: CameraPath, requested: CameraPath) -> float:
+def _refuse_paths(achieved: CameraPath, requested: CameraPath) -> float:
     raise InputError("Two paths have no pictures to compare.")
 
 
 PICTURES = (
-    Number("psnr", "PSNR", "", "decibels against true frames, averaged over frames", "high", _of_paths_alone),
-    Number("ssim", "SSIM", "Wang et al. 2004", "against true frames, 11-pixel Gaussian window, averaged over frames", "high", _of_paths_alone),
-    Number("revisit_psnr", "revisit PSNR", "", "decibels between first and last frame of a path that comes back", "high", _of_paths_alone),
-    Number("revisit_ssim", "revisit SSIM", "Wang et al. 2004", "between first and last frame of a path that comes back", "high", _of_paths_alone),
+    Number("psnr", "PSNR", "", "decibels against true frames, averaged over frames", "high", _refuse_paths),
+    Number("ssim", "SSIM", "Wang et al. 2004", "against true frames, 11-pixel Gaussian window, averaged over frames", "high", _refuse_paths),
+    Number("revisit_psnr", "revisit PSNR", "", "decibels between first and last frame of a path that comes back", "high", _refuse_paths),
+    Number("revisit_ssim", "revisit SSIM", "Wang et al. 2004", "between first and last frame of a path that comes back", "high", _refuse_paths),
 )  # fmt: skip
 ROWS = (*NUMBERS, *PICTURES)
 """Every row of a table."""
@@ -45,7 +45,7 @@ def numbers(video: Path, requested: CameraPath, truth: Path | None) -> dict[str,
             raise InputError(
                 f"{wanted.name} has {len(true)} true frames, {video.name} has {len(frames)}; give as many."
             )
-        pairs = [compare_pictures(frame, _sized(other, frame)) for frame, other in zip(frames, true)]
+        pairs = [compare_pictures(frame, _match_size(other, frame)) for frame, other in zip(frames, true)]
         found["psnr"], found["ssim"] = np.mean(pairs, axis=0).tolist()
     if is_closed(requested) and len(frames) == len(requested):
         found["revisit_psnr"], found["revisit_ssim"] = compare_pictures(frames[0], frames[-1])
@@ -82,7 +82,7 @@ def _true_video(video: Path, truth: Path | None) -> Path | None:
     return wanted
 
 
-def _sized(picture: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _match_size(picture: NDArray[np.uint8], like: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if picture.shape != like.shape:
         raise InputError(
             f"True frames of {picture.shape[1]} x {picture.shape[0]} do not fit a shot of {like.shape[1]} x {like.shape[0]}; give one size."

@@ -75,14 +75,14 @@ def score(
     frames (F,H,W,3) and frames per second and gives a `CameraPath` of all frames, or that and the placed frames' numbers.
     ``truth``: true frames as a video, or a folder of such by the same names.
     """
-    made, requested = _record(video), _requested(video, path)
+    made, requested = _read_record(video), _read_requested(video, path)
     if poses is not None:
-        taken = _given(requested, read(poses.name, poses.read_bytes(), like=requested), None, poses.name)
+        taken = _compare(requested, read(poses.name, poses.read_bytes(), like=requested), None, poses.name)
     elif model:
         taken = _by_model(video, requested, model, cache)
     else:
-        taken = _measured(video, requested)
-    one = _scored(video.stem, made, requested, taken)
+        taken = _measure(video, requested)
+    one = _score_report(video.stem, made, requested, taken)
     return replace(one, numbers=one.numbers | pictures.numbers(video, requested, truth))
 
 
@@ -94,10 +94,10 @@ def score_poses(poses: Path, requested: Path) -> Scored:
 
 def score_poses_of(requested: CameraPath, achieved: CameraPath, name: str) -> Scored:
     """Two paths scored."""
-    return _scored(name, None, requested, _given(requested, achieved, None, name))
+    return _score_report(name, None, requested, _compare(requested, achieved, None, name))
 
 
-def _scored(name: str, made: Record | None, requested: CameraPath, taken: TakeReport) -> Scored:
+def _score_report(name: str, made: Record | None, requested: CameraPath, taken: TakeReport) -> Scored:
     placed = list(taken.frames)
     notes = list(taken.words)
     numbers: dict[str, float | None] = {}
@@ -112,17 +112,17 @@ def _scored(name: str, made: Record | None, requested: CameraPath, taken: TakeRe
     return Scored(name, method, weights, move, seed, taken.count, len(placed), numbers, tuple(notes), taken)
 
 
-def _record(video: Path) -> Record | None:
+def _read_record(video: Path) -> Record | None:
     try:
         return restore(video)
     except InputError:
         return None
 
 
-def _requested(video: Path, path: Path | None) -> CameraPath:
+def _read_requested(video: Path, path: Path | None) -> CameraPath:
     if path is not None:
         return read(path.name, path.read_bytes())
-    made = _record(video)
+    made = _read_record(video)
     if made is not None:
         return made.path
     for ending in PATH_ENDINGS:
@@ -132,7 +132,7 @@ def _requested(video: Path, path: Path | None) -> CameraPath:
     raise InputError(f"{video.name} carries no path and none lies beside it; give it with --path.")
 
 
-def _measured(video: Path, requested: CameraPath) -> TakeReport:
+def _measure(video: Path, requested: CameraPath) -> TakeReport:
     """The report in the file where it is of this move, else measured and kept there, so that a second run goes on."""
     known = read_report(video)
     if known is not None and known.requested is not None:
@@ -145,7 +145,7 @@ def _measured(video: Path, requested: CameraPath) -> TakeReport:
     return made
 
 
-def _given(requested: CameraPath, achieved: CameraPath, frames: Sequence[int] | None, source: str) -> TakeReport:
+def _compare(requested: CameraPath, achieved: CameraPath, frames: Sequence[int] | None, source: str) -> TakeReport:
     placed = range(len(achieved)) if frames is None else frames
     count = len(requested) if frames is not None else len(achieved)
     travels = float(np.linalg.norm(achieved.centres - achieved.centres[0], axis=1).max()) > 1e-9
@@ -171,7 +171,7 @@ def _by_model(video: Path, requested: CameraPath, model: str, cache: Path | None
             f"{model} must give a CameraPath, or one and the numbers of its frames; it gave {type(achieved).__name__}."
         )
     asked = requested.sliced(slice(0, len(frames)))
-    made = _given(asked, achieved, list(placed), model)
+    made = _compare(asked, achieved, list(placed), model)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with complete(file) as part:

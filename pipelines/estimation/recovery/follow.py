@@ -132,8 +132,8 @@ def follow(clip: Clip) -> Followed:
     empty = spread < EMPTY
     seen = Sightings(*follow_points(frames, None, strict=True))
     cuts = tuple(_cuts(frames, seen, empty))
-    seen = _within(seen, cuts, empty)
-    seen, overlays = _without_overlays(seen)
+    seen = _split_tracks(seen, cuts, empty)
+    seen, overlays = _drop_overlays(seen)
     return Followed(
         seen, tuple(_stretches(len(frames), cuts, empty)), cuts, tuple(np.flatnonzero(empty).tolist()), overlays
     )
@@ -145,11 +145,11 @@ def _cuts(frames: NDArray[np.uint8], seen: Sightings, empty: NDArray[np.bool_]) 
             continue
         here = int((seen.frame == i - 1).sum())
         kept = len(seen.shared(i - 1, i)[0])
-        if here >= 8 and kept < LEAST_SURVIVORS * here and not _same_place(frames[i - 1], frames[i]):
+        if here >= 8 and kept < LEAST_SURVIVORS * here and not _is_same_place(frames[i - 1], frames[i]):
             yield i
 
 
-def _same_place(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bool:
+def _is_same_place(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bool:
     """Whether two frames show one scene although nothing could be followed: a whip pan is no cut."""
     first, second = sift_matches(before, after)
     if len(first) < 16:
@@ -172,7 +172,7 @@ def sift_matches(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> tuple[N
     return there[:, :2], there[:, 2:]
 
 
-def _within(seen: Sightings, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> Sightings:
+def _split_tracks(seen: Sightings, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> Sightings:
     """A point that seems to live on over a cut or an empty frame is another one afterwards."""
     part = np.cumsum(np.isin(np.arange(len(empty)), cuts) | empty)
     kept = ~empty[seen.frame]
@@ -191,7 +191,7 @@ def _stretches(count: int, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> I
             start = i
 
 
-def _without_overlays(seen: Sightings) -> tuple[Sightings, int]:
+def _drop_overlays(seen: Sightings) -> tuple[Sightings, int]:
     """Without points that stand still on the screen while the picture around them moves; how many."""
     if not len(seen.point):
         return seen, 0

@@ -95,10 +95,10 @@ def recover(clip: Clip, *, focal_px: float | None = None) -> Recovered:
     own = seen.sightings.among(inside).seen_at_least(2)
     _check_texture(own, len(inside))
     notes = _notes(seen, start, end, len(clip.frames))
-    return _told(clip, own, inside, focal, seen, notes)
+    return _choose_camera(clip, own, inside, focal, seen, notes)
 
 
-def _told(
+def _choose_camera(
     clip: Clip, seen: Sightings, inside: NDArray, focal: float | None, whole: Followed, notes: list[str]
 ) -> Recovered:
     from pipelines.estimation.recovery.travelling import keyframes, parallax_degrees, recover_travelling
@@ -131,7 +131,7 @@ def _told(
     return Recovered(
         "travel", path, frames, len(clip.frames), lens, moving.lens_doubt, moving.angle_degrees,
         moving.error_px * clip.width / size[0], whole.cuts, whole.empty,
-        _doubted(moving.fits, notes), moving.distance, moving.fits,
+        _note_doubt(moving.fits, notes), moving.distance, moving.fits,
     )  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def _is_better(travel: float, turn: float) -> bool:
     return travel > turn
 
 
-def _doubted(agreeing: float, notes: list[str]) -> tuple[str, ...]:
+def _note_doubt(agreeing: float, notes: list[str]) -> tuple[str, ...]:
     if agreeing >= LEAST_AGREEING:
         return tuple(notes)
     share = f"Only {100 * agreeing:.0f} % of what was followed agrees with one camera"
@@ -153,11 +153,11 @@ def _turning(
     clip: Clip, seen: Sightings, inside: NDArray, focal: float | None, whole: Followed, notes: list[str]
 ) -> Recovered:
     size = clip.frames.shape[2], clip.frames.shape[1]
-    found, placed = _turned_everywhere(seen, len(inside), size, focal)
+    found, placed = _turn_all(seen, len(inside), size, focal)
     unsure = focal is None and not (found.lens_doubt < SURE and found.turn_degrees > TURNS_DEGREES)
     if unsure:
         assumed = USUAL * size[0]
-        found, placed = _turned_everywhere(seen, len(inside), size, assumed)
+        found, placed = _turn_all(seen, len(inside), size, assumed)
         notes.append("The focal length cannot be told from this move; a field of view of 55 degrees is assumed.")
     kind = _kind(found)
     path = found.cameras.path(*size, clip.fps).resized(clip.width, clip.height)
@@ -166,11 +166,11 @@ def _turning(
     error = np.nan if found.error_px is None else found.error_px * clip.width / size[0]
     return Recovered(
         kind, path.sliced(placed), frames, len(clip.frames), lens, found.lens_doubt, 0.0, float(error),  # type: ignore[arg-type]
-        whole.cuts, whole.empty, _doubted(found.fits, notes), 0.0, found.fits,
+        whole.cuts, whole.empty, _note_doubt(found.fits, notes), 0.0, found.fits,
     )  # fmt: skip
 
 
-def _turned_everywhere(
+def _turn_all(
     seen: Sightings, frames: int, size: tuple[int, int], focal: float | None
 ) -> tuple[Turned, NDArray[np.int64]]:
     """The turning camera of all frames, and which of them show enough points."""

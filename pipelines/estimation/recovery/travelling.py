@@ -38,7 +38,7 @@ LEAST_SEEN = 12
 """A frame that shows fewer known points where its camera says is not placed."""
 GOOD_PX = 2.5
 STEADY_PX, STEADY_SHARE, SELECTIONS = 1.5, 0.7, 4
-"""See `_steady`; so many times points are chosen anew after all were adjusted."""
+"""See `_keep_steady`; so many times points are chosen anew after all were adjusted."""
 MOST_ADJUSTED, MOST_POINTS = 125, 1600
 """Frames and points adjusted together; other frames are placed by the points afterwards."""
 FITTED = 700
@@ -107,19 +107,19 @@ def recover_travelling(
 
     Raises `InputError` where pycolmap is missing or places fewer than half of the keyframes.
     """
-    found = _mapped(frames[keys], seen.among(keys), focal)
+    found = _map_keyframes(frames[keys], seen.among(keys), focal)
     if len(found.frames) < max(3, 0.5 * len(keys)):
         raise InputError(f"Only {len(found.frames)} of {len(keys)} keyframes could be placed.")
     mapped = keys[list(found.frames)]
-    cameras = _between(found, mapped, len(frames))
+    cameras = _interpolate(found, mapped, len(frames))
     if focal:
         cameras = Cameras(cameras.turn, cameras.shift, np.full(len(frames), float(focal)), cameras.middle)
     points, wide = triangulate(Cameras.of(found.path), seen.among(mapped))
-    cameras, placed = _placed(cameras, points, wide, seen, mapped)
-    return _adjusted(cameras, placed, seen, _with_loops(found, mapped), focal, keys)
+    cameras, placed = _place_frames(cameras, points, wide, seen, mapped)
+    return _adjust_all(cameras, placed, seen, _loop_sightings(found, mapped), focal, keys)
 
 
-def _mapped(pictures: NDArray[np.uint8], seen: Sightings, focal: float | None) -> Reconstruction:
+def _map_keyframes(pictures: NDArray[np.uint8], seen: Sightings, focal: float | None) -> Reconstruction:
     def matcher(pictures: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
         return _matches(pictures, seen, wanted)
 
@@ -144,7 +144,7 @@ def _matches(pictures: NDArray[np.uint8], seen: Sightings, wanted: list[tuple[in
     return [np.array(one, np.float32).reshape(-1, 2) for one in places], found
 
 
-def _between(found: Reconstruction, mapped: NDArray[np.int64], frames: int) -> Cameras:
+def _interpolate(found: Reconstruction, mapped: NDArray[np.int64], frames: int) -> Cameras:
     """First guesses for all frames: straight between the mapped ones."""
     path = found.path
     keys = [Keyframe(pose, lens, float(i)) for pose, lens, i in zip(path.world_from_camera, path.intrinsics, mapped)]
@@ -155,7 +155,7 @@ def _between(found: Reconstruction, mapped: NDArray[np.int64], frames: int) -> C
     return Cameras.of(inner.sliced(where))  # type: ignore[arg-type]
 
 
-def _placed(
+def _place_frames(
     cameras: Cameras, points: NDArray, wide: NDArray, seen: Sightings, mapped: NDArray[np.int64]
 ) -> tuple[Cameras, NDArray[np.int64]]:
     """All frames resected on the points that the mapped frames place; which of them see enough."""
@@ -165,7 +165,7 @@ def _placed(
     good = (number[seen.point] >= 0) & (wide[number[seen.point]] >= LEAST_ANGLE)
     known = Sightings(number[seen.point[good]], seen.frame[good], seen.pixel[good])
     cameras = resect(cameras, points, known)
-    counts = _agreeing(cameras, points, known)
+    counts = _count_agreeing(cameras, points, known)
     for i in np.flatnonzero(counts < LEAST_SEEN):
         here = known.frame == i
         again = pnp(points[known.point[here]], known.pixel[here], float(cameras.focal[i]), cameras.middle)
@@ -174,20 +174,20 @@ def _placed(
     return cameras, np.flatnonzero(counts >= LEAST_SEEN)
 
 
-def _agreeing(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.int64]:
+def _count_agreeing(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.int64]:
     """(F,): how many points each camera shows within `GOOD_PX`."""
     good = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1) < GOOD_PX
     return np.bincount(seen.frame[good], minlength=len(cameras.focal))
 
 
-def _with_loops(found: Reconstruction, mapped: NDArray[np.int64]) -> Sightings:
+def _loop_sightings(found: Reconstruction, mapped: NDArray[np.int64]) -> Sightings:
     """What structure from motion saw of its own points, as sightings in the mapped frames."""
     numbers = [numbers for numbers, _ in found.seen]
     frame = np.repeat(mapped, [len(one) for one in numbers])
     return Sightings(np.concatenate(numbers), frame, np.concatenate([pixels for _, pixels in found.seen]))
 
 
-def _adjusted(
+def _adjust_all(
     cameras: Cameras,
     placed: NDArray[np.int64],
     seen: Sightings,
@@ -199,11 +199,11 @@ def _adjusted(
     everything = seen.among(chosen).seen_at_least(3).longest(MOST_POINTS).joined(loops.among(chosen).seen_at_least(2))
     count = len(chosen)
     lens = None if focal else np.ones((count, 1))
-    points, together, start = _clean(_of(cameras, chosen), everything)
+    points, together, start = _triangulate_clean(_choose_cameras(cameras, chosen), everything)
     one = adjust(start, points, together, free_numbers(count, lens=lens))
     doubt = float(one.doubt[-1]) if lens is not None else float("inf")
     for _ in range(SELECTIONS):
-        points, together, start = _clean(one.cameras, _steady(one.cameras, everything))
+        points, together, start = _triangulate_clean(one.cameras, _keep_steady(one.cameras, everything))
         one = adjust(start, points, together, free_numbers(count, lens=lens), rounds=8)
     zooms = False
     if doubt < UNSURE or focal:
@@ -212,9 +212,9 @@ def _adjusted(
         noise = np.median(many.doubt[-bent.shape[1] + 1 :])
         zooms = many.cost < 0.9 * one.cost and np.ptp(np.log(many.cameras.focal)) > max(0.02, 3 * noise)
         one = many if zooms else one
-    final = _everywhere(one.cameras, chosen, cameras, placed, one.points, together, seen)
+    final = _spread(one.cameras, chosen, cameras, placed, one.points, together, seen)
     widest = triangulate(one.cameras, together)[1]
-    fits = _fits(final, placed, seen, keys)
+    fits = _fit_share(final, placed, seen, keys)
     depth = (one.points @ one.cameras.turn[0].T + one.cameras.shift[0])[:, 2]
     return Travelled(
         final,
@@ -228,19 +228,21 @@ def _adjusted(
     )
 
 
-def _fits(cameras: Cameras, placed: NDArray[np.int64], seen: Sightings, keys: NDArray[np.int64]) -> float:
+def _fit_share(cameras: Cameras, placed: NDArray[np.int64], seen: Sightings, keys: NDArray[np.int64]) -> float:
     """Share of all sightings in the placed keyframes, points of movers among them, that miss by less than a pixel."""
     chosen = np.flatnonzero(np.isin(placed, keys))
     own = seen.among(placed[chosen]).seen_at_least(2).longest(FITTED)
-    points, _ = triangulate(_of(cameras, chosen), own)
-    return float((np.linalg.norm(reprojection_errors(_of(cameras, chosen), points, own), axis=1) < 1).mean())
+    points, _ = triangulate(_choose_cameras(cameras, chosen), own)
+    return float(
+        (np.linalg.norm(reprojection_errors(_choose_cameras(cameras, chosen), points, own), axis=1) < 1).mean()
+    )
 
 
-def _of(cameras: Cameras, frames: NDArray[np.int64]) -> Cameras:
+def _choose_cameras(cameras: Cameras, frames: NDArray[np.int64]) -> Cameras:
     return Cameras(cameras.turn[frames], cameras.shift[frames], cameras.focal[frames], cameras.middle)
 
 
-def _clean(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], Sightings, Cameras]:
+def _triangulate_clean(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], Sightings, Cameras]:
     """Points placed anew, without those that lie nowhere and without sightings that miss by far."""
     points, wide = triangulate(cameras, seen)
     miss = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1)
@@ -249,7 +251,7 @@ def _clean(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], Sigh
     return points, seen, cameras
 
 
-def _steady(cameras: Cameras, seen: Sightings) -> Sightings:
+def _keep_steady(cameras: Cameras, seen: Sightings) -> Sightings:
     """Without points that stand nowhere: a share of `STEADY_SHARE` of a point's sightings must miss by less than `STEADY_PX`.
 
     Things that move, outlines of round things and what slides along an edge miss little in each frame, but always.
@@ -261,7 +263,7 @@ def _steady(cameras: Cameras, seen: Sightings) -> Sightings:
     return seen.where(kept) if kept.any() else seen
 
 
-def _everywhere(
+def _spread(
     adjusted: Cameras,
     chosen: NDArray[np.int64],
     cameras: Cameras,
@@ -273,7 +275,7 @@ def _everywhere(
     """The adjusted cameras, and those of the other placed frames by resection."""
     if len(chosen) == len(placed):
         return adjusted
-    others = _of(cameras, placed)
+    others = _choose_cameras(cameras, placed)
     at = np.searchsorted(placed, chosen)
     others.turn[at], others.shift[at], others.focal[at] = adjusted.turn, adjusted.shift, adjusted.focal
     nearest = np.abs(placed[:, None] - chosen).argmin(axis=1)

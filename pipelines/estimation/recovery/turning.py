@@ -61,19 +61,19 @@ def recover_turning(seen: Sightings, frames: int, size: tuple[int, int], focal: 
     scales = _scales(seen, frames)
     guesses = [focal] if focal else [size[0] * share for share in FOCALS]
     starts = [_start(seen, frames, middle, guess * scales) for guess in guesses]
-    best = min(starts, key=lambda cameras: _left(cameras, seen))
+    best = min(starts, key=lambda cameras: _median_miss(cameras, seen))
     shared = None if focal else np.ones((frames, 1))
-    one = _fitted(best, seen, frames, shared, even=True)
+    one = _fit_turning(best, seen, frames, shared, even=True)
     knots = min(max(2, frames // 5), 12)
     bent = curves(frames, knots)[:, 1:] if focal else curves(frames, knots)
-    many = _fitted(best, seen, frames, bent, even=False)
+    many = _fit_turning(best, seen, frames, bent, even=False)
     zooms = many[1] < BETTER * one[1] and np.ptp(np.log(many[0].focal)) > 0.015
     cameras, _, error, doubt = many if zooms else one
     fits, middle_error = (float((error < 1).mean()), float(np.median(error))) if len(error) else (0.0, float("nan"))
     return Turned(cameras, fits, middle_error, bool(zooms), float("inf") if focal else doubt)
 
 
-def _fitted(start: Cameras, seen: Sightings, frames: int, lens: NDArray | None, *, even: bool):
+def _fit_turning(start: Cameras, seen: Sightings, frames: int, lens: NDArray | None, *, even: bool):
     if even:
         start = Cameras(start.turn, start.shift, np.full(frames, np.exp(np.log(start.focal).mean())) if lens is not None else np.full(frames, start.focal[0]), start.middle)  # fmt: skip
     free = free_numbers(frames, places=False, lens=lens)
@@ -133,7 +133,7 @@ def _directions(cameras: Cameras, seen: Sightings) -> NDArray[np.float64]:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
-def _left(cameras: Cameras, seen: Sightings) -> float:
+def _median_miss(cameras: Cameras, seen: Sightings) -> float:
     points = _directions(cameras, seen)
     local = (cameras.turn[seen.frame] @ points[seen.point][:, :, None])[:, :, 0]
     depth = np.maximum(local[:, 2], 1e-3)

@@ -22,7 +22,7 @@ def entry_folder(path: str | Path, *, account: Account | None = None) -> Iterato
     entries, left = set(), []
 
     def place(name: str) -> PurePosixPath | None:
-        at = _wanted(name)
+        at = _choose_place(name)
         if at is not None:
             entries.add(PurePosixPath(name).parent.parent)
         else:
@@ -35,7 +35,7 @@ def entry_folder(path: str | Path, *, account: Account | None = None) -> Iterato
         place_of_entry = _place(folder)
         if folder == Path(path):
             named = (each.relative_to(place_of_entry) for each in sorted(place_of_entry.rglob("*")) if each.is_file())
-            left = [name.as_posix() for name in named if _wanted(name.as_posix()) is None]
+            left = [name.as_posix() for name in named if _choose_place(name.as_posix()) is None]
         (account or Account("")).fields(dict.fromkeys(left), "files")
         yield place_of_entry
 
@@ -47,7 +47,7 @@ def _place(folder: Path) -> Path:
     raise InputError(f"{folder.name} holds no images/ and 0/; give one entry of CamVid-30K, not a whole batch.")
 
 
-def _wanted(name: str) -> PurePosixPath | None:
+def _choose_place(name: str) -> PurePosixPath | None:
     """Pictures under images/ and the model under 0/; names are rebuilt from their last two parts, so none can escape."""
     parts = PurePosixPath(name).parts
     if len(parts) < 2 or "\\" in name or parts[-1] in (".", ".."):

@@ -67,7 +67,7 @@ def read_reconfusion(file: str | Path, *, name: str = "", account: Account | Non
     scene = (account or Account(file.name)).fields(
         _torch_scene(file), idle=("key", "url", "scene", "scene_name", "timestamps")
     )
-    pictures = one_size([_decoded(data, i) for i, data in enumerate(scene["images"])])
+    pictures = one_size([_decode(data, i) for i, data in enumerate(scene["images"])])
     path = reconfusion_path(np.asarray(scene["cameras"], dtype=np.float64), pictures.shape[2], pictures.shape[1])
     if len(path) != len(pictures):
         raise InputError(f"{file.name} holds {len(pictures)} pictures and {len(path)} cameras; they must be as many.")
@@ -108,7 +108,7 @@ def _torch_scene(file: Path) -> dict[str, Any]:
     return scene
 
 
-def _decoded(data: Any, number: int) -> NDArray[np.uint8]:
+def _decode(data: Any, number: int) -> NDArray[np.uint8]:
     """(H,W,3) from the bytes of a picture file in a 1-D array."""
     encoded = np.asarray(data)
     if encoded.dtype != np.uint8 or encoded.ndim != 1:
@@ -137,7 +137,7 @@ def read_camvid(path: str | Path, *, account: Account | None = None) -> PosedPic
     account = account or Account(Path(path).name)
     with entry_folder(path, account=account) as folder:
         model = read_model(folder / "0")
-        straight = [_straightened(folder / "images", name, lens) for name, lens in zip(model.names, model.lenses)]
+        straight = [_straighten(folder / "images", name, lens) for name, lens in zip(model.names, model.lenses)]
     stack = one_size([picture for picture, _ in straight])
     lenses = np.stack([lens.matrix for _, lens in straight])
     cameras = CameraPath(model.poses, lenses, stack.shape[2], stack.shape[1])
@@ -145,7 +145,7 @@ def read_camvid(path: str | Path, *, account: Account | None = None) -> PosedPic
     return PosedPictures(stack, cameras, name, "cameras of the data set", model.points, model.colours)
 
 
-def _straightened(pictures: Path, name: str, lens: Lens) -> tuple[NDArray[np.uint8], Lens]:
+def _straighten(pictures: Path, name: str, lens: Lens) -> tuple[NDArray[np.uint8], Lens]:
     """The picture ``name`` without its distortion; names that lead out of the folder ``pictures`` are refused."""
     file = pictures / name
     if Path(name).name != name or not file.is_file():

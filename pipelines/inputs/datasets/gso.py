@@ -59,8 +59,8 @@ def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> G
 
 def _pictures(folder: Path, place: str, numbers: list[int]) -> PosedPictures:
     files = [folder / place / "model" / f"{number:03d}" for number in numbers]
-    stack = one_size([read_picture(_there(file.with_suffix(".png"))).colour for file in files])
-    poses = np.stack([_camera_from_world(_there(file.with_suffix(".npy"))) for file in files])
+    stack = one_size([read_picture(_check_exists(file.with_suffix(".png"))).colour for file in files])
+    poses = np.stack([_camera_from_world(_check_exists(file.with_suffix(".npy"))) for file in files])
     if place == GIVEN_FOLDER:
         poses = _OPENGL @ poses
     height, width = stack.shape[1:3]
@@ -70,7 +70,7 @@ def _pictures(folder: Path, place: str, numbers: list[int]) -> PosedPictures:
     )
 
 
-def _there(file: Path) -> Path:
+def _check_exists(file: Path) -> Path:
     if not file.is_file():
         raise InputError(
             f"The scene lacks {file.parents[1].name}/model/{file.name}; give the whole folder of the scene."

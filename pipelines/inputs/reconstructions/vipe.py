@@ -44,7 +44,7 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, acco
     views = []
     with (
         tempfile.TemporaryDirectory(prefix="depth-") as temporary,
-        _opened(folder / "depth" / f"{name}.zip") as archive,
+        _open_zip(folder / "depth" / f"{name}.zip") as archive,
     ):
         for frame in range(first_frame, len(frames)):
             if frame not in poses or frame not in lenses:
@@ -131,7 +131,7 @@ def _lens(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(_part(path))
     except zipfile.BadZipFile as error:

@@ -63,17 +63,17 @@ def read_exr(path: Path, account: Account) -> NDArray[np.float32]:
     The depth is the channel called Z or depth, the only one there is, or a grey picture. Raises `InputError` for damaged files,
     deep pixels, and several channels of which none is known to be depth.
     """
-    header = _opened(path, header_only=True)
+    header = _open(path, header_only=True)
     _check(header, path)
     channels = [
         _Found(i, each.name, str(part.header.get("name", "")) if len(header.parts) > 1 else "")
         for i, part in enumerate(header.parts)
         for each in part.header["channels"]
     ]
-    file = _opened(path, header_only=False)
+    file = _open(path, header_only=False)
     _check_whole(file, header, path)
-    chosen = _chosen(channels, file, path, account)
-    _account(file, chosen, channels, account)
+    chosen = _choose_channel(channels, file, path, account)
+    _note_unused(file, chosen, channels, account)
     if re.search(r"dispar|inverse|invdepth|(^|[ ._-])disp([ ._-]|$)", chosen.called.lower()):
         account.say(f"The channel of {path.name} is called {chosen.called}; if near is large in it, choose disparity.")
     part = file.parts[chosen.part]
@@ -86,7 +86,7 @@ def read_exr(path: Path, account: Account) -> NDArray[np.float32]:
     return _on_display(values, part.header)
 
 
-def _opened(path: Path, *, header_only: bool) -> Any:
+def _open(path: Path, *, header_only: bool) -> Any:
     import OpenEXR
 
     if not path.is_file():
@@ -121,7 +121,7 @@ def _check_whole(file: Any, header: Any, path: Path) -> None:
             raise InputError(f"{path.name} breaks off or is damaged; export it again.")
 
 
-def _chosen(channels: list[_Found], file: Any, path: Path, account: Account) -> _Found:
+def _choose_channel(channels: list[_Found], file: Any, path: Path, account: Account) -> _Found:
     """The depth channel; where only a red one can be it, that is said."""
     ranked = sorted(
         ((rank, each) for each in channels if (rank := _rank(each, channels)) is not None), key=lambda r: r[0]
@@ -169,7 +169,7 @@ def _is_no_depth(each: _Found) -> bool:
     return "mist" in re.split(r"[ ._-]+", each.layer)
 
 
-def _account(file: Any, chosen: _Found, channels: list[_Found], account: Account) -> None:
+def _note_unused(file: Any, chosen: _Found, channels: list[_Found], account: Account) -> None:
     """Other channels, parts and attributes are without effect, and named; attributes of no known meaning are said to be that."""
     names = {each.called: 0 for each in channels}
     account.fields(names, idle=[name for name in names if name != chosen.called])[chosen.called]

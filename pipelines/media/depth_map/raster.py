@@ -94,12 +94,12 @@ def _one_channel(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
     alpha = values[..., channels - 1] if channels in (2, 4) else None
     colours = values[..., : channels - 1] if alpha is not None else values
     shown = np.ones(values.shape[:2], bool) if alpha is None else alpha > 0
-    if not _alike(colours, shown):
+    if not _are_alike(colours, shown):
         raise _refusal(colours, shown, path)
     return np.where(shown, colours[..., 0].astype(np.float32), np.float32(np.nan))
 
 
-def _alike(colours: NDArray[Any], shown: NDArray[np.bool_]) -> bool:
+def _are_alike(colours: NDArray[Any], shown: NDArray[np.bool_]) -> bool:
     pixels = colours[shown].astype(np.float32)
     if not pixels.size:
         return True

@@ -56,17 +56,17 @@ def read_depth_map(path: str | os.PathLike, meaning: DepthMeaning, *, scale: flo
     if not np.isfinite(scale) or scale <= 0:
         raise InputError(f"The numbers of a depth map are multiplied by a positive number, got {scale:g}.")
     account = Account(path.name)
-    stored = _stored(path, account)
+    stored = _read_stored(path, account)
     _check_meaning(stored, meaning, path)
     holds = np.isfinite(stored.values) & (stored.values > 0) & (stored.values < SKY)
     if not holds.any():
         raise InputError(f"{path.name} holds no positive finite number, so it cannot be a depth map.")
     numbers = np.where(holds, stored.values, np.float32(np.nan)) * np.float32(scale)
     _say_doubts(numbers, meaning, scale, account)
-    return _in_unit(numbers, stored, meaning, path, account)
+    return _to_unit(numbers, stored, meaning, path, account)
 
 
-def _stored(path: Path, account: Account) -> Numbers:
+def _read_stored(path: Path, account: Account) -> Numbers:
     """The numbers of the file as they are."""
     if not path.is_file():
         raise InputError(f"There is no file {path.name}.")
@@ -111,7 +111,7 @@ def _say_doubts(numbers: NDArray[np.float32], meaning: DepthMeaning, scale: floa
         )
 
 
-def _in_unit(
+def _to_unit(
     numbers: NDArray[np.float32], stored: Numbers, meaning: DepthMeaning, path: Path, account: Account
 ) -> DepthMap:
     convention = CONVENTIONS[meaning]

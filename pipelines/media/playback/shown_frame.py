@@ -25,18 +25,18 @@ class Shown:
             self.account.say(
                 f"{self.account.name} is interlaced; its frames are shown as they are stored, both fields at once."
             )
-        picture = self._square(self._coloured(frame))
+        picture = self._make_square(self._to_srgb(frame))
         matrix = display_matrix(frame)
         return picture if matrix is None else as_displayed(picture, matrix)
 
-    def _coloured(self, frame: Any) -> NDArray[np.uint8]:
+    def _to_srgb(self, frame: Any) -> NDArray[np.uint8]:
         tags = ColourTags(int(frame.color_primaries), int(frame.color_trc))
         if not (tags.hdr or tags.wide):
             return frame.to_ndarray(format="rgb24")
         self.account.say(f"{tags.words} in {self.account.name}.")
         return to_srgb(frame.to_ndarray(format="rgb48"), tags)
 
-    def _square(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _make_square(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Stretched along the longer side of its pixels, so that none are lost."""
         import cv2
 

@@ -118,7 +118,7 @@ def _steps(
         before_step(0)
         return sat_denoise(networks.transformer, latents=noise, conditions=conditions, generator=generator, **run)
     scheduler = scheduler_named(settings.sampler, networks.schedule)
-    first, latents = (0, noise) if start is None else _resumed(scheduler, settings.steps, start, noise)
+    first, latents = (0, noise) if start is None else _resume(scheduler, settings.steps, start, noise)
     return denoise(
         networks.transformer,
         scheduler,
@@ -131,7 +131,7 @@ def _steps(
     )
 
 
-def _resumed(scheduler: Scheduler, steps: int, start: Start, noise: Tensor) -> tuple[int, Tensor]:
+def _resume(scheduler: Scheduler, steps: int, start: Start, noise: Tensor) -> tuple[int, Tensor]:
     """The step from which the last ``start.noise`` of the run goes, and the given latents at that step's noise level."""
     scheduler.set_timesteps(steps)
     first = min(steps - max(1, round(steps * start.noise)), steps - 1)

@@ -30,7 +30,7 @@ def fit_to_frame(
         stretched = np.asarray(Image.fromarray(picture).resize((width, height), resample))
         return _tensor(stretched)[None] * 2 - 1
     frames = _tensor(picture)[None]
-    return (crop_frames(frames, width, height) if fit == "crop" else _padded(frames, width, height)) * 2 - 1
+    return (crop_frames(frames, width, height) if fit == "crop" else _pad(frames, width, height)) * 2 - 1
 
 
 def crop_frames(frames: Tensor, width: int, height: int) -> Tensor:
@@ -40,7 +40,7 @@ def crop_frames(frames: Tensor, width: int, height: int) -> Tensor:
         size = (height, int(old_width * height / old_height))
     else:
         size = (int(old_height * width / old_width), width)
-    frames = _resized(frames, size)
+    frames = _resize(frames, size)
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     return frames[..., top : top + height, left : left + width]
 
@@ -50,14 +50,14 @@ def crop_frame_bytes(frames: Tensor, width: int, height: int) -> Tensor:
     return crop_frames(frames.float(), width, height).clamp(0, 255).round().to(torch.uint8)
 
 
-def _padded(frames: Tensor, width: int, height: int) -> Tensor:
+def _pad(frames: Tensor, width: int, height: int) -> Tensor:
     inner_width, inner_height = scaled_size(frames.shape[-1], frames.shape[-2], width, height, "pad")
-    frames = _resized(frames, (inner_height, inner_width)).clamp(0, 1)
+    frames = _resize(frames, (inner_height, inner_width)).clamp(0, 1)
     left, top = (width - inner_width) // 2, (height - inner_height) // 2
     return F.pad(frames, (left, width - inner_width - left, top, height - inner_height - top))
 
 
-def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
+def _resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(frames.shape[-2:]) == size:
         return frames
     return F.interpolate(frames, size=size, mode="bicubic", antialias=True, align_corners=False)

@@ -79,16 +79,16 @@ class LatentColours:
     def learnt(picture: Tensor, latent: Tensor) -> LatentColours:
         """From a picture (1,3,H,W) in -1..1 and its latent (C,h,w), by least squares."""
         small = F.interpolate(picture.float().cpu(), size=latent.shape[-2:], mode="area")[0]
-        features = _with_one(latent.float().cpu())
+        features = _append_ones(latent.float().cpu())
         return LatentColours(torch.linalg.lstsq(features, small.flatten(1).T, driver="gelsd").solution)
 
     def picture(self, latent: Tensor) -> NDArray:
         """(h,w,3) uint8 from (C,h,w)."""
-        colours = (_with_one(latent.float().cpu()) @ self.matrix).view(*latent.shape[-2:], 3)
+        colours = (_append_ones(latent.float().cpu()) @ self.matrix).view(*latent.shape[-2:], 3)
         return ((colours / 2 + 0.5).clamp(0, 1) * 255).to(torch.uint8).numpy()
 
 
-def _with_one(latent: Tensor) -> Tensor:
+def _append_ones(latent: Tensor) -> Tensor:
     """(h*w, C+1)."""
     flat = latent.flatten(1).T
     return torch.cat([flat, torch.ones(len(flat), 1)], dim=1)

@@ -91,7 +91,7 @@ class DimensionXPipeline:
         text, cut = self._text(settings)
         if cut:
             notes += (f"The prompt is {cut} tokens too long; its end was cut off.",)
-        notes += self._about(found, settings)
+        notes += self._describe_run(found, settings)
         clip = None
         make = self._grid if settings.key_frames else self._clips
         for event in make(scene, path, settings, found, text, notes):
@@ -187,7 +187,7 @@ class DimensionXPipeline:
 
         def before(step: int) -> None:
             nonlocal now
-            wanted = _as_set(active_directors(settings, kind, part, step), settings, directors)
+            wanted = _apply_alpha(active_directors(settings, kind, part, step), settings, directors)
             if wanted != now:
                 directors.use(wanted)
                 now = wanted
@@ -232,7 +232,7 @@ class DimensionXPipeline:
             told += (f"The alpha of {settings.lora_alpha:g} that was set was not used.",)
         return " " + " ".join(told)
 
-    def _about(self, found: Match, settings: DimensionXSettings) -> tuple[str, ...]:
+    def _describe_run(self, found: Match, settings: DimensionXSettings) -> tuple[str, ...]:
         if not settings.use_picture:
             return ()
         said = f"Directed by {found.title}; the path shown is nominal, the network was not told any pose."
@@ -281,7 +281,7 @@ def active_directors(settings: DimensionXSettings, kind: Kind, part: Part, step:
     return [(id, weight * settings.strength) for id, weight in part.directors]
 
 
-def _as_set(
+def _apply_alpha(
     wanted: list[tuple[str, float]], settings: DimensionXSettings, directors: Directors
 ) -> list[tuple[str, float]]:
     """An own file that says no alpha acts with the one that was set in place of 1."""

@@ -85,12 +85,12 @@ def sat_denoise(
             yield Step(steps, clean, clean)
             return
         noise = noises[i].to(x) if noises is not None else _second_draw(x, generator)
-        x = _moved(table.signal, i, x, clean, previous, noise)
+        x = _dpm_step(table.signal, i, x, clean, previous, noise)
         previous = clean
         yield Step(i + 1, x, clean)
 
 
-def _moved(signal: Tensor, i: int, x: Tensor, clean: Tensor, previous: Tensor | None, noise: Tensor) -> Tensor:
+def _dpm_step(signal: Tensor, i: int, x: Tensor, clean: Tensor, previous: Tensor | None, noise: Tensor) -> Tensor:
     """One step of stochastic DPM-Solver++(2M) from level i to i+1 (Lu et al. 2022, with noise)."""
     now, following = signal[i], signal[i + 1]
     ahead = _log_snr(following) - _log_snr(now)

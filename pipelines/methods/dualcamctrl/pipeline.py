@@ -52,16 +52,16 @@ class DualCamCtrlPipeline:
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
         """Phases: picture, words, camera, denoising, decoding. The clip's extra video and files hold the depth."""
         settings = cast(DualCamCtrlSettings, settings)
-        notes = METHOD.check(scene, path, settings) + self._cut_off(settings)
+        notes = METHOD.check(scene, path, settings) + self._truncation_notes(settings)
         conditions = yield from self._conditions(scene, path, settings)
-        last = yield from self._denoised(conditions, settings)
+        last = yield from self._denoise(conditions, settings)
         yield Progress("Decoding the video", 0, 2)
         frames = wan.to_bytes(wan.decode_video(self.networks.vae, last.rgb)).numpy()
         yield Progress("Decoding the depth", 1, 2)
         brightness = (wan.decode_video(self.networks.vae, last.depth)[0].mean(dim=0) + 1) / 2
         yield _clip(scene, path, settings, frames, brightness.numpy(), notes)
 
-    def _cut_off(self, settings: DualCamCtrlSettings) -> tuple[str, ...]:
+    def _truncation_notes(self, settings: DualCamCtrlSettings) -> tuple[str, ...]:
         over = encoders.tokens_too_many(self.networks.tokenizer, settings.prompt)
         return (f"The prompt is {over} tokens too long; its end was cut off.",) if over else ()
 
@@ -84,7 +84,7 @@ class DualCamCtrlPipeline:
         )
         yield Progress("Tracing the camera's rays", 2, 3)
         rays = cameras.pack_rays(cameras.rays(network_path(scene, path, settings)))
-        return sampling.Conditions(text, negative, tokens, seen, near, self._placed(torch.from_numpy(rays)[None]))
+        return sampling.Conditions(text, negative, tokens, seen, near, self._to_device(torch.from_numpy(rays)[None]))
 
     def _pictures(self, view: View, settings: DualCamCtrlSettings) -> tuple[Tensor, Tensor]:
         """Picture and disparity (1,3,H,W) in -1..1; black both in text-to-video mode."""
@@ -94,10 +94,10 @@ class DualCamCtrlPipeline:
         picture, depth = (encoders.picture_tensor(source, self.dtype, self.device) for source in sources)
         return picture, depth
 
-    def _denoised(
+    def _denoise(
         self, conditions: sampling.Conditions, settings: DualCamCtrlSettings
     ) -> Generator[Progress, None, sampling.Step]:
-        start = self._placed(sampling.noise(tuple(conditions.picture.shape), settings.seed))
+        start = self._to_device(sampling.noise(tuple(conditions.picture.shape), settings.seed))
         sigmas = schedule.sigmas(settings.steps, shift=settings.shift, stage=settings.stage)
         yield Progress("Denoising", 0, len(sigmas) - 1)
         step = sampling.Step(0, len(sigmas) - 1, start, start, start)
@@ -112,7 +112,7 @@ class DualCamCtrlPipeline:
         latent = step.clean_rgb[:, :, middle : middle + 1]
         return wan.to_bytes(wan.decode_video(self.networks.vae, latent))[0].numpy()
 
-    def _placed(self, tensor: Tensor) -> Tensor:
+    def _to_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(device=self.device, dtype=self.dtype)
 
 

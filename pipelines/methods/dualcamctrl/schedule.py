@@ -25,13 +25,13 @@ def sigmas(steps: int, *, shift: float = 5.0, stage: str = "naive") -> Tensor:
         linear = 1 - np.arange(steps) / steps
         falling = shift * linear / (1 + (shift - 1) * linear)
     elif stage in _SHARES:
-        falling = _staged(steps, _SHARES[stage])
+        falling = _stage_sigmas(steps, _SHARES[stage])
     else:
         raise InputError(f"Unknown schedule {stage!r}; choose naive, {', '.join(_SHARES)}.")
     return torch.tensor([*falling, 0.0], dtype=torch.float32)
 
 
-def _staged(steps: int, shares: tuple[int, int, int]) -> np.ndarray:
+def _stage_sigmas(steps: int, shares: tuple[int, int, int]) -> np.ndarray:
     points = [steps * share // 6 for share in shares]
     points[0] = steps - points[1] - points[2]
     parts = [

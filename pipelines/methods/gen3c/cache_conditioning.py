@@ -31,7 +31,7 @@ class Conditioning:
     def __init__(self, scene: Scene, settings: Gen3cSettings, added: list[View]) -> None:
         self.settings = settings
         self.unit = scene.first.focus_depth if settings.scene_scale == FOCUS else 1.0
-        self.cache = cache_of(_scaled(scene, 1 / self.unit), cache_options(settings))
+        self.cache = cache_of(_scale_scene(scene, 1 / self.unit), cache_options(settings))
         self.added: list[View] = []
         for view in added:
             self.take(view)
@@ -48,12 +48,10 @@ class Conditioning:
     ) -> None:
         """Adds a generated frame (H,W,3), seen by the one-frame path ``camera``, with its estimated depth aligned."""
         depth, _ = with_sky(estimate(picture))
-        aligned = self._aligned(picture, depth, camera)
+        aligned = self._align(picture, depth, camera)
         self.take(View.of(picture, aligned, camera.intrinsics[0], camera.world_from_camera[0]))
 
-    def _aligned(
-        self, picture: NDArray[np.uint8], depth: NDArray[np.float32], camera: CameraPath
-    ) -> NDArray[np.float32]:
+    def _align(self, picture: NDArray[np.uint8], depth: NDArray[np.float32], camera: CameraPath) -> NDArray[np.float32]:
         """Estimated depth (H,W) of any scale as aligned to the cache, in scene units; NaN where alignment left none."""
         cache, camera = self._growing, camera.scaled(1 / self.unit)
         method = self.settings.alignment
@@ -83,7 +81,9 @@ class Conditioning:
         if isinstance(self.cache, ClipCache):
             return self.cache.render(part, start=first)
         if isinstance(self.cache, KeyViewCache):
-            return _pooled(self.cache, part) if self.settings.views == POOLED else _best(self.cache, part).render(part)
+            return (
+                _pool_views(self.cache, part) if self.settings.views == POOLED else _best(self.cache, part).render(part)
+            )
         generator = torch.Generator().manual_seed(self.settings.seed + first)
         return self.cache.render(part, noise=self.settings.noise_strength, generator=generator)
 
@@ -118,7 +118,7 @@ def _best(cache: KeyViewCache, path: CameraPath) -> KeyViewCache:
     return replace(cache, buffers=tuple(cache.buffers[index] for index in best))
 
 
-def _pooled(cache: KeyViewCache, path: CameraPath) -> CacheFrames:
+def _pool_views(cache: KeyViewCache, path: CameraPath) -> CacheFrames:
     """All views in one buffer, of every pixel the nearest."""
     every = replace(cache, most=None, full=None)
     parts = [pool_buffers(every.render(part, with_depth=True)) for part in _parts(path)]
@@ -140,14 +140,14 @@ def _bytes(images: NDArray[np.float32]) -> Frames:
     return np.ascontiguousarray(np.moveaxis(scaled, 1, -1))
 
 
-def _scaled(scene: Scene, factor: float) -> Scene:
+def _scale_scene(scene: Scene, factor: float) -> Scene:
     """The scene in another unit of length; pixels without depth stay at their far distance."""
     if factor == 1:
         return scene
-    return replace(scene, views=tuple(_scaled_view(view, np.float32(factor)) for view in scene.views))
+    return replace(scene, views=tuple(_scale_view(view, np.float32(factor)) for view in scene.views))
 
 
-def _scaled_view(view: View, factor: np.float32) -> View:
+def _scale_view(view: View, factor: np.float32) -> View:
     pose = view.world_from_camera.copy()
     pose[:3, 3] *= factor
     return replace(view, depth=np.where(view.depth < view.far, view.depth * factor, view.depth), world_from_camera=pose)

@@ -103,11 +103,11 @@ def extended_path(path: CameraPath, more: CameraPath) -> CameraPath:
         )
     rest = more.moved_to(path.world_from_camera[-1]).sliced(slice(1, None))
     poses = np.concatenate([path.world_from_camera, rest.world_from_camera])
-    lenses = np.concatenate([path.intrinsics, _zoomed_on(path.intrinsics[-1], more.intrinsics)[1:]])
+    lenses = np.concatenate([path.intrinsics, _continue_lens(path.intrinsics[-1], more.intrinsics)[1:]])
     return replace(path, world_from_camera=poses, intrinsics=lenses)
 
 
-def _zoomed_on(lens: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
+def _continue_lens(lens: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
     """Lenses (F,3,3) that zoom and shift as ``more`` do, begun at ``lens`` (3,3)."""
     lenses = np.repeat(lens[None], len(more), axis=0)
     lenses[:, [0, 1], [0, 1]] *= more[:, [0, 1], [0, 1]] / more[0, [0, 1], [0, 1]]

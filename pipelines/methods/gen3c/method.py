@@ -206,7 +206,7 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     warnings = (
         _coverage_warning(scene, path, cuts[0]),
         _start_warning(scene, path),
-        *_trained_warnings(path, len(cuts)),
+        *_training_warnings(path, len(cuts)),
     )
     return tuple(sentence for sentence in warnings if sentence)
 
@@ -265,7 +265,7 @@ def _start_warning(scene: Scene, path: CameraPath) -> str:
     )
 
 
-def _trained_warnings(path: CameraPath, parts: int) -> list[str]:
+def _training_warnings(path: CameraPath, parts: int) -> list[str]:
     warnings = []
     if (path.width, path.height) != TRAINED_SIZE:
         warnings.append(

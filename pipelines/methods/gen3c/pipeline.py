@@ -89,13 +89,13 @@ class _Run:
         self.cuts = chunks(len(path), settings.chunk_frames)
 
     def shoot(self, after: Clip | None) -> Iterator[Progress | Clip]:
-        done = self._done(after)
-        text, other_text = yield from self._words()
+        done = self._count_done(after)
+        text, other_text = yield from self._embed_prompts()
         known = added_views(after, self.scene) if after else []
         again = after is not None and (after.scene is None or (self.settings.show_cache and not after.extras))
         conditioning = Conditioning(self.scene, self.settings, [] if again else known)
         if after is not None and again:
-            after = replace(after, extras=(yield from self._again(conditioning, after, known, done)))
+            after = replace(after, extras=(yield from self._rebuild(conditioning, after, known, done)))
         frames = [after.frames] if after else []
         shown = [after.extras] if after and self.settings.show_cache else []
         for number in range(done, len(self.cuts)):
@@ -108,23 +108,23 @@ class _Run:
             renders = conditioning.render(part, first=self.cuts[number].start)
             self._note_cover(renders, number)
             condition = yield from self._condition(renders, frames, text, other_text, phase)
-            made = yield from self._denoised(condition, len(part), number, phase)
+            made = yield from self._denoise(condition, len(part), number, phase)
             yield Progress(phase("decoding"), 0, 1)
-            chunk = self._decoded(made)
+            chunk = self._decode(made)
             skip = 1 if frames else 0
             frames.append(chunk[skip:])
             if self.settings.show_cache:
                 shown.append({name: video[skip:] for name, video in conditioning.videos(renders).items()})
             yield self._clip(frames, shown, conditioning.added)
 
-    def _done(self, after: Clip | None) -> int:
+    def _count_done(self, after: Clip | None) -> int:
         """Chunks that are there already."""
         if after is None:
             return 0
         check_size(after, self.path)
         return check_continues(after, self.path, self.settings.chunk_frames)
 
-    def _again(
+    def _rebuild(
         self, conditioning: Conditioning, after: Clip, known: list[View], done: int
     ) -> Generator[Progress, None, dict[str, Frames]]:
         """The companion videos of a clip that was read from its file, of ``done`` chunks.
@@ -148,7 +148,7 @@ class _Run:
                 skip = 1 if number else 0
                 parts.append({name: video[skip:] for name, video in videos.items()})
                 lengths.append(cut.stop - cut.start - skip)
-        return _joined(parts, lengths) if parts else after.extras
+        return _join(parts, lengths) if parts else after.extras
 
     def _phase(self, number: int) -> Phase:
         """Names the steps of a chunk."""
@@ -164,7 +164,7 @@ class _Run:
         except InputError as error:
             self.notes.append(f"A generated frame was not added to the cache. {error}")
 
-    def _words(self) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
+    def _embed_prompts(self) -> Generator[Progress, None, tuple[Tensor, Tensor]]:
         """Embeddings of the pass with and of the pass without the cache."""
         settings = self.settings
         guardrail.check_prompt(self.networks.checker, settings.prompt)
@@ -173,12 +173,12 @@ class _Run:
             zeros = torch.zeros(1, TOKENS, width, device=self.device)
             return zeros, zeros
         yield Progress("Reading the words", 0, 1)
-        text = self._embedded(settings.prompt, "prompt")
+        text = self._embed(settings.prompt, "prompt")
         if settings.guidance == 0 or not settings.negative_prompt:
             return text, text
-        return text, self._embedded(settings.negative_prompt, "negative prompt")
+        return text, self._embed(settings.negative_prompt, "negative prompt")
 
-    def _embedded(self, prompt: str, name: str) -> Tensor:
+    def _embed(self, prompt: str, name: str) -> Tensor:
         networks = self.networks
         assert networks.tokenizer is not None and networks.text_encoder is not None
         embedded, cut = encode_text(networks.tokenizer, networks.text_encoder, prompt, device=self.device)
@@ -205,7 +205,7 @@ class _Run:
         first = encode(latents.to_pictures(torch.from_numpy(picture[None]), darkened=darkened))
         return latents.Condition(pose, first, text, other_text)
 
-    def _denoised(
+    def _denoise(
         self, condition: latents.Condition, count: int, number: int, phase: Phase
     ) -> Generator[Progress, None, Tensor]:
         settings = self.settings
@@ -246,7 +246,7 @@ class _Run:
         """The expected picture at the end of the chunk, (H,W,3), from its last latent frame alone."""
         return latents.to_bytes(latents.decode(self.networks.vae, clean[:, :, -1:]))[0].numpy()
 
-    def _decoded(self, made: Tensor) -> Frames:
+    def _decode(self, made: Tensor) -> Frames:
         if self.networks.vae.use_tiling:
             self.notes.append(tiles.NOTE)
         frames = latents.to_bytes(latents.decode(self.networks.vae, made)).numpy()
@@ -258,7 +258,7 @@ class _Run:
         scene = grown_scene(self.scene, added)
         files = cache_files(scene, path) if self.settings.show_cache else {}
         notes = tuple(dict.fromkeys(self.notes))
-        extras = _joined(shown, [len(part) for part in frames]) if self.settings.show_cache else {}
+        extras = _join(shown, [len(part) for part in frames]) if self.settings.show_cache else {}
         return Clip(whole, path.fps, path, extras=extras, scene=scene, notes=notes, files=files)
 
 
@@ -272,7 +272,7 @@ def _without_gradients(steps: Iterator[Any]) -> Iterator[Any]:
         yield item
 
 
-def _joined(shown: list[dict[str, Frames]], lengths: list[int]) -> dict[str, Frames]:
+def _join(shown: list[dict[str, Frames]], lengths: list[int]) -> dict[str, Frames]:
     """The companion videos of all chunks, of ``lengths``, one after another; black where a chunk lacks one."""
     like = {name: video for part in shown for name, video in part.items()}
 

@@ -70,9 +70,9 @@ def sample(
         sigma = scheduler.sigmas[index].to(device, dtype)
         keeps = float(scheduler.sigmas[index]) > AUGMENT_SIGMA
         if keeps:
-            x = torch.cat([_noised(first, augmentation, sigma), x[:, :, 1:]], dim=2)
+            x = torch.cat([_add_noise(first, augmentation, sigma), x[:, :, 1:]], dim=2)
         scaled = scheduler.scale_model_input(x, timestep)
-        out = _guided(denoise, scaled, timestep.to(device, dtype)[None], given, guidance, each)
+        out = _guide(denoise, scaled, timestep.to(device, dtype)[None], given, guidance, each)
         if keeps:
             out = torch.cat([_output_for(first, x[:, :, :1], sigma), out[:, :, 1:]], dim=2)
         clean = scheduler.precondition_outputs(x.float(), out, scheduler.sigmas[index])
@@ -80,13 +80,13 @@ def sample(
         yield x, clean
 
 
-def _noised(first: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+def _add_noise(first: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
     """The given latent with a little noise, brought to the scale that the other frames have at ``sigma``."""
     scale_in = (AUGMENT_SIGMA**2 + SIGMA_DATA**2) ** 0.5
     return (first + AUGMENT_SIGMA * noise) / scale_in * (sigma**2 + SIGMA_DATA**2) ** 0.5
 
 
-def _guided(denoise: Denoise, x: Tensor, timestep: Tensor, given: Tensor, guidance: float, each: Each) -> Tensor:
+def _guide(denoise: Denoise, x: Tensor, timestep: Tensor, given: Tensor, guidance: float, each: Each) -> Tensor:
     if guidance == 0:
         return denoise(x, timestep, given, True)
     shown, other = each([partial(denoise, x, timestep, given, with_words) for with_words in (True, False)])

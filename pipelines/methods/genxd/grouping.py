@@ -35,11 +35,11 @@ def by_place(wanted: Points, start: Points, size: int, *, cover: bool = True) ->
     points = np.concatenate([start[None], wanted])
     everything = range(len(wanted))
     anchors = farthest_points(points, len(points) // size + 1)
-    groups = [_filled(_nearest(wanted, points[anchor], size), everything, size) for anchor in anchors]
+    groups = [_fill_up(_nearest(wanted, points[anchor], size), everything, size) for anchor in anchors]
     left = sorted(set(everything) - {i for group in groups for i in group})
     while cover and left:
         near = _nearest(wanted[left], wanted[left[0]], size)
-        groups.append(_filled([left[i] for i in near], everything, size))
+        groups.append(_fill_up([left[i] for i in near], everything, size))
         left = [i for i in left if i not in groups[-1]]
     return groups
 
@@ -56,7 +56,7 @@ def in_order(count: int, size: int, *, per_trajectory: int = 0, cover: bool = Tr
         whole = len(trajectory) - len(trajectory) % size
         groups += [trajectory[i : i + size] for i in range(0, whole, size)]
         if cover and trajectory[whole:]:
-            groups.append(_filled(trajectory[whole:], trajectory, size))
+            groups.append(_fill_up(trajectory[whole:], trajectory, size))
     return groups
 
 
@@ -87,6 +87,6 @@ def _nearest(points: Points, place: Points, count: int) -> list[int]:
     return np.argsort(np.linalg.norm(points - place, axis=1), kind="stable")[:count].tolist()
 
 
-def _filled(indices: list[int], others: Sequence[int], size: int) -> list[int]:
+def _fill_up(indices: list[int], others: Sequence[int], size: int) -> list[int]:
     """``indices`` lengthened to ``size`` by the first of ``others``, over and over."""
     return indices + [others[i % len(others)] for i in range(size - len(indices))]

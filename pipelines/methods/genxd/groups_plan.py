@@ -52,8 +52,8 @@ class Plan:
 def plan(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
     """The runs of a shot; raises `InputError` where they do not fit together."""
     if scene.kind == "views" and len(scene.views) > 1:
-        return _from_views(scene, path, settings)
-    return _from_one(scene, path, settings)
+        return _plan_from_views(scene, path, settings)
+    return _plan_from_one(scene, path, settings)
 
 
 def group_count(frames: int, settings: GenXDSettings) -> int:
@@ -70,32 +70,32 @@ def model_scale(scene: Scene, settings: GenXDSettings) -> float:
     return RADIUS / scene.first.focus_depth
 
 
-def _from_one(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
+def _plan_from_one(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
     cameras, given, notes = _through_picture(path, scene, settings)
     makes = tuple(range(FRAMES)) if given is not None else (-1, *range(FRAMES - 1))
     first = Run(cameras, (given or 0,), (0,), makes)
     if settings.mode == "video":
         notes.append("Video mode knows no camera: the drawn path is not used.")
     if not settings.more_views or len(path) <= FRAMES:
-        return Plan(_kept(cameras, [i for i, frame in enumerate(makes) if frame >= 0]), (first,), tuple(notes))
+        return Plan(_choose_frames(cameras, [i for i, frame in enumerate(makes) if frame >= 0]), (first,), tuple(notes))
     if settings.mode != "3D":
         raise InputError(f"More than {FRAMES} views can only be made of a still scene; choose 3D or turn it off.")
     groups = _groups(path, cameras, ANCHOR_CONTEXTS, settings)
     runs = [_group_run(path, cameras, group, settings, "first run") for group in groups]
     note = f"{FRAMES} views along the path are made first, then its {len(path)} frames in {_groups_of(groups)}, each from the {ANCHOR_CONTEXTS} nearest of the {FRAMES}."
     first = replace(first, makes=(-1,) * FRAMES)
-    return _grouped(path, (first, *runs), (note,) if given is not None else (*notes, note))
+    return _plan_groups(path, (first, *runs), (note,) if given is not None else (*notes, note))
 
 
-def _from_views(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
+def _plan_from_views(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
     views = cameras_of(scene, path.fps)
     contexts = min(settings.contexts, len(views))
     if settings.known_targets == "as published" and len(views) == contexts and _is_of_known_targets(scene, path):
-        return _of_known_targets(path, views)
+        return _groups_of_known_targets(path, views)
     groups = _groups(path, views, contexts, settings)
     runs = tuple(_group_run(path, views, group, settings, "scene") for group in groups)
     note = f"The path's {len(path)} frames are made in {_groups_of(groups)}, each from the {contexts} nearest of {len(views)} given views."
-    return _grouped(path, runs, (note,))
+    return _plan_groups(path, runs, (note,))
 
 
 def _is_of_known_targets(scene: Scene, path: CameraPath) -> bool:
@@ -106,7 +106,7 @@ def _is_of_known_targets(scene: Scene, path: CameraPath) -> bool:
     return bool(np.allclose(truth.world_from_camera, path.world_from_camera, atol=1e-5))
 
 
-def _of_known_targets(path: CameraPath, views: CameraPath) -> Plan:
+def _groups_of_known_targets(path: CameraPath, views: CameraPath) -> Plan:
     """As ``dataset/reconf_gen.py`` of the original code has it: every group from all given views in their own order, whose
     first is the origin; targets in order, the last group filled from the start."""
     contexts = tuple(range(len(views)))
@@ -116,7 +116,7 @@ def _of_known_targets(path: CameraPath, views: CameraPath) -> Plan:
         f"The {len(path)} known target cameras are made in order in {_groups_of(groups)}, each from the {len(views)} given views in the "
         "data set's order, the first of which is the origin, as published."
     )
-    return _grouped(path, runs, (note,))
+    return _plan_groups(path, runs, (note,))
 
 
 def _groups_of(groups: list[grouping.Group]) -> str:
@@ -130,14 +130,14 @@ def cameras_of(scene: Scene, fps: float) -> CameraPath:
     return CameraPath(poses, lenses, scene.first.width, scene.first.height, fps)
 
 
-def _grouped(path: CameraPath, runs: tuple[Run, ...], notes: tuple[str, ...]) -> Plan:
+def _plan_groups(path: CameraPath, runs: tuple[Run, ...], notes: tuple[str, ...]) -> Plan:
     """The plan for runs in groups; frames that no run makes leave the path, and the others are numbered anew."""
     made = sorted({frame for run in runs for frame in run.makes} - {-1})
     place = {frame: i for i, frame in enumerate(made)} | {-1: -1}
     runs = tuple(replace(run, makes=tuple(place[frame] for frame in run.makes)) for run in runs)
     if len(made) < len(path):
         notes += (f"{len(path) - len(made)} of the path's frames fill no group and are left out.",)
-    return Plan(_kept(path, made), runs, notes)
+    return Plan(_choose_frames(path, made), runs, notes)
 
 
 def _groups(path: CameraPath, known: CameraPath, contexts: int, settings: GenXDSettings) -> list[grouping.Group]:
@@ -203,7 +203,7 @@ def _through_picture(
         if settings.more_views or len(path) < FRAMES
         else "; 'More than 12 views' makes all of them, of a still scene."
     )
-    cameras, given = _resampled_around(path, frame)
+    cameras, given = _resample_around(path, frame)
     return cameras, given, [note]
 
 
@@ -224,11 +224,11 @@ def _picture_frame(path: CameraPath, scene: Scene, wish: str) -> int | None:
     return frame
 
 
-def _resampled_around(path: CameraPath, frame: int) -> tuple[CameraPath, int]:
+def _resample_around(path: CameraPath, frame: int) -> tuple[CameraPath, int]:
     """In 12 frames, of which one is exactly the given ``frame``: the path before and after it is resampled apart."""
     last = len(path) - 1
-    if frame == 0 and _closes(path):
-        around = _kept(path, [*range(len(path)), 0]).resampled(FRAMES + 1)
+    if frame == 0 and _is_closed(path):
+        around = _choose_frames(path, [*range(len(path)), 0]).resampled(FRAMES + 1)
         return around.sliced(slice(0, FRAMES)).with_fps(path.fps * FRAMES / len(path)), 0
     if frame in (0, last):
         return path.resampled(FRAMES), 0 if frame == 0 else FRAMES - 1
@@ -245,13 +245,13 @@ def _resampled_around(path: CameraPath, frame: int) -> tuple[CameraPath, int]:
     return cameras, place
 
 
-def _closes(path: CameraPath) -> bool:
+def _is_closed(path: CameraPath) -> bool:
     """Whether the next frame after the last would be the first again, as in an orbit."""
     steps = np.linalg.norm(np.diff(path.centres, axis=0), axis=1)
     home = float(np.linalg.norm(path.centres[-1] - path.centres[0]))
     return len(path) > 3 and 0 < home <= 1.5 * float(np.median(steps))
 
 
-def _kept(path: CameraPath, frames: Iterable[int]) -> CameraPath:
+def _choose_frames(path: CameraPath, frames: Iterable[int]) -> CameraPath:
     frames = list(frames)
     return replace(path, world_from_camera=path.world_from_camera[frames], intrinsics=path.intrinsics[frames])

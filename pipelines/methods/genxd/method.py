@@ -21,7 +21,7 @@ from pipelines.settings import Settings
 def path(moves: Moves, scene: Scene) -> CameraPath:
     """The move in the scene's world; the given picture's camera is frame 0, the middle or the last one."""
     moves = cast(GenXDMoves, moves)
-    poses = _fitted(moves, scene) if moves.move in FITTED else _single(moves, scene)
+    poses = _fit_trajectory(moves, scene) if moves.move in FITTED else _single(moves, scene)
     lens = _lens(moves, scene)
     if moves.move == "given cameras":
         lens = np.stack([view.intrinsics for view in scene.views]) if moves.focal == 0 else lens
@@ -59,7 +59,7 @@ def _single(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
     return scene.first.world_from_camera @ start @ poses
 
 
-def _fitted(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
+def _fit_trajectory(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
     """The fit in a frame of its own, so that it does not depend on where the scene's world has its origin and up."""
     views = np.stack([view.world_from_camera for view in scene.views])
     shifts_z = _numbers(moves.shifts_z, "Copies shifted in depth")

@@ -51,13 +51,13 @@ def denoise(
         latents = start + noise * scheduler.sigmas[begin].to(noise)
     for timestep in scheduler.timesteps[begin:]:
         scaled = scheduler.scale_model_input(latents, timestep)
-        velocity = _guided(unet, condition, scaled, timestep, guidance)
+        velocity = _guide(unet, condition, scaled, timestep, guidance)
         step = cast(Any, scheduler.step(velocity, timestep, latents))
         latents = step.prev_sample
         yield latents, step.pred_original_sample
 
 
-def _guided(unet: GenXDUNet, condition: Condition, scaled: Tensor, timestep: Tensor, guidance: float) -> Tensor:
+def _guide(unet: GenXDUNet, condition: Condition, scaled: Tensor, timestep: Tensor, guidance: float) -> Tensor:
     inputs = condition.inputs(scaled, guided=guidance != 1)
     inputs["sample"] = inputs["sample"].to(unet.dtype)
 

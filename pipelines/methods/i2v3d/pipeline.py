@@ -98,7 +98,7 @@ class I2V3DPipeline:
     ) -> Iterator[Progress | Clip]:
         project = _project(scene, path, settings)
         if self.weights.mode == "tiny":
-            scene, path, settings = _tiny(scene, path, settings)
+            scene, path, settings = _shrink_run(scene, path, settings)
         renders = yield from self._renders(scene, path, settings)
         notes += (renders.drawn,) if renders.drawn else ()
         extras = {"coarse": renders.colour, "depth": _grey(renders.depth), "foreground": _grey(renders.foreground)}
@@ -114,13 +114,13 @@ class I2V3DPipeline:
         keyframes = yield from self._keyframes(renders.at(indices), settings, indices)
         files = project | {"keyframes.zip": own_keyframes.pack(keyframes, indices)}
         at_keys = CameraPath(
-            path.world_from_camera[indices], path.intrinsics[indices], path.width, path.height, _slow(path)
+            path.world_from_camera[indices], path.intrinsics[indices], path.width, path.height, _slow_fps(path)
         )
         yield Clip(keyframes, at_keys.fps, at_keys, extras=extras, notes=notes, files=files)
         if settings.make == KEYFRAMES:
             return
-        frames = yield from self._between(renders, keyframes, indices, settings)
-        held = _held(keyframes, indices)
+        frames = yield from self._interpolate(renders, keyframes, indices, settings)
+        held = _hold_keyframes(keyframes, indices)
         yield Clip(
             frames, path.fps, path.sliced(slice(0, len(frames))), extras={**extras, "keyframes": held}, notes=notes,
             files=files,
@@ -158,11 +158,11 @@ class I2V3DPipeline:
             given = own_keyframes.unpack(settings.keyframes_file, indices, width=width, height=height)
         if len(given) == len(indices):
             return np.stack([given[index] for index in indices])
-        made = yield from self._painted(renders, settings, settings.prompts(indices))
+        made = yield from self._paint(renders, settings, settings.prompts(indices))
         all_keyframes = dict(zip(indices, made)) | given
         return np.stack([all_keyframes[index] for index in indices])
 
-    def _painted(
+    def _paint(
         self, renders: CoarseRenders, settings: I2V3DSettings, positive: list[str]
     ) -> Generator[Progress, None, Frames]:
         networks, (height, width) = self.keyframe_networks, renders.colour.shape[1:3]
@@ -171,7 +171,7 @@ class I2V3DPipeline:
         prompts = [settings.inversion_prompt, settings.negative_prompt, *positive]
         text = words.encode(networks, prompts, self.device)
         latents = phase2.encode_pictures(networks.vae, self._pictures(renders.colour))
-        depth = self._placed(torch.from_numpy(renders.depth_pictures))[:, None].expand(-1, 3, -1, -1)
+        depth = self._to_device(torch.from_numpy(renders.depth_pictures))[:, None].expand(-1, 3, -1, -1)
         masks = Masks(*(scaled_masks(torch.from_numpy(mask)) for mask in (renders.foreground, renders.visible)))
         coarse = phase2.Coarse(latents, depth, masks.to(self.device))
         steered = phase2.SteeredSDXL(networks.unet, networks.controlnet, height, width)
@@ -199,7 +199,7 @@ class I2V3DPipeline:
 
     # video
 
-    def _between(
+    def _interpolate(
         self, renders: CoarseRenders, keyframes: Frames, indices: list[int], settings: I2V3DSettings
     ) -> Generator[Progress, None, Frames]:
         """(F,H,W,3): windows joined at their shared keyframes."""
@@ -220,9 +220,9 @@ class I2V3DPipeline:
 
     def _pictures(self, colour: Frames) -> Tensor:
         """(n,3,H,W) in 0..1."""
-        return self._placed(torch.from_numpy(colour)).permute(0, 3, 1, 2) / 255
+        return self._to_device(torch.from_numpy(colour)).permute(0, 3, 1, 2) / 255
 
-    def _placed(self, values: Tensor) -> Tensor:
+    def _to_device(self, values: Tensor) -> Tensor:
         return values.to(device=self.device, dtype=self.dtype)
 
 
@@ -236,7 +236,7 @@ def _grey(values: NDArray) -> Frames:
     return np.repeat((values * np.uint8(255) if values.dtype == bool else values)[..., None], 3, axis=-1)
 
 
-def _held(keyframes: Frames, indices: list[int]) -> Frames:
+def _hold_keyframes(keyframes: Frames, indices: list[int]) -> Frames:
     """Every keyframe shown until the next one comes."""
     shown = np.searchsorted(indices, np.arange(indices[-1] + 1), side="right") - 1
     return keyframes[shown]
@@ -249,12 +249,12 @@ def _project(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> dict[st
     return {"project.zip": pack(Project(scene, path, settings))}
 
 
-def _slow(path: CameraPath) -> float:
+def _slow_fps(path: CameraPath) -> float:
     """A frame rate at which single keyframes can be looked at."""
     return min(path.fps, 2.0)
 
 
-def _tiny(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> tuple[Scene, CameraPath, I2V3DSettings]:
+def _shrink_run(scene: Scene, path: CameraPath, settings: I2V3DSettings) -> tuple[Scene, CameraPath, I2V3DSettings]:
     """The same run at a size and with numbers of steps that suit networks that show nothing anyway."""
     shrink = min(1.0, (TINY_PIXELS / (path.width * path.height)) ** 0.5)
     width, height = (max(64, round(side * shrink / 8) * 8) for side in (path.width, path.height))

@@ -103,7 +103,7 @@ class _Fit:
         self.frames = _tensors(frames, self.path).to(drawing.device)
         self.weights = None if weights is None else _tensors(weights[..., None], self.path)[:, 0].to(drawing.device)
         self.most = settings.most_splats or drawing.most_splats
-        self.shown, self.checked, self.held_back = _divided(len(path), settings.hold_back)
+        self.shown, self.checked, self.held_back = _split_views(len(path), settings.hold_back)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.size = extent(cloud, path)
         middle = torch.tensor(path.centres.mean(axis=0), dtype=torch.float32, device=drawing.device)
@@ -142,7 +142,7 @@ class _Fit:
     def look(self, iteration: int) -> tuple[NDArray[np.uint8], Fitted | None]:
         """A preview (H,W,3), and the state where it is the best so far."""
         with torch.no_grad():
-            pictures = [self._seen(view) for view in self.checked]
+            pictures = [self._render(view) for view in self.checked]
             quality = float(
                 np.mean([psnr(picture, self.frames[view]) for picture, view in zip(pictures, self.checked)])
             )
@@ -153,7 +153,7 @@ class _Fit:
             )
         return _uint8(pictures[0]), better
 
-    def _seen(self, view: int) -> Tensor:
+    def _render(self, view: int) -> Tensor:
         drawn = self.drawing.draw(
             self.growing.gaussians(self.settings.harmonics), self.cameras.camera_from_world(view), self.cameras.lenses[view],
             self.path.width, self.path.height, background=self._background(view),
@@ -226,7 +226,7 @@ def _tensors(pictures: NDArray, path: CameraPath) -> Tensor:
     return stack.float() / 255 if stack.dtype == torch.uint8 else stack.float()
 
 
-def _divided(count: int, hold_back: int) -> tuple[Sequence[int], Sequence[int], bool]:
+def _split_views(count: int, hold_back: int) -> tuple[Sequence[int], Sequence[int], bool]:
     """Views to fit to, views to look at, and whether these are held back: every ``hold_back``-th, from its middle on."""
     held = list(range(hold_back // 2, count, hold_back)) if hold_back else []
     shown = [view for view in range(count) if view not in held]

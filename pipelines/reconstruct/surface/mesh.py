@@ -60,22 +60,22 @@ def extract_mesh(
     check_views(scene, tolerance, least_views)
     from pipelines.reconstruct.surface.tsdf import Pictures
 
-    believed = yield from _believed(scene, tolerance, least_views, far)
+    believed = yield from _check_depth(scene, tolerance, least_views, far)
     pictures = Pictures.of(scene, believed, far)
     if method == "poisson":
         from pipelines.reconstruct.surface.poisson import surface_of
 
         vertices, faces = yield from surface_of(pictures, voxel)
     else:
-        vertices, faces = yield from _fused_surface(pictures, voxel)
+        vertices, faces = yield from _fuse_surface(pictures, voxel)
     yield Progress("Finishing the mesh", 0, 1)
-    vertices, faces = _joined(vertices, faces)
-    faces = _without_crumbs(faces, len(vertices))
+    vertices, faces = _join_vertices(vertices, faces)
+    faces = _drop_small_parts(faces, len(vertices))
     vertices, faces = simplify(vertices, faces, most_triangles)
-    return _coloured(vertices, faces, pictures)
+    return _colour_mesh(vertices, faces, pictures)
 
 
-def _believed(
+def _check_depth(
     scene: Scene, tolerance: float, least_views: int, far: float
 ) -> Generator[Progress, None, list[NDArray[np.bool_]]]:
     """(H,W) for every view: True where other views agree and no depth edge is near."""
@@ -118,7 +118,7 @@ def depth_edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
 # --- fused distances -------------------------------------------------------------------------------------------------
 
 
-def _fused_surface(
+def _fuse_surface(
     pictures: Pictures, voxel: float | None
 ) -> Generator[Progress, None, tuple[NDArray[np.float32], NDArray[np.int64]]]:
     found = _cells(pictures, voxel)
@@ -179,7 +179,9 @@ def _cell_surface(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[ND
 # --- finishing -------------------------------------------------------------------------------------------------------
 
 
-def _joined(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _join_vertices(
+    vertices: NDArray[np.float32], faces: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Vertices that cells share become one; triangles that collapse go."""
     if not len(faces):
         raise InputError("The views hold no surface that could become a mesh; the points can still be made.")
@@ -192,7 +194,7 @@ def _joined(vertices: NDArray[np.float32], faces: NDArray[np.int64]) -> tuple[ND
     return vertices[first], faces[(a != b) & (b != c) & (c != a)]
 
 
-def _without_crumbs(faces: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _drop_small_parts(faces: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -216,7 +218,7 @@ def simplify(
     return vertices[used], faces.reshape(-1, 3)
 
 
-def _coloured(vertices: NDArray[np.float32], faces: NDArray[np.int64], pictures: Pictures) -> trimesh.Trimesh:
+def _colour_mesh(vertices: NDArray[np.float32], faces: NDArray[np.int64], pictures: Pictures) -> trimesh.Trimesh:
     import trimesh
 
     from pipelines.reconstruct.surface.tsdf import colours

@@ -40,7 +40,7 @@ def surface_of(
     size = max(voxel or 0.0, float((high - low).max()) / (MOST_SIDE - 4 * BRIDGED))
     corner = low - 2 * BRIDGED * size
     shape = tuple(int(side) for side in np.ceil((high - low) / size) + 4 * BRIDGED)
-    field, count = _gathered(points, normals, corner, size, shape)
+    field, count = _gather_normals(points, normals, corner, size, shape)
     yield Progress("Solving Poisson's equation", 1, 3)
     indicator = solve_poisson(field)
     level = float((indicator * count).sum() / count.sum())
@@ -68,7 +68,7 @@ def oriented_points(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np
     return np.concatenate(points).astype(np.float32), np.concatenate(normals).astype(np.float32)
 
 
-def _gathered(
+def _gather_normals(
     points: NDArray, normals: NDArray, corner: NDArray, size: float, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The mean normal (3,X,Y,Z) of the points in every voxel, a little blurred, and their number (X,Y,Z)."""

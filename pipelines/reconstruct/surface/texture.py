@@ -46,12 +46,12 @@ def texture_mesh(
     from pipelines.reconstruct.surface.tsdf import Pictures
 
     yield Progress("Texture", 0, 2)
-    vertices, faces, colours = _fewer(mesh, most_triangles, simplify)
+    vertices, faces, colours = _reduce(mesh, most_triangles, simplify)
     square = _square(len(faces), side)
     pictures = Pictures.of(scene, [view.known & ~depth_edges(view.depth) for view in scene.views], np.inf)
     yield Progress("Texture", 1, 2)
-    texture = _painted(vertices, faces, colours, square, side, pictures)
-    return _with_texture(vertices, faces, _places(len(faces), square, side), texture)
+    texture = _paint(vertices, faces, colours, square, side, pictures)
+    return _textured_mesh(vertices, faces, _places(len(faces), square, side), texture)
 
 
 def surface_of(mesh: trimesh.Trimesh) -> Surface:
@@ -67,7 +67,7 @@ def surface_of(mesh: trimesh.Trimesh) -> Surface:
     return Surface(vertices, faces, np.zeros((len(vertices), 3), np.uint8), uv.astype(np.float32), picture)
 
 
-def _fewer(mesh: trimesh.Trimesh, most: int, reduced) -> tuple[NDArray, NDArray, NDArray[np.uint8]]:
+def _reduce(mesh: trimesh.Trimesh, most: int, reduced) -> tuple[NDArray, NDArray, NDArray[np.uint8]]:
     """Corners, triangles and the colours of the corners, taken from the nearest ones that were there before."""
     from scipy.spatial import KDTree
 
@@ -105,7 +105,7 @@ def _places(triangles: int, square: int, side: int) -> NDArray[np.float64]:
     return (origin[:, None] + way[:, None, None] * offset).astype(np.float64)
 
 
-def _painted(
+def _paint(
     vertices: NDArray, faces: NDArray, colours: NDArray[np.uint8], square: int, side: int, pictures: Pictures
 ) -> NDArray[np.uint8]:
     """The texture (S,S,3)."""
@@ -123,7 +123,7 @@ def _painted(
         start = np.where(way > 0, 0, square - 1)
         x = (left + start)[:, None] + way[:, None] * column
         y = (top + start)[:, None] + way[:, None] * row
-        texture[y, x] = _seen(vertices, faces[numbers], colours, shares, pictures).reshape(*x.shape, 3)
+        texture[y, x] = _sample_colours(vertices, faces[numbers], colours, shares, pictures).reshape(*x.shape, 3)
 
     count = max(AT_ONCE // len(shares), 1)
     parts = [np.arange(i, min(i + count, len(faces))) for i in range(0, len(faces), count)]
@@ -132,7 +132,7 @@ def _painted(
     return texture
 
 
-def _seen(
+def _sample_colours(
     vertices: NDArray, faces: NDArray, colours: NDArray[np.uint8], shares: NDArray, pictures: Pictures
 ) -> NDArray[np.uint8]:
     """(K*P,3): colours at the places with barycentric ``shares`` (P,3) of K triangles."""
@@ -149,7 +149,7 @@ def _seen(
     return np.where(shown[:, None], found, np.rint(plain).astype(np.uint8))
 
 
-def _with_texture(vertices: NDArray, faces: NDArray, places: NDArray, texture: NDArray[np.uint8]) -> trimesh.Trimesh:
+def _textured_mesh(vertices: NDArray, faces: NDArray, places: NDArray, texture: NDArray[np.uint8]) -> trimesh.Trimesh:
     import trimesh
     from PIL import Image
     from trimesh.visual import TextureVisuals

@@ -55,12 +55,12 @@ def compiling(pipeline: Pipeline, folder: Path, made: list[Path]) -> Iterator[No
     calls: dict[str, tuple[nn.Module, tuple, dict]] = {}
     with ExitStack() as undo:
         for block in _all_blocks(pipeline):
-            handle = block.register_forward_pre_hook(partial(_noted, calls, kind_of(block)), with_kwargs=True)
+            handle = block.register_forward_pre_hook(partial(_note_call, calls, kind_of(block)), with_kwargs=True)
             undo.callback(handle.remove)
         yield
     folder.mkdir(parents=True, exist_ok=True)
     for kind, (block, args, kwargs) in calls.items():
-        made.append(_compiled(block, args, kwargs, folder / f"{kind}.pt2"))
+        made.append(_compile_block(block, args, kwargs, folder / f"{kind}.pt2"))
 
 
 @contextmanager
@@ -103,11 +103,11 @@ def _all_blocks(pipeline: Pipeline) -> list[nn.Module]:
     return found
 
 
-def _noted(calls: dict, kind: str, block: nn.Module, args: tuple, kwargs: dict) -> None:
+def _note_call(calls: dict, kind: str, block: nn.Module, args: tuple, kwargs: dict) -> None:
     calls.setdefault(kind, (block, args, kwargs))
 
 
-def _compiled(block: nn.Module, args: tuple, kwargs: dict, package: Path) -> Path:
+def _compile_block(block: nn.Module, args: tuple, kwargs: dict, package: Path) -> Path:
     with torch.no_grad():
         exported = torch.export.export(block, args, kwargs, strict=False)
     with complete(package) as part:
@@ -120,7 +120,9 @@ def _compiled(block: nn.Module, args: tuple, kwargs: dict, package: Path) -> Pat
 def _fit(args: tuple, kwargs: dict) -> Fit:
     leaves = tree_leaves((args, kwargs))
     devices = {leaf.device for leaf in leaves if isinstance(leaf, torch.Tensor)}
-    return Fit(torch.__version__, " ".join(sorted(map(_device_kind, devices))), [_said(leaf) for leaf in leaves])
+    return Fit(
+        torch.__version__, " ".join(sorted(map(_device_kind, devices))), [_describe_leaf(leaf) for leaf in leaves]
+    )
 
 
 def _device_kind(device: torch.device) -> str:
@@ -130,7 +132,7 @@ def _device_kind(device: torch.device) -> str:
     return "sm_{}{}".format(*torch.cuda.get_device_capability(device))
 
 
-def _said(leaf: Any) -> str:
+def _describe_leaf(leaf: Any) -> str:
     return f"{tuple(leaf.shape)} {leaf.dtype}" if isinstance(leaf, torch.Tensor) else repr(leaf)
 
 
@@ -143,7 +145,7 @@ class _Compiled:
         self.block, self.package = block, package
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        fit, code = self._opened()
+        fit, code = self._open_package()
         if (now := _fit(args, kwargs)) != fit:
             raise InputError(_misfit(fit, now))
         weights = self.block.state_dict()
@@ -152,7 +154,7 @@ class _Compiled:
         )
         return code(*args, **kwargs)
 
-    def _opened(self) -> tuple[Fit, Callable]:
+    def _open_package(self) -> tuple[Fit, Callable]:
         if self.package not in self._open:
             fit = Fit(**json.loads(self.package.with_suffix(".json").read_text(encoding="utf-8")))
             self._open[self.package] = fit, torch._inductor.aoti_load_package(str(self.package))

@@ -54,7 +54,7 @@ def measuring(pipeline: Pipeline, measured: Measured) -> Iterator[None]:
             undo.callback(network.disable_cache)
         yield
         for network in able:
-            if seen := _seen(network):
+            if seen := _read_ratios(network):
                 measured.ratios[signature(network)] = _per_step(seen, measured.steps)
     if not measured.ratios:
         raise InputError("No network of this method denoised in blocks that MagCache knows; choose first block.")
@@ -99,7 +99,7 @@ def _read(file: Path) -> dict[str, list[float]]:
         return {str(name): [float(ratio) for ratio in values] for name, values in kept.items()}
 
 
-def _seen(network: nn.Module) -> list[list[float]]:
+def _read_ratios(network: nn.Module) -> list[list[float]]:
     """Ratios of every pass (with words, without) in the order of steps, as diffusers' hook on the last block noted them."""
     managers: dict[int, StateManager] = {}
     for part in network.modules():

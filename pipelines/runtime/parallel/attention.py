@@ -50,7 +50,7 @@ class CosmosAttention(SplitAttention):
     ) -> Tensor:
         """(B,N,C) to the same shape; text (B,L,D)."""
         source = hidden_states if encoder_hidden_states is None else encoder_hidden_states
-        query, key, value = _projected(attn, hidden_states, source)
+        query, key, value = _project(attn, hidden_states, source)
         query, key = cast(Any, attn.norm_q)(query), cast(Any, attn.norm_k)(key)
         if image_rotary_emb is not None:
             query, key = (
@@ -61,7 +61,7 @@ class CosmosAttention(SplitAttention):
         if self.everybodys is not None and not crossed:
             key, value = self.everybodys(key, 0), self.everybodys(value, 0)
         attended = self.attended(query, key, value, attention_mask, whole=crossed)
-        return _out(attn, attended.flatten(2, 3).type_as(query))
+        return _project_out(attn, attended.flatten(2, 3).type_as(query))
 
 
 class CogVideoXAttention(SplitAttention):
@@ -78,7 +78,7 @@ class CogVideoXAttention(SplitAttention):
         """Video (B,N,C) and text (B,L,C) tokens to the same shapes."""
         words = encoder_hidden_states.shape[1]
         both = torch.cat([encoder_hidden_states, hidden_states], dim=1)
-        query, key, value = _projected(attn, both, both)
+        query, key, value = _project(attn, both, both)
         if attn.norm_q is not None and attn.norm_k is not None:
             query, key = attn.norm_q(query), attn.norm_k(key)
         if image_rotary_emb is not None:
@@ -90,7 +90,7 @@ class CogVideoXAttention(SplitAttention):
                 torch.cat([everybodys(part[:, :words], 1), everybodys(part[:, words:], 0)], dim=1)
                 for part in (key, value)
             )
-        out = _out(attn, self.attended(query, key, value, attention_mask).flatten(2, 3))
+        out = _project_out(attn, self.attended(query, key, value, attention_mask).flatten(2, 3))
         return out[:, words:], out[:, :words]
 
 
@@ -109,14 +109,14 @@ class WanSelfAttention(SplitAttention):
         query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(hidden_states))
         query, key, value = (part.unflatten(2, (attn.heads, -1)) for part in (query, key, attn.to_v(hidden_states)))
         if rotary_emb is not None:
-            query, key = _turned(query, *rotary_emb), _turned(key, *rotary_emb)
+            query, key = _rotate(query, *rotary_emb), _rotate(key, *rotary_emb)
         if self.everybodys is not None:
             key, value = self.everybodys(key, 0), self.everybodys(value, 0)
         attended = self.attended(query, key, value, attention_mask)
-        return _out(attn, attended.flatten(2, 3).type_as(query))
+        return _project_out(attn, attended.flatten(2, 3).type_as(query))
 
 
-def _turned(tokens: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+def _rotate(tokens: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     """Rotary embedding of (B,N,heads,width), pairs of neighbours; angles (1,N,1,width)."""
     first, second = tokens.unflatten(-1, (-1, 2)).unbind(-1)
     cosine, sine = cosines[..., 0::2], sines[..., 1::2]
@@ -124,7 +124,7 @@ def _turned(tokens: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     return turned.flatten(-2).type_as(tokens)
 
 
-def _projected(attn: Attention, queries: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _project(attn: Attention, queries: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(B,heads,N,width) each."""
     parts = (
         cast(nn.Linear, attn.to_q)(queries),
@@ -135,6 +135,6 @@ def _projected(attn: Attention, queries: Tensor, others: Tensor) -> tuple[Tensor
     return query, key, value
 
 
-def _out(attn: Any, attended: Tensor) -> Tensor:
+def _project_out(attn: Any, attended: Tensor) -> Tensor:
     linear, dropout = cast(nn.ModuleList, attn.to_out)
     return dropout(linear(attended))

@@ -52,14 +52,14 @@ def split_frames(network: nn.Module, plan: FramePlan, group: Group) -> Iterator[
                 else:
                     wrap(module, _block_along_time(run), undo)
             elif hasattr(module, "temporal_transformer_blocks"):
-                wrap(module.time_proj, _counted_from_own(run), undo)
-        wrap(network, _whole(plan, run), undo)
+                wrap(module.time_proj, _offset_numbers(run), undo)
+        wrap(network, _gather_all(plan, run), undo)
         network.own_frames = lambda tensor: own_share(tensor, 0, group)  # type: ignore[assignment]
         undo.callback(network.__dict__.pop, "own_frames")
         yield
 
 
-def _whole(plan: FramePlan, run: _Run) -> Wrapped:
+def _gather_all(plan: FramePlan, run: _Run) -> Wrapped:
     first, axis = next(iter(plan.inputs.items()))
 
     def of(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,7 +73,7 @@ def _whole(plan: FramePlan, run: _Run) -> Wrapped:
             if args:
                 args = (parts.pop(first), *args[1:])
             out = forward(*args, **{**kwargs, **parts})
-            return _gathered_output(out, run) if plan.gather else out
+            return _gather_output(out, run) if plan.gather else out
 
         return split
 
@@ -89,7 +89,7 @@ def _check_frames(sample: Tensor, axis: int, group: Group) -> None:
         )
 
 
-def _gathered_output(out: Any, run: _Run) -> Any:
+def _gather_output(out: Any, run: _Run) -> Any:
     if isinstance(out, Tensor):
         return gather_shares(out, 1, run.frames, run.group)
     if isinstance(out, tuple):
@@ -130,7 +130,7 @@ def _block_along_time(run: _Run) -> Wrapped:
     return of
 
 
-def _counted_from_own(run: _Run) -> Wrapped:
+def _offset_numbers(run: _Run) -> Wrapped:
     def of(forward: Callable[..., Any]) -> Callable[..., Any]:
         return lambda numbers: forward(numbers + own_slice(run.frames, run.group).start)
 

@@ -21,7 +21,7 @@ def norm_of_all(norm: nn.GroupNorm, group: Group) -> Wrapped:
             precise = x if x.dtype == torch.float64 else x.float()
             parts = precise.unflatten(1, (norm.num_groups, -1)).flatten(2)  # (B,G,n)
             variance, mean = torch.var_mean(parts, dim=2, correction=0)
-            mean, variance = _of_all(mean.double(), variance.double(), parts.shape[2], group)
+            mean, variance = _combine_moments(mean.double(), variance.double(), parts.shape[2], group)
             scale = (variance + norm.eps).rsqrt().to(parts.dtype)
             out = ((parts - mean[..., None].to(parts.dtype)) * scale[..., None]).view_as(x)
             shape = (1, -1, *[1] * (x.dim() - 2))
@@ -32,7 +32,7 @@ def norm_of_all(norm: nn.GroupNorm, group: Group) -> Wrapped:
     return of
 
 
-def _of_all(mean: Tensor, variance: Tensor, count: int, group: Group) -> tuple[Tensor, Tensor]:
+def _combine_moments(mean: Tensor, variance: Tensor, count: int, group: Group) -> tuple[Tensor, Tensor]:
     """Mean and variance (B,G) of everybody's values from those of each, weighted with their ``count``."""
     told = torch.stack([mean, variance, torch.full_like(mean, count)])
     all_told = told.new_empty(group.size * 3, *mean.shape)

@@ -36,14 +36,14 @@ def main(folder: Path, rank: int, ranks: int, port: int) -> None:
                 continue
             number += 1
             if isinstance(item, Clip):
-                _tell("clip", _kept(folder / f"clip-{number}.npz", clip_bytes(item, shot.scene)))
+                _print_event("clip", _write_file(folder / f"clip-{number}.npz", clip_bytes(item, shot.scene)))
             elif isinstance(item, Progress):
-                _tell("progress", plain(item) | {"preview": _preview(folder, number, item)})
+                _print_event("progress", plain(item) | {"preview": _preview(folder, number, item)})
             else:
-                _tell("report", plain(item))
+                _print_event("report", plain(item))
     except InputError as error:
         if rank == 0:
-            _tell("refused", str(error))
+            _print_event("refused", str(error))
     dist.barrier()
 
 
@@ -72,12 +72,12 @@ def _preview(folder: Path, number: int, item: Progress) -> str | None:
     return file.name
 
 
-def _kept(file: Path, content: bytes) -> str:
+def _write_file(file: Path, content: bytes) -> str:
     file.write_bytes(content)
     return file.name
 
 
-def _tell(kind: str, value: Any) -> None:
+def _print_event(kind: str, value: Any) -> None:
     print(json.dumps({"kind": kind, "value": value}), flush=True)
 
 

@@ -37,16 +37,16 @@ def run(shot: Shot) -> Iterator[Progress | Clip | Report]:
     with tempfile.TemporaryDirectory(prefix="reshoot-ranks-") as name:
         folder = Path(name)
         write_job(folder / "job.npz", shot, files=True)
-        processes = [_started(folder, rank, gpus, port) for port in [_free_port()] for rank in range(gpus)]
+        processes = [_start_process(folder, rank, gpus, port) for port in [_free_port()] for rank in range(gpus)]
         watching = threading.Thread(target=_watch, args=(processes,), daemon=True)
         watching.start()
         try:
-            yield from _heard(processes[0], folder, shot)
+            yield from _listen(processes[0], folder, shot)
         finally:
             for process in processes:
                 process.terminate()
             for process in processes:
-                _ended(process)
+                _end_process(process)
             watching.join()
 
 
@@ -64,7 +64,7 @@ def _check_here(gpus: int) -> None:
         raise InputError(f"This machine has {here} GPUs, fewer than the {gpus} asked for.")
 
 
-def _started(folder: Path, rank: int, ranks: int, port: int) -> subprocess.Popen:
+def _start_process(folder: Path, rank: int, ranks: int, port: int) -> subprocess.Popen:
     command = [sys.executable, "-m", "pipelines.runtime.parallel.rank", *map(str, (folder, rank, ranks, port))]
     root = Path(__file__).parents[3]
     with open(folder / f"errors-{rank}.txt", "w") as errors:
@@ -86,7 +86,7 @@ def _watch(processes: list[subprocess.Popen]) -> None:
                     other.terminate()
 
 
-def _heard(first: subprocess.Popen, folder: Path, shot: Shot) -> Iterator[Progress | Clip | Report]:
+def _listen(first: subprocess.Popen, folder: Path, shot: Shot) -> Iterator[Progress | Clip | Report]:
     assert first.stdout is not None
     done = False
     for line in first.stdout:
@@ -121,7 +121,7 @@ def _last_words(folder: Path) -> str:
     return "it was killed, most likely because memory ran out"
 
 
-def _ended(process: subprocess.Popen) -> None:
+def _end_process(process: subprocess.Popen) -> None:
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:

@@ -56,13 +56,13 @@ def split_rows(autoencoder: Any, group: Group) -> Iterator[None]:
 def _parts(module: nn.Module, call: _Call) -> Iterator[tuple[nn.Module, Wrapped]]:
     for child in module.children():
         if isinstance(child, _ATTENTION):
-            yield child, _if_split(call, _of_all_rows(call))
+            yield child, _when_split(call, _attend_all_rows(call))
         elif isinstance(child, nn.GroupNorm):
-            yield child, _if_split(call, norm_of_all(child, call.group))
+            yield child, _when_split(call, norm_of_all(child, call.group))
         elif (edge := _edge(child)) is None:
             yield from _parts(child, call)
         elif edge:
-            yield child, _if_split(call, _beside_neighbours(edge, call))
+            yield child, _when_split(call, _extend_rows(edge, call))
 
 
 def _edge(module: nn.Module) -> int | None:
@@ -75,7 +75,7 @@ def _edge(module: nn.Module) -> int | None:
     return (inner.kernel_size[_ROWS] - 1) // 2
 
 
-def _if_split(call: _Call, wrapped: Wrapped) -> Wrapped:
+def _when_split(call: _Call, wrapped: Wrapped) -> Wrapped:
     def of(forward: Callable[..., Any]) -> Callable[..., Any]:
         inside = wrapped(forward)
         return lambda *args, **kwargs: (inside if call.is_split else forward)(*args, **kwargs)
@@ -93,8 +93,8 @@ def _whole_output(call: _Call) -> Wrapped:
                     return forward(latents, *args, **kwargs)
                 out = forward(own_share(latents, _ROWS, call.group), *args, **kwargs)
                 if isinstance(out, tuple):
-                    return _joined(out[0], call), *out[1:]
-                return _joined(out, call)
+                    return _join_rows(out[0], call), *out[1:]
+                return _join_rows(out, call)
             finally:
                 call.rows = []
 
@@ -103,11 +103,11 @@ def _whole_output(call: _Call) -> Wrapped:
     return of
 
 
-def _joined(tensor: Tensor, call: _Call) -> Tensor:
+def _join_rows(tensor: Tensor, call: _Call) -> Tensor:
     return joined(tensor, _ROWS, call.sizes(tensor.shape[_ROWS]), call.group)
 
 
-def _of_all_rows(call: _Call) -> Wrapped:
+def _attend_all_rows(call: _Call) -> Wrapped:
     def of(forward: Callable[..., Any]) -> Callable[..., Any]:
         def attend(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             sizes = call.sizes(x.shape[_ROWS])
@@ -119,7 +119,7 @@ def _of_all_rows(call: _Call) -> Wrapped:
     return of
 
 
-def _beside_neighbours(edge: int, call: _Call) -> Wrapped:
+def _extend_rows(edge: int, call: _Call) -> Wrapped:
     """A cache of earlier frames that the convolution made itself has the neighbours' rows already; others get them too."""
 
     def of(forward: Callable[..., Any]) -> Callable[..., Any]:

@@ -61,7 +61,7 @@ class Pool:
         with line.place() as ticket:
             for progress in line.wait(ticket):
                 yield "progress", vars(progress)
-            for kind, value in self._tried(line, job, needs):
+            for kind, value in self._try_twice(line, job, needs):
                 if kind in ("refused", "failed"):
                     raise InputError(value)
                 yield kind, value
@@ -71,7 +71,7 @@ class Pool:
     def _usual(self) -> Needs:
         return Needs(float(cluster.gpus(self.settings) > 0))
 
-    def _tried(self, line: Line, job: bytes, needs: Needs) -> Iterator[Told]:
+    def _try_twice(self, line: Line, job: bytes, needs: Needs) -> Iterator[Told]:
         try:
             yield from self._once(line.name, job, needs)
         except cluster.losses():

@@ -93,17 +93,17 @@ class RankedReplica:
 
     async def shoot(self, job: bytes) -> AsyncIterator[Told]:
         """As `pipelines.runtime.pool.replica.Replica.shoot`."""
-        await self._joined()
+        await self._join_ranks()
         self._number += 1
         # from a thread without context: Ray cancels whatever a cancelled call began, and these have to stop together
-        first, *others = await asyncio.get_running_loop().run_in_executor(None, self._begun, job)
+        first, *others = await asyncio.get_running_loop().run_in_executor(None, self._begin, job)
         ends: list[asyncio.Future] = [asyncio.ensure_future(_end(other)) for other in others]
         upcoming: asyncio.Future | None = None
         ended = False
         try:
             while not ended:
                 upcoming = asyncio.ensure_future(_next(first))
-                item = await self._unless_lost(upcoming, ends)
+                item = await self._next_or_lost(upcoming, ends)
                 if item is None:
                     ended = True
                 else:
@@ -116,10 +116,10 @@ class RankedReplica:
             if not ended and self._ranks:
                 await asyncio.shield(self._stop(first, upcoming, ends))
 
-    def _begun(self, job: bytes) -> list[Any]:
+    def _begin(self, job: bytes) -> list[Any]:
         return [rank.shoot.options(num_returns="streaming").remote(job, self._number) for rank in self._ranks]
 
-    async def _joined(self) -> None:
+    async def _join_ranks(self) -> None:
         import ray
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy as In
 
@@ -136,7 +136,7 @@ class RankedReplica:
         address = await self._ranks[0].address.remote()
         await asyncio.gather(*(rank.join.remote(address) for rank in self._ranks))
 
-    async def _unless_lost(self, upcoming: asyncio.Future, ends: list[asyncio.Future]) -> Told | None:
+    async def _next_or_lost(self, upcoming: asyncio.Future, ends: list[asyncio.Future]) -> Told | None:
         """The next thing told; raises where one of the actors is lost, after ending the others."""
         while not upcoming.done():
             running = [end for end in ends if not end.done()]
@@ -157,7 +157,7 @@ class RankedReplica:
 
     async def _stop(self, first: Any, upcoming: asyncio.Future | None, ends: list[asyncio.Future]) -> None:
         self._ranks[0].stop.remote(self._number)
-        rest = asyncio.ensure_future(_drained(first, upcoming))
+        rest = asyncio.ensure_future(_drain(first, upcoming))
         if not await _all_within([rest, *ends], _STOP_SECONDS):
             self._end_all()
 
@@ -180,7 +180,7 @@ async def _end(stream: Any) -> None:
     await stream.completed()
 
 
-async def _drained(stream: Any, upcoming: asyncio.Future | None) -> None:
+async def _drain(stream: Any, upcoming: asyncio.Future | None) -> None:
     item = await upcoming if upcoming is not None else True
     while item is not None:
         item = await _next(stream)

@@ -25,23 +25,23 @@ def rejoin(settings: PoolSettings) -> None:
     import ray
 
     with _lock:
-        if _in_time(_answers):
+        if _ends_in_time(_check_answer):
             return
         log.warning("the Ray cluster at %s does not answer; waiting for it to come back", settings.address)
-        if not _in_time(ray.shutdown):
+        if not _ends_in_time(ray.shutdown):
             log.warning("the connection to the Ray cluster could not be closed")
         _wait_for(settings.address)
         cluster.connect(settings)
 
 
-def _answers() -> None:
+def _check_answer() -> None:
     """Raises or waits for ever where it does not."""
     from ray import serve
 
     serve.status()
 
 
-def _in_time(call: Callable[[], object]) -> bool:
+def _ends_in_time(call: Callable[[], object]) -> bool:
     """Whether ``call`` ends without an error within `_ANSWER_SECONDS`; else it is left behind in its thread."""
     done: list[bool] = []
 

@@ -42,10 +42,10 @@ class Replica:
                     return
                 yield item
         finally:
-            await asyncio.shield(_closed(steps, upcoming))
+            await asyncio.shield(_close_after_step(steps, upcoming))
 
 
-async def _closed(steps: Any, upcoming: asyncio.Future | None) -> None:
+async def _close_after_step(steps: Any, upcoming: asyncio.Future | None) -> None:
     """A step in a thread cannot be interrupted: wait for its end, then close."""
     if upcoming is not None:
         await asyncio.wait([upcoming])

@@ -32,7 +32,7 @@ def together(runs: Mapping[str, Iterator[Any]], limit: int) -> Iterator[tuple[st
     One that is refused does not stop the others. Closing this closes all of them, after their step in progress.
     """
     if limit == 1:
-        yield from _in_turn(runs)
+        yield from _run_in_turn(runs)
         return
     told: SimpleQueue[tuple[str, Any, bool]] = SimpleQueue()
     stopped = threading.Event()
@@ -54,7 +54,7 @@ def together(runs: Mapping[str, Iterator[Any]], limit: int) -> Iterator[tuple[st
                 future.cancel()
 
 
-def _in_turn(runs: Mapping[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
+def _run_in_turn(runs: Mapping[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]:
     for name, run in runs.items():
         refused: InputError | None = None
         try:

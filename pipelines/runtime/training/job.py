@@ -29,7 +29,7 @@ def run_training(
 
     def job() -> Iterator[Progress | T]:
         runtime.unload()  # also because networks may be shared, and changed for a memory mode
-        yield from _in_thread(runtime, train, mode)
+        yield from _run_in_thread(runtime, train, mode)
 
     return runtime.exclusive(job)
 
@@ -37,7 +37,7 @@ def run_training(
 def run_task(work: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float) -> Iterator[Progress | T]:
     """As `run_training`, for something short that needs no more than ``gigabytes``: what is loaded stays as far as it can."""
     runtime = default()
-    return runtime.exclusive(lambda: _in_thread(runtime, work, mode), gigabytes=gigabytes)
+    return runtime.exclusive(lambda: _run_in_thread(runtime, work, mode), gigabytes=gigabytes)
 
 
 def check_device(runtime: Runtime, gigabytes: float) -> None:
@@ -50,17 +50,17 @@ def check_device(runtime: Runtime, gigabytes: float) -> None:
         raise InputError(f"{needs}, and this one has {total:.0f} GB; lower rank, frames or clips at once.")
 
 
-def _in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: Mode) -> Iterator[Progress | T]:
+def _run_in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: Mode) -> Iterator[Progress | T]:
     """In a thread of its own, so that downloads can be told of and be cancelled."""
 
     def work(tell: Tell, cancelled: Callable[[], bool]) -> None:
         weights = Weights(mode, device=runtime.device.torch, announce=tell, cancelled=cancelled)
         forward_steps(train(weights), tell)
 
-    return in_worker_thread(work, clock=Clock(runtime.device), failed=_told, name="errand")
+    return in_worker_thread(work, clock=Clock(runtime.device), failed=_convert_error, name="errand")
 
 
-def _told(error: BaseException) -> BaseException:
+def _convert_error(error: BaseException) -> BaseException:
     """The error for the caller."""
     if not is_out_of_memory(error):
         return error

@@ -64,11 +64,11 @@ def turned(splats: Splats, rotation: NDArray) -> Splats:
         splats,
         means=(splats.means @ rotation.T).astype(np.float32),
         quaternions=np.roll(quaternions.as_quat(), 1, axis=1).astype(np.float32),
-        sh=_turned_harmonics(splats.sh, rotation),
+        sh=_turn_harmonics(splats.sh, rotation),
     )
 
 
-def _turned_harmonics(sh: NDArray[np.float32], rotation: NDArray) -> NDArray[np.float32]:
+def _turn_harmonics(sh: NDArray[np.float32], rotation: NDArray) -> NDArray[np.float32]:
     """(N,K,3): the turned colour c'(d) = c(R^T d); every degree turns into itself, so few directions determine how."""
     if sh.shape[1] == 1:
         return sh

@@ -80,7 +80,7 @@ def read_glb(data: bytes, name: str = "splats.glb") -> Splats:
     file = GltfFile(name, about, binary)
     with reading(f"{name} is not a whole glTF file; export it again."):
         parts = [
-            _placed(_splats(file, primitive), world, name)
+            _place(_splats(file, primitive), world, name)
             for world, primitive in _primitives(about)
             if EXTENSION in primitive.get("extensions", {})
         ]
@@ -155,7 +155,7 @@ def _splats(file: Any, primitive: dict[str, Any]) -> Splats:
     )
 
 
-def _placed(splats: Splats, world: NDArray[np.float64], name: str) -> Splats:
+def _place(splats: Splats, world: NDArray[np.float64], name: str) -> Splats:
     """Turned, scaled and shifted by a node's matrix, which may not shear or mirror."""
     from dataclasses import replace
 

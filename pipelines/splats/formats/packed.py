@@ -43,7 +43,7 @@ def spz_bytes(splats: Splats) -> bytes:
         raise InputError(f"SPZ holds positions up to {most} scene units from the origin; save these splats as .ply.")
     with tempfile.TemporaryDirectory(prefix="reshoot-spz-") as folder:
         file = Path(folder) / "scene.spz"
-        gsply.write_spz(file, _given(splats), version=3, fractional_bits=FRACTION_BITS)
+        gsply.write_spz(file, _to_gsply(splats), version=3, fractional_bits=FRACTION_BITS)
         return file.read_bytes()
 
 
@@ -58,14 +58,14 @@ def read_spz(data: bytes, name: str = "scene.spz") -> Splats:
     ):
         file = Path(folder) / "scene.spz"
         file.write_bytes(data)
-        return _taken(gsply.read_spz(file))
+        return _from_gsply(gsply.read_spz(file))
 
 
 def compressed_ply_bytes(splats: Splats) -> bytes:
     """The file, in the axes of ``splats``. Loses: positions to 1/2048 (y 1/1024) of each 256 Gaussians' box, colours a level."""
     import gsply
 
-    return gsply.compress_to_bytes(_given(splats))
+    return gsply.compress_to_bytes(_to_gsply(splats))
 
 
 def read_compressed_ply(data: bytes, name: str = "scene.compressed.ply") -> Splats:
@@ -74,14 +74,14 @@ def read_compressed_ply(data: bytes, name: str = "scene.compressed.ply") -> Spla
 
     _check_compressed(data, name)
     with reading(f"{name} is a damaged compressed PLY; export it again, or as a plain .ply."):
-        return _taken(gsply.decompress_from_bytes(data))
+        return _from_gsply(gsply.decompress_from_bytes(data))
 
 
 def is_compressed_ply(data: bytes) -> bool:
     return data[:4] == b"ply\n" and b"property uint packed_position" in data[:4096]
 
 
-def _given(splats: Splats) -> GSData:
+def _to_gsply(splats: Splats) -> GSData:
     import gsply
 
     unit = splats.quaternions / np.linalg.norm(splats.quaternions, axis=1, keepdims=True)
@@ -91,7 +91,7 @@ def _given(splats: Splats) -> GSData:
     )  # fmt: skip
 
 
-def _taken(data: GSData) -> Splats:
+def _from_gsply(data: GSData) -> Splats:
     higher = data.shN if data.shN is not None and data.shN.size else np.zeros((len(data.means), 0, 3), np.float32)
     sh = np.concatenate([data.sh0[:, None], higher], axis=1)
     return Splats(data.means, data.quats, data.scales, np.asarray(data.opacities).reshape(-1), sh)

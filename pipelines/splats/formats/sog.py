@@ -61,7 +61,7 @@ def sog_bytes(splats: Splats) -> bytes:
     if splats.degree:
         meta["shN"], more = _harmonics(splats, width, height)
         files |= more
-    return _zipped(meta, files)
+    return _zip_files(meta, files)
 
 
 def read_sog(data: bytes, name: str = "scene.sog") -> Splats:
@@ -137,7 +137,7 @@ def _quaternions(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _harmonics(splats: Splats, width: int, height: int) -> tuple[dict[str, Any], dict[str, bytes]]:
     sets = splats.sh[:, 1:].reshape(len(splats), -1)
-    palette, places = (sets, np.arange(len(sets))) if len(sets) <= PALETTE else _shared(sets)
+    palette, places = (sets, np.arange(len(sets))) if len(sets) <= PALETTE else _share_sets(sets)
     book, values = _book(palette)
     rows = -(-len(palette) // _ROW)
     picture = np.zeros((rows * _ROW, splats.sh.shape[1] - 1, 3), np.uint8)
@@ -150,7 +150,7 @@ def _harmonics(splats: Splats, width: int, height: int) -> tuple[dict[str, Any],
     return {"count": len(palette), "bands": splats.degree, "codebook": book, "files": list(files)}, files
 
 
-def _shared(sets: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _share_sets(sets: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """4096 sets for all: the middles of groups that grow around sets chosen at random, and each Gaussian's nearest."""
     rng = np.random.default_rng(0)
     palette = sets[rng.choice(len(sets), 4096, replace=False)]
@@ -203,7 +203,7 @@ def _picture(data: bytes) -> NDArray[np.uint8]:
         return np.array(image.convert("RGBA"))
 
 
-def _zipped(meta: dict[str, Any], files: dict[str, bytes]) -> bytes:
+def _zip_files(meta: dict[str, Any], files: dict[str, bytes]) -> bytes:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         for name, content in {"meta.json": json.dumps(meta).encode(), **files}.items():

@@ -216,9 +216,9 @@ def test_a_lost_context_is_said_and_the_next_canvas_draws(canvas):
 
 @pytest.fixture
 def tried_anew():
-    opengl._tried.cache_clear()
+    opengl._probe.cache_clear()
     yield
-    opengl._tried.cache_clear()
+    opengl._probe.cache_clear()
 
 
 def test_without_a_driver_or_the_package_one_sentence_says_what_to_do(monkeypatch, tried_anew):
@@ -227,7 +227,7 @@ def test_without_a_driver_or_the_package_one_sentence_says_what_to_do(monkeypatc
         assert refusal().startswith("OpenGL cannot be opened here (") and "libgl1-mesa-dri" in refusal()
         with pytest.raises(InputError, match="or choose the plain renderer"):
             Canvas(8, 8)
-    opengl._tried.cache_clear()
+    opengl._probe.cache_clear()
     monkeypatch.setitem(sys.modules, "moderngl", None)
     assert (
         refusal()

@@ -123,7 +123,7 @@ def _colmap(truth, folder):
 @pytest.mark.parametrize("packed", [_nerfstudio, _colmap])
 def test_a_zipped_capture_is_read_with_a_depth_model_or_roughly_without(truth, estimate, tmp_path, monkeypatch, packed):
     file = packed(truth, tmp_path)
-    monkeypatch.setattr(open, "_estimated_depth", estimate)
+    monkeypatch.setattr(open, "_estimate_depth", estimate)
     read = read_material([file], dense=True)
     _fits(read.scene, truth)
     assert read.scene.name == file.stem and "rough" not in read.note
@@ -131,7 +131,7 @@ def test_a_zipped_capture_is_read_with_a_depth_model_or_roughly_without(truth, e
     def refused(picture):
         raise InputError("The depth model cannot be had.")
 
-    monkeypatch.setattr(open, "_estimated_depth", refused)
+    monkeypatch.setattr(open, "_estimate_depth", refused)
     rough = read_material([file], dense=True)
     assert len(rough.scene.views) == COUNT
     assert "The depth model cannot be had. Until then the depth is rough" in rough.note

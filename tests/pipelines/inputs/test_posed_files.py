@@ -212,7 +212,7 @@ def test_a_clip_without_a_depth_model_has_a_labelled_guess(tmp_path, monkeypatch
     def missing(frame):
         raise InputError("The model cannot be had.")
 
-    monkeypatch.setattr(material_module, "_estimated_depth", missing)
+    monkeypatch.setattr(material_module, "_estimate_depth", missing)
     write_mp4(tmp_path / "clip.mp4", np.full((4, 64, 64, 3), 90, np.uint8), 12)
     found = read_material([tmp_path / "clip.mp4"])
     assert found.scene.kind == "clip" and len(found.scene.views) == 4

@@ -110,7 +110,7 @@ def test_a_clip_is_in_memory_once(tmp_path):
 def test_a_clip_beyond_the_budget_is_refused_before_it_is_decoded_with_what_would_fit(tmp_path, monkeypatch):
     file = write_mp4(tmp_path / "large.mp4", np.zeros((30, 64, 96, 3), np.uint8), 24)
     monkeypatch.setattr(video, "MAX_PIXELS", 20 * 64 * 96)
-    monkeypatch.setattr(video, "_gathered", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(video, "_gather", lambda *_: pytest.fail("decoded"))
     with pytest.raises(InputError, match=r"30 frames of 96 x 64 .* cut it to 20 frames or scale it down to 78 x 52\.$"):
         read_video(file)
     monkeypatch.undo()
@@ -120,6 +120,6 @@ def test_a_clip_beyond_the_budget_is_refused_before_it_is_decoded_with_what_woul
 def test_a_file_that_counts_too_few_frames_is_read_whole():
     images = [np.full((2, 3, 3), number, np.uint8) for number in range(11)]
     for expected in (1, 5, 11, 50):
-        made = video._gathered(images, expected)
+        made = video._gather(images, expected)
         assert made is not None and np.array_equal(made, np.stack(images))
-    assert video._gathered([], 5) is None
+    assert video._gather([], 5) is None

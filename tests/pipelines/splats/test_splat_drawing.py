@@ -70,7 +70,7 @@ def real_gsplat(monkeypatch):
 def test_gsplat_draws_the_same_picture(real_gsplat, background):
     g = some()
     ours = draw(g, torch.eye(4), LENS, 32, 24, background=background)
-    theirs = splat_drawing._gsplat_draw(g, torch.eye(4), LENS, 32, 24, background=background)
+    theirs = splat_drawing._draw_gsplat(g, torch.eye(4), LENS, 32, 24, background=background)
     torch.testing.assert_close(theirs.colour, ours.colour, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(theirs.alpha, ours.alpha, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(theirs.depth, ours.depth, atol=1e-3, rtol=1e-3)
@@ -79,7 +79,7 @@ def test_gsplat_draws_the_same_picture(real_gsplat, background):
 
 def test_what_a_fit_learns_from_gsplat_is_what_it_learns_from_us(real_gsplat):
     learnt = []
-    for drawer in (draw, splat_drawing._gsplat_draw):
+    for drawer in (draw, splat_drawing._draw_gsplat):
         g = Gaussians(*(tensor.clone().requires_grad_() for tensor in some()))
         camera = torch.eye(4).requires_grad_()
         drawn = drawer(g, camera, LENS, 32, 24)
@@ -92,7 +92,7 @@ def test_what_a_fit_learns_from_gsplat_is_what_it_learns_from_us(real_gsplat):
 
 def test_a_whole_fit_runs_through_gsplat(real_gsplat, monkeypatch):
     frames, path, cloud = room()
-    drawing = Drawing(splat_drawing._gsplat_draw, torch.device("cpu"), "drawn by gsplat", 20, 36, 400)
+    drawing = Drawing(splat_drawing._draw_gsplat, torch.device("cpu"), "drawn by gsplat", 20, 36, 400)
     monkeypatch.setattr(fit, "drawing_on", lambda device: drawing)
     settings = SplatSettings(iterations=20, refine_poses=True, harmonics=1)
     made = [step for step in fit.fit(frames, path, cloud, settings=settings) if isinstance(step, fit.Fitted)]
@@ -106,7 +106,7 @@ def test_who_draws_on_a_gpu_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, kernels, SimpleNamespace(_C=object()))
     ready = drawing_on("cuda")
     assert (
-        ready.draw is splat_drawing._gsplat_draw and gsplat.__version__ in ready.words and ready.most_splats == 300_000
+        ready.draw is splat_drawing._draw_gsplat and gsplat.__version__ in ready.words and ready.most_splats == 300_000
     )
     monkeypatch.setitem(sys.modules, kernels, SimpleNamespace(_C=None))
     bare = drawing_on("cuda")

@@ -213,7 +213,7 @@ def test_what_is_no_sog_is_refused_in_a_sentence():
         with zipfile.ZipFile(io.BytesIO(whole)) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
         about = json.loads(files.pop("meta.json")) | meta
-        return sog._zipped(about, files)
+        return sog._zip_files(about, files)
 
     for data, words in (
         (whole[:-400], "no whole SOG"),

@@ -142,10 +142,10 @@ def lora_of(stored: dict[str, Tensor], *, name: str, said: Strength = UNSAID) ->
             f"{name} is not a LoRA that is understood here: it holds {shown!r}; "
             "expected pairs of lora_A and lora_B in diffusers, peft or SAT layout."
         )
-    ranks = _checked_ranks(kept, name)
+    ranks = _check_ranks(kept, name)
     if strange := sorted(alphas.keys() - ranks.keys()):
         raise InputError(f"{name} gives an alpha to {strange[0]!r}, of which it has no matrices; export it again.")
-    return _with_scales(name, kept, ranks, _scales(ranks, alphas, said, name))
+    return _build_file(name, kept, ranks, _scales(ranks, alphas, said, name))
 
 
 def _scales(
@@ -166,7 +166,7 @@ def _scales(
     }
 
 
-def _with_scales(
+def _build_file(
     name: str, tensors: dict[str, Tensor], ranks: Mapping[str, int], scales: Mapping[str, float] | None
 ) -> LoraFile:
     rank = Counter(ranks.values()).most_common(1)[0][0]
@@ -242,7 +242,7 @@ def merge_weight(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -
     return (weight.float() + scale * (lora_b.float() @ lora_a.float())).to(weight.dtype)
 
 
-def _checked_ranks(tensors: dict[str, Tensor], name: str) -> dict[str, int]:
+def _check_ranks(tensors: dict[str, Tensor], name: str) -> dict[str, int]:
     """By layer, the rank of its pair of matrices."""
     ranks = {}
     for module in sorted({_PART.match(key)["module"] for key in tensors}):  # type: ignore[index]

@@ -134,7 +134,7 @@ def match(path: CameraPath, *, distance: float = 1.0, clips: int = 3) -> Match:
         return Match((Part((("t_director", 1.0),), 1.0, 1.0),), 1.0, 0.0, 0.0, zoom)
     best = _nearest(twists, lengths, clips)
     parts = tuple(_part(piece, lengths) for piece in best)
-    turn, travel = _lost(path, parts, lengths, distance)
+    turn, travel = _mean_loss(path, parts, lengths, distance)
     return Match(parts, _similarity(best, lengths), turn, travel, zoom)
 
 
@@ -269,7 +269,7 @@ def _part(piece: _Piece, lengths: NDArray) -> Part:
     return Part(weights, float(extent), float(share))
 
 
-def _lost(path: CameraPath, parts: tuple[Part, ...], lengths: NDArray, distance: float) -> tuple[float, float]:
+def _mean_loss(path: CameraPath, parts: tuple[Part, ...], lengths: NDArray, distance: float) -> tuple[float, float]:
     """Mean difference, degrees and distances to the subject, at equal parts of the way."""
     asked = path.relative_to_first()
     ours = matched_path(Match(parts, 0, 0, 0, 1), asked.sliced(slice(0, 1)), distance=distance, scaled=True)

@@ -70,7 +70,7 @@ def convert_checkpoint(sat: Mapping[str, Tensor], *, name: str = "the checkpoint
     state: dict[str, Tensor] = {}
     for key in network.keys() - matrices.keys():
         if not _DROPPED.match(key):
-            state.update(_split(_renamed(key), network[key]))
+            state.update(_split(_rename(key), network[key]))
     return Converted(state, lora_of(matrices, name=name) if matrices else None)
 
 
@@ -106,7 +106,7 @@ def orbit_transformer(
     return transformer
 
 
-def _renamed(key: str) -> str:
+def _rename(key: str) -> str:
     for pattern, replacement in _RENAMES:
         key = re.sub(pattern, replacement, key)
     return key

@@ -59,8 +59,8 @@ def doubled_as_upstream(network: FlowNet, frames: Tensor) -> Tensor:
     made = []
     for number in range(len(frames)):
         partner = frames[number + 1 : number + 2] if number + 2 < len(frames) else frames[-1:]
-        kept = a = _padded(frames[number : number + 1])
-        b = _padded(partner)
+        kept = a = _pad(frames[number : number + 1])
+        b = _pad(partner)
         likeness = thumbnail_similarity(a, b)
         if likeness > SAME:
             kept = b = network(a, a)
@@ -93,14 +93,14 @@ def _between(network: FlowNet, a: Tensor, b: Tensor, times: int) -> list[Tensor]
     if times == 1:
         return []
     height, width = a.shape[-2:]
-    padded_a, padded_b = _padded(a), _padded(b)
+    padded_a, padded_b = _pad(a), _pad(b)
     if thumbnail_similarity(padded_a, padded_b) < CUT:
         return [a] * (times - 1)
     middle = network(padded_a, padded_b)[..., :height, :width]
     return [*_between(network, a, middle, times // 2), middle, *_between(network, middle, b, times // 2)]
 
 
-def _padded(frame: Tensor) -> Tensor:
+def _pad(frame: Tensor) -> Tensor:
     """Black added at the right and below, up to the next multiple of 32."""
     height, width = frame.shape[-2:]
     return F.pad(frame, (0, -width % MULTIPLE, 0, -height % MULTIPLE))

@@ -25,10 +25,10 @@ class FlowBlock(nn.Module):
 
     def forward(self, pictures: Tensor, flow: Tensor, scale: int) -> tuple[Tensor, Tensor]:
         """Pictures with mask (B,C,H,W) and flow (B,4,H,W) in pixels to corrections (B,4,H,W) and (B,1,H,W)."""
-        features = self.conv0(torch.cat([_scaled(pictures, 1 / scale), _scaled(flow, 1 / scale) / scale], dim=1))
+        features = self.conv0(torch.cat([_scale(pictures, 1 / scale), _scale(flow, 1 / scale) / scale], dim=1))
         for block in (self.convblock0, self.convblock1, self.convblock2, self.convblock3):
             features = features + block(features)
-        return _scaled(self.conv1(features), scale) * scale, _scaled(self.conv2(features), scale)
+        return _scale(self.conv1(features), scale) * scale, _scale(self.conv2(features), scale)
 
 
 class FlowNet(nn.Module):
@@ -45,8 +45,8 @@ class FlowNet(nn.Module):
         a, b = first, second
         for block, scale in zip((self.block0, self.block1, self.block2), SCALES):
             forth, forth_mask = block(torch.cat([a, b, mask], dim=1), flow, scale)
-            back, back_mask = block(torch.cat([b, a, -mask], dim=1), _turned(flow), scale)
-            flow = flow + (forth + _turned(back)) / 2
+            back, back_mask = block(torch.cat([b, a, -mask], dim=1), _swap_order(flow), scale)
+            flow = flow + (forth + _swap_order(back)) / 2
             mask = mask + (forth_mask - back_mask) / 2
             a, b = warp(first, flow[:, :2]), warp(second, flow[:, 2:])
         share = torch.sigmoid(mask)
@@ -62,12 +62,12 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
     return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
 
-def _turned(flow: Tensor) -> Tensor:
+def _swap_order(flow: Tensor) -> Tensor:
     """Flow of the frames in the other order."""
     return torch.cat([flow[:, 2:], flow[:, :2]], dim=1)
 
 
-def _scaled(x: Tensor, factor: float) -> Tensor:
+def _scale(x: Tensor, factor: float) -> Tensor:
     return x if factor == 1 else F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 

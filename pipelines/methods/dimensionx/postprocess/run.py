@@ -27,12 +27,12 @@ def postprocess(
 ) -> Generator[Progress, None, Clip]:
     """Upscaled, then interpolated, then encoded as asked: upstream's order."""
     if upscaler is not None:
-        made = yield from _gathered("Upscaling", upscale(upscaler, clip.frames), len(clip.frames))
+        made = yield from _gather("Upscaling", upscale(upscaler, clip.frames), len(clip.frames))
         height, width = made.shape[1:3]
         note = f"Real-ESRGAN made every frame four times as wide and high: {width} x {height}."
         clip = replace(clip, frames=made, path=clip.path.resized(width, height), notes=(*clip.notes, note))
     if flow_net is not None:
-        clip = yield from _interpolated(clip, settings, flow_net)
+        clip = yield from _interpolate(clip, settings, flow_net)
     if settings.also != "mp4 only":
         yield Progress(f"Saving as {settings.also}", 0, 1)
         small = clip.frames if upscaler is None else clip.frames[:, ::TIMES, ::TIMES]
@@ -41,7 +41,7 @@ def postprocess(
     return clip
 
 
-def _interpolated(clip: Clip, settings: DimensionXSettings, network: FlowNet) -> Generator[Progress, None, Clip]:
+def _interpolate(clip: Clip, settings: DimensionXSettings, network: FlowNet) -> Generator[Progress, None, Clip]:
     if settings.interpolate == "x2 as upstream":
         yield Progress("Interpolating", 0, 1)
         with torch.no_grad():
@@ -52,7 +52,7 @@ def _interpolated(clip: Clip, settings: DimensionXSettings, network: FlowNet) ->
         fps = float(math.ceil((len(made) - 1) / UPSTREAM_SECONDS))
     else:
         times = int(settings.interpolate[1:])
-        made = yield from _gathered(
+        made = yield from _gather(
             "Interpolating", interpolate_frames(network, clip.frames, times=times), len(clip.frames)
         )
         fps = clip.fps * times
@@ -61,7 +61,7 @@ def _interpolated(clip: Clip, settings: DimensionXSettings, network: FlowNet) ->
     return replace(clip, frames=made, fps=fps, path=path, notes=(*clip.notes, note))
 
 
-def _gathered(phase: str, pieces: Iterable[Frames], count: int) -> Generator[Progress, None, Frames]:
+def _gather(phase: str, pieces: Iterable[Frames], count: int) -> Generator[Progress, None, Frames]:
     made = []
     for number, piece in enumerate(pieces, 1):
         made.append(piece)

@@ -38,7 +38,7 @@ def find_clips(source: str | Path) -> list[CaptionedClip]:
     """
     source = Path(source)
     if source.is_dir():
-        clips = [_with_caption_file(path) for path in sorted(source.iterdir()) if path.suffix.lower() in VIDEOS]
+        clips = [_read_captioned_clip(path) for path in sorted(source.iterdir()) if path.suffix.lower() in VIDEOS]
     elif source.suffix.lower() == ".csv" and source.is_file():
         clips = _csv_clips(source)
     else:
@@ -122,7 +122,7 @@ def _corner_motion(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(np.linalg.norm(corners @ fit.T - corners[:, :2], axis=1).mean())
 
 
-def _with_caption_file(path: Path) -> CaptionedClip:
+def _read_captioned_clip(path: Path) -> CaptionedClip:
     caption = path.with_suffix(".txt")
     if not caption.is_file():
         raise InputError(f"{path.name} has no caption; put a file {caption.name} beside it.")

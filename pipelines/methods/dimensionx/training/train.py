@@ -104,8 +104,8 @@ class Trainer:
         self._saved = 0
         self._moments: dict[int, tuple[Tensor, Tensor]] = {}
         self._pictures: dict[int, Tensor] = {}
-        self._texts = self._encoded_captions()
-        self.matrices = self._with_adapter()
+        self._texts = self._encode_captions()
+        self.matrices = self._add_adapter()
         self.optimiser: Any = torch.optim.AdamW(
             self.matrices, lr=settings.peak_rate, betas=BETAS, eps=EPSILON, weight_decay=DECAY
         )
@@ -217,7 +217,7 @@ class Trainer:
     # setting up
 
     @torch.no_grad()
-    def _encoded_captions(self) -> dict[str, Tensor]:
+    def _encode_captions(self) -> dict[str, Tensor]:
         """(L,D) per caption; the text encoder leaves the device afterwards."""
         networks = self.networks
         encoder: Any = networks.text_encoder
@@ -230,7 +230,7 @@ class Trainer:
         networks.vae.to(self.device)
         return texts
 
-    def _with_adapter(self) -> list[nn.Parameter]:
+    def _add_adapter(self) -> list[nn.Parameter]:
         """Adds the matrices that are trained, in float32: A by Kaiming's rule, B zeros."""
         settings, transformer = self.settings, self.networks.transformer
         if getattr(transformer, "peft_config", None):

@@ -58,17 +58,17 @@ def load_networks(weights: Weights) -> Networks:
     A local folder in place of the repository may hold a denoiser saved by training instead of the released file.
     """
     if weights.mode == "real":
-        if (own := _saved_by_training(weights)) is not None:
+        if (own := _find_trained(weights)) is not None:
             transformer = convert.load_folder(own, dtype=weights.dtype)
             return Networks(transformer, *stock_encoders(weights), load_tokenizer(weights))
         (file,) = weights.files(RELEASED).values()
-        return _released(weights, read_state(file))
+        return _load_released(weights, read_state(file))
     sizes = TINY if weights.mode == "tiny" else FULL
     transformer = built(DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=weights.dtype)
     return Networks(transformer, *stock_encoders(weights), load_tokenizer(weights))
 
 
-def _saved_by_training(weights: Weights) -> Path | None:
+def _find_trained(weights: Weights) -> Path | None:
     folder = weights.folder / RELEASED.repo if weights.folder else None
     if folder is None or not (folder / "config.json").is_file():
         return None
@@ -76,7 +76,7 @@ def _saved_by_training(weights: Weights) -> Path | None:
     return folder
 
 
-def _released(weights: Weights, state: State) -> Networks:
+def _load_released(weights: Weights, state: State) -> Networks:
     transformer = empty(DualCamCtrlTransformer)
     convert.load_transformer(transformer, state, source=RELEASED.files[0], dtype=weights.dtype)
     encoders = _own_encoders(weights, state) if convert.has_encoders(state) else stock_encoders(weights)

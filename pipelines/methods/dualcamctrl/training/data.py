@@ -99,10 +99,10 @@ class RealEstateClips(Dataset):
         start = self._start(number, len(rows) - length)
         picked = picked_frames(len(rows), shape.frames, stride=shape.stride, start=start)
         path = path_of_rows(rows[picked], shape.width, shape.height)
-        rgb = np.stack([self._resized(_jpeg(images[i], key), cv2.INTER_LINEAR) for i in picked])
+        rgb = np.stack([self._resize(_jpeg(images[i], key), cv2.INTER_LINEAR) for i in picked])
         return {
-            "rgb": _signed(rgb),
-            "depth": _signed(self._depth(key, picked)),
+            "rgb": _to_signed(rgb),
+            "depth": _to_signed(self._depth(key, picked)),
             "camera": torch.from_numpy(
                 cameras.pack_rays(cameras.rays(cameras.network_path(path, source_aspect=aspect)))
             ),
@@ -133,9 +133,9 @@ class RealEstateClips(Dataset):
         frames, _ = read_video(path, max_frames=int(picked[-1]) + 1, every=True)
         if len(frames) <= picked[-1]:
             raise InputError(f"The depth video of {key} has {len(frames)} frames, frame {picked[-1]} is needed.")
-        return np.stack([self._resized(frames[i], cv2.INTER_NEAREST_EXACT) for i in picked])
+        return np.stack([self._resize(frames[i], cv2.INTER_NEAREST_EXACT) for i in picked])
 
-    def _resized(self, picture: NDArray, interpolation: int) -> NDArray[np.uint8]:
+    def _resize(self, picture: NDArray, interpolation: int) -> NDArray[np.uint8]:
         """Stretched to the training size, as upstream does."""
         return cv2.resize(picture, (self.shape.width, self.shape.height), interpolation=interpolation).astype(np.uint8)
 
@@ -176,7 +176,7 @@ def _aspect(record: dict[str, Any], name: str) -> float | None:
     return float(sides[0] / sides[1])
 
 
-def _signed(frames: NDArray[np.uint8]) -> Tensor:
+def _to_signed(frames: NDArray[np.uint8]) -> Tensor:
     """(F,H,W,3) bytes to (3,F,H,W) in -1..1."""
     return torch.from_numpy(frames.astype(np.float32) / 127.5 - 1).permute(3, 0, 1, 2).contiguous()
 

@@ -97,7 +97,7 @@ def start_from(weights: Weights, start: str | Path | None, stage: str) -> DualCa
         sizes = load.TINY if weights.mode == "tiny" else load.FULL
         return built(DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=torch.float32)
     if start is not None and Path(start).is_dir():
-        return _in_own_memory(convert.load_folder(start, dtype=torch.float32))
+        return _copy_tensors(convert.load_folder(start, dtype=torch.float32))
     transformer = load.empty(DualCamCtrlTransformer)
     if start is not None:
         convert.load_transformer(transformer, read_state(start), source=Path(start).name, dtype=torch.float32)
@@ -108,7 +108,7 @@ def start_from(weights: Weights, start: str | Path | None, stage: str) -> DualCa
     return transformer
 
 
-def _in_own_memory(transformer: DualCamCtrlTransformer) -> DualCamCtrlTransformer:
+def _copy_tensors(transformer: DualCamCtrlTransformer) -> DualCamCtrlTransformer:
     """Tensors as if they had been made here: a file's lie at odd addresses, where a processor's sums round differently."""
     for tensor in (*transformer.parameters(), *transformer.buffers()):
         tensor.data = tensor.data.clone()

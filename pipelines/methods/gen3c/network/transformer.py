@@ -118,7 +118,7 @@ class Gen3cTransformer(ModelMixin, ConfigMixin, PeftAdapterMixin, CacheMixin):
         for block in self.transformer_blocks:
             x = block(x, text, embedded_time, modulation, angles, positions)
         x = self.proj_out(self.norm_out(x, embedded_time, modulation))
-        return _unpatched(x, grid)
+        return _unpatch(x, grid)
 
 
 def _sequence_lengths(latents: Tensor, *_: Any, **__: Any) -> tuple[int]:
@@ -176,7 +176,7 @@ def _padding_channel(padding_mask: Tensor | None, latents: Tensor) -> Tensor:
     return small[:, :, None].expand(batch, 1, frames, height, width)
 
 
-def _unpatched(x: Tensor, grid: tuple[int, int, int]) -> Tensor:
+def _unpatch(x: Tensor, grid: tuple[int, int, int]) -> Tensor:
     """(B,16,t,h,w) from tokens (B,t*h/2*w/2,2*2*16); inside a token the order is row, column, channel."""
     x = x.unflatten(2, (PATCH[1], PATCH[2], LATENT)).unflatten(1, grid)  # (B,t,y,x,2,2,16)
     return x.permute(0, 6, 1, 2, 4, 3, 5).flatten(5, 6).flatten(3, 4)

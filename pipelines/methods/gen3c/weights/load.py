@@ -91,7 +91,7 @@ def add_depth(networks: Networks, weights: Weights) -> None:
 
 def _transformer(weights: Weights) -> Gen3cTransformer:
     if weights.mode != "real":
-        return _built(Gen3cTransformer, weights)
+        return _build(Gen3cTransformer, weights)
     network = on_meta_device(lambda: Gen3cTransformer(**FULL[Gen3cTransformer]))
     if folder := diffusers_layout.local_folder(weights, TRANSFORMER.repo):
         diffusers_layout.load_transformer(network, folder, dtype=weights.dtype)
@@ -102,7 +102,7 @@ def _transformer(weights: Weights) -> Gen3cTransformer:
 
 def _vae(weights: Weights) -> AutoencoderKLCosmos:
     if weights.mode != "real":
-        return _built(AutoencoderKLCosmos, weights)
+        return _build(AutoencoderKLCosmos, weights)
     if folder := diffusers_layout.local_folder(weights, TOKENIZER.repo):
         return diffusers_layout.load_vae(folder, dtype=weights.dtype)
     files = weights.files(TOKENIZER)
@@ -113,6 +113,6 @@ def _vae(weights: Weights) -> AutoencoderKLCosmos:
     return network
 
 
-def _built(kind: Any, weights: Weights) -> Any:
+def _build(kind: Any, weights: Weights) -> Any:
     sizes = TINY if weights.mode == "tiny" else FULL
     return built(kind, sizes[kind], seed=weights.seed, dtype=weights.dtype)

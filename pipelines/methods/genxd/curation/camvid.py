@@ -72,13 +72,13 @@ def curate(
         raise InputError(f"{folder.name} exists already; remove it or choose another folder.")
     if masks is not None and masks.shape != frames.shape[:3]:
         raise InputError(f"The masks must be of the shape {frames.shape[:3]} of the frames, got {masks.shape}.")
-    small = _shrunk(frames)
+    small = _shrink(frames)
     if masks is None:
         masks_from = "what does not fit the cameras"
         yield "Cameras in spite of what moves."
-        masks = _found_masks(small, fps)
+        masks = _find_masks(small, fps)
     else:
-        masks = np.stack([_resized_mask(mask, small.shape[2], small.shape[1]) for mask in masks])
+        masks = np.stack([_resize_mask(mask, small.shape[2], small.shape[1]) for mask in masks])
     with _complete_folder(folder) as work:
         yield f"Cameras from the still parts ({masks.mean():.0%} masked)."
         names = [f"{i:05d}.jpg" for i in range(len(small))]
@@ -117,7 +117,7 @@ def _complete_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _found_masks(frames: NDArray[np.uint8], fps: float) -> Masks:
+def _find_masks(frames: NDArray[np.uint8], fps: float) -> Masks:
     first = reconstruct(frames, fps=fps)
     kept = list(first.frames)
     masks = np.zeros(frames.shape[:3], bool)
@@ -140,7 +140,7 @@ def _motion(
     return motion.motion_of_things(frames, motion.link_masks(frames, masks), found.path, depths)
 
 
-def _shrunk(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _shrink(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Short side 256, as in the data set; smaller videos stay as they are."""
     height, width = frames.shape[1:3]
     scale = min(1.0, SHORT_SIDE / min(height, width))
@@ -148,7 +148,7 @@ def _shrunk(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
 
 
-def _resized_mask(mask: NDArray[np.bool_], width: int, height: int) -> NDArray[np.bool_]:
+def _resize_mask(mask: NDArray[np.bool_], width: int, height: int) -> NDArray[np.bool_]:
     return cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT) > 0
 
 

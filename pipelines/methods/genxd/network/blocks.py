@@ -81,7 +81,7 @@ class CascadeResBlock(nn.Module):
         """
         frames, indicator = image_only_indicator
         time, motion = temb[:, : self.time_channels], temb[:, -self.time_channels :]
-        spatial = _with_frames(self.spatial_res_block(hidden_states, time), frames)
+        spatial = _split_frames(self.spatial_res_block(hidden_states, time), frames)
         multiview = self.mv_res_block(spatial, time.unflatten(0, (-1, frames)))
         mixed = self.time_mixer.views(spatial, multiview)
         if indicator is not None:
@@ -124,7 +124,7 @@ class CascadeTransformer(nn.Module):
         layers = zip(self.transformer_blocks, self.multiview_transformer_blocks, self.temporal_transformer_blocks)
         for in_frame, across_views, in_time in layers:
             spatial = in_frame(tokens)
-            multiview = _over_all_frames(across_views, spatial, frames)
+            multiview = _attend_all_frames(across_views, spatial, frames)
             tokens = self.time_mixer.views(spatial, multiview)
             if indicator is not None:
                 temporal = in_time(multiview + self._frame_embedding(frames, multiview), num_frames=frames)
@@ -139,12 +139,12 @@ class CascadeTransformer(nn.Module):
         return self.time_pos_embed(self.time_proj(numbers).to(like.dtype))[:, None]
 
 
-def _with_frames(hidden_states: Tensor, frames: int) -> Tensor:
+def _split_frames(hidden_states: Tensor, frames: int) -> Tensor:
     """(B*F,C,h,w) to (B,C,F,h,w)."""
     return hidden_states.unflatten(0, (-1, frames)).transpose(1, 2)
 
 
-def _over_all_frames(block: nn.Module, tokens: Tensor, frames: int) -> Tensor:
+def _attend_all_frames(block: nn.Module, tokens: Tensor, frames: int) -> Tensor:
     """``block`` over (B*F,h*w,C) as one sequence of F*h*w tokens per sample.
 
     The block attends along its frames at each pixel; here every token of every frame is a "frame" of one pixel.

@@ -73,7 +73,7 @@ def repacked(data: bytes, prompts: dict[int, str]) -> Painted:
     """What `Painted.packed` wrote. Raises `InputError`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {int(named[1]): entry for entry in archive.infolist() if (named := _NAME.match(entry.filename))}
-        pictures = [_decoded(archive, entries[index]) for index in sorted(entries)]
+        pictures = [_decode(archive, entries[index]) for index in sorted(entries)]
     if len(pictures) < 2 or len({picture.shape for picture in pictures}) > 1:
         raise InputError("The keyframes that were kept are damaged; paint them anew.")
     return Painted(tuple(sorted(entries)), np.stack(pictures), prompts)
@@ -111,7 +111,7 @@ def unpack(file: str | Path, indices: list[int], *, width: int, height: int) -> 
 
 
 def _picture(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, width: int, height: int) -> NDArray[np.uint8]:
-    picture = _decoded(archive, entry)
+    picture = _decode(archive, entry)
     if picture.shape[:2] != (height, width):
         raise InputError(
             f"{entry.filename} is {picture.shape[1]}x{picture.shape[0]}, the path is drawn for {width}x{height}; resize it."
@@ -119,7 +119,7 @@ def _picture(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, width: int, heigh
     return picture
 
 
-def _decoded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[np.uint8]:
+def _decode(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[np.uint8]:
     """(H,W,3)."""
     import cv2
 

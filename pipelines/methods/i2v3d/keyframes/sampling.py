@@ -188,15 +188,15 @@ def denoise(
         moved, clean = [], None
         for frames, begun in zip(windows, starts, strict=True):
             now = begun if latents is None else latents[frames]
-            noise = _guided(networks, coarse, inverted[i], words, frames, now, time, i, options)
+            noise = _guide(networks, coarse, inverted[i], words, frames, now, time, i, options)
             moved.append(schedule.moved(now, noise, level, lower))
             clean = schedule.clean(now[:1], noise[:1], level) if clean is None else clean
-        latents = _averaged(moved, windows, coarse.latents)
+        latents = _average(moved, windows, coarse.latents)
         assert clean is not None
         yield KeyframeStep(i + 1, options.steps, latents, tuple(moved), clean)
 
 
-def _guided(
+def _guide(
     networks: SteeredSDXL,
     coarse: Coarse,
     source: Tensor,
@@ -239,7 +239,7 @@ def _word_rows(prompts: int, frames: list[int], *, with_source: bool) -> list[in
     return [0] * len(frames) * with_source + [1] * len(frames) + positive
 
 
-def _averaged(moved: list[Tensor], windows: list[list[int]], like: Tensor) -> Tensor:
+def _average(moved: list[Tensor], windows: list[list[int]], like: Tensor) -> Tensor:
     """Frames of several windows become their mean."""
     total, count = torch.zeros_like(like, dtype=torch.float32), torch.zeros(len(like), 1, 1, 1, device=like.device)
     for part, frames in zip(moved, windows):

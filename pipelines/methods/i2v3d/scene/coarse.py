@@ -135,10 +135,10 @@ def render_frames(
 
         with closing(in_order(shown, len(part), min(os.cpu_count() or 1, MOST_THREADS))) as fronts:
             for behind, front in zip(behinds, fronts, strict=True):
-                yield _in_front(front, behind, settings.foreground != "nothing", drawing.words)
+                yield _merge_nearest(front, behind, settings.foreground != "nothing", drawing.words)
 
 
-def _in_front(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: str) -> CoarseFrame:
+def _merge_nearest(shown: MeshFrame, behind: CoarseFrame, foreground: bool, drawn: str) -> CoarseFrame:
     """``behind`` with what is ``shown`` where that is nearer."""
     front = (shown.surface >= 0) & (shown.depth < behind.depth)
     return CoarseFrame(
@@ -187,16 +187,16 @@ def background_view(view: View, settings: I2V3DSettings) -> tuple[View, NDArray[
     """
     if settings.background != CUT_OUT:
         return view, np.zeros_like(view.known)
-    cut = _grown(foreground_mask(view, settings), max(view.width // 200, 1))
+    cut = _dilate(foreground_mask(view, settings), max(view.width // 200, 1))
     if not (view.known & ~cut).any():
         raise InputError("Nothing is left when the foreground is cut out; lower the foreground reach.")
     seen = np.dstack([view.colour.astype(np.float32), 1 / view.depth])
-    behind = _continued(seen, cut)
+    behind = _extrapolate(seen, cut)
     depth = 1 / np.maximum(behind[..., 3], np.float32(1 / view.far))
     return replace(view, colour=np.rint(behind[..., :3]).astype(np.uint8), depth=depth, known=view.known | cut), cut
 
 
-def _continued(values: NDArray, unknown: NDArray[np.bool_]) -> NDArray:
+def _extrapolate(values: NDArray, unknown: NDArray[np.bool_]) -> NDArray:
     """``values`` (H,W,C) with the ``unknown`` (H,W) as the smooth continuation of the rest, from pictures of half the size."""
     import cv2
 
@@ -208,11 +208,11 @@ def _continued(values: NDArray, unknown: NDArray[np.bool_]) -> NDArray:
     share = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
     sums = cv2.resize(values * weight[..., None], half, interpolation=cv2.INTER_AREA)
     smaller = sums / np.maximum(share, 1e-9)[..., None]
-    filled = cv2.resize(_continued(smaller, share <= 0), (width, height), interpolation=cv2.INTER_LINEAR)
+    filled = cv2.resize(_extrapolate(smaller, share <= 0), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(unknown[..., None], filled, values)
 
 
-def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+def _dilate(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
     """With a margin, since the outlines of depth and colour differ by a few pixels."""
     import cv2
 

@@ -73,7 +73,7 @@ def new_project() -> Project:
 def save_project(file: str | Path, project: Project) -> Path:
     """Writes the zip with the files that its settings name; it takes its name when it is whole. Raises `InputError`."""
     with complete(file) as whole, whole.open("wb") as stream:
-        _write(stream, project, carried=_carried(project.settings))
+        _write(stream, project, carried=_find_files(project.settings))
     return Path(file)
 
 
@@ -84,7 +84,7 @@ def pack(project: Project) -> bytes:
     return stream.getvalue()
 
 
-def _carried(settings: I2V3DSettings) -> dict[str, Path]:
+def _find_files(settings: I2V3DSettings) -> dict[str, Path]:
     """By setting, the files that there are."""
     found = {name: Path(getattr(settings, name)) for name in _KINDS if getattr(settings, name)}
     for name, file in found.items():
@@ -144,13 +144,15 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
                 raise InputError(f"{name} was saved by a newer Reshoot, or is no project; update to open it.")
             scene = _scene(archive, about["scene"])
             objects = read_objects(archive)
-            project = _described(about)
+            project = _parse_description(about)
             if about.get("painted") is not None:
                 prompts = {int(at): str(words) for at, words in about["painted"].items()}
                 project = replace(project, painted=repacked(part(archive, _PAINTED, LARGEST_FILE), prompts))
             stored = {known: str(about.get("files", {}).get(known, "")) for known in _KINDS}
             if folder is not None:
-                project = _with_files(archive, project, {key: label for key, label in stored.items() if label}, folder)
+                project = _extract_files(
+                    archive, project, {key: label for key, label in stored.items() if label}, folder
+                )
         scene = StagedScene(
             scene.views, "still", scene.unit, name=scene.name, source=scene.source, objects=objects,
             distance=float(about["scene"]["distance"]),
@@ -164,16 +166,16 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
         return replace(project, scene=scene)
 
 
-def _described(about: dict[str, Any]) -> Project:
+def _parse_description(about: dict[str, Any]) -> Project:
     """All that ``project.json`` says but the scene, which is an empty stage here."""
-    values, notes = _accepted(I2V3DSettings, about["settings"])
-    moves, more = _accepted(I2V3DMoves, about["moves"])
+    values, notes = _filter_values(I2V3DSettings, about["settings"])
+    moves, more = _filter_values(I2V3DMoves, about["moves"])
     keys, subject, controls = about.get("keys", []), about.get("subject"), about.get("controls", {})
     if not isinstance(controls, dict) or len(keys) > MOST_KEYS:
         raise ValueError("no controls")
     how = None
     if subject is not None:
-        good, others = _accepted(SubjectSettings, subject)
+        good, others = _filter_values(SubjectSettings, subject)
         how, more = SubjectSettings(**good), more + others
     path = CameraPath(**about["path"]) if about["path"] else None
     track = saved.read(about["track"]) if about.get("track") else None
@@ -183,7 +185,7 @@ def _described(about: dict[str, Any]) -> Project:
     )  # fmt: skip
 
 
-def _with_files(archive: zipfile.ZipFile, project: Project, stored: dict[str, str], folder: Path) -> Project:
+def _extract_files(archive: zipfile.ZipFile, project: Project, stored: dict[str, str], folder: Path) -> Project:
     """With the LoRA and the keyframes written to ``folder``, and the settings naming them there."""
     for name, label in stored.items():
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(label).name).strip("-.") or name
@@ -211,7 +213,7 @@ def _scene(archive: zipfile.ZipFile, about: dict[str, Any]) -> Scene:
     return stage_objects(Scene((view,), "still", unit, source=str(about["source"]), name=str(about["name"])))
 
 
-def _accepted(kind: type[Settings], values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _filter_values(kind: type[Settings], values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Those that are still known and allowed, and a sentence for each other one."""
     good: dict[str, Any] = {}
     notes = []

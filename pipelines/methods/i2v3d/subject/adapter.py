@@ -23,7 +23,7 @@ TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 def add_subject_adapter(unet: UNet2DConditionModel, *, rank: int, seed: int, dora: bool = False) -> list[nn.Parameter]:
     """Adds the matrices that are trained, in float32: A normal with deviation 1/rank, B zeros."""
-    return _added(unet, TARGETS, rank=rank, seed=seed, dora=dora)
+    return _add_adapter(unet, TARGETS, rank=rank, seed=seed, dora=dora)
 
 
 def add_text_adapters(
@@ -31,12 +31,12 @@ def add_text_adapters(
 ) -> list[list[nn.Parameter]]:
     """The same for text encoders, each with random numbers of its own."""
     return [
-        _added(encoder, TEXT_TARGETS, rank=rank, seed=seed + number, dora=dora)
+        _add_adapter(encoder, TEXT_TARGETS, rank=rank, seed=seed + number, dora=dora)
         for number, encoder in enumerate(encoders, 1)
     ]
 
 
-def _added(network: nn.Module, targets: Sequence[str], *, rank: int, seed: int, dora: bool) -> list[nn.Parameter]:
+def _add_adapter(network: nn.Module, targets: Sequence[str], *, rank: int, seed: int, dora: bool) -> list[nn.Parameter]:
     network.requires_grad_(False)
     config = LoraConfig(
         r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(targets), use_dora=dora

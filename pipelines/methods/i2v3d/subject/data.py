@@ -94,12 +94,12 @@ def instance(picture: NDArray[np.uint8], resolution: int, *, mirrored: bool, top
     image = resize_shorter_side(picture, resolution)
     if mirrored:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return _signed(np.asarray(image)[top : top + resolution, left : left + resolution])
+    return _to_signed(np.asarray(image)[top : top + resolution, left : left + resolution])
 
 
 def view(picture: NDArray[np.uint8], resolution: int) -> Tensor:
     """(3,R,R) in -1..1; neither mirrored nor cropped."""
-    return _signed(np.asarray(resize_shorter_side(picture, resolution)))
+    return _to_signed(np.asarray(resize_shorter_side(picture, resolution)))
 
 
 def view_mask(mask: NDArray[np.uint8], resolution: int) -> Tensor:
@@ -108,5 +108,5 @@ def view_mask(mask: NDArray[np.uint8], resolution: int) -> Tensor:
     return functional.interpolate(values, (resolution // 8, resolution // 8))[0] > 0
 
 
-def _signed(picture: NDArray[np.uint8]) -> Tensor:
+def _to_signed(picture: NDArray[np.uint8]) -> Tensor:
     return (torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255 - 0.5) / 0.5

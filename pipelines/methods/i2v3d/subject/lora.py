@@ -44,7 +44,7 @@ def attach_lora(parts: Parts, file: str, strength: float) -> tuple[str, ...]:
         return ()
     account = Account(Path(file).name)
     for part, state in read_subject(file, parts, account).items():
-        _put_on(parts[part], state)
+        _add_matrices(parts[part], state)
         set_weights_and_activate_adapters(parts[part], [ADAPTER], [strength])
     return tuple(account.notes())
 
@@ -56,7 +56,7 @@ def detach_lora(parts: Parts) -> None:
             del network.peft_config
 
 
-def _put_on(network: nn.Module, state: dict[str, Tensor]) -> None:
+def _add_matrices(network: nn.Module, state: dict[str, Tensor]) -> None:
     """Adds the matrices in the type that ``network`` computes in; its own weights may be stored in another."""
     ranks = {key.rpartition(".lora_")[0]: len(value) for key, value in state.items() if ".lora_A." in key}
     usual = Counter(ranks.values()).most_common(1)[0][0]
@@ -84,7 +84,7 @@ def read_subject(file: str | Path, parts: Parts, account: Account | None = None)
     layers = {f"{part}.{name_in_file(part, path)}": (part, path, module) for part, path, module in _layers(parts)}
     if any(key.startswith(tuple(KOHYA.values())) for key in stored):
         stored = _from_kohya(stored, list(layers), name)
-    plain = {_renamed(key): (key, value) for key, value in stored.items()}
+    plain = {_rename(key): (key, value) for key, value in stored.items()}
     states: States = {}
     for key, (given, value) in plain.items():
         module, side = _module_and_side(key)
@@ -175,7 +175,7 @@ def _first_name(module: str) -> str:
     return f"input_blocks.{place + 1}.1.{rest}" if side == "down" else f"output_blocks.{place}.1.{rest}"
 
 
-def _renamed(key: str) -> str:
+def _rename(key: str) -> str:
     """``PART.MODULE.lora_A.weight`` for a key of diffusers or peft; one without a part is the UNet's."""
     part, _, rest = key.partition(".")
     part, rest = (part, rest) if part in KOHYA else (UNET, key)

@@ -188,7 +188,7 @@ class _Trainer:
     def update(self) -> float:
         """One step; returns its loss."""
         batch = self._batch(_generator(self.settings.seed, self.step))
-        with self._mixed():
+        with self._autocast():
             predicted = predict(self.unet, batch)
         of_picture, of_view = losses(predicted, batch, snr_gamma=self.settings.snr_gamma)
         loss = of_picture + self.settings.view_weight * of_view
@@ -235,7 +235,7 @@ class _Trainer:
         mean, deviation = answer.mean.float().cpu(), answer.std.float().cpu()
         return (mean + deviation * torch.randn(mean.shape, generator=generator)) * vae.config.scaling_factor
 
-    def _mixed(self) -> torch.autocast:
+    def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.device.type == "cuda")
 
     @torch.no_grad()
@@ -252,7 +252,7 @@ class _Trainer:
         """The prompt, then the negative prompt where asked for, as the encoders read them by now."""
         if self.frozen is not None:
             return self.frozen
-        with self._mixed():
+        with self._autocast():
             return self._read(*prompts)
 
     def _read(self, *prompts: str) -> Words:
@@ -269,7 +269,7 @@ class _Trainer:
         added = {"text_embeds": text.pooled, "time_ids": ids}
         self.unet.eval()
         for time in schedule.times:
-            with self._mixed():
+            with self._autocast():
                 both = latents.expand(2, -1, -1, -1).to(self.dtype)
                 noise = self.unet(
                     both, time.to(self.device), encoder_hidden_states=text.embeddings, added_cond_kwargs=added, return_dict=False

@@ -95,7 +95,7 @@ class ControlNetSVDModel(UNetSpatioTemporalConditionModel):
         hidden = self.conv_in(sample.flatten(0, 1)) + self.controlnet_cond_embedding(controlnet_cond.flatten(0, 1))
         collected = [hidden]
         for block in self.down_blocks:
-            text: dict[str, Any] = {"encoder_hidden_states": words} if _attends(block) else {}
+            text: dict[str, Any] = {"encoder_hidden_states": words} if _has_attention(block) else {}
             hidden, outputs = block(hidden_states=hidden, temb=time, image_only_indicator=picture_only, **text)
             collected += outputs
         hidden = self.mid_block(
@@ -112,14 +112,14 @@ class ControlNetSVDModel(UNetSpatioTemporalConditionModel):
         return self.time_embedding(steps) + self.add_embedding(ids)
 
 
-def _plus(residual: Tensor) -> Any:
+def _add_residual(residual: Tensor) -> Any:
     def hook(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
         return output + residual
 
     return hook
 
 
-def _attends(block: Any) -> bool:
+def _has_attention(block: Any) -> bool:
     return bool(getattr(block, "has_cross_attention", False))
 
 
@@ -141,7 +141,7 @@ def residuals_added(unet: UNetSpatioTemporalConditionModel, down: Sequence[Tenso
             count = len(block.resnets)  # type: ignore[arg-type]
             weighted, taken = weighted[:-count], weighted[-count:]
             handles.append(block.register_forward_pre_hook(to_skips(taken), with_kwargs=True))
-        handles.append(unet.mid_block.register_forward_hook(_plus(middle)))
+        handles.append(unet.mid_block.register_forward_hook(_add_residual(middle)))
         yield
     finally:
         for handle in handles:

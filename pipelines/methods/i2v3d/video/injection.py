@@ -71,8 +71,8 @@ class _SourceAttention:
         attention_mask: Tensor | None = None,
     ) -> Tensor:
         mask = self._mask(hidden_states)
-        query = _replaced(attn.to_q(hidden_states), mask)
-        key = _replaced(attn.to_k(hidden_states), mask)
+        query = _replace_from_source(attn.to_q(hidden_states), mask)
+        key = _replace_from_source(attn.to_k(hidden_states), mask)
         value = attn.to_v(hidden_states)
         query, key, value = (part.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value))
         mixed = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
@@ -88,7 +88,7 @@ class _SourceAttention:
         return mask[None, ..., None]
 
 
-def _replaced(values: Tensor, mask: Tensor | None) -> Tensor:
+def _replace_from_source(values: Tensor, mask: Tensor | None) -> Tensor:
     """(3F,N,C): the second and third thirds become the first where ``mask`` (1,F,N,1) is True, or everywhere."""
     rows = values.unflatten(0, (3, -1))
     source = rows[:1].expand_as(rows)

@@ -105,13 +105,13 @@ class SteeredUnet:
         words = torch.cat([picture.embedding for picture in pictures])
         time, ids = time.to(sample.device), self.ids.expand(rows, -1)
         if depth is None:
-            return self._plain(sample, time, words, ids)
+            return self._predict_plain(sample, time, words, ids)
         steering = depth.to(sample.dtype).expand(rows, -1, -1, -1, -1)
         down, middle = self.controlnet(sample, time, words, ids, controlnet_cond=steering, conditioning_scale=strength)
         with residuals_added(self.unet, down, middle):
-            return self._plain(sample, time, words, ids)
+            return self._predict_plain(sample, time, words, ids)
 
-    def _plain(self, sample: Tensor, time: Tensor, words: Tensor, ids: Tensor) -> Tensor:
+    def _predict_plain(self, sample: Tensor, time: Tensor, words: Tensor, ids: Tensor) -> Tensor:
         return self.unet(sample, time, encoder_hidden_states=words, added_time_ids=ids, return_dict=False)[0].float()
 
 

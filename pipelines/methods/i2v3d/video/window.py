@@ -62,8 +62,8 @@ def shoot(
         for picture in (*_pictures(np.stack([window.first, window.last]), device, dtype), frames[0], frames[-1])
     ]
     phase = f"Inverting the renders{suffix}"
-    onward = yield from _inverted(steered, renders, pictures[2], settings.video_steps, phase)
-    back = yield from _inverted(steered, for_inversion, pictures[3], settings.video_steps, f"{phase}, backwards")
+    onward = yield from _invert(steered, renders, pictures[2], settings.video_steps, phase)
+    back = yield from _invert(steered, for_inversion, pictures[3], settings.video_steps, f"{phase}, backwards")
     options = phase3.VideoOptions(
         settings.video_steps, settings.video_guidance, settings.video_depth_strength, settings.video_feature_share,
         settings.video_attention_share, settings.fusion_share, form,
@@ -90,7 +90,7 @@ def _renders(networks: VideoNetworks, coarse: CoarseRenders, settings: I2V3DSett
     )
 
 
-def _inverted(
+def _invert(
     steered: phase3.SteeredUnet, renders: phase3.Renders, picture: given.Picture, steps: int, phase: str
 ) -> Generator[Progress, None, Tensor]:
     states = renders.latents

@@ -198,6 +198,6 @@ def test_taking_back_gives_the_shorter_video(scene, shot):
 
 def test_frames_that_were_sent_come_back_as_they_were(scene, shot):
     changed = replace(shot[-1], frames=shot[-1].frames // 2)
-    clip = remote._with_own_beginning(changed, shot[0])
+    clip = remote._restore_beginning(changed, shot[0])
     np.testing.assert_array_equal(clip.frames[:9], shot[0].frames)
     np.testing.assert_array_equal(clip.frames[9:], changed.frames[9:])

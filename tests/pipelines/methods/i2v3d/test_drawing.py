@@ -78,7 +78,7 @@ def test_opengl_is_refused_before_anything_is_loaded_where_it_is_not(scene, monk
     settings = I2V3DSettings(renderer=OPENGL, prompt="A fox.")
     check = method("i2v3d").check
     monkeypatch.setitem(sys.modules, "moderngl", None)
-    opengl._tried.cache_clear()
+    opengl._probe.cache_clear()
     with pytest.raises(InputError, match=r"install it .* or choose the plain renderer"):
         check(scene, path(20), settings)
     check(scene.with_objects(()), path(20), settings)
@@ -88,7 +88,7 @@ def test_opengl_is_refused_before_anything_is_loaded_where_it_is_not(scene, monk
         "Objects were drawn by the plain renderer; there is no OpenGL to use here.",
     )
     monkeypatch.undo()
-    opengl._tried.cache_clear()
+    opengl._probe.cache_clear()
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     with pytest.raises(InputError, match="ZeroGPU"):
         check(scene, path(20), settings)
