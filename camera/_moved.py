@@ -65,7 +65,7 @@ zbuffer render.zbuffer
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds modules by old names and loads those that stand there now; ``names``: what left a module for another one."""
+    """Imports modules by their old names; ``names``: old dotted names of what moved to another module, and the new ones."""
 
     def __init__(self, modules: Mapping[str, str], names: Mapping[str, str]) -> None:
         self.modules, self.names = modules, names
@@ -77,9 +77,14 @@ class _Finder(MetaPathFinder, Loader):
         old, new = module.__name__, self.modules[module.__name__]
         warnings.warn(f"{old} is {new} now; the old name goes with the next version.", DeprecationWarning, stacklevel=2)
         there = import_module(new)
-        moved = {name.rsplit(".", 1)[1]: place for name, place in self.names.items() if name.rpartition(".")[0] == old}
+        moved = {name.rpartition(".")[2]: place for name, place in self.names.items() if name.rpartition(".")[0] == old}
+
+        def get(name: str) -> Any:
+            place, _, called = moved.get(name, f"{new}.{name}").rpartition(".")
+            return getattr(import_module(place), called)
+
         if moved:
-            module.__dict__["__getattr__"] = lambda name: getattr(import_module(moved.get(name, new)), name)
+            module.__dict__["__getattr__"] = get
         else:
             sys.modules[old] = there
 

@@ -64,18 +64,18 @@ _NETWORK = {
 }
 
 
-def damaged() -> tuple[type[BaseException], ...]:
+def damage_errors() -> tuple[type[BaseException], ...]:
     """`DAMAGED`, and what the libraries that are loaded raise."""
     loaded = [(sys.modules[module], names) for module, names in _OF_LIBRARIES.items() if module in sys.modules]
     return DAMAGED + tuple(getattr(module, name) for module, names in loaded for name in names if hasattr(module, name))
 
 
-def fault(error: BaseException | None) -> str | None:
+def describe_fault(error: BaseException | None) -> str | None:
     """One sentence where ``error`` is of the computer rather than of a file: a full disk, a folder that cannot be written."""
     return _FAULTS.get(error.errno or 0) if isinstance(error, OSError) else None
 
 
-def mistake(log: logging.Logger, what: str) -> str:
+def log_failure(log: logging.Logger, what: str) -> str:
     """Logs the error that is being handled under a number, and says ``what`` failed and where to look."""
     number = uuid.uuid4().hex[:8]
     log.exception("%s (%s)", what, number)
@@ -87,7 +87,7 @@ def json_kind(value: object) -> str:
     return next((words for kinds, words in _KINDS if isinstance(value, kinds)), "something else")
 
 
-def unreached(error: BaseException) -> str:
+def describe_unreachable(error: BaseException) -> str:
     """Why a server was not reached, in a few words, without addresses and names of classes."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status:
@@ -105,7 +105,7 @@ def unreached(error: BaseException) -> str:
 class reading:
     """``with reading("room.zip is damaged; pack it again."):`` turns what a damaged file raises into that `InputError`.
 
-    An `InputError` of the reader passes as it is; a fault of the computer is said as such, see `fault`.
+    An `InputError` of the reader passes as it is; a fault of the computer is said as such, see `describe_fault`.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -117,7 +117,7 @@ class reading:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None or isinstance(error, InputError):
             return
-        if words := fault(error):
+        if words := describe_fault(error):
             raise InputError(words) from error
-        if isinstance(error, damaged()):
+        if isinstance(error, damage_errors()):
             raise InputError(self.sentence) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from camera.errors import InputError
 from pipelines import NAMES, generate, method, registry
-from pipelines.cli.parser import parser, values
+from pipelines.cli.parser import parser, read_settings
 from pipelines.cli.shot import shot_of
 from pipelines.environment import offered_methods
 from pipelines.method import Clip, Method, Moves, Progress
@@ -68,7 +68,7 @@ def _run_all(given: argparse.Namespace) -> int:
             print(f"{shot.out.name}: {error}", file=sys.stderr)
             return 0, True
 
-    options: Any = values(RunOptions, given, "options")
+    options: Any = read_settings(RunOptions, given, "options")
     any_refused = False
     for status, refused in in_order(shoot, shots_of(method(given.name), given), at_once(options.gpus)):
         if status:
@@ -156,7 +156,7 @@ def _curate(given: argparse.Namespace) -> int:
     from pipelines.methods.genxd.curation.camvid import curate_video, describe_entry
     from pipelines.methods.genxd.settings import CurationSettings
 
-    settings = values(CurationSettings, given, "curation")
+    settings = read_settings(CurationSettings, given, "curation")
     for item in curate_video(given.video, given.folder, settings, mask_folder=given.mask_folder):  # type: ignore[arg-type]
         if isinstance(item, str):
             print(item, file=sys.stderr)

@@ -199,28 +199,28 @@ NAMES: dict[str, str] = {
     for old, new in map(
         str.split,
         """
-depth.scene_from inputs.picture
-depth.guessed_layout inputs.picture
-runtime.options.METHODS_VARIABLE environment
-runtime.options.offered environment
-runtime.options.on_zerogpu environment
-genxd.motion.spread_depth estimation.sparse_depth
-genxd.motion.aligned_depth estimation.sparse_depth
-genxd.motion.Pixels estimation.sparse_depth
-reconstruct.splat_loss.ssim media.image_metrics
-reconstruct.splat_loss.psnr media.image_metrics
-gen3c.data.views_npz methods.gen3c.export
-gen3c.data.cache_files methods.gen3c.export
-dualcamctrl.disparity.saved_depth results.depth_frames
-dualcamctrl.disparity.disparity_range results.depth_frames
-dualcamctrl.disparity.DisparityRange results.depth_frames
-dualcamctrl.disparity.DEPTH_FILE results.depth_frames
-dualcamctrl.disparity.sixteen_bit_zip results.depth_frames
-i2v3d.method.AUTO methods.i2v3d.scene.renderer
-i2v3d.method.OPENGL methods.i2v3d.scene.renderer
-i2v3d.method.PLAIN methods.i2v3d.scene.renderer
-reconstruct.mesh.marched reconstruct.surface.marching_cubes
+depth.scene_from inputs.picture.scene_from
+depth.guessed_layout inputs.picture.guess_layout
+runtime.options.METHODS_VARIABLE environment.METHODS_VARIABLE
+runtime.options.offered environment.offered_methods
+runtime.options.on_zerogpu environment.on_zerogpu
+genxd.motion.spread_depth estimation.sparse_depth.spread_depth
+genxd.motion.aligned_depth estimation.sparse_depth.align_depth
+genxd.motion.Pixels estimation.sparse_depth.Pixels
+reconstruct.splat_loss.ssim media.image_metrics.ssim
+reconstruct.splat_loss.psnr media.image_metrics.psnr
+gen3c.data.views_npz methods.gen3c.export.views_npz
+gen3c.data.cache_files methods.gen3c.export.cache_files
+dualcamctrl.disparity.saved_depth results.depth_frames.saved_depth
+dualcamctrl.disparity.disparity_range results.depth_frames.disparity_range
+dualcamctrl.disparity.DisparityRange results.depth_frames.DisparityRange
+dualcamctrl.disparity.DEPTH_FILE results.depth_frames.DEPTH_FILE
+dualcamctrl.disparity.sixteen_bit_zip results.depth_frames.sixteen_bit_zip
+i2v3d.method.AUTO methods.i2v3d.scene.renderer.AUTO
+i2v3d.method.OPENGL methods.i2v3d.scene.renderer.OPENGL
+i2v3d.method.PLAIN methods.i2v3d.scene.renderer.PLAIN
+reconstruct.mesh.marched reconstruct.surface.marching_cubes.marched
 """.strip().splitlines(),
     )
 }
-"""What left a module, and the module it went to."""
+"""Names that left a module: the old dotted name and the new one, both below `pipelines`."""

@@ -59,13 +59,13 @@ def _depth(picture: Picture, depth: Any, meaning: DepthMeaning, scale: float) ->
     import numpy as np
 
     from pipelines.estimation.depth import MODELS, Depth, depth_of
-    from pipelines.inputs.picture import guessed_layout
+    from pipelines.inputs.picture import guess_layout
     from pipelines.media.image import read_depth
 
     if not isinstance(depth, (str, Path)):
         return Depth(np.asarray(depth, np.float32), "relative", "given depth")
     if depth == GUESS:
-        return guessed_layout(picture.colour)
+        return guess_layout(picture.colour)
     models = {model.key: model for model in MODELS.values()} | {_code_name(m.label): m for m in MODELS.values()}
     if str(depth) in models:
         return depth_of(picture, models[str(depth)])

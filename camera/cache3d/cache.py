@@ -401,7 +401,7 @@ def _render_buffer(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
     """Image (H,W,3), known (H,W) and depth (H,W) of one buffer before one camera."""
     from camera.render.forward_splat import splat
-    from camera.render.occlusion import hidden
+    from camera.render.occlusion import hidden_mask
 
     drawn = splat(
         held.image,
@@ -414,7 +414,7 @@ def _render_buffer(
         with_depth=with_depth or held.boundary is not None,
     )
     if held.foreground is not None and drawn.depth is not None:
-        behind = hidden(drawn.depth, held.foreground, pose, lens)
+        behind = hidden_mask(drawn.depth, held.foreground, pose, lens)
         drawn.image[behind], drawn.known[behind], drawn.depth[behind] = -1, False, 0
     return drawn.image, drawn.known, drawn.depth
 

@@ -63,7 +63,7 @@ def describe_move(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
     return {**whole, "constant_speed": move.constant_speed, "speed": speed, "keys": keys}
 
 
-def camera_of(value: Any, like: CameraPath | None = None) -> CameraPath:
+def read_camera(value: Any, like: CameraPath | None = None) -> CameraPath:
     """A camera (a path of one frame) from a message: {pose: 16 numbers, lens: 9 numbers, width, height}; in the size of
     ``like``, where there is one. Raises `InputError` where it is none."""
     try:
@@ -78,8 +78,8 @@ def camera_of(value: Any, like: CameraPath | None = None) -> CameraPath:
     return camera if like is None else camera.fitted(like.width, like.height)
 
 
-def camera_written(camera: CameraPath) -> dict[str, Any]:
-    """A camera (a path of one frame) as `camera_of` reads it."""
+def write_camera(camera: CameraPath) -> dict[str, Any]:
+    """A camera (a path of one frame) as `read_camera` reads it."""
     numbers = {"pose": camera.world_from_camera[0].ravel().tolist(), "lens": camera.intrinsics[0].ravel().tolist()}
     return {**numbers, "width": camera.width, "height": camera.height}
 
@@ -87,7 +87,7 @@ def camera_written(camera: CameraPath) -> dict[str, Any]:
 def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     time = _read_number(asked, "time")
     there = edits.index_at(move, time)
-    camera = camera_of(asked.get("camera"), origin) if asked.get("camera") else key_at(move, time).camera
+    camera = read_camera(asked.get("camera"), origin) if asked.get("camera") else key_at(move, time).camera
     if there is not None:
         return Edited(edits.overwrite_key(move, there, camera), f"overwrite key {there + 1}", (there,))
     move = edits.add_key(move, Key(camera, time))
@@ -98,7 +98,7 @@ def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 def _append(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """A camera after the last key. Where the keys reach the end of the move, they make room: it lasts as long as before."""
     last, count = move.keys[-1], len(move.keys)
-    camera = camera_of(asked.get("camera"), origin)
+    camera = read_camera(asked.get("camera"), origin)
     apart = (last.time - move.keys[0].time) / (count - 1) if count > 1 else move.seconds
     if not move.loop and last.leaves < move.seconds - 0.5 * apart:
         return Edited(edits.add_key(move, Key(camera, move.seconds)), f"add key {count + 1}", (count,))
@@ -109,7 +109,7 @@ def _append(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 def _overwrite(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     (number,) = _read_chosen(asked)[:1]
-    camera = camera_of(asked.get("camera"), origin)
+    camera = read_camera(asked.get("camera"), origin)
     return Edited(edits.overwrite_key(move, number, camera), f"overwrite key {number + 1}", (number,))
 
 

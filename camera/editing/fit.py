@@ -72,7 +72,7 @@ def fit_keys(path: CameraPath, tolerance: Residual | None = None, *, most: int =
     return Fit(move, residual_of(path_of(move, frames=len(path)), path))
 
 
-def recorded(cameras: CameraPath, times: ArrayLike, *, smooth_seconds: float = 0.2) -> CameraPath:
+def resample_walk(cameras: CameraPath, times: ArrayLike, *, smooth_seconds: float = 0.2) -> CameraPath:
     """A walk that was recorded as ``cameras`` at rising ``times`` (F,) in seconds, as even frames at the rate of ``cameras``,
     smoothed over about ``smooth_seconds``: places and rotations lose their shaking, the ends stay where they are.
 

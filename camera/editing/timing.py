@@ -34,7 +34,7 @@ def progress_of(graph: SpeedGraph, share: NDArray[np.float64]) -> NDArray[np.flo
     return (done[piece] + since * (speed[piece] + slope * since / 2)) / done[-1]
 
 
-def overall(move: KeyedMove, share: NDArray[np.float64]) -> NDArray[np.float64]:
+def overall_progress(move: KeyedMove, share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Part of the move's own time (F,) that has run after ``share`` (F,) of the clip."""
     return progress_of(move.speed, ease(share, move.easing))
 
@@ -46,7 +46,7 @@ def track_times(move: KeyedMove) -> NDArray[np.float64]:
     return np.append(times, move.seconds - held[-1]) if move.loop else times
 
 
-def on_track(move: KeyedMove, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+def track_position(move: KeyedMove, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Place on the curve (F,), in the unit of `track_times`, at ``seconds`` (F,) of the move's own time."""
     places = track_times(move)
     keys = (*move.keys, move.keys[0]) if move.loop else move.keys

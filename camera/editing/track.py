@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.editing.keys import Key, KeyedMove
-from camera.editing.timing import on_track, overall, track_times
+from camera.editing.timing import overall_progress, track_position, track_times
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.trajectories.keyframes import Track, at_constant_speed, track
@@ -31,9 +31,9 @@ def camera_at(move: KeyedMove, share: NDArray[np.float64]) -> CameraPath:
         return move.cameras.sliced(slice(0, 1)).resampled(len(share))
     curved = _curve(move)
     if move.constant_speed:
-        when = at_constant_speed(curved, track_times(move), overall(move, share))
+        when = at_constant_speed(curved, track_times(move), overall_progress(move, share))
     else:
-        when = on_track(move, overall(move, share) * move.seconds)
+        when = track_position(move, overall_progress(move, share) * move.seconds)
     return CameraPath(*curved(when), move.width, move.height)
 
 
@@ -41,8 +41,8 @@ def times_of(move: KeyedMove, frames: int) -> NDArray[np.float64]:
     """(F,): where among the times of the keys each frame of `path_of` is, in seconds; a key is met where its time is."""
     share = np.arange(frames) / max(frames - (0 if move.loop else 1), 1)
     if move.constant_speed and len(move.keys) > 1:
-        return at_constant_speed(_curve(move), track_times(move), overall(move, share))
-    return overall(move, share) * move.seconds
+        return at_constant_speed(_curve(move), track_times(move), overall_progress(move, share))
+    return overall_progress(move, share) * move.seconds
 
 
 def key_at(move: KeyedMove, seconds: float) -> Key:

@@ -97,7 +97,7 @@ class Found:
     reliable: bool = True
 
 
-def report(found: Found, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
+def make_report(found: Found, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
     """The report on ``found`` beside ``requested``, whose frames are those of the shot, from the first on.
 
     A shot of fewer frames than its move is compared with the move's first frames. Raises `InputError` where the move has

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats.research.arrays import rigid
-from camera.formats.research.matrices import CONVENTIONS, likeliest, poses_of
+from camera.formats.research.matrices import CONVENTIONS, find_likeliest, poses_of
 
 SIDE, GAP, MARGIN, LINE = 150, 14, 16, 16
 """Pixels of a drawing, between two, within one, and of a line of text."""
@@ -32,9 +32,9 @@ class Reading:
     reason: str = ""
 
 
-def readings(matrices: NDArray[np.float64], name: str, best: tuple[str, str] | None = None) -> list[Reading]:
+def rank_readings(matrices: NDArray[np.float64], name: str, best: tuple[str, str] | None = None) -> list[Reading]:
     """All readings of ``matrices`` (F,4,4), the likeliest first, or ``best`` and its reason. Raises `InputError` where there is none."""
-    first, reason = best or likeliest(matrices, name)
+    first, reason = best or find_likeliest(matrices, name)
     order = [first, *(each for each in CONVENTIONS if each != first)]
     return [Reading(each, _poses(matrices, each, name), reason if each == first else "") for each in order]
 

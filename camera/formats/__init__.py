@@ -15,7 +15,7 @@ from camera.formats import colmap, gen3c, nerfstudio, realestate10k, reshoot, tu
 from camera.formats.account import Account
 from camera.formats.content import with_suffix
 from camera.formats.film import blender, chan, gltf, metashape, opencv, realityscan, usd, xmp
-from camera.formats.parsing import json_value, members, npz_shapes, numbers, text_of
+from camera.formats.parsing import json_value, npz_shapes, numbers, text_of, unzip_members
 from camera.formats.research import (
     actions,
     arrays,
@@ -305,7 +305,7 @@ def _matrix_shape(data: bytes) -> tuple[int, ...]:
 
 
 def _read_zip(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    inside = members(data, name)
+    inside = unzip_members(data, name)
     if {"poses.npy", "intrinsics.npy"} <= {path.rsplit("/", 1)[-1] for path in inside}:
         return arrays.read_npy_pair(inside, name, like, account)
     if xmp.is_xmp(inside) and not colmap.models(inside):
@@ -339,7 +339,7 @@ def _read_txt(data: bytes, name: str, like: CameraPath | None, account: Account,
     if counts[-1] == 19:
         return realestate10k.read(text, name, like, account)
     if counts[-1] in (12, 16):
-        return matrices.read(matrices.raw(data, name), name, like, account, convention)
+        return matrices.read(matrices.read_raw(data, name), name, like, account, convention)
     raise InputError(
         f"The last line of {name} holds {counts[-1]} words; TUM trajectories have 8 numbers per line, RealEstate10K has 19, "
         "matrices have 12 or 16."

@@ -24,13 +24,13 @@ from camera.formats.parsing import (
     MOST_FRAMES,
     like_or_refuse,
     line_numbers,
-    members,
-    natural,
+    natural_key,
     number,
     numbers,
-    resampled_lens,
+    resample_lens,
     size,
     text_of,
+    unzip_members,
 )
 from camera.path import CameraPath, inverse
 from camera.rotation import from_quaternion, to_quaternion
@@ -71,7 +71,7 @@ def read_zip(data: bytes, name: str, like: CameraPath | None, account: Account) 
 
     Of several models the one with most pictures is taken, and said.
     """
-    inside = members(data, name)
+    inside = unzip_members(data, name)
     found = [model for model in models(inside) if model.cameras]
     if not found:
         got = ", ".join(path.rsplit("/", 1)[-1] for path in inside)
@@ -103,7 +103,7 @@ def models(files: Mapping[str, bytes]) -> list[ModelFiles]:
     """The models in ``files``, one of each folder: binary where a folder has both kinds. ``cameras`` is "" where it lacks."""
     by_place = {(path.rpartition("/")[0], path.rpartition("/")[2].lower()): path for path in files}
     found = []
-    for folder in sorted({folder for folder, _ in by_place}, key=natural):
+    for folder in sorted({folder for folder, _ in by_place}, key=natural_key):
         kinds = [kind for kind in (".bin", ".txt") if (folder, f"images{kind}") in by_place]
         kinds.sort(key=lambda kind: (folder, f"cameras{kind}") not in by_place)
         for kind in kinds[:1]:
@@ -141,7 +141,7 @@ def read_images(data: bytes, name: str, like: CameraPath | None, account: Accoun
     _say_folders(images, account)
     account.say(f"{name} says no lens; that of the scene is taken.")
     wanted = like_or_refuse(like, name, "lens (which COLMAP keeps in cameras.txt or .bin: zip both)")
-    return CameraPath(_poses(images), resampled_lens(wanted, len(images)), wanted.width, wanted.height, wanted.fps)
+    return CameraPath(_poses(images), resample_lens(wanted, len(images)), wanted.width, wanted.height, wanted.fps)
 
 
 def write_txt(path: CameraPath, cloud: PointCloud | None = None) -> bytes:
@@ -294,7 +294,9 @@ def _path(
             f"The lens of {bent} of {len(used)} cameras of {name} is distorted; the path is shot without distortion."
         )
     _say_folders(images, account)
-    intrinsics, width, height = lens.of_one_size([(each.intrinsics, each.width, each.height) for each in used], account)
+    intrinsics, width, height = lens.fit_to_one_size(
+        [(each.intrinsics, each.width, each.height) for each in used], account
+    )
     return CameraPath(_poses(images), intrinsics, width, height, like.fps if like else 24.0)
 
 
@@ -308,7 +310,7 @@ def _poses(images: list[_Image]) -> NDArray[np.float64]:
 def _sort_images(images: list[_Image], name: str) -> list[_Image]:
     if not 1 <= len(images) <= MOST_FRAMES:
         raise InputError(f"{name} should hold 1 to {MOST_FRAMES} images, got {len(images)}.")
-    return sorted(images, key=lambda image: natural(image.name))
+    return sorted(images, key=lambda image: natural_key(image.name))
 
 
 class _Reader:
@@ -351,7 +353,7 @@ class _Reader:
 
 def _lenses(path: CameraPath) -> list[tuple[int, tuple[int, int, float, float, float, float]]]:
     """Index, and width, height, fx, fy, cx, cy: one camera, or one per frame where the lens changes."""
-    matrices = half_pixel_lens(lens.without_skew(path, "COLMAP").intrinsics)
+    matrices = half_pixel_lens(lens.require_no_skew(path, "COLMAP").intrinsics)
     different = matrices[:1] if _constant(path) else matrices
     return [
         (i, (path.width, path.height, float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2])))

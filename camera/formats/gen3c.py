@@ -27,7 +27,7 @@ from camera.formats.parsing import (
     number,
     numbers,
     pose,
-    resampled_lens,
+    resample_lens,
     size,
 )
 from camera.path import CameraPath, inverse
@@ -60,12 +60,14 @@ def read_gui_path(values: Mapping[str, Any], name: str, like: CameraPath | None,
     poses = np.repeat(np.eye(4)[None], len(points), axis=0)
     poses[:, :3, :3] = from_quaternion(points[:, :4], order="xyzw")
     poses[:, :3, 3] = points[:, 4:7]
-    return CameraPath(poses, lens.of_fov(points[:, 7], width=width, height=height, across=False), width, height, fps)
+    return CameraPath(
+        poses, lens.lenses_from_fov(points[:, 7], width=width, height=height, across=False), width, height, fps
+    )
 
 
 def write_gui_path(path: CameraPath) -> bytes:
     """A key frame per frame, joined by straight lines, so that the client plays exactly these cameras."""
-    lens.centred_square(path, "GEN3C's camera path")
+    lens.require_centred_square(path, "GEN3C's camera path")
     quaternions = to_quaternion(path.world_from_camera[:, :3, :3], order="xyzw")
     keys = [
         {"R": q.tolist(), "T": centre.tolist(), "fov": float(fov), "timestamp": (frame + 1) / path.fps}
@@ -148,7 +150,7 @@ def read_gui_cameras(values: Mapping[str, Any], name: str, like: CameraPath | No
         width, height = size(given[0], given[1], name)
     fps = number(values.get("fps", wanted.fps), f"'fps' of {name}", minimum=1e-3, maximum=1e6)
     shaped = wanted.fitted(width, height)
-    return CameraPath(np.stack(poses), resampled_lens(shaped, len(poses)), width, height, fps)
+    return CameraPath(np.stack(poses), resample_lens(shaped, len(poses)), width, height, fps)
 
 
 def write_gui_cameras(path: CameraPath) -> bytes:
@@ -201,7 +203,7 @@ def write_npz(path: CameraPath) -> bytes:
     np.savez(
         buffer,
         w2c=path.camera_from_world.astype(np.float32),
-        intrinsics=lens.without_skew(path, "GEN3C's npz").intrinsics.astype(np.float32),
+        intrinsics=lens.require_no_skew(path, "GEN3C's npz").intrinsics.astype(np.float32),
         resolution=np.array([path.width, path.height]),
     )
     return buffer.getvalue()

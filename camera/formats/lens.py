@@ -11,42 +11,42 @@ from camera.formats.account import Account
 from camera.path import CameraPath
 
 
-def without_skew(path: CameraPath, label: str) -> CameraPath:
+def require_no_skew(path: CameraPath, label: str) -> CameraPath:
     """The path, where the axes of its picture are at right angles; ``label`` names the format in the error."""
     if np.abs(path.intrinsics[:, 0, 1]).max() > 1e-6:
         raise InputError(f"{label} cannot hold a skewed lens; choose Reshoot JSON.")
     return path
 
 
-def centred(path: CameraPath, label: str) -> CameraPath:
+def require_centred(path: CameraPath, label: str) -> CameraPath:
     """The path, where its lens is centred to a pixel."""
     middle = np.array([path.width - 1, path.height - 1]) / 2
-    if np.abs(without_skew(path, label).intrinsics[:, :2, 2] - middle).max() > 1:
+    if np.abs(require_no_skew(path, label).intrinsics[:, :2, 2] - middle).max() > 1:
         raise InputError(f"{label} holds centred lenses only; choose nerfstudio transforms.json or Reshoot JSON.")
     return path
 
 
-def square(path: CameraPath, label: str) -> CameraPath:
+def require_square(path: CameraPath, label: str) -> CameraPath:
     """The path, where its pixels are square to half a percent and its lens has no skew."""
-    matrices = without_skew(path, label).intrinsics
+    matrices = require_no_skew(path, label).intrinsics
     if np.abs(matrices[:, 0, 0] / matrices[:, 1, 1] - 1).max() > 0.005:
         raise InputError(f"{label} holds square pixels only; choose nerfstudio transforms.json or Reshoot JSON.")
     return path
 
 
-def centred_square(path: CameraPath, label: str) -> CameraPath:
+def require_centred_square(path: CameraPath, label: str) -> CameraPath:
     """The path, where its lens is centred to a pixel and its pixels are square to half a percent."""
-    return square(centred(path, label), label)
+    return require_square(require_centred(path, label), label)
 
 
-def one_lens(path: CameraPath, label: str) -> CameraPath:
+def require_one_lens(path: CameraPath, label: str) -> CameraPath:
     """The path, where its lens stays the same over all frames."""
     if np.abs(path.intrinsics - path.intrinsics[0]).max() > 1e-6 * path.intrinsics[0, 0, 0]:
         raise InputError(f"{label} holds one lens for all frames, but this path zooms; choose Reshoot JSON.")
     return path
 
 
-def of_one_size(
+def fit_to_one_size(
     lenses: list[tuple[NDArray[np.float64], int, int]], account: Account
 ) -> tuple[NDArray[np.float64], int, int]:
     """Intrinsics (F,3,3), width and height of lenses (matrix, width, height): all fitted to the first one's size by a
@@ -67,7 +67,7 @@ def of_one_size(
     return np.stack(fitted), width, height
 
 
-def of_fov(degrees: NDArray[np.float64], *, width: int, height: int, across: bool) -> NDArray[np.float64]:
+def lenses_from_fov(degrees: NDArray[np.float64], *, width: int, height: int, across: bool) -> NDArray[np.float64]:
     """(F,3,3) of centred square-pixel lenses with fields of view (F,), horizontal where ``across``, else vertical."""
     if not ((degrees >= 0.1) & (degrees <= 179)).all():
         frame = int(np.argmax(~((degrees >= 0.1) & (degrees <= 179))))
@@ -79,7 +79,9 @@ def of_fov(degrees: NDArray[np.float64], *, width: int, height: int, across: boo
     return lens
 
 
-def of_fractions(fractions: NDArray[np.float64], like: CameraPath | None) -> tuple[NDArray[np.float64], int, int]:
+def lenses_from_fractions(
+    fractions: NDArray[np.float64], like: CameraPath | None
+) -> tuple[NDArray[np.float64], int, int]:
     """Intrinsics (F,3,3), width and height of fx, fy, cx, cy (F,4) given as fractions of width and height.
 
     Such a file knows its picture's shape (square pixels: width/height = fy/fx) but not its size: that is the size of

@@ -15,7 +15,7 @@ from camera.conventions import half_pixel_lens, integer_pixel_lens, nerfstudio_f
 from camera.errors import InputError
 from camera.formats import lens
 from camera.formats.account import Account, Fields, refusal
-from camera.formats.parsing import entries, field, like_or_refuse, natural, number, pose, size
+from camera.formats.parsing import entries, field, like_or_refuse, natural_key, number, pose, size
 from camera.path import CameraPath
 
 DISTORTION = ("k1", "k2", "p1", "p2", "k3", "k4")
@@ -58,7 +58,7 @@ def frames_of(values: dict[str, Any], name: str, like: CameraPath | None, accoun
         posed.append(PosedFrame(str(own.get("file_path", "")), matrix, lens_matrix, width, height, bent))
     in_our_axes = opencv_from_nerfstudio(np.stack([each.world_from_camera for each in posed]))
     posed = [replace(each, world_from_camera=matrix) for each, matrix in zip(posed, in_our_axes)]
-    return sorted(posed, key=lambda each: natural(each.file_path))
+    return sorted(posed, key=lambda each: natural_key(each.file_path))
 
 
 def read_transforms(values: dict[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
@@ -73,12 +73,12 @@ def read_transforms(values: dict[str, Any], name: str, like: CameraPath | None, 
     given = account.fields({"fps": values["fps"]})["fps"] if "fps" in values else (like.fps if like else 24.0)
     fps = number(given, f"'fps' of {name}", minimum=1e-3, maximum=1e6)
     sized = [(each.matrix, each.width, each.height) for each in posed]
-    lenses, width, height = lens.of_one_size(sized, account)
+    lenses, width, height = lens.fit_to_one_size(sized, account)
     return CameraPath(np.stack([each.world_from_camera for each in posed]), lenses, width, height, fps)
 
 
 def write_transforms(path: CameraPath) -> bytes:
-    matrices = half_pixel_lens(lens.without_skew(path, "transforms.json").intrinsics)
+    matrices = half_pixel_lens(lens.require_no_skew(path, "transforms.json").intrinsics)
     frames = [
         {
             "file_path": f"images/frame_{index + 1:05d}.png",
@@ -125,13 +125,13 @@ def read_camera_path(values: Mapping[str, Any], name: str, like: CameraPath | No
         fov.append(number(field(camera, "fov", where), f"'fov' of {where}"))
     given = values.get("fps")
     fps = number(given, f"'fps' of {name}", minimum=1e-3, maximum=1e6) if given else (like.fps if like else 24.0)
-    intrinsics = lens.of_fov(np.array(fov), width=width, height=height, across=False)
+    intrinsics = lens.lenses_from_fov(np.array(fov), width=width, height=height, across=False)
     return CameraPath(opencv_from_nerfstudio(np.stack(poses)), intrinsics, width, height, fps)
 
 
 def write_camera_path(path: CameraPath) -> bytes:
     """Every frame is a rendered camera, and the first and last are key frames."""
-    lens.centred_square(path, "A nerfstudio camera path")
+    lens.require_centred_square(path, "A nerfstudio camera path")
     poses = nerfstudio_from_opencv(path.world_from_camera)
     aspect = path.width / path.height
     cameras = [

@@ -140,12 +140,12 @@ def like_or_refuse(like: CameraPath | None, name: str, lacks: str) -> CameraPath
     return like
 
 
-def resampled_lens(like: CameraPath, frames: int) -> NDArray[np.float64]:
+def resample_lens(like: CameraPath, frames: int) -> NDArray[np.float64]:
     """(F,3,3): the intrinsics of ``like``, over ``frames`` frames."""
     return like.resampled(frames).intrinsics
 
 
-def members(data: bytes, name: str) -> dict[str, bytes]:
+def unzip_members(data: bytes, name: str) -> dict[str, bytes]:
     """The files of a zip, by their path; refuses what unpacks to more than `LARGEST_UNPACKED`."""
     with (
         reading(f"{name} is a damaged or encrypted zip file; pack it again."),
@@ -193,7 +193,7 @@ def npz_array(data: bytes, key: str, shape: tuple[int, ...], where: str) -> NDAr
         return numbers(arrays[key], shape, f"{key} of {where}")
 
 
-def natural(text: str) -> list[tuple[int, int, str]]:
+def natural_key(text: str) -> list[tuple[int, int, str]]:
     """Sorts frame_9 before frame_10."""
     return [(0, int(part[:18]), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", text)]
 

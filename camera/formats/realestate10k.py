@@ -46,13 +46,13 @@ def path_of(values: NDArray[np.float64], name: str, like: CameraPath | None, acc
         account.say(
             f"The lens of {bent} of {len(values)} cameras of {name} is distorted; the path is shot without distortion."
         )
-    intrinsics, width, height = lens.of_fractions(values[:, :4], like)
+    intrinsics, width, height = lens.lenses_from_fractions(values[:, :4], like)
     camera_from_world = np.stack([pose(row[6:], f"camera {frame} of {name}") for frame, row in enumerate(values)])
     return CameraPath(inverse(camera_from_world), intrinsics, width, height, like.fps if like else 24.0)
 
 
 def eighteen(path: CameraPath, label: str) -> NDArray[np.float64]:
     """Rows (F,18) of a path."""
-    fractions = lens_fractions(lens.without_skew(path, label).intrinsics, width=path.width, height=path.height)
+    fractions = lens_fractions(lens.require_no_skew(path, label).intrinsics, width=path.width, height=path.height)
     matrices = path.camera_from_world[:, :3].reshape(len(path), 12)
     return np.concatenate([fractions, np.zeros((len(path), 2)), matrices], axis=1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats.account import Account
-from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, resampled_lens
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, resample_lens
 from camera.formats.timing import by_time
 from camera.path import CameraPath
 from camera.rotation import from_quaternion, to_quaternion
@@ -36,7 +36,7 @@ def read(text: str, name: str, like: CameraPath | None, account: Account) -> Cam
     poses = np.repeat(np.eye(4)[None], len(values), axis=0)
     poses[:, :3, :3] = from_quaternion(values[:, 4:], order="xyzw")
     poses[:, :3, 3] = values[:, 1:4]
-    path = CameraPath(poses, resampled_lens(lens, len(poses)), lens.width, lens.height, lens.fps)
+    path = CameraPath(poses, resample_lens(lens, len(poses)), lens.width, lens.height, lens.fps)
     return by_time(path, _seconds(values[:, 0], account), account)
 
 

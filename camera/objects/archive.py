@@ -63,17 +63,18 @@ def _each_once(objects: Sequence[SceneObject]) -> list[Model]:
 def read_objects(archive: zipfile.ZipFile) -> tuple[SceneObject, ...]:
     """What `write_objects` added; raises `InputError` for anything else."""
     with reading("The objects are damaged or of another version; save them again."):
-        about = json.loads(part(archive, _FACTS, _LARGEST_FACTS))
+        about = json.loads(read_part(archive, _FACTS, _LARGEST_FACTS))
         names = [str(name) for name in about["models"]]
         if len(names) > MOST_OBJECTS or len(about["objects"]) > MOST_OBJECTS:
             raise InputError(f"A scene holds up to {MOST_OBJECTS} objects, got {len(about['objects'])}.")
         models = [
-            read_model(part(archive, _place(number, name), LARGEST_BYTES), name) for number, name in enumerate(names)
+            read_model(read_part(archive, _place(number, name), LARGEST_BYTES), name)
+            for number, name in enumerate(names)
         ]
         return tuple(_object(values, models) for values in about["objects"])
 
 
-def part(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+def read_part(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """One file of a zip, unless it unpacks to more than ``most`` bytes, of which an `InputError` tells."""
     if archive.getinfo(name).file_size > most:
         raise InputError(f"{PurePath(name).name} unpacks to more than {most >> 20} MB; it cannot be opened.")

@@ -27,7 +27,7 @@ _OBJ_LEFT = {"l": "lines", "p": "points", "curv": "curves", "surf": "curved surf
 _WORD = re.compile(rb"^[ \t]*([A-Za-z_]+)[ \t]", re.MULTILINE)
 
 
-def of_gltf(file: Gltf) -> tuple[str, ...]:
+def note_gltf(file: Gltf) -> tuple[str, ...]:
     """Of a file that was read."""
     account, about = Account(file.name), file.about
     used = account.fields(dict.fromkeys(about.get("extensionsUsed", [])), "extensions", idle=_IDLE_EXTENSIONS)
@@ -49,7 +49,7 @@ def of_gltf(file: Gltf) -> tuple[str, ...]:
     return tuple(account.notes())
 
 
-def of_obj_ply(data: bytes, name: str) -> tuple[str, ...]:
+def note_obj_ply(data: bytes, name: str) -> tuple[str, ...]:
     """Of the elements and fields of an OBJ or PLY file."""
     account = Account(name)
     if PurePath(name).suffix.lower() == ".ply":

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError, damaged, reading
+from camera.errors import InputError, damage_errors, reading
 from camera.objects.material import PLAIN, Material, material
 
 _MAGIC, _JSON, _BINARY = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -156,7 +156,7 @@ def chunks(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
         at += 8 + length
     try:
         about = json.loads(parts[_JSON])
-    except damaged() as error:
+    except damage_errors() as error:
         raise wrong from error
     if not isinstance(about, dict):
         raise wrong

@@ -87,7 +87,9 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
         whole, origin = shapes.surfaces, shapes.origin
         still = _share_of(whole, most)
         notes = _thinning_note(sum(len(part.triangles) for part in whole), still)
-        notes += _lacking(data, name) + ((_SEE_THROUGH,) if shapes.cut_out else ()) + file_notes.of_obj_ply(data, name)
+        notes += (
+            _lacking(data, name) + ((_SEE_THROUGH,) if shapes.cut_out else ()) + file_notes.note_obj_ply(data, name)
+        )
         return Model(name, data, still, _standing(still, name) @ _shift(-origin), notes=notes, origin=origin)
     whole_file = gltf.read(data, name, most=2 * obj_ply.MOST_READ)
     moving = whole_file.thinned(most)
@@ -97,7 +99,7 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
         notes += (f"{name} has a skeleton but no animation, so it stands as it was saved.",)
     if moving.has_cut_out:
         notes += (_SEE_THROUGH,)
-    notes += file_notes.of_gltf(whole_file)
+    notes += file_notes.note_gltf(whole_file)
     standing = _standing(still, name) @ _shift(-moving.origin)
     return Model(name, data, still, standing, animations, notes, moving if animations else None, moving.origin)
 

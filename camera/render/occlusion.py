@@ -60,7 +60,7 @@ def mesh_depth(
     return depth
 
 
-def hidden(
+def hidden_mask(
     depth: NDArray[np.float32], mesh: ForegroundMesh, camera_from_world: ArrayLike, intrinsics: ArrayLike
 ) -> NDArray[np.bool_]:
     """(H,W): pixels of the rendered ``depth`` (H,W) that lie behind the mesh."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from camera.errors import InputError
-from camera.sequence.shots import Shot, join_shots, starts
+from camera.sequence.shots import Shot, first_frames, join_shots
 
 if TYPE_CHECKING:
     from opentimelineio.schema import Timeline
@@ -51,7 +51,7 @@ def edl_text(shots: tuple[Shot, ...], *, name: str) -> str:
             f"An EDL counts {known} frames per second, the shots have {join_shots(shots).fps:g}; take one of these."
         )
     lines = [f"TITLE: {_clean_name(name)}", "FCM: NON-DROP FRAME", ""]
-    for number, (shot, start) in enumerate(zip(shots, starts(shots)), start=1):
+    for number, (shot, start) in enumerate(zip(shots, first_frames(shots)), start=1):
         times = [0, len(shot.path), start, start + len(shot.path)]
         lines.append(f"{number:03d}  AX       V     C        " + " ".join(_timecode(frame, rate) for frame in times))
         lines.append(f"* FROM CLIP NAME: {_clean_name(shot.name)}")

@@ -54,12 +54,12 @@ def join_shots(shots: tuple[Shot, ...]) -> CameraPath:
     )  # fmt: skip
 
 
-def starts(shots: tuple[Shot, ...]) -> list[int]:
+def first_frames(shots: tuple[Shot, ...]) -> list[int]:
     """Frame of the sequence at which each shot begins."""
     return np.concatenate([[0], np.cumsum([len(shot.path) for shot in shots])])[:-1].astype(int).tolist()
 
 
-def warnings(shots: tuple[Shot, ...], subject: ArrayLike, *, line: ArrayLike | None = None) -> tuple[Warned, ...]:
+def check_cuts(shots: tuple[Shot, ...], subject: ArrayLike, *, line: ArrayLike | None = None) -> tuple[Warned, ...]:
     """What is wrong at the cuts: a jump cut, a change of less than 30 degrees, a crossed line.
 
     ``subject`` (3,): what is looked at. ``line`` (3,): the direction of action through it (from one person to the other, or

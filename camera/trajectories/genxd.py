@@ -85,7 +85,7 @@ def forward(
     return _scale(look_at_origin(elevations, azimuths, radius), scale)
 
 
-def given_frame(which: str, frames: int) -> int:
+def given_index(which: str, frames: int) -> int:
     """Index of the frame that the given picture is: "first", "middle" or "last"."""
     places = {"first": 0, "middle": frames // 2, "last": frames - 1}
     if which not in places:

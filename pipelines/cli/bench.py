@@ -16,7 +16,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 from pipelines import method
-from pipelines.cli.parser import values
+from pipelines.cli.parser import read_settings
 from pipelines.media.image_metrics import psnr
 from pipelines.method import Clip, Frames, Method, Progress
 from pipelines.options import RunOptions
@@ -89,7 +89,7 @@ def compile_ahead(given: argparse.Namespace) -> int:
 
 def shot_from_arguments(given: argparse.Namespace) -> Shot:
     """The shot of a command over a made-up scene."""
-    known, options = method(given.method), values(RunOptions, given, "options")
+    known, options = method(given.method), read_settings(RunOptions, given, "options")
     made_up = default_shot(known, steps=given.steps, frames=given.frames, size=given.size, given=given.set)
     return Shot(known, *made_up, options)  # type: ignore[arg-type]
 

@@ -14,7 +14,7 @@ import huggingface_hub as hub
 from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
 
-from camera.errors import InputError, unreached
+from camera.errors import InputError, describe_unreachable
 from pipelines import method
 from pipelines.method import Checkpoint, Method
 from pipelines.runtime.device import Device
@@ -90,7 +90,7 @@ def hub_silence() -> str:
     except OfflineModeIsEnabled:
         return "the hub is switched off (HF_HUB_OFFLINE)"
     except Exception as error:
-        return f"the hub {constants.ENDPOINT} does not answer ({unreached(error)})"
+        return f"the hub {constants.ENDPOINT} does not answer ({describe_unreachable(error)})"
     return ""
 
 
@@ -170,7 +170,7 @@ def _checkpoint(checkpoint: Checkpoint, silence: str = "") -> tuple[Finding, boo
         return Finding(False, f"{checkpoint.repo}: does not exist or is private"), False
     except Exception as error:
         return Finding(
-            False, f"{checkpoint.repo}: not in the cache, and the hub did not answer ({unreached(error)})"
+            False, f"{checkpoint.repo}: not in the cache, and the hub did not answer ({describe_unreachable(error)})"
         ), False
     return Finding(True, f"{checkpoint.repo}: can be downloaded"), False
 

@@ -24,8 +24,8 @@ from pipelines import generate
 from pipelines.inputs.archive import open_folder
 from pipelines.inputs.datasets.genxd import read_reconfusion, reconfusion_scenes
 from pipelines.inputs.datasets.gso import Subset, is_gso, read_gso
-from pipelines.inputs.posed_files import Given, gather_folder, with_fewer_given
-from pipelines.inputs.posed_images import with_truth
+from pipelines.inputs.posed_files import Given, gather_folder, limit_given
+from pipelines.inputs.posed_images import add_truth
 from pipelines.media.video import complete, write_mp4
 from pipelines.method import Clip, Progress
 from pipelines.methods.genxd.comparison import Comparison, compare_with_truth
@@ -58,12 +58,12 @@ def scenes(
                 for name, file in reconfusion_scenes(child).items():
                     yield name, _read_reconfusion(file, views, everything)
                 return
-        yield data.stem, with_fewer_given(gather_folder(folder, name=data.stem), views or 3, everything=everything)
+        yield data.stem, limit_given(gather_folder(folder, name=data.stem), views or 3, everything=everything)
 
 
 def _read_reconfusion(file: Path, views: int, everything: bool) -> Given:
     given = Given(read_reconfusion(file), None, "Cameras of the data set.")
-    return with_fewer_given(given, views or 3, everything=everything)
+    return limit_given(given, views or 3, everything=everything)
 
 
 def evaluate(
@@ -72,7 +72,7 @@ def evaluate(
     """`Progress`, then how the views made for the known cameras compare; the clip and the comparison are saved in ``out``."""
     if given.targets is None or given.truth is None:
         raise InputError(f"{name} has no pictures to compare with; give fewer of them to the method.")
-    scene = with_truth(given.views.scene(), given.truth).fitted(size, size)
+    scene = add_truth(given.views.scene(), given.truth).fitted(size, size)
     path = given.targets.fitted(size, size)
     shot = Shot(METHOD, scene, path, settings, options)
     shot.check()

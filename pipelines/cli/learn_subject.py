@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from camera.errors import InputError
-from pipelines.cli.parser import add_scene, add_settings, values
+from pipelines.cli.parser import add_scene, add_settings, read_settings
 from pipelines.cli.shot import shot_of
 from pipelines.methods.i2v3d.method import METHOD, RENDERS, I2V3DSettings
 from pipelines.methods.i2v3d.scene.project import read_project
@@ -59,7 +59,7 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
     usual = SubjectSettings(prompt=getattr(shot.settings, "prompt", ""))
     if given.project and not is_project(given.project):
         usual = read_project(given.project).subject or usual
-    subject: Any = values(SubjectSettings, given, "subject", over=usual)
+    subject: Any = read_settings(SubjectSettings, given, "subject", over=usual)
     scene, look = shot.scene, cast(I2V3DSettings, shot.settings)
 
     def train(weights: Any) -> Iterator[Any]:

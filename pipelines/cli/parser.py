@@ -74,12 +74,14 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def values(kind: type[Settings], given: argparse.Namespace, prefix: str, *, over: Settings | None = None) -> Settings:
+def read_settings(
+    kind: type[Settings], given: argparse.Namespace, prefix: str, *, over: Settings | None = None
+) -> Settings:
     """The settings of ``kind`` that the parsed options describe; the others are those of ``over``, or the defaults."""
-    return kind.of({**(over.values() if over else {}), **written(kind, given, prefix)})
+    return kind.of({**(over.values() if over else {}), **given_settings(kind, given, prefix)})
 
 
-def written(kind: type[Settings], given: argparse.Namespace, prefix: str) -> dict[str, Any]:
+def given_settings(kind: type[Settings], given: argparse.Namespace, prefix: str) -> dict[str, Any]:
     """By name, the settings that stand in the command line."""
     found = {name: getattr(given, f"{prefix}.{name}", None) for name in kind.controls()}
     return {name: value for name, value in found.items() if value is not None}

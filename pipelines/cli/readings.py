@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from camera.errors import InputError
-from camera.figure.readings import draw_readings, readings
-from camera.formats.research.matrices import reading_of
+from camera.figure.readings import draw_readings, rank_readings
+from camera.formats.research.matrices import choose_reading
 from pipelines.media.video import complete
 
 
@@ -25,8 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not asked.file.is_file():
             raise InputError(f"There is no file {asked.file}.")
-        matrices, *taken = reading_of(asked.file.read_bytes(), asked.file.name)
-        found = readings(matrices, asked.file.name, (taken[0], taken[1]))
+        matrices, *taken = choose_reading(asked.file.read_bytes(), asked.file.name)
+        found = rank_readings(matrices, asked.file.name, (taken[0], taken[1]))
         with complete(asked.out) as part:
             part.write_text(draw_readings(found), encoding="utf-8")
     except InputError as error:

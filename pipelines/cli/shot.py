@@ -13,7 +13,7 @@ from typing import Any
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.cli.parser import GUESS, values, written
+from pipelines.cli.parser import GUESS, given_settings, read_settings
 from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
 from pipelines.project.content import METHOD_MOVES
@@ -35,7 +35,7 @@ def shot_of(known: Method, given: argparse.Namespace, folder: Path) -> tuple[Sho
     if getattr(given, "project", None) and is_project(given.project):
         return _shot_of_saved_project(known, given, folder)
     scene, path, settings, moves = _read_parts(known, given, folder)
-    options: Any = values(RunOptions, given, "options")
+    options: Any = read_settings(RunOptions, given, "options")
     return Shot(known, scene, path, settings, options), moves
 
 
@@ -46,7 +46,7 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
     if content.scene is None:
         raise InputError(f"{given.project.name} holds no picture yet; open one in the page and save the project again.")
     scene = _replace_objects(content.scene, getattr(given, "objects", None))
-    chosen = written(known.moves, given, "moves")
+    chosen = given_settings(known.moves, given, "moves")
     moves: Any = known.moves.of({**(content.moves.get(known.name) or known.moves()).values(), **chosen})
     if set(chosen) - set(_FRAME):
         content = replace(content, source=replace(content.source, moves_from=METHOD_MOVES))
@@ -69,13 +69,13 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
 def _merge(stored: Mapping[str, Any], kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:
     """Settings of ``kind``: what is ``stored``, and over it what the command line says."""
     known = {name: stored[name] for name in kind.controls() if name in stored}
-    return kind.of({**known, **written(kind, given, prefix)})
+    return kind.of({**known, **given_settings(kind, given, prefix)})
 
 
 def _read_parts(known: Method, given: argparse.Namespace, folder: Path) -> _Parts:
     if getattr(given, "project", None) or getattr(given, "empty_stage", False):
         return _parts_of_project(known, given, folder)
-    moves: Any = values(known.moves, given, "moves")
+    moves: Any = read_settings(known.moves, given, "moves")
     if getattr(given, "after", None):
         moves = _moves_framed_as(given.after, moves)
     scene, own = (known.blank(), None) if known.blank and given.no_picture else _scene(given)
@@ -83,7 +83,7 @@ def _read_parts(known: Method, given: argparse.Namespace, folder: Path) -> _Part
     scene = scene.fitted(moves.width, moves.height, moves.fit)
     if scene.kind not in known.scenes:
         raise InputError(f"{known.title} takes {' or '.join(known.scenes)}, and these files are a {scene.kind}.")
-    settings = values(known.settings, given, "settings")
+    settings = read_settings(known.settings, given, "settings")
     if given.path is None and own is None:
         return scene, known.path(moves, scene), settings, moves
     path = own if given.path is None else _own_path(given, known.path(moves, scene), scene)
@@ -97,9 +97,11 @@ def _parts_of_project(known: Method, given: argparse.Namespace, folder: Path) ->
     module = import_module(known.projects)
     project = module.read_project(given.project, folder=folder) if given.project else module.new_project()
     print(*project.notes, sep="\n", end="\n" * bool(project.notes), file=sys.stderr)
-    settings: Any = values(known.settings, given, "settings", over=project.settings)
-    own, chosen = project.path, written(known.moves, given, "moves")
-    others = chosen or given.path or given.objects or set(written(known.settings, given, "settings")) & _KEYFRAMES
+    settings: Any = read_settings(known.settings, given, "settings", over=project.settings)
+    own, chosen = project.path, given_settings(known.moves, given, "moves")
+    others = (
+        chosen or given.path or given.objects or set(given_settings(known.settings, given, "settings")) & _KEYFRAMES
+    )
     if project.painted is not None and settings.make == module.VIDEO and not others:
         print("Between the keyframes as the project has them; --keyframes-file '' paints them anew.", file=sys.stderr)
         settings = project.painted.settings(settings, folder / "painted.zip")
@@ -200,7 +202,7 @@ def _scene_of_result(after: Path | None) -> Scene:
 
 def _scene_of_picture(given: argparse.Namespace) -> Scene:
     from pipelines.estimation.depth import MODELS, Depth, depth_of
-    from pipelines.inputs.picture import guessed_layout, scene_from
+    from pipelines.inputs.picture import guess_layout, scene_from
     from pipelines.media.depth_map.read import read_depth_map
     from pipelines.media.image import read_picture
 
@@ -211,7 +213,7 @@ def _scene_of_picture(given: argparse.Namespace) -> Scene:
         print(read.note, file=sys.stderr)
         depth = Depth(read.values, read.unit, "given depth", read.fov_degrees)
     elif given.depth_model == GUESS:
-        depth = guessed_layout(picture.colour)
+        depth = guess_layout(picture.colour)
     else:
         depth = depth_of(picture, MODELS[given.depth_model])
     return scene_from(picture, depth, fov_degrees=given.fov, name=given.image.stem)

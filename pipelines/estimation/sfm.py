@@ -103,7 +103,7 @@ def reconstruct(
         known = None if focal_px is None else _centred_camera(focal_px, pictures.shape[2], pictures.shape[1])
         model = "SIMPLE_PINHOLE" if known is None else "PINHOLE"
         place.extract(model, one_lens=one_lens, known=known, few=matcher is not None)
-        place.match(pairs(len(pictures), pairing), matcher, pixels=STRICT_PX if one_video else None)
+        place.match(choose_pairs(len(pictures), pairing), matcher, pixels=STRICT_PX if one_video else None)
         models = place.mapped(hold_lens=known is not None, one_video=one_video)
         if not models:
             raise InputError(
@@ -137,7 +137,7 @@ def refine_cameras(
     with Workplace.of(frames, masks, seed) as place:
         one_lens = bool(np.ptp(path.intrinsics, axis=0).max() < 1e-6)
         place.extract("PINHOLE", one_lens=one_lens, known=path, few=matcher is not None)
-        place.match(pairs(len(frames), pairing), matcher)
+        place.match(choose_pairs(len(frames), pairing), matcher)
         before, current, model = float("nan"), path, None
         for number, (pixels, degrees) in enumerate(ROUNDS):
             model = place.triangulated(current, pixels, degrees)
@@ -146,12 +146,12 @@ def refine_cameras(
             place.adjust(model, lens=lens)
             current = _merge(current, _result(model, path.width, path.height, path.fps))
     found = _drop_poor_frames(_result(model, path.width, path.height, path.fps))
-    to_given = gauge(found.path, path.sliced(list(found.frames)))  # type: ignore[arg-type]
+    to_given = fit_gauge(found.path, path.sliced(list(found.frames)))  # type: ignore[arg-type]
     found = replace(found, path=to_given.of_path(found.path), points=to_given(found.points))
     return Refined(_merge(path, found), found.frames, found, before, found.mean_error_px)
 
 
-def gauge(path: CameraPath, reference: CameraPath) -> Similarity:
+def fit_gauge(path: CameraPath, reference: CameraPath) -> Similarity:
     """The similarity from the world of ``path`` to that of ``reference``, frame for frame the same cameras.
 
     The turn is the mean of the cameras' turns, then scale and place fit the centres in least squares; so it is unique
@@ -168,7 +168,7 @@ def gauge(path: CameraPath, reference: CameraPath) -> Similarity:
     return Similarity(scale, rotation, reference.centres.mean(axis=0) - scale * turned.mean(axis=0))
 
 
-def pairs(count: int, pairing: Pairing = "auto") -> list[tuple[int, int]]:
+def choose_pairs(count: int, pairing: Pairing = "auto") -> list[tuple[int, int]]:
     """Pairs (i, j), i < j, of pictures to match; "auto" is exhaustive up to `EXHAUSTIVE` pictures, else sequential."""
     if pairing not in get_args(Pairing):
         raise InputError(f"Pictures are paired {', '.join(get_args(Pairing))}; got {pairing!r}.")

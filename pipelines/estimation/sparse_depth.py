@@ -10,7 +10,7 @@ Pixels = NDArray[np.float64]
 """(N,2), x and y, centres at integers."""
 
 
-def aligned_depth(relative: NDArray, pixels: Pixels, depths: NDArray[np.float64]) -> NDArray[np.float64]:
+def align_depth(relative: NDArray, pixels: Pixels, depths: NDArray[np.float64]) -> NDArray[np.float64]:
     """``relative`` depth (H,W), growing with distance, in the unit of ``depths`` (K,) known at ``pixels`` (K,2).
 
     Scaled by the ratio of the medians, then shifted by the median difference.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError, reading
 from camera.formats.account import Account
 from camera.formats.content import kind_of
-from camera.formats.parsing import natural, npz_shapes
+from camera.formats.parsing import natural_key, npz_shapes
 from pipelines.media.depth_map.arrays import DEPTH_KEYS, DISPARITY_KEYS
 from pipelines.media.depth_map.raster import read_raster
 from pipelines.media.depth_map.read import read_depth_map
@@ -45,7 +45,7 @@ def _read_zip(file: Path, account: Account) -> NDArray[np.float32]:
 
     with open_folder(file) as folder:
         found = {each.relative_to(folder).as_posix(): each for each in folder.rglob("*") if each.is_file()}
-        shown = sorted((name for name in found if not PurePosixPath(name).name.startswith(".")), key=natural)
+        shown = sorted((name for name in found if not PurePosixPath(name).name.startswith(".")), key=natural_key)
         kinds = {kind: [name for name in shown if name.lower().endswith(kind)] for kind in (DISPARITIES, DISTANCES)}
         names = kinds[DISPARITIES] or kinds[DISTANCES]
         if names == kinds[DISPARITIES]:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from camera.errors import InputError
 
 
-def cameras_of(pictures: Sequence[str], cameras: Sequence[str]) -> dict[str, int]:
+def match_names(pictures: Sequence[str], cameras: Sequence[str]) -> dict[str, int]:
     """The index in ``cameras`` (names as their file gives them, "" for none) of each of ``pictures`` (paths).
 
     Pictures that no camera is called after are missing. Where no base name fits at all, names are compared without their

@@ -158,15 +158,15 @@ def _read_archive(path: Path, given_views: int, dense: bool, begin_at: int) -> M
 
 
 def _make_material(given: Given, given_views: int, dense: bool) -> Material:
-    from pipelines.inputs.posed_files import with_fewer_given
-    from pipelines.inputs.posed_images import with_truth
+    from pipelines.inputs.posed_files import limit_given
+    from pipelines.inputs.posed_images import add_truth
 
-    given = with_fewer_given(given, given_views)
+    given = limit_given(given, given_views)
     views = given.views
     points = PointCloud(views.points.astype(np.float32), views.colours) if len(views.points) else None
     scene, note = _add_depth(views) if dense else (views.scene(), "")
     words = " ".join(filter(None, (given.note, note)))
-    scene = with_truth(scene, given.truth)
+    scene = add_truth(scene, given.truth)
     return Material(scene, given.targets, words, path_as_given=given.targets is not None, points=points)
 
 
@@ -190,7 +190,7 @@ def _estimate_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _read_video(path: Path, dense: bool, begin_at: int) -> Material:
     """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
-    from pipelines.inputs.picture import guessed_layout
+    from pipelines.inputs.picture import guess_layout
     from pipelines.inputs.reconstructions.vipe import say_cut
     from pipelines.inputs.video_scene import scene_of_video
     from pipelines.media.video import read_video
@@ -207,8 +207,8 @@ def _read_video(path: Path, dense: bool, begin_at: int) -> Material:
     except InputError as error:
         if dense:
             raise
-        scene, note = scene_of_video(frames, fps, lambda frame: guessed_layout(frame).values)
-        scene = replace(scene, source=guessed_layout(frames[0]).source)
+        scene, note = scene_of_video(frames, fps, lambda frame: guess_layout(frame).values)
+        scene = replace(scene, source=guess_layout(frames[0]).source)
         words = f"{note} Note: {error} Until then the depth is a **guess**. {account.text()}"
         return Material(scene, note=words.rstrip())
     scene, note = scene_of_video(frames, fps, _estimate_depth)

@@ -27,7 +27,7 @@ def scene_from(picture: Picture, depth: Depth, *, fov_degrees: float | None = No
     return Scene((view,), "still", depth.unit, source=depth.source, name=name)
 
 
-def guessed_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest: float = 12.0) -> Depth:
+def guess_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest: float = 12.0) -> Depth:
     """No measurement: a floor that recedes to a horizon (share of the height) and a backdrop standing at its end.
 
     So that a picture can be rehearsed where no depth model can be had; ``source`` says what it is.

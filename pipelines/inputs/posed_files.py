@@ -20,12 +20,12 @@ from camera.errors import InputError
 from camera.formats import colmap, nerfstudio, realestate10k
 from camera.formats.account import Account, refusal
 from camera.formats.content import kind_of, with_suffix
-from camera.formats.parsing import json_object, members, natural, text_of
+from camera.formats.parsing import json_object, natural_key, text_of, unzip_members
 from camera.formats.tum import rows
 from camera.path import CameraPath, pinhole, scaled_size
 from pipelines.inputs import colmap_model
 from pipelines.inputs.colmap_model import Lens, Model
-from pipelines.inputs.matching import cameras_of
+from pipelines.inputs.matching import match_names
 from pipelines.inputs.posed_images import PosedPictures, estimate_cameras
 from pipelines.media.depth_map.raster import apply_orientation
 from pipelines.media.image import read_picture
@@ -53,8 +53,8 @@ class Given:
 
 def gather(files: Sequence[Path], *, name: str = "views") -> Given:
     """Pictures and camera files, in any order; without camera files the cameras are estimated."""
-    called = names_of(files)
-    pictures = sorted((file for file in files if is_picture(file)), key=lambda file: natural(called[file]))
+    called = name_files(files)
+    pictures = sorted((file for file in files if is_picture(file)), key=lambda file: natural_key(called[file]))
     others = [file for file in files if not is_picture(file)]
     if not pictures:
         raise InputError("There is a camera file but no picture; give both together.")
@@ -80,7 +80,7 @@ def gather(files: Sequence[Path], *, name: str = "views") -> Given:
     return replace(given, note=" ".join(filter(None, (given.note, account.text()))))
 
 
-def names_of(files: Sequence[Path]) -> dict[Path, str]:
+def name_files(files: Sequence[Path]) -> dict[Path, str]:
     """What each file is called here: its path below the folder that holds them all, so that equal names stay apart."""
     above = Path(os.path.commonpath([file.absolute().parent for file in files])) if files else Path()
     return {file: file.absolute().relative_to(above).as_posix() for file in files}
@@ -117,7 +117,7 @@ def is_picture(file: Path) -> bool:
     return kind_of(file) in PICTURES
 
 
-def with_fewer_given(given: Given, count: int, *, everything: bool = False) -> Given:
+def limit_given(given: Given, count: int, *, everything: bool = False) -> Given:
     """Only ``count`` pictures given, the cameras of the others are targets: the data set's split, else evenly spread.
 
     ``everything``: all cameras are targets, those of the given pictures too.
@@ -145,7 +145,7 @@ def model_of(files: Mapping[str, bytes], width: int, height: int, account: Accou
     ``one_size``: whether the pictures have that size, all of them.
     """
     if len(files) == 1 and (only := next(iter(files))).lower().endswith(".zip"):
-        files = members(files[only], only)
+        files = unzip_members(files[only], only)
     if found := colmap.models(files):
         return _colmap(files, found, account)
     if len(files) != 1:
@@ -234,7 +234,7 @@ def match_cameras(pictures: Mapping[str, Picture], model: Model, *, name: str = 
 
 def _places(names: list[str], model: Model) -> dict[str, int]:
     """The camera of each picture; pictures without one are missing."""
-    if found := cameras_of(names, model.names):
+    if found := match_names(names, model.names):
         return found
     if len(names) == len(model.poses):
         return {name: i for i, name in enumerate(names)}

@@ -112,16 +112,16 @@ class SceneWithTruth(Scene):
     truth: PosedPictures | None = None
 
 
-def with_truth(scene: Scene, truth: PosedPictures | None) -> Scene:
+def add_truth(scene: Scene, truth: PosedPictures | None) -> Scene:
     """The scene that also knows ``truth``, if there is any."""
     if truth is None:
         return scene
     return SceneWithTruth(**{each.name: getattr(scene, each.name) for each in fields(Scene)}, truth=truth)
 
 
-def with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *, name: str = "views") -> PosedPictures:
+def pair_with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *, name: str = "views") -> PosedPictures:
     """Pictures in the order of the cameras; cameras given for another size of the same shape are adapted."""
-    stack = one_size(pictures)
+    stack = stack_pictures(pictures)
     height, width = stack.shape[1:3]
     if abs(path.width / path.height - width / height) > 0.02 * width / height:
         raise InputError(
@@ -141,7 +141,7 @@ def estimate_cameras(
 
     if len(pictures) < 2:
         raise InputError("Cameras can be found for two or more pictures of one scene; add pictures.")
-    stack = one_size(pictures)
+    stack = stack_pictures(pictures)
     height, width = stack.shape[1:3]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     size = (round(width * scale), round(height * scale))
@@ -151,7 +151,7 @@ def estimate_cameras(
     return PosedPictures(small[list(found.frames)], found.path, name, source, found.points, found.colours)
 
 
-def one_size(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def stack_pictures(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """(N,H,W,3); raises `InputError` where the sizes differ."""
     sizes = {picture.shape[1::-1] for picture in pictures}
     if len(sizes) != 1:

@@ -105,7 +105,7 @@ def _xyz_of(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     return columns * np.linalg.solve(columns, light)
 
 
-def profile_followed(image: Image.Image, account: Account, tags: ColourTags | None = None) -> Image.Image:
+def convert_to_srgb(image: Image.Image, account: Account, tags: ColourTags | None = None) -> Image.Image:
     """A decoded picture (RGB, RGBA, L, LA or CMYK) in sRGB: by its ICC profile, by the ``tags`` of its file, or by the gamma and
     primaries that a PNG says. As in PNG's rule, tags of HDR go before a profile."""
     icc = image.info.get("icc_profile")

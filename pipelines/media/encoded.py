@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from camera.errors import InputError, damaged
+from camera.errors import InputError, damage_errors
 from pipelines.media.picture_file import MAX_MEGAPIXELS, PICTURE_FORMATS
 
 
@@ -20,7 +20,7 @@ def decode_picture(data: bytes, flags: int, sentence: str) -> NDArray:
     try:
         with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as image:
             width, height = image.size
-    except damaged() as error:
+    except damage_errors() as error:
         raise InputError(sentence) from error
     if width * height > MAX_MEGAPIXELS * 1_000_000:
         raise InputError(

@@ -19,13 +19,13 @@ MOST_BYTES = 256 << 20
 _MOST_BOXES = 1000
 
 
-def append(file: Path, content: bytes) -> None:
+def append_box(file: Path, content: bytes) -> None:
     """Adds ``content`` at the end of an mp4."""
     with file.open("ab") as out:
         out.write(struct.pack(">I4s16s", 24 + len(content), b"uuid", OURS) + content)
 
 
-def replace(file: Path, content: bytes, *, kind: bytes) -> None:
+def replace_box(file: Path, content: bytes, *, kind: bytes) -> None:
     """Puts ``content`` at the end of an mp4 in a box of this ``kind``, in place of an earlier one, which stood last.
 
     The file is whole at any time: a copy takes its name. Raises `InputError` where its boxes make no sense.
@@ -54,8 +54,8 @@ def _pieces(source: BinaryIO, length: int) -> Iterator[bytes]:
         yield piece
 
 
-def read(file: str | Path, *, kind: bytes = OURS) -> bytes | None:
-    """What `append` or `replace` added to a file; None where there is nothing, or more than `MOST_BYTES`."""
+def read_box(file: str | Path, *, kind: bytes = OURS) -> bytes | None:
+    """What `append_box` or `replace_box` added to a file; None where there is nothing, or more than `MOST_BYTES`."""
     with Path(file).open("rb") as source:
         for box, start, size in _boxes(source, Path(file).stat().st_size):
             if box == b"uuid" and 16 <= size <= MOST_BYTES:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from camera.errors import InputError, damaged, reading
+from camera.errors import InputError, damage_errors, reading
 from camera.formats.content import LOOKED_AT, kind_of_bytes
 from pipelines.media.budget import BUDGET
 
@@ -25,7 +25,7 @@ def open_picture_file(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Im
     _register_heif()
     try:
         image = Image.open(path, formats=PICTURE_FORMATS)
-    except damaged() as error:
+    except damage_errors() as error:
         raise InputError(
             f"{Path(path).name} cannot be read as a picture{_describe_content(Path(path))}; give a PNG, JPEG, WebP, AVIF or HEIC file."
         ) from error

@@ -148,14 +148,14 @@ def read_video(
     What was done goes to ``account``, else to warnings `FileNote`. Raises `InputError` for a file that
     is no video, holds no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
-    from pipelines.media.playback.frame_time import timing_of
+    from pipelines.media.playback.frame_time import read_timing
     from pipelines.media.playback.shown_frame import Shown
 
     own = Account(Path(path).name)
     with _open_video(path) as (container, stream):
         tracks = len(container.streams.video)
         own.left_out(tracks - 1, tracks, "picture tracks", "the first one is shown")
-        timing = timing_of(container, stream)
+        timing = read_timing(container, stream)
         timing = timing.of_every_frame() if every else timing
     with _open_video(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
@@ -228,11 +228,11 @@ def frames_of(
 
     Raises `InputError` for a file that is no video, has a side above `MAX_SIDE`, or breaks off.
     """
-    from pipelines.media.playback.frame_time import timing_of
+    from pipelines.media.playback.frame_time import read_timing
     from pipelines.media.playback.shown_frame import Shown
 
     with _open_video(path) as (container, stream):
-        timing = timing_of(container, stream).of_every_frame()
+        timing = read_timing(container, stream).of_every_frame()
     with _open_video(path) as (container, stream):
         if max(stream.width, stream.height) > MAX_SIDE:
             raise InputError(

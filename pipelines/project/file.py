@@ -17,7 +17,7 @@ from typing import Any
 
 from camera.editing import saved
 from camera.errors import InputError, reading
-from camera.objects.archive import part, read_objects
+from camera.objects.archive import read_objects, read_part
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
 from camera.sequence.shots import MOST_SHOTS, Shot
@@ -54,7 +54,7 @@ def save_project(file: str | Path, project: ProjectFile) -> Path:
 def is_project(file: str | Path) -> bool:
     """Whether a zip is a project of all tabs, as `save_project` writes it, and not one of I2V3D's own."""
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
-        about = json.loads(part(archive, WORDS, LARGEST_WORDS))
+        about = json.loads(read_part(archive, WORDS, LARGEST_WORDS))
         return isinstance(about, dict) and TAG in about
 
 
@@ -63,7 +63,7 @@ def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile
     without one they are left out, with a note."""
     name = Path(file).name
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
-        about = json.loads(part(archive, WORDS, LARGEST_WORDS))
+        about = json.loads(read_part(archive, WORDS, LARGEST_WORDS))
         if not isinstance(about, dict) or TAG not in about:
             raise InputError(f"{name} is no project of all tabs; one of I2V3D's is opened on its own tab.")
         if not isinstance(about[TAG], int) or about[TAG] > FORMAT:
@@ -93,7 +93,7 @@ def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str, example: 
     if SCENE not in archive.namelist() and example:
         scene = load(example)
     else:
-        stored = io.BytesIO(part(archive, SCENE, LARGEST_SCENE))
+        stored = io.BytesIO(read_part(archive, SCENE, LARGEST_SCENE))
         shapes = {f"view{number}.{key}": shape for number in range(count) for key, shape in SHAPES.items()}
         arrays = read_npz(stored, shapes, name=name, most_bytes=LARGEST_ARRAY)
         scene = Scene(tuple(view_of(arrays, number) for number in range(count)), **checked_facts(facts))
@@ -108,7 +108,7 @@ def _shots(archive: zipfile.ZipFile, count: int, name: str) -> tuple[Shot, ...]:
         return ()
     if count > MOST_SHOTS:
         raise InputError(f"{name} has {count} shots; a sequence here has up to {MOST_SHOTS}.")
-    given = json.loads(part(archive, SHOTS, LARGEST_WORDS))[:MOST_SHOTS]
+    given = json.loads(read_part(archive, SHOTS, LARGEST_WORDS))[:MOST_SHOTS]
     return tuple(Shot(str(shot["name"])[:60], CameraPath(**shot["path"])) for shot in given)
 
 
@@ -144,7 +144,7 @@ def _unpacked(archive: zipfile.ZipFile, place: str, folder: Path, label: str) ->
 def _kept(archive: zipfile.ZipFile, names: Any) -> dict[str, bytes]:
     known = [name for name in map(str, names[:MOST_KEPT]) if _KEPT.fullmatch(name) and name.split("/")[0] in NAMES]
     there = set(archive.namelist())
-    return {name: part(archive, f"kept/{name}", LARGEST_FILE) for name in known if f"kept/{name}" in there}
+    return {name: read_part(archive, f"kept/{name}", LARGEST_FILE) for name in known if f"kept/{name}" in there}
 
 
 def _by_method(given: Any) -> dict[str, dict[str, Any]]:

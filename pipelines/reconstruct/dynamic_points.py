@@ -241,4 +241,4 @@ def _place_cameras(moments: Moments, choices: Choices) -> tuple[list[int], Camer
         found, ended = loop_closure.join_ends(frames, found, matcher=choices.matcher)
         words = f"{words} First moment {ended}."
     nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
-    return list(found.frames), sfm.gauge(found.path, nominal).of_path(found.path), words
+    return list(found.frames), sfm.fit_gauge(found.path, nominal).of_path(found.path), words

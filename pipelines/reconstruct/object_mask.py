@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.formats.parsing import natural
+from camera.formats.parsing import natural_key
 from camera.view import Scene, View
 from pipelines.media.encoded import decode_picture
 
@@ -65,7 +65,7 @@ def masks_of_files(files: Sequence[str | Path], count: int, width: int, height: 
     if len(files) != count:
         raise InputError(f"Each of the {count} frames needs a mask, got {len(files)}; give one picture per frame.")
     masks = []
-    for file in sorted(map(Path, files), key=lambda file: natural(file.name)):
+    for file in sorted(map(Path, files), key=lambda file: natural_key(file.name)):
         wrong = f"The mask {file.name} is no picture that can be read; give PNG."
         picture = decode_picture(file.read_bytes(), cv2.IMREAD_UNCHANGED, wrong)
         masks.append(_read_mask(picture, width, height))

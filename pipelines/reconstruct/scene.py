@@ -197,7 +197,7 @@ def _place(
         found, ended = loop_closure.join_ends(frames, found, masks=masks, matcher=matcher)
         words = f"{ended}; {words}"
     nominal = path.sliced(list(found.frames))  # type: ignore[arg-type]
-    onto = sfm.gauge(found.path, nominal)
+    onto = sfm.fit_gauge(found.path, nominal)
     found = replace(found, path=onto.of_path(found.path), points=onto(found.points))
     return _Placed(found.frames, found.path, found, words)
 

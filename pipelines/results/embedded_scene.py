@@ -91,7 +91,7 @@ def last_frame(file: str | Path) -> NDArray[np.uint8] | None:
 
 def _box(file: str | Path) -> tuple[Callable[..., dict[str, NDArray]], dict[str, Any]] | None:
     """A reader of the arrays that an mp4 carries, and the facts among them."""
-    content = mp4_box.read(file)
+    content = mp4_box.read_box(file)
     if content is None:
         return None
     read = partial(read_npz, io.BytesIO(content), name=Path(file).name, most_bytes=_MOST_BYTES)

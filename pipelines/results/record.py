@@ -202,7 +202,7 @@ def _video(
     with complete(file) as part:
         write_on(part, frames, fps, metadata=metadata, begun=begun)
         if carries:
-            mp4_box.append(part, carries)
+            mp4_box.append_box(part, carries)
     return file
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from camera.errors import InputError
-from camera.evaluation.report import Found, TakeReport, report
+from camera.evaluation.report import Found, TakeReport, make_report
 from camera.path import CameraPath
 from pipelines.media import mp4_box
 from pipelines.media.video import complete
@@ -42,7 +42,7 @@ def measure_video(video: str | Path, requested: CameraPath | None = None, *, fre
         requested = requested.resized(clip.width, clip.height)
     focal = None if requested is None or free_lens else float(requested.intrinsics[0, 0, 0])
     found = recover(clip, focal_px=focal)
-    return report(
+    return make_report(
         Found(
             found.kind, found.path, found.frames, found.count, found.lens, found.parallax_degrees, found.error_px,
             (found.words,), found.distance, found.agreeing >= LEAST_AGREEING,
@@ -64,7 +64,7 @@ def save_report(video: str | Path, made: TakeReport) -> Path:
     video = Path(video)
     text = json.dumps({TAG: FORMAT, **made.values()}, allow_nan=False).encode()
     if video.suffix.lower() == ".mp4":
-        mp4_box.replace(video, text, kind=mp4_box.TAKE)
+        mp4_box.replace_box(video, text, kind=mp4_box.TAKE)
     sidecar = beside(video, "take.json")
     with complete(sidecar) as part:
         part.write_bytes(text)
@@ -74,7 +74,7 @@ def save_report(video: str | Path, made: TakeReport) -> Path:
 def read_report(video: str | Path) -> TakeReport | None:
     """The report inside an mp4, or beside it; None where there is none. Raises `InputError` for a damaged one."""
     video = Path(video)
-    text = mp4_box.read(video, kind=mp4_box.TAKE)
+    text = mp4_box.read_box(video, kind=mp4_box.TAKE)
     sidecar = beside(video, "take.json")
     if text is None and sidecar.is_file() and sidecar.stat().st_size <= LARGEST:
         text = sidecar.read_bytes()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from camera.errors import InputError, unreached
+from camera.errors import InputError, describe_unreachable
 from pipelines.method import Clip, Progress
 from pipelines.runtime.job_file import read_result, sign, write_job
 from pipelines.runtime.progress_clock import Report
@@ -65,7 +65,7 @@ def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> 
         except AppError as error:  # in the words of that Space
             raise InputError(f"The Space {place} broke off ({error}); try again.") from error
         except Exception as error:
-            raise InputError(f"The Space {place} broke off ({unreached(error)}); try again.") from error
+            raise InputError(f"The Space {place} broke off ({describe_unreachable(error)}); try again.") from error
         finally:
             job.cancel()
 

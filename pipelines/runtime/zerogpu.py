@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from camera.errors import InputError, mistake
+from camera.errors import InputError, log_failure
 from pipelines import registry
 from pipelines.method import Clip, Progress
 from pipelines.options import RunOptions
@@ -49,7 +49,7 @@ def shoot(shot: Shot) -> Iterator[Progress | Clip | Report | Failure]:
     except InputError as error:
         yield Failure(str(error))
     except Exception:
-        yield Failure(mistake(_log, "The run failed"))
+        yield Failure(log_failure(_log, "The run failed"))
 
 
 def run(shot: Shot, *, visitor: str = "") -> Iterator[Progress | Clip | Report]:

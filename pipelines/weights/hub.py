@@ -28,7 +28,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import filter_repo_objects
 from tqdm import tqdm
 
-from camera.errors import InputError, unreached
+from camera.errors import InputError, describe_unreachable
 from pipelines.method import Checkpoint, Progress
 from pipelines.weights.checkpoints import dtype_for
 
@@ -248,7 +248,7 @@ class _Fetch:
         if isinstance(error, HfHubHTTPError) and status:
             return InputError(f"The hub answered {status} for {file}; try again later, or check {url}.")
         return InputError(
-            f"{file} could not be downloaded ({unreached(error)}) and is not in the cache; check the network and start "
+            f"{file} could not be downloaded ({describe_unreachable(error)}) and is not in the cache; check the network and start "
             f"again, or put the files into ${FOLDER_VARIABLE}/{repo}."
         )
 

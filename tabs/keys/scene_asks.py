@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from camera.editing.commands import camera_of
+from camera.editing.commands import read_camera
 from camera.editing.film_text import film_text
-from camera.editing.fit import recorded
+from camera.editing.fit import resample_walk
 from camera.editing.limits import Limits, findings
 from camera.errors import InputError, reading
 from camera.path import CameraPath
@@ -46,14 +46,14 @@ def walk_of(asked: Asked, fps: float) -> CameraPath:
         smooth = float(asked.get("smooth", 0.2))
     if not 2 <= len(given) <= LONGEST_WALK or not 0 <= smooth <= 5:
         raise InputError("Record a walk for a moment, and smooth it by 0 to 5 seconds.")
-    cameras = [camera_of(one) for one in given]
+    cameras = [read_camera(one) for one in given]
     first = cameras[0]
     path = CameraPath(
         np.concatenate([one.world_from_camera for one in cameras]),
         np.concatenate([one.intrinsics for one in cameras]), first.width, first.height, fps,
     )  # fmt: skip
     with reading("The recording did not come whole; record the walk again."):
-        return recorded(path, np.array(times, np.float64), smooth_seconds=smooth)
+        return resample_walk(path, np.array(times, np.float64), smooth_seconds=smooth)
 
 
 def answered(project: Project, asked: Asked) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _words(project: Project, asked: Asked) -> dict[str, Any]:
 def _pick(project: Project, asked: Asked) -> dict[str, Any]:
     """The point of the scene under a place of what the camera sees."""
     scene, path = project.ready()
-    point = point_under(scene, path, camera_of(asked.get("camera")), asked)
+    point = point_under(scene, path, read_camera(asked.get("camera")), asked)
     return {"target": point.tolist(), "said": "The target is picked."}
 
 

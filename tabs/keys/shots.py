@@ -11,7 +11,7 @@ import numpy as np
 
 from camera.errors import InputError
 from camera.sequence.interchange import edl_text, otio_text
-from camera.sequence.shots import MOST_SHOTS, Shot, starts, warnings
+from camera.sequence.shots import MOST_SHOTS, Shot, check_cuts, first_frames
 from camera.view import Scene
 from pipelines.media.image import png
 from pipelines.method import Progress
@@ -115,9 +115,9 @@ def told(scene: Scene, shots: Shots, line_of_action: str) -> str:
     line = None if axis is None else pose[:3, axis]
     rows = [
         f"{number}. **{_escape(shot.name)}**: {about(shot.path)}, from {start / shot.path.fps:.1f} s"
-        for number, (shot, start) in enumerate(zip(shots, starts(shots)), start=1)
+        for number, (shot, start) in enumerate(zip(shots, first_frames(shots)), start=1)
     ]
-    wrong = [f"- Cut {each.cut + 1}: {_escape(each.words)}" for each in warnings(shots, subject, line=line)]
+    wrong = [f"- Cut {each.cut + 1}: {_escape(each.words)}" for each in check_cuts(shots, subject, line=line)]
     return "\n".join([*rows, "", *wrong])
 
 

@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from camera.errors import InputError, fault
+from camera.errors import InputError, describe_fault
 from pipelines.runtime.dispatch import unavailable
 from pipelines.settings import Control, Settings
 from tabs.project.project import Project
@@ -172,7 +172,7 @@ def _to_gradio_error(error: Exception) -> Exception:
         return error
     if isinstance(error, InputError):
         return gr.Error(str(error), print_exception=False)
-    if words := fault(error):
+    if words := describe_fault(error):
         return gr.Error(words, print_exception=False)
     number = uuid.uuid4().hex[:8]
     log.exception("A handler failed (%s)", number)

@@ -162,9 +162,9 @@ class Project:
         before = self.keyed()
         assert self.scene is not None
         origin, fit = self.scene.first.camera, self.moves.fit
-        seen = commands.camera_of(asked["camera"]) if asked.get("camera") else seeing
+        seen = commands.read_camera(asked["camera"]) if asked.get("camera") else seeing
         if seen is not None:
-            asked = {**asked, "camera": commands.camera_written(seen.unfitted(origin, fit))}  # type: ignore[arg-type]
+            asked = {**asked, "camera": commands.write_camera(seen.unfitted(origin, fit))}  # type: ignore[arg-type]
         edit = commands.apply_command(before, asked, origin=origin)
         return self.with_keys(edit.move, edit.name), edit
 

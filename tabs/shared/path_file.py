@@ -10,10 +10,10 @@ import gradio as gr
 import numpy as np
 
 from camera.errors import InputError
-from camera.figure.readings import draw_readings, readings
+from camera.figure.readings import draw_readings, rank_readings
 from camera.formats import FORMATS, read
 from camera.formats.account import Account
-from camera.formats.research.matrices import CONVENTIONS, is_raw, reading_of
+from camera.formats.research.matrices import CONVENTIONS, choose_reading, is_raw
 from camera.objects.scene import subject_distance
 from camera.path import CameraPath
 from camera.trajectories.scaling import KEEP, SUBJECT, scale_path
@@ -95,8 +95,8 @@ def _offer_readings(path_file: str) -> tuple[gr.HTML, gr.Radio]:
     name, data = Path(path_file).name, Path(path_file).read_bytes()
     if not is_raw(data, name):
         return gr.HTML("", visible=False), gr.Radio(value=LIKELIEST, visible=False)
-    matrices, convention, reason = reading_of(data, name)
-    svg = draw_readings(readings(matrices, name, (convention, reason)))
+    matrices, convention, reason = choose_reading(data, name)
+    svg = draw_readings(rank_readings(matrices, name, (convention, reason)))
     return gr.HTML(svg, visible=True), gr.Radio(value=LIKELIEST, visible=True)
 
 

@@ -18,7 +18,7 @@ from examples import EXAMPLES, load
 from pipelines import method as record_of
 from pipelines.estimation.depth import MODELS, Depth, DepthModel, depth_of
 from pipelines.inputs.open import ACCEPTED, read_material
-from pipelines.inputs.picture import guessed_layout, scene_from
+from pipelines.inputs.picture import guess_layout, scene_from
 from pipelines.media.budget import BUDGET
 from pipelines.media.depth_map.meanings import DepthMeaning
 from pipelines.media.depth_map.read import KINDS, read_depth_map
@@ -214,7 +214,7 @@ def described(scene: Scene) -> str:
 def _depth(picture: Picture, depth_from: str, depth_map: str | None, meaning: str, scale: float) -> tuple[Depth, str]:
     """Depth and a warning to show. Where the model cannot be had, the guess is used and said to be one."""
     if depth_from == GUESS:
-        return guessed_layout(picture.colour), ""
+        return guess_layout(picture.colour), ""
     if depth_from == GIVEN:
         if not depth_map:
             raise InputError("Upload your depth map, or choose a depth model or the guessed layout.")
@@ -223,4 +223,4 @@ def _depth(picture: Picture, depth_from: str, depth_map: str | None, meaning: st
     try:
         return depth_of(picture, BY_LABEL[depth_from]), ""
     except InputError as error:
-        return guessed_layout(picture.colour), f"\n\nNote: {error} Until then the depth below is a **guess**."
+        return guess_layout(picture.colour), f"\n\nNote: {error} Until then the depth below is a **guess**."

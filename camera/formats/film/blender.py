@@ -50,12 +50,12 @@ for frame, (matrix, focal, shift_x, shift_y) in enumerate(FRAMES, start=1):
 
 def write(path: CameraPath) -> bytes:
     """Raises `InputError` for skewed lenses, and where the shape of pixels changes on the way."""
-    lens.without_skew(path, "Blender")
+    lens.require_no_skew(path, "Blender")
     poses = blender_from_opencv(path.world_from_camera)
     fx, fy = path.intrinsics[:, 0, 0], path.intrinsics[:, 1, 1]
     shape = float(np.median(fy / fx))
     if np.abs(fy / fx / shape - 1).max() > 1e-3:
-        lens.centred_square(path, "Blender")
+        lens.require_centred_square(path, "Blender")
     shift_x = ((path.width - 1) / 2 - path.intrinsics[:, 0, 2]) / path.width
     shift_y = (path.intrinsics[:, 1, 2] - (path.height - 1) / 2) / (path.width * shape)
     values = [

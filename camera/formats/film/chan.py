@@ -13,7 +13,7 @@ from camera.conventions import nerfstudio_from_opencv, opencv_from_nerfstudio
 from camera.errors import InputError
 from camera.formats import lens
 from camera.formats.account import Account
-from camera.formats.parsing import like_or_refuse, line_numbers, resampled_lens, text_of
+from camera.formats.parsing import like_or_refuse, line_numbers, resample_lens, text_of
 from camera.formats.timing import by_time
 from camera.formats.tum import rows
 from camera.path import CameraPath
@@ -35,9 +35,9 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     poses[:, :3, :3] = scipy_rotation().from_euler(ORDER, values[:, [5, 4, 6]], degrees=True).as_matrix()
     poses[:, :3, 3] = values[:, 1:4]
     if values.shape[1] == 8:
-        lenses = lens.of_fov(values[:, 7], width=wanted.width, height=wanted.height, across=False)
+        lenses = lens.lenses_from_fov(values[:, 7], width=wanted.width, height=wanted.height, across=False)
     else:
-        lenses = resampled_lens(wanted, len(values))
+        lenses = resample_lens(wanted, len(values))
         account.say(f"{name} says no field of view; the lens of the scene is taken.")
     account.say(f"The angles of {name} are taken in Nuke's default rotation order ZXY, which the file does not say.")
     path = CameraPath(opencv_from_nerfstudio(poses), lenses, wanted.width, wanted.height, wanted.fps)
@@ -46,7 +46,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 def write(path: CameraPath) -> bytes:
     """A line per frame, counted from 1, with the vertical field of view."""
-    lens.centred_square(path, "Nuke's .chan")
+    lens.require_centred_square(path, "Nuke's .chan")
     poses = nerfstudio_from_opencv(path.world_from_camera)
     y, x, z = scipy_rotation().from_matrix(poses[:, :3, :3]).as_euler(ORDER, degrees=True).T
     table = np.column_stack([poses[:, :3, 3], x, y, z, path.fov_degrees[:, 1]])

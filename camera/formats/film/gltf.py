@@ -39,7 +39,7 @@ def write(path: CameraPath) -> bytes:
     """Raises `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
     from camera.objects.glb import pack_glb
 
-    lens.one_lens(lens.centred_square(path, "glTF"), "glTF")
+    lens.require_one_lens(lens.require_centred_square(path, "glTF"), "glTF")
     poses = nerfstudio_from_opencv(path.world_from_camera)
     quaternions = _continuous(to_quaternion(poses[:, :3, :3], order="xyzw"))
     times = np.arange(len(path)) / path.fps
@@ -125,7 +125,7 @@ def _camera_path(file: Any, like: CameraPath | None, account: Account) -> Camera
     poses[:, :3, :3] = orthonormal(worlds[:, :3, :3] / scale[:, None])
     poses[:, :3, 3] = worlds[:, :3, 3]
     wanted = like_or_refuse(like, name, "picture size")
-    lenses = lens.of_fov(np.full(len(poses), fov), width=wanted.width, height=wanted.height, across=False)
+    lenses = lens.lenses_from_fov(np.full(len(poses), fov), width=wanted.width, height=wanted.height, across=False)
     return CameraPath(opencv_from_nerfstudio(poses), lenses, wanted.width, wanted.height, fps)
 
 

@@ -17,7 +17,7 @@ from camera.conventions import half_pixel_lens, integer_pixel_lens
 from camera.errors import InputError, reading
 from camera.formats import lens
 from camera.formats.account import Account, refusal
-from camera.formats.parsing import MOST_FRAMES, line_numbers, natural, number, pose, size, text_of
+from camera.formats.parsing import MOST_FRAMES, line_numbers, natural_key, number, pose, size, text_of
 from camera.path import CameraPath
 
 _DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2", "p3", "p4")
@@ -43,7 +43,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     if len(root.findall("chunk")) > 1:
         account.say(f"{name} holds {len(root.findall('chunk'))} chunks; the first is taken.")
     lenses = {sensor.get("id", ""): sensor for sensor in chunk.iter("sensor")}
-    cameras = sorted(chunk.iter("camera"), key=lambda camera: natural(camera.get("label", "")))
+    cameras = sorted(chunk.iter("camera"), key=lambda camera: natural_key(camera.get("label", "")))
     posed = [camera for camera in cameras if camera.find("transform") is not None and camera.get("enabled") != "false"]
     account.left_out(len(cameras) - len(posed), len(cameras), "cameras", "they have no pose or are switched off")
     if not 1 <= len(posed) <= MOST_FRAMES:
@@ -51,14 +51,14 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     poses = np.stack([_pose(camera, name) for camera in posed])
     used = {camera.get("sensor_id", ""): None for camera in posed}
     made = {key: _lens(lenses.get(key), key, account) for key in used}
-    matrices, width, height = lens.of_one_size([made[camera.get("sensor_id", "")] for camera in posed], account)
+    matrices, width, height = lens.fit_to_one_size([made[camera.get("sensor_id", "")] for camera in posed], account)
     placed = _apply_chunk_transform(poses, chunk, name, account)
     return CameraPath(placed, matrices, width, height, like.fps if like else 24.0)
 
 
 def write(path: CameraPath) -> bytes:
     """One sensor; raises `InputError` for lenses that change from frame to frame."""
-    lens.one_lens(path, "Metashape's XML")
+    lens.require_one_lens(path, "Metashape's XML")
     matrix = half_pixel_lens(path.intrinsics)[0]
     root = Element("document", version="2.0.0")
     chunk = SubElement(root, "chunk", label="Reshoot", enabled="true")

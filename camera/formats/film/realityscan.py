@@ -18,7 +18,7 @@ from camera.conventions import FULL_FRAME_MM, nerfstudio_from_opencv, opencv_fro
 from camera.errors import InputError
 from camera.formats import lens
 from camera.formats.account import Account
-from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, natural, text_of
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, natural_key, text_of
 from camera.path import CameraPath
 from camera.rotation import scipy_rotation
 
@@ -37,7 +37,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     if not 1 <= len(rows) - 1 <= MOST_FRAMES:
         raise InputError(f"{name} should hold 1 to {MOST_FRAMES} cameras, got {len(rows) - 1}.")
     columns = account.fields({key: index for index, key in enumerate(head)}, "columns")
-    body = sorted(rows[1:], key=lambda row: natural(row[columns["name"]] if row else ""))
+    body = sorted(rows[1:], key=lambda row: natural_key(row[columns["name"]] if row else ""))
     values = {
         key: _column(body, columns[key], key, name) for key in head if key in (*_PLACE, *_ANGLES, *_LENS, *_DISTORTION)
     }
@@ -59,7 +59,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 def write(path: CameraPath) -> bytes:
     """Raises `InputError` for skewed lenses and pixels that are not square."""
-    lens.square(path, "RealityScan's CSV")
+    lens.require_square(path, "RealityScan's CSV")
     poses, unit = nerfstudio_from_opencv(path.world_from_camera), FULL_FRAME_MM / max(path.width, path.height)
     heading, pitch, roll = scipy_rotation().from_matrix(poses[:, :3, :3]).as_euler("ZXY", degrees=True).T
     middle = np.array([path.width - 1, path.height - 1]) / 2

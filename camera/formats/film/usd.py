@@ -53,7 +53,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 def write(path: CameraPath) -> bytes:
     """Text (usda) of one camera with a sample per frame, in metres, on a sensor 36 mm wide; raises `InputError` for oblong pixels."""
-    lens.square(path, "USD")
+    lens.require_square(path, "USD")
     unit = FULL_FRAME_MM / path.width
     middle = np.array([path.width - 1, path.height - 1]) / 2
     shift = (path.intrinsics[:, :2, 2] - middle) * unit

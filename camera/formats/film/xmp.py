@@ -19,7 +19,7 @@ from camera.errors import InputError
 from camera.formats import lens
 from camera.formats.account import Account
 from camera.formats.film.metashape import tree_of
-from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, natural, number, pose
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, natural_key, number, pose
 from camera.path import CameraPath, inverse
 
 _SPACE = "http://www.capturingreality.com/ns/xcr/1.1#"
@@ -41,7 +41,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 def read_files(files: Mapping[str, bytes], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """Cameras in the natural order of the files' names; picture size and rate are those of ``like``. Those without a pose are counted."""
     wanted = like_or_refuse(like, name, "picture size")
-    named = sorted((each for each in files if each.lower().endswith(".xmp")), key=natural)
+    named = sorted((each for each in files if each.lower().endswith(".xmp")), key=natural_key)
     account.fields(dict.fromkeys(files), "files").use(*named)
     cameras = [_fields(files[each], each) for each in named[:MOST_FRAMES]]
     posed = [(each, values) for each, values in zip(named, cameras) if {"Rotation", "Position"} <= values.keys()]
@@ -58,7 +58,7 @@ def read_files(files: Mapping[str, bytes], name: str, like: CameraPath | None, a
 
 def write(path: CameraPath) -> bytes:
     """A zip of one file for each frame; raises `InputError` for skewed lenses and pixels that are not square."""
-    lens.square(path, "RealityScan's XMP")
+    lens.require_square(path, "RealityScan's XMP")
     side = max(path.width, path.height)
     middle = np.array([path.width - 1, path.height - 1]) / 2
     box = io.BytesIO()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats.account import Account
-from camera.formats.parsing import MOST_FRAMES, like_or_refuse, resampled_lens
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, resample_lens
 from camera.path import CameraPath
 from camera.rotation import scipy_rotation
 
@@ -45,7 +45,7 @@ def read(text: str, name: str, like: CameraPath | None, account: Account) -> Cam
     )
     account.say(f"{name} says no lens; that of the scene is taken.")
     poses = _roll_out(held)
-    return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, FPS)
+    return CameraPath(poses, resample_lens(wanted, len(poses)), wanted.width, wanted.height, FPS)
 
 
 def _roll_out(held: list[str]) -> NDArray[np.float64]:

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.conventions import half_pixel_lens, integer_pixel_lens
-from camera.errors import InputError, damaged, reading
+from camera.errors import InputError, damage_errors, reading
 from camera.formats import lens
 from camera.formats.account import Account, Fields
-from camera.formats.parsing import MOST_FRAMES, like_or_refuse, npz_array, numbers, resampled_lens, size
+from camera.formats.parsing import MOST_FRAMES, like_or_refuse, npz_array, numbers, resample_lens, size
 from camera.formats.timing import by_time
 from camera.path import CameraPath, inverse
 from camera.rotation import from_quaternion, orthonormal
@@ -50,7 +50,7 @@ def read_vipe(data: bytes, name: str, shapes: Fields, like: CameraPath | None, a
     shapes.use("data", "inds")
     wanted = like_or_refuse(like, name, "lens")
     account.say(f"{name} says no lens; that of the scene is taken.")
-    path = CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+    path = CameraPath(poses, resample_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
     return by_time(path, frames / wanted.fps, account)
 
 
@@ -62,7 +62,7 @@ def read_vista4d(data: bytes, name: str, shapes: Fields, like: CameraPath | None
     wanted = like_or_refuse(like, name, "picture size")
     if "intrinsics" not in shapes:
         account.say(f"{name} says no lens; that of the scene is taken.")
-        return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+        return CameraPath(poses, resample_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
     one = len(shapes["intrinsics"]) == 2
     found = npz_array(data, "intrinsics", (3, 3) if one else (len(poses), 3, 3), name)
     _check_middle(found.reshape(-1, 3, 3)[:, :2, 2], wanted, name)
@@ -83,7 +83,7 @@ def read_spatialvid(rows: NDArray[np.float64], name: str, like: CameraPath | Non
     account.say(f"{name} says no lens; that of the scene is taken.")
     wanted = like_or_refuse(like, name, "lens")
     poses = _poses_from_quaternions(rows)
-    return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+    return CameraPath(poses, resample_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
 
 
 def _poses_from_quaternions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,7 +121,7 @@ def read_npy_pair(files: Mapping[str, bytes], name: str, like: CameraPath | None
     if len(rows) != len(poses):
         raise InputError(f"intrinsics.npy holds {len(rows)} lenses for {len(poses)} poses; give one for each.")
     if of_spatialvid and (rows <= 10).all():
-        lenses, width, height = lens.of_fractions(rows, like)
+        lenses, width, height = lens.lenses_from_fractions(rows, like)
         return CameraPath(poses, lenses, width, height, like.fps if like else 24.0)
     wanted = like_or_refuse(like, name, "picture size")
     _check_middle(rows[:, 2:], wanted, name)
@@ -132,7 +132,7 @@ def read_npy_pair(files: Mapping[str, bytes], name: str, like: CameraPath | None
 
 
 def write_npy_pair(path: CameraPath) -> bytes:
-    matrices = half_pixel_lens(lens.without_skew(path, "LingBot-World's arrays").intrinsics)
+    matrices = half_pixel_lens(lens.require_no_skew(path, "LingBot-World's arrays").intrinsics)
     rows = np.stack([matrices[:, 0, 0], matrices[:, 1, 1], matrices[:, 0, 2], matrices[:, 1, 2]], axis=1)
     box = io.BytesIO()
     with zipfile.ZipFile(box, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -150,7 +150,7 @@ def array_shape(data: bytes, name: str) -> tuple[int, ...]:
         version = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         return header(stream)[0]
-    except damaged() as error:
+    except damage_errors() as error:
         raise InputError(f"{name} is no readable npy file; write it again with numpy.save.") from error
 
 

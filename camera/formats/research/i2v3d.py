@@ -42,13 +42,15 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
     poses[:, :3, :3] = FLIP @ np.stack([axis / np.linalg.norm(axis, axis=1, keepdims=True) for axis in axes], axis=-1)
     poses[:, :3, 3] = start @ FLIP
     width, height = (like.width, like.height) if like else SIZE
-    intrinsics = lens.of_fov(np.full(frames, fov), width=width, height=height, across=True)
+    intrinsics = lens.lenses_from_fov(np.full(frames, fov), width=width, height=height, across=True)
     return CameraPath(poses, intrinsics, width, height, like.fps if like else 24.0)
 
 
 def write(path: CameraPath) -> bytes:
     """The first camera becomes the world. Raises `InputError` for a path that zooms."""
-    path = lens.centred_square(lens.one_lens(path, "I2V3D's camera JSON"), "I2V3D's camera JSON").relative_to_first()
+    path = lens.require_centred_square(
+        lens.require_one_lens(path, "I2V3D's camera JSON"), "I2V3D's camera JSON"
+    ).relative_to_first()
     ahead = 0.05 * path.intrinsics[:, :1, 0] / path.height
     start = path.centres @ FLIP
     end = start + ahead * (path.world_from_camera[:, :3, 2] @ FLIP)

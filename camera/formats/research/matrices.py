@@ -21,7 +21,7 @@ from camera.formats.parsing import (
     like_or_refuse,
     line_numbers,
     numbers,
-    resampled_lens,
+    resample_lens,
     text_of,
 )
 from camera.formats.research.arrays import array_shape, npy_array, rigid
@@ -56,7 +56,7 @@ def read(
     if convention and convention not in CONVENTIONS:
         raise InputError(f"There is no convention {convention!r}; choose one of {', '.join(CONVENTIONS)}.")
     if not convention:
-        convention, reason = likeliest(matrices, name)
+        convention, reason = find_likeliest(matrices, name)
         account.say(
             f"{name} does not say its convention; {convention} is taken: {reason}. The others are "
             f"{', '.join(each for each in CONVENTIONS if each != convention)} (--convention)."
@@ -64,7 +64,7 @@ def read(
     wanted = like_or_refuse(like, name, "lens")
     account.say(f"{name} says no lens; that of the scene is taken.")
     poses = rigid(poses_of(matrices, convention), name)
-    return CameraPath(poses, resampled_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
+    return CameraPath(poses, resample_lens(wanted, len(poses)), wanted.width, wanted.height, wanted.fps)
 
 
 MOTIONCTRL = ("w2c-opencv", "rows of 12 numbers in JSON are how MotionCtrl writes them")
@@ -86,15 +86,15 @@ def is_raw(data: bytes, name: str) -> bool:
     return isinstance(values, list) and bool(values) and isinstance(values[0], list)
 
 
-def reading_of(data: bytes, name: str) -> tuple[NDArray[np.float64], str, str]:
+def choose_reading(data: bytes, name: str) -> tuple[NDArray[np.float64], str, str]:
     """(F,4,4) as stored, the reading that is taken without another wish, and why. Raises `InputError`."""
-    matrices = raw(data, name)
+    matrices = read_raw(data, name)
     if name.lower().endswith(".json") and isinstance(row := json_value(data, name)[0], list) and len(row) == 12:
         return matrices, *MOTIONCTRL
-    return matrices, *likeliest(matrices, name)
+    return matrices, *find_likeliest(matrices, name)
 
 
-def raw(data: bytes, name: str) -> NDArray[np.float64]:
+def read_raw(data: bytes, name: str) -> NDArray[np.float64]:
     """(F,4,4) of a .npy, text or JSON file of matrices, as they are stored. Raises `InputError`."""
     if name.lower().endswith(".txt"):
         count = _words(data, name)[-1]
@@ -130,7 +130,7 @@ def poses_of(matrices: NDArray[np.float64], convention: str) -> NDArray[np.float
     return opencv_from_nerfstudio(matrices) if reading.opengl else matrices
 
 
-def likeliest(matrices: NDArray[np.float64], name: str) -> tuple[str, str]:
+def find_likeliest(matrices: NDArray[np.float64], name: str) -> tuple[str, str]:
     """The likeliest reading and why: where the zeros stand, how smoothly the camera moves, what it looks at."""
     transposed = _is_transposed(matrices, name)
     suffix = "-transposed" if transposed else ""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError, json_kind
 from camera.formats.account import Account
-from camera.formats.parsing import like_or_refuse, line_numbers, natural, pose, resampled_lens
+from camera.formats.parsing import like_or_refuse, line_numbers, natural_key, pose, resample_lens
 from camera.path import CameraPath
 
 OURS_FROM_UNREAL = np.array([[0.0, 1, 0], [0, 0, -1], [1, 0, 0]])
@@ -29,17 +29,17 @@ CENTIMETRES = 100.0
 def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The first camera of the file, in metres; the others are named. Lens, size and rate are those of ``like``."""
     frames = account.fields(values)
-    order = sorted((key for key in frames if re.fullmatch(r"frame\d+", key)), key=natural)
+    order = sorted((key for key in frames if re.fullmatch(r"frame\d+", key)), key=natural_key)
     first = frames[order[0]]
     if not isinstance(first, Mapping) or not first:
         raise InputError(f"{order[0]} of {name} should hold cameras such as cam01, got {json_kind(first)}.")
-    cameras = sorted(first, key=natural)
+    cameras = sorted(first, key=natural_key)
     if len(cameras) > 1:
         account.say(f"{name} holds {len(cameras)} cameras; {cameras[0]} is taken, not {', '.join(cameras[1:])[:120]}.")
     matrices = np.stack([_matrix(frames[key], cameras[0], f"{cameras[0]} of {key} of {name}") for key in order])
     wanted = like_or_refuse(like, name, "lens")
     account.say(f"{name} says no lens; that of the scene is taken.")
-    return CameraPath(matrices, resampled_lens(wanted, len(matrices)), wanted.width, wanted.height, wanted.fps)
+    return CameraPath(matrices, resample_lens(wanted, len(matrices)), wanted.width, wanted.height, wanted.fps)
 
 
 def write(path: CameraPath) -> bytes:

@@ -15,7 +15,7 @@ import numpy as np
 
 from camera.formats import lens
 from camera.formats.account import Account
-from camera.formats.parsing import field, natural, number, numbers, pose, size
+from camera.formats.parsing import field, natural_key, number, numbers, pose, size
 from camera.path import CameraPath
 
 
@@ -32,14 +32,14 @@ def read(values: list[Any], name: str, like: CameraPath | None, account: Account
         fx, fy = (number(field(camera, key, where), f"{key!r} of {where}", minimum=1e-3) for key in ("fx", "fy"))
         lenses.append((np.array([[fx, 0, (width - 1) / 2], [0, fy, (height - 1) / 2], [0, 0, 1]]), width, height))
         names.append(str(camera.get("img_name", "")))
-    order = sorted(range(len(poses)), key=lambda index: natural(names[index]))
-    matrices, width, height = lens.of_one_size([lenses[index] for index in order], account)
+    order = sorted(range(len(poses)), key=lambda index: natural_key(names[index]))
+    matrices, width, height = lens.fit_to_one_size([lenses[index] for index in order], account)
     return CameraPath(np.stack(poses)[order], matrices, width, height, like.fps if like else 24.0)
 
 
 def write(path: CameraPath) -> bytes:
     """Raises `InputError` for lenses that are skewed or off the centre by more than a pixel."""
-    lens.centred(path, "cameras.json")
+    lens.require_centred(path, "cameras.json")
     values = [
         {
             "id": index, "img_name": f"frame_{index + 1:05d}", "width": path.width, "height": path.height,

@@ -15,14 +15,14 @@ import numpy as np
 from camera.errors import InputError
 from camera.formats import lens
 from camera.formats.account import Account
-from camera.formats.parsing import MOST_FRAMES, field, natural, numbers, pose, size
+from camera.formats.parsing import MOST_FRAMES, field, natural_key, numbers, pose, size
 from camera.path import CameraPath
 
 
 def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """Frames in the order of their numbers, at the rate of ``like``, or 24."""
     shared = account.fields(values)
-    keys = sorted((key for key in values if key.isdigit()), key=natural)
+    keys = sorted((key for key in values if key.isdigit()), key=natural_key)
     if len(keys) > MOST_FRAMES:
         raise InputError(f"{name} should hold 1 to {MOST_FRAMES} cameras, got {len(keys)}.")
     poses, lenses = [], []
@@ -35,7 +35,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
         width, height = size(2 * matrix[0, 2], 2 * matrix[1, 2], where)
         matrix[:2, 2] -= 0.5
         lenses.append((matrix, width, height))
-    matrices, width, height = lens.of_one_size(lenses, account)
+    matrices, width, height = lens.fit_to_one_size(lenses, account)
     account.say(
         f"The pictures of {name} are taken to be {width} x {height}, twice the principal point, as HY-WorldPlay takes them."
     )
@@ -44,7 +44,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 def write(path: CameraPath) -> bytes:
     """Raises `InputError` for lenses that are skewed or off the centre by more than a pixel."""
-    lens.centred(path, "HY-WorldPlay's JSON")
+    lens.require_centred(path, "HY-WorldPlay's JSON")
     values = {}
     for frame, (matrix, k) in enumerate(zip(path.world_from_camera, path.intrinsics)):
         inner = [[float(k[0, 0]), 0.0, path.width / 2], [0.0, float(k[1, 1]), path.height / 2], [0.0, 0.0, 1.0]]

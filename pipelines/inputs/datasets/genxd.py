@@ -22,7 +22,7 @@ from camera.formats.account import Account
 from camera.path import CameraPath, inverse
 from pipelines.inputs.colmap_model import Lens, read_model
 from pipelines.inputs.datasets.camvid_archive import entry_folder
-from pipelines.inputs.posed_images import PosedPictures, one_size
+from pipelines.inputs.posed_images import PosedPictures, stack_pictures
 from pipelines.media.image import read_picture
 
 _CORE = np._core.multiarray  # type: ignore[attr-defined]
@@ -67,7 +67,7 @@ def read_reconfusion(file: str | Path, *, name: str = "", account: Account | Non
     scene = (account or Account(file.name)).fields(
         _torch_scene(file), idle=("key", "url", "scene", "scene_name", "timestamps")
     )
-    pictures = one_size([_decode(data, i) for i, data in enumerate(scene["images"])])
+    pictures = stack_pictures([_decode(data, i) for i, data in enumerate(scene["images"])])
     path = reconfusion_path(np.asarray(scene["cameras"], dtype=np.float64), pictures.shape[2], pictures.shape[1])
     if len(path) != len(pictures):
         raise InputError(f"{file.name} holds {len(pictures)} pictures and {len(path)} cameras; they must be as many.")
@@ -138,7 +138,7 @@ def read_camvid(path: str | Path, *, account: Account | None = None) -> PosedPic
     with entry_folder(path, account=account) as folder:
         model = read_model(folder / "0")
         straight = [_straighten(folder / "images", name, lens) for name, lens in zip(model.names, model.lenses)]
-    stack = one_size([picture for picture, _ in straight])
+    stack = stack_pictures([picture for picture, _ in straight])
     lenses = np.stack([lens.matrix for _, lens in straight])
     cameras = CameraPath(model.poses, lenses, stack.shape[2], stack.shape[1])
     name = Path(path).stem

@@ -19,7 +19,7 @@ from camera.path import CameraPath, inverse
 from camera.trajectories.genxd import FRAMES
 from camera.trajectories.genxd_fits import common_point
 from pipelines.inputs.posed_files import Given
-from pipelines.inputs.posed_images import PosedPictures, one_size
+from pipelines.inputs.posed_images import PosedPictures, stack_pictures
 from pipelines.media.image import read_picture
 
 Subset = Literal["nvs", "recon"]
@@ -59,7 +59,7 @@ def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> G
 
 def _pictures(folder: Path, place: str, numbers: list[int]) -> PosedPictures:
     files = [folder / place / "model" / f"{number:03d}" for number in numbers]
-    stack = one_size([read_picture(_check_exists(file.with_suffix(".png"))).colour for file in files])
+    stack = stack_pictures([read_picture(_check_exists(file.with_suffix(".png"))).colour for file in files])
     poses = np.stack([_camera_from_world(_check_exists(file.with_suffix(".npy"))) for file in files])
     if place == GIVEN_FOLDER:
         poses = _OPENGL @ poses

@@ -32,7 +32,7 @@ MOST = 0.85
 _SAMPLES = 2000
 
 
-def colour_map_of(colours: NDArray[Any], shown: NDArray[np.bool_]) -> str | None:
+def find_colour_map(colours: NDArray[Any], shown: NDArray[np.bool_]) -> str | None:
     """The name of the map that paints these pixels (H,W,3), of 8 or 16 bits, best; None where none does."""
     pixels = colours[shown]
     pixels = pixels[:: max(1, len(pixels) // _SAMPLES)].astype(np.float32)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError, damaged
+from camera.errors import InputError, damage_errors
 from camera.formats.account import Account, refusal
 from pipelines.media.picture_file import check_size
 
@@ -93,7 +93,7 @@ def _open(path: Path, *, header_only: bool) -> Any:
         raise InputError(f"There is no file {path.name}.")
     try:
         return OpenEXR.File(os.fspath(path), separate_channels=True, header_only=header_only)
-    except damaged() as error:
+    except damage_errors() as error:
         raise InputError(
             f"{path.name} is not an OpenEXR picture, or a damaged one; export it again, or as 16-bit PNG or npy."
         ) from error

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 
 from camera.errors import InputError
 from camera.formats.account import Account, refusal
-from pipelines.media.depth_map.coloured import colour_map_of
+from pipelines.media.depth_map.coloured import find_colour_map
 from pipelines.media.picture_file import load, open_picture_file
 from pipelines.media.picture_tags import png_chunks
 
@@ -108,7 +108,7 @@ def _are_alike(colours: NDArray[Any], shown: NDArray[np.bool_]) -> bool:
 
 
 def _refusal(colours: NDArray[Any], shown: NDArray[np.bool_], path: Path) -> InputError:
-    name = colour_map_of(colours, shown)
+    name = find_colour_map(colours, shown)
     if name:
         return InputError(
             f"{path.name} is depth painted in colours ({name}), which cannot be turned back into distances; export the grey "

@@ -57,7 +57,7 @@ class Timing:
         )
 
 
-def timing_of(container: Any, stream: Any) -> Timing:
+def read_timing(container: Any, stream: Any) -> Timing:
     """The timing by the packets' stamps, without decoding: the container stands at its end then. A file that breaks off is
     judged by what comes before."""
     from av.error import FFmpegError

@@ -14,7 +14,7 @@ import numpy as np
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.trajectories.genxd import FRAMES, RADIUS, given_frame
+from camera.trajectories.genxd import FRAMES, RADIUS, given_index
 from camera.view import Scene
 from pipelines.inputs.posed_images import SceneWithTruth
 from pipelines.methods.genxd import grouping
@@ -216,7 +216,7 @@ def _picture_frame(path: CameraPath, scene: Scene, wish: str) -> int | None:
     there = np.flatnonzero((away < 1e-3) & (turned < np.radians(0.1)))
     if wish == "automatic":
         return int(there[0]) if len(there) else None
-    frame = given_frame(wish, len(path))
+    frame = given_index(wish, len(path))
     if frame not in there:
         raise InputError(
             f"The given picture shall be the {wish} frame, but the path's camera is elsewhere there; choose automatic."

@@ -55,7 +55,7 @@ def _single(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
             scale=scale,
             original_jump=moves.original_jump,
         )
-    start = inverse(poses[genxd.given_frame(moves.given, moves.frames)])
+    start = inverse(poses[genxd.given_index(moves.given, moves.frames)])
     return scene.first.world_from_camera @ start @ poses
 
 

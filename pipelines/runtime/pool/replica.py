@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from camera.errors import InputError, mistake
+from camera.errors import InputError, log_failure
 from pipelines.method import Clip, Progress
 
 if TYPE_CHECKING:
@@ -74,4 +74,4 @@ def told_of(job: bytes, run: Callable[[Shot], Iterator[Progress | Clip | Report]
     except InputError as error:
         yield "refused", str(error)
     except Exception:
-        yield "failed", mistake(_log, "The run failed")
+        yield "failed", log_failure(_log, "The run failed")

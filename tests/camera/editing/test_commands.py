@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camera.editing.commands import apply_command, camera_of, camera_written, describe_move
+from camera.editing.commands import apply_command, describe_move, read_camera, write_camera
 from camera.editing.keys import KeyedMove, evenly
 from camera.editing.targets import depths_of
 from camera.editing.track import path_of, times_of
@@ -92,7 +92,7 @@ def test_wrong_messages_are_answered_in_words(move, asked, words):
 
 def test_a_camera_must_be_one():
     with pytest.raises(InputError, match="not a rotation"):
-        camera_of(
+        read_camera(
             {"pose": [2.0] * 12 + [0, 0, 0, 1], "lens": pinhole(4, 4, 60).ravel(), "width": 4, "height": 4}, ORIGIN
         )
 
@@ -130,7 +130,7 @@ def test_a_camera_of_the_frame_is_one_of_the_picture_exactly(fit):
     back = framed.unfitted(whole, fit)
     assert (back.width, back.height) == (320, 180)
     np.testing.assert_allclose(back.intrinsics, whole.intrinsics, rtol=1e-12)
-    assert camera_of(camera_written(back.sliced(slice(0, 1)))).width == 320
+    assert read_camera(write_camera(back.sliced(slice(0, 1)))).width == 320
 
 
 def test_each_frame_knows_where_among_the_keys_it_is(move):

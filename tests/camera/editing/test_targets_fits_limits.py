@@ -7,7 +7,7 @@ import pytest
 
 from camera.editing import targets
 from camera.editing.coverage import coverage
-from camera.editing.fit import Residual, fit_keys, recorded, residual_of
+from camera.editing.fit import Residual, fit_keys, resample_walk, residual_of
 from camera.editing.limits import Limits, findings, fit_to_limits
 from camera.editing.track import path_of
 from camera.errors import InputError
@@ -125,13 +125,13 @@ def test_a_recorded_walk_loses_its_shaking_and_keeps_its_ends():
     poses[:, 2, 3] = times - times[0]
     poses[1:-1, 0, 3] = 0.02 * rng.standard_normal(78)
     walked = CameraPath(poses, pinhole(160, 90, 60), 160, 90)
-    path = recorded(walked, times, smooth_seconds=0.25)
+    path = resample_walk(walked, times, smooth_seconds=0.25)
     assert len(path) == round((times[-1] - times[0]) * 24) + 1
     np.testing.assert_allclose(path.centres[[0, -1]], walked.centres[[0, -1]], atol=1e-6)
     np.testing.assert_allclose(path.centres[:, 2], np.linspace(0, times[-1] - times[0], len(path)), atol=1e-6)
-    assert path.centres[:, 0].std() < 0.5 * recorded(walked, times, smooth_seconds=0).centres[:, 0].std()
+    assert path.centres[:, 0].std() < 0.5 * resample_walk(walked, times, smooth_seconds=0).centres[:, 0].std()
     with pytest.raises(InputError, match="longer"):
-        recorded(walked, times[::-1])
+        resample_walk(walked, times[::-1])
 
 
 def test_a_camera_goes_along_a_line_drawn_from_above():

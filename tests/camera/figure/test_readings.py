@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
-from camera.figure.readings import draw_readings, readings
-from camera.formats.research.matrices import CONVENTIONS, poses_of, raw
+from camera.figure.readings import draw_readings, rank_readings
+from camera.formats.research.matrices import CONVENTIONS, poses_of, read_raw
 from camera.rotation import look_at
 from pipelines.cli.readings import main
 
@@ -27,7 +27,7 @@ def orbit() -> np.ndarray:
 
 
 def test_the_likeliest_comes_first_and_every_reading_is_its_own():
-    found = readings(orbit(), "poses.npy")
+    found = rank_readings(orbit(), "poses.npy")
     assert found[0].convention == "c2w-opengl" and "last row" in found[0].reason
     assert {each.convention for each in found} == set(CONVENTIONS)
     for each in found:
@@ -38,7 +38,7 @@ def test_the_likeliest_comes_first_and_every_reading_is_its_own():
 
 
 def test_the_picture_has_a_tile_for_each_with_its_way_in_the_frame():
-    root = ElementTree.fromstring(draw_readings(readings(orbit(), "poses.npy")))
+    root = ElementTree.fromstring(draw_readings(rank_readings(orbit(), "poses.npy")))
     tiles = [element for element in root if element.tag.endswith("}g")]
     ways = [element.get("points", "") for element in root.iter() if element.tag.endswith("polyline")]
     assert len(tiles) == 8 and len(ways) == 4
@@ -63,12 +63,12 @@ def test_matrices_come_from_either_kind_of_file(tmp_path, capsys):
         (json.dumps(poses[:, :3].reshape(12, 12).tolist()).encode(), "a.json"),
         ("\n".join(" ".join(map(repr, row)) for row in poses[:, :3].reshape(12, 12).tolist()).encode(), "a.txt"),
     ):
-        np.testing.assert_allclose(raw(data, name), poses)
+        np.testing.assert_allclose(read_raw(data, name), poses)
     (tmp_path / "a.npy").write_bytes(npy(poses))
     assert main([str(tmp_path / "a.npy"), str(tmp_path / "out.svg")]) == 0
     assert "c2w-opengl" in capsys.readouterr().out and (tmp_path / "out.svg").read_text().startswith("<svg")
     assert main([str(tmp_path / "b.npy"), str(tmp_path / "out.svg")]) == 1
     with pytest.raises(InputError, match="list of matrices"):
-        raw(b"{}", "a.json")
+        read_raw(b"{}", "a.json")
     with pytest.raises(InputError, match="matrices of 3x4 or 4x4"):
-        raw(npy(np.zeros((3, 5))), "a.npy")
+        read_raw(npy(np.zeros((3, 5))), "a.npy")

@@ -9,7 +9,7 @@ import pytest
 from camera.errors import InputError
 from camera.formats import read, write
 from camera.formats.account import Account
-from camera.formats.research.matrices import CONVENTIONS, likeliest, poses_of
+from camera.formats.research.matrices import CONVENTIONS, find_likeliest, poses_of
 from camera.path import CameraPath, inverse, pinhole
 from camera.rotation import about_axis, look_at
 
@@ -155,7 +155,7 @@ def test_each_convention_reads_what_was_stored_in_it(convention):
 
 @pytest.mark.parametrize("convention", ["c2w-opencv", "c2w-opengl", "c2w-opencv-transposed", "c2w-opengl-transposed"])
 def test_the_likeliest_reading_of_an_orbit_and_its_reason(convention):
-    name, reason = likeliest(stored(orbit(), convention), "m.npy")
+    name, reason = find_likeliest(stored(orbit(), convention), "m.npy")
     assert name == convention and ("is 0 0 0 1" in reason)
 
 
@@ -166,7 +166,7 @@ def test_a_pan_on_a_straight_way_tells_the_direction_of_its_matrices():
         pose[:3, 3] = [i, 0, 3 * i]
     path = CameraPath(poses, LIKE.intrinsics[0], 96, 64)
     for way in ("c2w", "w2c"):
-        name, reason = likeliest(stored(path, f"{way}-opencv"), "m.npy")
+        name, reason = find_likeliest(stored(path, f"{way}-opencv"), "m.npy")
         assert name.startswith(way) and "times as smoothly" in reason
 
 

@@ -9,7 +9,7 @@ import torch
 from camera.depth_edges import reliable_depth
 from camera.render import reference_warp
 from camera.render.forward_splat import greatest_depth, splat
-from camera.render.occlusion import ForegroundMesh, foreground_mesh, hidden, mesh_depth
+from camera.render.occlusion import ForegroundMesh, foreground_mesh, hidden_mask, mesh_depth
 from camera.unproject import unproject
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gen3c"
@@ -68,7 +68,7 @@ def test_splat_gives_the_arrays_of_the_original_code(warps, name):
         colour, known, depth = ours.image, ours.known, ours.depth
         assert depth is not None
         if "boundary_mask" in case:
-            behind = hidden(depth, foreground_mesh(points[i], case["boundary_mask"][i]), pose[i], lens[i])
+            behind = hidden_mask(depth, foreground_mesh(points[i], case["boundary_mask"][i]), pose[i], lens[i])
             assert behind.any()
             colour[behind], known[behind], depth[behind] = -1, False, 0
         differing = known != case["out_mask"][i, 0].astype(bool)
@@ -173,4 +173,4 @@ def test_foreground_depth_equals_brute_force(forward):
 def test_no_edges_hide_nothing():
     mesh = foreground_mesh(np.ones((16, 16, 3), np.float32), np.zeros((16, 16), bool))
     assert isinstance(mesh, ForegroundMesh) and len(mesh.triangles) == 0
-    assert not hidden(np.ones((16, 16), np.float32), mesh, np.eye(4), np.eye(3)).any()
+    assert not hidden_mask(np.ones((16, 16), np.float32), mesh, np.eye(4), np.eye(3)).any()

@@ -12,7 +12,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.rotation import look_at
 from camera.sequence.interchange import edl_text, otio_text
-from camera.sequence.shots import Shot, join_shots, starts, warnings
+from camera.sequence.shots import Shot, check_cuts, first_frames, join_shots
 
 SUBJECT = np.array([0.0, 0.0, 4.0])
 
@@ -27,7 +27,7 @@ def shot(name: str, degrees: float, distance: float = 4.0, frames: int = 12) -> 
 
 
 def words(*shots: Shot, line=None) -> list[str]:
-    return [f"{each.cut} {each.words}" for each in warnings(shots, SUBJECT, line=line)]
+    return [f"{each.cut} {each.words}" for each in check_cuts(shots, SUBJECT, line=line)]
 
 
 def test_cuts_are_watched_for_jumps_small_changes_and_the_line():
@@ -42,7 +42,7 @@ def test_cuts_are_watched_for_jumps_small_changes_and_the_line():
 def test_shots_follow_each_other_and_must_fit():
     shots = (shot("a", 0), shot("b", 40, frames=5), shot("c", 90))
     path = join_shots(shots)
-    assert len(path) == 29 and starts(shots) == [0, 12, 17]
+    assert len(path) == 29 and first_frames(shots) == [0, 12, 17]
     np.testing.assert_array_equal(path.world_from_camera[12], shots[1].path.world_from_camera[0])
     with pytest.raises(InputError, match="one rate"):
         join_shots((shots[0], replace(shots[1], path=shots[1].path.with_fps(30))))

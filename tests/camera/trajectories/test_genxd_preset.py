@@ -30,7 +30,7 @@ def test_single_image_poses_equal_the_original(golden, name):
 def test_the_given_frame_is_the_original_one(golden, name):
     case = json.loads((golden / "genxd/cameras.json").read_text())[name]
     expected = np.load(golden / "genxd/cameras.npz")[f"{name}/context_index"][0]
-    assert genxd.given_frame(case["view"].replace("mid", "middle"), case["N"]) == expected
+    assert genxd.given_index(case["view"].replace("mid", "middle"), case["N"]) == expected
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from camera.errors import InputError
 from pipelines import method
 from pipelines.__main__ import main
 from pipelines.cli import bench, doctor
-from pipelines.cli.parser import parser, values
+from pipelines.cli.parser import parser, read_settings
 from pipelines.media.video import read_video
 from pipelines.method import Checkpoint
 from pipelines.options import RunOptions
@@ -143,9 +143,9 @@ def test_every_setting_of_every_method_is_an_option_with_its_default():
     for name in METHODS:
         given = parser().parse_args(["run", name, "--image", "a", "--out", "b"])
         known = method(name)
-        assert values(known.moves, given, "moves") == known.moves()
-        assert values(known.settings, given, "settings") == known.settings()
-        assert values(RunOptions, given, "options") == RunOptions()
+        assert read_settings(known.moves, given, "moves") == known.moves()
+        assert read_settings(known.settings, given, "settings") == known.settings()
+        assert read_settings(RunOptions, given, "options") == RunOptions()
 
 
 def test_list_names_all_and_prints_the_readmes_table(capsys):

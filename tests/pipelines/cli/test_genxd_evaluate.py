@@ -18,7 +18,7 @@ from camera.trajectories.genxd import look_at_origin
 from pipelines.cli.evaluate import main, scenes
 from pipelines.inputs.datasets.gso import FOCAL, read_gso
 from pipelines.inputs.open import read_material
-from pipelines.inputs.posed_images import SceneWithTruth, with_truth
+from pipelines.inputs.posed_images import SceneWithTruth, add_truth
 from pipelines.media.video import probe
 from pipelines.methods.genxd.comparison import compare_with_truth
 
@@ -85,7 +85,7 @@ def test_frames_are_compared_with_the_truth_through_their_own_lens(tmp_path):
     """The truth against itself is exact where the clip has its size; a clip of half its size sees it shrunk; a frame from
     elsewhere is left out."""
     found = read_gso(gso(tmp_path / "cup"))
-    scene, path = with_truth(found.views.scene(), found.truth), found.targets
+    scene, path = add_truth(found.views.scene(), found.truth), found.targets
     same = compare_with_truth(found.truth.pictures, path, scene)
     assert same.numbers == tuple(range(11)) and min(same.psnr) > 90 and min(same.ssim) > 0.999
     assert same.frames.shape == (11, SIZE, 3 * SIZE, 3)

@@ -6,7 +6,7 @@ import pytest
 
 from camera.errors import InputError
 from pipelines.estimation.depth import MODELS, Depth, estimate, load_model
-from pipelines.inputs.picture import guessed_layout, scene_from
+from pipelines.inputs.picture import guess_layout, scene_from
 from pipelines.media.image import Picture
 
 
@@ -57,7 +57,7 @@ def test_a_broken_folder_is_refused_in_words(tiny_folder, tmp_path):
 
 
 def test_the_guess_says_that_it_is_one(picture):
-    scene = scene_from(picture, guessed_layout(picture.colour))
+    scene = scene_from(picture, guess_layout(picture.colour))
     assert "not measured" in scene.source
     column = scene.first.depth[:, 40]
     assert column[-1] < column[40] < column[0] and (np.diff(column) <= 0).all()

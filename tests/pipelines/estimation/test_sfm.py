@@ -45,7 +45,7 @@ def test_refined_cameras_are_nearer_to_the_truth(found, given, truth):
 
 
 def test_the_given_world_is_kept(found, given, truth):
-    similarity = sfm.gauge(found.path, given)
+    similarity = sfm.fit_gauge(found.path, given)
     assert similarity.scale == pytest.approx(1, abs=1e-6)
     np.testing.assert_allclose(similarity.translation, 0, atol=1e-6)
     pixels, depths = found.found.depths(3)
@@ -81,13 +81,13 @@ def test_a_gauge_is_found_for_centres_on_one_line():
     other = path.scaled(2.5)
     other = other.with_poses(turn @ other.world_from_camera)
     np.testing.assert_allclose(
-        sfm.gauge(path, other).of_path(path).world_from_camera, other.world_from_camera, atol=1e-9
+        sfm.fit_gauge(path, other).of_path(path).world_from_camera, other.world_from_camera, atol=1e-9
     )
 
 
 def test_pairs_of_a_closed_path_close_it():
-    assert len(sfm.pairs(5, "exhaustive")) == 10 == len(sfm.pairs(5))
-    open_pairs, closed = sfm.pairs(100, "sequential"), sfm.pairs(100, "closed")
+    assert len(sfm.choose_pairs(5, "exhaustive")) == 10 == len(sfm.choose_pairs(5))
+    open_pairs, closed = sfm.choose_pairs(100, "sequential"), sfm.choose_pairs(100, "closed")
     assert (0, 99) in closed and (0, 99) not in open_pairs and set(open_pairs) < set(closed)
     with pytest.raises(InputError, match="exhaustive"):
-        sfm.pairs(5, "all")  # type: ignore[arg-type]
+        sfm.choose_pairs(5, "all")  # type: ignore[arg-type]

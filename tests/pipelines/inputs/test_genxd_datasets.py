@@ -177,14 +177,14 @@ def test_sparse_points_become_depth(views):
 
 def test_cameras_of_another_size_are_adapted_and_of_another_shape_refused(views):
     larger = views.path.resized(2 * views.path.width, 2 * views.path.height)
-    again = posed_images.with_cameras(list(views.pictures), larger)
+    again = posed_images.pair_with_cameras(list(views.pictures), larger)
     np.testing.assert_allclose(again.path.intrinsics, views.path.intrinsics)
     with pytest.raises(InputError, match="uncropped"):
-        posed_images.with_cameras(list(views.pictures), views.path.cropped(0, 0, 20, 36))
+        posed_images.pair_with_cameras(list(views.pictures), views.path.cropped(0, 0, 20, 36))
     with pytest.raises(InputError, match="one camera per picture"):
-        posed_images.with_cameras(list(views.pictures)[:3], views.path)
+        posed_images.pair_with_cameras(list(views.pictures)[:3], views.path)
     with pytest.raises(InputError, match="one size"):
-        posed_images.one_size([views.pictures[0], views.pictures[0][:20]])
+        posed_images.stack_pictures([views.pictures[0], views.pictures[0][:20]])
 
 
 @pytest.mark.parametrize(

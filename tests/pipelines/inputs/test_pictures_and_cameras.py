@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from camera.errors import InputError
-from pipelines.inputs.matching import cameras_of
+from pipelines.inputs.matching import match_names
 from pipelines.inputs.open import read_material
 
 RIG = ["cam0/1.png", "cam0/2.png", "cam1/1.png", "cam1/2.png"]
@@ -30,14 +30,14 @@ RIG = ["cam0/1.png", "cam0/2.png", "cam1/1.png", "cam1/2.png"]
     ],
 )
 def test_the_longest_common_end_decides(pictures, cameras, want):
-    assert cameras_of(pictures, cameras) == want
+    assert match_names(pictures, cameras) == want
 
 
 def test_what_is_ambiguous_is_refused():
     with pytest.raises(InputError, match="several cameras"):
-        cameras_of(["1.png"], RIG)
+        match_names(["1.png"], RIG)
     with pytest.raises(InputError, match="several pictures"):
-        cameras_of(["images/1.png", "images_4/1.png"], ["1.png"])
+        match_names(["images/1.png", "images_4/1.png"], ["1.png"])
 
 
 def place(folder: Path, name: str, value: int) -> None:

@@ -49,14 +49,14 @@ def test_what_cannot_be_copied_is_encoded(frames, spoil, tmp_path):
 
 def test_bytes_travel_in_a_box_that_players_pass_over(frames, tmp_path):
     file = write_mp4(tmp_path / "a.mp4", frames[:3], 8, metadata={"reshoot": "x"})
-    assert mp4_box.read(file) is None
+    assert mp4_box.read_box(file) is None
     before = read_video(file)[0]
-    mp4_box.append(file, b"what it was made from")
-    assert mp4_box.read(file) == b"what it was made from" and probe(file).metadata["reshoot"] == "x"
+    mp4_box.append_box(file, b"what it was made from")
+    assert mp4_box.read_box(file) == b"what it was made from" and probe(file).metadata["reshoot"] == "x"
     np.testing.assert_array_equal(read_video(file)[0], before)
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 40, b"\0\0\0\0mdat", b"\0\0\0\1mdat" + b"\0" * 8, b"\0\0\0\4free" * 9])
 def test_a_file_without_boxes_has_none(content, tmp_path):
     (tmp_path / "a.mp4").write_bytes(content)
-    assert mp4_box.read(tmp_path / "a.mp4") is None
+    assert mp4_box.read_box(tmp_path / "a.mp4") is None

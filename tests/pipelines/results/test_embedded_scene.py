@@ -29,7 +29,7 @@ def scene():
 
 
 def _file(tmp_path, content: bytes):
-    mp4_box.append(tmp_path / "a.mp4", content)
+    mp4_box.append_box(tmp_path / "a.mp4", content)
     return tmp_path / "a.mp4"
 
 

@@ -27,7 +27,7 @@ def path() -> CameraPath:
 @pytest.fixture
 def video(path: CameraPath, tmp_path: Path) -> Path:
     file = write_mp4(tmp_path / "shot.mp4", along(path), 12)
-    mp4_box.append(file, b"another box")
+    mp4_box.append_box(file, b"another box")
     return file
 
 
@@ -42,27 +42,27 @@ def test_the_command_measures_and_keeps(path, video, tmp_path, capsys):
     assert made.turn_gain == pytest.approx(1, abs=0.02)
     assert "follows. Turns as far as asked" in capsys.readouterr().out
     assert (tmp_path / "shot-take.json").is_file()
-    assert mp4_box.read(video) == b"another box"
+    assert mp4_box.read_box(video) == b"another box"
     assert (read_video(video)[0] == before).all()
 
 
 def test_a_second_report_takes_the_place_of_the_first(video, path):
-    from camera.evaluation.report import Found, report
+    from camera.evaluation.report import Found, make_report
 
     found = Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))
-    take_report.save_report(video, report(found))
+    take_report.save_report(video, make_report(found))
     size = video.stat().st_size
-    take_report.save_report(video, report(found, path))
+    take_report.save_report(video, make_report(found, path))
     again = take_report.read_report(video)
     assert again is not None and again.requested is not None
-    take_report.save_report(video, report(found))
+    take_report.save_report(video, make_report(found))
     assert video.stat().st_size == size
 
 
 def test_the_report_beside_serves_where_the_mp4_lost_its_own(video, path, tmp_path):
-    from camera.evaluation.report import Found, report
+    from camera.evaluation.report import Found, make_report
 
-    take_report.save_report(video, report(Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))))
+    take_report.save_report(video, make_report(Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))))
     write_mp4(video, along(path), 12)
     made = take_report.read_report(video)
     assert made is not None and made.kind == "pan"
@@ -82,5 +82,5 @@ def test_what_is_no_whole_mp4_is_left_alone(tmp_path):
     file = tmp_path / "cut.mp4"
     file.write_bytes(b"\x00\x00\x01\x00ftypisom")
     with pytest.raises(InputError, match="no whole mp4"):
-        mp4_box.replace(file, b"x", kind=mp4_box.TAKE)
+        mp4_box.replace_box(file, b"x", kind=mp4_box.TAKE)
     assert file.read_bytes() == b"\x00\x00\x01\x00ftypisom"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camera.evaluation.report import Found, TakeReport, report
+from camera.evaluation.report import Found, TakeReport, make_report
 from camera.figure.overlay import overlay
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
@@ -27,7 +27,7 @@ def move(pan: float = 20.0, frames: int = 12) -> CameraPath:
 @pytest.fixture
 def made() -> TakeReport:
     kept = list(range(10))
-    return report(Found("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",)), move())  # type: ignore[arg-type]
+    return make_report(Found("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",)), move())  # type: ignore[arg-type]
 
 
 def test_ribbons_hold_every_placed_frame_and_name_the_others(made):

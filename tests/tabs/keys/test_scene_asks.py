@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camera.editing.commands import camera_written
+from camera.editing.commands import write_camera
 from camera.errors import InputError
 from examples import load
 from pipelines import method
@@ -26,7 +26,7 @@ def project() -> Project:
 def test_what_is_under_a_place_of_the_picture_is_a_point_that_the_camera_sees_there(project):
     _, path = project.ready()
     camera = path.sliced(slice(4, 5))
-    asked = {"do": "pick", "x": 0.5, "y": 0.6, "frame": 4, "camera": camera_written(camera)}
+    asked = {"do": "pick", "x": 0.5, "y": 0.6, "frame": 4, "camera": write_camera(camera)}
     point = np.array(scene_asks.answered(project, asked)["target"])
     local = camera.camera_from_world[0] @ [*point, 1]
     pixel = camera.intrinsics[0] @ local[:3] / local[2]
@@ -63,7 +63,7 @@ def test_a_move_is_said_as_film_text_and_a_walk_becomes_keys(project):
     words = scene_asks.answered(project, {"do": "words"})
     assert words["film"].startswith("truck 0.4") and "degrees" in words["said"]
     _, path = project.ready()
-    cameras = [camera_written(path.sliced(slice(frame, frame + 1))) for frame in range(9)]
+    cameras = [write_camera(path.sliced(slice(frame, frame + 1))) for frame in range(9)]
     asked = {"do": "record", "cameras": cameras, "times": [frame / 8 for frame in range(9)], "smooth": 0}
     walked, more = edits.edited(project, asked, None)
     assert walked.track is not None and len(walked.track.keys) == 2 and more["said"].startswith("2 keys")

@@ -11,7 +11,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from camera.errors import fault
+from camera.errors import describe_fault
 from pipelines.media import video
 from tabs.parts.form import said
 
@@ -86,7 +86,7 @@ def test_each_fault_of_a_disk_is_one_sentence_and_leaves_no_part(tmp_path, monke
         with pytest.raises(gr.Error) as told:
             said(write)()
     words = str(told.value.message)
-    assert words == fault(OSError(code, "")) and str(tmp_path) not in words and words.count(". ") == 0
+    assert words == describe_fault(OSError(code, "")) and str(tmp_path) not in words and words.count(". ") == 0
     assert list(tmp_path.iterdir()) == [] and said(write)() == "written"
 
 

@@ -10,7 +10,7 @@ import torch
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from camera.errors import InputError, unreached
+from camera.errors import InputError, describe_unreachable
 from camera.trajectories.dimensionx import DIRECTORS
 from pipelines.method import Checkpoint
 from pipelines.methods.dimensionx.loras.directors import REPOSITORY, file_of
@@ -44,7 +44,7 @@ def repository_files(weights: Weights, repository: Checkpoint) -> list[str]:
             cached = hub.snapshot_download(repository.repo, revision=repository.revision, local_files_only=True)
         except (LocalEntryNotFoundError, OSError, ValueError):
             raise InputError(
-                f"The files of {repository.repo} could not be listed ({unreached(error)}) and are not in the cache; check "
+                f"The files of {repository.repo} could not be listed ({describe_unreachable(error)}) and are not in the cache; check "
                 "the network and start again, or give the director's LoRA as a file."
             ) from error
         return _names(Path(cached))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.estimation import depth as models
-from pipelines.inputs.picture import guessed_layout
+from pipelines.inputs.picture import guess_layout
 from pipelines.media.image import Picture
 from pipelines.weights.hub import Weights, folder_of
 
@@ -27,7 +27,7 @@ class FrameDepth:
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Depth (H,W) of RGB (H,W,3) in any unit, NaN where there is none."""
         if self.model is None:
-            return guessed_layout(picture).values
+            return guess_layout(picture).values
         return models.estimate(Picture(picture, None), self.model, self.network).values
 
 

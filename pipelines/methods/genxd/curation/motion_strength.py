@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from camera.path import CameraPath
 from pipelines.estimation.sfm import Reconstruction
-from pipelines.estimation.sparse_depth import Pixels, aligned_depth, spread_depth
+from pipelines.estimation.sparse_depth import Pixels, align_depth, spread_depth
 
 Labels = NDArray[np.int32]
 """(F,H,W): 0 where nothing moves, else the number of the thing."""
@@ -131,7 +131,7 @@ def depths_of(
         if relative is None:
             result.append(spread_depth(pixels, depths, height, width))
         else:
-            result.append(aligned_depth(relative[frame], pixels, depths))
+            result.append(align_depth(relative[frame], pixels, depths))
     return result
 
 

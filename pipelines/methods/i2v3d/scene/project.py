@@ -21,7 +21,7 @@ import numpy as np
 from camera.editing import saved
 from camera.editing.keys import KeyedMove
 from camera.errors import InputError, reading
-from camera.objects.archive import part, read_objects, write_objects
+from camera.objects.archive import read_objects, read_part, write_objects
 from camera.objects.scene import StagedScene, empty_stage, stage_objects
 from camera.path import CameraPath
 from camera.view import Scene, View
@@ -139,7 +139,7 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
     name = name or (Path(file).name if isinstance(file, (str, Path)) else "The project")
     with reading(f"{name} is not a whole project of Reshoot; give the zip that was saved here."):
         with zipfile.ZipFile(file) as archive:
-            about = json.loads(part(archive, "project.json", LARGEST_WORDS))
+            about = json.loads(read_part(archive, "project.json", LARGEST_WORDS))
             if not isinstance(about, dict) or about.get(TAG, FORMAT + 1) > FORMAT:
                 raise InputError(f"{name} was saved by a newer Reshoot, or is no project; update to open it.")
             scene = _scene(archive, about["scene"])
@@ -147,7 +147,7 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
             project = _parse_description(about)
             if about.get("painted") is not None:
                 prompts = {int(at): str(words) for at, words in about["painted"].items()}
-                project = replace(project, painted=repacked(part(archive, _PAINTED, LARGEST_FILE), prompts))
+                project = replace(project, painted=repacked(read_part(archive, _PAINTED, LARGEST_FILE), prompts))
             stored = {known: str(about.get("files", {}).get(known, "")) for known in _KINDS}
             if folder is not None:
                 project = _extract_files(
@@ -202,10 +202,10 @@ def _extract_files(archive: zipfile.ZipFile, project: Project, stored: dict[str,
 def _scene(archive: zipfile.ZipFile, about: dict[str, Any]) -> Scene:
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(part(archive, "picture.png", 4 * LARGEST_PICTURE)), formats=["PNG"])
+    picture = Image.open(io.BytesIO(read_part(archive, "picture.png", 4 * LARGEST_PICTURE)), formats=["PNG"])
     if picture.width * picture.height > LARGEST_PICTURE:
         raise InputError("The picture in the project is larger than 64 megapixels; it cannot be opened.")
-    stored = io.BytesIO(part(archive, "depth.npy", 4 * LARGEST_PICTURE + 1024))
+    stored = io.BytesIO(read_part(archive, "depth.npy", 4 * LARGEST_PICTURE + 1024))
     depth = np.load(stored, allow_pickle=False).astype(np.float32)
     pose, lens = np.array(about["world_from_camera"]), np.array(about["intrinsics"])
     view = View.of(np.array(picture.convert("RGB")), depth, lens, pose)

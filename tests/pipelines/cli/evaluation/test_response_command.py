@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camera.evaluation.report import Found, report
+from camera.evaluation.report import Found, make_report
 from camera.formats.reshoot import write
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
@@ -26,7 +26,7 @@ def shot(folder: Path, name: str, degrees: float, gain: float) -> None:
     write_mp4(folder / f"{name}.mp4", np.zeros((13, 48, 64, 3), np.uint8), 24)
     (folder / f"{name}.json").write_bytes(write(asked))
     found = Found("pan", pan(gain * degrees), range(13), 13, "held", 0.0, 0.1, ("Found.",))
-    take_report.save_report(folder / f"{name}.mp4", report(found, asked))
+    take_report.save_report(folder / f"{name}.mp4", make_report(found, asked))
 
 
 def test_a_folder_of_shots_becomes_a_curve_that_is_kept(tmp_path, capsys):

@@ -186,7 +186,7 @@ def test_relative_depth_is_aligned_by_medians(truth):
     pixels = rng.integers(0, [WIDTH, HEIGHT], (200, 2)).astype(float)
     depths = truth.depth[0][pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
     relative = truth.depth[0] / truth.depth[0].max()
-    np.testing.assert_allclose(sparse_depth.aligned_depth(relative, pixels, depths), truth.depth[0], rtol=1e-9)
+    np.testing.assert_allclose(sparse_depth.align_depth(relative, pixels, depths), truth.depth[0], rtol=1e-9)
 
 
 def test_spread_depth_keeps_what_is_known():

@@ -12,7 +12,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, inverse, pinhole
 from camera.trajectories.genxd import look_at_origin
 from camera.view import Scene, View
-from pipelines.inputs.posed_images import PosedPictures, with_truth
+from pipelines.inputs.posed_images import PosedPictures, add_truth
 from pipelines.methods.genxd.groups_plan import FRAMES, model_scale, plan
 from pipelines.methods.genxd.method import METHOD
 
@@ -171,7 +171,7 @@ def test_known_targets_keep_the_given_views_in_the_order_of_the_split():
     poses = look_at_origin(np.linspace(5, 12, 14), np.linspace(-40, 40, 14), 3.0)
     order = (9, 0, 4)  # the split file's; the first is the origin, near or not
     targets = posed(poses[[i for i in range(14) if i not in order]])
-    scene = with_truth(Scene(tuple(view(poses[i]) for i in order), "views"), targets)
+    scene = add_truth(Scene(tuple(view(poses[i]) for i in order), "views"), targets)
     published = plan(scene, targets.path, Settings())
     assert [run.pictures for run in published.runs] == [(0, 1, 2)] * 2
     assert [[made for made in run.makes if made >= 0] for run in published.runs] == [

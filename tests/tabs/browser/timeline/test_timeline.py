@@ -109,8 +109,8 @@ def by_program(seen: list[dict]) -> KeyedMove:
     first = load("reading_room").first.camera
     move = KeyedMove((Key(first, 0.0),), 5.0)
     for camera in seen:
-        framed = commands.camera_of(camera).unfitted(first)
-        asked = {"do": "append", "camera": commands.camera_written(framed)}
+        framed = commands.read_camera(camera).unfitted(first)
+        asked = {"do": "append", "camera": commands.write_camera(framed)}
         move = commands.apply_command(move, asked, origin=first).move
     for asked in (
         {"do": "move", "chosen": [2], "seconds": 0.5},
