@@ -28,7 +28,6 @@ solid scene.session
 source shared.source
 stage browser.stage
 steps i2v3d.phases
-take project.project
 train dimensionx.training
 views genxd.given_views
 parts.move shared.move

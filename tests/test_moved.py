@@ -48,7 +48,6 @@ def test_every_name_is_in_the_module_it_went_to():
         ("pipelines.i2v3d.keyframes", "pipelines.methods.i2v3d.keyframes.sampling"),
         ("camera.presets.film", "camera.trajectories.film"),
         ("camera.cache", "camera.cache3d.cache"),
-        ("tabs.take", "tabs.project.project"),
     ],
 )
 def test_an_old_name_is_the_same_module(old: str, new: str):
@@ -68,3 +67,28 @@ def test_names_of_old_packages_and_modules_that_were_split():
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_take_is_still_drawn_by_its_caller():
+    """The last take of scripts made before all tabs shared one project."""
+    import numpy as np
+
+    from camera.path import CameraPath, pinhole
+    from camera.view import Scene, View
+    from pipelines import method
+
+    sys.modules.pop("tabs.take", None)
+    with pytest.warns(DeprecationWarning, match="tabs.take is tabs.project.project now"):
+        take = importlib.import_module("tabs.take")
+    view = View.of(np.zeros((72, 128, 3), np.uint8), np.full((72, 128), 2, np.float32), pinhole(128, 72, 55))
+    own = CameraPath(np.repeat(np.eye(4)[None], 16, 0), pinhole(128, 72, 40), 128, 72, 3.7)
+    known = method("i2v3d")
+    rates = [
+        take.Take()
+        .opened(Scene((view,)))
+        .with_own(own)
+        .drawn(known, known.moves(frames=n, fps=24.0), take.PATH_FILE)
+        .path.fps
+        for n in (16, 15)
+    ]
+    assert rates == [24.0, 24.0]

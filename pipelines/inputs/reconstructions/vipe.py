@@ -1,24 +1,23 @@
-"""Results of ViPE (video pose engine): rgb/*.mp4, depth/NAME.zip of EXR files, pose/NAME.npz, intrinsics/NAME.npz."""
+"""Results of ViPE (video pose engine): folders rgb, depth, pose and intrinsics, as npz and EXR or as raw arrays."""
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError, reading
-from camera.formats.account import Account
-from camera.formats.parsing import npz_shapes
+from camera.errors import InputError
+from camera.formats.account import Account, Fields
+from camera.formats.parsing import json_object, natural, number
 from camera.view import Scene, View
-from pipelines.inputs.npz import read_npz
-from pipelines.media.depth_map.read import read_depth_map
+from pipelines.inputs.posed_images import one_size
+from pipelines.inputs.reconstructions.vipe_arrays import depth_frames, npz_by_frame, values_by_frame
+from pipelines.media.image import read_picture
 from pipelines.media.video import count_frames, read_video
 
 PARTS = ("rgb", "depth", "pose", "intrinsics")
-MAX_EXR_BYTES = 256 << 20
+FPS = 24.0
 
 
 def is_vipe(folder: Path) -> bool:
@@ -30,37 +29,68 @@ def read_vipe(folder: Path, *, first_frame: int = 0, max_frames: int = 481, acco
 
     Frames without a pose of their own end the clip, which ``account`` says. Raises `InputError` for missing or disagreeing parts.
     """
-    videos = sorted((folder / "rgb").glob("*.mp4"))
-    if len(videos) != 1:
-        raise InputError(f"The ViPE result holds {len(videos)} videos in rgb; give the result of one clip.")
-    name = videos[0].stem
+    name, video = _clip(folder)
     account = account or Account(name)
-    frames, fps = read_video(videos[0], max_frames=first_frame + max_frames, every=True, account=account)
-    say_cut(videos[0], len(frames), account)
-    poses = _by_frame(_part(folder / "pose" / f"{name}.npz"), "4 4", account)
-    lenses = _by_frame(_part(folder / "intrinsics" / f"{name}.npz"), "4|3 3", account)
+    manifest = _manifest(folder, account)
+    if video.is_file():
+        frames, fps = read_video(video, max_frames=first_frame + max_frames, every=True, account=account)
+        total = max(count_frames(video), len(frames))
+    else:
+        frames, fps, total = _loose_frames(video, first_frame + max_frames, manifest, account)
+    account.left_out(
+        total - len(frames), total, "frames", f"the first {len(frames)} are taken, which is the longest clip"
+    )
+    poses = values_by_frame(folder / "pose", name, "poses", "4 4", account)
+    lenses = values_by_frame(folder / "intrinsics", name, "intrinsics", "4|3 3", account)
     _check_kinds(folder / "intrinsics" / f"{name}_camera.txt")
     _say_others(folder, name, account)
     views = []
-    with (
-        tempfile.TemporaryDirectory(prefix="depth-") as temporary,
-        _open_zip(folder / "depth" / f"{name}.zip") as archive,
-    ):
+    with depth_frames(folder / "depth", name, total) as depth_of:
         for frame in range(first_frame, len(frames)):
             if frame not in poses or frame not in lenses:
                 lacks = "pose" if frame not in poses else "lens"
-                account.left_out(
-                    len(frames) - frame,
-                    len(frames),
-                    "frames",
-                    f"frame {frame} (counted from 0) has no {lacks}, and a clip has no gaps",
-                )
+                why = f"frame {frame} (counted from 0) has no {lacks}, and a clip has no gaps"
+                account.left_out(len(frames) - frame, len(frames), "frames", why)
                 break
-            depth = _depth(archive, frame, Path(temporary))
-            views.append(View.of(frames[frame], depth, _lens(lenses[frame]), poses[frame]))
+            views.append(View.of(frames[frame], depth_of(frame), _lens(lenses[frame]), poses[frame]))
     if not views:
         raise InputError(f"The ViPE result has no pose and lens for frame {first_frame}; begin at another frame.")
     return Scene(tuple(views), "clip", "metres", fps, source="depth and poses estimated by ViPE", name=name)
+
+
+def _clip(folder: Path) -> tuple[str, Path]:
+    """The name of the one clip of a result, and its video, or the folder of its pictures."""
+    videos = sorted((folder / "rgb").glob("*.mp4"))
+    found = videos or sorted(each for each in (folder / "rgb").iterdir() if each.is_dir())
+    if len(found) != 1:
+        raise InputError(f"The ViPE result holds {len(found)} videos in rgb; give the result of one clip.")
+    return found[0].stem if videos else found[0].name, found[0]
+
+
+def _manifest(folder: Path, account: Account) -> Fields:
+    """What ``manifest.json`` says of the clip; none where it lacks. Its list of files is what the folder shows by itself."""
+    path = folder / "manifest.json"
+    values = json_object(path.read_bytes(), path.name) if path.is_file() else {}
+    about = values.get("metadata", {})
+    account.fields(values, path.name, idle=("format_version", "data")).use("metadata")
+    return account.fields(about if isinstance(about, dict) else {}, path.name, idle=_SAID_TWICE)
+
+
+def _loose_frames(folder: Path, most: int, manifest: Fields, account: Account) -> tuple[NDArray[np.uint8], float, int]:
+    """Pictures called by their frame, (F,H,W,3), the rate that the manifest says, and how many there are."""
+    files = sorted(
+        (f for f in folder.iterdir() if f.suffix.lower() in (".webp", ".png", ".jpg")), key=lambda f: natural(f.name)
+    )
+    if [file.stem for file in files] != [f"{frame:05d}" for frame in range(len(files))] or not files:
+        raise InputError(
+            f"rgb/{folder.name} should hold pictures 00000, 00001 and on, without a gap; give the whole result."
+        )
+    if "base_fps" in manifest:
+        fps = number(manifest["base_fps"], "'base_fps' of manifest.json", minimum=1e-3, maximum=1e3)
+    else:
+        fps = FPS
+        account.say(f"The result does not say the rate of its pictures; {FPS:g} frames per second are taken.")
+    return one_size([read_picture(file).colour for file in files[:most]]), fps, len(files)
 
 
 def say_cut(video: Path, kept: int, account: Account) -> None:
@@ -69,45 +99,24 @@ def say_cut(video: Path, kept: int, account: Account) -> None:
     account.left_out(total - kept, total, "frames", f"the first {kept} are taken, which is the longest clip")
 
 
-def _part(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"The ViPE result has no {path.parent.name}/{path.name}; give the whole result folder.")
-    return path
+_by_frame = npz_by_frame
+"""Its name before other layouts were read, for one version more."""
 
 
-def _by_frame(path: Path, shape: str, account: Account) -> dict[int, NDArray[np.float64]]:
-    """Matrices or vectors of a ViPE npz by frame number; ``shape`` may offer two forms, separated by a bar."""
-    refusal = None
-    if npz_shapes(path.read_bytes(), path.name).get("data", ())[1:] == (5,):
-        raise InputError(
-            f"{path.name} holds lenses of five numbers: ViPE's wide-angle model (MEI), which cannot be followed here; run ViPE "
-            "with its pinhole camera."
-        )
-    for form in shape.split("|"):
-        try:
-            arrays = read_npz(path, {"inds": "T", "data": f"T {form}"}, account=account)
-        except InputError as error:
-            refusal = error
-            continue
-        return {int(frame): value.astype(np.float64) for frame, value in zip(arrays["inds"], arrays["data"])}
-    raise refusal or InputError(f"{path.name} cannot be read.")
-
-
-_IDLE = ("mask", "flow", "vipe", "vipe_aux_vis", "eval", "binary")
+_IDLE = ("mask", "flow", "vipe", "vipe_aux_vis", "eval", "binary", "phrase")
 """Folders of a result whose files bear nothing on its frames, depth and cameras."""
+_SAID_TWICE = ("depth_range", "total_frames", "resolution", "base_fps", "fov_x", "fov_y", "aspect_ratio")
+"""What the manifest says of the clip that its files say too; the rate counts where the frames are loose pictures."""
 
 
 def _say_others(folder: Path, name: str, account: Account) -> None:
     files = sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file())
-    idle = [file for file in files if file.split("/")[0] in _IDLE]
-    used = (
-        f"rgb/{name}.mp4",
-        f"depth/{name}.zip",
-        f"pose/{name}.npz",
-        f"intrinsics/{name}.npz",
-        f"intrinsics/{name}_camera.txt",
-    )
-    account.fields(dict.fromkeys(files), "files", idle=idle).use(*used)
+    idle = [file for file in files if file.split("/")[0] in _IDLE or file == "pose/poses_inv.bin"]
+    whole = ("manifest.json", f"rgb/{name}.mp4", f"depth/{name}.zip", f"depth/{name}.bin.zlib", "depth/depth.zip")
+    arrays = [f"{each}/{name}.npz" for each in ("pose", "intrinsics")] + [f"intrinsics/{name}_camera.txt"]
+    raw = [f"{each}{end}" for each in ("pose/poses", "intrinsics/intrinsics") for end in (".bin", "_meta.json")]
+    by_frame = [file for file in files if file.startswith((f"rgb/{name}/", f"depth/{name}/"))]
+    account.fields(dict.fromkeys(files), "files", idle=idle).use(*whole, *arrays, *raw, *by_frame)
 
 
 def _check_kinds(path: Path) -> None:
@@ -129,24 +138,3 @@ def _lens(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values
     fx, fy, cx, cy = values
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
-
-
-def _open_zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(_part(path))
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path.name} is a damaged zip file; export the ViPE result again.") from error
-
-
-def _depth(archive: zipfile.ZipFile, frame: int, folder: Path) -> NDArray[np.float32]:
-    name = f"{frame:05d}.exr"
-    with reading(f"The depth archive has no readable {name}; export the ViPE result again."):
-        if archive.getinfo(name).file_size > MAX_EXR_BYTES:
-            raise InputError(f"The depth {name} is larger than {MAX_EXR_BYTES >> 20} MiB; it is no depth map.")
-        content = archive.read(name)
-    path = folder / name
-    path.write_bytes(content)
-    try:
-        return read_depth_map(path, "distance").values
-    finally:
-        path.unlink()

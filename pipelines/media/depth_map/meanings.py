@@ -29,12 +29,13 @@ MEANINGS: tuple[DepthMeaning, ...] = get_args(DepthMeaning)
 class Convention:
     """How numbers become depth along z. ``scale``: metres per stored one, or None where the unit is not known.
 
-    ``whole``: a file of this kind holds whole numbers only. ``near_is_large``: disparity.
+    ``whole``: a file of this kind holds whole numbers only; ``sky``: the one that stands for no surface. ``near_is_large``: disparity.
     """
 
     words: str
     scale: float | None
     whole: bool = False
+    sky: float | None = None
     near_is_large: bool = False
 
 
@@ -46,11 +47,12 @@ CONVENTIONS: dict[DepthMeaning, Convention] = {
     "kitti": Convention("KITTI's 1/256 metres", 1 / 256, whole=True),  # devkit of the depth benchmark: uint16 / 256
     "tum": Convention("TUM RGB-D's 1/5000 metres", 1 / 5000, whole=True),  # "File formats" of the benchmark
     "scannet": Convention("ScanNet's millimetres", 1e-3, whole=True),  # depth shift 1000 of the .sens files
-    "vkitti": Convention("Virtual KITTI's centimetres", 1e-2, whole=True),  # "Data format" of Virtual KITTI 2
-    "matterport": Convention("Matterport3D's 1/4000 metres", 1 / 4000, whole=True),  # data_organization.md: 0.25 mm
-    "replica": Convention(
-        "Replica's 1/6553.5 metres", 1 / 6553.5, whole=True
-    ),  # png_depth_scale of NICE-SLAM's renders
+    # centimetres, and what is farther than 16 bits hold is the sky: "Data format" of Virtual KITTI 2; mmdepth reads it by 1e-2 too
+    "vkitti": Convention("Virtual KITTI's centimetres", 1e-2, whole=True, sky=65535),
+    # niessner/Matterport, data_organization.md: "0.25 mm per value (divide by 4000 to get meters)", zero where nothing was read
+    "matterport": Convention("Matterport3D's 1/4000 metres", 1 / 4000, whole=True),
+    # cvg/nice-slam, configs/Replica/replica.yaml: png_depth_scale of the renders that SLAM is measured on
+    "replica": Convention("Replica's 1/6553.5 metres", 1 / 6553.5, whole=True),
     "middlebury": Convention("Middlebury's disparity in pixels", None, near_is_large=True),
 }
 

@@ -58,7 +58,7 @@ def read_depth_map(path: str | os.PathLike, meaning: DepthMeaning, *, scale: flo
     account = Account(path.name)
     stored = _read_stored(path, account)
     _check_meaning(stored, meaning, path)
-    holds = np.isfinite(stored.values) & (stored.values > 0) & (stored.values < SKY)
+    holds = np.isfinite(stored.values) & (stored.values > 0) & (stored.values < (CONVENTIONS[meaning].sky or SKY))
     if not holds.any():
         raise InputError(f"{path.name} holds no positive finite number, so it cannot be a depth map.")
     numbers = np.where(holds, stored.values, np.float32(np.nan)) * np.float32(scale)

@@ -251,6 +251,18 @@ def vipe() -> dict[str, bytes]:
     }  # fmt: skip
 
 
+def raw_vipe() -> dict[str, bytes]:
+    """The same as raw arrays, which ViPE writes too."""
+    about = {"dtype": "float32", "frame_indices": list(range(T))}
+    lenses = np.tile(np.float32([50, 51, 32, 24]), (T, 1))
+    kept = {name: data for name, data in vipe().items() if name.startswith(("rgb", "depth"))}
+    return {
+        **kept, "pose/poses.bin": POSES.astype("<f4").tobytes(), "intrinsics/intrinsics.bin": lenses.tobytes(),
+        "pose/poses_meta.json": json.dumps({**about, "shape": [T, 4, 4]}).encode(),
+        "intrinsics/intrinsics_meta.json": json.dumps({**about, "shape": [T, 4]}).encode(),
+    }  # fmt: skip
+
+
 MULTIVIEW = {
     "images_key_frames": (FRAMES[:2].transpose(0, 3, 1, 2) / 127.5 - 1).astype(np.float32), "depth_key_frames": DEPTH[:2, None],
     "mask_key_frames": np.ones((2, 1, H, W), np.float32), "K_key_frames": PATH.intrinsics[:2],
@@ -424,6 +436,10 @@ READERS: dict[str, Reader] = {
     "vipe": Reader(
         zip_of("a.zip", vipe), scene_read,
         {"mask/walk.zip": b"x", "flow/walk.zip": b"x", "vipe/walk_info.pkl": b"x", "intrinsics/walk_camera.txt": b"0: PANORAMA\n", "x": b""},
+    ),
+    "raw vipe": Reader(
+        zip_of("a.zip", raw_vipe), scene_read,
+        {"pose/poses_inv.bin": b"x", "manifest.json": b'{"metadata": {"total_frames": 4, "manifest.json": 1}}', "phrase/phrases.json": b"{}", "x": b""},
     ),
     "vipe poses": Reader(with_arrays("pose/walk.npz", {"inds": np.arange(T), "data": POSES}, vipe, "a.zip"), scene_read, {"runtime": np.ones(1)}),
     "key frames": Reader(npz_of("a.npz", MULTIVIEW), scene_read, {"Ks_all": np.array([[1.1], [1.1], [1]]) * PATH.intrinsics, **EXTRA}),

@@ -73,6 +73,12 @@ def test_data_sets_by_name(tmp_path, meaning, factor):
     assert np.isnan(depth.values).mean() == (RAMP <= 100).mean()
 
 
+def test_the_sky_of_virtual_kitti_is_no_depth(tmp_path):
+    Image.fromarray(np.where(RAMP > 100, 200, 65535).astype(np.uint16)).save(tmp_path / "d.png")
+    depth = read_depth_map(tmp_path / "d.png", "vkitti")
+    assert np.nanmax(depth.values) == np.float32(2) and np.isnan(depth.values).mean() == (RAMP <= 100).mean()
+
+
 def test_a_data_set_of_whole_numbers_does_not_take_fractions(tmp_path):
     np.save(tmp_path / "d.npy", np.full((20, 20), 1.5, np.float32))
     with pytest.raises(InputError, match="holds fractions"):
