@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.formats.account import Account, Fields
-from camera.formats.parsing import json_object, natural, number
+from camera.formats.parsing import json_object, natural_key, number
 from camera.view import Scene, View
-from pipelines.inputs.posed_images import one_size
+from pipelines.inputs.posed_images import stack_pictures
 from pipelines.inputs.reconstructions.vipe_arrays import depth_frames, npz_by_frame, values_by_frame
 from pipelines.media.image import read_picture
 from pipelines.media.video import count_frames, read_video
@@ -79,7 +79,8 @@ def _manifest(folder: Path, account: Account) -> Fields:
 def _loose_frames(folder: Path, most: int, manifest: Fields, account: Account) -> tuple[NDArray[np.uint8], float, int]:
     """Pictures called by their frame, (F,H,W,3), the rate that the manifest says, and how many there are."""
     files = sorted(
-        (f for f in folder.iterdir() if f.suffix.lower() in (".webp", ".png", ".jpg")), key=lambda f: natural(f.name)
+        (f for f in folder.iterdir() if f.suffix.lower() in (".webp", ".png", ".jpg")),
+        key=lambda f: natural_key(f.name),
     )
     if [file.stem for file in files] != [f"{frame:05d}" for frame in range(len(files))] or not files:
         raise InputError(
@@ -90,7 +91,7 @@ def _loose_frames(folder: Path, most: int, manifest: Fields, account: Account) -
     else:
         fps = FPS
         account.say(f"The result does not say the rate of its pictures; {FPS:g} frames per second are taken.")
-    return one_size([read_picture(file).colour for file in files[:most]]), fps, len(files)
+    return stack_pictures([read_picture(file).colour for file in files[:most]]), fps, len(files)
 
 
 def say_cut(video: Path, kept: int, account: Account) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.errors import InputError, damaged, reading
+from camera.errors import InputError, reading
 from camera.formats.account import Account
 from camera.formats.parsing import MOST_FRAMES, json_object, npz_shapes, numbers, size
 from pipelines.inputs.npz import read_npz
@@ -175,7 +175,7 @@ def _inflated(data: bytes, expected: int, name: str) -> bytes:
     """Exactly so many bytes out of zlib's; nothing beyond them is unpacked."""
     try:
         found = zlib.decompressobj().decompress(data, expected + 1)
-    except damaged() as error:
+    except zlib.error as error:
         raise InputError(f"{name} is damaged; export the ViPE result again.") from error
     if len(found) != expected:
         raise InputError(f"{name} does not hold the depth it announces; export the ViPE result again.")
