@@ -25,7 +25,7 @@ from pipelines.estimation import sfm
 from pipelines.estimation.tracking import match_tracks
 from pipelines.media.image_metrics import psnr
 from pipelines.reconstruct.points import fuse_points
-from pipelines.reconstruct.scene import scene_of
+from pipelines.reconstruct.scene import scene_from_frames
 from pipelines.reconstruct.surface.mesh import extract_mesh
 
 SCENES = {"courtyard": "arc 14", "reading_room": "arc 12"}
@@ -122,7 +122,7 @@ def _lose_scale(scene: Scene, path: CameraPath) -> Scene:
     depth = np.stack([np.where(view.known, view.depth, np.inf) for view in scene.views])
     spread = rng.uniform(0.5, 2, (len(depth), 1, 1)), rng.uniform(0, 0.05, (len(depth), 1, 1))
     frames = np.stack([view.colour for view in scene.views])
-    return _run_to_end(scene_of(frames, path, depth=(1 / (spread[0] / depth + spread[1])).astype(np.float32)))
+    return _run_to_end(scene_from_frames(frames, path, depth=(1 / (spread[0] / depth + spread[1])).astype(np.float32)))
 
 
 def _surfaces(name: str, what: str, scene: Scene, held: list[View]) -> list[Row]:

@@ -131,10 +131,10 @@ def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: Begun | None, **of
 
 def _going_on(video: Path, shot: Shot) -> Shot:
     """The shot one chunk longer than the result ``video``, going on from it."""
-    from pipelines.methods.gen3c.continuation import one_more, read_shot
+    from pipelines.methods.gen3c.continuation import continue_shot, read_shot
 
     clip, made = read_shot(video)
-    path, settings = one_more(clip, made, shot.scene, shot.path, shot.settings)
+    path, settings = continue_shot(clip, made, shot.scene, shot.path, shot.settings)
     return replace(shot, path=path, settings=settings, after=clip)
 
 

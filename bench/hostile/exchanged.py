@@ -22,7 +22,7 @@ def _splats(kind: str) -> Made:
         shapes = ((SPLATS, 3), (SPLATS, 4), (SPLATS, 3), (SPLATS,), (SPLATS, 4, 3))
         splats = Splats(*(chance.normal(-1, 1, size=shape).astype(np.float32) for shape in shapes))
         name = formats.NAMES[kind]
-        return Seed(formats.written(splats, kind), lambda copy: formats.read(copy, name))
+        return Seed(formats.encode(splats, kind), lambda copy: formats.read(copy, name))
 
     return made
 

@@ -62,12 +62,12 @@ def calibrate(given: argparse.Namespace) -> int:
     if shot.options.cache != "none" or shot.options.gpus > 1:
         raise InputError("Calibration needs a run on one GPU without a step cache; leave out --cache and --gpus.")
     measured = magcache.Measured(int(getattr(shot.settings, "steps", 1)))
-    for item in Runtime().run(shot, around=partial(magcache.measuring, measured=measured)):
+    for item in Runtime().run(shot, around=partial(magcache.measure_ratios, measured=measured)):
         if isinstance(item, Progress):
             print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)
     for network, ratios in measured.ratios.items():
         print(f"{network}: {len(ratios)} steps, ratios {min(ratios):.3f} to {max(ratios):.3f}")
-    print(magcache.keep(measured, shot.method.name, shot.options.weights))
+    print(magcache.save_ratios(measured, shot.method.name, shot.options.weights))
     return 0
 
 
@@ -79,7 +79,7 @@ def compile_ahead(given: argparse.Namespace) -> int:
     if shot.options.cache != "none" or shot.options.compile or shot.options.gpus > 1:
         raise InputError("Compiling ahead needs a plain run; leave out --cache, --compile and --gpus.")
     made: list[Path] = []
-    around = partial(compiled_blocks.compiling, folder=compiled_blocks.folder_of(shot.method.name), made=made)
+    around = partial(compiled_blocks.compile_blocks, folder=compiled_blocks.folder_of(shot.method.name), made=made)
     for item in Runtime().run(shot, around=around):
         if isinstance(item, Progress):
             print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)

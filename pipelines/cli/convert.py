@@ -8,7 +8,7 @@ from pathlib import Path
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from pipelines.splats.formats import NAMES, read, written
+from pipelines.splats.formats import NAMES, encode, read
 from pipelines.splats.formats.axes import UPS
 
 
@@ -28,14 +28,14 @@ def convert(given: argparse.Namespace) -> Path:
     splats, words = read(given.splats.read_bytes(), given.splats.name, up=given.up)
     print(f"{len(splats):,} Gaussians. {words}", file=sys.stderr)
     if given.out.suffix.lower() == ".html":
-        from pipelines.viewer.page import of_splats
+        from pipelines.viewer.page import page_of_splats
 
-        content = of_splats(splats, _path(given), title=given.splats.stem)
+        content = page_of_splats(splats, _path(given), title=given.splats.stem)
     else:
         kinds = [kind for kind in NAMES if given.out.name.lower().endswith(f".{kind}")]
         if not kinds:
             raise InputError(f"{given.out.name} should end in .html, .{', .'.join(NAMES)}.")
-        content = written(splats, max(kinds, key=len))
+        content = encode(splats, max(kinds, key=len))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with complete(given.out) as part:
         part.write_bytes(content)

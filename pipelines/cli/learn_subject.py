@@ -63,10 +63,10 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
     scene, look = shot.scene, cast(I2V3DSettings, shot.settings)
 
     def train(weights: Any) -> Iterator[Any]:
-        from pipelines.methods.i2v3d.subject.data import rendered_views
+        from pipelines.methods.i2v3d.subject.data import render_views
         from pipelines.methods.i2v3d.subject.train import train as learn
 
-        views = rendered_views(scene, look, subject.resolution) if subject.view_weight else None
+        views = render_views(scene, look, subject.resolution) if subject.view_weight else None
         yield from learn(scene.first.colour, views, subject, weights, given.folder)
 
     made: Trained | None = None

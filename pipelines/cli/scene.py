@@ -19,7 +19,7 @@ from pipelines.inputs.depth_frames import depth_of_file
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.pipeline import BACKGROUNDS
 from pipelines.reconstruct.plugin import load_plugin, run_plugin
-from pipelines.reconstruct.scene import Cameras, scene_of
+from pipelines.reconstruct.scene import Cameras, scene_from_frames
 
 Made = TypeVar("Made")
 MESHES = ("tsdf", "poisson", "none")
@@ -73,7 +73,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Path]:
     """Writes all files and returns them; raises `InputError`."""
     from pipelines.media.video import complete
-    from pipelines.reconstruct.export import exports, shot_on
+    from pipelines.reconstruct.export import exports, posed_frames
     from pipelines.reconstruct.points import fuse_points
     from pipelines.reconstruct.surface.mesh import extract_mesh
     from pipelines.viewer import page
@@ -101,7 +101,7 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
         settings["keep"] = _masks(given.masks, frames)
     if given.moving is not None:
         settings["masks"] = _masks(given.moving, frames)
-    scene = _run_to_end(scene_of(frames, path, name=given.video.stem, **settings), say)
+    scene = _run_to_end(scene_from_frames(frames, path, name=given.video.stem, **settings), say)
     say(Progress("Scene", 1, 1, note=scene.source))
     if given.keep == "object":
         from pipelines.reconstruct.object_mask import cut_out, object_masks
@@ -119,14 +119,16 @@ def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Pat
 
         picture = _run_to_end(texture_mesh(scene, mesh), say)
     given.out.mkdir(parents=True, exist_ok=True)
-    placed, cameras = shot_on(scene)
+    placed, cameras = posed_frames(scene)
     if given.background == "dome":
-        from pipelines.reconstruct.sky_dome import dome_of
+        from pipelines.reconstruct.sky_dome import make_dome
 
-        dome = dome_of(placed, cameras, cloud, scene)
+        dome = make_dome(placed, cameras, cloud, scene)
     found = exports(placed, cameras, cloud=cloud, mesh=mesh, dome=dome, textured=picture)
     found["viewer.html"] = (
-        page.of_points(cloud, cameras) if mesh is None else page.of_mesh([mesh, *([dome] if dome else [])], cameras)
+        page.page_of_points(cloud, cameras)
+        if mesh is None
+        else page.page_of_mesh([mesh, *([dome] if dome else [])], cameras)
     )
     for name, content in found.items():
         with complete(given.out / name) as part:

@@ -18,7 +18,7 @@ from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
 from pipelines.project.content import METHOD_MOVES
 from pipelines.project.file import content_of, is_project, read_project
-from pipelines.project.framing import frame_path, framed, losses
+from pipelines.project.framing import frame_content, frame_path, losses
 from pipelines.settings import Settings
 from pipelines.shot import Shot
 
@@ -52,7 +52,7 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
         content = replace(content, source=replace(content.source, moves_from=METHOD_MOVES))
     said = [*notes, *losses(scene, known)]
     print(*said, sep="\n", end="\n" * bool(said), file=sys.stderr)
-    seen = framed(replace(content, scene=scene), known, moves)
+    seen = frame_content(replace(content, scene=scene), known, moves)
     if given.path is not None:
         path, drawn = _own_path(given, known.path(moves, seen.scene), seen.scene), False
         path = frame_path(path, moves, seen.scene, as_given=given.path_as_given)

@@ -71,7 +71,7 @@ def _frames(
                 archive.writestr(f"flow/{index:04}.flo", _flo(maps.flow(image, path, index)))
             if points is None:
                 points = maps.track_points(image, path, TRACK_SPACING)
-            pixels, shown = maps.seen(points, image, path, index)
+            pixels, shown = maps.project_visible(points, image, path, index)
             places.append(pixels)
             visible.append(shown)
             yield Progress("Packing", index + 1, len(path))
@@ -87,7 +87,7 @@ def _mask(image: RenderedFrame) -> NDArray[np.uint8]:
 
 def _still(image: RenderedFrame, found: NDArray[np.float32], unit: float, folder: Path) -> dict[str, bytes]:
     """Files of one frame by name, in which ``{:04}`` stands for its number."""
-    known = maps.known(image)
+    known = maps.known_mask(image)
     steps = np.clip(np.rint(np.where(known, image.depth, 0) / unit), 0, 65535).astype(np.uint16)
     return {
         "warped/{:04}.png": _png(image.colour[..., ::-1]),

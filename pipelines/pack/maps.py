@@ -17,12 +17,12 @@ _LIGHT = np.array([-0.35, -0.6, -0.72], np.float32)
 _AMBIENT = 0.3
 
 
-def known(image: RenderedFrame) -> NDArray[np.bool_]:
+def known_mask(image: RenderedFrame) -> NDArray[np.bool_]:
     """(H,W): pixels that show something of known depth."""
     return ~image.holes & ~image.far & (image.depth > 0)
 
 
-def projected(points: NDArray, path: CameraPath, frame: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def project_points(points: NDArray, path: CameraPath, frame: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pixels (...,2) and depth (...) of points (...,3) of the world; NaN behind the camera."""
     camera = path.camera_from_world[frame]
     local = points @ camera[:3, :3].T + camera[:3, 3]
@@ -33,10 +33,10 @@ def projected(points: NDArray, path: CameraPath, frame: int) -> tuple[NDArray[np
 def flow(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float32]:
     """(H,W,2): pixels from ``frame`` to the next one, of what stands still; `UNKNOWN_FLOW` where there is no depth."""
     points = unproject(image.depth, path.intrinsics[frame], path.world_from_camera[frame]).astype(np.float64)
-    pixels, depth = projected(points, path, frame + 1)
+    pixels, depth = project_points(points, path, frame + 1)
     rows, columns = np.mgrid[: path.height, : path.width]
     moved = pixels - np.stack([columns, rows], axis=-1)
-    there = known(image) & np.isfinite(depth)
+    there = known_mask(image) & np.isfinite(depth)
     return np.where(there[..., None], moved, UNKNOWN_FLOW).astype(np.float32)
 
 
@@ -44,7 +44,7 @@ def normals(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.fl
     """(H,W,3) of length one, in the camera's OpenCV axes and towards it; zeros where there is no depth, beside a
     pixel or between two that have none."""
     points = unproject(image.depth, path.intrinsics[frame], np.eye(4)).astype(np.float32)
-    points[~known(image)] = np.nan
+    points[~known_mask(image)] = np.nan
     across = _smaller_step(points, 1)
     down = _smaller_step(points, 0)
     found = np.cross(down, across)
@@ -85,15 +85,17 @@ def track_points(image: RenderedFrame, path: CameraPath, spacing: int) -> NDArra
     """
     depth = image.depth
     near, far = cv2.erode(depth, np.ones((3, 3), np.uint8)), cv2.dilate(depth, np.ones((3, 3), np.uint8))
-    clear = known(image) & (np.asarray(near) > 0) & (np.asarray(far) < 1.05 * np.asarray(near))
+    clear = known_mask(image) & (np.asarray(near) > 0) & (np.asarray(far) < 1.05 * np.asarray(near))
     points = unproject(depth, path.intrinsics[0], path.world_from_camera[0]).astype(np.float64)
     half = spacing // 2
     return points[half::spacing, half::spacing][clear[half::spacing, half::spacing]]
 
 
-def seen(points: NDArray, image: RenderedFrame, path: CameraPath, frame: int) -> tuple[NDArray, NDArray[np.bool_]]:
+def project_visible(
+    points: NDArray, image: RenderedFrame, path: CameraPath, frame: int
+) -> tuple[NDArray, NDArray[np.bool_]]:
     """Pixels (N,2) of ``points`` (N,3) in ``frame``, and whether nothing stands before them there."""
-    pixels, depth = projected(points, path, frame)
+    pixels, depth = project_points(points, path, frame)
     inside = np.isfinite(depth) & (pixels >= 0).all(axis=1) & (pixels <= [path.width - 1, path.height - 1]).all(axis=1)
     column, row = np.rint(np.where(inside[:, None], pixels, 0)).astype(int).T
     shown = image.depth[row, column]

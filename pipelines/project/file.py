@@ -30,8 +30,8 @@ from pipelines.options import RunOptions
 from pipelines.project.content import Content, MoveSource
 from pipelines.project.parts import FORMAT, LARGEST_FILE, SCENE, SHOTS, TAG, WORDS, ProjectFile, parts_of, words_of
 from pipelines.registry import NAMES
-from pipelines.results.embedded_scene import SHAPES, checked_facts, view_of
-from pipelines.results.record import accepted
+from pipelines.results.embedded_scene import SHAPES, check_facts, read_view
+from pipelines.results.record import filter_values
 
 LARGEST_WORDS, LARGEST_SCENE = 1 << 26, 1 << 31
 """Bytes of ``project.json``, and of ``scene.npz`` as it lies in the zip."""
@@ -96,7 +96,7 @@ def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str, example: 
         stored = io.BytesIO(read_part(archive, SCENE, LARGEST_SCENE))
         shapes = {f"view{number}.{key}": shape for number in range(count) for key, shape in SHAPES.items()}
         arrays = read_npz(stored, shapes, name=name, most_bytes=LARGEST_ARRAY)
-        scene = Scene(tuple(view_of(arrays, number) for number in range(count)), **checked_facts(facts))
+        scene = Scene(tuple(read_view(arrays, number) for number in range(count)), **check_facts(facts))
     if "distance" not in facts:
         return scene
     values = (scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name)
@@ -153,18 +153,18 @@ def _by_method(given: Any) -> dict[str, dict[str, Any]]:
 
 def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
     """The content of a file, and a sentence for each value that is not known or allowed any more."""
-    source, notes = accepted(MoveSource, made.source)
+    source, notes = filter_values(MoveSource, made.source)
     notes = (*made.notes, *notes)
     moves: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
     for name, values in made.moves.items():
         if name in NAMES:
-            moves[name], more = accepted(record_of(name).moves, values)
+            moves[name], more = filter_values(record_of(name).moves, values)
             notes += more
     for name, values in made.settings.items():
         if name in NAMES:
             kinds = (record_of(name).settings, RunOptions)
-            chosen = [accepted(kind, {k: v for k, v in values.items() if k in kind.controls()}) for kind in kinds]
+            chosen = [filter_values(kind, {k: v for k, v in values.items() if k in kind.controls()}) for kind in kinds]
             strange = sorted(set(values) - {key for kind in kinds for key in kind.controls()})
             files = made.files.get(name, {})
             settings[name] = {key: value for each, _ in chosen for key, value in each.values().items()}

@@ -20,7 +20,7 @@ from pipelines.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, Conte
 _taken: WeakKeyDictionary[Scene, dict[tuple[bool, bool], Scene]] = WeakKeyDictionary()
 
 
-def taken(scene: Scene, method: Method) -> Scene:
+def scene_for_method(scene: Scene, method: Method) -> Scene:
     """The scene as ``method`` takes it: the first picture alone where it takes no clip or views, without objects where it
     knows none."""
     first, plain = scene.kind not in method.scenes, isinstance(scene, StagedScene) and not method.projects
@@ -43,7 +43,7 @@ def path_of(content: Content, method: Method, moves: Moves, framed: Scene) -> Ca
     if source.moves_from == FILM_MOVES:
         return film_script.path_of(source.film_moves, framed.first, frames=moves.frames, fps=moves.fps)
     if source.moves_from == KEYFRAMES:
-        keys = keyed(content, moves).fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
+        keys = keys_of_move(content, moves).fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
         return path_of_keys(keys, frames=moves.frames, fps=moves.fps)
     if content.own is None:
         raise InputError("Upload a path file first: COLMAP, nerfstudio, RealEstate10K, TUM, GEN3C or Reshoot JSON.")
@@ -60,7 +60,7 @@ def frame_path(path: CameraPath, moves: Moves, framed: Scene, *, as_given: bool)
     return path.moved_to(framed.first.world_from_camera).resampled(moves.frames).with_fps(moves.fps)
 
 
-def keyed(content: Content, moves: Moves) -> KeyedMove:
+def keys_of_move(content: Content, moves: Moves) -> KeyedMove:
     """The keys of the move; where there are none yet, one: the picture's own camera, for as long as ``moves`` last."""
     if content.scene is None:
         raise InputError("There is no scene yet: pick an example or give a picture first.")
@@ -85,13 +85,13 @@ class Framed:
         return Viewfinder(self.scene, self.path)
 
 
-def framed(content: Content, method: Method, moves: Moves, views: tuple[View, ...] | None = None) -> Framed:
+def frame_content(content: Content, method: Method, moves: Moves, views: tuple[View, ...] | None = None) -> Framed:
     """What ``method`` makes of a content that has a scene; ``views`` are its views in the method's frame, where they are known.
 
     Raises `InputError` where the scene cannot be framed.
     """
     assert content.scene is not None
-    scene = taken(content.scene, method)
+    scene = scene_for_method(content.scene, method)
     if views is None:
         scene = scene.fitted(moves.width, moves.height, moves.fit)  # type: ignore[arg-type]
     else:
@@ -113,11 +113,11 @@ class Framings:
         self._shown: Scene | None = None
 
     def of(self, content: Content, method: Method, moves: Moves) -> Framed:
-        """As `framed`."""
+        """As `frame_content`."""
         known = self._kept.get(method.name)
         if known is None or known[1] != moves or not _is_same(known[0], content):
             views = _views_of(known, content, moves) if known else None
-            known = (content, moves, framed(content, method, moves, views))
+            known = (content, moves, frame_content(content, method, moves, views))
             kept = {name: one for name, one in self._kept.items() if name != method.name}
             self._kept = dict([*kept.items(), (method.name, known)][-MOST_KEPT:])
         return known[2]

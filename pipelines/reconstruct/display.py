@@ -47,9 +47,9 @@ def files(made: Made) -> dict[str, bytes]:
 
     found = exports(made.frames, made.path, cloud=made.cloud, mesh=made.mesh, dome=made.dome, textured=made.textured)
     if made.fitted is not None:
-        from pipelines.splats.formats import every
+        from pipelines.splats.formats import encode_all
 
-        found |= every(_with_background(made.fitted.splats, made.dome))
+        found |= encode_all(_with_background(made.fitted.splats, made.dome))
     return found | _scene_with_camera(found, made.path) | _viewer(made)
 
 
@@ -70,11 +70,11 @@ def _viewer(made: Made) -> dict[str, bytes]:
 
     try:
         if made.fitted is not None:
-            content = page.of_splats(_with_background(made.fitted.splats, made.dome), made.path)
+            content = page.page_of_splats(_with_background(made.fitted.splats, made.dome), made.path)
         elif made.mesh is not None:
-            content = page.of_mesh([each for each in (made.mesh, made.dome) if each is not None], made.path)
+            content = page.page_of_mesh([each for each in (made.mesh, made.dome) if each is not None], made.path)
         else:
-            content = page.of_points(made.cloud, made.path)
+            content = page.page_of_points(made.cloud, made.path)
     except InputError:
         return {}
     return {"viewer.html": content}
@@ -170,9 +170,9 @@ def _with_background(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
     """The splats, and the far background where there is one."""
     if dome is None:
         return splats
-    from pipelines.reconstruct.sky_dome import as_splats
+    from pipelines.reconstruct.sky_dome import splats_of_dome
 
-    return splats.joined(as_splats(dome))
+    return splats.joined(splats_of_dome(dome))
 
 
 def _to_gltf_axes(mesh: trimesh.Trimesh) -> trimesh.Trimesh:

@@ -130,12 +130,12 @@ def _each_frame(shots: Shots, choices: Choices) -> Generator[Progress, None, Mov
 
 def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Scene, tuple[str, ...]]]:
     """Frames with depth in one world, and what one should read."""
-    from pipelines.reconstruct.scene import scene_of
+    from pipelines.reconstruct.scene import scene_from_frames
 
     plain = choices.cameras == "given" and not choices.closed
     kept = shots.marked if choices.keep == "masks" else None
     try:
-        scene = yield from scene_of(
+        scene = yield from scene_from_frames(
             shots.frames, shots.path, depth=shots.depth, model=choices.depth_model, source=shots.source,
             aligned=shots.aligned and choices.cameras == "given", cameras=choices.cameras, closed=choices.closed,  # type: ignore[arg-type]
             matcher=choices.matcher, masks=shots.moving, keep=kept, movers=True, name=shots.name,
@@ -155,11 +155,11 @@ def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Sc
 
 def _dome(scene: Scene, made: list[Made]) -> trimesh.Trimesh:
     """One far background of all frames, behind the points of every moment."""
-    from pipelines.reconstruct.export import shot_on
-    from pipelines.reconstruct.sky_dome import dome_of
+    from pipelines.reconstruct.export import posed_frames
+    from pipelines.reconstruct.sky_dome import make_dome
 
-    frames, path = shot_on(scene)
-    return dome_of(frames, path, PointCloud.joined(each.cloud for each in made), scene)
+    frames, path = posed_frames(scene)
+    return make_dome(frames, path, PointCloud.joined(each.cloud for each in made), scene)
 
 
 def _numbers(frames: Frames, views: tuple[View, ...]) -> list[int]:

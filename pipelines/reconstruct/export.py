@@ -47,7 +47,7 @@ def exports(
     }
 
 
-def shot_on(scene: Scene) -> tuple[Frames, CameraPath]:
+def posed_frames(scene: Scene) -> tuple[Frames, CameraPath]:
     """The pictures (F,H,W,3) of a scene and their cameras: what `exports` takes."""
     views = scene.views
     poses, lenses = (np.stack([getattr(view, name) for view in views]) for name in ("world_from_camera", "intrinsics"))

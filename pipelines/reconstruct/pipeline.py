@@ -169,9 +169,9 @@ def shots_along(scene: Scene, path: CameraPath) -> Generator[Progress, None, Sho
 
 def shots_of_views(scene: Scene) -> Shots:
     """The views of a clip or of several views, with their depth, in one world."""
-    from pipelines.reconstruct.export import shot_on
+    from pipelines.reconstruct.export import posed_frames
 
-    frames, path = shot_on(scene)
+    frames, path = posed_frames(scene)
     depth = np.stack([np.where(view.known, view.depth, np.float32(np.nan)) for view in scene.views])
     return Shots(frames, path, scene.name, depth, aligned=True, source=scene.source)
 
@@ -255,10 +255,10 @@ def check(shots: Shots, kind: str, keep: str, background: str) -> None:
 def _make_steps(shots: Shots, kind: str, choices: Choices) -> Generator[Progress | Made, None, None]:
     made = yield from _points(shots, kind, choices)
     if choices.background == "dome":
-        from pipelines.reconstruct.sky_dome import dome_of
+        from pipelines.reconstruct.sky_dome import make_dome
 
         yield Progress("Background", 0, 1)
-        made = replace(made, dome=dome_of(made.frames, made.path, made.cloud, made.scene))
+        made = replace(made, dome=make_dome(made.frames, made.path, made.cloud, made.scene))
     if kind == "mesh":
         from pipelines.reconstruct.surface.mesh import extract_mesh
 
@@ -277,7 +277,7 @@ def _make_steps(shots: Shots, kind: str, choices: Choices) -> Generator[Progress
 
 def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, None]:
     from pipelines.reconstruct.gaussians.fit import Fitted, fit
-    from pipelines.reconstruct.gaussians.initialise import with_backdrop
+    from pipelines.reconstruct.gaussians.initialise import add_backdrop
 
     settings, start, frames, behind = choices.settings, made.cloud, made.frames, None
     weights = _weights(made.scene, settings.confidence)
@@ -288,11 +288,11 @@ def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, No
         frames, clear = isolate_object(made.scene, 255 if settings.background == "white" else 0)
         weights = clear if weights is None else weights * clear
     elif made.scene is not None:
-        start = with_backdrop(made.cloud, made.scene)
+        start = add_backdrop(made.cloud, made.scene)
     if made.dome is not None:
-        from pipelines.reconstruct.sky_dome import seen_from
+        from pipelines.reconstruct.sky_dome import render_dome
 
-        behind = seen_from(made.dome, made.path)
+        behind = render_dome(made.dome, made.path)
     for step in fit(frames, made.path, start, settings=settings, weights=weights, behind=behind):
         yield _add_fit(made, step, settings.refine_poses) if isinstance(step, Fitted) else step
 
@@ -324,11 +324,11 @@ def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None
 def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, None, Made]:
     """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
     from pipelines.reconstruct.points import DOUBTFUL, fuse_and_confirm
-    from pipelines.reconstruct.scene import scene_of, sparse_cloud
+    from pipelines.reconstruct.scene import scene_from_frames, sparse_cloud
 
     aligned = shots.aligned and choices.cameras == "given"
     try:
-        scene = yield from scene_of(
+        scene = yield from scene_from_frames(
             shots.frames, shots.path, depth=shots.depth, model=choices.depth_model, source=shots.source, aligned=aligned,
             cameras=choices.cameras, closed=choices.closed, name=shots.name,  # type: ignore[arg-type]
             keep=shots.marked if choices.keep == "masks" else None, masks=shots.moving, matcher=choices.matcher,

@@ -44,7 +44,7 @@ SIMILAR = 0.15
 INSTEAD = "A flat video can still be made, and its cameras exported"
 
 
-def scene_of(
+def scene_from_frames(
     frames: Frames,
     path: CameraPath,
     *,
@@ -107,16 +107,16 @@ def scene_of(
 
 
 def scene_of_result(clip: Clip, **settings) -> Generator[Progress, None, Scene]:
-    """`scene_of` for a method's result: with the depth it generated, one view per frame, where it has that.
+    """`scene_from_frames` for a method's result: with the depth it generated, one view per frame, where it has that.
 
-    ``settings`` as `scene_of` has them.
+    ``settings`` as `scene_from_frames` has them.
     """
     made = clip.scene
     if made is None or len(made.views) != len(clip.frames) or "depth" in settings or len(clip.frames) < 2:
-        return (yield from scene_of(clip.frames, clip.path, **settings))
+        return (yield from scene_from_frames(clip.frames, clip.path, **settings))
     resized = made.fitted(clip.path.width, clip.path.height)
     depth = np.stack([np.where(view.known, view.depth, np.nan) for view in resized.views])
-    return (yield from scene_of(clip.frames, clip.path, depth=depth, source=made.source, **settings))
+    return (yield from scene_from_frames(clip.frames, clip.path, depth=depth, source=made.source, **settings))
 
 
 def sparse_cloud(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from camera.cloud import PointCloud
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.reconstruct.gaussians.initialise import BACKDROP, initial
+from pipelines.reconstruct.gaussians.initialise import BACKDROP, initial_splats
 from pipelines.splats.splats import Splats
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SPREAD_FROM = 12
 OPACITY = 0.98
 
 
-def dome_of(
+def make_dome(
     frames: NDArray[np.uint8], path: CameraPath, cloud: PointCloud, scene: Scene | None = None
 ) -> trimesh.Trimesh:
     """A sphere about the cameras beyond all points, seen from inside, with vertex colours of ``frames`` (F,H,W,3).
@@ -46,7 +46,7 @@ def dome_of(
     return trimesh.Trimesh(vertices, faces, vertex_colors=colours, process=False)
 
 
-def seen_from(dome: trimesh.Trimesh, path: CameraPath) -> NDArray[np.uint8]:
+def render_dome(dome: trimesh.Trimesh, path: CameraPath) -> NDArray[np.uint8]:
     """(F,H,W,3): the dome alone from every camera of ``path``."""
     from camera.render.triangles import draw
     from pipelines.reconstruct.surface.texture import surface_of
@@ -55,11 +55,11 @@ def seen_from(dome: trimesh.Trimesh, path: CameraPath) -> NDArray[np.uint8]:
     return np.stack([draw([surface], path, frame).colour for frame in range(len(path))])
 
 
-def as_splats(dome: trimesh.Trimesh) -> Splats:
+def splats_of_dome(dome: trimesh.Trimesh) -> Splats:
     """A nearly opaque Gaussian at every corner, as wide as the gaps."""
 
     colours = np.asarray(dome.visual.vertex_colors[:, :3], np.uint8)  # type: ignore[union-attr]
-    splats = initial(PointCloud(np.asarray(dome.vertices, np.float32), colours), 0)
+    splats = initial_splats(PointCloud(np.asarray(dome.vertices, np.float32), colours), 0)
     opaque = np.full(len(splats), np.log(OPACITY / (1 - OPACITY)), np.float32)
     return replace(splats, logit_opacities=opaque)
 

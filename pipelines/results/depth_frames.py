@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from camera.view import View, far_of
 from pipelines.results.embedded_scene import read_embedded_scene
-from pipelines.results.record import beside
+from pipelines.results.record import beside_file
 
 DEPTH_FILE = "disparity-16-bit.zip"
 """Name of the generated depth among a result's files."""
@@ -60,14 +60,14 @@ def sixteen_bit_zip(brightness: NDArray[np.float32]) -> bytes:
     return buffer.getvalue()
 
 
-def saved_depth(video: str | Path) -> NDArray[np.float32] | None:
+def read_saved_depth(video: str | Path) -> NDArray[np.float32] | None:
     """(F,H,W) depth in scene units, NaN where infinitely far, of a saved result whose `sixteen_bit_zip` is beside it.
 
     None where it is not, or where the result does not carry the picture that says what black and white mean.
     """
     import cv2
 
-    archive, box = beside(Path(video), DEPTH_FILE), read_embedded_scene(video)
+    archive, box = beside_file(Path(video), DEPTH_FILE), read_embedded_scene(video)
     if box is None or not archive.is_file():
         return None
     with zipfile.ZipFile(archive) as frames:

@@ -77,8 +77,8 @@ def read_embedded_scene(file: str | Path) -> EmbeddedScene | None:
             return None
         shapes = {f"view{number}.{field}": SHAPES[field] for number in range(count + added) for field in SHAPES}
         arrays = read(shapes)
-        views = [view_of(arrays, number) for number in range(count + added)]
-        return EmbeddedScene(Scene(tuple(views[:count]), **checked_facts(facts)), tuple(views[count:]))
+        views = [read_view(arrays, number) for number in range(count + added)]
+        return EmbeddedScene(Scene(tuple(views[:count]), **check_facts(facts)), tuple(views[count:]))
     except (ValueError, KeyError, TypeError) as error:
         raise _damage_error(file) from error
 
@@ -107,14 +107,14 @@ def _damage_error(file: str | Path) -> InputError:
     return InputError(f"What {Path(file).name} carries is damaged; open the picture it was shot from.")
 
 
-def view_of(arrays: dict[str, NDArray], number: int) -> View:
+def read_view(arrays: dict[str, NDArray], number: int) -> View:
     """View ``number`` of the arrays of `SHAPES`, checked."""
     part = {field: arrays[f"view{number}.{field}"] for field in SHAPES}
     view = View.of(part["colour"], part["depth"], part["intrinsics"], part["world_from_camera"])
     return replace(view, known=view.known & part["known"].astype(bool))
 
 
-def checked_facts(facts: dict[str, Any]) -> dict[str, Any]:
+def check_facts(facts: dict[str, Any]) -> dict[str, Any]:
     """Checked fields of a scene."""
     hints = get_type_hints(Scene)
     for name in ("kind", "unit"):

@@ -61,11 +61,11 @@ class Record:
 
     def settings_for(self, method: Method) -> tuple[Settings, tuple[str, ...]]:
         """The settings for ``method``, and one sentence for each that it does not know or no longer accepts."""
-        return accepted(method.settings, self.settings)
+        return filter_values(method.settings, self.settings)
 
     def moves_for(self, method: Method) -> tuple[Moves, tuple[str, ...]]:
         """The camera controls for ``method``, likewise."""
-        moves, notes = accepted(method.moves, self.moves)
+        moves, notes = filter_values(method.moves, self.moves)
         return moves, notes  # type: ignore[return-value]
 
     def to_json(self) -> str:
@@ -117,8 +117,8 @@ def save(
     companions = {}
     for title, frames in clip.extras.items():
         if len(frames) > 1:
-            before = begun and Begun(companion(begun.video, title), begun.frames)
-            file, told = companion(video, title), {"comment": _comment(made)}
+            before = begun and Begun(companion_file(begun.video, title), begun.frames)
+            file, told = companion_file(video, title), {"comment": _comment(made)}
             companions[title] = _video(file, frames, clip.fps, told, before)
     stills = {f"{title}.png": png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
     files = {
@@ -127,12 +127,12 @@ def save(
     return Saved(video, sidecar, companions, files)
 
 
-def companion(video: Path, title: str) -> Path:
+def companion_file(video: Path, title: str) -> Path:
     """Where the companion video ``title`` of a saved ``video`` is."""
-    return beside(video, f"{title}.mp4")
+    return beside_file(video, f"{title}.mp4")
 
 
-def beside(video: Path, name: str) -> Path:
+def beside_file(video: Path, name: str) -> Path:
     """Where the further file ``name`` of a saved ``video`` is."""
     return video.with_name(f"{video.stem}-{_plain_name(name)}")
 
@@ -241,7 +241,7 @@ def _drop_folders(settings: Settings) -> dict[str, Any]:
     return settings.values() | {name: Path(getattr(settings, name)).name for name in settings.files()}
 
 
-def accepted(kind: type[Settings], values: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+def filter_values(kind: type[Settings], values: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     good: dict[str, Any] = {}
     notes = []
     for name, value in values.items():

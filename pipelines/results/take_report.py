@@ -19,7 +19,7 @@ from camera.path import CameraPath
 from pipelines.media import mp4_box
 from pipelines.media.video import complete
 from pipelines.method import Progress
-from pipelines.results.record import beside, restore
+from pipelines.results.record import beside_file, restore
 
 FORMAT = 1
 TAG = "reshoot_take"
@@ -36,7 +36,7 @@ def measure_video(video: str | Path, requested: CameraPath | None = None, *, fre
     from pipelines.estimation.recovery.follow import clip_of_video
     from pipelines.estimation.recovery.recover import LEAST_AGREEING, recover
 
-    requested = requested if requested is not None else recorded_path(video)
+    requested = requested if requested is not None else read_recorded_path(video)
     clip = clip_of_video(video)
     if requested is not None:
         requested = requested.resized(clip.width, clip.height)
@@ -51,7 +51,7 @@ def measure_video(video: str | Path, requested: CameraPath | None = None, *, fre
     )  # fmt: skip
 
 
-def recorded_path(video: str | Path) -> CameraPath | None:
+def read_recorded_path(video: str | Path) -> CameraPath | None:
     """The path that a result of Reshoot was shot along; None for other videos."""
     try:
         return restore(video).path
@@ -65,7 +65,7 @@ def save_report(video: str | Path, made: TakeReport) -> Path:
     text = json.dumps({TAG: FORMAT, **made.values()}, allow_nan=False).encode()
     if video.suffix.lower() == ".mp4":
         mp4_box.replace_box(video, text, kind=mp4_box.TAKE)
-    sidecar = beside(video, "take.json")
+    sidecar = beside_file(video, "take.json")
     with complete(sidecar) as part:
         part.write_bytes(text)
     return sidecar
@@ -75,7 +75,7 @@ def read_report(video: str | Path) -> TakeReport | None:
     """The report inside an mp4, or beside it; None where there is none. Raises `InputError` for a damaged one."""
     video = Path(video)
     text = mp4_box.read_box(video, kind=mp4_box.TAKE)
-    sidecar = beside(video, "take.json")
+    sidecar = beside_file(video, "take.json")
     if text is None and sidecar.is_file() and sidecar.stat().st_size <= LARGEST:
         text = sidecar.read_bytes()
     return None if text is None else parse_report(text)

@@ -40,7 +40,7 @@ def weight_bytes(network: nn.Module) -> int:
 
 
 @contextmanager
-def on_device(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None]:
+def place_on_device(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None]:
     """For the length of one run, ``pipeline`` computes on ``device`` with its networks kept there by ``mode``.
 
     Full, fp8 and int8 leave the networks on the device for the next run; the offloading modes leave them in main memory.

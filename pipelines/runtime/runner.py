@@ -16,9 +16,9 @@ from camera.errors import InputError
 from pipelines.method import Clip, Method, Pipeline, Progress
 from pipelines.options import AUTO, EXACT, FP8, FULL, INT8, RunOptions
 from pipelines.runtime import forecast as estimates
-from pipelines.runtime.acceleration.apply import accelerated
+from pipelines.runtime.acceleration.apply import accelerate
 from pipelines.runtime.device import Device
-from pipelines.runtime.memory import networks, on_device, storage_mode
+from pipelines.runtime.memory import networks, place_on_device, storage_mode
 from pipelines.runtime.monitor.tally import Tally
 from pipelines.runtime.progress_clock import Clock, Report
 from pipelines.runtime.worker import Tell, forward_steps, in_worker_thread, is_out_of_memory
@@ -217,8 +217,8 @@ class _Run:
         evicted = runtime.make_room(loaded, forecast.gigabytes)
         self.mode = forecast.mode if options.memory == AUTO else options.memory
         pipeline, steps = loaded.pipeline, int(getattr(shot.settings, "steps", 1))
-        fast = accelerated(pipeline, options, steps=steps, method=method.name)
-        with on_device(pipeline, self.mode, runtime.device.torch), fast, self.around(pipeline):
+        fast = accelerate(pipeline, options, steps=steps, method=method.name)
+        with place_on_device(pipeline, self.mode, runtime.device.torch), fast, self.around(pipeline):
             going_on = {} if shot.after is None else {"after": shot.after}
             forward_steps(self.through(pipeline(shot.scene, shot.path, shot.settings, **going_on)), tell)
         words = forecast.words + (f" {' and '.join(evicted)} made room." if evicted else "")

@@ -40,12 +40,12 @@ class SplatScene(SelfDrawn):
 
     splats: Splats = field(kw_only=True)
 
-    def painted(self, path: CameraPath, frame: int) -> RenderedFrame:
-        return painted(self._ready, path, frame)
+    def paint_frame(self, path: CameraPath, frame: int) -> RenderedFrame:
+        return paint_frame(self._ready, path, frame)
 
     @cached_property
     def _ready(self) -> Any:
-        return prepared(self.splats)
+        return prepare(self.splats)
 
 
 def open_splats(
@@ -65,19 +65,19 @@ def open_splats(
     if not file.is_file():
         raise InputError(f"There is no file of splats {file}.")
     splats, words = read(file.read_bytes(), file.name, up=up)
-    scene, where = scene_of(splats, name=file.stem, camera=camera, fov_degrees=fov_degrees)
+    scene, where = scene_of_splats(splats, name=file.stem, camera=camera, fov_degrees=fov_degrees)
     return scene, f"{len(splats):,} Gaussians. {words} {where}"
 
 
-def scene_of(
+def scene_of_splats(
     splats: Splats, *, name: str = "splats", camera: CameraPath | None = None, fov_degrees: float = FOV_DEGREES
 ) -> tuple[SplatScene, str]:
     """`open_splats` for splats at hand, in the world's axes."""
-    ready = prepared(splats)
+    ready = prepare(splats)
     where = "Seen from the given camera."
     if camera is None:
         camera, where = _standing(splats, ready, fov_degrees)
-    seen = painted(ready, camera.sliced(slice(0, 1)), 0)
+    seen = paint_frame(ready, camera.sliced(slice(0, 1)), 0)
     if seen.holes.all():
         raise InputError(
             f"{name} shows nothing from its first camera; give a camera that looks at it, or another way up."
@@ -86,7 +86,7 @@ def scene_of(
     return SplatScene((view,), source="drawn from splats", name=name, splats=splats), where
 
 
-def prepared(splats: Splats) -> Any:
+def prepare(splats: Splats) -> Any:
     """What drawing needs: a `Drawing` of this machine and the Gaussians on its device."""
     from pipelines.splats.drawing import drawing_on
     from pipelines.splats.rasterizer import Gaussians
@@ -95,8 +95,8 @@ def prepared(splats: Splats) -> Any:
     return drawing, Gaussians.of(splats, drawing.device)
 
 
-def painted(ready: Any, path: CameraPath, frame: int) -> RenderedFrame:
-    """Frame ``frame`` of ``path`` before `prepared` splats; depth is the mean along each ray, weighted as colours are."""
+def paint_frame(ready: Any, path: CameraPath, frame: int) -> RenderedFrame:
+    """Frame ``frame`` of ``path`` before `prepare` splats; depth is the mean along each ray, weighted as colours are."""
     import torch
 
     drawing, gaussians = ready
@@ -118,7 +118,7 @@ def _standing(splats: Splats, ready: Any, fov_degrees: float) -> tuple[CameraPat
     """A camera to begin at, and where it stands in words."""
     lens = pinhole(WIDTH, HEIGHT, fov_degrees)
     origin = CameraPath(np.eye(4)[None], lens, WIDTH, HEIGHT)
-    seen = painted(ready, origin.resized(_SMALL, _SMALL * HEIGHT // WIDTH), 0)
+    seen = paint_frame(ready, origin.resized(_SMALL, _SMALL * HEIGHT // WIDTH), 0)
     depth = seen.depth[~seen.holes]
     if (~seen.holes).mean() >= FILLED and np.quantile(depth, 0.05) > CLOSE * np.median(depth):
         return origin, "Seen from the origin, looking along z."

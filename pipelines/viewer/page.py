@@ -28,7 +28,7 @@ _HERE = Path(__file__).parent
 _SHADERS = {"f4": "<f4", "f2": "<f2", "u1": "u1", "u4": "<u4"}
 
 
-def of_points(cloud: PointCloud, path: CameraPath, *, title: str = "Points") -> bytes:
+def page_of_points(cloud: PointCloud, path: CameraPath, *, title: str = "Points") -> bytes:
     """A page of points as discs that touch their neighbours; at most `MOST_POINTS`, chosen evenly."""
     from camera.render.point_discs import Dots
 
@@ -37,7 +37,7 @@ def of_points(cloud: PointCloud, path: CameraPath, *, title: str = "Points") -> 
     return _page("points", arrays, path, title, f"{len(dots.cloud):,} points.", dots.cloud.points)
 
 
-def of_mesh(meshes: list[trimesh.Trimesh], path: CameraPath, *, title: str = "Mesh") -> bytes:
+def page_of_mesh(meshes: list[trimesh.Trimesh], path: CameraPath, *, title: str = "Mesh") -> bytes:
     """A page of meshes with colours at their vertices, unlit, drawn from both sides."""
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     corners = [np.asarray(mesh.faces, np.uint32) + np.uint32(start) for mesh, start in zip(meshes, starts)]
@@ -50,7 +50,7 @@ def of_mesh(meshes: list[trimesh.Trimesh], path: CameraPath, *, title: str = "Me
     return _page("mesh", arrays, path, title, words, arrays["position"][: len(meshes[0].vertices)])
 
 
-def of_splats(splats: Splats, path: CameraPath, *, title: str = "Splats") -> bytes:
+def page_of_splats(splats: Splats, path: CameraPath, *, title: str = "Splats") -> bytes:
     """A page of Gaussian splats, sorted and drawn as `pipelines.splats.rasterizer` does; harmonics in 16 bits."""
     from scipy.spatial.transform import Rotation
 

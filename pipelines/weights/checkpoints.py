@@ -127,7 +127,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return value
 
 
-def stripped(state: State, *prefixes: str) -> dict[str, Tensor]:
+def strip_prefix(state: State, *prefixes: str) -> dict[str, Tensor]:
     """Only the tensors under the first of ``prefixes`` that occurs, without it; the empty prefix takes everything."""
     for prefix in prefixes:
         inside = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
@@ -333,7 +333,7 @@ def from_folder(
     return model.eval().requires_grad_(False)
 
 
-def built(
+def build_random(
     kind: Any, config: Mapping[str, Any], *, seed: int, dtype: torch.dtype, device: str | torch.device = "cpu"
 ) -> Any:
     """A diffusers or transformers model of the given configuration with random values, see `fill_randomly`."""

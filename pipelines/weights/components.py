@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.method import Checkpoint
-from pipelines.weights.checkpoints import built, from_folder
+from pipelines.weights.checkpoints import build_random, from_folder
 from pipelines.weights.hub import Weights, folder_of
 
 
@@ -39,7 +39,7 @@ def component(
                 dropped=dropped,
                 **options,
             )
-        return built(kind, tiny if weights.mode == "tiny" else full, seed=weights.seed, dtype=weights.dtype)
+        return build_random(kind, tiny if weights.mode == "tiny" else full, seed=weights.seed, dtype=weights.dtype)
 
     return weights.shared((kind.__name__, f"{checkpoint.repo}@{checkpoint.revision}", subfolder), load)
 

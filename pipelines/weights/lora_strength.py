@@ -81,7 +81,7 @@ class Strength:
 UNSAID = Strength()
 
 
-def declared_strength(path: str | Path, part: str, account: Account) -> Strength:
+def read_strength(path: str | Path, part: str, account: Account) -> Strength:
     """What the file says of the network called ``part`` there ("transformer", "unet", ...); raises `InputError`."""
     path = Path(path)
     header = _header(path)

@@ -16,7 +16,7 @@ from camera.view import Scene
 from pipelines import generate
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
-from pipelines.project.framing import taken
+from pipelines.project.framing import scene_for_method
 from pipelines.registry import FIVE
 from pipelines.rehearsal import Rehearsal, rehearse
 from pipelines.results.embedded_scene import scene_to_embed
@@ -129,7 +129,7 @@ def _frame(project: Project, film: str, chosen: Method) -> tuple[Scene, CameraPa
     if not film.strip():
         return project.seen_by(chosen.name).ready()
     moves = chosen.moves()
-    framed = taken(project.scene, chosen).fitted(moves.width, moves.height, "crop")
+    framed = scene_for_method(project.scene, chosen).fitted(moves.width, moves.height, "crop")
     return framed, film_script.path_of(film, framed.first, frames=moves.frames, fps=moves.fps)
 
 

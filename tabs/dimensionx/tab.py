@@ -23,9 +23,9 @@ from pipelines.methods.dimensionx.training.uploads import (
     ACCEPTED,
     code_of,
     collect_clips,
-    saved_progress,
-    source_of,
-    trainings,
+    find_source,
+    read_progress,
+    trainings_folder,
 )
 from pipelines.project.framing import framing_words
 from pipelines.settings import Settings
@@ -150,8 +150,8 @@ def _copy_lora(project: Project, given: Sequence[Path]) -> Path:
 
 def _training_job(files: Sequence[str], recipe: Settings, mode: str) -> Job:
     assert isinstance(recipe, Recipe)
-    folder = collect_clips(files, recipe.name, trainings() / METHOD.name)
-    data, output = str(source_of(folder / "clips")), folder / f"{mode}-{recipe.identity}"
+    folder = collect_clips(files, recipe.name, trainings_folder() / METHOD.name)
+    data, output = str(find_source(folder / "clips")), folder / f"{mode}-{recipe.identity}"
 
     def train(weights):
         from accelerate import Accelerator
@@ -165,7 +165,7 @@ def _training_job(files: Sequence[str], recipe: Settings, mode: str) -> Job:
 
 
 def _describe_saved(code: str) -> tuple[str, tuple[Path, ...]]:
-    steps, files = saved_progress(code, trainings() / METHOD.name)
+    steps, files = read_progress(code, trainings_folder() / METHOD.name)
     words = f"It does not run. {steps} steps were saved"
     return f"{words}; train with the same files and settings, and it goes on from there.", files
 

@@ -16,7 +16,7 @@ from camera.evaluation.borrow import Tolerance, borrow_keys, scale_to_subject, s
 from camera.figure.overlay import overlay
 from pipelines.media.video import complete
 from pipelines.method import Progress
-from pipelines.results.take_report import measure_steps, read_report, recorded_path
+from pipelines.results.take_report import measure_steps, read_recorded_path, read_report
 from tabs.browser.players import clips, players
 from tabs.browser.stage import drawn, stage
 from tabs.evaluation.ribbons import filled, ribbons
@@ -67,7 +67,7 @@ def build() -> None:
         own = take.file(f"take-{uuid.uuid4().hex[:8]}{Path(video).suffix.lower()}")
         with complete(own) as part:
             shutil.copyfile(video, part)
-        asked = recorded_path(own)
+        asked = read_recorded_path(own)
         if requested_path:
             asked = formats.read(Path(requested_path).name, Path(requested_path).read_bytes(), like=asked)
         report = read_report(own) if not requested_path else None

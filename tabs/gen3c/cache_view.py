@@ -12,7 +12,7 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.media.video import complete
 from pipelines.method import Clip
-from pipelines.methods.gen3c.continuation import grown_scene
+from pipelines.methods.gen3c.continuation import grow_scene
 from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import frames_zip, restore, scene_sha256
 from tabs.parts.form import said
@@ -63,7 +63,7 @@ def _find_points(project: Project, shot: str | None) -> tuple[Scene, CameraPath]
     if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
         return scene, path
     box = read_embedded_scene(shot)
-    return grown_scene(box.scene, list(box.added)) if box is not None else scene, made.path
+    return grow_scene(box.scene, list(box.added)) if box is not None else scene, made.path
 
 
 def _drop_far(cloud: PointCloud) -> PointCloud:

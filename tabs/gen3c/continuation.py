@@ -13,7 +13,7 @@ from camera.errors import InputError
 from camera.view import Scene
 from pipelines.media.concat import Begun
 from pipelines.method import Clip
-from pipelines.methods.gen3c.continuation import chunk_of, one_more, read_shot, take_back
+from pipelines.methods.gen3c.continuation import chunk_of, continue_shot, read_shot, take_back
 from pipelines.options import RunOptions
 from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import Record, restore, scene_sha256
@@ -79,7 +79,7 @@ class Extend:
         """Shoot one chunk more of the result; returns the longer video and the files beside it."""
         drawn = project.ready()[1] if go_on_with == DRAWN else None
         clip, made, scene = _open_result(shot, project)
-        path, settings = one_more(clip, made, scene, drawn, settings)
+        path, settings = continue_shot(clip, made, scene, drawn, settings)
         begun = Begun(Path(shot), len(clip.frames))
         yield from self.shoot.shooting(
             project,

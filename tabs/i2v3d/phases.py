@@ -170,11 +170,11 @@ class Steps:
         view = I2V3DSettings(foreground=foreground, foreground_reach=foreground_reach)
 
         def train(weights: Any) -> Iterator[Any]:
-            from pipelines.methods.i2v3d.subject.data import rendered_views
+            from pipelines.methods.i2v3d.subject.data import render_views
             from pipelines.methods.i2v3d.subject.train import train as learn
 
             yield Progress("Rendering views of the subject", 0, 1)
-            views = rendered_views(scene, view, subject.resolution) if subject.view_weight else None
+            views = render_views(scene, view, subject.resolution) if subject.view_weight else None
             yield from learn(scene.first.colour, views, subject, weights, folder)
 
         losses: list[float] = []

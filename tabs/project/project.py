@@ -24,7 +24,7 @@ from pipelines import method as record_of
 from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
 from pipelines.project.content import KEYFRAMES, Content, MoveSource
-from pipelines.project.framing import Framed, Framings, keyed
+from pipelines.project.framing import Framed, Framings, keys_of_move
 from pipelines.registry import NAMES
 from pipelines.settings import Control, Settings
 from tabs.project.folders import is_inside, new_folder
@@ -69,8 +69,8 @@ class Project:
         return self.content.track
 
     def keyed(self) -> KeyedMove:
-        """The keys of the move, see `pipelines.project.framing.keyed`."""
-        return keyed(self.content, self.moves)
+        """The keys of the move, see `pipelines.project.framing.keys_of_move`."""
+        return keys_of_move(self.content, self.moves)
 
     # as one method sees it
 

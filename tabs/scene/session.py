@@ -20,7 +20,7 @@ from pipelines.media.video import probe
 from pipelines.reconstruct.dynamic_points import Moving
 from pipelines.reconstruct.pipeline import Made, Shots, shots_of_result, shots_of_views
 from pipelines.reconstruct.time_slices import GRID, MOMENT, Moments, moments_of_files
-from pipelines.results.depth_frames import saved_depth
+from pipelines.results.depth_frames import read_saved_depth
 from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import TAG, restore
 from tabs.project.folders import new_folder
@@ -187,7 +187,7 @@ def of_result(files: Sequence[str | Path]) -> Opened:
     shots, made = shots_of_result(videos[0]), restore(videos[0])
     if made.settings.get("key_frames"):
         return _open_moments(shots, given)
-    depth, box = saved_depth(videos[0]), read_embedded_scene(videos[0])
+    depth, box = read_saved_depth(videos[0]), read_embedded_scene(videos[0])
     if depth is not None:
         shots = replace(shots, depth=depth, source=f"generated with {shots.name}")
     moves = made.settings.get("mode") in MOVING_MODES or (box is not None and box.scene.kind == "clip")

@@ -15,7 +15,7 @@ from examples import load
 from pipelines.method import Method
 from pipelines.project.content import PATH_FILE, MoveSource
 from pipelines.results.embedded_scene import read_embedded_scene
-from pipelines.results.record import Record, accepted, scene_sha256
+from pipelines.results.record import Record, filter_values, scene_sha256
 from pipelines.results.record import restore as read_record
 from pipelines.settings import Settings
 from tabs.parts.form import said
@@ -130,7 +130,7 @@ def _add_path(
     size = {"frames": len(made.path), "width": made.path.width, "height": made.path.height, "fps": made.path.fps}
     as_given = _is_placed(made, scene or project.framed)
     wanted: Any
-    wanted, notes = accepted(project.record.moves, {**(moves or project.moves).values(), **size})
+    wanted, notes = filter_values(project.record.moves, {**(moves or project.moves).values(), **size})
     project = project.with_own(made.path, as_given=as_given).with_moves(wanted)
     return project.with_source(replace(project.content.source, moves_from=PATH_FILE)), notes
 

@@ -18,7 +18,7 @@ from examples import EXAMPLES
 from pipelines.inputs import open
 from pipelines.media.video import read_video, write_mp4
 from pipelines.methods.gen3c.export import views_npz
-from pipelines.splats.formats import written
+from pipelines.splats.formats import encode
 from pipelines.splats.splats import Splats
 
 WIDTH, HEIGHT, COUNT = 96, 64, 9
@@ -194,7 +194,7 @@ def test_a_file_of_splats_is_shot_and_says_how_its_axes_were_read(client, tmp_pa
     colours = np.stack([x / 4, y / 3, 0 * x], axis=1)[:, None]
     turns = np.tile([1.0, 0, 0, 0], (len(x), 1))
     wall = Splats(places, turns, np.full((len(x), 3), -1.7), np.full(len(x), 6.0), colours)
-    (tmp_path / "wall.spz").write_bytes(written(wall, "spz"))
+    (tmp_path / "wall.spz").write_bytes(encode(wall, "spz"))
     file = [handle_file(str(tmp_path / "wall.spz"))]
     told = client.predict(file, 0, 0, "y-down", api_name="/gen3c_open_files")
     assert "y down, as 3DGS and COLMAP (chosen)" in str(told)

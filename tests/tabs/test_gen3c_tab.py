@@ -109,7 +109,7 @@ def test_the_cache_comes_in_3d_with_its_cameras(client):
 
 def test_the_page_says_whether_the_guardrail_is_there_beside_the_licences_words(client):
     texts = [part["props"].get("value") for part in client.config["components"] if part["type"] == "markdown"]
-    assert any(guardrail.state() in str(text) and guardrail.LICENCE_NOTE in str(text) for text in texts)
+    assert any(guardrail.describe_state() in str(text) and guardrail.LICENCE_NOTE in str(text) for text in texts)
 
 
 def test_cancel_keeps_the_finished_chunk_and_going_on_ends_the_path(client):

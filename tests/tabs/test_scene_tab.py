@@ -33,7 +33,7 @@ from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_clip, sho
 from pipelines.registry import FIVE, NAMES
 from pipelines.results.depth_frames import DEPTH_FILE, disparity_range, sixteen_bit_zip
 from pipelines.results.embedded_scene import scene_to_embed
-from pipelines.results.record import beside, record, save
+from pipelines.results.record import beside_file, record, save
 from pipelines.shot import Shot
 from pipelines.splats.files import read_ply, read_splat
 from tabs.parts.send_to_scene import offers
@@ -243,7 +243,7 @@ def test_depth_that_was_generated_beside_a_result_comes_with_it(tmp_path):
     assert of_result([file]).shots.depth is None
     span = disparity_range(views[0])
     brightness = np.stack([(1 / view.depth - span.black) / (span.white - span.black) for view in views]).clip(0, 1)
-    beside(file, DEPTH_FILE).write_bytes(sixteen_bit_zip(brightness))
+    beside_file(file, DEPTH_FILE).write_bytes(sixteen_bit_zip(brightness))
     shots = of_result([file]).shots
     assert shots.depth is not None and "GEN3C" in shots.source
     inner = views[3].depth < np.quantile(views[3].depth, 0.9)

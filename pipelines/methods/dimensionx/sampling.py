@@ -13,7 +13,7 @@ from diffusers.schedulers.scheduling_ddim_cogvideox import CogVideoXDDIMSchedule
 from diffusers.schedulers.scheduling_dpm_cogvideox import CogVideoXDPMScheduler
 from torch import Generator, Tensor
 
-from pipelines.runtime.parallel.branches import rows
+from pipelines.runtime.parallel.branches import run_rows
 
 SCHEDULE = {
     "beta_start": 0.00085,
@@ -90,7 +90,7 @@ def velocities(
         )[0]
 
     with transformer.cache_context("cond_uncond"):
-        return rows(transformer, count, answer).float()
+        return run_rows(transformer, count, answer).float()
 
 
 def apply_guidance(answers: Tensor, guidance: float) -> Tensor:

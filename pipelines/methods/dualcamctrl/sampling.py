@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransformer
 from pipelines.methods.dualcamctrl.schedule import euler_step
-from pipelines.runtime.parallel.branches import each
+from pipelines.runtime.parallel.branches import run_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ def guided_velocity(
     if guidance == 0:
         return branch(conditions.text, "positive")
     both = [partial(branch, conditions.text, "positive"), partial(branch, conditions.negative, "negative")]
-    positive, negative = each(transformer, both)
+    positive, negative = run_each(transformer, both)
     return positive + guidance * (positive - negative)
 
 

@@ -16,14 +16,14 @@ from pipelines.method import Clip, Frames
 from pipelines.methods.gen3c.chunks import CHUNK, LONGEST, chunks
 from pipelines.methods.gen3c.export import cache_files
 from pipelines.results.embedded_scene import last_frame, read_embedded_scene
-from pipelines.results.record import Record, companion, restore
+from pipelines.results.record import Record, companion_file, restore
 from pipelines.settings import Settings
 
 SHOWN = (FIRST_SHOWN, FROM_PICTURE, FROM_VIEW) = ("cache", "cache, first picture", "cache, second view")
 """Companion videos of a result: the renders that steered it."""
 
 
-def path_on(scene: Scene, planned: CameraPath, done: int, more: CameraPath, *, chunk_frames: int) -> CameraPath:
+def continue_path(scene: Scene, planned: CameraPath, done: int, more: CameraPath, *, chunk_frames: int) -> CameraPath:
     """The path of a video of ``done`` frames, shot along ``planned``, with what comes next.
 
     A video that was cancelled first goes on to the end of ``planned``. Else one chunk is added: ``more``, squeezed into it
@@ -36,7 +36,7 @@ def path_on(scene: Scene, planned: CameraPath, done: int, more: CameraPath, *, c
         raise InputError(f"The video would have {count} frames; {LONGEST} is the longest, so take a chunk back first.")
     if scene.kind == "clip":
         return _over_the_clip(scene, planned, count)
-    return extended_path(planned, more if len(more) == chunk_frames else more.resampled(chunk_frames))
+    return extend_path(planned, more if len(more) == chunk_frames else more.resampled(chunk_frames))
 
 
 def _over_the_clip(scene: Scene, path: CameraPath, count: int) -> CameraPath:
@@ -48,19 +48,19 @@ def _over_the_clip(scene: Scene, path: CameraPath, count: int) -> CameraPath:
     offset = inverse(scene.views[last].world_from_camera) @ path.world_from_camera[last]
     poses = np.stack([view.world_from_camera @ offset for view in scene.views[last:count]])
     lenses = np.stack([view.intrinsics for view in scene.views[last:count]])
-    return extended_path(path, replace(path, world_from_camera=poses, intrinsics=lenses))
+    return extend_path(path, replace(path, world_from_camera=poses, intrinsics=lenses))
 
 
-def one_more(
+def continue_shot(
     clip: Clip, made: Record, scene: Scene, more: CameraPath | None, settings: Settings
 ) -> tuple[CameraPath, Settings]:
-    """Path and settings of a run that goes on from ``clip``, of the record ``made``, by the rules of `path_on`.
+    """Path and settings of a run that goes on from ``clip``, of the record ``made``, by the rules of `continue_path`.
 
     ``more``: what is added; None repeats the last chunk's move.
     """
     done, chunk = len(clip.frames), chunk_of(clip, made)
     more = made.path.sliced(slice(done - chunk, done)) if more is None else more
-    path = path_on(scene, made.path, done, more, chunk_frames=chunk)
+    path = continue_path(scene, made.path, done, more, chunk_frames=chunk)
     return path, type(settings).of(settings.values() | {"chunk_frames": chunk})
 
 
@@ -85,17 +85,17 @@ def read_shot(video: str | Path) -> tuple[Clip, Record]:
     last = last_frame(video)
     if last is not None and last.shape == frames.shape[1:] and last.dtype == np.uint8:
         frames[-1] = last
-    behind = grown_scene(box.scene, list(box.added)) if box is not None else None
+    behind = grow_scene(box.scene, list(box.added)) if box is not None else None
     return Clip(frames, fps, path, extras=_companions(video, len(frames)), scene=behind), made
 
 
 def _companions(video: Path, count: int) -> dict[str, Frames]:
-    found = {title: file for title in SHOWN if (file := companion(video, title)).is_file()}
+    found = {title: file for title in SHOWN if (file := companion_file(video, title)).is_file()}
     videos = {title: read_video(file, max_frames=LONGEST)[0] for title, file in found.items()}
     return {title: frames for title, frames in videos.items() if len(frames) == count}
 
 
-def extended_path(path: CameraPath, more: CameraPath) -> CameraPath:
+def extend_path(path: CameraPath, more: CameraPath) -> CameraPath:
     """``path``, then ``more`` begun at the last camera of ``path``, lens included; they share that one frame."""
     if (more.width, more.height) != (path.width, path.height):
         raise InputError(
@@ -134,11 +134,11 @@ def take_back(clip: Clip, scene: Scene | None, *, chunk_frames: int) -> Clip:
     for view in added[count - 2 : count - 1]:  # the last frame that is left, without loss
         if np.allclose(view.world_from_camera, path.world_from_camera[-1], atol=1e-6):
             shorter = replace(shorter, frames=np.concatenate([shorter.frames[:-1], view.colour[None]]))
-    shot_from = grown_scene(scene, added[: count - 2])
+    shot_from = grow_scene(scene, added[: count - 2])
     return replace(shorter, scene=shot_from, files=cache_files(shot_from, path) if clip.extras else {})
 
 
-def grown_scene(scene: Scene, added: list[View]) -> Scene:
+def grow_scene(scene: Scene, added: list[View]) -> Scene:
     """A still scene with the generated pictures that later chunks were shot from, each with its aligned depth."""
     if not added:
         return scene
@@ -147,7 +147,7 @@ def grown_scene(scene: Scene, added: list[View]) -> Scene:
 
 
 def added_views(clip: Clip, scene: Scene) -> list[View]:
-    """The generated pictures that `grown_scene` added to ``scene`` for ``clip``."""
+    """The generated pictures that `grow_scene` added to ``scene`` for ``clip``."""
     return list(clip.scene.views[len(scene.views) :]) if clip.scene is not None else []
 
 

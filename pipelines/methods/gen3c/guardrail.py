@@ -17,13 +17,13 @@ LICENCE_NOTE = (
 )
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     return find_spec(PACKAGE) is not None
 
 
-def state() -> str:
+def describe_state() -> str:
     """One sentence for the page: whether prompts and frames are checked."""
-    if installed():
+    if is_installed():
         return "Guardrail: installed; prompts are checked before and frames after the run, faces are pixelated."
     return (
         "Guardrail: not installed, nothing is checked; install the package cosmos_guardrail to have prompts and frames "
@@ -33,7 +33,7 @@ def state() -> str:
 
 def load() -> Any | None:
     """The checker, or None where the package is not installed."""
-    if not installed():
+    if not is_installed():
         return None
     from cosmos_guardrail import CosmosSafetyChecker  # pyright: ignore[reportMissingImports]
 

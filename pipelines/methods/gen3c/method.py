@@ -288,7 +288,7 @@ def estimate(path: CameraPath, settings: Settings) -> Estimate:
     settings = cast(Gen3cSettings, settings)
     return model.estimate(
         path, steps=settings.steps, guided=settings.guidance != 0, chunk=settings.chunk_frames, text=settings.use_text,
-        checked=guardrail.installed(),
+        checked=guardrail.is_installed(),
     )  # fmt: skip
 
 

@@ -20,14 +20,14 @@ from pipelines.method import Clip, Frames, Progress
 from pipelines.methods.gen3c import guardrail
 from pipelines.methods.gen3c.cache_conditioning import Conditioning, least_cover
 from pipelines.methods.gen3c.chunks import chunks, latent_frames
-from pipelines.methods.gen3c.continuation import added_views, check_continues, check_size, grown_scene
+from pipelines.methods.gen3c.continuation import added_views, check_continues, check_size, grow_scene
 from pipelines.methods.gen3c.export import cache_files
 from pipelines.methods.gen3c.method import LITTLE_SHARE, UPSTREAM, Gen3cSettings, check
 from pipelines.methods.gen3c.network import latents, tiles
 from pipelines.methods.gen3c.network.text import TOKENS, encode_text
 from pipelines.methods.gen3c.sampling import Denoise, augmentation_noise, initial_noise, sample
 from pipelines.methods.gen3c.weights.load import Networks, add_depth, add_text_encoder, load_networks
-from pipelines.runtime.parallel.branches import each
+from pipelines.runtime.parallel.branches import run_each
 from pipelines.settings import Settings
 from pipelines.weights.hub import Weights
 
@@ -85,7 +85,7 @@ class _Run:
         self.networks, self.device = pipeline.networks, pipeline.device
         self.notes = [*check(scene, path, settings)]
         if pipeline.weights.mode == "real":
-            self.notes.append(guardrail.state())
+            self.notes.append(guardrail.describe_state())
         self.cuts = chunks(len(path), settings.chunk_frames)
 
     def shoot(self, after: Clip | None) -> Iterator[Progress | Clip]:
@@ -217,7 +217,7 @@ class _Run:
             network._reset_stateful_cache()  # a step cache must not carry over from the chunk before
         steps = sample(
             self._denoiser(condition), noise, condition.first, steps=settings.steps, guidance=settings.guidance,
-            augmentation=augmentation_noise(shape, settings.seed), each=partial(each, network),
+            augmentation=augmentation_noise(shape, settings.seed), each=partial(run_each, network),
         )  # fmt: skip
         yield Progress(phase("denoising"), 0, settings.steps)
         for step, (latest, clean) in enumerate(_without_gradients(steps), 1):
@@ -255,7 +255,7 @@ class _Run:
     def _clip(self, frames: list[Frames], shown: list[dict[str, Frames]], added: list[View]) -> Clip:
         whole = np.concatenate(frames)
         path = self.path.sliced(slice(0, len(whole)))
-        scene = grown_scene(self.scene, added)
+        scene = grow_scene(self.scene, added)
         files = cache_files(scene, path) if self.settings.show_cache else {}
         notes = tuple(dict.fromkeys(self.notes))
         extras = _join(shown, [len(part) for part in frames]) if self.settings.show_cache else {}

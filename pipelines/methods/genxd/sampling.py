@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from pipelines.methods.genxd.conditioning import Condition
 from pipelines.methods.genxd.network.unet import GenXDUNet
-from pipelines.runtime.parallel.branches import rows
+from pipelines.runtime.parallel.branches import run_rows
 
 
 def noise(shape: tuple[int, ...], generator: Generator, like: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def _guide(unet: GenXDUNet, condition: Condition, scaled: Tensor, timestep: Tens
     def answer(place: slice) -> Tensor:
         return unet(timestep=timestep, **{name: part[place] for name, part in inputs.items()}).to(scaled.dtype)
 
-    output = rows(unet, len(inputs["sample"]), answer)
+    output = run_rows(unet, len(inputs["sample"]), answer)
     if guidance == 1:
         return output
     without, with_condition = output.chunk(2)

@@ -13,7 +13,7 @@ from camera.view import Scene
 from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves
 from pipelines.methods.i2v3d.cost import estimate as estimate_run
 from pipelines.methods.i2v3d.scene.renderer import AUTO, OPENGL, RENDERERS
-from pipelines.methods.i2v3d.schedule import chosen_indices, keyframe_indices
+from pipelines.methods.i2v3d.schedule import keyframe_indices, parse_indices
 from pipelines.settings import Settings, setting
 
 NEGATIVE_PROMPT = "ugly, blurry, low res, unrealistic, unaesthetic"
@@ -180,7 +180,7 @@ class I2V3DSettings(Settings):
     def keyframes(self, frames: int) -> list[int]:
         """Frames, counted from 0, that become keyframes. Raises `InputError`."""
         if self.keyframes_at.strip():
-            return chosen_indices(frames, self.keyframes_at)
+            return parse_indices(frames, self.keyframes_at)
         return keyframe_indices(frames, self.window, upstream=self.is_upstream)
 
     def prompts(self, keyframes: list[int]) -> list[str]:

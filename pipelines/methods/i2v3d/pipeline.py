@@ -19,7 +19,7 @@ from pipelines.method import Clip, Frames, Progress
 from pipelines.methods.i2v3d.keyframes import files as own_keyframes
 from pipelines.methods.i2v3d.keyframes import prompts as words
 from pipelines.methods.i2v3d.keyframes import sampling as phase2
-from pipelines.methods.i2v3d.keyframes.injection import Masks, scaled_masks
+from pipelines.methods.i2v3d.keyframes.injection import Masks, scale_masks
 from pipelines.methods.i2v3d.load import KeyframeNetworks, VideoNetworks, load_keyframe_networks, load_video_networks
 from pipelines.methods.i2v3d.method import KEYFRAMES, METHOD, RENDERS, VIDEO, I2V3DSettings
 from pipelines.methods.i2v3d.scene.coarse import CoarseRenders, render_path
@@ -172,7 +172,7 @@ class I2V3DPipeline:
         text = words.encode(networks, prompts, self.device)
         latents = phase2.encode_pictures(networks.vae, self._pictures(renders.colour))
         depth = self._to_device(torch.from_numpy(renders.depth_pictures))[:, None].expand(-1, 3, -1, -1)
-        masks = Masks(*(scaled_masks(torch.from_numpy(mask)) for mask in (renders.foreground, renders.visible)))
+        masks = Masks(*(scale_masks(torch.from_numpy(mask)) for mask in (renders.foreground, renders.visible)))
         coarse = phase2.Coarse(latents, depth, masks.to(self.device))
         steered = phase2.SteeredSDXL(networks.unet, networks.controlnet, height, width)
         states = latents
@@ -188,7 +188,7 @@ class I2V3DPipeline:
         windows = sliding_windows(len(latents), settings.together, settings.overlap)
         generator = torch.Generator().manual_seed(settings.seed)
         erased = ~masks.visible[height // 8, width // 8].view(-1, height // 8, width // 8)
-        starts = [phase2.begin(states, erased, frames, generator) for frames in windows]
+        starts = [phase2.initial_latents(states, erased, frames, generator) for frames in windows]
         yield Progress("Painting the keyframes", 0, settings.steps)
         for step in phase2.denoise(steered, coarse, states, text, starts, options):
             latents = step.latents

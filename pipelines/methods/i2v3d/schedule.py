@@ -29,7 +29,7 @@ def keyframe_indices(frames: int, window: int, *, upstream: bool = False) -> lis
     return [*range(0, frames - 1, spacing), frames - 1]
 
 
-def chosen_indices(frames: int, text: str) -> list[int]:
+def parse_indices(frames: int, text: str) -> list[int]:
     """Keyframes named in ``text``, frames counted from 0 and separated by commas; first and last always belong to them.
 
     Raises `InputError` for what is no frame of the video, and for keyframes too far apart for the video network.

@@ -21,7 +21,7 @@ from pipelines.media.image_metrics import psnr
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.gaussians.cameras import Cameras
 from pipelines.reconstruct.gaussians.densify import Growing, step_factor
-from pipelines.reconstruct.gaussians.initialise import extent, initial
+from pipelines.reconstruct.gaussians.initialise import extent, initial_splats
 from pipelines.reconstruct.gaussians.loss import perceptual, photometric
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.splats.drawing import Drawing, drawing_on
@@ -108,7 +108,7 @@ class _Fit:
         self.size = extent(cloud, path)
         middle = torch.tensor(path.centres.mean(axis=0), dtype=torch.float32, device=drawing.device)
         haste = step_factor(self.iterations)
-        start = initial(cloud.thinned(max(self.most // 2, 1)), settings.harmonics)
+        start = initial_splats(cloud.thinned(max(self.most // 2, 1)), settings.harmonics)
         self.growing = Growing(start, extent=self.size, middle=middle, generator=self.generator, haste=haste)
         self.cameras = Cameras(
             self.path, device=drawing.device, extent=self.size, refine=settings.refine_poses,

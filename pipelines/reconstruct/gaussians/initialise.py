@@ -20,7 +20,7 @@ BACKDROP_SHARE = 0.2
 """At most this part of the points may be backdrop."""
 
 
-def initial(cloud: PointCloud, degree: int) -> Splats:
+def initial_splats(cloud: PointCloud, degree: int) -> Splats:
     """Round Gaussians of opacity `OPACITY`; harmonics of ``degree`` that do not depend on the direction yet.
 
     Errors: `InputError` for fewer than `FEWEST_POINTS` points.
@@ -47,7 +47,7 @@ def initial(cloud: PointCloud, degree: int) -> Splats:
     )
 
 
-def with_backdrop(cloud: PointCloud, scene: Scene) -> PointCloud:
+def add_backdrop(cloud: PointCloud, scene: Scene) -> PointCloud:
     """The cloud and, where the views show sky or unknown depth, points far behind it, so that splats can show it."""
     known = np.concatenate([view.depth[view.known][::31] for view in scene.views])
     distance = BACKDROP * float(np.quantile(known, 0.9)) if len(known) else 1.0

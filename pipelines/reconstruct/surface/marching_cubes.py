@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     pass
 
 
-def marched(
+def march_cubes(
     distance: NDArray[np.float32], seen: NDArray[np.bool_], corner: NDArray, voxel: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Where ``distance`` (n,n,n) crosses zero: vertices (V,3) in the world and triangles (T,3), counter-clockwise seen

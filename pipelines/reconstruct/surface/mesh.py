@@ -17,7 +17,7 @@ from camera.errors import InputError
 from camera.view import Scene
 from pipelines.method import Progress
 from pipelines.reconstruct.points import check_views, other_views
-from pipelines.reconstruct.surface.marching_cubes import marched
+from pipelines.reconstruct.surface.marching_cubes import march_cubes
 
 if TYPE_CHECKING:
     import trimesh
@@ -173,7 +173,7 @@ def _cell_surface(pictures: Pictures, corner: NDArray, voxel: float) -> tuple[ND
     seen = weight > 0
     if not (distance[seen].min(initial=1) < 0 < distance[seen].max(initial=-1)):
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64)
-    return marched(distance, seen, corner, voxel)
+    return march_cubes(distance, seen, corner, voxel)
 
 
 # --- finishing -------------------------------------------------------------------------------------------------------

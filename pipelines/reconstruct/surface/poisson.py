@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.method import Progress
-from pipelines.reconstruct.surface.marching_cubes import marched
+from pipelines.reconstruct.surface.marching_cubes import march_cubes
 from pipelines.reconstruct.surface.tsdf import Pictures
 
 MOST_SIDE = 192
@@ -46,7 +46,7 @@ def surface_of(
     level = float((indicator * count).sum() / count.sum())
     yield Progress("Drawing the surface", 2, 3)
     near = np.asarray(binary_dilation(count > 0, iterations=BRIDGED), bool)
-    return marched((indicator - level).astype(np.float32), near, corner, size)
+    return march_cubes((indicator - level).astype(np.float32), near, corner, size)
 
 
 def oriented_points(pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

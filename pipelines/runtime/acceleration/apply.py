@@ -23,7 +23,7 @@ _LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(\w+\.)?(attn\d?|ffn?)"
 
 
 @contextmanager
-def accelerated(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str = "") -> Iterator[None]:
+def accelerate(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str = "") -> Iterator[None]:
     """``pipeline`` with the speed options of one run of ``steps`` steps; raises `InputError` where a network has none.
 
     Attention and compilation concern every network that knows them, the step cache those that denoise (that have
@@ -78,7 +78,7 @@ def _cache_config(network: Any, options: RunOptions, steps: int, method: str) ->
         return TaylorSeerCacheConfig(
             cache_interval=3, disable_cache_before_step=max(2, steps // 10), cache_identifiers=[_LAYERS_OF_BLOCKS]
         )
-    ratios = magcache.ratios(network, method, options.weights)
+    ratios = magcache.read_ratios(network, method, options.weights)
     return MagCacheConfig(threshold=options.cache_threshold, num_inference_steps=steps, mag_ratios=ratios)
 
 

@@ -1,6 +1,6 @@
 """Blocks compiled ahead of time, for ZeroGPU, where nothing can be compiled while a visitor waits.
 
-`compiling` watches one run and writes a package for every kind of repeated block; `use_packages` lets the blocks compute with them.
+`compile_blocks` watches one run and writes a package for every kind of repeated block; `use_packages` lets the blocks compute with them.
 A package fits one torch version, one kind of device and one size of input, and holds no weights: those stay the network's.
 """
 
@@ -49,7 +49,7 @@ def folder_of(method: str) -> Path:
 
 
 @contextmanager
-def compiling(pipeline: Pipeline, folder: Path, made: list[Path]) -> Iterator[None]:
+def compile_blocks(pipeline: Pipeline, folder: Path, made: list[Path]) -> Iterator[None]:
     """While the block runs ``pipeline`` once, notes what its repeated blocks are given; then compiles one block of every kind
     into ``folder`` and lists the packages in ``made``. Raises `InputError` where there are no repeated blocks."""
     calls: dict[str, tuple[nn.Module, tuple, dict]] = {}

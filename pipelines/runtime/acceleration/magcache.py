@@ -1,7 +1,7 @@
 """MagCache's ratios: how much less each step changes the picture than the one before. Measured once per network, then kept.
 
 A step whose ratios stay near 1 may take over the change of the step before (arXiv 2506.09045). The ratios are particular to
-a network and its weights, so `measuring` watches one run that skips nothing, and `keep` writes them where `ratios` finds them.
+a network and its weights, so `measure_ratios` watches one run that skips nothing, and `save_ratios` writes them where `read_ratios` finds them.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _ENDLESS = 1 << 30
 
 @dataclass
 class Measured:
-    """Ratios per step by network, see `signature`; filled when `measuring` ends."""
+    """Ratios per step by network, see `signature`; filled when `measure_ratios` ends."""
 
     steps: int
     ratios: dict[str, list[float]] = field(default_factory=dict)
 
 
 @contextmanager
-def measuring(pipeline: Pipeline, measured: Measured) -> Iterator[None]:
+def measure_ratios(pipeline: Pipeline, measured: Measured) -> Iterator[None]:
     """Measures the networks of ``pipeline`` that denoise while the block runs once through ``measured.steps`` steps.
 
     Raises `InputError` where there is no such network.
@@ -65,7 +65,7 @@ def signature(network: nn.Module) -> str:
     return f"{type(network).__name__}, {sum(parameter.numel() for parameter in network.parameters())} parameters"
 
 
-def ratios(network: nn.Module, method: str, weights: str) -> list[float]:
+def read_ratios(network: nn.Module, method: str, weights: str) -> list[float]:
     """Those kept for ``network``; raises `InputError` that names the command where there are none."""
     kept = _read(_file(method, weights)).get(signature(network))
     if kept is None:
@@ -76,7 +76,7 @@ def ratios(network: nn.Module, method: str, weights: str) -> list[float]:
     return kept
 
 
-def keep(measured: Measured, method: str, weights: str) -> Path:
+def save_ratios(measured: Measured, method: str, weights: str) -> Path:
     """Writes what was measured beside what is kept of the method's other networks; returns the file."""
     file = _file(method, weights)
     file.parent.mkdir(parents=True, exist_ok=True)

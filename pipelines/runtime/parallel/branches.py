@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipelines.runtime.parallel.exchange import Group, gather_shares
 
 
-def each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
+def run_each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
     """The answers, of one shape, of ``calls`` of ``network``: one after the other, or one in each process."""
     beside: _Beside | None = getattr(network, "beside", None)
     if beside is None or len(calls) != beside.group.size:
@@ -23,7 +23,7 @@ def each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[Tens
     return list(beside.own(calls[beside.group.rank]).unbind(0))
 
 
-def rows(network: nn.Module, count: int, call: Callable[[slice], Tensor]) -> Tensor:
+def run_rows(network: nn.Module, count: int, call: Callable[[slice], Tensor]) -> Tensor:
     """(count,...): ``call`` of all rows of a batch together, or of one row in each process."""
     beside: _Beside | None = getattr(network, "beside", None)
     if beside is None or count != beside.group.size:
@@ -66,7 +66,7 @@ class _Beside:
 
 @contextmanager
 def side_by_side(network: Any, enter: Callable[[], AbstractContextManager[Any]], group: Group) -> Iterator[None]:
-    """Inside, `each` and `rows` share branches between processes; every other call is split as within ``enter()``."""
+    """Inside, `run_each` and `run_rows` share branches between processes; every other call is split as within ``enter()``."""
     before = network.__dict__.get("forward")
     beside = network.beside = _Beside(network, enter, group)
     network.forward = beside.forward

@@ -43,10 +43,10 @@ def own_share(tensor: Tensor, dim: int, group: Group) -> Tensor:
 
 def gather_shares(tensor: Tensor, dim: int, length: int, group: Group) -> Tensor:
     """The whole, ``length`` long along ``dim``, of everybody's share; the same bytes in every process."""
-    return joined(tensor, dim, shares(length, group.size), group)
+    return join_pieces(tensor, dim, shares(length, group.size), group)
 
 
-def joined(tensor: Tensor, dim: int, sizes: list[int], group: Group) -> Tensor:
+def join_pieces(tensor: Tensor, dim: int, sizes: list[int], group: Group) -> Tensor:
     """As `gather_shares`, of pieces that are ``sizes`` long along ``dim``, by rank."""
     piece = tensor.movedim(dim, 0).contiguous()
     padded = piece.new_zeros(max(sizes), *piece.shape[1:])
@@ -78,7 +78,7 @@ def all_to_all(tensor: Tensor, *, split: int, gather: int, length: int, group: G
     return torch.cat([part.view(shape) for part, shape in zip(parts, incoming)], dim=gather)
 
 
-def with_neighbours(tensor: Tensor, dim: int, edge: int, group: Group) -> tuple[Tensor, int]:
+def add_neighbours(tensor: Tensor, dim: int, edge: int, group: Group) -> tuple[Tensor, int]:
     """``tensor`` and, along ``dim``, the last ``edge`` of what the process before holds and the first of the one after.
 
     Also how many were put before.

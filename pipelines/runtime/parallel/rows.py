@@ -17,7 +17,7 @@ from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosCausalAtte
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock
 from torch import Tensor, nn
 
-from pipelines.runtime.parallel.exchange import Group, joined, own_share, shares, with_neighbours
+from pipelines.runtime.parallel.exchange import Group, add_neighbours, join_pieces, own_share, shares
 from pipelines.runtime.parallel.norms import norm_of_all
 from pipelines.runtime.parallel.wrap import Wrapped, wrap
 
@@ -104,14 +104,14 @@ def _whole_output(call: _Call) -> Wrapped:
 
 
 def _join_rows(tensor: Tensor, call: _Call) -> Tensor:
-    return joined(tensor, _ROWS, call.sizes(tensor.shape[_ROWS]), call.group)
+    return join_pieces(tensor, _ROWS, call.sizes(tensor.shape[_ROWS]), call.group)
 
 
 def _attend_all_rows(call: _Call) -> Wrapped:
     def of(forward: Callable[..., Any]) -> Callable[..., Any]:
         def attend(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             sizes = call.sizes(x.shape[_ROWS])
-            out = forward(joined(x, _ROWS, sizes, call.group).contiguous(), *args, **kwargs)
+            out = forward(join_pieces(x, _ROWS, sizes, call.group).contiguous(), *args, **kwargs)
             return out.split(sizes, _ROWS)[call.group.rank].contiguous()
 
         return attend
@@ -128,10 +128,10 @@ def _extend_rows(edge: int, call: _Call) -> Wrapped:
 
             def extended(part: Any) -> Any:
                 if isinstance(part, Tensor) and part.shape[_ROWS] == own_rows:
-                    return with_neighbours(part, _ROWS, edge, call.group)[0]
+                    return add_neighbours(part, _ROWS, edge, call.group)[0]
                 return part
 
-            wide, above = with_neighbours(x, _ROWS, edge, call.group)
+            wide, above = add_neighbours(x, _ROWS, edge, call.group)
             out = forward(wide, *map(extended, args), **{name: extended(part) for name, part in kwargs.items()})
             if isinstance(out, tuple):
                 return out[0].narrow(_ROWS, above, own_rows).contiguous(), *out[1:]

@@ -21,7 +21,7 @@ NAMES = {
     "sog": "splats.sog",
     "glb": "splats.glb",
 }
-"""File names by kind, as `every` gives them."""
+"""File names by kind, as `encode_all` gives them."""
 
 
 def is_splat_file(files: Sequence[str | Path]) -> bool:
@@ -29,20 +29,20 @@ def is_splat_file(files: Sequence[str | Path]) -> bool:
     return len(files) == 1 and Path(files[0]).suffix.lower() in ENDINGS
 
 
-def every(splats: Splats) -> dict[str, bytes]:
+def encode_all(splats: Splats) -> dict[str, bytes]:
     """The splats in every format by file name; SPZ is left out where they reach farther than it can say."""
-    found = {name: written(splats, kind) for kind, name in NAMES.items() if kind != "spz"}
+    found = {name: encode(splats, kind) for kind, name in NAMES.items() if kind != "spz"}
     try:
-        return found | {NAMES["spz"]: written(splats, "spz")}
+        return found | {NAMES["spz"]: encode(splats, "spz")}
     except InputError:
         return found
 
 
-def written(splats: Splats, kind: str) -> bytes:
+def encode(splats: Splats, kind: str) -> bytes:
     """One file of ``kind`` (a key of `NAMES`), in the axes that are its custom. Raises `InputError`."""
     from pipelines.splats import files
     from pipelines.splats.formats import gltf, packed, sog
-    from pipelines.splats.formats.axes import turned, world_from_file
+    from pipelines.splats.formats.axes import turn_splats, world_from_file
 
     writers = {
         "ply": files.ply_bytes,
@@ -50,7 +50,7 @@ def written(splats: Splats, kind: str) -> bytes:
         "compressed.ply": packed.compressed_ply_bytes,
         "sog": sog.sog_bytes,
         "glb": gltf.glb_bytes,
-        "spz": lambda given: packed.spz_bytes(turned(given, world_from_file("auto", "spz").T)),
+        "spz": lambda given: packed.spz_bytes(turn_splats(given, world_from_file("auto", "spz").T)),
     }
     if kind not in writers:
         raise InputError(f"Splats are written as {', '.join(writers)}; got {kind!r}.")
@@ -75,7 +75,7 @@ def read(data: bytes, name: str, *, up: Up = "auto") -> tuple[Splats, str]:
     """Splats in the world's axes (y down), and a sentence on how the file's axes were read. Raises `InputError`."""
     from pipelines.splats import files
     from pipelines.splats.formats import gltf, packed, sog
-    from pipelines.splats.formats.axes import sentence, turned, world_from_file
+    from pipelines.splats.formats.axes import sentence, turn_splats, world_from_file
 
     readers = {
         "ply": files.read_ply,
@@ -87,4 +87,4 @@ def read(data: bytes, name: str, *, up: Up = "auto") -> tuple[Splats, str]:
     }
     kind = kind_of(data, name)
     turn = world_from_file(up, kind)
-    return turned(readers[kind](data, name), turn), sentence(up, kind)
+    return turn_splats(readers[kind](data, name), turn), sentence(up, kind)

@@ -53,7 +53,7 @@ def sentence(up: Up, kind: str) -> str:
     return f"Read with {_WORDS[CUSTOM[kind] if up == 'auto' else up]} ({how}); choose another if it stands wrong."
 
 
-def turned(splats: Splats, rotation: NDArray) -> Splats:
+def turn_splats(splats: Splats, rotation: NDArray) -> Splats:
     """The splats, turned about the origin by (3,3) ``rotation``, their harmonics with them."""
     if np.array_equal(rotation, np.eye(3)):
         return splats

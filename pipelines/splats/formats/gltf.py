@@ -159,13 +159,13 @@ def _place(splats: Splats, world: NDArray[np.float64], name: str) -> Splats:
     """Turned, scaled and shifted by a node's matrix, which may not shear or mirror."""
     from dataclasses import replace
 
-    from pipelines.splats.formats.axes import turned
+    from pipelines.splats.formats.axes import turn_splats
 
     scale = float(np.cbrt(np.linalg.det(world[:3, :3])))
     if scale <= 0 or not np.allclose(world[:3, :3] @ world[:3, :3].T, scale**2 * np.eye(3), atol=1e-4 * scale**2):
         raise InputError(
             f"{name} stretches or mirrors its splats, which splats cannot follow; apply the transform first."
         )
-    placed = turned(splats, world[:3, :3] / scale)
+    placed = turn_splats(splats, world[:3, :3] / scale)
     means = (placed.means * scale + world[:3, 3]).astype(np.float32)
     return replace(placed, means=means, log_scales=placed.log_scales + np.float32(np.log(scale)))

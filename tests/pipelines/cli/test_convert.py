@@ -11,7 +11,7 @@ import pytest
 from camera import formats
 from camera.path import CameraPath, pinhole
 from pipelines.__main__ import main
-from pipelines.splats.formats import NAMES, kind_of, read, written
+from pipelines.splats.formats import NAMES, encode, kind_of, read
 from pipelines.splats.splats import Splats
 
 
@@ -22,7 +22,7 @@ def file(tmp_path):
         rng.uniform([-1, -1, 3], [1, 1, 4], (500, 3)), rng.normal(size=(500, 4)), np.full((500, 3), -2.0), np.full(500, 4.0),
         rng.normal(size=(500, 1, 3)),
     )  # fmt: skip
-    (tmp_path / "room.ply").write_bytes(written(splats, "ply"))
+    (tmp_path / "room.ply").write_bytes(encode(splats, "ply"))
     return tmp_path / "room.ply"
 
 

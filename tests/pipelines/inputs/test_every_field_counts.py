@@ -33,7 +33,7 @@ from pipelines.inputs.open import read_material
 from pipelines.media.depth_map.read import read_depth_map
 from pipelines.media.image import read_picture
 from pipelines.media.video import read_video, write_mp4
-from pipelines.weights.lora_strength import declared_strength
+from pipelines.weights.lora_strength import read_strength
 
 T, H, W = 4, 48, 64
 POSES = np.repeat(np.eye(4)[None], T, axis=0)
@@ -101,7 +101,7 @@ def clip_read(file: Path) -> tuple[Any, str]:
 
 def lora_read(file: Path) -> tuple[Any, str]:
     account = Account(file.name)
-    said = declared_strength(file, "transformer", account)
+    said = read_strength(file, "transformer", account)
     said.check_rank("blocks.0.to_q", 4, file.name)
     return (said.scale("blocks.0.to_q", 4, silent=-1.0), said.scale("x", 4, silent=-1.0)), account.text()
 

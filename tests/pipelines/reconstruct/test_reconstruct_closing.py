@@ -13,7 +13,7 @@ from camera.path import CameraPath, inverse
 from pipelines.estimation.tracking import track_points
 from pipelines.reconstruct.loop_closure import close_loop, join_ends
 from pipelines.reconstruct.pipeline import Made, Shots, make
-from pipelines.reconstruct.scene import scene_of
+from pipelines.reconstruct.scene import scene_from_frames
 
 FRAMES, WIDTH, HEIGHT = 36, 144, 96
 
@@ -99,7 +99,7 @@ def test_points_of_a_closed_orbit_are_of_one_ball(truth, drifted):
 
 def test_bundle_adjustment_of_a_closed_path_knows_that_it_closes(truth, drifted):
     path, frames, _ = truth
-    found = finished(scene_of(frames, drifted, depth=truth[2], cameras="refined", closed=True))
+    found = finished(scene_from_frames(frames, drifted, depth=truth[2], cameras="refined", closed=True))
     poses = np.array([view.world_from_camera for view in found.views])
     assert turn_off(path.with_poses(poses), path) < 0.3 and "cameras refined" in found.source
 

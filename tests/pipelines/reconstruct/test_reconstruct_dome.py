@@ -12,7 +12,7 @@ from camera.view import FAR, Scene, View
 from pipelines.reconstruct import display
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, make, shots_of_views
-from pipelines.reconstruct.sky_dome import dome_of, seen_from
+from pipelines.reconstruct.sky_dome import make_dome, render_dome
 from pipelines.splats.files import read_ply
 
 BLUE = (40, 90, 230)
@@ -43,9 +43,9 @@ def test_the_sky_has_its_colour_and_the_unseen_what_is_next_to_it(outdoors):
     assert made.dome is not None
     away = np.linalg.norm(made.dome.vertices - made.path.centres.mean(axis=0), axis=1)
     assert np.ptp(away) < 1e-3 and away[0] > np.linalg.norm(made.cloud.points, axis=1).max()
-    seen = seen_from(made.dome, made.path)
+    seen = render_dome(made.dome, made.path)
     assert np.abs(seen[:, 2:11].astype(int) - BLUE).mean() < 3
-    assert seen_from(made.dome, elsewhere(made.path)).any(axis=3).all()
+    assert render_dome(made.dome, elsewhere(made.path)).any(axis=3).all()
 
 
 def test_what_is_near_does_not_colour_it_where_something_far_is_seen(outdoors):
@@ -57,7 +57,7 @@ def test_what_is_near_does_not_colour_it_where_something_far_is_seen(outdoors):
     frames, path = np.stack([view.colour for view in views]), path_of(outdoors)
     cloud = made_of(outdoors, "points").cloud
     plain, soft = (
-        seen_from(dome_of(frames, path, cloud, scene), path)[2, 23:27, 14:34].astype(int)
+        render_dome(make_dome(frames, path, cloud, scene), path)[2, 23:27, 14:34].astype(int)
         for scene in (None, Scene(tuple(views), "views"))
     )
     redness = [float((each[..., 0] - each[..., 1]).mean()) for each in (plain, soft)]
@@ -100,5 +100,5 @@ def test_splats_are_fitted_before_it_and_carry_it(outdoors):
 def test_without_depth_all_pixels_count(outdoors):
     frames = np.stack([view.colour for view in outdoors.views])
     path = path_of(outdoors)
-    dome = dome_of(frames, path, made_of(outdoors, "points").cloud)
-    assert np.abs(seen_from(dome, path)[:, 3:10].astype(int) - BLUE).mean() < 12
+    dome = make_dome(frames, path, made_of(outdoors, "points").cloud)
+    assert np.abs(render_dome(dome, path)[:, 3:10].astype(int) - BLUE).mean() < 12

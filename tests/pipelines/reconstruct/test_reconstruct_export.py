@@ -15,7 +15,7 @@ from camera.objects import gltf
 from camera.view import Scene
 from pipelines.method import Clip
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
-from pipelines.reconstruct.export import exports, shot_on
+from pipelines.reconstruct.export import exports, posed_frames
 from pipelines.reconstruct.points import fuse_points
 from pipelines.reconstruct.time_slices import Moments, moments_of, moments_zip, render_moving_scene
 
@@ -23,7 +23,7 @@ from pipelines.reconstruct.time_slices import Moments, moments_of, moments_zip, 
 def room_exports():
     scene = room()
     cloud = finished(fuse_points(scene, most_points=500))
-    frames, path = shot_on(scene)
+    frames, path = posed_frames(scene)
     return cloud, path, exports(frames, path, cloud=cloud)
 
 
@@ -72,7 +72,7 @@ def test_a_mesh_is_written_upright_and_with_its_colours():
         process=False,
     )
     cloud, path, _ = room_exports()
-    frames, _ = shot_on(room())
+    frames, _ = posed_frames(room())
     files = exports(frames, path, cloud=cloud, mesh=triangle)
     ply = trimesh.load(io.BytesIO(files["mesh.ply"]), file_type="ply", process=False)
     np.testing.assert_allclose(ply.vertices, triangle.vertices)
@@ -85,7 +85,7 @@ def test_a_mesh_is_written_upright_and_with_its_colours():
 
 @pytest.fixture(scope="module")
 def moments():
-    frames, path = shot_on(room(12, 16))
+    frames, path = posed_frames(room(12, 16))
     return Moments((frames, 255 - frames, frames // 2), path, (0.0, 0.5, 2.0))
 
 

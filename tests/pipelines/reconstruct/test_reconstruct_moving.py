@@ -15,7 +15,7 @@ from camera.path import CameraPath
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
 from pipelines.methods.dimensionx.method import METHOD
 from pipelines.reconstruct.dynamic_points import Moving, find_moving_points
-from pipelines.reconstruct.export import shot_on
+from pipelines.reconstruct.export import posed_frames
 from pipelines.reconstruct.pipeline import Shots, shots_of_views
 from pipelines.reconstruct.time_slices import Moments, moments_of_files
 from pipelines.results.record import record, save
@@ -110,7 +110,7 @@ def test_files_of_a_4d_result_that_are_missing_are_asked_for(tmp_path):
 
 
 def test_noise_is_said_to_be_noise():
-    frames, path = shot_on(room())
+    frames, path = posed_frames(room())
     noise = Shots(np.random.default_rng(0).integers(0, 255, frames.shape, np.uint8), path, "noise", weights="tiny")
     with pytest.raises(InputError, match="tiny random weights"):
         made(noise)

@@ -9,7 +9,7 @@ from camera.view import Scene, View
 from pipelines.estimation.depth_fit import Sparse, fit_to
 from pipelines.method import Clip
 from pipelines.reconstruct.points import fuse_points
-from pipelines.reconstruct.scene import scene_of, scene_of_result, sparse_cloud
+from pipelines.reconstruct.scene import scene_from_frames, scene_of_result, sparse_cloud
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def missed(scene, truth):
 
 
 def test_flickering_depth_is_brought_to_the_cameras_scale(truth, flickering):
-    scene = finished(scene_of(truth.frames, truth.path, depth=flickering))
+    scene = finished(scene_from_frames(truth.frames, truth.path, depth=flickering))
     assert scene.kind == "views" and len(scene.views) == 6 and "stand still" in scene.source
     assert max(missed(scene, truth)) < 0.02
     assert not scene.first.known[:20, :30].any()
@@ -53,18 +53,20 @@ def test_flickering_depth_is_brought_to_the_cameras_scale(truth, flickering):
 
 def test_a_depth_model_is_asked_for_every_frame(truth, flickering):
     answers = iter(flickering)
-    scene = finished(scene_of(truth.frames, truth.path, estimate=lambda frame: next(answers), source="a model"))
+    scene = finished(
+        scene_from_frames(truth.frames, truth.path, estimate=lambda frame: next(answers), source="a model")
+    )
     assert max(missed(scene, truth)) < 0.02 and scene.source.startswith("a model")
 
 
 def test_depth_that_contradicts_the_points_is_said_to(truth):
-    scene = finished(scene_of(truth.frames, truth.path, depth=(30 / truth.depth**2).astype(np.float32)))
+    scene = finished(scene_from_frames(truth.frames, truth.path, depth=(30 / truth.depth**2).astype(np.float32)))
     assert "doubtful" in scene.source
 
 
 def test_aligned_depth_stays_as_it_is(truth):
     depth = truth.depth.astype(np.float32)
-    scene = finished(scene_of(truth.frames, truth.path, depth=depth, aligned=True))
+    scene = finished(scene_from_frames(truth.frames, truth.path, depth=depth, aligned=True))
     np.testing.assert_array_equal(scene.views[2].depth, depth[2])
 
 
@@ -72,7 +74,7 @@ def test_refined_cameras_lay_the_scene_into_the_given_world(truth, flickering):
     off = truth.path.world_from_camera.copy()
     off[2, :3, 3] += [0.05, -0.04, 0.05]
     off[4, :3, 3] += [-0.05, 0.03, 0.02]
-    scene = finished(scene_of(truth.frames, truth.path.with_poses(off), depth=flickering, cameras="refined"))
+    scene = finished(scene_from_frames(truth.frames, truth.path.with_poses(off), depth=flickering, cameras="refined"))
     places = np.array([view.world_from_camera[:3, 3] for view in scene.views])
     assert np.abs(places - truth.path.centres).max() < 0.03 and max(missed(scene, truth)) < 0.05
     assert "6 of 6 frames placed" in scene.source
@@ -91,12 +93,12 @@ def test_a_result_uses_the_depth_it_was_generated_with(truth, flickering):
 
 
 def test_only_the_object_is_kept_and_masks_must_fit(truth, flickering):
-    scene = finished(scene_of(truth.frames, truth.path, depth=flickering, keep=truth.moving))
+    scene = finished(scene_from_frames(truth.frames, truth.path, depth=flickering, keep=truth.moving))
     for view, board in zip(scene.views, truth.moving):
         np.testing.assert_array_equal(view.known, board & view.known)
         assert view.known.sum() > 0.9 * board.sum()
     with pytest.raises(InputError, match="Masks must have the shape"):
-        finished(scene_of(truth.frames, truth.path, depth=flickering, keep=truth.moving[:3]))
+        finished(scene_from_frames(truth.frames, truth.path, depth=flickering, keep=truth.moving[:3]))
 
 
 def test_points_alone_need_no_depth(truth):
@@ -108,17 +110,17 @@ def test_what_cannot_be_3d_is_said_with_what_can(truth):
     depth = truth.depth.astype(np.float32)
     still = truth.path.with_poses(np.repeat(np.eye(4)[None], 6, axis=0))
     with pytest.raises(InputError, match=r"at least 3 frames, got 2\. A flat video"):
-        finished(scene_of(truth.frames[:2], truth.path.sliced(slice(2)), depth=depth[:2]))
+        finished(scene_from_frames(truth.frames[:2], truth.path.sliced(slice(2)), depth=depth[:2]))
     with pytest.raises(InputError, match=r"too little parallax.* A flat video"):
-        finished(scene_of(np.repeat(truth.frames[:1], 6, axis=0), still, depth=depth))
+        finished(scene_from_frames(np.repeat(truth.frames[:1], 6, axis=0), still, depth=depth))
     backwards = truth.path.world_from_camera.copy()
     backwards[:, 0, 3] *= -1
     with pytest.raises(InputError, match=r"contradict the frames.* A flat video"):
-        finished(scene_of(truth.frames, truth.path.with_poses(backwards), depth=depth))
+        finished(scene_from_frames(truth.frames, truth.path.with_poses(backwards), depth=depth))
     with pytest.raises(InputError, match="one map per frame"):
-        finished(scene_of(truth.frames, truth.path, depth=depth[:5]))
+        finished(scene_from_frames(truth.frames, truth.path, depth=depth[:5]))
     with pytest.raises(InputError, match="guessed layout is no 3D"):
-        finished(scene_of(truth.frames, truth.path, model="guess"))
+        finished(scene_from_frames(truth.frames, truth.path, model="guess"))
 
 
 def test_without_a_depth_model_the_sparse_points_are_offered(truth):
@@ -126,7 +128,7 @@ def test_without_a_depth_model_the_sparse_points_are_offered(truth):
         raise InputError("The depth model is not on this machine; fetch it.")
 
     with pytest.raises(InputError, match=r"fetch it\. Without depth the cameras and a sparse cloud"):
-        finished(scene_of(truth.frames, truth.path, estimate=missing))
+        finished(scene_from_frames(truth.frames, truth.path, estimate=missing))
 
 
 def test_frames_that_show_no_placed_point_are_left_out_and_said_to_be(truth, flickering):
@@ -134,7 +136,7 @@ def test_frames_that_show_no_placed_point_are_left_out_and_said_to_be(truth, fli
     frames[0] = 0
     depth = flickering.copy()
     depth[0] = 0.01
-    scene = finished(scene_of(frames, truth.path, depth=depth))
+    scene = finished(scene_from_frames(frames, truth.path, depth=depth))
     assert len(scene.views) == len(frames) - 1 and "1 frames left out" in scene.source
     assert min(float(np.median(view.depth[view.known])) for view in scene.views) > 0.5
 

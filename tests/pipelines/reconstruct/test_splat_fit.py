@@ -16,7 +16,7 @@ from camera.view import FAR, Scene, View
 from pipelines.method import Progress
 from pipelines.reconstruct.gaussians.densify import Growing
 from pipelines.reconstruct.gaussians.fit import Fitted, fit
-from pipelines.reconstruct.gaussians.initialise import BACKDROP, extent, initial, log_confidence, with_backdrop
+from pipelines.reconstruct.gaussians.initialise import BACKDROP, add_backdrop, extent, initial_splats, log_confidence
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.splats.drawing import drawing_on, render_path
 
@@ -104,7 +104,7 @@ def test_weights_decide_what_is_learnt():
 
 def test_what_multiplies_looks_the_same_at_first_and_keeps_the_budget():
     cloud = room()[2]
-    splats = initial(cloud, 1)
+    splats = initial_splats(cloud, 1)
     growing = Growing(splats, extent=1.0, middle=torch.zeros(3), generator=torch.Generator().manual_seed(0))
     loss = sum(tensor.square().sum() for tensor in growing.parameters.values())
     loss.backward()
@@ -130,7 +130,7 @@ def test_the_beginning_has_a_backdrop_where_the_sky_is():
     views = tuple(View.of(f, depth, path.intrinsics[0], pose) for f, pose in zip(frames, path.world_from_camera))
     scene = Scene(views, "views")
     cloud = cloud_of(scene)
-    both = with_backdrop(cloud, scene)
+    both = add_backdrop(cloud, scene)
     far = np.linalg.norm(both.points[len(cloud) :] - path.centres.mean(axis=0), axis=1)
     assert len(far) > 20 and np.all(np.abs(far - BACKDROP * 2) < 1.5)
     assert extent(cloud, path) == pytest.approx(

@@ -65,7 +65,7 @@ def load(weights):
 def compiled(tmp_path_factory):
     """A pipeline, and the folder with what one run of it was compiled to."""
     pipeline, folder, made = One(), tmp_path_factory.mktemp("compiled"), []
-    with torch.no_grad(), compiled_blocks.compiling(pipeline, folder / "toy", made):
+    with torch.no_grad(), compiled_blocks.compile_blocks(pipeline, folder / "toy", made):
         pipeline.network(torch.randn(2, 8))
     assert [path.name for path in made] == [f"{compiled_blocks.kind_of(pipeline.network.blocks[0])}.pt2"], (
         "one kind, one package"
@@ -81,7 +81,7 @@ def on_zerogpu(compiled, monkeypatch):
 
 
 def fast(pipeline, **options):
-    return apply.accelerated(pipeline, replace(RunOptions(compile=True), **options), steps=1, method="toy")
+    return apply.accelerate(pipeline, replace(RunOptions(compile=True), **options), steps=1, method="toy")
 
 
 @torch.no_grad()

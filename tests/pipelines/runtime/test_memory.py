@@ -20,10 +20,10 @@ from pipelines.runtime import forecast as estimates
 from pipelines.runtime import memory
 from pipelines.runtime.acceleration import magcache
 from pipelines.runtime.device import Device
-from pipelines.runtime.memory import networks, on_device
+from pipelines.runtime.memory import networks, place_on_device
 from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
-from pipelines.weights.checkpoints import built
+from pipelines.weights.checkpoints import build_random
 
 gc.freeze()
 CPU = torch.device("cpu")
@@ -126,13 +126,13 @@ def test_t5_survives_fp8():
     from transformers import T5EncoderModel
 
     config = {"vocab_size": 32, "d_model": 8, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2}
-    encoder = built(T5EncoderModel, config, seed=0, dtype=torch.float32)
+    encoder = build_random(T5EncoderModel, config, seed=0, dtype=torch.float32)
 
     class One:
         components, device = {"text_encoder": encoder}, CPU
 
     before = encoder(torch.arange(4)[None])[0]
-    with on_device(One(), "fp8", CPU):
+    with place_on_device(One(), "fp8", CPU):
         after = encoder(torch.arange(4)[None])[0]
     assert any(p.dtype == torch.float8_e4m3fn for p in encoder.parameters())
     assert 0 < (before - after).abs().max() < 0.3 * before.abs().max()
@@ -256,7 +256,7 @@ def test_step_caches_change_the_work_not_the_shape_and_go_away(runtime):
 def calibrated(runtime, settings):
     measured = magcache.Measured(settings.steps)
     scene, path, _ = toy_shot()
-    around = partial(magcache.measuring, measured=measured)
+    around = partial(magcache.measure_ratios, measured=measured)
     *_, clip, _ = runtime.run(Shot(TOY, scene, path, settings, RunOptions(weights="tiny")), around=around)
     return clip.frames, measured
 
@@ -270,7 +270,7 @@ def test_magcache_skips_steps_once_its_ratios_are_measured(runtime, tmp_path, mo
     ((network, ratios),) = measured.ratios.items()
     assert network.startswith("CogVideoXTransformer3DModel, ") and len(ratios) == 20 and ratios[0] == 1
     assert hooks(runtime) == set()
-    file = magcache.keep(measured, "toy", "tiny")
+    file = magcache.save_ratios(measured, "toy", "tiny")
     assert file.parent == tmp_path / "kept"
     worked = []
     (loaded,) = runtime.loaded.values()

@@ -21,8 +21,8 @@ from scipy.spatial.transform import Rotation
 
 from camera.errors import InputError
 from camera.objects.glb import open_glb, pack_glb
-from pipelines.splats.formats import NAMES, every, kind_of, read, sog, written
-from pipelines.splats.formats.axes import turned, world_from_file
+from pipelines.splats.formats import NAMES, encode, encode_all, kind_of, read, sog
+from pipelines.splats.formats.axes import turn_splats, world_from_file
 from pipelines.splats.formats.gltf import EXTENSION
 from pipelines.splats.splats import Splats
 
@@ -40,7 +40,7 @@ def plain(means: list[list[float]]) -> Splats:
 @pytest.mark.parametrize("kind", ["ply", *PACKED])
 def test_splats_come_back_to_half_a_pixel_and_two_levels(kind, degree):
     splats = some(degree=degree)
-    data = written(splats, kind)
+    data = encode(splats, kind)
     assert kind_of(data, "a file") == kind
     back, words = read(data, NAMES[kind])
     found = apart(splats, back)
@@ -59,7 +59,7 @@ def test_files_of_splat_transform_hold_the_same_splats(kind, harmonics):
         (GOLDEN / f"splat-transform.{kind}").read_bytes(), f"room.{kind}", up="y-down" if kind == "spz" else "auto"
     )
     if kind == "glb":
-        back = turned(back, np.diag([-1.0, 1, -1]))
+        back = turn_splats(back, np.diag([-1.0, 1, -1]))
     found = apart(some(), back)
     assert found.pixels < 0.5 and found.levels <= 2 and found.opacity < 0.005 and found.shape < 0.08
     assert found.harmonics < harmonics
@@ -67,7 +67,7 @@ def test_files_of_splat_transform_hold_the_same_splats(kind, harmonics):
 
 def test_plain_ply_is_read_by_gsply(tmp_path):
     splats = some()
-    (tmp_path / "a.ply").write_bytes(written(splats, "ply"))
+    (tmp_path / "a.ply").write_bytes(encode(splats, "ply"))
     theirs = gsply.plyread(tmp_path / "a.ply")
     np.testing.assert_array_equal(theirs.means, splats.means)
     np.testing.assert_array_equal(theirs.shN, splats.sh[:, 1:])
@@ -81,7 +81,7 @@ def test_splat_transform_reads_ours(kind, tmp_path):
     if tool is None or shutil.which("node") is None or kind == "glb":
         pytest.skip("splat-transform is not installed, or does not read this format")
     splats = some()
-    (tmp_path / f"ours.{kind}").write_bytes(written(splats, kind))
+    (tmp_path / f"ours.{kind}").write_bytes(encode(splats, kind))
     command = ["node", str(tool / "node_modules/@playcanvas/splat-transform/bin/cli.mjs"), "-q"]
     subprocess.run([*command, f"ours.{kind}", "theirs.ply"], cwd=tmp_path, check=True, timeout=120)
     back, _ = read((tmp_path / "theirs.ply").read_bytes(), "theirs.ply", up="y-up" if kind == "spz" else "auto")
@@ -94,12 +94,12 @@ def test_splat_transform_reads_ours(kind, tmp_path):
 
 def test_spz_is_y_up_and_the_others_keep_the_axes_of_3dgs():
     splats = plain([[1.0, 2, 3], [0, 0, 1]])
-    raw = gzip.decompress(written(splats, "spz"))
+    raw = gzip.decompress(encode(splats, "spz"))
     assert raw[:4] == b"NGSP"
     x, y, z = (int.from_bytes(raw[16 + 3 * i : 19 + 3 * i], "little", signed=True) / 4096 for i in range(3))
     assert (x, y, z) == (1, -2, -3)
     np.testing.assert_allclose(
-        gsply.decompress_from_bytes(written(splats, "compressed.ply")).means[0], [1, 2, 3], atol=2e-3
+        gsply.decompress_from_bytes(encode(splats, "compressed.ply")).means[0], [1, 2, 3], atol=2e-3
     )
 
 
@@ -109,7 +109,7 @@ def test_spz_is_y_up_and_the_others_keep_the_axes_of_3dgs():
 def test_what_points_up_in_the_file_points_up_in_the_world(up, above):
     turn = world_from_file(up, "ply")
     assert np.linalg.det(turn) == 1
-    data = written(plain([above, [5.0, 0, 0]]), "ply")
+    data = encode(plain([above, [5.0, 0, 0]]), "ply")
     back, words = read(data, "a.ply", up=up)
     np.testing.assert_allclose(back.means[0], [0, -1, 0], atol=1e-6)
     assert "(chosen)" in words
@@ -124,7 +124,7 @@ def test_a_turn_turns_shapes_and_colours_with_the_places():
     from pipelines.splats.rasterizer import radiance
 
     splats, rotation = some(degree=3), Rotation.from_rotvec([0.4, -1.1, 0.7]).as_matrix()
-    after = turned(splats, rotation)
+    after = turn_splats(splats, rotation)
     np.testing.assert_allclose(covariances(after), rotation @ covariances(splats) @ rotation.T, atol=1e-6)
     towards = np.random.default_rng(1).normal(size=(len(splats), 3)).astype(np.float32)
     seen = radiance(torch.tensor(splats.sh), torch.tensor(towards))
@@ -137,7 +137,7 @@ def test_a_turn_turns_shapes_and_colours_with_the_places():
 
 def test_gltf_splats_are_points_upright_to_another_reader():
     splats = some()
-    scene = trimesh.load(io.BytesIO(written(splats, "glb")), file_type="glb")
+    scene = trimesh.load(io.BytesIO(encode(splats, "glb")), file_type="glb")
     (cloud,) = scene.dump()
     np.testing.assert_allclose(cloud.vertices, splats.means * [1, -1, -1], atol=1e-6)
     assert np.abs(np.asarray(cloud.colors)[:, :3] / 255.0 - splats.colours).max() < 0.003
@@ -145,7 +145,7 @@ def test_gltf_splats_are_points_upright_to_another_reader():
 
 def test_gltf_scales_are_lengths_and_opacities_shares():
     splats = some()
-    file = open_glb(written(splats, "glb"), "a.glb")
+    file = open_glb(encode(splats, "glb"), "a.glb")
     (primitive,) = file.about["meshes"][0]["primitives"]
     assert primitive["mode"] == 0 and primitive["extensions"][EXTENSION]["kernel"] == "ellipse"
 
@@ -160,7 +160,7 @@ def test_gltf_scales_are_lengths_and_opacities_shares():
 
 def test_nodes_place_gltf_splats():
     splats = some()
-    file = open_glb(written(splats, "glb"), "a.glb")
+    file = open_glb(encode(splats, "glb"), "a.glb")
     about = json.loads(json.dumps(file.about))
     about["nodes"] = [{"children": [1], "scale": [2, 2, 2], "translation": [1, 0, 0]}, about["nodes"][0]]
     back, _ = read(pack_glb(about, file.binary), "a.glb")
@@ -176,7 +176,7 @@ def test_nodes_place_gltf_splats():
 
 
 def test_what_is_no_spz_is_refused_in_a_sentence():
-    whole = written(some(), "spz")
+    whole = encode(some(), "spz")
     raw = gzip.decompress(whole)
     for data, words in (
         (b"\x1f\x8bno gzip at all", "not packed"),
@@ -190,12 +190,12 @@ def test_what_is_no_spz_is_refused_in_a_sentence():
             read(data, "room.spz")
     far = plain([[3000.0, 0, 0]])
     with pytest.raises(InputError, match="2048 scene units"):
-        written(far, "spz")
-    assert set(every(far)) == set(NAMES.values()) - {"splats.spz"}
+        encode(far, "spz")
+    assert set(encode_all(far)) == set(NAMES.values()) - {"splats.spz"}
 
 
 def test_what_is_no_compressed_ply_is_refused_in_a_sentence():
-    whole = written(some(), "compressed.ply")
+    whole = encode(some(), "compressed.ply")
     for data, words in (
         (whole[:-50], "cut off"),
         (whole.replace(b"element chunk 2", b"element chunk 1"), "wrong count"),
@@ -207,7 +207,7 @@ def test_what_is_no_compressed_ply_is_refused_in_a_sentence():
 
 
 def test_what_is_no_sog_is_refused_in_a_sentence():
-    whole = written(some(), "sog")
+    whole = encode(some(), "sog")
 
     def changed(**meta: object) -> bytes:
         with zipfile.ZipFile(io.BytesIO(whole)) as archive:
@@ -237,6 +237,6 @@ def test_what_is_no_file_of_splats_is_refused_in_a_sentence():
 def test_harmonics_beyond_the_palette_are_shared(monkeypatch):
     splats = some(9000, 1)
     monkeypatch.setattr(sog, "PALETTE", 6000)
-    back, _ = read(written(splats, "sog"), "room.sog")
+    back, _ = read(encode(splats, "sog"), "room.sog")
     off = np.abs(back.sh[:, 1:] - splats.sh[:, 1:]).mean() / np.abs(splats.sh[:, 1:]).mean()
     assert 0.01 < off < 0.5

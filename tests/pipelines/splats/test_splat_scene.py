@@ -18,7 +18,7 @@ from pipelines.media.image_metrics import psnr
 from pipelines.media.video import read_video
 from pipelines.rehearsal import Viewfinder, rehearse
 from pipelines.splats.drawing import render_path
-from pipelines.splats.formats import NAMES, written
+from pipelines.splats.formats import NAMES, encode
 from pipelines.splats.scene import SplatScene, open_splats
 from pipelines.splats.splats import SH_C0, Splats
 
@@ -36,7 +36,7 @@ def wall(depth: float = 4.0, *, side: int = 60) -> Splats:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    (tmp_path / "wall.ply").write_bytes(written(wall(), "ply"))
+    (tmp_path / "wall.ply").write_bytes(encode(wall(), "ply"))
     return tmp_path / "wall.ply"
 
 
@@ -46,7 +46,7 @@ def move(scene: reshoot.Scene, frames: int = 3) -> CameraPath:
 
 @pytest.mark.parametrize("kind", NAMES)
 def test_every_format_opens_as_the_same_upright_scene(kind, tmp_path):
-    (tmp_path / NAMES[kind]).write_bytes(written(wall(), kind))
+    (tmp_path / NAMES[kind]).write_bytes(encode(wall(), kind))
     scene, words = open_splats(tmp_path / NAMES[kind])
     view = scene.first
     assert view.known.mean() > 0.99 and abs(view.focus_depth - 4) < 0.02
@@ -78,7 +78,7 @@ def test_a_rehearsal_shows_the_splats_and_not_their_picture(file, tmp_path):
     """Behind a screen that the picture shows stands what only splats can show."""
     screen = replace(wall(2.0, side=40), means=wall(2.0, side=40).means * np.float32([0.08, 0.08, 1]))
     both = wall().joined(screen)
-    (tmp_path / "both.ply").write_bytes(written(both, "ply"))
+    (tmp_path / "both.ply").write_bytes(encode(both, "ply"))
     scene = reshoot.open_splats(tmp_path / "both.ply").fitted(160, 96)
     path = film_path("truck right 0.5", scene, frames=3, fps=8)
     frames = [image.colour for image in render_all(scene, path, fill="background")]

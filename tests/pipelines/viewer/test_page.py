@@ -105,7 +105,7 @@ def splats(degree: int) -> Splats:
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_splats_are_drawn_as_our_rasteriser_draws_them(opened, path, degree):
-    shown = opened(page.of_splats(splats(degree), path))
+    shown = opened(page.page_of_splats(splats(degree), path))
     for number, (truth, _) in enumerate(render_path(splats(degree), path)):
         ours = shown.frame(number)
         assert decibels(ours, truth) > 38 and np.abs(ours.astype(int) - truth).mean() < 1.5
@@ -115,7 +115,7 @@ def test_a_mesh_is_drawn_as_our_renderer_draws_it(opened, path):
     mesh = trimesh.creation.icosphere(3, 1.2)
     mesh.apply_translation([0, 0, 4])
     mesh.visual.vertex_colors = np.rint(255 * np.clip(np.abs(mesh.vertex_normals), 0, 1)).astype(np.uint8)
-    shown = opened(page.of_mesh([mesh], path))
+    shown = opened(page.page_of_mesh([mesh], path))
     for number in range(FRAMES):
         assert decibels(shown.frame(number), draw([surface_of(mesh)], path, number).colour) > 30
 
@@ -125,7 +125,7 @@ def test_points_are_drawn_as_our_renderer_draws_them(opened, path):
     places = np.stack([x, y, 4 + 0.3 * np.sin(x)], axis=1).astype(np.float32)
     colours = np.stack([40 * (x + 3), 60 * (y + 2), 0 * x + 90], axis=1).astype(np.uint8)
     cloud = PointCloud(places, colours)
-    shown = opened(page.of_points(cloud, path))
+    shown = opened(page.page_of_points(cloud, path))
     for number in range(FRAMES):
         truth, holes = Dots.of(cloud).draw(path, number)
         ours = shown.frame(number)
@@ -134,7 +134,7 @@ def test_points_are_drawn_as_our_renderer_draws_them(opened, path):
 
 
 def test_the_path_plays_and_a_hand_leaves_it(opened, path):
-    shown = opened(page.of_splats(splats(0), path, title="A <room> & more"))
+    shown = opened(page.page_of_splats(splats(0), path, title="A <room> & more"))
     assert shown.page.title() == "A <room> & more"
     before = shown.frame(0)
     shown.page.click("#play")
@@ -151,7 +151,7 @@ def test_the_path_plays_and_a_hand_leaves_it(opened, path):
 
 
 def test_nothing_but_our_own_script_and_no_address_is_inside(path):
-    text = page.of_splats(splats(0), path).decode()
+    text = page.page_of_splats(splats(0), path).decode()
     assert re.findall(r"https?://|src=|import |fetch\(", text) == []
     assert json.loads(re.search(r'id="about">(.*?)</script>', text).group(1))["kind"] == "splats"
 
@@ -159,4 +159,4 @@ def test_nothing_but_our_own_script_and_no_address_is_inside(path):
 def test_what_no_browser_opens_from_one_file_is_refused(path, monkeypatch):
     monkeypatch.setattr(page, "MOST_BYTES", 1000)
     with pytest.raises(InputError, match="more than browsers open"):
-        page.of_splats(splats(0), path)
+        page.page_of_splats(splats(0), path)

@@ -9,7 +9,7 @@ from torch import nn
 
 from camera.errors import InputError
 from pipelines.weights.checkpoints import (
-    built,
+    build_random,
     dtype_for,
     fill_randomly,
     from_folder,
@@ -17,7 +17,7 @@ from pipelines.weights.checkpoints import (
     on_meta_device,
     read_json,
     read_state,
-    stripped,
+    strip_prefix,
 )
 
 
@@ -161,10 +161,10 @@ def test_files_without_tensors_and_foreign_json_are_refused(tmp_path):
 
 def test_prefixes_are_taken_off_in_order():
     state = {"pipe.dit.a": torch.zeros(1), "b": torch.zeros(1)}
-    assert list(stripped(state, "x.", "pipe.dit.")) == ["a"]
-    assert list(stripped(state, "x.", "")) == ["pipe.dit.a", "b"]
+    assert list(strip_prefix(state, "x.", "pipe.dit.")) == ["a"]
+    assert list(strip_prefix(state, "x.", "")) == ["pipe.dit.a", "b"]
     with pytest.raises(InputError, match=r"nothing under x\. or y\.; its first tensor is pipe\.dit\.a"):
-        stripped(state, "x.", "y.")
+        strip_prefix(state, "x.", "y.")
 
 
 def test_random_values_depend_on_the_seed_alone_and_keep_activations_in_range():
@@ -182,7 +182,7 @@ def test_tied_weights_stay_tied():
     from transformers import T5EncoderModel
 
     config = {"vocab_size": 32, "d_model": 8, "d_kv": 4, "d_ff": 16, "num_layers": 1, "num_heads": 2}
-    encoder = built(T5EncoderModel, config, seed=0, dtype=torch.bfloat16)
+    encoder = build_random(T5EncoderModel, config, seed=0, dtype=torch.bfloat16)
     assert encoder.shared.weight is encoder.encoder.embed_tokens.weight
     assert encoder.encoder.block[0].layer[1].DenseReluDense.wo.weight.dtype == torch.bfloat16
 
@@ -191,7 +191,7 @@ def test_tied_weights_stay_tied():
 def folder(tmp_path):
     from diffusers import AutoencoderKL
 
-    model = built(AutoencoderKL, {"block_out_channels": (8,), "norm_num_groups": 2}, seed=0, dtype=torch.float32)
+    model = build_random(AutoencoderKL, {"block_out_channels": (8,), "norm_num_groups": 2}, seed=0, dtype=torch.float32)
     model.save_pretrained(tmp_path / "vae")
     return tmp_path, AutoencoderKL, model
 

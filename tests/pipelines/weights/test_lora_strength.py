@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from camera.errors import InputError
 from camera.formats.account import Account
-from pipelines.weights.lora_strength import HEADER, Strength, declared_strength
+from pipelines.weights.lora_strength import HEADER, Strength, read_strength
 
 LAYER = "blocks.0.attn1.to_q"
 
@@ -19,7 +19,7 @@ LAYER = "blocks.0.attn1.to_q"
 def strength(folder: Path, header: dict[str, str]) -> tuple[Strength, list[str]]:
     save_file({"a": torch.zeros(1)}, folder / "x.safetensors", metadata=header)
     account = Account("x.safetensors")
-    return declared_strength(folder / "x.safetensors", "unet", account), account.notes()
+    return read_strength(folder / "x.safetensors", "unet", account), account.notes()
 
 
 def packed(**values: object) -> dict[str, str]:

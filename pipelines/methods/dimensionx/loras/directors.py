@@ -47,7 +47,7 @@ class DirectorFile:
     degrees: float | None
 
 
-def known_files(files: Iterable[str]) -> list[DirectorFile]:
+def identify_files(files: Iterable[str]) -> list[DirectorFile]:
     """Which director each LoRA file of a repository is, read from its name; files of no known motion are left out."""
     found = []
     for file in files:
@@ -61,12 +61,12 @@ def known_files(files: Iterable[str]) -> list[DirectorFile]:
     return found
 
 
-def file_of(director: str, files: Sequence[str]) -> DirectorFile:
+def find_file(director: str, files: Sequence[str]) -> DirectorFile:
     """The one file of ``director`` in a repository's listing; raises `InputError` naming what is there instead.
 
     A repository with a single LoRA and no motion in its name is taken to be the T-Director's.
     """
-    matching = [each for each in known_files(files) if each.director == director]
+    matching = [each for each in identify_files(files) if each.director == director]
     loras = [file for file in files if file.endswith(".safetensors")]
     if len(matching) == 1:
         return matching[0]

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from camera.errors import InputError
 from camera.formats.account import Account
 from pipelines.methods.dimensionx.loras.sat import read_sat_file
-from pipelines.weights.lora_strength import HEADER, UNSAID, Strength, declared_strength, layer_alphas
+from pipelines.weights.lora_strength import HEADER, UNSAID, Strength, layer_alphas, read_strength
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """Modules of every attention block that DimensionX trains; two tensors each."""
@@ -113,7 +113,7 @@ def read_lora(path: str | os.PathLike, *, layers_may_differ: bool = False) -> Lo
     """
     path = Path(path)
     stored, account = read_sat_file(path), Account(path.name)
-    said = declared_strength(path, NETWORK, account)
+    said = read_strength(path, NETWORK, account)
     read = replace(lora_of(stored, name=path.name, said=said), notes=tuple(account.notes()))
     if not layers_may_differ:
         read.scale  # noqa: B018, raises where there is none

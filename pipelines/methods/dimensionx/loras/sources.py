@@ -13,7 +13,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from camera.errors import InputError, describe_unreachable
 from camera.trajectories.dimensionx import DIRECTORS
 from pipelines.method import Checkpoint
-from pipelines.methods.dimensionx.loras.directors import REPOSITORY, file_of
+from pipelines.methods.dimensionx.loras.directors import REPOSITORY, find_file
 from pipelines.methods.dimensionx.loras.layouts import TARGETS, LoraFile, cast, read_lora
 from pipelines.methods.dimensionx.method import checkpoint
 from pipelines.weights.hub import Weights
@@ -28,7 +28,7 @@ def read_director(weights: Weights, id: str, transformer: CogVideoXTransformer3D
     if weights.mode != "real":
         return untrained_lora(transformer, id, TINY_RANK if weights.mode == "tiny" else RANK, weights)
     repository = checkpoint(REPOSITORY[id])
-    file = file_of(id, repository_files(weights, repository)).file
+    file = find_file(id, repository_files(weights, repository)).file
     return cast(read_lora(weights.files(replace(repository, files=(file,)))[file]), weights.dtype)
 
 

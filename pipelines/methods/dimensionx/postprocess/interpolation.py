@@ -48,7 +48,7 @@ def interpolate_frames(network: FlowNet, frames: Frames, *, times: int) -> Itera
     yield frames[-1:]
 
 
-def doubled_as_upstream(network: FlowNet, frames: Tensor) -> Tensor:
+def double_as_upstream(network: FlowNet, frames: Tensor) -> Tensor:
     """(F,3,H,W) in 0..1 to (2F,3,H,W) exactly as upstream's demo, its oddities included.
 
     The last but one frame and the last are both paired with the last; frames that hardly differ are

@@ -14,7 +14,7 @@ from camera.path import CameraPath
 from pipelines.method import Clip, Frames, Progress
 from pipelines.methods.dimensionx.method import DimensionXSettings
 from pipelines.methods.dimensionx.postprocess.animation import encode_animation
-from pipelines.methods.dimensionx.postprocess.interpolation import doubled_as_upstream, interpolate_frames
+from pipelines.methods.dimensionx.postprocess.interpolation import double_as_upstream, interpolate_frames
 from pipelines.methods.dimensionx.postprocess.rife import FlowNet
 from pipelines.methods.dimensionx.postprocess.upscaling import TIMES, Upscaler, upscale
 
@@ -47,7 +47,7 @@ def _interpolate(clip: Clip, settings: DimensionXSettings, network: FlowNet) -> 
         with torch.no_grad():
             device = next(network.parameters()).device
             given = torch.from_numpy(clip.frames).to(device).permute(0, 3, 1, 2).float() / 255
-            frames = (doubled_as_upstream(network, given).clamp(0, 1) * 255).to(torch.uint8)
+            frames = (double_as_upstream(network, given).clamp(0, 1) * 255).to(torch.uint8)
         made = frames.permute(0, 2, 3, 1).cpu().numpy()
         fps = float(math.ceil((len(made) - 1) / UPSTREAM_SECONDS))
     else:

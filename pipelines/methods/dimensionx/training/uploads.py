@@ -29,7 +29,7 @@ _CODE = re.compile(r"([A-Za-z0-9_-]{1,100})\.([a-z]+-[0-9a-f]+)")
 _COPY = re.compile(r"(.+_lora_weights)_(\d{6,})\.safetensors")
 
 
-def trainings() -> Path:
+def trainings_folder() -> Path:
     """Where trainings started in the page live on; outlasts sessions and restarts."""
     return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "reshoot" / "trainings").expanduser()
 
@@ -56,7 +56,7 @@ def collect_clips(files: Sequence[str | Path], name: str, root: Path) -> Path:
     return folder
 
 
-def source_of(clips: Path) -> Path:
+def find_source(clips: Path) -> Path:
     """What `pipelines.methods.dimensionx.training.data.find_clips` reads below ``clips``: the one CSV file, or the one folder with videos."""
     files = [path for path in sorted(clips.rglob("*")) if path.is_file()]
     tables = [path for path in files if path.suffix.lower() == ".csv"]
@@ -86,7 +86,7 @@ def code_of(output: Path) -> str:
     return f"{output.parent.name}.{output.name}"
 
 
-def saved_progress(code: str, root: Path) -> tuple[int, tuple[Path, ...]]:
+def read_progress(code: str, root: Path) -> tuple[int, tuple[Path, ...]]:
     """Steps that the training of this code has saved below ``root``, and its LoRA and moving average.
 
     Raises `InputError` for a code that no training here has.

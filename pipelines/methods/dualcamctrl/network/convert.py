@@ -14,7 +14,7 @@ from transformers import CLIPVisionModel, UMT5EncoderModel
 
 from camera.errors import InputError
 from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransformer
-from pipelines.weights.checkpoints import LoadReport, State, from_folder, load_strict, stripped
+from pipelines.weights.checkpoints import LoadReport, State, from_folder, load_strict, strip_prefix
 
 PREFIXES = ("pipe.dit.", "module.pipe.dit.", "module.dit.", "module.", "dit.", "")
 """Where the denoiser may lie in a file, most specific first. Upstream trains a wrapper around its whole pipeline."""
@@ -93,7 +93,7 @@ def load_transformer(
     network: DualCamCtrlTransformer, state: State, *, source: str, dtype: torch.dtype | None = None
 ) -> LoadReport:
     """Fill the denoiser from a released file under any of `PREFIXES`; the wrapper's encoders stay where they are."""
-    return load_strict(network, stripped(state, *PREFIXES), _renames_of(network), source=source, dtype=dtype)
+    return load_strict(network, strip_prefix(state, *PREFIXES), _renames_of(network), source=source, dtype=dtype)
 
 
 def load_base(
@@ -103,7 +103,7 @@ def load_base(
 
     Their zero ``proj_out`` makes both branches independent at first.
     """
-    inside = stripped(state, *PREFIXES)
+    inside = strip_prefix(state, *PREFIXES)
     if any(key.startswith(("control_blocks.", "rgb_zero_inits.", "control_zero_inits.")) for key in inside):
         raise InputError(f"{source} already has two branches; load it as a trained model, not as the base.")
     depth = {f"control_{key}": value.clone() for key, value in inside.items() if key.startswith("blocks.")}

@@ -13,7 +13,7 @@ from pipelines.methods.dualcamctrl.method import ENCODERS, RELEASED, TOKENIZER
 from pipelines.methods.dualcamctrl.network import convert
 from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransformer
 from pipelines.methods.dualcamctrl.network.vae import STRIDE, TILE, TiledWanVAE
-from pipelines.weights.checkpoints import LoadReport, State, built, on_meta_device, read_state, stripped
+from pipelines.weights.checkpoints import LoadReport, State, build_random, on_meta_device, read_state, strip_prefix
 from pipelines.weights.components import byte_tokenizer, component
 from pipelines.weights.hub import Weights
 
@@ -64,7 +64,9 @@ def load_networks(weights: Weights) -> Networks:
         (file,) = weights.files(RELEASED).values()
         return _load_released(weights, read_state(file))
     sizes = TINY if weights.mode == "tiny" else FULL
-    transformer = built(DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=weights.dtype)
+    transformer = build_random(
+        DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=weights.dtype
+    )
     return Networks(transformer, *stock_encoders(weights), load_tokenizer(weights))
 
 
@@ -109,7 +111,7 @@ def _own_encoders(weights: Weights, state: State) -> tuple[TiledWanVAE, UMT5Enco
     def own(kind: type, prefix: str, fill: Callable[..., LoadReport]) -> Any:
         def load() -> Any:
             network = empty(kind)
-            fill(network, stripped(state, prefix), source=RELEASED.files[0], dtype=weights.dtype)
+            fill(network, strip_prefix(state, prefix), source=RELEASED.files[0], dtype=weights.dtype)
             return network
 
         return weights.shared((kind.__name__, RELEASED.repo), load)

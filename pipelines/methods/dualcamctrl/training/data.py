@@ -42,7 +42,7 @@ class ClipShape:
     stride: int = 8
 
 
-def picked_frames(available: int, frames: int, *, stride: int = 8, start: int = 0) -> NDArray[np.int64]:
+def pick_frames(available: int, frames: int, *, stride: int = 8, start: int = 0) -> NDArray[np.int64]:
     """Which frames of a clip are taken: evenly from ``start``, the stride shortened where the clip is."""
     return np.linspace(start, start + clip_length(available, frames, stride) - 1, frames).astype(np.int64)
 
@@ -55,7 +55,7 @@ def clip_length(available: int, frames: int, stride: int) -> int:
     return step * frames
 
 
-def path_of_rows(rows: NDArray, width: int, height: int) -> CameraPath:
+def path_from_rows(rows: NDArray, width: int, height: int) -> CameraPath:
     """Rows (N,18) of a scene file as cameras of a ``width`` x ``height`` picture.
 
     A row holds fx, fy, cx, cy as fractions of width and height, two zeros, and the 3x4 world-to-camera matrix.
@@ -97,8 +97,8 @@ class RealEstateClips(Dataset):
         rows, images = scene["cameras"].numpy(), scene["images"]
         length = clip_length(len(rows), shape.frames, shape.stride)
         start = self._start(number, len(rows) - length)
-        picked = picked_frames(len(rows), shape.frames, stride=shape.stride, start=start)
-        path = path_of_rows(rows[picked], shape.width, shape.height)
+        picked = pick_frames(len(rows), shape.frames, stride=shape.stride, start=start)
+        path = path_from_rows(rows[picked], shape.width, shape.height)
         rgb = np.stack([self._resize(_jpeg(images[i], key), cv2.INTER_LINEAR) for i in picked])
         return {
             "rgb": _to_signed(rgb),

@@ -31,7 +31,7 @@ from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransfo
 from pipelines.methods.dualcamctrl.training import loss as training_loss
 from pipelines.methods.dualcamctrl.training.data import ClipOrder, ClipShape, RealEstateClips
 from pipelines.settings import Settings, setting
-from pipelines.weights.checkpoints import built, read_state
+from pipelines.weights.checkpoints import build_random, read_state
 from pipelines.weights.hub import Weights
 
 LEARNING_RATES = {"decoupled": 1e-5, "fusion": 3e-6}
@@ -95,7 +95,9 @@ def start_from(weights: Weights, start: str | Path | None, stage: str) -> DualCa
     """The denoiser in float32: from ``start``, a released file or a folder of an earlier stage, else from the base model."""
     if start is None and weights.mode != "real":
         sizes = load.TINY if weights.mode == "tiny" else load.FULL
-        return built(DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=torch.float32)
+        return build_random(
+            DualCamCtrlTransformer, sizes[DualCamCtrlTransformer], seed=weights.seed, dtype=torch.float32
+        )
     if start is not None and Path(start).is_dir():
         return _copy_tensors(convert.load_folder(start, dtype=torch.float32))
     transformer = load.empty(DualCamCtrlTransformer)

@@ -13,7 +13,7 @@ from pipelines.methods.gen3c.method import TEXT_ENCODER, TOKENIZER, TRANSFORMER
 from pipelines.methods.gen3c.network.transformer import Gen3cTransformer
 from pipelines.methods.gen3c.weights import convert, diffusers_layout
 from pipelines.methods.gen3c.weights.depth_network import FrameDepth, load_depth
-from pipelines.weights.checkpoints import built, on_meta_device
+from pipelines.weights.checkpoints import build_random, on_meta_device
 from pipelines.weights.components import byte_tokenizer, component
 from pipelines.weights.hub import Weights, folder_of
 
@@ -115,4 +115,4 @@ def _vae(weights: Weights) -> AutoencoderKLCosmos:
 
 def _build(kind: Any, weights: Weights) -> Any:
     sizes = TINY if weights.mode == "tiny" else FULL
-    return built(kind, sizes[kind], seed=weights.seed, dtype=weights.dtype)
+    return build_random(kind, sizes[kind], seed=weights.seed, dtype=weights.dtype)

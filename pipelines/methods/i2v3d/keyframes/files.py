@@ -69,7 +69,7 @@ class Painted:
         )
 
 
-def repacked(data: bytes, prompts: dict[int, str]) -> Painted:
+def unpack_painted(data: bytes, prompts: dict[int, str]) -> Painted:
     """What `Painted.packed` wrote. Raises `InputError`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {int(named[1]): entry for entry in archive.infolist() if (named := _NAME.match(entry.filename))}

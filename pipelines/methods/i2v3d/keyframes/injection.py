@@ -58,7 +58,7 @@ class KeyframeInjection:
         return self.masks.visible if self.attention == "visible" else self.masks.foreground
 
 
-def scaled_masks(masks: Tensor) -> dict[tuple[int, int], Tensor]:
+def scale_masks(masks: Tensor) -> dict[tuple[int, int], Tensor]:
     """(n,H,W) bool as (n,tokens) bool at an eighth, a sixteenth and a thirty-second of the size, nearest pixel."""
     height, width = masks.shape[1] // 8, masks.shape[2] // 8
     found = {}
@@ -68,7 +68,7 @@ def scaled_masks(masks: Tensor) -> dict[tuple[int, int], Tensor]:
     return found
 
 
-def extended_mask(foreground: Tensor) -> Tensor:
+def extend_mask(foreground: Tensor) -> Tensor:
     """(n,N,n*N) bool from (n,N): which tokens of all frames a token of each frame attends to.
 
     Everything in its own frame; a background token also sees the background of the other frames.
@@ -127,7 +127,7 @@ class _OncePerSize:
 
     def of(self, tokens: int) -> Tensor:
         if tokens not in self._made:
-            self._made[tokens] = extended_mask(self._foreground[tokens])[:, None]
+            self._made[tokens] = extend_mask(self._foreground[tokens])[:, None]
         return self._made[tokens]
 
 

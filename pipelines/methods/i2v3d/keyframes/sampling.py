@@ -163,7 +163,7 @@ def invert(
     yield steps, torch.stack(states[::-1])
 
 
-def begin(inverted: Tensor, erased: Tensor, frames: list[int], generator: Generator) -> Tensor:
+def initial_latents(inverted: Tensor, erased: Tensor, frames: list[int], generator: Generator) -> Tensor:
     """Latents (m,4,h,w) of a window: the most noisy inverted state, new noise where ``erased`` (n,h,w) bool is True."""
     first = inverted[0][frames]
     noise = torch.randn(first.shape, generator=generator).to(first)

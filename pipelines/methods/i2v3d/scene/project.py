@@ -27,7 +27,7 @@ from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.media.image import png
 from pipelines.media.video import complete
-from pipelines.methods.i2v3d.keyframes.files import Painted, repacked
+from pipelines.methods.i2v3d.keyframes.files import Painted, unpack_painted
 from pipelines.methods.i2v3d.method import NO_PICTURE, VIDEO, I2V3DMoves, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.settings import Settings
@@ -147,7 +147,7 @@ def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path 
             project = _parse_description(about)
             if about.get("painted") is not None:
                 prompts = {int(at): str(words) for at, words in about["painted"].items()}
-                project = replace(project, painted=repacked(read_part(archive, _PAINTED, LARGEST_FILE), prompts))
+                project = replace(project, painted=unpack_painted(read_part(archive, _PAINTED, LARGEST_FILE), prompts))
             stored = {known: str(about.get("files", {}).get(known, "")) for known in _KINDS}
             if folder is not None:
                 project = _extract_files(

@@ -49,7 +49,7 @@ class Drawing:
     def __init__(self, renderer: str, path: CameraPath) -> None:
         self._asked, self._lock = renderer == OPENGL, Lock()
         self._canvas: Canvas | None = None
-        use, self.words = chosen(renderer, path.width * path.height * len(path))
+        use, self.words = choose_renderer(renderer, path.width * path.height * len(path))
         if use == OPENGL:
             from camera.render.opengl import Canvas
 
@@ -89,7 +89,7 @@ class Drawing:
         self.close()
 
 
-def chosen(renderer: str, pixels: int) -> tuple[str, str]:
+def choose_renderer(renderer: str, pixels: int) -> tuple[str, str]:
     """The renderer for so many ``pixels`` in all, and a sentence that says it. Raises `InputError`."""
     plainly = "Objects were drawn by the plain renderer"
     if renderer == OPENGL:
@@ -99,7 +99,7 @@ def chosen(renderer: str, pixels: int) -> tuple[str, str]:
         return PLAIN, f"{plainly}."
     if refusal():
         return PLAIN, f"{plainly}; there is no OpenGL to use here."
-    tried = trial()
+    tried = run_trial()
     if not tried.opengl_wins:
         return PLAIN, f"{plainly}: {tried.plain_ms:.0f} ms in a trial, OpenGL ({_card()}) {tried.opengl_ms:.0f}."
     return OPENGL, f"Objects were drawn by OpenGL ({_card()}): {tried.opengl_ms:.0f} ms in a trial, the plain renderer {tried.plain_ms:.0f}."  # fmt: skip
@@ -128,14 +128,14 @@ def _card() -> str:
 
 
 @lru_cache(maxsize=1)
-def trial() -> Trial:
+def run_trial() -> Trial:
     """Both renderers on the same frame, measured once in a process; each at its best, since others disturb."""
     from camera.render.opengl import Canvas
     from camera.render.triangles import draw
 
     width, height = TRIAL_SIZE
     path = CameraPath(np.eye(4)[None], pinhole(width, height, 50.0), width, height)
-    surfaces, light = [ball(TRIAL_ROWS)], Light(0.5)
+    surfaces, light = [make_ball(TRIAL_ROWS)], Light(0.5)
     with Canvas(width, height) as canvas:
         return Trial(
             _milliseconds(lambda: canvas.draw(surfaces, path, 0, light=light)),
@@ -153,7 +153,7 @@ def _milliseconds(work: Callable[[], object]) -> float:
     return min(taken)
 
 
-def ball(rows: int) -> Surface:
+def make_ball(rows: int) -> Surface:
     """``2 rows * rows`` textured triangles, of radius 1, 2.6 before the first camera."""
     v, u = np.mgrid[0 : rows + 1, 0 : rows + 1] / rows
     across, down = 2 * np.pi * u, np.pi * v

@@ -42,7 +42,7 @@ class Views:
             )
 
 
-def rendered_views(scene: Scene, settings: I2V3DSettings, size: int) -> Views:
+def render_views(scene: Scene, settings: I2V3DSettings, size: int) -> Views:
     """Six views of the scene's foreground, ``size`` pixels square; of its objects alone where it has any.
 
     Raises `InputError` where there is no foreground.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from camera.errors import InputError
 from camera.formats.account import Account
 from pipelines.weights.checkpoints import read_state
-from pipelines.weights.lora_strength import Strength, declared_strength, layer_alphas
+from pipelines.weights.lora_strength import Strength, layer_alphas, read_strength
 
 ADAPTER = "subject"
 UNET = "unet"
@@ -117,7 +117,7 @@ def _scale(states: States, alphas: dict[str, float], file: str | Path, account: 
     """Multiplies every second matrix by what its layer's alpha and rank say."""
     silent = False
     for part, state in states.items():
-        said = declared_strength(file, part, account)
+        said = read_strength(file, part, account)
         for key in [key for key in state if ".lora_B." in key]:
             path, rank = key.partition(".lora_")[0], state[key].shape[1]
             said.check_rank(path, rank, account.name)

@@ -24,7 +24,7 @@ class Picture:
     latents: Tensor
 
 
-def seen(
+def encode_picture(
     vae: AutoencoderKLTemporalDecoder,
     image_encoder: CLIPVisionModelWithProjection,
     picture: Tensor,

@@ -37,7 +37,7 @@ def inversion(steps: int) -> Levels:
     return Levels(sigmas, 0.25 * sigmas[:-1].log())
 
 
-def scaled(latents: Tensor, sigma: Tensor) -> Tensor:
+def scale_input(latents: Tensor, sigma: Tensor) -> Tensor:
     """Latents as the network takes them."""
     return latents / (sigma**2 + 1).sqrt()
 

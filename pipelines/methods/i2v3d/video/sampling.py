@@ -124,16 +124,16 @@ def invert(networks: SteeredUnet, renders: Renders, picture: Picture, steps: int
     now, states = renders.latents, [renders.latents]
     for i in range(steps):
         sigma, following = levels.sigmas[i], levels.sigmas[i + 1]
-        velocity = networks.velocity(edm.scaled(now, sigma), levels.times[i], [picture], renders.depth, 1.0)
+        velocity = networks.velocity(edm.scale_input(now, sigma), levels.times[i], [picture], renders.depth, 1.0)
         now = edm.euler_step(now, velocity, sigma, following)
         states.append(now)
         if i < steps - 1:
             yield i + 1, now
-    states[-1] = edm.scaled(now, levels.sigmas[-1])
+    states[-1] = edm.scale_input(now, levels.sigmas[-1])
     yield steps, torch.stack(states[::-1])
 
 
-def start(inverted: Tensor, visible: Tensor | None, generator: Generator) -> Tensor:
+def initial_noise(inverted: Tensor, visible: Tensor | None, generator: Generator) -> Tensor:
     """Unit-size noise (1,F,4,h,w) to begin with: the inverted renders, new noise where nothing is visible."""
     first = inverted[0]
     if visible is None:
@@ -175,7 +175,7 @@ def _rows(
     source = way.inverted[i]
     if i == 0 and not options.form.faint_source:
         source = source * (levels.sigmas[0] ** 2 + 1).sqrt()
-    given = edm.scaled(torch.cat([source, latents, latents]), levels.sigmas[i])
+    given = edm.scale_input(torch.cat([source, latents, latents]), levels.sigmas[i])
     pictures = [way.render, unconditional(way.keyframe), way.keyframe]
     injection = VideoInjection(
         i < int(options.steps * options.feature_share),
@@ -192,7 +192,7 @@ def _masks(renders: Renders, device: torch.device) -> dict[int, Tensor] | None:
     return {tokens: mask.to(device) for tokens, mask in masks_by_tokens(renders.visible).items()}
 
 
-def backwards(renders: Renders, form: VideoForm) -> tuple[Renders, Renders]:
+def reverse_renders(renders: Renders, form: VideoForm) -> tuple[Renders, Renders]:
     """The reversed renders as they are inverted and as the backward pass uses them."""
     return (
         renders.reversed(depth=not form.forward_depth_backwards),

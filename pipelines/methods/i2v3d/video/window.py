@@ -44,7 +44,7 @@ def shoot(
     yield Progress(f"Reading the renders{suffix}", 0, 1)
     renders = _renders(networks, window.renders, settings, frames)
     form = phase3.PUBLISHED if settings.is_upstream else phase3.CORRECTED
-    for_inversion, for_video = phase3.backwards(renders, form)
+    for_inversion, for_video = phase3.reverse_renders(renders, form)
     ids = given.added_ids(
         fps=settings.told_fps, motion_bucket=settings.motion_bucket, noise_level=settings.noise_level, like=frames
     )
@@ -52,7 +52,7 @@ def shoot(
     generator = torch.Generator().manual_seed(settings.seed * 1000 + number)
 
     def seen(picture: Tensor) -> given.Picture:
-        return given.seen(
+        return given.encode_picture(
             networks.vae, networks.image_encoder, picture[None], noise_level=settings.noise_level,
             generator=generator, normalise=not settings.is_upstream,
         )  # fmt: skip
@@ -70,7 +70,7 @@ def shoot(
     )  # fmt: skip
     forward = phase3.Direction(renders, onward, pictures[2], pictures[0])
     backward = phase3.Direction(for_video, back, pictures[3], pictures[1])
-    latents = noise = phase3.start(onward, renders.visible, generator)
+    latents = noise = phase3.initial_noise(onward, renders.visible, generator)
     phase = f"Shooting between the keyframes{suffix}"
     yield Progress(phase, 0, settings.video_steps)
     for step in phase3.interpolate(steered, noise, forward, backward, options):

@@ -8,7 +8,7 @@ import torch
 
 from camera.errors import InputError
 from camera.trajectories.dimensionx import DIRECTORS
-from pipelines.methods.dimensionx.loras.directors import REPOSITORY, Directors, file_of, known_files, layers_with
+from pipelines.methods.dimensionx.loras.directors import REPOSITORY, Directors, find_file, identify_files, layers_with
 from pipelines.methods.dimensionx.loras.layouts import LoraFile, cast, read_lora
 
 FILES = {"x_left": "lora_a_unprefixed.safetensors", "x_right": "lora_b_prefixed.safetensors"}
@@ -110,11 +110,11 @@ RELEASED = [
 
 
 def test_files_are_known_by_their_words():
-    found = known_files(RELEASED)
+    found = identify_files(RELEASED)
     assert {each.director for each in found} == {id for id, key in REPOSITORY.items() if key == "basic"}
-    assert file_of("pan_left", RELEASED).degrees == 30
-    assert file_of("x_left", RELEASED).file == "x_left_lora_weights.safetensors"
-    assert file_of("pan_rotation_left", RELEASED).file == "pan_rotation_left_lora_weights.safetensors"
+    assert find_file("pan_left", RELEASED).degrees == 30
+    assert find_file("x_left", RELEASED).file == "x_left_lora_weights.safetensors"
+    assert find_file("pan_rotation_left", RELEASED).file == "pan_rotation_left_lora_weights.safetensors"
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_files_are_known_by_their_words():
     ],
 )
 def test_names_seen_in_the_wild(file, director, degrees):
-    found = known_files([file])
+    found = identify_files([file])
     assert [(each.director, each.degrees) for each in found] == ([(director, degrees)] if director else [])
 
 
 def test_a_repository_with_one_nameless_lora_is_the_t_director():
-    assert file_of("t_director", ["pytorch_lora_weights.safetensors", "README.md"]).file.startswith("pytorch")
+    assert find_file("t_director", ["pytorch_lora_weights.safetensors", "README.md"]).file.startswith("pytorch")
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_a_repository_with_one_nameless_lora_is_the_t_director():
 )
 def test_what_is_not_there_is_listed(files, message):
     with pytest.raises(InputError, match=message):
-        file_of("orbit_up", files)
+        find_file("orbit_up", files)

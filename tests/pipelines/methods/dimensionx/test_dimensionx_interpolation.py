@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pipelines.methods.dimensionx.postprocess.interpolation import (
-    doubled_as_upstream,
+    double_as_upstream,
     interpolate_frames,
     load_flow_net,
     thumbnail_similarity,
@@ -71,7 +71,7 @@ def test_similarities_are_the_originals(recorded):
 
 
 def test_doubling_as_upstream_with_its_strip(network, recorded):
-    got = doubled_as_upstream(network, recorded["rife_frames"])
+    got = double_as_upstream(network, recorded["rife_frames"])
     np.testing.assert_allclose(got, recorded["rife_out"], atol=1e-3)
     assert not got[..., -8:].any() and recorded["rife_frames"][..., -8:].all()
 

@@ -10,7 +10,7 @@ import torch
 from camera.errors import InputError
 from pipelines.methods.dualcamctrl.network import convert
 from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransformer
-from pipelines.weights.checkpoints import on_meta_device, stripped
+from pipelines.weights.checkpoints import on_meta_device, strip_prefix
 
 from .conftest import GOLDEN, golden_file, tiny_transformer
 
@@ -105,7 +105,7 @@ def test_encoders_of_the_wrapper_load_strictly(vae, text_encoder, image_encoder,
         "image_encoder.model.": (convert.load_image_encoder, image_encoder, "visual.pre_norm.bias"),
     }
     for prefix, (load, network, name) in loads.items():
-        part = stripped(encoder_state, prefix)
+        part = strip_prefix(encoder_state, prefix)
         del part[name]
         with pytest.raises(InputError, match="missing"):
             load(network, part, source="the wrapper")

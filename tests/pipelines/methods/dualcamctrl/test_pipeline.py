@@ -34,10 +34,10 @@ from pipelines.options import GROUP_OFFLOAD, MODEL_OFFLOAD, RunOptions
 from pipelines.results import depth_frames
 from pipelines.results.embedded_scene import scene_to_embed
 from pipelines.results.record import record, save
-from pipelines.runtime.acceleration.apply import accelerated
-from pipelines.runtime.memory import on_device
+from pipelines.runtime.acceleration.apply import accelerate
+from pipelines.runtime.memory import place_on_device
 from pipelines.shot import Shot
-from pipelines.weights.checkpoints import built, stripped
+from pipelines.weights.checkpoints import build_random, strip_prefix
 from pipelines.weights.components import byte_tokenizer
 from pipelines.weights.hub import Weights
 
@@ -118,13 +118,13 @@ def test_the_generated_depth_is_found_again_beside_a_saved_result(run, scene, pa
     _, clip = run
     made = record(Shot(METHOD, scene, path, SETTINGS))
     saved = save(tmp_path, "shot", clip, made, carries=scene_to_embed(clip, scene, goes_on=False))
-    depth = depth_frames.saved_depth(saved.video)
+    depth = depth_frames.read_saved_depth(saved.video)
     generated = np.stack([np.where(view.known, 1 / view.depth, 0) for view in clip.scene.views])
     span = depth_frames.disparity_range(scene.first)
     np.testing.assert_allclose(np.nan_to_num(1 / depth), generated, atol=2e-3 * span.white)
-    assert depth_frames.saved_depth(save(tmp_path, "bare", clip, made).video) is None
+    assert depth_frames.read_saved_depth(save(tmp_path, "bare", clip, made).video) is None
     saved.files[depth_frames.DEPTH_FILE].unlink()
-    assert depth_frames.saved_depth(saved.video) is None
+    assert depth_frames.read_saved_depth(saved.video) is None
 
 
 def test_the_same_seed_gives_the_same_clip_and_another_does_not(pipeline, run, scene, path):
@@ -193,7 +193,7 @@ def test_warnings_and_a_cut_prompt_are_noted(pipeline, scene, path):
 
 @pytest.mark.parametrize("mode", [MODEL_OFFLOAD, GROUP_OFFLOAD])
 def test_offloading_changes_nothing(pipeline, run, scene, path, mode):
-    with on_device(pipeline, mode, torch.device("cpu")):
+    with place_on_device(pipeline, mode, torch.device("cpu")):
         _, clip = _run(pipeline, scene, path)
     assert np.array_equal(clip.frames, run[1].frames)
 
@@ -201,7 +201,7 @@ def test_offloading_changes_nothing(pipeline, run, scene, path, mode):
 def test_bfloat16_as_on_a_gpu(run, scene, path):
     """Everything in bfloat16, as upstream: near the float32 clip, no type left behind."""
     kinds = (DualCamCtrlTransformer, TiledWanVAE, networks.UMT5EncoderModel, networks.CLIPVisionModel)
-    loaded = [built(kind, networks.TINY[kind], seed=1, dtype=torch.bfloat16) for kind in kinds]
+    loaded = [build_random(kind, networks.TINY[kind], seed=1, dtype=torch.bfloat16) for kind in kinds]
     pipeline = DualCamCtrlPipeline(networks.Networks(*loaded, byte_tokenizer(320)), torch.device("cpu"), torch.bfloat16)
     _, clip = _run(pipeline, scene, path)
     assert np.corrcoef(clip.frames.ravel(), run[1].frames.ravel())[0, 1] > 0.9
@@ -214,7 +214,7 @@ def test_a_step_cache_saves_work(pipeline, scene, path, cache):
     layer = pipeline.networks.transformer.blocks[3].depth.attn1.to_q
     hook = layer.register_forward_hook(lambda *_: ran.append(True))
     settings, options = replace(SETTINGS, steps=8), RunOptions(cache=cache, cache_threshold=0.5)
-    with accelerated(pipeline, options, steps=8):
+    with accelerate(pipeline, options, steps=8):
         _run(pipeline, scene, path, settings)
     hook.remove()
     assert 2 <= len(ran) < 16
@@ -251,7 +251,7 @@ def test_full_size_encoders_take_every_tensor_of_the_wrapper():
         "pipe.image_encoder.model.": (networks.CLIPVisionModel, convert.load_image_encoder),
     }
     for prefix, (kind, fill) in loads.items():
-        assert fill(networks.empty(kind), stripped(state, prefix), source="the wrapper").loaded > 190
+        assert fill(networks.empty(kind), strip_prefix(state, prefix), source="the wrapper").loaded > 190
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from pipelines.methods.dualcamctrl.training.data import (
     ClipOrder,
     ClipShape,
     RealEstateClips,
-    path_of_rows,
-    picked_frames,
+    path_from_rows,
+    pick_frames,
 )
 from pipelines.methods.dualcamctrl.training.train import (
     LEARNING_RATES,
@@ -34,7 +34,7 @@ from pipelines.methods.dualcamctrl.training.train import (
     start_from,
     train,
 )
-from pipelines.weights.checkpoints import built
+from pipelines.weights.checkpoints import build_random
 from pipelines.weights.hub import Weights
 
 from .conftest import GOLDEN, golden_file
@@ -77,13 +77,13 @@ def data(tmp_path_factory, golden):
 @pytest.mark.parametrize("case", ["short", "wide"])
 def test_frames_are_picked_as_upstream_does(golden, case):
     stride, frames = golden[f"train.{case}.stride_nframes"].tolist()
-    picked = picked_frames(len(golden[f"train.{case}.cameras"]), frames, stride=stride)
+    picked = pick_frames(len(golden[f"train.{case}.cameras"]), frames, stride=stride)
     assert (3 * picked).tolist() == golden[f"train.{case}.grey_levels_of_picked_frames"].tolist()
 
 
 def test_a_clip_too_short_is_refused():
     with pytest.raises(InputError, match="too short"):
-        picked_frames(4, 5)
+        pick_frames(4, 5)
 
 
 def test_a_clip_holds_pictures_depth_rays_and_words(data, golden):
@@ -92,7 +92,7 @@ def test_a_clip_holds_pictures_depth_rays_and_words(data, golden):
     for name in ("rgb", "depth"):
         assert clip[name].shape == (3, 5, 32, 48)
         torch.testing.assert_close(clip[name].mean(dim=(0, 2, 3)), levels, atol=0.04, rtol=0)
-    path = path_of_rows(golden["train.short.cameras"].numpy()[picked_frames(30, 5)], 48, 32)
+    path = path_from_rows(golden["train.short.cameras"].numpy()[pick_frames(30, 5)], 48, 32)
     assert isinstance(path, CameraPath)
     height, width = golden["train.short.size_h_w_orih_oriw"][2:].tolist()
     expected = cameras.pack_rays(cameras.rays(cameras.network_path(path, source_aspect=width / height)))
@@ -106,12 +106,12 @@ def test_the_source_s_size_is_the_meta_file_s_also_where_pixels_are_not_square(d
     records[0]["width"] *= 2
     (tmp_path / "train_meta.json").write_text(json.dumps(records))
     told = RealEstateClips(tmp_path, split="train", shape=SHAPE)[0]["camera"].numpy()
-    rows = golden["train.short.cameras"].numpy()[picked_frames(30, 5)]
+    rows = golden["train.short.cameras"].numpy()[pick_frames(30, 5)]
     height, width = golden["train.short.size_h_w_orih_oriw"][2:].tolist()
     fx = (
         float(rows[0, 0]) * 32 * (2 * width / height)
     )  # upstream's rule: as if 32 rows of the source's shape were cropped
-    lens = cameras.network_path(path_of_rows(rows, 48, 32), source_aspect=2 * width / height).intrinsics[0]
+    lens = cameras.network_path(path_from_rows(rows, 48, 32), source_aspect=2 * width / height).intrinsics[0]
     assert lens[0, 0] == pytest.approx(fx) and lens[1, 1] == pytest.approx(float(rows[0, 1]) * 32)
     assert not np.allclose(told, RealEstateClips(data, split="train", shape=SHAPE)[0]["camera"].numpy())
     records[0]["width"] = "wide"
@@ -154,7 +154,7 @@ def test_damaged_data_is_named(data, tmp_path, file, words):
 
 
 def test_what_each_stage_trains():
-    transformer = built(DualCamCtrlTransformer, load.TINY[DualCamCtrlTransformer], seed=0, dtype=torch.float32)
+    transformer = build_random(DualCamCtrlTransformer, load.TINY[DualCamCtrlTransformer], seed=0, dtype=torch.float32)
     trained = {}
     for stage in LEARNING_RATES:
         select_trainable(transformer, stage)

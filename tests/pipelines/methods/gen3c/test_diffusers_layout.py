@@ -16,7 +16,7 @@ from camera.errors import InputError
 from pipelines.methods.gen3c.network.transformer import Gen3cTransformer
 from pipelines.methods.gen3c.weights import convert, diffusers_layout
 from pipelines.methods.gen3c.weights.load import TINY
-from pipelines.weights.checkpoints import built, on_meta_device
+from pipelines.weights.checkpoints import build_random, on_meta_device
 from pipelines.weights.hub import Weights
 
 THEIRS = (
@@ -74,7 +74,7 @@ def renamed(name: str) -> str:
 
 def tiny_folder(root: Path) -> tuple[Path, Gen3cTransformer]:
     folder = root / diffusers_layout.REPOSITORY
-    network = built(Gen3cTransformer, TINY[Gen3cTransformer], seed=3, dtype=torch.float32)
+    network = build_random(Gen3cTransformer, TINY[Gen3cTransformer], seed=3, dtype=torch.float32)
     theirs = {name_there(key): value.clone().contiguous() for key, value in network.state_dict().items()}
     names, half = sorted(theirs), len(theirs) // 2
     (folder / "transformer").mkdir(parents=True)
@@ -83,7 +83,7 @@ def tiny_folder(root: Path) -> tuple[Path, Gen3cTransformer]:
         save_file({name: theirs[name] for name in chosen}, folder / "transformer" / file)
     index = {"weight_map": {name: file for file, chosen in shards.items() for name in chosen}}
     (folder / "transformer" / "model.safetensors.index.json").write_text(json.dumps(index))
-    vae = built(AutoencoderKLCosmos, TINY[AutoencoderKLCosmos], seed=3, dtype=torch.float32)
+    vae = build_random(AutoencoderKLCosmos, TINY[AutoencoderKLCosmos], seed=3, dtype=torch.float32)
     vae.save_pretrained(folder / "vae")
     return folder, network
 

@@ -13,7 +13,14 @@ from pipelines.media.concat import Begun
 from pipelines.media.video import read_video
 from pipelines.method import Clip, Progress
 from pipelines.methods.gen3c.chunks import LONGEST
-from pipelines.methods.gen3c.continuation import chunk_of, extended_path, one_more, path_on, read_shot, take_back
+from pipelines.methods.gen3c.continuation import (
+    chunk_of,
+    continue_path,
+    continue_shot,
+    extend_path,
+    read_shot,
+    take_back,
+)
 from pipelines.methods.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, path
 from pipelines.options import RunOptions
 from pipelines.results.embedded_scene import read_embedded_scene, scene_to_embed
@@ -42,7 +49,7 @@ def shot(scene):
 
 
 def test_a_run_goes_on_from_a_clip(scene, shot):
-    longer = extended_path(shot[-1].path, _path(scene, trajectory="up"))
+    longer = extend_path(shot[-1].path, _path(scene, trajectory="up"))
     made = _clips(scene, longer, after=shot[-1])
     assert [len(clip.frames) for clip in made] == [25]
     np.testing.assert_array_equal(made[-1].frames[:17], shot[-1].frames)
@@ -58,7 +65,7 @@ def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path
     made = record(Shot(METHOD, scene, shot[-1].path, SETTINGS, TINY))
     first = save(tmp_path, "shot", shot[-1], made, carries=scene_to_embed(shot[-1], scene, goes_on=True))
     assert scene_sha256(read_embedded_scene(first.video).scene) == made.input_sha256
-    longer = extended_path(shot[-1].path, _path(scene))
+    longer = extend_path(shot[-1].path, _path(scene))
     now = _clips(scene, longer, after=shot[-1])[-1]
     clip, same = read_shot(first.video)
     assert same.settings == SETTINGS.values() and set(clip.extras) == set(shot[-1].extras)
@@ -86,7 +93,7 @@ def test_a_video_without_its_scene_goes_on_with_its_cache_estimated_again(scene,
     clip, _ = read_shot(save(tmp_path, "shot", replace(shot[-1], extras={}), made, carries=carries).video)
     assert clip.scene is None and len(clip.frames) == 17
     np.testing.assert_array_equal(clip.frames[-1], shot[-1].frames[-1], "without loss")
-    events = list(pipelines.generate(Shot(METHOD, scene, extended_path(clip.path, _path(scene)), SETTINGS, TINY, clip)))
+    events = list(pipelines.generate(Shot(METHOD, scene, extend_path(clip.path, _path(scene)), SETTINGS, TINY, clip)))
     assert "Chunk 2 of 3: depth of its first frame" in [e.phase for e in events if isinstance(e, Progress)]
     longer = [event for event in events if isinstance(event, Clip)][-1]
     assert len(longer.frames) == 25 and len(longer.scene.views) == 3
@@ -102,13 +109,13 @@ def test_the_file_of_a_cancelled_shot_has_the_cameras_of_its_frames(scene, shot,
     made = record(Shot(METHOD, scene, _path(scene, 17), SETTINGS, TINY))
     clip, same = read_shot(save(tmp_path, "part", shot[0], made).video)
     assert len(clip.frames) == len(clip.path) == 9 and len(same.path) == 17
-    on = path_on(scene, same.path, 9, _path(scene, trajectory="up"), chunk_frames=9)
+    on = continue_path(scene, same.path, 9, _path(scene, trajectory="up"), chunk_frames=9)
     np.testing.assert_array_equal(on.world_from_camera, same.path.world_from_camera)
 
 
 def test_what_is_added_begins_where_the_video_ends_lens_included(scene):
     zoomed = _path(scene, lens_zoom=2.0)
-    longer = path_on(scene, zoomed, 9, _path(scene, 17, trajectory="up", lens_zoom=1.5), chunk_frames=9)
+    longer = continue_path(scene, zoomed, 9, _path(scene, 17, trajectory="up", lens_zoom=1.5), chunk_frames=9)
     assert len(longer) == 17
     steps = np.linalg.norm(np.diff(longer.centres, axis=0), axis=1)
     assert steps[8] < 2 * steps.max() / 1.5
@@ -122,18 +129,18 @@ def test_over_a_clip_its_own_camera_moves_on(scene):
     poses[:, 2, 3] = np.arange(17) * 0.01
     clip = Scene(tuple(replace(scene.first, world_from_camera=pose) for pose in poses), "clip")
     along = _path(clip, trajectory="left", distance=0.1)
-    longer = path_on(clip, along, 9, along, chunk_frames=9)
+    longer = continue_path(clip, along, 9, along, chunk_frames=9)
     assert len(longer) == 17
     offset = longer.centres - poses[:, :3, 3]
     np.testing.assert_allclose(offset[8:], offset[8:9].repeat(9, axis=0), atol=1e-9)
     with pytest.raises(InputError, match="nothing to go on over"):
-        path_on(replace(clip, views=clip.views[:9]), along, 9, along, chunk_frames=9)
+        continue_path(replace(clip, views=clip.views[:9]), along, 9, along, chunk_frames=9)
 
 
 def test_a_short_video_goes_on_by_its_own_length(scene, shot):
     made = record(Shot(METHOD, scene, shot[0].path, replace(SETTINGS, chunk_frames=121)))
     assert chunk_of(shot[0], made) == 9
-    on, settings = one_more(shot[0], made, scene, None, SETTINGS)
+    on, settings = continue_shot(shot[0], made, scene, None, SETTINGS)
     assert len(on) == 17 and settings == SETTINGS
     np.testing.assert_allclose(
         np.diff(on.centres, axis=0)[8:, 0].sum(), np.diff(on.centres, axis=0)[:8, 0].sum(), rtol=0.1
@@ -147,13 +154,13 @@ def test_a_short_video_goes_on_by_its_own_length(scene, shot):
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(scene, shot, spoil, words):
     with pytest.raises(InputError, match=words):
-        _clips(scene, extended_path(shot[-1].path, _path(scene)), after=spoil(shot[-1]))
+        _clips(scene, extend_path(shot[-1].path, _path(scene)), after=spoil(shot[-1]))
 
 
 def test_the_longest_video_is_not_made_longer(scene):
     longest = _path(scene, LONGEST)
     with pytest.raises(InputError, match="601 frames; 481 is the longest"):
-        path_on(scene, longest, LONGEST, _path(scene), chunk_frames=121)
+        continue_path(scene, longest, LONGEST, _path(scene), chunk_frames=121)
 
 
 def test_a_method_that_cannot_go_on_says_so(scene, shot):
@@ -171,14 +178,14 @@ def test_only_what_is_left_is_forecast(scene, shot):
         return METHOD.estimate(path, settings)
 
     known = replace(METHOD, estimate=remembered)
-    longer = Shot(known, scene, extended_path(shot[-1].path, _path(scene)), SETTINGS, RunOptions(), shot[-1])
+    longer = Shot(known, scene, extend_path(shot[-1].path, _path(scene)), SETTINGS, RunOptions(), shot[-1])
     runner.default().forecast(longer)
     assert set(asked) == {9}
 
 
 def test_a_sibling_space_goes_on_too(scene, shot, tmp_path, monkeypatch):
     monkeypatch.setenv(job_file.SECRET_VARIABLE, "between two Spaces")
-    longer = extended_path(shot[-1].path, _path(scene))
+    longer = extend_path(shot[-1].path, _path(scene))
     sent = job_file.write_job(tmp_path / "job.npz", Shot(METHOD, scene, longer, SETTINGS, TINY, shot[-1]))
     there = job_file.read_job(sent).after
     assert there is not None and there.scene is not None and len(there.scene.views) == 2

@@ -188,7 +188,7 @@ def test_licence_names_the_guardrail_clause():
 def test_an_installed_checker_is_counted(monkeypatch):
     scene = Scene((_view(width=1280, height=704),))
     without = estimated(path(Gen3cMoves(), scene), Gen3cSettings()).gigabytes
-    monkeypatch.setattr(guardrail, "installed", lambda: True)
+    monkeypatch.setattr(guardrail, "is_installed", lambda: True)
     counted = estimated(path(Gen3cMoves(), scene), Gen3cSettings()).gigabytes
     assert (
         counted["full"] == pytest.approx(without["full"] + 18) and counted["group offload"] == without["group offload"]

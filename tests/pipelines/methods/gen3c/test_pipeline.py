@@ -12,7 +12,7 @@ from camera.view import Scene
 from pipelines.inputs.gen3c_npz import read_views
 from pipelines.method import Clip, Progress
 from pipelines.methods.gen3c import pipeline as shooting
-from pipelines.methods.gen3c.continuation import added_views, check_continues, extended_path, take_back
+from pipelines.methods.gen3c.continuation import added_views, check_continues, extend_path, take_back
 from pipelines.methods.gen3c.method import METHOD, Gen3cMoves, Gen3cSettings, path
 from pipelines.methods.gen3c.pipeline import load
 from pipelines.methods.gen3c.sampling import initial_noise
@@ -130,7 +130,7 @@ def test_the_last_chunk_can_be_taken_back_and_shot_again(tiny_pipeline, scene, l
     back = take_back(clips[-1], scene, chunk_frames=17)
     np.testing.assert_array_equal(back.frames, clips[1].frames)
     assert len(back.scene.views) == len(clips[1].scene.views)
-    other = extended_path(back.path, _path(scene, 17, trajectory="up"))
+    other = extend_path(back.path, _path(scene, 17, trajectory="up"))
     assert len(other) == 49
     np.testing.assert_allclose(other.world_from_camera[32], back.path.world_from_camera[-1])
     again = _run(tiny_pipeline, scene, other, SETTINGS, after=back)[-1]

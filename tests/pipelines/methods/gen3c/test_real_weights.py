@@ -88,7 +88,7 @@ def test_published_files_are_loaded_and_shot_with(published, scene):
     clips = [event for event in pipeline(scene, path(moves, scene), SETTINGS) if isinstance(event, Clip)]
     assert [len(clip.frames) for clip in clips] == [9, 17]
     assert clips[-1].scene is not None and len(clips[-1].scene.views) == 2
-    assert guardrail.state() in clips[-1].notes
+    assert guardrail.describe_state() in clips[-1].notes
     assert {"text_encoder", "depth"} <= set(pipeline.components)
     assert pipeline.networks.depth is not None and pipeline.networks.depth.model is models.MODELS[depth_network.OWN]
 
@@ -238,4 +238,4 @@ def test_the_checker_is_used_whenever_it_is_installed(published, scene, checker_
 
 
 def test_without_the_package_the_state_says_so():
-    assert "not installed" in guardrail.state() and guardrail.load() is None
+    assert "not installed" in guardrail.describe_state() and guardrail.load() is None

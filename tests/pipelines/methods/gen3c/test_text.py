@@ -9,7 +9,7 @@ from transformers import T5EncoderModel
 
 from pipelines.methods.gen3c.network.text import TOKENS, encode_text
 from pipelines.methods.gen3c.weights.load import TINY
-from pipelines.weights.checkpoints import built
+from pipelines.weights.checkpoints import build_random
 from pipelines.weights.components import byte_tokenizer
 
 CPU = torch.device("cpu")
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def parts():
-    encoder = built(T5EncoderModel, TINY[T5EncoderModel], seed=0, dtype=torch.float32)
+    encoder = build_random(T5EncoderModel, TINY[T5EncoderModel], seed=0, dtype=torch.float32)
     return byte_tokenizer(320), encoder
 
 

@@ -168,12 +168,12 @@ def test_shared_noise_is_drawn_once(tiny, still, monkeypatch):
 @pytest.mark.parametrize("mode", ["model offload", "group offload", "fp8", "int8"])
 def test_every_memory_mode_shoots(still, mode):
     """Offloading changes nothing; 8-bit storage changes little (the autoencoder is never stored so)."""
-    from pipelines.runtime.memory import on_device, storage_mode
+    from pipelines.runtime.memory import place_on_device, storage_mode
 
     pipeline = load(Weights("tiny"))
     path = path_of(still)
     plain = shoot(pipeline, still, path)[1][0].frames
-    with on_device(pipeline, mode, torch.device("cpu")):
+    with place_on_device(pipeline, mode, torch.device("cpu")):
         moved = shoot(pipeline, still, path)[1][0].frames
         stored = storage_mode(pipeline.unet), storage_mode(pipeline.vae)
     if mode in ("fp8", "int8"):

@@ -14,7 +14,7 @@ from camera.path import CameraPath, pinhole
 from camera.view import FAR, Scene, View
 from pipelines.methods.i2v3d.method import BESIDE_CAMERA, CUT_OUT, NO_PICTURE, I2V3DSettings
 from pipelines.methods.i2v3d.scene.coarse import CoarseFrame, CoarseRenders, render_frames, render_path
-from pipelines.methods.i2v3d.subject.data import rendered_views
+from pipelines.methods.i2v3d.subject.data import render_views
 
 WIDTH, HEIGHT = 96, 64
 FOX = Path(__file__).parents[4] / "examples" / "fox" / "fox.glb"
@@ -121,7 +121,7 @@ def test_a_character_walks_in_its_own_time(wall):
 
 def test_a_subject_made_of_objects_is_learnt_from_all_sides(wall):
     scene = put(wall, read_model(FOX.read_bytes(), FOX.name), Placement(0.4, -0.3, 0.8, turn=25, size=0.5))
-    views = rendered_views(scene, I2V3DSettings(), 64)
+    views = render_views(scene, I2V3DSettings(), 64)
     assert views.pictures.shape == (6, 64, 64, 3)
     shares = (views.masks == 255).mean(axis=(1, 2))
     assert (shares > 0.05).all() and (shares < 0.6).all()

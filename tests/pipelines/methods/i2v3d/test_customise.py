@@ -28,7 +28,7 @@ from pipelines.methods.i2v3d.load import FULL, load_keyframe_networks
 from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.subject import adapter
 from pipelines.methods.i2v3d.subject import train as customise
-from pipelines.methods.i2v3d.subject.data import Views, instance, rendered_views, view, view_mask
+from pipelines.methods.i2v3d.subject.data import Views, instance, render_views, view, view_mask
 from pipelines.methods.i2v3d.subject.lora import attach_lora, detach_lora, read_subject
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.methods.i2v3d.subject.train import Batch, losses, predict, train
@@ -241,7 +241,7 @@ def settings(**changed) -> SubjectSettings:
 
 @pytest.mark.parametrize("text", [False, True])
 def test_a_training_goes_on_where_it_stopped_and_leaves_the_network_clean(scene, tmp_path, text):
-    weights, views = Weights("tiny"), rendered_views(scene, I2V3DSettings(), 64)
+    weights, views = Weights("tiny"), render_views(scene, I2V3DSettings(), 64)
     chosen = settings(train_text_encoder=text)
     *steps, whole = train(scene.first.colour, views, chosen, weights, tmp_path / "whole")
     assert isinstance(whole, Trained) and [step.step for step in steps] == [0, 1, 2]
@@ -330,4 +330,4 @@ def test_what_cannot_be_trained_is_refused(scene, tmp_path):
     with pytest.raises(InputError, match="square"):
         Views(np.zeros((1, 8, 9, 3), np.uint8), np.zeros((1, 8, 9), np.uint8))
     with pytest.raises(InputError, match="no foreground"):
-        rendered_views(scene, I2V3DSettings(foreground="nothing"), 64)
+        render_views(scene, I2V3DSettings(foreground="nothing"), 64)

@@ -25,9 +25,9 @@ from pipelines.methods.i2v3d.scene.renderer import (
     PLAIN,
     Drawing,
     Trial,
-    ball,
-    chosen,
-    trial,
+    choose_renderer,
+    make_ball,
+    run_trial,
 )
 
 WIDTH, HEIGHT = 128, 72
@@ -83,7 +83,7 @@ def test_opengl_is_refused_before_anything_is_loaded_where_it_is_not(scene, monk
         check(scene, path(20), settings)
     check(scene.with_objects(()), path(20), settings)
     check(scene, path(20), replace(settings, renderer=AUTO))
-    assert chosen(AUTO, ENOUGH_PIXELS) == (
+    assert choose_renderer(AUTO, ENOUGH_PIXELS) == (
         PLAIN,
         "Objects were drawn by the plain renderer; there is no OpenGL to use here.",
     )
@@ -92,31 +92,31 @@ def test_opengl_is_refused_before_anything_is_loaded_where_it_is_not(scene, monk
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     with pytest.raises(InputError, match="ZeroGPU"):
         check(scene, path(20), settings)
-    assert chosen(AUTO, ENOUGH_PIXELS)[0] == PLAIN
+    assert choose_renderer(AUTO, ENOUGH_PIXELS)[0] == PLAIN
 
 
 @pytest.mark.parametrize("opengl_ms, use", [(4.0, OPENGL), (60.0, PLAIN), (39.0, PLAIN)])
 def test_auto_takes_what_a_trial_found_clearly_faster_and_says_it(monkeypatch, opengl_ms, use):
     monkeypatch.setattr(renderer, "refusal", lambda: "")
     monkeypatch.setattr(renderer, "_card", lambda: "a card")
-    monkeypatch.setattr(renderer, "trial", lambda: Trial(opengl_ms, 41.0))
-    name, words = chosen(AUTO, ENOUGH_PIXELS)
+    monkeypatch.setattr(renderer, "run_trial", lambda: Trial(opengl_ms, 41.0))
+    name, words = choose_renderer(AUTO, ENOUGH_PIXELS)
     assert name == use and "41" in words and f"{opengl_ms:.0f}" in words and "a card" in words
     assert words.startswith(f"Objects were drawn by {'OpenGL' if use == OPENGL else 'the plain renderer'}")
 
 
 def test_little_is_drawn_plainly_without_a_trial(monkeypatch):
     monkeypatch.setattr(renderer, "refusal", lambda: pytest.fail("OpenGL was begun"))
-    assert chosen(AUTO, ENOUGH_PIXELS - 1) == (PLAIN, "Objects were drawn by the plain renderer.")
+    assert choose_renderer(AUTO, ENOUGH_PIXELS - 1) == (PLAIN, "Objects were drawn by the plain renderer.")
 
 
 def test_the_trial_measures_both_or_says_why_not():
     if renderer.refusal():
         with pytest.raises(InputError, match="choose the plain renderer"):
-            trial()
+            run_trial()
         return
-    tried = trial()
-    assert tried.opengl_ms > 0 and tried.plain_ms > 0 and trial() is tried
+    tried = run_trial()
+    assert tried.opengl_ms > 0 and tried.plain_ms > 0 and run_trial() is tried
 
 
 class Failing:
@@ -137,9 +137,9 @@ def test_what_auto_began_with_opengl_ends_with_the_plain_renderer_where_opengl_f
     monkeypatch.setattr(opengl, "Canvas", Failing)
     monkeypatch.setattr(renderer, "refusal", lambda: "")
     monkeypatch.setattr(renderer, "_card", lambda: "a card")
-    monkeypatch.setattr(renderer, "trial", lambda: Trial(1.0, 41.0))
+    monkeypatch.setattr(renderer, "run_trial", lambda: Trial(1.0, 41.0))
     monkeypatch.setattr(renderer, "ENOUGH_PIXELS", 0)
-    surfaces = [ball(8)]
+    surfaces = [make_ball(8)]
     with Drawing(AUTO, path()) as made:
         canvas = made._canvas
         frames = [made.draw(surfaces, path(), frame) for frame in (0, 1, 1)]

@@ -14,10 +14,10 @@ from pipelines.methods.i2v3d.video.sampling import (
     SteeredUnet,
     VideoForm,
     VideoOptions,
-    backwards,
+    initial_noise,
     interpolate,
     invert,
-    start,
+    reverse_renders,
 )
 from tests.pipelines.methods.i2v3d.conftest import arrays, difference
 
@@ -48,7 +48,7 @@ class Case:
         self.renders = Renders(latents, depth_video(self.golden["depth_images"]), self.golden["mask_images"] == 255)
 
     def seen(self, picture, generator):
-        return conditions.seen(
+        return conditions.encode_picture(
             self.vae, self.encoder, picture[None], noise_level=0.02, generator=generator, normalise=False
         )
 
@@ -59,7 +59,7 @@ class Case:
     def directions(self, form, renders=None):
         renders, generator = renders or self.renders, torch.Generator().manual_seed(888)
         drawn = [self.seen(p, generator) for p in (self.keys[0], self.frames[0], self.keys[1], self.frames[-1])]
-        _, used = backwards(renders, form)
+        _, used = reverse_renders(renders, form)
         return (
             Direction(renders, self.golden["latents_inv_forward"], drawn[1], drawn[0]),
             Direction(used, self.golden["latents_inv_reverse"], drawn[3], drawn[2]),
@@ -100,7 +100,7 @@ def test_normalised_pictures_are_what_svd_s_own_pipeline_gives_its_encoder(case)
     )
     expected = case.encoder(pixels.pixel_values.float()).image_embeds[:, None]
     generator = torch.Generator().manual_seed(0)
-    seen = conditions.seen(case.vae, case.encoder, picture, noise_level=0.0, generator=generator)
+    seen = conditions.encode_picture(case.vae, case.encoder, picture, noise_level=0.0, generator=generator)
     assert difference(seen.embedding, expected) < 1e-4
 
 
@@ -108,8 +108,8 @@ def test_normalised_pictures_are_what_svd_s_own_pipeline_gives_its_encoder(case)
 def test_inversion_forwards_and_backwards(case):
     golden = case.golden
     assert difference(case.inverted(case.renders, case.frames[0]), golden["latents_inv_forward"]) < 1e-3
-    upstream, _ = backwards(case.renders, PUBLISHED)
-    mended, _ = backwards(case.renders, CORRECTED)
+    upstream, _ = reverse_renders(case.renders, PUBLISHED)
+    mended, _ = reverse_renders(case.renders, CORRECTED)
     assert difference(case.inverted(upstream, case.frames[-1]), golden["latents_inv_reverse"]) < 1e-3
     assert difference(case.inverted(mended, case.frames[-1]), golden["latents_inv_reverse_depth_flipped"]) < 1e-3
 
@@ -147,7 +147,7 @@ def test_generation_step_by_step(case, name):
 
 @torch.no_grad()
 def test_new_noise_goes_exactly_where_nothing_is_visible(case):
-    noise = start(case.golden["latents_inv_forward"], case.renders.visible, torch.Generator().manual_seed(0))
+    noise = initial_noise(case.golden["latents_inv_forward"], case.renders.visible, torch.Generator().manual_seed(0))
     kept = (noise == case.golden["latents_inv_forward"][0]).all(dim=2)
     expected = (case.golden["start_code_full"] == case.golden["latents_inv_forward"][0]).all(dim=2)
     assert torch.equal(kept, expected) and 0 < int(kept.sum()) < kept.numel()

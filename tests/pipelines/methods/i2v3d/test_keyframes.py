@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipelines.methods.i2v3d.keyframes.injection import ATTENTION, FEATURES, Masks, extended_mask, scaled_masks
+from pipelines.methods.i2v3d.keyframes.injection import ATTENTION, FEATURES, Masks, extend_mask, scale_masks
 from pipelines.methods.i2v3d.keyframes.sampling import (
     Coarse,
     KeyframeOptions,
@@ -46,7 +46,7 @@ class Case:
         self.networks.unet.load_lora_adapter(load_file(GOLDEN / "p1_tiny_lora_fp16.safetensors"), prefix="unet")
         depth = torch.stack([self.golden[f"normalize_depth/out{i}"] for i in range(5)]).float() / 255
         frames = self.golden["frames"].permute(0, 3, 1, 2).float() / 255
-        self.masks = Masks(*(scaled_masks(self.golden[f"{name}_masks"] == 255) for name in ("fg", "vis")))
+        self.masks = Masks(*(scale_masks(self.golden[f"{name}_masks"] == 255) for name in ("fg", "vis")))
         self.coarse = Coarse(encode_pictures(self.vae, frames), depth[:, None].expand(-1, 3, -1, -1), self.masks)
         self.words = self._words("EMPTY", NEGATIVE, PROMPT)
 
@@ -96,9 +96,7 @@ def test_masks_by_resolution_and_between_frames(case):
     assert torch.equal(case.masks.visible[8, 16].view(5, 8, 16), golden["prepare_erase_masks"])
     for tokens in (32, 8):
         mask = next(mask for mask in case.masks.foreground.values() if mask.shape[1] == tokens)
-        assert torch.equal(
-            extended_mask(mask[:3]).repeat(2, 1, 1)[:, None], golden[f"process_attn_mask_first3/{tokens}"]
-        )
+        assert torch.equal(extend_mask(mask[:3]).repeat(2, 1, 1)[:, None], golden[f"process_attn_mask_first3/{tokens}"])
 
 
 @torch.no_grad()
@@ -174,7 +172,7 @@ def test_a_step_at_the_size_that_upstream_knows(case):
     golden = arrays("p2_c_fullres")
     large = {key: golden[f"{key}_9x16"].repeat_interleave(64, 1).repeat_interleave(64, 2)
              for key in ("fg_masks", "vis_masks", "depth")}  # fmt: skip
-    masks = Masks(*(scaled_masks(large[key] == 255) for key in ("fg_masks", "vis_masks")))
+    masks = Masks(*(scale_masks(large[key] == 255) for key in ("fg_masks", "vis_masks")))
     now, source = (torch.from_numpy(draw(f"full/{name}", (2, 4, 72, 128))) for name in ("x", "src"))
     words = Words(*(torch.from_numpy(draw(f"full/{n}", s)) for n, s in (("ehs", (3, 5, 24)), ("pooled", (3, 16)))))
     unet, time = case.networks.unet, golden["timestep"]

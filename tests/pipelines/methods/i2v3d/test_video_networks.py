@@ -38,12 +38,12 @@ def test_noise_levels_and_single_steps_both_ways(steps):
     up, down = edm.inversion(steps).sigmas, edm.generation(steps).sigmas
     x, y = golden["x0"], golden["forward_y0"]
     for i in range(steps):
-        assert difference(edm.scaled(x, up[i]), golden["scaled_inputs"][i]) < 1e-5
+        assert difference(edm.scale_input(x, up[i]), golden["scaled_inputs"][i]) < 1e-5
         x = edm.euler_step(x, golden["model_outputs"][i], up[i], up[i + 1])
         y = edm.euler_step(y, golden["forward_model_outputs"][i], down[i], down[i + 1])
         assert difference(x, golden["latents_after_step"][i]) < 1e-5
         assert difference(y, golden["forward_latents_after_step"][i]) < 1e-5
-    assert difference(edm.scaled(x, up[-1]), golden["last_latents_prepared"]) < 1e-5
+    assert difference(edm.scale_input(x, up[-1]), golden["last_latents_prepared"]) < 1e-5
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipelines.runtime.parallel.branches import each, rows
+from pipelines.runtime.parallel.branches import run_each, run_rows
 from pipelines.runtime.parallel.exchange import Group
 from pipelines.runtime.parallel.split import split
 from tests.pipelines.methods.test_context_parallel import ROUNDING, denoise, networks_of, randn
@@ -23,19 +23,19 @@ def _branches(name, networks):
         sample, ids = randn(2, 4, 15, 16, 24), torch.rand(2, 4, 2, generator=torch.Generator().manual_seed(7))
         motion, kind = torch.tensor([0.0, 3.0]), torch.tensor([2, 2])
         unet = networks["unet"]
-        return rows(unet, 2, lambda place: unet(
+        return run_rows(unet, 2, lambda place: unet(
             sample[place], torch.tensor(1.0), added_time_ids=ids[place], indicator=kind[place], motion_ids=motion[place]
         ))  # fmt: skip
     if name == "dimensionx":
         network = networks["text_transformer"]
         angles = randn(3 * 3 * 3, network.config.attention_head_dim, seed=9)
         x, text = randn(2, 3, network.config.in_channels, 6, 6), randn(2, 23, network.config.text_embed_dim, seed=3)
-        return rows(network, 2, lambda place: network(
+        return run_rows(network, 2, lambda place: network(
             hidden_states=x[place], encoder_hidden_states=text[place], timestep=torch.tensor([500, 500])[place],
             image_rotary_emb=(angles.cos(), angles.sin()), return_dict=False,
         )[0])  # fmt: skip
     shown = lambda: denoise(networks, f"{name}/odd")[0]  # noqa: E731
-    return torch.stack(each(networks["transformer"], [shown, lambda: 2 * shown()]))
+    return torch.stack(run_each(networks["transformer"], [shown, lambda: 2 * shown()]))
 
 
 def outputs(group: Group) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from camera.errors import InputError
-from pipelines.methods.dimensionx.training.uploads import collect_clips, source_of, trainings
+from pipelines.methods.dimensionx.training.uploads import collect_clips, find_source, trainings_folder
 
 
 def packed(file, entries: dict[str, bytes]):
@@ -29,7 +29,7 @@ def test_loose_files_and_a_zip_of_them_are_the_same_training(tmp_path):
     loose = collect_clips([tmp_path / name for name in files], "orbit_left", root)
     zipped = collect_clips([packed(tmp_path / "clips.zip", files)], "orbit_left", root)
     assert loose == zipped and loose.parent == root and inside(loose) == {"clips/a.mp4", "clips/a.txt"}
-    assert source_of(loose / "clips") == loose / "clips"
+    assert find_source(loose / "clips") == loose / "clips"
     others = {
         collect_clips([tmp_path / "clips.zip"], "orbit_right", root),
         collect_clips([packed(tmp_path / "more.zip", {**files, "a.txt": b"other words"})], "orbit_left", root),
@@ -41,10 +41,10 @@ def test_loose_files_and_a_zip_of_them_are_the_same_training(tmp_path):
 
 def test_a_folder_in_a_zip_and_a_table_are_found(tmp_path):
     nested = collect_clips([packed(tmp_path / "a.zip", {"mine/a.mp4": b"", "mine/a.txt": b""})], "n", tmp_path / "t")
-    assert source_of(nested / "clips") == nested / "clips" / "mine"
+    assert find_source(nested / "clips") == nested / "clips" / "mine"
     entries = {"table.csv": b"", "one/a.mp4": b"", "two/b.mp4": b""}
     table = collect_clips([packed(tmp_path / "b.zip", entries)], "n", tmp_path / "t")
-    assert source_of(table / "clips").name == "table.csv"
+    assert find_source(table / "clips").name == "table.csv"
 
 
 def test_nothing_but_clips_and_captions_leaves_a_zip(tmp_path):
@@ -68,7 +68,7 @@ def test_nothing_but_clips_and_captions_leaves_a_zip(tmp_path):
 def test_what_cannot_be_read_as_clips_is_said(tmp_path, entries, words):
     folder = collect_clips([packed(tmp_path / "a.zip", entries)], "n", tmp_path / "t")
     with pytest.raises(InputError, match=words):
-        source_of(folder / "clips")
+        find_source(folder / "clips")
 
 
 @pytest.mark.parametrize("named", ["/etc/a.mp4", "../../../a.mp4"])
@@ -76,7 +76,7 @@ def test_a_table_names_only_what_came_with_it(tmp_path, named):
     table = f"file,caption\n{named},a street\n".encode()
     folder = collect_clips([packed(tmp_path / "a.zip", {"a.csv": table, "b.mp4": b""})], "n", tmp_path / "t")
     with pytest.raises(InputError, match="did not come with it"):
-        source_of(folder / "clips")
+        find_source(folder / "clips")
 
 
 def test_wrong_files_are_refused(tmp_path):
@@ -92,6 +92,6 @@ def test_wrong_files_are_refused(tmp_path):
 
 def test_trainings_live_where_one_says(monkeypatch, tmp_path):
     monkeypatch.setenv("RESHOOT_TRAININGS", str(tmp_path))
-    assert trainings() == tmp_path
+    assert trainings_folder() == tmp_path
     monkeypatch.delenv("RESHOOT_TRAININGS")
-    assert trainings().parts[-2:] == ("reshoot", "trainings")
+    assert trainings_folder().parts[-2:] == ("reshoot", "trainings")
