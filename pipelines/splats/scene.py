@@ -40,7 +40,7 @@ class SplatScene(SelfDrawn):
 
     splats: Splats = field(kw_only=True)
 
-    def paint_frame(self, path: CameraPath, frame: int) -> RenderedFrame:
+    def painted(self, path: CameraPath, frame: int) -> RenderedFrame:
         return paint_frame(self._ready, path, frame)
 
     @cached_property
