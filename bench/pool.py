@@ -6,7 +6,6 @@ python -m bench pool          # a quarter of an hour: also 50 kills at random mo
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -16,8 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -58,28 +56,21 @@ def _job(log: Path, name: object, steps: int, seconds: float) -> bytes:
 @long_subject
 def pool(scale: Scale) -> list[Row]:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as name:
-        for part in (_work, _kills):  # a second Ray in one process does not always start
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                rows += process.submit(part, Path(name), scale).result()
-    return rows
-
-
-def _print(row: Row) -> None:
-    print(f"{row.what}: {row.agreement}", file=sys.stderr, flush=True)
-
-
-def _work(folder: Path, scale: Scale) -> list[Row]:
-    """Throughput of 1, 2, 4 and 8 replicas, then the queue."""
     rows, alone = [], 0.0
-    for replicas in (1, 2, 4, 8):
-        many = Pool(PoolSettings("auto", replicas, 1000, True), shoot=SHOOT, cpus=0.01)
-        row, alone = _throughput(many, replicas, folder, 4 if scale == QUICK else STEPS, alone)
+
+    def add(row: Row) -> None:
         rows.append(row)
-        _print(row)
-    rows.append(_queue(Pool(PoolSettings("auto", 1, 20, True), shoot=SHOOT, cpus=0.01), folder))
-    _print(rows[-1])
+        print(f"{row.what}: {row.agreement}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for replicas in (1, 2, 4, 8):
+            with closing(Pool(PoolSettings("auto", replicas, 1000, True), shoot=SHOOT, cpus=0.01)) as many:
+                row, alone = _throughput(many, replicas, folder, 4 if scale == QUICK else STEPS, alone)
+            add(row)
+        with closing(Pool(PoolSettings("auto", 1, 20, True), shoot=SHOOT, cpus=0.01)) as one:
+            add(_queue(one, folder))
+        add(_kills(folder, 5 if scale == QUICK else KILLS))
     return rows
 
 
@@ -143,13 +134,12 @@ def _queue(pool: Pool, folder: Path) -> Row:
                target="480 refused, 20 shot in order", met=good)  # fmt: skip
 
 
-def _kills(folder: Path, scale: Scale) -> list[Row]:
-    """50 jobs on a cluster of four machines, for each its replica or, every fifth time, its whole machine killed at a random
-    moment: how many ended once, twice, never, were told, and how soon the second start came.
+def _kills(folder: Path, count: int) -> Row:
+    """``count`` jobs on a cluster of four machines, for each its replica or, every fifth time, its whole machine killed at a
+    random moment: how many ended once, twice, never, were told, and how soon the second start came.
 
-    A job that ended before its kill came is not among the 50.
+    A job that ended before its kill came is not among the ``count``.
     """
-    count = 5 if scale == QUICK else KILLS
     log, chance, waits = folder / "kills", random.Random(0), []
     machines = _Machines(4)
     pool = Pool(PoolSettings(machines.address, 0, 20, False), shoot=SHOOT, cpus=0.01)
@@ -173,16 +163,15 @@ def _kills(folder: Path, scale: Scale) -> list[Row]:
         hit += log.read_text().splitlines().count(f"{number} began") > 1
         machines.make_up()
         number += 1
+    pool.close()
     machines.end()
     ends = Counter(line.split()[0] for line in log.read_text().splitlines() if line.endswith("ended"))
     lost, doubled = number - len(ends), sum(times > 1 for times in ends.values())
     slowest = max(waits, default=0.0)
     words = f"{lost} lost, {doubled} doubled, {told} of {hit} told; slowest second start {slowest:.1f} s"
     good = lost == doubled == 0 and told == hit and slowest < 20
-    row = Row(f"pool: second start after a kill, {count} kills", sum(waits) / max(len(waits), 1) * 1e3, None,
-              agreement=words, target="0 lost, 0 doubled, all told, 20 s", met=good)  # fmt: skip
-    _print(row)
-    return [row]
+    return Row(f"pool: second start after a kill, {count} kills", sum(waits) / max(len(waits), 1) * 1e3, None,
+               agreement=words, target="0 lost, 0 doubled, all told, 20 s", met=good)  # fmt: skip
 
 
 def _at(when: list[float], kill: Callable[[int], None], process: int) -> None:
@@ -198,6 +187,7 @@ class _Machines:
     """Nodes of one Ray cluster on this computer, each with a logical GPU, beside a head without."""
 
     def __init__(self, count: int) -> None:
+        os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
         from ray.cluster_utils import Cluster
 
         self._count, self._here = count, {"node_ip_address": "127.0.0.1"}

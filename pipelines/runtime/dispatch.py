@@ -78,9 +78,9 @@ def unavailable(kind: type[Settings]) -> frozenset[str]:
     from pipelines.runtime.pool.settings import pool_settings
 
     if settings_of_pool := pool_settings():
-        from pipelines.runtime.pool import cluster
+        from pipelines.runtime.pool.dispatch import pool
 
         with suppress(InputError):
-            if cluster.gpus(settings_of_pool) > 1:
+            if pool(settings_of_pool).facts().gpus > 1:
                 return frozenset()
     return frozenset({"gpus"})

@@ -87,12 +87,8 @@ def device_status(runtime: Runtime) -> Status:
 
 def pool_status(pool: Pool) -> Status:
     """Of all machines of the pool."""
-    import ray
-
-    from pipelines.runtime.pool import cluster
-
-    replicas = cluster.running_replicas()
-    queues = []
+    facts = pool.facts()
+    replicas, queues = facts.replicas, []
     for name in sorted({*pool.lines, *replicas}):
         line = pool.lines.get(name)
         length, refused, lost = (line.length, line.refused, line.lost) if line else (0, 0, 0)
@@ -100,9 +96,9 @@ def pool_status(pool: Pool) -> Status:
         queues.append(Queue(name, running, length - running, replicas.get(name, 0), refused, lost))
     return Status(
         device="pool",
-        nodes=sum(node["Alive"] for node in ray.nodes()),
-        gpus=ray.cluster_resources().get("GPU", 0.0),
-        gpus_free=ray.available_resources().get("GPU", 0.0),
+        nodes=facts.nodes,
+        gpus=facts.gpus,
+        gpus_free=facts.gpus_free,
         queues=tuple(queues),
         done=_done({name: line.done for name, line in pool.lines.items()}),
         loaded=tuple(name for name, count in sorted(replicas.items()) if count),

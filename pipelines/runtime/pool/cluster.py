@@ -1,16 +1,15 @@
-"""Ray itself: started here or joined, and the deployments in it."""
+"""Ray itself: started here or joined, and the deployments in it. Only the driver's process uses this."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from camera.errors import InputError
 from pipelines import registry
-from pipelines.runtime.pool.needs import Needs, replicas
+from pipelines.runtime.pool.needs import Needs
 from pipelines.runtime.pool.ranked import RankedReplica
 from pipelines.runtime.pool.replica import SHOOT, Replica
 from pipelines.runtime.pool.settings import AUTO, PoolSettings
@@ -19,70 +18,62 @@ _ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on loopback only
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_AUTO_CONNECT": "0",  # else threads that Serve left behind join whatever cluster is near
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "86400",  # else a restart of the cluster ends this process
 }
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 PREFIX = "reshoot-"
 """Serve applications are called this and the method's name."""
 _IDLE_SECONDS = 300.0
-_log = logging.getLogger("reshoot")
 _lock = threading.Lock()
 _ours: list[str] = []
 """Deployments that this process made, longest unused first."""
 
 
 def connect(settings: PoolSettings) -> None:
-    """Start Ray here, or join; nothing where that was done. Raises `InputError` where it cannot be."""
+    """Start Ray here, or join it. Raises `InputError` where it cannot be."""
     try:
         import ray
         from ray import serve
-        from ray.serve import context
     except ImportError as error:
         raise InputError("RESHOOT_RAY needs Ray: run `pip install 'ray[serve]'`, or unset it.") from error
-    with _lock:
-        if not ray.is_initialized():
-            context._set_global_client(None)  # of a cluster that was left
-            _ours.clear()
-            _init(settings)
-        serve.start(proxy_location="Disabled")
-
-
-def _init(settings: PoolSettings) -> None:
-    """Start Ray, or join it. Its own processes sometimes do not come up, in a program that had a cluster before or on a busy
-    machine; Ray then raises a plain `Exception`, and a second try helps."""
-    import ray
-
     here: dict[str, Any] = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     options: dict[str, Any] = here if settings.address == AUTO else {"address": settings.address}
-    for is_last in (False, True):
-        try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-            return
-        except (ConnectionError, ValueError) as error:
-            raise InputError(f"No Ray cluster answers at {settings.address} ({error}).") from error
-        except Exception as error:
-            ray.shutdown()
-            if is_last:
-                raise InputError(f"Ray did not start ({error}) Start the app again, or unset RESHOOT_RAY.") from error
-            _log.warning("Ray did not start (%s) It is tried once more.", error)
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, ValueError) as error:
+        raise InputError(f"No Ray cluster answers at {settings.address} ({error}).") from error
+    serve.start(proxy_location="Disabled")
 
 
-def gpus(settings: PoolSettings) -> int:
-    """GPUs of all machines; joins the cluster."""
+def leave() -> None:
+    """A cluster that was started here ends with its replicas."""
     import ray
 
-    connect(settings)
-    return int(ray.cluster_resources().get("GPU", 0.0))
+    ray.shutdown()
 
 
-def deployment(name: str, settings: PoolSettings, needs: Needs, *, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
-    """A handle on the replicas of ``name``, deployed now if they are not."""
+def facts() -> dict[str, Any]:
+    """The fields of `pipelines.runtime.pool.link.Facts`."""
+    import ray
+
+    there, nodes = ray.cluster_resources(), [node for node in ray.nodes() if node["Alive"]]
+    return {
+        "nodes": len(nodes),
+        "gpus": there.get("GPU", 0.0),
+        "gpus_free": ray.available_resources().get("GPU", 0.0),
+        "memory": there.get("memory", 0.0),
+        "largest_memory": max((node["Resources"].get("memory", 0.0) for node in nodes), default=0.0),
+        "replicas": _running_replicas(),
+    }
+
+
+def deployment(name: str, most: int, needs: Needs, *, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
+    """A handle on the replicas of ``name``, at most ``most``, deployed now if they are not."""
     from ray import serve
 
     with _lock:
         if PREFIX + name not in serve.status().applications:
-            asked = application(name, most=replicas(settings, needs), needs=needs, shoot=shoot, cpus=cpus)
+            asked = application(name, most=most, needs=needs, shoot=shoot, cpus=cpus)
             serve.run(asked, name=PREFIX + name, route_prefix=None, blocking=False)
             _ours.append(name)
         return serve.get_app_handle(PREFIX + name).options(stream=True, method_name="shoot")
@@ -124,7 +115,7 @@ def application(name: str, *, most: int, needs: Needs, shoot: str = SHOOT, cpus:
     return kind.bind(needs.ranks, cpus, needs.gpus)
 
 
-def make_room(name: str, needs: Needs, busy: Callable[[str], bool]) -> list[str]:
+def make_room(name: str, needs: Needs, busy: set[str]) -> list[str]:
     """Where no GPU is free for one more replica of ``name``, what this process deployed before and is not ``busy`` leaves,
     longest unused first; returns the names of those that left."""
     import ray
@@ -135,7 +126,7 @@ def make_room(name: str, needs: Needs, busy: Callable[[str], bool]) -> list[str]
             _ours.remove(name)
             _ours.append(name)
         left: list[str] = []
-        for other in [other for other in _ours if other != name and not busy(other)]:
+        for other in [other for other in _ours if other != name and other not in busy]:
             if ray.available_resources().get("GPU", 0.0) >= needs.gpus * needs.ranks:
                 break
             _ours.remove(other)
@@ -161,7 +152,7 @@ def build(arguments: dict[str, str]) -> Any:
     return application(needs.line(name), most=most, needs=needs, cpus=cpus)
 
 
-def running_replicas() -> dict[str, int]:
+def _running_replicas() -> dict[str, int]:
     """Replicas that run, by method."""
     from ray import serve
     from ray.serve.schema import ReplicaState  # pyright: ignore[reportPrivateImportUsage]

@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import asdict
 
 from camera.errors import InputError
 from pipelines.method import Clip, Progress
 from pipelines.runtime.clip_file import clip_of_bytes, report_of
 from pipelines.runtime.job_file import write_job
 from pipelines.runtime.parallel.ranks import check as check_shared
-from pipelines.runtime.pool import cluster
 from pipelines.runtime.pool.line import Line
+from pipelines.runtime.pool.link import Facts, Link, Lost
 from pipelines.runtime.pool.needs import Needs, needs_of, replicas
-from pipelines.runtime.pool.rejoin import rejoin
 from pipelines.runtime.pool.replica import SHOOT, Told
 from pipelines.runtime.pool.settings import PoolSettings
 from pipelines.runtime.progress_clock import Report
@@ -27,17 +26,30 @@ class Pool:
 
     def __init__(self, settings: PoolSettings, *, shoot: str = SHOOT, cpus: float = 1.0) -> None:
         self.settings, self._shoot, self._cpus = settings, shoot, cpus
-        cluster.connect(settings)
+        self._link = Link(settings)
         self.lines: dict[str, Line] = {}
         self._lock = threading.Lock()
 
+    def facts(self) -> Facts:
+        return self._link.facts()
+
+    def close(self) -> None:
+        """Leaves the cluster; one that was started here ends."""
+        self._link.close()
+
+    def at_once(self, gpus: int = 1) -> int:
+        """Shots over ``gpus`` GPUs each that can run at the same time."""
+        facts = self.facts()
+        return replicas(self.settings, Needs(float(facts.gpus > 0), gpus), facts)
+
     def line(self, name: str, needs: Needs | None = None) -> Line:
         """The line of a method, and of a number of GPUs per shot."""
-        needs = needs or self._usual
+        facts = self.facts()
+        needs = needs or _usual(facts)
         name = needs.line(name)
         with self._lock:
             if name not in self.lines:
-                self.lines[name] = Line(name, replicas(self.settings, needs), self.settings.places)
+                self.lines[name] = Line(name, replicas(self.settings, needs, facts), self.settings.places)
             return self.lines[name]
 
     def run(self, shot: Shot) -> Iterator[Progress | Clip | Report]:
@@ -46,7 +58,7 @@ class Pool:
         check_shared(shot)
         file = io.BytesIO()
         write_job(file, shot, files=self.settings.same_disk)
-        for kind, value in self.told(shot.method.name, file.getvalue(), needs_of(shot)):
+        for kind, value in self.told(shot.method.name, file.getvalue(), needs_of(shot, self.facts())):
             if kind == "clip":
                 yield clip_of_bytes(value, shot.scene)
             elif kind == "report":
@@ -56,7 +68,7 @@ class Pool:
 
     def told(self, name: str, job: bytes, needs: Needs | None = None) -> Iterator[Told]:
         """What the replica tells of a job's file, "refused" and "failed" raised as `InputError`."""
-        needs = needs or self._usual
+        needs = needs or _usual(self.facts())
         line = self.line(name, needs)
         with line.place() as ticket:
             for progress in line.wait(ticket):
@@ -67,39 +79,35 @@ class Pool:
                 yield kind, value
             line.done.add()
 
-    @property
-    def _usual(self) -> Needs:
-        return Needs(float(cluster.gpus(self.settings) > 0))
-
     def _try_twice(self, line: Line, job: bytes, needs: Needs) -> Iterator[Told]:
         try:
-            yield from self._once(line.name, job, needs)
-        except cluster.losses():
+            yield from self._once(line, job, needs)
+        except Lost:
             line.lost += 1
             words = "The machine that shot this was lost; it is shot once more on another."
             yield "progress", vars(Progress("Beginning again", 0, 1, note=words))
-            rejoin(self.settings)
+            self._link.renew()
             try:
-                yield from self._once(line.name, job, needs)
-            except cluster.losses() as error:
+                yield from self._once(line, job, needs)
+            except Lost as error:
                 line.lost += 1
                 raise InputError("The machine was lost twice during this shot; try again later.") from error
 
-    def _once(self, name: str, job: bytes, needs: Needs) -> Iterator[Told]:
-        handle = cluster.deployment(name, self.settings, needs, shoot=self._shoot, cpus=self._cpus)
-        if left := cluster.make_room(name, needs, self._is_busy):
-            yield "progress", vars(Progress("Making room", 0, 1, note=f"{' and '.join(left)} left the GPUs."))
-        telling: Any = handle.remote(job)
-        ended = False
-        try:
-            yield from telling
-            ended = True
-        finally:
-            if not ended:
-                telling.cancel()
+    def _once(self, line: Line, job: bytes, needs: Needs) -> Iterator[Told]:
+        busy = [name for name, other in self.lines.items() if other.length > 0]
+        asked = {
+            "name": line.name,
+            "most": line.at_once,
+            "needs": asdict(needs),
+            "shoot": self._shoot,
+            "cpus": self._cpus,
+            "busy": busy,
+        }
+        yield from self._link.shoot(asked, job)
 
-    def _is_busy(self, name: str) -> bool:
-        return name in self.lines and self.lines[name].length > 0
+
+def _usual(facts: Facts) -> Needs:
+    return Needs(float(facts.gpus > 0))
 
 
 _pool: Pool | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camera.errors import InputError
+from pipelines.runtime.pool.link import Facts
 from pipelines.runtime.pool.settings import PoolSettings
 from pipelines.shot import Shot
 
@@ -23,34 +24,27 @@ class Needs:
         return name if self.ranks == 1 else f"{name}-{self.ranks}-gpus"
 
 
-def needs_of(shot: Shot) -> Needs:
-    """What a replica for ``shot`` needs of this cluster.
+def needs_of(shot: Shot, facts: Facts) -> Needs:
+    """What a replica for ``shot`` needs of the cluster that has ``facts``.
 
     Weights pass through the machine's memory, and stay there in the offloading modes: as much is set aside as the record's
     forecast says, so that a machine gets no more replicas than it can load. Raises `InputError` where there are fewer GPUs than
     the shot asks for.
     """
-    import ray
-
-    gpus = ray.cluster_resources().get("GPU", 0.0)
-    ranks = shot.options.gpus
+    gpus, ranks = facts.gpus, shot.options.gpus
     if gpus and gpus < ranks:
         raise InputError(f"The pool has {gpus:g} GPUs, fewer than the {ranks} asked for one shot.")
     if not gpus or shot.options.weights == "tiny":
         return Needs(float(gpus > 0), ranks)
     wanted = int(max(shot.estimate().gigabytes.values()) * 1e9)
-    largest = max(node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"])
-    return Needs(1.0, ranks, min(wanted, int(largest) // ranks))
+    return Needs(1.0, ranks, min(wanted, int(facts.largest_memory) // ranks))
 
 
-def replicas(settings: PoolSettings, needs: Needs) -> int:
-    """The most replicas: as told, or as many as GPUs and memory allow, at least one."""
-    import ray
-
+def replicas(settings: PoolSettings, needs: Needs, facts: Facts) -> int:
+    """The most replicas: what the settings say, or as many as GPUs and memory allow, at least one."""
     if settings.replicas:
         return settings.replicas
-    there = ray.cluster_resources()
-    most = there.get("GPU", 0.0) // (needs.gpus * needs.ranks) if needs.gpus else 1
+    most = facts.gpus // (needs.gpus * needs.ranks) if needs.gpus else 1
     if needs.memory_bytes:
-        most = min(most, there.get("memory", 0.0) // (needs.memory_bytes * needs.ranks))
+        most = min(most, facts.memory // (needs.memory_bytes * needs.ranks))
     return max(1, int(most))

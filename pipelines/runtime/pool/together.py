@@ -20,10 +20,9 @@ def at_once(gpus: int = 1) -> int:
     settings = pool_settings()
     if settings is None:
         return 1
-    from pipelines.runtime.pool import cluster
-    from pipelines.runtime.pool.needs import Needs, replicas
+    from pipelines.runtime.pool.dispatch import pool
 
-    return replicas(settings, Needs(float(cluster.gpus(settings) > 0), gpus))
+    return pool(settings).at_once(gpus)
 
 
 def together(runs: Mapping[str, Iterator[Any]], limit: int) -> Iterator[tuple[str, Any]]:

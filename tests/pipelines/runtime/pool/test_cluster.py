@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipelines.runtime.progress_clock import Report
 from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
 
+RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 STAND_IN = "tests.pipelines.runtime.pool.pool_stand_in:shoot"
 BOTH = RunOptions(weights="tiny", gpus=2)
 
@@ -32,10 +34,10 @@ BOTH = RunOptions(weights="tiny", gpus=2)
 @pytest.fixture(scope="module")
 def machines():
     """Clusters that were started: first a head without GPUs and two machines with a logical GPU each."""
-    import ray
     from ray.cluster_utils import Cluster
 
     before = os.environ.get("PYTHONPATH")
+    os.environ |= RAY
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[4]), *sys.path[1:]])
     head = {"num_cpus": 2, "num_gpus": 0, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
     cluster = Cluster(initialize_head=True, head_node_args=head)
@@ -43,7 +45,6 @@ def machines():
         cluster.add_node(num_cpus=1, num_gpus=1, node_ip_address="127.0.0.1")
     started = [cluster]
     yield started
-    ray.shutdown()
     for cluster in started:
         switch_off(cluster)
     os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
@@ -51,7 +52,9 @@ def machines():
 
 @pytest.fixture(scope="module")
 def pool(machines):
-    return Pool(PoolSettings(machines[0].address, 0, 20, False), shoot=STAND_IN, cpus=0.1)
+    pool = Pool(PoolSettings(machines[0].address, 0, 20, False), shoot=STAND_IN, cpus=0.1)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture(scope="module")
@@ -109,16 +112,16 @@ def test_the_page_asks_for_gpus_where_the_pool_has_several(pool, machines, monke
 
 
 def test_replicas_are_as_many_as_gpus_and_memory_allow(pool, shot):
-    import ray
-
-    memory = [int(node["Resources"]["memory"]) for node in ray.nodes() if "GPU" in node["Resources"]]
+    facts = pool.facts()
     real = replace(shot, options=RunOptions())
     asked = int(max(real.estimate().gigabytes.values()) * 1e9)
-    needs = needs_of(real)
+    needs = needs_of(real, facts)
     assert (needs.gpus, needs.ranks) == (1.0, 1) and 0 < needs.memory_bytes <= asked
-    assert replicas(pool.settings, Needs(1.0)) == 2 and replicas(pool.settings, Needs(1.0, ranks=2)) == 1
-    assert replicas(pool.settings, Needs(1.0, memory_bytes=int(0.9 * ray.cluster_resources()["memory"]))) == 1
-    assert replicas(replace(pool.settings, replicas=5), Needs(1.0)) == 5 and len(memory) == 2
+    assert (facts.nodes, facts.gpus) == (3, 2) and 0 < facts.largest_memory < facts.memory
+    most = partial(replicas, facts=facts)
+    assert most(pool.settings, Needs(1.0)) == 2 and most(pool.settings, Needs(1.0, ranks=2)) == 1
+    assert most(pool.settings, Needs(1.0, memory_bytes=int(0.9 * facts.memory))) == 1
+    assert most(replace(pool.settings, replicas=5), Needs(1.0)) == 5
 
 
 def test_another_method_gets_the_gpus_of_one_that_is_idle(pool, tmp_path):
@@ -135,6 +138,21 @@ def test_a_job_whose_machine_is_taken_away_runs_once_more_on_another(pool, machi
             raylets = {node.all_processes["raylet"][0].process.pid: node for node in cluster.worker_nodes}
             taken.append(raylets[psutil.Process(int(value["note"])).ppid()])
             cluster.remove_node(taken[0], allow_graceful=False)
+        notes += [value["note"]] if kind == "progress" and value["phase"] == "Beginning again" else []
+    assert notes == ["The machine that shot this was lost; it is shot once more on another."]
+    assert log.read_text().count("a ended") == 1 and log.read_text().count("a began") == 2
+
+
+def test_a_cluster_that_restarts_is_joined_again(pool, machines, tmp_path):
+    """Last here: the machines of the others are gone."""
+    from ray.cluster_utils import Cluster
+
+    port, log, notes = int(machines[0].address.rpartition(":")[2]), tmp_path / "log", []
+    for kind, value in pool.told("shots", sleeping(log, "a", steps=40)):
+        if kind == "progress" and value["step"] == 2 and len(machines) == 1:
+            switch_off(machines[0])
+            again = {"num_cpus": 2, "num_gpus": 1, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
+            machines.append(Cluster(initialize_head=True, head_node_args={**again, "gcs_server_port": port}))
         notes += [value["note"]] if kind == "progress" and value["phase"] == "Beginning again" else []
     assert notes == ["The machine that shot this was lost; it is shot once more on another."]
     assert log.read_text().count("a ended") == 1 and log.read_text().count("a began") == 2

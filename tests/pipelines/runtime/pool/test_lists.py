@@ -1,9 +1,6 @@
 """Lists and matrices from the command line over a pool of two replicas: the same clips, in order, and none is shot twice."""
 
 import json
-import os
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +9,8 @@ import pytest
 from pipelines.__main__ import main
 from pipelines.cli.evaluation.matrix import shot_all
 from pipelines.media.video import read_video
-from pipelines.runtime.pool import cluster  # noqa: F401  # sets Ray's environment before it is imported
+from pipelines.runtime.pool import dispatch
+from pipelines.runtime.pool.settings import PoolSettings
 
 TINY = [
     "--depth-model",
@@ -33,8 +31,6 @@ TINY = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A picture, a list of it with three prompts, a matrix of it; Ray runs until the end of the module."""
-    import ray
-
     folder = tmp_path_factory.mktemp("lists")
     down, across = np.mgrid[:64, :96].astype(np.uint8)
     cv2.imwrite(str(folder / "in.png"), np.stack([down * 3, across * 2, down + across], axis=-1))
@@ -45,10 +41,8 @@ def folder(tmp_path_factory):
     (folder / "list.jsonl").write_text("\n".join(map(json.dumps, rows)))
     matrix = {"image": "in.png", "methods": ["dualcamctrl"], "moves": ["arc 10"], "seeds": [0, 1], "options": TINY}
     (folder / "matrix.json").write_text(json.dumps(matrix))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[4]), *sys.path[1:]]))
-        yield folder
-        ray.shutdown()
+    yield folder
+    dispatch.pool(PoolSettings("auto", 2, 20, True)).close()
 
 
 @pytest.fixture

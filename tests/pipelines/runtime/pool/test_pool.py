@@ -5,7 +5,6 @@ import io
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -44,15 +43,9 @@ TINY = RunOptions(weights="tiny")
 
 @pytest.fixture(scope="module")
 def pool():
-    import ray
-
-    root = str(Path(__file__).parents[4])
-    paths = {"PYTHONPATH": os.pathsep.join([root, *sys.path[1:]])}
-    before = os.environ.get("PYTHONPATH")
-    os.environ |= paths
-    yield Pool(PoolSettings("auto", 2, 4, True), shoot="tests.pipelines.runtime.pool.pool_stand_in:shoot", cpus=0.1)
-    ray.shutdown()
-    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+    pool = Pool(PoolSettings("auto", 2, 4, True), shoot="tests.pipelines.runtime.pool.pool_stand_in:shoot", cpus=0.1)
+    yield pool
+    pool.close()
 
 
 def sleeping(log: Path, name: str, *, steps: int = 3, seconds: float = 0.2) -> bytes:

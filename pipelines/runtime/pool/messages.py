@@ -1,0 +1,43 @@
+"""Messages between the page's process and Ray's driver: a line of JSON and bytes. Nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from pipelines.runtime.pool.replica import Told
+
+
+def pack(number: int, kind: str, value: Any = None, payload: bytes = b"") -> bytes:
+    """A message of request ``number``; ``value`` is anything that JSON holds."""
+    return json.dumps([number, kind, value]).encode() + b"\n" + payload
+
+
+def unpack(message: bytes) -> tuple[int, str, Any, bytes]:
+    head, _, payload = message.partition(b"\n")
+    number, kind, value = json.loads(head)
+    return number, kind, value, payload
+
+
+def pack_told(number: int, told: Told) -> bytes:
+    """What a replica tells: a file goes as bytes, and so does an early frame (H,W,3) of a progress."""
+    kind, value = told
+    if isinstance(value, bytes):
+        return pack(number, "bytes", kind, value)
+    preview = value.get("preview") if isinstance(value, dict) else None
+    if preview is None:
+        return pack(number, "value", [kind, value])
+    frame = np.ascontiguousarray(preview, np.uint8)
+    return pack(number, "preview", [kind, value | {"preview": None}, frame.shape], frame.tobytes())
+
+
+def unpack_told(kind: str, value: Any, payload: bytes) -> Told:
+    if kind == "bytes":
+        return value, payload
+    if kind == "value":
+        name, plain = value
+        return name, plain
+    name, plain, shape = value
+    return name, plain | {"preview": np.frombuffer(payload, np.uint8).reshape(shape)}

@@ -1,0 +1,33 @@
+"""What a replica tells arrives as it was sent, whatever it holds."""
+
+import numpy as np
+import pytest
+
+from pipelines.runtime.pool.messages import pack, pack_told, unpack, unpack_told
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ("clip", b"PK\n\x00 of any bytes"),
+        ("clip", b""),
+        ("failed", "It broke:\nin two lines"),
+        ("progress", {"phase": "Denoising", "step": 1, "steps": 2, "preview": None, "seconds_left": 0.1}),
+        ("report", {"method": "gen3c", "phases": [{"name": "a", "seconds": 1.5}], "revisions": {}}),
+    ],
+)
+def test_what_is_told_arrives(told):
+    number, kind, value, payload = unpack(pack_told(7, told))
+    assert number == 7 and unpack_told(kind, value, payload) == told
+
+
+def test_an_early_frame_arrives_to_the_bit():
+    frame = np.random.default_rng(0).integers(0, 255, (6, 10, 3), np.uint8)
+    for sent in (frame, frame[::-1, ::2]):
+        _, kind, value, payload = unpack(pack_told(1, ("progress", {"phase": "a", "preview": sent})))
+        name, progress = unpack_told(kind, value, payload)
+        assert name == "progress" and np.array_equal(progress["preview"], sent)
+
+
+def test_a_job_of_any_bytes_arrives():
+    assert unpack(pack(3, "shoot", {"name": "a\nb"}, b"\n\n")) == (3, "shoot", {"name": "a\nb"}, b"\n\n")
