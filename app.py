@@ -114,7 +114,7 @@ def _tabs(page: gr.Blocks, studio: Studio, shared: Shared) -> None:
         with gr.Tab("Side by side", id=compare.ID, elem_id="compare-tab") as tab:
             compare.build(studio, shared)
         studio.selects(tab, compare.ID)
-        with gr.Tab("Takes", id=takes.ID, elem_id="takes-tab"):
+        with gr.Tab("Camera report", id=takes.ID, elem_id="takes-tab"):
             takes.build()
         with gr.Tab("Scene", id=scene.ID, elem_id="scene-tab"):
             scene.build(page, studio.tabs, studio.project)

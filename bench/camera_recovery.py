@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench import Row, Scale, long_subject
 from camera.evaluation import paths as metrics
 from camera.evaluation.response import response
-from camera.evaluation.take import compare_take
+from camera.evaluation.take import compare_paths
 from camera.path import CameraPath
 from camera.rotation import about_axis
 from camera.trajectories.film_script import path_of
@@ -199,7 +199,7 @@ def _roll(asked: CameraPath, found: Recovered) -> float:
 
 
 def _lens(asked: CameraPath, found: Recovered) -> float:
-    return float(np.median(compare_take(found.path, asked, frames=found.frames).lens)) - 1
+    return float(np.median(compare_paths(found.path, asked, frames=found.frames).lens)) - 1
 
 
 def _late(path: CameraPath, frames: int) -> CameraPath:

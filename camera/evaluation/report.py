@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.evaluation.take import Take, compare_take
+from camera.evaluation.take import PathComparison, compare_paths
 from camera.path import CameraPath
 from camera.rotation import angle_degrees
 
@@ -108,7 +108,7 @@ def make_report(found: Found, requested: CameraPath | None = None, *, unit: str 
     if len(requested) < found.count:
         raise InputError(f"The shot has {found.count} frames, the move only {len(requested)}; resample one of them.")
     asked = requested.sliced(slice(0, found.count))
-    take = compare_take(found.path, asked, frames=found.frames, unit=unit)
+    take = compare_paths(found.path, asked, frames=found.frames, unit=unit)
     placed = asked.sliced(list(found.frames))  # type: ignore[arg-type]
     way = float(np.linalg.norm(asked.relative_to_first().centres, axis=1).max())
     lengths = found.kind == "travel" and found.parallax_degrees >= FEWEST_DEGREES
@@ -160,7 +160,7 @@ def _drift(ours: NDArray[np.float64], goal: NDArray[np.float64]) -> float | None
     return float(parts[0][1] / parts[1][1] / (parts[0][0] / parts[1][0]) - 1)
 
 
-def _sentences(take: Take, found: Found, lengths: bool, way: float) -> tuple[str, ...]:
+def _sentences(take: PathComparison, found: Found, lengths: bool, way: float) -> tuple[str, ...]:
     if lengths or way == 0:
         return (take.words,)
     only = take.words.split(", ")
@@ -168,7 +168,9 @@ def _sentences(take: Take, found: Found, lengths: bool, way: float) -> tuple[str
     return (told if told.endswith(".") else told + ".",)
 
 
-def _verdict(take: Take, found: Found, asked: CameraPath, way: float, lengths: bool) -> tuple[str, tuple[str, ...]]:
+def _verdict(
+    take: PathComparison, found: Found, asked: CameraPath, way: float, lengths: bool
+) -> tuple[str, tuple[str, ...]]:
     if not found.reliable:
         return UNKNOWN, ()
     if take.unplaced > 0.5 * found.count:

@@ -20,8 +20,8 @@ LEAST_TURN_DEGREES = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Take:
-    """What `compare_take` found.
+class PathComparison:
+    """What `compare_paths` found.
 
     ``frames``: the placed frames (P,), ascending, ``unplaced`` the number of others. Per placed frame, relative to the
     first of them: ``turn_degrees`` (P,), ``distance`` (P,) in the request's unit and ``lens`` (P,), achieved over
@@ -50,14 +50,14 @@ class Take:
         return sentence[0].upper() + sentence[1:] + "."
 
 
-def compare_take(
+def compare_paths(
     achieved: CameraPath,
     requested: CameraPath,
     *,
     frames: Sequence[int] | None = None,
     fit_scale: bool = True,
     unit: str = "units",
-) -> Take:
+) -> PathComparison:
     """``achieved`` beside ``requested``; ``frames``: which requested frames the achieved cameras are, all where not given.
 
     ``fit_scale``: achieved lengths are of unknown unit, as structure from motion gives them, and are multiplied by the
@@ -76,7 +76,7 @@ def compare_take(
     scale = l1_scale(ours.centres, goal.centres) if fit_scale else 1.0
     gaps = scale * ours.centres - goal.centres
     turns = (ours.world_from_camera[:, :3, :3], goal.world_from_camera[:, :3, :3])
-    return Take(
+    return PathComparison(
         placed,
         len(requested) - len(placed),
         angle_degrees(*turns),

@@ -15,8 +15,10 @@ from pipelines.splats.formats.axes import UPS
 def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("splats", type=Path, help="a file of Gaussian splats: .ply, .splat, SPZ, SOG or glTF")
     command.add_argument("out", type=Path, help=f"the file to write: .html, or .{', .'.join(NAMES)}")
-    command.add_argument("--up", choices=UPS, default="auto", help="where up is in the file's axes")
-    command.add_argument("--path", type=Path, help="camera file to play in an .html; else one camera before the scene")
+    command.add_argument("--up", choices=UPS, default="auto", help="the file's axis that points up")
+    command.add_argument(
+        "--path", type=Path, help="camera file to play in an .html; default: one camera in front of the scene"
+    )
 
 
 def convert(given: argparse.Namespace) -> Path:

@@ -92,12 +92,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument(
-        "--views", type=int, default=0, help="given pictures; 1 of objects and 3 of others where not said"
+        "--views", type=int, default=0, help="number of input pictures; default 1 for objects, 3 for other scenes"
     )
     parser.add_argument(
         "--subset", choices=get_args(Subset), default="nvs", help="known cameras of Google Scanned Objects"
     )
-    parser.add_argument("--all", action="store_true", help="make the given views too")
+    parser.add_argument("--all", action="store_true", help="generate the input views too")
     parser.add_argument("--only", default="", help="one scene of a data set, by name")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=GenXDSettings().steps)

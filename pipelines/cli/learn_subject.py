@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         "python -m pipelines.cli.learn_subject", description=(__doc__ or "").split("\n\n")[1]
     )
     add_scene(parser, METHOD)
-    parser.add_argument("--folder", type=Path, required=True, help="where the LoRA is written, and what going on needs")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the LoRA and the state to resume from")
     parser.add_argument("--weights", choices=("real", "tiny", "random"), default="real")
     add_settings(parser.add_argument_group("training"), SubjectSettings, "subject", taken=())
     views = parser.add_argument_group("views")

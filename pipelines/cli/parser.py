@@ -45,32 +45,40 @@ def parser() -> argparse.ArgumentParser:
         methods = commands.add_parser(name, help=help).add_subparsers(dest="method", required=True, metavar="METHOD")
         for known in records(offered_methods(NAMES)):
             _add_shot(methods.add_parser(known.name, help=known.summary, description=known.camera_use), known, name)
-    _add_curate(commands.add_parser("curate", help="a plain video to an entry of CamVid-30K: cameras, motion strength"))
-    bench = commands.add_parser("bench", help="measure phases, seconds and peak memory of a run")
+    _add_curate(
+        commands.add_parser("curate", help="make an entry of CamVid-30K from a video: cameras and motion strength")
+    )
+    bench = commands.add_parser("bench", help="measure time and peak memory of a run, phase by phase")
     _add_made_up_shot(bench)
     _add_bench(bench)
-    calibrate = commands.add_parser("calibrate", help="measure the ratios that the step cache MagCache needs, once")
+    calibrate = commands.add_parser("calibrate", help="measure the ratios that the step cache MagCache needs")
     _add_made_up_shot(calibrate)
-    ahead = commands.add_parser("compile", help="compile blocks ahead for ZeroGPU, for one number of frames and size")
+    ahead = commands.add_parser(
+        "compile", help="compile blocks ahead of time for ZeroGPU, for one size and number of frames"
+    )
     _add_made_up_shot(ahead)
-    scene = commands.add_parser("scene", help="make points, a mesh and COLMAP and nerfstudio folders of a video")
+    scene = commands.add_parser(
+        "scene", help="reconstruct points, a mesh, and COLMAP and nerfstudio folders from a video"
+    )
     add_options(scene)
     add_pack(
         commands.add_parser(
-            "pack", help="a scene and a move as colour, holes, depth, normals, flow, tracks and cameras in one zip"
+            "pack", help="export colour, holes, depth, normals, flow, tracks and cameras of a move as one zip"
         )
     )
     add_convert(
-        commands.add_parser("convert", help="a file of splats in another format, or as one HTML page that plays a path")
+        commands.add_parser(
+            "convert", help="convert a splat file to another format, or to one HTML page that plays a path"
+        )
     )
-    scoring = commands.add_parser(
-        "evaluate", help="score results against their moves, in the numbers that papers print"
-    )
+    scoring = commands.add_parser("evaluate", help="score results against their moves with published metrics")
     add_evaluation(scoring)
-    doctor = commands.add_parser("doctor", help="check hub, access, disk, GPU and versions; the exit status says it")
+    doctor = commands.add_parser(
+        "doctor", help="check hub, access, disk, GPU and versions; exit status 1 if a check fails"
+    )
     doctor.add_argument("methods", nargs="*", choices=[[], *offered_methods(NAMES)], default=[], metavar="METHOD")
-    listing = commands.add_parser("list", help="the methods and their settings")
-    listing.add_argument("--markdown", action="store_true", help="the table for the README")
+    listing = commands.add_parser("list", help="list the methods and their settings")
+    listing.add_argument("--markdown", action="store_true", help="print the README's table")
     return top
 
 
@@ -109,18 +117,18 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         "--path-scale",
         default="keep",
         metavar="SCALE",
-        help="keep, subject (what the path looks at comes to the distance of the scene's subject), or a factor such as 0.01",
+        help="keep, subject (scale so that what the path looks at is as far away as the scene's subject), or a factor such as 0.01",
     )
     command.add_argument(
         "--path-as-given",
         action="store_true",
-        help="its cameras stand in the scene's world: neither moved nor resampled",
+        help="the path's cameras are in the scene's world: they are neither moved nor resampled",
     )
     if extends:
         command.add_argument(
             "--after",
             type=Path,
-            help="a result of Reshoot: shoot one chunk more, with the move added to it; it brings its picture, unless that is large",
+            help="a result of Reshoot to continue by one chunk along the move; its picture is read from it where embedded",
         )
     command.add_argument("--out", type=Path, required=True, help="the mp4 to write")
     add_settings(command.add_argument_group("moves"), known.moves, "moves", taken=())
@@ -137,31 +145,35 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     given = source.add_mutually_exclusive_group(required=required)
     given.add_argument("--image", type=Path, help="picture")
     if known.blank is not None:
-        given.add_argument("--no-picture", action="store_true", help="shoot from words alone")
+        given.add_argument("--no-picture", action="store_true", help="generate from the prompt alone")
     given.add_argument("--files", type=Path, nargs="+", metavar="FILE", help=ACCEPTED)
     beside = ", or that lies beside a result with objects" if known.projects else ""
     given.add_argument(
-        "--project", type=Path, help=f"project that the page saved{beside}; options given here come before what it says"
+        "--project", type=Path, help=f"project that the page saved{beside}; options on the command line override it"
     )
     if known.projects:
-        given.add_argument("--empty-stage", action="store_true", help="no picture: a floor for objects to stand on")
+        given.add_argument("--empty-stage", action="store_true", help="no picture: an empty floor for objects")
         source.add_argument("--objects", type=Path, nargs="+", metavar="FILE", help=OBJECT_FILES)
     source.add_argument(
         "--given-views", type=int, default=0, metavar="N",
-        help="of posed pictures give only so many; the cameras of the others become the path",
+        help="use only N of the posed pictures as input; the cameras of the others become the path",
     )  # fmt: skip
     source.add_argument(
-        "--begin-at", type=int, default=0, metavar="N", help="the frame with which a clip begins, counted from 0"
+        "--begin-at", type=int, default=0, metavar="N", help="first frame of a clip to use, counted from 0"
     )
     source.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a file of splats")
     source.add_argument("--depth", type=Path, help=f"depth map of the picture: {KINDS}")
-    source.add_argument("--depth-meaning", choices=MEANINGS, default="distance", help="what its numbers are")
-    source.add_argument("--depth-scale", type=float, default=1.0, help="multiplies them; 0.001 for millimetres")
+    source.add_argument(
+        "--depth-meaning", choices=MEANINGS, default="distance", help="meaning of the depth map's values"
+    )
+    source.add_argument(
+        "--depth-scale", type=float, default=1.0, help="factor for the depth map's values; 0.001 for millimetres"
+    )
     source.add_argument(
         "--depth-model",
         choices=(*MODELS, GUESS),
         default="small",
-        help="where no depth map is given; guess needs no weights",
+        help="depth model used where no depth map is given; guess needs no weights",
     )
     source.add_argument("--fov", type=float, help="horizontal field of view in degrees")
     return given
@@ -169,8 +181,10 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
 
 def _add_curate(command: argparse.ArgumentParser) -> None:
     command.add_argument("video", type=Path)
-    command.add_argument("folder", type=Path, help="the entry to write; must not exist")
-    command.add_argument("--mask-folder", type=Path, help="a png per frame taken, white where something might move")
+    command.add_argument("folder", type=Path, help="folder to write the entry to; must not exist")
+    command.add_argument(
+        "--mask-folder", type=Path, help="folder with one PNG per frame used, white where something might move"
+    )
     add_settings(command, CurationSettings, "curation", taken=())
 
 
@@ -182,7 +196,7 @@ def _add_made_up_shot(command: argparse.ArgumentParser) -> None:
     command.add_argument("--frames", type=int, help="fewer frames than the method's default")
     command.add_argument("--size", help="WIDTHxHEIGHT instead of the method's default")
     command.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="another move or setting than the default"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="set a move or setting; may be repeated"
     )
     add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=("steps", "frames", "size"))
 
@@ -193,7 +207,7 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="OPTION=VALUE",
-        help="measure again with this option (say cache=first block) and tell the difference in time and picture",
+        help="measure again with this option (such as cache=first block) and print the difference in time and picture",
     )
     command.add_argument("--out", type=Path, help="also append the table to this Markdown file")
 

@@ -31,8 +31,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "video", type=Path, help="a result of Reshoot, or any video with --path or --cameras estimated"
     )
     command.add_argument("--out", type=Path, required=True, help="the folder to write to")
-    command.add_argument("--path", type=Path, help="camera file of the video; a result carries its own")
-    command.add_argument("--cameras", choices=get_args(Cameras), default="given", help="how the cameras are found")
+    command.add_argument("--path", type=Path, help="camera file of the video; results of Reshoot contain theirs")
+    command.add_argument("--cameras", choices=get_args(Cameras), default="given", help="where the cameras come from")
     command.add_argument(
         "--depth",
         type=Path,
@@ -40,7 +40,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--closed", action="store_true", help="the camera ends where it began")
     command.add_argument(
-        "--lightglue", action="store_true", help="match by SuperPoint and LightGlue (research weights)"
+        "--lightglue", action="store_true", help="match with SuperPoint and LightGlue (weights for research only)"
     )
     command.add_argument(
         "--matcher",
@@ -55,19 +55,23 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--keep", choices=("everything", "object"), default="everything", help="object: what stands "
         "where all cameras look, above the ground")  # fmt: skip
     command.add_argument(
-        "--masks", type=Path, help="a zip of pictures, one per frame, opaque or bright on what alone is kept"
+        "--masks", type=Path, help="zip with one mask per frame, opaque or bright on the object to keep"
     )
-    command.add_argument("--moving", type=Path, help="a zip of masks likewise, of what moves and is left out")
+    command.add_argument(
+        "--moving", type=Path, help="zip with one mask per frame, opaque or bright on what moves and is left out"
+    )
     command.add_argument(
         "--background", choices=tuple(BACKGROUNDS.values()), default="nothing", help="dome: a far shell behind the mesh"
     )
     command.add_argument("--texture", action="store_true", help="also a mesh of few triangles with a texture")
-    command.add_argument("--depth-model", choices=tuple(MODELS), default="small", help="where no depth is given")
+    command.add_argument(
+        "--depth-model", choices=tuple(MODELS), default="small", help="depth model used where no --depth is given"
+    )
     command.add_argument("--mesh", choices=MESHES, default="tsdf", help="how the mesh is made")
     command.add_argument("--voxel", type=float, help="side of the smallest voxels in scene units")
-    command.add_argument("--triangles", type=int, default=400_000, help="most triangles of the mesh")
-    command.add_argument("--points", type=int, default=300_000, help="most points of the cloud")
-    command.add_argument("--tolerance", type=float, default=0.02, help="relative difference of depth between views")
+    command.add_argument("--triangles", type=int, default=400_000, help="maximum number of triangles of the mesh")
+    command.add_argument("--points", type=int, default=300_000, help="maximum number of points of the cloud")
+    command.add_argument("--tolerance", type=float, default=0.02, help="relative depth difference at which views agree")
 
 
 def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Path]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from camera.errors import InputError
 from camera.evaluation import paths, published
-from camera.evaluation.take import compare_take
+from camera.evaluation.take import compare_paths
 from camera.formats import read
 from camera.path import CameraPath
 
@@ -31,7 +31,7 @@ def scores(achieved: CameraPath, requested: CameraPath) -> dict[str, float | str
         "auc_3": published.pose_auc(achieved, requested, degrees=3),
         "auc_30": published.pose_auc(achieved, requested, degrees=30),
         "camera_error": published.camera_error(achieved, requested),
-        "words": compare_take(achieved, requested).words,
+        "words": compare_paths(achieved, requested).words,
     }
     try:
         steps = published.relative_pose_error(achieved, requested)

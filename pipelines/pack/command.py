@@ -19,15 +19,19 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("scene", type=Path, help="a picture, clip, zip of views, or file of splats")
     command.add_argument("move", help="a film line such as 'arc 20 ease', or a camera file")
     command.add_argument("-o", "--out", type=Path, required=True, help="the zip to write")
-    command.add_argument("--frames", type=int, default=81, help="of a film line")
-    command.add_argument("--fps", type=float, default=16.0, help="of a film line")
+    command.add_argument("--frames", type=int, default=81, help="of a move given as a film line")
+    command.add_argument("--fps", type=float, default=16.0, help="of a move given as a film line")
     command.add_argument("--size", default="832x480", help="WIDTHxHEIGHT; the scene is cropped to it")
     command.add_argument(
-        "--depth", default="depth-anything-v2-small", help="of a picture: a depth map, a depth model's name, or guess"
+        "--depth",
+        default="depth-anything-v2-small",
+        help="depth of a picture: a depth map, a depth model's name, or guess",
     )
-    command.add_argument("--up", choices=UPS, default="auto", help="where up is in the axes of a file of splats")
+    command.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a splat file")
     command.add_argument(
-        "--target", choices=tuple(TARGETS), help="say what this model loses; refuse what it cannot shoot"
+        "--target",
+        choices=tuple(TARGETS),
+        help="check the move for this model: print what it loses, refuse what it cannot do",
     )
 
 

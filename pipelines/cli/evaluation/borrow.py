@@ -24,11 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("video", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="the path file to write")
-    parser.add_argument("--degrees", type=float, default=Tolerance.degrees, help="by how much a turn may miss")
+    parser.add_argument("--degrees", type=float, default=Tolerance.degrees, help="tolerance of rotation in degrees")
     parser.add_argument(
         "--share", type=float, default=Tolerance.share, help="by how much a place may miss, of the whole way"
     )
-    parser.add_argument("--smooth", type=float, default=0.0, metavar="FRAMES", help="smooth over so many frames")
+    parser.add_argument(
+        "--smooth", type=float, default=0.0, metavar="FRAMES", help="smooth over about this many frames"
+    )
     parser.add_argument(
         "--subject", type=float, help="distance to your scene's subject; the clip's own unit where not given"
     )

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         "python -m pipelines.cli.evaluation.take_report", description=(__doc__ or "").split("\n\n")[0]
     )
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
-    parser.add_argument("--path", type=Path, help="the requested path; for results of Reshoot their own by default")
+    parser.add_argument("--path", type=Path, help="requested path; default: the one embedded in a result of Reshoot")
     parser.add_argument(
         "--free-lens", action="store_true", help="find the focal length instead of holding the requested one"
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
-from camera.evaluation.take import compare_take
+from camera.evaluation.take import compare_paths
 from camera.path import CameraPath, pinhole
 from camera.rotation import about_axis
 
@@ -27,38 +27,38 @@ def orbit(turn: float = 1.0, frames: int = 37, focal: float = 1.0) -> CameraPath
 
 
 def test_a_shot_that_follows_says_so():
-    found = compare_take(orbit(), orbit(), unit="metres")
+    found = compare_paths(orbit(), orbit(), unit="metres")
     assert found.words.startswith("Turns as far as asked") and found.words.endswith("the lens holds.")
     assert found.distance == pytest.approx(np.zeros(37)) and found.unplaced == 0
 
 
 @pytest.mark.parametrize("gain", [0.8, 1.04])
 def test_gain_of_a_whole_circle(gain):
-    assert compare_take(orbit(gain), orbit()).turn_gain == pytest.approx(gain)
+    assert compare_paths(orbit(gain), orbit()).turn_gain == pytest.approx(gain)
 
 
 def test_faults_in_words():
     achieved = orbit(1.04, focal=1.1)
     centres = achieved.world_from_camera.copy()
     centres[-1, 0, 3] -= 0.11
-    found = compare_take(achieved.with_poses(centres), orbit(), unit="metres", fit_scale=False)
+    found = compare_paths(achieved.with_poses(centres), orbit(), unit="metres", fit_scale=False)
     assert found.words == "Turns 4 % too far, ends 11 cm left of where it should, the lens is 10 % too long."
 
 
 def test_lens_is_compared_at_one_size():
-    assert compare_take(orbit().resized(32, 24), orbit()).lens == pytest.approx(np.ones(37))
+    assert compare_paths(orbit().resized(32, 24), orbit()).lens == pytest.approx(np.ones(37))
 
 
 def test_unknown_scale_is_fitted():
     smaller = orbit().world_from_camera.copy()
     smaller[:, :3, 3] *= 0.25
-    found = compare_take(orbit().with_poses(smaller), orbit())
+    found = compare_paths(orbit().with_poses(smaller), orbit())
     assert found.scale == pytest.approx(4) and found.distance == pytest.approx(np.zeros(37), abs=1e-9)
 
 
 def test_frames_that_were_not_placed_are_counted():
     placed = [i for i in range(37) if i not in (5, 6, 20)]
-    found = compare_take(chosen(orbit(), placed), orbit(), frames=placed)
+    found = compare_paths(chosen(orbit(), placed), orbit(), frames=placed)
     assert found.unplaced == 3 and "3 of 37 frames could not be placed" in found.words
     assert found.turn_gain == pytest.approx(1)
 
@@ -66,13 +66,13 @@ def test_frames_that_were_not_placed_are_counted():
 def test_roll_is_an_error_of_turn():
     rolled = orbit().world_from_camera.copy()
     rolled[1:, :3, :3] = rolled[1:, :3, :3] @ about_axis([0, 0, 1], 3)
-    assert compare_take(replace(orbit(), world_from_camera=rolled), orbit()).turn_degrees[1:] == pytest.approx(3)
+    assert compare_paths(replace(orbit(), world_from_camera=rolled), orbit()).turn_degrees[1:] == pytest.approx(3)
 
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match="2 placed frames"):
-        compare_take(chosen(orbit(), [0]), orbit(), frames=[0])
+        compare_paths(chosen(orbit(), [0]), orbit(), frames=[0])
     with pytest.raises(InputError, match="37 cameras came with 3"):
-        compare_take(orbit(), orbit(), frames=[0, 1, 2])
+        compare_paths(orbit(), orbit(), frames=[0, 1, 2])
     with pytest.raises(InputError, match="ascend"):
-        compare_take(chosen(orbit(), [0, 1]), orbit(), frames=[1, 0])
+        compare_paths(chosen(orbit(), [0, 1]), orbit(), frames=[1, 0])
