@@ -66,7 +66,7 @@ def profiles(chromium):
 @pytest.fixture
 def visit(chromium, address, profiles):
     """``visit(width, height)`` opens the app, or what is ``at`` an address, each time as another visitor; ``options`` are of
-    a profile of its own. Faults of the page's scripts fail the test."""
+    a profile of its own. Faults of the page's scripts fail the test, and so does what the content security policy stops."""
     pages, closing, faults = [], [], []
 
     def open_page(width: int = 1100, height: int = 900, *, at: str = address, **options):
@@ -81,6 +81,7 @@ def visit(chromium, address, profiles):
         page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda words: faults.extend([words.text] if "Content Security Policy" in words.text else []))
         page.goto(at)
         return page
 
