@@ -1,4 +1,4 @@
-"""The look of the page: quiet, so that the pictures are what one sees; system fonts, so that nothing is fetched."""
+"""The theme of the page: neutral colours, and system fonts, so that no font is downloaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scene as the page draws it itself: pictures and depths in one file, sent once; objects in another."""
+"""Scene files for the page's own renderer: pictures and depths in one file, objects in another; each is sent once."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _picture(colour: NDArray[np.uint8], lossless: bool) -> bytes:
 
 
 def _depth(view: View, far: float) -> bytes:
-    """Float32, 0 where nothing is drawn, ``far`` in the sky, its four bytes in four planes, deflated."""
+    """Depth as float32, 0 where nothing is drawn and ``far`` in the sky; bytes split into four planes and deflated."""
     depth = np.where(view.depth >= view.far, np.float32(far), view.depth)
     depth = np.where(padding_mask(view), np.float32(0), depth).astype("<f4")
     planes = _drop_bits(depth).view(np.uint8).reshape(-1, 4).T
@@ -83,7 +83,7 @@ def _depth(view: View, far: float) -> bytes:
 
 
 def _drop_bits(depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Depth with the bits that are sent, never larger than it was."""
+    """Depth reduced to `KEPT_BITS` bits, rounded down."""
     return (depth.view("<u4") & KEPT_BITS).view("<f4")
 
 
@@ -122,7 +122,7 @@ def objects_file(scene: StagedScene, frames: int, fps: float) -> bytes:
 
 
 def _adding(parts: list[bytes]) -> Callable[[bytes], tuple[int, int]]:
-    """A function that appends to ``parts`` and says where that lies: from which byte, and how many."""
+    """A function that appends to ``parts`` and returns offset and length in bytes."""
 
     def add(part: bytes) -> tuple[int, int]:
         at = sum(map(len, parts))

@@ -84,7 +84,7 @@ def shown(
 
 
 def sight(path: CameraPath, scene: Scene, place: Callable[[str], Path]) -> dict:
-    """What the page needs to draw what the camera of ``path`` sees; scene and objects are files that it fetches once."""
+    """Data for the page's viewfinder along ``path``; scene and objects are files that the page fetches once."""
     objects = None
     if isinstance(scene, StagedScene) and scene.objects:
         objects = beside("objects", scene_file.objects_file(scene, len(path), path.fps), place)
@@ -106,7 +106,7 @@ def _numbers(values: NDArray[np.float64]) -> str:
 
 
 def beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
-    """Address of a file with ``data`` that the page can fetch; its name is its content's."""
+    """URL of a file with ``data`` that the page can fetch; the file is named by the hash of its content."""
     file = place(f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.bin")
     if not file.is_file():
         with complete(file) as part:

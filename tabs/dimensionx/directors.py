@@ -1,4 +1,4 @@
-"""DimensionX's directors to pick from: each with its nominal move, drawn small."""
+"""A picker of DimensionX's directors; each button shows its nominal move as a small drawing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES = {"orbit_360": "All around", "t_director": "Scene moves"}
 
 
 def directors(chosen: str) -> gr.HTML:
-    """The buttons, not yet placed, the one of ``chosen`` pressed; `connected` makes them choose."""
+    """The buttons, not yet placed, with ``chosen`` selected; connect them with `connected`."""
     tiles = "".join(
         f'<button type="button" data-director="{each.id}" title="{each.title}">{drawing(each)}'
         f"<span>{_NAMES.get(each.id, each.title)}</span></button>"
@@ -41,7 +41,7 @@ def directors(chosen: str) -> gr.HTML:
 
 
 def connected(buttons: gr.HTML, target: Component) -> None:
-    """A button sets ``target``, which holds the id of the director; the buttons follow it."""
+    """Connect the buttons with ``target``, the component that holds the director's id."""
     quietly = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 
     def chosen(event: gr.EventData) -> str:
@@ -52,7 +52,7 @@ def connected(buttons: gr.HTML, target: Component) -> None:
 
 
 def drawing(director: Director) -> str:
-    """The nominal move as an SVG picture: the camera before (grey) and after, its way, and the subject."""
+    """The nominal move as SVG: first camera (grey), last camera, path and subject."""
     start = CameraPath(np.eye(4)[None], LENS, 3, 2)
     path = nominal_path(start, [(director.id, 1.0)], frames=33)
     first, last = _camera(path.world_from_camera[0]), _camera(path.world_from_camera[-1])
@@ -69,7 +69,7 @@ def drawing(director: Director) -> str:
 
 
 def _camera(world_from_camera: NDArray[np.float64], size: float = 0.3) -> NDArray[np.float64]:
-    """(N,3): one stroke around a camera: its picture with a mark on top, and the lines to its middle."""
+    """(N,3): a camera as one polyline: image plane with an up mark, and lines to the centre."""
     x, y, z = 0.5 * size, 0.34 * size, size
     corners = [[-x, -y, z], [x, -y, z], [x, y, z], [-x, y, z]]
     stroke = [
@@ -87,7 +87,7 @@ def _camera(world_from_camera: NDArray[np.float64], size: float = 0.3) -> NDArra
 
 
 def _project(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,2): ``points`` (N,3) without perspective."""
+    """(N,2): orthographic projection of ``points`` (N,3)."""
     return (points @ SEEN_FROM)[:, :2]
 
 

@@ -1,4 +1,4 @@
-"""The tab of this method: what stands where."""
+"""The layout of DimensionX's tab."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ LORA_FILES = (".safetensors", ".pt")
 
 
 def nearest_directors(studio: Studio) -> None:
-    """Places the line that says which directors stand in for the path, and what of it they lose; follows every change."""
+    """Place the line that names the directors nearest to the path and what they lose of it; updated with every change."""
     line = gr.Markdown(elem_classes="status", elem_id="dimensionx-nearest")
 
     def nearest_of_path(project: Project) -> str:
-        """The directors nearest to the current path, with their similarity and what they lose; how the picture is framed."""
+        """The directors nearest to the current path with their similarity and losses, and how the picture is framed."""
         if project.path is None or project.scene is None:
             return ""
         scene, path = project.ready()
@@ -61,12 +61,12 @@ def nearest_directors(studio: Studio) -> None:
 
 
 def open_blank(project: Project):
-    """A scene without a picture, for a video from words alone."""
+    """A scene without a picture, for text to video."""
     return project.opened(blank()), False, signal()
 
 
 def without_picture(studio: Studio, button: gr.Button, shoot: Shoot) -> None:
-    """Connects the button of `open_blank`; who opens a picture starts from it again."""
+    """Connect the button of `open_blank`; opening a picture switches back to image to video."""
     target = shoot.settings["use_picture"]
     studio.opened.change(
         lambda project: project.scene is None or not is_blank(project.scene), studio.project, target, **PRIVATE
@@ -78,7 +78,7 @@ def without_picture(studio: Studio, button: gr.Button, shoot: Shoot) -> None:
 
 
 class Describing:
-    """The button that lets a model write the prompt, to be read and changed before the shot."""
+    """A button that has a model write the prompt, which can be edited before the shot."""
 
     def place(self) -> None:
         with gr.Row():
@@ -113,7 +113,7 @@ def describe_picture(project: Project, caption: str, weights: str):
 
 
 def own_director(project: gr.State, target: Component) -> None:
-    """Places the upload of a LoRA; ``target`` gets the path that it has here."""
+    """Place the upload of a LoRA; ``target`` receives the path of the copy on the server."""
     with gr.Accordion("Your own director", open=False):
         files = gr.File(
             label="LoRA file", file_count="multiple", file_types=[*LORA_FILES, ".json"], height=130, elem_id="dimensionx-lora"
@@ -125,7 +125,7 @@ def own_director(project: gr.State, target: Component) -> None:
         back = gr.Button("Back to the published directors", size="sm")
 
     def open_lora(project: Project, lora_files: list[str]):
-        """Read a LoRA file; the next shots use it in the director's place."""
+        """Open a LoRA file; the next shots use it instead of the director."""
         file = _copy_lora(project, [Path(given) for given in lora_files or []])
         from pipelines.methods.dimensionx.loras.layouts import read_lora
 
@@ -137,7 +137,7 @@ def own_director(project: gr.State, target: Component) -> None:
 
 
 def _copy_lora(project: Project, given: Sequence[Path]) -> Path:
-    """The LoRA among the files, copied with what lies beside it to where it stays as long as the session."""
+    """Copy the LoRA among the files, with its configuration, to the session's folder."""
     loras = [path for path in given if path.suffix.lower() in LORA_FILES]
     if len(loras) != 1:
         raise InputError(f"Give one LoRA file ({' or '.join(LORA_FILES)}) at a time; these are {len(loras)}.")

@@ -1,4 +1,4 @@
-"""A section that trains: clips in, a file that the tab uses at once out; stopped, left and looked at again at any step."""
+"""The training section: clips in, a trained file out, which the tab uses at once. A training can be stopped, left and resumed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Training:
 
 
 def train_section(method: Method, project: gr.State, training: Training, target: Component) -> None:
-    """Places the section, closed; ``target`` gets the path of the trained file."""
+    """Place the section, closed; ``target`` receives the path of the trained file."""
     with gr.Accordion(training.title, open=False, elem_id=f"{method.name}-training"):
         gr.Markdown(training.about, padding=True)
         if on_zerogpu():
@@ -165,7 +165,7 @@ class _Section:
         yield words, gr.skip(), gr.skip(), *_files(project, files)
 
     def _stop(self, training_code: str) -> str:
-        """End a training after the step in progress; what was learnt is saved."""
+        """Stop a training after the step in progress, which is saved."""
         from pipelines.runtime.training import background
 
         if (training_code or "").strip():
@@ -173,13 +173,13 @@ class _Section:
         return CANCELLED
 
     def _follow(self, project: Project, training: Any) -> Iterator[tuple]:
-        """Updates of status, curve, samples, files and target while a training runs, and what it has made."""
+        """Updates of status, loss curve, samples, files and target while a training runs."""
         folder = project.file(f"training-{uuid.uuid4().hex[:8]}")
         folder.mkdir()
         videos: dict[str, Path] = {}
 
         def newest() -> Any:
-            """The last samples, where there are others than before: players begin anew with every value."""
+            """The last samples if they changed, since players restart with every value."""
             files = {f"After {sample.step} steps": sample.file for sample in training.samples[-SAMPLES_SHOWN:]}
             if files.keys() == videos.keys():
                 return gr.skip()
@@ -203,7 +203,7 @@ class _Section:
 
 
 def _files(project: Project, files: Sequence[Path]) -> tuple:
-    """Updates of files and target with copies that the page may serve, under a path that no other run has."""
+    """Updates of files and target with copies that the page may serve, in a folder of their own."""
     if not files:
         return gr.skip(), gr.skip()
     folder = project.file(f"trained-{uuid.uuid4().hex[:8]}")
@@ -219,5 +219,5 @@ def _words(step: Progress) -> str:
 
 
 def _copy_file(folder: Path, file: Path) -> Path:
-    """A copy that the page may serve; the training's own folder stays closed."""
+    """Copy a file to where the page may serve it; the training's own folder is not served."""
     return Path(shutil.copyfile(file, folder / file.name))

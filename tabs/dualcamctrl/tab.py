@@ -1,4 +1,4 @@
-"""The tab of this method: what stands where."""
+"""The layout of DualCamCtrl's tab."""
 
 from __future__ import annotations
 

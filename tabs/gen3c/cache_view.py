@@ -1,4 +1,4 @@
-"""The points behind a tab's scene or result in 3D, to look at and to download with the cameras."""
+"""A 3D viewer of the points of a result's cache or of the scene, with downloads of points and cameras."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_SHOWN = 300_000
 
 
 def points(shoot: Shoot) -> None:
-    """Places the points of the last result's cache, or of the scene where nothing was shot yet."""
+    """Place the viewer: points of the last result's cache, or of the scene before the first shot."""
     name = shoot.method.name
     with gr.Accordion("The cache in 3D", open=False):
         show = gr.Button("Show the cache", size="sm", elem_id=f"{name}-show-cache")
@@ -58,7 +58,7 @@ def _write(project: Project, name: str, data: bytes) -> str:
 
 
 def _find_points(project: Project, shot: str | None) -> tuple[Scene, CameraPath]:
-    """Geometry and cameras of the last result where the scene that is open is its own, else scene and path as drawn."""
+    """Geometry and cameras of the last result if it was shot from the open scene, else scene and path."""
     scene, path = project.ready()
     if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
         return scene, path
@@ -67,7 +67,7 @@ def _find_points(project: Project, shot: str | None) -> tuple[Scene, CameraPath]
 
 
 def _drop_far(cloud: PointCloud) -> PointCloud:
-    """Without the farthest hundredth, so that a viewer that frames everything shows the scene and not its horizon."""
+    """Drop the farthest 1 % of the points, so that a viewer that frames all points shows the scene and not its horizon."""
     reach = np.linalg.norm(cloud.points - np.median(cloud.points, axis=0), axis=1)
     inside = reach <= np.quantile(reach, 0.99)
     return PointCloud(cloud.points[inside], cloud.colours[inside])

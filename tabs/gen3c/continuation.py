@@ -1,4 +1,4 @@
-"""After a result: one chunk more, one chunk less, and a result taken up again from its file."""
+"""Controls below a result: extend it by a chunk, remove the last chunk, reopen a result from its file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Extend:
         self.shoot, self.project, self.name = shoot, shoot.project, shoot.method.name
 
     def controls(self) -> None:
-        """Places the controls, hidden until there is a result."""
+        """Place the controls, hidden until there is a result."""
         with gr.Column(visible=False, elem_id=f"{self.name}-extend") as place:
             self._place()
         self.shoot.shot.change(
@@ -67,7 +67,7 @@ class Extend:
         )  # fmt: skip
 
     def reopens(self, dropped: gr.File) -> None:
-        """A result that is ``dropped`` on the page becomes the one that the controls change."""
+        """Connect the controls with the field ``dropped``, whose file becomes the result to extend."""
         dropped.upload(
             form.said(self._reopen, self.name), [self.project, dropped], self.shoot.outputs, api_name=f"{self.name}_reopen",
             show_progress="hidden",
@@ -135,7 +135,7 @@ def _open_result(shot: str | None, project: Project) -> tuple[Clip, Record, Scen
 
 
 def _notes(clip: Clip, made: Record, scene: Scene, settings: Settings) -> tuple[str, ...]:
-    """What to know about a video whose parts were not made alike."""
+    """Notes on a video whose chunks were shot with different settings."""
     notes = []
     if made.input_sha256 != scene_sha256(scene):
         notes.append(

@@ -1,4 +1,4 @@
-"""The tab of this method: what stands where."""
+"""The layout of GEN3C's tab."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain video to an entry of CamVid-30K: its cameras, how much moves in it, and a zip in the data set's layout."""
+"""The tool that makes an entry of CamVid-30K from a video: cameras, motion strength, and a zip in the data set's layout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOTE = (
 
 
 def curation(name: str, studio: Studio) -> None:
-    """Places the tool; the entry it makes becomes the scene, as several views."""
+    """Place the tool; its entry becomes the scene, as several views."""
     with gr.Accordion("Curate a video", open=False):
         gr.Markdown(NOTE, padding=True)
         video = gr.File(label="Video", file_types=["video"], height=90, elem_id=f"{name}-curate-video")

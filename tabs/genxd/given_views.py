@@ -1,4 +1,4 @@
-"""The pictures that were given, where their cameras stand, and the sparse points that came with them."""
+"""A stage of the input pictures: their cameras and the sparse points that came with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDEST_EYE = 480
 
 
 def given_views(name: str, studio: Studio) -> None:
-    """Places a stage of the given cameras, which shows itself when several pictures were opened."""
+    """Place the stage; it is visible when several pictures are open."""
     with gr.Accordion("The given pictures: cameras, points, frames", open=True, visible=False) as box:
         view = stage(f"{name}-given")
         status = gr.Markdown(elem_classes="status")
@@ -83,7 +83,7 @@ def _dots(cloud: PointCloud) -> dict:
 
 
 def _small(scene: Scene, frame: int) -> np.ndarray:
-    """The picture itself, no wider than the stage shows it."""
+    """The input picture of a frame, scaled down to the width of the stage."""
     view = scene.views[frame]
     if view.width <= WIDEST_EYE:
         return view.colour

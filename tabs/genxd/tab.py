@@ -1,4 +1,4 @@
-"""The tab of this method: what stands where."""
+"""The layout of GenXD's tab."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def build(studio: Studio, shared: Shared) -> None:
 
 
 def _contact_sheet(shoot: Shoot) -> None:
-    """All views of the last shot on one picture, each with its camera."""
+    """Place the contact sheet: all views of the last shot on one picture, each with its camera."""
     sheet = gr.Image(
         label="Contact sheet: every view, how its camera turned and moved, and where it stands from above", type="filepath",
         visible=False, interactive=False, elem_id=f"{METHOD.name}-sheet",
@@ -55,7 +55,7 @@ def _contact_sheet(shoot: Shoot) -> None:
 
 
 def _comparison(shoot: Shoot) -> None:
-    """Where a data set knows more pictures than were given: the made views beside the true ones, in pictures and numbers."""
+    """Place the comparison with ground truth, for data sets with more pictures than were used as input."""
     start = gr.Button("Compare with the true pictures", size="sm", visible=False, elem_id=f"{METHOD.name}-compare")
     status = gr.Markdown(elem_classes="status")
     video = gr.Video(
@@ -70,7 +70,7 @@ def _comparison(shoot: Shoot) -> None:
         return gr.Button(visible=known), "", gr.Video(visible=False)
 
     def compare_with_truth(project: Project, shot: str | None):
-        """PSNR and SSIM of the last shot's frames against the data set's own pictures, and all of them side by side."""
+        """PSNR and SSIM of the last shot's frames against the data set's pictures, and all of them side by side."""
         if not shot:
             raise InputError("Shoot the known cameras first, then they can be compared.")
         from pipelines.methods.genxd.comparison import compare_with_truth

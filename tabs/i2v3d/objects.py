@@ -1,4 +1,4 @@
-"""Objects in the scene: added from files, placed on sliders or by a click, animated, sent on their way; drawn as they change."""
+"""The panel of objects in the scene: added from files, placed by sliders or a click, animated and keyframed; drawn after every change."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class PlacementSettings(Settings):
 def with_objects(
     project: Project, objects: Sequence[SceneObject], name: str = "change the objects", *, merges: bool = False
 ) -> Project:
-    """The project with these objects in place of any others; the path stays. ``name``, ``merges``: of the edit."""
+    """The project with ``objects`` instead of its own; the path stays. ``name`` and ``merges``: as in `Project.changed`."""
     if project.scene is None:
         raise InputError(NO_SCENE)
     return project.with_scene(stage_objects(project.scene, objects), name, merges=merges)
@@ -76,7 +76,7 @@ def objects_of(project: Project) -> tuple[SceneObject, ...]:
 
 
 def names(objects: Sequence[SceneObject]) -> list[str]:
-    """What the objects are called in the page: number and file."""
+    """Names of the objects in the page: number and file name."""
     return [f"{number}: {item.model.name}" for number, item in enumerate(objects, 1)]
 
 
@@ -132,7 +132,7 @@ class Objects:
     # what happens
 
     def empty(self, shoot: Shoot, opened: gr.State) -> None:
-        """Connects the button that begins without a picture; ``opened`` is the signal that there is another scene."""
+        """Connect the button for scenes without a picture; ``opened`` is the signal of a new scene."""
 
         def open_empty_stage(project: Project):
             """Begin on an empty stage, for scenes made of objects alone."""
@@ -210,7 +210,7 @@ class Objects:
     # handlers
 
     def _on_stage(self, project: Project, moment: float):
-        """Draw the path in 3D with the objects where they are by now."""
+        """Draw the path in 3D with the objects at their current places."""
         if project.framed is None or project.path is None:
             return gr.skip(), signal()
         at = round(float(np.clip(moment, 0, 1)) * (len(project.path) - 1))
@@ -225,7 +225,7 @@ class Objects:
         return lambda project: self._add_model(project, _model([str(model)]))
 
     def _first(self, project: Project):
-        """The first of the objects that a scene brought."""
+        """Select the first of the objects that came with a scene."""
         return project, *self._controls(objects_of(project), 0, 0.0)
 
     def _add_model(self, project: Project, model: Model):
@@ -254,7 +254,7 @@ class Objects:
         return self._show_objects(project, left, min(index, len(left) - 1), 0.0, name)
 
     def _swap(self, project: Project, object_files: list[str], chosen: str):
-        """Give an object another model; it keeps its place and its way."""
+        """Replace an object's model; it keeps its keys."""
         objects, index = _find_object(project, chosen)
         model, old = _model(object_files), objects[index]
         animation = old.animation if old.animation in model.animations else next(iter(model.animations), "")
@@ -284,7 +284,7 @@ class Objects:
         return with_objects(project, objects, f"place {item.model.name}", merges=True), _words(item)
 
     def _hold(self, project: Project, chosen: str, moment: float):
-        """Have an object stay at a moment as it is there by now, whatever is changed before and after."""
+        """Set a key at a moment with the object's current place there, so that later edits of other keys do not move it."""
         objects, index = _find_object(project, chosen)
         item = objects[index]
         held = replace(item, keys=_replace_key(item.keys, Key(float(moment), item.placement(moment))))
@@ -292,7 +292,7 @@ class Objects:
         return self._show_objects(project, objects, index, moment, f"hold {item.model.name}")
 
     def _drop_key(self, project: Project, chosen: str, moment: float):
-        """Forget where an object was placed at a moment."""
+        """Delete the key of an object at a moment."""
         objects, index = _find_object(project, chosen)
         keys = tuple(key for key in objects[index].keys if abs(key.at - moment) > 5e-3)
         if not keys or len(keys) == len(objects[index].keys):
@@ -303,7 +303,7 @@ class Objects:
         return self._show_objects(project, objects, index, moment, f"forget a moment of {item.model.name}")
 
     def _point(self, project: Project, chosen: str, moment: float, event: gr.SelectData):
-        """The object stands where the picture was clicked, on what the scene shows there."""
+        """Place the object where the picture was clicked, on the surface that the scene shows there."""
         objects, index = _find_object(project, chosen)
         right, up, ahead = _spot(project, moment, *event.index)
         spot = {"right": round(right, 3), "up": round(up, 3), "ahead": round(ahead, 3)}
@@ -333,7 +333,7 @@ class Objects:
     def _show_objects(
         self, project: Project, objects: Sequence[SceneObject], index: int, moment: float, name: str = ""
     ) -> tuple:
-        """The project with these objects, changed by the edit ``name`` if there is one, and the controls of one of them."""
+        """The project with ``objects``, as an edit called ``name`` if given, and the values of the controls of one object."""
         if name:
             project = with_objects(project, objects, name)
         return project, *self._controls(tuple(objects), index, moment)
@@ -359,7 +359,7 @@ _LOOKS = ("background", "foreground_reach", "light", "ambient", "light_around", 
 
 @lru_cache(maxsize=1)
 def _warm_up_once() -> None:
-    """Compiles the renderer of objects while the visitor looks at the scene."""
+    """Compile the object renderer in the background while the visitor looks at the scene."""
 
     def work() -> None:
         from camera.render.triangles import warm_up

@@ -1,4 +1,4 @@
-"""The phases one by one: look at the coarse scene, learn the subject or bring its LoRA, paint and change keyframes, shoot."""
+"""I2V3D's phases as separate steps: render the coarse scene, train or upload a subject LoRA, paint and edit keyframes, shoot."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Steps:
         self.teaching: form.Components = {}
 
     def controls(self) -> None:
-        """Places the section; ``painted`` holds the keyframes, ``taught`` how the subject was learnt last."""
+        """Place the section; the state ``painted`` holds the keyframes, ``taught`` the settings of the last subject training."""
         with gr.Accordion("Step by step", open=False, elem_id=f"{self.name}-steps"):
             gr.Markdown(
                 "*Shoot* goes straight through. Here each phase runs alone, shows what it made and lets you change it; settings "
@@ -58,7 +58,7 @@ class Steps:
             self._video()
 
     def restore(self, opened: Dependency) -> None:
-        """After ``opened``, shows the keyframes that are in ``painted`` then, and how the subject was taught."""
+        """Connect ``opened``, the event of an opened project, to show its keyframes and training settings."""
 
         def shown(painted: Painted | None, taught: SubjectSettings | None):
             values = [getattr(taught, name) if taught else gr.skip() for name in self.teaching]
@@ -67,7 +67,7 @@ class Steps:
         opened.success(shown, [self.painted, self.taught], [self.gallery, *self.teaching.values()], **_PRIVATE)
 
     def _event(self, button: gr.Button, fn: Any, before: dict[str, Any], inputs: list, outputs: list, name: str) -> Any:
-        """A step that runs the method with the settings under Shoot."""
+        """Connect a button to a step that runs the method with the settings of the tab."""
         api = f"{self.name}_{name}"
         kinds, shoot = (self.shoot.method.settings, RunOptions), self.shoot
         before = {"project": Project, "request": gr.Request, **before}
@@ -79,7 +79,7 @@ class Steps:
         return event
 
     def _status(self, section: str) -> gr.Markdown:
-        """Places the line that says what happens in a section, beside its buttons."""
+        """Place a section's status line beside its buttons."""
         return gr.Markdown(elem_classes="status", elem_id=f"{self.name}-{section}-status")
 
     def _early(self) -> gr.Image:
@@ -152,7 +152,7 @@ class Steps:
         form.cancelled_by(stop, [running], status, CANCELLED)
 
     def _use_lora(self, project: Project, lora: str) -> tuple[str, str]:
-        """Wear a LoRA that was trained here or elsewhere."""
+        """Use a subject LoRA that was trained here or elsewhere."""
         if not lora:
             raise InputError("Choose a LoRA file (.safetensors).")
         kept = shutil.copyfile(lora, project.file(Path(lora).name))
@@ -234,7 +234,7 @@ class Steps:
         self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
 
     def _open_keyframes(self, project: Project, keyframes: str) -> tuple[str, str]:
-        """Take keyframes from a zip of pictures named by frame, as every run hands out; those that lack are painted."""
+        """Open keyframes from a zip of pictures named by frame, as every run writes it; missing ones are painted."""
         if not keyframes:
             raise InputError("Choose a zip of keyframes, as every run hands out.")
         kept = shutil.copyfile(keyframes, project.file(Path(keyframes).name))
@@ -252,7 +252,7 @@ class Steps:
         self, project: Project, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
         keyframe_prompt: str, settings: I2V3DSettings, options: RunOptions,
     ):  # fmt: skip
-        """Paint one keyframe again, with a prompt and a seed of its own; the others stay."""
+        """Repaint one keyframe with its own prompt and seed; the others stay."""
         painted = _require_keyframes(painted)
         index = painted.known(int(keyframe))
         prompts = {other: words for other, words in painted.prompts.items() if other != index}
@@ -267,7 +267,7 @@ class Steps:
     def _painting(
         self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions, wanted: Painted
     ):
-        """Updates while keyframes are painted; of ``wanted`` stay the prompts and what they are painted from."""
+        """Updates while keyframes are painted; prompts and source of ``wanted`` are kept."""
         for step in self._run(project, request, replace(settings, make=KEYFRAMES), options):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
@@ -279,7 +279,7 @@ class Steps:
                 yield words, gr.Image(visible=False), _pictures(painted), painted
 
     def _drop(self, painted: Painted | None, keyframe: int):
-        """Leave out one keyframe, so that the video runs on from the one before to the one after."""
+        """Remove one keyframe, so that the video is interpolated between its neighbours."""
         painted = _require_keyframes(painted).without(_require_keyframes(painted).known(int(keyframe)))
         return f"Keyframes at {', '.join(map(str, painted.indices))}.", _pictures(painted), painted
 
@@ -309,7 +309,7 @@ class Steps:
         settings: I2V3DSettings,
         options: RunOptions,
     ):
-        """Shoot the video between the keyframes as they stand now; the result is where Shoot shows its own."""
+        """Shoot the video between the current keyframes; the result appears where Shoot shows results."""
         painted, (scene, path) = _require_keyframes(painted), project.ready()
         file = project.file(f"keyframes-{uuid.uuid4().hex[:8]}.zip")
         settings = replace(painted.settings(settings, file), make=VIDEO)
@@ -355,7 +355,7 @@ def _name_of(scene: Scene, path: CameraPath) -> str:
 
 
 def _digest(subject: SubjectSettings, *more: Any) -> str:
-    """A name for the training that changes when it could not be continued."""
+    """An identifier of a training; settings that prevent resuming change it."""
     values = {name: value for name, value in subject.values().items() if name not in RESUMABLE}
     return _hash(sorted(values.items()), more)
 

@@ -1,4 +1,4 @@
-"""A project's file: the scene with its objects, the path, every control and the keyframes; saved, opened, handed to Blender."""
+"""Project files of I2V3D: scene with objects, path, all controls and keyframes; saving, opening and export to Blender."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class ProjectFile:
         return gr.File(str(saved), visible=True)
 
     def _for_blender(self, project: Project, settings: Settings):
-        """A zip with a script that rebuilds camera, objects and background in Blender."""
+        """Export a zip with a script that rebuilds camera, objects and background in Blender."""
         from camera.objects.scene import stage_objects
         from pipelines.methods.i2v3d.scene.blender import pack
 
@@ -112,7 +112,7 @@ class ProjectFile:
         return project, words, *(values[name] for name in self.controls), made.painted, made.subject, signal()
 
     def _restore_move(self, project: Project, made: Saved) -> Project:
-        """The project with the saved path: by its description, where that still draws it, else as a path file."""
+        """The project with the saved path: from its move settings where these still give the same path, else as a path file."""
         path, moves = made.path, {**self.method.moves.defaults(), **made.moves}
         project = project.changed("open a project", track=made.track or _older_keys(made))
         if path is None:
@@ -131,7 +131,7 @@ class ProjectFile:
 
 
 def _older_keys(made: Saved) -> KeyedMove | None:
-    """Of a file that has the keys as cameras alone: the picture's camera and then these, at equal distances in time."""
+    """Keys of an older file, which holds cameras without times: the picture's camera and then these, evenly spaced in time."""
     if not made.keys:
         return None
     first = made.scene.first.camera

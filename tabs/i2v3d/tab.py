@@ -1,4 +1,4 @@
-"""The tab of this method: what stands where."""
+"""The layout of I2V3D's tab."""
 
 from __future__ import annotations
 

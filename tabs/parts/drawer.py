@@ -1,4 +1,4 @@
-"""All further controls of a method in one drawer that can be searched."""
+"""A searchable drawer for the further controls of a method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tab says first: what the method does, how it uses the camera, whose it is."""
+"""The header of a method's tab: summary, use of the camera, links and licences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.method import Licence, Method
 
 
 def header(method: Method) -> None:
-    """Places title, summary, the line about the camera, links and licences."""
+    """Place title, summary, the note on the camera, links and licences."""
     links = {"paper": method.paper, "code": method.code, **method.links}
     shown = " · ".join(f"[{name}]({url})" for name, url in links.items())
     nominal = " **The drawn path is nominal.**" if method.nominal else ""

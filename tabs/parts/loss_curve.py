@@ -14,7 +14,7 @@ CANCELLED = (
 
 
 def loss_curve(losses: Sequence[float], *, points: int = 240, width: int = 600, height: int = 90) -> str:
-    """The losses of all steps as a small picture in HTML, averaged to at most ``points``; empty for less than two."""
+    """The losses of all steps as a small SVG in HTML, averaged to at most ``points``; empty for fewer than two."""
     if len(losses) < 2:
         return ""
     size = -(-len(losses) // points)

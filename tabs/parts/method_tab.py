@@ -1,4 +1,4 @@
-"""One method's tab, built from its record: its own moves, settings, Shoot and results; picture and move stand above all tabs."""
+"""A method's tab, built from its record: its camera presets, settings, Shoot and results. Picture and move are shared by all tabs."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ class MethodTab:
 
     @contextmanager
     def results(self) -> Iterator[None]:
-        """Where this method's results stand, beside the controls; seen while its tab is selected."""
+        """The column of this method's results beside the controls, visible while its tab is selected."""
         with self.studio.viewing, self.studio.results[self.method.name]:
             yield
 
     def finish(self) -> None:
-        """Places the results and connects the tab's endpoints; what is added to the tab comes before and after it."""
+        """Place the results and connect the tab's endpoints. Further parts of a tab may be placed before or after this call."""
         self.shoot.screen()
 
     def _connect(self) -> None:

@@ -1,4 +1,4 @@
-"""The button beside every result that sends it to the Scene tab."""
+"""The button beside a result that opens it in the Scene tab."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _offers: WeakKeyDictionary[gr.Blocks, list[Offer]] = WeakKeyDictionary()
 
 
 def scene_button(name: str, shot: gr.State, *, label: str = "Send this shot to Scene") -> gr.Button:
-    """Places the button, hidden until there is a result; the Scene tab, placed later, connects it."""
+    """Place the button, hidden until there is a result. The Scene tab, which is placed later, connects it."""
     button = gr.Button(label, size="sm", visible=False, elem_id=f"{name}-to-scene")
     shot.change(
         lambda shot: gr.Button(visible=bool(shot)),

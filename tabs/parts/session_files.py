@@ -1,4 +1,4 @@
-"""Where sessions keep their files, so that they go away: with their process, or with the next one where it was killed."""
+"""Temporary folders of sessions. They are removed when their process ends, or by the next process if it was killed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _held: list[IO[bytes]] = []
 
 
 def made(place: str | Path | None = None) -> Path:
-    """A new folder in ``place`` (the computer's one for temporary files) that is removed when this process ends."""
+    """Make a folder in ``place`` (default: the system's temporary folder) that is removed when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if fcntl:

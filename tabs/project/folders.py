@@ -1,4 +1,4 @@
-"""Where the files of a visitor's project are."""
+"""Folders for the files of visitors' projects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = session_files.made()
 
 
 def new_folder() -> Path:
-    """A folder for one session, made when something is written to it."""
+    """The path of a new folder for one session; it is created on first write."""
     return ROOT / uuid.uuid4().hex
 
 

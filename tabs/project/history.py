@@ -1,4 +1,4 @@
-"""Undo and redo: the contents a project had, each with the name of what was done to it next."""
+"""Undo and redo: past contents of a project, each with the name of the edit that followed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class History:
         return History(_trim((*self.past, Step(name, before, at))))
 
     def as_one(self, since: History) -> History:
-        """All edits after ``since`` as one, under the name of the first."""
+        """Join all edits after ``since`` into one, under the name of the first."""
         count = len(since.past)
         if len(self.past) <= count + 1 or self.past[:count] != since.past:
             return self
@@ -61,7 +61,7 @@ class History:
 
 
 def _trim(past: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The newest steps that stay within `MOST_STEPS` and whose scenes stay within `MOST_BYTES`; the last one always."""
+    """The newest steps within `MOST_STEPS` and `MOST_BYTES` of scenes; at least the last one."""
     seen: set[int] = set()
     size = 0
     for count, step in enumerate(reversed(past)):

@@ -1,4 +1,4 @@
-"""Flying through what was made on the Scene tab, along any path."""
+"""Fly-throughs of the reconstruction in the Scene tab, along any path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tabs.shared.path_file import LINES
 
 
 def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
-    """Places the fly-through; returns what is about time, hidden until a scene moves, and the video, until one is made."""
+    """Place the fly-through; returns the controls of time (hidden for static scenes) and the video (hidden until there is one)."""
     gr.Markdown("### 4 · Fly through it")
     source = gr.Radio(list(FLIGHTS), value=AS_SHOT, show_label=False, elem_id=f"{ID}-flight-from")
     film = gr.Textbox(

@@ -1,4 +1,4 @@
-"""Making 3D on the Scene tab: what can be chosen, what suits the frames that are open, and the run."""
+"""Reconstruction in the Scene tab: its options, defaults that fit the open frames, and the run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Making:
         return [self.kind, self.cameras, self.closed, self.keep, self.masks, self.masked, self.movers, self.moved]
 
     def suited(self, opened: Opened) -> tuple[list, str]:
-        """Updates of `chosen` for what was opened, and why where they are not the usual ones."""
+        """Updates of the controls `chosen` to defaults that fit what was opened, and the reason where they are unusual."""
         nominal = opened.shots.nominal
         cameras = CAMERA_WORDS["estimated" if nominal else "given"]
         words = (
@@ -104,7 +104,7 @@ class Making:
             self.stop = gr.Button("Cancel", min_width=80, elem_id=f"{ID}-cancel")
 
     def connect(self, screen: Screen) -> None:
-        """Connects controls and run; call when the screen is placed."""
+        """Connect controls and run; call after the screen is placed."""
 
         def open_masks(solid: Solid, mask_files: list[str]):
             """Mark the object of the frames that are open: a picture for each, in the order of their names; none unmarks it."""

@@ -1,4 +1,4 @@
-"""What was made in 3D on a stage: points one can orbit, the cameras among them, what a camera there sees, and moments in time."""
+"""The stage of the Scene tab: points to orbit with their cameras, a view from any camera, and moments in time."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def followed(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float],
 
 
 def thing(solid: Solid, seeing: Seeing) -> Made:
-    """What is seen: the moment shown, where there are several."""
+    """The reconstruction to show; of several moments, the current one."""
     moving = solid.moving
     return solid.thing() if moving is None else moving.moments[min(max(seeing.frame, 0), len(moving.moments) - 1)]
 
 
 def camera(solid: Solid, seeing: Seeing) -> CameraPath:
-    """Whose eyes it is seen with, as a path of one frame, no wider than the stage shows it."""
+    """The current camera as a path of one frame, no wider than the stage."""
     path = thing(solid, seeing).path
     frame = 0 if solid.moving is not None else min(max(seeing.frame, 0), len(path) - 1)
     one = seeing.free or path.sliced(slice(frame, frame + 1))
@@ -87,7 +87,7 @@ def picture(solid: Solid, seeing: Seeing) -> np.ndarray:
 
 
 def caption(solid: Solid, seeing: Seeing) -> str:
-    """What the picture beside the stage is."""
+    """Caption of the picture beside the stage."""
     moving = solid.moving
     if moving is not None:
         when = f"Moment {seeing.frame + 1} of {len(moving.moments)}, {moving.seconds[seeing.frame]:.2f} s"
@@ -164,7 +164,7 @@ def _figure(made: Made, path: CameraPath, dots: dict) -> dict:
 
 
 def _number(figure: dict) -> int:
-    """Which trace holds the points."""
+    """Index of the trace that holds the points."""
     return next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
 
 

@@ -1,4 +1,4 @@
-"""What one visitor has on the Scene tab: the frames that were opened, and what was made of them."""
+"""The state of a visitor's Scene tab: the opened frames and the reconstruction."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Solid:
         return replace(self, made=made, moving=None)
 
     def sentence(self) -> str:
-        """What was made, in words."""
+        """A sentence about the reconstruction."""
         return self.thing().sentence() if self.moving is None else self.moving.sentence()
 
     def thing(self) -> Made:

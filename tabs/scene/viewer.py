@@ -1,4 +1,4 @@
-"""What was made on the Scene tab: in 3D, from its cameras, and as files."""
+"""The output of the Scene tab: 3D viewer, view from the cameras, and files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Screen:
         ]
 
     def place_progress(self) -> None:
-        """Places what is told of a run, beside the button that begins it.
+        """Place the progress of a run beside the button that starts it.
 
         What is told while it runs has a place of its own: steps that reach the page after a cancel stay hidden with it.
         """

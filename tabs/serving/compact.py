@@ -38,7 +38,7 @@ EXPAND = """(function () {
 
 
 def compacted(config: dict[str, Any]) -> dict[str, Any]:
-    """The same page in fewer words; `EXPAND` and `expanded` undo it."""
+    """A shorter form of the page's description; `EXPAND` and `expanded` restore it."""
     components = [{k: v for k, v in each.items() if k not in FOR_PROGRAMS} for each in config["components"]]
     types = {kind: _type([each for each in components if each["type"] == kind]) for kind in _kinds(components)}
     own = [_differing(each, *types[each["type"]]) for each in components]

@@ -41,7 +41,7 @@ class Work:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Something that the end waits for."""
+        """Count one piece of work, for which shutdown waits."""
         with self._idle:
             self._count += 1
         try:
@@ -60,7 +60,7 @@ class Work:
                     raise InputError(STOPPED)
 
     def wait(self, seconds: float) -> bool:
-        """Whether all of it ended in that time."""
+        """Wait up to ``seconds``; returns whether all work has ended."""
         with self._idle:
             return self._idle.wait_for(lambda: self._count == 0, seconds)
 

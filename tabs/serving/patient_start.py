@@ -1,4 +1,4 @@
-"""Gradio's server is asked again at its start where its first answer is late, as on a computer that is busy with other things."""
+"""Retries Gradio's startup check where the server answers late, as on a busy machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMES, APART_SECONDS = 20, 0.5
 
 @contextmanager
 def patient_start() -> Iterator[None]:
-    """While this lasts, Gradio takes its address for closed only after `TIMES` late answers."""
+    """A context in which Gradio's startup check fails only after `TIMES` late answers."""
     asked = networking.url_ok
 
     def answers(url: str) -> bool:

@@ -1,1 +1,1 @@
-"""What stands once on the page, for all methods: picture, move, stage, rehearsal, files."""
+"""Parts of the page that all methods share: picture, move, stage, rehearsal, files."""

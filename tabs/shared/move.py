@@ -1,4 +1,4 @@
-"""The camera move that all methods share: where it comes from, film moves, keyframes, a path file."""
+"""The section of the camera move, shared by all methods: presets, film moves, keyframes or a path file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Move:
         self.described = {"moves_from": self.source, "film_moves": self.film, "path_as_given": self.as_given}
 
     def _builder(self) -> None:
-        """Pick a move and an amount; it is written after, or beside, what is there."""
+        """Place the picker of film moves; a picked move is appended to the text, after or together with the last one."""
         with gr.Row():
             kind = gr.Dropdown([(move.label, name) for name, move in MOVES.items()], label="Move", min_width=130)
             amount = gr.Number(0.5, label="Amount", min_width=80)

@@ -1,4 +1,4 @@
-"""How a method frames and follows the move, in words."""
+"""Notes on how a method frames and follows the move."""
 
 from __future__ import annotations
 
