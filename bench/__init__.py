@@ -83,7 +83,7 @@ def milliseconds(*functions: Callable[[], object], rounds: int) -> tuple[float, 
 
 
 def cpu_milliseconds(*functions: Callable[[], object], rounds: int) -> tuple[float, ...]:
-    """The same in processor time of the calling thread, for work on one thread: free of what else the machine does."""
+    """The same in CPU time of the calling thread, for single-threaded work on a busy machine."""
     return _best(functions, rounds, time.thread_time)
 
 

@@ -1,4 +1,4 @@
-"""What processes that share one shot tell each other: bytes per call of the denoiser, computed from shapes and counted on Gloo.
+"""Communication of context parallelism: bytes per call of the denoiser, computed from shapes and counted on Gloo.
 
 python -m bench context_parallel
 

@@ -1,4 +1,4 @@
-"""What a visitor waits for: the rehearsal as a whole, the video file, the figure, the first page."""
+"""Times that a visitor waits for: a whole rehearsal, the video file, the figure, the first page."""
 
 from __future__ import annotations
 

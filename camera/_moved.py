@@ -1,4 +1,4 @@
-"""Where the modules of `camera` went, and the finder that lets their old names be imported for one version more.
+"""Old names of the modules of `camera`, and the import finder that resolves them for one more version.
 
 A name of the tables is imported with a `DeprecationWarning` that says its new place. Remove this with the next version.
 """

@@ -1,4 +1,4 @@
-"""Which depths can be trusted: not those beside a depth edge, where a pixel mixes two surfaces."""
+"""Reliable depth: pixels that are not beside a depth edge, where a pixel mixes two surfaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one error that is meant for the person at the screen, and the table of what damaged files raise instead."""
+"""`InputError`, the error shown to users, and the exceptions that libraries raise on damaged files."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ _NETWORK = {
 
 
 def damage_errors() -> tuple[type[BaseException], ...]:
-    """`DAMAGED`, and what the libraries that are loaded raise."""
+    """`DAMAGED`, and the corresponding exceptions of the libraries that are loaded."""
     loaded = [(sys.modules[module], names) for module, names in _OF_LIBRARIES.items() if module in sys.modules]
     return DAMAGED + tuple(getattr(module, name) for module, names in loaded for name in names if hasattr(module, name))
 
 
 def describe_fault(error: BaseException | None) -> str | None:
-    """One sentence where ``error`` is of the computer rather than of a file: a full disk, a folder that cannot be written."""
+    """One sentence for an error of the system rather than of a file (disk full, folder not writable), else ""."""
     return _FAULTS.get(error.errno or 0) if isinstance(error, OSError) else None
 
 
@@ -88,7 +88,7 @@ def json_kind(value: object) -> str:
 
 
 def describe_unreachable(error: BaseException) -> str:
-    """Why a server was not reached, in a few words, without addresses and names of classes."""
+    """A short reason why a server could not be reached, without addresses and class names."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status:
         return f"it answered {status}"

@@ -141,7 +141,7 @@ def is_depth(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def far_of(known: NDArray[np.float32]) -> float:
-    """The depth that pixels without one get beside these ``known`` ones, see `View.far`."""
+    """The depth assigned to pixels without one, given the ``known`` depths, see `View.far`."""
     farthest = float(known.max()) if known.size else 0.0
     return FAR if farthest < FAR else FAR_BEYOND * farthest
 

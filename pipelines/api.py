@@ -76,7 +76,7 @@ def _depth(picture: Picture, depth: Any, meaning: DepthMeaning, scale: float) ->
 
 
 def _code_name(label: str) -> str:
-    """How a model's label is written in code: without what stands in brackets, words joined by hyphens."""
+    """A model's label as an identifier: without the part in brackets, words joined by hyphens."""
     return "-".join(label.split("(")[0].lower().split())
 
 
@@ -111,7 +111,7 @@ def control_pack(scene: Scene, path: CameraPath, file: str | Path) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """A path over the scene's own 3D cache, rendered when it is saved."""
+    """A rehearsal of a path, rendered when it is saved."""
 
     scene: Scene
     path: CameraPath
@@ -144,7 +144,7 @@ def rehearse(
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a shot became. ``report``: phases, seconds, memory and revisions of the weights; None while it still runs."""
+    """The result of a shot. ``report``: phases, seconds, memory and revisions of the weights; None while it still runs."""
 
     shot: Shot
     clip: Clip

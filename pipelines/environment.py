@@ -1,4 +1,4 @@
-"""What the environment says of this process: methods offered, ZeroGPU."""
+"""Settings of this process from environment variables: methods offered, ZeroGPU."""
 
 from __future__ import annotations
 

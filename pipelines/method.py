@@ -1,4 +1,4 @@
-"""What a method declares about itself, and the few values that pass between the app and a pipeline.
+"""The record of a method, and the values that pass between app and pipeline.
 
 The way of a value: controls -> `Moves` and `Settings` -> ``METHOD.path(moves, scene)`` -> `CameraPath`;
 from there on, preview and pipeline know only scene, path and settings. This module imports no torch.
@@ -85,7 +85,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Method:
-    """Facts about one published method, declared once."""
+    """The record of a published method."""
 
     name: str
     title: str

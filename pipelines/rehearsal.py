@@ -42,7 +42,7 @@ class Rehearsal:
 
     @property
     def summary(self) -> str:
-        """One or two sentences about what the camera will find."""
+        """One or two sentences about holes along the path."""
         worst = int(np.argmax(self.holes))
         text = f"{len(self.holes)} frames; on average {self.holes.mean():.0%} of the picture is new to the scene"
         text += f", most in frame {worst + 1} ({self.holes[worst]:.0%})."
@@ -120,7 +120,7 @@ def _hole_map(holes: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 class Viewfinder:
-    """What the camera sees at one moment, at once: scene and path are kept at scrubbing size."""
+    """Renders single frames fast, for scrubbing: scene and path are kept at reduced size."""
 
     def __init__(self, scene: Scene, path: CameraPath) -> None:
         scale = min(1.0, SCRUB_SIDE / max(path.width, path.height))

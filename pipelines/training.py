@@ -1,4 +1,4 @@
-"""The few values that pass between a training and whoever watches it; light to import."""
+"""Values that a training yields to its observers; light to import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work of many visitors on one processor: whoever asks for much waits for itself, not the others for it.
+"""Fair scheduling of many visitors' work on one CPU: a visitor with many requests does not delay the others.
 
 Fair queueing (Demers, Keshav, Shenker, "Analysis and Simulation of a Fair Queueing Algorithm", SIGCOMM 1989): the next turn is
 that of the visitor who has had least, and one who comes new has had as much as the least of those who are there. A turn

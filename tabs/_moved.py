@@ -1,4 +1,4 @@
-"""Where the modules of `tabs` went: their old names can be imported for one version more, see `camera._moved`."""
+"""Old names of the modules of `tabs`, which can be imported for one more version, see `camera._moved`."""
 
 MODULES: dict[str, str] = {
     old: new

@@ -1,4 +1,4 @@
-"""How long one waits for others: a rehearsal behind ten of another visitor's, ten visitors' last, previews beside a shot."""
+"""Waiting times between visitors: a rehearsal behind ten of another visitor, the last of ten visitors, previews beside a shot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the first one waits for: the app's start beside ten busy processes, and the first rehearsal of a fresh copy."""
+"""Times of first use: start of the app beside ten busy processes, and the first rehearsal of a fresh copy."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) 
 
 @dataclass(frozen=True, eq=False)
 class ImageCache:
-    """The picture a still begins with and the last generated frame: ``buffers``, newest first."""
+    """Cache of a still picture: the picture and generated frames as ``buffers``, newest first."""
 
     buffers: tuple[Buffer, ...]
     options: CacheOptions = CacheOptions()
@@ -338,7 +338,7 @@ def pool_buffers(frames: CacheFrames) -> CacheFrames:
 
 
 class _ViewBuffers(Sequence[Buffer]):
-    """Buffers of the views of a clip, made when asked for."""
+    """Buffers of the views of a clip, made on access."""
 
     def __init__(self, views: tuple[View, ...], options: CacheOptions) -> None:
         self.views, self.options = views, options

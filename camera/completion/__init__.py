@@ -1,1 +1,1 @@
-"""What a move will see of a scene that its pictures do not show: a second layer, completed once for all frames."""
+"""Completion of what a move reveals and no picture shows: a second layer, computed once for all frames."""

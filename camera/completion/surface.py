@@ -228,7 +228,7 @@ def _continue(inverse, holes, sources, hiding, below, planes, steps, fade, wide,
 
 @kernel
 def _would_hide(planes, from_place, place):
-    """Whether the plane at one pixel, run on to another, would stand before what is seen there: it must end before."""
+    """Whether the plane at one pixel, extended to another, would occlude what is seen there."""
     a, b = planes[from_place[0], from_place[1]], planes[place[0], place[1]]
     ahead = a[2] + a[0] * (place[1] - from_place[1]) + a[1] * (place[0] - from_place[0])
     return ahead > b[2] * (1 + SAME)

@@ -87,7 +87,7 @@ def synthesise_texture(
 
 
 def _levels(colour: NDArray, holes: NDArray, sources: NDArray, inverse: NDArray) -> list[_Level]:
-    """Pictures of half size after one another, each a mean of the known pixels of the one before."""
+    """An image pyramid: each level is the mean of the known pixels of the one before, at half size."""
     with np.errstate(divide="ignore"):
         distance = np.where(inverse > 0, -np.log(inverse), np.float32(np.nan)).astype(np.float32)
     levels = [_Level(colour.astype(np.float32), holes, sources, distance)]
@@ -110,7 +110,7 @@ def _halve(level: _Level) -> _Level:
 
 
 def _area(values: NDArray, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Means over the pixels that become one; ``size`` is width and height."""
+    """``values`` downscaled to ``size`` (width, height) by area averaging."""
     return np.asarray(cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
 
 

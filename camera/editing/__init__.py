@@ -1,1 +1,1 @@
-"""Camera moves as keys that people edit: every edit is a function from a move to a new move."""
+"""Keyed camera moves and their edits: every edit is a function from a move to a new move."""

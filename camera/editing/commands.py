@@ -1,4 +1,4 @@
-"""Edits as plain messages, for a timeline in a page or a program: what is asked, by name, and what undoing it is called."""
+"""Edit commands as plain dictionaries, as a timeline or a program sends them, and their names in the undo history."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def apply_command(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edite
 
 
 def describe_move(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
-    """What a timeline shows: how the whole runs, and of each key its time, hold, easing, tangent, name and numbers."""
+    """A move as plain values for a timeline: curve and duration, and time, hold, easing, tangent, name and numbers of each key."""
     keys = [
         {"time": key.time, "hold": key.hold, "easing": key.easing, "tangent": key.tangent, "name": key.name}
         | vars(numbers_of(key.camera, origin.world_from_camera[0]))
@@ -79,7 +79,7 @@ def read_camera(value: Any, like: CameraPath | None = None) -> CameraPath:
 
 
 def write_camera(camera: CameraPath) -> dict[str, Any]:
-    """A camera (a path of one frame) as `read_camera` reads it."""
+    """A camera (a path of one frame) as a message that `read_camera` reads."""
     numbers = {"pose": camera.world_from_camera[0].ravel().tolist(), "lens": camera.intrinsics[0].ravel().tolist()}
     return {**numbers, "width": camera.width, "height": camera.height}
 
@@ -96,7 +96,7 @@ def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _append(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """A camera after the last key. Where the keys reach the end of the move, they make room: it lasts as long as before."""
+    """Append a camera after the last key. If that is at the end of the move, the other keys are compressed, so that its length stays."""
     last, count = move.keys[-1], len(move.keys)
     camera = read_camera(asked.get("camera"), origin)
     apart = (last.time - move.keys[0].time) / (count - 1) if count > 1 else move.seconds
@@ -158,7 +158,7 @@ def _rename(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """Only the numbers that are asked for change."""
+    """Set the given numbers of a key; the others stay."""
     (number,) = _read_chosen(asked)[:1]
     edits.check_chosen(move, [number])
     known = vars(KeyNumbers())
@@ -172,13 +172,13 @@ def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _begin(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """The whole move carried so that it begins at the picture's camera: the first frame is the picture."""
+    """Transform the whole move so that it begins at the picture's camera."""
     cameras = move.cameras.moved_to(origin.world_from_camera[0])
     return Edited(move.with_cameras(cameras), "begin at the picture")
 
 
 def _shift(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """The chosen keys moved "by" three scene units along the axes of the world, or with "own" along those of each camera."""
+    """Move the chosen keys "by" (x, y, z) in scene units along the axes of the world, or with "own" along those of each camera."""
     chosen, cameras = _cameras_of(move, asked)
     poses = cameras.world_from_camera.copy()
     by = _read_three(asked, "by")
@@ -214,7 +214,7 @@ def _read_three(asked: Asked, name: str) -> NDArray[np.float64]:
 
 
 def _look_at(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """The chosen keys, or all, turned to a point of the world."""
+    """Turn the chosen keys, or all, to look at a point of the world."""
     chosen, cameras = _cameras_of(move, asked)
     return Edited(
         _overwrite_keys(move, chosen, look_at_target(cameras, _read_point(asked))),
@@ -224,7 +224,7 @@ def _look_at(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _size(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """A point kept as large as the first of the chosen keys, or of all, sees it; by their lenses."""
+    """Set the lenses of the chosen keys, or all, so that a point keeps the size that it has in the first of them."""
     chosen, cameras = _cameras_of(move, asked)
     return Edited(
         _overwrite_keys(move, chosen, keep_framed(cameras, _read_point(asked))), f"keep size in {_keys(chosen)}", chosen
@@ -232,7 +232,7 @@ def _size(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _orbit(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """Round a point by "degrees" from the first chosen key, or the first of all, in place of the keys that are there."""
+    """Replace all keys by an orbit of "degrees" about a point, from the first chosen key or the first of all."""
     degrees = _read_number(asked, "degrees")
     if not 0 < abs(degrees) <= MOST_DEGREES:
         raise InputError(f"An orbit goes round by up to {MOST_DEGREES:g} degrees, got {degrees:g}.")
@@ -267,7 +267,7 @@ def _loop(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _shape(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """How the camera runs through all keys: curve, easing of the whole, constant speed; those that are asked for."""
+    """Set curve, overall easing and constant speed of the move, those that are given."""
     kinds = {"curve": str, "easing": str, "constant_speed": bool}
     given = {name: asked[name] for name in kinds if name in asked}
     if not given or not all(isinstance(value, kinds[name]) for name, value in given.items()):
@@ -308,7 +308,7 @@ def _read_chosen(asked: Asked) -> tuple[int, ...]:
 
 
 def _shift_chosen(before: KeyedMove, after: KeyedMove, chosen: tuple[int, ...], by: float) -> tuple[int, ...]:
-    """Where the chosen keys are, ``by`` seconds later."""
+    """Indices of the chosen keys after they were moved ``by`` seconds."""
     found = (edits.index_at(after, max(before.keys[number].time + by, 0.0)) for number in chosen)
     return tuple(number for number in found if number is not None)
 

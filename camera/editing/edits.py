@@ -1,4 +1,4 @@
-"""Edits of a keyed move. Each returns a new move and leaves the old one as it was; keys are counted from 0."""
+"""Edits of a keyed move. Each returns a new move; keys are counted from 0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAME_TIME = 1e-6
 
 
 def add_key(move: KeyedMove, key: Key) -> KeyedMove:
-    """With one key more; the move grows where the key comes after its end. Raises where a key stands at that time."""
+    """Add a key; the move becomes longer if the key is after its end. Raises `InputError` if there is a key at that time."""
     there = index_at(move, key.time)
     if there is not None:
         raise InputError(f"Key {there + 1} already stands at {key.time:.4g} s; overwrite it or choose another time.")
@@ -22,7 +22,7 @@ def add_key(move: KeyedMove, key: Key) -> KeyedMove:
 
 
 def overwrite_key(move: KeyedMove, index: int, camera: CameraPath) -> KeyedMove:
-    """Key ``index`` sees through ``camera`` instead; its time, easing, tangent and hold stay."""
+    """Replace the camera of key ``index``; its time, easing, tangent and hold stay."""
     return _change(move, index, camera=camera.fitted(move.width, move.height))
 
 
@@ -42,7 +42,7 @@ def move_keys(move: KeyedMove, chosen: Collection[int], seconds: float, *, rippl
 
 
 def copy_keys(move: KeyedMove, chosen: Collection[int], at: float) -> KeyedMove:
-    """Copies of the ``chosen`` keys, the earliest of them at ``at`` seconds and the others as far after it as before."""
+    """Copy the ``chosen`` keys; the earliest copy is at ``at`` seconds, the others keep their distances to it."""
     copies = [move.keys[index] for index in check_chosen(move, chosen)]
     for key in copies:
         move = add_key(move, replace(key, time=key.time - copies[0].time + at))
@@ -87,7 +87,7 @@ def hold_key(move: KeyedMove, index: int, seconds: float, *, ripple: bool = True
 
 
 def retime(move: KeyedMove, seconds: float) -> KeyedMove:
-    """The whole move in ``seconds``: times and holds are stretched alike."""
+    """Stretch the whole move to ``seconds``, times and holds alike."""
     factor = seconds / move.seconds
     keys = tuple(replace(key, time=key.time * factor, hold=key.hold * factor) for key in move.keys)
     return replace(move, keys=keys, seconds=seconds)
@@ -107,7 +107,7 @@ def set_loop(move: KeyedMove, loop: bool) -> KeyedMove:
 
 
 def index_at(move: KeyedMove, seconds: float) -> int | None:
-    """Which key stands at a time, if one does."""
+    """Index of the key at a time, or None."""
     return next((i for i, key in enumerate(move.keys) if abs(key.time - seconds) <= SAME_TIME), None)
 
 
@@ -128,7 +128,7 @@ def _change(move: KeyedMove, index: int, **changes) -> KeyedMove:
 
 
 def check_chosen(move: KeyedMove, chosen: Collection[int]) -> list[int]:
-    """The chosen places in order; raises `InputError` for none, or for one that no key has."""
+    """The chosen indices in ascending order; raises `InputError` for none, or for an index without a key."""
     indices = sorted(set(chosen))
     if not indices:
         raise InputError("Choose a key first.")

@@ -1,4 +1,4 @@
-"""A path back into film moves, as the text that people write, with what is left over said."""
+"""Conversion of a path to film text, with the residual that the text does not express."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _difference(made: CameraPath, wanted: CameraPath, distance: float) -> NDArra
 
 
 def _worst_deviation(made: CameraPath, path: CameraPath, start: int, end: int) -> float:
-    """The worst of a part, in tolerances of the whole path."""
+    """The largest deviation within a part, in tolerances of the whole path."""
     span, tolerance = slice(start, end + 1), tolerance_for(path)
     found = residual_of(made.sliced(span), path.sliced(span))
     return max(found.place / tolerance.place, found.degrees / tolerance.degrees, found.lens / tolerance.lens)

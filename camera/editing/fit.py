@@ -1,4 +1,4 @@
-"""Any path as a few keys that can be edited, and how far the keys' path is from it."""
+"""Fits a few editable keys to any path, and measures how far their path is from it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Fit:
 
 
 def residual_of(path: CameraPath, reference: CameraPath) -> Residual:
-    """How far ``path`` is from ``reference``, frame by frame."""
+    """The largest differences between ``path`` and ``reference``, frame by frame."""
     place, degrees, lens = _differences(path, reference)
     return Residual(float(place.max()), float(degrees.max()), float(lens.max()))
 

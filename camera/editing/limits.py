@@ -1,4 +1,4 @@
-"""A move fitted to its scene: changed as little as it takes to keep within limits."""
+"""Fits a move to its scene: reduces it just enough to keep within limits."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Findings:
 
 
 def findings(scene: Scene, path: CameraPath) -> Findings:
-    """What the camera meets at every frame, from pictures of `SIDE` pixels: for a strip under the timeline."""
+    """Holes, near surfaces and speed of turning at every frame, measured on pictures of `SIDE` pixels."""
     small_scene, small_path = _small(scene, path)
     seen = np.array([_look(small_scene, small_path, frame) for frame in range(len(path))])
     rotations = path.world_from_camera[:, :3, :3]
@@ -94,7 +94,7 @@ Check = Callable[[CameraPath, int], bool]
 
 
 def _checks(scene: Scene, limits: Limits) -> list[tuple[str, Check]]:
-    """By name, whether a frame of a path keeps a limit."""
+    """Predicates by name: whether a frame of a path keeps a limit."""
     first = scene.first.world_from_camera
 
     checks: list[tuple[str, Check]] = []
@@ -121,7 +121,7 @@ def _checks(scene: Scene, limits: Limits) -> list[tuple[str, Check]]:
 
 
 def _largest_share(within: Callable[[float], bool]) -> float | None:
-    """The largest share of the motion, by halving, that is within; None where not even none of it is."""
+    """The largest share of the motion that is ``within``, by bisection; None if not even 0 is."""
     if within(1.0):
         return 1.0
     if not within(0.0):
@@ -134,7 +134,7 @@ def _largest_share(within: Callable[[float], bool]) -> float | None:
 
 
 def _smooth_below(kept: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A smooth curve that is nowhere above ``kept`` (F,)."""
+    """The lower smooth envelope of ``kept`` (F,)."""
     reach = max(1, len(kept) // 8)
     padded = np.pad(kept, reach, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
@@ -144,7 +144,7 @@ def _smooth_below(kept: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _slow_down(path: CameraPath, kept: NDArray, fastest: float | None) -> tuple[NDArray[np.float64], bool]:
-    """Less of all the motion until no frame turns faster than ``fastest`` degrees; whether that was needed."""
+    """Reduce the motion of all frames until none turns faster than ``fastest`` degrees; also whether that was needed."""
     if fastest is None or _fastest(_reduce_all(path, kept)) <= fastest:
         return kept, False
     share = _largest_share(lambda share: _fastest(_reduce_all(path, kept * share)) <= fastest)

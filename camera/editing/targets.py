@@ -1,4 +1,4 @@
-"""Cameras that mind a target: look at it, keep it as large in the picture, go along with it, orbit it.
+"""Cameras relative to a target: look at it, keep its size or distance, follow it, orbit it.
 
 A target is a point of the world, or one for every frame where it moves.
 """

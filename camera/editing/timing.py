@@ -1,4 +1,4 @@
-"""When a keyed move is where: overall easing and speed graph, then holds, easings and stops of single keys."""
+"""Timing of a keyed move: overall easing and speed graph, then holds, easings and stops of single keys."""
 
 from __future__ import annotations
 

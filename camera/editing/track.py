@@ -46,7 +46,7 @@ def times_of(move: KeyedMove, frames: int) -> NDArray[np.float64]:
 
 
 def key_at(move: KeyedMove, seconds: float) -> Key:
-    """What the camera of ``move`` is at ``seconds``, as a key that could stand there."""
+    """A key with the camera that ``move`` has at ``seconds``."""
     return Key(camera_at(move, np.array([min(max(seconds / move.seconds, 0.0), 1.0)])), seconds)
 
 

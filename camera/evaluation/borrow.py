@@ -1,4 +1,4 @@
-"""A move borrowed from a clip: the fewest keyframes that keep it within a tolerance, in the size of another scene."""
+"""Transfers a clip's camera move to another scene: the fewest keyframes within a tolerance, scaled to that scene."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Borrowed:
 
     @property
     def move(self) -> KeyedMove:
-        """The same keys as the key editor takes them, in seconds; its path is ``path``."""
+        """The keys as a `KeyedMove`, in seconds; its path is ``path``."""
         size, fps = (self.path.width, self.path.height), self.path.fps
         cameras = [CameraPath(key.world_from_camera[None], key.intrinsics, *size, fps) for key in self.keys]
         keys = tuple(Key(camera, float(key.time or 0) / fps) for camera, key in zip(cameras, self.keys))

@@ -1,4 +1,4 @@
-"""What a move does to the picture most: the classes that VBench asks for, told from a path instead of tracked points."""
+"""The dominant camera motion, in VBench's classes, computed from a path instead of tracked points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a method answers a move: gain, lag and cross-talk per axis, from requested and achieved cameras of one or more shots."""
+"""Response of a method to moves: gain, lag and cross-talk per axis, fitted to requested and achieved paths of shots."""
 
 from __future__ import annotations
 

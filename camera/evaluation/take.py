@@ -1,4 +1,4 @@
-"""Did a shot follow its move: requested and achieved cameras compared, in errors per frame and in words."""
+"""Compares the achieved with the requested camera path of a shot: errors per frame and a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two paths in one figure: the camera that was found, over the one that was asked for."""
+"""Achieved and requested path in one figure."""
 
 from __future__ import annotations
 

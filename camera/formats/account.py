@@ -1,4 +1,4 @@
-"""What a reader took from a file and what it left, so that nothing is dropped without a word.
+"""Accounts of files: which fields a reader used and which it ignored, so that nothing is dropped silently.
 
 A reader takes fields, members and rows through an `Account`, and says which of the others it knows to be without effect::
 
@@ -98,7 +98,7 @@ class Account:
             self.say(f"{count} of {total} {things} of {self.name} {verb} left out: {why}.")
 
     def add(self, other: Account) -> None:
-        """The notes of another file's account, after one's own."""
+        """Append the notes of another file's account."""
         for sentence in other.notes():
             self.say(sentence)
 

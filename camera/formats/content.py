@@ -1,4 +1,4 @@
-"""What kind of file bytes are, for files whose names do not say it: programs that send a file may call it just "blob"."""
+"""Detects the kind of a file by its content, for files without a meaningful name (uploads may be called "blob")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What some files cannot say about a lens: checked before a path is written to them, so that nothing is lost unseen."""
+"""Checks of lenses before a path is written to formats that cannot express skew, offset, oblong pixels or zoom."""
 
 from __future__ import annotations
 

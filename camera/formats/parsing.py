@@ -1,4 +1,4 @@
-"""Reading what strangers wrote: text, JSON and numbers, checked before they are believed."""
+"""Validated reading of untrusted text, JSON and numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time stamps of a path file: poses are put in order and laid out by time, so that gaps stay gaps."""
+"""Time stamps of path files: poses are sorted and resampled by time, so that gaps are kept."""
 
 from __future__ import annotations
 

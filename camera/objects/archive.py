@@ -1,4 +1,4 @@
-"""Objects with their models' own files, in and out of a zip, so that they can be kept and sent. Nothing is unpickled."""
+"""Reads and writes objects with their model files as a zip. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _objects_of_zip(file: Path) -> tuple[SceneObject, ...]:
 
 
 def _model(file: Path) -> Model:
-    """With the material, pictures and parts that lie beside it, where its kind has such."""
+    """Read a model with the material, pictures and parts in the same folder."""
     files = {file.name: _content(file)}
     if file.suffix.lower() in (".obj", ".ply", ".gltf"):
         beside = [other for other in sorted(file.parent.iterdir()) if other.suffix.lower() in BESIDE]

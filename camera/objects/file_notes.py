@@ -1,4 +1,4 @@
-"""What a mesh file holds besides its shapes and colours, one sentence each: nothing of it is dropped without a word."""
+"""Notes on the contents of a mesh file that are not used, one sentence each."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def note_obj_ply(data: bytes, name: str) -> tuple[str, ...]:
 
 
 def _mark_used(account: Account, words: list[str], part: str, known: tuple[str, ...]) -> None:
-    """Counts as used what is drawn, and what only shades or names it."""
+    """Mark the fields that are drawn as used, and those that only affect shading or naming as idle."""
     fields = account.fields(dict.fromkeys(words), part)
     for word in known:
         fields.get(word)

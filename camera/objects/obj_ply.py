@@ -73,7 +73,7 @@ def _see_through(mesh: Any) -> bool:
 
 
 def check_counts(data: bytes, name: str) -> None:
-    """A PLY header may promise more than the file can hold, and parsers make room for what is promised."""
+    """Raise `InputError` for a PLY header that announces more than the file holds, since parsers allocate memory for it."""
     head = data[: data.find(b"end_header") + 1]
     if any(int(count) > len(data) for count in _ELEMENT.findall(head)):
         raise InputError(f"{name} promises more points or faces than it holds; export it again.")

@@ -1,4 +1,4 @@
-"""Our own GLB files with vertex colours as glTF means them: light, not as painted, on a material that viewers leave alone.
+"""Converts vertex colours of our own GLB files to linear light on an unlit material, as glTF defines them.
 
 Writers of meshes store colours as painted in bytes; viewers that follow the specification then show them too bright, and a part
 without a material is a metal seen from one side. Source: Khronos glTF 2.0 specification, sections 3.7.2.1 and 3.9.6;

@@ -1,4 +1,4 @@
-"""Several moves over one scene with cuts between them, and what an editor would object to."""
+"""Sequences of shots over one scene, and continuity checks of their cuts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_SHOTS = 60
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """One take of the sequence."""
+    """One shot of the sequence."""
 
     name: str
     path: CameraPath

@@ -1,4 +1,4 @@
-"""A path from a file in the size of a scene: files of other tools count in metres, in centimetres or in a unit of their own."""
+"""Scales a path from a file to a scene, since other tools use metres, centimetres or units of their own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def scale_path(path: CameraPath, scale: str, subject_distance: float) -> tuple[C
 
 
 def distance_looked_at(path: CameraPath) -> float:
-    """From the first camera to the point nearest to all optical axes (least squares), which must lie before all cameras."""
+    """Distance from the first camera to the point nearest to all optical axes (least squares), which must be in front of all cameras."""
     ahead, centres = path.world_from_camera[:, :3, 2], path.centres
     across = np.eye(3) - ahead[:, :, None] * ahead[:, None]
     total = across.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Many shots from one list: a file of JSON lines, each with a picture, clip or views, a prompt, and what else differs."""
+"""Batches of shots from a file of JSON lines, each with a picture, clip or views, a prompt, and other options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands between this machine and a result: hub, access, disk, GPU, versions; one line each."""
+"""Checks of what a shot needs on this machine: hub, access, disk, GPU, versions; one line each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MACHINE, POOL = "machine", "pool"
 
 @dataclass(frozen=True)
 class Finding:
-    """``good`` is None for what is only worth knowing."""
+    """The outcome of a check: ``good`` is True, False, or None for information."""
 
     good: bool | None
     words: str
@@ -84,7 +84,7 @@ def _pool() -> Iterator[Finding]:
 
 
 def hub_silence() -> str:
-    """Why the hub does not answer, empty where it does; asked once, as waiting for an answer takes long."""
+    """Why the hub does not answer, empty where it does; cached, since a time-out takes long."""
     try:
         hub.get_session().head(constants.ENDPOINT, timeout=10)
     except OfflineModeIsEnabled:
@@ -112,7 +112,7 @@ def _machine(device: Device, silence: str) -> Iterator[Finding]:
 
 
 def _installed_version(package: str) -> str:
-    """Its version, empty where it is not there."""
+    """The installed version of a package, empty where it is missing."""
     try:
         return installed(package)
     except PackageNotFoundError:
@@ -145,7 +145,7 @@ def _gpu(known: Method, device: Device) -> Finding:
 
 
 def _checkpoint(checkpoint: Checkpoint, silence: str = "") -> tuple[Finding, bool]:
-    """Whether it can be had, and whether it is here already; ``silence``: why the hub cannot be asked."""
+    """Whether a checkpoint is accessible and whether it is downloaded; ``silence``: why the hub cannot be reached."""
     folder = folder_from_environment()
     if folder and (folder / checkpoint.repo).is_dir():
         return Finding(True, f"{checkpoint.repo}: in the local folder"), True

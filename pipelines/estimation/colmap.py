@@ -1,4 +1,4 @@
-"""COLMAP at work: its database, the pictures as files, and the steps of structure from motion, through pycolmap."""
+"""Structure from motion with COLMAP through pycolmap: database, picture files, and the single steps."""
 
 from __future__ import annotations
 

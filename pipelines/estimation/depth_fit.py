@@ -1,4 +1,4 @@
-"""One scale and one offset of inverse depth per picture: what a depth model leaves open, found from depths that are known."""
+"""Fits scale and offset of inverse depth per picture, which a depth model leaves open, to known depths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points followed from frame to frame and placed by the cameras of a path: sparse depth without structure from motion.
+"""Tracks points from frame to frame and triangulates them with the cameras of a path: sparse depth without structure from motion.
 
 Corners are followed by pyramids of Lucas and Kanade (OpenCV), there and back; what does not return is dropped. Each track
 is placed where it is nearest to all its rays. How well that works tells whether frames and cameras belong together.

@@ -1,1 +1,1 @@
-"""Readers of what a person brings: pictures, clips, posed views, data sets."""
+"""Readers of input files: pictures, clips, posed views, data sets."""

@@ -1,4 +1,4 @@
-"""Folders that arrive as zip files: sizes are looked at before anything is unpacked, and nothing leaves its folder."""
+"""Safe unpacking of zip files: sizes are checked first, and no path leaves the target folder."""
 
 from __future__ import annotations
 

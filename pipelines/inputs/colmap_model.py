@@ -115,7 +115,7 @@ class _Bytes:
         return struct.unpack_from(form, self.data, self.at - size)
 
     def count(self) -> int:
-        """A number of things that follow; each needs more than a byte."""
+        """A count of following records, checked against the bytes left."""
         (count,) = self.take("<Q")
         if count > len(self.data):
             raise self.damaged()

@@ -1,4 +1,4 @@
-"""Depth of every frame of a clip in one file: an array of all, or a zip with a depth map per frame."""
+"""Reads the depth of all frames of a clip from one file: an array, or a zip with a depth map per frame."""
 
 from __future__ import annotations
 

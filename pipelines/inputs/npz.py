@@ -1,4 +1,4 @@
-"""Arrays from npz files that strangers made: sizes and types are checked before a byte is unpacked, nothing is unpickled."""
+"""Validated reading of untrusted npz files: sizes and types are checked before unpacking, nothing is unpickled."""
 
 from __future__ import annotations
 

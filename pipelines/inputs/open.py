@@ -1,4 +1,4 @@
-"""Clips and several views from people's files: whatever brings pictures of one place with, or without, their cameras."""
+"""Opens scenes from files: clips and several views of one place, with or without cameras."""
 
 from __future__ import annotations
 

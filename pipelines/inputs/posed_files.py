@@ -1,4 +1,4 @@
-"""Pictures of one place as people have them: with cameras from COLMAP, nerfstudio, RealEstate10K and others, or without.
+"""Reads pictures of one place, with cameras from COLMAP, nerfstudio, RealEstate10K and others, or without.
 
 Cameras find their pictures by name. Cameras that no picture was given for are known targets: views that can be asked for.
 """
@@ -113,7 +113,7 @@ def _camera_files(files: Sequence[Path], name: str) -> list[Path]:
 
 
 def is_picture(file: Path) -> bool:
-    """By its name, or by its content where the name does not say."""
+    """Whether ``file`` is a picture, by its suffix, or by its content where the suffix is unknown."""
     return kind_of(file) in PICTURES
 
 

@@ -1,4 +1,4 @@
-"""What one upload may hold: declared here once, set by the environment, shown in the page."""
+"""Limits of uploads: declared here, set by environment variables, shown in the page."""
 
 from __future__ import annotations
 

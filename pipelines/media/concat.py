@@ -1,4 +1,4 @@
-"""Videos that go on where an earlier one ends: what is there is copied as it is, so that no picture is encoded twice."""
+"""Extends videos without re-encoding: the packets of the earlier video are copied."""
 
 from __future__ import annotations
 

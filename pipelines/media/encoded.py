@@ -1,4 +1,4 @@
-"""Pictures that are bytes: their kind and size are looked at before OpenCV, which looks at neither, decodes them."""
+"""Decodes pictures from bytes; kind and size are checked first, since OpenCV checks neither."""
 
 from __future__ import annotations
 

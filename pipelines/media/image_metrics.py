@@ -1,4 +1,4 @@
-"""How alike two pictures are: PSNR and SSIM."""
+"""Image metrics: PSNR and SSIM."""
 
 from __future__ import annotations
 

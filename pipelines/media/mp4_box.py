@@ -1,4 +1,4 @@
-"""Bytes that travel inside an mp4, in a box of their own that players pass over (ISO/IEC 14496-12, box type ``uuid``)."""
+"""Stores bytes inside an mp4, in a ``uuid`` box that players ignore (ISO/IEC 14496-12)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_BOXES = 1000
 
 
 def append_box(file: Path, content: bytes) -> None:
-    """Adds ``content`` at the end of an mp4."""
+    """Append ``content`` in a box at the end of an mp4."""
     with file.open("ab") as out:
         out.write(struct.pack(">I4s16s", 24 + len(content), b"uuid", OURS) + content)
 

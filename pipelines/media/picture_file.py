@@ -1,4 +1,4 @@
-"""Picture files opened safely: by their content, in formats that are meant, and no larger than is taken."""
+"""Opens picture files safely: format by content, from a fixed list, with a size limit."""
 
 from __future__ import annotations
 

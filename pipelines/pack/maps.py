@@ -1,4 +1,4 @@
-"""What a rendered frame and its cameras tell beside colour: flow, normals, tracks, a grey-box. OpenCV axes, pixel centres at integers."""
+"""Maps derived from rendered frames and cameras: flow, normals, tracks, grey-box. OpenCV axes, pixel centres at integers."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Preflight:
 
 
 def preflight(name: str, scene: Scene, path: CameraPath) -> Preflight:
-    """What the target ``name`` of `TARGETS` makes of a move. Raises `InputError` for another name."""
+    """Check a move for the target ``name`` of `TARGETS`. Raises `InputError` for an unknown name."""
     if name not in TARGETS:
         raise InputError(f"Known targets are {', '.join(TARGETS)}; got {name!r}.")
     target = TARGETS[name]
@@ -72,7 +72,7 @@ def preflight(name: str, scene: Scene, path: CameraPath) -> Preflight:
 
 
 def words(scene: Scene, path: CameraPath) -> str:
-    """All targets as a section of the pack's README."""
+    """The section of the pack's README about all targets."""
     lines = [f"- {preflight(name, scene, path).sentence()}" for name in TARGETS]
     head = "## Other models\nAfter their public descriptions; none was run."
     return "\n".join([head, *lines, ""])

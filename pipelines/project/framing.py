@@ -1,4 +1,4 @@
-"""What one method makes of a project: the scene in its frame, the path in it, and what of the picture is lost."""
+"""Frames a project for one method: scene and path in the method's frame, and what of the picture is lost."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ MOST_KEPT = 3
 
 
 class Framings:
-    """What was framed last, of few methods: drawn again and again, worked out once."""
+    """A cache of the last framings of a few methods."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Content, Moves, Framed]] = {}
@@ -129,7 +129,7 @@ class Framings:
 
 
 def _views_of(known: tuple[Content, Moves, Framed], content: Content, moves: Moves) -> tuple[View, ...] | None:
-    """The views in the frame where only objects among them changed: they need not be framed again."""
+    """The framed views of the last framing, if only objects have changed since."""
     old, new = known[0].scene, content.scene
     frame = (moves.width, moves.height, moves.fit) == (known[1].width, known[1].height, known[1].fit)
     if not (frame and isinstance(old, StagedScene) and isinstance(new, StagedScene)):
@@ -144,7 +144,7 @@ def _is_same(one: Content, other: Content) -> bool:
 
 
 def framing_words(given: Scene, framed: Scene, fit: str) -> str:
-    """How the picture enters the frame of the move, in a sentence."""
+    """A sentence on how the picture is fitted to the frame of the move."""
     old, new = given.first, framed.first
     sizes = f"The picture of {old.width} x {old.height} fills the frame of {new.width} x {new.height}"
     ratio = (old.width / old.height) / (new.width / new.height)

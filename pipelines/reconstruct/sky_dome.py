@@ -56,7 +56,7 @@ def render_dome(dome: trimesh.Trimesh, path: CameraPath) -> NDArray[np.uint8]:
 
 
 def splats_of_dome(dome: trimesh.Trimesh) -> Splats:
-    """A nearly opaque Gaussian at every corner, as wide as the gaps."""
+    """The dome as splats: a nearly opaque Gaussian at every vertex, as wide as the gaps."""
 
     colours = np.asarray(dome.visual.vertex_colors[:, :3], np.uint8)  # type: ignore[union-attr]
     splats = initial_splats(PointCloud(np.asarray(dome.vertices, np.float32), colours), 0)

@@ -1,4 +1,4 @@
-"""What a result carries inside its mp4 beside its record: the scene it was shot from, and what going on from it needs."""
+"""Scenes embedded in a result's mp4 beside its record, with the state needed to extend it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def read_embedded_scene(file: str | Path) -> EmbeddedScene | None:
 
 
 def last_frame(file: str | Path) -> NDArray[np.uint8] | None:
-    """The last frame (H,W,3) without loss, None where an mp4 does not carry it."""
+    """The embedded lossless last frame (H,W,3) of an mp4, or None."""
     box = _box(file)
     return box[0]({}, optional={"last": "H W 3"}).get("last") if box else None
 

@@ -1,4 +1,4 @@
-"""Results that can be taken up again: an mp4 that carries everything it was made from, the same as JSON beside it, frames."""
+"""Records of results: an mp4 with settings, path and provenance inside, the same as JSON beside it, and frames as zip."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def _parse(text: str, name: str) -> Record:
 
 
 def _drop_folders(settings: Settings) -> dict[str, Any]:
-    """Of files only their names: where they lie is nobody's business, and they may be gone tomorrow."""
+    """Replace paths of files by file names, so that records hold no folders of this machine."""
     return settings.values() | {name: Path(getattr(settings, name)).name for name in settings.files()}
 
 

@@ -1,4 +1,4 @@
-"""The device that networks run on, and how much room it has."""
+"""The device that networks run on, and its memory."""
 
 from __future__ import annotations
 
@@ -76,19 +76,19 @@ class Device:
         return self._peak
 
     def tidy(self) -> None:
-        """Give back what nobody refers to."""
+        """Free unreferenced memory."""
         gc.collect()
         if self.is_gpu:
             torch.cuda.empty_cache()
 
     def step_back(self) -> None:
-        """On a processor this thread, and those that compute for it, leave the way to what people wait for at once."""
+        """On a CPU, lower the priority of this thread and its workers below that of interactive work."""
         if not self.is_gpu and sys.platform == "linux":
             here = threading.get_native_id()
             os.setpriority(os.PRIO_PROCESS, here, os.getpriority(os.PRIO_PROCESS, here) + NICER)
 
     def finish(self) -> None:
-        """Wait until the device has done its work, so that a clock tells the truth."""
+        """Synchronise with the device, so that timings are correct."""
         if self.is_gpu:
             torch.cuda.synchronize(self.torch)
 

@@ -1,4 +1,4 @@
-"""What a run will need, said before it starts: memory mode, seconds, ZeroGPU quota; and what would fit if it does not."""
+"""Forecast of a run: memory mode, seconds, ZeroGPU quota, and what would fit where the run does not."""
 
 from __future__ import annotations
 

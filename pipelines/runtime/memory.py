@@ -1,4 +1,4 @@
-"""Memory modes: where a pipeline's networks are while it runs. Hooks live as long as a run; only fp8 and int8 stay."""
+"""Memory modes: placement of a pipeline's networks during a run. Hooks are removed after the run; only fp8 and int8 stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work in a thread of its own, so that whoever waits for it may pause, look at the clock or go away between its steps."""
+"""Runs work in a worker thread, so that the caller may pause, check the time or cancel between its steps."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def in_worker_thread(
 
 
 def forward_steps(steps: Iterator[Any], tell: Tell) -> None:
-    """Tell of everything that a generator yields, and close it whatever happens."""
+    """Pass everything that a generator yields to ``tell``, and close the generator in any case."""
     try:
         for item in steps:
             tell(item)

@@ -1,4 +1,4 @@
-"""Which rasteriser draws splats here: gsplat on a GPU where it is installed, else this project's own."""
+"""Chooses the rasteriser of splats: gsplat on a GPU where it is installed, else this project's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading weights so that nothing is unpickled, nothing is dropped silently and no network is half loaded.
+"""Strict loading of weights: nothing is unpickled, no key is dropped silently, no network is loaded in part.
 
 A method's ``convert.py`` is a table of renames and one call of `load_strict`.
 """

@@ -1,4 +1,4 @@
-"""Where weights come from: a local folder, the cache or the Hugging Face hub; or nowhere (tiny and random weights)."""
+"""Sources of weights: a local folder, the cache or the Hugging Face hub; none for tiny and random weights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _shared: WeakValueDictionary[tuple, Any] = WeakValueDictionary()
 
 
 class Cancelled(Exception):
-    """The person stopped the job while weights were being fetched."""
+    """The user cancelled the job while weights were downloaded."""
 
 
 @dataclass

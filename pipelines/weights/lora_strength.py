@@ -1,4 +1,4 @@
-"""How strongly a LoRA file's matrices act: one rule for every method, that of peft and diffusers.
+"""The scale of LoRA files: one rule for every method, that of peft and diffusers.
 
 A layer's update is ``scale B A``. Where a file says an alpha, ``scale`` is alpha / rank, with ``use_rslora`` alpha / sqrt(rank);
 ``alpha_pattern`` and ``rank_pattern`` name layers of their own. Files say it in alphas beside the matrices (Kohya), in diffusers'

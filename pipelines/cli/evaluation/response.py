@@ -59,7 +59,7 @@ def responses(shots: Sequence[Path], refused: list[str]) -> list[Response]:
 
 
 def words(one: Response) -> str:
-    """Every axis in a few words."""
+    """A short text about every axis."""
     axes = [f"{answer.axis} {100 * answer.gain:.0f} % of asked, {answer.lag:g} frames late" for answer in one.answers]
     return "; ".join(axes) or "no axis was asked for anything"
 

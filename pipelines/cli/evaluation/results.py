@@ -1,4 +1,4 @@
-"""What is scored: results of Reshoot, videos with a path beside them, and poses that others estimated."""
+"""Scores results of Reshoot, other videos with a path file beside them, and poses estimated elsewhere."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def estimator(name: str) -> Estimator:
 
 
 def all_scored(given: Sequence[Path], say: Callable[[str], None], **options: Any) -> Iterator[Scored]:
-    """Every result; what cannot be scored is said and left out."""
+    """Score every result; what cannot be scored is reported and left out."""
     for video in videos(given):
         try:
             yield score(video, **options)

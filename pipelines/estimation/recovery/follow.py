@@ -1,4 +1,4 @@
-"""What a clip shows over time: points followed through it, where it is cut, which frames show nothing."""
+"""Tracks points through a clip, and finds cuts and empty frames."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _cuts(frames: NDArray[np.uint8], seen: Sightings, empty: NDArray[np.bool_]) 
 
 
 def _is_same_place(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> bool:
-    """Whether two frames show one scene although nothing could be followed: a whip pan is no cut."""
+    """Whether two frames show the same scene although no point could be tracked, as in a whip pan."""
     first, second = sift_matches(before, after)
     if len(first) < 16:
         return False
@@ -173,7 +173,7 @@ def sift_matches(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> tuple[N
 
 
 def _split_tracks(seen: Sightings, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> Sightings:
-    """A point that seems to live on over a cut or an empty frame is another one afterwards."""
+    """Split tracks at cuts and empty frames."""
     part = np.cumsum(np.isin(np.arange(len(empty)), cuts) | empty)
     kept = ~empty[seen.frame]
     name = seen.point * (int(part[-1]) + 1) + part[seen.frame]
@@ -192,7 +192,7 @@ def _stretches(count: int, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> I
 
 
 def _drop_overlays(seen: Sightings) -> tuple[Sightings, int]:
-    """Without points that stand still on the screen while the picture around them moves; how many."""
+    """Drop points that stay fixed on the screen while the picture moves (overlays); also their number."""
     if not len(seen.point):
         return seen, 0
     low, high = (np.full((seen.count, 2), value) for value in (np.inf, -np.inf))

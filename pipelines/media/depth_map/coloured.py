@@ -1,4 +1,4 @@
-"""Which colour map a depth picture was painted with: the default output of most depth demos, and no depth."""
+"""Detects colour-mapped depth pictures, the default output of most depth demos, which hold no depth values."""
 
 from __future__ import annotations
 

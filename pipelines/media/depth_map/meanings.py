@@ -1,4 +1,4 @@
-"""What the stored numbers of a depth map mean: units, nearness, and the conventions of well-known data sets by name."""
+"""Meanings of the values of depth maps: units, disparity, and the conventions of well-known data sets."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Clips as players show them: when each frame is shown, and how."""
+"""Clips as players show them: timing and orientation of frames."""

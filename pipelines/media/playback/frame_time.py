@@ -1,4 +1,4 @@
-"""When the frames of a clip are shown: recordings of uneven rate keep their duration at an even one."""
+"""Frame timing of clips: variable frame rates become constant ones of the same duration."""
 
 from __future__ import annotations
 

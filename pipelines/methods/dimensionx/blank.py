@@ -1,4 +1,4 @@
-"""The scene of a run on words alone, for which nobody gives a picture."""
+"""The placeholder scene of text to video, which has no picture."""
 
 from __future__ import annotations
 

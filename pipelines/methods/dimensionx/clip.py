@@ -1,4 +1,4 @@
-"""One clip: text and a first frame in, latents and frames out, a step at a time."""
+"""Generates one clip step by step: text and a first frame in, latents and frames out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a picture of any shape enters the frame of the network."""
+"""Fits pictures of any shape to the network's frame: crop, stretch or pad."""
 
 from __future__ import annotations
 

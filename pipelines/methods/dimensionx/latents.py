@@ -1,4 +1,4 @@
-"""Between people's pictures and words and the numbers the transformer reads."""
+"""Encoding of prompts and pictures for the transformer, and decoding of latents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What DualCamCtrl's network is told about the camera: relative poses in training units, a lens rule, Plücker rays.
+"""Camera conditioning of DualCamCtrl: relative poses in training units, a lens rule, Plücker rays.
 
 Intrinsics of the training cameras are fractions of width and height; the three rules below turn them into pixels.
 """

@@ -1,4 +1,4 @@
-"""How much time and memory a run needs, computed from the network's shape; nothing here was measured."""
+"""Estimates of time and memory of a run, computed from the network's shape, not measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a long video is cut into chunks that share one frame, and how frames become latent frames."""
+"""Splits a long video into chunks that share one frame; frames to latent frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A long video piece by piece: paths that go on, what later chunks need of earlier ones, and taking the last one back."""
+"""Extension of videos chunk by chunk: extended paths, state that later chunks need, removal of the last chunk."""
 
 from __future__ import annotations
 

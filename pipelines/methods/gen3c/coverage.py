@@ -1,4 +1,4 @@
-"""How much of each frame the scene's points can fill, found in milliseconds and before anything is rendered."""
+"""Estimates in milliseconds, without rendering, how much of each frame the scene's points cover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the denoiser is told: clean latents of the given frames, rays of every frame, mode and motion.
+"""Conditioning of the denoiser: clean latents of the given frames, rays of every frame, mode and motion.
 
 Source: arXiv 2411.02319; ``genxd_pipeline.py`` of the original code.
 """

@@ -1,4 +1,4 @@
-"""Which of many wanted views are made together, and which known views they are made from.
+"""Groups target views into runs of the model, and chooses the known views of each run.
 
 The model makes 12 frames at a time; of these, some are known ("contexts") and the rest are made ("targets").
 Source: ``dataset/reconf_group.py`` and ``dataset/reconf_gen.py`` of the original code; positions only decide.

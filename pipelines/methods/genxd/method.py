@@ -1,4 +1,4 @@
-"""What GenXD is, what can be set, and how its own moves become a `CameraPath`."""
+"""GenXD's record: moves to a `CameraPath`, checks, estimate, licences and checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames are keyframes, which of them are denoised together, and which pictures lie between two of them."""
+"""Chooses keyframes, groups them into windows that are denoised together, and the frames between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speed options on the denoising networks: attention kernels, step caches, compiled blocks. Off again after each run."""
+"""Applies the speed options to the denoising networks for one run: attention kernels, step caches, compiled blocks."""
 
 from __future__ import annotations
 

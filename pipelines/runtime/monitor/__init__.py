@@ -1,1 +1,1 @@
-"""What runs, waits and was done: for the status page, ``doctor`` and Prometheus."""
+"""Running, waiting and finished shots, for the status page, ``doctor`` and Prometheus."""

@@ -1,4 +1,4 @@
-"""What processes of one group tell each other: shares of a tensor, gathered, or swapped between two of its sides."""
+"""Collectives between the processes of a group: gathering shares of a tensor, and swapping the split dimension."""
 
 from __future__ import annotations
 

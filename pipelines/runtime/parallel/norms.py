@@ -1,4 +1,4 @@
-"""Group norms over values of which every process holds a part."""
+"""Group norms over values that are split between processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting something around a module's ``forward`` for a while."""
+"""Temporary wrappers of a module's ``forward``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainings that go on while nobody looks: each in a thread of its own, watched and stopped by whoever knows its code."""
+"""Background trainings: each in its own thread, followed and stopped by its code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which way is up in a file of splats: tools differ, and few files say it. A reading is chosen, and said.
+"""The up axis of splat files: tools differ and few files state it, so a convention is chosen and reported.
 
 The world here is OpenCV's (x right, y down, z forward). A turn of splats turns their harmonics too.
 """

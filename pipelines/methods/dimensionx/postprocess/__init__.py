@@ -1,1 +1,1 @@
-"""What may follow a DimensionX clip: interpolation, upscaling, animation."""
+"""Post-processing of DimensionX clips: interpolation, upscaling, animation."""

@@ -1,4 +1,4 @@
-"""More frames between the frames."""
+"""Frame interpolation with RIFE."""
 
 from __future__ import annotations
 

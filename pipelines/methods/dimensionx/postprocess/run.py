@@ -1,4 +1,4 @@
-"""What can be done to a finished clip: larger frames, more frames, animated pictures."""
+"""Runs the post-processing of a clip: upscaling, interpolation, animated pictures."""
 
 from __future__ import annotations
 

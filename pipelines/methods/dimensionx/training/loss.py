@@ -1,4 +1,4 @@
-"""What CogVideoX is trained on: noise levels, conditioning that is left out at times, the loss, the learning rate."""
+"""The training objective of CogVideoX: noise levels, conditioning dropout, loss and learning rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training of a director can be told; light to import, so that the page can show it."""
+"""Settings of a director's training; light to import, so that the page can show them."""
 
 from __future__ import annotations
 

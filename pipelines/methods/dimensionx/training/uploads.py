@@ -1,4 +1,4 @@
-"""Clips as people send them, brought into a folder of their own; the same clips always come into the same folder.
+"""Collects uploaded clips in a folder; the same clips always give the same folder.
 
 That is how a training is taken up again: who sends the same clips under the same name goes on where they stopped, and
 nobody else finds the folder.

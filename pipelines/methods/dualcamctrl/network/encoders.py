@@ -1,4 +1,4 @@
-"""What the denoiser is given besides noise: words, picture tokens and picture latents."""
+"""Conditioning inputs of the denoiser: text embeddings, picture tokens and picture latents."""
 
 from __future__ import annotations
 

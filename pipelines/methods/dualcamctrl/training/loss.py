@@ -1,4 +1,4 @@
-"""What DualCamCtrl's training minimises: the velocity error of both branches at one noise level."""
+"""DualCamCtrl's training loss: the velocity error of both branches at one noise level."""
 
 from __future__ import annotations
 

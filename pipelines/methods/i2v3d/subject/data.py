@@ -1,4 +1,4 @@
-"""What a subject is learnt from: the picture itself, and masked views of it rendered from its 3D."""
+"""Training data of a subject: the picture, and masked views rendered from its 3D."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Stable Video Diffusion is given besides noise: the picture as an embedding and as latents, depth, numbers."""
+"""Conditioning inputs of Stable Video Diffusion: the picture as embedding and latents, depth, micro-conditioning numbers."""
 
 from __future__ import annotations
 
