@@ -8,7 +8,6 @@ logarithm of the focal length), so that a lens is held, shared or a curve, and a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -66,18 +65,13 @@ class Cameras:
 
 @dataclass(frozen=True, eq=False)
 class Adjusted:
-    """``error_px`` (N,): by how much every sighting misses."""
+    """``error_px`` (N,): by how much every sighting misses; ``system``: the normal equations there."""
 
     cameras: Cameras
     points: NDArray[np.float64]
     error_px: NDArray[np.float64]
     cost: float
     system: _System
-
-    @cached_property
-    def doubt(self) -> NDArray[np.float64]:
-        """Standard deviation of every free number; takes longer than the adjustment, so it is found when asked for."""
-        return self.system.doubt(self.error_px)
 
 
 def free_numbers(
@@ -173,11 +167,6 @@ class _System:
         step, rest = (self.free @ step).reshape(-1, 7), self.h.copy()
         back_substitute(self.seen.point, self.seen.frame, self.W, step, rest)
         return step, (inverse @ rest[:, :, None])[:, :, 0]
-
-    def doubt(self, miss: NDArray[np.float64]) -> NDArray[np.float64]:
-        left, _, _ = self.reduced(1e-9)
-        noise = float(np.median(miss)) / 1.18 if len(miss) else np.nan
-        return noise * np.sqrt(np.maximum(np.diag(np.linalg.pinv(left, hermitian=True)), 0))
 
 
 def reprojection_errors(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.float64]:

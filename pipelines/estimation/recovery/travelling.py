@@ -22,6 +22,7 @@ from pipelines.estimation.recovery.adjust import (
     resect,
     triangulate,
 )
+from pipelines.estimation.recovery.doubt import lens_doubt
 from pipelines.estimation.recovery.follow import Sightings, sift_matches
 from pipelines.estimation.sfm import Reconstruction, reconstruct
 
@@ -43,8 +44,8 @@ MOST_ADJUSTED, MOST_POINTS = 125, 1600
 """Frames and points adjusted together; other frames are placed by the points afterwards."""
 FITTED = 700
 """Points by which kinds of cameras are compared, the longest seen."""
-UNSURE = 0.02
-"""Relative standard deviation of a focal length that counts as found."""
+MAY_ZOOM = 0.1
+"""Relative standard deviation of a free focal length beyond which no change of the lens is looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,17 +202,17 @@ def _adjust_all(
     lens = None if focal else np.ones((count, 1))
     points, together, start = _triangulate_clean(_choose_cameras(cameras, chosen), everything)
     one = adjust(start, points, together, free_numbers(count, lens=lens))
-    doubt = float(one.doubt[-1]) if lens is not None else float("inf")
     for _ in range(SELECTIONS):
         points, together, start = _triangulate_clean(one.cameras, _keep_steady(one.cameras, everything))
         one = adjust(start, points, together, free_numbers(count, lens=lens), rounds=8)
+    doubt = float(lens_doubt(one, 1)[0]) if lens is not None else float("inf")
     zooms = False
-    if doubt < UNSURE or focal:
+    if doubt < MAY_ZOOM or focal:
         bent = curves(count, min(max(2, count // 8), 8))
         many = adjust(start, points, together, free_numbers(count, lens=bent[:, 1:] if focal else bent), rounds=8)
-        noise = np.median(many.doubt[-bent.shape[1] + 1 :])
+        noise = float(np.median(lens_doubt(many, bent.shape[1] - 1)))
         zooms = many.cost < 0.9 * one.cost and np.ptp(np.log(many.cameras.focal)) > max(0.02, 3 * noise)
-        one = many if zooms else one
+        one, doubt = (many, doubt if focal else noise) if zooms else (one, doubt)
     final = _spread(one.cameras, chosen, cameras, placed, one.points, together, seen)
     widest = triangulate(one.cameras, together)[1]
     fits = _fit_share(final, placed, seen, keys)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from camera.rotation import angle_degrees, slerp
 from pipelines.estimation.recovery.adjust import Cameras, adjust, curves, free_numbers
+from pipelines.estimation.recovery.doubt import lens_doubt
 from pipelines.estimation.recovery.follow import Sightings
 
 FOCALS = (0.45, 0.55, 0.7, 0.85, 1.0, 1.25, 1.6, 2.1, 3.0)
@@ -78,7 +79,7 @@ def _fit_turning(start: Cameras, seen: Sightings, frames: int, lens: NDArray | N
         start = Cameras(start.turn, start.shift, np.full(frames, np.exp(np.log(start.focal).mean())) if lens is not None else np.full(frames, start.focal[0]), start.middle)  # fmt: skip
     free = free_numbers(frames, places=False, lens=lens)
     done = adjust(start, _directions(start, seen), seen, free, rounds=8)
-    doubt = float(done.doubt[-lens.shape[1] :].min()) if lens is not None else float("inf")
+    doubt = float(lens_doubt(done, lens.shape[1]).min()) if lens is not None else float("inf")
     return done.cameras, done.cost, done.error_px, doubt
 
 

@@ -111,3 +111,18 @@ def test_large_frames_are_looked_at_small_and_the_answer_is_in_their_pixels():
     found = recover(clip, focal_px=4 * FOCAL)
     assert (found.path.width, found.path.height) == (4 * WIDTH, 4 * HEIGHT)
     assert found.path.intrinsics[0, 0, 0] == pytest.approx(4 * FOCAL, rel=1e-6)
+
+
+def test_a_thousand_frames_are_all_placed():
+    """A pan over one picture: each frame is that picture through a homography."""
+    count, size = 1000, (128, 96)
+    picture, wide = along(standing(1))[0], pinhole(WIDTH, HEIGHT, 60)
+    lens = pinhole(*size, 26)
+    turns = from_pan_tilt_roll(np.linspace(-9, 9, count), 2 * np.sin(np.linspace(0, 9, count)), np.zeros(count))
+    maps = [lens @ turn.T @ np.linalg.inv(wide) for turn in turns]
+    frames = np.stack([cv2.warpPerspective(picture, each, size, flags=cv2.INTER_LINEAR) for each in maps])
+    found = recover(clip_of(frames), focal_px=float(lens[0, 0]))
+    assert (found.kind, found.frames) == ("pan", tuple(range(count)))
+    poses = np.repeat(np.eye(4)[None], count, axis=0)
+    poses[:, :3, :3] = turns
+    assert np.median(metrics.rotation_error_degrees(found.path, CameraPath(poses, lens, *size))) < 0.3
