@@ -34,9 +34,9 @@ MOST_LEFT = 0.02
 """Of the memory that was in use before."""
 NEVER = -1
 SMALL: dict[str, dict] = {
-    "gen3c": {"size": "128x64"},
+    "gen3c": {"size": "128x64", "frames": 9},
     "genxd": {"size": "128x128"},
-    "dimensionx": {},
+    "dimensionx": {"frames": 9},
     "i2v3d": {"size": "128x64", "frames": 4, "given": ["video_steps=2"]},
     "dualcamctrl": {"size": "128x64", "frames": 5},
 }

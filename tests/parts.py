@@ -25,7 +25,6 @@ TESTS = {
         "tests/tabs/test_page.py", "tests/tabs/browser", "tests/tabs/test_scene_page.py", "tests/tabs/test_one_project.py",
         "tests/tabs/test_path_file.py", "tests/tabs/test_restore.py",
     ),
-    "chunked methods": ("tests/pipelines/methods/gen3c", "tests/pipelines/methods/dualcamctrl"),
     "methods": ("tests/pipelines/methods",),
     "3D": ("tests/pipelines/reconstruct", "tests/pipelines/splats", "tests/pipelines/estimation"),
     "pool": (POOL,),

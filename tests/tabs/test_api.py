@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
@@ -20,20 +20,21 @@ from pipelines.options import RunOptions
 from pipelines.registry import FIVE
 from pipelines.results.record import restore
 from tabs.shared.source import GUESS
+from tests.tabs.visitor import Visitor
 
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
 SMALL = {
     "gen3c": {"frames": 9, "width": 128, "height": 128},
     "genxd": {"frames": 12, "width": 256, "height": 256},
-    "dimensionx": {"frames": 49},
-    "i2v3d": {"frames": 16},
+    "dimensionx": {"frames": 9},
+    "i2v3d": {"frames": 16, "width": 256, "height": 144},
     "dualcamctrl": {"frames": 5, "width": 96, "height": 64},
 }
 
 
 @pytest.fixture
 def client(address, tmp_path):
-    return Client(address, verbose=False, download_files=str(tmp_path))
+    return Visitor(address, verbose=False, download_files=str(tmp_path))
 
 
 def value(answer):
@@ -149,7 +150,7 @@ def test_one_move_is_rehearsed_with_several_methods(client):
 
 
 def test_sessions_are_apart(address, tmp_path):
-    first, second = (Client(address, verbose=False, download_files=str(tmp_path)) for _ in range(2))
+    first, second = (Visitor(address, verbose=False, download_files=str(tmp_path)) for _ in range(2))
     first.predict(STILL, api_name="/genxd_open_example")
     first.predict(api_name="/genxd_draw")
     with pytest.raises(AppError, match="pick an example"):

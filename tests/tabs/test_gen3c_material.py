@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import OpenEXR
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 from camera.path import CameraPath, inverse, pinhole
@@ -20,6 +20,7 @@ from pipelines.media.video import read_video, write_mp4
 from pipelines.methods.gen3c.export import views_npz
 from pipelines.splats.formats import encode
 from pipelines.splats.splats import Splats
+from tests.tabs.visitor import Visitor
 
 WIDTH, HEIGHT, COUNT = 96, 64, 9
 LENS = pinhole(WIDTH, HEIGHT, 60)
@@ -112,7 +113,7 @@ def plain_video(folder: Path) -> Path:
 @pytest.fixture
 def client(address, tmp_path, monkeypatch):
     monkeypatch.setattr(open, "_estimate_depth", lambda frame: np.full(frame.shape[:2], 5.0, np.float32))
-    return Client(address, verbose=False, download_files=str(tmp_path / "down"))
+    return Visitor(address, verbose=False, download_files=str(tmp_path / "down"))
 
 
 @pytest.mark.parametrize(("make", "begin_at", "words"), [
@@ -135,7 +136,7 @@ def test_what_is_dropped_is_shot(client, tmp_path, make, begin_at, words):
 
 
 def test_without_a_depth_model_a_plain_video_says_what_to_do(address, tmp_path):
-    client = Client(address, verbose=False)
+    client = Visitor(address, verbose=False)
     with pytest.raises(AppError, match=r"[Dd]epth"):
         client.predict([handle_file(str(plain_video(tmp_path)))], 0, api_name="/gen3c_open_files")
     with pytest.raises(AppError, match="has 9 frames, so it cannot begin at frame 9"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 from rendered_clip import render
@@ -23,6 +23,7 @@ from pipelines.media.video import probe, write_mp4
 from pipelines.project.content import PATH_FILE, MoveSource
 from tabs.genxd import given_views as views
 from tabs.project.project import Project
+from tests.tabs.visitor import Visitor
 
 GENXD = method("genxd")
 SIZE = 64
@@ -60,7 +61,7 @@ def test_known_cameras_are_taken_where_they_stand(with_the_scene):
 
 @pytest.fixture(scope="module")
 def client(address, tmp_path_factory):
-    return Client(address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+    return Visitor(address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
 
 
 def value(answer):
@@ -142,7 +143,7 @@ def test_what_is_missing_is_said(client):
         with pytest.raises(AppError, match=words):
             client.predict(given_files, api_name=f"/genxd_{endpoint}")
     with pytest.raises(AppError, match="Shoot the known cameras first"):
-        Client(client.src, verbose=False).predict(api_name="/genxd_compare")
+        Visitor(client.src, verbose=False).predict(api_name="/genxd_compare")
 
 
 # --- the given cameras on their stage ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 from camera.objects.scene import StagedScene
@@ -16,6 +16,7 @@ from examples import EXAMPLES
 from pipelines.media.video import probe
 from pipelines.methods.i2v3d.scene.project import read_project
 from pipelines.results.record import restore
+from tests.tabs.visitor import Visitor
 
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
 FOX = next(example.mesh for example in EXAMPLES if example.mesh)
@@ -28,7 +29,7 @@ class Tab:
     """One visitor; ``tab("look", ...)`` calls the endpoint of that name."""
 
     def __init__(self, address: str, folder: Path) -> None:
-        self.client = Client(address, verbose=False, download_files=str(folder))
+        self.client = Visitor(address, verbose=False, download_files=str(folder))
 
     def __call__(self, name: str, *values, **named):
         return self.client.predict(*values, **named, api_name=f"/i2v3d_{name}")

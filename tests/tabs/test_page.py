@@ -50,10 +50,14 @@ def test_an_example_is_drawn_played_and_rehearsed(open_tab):
     page.locator("#stage .stage-play").click()
     expect(page.locator("#stage figcaption")).to_contain_text("new to the scene")
 
+    frames = page.get_by_label(re.compile("number input for Frames")).locator("visible=true").first
+    frames.fill("25")
+    frames.press("Enter")
+    told(page, "25 frames")
     page.locator("#rehearse").click()
     video = page.locator("#rehearsal video")
     expect(video).to_be_visible()
-    page.wait_for_function("document.querySelector('#rehearsal video').duration > 4.5")
+    page.wait_for_function("Math.abs(document.querySelector('#rehearsal video').duration - 25 / 24) < 0.1")
     told(page, "of the picture is new to the scene")
 
     page.locator("#examples button").nth(1).click()

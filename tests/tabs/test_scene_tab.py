@@ -40,6 +40,7 @@ from tabs.parts.send_to_scene import offers
 from tabs.scene import tab
 from tabs.scene.orbit import Seeing, caption, followed, picture, shown
 from tabs.scene.session import AS_SHOT, STANDS, Opened, Solid, of_result
+from tests.tabs.visitor import Visitor
 
 SMALL_SPLATS = {"iterations": 20, "most_splats": 600, "longest_side": 64}
 HEIGHT, WIDTH, FRAMES = 64, 96, 8
@@ -47,7 +48,7 @@ HEIGHT, WIDTH, FRAMES = 64, 96, 8
 
 @pytest.fixture
 def client(address, tmp_path):
-    return Client(address, verbose=False, download_files=str(tmp_path), httpx_kwargs={"timeout": 120})
+    return Visitor(address, verbose=False, download_files=str(tmp_path), httpx_kwargs={"timeout": 120})
 
 
 def room() -> tuple[np.ndarray, CameraPath, tuple[View, ...]]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import opentimelineio as otio
 import pytest
-from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
@@ -18,6 +17,7 @@ from pipelines.media.video import probe
 from pipelines.project.file import read_project
 from tabs.keys.shots import EMPTY, add_shot, reorder, reordered, told, told_of
 from tabs.project.project import Project
+from tests.tabs.visitor import Visitor
 
 SCENE = load("reading_room").fitted(160, 96)
 
@@ -42,7 +42,7 @@ def test_the_list_says_where_each_shot_begins_and_what_is_wrong_at_a_cut():
 
 
 def test_shots_become_an_animatic_a_sheet_a_timeline_and_an_edl(gen3c_alone, tmp_path):
-    client = Client(gen3c_alone, verbose=False, download_files=str(tmp_path))
+    client = Visitor(gen3c_alone, verbose=False, download_files=str(tmp_path))
     with pytest.raises(AppError, match="pick an example"):
         client.predict("Early", "not watched", api_name="/add_shot")
     client.predict("reading_room", api_name="/gen3c_open_example")

@@ -9,15 +9,21 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from pipelines import method
+from pipelines.registry import FIVE
 from pipelines.runtime.parallel.exchange import Group
 
 
 def computed(outputs, folder: Path, ranks: int = 2) -> list[dict[str, torch.Tensor]]:
-    """What ``outputs(group)``, a function of a test's module, gives in every process."""
+    """What ``outputs(group)``, a function of a test's module, gives in every process.
+
+    All of them are forked from one process, which has imported what networks are made of and has done nothing else.
+    """
+    mp.set_forkserver_preload([method(name).pipeline for name in FIVE])  # type: ignore[attr-defined]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.start_processes(_rank, args=(outputs, ranks, port, str(folder)), nprocs=ranks, start_method="spawn")
+    mp.start_processes(_rank, args=(outputs, ranks, port, str(folder)), nprocs=ranks, start_method="forkserver")
     return [torch.load(folder / f"{number}.pt", weights_only=True) for number in range(ranks)]
 
 

@@ -32,9 +32,9 @@ from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
 
 SHOTS = {
-    "gen3c": {"size": "128x64"},
+    "gen3c": {"size": "128x64", "frames": 9},
     "genxd": {"size": "128x128"},
-    "dimensionx": {},
+    "dimensionx": {"frames": 9},
     "i2v3d": {"size": "128x64", "frames": 4},
     "dualcamctrl": {"size": "128x64", "frames": 5},
 }

@@ -8,7 +8,6 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from gradio_client import Client
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Page, expect
 
@@ -20,6 +19,7 @@ from camera.path import CameraPath
 from camera.trajectories.keyframes import EASINGS, Curve
 from examples import load
 from tabs.browser.timeline import component
+from tests.tabs.visitor import Visitor
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_target_is_picked_orbited_warned_of_and_a_walk_is_recorded(page):
 
 
 def test_keys_are_edited_through_the_api_too(gen3c_alone, tmp_path):
-    client = Client(gen3c_alone, verbose=False, download_files=str(tmp_path))
+    client = Visitor(gen3c_alone, verbose=False, download_files=str(tmp_path))
     client.predict("reading_room", api_name="/gen3c_open_example")
     first = load("reading_room").first.camera
     move = evenly(moved(first, 5), 4.0)
