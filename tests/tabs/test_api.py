@@ -34,7 +34,7 @@ SMALL = {
 
 @pytest.fixture
 def client(address, tmp_path):
-    return Visitor(address, verbose=False, download_files=str(tmp_path))
+    return Visitor(address, tmp_path)
 
 
 def value(answer):
@@ -150,7 +150,7 @@ def test_one_move_is_rehearsed_with_several_methods(client):
 
 
 def test_sessions_are_apart(address, tmp_path):
-    first, second = (Visitor(address, verbose=False, download_files=str(tmp_path)) for _ in range(2))
+    first, second = (Visitor(address, tmp_path) for _ in range(2))
     first.predict(STILL, api_name="/genxd_open_example")
     first.predict(api_name="/genxd_draw")
     with pytest.raises(AppError, match="pick an example"):

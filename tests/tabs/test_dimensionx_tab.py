@@ -37,7 +37,7 @@ QUICK = {
 
 @pytest.fixture
 def client(address, tmp_path):
-    made = Visitor(address, verbose=False, download_files=str(tmp_path / "downloads"))
+    made = Visitor(address, tmp_path / "downloads")
     made.predict(STILL, api_name="/dimensionx_open_example")
     return made
 
@@ -132,7 +132,7 @@ def test_a_training_goes_on_without_its_page_and_is_found_again(client, clips):
     job = client.submit(training_files=clips, **QUICK, **endless, api_name="/dimensionx_train")
     code = next(update[-1] for update in job if "loss" in str(update[0]))
     job.cancel()
-    other = Visitor(client.src, verbose=False)
+    other = Visitor(client.src)
     looking = other.submit(training_code=code, api_name="/dimensionx_look_at_training")
     steps = (int(words[0].split()[1]) for words in looking if "loss" in str(words[0]))
     first = next(steps)
@@ -225,7 +225,7 @@ def test_every_kind_of_result(client):
 
 
 def test_words_alone_need_no_picture(client):
-    page = Visitor(client.src, verbose=False)
+    page = Visitor(client.src)
     assert page.predict(api_name="/dimensionx_open_blank") is False
     page.predict(frames=9, api_name="/dimensionx_draw")
     with pytest.raises(AppError, match="There is no picture"):

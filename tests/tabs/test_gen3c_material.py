@@ -113,7 +113,7 @@ def plain_video(folder: Path) -> Path:
 @pytest.fixture
 def client(address, tmp_path, monkeypatch):
     monkeypatch.setattr(open, "_estimate_depth", lambda frame: np.full(frame.shape[:2], 5.0, np.float32))
-    return Visitor(address, verbose=False, download_files=str(tmp_path / "down"))
+    return Visitor(address, tmp_path / "down")
 
 
 @pytest.mark.parametrize(("make", "begin_at", "words"), [
@@ -136,7 +136,7 @@ def test_what_is_dropped_is_shot(client, tmp_path, make, begin_at, words):
 
 
 def test_without_a_depth_model_a_plain_video_says_what_to_do(address, tmp_path):
-    client = Visitor(address, verbose=False)
+    client = Visitor(address)
     with pytest.raises(AppError, match=r"[Dd]epth"):
         client.predict([handle_file(str(plain_video(tmp_path)))], 0, api_name="/gen3c_open_files")
     with pytest.raises(AppError, match="has 9 frames, so it cannot begin at frame 9"):

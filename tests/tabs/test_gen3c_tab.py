@@ -26,7 +26,7 @@ QUICK = {"steps": 2, "weights": "tiny", "use_text": False, "guidance": 0}
 
 @pytest.fixture
 def client(address, tmp_path):
-    return Visitor(address, verbose=False, download_files=str(tmp_path))
+    return Visitor(address, tmp_path)
 
 
 def _open(client, name=STILL, **moves):
@@ -65,7 +65,7 @@ def test_a_result_goes_on_and_is_taken_back_in_its_session_and_from_its_file(cli
     np.testing.assert_array_equal(read_video(longer[".mp4"])[0], read_video(back[".mp4"])[0])
     shutil.copy(back[".mp4"], tmp_path / "saved.mp4")
 
-    later = Visitor(address, verbose=False, download_files=str(tmp_path / "later"))
+    later = Visitor(address, tmp_path / "later")
     dropped = handle_file(str(tmp_path / "saved.mp4"))
     assert "with the picture" in later.predict(dropped, api_name="/gen3c_reopen")[0]
     _, shorter = _result(later.predict(api_name="/gen3c_take_back"))

@@ -61,7 +61,7 @@ def test_known_cameras_are_taken_where_they_stand(with_the_scene):
 
 @pytest.fixture(scope="module")
 def client(address, tmp_path_factory):
-    return Visitor(address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+    return Visitor(address, tmp_path_factory.mktemp("downloads"))
 
 
 def value(answer):
@@ -143,7 +143,7 @@ def test_what_is_missing_is_said(client):
         with pytest.raises(AppError, match=words):
             client.predict(given_files, api_name=f"/genxd_{endpoint}")
     with pytest.raises(AppError, match="Shoot the known cameras first"):
-        Visitor(client.src, verbose=False).predict(api_name="/genxd_compare")
+        Visitor(client.src).predict(api_name="/genxd_compare")
 
 
 # --- the given cameras on their stage ----------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class Tab:
     """One visitor; ``tab("look", ...)`` calls the endpoint of that name."""
 
     def __init__(self, address: str, folder: Path) -> None:
-        self.client = Visitor(address, verbose=False, download_files=str(folder))
+        self.client = Visitor(address, folder)
 
     def __call__(self, name: str, *values, **named):
         return self.client.predict(*values, **named, api_name=f"/i2v3d_{name}")

@@ -58,7 +58,7 @@ def test_all_that_wait_together_have_one_limit():
 
 
 def test_every_visitor_is_told_how_many_are_before_them_and_cancelling_moves_all_up(address, tmp_path, device_held):
-    clients = [Visitor(address, verbose=False, download_files=str(tmp_path)) for _ in range(3)]
+    clients = [Visitor(address, tmp_path) for _ in range(3)]
     for client in clients:
         client.predict(STILL, api_name="/dualcamctrl_open_example")
         client.predict(**SMALL["dualcamctrl"], api_name="/dualcamctrl_draw")
@@ -78,7 +78,7 @@ def test_every_visitor_is_told_how_many_are_before_them_and_cancelling_moves_all
 VISIT = """
 import sys, time
 from gradio_client import Client
-client = Client(sys.argv[1], verbose=False, download_files=sys.argv[2])
+client = Client(sys.argv[1], verbose=False, download_files=sys.argv[2], httpx_kwargs={"timeout": 240})
 client.predict(sys.argv[3], api_name="/dualcamctrl_open_example")
 client.predict(frames=61, width=96, height=64, api_name="/dualcamctrl_draw")
 shot = client.submit(steps=200, weights="tiny", preview_every=0, api_name="/dualcamctrl_shoot")

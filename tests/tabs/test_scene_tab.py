@@ -48,7 +48,7 @@ HEIGHT, WIDTH, FRAMES = 64, 96, 8
 
 @pytest.fixture
 def client(address, tmp_path):
-    return Visitor(address, verbose=False, download_files=str(tmp_path), httpx_kwargs={"timeout": 120})
+    return Visitor(address, tmp_path)
 
 
 def room() -> tuple[np.ndarray, CameraPath, tuple[View, ...]]:

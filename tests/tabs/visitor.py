@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from gradio_client import Client
 
-_described: dict[tuple[str, str], Any] = {}
+PATIENCE_SECONDS = 240
+"""Until an answer has failed to come: httpx waits for 5 seconds, which a busy machine may need."""
+_described: dict[tuple[str, str], dict] = {}
 
 
 class Visitor(Client):
@@ -15,13 +17,18 @@ class Visitor(Client):
     Use it only for an app that is served until the tests end: where another is served at its address later, this is out of date.
     """
 
+    def __init__(self, address: str, folder: object = None) -> None:
+        """``folder``: where what is downloaded goes; without one, where Gradio's client keeps it."""
+        where = {"download_files": str(folder)} if folder else {}
+        super().__init__(address, verbose=False, httpx_kwargs={"timeout": PATIENCE_SECONDS}, **where)
+
     def _get_config(self) -> dict:
         return self._once("config", super()._get_config)
 
-    def _get_api_info(self, *given, **named):
-        return self._once("api", lambda: super(Visitor, self)._get_api_info(*given, **named))
+    def _get_api_info(self) -> dict:
+        return self._once("api", super()._get_api_info)
 
-    def _once(self, what: str, ask):
+    def _once(self, what: str, ask: Callable[[], dict]) -> dict:
         key = self.src, what
         if key not in _described:
             _described[key] = ask()

@@ -160,7 +160,7 @@ def test_a_target_is_picked_orbited_warned_of_and_a_walk_is_recorded(page):
 
 
 def test_keys_are_edited_through_the_api_too(gen3c_alone, tmp_path):
-    client = Visitor(gen3c_alone, verbose=False, download_files=str(tmp_path))
+    client = Visitor(gen3c_alone, tmp_path)
     client.predict("reading_room", api_name="/gen3c_open_example")
     first = load("reading_room").first.camera
     move = evenly(moved(first, 5), 4.0)
