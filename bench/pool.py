@@ -23,7 +23,7 @@ import psutil
 from bench import QUICK, Row, Scale, long_subject
 from camera.errors import InputError
 from pipelines.runtime.pool.dispatch import Pool
-from pipelines.runtime.pool.replica import Told
+from pipelines.runtime.pool.replica import Event
 from pipelines.runtime.pool.settings import PoolSettings
 
 SHOOT = "bench.pool:shoot"
@@ -74,8 +74,8 @@ def pool(scale: Scale) -> list[Row]:
     return rows
 
 
-def _collect(pool: Pool, name: str, job: bytes) -> list[Told]:
-    return list(pool.told(name, job))
+def _collect(pool: Pool, name: str, job: bytes) -> list[Event]:
+    return list(pool.stream(name, job))
 
 
 def _in_threads(pool: Pool, name: str, jobs: list[bytes]) -> float:
@@ -147,7 +147,7 @@ def _kills(folder: Path, count: int) -> Row:
     while hit < count:
         killer: threading.Timer | None = None
         began_again, killed = False, [0.0]
-        for kind, value in pool.told("kills", _job(log, number, 5, 0.25)):
+        for kind, value in pool.stream("kills", _job(log, number, 5, 0.25)):
             if kind != "progress":
                 continue
             if value["phase"] == "Sleeping" and killer is None:

@@ -15,7 +15,7 @@ from pipelines.runtime.parallel.ranks import check as check_shared
 from pipelines.runtime.pool.line import Line
 from pipelines.runtime.pool.link import Facts, Link, Lost
 from pipelines.runtime.pool.needs import Needs, needs_of, replicas
-from pipelines.runtime.pool.replica import SHOOT, Told
+from pipelines.runtime.pool.replica import SHOOT, Event
 from pipelines.runtime.pool.settings import PoolSettings
 from pipelines.runtime.progress_clock import Report
 from pipelines.shot import Shot
@@ -58,7 +58,7 @@ class Pool:
         check_shared(shot)
         file = io.BytesIO()
         write_job(file, shot, files=self.settings.same_disk)
-        for kind, value in self.told(shot.method.name, file.getvalue(), needs_of(shot, self.facts())):
+        for kind, value in self.stream(shot.method.name, file.getvalue(), needs_of(shot, self.facts())):
             if kind == "clip":
                 yield clip_of_bytes(value, shot.scene)
             elif kind == "report":
@@ -66,8 +66,8 @@ class Pool:
             else:
                 yield Progress(**value)
 
-    def told(self, name: str, job: bytes, needs: Needs | None = None) -> Iterator[Told]:
-        """What the replica tells of a job's file, "refused" and "failed" raised as `InputError`."""
+    def stream(self, name: str, job: bytes, needs: Needs | None = None) -> Iterator[Event]:
+        """Events of one shot: kind and value, as the replica sends them. Raises `InputError` for "refused" and "failed"."""
         needs = needs or _usual(self.facts())
         line = self.line(name, needs)
         with line.place() as ticket:
@@ -79,7 +79,7 @@ class Pool:
                 yield kind, value
             line.done.add()
 
-    def _try_twice(self, line: Line, job: bytes, needs: Needs) -> Iterator[Told]:
+    def _try_twice(self, line: Line, job: bytes, needs: Needs) -> Iterator[Event]:
         try:
             yield from self._once(line, job, needs)
         except Lost:
@@ -93,7 +93,7 @@ class Pool:
                 line.lost += 1
                 raise InputError("The machine was lost twice during this shot; try again later.") from error
 
-    def _once(self, line: Line, job: bytes, needs: Needs) -> Iterator[Told]:
+    def _once(self, line: Line, job: bytes, needs: Needs) -> Iterator[Event]:
         busy = [name for name, other in self.lines.items() if other.length > 0]
         asked = {
             "name": line.name,

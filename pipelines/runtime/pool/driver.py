@@ -15,7 +15,7 @@ from typing import Any
 
 from camera.errors import InputError
 from pipelines.runtime.pool import cluster
-from pipelines.runtime.pool.messages import pack, pack_told, unpack
+from pipelines.runtime.pool.messages import pack, pack_event, unpack
 from pipelines.runtime.pool.needs import Needs
 from pipelines.runtime.pool.settings import PoolSettings
 
@@ -58,8 +58,8 @@ class Driver:
 
     def _shoot(self, number: int, asked: dict[str, Any], job: bytes) -> None:
         try:
-            for told in self._told(number, asked, job):
-                self._send(pack_told(number, told))
+            for event in self._events(number, asked, job):
+                self._send(pack_event(number, event))
             self._send(pack(number, "end"))
         except cluster.losses():
             self._send(pack(number, "lost"))
@@ -70,18 +70,18 @@ class Driver:
                 self._shots.pop(number, None)
                 self._cancelled.discard(number)
 
-    def _told(self, number: int, asked: dict[str, Any], job: bytes):
+    def _events(self, number: int, asked: dict[str, Any], job: bytes):
         name, needs = asked["name"], Needs(**asked["needs"])
         handle = cluster.deployment(name, asked["most"], needs, shoot=asked["shoot"], cpus=asked["cpus"])
         if left := cluster.make_room(name, needs, set(asked["busy"])):
             note = f"{' and '.join(left)} left the GPUs."
             yield "progress", {"phase": "Making room", "step": 0, "steps": 1, "note": note}
-        telling = handle.remote(job)
+        stream = handle.remote(job)
         with self._lock:
-            self._shots[number] = telling
+            self._shots[number] = stream
             if number in self._cancelled:
-                telling.cancel()
-        yield from telling
+                stream.cancel()
+        yield from stream
 
     def _cancel(self, number: int) -> None:
         """Cancels a shot whose iterator waits in another thread, or that has not begun."""

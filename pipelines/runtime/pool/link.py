@@ -18,13 +18,13 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from camera.errors import InputError
-from pipelines.runtime.pool.messages import pack, unpack, unpack_told
-from pipelines.runtime.pool.replica import Told
+from pipelines.runtime.pool.messages import pack, unpack, unpack_event
+from pipelines.runtime.pool.replica import Event
 from pipelines.runtime.pool.settings import AUTO, PoolSettings
 
 DRIVER = "pipelines.runtime.pool.driver"
 RESTART_SECONDS = 180.0
-"""How long a cluster may take to come back before its shots are told that it is gone."""
+"""How long a cluster may take to come back before its shots fail."""
 _ANSWER_SECONDS = 10.0
 _LEAVE_SECONDS = 15.0
 _log = logging.getLogger("reshoot")
@@ -64,8 +64,8 @@ class Link:
             raise InputError(f"The Ray cluster at {self._settings.address} does not answer; try again later.")
         return found
 
-    def shoot(self, asked: dict[str, Any], job: bytes) -> Iterator[Told]:
-        """What a replica tells of a job's file; closing cancels it after its step. Raises `Lost`."""
+    def shoot(self, asked: dict[str, Any], job: bytes) -> Iterator[Event]:
+        """Events of a replica for a job's file; closing cancels it after its step. Raises `Lost`."""
         process = self._process
         number, answers = process.ask("shoot", asked, job)
         ended = False
@@ -75,11 +75,11 @@ class Link:
                 if kind in ("end", "lost", "broken"):
                     ended = True
                     break
-                yield unpack_told(kind, value, payload)
+                yield unpack_event(kind, value, payload)
         finally:
             process.forget(number)
             if not ended:
-                process.tell("cancel", number)
+                process.send("cancel", number)
         if kind == "lost":
             raise Lost
         if kind == "broken":
@@ -154,7 +154,7 @@ class _Process:
             answers.put(("lost", None, b""))
         return number, answers
 
-    def tell(self, kind: str, value: Any = None) -> None:
+    def send(self, kind: str, value: Any = None) -> None:
         """Nothing where the driver is gone."""
         self._sent(pack(0, kind, value))
 
@@ -164,7 +164,7 @@ class _Process:
 
     def close(self) -> None:
         """Lets the driver leave the cluster."""
-        self.tell("leave")
+        self.send("leave")
         try:
             self._child.wait(_LEAVE_SECONDS)
         except subprocess.TimeoutExpired:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.runtime.pool.replica import Told
+from pipelines.runtime.pool.replica import Event
 
 
 def pack(number: int, kind: str, value: Any = None, payload: bytes = b"") -> bytes:
@@ -21,9 +21,9 @@ def unpack(message: bytes) -> tuple[int, str, Any, bytes]:
     return number, kind, value, payload
 
 
-def pack_told(number: int, told: Told) -> bytes:
-    """What a replica tells: a file goes as bytes, and so does an early frame (H,W,3) of a progress."""
-    kind, value = told
+def pack_event(number: int, event: Event) -> bytes:
+    """An event of a replica. Files and early frames (H,W,3 uint8) travel as bytes."""
+    kind, value = event
     if isinstance(value, bytes):
         return pack(number, "bytes", kind, value)
     preview = value.get("preview") if isinstance(value, dict) else None
@@ -33,7 +33,7 @@ def pack_told(number: int, told: Told) -> bytes:
     return pack(number, "preview", [kind, value | {"preview": None}, frame.shape], frame.tobytes())
 
 
-def unpack_told(kind: str, value: Any, payload: bytes) -> Told:
+def unpack_event(kind: str, value: Any, payload: bytes) -> Event:
     if kind == "bytes":
         return value, payload
     if kind == "value":

@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from pipelines.runtime.pool.replica import Told, told_of
+from pipelines.runtime.pool.replica import Event, run_events
 
 _STOP_SECONDS = 300.0
 """How long a step may take to end after a cancel before its processes are ended."""
@@ -42,8 +42,8 @@ class Rank:
 
         self._runtime = Runtime(join(address, self._rank, self._ranks, gpu=0))
 
-    def shoot(self, job: bytes, number: int) -> Iterator[Told]:
-        """What the first process tells of job ``number``; the others only what went wrong."""
+    def shoot(self, job: bytes, number: int) -> Iterator[Event]:
+        """Events of job ``number`` from the first process; the others send only what went wrong."""
         from pipelines.runtime.memory import networks
         from pipelines.runtime.parallel.exchange import Group
         from pipelines.runtime.parallel.split import split
@@ -57,7 +57,7 @@ class Rank:
                 through=lambda steps: self._until_stopped(steps, number),
             )
 
-        for kind, value in told_of(job, run):
+        for kind, value in run_events(job, run):
             if self._rank == 0 or kind in ("refused", "failed"):
                 yield kind, value
 
@@ -91,7 +91,7 @@ class RankedReplica:
         self._ranks: list[Any] = []
         self._number = 0
 
-    async def shoot(self, job: bytes) -> AsyncIterator[Told]:
+    async def shoot(self, job: bytes) -> AsyncIterator[Event]:
         """As `pipelines.runtime.pool.replica.Replica.shoot`."""
         await self._join_ranks()
         self._number += 1
@@ -136,8 +136,8 @@ class RankedReplica:
         address = await self._ranks[0].address.remote()
         await asyncio.gather(*(rank.join.remote(address) for rank in self._ranks))
 
-    async def _next_or_lost(self, upcoming: asyncio.Future, ends: list[asyncio.Future]) -> Told | None:
-        """The next thing told; raises where one of the actors is lost, after ending the others."""
+    async def _next_or_lost(self, upcoming: asyncio.Future, ends: list[asyncio.Future]) -> Event | None:
+        """The next event; raises where one of the actors is lost, after ending the others."""
         while not upcoming.done():
             running = [end for end in ends if not end.done()]
             await asyncio.wait([upcoming, *running], return_when=asyncio.FIRST_COMPLETED)
@@ -169,7 +169,7 @@ class RankedReplica:
         self._ranks = []
 
 
-async def _next(stream: Any) -> Told | None:
+async def _next(stream: Any) -> Event | None:
     try:
         return await (await stream.__anext__())
     except StopAsyncIteration:

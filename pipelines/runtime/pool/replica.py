@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from pipelines.runtime.progress_clock import Report
     from pipelines.shot import Shot
 
-Told = tuple[str, Any]
-"""What a replica tells: "progress" or "report" and plain values, "clip" and a file, "refused" or "failed" and a sentence."""
-Shoot = Callable[[bytes], Iterator[Told]]
+Event = tuple[str, Any]
+"""An event of a shot: "progress" or "report" and plain values, "clip" and a file's bytes, "refused" or "failed" and a sentence."""
+Shoot = Callable[[bytes], Iterator[Event]]
 SHOOT = "pipelines.runtime.pool.replica:shoot_job"
 _log = logging.getLogger("reshoot")
 
 
 class Replica:
-    """``shoot`` names the function ("module:function") that turns a job's file into what is told."""
+    """``shoot`` names the function ("module:function") that turns a job's file into events."""
 
     def __init__(self, shoot: str = SHOOT) -> None:
         module, name = shoot.split(":")
         self._shoot: Shoot = getattr(import_module(module), name)
 
-    async def shoot(self, job: bytes) -> AsyncIterator[Told]:
-        """Whatever the run tells; cancelling ends it after the step in progress, and only then is the replica free."""
+    async def shoot(self, job: bytes) -> AsyncIterator[Event]:
+        """Events of the run. Cancelling ends it after the step in progress, and only then is the replica free."""
         steps = self._shoot(job)
         upcoming: asyncio.Future | None = None
         try:
@@ -52,15 +52,15 @@ async def _close_after_step(steps: Any, upcoming: asyncio.Future | None) -> None
     await asyncio.to_thread(steps.close)
 
 
-def shoot_job(job: bytes) -> Iterator[Told]:
+def shoot_job(job: bytes) -> Iterator[Event]:
     """One run of this process's own runtime."""
     from pipelines.runtime.runner import default
 
-    yield from told_of(job, default().run)
+    yield from run_events(job, default().run)
 
 
-def told_of(job: bytes, run: Callable[[Shot], Iterator[Progress | Clip | Report]]) -> Iterator[Told]:
-    """What ``run`` of a job's file yields, as it is told."""
+def run_events(job: bytes, run: Callable[[Shot], Iterator[Progress | Clip | Report]]) -> Iterator[Event]:
+    """What ``run`` yields for a job's file, as events."""
     from pipelines.runtime.clip_file import clip_bytes, plain
     from pipelines.runtime.job_file import read_job
 

@@ -33,16 +33,16 @@ def together(runs: Mapping[str, Iterator[Any]], limit: int) -> Iterator[tuple[st
     if limit == 1:
         yield from _run_in_turn(runs)
         return
-    told: SimpleQueue[tuple[str, Any, bool]] = SimpleQueue()
+    events: SimpleQueue[tuple[str, Any, bool]] = SimpleQueue()
     stopped = threading.Event()
     with ThreadPoolExecutor(limit, thread_name_prefix="together") as threads:
         running: list[Future] = [
-            threads.submit(copy_context().run, _follow, name, run, told, stopped) for name, run in runs.items()
+            threads.submit(copy_context().run, _follow, name, run, events, stopped) for name, run in runs.items()
         ]
         try:
             left = len(running)
             while left:
-                name, item, ended = told.get()
+                name, item, ended = events.get()
                 left -= ended
                 if isinstance(item, BaseException) and not isinstance(item, InputError):
                     raise item
@@ -64,12 +64,12 @@ def _run_in_turn(runs: Mapping[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]
         yield name, refused
 
 
-def _follow(name: str, run: Iterator[Any], told: SimpleQueue, stopped: threading.Event) -> None:
+def _follow(name: str, run: Iterator[Any], events: SimpleQueue, stopped: threading.Event) -> None:
     """In a thread of its own: a generator can only be closed between two steps."""
     last: BaseException | None = None
     try:
         while not stopped.is_set():
-            told.put((name, next(run), False))
+            events.put((name, next(run), False))
     except StopIteration:
         pass
     except BaseException as error:
@@ -78,4 +78,4 @@ def _follow(name: str, run: Iterator[Any], told: SimpleQueue, stopped: threading
             stopped.set()
     finally:
         run.close()  # type: ignore[attr-defined]
-        told.put((name, last, True))
+        events.put((name, last, True))

@@ -125,7 +125,7 @@ def test_replicas_are_as_many_as_gpus_and_memory_allow(pool, shot):
 
 
 def test_another_method_gets_the_gpus_of_one_that_is_idle(pool, tmp_path):
-    told = list(pool.told("shots", sleeping(tmp_path / "log", "a", steps=1)))
+    told = list(pool.stream("shots", sleeping(tmp_path / "log", "a", steps=1)))
     assert any(value["phase"] == "Making room" for kind, value in told if kind == "progress")
     assert told[-1][0] == "clip"
 
@@ -133,7 +133,7 @@ def test_another_method_gets_the_gpus_of_one_that_is_idle(pool, tmp_path):
 def test_a_job_whose_machine_is_taken_away_runs_once_more_on_another(pool, machines, tmp_path):
     [cluster] = machines
     log, taken, notes = tmp_path / "log", [], []
-    for kind, value in pool.told("shots", sleeping(log, "a", steps=40)):  # its processes notice within seconds
+    for kind, value in pool.stream("shots", sleeping(log, "a", steps=40)):  # its processes notice within seconds
         if kind == "progress" and value["step"] == 3 and not taken:
             raylets = {node.all_processes["raylet"][0].process.pid: node for node in cluster.worker_nodes}
             taken.append(raylets[psutil.Process(int(value["note"])).ppid()])
@@ -148,7 +148,7 @@ def test_a_cluster_that_restarts_is_joined_again(pool, machines, tmp_path):
     from ray.cluster_utils import Cluster
 
     port, log, notes = int(machines[0].address.rpartition(":")[2]), tmp_path / "log", []
-    for kind, value in pool.told("shots", sleeping(log, "a", steps=40)):
+    for kind, value in pool.stream("shots", sleeping(log, "a", steps=40)):
         if kind == "progress" and value["step"] == 2 and len(machines) == 1:
             switch_off(machines[0])
             again = {"num_cpus": 2, "num_gpus": 1, "include_dashboard": False, "node_ip_address": "127.0.0.1"}

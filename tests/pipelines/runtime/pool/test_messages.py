@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipelines.runtime.pool.messages import pack, pack_told, unpack, unpack_told
+from pipelines.runtime.pool.messages import pack, pack_event, unpack, unpack_event
 
 
 @pytest.mark.parametrize(
-    "told",
+    "event",
     [
         ("clip", b"PK\n\x00 of any bytes"),
         ("clip", b""),
@@ -16,16 +16,16 @@ from pipelines.runtime.pool.messages import pack, pack_told, unpack, unpack_told
         ("report", {"method": "gen3c", "phases": [{"name": "a", "seconds": 1.5}], "revisions": {}}),
     ],
 )
-def test_what_is_told_arrives(told):
-    number, kind, value, payload = unpack(pack_told(7, told))
-    assert number == 7 and unpack_told(kind, value, payload) == told
+def test_an_event_arrives(event):
+    number, kind, value, payload = unpack(pack_event(7, event))
+    assert number == 7 and unpack_event(kind, value, payload) == event
 
 
 def test_an_early_frame_arrives_to_the_bit():
     frame = np.random.default_rng(0).integers(0, 255, (6, 10, 3), np.uint8)
     for sent in (frame, frame[::-1, ::2]):
-        _, kind, value, payload = unpack(pack_told(1, ("progress", {"phase": "a", "preview": sent})))
-        name, progress = unpack_told(kind, value, payload)
+        _, kind, value, payload = unpack(pack_event(1, ("progress", {"phase": "a", "preview": sent})))
+        name, progress = unpack_event(kind, value, payload)
         assert name == "progress" and np.array_equal(progress["preview"], sent)
 
 

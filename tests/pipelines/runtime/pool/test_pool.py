@@ -59,7 +59,7 @@ def test_a_clip_from_the_pool_is_the_plain_one_to_the_bit(pool, name):
     if name == "i2v3d":
         settings = replace(settings, video_steps=2)
     job = write_job(io.BytesIO(), Shot(known, scene, path, settings, TINY)).getvalue()
-    told = list(pool.told("shots", job))
+    told = list(pool.stream("shots", job))
     *_, clip = [clip_of_bytes(value, scene) for kind, value in told if kind == "clip"]
     items = list(Runtime(Device("cpu")).run(Shot(known, scene, path, settings, TINY)))
     *_, plain = [item for item in items if isinstance(item, Clip)]
@@ -76,18 +76,18 @@ def test_a_clip_from_the_pool_is_the_plain_one_to_the_bit(pool, name):
 
 def test_a_second_shot_begins_while_the_first_runs(pool, tmp_path):
     log = tmp_path / "log"
-    first = pool.told("shots", sleeping(log, "a", steps=500))
+    first = pool.stream("shots", sleeping(log, "a", steps=500))
     assert next(kind for kind, value in first if value["phase"] == "Sleeping")
-    list(pool.told("shots", sleeping(log, "b", steps=2)))
+    list(pool.stream("shots", sleeping(log, "b", steps=2)))
     first.close()
     assert "b ended" in log.read_text() and "a ended" not in log.read_text()
 
 
 def test_closing_stops_after_the_step_and_frees_the_replica(pool, tmp_path):
     log = tmp_path / "log"
-    telling = pool.told("shots", sleeping(log, "a", steps=50))
-    assert next(kind for kind, value in telling if value["phase"] == "Sleeping")
-    telling.close()
+    stream = pool.stream("shots", sleeping(log, "a", steps=50))
+    assert next(kind for kind, value in stream if value["phase"] == "Sleeping")
+    stream.close()
     time.sleep(1.0)
     noted = log.read_text()
     time.sleep(0.6)
@@ -97,12 +97,12 @@ def test_closing_stops_after_the_step_and_frees_the_replica(pool, tmp_path):
 
 def test_what_a_replica_refuses_is_told_as_it_says_it(pool):
     with pytest.raises(InputError, match="damaged or of another version"):
-        list(pool.told("shots", b"PK nothing"))
+        list(pool.stream("shots", b"PK nothing"))
 
 
 def test_a_job_whose_replica_is_killed_runs_once_more_and_the_person_reads_so(pool, tmp_path):
     log, killed, notes = tmp_path / "log", [], []
-    for kind, value in pool.told("shots", sleeping(log, "a")):
+    for kind, value in pool.stream("shots", sleeping(log, "a")):
         if kind == "progress" and value["phase"] == "Sleeping" and not killed:
             killed.append(int(value["note"]))
             os.kill(killed[0], signal.SIGKILL)
@@ -114,7 +114,7 @@ def test_a_job_whose_replica_is_killed_runs_once_more_and_the_person_reads_so(po
 
 def test_a_second_loss_is_an_error_in_words(pool, tmp_path):
     def kill_all():
-        for kind, value in pool.told("shots", sleeping(tmp_path / "log", "a")):
+        for kind, value in pool.stream("shots", sleeping(tmp_path / "log", "a")):
             if kind == "progress" and value["phase"] == "Sleeping":
                 os.kill(int(value["note"]), signal.SIGKILL)
 
@@ -165,7 +165,7 @@ def test_the_environment_asks_for_the_pool(monkeypatch):
 
 
 def test_the_status_counts_replicas_of_the_pool_and_what_was_done(pool, tmp_path):
-    list(pool.told("shots", sleeping(tmp_path / "log", "a", steps=1)))
+    list(pool.stream("shots", sleeping(tmp_path / "log", "a", steps=1)))
     now = pool_status(pool)
     [shots] = [queue for queue in now.queues if queue.name == "shots"]
     assert now.nodes == 1 and (shots.running, shots.waiting) == (0, 0) and shots.replicas >= 1

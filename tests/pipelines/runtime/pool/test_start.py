@@ -69,10 +69,10 @@ def test_a_cluster_that_refuses_is_not_asked_twice(driver):
 def test_a_driver_that_ends_loses_its_shots_and_not_this_process(driver):
     link = Link(POOL, driver())
     process = link.facts().nodes
-    telling = link.shoot({}, b"job")
-    assert next(telling) == ("progress", {"step": 1})
+    stream = link.shoot({}, b"job")
+    assert next(stream) == ("progress", {"step": 1})
     with pytest.raises(Lost):
-        next(telling)
+        next(stream)
     with pytest.raises(Lost):
         next(link.shoot({}, b"job"))
     link.renew()

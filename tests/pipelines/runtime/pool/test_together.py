@@ -22,11 +22,11 @@ def counting(name, steps, begun, closed, seconds=0.02):
 @pytest.mark.parametrize("limit", [1, 2, 4])
 def test_everything_is_told_and_runs_begin_in_order(limit):
     begun, closed = [], []
-    told = list(together({name: counting(name, 3, begun, closed) for name in "abcd"}, limit))
+    events = list(together({name: counting(name, 3, begun, closed) for name in "abcd"}, limit))
     assert begun == list("abcd") and sorted(closed) == list("abcd")
     for name in "abcd":
-        assert [item for who, item in told if who == name] == [0, 1, 2, None]
-    together_at_once = told[0][0] != told[1][0] or told[1][0] != told[2][0]
+        assert [item for who, item in events if who == name] == [0, 1, 2, None]
+    together_at_once = events[0][0] != events[1][0] or events[1][0] != events[2][0]
     assert together_at_once == (limit > 1)
 
 
@@ -36,9 +36,9 @@ def test_one_that_is_refused_does_not_stop_the_others(limit):
         yield "step"
         raise InputError("takes clip, not still.")
 
-    told = list(together({"a": refused(), "b": counting("b", 2, [], [])}, limit))
-    assert str(next(item for name, item in told if isinstance(item, InputError))) == "takes clip, not still."
-    assert [item for name, item in told if name == "b"] == [0, 1, None]
+    events = list(together({"a": refused(), "b": counting("b", 2, [], [])}, limit))
+    assert str(next(item for name, item in events if isinstance(item, InputError))) == "takes clip, not still."
+    assert [item for name, item in events if name == "b"] == [0, 1, None]
 
 
 @pytest.mark.parametrize("limit", [1, 2])
@@ -59,10 +59,10 @@ def test_a_fault_is_raised_and_ends_the_others(limit):
 
 def test_closing_ends_all_of_them_after_their_step():
     begun, closed = [], []
-    told = together({name: counting(name, 500, begun, closed, 0.1) for name in "abc"}, 2)
-    next(told)
+    events = together({name: counting(name, 500, begun, closed, 0.1) for name in "abc"}, 2)
+    next(events)
     start = time.monotonic()
-    told.close()
+    events.close()
     assert time.monotonic() - start < 1 and sorted(closed) == sorted(begun) == ["a", "b"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("together")]
 
