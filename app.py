@@ -115,7 +115,7 @@ def _tabs(page: gr.Blocks, studio: Studio, shared: Shared) -> None:
             compare.build(studio, shared)
         studio.selects(tab, compare.ID)
         with gr.Tab("Camera report", id=takes.ID, elem_id="takes-tab"):
-            takes.build()
+            takes.build(studio)
         with gr.Tab("Scene", id=scene.ID, elem_id="scene-tab"):
             scene.build(page, studio.tabs, studio.project)
 

@@ -97,6 +97,20 @@ def scale_to_subject(path: CameraPath, subject_distance: float, clip_distance: f
     return path.scaled(subject_distance / clip_distance)
 
 
+def place_move(move: KeyedMove, camera: CameraPath, *, own_lens: bool = False) -> KeyedMove:
+    """``move``, whose first key is its origin, begun at ``camera`` (one frame) and in that picture's size.
+
+    The lens is the camera's own times what the clip's lens changed; with ``own_lens`` the clip's field of view across is kept.
+    """
+    keys = move.cameras.relative_to_first().moved_to(camera.world_from_camera[0])
+    focal = keys.intrinsics[:, 0, 0]
+    ours = focal * camera.width / keys.width if own_lens else camera.intrinsics[0, 0, 0] * focal / focal[0]
+    lenses = np.repeat(camera.intrinsics[:1], len(keys), axis=0)
+    lenses[:, :2, :2] *= (ours / camera.intrinsics[0, 0, 0])[:, None, None]
+    placed = replace(keys, intrinsics=lenses, width=camera.width, height=camera.height)
+    return move.with_cameras(placed)
+
+
 def _key(path: CameraPath, frame: int) -> Keyframe:
     return Keyframe(path.world_from_camera[frame], path.intrinsics[frame], float(frame))
 

@@ -1,4 +1,4 @@
-"""Achieved and requested path in one figure."""
+"""Two paths in one figure: the camera that a shot has, and the one that was asked for."""
 
 from __future__ import annotations
 
@@ -10,22 +10,32 @@ from camera.figure.path import frustum_lines, frustum_size, spec, to_display
 from camera.path import CameraPath
 from camera.view import Scene
 
-ASKED_COLOUR = "#868e96"
+ASKED_COLOUR, SHOT_COLOUR = "#2f9e44", "#7048e8"
 
 
 def overlay(achieved: CameraPath, requested: CameraPath | None, scene: Scene | None = None) -> dict[str, Any]:
-    """The figure of ``achieved``, with the requested way dashed and grey and its last camera; alone where nothing was asked."""
+    """The figure of ``achieved``, with the requested way dashed and green, and its last camera; alone where nothing was asked."""
     figure = spec(achieved, scene)
-    if requested is None:
-        return figure
-    way = to_display(requested.centres)
-    last = frustum_lines(requested, np.array([len(requested) - 1]), frustum_size(requested, scene))[0]
-    drawn = (("asked", way, "dash"), ("asked, end", last, "solid"))
-    figure["data"] += [
+    return figure if requested is None else _beside(figure, requested, scene, "asked", ASKED_COLOUR)
+
+
+def shot_over(figure: dict[str, Any], achieved: CameraPath, scene: Scene) -> dict[str, Any]:
+    """The ``figure`` of a path in ``scene``, with the way that the shot's camera took dashed and violet, and its last camera."""
+    return _beside(figure, achieved, scene, "shot", SHOT_COLOUR)
+
+
+def _beside(figure: dict[str, Any], path: CameraPath, scene: Scene | None, name: str, colour: str) -> dict[str, Any]:
+    """With another path's way and last camera behind the traces that are there, and a legend of the two ways."""
+    way = to_display(path.centres)
+    last = frustum_lines(path, np.array([len(path) - 1]), frustum_size(path, scene))[0]
+    drawn = ((name, way, "dash", True), (f"{name}, end", last, "solid", False))
+    data = [trace | {"showlegend": trace["name"] == "path"} for trace in figure["data"]]
+    data += [
         {
-            "type": "scatter3d", "x": points[:, 0], "y": points[:, 1], "z": points[:, 2], "mode": "lines", "name": name,
-            "hoverinfo": "skip", "line": {"color": ASKED_COLOUR, "width": 4, "dash": dash}, "connectgaps": False,
+            "type": "scatter3d", "x": points[:, 0], "y": points[:, 1], "z": points[:, 2], "mode": "lines", "name": label,
+            "hoverinfo": "skip", "line": {"color": colour, "width": 5, "dash": dash}, "connectgaps": False, "showlegend": told,
         }
-        for name, points, dash in drawn
+        for label, points, dash, told in drawn
     ]  # fmt: skip
-    return figure
+    legend = {"x": 0, "y": 1, "orientation": "h", "bgcolor": "rgba(0,0,0,0)"}
+    return {**figure, "data": data, "layout": {**figure["layout"], "showlegend": True, "legend": legend}}

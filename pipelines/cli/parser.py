@@ -105,7 +105,19 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
             help="shots as JSON lines, each with visual_input (a picture, clip or views), prompt, and what other moves and "
             "settings differ; --out is then a folder",
         )  # fmt: skip
-    command.add_argument("--path", type=Path, help="path file, or a result of Reshoot; replaces the moves")
+    command.add_argument(
+        "--path",
+        type=Path,
+        help="path file, a result of Reshoot, or any other video, whose move is measured and borrowed in the size of this "
+        "scene's subject; replaces the moves",
+    )
+    command.add_argument(
+        "--path-smooth",
+        type=float,
+        default=0.0,
+        metavar="FRAMES",
+        help="of a borrowed move: smooth over so many frames",
+    )
     command.add_argument(
         "--convention",
         default="",

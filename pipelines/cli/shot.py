@@ -26,6 +26,8 @@ _KEYFRAMES = {"keyframes_file", "keyframes_at", "keyframe_prompts", "window", "f
 """Settings that ask for other keyframes than a project may hold."""
 _FRAME = ("frames", "width", "height", "fps", "fit")
 """Moves that only say how a path is filmed."""
+CLIPS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
+"""Endings of videos whose move can be borrowed."""
 _Parts = tuple[Scene, CameraPath, Settings, Moves | None]
 
 
@@ -136,10 +138,22 @@ def _own_path(given: argparse.Namespace, like: CameraPath, scene: Scene) -> Came
     from camera.objects.scene import subject_distance
     from camera.trajectories.scaling import scale_path
 
-    path, said = scale_path(
-        _path_file(given.path, like, given.convention), given.path_scale, subject_distance(scene.first)
-    )
+    path = _clip_move(given, scene) or _path_file(given.path, like, given.convention)
+    path, said = scale_path(path, given.path_scale, subject_distance(scene.first))
     print(said, end="\n" * bool(said), file=sys.stderr)
+    return path
+
+
+def _clip_move(given: argparse.Namespace, scene: Scene) -> CameraPath | None:
+    """The move of a video that ``--path`` names, borrowed for the scene; None of other files and of results, which carry theirs."""
+    from pipelines.results.borrowed import borrow_path
+    from pipelines.results.take_report import read_recorded_path
+
+    video: Path = given.path
+    if video.suffix.lower() not in CLIPS or not video.is_file() or read_recorded_path(video) is not None:
+        return None
+    path, said = borrow_path(video, scene, smooth=given.path_smooth)
+    print(said, file=sys.stderr)
     return path
 
 

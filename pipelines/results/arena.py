@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import os
 import random
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from camera.errors import InputError
 from camera.evaluation.bradley_terry import Strength, strengths
+from pipelines.media.video import complete
 
 FORMAT = 1
+HOME_VARIABLE = "RESHOOT_ARENA"
+"""Environment variable: the folder of the arena that the page uses."""
+SPACE_STORAGE = Path("/data")
+"""Where a Space with persistent storage has it."""
+MOST_ENTRIES = 1000
+LARGEST_VIDEO = 100 << 20
 OUTCOMES = {"left": 1.0, "tie": 0.5, "right": 0.0}
 _TABLES = """
 create table if not exists entries (
@@ -46,6 +56,15 @@ class Pair:
     right: Entry
 
 
+def home() -> Path:
+    """The folder of the page's arena: `HOME_VARIABLE`, a Space's persistent storage, or the user's cache."""
+    if given := os.environ.get(HOME_VARIABLE):
+        return Path(given)
+    if os.environ.get("SPACE_ID") and os.access(SPACE_STORAGE, os.W_OK):
+        return SPACE_STORAGE / "reshoot-arena"
+    return Path.home() / ".cache" / "reshoot" / "arena"
+
+
 class Arena:
     """Entries and votes in one file, safe for several visitors and processes."""
 
@@ -65,6 +84,22 @@ class Arena:
         values = (entry.move, entry.method, entry.video, entry.turn_degrees, entry.distance, entry.verdict)
         with self._open() as store:
             store.execute("insert or replace into entries values (?, ?, ?, ?, ?, ?)", values)
+
+    def keep(self, entry: Entry) -> Entry:
+        """Copies the entry's video beside the arena, under a name that tells nothing, and enters it; one that is there already
+        only renews its errors. Raises `InputError` where the arena is full or the video too large."""
+        video = Path(entry.video)
+        if video.stat().st_size > LARGEST_VIDEO:
+            raise InputError(f"The arena keeps videos of up to {LARGEST_VIDEO >> 20} MB.")
+        own = self.file.parent / f"{hashlib.sha256(video.read_bytes()).hexdigest()[:24]}.mp4"
+        if not own.is_file():
+            if len(self.entries()) >= MOST_ENTRIES:
+                raise InputError(f"The arena is full: it keeps {MOST_ENTRIES} shots.")
+            with complete(own) as part:
+                shutil.copyfile(video, part)
+        kept = replace(entry, video=str(own))
+        self.enter(kept)
+        return kept
 
     def pair(self, *, seed: int | None = None) -> Pair:
         """Two results of different methods over one move, those methods that met least first; chance decides the rest.

@@ -13,6 +13,7 @@ import numpy as np
 import plotly
 from numpy.typing import NDArray
 
+from camera.figure.overlay import shot_over
 from camera.figure.path import plain, spec
 from camera.objects.scene import StagedScene, subject_distance
 from camera.path import CameraPath
@@ -27,7 +28,7 @@ PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
 """plotly.js as it ships inside the plotly wheel."""
 
 _TEMPLATE = """
-<div class="stage">
+<div class="stage {kind}">
   <div class="stage-plot" role="img" aria-label="Camera path in 3D" data-empty="{empty}"></div>
   <figure class="stage-eye" tabindex="0" title="Drag to look around, wheel or W A S D Q E to fly, Z X to roll, arrows for frames">
     <canvas hidden role="img" aria-label="What the camera sees"></canvas><img alt="What the camera sees" draggable="false"><figcaption></figcaption>
@@ -42,15 +43,16 @@ _TEMPLATE = """
 
 
 def stage(
-    name: str, empty: str = "The camera's path appears here in 3D, once there is a picture.", *, stays: bool = False
-) -> gr.HTML:
+    name: str, empty: str = "The camera's path appears here in 3D, once there is a picture.", *, stays: bool = False,
+    eye: bool = True,
+) -> gr.HTML:  # fmt: skip
     """An empty stage, which says ``empty``; fill it with `shown` and `seen`. One that ``stays`` is in sight while its page is
-    scrolled."""
+    scrolled; one without an ``eye`` shows paths alone, not what their camera sees."""
     gr.set_static_paths([PLOTLY_JS, DRAWING])
     return gr.HTML(
         value=None,
         elem_id=f"{name}-stage" if name else "stage",
-        html_template=_TEMPLATE.replace("{empty}", empty),
+        html_template=_TEMPLATE.replace("{empty}", empty).replace("{kind}", "" if eye else "stage-plain"),
         css_template=(_HERE / "stage.css").read_text(),
         js_on_load=(_HERE / "stage.js").read_text(),
         head=f'<script src="gradio_api/file={PLOTLY_JS}"></script>',
@@ -68,13 +70,17 @@ def shown(
     nominal: bool,
     fresh: bool = False,
     at: int | None = None,
+    shot: CameraPath | None = None,
 ) -> dict:
-    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `drawn`.
+    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `drawn`. ``shot``: the camera that a shot of it has,
+    drawn over it.
 
     The scene's points, which are most of it and do not change with the path, go into a file, which the page fetches once;
     ``place`` says where a file of that name belongs.
     """
     figure = spec(path, scene, nominal=nominal)
+    if shot is not None:
+        figure = shot_over(figure, shot, scene)
     number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
     dots = figure["data"][number]
     points = dots_beside([dots], number, place)

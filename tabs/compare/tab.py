@@ -24,6 +24,7 @@ from pipelines.results.record import record, save
 from pipelines.runtime.pool.together import at_once, together
 from pipelines.shot import Shot
 from tabs.browser.players import clips, players
+from tabs.compare.arena import arena
 from tabs.evaluation.table import table
 from tabs.parts.form import cancelled_by, said
 from tabs.parts.send_to_scene import scene_button
@@ -58,6 +59,7 @@ def build(studio: Studio, shared: Shared) -> None:
             for title, made in shots.items():
                 scene_button(f"compare-{methods[title].name}", made, label=f"Send {title}'s shot to Scene")
         table("compare", shots)
+        arena(studio.project, shots)
     old_openings(shared, ID)
 
     def rehearse_all(project: Project, film_moves: str, methods_chosen: list[str]):

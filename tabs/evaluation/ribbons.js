@@ -37,7 +37,7 @@ function build() {
     if (!way.length) return;
     const points = way.map((place) => place.join(",")).join(" ");
     const dash = number === 0 ? "4 3" : "none";
-    const colour = number === 0 ? "#868e96" : "#e8590c";
+    const colour = number === 0 ? "#2f9e44" : "#e8590c";
     made("polyline", { points, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }, map);
     marks.push([way, made("circle", { r: 4, fill: colour, cx: way[0][0], cy: way[0][1] }, map), number]);
   });

@@ -1,4 +1,5 @@
-// A table of takes that sorts by the column whose head is pressed. props.value: {columns, rows: [{cells, spark}]}.
+// A table that sorts by the column whose head is pressed. props.value: {columns, rows: [{cells, spark}], drawn, sorted}; drawn: what the
+// sparklines show, none where it is missing; sorted: {column, down} to begin with.
 const SVG = "http://www.w3.org/2000/svg";
 const table = element.querySelector(".takes");
 let sorted = { column: 0, down: false };
@@ -6,7 +7,7 @@ let sorted = { column: 0, down: false };
 function build() {
   table.replaceChildren();
   if (!props.value) return;
-  const { columns, rows } = props.value;
+  const { columns, rows, drawn } = props.value;
   const head = table.createTHead().insertRow();
   columns.forEach((text, column) => {
     const cell = document.createElement("th");
@@ -21,12 +22,12 @@ function build() {
     cell.append(button);
     head.append(cell);
   });
-  head.append(Object.assign(document.createElement("th"), { textContent: "turn error over time" }));
+  if (drawn) head.append(Object.assign(document.createElement("th"), { textContent: drawn }));
   const body = table.createTBody();
   for (const row of [...rows].sort(order)) {
     const line = body.insertRow();
     for (const cell of row.cells) line.insertCell().textContent = cell ?? "–";
-    line.insertCell().append(sparkline(row.spark));
+    if (drawn) line.insertCell().append(sparkline(row.spark));
   }
 }
 
@@ -51,5 +52,10 @@ function sparkline(heights) {
   return chart;
 }
 
-watch("value", build);
-build();
+function begin() {
+  sorted = props.value?.sorted ?? sorted;
+  build();
+}
+
+watch("value", begin);
+begin();

@@ -29,6 +29,7 @@ COLUMNS = (
     "drift, %",
     "jitter, °",
 )
+DRAWN = "turn error over time"
 POINTS = 60
 """Of a sparkline."""
 
@@ -36,14 +37,7 @@ POINTS = 60
 def table(name: str, shots: Mapping[str, gr.State]) -> None:
     """Places the table over results whose mp4s ``shots`` hold by title, a button that fills it, and one that breaks off."""
     told = gr.Markdown(elem_classes="told", elem_id=f"{name}-takes-told")
-    shown = gr.HTML(
-        value=None,
-        elem_id=f"{name}-takes",
-        html_template='<table class="takes"></table>',
-        css_template=(_HERE / "table.css").read_text(),
-        js_on_load=(_HERE / "table.js").read_text(),
-        apply_default_css=False,
-    )
+    shown = sortable(f"{name}-takes")
     with gr.Row():
         start = gr.Button("Measure the cameras of these shots", size="sm", elem_id=f"{name}-measure")
         stop = gr.Button("Stop measuring", size="sm", min_width=80)
@@ -57,6 +51,18 @@ def table(name: str, shots: Mapping[str, gr.State]) -> None:
         said(measure_all), list(shots.values()), [told, shown], api_name=f"{name}_measure", **MEASURES
     )
     cancelled_by(stop, [running], told, told="Not measured any further.")
+
+
+def sortable(name: str) -> gr.HTML:
+    """An empty table that sorts by the column whose head is pressed; its value is described in table.js."""
+    return gr.HTML(
+        value=None,
+        elem_id=name,
+        html_template='<table class="takes"></table>',
+        css_template=(_HERE / "table.css").read_text(),
+        js_on_load=(_HERE / "table.js").read_text(),
+        apply_default_css=False,
+    )
 
 
 def measured(videos: Mapping[str, str]):
@@ -79,7 +85,7 @@ def measured(videos: Mapping[str, str]):
             notes.append(f"{title}: {error}")
         if _is_noise(video):
             notes.append(f"{title}: random weights make noise; what is measured of it means nothing.")
-        yield "  \n".join(notes), gr.update(value={"columns": COLUMNS, "rows": rows})
+        yield "  \n".join(notes), gr.update(value={"columns": COLUMNS, "rows": rows, "drawn": DRAWN})
 
 
 def row(title: str, report: TakeReport) -> dict[str, Any]:

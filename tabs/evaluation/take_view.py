@@ -6,27 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from camera.errors import InputError
 from camera.evaluation.report import TakeReport
+from camera.path import CameraPath
 from pipelines.method import Progress
 from pipelines.results.record import restore
 from pipelines.results.take_report import measure_steps, read_report
+from tabs.browser.stage import shown
 from tabs.evaluation.ribbons import filled, ribbons
 from tabs.parts.form import cancelled_by, said
+from tabs.project.project import Project
+from tabs.shared.studio import PRIVATE
 
 MEASURES: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1, "show_progress": "hidden"}
 """One camera at a time for all visitors, beside the queue of shots."""
 
 
-def take_view(name: str, shot: gr.State, player: str) -> None:
-    """Places the report on the result whose mp4 ``shot`` holds and which the element ``player`` plays."""
+def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: gr.HTML) -> None:
+    """Places the report on the result whose mp4 ``shot`` holds and which the element ``player`` plays. Once it is measured, its
+    camera is drawn over the move on ``stage``, as the method ``name`` follows it, while ``project`` still has that move."""
     told = gr.Markdown(elem_classes="told", elem_id=f"{name}-take")
-    shown = ribbons(f"{name}-ribbons", player)
+    lines = ribbons(f"{name}-ribbons", player)
     with gr.Row():
         again = gr.Button("Measure the camera of this shot", size="sm", visible=False, elem_id=f"{name}-measure")
         stop = gr.Button("Stop measuring", size="sm", visible=False, min_width=80)
-    outputs = [told, shown, again, stop]
+    outputs = [told, lines, again, stop]
 
     def by_itself(shot: str | None):
         yield from after_a_shot(shot)
@@ -41,7 +47,26 @@ def take_view(name: str, shot: gr.State, player: str) -> None:
         shot.change(said(by_itself), shot, outputs, api_visibility="private", trigger_mode="always_last", **MEASURES),
         again.click(said(measured), shot, outputs, api_name=f"{name}_measure", **MEASURES),
     ]
+    for run in runs:
+        run.success(said(over_move, name), [project, shot], stage, **PRIVATE)
     cancelled_by(stop, runs, [told, stop], told=("Not measured.", gr.Button(visible=False)))
+
+
+def over_move(project: Project, shot: str | None) -> Any:
+    """Update of the stage: the camera that was shot over the project's move; none where that is another move by now."""
+    report = read_report(shot) if shot else None
+    if report is None or report.requested_path is None or project.path is None:
+        return gr.skip()
+    scene, path = project.ready()
+    if not same_begin(path, report.requested_path):
+        return gr.skip()
+    return shown(path, scene, project.file, nominal=project.record.nominal, shot=report.achieved_path)
+
+
+def same_begin(path: CameraPath, asked: CameraPath) -> bool:
+    """Whether ``asked``, which a cancelled shot may have cut off, is how ``path`` begins."""
+    whole, part = path.world_from_camera, asked.world_from_camera
+    return len(part) <= len(whole) and bool(np.allclose(whole[: len(part)], part, atol=1e-6))
 
 
 def after_a_shot(shot: str | None):

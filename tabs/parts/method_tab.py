@@ -79,7 +79,7 @@ class MethodTab:
 
     def finish(self) -> None:
         """Place the results and connect the tab's endpoints. Further parts of a tab may be placed before or after this call."""
-        self.shoot.screen()
+        self.shoot.screen(self.shared.stage.view)
 
     def _connect(self) -> None:
         method, studio, name = self.method, self.studio, self.method.name

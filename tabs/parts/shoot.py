@@ -51,8 +51,8 @@ class Shoot:
             )
             self.stop = gr.Button("Cancel", min_width=80, scale=1, elem_id=f"{name}-cancel")
 
-    def screen(self) -> None:
-        """Places the result and connects the button."""
+    def screen(self, stage: gr.HTML) -> None:
+        """Places the result and connects the button; ``stage`` shows the move."""
         name = self.method.name
         self.early = gr.Image(label="Early frame", visible=False, height=200, interactive=False)
         self.players = players(f"{name}-result")
@@ -63,7 +63,7 @@ class Shoot:
         with gr.Row():
             self.archive = gr.Button("Frames and cameras as a zip", size="sm", visible=False, elem_id=f"{name}-archive")
             scene_button(name, self.shot)
-        take_view(name, self.shot, f"{name}-result")
+        take_view(name, self.shot, f"{name}-result", self.project, stage)
         self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
         self.outputs = [self.status, self.early, self.players, self.files, self.archive, self.shot]
         self._connect()

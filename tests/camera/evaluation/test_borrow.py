@@ -6,7 +6,7 @@ import pytest
 from camera.editing import saved
 from camera.editing.track import path_of
 from camera.errors import InputError
-from camera.evaluation.borrow import Tolerance, borrow_keys, scale_to_subject, smooth_path
+from camera.evaluation.borrow import Tolerance, borrow_keys, place_move, scale_to_subject, smooth_path
 from camera.evaluation.report import jitter_degrees
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
@@ -73,3 +73,22 @@ def test_the_key_editor_takes_the_keys_and_makes_the_same_path():
     np.testing.assert_allclose(made.intrinsics, found.path.intrinsics, rtol=1e-9)
     again = path_of(move.with_cameras(scale_to_subject(move.cameras, 3.0, 1.5)), frames=len(found.path))
     np.testing.assert_allclose(again.centres, scale_to_subject(found.path, 3.0, 1.5).centres, atol=1e-9)
+
+
+def test_a_move_begins_at_another_pictures_camera_with_the_clips_changes_of_lens():
+    move = borrow_keys(clip(zoom=1.5)).move
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = from_pan_tilt_roll(90, 0, 0), [1, 2, 3]
+    picture = CameraPath(pose[None], pinhole(400, 400, 40), 400, 400)
+    placed = place_move(move, picture)
+    np.testing.assert_allclose(placed.cameras.world_from_camera[0], pose, atol=1e-12)
+    np.testing.assert_allclose(placed.cameras.intrinsics[0], picture.intrinsics[0])
+    assert placed.cameras.intrinsics[-1, 0, 0] == pytest.approx(1.5 * picture.intrinsics[0, 0, 0])
+    assert placed.cameras.intrinsics[-1, 0, 2] == picture.intrinsics[0, 0, 2] and (placed.width, placed.height) == (
+        400,
+        400,
+    )
+    relative = placed.cameras.relative_to_first().world_from_camera
+    np.testing.assert_allclose(relative, move.cameras.relative_to_first().world_from_camera, atol=1e-9)
+    own = place_move(move, picture, own_lens=True).cameras
+    np.testing.assert_allclose(own.fov_degrees[:, 0], move.cameras.fov_degrees[:, 0], atol=1e-9)

@@ -10,10 +10,14 @@ from camera.evaluation.report import Found, TakeReport, make_report
 from camera.figure.overlay import overlay
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
+from camera.view import Scene, View
+from pipelines import method
 from pipelines.media.video import write_mp4
+from pipelines.project.content import PATH_FILE, MoveSource
 from pipelines.results import take_report
 from tabs.evaluation import take_view
 from tabs.evaluation.ribbons import value
+from tabs.project.project import Project
 
 
 def move(pan: float = 20.0, frames: int = 12) -> CameraPath:
@@ -68,3 +72,21 @@ def test_the_asked_way_is_drawn_under_the_measured_one(made):
     names = [trace["name"] for trace in overlay(made.achieved_path, made.requested_path)["data"]]
     assert {"path", "asked", "asked, end"} <= set(names)
     assert "asked" not in [trace["name"] for trace in overlay(made.achieved_path, None)["data"]]
+
+
+def test_the_shot_is_drawn_over_the_move_only_while_it_is_the_move(made, tmp_path: Path):
+    view = View.of(np.zeros((36, 64, 3), np.uint8), np.full((36, 64), 3.0), pinhole(64, 36, 60))
+    moves = method("gen3c").moves(frames=17, width=128, height=64, fit="stretch")
+    project = Project(folder=tmp_path / "project").opened(Scene((view,), "still")).with_moves(moves)
+    project = project.with_own(move()).with_source(MoveSource(moves_from=PATH_FILE))
+    video = write_mp4(tmp_path / "shot.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12)
+    assert "value" not in take_view.over_move(project, str(video))  # not measured yet
+    asked = project.ready()[1]
+    kept = list(range(10))
+    found = Found("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",))  # type: ignore[arg-type]
+    take_report.save_report(video, report(found, asked))
+    shown = take_view.over_move(project, str(video))
+    traces = {trace["name"]: trace for trace in shown["figure"]["data"]}
+    assert {"path", "shot", "shot, end"} <= set(traces) and shown["frames"] == 17
+    assert traces["shot"]["showlegend"] and not traces["frusta"]["showlegend"]
+    assert "figure" not in take_view.over_move(project.with_own(move(5)), str(video))

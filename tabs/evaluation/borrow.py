@@ -1,0 +1,133 @@
+"""Borrow the move of a video: its camera as few keys, in the size of this scene, opened on the timeline or written to files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from camera import formats
+from camera.editing import saved
+from camera.errors import InputError
+from camera.evaluation.borrow import Borrowed, Tolerance, scale_to_subject
+from camera.evaluation.report import TakeReport
+from pipelines.results.borrowed import borrow_camera, fit_to_scene
+from tabs.evaluation.take_view import MEASURES
+from tabs.parts.form import cancelled_by, said
+from tabs.project.project import Project
+from tabs.shared.studio import Studio, signal
+
+LENSES = {"Changes of the clip's lens, from this picture's on": False, "The clip's own field of view": True}
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The report on ``video`` beside the path file ``requested``, as the page named them."""
+
+    video: str
+    requested: str | None
+    report: TakeReport
+
+    def is_of(self, video: str, requested: str | None) -> bool:
+        return (self.video, self.requested) == (video, requested)
+
+
+class BorrowControls:
+    """The controls; `connect` them once what they fill is placed."""
+
+    def __init__(self) -> None:
+        with gr.Accordion("Borrow this move", open=True):
+            with gr.Row():
+                self.degrees = gr.Slider(
+                    0.1, 5, Tolerance.degrees, step=0.1, label="Turn may miss by, degrees", min_width=150
+                )
+                self.share = gr.Slider(
+                    0.5, 10, 100 * Tolerance.share, step=0.5, label="Place may miss by, % of the way", min_width=150
+                )
+            self.smooth = gr.Slider(
+                0, 12, 0, step=1, label="Smooth over, frames", info="0 keeps the hand that held the camera"
+            )
+            self.lens = gr.Radio(list(LENSES), value=next(iter(LENSES)), label="Lens")
+            with gr.Row():
+                self.open = gr.Button("Open as keys of my scene", variant="primary", elem_id="takes-open-keys", scale=2)
+                self.stop = gr.Button("Cancel", min_width=80)
+            self.told = gr.Markdown(elem_classes="told", elem_id="takes-keys")
+            with gr.Accordion("As path files", open=False):
+                self.subject = gr.Number(1.0, label="Distance to the subject in the files", minimum=1e-3)
+                self.write = gr.Button("Write path files", size="sm", elem_id="takes-borrow")
+                self.files = gr.File(
+                    label="Path files", file_count="multiple", visible=False, interactive=False, elem_id="takes-files"
+                )
+
+    def connect(
+        self,
+        studio: Studio,
+        take: gr.State,
+        given: list[Any],
+        measured: gr.State,
+        shown: list[Any],
+        measure: Callable[..., Iterator[tuple]],
+    ) -> None:
+        """``measure(take, *values of given)`` yields updates of ``shown``, and with the last one what ``measured`` holds."""
+
+        def open_keys(
+            project: Project, take: Project, known: Measured | None, video: str, requested_path: str | None,
+            degrees: float, share_percent: float, smooth_frames: float, lens: str,
+        ):  # fmt: skip
+            """The video's camera as the fewest keys within a tolerance, in the size of the current scene, opened on the timeline;
+            measured first where it was not."""
+            scene = project.scene
+            if scene is None:
+                raise InputError("Open a picture first; its subject says how large the borrowed move becomes.")
+            if known is None or not known.is_of(video, requested_path):
+                known = None
+                for *updates, done in measure(take, video, requested_path):
+                    known = done
+                    yield *updates, *(gr.skip(),) * 5
+            assert known is not None, "measuring ends with a report or an error"
+            found = borrow_camera(known.report, Tolerance(degrees, share_percent / 100), smooth=smooth_frames)
+            move = fit_to_scene(found, known.report, scene, own_lens=LENSES[lens])
+            project = project.with_keys(move, "borrow a move")
+            told = f"{found.words} Opened on the timeline as the move of {scene.name}."
+            yield *(gr.skip(),) * len(shown), known, told, project, gr.Tabs(selected=project.method), signal()
+
+        def borrow_move(
+            take: Project, known: Measured | None, degrees: float, share_percent: float, smooth_frames: float,
+            subject_distance: float,
+        ):  # fmt: skip
+            """The measured camera as the fewest keys within a tolerance, scaled to a distance; as path files of every format."""
+            if known is None:
+                raise InputError("Measure a video first, then its move can be borrowed.")
+            found = borrow_camera(known.report, Tolerance(degrees, share_percent / 100), smooth=smooth_frames)
+            return _files(take, found, known.report, subject_distance)
+
+        how = [self.degrees, self.share, self.smooth]
+        opening = self.open.click(
+            said(open_keys), [studio.project, take, measured, *given, *how, self.lens],
+            [*shown, measured, self.told, studio.project, studio.tabs, studio.restored],
+            api_name="takes_open_keys", **MEASURES,
+        )  # fmt: skip
+        cancelled_by(self.stop, [opening], self.told)
+        self.write.click(
+            said(borrow_move), [take, measured, *how, self.subject], [self.told, self.files], api_name="takes_borrow"
+        )
+
+
+def _files(take: Project, found: Borrowed, report: TakeReport, subject: float) -> tuple[str, Any]:
+    """Words, and path files of every format with the keys beside them."""
+    path, move = found.path, found.move
+    if report.requested is None and report.clip_distance > 0:
+        path = scale_to_subject(path, subject, report.clip_distance)
+        move = move.with_cameras(scale_to_subject(move.cameras, subject, report.clip_distance))
+    keys = take.file("borrowed-keys.json")
+    keys.write_text(json.dumps(saved.write(move)))
+    written = [str(keys)]
+    for name, data in formats.write_all(path).items():
+        file = take.file(f"borrowed-{name}")
+        file.write_bytes(data)
+        written.append(str(file))
+    told = f"{found.words} Take up a file as the path of any method; {keys.name} holds the keys themselves."
+    return told, gr.File(written, visible=True)
