@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camera.evaluation.report import Found, report
+from camera.evaluation.report import Found, make_report
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
@@ -33,7 +33,7 @@ def clip(tmp_path: Path) -> Path:
     lens[:, [0, 1], [0, 1]] *= 1.5 ** share[:, None]
     file = write_mp4(tmp_path / "clip.mp4", np.zeros((FRAMES, 36, 64, 3), np.uint8), 12)
     found = Found("travel", CameraPath(poses, lens, 64, 36, 12), range(FRAMES), FRAMES, "found", 9.0, 0.2, (), 3.0)
-    take_report.save_report(file, report(found))
+    take_report.save_report(file, make_report(found))
     return file
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from camera.errors import InputError
-from camera.evaluation.report import Found, report
+from camera.evaluation.report import Found, make_report
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
 from pipelines.method import Clip
@@ -42,7 +42,7 @@ def kept(tmp_path, monkeypatch) -> store.Arena:
 def test_shots_of_one_move_enter_with_their_errors_and_without_their_names(tmp_path, kept):
     videos = [shot(tmp_path, "gen3c", 17), shot(tmp_path, "genxd", 12), shot(tmp_path, "i2v3d", 16, 50)]
     take_report.save_report(
-        videos[1], report(Found("pan", pan(16, 12), range(12), 12, "held", 0.0, 0.1, ()), pan(20, 12))
+        videos[1], make_report(Found("pan", pan(16, 12), range(12), 12, "held", 0.0, 0.1, ()), pan(20, 12))
     )
     told = arena.enter_all(kept, videos)
     assert told.startswith("2 shots of one move") and "1 follow another move" in told
