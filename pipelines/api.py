@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,15 +43,17 @@ def open_picture(
 ) -> Scene:
     """A picture with depth as a still scene, in the picture's own size.
 
-    ``depth``: a depth model by name, a depth map as a file (PNG, TIFF, EXR, npy) or as an array (H,W) along z, or "guess"
-    for a made-up floor and backdrop. ``meaning`` and ``scale`` say what the numbers of a file are ("distance" or
-    "disparity", times ``scale``). ``fov_degrees``: horizontal field of view; else the depth model's, the file's, or 55.
-    Raises `InputError` for what cannot be read or had.
+    ``depth``: a depth model by name, a depth map as a file (PNG, TIFF, EXR, PFM, npy, npz) or as an array (H,W) along z, or
+    "guess" for a made-up floor and backdrop. ``meaning`` and ``scale`` say what the numbers of a file are (one of
+    `pipelines.media.depth_map.meanings.MEANINGS`, times ``scale``). ``fov_degrees``: horizontal field of view; else the depth
+    model's, the depth map's, the picture's, or 55. What a reader left or assumed is a warning `FileNote`. Raises `InputError` for
+    what cannot be read or had.
     """
     from pipelines.inputs.picture import scene_from
     from pipelines.media.image import read_picture
 
     picture = read_picture(file)
+    _warn(picture.notes)
     found = _depth(picture, depth, meaning, scale)
     return scene_from(picture, found, fov_degrees=fov_degrees, name=Path(file).stem)
 
@@ -60,7 +63,7 @@ def _depth(picture: Picture, depth: Any, meaning: DepthMeaning, scale: float) ->
 
     from pipelines.estimation.depth import MODELS, Depth, depth_of
     from pipelines.inputs.picture import guess_layout
-    from pipelines.media.image import read_depth
+    from pipelines.media.depth_map.read import read_depth_map
 
     if not isinstance(depth, (str, Path)):
         return Depth(np.asarray(depth, np.float32), "relative", "given depth")
@@ -72,7 +75,17 @@ def _depth(picture: Picture, depth: Any, meaning: DepthMeaning, scale: float) ->
     if not Path(depth).is_file():
         names = ", ".join(_code_name(model.label) for model in MODELS.values())
         raise InputError(f"There is no depth model or depth map {str(depth)!r}; the models are {names}, {GUESS}.")
-    return Depth(read_depth(depth, meaning, scale=scale), "relative", "given depth")
+    read = read_depth_map(depth, meaning, scale=scale)
+    _warn(read.notes)
+    return Depth(read.values, read.unit, "given depth", read.fov_degrees)
+
+
+def _warn(notes: Iterable[str]) -> None:
+    """What a reader left of a file or assumed, as warnings."""
+    from camera.formats import FileNote
+
+    for note in notes:
+        warnings.warn(note, FileNote, stacklevel=4)
 
 
 def _code_name(label: str) -> str:

@@ -30,6 +30,11 @@ from camera.formats.research import (
 from camera.path import CameraPath
 
 LARGEST_FILE = 1 << 30
+UNREAD = {
+    "fbx": "FBX", "abc": "Alembic", "blend": "a Blender file", "ma": "a Maya scene", "mb": "a Maya scene", "max": "a 3ds Max scene",
+    "c4d": "a Cinema 4D scene", "nk": "a Nuke script", "bvh": "motion capture",
+}  # fmt: skip
+"""Files that hold cameras and that no library with releases of its own reads from Python."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +220,11 @@ def _read(name: str, data: bytes, like: CameraPath | None, account: Account, con
     }  # fmt: skip
     if suffix == "bin" and name.lower() != "images.bin":
         raise InputError(f"{name} cannot be read alone; give COLMAP's cameras.bin and images.bin together in one zip.")
+    if suffix in UNREAD:
+        raise InputError(
+            f"{name} is {UNREAD[suffix]}, whose cameras cannot be read here; export the camera as glTF (.glb), USD or Nuke's .chan "
+            "from the program that made it."
+        )
     reader = colmap.read_images if suffix == "bin" else readers.get(suffix)
     if reader is None:
         known = ", ".join(

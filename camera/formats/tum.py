@@ -28,7 +28,8 @@ def rows(text: str) -> list[tuple[int, str]]:
 def read(text: str, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """Lens and size are those of ``like``; the cameras are laid out by their time stamps, see `timing.by_time`.
 
-    Stamps are seconds, as in TUM's data sets, or nanoseconds, as ORB-SLAM3 writes them for EuRoC.
+    Stamps are seconds, as in TUM's data sets; nanoseconds, as ORB-SLAM3 writes them for EuRoC, or micro- or milliseconds; or the
+    numbers of frames, as MonST3R and others write them (whole numbers less than `FEWEST_MILLISECONDS` apart).
     """
     lines = rows(text)
     values = np.array([_row(line, f"Line {number} of {name}") for number, line in lines])
@@ -37,7 +38,7 @@ def read(text: str, name: str, like: CameraPath | None, account: Account) -> Cam
     poses[:, :3, :3] = from_quaternion(values[:, 4:], order="xyzw")
     poses[:, :3, 3] = values[:, 1:4]
     path = CameraPath(poses, resample_lens(lens, len(poses)), lens.width, lens.height, lens.fps)
-    return by_time(path, _seconds(values[:, 0], account), account)
+    return by_time(path, _seconds(values[:, 0], lens.fps, account), account)
 
 
 def _row(line: str, where: str) -> NDArray[np.float64]:
@@ -53,8 +54,12 @@ def _row(line: str, where: str) -> NDArray[np.float64]:
     return np.array([stamp, *posed[1:]])
 
 
-def _seconds(stamps: NDArray[np.float64], account: Account) -> NDArray[np.float64]:
-    """Stamps in seconds from the first on; a middle step of more than a thousand means a smaller unit."""
+FEWEST_MILLISECONDS = 10
+"""Whole stamps at least so far apart are hardly seconds or numbers of frames."""
+
+
+def _seconds(stamps: NDArray[np.float64], fps: float, account: Account) -> NDArray[np.float64]:
+    """Stamps in seconds from the first on, by their middle step; ``fps``: of the frames, where they are numbered."""
     stamps = stamps - stamps.min()
     steps = np.abs(np.diff(np.sort(stamps)))
     step = float(np.median(steps)) if len(steps) else 0.0
@@ -62,7 +67,16 @@ def _seconds(stamps: NDArray[np.float64], account: Account) -> NDArray[np.float6
         if step >= smallest:
             account.say(f"The time stamps of {account.name} are {step:.4g} apart and were taken for {unit}.")
             return stamps / per_second
-    return stamps
+    if step < 1 or not np.array_equal(stamps, np.rint(stamps)):
+        return stamps
+    if step >= FEWEST_MILLISECONDS:
+        account.say(f"The time stamps of {account.name} are {step:.4g} apart and were taken for milliseconds.")
+        return stamps / 1e3
+    account.say(
+        f"The time stamps of {account.name} are whole numbers {step:.4g} apart and were taken for numbers of frames, {fps:.4g} per "
+        "second."
+    )
+    return stamps / fps
 
 
 def write(path: CameraPath) -> bytes:

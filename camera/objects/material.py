@@ -20,6 +20,9 @@ SPECULAR_GLOSSINESS = "KHR_materials_pbrSpecularGlossiness"
 STRENGTH = "KHR_materials_emissive_strength"
 TRANSFORM = "KHR_texture_transform"
 WEBP = "EXT_texture_webp"
+METALLIC = "Parts with a specular colour (KHR_materials_pbrSpecularGlossiness) are drawn in their diffuse colour alone; metals look dark."
+DIELECTRIC = 0.2
+"""Reflectances above this are metals'; plastic, glass and skin lie at 0.02 to 0.08 (glTF 2.0, appendix B)."""
 _ROWS = 256
 """Rows of a picture that are mixed at once."""
 
@@ -68,6 +71,7 @@ def material(about: Mapping[str, Any], textures: list[dict[str, Any]], picture: 
     """``about``: an entry of a file's materials; ``textures``: its textures."""
     base, opacity = _base(about)
     glow = _glow(about)
+    note = METALLIC if _is_old_metal(about, base) else ""
     cut_out = about.get("alphaMode", "OPAQUE") != "OPAQUE" and (base.texture is not None or opacity < 1)
 
     def seen(layer: _Layer) -> NDArray[np.uint8] | None:
@@ -77,7 +81,7 @@ def material(about: Mapping[str, Any], textures: list[dict[str, Any]], picture: 
     if shining or glow.is_dark:
         shown = glow if shining else base
         tint, (uv_set, moved) = srgb_from_linear(shown.factor), shown.placed
-        return Material(_tint(seen(shown), tint), tint, uv_set, moved, cut_out, shining)
+        return Material(_tint(seen(shown), tint), tint, uv_set, moved, cut_out, shining, note)
     return _both(base, glow, seen, cut_out)
 
 
@@ -112,6 +116,15 @@ def _base(about: Mapping[str, Any]) -> tuple[_Layer, float]:
     names = ("baseColorFactor", "baseColorTexture") if old is None else ("diffuseFactor", "diffuseTexture")
     factor = np.asarray(given.get(names[0], [1, 1, 1, 1]), dtype=np.float64)
     return _Layer(factor[:3], given.get(names[1])), float(factor[3])
+
+
+def _is_old_metal(about: Mapping[str, Any], base: _Layer) -> bool:
+    """Whether a specular-glossiness material shows little by its diffuse colour, as metals do there."""
+    old = about.get("extensions", {}).get(SPECULAR_GLOSSINESS)
+    if old is None or "specularGlossinessTexture" in old:
+        return old is not None
+    specular = np.asarray(old.get("specularFactor", [1, 1, 1]), dtype=np.float64)
+    return "specularFactor" in old and float(specular.max()) > DIELECTRIC
 
 
 def _glow(about: Mapping[str, Any]) -> _Layer:

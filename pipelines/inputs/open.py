@@ -142,7 +142,7 @@ def _read_archive(path: Path, given_views: int, dense: bool, begin_at: int) -> M
             return Material(scene, along, account.text())
         inner = [place, *(child for child in place.iterdir() if child.is_dir())]
         for candidate in inner:
-            if (candidate / "0" / "images.bin").is_file():
+            if (candidate / "0" / "images.bin").is_file() and (candidate / "images").is_dir():
                 account = Account(path.name)
                 views = read_camvid(candidate, account=account)
                 note = f"Cameras of the data set. {account.text()}".rstrip()

@@ -99,7 +99,8 @@ def gather_folder(folder: Path, *, name: str) -> Given:
     used = [*pictures, *_camera_files(files, name)]
     given = gather(used, name=name)
     left = Account(name)
-    left.fields({file.relative_to(folder).as_posix(): file for file in files if file not in used})
+    beside = {file.relative_to(folder).as_posix(): file for file in files if file not in used}
+    left.fields(beside, idle=[name for name, file in beside.items() if file.stem in colmap.IDLE_MEMBERS])
     return replace(given, note=" ".join(filter(None, (given.note, left.text()))))
 
 
@@ -227,9 +228,10 @@ def match_cameras(pictures: Mapping[str, Picture], model: Model, *, name: str = 
     views = PosedPictures(
         np.stack([picture for picture, _ in framed]), path, name, "given cameras", model.points, model.colours
     )
+    bent = sum(bool(model.lenses[place[each]].distortion.any()) for each in chosen)
     left = sorted(set(range(len(model.poses))) - set(place.values()))
     targets = _targets(model, left, width, height) if left else None
-    return Given(views, targets, _note(pictures, place, straight, left))
+    return Given(views, targets, _note(pictures, place, straight, left, bent))
 
 
 def _places(names: list[str], model: Model) -> dict[str, int]:
@@ -273,11 +275,17 @@ def _targets(model: Model, numbers: list[int], width: int, height: int) -> Camer
 
 
 def _note(
-    pictures: Mapping[str, Picture], place: Mapping[str, int], straight: Sequence[tuple[Picture, Lens]], left: list[int]
+    pictures: Mapping[str, Picture],
+    place: Mapping[str, int],
+    straight: Sequence[tuple[Picture, Lens]],
+    left: list[int],
+    bent: int,
 ) -> str:
     lines = [f"{len(place)} pictures with their cameras."]
     if missing := [name for name in pictures if name not in place]:
         lines.append(f"{len(missing)} without a camera are left out ({missing[0]}).")
+    if bent:
+        lines.append(f"{bent} of a distorted lens were straightened; what lies beyond their edges is black.")
     if len({picture.shape for picture, _ in straight}) > 1:
         lines.append(_sizes(straight[0][0]))
     if left:

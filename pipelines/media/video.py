@@ -155,6 +155,8 @@ def read_video(
     with _open_video(path) as (container, stream):
         tracks = len(container.streams.video)
         own.left_out(tracks - 1, tracks, "picture tracks", "the first one is shown")
+        if _is_transparent(stream):
+            own.say(f"{own.name} is transparent in parts; they are shown in the colours stored behind.")
         timing = read_timing(container, stream)
         timing = timing.of_every_frame() if every else timing
     with _open_video(path) as (container, stream):
@@ -176,6 +178,15 @@ def read_video(
     timing.say(len(frames), own)
     _pass_notes(own, account)
     return frames, timing.fps
+
+
+def _is_transparent(stream: Any) -> bool:
+    """Whether a stream has opacity: in its pixels, or beside them as WebM keeps it, which players put over what is behind."""
+    beside = stream.metadata.get("alpha_mode") or stream.metadata.get("ALPHA_MODE")
+    pixels = stream.codec_context.format
+    return beside == "1" or bool(
+        pixels and any(part in pixels.name for part in ("yuva", "rgba", "bgra", "argb", "gbrap"))
+    )
 
 
 def _too_long(frames: int, width: int, height: int, limit: int) -> str:

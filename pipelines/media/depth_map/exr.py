@@ -133,6 +133,8 @@ def _choose_channel(channels: list[_Found], file: Any, path: Path, account: Acco
         return best[0]
     solid = [each for each in channels if each.end not in ("a", "alpha") and not _is_no_depth(each)]
     if len(solid) == 1:
+        if solid[0].end not in (*SCALAR_ENDS, "b"):
+            account.say(f"{path.name} holds one channel, called {solid[0].called}, and it is taken for the depth.")
         return solid[0]
     listed = ", ".join(each.name for each in channels[:12])
     if len({(each.part, each.layer) for each in solid}) == 1 and {each.end for each in solid} <= {"r", "g", "b"}:
@@ -166,7 +168,7 @@ def _rank(each: _Found, channels: list[_Found]) -> int | None:
 
 def _is_no_depth(each: _Found) -> bool:
     """Blender calls the only channel of its mist Z too; mist is a share of white."""
-    return "mist" in re.split(r"[ ._-]+", each.layer)
+    return "mist" in re.split(r"[ ._-]+", each.called.lower())
 
 
 def _note_unused(file: Any, chosen: _Found, channels: list[_Found], account: Account) -> None:

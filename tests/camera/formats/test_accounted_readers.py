@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from camera.errors import InputError
 from camera.formats import FORMATS, FileNote, read, write
 from camera.formats.account import Account
 from camera.path import CameraPath, pinhole
@@ -152,6 +153,34 @@ def test_stamps_out_of_order_and_twice_are_sorted_and_said():
 def test_tum_in_any_unit_of_time(unit, first):
     path = tum([(f"{first + i * unit // 20 if unit > 1 else first + i / 20}", i) for i in range(4)], Account("a.txt"))
     assert path.fps == pytest.approx(20, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "fps", "words"),
+    [
+        ([0, 33, 66, 99], 1000 / 33, "milliseconds"),
+        ([0, 1, 2, 3], 24, "numbers of frames, 24 per second"),
+        ([10, 15, 20, 25], 24 / 5, "numbers of frames"),
+        ([0, 0.5, 1, 1.5], 2, ""),
+    ],
+)
+def test_whole_stamps_are_frames_or_milliseconds_and_said(stamps, fps, words):
+    account = Account("a.txt")
+    path = tum([(stamp, i) for i, stamp in enumerate(stamps)], account)
+    assert path.fps == pytest.approx(fps) and words in account.text() and ("taken for" in account.text()) == bool(words)
+
+
+def test_frames_left_out_by_their_numbers_are_filled():
+    account = Account("a.txt")
+    path = tum([(0, 0), (1, 1), (2, 2), (5, 5)], account)
+    np.testing.assert_allclose(path.centres[:, 0], range(6), atol=1e-9)
+    assert path.fps == 24 and "resampled by time to 6" in account.text()
+
+
+@pytest.mark.parametrize("name", ["move.fbx", "move.abc", "shot.blend", "shot.nk"])
+def test_scenes_of_programs_are_refused_with_what_to_export(name):
+    with pytest.raises(InputError, match=r"export the camera as glTF \(\.glb\), USD or Nuke's \.chan"):
+        read(name, b"Kaydara FBX Binary  \0")
 
 
 def test_realestate10k_stamps_are_microseconds():

@@ -173,3 +173,18 @@ def coloured(alpha: int) -> bytes:
     ]
     rows = [f"{x} {y} 0 9 9 9 {alpha}" for x, y in ((0, 0), (1, 0), (0, 1))]
     return "\n".join([*head, "end_header", *rows, "3 0 1 2", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("old", "said"),
+    [
+        ({"diffuseFactor": [0, 0, 0, 1], "specularFactor": [1, 0.8, 0.3]}, True),
+        ({"diffuseFactor": [0.5, 0.5, 0.5, 1], "specularFactor": [0.04, 0.04, 0.04]}, False),
+        ({"diffuseFactor": [0.5, 0.5, 0.5, 1]}, False),
+        ({"diffuseFactor": [0.5, 0.5, 0.5, 1], "specularGlossinessTexture": {"index": 0}}, True),
+    ],
+)
+def test_metals_of_the_older_kind_are_said_to_look_dark(old, said):
+    material = {"extensions": {"KHR_materials_pbrSpecularGlossiness": old}}
+    told = " ".join(read_model(triangle(material=material), "x.glb").notes)
+    assert ("drawn in their diffuse colour alone" in told) == said

@@ -1,5 +1,8 @@
 """Pictures find their cameras by the longest common end of their paths."""
 
+import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 from PIL import Image
 
 from camera.errors import InputError
+from camera.rotation import scipy_rotation
 from pipelines.inputs.matching import match_names
 from pipelines.inputs.open import read_material
 
@@ -64,3 +68,66 @@ def test_a_rig_in_a_folder(tmp_path, inside):
         (10, 0, 30), (60, 1, 30), (110, 2, 30), (160, 3, 30)
     ]  # fmt: skip
     assert "2 COLMAP models" in made.note
+
+
+WRITES_A_RIG = """
+import os, sys
+import numpy as np, pycolmap as p
+made = p.Reconstruction()
+for camera in (1, 2):
+    made.add_camera(p.Camera(camera_id=camera, model="PINHOLE", width=32, height=24, params=[30 * camera, 30 * camera, 16, 12]))
+rig = p.Rig(rig_id=1)
+rig.add_ref_sensor(made.camera(1).sensor_id)
+rig.add_sensor(made.camera(2).sensor_id, p.Rigid3d(p.Rotation3d(np.array([0, 0.1, 0])), np.array([-0.5, 0, 0])))
+made.add_rig(rig)
+for at in range(3):
+    frame = p.Frame(frame_id=at + 1, rig_id=1)
+    shown = [p.Image(name=f"cam{c}/{at + 9}.png", camera_id=c, image_id=2 * at + c) for c in (1, 2)]
+    for image in shown:
+        image.frame_id = at + 1
+        frame.add_data_id(image.data_id)
+    frame.rig_from_world = p.Rigid3d(p.Rotation3d(np.array([0, 0, 0.05 * at])), np.array([-1.0 * at, 0.2, 0]))
+    made.add_frame(frame)
+    for image in shown:
+        made.add_image(image)
+    made.register_frame(at + 1)
+(made.write_text if sys.argv[2] == "text" else made.write_binary)(sys.argv[1])
+sys.stdout.flush()
+os._exit(0)  # pycolmap and Pillow do not share a process that loaded pycolmap first
+"""
+
+
+@pytest.mark.parametrize("kind", ["text", "binary"])
+def test_a_rig_as_pycolmap_writes_it(tmp_path, kind):
+    """Rigs and frames: the second camera stands half a unit to the right of the first and is turned by 0.1 about y."""
+    if importlib.util.find_spec("pycolmap") is None:
+        pytest.skip("pycolmap is not installed")
+    (tmp_path / "set/sparse/0").mkdir(parents=True)
+    subprocess.run([sys.executable, "-c", WRITES_A_RIG, tmp_path / "set/sparse/0", kind], check=True, timeout=120)
+    for camera in (1, 2):
+        for at in range(3):
+            place(tmp_path / "set/images", f"cam{camera}/{at + 9}.png", 60 * camera + 10 * at)
+    material = read_material([tmp_path / "set"])
+    turn, side = from_axis_angle([0, 0.1, 0]), np.array([-0.5, 0, 0])
+    for view in material.scene.views:
+        camera, at = divmod(int(view.colour[0, 0, 0]) - 60, 60)
+        rig = from_axis_angle([0, 0, 0.05 * (at // 10)])
+        shift = np.array([-1.0 * (at // 10), 0.2, 0])
+        rotation, moved = (rig, shift) if camera == 0 else (turn @ rig, turn @ shift + side)
+        np.testing.assert_allclose(view.world_from_camera[:3, :3], rotation.T, atol=1e-12)
+        np.testing.assert_allclose(view.world_from_camera[:3, 3], -rotation.T @ moved, atol=1e-12)
+        assert view.intrinsics[0, 0] == 30 * (camera + 1)
+    assert len(material.scene.views) == 6 and "not known" not in material.note
+
+
+def from_axis_angle(vector) -> np.ndarray:
+    return scipy_rotation().from_rotvec(vector).as_matrix()
+
+
+@pytest.mark.parametrize("terms", ["0.1 0 0 0", "0 0 0 0"])
+def test_straightened_pictures_are_said(tmp_path, terms):
+    for n in range(2):
+        place(tmp_path, f"{n}.png", 90)
+    (tmp_path / "cameras.txt").write_text(f"1 OPENCV 32 24 30 30 16 12 {terms}\n")
+    (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 0 1 0.png\n\n2 1 0 0 0 -1 0 0 1 1.png\n\n")
+    assert ("2 of a distorted lens were straightened" in read_material([tmp_path]).note) == terms.startswith("0.1")

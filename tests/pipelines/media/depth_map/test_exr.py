@@ -118,3 +118,17 @@ def test_a_lone_channel_that_may_be_nearness_is_said(tmp_path, name, said):
     with OpenEXR.File(header, {name: np.ones((16, 16), np.float32)}) as file:
         file.write(str(tmp_path / "a.exr"))
     assert ("choose disparity" in read_depth_map(tmp_path / "a.exr", "distance").note) is said
+
+
+@pytest.mark.parametrize("name", ["mist", "Mist.Z", "ViewLayer.Mist.V"])
+def test_a_lone_mist_is_no_depth(tmp_path, name):
+    with pytest.raises(InputError, match="none of them is called Z or depth"):
+        read_depth_map(written(tmp_path / "a.exr", {name: TRUTH}), "metres")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("near", True), ("SceneDepth", True), ("Z", False), ("Y", False), ("depth.V", False)]
+)
+def test_a_lone_channel_of_another_name_is_said_to_be_taken(tmp_path, name, said):
+    read = read_depth_map(written(tmp_path / "a.exr", {name: TRUTH}), "metres")
+    assert (f"one channel, called {name}" in read.note) == said
