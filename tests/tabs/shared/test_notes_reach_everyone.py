@@ -12,7 +12,6 @@ from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
 from pipelines.__main__ import main
 from pipelines.api import open_picture as open_in_python
-from pipelines.media.video import write_mp4
 from tabs.project.project import Project
 from tabs.shared.path_file import open_path
 from tabs.shared.source import GIVEN, open_files_of_any_kind, open_picture
@@ -23,7 +22,7 @@ LIKE = CameraPath(np.eye(4)[None], pinhole(W, H, 55), W, H)
 
 @pytest.fixture
 def files(tmp_path):
-    """A picture of which one is left out, a depth map with an unknown array and a lens, a path with an unknown field, a long clip."""
+    """A picture of which one is left out, a depth map with an unknown array and a lens, a path and a posed clip too."""
     down, across = np.mgrid[:H, :W].astype(np.uint8)
     shown = Image.fromarray(np.stack([down * 3, across * 2, down + across], axis=-1))
     shown.save(tmp_path / "two.gif", save_all=True, append_images=[shown.rotate(180)])
@@ -31,8 +30,9 @@ def files(tmp_path):
     frames = [{"transform_matrix": np.eye(4).tolist(), "file_path": f"{i}.png"} for i in range(5)]
     values = {"w": W, "h": H, "fl_x": 90, "mood": 1, "frames": frames}
     (tmp_path / "transforms.json").write_text(json.dumps(values))
-    noise = np.random.default_rng(0).integers(0, 255, (1, H, W, 3), np.uint8)
-    write_mp4(tmp_path / "long.mp4", np.repeat(noise, 130, axis=0), 12)
+    poses = np.repeat(np.eye(4)[None], 3, axis=0)
+    clip = {"images": np.zeros((3, H, W, 3), np.uint8), "depths": np.full((3, H, W), 2.0), "cam_c2w": poses}
+    np.savez(tmp_path / "clip.npz", **clip, intrinsic=LIKE.intrinsics[0], mood=np.zeros(3))
     return tmp_path
 
 
@@ -40,7 +40,7 @@ NOTES = {
     "two.gif": "1 of 2 pictures of two.gif",
     "depth.npz": "mood",
     "transforms.json": "mood",
-    "long.mp4": "of 130 frames",
+    "clip.npz": "does not say its frame rate",
 }
 
 
@@ -49,7 +49,7 @@ def on_page(name: str, files) -> str:
     project = Project().opened(Scene((view,), "still"))
     if name == "transforms.json":
         return open_path(project, str(files / name))[1]
-    if name == "long.mp4":
+    if name == "clip.npz":
         return open_files_of_any_kind(project, [str(files / name)], 0)[1]
     return open_picture(project, str(files / "two.gif"), GIVEN, str(files / "depth.npz"), "metres")[1]
 
@@ -58,9 +58,10 @@ def on_command_line(name: str, files, capsys) -> str:
     size = ["--frames", "5", "--width", str(W), "--height", str(H), "--out", str(files / "out.mp4")]
     given = {
         "transforms.json": ["--image", str(files / "two.gif"), "--depth-model", "guess", "--path", str(files / name)],
-        "long.mp4": ["--files", str(files / name)],
+        "clip.npz": ["--files", str(files / name)],
     }.get(name, ["--image", str(files / "two.gif"), "--depth", str(files / "depth.npz")])
-    assert main(["preview", "gen3c", *given, *size]) == 0
+    done = main(["preview", "dualcamctrl", *given, *size])
+    assert done == (1 if name == "clip.npz" else 0), "DualCamCtrl takes no clip, and is told so after the notes"
     return capsys.readouterr().err
 
 
@@ -69,7 +70,7 @@ def in_python(name: str, files) -> str:
         warnings.simplefilter("always", FileNote)
         if name == "transforms.json":
             read(name, (files / name).read_bytes(), like=LIKE)
-        elif name == "long.mp4":
+        elif name == "clip.npz":
             from pipelines.inputs.open import read_material
 
             return read_material([files / name]).note
