@@ -61,7 +61,7 @@ def test_a_method_goes_from_example_to_result(client, name, tmp_path):
     video, summary = client.predict(api_name=f"/{name}_rehearse")
     video = video["video"] if isinstance(video, dict) else video
     assert probe(video).frames == SMALL[name]["frames"] and "new to the scene" in summary
-    steps = {"steps": 2} if "steps" in method(name).settings.controls() else {}
+    steps = {each: 2 for each in method(name).settings.controls() if each.endswith("steps")}
     status, _, _, files, *_ = client.predict(**steps, weights="tiny", api_name=f"/{name}_shoot")
     assert "tiny random weights" in status
     result = next(Path(file) for file in value(files) if str(file).endswith(".mp4"))

@@ -20,7 +20,7 @@ SHOTS = {
     "gen3c": {"size": "128x64", "frames": 9},
     "genxd": {"size": "128x128"},
     "dimensionx": {"frames": 9},
-    "i2v3d": {"size": "128x64", "frames": 4},
+    "i2v3d": {"size": "128x64", "frames": 4, "given": ["video_steps=2"]},
     "dualcamctrl": {"size": "128x64", "frames": 5},
 }
 
