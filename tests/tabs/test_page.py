@@ -114,7 +114,7 @@ def endless(monkeypatch):
         try:
             while True:
                 yield first
-                time.sleep(0.02)
+                time.sleep(0.2)
         finally:
             steps.close()  # type: ignore[attr-defined]
             closed.set()
