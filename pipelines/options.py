@@ -70,6 +70,13 @@ class RunOptions(Settings):
         help="The first run takes a minute longer, later ones are faster. On ZeroGPU only what was compiled ahead.",
         advanced=True,
     )
+    correct_turns: bool = setting(
+        False,
+        "Correct the turns by the method's response",
+        help="Asks for 34 degrees to get 30, as the response curve that was measured of this method with these weights says; "
+        "the result says what was asked.",
+        advanced=True,
+    )
     gpus: int = setting(
         1,
         "GPUs for this shot",

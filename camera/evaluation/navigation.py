@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.rotation import about_axis, angle_degrees, slerp
+from camera.rotation import about_axis, angle_degrees, scipy_rotation, slerp
 
 GOES = {"W": (0, 0, 1), "S": (0, 0, -1), "A": (-1, 0, 0), "D": (1, 0, 0)}
 """Travels of an action in the camera's axes; two at once go diagonally."""
@@ -173,3 +173,44 @@ def turns_of(path: CameraPath, lengths: Sequence[int], actions: Sequence[str]) -
         raise InputError(f"Each of {len(actions)} actions needs its length, {len(path)} frames together at most.")
     ends = np.cumsum(lengths).tolist()
     return [Turn(end - length, end, action) for end, length, action in zip(ends, lengths, actions)]
+
+
+STEP_SHARE, PURE, FEWEST_STEPS = 0.05, 0.38, 4
+"""A step stands still below this share of the longest one; an action's part has at least this share (the sine of 22.5 degrees) of its
+direction; and so many steps of one action are a turn."""
+
+
+def turns_in(path: CameraPath) -> list[Turn]:
+    """The turns that a path is made of, told from its steps: travels level with the camera, turns about its x or y axis. Each begins
+    with the frame that ended the one before.
+
+    Empty where a part of the path is no action, as a roll or a travel straight up.
+    """
+    steps = np.linalg.inv(path.world_from_camera[:-1]) @ path.world_from_camera[1:]
+    turned = scipy_rotation().from_matrix(steps[:, :3, :3]).as_rotvec()
+    ways, angles = (np.linalg.norm(each, axis=1) for each in (steps[:, :3, 3], turned))
+    moves = ways > STEP_SHARE * max(float(ways.max()), 1e-9)
+    turns = angles > max(STEP_SHARE * float(angles.max()), np.radians(0.02))
+    actions = [
+        _action(step / max(way, 1e-12) if goes else None, turn / max(angle, 1e-12) if turning else None)
+        for step, way, goes, turn, angle, turning in zip(steps[:, :3, 3], ways, moves, turned, angles, turns)
+    ]
+    starts = [0, *(i for i in range(1, len(actions)) if actions[i] != actions[i - 1]), len(actions)]
+    runs = [(a, b, actions[a]) for a, b in pairwise(starts) if b - a >= FEWEST_STEPS and actions[a] != ""]
+    if not runs or any(action is None for _, _, action in runs):
+        return []
+    return [Turn(a, b + 1, action) for a, b, action in runs if action]
+
+
+def _action(way: NDArray | None, turn: NDArray | None) -> str | None:
+    """Of a step with unit directions, None where it has none; "" of standing still, None of what is no action."""
+    parts: list[str] = []
+    for direction, known in ((way, GOES), (turn, TURNS)):
+        if direction is None:
+            continue
+        found = [name for name, axis in known.items() if float(np.dot(direction, axis)) > PURE]
+        left = direction - sum((np.dot(direction, known[name]) * np.array(known[name]) for name in found), np.zeros(3))
+        if not found or float(np.linalg.norm(left)) > PURE:
+            return None
+        parts += found
+    return "+".join(parts)

@@ -11,6 +11,7 @@ import numpy as np
 from camera.errors import InputError
 from camera.evaluation import paths, published
 from camera.evaluation.motion_class import motion_class
+from camera.evaluation.navigation import navigation, turns_in
 from camera.path import CameraPath
 
 Better = Literal["low", "high"]
@@ -19,7 +20,7 @@ Better = Literal["low", "high"]
 @dataclass(frozen=True)
 class Number:
     """One row of a table. ``of(achieved, requested)``: both of the placed frames only, the achieved one in its own scale or
-    brought to the requested one's; raises `InputError` where it has no answer for these paths."""
+    brought to the requested one's; raises `InputError` where it has no answer for these paths, NaN where it is not meant for them."""
 
     key: str
     label: str
@@ -35,6 +36,17 @@ def _mean_rotation(a: CameraPath, b: CameraPath) -> float:
 
 def _hit(a: CameraPath, b: CameraPath) -> float:
     return float(motion_class(a) == motion_class(b))
+
+
+def _nav_accuracy(achieved: CameraPath, requested: CameraPath) -> float:
+    turns = turns_in(requested)
+    return navigation(achieved, turns).accuracy if turns else np.nan
+
+
+def _nav_score(achieved: CameraPath, requested: CameraPath) -> float:
+    turns = turns_in(requested)
+    score = navigation(achieved, turns).score if turns else None
+    return np.nan if score is None else score
 
 
 NUMBERS: tuple[Number, ...] = (
@@ -87,6 +99,12 @@ NUMBERS: tuple[Number, ...] = (
     Number(
         "motion_hit", "motion class hit", "VBench", "1 where both paths move the picture in the same way most; from paths, not tracks",
         "high", _hit,
+    ),
+    Number(
+        "nav_accuracy", "navigation accuracy", "WBench", "directions of the turns that the move is made of, 0 to 1; only of moves that are made of turns", "high", _nav_accuracy,
+    ),
+    Number(
+        "nav_score", "NavScore", "WBench", "mean of that accuracy and of how alike turns of one action are; only where there are two such", "high", _nav_score,
     ),
 )  # fmt: skip
 AUC = ("auc_3", "auc_30")

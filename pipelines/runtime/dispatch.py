@@ -29,8 +29,16 @@ def generate(
     Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, on the pool of
     ``RESHOOT_RAY``, on several GPUs of this machine where the options say so, or on its own device. ``headers`` of the visitor's request let their own quota pay in a
     sibling; ``visitor`` names their kind of account, see `pipelines.runtime.forecast.QUOTAS`. Closing the generator cancels.
-    Raises `InputError`.
+    Where the options correct turns, another path is asked for, see `pipelines.results.responses`. Raises `InputError`.
     """
+    if shot.options.correct_turns:
+        from pipelines.results.responses import generate_corrected
+
+        return generate_corrected(shot, lambda asked: _run(asked, headers, visitor))
+    return _run(shot, headers, visitor)
+
+
+def _run(shot: Shot, headers: Mapping[str, str] | None, visitor: str) -> Iterator[Progress | Clip | Report]:
     from pipelines.runtime import remote
 
     if place := remote.siblings().get(shot.method.name):

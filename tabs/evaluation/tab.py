@@ -18,6 +18,7 @@ from pipelines.results.take_report import measure_steps, read_recorded_path, rea
 from tabs.browser.players import clips, players
 from tabs.browser.stage import drawn, stage
 from tabs.evaluation.borrow import BorrowControls, Measured
+from tabs.evaluation.response_view import response_section
 from tabs.evaluation.ribbons import filled, ribbons
 from tabs.evaluation.take_view import MEASURES, words
 from tabs.parts.form import cancelled_by, said
@@ -45,6 +46,7 @@ def build(studio: Studio) -> None:
                 start = gr.Button("Measure its camera", variant="primary", elem_id="takes-measure", scale=2)
                 stop = gr.Button("Cancel", min_width=80)
             borrow = BorrowControls()
+            response_section(take)
         with gr.Column(scale=7, min_width=340):
             told = gr.Markdown(elem_classes="told", elem_id="takes-told")
             view = stage("takes", "The measured camera appears here in 3D, over the one that was asked for.", eye=False)

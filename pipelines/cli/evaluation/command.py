@@ -71,5 +71,6 @@ def _score_all(
             model=given.model,
             cache=given.out / "takes",
             truth=given.truth,
+            data=given.data,
         )
     )

@@ -31,3 +31,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="VIDEO",
         help="ground truth frames, or a folder of videos named as the results, for PSNR and SSIM",
     )
+    command.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="RealEstate10K, DL3DV or CamVid-30K as it comes: results named after their clips get its true frames and cameras",
+    )

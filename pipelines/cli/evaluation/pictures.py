@@ -11,7 +11,11 @@ from camera.errors import InputError
 from camera.evaluation.numbers import NUMBERS, Number
 from camera.path import CameraPath
 from camera.rotation import angle_degrees
+from camera.view import Scene
+from pipelines.results.embedded_scene import read_embedded_scene
 
+REPROJECTED, LEAST_SEEN = 6, 0.05
+"""Frames beside the first into which a scene is carried, and the share of a frame that it must show."""
 BACK_DEGREES, BACK_SHARE = 2.0, 0.05
 """A path comes back whose last camera is so near to its first: turn, and place as a share of the way."""
 
@@ -25,31 +29,52 @@ PICTURES = (
     Number("ssim", "SSIM", "Wang et al. 2004", "against true frames, 11-pixel Gaussian window, averaged over frames", "high", _refuse_paths),
     Number("revisit_psnr", "revisit PSNR", "", "decibels between first and last frame of a path that comes back", "high", _refuse_paths),
     Number("revisit_ssim", "revisit SSIM", "Wang et al. 2004", "between first and last frame of a path that comes back", "high", _refuse_paths),
+    Number("reprojection", "depth reprojection PSNR", "", "decibels between frames and the scene carried into them by its depth along the move, where it is seen, 6 frames", "high", _refuse_paths),
 )  # fmt: skip
 ROWS = (*NUMBERS, *PICTURES)
 """Every row of a table."""
 
 
-def numbers(video: Path, requested: CameraPath, truth: Path | None) -> dict[str, float | None]:
-    """Of a ``video`` shot along ``requested``; ``truth``: a video of true frames, or a folder with one of the same name."""
+def numbers(video: Path, requested: CameraPath, truth: Path | NDArray[np.uint8] | None) -> dict[str, float | None]:
+    """Of a ``video`` shot along ``requested``; ``truth``: true frames (F,H,W,3), a video of them, or a folder with one of the same
+    name."""
     found: dict[str, float | None] = {number.key: None for number in PICTURES}
-    wanted = _true_video(video, truth)
-    if wanted is None and not is_closed(requested):
+    wanted = truth if isinstance(truth, np.ndarray) else _true_video(video, truth)
+    box = read_embedded_scene(video)
+    if wanted is None and box is None and not is_closed(requested):
         return found
     from pipelines.media.video import read_video
 
     frames, _ = read_video(video)
     if wanted is not None:
-        true, _ = read_video(wanted)
+        true = wanted if isinstance(wanted, np.ndarray) else read_video(wanted)[0]
         if len(true) != len(frames):
-            raise InputError(
-                f"{wanted.name} has {len(true)} true frames, {video.name} has {len(frames)}; give as many."
-            )
+            name = "The clip" if isinstance(wanted, np.ndarray) else wanted.name
+            raise InputError(f"{name} has {len(true)} true frames, {video.name} has {len(frames)}; give as many.")
         pairs = [compare_pictures(frame, _match_size(other, frame)) for frame, other in zip(frames, true)]
         found["psnr"], found["ssim"] = np.mean(pairs, axis=0).tolist()
+    if box is not None and len(frames) <= len(requested):
+        found["reprojection"] = reprojection_psnr(frames, box.scene, requested)
     if is_closed(requested) and len(frames) == len(requested):
         found["revisit_psnr"], found["revisit_ssim"] = compare_pictures(frames[0], frames[-1])
     return found
+
+
+def reprojection_psnr(frames: NDArray[np.uint8], scene: Scene, path: CameraPath) -> float | None:
+    """PSNR between frames (F,H,W,3) of ``path`` and the scene drawn from its depth into their cameras, over pixels that it shows,
+    averaged over some frames; None where it shows hardly any."""
+    from camera.render.scene import render
+
+    height, width = frames.shape[1:3]
+    scene, path = scene.fitted(width, height, "stretch"), path.resized(width, height)
+    found = []
+    for number in np.unique(np.linspace(0, len(frames) - 1, REPROJECTED + 1).round().astype(int))[1:]:
+        drawn = render(scene, path, frame=int(number))
+        seen = ~(drawn.holes | drawn.far)
+        if seen.mean() >= LEAST_SEEN:
+            apart = drawn.colour[seen].astype(np.float64) - frames[number][seen]
+            found.append(20 * np.log10(255 / max(float(np.sqrt((apart**2).mean())), 1e-3)))
+    return float(np.mean(found)) if found else None
 
 
 def is_closed(path: CameraPath) -> bool:

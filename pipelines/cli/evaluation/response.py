@@ -2,7 +2,8 @@
 
     python -m pipelines.cli.evaluation.response SHOTS... --out FOLDER
 
-Shots are results of Reshoot: shoot a few moves at several strengths first (`python -m pipelines evaluate --matrix`).
+Shots are results of Reshoot. ``--shoot METHOD --image room.jpg`` shoots a fixed set of moves at several strengths first; options of
+`python -m pipelines run` may follow.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ from camera.evaluation.response import Response, response
 from camera.path import CameraPath
 from pipelines.cli.evaluation.results import all_scored
 from pipelines.media.video import complete
+from pipelines.results.responses import home, load_responses, save_responses, words
+
+__all__ = ["load_responses", "main", "responses", "save_responses", "shoot_set", "words"]
 
 LEAST_FRAMES = 3
+SET = {
+    "pan": (-20, 10, 20, 30), "tilt": (-10, 10), "roll": (-10, 10), "truck": (-0.2, 0.2), "pedestal": (-0.1, 0.1), "dolly": (0.1, 0.3),
+}  # fmt: skip
+"""Film moves and strengths that are shot for a curve: degrees, and shares of the subject's distance."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,15 +35,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "python -m pipelines.cli.evaluation.response", description=(__doc__ or "").split("\n\n")[0]
     )
-    parser.add_argument("shots", type=Path, nargs="+", metavar="SHOTS", help="folders and mp4s")
+    parser.add_argument("shots", type=Path, nargs="*", metavar="SHOTS", help="folders and mp4s")
     parser.add_argument(
-        "--out", type=Path, default=Path("responses"), help="folder for one file per method and weights"
+        "--out", type=Path, help="folder for one file per method and weights; where shots look for it if not given"
     )
-    asked = parser.parse_args(arguments)
+    parser.add_argument(
+        "--shoot", metavar="METHOD", default="", help="first shoot a fixed set of moves with this method"
+    )
+    parser.add_argument("--image", type=Path, help="the picture for --shoot")
+    parser.add_argument("--shots-to", type=Path, default=Path("response-shots"), help="folder for what --shoot makes")
+    asked, options = parser.parse_known_args(arguments)
     refused: list[str] = []
+    if bool(asked.shoot) != bool(asked.image) or not (asked.shots or asked.shoot) or (options and not asked.shoot):
+        parser.error("give shots, or --shoot METHOD with --image; options of `run` may follow --shoot")
     try:
-        for one in responses(asked.shots, refused):
-            print(f"{save_responses(one, asked.out)}: {words(one)}")
+        shots = list(asked.shots)
+        if asked.shoot:
+            shots += shoot_set(asked.shoot, asked.image, asked.shots_to, options, refused)
+        for one in responses(shots, refused):
+            print(f"{save_responses(one, asked.out or home())}: {words(one)}")
     except InputError as error:
         refused.append(str(error))
     for reason in refused:
@@ -58,29 +76,24 @@ def responses(shots: Sequence[Path], refused: list[str]) -> list[Response]:
     return [response(method, weights, pairs) for (method, weights), pairs in groups.items()]
 
 
-def words(one: Response) -> str:
-    """A short text about every axis."""
-    axes = [f"{answer.axis} {100 * answer.gain:.0f} % of asked, {answer.lag:g} frames late" for answer in one.answers]
-    return "; ".join(axes) or "no axis was asked for anything"
+def shoot_set(method: str, image: Path, out: Path, options: Sequence[str], refused: list[str]) -> list[Path]:
+    """The mp4s of a fixed set of moves at several strengths, shot with ``method`` from ``image``; finished ones are not shot again."""
+    from pipelines.__main__ import main as command
+    from pipelines.cli.evaluation.matrix import shot_all
 
-
-def save_responses(one: Response, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{one.method or 'unknown'}-{one.weights or 'unknown'}.json"
+    moves = [f"{name} {strength:g} ease" for name, strengths in SET.items() for strength in strengths]
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "matrix.json"
+    matrix = {
+        "image": str(image.absolute()),
+        "methods": [method],
+        "moves": moves,
+        "seeds": [0],
+        "options": list(options),
+    }
     with complete(file) as part:
-        part.write_text(json.dumps(one.values(), indent=2, allow_nan=False) + "\n")
-    return file
-
-
-def load_responses(folder: Path, method: str, weights: str) -> Response | None:
-    """What `save_responses` wrote for this method and these weights; None where there is nothing."""
-    file = folder / f"{method}-{weights}.json"
-    if not file.is_file():
-        return None
-    try:
-        return Response.of(json.loads(file.read_text()))
-    except ValueError as error:
-        raise InputError(f"{file.name} is damaged; measure the response again.") from error
+        part.write_text(json.dumps(matrix, indent=2))
+    return shot_all(file, out, refused.append, command)
 
 
 if __name__ == "__main__":

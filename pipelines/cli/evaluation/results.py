@@ -18,6 +18,7 @@ from camera.evaluation.report import Found, TakeReport, make_report
 from camera.formats import read
 from camera.path import CameraPath
 from pipelines.cli.evaluation import pictures
+from pipelines.inputs.datasets.clips import DatasetClip, clip_of
 from pipelines.results.record import Record, restore
 from pipelines.results.take_report import measure_video, parse_report, read_report
 from pipelines.results.take_report import save_report as keep_report
@@ -68,14 +69,17 @@ def score(
     model: str = "",
     cache: Path | None = None,
     truth: Path | None = None,
+    data: Path | None = None,
 ) -> Scored:
     """One video scored against the path it carries, or ``path``, or a path file of its name beside it.
 
     ``poses``: a path file with the achieved cameras, of every frame. ``model``: ``package.module:function``, which gets
     frames (F,H,W,3) and frames per second and gives a `CameraPath` of all frames, or that and the placed frames' numbers.
-    ``truth``: true frames as a video, or a folder of such by the same names.
+    ``truth``: true frames as a video, or a folder of such by the same names. ``data``: a data set whose clip of the video's name
+    gives true frames, and the path where the video carries none; see `pipelines.inputs.datasets.clips`.
     """
-    made, requested = _read_record(video), _read_requested(video, path)
+    made, true = _read_record(video), None if data is None else _read_true_clip(video, data)
+    requested = true.path if true is not None and made is None and path is None else _read_requested(video, path)
     if poses is not None:
         taken = _compare(requested, read(poses.name, poses.read_bytes(), like=requested), None, poses.name)
     elif model:
@@ -83,7 +87,9 @@ def score(
     else:
         taken = _measure(video, requested)
     one = _score_report(video.stem, made, requested, taken)
-    return replace(one, numbers=one.numbers | pictures.numbers(video, requested, truth))
+    return replace(
+        one, numbers=one.numbers | pictures.numbers(video, requested, truth if true is None else true.frames)
+    )
 
 
 def score_poses(poses: Path, requested: Path) -> Scored:
@@ -117,6 +123,14 @@ def _read_record(video: Path) -> Record | None:
         return restore(video)
     except InputError:
         return None
+
+
+def _read_true_clip(video: Path, data: Path) -> DatasetClip:
+    """The data set's clip in the frames and the size of the video."""
+    from pipelines.media.video import probe
+
+    facts = probe(video)
+    return clip_of(video.stem, data).fitted(facts.frames, facts.width, facts.height)
 
 
 def _read_requested(video: Path, path: Path | None) -> CameraPath:

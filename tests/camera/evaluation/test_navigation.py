@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
-from camera.evaluation.navigation import Turn, navigation, turns_of
+from camera.evaluation.navigation import Turn, navigation, turns_in, turns_of
+from camera.evaluation.numbers import score_path
 from camera.path import CameraPath, pinhole
 from camera.rotation import about_axis
 
@@ -71,3 +72,24 @@ def test_senseless_turns_are_refused():
         navigation(made, [Turn(5, 30, "W")])
     with pytest.raises(InputError, match="its length"):
         turns_of(made, [30], ["W"])
+
+
+def test_turns_are_told_from_the_path_itself():
+    made = path((FORWARD, STAY), (STAY, RIGHT), (((2, 0, 2)), STAY), (FORWARD, LEFT))
+    assert [(turn.start, turn.end, turn.action) for turn in turns_in(made)] == [
+        (0, 10, "W"), (10, 20, "right"), (20, 30, "W+D"), (30, 40, "W+left"),
+    ]  # fmt: skip
+    assert navigation(made, turns_in(made)).accuracy == pytest.approx(1, abs=0.02)
+    assert turns_in(path((FORWARD, STAY), (STAY, (0, 0, 30)))) == [], "a roll is no action"
+    assert turns_in(path(((0, -2, 0), STAY))) == [], "nor is a travel straight up"
+    assert turns_in(path((STAY, STAY))) == []
+
+
+def test_the_table_has_the_score_of_moves_made_of_turns():
+    made, other = path((STAY, RIGHT), (STAY, LEFT)), path((STAY, RIGHT), (STAY, (0, -20, 0)))
+    right = score_path(made, made)[0]
+    assert right["nav_score"] == pytest.approx(1, abs=1e-6) and right["nav_accuracy"] == pytest.approx(1, abs=1e-6)
+    score = score_path(other, made)[0]["nav_score"]
+    assert score is not None and score < 0.97
+    found, reasons = score_path(path((FORWARD, (0, 0, 30))), path((FORWARD, (0, 0, 30))))
+    assert found["nav_score"] is None and not any("turn" in reason for reason in reasons)

@@ -7,9 +7,14 @@ import pytest
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
+from camera.render.scene import render
 from camera.rotation import from_pan_tilt_roll
+from camera.view import Scene, View
 from pipelines.cli.evaluation import pictures
 from pipelines.media.video import write_mp4
+from pipelines.method import Clip
+from pipelines.results.embedded_scene import scene_to_embed
+from pipelines.results.record import Record, save
 
 
 def path(pans) -> CameraPath:
@@ -46,3 +51,20 @@ def test_true_frames_and_a_revisit(tmp_path: Path):
     write_mp4(tmp_path / "true" / "shot.mp4", [smooth], 24)
     with pytest.raises(InputError, match="1 true frames"):
         pictures.numbers(video, path([0, 10, 0]), tmp_path / "true")
+
+
+def test_frames_of_the_scene_itself_agree_with_its_depth_and_others_do_not(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    colour = (
+        np.repeat(np.repeat(rng.integers(40, 220, (6, 8, 1)), 8, axis=0), 8, axis=1).repeat(3, axis=2).astype(np.uint8)
+    )
+    scene = Scene((View.of(colour, np.full((48, 64), 2.0), pinhole(64, 48, 60)),), "still")
+    move = path(np.linspace(0, 8, 7))
+    drawn = np.stack([render(scene, move, frame=i, fill="background").colour for i in range(7)])
+    clip = Clip(drawn, 12, move)
+    made = Record(method="gen3c", settings={}, path=move)
+    right = save(tmp_path, "right", clip, made, carries=scene_to_embed(clip, scene, goes_on=False)).video
+    still = Clip(np.repeat(drawn[:1], 7, axis=0), 12, move)
+    wrong = save(tmp_path, "wrong", still, made, carries=scene_to_embed(still, scene, goes_on=False)).video
+    good, bad = (pictures.numbers(video, move, None)["reprojection"] for video in (right, wrong))
+    assert good is not None and bad is not None and good > 30 and bad < good - 8

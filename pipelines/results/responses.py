@@ -1,0 +1,74 @@
+"""Response curves as they are kept, one per method and weights, and a shot asked for as its curve says."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from camera.errors import InputError
+from camera.evaluation.response import Response
+from pipelines.media.video import complete
+from pipelines.method import Clip
+from pipelines.shot import Shot
+
+HOME_VARIABLE = "RESHOOT_RESPONSES"
+"""Environment variable: the folder of the curves."""
+
+
+def home() -> Path:
+    """The folder of the curves: `HOME_VARIABLE`, or the user's cache."""
+    given = os.environ.get(HOME_VARIABLE)
+    return Path(given) if given else Path.home() / ".cache" / "reshoot" / "responses"
+
+
+def words(one: Response) -> str:
+    """Every axis in a few words."""
+    axes = [f"{answer.axis} {100 * answer.gain:.0f} % of asked, {answer.lag:g} frames late" for answer in one.answers]
+    return "; ".join(axes) or "no axis was asked for anything"
+
+
+def save_responses(one: Response, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{one.method or 'unknown'}-{one.weights or 'unknown'}.json"
+    with complete(file) as part:
+        part.write_text(json.dumps(one.values(), indent=2, allow_nan=False) + "\n")
+    return file
+
+
+def load_responses(folder: Path, method: str, weights: str) -> Response | None:
+    """What `save_responses` wrote for this method and these weights; None where there is nothing."""
+    file = folder / f"{method}-{weights}.json"
+    if not file.is_file():
+        return None
+    try:
+        return Response.of(json.loads(file.read_text()))
+    except ValueError as error:
+        raise InputError(f"{file.name} is damaged; measure the response again.") from error
+
+
+def generate_corrected(shot: Shot, run: Callable[[Shot], Iterator[Any]]) -> Iterator[Any]:
+    """What ``run`` yields for the path that must be asked for to get that of ``shot``; its clips belong to the path that was drawn,
+    and say what was asked.
+
+    Raises `InputError` where the method is told no poses, or has no curve with these weights.
+    """
+    name, weights = shot.method.name, shot.options.weights
+    known = load_responses(home(), name, weights)
+    if shot.method.nominal:
+        raise InputError(f"{shot.method.title} is not told the path's poses, so that nothing else can be asked for.")
+    if known is None:
+        raise InputError(
+            f"There is no response curve of {shot.method.title} with {weights} weights yet; measure one, or ask for the move as drawn."
+        )
+    path, told = known.asked_for(shot.path)
+    asked = replace(shot, path=path, options=replace(shot.options, correct_turns=False))
+    for step in run(asked):
+        if isinstance(step, Clip):
+            drawn = shot.path.sliced(slice(0, len(step.path)))
+            notes = (*step.notes, told or "The response curve holds: asked for as drawn.")
+            step = replace(step, path=drawn, notes=notes)
+        yield step

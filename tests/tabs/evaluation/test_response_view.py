@@ -1,0 +1,56 @@
+"""Results become a response curve that is kept per method and weights, in the page's table; on a Space visitors keep none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from camera.errors import InputError
+from camera.evaluation.report import Found, make_report
+from camera.path import CameraPath, pinhole
+from camera.rotation import from_pan_tilt_roll
+from pipelines.method import Clip
+from pipelines.results import responses, take_report
+from pipelines.results.record import Record, save
+from tabs.evaluation import response_view
+from tabs.project.project import Project
+
+
+def pan(degrees: float, roll: float = 0.0) -> CameraPath:
+    share = np.linspace(0, 1, 13) ** 2
+    poses = np.repeat(np.eye(4)[None], 13, axis=0)
+    poses[:, :3, :3] = from_pan_tilt_roll(degrees * share, 0 * share, roll * share)
+    return CameraPath(poses, pinhole(64, 48, 60), 64, 48, 12)
+
+
+def shot(folder: Path, degrees: float) -> str:
+    made = Record(method="gen3c", settings={}, path=pan(degrees), options={"weights": "real"})
+    video = save(folder, f"pan{degrees:g}", Clip(np.zeros((13, 48, 64, 3), np.uint8), 12, made.path), made).video
+    got = pan(0.8 * degrees, 0.1 * degrees)
+    take_report.save_report(
+        video, make_report(Found("pan", got, range(13), 13, "held", 0.0, 0.1, ("Found.",)), pan(degrees))
+    )
+    return str(video)
+
+
+def test_results_become_a_curve_that_shots_can_use(tmp_path, monkeypatch):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    monkeypatch.setenv(responses.HOME_VARIABLE, str(tmp_path / "curves"))
+    project = Project(folder=tmp_path / "session")
+    told, shown = list(response_view.measuring(project, [shot(tmp_path, 10), shot(tmp_path, 30)]))[-1]
+    assert told == "Kept: gen3c with real weights."
+    (row,) = [row["cells"] for row in shown["value"]["rows"] if row["cells"][2] == "pan"]
+    assert row[3] == pytest.approx(80, abs=1.5) and row[6] == 2 and "roll" in row[5]
+    kept = responses.load_responses(responses.home(), "gen3c", "real")
+    assert kept is not None and kept.gain("pan") == pytest.approx(0.8, abs=0.015)
+
+
+def test_nothing_given_and_visitors_of_a_space_are_refused(tmp_path, monkeypatch):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    with pytest.raises(InputError, match="at several strengths"):
+        next(response_view.measuring(Project(folder=tmp_path), []))
+    monkeypatch.setenv("SPACE_ID", "somebody/space")
+    with pytest.raises(InputError, match="by who runs it"):
+        next(response_view.measuring(Project(folder=tmp_path), ["a.mp4"]))
