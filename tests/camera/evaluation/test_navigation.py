@@ -54,7 +54,8 @@ def test_opposites_are_compared_mirrored():
     same = path((STAY, RIGHT), (STAY, LEFT))
     assert navigation(same, turns_of(same, [10, 10], ["right", "left"])).consistency == pytest.approx(1, abs=1e-6)
     other = path((STAY, RIGHT), (STAY, (0, -20, 0)))
-    assert navigation(other, turns_of(other, [10, 10], ["right", "left"])).consistency < 0.9
+    unlike = navigation(other, turns_of(other, [10, 10], ["right", "left"])).consistency
+    assert unlike is not None and unlike < 0.9
     one = path((FORWARD, STAY), (STAY, RIGHT))
     assert navigation(one, turns_of(one, [10, 10], ["W", "right"])).score is None
 
