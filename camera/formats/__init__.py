@@ -222,7 +222,7 @@ def _read(name: str, data: bytes, like: CameraPath | None, account: Account, con
         raise InputError(f"{name} cannot be read alone; give COLMAP's cameras.bin and images.bin together in one zip.")
     if suffix in UNREAD:
         raise InputError(
-            f"{name} is {UNREAD[suffix]}, whose cameras cannot be read here; export the camera as glTF (.glb), USD or Nuke's .chan "
+            f"{name} is {UNREAD[suffix]}, which is of no kind that is read; export the camera as glTF (.glb), USD or Nuke's .chan "
             "from the program that made it."
         )
     reader = colmap.read_images if suffix == "bin" else readers.get(suffix)
