@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from gradio_client import Client
 
@@ -19,7 +20,7 @@ class Visitor(Client):
 
     def __init__(self, address: str, folder: object = None) -> None:
         """``folder``: where what is downloaded goes; without one, where Gradio's client keeps it."""
-        where = {"download_files": str(folder)} if folder else {}
+        where: dict[str, Any] = {"download_files": str(folder)} if folder else {}
         super().__init__(address, verbose=False, httpx_kwargs={"timeout": PATIENCE_SECONDS}, **where)
 
     def _get_config(self) -> dict:
