@@ -37,6 +37,7 @@ from tabs.serving.headers import SafeHeaders
 from tabs.serving.light_sessions import with_light_sessions
 from tabs.serving.patient_start import patient_start
 from tabs.serving.status_page import StatusPages
+from tabs.shared.autosave import Autosave
 from tabs.shared.move import Move
 from tabs.shared.old_endpoints import Shared
 from tabs.shared.project_file import ProjectFiles
@@ -78,6 +79,7 @@ def build() -> gr.Blocks:
         shared.move.connect()
         shared.stage.connect()
         shared.restore.connect(page)
+        shared.autosave.connect(shared.source)
         studio.connect()
         _serve_siblings()
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
@@ -89,7 +91,7 @@ def build() -> gr.Blocks:
 def _shared(studio: Studio) -> Shared:
     """Places what all methods share."""
     with studio.controls, gr.Column(elem_id="shared"):
-        undo, source, move = Undo(studio), Source(studio), Move(studio)
+        undo, kept, source, move = Undo(studio), Autosave(studio), Source(studio), Move(studio)
     with studio.viewing:
         stage = Stage(studio, move)
         rehearsal, download, restore = Rehearsal(studio), PathDownload(studio), Restore(studio, source)
@@ -97,7 +99,7 @@ def _shared(studio: Studio) -> Shared:
         for number, name in enumerate((*studio.methods, compare.ID)):
             studio.results[name] = gr.Column(visible=number == 0, elem_id=f"{name}-results")
     undo.connect(source, rehearsal)
-    return Shared(studio, source, move, stage, rehearsal, download, restore)
+    return Shared(studio, source, move, stage, rehearsal, download, restore, kept)
 
 
 def _tabs(page: gr.Blocks, studio: Studio, shared: Shared) -> None:

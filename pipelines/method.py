@@ -84,6 +84,16 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class TrainedMoves:
+    """How far the cameras of a method's training data go from where they begin: ``travel`` in distances to the subject,
+    ``turn_degrees``; ``basis``: a sentence on where the figures are from."""
+
+    travel: float
+    turn_degrees: float
+    basis: str
+
+
+@dataclass(frozen=True)
 class Method:
     """The record of a published method."""
 
@@ -115,8 +125,13 @@ class Method:
     """Raises `InputError` for a clip that a run along the path cannot go on from; None where the method never can."""
     blank: Callable[[], Scene] | None = None
     """The scene of a run that is given no picture; None where the method always needs one."""
+    rendered: tuple[str, ...] = ()
+    """Names of companion videos that are renders of the scene, made by no network, and of what the setting ``make`` asks for
+    instead of a video, where that is one."""
+    trained_moves: TrainedMoves | None = None
+    """None where nobody published it."""
     projects: str = ""
-    """Dotted module with ``read_project`` and ``new_project`` where scenes hold objects and are kept as projects."""
+    """Dotted module with ``read_project``, ``new_project`` and ``with_kept`` where scenes hold objects and are kept as projects."""
 
     def check_after(self, after: Clip | None, path: CameraPath, settings: Settings) -> None:
         """Raises `InputError` where a run along ``path`` cannot go on from ``after``."""

@@ -64,6 +64,14 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
         path, drawn = seen.path, content.source.moves_from == METHOD_MOVES
     stored = content.settings.get(known.name, {})
     settings = _merge(stored, known.settings, given, "settings")
+    others = chosen or given.path or getattr(given, "objects", None)
+    if known.projects and not others and not set(written(known.settings, given, "settings")) & _KEYFRAMES:
+        before = settings
+        settings = import_module(known.projects).with_kept(settings, content.kept_by(known.name), folder)
+        if settings is not before:
+            print(
+                "Between the keyframes as the project has them; --keyframes-file '' paints them anew.", file=sys.stderr
+            )
     options: Any = _merge(stored, RunOptions, given, "options")
     return Shot(known, seen.scene, path, settings, options), moves if drawn else None
 

@@ -51,3 +51,7 @@ class Content:
     moves: Mapping[str, Moves] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     kept: Mapping[str, bytes] = field(default_factory=dict)
+
+    def kept_by(self, method: str) -> dict[str, bytes]:
+        """What a method keeps, by name."""
+        return {name.split("/", 1)[1]: data for name, data in self.kept.items() if name.split("/", 1)[0] == method}

@@ -1,4 +1,5 @@
-// Several videos, one transport: they play, pause, scrub and step together. props.value: [{label, url}], props.fps.
+// Several videos, one transport: they play, pause, scrub and step together. props.value: [{label, url, written}], props.fps; what is
+// `written` stands on the picture.
 // Clips of different length are shown at the same share of the move: the first leads, the others run at its pace.
 const grid = element.querySelector(".players-grid");
 const slider = element.querySelector("input[type=range]");
@@ -14,7 +15,7 @@ function build() {
   const clips = props.value || [];
   grid.replaceChildren();
   element.classList.toggle("players-empty", clips.length === 0);
-  videos = clips.map(({ label, url }) => {
+  videos = clips.map(({ label, url, written }) => {
     const figure = document.createElement("figure");
     const video = document.createElement("video");
     Object.assign(video, { src: url, muted: true, playsInline: true, preload: "auto" });
@@ -22,7 +23,10 @@ function build() {
     const link = document.createElement("a");
     Object.assign(link, { href: url, download: "", textContent: "download", title: `Download ${label}` });
     caption.append(label, " ", link);
-    figure.append(video, caption);
+    const picture = document.createElement("div");
+    picture.append(video);
+    if (written) picture.append(Object.assign(document.createElement("strong"), { textContent: written }));
+    figure.append(picture, caption);
     grid.append(figure);
     return video;
   });

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import gradio as gr
@@ -33,8 +33,16 @@ def players(name: str) -> gr.HTML:
     )
 
 
-def clips(videos: Mapping[str, Path], fps: float) -> dict:
-    """Update of players: labels and mp4 files below a folder that the app may serve. Not a `gr.HTML`: Gradio 6 puts one that
+NOISE = "noise, not a picture"
+"""Written on the picture of what random weights made. It lies over the player: the file keeps the frames as they came."""
+
+
+def clips(videos: Mapping[str, Path], fps: float, *, noise: Collection[str] = ()) -> dict:
+    """Update of players: labels and mp4 files below a folder that the app may serve; ``noise``: labels of those that random
+    weights made. Not a `gr.HTML`: Gradio 6 puts one that
     an event makes into whatever page is being built at that moment."""
-    value = [{"label": label, "url": f"gradio_api/file={video}"} for label, video in videos.items()]
+    value = [
+        {"label": label, "url": f"gradio_api/file={video}", "written": NOISE if label in noise else ""}
+        for label, video in videos.items()
+    ]
     return gr.update(value=value, fps=fps)

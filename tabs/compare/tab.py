@@ -81,7 +81,12 @@ def build(studio: Studio, shared: Shared) -> None:
             if videos is None:
                 yield words, gr.skip(), *(gr.skip() for _ in shots)
             else:
-                yield words, clips(videos, 24), *(str(videos[title]) if title in videos else None for title in shots)
+                noise = () if weights == "real" else [*videos]
+                yield (
+                    words,
+                    clips(videos, 24, noise=noise),
+                    *(str(videos[title]) if title in videos else None for title in shots),
+                )
 
     running: dict[str, Any] = {
         "outputs": [status, screen, *shots.values()],

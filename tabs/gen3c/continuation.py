@@ -21,7 +21,7 @@ from pipelines.settings import Settings
 from pipelines.shot import Shot
 from tabs.browser.players import clips
 from tabs.parts import form
-from tabs.parts.shoot import Shoot
+from tabs.parts.shoot import Shoot, noise_among
 from tabs.project.project import Project
 
 DRAWN, AGAIN = "the move drawn above", "the last chunk's move again"
@@ -110,11 +110,12 @@ class Extend:
             return [gr.skip()] * len(self.shoot.outputs)
         video = project.file(f"{self.shoot.new_name()}.mp4")
         shutil.copyfile(result_file, video)
-        videos = clips({self.shoot.method.title: video}, made.path.fps)
+        videos = {self.shoot.method.title: video}
+        shown = clips(videos, made.path.fps, noise=noise_among(videos, self.shoot.method, made))
         told = "Taken up again, with the picture it was shot from."
         if read_embedded_scene(video) is None:
             told = "Taken up again. To go on, open the clip or views that it was shot from, with the same depth."
-        return told, gr.skip(), videos, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
+        return told, gr.skip(), shown, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
 
 
 def _read_result(shot: str | None) -> tuple[Clip, Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import time
 import uuid
@@ -16,17 +17,17 @@ import numpy as np
 from gradio.events import Dependency
 
 import pipelines
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.environment import on_zerogpu
 from pipelines.media.video import write_mp4
 from pipelines.method import Clip, Progress
-from pipelines.methods.i2v3d.keyframes.files import Painted
+from pipelines.methods.i2v3d.keyframes.files import PAINTED, TAUGHT, Painted, read_kept
 from pipelines.methods.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
 from pipelines.options import RunOptions
-from pipelines.results.record import scene_sha256
+from pipelines.results.record import accepted, scene_sha256
 from pipelines.shot import Shot
 from pipelines.training import Learnt, Trained
 from tabs.browser.players import clips, players
@@ -34,6 +35,7 @@ from tabs.parts import form
 from tabs.parts.loss_curve import CANCELLED, SHOWN_EVERY, loss_curve
 from tabs.parts.shoot import Shoot
 from tabs.project.project import Project
+from tabs.shared.studio import signal
 
 
 class Steps:
@@ -43,6 +45,7 @@ class Steps:
         self.shoot, self.project, self.name = shoot, project, shoot.method.name
         self.painted, self.taught = gr.State(), gr.State()
         self.teaching: form.Components = {}
+        self.steps_done: list[Dependency] = []
 
     def controls(self) -> None:
         """Place the section; the state ``painted`` holds the keyframes, ``taught`` the settings of the last subject training."""
@@ -56,6 +59,31 @@ class Steps:
             self._subject()
             self._keyframes()
             self._video()
+
+    def remember(self) -> None:
+        """Keyframes and teaching go into the project, so that they are undone, saved and kept with it, and come back from it. They
+        are put there when a step is done: what was edited while it ran stays."""
+        studio, name = self.shoot.studio, self.name
+
+        def put(project: Project, painted: Painted | None, taught: SubjectSettings | None):
+            made = {PAINTED: painted.to_keep() if painted else None, TAUGHT: _written(taught)}
+            changed = project.with_kept("change the keyframes or the subject", made)
+            return changed, signal() if changed is not project else gr.skip()
+
+        def get(project: Project):
+            kept = project.content.kept_by(name)
+            return read_kept(kept[PAINTED]) if PAINTED in kept else None, _read(kept.get(TAUGHT))
+
+        for done in self.steps_done:
+            done.success(
+                form.said(put, name),
+                [self.project, self.painted, self.taught],
+                [self.project, studio.edited],
+                **_PRIVATE,
+            )
+        self.restore(
+            studio.shown[name].change(form.said(get, name), self.project, [self.painted, self.taught], **_PRIVATE)
+        )
 
     def restore(self, opened: Dependency) -> None:
         """Connect ``opened``, the event of an opened project, to show its keyframes and training settings."""
@@ -150,6 +178,7 @@ class Steps:
             show_progress="hidden", **form.TRAINS,
         )  # fmt: skip
         form.cancelled_by(stop, [running], status, CANCELLED)
+        self.steps_done.append(running)
 
     def _use_lora(self, project: Project, lora: str) -> tuple[str, str]:
         """Use a subject LoRA that was trained here or elsewhere."""
@@ -227,10 +256,11 @@ class Steps:
         which = [self.painted, self.which, self.seed, self.words]
         repainting = self._event(again, self._repaint, one, which, outputs, "paint_again")
         form.cancelled_by(stop, [painting, repainting], status)
-        drop.click(
+        dropping = drop.click(
             form.said(self._drop), [self.painted, self.which], [status, self.gallery, self.painted],
             api_name=f"{self.name}_drop_keyframe",
         )  # fmt: skip
+        self.steps_done += [painting, repainting, dropping]
         self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
 
     def _open_keyframes(self, project: Project, keyframes: str) -> tuple[str, str]:
@@ -338,6 +368,17 @@ def _require_keyframes(painted: Painted | None) -> Painted:
     if painted is None:
         raise InputError("There are no keyframes yet; paint them first.")
     return painted
+
+
+def _written(taught: SubjectSettings | None) -> bytes | None:
+    return json.dumps(taught.values()).encode() if taught else None
+
+
+def _read(kept: bytes | None) -> SubjectSettings | None:
+    if kept is None:
+        return None
+    with reading("What the project says of the subject's training is damaged."):
+        return accepted(SubjectSettings, json.loads(kept))[0]
 
 
 def _pictures(painted: Painted) -> gr.Gallery:

@@ -70,6 +70,7 @@ class ProjectFile:
             api_name=f"{name}_open_project", show_progress_on=status,
         )  # fmt: skip
         self.steps.restore(opened)
+        self.steps.steps_done.append(opened)
 
     def _save(self, project: Project, painted: Painted | None, taught: SubjectSettings | None, settings: Settings):
         """Save scene, objects, path, settings, LoRA and keyframes as one zip."""

@@ -23,5 +23,6 @@ def build(studio: Studio, shared: Shared) -> None:
         tab.finish()
         steps.controls()
     ProjectFile(tab, steps).place()
+    steps.remember()
     objects.empty(tab.shoot, studio.opened)
     objects.connect(tab.shoot, shared)

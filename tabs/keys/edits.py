@@ -12,7 +12,9 @@ from camera.editing import saved
 from camera.editing.fit import Fit
 from camera.editing.limits import fit_to_limits
 from camera.errors import InputError, reading
+from camera.objects.scene import subject_distance
 from camera.path import CameraPath
+from pipelines.method import Method
 from pipelines.project.content import KEYFRAMES
 from tabs.browser.stage import shown as on_stage
 from tabs.browser.timeline import component
@@ -42,7 +44,11 @@ class Timeline:
         keyed = project.content.source.moves_from == KEYFRAMES
         unit = "m" if project.scene.unit == "metres" else "units"
         track = project.keyed() if keyed else None
-        return component.shown(project.path, track, project.scene.first.camera, unit=unit, **more)
+        reach = subject_distance(project.ready()[0].first)
+        return component.shown(
+            project.path, track, project.scene.first.camera, unit=unit, reach=reach, trained=trained(project.record, reach),
+            **more,
+        )  # fmt: skip
 
     def connect(self, seeing: gr.State, view: gr.HTML, notes: gr.Markdown, film: gr.Textbox) -> None:
         """Answers edits; ``seeing`` is the camera that is seen, ``view`` and ``notes`` are the
@@ -76,6 +82,14 @@ class Timeline:
         studio.endpoint(
             edit_keys, [studio.project, self.command], [studio.project, self.keys], name="edit_keys", queue=False
         )
+
+
+def trained(method: Method, reach: float) -> dict[str, Any]:
+    """How far the cameras of the method's training data go, in the scene's unit, and where that is from; else why not."""
+    known = method.trained_moves
+    if known is None:
+        return {"words": f"Nobody has published how far the cameras go that {method.title} was trained on."}
+    return {"travel": known.travel * reach, "turn_degrees": known.turn_degrees, "words": known.basis}
 
 
 def edit_keys(project: Project, command: str):

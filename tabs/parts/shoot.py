@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,8 +160,17 @@ class Shoot:
         saved = save(project.folder, name, clip, made, carries=carries, begun=begun)
         videos = {self.method.title: saved.video, **saved.companions}
         files = [str(file) for file in (saved.video, saved.sidecar, *saved.companions.values(), *saved.files.values())]
-        shown = clips(videos, clip.fps), gr.File(files, visible=True), gr.Button(visible=True)
+        noise = noise_among(videos, self.method, made)
+        shown = clips(videos, clip.fps, noise=noise), gr.File(files, visible=True), gr.Button(visible=True)
         return gr.Image(visible=False), *shown, str(saved.video)
+
+
+def noise_among(videos: Iterable[str], method: Method, made: Record) -> list[str]:
+    """Labels of the videos of a result that random weights made: all, but for renders of the scene."""
+    if made.weights == "real":
+        return []
+    renders = {*method.rendered, *([method.title] if made.settings.get("make") in method.rendered else [])}
+    return [label for label in videos if label not in renders]
 
 
 def _words(step: Progress) -> str:

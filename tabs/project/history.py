@@ -9,7 +9,7 @@ from pipelines.project.content import Content
 
 MOST_STEPS = 200
 MOST_BYTES = 256 << 20
-"""Of scenes that only the history still holds; beyond it the oldest steps are forgotten."""
+"""Of scenes, and of what methods keep, that only the history still holds; beyond it the oldest steps are forgotten."""
 SAME_STEP_SECONDS = 1.0
 """A control that goes on moving within this time makes one step."""
 
@@ -65,6 +65,10 @@ def _trim(past: tuple[Step, ...]) -> tuple[Step, ...]:
     seen: set[int] = set()
     size = 0
     for count, step in enumerate(reversed(past)):
+        for data in step.content.kept.values():
+            if id(data) not in seen:
+                seen.add(id(data))
+                size += len(data)
         scene = step.content.scene
         if scene is not None and id(scene) not in seen:
             seen.add(id(scene))

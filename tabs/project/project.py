@@ -180,6 +180,12 @@ class Project:
         """With another list of shots; the move stays."""
         return self.changed(name, shots=shots)
 
+    def with_kept(self, name: str, kept: Mapping[str, bytes | None]) -> Project:
+        """With what the method keeps beside its settings; None removes it. The same project where nothing changed."""
+        now = {f"{self.method}/{key}": data for key, data in kept.items()}
+        everything = {key: data for key, data in {**self.content.kept, **now}.items() if data is not None}
+        return self if everything == self.content.kept else self.changed(name, kept=everything)
+
     def with_own(self, path: CameraPath, *, as_given: bool = False, scale: str = KEEP) -> Project:
         return self.changed("open a path file", own=path, own_as_given=as_given, own_scale=scale)
 

@@ -16,6 +16,7 @@ from pipelines.method import Method, Moves
 from tabs.keys.edits import edit_keys
 from tabs.parts import form
 from tabs.project.project import Project
+from tabs.shared.autosave import Autosave
 from tabs.shared.move import Move
 from tabs.shared.path_file import open_path
 from tabs.shared.rehearsal import REHEARSES, PathDownload, Rehearsal, path_file, rehearse_path
@@ -36,6 +37,7 @@ class Shared:
     rehearsal: Rehearsal
     download: PathDownload
     restore: Restore
+    autosave: Autosave
 
 
 def old_openings(shared: Shared, prefix: str, method: str | None = None) -> None:

@@ -47,17 +47,18 @@ def open_here(project: Project, project_file: str):
     """Open a project that was saved here: it replaces scene, move and settings, which can be undone."""
     if not project_file:
         raise InputError("Choose the zip of a project.")
-    project, notes = opened(project, Path(project_file))
+    project, _, notes = opened(project, Path(project_file), "open a project")
     scene = project.scene
     words = "  \n".join(("The project is open.", *notes))
     return project, words, described(scene) if scene is not None else "", signal()
 
 
-def opened(project: Project, file: Path) -> tuple[Project, tuple[str, ...]]:
-    """The project with the content of a file, and what of it is not as it was."""
+def opened(project: Project, file: Path, name: str) -> tuple[Project, str, tuple[str, ...]]:
+    """The project with the content of a file, an edit of this ``name``; the method it was seen by, and what of it is not as it
+    was."""
     made = read_project(file, folder=project.file(f"project-{uuid.uuid4().hex[:8]}"))
     content, notes = content_of(made)
-    return project.changed("open a project", **vars(content)), notes
+    return project.changed(name, **vars(content)), made.method, notes
 
 
 def stored(project: Project) -> ProjectFile:

@@ -18,15 +18,19 @@ from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import Record, filter_values, scene_sha256
 from pipelines.results.record import restore as read_record
 from pipelines.settings import Settings
+from tabs.browser.autosave import PLACE
 from tabs.parts.form import said
 from tabs.project.link import decoded, encoded
 from tabs.project.project import Project
 from tabs.shared.source import Source, described
 from tabs.shared.studio import PRIVATE, Studio, signal
 
-_SHOT_IN_ADDRESS = "() => new URLSearchParams(location.search).get('s') ?? ''"
+_SHOT_IN_ADDRESS = (
+    "() => performance.getEntriesByType('navigation')[0]?.type === 'reload' && "
+    f"sessionStorage.getItem('{PLACE}') ? '' : new URLSearchParams(location.search).get('s') ?? ''"
+)
 """Asked in the browser: on a page that nobody linked to, Gradio would tend every control as the output of an event, again with
-each event that follows, which took most of the page's time."""
+each event that follows, which took most of the page's time. Reloaded, the page has what was made of the link since, see `tabs.shared.autosave`."""
 
 
 class Restore:

@@ -11,7 +11,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.trajectories import dualcamctrl as presets
 from camera.view import Scene, View
-from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves, check_same_size
+from pipelines.method import Checkpoint, Estimate, Licence, Method, Moves, TrainedMoves, check_same_size
 from pipelines.methods.dualcamctrl import cameras
 from pipelines.methods.dualcamctrl.cost import estimate as estimate_run
 from pipelines.settings import Settings, setting
@@ -19,6 +19,7 @@ from pipelines.settings import Settings, setting
 TRAINED_FRAMES = 61
 TYPICAL_TRAVEL = (0.3, 0.5)
 """How far RealEstate10K's cameras go in 61 frames, in the unit of its poses (the demo trajectories)."""
+TYPICAL_TURN_DEGREES = (14.0, 21.0)
 FAR_TRAVEL, FAR_TURN_DEGREES = 1.0, 60.0
 
 NEGATIVE_PROMPT = (
@@ -304,5 +305,10 @@ METHOD = Method(
     pipeline="pipelines.methods.dualcamctrl.pipeline",
     scenes=("still",),
     blank=blank,
+    trained_moves=TrainedMoves(
+        TYPICAL_TRAVEL[1], TYPICAL_TURN_DEGREES[1],
+        "DualCamCtrl was trained on RealEstate10K, whose cameras typically go 0.3 to 0.5 and turn 14 to 21 degrees in 61 frames "
+        "(the authors' demo trajectories).",
+    ),
     links={"Weights": "https://huggingface.co/FayeHongfeiZhang/DualCamCtrl"},
 )  # fmt: skip

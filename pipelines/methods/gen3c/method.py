@@ -327,6 +327,7 @@ METHOD = Method(
     scenes=("still", "clip", "views"),
     dense_views=True,
     goes_on=goes_on,
+    rendered=("cache", "cache, first picture", "cache, second view"),
     links={
         "Weights": "https://huggingface.co/nvidia/GEN3C-Cosmos-7B",
         "Tokenizer": "https://huggingface.co/nvidia/Cosmos-Tokenize1-CV8x8x8-720p",

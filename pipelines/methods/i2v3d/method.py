@@ -349,5 +349,6 @@ METHOD = Method(
     pipeline="pipelines.methods.i2v3d.pipeline",
     scenes=("still",),
     projects="pipelines.methods.i2v3d.scene.project",
+    rendered=(RENDERS, "coarse", "depth", "foreground", "visible", "normals"),
     links={"Examples and LoRAs": "https://huggingface.co/datasets/bestzzhang/I2V3D_examples"},
 )  # fmt: skip

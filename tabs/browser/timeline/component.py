@@ -49,6 +49,8 @@ def shown(
     origin: CameraPath,
     *,
     unit: str,
+    reach: float,
+    trained: dict[str, Any],
     chosen: tuple[int, ...] = (),
     said: str = "",
     wrong: bool = False,
@@ -58,7 +60,8 @@ def shown(
     unseen: list[list[float]] | None = None,
 ) -> dict[str, Any]:
     """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none. ``origin``: the picture's
-    camera, from which the numbers of keys count, in ``unit``; ``chosen``: the selected keys; ``said``: what happened, or
+    camera, from which the numbers of keys count, in ``unit``, and ``reach`` is the distance to the subject; ``trained``: "travel" and
+    "turn_degrees" of the method's training data, where they are known, and "words" on them; ``chosen``: the selected keys; ``said``: what happened, or
     what was ``wrong``; ``asked``: number of the command that this answers; ``warnings``: by frame, the share that is "new" and
     whether something is "near"; ``target``: a point that was picked; ``unseen``: x and z of places that the move shows and no picture saw."""
     keys: dict[str, Any] = {"seconds": max(len(path) - 1, 1) / path.fps, "keys": []}
@@ -74,6 +77,8 @@ def shown(
         "when": when.round(6).tolist(),
         "lasts": len(path) / path.fps,
         "unit": unit,
+        "reach": reach,
+        "trained": trained,
         "chosen": list(chosen),
         "said": said,
         "wrong": wrong,

@@ -11,6 +11,9 @@ from camera.trajectories import film_script
 from examples import load
 from pipelines import method
 from pipelines.__main__ import main
+from pipelines.cli.parser import parser
+from pipelines.cli.shot import shot_of
+from pipelines.methods.i2v3d.keyframes.files import Painted, read_kept, unpack
 from pipelines.project.content import FILM_MOVES, MoveSource
 from pipelines.project.file import is_project, save_project
 from pipelines.project.parts import ProjectFile
@@ -69,3 +72,39 @@ def test_what_is_no_project_is_refused_in_a_sentence(tmp_path, capsys):
     empty = save_project(tmp_path / "empty.zip", ProjectFile())
     assert main([*arguments[:3], str(empty), *arguments[4:]]) == 1
     assert "holds no picture yet" in capsys.readouterr().err
+
+
+def test_painted_keyframes_go_with_the_project_and_are_shot_between(tmp_path):
+    i2v3d = method("i2v3d")
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3), np.uint8)
+    painted = Painted((0, 8), pictures, {8: "a red chair"}, "here")
+    again = read_kept(painted.to_keep())
+    assert (again.indices, again.prompts, again.along) == ((0, 8), {8: "a red chair"}, "here")
+    np.testing.assert_array_equal(again.pictures, pictures)
+    lora = tmp_path / "subject.safetensors"
+    lora.write_bytes(b"weights")
+    file = save_project(
+        tmp_path / "project.zip",
+        ProjectFile(
+            scene=load("still_life").fitted(240, 160), method="i2v3d",
+            source=MoveSource(moves_from=FILM_MOVES, film_moves="truck 0.2").values(),
+            moves={"i2v3d": i2v3d.moves(**FRAME).values()}, settings={"i2v3d": {"make": "video", "seed": 4}},
+            files={"i2v3d": {"lora_file": lora}}, kept={"i2v3d/painted": painted.to_keep()},
+        ),
+    )  # fmt: skip
+    given = parser().parse_args(given_words(file, tmp_path))
+    shot, _ = shot_of(i2v3d, given, tmp_path / "here")
+    settings = shot.settings
+    assert settings.keyframes_at == "0, 8" and settings.keyframe_prompts == "8: a red chair" and settings.seed == 4
+    assert Path(settings.lora_file).read_bytes() == b"weights"
+    assert kept_pictures(settings.keyframes_file).keys() == {0, 8}
+    anew = parser().parse_args([*given_words(file, tmp_path), "--keyframes-file", ""])
+    assert shot_of(i2v3d, anew, tmp_path / "anew")[0].settings.keyframes_file == ""
+
+
+def given_words(file: Path, folder: Path) -> list[str]:
+    return ["run", "i2v3d", "--project", str(file), "--out", str(folder / "x.mp4")]
+
+
+def kept_pictures(file: str) -> dict:
+    return unpack(file, [0, 8], width=96, height=64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
+from camera.objects.archive import part
 from pipelines.media.encoded import decode_picture
 from pipelines.media.image import png
 from pipelines.method import Frames
@@ -21,6 +23,9 @@ from pipelines.methods.i2v3d.schedule import LONGEST_WINDOW
 
 LARGEST_BYTES = 1 << 26
 """Of one picture in such a file."""
+PAINTED, TAUGHT = "painted", "taught"
+"""What a project of all tabs keeps for this method: the keyframes as they stand, and how the subject was learnt."""
+_ABOUT = "painted.json"
 _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 
 
@@ -59,6 +64,14 @@ class Painted:
         chosen = [number for number, index in enumerate(self.indices) if index != but]
         return pack(self.pictures[chosen], [self.indices[number] for number in chosen])
 
+    def to_keep(self) -> bytes:
+        """All of it as one zip, which `read_kept` reads again."""
+        stream = io.BytesIO(self.packed())
+        with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
+            prompts = {str(index): words for index, words in self.prompts.items()}
+            archive.writestr(_ABOUT, json.dumps({"prompts": prompts, "along": self.along}))
+        return stream.getvalue()
+
     def settings(self, settings: I2V3DSettings, file: Path, *, again: int | None = None) -> I2V3DSettings:
         """Those of a run that takes these keyframes as they are, all but ``again``, from the zip ``file`` written here."""
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +80,15 @@ class Painted:
         return replace(
             settings, keyframes_at=", ".join(map(str, self.indices)), keyframes_file=str(file), keyframe_prompts=prompts
         )
+
+
+def read_kept(data: bytes) -> Painted:
+    """What `Painted.to_keep` wrote. Raises `InputError`."""
+    with reading("The keyframes that were kept are damaged; paint them anew."):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            about = json.loads(part(archive, _ABOUT, LARGEST_BYTES))
+        prompts = {int(index): str(words) for index, words in about["prompts"].items()}
+        return replace(unpack_painted(data, prompts), along=str(about["along"])[:40])
 
 
 def unpack_painted(data: bytes, prompts: dict[int, str]) -> Painted:

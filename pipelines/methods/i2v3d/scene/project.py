@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
@@ -27,7 +28,7 @@ from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.media.image import png
 from pipelines.media.video import complete
-from pipelines.methods.i2v3d.keyframes.files import Painted, unpack_painted
+from pipelines.methods.i2v3d.keyframes.files import PAINTED, Painted, read_kept, unpack_painted
 from pipelines.methods.i2v3d.method import NO_PICTURE, VIDEO, I2V3DMoves, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.settings import Settings
@@ -82,6 +83,14 @@ def pack(project: Project) -> bytes:
     stream = io.BytesIO()
     _write(stream, project, carried={})
     return stream.getvalue()
+
+
+def with_kept(settings: I2V3DSettings, kept: Mapping[str, bytes], folder: Path) -> I2V3DSettings:
+    """Settings of a video between the keyframes that a project of all tabs keeps, which are put into ``folder``; the same settings
+    where it keeps none, or where no video is asked for."""
+    if settings.make != VIDEO or PAINTED not in kept:
+        return settings
+    return read_kept(kept[PAINTED]).settings(settings, folder / "painted.zip")
 
 
 def _find_files(settings: I2V3DSettings) -> dict[str, Path]:

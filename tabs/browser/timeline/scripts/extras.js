@@ -1,5 +1,5 @@
 // What is asked about the scene: a target to look at, limits to keep, warnings, a walk to record, the move as film text.
-import { button, fields, heading, optional, toggle } from "./fields.js";
+import { button, fields, heading, optional, ranged, toggle } from "./fields.js";
 import { Walk } from "./walk.js";
 
 // `line` is the timeline; returns the rows, made once.
@@ -29,11 +29,22 @@ function target(line) {
 }
 
 function limits(line) {
-  const share = optional("New in a frame at most", 20, "%", { min: 0, max: 100 });
-  const nearest = optional("Stay away", "", "units or m", { min: 0 });
-  const turn = optional("Turn a frame at most", "", "°", { min: 0 });
-  const travel = optional("Travel at most", "", "units or m", { min: 0 });
-  const turning = optional("Turn in all at most", "", "°", { min: 0 });
+  const share = ranged("New in a frame at most", 20, "%", { max: 100, step: 1 });
+  const nearest = ranged("Stay away", null, "units", { max: 1, step: 0.01 });
+  const turn = ranged("Turn a frame at most", null, "°", { max: 10, step: 0.1 });
+  const travel = ranged("Travel at most", null, "units", { max: 1, step: 0.01 });
+  const turning = ranged("Turn in all at most", null, "°", { max: 180, step: 1 });
+  line.scaled = ({ reach, unit }) => {
+    nearest.reach(reach, unit);
+    travel.reach(3 * reach, unit);
+  };
+  const trained = () => {
+    const { trained } = line.value;
+    if (trained.travel === undefined) return line.tell(trained.words);
+    travel.set(trained.travel);
+    turning.set(trained.turn_degrees);
+    line.say({ said: trained.words, wrong: false });
+  };
   const all = () => ({
     new_share: share.get() === null ? null : share.get() / 100,
     nearest: nearest.get(),
@@ -43,6 +54,7 @@ function limits(line) {
   });
   return fields(
     button("Fit the move to the scene", () => line.ask({ do: "limit", ...all() }), "As little change as it takes to keep these limits"),
+    button("As the method was trained", trained, "Sets travel and turning to what the method's training data shows"),
     ...[share, nearest, turn, travel, turning].map((each) => each.field),
     toggle("Warn", (on) => line.warn(on), "Under the keys: where much is new to the scene, where the camera comes too near"),
   );

@@ -72,6 +72,28 @@ export function optional(text, value, unit, facts) {
   return { field: labelled(text, control, unit), get: () => (control.value === "" || !control.checkValidity() ? null : Number(control.value)) };
 }
 
+// The same with a slider beside the number; `reach` sets how far it goes.
+export function ranged(text, value, unit, { min = 0, max, step }) {
+  const typed = made("input", { type: "number", min, step: "any", value: value ?? "", placeholder: "no limit" });
+  const slid = made("input", { type: "range", min, max, step, value: value ?? max });
+  slid.addEventListener("input", () => (typed.value = slid.value));
+  typed.addEventListener("input", () => typed.value !== "" && (slid.value = typed.value));
+  typed.setAttribute("aria-label", `${text} in ${unit}`);
+  slid.setAttribute("aria-label", `${text}, slider`);
+  const name = made("span", {}, `${text} (${unit})`);
+  return {
+    field: made("div", { className: "tl-field tl-ranged" }, name, slid, typed),
+    get: () => (typed.value === "" || !typed.checkValidity() ? null : Number(typed.value)),
+    set: (now) => ([typed.value, slid.value] = [rounded(now), now]),
+    reach: (most, unit) => {
+      Object.assign(slid, { max: most, step: most / 100 });
+      if (typed.value === "") slid.value = most;
+      name.textContent = `${text} (${unit})`;
+      typed.setAttribute("aria-label", `${text} in ${unit}`);
+    },
+  };
+}
+
 export const fields = (...children) => made("div", { className: "tl-fields" }, ...children);
 
 export const heading = (words) => made("b", {}, words);

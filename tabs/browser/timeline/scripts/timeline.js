@@ -82,6 +82,7 @@ export class Timeline {
     this.strip.seek(this.stage()?.frame ?? 0);
     const seconds = this.root.querySelector(".tl-seconds");
     if (seconds !== document.activeElement) seconds.value = String(Number(value.seconds.toFixed(3)));
+    this.scaled(value);
     this.panels();
     this.plan.take(this.value);
     if (value.said || (value.asked !== null && !value.warnings)) this.say(value);

@@ -18,7 +18,9 @@ from camera.formats import read
 from camera.path import CameraPath
 from camera.trajectories.keyframes import EASINGS, Curve
 from examples import load
+from pipelines import method
 from tabs.browser.timeline import component
+from tabs.keys.edits import trained
 from tests.tabs.visitor import Visitor
 
 
@@ -150,6 +152,16 @@ def test_a_target_is_picked_orbited_warned_of_and_a_walk_is_recorded(page):
     page.get_by_role("button", name="Orbit it").click()
     said(page, "Orbit 45 degrees")
     expect(keys(page)).to_have_count(4)
+    page.get_by_role("button", name="As the method was trained").click()
+    said(page, "Nobody has published how far the cameras go that GEN3C was trained on.")
+    travel = page.get_by_label("Travel at most, slider")
+    travel.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("PageUp")
+    expect(page.get_by_label("Travel at most in m")).not_to_have_value("")
+    page.get_by_label("New in a frame at most in %").fill("")
+    page.get_by_role("button", name="Fit the move to the scene").click()
+    said(page, "because of the limit of travel")
     page.get_by_role("button", name="Warn").click()
     said(page, "Most is new in frame")
     expect(page.locator(".tl-warnings")).to_be_visible()
@@ -182,6 +194,13 @@ def moved(first: CameraPath, count: int) -> CameraPath:
     poses = np.repeat(first.world_from_camera, count, axis=0)
     poses[:, 0, 3] += 0.1 * np.arange(count)
     return CameraPath(poses, first.intrinsics[0], first.width, first.height)
+
+
+def test_limits_of_a_method_are_what_its_training_data_shows():
+    known = trained(method("dualcamctrl"), 4.0)
+    assert known["travel"] == 2.0 and known["turn_degrees"] == 21 and "RealEstate10K" in known["words"]
+    for name in ("gen3c", "genxd", "dimensionx", "i2v3d"):
+        assert trained(method(name), 4.0).keys() == {"words"}
 
 
 def test_every_choice_has_words():

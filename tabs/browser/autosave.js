@@ -1,0 +1,220 @@
+// The project, kept in this browser (IndexedDB) after every edit: words each time, pictures and other large parts once. Tells
+// Python: parts {ids}, for the addresses of parts that are not here yet, and restore {words, parts}, after a reload.
+// Every tab of the browser has a place of its own; which one, its sessionStorage knows. A tab that finds that another one wrote to
+// its place, as after "Duplicate tab", goes on in a new one.
+const NAME = `reshoot ${location.pathname}`;
+const MOST_PROJECTS = 5;
+const PATIENCE_MS = 300_000; // until the server has given a part
+const PLACE = "reshoot-place";
+const row = element.querySelector(".kept");
+const [line, open, forget, afresh] = ["p", ".kept-open", ".kept-forget", ".kept-afresh"].map((part) => row.querySelector(part));
+const me = Math.random().toString(36).slice(2);
+const linked = new URLSearchParams(location.search).has("s");
+const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+
+let place = sessionStorage.getItem(PLACE);
+let mine = null; // what was last written to, or read from, this place
+let session = null; // of the server, as it was last heard of
+let restoring = null; // what is being brought back
+let edit = null; // that the project had when it was brought back
+let [wanted, busy, answered] = [null, false, null];
+
+const database = new Promise((done, fail) => {
+  const asked = indexedDB.open(NAME, 1);
+  asked.onupgradeneeded = () => {
+    asked.result.createObjectStore("projects", { keyPath: "place" });
+    asked.result.createObjectStore("parts");
+  };
+  asked.onsuccess = () => done(asked.result);
+  asked.onerror = () => fail(asked.error);
+});
+
+// One transaction: `act(projects, parts, give)`; what it gives is there once everything is written.
+async function transaction(mode, act) {
+  const stores = (await database).transaction(["projects", "parts"], mode);
+  return new Promise((done, fail) => {
+    let given;
+    act(stores.objectStore("projects"), stores.objectStore("parts"), (value) => (given = value));
+    stores.oncomplete = () => done(given);
+    stores.onabort = () => fail(stores.error);
+  });
+}
+
+const read = (store, key) =>
+  transaction("readonly", (projects, parts, give) => {
+    const asked = (store === "parts" ? parts : projects).get(key);
+    asked.onsuccess = () => give(asked.result);
+  });
+
+const all = () =>
+  transaction("readonly", (projects, parts, give) => {
+    const asked = projects.getAll();
+    asked.onsuccess = () => give(asked.result.sort((one, other) => other.at - one.at));
+  });
+
+function say(words, ...buttons) {
+  row.hidden = !words;
+  if (line.textContent !== words) line.textContent = words;
+  for (const each of [open, forget, afresh]) each.hidden = !buttons.includes(each);
+}
+
+const time = (at) => {
+  const day = new Date(at).toDateString() === new Date().toDateString() ? {} : { day: "numeric", month: "short" };
+  return new Date(at).toLocaleString([], { hour: "2-digit", minute: "2-digit", ...day });
+};
+
+// Writes a project, unless another tab has written to this place since: then into a new one. Gives whether that was so.
+async function write(record) {
+  const other = await transaction("readwrite", (projects, parts, give) => {
+    projects.get(record.place).onsuccess = ({ target: { result: before } }) => {
+      const taken = Boolean(before) && before.owner !== me && before.at !== mine?.at;
+      if (taken) record.place = crypto.getRandomValues(new Uint32Array(2)).join("-");
+      give(taken);
+      projects.put(record);
+    };
+  });
+  place = record.place;
+  mine = record;
+  sessionStorage.setItem(PLACE, place);
+  return other;
+}
+
+// The newest projects stay, and the parts that belong to them.
+async function tidy() {
+  const old = (await all()).slice(MOST_PROJECTS).filter((each) => each.place !== place);
+  await transaction("readwrite", (projects, parts) => {
+    for (const each of old) projects.delete(each.place);
+    const left = projects.getAll();
+    left.onsuccess = () => {
+      const needed = new Set(left.result.flatMap((each) => each.parts.map(([, id]) => id)));
+      const keys = parts.getAllKeys();
+      keys.onsuccess = () => keys.result.filter((id) => !needed.has(id) && !coming.has(id)).forEach((id) => parts.delete(id));
+    };
+  });
+}
+
+const coming = new Set();
+
+// Fetches the parts that are not here yet; false where the project has moved on meanwhile.
+async function fetched(parts) {
+  const missing = [];
+  for (const [, id] of parts) if (!(await read("parts", id))) missing.push(id);
+  if (!missing.length) return true;
+  missing.forEach((id) => coming.add(id));
+  const addresses = await new Promise((done, fail) => {
+    answered = done;
+    setTimeout(() => fail(new Error("no answer")), PATIENCE_MS);
+    trigger("parts", { ids: missing });
+  });
+  for (const id of missing) {
+    if (!addresses[id]) return false;
+    const answer = await fetch(new URL(addresses[id], document.baseURI));
+    if (!answer.ok) throw new Error(answer.statusText);
+    const blob = await answer.blob();
+    await transaction("readwrite", (_, store) => store.put(blob, id));
+  }
+  return true;
+}
+
+async function keep(value) {
+  if (!(await fetched(value.parts))) return;
+  const fresh = { place: place ?? crypto.getRandomValues(new Uint32Array(2)).join("-"), owner: me, at: Date.now() };
+  const other = await write({ ...fresh, title: value.title, words: value.words, parts: value.parts });
+  await tidy();
+  coming.clear();
+  element.dataset.kept = String(mine.at);
+  if (edit === value.edit) return; // what is said of bringing it back stays
+  edit = null;
+  const note = other ? "Another tab has this project open too; from here on each keeps its own. " : "";
+  say(`${note}Kept in this browser, ${time(mine.at)}.${value.said ? ` ${value.said}` : ""}`, afresh);
+}
+
+async function work() {
+  if (busy) return;
+  busy = true;
+  while (wanted) {
+    const value = wanted;
+    wanted = null;
+    try {
+      if (value.words) await keep(value);
+      else say(value.said, afresh);
+    } catch (error) {
+      const full = error?.name === "QuotaExceededError";
+      say(`${full ? "This browser has no room left" : "It did not work"} to keep the project here; save it as a file.`);
+    }
+  }
+  busy = false;
+}
+
+async function bringBack(record, why) {
+  restoring = { record, why };
+  say(`Bringing back the project of ${time(record.at)} …`);
+  try {
+    const parts = {};
+    for (const [name, id] of record.parts) {
+      const blob = await read("parts", id);
+      if (!blob) throw new Error(name);
+      parts[name] = (await upload(new File([blob], `${id}.bin`))).path;
+    }
+    trigger("restore", { words: record.words, parts });
+  } catch {
+    broughtBack({ failed: "a part of it did not reach the server" });
+  }
+}
+
+function broughtBack({ failed, edit: now, said }) {
+  const { record, why } = restoring;
+  restoring = null;
+  if (failed) return say(`The project of ${time(record.at)} could not be brought back: ${failed}.`, open, afresh);
+  edit = now;
+  say(`${why} as it was at ${time(record.at)}.${said ? ` ${said}` : ""}`, afresh);
+}
+
+function heard() {
+  const value = props.value;
+  if (!value) return;
+  if (value.restored) {
+    session = value.session;
+    if (restoring) broughtBack(value);
+    return;
+  }
+  if (restoring) return;
+  const lost = session !== null && session !== value.session && mine;
+  session = value.session;
+  if (lost) return bringBack(mine, "The server had lost this session; your project is back");
+  wanted = value;
+  work();
+}
+
+async function begin() {
+  const own = place && !(linked && !reloaded) ? await read("projects", place) : null;
+  if (own) {
+    mine = own;
+    return bringBack(own, "Your project is back");
+  }
+  place = null;
+  const [newest] = linked ? [] : await all();
+  if (newest && !props.value) {
+    mine = newest;
+    say(`A project of ${time(newest.at)} is kept in this browser${newest.title ? `: ${newest.title}` : ""}.`, open, forget);
+  }
+}
+
+open.addEventListener("click", () => mine && bringBack(mine, "The project is open"));
+forget.addEventListener("click", async () => {
+  await transaction("readwrite", (projects) => projects.delete(mine.place));
+  mine = null;
+  await tidy();
+  say("");
+});
+afresh.addEventListener("click", () => {
+  sessionStorage.removeItem(PLACE);
+  const address = new URL(location.href);
+  address.searchParams.delete("s");
+  if (address.href === location.href) location.reload();
+  else location.assign(address);
+});
+
+watch("value", heard);
+watch("addresses", () => answered?.(props.addresses ?? {}));
+begin().catch(() => say(""));

@@ -1,0 +1,141 @@
+"""The project in the visitor's own browser: kept after every edit, brought back after a reload or a restart of the server."""
+
+from __future__ import annotations
+
+import uuid
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from camera.errors import InputError, reading
+from pipelines.media.video import complete
+from pipelines.project.file import LARGEST_WORDS
+from pipelines.project.parts import OBJECTS, SCENE, WORDS, Part, parts_of, words_of
+from tabs.browser.autosave import autosave
+from tabs.parts.form import said
+from tabs.project.folders import is_inside
+from tabs.project.project import Project
+from tabs.shared.project_file import opened, stored
+from tabs.shared.source import Source, described
+from tabs.shared.studio import PRIVATE, Studio, signal
+
+MOST_BYTES = 400 << 20
+"""Of all parts, before they are packed; more is not kept in the browser."""
+_MOST_IDS = 200
+
+
+class Autosave:
+    """The line that says what is kept, below undo and redo."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.box = autosave()
+
+    def connect(self, source: Source) -> None:
+        """Connects the section; edits reach it with the request that all followers share."""
+        studio = self.studio
+        shown = [studio.source_shown, *studio.shown.values()]
+
+        def parts(project: Project, event: gr.EventData):
+            return gr.update(addresses=addresses(project, event._data))
+
+        def restore(project: Project, event: gr.EventData):
+            nothing = [gr.skip()] * (len(shown) + 4)
+            try:
+                project, method, notes = restored(project, event._data)
+            except InputError as error:
+                return *nothing, {"restored": True, "session": project.folder.name, "failed": str(error).rstrip(".")}
+            answer = {"restored": True, "session": project.folder.name, "edit": _edit(project), "said": " ".join(notes)}
+            tab = gr.Tabs(selected=method) if method in studio.methods else gr.skip()
+            words = described(project.scene) if project.scene else ""
+            return project, words, tab, *(signal() for _ in range(len(shown) + 1)), answer
+
+        studio.follow(kept, self.box)
+        self.box.parts(
+            said(parts), studio.project, self.box, api_visibility="private", show_progress="hidden",
+            concurrency_id="keep", concurrency_limit=1,
+        )  # fmt: skip
+        self.box.restore(
+            said(restore), studio.project,
+            [studio.project, source.status, studio.tabs, *shown, studio.moved, self.box], **PRIVATE,
+        )  # fmt: skip
+
+
+def kept(project: Project) -> dict[str, Any]:
+    """What the browser keeps of a project, see `tabs.browser.autosave.autosave`."""
+    about = {"session": project.folder.name, "edit": _edit(project)}
+    try:
+        parts, left_out = _parts(project)
+    except InputError as error:
+        return {**about, "said": f"Not kept in this browser: {error}"}
+    if SCENE in left_out:
+        return {**about, "said": "This scene is too large to be kept in the browser; save the project as a file."}
+    words = "Not with it, as they are too large: the files that settings name." if left_out else ""
+    return {
+        **about,
+        "title": project.scene.name if project.scene else "",
+        "words": words_of(stored(project)),
+        "parts": [(part.name, part.id, part.size) for part in parts],
+        "said": words,
+    }
+
+
+def _edit(project: Project) -> str:
+    """Another text after every edit, undo and redo."""
+    past, future = project.history.past, project.history.future
+    return f"{len(past)} {len(future)} {past[-1].name if past else ''} {past[-1].at if past else ''}"
+
+
+def _parts(project: Project) -> tuple[list[Part], list[str]]:
+    """The parts to keep, the smallest first while there is room, and the names of the others. An example's pictures are here."""
+    parts = [part for part in parts_of(stored(project)) if not (part.name == SCENE and project.content.example)]
+    kept, left_out, size = [], [], 0
+    for part in sorted(parts, key=lambda part: part.size):
+        size += part.size
+        (kept if size <= MOST_BYTES else left_out).append(part)
+    return kept, [part.name for part in left_out]
+
+
+def addresses(project: Project, asked: Any) -> dict[str, str]:
+    """Where the page finds the parts of these ids; those that the project no longer has are left out."""
+    with reading("The page asked for parts in a way that is not known."):
+        wanted = {str(id) for id in asked["ids"][:_MOST_IDS]}
+    found = {}
+    for part in _parts(project)[0]:
+        if part.id in wanted:
+            file = project.file(f"part-{part.id}.bin")
+            if not file.is_file():
+                with complete(file) as whole, whole.open("wb") as stream:
+                    part.write(stream)
+            found[part.id] = f"gradio_api/file={file}"
+    return found
+
+
+def restored(project: Project, given: Any) -> tuple[Project, str, tuple[str, ...]]:
+    """The project that the browser kept, the method it was seen by, and what of it is not as it was. It is a step that can be
+    undone where there was a project. Raises `InputError`."""
+    with reading("What the browser kept is damaged."):
+        words: Mapping[str, str] = {
+            name: str(given["words"][name]) for name in (WORDS, OBJECTS) if name in given["words"]
+        }
+        parts = {str(name): Path(str(path)) for name, path in given["parts"].items()}
+        if any(len(text) > LARGEST_WORDS for text in words.values()) or len(parts) > _MOST_IDS:
+            raise ValueError("too much")
+    if not all(is_inside(path, Path(get_upload_folder())) and path.is_file() for path in parts.values()):
+        raise InputError("The pictures that the browser kept did not arrive; reload the page.")
+    file = project.file(f"kept-{uuid.uuid4().hex[:8]}.zip")
+    try:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, text in words.items():
+                archive.writestr(name, text)
+            for name, path in parts.items():
+                archive.write(path, name)
+        after, method, notes = opened(project, file, "bring back the project")
+    finally:
+        file.unlink(missing_ok=True)
+    return (after if project.scene is not None else replace(after, history=project.history)), method, notes
