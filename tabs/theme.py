@@ -17,7 +17,7 @@ def theme() -> themes.Base:
         block_shadow="none",
         body_text_color_subdued="*neutral_500",
         block_info_text_color="*neutral_500",
-        button_primary_background_fill="*primary_600",
-        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
         button_primary_text_color="white",
     )  # fmt: skip

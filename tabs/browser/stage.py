@@ -29,7 +29,7 @@ PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
 
 _TEMPLATE = """
 <div class="stage {kind}">
-  <div class="stage-plot" role="img" aria-label="Camera path in 3D" data-empty="{empty}"></div>
+  <div class="stage-plot" role="group" aria-label="Camera path in 3D" data-empty="{empty}"></div>
   <figure class="stage-eye" tabindex="0" title="Drag to look around, wheel or W A S D Q E to fly, Z X to roll, arrows for frames">
     <canvas hidden role="img" aria-label="What the camera sees"></canvas><img alt="What the camera sees" draggable="false"><figcaption></figcaption>
   </figure>
