@@ -65,7 +65,7 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
     stored = content.settings.get(known.name, {})
     settings = _merge(stored, known.settings, given, "settings")
     others = chosen or given.path or getattr(given, "objects", None)
-    if known.projects and not others and not set(written(known.settings, given, "settings")) & _KEYFRAMES:
+    if known.projects and not others and not set(given_settings(known.settings, given, "settings")) & _KEYFRAMES:
         before = settings
         settings = import_module(known.projects).with_kept(settings, content.kept_by(known.name), folder)
         if settings is not before:
