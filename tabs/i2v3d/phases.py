@@ -27,7 +27,7 @@ from pipelines.methods.i2v3d.keyframes.files import PAINTED, TAUGHT, Painted, re
 from pipelines.methods.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
 from pipelines.options import RunOptions
-from pipelines.results.record import accepted, scene_sha256
+from pipelines.results.record import filter_values, scene_sha256
 from pipelines.shot import Shot
 from pipelines.training import Learnt, Trained
 from tabs.browser.players import clips, players
@@ -378,7 +378,7 @@ def _read(kept: bytes | None) -> SubjectSettings | None:
     if kept is None:
         return None
     with reading("What the project says of the subject's training is damaged."):
-        return accepted(SubjectSettings, json.loads(kept))[0]
+        return filter_values(SubjectSettings, json.loads(kept))[0]
 
 
 def _pictures(painted: Painted) -> gr.Gallery:

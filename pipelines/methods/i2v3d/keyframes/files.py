@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
-from camera.objects.archive import part
+from camera.objects.archive import read_part
 from pipelines.media.encoded import decode_picture
 from pipelines.media.image import png
 from pipelines.method import Frames
@@ -86,7 +86,7 @@ def read_kept(data: bytes) -> Painted:
     """What `Painted.to_keep` wrote. Raises `InputError`."""
     with reading("The keyframes that were kept are damaged; paint them anew."):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            about = json.loads(part(archive, _ABOUT, LARGEST_BYTES))
+            about = json.loads(read_part(archive, _ABOUT, LARGEST_BYTES))
         prompts = {int(index): str(words) for index, words in about["prompts"].items()}
         return replace(unpack_painted(data, prompts), along=str(about["along"])[:40])
 
