@@ -13,7 +13,7 @@ from camera.editing import edits
 from camera.editing.fit import fit_keys
 from camera.editing.keys import Key, KeyedMove, evenly
 from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
-from camera.editing.targets import along_stroke, keep_framed, look_at_target, orbit_target
+from camera.editing.targets import along_stroke, follow_target, keep_framed, look_at_target, orbit_target
 from camera.editing.track import key_at
 from camera.errors import InputError, reading
 from camera.path import CameraPath
@@ -43,7 +43,7 @@ def apply_command(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edite
     """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
 
     Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, begin, shift, turn, stroke, look_at,
-    size, orbit, loop, speed, shape. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
+    size, orbit, follow, loop, speed, shape. A target is "point", or "way", a point for each chosen key. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
     """
     name = asked.get("do")
     if not isinstance(name, str) or name not in _EDITS:
@@ -238,8 +238,17 @@ def _orbit(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
         raise InputError(f"An orbit goes round by up to {MOST_DEGREES:g} degrees, got {degrees:g}.")
     (number, *_), cameras = _cameras_of(move, asked)
     turns = np.linspace(0, degrees, 1 + max(2, int(np.ceil(abs(degrees) / DEGREES_BETWEEN_KEYS))))
-    path = orbit_target(cameras.sliced(slice(0, 1)), _read_point(asked), turns, up=UP)
+    point = np.atleast_2d(_read_point(asked))[0]
+    path = orbit_target(cameras.sliced(slice(0, 1)), point, turns, up=UP)
     return Edited(evenly(path, move.seconds), f"orbit {degrees:g} degrees from key {number + 1}")
+
+
+def _follow(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """The chosen keys, or all, go along with a target that moves."""
+    (chosen, cameras), way = _cameras_of(move, asked), _read_point(asked)
+    if way.ndim == 1 or np.ptp(way, axis=0).max() < 1e-9:
+        raise InputError("That target stands still; pick a point on an object that moves.")
+    return Edited(_overwrite_keys(move, chosen, follow_target(cameras, way)), f"follow with {_keys(chosen)}", chosen)
 
 
 def _cameras_of(move: KeyedMove, asked: Asked) -> tuple[tuple[int, ...], CameraPath]:
@@ -255,6 +264,12 @@ def _overwrite_keys(move: KeyedMove, chosen: tuple[int, ...], cameras: CameraPat
 
 
 def _read_point(asked: Asked) -> NDArray[np.float64]:
+    if asked.get("way") is not None:
+        with reading("The way of a target is a list of points, three numbers each, one for every chosen key."):
+            way = np.array(asked["way"], dtype=np.float64)
+            if way.ndim != 2 or way.shape[1] != 3 or not np.isfinite(way).all():
+                raise ValueError("no points")
+        return way
     given = asked.get("point")
     point = [_read_number({"point": value}, "point") for value in (given if isinstance(given, list | str) else [])]
     if len(point) != 3:
@@ -288,7 +303,7 @@ _EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
     "add": _add, "append": _append, "overwrite": _overwrite, "move": _move, "copy": _copy, "delete": _delete, "ease": _ease,
     "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "begin": _begin, "shift": _shift,
     "turn": _turn, "stroke": _stroke, "look_at": _look_at,
-    "size": _size, "orbit": _orbit,
+    "size": _size, "orbit": _orbit, "follow": _follow,
     "loop": _loop, "speed": _speed, "shape": _shape,
 }  # fmt: skip
 

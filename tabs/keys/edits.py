@@ -121,7 +121,7 @@ def edited(project: Project, asked: Asked, seeing: CameraPath | None) -> tuple[P
         return project, {"said": _fit_words(fit)}
     if asked.get("do") == "open":
         return project.with_keys(saved.read(asked.get("keys")), "open keys"), {}
-    project, edit = project.edited(asked, seeing)
+    project, edit = project.edited(scene_asks.with_way(project, asked), seeing)
     return project, {"chosen": edit.chosen, "said": edit.name[:1].upper() + edit.name[1:]}
 
 

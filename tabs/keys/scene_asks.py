@@ -13,6 +13,8 @@ from camera.editing.film_text import film_text
 from camera.editing.fit import resample_walk
 from camera.editing.limits import Limits, findings
 from camera.errors import InputError, reading
+from camera.objects.scene import StagedScene
+from camera.objects.target import object_at, points_on_object
 from camera.path import CameraPath
 from camera.view import Scene
 from tabs.project.project import Project
@@ -102,7 +104,31 @@ def _pick(project: Project, asked: Asked) -> dict[str, Any]:
     """The point of the scene under a place of what the camera sees."""
     scene, path = project.ready()
     point = point_under(scene, path, read_camera(asked.get("camera")), asked)
-    return {"target": point.tolist(), "said": "The target is picked."}
+    share = _share_of(path, asked)
+    number = None
+    if isinstance(scene, StagedScene) and scene.objects:
+        number = object_at(scene, point, share=share, seconds=share * (len(path) - 1) / path.fps)
+    on = None if number is None else {"number": number, "share": share}
+    words = "The target is picked." if on is None else "The target is picked; it goes along with its object."
+    return {"target": point.tolist(), "object": on, "said": words}
+
+
+def _share_of(path: CameraPath, asked: Asked) -> float:
+    """Of the video, where the frame that is looked at stands: 0 the first, 1 the last."""
+    return min(max(int(asked.get("frame", 0)), 0), len(path) - 1) / max(len(path) - 1, 1)
+
+
+def with_way(project: Project, asked: Asked) -> Asked:
+    """A command whose target is on an object, with where that is at each of the chosen keys, or of all."""
+    on, scene = asked.get("object"), project.scene
+    if not isinstance(on, dict) or not isinstance(scene, StagedScene):
+        return asked
+    move = project.keyed()
+    with reading("That object is not there any more; pick the target again."):
+        chosen = sorted({int(number) for number in asked.get("chosen") or range(len(move.keys))})
+        shares = [min(move.keys[number].time / move.seconds, 1.0) for number in chosen]
+        way = points_on_object(scene, int(on["number"]), asked["point"], share=float(on["share"]), shares=shares)
+    return {**asked, "way": way.tolist()}
 
 
 def point_under(scene: Scene, path: CameraPath, camera: CameraPath, asked: Asked) -> np.ndarray:

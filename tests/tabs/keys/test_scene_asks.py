@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from camera.editing.commands import write_camera
 from camera.errors import InputError
-from examples import load
+from camera.objects.model import read_models
+from camera.objects.scene import Key, new_object, stage_objects
+from examples import EXAMPLES, load
 from pipelines import method
 from pipelines.project.content import FILM_MOVES, MoveSource
 from tabs.keys import edits, scene_asks
@@ -71,3 +75,37 @@ def test_a_move_is_said_as_film_text_and_a_walk_becomes_keys(project):
     np.testing.assert_allclose(drawn.centres, path.centres, atol=5e-3)
     with pytest.raises(InputError, match="did not come whole"):
         edits.edited(project, {"do": "record", "cameras": cameras}, None)
+
+
+def test_a_target_on_an_object_goes_along_with_it(project):
+    fox = next(example.mesh for example in EXAMPLES if example.mesh)
+    scene = stage_objects(load("reading_room"))
+    start = replace(scene.standing_place(), size=0.5)
+    keys = (Key(0.0, start), Key(1.0, replace(start, right=start.right + 0.3)))
+    staged = scene.with_objects([replace(new_object(read_models({fox.name: fox.read_bytes()}), start), keys=keys)])
+    i2v3d = Project(method="i2v3d").opened(staged).with_moves(method("i2v3d").moves(frames=9, width=160, height=96))
+    i2v3d, _ = edits.edited(i2v3d, {"do": "append", "camera": write_camera(staged.first.camera)}, None)
+    surfaces = np.concatenate([each.vertices for each in staged.surfaces(0, 9, 24)])
+    middle = surfaces.mean(axis=0)
+    local = staged.first.camera.camera_from_world[0] @ [*middle, 1]
+    x, y = ((staged.first.intrinsics @ local[:3]) / local[2])[:2] / [staged.first.width, staged.first.height]
+    asked = {"do": "pick", "x": x, "y": y, "frame": 0, "camera": write_camera(staged.first.camera)}
+    picked = scene_asks.answered(i2v3d, asked)
+    assert picked["object"] == {"number": 0, "share": 0.0} and "goes along" in picked["said"]
+    target = {"point": picked["target"], "object": picked["object"]}
+    moved, _ = edits.edited(i2v3d, {"do": "follow", **target}, None)
+    way = staged.world_from_stage[:3, 0] * 0.3
+    first, last = (key.camera.centres[0] for key in moved.track.keys)
+    before = [key.camera.centres[0] for key in i2v3d.track.keys]
+    np.testing.assert_allclose(first, before[0], atol=1e-9)
+    np.testing.assert_allclose(last - before[1], way, atol=1e-9)
+    looking, _ = edits.edited(i2v3d, {"do": "look_at", **target}, None)
+    camera = looking.track.keys[1].camera
+    seen = camera.camera_from_world[0][:3, :3] @ (np.array(picked["target"]) + way - camera.centres[0])
+    np.testing.assert_allclose(
+        (camera.intrinsics[0] @ seen / seen[2])[:2], np.array([camera.width, camera.height]) / 2 - 0.5, atol=0.01
+    )
+    still = {**asked, "x": 0.02, "y": 0.02}
+    assert scene_asks.answered(i2v3d, still)["object"] is None
+    with pytest.raises(InputError, match="stands still"):
+        edits.edited(i2v3d, {"do": "follow", "point": [0.0, 0.0, 3.0]}, None)

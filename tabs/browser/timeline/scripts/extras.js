@@ -10,19 +10,20 @@ export function extras(line) {
 function target(line) {
   const where = heading("No target");
   const degrees = optional("Orbit by", 45, "°", { min: -3600, max: 3600 });
-  const told = (command) => () => line.target ? line.ask({ ...command(), point: line.target }) : line.tell("Pick a target first: a point in the picture or in 3D.");
+  const told = (command) => () => line.target ? line.ask({ ...command(), point: line.target, object: line.object }) : line.tell("Pick a target first: a point in the picture or in 3D.");
   const pick = toggle("Pick a target", (on) => (line.picking = on), "Then click in the picture, or on a point in 3D");
-  line.picked = (point) => {
-    line.target = point;
+  line.picked = (point, object = null) => {
+    Object.assign(line, { target: point, object });
     line.picking = false;
     pick.setAttribute("aria-pressed", "false");
-    where.textContent = `Target ${point.map((value) => value.toFixed(2)).join(", ")}`;
+    where.textContent = `Target ${point.map((value) => value.toFixed(2)).join(", ")}${object ? " on an object" : ""}`;
   };
   return fields(
     pick,
     where,
     button("Look at it", told(() => ({ do: "look_at" })), "The chosen keys, or all, turn to the target"),
     button("Keep its size", told(() => ({ do: "size" })), "The chosen keys, or all, see it as large as the first of them"),
+    button("Go along with it", told(() => ({ do: "follow" })), "The chosen keys, or all, move as the object does that was picked"),
     degrees.field,
     button("Orbit it", told(() => ({ do: "orbit", degrees: degrees.get() ?? 45 })), "Round the target, from the first chosen key"),
   );

@@ -12,7 +12,7 @@ const REST_MS = 700; // after a change, until warnings are asked for
 export class Timeline {
   // `value` as tabs/browser/timeline/component.py makes it; `send` tells Python a command.
   constructor(root, props, send) {
-    Object.assign(this, { root, words: props.words, value: null, copied: [], target: null, picking: false, warning: false });
+    Object.assign(this, { root, words: props.words, value: null, copied: [], target: null, object: null, picking: false, warning: false });
     this.requests = new Requests(send);
     const told = {
       seek: (frame) => this.stage()?.seek(frame),
@@ -86,7 +86,7 @@ export class Timeline {
     this.panels();
     this.plan.take(this.value);
     if (value.said || (value.asked !== null && !value.warnings)) this.say(value);
-    if (value.target) this.picked(value.target);
+    if (value.target) this.picked(value.target, value.object);
     drawWarnings(this.root.querySelector(".tl-warnings"), value.warnings);
     if (this.warning && !value.warnings && !value.wrong) this.warn(true, true);
     this.requests.answered(value.asked);
