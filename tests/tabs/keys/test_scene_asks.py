@@ -105,7 +105,7 @@ def test_a_target_on_an_object_goes_along_with_it(project):
     np.testing.assert_allclose(
         (camera.intrinsics[0] @ seen / seen[2])[:2], np.array([camera.width, camera.height]) / 2 - 0.5, atol=0.01
     )
-    still = {**asked, "x": 0.02, "y": 0.02}
+    still = {**asked, "x": 0.2, "y": 0.85}
     assert scene_asks.answered(i2v3d, still)["object"] is None
     with pytest.raises(InputError, match="stands still"):
         edits.edited(i2v3d, {"do": "follow", "point": [0.0, 0.0, 3.0]}, None)
