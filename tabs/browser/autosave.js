@@ -17,6 +17,7 @@ let mine = null; // what was last written to, or read from, this place
 let session = null; // of the server, as it was last heard of
 let restoring = null; // what is being brought back
 let edit = null; // that the project had when it was brought back
+let apart = false; // whether another tab has the project too
 let [wanted, busy, answered] = [null, false, null];
 
 const database = new Promise((done, fail) => {
@@ -117,15 +118,15 @@ async function fetched(parts) {
 }
 
 async function keep(value) {
+  if (edit === value.edit) return; // as it was brought back: nothing to write, and what is said of it stays
+  edit = null;
   if (!(await fetched(value.parts))) return;
   const fresh = { place: place ?? crypto.getRandomValues(new Uint32Array(2)).join("-"), owner: me, at: Date.now() };
-  const other = await write({ ...fresh, title: value.title, words: value.words, parts: value.parts });
+  apart = (await write({ ...fresh, title: value.title, words: value.words, parts: value.parts })) || apart;
   await tidy();
   coming.clear();
   element.dataset.kept = String(mine.at);
-  if (edit === value.edit) return; // what is said of bringing it back stays
-  edit = null;
-  const note = other ? "Another tab has this project open too; from here on each keeps its own. " : "";
+  const note = apart ? "Another tab has this project open too; from here on each keeps its own. " : "";
   say(`${note}Kept in this browser, ${time(mine.at)}.${value.said ? ` ${value.said}` : ""}`, afresh);
 }
 
