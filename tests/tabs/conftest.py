@@ -13,9 +13,11 @@ PATIENCE = 120_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-gpu-compositing", "--disable-gpu-rasterization",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
+PLAIN_PAGE = ["--disable-gpu-compositing", "--disable-gpu-rasterization"]
+"""The page around WebGL is not drawn by the software graphics card, which keeps an idle page busy. Chromium then speaks of
+stalls where pixels are read back."""
 
 
 @contextmanager
@@ -53,7 +55,7 @@ def chromium():
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert path, "Chromium is missing; make test installs it"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS + PLAIN_PAGE)
         yield browser
         browser.close()
 
