@@ -211,7 +211,7 @@ reconstruct.splat_loss.ssim media.image_metrics.ssim
 reconstruct.splat_loss.psnr media.image_metrics.psnr
 gen3c.data.views_npz methods.gen3c.export.views_npz
 gen3c.data.cache_files methods.gen3c.export.cache_files
-dualcamctrl.disparity.saved_depth results.depth_frames.saved_depth
+dualcamctrl.disparity.saved_depth results.depth_frames.read_saved_depth
 dualcamctrl.disparity.disparity_range results.depth_frames.disparity_range
 dualcamctrl.disparity.DisparityRange results.depth_frames.DisparityRange
 dualcamctrl.disparity.DEPTH_FILE results.depth_frames.DEPTH_FILE
