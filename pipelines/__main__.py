@@ -139,12 +139,14 @@ def _going_on(video: Path, shot: Shot) -> Shot:
 
 
 def _preview(given: argparse.Namespace) -> int:
+    from pipelines.cli.shot import look_of
+    from pipelines.project.look import exposure_of
     from pipelines.rehearsal import rehearse
 
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
         shot, _ = shot_of(method(given.name), given, Path(folder))
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    for item in rehearse(shot.scene, shot.path, given.out):
+    for item in rehearse(shot.scene, shot.path, given.out, exposure=exposure_of(look_of(given), shot.scene)):
         if isinstance(item, Progress):
             _print_progress(item)
         else:

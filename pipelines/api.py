@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from camera.errors import InputError
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
+from pipelines.project.look import Look, exposure_of
 from pipelines.registry import NAMES, method
 from pipelines.runtime.dispatch import generate
 from pipelines.shot import Shot
@@ -130,6 +131,7 @@ class Rehearsal:
     path: CameraPath
     renderer: Renderer = "mesh"
     holes: Holes = "filled"
+    look: Look = field(default_factory=Look)
 
     def save(self, file: str | Path) -> Rehearsed:
         """Render into an mp4; the value says what share of each frame the scene does not show, in numbers and words."""
@@ -137,22 +139,32 @@ class Rehearsal:
 
         file = Path(file)
         file.parent.mkdir(parents=True, exist_ok=True)
-        *_, last = rehearse(self.scene, self.path, file, renderer=self.renderer, holes=self.holes)
+        exposure = exposure_of(self.look, self.scene)
+        *_, last = rehearse(self.scene, self.path, file, renderer=self.renderer, holes=self.holes, exposure=exposure)
         assert not isinstance(last, Progress)
         return last
 
 
 def rehearse(
-    scene: Scene, path: CameraPath, *, side: int = 1280, renderer: Renderer = "mesh", holes: Holes = "filled"
+    scene: Scene,
+    path: CameraPath,
+    *,
+    side: int = 1280,
+    renderer: Renderer = "mesh",
+    holes: Holes = "filled",
+    aperture: float = 0.0,
+    focus: str = "",
+    shutter: float = 0.0,
 ) -> Rehearsal:
     """``path`` over the real 3D cache of ``scene``, on any processor, without weights; call `Rehearsal.save`.
 
     ``side``: pixels of the longer side, at most the path's own. ``holes``: "filled" from the background, "shown" in a loud
-    colour, or "map".
+    colour, or "map". ``aperture``, ``focus``, ``shutter``: depth of field and motion blur, see `pipelines.project.look.Look`.
     """
     scale = min(1.0, side / max(path.width, path.height))
     width, height = (max(16, round(length * scale)) for length in (path.width, path.height))
-    return Rehearsal(scene.fitted(width, height, "stretch"), path.resized(width, height), renderer, holes)
+    look = Look(aperture=aperture, focus=focus, shutter=shutter)
+    return Rehearsal(scene.fitted(width, height, "stretch"), path.resized(width, height), renderer, holes, look)
 
 
 @dataclass(frozen=True, eq=False)

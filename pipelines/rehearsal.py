@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath
+from camera.render.exposure import Exposure
 from camera.render.scene import Hidden, Inpainter, Renderer, SelfDrawn, render, render_all
 from camera.render.scene import warm_up as warm_up_renderers
 from camera.view import Scene, View
@@ -33,12 +34,13 @@ TURNS = Turns()
 class Rehearsal:
     """``video``: the mp4. ``holes``: (F,) share of each frame that the scene does not show, 0 to 1.
 
-    ``completed``: what made the colours of the second layer, None without one.
+    ``completed``: what made the colours of the second layer, None without one. ``look``: what lens and shutter did, in words.
     """
 
     video: Path
     holes: NDArray[np.float64]
     completed: Literal["patches", "model"] | None = None
+    look: str = ""
 
     @property
     def summary(self) -> str:
@@ -51,7 +53,7 @@ class Rehearsal:
         if self.completed:
             maker = "by your model" if self.completed == "model" else "from patches of the picture"
             text += f" What is new was invented once for all frames, {maker}."
-        return text
+        return f"{text} {self.look}".rstrip()
 
 
 def rehearse(
@@ -62,19 +64,26 @@ def rehearse(
     renderer: Renderer = "mesh",
     holes: Holes = "filled",
     inpaint: Inpainter | None = None,
+    exposure: Exposure | None = None,
 ) -> Iterator[Progress | Rehearsal]:
     """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
 
     ``holes``: "filled" from the background side in every frame, "completed" once for all frames by a second layer,
     "shown" in a loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the
-    colours of the second layer. Several at once take turns, see `pipelines.turns`: those of one folder are one visitor's.
+    colours of the second layer. ``exposure``: depth of field and motion blur; a map has neither. Several at once take turns, see `pipelines.turns`: those of one folder are one visitor's.
     """
-    steps = _rehearse_steps(scene, path, video, renderer, holes, inpaint)
+    steps = _rehearse_steps(scene, path, video, renderer, holes, inpaint, None if holes == "map" else exposure)
     yield from TURNS.shared(video.parent, steps)
 
 
 def _rehearse_steps(
-    scene: Scene, path: CameraPath, video: Path, renderer: Renderer, holes: Holes, inpaint: Inpainter | None
+    scene: Scene,
+    path: CameraPath,
+    video: Path,
+    renderer: Renderer,
+    holes: Holes,
+    inpaint: Inpainter | None,
+    exposure: Exposure | None,
 ) -> Generator[Progress | Rehearsal, None, None]:
     fill = "background" if holes in ("filled", "completed") else "holes"
     shares = np.zeros(len(path))
@@ -82,7 +91,9 @@ def _rehearse_steps(
     if holes == "completed":
         yield from _completing(scene, path, inpaint, behind)
     with mp4_writer(video, path.fps, speed="preview") as write:
-        images = render_all(scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR, behind=behind)
+        images = render_all(
+            scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR, behind=behind, exposure=exposure
+        )
         try:
             for index, image in enumerate(images):
                 write(_hole_map(image.holes) if holes == "map" else image.colour)
@@ -90,7 +101,8 @@ def _rehearse_steps(
                 yield Progress("Rehearsing", index + 1, len(path))
         finally:
             images.close()  # type: ignore[attr-defined]
-    yield Rehearsal(video, shares, "model" if inpaint else "patches" if behind else None)
+    made = "model" if inpaint else "patches" if behind else None
+    yield Rehearsal(video, shares, made, exposure.words(path) if exposure else "")
 
 
 def _completing(scene: Scene, path: CameraPath, inpaint: Inpainter | None, behind: list[Hidden]) -> Iterator[Progress]:

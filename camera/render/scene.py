@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.objects.scene import StagedScene, plain
 from camera.path import CameraPath, inverse
+from camera.render.exposure import Exposure, exposed
 from camera.view import Scene, View
 
 Renderer = Literal["mesh", "splat", "zbuffer"]
@@ -109,17 +110,18 @@ def render(
     renderer: Renderer = "mesh",
     fill: Fill = "holes",
     hole_colour: tuple[int, int, int] = (0, 0, 0),
+    exposure: Exposure | None = None,
 ) -> RenderedFrame:
     """Frame ``frame`` of ``path`` in ``scene``.
 
     Time grows with the pixels of scene and path: for scrubbing, pass both at half size.
-    ``fill``: "holes" paints them in ``hole_colour``, "background" fills them from the farther side.
+    ``fill``: "holes" paints them in ``hole_colour``, "background" fills them from the farther side. ``exposure``: a lens
+    with depth of field, a shutter with motion blur; as many times slower as it takes pictures.
     Raises `InputError` for a frame outside the path or an unknown renderer or fill.
     """
     if not 0 <= frame < len(path):
         raise InputError(f"The path has frames 0 to {len(path) - 1}, got {frame}.")
-    horizon = Horizon.of(scene) if fill == "background" else None
-    return _finish(painter(scene, renderer)(path, frame), path, frame, horizon, fill, hole_colour)
+    return _drawing(scene, path, painter(scene, renderer), fill, hole_colour, exposure)(path, frame)
 
 
 def render_all(
@@ -130,6 +132,7 @@ def render_all(
     fill: Fill = "background",
     hole_colour: tuple[int, int, int] = (0, 0, 0),
     behind: Sequence[Hidden] = (),
+    exposure: Exposure | None = None,
     threads: int | None = None,
 ) -> Iterator[RenderedFrame]:
     """All frames of ``path`` in order, each as `render` draws it, made ahead by ``threads`` threads (all cores).
@@ -140,13 +143,8 @@ def render_all(
     if fill not in get_args(Fill):
         raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")
     paint = with_hidden(painter(scene, renderer), behind)
-    threads = threads or os.cpu_count() or 1
-    horizon = Horizon.of(scene) if fill == "background" else None
-
-    def frame(index: int) -> RenderedFrame:
-        return _finish(paint(path, index), path, index, horizon, fill, hole_colour)
-
-    return in_order(frame, len(path), threads)
+    draw = _drawing(scene, path, paint, fill, hole_colour, exposure)
+    return in_order(lambda index: draw(path, index), len(path), threads or os.cpu_count() or 1)
 
 
 def warm_up() -> None:
@@ -206,6 +204,23 @@ def _sky_sines(view: View, up: NDArray[np.float64], stride: int = 4) -> NDArray[
     y, x = np.nonzero(~(view.known | padding_mask(view))[::stride, ::stride])
     rays = np.stack([x * stride, y * stride, np.ones(len(x))], axis=1) @ np.linalg.inv(view.intrinsics).T
     return rays @ (view.world_from_camera[:3, :3].T @ up) / np.linalg.norm(rays, axis=1)
+
+
+def _drawing(
+    scene: Scene,
+    path: CameraPath,
+    paint: Painter,
+    fill: Fill,
+    hole_colour: tuple[int, int, int],
+    exposure: Exposure | None,
+) -> Painter:
+    """``paint`` with its holes treated, through the lens and shutter of ``exposure`` where there is one."""
+    horizon = Horizon.of(scene) if fill == "background" else None
+
+    def sharp(path: CameraPath, frame: int) -> RenderedFrame:
+        return _finish(paint(path, frame), path, frame, horizon, fill, hole_colour)
+
+    return sharp if exposure is None or exposure.is_off else exposed(sharp, path, exposure)
 
 
 def _finish(

@@ -22,6 +22,7 @@ from pipelines.method import Method
 from pipelines.methods.genxd.settings import CurationSettings
 from pipelines.options import RunOptions
 from pipelines.pack.command import add_options as add_pack
+from pipelines.project.look import Look
 from pipelines.registry import records
 from pipelines.settings import Control, Settings
 from pipelines.splats.formats.axes import UPS
@@ -149,6 +150,8 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         add_settings(command.add_argument_group("settings"), known.settings, "settings", taken=taken)
         taken = {**taken, **known.settings.controls()}
         add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
+    else:
+        add_settings(command.add_argument_group("look"), Look, "look", taken=known.moves.controls())
 
 
 def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool = True) -> Any:

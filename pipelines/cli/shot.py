@@ -19,6 +19,7 @@ from pipelines.options import RunOptions
 from pipelines.project.content import METHOD_MOVES
 from pipelines.project.file import content_of, is_project, read_project
 from pipelines.project.framing import frame_content, frame_path, losses
+from pipelines.project.look import Look
 from pipelines.settings import Settings
 from pipelines.shot import Shot
 
@@ -74,6 +75,14 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
             )
     options: Any = _merge(stored, RunOptions, given, "options")
     return Shot(known, seen.scene, path, settings, options), moves if drawn else None
+
+
+def look_of(given: argparse.Namespace) -> Look:
+    """Lens and shutter of a rehearsal: those of a saved project, and over them what the command line says."""
+    file = getattr(given, "project", None)
+    stored = content_of(read_project(file))[0].look if file and is_project(file) else Look()
+    look: Any = read_settings(Look, given, "look", over=stored)
+    return look
 
 
 def _merge(stored: Mapping[str, Any], kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:

@@ -13,6 +13,7 @@ from camera.sequence.shots import Shot
 from camera.trajectories.scaling import KEEP
 from camera.view import Scene
 from pipelines.method import Moves
+from pipelines.project.look import Look
 from pipelines.settings import Settings, setting
 
 METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE = "This method's moves", "Film moves", "Keyframes", "Path file"
@@ -36,7 +37,8 @@ class Content:
     are neither moved nor resampled, ``own_scale``: how it comes to the size of the scene, see
     `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture; ``shots``: moves that
     were set one after another, with cuts between them. ``moves``, ``settings``: by method, what its controls say where they were changed; settings and options of a run stand together by
-    name. ``kept``: what a method keeps beside its settings, as it packed it, by "METHOD/NAME".
+    name. ``kept``: what a method keeps beside its settings, as it packed it, by "METHOD/NAME". ``look``: lens and shutter of the
+    rehearsal.
     """
 
     scene: Scene | None = None
@@ -51,6 +53,7 @@ class Content:
     moves: Mapping[str, Moves] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     kept: Mapping[str, bytes] = field(default_factory=dict)
+    look: Look = field(default_factory=Look)
 
     def kept_by(self, method: str) -> dict[str, bytes]:
         """What a method keeps, by name."""

@@ -28,6 +28,7 @@ from pipelines.inputs.npz import read_npz
 from pipelines.media.video import complete
 from pipelines.options import RunOptions
 from pipelines.project.content import Content, MoveSource
+from pipelines.project.look import Look
 from pipelines.project.parts import FORMAT, LARGEST_FILE, SCENE, SHOTS, TAG, WORDS, ProjectFile, parts_of, words_of
 from pipelines.registry import NAMES
 from pipelines.results.embedded_scene import SHAPES, check_facts, read_view
@@ -78,6 +79,7 @@ def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile
             saved.read(about["track"]) if about["track"] is not None else None,
             dict(about["source"]), _by_method(about["moves"]), _by_method(about["settings"]), str(about["method"])[:80],
             _shots(archive, int(about.get("shots", 0)), name), files, _kept(archive, about.get("kept", [])), notes,
+            look=dict(about.get("look", {})),
         )  # fmt: skip
 
 
@@ -155,6 +157,8 @@ def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
     """The content of a file, and a sentence for each value that is not known or allowed any more."""
     source, notes = filter_values(MoveSource, made.source)
     notes = (*made.notes, *notes)
+    look, more = filter_values(Look, made.look)
+    notes += more
     moves: dict[str, Any] = {}
     settings: dict[str, dict[str, Any]] = {}
     for name, values in made.moves.items():
@@ -178,6 +182,6 @@ def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
     content = Content(
         scene=made.scene, example=made.example, own=made.own, own_as_given=made.own_as_given, own_scale=made.own_scale,
         track=made.track, shots=made.shots, source=source, moves=moves, settings=settings,
-        kept=made.kept,
+        kept=made.kept, look=look,
     )  # fmt: skip
     return content, notes

@@ -43,7 +43,7 @@ class ProjectFile:
     ``track``: the keys of the move; ``shots``: the list with cuts. ``source`` says where the move comes from, ``moves`` and
     ``settings`` what the controls say, by method; values are plain. ``files``: by method and setting, files that settings name;
     ``kept``: what methods keep, as in `pipelines.project.content.Content`. ``method``: the one that was selected; ``notes`` on
-    what was left out."""
+    what was left out; ``look``: values of `pipelines.project.look.Look`."""
 
     scene: Scene | None = None
     example: str = ""
@@ -59,6 +59,7 @@ class ProjectFile:
     files: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     kept: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    look: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def words_of(project: ProjectFile) -> dict[str, str]:
         "shots": len(project.shots),
         "files": {name: {key: file.name for key, file in files.items()} for name, files in project.files.items()},
         "kept": list(project.kept),
+        "look": dict(project.look),
     }
     words = {WORDS: json.dumps(about, allow_nan=False)}
     if isinstance(scene, StagedScene):

@@ -15,7 +15,7 @@ const slider = element.querySelector("input[type=range]");
 const clock = element.querySelector("output");
 const play = element.querySelector(".stage-play");
 const still = () => ({ frame: null, turn: [0, 0, 0], move: [0, 0, 0] });
-const state = { frame: 0, shown: null, points: [], playing: false, asked: null, waiting: false, sent: 0, sight: null, free: null };
+const state = { frame: 0, shown: null, points: [], playing: false, asked: null, waiting: false, sent: 0, sight: null, free: null, travelled: 0 };
 
 function ink() {
   return getComputedStyle(element).getPropertyValue("--body-text-color") || "#333";
@@ -95,9 +95,11 @@ async function opened(sight) {
 }
 
 // What is under a picture that the page drew; of one on the move the holes are not counted.
-function told({ frame, holes }) {
+function told({ frame, holes, pictures = 1 }) {
   const where = state.free ? "Free view" : `Frame ${frame + 1}`;
-  const words = holes === null ? where : `${where}: ${Math.round(100 * holes)}% of it is new to the scene (pink)`;
+  const look = pictures === null ? "; lens and shutter show in the rehearsal only: this browser cannot add up light" : pictures > 1 ? `; lens and shutter, ${pictures} pictures` : "";
+  const stands = state.shown?.sight?.stands_for;
+  const words = holes === null ? where : `${where}: ${Math.round(100 * holes)}% of it is new to the scene (pink)${look}${stands ? ` (drawn from ${stands})` : ""}`;
   caption.textContent = words;
   element.dataset.seen = words;
 }
@@ -154,6 +156,10 @@ function travel(index, place, colours) {
   drawn.update(full);
 }
 
+// Where a processor draws the figure, that takes longer than the picture: while it plays the figure follows now and then.
+const FIGURE_MS = 500;
+const isFigureDue = () => !state.playing || pixelRatio() > 1 || performance.now() - state.travelled > FIGURE_MS;
+
 // Shows a frame on the figure and asks Python for the picture.
 function seek(frame, { ask }) {
   state.frame = frame;
@@ -161,11 +167,14 @@ function seek(frame, { ask }) {
   const value = state.shown;
   const step = value.figure.frames[frame];
   if (!step) return;
-  step.traces.forEach((index, number) => {
-    const { x, y, z } = step.data[number];
-    travel(index, { x: decoded(x), y: decoded(y), z: decoded(z) });
-  });
-  if (state.points.length > 1) travel(value.points.trace, state.points[frame].place, state.points[frame].colours);
+  if (isFigureDue()) {
+    step.traces.forEach((index, number) => {
+      const { x, y, z } = step.data[number];
+      travel(index, { x: decoded(x), y: decoded(y), z: decoded(z) });
+    });
+    if (state.points.length > 1) travel(value.points.trace, state.points[frame].place, state.points[frame].colours);
+    state.travelled = performance.now();
+  }
   clock.textContent = `${frame + 1} / ${value.frames} · ${(frame / value.fps).toFixed(2)} s`;
   plot.dataset.frame = frame;
   if (ask) want(frame);
@@ -203,7 +212,7 @@ function fly(turn, move) {
   clock.textContent = "free view";
   if (!state.sight) return ask();
   state.free = state.sight.flown(camera(), turn, move);
-  state.sight.show(state.free, state.frame);
+  state.sight.show(state.free, state.frame, { free: true });
   moved();
 }
 
@@ -252,6 +261,7 @@ play.addEventListener("click", () => {
   play.textContent = state.playing ? "Pause" : "Play";
   play.setAttribute("aria-label", state.playing ? "Pause" : "Play");
   const from = state.frame >= state.shown.frames - 1 ? 0 : state.frame;
+  if (!state.playing) seek(state.frame, { ask: false }); // the figure, too
   if (state.playing) requestAnimationFrame((now) => tick(now, from)(now));
 });
 slider.addEventListener("input", () => state.shown && seek(Number(slider.value), { ask: true }));

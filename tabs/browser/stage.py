@@ -17,6 +17,8 @@ from camera.figure.overlay import shot_over
 from camera.figure.path import plain, spec
 from camera.objects.scene import StagedScene, subject_distance
 from camera.path import CameraPath
+from camera.render.exposure import Exposure
+from camera.render.scene import SelfDrawn
 from camera.view import Scene
 from pipelines.media.video import complete
 from tabs.browser import scene_file
@@ -71,9 +73,10 @@ def shown(
     fresh: bool = False,
     at: int | None = None,
     shot: CameraPath | None = None,
+    exposure: Exposure | None = None,
 ) -> dict:
     """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `drawn`. ``shot``: the camera that a shot of it has,
-    drawn over it.
+    drawn over it; ``exposure``: lens and shutter, none for a pinhole.
 
     The scene's points, which are most of it and do not change with the path, go into a file, which the page fetches once;
     ``place`` says where a file of that name belongs.
@@ -86,10 +89,10 @@ def shown(
     points = dots_beside([dots], number, place)
     nowhere = {axis: np.zeros(0, np.float32) for axis in "xyz"}
     figure["data"][number] = {**dots, **nowhere, "marker": {**dots["marker"], "color": np.zeros(0, np.uint8)}}
-    return {**drawn(figure, path, fresh=fresh, at=at), "points": points, "sight": sight(path, scene, place)}
+    return {**drawn(figure, path, fresh=fresh, at=at), "points": points, "sight": sight(path, scene, place, exposure)}
 
 
-def sight(path: CameraPath, scene: Scene, place: Callable[[str], Path]) -> dict:
+def sight(path: CameraPath, scene: Scene, place: Callable[[str], Path], exposure: Exposure | None = None) -> dict:
     """Data for the page's viewfinder along ``path``; scene and objects are files that the page fetches once."""
     objects = None
     if isinstance(scene, StagedScene) and scene.objects:
@@ -104,6 +107,10 @@ def sight(path: CameraPath, scene: Scene, place: Callable[[str], Path]) -> dict:
         "width": path.width,
         "height": path.height,
         "focus": subject_distance(scene.first),
+        "stands_for": "the first picture only; a rehearsal draws all of the scene"
+        if isinstance(scene, SelfDrawn)
+        else "",
+        "look": {**vars(exposure), "count": exposure.count(path)} if exposure else None,
     }
 
 

@@ -16,6 +16,7 @@ from camera.objects.scene import subject_distance
 from camera.path import CameraPath
 from pipelines.method import Method
 from pipelines.project.content import KEYFRAMES
+from pipelines.project.look import exposure_of
 from tabs.browser.stage import shown as on_stage
 from tabs.browser.timeline import component
 from tabs.keys import scene_asks
@@ -47,7 +48,7 @@ class Timeline:
         reach = subject_distance(project.ready()[0].first)
         return component.shown(
             project.path, track, project.scene.first.camera, unit=unit, reach=reach, trained=trained(project.record, reach),
-            **more,
+            look=project.content.look.values(), **more,
         )  # fmt: skip
 
     def connect(self, seeing: gr.State, view: gr.HTML, notes: gr.Markdown, film: gr.Textbox) -> None:
@@ -71,7 +72,14 @@ class Timeline:
                 return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip(), gr.skip()
             value = self.value(project, asked=number, **more)
             at = _frame_of(value) if asked.get("do") in _NOTHING_NEW else None
-            stage = on_stage(path, scene, project.file, nominal=project.record.nominal, at=at)
+            stage = on_stage(
+                path,
+                scene,
+                project.file,
+                nominal=project.record.nominal,
+                at=at,
+                exposure=exposure_of(project.content.look, scene),
+            )
             source = signal() if project.content.source != before else gr.skip()
             return project, stage, path_notes(project), source, value, gr.skip(), signal()
 
@@ -95,8 +103,7 @@ def trained(method: Method, reach: float) -> dict[str, Any]:
 def edit_keys(project: Project, command: str):
     """Edit the keys of the move by one command (JSON with "do", see `camera.editing.commands`); returns the keys."""
     project, _ = edited(project, _read(command), None)
-    assert project.track is not None
-    return project, {"edit": project.history.past[-1].name, "keys": saved.write(project.track)}
+    return project, {"edit": project.history.past[-1].name, "keys": saved.write(project.keyed())}
 
 
 _NOTHING_NEW = {"add", "append", "overwrite", "numbers", "look_at", "size"}
@@ -119,6 +126,8 @@ def edited(project: Project, asked: Asked, seeing: CameraPath | None) -> tuple[P
     if asked.get("do") == "record":
         project, fit = project.with_keys_of(scene_asks.walk_of(asked, project.moves.fps), "record a walk")
         return project, {"said": _fit_words(fit)}
+    if asked.get("do") in ("look", "focus"):
+        return scene_asks.with_look(project, asked)
     if asked.get("do") == "open":
         return project.with_keys(saved.read(asked.get("keys")), "open keys"), {}
     project, edit = project.edited(scene_asks.with_way(project, asked), seeing)

@@ -17,6 +17,7 @@ from camera.objects.scene import StagedScene
 from camera.objects.target import object_at, points_on_object
 from camera.path import CameraPath
 from camera.view import Scene
+from pipelines.project.look import Look, exposure_of
 from tabs.project.project import Project
 
 Asked = Mapping[str, Any]
@@ -149,6 +150,24 @@ def point_under(scene: Scene, path: CameraPath, camera: CameraPath, asked: Asked
     local = np.linalg.inv(camera.intrinsics[0]) @ [x, y, 1.0] * image.depth[y, x]
     pose = camera.world_from_camera[0]
     return pose[:3, :3] @ local + pose[:3, 3]
+
+
+def with_look(project: Project, asked: Asked) -> tuple[Project, dict[str, Any]]:
+    """The project with lens and shutter as "aperture", "focus" and "shutter" say, those that are given; or with its focus on what
+    lies under a place of the picture, as in `_pick`."""
+    scene, path = project.ready()
+    given = {name: asked[name] for name in Look.controls() if name in asked}
+    if asked["do"] == "focus":
+        point = point_under(scene, path, read_camera(asked.get("camera")), asked)
+        given["focus"] = ",".join(f"{value:.4f}" for value in point)
+    before = project.content.look
+    look: Any = Look.of({**before.values(), **given})
+    exposure = exposure_of(look, scene)
+    said = exposure.words(path) if exposure else "Lens and shutter are off: all is sharp."
+    if look == before:
+        return project, {"said": said}
+    changed = [Look.controls()[name].label for name, value in look.values().items() if value != before.values()[name]]
+    return project.changed(f"change {' and '.join(changed)}", look=look), {"said": said}
 
 
 ASKS: dict[str, Callable[[Project, Asked], dict[str, Any]]] = {

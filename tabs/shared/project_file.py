@@ -72,5 +72,5 @@ def stored(project: Project) -> ProjectFile:
     return ProjectFile(
         content.scene, content.example, content.own, content.own_as_given, content.own_scale, content.track,
         content.source.values(), {name: moves.values() for name, moves in content.moves.items()}, settings, project.method,
-        content.shots, files, content.kept,
+        content.shots, files, content.kept, look=content.look.values(),
     )  # fmt: skip

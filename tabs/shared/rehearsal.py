@@ -9,6 +9,7 @@ import gradio as gr
 
 from camera.formats import FORMATS, write
 from pipelines.method import Progress
+from pipelines.project.look import exposure_of
 from pipelines.rehearsal import rehearse
 from tabs.parts.form import VISITORS, cancelled_by, said
 from tabs.project.project import Project
@@ -56,7 +57,9 @@ def rehearse_path(project: Project, renderer: str, holes: str, progress: gr.Prog
     scene, path = project.ready()
     target = project.file(f"rehearsal-{uuid.uuid4().hex[:8]}.mp4")
     shown_at = 0.0
-    for step in rehearse(scene, path, target, renderer=RENDERERS[renderer], holes=HOLES[holes]):  # type: ignore[arg-type]
+    exposure = exposure_of(project.content.look, scene)
+    steps = rehearse(scene, path, target, renderer=RENDERERS[renderer], holes=HOLES[holes], exposure=exposure)  # type: ignore[arg-type]
+    for step in steps:
         if not isinstance(step, Progress):
             yield str(step.video), step.summary
         elif time.monotonic() - shown_at > TELL_SECONDS:

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from camera.path import CameraPath
+from pipelines.project.look import exposure_of
 from tabs.browser.stage import seen, shown, stage
 from tabs.keys.edits import Timeline
 from tabs.keys.shots import ShotList
@@ -72,4 +73,11 @@ def on_stage(project: Project) -> Any:
         return gr.skip()
     scene, path = project.ready()
     fresh = project.framings.is_new(project.scene)
-    return shown(path, scene, project.file, nominal=project.record.nominal, fresh=fresh)
+    return shown(
+        path,
+        scene,
+        project.file,
+        nominal=project.record.nominal,
+        fresh=fresh,
+        exposure=exposure_of(project.content.look, scene),
+    )

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from camera.figure.path import plain, spec
+from camera.render.exposure import Exposure
+from camera.render.scene import SelfDrawn
 from camera.trajectories import film_script
 from examples import load
-from tabs.browser.stage import shown
+from tabs.browser.stage import shown, sight
 
 
 def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
@@ -32,3 +34,21 @@ def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
     np.testing.assert_array_equal(np.frombuffer(data, np.uint8, offset=12 * count), dots["marker"]["color"])
     whole = len(json.dumps(plain(spec(path, scene))))
     assert len(json.dumps(values[0])) < 0.4 * whole
+
+
+def test_the_page_is_told_what_it_cannot_draw_itself_and_the_look(tmp_path):
+    scene = load("reading_room")
+    path = film_script.path_of("arc 20", scene.first, frames=3)
+    plain = sight(path, scene, tmp_path.joinpath)
+    assert plain["stands_for"] == "" and plain["look"] is None
+    self_drawn = SelfDrawn(scene.views)
+    exposure = Exposure(2.0, f_stop=2.8, point=(0.0, 0.0, 2.0))
+    told = json.loads(json.dumps(sight(path, self_drawn, tmp_path.joinpath, exposure)))
+    assert "first picture only" in told["stands_for"]
+    assert told["look"] == {
+        "distance": 2,
+        "f_stop": 2.8,
+        "shutter_degrees": 0,
+        "point": [0, 0, 2],
+        "count": exposure.count(path),
+    }

@@ -1,5 +1,6 @@
 // What the camera sees, drawn by the page: a scene fetched once, a path to run along, and a pace that keeps the picture moving.
 import { flownPose } from "./cameras.js";
+import { camerasOf, isOff } from "./exposure.js";
 import { COARSEST, FULL, Painter } from "./painter.js";
 import { fetched, readObjects, readScene } from "./scene.js";
 
@@ -8,21 +9,26 @@ const SLOW_MS = 28; // a frame that takes longer is drawn coarser next time,
 const QUICK_MS = 9; // and one that is quicker than this finer
 const REST_MS = 160; // without movement, after which all of the picture is drawn
 const HALF_FROM = 3; // level of detail from which a moving picture has half the pixels each way
+const FEWEST_MOVING = 4; // pictures of lens and shutter; where fewer keep the pace, a moving picture is sharp
+const AT_A_TIME = 4; // of them that are drawn at rest before the page has its turn
 const HOLE = [235 / 255, 64 / 255, 122 / 255];
 
 const numbers = (text) => new Float64Array(Uint8Array.from(atob(text), (char) => char.charCodeAt(0)).buffer);
 
 export class Eye {
-  // `seen` is told of every picture: {frame, holes} with the share of holes where all of the picture was drawn, else null.
+  // `seen` is told of every picture: {frame, holes, pictures} with the share of holes where all of the picture was drawn, else null,
+  // and of how many pictures through lens and shutter it is made, null where the browser cannot add them up.
+  // How fast this browser draws is not known at first: the first picture is a coarse one.
   constructor(canvas, seen) {
-    Object.assign(this, { painter: new Painter(canvas), seen, urls: {}, times: [], level: FULL, filled: false, at: null });
+    Object.assign(this, { painter: new Painter(canvas), seen, urls: {}, times: [], took: Infinity, shown: 0, level: COARSEST, filled: false, at: null });
   }
 
-  // sight: {scene, objects, frames, poses (their upper three rows), lenses (one for all or for each frame), width, height, focus}
+  // sight: {scene, objects, frames, poses (their upper three rows), lenses (one for all or for each frame), width, height, focus, look}
   // of tabs/browser/stage.py. Scenes and objects are fetched once.
   async open(sight) {
     await this.fetchOnce("scene", sight.scene, async (bytes) => this.painter.load(await readScene(bytes)));
     await this.fetchOnce("objects", sight.objects, async (bytes) => this.painter.place(bytes ? await readObjects(bytes) : null));
+    this.shown++; // what is being exposed was of the path before
     this.path = { ...sight, poses: numbers(sight.poses), lenses: numbers(sight.lenses) };
   }
 
@@ -44,35 +50,66 @@ export class Eye {
     return { ...camera, pose: flownPose(camera.pose, turn, move.map((value) => value * this.path.focus)) };
   }
 
-  // Draws what `camera` sees at the moment of `frame`: at once as finely as the pace allows, and all of it when it rests.
-  show(camera, frame, { still = false } = {}) {
-    this.at = { camera, frame };
+  // Draws what `camera` sees at the moment of `frame`: at once as finely as the pace allows, and all of it when it rests. One that
+  // is `free` of the path stands still during an exposure.
+  show(camera, frame, { still = false, free = false } = {}) {
+    this.at = { camera, frame, free };
+    this.shown++;
     clearTimeout(this.rest);
     if (still) return this.whole();
+    const count = this.moving();
     const began = performance.now();
-    this.paint(this.level);
+    this.paint(this.level, count, { exact: false });
     this.painter.settled();
-    this.keepPace(performance.now() - began);
-    if (this.level === FULL) this.rest = setTimeout(() => this.seen({ frame, holes: this.holes() }), REST_MS);
+    this.took = (performance.now() - began) / count;
+    this.keepPace(this.took);
+    if (this.level === FULL && isOff(this.path.look) && this.painter.finest === 1) this.rest = setTimeout(() => this.seen({ frame, holes: this.holes() }), REST_MS);
     else this.rest = setTimeout(() => this.whole(), REST_MS);
-    this.seen({ frame, holes: null });
+    this.seen({ frame, holes: null, pictures: count });
   }
 
+  // How many pictures make one that moves.
+  moving() {
+    const { look } = this.path;
+    if (isOff(look) || !this.painter.exposes) return 1;
+    const fits = Math.min(2 ** Math.floor(Math.log2(SLOW_MS / this.took)), look.count);
+    return fits >= FEWEST_MOVING ? fits : 1;
+  }
+
+  // All of the picture: sharp at once, and from there through lens and shutter, a few pictures at a time.
   whole() {
     this.paint(FULL);
-    this.seen({ frame: this.at.frame, holes: this.holes() });
+    const { frame } = this.at;
+    const [holes, off] = [this.holes(), isOff(this.path.look)];
+    this.seen({ frame, holes, pictures: off || this.painter.exposes ? 1 : null });
+    if (!off && this.painter.exposes) this.expose(this.through(this.path.look.count), this.shown, () => this.seen({ frame, holes, pictures: this.path.look.count }));
+  }
+
+  expose(cameras, shown, done, from = 0) {
+    if (shown !== this.shown) return; // another picture is wanted by now
+    this.paint(FULL, 1, { cameras: cameras.slice(from, from + AT_A_TIME), goesOn: from > 0 });
+    if (from + AT_A_TIME >= cameras.length) return done();
+    this.rest = setTimeout(() => this.expose(cameras, shown, done, from + AT_A_TIME));
+  }
+
+  // The cameras on the lens, at moments of the exposure.
+  through(count) {
+    const { camera, frame, free } = this.at;
+    const { look, frames } = this.path;
+    if (count === 1) return [camera];
+    return free ? camerasOf(look, () => camera, 0, 1, count) : camerasOf(look, (at) => this.camera(at), frame, frames, count);
   }
 
   again() {
-    if (this.at) this.show(this.at.camera, this.at.frame, { still: true });
+    if (this.at) this.show(this.at.camera, this.at.frame, { still: true, free: this.at.free });
   }
 
-  paint(level) {
+  paint(level, count = 1, { cameras = this.through(count), goesOn = false, exact = true } = {}) {
     const { width, height } = this.path;
     const scale = Math.min(1, MOST_SIDE / Math.max(width, height)) * (level >= HALF_FROM ? 0.5 : 1);
     this.painter.resize(Math.max(2, Math.round(width * scale)), Math.max(2, Math.round(height * scale)));
     const moment = { frame: this.at.frame, frames: this.path.frames };
-    this.painter.draw(this.at.camera, moment, { detail: level, filled: this.filled, hole: HOLE });
+    this.painter.drawMany(cameras, moment, { detail: level, filled: this.filled, hole: HOLE, goesOn, exact });
   }
 
   // One slow picture can be chance, for instance the first with a new list of triangles: two in a row count.

@@ -5,7 +5,8 @@ import { texture } from "./programs.js";
 export class Filling {
   constructor(gl, program) {
     const exact = Boolean(gl.getExtension("EXT_color_buffer_float"));
-    Object.assign(this, { gl, program, exact, frame: gl.createFramebuffer(), levels: [] });
+    const whole = exact && gl.getExtension("EXT_float_blend"); // light is added up in 32 bits where the card can, else in 16
+    Object.assign(this, { gl, program, exact, light: whole ? gl.RGBA32F : gl.RGBA16F, frame: gl.createFramebuffer(), levels: [] });
   }
 
   resize(width, height) {
@@ -18,7 +19,7 @@ export class Filling {
     const single = exact ? { internal: gl.R32F, format: gl.RED, type: gl.FLOAT } : bytes;
     Object.assign(this, { size: [width, height], closed: texture(gl, { ...shape, ...bytes }), done: texture(gl, { ...shape, ...bytes }) });
     this.inverse = texture(gl, { ...shape, ...single });
-    this.sum = exact ? texture(gl, { ...shape, ...half }) : null;
+    this.sum = null;
     this.levels = [];
     for (let [w, h] = [width, height]; Math.min(w, h) > 1; ) {
       [w, h] = [(w + 1) >> 1, (h + 1) >> 1];
@@ -30,9 +31,10 @@ export class Filling {
   // Closes cracks in `target` and shows it on the canvas, or leaves it in `closed` (`done` where holes are filled).
   finish(target, { filled, hole, canvas }) {
     const { gl } = this;
-    this.pass("cracks", [this.closed, this.inverse], this.size, { drawn: target.colour, deep: target.depth }, (places) =>
-      gl.uniform2i(places.extent, ...this.size),
-    );
+    this.pass("cracks", [this.closed, this.inverse], this.size, { drawn: target.colour, deep: target.depth }, (places) => {
+      gl.uniform2i(places.extent, ...this.size);
+      gl.uniform1i(places.fine, target.fine);
+    });
     if (filled) this.fill();
     if (canvas) this.pass("show", null, this.size, { drawn: filled ? this.done : this.closed }, (places) => gl.uniform3f(places.hole, ...hole));
   }
@@ -53,8 +55,10 @@ export class Filling {
     this.pass("push", [this.done], this.size, { finer: this.closed, coarser }, (places) => gl.uniform1i(places.last, 1));
   }
 
-  add({ hole, share, first, filled }) {
+  add({ hole, first, filled }) {
     const { gl } = this;
+    const [width, height] = this.size;
+    this.sum ??= texture(gl, { width, height, internal: this.light, format: gl.RGBA, type: this.light === gl.RGBA32F ? gl.FLOAT : gl.HALF_FLOAT });
     if (first) {
       this.into([this.sum], this.size);
       gl.clearColor(0, 0, 0, 0);
@@ -64,7 +68,6 @@ export class Filling {
     gl.blendFunc(gl.ONE, gl.ONE);
     this.pass("add", [this.sum], this.size, { drawn: filled ? this.done : this.closed }, (places) => {
       gl.uniform3f(places.hole, ...hole);
-      gl.uniform1f(places.share, share);
     });
     gl.disable(gl.BLEND);
   }

@@ -17,7 +17,7 @@ export class ObjectsOf {
     }
   }
 
-  draw({ program, places }, pose, lens, size, near, { frame, frames }) {
+  draw({ program, places }, pose, lens, { size, fine, near }, { frame, frames }) {
     const { gl } = this;
     const moment = Math.round((frame / Math.max(frames - 1, 1)) * (this.moments - 1));
     const [fx, skew, cx, , fy, cy, , , w] = lens;
@@ -25,8 +25,10 @@ export class ObjectsOf {
     const seen = multiplied(projection, inversePose(pose), 4);
     gl.useProgram(program);
     gl.uniform2f(places.size, ...size);
+    gl.uniform1i(places.fine, fine);
     gl.uniform1f(places.near, near);
     gl.uniform1i(places.colours, 0);
+    gl.uniform1i(places.held, 2);
     gl.uniformMatrix4fv(places.seenFromWorld, true, seen);
     gl.activeTexture(gl.TEXTURE0);
     for (const piece of this.pieces) {

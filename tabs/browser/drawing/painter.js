@@ -9,13 +9,17 @@ import { bordersOf, quadsOf, trianglesOf } from "./surface.js";
 export const FULL = 0;
 const TOLERATED_PX = [0, 0.3, 1, 3, 8]; // by level of detail: how far a merged block may be off when the camera goes as far as the subject
 export const COARSEST = TOLERATED_PX.length - 1;
+const FINE_BITS = 8;
 const KEPT_LISTS = 160; // lists of triangles kept on the graphics card
 
 export class Painter {
   constructor(canvas) {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true });
     if (!gl) throw new Error("This browser has no WebGL2.");
-    Object.assign(this, { canvas, gl, program: programs(gl), lists: new Map(), size: null });
+    Object.assign(this, { canvas, gl, program: programs(gl), lists: new Map(), size: null, targets: {}, frames: {} });
+    // Places of corners are rounded to parts of a pixel. Where these are coarse, as without a graphics card, a whole picture is
+    // drawn three times as large each way, and only the middle one of nine pixels is looked at.
+    this.finest = gl.getParameter(gl.SUBPIXEL_BITS) < FINE_BITS ? 3 : 1;
     this.vao = gl.createVertexArray();
     this.filling = new Filling(gl, this.program);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
@@ -56,57 +60,91 @@ export class Painter {
     if (this.size?.[0] === width && this.size?.[1] === height) return;
     Object.assign(this.canvas, { width, height });
     this.size = [width, height];
-    for (const each of this.target ? [this.target.colour, this.target.depth] : []) gl.deleteTexture(each);
+    this.filling.resize(width, height);
+    for (const target of Object.values(this.targets)) [target.colour, target.depth].forEach((each) => gl.deleteTexture(each));
+    this.targets = {};
+  }
+
+  // What is drawn into, `fine` times as large each way as the picture.
+  target(name, fine = name) {
+    return (this.targets[name] ??= this.made(...this.size.map((length) => fine * length), name, fine));
+  }
+
+  made(width, height, name, fine) {
+    const { gl } = this;
     const shape = { width, height };
     const colour = texture(gl, { ...shape, internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE });
     const depth = texture(gl, {
       ...shape, internal: gl.DEPTH_COMPONENT24, format: gl.DEPTH_COMPONENT, type: gl.UNSIGNED_INT,
     });
-    const frame = this.target?.frame ?? gl.createFramebuffer();
+    const frame = (this.frames[name] ??= gl.createFramebuffer());
     gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, colour, 0);
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.DEPTH_ATTACHMENT, gl.TEXTURE_2D, depth, 0);
-    this.target = { frame, colour, depth };
-    this.filling.resize(width, height);
+    return { frame, colour, depth, fine };
   }
 
   // One frame to the canvas. camera: {pose, lens, width, height}; moment: {frame, frames}; detail: 0 (all) to COARSEST;
   // filled: whether holes are filled from behind or shown in the colour `hole` (0 to 1).
-  draw(camera, moment, { detail = FULL, filled = false, hole = [0, 0, 0] } = {}) {
-    this.surfaces(camera, moment, detail);
-    this.filling.finish(this.target, { filled, hole, canvas: true });
+  // exact: with the finest edges.
+  draw(camera, moment, { detail = FULL, filled = false, hole = [0, 0, 0], exact = detail === FULL } = {}) {
+    const target = this.target(exact ? this.finest : 1);
+    this.surfaces(camera, moment, detail, target);
+    this.filling.finish(target, { filled, hole, canvas: true });
   }
 
-  // Several cameras (points on a lens, moments of an exposure) make one picture, each an equal part of its light.
-  drawMany(cameras, moment, { detail = FULL, filled = false, hole = [0, 0, 0] } = {}) {
-    if (cameras.length === 1 || !this.filling.exact) return this.draw(cameras[0], moment, { detail, filled, hole });
+  // Several cameras (points on a lens, moments of an exposure) make one picture, each an equal part of its light; with `goesOn`
+  // they are added to those of the call before. The canvas shows the mean so far.
+  drawMany(cameras, moment, { detail = FULL, filled = false, hole = [0, 0, 0], exact, goesOn = false } = {}) {
+    if (cameras.length === 1 && !goesOn) return this.draw(cameras[0], moment, { detail, filled, hole, exact });
+    const target = this.target(1);
     cameras.forEach((camera, number) => {
-      this.surfaces(camera, moment, detail);
-      this.filling.finish(this.target, { filled, hole, canvas: false });
-      this.filling.add({ hole, share: 1 / cameras.length, first: number === 0, filled });
+      this.surfaces(camera, moment, detail, target);
+      this.filling.finish(target, { filled, hole, canvas: false });
+      this.filling.add({ hole, first: number === 0 && !goesOn, filled });
     });
     this.filling.develop();
   }
 
-  surfaces(camera, moment, detail) {
+  // Whether light can be added up here.
+  get exposes() {
+    return this.filling.exact;
+  }
+
+  surfaces(camera, moment, detail, { frame, fine }) {
     const { gl, scene, size } = this;
+    this.fine = fine;
     const lens = resizedLens(camera.lens, camera.width, camera.height, ...size);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, this.target.frame);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
     gl.bindVertexArray(this.vao);
-    gl.viewport(0, 0, ...size);
+    gl.viewport(0, 0, fine * size[0], fine * size[1]);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST);
     gl.depthFunc(gl.LESS);
     gl.enable(gl.CULL_FACE);
     gl.frontFace(gl.CW);
-    this.views(camera.pose, moment.frame).forEach((number, order) => this.view(number, order, camera.pose, lens, detail));
+    this.views(camera.pose, moment.frame).forEach((number, order) => {
+      if (order) this.hold(frame, fine);
+      this.view(number, order ? scene.advantage : 1, camera.pose, lens, detail);
+    });
     gl.disable(gl.CULL_FACE);
-    this.objects?.draw(this.program("object"), camera.pose, lens, size, scene.near, moment);
+    this.objects?.draw(this.program("object"), camera.pose, lens, { size, fine, near: scene.near }, moment);
     gl.disable(gl.DEPTH_TEST);
   }
 
-  view(number, order, pose, lens, detail) {
+  // Keeps the depth drawn so far, for further views to be compared with.
+  hold(frame, fine) {
+    const { gl } = this;
+    const [width, height] = this.size.map((length) => fine * length);
+    this.held = this.target(`${fine} held`, fine);
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, frame);
+    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, this.held.frame);
+    gl.blitFramebuffer(0, 0, width, height, 0, 0, width, height, gl.DEPTH_BUFFER_BIT, gl.NEAREST);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+  }
+
+  view(number, advantage, pose, lens, detail) {
     const { gl, scene } = this;
     const view = scene.views[number];
     const between = targetFromSource(pose, lens, view);
@@ -115,7 +153,7 @@ export class Painter {
     const draw = (name, kind, at, count, way = 0) => {
       if (!count) return;
       const lone = name === "surface" && kind === gl.POINTS; // what is thin needs no advantage over other views
-      const places = this.ready(name, view, between, lone ? 1 : scene.advantage ** order, detail);
+      const places = this.ready(name, view, between, lone ? 1 : advantage, detail);
       if (places.way) gl.uniform1i(places.way, way);
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
       gl.drawElements(kind, count, gl.UNSIGNED_INT, 4 * at);
@@ -137,9 +175,13 @@ export class Painter {
     gl.bindTexture(gl.TEXTURE_2D, view.depths);
     gl.activeTexture(gl.TEXTURE1);
     gl.bindTexture(gl.TEXTURE_2D, view.colours);
+    gl.activeTexture(gl.TEXTURE2);
+    gl.bindTexture(gl.TEXTURE_2D, advantage > 1 ? this.held.depth : null);
+    gl.uniform1i(places.held, 2);
     gl.uniform1i(places.depths, 0);
     gl.uniform1i(places.colours, 1);
     gl.uniform2f(places.size, ...size);
+    gl.uniform1i(places.fine, this.fine);
     gl.uniform1f(places.near, scene.near);
     gl.uniform1f(places.far, scene.far);
     gl.uniform1f(places.advantage, advantage);

@@ -2,6 +2,21 @@
 
 const HEAD = "#version 300 es\nprecision highp float;\nprecision highp int;\n";
 
+// A further view of a surface replaces what other views drew there only where it is nearer by the factor `advantage`.
+const HELD = `
+uniform highp sampler2D held;
+uniform float advantage;
+bool behindOthers() {
+  return advantage > 1.0 && 1.0 - gl_FragCoord.z <= advantage * (1.0 - texelFetch(held, ivec2(gl_FragCoord.xy), 0).r);
+}`;
+
+// Of a picture that is drawn `fine` times as large each way only the middles of pixels are looked at.
+const MIDDLE = `
+uniform int fine;
+bool beside() {
+  return any(notEqual(ivec2(gl_FragCoord.xy) % fine, ivec2(fine / 2)));
+}`;
+
 // Every pixel of a view is a vertex; gl_VertexID says which. Depth on the screen is 1 - near / z, linear in inverse depth.
 const PIXELS = `${HEAD}
 uniform sampler2D depths;
@@ -10,7 +25,8 @@ uniform mat3 turn;
 uniform vec3 shift;
 uniform vec2 size;
 uniform ivec2 grid;
-uniform float near, far, advantage;
+uniform float near, far;
+uniform int fine;
 out vec3 shade;
 out float behind, layer;
 ivec2 pixel;
@@ -25,8 +41,8 @@ vec3 put() {
   layer = depth >= far ? 1.0 : 0.5;
   shade = texelFetch(colours, pixel, 0).rgb;
   vec2 corner = (2.0 * seen.xy + seen.z) / size - seen.z;
-  gl_Position = vec4(corner.x, -corner.y, seen.z - 2.0 * near / advantage, seen.z);
-  gl_PointSize = 1.0;
+  gl_Position = vec4(corner.x, -corner.y, seen.z - 2.0 * near, seen.z);
+  gl_PointSize = float(fine);
   return seen;
 }`;
 
@@ -37,7 +53,7 @@ void main() {
   place = (vec2(pixel) + 0.5) / vec2(grid);
 }`;
 
-const SURFACE_FRAGMENT = `${HEAD}
+const SURFACE_FRAGMENT = `${HEAD}${MIDDLE}${HELD}
 uniform sampler2D colours;
 uniform bool merged;
 in vec3 shade;
@@ -45,7 +61,7 @@ in vec2 place;
 in float behind, layer;
 out vec4 colour;
 void main() {
-  if (behind > 0.0) discard;
+  if (behind > 0.0 || beside() || behindOthers()) discard;
   colour = vec4(merged ? texture(colours, place).rgb : shade, layer);
 }`;
 
@@ -66,7 +82,7 @@ void main() {
   fromFront = way == 2 || (way == 1 ? run.y : run.x) > 0.0 ? 1 : 0;
 }`;
 
-const BORDER_FRAGMENT = `${HEAD}
+const BORDER_FRAGMENT = `${HEAD}${MIDDLE}${HELD}
 uniform vec2 size;
 uniform int way;
 in vec3 shade;
@@ -75,9 +91,10 @@ in float behind, layer;
 flat in int fromFront;
 out vec4 colour;
 void main() {
-  vec2 off = abs(edge.xy / edge.z + 0.5 - vec2(gl_FragCoord.x, size.y - gl_FragCoord.y));
+  vec2 at = gl_FragCoord.xy / float(fine);
+  vec2 off = abs(edge.xy / edge.z + 0.5 - vec2(at.x, size.y - at.y));
   bool through = all(lessThan(off, vec2(way == 0 ? 7e-2 : 1e-3, way == 1 ? 7e-2 : 1e-3)));
-  if (behind > 0.0 || fromFront == 0 || !through) discard;
+  if (behind > 0.0 || fromFront == 0 || !through || beside() || behindOthers()) discard;
   colour = vec4(shade, layer);
 }`;
 
@@ -112,21 +129,24 @@ const CLOSE_CRACKS = `${HEAD}
 uniform sampler2D drawn;
 uniform highp sampler2D deep;
 uniform ivec2 extent;
+uniform int fine;
 layout(location = 0) out vec4 colour;
 layout(location = 1) out vec4 inverse;
+vec4 drawnAt(ivec2 at) { return texelFetch(drawn, fine * at + fine / 2, 0); }
+float depthAt(ivec2 at) { return texelFetch(deep, fine * at + fine / 2, 0).r; }
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
-  colour = texelFetch(drawn, at, 0);
-  float depth = texelFetch(deep, at, 0).r;
+  colour = drawnAt(at);
+  float depth = depthAt(at);
   if (colour.a == 0.0) {
     float best = -1.0;
     ivec2 steps[4] = ivec2[](ivec2(1, 0), ivec2(0, 1), ivec2(1, 1), ivec2(-1, 1));
     for (int i = 0; i < 4; i++) {
       ivec2 a = at - steps[i], b = at + steps[i];
       if (any(lessThan(min(a, b), ivec2(0))) || any(greaterThanEqual(max(a, b), extent))) continue;
-      vec4 first = texelFetch(drawn, a, 0), second = texelFetch(drawn, b, 0);
+      vec4 first = drawnAt(a), second = drawnAt(b);
       if (first.a == 0.0 || second.a == 0.0) continue;
-      float da = texelFetch(deep, a, 0).r, db = texelFetch(deep, b, 0).r;
+      float da = depthAt(a), db = depthAt(b);
       if (max(da, db) <= best) continue;
       best = max(da, db);
       colour = da >= db ? first : second;
@@ -200,18 +220,18 @@ void main() {
 const ADD = `${HEAD}
 uniform sampler2D drawn;
 uniform vec3 hole;
-uniform float share;
 out vec4 colour;
 void main() {
   vec4 texel = texelFetch(drawn, ivec2(gl_FragCoord.xy), 0);
-  colour = vec4(pow(texel.a == 0.0 ? hole : texel.rgb, vec3(2.2)) * share, share);
+  colour = vec4(pow(texel.a == 0.0 ? hole : texel.rgb, vec3(2.2)), 1.0);
 }`;
 
 const DEVELOP = `${HEAD}
 uniform sampler2D drawn;
 out vec4 colour;
 void main() {
-  colour = vec4(pow(texelFetch(drawn, ivec2(gl_FragCoord.xy), 0).rgb, vec3(1.0 / 2.2)), 1.0);
+  vec4 light = texelFetch(drawn, ivec2(gl_FragCoord.xy), 0);
+  colour = vec4(pow(light.rgb / light.a, vec3(1.0 / 2.2)), 1.0);
 }`;
 
 const SOURCES = {

@@ -59,13 +59,15 @@ def shown(
     target: list[float] | None = None,
     object: dict[str, float] | None = None,
     unseen: list[list[float]] | None = None,
+    look: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none. ``origin``: the picture's
     camera, from which the numbers of keys count, in ``unit``, and ``reach`` is the distance to the subject; ``trained``: "travel" and
     "turn_degrees" of the method's training data, where they are known, and "words" on them; ``chosen``: the selected keys; ``said``: what happened, or
     what was ``wrong``; ``asked``: number of the command that this answers; ``warnings``: by frame, the share that is "new" and
     whether something is "near"; ``target``: a point that was picked, ``object``: on
-    which object, at which share of the video; ``unseen``: x and z of places that the move shows and no picture saw."""
+    which object, at which share of the video; ``unseen``: x and z of places that the move shows and no picture saw;
+    ``look``: values of `pipelines.project.look.Look`."""
     keys: dict[str, Any] = {"seconds": max(len(path) - 1, 1) / path.fps, "keys": []}
     when = np.arange(len(path)) / path.fps
     if track is not None:
@@ -89,4 +91,5 @@ def shown(
         "target": target,
         "object": object,
         "unseen": unseen or [],
+        "look": look,
     }

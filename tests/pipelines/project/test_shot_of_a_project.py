@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from camera.errors import InputError
 from camera.trajectories import film_script
 from examples import load
 from pipelines import method
 from pipelines.__main__ import main
 from pipelines.cli.parser import parser
 from pipelines.cli.shot import shot_of
+from pipelines.media.video import read_video
 from pipelines.methods.i2v3d.keyframes.files import Painted, read_kept, unpack
 from pipelines.project.content import FILM_MOVES, MoveSource
-from pipelines.project.file import is_project, save_project
+from pipelines.project.file import content_of, is_project, read_project, save_project
+from pipelines.project.look import Look
 from pipelines.project.parts import ProjectFile
 from pipelines.results.record import restore
 
@@ -108,3 +111,33 @@ def given_words(file: Path, folder: Path) -> list[str]:
 
 def kept_pictures(file: str) -> dict:
     return unpack(file, [0, 8], width=96, height=64)
+
+
+def test_a_rehearsal_has_the_look_of_the_project_unless_the_command_line_says_another(tmp_path, capsys):
+    scene, moves = load("still_life").fitted(96, 64), method("gen3c").moves(width=96, height=64, frames=9)
+    look = Look(aperture=0.2, focus="0.3,0.1,2", shutter=180.0)
+    made = ProjectFile(scene=scene, moves={"gen3c": moves.values()}, look=look.values())
+    file = save_project(tmp_path / "project.zip", made)
+    assert content_of(read_project(file))[0].look == look
+    frames = {}
+    for name, options in {
+        "saved": [],
+        "other": ["--aperture", "0", "--shutter", "90"],
+        "off": ["--aperture", "0", "--shutter", "0"],
+    }.items():
+        out = tmp_path / f"{name}.mp4"
+        assert main(["preview", "gen3c", "--project", str(file), "--out", str(out), *options]) == 0
+        frames[name] = (read_video(out)[0], capsys.readouterr().out)
+    assert "f/0.2" in frames["saved"][1] and "shutter 180 degrees" in frames["saved"][1]
+    assert "f/" not in frames["other"][1] and "shutter 90 degrees" in frames["other"][1]
+    assert "shutter" not in frames["off"][1]
+    sharpness = {
+        name: float(np.abs(np.diff(shown[4].astype(float), axis=1)).mean()) for name, (shown, _) in frames.items()
+    }
+    assert sharpness["saved"] < sharpness["other"] < sharpness["off"]
+
+
+@pytest.mark.parametrize("focus", ["near", "1,2", "-1", "nan", "1e99"])
+def test_a_focus_that_is_none_is_refused(focus):
+    with pytest.raises(InputError, match=r"[Ff]ocus"):
+        Look(focus=focus)

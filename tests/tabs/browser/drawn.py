@@ -18,6 +18,7 @@ ORIGIN = "http://stage.test/"
 OPEN = """<!doctype html><canvas></canvas><script type="module">
 import { Painter } from "./painter.js";
 import { readScene, readObjects } from "./scene.js";
+import { camerasOf } from "./exposure.js";
 const bytes = async (name) => (await fetch(name)).arrayBuffer();
 window.painter = new Painter(document.querySelector("canvas"));
 painter.load(await readScene(await bytes("scene")));
@@ -25,6 +26,11 @@ if (HAS_OBJECTS) painter.place(await readObjects(await bytes("objects")));
 window.drawn = (cameras, moment, size, options) => {
   painter.resize(...size);
   painter.drawMany(cameras, moment, options);
+  return packed();
+};
+window.exposed = (path, frame, look, size, options) =>
+  drawn(camerasOf(look, (at) => path[at], frame, path.length), { frame, frames: path.length }, size, options);
+const packed = () => {
   let text = "";
   const pixels = painter.pixels();
   for (let i = 0; i < pixels.length; i += 8192) text += String.fromCharCode(...pixels.subarray(i, i + 8192));
@@ -60,14 +66,20 @@ class Drawn:
 
     def mean(self, path: CameraPath, frame: int, cameras: list[CameraPath], **options) -> NDArray[np.uint8]:
         """What several cameras see at the moment of ``frame``, as one picture."""
-        given = [
-            {"pose": one.world_from_camera[0].ravel().tolist(), "lens": one.intrinsics[0].ravel().tolist()}
-            | {"width": one.width, "height": one.height}
-            for one in cameras
-        ]
+        given = [one for each in cameras for one in _given(each)]
+        return self._asked("drawn", path, given, {"frame": frame, "frames": len(path)}, options)
+
+    def exposed(self, path: CameraPath, frame: int, look: dict, **options) -> NDArray[np.uint8]:
+        """Frame ``frame`` of ``path`` through a lens and a shutter as drawing/exposure.js takes them."""
+        return self._asked("exposed", path, _given(path), frame, look, options)
+
+    def _asked(self, function: str, path: CameraPath, *given) -> NDArray[np.uint8]:
         size = [path.width, path.height]
-        text = self.page.evaluate(
-            "([cameras, moment, size, options]) => drawn(cameras, moment, size, options)",
-            [given, {"frame": frame, "frames": len(path)}, size, options],
-        )
+        text = self.page.evaluate(f"(given) => {function}(...given)", [*given[:-1], size, given[-1]])
         return np.frombuffer(base64.b64decode(text), np.uint8).reshape(path.height, path.width, 4)[..., :3]
+
+
+def _given(path: CameraPath) -> list[dict]:
+    size = {"width": path.width, "height": path.height}
+    cameras = zip(path.world_from_camera, path.intrinsics)
+    return [{"pose": pose.ravel().tolist(), "lens": lens.ravel().tolist()} | size for pose, lens in cameras]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 
 from camera.path import CameraPath
+from camera.render.exposure import Exposure
 from camera.render.scene import render
 from camera.trajectories import film_script
 from camera.view import Scene
 from examples import load
+from tabs.browser import stage
 from tests.tabs.browser.drawn import Drawn
 
 HOLE = (255, 0, 255)
@@ -56,3 +60,64 @@ def test_holes_are_filled_from_behind(drawn):
     off = np.abs(ours[truth.holes].astype(float) - truth.colour[truth.holes]).mean()
     black = truth.colour[truth.holes].mean()
     assert off < 0.35 * black
+
+
+@pytest.mark.parametrize(
+    "look", [{"f_stop": 1.0}, {"shutter_degrees": 360.0}, {"f_stop": 1.4, "shutter_degrees": 180.0}]
+)
+def test_lens_and_shutter_are_those_of_the_server(drawn, look):
+    """Sharp pictures agree to about 40 dB here; means of many agree better, and far better than with the sharp picture."""
+    scene = load("reading_room").fitted(*SIZE, "stretch")
+    path = film_script.path_of("truck 0.3 + roll 5", scene.first, frames=7)
+    exposure = Exposure(0.6 * scene.first.focus_depth, point=(0.1, 0.2, 0.7 * scene.first.focus_depth), **look)
+    count = exposure.count(path)
+    asked = {"f_stop": 0, "shutter_degrees": 0, "distance": exposure.distance, "point": exposure.point, "count": count}
+    truth = render(scene, path, frame=3, hole_colour=HOLE, exposure=exposure)
+    sharp = render(scene, path, frame=3, hole_colour=HOLE)
+    ours = drawn(scene).exposed(path, 3, asked | look, hole=[1, 0, 1])
+    quality = psnr(ours, truth.colour)
+    assert quality > 40 and quality > psnr(sharp.colour, truth.colour) + 10, (quality, psnr(sharp.colour, truth.colour))
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / np.square(one.astype(float) - other).mean()))
+
+
+def test_the_eye_shows_a_picture_at_once_and_through_the_lens_when_it_rests(chromium, tmp_path):
+    """The sharp picture comes first with its holes; then lens and shutter, until another picture is wanted."""
+    scene = load("still_life").fitted(160, 90, "stretch")
+    path = film_script.path_of("truck 0.3", scene.first, frames=5)
+    exposure = Exposure(0.5 * scene.first.focus_depth, f_stop=0.3)
+    told = stage.sight(path, scene, tmp_path.joinpath, exposure)
+    context = chromium.new_context()
+    page = Drawn(context.new_page(), scene).page
+    page.evaluate(
+        """async (sight) => {
+          const { Eye } = await import("./eye.js");
+          window.told = [];
+          window.eye = new Eye(document.body.appendChild(document.createElement("canvas")), (one) => told.push(one));
+          await eye.open({ ...sight, scene: "scene" });
+          eye.show(eye.camera(2), 2);
+        }""",
+        told,
+    )
+    count = exposure.count(path)
+    page.wait_for_function(f"told.at(-1)?.pictures === {count}")
+    seen = page.evaluate("told")
+    sharp = render(scene, path, frame=2)
+    assert seen[0]["holes"] is None and [one["pictures"] for one in seen[-2:]] == [1, count]
+    assert seen[-1]["holes"] == seen[-2]["holes"] == pytest.approx(sharp.holes.mean(), abs=0.006)
+    text = page.evaluate("btoa(String.fromCharCode(...eye.painter.pixels()))")
+    ours = np.frombuffer(base64.b64decode(text), np.uint8).reshape(90, 160, 4)[..., :3]
+    hole = (235, 64, 122)
+    wanted = render(scene, path, frame=2, hole_colour=hole, exposure=exposure)
+    assert psnr(ours, wanted.colour) > 38 > psnr(ours, render(scene, path, frame=2, hole_colour=hole).colour) + 6
+    page.evaluate(
+        "eye.open({ ...eye.path, scene: 'scene', look: null, poses: told_poses, lenses: told_lenses })".replace(
+            "told_poses", repr(told["poses"])
+        ).replace("told_lenses", repr(told["lenses"]))
+    )
+    page.evaluate("told.length = 0, eye.show(eye.camera(3), 3)")
+    page.wait_for_function("told.at(-1)?.holes !== null && told.length > 1")
+    assert page.evaluate("told.every((one) => one.pictures === 1)")
+    context.close()

@@ -14,6 +14,7 @@ from camera.objects.scene import Key, new_object, stage_objects
 from examples import EXAMPLES, load
 from pipelines import method
 from pipelines.project.content import FILM_MOVES, MoveSource
+from pipelines.project.look import exposure_of
 from tabs.keys import edits, scene_asks
 from tabs.project.project import Project
 
@@ -109,3 +110,23 @@ def test_a_target_on_an_object_goes_along_with_it(project):
     assert scene_asks.answered(i2v3d, still)["object"] is None
     with pytest.raises(InputError, match="stands still"):
         edits.edited(i2v3d, {"do": "follow", "point": [0.0, 0.0, 3.0]}, None)
+
+
+def test_lens_and_shutter_are_changed_focused_by_a_click_and_undone(project):
+    open_lens, more = edits.edited(project, {"do": "look", "aperture": 0.5, "shutter": 90}, None)
+    assert "f/0.5" in more["said"] and open_lens.history.past[-1].name == "change Aperture (f-stop) and Shutter angle"
+    scene, path = open_lens.ready()
+    assert path is project.ready()[1]  # the move stays as it is
+    asked = {"do": "focus", "x": 0.5, "y": 0.6, "frame": 4, "camera": write_camera(path.sliced(slice(4, 5)))}
+    focused, _ = edits.edited(open_lens, asked, None)
+    point = scene_asks.answered(project, {**asked, "do": "pick"})["target"]
+    exposure = exposure_of(focused.content.look, scene)
+    assert exposure is not None and exposure.f_stop == 0.5 and exposure.shutter_degrees == 90
+    np.testing.assert_allclose(exposure.point, point, atol=1e-4)
+    depth = (path.camera_from_world[:, 2, :3] @ point) + path.camera_from_world[:, 2, 3]
+    np.testing.assert_allclose(exposure.focus_of(path), depth, atol=1e-3)
+    again, _ = edits.edited(focused, {"do": "look", "aperture": 0.5}, None)
+    assert again is focused  # nothing changed, nothing to undo
+    assert focused.undone().content.look == open_lens.content.look and project.content.look.is_off
+    with pytest.raises(InputError, match="Focus is a distance"):
+        edits.edited(project, {"do": "look", "focus": "there"}, None)

@@ -1,10 +1,32 @@
 // What is asked about the scene: a target to look at, limits to keep, warnings, a walk to record, the move as film text.
-import { button, fields, heading, optional, ranged, toggle } from "./fields.js";
+import { button, fields, heading, number, optional, ranged, text, toggle } from "./fields.js";
 import { Walk } from "./walk.js";
 
 // `line` is the timeline; returns the rows, made once.
 export function extras(line) {
-  return [target(line), limits(line), recording(line)];
+  return [target(line), limits(line), look(line), recording(line)];
+}
+
+// Lens and shutter of the rehearsal; what the stage and its mp4 show, never what a method is given.
+function look(line) {
+  const told = (name) => (value) => line.ask({ do: "look", [name]: value });
+  const aperture = number("Aperture f/", 0, "", 0.1, told("aperture"), { min: 0, max: 64, title: "2.8 is f/2.8; 0 is off: all is sharp" });
+  const shutter = number("Shutter", 0, "°", 15, told("shutter"), { min: 0, max: 360, title: "180 is usual in film; 0 is off" });
+  const where = text("Focus", "", told("focus"));
+  where.title = "A distance, or x, y, z of a point that focus follows; empty: the subject";
+  const pick = toggle("Focus by clicking", (on) => (line.picking = on && "focus"), "Then click in the picture, or on a point in 3D");
+  const follow = () => (line.target ? told("focus")(line.target.join(",")) : line.tell("Pick a target first: a point in the picture or in 3D."));
+  line.focused = () => {
+    line.picking = false;
+    pick.setAttribute("aria-pressed", "false");
+  };
+  line.showLook = (value) => {
+    for (const [field, name] of [[aperture, "aperture"], [shutter, "shutter"], [where, "focus"]]) {
+      const control = field.querySelector("input");
+      if (control !== document.activeElement) control.value = value?.[name] ?? "";
+    }
+  };
+  return fields(heading("Lens"), aperture, pick, button("Focus follows the target", follow), where, shutter);
 }
 
 function target(line) {

@@ -11,9 +11,10 @@ export function labelled(text, control, unit = "") {
   return made("label", { className: "tl-field" }, made("span", {}, unit ? `${text} (${unit})` : text), control);
 }
 
-export function number(text, value, unit, step, told) {
-  const control = made("input", { type: "number", step: "any", value: rounded(value) });
+export function number(text, value, unit, step, told, facts = {}) {
+  const control = made("input", { type: "number", step: "any", value: rounded(value), ...facts });
   let before = control.value;
+  control.addEventListener("focus", () => (before = control.value));
   const entered = () => {
     if (control.value === before || control.value === "" || !control.checkValidity()) return;
     before = control.value;

@@ -2,6 +2,7 @@
 // has from the stage beside it, without a request.
 import { extras } from "./extras.js";
 import { keyPanel, wholePanel } from "./panels.js";
+import { Gizmo } from "./gizmo.js";
 import { Plan } from "./plan.js";
 import { Requests } from "./requests.js";
 import { Strip } from "./strip.js";
@@ -16,7 +17,7 @@ export class Timeline {
     this.requests = new Requests(send);
     const told = {
       seek: (frame) => this.stage()?.seek(frame),
-      chosen: () => this.panels(),
+      chosen: () => (this.panels(), this.gizmo.draw()),
       moved: (seconds) => this.ask({ do: "move", seconds, ripple: this.ripple() }),
     };
     this.strip = new Strip(root, told);
@@ -32,7 +33,8 @@ export class Timeline {
       turn: (degrees) => this.ask({ do: "turn", by: [degrees, 0, 0] }),
       stroke: (points) => this.ask({ do: "stroke", points, ahead: ahead.checked }),
     });
-    document.addEventListener("stage:moved", (event) => this.isOurs(event.target) && this.plan.follow());
+    this.inSpace();
+    document.addEventListener("stage:moved", (event) => this.isOurs(event.target) && (this.plan.follow(), this.gizmo.draw()));
     root.querySelector(".tl-unseen").addEventListener("click", () => this.ask({ do: "coverage" }));
     root.querySelector(".tl-extras").replaceChildren(...extras(this));
     document.addEventListener("stage:touched", (event) => this.isOurs(event.target) && this.touched(event.detail));
@@ -40,11 +42,36 @@ export class Timeline {
       this.stage()?.seek(Math.floor((offsetX / target.clientWidth) * this.value.when.length)));
   }
 
+  // The gizmo follows whatever turns the figure.
+  inSpace() {
+    const plot = () => document.querySelector(`#${this.stageId} .stage-plot`);
+    this.root.gizmo = this.gizmo = new Gizmo(plot, {
+      shift: (by, own) => this.ask({ do: "shift", by, own }),
+      turn: (by, own) => this.ask({ do: "turn", by, own }),
+    });
+    const [button, own] = [this.root.querySelector(".tl-in-3d"), this.root.querySelector(".tl-own")];
+    button.addEventListener("click", () => {
+      const on = !this.gizmo.on;
+      button.setAttribute("aria-pressed", String(on));
+      own.hidden = !on;
+      if (on && this.value.chosen.length !== 1) this.strip.choose([this.value.chosen[0] ?? 0]);
+      this.gizmo.toggle(on);
+    });
+    own.addEventListener("change", ({ target }) => ((this.gizmo.own = target.checked), this.gizmo.draw()));
+    for (const name of ["pointermove", "wheel", "pointerup"])
+      document.addEventListener(name, ({ target }) => this.gizmo.on && target.closest?.(`#${this.stageId}`) && requestAnimationFrame(() => this.gizmo.draw()), { passive: true });
+    new ResizeObserver(() => this.gizmo.draw()).observe(this.root);
+  }
+
   // Somebody clicked on a point in 3D, or on a place of the picture: a target, where one is being picked.
   touched({ point, x, y }) {
     if (!this.picking) return;
-    if (point) this.picked(point);
-    else this.ask({ do: "pick", x, y, camera: this.stage().camera(), frame: this.stage().frame });
+    const place = { x, y, camera: this.stage().camera(), frame: this.stage().frame };
+    if (this.picking === "focus") {
+      this.focused();
+      this.ask(point ? { do: "look", focus: point.join(",") } : { do: "focus", ...place });
+    } else if (point) this.picked(point);
+    else this.ask({ do: "pick", ...place });
   }
 
   // Warnings are asked for when the move rests, as long as they are wanted.
@@ -85,8 +112,12 @@ export class Timeline {
     this.scaled(value);
     this.panels();
     this.plan.take(this.value);
+    const seen = this.stage()?.camera();
+    if (seen) this.gizmo.shape = [seen.width, seen.height];
+    this.gizmo.take(this.value);
     if (value.said || (value.asked !== null && !value.warnings)) this.say(value);
     if (value.target) this.picked(value.target, value.object);
+    this.showLook(value.look);
     drawWarnings(this.root.querySelector(".tl-warnings"), value.warnings);
     if (this.warning && !value.warnings && !value.wrong) this.warn(true, true);
     this.requests.answered(value.asked);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -171,6 +172,30 @@ def test_a_target_is_picked_orbited_warned_of_and_a_walk_is_recorded(page):
     said(page, "of the lens off at most")
 
 
+def test_lens_and_shutter_are_set_focused_by_clicking_and_undone(page):
+    page.get_by_text("Target, limits").click()
+    page.get_by_label("Aperture f/").fill("0.5")
+    page.get_by_label("Aperture f/").press("Enter")
+    said(page, "f/0.5, in focus")
+    caption = page.locator("#stage figcaption")
+    expect(caption).to_contain_text(re.compile(r"lens and shutter, \d+ pictures"))
+    page.get_by_role("button", name="Focus by clicking").click()
+    canvas = page.locator("#stage canvas").locator("visible=true").last
+    box = canvas.bounding_box()
+    assert box
+    canvas.click(position={"x": 0.4 * box["width"], "y": 0.65 * box["height"]})
+    expect(page.get_by_label("Focus", exact=True)).to_have_value(re.compile(r"^-?[\d.]+,-?[\d.]+,-?[\d.]+$"))
+    clicked = page.get_by_label("Focus", exact=True).input_value()
+    assert clicked
+    expect(page.locator("#undo")).to_have_text("Undo: change Focus")
+    page.locator("#undo").click()
+    expect(page.get_by_label("Focus", exact=True)).to_have_value("")
+    page.get_by_label("Aperture f/").fill("0")
+    page.get_by_label("Aperture f/").press("Enter")
+    said(page, "off: all is sharp")
+    expect(caption).not_to_contain_text("lens and shutter")
+
+
 def test_keys_are_edited_through_the_api_too(gen3c_alone, tmp_path):
     client = Visitor(gen3c_alone, tmp_path)
     client.predict("reading_room", api_name="/gen3c_open_example")
@@ -181,6 +206,10 @@ def test_keys_are_edited_through_the_api_too(gen3c_alone, tmp_path):
     answer = client.predict(json.dumps({"do": "hold", "chosen": [2], "seconds": 1}), api_name="/gen3c_edit_keys")
     kept = saved.read(answer["keys"])
     assert answer["edit"] == "hold at key 3" and kept.seconds == 5 and kept.keys[3].time == 4
+    answer = client.predict(json.dumps({"do": "look", "aperture": 0.7, "shutter": 90}), api_name="/gen3c_edit_keys")
+    assert answer["edit"] == "change Aperture (f-stop) and Shutter angle"
+    with pytest.raises(AppError, match="Shutter angle must lie between"):
+        client.predict(json.dumps({"do": "look", "shutter": 999}), api_name="/gen3c_edit_keys")
     client.predict(moves_from="Keyframes", api_name="/gen3c_draw")
     path = client.predict("reshoot", api_name="/gen3c_path_file")
     path = read("path.json", Path(path).read_bytes())

@@ -1,0 +1,172 @@
+"""What a lens that is open and a shutter that takes its time do to a picture: depth of field and motion blur.
+
+Both are made as a camera makes them. Many pinhole pictures, taken from points of the lens and at moments of the exposure, are
+added up in linear light (gamma 2.2). The lens is sheared so that the plane in focus stays where it is; a point at depth z then
+becomes a disc of
+
+    f_px * aperture * |1 / z - 1 / focus|   pixels across,
+
+where the aperture is the focal length over the f-stop, and the focal length is that of a sensor `FULL_FRAME_MM` wide. One unit
+of a scene without metres counts as a metre. Only the camera moves during an exposure: clips and objects stand still in it.
+The page does the same in ``tabs/browser/drawing/exposure.js``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.rotation import slerp
+
+if TYPE_CHECKING:
+    from camera.render.scene import RenderedFrame
+
+    Draw = Callable[[CameraPath, int], RenderedFrame]
+
+FULL_FRAME_MM = 36.0
+GAMMA = 2.2
+NEAREST_SHARE = 0.05
+"""Of ``distance``: focus is never nearer, also where the point in focus comes behind the camera."""
+FEWEST, MOST = 16, 64
+"""Pictures that make one."""
+SPACING_PX = 2.0
+"""A wider blur has more pictures, so that they stay about so many pixels apart, as long as `MOST` allows it."""
+GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+_ONE = 1 << 24
+_LINEAR = np.round(_ONE * (np.arange(256) / 255.0) ** GAMMA).astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """``f_stop``: 0 for a pinhole, all of which is sharp. ``shutter_degrees``: how much of a frame's time the shutter is open, 360
+    for all of it, centred on the frame; 0 for an instant. Focus is at ``distance`` ahead, in scene units, or where ``point`` (3,)
+    of the world is, which it then follows. Raises `InputError` for numbers that no camera has."""
+
+    distance: float
+    f_stop: float = 0.0
+    shutter_degrees: float = 0.0
+    point: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        numbers = (self.distance, self.f_stop, self.shutter_degrees, *(self.point or ()))
+        if not np.isfinite(numbers).all() or self.distance <= 0 or self.f_stop < 0:
+            raise InputError("Focus lies at a distance above 0, and an f-stop is a number such as 2.8, or 0 for none.")
+        if not 0 <= self.shutter_degrees <= 360:
+            raise InputError(f"A shutter is open for 0 to 360 degrees of a frame, got {self.shutter_degrees:g}.")
+
+    @property
+    def is_off(self) -> bool:
+        return self.f_stop == 0 and self.shutter_degrees == 0
+
+    def focus_of(self, path: CameraPath) -> NDArray[np.float64]:
+        """(F,): depth of the plane in focus, in scene units."""
+        if self.point is None:
+            return np.full(len(path), self.distance)
+        ahead = ((np.array(self.point) - path.centres) * path.world_from_camera[:, :3, 2]).sum(axis=1)
+        return np.maximum(ahead, NEAREST_SHARE * self.distance)
+
+    def aperture_of(self, path: CameraPath) -> NDArray[np.float64]:
+        """(F,): how wide the lens is open, in scene units; 0 for a pinhole."""
+        if self.f_stop == 0:
+            return np.zeros(len(path))
+        return path.intrinsics[:, 0, 0] / path.width * FULL_FRAME_MM / 1000 / self.f_stop
+
+    def blur_px(self, path: CameraPath, depth: float) -> NDArray[np.float64]:
+        """(F,): diameter of the circle of confusion of a point at ``depth``; infinity is the background's."""
+        apart = np.abs((0.0 if np.isinf(depth) else 1 / depth) - 1 / self.focus_of(path))
+        return path.intrinsics[:, 0, 0] * self.aperture_of(path) * apart
+
+    def travel_px(self, path: CameraPath) -> NDArray[np.float64]:
+        """(F,): how far what is at ``distance`` moves in the picture during the exposure: its middle and corners, the most."""
+        when = np.arange(len(path)) + self.shutter_degrees / 360 * np.array([[-0.5], [0.5]])
+        opened, closed = (between(path, one) for one in when)
+        across, down = (path.width - 1) * np.array([0, 0, 1, 1, 0.5]), (path.height - 1) * np.array([0, 1, 0, 1, 0.5])
+        pixels = np.stack([across, down, np.ones(5)])
+        rays = np.linalg.solve(opened.intrinsics, np.broadcast_to(pixels, (len(path), 3, 5))) * self.distance
+        world = opened.world_from_camera[:, :3, :3] @ rays + opened.centres[:, :, None]
+        seen = closed.intrinsics @ (closed.camera_from_world[:, :3, :3] @ world + closed.camera_from_world[:, :3, 3:])
+        moved = seen[:, :2] / np.maximum(seen[:, 2:], 1e-6) - pixels[:2]
+        return np.minimum(np.linalg.norm(moved, axis=1).max(axis=1), path.width)
+
+    def count(self, path: CameraPath) -> int:
+        """How many pictures make one: a power of two, the same for all frames of a path."""
+        travel = self.travel_px(path).max() if self.shutter_degrees else 0.0
+        area = np.pi / 4 * self.blur_px(path, np.inf).max() ** 2
+        wanted = max(area / SPACING_PX**2, travel / SPACING_PX, 1.0)
+        return int(np.clip(2 ** np.ceil(np.log2(wanted)), FEWEST, MOST))
+
+    def words(self, path: CameraPath) -> str:
+        """A sentence on what it does to ``path``."""
+        said = []
+        if self.f_stop:
+            focus, blur = self.focus_of(path), self.blur_px(path, np.inf)
+            said.append(
+                f"f/{self.f_stop:g}, in focus {_range(focus)} ahead, the far background blurred over {_range(blur)} px"
+            )
+        if self.shutter_degrees:
+            said.append(f"shutter {self.shutter_degrees:g} degrees, {_range(self.travel_px(path))} px of travel")
+        return f"{'; '.join(said)}. {self.count(path)} pictures make each frame." if said else ""
+
+
+def _range(values: NDArray[np.float64]) -> str:
+    low, high = f"{values.min():.2g}", f"{values.max():.2g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def between(path: CameraPath, when: NDArray[np.float64]) -> CameraPath:
+    """The cameras at frames ``when`` (N,), which may lie between two; before the first and after the last it stands still."""
+    at = np.clip(when, 0, len(path) - 1)
+    low = np.minimum(np.floor(at).astype(int), max(len(path) - 2, 0))
+    high = np.minimum(low + 1, len(path) - 1)
+    blend = (at - low)[:, None, None]
+    poses, lenses = path.world_from_camera, path.intrinsics
+    mixed = poses[low] * (1 - blend) + poses[high] * blend
+    mixed[:, :3, :3] = slerp(poses[low, :3, :3], poses[high, :3, :3], blend[:, 0, 0])
+    return replace(path, world_from_camera=mixed, intrinsics=lenses[low] * (1 - blend) + lenses[high] * blend)
+
+
+def cameras_of(path: CameraPath, frame: int, exposure: Exposure, count: int) -> CameraPath:
+    """The ``count`` pinhole cameras, a power of two, that make frame ``frame``: a spiral over the lens, whose points are taken
+    at moments in bit-reversed order, so that place and time have nothing to do with each other."""
+    number = np.arange(count)
+    moment = (_bits_reversed(number, count) + 0.5) / count - 0.5
+    cameras = between(path, frame + exposure.shutter_degrees / 360 * moment)
+    radius, angle = np.sqrt((number + 0.5) / count), number * GOLDEN_ANGLE
+    on_lens = 0.5 * exposure.aperture_of(cameras)[:, None] * (radius * [np.cos(angle), np.sin(angle)]).T
+    poses, lenses = cameras.world_from_camera.copy(), cameras.intrinsics.copy()
+    poses[:, :3, 3] += np.einsum("nij,nj->ni", poses[:, :3, :2], on_lens)
+    lenses[:, :2, 2] += np.einsum("nij,nj->ni", lenses[:, :2, :2], on_lens) / exposure.focus_of(cameras)[:, None]
+    return replace(cameras, world_from_camera=poses, intrinsics=lenses)
+
+
+def _bits_reversed(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    bits = count.bit_length() - 1
+    return sum(((numbers >> bit & 1) << (bits - 1 - bit) for bit in range(bits)), np.zeros_like(numbers))
+
+
+def exposed(draw: Draw, path: CameraPath, exposure: Exposure) -> Draw:
+    """``draw`` through the lens and shutter of ``exposure``, along ``path``. Holes, depth and far are those of the sharp picture."""
+    count = exposure.count(path)
+
+    def through(path: CameraPath, frame: int) -> RenderedFrame:
+        cameras = cameras_of(path, frame, exposure, count)
+        poses, lenses = path.world_from_camera.copy(), path.intrinsics.copy()
+        light = np.zeros((path.height, path.width, 3), np.uint32)
+        for pose, lens in zip(cameras.world_from_camera, cameras.intrinsics):
+            poses[frame], lenses[frame] = pose, lens
+            seen = draw(replace(path, world_from_camera=poses, intrinsics=lenses), frame)
+            light += _LINEAR[seen.colour]
+        return replace(draw(path, frame), colour=_developed(light, count))
+
+    return through
+
+
+def _developed(light: NDArray[np.uint32], count: int) -> NDArray[np.uint8]:
+    mean = light * np.float32(1 / (count * _ONE))
+    return np.round(255 * np.minimum(mean, 1) ** np.float32(1 / GAMMA)).astype(np.uint8)

@@ -1,0 +1,53 @@
+// Places of the world on the stage's figure, and lines in the world. The figure's axes are right, forward, up.
+const RING = 48; // corners
+const DEEP = 0.6; // of a frustum, in arrow lengths
+const FULL_FRAME_MM = 36;
+
+// A function from a place of the world to pixels from the figure's corner; null while the figure is not drawn.
+export function onScreen(plot) {
+  const scene = plot._fullLayout?.scene?._scene;
+  if (!scene?.glplot?.cameraParams) return null;
+  const { model, view, projection } = scene.glplot.cameraParams;
+  const [canvas, box] = [scene.glplot.canvas.getBoundingClientRect(), plot.getBoundingClientRect()];
+  return ([x, y, z]) => {
+    const local = [x, z, -y].map((value, axis) => value * scene.dataScale[axis]);
+    const [a, b, , w] = [model, view, projection].reduce(times, [...local, 1]);
+    return [canvas.left - box.left + (0.5 + (0.5 * a) / w) * canvas.width, canvas.top - box.top + (0.5 - (0.5 * b) / w) * canvas.height];
+  };
+}
+
+// A matrix in columns times a point.
+const times = (point, matrix) => [0, 1, 2, 3].map((row) => point.reduce((sum, value, column) => sum + matrix[4 * column + row] * value, 0));
+
+export function turnAbout([x, y, z], angle) {
+  const [c, s] = [Math.cos(angle), Math.sin(angle)];
+  const d = 1 - c;
+  return [
+    c + x * x * d, x * y * d - z * s, x * z * d + y * s,
+    y * x * d + z * s, c + y * y * d, y * z * d - x * s,
+    z * x * d - y * s, z * y * d + x * s, c + z * z * d,
+  ];
+}
+
+// A circle about an axis of length one, right-handed.
+export function ring(place, axis, radius) {
+  const helper = Math.abs(axis[0]) < 0.8 ? [1, 0, 0] : [0, 1, 0];
+  const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+  const first = cross(axis, helper).map((value, _, all) => value / Math.hypot(...all));
+  const second = cross(axis, first);
+  return Array.from({ length: RING + 1 }, (_, i) => {
+    const [c, s] = [Math.cos((2 * Math.PI * i) / RING), Math.sin((2 * Math.PI * i) / RING)];
+    return place.map((value, axis) => value + radius * (c * first[axis] + s * second[axis]));
+  });
+}
+
+// Lines of what a camera sees, `long` ahead: four edges and the far side.
+export function frustum(place, turn, mm, [width, height], long) {
+  const [deep, half] = [DEEP * long, (DEEP * long * FULL_FRAME_MM) / (2 * mm)];
+  const corner = (x, y) => {
+    const local = [x * half, (y * half * height) / width, deep];
+    return place.map((value, row) => value + turn[3 * row] * local[0] + turn[3 * row + 1] * local[1] + turn[3 * row + 2] * local[2]);
+  };
+  const corners = [corner(-1, -1), corner(1, -1), corner(1, 1), corner(-1, 1)];
+  return [...corners.map((one) => [place, one]), [...corners, corners[0]]];
+}
