@@ -79,9 +79,9 @@ def drag(page, start: list[float], end: list[float]) -> list:
 def test_an_arrow_dragged_by_its_own_length_moves_the_key_by_it(page, axis):
     take(page)
     long = page.evaluate("gizmo.long")
-    low, high = places(page, "move", axis, 0.2, 0.8)
-    kind, by, own = drag(page, low, high)
-    wanted = np.eye(3)[axis] * 0.6 * 0.75 * long  # an arrow runs from a quarter of its length
+    tip, low = places(page, "move", axis, 0.97, 0.37)  # other handles cross it nearer to the key
+    kind, by, own = drag(page, tip, low)
+    wanted = -np.eye(3)[axis] * 0.6 * 0.75 * long  # an arrow runs from a quarter of its length
     np.testing.assert_allclose(by, wanted, atol=0.06 * long)
     assert (kind, own) == ("shift", False) and by.count(0) == 2
 
@@ -89,7 +89,7 @@ def test_an_arrow_dragged_by_its_own_length_moves_the_key_by_it(page, axis):
 @pytest.mark.parametrize(("axis", "name"), [(0, "tilt"), (1, "pan"), (2, "roll")])
 def test_a_ring_dragged_along_itself_turns_the_key_as_its_number_says(page, axis, name):
     take(page)
-    start, end = places(page, "turn", axis, 0.05, 0.25)
+    start, end = places(page, "turn", axis, 0.125, 0.325)
     kind, by, _ = drag(page, start, end)
     angles = dict(zip(("pan", "tilt", "roll"), by))
     wanted = -72 if name == "tilt" else 72  # right-handed about right is down
