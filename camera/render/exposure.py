@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,8 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.rotation import slerp
 
-if TYPE_CHECKING:
-    from camera.render.scene import RenderedFrame
-
-    Draw = Callable[[CameraPath, int], RenderedFrame]
-
+Draw = Callable[[CameraPath, int], Any]
+"""A path and the number of a frame to a `camera.render.scene.RenderedFrame`."""
 FULL_FRAME_MM = 36.0
 GAMMA = 2.2
 NEAREST_SHARE = 0.05
@@ -154,7 +151,7 @@ def exposed(draw: Draw, path: CameraPath, exposure: Exposure) -> Draw:
     """``draw`` through the lens and shutter of ``exposure``, along ``path``. Holes, depth and far are those of the sharp picture."""
     count = exposure.count(path)
 
-    def through(path: CameraPath, frame: int) -> RenderedFrame:
+    def through(path: CameraPath, frame: int) -> Any:
         cameras = cameras_of(path, frame, exposure, count)
         poses, lenses = path.world_from_camera.copy(), path.intrinsics.copy()
         light = np.zeros((path.height, path.width, 3), np.uint32)
