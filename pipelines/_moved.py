@@ -219,7 +219,7 @@ dualcamctrl.disparity.sixteen_bit_zip results.depth_frames.sixteen_bit_zip
 i2v3d.method.AUTO methods.i2v3d.scene.renderer.AUTO
 i2v3d.method.OPENGL methods.i2v3d.scene.renderer.OPENGL
 i2v3d.method.PLAIN methods.i2v3d.scene.renderer.PLAIN
-reconstruct.mesh.marched reconstruct.surface.marching_cubes.marched
+reconstruct.mesh.marched reconstruct.surface.marching_cubes.march_cubes
 """.strip().splitlines(),
     )
 }
