@@ -121,7 +121,12 @@ def test_lens_and_shutter_are_changed_focused_by_a_click_and_undone(project):
     focused, _ = edits.edited(open_lens, asked, None)
     point = scene_asks.answered(project, {**asked, "do": "pick"})["target"]
     exposure = exposure_of(focused.content.look, scene)
-    assert exposure is not None and exposure.f_stop == 0.5 and exposure.shutter_degrees == 90
+    assert (
+        exposure is not None
+        and exposure.point is not None
+        and exposure.f_stop == 0.5
+        and exposure.shutter_degrees == 90
+    )
     np.testing.assert_allclose(exposure.point, point, atol=1e-4)
     depth = (path.camera_from_world[:, 2, :3] @ point) + path.camera_from_world[:, 2, 3]
     np.testing.assert_allclose(exposure.focus_of(path), depth, atol=1e-3)
