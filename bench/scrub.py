@@ -1,0 +1,112 @@
+"""Visitors who scrub through a move, each in a page of a real Chromium: what that costs the server, against the same pages left alone."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench import Row, Scale, long_subject
+from bench.load import OURS, Server, serving
+
+MOST_SHARE = 0.05
+"""Of one core: what scrubbing may take of the server beyond what the open pages take."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+SCRUB = """(every) => {
+    const slider = document.querySelector("#stage input[type=range]");
+    let frame = 0;
+    window.scrubbed = 0;
+    window.scrubbing = setInterval(() => {
+        slider.value = (frame += 3) % (Number(slider.max) + 1);
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        window.scrubbed += 1;
+    }, every);
+}"""
+EVERY_MS = 200
+
+
+@dataclass(frozen=True)
+class Scrubbed:
+    """Processor seconds of the server over as many ``seconds``, pages open in both; ``requests`` while they scrubbed, and ``looks``,
+    how often a page was scrubbed."""
+
+    seconds: float
+    idle: float
+    busy: float
+    requests: int
+    looks: int
+
+    @property
+    def share(self) -> float:
+        """Of one core, beyond what the idle pages took."""
+        return (self.busy - self.idle) / self.seconds
+
+
+@long_subject
+def scrub(scale: Scale) -> list[Row]:
+    """50 visitors who scrub for a minute (3 for five seconds with --quick)."""
+    visitors, seconds = (3, 5.0) if scale.height < 400 else (50, 60.0)
+    found = scrubbing(visitors, seconds)
+    words = f"{found.looks} looks, {found.requests} requests, {found.share:+.1%} of a core"
+    met = found.share <= MOST_SHARE and found.requests == 0
+    return [
+        Row(
+            f"{visitors} visitors scrub for {seconds:.0f} s, server's processor time per second", 1e3 * found.busy / seconds,
+            1e3 * found.idle / seconds, words, "<= 5 % of a core more than idle, no request", met,
+        )
+    ]  # fmt: skip
+
+
+def scrubbing(visitors: int, seconds: float) -> Scrubbed:
+    """Opens the app in a process of its own and ``visitors`` pages with an example, then measures."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        raise RuntimeError("Chromium is missing; make test installs it.")
+    with serving(OURS) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        pages = [_visitor(browser, server.address) for _ in range(visitors)]
+        asked: list[str] = []
+        for page in pages:
+            page.on("request", lambda request: asked.append(request.url))
+        _settled(server)
+        idle = _used(server, pages, seconds)
+        asked.clear()
+        for page in pages:
+            page.evaluate(SCRUB, EVERY_MS)
+        busy = _used(server, pages, seconds)
+        looks = sum(page.evaluate("clearInterval(window.scrubbing), window.scrubbed") for page in pages)
+        browser.close()
+    return Scrubbed(seconds, idle, busy, len(asked), looks)
+
+
+def _visitor(browser: Any, address: str) -> Any:
+    page = browser.new_context(viewport={"width": 1000, "height": 700}).new_page()
+    page.set_default_timeout(300_000)
+    page.goto(address)
+    page.locator("#examples button").first.click()
+    page.wait_for_selector("#stage .stage-plot[data-frames]")
+    page.wait_for_function("document.querySelector('.kept p')?.textContent.includes('Kept')")
+    return page
+
+
+def _settled(server: Server, most: float = 120.0) -> None:
+    """Waits until the server has done what the visits began."""
+    began = time.monotonic()
+    while time.monotonic() - began < most:
+        before = server.cpu_seconds()
+        time.sleep(2)
+        if server.cpu_seconds() - before < 0.1:
+            return
+
+
+def _used(server: Server, pages: Sequence[Any], seconds: float) -> float:
+    """Processor seconds of the server while the pages live on."""
+    before, until = server.cpu_seconds(), time.monotonic() + seconds
+    while time.monotonic() < until:
+        pages[0].wait_for_timeout(100)
+    return server.cpu_seconds() - before
