@@ -61,9 +61,13 @@ def walk_of(asked: Asked, fps: float) -> CameraPath:
 
 def answered(project: Project, asked: Asked) -> dict[str, Any]:
     """What the timeline shows then; the project stays as it is, and so do the chosen keys."""
+    return {"chosen": _chosen(asked), **ASKS[asked["do"]](project, asked)}
+
+
+def _chosen(asked: Asked) -> tuple[int, ...]:
+    """The selected keys, which stay so."""
     chosen = asked.get("chosen")
-    kept = tuple(number for number in chosen if type(number) is int) if isinstance(chosen, list) else ()
-    return {"chosen": kept, **ASKS[asked["do"]](project, asked)}
+    return tuple(number for number in chosen if type(number) is int) if isinstance(chosen, list) else ()
 
 
 def _check(project: Project, asked: Asked) -> dict[str, Any]:
@@ -165,9 +169,9 @@ def with_look(project: Project, asked: Asked) -> tuple[Project, dict[str, Any]]:
     exposure = exposure_of(look, scene)
     said = exposure.words(path) if exposure else "Lens and shutter are off: all is sharp."
     if look == before:
-        return project, {"said": said}
+        return project, {"said": said, "chosen": _chosen(asked)}
     changed = [Look.controls()[name].label for name, value in look.values().items() if value != before.values()[name]]
-    return project.changed(f"change {' and '.join(changed)}", look=look), {"said": said}
+    return project.changed(f"change {' and '.join(changed)}", look=look), {"said": said, "chosen": _chosen(asked)}
 
 
 ASKS: dict[str, Callable[[Project, Asked], dict[str, Any]]] = {

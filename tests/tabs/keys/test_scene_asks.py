@@ -113,7 +113,8 @@ def test_a_target_on_an_object_goes_along_with_it(project):
 
 
 def test_lens_and_shutter_are_changed_focused_by_a_click_and_undone(project):
-    open_lens, more = edits.edited(project, {"do": "look", "aperture": 0.5, "shutter": 90}, None)
+    open_lens, more = edits.edited(project, {"do": "look", "aperture": 0.5, "shutter": 90, "chosen": [1]}, None)
+    assert more["chosen"] == (1,)
     assert "f/0.5" in more["said"] and open_lens.history.past[-1].name == "change Aperture (f-stop) and Shutter angle"
     scene, path = open_lens.ready()
     assert path is project.ready()[1]  # the move stays as it is
