@@ -282,7 +282,10 @@ class Gltf:
         bound = Surface(points, triangles, shades, uv, material.texture if uv is not None else None)
         joints, weights = self._read_skin(given)
         targets = self._targets(primitive, len(points))
-        return _Primitive(bound, joints, weights, targets, material.cut_out, material.note)
+        note = material.note
+        if material.texture is not None and uv is None:
+            note = f"A part of {self.name} has a picture but no {key} to place it; it is shown in one colour. {note}".rstrip()
+        return _Primitive(bound, joints, weights, targets, material.cut_out, note)
 
     def _colours(self, given: dict[str, int], count: int) -> NDArray[np.float64]:
         """(V,3) in 0..1 as painted."""

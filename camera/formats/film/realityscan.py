@@ -30,6 +30,11 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
     """Cameras in the natural order of their names; picture size and rate are those of ``like``."""
     rows = [row for row in csv.reader(io.StringIO(text_of(data, name))) if row]
     head = [word.strip().lstrip("#").lower() for word in rows[0]] if rows else []
+    if head and head[0].startswith("timestamp"):
+        raise InputError(
+            f"{name} is a table of time stamps, such as EuRoC's data.csv: its poses are of a sensor's body, not of a camera. "
+            "Export the camera's own trajectory as TUM or KITTI text."
+        )
     if missing := [key for key in ("name", *_PLACE, *_ANGLES, "f") if key not in head]:
         raise InputError(
             f"{name} has no column {missing[0]!r}; export RealityScan's internal and external camera parameters."

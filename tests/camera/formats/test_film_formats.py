@@ -109,6 +109,12 @@ def test_realityscans_angles_by_hand():
     assert "distorted (k1)" in opened("cams.csv", CSV + rows.replace("36,0,0,0", "36,0,0,0.1"))[1]
 
 
+def test_a_table_of_sensor_poses_is_no_cameras():
+    euroc = "#timestamp [ns],p_RS_R_x [m],p_RS_R_y [m],p_RS_R_z [m],q_RS_w []\n1403636580838555648,4.6,-1.7,0.8,0.5\n"
+    with pytest.raises(InputError, match="of a sensor's body, not of a camera"):
+        opened("data.csv", euroc)
+
+
 def test_realityscans_columns_are_used_or_named():
     table = CSV.replace("\n", ",sparkle\n") + "a,0,0,0,0,0,0,36,0,0,0,0,0,0,0,0,7\n"
     assert "sparkle (columns), which is not known" in opened("cams.csv", table)[1]

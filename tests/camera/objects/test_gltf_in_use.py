@@ -2,6 +2,7 @@
 
 import base64
 
+import cv2
 import numpy as np
 import pytest
 
@@ -188,3 +189,12 @@ def test_metals_of_the_older_kind_are_said_to_look_dark(old, said):
     material = {"extensions": {"KHR_materials_pbrSpecularGlossiness": old}}
     told = " ".join(read_model(triangle(material=material), "x.glb").notes)
     assert ("drawn in their diffuse colour alone" in told) == said
+
+
+def test_a_picture_without_its_places_on_the_mesh_is_said():
+    png = cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1].tobytes()
+    image = {"uri": "data:image/png;base64," + base64.b64encode(png).decode()}
+    material = {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0, "texCoord": 1}}}
+    data = triangle(material=material, textures=[{"source": 0}], images=[image])
+    notes = " ".join(read_model(data, "x.glb").notes)
+    assert "A part of x.glb has a picture but no TEXCOORD_1 to place it; it is shown in one colour." in notes
