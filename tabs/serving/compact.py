@@ -15,16 +15,16 @@ from typing import Any
 
 FOR_PROGRAMS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
 """What no script of the page reads."""
-LONG = 40
-"""Characters from which a text or list that stands twice is sent once."""
+REFERENCE = len('{"$text": 100}')
+"""Characters that stand in place of a text or list that is sent once."""
 
 EXPAND = """(function () {
   const sent = CONFIG;
   const word = (value) => (value?.$text === undefined ? value : structuredClone(sent.texts[value.$text]));
   const whole = (given) => Object.fromEntries(Object.entries(given).map(([key, value]) => [key, word(value)]));
   const config = sent.config;
-  config.components = sent.components.map(([type, own, props]) => {
-    const [shared, common] = sent.types[type];
+  config.components = sent.components.map(([number, own, props]) => {
+    const [type, shared, common] = sent.types[number];
     return { type, ...structuredClone(shared), ...own, props: { ...structuredClone(common), ...whole(props) } };
   });
   config.dependencies = sent.dependencies.map((own) => ({ ...structuredClone(sent.dependency), ...whole(own) }));
@@ -40,8 +40,9 @@ EXPAND = """(function () {
 def compacted(config: dict[str, Any]) -> dict[str, Any]:
     """A shorter form of the page's description; `EXPAND` and `expanded` restore it."""
     components = [{k: v for k, v in each.items() if k not in FOR_PROGRAMS} for each in config["components"]]
-    types = {kind: _type([each for each in components if each["type"] == kind]) for kind in _kinds(components)}
-    own = [_differing(each, *types[each["type"]]) for each in components]
+    kinds = _kinds(components)
+    types = [(kind, *_type([each for each in components if each["type"] == kind])) for kind in kinds]
+    own = [_differing(each, kinds.index(each["type"]), types) for each in components]
     dependency = _common(config["dependencies"])
     dependencies = [_differing_values(each, dependency) for each in config["dependencies"]]
     rest = {key: value for key, value in config.items() if key not in ("components", "dependencies")}
@@ -68,8 +69,8 @@ def expanded(sent: dict[str, Any]) -> dict[str, Any]:
         return {k: sent["texts"][v["$text"]] if _is_number(v) else v for k, v in given.items()}
 
     components = []
-    for kind, own, props in sent["components"]:
-        shared, common = sent["types"][kind]
+    for number, own, props in sent["components"]:
+        kind, shared, common = sent["types"][number]
         components.append({"type": kind, **shared, **own, "props": {**common, **whole(props)}})
     dependencies = [{**sent["dependency"], **whole(own)} for own in sent["dependencies"]]
     config = {**sent["config"], "components": components, "dependencies": dependencies}
@@ -101,9 +102,11 @@ def _common(items: list[dict]) -> dict[str, Any]:
     return common
 
 
-def _differing(component: dict, shared: dict, common: dict) -> tuple[str, dict, dict]:
+def _differing(component: dict, number: int, types: list[tuple[str, dict, dict]]) -> tuple[int, dict, dict]:
+    """The number of its type, and fields and props that are not those of the type."""
+    _, shared, common = types[number]
     fields = {k: v for k, v in component.items() if k not in ("props", "type")}
-    return component["type"], _differing_values(fields, shared), _differing_values(component["props"], common)
+    return number, _differing_values(fields, shared), _differing_values(component["props"], common)
 
 
 def _differing_values(item: dict, common: dict) -> dict[str, Any]:
@@ -115,10 +118,9 @@ def _text(value: Any) -> str:
 
 
 def _find_repeated(items: Iterable[dict]) -> list[str]:
-    """Long texts and lists that stand more than once, as JSON."""
-    values = (_text(v) for each in items for v in each.values() if isinstance(v, (str, list)))
-    counted = Counter(text for text in values if len(text) > LONG)
-    return [text for text, count in counted.items() if count > 1]
+    """Texts and lists that are shorter sent once than as often as they stand, as JSON."""
+    counted = Counter(_text(v) for each in items for v in each.values() if isinstance(v, (str, list)))
+    return [text for text, count in counted.items() if (count - 1) * len(text) > count * REFERENCE]
 
 
 def _shorten(item: dict, number: dict[str, int]) -> dict[str, Any]:
