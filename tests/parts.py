@@ -101,7 +101,7 @@ def run(part: Part) -> Ended:
 
 def report(ended: Ended) -> str:
     """What a part wrote, under a line with its name, its times and whether it failed."""
-    how = "failed" if ended.status else "passed"
+    how = f"failed with status {ended.status}" if ended.status else "passed"  # below 0: ended by that signal
     times = f"{ended.seconds:.0f} s, {ended.processors:.0f} s of processors"
     return f"== {ended.part.name}: {how} ({times})\n{ended.text.rstrip()}\n"
 

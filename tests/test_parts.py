@@ -38,7 +38,7 @@ def test_a_part_that_fails_fails_the_run_is_named_and_stops_no_other(monkeypatch
     assert parts.main([]) == (1 if status else 0)
     told = capsys.readouterr().out
     assert "one\ntwo" in told and "three" in told and "== second: passed" in told
-    assert ("== first: failed" in told) == ("Failed: first." in told) == bool(status)
+    assert ("== first: failed with status 3" in told) == ("Failed: first." in told) == bool(status)
     assert parts.main(["second"]) == 0 and parts.main(["third"]) == 1
     assert "there are: first, second." in capsys.readouterr().out
 
