@@ -54,6 +54,7 @@ def test_without_a_scene_nothing_is_borrowed_and_it_is_said(visit, gen3c_alone, 
     expect(page.locator("#takes-told")).to_contain_text("Nothing was asked")
     ribbon = page.locator("#takes-ribbons .take-lines svg").first
     page.evaluate("Object.assign(document.querySelector('#takes-player video'), {muted: true}).pause()")
+    page.wait_for_function("document.querySelector('#takes-player video').duration > 0")
     page.evaluate(
         "(video => { video.currentTime = video.duration / 2; })(document.querySelector('#takes-player video'))"
     )
