@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench import Row, Scale, long_subject
+from bench.chromium import chromium
 from bench.load import OURS, Server, serving
 
 MOST_SHARE = 0.05
 """Of one core: what scrubbing may take of the server beyond what the open pages take."""
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 SCRUB = """(every) => {
     const slider = document.querySelector("#stage input[type=range]");
     let frame = 0;
@@ -62,13 +60,7 @@ def scrub(scale: Scale) -> list[Row]:
 
 def scrubbing(visitors: int, seconds: float) -> Scrubbed:
     """Opens the app in a process of its own and ``visitors`` pages with an example, then measures."""
-    from playwright.sync_api import sync_playwright
-
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        raise RuntimeError("Chromium is missing; make test installs it.")
-    with serving(OURS) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with chromium() as browser, serving(OURS) as server:
         pages = [_visitor(browser, server.address) for _ in range(visitors)]
         asked: list[str] = []
         for page in pages:
@@ -80,7 +72,6 @@ def scrubbing(visitors: int, seconds: float) -> Scrubbed:
             page.evaluate(SCRUB, EVERY_MS)
         busy = _used(server, pages, seconds)
         looks = sum(page.evaluate("clearInterval(window.scrubbing), window.scrubbed") for page in pages)
-        browser.close()
     return Scrubbed(seconds, idle, busy, len(asked), looks)
 
 

@@ -6,18 +6,18 @@ Starts the app, opens an example in Chromium, draws a move and plays it. Needs w
 from __future__ import annotations
 
 import io
-import shutil
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
+
+from bench.chromium import chromium
 
 FILE = Path(__file__).parent / "app.webp"
 SIZE, SHOWN = (1280, 860), (800, 538)
 EXAMPLE, MOVE = "Fox", "arc 14 ease + dolly 0.15"
 FRAMES, SECONDS = 24, 0.16
-FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
 def main() -> None:
@@ -25,14 +25,11 @@ def main() -> None:
     import app
 
     _, address, _ = app.launch(app.build(), prevent_thread_lock=True, quiet=True, share=False)
-    browser_file = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_file, args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
         page.set_default_timeout(120_000)
         page.goto(address)
         pictures = [*_drawn(page), *_played(page)]
-        browser.close()
     part = FILE.with_suffix(".part")
     first, *others = pictures
     durations = [1200, *[round(1000 * SECONDS)] * (len(others) - 1), 1500]

@@ -14,10 +14,10 @@ from camera.path import CameraPath
 from pipelines.method import Progress
 from pipelines.results.record import restore
 from pipelines.results.take_report import measure_steps, read_report
-from tabs.browser.stage import shown
 from tabs.evaluation.ribbons import filled, ribbons
 from tabs.parts.form import cancelled_by, said
 from tabs.project.project import Project
+from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import PRIVATE
 
 MEASURES: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1, "show_progress": "hidden"}
@@ -57,10 +57,9 @@ def over_move(project: Project, shot: str | None) -> Any:
     report = read_report(shot) if shot else None
     if report is None or report.requested_path is None or project.path is None:
         return gr.skip()
-    scene, path = project.ready()
-    if not same_begin(path, report.requested_path):
+    if not same_begin(project.path, report.requested_path):
         return gr.skip()
-    return shown(path, scene, project.file, nominal=project.record.nominal, shot=report.achieved_path)
+    return on_stage(project, shot=report.achieved_path)
 
 
 def same_begin(path: CameraPath, asked: CameraPath) -> bool:

@@ -31,11 +31,11 @@ from examples import EXAMPLES
 from pipelines.method import Method
 from pipelines.methods.i2v3d.method import NO_PICTURE
 from pipelines.settings import Settings, setting
-from tabs.browser import stage
 from tabs.parts import form
 from tabs.parts.shoot import Shoot
 from tabs.project.project import Project
 from tabs.shared.old_endpoints import Shared
+from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import signal
 
 SEEN_SIDE = 480
@@ -214,8 +214,7 @@ class Objects:
         if project.framed is None or project.path is None:
             return gr.skip(), signal()
         at = round(float(np.clip(moment, 0, 1)) * (len(project.path) - 1))
-        shown = stage.shown(project.path, project.framed, project.file, nominal=self.method.nominal, at=at)
-        return shown, signal()
+        return on_stage(project, at=at), signal()
 
     def _add(self, project: Project, object_files: list[str]):
         """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""

@@ -16,13 +16,12 @@ from camera.objects.scene import subject_distance
 from camera.path import CameraPath
 from pipelines.method import Method
 from pipelines.project.content import KEYFRAMES
-from pipelines.project.look import exposure_of
-from tabs.browser.stage import shown as on_stage
 from tabs.browser.timeline import component
 from tabs.keys import scene_asks
 from tabs.parts.form import said
 from tabs.project.project import Project
 from tabs.shared.notes import notes as path_notes
+from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 Asked = Mapping[str, Any]
@@ -65,21 +64,14 @@ class Timeline:
                     text = more.pop("film", gr.skip())
                     return *nothing, self.value(project, asked=number, **more), text, gr.skip()
                 project, more = edited(project, asked, seeing)
-                scene, path = project.ready()
+                project.ready()
             except InputError as error:
                 if project.path is None:
                     raise
                 return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip(), gr.skip()
             value = self.value(project, asked=number, **more)
             at = _frame_of(value) if asked.get("do") in _NOTHING_NEW else None
-            stage = on_stage(
-                path,
-                scene,
-                project.file,
-                nominal=project.record.nominal,
-                at=at,
-                exposure=exposure_of(project.content.look, scene),
-            )
+            stage = on_stage(project, at=at)
             source = signal() if project.content.source != before else gr.skip()
             return project, stage, path_notes(project), source, value, gr.skip(), signal()
 

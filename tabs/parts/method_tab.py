@@ -21,7 +21,7 @@ from tabs.project.project import Project
 from tabs.shared.move import Move
 from tabs.shared.notes import notes
 from tabs.shared.old_endpoints import Shared, old_endpoints
-from tabs.shared.stage import on_stage
+from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import PRIVATE, QUIET, Studio, signal
 
 FRAMES = "frames"
@@ -95,7 +95,7 @@ class MethodTab:
                 return project, gr.skip(), notes(project)
             project = project.with_source(source).with_moves(moves)
             project.ready()
-            return project, on_stage(project), notes(project)
+            return project, on_stage(project, turn=True), notes(project)
 
         def show(project: Project):
             return *project.moves.values().values(), *project.settings.values()

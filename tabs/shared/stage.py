@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from camera.path import CameraPath
-from pipelines.project.look import exposure_of
-from tabs.browser.stage import seen, shown, stage
+from tabs.browser.stage import seen, stage
 from tabs.keys.edits import Timeline
 from tabs.keys.shots import ShotList
 from tabs.parts.form import said
@@ -16,6 +13,7 @@ from tabs.project.flying import flown
 from tabs.project.project import Project
 from tabs.shared.move import Move, arrived
 from tabs.shared.notes import notes
+from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 
@@ -35,7 +33,8 @@ class Stage:
         outputs = [self.view, self.notes, self.timeline.strip, *studio.drawn.values()]
 
         def draw(project: Project):
-            return on_stage(project), notes(project), self.timeline.value(project), *self._drawn_signals(project)
+            drawn = on_stage(project, turn=True), notes(project), self.timeline.value(project)
+            return *drawn, *self._drawn_signals(project)
 
         def arrive(project: Project):
             before = project.moves
@@ -65,19 +64,3 @@ class Stage:
     def _drawn_signals(self, project: Project) -> list:
         there = project.path is not None
         return [signal() if there and name == project.method else gr.skip() for name in self.studio.drawn]
-
-
-def on_stage(project: Project) -> Any:
-    """Update of the stage with the path as the project's method follows it; none where there is none."""
-    if project.path is None:
-        return gr.skip()
-    scene, path = project.ready()
-    fresh = project.framings.is_new(project.scene)
-    return shown(
-        path,
-        scene,
-        project.file,
-        nominal=project.record.nominal,
-        fresh=fresh,
-        exposure=exposure_of(project.content.look, scene),
-    )

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from bench.chromium import BROWSERS
+
 PATIENCE = 120_000
 """Milliseconds until what is waited for has failed to come. Software WebGL on a busy machine is slow."""
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",

@@ -9,7 +9,7 @@ from typing import Any
 
 from camera.errors import InputError
 from pipelines import registry
-from pipelines.runtime.pool.needs import Needs
+from pipelines.runtime.pool.needs import Facts, Needs
 from pipelines.runtime.pool.ranked import RankedReplica
 from pipelines.runtime.pool.replica import SHOOT, Replica
 from pipelines.runtime.pool.settings import AUTO, PoolSettings
@@ -52,19 +52,19 @@ def leave() -> None:
     ray.shutdown()
 
 
-def facts() -> dict[str, Any]:
-    """The fields of `pipelines.runtime.pool.link.Facts`."""
+def facts() -> Facts:
+    """What the cluster has now."""
     import ray
 
     there, nodes = ray.cluster_resources(), [node for node in ray.nodes() if node["Alive"]]
-    return {
-        "nodes": len(nodes),
-        "gpus": there.get("GPU", 0.0),
-        "gpus_free": ray.available_resources().get("GPU", 0.0),
-        "memory": there.get("memory", 0.0),
-        "largest_memory": max((node["Resources"].get("memory", 0.0) for node in nodes), default=0.0),
-        "replicas": _running_replicas(),
-    }
+    return Facts(
+        nodes=len(nodes),
+        gpus=there.get("GPU", 0.0),
+        gpus_free=ray.available_resources().get("GPU", 0.0),
+        memory=there.get("memory", 0.0),
+        largest_memory=max((node["Resources"].get("memory", 0.0) for node in nodes), default=0.0),
+        replicas=_running_replicas(),
+    )
 
 
 def deployment(name: str, most: int, needs: Needs, *, shoot: str = SHOOT, cpus: float = 1.0) -> Any:

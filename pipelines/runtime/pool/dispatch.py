@@ -13,8 +13,8 @@ from pipelines.runtime.clip_file import clip_of_bytes, report_of
 from pipelines.runtime.job_file import write_job
 from pipelines.runtime.parallel.ranks import check as check_shared
 from pipelines.runtime.pool.line import Line
-from pipelines.runtime.pool.link import Facts, Link, Lost
-from pipelines.runtime.pool.needs import Needs, needs_of, replicas
+from pipelines.runtime.pool.link import Link, Lost
+from pipelines.runtime.pool.needs import Facts, Needs, needs_of, replicas
 from pipelines.runtime.pool.replica import SHOOT, Event
 from pipelines.runtime.pool.settings import PoolSettings
 from pipelines.runtime.progress_clock import Report
@@ -40,17 +40,17 @@ class Pool:
     def at_once(self, gpus: int = 1) -> int:
         """Shots over ``gpus`` GPUs each that can run at the same time."""
         facts = self.facts()
-        return replicas(self.settings, Needs(float(facts.gpus > 0), gpus), facts)
+        return replicas(self.settings, _usual(facts, gpus), facts)
 
     def line(self, name: str, needs: Needs | None = None) -> Line:
         """The line of a method, and of a number of GPUs per shot."""
-        facts = self.facts()
-        needs = needs or _usual(facts)
+        needs = needs or _usual(self.facts())
         name = needs.line(name)
-        with self._lock:
-            if name not in self.lines:
-                self.lines[name] = Line(name, replicas(self.settings, needs, facts), self.settings.places)
-            return self.lines[name]
+        if name not in self.lines:
+            at_once = replicas(self.settings, needs, self.facts())
+            with self._lock:
+                self.lines.setdefault(name, Line(name, at_once, self.settings.places))
+        return self.lines[name]
 
     def run(self, shot: Shot) -> Iterator[Progress | Clip | Report]:
         """As `pipelines.generate`. Raises `InputError` for what cannot be shot, a full line, and a second loss."""
@@ -106,8 +106,8 @@ class Pool:
         yield from self._link.shoot(asked, job)
 
 
-def _usual(facts: Facts) -> Needs:
-    return Needs(float(facts.gpus > 0))
+def _usual(facts: Facts, ranks: int = 1) -> Needs:
+    return Needs(float(facts.gpus > 0), ranks)
 
 
 _pool: Pool | None = None

@@ -10,17 +10,16 @@ import json
 import os
 import sys
 import threading
+from contextlib import suppress
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
 from camera.errors import InputError
 from pipelines.runtime.pool import cluster
-from pipelines.runtime.pool.messages import pack, pack_event, unpack
+from pipelines.runtime.pool.messages import READY, pack, pack_event, unpack
 from pipelines.runtime.pool.needs import Needs
 from pipelines.runtime.pool.settings import PoolSettings
-
-READY = 0
-"""The number of the first message: whether Ray was joined."""
 
 
 class Driver:
@@ -30,7 +29,7 @@ class Driver:
         self._connection, self._settings = connection, settings
         self._sending, self._lock = threading.Lock(), threading.Lock()
         self._shots: dict[int, Any] = {}
-        self._cancelled: set[int] = set()
+        """Streams by number; None before the replica was asked, absent once cancelled or ended."""
 
     def serve(self) -> None:
         try:
@@ -39,22 +38,24 @@ class Driver:
             self._send(pack(READY, "refused", str(error)))
             return
         self._send(pack(READY, "ready"))
-        while True:
-            try:
-                number, kind, value, payload = unpack(self._connection.recv_bytes())
-            except (EOFError, OSError):
-                return
-            if kind == "leave":
-                return
-            if kind == "cancel":
-                self._cancel(value)
-            elif kind == "facts":
-                threading.Thread(target=self._facts, args=(number,), daemon=True).start()
-            else:
-                threading.Thread(target=self._shoot, args=(number, value, payload), daemon=True).start()
+        with suppress(EOFError, OSError):
+            while self._answer(*unpack(self._connection.recv_bytes())):
+                pass
+        cluster.leave()
+
+    def _answer(self, number: int, kind: str, value: Any, payload: bytes) -> bool:
+        """False where the driver is to leave."""
+        if kind == "cancel":
+            self._cancel(value)
+        elif kind == "facts":
+            threading.Thread(target=self._facts, args=(number,), daemon=True).start()
+        elif kind == "shoot":
+            self._shots[number] = None
+            threading.Thread(target=self._shoot, args=(number, value, payload), daemon=True).start()
+        return kind != "leave"
 
     def _facts(self, number: int) -> None:
-        self._send(pack(number, "facts", cluster.facts()))
+        self._send(pack(number, "facts", asdict(cluster.facts())))
 
     def _shoot(self, number: int, asked: dict[str, Any], job: bytes) -> None:
         try:
@@ -68,7 +69,6 @@ class Driver:
         finally:
             with self._lock:
                 self._shots.pop(number, None)
-                self._cancelled.discard(number)
 
     def _events(self, number: int, asked: dict[str, Any], job: bytes):
         name, needs = asked["name"], Needs(**asked["needs"])
@@ -78,17 +78,18 @@ class Driver:
             yield "progress", {"phase": "Making room", "step": 0, "steps": 1, "note": note}
         stream = handle.remote(job)
         with self._lock:
-            self._shots[number] = stream
-            if number in self._cancelled:
+            if number in self._shots:
+                self._shots[number] = stream
+            else:
                 stream.cancel()
         yield from stream
 
     def _cancel(self, number: int) -> None:
-        """Cancels a shot whose iterator waits in another thread, or that has not begun."""
+        """Cancels a shot whose iterator waits in another thread, or that has not begun; nothing where it has ended."""
         with self._lock:
-            self._cancelled.add(number)
-            if number in self._shots:
-                self._shots[number].cancel()
+            stream = self._shots.pop(number, None)
+        if stream is not None:
+            stream.cancel()
 
     def _send(self, message: bytes) -> None:
         with self._sending:
@@ -97,7 +98,6 @@ class Driver:
 
 def main() -> None:
     Driver(Connection(int(sys.argv[1])), PoolSettings(**json.loads(sys.argv[2]))).serve()
-    cluster.leave()
     os._exit(0)  # threads of shots may wait for a cluster that is gone
 
 

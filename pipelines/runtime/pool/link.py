@@ -11,14 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from itertools import count
 from multiprocessing import Pipe
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from camera.errors import InputError
-from pipelines.runtime.pool.messages import pack, unpack, unpack_event
+from pipelines.runtime.pool.messages import READY, pack, unpack, unpack_event
+from pipelines.runtime.pool.needs import Facts
 from pipelines.runtime.pool.replica import Event
 from pipelines.runtime.pool.settings import AUTO, PoolSettings
 
@@ -32,19 +33,6 @@ _log = logging.getLogger("reshoot")
 
 class Lost(Exception):
     """A replica, its machine, the cluster or the driver went away."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the cluster has: machines, GPUs, those that are free, bytes of memory of all machines and of the largest one, and
-    replicas that run, by method."""
-
-    nodes: int
-    gpus: float
-    gpus_free: float
-    memory: float
-    largest_memory: float
-    replicas: dict[str, int] = field(default_factory=dict)
 
 
 class Link:
@@ -139,7 +127,7 @@ class _Process:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )  # fmt: skip
         self.ready: SimpleQueue = SimpleQueue()
-        self._waiting: dict[int, SimpleQueue] = {0: self.ready}
+        self._waiting: dict[int, SimpleQueue] = {READY: self.ready}
         self._numbers = count(1)
         self._lock, self._sending = threading.Lock(), threading.Lock()
         self._is_lost = False

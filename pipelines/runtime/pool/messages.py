@@ -9,6 +9,9 @@ import numpy as np
 
 from pipelines.runtime.pool.replica import Event
 
+READY = 0
+"""The number of the driver's first message: whether Ray was joined."""
+
 
 def pack(number: int, kind: str, value: Any = None, payload: bytes = b"") -> bytes:
     """A message of request ``number``; ``value`` is anything that JSON holds."""

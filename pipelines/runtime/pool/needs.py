@@ -1,13 +1,26 @@
-"""What a replica needs, from the shot that asks for it and its method's record, and how many the cluster has room for."""
+"""What a replica needs, from the shot that asks for it and its method's record, what the cluster has, and how many it has room
+for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from camera.errors import InputError
-from pipelines.runtime.pool.link import Facts
 from pipelines.runtime.pool.settings import PoolSettings
 from pipelines.shot import Shot
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the cluster has: machines, GPUs, those that are free, bytes of memory of all machines and of the largest one, and
+    replicas that run, by method."""
+
+    nodes: int
+    gpus: float
+    gpus_free: float
+    memory: float
+    largest_memory: float
+    replicas: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,25 @@
+"""Chromium without a screen, as the benchmark of scrubbing and the documentation's film start it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Playwright's browser on this machine's Chromium. Raises `RuntimeError` where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    file = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if file is None:
+        raise RuntimeError("Chromium is missing; make test installs it.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=file, args=FLAGS)
+        yield browser
+        browser.close()

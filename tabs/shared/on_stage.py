@@ -1,0 +1,26 @@
+"""What the stage shows of a project, whoever draws it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from camera.path import CameraPath
+from pipelines.project.look import exposure_of
+from tabs.browser.stage import shown
+from tabs.project.project import Project
+
+
+def on_stage(project: Project, *, at: int | None = None, turn: bool = False, shot: CameraPath | None = None) -> Any:
+    """Update of the stage with the path as the project's method follows it, through the project's lens and shutter; none where
+    there is no path. ``turn``: back to the first view where the scene is another one than at the last such call; ``at`` and
+    ``shot``: see `tabs.browser.stage.shown`."""
+    if project.path is None:
+        return gr.skip()
+    scene, path = project.ready()
+    exposure = exposure_of(project.content.look, scene)
+    fresh = turn and project.framings.is_new(project.scene)
+    return shown(
+        path, scene, project.file, nominal=project.record.nominal, at=at, fresh=fresh, shot=shot, exposure=exposure
+    )
