@@ -12,6 +12,8 @@ const me = Math.random().toString(36).slice(2);
 const linked = new URLSearchParams(location.search).has("s");
 const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
 
+const newPlace = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
+
 let place = sessionStorage.getItem(PLACE);
 let mine = null; // what was last written to, or read from, this place
 let session = null; // of the server, as it was last heard of
@@ -69,7 +71,7 @@ async function write(record) {
   const other = await transaction("readwrite", (projects, parts, give) => {
     projects.get(record.place).onsuccess = ({ target: { result: before } }) => {
       const taken = Boolean(before) && before.owner !== me && before.at !== mine?.at;
-      if (taken) record.place = crypto.getRandomValues(new Uint32Array(2)).join("-");
+      if (taken) record.place = newPlace();
       give(taken);
       projects.put(record);
     };
@@ -121,7 +123,7 @@ async function keep(value) {
   if (edit === value.edit) return; // as it was brought back: nothing to write, and what is said of it stays
   edit = null;
   if (!(await fetched(value.parts))) return;
-  const fresh = { place: place ?? crypto.getRandomValues(new Uint32Array(2)).join("-"), owner: me, at: Date.now() };
+  const fresh = { place: place ?? newPlace(), owner: me, at: Date.now() };
   apart = (await write({ ...fresh, title: value.title, words: value.words, parts: value.parts })) || apart;
   await tidy();
   coming.clear();

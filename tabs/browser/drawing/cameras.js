@@ -1,6 +1,8 @@
 // Cameras in the page: OpenCV axes (x right, y down, z forward). A pose is 16 numbers, world from camera, in rows; a lens is 9
 // numbers in rows, in pixels whose centres are integers. The same as camera.path in Python.
 
+export const FULL_FRAME_MM = 36;
+
 export function multiplied(a, b, n) {
   const out = new Array(n * n).fill(0);
   for (let i = 0; i < n; i++)
@@ -35,6 +37,19 @@ export function targetFromSource(pose, lens, view) {
   return { turn, shift };
 }
 
+// Radians about an axis of length one, right-handed.
+export function turnAbout([x, y, z], angle) {
+  const [c, s] = [Math.cos(angle), Math.sin(angle)];
+  const d = 1 - c;
+  return [
+    c + x * x * d, x * y * d - z * s, x * z * d + y * s,
+    y * x * d + z * s, c + y * y * d, y * z * d - x * s,
+    z * x * d - y * s, z * y * d + x * s, c + z * z * d,
+  ];
+}
+
+export const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+
 // Radians to the right, down and clockwise, as camera.rotation.from_pan_tilt_roll of (right, -down, clockwise).
 function turned([pan, tilt, roll]) {
   const about = (axis, angle) => {
@@ -57,7 +72,6 @@ export function flownPose(pose, turn, move) {
 function straightened(pose) {
   const column = (i) => [pose[i], pose[4 + i], pose[8 + i]];
   const unit = (v) => v.map((value) => value / Math.hypot(...v));
-  const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
   const z = unit(column(2));
   const x = unit(cross(column(1), z));
   const y = cross(z, x);

@@ -1,8 +1,7 @@
 // What an open lens and the time of the shutter do to a picture, as camera/render/exposure.py has it: pictures from points of the
 // lens and at moments of the exposure, added up in light. look: {f_stop, distance, point, shutter_degrees, count}.
-import { multiplied, turnOf } from "./cameras.js";
+import { FULL_FRAME_MM, multiplied, turnAbout, turnOf } from "./cameras.js";
 
-const FULL_FRAME_MM = 36;
 const NEAREST_SHARE = 0.05;
 const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 
@@ -59,15 +58,7 @@ function slerp(from, to, blend) {
   const sine = Math.hypot(...axis) / 2;
   const angle = Math.atan2(sine, (step[0] + step[4] + step[8] - 1) / 2) * blend;
   if (sine < 1e-12) return from;
-  const [x, y, z] = axis.map((value) => value / (2 * sine));
-  const [c, s] = [Math.cos(angle), Math.sin(angle)];
-  const d = 1 - c;
-  const turn = [
-    c + x * x * d, x * y * d - z * s, x * z * d + y * s,
-    y * x * d + z * s, c + y * y * d, y * z * d - x * s,
-    z * x * d - y * s, z * y * d + x * s, c + z * z * d,
-  ];
-  return multiplied(from, turn, 3);
+  return multiplied(from, turnAbout(axis.map((value) => value / (2 * sine)), angle), 3);
 }
 
 function bitsReversed(number, count) {

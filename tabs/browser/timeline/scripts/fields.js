@@ -6,6 +6,13 @@ const made = (kind, facts = {}, ...children) => {
   return one;
 };
 
+// An element of an SVG picture.
+export function drawn(kind, facts) {
+  const one = document.createElementNS("http://www.w3.org/2000/svg", kind);
+  for (const [name, value] of Object.entries(facts)) one.setAttribute(name, value);
+  return one;
+}
+
 export function labelled(text, control, unit = "") {
   control.setAttribute("aria-label", unit ? `${text} in ${unit}` : text);
   return made("label", { className: "tl-field" }, made("span", {}, unit ? `${text} (${unit})` : text), control);

@@ -1,7 +1,8 @@
 // The chosen key in 3D, on the stage's figure: its frustum with arrows to move it and rings to turn it, along the world's axes or
 // its own. Pointer: drag an arrow or a ring. Keyboard: Tab to one, then arrow keys, with Shift ten times as far.
-import { multiplied } from "../../drawing/cameras.js";
-import { frustum, onScreen, ring, turnAbout } from "./space.js";
+import { multiplied, turnAbout, turnOf } from "../../drawing/cameras.js";
+import { drawn } from "./fields.js";
+import { frustum, onScreen, ring } from "./space.js";
 
 const LONG_PX = 70; // of an arrow
 const [STEP, STEP_DEGREES] = [0.02, 1]; // of a key press: in arrow lengths, in degrees
@@ -51,7 +52,7 @@ export class Gizmo {
   // The key's place, its turn (9 numbers, world from camera), as they are being dragged.
   get pose() {
     const { pose } = this.key;
-    const [place, turn] = [[pose[3], pose[7], pose[11]], [0, 1, 2].flatMap((row) => pose.slice(4 * row, 4 * row + 3))];
+    const [place, turn] = [[pose[3], pose[7], pose[11]], turnOf(pose)];
     const { kind, amount = 0, axis } = this.held ?? {};
     if (kind === "move") return { place: place.map((value, i) => value + amount * axis[i]), turn };
     return kind === "turn" ? { place, turn: multiplied(turnAbout(axis, amount), turn, 3) } : { place, turn };
@@ -131,12 +132,6 @@ export class Gizmo {
     else by[[1, 0, 2][index]] = ((index === 0 ? -1 : 1) * amount * 180) / Math.PI;
     this.told[kind === "move" ? "shift" : "turn"](by, this.own);
   }
-}
-
-function drawn(name, facts) {
-  const one = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(facts)) one.setAttribute(key, value);
-  return one;
 }
 
 const moved = (place, axis, by) => place.map((value, i) => value + by * axis[i]);

@@ -1,8 +1,8 @@
 // What can be typed: the numbers of the chosen key, and how the camera runs through all of them.
+import { FULL_FRAME_MM } from "../../drawing/cameras.js";
 import { choice, fields, heading, number, text, tick } from "./fields.js";
 import { speedGraph } from "./speed.js";
 
-const FULL_FRAME_MM = 36;
 const degreesOf = (mm) => (2 * Math.atan(FULL_FRAME_MM / (2 * mm)) * 180) / Math.PI;
 const mmOf = (degrees) => FULL_FRAME_MM / (2 * Math.tan((degrees * Math.PI) / 360));
 

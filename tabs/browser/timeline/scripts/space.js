@@ -1,7 +1,8 @@
 // Places of the world on the stage's figure, and lines in the world. The figure's axes are right, forward, up.
+import { FULL_FRAME_MM, cross } from "../../drawing/cameras.js";
+
 const RING = 48; // corners
 const DEEP = 0.6; // of a frustum, in arrow lengths
-const FULL_FRAME_MM = 36;
 
 // A function from a place of the world to pixels from the figure's corner; null while the figure is not drawn.
 export function onScreen(plot) {
@@ -19,20 +20,9 @@ export function onScreen(plot) {
 // A matrix in columns times a point.
 const times = (point, matrix) => [0, 1, 2, 3].map((row) => point.reduce((sum, value, column) => sum + matrix[4 * column + row] * value, 0));
 
-export function turnAbout([x, y, z], angle) {
-  const [c, s] = [Math.cos(angle), Math.sin(angle)];
-  const d = 1 - c;
-  return [
-    c + x * x * d, x * y * d - z * s, x * z * d + y * s,
-    y * x * d + z * s, c + y * y * d, y * z * d - x * s,
-    z * x * d - y * s, z * y * d + x * s, c + z * z * d,
-  ];
-}
-
 // A circle about an axis of length one, right-handed.
 export function ring(place, axis, radius) {
   const helper = Math.abs(axis[0]) < 0.8 ? [1, 0, 0] : [0, 1, 0];
-  const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
   const first = cross(axis, helper).map((value, _, all) => value / Math.hypot(...all));
   const second = cross(axis, first);
   return Array.from({ length: RING + 1 }, (_, i) => {

@@ -1,16 +1,12 @@
 // The speed graph: points of share of the time and relative speed. Drag them, double click for a new one, Delete takes one away,
 // arrows move the one that has the focus.
+import { drawn } from "./fields.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT, EDGE, MOST] = [400, 74, 8, 2];
 
 export function speedGraph(speed, told) {
-  const graph = document.createElementNS(SVG, "svg");
-  graph.setAttribute("class", "tl-speed");
-  graph.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-  graph.setAttribute("preserveAspectRatio", "none");
-  graph.setAttribute("role", "group");
-  graph.setAttribute("aria-label", "Speed over the time of the move");
+  const facts = { class: "tl-speed", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" };
+  const graph = drawn("svg", { ...facts, role: "group", "aria-label": "Speed over the time of the move" });
   let points = speed.length ? speed.map((point) => [...point]) : [[0, 1], [1, 1]];
   const most = Math.max(MOST, ...points.map(([, one]) => one));
   const x = (share) => EDGE + share * (WIDTH - 2 * EDGE);
@@ -30,18 +26,16 @@ export function speedGraph(speed, told) {
   }
 
   function draw(focus = -1) {
-    const line = document.createElementNS(SVG, "polyline");
-    for (const [name, value] of Object.entries({ fill: "none", stroke: "currentColor", "vector-effect": "non-scaling-stroke" })) line.setAttribute(name, value);
-    line.setAttribute("points", points.map(([share, one]) => `${x(share)},${y(one)}`).join(" "));
+    const way = points.map(([share, one]) => `${x(share)},${y(one)}`).join(" ");
+    const line = drawn("polyline", { points: way, fill: "none", stroke: "currentColor", "vector-effect": "non-scaling-stroke" });
     const marks = points.map((_, index) => mark(index));
     graph.replaceChildren(line, ...marks);
     marks[focus]?.focus();
   }
 
   function mark(index) {
-    const dot = document.createElementNS(SVG, "circle");
     const [share, one] = points[index];
-    for (const [name, value] of Object.entries({ class: "tl-point", cx: x(share), cy: y(one), r: 5, tabindex: 0, role: "slider" })) dot.setAttribute(name, value);
+    const dot = drawn("circle", { class: "tl-point", cx: x(share), cy: y(one), r: 5, tabindex: 0, role: "slider" });
     dot.setAttribute("aria-label", `Speed at ${Math.round(100 * share)} % of the time`);
     for (const [name, value] of Object.entries({ min: 0, max: most, now: one })) dot.setAttribute(`aria-value${name}`, value);
     dot.addEventListener("pointerdown", (event) => hold(event, index));
