@@ -71,7 +71,7 @@ def damage_errors() -> tuple[type[BaseException], ...]:
 
 
 def describe_fault(error: BaseException | None) -> str | None:
-    """One sentence for an error of the system rather than of a file (disk full, folder not writable), else ""."""
+    """One sentence for an error of the system rather than of a file (disk full, folder not writable), else None."""
     return _FAULTS.get(error.errno or 0) if isinstance(error, OSError) else None
 
 

@@ -133,23 +133,27 @@ class CameraPath:
         return replace(self, world_from_camera=self.world_from_camera[frames], intrinsics=self.intrinsics[frames])
 
     def resampled(self, frames: int) -> CameraPath:
-        """The same move in ``frames`` frames of the same total time; end frames are kept.
+        """The same move in ``frames`` frames of the same total time; end frames are kept, see `between`."""
+        if frames < 1:
+            raise InputError(f"A path needs at least one frame, got {frames}.")
+        return self.between(np.linspace(0, len(self) - 1, frames)).with_fps(self.fps * frames / len(self))
+
+    def between(self, frames: ArrayLike) -> CameraPath:
+        """The cameras at ``frames`` (N,), which may lie between two; before the first and after the last it stands still.
 
         Positions and lenses are interpolated linearly, rotations along the shortest arc.
         """
         from camera.rotation import slerp
 
-        if frames < 1:
-            raise InputError(f"A path needs at least one frame, got {frames}.")
-        where = np.linspace(0, len(self) - 1, frames) if frames > 1 else np.zeros(1)
+        where = np.clip(np.asarray(frames, dtype=np.float64), 0, len(self) - 1)
         before = np.minimum(where.astype(int), max(len(self) - 2, 0))
         after = np.minimum(before + 1, len(self) - 1)
         blend = where - before
-        poses = np.repeat(np.eye(4)[None], frames, axis=0)
+        poses = np.repeat(np.eye(4)[None], len(where), axis=0)
         poses[:, :3, :3] = slerp(self.world_from_camera[before, :3, :3], self.world_from_camera[after, :3, :3], blend)
         poses[:, :3, 3] = _mix(self.centres[before], self.centres[after], blend[:, None])
         lenses = _mix(self.intrinsics[before], self.intrinsics[after], blend[:, None, None])
-        return CameraPath(poses, lenses, self.width, self.height, self.fps * frames / len(self))
+        return replace(self, world_from_camera=poses, intrinsics=lenses)
 
     def scaled(self, factor: float) -> CameraPath:
         """Every position multiplied by ``factor``: the same move in a scene of another unit."""

@@ -71,7 +71,7 @@ def material(about: Mapping[str, Any], textures: list[dict[str, Any]], picture: 
     """``about``: an entry of a file's materials; ``textures``: its textures."""
     base, opacity = _base(about)
     glow = _glow(about)
-    note = METALLIC if _is_old_metal(about, base) else ""
+    note = METALLIC if _is_old_metal(about) else ""
     cut_out = about.get("alphaMode", "OPAQUE") != "OPAQUE" and (base.texture is not None or opacity < 1)
 
     def seen(layer: _Layer) -> NDArray[np.uint8] | None:
@@ -118,13 +118,12 @@ def _base(about: Mapping[str, Any]) -> tuple[_Layer, float]:
     return _Layer(factor[:3], given.get(names[1])), float(factor[3])
 
 
-def _is_old_metal(about: Mapping[str, Any], base: _Layer) -> bool:
+def _is_old_metal(about: Mapping[str, Any]) -> bool:
     """Whether a specular-glossiness material shows little by its diffuse colour, as metals do there."""
     old = about.get("extensions", {}).get(SPECULAR_GLOSSINESS)
-    if old is None or "specularGlossinessTexture" in old:
-        return old is not None
-    specular = np.asarray(old.get("specularFactor", [1, 1, 1]), dtype=np.float64)
-    return "specularFactor" in old and float(specular.max()) > DIELECTRIC
+    if old is None:
+        return False
+    return "specularGlossinessTexture" in old or max(old.get("specularFactor", [0.0])) > DIELECTRIC
 
 
 def _glow(about: Mapping[str, Any]) -> _Layer:

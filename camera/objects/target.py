@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from camera.objects.scene import StagedScene
+from camera.objects.scene import StagedScene, matrices
 
 REACH = 0.02
 """Of an object's size: a point as near to its box belongs to it."""
@@ -29,10 +29,7 @@ def points_on_object(
 ) -> NDArray[np.float64]:
     """(N,3): where a ``point`` (3,) of the world that an object has at ``share`` of the video is at ``shares`` (N,), going and
     turning with the object as a whole; its animation is not followed."""
-    world, item = scene.world_from_stage, scene.objects[number]
-
-    def matrix(at: float) -> NDArray[np.float64]:
-        return world @ item.placement(at).matrix
-
-    local = np.linalg.inv(matrix(share)) @ [*np.asarray(point, dtype=np.float64), 1.0]
-    return np.stack([(matrix(float(at)) @ local)[:3] for at in np.asarray(shares, dtype=np.float64)])
+    item, moments = scene.objects[number], [share, *np.asarray(shares, dtype=np.float64).tolist()]
+    world = scene.world_from_stage @ matrices([item.placement(at) for at in moments])
+    local = np.linalg.inv(world[0]) @ [*np.asarray(point, dtype=np.float64), 1.0]
+    return (world[1:] @ local)[:, :3]

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.conventions import FULL_FRAME_MM
+from camera.editing.targets import depths_of
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.rotation import slerp
 
 Draw = Callable[[CameraPath, int], Any]
 """A path and the number of a frame to a `camera.render.scene.RenderedFrame`."""
-FULL_FRAME_MM = 36.0
 GAMMA = 2.2
 NEAREST_SHARE = 0.05
 """Of ``distance``: focus is never nearer, also where the point in focus comes behind the camera."""
@@ -65,8 +65,7 @@ class Exposure:
         """(F,): depth of the plane in focus, in scene units."""
         if self.point is None:
             return np.full(len(path), self.distance)
-        ahead = ((np.array(self.point) - path.centres) * path.world_from_camera[:, :3, 2]).sum(axis=1)
-        return np.maximum(ahead, NEAREST_SHARE * self.distance)
+        return np.maximum(depths_of(path, self.point), NEAREST_SHARE * self.distance)
 
     def aperture_of(self, path: CameraPath) -> NDArray[np.float64]:
         """(F,): how wide the lens is open, in scene units; 0 for a pinhole."""
@@ -82,12 +81,13 @@ class Exposure:
     def travel_px(self, path: CameraPath) -> NDArray[np.float64]:
         """(F,): how far what is at ``distance`` moves in the picture during the exposure: its middle and corners, the most."""
         when = np.arange(len(path)) + self.shutter_degrees / 360 * np.array([[-0.5], [0.5]])
-        opened, closed = (between(path, one) for one in when)
+        opened, closed = map(path.between, when)
         across, down = (path.width - 1) * np.array([0, 0, 1, 1, 0.5]), (path.height - 1) * np.array([0, 1, 0, 1, 0.5])
         pixels = np.stack([across, down, np.ones(5)])
         rays = np.linalg.solve(opened.intrinsics, np.broadcast_to(pixels, (len(path), 3, 5))) * self.distance
         world = opened.world_from_camera[:, :3, :3] @ rays + opened.centres[:, :, None]
-        seen = closed.intrinsics @ (closed.camera_from_world[:, :3, :3] @ world + closed.camera_from_world[:, :3, 3:])
+        to_camera = closed.camera_from_world
+        seen = closed.intrinsics @ (to_camera[:, :3, :3] @ world + to_camera[:, :3, 3:])
         moved = seen[:, :2] / np.maximum(seen[:, 2:], 1e-6) - pixels[:2]
         return np.minimum(np.linalg.norm(moved, axis=1).max(axis=1), path.width)
 
@@ -116,24 +116,12 @@ def _range(values: NDArray[np.float64]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def between(path: CameraPath, when: NDArray[np.float64]) -> CameraPath:
-    """The cameras at frames ``when`` (N,), which may lie between two; before the first and after the last it stands still."""
-    at = np.clip(when, 0, len(path) - 1)
-    low = np.minimum(np.floor(at).astype(int), max(len(path) - 2, 0))
-    high = np.minimum(low + 1, len(path) - 1)
-    blend = (at - low)[:, None, None]
-    poses, lenses = path.world_from_camera, path.intrinsics
-    mixed = poses[low] * (1 - blend) + poses[high] * blend
-    mixed[:, :3, :3] = slerp(poses[low, :3, :3], poses[high, :3, :3], blend[:, 0, 0])
-    return replace(path, world_from_camera=mixed, intrinsics=lenses[low] * (1 - blend) + lenses[high] * blend)
-
-
 def cameras_of(path: CameraPath, frame: int, exposure: Exposure, count: int) -> CameraPath:
     """The ``count`` pinhole cameras, a power of two, that make frame ``frame``: a spiral over the lens, whose points are taken
     at moments in bit-reversed order, so that place and time have nothing to do with each other."""
     number = np.arange(count)
     moment = (_bits_reversed(number, count) + 0.5) / count - 0.5
-    cameras = between(path, frame + exposure.shutter_degrees / 360 * moment)
+    cameras = path.between(frame + exposure.shutter_degrees / 360 * moment)
     radius, angle = np.sqrt((number + 0.5) / count), number * GOLDEN_ANGLE
     on_lens = 0.5 * exposure.aperture_of(cameras)[:, None] * (radius * [np.cos(angle), np.sin(angle)]).T
     poses, lenses = cameras.world_from_camera.copy(), cameras.intrinsics.copy()

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -49,9 +49,8 @@ class DatasetClip:
             )
         chosen = np.linspace(0, len(self.path) - 1, count).round().astype(int)
         frames = np.stack([fit_picture(self.frames[i], width, height) for i in chosen])
-        path = self.path.fitted(width, height, "crop")
-        poses, lenses = path.world_from_camera[chosen], path.intrinsics[chosen]
-        return DatasetClip(self.name, self.dataset, CameraPath(poses, lenses, width, height, path.fps), frames)
+        path = self.path.fitted(width, height, "crop").sliced(chosen)  # type: ignore[arg-type]
+        return replace(self, path=path, frames=frames)
 
 
 def find_clips(folder: Path) -> dict[str, Callable[[], DatasetClip]]:

@@ -7,7 +7,7 @@ import pytest
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
-from camera.render.exposure import Exposure, between, cameras_of
+from camera.render.exposure import Exposure, cameras_of
 from camera.render.scene import render, render_all
 from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
@@ -76,7 +76,7 @@ def test_cameras_between_frames_turn_evenly():
     path = moving(scene, (0, 0, 0), (1, 0, 0))
     poses = path.world_from_camera.copy()
     poses[1, :3, :3] = from_pan_tilt_roll(40, 0, 0)
-    half = between(path.with_poses(poses), np.array([-3.0, 0.25, 9.0]))
+    half = path.with_poses(poses).between([-3.0, 0.25, 9.0])
     np.testing.assert_allclose(half.world_from_camera[1, :3, :3], from_pan_tilt_roll(10, 0, 0), atol=1e-12)
     np.testing.assert_allclose(half.centres[:, 0], [0, 0.25, 1])
 
