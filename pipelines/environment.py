@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 METHODS_VARIABLE = "RESHOOT_METHODS"
 """Environment variable: the methods this process offers, separated by commas; all when not set."""
@@ -20,6 +21,11 @@ def is_offered(name: str) -> bool:
     """Whether this process offers the method ``name``, see `METHODS_VARIABLE`."""
     wanted = {each.strip() for each in os.environ.get(METHODS_VARIABLE, "").split(",")} - {""}
     return not wanted or "all" in wanted or name in wanted
+
+
+def cache_folder(variable: str, name: str = "") -> Path:
+    """The folder that the environment ``variable`` names, else ``name`` in ``~/.cache/reshoot``."""
+    return Path(os.environ.get(variable) or Path("~/.cache/reshoot", name)).expanduser()
 
 
 def on_zerogpu() -> bool:

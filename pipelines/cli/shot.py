@@ -14,10 +14,11 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.cli.parser import GUESS, given_settings, read_settings
+from pipelines.inputs.open import VIDEOS
 from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
 from pipelines.project.content import METHOD_MOVES
-from pipelines.project.file import content_of, is_project, read_project
+from pipelines.project.file import content_of, is_project, read_look, read_project
 from pipelines.project.framing import frame_content, frame_path, losses
 from pipelines.project.look import Look
 from pipelines.settings import Settings
@@ -25,10 +26,9 @@ from pipelines.shot import Shot
 
 _KEYFRAMES = {"keyframes_file", "keyframes_at", "keyframe_prompts", "window", "form"}
 """Settings that ask for other keyframes than a project may hold."""
+_AS_PAINTED = "Between the keyframes as the project has them; --keyframes-file '' paints them anew."
 _FRAME = ("frames", "width", "height", "fps", "fit")
 """Moves that only say how a path is filmed."""
-CLIPS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
-"""Endings of videos whose move can be borrowed."""
 _Parts = tuple[Scene, CameraPath, Settings, Moves | None]
 
 
@@ -65,22 +65,27 @@ def _shot_of_saved_project(known: Method, given: argparse.Namespace, folder: Pat
         path, drawn = seen.path, content.source.moves_from == METHOD_MOVES
     stored = content.settings.get(known.name, {})
     settings = _merge(stored, known.settings, given, "settings")
-    others = chosen or given.path or getattr(given, "objects", None)
-    if known.projects and not others and not set(given_settings(known.settings, given, "settings")) & _KEYFRAMES:
+    if known.projects and not _paints_anew(known, given):
         before = settings
         settings = import_module(known.projects).with_kept(settings, content.kept_by(known.name), folder)
         if settings is not before:
-            print(
-                "Between the keyframes as the project has them; --keyframes-file '' paints them anew.", file=sys.stderr
-            )
+            print(_AS_PAINTED, file=sys.stderr)
     options: Any = _merge(stored, RunOptions, given, "options")
     return Shot(known, seen.scene, path, settings, options), moves if drawn else None
+
+
+def _paints_anew(known: Method, given: argparse.Namespace) -> bool:
+    """Whether the command line asks for another move, other objects or other keyframes than a project's painted ones show."""
+    settings = given_settings(known.settings, given, "settings")
+    return bool(
+        given_settings(known.moves, given, "moves") or given.path or given.objects or settings.keys() & _KEYFRAMES
+    )
 
 
 def look_of(given: argparse.Namespace) -> Look:
     """Lens and shutter of a rehearsal: those of a saved project, and over them what the command line says."""
     file = getattr(given, "project", None)
-    stored = content_of(read_project(file))[0].look if file and is_project(file) else Look()
+    stored = read_look(file) if file and is_project(file) else Look()
     look: Any = read_settings(Look, given, "look", over=stored)
     return look
 
@@ -118,11 +123,8 @@ def _parts_of_project(known: Method, given: argparse.Namespace, folder: Path) ->
     print(*project.notes, sep="\n", end="\n" * bool(project.notes), file=sys.stderr)
     settings: Any = read_settings(known.settings, given, "settings", over=project.settings)
     own, chosen = project.path, given_settings(known.moves, given, "moves")
-    others = (
-        chosen or given.path or given.objects or set(given_settings(known.settings, given, "settings")) & _KEYFRAMES
-    )
-    if project.painted is not None and settings.make == module.VIDEO and not others:
-        print("Between the keyframes as the project has them; --keyframes-file '' paints them anew.", file=sys.stderr)
+    if project.painted is not None and settings.make == module.VIDEO and not _paints_anew(known, given):
+        print(_AS_PAINTED, file=sys.stderr)
         settings = project.painted.settings(settings, folder / "painted.zip")
     size = {} if own is None else {"frames": len(own), "width": own.width, "height": own.height, "fps": own.fps}
     moves: Any = known.moves.of({**known.moves().values(), **project.moves, **size, **chosen})
@@ -167,7 +169,7 @@ def _clip_move(given: argparse.Namespace, scene: Scene) -> CameraPath | None:
     from pipelines.results.take_report import read_recorded_path
 
     video: Path = given.path
-    if video.suffix.lower() not in CLIPS or not video.is_file() or read_recorded_path(video) is not None:
+    if video.suffix.lower() not in VIDEOS or not video.is_file() or read_recorded_path(video) is not None:
         return None
     path, said = borrow_path(video, scene, smooth=given.path_smooth)
     print(said, file=sys.stderr)

@@ -36,8 +36,8 @@ class Content:
     ``source`` describes the move; ``own``: an uploaded path file, ``own_as_given``: its cameras came with the scene, so they
     are neither moved nor resampled, ``own_scale``: how it comes to the size of the scene, see
     `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture; ``shots``: moves that
-    were set one after another, with cuts between them. ``moves``, ``settings``: by method, what its controls say where they were changed; settings and options of a run stand together by
-    name. ``kept``: what a method keeps beside its settings, as it packed it, by "METHOD/NAME". ``look``: lens and shutter of the
+    were set one after another, with cuts between them. ``moves``, ``settings``: by method, what its controls say where they were
+    changed; settings and options of a run stand together by name. ``kept``: what a method keeps beside its settings, as it packed it, by "METHOD/NAME". ``look``: lens and shutter of the
     rehearsal.
     """
 

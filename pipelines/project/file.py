@@ -32,7 +32,7 @@ from pipelines.project.look import Look
 from pipelines.project.parts import FORMAT, LARGEST_FILE, SCENE, SHOTS, TAG, WORDS, ProjectFile, parts_of, words_of
 from pipelines.registry import NAMES
 from pipelines.results.embedded_scene import SHAPES, check_facts, read_view
-from pipelines.results.record import filter_values
+from pipelines.results.record import filter_values, plain_name
 
 LARGEST_WORDS, LARGEST_SCENE = 1 << 26, 1 << 31
 """Bytes of ``project.json``, and of ``scene.npz`` as it lies in the zip."""
@@ -64,11 +64,7 @@ def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile
     without one they are left out, with a note."""
     name = Path(file).name
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
-        about = json.loads(read_part(archive, WORDS, LARGEST_WORDS))
-        if not isinstance(about, dict) or TAG not in about:
-            raise InputError(f"{name} is no project of all tabs; one of I2V3D's is opened on its own tab.")
-        if not isinstance(about[TAG], int) or about[TAG] > FORMAT:
-            raise InputError(f"{name} was saved by a newer Reshoot; update to open it.")
+        about = _words(archive, name)
         example = str(about["example"])[:200]
         files, notes = _files(archive, about.get("files", {}), folder)
         return ProjectFile(
@@ -81,6 +77,21 @@ def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile
             _shots(archive, int(about.get("shots", 0)), name), files, _kept(archive, about.get("kept", [])), notes,
             look=dict(about.get("look", {})),
         )  # fmt: skip
+
+
+def read_look(file: str | Path) -> Look:
+    """The look of a project's rehearsals, without opening its scene; raises `InputError` as `read_project`."""
+    with reading(_broken(file)), zipfile.ZipFile(file) as archive:
+        return filter_values(Look, dict(_words(archive, Path(file).name).get("look", {})))[0]
+
+
+def _words(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
+    about = json.loads(read_part(archive, WORDS, LARGEST_WORDS))
+    if not isinstance(about, dict) or TAG not in about:
+        raise InputError(f"{name} is no project of all tabs; one of I2V3D's is opened on its own tab.")
+    if not isinstance(about[TAG], int) or about[TAG] > FORMAT:
+        raise InputError(f"{name} was saved by a newer Reshoot; update to open it.")
+    return about
 
 
 def _broken(file: str | Path) -> str:
@@ -133,7 +144,7 @@ def _files(
 
 def _unpacked(archive: zipfile.ZipFile, place: str, folder: Path, label: str) -> Path:
     """A file of the zip in ``folder``, under the plain letters of its name."""
-    plain = PurePath(re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(label).name).strip("-.") or "file")
+    plain = PurePath(plain_name(label))
     target = folder / (plain.stem[:80] + plain.suffix[:20])
     if archive.getinfo(place).file_size > LARGEST_FILE:
         raise InputError(f"{target.name} in the project is larger than {LARGEST_FILE >> 30} GB; it cannot be opened.")

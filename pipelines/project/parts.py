@@ -70,7 +70,7 @@ class Part:
     name: str
     id: str
     size: int
-    write: Callable[[IO[bytes]], None]
+    write: Callable[[IO[bytes]], object]
 
 
 def words_of(project: ProjectFile) -> dict[str, str]:
@@ -132,7 +132,7 @@ def _write_scene(scene: Scene, stream: IO[bytes]) -> None:
 
 
 def _of_bytes(name: str, data: bytes, content: str) -> Part:
-    return Part(name, content, len(data), lambda stream: _discard(stream.write(data)))
+    return Part(name, content, len(data), lambda stream: stream.write(data))
 
 
 def _of_file(name: str, file: Path) -> Part:
@@ -147,10 +147,6 @@ def _of_file(name: str, file: Path) -> Part:
             shutil.copyfileobj(source, stream)
 
     return Part(name, _hash(f"{file} {facts.st_size} {facts.st_mtime_ns}".encode()), facts.st_size, write)
-
-
-def _discard(_: int) -> None:
-    """What a stream says it wrote."""
 
 
 _names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from camera.errors import InputError
 from camera.evaluation.bradley_terry import Strength, strengths
+from pipelines.environment import cache_folder
 from pipelines.media.video import complete
 
 FORMAT = 1
@@ -58,11 +59,9 @@ class Pair:
 
 def home() -> Path:
     """The folder of the page's arena: `HOME_VARIABLE`, a Space's persistent storage, or the user's cache."""
-    if given := os.environ.get(HOME_VARIABLE):
-        return Path(given)
-    if os.environ.get("SPACE_ID") and os.access(SPACE_STORAGE, os.W_OK):
+    if not os.environ.get(HOME_VARIABLE) and os.environ.get("SPACE_ID") and os.access(SPACE_STORAGE, os.W_OK):
         return SPACE_STORAGE / "reshoot-arena"
-    return Path.home() / ".cache" / "reshoot" / "arena"
+    return cache_folder(HOME_VARIABLE, "arena")
 
 
 class Arena:

@@ -122,7 +122,7 @@ def save(
             companions[title] = _video(file, frames, clip.fps, told, before)
     stills = {f"{title}.png": png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
     files = {
-        title: _write(folder / f"{name}-{_plain_name(title)}", data) for title, data in (stills | clip.files).items()
+        title: _write(folder / f"{name}-{plain_name(title)}", data) for title, data in (stills | clip.files).items()
     }
     return Saved(video, sidecar, companions, files)
 
@@ -134,7 +134,7 @@ def companion_file(video: Path, title: str) -> Path:
 
 def beside_file(video: Path, name: str) -> Path:
     """Where the further file ``name`` of a saved ``video`` is."""
-    return video.with_name(f"{video.stem}-{_plain_name(name)}")
+    return video.with_name(f"{video.stem}-{plain_name(name)}")
 
 
 def restore(file: str | Path) -> Record:
@@ -212,9 +212,9 @@ def _comment(made: Record) -> str:
     return f"Made by Reshoot {made.version} with {made.method} on {made.weights} random weights: noise, not a picture."
 
 
-def _plain_name(title: str) -> str:
-    """A title as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(title).name).strip("-.") or "file"
+def plain_name(title: str, otherwise: str = "file") -> str:
+    """A title as part of a file name; ``otherwise`` where none of its letters can stand there."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(title).name).strip("-.") or otherwise
 
 
 def _write(file: Path, data: bytes) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from camera.errors import InputError
 from camera.evaluation.response import Response
+from pipelines.environment import cache_folder
 from pipelines.media.video import complete
 from pipelines.method import Clip
 from pipelines.shot import Shot
@@ -21,8 +21,7 @@ HOME_VARIABLE = "RESHOOT_RESPONSES"
 
 def home() -> Path:
     """The folder of the curves: `HOME_VARIABLE`, or the user's cache."""
-    given = os.environ.get(HOME_VARIABLE)
-    return Path(given) if given else Path.home() / ".cache" / "reshoot" / "responses"
+    return cache_folder(HOME_VARIABLE, "responses")
 
 
 def words(one: Response) -> str:

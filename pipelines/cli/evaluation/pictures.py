@@ -64,6 +64,7 @@ def reprojection_psnr(frames: NDArray[np.uint8], scene: Scene, path: CameraPath)
     """PSNR between frames (F,H,W,3) of ``path`` and the scene drawn from its depth into their cameras, over pixels that it shows,
     averaged over some frames; None where it shows hardly any."""
     from camera.render.scene import render
+    from pipelines.media.image_metrics import psnr
 
     height, width = frames.shape[1:3]
     scene, path = scene.fitted(width, height, "stretch"), path.resized(width, height)
@@ -72,8 +73,7 @@ def reprojection_psnr(frames: NDArray[np.uint8], scene: Scene, path: CameraPath)
         drawn = render(scene, path, frame=int(number))
         seen = ~(drawn.holes | drawn.far)
         if seen.mean() >= LEAST_SEEN:
-            apart = drawn.colour[seen].astype(np.float64) - frames[number][seen]
-            found.append(20 * np.log10(255 / max(float(np.sqrt((apart**2).mean())), 1e-3)))
+            found.append(psnr(drawn.colour, frames[number], seen))
     return float(np.mean(found)) if found else None
 
 

@@ -19,9 +19,7 @@ from camera.evaluation.response import Response, response
 from camera.path import CameraPath
 from pipelines.cli.evaluation.results import all_scored
 from pipelines.media.video import complete
-from pipelines.results.responses import home, load_responses, save_responses, words
-
-__all__ = ["load_responses", "main", "responses", "save_responses", "shoot_set", "words"]
+from pipelines.results.responses import home, save_responses, words
 
 LEAST_FRAMES = 3
 SET = {

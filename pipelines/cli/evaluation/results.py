@@ -79,7 +79,7 @@ def score(
     gives true frames, and the path where the video carries none; see `pipelines.inputs.datasets.clips`.
     """
     made, true = _read_record(video), None if data is None else _read_true_clip(video, data)
-    requested = true.path if true is not None and made is None and path is None else _read_requested(video, path)
+    requested = true.path if true is not None and made is None and path is None else _read_requested(video, path, made)
     if poses is not None:
         taken = _compare(requested, read(poses.name, poses.read_bytes(), like=requested), None, poses.name)
     elif model:
@@ -133,10 +133,9 @@ def _read_true_clip(video: Path, data: Path) -> DatasetClip:
     return clip_of(video.stem, data).fitted(facts.frames, facts.width, facts.height)
 
 
-def _read_requested(video: Path, path: Path | None) -> CameraPath:
+def _read_requested(video: Path, path: Path | None, made: Record | None) -> CameraPath:
     if path is not None:
         return read(path.name, path.read_bytes())
-    made = _read_record(video)
     if made is not None:
         return made.path
     for ending in PATH_ENDINGS:

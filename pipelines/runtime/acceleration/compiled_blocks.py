@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from camera.errors import InputError
+from pipelines.environment import cache_folder
 from pipelines.media.video import complete
 from pipelines.method import Pipeline
 from pipelines.runtime.memory import networks, storage_mode
@@ -45,7 +45,7 @@ class Fit:
 
 
 def folder_of(method: str) -> Path:
-    return Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/reshoot/compiled").expanduser() / method
+    return cache_folder(FOLDER_VARIABLE, "compiled") / method
 
 
 @contextmanager

@@ -7,7 +7,6 @@ a network and its weights, so `measure_ratios` watches one run that skips nothin
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from diffusers.hooks.mag_cache import MagCacheConfig
 from torch import nn
 
 from camera.errors import InputError, reading
+from pipelines.environment import cache_folder
 from pipelines.media.video import complete
 from pipelines.method import Pipeline
 from pipelines.runtime.memory import networks
@@ -87,8 +87,7 @@ def save_ratios(measured: Measured, method: str, weights: str) -> Path:
 
 
 def _file(method: str, weights: str) -> Path:
-    folder = Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/reshoot").expanduser()
-    return folder / f"magcache-{method}-{weights}.json"
+    return cache_folder(FOLDER_VARIABLE) / f"magcache-{method}-{weights}.json"
 
 
 def _read(file: Path) -> dict[str, list[float]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from camera.errors import InputError
+from pipelines.environment import cache_folder
 from pipelines.inputs.archive import unpack
 from pipelines.inputs.open import VIDEOS
 from pipelines.methods.dimensionx.training.settings import check_name
@@ -31,7 +31,7 @@ _COPY = re.compile(r"(.+_lora_weights)_(\d{6,})\.safetensors")
 
 def trainings_folder() -> Path:
     """Where trainings started in the page live on; outlasts sessions and restarts."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".cache" / "reshoot" / "trainings").expanduser()
+    return cache_folder(FOLDER_VARIABLE, "trainings")
 
 
 def collect_clips(files: Sequence[str | Path], name: str, root: Path) -> Path:

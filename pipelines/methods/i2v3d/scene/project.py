@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -31,6 +30,7 @@ from pipelines.media.video import complete
 from pipelines.methods.i2v3d.keyframes.files import PAINTED, Painted, read_kept, unpack_painted
 from pipelines.methods.i2v3d.method import NO_PICTURE, VIDEO, I2V3DMoves, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
+from pipelines.results.record import plain_name
 from pipelines.settings import Settings
 
 __all__ = ["VIDEO", "Project", "new_project", "pack", "read_project", "save_project"]
@@ -197,8 +197,7 @@ def _parse_description(about: dict[str, Any]) -> Project:
 def _extract_files(archive: zipfile.ZipFile, project: Project, stored: dict[str, str], folder: Path) -> Project:
     """With the LoRA and the keyframes written to ``folder``, and the settings naming them there."""
     for name, label in stored.items():
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(label).name).strip("-.") or name
-        target = folder / (PurePath(plain).stem[:80] + _KINDS[name])
+        target = folder / (PurePath(plain_name(label, name)).stem[:80] + _KINDS[name])
         if archive.getinfo(_place(name)).file_size > LARGEST_FILE:
             raise InputError(f"{label} in the project is larger than {LARGEST_FILE >> 30} GB; it cannot be opened.")
         folder.mkdir(parents=True, exist_ok=True)

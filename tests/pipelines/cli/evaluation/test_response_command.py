@@ -11,7 +11,7 @@ from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
 from pipelines.cli.evaluation import response
 from pipelines.media.video import write_mp4
-from pipelines.results import take_report
+from pipelines.results import responses, take_report
 
 
 def pan(degrees: float) -> CameraPath:
@@ -34,9 +34,9 @@ def test_a_folder_of_shots_becomes_a_curve_that_is_kept(tmp_path, capsys):
         shot(tmp_path, name, degrees, 0.8)
     assert response.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     assert "pan 80 % of asked, 0 frames late" in capsys.readouterr().out
-    made = response.load_responses(tmp_path / "out", "unknown", "unknown")
+    made = responses.load_responses(tmp_path / "out", "unknown", "unknown")
     assert made is not None and made.gain("pan") == pytest.approx(0.8, abs=1e-3)
-    assert response.load_responses(tmp_path / "out", "gen3c", "real") is None
+    assert responses.load_responses(tmp_path / "out", "gen3c", "real") is None
 
 
 def test_what_cannot_be_told_answers_nothing(tmp_path, capsys):
