@@ -77,8 +77,8 @@ def test_every_visitor_is_told_how_many_are_before_them_and_cancelling_moves_all
 
 VISIT = """
 import sys, time
-from gradio_client import Client
-client = Client(sys.argv[1], verbose=False, download_files=sys.argv[2], httpx_kwargs={"timeout": 240})
+from tests.tabs.visitor import Visitor
+client = Visitor(sys.argv[1], sys.argv[2])
 client.predict(sys.argv[3], api_name="/dualcamctrl_open_example")
 client.predict(frames=61, width=96, height=64, api_name="/dualcamctrl_draw")
 shot = client.submit(steps=200, weights="tiny", preview_every=0, api_name="/dualcamctrl_shoot")

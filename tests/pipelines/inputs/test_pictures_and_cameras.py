@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from camera.errors import InputError
-from camera.rotation import scipy_rotation
+from camera.rotation import about_axis
 from pipelines.inputs.matching import match_names
 from pipelines.inputs.open import read_material
 
@@ -108,20 +108,16 @@ def test_a_rig_as_pycolmap_writes_it(tmp_path, kind):
         for at in range(3):
             place(tmp_path / "set/images", f"cam{camera}/{at + 9}.png", 60 * camera + 10 * at)
     material = read_material([tmp_path / "set"])
-    turn, side = from_axis_angle([0, 0.1, 0]), np.array([-0.5, 0, 0])
+    turn, side = about_axis([0, 1, 0], np.degrees(0.1)), np.array([-0.5, 0, 0])
     for view in material.scene.views:
         camera, at = divmod(int(view.colour[0, 0, 0]) - 60, 60)
-        rig = from_axis_angle([0, 0, 0.05 * (at // 10)])
+        rig = about_axis([0, 0, 1], np.degrees(0.05 * (at // 10)))
         shift = np.array([-1.0 * (at // 10), 0.2, 0])
         rotation, moved = (rig, shift) if camera == 0 else (turn @ rig, turn @ shift + side)
         np.testing.assert_allclose(view.world_from_camera[:3, :3], rotation.T, atol=1e-12)
         np.testing.assert_allclose(view.world_from_camera[:3, 3], -rotation.T @ moved, atol=1e-12)
         assert view.intrinsics[0, 0] == 30 * (camera + 1)
     assert len(material.scene.views) == 6 and "not known" not in material.note
-
-
-def from_axis_angle(vector) -> np.ndarray:
-    return scipy_rotation().from_rotvec(vector).as_matrix()
 
 
 @pytest.mark.parametrize("terms", ["0.1 0 0 0", "0 0 0 0"])

@@ -5,6 +5,7 @@ import gc
 import numpy as np
 import pytest
 
+from bench.cancel import SMALL
 from pipelines import method
 from pipelines.cli.bench import default_shot
 from pipelines.method import Clip, Progress
@@ -16,20 +17,13 @@ from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
 
 gc.freeze()
-SHOTS = {
-    "gen3c": {"size": "128x64", "frames": 9},
-    "genxd": {"size": "128x128"},
-    "dimensionx": {"frames": 9},
-    "i2v3d": {"size": "128x64", "frames": 4, "given": ["video_steps=2"]},
-    "dualcamctrl": {"size": "128x64", "frames": 5},
-}
 
 
-@pytest.mark.parametrize("name", SHOTS)
+@pytest.mark.parametrize("name", SMALL)
 def test_a_method_runs_the_same_in_every_memory_mode_and_cancels(name, monkeypatch):
     monkeypatch.setattr(memory, "RESIDENT_BYTES", 0)
     known, runtime = method(name), Runtime(Device("cpu"))
-    shot = default_shot(known, steps=2, **SHOTS[name])
+    shot = default_shot(known, steps=2, **SMALL[name])
     pictures = {}
     for mode in ("full", "model offload", "group offload"):
         *items, report = runtime.run(Shot(known, *shot, RunOptions(weights="tiny", memory=mode)))

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from camera.evaluation.report import Found, make_report
-from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
+from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines.cli import shot
 from pipelines.media.video import write_mp4
 from pipelines.results import take_report
 from pipelines.results.borrowed import borrow_path
+from tests.turning import turning
 
 FRAMES = 12
 
@@ -25,14 +25,9 @@ def scene(subject: float = 6.0) -> Scene:
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """A pan while travelling one unit to the right and zooming by half; what is seen lies 3 units away."""
-    share = np.linspace(0, 1, FRAMES)
-    poses = np.repeat(np.eye(4)[None], FRAMES, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(20 * share, 0 * share, 0 * share)
-    poses[:, 0, 3] = share
-    lens = np.repeat(pinhole(64, 36, 60)[None], FRAMES, axis=0)
-    lens[:, [0, 1], [0, 1]] *= 1.5 ** share[:, None]
+    path = turning(FRAMES, 20, way=(1, 0, 0), zoom=1.5, size=(64, 36), fps=12)
     file = write_mp4(tmp_path / "clip.mp4", np.zeros((FRAMES, 36, 64, 3), np.uint8), 12)
-    found = Found("travel", CameraPath(poses, lens, 64, 36, 12), range(FRAMES), FRAMES, "found", 9.0, 0.2, (), 3.0)
+    found = Found("travel", path, range(FRAMES), FRAMES, "found", 9.0, 0.2, (), 3.0)
     take_report.save_report(file, make_report(found))
     return file
 

@@ -2,26 +2,22 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rendered_clip import HEIGHT, WIDTH, along
 
 from camera.errors import InputError
-from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
+from camera.path import CameraPath
 from pipelines.cli.evaluation.take_report import main
 from pipelines.media import mp4_box
 from pipelines.media.video import read_video, write_mp4
 from pipelines.method import Progress
 from pipelines.results import take_report
+from tests.turning import turning
 
 
 @pytest.fixture(scope="module")
 def path() -> CameraPath:
-    share = np.linspace(0, 1, 8)
-    poses = np.repeat(np.eye(4)[None], 8, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(14 * share, 0 * share, 0 * share)
-    return CameraPath(poses, pinhole(WIDTH, HEIGHT, 60), WIDTH, HEIGHT, 12)
+    return turning(8, 14, size=(WIDTH, HEIGHT), fps=12)
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import pytest
 from camera.errors import InputError
 from camera.evaluation.borrow import rotvec_degrees
 from camera.evaluation.response import Answer, Response
-from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
+from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines import method
 from pipelines.method import Clip, Progress
@@ -19,13 +18,11 @@ from pipelines.options import RunOptions
 from pipelines.results import responses
 from pipelines.runtime import dispatch
 from pipelines.shot import Shot
+from tests.turning import turning
 
 
 def shot(name: str = "gen3c", **options) -> Shot:
-    share = np.linspace(0, 1, 9)
-    poses = np.repeat(np.eye(4)[None], 9, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(30 * share, 0 * share, 0 * share)
-    path = CameraPath(poses, pinhole(64, 64, 60), 64, 64)
+    path = turning(9, 30, size=(64, 64))
     view = View.of(np.zeros((64, 64, 3), np.uint8), np.full((64, 64), 2.0), pinhole(64, 64, 60))
     known = method(name)
     return Shot(known, Scene((view,), "still"), path, known.settings(), RunOptions(weights="tiny", **options))

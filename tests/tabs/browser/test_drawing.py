@@ -13,6 +13,7 @@ from camera.render.scene import render
 from camera.trajectories import film_script
 from camera.view import Scene
 from examples import load
+from pipelines.media.image_metrics import psnr
 from tabs.browser import stage
 from tests.tabs.browser.drawn import Drawn
 
@@ -34,8 +35,7 @@ def compared(drawn: Drawn, scene: Scene, path: CameraPath, frame: int, **options
     ours = drawn.frame(path, frame, hole=[1, 0, 1], **options)
     holes = (ours == HOLE).all(axis=-1)
     both = ~holes & ~truth.holes
-    error = np.square(ours[both].astype(np.float64) - truth.colour[both]).mean()
-    return float(10 * np.log10(255**2 / max(error, 1e-9))), float((holes != truth.holes).mean())
+    return psnr(ours, truth.colour, both), float((holes != truth.holes).mean())
 
 
 @pytest.mark.parametrize("name", ["street_at_dusk", "toy_train", "courtyard"])
@@ -77,10 +77,6 @@ def test_lens_and_shutter_are_those_of_the_server(drawn, look):
     ours = drawn(scene).exposed(path, 3, asked | look, hole=[1, 0, 1])
     quality = psnr(ours, truth.colour)
     assert quality > 40 and quality > psnr(sharp.colour, truth.colour) + 10, (quality, psnr(sharp.colour, truth.colour))
-
-
-def psnr(one: np.ndarray, other: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / np.square(one.astype(float) - other).mean()))
 
 
 def test_the_eye_shows_a_picture_at_once_and_through_the_lens_when_it_rests(chromium, tmp_path):

@@ -11,20 +11,17 @@ from playwright.sync_api import expect
 
 from camera.errors import InputError
 from camera.evaluation.report import Found, make_report
-from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
+from camera.path import CameraPath
 from pipelines.method import Clip
 from pipelines.results import arena as store
 from pipelines.results import take_report
 from pipelines.results.record import Record, save
 from tabs.compare import arena
+from tests.turning import turning
 
 
 def pan(degrees: float, frames: int) -> CameraPath:
-    share = np.linspace(0, 1, frames)
-    poses = np.repeat(np.eye(4)[None], frames, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(degrees * share, 0 * share, 0 * share)
-    return CameraPath(poses, pinhole(64, 48, 60), 64, 48, 12)
+    return turning(frames, degrees, fps=12)
 
 
 def shot(folder: Path, method: str, frames: int, degrees: float = 20.0, weights: str = "real") -> str:

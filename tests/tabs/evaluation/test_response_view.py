@@ -9,20 +9,17 @@ import pytest
 
 from camera.errors import InputError
 from camera.evaluation.report import Found, make_report
-from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
+from camera.path import CameraPath
 from pipelines.method import Clip
 from pipelines.results import responses, take_report
 from pipelines.results.record import Record, save
 from tabs.evaluation import response_view
 from tabs.project.project import Project
+from tests.turning import turning
 
 
 def pan(degrees: float, roll: float = 0.0) -> CameraPath:
-    share = np.linspace(0, 1, 13) ** 2
-    poses = np.repeat(np.eye(4)[None], 13, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(degrees * share, 0 * share, roll * share)
-    return CameraPath(poses, pinhole(64, 48, 60), 64, 48, 12)
+    return turning(np.linspace(0, 1, 13) ** 2, degrees, roll=roll, fps=12)
 
 
 def shot(folder: Path, degrees: float) -> str:

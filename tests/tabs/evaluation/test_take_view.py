@@ -9,7 +9,6 @@ import pytest
 from camera.evaluation.report import Found, TakeReport, make_report
 from camera.figure.overlay import overlay
 from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
 from pipelines import method
 from pipelines.media.video import write_mp4
@@ -18,14 +17,11 @@ from pipelines.results import take_report
 from tabs.evaluation import take_view
 from tabs.evaluation.ribbons import value
 from tabs.project.project import Project
+from tests.turning import turning
 
 
 def move(pan: float = 20.0, frames: int = 12) -> CameraPath:
-    share = np.linspace(0, 1, frames)
-    poses = np.repeat(np.eye(4)[None], frames, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(pan * share, 0 * share, 0 * share)
-    poses[:, :3, 3] = np.stack([share, 0 * share, 2 * share], axis=1)
-    return CameraPath(poses, pinhole(64, 36, 60), 64, 36, 12)
+    return turning(frames, pan, way=(1, 0, 2), size=(64, 36), fps=12)
 
 
 @pytest.fixture

@@ -7,18 +7,15 @@ import pytest
 
 from camera.evaluation.report import Found, make_report
 from camera.formats.reshoot import write
-from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
+from camera.path import CameraPath
 from pipelines.cli.evaluation import response
 from pipelines.media.video import write_mp4
 from pipelines.results import responses, take_report
+from tests.turning import turning
 
 
 def pan(degrees: float) -> CameraPath:
-    share = np.linspace(0, 1, 13) ** 2
-    poses = np.repeat(np.eye(4)[None], 13, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(degrees * share, 0 * share, 0 * share)
-    return CameraPath(poses, pinhole(64, 48, 60), 64, 48)
+    return turning(np.linspace(0, 1, 13) ** 2, degrees)
 
 
 def shot(folder: Path, name: str, degrees: float, gain: float) -> None:

@@ -12,19 +12,14 @@ from camera.path import CameraPath, pinhole
 from camera.rotation import angle_degrees, from_pan_tilt_roll
 from pipelines.estimation.recovery.follow import clip_of
 from pipelines.estimation.recovery.recover import recover
+from tests.turning import turning
 
 FOCAL = float(pinhole(WIDTH, HEIGHT, 60)[0, 0])
 
 
 def standing(frames: int, *, pan: float = 0.0, tilt: float = 0.0, zoom: float = 1.0) -> CameraPath:
     """A camera in one place that turns by so many degrees, and ends with a lens so many times as long."""
-    share = np.linspace(0, 1, frames)
-    poses = np.repeat(np.eye(4)[None], frames, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(pan * share, tilt * share, 0 * share)
-    lenses = np.repeat(pinhole(WIDTH, HEIGHT, 60)[None], frames, axis=0)
-    lenses[:, 0, 0] *= zoom**share
-    lenses[:, 1, 1] *= zoom**share
-    return CameraPath(poses, lenses, WIDTH, HEIGHT)
+    return turning(frames, pan, tilt, zoom=zoom, size=(WIDTH, HEIGHT))
 
 
 @pytest.fixture(scope="module")

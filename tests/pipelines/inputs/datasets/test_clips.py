@@ -15,21 +15,17 @@ from camera.conventions import nerfstudio_from_opencv
 from camera.errors import InputError
 from camera.formats import colmap, realestate10k
 from camera.formats.reshoot import write as write_path
-from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
+from camera.path import CameraPath
 from pipelines.__main__ import main
 from pipelines.inputs.datasets.clips import clip_of, find_clips
 from pipelines.media.video import write_mp4
+from tests.turning import turning
 
 FRAMES = 6
 
 
-def pan(degrees: float = 20.0, width: int = 64, height: int = 48, frames: int = FRAMES) -> CameraPath:
-    share = np.linspace(0, 1, frames)
-    poses = np.repeat(np.eye(4)[None], frames, axis=0)
-    poses[:, :3, :3] = from_pan_tilt_roll(degrees * share, 0 * share, 0 * share)
-    poses[:, 0, 3] = share
-    return CameraPath(poses, pinhole(width, height, 60), width, height, 24)
+def pan(degrees: float = 20.0, width: int = 64, height: int = 48) -> CameraPath:
+    return turning(FRAMES, degrees, way=(1, 0, 0), size=(width, height))
 
 
 def pictures(count: int = FRAMES) -> np.ndarray:
