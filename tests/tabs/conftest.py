@@ -84,7 +84,7 @@ def visit(chromium, address, profiles):
         closing.insert(0, page)
         page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(PATIENCE)
-        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("pageerror", lambda error: faults.append(error.stack or error.message))
         page.on("console", lambda words: faults.extend([words.text] if "Content Security Policy" in words.text else []))
         page.goto(at)
         return page
