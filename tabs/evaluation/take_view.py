@@ -16,8 +16,8 @@ from pipelines.results.record import restore
 from pipelines.results.take_report import measure_steps, read_report
 from tabs.evaluation.ribbons import filled, ribbons
 from tabs.parts.form import cancelled_by, said
+from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
-from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import PRIVATE
 
 MEASURES: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1, "show_progress": "hidden"}

@@ -33,9 +33,9 @@ from pipelines.methods.i2v3d.method import NO_PICTURE
 from pipelines.settings import Settings, setting
 from tabs.parts import form
 from tabs.parts.shoot import Shoot
+from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
 from tabs.shared.old_endpoints import Shared
-from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import signal
 
 SEEN_SIDE = 480

@@ -19,9 +19,9 @@ from pipelines.project.content import KEYFRAMES
 from tabs.browser.timeline import component
 from tabs.keys import scene_asks
 from tabs.parts.form import said
+from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
 from tabs.shared.notes import notes as path_notes
-from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 Asked = Mapping[str, Any]

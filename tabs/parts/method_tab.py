@@ -17,11 +17,11 @@ from tabs.parts.drawer import Drawer
 from tabs.parts.form import said
 from tabs.parts.header import header
 from tabs.parts.shoot import Shoot
+from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
 from tabs.shared.move import Move
 from tabs.shared.notes import notes
 from tabs.shared.old_endpoints import Shared, old_endpoints
-from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import PRIVATE, QUIET, Studio, signal
 
 FRAMES = "frames"

@@ -10,10 +10,10 @@ from tabs.keys.edits import Timeline
 from tabs.keys.shots import ShotList
 from tabs.parts.form import said
 from tabs.project.flying import flown
+from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
 from tabs.shared.move import Move, arrived
 from tabs.shared.notes import notes
-from tabs.shared.on_stage import on_stage
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 
