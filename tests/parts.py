@@ -2,10 +2,14 @@
 
 A part runs in processes of its own, so that what one sets (torch's threads, a Ray that was started, a server) is not met by
 another. The longest begin first and a core that is free takes the next, so both are busy to the end.
+
+Tests of a real browser and of Ray depend on processes that are not ours: those that fail run once more, alone on the machine, after
+everything else. What passes only then is named at the end; what fails again fails the run.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -33,25 +37,40 @@ TESTS = {
     "others": ("tests",),
 }  # fmt: skip
 """Files and folders of each part, longest first; without what another part has of them, so nothing runs twice or never."""
+UNCERTAIN = ("page", "browser", "pool")
+"""Parts that drive a browser or Ray."""
+CACHE = "cache_dir="
+"""Setting of ``pytest``: the folder where it keeps which tests failed."""
+TESTS_FAILED = 1
+"""Exit status of ``pytest`` when it ran to its end and tests failed."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What runs one after the other, each the arguments of a ``python``; and what to call it."""
+    """What runs one after the other, each the arguments of a ``python``; and what to call it.
+
+    ``second_try``: its runs are of ``pytest``, and tests of them that fail run once more.
+    """
 
     name: str
     runs: tuple[tuple[str, ...], ...]
+    second_try: bool = False
 
 
 @dataclass(frozen=True)
 class Ended:
-    """Exit status (the first that is not 0), seconds that went by, those of the processors, and what was written."""
+    """Exit status of each run, seconds that went by, those of the processors, and what was written."""
 
     part: Part
-    status: int
+    statuses: tuple[int, ...]
     seconds: float
     processors: float
     text: str
+
+    @property
+    def status(self) -> int:
+        """The first that is not 0, or 0."""
+        return next(filter(None, self.statuses), 0)
 
 
 def within(path: str, folder: str) -> bool:
@@ -62,15 +81,15 @@ def test_runs(name: str) -> tuple[tuple[str, ...], ...]:
     """What ``pytest`` runs for a part. Of the pool each file alone: a second Ray in one process sometimes hangs."""
     if name == "pool":
         files = [file.relative_to(ROOT).as_posix() for file in sorted((ROOT / POOL).glob("test_*.py"))]
-        return tuple(_pytest(file) for file in files)
+        return tuple(_pytest(name, file) for file in files)
     own = TESTS[name]
     others = [path for other, paths in TESTS.items() if other != name for path in paths]
     apart = [path for path in others if any(path != folder and within(path, folder) for folder in own)]
-    return (_pytest(*own, *(f"--ignore={path}" for path in apart)),)
+    return (_pytest(name, *own, *(f"--ignore={path}" for path in apart)),)
 
 
-def _pytest(*arguments: str) -> tuple[str, ...]:
-    return ("-m", "pytest", "-p", "no:cacheprovider", *arguments)
+def _pytest(name: str, *arguments: str) -> tuple[str, ...]:
+    return ("-m", "pytest", *(() if name in UNCERTAIN else ("-p", "no:cacheprovider")), *arguments)
 
 
 def parts() -> list[Part]:
@@ -78,23 +97,55 @@ def parts() -> list[Part]:
     return [
         Part("kernels", (("-m", "pipelines.cli.warm_up"),)),
         Part("types", (("-m", "pyright"),)),
-        *(Part(name, test_runs(name)) for name in TESTS),
+        *(Part(name, test_runs(name), name in UNCERTAIN) for name in TESTS),
         Part("documentation", (("-m", "mkdocs", "build", "--strict", "--quiet"),)),
     ]
 
 
+def with_caches(part: Part, folder: Path) -> Part:
+    """The part with a folder of its own for what each run keeps, below ``folder``, if it gets a second try."""
+    if not part.second_try:
+        return part
+    options = [("-o", f"{CACHE}{folder / part.name / str(number)}") for number in range(len(part.runs))]
+    return replace(part, runs=tuple((*run, *option) for run, option in zip(part.runs, options)))
+
+
+def failed_tests(part: Part) -> set[str]:
+    """Names of the tests that failed in the runs of a part with caches, as ``pytest`` kept them."""
+    files = [Path(run[-1].removeprefix(CACHE)) / "v/cache/lastfailed" for run in part.runs]
+    return {name for file in files if file.exists() for name in json.loads(file.read_text())}
+
+
+def deserves_second_try(ended: Ended) -> bool:
+    """Whether tests of it failed while every run came to its end: a crash or a fault of collection is no bad luck."""
+    return ended.part.second_try and set(ended.statuses) in ({TESTS_FAILED}, {0, TESTS_FAILED})
+
+
+def run_again(ended: Ended) -> tuple[Ended, str]:
+    """Runs the failed tests of a part with caches once more, and no others; also a sentence for the end with their names."""
+    failed = [arguments for arguments, status in zip(ended.part.runs, ended.statuses) if status]
+    options = ("--last-failed", "--last-failed-no-failures", "none")
+    first = failed_tests(ended.part)
+    again = run(Part(f"{ended.part.name}, second try", tuple((*run[:2], *options, *run[2:]) for run in failed)))
+    still = failed_tests(ended.part) if again.status else set()
+    names = {"passed on a second try": first - still, "failed twice": still}
+    return again, " ".join(f"{how}: {', '.join(sorted(tests))}." for how, tests in names.items() if tests)
+
+
 def run(part: Part) -> Ended:
     """Runs a part to its end and says at once how it ended."""
-    began, status, processors = time.monotonic(), 0, 0.0
+    began, statuses, processors = time.monotonic(), [], 0.0
     with tempfile.TemporaryFile() as output:
         for arguments in part.runs:
             child = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
             _, raw, used = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(raw)
-            status = status or child.returncode
+            statuses.append(child.returncode)
             processors += used.ru_utime + used.ru_stime
         output.seek(0)
-        ended = Ended(part, status, time.monotonic() - began, processors, output.read().decode(errors="replace"))
+        ended = Ended(
+            part, tuple(statuses), time.monotonic() - began, processors, output.read().decode(errors="replace")
+        )
     print(report(ended), flush=True)
     return ended
 
@@ -114,10 +165,15 @@ def main(names: Sequence[str]) -> int:
         print(f"No part is called {', '.join(sorted(unknown))}; there are: {', '.join(part.name for part in known)}.")
         return 1
     began = time.monotonic()
-    with ThreadPoolExecutor(LANES) as lanes:
-        ended = list(lanes.map(run, [part for part in known if not names or part.name in names]))
-    failed = [each.part.name for each in ended if each.status]
-    used = sum(each.processors for each in ended)
+    with tempfile.TemporaryDirectory() as caches:
+        chosen = [with_caches(part, Path(caches)) for part in known if not names or part.name in names]
+        with ThreadPoolExecutor(LANES) as lanes:
+            ended = list(lanes.map(run, chosen))
+        again = {each: run_again(each) for each in ended if deserves_second_try(each)}
+    failed = [each.part.name for each in ended if (again[each][0] if each in again else each).status]
+    used = sum(each.processors for each in [*ended, *(second for second, _ in again.values())])
+    for each, (_, sentence) in again.items():
+        print(f"{each.part.name}: {sentence}")
     print(f"{time.monotonic() - began:.0f} s, {used:.0f} s of processors. Failed: {', '.join(failed) or 'none'}.")
     return 1 if failed else 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests import parts
@@ -29,6 +31,76 @@ def test_every_test_file_runs_once():
 def test_files_of_the_pool_run_alone_and_one_after_the_other():
     pool = [files(run) for run in parts.test_runs("pool")]
     assert [file for alone in pool for file in alone] == sorted(below(POOL)) and all(len(alone) == 1 for alone in pool)
+
+
+LUCK = """
+from pathlib import Path
+import pytest
+
+def meet(name):
+    file = Path(__file__).with_name(name)
+    file.write_text((file.read_text() if file.exists() else "") + "x")
+    return len(file.read_text())
+
+def test_sound():
+    meet("sound")
+
+def test_luck():
+    assert meet("luck") == 2
+
+@pytest.mark.skipif("not Path(__file__).with_name('worse').exists()")
+def test_worse():
+    assert meet("worse") < 0
+"""
+
+
+@pytest.fixture
+def bare_pytest(monkeypatch):
+    """Without plugins ``pytest`` starts sooner."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+def write_tests(folder: Path, *, worse: bool = False) -> Part:
+    """A part of two runs: of a test that passes the second time, beside one that passes and, if so asked, one that never does;
+    and of a test that passes."""
+    (folder / "test_luck.py").write_text(LUCK)
+    (folder / "test_plain.py").write_text("def test_plain(): pass")
+    if worse:
+        (folder / "worse").touch()
+    runs = [
+        ("-m", "pytest", "-c", str(folder / "none.ini"), str(folder / name))
+        for name in ("test_luck.py", "test_plain.py")
+    ]
+    (folder / "none.ini").touch()
+    return Part("uncertain", tuple(runs), second_try=True)
+
+
+def test_what_fails_by_bad_luck_runs_once_more_alone_and_is_named(bare_pytest, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(parts, "parts", lambda: [write_tests(tmp_path), Part("last", (("-c", "print('last')"),))])
+    assert parts.main([]) == 0
+    told = capsys.readouterr().out
+    firsts = [told.index(part) for part in ("== uncertain: failed with status 1", "== last: passed")]
+    assert max(firsts) < told.index("== uncertain, second try: passed")
+    assert "\nuncertain: passed on a second try: test_luck.py::test_luck.\n" in told and "Failed: none." in told
+    assert (tmp_path / "sound").read_text() == "x" and (
+        tmp_path / "luck"
+    ).read_text() == "xx"  # what had passed ran once
+    assert "test_plain.py" not in told.partition("second try")[2]
+
+
+def test_what_fails_twice_fails_the_run(bare_pytest, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(parts, "parts", lambda: [write_tests(tmp_path, worse=True)])
+    assert parts.main([]) == 1
+    told = capsys.readouterr().out
+    assert "passed on a second try: test_luck.py::test_luck. failed twice: test_luck.py::test_worse.\n" in told
+    assert "Failed: uncertain." in told and (tmp_path / "worse").read_text() == "xx"
+
+
+@pytest.mark.parametrize("second_try, status, tries", [(True, 1, 2), (True, 3, 1), (True, -9, 1), (False, 1, 1)])
+def test_only_tests_that_fail_in_a_browser_or_ray_run_again(second_try, status, tries):
+    ended = parts.Ended(Part("one", (), second_try), (0, status), 0, 0, "")
+    assert parts.deserves_second_try(ended) == (tries == 2)
+    assert {part.name for part in parts.parts() if part.second_try} == {"page", "browser", "pool"}
 
 
 @pytest.mark.parametrize("status", [0, 3])
