@@ -71,9 +71,9 @@ def long_subject(function: Subject) -> Subject:
 
 def discover() -> dict[str, Subject]:
     """All subjects, after importing every module of this package."""
-    for module in pkgutil.iter_modules(__path__):
-        if module.name != "__main__":
-            importlib.import_module(f"bench.{module.name}")
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        if module.name != f"{__name__}.__main__":
+            importlib.import_module(module.name)
     return SUBJECTS
 
 

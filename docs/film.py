@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page
 
-from bench.chromium import chromium
+from bench.browser.chromium import chromium
 
 FILE = Path(__file__).parent / "app.webp"
 SIZE, SHOWN = (1280, 860), (800, 538)

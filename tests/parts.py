@@ -26,8 +26,8 @@ POOL = "tests/pipelines/runtime/pool"
 TESTS = {
     "page": ("tests/tabs",),
     "browser": (
-        "tests/tabs/test_page.py", "tests/tabs/browser", "tests/tabs/test_scene_page.py", "tests/tabs/test_one_project.py",
-        "tests/tabs/test_path_file.py", "tests/tabs/test_restore.py",
+        "tests/tabs/test_page.py", "tests/tabs/browser", "tests/tabs/scene/test_scene_page.py", "tests/tabs/test_one_project.py",
+        "tests/tabs/shared/test_path_file.py", "tests/tabs/shared/test_restore.py",
     ),
     "methods": ("tests/pipelines/methods",),
     "3D": ("tests/pipelines/reconstruct", "tests/pipelines/splats", "tests/pipelines/estimation"),

@@ -69,9 +69,9 @@ def serving(code: str) -> Iterator[Server]:
 @long_subject
 def load(scale: Scale) -> list[Row]:
     """Starts, page, session, opened example, 200 visitors (20 with --quick) for a minute (10 s), and who waits for whom."""
+    from bench.browser.page import start
     from bench.load.fairness import fairness
     from bench.load.first_use import first_use
-    from bench.page import start
 
     size = SMALL if scale.height < 400 else FULL
     rows = [*start(scale), *first_use(size.starts)]

@@ -90,7 +90,7 @@ def _previews(scene: Scene, path: CameraPath) -> tuple[float, float]:
 @contextmanager
 def _shooting() -> Iterator[None]:
     """A shot with tiny weights is running, and another one after it, until the block ends."""
-    from bench.cancel import SMALL
+    from bench.runs.cancel import SMALL
     from pipelines import method
     from pipelines.cli.bench import default_shot
     from pipelines.options import RunOptions

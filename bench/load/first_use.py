@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import Row
-from bench.page import _first_page
+from bench.browser.page import _first_page
 
 ROOT = Path(__file__).parents[2]
 BUSY = 10

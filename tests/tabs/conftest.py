@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench.chromium import BROWSERS
+from bench.browser.chromium import BROWSERS
 
 PATIENCE = 120_000
 """Milliseconds until what is waited for has failed to come. Software WebGL on a busy machine is slow."""

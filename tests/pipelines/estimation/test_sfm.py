@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 import pytest
-from rendered_clip import render
 
 from camera.errors import InputError
 from camera.evaluation import paths as metrics
 from camera.path import CameraPath, pinhole
 from pipelines.estimation import sfm
+from tests.scenes.rendered_clip import render
 
 
 @pytest.fixture(scope="module")

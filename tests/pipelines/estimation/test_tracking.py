@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from rendered_clip import render
 
 from camera.errors import InputError
 from camera.evaluation import paths as metrics
 from pipelines.estimation import sfm
 from pipelines.estimation.tracking import match_tracks, track_points
+from tests.scenes.rendered_clip import render
 
 
 @pytest.fixture(scope="module")

@@ -218,7 +218,7 @@ def test_other_lenses_are_refused():
 
 
 def test_cameras_can_be_estimated():
-    from rendered_clip import render
+    from tests.scenes.rendered_clip import render
 
     truth = render(4, speed=0, travel=0.6)
     found = posed_images.estimate_cameras(list(truth.frames))

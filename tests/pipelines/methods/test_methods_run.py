@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 
-from bench.cancel import SMALL
+from bench.runs.cancel import SMALL
 from pipelines import method
 from pipelines.cli.bench import default_shot
 from pipelines.method import Clip, Progress

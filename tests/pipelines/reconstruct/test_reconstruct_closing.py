@@ -3,8 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from orbit_room import orbit, shots
-from reconstruct_room import finished
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
@@ -14,6 +12,8 @@ from pipelines.estimation.tracking import track_points
 from pipelines.reconstruct.loop_closure import close_loop, join_ends
 from pipelines.reconstruct.pipeline import Made, Shots, make
 from pipelines.reconstruct.scene import scene_from_frames
+from tests.scenes.orbit_room import orbit, shots
+from tests.scenes.reconstruct_room import finished
 
 FRAMES, WIDTH, HEIGHT = 36, 144, 96
 

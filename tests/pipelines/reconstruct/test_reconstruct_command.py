@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 import trimesh
-from rendered_clip import render
 
 from camera import formats
 from pipelines.__main__ import main
 from pipelines.media.video import write_mp4
+from tests.scenes.rendered_clip import render
 
 
 @pytest.fixture(scope="module")

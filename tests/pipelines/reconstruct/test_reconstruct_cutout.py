@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from reconstruct_room import room, to_surface
 
 from bench.room import SPHERES
 from camera.errors import InputError
@@ -11,6 +10,7 @@ from camera.view import FAR, Scene, View
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.object_mask import cut_out, isolate_object, masks_of_files, object_masks
 from pipelines.reconstruct.pipeline import Made, make, shots_of_views
+from tests.scenes.reconstruct_room import room, to_surface
 
 
 def on_spheres(points: np.ndarray, slack: float) -> np.ndarray:

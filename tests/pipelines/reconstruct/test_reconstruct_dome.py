@@ -5,7 +5,6 @@ import io
 import numpy as np
 import pytest
 import trimesh
-from reconstruct_room import path_of, room
 
 from camera.path import CameraPath
 from camera.view import FAR, Scene, View
@@ -14,6 +13,7 @@ from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import Made, make, shots_of_views
 from pipelines.reconstruct.sky_dome import make_dome, render_dome
 from pipelines.splats.files import read_ply
+from tests.scenes.reconstruct_room import path_of, room
 
 BLUE = (40, 90, 230)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import trimesh
-from reconstruct_room import finished, path_of, room
 
 from camera.errors import InputError
 from camera.objects import gltf
@@ -18,6 +17,7 @@ from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
 from pipelines.reconstruct.export import exports, posed_frames
 from pipelines.reconstruct.points import fuse_points
 from pipelines.reconstruct.time_slices import Moments, moments_of, moments_zip, render_moving_scene
+from tests.scenes.reconstruct_room import finished, path_of, room
 
 
 def room_exports():

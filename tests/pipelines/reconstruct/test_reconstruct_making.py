@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from reconstruct_room import room
-from rendered_clip import render
 from toy_method import TOY, behaviour, toy_shot
 
 from camera.errors import InputError
@@ -23,6 +21,8 @@ from pipelines.runtime.device import Device
 from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
 from pipelines.splats.files import read_ply
+from tests.scenes.reconstruct_room import room
+from tests.scenes.rendered_clip import render
 
 
 class FullGpu(Device):

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reconstruct_room import room, to_surface
 
 from bench.room import orbit, shot
 from camera.errors import InputError
@@ -20,6 +19,7 @@ from pipelines.reconstruct.pipeline import Shots, shots_of_views
 from pipelines.reconstruct.time_slices import Moments, moments_of_files
 from pipelines.results.record import record, save
 from pipelines.shot import Shot
+from tests.scenes.reconstruct_room import room, to_surface
 
 
 def made(*args, **choices) -> Moving:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import trimesh
-from reconstruct_room import path_of, room, to_surface
 
 from camera.errors import InputError
 from pipelines.__main__ import main
 from pipelines.media.video import write_mp4
 from pipelines.reconstruct.plugin import load_plugin, run_plugin
+from tests.scenes.reconstruct_room import path_of, room, to_surface
 
 MODEL = """
 import numpy as np

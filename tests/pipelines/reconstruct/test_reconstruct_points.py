@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reconstruct_room import finished, room, to_surface
 
 from camera.errors import InputError
 from camera.view import FAR, Scene, View
 from pipelines.reconstruct.points import fuse_points
+from tests.scenes.reconstruct_room import finished, room, to_surface
 
 
 def test_points_lie_on_the_surfaces():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from rendered_clip import render
 
 from camera.errors import InputError
 from camera.view import Scene, View
@@ -10,6 +9,7 @@ from pipelines.estimation.depth_fit import Sparse, fit_to
 from pipelines.method import Clip
 from pipelines.reconstruct.points import fuse_points
 from pipelines.reconstruct.scene import scene_from_frames, scene_of_result, sparse_cloud
+from tests.scenes.rendered_clip import render
 
 
 @pytest.fixture(scope="module")

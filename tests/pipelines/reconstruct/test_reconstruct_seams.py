@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from reconstruct_room import path_of, room, to_surface
 
 from camera.evaluation.paths import fit_similarity, rotation_error_degrees
 from camera.unproject import points_of
 from camera.view import Scene
 from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_views
+from tests.scenes.reconstruct_room import path_of, room, to_surface
 
 
 @pytest.fixture(scope="module")

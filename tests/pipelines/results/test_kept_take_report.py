@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from rendered_clip import HEIGHT, WIDTH, along
 
 from camera.errors import InputError
 from camera.path import CameraPath
@@ -12,6 +11,7 @@ from pipelines.media import mp4_box
 from pipelines.media.video import read_video, write_mp4
 from pipelines.method import Progress
 from pipelines.results import take_report
+from tests.scenes.rendered_clip import HEIGHT, WIDTH, along
 from tests.turning import turning
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from gsplat.cuda import _torch_impl
-from splat_room import room
 from torch.nn import functional as F
 
 from pipelines.reconstruct.gaussians import fit
@@ -20,6 +19,7 @@ from pipelines.splats import drawing as splat_drawing
 from pipelines.splats.drawing import Drawing, drawing_on
 from pipelines.splats.kernel import composite_tiles
 from pipelines.splats.rasterizer import Flat, Gaussians, draw
+from tests.scenes.splat_room import room
 
 LENS = torch.tensor([[30.0, 0, 15.5], [0, 30.0, 11.5], [0, 0, 1]])
 

@@ -3,15 +3,15 @@
 import cv2
 import numpy as np
 import pytest
-from rendered_clip import HEIGHT, WIDTH, along, render
 
-from bench import camera_recovery
+from bench.geometry import camera_recovery
 from camera.errors import InputError
 from camera.evaluation import paths as metrics
 from camera.path import CameraPath, pinhole
 from camera.rotation import angle_degrees, from_pan_tilt_roll
 from pipelines.estimation.recovery.follow import clip_of
 from pipelines.estimation.recovery.recover import recover
+from tests.scenes.rendered_clip import HEIGHT, WIDTH, along, render
 from tests.turning import turning
 
 FOCAL = float(pinhole(WIDTH, HEIGHT, 60)[0, 0])

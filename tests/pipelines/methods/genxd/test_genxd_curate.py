@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rendered_clip import BOARD, HEIGHT, WIDTH, render
 
 from camera.errors import InputError
 from pipelines.__main__ import main
@@ -20,6 +19,7 @@ from pipelines.inputs.datasets.genxd import read_camvid
 from pipelines.inputs.open import read_material
 from pipelines.media.video import write_mp4
 from pipelines.methods.genxd.curation import camvid, motion_strength
+from tests.scenes.rendered_clip import BOARD, HEIGHT, WIDTH, render
 
 SPEED = 0.06
 

@@ -7,7 +7,6 @@ import struct
 import numpy as np
 import pytest
 import trimesh
-from reconstruct_room import finished, path_of, room
 
 from bench.room import orbit, shot
 from camera.errors import InputError
@@ -17,6 +16,7 @@ from pipelines.reconstruct import display
 from pipelines.reconstruct.pipeline import Made, make, shots_of_views
 from pipelines.reconstruct.surface.mesh import extract_mesh
 from pipelines.reconstruct.surface.texture import surface_of, texture_mesh
+from tests.scenes.reconstruct_room import finished, path_of, room
 
 
 @pytest.fixture(scope="module")

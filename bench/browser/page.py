@@ -25,7 +25,7 @@ from camera.view import Scene
 from pipelines.media.video import write_mp4
 from pipelines.rehearsal import rehearse
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def _orbit(scale: Scale, frames: int) -> tuple[Scene, CameraPath]:

@@ -26,7 +26,7 @@ from pipelines.runtime.pool.dispatch import Pool
 from pipelines.runtime.pool.replica import Event
 from pipelines.runtime.pool.settings import PoolSettings
 
-SHOOT = "bench.pool:shoot"
+SHOOT = "bench.runs.pool:shoot"
 STEP_SECONDS = 0.5
 STEPS = 20
 """Ten seconds a job."""
@@ -55,7 +55,7 @@ def _job(log: Path, name: object, steps: int, seconds: float) -> bytes:
 
 @long_subject
 def pool(scale: Scale) -> list[Row]:
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     rows, alone = [], 0.0
 
     def add(row: Row) -> None:

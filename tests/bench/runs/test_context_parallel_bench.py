@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.context_parallel import FULL, SMALL, computed, counted, of_full_size
+from bench.runs.context_parallel import FULL, SMALL, computed, counted, of_full_size
 
 
 def test_bytes_by_shapes_are_those_that_two_processes_send(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.scrub import MOST_SHARE, scrubbing
+from bench.browser.scrub import MOST_SHARE, scrubbing
 
 
 def test_two_visitors_who_scrub_ask_the_server_nothing():

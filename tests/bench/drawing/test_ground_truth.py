@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from bench.ground_truth import judged, shown_by
+from bench.drawing.ground_truth import judged, shown_by
 from bench.room import front, orbit, side
 from camera.render.scene import RenderedFrame, render
 from camera.view import FAR, Scene

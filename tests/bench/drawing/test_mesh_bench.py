@@ -4,7 +4,7 @@ import re
 
 from bench import QUICK, SUBJECTS, Row, discover
 from bench.__main__ import cells
-from bench.mesh import SIZE, _foxes, _row, _sweep
+from bench.drawing.mesh import SIZE, _foxes, _row, _sweep
 from pipelines.methods.i2v3d.scene import renderer as drawing
 from pipelines.methods.i2v3d.scene.renderer import OPENGL, PLAIN
 
@@ -28,7 +28,7 @@ def test_both_renderers_are_measured_and_agree():
 
 
 def test_without_opengl_the_table_says_why(monkeypatch):
-    monkeypatch.setattr("bench.mesh.refusal", lambda: "There is none here.")
+    monkeypatch.setattr("bench.drawing.mesh.refusal", lambda: "There is none here.")
     found = rows()
     assert found["plain"].ours_ms > 0
     assert cells(found["OpenGL"])[1:] == ("nan", "", "", "not measured: There is none here.", "", "")

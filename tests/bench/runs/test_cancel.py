@@ -5,7 +5,7 @@ import gc
 import pytest
 import torch
 
-from bench.cancel import SMALL, Trials
+from bench.runs.cancel import SMALL, Trials
 
 gc.freeze()
 

@@ -11,7 +11,6 @@ import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
-from rendered_clip import render
 
 from camera import formats
 from camera.cloud import PointCloud
@@ -23,6 +22,7 @@ from pipelines.media.video import probe, write_mp4
 from pipelines.project.content import PATH_FILE, MoveSource
 from tabs.genxd import given_views as views
 from tabs.project.project import Project
+from tests.scenes.rendered_clip import render
 from tests.tabs.visitor import Visitor
 
 GENXD = method("genxd")

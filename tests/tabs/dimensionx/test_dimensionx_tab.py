@@ -28,7 +28,7 @@ from tabs.parts.loss_curve import loss_curve
 from tabs.project.project import Project
 from tests.tabs.visitor import Visitor
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "dimensionx"
+GOLDEN = Path(__file__).parents[2] / "golden" / "dimensionx"
 STILL = next(example.name for example in EXAMPLES if example.kind == "still")
 QUICK = {
     "weights": "tiny", "name": "slide", "rank": 2, "accumulation": 1, "frames": 9, "sample_steps": 1, "checkpointing": False,

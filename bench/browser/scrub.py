@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import Row, Scale, long_subject
-from bench.chromium import chromium
+from bench.browser.chromium import chromium
 from bench.load import OURS, Server, serving
 
 MOST_SHARE = 0.05

@@ -3,8 +3,8 @@
 import numpy as np
 
 from bench import QUICK
-from bench.reconstruct import full_size, off_surface
-from bench.reconstruct_orbit import drifted, errors, orbit, turn_off
+from bench.geometry.reconstruct import full_size, off_surface
+from bench.geometry.reconstruct_orbit import drifted, errors, orbit, turn_off
 from camera.unproject import points_of
 from examples import load
 

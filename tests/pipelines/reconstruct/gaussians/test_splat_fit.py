@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from splat_room import HEIGHT, VIEWS, WIDTH, room
 
 from bench.room import orbit, shot
 from camera.cloud import PointCloud, cloud_of
@@ -19,6 +18,7 @@ from pipelines.reconstruct.gaussians.fit import Fitted, fit
 from pipelines.reconstruct.gaussians.initialise import BACKDROP, add_backdrop, extent, initial_splats, log_confidence
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.splats.drawing import drawing_on, render_path
+from tests.scenes.splat_room import HEIGHT, VIEWS, WIDTH, room
 
 
 def finished(steps):

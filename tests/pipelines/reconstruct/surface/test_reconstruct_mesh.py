@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from reconstruct_room import finished, room, to_surface
 
 from bench.room import orbit, shot
 from camera.errors import InputError
@@ -13,6 +12,7 @@ from pipelines.method import Progress
 from pipelines.reconstruct.surface import tsdf
 from pipelines.reconstruct.surface.mesh import extract_mesh
 from pipelines.reconstruct.surface.tsdf import SIDE, Pictures, cells
+from tests.scenes.reconstruct_room import finished, room, to_surface
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tabs.parts import session_files
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOLD = "import sys; from tabs.parts import session_files; print(session_files.made(sys.argv[1]), flush=True); sys.stdin.read()"
 
 

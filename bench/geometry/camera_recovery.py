@@ -42,7 +42,7 @@ FAULTY = "courtyard"
 """The scene of the injected faults."""
 WIDTH = 320
 """Clips are marched ray by ray: larger ones would take hours."""
-KEPT = Path(__file__).parents[1] / "build" / "bench-clips"
+KEPT = Path(__file__).parents[2] / "build" / "bench-clips"
 """Rendered frames are kept here under a name made of scene, cameras and renderer, so that a second run only measures."""
 NOISE = 3.0
 """Levels of noise before compression."""
@@ -79,7 +79,7 @@ def shot(scene: str, path: CameraPath) -> NDArray[np.uint8]:
 
 def _name(scene: str, path: CameraPath) -> str:
     renderer = b"".join(
-        file.read_bytes() for file in sorted((Path(__file__).parents[1] / "examples/render").rglob("*.py"))
+        file.read_bytes() for file in sorted((Path(__file__).parents[2] / "examples/render").rglob("*.py"))
     )
     cameras = np.round(path.world_from_camera, 9).tobytes() + np.round(path.intrinsics, 9).tobytes()
     size = f"{scene} {path.width} {path.height} {path.fps}".encode()

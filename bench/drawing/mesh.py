@@ -17,7 +17,7 @@ from pipelines.methods.i2v3d.method import LAMP, I2V3DSettings
 from pipelines.methods.i2v3d.scene.coarse import CoarseFrame, render_frames
 from pipelines.methods.i2v3d.scene.renderer import OPENGL, PLAIN, refusal
 
-FOX = Path(__file__).parents[1] / "examples" / "fox" / "fox.glb"
+FOX = Path(__file__).parents[2] / "examples" / "fox" / "fox.glb"
 FRAMES, SIZE = 16, (576, 1024)
 WITHIN_SECONDS = {PLAIN: 15, OPENGL: 2}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.completion import edge_energy, judged
+from bench.drawing.completion import edge_energy, judged
 from bench.room import front
 
 SIZE = (96, 160)

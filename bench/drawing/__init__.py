@@ -1,0 +1,1 @@
+"""Renderers and what they draw, against readable references and against the truth."""

@@ -1,0 +1,1 @@
+"""Cameras and surfaces recovered from frames, against the truth."""

@@ -1,0 +1,1 @@
+"""Runs of the methods: cancelled, spread over GPUs, shared by a pool."""
