@@ -14,7 +14,7 @@ from camera.editing.fit import fit_keys
 from camera.editing.keys import Key, KeyedMove, evenly
 from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
 from camera.editing.targets import along_stroke, follow_target, keep_framed, look_at_target, orbit_target
-from camera.editing.track import key_at
+from camera.editing.track import key_at, overridden
 from camera.errors import InputError, reading
 from camera.path import CameraPath
 from camera.rotation import UP, from_pan_tilt_roll
@@ -43,7 +43,7 @@ def apply_command(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edite
     """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
 
     Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, begin, shift, turn, stroke, look_at,
-    size, orbit, follow, loop, speed, shape. A target is "point", or "way", a point for each chosen key. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
+    size, orbit, follow, loop, speed, shape; of a move over a clip's camera follow_clip, ends. A target is "point", or "way", a point for each chosen key. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
     """
     name = asked.get("do")
     if not isinstance(name, str) or name not in _EDITS:
@@ -54,12 +54,23 @@ def apply_command(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edite
 def describe_move(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
     """A move as plain values for a timeline: curve and duration, and time, hold, easing, tangent, name and numbers of each key."""
     keys = [
-        {"time": key.time, "hold": key.hold, "easing": key.easing, "tangent": key.tangent, "name": key.name}
+        {
+            "time": key.time,
+            "hold": key.hold,
+            "easing": key.easing,
+            "tangent": key.tangent,
+            "name": key.name,
+            "follows": key.follows,
+        }
         | vars(numbers_of(key.camera, origin.world_from_camera[0]))
         for key in move.keys
     ]
     whole = {"seconds": move.seconds, "loop": move.loop, "curve": move.curve, "easing": move.easing}
     speed = [list(point) for point in move.speed]
+    if move.source is not None:
+        ends = {"same_first": move.same_first, "same_last": move.same_last}
+        whole |= ends | {"overridden": overridden(move), "clip_frames": len(move.source)}
+    whole["over_clip"] = move.source is not None
     return {**whole, "constant_speed": move.constant_speed, "speed": speed, "keys": keys}
 
 
@@ -97,6 +108,8 @@ def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 def _append(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
     """Append a camera after the last key. If that is at the end of the move, the other keys are compressed, so that its length stays."""
+    if move.source is not None:
+        raise InputError("Over a clip's camera keys stand at its frames; go to a frame and add the key there.")
     last, count = move.keys[-1], len(move.keys)
     camera = read_camera(asked.get("camera"), origin)
     apart = (last.time - move.keys[0].time) / (count - 1) if count > 1 else move.seconds
@@ -172,9 +185,28 @@ def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _begin(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    """Transform the whole move so that it begins at the picture's camera."""
+    """Transform the whole move so that it begins at the picture's camera; over a clip's camera its first frame is the clip's."""
+    if move.source is not None:
+        return Edited(replace(move, same_first=True), "begin as the clip")
     cameras = move.cameras.moved_to(origin.world_from_camera[0])
     return Edited(move.with_cameras(cameras), "begin at the picture")
+
+
+def _follow_clip(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """At "time" the clip's own camera takes over again."""
+    time = _read_number(asked, "time")
+    move = edits.follow_source(move, time)
+    number = edits.index_at(move, time) or 0
+    return Edited(move, f"follow the clip at key {number + 1}", (number,))
+
+
+def _ends(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+    """Whether the first and last frame are the clip's own, those that are given."""
+    given = {name: asked[name] for name in ("same_first", "same_last") if isinstance(asked.get(name), bool)}
+    if not given or move.source is None:
+        raise InputError("The edit needs same_first or same_last as true or false, and a clip's camera under the keys.")
+    (name, same), *_ = given.items()
+    return Edited(replace(move, **given), f"{'same' if same else 'own'} {name.removeprefix('same_')} frame")
 
 
 def _shift(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
@@ -252,8 +284,9 @@ def _follow(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
 
 
 def _cameras_of(move: KeyedMove, asked: Asked) -> tuple[tuple[int, ...], CameraPath]:
-    """The chosen keys, or all, and their cameras."""
-    chosen = _read_chosen(asked) if asked.get("chosen") else tuple(range(len(move.keys)))
+    """The chosen keys, or all that follow no clip, and their cameras."""
+    own = tuple(number for number, key in enumerate(move.keys) if not key.follows)
+    chosen = _read_chosen(asked) if asked.get("chosen") else own
     return chosen, move.cameras.sliced(edits.check_chosen(move, chosen))  # type: ignore[arg-type]
 
 
@@ -304,7 +337,7 @@ _EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
     "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "begin": _begin, "shift": _shift,
     "turn": _turn, "stroke": _stroke, "look_at": _look_at,
     "size": _size, "orbit": _orbit, "follow": _follow,
-    "loop": _loop, "speed": _speed, "shape": _shape,
+    "follow_clip": _follow_clip, "ends": _ends, "loop": _loop, "speed": _speed, "shape": _shape,
 }  # fmt: skip
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from camera.editing.keys import Key, KeyedMove, Tangent
+import numpy as np
+
+from camera.editing.keys import SAME_TIME, Key, KeyedMove, Tangent, seconds_of
 from camera.errors import InputError
 from camera.path import CameraPath
-
-SAME_TIME = 1e-6
-"""Seconds within which two keys stand at one time."""
 
 
 def add_key(move: KeyedMove, key: Key) -> KeyedMove:
@@ -22,8 +21,8 @@ def add_key(move: KeyedMove, key: Key) -> KeyedMove:
 
 
 def overwrite_key(move: KeyedMove, index: int, camera: CameraPath) -> KeyedMove:
-    """Replace the camera of key ``index``; its time, easing, tangent and hold stay."""
-    return _change(move, index, camera=camera.fitted(move.width, move.height))
+    """Replace the camera of key ``index``, which follows no source then; its time, easing, tangent and hold stay."""
+    return _change(move, index, camera=camera.fitted(move.width, move.height), follows=False)
 
 
 def move_keys(move: KeyedMove, chosen: Collection[int], seconds: float, *, ripple: bool = False) -> KeyedMove:
@@ -106,6 +105,39 @@ def set_loop(move: KeyedMove, loop: bool) -> KeyedMove:
     return replace(move, loop=loop)
 
 
+def over_source(move: KeyedMove, source: CameraPath) -> KeyedMove:
+    """The keys laid over the camera of a clip, each at its time; a move that is longer than the clip is pressed into it.
+
+    A key that is the source's own camera follows it. Where another key stands at an end, that frame is not the source's.
+    Shape, speed and loop of the whole are the source's from then on.
+    """
+    source, length = source.fitted(move.width, move.height), seconds_of(source)
+    if move.seconds > length:
+        move = retime(replace(move, loop=False, source=None), length)
+    at = [source.between([key.time * source.fps]) for key in move.keys]
+    keys = tuple(replace(key, follows=_is_same(key.camera, own)) for key, own in zip(move.keys, at))
+    first, last = keys[0], keys[-1]
+    return KeyedMove(
+        keys, length, curve=move.curve, source=source, same_first=first.follows or first.time > SAME_TIME,
+        same_last=last.follows or last.leaves < length - SAME_TIME,
+    )  # fmt: skip
+
+
+def follow_source(move: KeyedMove, seconds: float) -> KeyedMove:
+    """From the key at ``seconds`` the source takes over again: a key that is there follows it, else one is added."""
+    if move.source is None:
+        raise InputError("This move has no clip's camera to go back to.")
+    there = index_at(move, seconds)
+    if there is not None:
+        return _change(move, there, follows=True)
+    return add_key(move, Key(move.source.sliced(slice(0, 1)), seconds, tangent="rest", follows=True))
+
+
+def _is_same(one: CameraPath, other: CameraPath) -> bool:
+    same = np.allclose(one.world_from_camera, other.world_from_camera, atol=1e-9)
+    return bool(same and np.allclose(one.intrinsics, other.intrinsics, rtol=1e-9))
+
+
 def index_at(move: KeyedMove, seconds: float) -> int | None:
     """Index of the key at a time, or None."""
     return next((i for i, key in enumerate(move.keys) if abs(key.time - seconds) <= SAME_TIME), None)
@@ -113,6 +145,8 @@ def index_at(move: KeyedMove, seconds: float) -> int | None:
 
 def _with_keys(move: KeyedMove, keys: Collection[Key], seconds: float | None = None) -> KeyedMove:
     ordered = tuple(sorted(keys, key=lambda key: key.time))
+    if move.source is not None:
+        return replace(move, keys=ordered)
     seconds = max(move.seconds if seconds is None else seconds, ordered[-1].leaves)
     return replace(move, keys=ordered, seconds=seconds)
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath, Fit
@@ -16,6 +17,8 @@ Tangent = Literal["smooth", "corner", "rest"]
 """At a key: the curve runs through it, may turn sharply at it, or comes to a stop at it."""
 
 MOST_KEYS = 500
+SAME_TIME = 1e-6
+"""Seconds within which two keys stand at one time."""
 LONGEST_SECONDS = 3600.0
 
 
@@ -25,7 +28,8 @@ class Key:
 
     ``camera``: a path of one frame. ``time``: seconds from the start of the move at which it is reached. ``hold``: seconds
     for which the camera then stays there. ``easing``: from here to the next key, a name of
-    `camera.trajectories.keyframes.EASINGS`. ``name``: what a person calls it.
+    `camera.trajectories.keyframes.EASINGS`. ``name``: what a person calls it. ``follows``: of a move over a source camera, the
+    source's own camera at this time, which the move then puts in place of ``camera``.
     """
 
     camera: CameraPath
@@ -34,6 +38,7 @@ class Key:
     tangent: Tangent = "smooth"
     hold: float = 0.0
     name: str = ""
+    follows: bool = False
 
     def __post_init__(self) -> None:
         if len(self.camera) != 1:
@@ -76,6 +81,9 @@ class KeyedMove:
     and after the last the camera stands there. ``curve``, ``easing``, ``constant_speed``, ``loop``: as in
     `camera.trajectories.keyframes.through`, over the whole move; at constant speed the keys' times do not count.
     ``speed``: a speed graph over the whole move; empty is even.
+    ``source``: the camera of a clip, frame by frame, which the move follows until a key overrides it (`camera.editing.track`);
+    such a move lasts as long as its source and has no loop, easing or speed of its own. ``same_first``, ``same_last``: its first
+    or last frame is the source's, so no other key stands there.
     All keys have pictures of one size. Raises `InputError` on anything else.
     """
 
@@ -86,6 +94,9 @@ class KeyedMove:
     constant_speed: bool = False
     loop: bool = False
     speed: SpeedGraph = ()
+    source: CameraPath | None = None
+    same_first: bool = True
+    same_last: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.keys) <= MOST_KEYS:
@@ -102,6 +113,11 @@ class KeyedMove:
         object.__setattr__(self, "seconds", float(self.seconds))
         self._check_times()
         self._check_speed()
+        if self.source is not None:
+            self._check_source(self.source)
+            object.__setattr__(self, "keys", tuple(map(self._followed, self.keys)))
+        elif any(key.follows for key in self.keys):
+            raise InputError("A key can follow the source camera only in a move that has one.")
 
     def _check_times(self) -> None:
         for number, (key, after) in enumerate(pairwise(self.keys), start=1):
@@ -133,6 +149,35 @@ class KeyedMove:
         if (speeds < 0).any() or not speeds.any():
             raise InputError("Speeds of a speed graph are 0 or more, and not all 0.")
 
+    def _check_source(self, source: CameraPath) -> None:
+        if abs(self.seconds - seconds_of(source)) > 1e-6:
+            raise InputError(
+                f"A move over a clip's camera lasts as long as the clip, {seconds_of(source):.4g} s; got {self.seconds:.4g} s."
+            )
+        if self.loop or self.constant_speed or self.speed or self.easing != "linear":
+            raise InputError(
+                "A move over a clip's camera runs as the clip does: without loop, easing or speed of its own."
+            )
+        if (source.width, source.height) != (self.width, self.height):
+            raise InputError("The camera of a clip and the keys over it have pictures of one size; fit them first.")
+        first, last = self.keys[0], self.keys[-1]
+        for same, key, at_end, which in (
+            (self.same_first, first, first.time <= SAME_TIME, "first"),
+            (self.same_last, last, last.leaves >= self.seconds - SAME_TIME, "last"),
+        ):
+            if same and at_end and not key.follows:
+                raise InputError(
+                    f"The {which} frame is to be the clip's own, so no other key stands there; give that up, or move the key."
+                )
+
+    def _followed(self, key: Key) -> Key:
+        return replace(key, camera=self.source_at(np.array([key.time]))) if key.follows else key
+
+    def source_at(self, seconds: NDArray[np.float64]) -> CameraPath:
+        """The source's cameras at ``seconds`` (F,), between its frames too. There must be a source."""
+        assert self.source is not None
+        return self.source.between(seconds * self.source.fps)
+
     @property
     def width(self) -> int:
         return self.keys[0].camera.width
@@ -152,12 +197,21 @@ class KeyedMove:
 
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> KeyedMove:
         """The same move through the lens of another picture size, as `CameraPath.fitted`."""
-        return self.with_cameras(self.cameras.fitted(width, height, fit))
+        source = None if self.source is None else self.source.fitted(width, height, fit)
+        return replace(self, keys=self._seeing(self.cameras.fitted(width, height, fit)), source=source)
 
     def with_cameras(self, cameras: CameraPath) -> KeyedMove:
-        """Other cameras (one frame for each key) at the same times."""
+        """Other cameras (one frame for each key) at the same times; keys that follow a source go on following it."""
+        return replace(self, keys=self._seeing(cameras))
+
+    def _seeing(self, cameras: CameraPath) -> tuple[Key, ...]:
         frames = [cameras.sliced(slice(i, i + 1)) for i in range(len(cameras))]
-        return replace(self, keys=tuple(replace(key, camera=frame) for key, frame in zip(self.keys, frames)))
+        return tuple(replace(key, camera=frame) for key, frame in zip(self.keys, frames))
+
+
+def seconds_of(source: CameraPath) -> float:
+    """From the first frame to the last, in seconds; of a single frame, how long that is shown."""
+    return max(len(source) - 1, 1) / source.fps
 
 
 def evenly(cameras: CameraPath, seconds: float, *, loop: bool = False) -> KeyedMove:

@@ -1,13 +1,20 @@
-"""From a keyed move to a `CameraPath`; with plain keys the same numbers as `camera.trajectories.keyframes.through`."""
+"""From a keyed move to a `CameraPath`; with plain keys the same numbers as `camera.trajectories.keyframes.through`.
+
+Over a source camera a key stands for its offset from the source at its time: place and turn in the source camera's own axes, the
+ratio of focal lengths. Offsets run from key to key as cameras do, and to none at keys that follow the source and at the ends that
+are to be the source's; there they come to rest. A frame's camera is the source's with the offset of that moment, so between
+two keys without an offset it is the source's own. A hold keeps the offset: the camera goes along with the source.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.editing.keys import Key, KeyedMove
+from camera.editing.keys import SAME_TIME, Key, KeyedMove
 from camera.editing.timing import overall_progress, track_position, track_times
 from camera.errors import InputError
 from camera.path import CameraPath
@@ -16,17 +23,27 @@ from camera.trajectories.keyframes import Track, at_constant_speed, track
 
 def path_of(move: KeyedMove, *, frames: int, fps: float = 24.0) -> CameraPath:
     """``frames`` frames from the start of the move to its end; of a loop, the frame after the last would be the first again.
+    Over a source camera they are the source's first frames, and after its last the camera stands.
 
     Raises `InputError` for no frames, and as `camera.trajectories.keyframes.through` for constant speed.
     """
     if frames < 1:
         raise InputError(f"A path needs at least one frame, got {frames}.")
-    share = np.arange(frames) / max(frames - (0 if move.loop else 1), 1)
-    return camera_at(move, share).with_fps(fps)
+    return camera_at(move, _shares(move, frames)).with_fps(fps)
+
+
+def _shares(move: KeyedMove, frames: int) -> NDArray[np.float64]:
+    """(F,): share of the clip at which each frame of `path_of` is."""
+    if move.source is not None:
+        last = len(move.source) - 1
+        return np.minimum(np.arange(frames), last) / max(last, 1)
+    return np.arange(frames) / max(frames - (0 if move.loop else 1), 1)
 
 
 def camera_at(move: KeyedMove, share: NDArray[np.float64]) -> CameraPath:
     """The cameras after ``share`` (F,) of the clip, 0 to 1."""
+    if move.source is not None:
+        return _over_source(move, share)
     if len(move.keys) == 1:
         return move.cameras.sliced(slice(0, 1)).resampled(len(share))
     curved = _curve(move)
@@ -39,7 +56,7 @@ def camera_at(move: KeyedMove, share: NDArray[np.float64]) -> CameraPath:
 
 def times_of(move: KeyedMove, frames: int) -> NDArray[np.float64]:
     """(F,): where among the times of the keys each frame of `path_of` is, in seconds; a key is met where its time is."""
-    share = np.arange(frames) / max(frames - (0 if move.loop else 1), 1)
+    share = _shares(move, frames)
     if move.constant_speed and len(move.keys) > 1:
         return at_constant_speed(_curve(move), track_times(move), overall_progress(move, share))
     return overall_progress(move, share) * move.seconds
@@ -48,6 +65,55 @@ def times_of(move: KeyedMove, frames: int) -> NDArray[np.float64]:
 def key_at(move: KeyedMove, seconds: float) -> Key:
     """A key with the camera that ``move`` has at ``seconds``."""
     return Key(camera_at(move, np.array([min(max(seconds / move.seconds, 0.0), 1.0)])), seconds)
+
+
+def _over_source(move: KeyedMove, share: NDArray[np.float64]) -> CameraPath:
+    source, offset = move.source_at(share * move.seconds), camera_at(offsets(move), share)
+    lenses = source.intrinsics + offset.intrinsics - np.eye(3)
+    lenses[:, [0, 1], [0, 1]] = source.intrinsics[:, [0, 1], [0, 1]] * offset.intrinsics[:, [0, 1], [0, 1]]
+    return CameraPath(source.world_from_camera @ offset.world_from_camera, lenses, move.width, move.height)
+
+
+def offsets(move: KeyedMove) -> KeyedMove:
+    """The keys of a move over a source as offsets from it: poses in the source camera's axes, lenses with ratios of focal lengths
+    and shifts in pixels. Ends that are the source's have a key."""
+    source, none = move.source_at(np.array([key.time for key in move.keys])), _no_offset(move)
+    poses = source.camera_from_world @ move.cameras.world_from_camera
+    lenses = move.cameras.intrinsics - source.intrinsics + np.eye(3)
+    lenses[:, [0, 1], [0, 1]] = move.cameras.intrinsics[:, [0, 1], [0, 1]] / source.intrinsics[:, [0, 1], [0, 1]]
+    apart = [CameraPath(pose[None], lens, move.width, move.height) for pose, lens in zip(poses, lenses)]
+    keys = [
+        _resting(replace(key, camera=none)) if key.follows else replace(key, camera=camera)
+        for key, camera in zip(move.keys, apart)
+    ]
+    if move.same_first and keys[0].time > SAME_TIME:
+        keys.insert(0, Key(none, 0.0, tangent="rest"))
+    if move.same_last and keys[-1].leaves < move.seconds - SAME_TIME:
+        keys.append(Key(none, move.seconds, tangent="rest"))
+    return KeyedMove(tuple(keys), move.seconds, curve=move.curve)
+
+
+def _no_offset(move: KeyedMove) -> CameraPath:
+    return CameraPath(np.eye(4)[None], np.eye(3), move.width, move.height)
+
+
+def _resting(key: Key) -> Key:
+    """A key without offset: the curve ends at it, with a corner only where that was asked for."""
+    return replace(key, follows=False, tangent="corner" if key.tangent == "corner" else "rest")
+
+
+def overridden(move: KeyedMove) -> list[tuple[float, float]]:
+    """Stretches of a move over a source, from and to in seconds, in which its keys override the source."""
+    found: list[tuple[float, float]] = []
+    for number, key in enumerate(move.keys):
+        if key.follows:
+            continue
+        begins = move.keys[number - 1].leaves if number else 0.0
+        ends = move.keys[number + 1].time if number + 1 < len(move.keys) else move.seconds
+        if found and found[-1][1] >= begins:
+            begins = found.pop()[0]
+        found.append((begins, ends))
+    return found
 
 
 def _curve(move: KeyedMove) -> Track:

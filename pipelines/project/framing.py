@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from camera.editing.keys import Key, KeyedMove
+import numpy as np
+
+from camera.editing.keys import Key, KeyedMove, seconds_of
 from camera.editing.track import path_of as path_of_keys
 from camera.errors import InputError
 from camera.objects.scene import StagedScene, subject_distance
@@ -61,11 +63,36 @@ def frame_path(path: CameraPath, moves: Moves, framed: Scene, *, as_given: bool)
 
 
 def keys_of_move(content: Content, moves: Moves) -> KeyedMove:
-    """The keys of the move; where there are none yet, one: the picture's own camera, for as long as ``moves`` last."""
+    """The keys of the move; where there are none yet, one: the picture's own camera, for as long as ``moves`` last. Over a clip
+    with known cameras it follows these."""
     if content.scene is None:
         raise InputError("There is no scene yet: pick an example or give a picture first.")
-    first = content.scene.first.camera
-    return content.track or KeyedMove((Key(first, 0.0),), max(moves.frames - 1, 1) / moves.fps)
+    if content.track is not None:
+        return content.track
+    first, source = content.scene.first.camera, clip_camera(content.scene)
+    if source is not None:
+        return KeyedMove((Key(first, 0.0, follows=True),), seconds_of(source), source=source)
+    return KeyedMove((Key(first, 0.0),), max(moves.frames - 1, 1) / moves.fps)
+
+
+_clip_cameras: WeakKeyDictionary[Scene, CameraPath | None] = WeakKeyDictionary()
+
+
+def clip_camera(scene: Scene) -> CameraPath | None:
+    """The camera of a clip, frame by frame, at the clip's rate; None where the scene is no clip, or its camera stands still."""
+    if scene not in _clip_cameras:
+        _clip_cameras[scene] = _own_camera(scene)
+    return _clip_cameras[scene]
+
+
+def _own_camera(scene: Scene) -> CameraPath | None:
+    views = scene.views
+    if scene.kind != "clip" or len(views) < 2:
+        return None
+    poses, lenses = (np.stack([getattr(view, name) for view in views]) for name in ("world_from_camera", "intrinsics"))
+    if np.ptp(poses, axis=0).max() < 1e-9 and np.ptp(lenses, axis=0).max() < 1e-9:
+        return None
+    return CameraPath(poses, lenses, scene.first.width, scene.first.height, scene.fps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from camera.editing import saved
+from camera.editing.edits import over_source
 from camera.editing.fit import Fit
 from camera.editing.limits import fit_to_limits
 from camera.errors import InputError, reading
@@ -16,6 +17,7 @@ from camera.objects.scene import subject_distance
 from camera.path import CameraPath
 from pipelines.method import Method
 from pipelines.project.content import KEYFRAMES
+from pipelines.project.framing import clip_camera
 from tabs.browser.timeline import component
 from tabs.keys import scene_asks
 from tabs.parts.form import said
@@ -47,7 +49,7 @@ class Timeline:
         reach = subject_distance(project.ready()[0].first)
         return component.shown(
             project.path, track, project.scene.first.camera, unit=unit, reach=reach, trained=trained(project.record, reach),
-            look=project.content.look.values(), **more,
+            look=project.content.look.values(), has_clip=clip_camera(project.scene) is not None, **more,
         )  # fmt: skip
 
     def connect(self, seeing: gr.State, view: gr.HTML, notes: gr.Markdown, film: gr.Textbox) -> None:
@@ -98,7 +100,7 @@ def edit_keys(project: Project, command: str):
     return project, {"edit": project.history.past[-1].name, "keys": saved.write(project.keyed())}
 
 
-_NOTHING_NEW = {"add", "append", "overwrite", "numbers", "look_at", "size"}
+_NOTHING_NEW = {"add", "append", "overwrite", "follow_clip", "numbers", "look_at", "size"}
 """Edits after which the stage shows the key."""
 
 
@@ -120,10 +122,24 @@ def edited(project: Project, asked: Asked, seeing: CameraPath | None) -> tuple[P
         return project, {"said": _fit_words(fit)}
     if asked.get("do") in ("look", "focus"):
         return scene_asks.with_look(project, asked)
+    if asked.get("do") == "over_clip":
+        return _over_clip(project, asked.get("on") is True)
     if asked.get("do") == "open":
         return project.with_keys(saved.read(asked.get("keys")), "open keys"), {}
     project, edit = project.edited(scene_asks.with_way(project, asked), seeing)
     return project, {"chosen": edit.chosen, "said": edit.name[:1].upper() + edit.name[1:]}
+
+
+def _over_clip(project: Project, on: bool) -> tuple[Project, dict[str, Any]]:
+    """The keys laid over the clip's own camera; or, taken off it, keys fitted to the move as it is."""
+    source = clip_camera(project.scene) if project.scene is not None else None
+    if not on:
+        project, fit = project.with_keys_of(project.ready()[1], "take the keys off the clip's camera")
+        return project, {"said": _fit_words(fit)}
+    if source is None:
+        raise InputError("Only a clip whose camera is known and moves can lie under the keys.")
+    project = project.with_keys(over_source(project.keyed(), source), "lay the keys over the clip's camera")
+    return project, {"said": "The move is the clip's own camera, except where keys override it."}
 
 
 def _fit_words(fit: Fit) -> str:

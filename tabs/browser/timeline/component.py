@@ -60,6 +60,7 @@ def shown(
     object: dict[str, float] | None = None,
     unseen: list[list[float]] | None = None,
     look: dict[str, Any] | None = None,
+    has_clip: bool = False,
 ) -> dict[str, Any]:
     """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none. ``origin``: the picture's
     camera, from which the numbers of keys count, in ``unit``, and ``reach`` is the distance to the subject; ``trained``: "travel" and
@@ -67,7 +68,8 @@ def shown(
     what was ``wrong``; ``asked``: number of the command that this answers; ``warnings``: by frame, the share that is "new" and
     whether something is "near"; ``target``: a point that was picked, ``object``: on
     which object, at which share of the video; ``unseen``: x and z of places that the move shows and no picture saw;
-    ``look``: values of `pipelines.project.look.Look`."""
+    ``look``: values of `pipelines.project.look.Look`; ``has_clip``: whether the scene is a clip with a camera of its own to lie
+    under the keys."""
     keys: dict[str, Any] = {"seconds": max(len(path) - 1, 1) / path.fps, "keys": []}
     when = np.arange(len(path)) / path.fps
     if track is not None:
@@ -78,7 +80,7 @@ def shown(
         **keys,
         "id": uuid.uuid4().hex,
         "keyed": track is not None,
-        "when": when.round(6).tolist(),
+        "when": when.round(9).tolist(),
         "lasts": len(path) / path.fps,
         "unit": unit,
         "reach": reach,
@@ -92,4 +94,5 @@ def shown(
         "object": object,
         "unseen": unseen or [],
         "look": look,
+        "has_clip": has_clip,
     }

@@ -169,7 +169,7 @@ def test_numbers_say_a_key_and_make_it_again(move):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"version": 2}, "version 2"), ({"seconds": "4"}, "must be a number"), ({"keys": 3}, "must be a list"),
+        ({"version": 3}, "version 3"), ({"seconds": "4"}, "must be a number"), ({"keys": 3}, "must be a list"),
         ({"extra": 1}, "unknown extra"), ({"width": -1}, "whole number"), ({"keys": []}, "1 to 500 keys"),
         ({"speed": [[0, 1]]}, "two points"), ({"curve": "loose"}, "Unknown curve"), ({"curve": None}, "short text"),
     ],

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from camera.editing import edits
+from camera.editing.keys import Key, KeyedMove, seconds_of
+from camera.editing.track import path_of
 from camera.errors import InputError
 from camera.trajectories import film_script
 from examples import load
@@ -16,8 +19,9 @@ from pipelines.cli.parser import parser
 from pipelines.cli.shot import shot_of
 from pipelines.media.video import read_video
 from pipelines.methods.i2v3d.keyframes.files import Painted, read_kept, unpack
-from pipelines.project.content import FILM_MOVES, MoveSource
+from pipelines.project.content import FILM_MOVES, KEYFRAMES, MoveSource
 from pipelines.project.file import content_of, is_project, read_project, save_project
+from pipelines.project.framing import clip_camera
 from pipelines.project.look import Look
 from pipelines.project.parts import ProjectFile
 from pipelines.results.record import restore
@@ -141,3 +145,27 @@ def test_a_rehearsal_has_the_look_of_the_project_unless_the_command_line_says_an
 def test_a_focus_that_is_none_is_refused(focus):
     with pytest.raises(InputError, match=r"[Ff]ocus"):
         Look(focus=focus)
+
+
+def test_keys_over_a_clip_go_with_the_project_to_every_method(tmp_path):
+    """Each method takes the clip's first frames, as many as its own move has."""
+    scene = load("toy_train").fitted(160, 96)
+    clip = clip_camera(scene)
+    assert clip is not None
+    beside = clip.world_from_camera[10:11].copy()
+    beside[0, 1, 3] -= 0.2
+    key = Key(clip.sliced(slice(10, 11)).with_poses(beside), 10 / clip.fps)
+    track = edits.follow_source(
+        edits.add_key(KeyedMove((Key(key.camera, 0.0, follows=True),), seconds_of(clip), source=clip), key),
+        20 / clip.fps,
+    )
+    moves = {name: method(name).moves(**{**FRAME, "frames": 25}).values() for name in ("dualcamctrl", "gen3c")}
+    made = ProjectFile(scene=scene, track=track, source=MoveSource(moves_from=KEYFRAMES).values(), moves=moves)
+    file = save_project(tmp_path / "project.zip", made)
+    for name in moves:
+        given = parser().parse_args(["preview", name, "--project", str(file), "--out", str(tmp_path / "x.mp4")])
+        path = shot_of(method(name), given, tmp_path)[0].path
+        wanted = path_of(track.fitted(96, 64), frames=25, fps=path.fps)
+        np.testing.assert_allclose(path.world_from_camera, wanted.world_from_camera, atol=1e-12)
+        np.testing.assert_allclose(path.world_from_camera[[0, 20, 24]], clip.world_from_camera[[0, 20, 24]], atol=1e-12)
+        np.testing.assert_allclose(path.world_from_camera[10], beside[0], atol=1e-12)

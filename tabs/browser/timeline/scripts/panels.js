@@ -9,7 +9,7 @@ const mmOf = (degrees) => FULL_FRAME_MM / (2 * Math.tan((degrees * Math.PI) / 36
 // `ask` sends a command for the chosen keys.
 export function keyPanel(value, words, ripple, ask) {
   const { keys, chosen, unit } = value;
-  if (!chosen.length) return [fields("Choose a key to change its numbers. Fly in the picture, then add what you see.")];
+  if (!chosen.length) return [fields(value.over_clip ? "The move is the clip's own camera. Go to a frame, fly in the picture, then add what you see." : "Choose a key to change its numbers. Fly in the picture, then add what you see.")];
   const key = keys[chosen[0]];
   const shared = [
     choice("To the next key", key.easing, words.easing, (easing) => ask({ do: "ease", easing })),
@@ -22,7 +22,7 @@ export function keyPanel(value, words, ripple, ask) {
   const wide = degreesOf(key.focal_mm);
   return [
     fields(
-      heading(`Key ${chosen[0] + 1}`),
+      heading(key.follows ? `Key ${chosen[0] + 1}: the clip's own` : `Key ${chosen[0] + 1}`),
       number("time", key.time, "s", 0.1, (time) => ask({ do: "move", seconds: time - key.time, ripple: ripple() })),
       number("hold", key.hold, "s", 0.1, (seconds) => ask({ do: "hold", seconds, ripple: ripple() })),
       ...shared,
@@ -35,6 +35,7 @@ export function keyPanel(value, words, ripple, ask) {
 
 export function wholePanel(value, words, ask) {
   const shape = (name) => (entered) => ask({ do: "shape", [name]: entered });
+  if (value.over_clip) return [fields(choice("Between keys", value.curve, words.curve, shape("curve")))];
   const slow = { even: "Even", in: "Slow in", out: "Slow out", both: "Slow in and out", own: "As drawn" };
   return [
     fields(

@@ -28,7 +28,8 @@ export class Strip {
 
   // Seconds of one frame.
   get step() {
-    const { seconds, when } = this.value;
+    const { seconds, when, over_clip } = this.value;
+    if (over_clip) return when.length > 1 ? when[1] : seconds;
     return seconds / Math.max(when.length - 1, 1);
   }
 
@@ -98,7 +99,7 @@ export class Strip {
       pen.fillText(`${Number(mark.toFixed(2))} s`, Math.max(Math.min(x, width - 14), 12), 12);
     }
     if ((inner * this.step) / seconds >= 4)
-      when.forEach((_, frame) => pen.fillRect(MARGIN + (inner * frame) / (when.length - 1), height - 3, 0.5, 3));
+      when.forEach((_, frame) => pen.fillRect(MARGIN + (inner * frame * this.step) / seconds, height - 3, 0.5, 3));
     this.ruler.setAttribute("aria-valuemin", "1");
     this.ruler.setAttribute("aria-valuemax", String(when.length));
   }
@@ -108,15 +109,15 @@ export class Strip {
     const { keys, chosen } = this.value;
     const marks = keys.map((key, index) => {
       const mark = document.createElement("div");
-      mark.className = `tl-key-mark ${key.tangent}`;
+      mark.className = `tl-key-mark ${key.tangent}${key.follows ? " follows" : ""}`;
       mark.role = "option";
       mark.tabIndex = index === (chosen[0] ?? 0) ? 0 : -1;
       mark.dataset.index = index;
       mark.style.left = this.left(key.time);
       mark.setAttribute("aria-selected", String(chosen.includes(index)));
       const held = key.hold ? `, held for ${key.hold.toFixed(2)} seconds` : "";
-      mark.setAttribute("aria-label", `Key ${index + 1}${key.name ? `, ${key.name}` : ""} at ${key.time.toFixed(2)} seconds${held}`);
-      mark.title = `${key.name || `Key ${index + 1}`} · ${key.time.toFixed(2)} s`;
+      mark.setAttribute("aria-label", `Key ${index + 1}${key.name ? `, ${key.name}` : ""} at ${key.time.toFixed(2)} seconds${held}${key.follows ? ", the clip's own camera" : ""}`);
+      mark.title = `${key.name || `Key ${index + 1}`} · ${key.time.toFixed(2)} s${key.follows ? " · the clip's own camera" : ""}`;
       mark.addEventListener("pointerdown", (event) => this.grab(event, index));
       return mark;
     });

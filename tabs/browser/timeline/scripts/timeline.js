@@ -5,6 +5,7 @@ import { keyPanel, wholePanel } from "./panels.js";
 import { Gizmo } from "./gizmo.js";
 import { Plan } from "./plan.js";
 import { Requests } from "./requests.js";
+import { pace as clipPace, Rows } from "./rows.js";
 import { Strip } from "./strip.js";
 import { drawWarnings } from "./warnings.js";
 
@@ -33,6 +34,7 @@ export class Timeline {
       turn: (degrees) => this.ask({ do: "turn", by: [degrees, 0, 0] }),
       stroke: (points) => this.ask({ do: "stroke", points, ahead: ahead.checked }),
     });
+    this.rows = new Rows(root, (command) => this.ask(command));
     this.inSpace();
     document.addEventListener("stage:moved", (event) => this.isOurs(event.target) && (this.plan.follow(), this.gizmo.draw()));
     root.querySelector(".tl-unseen").addEventListener("click", () => this.ask({ do: "coverage" }));
@@ -105,6 +107,7 @@ export class Timeline {
     this.value = { ...value, chosen: value.wrong ? (this.value?.chosen ?? []) : kept };
     this.root.hidden = false;
     this.root.classList.toggle("keyed", value.keyed);
+    this.rows.take(value);
     this.strip.take(this.value);
     this.strip.seek(this.stage()?.frame ?? 0);
     const seconds = this.root.querySelector(".tl-seconds");
@@ -124,11 +127,12 @@ export class Timeline {
     this.root.dataset.answered = String(value.asked ?? "");
   }
 
-  say({ said, wrong, keyed = false, seconds = 1, lasts = 1, when = [] }) {
+  say({ said, wrong, keyed = false, over_clip = false, clip_frames = 0, seconds = 1, lasts = 1, when = [] }) {
     const faster = seconds / (lasts * ((when.length - 1) / when.length || 1));
     const pace = `The keys last ${seconds.toFixed(1)} s and the clip ${lasts.toFixed(1)} s: it runs ${faster.toFixed(2)} times as fast.`;
     const line = this.root.querySelector(".tl-said");
-    line.textContent = [said, keyed && Math.abs(faster - 1) > 0.02 ? pace : ""].filter(Boolean).join(" ");
+    const runs = over_clip ? clipPace({ when, clip_frames }) : keyed && Math.abs(faster - 1) > 0.02 ? pace : "";
+    line.textContent = [said, runs].filter(Boolean).join(" ");
     line.classList.toggle("wrong", wrong);
   }
 
@@ -151,7 +155,9 @@ export class Timeline {
     const stage = this.stage();
     const seen = stage?.camera();
     const here = this.value.when[Math.min(stage?.frame ?? 0, this.value.when.length - 1)] ?? 0;
-    if (name === "add") this.ask({ do: name, time: here, camera: seen });
+    if (name === "append" && this.value.over_clip) return this.pressed("add");
+    if (name === "follow_clip") this.ask({ do: name, time: here });
+    else if (name === "add") this.ask({ do: name, time: here, camera: seen });
     else if (name === "append" || name === "overwrite") this.ask({ do: name, camera: seen });
     else if (name === "copy") this.ask({ do: name, time: here });
     else if (name === "delete") this.ask({ do: name, ripple: this.ripple() });
@@ -161,7 +167,7 @@ export class Timeline {
   shortcut(event) {
     if (!this.value?.keyed || event.target.matches("input, select, .tl-point")) return;
     const held = event.ctrlKey || event.metaKey;
-    const name = held ? { c: "remember", v: "paste" }[event.key] : { k: "append", i: "add", o: "overwrite", Delete: "delete", Backspace: "delete" }[event.key];
+    const name = held ? { c: "remember", v: "paste" }[event.key] : { k: "append", i: "add", o: "overwrite", b: this.value.over_clip ? "follow_clip" : "", Delete: "delete", Backspace: "delete" }[event.key];
     if (!name) return;
     event.preventDefault();
     if (name === "remember") this.copied = [...this.value.chosen];
