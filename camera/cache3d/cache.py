@@ -25,14 +25,14 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from camera.cache3d.buffer import DEFAULTS, Buffer, CacheOptions, buffer, buffer_of, clamp_depth, to_signed
+from camera.cache3d.buffer import UPSTREAM as UPSTREAM  # was defined here
 from camera.cloud import PointCloud
-from camera.depth_edges import reliable_depth
 from camera.errors import InputError
 from camera.path import CameraPath, inverse
 from camera.view import Scene, View
@@ -40,62 +40,8 @@ from camera.view import Scene, View
 if TYPE_CHECKING:
     import torch
 
-    from camera.render.occlusion import ForegroundMesh
-
-FARTHEST = 100.0
-"""Depth to which the pictures that a cache begins with are clamped, as GEN3C does; its sky ends up here."""
 FARTHEST_NEW = 1e4
-"""The same for generated frames that are added."""
-BOUNDARY = 0.05
-"""Threshold of the depth edges that the foreground mesh is laid over."""
-
-
-@dataclass(frozen=True)
-class CacheOptions:
-    """How a cache keeps and shows its points; the defaults mend upstream's faults, `UPSTREAM` repeats them.
-
-    ``filter_threshold``: points are dropped where the depth of a 5x5 window spans more than this part of its mean;
-    1 keeps all. ``foreground_masking``: what lies behind a mesh over the depth edges is not shown.
-    ``pairs_share_depth_range``: upstream draws two items of the (frame, buffer) list at a time and scales their depth
-    weights together, so that the picture of a frame depends on its neighbour in the list.
-    ``first_boundary_for_all``: upstream masks added frames by the depth edges of the first picture.
-    """
-
-    filter_threshold: float = 0.05
-    foreground_masking: bool = False
-    pairs_share_depth_range: bool = False
-    first_boundary_for_all: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.filter_threshold <= 1:
-            raise InputError(f"The point filter's threshold must lie between 0 and 1, got {self.filter_threshold}.")
-
-
-UPSTREAM = CacheOptions(foreground_masking=True, pairs_share_depth_range=True, first_boundary_for_all=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Buffer:
-    """One picture as points.
-
-    ``image`` (H,W,3) float32 in [-1,1]; ``points`` (H,W,3) float32 in the world; ``mask`` (H,W) float32, 1 where the
-    pixel is shown; ``boundary`` (H,W) bool: where depth jumps, or None without foreground masking.
-    """
-
-    image: NDArray[np.float32]
-    points: NDArray[np.float32]
-    mask: NDArray[np.float32]
-    boundary: NDArray[np.bool_] | None = None
-
-    @cached_property
-    def foreground(self) -> ForegroundMesh | None:
-        from camera.render.occlusion import foreground_mesh
-
-        return None if self.boundary is None else foreground_mesh(self.points, self.boundary)
-
-    def cloud(self) -> PointCloud:
-        shown = self.mask > 0
-        return PointCloud(self.points[shown], np.rint((self.image[shown] + 1) * 127.5).astype(np.uint8))
+"""Depth to which generated frames that are added are clamped; `camera.cache3d.buffer.FARTHEST` is for the first ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,68 +53,12 @@ class CacheFrames:
     depths: NDArray[np.float32] | None = None
 
 
-def buffer(
-    image: NDArray[np.float32],
-    depth: NDArray[np.float32],
-    *,
-    intrinsics: ArrayLike,
-    world_from_camera: ArrayLike,
-    options: CacheOptions,
-    mask: NDArray | None = None,
-    farthest: float | None = FARTHEST,
-) -> Buffer:
-    """A picture (H,W,3) in [-1,1] with ``depth`` (H,W) along z, NaN where there is none; ``mask`` (H,W): what counts.
-
-    Depth is clamped to [0, ``farthest``]; None takes it as it is (an aligned depth may turn negative; the point filter
-    then judges its surroundings as GEN3C's does).
-    """
-    from camera.unproject import unproject
-
-    depth = np.asarray(depth, np.float32)
-    if farthest is not None:
-        depth = _clamp(depth, farthest)
-    shown = np.ones(depth.shape, np.float32) if mask is None else np.asarray(mask, np.float32)
-    if options.filter_threshold < 1:
-        shown = shown * reliable_depth(depth, options.filter_threshold)
-    boundary = ~reliable_depth(depth, BOUNDARY) if options.foreground_masking else None
-    points = unproject(depth, intrinsics, world_from_camera)
-    return Buffer(np.ascontiguousarray(image, np.float32), points, shown, boundary)
-
-
-def _to_signed(colour: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return colour.astype(np.float32) / np.float32(127.5) - np.float32(1)
-
-
-def _clamp(depth: NDArray[np.float32], farthest: float) -> NDArray[np.float32]:
-    return np.clip(np.nan_to_num(depth, nan=farthest, posinf=farthest), 0, farthest)
-
-
-def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) -> Buffer:
-    """A view as a buffer; sky stands at the depth ``farthest``.
-
-    Not shown are padding and pixels that have a depth but are marked as not known: what a clip's own mask leaves out.
-    """
-    from camera.render.scene import padding_mask
-
-    masked = ~view.known & (view.depth < view.far)
-
-    return buffer(
-        _to_signed(view.colour),
-        view.depth,
-        intrinsics=view.intrinsics,
-        world_from_camera=view.world_from_camera,
-        options=options,
-        mask=~(masked | padding_mask(view)),
-        farthest=farthest,
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class ImageCache:
     """Cache of a still picture: the picture and generated frames as ``buffers``, newest first."""
 
     buffers: tuple[Buffer, ...]
-    options: CacheOptions = CacheOptions()
+    options: CacheOptions = DEFAULTS
 
     def render(
         self,
@@ -203,7 +93,7 @@ class ImageCache:
         At most ``most`` buffers are kept: the newest is replaced, the original picture stays.
         """
         return self.updated_with(
-            _to_signed(view.colour),
+            to_signed(view.colour),
             np.where(view.known, view.depth, np.float32(np.nan)),
             camera=view.camera,
             align=align,
@@ -220,7 +110,7 @@ class ImageCache:
         most: int = 2,
     ) -> ImageCache:
         """As `updated`, for an ``image`` (H,W,3) in [-1,1] and ``depth`` (H,W) seen by the one-frame path ``camera``."""
-        depth = _clamp(depth, FARTHEST_NEW)
+        depth = clamp_depth(depth, FARTHEST_NEW)
         if align is not None:
             depth = self._align(depth, camera, align)
         added = buffer(
@@ -260,7 +150,7 @@ class KeyViewCache:
     """
 
     buffers: tuple[Buffer, ...]
-    options: CacheOptions = CacheOptions()
+    options: CacheOptions = DEFAULTS
     most: int | None = 2
     full: float | None = 0.9
 
@@ -285,7 +175,7 @@ class ClipCache:
     """One buffer for every frame of a moving scene."""
 
     buffers: Sequence[Buffer]
-    options: CacheOptions = CacheOptions()
+    options: CacheOptions = DEFAULTS
 
     def render(self, path: CameraPath, *, start: int = 0, with_depth: bool = False) -> CacheFrames:
         """Frame ``start + f`` of the clip from camera f of ``path``; N is 1."""
@@ -303,22 +193,20 @@ class ClipCache:
 Cache = ImageCache | KeyViewCache | ClipCache
 
 
-def image_cache(view: View, options: CacheOptions = CacheOptions()) -> ImageCache:
+def image_cache(view: View, options: CacheOptions = DEFAULTS) -> ImageCache:
     return ImageCache((buffer_of(view, options),), options)
 
 
-def key_view_cache(
-    views: Iterable[View], options: CacheOptions = CacheOptions(), *, most: int | None = 2
-) -> KeyViewCache:
+def key_view_cache(views: Iterable[View], options: CacheOptions = DEFAULTS, *, most: int | None = 2) -> KeyViewCache:
     return KeyViewCache(tuple(buffer_of(view, options) for view in views), options, most)
 
 
-def clip_cache(scene: Scene, options: CacheOptions = CacheOptions()) -> ClipCache:
+def clip_cache(scene: Scene, options: CacheOptions = DEFAULTS) -> ClipCache:
     """Points are made when a frame is drawn: kept for a whole clip they would fill gigabytes."""
     return ClipCache(_ViewBuffers(scene.views, options), options)
 
 
-def cache_of(scene: Scene, options: CacheOptions = CacheOptions()) -> Cache:
+def cache_of(scene: Scene, options: CacheOptions = DEFAULTS) -> Cache:
     """The cache that fits the kind of a scene."""
     if scene.kind == "clip":
         return clip_cache(scene, options)

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from camera.completion.surface import extend_surfaces
 from camera.completion.texture import synthesise_texture
 from camera.errors import InputError
+from camera.horizon import Horizon
 from camera.objects.scene import plain
 from camera.path import CameraPath
-from camera.render.scene import CUT_RATIO, Hidden, Horizon, Inpainter, RenderedFrame, painter, with_hidden
+from camera.render.scene import CUT_RATIO, Hidden, Inpainter, RenderedFrame, painter, with_hidden
 from camera.view import Scene, View
 
 MOST_PARTS = 3

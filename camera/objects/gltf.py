@@ -4,7 +4,7 @@ Mesh libraries drop what moves in a glTF file; here it is read directly. Underst
 morph targets, keys held, linear or cubic, embedded buffers and pictures, vertex colours, sparse arrays, strips and fans,
 instances (EXT_mesh_gpu_instancing) and hidden nodes (KHR_node_visibility). Not understood: compressed meshes and anything
 outside the file, of which an `InputError` tells; what is transparent is drawn whole, of which a note tells, as of all else
-that is left (`camera.objects.gltf_notes`). Vertex colours in 8 bits are as painted, as scanning programs write them, unless
+that is left (`camera.objects.file_notes`). Vertex colours in 8 bits are as painted, as scanning programs write them, unless
 the file is quantised or comes from a program that follows the specification; all others are linear, as it has it.
 Source: Khronos glTF 2.0 specification, sections 3.6, 3.7, 3.11 and appendix C.
 """
@@ -31,16 +31,8 @@ _PARTS, _SHARES = tuple(_REST), "weights"
 MOST_NODES = 20_000
 INSTANCING, VISIBILITY, QUANTIZED = "EXT_mesh_gpu_instancing", "KHR_node_visibility", "KHR_mesh_quantization"
 FOLLOWING = (
-    "gltf-transform",
-    "gltfpack",
-    "khronos",
-    "three.js",
-    "blender",
-    "fbx2gltf",
-    "babylon",
-    "cesium",
-    "obj2gltf",
-)
+    "gltf-transform", "gltfpack", "khronos", "three.js", "blender", "fbx2gltf", "babylon", "cesium", "obj2gltf",
+)  # fmt: skip
 """In ``asset.generator``, programs that store vertex colours as light in bytes too."""
 MOST_TARGET_NUMBERS = 1 << 27
 """Coordinates in all morph targets of one mesh part."""

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.horizon import Horizon, padding_mask
 from camera.objects.scene import StagedScene, plain
 from camera.path import CameraPath, inverse
 from camera.render.exposure import Exposure, exposed
@@ -169,41 +170,6 @@ def in_order(frame: Callable[[int], Frame], count: int, threads: int) -> Generat
             yield ahead.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class Horizon:
-    """How far down a scene's sky is seen: ``up`` (3,) in the world, of length one, and the sine of its least elevation."""
-
-    up: NDArray[np.float64]
-    lowest: float
-
-    @staticmethod
-    def of(scene: Scene) -> Horizon | None:
-        """Up is where the tops of the scene's pictures point on average; None for a scene without sky."""
-        views = scene.views[:: max(1, len(scene.views) // 8)]
-        up = -np.mean([view.world_from_camera[:3, 1] for view in views], axis=0)
-        length = float(np.linalg.norm(up))
-        if length < 0.1:  # pictures taken every way up
-            return None
-        sines = [_sky_sines(view, up / length) for view in views]
-        seen = [np.percentile(found, 1) for found in sines if len(found)]
-        return Horizon(up / length, float(min(seen))) if seen else None
-
-    def below(self, path: CameraPath, frame: int) -> NDArray[np.bool_]:
-        """(H,W): pixels whose rays run lower than any sky of the scene."""
-        y, x = np.mgrid[: path.height, : path.width].astype(np.float32)
-        turn = path.world_from_camera[frame, :3, :3].T @ self.up @ np.linalg.inv(path.intrinsics[frame])
-        inverse = np.linalg.inv(path.intrinsics[frame])
-        a, b = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2], inverse[1, 1] * y + inverse[1, 2]
-        return (turn[0] * x + turn[1] * y + turn[2]) < self.lowest * np.sqrt(a * a + b * b + 1)
-
-
-def _sky_sines(view: View, up: NDArray[np.float64], stride: int = 4) -> NDArray[np.float64]:
-    """(N,) sines of elevation of the pixels that have no depth and are no padding, every ``stride`` in x and y."""
-    y, x = np.nonzero(~(view.known | padding_mask(view))[::stride, ::stride])
-    rays = np.stack([x * stride, y * stride, np.ones(len(x))], axis=1) @ np.linalg.inv(view.intrinsics).T
-    return rays @ (view.world_from_camera[:3, :3].T @ up) / np.linalg.norm(rays, axis=1)
 
 
 def _drawing(
@@ -374,21 +340,6 @@ class _Source:
         lens = path.intrinsics[frame]
         turn = lens @ target_from_camera[:3, :3] @ np.linalg.inv(self.view.intrinsics)
         return turn.astype(np.float32), (lens @ target_from_camera[:3, 3]).astype(np.float32)
-
-
-def padding_mask(view: View) -> NDArray[np.bool_]:
-    """(H,W): True on border rows and columns that are black and without depth over their whole length."""
-    empty = np.zeros(view.known.shape, dtype=bool)
-    for axis, lines in ((0, empty), (1, empty.T)):
-        shown = np.asarray(view.known.any(axis=1 - axis))
-        colour = np.moveaxis(view.colour, axis, 0)
-        first, last = 0, len(shown)
-        while first < last and not shown[first] and not colour[first].any():
-            first += 1
-        while last > first and not shown[last - 1] and not colour[last - 1].any():
-            last -= 1
-        lines[:first] = lines[last:] = True
-    return empty
 
 
 def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> tuple[_Source, ...]:

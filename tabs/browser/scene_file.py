@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.horizon import padding_mask
 from camera.objects.scene import StagedScene
-from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH, padding_mask
+from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH
 from camera.view import Scene, View
 
 MOST_SIDE = 640

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from camera.cache3d.cache import CacheFrames, CacheOptions, ClipCache, ImageCache, KeyViewCache, cache_of, pool_buffers
+from camera.cache3d.buffer import CacheOptions
+from camera.cache3d.cache import CacheFrames, ClipCache, ImageCache, KeyViewCache, cache_of, pool_buffers
 from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.method import Frames

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from camera.errors import InputError
+from camera.horizon import padding_mask
 from camera.path import CameraPath
-from camera.render.scene import padding_mask, render_all
+from camera.render.scene import render_all
 from camera.view import Scene, View
 from pipelines.method import Clip, Frames, Progress
 from pipelines.methods.genxd.conditioning import VAE_FACTOR, Condition

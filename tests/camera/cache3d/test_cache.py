@@ -7,18 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from camera.cache3d.cache import (
-    UPSTREAM,
-    Buffer,
-    CacheFrames,
-    CacheOptions,
-    ClipCache,
-    ImageCache,
-    KeyViewCache,
-    buffer,
-    cache_of,
-    pool_buffers,
-)
+from camera.cache3d.buffer import UPSTREAM, Buffer, CacheOptions, buffer
+from camera.cache3d.cache import CacheFrames, ClipCache, ImageCache, KeyViewCache, cache_of, pool_buffers
 from camera.cache3d.depth_alignment import align
 from camera.errors import InputError
 from camera.path import CameraPath

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
+from camera.horizon import padding_mask
 from camera.path import CameraPath, pinhole
-from camera.render.scene import RenderedFrame, padding_mask, render, render_all, warm_up
+from camera.render.scene import RenderedFrame, render, render_all, warm_up
 from camera.view import FAR, Scene, View
 
 W, H = 48, 32

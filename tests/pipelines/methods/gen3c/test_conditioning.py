@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from camera.cache3d.cache import CacheOptions, KeyViewCache, cache_of, pool_buffers
+from camera.cache3d.buffer import CacheOptions
+from camera.cache3d.cache import KeyViewCache, cache_of, pool_buffers
 from camera.view import Scene
 from pipelines.methods.gen3c.cache_conditioning import Conditioning, cache_options, least_cover
 from pipelines.methods.gen3c.method import AS_GIVEN, AS_UPSTREAM_SETTINGS, POOLED, Gen3cMoves, Gen3cSettings, path
