@@ -6,7 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from camera.horizon import padding_mask
 from camera.objects.scene import StagedScene
-from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH
+from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH, SelfDrawn
 from camera.view import Scene, View
+from tabs.browser.splat_file import pack_splats
+
+if TYPE_CHECKING:
+    from pipelines.splats.splats import Splats
 
 MOST_SIDE = 640
 """Pixels of the longer side of what is drawn in the page."""
@@ -32,11 +36,17 @@ _scene_files: WeakKeyDictionary[Scene, bytes] = WeakKeyDictionary()
 
 
 def scene_file(scene: Scene) -> bytes:
-    """What `tabs/browser/drawing/scene.js` reads: views of ``scene``, at most `MOST_SIDE` pixels wide and high; packed once."""
+    """What `tabs/browser/drawing/scene.js` reads: views of ``scene``, at most `MOST_SIDE` pixels wide and high, or the splats
+    that it is drawn from; packed once."""
     found = _scene_files.get(scene)
     if found is None:
         found = _scene_files[scene] = _file(*_views(scene))
     return found
+
+
+def splats_of(scene: Scene) -> Splats | None:
+    """What a scene is drawn from, where that is splats."""
+    return getattr(scene, "splats", None) if isinstance(scene, SelfDrawn) else None
 
 
 def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
@@ -46,20 +56,26 @@ def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
     add = _adding(parts)
     far = float(_drop_bits(np.array([max(view.far for view in small.views)], "<f4"))[0])
     lossless = len(small.views) * width * height <= MOST_LOSSLESS
-    views = [
-        {
-            "pose": view.world_from_camera.ravel().tolist(),
-            "lens": view.intrinsics.ravel().tolist(),
-            "focus": view.focus_depth if view.known.any() else view.far,
-            "colour": add(_picture(view.colour, lossless)),
-            "depth": add(_depth(view, far)),
-        }
-        for view in small.views
-    ]
+    splats = splats_of(scene)
+    views = (
+        []
+        if splats
+        else [
+            {
+                "pose": view.world_from_camera.ravel().tolist(),
+                "lens": view.intrinsics.ravel().tolist(),
+                "focus": view.focus_depth if view.known.any() else view.far,
+                "colour": add(_picture(view.colour, lossless)),
+                "depth": add(_depth(view, far)),
+            }
+            for view in small.views
+        ]
+    )
     nearest = min((float(view.depth[view.known].min()) for view in small.views if view.known.any()), default=1.0)
     facts = {"width": width, "height": height, "kind": scene.kind, "unit": scene.unit, "near": nearest * NEAR_SHARE}
     rules = {"far": far, "cut_ratio": CUT_RATIO, "stretch": STRETCH, "advantage": SAME_SURFACE}
-    return {**facts, **rules, "views": views}, parts
+    more = {"splats": pack_splats(splats, add), "focus": small.first.focus_depth} if splats else {}
+    return {**facts, **rules, "views": views, **more}, parts
 
 
 def _size(scene: Scene) -> tuple[int, int]:

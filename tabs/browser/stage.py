@@ -22,6 +22,7 @@ from camera.render.scene import SelfDrawn
 from camera.view import Scene
 from pipelines.media.video import complete
 from tabs.browser import scene_file
+from tabs.browser.splat_file import lost_words
 
 _HERE = Path(__file__).parent
 DRAWING = _HERE / "drawing"
@@ -107,11 +108,17 @@ def sight(path: CameraPath, scene: Scene, place: Callable[[str], Path], exposure
         "width": path.width,
         "height": path.height,
         "focus": subject_distance(scene.first),
-        "stands_for": "the first picture only; a rehearsal draws all of the scene"
-        if isinstance(scene, SelfDrawn)
-        else "",
+        "stands_for": _stands_for(scene),
         "look": {**vars(exposure), "count": exposure.count(path)} if exposure else None,
     }
+
+
+def _stands_for(scene: Scene) -> str:
+    """From what the page draws a scene, where that is not all of it."""
+    splats = scene_file.splats_of(scene)
+    if splats is not None:
+        return lost_words(splats)
+    return "the first picture only; a rehearsal draws all of the scene" if isinstance(scene, SelfDrawn) else ""
 
 
 def _numbers(values: NDArray[np.float64]) -> str:

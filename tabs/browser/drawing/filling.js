@@ -31,12 +31,20 @@ export class Filling {
   // Closes cracks in `target` and shows it on the canvas, or leaves it in `closed` (`done` where holes are filled).
   finish(target, { filled, hole, canvas }) {
     const { gl } = this;
-    this.pass("cracks", [this.closed, this.inverse], this.size, { drawn: target.colour, deep: target.depth }, (places) => {
+    if (target.blended) this.pass("covered", [this.closed, this.inverse], this.size, { drawn: target.colour }, () => {});
+    else this.pass("cracks", [this.closed, this.inverse], this.size, { drawn: target.colour, deep: target.depth }, (places) => {
       gl.uniform2i(places.extent, ...this.size);
       gl.uniform1i(places.fine, target.fine);
     });
     if (filled) this.fill();
     if (canvas) this.pass("show", null, this.size, { drawn: filled ? this.done : this.closed }, (places) => gl.uniform3f(places.hole, ...hole));
+  }
+
+  // A texture of the picture's size for light that is blended.
+  floating() {
+    const { gl, exact, size } = this;
+    const kind = exact ? { internal: gl.RGBA16F, format: gl.RGBA, type: gl.HALF_FLOAT } : { internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE };
+    return texture(gl, { width: size[0], height: size[1], ...kind });
   }
 
   fill() {

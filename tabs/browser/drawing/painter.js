@@ -1,9 +1,10 @@
 // Draws a scene as camera.render's mesh does: depth pictures as surfaces cut at depth edges, thin lines as pixels, a far layer,
-// several views of which the nearest surface wins, one view per frame of a clip.
+// several views of which the nearest surface wins, one view per frame of a clip. A scene of splats is drawn by splats.js.
 import { resizedLens, targetFromSource } from "./cameras.js";
 import { Filling } from "./filling.js";
 import { ObjectsOf } from "./objects.js";
 import { programs, texture } from "./programs.js";
+import { Splats } from "./splats.js";
 import { bordersOf, quadsOf, trianglesOf } from "./surface.js";
 
 export const FULL = 0;
@@ -33,6 +34,7 @@ export class Painter {
     const { gl } = this;
     this.forget();
     this.scene = scene;
+    this.splats = scene.splats ? new Splats(gl, scene.splats, scene.focus) : null;
     for (const view of scene.views) {
       const shape = { width: view.width, height: view.height };
       view.depths = texture(gl, { ...shape, internal: gl.R32F, format: gl.RED, type: gl.FLOAT, data: view.depth });
@@ -53,6 +55,7 @@ export class Painter {
     for (const view of this.scene?.views ?? []) [view.depths, view.colours].forEach((each) => gl.deleteTexture(each));
     for (const list of this.lists.values()) gl.deleteBuffer(list.buffer);
     this.lists.clear();
+    this.splats?.forget();
   }
 
   resize(width, height) {
@@ -88,8 +91,7 @@ export class Painter {
   // filled: whether holes are filled from behind or shown in the colour `hole` (0 to 1).
   // exact: with the finest edges.
   draw(camera, moment, { detail = FULL, filled = false, hole = [0, 0, 0], exact = detail === FULL } = {}) {
-    const target = this.target(exact ? this.finest : 1);
-    this.surfaces(camera, moment, detail, target);
+    const target = this.seen(camera, moment, detail, exact);
     this.filling.finish(target, { filled, hole, canvas: true });
   }
 
@@ -97,9 +99,8 @@ export class Painter {
   // they are added to those of the call before. The canvas shows the mean so far.
   drawMany(cameras, moment, { detail = FULL, filled = false, hole = [0, 0, 0], exact, goesOn = false } = {}) {
     if (cameras.length === 1 && !goesOn) return this.draw(cameras[0], moment, { detail, filled, hole, exact });
-    const target = this.target(1);
     cameras.forEach((camera, number) => {
-      this.surfaces(camera, moment, detail, target);
+      const target = this.seen(camera, moment, detail, false);
       this.filling.finish(target, { filled, hole, canvas: false });
       this.filling.add({ hole, first: number === 0 && !goesOn, filled });
     });
@@ -109,6 +110,25 @@ export class Painter {
   // Whether light can be added up here.
   get exposes() {
     return this.filling.exact;
+  }
+
+  // What one camera sees, before holes are dealt with; what was drawn into.
+  seen(camera, moment, detail, exact) {
+    if (this.splats) return this.blended(camera, detail, exact);
+    const target = this.target(exact ? this.finest : 1);
+    this.surfaces(camera, moment, detail, target);
+    return target;
+  }
+
+  blended(camera, detail, exact) {
+    const { gl, size } = this;
+    const target = (this.targets.splats ??= { colour: this.filling.floating(), depth: null, blended: true });
+    this.filling.into([target.colour], size);
+    gl.clearColor(0, 0, 0, 0);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    const lens = resizedLens(camera.lens, camera.width, camera.height, ...size);
+    this.splats.draw(this.program("splat"), camera.pose, lens, { size, detail, exact: exact || detail === FULL });
+    return target;
   }
 
   surfaces(camera, moment, detail, { frame, fine }) {

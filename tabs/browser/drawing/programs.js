@@ -1,4 +1,5 @@
 // Shaders, and what it takes to run them.
+import { SPLAT_SOURCES } from "./splat_shaders.js";
 
 const HEAD = "#version 300 es\nprecision highp float;\nprecision highp int;\n";
 
@@ -235,6 +236,7 @@ void main() {
 }`;
 
 const SOURCES = {
+  ...SPLAT_SOURCES,
   surface: [SURFACE_VERTEX, SURFACE_FRAGMENT],
   border: [BORDER_VERTEX, BORDER_FRAGMENT],
   object: [OBJECT_VERTEX, SURFACE_FRAGMENT],

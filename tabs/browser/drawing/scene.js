@@ -1,5 +1,6 @@
 // The scene as the server packs it once (tabs/browser/scene_file.py): a header in JSON, then pictures and depths.
 import { inverseLens } from "./cameras.js";
+import { readSplats } from "./splats.js";
 
 export async function fetched(url) {
   const answer = await fetch(url);
@@ -28,7 +29,8 @@ export async function readScene(bytes) {
     depth: await depthOf(part(each.depth), width * height),
     picture: await picture(part(each.colour)),
   });
-  return { ...header, views: await Promise.all(header.views.map(view)) };
+  const splats = header.splats ? readSplats(header.splats, part) : null;
+  return { ...header, splats, views: await Promise.all(header.views.map(view)) };
 }
 
 export async function readObjects(bytes) {

@@ -1,0 +1,67 @@
+"""Gaussian splats for the page's own renderer, quantised: about 34 bytes each, and 6 more for each harmonic beyond the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pipelines.splats.splats import Splats
+
+MOST_BYTES = 64 << 20
+"""Of what is sent; larger scenes leave out harmonics first, then the splats that show least."""
+PLAIN_BYTES, HARMONIC_BYTES = 28, 6
+"""Of a splat without colours, and of each of its harmonics."""
+DEGREES = (16, 9, 4, 1)
+"""Harmonics of the degrees 3 to 0."""
+
+
+def pack_splats(splats: Splats, add: Callable[[bytes], tuple[int, int]]) -> dict[str, Any]:
+    """What `drawing/splats.js` draws; ``add`` appends bytes and returns their place. Splats that show most come first.
+
+    Places are float32; logarithms of sizes in 16 bits between ``low`` and ``high``; rotations as quaternions and opacities in 16 bits;
+    harmonics as float16.
+    """
+    count, harmonics = sent_of(len(splats), splats.sh.shape[1])
+    chosen = splats.chosen(_by_size(splats)[:count])
+    low, high = float(chosen.log_scales.min()), float(chosen.log_scales.max())
+    sizes = (chosen.log_scales - low) / max(high - low, 1e-9) * 65535
+    turns = chosen.quaternions / np.linalg.norm(chosen.quaternions, axis=1, keepdims=True) * 32767
+    parts = {
+        "means": chosen.means.astype("<f4"),
+        "sizes": sizes.round().astype("<u2"),
+        "turns": turns.round().astype("<i2"),
+        "opacities": (chosen.opacities * 65535).round().astype("<u2"),
+        "colours": chosen.sh[:, :harmonics].astype("<f2"),
+    }
+    facts = {"count": count, "harmonics": harmonics, "low": low, "high": high}
+    return facts | {name: add(np.ascontiguousarray(values).tobytes()) for name, values in parts.items()}
+
+
+def sent_of(count: int, harmonics: int) -> tuple[int, int]:
+    """How many of ``count`` splats are sent, and with how many of their ``harmonics``."""
+    fitting = [
+        few for few in DEGREES if few <= harmonics and count * (PLAIN_BYTES + HARMONIC_BYTES * few) <= MOST_BYTES
+    ]
+    if fitting:
+        return count, fitting[0]
+    return min(count, MOST_BYTES // (PLAIN_BYTES + HARMONIC_BYTES)), 1
+
+
+def lost_words(splats: Splats) -> str:
+    """From what the page draws, where that is not all of the splats; else nothing."""
+    count, harmonics = sent_of(len(splats), splats.sh.shape[1])
+    if count < len(splats):
+        return f"the {count:,} splats of {len(splats):,} that show most; a rehearsal draws all"
+    if harmonics < splats.sh.shape[1]:
+        return "splats with fewer harmonics; a rehearsal draws all"
+    return ""
+
+
+def _by_size(splats: Splats) -> NDArray[np.int64]:
+    """Indices by opacity times area, largest first."""
+    sizes = np.sort(splats.log_scales, axis=1)[:, 1:].sum(axis=1)
+    return np.argsort(-(np.log(splats.opacities + 1e-9) + sizes), kind="stable")
