@@ -34,7 +34,7 @@ from tabs.serving import kernels_ahead
 from tabs.serving.ending import NoNewWork, on_sigterm
 from tabs.serving.first_page import FirstPage
 from tabs.serving.headers import SafeHeaders
-from tabs.serving.light_sessions import with_light_sessions
+from tabs.serving.light_page import building, launching, lighten
 from tabs.serving.patient_start import patient_start
 from tabs.serving.status_page import StatusPages
 from tabs.shared.autosave import Autosave
@@ -58,6 +58,7 @@ PAGE_FIRST = 1.0
 """Seconds from the first visit to the warm-up: page and figure go before."""
 
 
+@building()
 def build() -> gr.Blocks:
     """The whole page; RESHOOT_METHODS chooses tabs, for a Space that carries one heavy method.
 
@@ -65,7 +66,8 @@ def build() -> gr.Blocks:
     the stage.
     """
     with gr.Blocks(title="Reshoot", delete_cache=(HOUR, 6 * HOUR), fill_width=True) as page:
-        page.queue(max_size=VISITORS, default_concurrency_limit=2)  # now: later it would make the whole app anew
+        lighten(page)
+        page.queue(max_size=VISITORS, default_concurrency_limit=2)
         gr.Markdown(
             "# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title"
         )
@@ -85,7 +87,7 @@ def build() -> gr.Blocks:
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         page.load(said(_linked_tab), None, studio.tabs, **aside)
         page.load(said(_visited), **aside)
-    return with_light_sessions(page)
+    return page
 
 
 def _shared(studio: Studio) -> Shared:
@@ -166,7 +168,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "app_kwargs": {"middleware": [*map(Middleware, (SafeHeaders, NoNewWork, StatusPages, FirstPage))]},
     }
     threading.Thread(target=session_files.sweep, name="sweep", daemon=True).start()
-    with patient_start():
+    with patient_start(), launching():
         return page.launch(**{**options, **changes})
 
 

@@ -1,45 +1,57 @@
 """Imports gradio without the parts that this app does not need: half the time and a third of the memory.
 
 Gradio 6 compares the type stub of each of its 81 components with its source on every import (1.2 of 2.3 s of processor
-time), for editors, and imports pandas (40 MB) for tables and plots that this page has none of.
+time), for editors, and imports pandas (40 MB) for tables and plots that this page has none of, and command lines of its own
+and of httpx (10 MB) that a server never shows.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
 from types import ModuleType
 from typing import Any
 
-_STUBS, _LATER = "gradio.component_meta", "pandas"
+_STUBS = "gradio.component_meta"
+_LATER: dict[str, tuple[str, ...]] = {"pandas": (), "gradio.cli": ("deploy",)}
+"""Modules that are loaded when they are first used, and functions of them that gradio imports by name."""
+_NEVER = "httpx._main"
+"""httpx has its command line only where this can be imported; it would load rich, click and pygments."""
 
 
 @contextmanager
 def light_gradio() -> Iterator[None]:
-    """A context in which gradio is imported without writing stubs, and pandas is loaded on first use.
+    """A context in which gradio is imported without writing stubs, and pandas and command lines are loaded on first use.
 
-    Where gradio is imported already, nothing changes.
+    Where gradio is imported already, nothing changes. What an import makes stays, so nothing is searched for what could go.
     """
-    finder = _Finder()
+    finder, collecting = _Finder(), gc.isenabled()
     sys.meta_path.insert(0, finder)
+    gc.disable()
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
+        if collecting:
+            gc.enable()
 
 
 class _Finder(MetaPathFinder):
     def find_spec(self, fullname: str, path=None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname not in (_STUBS, _LATER):
+        if fullname == _NEVER:
+            raise ModuleNotFoundError("httpx is used without its command line here", name=fullname)
+        if fullname != _STUBS and fullname not in _LATER:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or spec.loader is None:
             return None
-        if fullname == _LATER:
+        if fullname in _LATER:
             spec.loader = _WhenAsked(spec.loader)
             return spec
         run = spec.loader.exec_module
@@ -67,7 +79,19 @@ class _WhenAsked(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__filling__"] = _Filling(self.real)
-        del module.__path__  # so that an import of a part of it asks, too
+        named = _LATER[module.__name__]
+        vars(module).update({name: _calls(module.__name__, name) for name in named})
+        if not named:
+            del module.__path__  # so that an import of a part of it asks, too
+
+
+def _calls(module: str, name: str) -> Callable[..., Any]:
+    """A function that stands for one of a module that is not loaded yet."""
+
+    def called(*given: Any, **named: Any) -> Any:
+        return getattr(_filled(import_module(module)), name)(*given, **named)
+
+    return called
 
 
 class _Filling:
@@ -85,17 +109,33 @@ class _Unfilled(ModuleType):
         spec = self.__spec__
         assert spec is not None
         with filling.lock:
-            if not filling.begun:
-                filling.begun = True
-                spec.loader = self.__loader__ = filling.real
-                filling.real.exec_module(self)
-                self.__path__ = spec.submodule_search_locations or []
-                self.__class__ = ModuleType  # type: ignore[assignment]
+            _fill(self, filling)
             if name == "__path__":  # the filling thread's own imports: other threads wait above
                 return spec.submodule_search_locations
             if name in vars(self):
                 return vars(self)[name]
         return ModuleType.__getattribute__(self, name)
+
+
+def _fill(module: ModuleType, filling: _Filling) -> None:
+    """Loads the module, once; the caller holds the lock."""
+    spec = module.__spec__
+    if filling.begun or spec is None:
+        return
+    filling.begun = True
+    spec.loader = module.__loader__ = filling.real
+    filling.real.exec_module(module)
+    module.__path__ = spec.submodule_search_locations or []
+    module.__class__ = ModuleType  # type: ignore[assignment]
+
+
+def _filled(module: ModuleType) -> ModuleType:
+    """The same module, loaded."""
+    filling: _Filling | None = vars(module).get("__filling__")
+    if filling is not None:
+        with filling.lock:
+            _fill(module, filling)
+    return module
 
 
 def _no_stub(component_class: type, class_name: str, events: list) -> None:

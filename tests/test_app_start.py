@@ -12,7 +12,8 @@ import app
 page = app.build()
 _, address, _ = app.launch(page, share=False, prevent_thread_lock=True, quiet=True)
 assert b"Reshoot" in urllib.request.urlopen(address).read()
-heavy = [m for m in ("numba", "torch", "scipy", "pandas.core", "av", "cv2", "plotly.graph_objects") if m in sys.modules]
+never = ("numba", "torch", "scipy", "pandas.core", "av", "cv2", "plotly.graph_objects", "rich", "pygments", "tomlkit")
+heavy = [m for m in never if m in sys.modules]
 (visit,) = (i for i, fn in page.fns.items() if fn.name == "_visited")
 body = json.dumps({"fn_index": visit, "data": [], "session_hash": "one"}).encode()
 def call():
@@ -50,6 +51,29 @@ import pandas
 print(len(gradio.DataFrame().postprocess(pandas.DataFrame({"a": [1, 2]})).data))
 """
     assert python(code) == "2"
+
+
+def test_gradios_command_line_comes_when_asked():
+    code = """
+import sys
+from tabs.light_gradio import light_gradio
+with light_gradio():
+    import gradio
+assert "gradio.cli.commands" not in sys.modules and "rich" not in sys.modules
+try:
+    gradio.deploy("no folder", nonsense=1)
+except TypeError as error:
+    assert "nonsense" in str(error)
+import gradio.cli.commands
+assert gradio.cli.deploy is gradio.cli.commands.deploy and gradio.cli.custom_component
+import httpx, httpx._main
+print(callable(httpx.main), type(sys.modules["gradio.cli"]).__name__)
+"""
+    assert python(code) == "True module"
+
+
+def test_gradio_is_collected_again_after_its_import_and_after_the_page_is_built():
+    assert python("import gc, app; a = gc.isenabled(); app.build(); print(a, gc.isenabled())") == "True True"
 
 
 def test_pandas_is_whole_for_every_thread_that_asks_at_once():

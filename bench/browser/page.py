@@ -151,7 +151,14 @@ def start(scale: Scale) -> list[Row]:
     )
     text = f"{light_mb:.0f} MB, {busy:.1f} s of processor; eager {heavy_mb:.0f} MB"
     return [
-        Row("start to first page", light * 1e3, heavy * 1e3, text, "<= 4 s, <= 160 MB", light <= 4 and light_mb <= 160)
+        Row(
+            "start to first page",
+            light * 1e3,
+            heavy * 1e3,
+            text,
+            "<= 2.6 s, <= 140 MB",
+            light <= 2.6 and light_mb <= 140,
+        )
     ]
 
 

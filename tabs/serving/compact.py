@@ -113,8 +113,7 @@ def _differing_values(item: dict, common: dict) -> dict[str, Any]:
     return {key: value for key, value in item.items() if key not in common or _text(common[key]) != _text(value)}
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+_text = json.JSONEncoder(sort_keys=True).encode
 
 
 def _find_repeated(items: Iterable[dict]) -> list[str]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
 import gzip
 import json
 import logging
 import re
+import sys
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import brotli
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +31,7 @@ _DESCRIPTION = re.compile(
 )
 _ADDRESSES_IN_MEMORY = re.compile(rb'"(?:<|\\u003c)[^"<>]{1,200} at 0x[0-9a-f]+(?:>|\\u003e)"')
 """JSON texts such as "<function forget at 0x7f01>": Gradio describes the functions of a page's states so, for nobody."""
+_NO_ENDPOINTS = {"named_endpoints": {}, "unnamed_endpoints": {}}
 _ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 """Headers of which Gradio makes the address that it writes into the page."""
 log = logging.getLogger("reshoot")
@@ -52,6 +59,7 @@ class FirstPage:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.rendered: OrderedDict[tuple, Rendered] = OrderedDict()
+        self.rendering = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,22 +80,54 @@ class FirstPage:
         key = (scope.get("root_path", ""), scope.get("scheme"), *(headers.get(name, "") for name in _ADDRESS))
         page = self.rendered.get(key)
         if page is None:
-            status, kind, body = await _collect_answer(self.app, scope, receive)
-            if status != 200:
-                await _send_answer(send, body, kind, "", status)
+            async with self.rendering:
+                page = self.rendered.get(key) or await self._render(scope, receive, send)
+            if page is None:
                 return
-            page = rendered(without_addresses(body))
             self.rendered[key] = page
-            while len(self.rendered) > MOST_ADDRESSES:
-                self.rendered.popitem(last=False)
+        while len(self.rendered) > MOST_ADDRESSES:
+            self.rendered.popitem(last=False)
         await _send_answer(send, *_choose_encoding(page, headers))
 
+    async def _render(self, scope: Scope, receive: Receive, send: Send) -> Rendered | None:
+        """Gradio's page made small; None where it answered otherwise, which is sent then."""
+        with _without_endpoints(scope.get("app")):
+            status, kind, body = await _collect_answer(self.app, scope, receive)
+        if status != 200:
+            await _send_answer(send, body, kind, "", status)
+            return None
+        page = await run_in_threadpool(rendered, without_addresses(body))
+        give_memory_back()
+        return page
+
     async def _send_compressed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status, kind, body = await _collect_answer(self.app, scope, receive)
+        async with self.rendering:  # until then Gradio has another description of the endpoints
+            status, kind, body = await _collect_answer(self.app, scope, receive)
         body, encoding = without_addresses(body), ""
         if len(body) > WORTH_COMPRESSING and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
             body, encoding = gzip.compress(body, 5), "gzip"
         await _send_answer(send, body, kind, encoding, status)
+
+
+@contextmanager
+def _without_endpoints(app: Any) -> Iterator[None]:
+    """While Gradio renders a page it has a description of the endpoints ready, an empty one: none is sent with the page."""
+    kept, of_page = getattr(app, "page_api_info", None), ("", False)
+    if kept is None or of_page in kept:
+        yield
+        return
+    kept[of_page] = _NO_ENDPOINTS
+    try:
+        yield
+    finally:
+        kept.pop(of_page, None)
+
+
+def give_memory_back() -> None:
+    """Returns to the system what was freed; Linux's C library otherwise keeps it."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def without_addresses(body: bytes) -> bytes:
@@ -104,7 +144,7 @@ def rendered(html: bytes) -> Rendered:
         plain = html
     else:
         sent = _script(compacted(json.loads(found["config"])))
-        none = '{"named_endpoints":{},"unnamed_endpoints":{}}'
+        none = _script(_NO_ENDPOINTS)
         script = f"window.gradio_config = {EXPAND.replace('CONFIG', sent, 1)};window.gradio_api_info = {none};</script>"
         plain = (text[: found.start()] + script + text[found.end() :]).encode()
     return Rendered(plain, gzip.compress(plain, 9), brotli.compress(plain, quality=9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
@@ -11,11 +12,14 @@ import urllib.request
 
 import brotli
 import pytest
+from gradio.blocks import BlocksConfig
+from gradio.routes import App
 from gradio.state_holder import SessionState
+from starlette.types import Message
 
 import app
 from tabs.serving.compact import FOR_PROGRAMS, compacted, expanded
-from tabs.serving.first_page import rendered
+from tabs.serving.first_page import FirstPage, rendered
 
 PAGE_BYTES, SESSION_BYTES, SESSION_MS = 350_000, 150_000, 50
 
@@ -104,6 +108,61 @@ def test_texts_cannot_end_the_script():
     html = f"<script>window.gradio_config = {json.dumps(config).replace('<', chr(92) + 'u003c')};</script>"
     html += "<script>window.gradio_api_info = {};</script>"
     assert len(re.findall("</script>", rendered(html.encode()).plain.decode())) == 1
+
+
+def test_the_page_is_described_once_and_becomes_one_server(monkeypatch):
+    made = []
+    describe, create = BlocksConfig.get_config, App.create_app
+    monkeypatch.setattr(BlocksConfig, "get_config", lambda self: made.append("described") or describe(self))
+
+    def made_server(*given, **named):
+        made.append("server")
+        return create(*given, **named)
+
+    monkeypatch.setattr(App, "create_app", staticmethod(made_server))
+    page = app.build()
+    assert made.count("server") == 0 and page.config["components"]
+    whole = made.count("described")
+    app.launch(page, prevent_thread_lock=True, quiet=True, share=False)
+    page.close()
+    assert made.count("server") == 1 and made.count("described") == whole
+
+
+def test_what_is_added_to_a_page_is_described():
+    page = app.build()
+    with page:
+        app.gr.Number(value=7, elem_id="late")
+    assert "late" in [each["props"].get("elem_id") for each in page.get_config_file()["components"]]
+
+
+def test_who_asks_for_the_endpoints_while_a_page_is_rendered_gets_them_all():
+    """The server has its list of them aside while it renders; the one who asks waits until it is back."""
+    served, order = App(), []
+    served.page_api_info = {}
+
+    async def gradio(scope, receive, send):
+        order.append((scope["path"], dict(served.page_api_info)))
+        await asyncio.sleep(0)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"<html></html>"})
+
+    async def ask(path):
+        async def nothing() -> Message:
+            return {}
+
+        async def goes(message: Message) -> None:
+            return None
+
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "app": served}
+        await first(scope, nothing, goes)
+
+    async def both():
+        await asyncio.gather(ask("/"), ask("/gradio_api/info"))
+
+    first = FirstPage(gradio)
+    asyncio.run(both())
+    (page, aside), (info, whole) = order
+    assert (page, info) == ("/", "/gradio_api/info") and ("", False) in aside and whole == {} == served.page_api_info
 
 
 def test_a_session_costs_little(built):
