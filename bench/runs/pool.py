@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -49,7 +50,7 @@ def _note(asked: dict, words: str) -> None:
         log.write(f"{asked['name']} {words}\n")
 
 
-def _job(log: Path, name: object, steps: int, seconds: float) -> bytes:
+def make_job(log: Path, name: object, steps: int, seconds: float) -> bytes:
     return json.dumps({"log": str(log), "name": str(name), "steps": steps, "seconds": seconds}).encode()
 
 
@@ -91,8 +92,8 @@ def _in_threads(pool: Pool, name: str, jobs: list[bytes]) -> float:
 def _throughput(pool: Pool, replicas: int, folder: Path, steps: int, alone: float) -> tuple[Row, float]:
     """Two jobs a replica, after one each to have them started; against one replica in the same run."""
     name, log = f"n{replicas}", folder / "log"
-    _in_threads(pool, name, [_job(log, i, 20, 0.5) for i in range(replicas)])
-    seconds = _in_threads(pool, name, [_job(log, i, steps, STEP_SECONDS) for i in range(2 * replicas)])
+    _in_threads(pool, name, [make_job(log, i, 20, 0.5) for i in range(replicas)])
+    seconds = _in_threads(pool, name, [make_job(log, i, steps, STEP_SECONDS) for i in range(2 * replicas)])
     pace = 2 * replicas / seconds
     if replicas == 1:
         slept = 2 * steps * STEP_SECONDS
@@ -114,7 +115,7 @@ def _queue(pool: Pool, folder: Path) -> Row:
     def visit(number: int) -> None:
         start = time.perf_counter()
         try:
-            _collect(pool, "n1", _job(log, number, 5, 0.2 if number else 3.0))
+            _collect(pool, "n1", make_job(log, number, 5, 0.2 if number else 3.0))
         except InputError as error:
             refused.append(str(error))
             slowest.append(time.perf_counter() - start)
@@ -147,7 +148,7 @@ def _kills(folder: Path, count: int) -> Row:
     while hit < count:
         killer: threading.Timer | None = None
         began_again, killed = False, [0.0]
-        for kind, value in pool.stream("kills", _job(log, number, 5, 0.25)):
+        for kind, value in pool.stream("kills", make_job(log, number, 5, 0.25)):
             if kind != "progress":
                 continue
             if value["phase"] == "Sleeping" and killer is None:
@@ -190,14 +191,15 @@ class _Machines:
         os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
         from ray.cluster_utils import Cluster
 
-        self._count, self._here = count, {"node_ip_address": "127.0.0.1"}
+        self._count = count
+        self._here: dict[str, Any] = {"node_ip_address": "127.0.0.1"}
         head = {"num_cpus": 2, "num_gpus": 0, "include_dashboard": False, **self._here}
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self.make_up()
 
     @property
     def address(self) -> str:
-        return self._cluster.address
+        return str(self._cluster.address)
 
     def make_up(self) -> None:
         """As many machines as at first."""

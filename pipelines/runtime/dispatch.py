@@ -89,6 +89,6 @@ def unavailable(kind: type[Settings]) -> frozenset[str]:
         from pipelines.runtime.pool.dispatch import pool
 
         with suppress(InputError):
-            if pool(settings_of_pool).facts().gpus > 1:
+            if pool(settings_of_pool).facts(wait=False).gpus > 1:
                 return frozenset()
     return frozenset({"gpus"})

@@ -87,7 +87,7 @@ def device_status(runtime: Runtime) -> Status:
 
 def pool_status(pool: Pool) -> Status:
     """Of all machines of the pool."""
-    facts = pool.facts()
+    facts = pool.facts(wait=False)
     replicas, queues = facts.replicas, []
     for name in sorted({*pool.lines, *replicas}):
         line = pool.lines.get(name)

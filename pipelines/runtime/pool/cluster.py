@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import traceback
 from typing import Any
 
 from camera.errors import InputError
@@ -21,6 +22,10 @@ _ENVIRONMENT = {
 }
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
+_TOKEN_WORDS = (
+    "The Ray cluster at {} asks for a token: run `ray get-auth-token` on its first machine and set RAY_AUTH_TOKEN here "
+    "to what it prints."
+)
 PREFIX = "reshoot-"
 """Serve applications are called this and the method's name."""
 _IDLE_SECONDS = 300.0
@@ -29,19 +34,33 @@ _ours: list[str] = []
 """Deployments that this process made, longest unused first."""
 
 
+class NoAnswer(InputError):
+    """No cluster is there, or none that has come up."""
+
+
+class WantsToken(InputError):
+    """The cluster is there and asks for a token."""
+
+
 def connect(settings: PoolSettings) -> None:
-    """Start Ray here, or join it. Raises `InputError` where it cannot be."""
+    """Start Ray here, or join it: one attempt, since another is another process's. Raises `InputError` where it cannot be,
+    `NoAnswer` and `WantsToken` among them."""
+    if settings.address != AUTO:
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "10")  # attempts to connect, by default 20
     try:
         import ray
         from ray import serve
+        from ray.exceptions import AuthenticationError
     except ImportError as error:
         raise InputError("RESHOOT_RAY needs Ray: run `pip install 'ray[serve]'`, or unset it.") from error
     here: dict[str, Any] = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     options: dict[str, Any] = here if settings.address == AUTO else {"address": settings.address}
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, ValueError) as error:
-        raise InputError(f"No Ray cluster answers at {settings.address} ({error}).") from error
+    except (ConnectionError, ValueError, AuthenticationError) as error:
+        if "AuthenticationError" in "".join(traceback.format_exception(error)):
+            raise WantsToken(_TOKEN_WORDS.format(settings.address)) from error
+        raise NoAnswer(f"No Ray cluster answers at {settings.address} ({error}).") from error
     serve.start(proxy_location="Disabled")
 
 

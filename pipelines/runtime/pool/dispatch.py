@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import wait
 from dataclasses import asdict
+from functools import partial
 
 from camera.errors import InputError
 from pipelines.method import Clip, Progress
@@ -20,18 +22,26 @@ from pipelines.runtime.pool.settings import PoolSettings
 from pipelines.runtime.progress_clock import Report
 from pipelines.shot import Shot
 
+RESTARTING = "Waiting for the cluster"
+"""Phase of a shot while the cluster restarts."""
+_TELL_SECONDS = 0.5
+
 
 class Pool:
-    """The replicas of one cluster, and a line for each method. ``shoot``: see `Replica`; tests and the benchmark put another."""
+    """The replicas of one cluster, and a line for each method. ``shoot``: see `Replica`; tests and the benchmark put another, and
+    another ``link``."""
 
-    def __init__(self, settings: PoolSettings, *, shoot: str = SHOOT, cpus: float = 1.0) -> None:
+    def __init__(
+        self, settings: PoolSettings, *, shoot: str = SHOOT, cpus: float = 1.0, link: Link | None = None
+    ) -> None:
         self.settings, self._shoot, self._cpus = settings, shoot, cpus
-        self._link = Link(settings)
+        self._link = link or Link(settings)
         self.lines: dict[str, Line] = {}
         self._lock = threading.Lock()
 
-    def facts(self) -> Facts:
-        return self._link.facts()
+    def facts(self, *, wait: bool = True) -> Facts:
+        """What the cluster has. Where it restarts this waits for it, or raises `InputError` at once."""
+        return self._link.facts() if wait else self._link.facts_now()
 
     def close(self) -> None:
         """Leaves the cluster; one that was started here ends."""
@@ -58,7 +68,7 @@ class Pool:
         check_shared(shot)
         file = io.BytesIO()
         write_job(file, shot, files=self.settings.same_disk)
-        for kind, value in self.stream(shot.method.name, file.getvalue(), needs_of(shot, self.facts())):
+        for kind, value in self.stream(shot.method.name, file.getvalue(), partial(needs_of, shot)):
             if kind == "clip":
                 yield clip_of_bytes(value, shot.scene)
             elif kind == "report":
@@ -66,18 +76,29 @@ class Pool:
             else:
                 yield Progress(**value)
 
-    def stream(self, name: str, job: bytes, needs: Needs | None = None) -> Iterator[Event]:
+    def stream(self, name: str, job: bytes, needs_of: Callable[[Facts], Needs] | None = None) -> Iterator[Event]:
         """Events of one shot: kind and value, as the replica sends them. Raises `InputError` for "refused" and "failed"."""
-        needs = needs or _usual(self.facts())
+        needs = (needs_of or _usual)((yield from self._joined()))
         line = self.line(name, needs)
         with line.place() as ticket:
             for progress in line.wait(ticket):
                 yield "progress", vars(progress)
+            if self._link.is_restarting:
+                yield from self._joined()
             for kind, value in self._try_twice(line, job, needs):
                 if kind in ("refused", "failed"):
                     raise InputError(value)
                 yield kind, value
             line.done.add()
+
+    def _joined(self) -> Generator[Event, None, Facts]:
+        """What the cluster has; progress until it is there again where it restarts."""
+        renewal = self._link.renewal()
+        while not renewal.done():
+            if self._link.is_restarting:
+                yield "progress", vars(Progress(RESTARTING, 0, 1, note="The Ray cluster restarts; this waits for it."))
+            wait([renewal], timeout=_TELL_SECONDS)
+        return renewal.result()
 
     def _try_twice(self, line: Line, job: bytes, needs: Needs) -> Iterator[Event]:
         try:
@@ -85,8 +106,10 @@ class Pool:
         except Lost:
             line.lost += 1
             words = "The machine that shot this was lost; it is shot once more on another."
+            for event in self._joined():
+                words = "The cluster was restarted; this is shot once more."
+                yield event
             yield "progress", vars(Progress("Beginning again", 0, 1, note=words))
-            self._link.renew()
             try:
                 yield from self._once(line, job, needs)
             except Lost as error:

@@ -21,6 +21,9 @@ from pipelines.runtime.pool.messages import READY, pack, pack_event, unpack
 from pipelines.runtime.pool.needs import Needs
 from pipelines.runtime.pool.settings import PoolSettings
 
+_KINDS = {cluster.NoAnswer: "absent", cluster.WantsToken: "token"}
+"""What the first message calls an error of `cluster.connect`."""
+
 
 class Driver:
     """Answers what comes over ``connection``, each request in a thread, until its other end is closed."""
@@ -35,7 +38,7 @@ class Driver:
         try:
             cluster.connect(self._settings)
         except InputError as error:
-            self._send(pack(READY, "refused", str(error)))
+            self._send(pack(READY, _KINDS.get(type(error), "refused"), str(error)))
             return
         self._send(pack(READY, "ready"))
         with suppress(EOFError, OSError):

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import asdict
 from itertools import count
 from multiprocessing import Pipe
@@ -24,10 +25,19 @@ from pipelines.runtime.pool.replica import Event
 from pipelines.runtime.pool.settings import AUTO, PoolSettings
 
 DRIVER = "pipelines.runtime.pool.driver"
-RESTART_SECONDS = 180.0
+RESTART_SECONDS = 300.0
 """How long a cluster may take to come back before its shots fail."""
-_ANSWER_SECONDS = 10.0
+JOIN_SECONDS = 60.0
+"""How long one driver may take to join before it is ended and another is started."""
+START_SECONDS = 180.0
+"""The same where it starts Ray here."""
+TOKEN = {"RAY_AUTH_MODE": "token"}
+"""What the environment of a driver says where the cluster asks for a token. `ray start` makes it ask wherever somebody's
+`ray.init` left one, and joining by address offers none unless told to."""
+_ANSWER_SECONDS = 20.0
+_WATCH_SECONDS = 5.0
 _LEAVE_SECONDS = 15.0
+_PAUSE_SECONDS = 1.0
 _log = logging.getLogger("reshoot")
 
 
@@ -38,18 +48,34 @@ class Lost(Exception):
 class Link:
     """Starts the driver, a module of Python, and talks with it. Raises `InputError` where the cluster cannot be joined."""
 
-    def __init__(self, settings: PoolSettings, driver: str = DRIVER) -> None:
+    def __init__(
+        self,
+        settings: PoolSettings,
+        driver: str = DRIVER,
+        *,
+        restart_seconds: float = RESTART_SECONDS,
+        join_seconds: float | None = None,
+    ) -> None:
         self._settings, self._driver = settings, driver
-        self._renewing = threading.Lock()
-        self._process = self._start()
+        self._restart_seconds = restart_seconds
+        self._join_seconds = join_seconds or (START_SECONDS if settings.address == AUTO else JOIN_SECONDS)
+        self._wants_token = False
+        self._lock = threading.Lock()
+        self._renewal: Future[Facts] | None = None
+        self.is_restarting = False
+        self._closed = threading.Event()
+        self._start()
 
     def facts(self) -> Facts:
-        """Joins the cluster again where it was lost. Raises `InputError` where it does not come back."""
-        if (found := self._asked_facts()) is not None:
-            return found
-        self.renew()
-        if (found := self._asked_facts()) is None:
-            raise InputError(f"The Ray cluster at {self._settings.address} does not answer; try again later.")
+        """Waits until the cluster is joined again where it was lost. Raises `InputError` where it does not come back."""
+        return self.renewal().result()
+
+    def facts_now(self) -> Facts:
+        """Raises `InputError` where the cluster was lost, and begins to join it again."""
+        found = None if self.is_restarting else self._asked_facts()
+        if found is None:
+            self.renewal()
+            raise InputError(f"The Ray cluster at {self._settings.address} does not answer; it is waited for.")
         return found
 
     def shoot(self, asked: dict[str, Any], job: bytes) -> Iterator[Event]:
@@ -59,7 +85,7 @@ class Link:
         ended = False
         try:
             while True:
-                kind, value, payload = answers.get()
+                kind, value, payload = self._next(answers)
                 if kind in ("end", "lost", "broken"):
                     ended = True
                     break
@@ -73,65 +99,119 @@ class Link:
         if kind == "broken":
             raise RuntimeError(value)
 
-    def renew(self) -> None:
-        """Nothing where the cluster answers; else waits until it does again and joins it by a new driver. Raises `InputError`
-        after `RESTART_SECONDS`."""
-        with self._renewing:
-            if self._asked_facts() is not None:
-                return
-            _log.warning("the Ray cluster at %s does not answer; waiting for it to come back", self._settings.address)
-            self._process.end()
-            _wait_for(self._settings.address)
-            self._process = self._start()
+    def _next(self, answers: SimpleQueue) -> tuple[str, Any, bytes]:
+        """The next answer; looks now and then whether the cluster is there, since Ray notices late that it is not."""
+        while True:
+            try:
+                return answers.get(timeout=_WATCH_SECONDS)
+            except Empty:
+                self.renewal()
+
+    def renewal(self) -> Future[Facts]:
+        """What the cluster has; where it does not answer, a thread waits until it does again and joins it by a new driver.
+
+        All who ask meanwhile get the same one; `is_restarting` is true once it is known that the cluster does not answer. Its
+        error is an `InputError`, after `RESTART_SECONDS`.
+        """
+        with self._lock:
+            if self._renewal is None or self._renewal.done():
+                self._renewal = Future()
+                threading.Thread(target=self._renew, args=(self._renewal,), daemon=True, name="ray renewal").start()
+            return self._renewal
 
     def close(self) -> None:
         """Leaves the cluster; one that was started here ends."""
+        self._closed.set()
         self._process.close()
 
-    def _asked_facts(self) -> Facts | None:
-        """None where there is no answer in time."""
-        process = self._process
-        number, answers = process.ask("facts")
+    def _renew(self, renewal: Future[Facts]) -> None:
         try:
-            kind, value, _ = answers.get(timeout=_ANSWER_SECONDS)
-        except Empty:
-            return None
-        finally:
-            process.forget(number)
-        return Facts(**value) if kind == "facts" else None
+            if (found := self._asked_facts()) is None:
+                self.is_restarting = True
+                _log.warning("the Ray cluster at %s does not answer; it is waited for", self._settings.address)
+                self._process.end()
+                found = self._join_again()
+            self.is_restarting = False
+            renewal.set_result(found)
+        except BaseException as error:
+            self.is_restarting = False
+            renewal.set_exception(error)
 
-    def _start(self) -> _Process:
-        """A driver that has joined the cluster; Ray's own processes do not always come up, so a second one is tried."""
+    def _asked_facts(self) -> Facts | None:
+        """None where the cluster is gone: nobody listens at its address, or no answer comes in time."""
+        address = self._settings.address
+        if address != AUTO and not _listens(address):
+            time.sleep(_PAUSE_SECONDS)
+            if not _listens(address):
+                return None
+        return self._process.facts()
+
+    def _start(self) -> None:
+        """Starts a driver that joins the cluster; Ray's own processes do not always come up, so a second one is tried."""
         for is_last in (False, True):
-            process = _Process(self._driver, self._settings)
-            kind, value, _ = process.ready.get()
+            kind, words = self._try_driver()
             if kind == "ready":
-                return process
-            process.end()
-            if kind == "refused":
-                raise InputError(value)
+                return
+            if kind != "lost":
+                raise InputError(words)
             if not is_last:
                 _log.warning("Ray did not start; it is tried once more")
         raise InputError("Ray did not start, twice; the log says why. Start the app again, or unset RESHOOT_RAY.")
 
+    def _join_again(self) -> Facts:
+        """Starts drivers until one has joined the cluster; what it says of it."""
+        end, address = time.monotonic() + self._restart_seconds, self._settings.address
+        while time.monotonic() < end and not self._closed.is_set():
+            if address == AUTO or _listens(address):
+                kind, words = self._try_driver()
+                if kind == "ready" and (found := self._process.facts()):
+                    return found
+                self._process.end()
+                if kind == "refused":
+                    raise InputError(words)
+                _log.warning("the Ray cluster at %s was not joined (%s); it is tried again", address, words or kind)
+            self._closed.wait(_PAUSE_SECONDS)
+        seconds = f"{self._restart_seconds:g} seconds"
+        raise InputError(f"The Ray cluster at {address} is gone and did not come back in {seconds}; try again later.")
+
+    def _try_driver(self) -> tuple[str, str]:
+        """A new driver, how it fared and why: "ready", or it has ended: "refused" for good, "absent" where no cluster
+        answered, "lost" where Ray ended it or took too long."""
+        while True:
+            self._process = process = _Process(self._driver, self._settings, token=self._wants_token)
+            kind, words = process.begin(self._join_seconds)
+            if kind != "ready":
+                process.end()
+            if kind != "token" or self._wants_token:
+                return kind, words
+            self._wants_token = True
+
 
 class _Process:
-    """One driver, and who waits for which of its answers; ``ready`` has the first one."""
+    """One driver, and who waits for which of its answers."""
 
-    def __init__(self, module: str, settings: PoolSettings) -> None:
+    def __init__(self, module: str, settings: PoolSettings, *, token: bool) -> None:
         self._connection, theirs = Pipe()
         with theirs:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", module, str(theirs.fileno()), json.dumps(asdict(settings))],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | (TOKEN if token else {}),
             )  # fmt: skip
-        self.ready: SimpleQueue = SimpleQueue()
-        self._waiting: dict[int, SimpleQueue] = {READY: self.ready}
+        self._ready: SimpleQueue = SimpleQueue()
+        self._waiting: dict[int, SimpleQueue] = {READY: self._ready}
         self._numbers = count(1)
         self._lock, self._sending = threading.Lock(), threading.Lock()
         self._is_lost = False
         threading.Thread(target=self._read, daemon=True, name="ray driver").start()
+
+    def begin(self, seconds: float) -> tuple[str, str]:
+        """What the driver says first, in ``seconds``, and why; "lost" where it ends or says nothing."""
+        try:
+            kind, words, _ = self._ready.get(timeout=seconds)
+        except Empty:
+            return "lost", f"no answer in {seconds:g} seconds"
+        return kind, words or ""
 
     def ask(self, kind: str, value: Any = None, payload: bytes = b"") -> tuple[int, SimpleQueue]:
         """The number of a request, and where its answers come: kind, value and bytes; "lost" where the driver is gone."""
@@ -141,6 +221,17 @@ class _Process:
         if self._is_lost or not self._sent(pack(number, kind, value, payload)):
             answers.put(("lost", None, b""))
         return number, answers
+
+    def facts(self) -> Facts | None:
+        """None where there is no answer in time."""
+        number, answers = self.ask("facts")
+        try:
+            kind, value, _ = answers.get(timeout=_ANSWER_SECONDS)
+        except Empty:
+            return None
+        finally:
+            self.forget(number)
+        return Facts(**value) if kind == "facts" else None
 
     def send(self, kind: str, value: Any = None) -> None:
         """Nothing where the driver is gone."""
@@ -184,16 +275,13 @@ class _Process:
                     answers.put(("lost", None, b""))
 
 
-def _wait_for(address: str) -> None:
-    """Until somebody listens at HOST:PORT; Ray's own attempt to connect takes a minute each."""
-    if address == AUTO:
-        return
-    host, _, port = address.rpartition("://")[2].partition(":")
-    end = time.monotonic() + RESTART_SECONDS
-    while time.monotonic() < end:
-        try:
-            with socket.create_connection((host, int(port)), timeout=2):
-                return
-        except (OSError, ValueError):
-            time.sleep(1)
-    raise InputError(f"The Ray cluster at {address} is gone and did not come back; try again later.")
+def _listens(address: str) -> bool:
+    """Whether anybody does at HOST:PORT; true where that cannot be said."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():
+        return True
+    try:
+        with socket.create_connection((host, int(port)), timeout=2):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,127 @@
+"""A cluster that restarts under a shot: ended and started again from outside, as `ray stop --force` and `ray start` do.
+
+python -m bench pool_restart       # some minutes
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench import QUICK, Row, Scale, long_subject
+from bench.runs.pool import SHOOT, make_job
+from pipelines.runtime.pool.dispatch import RESTARTING, Pool
+from pipelines.runtime.pool.settings import PoolSettings
+
+TRIALS = 5
+_RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+
+class Head:
+    """The first machine of a cluster on loopback, with two logical GPUs, started by Ray's own command in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        root = Path(__file__).parents[2]
+        asked = {
+            "port": self._port, "temp-dir": self._folder, "node-ip-address": "127.0.0.1", "num-cpus": 2, "num-gpus": 2,
+            "include-dashboard": False, "object-store-memory": 100_000_000,
+        }  # fmt: skip
+        subprocess.run(
+            [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", *(f"--{k}={v}" for k, v in asked.items())],
+            env=os.environ | _RAY | {"PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])},
+            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        """SIGKILL to every process that names this folder, and to those that it started."""
+        found: dict[int, psutil.Process] = {}
+        for process in psutil.process_iter(["cmdline"]):
+            if f"{self._folder}/session" in " ".join(process.info["cmdline"] or ()):
+                with suppress(psutil.NoSuchProcess):
+                    found |= {each.pid: each for each in (process, *process.children(recursive=True))}
+        for process in found.values():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(list(found.values()), timeout=30)
+
+    def restart(self, pause: float) -> None:
+        """``pause`` is in seconds."""
+        self.stop()
+        time.sleep(pause)
+        self.start()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One restart: seconds from the end of the cluster until the person read so and until the shot began again, how often it
+    ended, and what was read last where it failed."""
+
+    told: float
+    again: float
+    ended: int
+    words: str
+
+    @property
+    def good(self) -> bool:
+        return self.ended == 1 and not self.words and self.told > 0
+
+
+@long_subject
+def pool_restart(scale: Scale) -> list[Row]:
+    chance, trials = random.Random(0), []
+    with tempfile.TemporaryDirectory(prefix="r") as name:
+        head = Head(Path(name))
+        head.start()
+        try:
+            with closing(Pool(PoolSettings(head.address, 1, 20, False), shoot=SHOOT, cpus=0.1)) as pool:
+                for number in range(2 if scale == QUICK else TRIALS):
+                    trials.append(_restart(pool, head, Path(name) / f"log{number}", chance.uniform(0, 5)))
+                    print(f"load {os.getloadavg()[0]:.1f}: {trials[-1]}", file=sys.stderr, flush=True)
+        finally:
+            head.stop()
+    good = sum(trial.good for trial in trials)
+    slowest = max(trial.again for trial in trials)
+    words = f"{good} of {len(trials)} joined again and shot once more; slowest second start {slowest:.0f} s"
+    mean = sum(trial.again for trial in trials) / len(trials)
+    return [Row("pool: second start after the cluster's restart", mean * 1e3, None, agreement=words,
+                target="all", met=good == len(trials))]  # fmt: skip
+
+
+def _restart(pool: Pool, head: Head, log: Path, pause: float) -> Trial:
+    """A job of ten steps on a cluster that ends after the third and is started ``pause`` seconds later."""
+    ended = told = again = 0.0
+    words = ""
+    restart = threading.Thread(target=head.restart, args=(pause,))
+    try:
+        for kind, value in pool.stream("restart", make_job(log, 0, 10, 0.25)):
+            phase = value["phase"] if kind == "progress" else ""
+            now = time.monotonic()
+            if phase == "Sleeping" and value["step"] == 3 and not ended:
+                ended = now
+                restart.start()
+            elif phase == RESTARTING and not told:
+                told = now - ended
+            elif phase == "Sleeping" and told and not again:
+                again = now - ended
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}"
+    restart.join()
+    return Trial(told, again, log.read_text().count("ended"), words)
