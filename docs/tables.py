@@ -51,7 +51,7 @@ def methods() -> str:
         )
         for m in map(method, NAMES)
     ]  # fmt: skip
-    return table(("method", "how the camera enters", "frames", "size", "licences"), rows)
+    return table(("method", "camera input", "frames", "size", "licences"), rows)
 
 
 def facts(name: str) -> str:

@@ -230,7 +230,7 @@ def _list(given: argparse.Namespace) -> int:
 
 def table(known: list[Method]) -> str:
     """The README's table of methods."""
-    lines = ["| method | what it does | how the camera enters | weights |", "| --- | --- | --- | --- |"]
+    lines = ["| method | what it does | camera input | weights |", "| --- | --- | --- | --- |"]
     for one in known:
         licences = ", ".join(dict.fromkeys(f"{licence.part} {licence.name}" for licence in one.licences))
         title = f"[{one.title}]({one.paper})" if one.paper else one.title

@@ -56,7 +56,7 @@ def completion(scale: Scale) -> list[Row]:
     for example in EXAMPLES:
         here: dict[str, list[Judgement]] = {name: [] for name in NAMES}
         for move in MOVES if scale.width > LARGEST_WIDTH * 2 else MOVES[2:4]:
-            for name, judgement in judged_move(example.name, move, min(scale.width // 2, LARGEST_WIDTH)).items():
+            for name, judgement in judge_move(example.name, move, min(scale.width // 2, LARGEST_WIDTH)).items():
                 here[name].append(judgement)
                 found[name].append(judgement)
         rows += [
@@ -92,7 +92,7 @@ def full_size(scale: Scale) -> Row:
     )
 
 
-def judged_move(name: str, move: str, width: int) -> dict[str, Judgement]:
+def judge_move(name: str, move: str, width: int) -> dict[str, Judgement]:
     """The four fillings of one move; empty where the camera would stand inside something or hardly anything is hidden."""
     scene = load(name)
     scene = scene.fitted(width, round(width * scene.first.height / scene.first.width), "stretch")
@@ -116,7 +116,7 @@ def judged_move(name: str, move: str, width: int) -> dict[str, Judgement]:
     }
     there = came_from(truth, path)
     return {
-        which: judged(fill(seen, 1), fill(before, 0), truth, seen.holes, before.holes, there)
+        which: judge_filling(fill(seen, 1), fill(before, 0), truth, seen.holes, before.holes, there)
         for which, fill in fillings.items()
     }
 
@@ -130,7 +130,9 @@ def came_from(truth: View, path: CameraPath) -> NDArray[np.float64]:
     return (points[:2] / np.maximum(points[2], 1e-9)).T.reshape(truth.height, truth.width, 2)
 
 
-def judged(now: NDArray, then: NDArray, truth: View, holes: NDArray, holes_then: NDArray, there: NDArray) -> Judgement:
+def judge_filling(
+    now: NDArray, then: NDArray, truth: View, holes: NDArray, holes_then: NDArray, there: NDArray
+) -> Judgement:
     from skimage.metrics import structural_similarity
 
     similar = structural_similarity(now, truth.colour, channel_axis=2, full=True, data_range=255)[1].mean(axis=2)

@@ -31,16 +31,16 @@ def ground_truth(scale: Scale) -> list[Row]:
     for name in SCENES:
         width = min(scale.width, LARGEST_WIDTH)
         view = load(name).first.resized(width, width * 9 // 16)
-        scene, path = Scene((view,)), moved(view)
+        scene, path = Scene((view,)), step_sideways(view)
         truth = true_view(name, path, samples=2)
         for renderer in get_args(Renderer):
             (taken,) = milliseconds(lambda: render(scene, path, renderer=renderer), rounds=scale.rounds)  # noqa: B023
-            words = judged(render(scene, path, renderer=renderer), truth, view)
+            words = judge_preview(render(scene, path, renderer=renderer), truth, view)
             rows.append(Row(f"{name}, {renderer}, {width} x {view.height}", taken, agreement=words))
     return rows
 
 
-def moved(view: View) -> CameraPath:
+def step_sideways(view: View) -> CameraPath:
     """One camera: ``view``'s, gone sideways."""
     angle = np.radians(TURN_DEGREES)
     step = np.eye(4)
@@ -49,8 +49,9 @@ def moved(view: View) -> CameraPath:
     return view.camera.with_poses((view.world_from_camera @ step)[None])
 
 
-def judged(seen: RenderedFrame, truth: View, source: View) -> str:
-    visible = shown_by(source, truth)
+def judge_preview(seen: RenderedFrame, truth: View, source: View) -> str:
+    """Quality, holes and leaks of a preview in words; what ``source`` shows of the truth counts."""
+    visible = pixels_seen_by(source, truth)
     true_depth = np.where(truth.known, truth.depth, np.inf)
     behind = np.where(seen.far, np.inf, seen.depth) > (1 + SAME_SURFACE) * true_depth
     leaks = ~seen.holes & truth.known & behind
@@ -58,7 +59,7 @@ def judged(seen: RenderedFrame, truth: View, source: View) -> str:
     return f"{quality:.1f} dB over visible, {seen.holes.mean():.2%} holes, {leaks.mean():.2%} leaks"
 
 
-def shown_by(source: View, truth: View) -> NDArray[np.bool_]:
+def pixels_seen_by(source: View, truth: View) -> NDArray[np.bool_]:
     """(H,W): pixels of ``truth`` whose surface (or sky) ``source`` shows too."""
     y, x = np.mgrid[: truth.height, : truth.width]
     rays = np.linalg.inv(truth.intrinsics) @ np.stack([x, y, np.ones_like(x)]).reshape(3, -1)

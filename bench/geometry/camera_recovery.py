@@ -91,7 +91,7 @@ def path_in(scene: str, move: str, frames: int, width: int, height: int) -> Came
     return path_of(move, first, frames=frames)
 
 
-def compressed(frames: NDArray[np.uint8], crf: int = CRF) -> NDArray[np.uint8]:
+def compress(frames: NDArray[np.uint8], crf: int = CRF) -> NDArray[np.uint8]:
     """With noise, through H.264 and back."""
     import io
 
@@ -122,7 +122,7 @@ def errors(found: Recovered, truth: CameraPath) -> tuple[float, float, float]:
 
 def travelling(scene: str, move: str, frames: int, width: int) -> list[Row]:
     path = path_in(scene, move, frames, width, width * 11 // 20 // 2 * 2)
-    clip = compressed(shot(scene, path))
+    clip = compress(shot(scene, path))
     rows = []
     for lens, focal in (("held", float(path.intrinsics[0, 0, 0])), ("free", None)):
         start = time.perf_counter()
@@ -142,7 +142,7 @@ def travelling(scene: str, move: str, frames: int, width: int) -> list[Row]:
 def standing(clips: tuple[tuple[str, str, str], ...], width: int, frames: int) -> Row:
     hits, missed, taken = 0, [], 0.0
     for scene, move, kind in clips:
-        clip = compressed(shot(scene, path_in(scene, move, frames, width, width * 11 // 20 // 2 * 2)))
+        clip = compress(shot(scene, path_in(scene, move, frames, width, width * 11 // 20 // 2 * 2)))
         start = time.perf_counter()
         found = recover(clip_of(clip))
         taken += time.perf_counter() - start
@@ -174,7 +174,7 @@ def faults(width: int, frames: int) -> list[Row]:
     )
     rows = []
     for name, path, size, measure in injected:
-        clip = compressed(shot(FAULTY, path))
+        clip = compress(shot(FAULTY, path))
         start = time.perf_counter()
         found = recover(clip_of(clip, path.fps), focal_px=None if "lens" in name else float(asked.intrinsics[0, 0, 0]))
         taken = 1e3 * (time.perf_counter() - start) / frames

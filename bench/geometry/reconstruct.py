@@ -57,9 +57,9 @@ def reconstruct(scale: Scale) -> list[Row]:
         rows.append(_cameras(what, np.stack([view.colour for view in views]), path))
         rows += _surfaces(name, f"{what}, true depth", scene, [views[i] for i in held])
         rows += _surfaces(
-            name, f"{what}, fitted depth", _lose_scale(scene, chosen(path, shown)), [views[i] for i in held]
+            name, f"{what}, fitted depth", _lose_scale(scene, choose_frames(path, shown)), [views[i] for i in held]
         )
-        rows.append(_splats(what, scene, chosen(path, shown), [views[i] for i in held]))
+        rows.append(_splats(what, scene, choose_frames(path, shown), [views[i] for i in held]))
     return rows
 
 
@@ -87,7 +87,7 @@ def shot(name: str, width: int, height: int) -> tuple[list[View], CameraPath]:
     return [true_view(name, path, i, time=setting.seconds, samples=2) for i in range(FRAMES)], path
 
 
-def chosen(path: CameraPath, frames: list[int]) -> CameraPath:
+def choose_frames(path: CameraPath, frames: list[int]) -> CameraPath:
     return CameraPath(path.world_from_camera[frames], path.intrinsics[frames], path.width, path.height, path.fps)
 
 

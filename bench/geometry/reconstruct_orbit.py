@@ -28,8 +28,8 @@ def reconstruct_orbit(scale: Scale) -> list[Row]:
     """Cameras that drift all the way round; then closed; then refined by bundle adjustment that knows it."""
     frames = FRAMES if scale.width >= 2 * WIDTH else FEW
     truth = orbit(SCENE, frames, WIDTH, HEIGHT)
-    pictures = shown(SCENE, truth)
-    given = drifted(truth)
+    pictures = render_truth(SCENE, truth)
+    given = add_drift(truth)
     what = f"{SCENE}, orbit of {frames} frames of {WIDTH} x {HEIGHT}"
     start = time.perf_counter()
     bent = close_loop(pictures, given)
@@ -63,13 +63,14 @@ def orbit(name: str, frames: int, width: int, height: int) -> CameraPath:
     return CameraPath(poses, pinhole(width, height, setting.fov_degrees), width, height)
 
 
-def shown(name: str, path: CameraPath) -> NDArray[np.uint8]:
+def render_truth(name: str, path: CameraPath) -> NDArray[np.uint8]:
     """(F,H,W,3): the true frames, the scene's clock standing still."""
     seconds = setting_of(name).seconds
     return np.stack([true_view(name, path, i, time=seconds, samples=1).colour for i in range(len(path))])
 
 
-def drifted(path: CameraPath) -> CameraPath:
+def add_drift(path: CameraPath) -> CameraPath:
+    """The path as a tracker would have it whose turns and steps are a little off at every frame."""
     random, poses = np.random.default_rng(0), [path.world_from_camera[0]]
     steps = inverse(path.world_from_camera[:-1]) @ path.world_from_camera[1:]
     for number, step in enumerate(steps):

@@ -43,7 +43,7 @@ def of_file(folder: Path, name: str, data: bytes, read: Callable[[Path], object]
     return Seed(data, read_copy)
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def zip_files(files: dict[str, bytes]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in files.items():
@@ -212,7 +212,7 @@ def _posed() -> bytes:
     transforms = json.loads(formats.write("nerfstudio", camera_path())[1])
     for number, frame in enumerate(transforms["frames"]):
         frame["file_path"] = f"{number}.png"
-    return zipped(_pictures() | {"transforms.json": json.dumps(transforms).encode()})
+    return zip_files(_pictures() | {"transforms.json": json.dumps(transforms).encode()})
 
 
 def _colmap() -> bytes:
@@ -224,10 +224,10 @@ def _colmap() -> bytes:
 def _vipe() -> bytes:
     depths = {f"{number:05d}.exr": video("exr", "exr", "grayf32le") for number in range(COUNT)}
     lenses = np.tile([50.0, 51, WIDTH / 2, HEIGHT / 2], (COUNT, 1))
-    return zipped(
+    return zip_files(
         {
             "rgb/walk.mp4": video(),
-            "depth/walk.zip": zipped(depths),
+            "depth/walk.zip": zip_files(depths),
             "pose/walk.npz": npz(inds=np.arange(COUNT), data=camera_path().world_from_camera),
             "intrinsics/walk.npz": npz(inds=np.arange(COUNT), data=lenses),
         }
@@ -236,7 +236,7 @@ def _vipe() -> bytes:
 
 def _posed_clip() -> bytes:
     depth = np.repeat(scene().first.depth[None], COUNT, axis=0).astype(np.float16)
-    return zipped(
+    return zip_files(
         {
             "rgb.mp4": video(),
             "depth.npz": npz(depth=depth),
@@ -294,7 +294,7 @@ def _exported(kind: str) -> Callable[[], bytes]:
 
 def _painted_obj() -> bytes:
     obj = b"mtllib a.mtl\nusemtl a\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n"
-    return zipped({"a.obj": obj, "a.mtl": b"newmtl a\nKd 1 0 0\nmap_Kd a.png\n", "a.png": picture("png")})
+    return zip_files({"a.obj": obj, "a.mtl": b"newmtl a\nKd 1 0 0\nmap_Kd a.png\n", "a.png": picture("png")})
 
 
 def _objects(folder: Path) -> Seed:

@@ -44,7 +44,7 @@ Add = Callable[[int], None]
 
 
 @contextmanager
-def computed(networks: Networks, ranks: int) -> Iterator[list[int]]:
+def count_by_shapes(networks: Networks, ranks: int) -> Iterator[list[int]]:
     """Inside, what the first of ``ranks`` processes would send for each call of ``networks``, from the shapes that one process
     alone sees."""
     sent: list[int] = []
@@ -283,14 +283,14 @@ def of_full_size(make: Callable[[], Called], ranks: int) -> int:
             networks, call = make()
             for network in networks.values():
                 network.to(device="meta", dtype=torch.bfloat16)
-            with computed(networks, ranks) as sent:
+            with count_by_shapes(networks, ranks) as sent:
                 call()
     finally:
         torch.set_default_dtype(torch.float32)
     return sum(sent)
 
 
-def counted(folder: Path, ranks: int = 2) -> dict[str, int]:
+def count_on_gloo(folder: Path, ranks: int = 2) -> dict[str, int]:
     """Bytes that the first of ``ranks`` processes sends in the calls of `SMALL`, on Gloo."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -320,10 +320,10 @@ def _count(rank: int, ranks: int, port: int, folder: str) -> None:
 def context_parallel(scale: Scale) -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        seen = counted(Path(folder))
+        seen = count_on_gloo(Path(folder))
     for name, make in SMALL.items():
         networks, call = make()
-        with torch.no_grad(), computed(networks, 2) as sent:
+        with torch.no_grad(), count_by_shapes(networks, 2) as sent:
             start = time.perf_counter()
             call()
         words = f"{sum(sent)} bytes by shapes, {seen[name]} on Gloo"

@@ -38,7 +38,7 @@ def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
         with gr.Row():
             enter = gr.Button("Enter these shots", size="sm", elem_id="arena-enter")
             show = gr.Button("Show two shots of one move", size="sm", variant="primary", elem_id="arena-show")
-        told = gr.Markdown(elem_classes="told", elem_id="arena-told")
+        status = gr.Markdown(elem_classes="told", elem_id="arena-told")
         screen = players("arena-pair")
         with gr.Row():
             votes = [
@@ -84,16 +84,16 @@ def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
         return gr.File(str(target), visible=True)
 
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-    enter.click(said(enter_shots), list(shots.values()), told, api_name="arena_enter", **quick)
-    show.click(said(show_pair), project, [pair, told, screen, *votes], api_name="arena_pair", **quick)
+    enter.click(said(enter_shots), list(shots.values()), status, api_name="arena_enter", **quick)
+    show.click(said(show_pair), project, [pair, status, screen, *votes], api_name="arena_pair", **quick)
     choice = gr.Textbox(visible=False)
     for button, outcome in zip(votes, CHOICES.values()):
         button.click(
-            said(lambda pair, outcome=outcome: vote(pair, outcome)), pair, [pair, told, table, *votes],
+            said(lambda pair, outcome=outcome: vote(pair, outcome)), pair, [pair, status, table, *votes],
             api_visibility="private", **quick,
         )  # fmt: skip
     gr.Button(visible=False).click(
-        said(vote), [pair, choice], [pair, told, table, *votes], api_name="arena_vote", **quick
+        said(vote), [pair, choice], [pair, status, table, *votes], api_name="arena_vote", **quick
     )
     ranks.click(said(show_scores), None, table, api_name="arena_scores", **quick)
     export.click(said(export_votes), project, file, api_name="arena_votes", **quick)
@@ -118,8 +118,8 @@ def enter_all(kept: Arena, videos: Sequence[str]) -> str:
         name = _name(made[video].method, made[video].weights)
         kept.keep(Entry(move_id(first), name, video, *errors, "" if report is None else report.verdict))
     left_out = len(videos) - len(same)
-    told = f"{len(same)} shots of one move entered."
-    return told + (f" {left_out} follow another move and are left out." if left_out else "")
+    status = f"{len(same)} shots of one move entered."
+    return status + (f" {left_out} follow another move and are left out." if left_out else "")
 
 
 def same_move(one: CameraPath, other: CameraPath) -> bool:
@@ -155,8 +155,8 @@ def score_rows(kept: Arena) -> dict[str, Any]:
 
 def _tell_errors(one: Entry) -> str:
     known = [("turn", one.turn_degrees, "°"), ("place", one.distance, "")]
-    told = [f"{name} off by {value:.2g}{unit}" for name, value, unit in known if value is not None]
-    return f", {', '.join(told)} on average" if told else ", not measured"
+    errors = [f"{name} off by {value:.2g}{unit}" for name, value, unit in known if value is not None]
+    return f", {', '.join(errors)} on average" if errors else ", not measured"
 
 
 def _mean(values: Sequence[float]) -> float | None:

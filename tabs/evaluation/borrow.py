@@ -54,7 +54,7 @@ class BorrowControls:
             with gr.Row():
                 self.open = gr.Button("Open as keys of my scene", variant="primary", elem_id="takes-open-keys", scale=2)
                 self.stop = gr.Button("Cancel", min_width=80)
-            self.told = gr.Markdown(elem_classes="told", elem_id="takes-keys")
+            self.status = gr.Markdown(elem_classes="told", elem_id="takes-keys")
             with gr.Accordion("As path files", open=False):
                 self.subject = gr.Number(1.0, label="Distance to the subject in the files", minimum=1e-3)
                 self.write = gr.Button("Write path files", size="sm", elem_id="takes-borrow")
@@ -91,8 +91,8 @@ class BorrowControls:
             found = borrow_camera(known.report, Tolerance(degrees, share_percent / 100), smooth=smooth_frames)
             move = fit_to_scene(found, known.report, scene, own_lens=LENSES[lens])
             project = project.with_keys(move, "borrow a move")
-            told = f"{found.words} Opened on the timeline as the move of {scene.name}."
-            yield *(gr.skip(),) * len(shown), known, told, project, gr.Tabs(selected=project.method), signal()
+            status = f"{found.words} Opened on the timeline as the move of {scene.name}."
+            yield *(gr.skip(),) * len(shown), known, status, project, gr.Tabs(selected=project.method), signal()
 
         def borrow_move(
             take: Project, known: Measured | None, degrees: float, share_percent: float, smooth_frames: float,
@@ -107,12 +107,12 @@ class BorrowControls:
         how = [self.degrees, self.share, self.smooth]
         opening = self.open.click(
             said(open_keys), [studio.project, take, measured, *given, *how, self.lens],
-            [*shown, measured, self.told, studio.project, studio.tabs, studio.restored],
+            [*shown, measured, self.status, studio.project, studio.tabs, studio.restored],
             api_name="takes_open_keys", **MEASURES,
         )  # fmt: skip
-        cancelled_by(self.stop, [opening], self.told)
+        cancelled_by(self.stop, [opening], self.status)
         self.write.click(
-            said(borrow_move), [take, measured, *how, self.subject], [self.told, self.files], api_name="takes_borrow"
+            said(borrow_move), [take, measured, *how, self.subject], [self.status, self.files], api_name="takes_borrow"
         )
 
 
@@ -129,5 +129,5 @@ def _files(take: Project, found: Borrowed, report: TakeReport, subject: float) -
         file = take.file(f"borrowed-{name}")
         file.write_bytes(data)
         written.append(str(file))
-    told = f"{found.words} Take up a file as the path of any method; {keys.name} holds the keys themselves."
-    return told, gr.File(written, visible=True)
+    status = f"{found.words} Take up a file as the path of any method; {keys.name} holds the keys themselves."
+    return status, gr.File(written, visible=True)

@@ -39,15 +39,15 @@ def response_section(take: gr.State) -> None:
         with gr.Row():
             start = gr.Button("Measure and keep the curve", size="sm", elem_id="response-measure")
             stop = gr.Button("Cancel", size="sm", min_width=80)
-        told = gr.Markdown(elem_classes="told", elem_id="response-told")
+        status = gr.Markdown(elem_classes="told", elem_id="response-told")
         table = sortable("response-table")
 
     def measure(take: Project, result_files: list[str]):
         """Measure results of Reshoot and keep how their methods answer: gain, lag and cross-talk per axis."""
         yield from measuring(take, result_files)
 
-    running = start.click(said(measure), [take, shots], [told, table], api_name="takes_response", **MEASURES)
-    cancelled_by(stop, [running], told)
+    running = start.click(said(measure), [take, shots], [status, table], api_name="takes_response", **MEASURES)
+    cancelled_by(stop, [running], status)
 
 
 def measuring(take: Project, files: Sequence[str] | None):

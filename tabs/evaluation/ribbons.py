@@ -68,7 +68,8 @@ def numbers(report: TakeReport) -> list[list[str]]:
     return [*found, ["jitter", f"{report.jitter_degrees:.2f}°"], ["parallax", f"{report.parallax_degrees:.1f}°"]]
 
 
-def filled(report: TakeReport) -> dict:
+def show_ribbons(report: TakeReport) -> dict:
+    """Update of the ribbons: those of a report, in sight."""
     return gr.update(value=value(report), visible=True)
 
 

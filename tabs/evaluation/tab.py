@@ -19,7 +19,7 @@ from tabs.browser.players import clips, players
 from tabs.browser.stage import drawn, stage
 from tabs.evaluation.borrow import BorrowControls, Measured
 from tabs.evaluation.response_view import response_section
-from tabs.evaluation.ribbons import filled, ribbons
+from tabs.evaluation.ribbons import ribbons, show_ribbons
 from tabs.evaluation.take_view import MEASURES, words
 from tabs.parts.form import cancelled_by, said
 from tabs.project.project import Project, forget
@@ -48,7 +48,7 @@ def build(studio: Studio) -> None:
             borrow = BorrowControls()
             response_section(take)
         with gr.Column(scale=7, min_width=340):
-            told = gr.Markdown(elem_classes="told", elem_id="takes-told")
+            status = gr.Markdown(elem_classes="told", elem_id="takes-told")
             view = stage("takes", "The measured camera appears here in 3D, over the one that was asked for.", eye=False)
             screen = players("takes-player")
             shown = ribbons("takes-ribbons", "takes-player")
@@ -57,11 +57,11 @@ def build(studio: Studio) -> None:
         """Measure the camera of a video; with a path file, beside that path."""
         yield from measuring(take, video, requested_path)
 
-    outputs = [told, view, screen, shown]
+    outputs = [status, view, screen, shown]
     running = start.click(
         said(measure), [take, video, path], [*outputs, measured], api_name="takes_measure", **MEASURES
     )
-    cancelled_by(stop, [running], told)
+    cancelled_by(stop, [running], status)
     borrow.connect(studio, take, [video, path], measured, outputs, measuring)
 
 
@@ -72,12 +72,12 @@ def measuring(take: Project, video: str, requested_path: str) -> Iterator[tuple]
     own = take.file(f"take-{uuid.uuid4().hex[:8]}{Path(video).suffix.lower()}")
     with complete(own) as part:
         shutil.copyfile(video, part)
-    asked = read_recorded_path(own)
+    requested = read_recorded_path(own)
     if requested_path:
-        asked = formats.read(Path(requested_path).name, Path(requested_path).read_bytes(), like=asked)
+        requested = formats.read(Path(requested_path).name, Path(requested_path).read_bytes(), like=requested)
     report = read_report(own) if not requested_path else None
     yield "", gr.skip(), clips({Path(video).name: own}, probe(own).fps), gr.update(value=None), None
-    for step in measure_steps(own, asked) if report is None else ():
+    for step in measure_steps(own, requested) if report is None else ():
         if isinstance(step, Progress):
             yield f"**{step.phase}** {step.note}", gr.skip(), gr.skip(), gr.skip(), None
         else:
@@ -85,4 +85,4 @@ def measuring(take: Project, video: str, requested_path: str) -> Iterator[tuple]
     assert report is not None, "measuring ends with a report or an error"
     figure = overlay(report.achieved_path, report.requested_path)
     value = drawn(figure, report.achieved_path, fresh=True)
-    yield words(report), value, gr.skip(), filled(report), Measured(video, requested_path, report)
+    yield words(report), value, gr.skip(), show_ribbons(report), Measured(video, requested_path, report)

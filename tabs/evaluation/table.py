@@ -36,7 +36,7 @@ POINTS = 60
 
 def table(name: str, shots: Mapping[str, gr.State]) -> None:
     """Places the table over results whose mp4s ``shots`` hold by title, a button that fills it, and one that breaks off."""
-    told = gr.Markdown(elem_classes="told", elem_id=f"{name}-takes-told")
+    status = gr.Markdown(elem_classes="told", elem_id=f"{name}-takes-told")
     shown = sortable(f"{name}-takes")
     with gr.Row():
         start = gr.Button("Measure the cameras of these shots", size="sm", elem_id=f"{name}-measure")
@@ -48,9 +48,9 @@ def table(name: str, shots: Mapping[str, gr.State]) -> None:
         yield from measured({title: video for title, video in zip(titles, videos) if video})
 
     running = start.click(
-        said(measure_all), list(shots.values()), [told, shown], api_name=f"{name}_measure", **MEASURES
+        said(measure_all), list(shots.values()), [status, shown], api_name=f"{name}_measure", **MEASURES
     )
-    cancelled_by(stop, [running], told, told="Not measured any further.")
+    cancelled_by(stop, [running], status, told="Not measured any further.")
 
 
 def sortable(name: str) -> gr.HTML:

@@ -14,7 +14,7 @@ from camera.path import CameraPath
 from pipelines.method import Progress
 from pipelines.results.record import restore
 from pipelines.results.take_report import measure_steps, read_report
-from tabs.evaluation.ribbons import filled, ribbons
+from tabs.evaluation.ribbons import ribbons, show_ribbons
 from tabs.parts.form import cancelled_by, said
 from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
@@ -27,12 +27,12 @@ MEASURES: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1,
 def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: gr.HTML) -> None:
     """Places the report on the result whose mp4 ``shot`` holds and which the element ``player`` plays. Once it is measured, its
     camera is drawn over the move on ``stage``, as the method ``name`` follows it, while ``project`` still has that move."""
-    told = gr.Markdown(elem_classes="told", elem_id=f"{name}-take")
+    status = gr.Markdown(elem_classes="told", elem_id=f"{name}-take")
     lines = ribbons(f"{name}-ribbons", player)
     with gr.Row():
         again = gr.Button("Measure the camera of this shot", size="sm", visible=False, elem_id=f"{name}-measure")
         stop = gr.Button("Stop measuring", size="sm", visible=False, min_width=80)
-    outputs = [told, lines, again, stop]
+    outputs = [status, lines, again, stop]
 
     def by_itself(shot: str | None):
         yield from after_a_shot(shot)
@@ -41,7 +41,7 @@ def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: 
         """Measure the camera of the last result beside its move; kept inside the mp4 and beside it."""
         if not shot:
             raise InputError("Shoot something first, then its camera can be measured.")
-        yield from measuring_told(Path(shot))
+        yield from steps_of_report(Path(shot))
 
     runs = [
         shot.change(said(by_itself), shot, outputs, api_visibility="private", trigger_mode="always_last", **MEASURES),
@@ -49,7 +49,7 @@ def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: 
     ]
     for run in runs:
         run.success(said(over_move, name), [project, shot], stage, **PRIVATE)
-    cancelled_by(stop, runs, [told, stop], told=("Not measured.", gr.Button(visible=False)))
+    cancelled_by(stop, runs, [status, stop], told=("Not measured.", gr.Button(visible=False)))
 
 
 def over_move(project: Project, shot: str | None) -> Any:
@@ -62,9 +62,9 @@ def over_move(project: Project, shot: str | None) -> Any:
     return on_stage(project, shot=report.achieved_path)
 
 
-def same_begin(path: CameraPath, asked: CameraPath) -> bool:
+def same_begin(path: CameraPath, requested: CameraPath) -> bool:
     """Whether ``asked``, which a cancelled shot may have cut off, is how ``path`` begins."""
-    whole, part = path.world_from_camera, asked.world_from_camera
+    whole, part = path.world_from_camera, requested.world_from_camera
     return len(part) <= len(whole) and bool(np.allclose(whole[: len(part)], part, atol=1e-6))
 
 
@@ -75,13 +75,13 @@ def after_a_shot(shot: str | None):
         return
     video = Path(shot)
     if restore(video).weights != "real":
-        told = "Random weights make noise, in which no camera is looked for by itself."
-        yield told, gr.update(value=None), gr.Button(visible=True), gr.Button(visible=False)
+        status = "Random weights make noise, in which no camera is looked for by itself."
+        yield status, gr.update(value=None), gr.Button(visible=True), gr.Button(visible=False)
         return
-    yield from measuring_told(video)
+    yield from steps_of_report(video)
 
 
-def measuring_told(video: Path):
+def steps_of_report(video: Path):
     """The same while a video's camera is measured; what cannot be measured is said where the report would stand."""
     known = read_report(video)
     if known is not None:
@@ -98,7 +98,7 @@ def measuring_told(video: Path):
 
 
 def _report(report: TakeReport) -> tuple[str, dict]:
-    return words(report), filled(report)
+    return words(report), show_ribbons(report)
 
 
 def words(report: TakeReport) -> str:

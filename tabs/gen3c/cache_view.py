@@ -28,7 +28,7 @@ def points(shoot: Shoot) -> None:
     name = shoot.method.name
     with gr.Accordion("The cache in 3D", open=False):
         show = gr.Button("Show the cache", size="sm", elem_id=f"{name}-show-cache")
-        told = gr.Markdown(elem_classes="status")
+        status = gr.Markdown(elem_classes="status")
         model = gr.Model3D(label="Cache", height=420, clear_color=(0.1, 0.1, 0.1, 1), elem_id=f"{name}-cache")
         files = gr.File(label="Points and cameras", file_count="multiple", interactive=False)
 
@@ -47,7 +47,7 @@ def points(shoot: Shoot) -> None:
         of = "the first frame of the clip" if scene.kind == "clip" else many
         return shown, f"{len(cloud):,} points of {of}; {scene.source}.", [*made, str(cameras)]
 
-    show.click(said(cache, name), [shoot.project, shoot.shot], [model, told, files], api_name=f"{name}_cache")
+    show.click(said(cache, name), [shoot.project, shoot.shot], [model, status, files], api_name=f"{name}_cache")
 
 
 def _write(project: Project, name: str, data: bytes) -> str:

@@ -112,10 +112,10 @@ class Extend:
         shutil.copyfile(result_file, video)
         videos = {self.shoot.method.title: video}
         shown = clips(videos, made.path.fps, noise=noise_among(videos, self.shoot.method, made))
-        told = "Taken up again, with the picture it was shot from."
+        status = "Taken up again, with the picture it was shot from."
         if read_embedded_scene(video) is None:
-            told = "Taken up again. To go on, open the clip or views that it was shot from, with the same depth."
-        return told, gr.skip(), shown, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
+            status = "Taken up again. To go on, open the clip or views that it was shot from, with the same depth."
+        return status, gr.skip(), shown, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
 
 
 def _read_result(shot: str | None) -> tuple[Clip, Record]:

@@ -39,7 +39,7 @@ class ShotList:
                 add = gr.Button("Add this move as a shot", variant="primary", size="sm")
                 order = gr.Textbox(label="New order", placeholder="2, 1, 3", min_width=120)
                 sort = gr.Button("Reorder", size="sm", min_width=80)
-            self.told = gr.Markdown(EMPTY, elem_id="shots-told")
+            self.summary = gr.Markdown(EMPTY, elem_id="shots-told")
             with gr.Row():
                 draw, stop = gr.Button("Make the animatic", size="sm"), gr.Button("Cancel", size="sm", min_width=80)
                 sheet, otio, edl = (
@@ -47,19 +47,23 @@ class ShotList:
                 )
             self.video = gr.Video(label="Animatic", height=300, visible=False, loop=True, elem_id="animatic")
             self.file = gr.File(label="File", visible=False, interactive=False, height=70, elem_id="shots-file")
-        outputs = [project, self.told, studio.listed]
+        outputs = [project, self.summary, studio.listed]
         add.click(said(add_shot), [project, self.name, self.line], outputs, api_name="add_shot", show_progress="hidden")
         sort.click(
-            said(reorder), [project, order, self.line], outputs, api_name="reorder_shots", show_progress="hidden"
+            said(reorder_in_project),
+            [project, order, self.line],
+            outputs,
+            api_name="reorder_shots",
+            show_progress="hidden",
         )
         running = draw.click(
             said(render_animatic), project, self.video, api_name="animatic", concurrency_id="animatic",
-            concurrency_limit=2, show_progress_on=self.told,
+            concurrency_limit=2, show_progress_on=self.summary,
         )  # fmt: skip
         stop.click(None, cancels=[running], api_visibility="private")
         for button, make, name in ((sheet, _sheet, "contact_sheet"), (otio, _otio, "otio"), (edl, _edl, "edl")):
             button.click(said(_file_handler(make)), project, self.file, api_name=name, show_progress="hidden")
-        studio.follow(told_of, self.told, self.line)
+        studio.follow(describe_shots, self.summary, self.line)
         gone = gr.Video(None, visible=False), gr.File(None, visible=False)
         studio.opened.change(lambda: gone, None, [self.video, self.file], **PRIVATE)
 
@@ -72,13 +76,13 @@ def add_shot(project: Project, shot_name: str, line_of_action: str):
         raise InputError(f"A sequence here has up to {MOST_SHOTS} shots; leave some out first.")
     shot = Shot(shot_name.strip() or f"Shot {len(shots) + 1}", path)
     project = project.with_shots((*shots, shot), f"add shot {len(shots) + 1}")
-    return project, told_of(project, line_of_action), signal()
+    return project, describe_shots(project, line_of_action), signal()
 
 
-def reorder(project: Project, shot_order: str, line_of_action: str):
+def reorder_in_project(project: Project, shot_order: str, line_of_action: str):
     """Put the shots in another order, as in 2, 1, 3; those that are not named go."""
-    project = project.with_shots(reordered(project.content.shots, shot_order), "reorder the shots")
-    return project, told_of(project, line_of_action), signal()
+    project = project.with_shots(reorder_shots(project.content.shots, shot_order), "reorder the shots")
+    return project, describe_shots(project, line_of_action), signal()
 
 
 def render_animatic(project: Project, progress: gr.Progress = gr.Progress()):  # noqa: B008
@@ -92,13 +96,13 @@ def render_animatic(project: Project, progress: gr.Progress = gr.Progress()):  #
             yield gr.Video(str(step), visible=True)
 
 
-def told_of(project: Project, line_of_action: str) -> str:
+def describe_shots(project: Project, line_of_action: str) -> str:
     """What the section says of a project."""
     framed, shots = project.framed, project.content.shots
-    return told(framed, shots, line_of_action) if framed is not None and shots else EMPTY
+    return summarise_sequence(framed, shots, line_of_action) if framed is not None and shots else EMPTY
 
 
-def reordered(shots: Shots, order: str) -> Shots:
+def reorder_shots(shots: Shots, order: str) -> Shots:
     """The shots whose numbers, from 1, ``order`` names; raises `InputError` for a number that there is not."""
     numbers = [int(number) for number in re.findall(r"\d{1,4}", order or "")]
     if not numbers or not all(1 <= number <= len(shots) for number in numbers) or len(numbers) > MOST_SHOTS:
@@ -106,7 +110,7 @@ def reordered(shots: Shots, order: str) -> Shots:
     return tuple(shots[number - 1] for number in numbers)
 
 
-def told(scene: Scene, shots: Shots, line_of_action: str) -> str:
+def summarise_sequence(scene: Scene, shots: Shots, line_of_action: str) -> str:
     """The shots with their places in the sequence, and what is wrong at which cut, as Markdown."""
     if line_of_action not in LINES:
         raise InputError(f"The line of action is one of {', '.join(LINES)}; got {line_of_action!r:.40}.")

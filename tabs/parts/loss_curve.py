@@ -22,10 +22,10 @@ def loss_curve(losses: Sequence[float], *, points: int = 240, width: int = 600, 
     low, high = min(means), max(means)
     across, up = width / max(len(means) - 1, 1), (height - 4) / ((high - low) or 1.0)
     line = " ".join(f"{i * across:.1f},{height - 2 - (mean - low) * up:.1f}" for i, mean in enumerate(means))
-    said = f"Loss from {high:.4f} (top) to {low:.4f} (bottom), {means[-1]:.4f} now"
+    words = f"Loss from {high:.4f} (top) to {low:.4f} (bottom), {means[-1]:.4f} now"
     return (
         f'<figure style="margin:0"><svg viewBox="0 0 {width} {height}" width="100%" height="{height}" '
-        f'preserveAspectRatio="none" role="img" aria-label="{said}"><polyline points="{line}" fill="none" '
+        f'preserveAspectRatio="none" role="img" aria-label="{words}"><polyline points="{line}" fill="none" '
         f'stroke="var(--color-accent)" stroke-width="1.5" vector-effect="non-scaling-stroke"/></svg>'
-        f'<figcaption class="told">{said}</figcaption></figure>'
+        f'<figcaption class="told">{words}</figcaption></figure>'
     )

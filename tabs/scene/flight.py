@@ -28,7 +28,7 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
     )  # fmt: skip
     with gr.Group(visible=False) as own:
         file = gr.File(label="Path file", height=130, elem_id=f"{ID}-flight-path")
-        file_told = gr.Markdown(LINES, padding=True)
+        file_status = gr.Markdown(LINES, padding=True)
     with gr.Row():
         frames = gr.Slider(2, 241, 49, step=1, label="Frames", info="Of film moves and of the ellipse.")
         longest = gr.Slider(64, 1280, 384, step=16, label="Longest side", info="Of the video, in pixels.")
@@ -73,7 +73,7 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
         **PRIVATE,
     )  # fmt: skip
     passing.change(lambda time: gr.Slider(visible=time == STANDS), passing, moment, **PRIVATE)
-    file.upload(said(open_path), [solid, file], [solid, file_told], api_name=f"{ID}_open_path")
+    file.upload(said(open_path), [solid, file], [solid, file_status], api_name=f"{ID}_open_path")
     running = start.click(
         said(fly), [solid, source, film, frames, longest, passing, moment], video, api_name=f"{ID}_fly", concurrency_id=ID,
         concurrency_limit=2, show_progress_on=video,

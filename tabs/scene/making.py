@@ -115,8 +115,11 @@ class Making:
             unmarks it."""
             return solid.marked(mask_files or [], moving=True), _count_masks(mask_files)
 
-        for given, told, opens in ((self.masks, self.masked, open_masks), (self.movers, self.moved, open_moving_masks)):
-            given.change(said(opens), [self.solid, given], [self.solid, told], api_name=f"{ID}_{opens.__name__}")
+        for given, report_line, opens in (
+            (self.masks, self.masked, open_masks),
+            (self.movers, self.moved, open_moving_masks),
+        ):
+            given.change(said(opens), [self.solid, given], [self.solid, report_line], api_name=f"{ID}_{opens.__name__}")
         self.kind.change(lambda kind: gr.Checkbox(visible=kind == "mesh"), self.kind, self.texture, **PRIVATE)
         self.keep.change(
             lambda keep: gr.File(visible=keep == KEEP_WORDS["masks"]), self.keep, self.masks, **PRIVATE
@@ -170,7 +173,7 @@ def _make(
 
 def _screen_updates(solid: Solid, steps):
     """Updates of the screen for each step; what cannot be made is said there too, and stays."""
-    told_at = 0.0
+    shown_at = 0.0
     begun = {"running": gr.Column(visible=True), "doing": "**Begins** ...", "early": gr.Image(None, visible=False)}
     yield Screen.update(status="", flown=gr.Video(None, visible=False), **begun)
     try:
@@ -180,8 +183,8 @@ def _screen_updates(solid: Solid, steps):
                 yield Screen.update(solid=solid, **Screen.showing(solid))
             elif step.preview is not None:
                 yield Screen.update(doing=_words(step), early=gr.Image(step.preview, visible=True))
-            elif time.monotonic() - told_at > TELL_SECONDS:
-                told_at = time.monotonic()
+            elif time.monotonic() - shown_at > TELL_SECONDS:
+                shown_at = time.monotonic()
                 yield Screen.update(doing=_words(step))
     except InputError as error:
         yield Screen.update(status=f"**Not made.** {error}", running=gr.Column(visible=False))

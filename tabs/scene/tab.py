@@ -76,22 +76,22 @@ class _Source:
         self.picture = gr.Image(
             label="First frame", height=170, interactive=False, visible=False, elem_id=f"{ID}-first", buttons=[]
         )
-        self.told = gr.Markdown(elem_classes="told", elem_id=f"{ID}-opened")
+        self.opened_line = gr.Markdown(elem_classes="told", elem_id=f"{ID}-opened")
 
     @property
     def outputs(self) -> list:
         """What opening something updates."""
-        return [self.solid, self.picture, self.told, *self.making.chosen, self.screen.status, self.screen.flown]
+        return [self.solid, self.picture, self.opened_line, *self.making.chosen, self.screen.status, self.screen.flown]
 
     def opened(self, solid: Solid, opened: Opened) -> tuple:
         picture = gr.Image(opened.shots.frames[0], visible=True)
         chosen, words = self.making.suited(opened)
-        told = "  \n".join(filter(None, [opened.sentence(), words]))
-        return solid.with_opened(opened), picture, told, *chosen, BEFORE, gr.Video(None, visible=False)
+        opened_line = "  \n".join(filter(None, [opened.sentence(), words]))
+        return solid.with_opened(opened), picture, opened_line, *chosen, BEFORE, gr.Video(None, visible=False)
 
     def connect(self) -> None:
         """Connects the ways in; call when everything they update is placed."""
-        shared = {"outputs": self.outputs, "show_progress_on": self.told}
+        shared = {"outputs": self.outputs, "show_progress_on": self.opened_line}
 
         def open_result(solid: Solid, result_files: list[str]):
             """Open a result's mp4: its frames and the path it was shot on; of a 4D result all its files."""

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from bench.drawing.ground_truth import judged, shown_by
+from bench.drawing.ground_truth import judge_preview, pixels_seen_by
 from bench.room import front, orbit, side
 from camera.render.scene import RenderedFrame, render
 from camera.view import FAR, Scene
@@ -23,7 +23,7 @@ def frame(view, **changes) -> RenderedFrame:
 
 
 def test_the_truth_itself_is_faultless():
-    quality, holes, leaks = figures(judged(frame(side(*SIZE)), side(*SIZE), front(*SIZE)))
+    quality, holes, leaks = figures(judge_preview(frame(side(*SIZE)), side(*SIZE), front(*SIZE)))
     assert quality > 90 and holes == 0 and leaks == 0
 
 
@@ -31,7 +31,7 @@ def test_a_surface_seen_through_counts_as_a_leak():
     truth = side(*SIZE)
     depth = truth.depth.copy()
     depth[:, :16] *= 2
-    _, holes, leaks = figures(judged(frame(truth, depth=depth), truth, front(*SIZE)))
+    _, holes, leaks = figures(judge_preview(frame(truth, depth=depth), truth, front(*SIZE)))
     assert leaks == pytest.approx(10) and holes == 0
 
 
@@ -42,12 +42,12 @@ def test_sky_where_a_surface_stands_is_a_leak_and_a_hole_is_not():
     holes = np.zeros(SIZE, bool)
     holes[:24] = True
     depth = np.where(far, np.float32(FAR), truth.depth)
-    _, hole_share, leaks = figures(judged(frame(truth, depth=depth, far=far, holes=holes), truth, front(*SIZE)))
+    _, hole_share, leaks = figures(judge_preview(frame(truth, depth=depth, far=far, holes=holes), truth, front(*SIZE)))
     assert hole_share == pytest.approx(25) and leaks == pytest.approx(25)
 
 
 def test_visible_leaves_out_what_the_spheres_hide():
-    shown = shown_by(front(*SIZE), side(*SIZE))
+    shown = pixels_seen_by(front(*SIZE), side(*SIZE))
     assert 0.7 < shown.mean() < 0.995
     seen = render(Scene((front(*SIZE),)), orbit(*SIZE))
     assert seen.holes[shown].mean() < 0.05

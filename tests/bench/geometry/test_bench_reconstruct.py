@@ -4,7 +4,7 @@ import numpy as np
 
 from bench import QUICK
 from bench.geometry.reconstruct import full_size, off_surface
-from bench.geometry.reconstruct_orbit import drifted, errors, orbit, turn_off
+from bench.geometry.reconstruct_orbit import add_drift, errors, orbit, turn_off
 from camera.unproject import points_of
 from examples import load
 
@@ -28,7 +28,7 @@ def test_an_orbit_ends_where_it_began_and_its_drift_does_not():
     truth = orbit("fox", 25, 48, 32)
     np.testing.assert_allclose(truth.world_from_camera[-1], truth.world_from_camera[0], atol=1e-9)
     assert np.ptp(np.linalg.norm(truth.centres[:-1] - truth.centres[:-1].mean(axis=0), axis=1)) < 1e-9
-    off = drifted(truth)
+    off = add_drift(truth)
     np.testing.assert_array_equal(off.world_from_camera[0], truth.world_from_camera[0])
     assert (
         0.5 < turn_off(off, truth) < 5 and errors(truth, truth) == "0.00 deg, 0.0 % of the radius off, 0.0 % in shape"

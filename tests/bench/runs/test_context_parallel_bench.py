@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from bench.runs.context_parallel import FULL, SMALL, computed, counted, of_full_size
+from bench.runs.context_parallel import FULL, SMALL, count_by_shapes, count_on_gloo, of_full_size
 
 
 def test_bytes_by_shapes_are_those_that_two_processes_send(tmp_path):
-    seen = counted(tmp_path)
+    seen = count_on_gloo(tmp_path)
     for name, make in SMALL.items():
         networks, call = make()
-        with torch.no_grad(), computed(networks, 2) as sent:
+        with torch.no_grad(), count_by_shapes(networks, 2) as sent:
             call()
         assert sum(sent) == seen[name] > 10_000, name
 

@@ -47,14 +47,14 @@ def test_a_kept_report_is_shown_and_not_measured_again(made, tmp_path: Path, mon
     video = write_mp4(tmp_path / "shot.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12)
     take_report.save_report(video, made)
     monkeypatch.setattr(take_view, "measure_steps", lambda _: pytest.fail("measured again"))
-    (told, _, again, stop) = list(take_view.measuring_told(video))[-1]
+    (told, _, again, stop) = list(take_view.steps_of_report(video))[-1]
     assert told.startswith("**Did the shot follow its move?** Differs. Turns 20 % too little")
     assert again.visible and not stop.visible
 
 
 def test_what_cannot_be_measured_is_said_in_place(tmp_path: Path):
     video = write_mp4(tmp_path / "shot.mp4", np.zeros((4, 36, 64, 3), np.uint8), 12)
-    steps = list(take_view.measuring_told(video))
+    steps = list(take_view.steps_of_report(video))
     assert "Measuring the camera" in steps[0][0]
     assert "show nothing" in steps[-1][0]
 

@@ -92,9 +92,9 @@ def test_what_shows_no_camera_is_said(travel):
 def test_a_still_picture_and_a_tripod_are_told_apart_after_compression(monkeypatch):
     """Both show the same all the time; the tripod's noise survives H.264 at CRF 35, a still picture's frames are alike."""
     frames = np.repeat(along(standing(1)), 12, axis=0)
-    assert recover(clip_of(camera_recovery.compressed(frames, 35)), focal_px=FOCAL).kind == "tripod"
+    assert recover(clip_of(camera_recovery.compress(frames, 35)), focal_px=FOCAL).kind == "tripod"
     monkeypatch.setattr(camera_recovery, "NOISE", 1e-9)
-    assert recover(clip_of(camera_recovery.compressed(frames, 35)), focal_px=FOCAL).kind == "still picture"
+    assert recover(clip_of(camera_recovery.compress(frames, 35)), focal_px=FOCAL).kind == "still picture"
 
 
 def test_a_text_on_the_picture_is_left_out():
