@@ -24,6 +24,10 @@ SEEDS: dict[str, Made] = OF_READERS | all_exchanged()
 """By what is read: a function that makes the seed, given a folder of its own."""
 MUTANTS, QUICK_MUTANTS = 10_000, 200
 LONGEST_SECONDS, MOST_MEGABYTES, HANGING_SECONDS = 1.0, 300.0, 60
+STARTING_SECONDS = 600
+"""For the process of a reader to start and to read the whole file, on a computer that others use."""
+WHOLE = -1
+"""In place of a mutant's number."""
 
 
 def strange(seed: Seed, count: int, *, start: int = 0) -> list[str]:
@@ -69,7 +73,8 @@ def _row(name: str, count: int) -> Row:
     there.close()
     slowest, megabytes, found, last = 0.0, 0.0, [], "nothing was read"
     try:
-        while here.poll(HANGING_SECONDS):
+        started = here.poll(STARTING_SECONDS) and here.recv()[0] == WHOLE
+        while started and here.poll(HANGING_SECONDS):
             number, seconds, megabytes, words = here.recv()
             slowest = max(slowest, seconds)
             found += [f"mutant {number}: {words}"] if words else []
@@ -94,6 +99,7 @@ def _child(answers: Connection, name: str, count: int) -> None:
         seed = SEEDS[name](Path(folder))
         seed.read(seed.data)
         before = peak_megabytes()
+        answers.send((WHOLE, 0.0, 0.0, ""))
         for number in range(count):
             data, began = mutant(seed.data, number), time.process_time()
             words = _answer(seed, data)

@@ -11,6 +11,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import plotly
+from gradio.data_classes import JsonData
 from numpy.typing import NDArray
 
 from camera.figure.overlay import shot_over
@@ -147,11 +148,12 @@ def dots_beside(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) 
 def drawn(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None = None) -> dict:
     """Value of a stage that shows ``figure`` (see `camera.figure.path.spec`) of ``path``.
 
-    ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame.
+    ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame. The figure is Gradio's own wrapper of
+    JSON, as it would search a bare dictionary of 6,000 parts for files, several times.
     """
     return {
         "id": uuid.uuid4().hex,
-        "figure": plain(figure),
+        "figure": JsonData.model_construct(plain(figure)),
         "frames": len(path),
         "fps": path.fps,
         "fresh": fresh,

@@ -19,11 +19,12 @@ def seen_share(scene: Scene, path: CameraPath, frames: NDArray[np.int64]) -> NDA
     lends frame f only its own view, as its cache does.
     """
     clouds = [_points(view) for view in scene.views] if scene.kind != "clip" else []
-    cloud = np.concatenate(clouds) if clouds else None
+    cloud = np.ascontiguousarray(np.concatenate(clouds).T) if clouds else None
+    cameras, size = path.camera_from_world, (path.width, path.height)
     shares = []
-    for frame in frames:
-        points = _points(scene.views[min(int(frame), len(scene.views) - 1)]) if cloud is None else cloud
-        shares.append(_share(points, path, int(frame)))
+    for frame in map(int, frames):
+        points = _points(scene.views[min(frame, len(scene.views) - 1)]).T if cloud is None else cloud
+        shares.append(_share(points, cameras[frame], path.intrinsics[frame], size))
     return np.array(shares)
 
 
@@ -38,11 +39,13 @@ def _points(view: View) -> NDArray[np.float64]:
     return (rays * depth) @ pose[:3, :3].T + pose[:3, 3]
 
 
-def _share(points: NDArray, path: CameraPath, frame: int) -> float:
-    camera_from_world = path.sliced(slice(frame, frame + 1)).camera_from_world[0]
-    inside = points @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
-    inside = inside[inside[:, 2] > 1e-6]
-    pixels = inside @ path.intrinsics[frame].T
-    cells = np.floor((pixels[:, :2] / pixels[:, 2:] + 0.5) * [_COLUMNS / path.width, _ROWS / path.height])
-    cells = cells[((cells >= 0) & (cells < [_COLUMNS, _ROWS])).all(axis=1)].astype(int)
-    return len(np.unique(cells[:, 0] * _ROWS + cells[:, 1])) / (_COLUMNS * _ROWS)
+def _share(points: NDArray, camera_from_world: NDArray, lens: NDArray, size: tuple[int, int]) -> float:
+    """Of one camera; ``points`` (3,N), ``size`` of its picture in pixels."""
+    inside = camera_from_world[:3, :3] @ points + camera_from_world[:3, 3:]
+    x, y, z = lens @ inside[:, inside[2] > 1e-6]
+    column = np.floor((x / z + 0.5) * (_COLUMNS / size[0]))
+    row = np.floor((y / z + 0.5) * (_ROWS / size[1]))
+    shown = (column >= 0) & (column < _COLUMNS) & (row >= 0) & (row < _ROWS)
+    seen = np.zeros((_COLUMNS, _ROWS), bool)
+    seen[column[shown].astype(int), row[shown].astype(int)] = True
+    return float(seen.mean())

@@ -82,7 +82,7 @@ def test_the_shot_is_drawn_over_the_move_only_while_it_is_the_move(made, tmp_pat
     found = Found("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",))  # type: ignore[arg-type]
     take_report.save_report(video, make_report(found, asked))
     shown = take_view.over_move(project, str(video))
-    traces = {trace["name"]: trace for trace in shown["figure"]["data"]}
+    traces = {trace["name"]: trace for trace in shown["figure"].root["data"]}
     assert {"path", "shot", "shot, end"} <= set(traces) and shown["frames"] == 17
     assert traces["shot"]["showlegend"] and not traces["frusta"]["showlegend"]
     assert "figure" not in take_view.over_move(project.with_own(move(5)), str(video))
