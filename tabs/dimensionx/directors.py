@@ -42,13 +42,12 @@ def directors(chosen: str) -> gr.HTML:
 
 def connected(buttons: gr.HTML, target: Component) -> None:
     """Connect the buttons with ``target``, the component that holds the director's id."""
-    quietly = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 
     def chosen(event: gr.EventData) -> str:
         return str(event.director)
 
-    buttons.select(chosen, None, target, **quietly)
-    target.change(lambda director: director, target, buttons, **quietly)  # type: ignore[attr-defined]
+    buttons.select(chosen, None, target, api_visibility="private", queue=False, show_progress="hidden")
+    target.change(None, target, buttons, js="director => director", api_visibility="private")  # type: ignore[attr-defined]
 
 
 def drawing(director: Director) -> str:

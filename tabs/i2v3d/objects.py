@@ -159,7 +159,6 @@ class Objects:
             method=name,
         )
         look_inputs = [self.project, self.moment, *shoot.settings.values()]
-        settings = [component.change for key, component in shoot.settings.items() if key in _LOOKS]  # type: ignore[attr-defined]
         changed = [
             self.file.upload(self._handler(self._add), [self.project, self.file], state, api_name=f"{name}_add_object", **quiet),
             self.copy.click(self._handler(self._copy), [self.project, self.chosen], state, api_name=f"{name}_copy_object", **quiet),
@@ -192,11 +191,9 @@ class Objects:
             self._handler(self._point), [self.project, self.chosen, self.moment], state, **private
         )
         changed.append(pointed)
-        self.looked = gr.on(
-            settings, look, look_inputs, self.seen, api_name=f"{name}_look", trigger_mode="always_last", **quiet
-        )
+        shared.studio.api.click(look, look_inputs, self.seen, api_name=f"{name}_look", **quiet)
         shared.studio.drawn[name].change(look, look_inputs, self.seen, trigger_mode="always_last", **private)
-        for event in (shown, *changed):
+        for event in (shoot.stored, shown, *changed):
             event.success(look, look_inputs, self.seen, trigger_mode="always_last", **private)
         for event in changed:
             event.success(
@@ -352,7 +349,7 @@ class Objects:
         )  # fmt: skip
 
 
-_LOOKS = ("background", "foreground_reach", "light", "ambient", "light_around", "light_above")
+DRAWN = ("background", "foreground_reach", "light", "ambient", "light_around", "light_above")
 """Settings that change the coarse render."""
 
 

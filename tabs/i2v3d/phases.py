@@ -60,9 +60,9 @@ class Steps:
             self._keyframes()
             self._video()
 
-    def remember(self) -> None:
-        """Keyframes and teaching go into the project, so that they are undone, saved and kept with it, and come back from it. They
-        are put there when a step is done: what was edited while it ran stays."""
+    def remember(self, showing: Dependency) -> None:
+        """Keyframes and teaching go into the project, so that they are undone, saved and kept with it, and come back from it with
+        the event ``showing``. They are put there when a step is done: what was edited while it ran stays."""
         studio, name = self.shoot.studio, self.name
 
         def put(project: Project, painted: Painted | None, taught: SubjectSettings | None):
@@ -81,9 +81,7 @@ class Steps:
                 [self.project, studio.edited],
                 **_PRIVATE,
             )
-        self.restore(
-            studio.shown[name].change(form.said(get, name), self.project, [self.painted, self.taught], **_PRIVATE)
-        )
+        self.restore(showing.then(form.said(get, name), self.project, [self.painted, self.taught], **_PRIVATE))
 
     def restore(self, opened: Dependency) -> None:
         """Connect ``opened``, the event of an opened project, to show its keyframes and training settings."""

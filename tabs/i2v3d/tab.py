@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines import method
-from tabs.i2v3d.objects import Objects
+from tabs.i2v3d.objects import DRAWN, Objects
 from tabs.i2v3d.phases import Steps
 from tabs.i2v3d.project import ProjectFile
 from tabs.parts.method_tab import MethodTab
@@ -20,9 +20,9 @@ def build(studio: Studio, shared: Shared) -> None:
     steps = Steps(tab.shoot, studio.project)
     with tab.results():
         objects.picture()
-        tab.finish()
+        tab.finish(DRAWN)
         steps.controls()
     ProjectFile(tab, steps).place()
-    steps.remember()
+    steps.remember(tab.showing)
     objects.empty(tab.shoot, studio.opened)
     objects.connect(tab.shoot, shared)

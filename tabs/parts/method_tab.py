@@ -77,9 +77,10 @@ class MethodTab:
         with self.studio.viewing, self.studio.results[self.method.name]:
             yield
 
-    def finish(self) -> None:
-        """Place the results and connect the tab's endpoints. Further parts of a tab may be placed before or after this call."""
-        self.shoot.screen(self.shared.stage.view)
+    def finish(self, followed: Sequence[str] = ()) -> None:
+        """Place the results and connect the tab's endpoints. Further parts of a tab may be placed before or after this call.
+        ``followed`` as in `tabs.parts.shoot.Shoot.screen`."""
+        self.shoot.screen(self.shared.stage.view, followed)
 
     def _connect(self) -> None:
         method, studio, name = self.method, self.studio, self.method.name
@@ -116,7 +117,7 @@ class MethodTab:
             api_name=f"{name}_draw", **QUIET,
         )  # fmt: skip
         controls = [*self.moves.values(), *self.shoot.settings.values(), *self.shoot.options.values()]
-        studio.shown[name].change(said(show, name), self.project, controls, **PRIVATE)
+        self.showing = studio.shown[name].change(said(show, name), self.project, controls, **PRIVATE)
         old_endpoints(self.shared, method, {**self.moves, **self.shoot.settings})
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 import pipelines
 from camera import formats
@@ -52,8 +53,9 @@ class Shoot:
             )
             self.stop = gr.Button("Cancel", min_width=80, scale=1, elem_id=f"{name}-cancel")
 
-    def screen(self, stage: gr.HTML) -> None:
-        """Places the result and connects the button; ``stage`` shows the move."""
+    def screen(self, stage: gr.HTML, followed: Sequence[str] = ()) -> None:
+        """Places the result and connects the button; ``stage`` shows the move. What shows the settings ``followed`` goes on
+        from the end of the event ``stored``, by which they are in the project."""
         name = self.method.name
         self.early = gr.Image(label="Early frame", visible=False, height=200, interactive=False)
         self.players = players(f"{name}-result")
@@ -67,9 +69,9 @@ class Shoot:
         take_view(name, self.shot, f"{name}-result", self.project, stage)
         self.frames = gr.File(label="Frames and cameras", visible=False, interactive=False, elem_id=f"{name}-frames")
         self.outputs = [self.status, self.early, self.players, self.files, self.archive, self.shot]
-        self._connect()
+        self._connect(followed)
 
-    def _connect(self) -> None:
+    def _connect(self, followed: Sequence[str]) -> None:
         name, kinds = self.method.name, (self.method.settings, RunOptions)
         changing = [*self.settings.values(), *self.options.values()]
         inputs = [self.project, *changing]
@@ -84,10 +86,15 @@ class Shoot:
         record = form.handler(self._set, *kinds, before=before, name=f"{name}_set_settings", method=name)
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
         self.studio.api.click(forecast, inputs, self.need, api_name=f"{name}_forecast", **quietly)
-        changes = [component.change for component in changing]  # type: ignore[attr-defined]
-        gr.on(
-            changes, record, inputs, [self.project, self.need, self.studio.edited], api_visibility="private", **quietly
-        )
+        settings = self.settings | self.options
+
+        def store(names: Iterable[str]) -> Dependency:
+            changes = [settings[key].change for key in names]  # type: ignore[attr-defined]
+            outputs = [self.project, self.need, self.studio.edited]
+            return gr.on(changes, record, inputs, outputs, api_visibility="private", **quietly)
+
+        store([key for key in settings if key not in followed])
+        self.stored = store(followed) if followed else None
         self.studio.drawn[name].change(None, self.need, self.need, js=_A_MOMENT, api_visibility="private").success(
             forecast, inputs, self.need, api_visibility="private", **quietly
         )

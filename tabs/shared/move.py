@@ -76,8 +76,9 @@ class Move:
         groups = [*self.own, self.film_group, self.keys_group, self.file_group]
         names = [*[METHOD_MOVES] * len(self.own), FILM_MOVES, KEYFRAMES, PATH_FILE]
         self.source.change(
-            lambda source: [gr.Group(visible=source == name) for name in names], self.source, groups, **PRIVATE
-        )
+            lambda source: [gr.Group(visible=source == name) for name in names], self.source, groups,
+            trigger_mode="multiple", **PRIVATE,
+        )  # fmt: skip
         described = form.handler(describe, MoveSource, before={"project": Project}, name="describe_move")
         changes = [component.change for component in self.described.values()]  # type: ignore[attr-defined]
         gr.on(

@@ -28,13 +28,13 @@ class Stage:
         self.shots = ShotList(studio)
 
     def connect(self) -> None:
-        """Draws whenever the move changes or a scene is opened."""
+        """Draws whenever the move changes or a scene is opened, and signals that there was an edit."""
         studio, seeing = self.studio, self.move.seeing
-        outputs = [self.view, self.notes, self.timeline.strip, *studio.drawn.values()]
+        outputs = [self.view, self.notes, self.timeline.strip, studio.edited, *studio.drawn.values()]
 
         def draw(project: Project):
             drawn = on_stage(project, turn=True), notes(project), self.timeline.value(project)
-            return *drawn, *self._drawn_signals(project)
+            return *drawn, signal(), *self._drawn_signals(project)
 
         def arrive(project: Project):
             before = project.moves

@@ -29,9 +29,13 @@ class Studio:
     to listen to.
 
     What endpoints signal are states, which no program sees, and which the page follows after queued events only: ``opened``,
-    another scene; ``redraw``, another move; ``restored``, all controls changed; ``listed``, other shots. What private events signal are fields that
-    nobody sees: ``moved``, the move or its method; ``edited``, something else of the project; ``drawn[m]``, the path as method m follows it; ``shown[m]``, controls of m are
-    to show what the project says; ``source_shown``, those of the move.
+    another scene; ``redraw``, another move; ``restored``, all controls changed; ``listed``, other shots. What private events
+    signal are fields that nobody sees: ``moved``, the move or its method; ``edited``, anything of the project, a move once it is
+    drawn; ``drawn[m]``, the path as method m follows it; ``shown[m]``, controls of m are to show what the project says;
+    ``source_shown``, those of the move.
+
+    Of what listens to one event of a field, one only may have the trigger mode "always_last": Gradio's page wakes every listener
+    of an event again for one that had to wait, so two of them would wake each other without end.
 
     ``api`` is a button nobody sees, for endpoints that no control of the page calls.
     """
@@ -68,9 +72,8 @@ class Studio:
             left = iter(values)
             return tuple(fn(project, *(next(left) for _ in own)) for fn, _, own in self._followers)
 
-        signals = (self.moved, self.redraw, self.opened, self.restored, self.listed, self.edited)
         gr.on(
-            [each.change for each in signals],  # type: ignore[attr-defined]
+            [each.change for each in (self.restored, self.listed, self.edited)],  # type: ignore[attr-defined]
             said(follow), [self.project, *inputs], [output for _, output, _ in self._followers],
             trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
