@@ -1,7 +1,13 @@
-// Ctrl+Z and Ctrl+Shift+Z (or Ctrl+Y) press the buttons; a field of text keeps its own undo.
+// Undo and redo by the two buttons and by Ctrl+Z, Ctrl+Shift+Z or Ctrl+Y; a field of text keeps its own undo. However fast presses
+// come, none is lost: one request goes at a time, and what was pressed meanwhile goes together with the next. Tells Python: steps
+// {steps, asked}.
 const TEXT = "textarea, input:not([type]), input[type=text], input[type=search], [contenteditable=true]";
+const made = import(new URL(props.scripts, document.baseURI)).then(
+  ({ Requests }) => new Requests((command) => trigger("steps", command)),
+);
+const presses = [];
 
-function pressed(event) {
+function keyed(event) {
   const key = event.key.toLowerCase();
   if (!(event.ctrlKey || event.metaKey) || event.altKey || (key !== "z" && key !== "y")) return;
   if (event.target.closest?.(TEXT)) return;
@@ -11,7 +17,15 @@ function pressed(event) {
   button.click();
 }
 
-if (!window.reshootUndo) {
-  window.reshootUndo = true;
-  document.addEventListener("keydown", pressed);
+function clicked(event) {
+  const button = event.target.closest?.("#undo, #redo");
+  if (!button || button.disabled) return;
+  presses.push(button.id);
+  made.then((requests) => requests.add(() => (presses.length ? { steps: presses.splice(0) } : null)));
 }
+
+watch("value", () => made.then((requests) => requests.answered(props.value?.asked)));
+window.reshootUndo?.abort();
+window.reshootUndo = new AbortController();
+document.addEventListener("keydown", keyed, window.reshootUndo);
+document.addEventListener("click", clicked, window.reshootUndo);

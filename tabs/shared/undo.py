@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from tabs.browser.timeline.component import SCRIPTS
 from tabs.parts.form import said
 from tabs.project.history import Step
 from tabs.project.project import Project
@@ -13,7 +14,9 @@ from tabs.shared.rehearsal import Rehearsal
 from tabs.shared.source import Source, described
 from tabs.shared.studio import PRIVATE, Studio, signal
 
-_KEYS = (Path(__file__).parent / "undo.js").read_text()
+_PRESSES = (Path(__file__).parent / "undo.js").read_text()
+_MOST_STEPS = 100
+"""That one request takes back or does again."""
 
 
 class Undo:
@@ -24,15 +27,16 @@ class Undo:
         with gr.Row(elem_classes="undo-bar"):
             self.undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo", min_width=90)
             self.redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=90)
-        gr.HTML(
-            value=None, elem_id="undo-keys", html_template="<span></span>", js_on_load=_KEYS, apply_default_css=False
-        )
+        self.presses = gr.HTML(
+            value=None, elem_id="undo-keys", html_template="<span></span>", js_on_load=_PRESSES, apply_default_css=False,
+            scripts=f"gradio_api/file={SCRIPTS / 'requests.js'}",
+        )  # fmt: skip
 
     def connect(self, source: Source, rehearsal: Rehearsal) -> None:
-        """Connects the buttons, which follow every edit."""
+        """Connects the buttons, whose presses come together where one is still answered, and whose labels follow every edit."""
         studio = self.studio
         shown = [studio.source_shown, *studio.shown.values()]
-        outputs = [studio.project, *shown, studio.moved, source.status, rehearsal.video]
+        outputs = [studio.project, *shown, studio.moved, source.status, rehearsal.video, self.presses]
 
         def taken(project: Project, after: Project):
             """The controls that say something else now are shown again; the rehearsal of another scene goes."""
@@ -47,14 +51,13 @@ class Undo:
                 return after, *signals, signal(), gr.skip(), gr.skip()
             return after, *signals, signal(), described(now.scene) if now.scene else "", None
 
-        def undo(project: Project):
-            return taken(project, project.undone())
+        def press(project: Project, event: gr.EventData):
+            after = project
+            for verb in event.steps[:_MOST_STEPS]:
+                after = after.undone() if verb == "undo" else after.redone()
+            return *taken(project, after), {"asked": event.asked}
 
-        def redo(project: Project):
-            return taken(project, project.redone())
-
-        self.undo.click(said(undo), studio.project, outputs, **PRIVATE)
-        self.redo.click(said(redo), studio.project, outputs, **PRIVATE)
+        self.presses.steps(said(press), studio.project, outputs, trigger_mode="multiple", **PRIVATE)
         studio.follow(lambda project: _label("Undo", project.history.past), self.undo)
         studio.follow(lambda project: _label("Redo", project.history.future), self.redo)
 

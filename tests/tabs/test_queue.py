@@ -69,7 +69,13 @@ def test_no_event_wakes_two_that_wait():
         for target, event in listener.targets:
             block = page.blocks.get(target)  # type: ignore[arg-type]
             hidden = isinstance(block, gr.Button) and not block.visible
-            if block and not hidden and not isinstance(block, gr.State) and listener.fn and listener.trigger_mode == "always_last":
+            if (
+                block
+                and not hidden
+                and not isinstance(block, gr.State)
+                and listener.fn
+                and listener.trigger_mode == "always_last"
+            ):
                 waiting.setdefault((target, event), []).append(str(listener.name))
     assert len(waiting) > 50 and {key: names for key, names in waiting.items() if len(names) > 1} == {}
 
