@@ -10,13 +10,12 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from camera.rotation import angle_degrees
 from pipelines.results.record import restore
+from tests.tabs.shared.test_autosave import WORDS
 
-MOST_CLICKS = 45
+MOST_CLICKS = 22
 """Presses of the pointer for all of it; keys of the keyboard are not counted."""
 COUNTED = "addEventListener('pointerdown', () => sessionStorage.clicks = 1 + Number(sessionStorage.clicks || 0), true);"
-SCROLLED = "addEventListener('scroll', (one) => one.target === document && (sessionStorage.scrolled = scrollY), true);"
 
 
 def keys(page: Page):
@@ -29,6 +28,11 @@ def said(page: Page, words: str) -> None:
 
 def undo_says(page: Page, words: str) -> None:
     expect(page.locator("#undo")).to_have_text(words)
+
+
+def in_sight(page: Page) -> None:
+    """Nothing so far needed a scroll of the page."""
+    assert page.evaluate("scrollY") == 0
 
 
 def add_key(page: Page, letters: str, count: int) -> None:
@@ -48,19 +52,27 @@ def typed(page: Page, label: str, value: str, words: str) -> None:
     said(page, words)
 
 
-def shoot(page: Page, title: str, tab: str) -> Path:
-    """On the method's tab, with tiny weights and one step; the result's file."""
-    page.get_by_role("tab", name=title, exact=True).click()
-    expect(page.locator("#path-notes")).to_contain_text(f"{title}:")
+def with_tiny_weights(page: Page, title: str) -> None:
+    """Nobody has the real ones here; two steps. This may need a scroll, which is taken back."""
     weights = page.get_by_label("Weights").locator("visible=true").first
     weights.click()
     page.get_by_role("option", name="tiny").click()
+    undo_says(page, f"Undo: change Weights of {title}")
     steps = page.get_by_label(re.compile("number input for Steps")).locator("visible=true").first
-    steps.fill("1")
+    steps.fill("2")
     steps.press("Enter")
-    undo_says(page, "Undo: change Steps")
+    undo_says(page, f"Undo: change Steps of {title}")
+    page.evaluate("scrollTo(0, 0)")
+
+
+def shoot(page: Page, title: str, tab: str) -> Path:
+    """On the method's tab; the result's file."""
+    page.get_by_role("tab", name=title, exact=True).click()
+    expect(page.locator("#path-notes")).to_contain_text(f"{title}:")
+    with_tiny_weights(page, title)
     page.locator(f"#{tab}-shoot").click()
     expect(page.locator(f"#{tab}-status")).to_contain_text("tiny random weights")
+    in_sight(page)
     video = page.locator(f"#{tab}-result video").first
     expect(video).to_be_visible()
     return Path(video.evaluate("video => decodeURIComponent(new URL(video.src).pathname.split('file=')[1])"))
@@ -68,7 +80,7 @@ def shoot(page: Page, title: str, tab: str) -> Path:
 
 def test_from_a_picture_to_two_shots_of_one_edited_move(visit, address, tmp_path):
     page = visit(1440, 900, at=address, locale="en")
-    page.add_init_script(COUNTED + SCROLLED)
+    page.add_init_script(COUNTED)
     page.reload()
     picture = np.random.default_rng(0).integers(0, 255, (18, 32, 3), np.uint8).repeat(16, 0).repeat(16, 1)
     Image.fromarray(picture).save(tmp_path / "mine.png")
@@ -76,10 +88,11 @@ def test_from_a_picture_to_two_shots_of_one_edited_move(visit, address, tmp_path
     page.locator("#picture input[type=file]").set_input_files(tmp_path / "mine.png")
     expect(page.locator("#path-notes")).to_contain_text("GEN3C: 121 frames")
 
-    page.get_by_label("Keyframes").locator("visible=true").first.check()
-    expect(page.locator(".timeline")).to_have_class("timeline keyed")
-    for count, letters in enumerate(("ddd", "www", "aaa", "sss"), start=2):
+    page.get_by_role("button", name="Make keys of this move").click()
+    expect(keys(page)).to_have_count(2)
+    for count, letters in enumerate(("ddd", "www", "aaa"), start=3):
         add_key(page, letters, count)
+    in_sight(page)
     page.get_by_text("Target, limits").click()
     page.get_by_role("button", name="Pick a target").click()
     page.locator("#stage canvas").locator("visible=true").last.click()
@@ -87,6 +100,7 @@ def test_from_a_picture_to_two_shots_of_one_edited_move(visit, address, tmp_path
     page.get_by_role("button", name="Look at it").click()
     expect(page.locator("#undo")).to_contain_text("Undo: look at a point")
 
+    in_sight(page)
     keys(page).nth(2).click()
     roll = page.get_by_label("roll in °")
     for number in range(9):
@@ -103,14 +117,17 @@ def test_from_a_picture_to_two_shots_of_one_edited_move(visit, address, tmp_path
     expect(page.locator("#undo")).to_contain_text("Undo: look at a point")
     expect(keys(page)).to_have_count(5)
 
-    expect(page.locator(".kept p")).to_contain_text("Kept in this browser")
+    in_sight(page)
+    page.wait_for_function(
+        f"async () => (await ({WORDS})()).some((words) => JSON.parse(words).track?.keys.length === 5)"
+    )
     page.reload()
     expect(page.locator(".kept p")).to_contain_text("Your project is back as it was at")
     expect(keys(page)).to_have_count(5)
 
     made = [restore(shoot(page, title, tab)) for title, tab in (("GenXD", "genxd"), ("DualCamCtrl", "dualcamctrl"))]
-    asked = [one.path.resampled(5) for one in made]
-    turned = angle_degrees(asked[0].world_from_camera[:, :3, :3], asked[1].world_from_camera[:, :3, :3])
-    assert [one.method for one in made] == ["genxd", "dualcamctrl"] and turned.max() < 1e-3
-    clicks, scrolled = page.evaluate("[Number(sessionStorage.clicks), Number(sessionStorage.scrolled || 0)]")
-    assert 0 < clicks <= MOST_CLICKS and scrolled == 0, f"{clicks} clicks, scrolled by {scrolled} pixels"
+    assert [one.method for one in made] == ["genxd", "dualcamctrl"]
+    ends = [one.path.world_from_camera[[0, -1]] for one in made]
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-6)
+    clicks = page.evaluate("Number(sessionStorage.clicks)")
+    assert 0 < clicks <= MOST_CLICKS
