@@ -13,8 +13,8 @@ PREFIX = "RESHOOT_MOST_"
 
 @dataclass(frozen=True)
 class Budget:
-    """``megapixels`` of a picture; ``clip_megapixels`` of all frames of a clip together (3 bytes each); ``files`` of an
-    archive and the gigabytes that it unpacks to."""
+    """``megapixels`` of a picture, which take 4 bytes each and some 50 MB besides while it is read; ``clip_megapixels`` of all
+    frames of a clip together (3 bytes each); ``files`` of an archive and the gigabytes that it unpacks to."""
 
     megapixels: int = 64
     clip_megapixels: int = 1074

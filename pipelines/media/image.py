@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
+from camera.errors import reading
 from camera.formats import FileNote
 from camera.formats.account import Account
 from pipelines.media.colour import convert_to_srgb
 from pipelines.media.depth_map.meanings import DepthMeaning, from_disparity
-from pipelines.media.picture_file import check_size, load, open_picture_file
+from pipelines.media.picture_file import check_size, load, open_picture_file, scaled_towards
 from pipelines.media.picture_tags import colour_tags, png_chunks
 
 __all__ = ["Picture", "from_disparity", "png", "read_depth", "read_picture"]
@@ -49,10 +50,12 @@ def read_picture(path: str | os.PathLike) -> Picture:
     with open_picture_file(path) as image:
         image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
         load(image, path)
-        fov, orientation = _exif_fov(image), int(image.getexif().get(ExifTags.Base.Orientation, 1))
-        _say_others(image, account)
-        across, down = _density(image)[:: -1 if orientation >= 5 else 1]
-        _say_chunks(Path(path), account)
+        with reading(f"{account.name} breaks off or is damaged; export it again."):
+            fov, orientation = _exif_fov(image), int(image.getexif().get(ExifTags.Base.Orientation, 1))
+            _say_others(image, account)
+            across, down = _density(image)[:: -1 if orientation >= 5 else 1]
+            _say_chunks(Path(path), account)
+            image = scaled_towards(image, WORKING_SIDE)
         image = convert_to_srgb(ImageOps.exif_transpose(image), account, colour_tags(Path(path)))
         image = _square(image, across, down, account)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

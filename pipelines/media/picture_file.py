@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from camera.errors import InputError, damage_errors, reading
 from camera.formats.content import LOOKED_AT, kind_of_bytes
@@ -65,6 +66,43 @@ def load(image: Image.Image, path: str | os.PathLike) -> None:
     """Decode; raises `InputError` for a damaged file."""
     with reading(f"{Path(path).name} breaks off or is damaged; export it again."):
         image.load()
+
+
+def scaled_towards(image: Image.Image, side: int) -> Image.Image:
+    """A decoded picture, its longest side a whole number of times smaller where it is at least twice ``side``, never below that.
+
+    Done in stripes, so that nothing as large as the picture is made beside it; averages weigh colours by their opacity.
+    """
+    factor = max(image.size) // side
+    if factor < 2:
+        return image
+    width, height = (math.ceil(each / factor) for each in image.size)
+    rows = max(1, _STRIPE_PIXELS // (image.width * factor)) * factor
+    scaled = None
+    for top in range(0, image.height, rows):
+        stripe = image.crop((0, top, image.width, min(top + rows, image.height)))
+        stripe = _averageable(stripe).reduce(factor)
+        scaled = scaled or Image.new(stripe.mode, (width, height))
+        scaled.paste(stripe, (0, top // factor))
+    assert scaled is not None
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = orientation
+    scaled.info = {key: value for key, value in image.info.items() if key != "transparency"} | {"exif": tags.tobytes()}
+    return scaled
+
+
+_STRIPE_PIXELS = 1 << 18
+"""Of a picture that are scaled at once."""
+
+
+def _averageable(image: Image.Image) -> Image.Image:
+    """The same in a mode whose values may be averaged: no palette, no transparent colour, no 16-bit integers."""
+    if image.mode.startswith("I;"):
+        return image.convert("I")
+    if "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert({"1": "L", "P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode))
 
 
 def check_size(width: int, height: int, path: Path, *, least: int = LEAST_SIDE) -> None:

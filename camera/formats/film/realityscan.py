@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.conventions import FULL_FRAME_MM, nerfstudio_from_opencv, opencv_from_nerfstudio
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from camera.formats import lens
 from camera.formats.account import Account
 from camera.formats.parsing import MOST_FRAMES, like_or_refuse, line_numbers, natural_key, text_of
@@ -28,7 +28,8 @@ _DISTORTION = ("k1", "k2", "k3", "k4", "t1", "t2")
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """Cameras in the natural order of their names; picture size and rate are those of ``like``."""
-    rows = [row for row in csv.reader(io.StringIO(text_of(data, name))) if row]
+    with reading(f"{name} is damaged: its table breaks off within a line; export it again."):
+        rows = [row for row in csv.reader(io.StringIO(text_of(data, name))) if row]
     head = [word.strip().lstrip("#").lower() for word in rows[0]] if rows else []
     if head and head[0].startswith("timestamp"):
         raise InputError(

@@ -115,6 +115,11 @@ def test_a_table_of_sensor_poses_is_no_cameras():
         opened("data.csv", euroc)
 
 
+def test_a_table_of_realityscan_that_breaks_off_within_a_line_is_said():
+    with pytest.raises(InputError, match=r"cams\.csv is damaged"):
+        opened("cams.csv", CSV + "a.png,0,0\r0,0,0,0,35\n")
+
+
 def test_realityscans_columns_are_used_or_named():
     table = CSV.replace("\n", ",sparkle\n") + "a,0,0,0,0,0,0,36,0,0,0,0,0,0,0,0,7\n"
     assert "sparkle (columns), which is not known" in opened("cams.csv", table)[1]

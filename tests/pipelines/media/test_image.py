@@ -1,12 +1,18 @@
 """Pictures and depth maps of every common kind are read; what cannot be used is refused in words."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageCms
 
 from camera.errors import InputError
 from pipelines.media.image import from_disparity, read_depth, read_picture
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16"])
@@ -111,3 +117,79 @@ def test_arrays_that_are_no_depth_are_refused(tmp_path, array):
     np.save(tmp_path / "d.npy", array, allow_pickle=True)
     with pytest.raises(InputError, match=r"d\.npy"):
         read_depth(tmp_path / "d.npy", "distance")
+
+
+# --- large pictures -----------------------------------------------------------------------------------------------------
+
+PEAK = """
+import sys
+from bench.hostile import peak_megabytes
+from pipelines.media.image import read_picture
+read_picture(sys.argv[1])
+before = peak_megabytes()
+read_picture(sys.argv[2])
+print(peak_megabytes() - before)
+"""
+
+
+def _large(mode: str, width: int = 3920, height: int = 1400) -> Image.Image:
+    """Slow waves, so that averages and samples agree; opaque on the left half only, where the mode has opacity."""
+    wave = 127 + 100 * np.sin(np.add.outer(np.arange(height) / 300, np.arange(width) / 500))
+    if mode == "I;16":
+        return Image.fromarray((wave * 257).astype(np.uint16))
+    picture = Image.merge("RGB", [Image.fromarray(np.roll(wave, 900 * i, axis=1).astype(np.uint8)) for i in range(3)])
+    if mode in ("RGBA", "LA"):
+        opaque = Image.new("L", picture.size)
+        opaque.paste(255, (0, 0, width // 2, height))
+        picture.putalpha(opaque)
+    return (
+        picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        if mode == "P"
+        else picture.convert(mode)
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16"])
+def test_large_pictures_show_the_same_as_when_they_are_scaled_at_the_end(tmp_path, mode, monkeypatch):
+    _large(mode).save(tmp_path / "a.png", compress_level=1)
+    scaled = read_picture(tmp_path / "a.png").colour
+    assert max(scaled.shape) == 1920
+    monkeypatch.setattr("pipelines.media.image.scaled_towards", lambda image, side: image)
+    whole = read_picture(tmp_path / "a.png").colour
+    assert scaled.shape == whole.shape
+    differing = np.abs(scaled.astype(int) - whole).max(axis=2)
+    assert np.quantile(differing, 0.99) <= 2
+
+
+def test_a_large_picture_keeps_its_turn_its_lens_and_its_profile(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 28
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    _large("RGB").save(tmp_path / "a.png", exif=exif, icc_profile=profile, compress_level=1)
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.colour.shape == (1920, 686, 3) and picture.orientation == 6
+    whole = _large("RGB").transpose(Image.Transpose.ROTATE_270).resize((686, 1920))
+    assert np.abs(picture.colour.astype(int) - np.array(whole)).mean() < 1
+    _large("RGB", 392, 140).save(tmp_path / "b.png", exif=exif)
+    assert picture.fov_degrees == pytest.approx(read_picture(tmp_path / "b.png").fov_degrees, abs=0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read where Linux tells it")
+def test_a_large_picture_takes_its_pixels_once_in_memory(tmp_path):
+    Image.new("RGBA", (64, 64)).save(tmp_path / "small.png")
+    Image.new("RGBA", (6000, 5000), (9, 8, 7, 255)).save(tmp_path / "large.png", compress_level=1)
+    files = [str(tmp_path / name) for name in ("small.png", "large.png")]
+    done = subprocess.run([sys.executable, "-c", PEAK, *files], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) <= 4 * 30 + 50
+
+
+def test_a_second_page_that_is_damaged_is_said(tmp_path):
+    pages = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    second = data.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00\x20\x00\x00\x00")  # the tag of its width
+    data[second] = 0xFF
+    (tmp_path / "a.tif").write_bytes(bytes(data))
+    with pytest.raises(InputError, match=r"a\.tif breaks off or is damaged"):
+        read_picture(tmp_path / "a.tif")

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from pipelines.inputs.open import VIDEOS
 from pipelines.media.video import probe, read_video
 from pipelines.methods.dimensionx.framing import crop_frame_bytes
@@ -130,7 +130,10 @@ def _read_captioned_clip(path: Path) -> CaptionedClip:
 
 
 def _csv_clips(source: Path) -> list[CaptionedClip]:
-    with source.open(newline="", encoding="utf-8-sig") as file:
+    damaged = reading(
+        f"{source.name} is damaged: a line of it breaks off, or it is no text; save it again as CSV in UTF-8."
+    )
+    with source.open(newline="", encoding="utf-8-sig") as file, damaged:
         rows = list(csv.reader(file))
     clips = []
     for number, row in enumerate(rows[1:], 2):

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from camera.errors import InputError
+from camera.errors import InputError, reading
 from pipelines.environment import cache_folder
 from pipelines.inputs.archive import unpack
 from pipelines.inputs.open import VIDEOS
@@ -76,7 +76,9 @@ def find_source(clips: Path) -> Path:
 def _check_inside(table: Path, clips: Path) -> None:
     """Raises `InputError` where a CSV lists other files of this computer than those that came with it."""
     with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        for row in list(csv.reader(file))[1:]:
+        with reading(f"{table.name} is damaged: a line of it breaks off; save it again as CSV."):
+            rows = list(csv.reader(file))
+        for row in rows[1:]:
             if row and not (table.parent / row[0]).resolve().is_relative_to(clips.resolve()):
                 raise InputError(f"{table.name} names {row[0]!r}, which did not come with it; give names of the clips.")
 
