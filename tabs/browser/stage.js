@@ -57,12 +57,15 @@ async function draw() {
   if (plot._fullLayout?.scene) state.view = structuredClone(plot.layout.scene.camera ?? state.view);
   if (state.shown !== null && value.fresh) state.view = null;
   state.shown = value;
-  const [points, sight] = await Promise.all([value.points ? kept(value.points) : [], opened(value.sight)]);
+  const coming = value.points ? kept(value.points) : [];
+  const sight = await opened(value.sight);
   if (state.shown !== value) return; // another came meanwhile
   state.sight = sight;
-  state.points = points;
   state.frame = Math.min(value.at ?? state.frame, value.frames - 1);
-  if (sight) want(state.frame); // before Plotly, which takes longer
+  if (sight) want(state.frame);
+  const [points] = await Promise.all([coming, sight ? onScreen() : null]); // Plotly takes longer, and holds up what is to be seen
+  if (state.shown !== value) return;
+  state.points = points;
   const data = value.figure.data.map((trace, index) => (index === value.points?.trace ? dotted(trace, points[0]) : trace));
   const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"], plotGlPixelRatio: pixelRatio() };
   await Plotly.react(plot, data, themed(layout), config);
@@ -74,14 +77,21 @@ async function draw() {
   element.dataset.drawn = String(Number(element.dataset.drawn || 0) + 1);
 }
 
+// What was just drawn is on the screen; of a page that is not looked at, nothing is.
+const SCREEN_MS = 200;
+const onScreen = () => new Promise((done) => (requestAnimationFrame(() => setTimeout(done)), setTimeout(done, SCREEN_MS)));
+
+// Scripts and shaders are made ready while there is no scene yet: they take longer than to draw one.
+const eyeMade = () => (state.eye ??= import(new URL(props.scripts, document.baseURI)).then(({ Eye }) => new Eye(canvas, told)));
+if (props.scripts) (window.requestIdleCallback ?? setTimeout)(() => eyeMade().catch(() => {}));
+
 // The eye of the page, looking into this scene; null where Python must draw.
 async function opened(sight) {
   canvas.hidden = !sight || Boolean(state.blind);
   eye.hidden = !canvas.hidden;
   if (canvas.hidden) return null;
   try {
-    state.eye ??= import(new URL(sight.scripts, document.baseURI)).then(({ Eye }) => new Eye(canvas, told));
-    const made = await state.eye;
+    const made = await eyeMade();
     await made.open(sight);
     return made;
   } catch (error) {

@@ -63,6 +63,7 @@ def stage(
         apply_default_css=False,
         elem_classes="stays" if stays else None,
         eye=None,
+        scripts=f"gradio_api/file={DRAWING / 'eye.js'}" if eye else "",
     )
 
 
@@ -100,7 +101,6 @@ def sight(path: CameraPath, scene: Scene, place: Callable[[str], Path], exposure
     if isinstance(scene, StagedScene) and scene.objects:
         objects = beside("objects", scene_file.objects_file(scene, len(path), path.fps), place)
     return {
-        "scripts": f"gradio_api/file={DRAWING / 'eye.js'}",
         "scene": beside("scene", scene_file.scene_file(scene), place),
         "objects": objects,
         "frames": len(path),

@@ -8,7 +8,7 @@ const MOST_SIDE = 640; // pixels of the picture's longer side
 const SLOW_MS = 28; // a frame that takes longer is drawn coarser next time,
 const QUICK_MS = 9; // and one that is quicker than this finer
 const REST_MS = 160; // without movement, after which all of the picture is drawn
-const HALF_FROM = 3; // level of detail from which a moving picture has half the pixels each way
+const HALF_FROM = 3; // level of detail from which a moving picture has half the pixels each way; of splats at last a quarter
 const FEWEST_MOVING = 4; // pictures of lens and shutter; where fewer keep the pace, a moving picture is sharp
 const AT_A_TIME = 4; // of them that are drawn at rest before the page has its turn
 const HOLE = [235 / 255, 64 / 255, 122 / 255];
@@ -20,22 +20,30 @@ export class Eye {
   // and of how many pictures through lens and shutter it is made, null where the browser cannot add them up.
   // How fast this browser draws is not known at first: the first picture is a coarse one.
   constructor(canvas, seen) {
-    Object.assign(this, { painter: new Painter(canvas), seen, urls: {}, times: [], took: Infinity, shown: 0, level: COARSEST, filled: false, at: null });
+    Object.assign(this, { painter: new Painter(canvas), seen, urls: {}, wanted: {}, times: [], took: Infinity, shown: 0, level: COARSEST, filled: false, at: null });
+    this.painter.warm();
   }
 
   // sight: {scene, objects, frames, poses (their upper three rows), lenses (one for all or for each frame), width, height, focus, look}
   // of tabs/browser/stage.py. Scenes and objects are fetched once.
   async open(sight) {
-    await this.fetchOnce("scene", sight.scene, async (bytes) => this.painter.load(await readScene(bytes)));
-    await this.fetchOnce("objects", sight.objects, async (bytes) => this.painter.place(bytes ? await readObjects(bytes) : null));
+    this.shown++; // what is still being drawn was of the path before
+    this.sized(COARSEST, sight); // what that takes is done while the scene comes
+    await Promise.all([
+      this.fetchOnce("scene", sight.scene, readScene, (scene) => this.painter.load(scene)),
+      this.fetchOnce("objects", sight.objects, readObjects, (objects) => this.painter.place(objects)),
+    ]);
     this.shown++; // what is being exposed was of the path before
     this.path = { ...sight, poses: numbers(sight.poses), lenses: numbers(sight.lenses) };
   }
 
-  async fetchOnce(what, url, use) {
-    if (this.urls[what] === (url ?? null)) return;
-    await use(url ? await fetched(url) : null);
-    this.urls[what] = url ?? null;
+  async fetchOnce(what, url = null, read, use) {
+    this.wanted[what] = url;
+    if (this.urls[what] === url) return;
+    const made = url ? await read(await fetched(url)) : null;
+    if (this.wanted[what] !== url) return; // another is wanted by now
+    use(made);
+    this.urls[what] = url;
   }
 
   // The camera of a frame of the path.
@@ -79,7 +87,11 @@ export class Eye {
   // All of the picture: sharp at once, and from there through lens and shutter, a few pictures at a time.
   whole() {
     this.paint(FULL);
-    const { frame } = this.at;
+    const [{ frame }, shown] = [this.at, this.shown];
+    this.painter.whenDrawn(() => shown === this.shown && this.drawn(frame));
+  }
+
+  drawn(frame) {
     const [holes, off] = [this.holes(), isOff(this.path.look)];
     this.seen({ frame, holes, pictures: off || this.painter.exposes ? 1 : null });
     if (!off && this.painter.exposes) this.expose(this.through(this.path.look.count), this.shown, () => this.seen({ frame, holes, pictures: this.path.look.count }));
@@ -105,11 +117,17 @@ export class Eye {
   }
 
   paint(level, count = 1, { cameras = this.through(count), goesOn = false, exact = true } = {}) {
-    const { width, height } = this.path;
-    const scale = Math.min(1, MOST_SIDE / Math.max(width, height)) * (level >= HALF_FROM ? 0.5 : 1);
-    this.painter.resize(Math.max(2, Math.round(width * scale)), Math.max(2, Math.round(height * scale)));
+    this.sized(level, this.path);
     const moment = { frame: this.at.frame, frames: this.path.frames };
     this.painter.drawMany(cameras, moment, { detail: level, filled: this.filled, hole: HOLE, goesOn, exact });
+  }
+
+  // Pictures as large as the level of detail allows.
+  sized(level, { width, height }) {
+    const whole = Math.min(1, MOST_SIDE / Math.max(width, height));
+    const scaled = (scale) => [width, height].map((length) => Math.max(2, Math.round(length * scale)));
+    const share = level < HALF_FROM ? 1 : level === COARSEST && this.painter.splats ? 0.25 : 0.5;
+    this.painter.resize(...scaled(share * whole), scaled(whole));
   }
 
   // One slow picture can be chance, for instance the first with a new list of triangles: two in a row count.

@@ -3,16 +3,23 @@
 import { texture } from "./programs.js";
 
 export class Filling {
-  constructor(gl, program) {
+  // `size`: of the pictures, [width, height].
+  constructor(gl, program, size) {
     const exact = Boolean(gl.getExtension("EXT_color_buffer_float"));
     const whole = exact && gl.getExtension("EXT_float_blend"); // light is added up in 32 bits where the card can, else in 16
     Object.assign(this, { gl, program, exact, light: whole ? gl.RGBA32F : gl.RGBA16F, frame: gl.createFramebuffer(), levels: [] });
+    this.make(...size);
   }
 
-  resize(width, height) {
+  forget() {
+    const { gl } = this;
+    const all = [this.closed, this.inverse, this.sum, this.done, ...this.levels.flatMap(({ pulled, pushed }) => [pulled, pushed])];
+    for (const each of all) if (each) gl.deleteTexture(each);
+    gl.deleteFramebuffer(this.frame);
+  }
+
+  make(width, height) {
     const { gl, exact } = this;
-    const old = [this.closed, this.inverse, this.sum, this.done, ...this.levels.flatMap(({ pulled, pushed }) => [pulled, pushed])];
-    for (const each of old) if (each) gl.deleteTexture(each);
     const shape = { width, height };
     const bytes = { internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE };
     const half = exact ? { internal: gl.RGBA16F, format: gl.RGBA, type: gl.HALF_FLOAT } : bytes;
@@ -20,7 +27,6 @@ export class Filling {
     Object.assign(this, { size: [width, height], closed: texture(gl, { ...shape, ...bytes }), done: texture(gl, { ...shape, ...bytes }) });
     this.inverse = texture(gl, { ...shape, ...single });
     this.sum = null;
-    this.levels = [];
     for (let [w, h] = [width, height]; Math.min(w, h) > 1; ) {
       [w, h] = [(w + 1) >> 1, (h + 1) >> 1];
       const made = () => texture(gl, { width: w, height: h, ...half });
@@ -37,7 +43,17 @@ export class Filling {
       gl.uniform1i(places.fine, target.fine);
     });
     if (filled) this.fill();
-    if (canvas) this.pass("show", null, this.size, { drawn: filled ? this.done : this.closed }, (places) => gl.uniform3f(places.hole, ...hole));
+    if (canvas) this.onCanvas("show", filled ? this.done : this.closed, (places) => gl.uniform3f(places.hole, ...hole));
+  }
+
+  // The picture on the canvas, which may have more pixels than it.
+  onCanvas(name, drawn, set) {
+    const { gl, size } = this;
+    const shown = [gl.canvas.width, gl.canvas.height];
+    this.pass(name, null, shown, { drawn }, (places) => {
+      gl.uniform2f(places.share, size[0] / shown[0], size[1] / shown[1]);
+      set(places);
+    });
   }
 
   // A texture of the picture's size for light that is blended.
@@ -81,7 +97,7 @@ export class Filling {
   }
 
   develop() {
-    this.pass("develop", null, this.size, { drawn: this.sum }, () => {});
+    this.onCanvas("develop", this.sum, () => {});
   }
 
   into(textures, size) {

@@ -1,6 +1,6 @@
 // Draws a scene as camera.render's mesh does: depth pictures as surfaces cut at depth edges, thin lines as pixels, a far layer,
 // several views of which the nearest surface wins, one view per frame of a clip. A scene of splats is drawn by splats.js.
-import { resizedLens, targetFromSource } from "./cameras.js";
+import { inverseLens, resizedLens, targetFromSource } from "./cameras.js";
 import { Filling } from "./filling.js";
 import { ObjectsOf } from "./objects.js";
 import { programs, texture } from "./programs.js";
@@ -10,24 +10,36 @@ import { bordersOf, quadsOf, trianglesOf } from "./surface.js";
 export const FULL = 0;
 const TOLERATED_PX = [0, 0.3, 1, 3, 8]; // by level of detail: how far a merged block may be off when the camera goes as far as the subject
 export const COARSEST = TOLERATED_PX.length - 1;
+const POLL_MS = 8;
 const FINE_BITS = 8;
+const KEPT_SIZES = 2; // of pictures: those that move may be smaller than those at rest
 const KEPT_LISTS = 160; // lists of triangles kept on the graphics card
 
 export class Painter {
   constructor(canvas) {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true });
     if (!gl) throw new Error("This browser has no WebGL2.");
-    Object.assign(this, { canvas, gl, program: programs(gl), lists: new Map(), size: null, targets: {}, frames: {} });
+    Object.assign(this, { canvas, gl, program: programs(gl), lists: new Map(), sizes: new Map(), size: null });
     // Places of corners are rounded to parts of a pixel. Where these are coarse, as without a graphics card, a whole picture is
     // drawn three times as large each way, and only the middle one of nine pixels is looked at.
     this.finest = gl.getParameter(gl.SUBPIXEL_BITS) < FINE_BITS ? 3 : 1;
     this.vao = gl.createVertexArray();
-    this.filling = new Filling(gl, this.program);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   }
 
   get lost() {
     return this.gl.isContextLost();
+  }
+
+  // Compiles what the first picture needs, on a scene of a few pixels, before there is one.
+  warm() {
+    const [width, height, lens] = [4, 4, [4, 0, 1.5, 0, 4, 1.5, 0, 0, 1]];
+    const pose = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+    const view = { width, height, pose, lens, inverseLens: inverseLens(lens), focus: 1, depth: new Float32Array(16).fill(1), picture: new Uint8Array(64) };
+    this.load({ width, height, kind: "still", near: 0.1, far: 10, cut_ratio: 1.1, stretch: 1, advantage: 1.1, views: [view] });
+    this.resize(width, height);
+    for (const detail of [COARSEST, FULL]) this.draw({ pose, lens, width, height }, { frame: 0, frames: 1 }, { detail });
+    this.settled();
   }
 
   load(scene) {
@@ -58,14 +70,24 @@ export class Painter {
     this.splats?.forget();
   }
 
-  resize(width, height) {
-    const { gl } = this;
+  // Pictures of this size from now on, on a canvas of `shown` pixels. What is drawn into is kept for a few sizes: to make it anew
+  // takes longer than a picture.
+  resize(width, height, shown = [width, height]) {
+    const { gl, canvas, sizes } = this;
+    if (canvas.width !== shown[0] || canvas.height !== shown[1]) Object.assign(canvas, { width: shown[0], height: shown[1] });
     if (this.size?.[0] === width && this.size?.[1] === height) return;
-    Object.assign(this.canvas, { width, height });
-    this.size = [width, height];
-    this.filling.resize(width, height);
-    for (const target of Object.values(this.targets)) [target.colour, target.depth].forEach((each) => gl.deleteTexture(each));
-    this.targets = {};
+    const key = `${width} ${height}`;
+    const one = sizes.get(key) ?? { size: [width, height], filling: new Filling(gl, this.program, [width, height]), targets: {}, frames: {} };
+    sizes.delete(key);
+    sizes.set(key, one);
+    Object.assign(this, one);
+    if (sizes.size > KEPT_SIZES) {
+      const [oldest, gone] = sizes.entries().next().value;
+      sizes.delete(oldest);
+      gone.filling.forget();
+      for (const target of Object.values(gone.targets)) [target.colour, target.depth].forEach((each) => gl.deleteTexture(each));
+      for (const frame of Object.values(gone.frames)) gl.deleteFramebuffer(frame);
+    }
   }
 
   // What is drawn into, `fine` times as large each way as the picture.
@@ -109,7 +131,7 @@ export class Painter {
 
   // Whether light can be added up here.
   get exposes() {
-    return this.filling.exact;
+    return Boolean(this.gl.getExtension("EXT_color_buffer_float"));
   }
 
   // What one camera sees, before holes are dealt with; what was drawn into.
@@ -262,7 +284,8 @@ export class Painter {
 
   // RGBA of the canvas, row by row from the top; the graphics card has drawn all of it when this returns.
   pixels() {
-    const { gl, size } = this;
+    const { gl, canvas } = this;
+    const size = [canvas.width, canvas.height];
     const bytes = new Uint8Array(4 * size[0] * size[1]);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.readPixels(0, 0, ...size, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
@@ -280,6 +303,19 @@ export class Painter {
     let count = 0;
     for (let i = 3; i < bytes.length; i += 4) count += bytes[i] === 0 ? 1 : 0;
     return count / (size[0] * size[1]);
+  }
+
+  // Calls `then` once everything asked for is drawn; the page goes on meanwhile.
+  whenDrawn(then) {
+    const { gl } = this;
+    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    const look = () => {
+      if (gl.clientWaitSync(fence, 0, 0) === gl.TIMEOUT_EXPIRED) return setTimeout(look, POLL_MS);
+      gl.deleteSync(fence);
+      then();
+    };
+    setTimeout(look);
   }
 
   // Waits until everything asked for is drawn.

@@ -157,13 +157,14 @@ void main() {
   inverse = vec4(1.0 - depth, 0.0, 0.0, 1.0);
 }`;
 
-// The picture on the canvas; holes in their colour.
+// The picture on the canvas, whose pixels are `share` of the picture's; holes in their colour.
 const SHOW = `${HEAD}
 uniform sampler2D drawn;
 uniform vec3 hole;
+uniform vec2 share;
 out vec4 colour;
 void main() {
-  vec4 texel = texelFetch(drawn, ivec2(gl_FragCoord.xy), 0);
+  vec4 texel = texelFetch(drawn, ivec2(gl_FragCoord.xy * share), 0);
   colour = vec4(texel.a == 0.0 ? hole : texel.rgb, 1.0);
 }`;
 
@@ -229,9 +230,10 @@ void main() {
 
 const DEVELOP = `${HEAD}
 uniform sampler2D drawn;
+uniform vec2 share;
 out vec4 colour;
 void main() {
-  vec4 light = texelFetch(drawn, ivec2(gl_FragCoord.xy), 0);
+  vec4 light = texelFetch(drawn, ivec2(gl_FragCoord.xy * share), 0);
   colour = vec4(pow(light.rgb / light.a, vec3(1.0 / 2.2)), 1.0);
 }`;
 

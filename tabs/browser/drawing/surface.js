@@ -7,9 +7,12 @@ export function quadsOf(depth, width, height, { cutRatio, slack, far }) {
   for (let y = 0; y < height - 1; y++)
     for (let x = 0; x < width - 1; x++) {
       const at = y * width + x;
-      const [a, b, c, d] = [depth[at], depth[at + 1], depth[at + width], depth[at + width + 1]];
-      const nearest = Math.min(a, b, c, d);
-      const farthest = Math.max(a, b, c, d);
+      const a = depth[at];
+      const b = depth[at + 1];
+      const c = depth[at + width];
+      const d = depth[at + width + 1];
+      const nearest = Math.min(Math.min(a, b), Math.min(c, d));
+      const farthest = Math.max(Math.max(a, b), Math.max(c, d));
       const similar = farthest <= cutRatio * nearest || farthest - nearest <= slack * farthest * nearest;
       whole[y * (width - 1) + x] = nearest > 0 && similar && (farthest < far || nearest >= far) ? 1 : 0;
     }
@@ -20,7 +23,8 @@ function thinOf(depth, width, height, whole, cutRatio) {
   const found = [];
   for (let y = 1; y < height - 1; y++)
     for (let x = 1; x < width - 1; x++) {
-      const [above, below] = [(y - 1) * (width - 1) + x, y * (width - 1) + x];
+      const above = (y - 1) * (width - 1) + x;
+      const below = y * (width - 1) + x;
       if (whole[above - 1] | whole[above] | whole[below - 1] | whole[below]) continue;
       const at = y * width + x;
       const nearer = cutRatio * depth[at];
@@ -80,8 +84,10 @@ function mergedOnce(depth, width, height, finer, k, tolerance) {
 }
 
 function isFlat(depth, at, right, down, tolerance) {
-  const [a, b] = [1 / depth[at], 1 / depth[at + 2 * right]];
-  const [c, d] = [1 / depth[at + 2 * down], 1 / depth[at + 2 * down + 2 * right]];
+  const a = 1 / depth[at];
+  const b = 1 / depth[at + 2 * right];
+  const c = 1 / depth[at + 2 * down];
+  const d = 1 / depth[at + 2 * down + 2 * right];
   return (
     Math.abs(1 / depth[at + right] - (a + b) / 2) <= tolerance &&
     Math.abs(1 / depth[at + down] - (a + c) / 2) <= tolerance &&
