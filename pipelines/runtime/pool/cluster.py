@@ -32,6 +32,8 @@ _IDLE_SECONDS = 300.0
 _lock = threading.Lock()
 _ours: list[str] = []
 """Deployments that this process made, longest unused first."""
+_handles: dict[str, Any] = {}
+"""Handles by name: asking Serve's controller for one takes time between two shots."""
 
 
 class NoAnswer(InputError):
@@ -91,28 +93,34 @@ def deployment(name: str, most: int, needs: Needs, *, shoot: str = SHOOT, cpus: 
     from ray import serve
 
     with _lock:
+        if handle := _handles.get(name):
+            return handle
         if PREFIX + name not in serve.status().applications:
             asked = application(name, most=most, needs=needs, shoot=shoot, cpus=cpus)
             serve.run(asked, name=PREFIX + name, route_prefix=None, blocking=False)
-            _ours.append(name)
-        return serve.get_app_handle(PREFIX + name).options(stream=True, method_name="shoot")
+            _ours[:] = [*(other for other in _ours if other != name), name]
+        handle = serve.get_app_handle(PREFIX + name).options(stream=True, method_name="shoot")
+        _handles[name] = handle
+        return handle
 
 
 def application(name: str, *, most: int, needs: Needs, shoot: str = SHOOT, cpus: float = 1.0) -> Any:
     """The Serve application of a method: at most ``most`` replicas with what they need and ``cpus`` cores per process.
 
-    They come when asked for and leave after five idle minutes, so that methods share the GPUs. Serve asks two of them at random
-    until one is free: it does so more often than usual, since of eight only one may be.
+    They come when asked for and leave after five idle minutes, so that methods share the GPUs.
     """
     from ray import serve
     from ray.serve.config import RequestRouterConfig
 
-    backoff: dict[str, Any] = {"initial_backoff_s": 0.02, "backoff_multiplier": 1.5, "max_backoff_s": 0.1}
+    router: dict[str, Any] = {
+        "request_router_class": f"{__package__}.router.FreeReplicaRouter",
+        "initial_backoff_s": 0.02, "backoff_multiplier": 1.5, "max_backoff_s": 0.1,
+    }  # fmt: skip
     shared: dict[str, Any] = {
         "name": name,
         "max_ongoing_requests": 1,
         "health_check_period_s": 1,
-        "request_router_config": RequestRouterConfig(**backoff),
+        "request_router_config": RequestRouterConfig(**router),
         "graceful_shutdown_timeout_s": 5,
         "autoscaling_config": {
             "min_replicas": 0, "max_replicas": most, "target_ongoing_requests": 1,
@@ -149,6 +157,7 @@ def make_room(name: str, needs: Needs, busy: set[str]) -> list[str]:
             if ray.available_resources().get("GPU", 0.0) >= needs.gpus * needs.ranks:
                 break
             _ours.remove(other)
+            _handles.pop(other, None)
             serve.delete(PREFIX + other)
             left.append(other)
         return left
@@ -172,12 +181,15 @@ def build(arguments: dict[str, str]) -> Any:
 
 
 def _running_replicas() -> dict[str, int]:
-    """Replicas that run, by method."""
+    """Replicas that run, by method. Handles on deployments that somebody removed are forgotten."""
     from ray import serve
     from ray.serve.schema import ReplicaState  # pyright: ignore[reportPrivateImportUsage]
 
-    found = {}
-    for name, application in serve.status().applications.items():
+    found, applications = {}, serve.status().applications
+    with _lock:
+        for name in [name for name in _handles if PREFIX + name not in applications]:
+            del _handles[name]
+    for name, application in applications.items():
         if name.startswith(PREFIX):
             states = [deployment.replica_states for deployment in application.deployments.values()]
             found[name.removeprefix(PREFIX)] = sum(state.get(ReplicaState.RUNNING, 0) for state in states)
