@@ -19,7 +19,17 @@ def kernel(function: Callable) -> Any:
     where none of these can be written, the function is compiled again in every process. A kernel calls only kernels
     of its own file: the copy on disk is renewed when that file changes, not when another does.
     """
+    return _compiled(function, fastmath=False)
+
+
+def summing_kernel(function: Callable) -> Any:
+    """A `kernel` whose sums may be taken in another order, the same in every run: those of a loop then take all lanes of the processor."""
+    return _compiled(function, fastmath={"reassoc", "nsz", "contract"})
+
+
+def _compiled(function: Callable, *, fastmath: bool | set[str]) -> Any:
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no place on disk can be written
-        return numba.njit(nogil=True, error_model="numpy")(function)
+        return numba.njit(**options)(function)

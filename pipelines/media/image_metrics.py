@@ -9,8 +9,8 @@ from torch import Tensor
 
 WINDOW, SIGMA = 11, 1.5
 
-
-_C1, _C2 = 0.01**2, 0.03**2
+SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
+"""Of pictures in 0..1."""
 
 
 def ssim(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -19,8 +19,8 @@ def ssim(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
     moments = torch.stack([render * w, frame * w, render * render * w, frame * frame * w, render * frame * w])
     mean_r, mean_f, rr, ff, rf = _blur(moments)
     spread_r, spread_f, together = rr - mean_r**2, ff - mean_f**2, rf - mean_r * mean_f
-    likeness = (2 * mean_r * mean_f + _C1) * (2 * together + _C2)
-    return (likeness / ((mean_r**2 + mean_f**2 + _C1) * (spread_r + spread_f + _C2))).mean()
+    likeness = (2 * mean_r * mean_f + SSIM_C1) * (2 * together + SSIM_C2)
+    return (likeness / ((mean_r**2 + mean_f**2 + SSIM_C1) * (spread_r + spread_f + SSIM_C2))).mean()
 
 
 def psnr(picture: Tensor | NDArray, truth: Tensor | NDArray, where: NDArray[np.bool_] | None = None) -> float:
@@ -41,6 +41,16 @@ def _band(side: int, like: Tensor) -> Tensor:
     """(side,side): row i holds the window about i; what lies beyond the border counts as zero."""
     place = torch.arange(side, dtype=like.dtype, device=like.device)
     apart = place[:, None] - place
-    around = torch.arange(WINDOW, dtype=like.dtype, device=like.device) - WINDOW // 2
-    whole = torch.exp(-(around**2) / (2 * SIGMA**2)).sum()
+    whole = _bell(like.dtype).sum().to(like.device)
     return torch.where(apart.abs() <= WINDOW // 2, torch.exp(-(apart**2) / (2 * SIGMA**2)) / whole, 0)
+
+
+def window(dtype: torch.dtype) -> Tensor:
+    """(WINDOW,): the Gaussian window of `ssim`, which sums to one."""
+    bell = _bell(dtype)
+    return bell / bell.sum()
+
+
+def _bell(dtype: torch.dtype) -> Tensor:
+    around = torch.arange(WINDOW, dtype=dtype) - WINDOW // 2
+    return torch.exp(-(around**2) / (2 * SIGMA**2))

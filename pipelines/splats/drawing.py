@@ -86,9 +86,9 @@ def render_path(
 
 
 def _draw_compiled(*args: Any, **options: Any) -> Drawn:
-    from pipelines.splats.kernel import composite_tiles
+    from pipelines.splats.projection import draw
 
-    return rasterizer.draw(*args, **options, composite=composite_tiles)
+    return draw(*args, **options)
 
 
 def _draw_gsplat(

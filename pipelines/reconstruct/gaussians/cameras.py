@@ -8,6 +8,7 @@ from torch import Tensor
 
 from camera.path import CameraPath
 from camera.rotation import orthonormal
+from pipelines.reconstruct.gaussians.adam import adam
 
 TURN_RATE = 1e-4
 """Radians per step of Adam; places move by as many extents. Both fall to a hundredth until the end."""
@@ -35,7 +36,7 @@ class Cameras:
         count = len(path)
         self.twists = torch.zeros(count, 6, device=device, requires_grad=refine)
         self.colour = torch.zeros(count, 3, 4, device=device, requires_grad=appearance)
-        self._adam = torch.optim.Adam(
+        self._adam = adam(
             [{"params": [self.twists], "lr": self._turn_rate}, {"params": [self.colour], "lr": COLOUR_RATE * haste}]
         )
 
@@ -49,8 +50,11 @@ class Cameras:
         """A picture (H,W,3) with the affine colour correction of its frame."""
         if not self.colour.requires_grad:
             return colour
-        correction = self.colour[view]
-        return colour + colour @ correction[:, :3].T + correction[:, 3]
+        if colour.device.type == "cpu":
+            from pipelines.reconstruct.gaussians.developing import develop
+
+            return develop(colour, self.colour[view])
+        return readably_developed(colour, self.colour[view])
 
     def step(self, share: float) -> None:
         """One step for what the last picture pulled at; ``share`` of the fit is done."""
@@ -78,3 +82,8 @@ class Cameras:
         zero = torch.zeros_like(a)
         rows = (zero, -c, b, shift[0], c, zero, -a, shift[1], -b, a, zero, shift[2], zero, zero, zero, zero)
         return torch.stack(rows).reshape(4, 4)
+
+
+def readably_developed(colour: Tensor, correction: Tensor) -> Tensor:
+    """A picture (H,W,3) and a part of itself in other channels, and a constant, as ``correction`` (3,4) says."""
+    return colour + colour @ correction[:, :3].T + correction[:, 3]

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from pipelines.reconstruct.gaussians.adam import adam
 from pipelines.splats.rasterizer import Gaussians, axes
 from pipelines.splats.splats import Splats
 
@@ -45,7 +46,7 @@ class Growing:
         self.parameters = {name: tensors[name].clone().requires_grad_() for name in RATES}
         rates = {name: rate * haste * (extent if name == "means" else 1) for name, rate in RATES.items()}
         self._rate_of_means = rates["means"]
-        self.adam = torch.optim.Adam(
+        self.adam = adam(
             [{"params": [tensor], "lr": rates[name], "name": name} for name, tensor in self.parameters.items()], eps=1e-15
         )  # fmt: skip
         self._forget()

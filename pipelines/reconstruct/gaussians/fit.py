@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import cv2
 import numpy as np
@@ -29,7 +30,9 @@ from pipelines.splats.splats import Splats
 
 FEWEST_FRAMES = 3
 CHECKS = 10
-"""So often the fit is looked at, and the best kept."""
+"""So often the fit is looked at, and the best kept: after the first step, at equal distances until the last,"""
+PREVIEW_SECONDS = 3.0
+"""and when nothing was seen of it for so long."""
 CHECK_VIEWS = 4
 HARMONICS_EVERY = 1000
 """Iterations after which colours may depend on the direction by one degree more; sooner in short fits."""
@@ -69,19 +72,22 @@ def fit(
 ) -> Generator[Progress | Fitted, None, Fitted]:
     """Fits splats that begin at ``cloud`` to ``frames`` (F,H,W,3) uint8, one for each camera of ``path``.
 
-    Yields `Progress`, with a preview now and then, and `Fitted` whenever the fit has become better; each replaces the one
-    before, so whoever closes the generator keeps the best so far. ``weights`` (F,H,W) in 0..1: the confidence of every
+    Yields `Progress`, with a preview every `PREVIEW_SECONDS`, and `Fitted` whenever the fit has become better, for the first
+    time before the first `Progress`; each replaces the one before, so whoever closes the generator, at whatever moment, keeps
+    the best so far. ``weights`` (F,H,W) in 0..1: the confidence of every
     pixel. ``behind`` (F,H,W,3): what shines through instead of the background. ``device``: the GPU where there is one. Errors: `InputError` for frames that are not those of the path, too
     few frames, and options that need a package that is missing.
     """
     settings = settings or SplatSettings()
     _check(frames, path, weights, behind)
     fitting = _Fit(frames, path, cloud, settings, weights, behind, drawing_on(device))
+    looked = monotonic()
     for iteration in range(1, fitting.iterations + 1):
         fitting.step(iteration)
         preview = None
-        if iteration % max(fitting.iterations // CHECKS, 1) == 0 or iteration == fitting.iterations:
+        if fitting.is_checked(iteration) or monotonic() - looked > PREVIEW_SECONDS:
             preview, better = fitting.look(iteration)
+            looked = monotonic()
             if better is not None:
                 yield better
         note = f"{len(fitting.growing)} Gaussians, loss {fitting.loss:.3f}"
@@ -139,6 +145,10 @@ class _Fit:
         self.cameras.step(iteration / self.iterations)
         self._grow(iteration)
 
+    def is_checked(self, iteration: int) -> bool:
+        """Whether this step is looked at however fast the machine is."""
+        return iteration % max(self.iterations // CHECKS, 1) == 0 or iteration in (1, self.iterations)
+
     def look(self, iteration: int) -> tuple[NDArray[np.uint8], Fitted | None]:
         """A preview (H,W,3), and the state where it is the best so far."""
         with torch.no_grad():
@@ -170,9 +180,11 @@ class _Fit:
         loss = photometric(picture, self.frames[view], weight)
         if self.lpips is not None:
             loss = loss + chosen.lpips * self.lpips(picture, self.frames[view])
-        opacity = self.growing.parameters["logit_opacities"].sigmoid().mean()
-        scale = self.growing.parameters["log_scales"].exp().mean() / self.size
-        return loss + chosen.opacity_weight * opacity + chosen.scale_weight * scale
+        if chosen.opacity_weight:
+            loss = loss + chosen.opacity_weight * self.growing.parameters["logit_opacities"].sigmoid().mean()
+        if chosen.scale_weight:
+            loss = loss + chosen.scale_weight * self.growing.parameters["log_scales"].exp().mean() / self.size
+        return loss
 
     def _grow(self, iteration: int) -> None:
         """3DGS's schedule of 30,000 iterations; shorter fits begin sooner and multiply more often."""

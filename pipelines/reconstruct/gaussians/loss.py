@@ -24,7 +24,21 @@ code does, which saves the map as a picture in false colours and reads its red c
 
 
 def photometric(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
-    """One number; pictures (3,H,W) in 0..1, ``weight`` (H,W) in 0..1 or None for 1 everywhere."""
+    """One number; pictures (3,H,W) in 0..1, ``weight`` (H,W) in 0..1 or None for 1 everywhere.
+
+    On a processor compiled, where only ``render`` wants a gradient.
+    """
+    given = (render, frame) if weight is None else (render, frame, weight)
+    plain = not any(each.requires_grad for each in given[1:])
+    if plain and all(each.device.type == "cpu" and each.dtype == torch.float32 for each in given):
+        from pipelines.reconstruct.gaussians import fast_loss
+
+        return fast_loss.photometric(render, frame, weight, SSIM_SHARE)
+    return readable_photometric(render, frame, weight)
+
+
+def readable_photometric(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
+    """`photometric` in torch."""
     return (1 - SSIM_SHARE) * l1(render, frame, weight) + SSIM_SHARE * (1 - ssim(render, frame, weight))
 
 

@@ -17,7 +17,7 @@ from pipelines.reconstruct.gaussians import fit
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.splats import drawing as splat_drawing
 from pipelines.splats.drawing import Drawing, drawing_on
-from pipelines.splats.kernel import composite_tiles
+from pipelines.splats.kernel import composite_spans
 from pipelines.splats.rasterizer import Flat, Gaussians, draw
 from tests.scenes.splat_room import room
 
@@ -50,7 +50,7 @@ def real_gsplat(monkeypatch):
     def to_pixels(means2d, conics, colours, opacities, width, height, *_, backgrounds, **__):
         assert backgrounds is None and colours.shape[-1] == 4  # colour and depth
         flat = Flat(means2d[0] - 0.5, conics[0], colours[0, :, 3], drawn["radii"][0].float())
-        picture = composite_tiles(flat, opacities[0], colours[0], width, height)
+        picture = composite_spans(flat, opacities[0], colours[0], width, height)
         return picture[None, ..., :4], picture[None, ..., 4:]
 
     drawn: dict[str, torch.Tensor] = {}

@@ -10,7 +10,7 @@ import torch
 
 from camera.evaluation.paths import Similarity
 from camera.rotation import look_at
-from pipelines.splats import kernel
+from pipelines.splats import kernel, projection
 from pipelines.splats.rasterizer import Gaussians, composite_tiles, draw, harmonics, project
 from pipelines.splats.splats import SH_C0
 
@@ -80,7 +80,7 @@ def by_hand(g: Gaussians, camera, lens, x: int, y: int):
     return colour, 1 - light, depth / max(1 - light, 1e-10)
 
 
-@pytest.mark.parametrize("composite", [composite_tiles, kernel.composite_tiles])
+@pytest.mark.parametrize("composite", [composite_tiles, kernel.composite_spans])
 def test_pixels_are_what_the_formulas_say(composite):
     g = some(30)
     g = g._replace(logit_opacities=torch.where(torch.arange(30) < 8, 12.0, g.logit_opacities))  # some end the light
@@ -128,7 +128,7 @@ def test_gradients_are_those_of_finite_differences():
 
 def test_the_kernel_draws_and_learns_as_the_readable_one():
     found = []
-    for composite in (composite_tiles, kernel.composite_tiles):
+    for composite in (composite_tiles, kernel.composite_spans):
         g = Gaussians(*(tensor.requires_grad_() for tensor in some(200, degree=3)))
         g.logit_opacities.data[:40] = 12
         drawn = draw(g, pose(), LENS, *SIZE, background=torch.ones(3), composite=composite)
@@ -141,10 +141,35 @@ def test_the_kernel_draws_and_learns_as_the_readable_one():
         torch.testing.assert_close(a, b, atol=1e-3 * float(b.abs().max()), rtol=1e-2)
 
 
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+def test_compiled_gradients_are_those_of_the_readable_one(degree):
+    """Of everything that a fit learns: Gaussians, cameras, and the places by which Gaussians multiply."""
+    found = []
+    for drawer in (draw, projection.draw):
+        g = Gaussians(*(tensor.requires_grad_() for tensor in some(200, degree=degree)))
+        g.means.data[:20, 0] += 2  # beyond the border
+        g.means.data[20:25, 2] = -1  # behind the camera
+        g.logit_opacities.data[:10] = 12
+        g.logit_opacities.data[30:40] = -8  # fainter than is drawn
+        camera = pose().requires_grad_()
+        drawn = drawer(g, camera, LENS, *SIZE, background=torch.tensor([0.3, 0.6, 0.9]))
+        drawn.places.retain_grad()
+        weight = torch.linspace(0, 1, drawn.colour.numel()).reshape(drawn.colour.shape)
+        ((drawn.colour * weight).sum() + drawn.depth.sum() + drawn.alpha.square().sum()).backward()
+        assert camera.grad is not None
+        found.append((drawn, [*(tensor.grad for tensor in g), camera.grad[:3], drawn.places.grad]))
+    (readable, slow), (compiled, fast) = found
+    assert bool((compiled.seen == readable.seen).all()) and 100 < int(readable.seen.sum()) < 200
+    for name in ("colour", "alpha", "depth"):
+        torch.testing.assert_close(getattr(compiled, name), getattr(readable, name), atol=2e-5, rtol=1e-4)
+    for a, b in zip(fast, slow):
+        torch.testing.assert_close(a, b, atol=1e-4 * float(b.abs().max()), rtol=1e-4)
+
+
 def test_nothing_in_view_draws_the_background():
     g = some(5)
     behind = g._replace(means=g.means * torch.tensor([1.0, 1, -1]))
-    for composite in (composite_tiles, kernel.composite_tiles):
+    for composite in (composite_tiles, kernel.composite_spans):
         drawn = draw(behind, torch.eye(4), LENS, *SIZE, background=torch.tensor([0.2, 0.4, 0.6]), composite=composite)
         assert float(drawn.alpha.max()) == 0 and torch.allclose(drawn.colour, torch.tensor([0.2, 0.4, 0.6]))
         assert not drawn.seen.any()

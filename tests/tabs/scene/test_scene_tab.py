@@ -257,7 +257,7 @@ def test_who_stops_keeps_the_best_so_far():
     steps = make(shots, "splats", settings=SplatSettings(**{**SMALL_SPLATS, "iterations": 400}))
     kept = next(step for step in steps if isinstance(step, Made))
     steps.close()
-    assert kept.fitted is not None and kept.fitted.iteration == 40
+    assert kept.fitted is not None and kept.fitted.iteration == 1
     solid = Solid(Opened(shots), kept)
     assert len(solid.path("Round the ellipse of its cameras", "", 12, 64)) == 12
     assert solid.path("The path it was shot on", "", 2, 32).width == 32

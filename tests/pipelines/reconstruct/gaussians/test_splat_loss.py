@@ -13,7 +13,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from pipelines.media.image_metrics import psnr, ssim
 from pipelines.reconstruct.gaussians.ellipse_path import ellipse
-from pipelines.reconstruct.gaussians.loss import l1, perceptual, photometric, weights_of
+from pipelines.reconstruct.gaussians.loss import l1, perceptual, photometric, readable_photometric, weights_of
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,23 @@ def test_the_weighted_loss_and_its_gradient_are_upstreams(upstream):
     assert abs(loss.item() - float(upstream["loss_conf"])) < 1e-5
     assert render.grad is not None
     np.testing.assert_allclose(render.grad.numpy(), upstream["grad_render"], atol=1e-8)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_compiled_loss_and_its_gradient_are_the_readable_ones(weighted):
+    generator = torch.Generator().manual_seed(0)
+    frame, weight = torch.rand(3, 23, 31, generator=generator), torch.rand(23, 31, generator=generator)
+    weight[5:9] = 0
+    render = (frame + 0.2 * torch.randn(3, 23, 31, generator=generator)).requires_grad_()
+    found = []
+    for loss in (photometric, readable_photometric):
+        render.grad = None
+        value = loss(render, frame, weight if weighted else None)
+        (3 * value).backward()
+        assert render.grad is not None
+        found.append((value.item(), render.grad.clone()))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    torch.testing.assert_close(found[0][1], found[1][1], atol=1e-4 * float(found[1][1].abs().max()), rtol=1e-4)
 
 
 def test_the_weight_of_a_confidence(upstream):

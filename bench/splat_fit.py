@@ -1,0 +1,133 @@
+"""Steps of a fit of splats on the processor: this project's against torch with a compiled compositor over tiles, in turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, nullcontext
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+from bench import Row, Scale, long_subject
+from bench.reconstruct import SCENES, chosen
+from camera.cloud import PointCloud, cloud_of
+from camera.path import CameraPath
+from camera.trajectories.film_script import path_of
+from camera.view import Scene, View
+from examples.render import home, setting_of
+from examples.render import render as true_view
+from pipelines.media.image_metrics import psnr
+
+STEPS, QUICK_STEPS = 300, 60
+SIDE, FRAMES, HELD_BACK = 192, 9, (2, 6)
+POINTS = 6000
+TARGET = 3.0
+
+
+@long_subject
+def splat_fit(scale: Scale) -> list[Row]:
+    """Time of a step, and what held-back frames look like after as many steps of either."""
+    steps = STEPS if scale.width > 2 * SIDE else QUICK_STEPS
+    rows = []
+    for name in list(SCENES)[: 2 if steps == STEPS else 1]:
+        views, path = shot(name)
+        shown = [i for i in range(len(path)) if i not in HELD_BACK]
+        cloud = cloud_of(Scene(tuple(views[i] for i in shown), "views", "metres"), most=POINTS)
+        frames = np.stack([views[i].colour for i in shown])
+        begin = partial(_begin, frames, chosen(path, shown), cloud, steps)
+        ours, theirs = _in_turns(begin, steps)
+        held = [views[i] for i in HELD_BACK]
+        words = ", ".join(
+            f"{who} {_decibels(side.splats, held):.2f} dB on held-back frames, {1e3 * side.cpu / steps:.1f} ms of processor a step"
+            for who, side in (("ours", ours), ("reference", theirs))
+        )
+        met = theirs.elapsed >= TARGET * ours.elapsed
+        rows.append(
+            Row(
+                f"{name}, {len(shown)} of {SIDE} x {path.height}, {len(ours.splats)} Gaussians, {steps} steps",
+                1e3 * ours.elapsed / steps, 1e3 * theirs.elapsed / steps, agreement=words, target=f"{TARGET:g}x", met=met,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def shot(name: str) -> tuple[list[View], CameraPath]:
+    setting = setting_of(name)
+    first = true_view(name, home(setting, SIDE, SIDE * 2 // 3), time=setting.seconds, samples=1)
+    path = path_of(SCENES[name], first, frames=FRAMES)
+    return [true_view(name, path, i, time=setting.seconds, samples=1) for i in range(FRAMES)], path
+
+
+class _Side:
+    """One of the two fits: its generator, what it runs inside, and what it took."""
+
+    def __init__(self, begin: Callable[[], Generator[Any, None, Any]], inside: Callable[[], Any]) -> None:
+        self.inside, self.elapsed, self.cpu = inside, 0.0, 0.0
+        with inside():
+            self.steps = begin()
+            next(self.steps)  # compiles
+        self.splats: Any = None
+
+    def advance(self) -> None:
+        """One step of the fit; what looking at it takes between steps is not counted."""
+        from pipelines.reconstruct.gaussians.fit import Fitted
+
+        with self.inside():
+            start, spent = time.perf_counter(), time.process_time()
+            found = next(self.steps, None)
+            taken = time.perf_counter() - start, time.process_time() - spent
+            while isinstance(found, Fitted):
+                self.splats, found = found.splats, next(self.steps, None)
+                taken = 0.0, 0.0
+            self.elapsed, self.cpu = self.elapsed + taken[0], self.cpu + taken[1]
+
+
+def _begin(frames, path: CameraPath, cloud: PointCloud, steps: int) -> Generator[Any, None, Any]:
+    from pipelines.reconstruct.gaussians.fit import fit
+    from pipelines.reconstruct.gaussians.settings import SplatSettings
+
+    return fit(frames, path, cloud, settings=SplatSettings(iterations=steps), device="cpu")
+
+
+def _in_turns(begin: Callable[[], Generator[Any, None, Any]], steps: int) -> tuple[_Side, _Side]:
+    ours, theirs = _Side(begin, nullcontext), _Side(begin, _as_before)
+    for _ in range(steps):
+        ours.advance()
+        theirs.advance()
+    return ours, theirs
+
+
+def _as_before() -> ExitStack:
+    """Projection, loss and Adam in torch, and compositing over tiles."""
+    from bench.splat_tiles import composite_tiles
+    from pipelines.reconstruct.gaussians import cameras, densify, fit
+    from pipelines.reconstruct.gaussians.loss import readable_photometric
+    from pipelines.splats.drawing import Drawing
+    from pipelines.splats.rasterizer import draw
+
+    draw_tiles = partial(draw, composite=composite_tiles)
+    drawing = Drawing(draw_tiles, torch.device("cpu"), "drawn over tiles", 1000, SIDE, POINTS)
+    stack = ExitStack()
+    stack.enter_context(patch.object(fit, "drawing_on", lambda _: drawing))
+    stack.enter_context(patch.object(fit, "photometric", readable_photometric))
+    stack.enter_context(patch.object(densify, "adam", torch.optim.Adam))
+    stack.enter_context(patch.object(cameras, "adam", torch.optim.Adam))
+    stack.enter_context(
+        patch.object(
+            cameras.Cameras,
+            "developed",
+            lambda self, colour, view: cameras.readably_developed(colour, self.colour[view]),
+        )
+    )
+    return stack
+
+
+def _decibels(splats: Any, held: list[View]) -> float:
+    from pipelines.splats.drawing import drawing_on, render_path
+
+    pictures = [next(render_path(splats, view.camera, drawing=drawing_on("cpu")))[0] for view in held]
+    return float(np.mean([psnr(picture, view.colour) for picture, view in zip(pictures, held)]))

@@ -1,0 +1,23 @@
+"""The compiled step of `pipelines.reconstruct.gaussians.adam`. Imports the compiler: import this module on first use only."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from camera.kernel import kernel
+
+
+@kernel
+def advance(values, gradient, mean, square, keep_mean, keep_square, rate, unbias, eps):
+    """Moves ``values`` (N,) against ``gradient`` (N,), in place, as its running ``mean`` and ``square`` say."""
+    m, s, rate, unbias, eps = (
+        np.float32(keep_mean), np.float32(keep_square), np.float32(rate), np.float32(unbias), np.float32(eps)
+    )  # fmt: skip
+    one = np.float32(1)
+    for i in range(len(values)):
+        g = gradient[i]
+        mean[i] = m * mean[i] + (one - m) * g
+        square[i] = s * square[i] + (one - s) * g * g
+        values[i] -= rate * mean[i] / (math.sqrt(square[i] * unbias) + eps)

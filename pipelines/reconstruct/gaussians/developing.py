@@ -1,0 +1,59 @@
+"""A frame's own colour correction on a processor, compiled, with its gradients. Imports the compiler: import on first use only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from camera.kernel import kernel
+from pipelines.splats.kernel import plain
+
+
+def develop(colour: Tensor, correction: Tensor) -> Tensor:
+    """As `cameras.readably_developed`: ``colour`` (H,W,3) float32 on the processor, ``correction`` (3,4)."""
+    return _Developed.apply(colour, correction)  # type: ignore[return-value]
+
+
+class _Developed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, colour: Tensor, correction: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.kept = plain(colour), plain(correction)
+        developed = np.empty_like(ctx.kept[0])
+        _develop(*ctx.kept, developed)
+        return torch.from_numpy(developed)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor):  # type: ignore[override]
+        colour, correction = ctx.kept
+        d_colour, d_correction = np.empty_like(colour), np.zeros_like(correction)
+        _develop_back(colour, correction, plain(gradient), d_colour, d_correction)
+        return torch.from_numpy(d_colour), torch.from_numpy(d_correction)
+
+
+@kernel
+def _develop(colour, m, developed):
+    height, width, _ = colour.shape
+    for y in range(height):
+        for x in range(width):
+            r, g, b = colour[y, x, 0], colour[y, x, 1], colour[y, x, 2]
+            for c in range(3):
+                developed[y, x, c] = colour[y, x, c] + m[c, 0] * r + m[c, 1] * g + m[c, 2] * b + m[c, 3]
+
+
+@kernel
+def _develop_back(colour, m, gradient, d_colour, d_m):
+    height, width, _ = colour.shape
+    for y in range(height):
+        row = np.zeros((3, 4), np.float32)
+        for x in range(width):
+            r, g, b = gradient[y, x, 0], gradient[y, x, 1], gradient[y, x, 2]
+            for c in range(3):
+                d_colour[y, x, c] = gradient[y, x, c] + m[0, c] * r + m[1, c] * g + m[2, c] * b
+                row[c, 0] += gradient[y, x, c] * colour[y, x, 0]
+                row[c, 1] += gradient[y, x, c] * colour[y, x, 1]
+                row[c, 2] += gradient[y, x, c] * colour[y, x, 2]
+                row[c, 3] += gradient[y, x, c]
+        d_m += row
