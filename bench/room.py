@@ -15,13 +15,13 @@ WALLS = ((0, -3.0), (0, 3.0), (1, -2.0), (1, 1.2), (2, -6.0), (2, 6.0))
 CENTRE = (0.0, 0.0, 3.3)
 
 
-def shot(path: CameraPath) -> View:
-    """What the first camera of ``path`` sees: colour and exact depth."""
+def shot(path: CameraPath, spheres=SPHERES) -> View:
+    """What the first camera of ``path`` sees: colour and exact depth. ``spheres``: (centre, radius) each, in the room's units."""
     pose, lens = path.world_from_camera[0], path.intrinsics[0]
     y, x = np.mgrid[: path.height, : path.width]
     rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ (pose[:3, :3] @ np.linalg.inv(lens)).T
     depth = _walls(pose[:3, 3], rays)
-    for centre, radius in SPHERES:
+    for centre, radius in spheres:
         depth = np.minimum(depth, _sphere(pose[:3, 3] - np.array(centre), rays, radius))
     return View.of(_pattern(pose[:3, 3] + rays * depth[..., None]), depth, lens, pose)
 

@@ -176,6 +176,11 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     source.add_argument(
         "--begin-at", type=int, default=0, metavar="N", help="first frame of a clip to use, counted from 0"
     )
+    source.add_argument(
+        "--steady-depth",
+        action="store_true",
+        help="bring the depth of a clip's frames to one scale and smooth it over time; says what is left",
+    )
     source.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a file of splats")
     source.add_argument("--depth", type=Path, help=f"depth map of the picture: {KINDS}")
     source.add_argument(

@@ -201,8 +201,9 @@ def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
     if given.files:
         dense = method(given.name).dense_views
         material = read_material(
-            given.files, given_views=given.given_views, dense=dense, begin_at=given.begin_at, up=given.up
-        )
+            given.files, given_views=given.given_views, dense=dense, begin_at=given.begin_at, up=given.up,
+            steady=given.steady_depth,
+        )  # fmt: skip
         print(material.note, file=sys.stderr)
         return material.scene, material.path if material.path_as_given else None
     if given.image is None:

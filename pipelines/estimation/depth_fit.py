@@ -24,7 +24,7 @@ def fit_to_depth(depth: NDArray, other: NDArray, where: NDArray | None = None) -
     usable = np.isfinite(depth) & (depth > 0) & np.isfinite(other) & (other > 0)
     usable = usable if where is None else usable & where
     step = max(1, int(usable.sum()) // 20_000)
-    return _fit_robustly(1 / depth[usable][::step], 1 / other[usable][::step])
+    return fit_inverse(1 / depth[usable][::step], 1 / other[usable][::step])
 
 
 def fit_to(depth: NDArray, known: Sparse) -> NDArray[np.float64] | None:
@@ -33,10 +33,10 @@ def fit_to(depth: NDArray, known: Sparse) -> NDArray[np.float64] | None:
     inside = (row >= 0) & (row < depth.shape[0]) & (column >= 0) & (column < depth.shape[1]) & (known.depths > 0)
     there = depth[row[inside], column[inside]].astype(np.float64)
     usable = np.isfinite(there) & (there > 0)
-    return _fit_robustly(1 / there[usable], 1 / known.depths[inside][usable])
+    return fit_inverse(1 / there[usable], 1 / known.depths[inside][usable])
 
 
-def _fit_robustly(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
+def fit_inverse(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
     """(scale, offset) with target = scale * source + offset: by least squares without the worse half of the points, then
     with all, each the less the farther it is off (Cauchy's weights): what a half agrees on may lie on a steeper line."""
     if len(source) < LEAST_POINTS:

@@ -54,7 +54,13 @@ class Material:
 
 
 def read_material(
-    files: Sequence[str | Path], *, given_views: int = 0, dense: bool = False, begin_at: int = 0, up: Up = "auto"
+    files: Sequence[str | Path],
+    *,
+    given_views: int = 0,
+    dense: bool = False,
+    begin_at: int = 0,
+    up: Up = "auto",
+    steady: bool = False,
 ) -> Material:
     """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
 
@@ -62,13 +68,22 @@ def read_material(
     a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
     always asks it; without ``dense``, a labelled guess takes its place where it cannot be had. ``begin_at``: the frame with
     which a clip begins, counted from 0. ``up``: which axis of a file of splats points up, see `pipelines.splats.formats.axes`.
+    ``steady``: the depth of a clip is brought to one scale and smoothed over time, and what is left is said in the note; see
+    `pipelines.estimation.depth_over_time`.
     """
     material = _read_splats(files[0], up) if is_splat_file(files) else _read(files, given_views, dense, begin_at)
     if begin_at and material.scene.kind != "clip":
         raise InputError(
             f"Only a clip can begin at another frame, and these files are a {material.scene.kind}; set it to 0."
         )
-    return material
+    return _steadied(material) if steady else material
+
+
+def _steadied(material: Material) -> Material:
+    from pipelines.estimation.depth_over_time import steady_scene
+
+    scene, found = steady_scene(material.scene)
+    return replace(material, scene=scene, note=f"{material.note} {found.sentence()}".strip())
 
 
 def _read_splats(file: str | Path, up: Up) -> Material:

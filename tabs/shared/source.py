@@ -91,6 +91,10 @@ class Source:
             0, label="First frame of the clip", precision=0, minimum=0,
             info="Counted from 0; press Enter to read the clip from there on.",
         )  # fmt: skip
+        self.steady = gr.Checkbox(
+            label="Steady a clip's depth over time",
+            info="One scale for all frames, by points that stand still, smoothed without lag. Says how much neighbours differ.",
+        )
 
     @property
     def outputs(self) -> list:
@@ -103,7 +107,7 @@ class Source:
 
     @property
     def files_inputs(self) -> list:
-        return [self.studio.project, self.files, self.given_views, self.begin_at, self.up]
+        return [self.studio.project, self.files, self.given_views, self.begin_at, self.up, self.steady]
 
     def _connect(self) -> None:
         def pick(event: gr.SelectData) -> str:
@@ -120,7 +124,7 @@ class Source:
             api_name="open_picture", show_progress_on=self.status,
         )  # fmt: skip
         gr.on(
-            [self.files.upload, self.given_views.submit, self.begin_at.submit, self.up.input], said(open_files_of_any_kind),
+            [self.files.upload, self.given_views.submit, self.begin_at.submit, self.up.input, self.steady.input], said(open_files_of_any_kind),
             self.files_inputs, self.outputs, api_name="open_files", show_progress_on=self.status,
         )  # fmt: skip
 
@@ -150,13 +154,20 @@ def open_picture(
     return project.opened(scene), words, signal()
 
 
-def open_files_of_any_kind(project: Project, files: list[str], given_views: int, begin_at: int = 0, up: str = "auto"):
+def open_files_of_any_kind(
+    project: Project,
+    files: list[str],
+    given_views: int,
+    begin_at: int = 0,
+    up: str = "auto",
+    steady_depth: bool = False,
+):
     """Make a scene of a clip or of several views, with the cameras they bring or estimated ones, or of a file of splats."""
-    return open_files(project, files, given_views, begin_at, up, kinds=("still", "clip", "views"))
+    return open_files(project, files, given_views, begin_at, up, steady_depth, kinds=("still", "clip", "views"))
 
 
 def open_files(
-    project: Project, files: list[str], given_views: int, begin_at: int = 0, up: str = "auto", *,
+    project: Project, files: list[str], given_views: int, begin_at: int = 0, up: str = "auto", steady_depth: bool = False, *,
     kinds: Sequence[str] | None = None,
 ):  # fmt: skip
     """Make a scene of a clip or of several views, with the cameras they bring or estimated ones, or of a file of splats."""
@@ -165,7 +176,7 @@ def open_files(
     with _gather_files(project, files or []) as together:
         material = read_material(
             together, given_views=given_views or 0, dense=record.dense_views, begin_at=begin_at or 0,
-            up=up,  # type: ignore[arg-type]
+            up=up, steady=steady_depth,  # type: ignore[arg-type]
         )  # fmt: skip
     if material.scene.kind not in kinds:
         raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")

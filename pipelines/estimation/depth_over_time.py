@@ -1,0 +1,353 @@
+"""Depth of a clip's frames brought to one scale and offset, and smoothed without lag.
+
+A depth model's answer for each picture has a scale and an offset of its own in inverse depth (Ranftl et al. 2020), so that a
+clip's depth flickers. Corners are followed through the frames; a point that stands still has one place, so its depth in two
+frames must agree once the camera's way is taken into account. That is linear in the scales and offsets of all frames, which are
+solved for together: no frame leads, so nothing lags. Where the cameras have parallax, they place the points, and with these scale
+and offset of the whole clip; else the first answer's own stay, in the mean of all frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.path import CameraPath
+from camera.view import Scene, View, is_depth
+from pipelines.estimation.depth_fit import apply_fit, fit_inverse
+from pipelines.estimation.tracking import follow_points, track_points
+
+APART = (1, 2, 4, 8)
+"""Frames between two sightings of a point that are compared."""
+ROUNDS, SPREAD = 16, 1.5
+"""Of the fit; a comparison that is off by so many medians counts half (Cauchy's weights): points that move fall out."""
+WIDE, NARROWER = 0.2, 0.6
+"""In the first round what is off by this part counts half, and in each further one what is off by so much less."""
+FEWEST_PLACED = 40
+"""Points that cameras must place before they are asked for the scale."""
+FEWEST_MATCHES = 8
+"""Of a frame with others, below which nothing can be said of its depth."""
+TIE = 1e-9
+"""How much it counts, beside all comparisons, that two frames in a row have one scale: only where nothing else tells."""
+REACH, ALIKE = 2, 0.03
+"""Frames before and after that a pixel is smoothed over, where they agree with it to this part of its depth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steady:
+    """``depth`` (F,H,W), NaN where there is none. ``fits`` (F,2): scale and offset of inverse depth that were applied.
+
+    ``before`` and ``after`` (F,): the median part by which depths of points seen in a frame and in its neighbours differ, as
+    given and as returned; NaN where nothing was seen in both. ``matches`` (F,): how many points were compared. ``placed``:
+    points that the cameras placed and that scale and offset are from; 0 where those of the given depth were kept.
+    """
+
+    depth: NDArray[np.float32]
+    fits: NDArray[np.float64]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    matches: NDArray[np.int64]
+    placed: int
+
+    @property
+    def worst(self) -> int:
+        """The frame with the greatest residual."""
+        return int(np.nanargmax(self.after))
+
+    def sentence(self) -> str:
+        scale = (
+            f"scale from {self.placed} points that the cameras place" if self.placed else "the clip's own mean scale"
+        )
+        return (
+            f"Depth steadied over {len(self.depth)} frames: neighbours differ by {np.nanmedian(self.after):.1%} in the median "
+            f"(before {np.nanmedian(self.before):.1%}), by {self.after[self.worst]:.1%} at frame {self.worst}; {scale}."
+        )
+
+    def table(self) -> str:
+        """CSV with a line per frame: scale, offset, points compared, residual before and after."""
+        lines = ["frame,scale,offset,points,residual_before,residual_after"]
+        rows = zip(self.fits, self.matches, self.before, self.after)
+        lines += [
+            f"{i},{a:.6g},{b:.6g},{n},{before:.6g},{after:.6g}" for i, ((a, b), n, before, after) in enumerate(rows)
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def steady_scene(scene: Scene, *, moving: NDArray[np.bool_] | None = None) -> tuple[Scene, Steady]:
+    """A clip with its depth steadied, see `steady_depth`; its cameras are taken as they are. Raises `InputError` for no clip."""
+    if scene.kind != "clip" or len(scene.views) < 3:
+        raise InputError(
+            f"Depth is steadied over the frames of a clip, at least 3, and this is a {scene.kind} of {len(scene.views)}."
+        )
+    first = scene.first
+    path = CameraPath(
+        np.stack([view.world_from_camera for view in scene.views]),
+        np.stack([view.intrinsics for view in scene.views]),
+        first.width, first.height, scene.fps,
+    )  # fmt: skip
+    depth = np.stack([np.where(view.known, view.depth, np.float32(np.nan)) for view in scene.views])
+    found = steady_depth(np.stack([view.colour for view in scene.views]), depth, path, moving=moving)
+    views = tuple(View.of(v.colour, d, v.intrinsics, v.world_from_camera) for v, d in zip(scene.views, found.depth))
+    return replace(scene, views=views, source=f"{scene.source}, steadied over time"), found
+
+
+def steady_depth(
+    frames: NDArray[np.uint8],
+    depth: NDArray[np.float32],
+    path: CameraPath,
+    *,
+    moving: NDArray[np.bool_] | None = None,
+    smooth: bool = True,
+) -> Steady:
+    """One scale and offset of inverse depth for ``depth`` (F,H,W) along z of ``frames`` (F,H,W,3), then smoothed over time.
+
+    ``path``: a camera per frame; one that stands still is compared as it is. ``moving`` (F,H,W): True where nothing is compared;
+    what moves besides is found to disagree. ``smooth``: each pixel with what `REACH` frames before and after show at its
+    place, in equal parts, where both agree with it to `ALIKE`. Raises `InputError` for shapes that do not belong together, and
+    frames that have too little in common.
+    """
+    if depth.shape != frames.shape[:3] or len(frames) < 3:
+        raise InputError(
+            f"Steadying takes at least 3 frames with a depth map each, got {frames.shape[:3]} and {depth.shape}."
+        )
+    inverse = np.where(is_depth(depth), 1 / np.maximum(depth, 1e-12), np.nan)
+    sightings = follow_points(frames, moving)
+    seen = _Matches.of(sightings, inverse, path)
+    if seen.counts.min() < FEWEST_MATCHES:
+        few = int(seen.counts.argmin())
+        raise InputError(
+            f"Frame {few} shares only {seen.counts[few]} points of known depth with its neighbours, and {FEWEST_MATCHES} are "
+            "needed; give frames that overlap and have texture, or leave the depth as it is."
+        )
+    placed = _placed(frames, inverse, path, moving)
+    fits = _solve(seen, placed, len(frames))
+    aligned = np.stack(
+        [apply_fit(each, fit) for each, fit in zip(np.where(np.isnan(inverse), np.nan, 1 / inverse), fits)]
+    )
+    found = _smoothed(aligned, path) if smooth else aligned
+    plain = np.tile([1.0, 0.0], (len(frames), 1))
+    after = _Matches.of(sightings, 1 / found.astype(np.float64), path)
+    return Steady(found, fits, seen.residuals(plain), after.residuals(plain), seen.counts, len(placed.frame))
+
+
+# --- what is compared ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """Points of known depth: the frame of each (K,), the inverse depth given there, and the one that cameras say."""
+
+    frame: NDArray[np.int64]
+    given: NDArray[np.float64]
+    true: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Matches:
+    """Points seen in two frames: which (M,), inverse depth given in each, and the other camera's way to the point.
+
+    A point of inverse depth w in the first frame has w / (``turn`` + ``shift`` w) in the second.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    here: NDArray[np.float64]
+    there: NDArray[np.float64]
+    turn: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    @staticmethod
+    def of(sightings: tuple[NDArray, NDArray, NDArray], inverse: NDArray, path: CameraPath) -> _Matches:
+        pairs = list(_pairs(*sightings, inverse, path))
+        first, second, here, there, turn, shift = (np.concatenate([pair[part] for pair in pairs]) for part in range(6))
+        counts = np.bincount(first, minlength=len(path)) + np.bincount(second, minlength=len(path))
+        return _Matches(first, second, here, there, turn, shift, counts)
+
+    def factor(self, fits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Inverse depth in the second frame over that in the first."""
+        ahead = self.turn + self.shift * (fits[self.first, 0] * self.here + fits[self.first, 1])
+        return 1 / np.maximum(ahead, 0.05)
+
+    def residuals(self, fits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(F,): the median part by which each frame's depths differ from those of the frames next to it."""
+        near = self.second - self.first == 1
+        ours = (fits[self.first, 0] * self.here + fits[self.first, 1]) * self.factor(fits)
+        theirs = fits[self.second, 0] * self.there + fits[self.second, 1]
+        off = np.abs(theirs / np.where(ours > 0, ours, np.nan) - 1)
+        found = np.full(len(fits), np.nan)
+        for i in range(len(fits)):
+            own = off[near & ((self.first == i) | (self.second == i))]
+            own = own[np.isfinite(own)]
+            found[i] = np.median(own) if len(own) else np.nan
+        return found
+
+
+def _pairs(track: NDArray, frame: NDArray, pixel: NDArray, inverse: NDArray, path: CameraPath) -> Iterator[tuple]:
+    here = [np.flatnonzero(frame == i) for i in range(len(path))]
+    values = [_read(inverse[i], pixel[rows]) for i, rows in enumerate(here)]
+    for i in range(len(path)):
+        for j in (i + apart for apart in APART if i + apart < len(path)):
+            _, a, b = np.intersect1d(track[here[i]], track[here[j]], assume_unique=True, return_indices=True)
+            known = np.isfinite(values[i][a]) & np.isfinite(values[j][b])
+            a, b = a[known], b[known]
+            turn, shift = _way(path, i, j)
+            rays = np.append(pixel[here[i][a]], np.ones((len(a), 1)), axis=1)
+            yield (
+                np.full(len(a), i),
+                np.full(len(a), j),
+                values[i][a],
+                values[j][b],
+                rays @ turn,
+                np.full(len(a), shift),
+            )
+
+
+def _way(path: CameraPath, i: int, j: int) -> tuple[NDArray[np.float64], float]:
+    """How far along z a pixel's ray (x,y,1) of frame i, as long as its depth, and frame i's camera lie before frame j's."""
+    there = path.camera_from_world[j] @ path.world_from_camera[i]
+    return there[2, :3] @ np.linalg.inv(path.intrinsics[i]), float(there[2, 3])
+
+
+def _read(inverse: NDArray, pixel: NDArray) -> NDArray[np.float64]:
+    """Inverse depth at places (N,2) between the pixels; NaN at the edge of what is known and where surfaces meet."""
+    x, y = pixel.T.astype(np.float32)
+    height, width = inverse.shape
+    left, top = (np.clip(np.floor(v).astype(int), 0, n - 2) for v, n in ((x, width), (y, height)))
+    corners = np.stack([inverse[top + r, left + c] for r in (0, 1) for c in (0, 1)])
+    right, down = x - left, y - top
+    value = (1 - down) * ((1 - right) * corners[0] + right * corners[1]) + down * (
+        (1 - right) * corners[2] + right * corners[3]
+    )
+    with np.errstate(invalid="ignore"):
+        return np.where(corners.max(axis=0) < (1 + ALIKE) * corners.min(axis=0), value, np.nan)
+
+
+def _placed(frames: NDArray, inverse: NDArray, path: CameraPath, moving: NDArray | None) -> _Placed:
+    """What the cameras say of depth; nothing where they have no parallax or contradict the frames."""
+    tracks = track_points(frames, path, masks=moving)
+    if tracks.agreeing < max(FEWEST_PLACED, tracks.wide // 2):
+        return _Placed(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+    rows = []
+    for i in range(len(path)):
+        pixel, depth = tracks.found.depths(i)
+        given = _read(inverse[i], pixel)
+        known = np.isfinite(given) & (depth > 0)
+        rows.append((np.full(known.sum(), i), given[known], 1 / depth[known]))
+    return _Placed(*(np.concatenate([row[part] for row in rows]) for part in range(3)))
+
+
+# --- one scale and offset for each frame ---------------------------------------------------------------------------
+
+
+def _solve(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
+    """(F,2): by least squares of relative differences, again and again with those that are far off counting less."""
+    fits = _begin(seen, placed, count)
+    typical = float(np.median(seen.here))
+    for number in range(ROUNDS):
+        width = WIDE * NARROWER**number
+        factor = seen.factor(fits)
+        level = np.maximum(
+            (fits[seen.first, 0] * seen.here + fits[seen.first, 1]) * factor, 0.05 * typical * abs(fits[:, 0].mean())
+        )
+        columns = np.stack([2 * seen.first, 2 * seen.first + 1, 2 * seen.second, 2 * seen.second + 1], axis=1)
+        values = np.stack([-factor * seen.here, -factor, seen.there, np.ones_like(factor)], axis=1) / level[:, None]
+        matrix, goal = _normal(columns, values, np.zeros(len(values)), fits, width)
+        if len(placed.frame):
+            values = np.stack([placed.given, np.ones_like(placed.given)], axis=1) / placed.true[:, None]
+            columns = np.stack([2 * placed.frame, 2 * placed.frame + 1], axis=1)
+            more = _normal(columns, values, np.ones(len(values)), fits, width)
+            matrix, goal = matrix + more[0], goal + more[1]
+        fits = _with_ties(matrix, goal, fits, typical, free=not len(placed.frame))
+    return fits
+
+
+def _begin(seen: _Matches, placed: _Placed, count: int) -> NDArray[np.float64]:
+    """(F,2): the first frame fitted to the points that cameras placed, every other to the one before it."""
+    fits = np.tile([1.0, 0.0], (count, 1))
+    first = placed.frame == 0
+    for i in range(count):
+        pair = (seen.first == i - 1) & (seen.second == i)
+        before = fits[seen.first, 0] * seen.here + fits[seen.first, 1]
+        fit = fit_inverse(seen.there[pair], (before * seen.factor(fits))[pair]) if i else None
+        if i == 0:
+            fit = fit_inverse(placed.given[first], placed.true[first])
+        fits[i] = fit if fit is not None else fits[max(i - 1, 0)]
+    return fits if len(placed.frame) else _with_mean_scale(fits)
+
+
+def _with_mean_scale(fits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same agreement between frames, with a mean scale of 1 and a mean offset of 0."""
+    return (fits - [0, fits[:, 1].mean()]) / fits[:, 0].mean()
+
+
+def _normal(columns: NDArray, values: NDArray, target: NDArray, fits: NDArray, width: float) -> tuple[NDArray, NDArray]:
+    """The normal equations (2F,2F), (2F,) of rows with few entries, each by how well ``fits`` meets it, and all of them, already."""
+    error = (values * fits.ravel()[columns]).sum(axis=1) - target
+    spread = max(SPREAD * float(np.median(np.abs(error))), width)
+    weight = 1 / (spread**2 * (1 + (error / spread) ** 2))
+    matrix, goal = np.zeros((fits.size, fits.size)), np.zeros(fits.size)
+    for a in range(columns.shape[1]):
+        np.add.at(goal, columns[:, a], weight * values[:, a] * target)
+        for b in range(columns.shape[1]):
+            np.add.at(matrix, (columns[:, a], columns[:, b]), weight * values[:, a] * values[:, b])
+    return matrix, goal
+
+
+def _with_ties(matrix: NDArray, goal: NDArray, fits: NDArray, typical: float, *, free: bool) -> NDArray[np.float64]:
+    """The solution with neighbours weakly tied together; ``free``: the mean scale stays 1 and the mean offset 0."""
+    count = len(fits)
+    strength = TIE * np.trace(matrix) / len(matrix)
+    for part, size in ((0, 1.0), (1, 1 / typical**2)):
+        for i in range(count - 1):
+            pair = np.ix_([2 * i + part, 2 * i + 2 + part], [2 * i + part, 2 * i + 2 + part])
+            matrix[pair] += strength * size * np.array([[1, -1], [-1, 1]])
+    if free:
+        for part, value, size in ((0, 1.0, 1.0), (1, 0.0, 1 / typical**2)):
+            mean = np.zeros(fits.size)
+            mean[part::2] = 1 / count
+            hold = 1e3 * np.trace(matrix) * size
+            matrix, goal = matrix + hold * np.outer(mean, mean), goal + hold * value * mean
+    return np.linalg.solve(matrix, goal).reshape(count, 2)
+
+
+# --- smoothing -----------------------------------------------------------------------------------------------------
+
+
+def _smoothed(depth: NDArray[np.float32], path: CameraPath) -> NDArray[np.float32]:
+    """Each pixel's depth times the mean ratio of what frames at equal distances before and after say of it, 1 for itself."""
+    found = depth.copy()
+    for i in range(len(depth)):
+        ratios, weights = np.ones(depth.shape[1:]), np.ones(depth.shape[1:])
+        for apart in range(1, REACH + 1):
+            if i - apart < 0 or i + apart >= len(depth):
+                break
+            before, after = (_ratio(depth, path, i, j) for j in (i - apart, i + apart))
+            with np.errstate(invalid="ignore"):
+                both = (np.abs(before - 1) < ALIKE) & (np.abs(after - 1) < ALIKE)
+            share = 2.0**-apart
+            ratios += np.where(both, share * (before + after), 0)
+            weights += np.where(both, 2 * share, 0)
+        found[i] = depth[i] * (ratios / weights)
+    return found
+
+
+def _ratio(depth: NDArray[np.float32], path: CameraPath, i: int, j: int) -> NDArray[np.float64]:
+    """(H,W): frame j's depth at the places of frame i's pixels, over what frame i says it is there; NaN where not seen."""
+    height, width = depth.shape[1:]
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    there = path.camera_from_world[j] @ path.world_from_camera[i]
+    turn = path.intrinsics[j] @ there[:3, :3] @ np.linalg.inv(path.intrinsics[i])
+    shift = path.intrinsics[j] @ there[:3, 3]
+    rays = np.stack([x, y, np.ones_like(x)], axis=2) @ turn.T
+    places = rays * depth[i][..., None] + shift
+    z = np.where(places[..., 2] > 0, places[..., 2], np.nan)
+    columns, rows = (np.nan_to_num(places[..., k] / z, nan=-9.0).astype(np.float32) for k in (0, 1))
+    inverse = 1 / depth[j]  # flat surfaces have flat inverse depth in the picture
+    seen = cv2.remap(inverse, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=float("nan"))
+    return 1 / (seen * z)
