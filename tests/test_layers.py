@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -41,15 +42,24 @@ def modules() -> dict[str, Path]:
     return {module_of(file): file for layer in ("camera", "pipelines", "tabs") for file in (ROOT / layer).rglob("*.py")}
 
 
+@cache
+def import_statements(file: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Those of a file, anywhere in it, without relative ones; each file is read once for all tests here."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return tuple(
+        node for node in nodes if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.level == 0)
+    )
+
+
 def imported(file: Path, known: dict[str, Path]) -> set[str]:
     """Our own modules that a file imports, anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in import_statements(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        else:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in known else node.module for name in names}
+            found |= {name if name in known else str(node.module) for name in names}
     return found & set(known)
 
 
@@ -115,11 +125,9 @@ def test_all_tests_can_run_in_one_process():
 def imports(file: Path) -> set[str]:
     """Top-level packages that a file imports, anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module.split(".")[0])
+    for node in import_statements(file):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+        found |= {name.split(".")[0] for name in names}
     return found
 
 
