@@ -14,6 +14,15 @@ import pytest
 
 
 @pytest.fixture(scope="session")
+def playwright():
+    """What starts browsers: one for all tests of a process, since there can't be two."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
 def golden() -> Path:
     """Folder of arrays computed by the original code of each method; golden/README.md says how."""
     return Path(__file__).parent / "golden"

@@ -11,15 +11,20 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
+def find_chromium() -> str:
+    """The program. Raises `RuntimeError` where there is none."""
+    file = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if file is None:
+        raise RuntimeError("Chromium is missing; make test installs it.")
+    return file
+
+
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Playwright's browser on this machine's Chromium. Raises `RuntimeError` where there is none."""
     from playwright.sync_api import sync_playwright
 
-    file = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if file is None:
-        raise RuntimeError("Chromium is missing; make test installs it.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=file, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield browser
         browser.close()

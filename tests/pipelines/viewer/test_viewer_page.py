@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 import trimesh
 
+from bench.browser.chromium import find_chromium
 from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
@@ -21,21 +21,16 @@ from pipelines.reconstruct.surface.texture import surface_of
 from pipelines.splats.drawing import render_path
 from pipelines.splats.splats import Splats
 from pipelines.viewer import page
-from tests.tabs.conftest import BROWSERS, FLAGS
+from tests.tabs.conftest import FLAGS
 
 WIDTH, HEIGHT, FRAMES = 160, 96, 5
 
 
 @pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert path, "Chromium is missing; make test installs it"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
+def browser(playwright):
+    opened = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -188,7 +188,8 @@ def denoise(
         moved, clean = [], None
         for frames, begun in zip(windows, starts, strict=True):
             now = begun if latents is None else latents[frames]
-            noise = _guide(networks, coarse, inverted[i], words, frames, now, time, i, options)
+            rows = rows_of(networks, coarse, inverted[i], words, frames, now, time, i, options)
+            noise = _guide(rows, len(frames), options.guidance)
             moved.append(schedule.moved(now, noise, level, lower))
             clean = schedule.clean(now[:1], noise[:1], level) if clean is None else clean
         latents = _average(moved, windows, coarse.latents)
@@ -196,21 +197,10 @@ def denoise(
         yield KeyframeStep(i + 1, options.steps, latents, tuple(moved), clean)
 
 
-def _guide(
-    networks: SteeredSDXL,
-    coarse: Coarse,
-    source: Tensor,
-    words: Words,
-    frames: list[int],
-    now: Tensor,
-    time: Tensor,
-    step: int,
-    options: KeyframeOptions,
-) -> Tensor:
-    """Guided noise (m,4,h,w) of one window."""
-    noise = rows_of(networks, coarse, source, words, frames, now, time, step, options)
-    without, following = noise.unflatten(0, (-1, len(frames)))[-2:]
-    return without + options.guidance * (following - without)
+def _guide(rows: Tensor, frames: int, guidance: float) -> Tensor:
+    """Guided noise (m,4,h,w) of a window of m = ``frames`` keyframes, from the last 2*m of its ``rows``: without and with the prompt."""
+    without, following = rows.unflatten(0, (-1, frames))[-2:]
+    return without + guidance * (following - without)
 
 
 def rows_of(
@@ -224,7 +214,8 @@ def rows_of(
     step: int,
     options: KeyframeOptions,
 ) -> Tensor:
-    """(R*m,4,h,w): noise of source, unconditional and conditional rows; the source is left out when nothing is injected."""
+    """(R*m,4,h,w): noise of m rows of the source, m unconditional and m conditional ones; R is 3, or 2 without the source, which
+    is left out when nothing is injected."""
     injection = options.injection(step, coarse.masks.of(frames).to(now.device))
     rows = [source[frames], now, now] if injection else [now, now]
     given = words.of(_word_rows(len(words.pooled), frames, with_source=injection is not None))
