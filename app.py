@@ -35,6 +35,7 @@ from tabs.serving.ending import NoNewWork, on_sigterm
 from tabs.serving.first_page import FirstPage
 from tabs.serving.headers import SafeHeaders
 from tabs.serving.light_page import building, launching, lighten
+from tabs.serving.named_files import NamedFiles
 from tabs.serving.patient_start import patient_start
 from tabs.serving.status_page import StatusPages
 from tabs.shared.autosave import Autosave
@@ -165,7 +166,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "max_threads": VISITORS + 60,
         "show_error": True,
         "footer_links": ["api", "gradio", "settings"],
-        "app_kwargs": {"middleware": [*map(Middleware, (SafeHeaders, NoNewWork, StatusPages, FirstPage))]},
+        "app_kwargs": {"middleware": [*map(Middleware, (SafeHeaders, NoNewWork, StatusPages, FirstPage, NamedFiles))]},
     }
     threading.Thread(target=session_files.sweep, name="sweep", daemon=True).start()
     with patient_start(), launching():

@@ -24,6 +24,7 @@ from camera.view import Scene
 from pipelines.media.video import complete
 from tabs.browser import scene_file
 from tabs.browser.splat_file import lost_words
+from tabs.serving.named_files import address_of
 
 _HERE = Path(__file__).parent
 DRAWING = _HERE / "drawing"
@@ -59,11 +60,11 @@ def stage(
         html_template=_TEMPLATE.replace("{empty}", empty).replace("{kind}", "" if eye else "stage-plain"),
         css_template=(_HERE / "stage.css").read_text(),
         js_on_load=(_HERE / "stage.js").read_text(),
-        head=f'<script src="gradio_api/file={PLOTLY_JS}"></script>',
+        head=f'<script src="{address_of(PLOTLY_JS)}"></script>',
         apply_default_css=False,
         elem_classes="stays" if stays else None,
         eye=None,
-        scripts=f"gradio_api/file={DRAWING / 'eye.js'}" if eye else "",
+        scripts=address_of(DRAWING / "eye.js") if eye else "",
     )
 
 
@@ -132,7 +133,7 @@ def beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
     if not file.is_file():
         with complete(file) as part:
             part.write_bytes(data)
-    return f"gradio_api/file={file}"
+    return address_of(file)
 
 
 def dots_beside(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:

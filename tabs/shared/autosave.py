@@ -20,6 +20,7 @@ from tabs.browser.autosave import autosave
 from tabs.parts.form import said
 from tabs.project.folders import is_inside
 from tabs.project.project import Project
+from tabs.serving.named_files import address_of
 from tabs.shared.project_file import opened, stored
 from tabs.shared.source import Source, described
 from tabs.shared.studio import PRIVATE, Studio, signal
@@ -112,7 +113,7 @@ def addresses(project: Project, asked: Any) -> dict[str, str]:
             if not file.is_file():
                 with complete(file) as whole, whole.open("wb") as stream:
                     part.write(stream)
-            found[part.id] = f"gradio_api/file={file}"
+            found[part.id] = address_of(file)
     return found
 
 

@@ -10,6 +10,7 @@ from tabs.browser.timeline.component import SCRIPTS
 from tabs.parts.form import said
 from tabs.project.history import Step
 from tabs.project.project import Project
+from tabs.serving.named_files import address_of
 from tabs.shared.rehearsal import Rehearsal
 from tabs.shared.source import Source, described
 from tabs.shared.studio import PRIVATE, Studio, signal
@@ -29,7 +30,7 @@ class Undo:
             self.redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo", min_width=90)
         self.presses = gr.HTML(
             value=None, elem_id="undo-keys", html_template="<span></span>", js_on_load=_PRESSES, apply_default_css=False,
-            scripts=f"gradio_api/file={SCRIPTS / 'requests.js'}",
+            scripts=address_of(SCRIPTS / "requests.js"),
         )  # fmt: skip
 
     def connect(self, source: Source, rehearsal: Rehearsal) -> None:

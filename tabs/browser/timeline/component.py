@@ -13,6 +13,7 @@ from camera.editing.commands import describe_move
 from camera.editing.keys import KeyedMove
 from camera.editing.track import times_of
 from camera.path import CameraPath
+from tabs.serving.named_files import address_of
 
 _HERE = Path(__file__).parent
 SCRIPTS = _HERE / "scripts"
@@ -38,7 +39,7 @@ def timeline(stage: str) -> gr.HTML:
         js_on_load=(_HERE / "timeline.js").read_text(),
         apply_default_css=False,
         stage=stage,
-        scripts=f"gradio_api/file={SCRIPTS / 'timeline.js'}",
+        scripts=address_of(SCRIPTS / "timeline.js"),
         words=WORDS,
     )
 

@@ -40,6 +40,7 @@ from tabs.parts.send_to_scene import offers
 from tabs.scene import tab
 from tabs.scene.orbit import Seeing, caption, followed, picture, shown
 from tabs.scene.session import AS_SHOT, STANDS, Opened, Solid, of_result
+from tabs.serving.named_files import file_of
 from tests.tabs.visitor import Visitor
 
 SMALL_SPLATS = {"iterations": 20, "most_splats": 600, "longest_side": 64}
@@ -204,7 +205,9 @@ def test_of_moving_clips_every_frame_is_a_moment_and_orbits_are_seen_to_close():
     solid = Solid(Opened(shots, moves=True)).with_made(list(find_moving_points(shots))[-1])
     value = shown(solid)
     counts = value["points"]["counts"]
-    data = Path(value["points"]["url"].removeprefix("gradio_api/file=")).read_bytes()
+    file = file_of(value["points"]["url"])
+    assert file is not None
+    data = file.read_bytes()
     assert value["frames"] == FRAMES == len(counts) and len(data) == 13 * sum(counts)
     at = followed(solid, Seeing(), 3, [0, 0, 0], [0, 0, 0])
     assert psnr(picture(solid, at), views[3].colour, picture(solid, at).any(axis=2)) > 15

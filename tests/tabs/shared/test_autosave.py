@@ -20,6 +20,7 @@ from examples import load
 from pipelines import method
 from pipelines.project.content import FILM_MOVES, MoveSource
 from tabs.project.project import Project
+from tabs.serving.named_files import file_of
 from tabs.shared import autosave
 from tabs.shared.autosave import addresses, kept, restored
 from tests.tabs.conftest import PATIENCE
@@ -40,7 +41,7 @@ def uploaded(project: Project) -> dict[str, str]:
     for name, id, _ in said["parts"]:
         target = Path(get_upload_folder()) / f"{id}.bin"
         target.parent.mkdir(parents=True, exist_ok=True)
-        places[name] = str(shutil.copyfile(found[id].removeprefix("gradio_api/file="), target))
+        places[name] = str(shutil.copyfile(file_of(found[id]) or found[id].removeprefix("gradio_api/file="), target))
     return places
 
 
