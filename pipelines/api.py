@@ -158,8 +158,8 @@ def rehearse(
 ) -> Rehearsal:
     """``path`` over the real 3D cache of ``scene``, on any processor, without weights; call `Rehearsal.save`.
 
-    ``side``: pixels of the longer side, at most the path's own. ``holes``: "filled" from the background, "shown" in a loud
-    colour, or "map". ``aperture``, ``focus``, ``shutter``: depth of field and motion blur, see `pipelines.project.look.Look`.
+    ``side``: pixels of the longer side, at most the path's own. ``holes``: "filled" from the background, "remembered" from
+    what stands still at other times of a clip, "shown" in a loud colour, or "map". ``aperture``, ``focus``, ``shutter``: depth of field and motion blur, see `pipelines.project.look.Look`.
     """
     scale = min(1.0, side / max(path.width, path.height))
     width, height = (max(16, round(length * scale)) for length in (path.width, path.height))

@@ -21,7 +21,7 @@ from pipelines.media.video import mp4_writer
 from pipelines.method import Progress
 from pipelines.turns import Turns
 
-Holes = Literal["filled", "completed", "shown", "map"]
+Holes = Literal["filled", "completed", "remembered", "shown", "map"]
 HOLE_COLOUR = (235, 64, 122)
 """Loud on purpose: a hole is what the model will have to invent."""
 SCRUB_SIDE = 480
@@ -69,7 +69,7 @@ def rehearse(
     """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
 
     ``holes``: "filled" from the background side in every frame, "completed" once for all frames by a second layer,
-    "shown" in a loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the
+    "remembered" from what stands still at other times of a clip (`camera.completion.remember`), the rest filled, "shown" in a loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the
     colours of the second layer. ``exposure``: depth of field and motion blur; a map has neither. Several at once take turns, see
     `pipelines.turns`: those of one folder are one visitor's.
     """
@@ -86,11 +86,16 @@ def _rehearse_steps(
     inpaint: Inpainter | None,
     exposure: Exposure | None,
 ) -> Generator[Progress | Rehearsal, None, None]:
-    fill = "background" if holes in ("filled", "completed") else "holes"
+    fill = "holes" if holes in ("shown", "map") else "background"
     shares = np.zeros(len(path))
     behind: list[Hidden] = []
     if holes == "completed":
         yield from _completing(scene, path, inpaint, behind)
+    if holes == "remembered":
+        from camera.completion.remember import standing_parts
+
+        yield Progress("Finding what stands still", 0, 1)
+        behind += standing_parts(scene)
     with mp4_writer(video, path.fps, speed="preview") as write:
         images = render_all(
             scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR, behind=behind, exposure=exposure
@@ -98,11 +103,14 @@ def _rehearse_steps(
         try:
             for index, image in enumerate(images):
                 write(_hole_map(image.holes) if holes == "map" else image.colour)
-                shares[index] = np.count_nonzero(image.holes) / image.holes.size
+                unseen = image.holes
+                if holes == "remembered" and image.completed is not None:
+                    unseen = image.holes & ~image.completed
+                shares[index] = np.count_nonzero(unseen) / unseen.size
                 yield Progress("Rehearsing", index + 1, len(path))
         finally:
             images.close()  # type: ignore[attr-defined]
-    made = "model" if inpaint else "patches" if behind else None
+    made = None if holes == "remembered" else "model" if inpaint else "patches" if behind else None
     yield Rehearsal(video, shares, made, exposure.words(path) if exposure else "")
 
 

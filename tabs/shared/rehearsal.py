@@ -19,6 +19,7 @@ RENDERERS = {"Mesh, cut at edges (cleanest)": "mesh", "GEN3C's soft splat": "spl
 HOLES = {
     "Fill what is new from the background": "filled",
     "Invent what is new once for the whole move": "completed",
+    "Show what stands still at other times of the clip": "remembered",
     "Show what is new in pink": "shown",
     "Map of what is new": "map",
 }
