@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import threading
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+from camera.errors import InputError, describe_fault
 from pipelines.environment import METHODS_VARIABLE, offered_methods, on_zerogpu
 from tabs.light_gradio import light_gradio
+
+try:
+    tempfile.gettempdir()
+except FileNotFoundError as no_folder:  # Gradio would end with a traceback, while it is imported
+    sys.exit(describe_fault(no_folder))
 
 if on_zerogpu():  # the spaces package must be there before anything can touch CUDA
     import pipelines.runtime.zerogpu  # noqa: F401
@@ -19,7 +27,6 @@ with light_gradio():
 
 from starlette.middleware import Middleware
 
-from camera.errors import InputError
 from pipelines import NAMES, method
 from pipelines.registry import FIVE
 from tabs import theme

@@ -6,9 +6,11 @@ import csv
 import errno
 import logging
 import lzma
+import os
 import pickle
 import struct
 import sys
+import tempfile
 import tokenize
 import uuid
 import zipfile
@@ -51,6 +53,8 @@ _FAULTS = {
     errno.EIO: "This computer's disk does not answer; try again, and check the disk.",
 }
 
+NO_TEMPORARY_FOLDER = "This computer has no folder for temporary files; set TMPDIR to a folder that can be written."
+
 _KINDS = (
     (type(None), "nothing (null)"), (bool, "true or false"), ((int, float), "a number"), (str, "text"),
     ((list, tuple), "a list"), (dict, "an object"),
@@ -72,7 +76,17 @@ def damage_errors() -> tuple[type[BaseException], ...]:
 
 def describe_fault(error: BaseException | None) -> str | None:
     """One sentence for an error of the system rather than of a file (disk full, folder not writable), else None."""
-    return _FAULTS.get(error.errno or 0) if isinstance(error, OSError) else None
+    if not isinstance(error, OSError):
+        return None
+    return NO_TEMPORARY_FOLDER if _lacks_temporary_folder(error) else _FAULTS.get(error.errno or 0)
+
+
+def _lacks_temporary_folder(error: OSError) -> bool:
+    """Whether Python has found no folder for temporary files, or the one that it found is gone."""
+    if error.errno != errno.ENOENT:
+        return False
+    folder = tempfile.tempdir
+    return error.filename is None if folder is None else not os.path.isdir(folder)
 
 
 def log_failure(log: logging.Logger, what: str) -> str:

@@ -6,12 +6,13 @@ import errno
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import gradio as gr
 import pytest
 
-from camera.errors import describe_fault
+from camera.errors import NO_TEMPORARY_FOLDER, describe_fault
 from pipelines.media import video
 from tabs.parts.form import said
 
@@ -97,3 +98,36 @@ def test_without_a_home_and_with_a_folder_that_cannot_be_written_the_app_is_buil
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
     )
     assert done.stdout.strip().endswith("built"), done.stderr
+
+
+WITHOUT_TEMPORARY_FOLDER = """
+import runpy, tempfile
+tempfile._candidate_tempdir_list = lambda: []
+runpy.run_path("app.py", run_name="__main__")
+"""
+
+
+def test_a_start_without_a_folder_for_temporary_files_ends_in_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TEMPORARY_FOLDER], cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 1 and done.stderr.strip() == NO_TEMPORARY_FOLDER
+
+
+def test_a_folder_for_temporary_files_that_is_gone_is_said_and_the_next_works(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+    def write() -> str:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"x")
+        return "written"
+
+    with pytest.raises(gr.Error) as told:
+        said(write)()
+    assert str(told.value.message) == NO_TEMPORARY_FOLDER
+    (tmp_path / "gone").mkdir()
+    assert said(write)() == "written"
+    missing = FileNotFoundError(errno.ENOENT, "no such file", "a.png")
+    assert describe_fault(missing) is None
+    monkeypatch.setattr(tempfile, "tempdir", None)  # nobody has asked for it yet
+    assert describe_fault(missing) is None
