@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from camera.path import CameraPath
 from camera.trajectories import film_script
 from camera.view import Scene
 from pipelines import generate
+from pipelines.cli.batch import is_finished
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
 from pipelines.project.framing import scene_for_method
@@ -148,11 +150,24 @@ def _rehearse(project: Project, chosen: Method, scene: Scene, path: CameraPath) 
 def _shoot(
     project: Project, chosen: Method, scene: Scene, path: CameraPath, options: RunOptions
 ) -> Iterator[Progress | Path]:
+    """One that is finished in this project is not shot again: after Cancel, or where others were refused or lost."""
     shot = Shot(chosen, scene, path, chosen.settings(), options)
+    name = f"{chosen.name}-{sha256(record(shot).to_json().encode()).hexdigest()[:12]}"
+    if is_finished(video := project.folder / f"{name}.mp4", shot):
+        yield video
+        return
+    clip: Clip | None = None
     for step in generate(shot):
         if isinstance(step, Progress):
             yield step
         elif isinstance(step, Clip):
-            made = record(shot)
-            carries = scene_to_embed(step, scene, goes_on=False)
-            yield save(project.folder, f"{chosen.name}-{uuid.uuid4().hex[:8]}", step, made, carries=carries).video
+            clip = step
+            yield _save(project, f"{chosen.name}-{uuid.uuid4().hex[:8]}", shot, clip)
+        elif clip is not None:
+            yield _save(project, name, shot, clip, step)
+
+
+def _save(project: Project, name: str, shot: Shot, clip: Clip, report: Any = None) -> Path:
+    """Under a name that is new, since players keep what they once got; with its ``report`` where it is finished."""
+    carries = scene_to_embed(clip, shot.scene, goes_on=False)
+    return save(project.folder, name, clip, record(shot, report=report), carries=carries).video

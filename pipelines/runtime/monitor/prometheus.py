@@ -56,6 +56,11 @@ class _Collector:
         yield _family(
             Gauge, "reshoot_loaded", "1 for methods whose weights are in memory.", dict.fromkeys(now.loaded, 1)
         )
+        placed = Gauge("reshoot_replicas_on_machine", "Replicas that run, by machine.", labels=["queue", "machine"])
+        for name, machines in now.places.items():
+            for machine, count in machines.items():
+                placed.add_metric([name, machine], count)
+        yield placed
 
 
 def _family(kind: Any, name: str, words: str, values: dict[str, int]) -> Any:

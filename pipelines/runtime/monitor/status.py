@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipelines.runtime.monitor.tally import Tally
@@ -40,7 +41,7 @@ class Done:
 @dataclass(frozen=True)
 class Status:
     """``gpus_free`` are not held by a replica; both are None before a device was asked for. ``loaded``: methods whose weights
-    are in memory."""
+    are in memory; ``places``: their replicas by address of the machine, in a pool."""
 
     device: str
     nodes: int
@@ -49,6 +50,7 @@ class Status:
     queues: tuple[Queue, ...]
     done: tuple[Done, ...]
     loaded: tuple[str, ...]
+    places: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 UNUSED = Status("this computer", 1, None, None, (Queue(ALL, 0, 0),), (), ())
@@ -102,6 +104,7 @@ def pool_status(pool: Pool) -> Status:
         queues=tuple(queues),
         done=_done({name: line.done for name, line in pool.lines.items()}),
         loaded=tuple(name for name, count in sorted(replicas.items()) if count),
+        places=facts.places,
     )
 
 
@@ -124,4 +127,11 @@ def in_words(status: Status) -> list[str]:
             words += f", {queue.replicas} replicas, {queue.refused} refused, {queue.lost} replicas lost"
         lines.append(words)
     lines += [f"{done.method}: {done.total} shots done, {done.last_hour} in the last hour" for done in status.done]
-    return [*lines, f"loaded: {', '.join(status.loaded) or 'nothing'}"]
+    loaded = [_placed(name, status.places.get(name, {})) for name in status.loaded]
+    return [*lines, f"loaded: {', '.join(loaded) or 'nothing'}"]
+
+
+def _placed(name: str, machines: Mapping[str, int]) -> str:
+    """A method, and where it is loaded how often."""
+    where = [f"{count} on {machine}" for machine, count in sorted(machines.items())]
+    return f"{name} ({', '.join(where)})" if where else name

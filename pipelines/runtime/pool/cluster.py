@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import traceback
+from collections import Counter
 from typing import Any
 
 from camera.errors import InputError
@@ -84,7 +85,7 @@ def facts() -> Facts:
         gpus_free=ray.available_resources().get("GPU", 0.0),
         memory=there.get("memory", 0.0),
         largest_memory=max((node["Resources"].get("memory", 0.0) for node in nodes), default=0.0),
-        replicas=_running_replicas(),
+        places=_running_replicas(),
     )
 
 
@@ -180,19 +181,24 @@ def build(arguments: dict[str, str]) -> Any:
     return application(needs.line(name), most=most, needs=needs, cpus=cpus)
 
 
-def _running_replicas() -> dict[str, int]:
-    """Replicas that run, by method. Handles on deployments that somebody removed are forgotten."""
-    from ray import serve
-    from ray.serve.schema import ReplicaState  # pyright: ignore[reportPrivateImportUsage]
+def _running_replicas() -> dict[str, dict[str, int]]:
+    """Replicas that run, by method and address of the machine. Handles on deployments that somebody removed are forgotten."""
+    import ray
+    from ray.serve.schema import ReplicaState, ServeInstanceDetails  # pyright: ignore[reportPrivateImportUsage]
 
-    found, applications = {}, serve.status().applications
+    controller: Any = ray.get_actor(
+        "SERVE_CONTROLLER_ACTOR", namespace="serve"
+    )  # whom Ray's dashboard asks for the same
+    applications = ServeInstanceDetails(**ray.get(controller.get_serve_instance_details.remote())).applications
     with _lock:
         for name in [name for name in _handles if PREFIX + name not in applications]:
             del _handles[name]
+    found: dict[str, dict[str, int]] = {}
     for name, application in applications.items():
         if name.startswith(PREFIX):
-            states = [deployment.replica_states for deployment in application.deployments.values()]
-            found[name.removeprefix(PREFIX)] = sum(state.get(ReplicaState.RUNNING, 0) for state in states)
+            replicas = [each for deployment in application.deployments.values() for each in deployment.replicas]
+            running = [each.node_ip or "?" for each in replicas if each.state == ReplicaState.RUNNING]
+            found[name.removeprefix(PREFIX)] = dict(Counter(running))
     return found
 
 

@@ -13,14 +13,19 @@ from pipelines.shot import Shot
 @dataclass(frozen=True)
 class Facts:
     """What the cluster has: machines, GPUs, those that are free, bytes of memory of all machines and of the largest one, and
-    replicas that run, by method."""
+    replicas that run, by method and address of their machine."""
 
     nodes: int
     gpus: float
     gpus_free: float
     memory: float
     largest_memory: float
-    replicas: dict[str, int] = field(default_factory=dict)
+    places: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def replicas(self) -> dict[str, int]:
+        """By method."""
+        return {name: sum(machines.values()) for name, machines in self.places.items()}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[4]
 TINY = RunOptions(weights="tiny")
 POOL = Status(
     device="pool", nodes=2, gpus=8, gpus_free=3, queues=(Queue("gen3c", 4, 11, 4, 480, 1), Queue("genxd", 0, 0, 1)),
-    done=(Done("gen3c", 70, 12),), loaded=("gen3c", "genxd"),
+    done=(Done("gen3c", 70, 12),), loaded=("gen3c", "genxd"), places={"gen3c": {"10.0.0.2": 3, "10.0.0.1": 1}},
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_the_pool_in_words():
         "gen3c: 4 running, 11 waiting, 4 replicas, 480 refused, 1 replicas lost",
         "genxd: 0 running, 0 waiting, 1 replicas, 0 refused, 0 replicas lost",
         "gen3c: 70 shots done, 12 in the last hour",
-        "loaded: gen3c, genxd",
+        "loaded: gen3c (1 on 10.0.0.1, 3 on 10.0.0.2), genxd",
     ]
 
 
@@ -81,6 +81,11 @@ def test_prometheus_reads_every_number():
     assert found["reshoot_nodes", ""] == 2 and found["reshoot_gpus_free", ""] == 3
     assert found["reshoot_shots_waiting", "gen3c"] == 11 and found["reshoot_shots_refused_total", "gen3c"] == 480
     assert found["reshoot_replicas_lost_total", "gen3c"] == 1 and found["reshoot_shots_done_total", "gen3c"] == 70
+    placed = text_string_to_metric_families(metrics(POOL).decode())
+    assert {s.labels["machine"]: s.value for family in placed for s in family.samples if "machine" in s.labels} == {
+        "10.0.0.1": 1,
+        "10.0.0.2": 3,
+    }
     assert found["reshoot_replicas", "genxd"] == 1 and found["reshoot_loaded", "genxd"] == 1
 
 

@@ -170,6 +170,7 @@ def test_the_status_counts_replicas_of_the_pool_and_what_was_done(pool, tmp_path
     [shots] = [queue for queue in now.queues if queue.name == "shots"]
     assert now.nodes == 1 and (shots.running, shots.waiting) == (0, 0) and shots.replicas >= 1
     assert {done.method: done.total for done in now.done}["shots"] >= 1 and "shots" in now.loaded
+    assert shots.replicas == now.places["shots"]["127.0.0.1"]
 
 
 def test_the_manifest_is_a_serve_config_whose_applications_can_be_built():

@@ -29,7 +29,7 @@ connection.send_bytes(pack(0, "ready" if first == "dies" else first, "No Ray clu
 while True:
     number, kind, value, payload = unpack(connection.recv_bytes())
     if kind == "facts":
-        facts = {{"nodes": os.getpid(), "gpus": 1, "gpus_free": 1, "memory": 1, "largest_memory": 1, "replicas": {{}}}}
+        facts = {{"nodes": os.getpid(), "gpus": 1, "gpus_free": 1, "memory": 1, "largest_memory": 1, "places": {{}}}}
         connection.send_bytes(pack(number, "facts", facts))
     elif kind == "shoot":
         connection.send_bytes(pack(number, "value", ["progress", {{"phase": "Sleeping", "step": 1}}]))
