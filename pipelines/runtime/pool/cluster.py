@@ -189,7 +189,8 @@ def _running_replicas() -> dict[str, dict[str, int]]:
     controller: Any = ray.get_actor(
         "SERVE_CONTROLLER_ACTOR", namespace="serve"
     )  # whom Ray's dashboard asks for the same
-    applications = ServeInstanceDetails(**ray.get(controller.get_serve_instance_details.remote())).applications
+    details = ray.get(controller.get_serve_instance_details.remote())
+    applications = ServeInstanceDetails.model_validate(details).applications
     with _lock:
         for name in [name for name in _handles if PREFIX + name not in applications]:
             del _handles[name]

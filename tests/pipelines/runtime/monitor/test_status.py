@@ -52,7 +52,7 @@ def test_a_cancelled_shot_is_not_done():
     runtime = Runtime(Device("cpu"))
     shot = runtime.run(Shot(TOY, *default_shot(TOY), TINY))
     next(shot)
-    shot.close()
+    shot.close()  # type: ignore[attr-defined]
     assert device_status(runtime).done == ()
 
 
