@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bench import Row, Scale, long_subject
-from bench.reconstruct import SCENES, chosen
+from bench.geometry.reconstruct import SCENES, chosen
 from camera.cloud import PointCloud, cloud_of
 from camera.path import CameraPath
 from camera.trajectories.film_script import path_of
@@ -103,7 +103,7 @@ def _in_turns(begin: Callable[[], Generator[Any, None, Any]], steps: int) -> tup
 
 def _as_before() -> ExitStack:
     """Projection, loss and Adam in torch, and compositing over tiles."""
-    from bench.splat_tiles import composite_tiles
+    from bench.geometry.splat_tiles import composite_tiles
     from pipelines.reconstruct.gaussians import cameras, densify, fit
     from pipelines.reconstruct.gaussians.loss import readable_photometric
     from pipelines.splats.drawing import Drawing
