@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bench import Row, Scale, long_subject
-from bench.geometry.reconstruct import SCENES, chosen
+from bench.geometry.reconstruct import SCENES
 from camera.cloud import PointCloud, cloud_of
 from camera.path import CameraPath
 from camera.trajectories.film_script import path_of
@@ -38,7 +38,7 @@ def splat_fit(scale: Scale) -> list[Row]:
         shown = [i for i in range(len(path)) if i not in HELD_BACK]
         cloud = cloud_of(Scene(tuple(views[i] for i in shown), "views", "metres"), most=POINTS)
         frames = np.stack([views[i].colour for i in shown])
-        begin = partial(_begin, frames, chosen(path, shown), cloud, steps)
+        begin = partial(_begin, frames, path.sliced(shown), cloud, steps)  # type: ignore[arg-type]
         ours, theirs = _in_turns(begin, steps)
         held = [views[i] for i in HELD_BACK]
         words = ", ".join(
