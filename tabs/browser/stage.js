@@ -152,7 +152,8 @@ async function fetched({ url, counts }) {
 // and upload the whole scene for every frame (over half a second without a GPU), so the trace's own object on the WebGL
 // scene is changed alone, and plot.data with it.
 function travel(index, place, colours) {
-  const full = plot._fullData[index];
+  const full = plot._fullData?.[index];
+  if (!full) return; // the figure is being laid out
   const drawn = plot._fullLayout.scene?._scene?.traces[full.uid];
   if (!drawn) {
     const restyled = { x: [place.x], y: [place.y], z: [place.z], ...(colours ? { "marker.color": [colours] } : {}) };
@@ -166,25 +167,37 @@ function travel(index, place, colours) {
   drawn.update(full);
 }
 
-// Where a processor draws the figure, that takes longer than the picture: while it plays the figure follows now and then.
+// Where a processor draws the figure, that takes longer than the picture: the figure follows now and then while it plays, and
+// when it rests while one scrubs.
 const FIGURE_MS = 500;
-const isFigureDue = () => !state.playing || pixelRatio() > 1 || performance.now() - state.travelled > FIGURE_MS;
+const FIGURE_REST_MS = 200;
+
+function figureFollows() {
+  clearTimeout(state.following);
+  if (pixelRatio() > 1 || (state.playing && performance.now() - state.travelled > FIGURE_MS)) follow();
+  else if (!state.playing) state.following = setTimeout(follow, FIGURE_REST_MS);
+}
+
+// The figure at the frame of the stage.
+function follow() {
+  const { shown: value, frame, points } = state;
+  const step = value.figure.frames[frame];
+  if (!step) return;
+  step.traces.forEach((index, number) => {
+    const { x, y, z } = step.data[number];
+    travel(index, { x: decoded(x), y: decoded(y), z: decoded(z) });
+  });
+  if (points.length > 1 && points[frame]) travel(value.points.trace, points[frame].place, points[frame].colours);
+  state.travelled = performance.now();
+}
 
 // Shows a frame on the figure and asks Python for the picture.
 function seek(frame, { ask }) {
   state.frame = frame;
   slider.value = frame;
   const value = state.shown;
-  const step = value.figure.frames[frame];
-  if (!step) return;
-  if (isFigureDue()) {
-    step.traces.forEach((index, number) => {
-      const { x, y, z } = step.data[number];
-      travel(index, { x: decoded(x), y: decoded(y), z: decoded(z) });
-    });
-    if (state.points.length > 1) travel(value.points.trace, state.points[frame].place, state.points[frame].colours);
-    state.travelled = performance.now();
-  }
+  if (!value.figure.frames[frame]) return;
+  figureFollows();
   clock.textContent = `${frame + 1} / ${value.frames} · ${(frame / value.fps).toFixed(2)} s`;
   plot.dataset.frame = frame;
   if (ask) want(frame);
