@@ -51,10 +51,11 @@ class Head:
         )  # fmt: skip
 
     def stop(self) -> None:
-        """SIGKILL to every process that names this folder, and to those that it started."""
+        """SIGKILL to every process that names this folder or, as the server of Ray's client does, only this address; and to those that they started."""
         found: dict[int, psutil.Process] = {}
         for process in psutil.process_iter(["cmdline"]):
-            if f"{self._folder}/session" in " ".join(process.info["cmdline"] or ()):
+            words = " ".join(process.info["cmdline"] or ())
+            if f"{self._folder}/session" in words or ("ray.util.client" in words and f"={self.address} " in words):
                 with suppress(psutil.NoSuchProcess):
                     found |= {each.pid: each for each in (process, *process.children(recursive=True))}
         for process in found.values():
