@@ -10,27 +10,35 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
-from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.objects.bundle import BESIDE, MODELS
-from camera.objects.model import Model, read_models
-from camera.objects.obj_ply import LARGEST_BYTES
+from camera.objects.model import Model
 from camera.objects.scene import (
     Key,
     Motion,
     Placement,
     SceneObject,
-    StagedScene,
     empty_stage,
     new_object,
     stage_objects,
 )
-from camera.path import CameraPath
 from examples import EXAMPLES
 from pipelines.method import Method
 from pipelines.methods.i2v3d.method import NO_PICTURE
 from pipelines.settings import Settings, setting
+from tabs.i2v3d.placing import (
+    NO_SCENE,
+    describe_object,
+    find_object,
+    names,
+    objects_of,
+    read_model,
+    replace_key,
+    small_scene,
+    spot_at,
+    with_objects,
+)  # fmt: skip
 from tabs.parts import form
 from tabs.parts.shoot import Shoot
 from tabs.project.on_stage import on_stage
@@ -38,11 +46,8 @@ from tabs.project.project import Project
 from tabs.shared.old_endpoints import Shared
 from tabs.shared.studio import signal
 
-SEEN_SIDE = 480
-"""Longest side of the picture that is drawn while sliders move."""
 READY = {example.title: example.mesh for example in EXAMPLES if example.mesh is not None}
 NONE = "No object yet"
-NO_SCENE = "Pick an example or give a picture first; the objects stand in its scene."
 STILL = "stands still"
 ACCEPTED = [*MODELS, *BESIDE, ".zip", ".fbx"]
 """Of FBX one is told how to bring it."""
@@ -60,24 +65,6 @@ class PlacementSettings(Settings):
     turn: float = setting(0.0, "Turn", minimum=-720, maximum=720, step=1, help="Degrees about the vertical.")
     tilt: float = setting(0.0, "Tilt", minimum=-180, maximum=180, step=1)
     roll: float = setting(0.0, "Roll", minimum=-180, maximum=180, step=1)
-
-
-def with_objects(
-    project: Project, objects: Sequence[SceneObject], name: str = "change the objects", *, merges: bool = False
-) -> Project:
-    """The project with ``objects`` instead of its own; the path stays. ``name`` and ``merges``: as in `Project.changed`."""
-    if project.scene is None:
-        raise InputError(NO_SCENE)
-    return project.with_scene(stage_objects(project.scene, objects), name, merges=merges)
-
-
-def objects_of(project: Project) -> tuple[SceneObject, ...]:
-    return project.scene.objects if isinstance(project.scene, StagedScene) else ()
-
-
-def names(objects: Sequence[SceneObject]) -> list[str]:
-    """Names of the objects in the page: number and file name."""
-    return [f"{number}: {item.model.name}" for number, item in enumerate(objects, 1)]
 
 
 class Objects:
@@ -193,7 +180,7 @@ class Objects:
         changed.append(pointed)
         shared.studio.api.click(look, look_inputs, self.seen, api_name=f"{name}_look", **quiet)
         shared.studio.drawn[name].change(look, look_inputs, self.seen, trigger_mode="always_last", **private)
-        for event in (shoot.stored, shown, *changed):
+        for event in filter(None, (shoot.stored, shown, *changed)):
             event.success(look, look_inputs, self.seen, trigger_mode="always_last", **private)
         for event in changed:
             event.success(
@@ -215,10 +202,10 @@ class Objects:
 
     def _add(self, project: Project, object_files: list[str]):
         """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""
-        return self._add_model(project, _model(object_files))
+        return self._add_model(project, read_model(object_files))
 
     def _add_preset(self, model: Path):
-        return lambda project: self._add_model(project, _model([str(model)]))
+        return lambda project: self._add_model(project, read_model([str(model)]))
 
     def _first(self, project: Project):
         """Select the first of the objects that came with a scene."""
@@ -233,7 +220,7 @@ class Objects:
 
     def _copy(self, project: Project, chosen: str):
         """Put a copy of an object beside it."""
-        objects, index = _find_object(project, chosen)
+        objects, index = find_object(project, chosen)
         item = objects[index]
         aside = tuple(
             Key(key.at, replace(key.placement, right=key.placement.right + key.placement.size)) for key in item.keys
@@ -244,52 +231,52 @@ class Objects:
 
     def _remove(self, project: Project, chosen: str):
         """Take an object out of the scene."""
-        objects, index = _find_object(project, chosen)
+        objects, index = find_object(project, chosen)
         left = (*objects[:index], *objects[index + 1 :])
         name = f"remove {objects[index].model.name}"
         return self._show_objects(project, left, min(index, len(left) - 1), 0.0, name)
 
     def _swap(self, project: Project, object_files: list[str], chosen: str):
         """Replace an object's model; it keeps its keys."""
-        objects, index = _find_object(project, chosen)
-        model, old = _model(object_files), objects[index]
+        objects, index = find_object(project, chosen)
+        model, old = read_model(object_files), objects[index]
         animation = old.animation if old.animation in model.animations else next(iter(model.animations), "")
         item = replace(old, model=model, animation=animation)
         objects = (*objects[:index], item, *objects[index + 1 :])
         return self._show_objects(project, objects, index, 0.0, f"replace {old.model.name}")
 
     def _show(self, project: Project, chosen: str, moment: float):
-        objects, index = _find_object(project, chosen)
+        objects, index = find_object(project, chosen)
         return self._show_objects(project, objects, index, moment)
 
     def _place(
         self, project: Project, chosen: str, moment: float, motion: str, animation: str, speed: float, place: Settings
     ):
         """Place an object at a moment of the video, 0 its first frame and 1 its last; it moves between the moments so set."""
-        objects, index = _find_object(project, chosen)
+        objects, index = find_object(project, chosen)
         if motion not in MOTIONS:
             raise InputError(f"An object moves {', '.join(MOTIONS)}; got {motion!r}.")
         keys, placed = objects[index].keys, Placement(**place.values())
         if not np.allclose(placed.values(), objects[index].placement(moment).values(), atol=6e-4):
-            keys = _replace_key(keys, Key(float(moment), placed))
+            keys = replace_key(keys, Key(float(moment), placed))
         item = replace(
             objects[index], keys=keys, motion=MOTIONS[motion], animation="" if animation == STILL else animation,
             speed=float(speed),
         )  # fmt: skip
         objects = (*objects[:index], item, *objects[index + 1 :])
-        return with_objects(project, objects, f"place {item.model.name}", merges=True), _words(item)
+        return with_objects(project, objects, f"place {item.model.name}", merges=True), describe_object(item)
 
     def _hold(self, project: Project, chosen: str, moment: float):
         """Set a key at a moment with the object's current place there, so that later edits of other keys do not move it."""
-        objects, index = _find_object(project, chosen)
+        objects, index = find_object(project, chosen)
         item = objects[index]
-        held = replace(item, keys=_replace_key(item.keys, Key(float(moment), item.placement(moment))))
+        held = replace(item, keys=replace_key(item.keys, Key(float(moment), item.placement(moment))))
         objects = (*objects[:index], held, *objects[index + 1 :])
         return self._show_objects(project, objects, index, moment, f"hold {item.model.name}")
 
     def _drop_key(self, project: Project, chosen: str, moment: float):
         """Delete the key of an object at a moment."""
-        objects, index = _find_object(project, chosen)
+        objects, index = find_object(project, chosen)
         keys = tuple(key for key in objects[index].keys if abs(key.at - moment) > 5e-3)
         if not keys or len(keys) == len(objects[index].keys):
             at = ", ".join(f"{key.at:g}" for key in objects[index].keys)
@@ -300,8 +287,8 @@ class Objects:
 
     def _point(self, project: Project, chosen: str, moment: float, event: gr.SelectData):
         """Place the object where the picture was clicked, on the surface that the scene shows there."""
-        objects, index = _find_object(project, chosen)
-        right, up, ahead = _spot(project, moment, *event.index)
+        objects, index = find_object(project, chosen)
+        right, up, ahead = spot_at(project, moment, *event.index)
         spot = {"right": round(right, 3), "up": round(up, 3), "ahead": round(ahead, 3)}
         try:
             PlacementSettings.of(spot)
@@ -310,7 +297,7 @@ class Objects:
                 "That place is too far away for an object to be seen well; click on something nearer."
             ) from error
         placed = replace(objects[index].placement(moment), **spot)
-        item = replace(objects[index], keys=_replace_key(objects[index].keys, Key(float(moment), placed)))
+        item = replace(objects[index], keys=replace_key(objects[index].keys, Key(float(moment), placed)))
         objects = (*objects[:index], item, *objects[index + 1 :])
         return self._show_objects(project, objects, index, moment, f"place {item.model.name}")
 
@@ -321,7 +308,7 @@ class Objects:
         _warm_up_once()
         if not objects_of(project) or project.framed is None or project.path is None:
             return gr.Image(visible=bool(objects_of(project)))
-        scene, path = _small(project)
+        scene, path = small_scene(project)
         at = round(float(np.clip(moment, 0, 1)) * (len(path) - 1))
         frame = next(iter(render_frames(scene, path, settings, frames=range(at, at + 1))))  # type: ignore[arg-type]
         return gr.Image(frame.colour, visible=True)
@@ -345,7 +332,7 @@ class Objects:
         animations = gr.Dropdown([STILL, *item.model.animations], value=item.animation or STILL)
         values = [round(getattr(place, key), 3) for key in self.place]
         return (
-            gr.Dropdown(called, value=called[index]), moment, motion, animations, item.speed, *values, _words(item),
+            gr.Dropdown(called, value=called[index]), moment, motion, animations, item.speed, *values, describe_object(item),
         )  # fmt: skip
 
 
@@ -363,54 +350,3 @@ def _warm_up_once() -> None:
         warm_up()
 
     threading.Thread(target=work, name="warm-up objects", daemon=True).start()
-
-
-def _model(files: list[str] | None) -> Model:
-    if not files:
-        raise InputError("Choose a GLB, glTF, OBJ or PLY file, with the files that belong to it.")
-    if sum(Path(file).stat().st_size for file in files) > LARGEST_BYTES:
-        raise InputError(f"These files have more than {LARGEST_BYTES >> 20} MB; reduce the mesh or its textures.")
-    return read_models({Path(file).name: Path(file).read_bytes() for file in files})
-
-
-def _find_object(project: Project, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
-    objects = objects_of(project)
-    called = names(objects)
-    if chosen not in called:
-        known = ", ".join(called) or "none yet; add one first"
-        raise InputError(f"There is no object {chosen!r} in the scene. Its objects: {known}.")
-    return objects, called.index(chosen)
-
-
-def _replace_key(keys: Sequence[Key], key: Key) -> tuple[Key, ...]:
-    others = [old for old in keys if abs(old.at - key.at) > 5e-3]
-    return tuple(sorted((*others, key), key=lambda one: one.at))
-
-
-def _small(project: Project) -> tuple[StagedScene, CameraPath]:
-    scene, path = project.ready()
-    scale = min(1.0, SEEN_SIDE / max(path.width, path.height))
-    width, height = max(1, round(path.width * scale)), max(1, round(path.height * scale))
-    small = scene.fitted(width, height, "stretch")
-    assert isinstance(small, StagedScene)
-    return small, path.resized(width, height)
-
-
-def _spot(project: Project, moment: float, column: float, row: float) -> tuple[float, float, float]:
-    """Right, up and ahead of what the scene shows, without its objects, at a pixel of the coarse render."""
-    from camera.render.scene import render
-
-    scene, path = _small(project)
-    at = round(float(np.clip(moment, 0, 1)) * (len(path) - 1))
-    image = render(scene.with_objects(()), path, frame=at)
-    x, y = int(np.clip(column, 0, path.width - 1)), int(np.clip(row, 0, path.height - 1))
-    if image.holes[y, x] or image.far[y, x]:
-        raise InputError("The scene shows nothing solid there; click on the ground or on a thing.")
-    local: NDArray = np.linalg.inv(path.intrinsics[at]) @ [x, y, 1.0] * image.depth[y, x]
-    return scene.place_of(path.world_from_camera[at] @ [*local, 1.0])
-
-
-def _words(item: SceneObject) -> str:
-    at = ", ".join(f"{key.at:g}" for key in item.keys)
-    moves = "stands in one place" if len(item.keys) == 1 else f"is placed at {at} of the video"
-    return "  \n".join((f"{item.model.name}: {item.model.triangles:,} triangles, {moves}.", *item.model.notes))

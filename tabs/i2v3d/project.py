@@ -17,8 +17,8 @@ from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.project.content import PATH_FILE, MoveSource
 from pipelines.settings import Settings
-from tabs.i2v3d.objects import objects_of, with_objects
 from tabs.i2v3d.phases import Steps
+from tabs.i2v3d.placing import objects_of, with_objects
 from tabs.parts import form
 from tabs.parts.method_tab import MethodTab
 from tabs.project.project import Project

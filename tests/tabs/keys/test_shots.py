@@ -15,7 +15,7 @@ from camera.trajectories import film_script
 from examples import load
 from pipelines.media.video import probe
 from pipelines.project.file import read_project
-from tabs.keys.shots import EMPTY, add_shot, reorder, reordered, told, told_of
+from tabs.keys.shots import EMPTY, add_shot, describe_shots, reorder_in_project, reorder_shots, summarise_sequence
 from tabs.project.project import Project
 from tests.tabs.visitor import Visitor
 
@@ -28,17 +28,17 @@ def shot(name: str, moves: str) -> Shot:
 
 def test_the_list_says_where_each_shot_begins_and_what_is_wrong_at_a_cut():
     shots = (shot("Wide", "hold"), shot("Ag*ain", "hold"), shot("Round", "arc 60"))
-    words = told(SCENE, shots, "not watched")
+    words = summarise_sequence(SCENE, shots, "not watched")
     assert "2. **Ag\\*ain**: 5 frames, 0.2 s, 32 mm, from 0.2 s" in words
     assert "Cut 1: A jump cut" in words and "crosses the line" not in words
-    turned = reordered(shots, "3, 1")
+    turned = reorder_shots(shots, "3, 1")
     assert [each.name for each in turned] == ["Round", "Wide"]
     left, right = shot("Left", "arc -40; hold"), shot("Right", "arc 40; hold")
     ends = tuple(Shot(each.name, each.path.sliced(slice(-1, None))) for each in (left, right))
-    assert "crosses the line" in told(SCENE, ends, "into the picture")
+    assert "crosses the line" in summarise_sequence(SCENE, ends, "into the picture")
     for wrong in ("", "4", "0", "one"):
         with pytest.raises(InputError, match="numbers from 1 to 3"):
-            reordered(shots, wrong)
+            reorder_shots(shots, wrong)
 
 
 def test_shots_become_an_animatic_a_sheet_a_timeline_and_an_edl(gen3c_alone, tmp_path):
@@ -72,10 +72,10 @@ def test_shots_are_undone_and_go_with_the_scene_that_they_were_of():
     project, words, _ = add_shot(project, "Wide", "not watched")
     project, words, _ = add_shot(project, "", "not watched")
     assert "2. **Shot 2**" in words and project.history.past[-1].name == "add shot 2"
-    swapped, words, _ = reorder(project, "2", "not watched")
+    swapped, words, _ = reorder_in_project(project, "2", "not watched")
     assert words.startswith("1. **Shot 2**") and "Wide" not in words
     assert swapped.undone().content.shots == project.content.shots
-    assert told_of(swapped.undone().undone().undone(), "not watched") == EMPTY
+    assert describe_shots(swapped.undone().undone().undone(), "not watched") == EMPTY
     assert before.content.shots == () and project.opened(load("lighthouse")).content.shots == ()
 
 
