@@ -1,7 +1,7 @@
 """Compositing of splats on a processor, compiled, with its own gradients: what `pipelines.splats.rasterizer.composite_tiles` does, faster.
 
 The Gaussians are sorted once per view. Each is then drawn over the pixels of its own ellipse, a span in every row, before the
-next one; tiles would look at several times as many pixels, most of them outside. Its gradients are summed on the way back, last
+next one, without the pixels around it that whole tiles would add. Its gradients are summed on the way back, last
 Gaussian first. A row lies in memory as tiles of `LANES` pixels, each channel of a tile together, so that the processor computes a
 tile's pixels side by side. Threads take every so-many-th row, so that they share the work evenly and no pixel.
 
