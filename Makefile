@@ -8,7 +8,7 @@ BIN := .venv/bin
 demo: .venv/app .venv/kernels
 	SHARE=$(SHARE) $(BIN)/python app.py
 
-test: .venv/dev  # types, documentation and tests, three parts at a time; PARTS="page camera" for some of it
+test: .venv/dev  # types, documentation and tests, two at a time; PARTS="page camera" for some of it
 	sh tests/chromium.sh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
-"""Runs what CI runs, three parts at a time: ``python -m tests.parts [PART ...]``; ``make test`` calls it without a name.
+"""Runs what CI runs, two parts at a time: ``python -m tests.parts [PART ...]``; ``make test`` calls it without a name.
 
 A part runs in processes of its own, so that what one sets (torch's threads, a Ray that was started, a server) is not met by
-another. The longest begin first and a lane that is free takes the next, so all are busy to the end.
+another. The longest begin first and a core that is free takes the next, so both are busy to the end.
 
 Tests of a real browser and of Ray depend on processes that are not ours: those that fail run once more, alone on the machine, after
 everything else. What passes only then is named at the end; what fails again fails the run.
@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LANES = 3
-"""One more than CI has cores: a part that drives a browser or Ray waits now and then."""
+LANES = 2
+"""As many as CI has cores: with three, everything took as long, and tests of a browser had to wait."""
 POOL = "tests/pipelines/runtime/pool"
 TESTS = {
     "page": ("tests/tabs",),
