@@ -12,7 +12,7 @@ from camera.formats.account import Account, Fields
 from camera.formats.parsing import json_object, natural_key, number
 from camera.view import Scene, View
 from pipelines.inputs.posed_images import stack_pictures
-from pipelines.inputs.reconstructions.vipe_arrays import depth_frames, values_by_frame
+from pipelines.inputs.reconstructions.vipe_arrays import depth_frames, npz_by_frame, values_by_frame
 from pipelines.media.image import read_picture
 from pipelines.media.video import count_frames, read_video
 
@@ -98,6 +98,10 @@ def say_cut(video: Path, kept: int, account: Account) -> None:
     """Say how many frames of a video were not read."""
     total = max(count_frames(video), kept)  # a clip of uneven rate is longer than its file, and says so itself
     account.left_out(total - kept, total, "frames", f"the first {kept} are taken, which is the longest clip")
+
+
+_by_frame = npz_by_frame
+"""Its name before other layouts were read, for one version more."""
 
 
 _IDLE = ("mask", "flow", "vipe", "vipe_aux_vis", "eval", "binary", "phrase")

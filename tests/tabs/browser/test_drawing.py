@@ -7,17 +7,15 @@ import base64
 import numpy as np
 import pytest
 
-from camera.path import CameraPath
+from bench.browser.agreement import HOLE, compare
+from bench.browser.drawn import Drawn
 from camera.render.exposure import Exposure
 from camera.render.scene import render
 from camera.trajectories import film_script
-from camera.view import Scene
 from examples import load
 from pipelines.media.image_metrics import psnr
 from tabs.browser import stage
-from tests.tabs.browser.drawn import Drawn
 
-HOLE = (255, 0, 255)
 SIZE = (320, 180)
 
 
@@ -29,15 +27,6 @@ def drawn(chromium):
     context.close()
 
 
-def compared(drawn: Drawn, scene: Scene, path: CameraPath, frame: int, **options) -> tuple[float, float]:
-    """PSNR in dB over pixels that both draw, and the share of pixels that only one of them draws."""
-    truth = render(scene, path, frame=frame, hole_colour=HOLE)
-    ours = drawn.frame(path, frame, hole=[1, 0, 1], **options)
-    holes = (ours == HOLE).all(axis=-1)
-    both = ~holes & ~truth.holes
-    return psnr(ours, truth.colour, both), float((holes != truth.holes).mean())
-
-
 @pytest.mark.parametrize("name", ["street_at_dusk", "toy_train", "courtyard"])
 def test_the_page_draws_what_the_renderer_draws(drawn, name):
     """A picture with sky and wires, a clip, several views."""
@@ -45,9 +34,9 @@ def test_the_page_draws_what_the_renderer_draws(drawn, name):
     shown = drawn(scene)
     for move, frame in (("arc 20", 0), ("arc 20", 8), ("truck 0.2 + roll 5", 16)):
         path = film_script.path_of(move, scene.first, frames=17)
-        quality, apart = compared(shown, scene, path, frame)
+        quality, apart = compare(shown, scene, path, frame)
         assert quality > 36 and apart < 0.006, (move, frame, quality, apart)
-    coarse, _ = compared(shown, scene, path, 16, detail=4)
+    coarse, _ = compare(shown, scene, path, 16, detail=4)
     assert 24 < coarse < quality - 1  # fewer triangles, still the same scene
 
 

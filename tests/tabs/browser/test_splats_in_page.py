@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.browser.drawn import Drawn
 from camera.path import CameraPath, pinhole
 from camera.render.scene import render
 from camera.trajectories import film_script
@@ -14,7 +15,6 @@ from pipelines.splats.splats import Splats
 from tabs.browser import splat_file
 from tabs.browser.scene_file import scene_file
 from tabs.browser.stage import sight
-from tests.tabs.browser.drawn import Drawn
 
 HOLE = (255, 0, 255)
 WIDTH, HEIGHT = 320, 180
