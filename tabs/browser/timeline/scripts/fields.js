@@ -22,19 +22,32 @@ export function number(text, value, unit, step, told, facts = {}) {
   const control = made("input", { type: "number", step: "any", value: rounded(value), ...facts });
   let before = control.value;
   control.addEventListener("focus", () => (before = control.value));
+  control.addEventListener("input", () => (control.dataset.typed = "yes"));
   const entered = () => {
+    delete control.dataset.typed;
     if (control.value === before || control.value === "" || !control.checkValidity()) return;
     before = control.value;
     told(Number(control.value));
   };
   control.addEventListener("change", entered);
   control.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") entered();
     const hop = { ArrowUp: step, ArrowDown: -step }[event.key];
     if (!hop) return;
     event.preventDefault();
     control.value = rounded(Number(control.value) + hop * (event.shiftKey ? 10 : 1));
   });
   return labelled(text, control, unit);
+}
+
+// Whoever types in a field that an answer makes anew goes on in the new one, with what was typed and not yet entered.
+export function goOn(before, root) {
+  const again = [...root.querySelectorAll("input")].find((one) => one.ariaLabel === before.ariaLabel);
+  if (!again) return;
+  again.focus();
+  if (!before.dataset.typed) return;
+  again.value = before.value;
+  again.dataset.typed = "yes";
 }
 
 export function choice(text, value, words, told) {

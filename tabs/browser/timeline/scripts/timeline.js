@@ -1,6 +1,7 @@
 // One timeline: the strip, the numbers under it, and what is asked of Python. Where the playhead is and what the camera sees it
 // has from the stage beside it, without a request.
 import { extras } from "./extras.js";
+import { goOn } from "./fields.js";
 import { keyPanel, wholePanel } from "./panels.js";
 import { Gizmo } from "./gizmo.js";
 import { Plan } from "./plan.js";
@@ -139,8 +140,11 @@ export class Timeline {
   panels() {
     const { chosen, keyed } = this.value;
     if (!keyed) return;
+    const typing = this.root.querySelector(".tl-key input[type=number]:focus");
     this.root.querySelector(".tl-key").replaceChildren(...keyPanel(this.value, this.words, () => this.ripple(), (command) => this.ask(command)));
     this.root.querySelector(".tl-motion").replaceChildren(...wholePanel(this.value, this.words, (command) => this.ask(command)));
+    if (typing && this.shown === String(chosen)) goOn(typing, this.root.querySelector(".tl-key"));
+    this.shown = String(chosen);
     for (const button of this.root.querySelectorAll("[data-needs]"))
       button.disabled = button.dataset.needs === "one" ? chosen.length !== 1 : !chosen.length;
   }

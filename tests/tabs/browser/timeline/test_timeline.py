@@ -236,3 +236,18 @@ def test_every_choice_has_words():
     assert set(component.WORDS["easing"]) == set(EASINGS)
     assert set(component.WORDS["tangent"]) == set(get_args(Tangent))
     assert set(component.WORDS["curve"]) == set(get_args(Curve))
+
+
+def test_what_is_typed_while_an_answer_comes_is_kept(page):
+    page.get_by_role("button", name="Add at the end").click()
+    expect(keys(page)).to_have_count(2)
+    pan = page.get_by_label("pan in °")
+    pan.fill("3")
+    pan.press("Enter")
+    pan.fill("4")  # before the answer to the first
+    said(page, "Pan of key 2")
+    expect(pan).to_have_value("4")
+    expect(pan).to_be_focused()
+    pan.press("Enter")
+    expect(page.locator(".timeline")).to_have_attribute("data-answered", "3")
+    expect(pan).to_have_value("4")
