@@ -69,8 +69,9 @@ def rehearse(
     """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
 
     ``holes``: "filled" from the background side in every frame, "completed" once for all frames by a second layer,
-    "remembered" from what stands still at other times of a clip (`camera.completion.remember`), the rest filled, "shown" in a loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the
-    colours of the second layer. ``exposure``: depth of field and motion blur; a map has neither. Several at once take turns, see
+    "remembered" from what stands still at other times of a clip (`camera.completion.remember`), the rest filled, "shown" in a
+    loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the colours of the
+    second layer. ``exposure``: depth of field and motion blur; a map has neither. Several at once take turns, see
     `pipelines.turns`: those of one folder are one visitor's.
     """
     steps = _rehearse_steps(scene, path, video, renderer, holes, inpaint, None if holes == "map" else exposure)

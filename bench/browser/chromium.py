@@ -1,4 +1,4 @@
-"""Chromium without a screen, as the benchmark of scrubbing and the documentation's film start it."""
+"""Chromium without a screen, as benchmarks, tests and the documentation's film start it."""
 
 from __future__ import annotations
 

@@ -7,14 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench.browser.chromium import find_chromium
+from bench.browser.chromium import FLAGS, find_chromium
 
 PATIENCE = 120_000
 """Milliseconds until what is waited for has failed to come. Software WebGL on a busy machine is slow."""
-FLAGS = [
-    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
+ALONE = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+"""Chromium asks nobody but the app."""
 PLAIN_PAGE = ["--disable-gpu-compositing", "--disable-gpu-rasterization"]
 """The page around WebGL is not drawn by the software graphics card, which keeps an idle page busy. Chromium then speaks of
 stalls where pixels are read back."""
@@ -52,7 +50,7 @@ def launch_options(playwright):
     from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE)
-    return {"executable_path": find_chromium(), "args": FLAGS + PLAIN_PAGE}
+    return {"executable_path": find_chromium(), "args": [*FLAGS, *ALONE, *PLAIN_PAGE]}
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from bench.browser.chromium import find_chromium
+from bench.browser.chromium import FLAGS, find_chromium
 from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
@@ -21,14 +21,14 @@ from pipelines.reconstruct.surface.texture import surface_of
 from pipelines.splats.drawing import render_path
 from pipelines.splats.splats import Splats
 from pipelines.viewer import page
-from tests.tabs.conftest import FLAGS
+from tests.tabs.conftest import ALONE
 
 WIDTH, HEIGHT, FRAMES = 160, 96, 5
 
 
 @pytest.fixture(scope="module")
 def browser(playwright):
-    opened = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+    opened = playwright.chromium.launch(executable_path=find_chromium(), args=[*FLAGS, *ALONE])
     yield opened
     opened.close()
 
