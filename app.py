@@ -33,15 +33,15 @@ from tabs import theme
 from tabs.compare import tab as compare
 from tabs.evaluation import tab as takes
 from tabs.parts import method_tab, session_files
-from tabs.parts.form import VISITORS, said
+from tabs.parts.form import VISITORS, wrap_handler
 from tabs.project import folders
-from tabs.project.link import decoded
+from tabs.project.link import decode_link
 from tabs.scene import tab as scene
 from tabs.serving import kernels_ahead
 from tabs.serving.ending import NoNewWork, on_sigterm
 from tabs.serving.first_page import FirstPage
 from tabs.serving.headers import SafeHeaders
-from tabs.serving.light_page import building, launching, lighten
+from tabs.serving.light_page import defer_server, lighten, skip_reload_check
 from tabs.serving.named_files import NamedFiles
 from tabs.serving.patient_start import patient_start
 from tabs.serving.status_page import StatusPages
@@ -66,7 +66,7 @@ PAGE_FIRST = 1.0
 """Seconds from the first visit to the warm-up: page and figure go before."""
 
 
-@building()
+@defer_server()
 def build() -> gr.Blocks:
     """The whole page; RESHOOT_METHODS chooses tabs, for a Space that carries one heavy method.
 
@@ -93,8 +93,8 @@ def build() -> gr.Blocks:
         studio.connect()
         _serve_siblings()
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-        page.load(said(_linked_tab), None, studio.tabs, **aside)
-        page.load(said(_visited), **aside)
+        page.load(wrap_handler(_linked_tab), None, studio.tabs, **aside)
+        page.load(wrap_handler(_visited), **aside)
     return page
 
 
@@ -147,7 +147,7 @@ def _serve_siblings() -> None:
         yield from serve(job)
 
     job, progress, result = gr.File(visible=False), gr.JSON(visible=False), gr.File(visible=False)
-    gr.Button(visible=False).click(said(run_job), job, [progress, result], api_name=ENDPOINT.strip("/"))
+    gr.Button(visible=False).click(wrap_handler(run_job), job, [progress, result], api_name=ENDPOINT.strip("/"))
 
 
 def _linked_tab(request: gr.Request):
@@ -155,7 +155,7 @@ def _linked_tab(request: gr.Request):
     text = request.query_params.get("s")
     if not text:
         return gr.skip()
-    name = decoded(text)["method"]
+    name = decode_link(text)["method"]
     if name not in _with_tabs():
         raise InputError(f"This link is a shot with {name}, which is not offered here; ask for its address.")
     return gr.Tabs(selected=name)
@@ -175,8 +175,8 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "footer_links": ["api", "gradio", "settings"],
         "app_kwargs": {"middleware": [*map(Middleware, (SafeHeaders, NoNewWork, StatusPages, FirstPage, NamedFiles))]},
     }
-    threading.Thread(target=session_files.sweep, name="sweep", daemon=True).start()
-    with patient_start(), launching():
+    threading.Thread(target=session_files.remove_abandoned, name="sweep", daemon=True).start()
+    with patient_start(), skip_reload_check():
         return page.launch(**{**options, **changes})
 
 
@@ -206,8 +206,8 @@ def _preload() -> None:
 
 
 if __name__ == "__main__":
-    private = session_files.made()
-    session_files.keep_all_in(private)
+    private = session_files.make_folder()
+    session_files.use_for_temporary_files(private)
     on_sigterm(folders.ROOT, private)
     kernels_ahead.begin()
     _preload()

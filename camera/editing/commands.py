@@ -27,11 +27,11 @@ MOST_POINTS = 20_000
 DEGREES_BETWEEN_KEYS = 15.0
 """Of an orbit: between such keys the curve through them leaves the circle by less than half a percent of its radius."""
 
-Asked = Mapping[str, Any]
+Command = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Edited:
+class EditResult:
     """``move`` after an edit; ``name``: what it was, as in "Undo: retime key 3"; ``chosen``: keys to be selected now."""
 
     move: KeyedMove
@@ -39,16 +39,16 @@ class Edited:
     chosen: tuple[int, ...] = ()
 
 
-def apply_command(move: KeyedMove, asked: Asked, *, origin: CameraPath) -> Edited:
-    """The move after the edit that ``asked`` names as "do"; ``origin``: the picture's camera, from which numbers count.
+def apply_command(move: KeyedMove, command: Command, *, origin: CameraPath) -> EditResult:
+    """The move after the edit that ``command`` names as "do"; ``origin``: the picture's camera, from which numbers count.
 
     Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, begin, shift, turn, stroke, look_at,
     size, orbit, follow, loop, speed, shape; of a move over a clip's camera follow_clip, ends. A target is "point", or "way", a point for each chosen key. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
     """
-    name = asked.get("do")
+    name = command.get("do")
     if not isinstance(name, str) or name not in _EDITS:
         raise InputError(f"Unknown edit {name!r:.40}; the edits are {', '.join(_EDITS)}.")
-    return _EDITS[name](move, asked, origin)
+    return _EDITS[name](move, command, origin)
 
 
 def describe_move(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
@@ -95,198 +95,204 @@ def write_camera(camera: CameraPath) -> dict[str, Any]:
     return {**numbers, "width": camera.width, "height": camera.height}
 
 
-def _add(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    time = _read_number(asked, "time")
+def _add(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    time = _read_number(command, "time")
     there = edits.index_at(move, time)
-    camera = read_camera(asked.get("camera"), origin) if asked.get("camera") else key_at(move, time).camera
+    camera = read_camera(command.get("camera"), origin) if command.get("camera") else key_at(move, time).camera
     if there is not None:
-        return Edited(edits.overwrite_key(move, there, camera), f"overwrite key {there + 1}", (there,))
+        return EditResult(edits.overwrite_key(move, there, camera), f"overwrite key {there + 1}", (there,))
     move = edits.add_key(move, Key(camera, time))
     number = edits.index_at(move, time) or 0
-    return Edited(move, f"add key {number + 1}", (number,))
+    return EditResult(move, f"add key {number + 1}", (number,))
 
 
-def _append(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _append(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Append a camera after the last key. If that is at the end of the move, the other keys are compressed, so that its length stays."""
     if move.source is not None:
         raise InputError("Over a clip's camera keys stand at its frames; go to a frame and add the key there.")
     last, count = move.keys[-1], len(move.keys)
-    camera = read_camera(asked.get("camera"), origin)
+    camera = read_camera(command.get("camera"), origin)
     apart = (last.time - move.keys[0].time) / (count - 1) if count > 1 else move.seconds
     if not move.loop and last.leaves < move.seconds - 0.5 * apart:
-        return Edited(edits.add_key(move, Key(camera, move.seconds)), f"add key {count + 1}", (count,))
+        return EditResult(edits.add_key(move, Key(camera, move.seconds)), f"add key {count + 1}", (count,))
     longer = replace(move, seconds=move.seconds + apart)
     longer = edits.add_key(longer, Key(camera, last.leaves + apart))
-    return Edited(edits.retime(longer, move.seconds), f"add key {count + 1}", (count,))
+    return EditResult(edits.retime(longer, move.seconds), f"add key {count + 1}", (count,))
 
 
-def _overwrite(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    (number,) = _read_chosen(asked)[:1]
-    camera = read_camera(asked.get("camera"), origin)
-    return Edited(edits.overwrite_key(move, number, camera), f"overwrite key {number + 1}", (number,))
+def _overwrite(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    (number,) = _read_chosen(command)[:1]
+    camera = read_camera(command.get("camera"), origin)
+    return EditResult(edits.overwrite_key(move, number, camera), f"overwrite key {number + 1}", (number,))
 
 
-def _move(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen, by = _read_chosen(asked), _read_number(asked, "seconds")
-    after = edits.move_keys(move, chosen, by, ripple=asked.get("ripple") is True)
-    return Edited(after, f"retime {_keys(chosen)}", _shift_chosen(move, after, chosen, by))
+def _move(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    chosen, by = _read_chosen(command), _read_number(command, "seconds")
+    after = edits.move_keys(move, chosen, by, ripple=command.get("ripple") is True)
+    return EditResult(after, f"retime {_keys(chosen)}", _shift_chosen(move, after, chosen, by))
 
 
-def _copy(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen, time = _read_chosen(asked), _read_number(asked, "time")
+def _copy(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    chosen, time = _read_chosen(command), _read_number(command, "time")
     after = edits.copy_keys(move, chosen, time)
     first = move.keys[min(chosen)].time
-    return Edited(after, f"copy {_keys(chosen)}", _shift_chosen(move, after, chosen, time - first))
+    return EditResult(after, f"copy {_keys(chosen)}", _shift_chosen(move, after, chosen, time - first))
 
 
-def _delete(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen = _read_chosen(asked)
-    return Edited(edits.delete_keys(move, chosen, ripple=asked.get("ripple") is True), f"delete {_keys(chosen)}")
+def _delete(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    chosen = _read_chosen(command)
+    return EditResult(edits.delete_keys(move, chosen, ripple=command.get("ripple") is True), f"delete {_keys(chosen)}")
 
 
-def _ease(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen = _read_chosen(asked)
-    return Edited(edits.set_easing(move, chosen, str(asked.get("easing"))), f"ease {_keys(chosen)}", chosen)
+def _ease(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    chosen = _read_chosen(command)
+    return EditResult(edits.set_easing(move, chosen, str(command.get("easing"))), f"ease {_keys(chosen)}", chosen)
 
 
-def _tangent(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    chosen = _read_chosen(asked)
-    after = edits.set_tangent(move, chosen, str(asked.get("tangent")))  # type: ignore[arg-type]
-    return Edited(after, f"tangent of {_keys(chosen)}", chosen)
+def _tangent(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    chosen = _read_chosen(command)
+    after = edits.set_tangent(move, chosen, str(command.get("tangent")))  # type: ignore[arg-type]
+    return EditResult(after, f"tangent of {_keys(chosen)}", chosen)
 
 
-def _hold(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    (number,) = _read_chosen(asked)[:1]
-    after = edits.hold_key(move, number, _read_number(asked, "seconds"), ripple=asked.get("ripple") is not False)
-    return Edited(after, f"hold at key {number + 1}", (number,))
+def _hold(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    (number,) = _read_chosen(command)[:1]
+    after = edits.hold_key(move, number, _read_number(command, "seconds"), ripple=command.get("ripple") is not False)
+    return EditResult(after, f"hold at key {number + 1}", (number,))
 
 
-def _retime(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    return Edited(edits.retime(move, _read_number(asked, "seconds")), "duration")
+def _retime(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    return EditResult(edits.retime(move, _read_number(command, "seconds")), "duration")
 
 
-def _rename(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    (number,) = _read_chosen(asked)[:1]
-    return Edited(edits.rename_key(move, number, str(asked.get("name", ""))), f"name of key {number + 1}", (number,))
+def _rename(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    (number,) = _read_chosen(command)[:1]
+    return EditResult(
+        edits.rename_key(move, number, str(command.get("name", ""))), f"name of key {number + 1}", (number,)
+    )
 
 
-def _numbers(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _numbers(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Set the given numbers of a key; the others stay."""
-    (number,) = _read_chosen(asked)[:1]
+    (number,) = _read_chosen(command)[:1]
     edits.check_chosen(move, [number])
     known = vars(KeyNumbers())
-    given = {name: _read_number(asked, name) for name in known if name in asked}
+    given = {name: _read_number(command, name) for name in known if name in command}
     if not given:
         raise InputError(f"A number of a key is one of {', '.join(known)}.")
     start = origin.world_from_camera[0]
     camera = move.keys[number].camera
     changed = with_numbers(camera, replace(numbers_of(camera, start), **given), start)
-    return Edited(edits.overwrite_key(move, number, changed), f"{', '.join(given)} of key {number + 1}", (number,))
+    return EditResult(edits.overwrite_key(move, number, changed), f"{', '.join(given)} of key {number + 1}", (number,))
 
 
-def _begin(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _begin(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Transform the whole move so that it begins at the picture's camera; over a clip's camera its first frame is the clip's."""
     if move.source is not None:
-        return Edited(replace(move, same_first=True), "begin as the clip")
+        return EditResult(replace(move, same_first=True), "begin as the clip")
     cameras = move.cameras.moved_to(origin.world_from_camera[0])
-    return Edited(move.with_cameras(cameras), "begin at the picture")
+    return EditResult(move.with_cameras(cameras), "begin at the picture")
 
 
-def _follow_clip(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _follow_clip(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """At "time" the clip's own camera takes over again."""
-    time = _read_number(asked, "time")
+    time = _read_number(command, "time")
     move = edits.follow_source(move, time)
     number = edits.index_at(move, time) or 0
-    return Edited(move, f"follow the clip at key {number + 1}", (number,))
+    return EditResult(move, f"follow the clip at key {number + 1}", (number,))
 
 
-def _ends(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _ends(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Whether the first and last frame are the clip's own, those that are given."""
-    given = {name: asked[name] for name in ("same_first", "same_last") if isinstance(asked.get(name), bool)}
+    given = {name: command[name] for name in ("same_first", "same_last") if isinstance(command.get(name), bool)}
     if not given or move.source is None:
         raise InputError("The edit needs same_first or same_last as true or false, and a clip's camera under the keys.")
     (name, same), *_ = given.items()
-    return Edited(replace(move, **given), f"{'same' if same else 'own'} {name.removeprefix('same_')} frame")
+    return EditResult(replace(move, **given), f"{'same' if same else 'own'} {name.removeprefix('same_')} frame")
 
 
-def _shift(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _shift(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Move the chosen keys "by" (x, y, z) in scene units along the axes of the world, or with "own" along those of each camera."""
-    chosen, cameras = _cameras_of(move, asked)
+    chosen, cameras = _cameras_of(move, command)
     poses = cameras.world_from_camera.copy()
-    by = _read_three(asked, "by")
-    poses[:, :3, 3] += poses[:, :3, :3] @ by if asked.get("own") is True else by
-    return Edited(_overwrite_keys(move, chosen, cameras.with_poses(poses)), f"move {_keys(chosen)}", chosen)
+    by = _read_three(command, "by")
+    poses[:, :3, 3] += poses[:, :3, :3] @ by if command.get("own") is True else by
+    return EditResult(_overwrite_keys(move, chosen, cameras.with_poses(poses)), f"move {_keys(chosen)}", chosen)
 
 
-def _turn(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _turn(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """The chosen keys turned "by" pan, tilt and roll in degrees about the axes of the world, or with "own" about their own."""
-    chosen, cameras = _cameras_of(move, asked)
-    poses, turn = cameras.world_from_camera.copy(), from_pan_tilt_roll(*_read_three(asked, "by"))
-    poses[:, :3, :3] = poses[:, :3, :3] @ turn if asked.get("own") is True else turn @ poses[:, :3, :3]
-    return Edited(_overwrite_keys(move, chosen, cameras.with_poses(poses)), f"turn {_keys(chosen)}", chosen)
+    chosen, cameras = _cameras_of(move, command)
+    poses, turn = cameras.world_from_camera.copy(), from_pan_tilt_roll(*_read_three(command, "by"))
+    poses[:, :3, :3] = poses[:, :3, :3] @ turn if command.get("own") is True else turn @ poses[:, :3, :3]
+    return EditResult(_overwrite_keys(move, chosen, cameras.with_poses(poses)), f"turn {_keys(chosen)}", chosen)
 
 
-def _stroke(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _stroke(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """The first key's camera carried along a line drawn from above ("points": x and z of the world), looking as it does or
     "ahead", as keys in place of those that are there."""
     with reading("A line from above is points of x and z; draw it again."):
-        line = np.array(asked["points"], np.float64)
+        line = np.array(command["points"], np.float64)
         if len(line) > MOST_POINTS:
             raise ValueError("too long")
-    path = along_stroke(move.keys[0].camera, line, STROKE_FRAMES, ahead=asked.get("ahead") is True)
+    path = along_stroke(move.keys[0].camera, line, STROKE_FRAMES, ahead=command.get("ahead") is True)
     made = edits.retime(fit_keys(path).move, move.seconds)
-    return Edited(made, "draw the move from above")
+    return EditResult(made, "draw the move from above")
 
 
-def _read_three(asked: Asked, name: str) -> NDArray[np.float64]:
-    given = asked.get(name)
+def _read_three(command: Command, name: str) -> NDArray[np.float64]:
+    given = command.get(name)
     if not isinstance(given, list) or len(given) != 3:
         raise InputError(f"The edit needs {name} as three numbers, got {given!r:.40}.")
     return np.array([_read_number({name: value}, name) for value in given])
 
 
-def _look_at(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _look_at(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Turn the chosen keys, or all, to look at a point of the world."""
-    chosen, cameras = _cameras_of(move, asked)
-    return Edited(
-        _overwrite_keys(move, chosen, look_at_target(cameras, _read_point(asked))),
+    chosen, cameras = _cameras_of(move, command)
+    return EditResult(
+        _overwrite_keys(move, chosen, look_at_target(cameras, _read_point(command))),
         f"look at a point with {_keys(chosen)}",
         chosen,
     )
 
 
-def _size(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _size(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Set the lenses of the chosen keys, or all, so that a point keeps the size that it has in the first of them."""
-    chosen, cameras = _cameras_of(move, asked)
-    return Edited(
-        _overwrite_keys(move, chosen, keep_framed(cameras, _read_point(asked))), f"keep size in {_keys(chosen)}", chosen
+    chosen, cameras = _cameras_of(move, command)
+    return EditResult(
+        _overwrite_keys(move, chosen, keep_framed(cameras, _read_point(command))),
+        f"keep size in {_keys(chosen)}",
+        chosen,
     )
 
 
-def _orbit(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _orbit(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Replace all keys by an orbit of "degrees" about a point, from the first chosen key or the first of all."""
-    degrees = _read_number(asked, "degrees")
+    degrees = _read_number(command, "degrees")
     if not 0 < abs(degrees) <= MOST_DEGREES:
         raise InputError(f"An orbit goes round by up to {MOST_DEGREES:g} degrees, got {degrees:g}.")
-    (number, *_), cameras = _cameras_of(move, asked)
+    (number, *_), cameras = _cameras_of(move, command)
     turns = np.linspace(0, degrees, 1 + max(2, int(np.ceil(abs(degrees) / DEGREES_BETWEEN_KEYS))))
-    point = np.atleast_2d(_read_point(asked))[0]
+    point = np.atleast_2d(_read_point(command))[0]
     path = orbit_target(cameras.sliced(slice(0, 1)), point, turns, up=UP)
-    return Edited(evenly(path, move.seconds), f"orbit {degrees:g} degrees from key {number + 1}")
+    return EditResult(evenly(path, move.seconds), f"orbit {degrees:g} degrees from key {number + 1}")
 
 
-def _follow(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _follow(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """The chosen keys, or all, go along with a target that moves."""
-    (chosen, cameras), way = _cameras_of(move, asked), _read_point(asked)
+    (chosen, cameras), way = _cameras_of(move, command), _read_point(command)
     if way.ndim == 1 or np.ptp(way, axis=0).max() < 1e-9:
         raise InputError("That target stands still; pick a point on an object that moves.")
-    return Edited(_overwrite_keys(move, chosen, follow_target(cameras, way)), f"follow with {_keys(chosen)}", chosen)
+    return EditResult(
+        _overwrite_keys(move, chosen, follow_target(cameras, way)), f"follow with {_keys(chosen)}", chosen
+    )
 
 
-def _cameras_of(move: KeyedMove, asked: Asked) -> tuple[tuple[int, ...], CameraPath]:
+def _cameras_of(move: KeyedMove, command: Command) -> tuple[tuple[int, ...], CameraPath]:
     """The chosen keys, or all that follow no clip, and their cameras."""
     own = tuple(number for number, key in enumerate(move.keys) if not key.follows)
-    chosen = _read_chosen(asked) if asked.get("chosen") else own
+    chosen = _read_chosen(command) if command.get("chosen") else own
     return chosen, move.cameras.sliced(edits.check_chosen(move, chosen))  # type: ignore[arg-type]
 
 
@@ -296,43 +302,43 @@ def _overwrite_keys(move: KeyedMove, chosen: tuple[int, ...], cameras: CameraPat
     return move
 
 
-def _read_point(asked: Asked) -> NDArray[np.float64]:
-    if asked.get("way") is not None:
+def _read_point(command: Command) -> NDArray[np.float64]:
+    if command.get("way") is not None:
         with reading("The way of a target is a list of points, three numbers each, one for every chosen key."):
-            way = np.array(asked["way"], dtype=np.float64)
+            way = np.array(command["way"], dtype=np.float64)
             if way.ndim != 2 or way.shape[1] != 3 or not np.isfinite(way).all():
                 raise ValueError("no points")
         return way
-    given = asked.get("point")
+    given = command.get("point")
     point = [_read_number({"point": value}, "point") for value in (given if isinstance(given, list | str) else [])]
     if len(point) != 3:
         raise InputError("A target is a point, three numbers; pick one in the picture or in 3D first.")
     return np.array(point)
 
 
-def _loop(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    return Edited(edits.set_loop(move, asked.get("loop") is True), "loop")
+def _loop(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    return EditResult(edits.set_loop(move, command.get("loop") is True), "loop")
 
 
-def _shape(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
+def _shape(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Set curve, overall easing and constant speed of the move, those that are given."""
     kinds = {"curve": str, "easing": str, "constant_speed": bool}
-    given = {name: asked[name] for name in kinds if name in asked}
+    given = {name: command[name] for name in kinds if name in command}
     if not given or not all(isinstance(value, kinds[name]) for name, value in given.items()):
         raise InputError(f"The edit needs one of {', '.join(kinds)}.")
-    return Edited(replace(move, **given), " and ".join(name.replace("_", " ") for name in given))
+    return EditResult(replace(move, **given), " and ".join(name.replace("_", " ") for name in given))
 
 
-def _speed(move: KeyedMove, asked: Asked, origin: CameraPath) -> Edited:
-    points = asked.get("points") or []
+def _speed(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
+    points = command.get("points") or []
     try:
         graph = tuple((float(share), float(speed)) for share, speed in points)
     except (TypeError, ValueError):
         raise InputError("A speed graph is a list of points: share of the time, relative speed.") from None
-    return Edited(replace(move, speed=graph), "speed graph")
+    return EditResult(replace(move, speed=graph), "speed graph")
 
 
-_EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
+_EDITS: dict[str, Callable[[KeyedMove, Command, CameraPath], EditResult]] = {
     "add": _add, "append": _append, "overwrite": _overwrite, "move": _move, "copy": _copy, "delete": _delete, "ease": _ease,
     "tangent": _tangent, "hold": _hold, "retime": _retime, "rename": _rename, "numbers": _numbers, "begin": _begin, "shift": _shift,
     "turn": _turn, "stroke": _stroke, "look_at": _look_at,
@@ -341,15 +347,15 @@ _EDITS: dict[str, Callable[[KeyedMove, Asked, CameraPath], Edited]] = {
 }  # fmt: skip
 
 
-def _read_number(asked: Asked, name: str) -> float:
-    value = asked.get(name)
+def _read_number(command: Command, name: str) -> float:
+    value = command.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
         raise InputError(f"The edit needs {name} as a number, got {value!r:.40}.")
     return float(value)
 
 
-def _read_chosen(asked: Asked) -> tuple[int, ...]:
-    chosen = asked.get("chosen")
+def _read_chosen(command: Command) -> tuple[int, ...]:
+    chosen = command.get("chosen")
     if not isinstance(chosen, list) or not chosen or not all(type(each) is int for each in chosen):
         raise InputError("Choose a key first.")
     return tuple(sorted(set(chosen)))

@@ -25,7 +25,7 @@ def pack_splats(splats: Splats, add: Callable[[bytes], tuple[int, int]]) -> dict
     Places are float32; logarithms of sizes in 16 bits between ``low`` and ``high``; rotations as quaternions and opacities in 16 bits;
     harmonics as float16.
     """
-    count, harmonics = sent_of(len(splats), splats.sh.shape[1])
+    count, harmonics = choose_detail(len(splats), splats.sh.shape[1])
     chosen = splats.chosen(_by_size(splats)[:count])
     low, high = float(chosen.log_scales.min()), float(chosen.log_scales.max())
     sizes = (chosen.log_scales - low) / max(high - low, 1e-9) * 65535
@@ -41,7 +41,7 @@ def pack_splats(splats: Splats, add: Callable[[bytes], tuple[int, int]]) -> dict
     return facts | {name: add(np.ascontiguousarray(values).tobytes()) for name, values in parts.items()}
 
 
-def sent_of(count: int, harmonics: int) -> tuple[int, int]:
+def choose_detail(count: int, harmonics: int) -> tuple[int, int]:
     """How many of ``count`` splats are sent, and with how many of their ``harmonics``."""
     fitting = [
         few for few in DEGREES if few <= harmonics and count * (PLAIN_BYTES + HARMONIC_BYTES * few) <= MOST_BYTES
@@ -51,9 +51,9 @@ def sent_of(count: int, harmonics: int) -> tuple[int, int]:
     return min(count, MOST_BYTES // (PLAIN_BYTES + HARMONIC_BYTES)), 1
 
 
-def lost_words(splats: Splats) -> str:
+def describe_loss(splats: Splats) -> str:
     """From what the page draws, where that is not all of the splats; else nothing."""
-    count, harmonics = sent_of(len(splats), splats.sh.shape[1])
+    count, harmonics = choose_detail(len(splats), splats.sh.shape[1])
     if count < len(splats):
         return f"the {count:,} splats of {len(splats):,} that show most; a rehearsal draws all"
     if harmonics < splats.sh.shape[1]:

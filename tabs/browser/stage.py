@@ -23,7 +23,7 @@ from camera.render.scene import SelfDrawn
 from camera.view import Scene
 from pipelines.media.video import complete
 from tabs.browser import scene_file
-from tabs.browser.splat_file import lost_words
+from tabs.browser.splat_file import describe_loss
 from tabs.serving.named_files import address_of
 
 _HERE = Path(__file__).parent
@@ -51,7 +51,7 @@ def stage(
     name: str, empty: str = "The camera's path appears here in 3D, once there is a picture.", *, stays: bool = False,
     eye: bool = True,
 ) -> gr.HTML:  # fmt: skip
-    """An empty stage, which says ``empty``; fill it with `shown` and `seen`. One that ``stays`` is in sight while its page is
+    """An empty stage, which says ``empty``; fill it with `stage_value` and `picture_update`. One that ``stays`` is in sight while its page is
     scrolled; one without an ``eye`` shows paths alone, not what their camera sees."""
     gr.set_static_paths([PLOTLY_JS, DRAWING])
     return gr.HTML(
@@ -68,7 +68,7 @@ def stage(
     )
 
 
-def shown(
+def stage_value(
     path: CameraPath,
     scene: Scene,
     place: Callable[[str], Path],
@@ -79,7 +79,7 @@ def shown(
     shot: CameraPath | None = None,
     exposure: Exposure | None = None,
 ) -> dict:
-    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `drawn`. ``shot``: the camera that a shot of it has,
+    """Value of a stage: ``path`` in ``scene``; ``fresh`` and ``at`` as in `figure_value`. ``shot``: the camera that a shot of it has,
     drawn over it; ``exposure``: lens and shutter, none for a pinhole.
 
     The scene's points, which are most of it and do not change with the path, go into a file, which the page fetches once;
@@ -90,19 +90,25 @@ def shown(
         figure = shot_over(figure, shot, scene)
     number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
     dots = figure["data"][number]
-    points = dots_beside([dots], number, place)
+    points = save_points([dots], number, place)
     nowhere = {axis: np.zeros(0, np.float32) for axis in "xyz"}
     figure["data"][number] = {**dots, **nowhere, "marker": {**dots["marker"], "color": np.zeros(0, np.uint8)}}
-    return {**drawn(figure, path, fresh=fresh, at=at), "points": points, "sight": sight(path, scene, place, exposure)}
+    return {
+        **figure_value(figure, path, fresh=fresh, at=at),
+        "points": points,
+        "sight": viewfinder_value(path, scene, place, exposure),
+    }
 
 
-def sight(path: CameraPath, scene: Scene, place: Callable[[str], Path], exposure: Exposure | None = None) -> dict:
+def viewfinder_value(
+    path: CameraPath, scene: Scene, place: Callable[[str], Path], exposure: Exposure | None = None
+) -> dict:
     """Data for the page's viewfinder along ``path``; scene and objects are files that the page fetches once."""
     objects = None
     if isinstance(scene, StagedScene) and scene.objects:
-        objects = beside("objects", scene_file.objects_file(scene, len(path), path.fps), place)
+        objects = save_beside("objects", scene_file.objects_file(scene, len(path), path.fps), place)
     return {
-        "scene": beside("scene", scene_file.scene_file(scene), place),
+        "scene": save_beside("scene", scene_file.scene_file(scene), place),
         "objects": objects,
         "frames": len(path),
         "poses": _numbers(path.world_from_camera[:, :3]),
@@ -119,7 +125,7 @@ def _stands_for(scene: Scene) -> str:
     """From what the page draws a scene, where that is not all of it."""
     splats = scene_file.splats_of(scene)
     if splats is not None:
-        return lost_words(splats)
+        return describe_loss(splats)
     return "the first picture only; a rehearsal draws all of the scene" if isinstance(scene, SelfDrawn) else ""
 
 
@@ -127,7 +133,7 @@ def _numbers(values: NDArray[np.float64]) -> str:
     return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode()
 
 
-def beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
+def save_beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
     """URL of a file with ``data`` that the page can fetch; the file is named by the hash of its content."""
     file = place(f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.bin")
     if not file.is_file():
@@ -136,17 +142,17 @@ def beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
     return address_of(file)
 
 
-def dots_beside(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:
+def save_points(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:
     """What a stage's value says of points in a file beside it: where they are, how many at each moment, and in which trace.
 
     The file holds x, y and z of each of ``dots`` as float32, then the colours of all as bytes. Its name is its content's.
     """
     parts = [each[axis].tobytes() for each in dots for axis in "xyz"]
     data = b"".join([*parts, *(each["marker"]["color"].tobytes() for each in dots)])
-    return {"url": beside("points", data, place), "counts": [len(each["x"]) for each in dots], "trace": trace}
+    return {"url": save_beside("points", data, place), "counts": [len(each["x"]) for each in dots], "trace": trace}
 
 
-def drawn(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None = None) -> dict:
+def figure_value(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None = None) -> dict:
     """Value of a stage that shows ``figure`` (see `camera.figure.path.spec`) of ``path``.
 
     ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame. The figure is Gradio's own wrapper of
@@ -162,7 +168,7 @@ def drawn(figure: dict, path: CameraPath, *, fresh: bool = False, at: int | None
     }
 
 
-def seen(picture: NDArray[np.uint8], question: int, caption: str) -> dict:
+def picture_update(picture: NDArray[np.uint8], question: int, caption: str) -> dict:
     """Update of a stage: ``picture`` (H,W,3) RGB answers its question number ``question``; see `tabs.browser.players.clips`."""
     import cv2
 

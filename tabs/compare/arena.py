@@ -21,8 +21,8 @@ from pipelines.results.arena import Arena, Entry, Pair, home
 from pipelines.results.record import restore
 from pipelines.results.take_report import read_report
 from tabs.browser.players import clips, players
-from tabs.evaluation.table import sortable
-from tabs.parts.form import said
+from tabs.evaluation.table import sortable_table
+from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 
 COLUMNS = ("method", "score", "from", "to", "won", "lost")
@@ -44,7 +44,7 @@ def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
             votes = [
                 gr.Button(label, interactive=False, elem_id=f"arena-{outcome}") for label, outcome in CHOICES.items()
             ]
-        table = sortable("arena-scores")
+        table = sortable_table("arena-scores")
         with gr.Row():
             ranks, export = gr.Button("Scores", size="sm"), gr.Button("All votes as CSV", size="sm")
         file = gr.File(label="Votes", visible=False, interactive=False, height=70, elem_id="arena-file")
@@ -84,19 +84,19 @@ def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
         return gr.File(str(target), visible=True)
 
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-    enter.click(said(enter_shots), list(shots.values()), status, api_name="arena_enter", **quick)
-    show.click(said(show_pair), project, [pair, status, screen, *votes], api_name="arena_pair", **quick)
+    enter.click(wrap_handler(enter_shots), list(shots.values()), status, api_name="arena_enter", **quick)
+    show.click(wrap_handler(show_pair), project, [pair, status, screen, *votes], api_name="arena_pair", **quick)
     choice = gr.Textbox(visible=False)
     for button, outcome in zip(votes, CHOICES.values()):
         button.click(
-            said(lambda pair, outcome=outcome: vote(pair, outcome)), pair, [pair, status, table, *votes],
+            wrap_handler(lambda pair, outcome=outcome: vote(pair, outcome)), pair, [pair, status, table, *votes],
             api_visibility="private", **quick,
         )  # fmt: skip
     gr.Button(visible=False).click(
-        said(vote), [pair, choice], [pair, status, table, *votes], api_name="arena_vote", **quick
+        wrap_handler(vote), [pair, choice], [pair, status, table, *votes], api_name="arena_vote", **quick
     )
-    ranks.click(said(show_scores), None, table, api_name="arena_scores", **quick)
-    export.click(said(export_votes), project, file, api_name="arena_votes", **quick)
+    ranks.click(wrap_handler(show_scores), None, table, api_name="arena_scores", **quick)
+    export.click(wrap_handler(export_votes), project, file, api_name="arena_votes", **quick)
 
 
 def _arena() -> Arena:

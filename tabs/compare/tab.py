@@ -28,7 +28,7 @@ from pipelines.shot import Shot
 from tabs.browser.players import clips, players
 from tabs.compare.arena import arena
 from tabs.evaluation.table import table
-from tabs.parts.form import cancelled_by, said
+from tabs.parts.form import cancel_with, wrap_handler
 from tabs.parts.send_to_scene import scene_button
 from tabs.project.project import Project
 from tabs.shared.old_endpoints import Shared, old_openings
@@ -96,10 +96,12 @@ def build(studio: Studio, shared: Shared) -> None:
         "concurrency_limit": 2,
     }
     runs: list[Any] = [
-        watch.click(said(rehearse_all), [studio.project, film, chosen], api_name="compare_rehearse", **running),
-        shoot.click(said(shoot_all), [studio.project, film, chosen, weights], api_name="compare_shoot", **running),
+        watch.click(wrap_handler(rehearse_all), [studio.project, film, chosen], api_name="compare_rehearse", **running),
+        shoot.click(
+            wrap_handler(shoot_all), [studio.project, film, chosen, weights], api_name="compare_shoot", **running
+        ),
     ]
-    cancelled_by(stop, runs, status)
+    cancel_with(stop, runs, status)
 
 
 def _run_methods(project: Project, film: str, methods: list[Method], make, limit: int = 1):

@@ -31,7 +31,7 @@ from pipelines.project.framing import framing_words
 from pipelines.settings import Settings
 from tabs.dimensionx.directors import connected, directors
 from tabs.dimensionx.training import Job, Training, train_section
-from tabs.parts.form import SHOOTS, cancelled_by, said
+from tabs.parts.form import SHOOTS, cancel_with, wrap_handler
 from tabs.parts.method_tab import MethodTab
 from tabs.parts.shoot import Shoot
 from tabs.project.project import Project
@@ -57,7 +57,7 @@ def nearest_directors(studio: Studio) -> None:
         return nearest(*project.ready()) if project.path is not None else ""
 
     studio.endpoint(nearest_of_path, studio.project, line, name="dimensionx_nearest", method=METHOD.name, queue=False)
-    studio.drawn[METHOD.name].change(said(shown, METHOD.name), studio.project, line, **PRIVATE)
+    studio.drawn[METHOD.name].change(wrap_handler(shown, METHOD.name), studio.project, line, **PRIVATE)
 
 
 def open_blank(project: Project):
@@ -72,7 +72,7 @@ def without_picture(studio: Studio, button: gr.Button, shoot: Shoot) -> None:
         lambda project: project.scene is None or not is_blank(project.scene), studio.project, target, **PRIVATE
     )
     button.click(
-        said(open_blank, METHOD.name), studio.project, [studio.project, target, studio.opened],
+        wrap_handler(open_blank, METHOD.name), studio.project, [studio.project, target, studio.opened],
         api_name="dimensionx_open_blank", show_progress="hidden",
     )  # fmt: skip
 
@@ -88,11 +88,11 @@ class Describing:
 
     def connect(self, shoot: Shoot) -> None:
         running = self.write.click(
-            said(describe_picture, METHOD.name), [shoot.project, shoot.settings["caption"], shoot.options["weights"]],
+            wrap_handler(describe_picture, METHOD.name), [shoot.project, shoot.settings["caption"], shoot.options["weights"]],
             [shoot.settings["prompt"], self.status], api_name="dimensionx_describe", show_progress="hidden",
             **SHOOTS,
         )  # fmt: skip
-        cancelled_by(self.stop, [running], self.status)
+        cancel_with(self.stop, [running], self.status)
 
 
 def describe_picture(project: Project, caption: str, weights: str):
@@ -132,7 +132,7 @@ def own_director(project: gr.State, target: Component) -> None:
         lora = read_lora(file, layers_may_differ=True)
         return str(file), " ".join((f"{len(lora.modules)} layers of rank {lora.rank}.", lora.told, *lora.notes))
 
-    files.upload(said(open_lora), [project, files], [target, told], api_name="dimensionx_open_lora")
+    files.upload(wrap_handler(open_lora), [project, files], [target, told], api_name="dimensionx_open_lora")
     back.click(lambda: ("", None), None, [target, files], api_visibility="private", queue=False)
 
 

@@ -84,9 +84,9 @@ class _Section:
                 gr.Markdown(training.files_told, padding=True)
                 folder = gr.UploadButton("Or give a folder", file_count="directory", size="sm")
                 with gr.Group():
-                    controls = form.controls(settings, form.basic(settings))
+                    controls = form.controls(settings, form.basic_names(settings))
                 with gr.Accordion("Finer training settings", open=False):
-                    controls |= form.controls(settings, form.advanced(settings))
+                    controls |= form.controls(settings, form.advanced_names(settings))
                 choices = list(RunOptions.controls()["weights"].choices or ())
                 weights = gr.Dropdown(choices, value="real", label="Weights")
                 keep = gr.Checkbox(
@@ -120,13 +120,18 @@ class _Section:
             api_name=f"{name}_train", **shared,
         )  # fmt: skip
         looking = again.click(
-            form.said(self._look), [project, code], seen, api_name=f"{name}_look_at_training", **shared
+            form.wrap_handler(self._look), [project, code], seen, api_name=f"{name}_look_at_training", **shared
         )
         stop.click(None, cancels=[running, looking], api_visibility="private").then(
-            form.said(self._stop), code, status, api_name=f"{name}_stop_training", queue=False, show_progress="hidden"
+            form.wrap_handler(self._stop),
+            code,
+            status,
+            api_name=f"{name}_stop_training",
+            queue=False,
+            show_progress="hidden",
         )
         private = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-        folder.upload(form.said(self._choose_accepted), folder, self.files, **private)
+        folder.upload(form.wrap_handler(self._choose_accepted), folder, self.files, **private)
 
     def _choose_accepted(self, files: list[str] | None) -> list[str]:
         return [file for file in files or [] if Path(file).suffix.lower() in self.training.accepted]

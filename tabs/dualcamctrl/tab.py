@@ -7,7 +7,7 @@ import gradio as gr
 from pipelines import method
 from pipelines.methods.dualcamctrl.disparity import disparity_picture
 from pipelines.methods.dualcamctrl.method import TEXT
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.parts.method_tab import MethodTab
 from tabs.project.project import Project
 from tabs.shared.old_endpoints import Shared
@@ -29,7 +29,7 @@ def build(studio: Studio, shared: Shared) -> None:
     gr.Markdown("Depth as the network reads it: near is bright", elem_classes="status")
     depth = gr.Image(label="Depth", show_label=False, height=160, interactive=False)
     without.click(
-        said(open_blank, METHOD.name), studio.project, [studio.project, tab.shoot.settings["mode"], studio.opened],
+        wrap_handler(open_blank, METHOD.name), studio.project, [studio.project, tab.shoot.settings["mode"], studio.opened],
         api_name=f"{METHOD.name}_open_blank", show_progress="hidden",
     )  # fmt: skip
     with tab.results():
@@ -39,4 +39,4 @@ def build(studio: Studio, shared: Shared) -> None:
         scene = project.framed or project.scene
         return disparity_picture(scene.first) if scene else None
 
-    studio.drawn[METHOD.name].change(said(depth_read, METHOD.name), studio.project, depth, **PRIVATE)
+    studio.drawn[METHOD.name].change(wrap_handler(depth_read, METHOD.name), studio.project, depth, **PRIVATE)

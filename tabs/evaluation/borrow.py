@@ -16,7 +16,7 @@ from camera.evaluation.borrow import Borrowed, Tolerance, scale_to_subject
 from camera.evaluation.report import TakeReport
 from pipelines.results.borrowed import borrow_camera, fit_to_scene
 from tabs.evaluation.take_view import MEASURES
-from tabs.parts.form import cancelled_by, said
+from tabs.parts.form import cancel_with, wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import Studio, signal
 
@@ -106,13 +106,16 @@ class BorrowControls:
 
         how = [self.degrees, self.share, self.smooth]
         opening = self.open.click(
-            said(open_keys), [studio.project, take, measured, *given, *how, self.lens],
+            wrap_handler(open_keys), [studio.project, take, measured, *given, *how, self.lens],
             [*shown, measured, self.status, studio.project, studio.tabs, studio.restored],
             api_name="takes_open_keys", **MEASURES,
         )  # fmt: skip
-        cancelled_by(self.stop, [opening], self.status)
+        cancel_with(self.stop, [opening], self.status)
         self.write.click(
-            said(borrow_move), [take, measured, *how, self.subject], [self.status, self.files], api_name="takes_borrow"
+            wrap_handler(borrow_move),
+            [take, measured, *how, self.subject],
+            [self.status, self.files],
+            api_name="takes_borrow",
         )
 
 

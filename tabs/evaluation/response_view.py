@@ -17,9 +17,9 @@ from pipelines.media.video import complete
 from pipelines.method import Progress
 from pipelines.results.responses import home, save_responses
 from pipelines.results.take_report import measure_steps, read_report
-from tabs.evaluation.table import sortable
+from tabs.evaluation.table import sortable_table
 from tabs.evaluation.take_view import MEASURES
-from tabs.parts.form import cancelled_by, said
+from tabs.parts.form import cancel_with, wrap_handler
 from tabs.project.project import Project
 
 COLUMNS = ("method", "weights", "axis", "achieved of asked, %", "late by, frames", "leaks into", "shots")
@@ -40,17 +40,17 @@ def response_section(take: gr.State) -> None:
             start = gr.Button("Measure and keep the curve", size="sm", elem_id="response-measure")
             stop = gr.Button("Cancel", size="sm", min_width=80)
         status = gr.Markdown(elem_classes="told", elem_id="response-told")
-        table = sortable("response-table")
+        table = sortable_table("response-table")
 
     def measure(take: Project, result_files: list[str]):
         """Measure results of Reshoot and keep how their methods answer: gain, lag and cross-talk per axis."""
-        yield from measuring(take, result_files)
+        yield from measure_responses(take, result_files)
 
-    running = start.click(said(measure), [take, shots], [status, table], api_name="takes_response", **MEASURES)
-    cancelled_by(stop, [running], status)
+    running = start.click(wrap_handler(measure), [take, shots], [status, table], api_name="takes_response", **MEASURES)
+    cancel_with(stop, [running], status)
 
 
-def measuring(take: Project, files: Sequence[str] | None):
+def measure_responses(take: Project, files: Sequence[str] | None):
     """Words, and the table when all are measured; what cannot be measured is said and left out."""
     from pipelines.cli.evaluation.response import responses
 
@@ -78,10 +78,10 @@ def measuring(take: Project, files: Sequence[str] | None):
     for one in found:
         save_responses(one, home())
     kept = ", ".join(f"{one.method} with {one.weights} weights" for one in found)
-    yield "  \n".join([f"Kept: {kept}.", *refused]), gr.update(value=rows_of(found))
+    yield "  \n".join([f"Kept: {kept}.", *refused]), gr.update(value=response_rows(found))
 
 
-def rows_of(found: Sequence[Response]) -> dict[str, Any]:
+def response_rows(found: Sequence[Response]) -> dict[str, Any]:
     """The table: a row for every axis that was asked for something."""
     rows = [
         {"cells": [

@@ -16,12 +16,12 @@ from pipelines.media.video import complete, probe
 from pipelines.method import Progress
 from pipelines.results.take_report import measure_steps, read_recorded_path, read_report
 from tabs.browser.players import clips, players
-from tabs.browser.stage import drawn, stage
+from tabs.browser.stage import figure_value, stage
 from tabs.evaluation.borrow import BorrowControls, Measured
 from tabs.evaluation.response_view import response_section
 from tabs.evaluation.ribbons import ribbons, show_ribbons
-from tabs.evaluation.take_view import MEASURES, words
-from tabs.parts.form import cancelled_by, said
+from tabs.evaluation.take_view import MEASURES, report_text
+from tabs.parts.form import cancel_with, wrap_handler
 from tabs.project.project import Project, forget
 from tabs.shared.studio import Studio
 
@@ -55,17 +55,17 @@ def build(studio: Studio) -> None:
 
     def measure(take: Project, video: str, requested_path: str):
         """Measure the camera of a video; with a path file, beside that path."""
-        yield from measuring(take, video, requested_path)
+        yield from measure_updates(take, video, requested_path)
 
     outputs = [status, view, screen, shown]
     running = start.click(
-        said(measure), [take, video, path], [*outputs, measured], api_name="takes_measure", **MEASURES
+        wrap_handler(measure), [take, video, path], [*outputs, measured], api_name="takes_measure", **MEASURES
     )
-    cancelled_by(stop, [running], status)
-    borrow.connect(studio, take, [video, path], measured, outputs, measuring)
+    cancel_with(stop, [running], status)
+    borrow.connect(studio, take, [video, path], measured, outputs, measure_updates)
 
 
-def measuring(take: Project, video: str, requested_path: str) -> Iterator[tuple]:
+def measure_updates(take: Project, video: str, requested_path: str) -> Iterator[tuple]:
     """Updates of words, stage, player and ribbons while a video is measured, and what was measured, None before it is there."""
     if not video:
         raise InputError("Choose a video first.")
@@ -84,5 +84,5 @@ def measuring(take: Project, video: str, requested_path: str) -> Iterator[tuple]
             report = step
     assert report is not None, "measuring ends with a report or an error"
     figure = overlay(report.achieved_path, report.requested_path)
-    value = drawn(figure, report.achieved_path, fresh=True)
-    yield words(report), value, gr.skip(), show_ribbons(report), Measured(video, requested_path, report)
+    value = figure_value(figure, report.achieved_path, fresh=True)
+    yield report_text(report), value, gr.skip(), show_ribbons(report), Measured(video, requested_path, report)

@@ -15,7 +15,7 @@ from pipelines.method import Progress
 from pipelines.results.record import restore
 from pipelines.results.take_report import measure_steps, read_report
 from tabs.evaluation.take_view import MEASURES
-from tabs.parts.form import cancelled_by, said
+from tabs.parts.form import cancel_with, wrap_handler
 
 _HERE = Path(__file__).parent
 COLUMNS = (
@@ -37,7 +37,7 @@ POINTS = 60
 def table(name: str, shots: Mapping[str, gr.State]) -> None:
     """Places the table over results whose mp4s ``shots`` hold by title, a button that fills it, and one that breaks off."""
     status = gr.Markdown(elem_classes="told", elem_id=f"{name}-takes-told")
-    shown = sortable(f"{name}-takes")
+    shown = sortable_table(f"{name}-takes")
     with gr.Row():
         start = gr.Button("Measure the cameras of these shots", size="sm", elem_id=f"{name}-measure")
         stop = gr.Button("Stop measuring", size="sm", min_width=80)
@@ -45,15 +45,15 @@ def table(name: str, shots: Mapping[str, gr.State]) -> None:
 
     def measure_all(*videos: str | None):
         """Measure the camera of every shot beside the move; noise from random weights is measured when asked."""
-        yield from measured({title: video for title, video in zip(titles, videos) if video})
+        yield from measure_videos({title: video for title, video in zip(titles, videos) if video})
 
     running = start.click(
-        said(measure_all), list(shots.values()), [status, shown], api_name=f"{name}_measure", **MEASURES
+        wrap_handler(measure_all), list(shots.values()), [status, shown], api_name=f"{name}_measure", **MEASURES
     )
-    cancelled_by(stop, [running], status, told="Not measured any further.")
+    cancel_with(stop, [running], status, told="Not measured any further.")
 
 
-def sortable(name: str) -> gr.HTML:
+def sortable_table(name: str) -> gr.HTML:
     """An empty table that sorts by the column whose head is pressed; its value is described in table.js."""
     return gr.HTML(
         value=None,
@@ -65,7 +65,7 @@ def sortable(name: str) -> gr.HTML:
     )
 
 
-def measured(videos: Mapping[str, str]):
+def measure_videos(videos: Mapping[str, str]):
     """Words, and the rows of the table each time one more is measured."""
     if not videos:
         raise InputError("Shoot the move first, then the cameras can be measured.")

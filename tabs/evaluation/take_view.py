@@ -15,7 +15,7 @@ from pipelines.method import Progress
 from pipelines.results.record import restore
 from pipelines.results.take_report import measure_steps, read_report
 from tabs.evaluation.ribbons import ribbons, show_ribbons
-from tabs.parts.form import cancelled_by, said
+from tabs.parts.form import cancel_with, wrap_handler
 from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE
@@ -35,40 +35,42 @@ def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: 
     outputs = [status, lines, again, stop]
 
     def by_itself(shot: str | None):
-        yield from after_a_shot(shot)
+        yield from report_after_shot(shot)
 
     def measured(shot: str | None):
         """Measure the camera of the last result beside its move; kept inside the mp4 and beside it."""
         if not shot:
             raise InputError("Shoot something first, then its camera can be measured.")
-        yield from steps_of_report(Path(shot))
+        yield from report_updates(Path(shot))
 
     runs = [
-        shot.change(said(by_itself), shot, outputs, api_visibility="private", trigger_mode="always_last", **MEASURES),
-        again.click(said(measured), shot, outputs, api_name=f"{name}_measure", **MEASURES),
+        shot.change(
+            wrap_handler(by_itself), shot, outputs, api_visibility="private", trigger_mode="always_last", **MEASURES
+        ),
+        again.click(wrap_handler(measured), shot, outputs, api_name=f"{name}_measure", **MEASURES),
     ]
     for run in runs:
-        run.success(said(over_move, name), [project, shot], stage, **PRIVATE)
-    cancelled_by(stop, runs, [status, stop], told=("Not measured.", gr.Button(visible=False)))
+        run.success(wrap_handler(overlay_measured, name), [project, shot], stage, **PRIVATE)
+    cancel_with(stop, runs, [status, stop], told=("Not measured.", gr.Button(visible=False)))
 
 
-def over_move(project: Project, shot: str | None) -> Any:
+def overlay_measured(project: Project, shot: str | None) -> Any:
     """Update of the stage: the camera that was shot over the project's move; none where that is another move by now."""
     report = read_report(shot) if shot else None
     if report is None or report.requested_path is None or project.path is None:
         return gr.skip()
-    if not same_begin(project.path, report.requested_path):
+    if not begins_with(project.path, report.requested_path):
         return gr.skip()
     return on_stage(project, shot=report.achieved_path)
 
 
-def same_begin(path: CameraPath, requested: CameraPath) -> bool:
+def begins_with(path: CameraPath, requested: CameraPath) -> bool:
     """Whether ``asked``, which a cancelled shot may have cut off, is how ``path`` begins."""
     whole, part = path.world_from_camera, requested.world_from_camera
     return len(part) <= len(whole) and bool(np.allclose(whole[: len(part)], part, atol=1e-6))
 
 
-def after_a_shot(shot: str | None):
+def report_after_shot(shot: str | None):
     """Updates of a report's outputs once there is another result; noise from random weights is not measured by itself."""
     if not shot:
         yield "", gr.update(value=None), gr.Button(visible=False), gr.Button(visible=False)
@@ -78,10 +80,10 @@ def after_a_shot(shot: str | None):
         status = "Random weights make noise, in which no camera is looked for by itself."
         yield status, gr.update(value=None), gr.Button(visible=True), gr.Button(visible=False)
         return
-    yield from steps_of_report(video)
+    yield from report_updates(video)
 
 
-def steps_of_report(video: Path):
+def report_updates(video: Path):
     """The same while a video's camera is measured; what cannot be measured is said where the report would stand."""
     known = read_report(video)
     if known is not None:
@@ -98,10 +100,10 @@ def steps_of_report(video: Path):
 
 
 def _report(report: TakeReport) -> tuple[str, dict]:
-    return words(report), show_ribbons(report)
+    return report_text(report), show_ribbons(report)
 
 
-def words(report: TakeReport) -> str:
+def report_text(report: TakeReport) -> str:
     """The report's sentences for the page."""
     first, *others = report.words
     return f"**Did the shot follow its move?** {report.verdict.capitalize()}. {first}" + "".join(

@@ -15,7 +15,7 @@ from pipelines.method import Clip
 from pipelines.methods.gen3c.continuation import grow_scene
 from pipelines.results.embedded_scene import read_embedded_scene
 from pipelines.results.record import frames_zip, restore, scene_sha256
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.parts.shoot import Shoot
 from tabs.project.project import Project
 
@@ -47,7 +47,7 @@ def points(shoot: Shoot) -> None:
         of = "the first frame of the clip" if scene.kind == "clip" else many
         return shown, f"{len(cloud):,} points of {of}; {scene.source}.", [*made, str(cameras)]
 
-    show.click(said(cache, name), [shoot.project, shoot.shot], [model, status, files], api_name=f"{name}_cache")
+    show.click(wrap_handler(cache, name), [shoot.project, shoot.shot], [model, status, files], api_name=f"{name}_cache")
 
 
 def _write(project: Project, name: str, data: bytes) -> str:

@@ -62,14 +62,14 @@ class Extend:
         )  # fmt: skip
         shoot.stop.click(None, cancels=[going], api_visibility="private")
         back.click(
-            form.said(self._take_back, self.name), [self.project, shoot.shot], shoot.outputs, api_name=f"{self.name}_take_back",
+            form.wrap_handler(self._take_back, self.name), [self.project, shoot.shot], shoot.outputs, api_name=f"{self.name}_take_back",
             show_progress="hidden",
         )  # fmt: skip
 
     def reopens(self, dropped: gr.File) -> None:
         """Connect the controls with the field ``dropped``, whose file becomes the result to extend."""
         dropped.upload(
-            form.said(self._reopen, self.name), [self.project, dropped], self.shoot.outputs, api_name=f"{self.name}_reopen",
+            form.wrap_handler(self._reopen, self.name), [self.project, dropped], self.shoot.outputs, api_name=f"{self.name}_reopen",
             show_progress="hidden",
         )  # fmt: skip
 

@@ -58,4 +58,4 @@ def curation(name: str, studio: Studio) -> None:
         [studio.project, video, *controls.values()], [studio.project, status, packed, studio.opened], api_name=f"{name}_curate", show_progress="hidden",
         concurrency_id="curation", concurrency_limit=1,
     )  # fmt: skip
-    form.cancelled_by(stop, [running], status)
+    form.cancel_with(stop, [running], status)

@@ -10,8 +10,8 @@ from camera.figure.path import DOTS, FRUSTUM_COLOUR, frustum_lines, frustum_size
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.methods.genxd.groups_plan import cameras_of
-from tabs.browser.stage import drawn, seen, stage
-from tabs.parts.form import said
+from tabs.browser.stage import figure_value, picture_update, stage
+from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio
 
@@ -31,8 +31,8 @@ def given_views(name: str, studio: Studio) -> None:
             return gr.Accordion(visible=False), gr.skip(), "", 0
         return (
             gr.Accordion(visible=True),
-            shown(project.scene, project.points),
-            described(project.scene, project.points),
+            views_figure(project.scene, project.points),
+            describe_views(project.scene, project.points),
             0,
         )
 
@@ -40,13 +40,15 @@ def given_views(name: str, studio: Studio) -> None:
         if project.scene is None:
             return gr.skip(), gr.skip()
         frame = last if event.frame is None else min(max(int(event.frame), 0), len(project.scene.views) - 1)
-        return frame, seen(_small(project.scene, frame), event.id, f"Picture {frame + 1} of {len(project.scene.views)}")
+        return frame, picture_update(
+            _small(project.scene, frame), event.id, f"Picture {frame + 1} of {len(project.scene.views)}"
+        )
 
-    studio.opened.change(said(show), studio.project, [box, view, status, last], **PRIVATE)
-    view.select(said(look), [studio.project, last], [last, view], trigger_mode="multiple", **PRIVATE)
+    studio.opened.change(wrap_handler(show), studio.project, [box, view, status, last], **PRIVATE)
+    view.select(wrap_handler(look), [studio.project, last], [last, view], trigger_mode="multiple", **PRIVATE)
 
 
-def shown(scene: Scene, points: PointCloud | None) -> dict:
+def views_figure(scene: Scene, points: PointCloud | None) -> dict:
     """Value of a stage: every camera with its frustum, and the sparse points where there are any, else the depth's."""
     path = cameras_of(scene, scene.fps)
     figure = spec(path, scene)
@@ -54,10 +56,10 @@ def shown(scene: Scene, points: PointCloud | None) -> dict:
     if points is not None:
         traces["scene"] = _dots(points.thinned(MOST_POINTS))
     figure["data"] = [{**trace, **traces.get(trace["name"], {})} for trace in figure["data"]]
-    return drawn(figure, path, fresh=True)
+    return figure_value(figure, path, fresh=True)
 
 
-def described(scene: Scene, points: PointCloud | None) -> str:
+def describe_views(scene: Scene, points: PointCloud | None) -> str:
     """One line: how many cameras, how far apart, what the points are."""
     path = cameras_of(scene, scene.fps)
     apart = float(np.linalg.norm(path.centres[:, None] - path.centres[None], axis=2).max())

@@ -13,7 +13,7 @@ from pipelines import method
 from pipelines.media.video import read_video, write_mp4
 from tabs.genxd.curation import curation
 from tabs.genxd.given_views import given_views
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.parts.method_tab import MethodTab
 from tabs.parts.shoot import Shoot
 from tabs.project.project import Project
@@ -51,7 +51,9 @@ def _contact_sheet(shoot: Shoot) -> None:
         file = Path(shot).with_name(f"{Path(shot).stem}-contact-sheet.png") if shot else None
         return gr.Image(str(file), visible=True) if file and file.is_file() else gr.Image(visible=False)
 
-    shoot.shot.change(said(show), shoot.shot, sheet, api_visibility="private", queue=False, show_progress="hidden")
+    shoot.shot.change(
+        wrap_handler(show), shoot.shot, sheet, api_visibility="private", queue=False, show_progress="hidden"
+    )
 
 
 def _comparison(shoot: Shoot) -> None:
@@ -85,11 +87,11 @@ def _comparison(shoot: Shoot) -> None:
         return f"{found.words} Measured on the saved video.", gr.Video(str(beside), visible=True)
 
     start.click(
-        said(compare_with_truth, METHOD.name),
+        wrap_handler(compare_with_truth, METHOD.name),
         [shoot.project, shoot.shot],
         [status, video],
         api_name=f"{METHOD.name}_compare",
     )
     shoot.shot.change(
-        said(offer, METHOD.name), [shoot.project, shoot.shot], [start, status, video], api_visibility="private", queue=False, show_progress="hidden"
+        wrap_handler(offer, METHOD.name), [shoot.project, shoot.shot], [start, status, video], api_visibility="private", queue=False, show_progress="hidden"
     )  # fmt: skip

@@ -128,7 +128,7 @@ class Objects:
             return project, NO_PICTURE, "An empty stage; add objects.", signal()
 
         self.bare.click(
-            form.said(open_empty_stage), self.project, [self.project, shoot.settings["background"], self.status, opened],
+            form.wrap_handler(open_empty_stage), self.project, [self.project, shoot.settings["background"], self.status, opened],
             api_name=f"{self.method.name}_open_empty_stage", show_progress="hidden",
         )  # fmt: skip
 
@@ -189,7 +189,7 @@ class Objects:
             )  # fmt: skip
 
     def _handler(self, fn: Callable) -> Callable:
-        return form.said(fn, self.method.name)
+        return form.wrap_handler(fn, self.method.name)
 
     # handlers
 

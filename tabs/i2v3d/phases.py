@@ -76,12 +76,12 @@ class Steps:
 
         for done in self.steps_done:
             done.success(
-                form.said(put, name),
+                form.wrap_handler(put, name),
                 [self.project, self.painted, self.taught],
                 [self.project, studio.edited],
                 **_PRIVATE,
             )
-        self.restore(showing.then(form.said(get, name), self.project, [self.painted, self.taught], **_PRIVATE))
+        self.restore(showing.then(form.wrap_handler(get, name), self.project, [self.painted, self.taught], **_PRIVATE))
 
     def restore(self, opened: Dependency) -> None:
         """Connect ``opened``, the event of an opened project, to show its keyframes and training settings."""
@@ -121,7 +121,7 @@ class Steps:
         status = self._status("scene")
         shown = players(f"{self.name}-renders")
         event = self._event(button, self._render, {}, [], [status, shown], "render_scene")
-        form.cancelled_by(stop, [event], status)
+        form.cancel_with(stop, [event], status)
 
     def _render(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Render the coarse scene along the path: colour, depth, foreground, what is visible, normals."""
@@ -145,7 +145,7 @@ class Steps:
             ready = gr.UploadButton("Use a ready LoRA", file_types=[".safetensors"], size="sm")
             none = gr.Button("Use no LoRA", size="sm")
         worn = [self.shoot.settings["lora_file"], self._status("subject")]
-        ready.upload(form.said(self._use_lora), [self.project, ready], worn, api_name=f"{self.name}_take_lora")
+        ready.upload(form.wrap_handler(self._use_lora), [self.project, ready], worn, api_name=f"{self.name}_take_lora")
         none.click(lambda: ("", "No LoRA is worn."), None, worn, **_PRIVATE)
         with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
             if on_zerogpu():
@@ -154,9 +154,9 @@ class Steps:
                 )
                 return
             with gr.Group():
-                controls = form.controls(SubjectSettings, form.basic(SubjectSettings))
+                controls = form.controls(SubjectSettings, form.basic_names(SubjectSettings))
             with gr.Accordion("Finer training settings", open=False):
-                controls |= form.controls(SubjectSettings, form.advanced(SubjectSettings))
+                controls |= form.controls(SubjectSettings, form.advanced_names(SubjectSettings))
             self.teaching = controls
             with gr.Row():
                 start = gr.Button("Learn the subject", variant="primary", size="sm", elem_id=f"{self.name}-learn")
@@ -175,7 +175,7 @@ class Steps:
             [status, early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
             show_progress="hidden", **form.TRAINS,
         )  # fmt: skip
-        form.cancelled_by(stop, [running], status, CANCELLED)
+        form.cancel_with(stop, [running], status, CANCELLED)
         self.steps_done.append(running)
 
     def _use_lora(self, project: Project, lora: str) -> tuple[str, str]:
@@ -246,16 +246,18 @@ class Steps:
             label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
         )
         target = [self.shoot.settings["keyframes_file"], status]
-        own.upload(form.said(self._open_keyframes), [self.project, own], target, api_name=f"{self.name}_take_keyframes")
+        own.upload(
+            form.wrap_handler(self._open_keyframes), [self.project, own], target, api_name=f"{self.name}_take_keyframes"
+        )
         none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
         outputs = [status, early, self.gallery, self.painted]
         painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
         one = {"painted": Painted, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
         which = [self.painted, self.which, self.seed, self.words]
         repainting = self._event(again, self._repaint, one, which, outputs, "paint_again")
-        form.cancelled_by(stop, [painting, repainting], status)
+        form.cancel_with(stop, [painting, repainting], status)
         dropping = drop.click(
-            form.said(self._drop), [self.painted, self.which], [status, self.gallery, self.painted],
+            form.wrap_handler(self._drop), [self.painted, self.which], [status, self.gallery, self.painted],
             api_name=f"{self.name}_drop_keyframe",
         )  # fmt: skip
         self.steps_done += [painting, repainting, dropping]
@@ -327,7 +329,7 @@ class Steps:
         status = self._status("video")
         outputs = [*self.shoot.outputs, status]
         event = self._event(button, self._between, {"painted": Painted}, [self.painted], outputs, "shoot_between")
-        form.cancelled_by(stop, [event], [status, self.shoot.status], ("Cancelled.", "Cancelled."))
+        form.cancel_with(stop, [event], [status, self.shoot.status], ("Cancelled.", "Cancelled."))
 
     def _between(
         self,

@@ -65,7 +65,7 @@ class ProjectFile:
             [self.project, *settings.values()], file, api_name=f"{name}_scene_for_blender", show_progress="hidden",
         )  # fmt: skip
         opened = given.upload(
-            form.said(self._open, name), [self.project, given],
+            form.wrap_handler(self._open, name), [self.project, given],
             [self.project, status, *self.controls.values(), self.steps.painted, self.steps.taught, studio.opened],
             api_name=f"{name}_open_project", show_progress_on=status,
         )  # fmt: skip

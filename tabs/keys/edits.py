@@ -19,14 +19,14 @@ from pipelines.method import Method
 from pipelines.project.content import KEYFRAMES
 from pipelines.project.framing import clip_camera
 from tabs.browser.timeline import component
-from tabs.keys import scene_asks
-from tabs.parts.form import said
+from tabs.keys import scene_queries
+from tabs.parts.form import wrap_handler
 from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
 from tabs.shared.notes import notes as path_notes
 from tabs.shared.studio import PRIVATE, Studio, signal
 
-Asked = Mapping[str, Any]
+Command = Mapping[str, Any]
 LONGEST_COMMAND = 4_000_000
 """Characters: 500 keys written in full, and room."""
 
@@ -47,8 +47,8 @@ class Timeline:
         unit = "m" if project.scene.unit == "metres" else "units"
         track = project.keyed() if keyed else None
         reach = subject_distance(project.ready()[0].first)
-        return component.shown(
-            project.path, track, project.scene.first.camera, unit=unit, reach=reach, trained=trained(project.record, reach),
+        return component.timeline_value(
+            project.path, track, project.scene.first.camera, unit=unit, reach=reach, trained=trained_range(project.record, reach),
             look=project.content.look.values(), has_clip=clip_camera(project.scene) is not None, **more,
         )  # fmt: skip
 
@@ -58,27 +58,27 @@ class Timeline:
         studio = self.studio
 
         def edit(project: Project, seeing: CameraPath | None, event: gr.EventData):
-            asked = event._data if isinstance(event._data, dict) else {}
-            number, before, nothing = asked.get("asked"), project.content.source, [gr.skip()] * 4
+            command = event._data if isinstance(event._data, dict) else {}
+            number, before, nothing = command.get("asked"), project.content.source, [gr.skip()] * 4
             try:
-                if asked.get("do") in scene_asks.ASKS:
-                    more = scene_asks.answered(project, asked)
+                if command.get("do") in scene_queries.QUERIES:
+                    more = scene_queries.answer_query(project, command)
                     text = more.pop("film", gr.skip())
                     return *nothing, self.value(project, asked=number, **more), text, gr.skip()
-                project, more = edited(project, asked, seeing)
+                project, more = apply_edit(project, command, seeing)
                 project.ready()
             except InputError as error:
                 if project.path is None:
                     raise
                 return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip(), gr.skip()
             value = self.value(project, asked=number, **more)
-            at = _frame_of(value) if asked.get("do") in _NOTHING_NEW else None
+            at = _frame_of(value) if command.get("do") in _NOTHING_NEW else None
             stage = on_stage(project, at=at)
             source = signal() if project.content.source != before else gr.skip()
             return project, stage, path_notes(project), source, value, gr.skip(), signal()
 
         self.strip.edit(
-            said(edit), [studio.project, seeing],
+            wrap_handler(edit), [studio.project, seeing],
             [studio.project, view, notes, studio.source_shown, self.strip, film, studio.edited], trigger_mode="multiple", **PRIVATE,
         )  # fmt: skip
         studio.endpoint(
@@ -86,7 +86,7 @@ class Timeline:
         )
 
 
-def trained(method: Method, reach: float) -> dict[str, Any]:
+def trained_range(method: Method, reach: float) -> dict[str, Any]:
     """How far the cameras of the method's training data go, in the scene's unit, and where that is from; else why not."""
     known = method.trained_moves
     if known is None:
@@ -96,7 +96,7 @@ def trained(method: Method, reach: float) -> dict[str, Any]:
 
 def edit_keys(project: Project, command: str):
     """Edit the keys of the move by one command (JSON with "do", see `camera.editing.commands`); returns the keys."""
-    project, _ = edited(project, _read(command), None)
+    project, _ = apply_edit(project, _read(command), None)
     return project, {"edit": project.history.past[-1].name, "keys": saved.write(project.keyed())}
 
 
@@ -104,29 +104,29 @@ _NOTHING_NEW = {"add", "append", "overwrite", "follow_clip", "numbers", "look_at
 """Edits after which the stage shows the key."""
 
 
-def edited(project: Project, asked: Asked, seeing: CameraPath | None) -> tuple[Project, dict[str, Any]]:
+def apply_edit(project: Project, command: Command, seeing: CameraPath | None) -> tuple[Project, dict[str, Any]]:
     """The project after a command of the timeline, and what to say: "chosen" keys and words."""
     keyed = project.content.source.moves_from == KEYFRAMES
-    if asked.get("do") == "fit":
+    if command.get("do") == "fit":
         project, fit = project.with_keys_of(project.ready()[1], "make keys of the move")
         return project, {"said": _fit_words(fit)}
-    if asked.get("do") == "limit":
+    if command.get("do") == "limit":
         scene, path = project.ready()
-        made = fit_to_limits(scene, path, scene_asks.limits_of(asked))
+        made = fit_to_limits(scene, path, scene_queries.read_limits(command))
         if keyed and made.kept.min() > 1 - 1e-9:
             return project, {"said": made.words}
         project, fit = project.with_keys_of(made.path, "fit to the scene")
         return project, {"said": f"{made.words} {_fit_words(fit)}"}
-    if asked.get("do") == "record":
-        project, fit = project.with_keys_of(scene_asks.walk_of(asked, project.moves.fps), "record a walk")
+    if command.get("do") == "record":
+        project, fit = project.with_keys_of(scene_queries.read_walk(command, project.moves.fps), "record a walk")
         return project, {"said": _fit_words(fit)}
-    if asked.get("do") in ("look", "focus"):
-        return scene_asks.with_look(project, asked)
-    if asked.get("do") == "over_clip":
-        return _over_clip(project, asked.get("on") is True)
-    if asked.get("do") == "open":
-        return project.with_keys(saved.read(asked.get("keys")), "open keys"), {}
-    project, edit = project.edited(scene_asks.with_way(project, asked), seeing)
+    if command.get("do") in ("look", "focus"):
+        return scene_queries.set_look(project, command)
+    if command.get("do") == "over_clip":
+        return _over_clip(project, command.get("on") is True)
+    if command.get("do") == "open":
+        return project.with_keys(saved.read(command.get("keys")), "open keys"), {}
+    project, edit = project.edited(scene_queries.add_waypoints(project, command), seeing)
     return project, {"chosen": edit.chosen, "said": edit.name[:1].upper() + edit.name[1:]}
 
 
@@ -155,11 +155,11 @@ def _frame_of(value: dict[str, Any]) -> int | None:
     return min(range(len(value["when"])), key=lambda frame: abs(value["when"][frame] - time))
 
 
-def _read(command: str) -> Asked:
-    if len(command or "") > LONGEST_COMMAND:
+def _read(text: str) -> Command:
+    if len(text or "") > LONGEST_COMMAND:
         raise InputError("This command is too long for an edit of keys.")
     with reading('A command is JSON with "do", as in {"do": "delete", "chosen": [1]}.'):
-        asked = json.loads(command)
-        if not isinstance(asked, dict):
+        command = json.loads(text)
+        if not isinstance(command, dict):
             raise ValueError("no object")
-    return asked
+    return command

@@ -16,7 +16,7 @@ from camera.view import Scene
 from pipelines.media.image import png
 from pipelines.method import Progress
 from pipelines.results.animatic import about, animatic, contact_sheet
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio, signal
 
@@ -48,21 +48,27 @@ class ShotList:
             self.video = gr.Video(label="Animatic", height=300, visible=False, loop=True, elem_id="animatic")
             self.file = gr.File(label="File", visible=False, interactive=False, height=70, elem_id="shots-file")
         outputs = [project, self.summary, studio.listed]
-        add.click(said(add_shot), [project, self.name, self.line], outputs, api_name="add_shot", show_progress="hidden")
+        add.click(
+            wrap_handler(add_shot),
+            [project, self.name, self.line],
+            outputs,
+            api_name="add_shot",
+            show_progress="hidden",
+        )
         sort.click(
-            said(reorder_in_project),
+            wrap_handler(reorder_in_project),
             [project, order, self.line],
             outputs,
             api_name="reorder_shots",
             show_progress="hidden",
         )
         running = draw.click(
-            said(render_animatic), project, self.video, api_name="animatic", concurrency_id="animatic",
+            wrap_handler(render_animatic), project, self.video, api_name="animatic", concurrency_id="animatic",
             concurrency_limit=2, show_progress_on=self.summary,
         )  # fmt: skip
         stop.click(None, cancels=[running], api_visibility="private")
         for button, make, name in ((sheet, _sheet, "contact_sheet"), (otio, _otio, "otio"), (edl, _edl, "edl")):
-            button.click(said(_file_handler(make)), project, self.file, api_name=name, show_progress="hidden")
+            button.click(wrap_handler(_file_handler(make)), project, self.file, api_name=name, show_progress="hidden")
         studio.follow(describe_shots, self.summary, self.line)
         gone = gr.Video(None, visible=False), gr.File(None, visible=False)
         studio.opened.change(lambda: gone, None, [self.video, self.file], **PRIVATE)

@@ -31,7 +31,7 @@ Components = dict[str, Component]
 log = logging.getLogger("reshoot")
 
 
-def cancelled_by(
+def cancel_with(
     stop: gr.Button,
     running: Sequence[Dependency],
     outputs: Component | Sequence[Component],
@@ -57,11 +57,11 @@ def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Co
     return {name: _control(declared[name], settings.defaults()[name], name not in hidden) for name in chosen}
 
 
-def basic(settings: type[Settings]) -> list[str]:
+def basic_names(settings: type[Settings]) -> list[str]:
     return [name for name, control in settings.controls().items() if not control.advanced]
 
 
-def advanced(settings: type[Settings]) -> list[str]:
+def advanced_names(settings: type[Settings]) -> list[str]:
     return [name for name, control in settings.controls().items() if control.advanced]
 
 
@@ -89,7 +89,7 @@ def handler(
 
     ``before`` maps the leading parameters to their types. The fields of the settings classes follow under their own
     names, which is how the API shows them; no two may share a name. Files that settings name must be those of the `Project`
-    among the values. ``method`` and errors as in `said`.
+    among the values. ``method`` and errors as in `wrap_handler`.
     """
     fields = [(kind, key, default) for kind in settings for key, default in kind.defaults().items()]
     names = [*before, *(key for _, key, _ in fields)]
@@ -115,13 +115,13 @@ def handler(
     made.__doc__ = fn.__doc__
     made.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return said(made, method)
+    return wrap_handler(made, method)
 
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
-def said(fn: Callable, method: str | None = None) -> Callable:
+def wrap_handler(fn: Callable, method: str | None = None) -> Callable:
     """The handler, with errors said in words: an `InputError` as it is, a fault of ours with where to look.
 
     A `Project` among its arguments is framed by ``method`` while it runs. One that it gives back is stored as one step of

@@ -14,7 +14,7 @@ from pipelines.options import RunOptions
 from pipelines.project.content import MoveSource
 from tabs.parts import form
 from tabs.parts.drawer import Drawer
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.parts.header import header
 from tabs.parts.shoot import Shoot
 from tabs.project.on_stage import on_stage
@@ -117,7 +117,7 @@ class MethodTab:
             api_name=f"{name}_draw", **QUIET,
         )  # fmt: skip
         controls = [*self.moves.values(), *self.shoot.settings.values(), *self.shoot.options.values()]
-        self.showing = studio.shown[name].change(said(show, name), self.project, controls, **PRIVATE)
+        self.showing = studio.shown[name].change(wrap_handler(show, name), self.project, controls, **PRIVATE)
         old_endpoints(self.shared, method, {**self.moves, **self.shoot.settings})
 
 
@@ -126,9 +126,9 @@ def shown_controls(method: Method, chosen: Sequence[str] = ()) -> tuple[str, ...
     presets and settings in their order."""
     if chosen:
         return tuple(chosen)
-    settings = form.basic(method.settings)
+    settings = form.basic_names(method.settings)
     known = [FRAMES, *(name for name in ALWAYS if name in (*settings, *RunOptions.controls()))]
-    others = [name for name in (*form.basic(method.moves), *settings) if name not in known]
+    others = [name for name in (*form.basic_names(method.moves), *settings) if name not in known]
     return (*known, *others[: MOST_SHOWN - len(known)])
 
 

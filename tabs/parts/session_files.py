@@ -19,7 +19,7 @@ _COMPUTERS = tempfile.gettempdir()
 _held: list[IO[bytes]] = []
 
 
-def made(place: str | Path | None = None) -> Path:
+def make_folder(place: str | Path | None = None) -> Path:
     """Make a folder in ``place`` (default: the system's temporary folder) that is removed when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -31,7 +31,7 @@ def made(place: str | Path | None = None) -> Path:
     return folder
 
 
-def keep_all_in(folder: Path) -> None:
+def use_for_temporary_files(folder: Path) -> None:
     """From now on this process and Gradio put uploads and everything else that is temporary into ``folder``, so that it goes
     away with it, however this process ends."""
     for name, variable in (("uploads", "GRADIO_TEMP_DIR"), ("work", "TMPDIR")):
@@ -41,7 +41,7 @@ def keep_all_in(folder: Path) -> None:
     tempfile.tempdir = os.environ["TMPDIR"]
 
 
-def sweep(place: str | Path | None = None) -> list[Path]:
+def remove_abandoned(place: str | Path | None = None) -> list[Path]:
     """Remove the folders in ``place`` whose process is gone (the system lets go of its lock); returns them."""
     found = Path(place or _COMPUTERS).glob(f"{_PREFIX}*/{_LOCK}")
     gone = [lock.parent for lock in found if _free(lock)]

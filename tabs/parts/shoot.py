@@ -80,8 +80,8 @@ class Shoot:
             form.handler(self._run, *kinds, before={**before, "request": gr.Request}, name=f"{name}_shoot", method=name),
             inputs, self.outputs, api_name=f"{name}_shoot", show_progress="hidden", **form.SHOOTS,
         )  # fmt: skip
-        form.cancelled_by(self.stop, [running], self.status)
-        self.archive.click(form.said(self._archive), self.shot, self.frames, api_name=f"{name}_frames")
+        form.cancel_with(self.stop, [running], self.status)
+        self.archive.click(form.wrap_handler(self._archive), self.shot, self.frames, api_name=f"{name}_frames")
         forecast = form.handler(self._forecast, *kinds, before=before, name=f"{name}_forecast", method=name)
         record = form.handler(self._set, *kinds, before=before, name=f"{name}_set_settings", method=name)
         quietly = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}

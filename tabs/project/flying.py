@@ -11,7 +11,7 @@ from camera.rotation import from_pan_tilt_roll
 from tabs.project.project import Project
 
 
-def flown(
+def fly(
     project: Project, seeing: CameraPath | None, frame: int | None, turn: Sequence[float], move: Sequence[float]
 ) -> CameraPath:
     """The camera (a path of one frame) after flying on from path frame ``frame``, or from ``seeing`` where it is None.
@@ -22,11 +22,11 @@ def flown(
     if frame is not None or seeing is None:
         index = min(max(int(frame or 0), 0), len(path) - 1)
         seeing = path.sliced(slice(index, index + 1))
-    return moved_on(seeing, turn, move, scene.first.focus_depth)
+    return move_camera(seeing, turn, move, scene.first.focus_depth)
 
 
-def moved_on(seeing: CameraPath, turn: Sequence[float], move: Sequence[float], reach: float) -> CameraPath:
-    """The camera ``seeing`` after `flown`'s ``turn`` and ``move``; ``reach``: distance to the subject in scene units."""
+def move_camera(seeing: CameraPath, turn: Sequence[float], move: Sequence[float], reach: float) -> CameraPath:
+    """The camera ``seeing`` after `fly`'s ``turn`` and ``move``; ``reach``: distance to the subject in scene units."""
     pose = np.eye(4)
     pose[:3, :3] = from_pan_tilt_roll(*np.degrees([turn[0], -turn[1], turn[2]]))
     pose[:3, 3] = np.asarray(move, float) * reach

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tabs.parts import session_files
 
-ROOT = session_files.made()
+ROOT = session_files.make_folder()
 """Where the files of all sessions are; folder names cannot be guessed."""
 
 

@@ -13,7 +13,7 @@ LONGEST_LINK = 4000
 """Characters; what a browser and a chat window still take."""
 
 
-def encoded(shot: dict[str, Any]) -> str:
+def encode_link(shot: dict[str, Any]) -> str:
     """A shot as text for an address; raises `InputError` where it is too long."""
     text = base64.urlsafe_b64encode(zlib.compress(json.dumps(shot, separators=(",", ":")).encode(), 9)).decode()
     if len(text) > LONGEST_LINK:
@@ -21,7 +21,7 @@ def encoded(shot: dict[str, Any]) -> str:
     return text
 
 
-def decoded(text: str) -> dict[str, Any]:
+def decode_link(text: str) -> dict[str, Any]:
     """The shot in a link; raises `InputError` for anything else."""
     try:
         unpacker = zlib.decompressobj()

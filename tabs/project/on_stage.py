@@ -8,19 +8,19 @@ import gradio as gr
 
 from camera.path import CameraPath
 from pipelines.project.look import exposure_of
-from tabs.browser.stage import shown
+from tabs.browser.stage import stage_value
 from tabs.project.project import Project
 
 
 def on_stage(project: Project, *, at: int | None = None, turn: bool = False, shot: CameraPath | None = None) -> Any:
     """Update of the stage with the path as the project's method follows it, through the project's lens and shutter; none where
     there is no path. ``turn``: back to the first view where the scene is another one than at the last such call; ``at`` and
-    ``shot``: see `tabs.browser.stage.shown`."""
+    ``shot``: see `tabs.browser.stage.stage_value`."""
     if project.path is None:
         return gr.skip()
     scene, path = project.ready()
     exposure = exposure_of(project.content.look, scene)
     fresh = turn and project.framings.is_new(project.scene)
-    return shown(
+    return stage_value(
         path, scene, project.file, nominal=project.record.nominal, at=at, fresh=fresh, shot=shot, exposure=exposure
     )

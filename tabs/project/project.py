@@ -156,7 +156,7 @@ class Project:
         source = replace(self.content.source, moves_from=KEYFRAMES)
         return self.changed(name, track=track, source=source)
 
-    def edited(self, asked: commands.Asked, seeing: CameraPath | None = None) -> tuple[Project, commands.Edited]:
+    def edited(self, asked: commands.Command, seeing: CameraPath | None = None) -> tuple[Project, commands.EditResult]:
         """The project after an edit of its keys, see `camera.editing.commands.apply_command`, and the edit. Cameras in ``asked`` are
         of the method's frame, as the page draws it; ``seeing`` is the camera where the page could not say it."""
         before = self.keyed()

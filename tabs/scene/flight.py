@@ -13,7 +13,7 @@ from camera.formats import read
 from camera.formats.account import Account
 from camera.trajectories.film import MOVES
 from pipelines.media.video import mp4_writer
-from tabs.parts.form import cancelled_by, said
+from tabs.parts.form import cancel_with, wrap_handler
 from tabs.scene.session import AS_SHOT, FILM, FLIGHTS, ID, OWN_FILE, PASSES, PRIVATE, STANDS, TIMES, Solid
 from tabs.shared.path_file import LINES
 
@@ -73,10 +73,10 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
         **PRIVATE,
     )  # fmt: skip
     passing.change(lambda time: gr.Slider(visible=time == STANDS), passing, moment, **PRIVATE)
-    file.upload(said(open_path), [solid, file], [solid, file_status], api_name=f"{ID}_open_path")
+    file.upload(wrap_handler(open_path), [solid, file], [solid, file_status], api_name=f"{ID}_open_path")
     running = start.click(
-        said(fly), [solid, source, film, frames, longest, passing, moment], video, api_name=f"{ID}_fly", concurrency_id=ID,
+        wrap_handler(fly), [solid, source, film, frames, longest, passing, moment], video, api_name=f"{ID}_fly", concurrency_id=ID,
         concurrency_limit=2, show_progress_on=video,
     )  # fmt: skip
-    cancelled_by(stop, [running], video, gr.Video(None, visible=False))
+    cancel_with(stop, [running], video, gr.Video(None, visible=False))
     return timing, video

@@ -15,7 +15,7 @@ from pipelines.reconstruct.dynamic_points import Moving, find_moving_points
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.pipeline import BACKGROUNDS, CAMERAS, KEEPS, KINDS, Made
 from tabs.parts import form
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.scene.session import ID, PRIVATE, Opened, Solid
 from tabs.scene.viewer import Screen
 
@@ -95,9 +95,9 @@ class Making:
                 info="A far dome in the frames' colours keeps flights from looking into black.",
             )  # fmt: skip
         with gr.Accordion("Splats", open=False):
-            settings = form.controls(SplatSettings, form.basic(SplatSettings))
+            settings = form.controls(SplatSettings, form.basic_names(SplatSettings))
             with gr.Accordion("Finer settings", open=False):
-                settings |= form.controls(SplatSettings, form.advanced(SplatSettings))
+                settings |= form.controls(SplatSettings, form.advanced_names(SplatSettings))
         self.settings = [settings[name] for name in SplatSettings.controls()]
         with gr.Row():
             self.start = gr.Button("Make 3D", variant="primary", elem_id=f"{ID}-make")
@@ -119,7 +119,9 @@ class Making:
             (self.masks, self.masked, open_masks),
             (self.movers, self.moved, open_moving_masks),
         ):
-            given.change(said(opens), [self.solid, given], [self.solid, report_line], api_name=f"{ID}_{opens.__name__}")
+            given.change(
+                wrap_handler(opens), [self.solid, given], [self.solid, report_line], api_name=f"{ID}_{opens.__name__}"
+            )
         self.kind.change(lambda kind: gr.Checkbox(visible=kind == "mesh"), self.kind, self.texture, **PRIVATE)
         self.keep.change(
             lambda keep: gr.File(visible=keep == KEEP_WORDS["masks"]), self.keep, self.masks, **PRIVATE
@@ -151,7 +153,7 @@ class Making:
         )  # fmt: skip
         running.success(Screen.viewed, self.solid, [screen.model, screen.view], **PRIVATE)
         stopped = [screen.status, screen.running, screen.model, screen.view]
-        form.cancelled_by(self.stop, [running], stopped, _describe_kept, self.solid)
+        form.cancel_with(self.stop, [running], stopped, _describe_kept, self.solid)
 
 
 def _make(

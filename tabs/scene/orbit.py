@@ -13,9 +13,9 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.reconstruct.dynamic_points import Moving
 from pipelines.reconstruct.pipeline import Made
-from tabs.browser.stage import dots_beside, drawn, seen, stage
-from tabs.parts.form import said
-from tabs.project.flying import moved_on
+from tabs.browser.stage import figure_value, picture_update, save_points, stage
+from tabs.parts.form import wrap_handler
+from tabs.project.flying import move_camera
 from tabs.scene.session import Solid
 
 STILL_POINTS, MOVING_POINTS, MOST_OF_A_MOMENT = 24_000, 240_000, 8_000
@@ -33,24 +33,24 @@ class Seeing:
 
 
 def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
-    """Places the stage; fill it with `shown`. Returns it and where its viewer is."""
+    """Places the stage; fill it with `orbit_value`. Returns it and where its viewer is."""
     view = stage(f"{name}-orbit", "What was made appears here in 3D, with its cameras.")
     seeing = gr.State(Seeing())
 
     def look(solid: Solid, seeing: Seeing, event: gr.EventData):
         if solid.made is None:
             return gr.skip(), gr.skip()
-        seeing = followed(solid, seeing, event.frame, event.turn, event.move)
-        return seeing, seen(picture(solid, seeing), event.id, caption(solid, seeing))
+        seeing = follow_viewer(solid, seeing, event.frame, event.turn, event.move)
+        return seeing, picture_update(picture(solid, seeing), event.id, caption(solid, seeing))
 
     view.select(
-        said(look), [solid, seeing], [seeing, view], api_visibility="private", queue=False, show_progress="hidden",
+        wrap_handler(look), [solid, seeing], [seeing, view], api_visibility="private", queue=False, show_progress="hidden",
         trigger_mode="multiple",
     )  # fmt: skip
     return view, seeing
 
 
-def followed(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float], move: list[float]) -> Seeing:
+def follow_viewer(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float], move: list[float]) -> Seeing:
     """Where the viewer is after the stage moved to ``frame``, or its viewer flew on.
 
     In a scene that moves who flew stays there as time passes.
@@ -60,12 +60,12 @@ def followed(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float],
         seeing = Seeing(int(frame), free)
     if any(turn) or any(move):
         seeing = replace(
-            seeing, free=moved_on(camera(solid, seeing), turn, move, thing(solid, seeing).first.focus_depth)
+            seeing, free=move_camera(camera(solid, seeing), turn, move, current_result(solid, seeing).first.focus_depth)
         )
     return seeing
 
 
-def thing(solid: Solid, seeing: Seeing) -> Made:
+def current_result(solid: Solid, seeing: Seeing) -> Made:
     """The reconstruction to show; of several moments, the current one."""
     moving = solid.moving
     return solid.thing() if moving is None else moving.moments[min(max(seeing.frame, 0), len(moving.moments) - 1)]
@@ -73,7 +73,7 @@ def thing(solid: Solid, seeing: Seeing) -> Made:
 
 def camera(solid: Solid, seeing: Seeing) -> CameraPath:
     """The current camera as a path of one frame, no wider than the stage."""
-    path = thing(solid, seeing).path
+    path = current_result(solid, seeing).path
     frame = 0 if solid.moving is not None else min(max(seeing.frame, 0), len(path) - 1)
     one = seeing.free or path.sliced(slice(frame, frame + 1))
     scale = min(1.0, WIDEST_EYE / one.width)
@@ -83,7 +83,7 @@ def camera(solid: Solid, seeing: Seeing) -> CameraPath:
 def picture(solid: Solid, seeing: Seeing) -> np.ndarray:
     from pipelines.reconstruct import display
 
-    return next(iter(display.render_flight(thing(solid, seeing), camera(solid, seeing))))
+    return next(iter(display.render_flight(current_result(solid, seeing), camera(solid, seeing))))
 
 
 def caption(solid: Solid, seeing: Seeing) -> str:
@@ -100,24 +100,24 @@ def caption(solid: Solid, seeing: Seeing) -> str:
 # --- figures -------------------------------------------------------------------------------------------------------
 
 
-def shown(solid: Solid) -> dict:
+def orbit_value(solid: Solid) -> dict:
     """Value of the stage; the points of all moments go into a file that the page fetches."""
     moving = solid.moving
     if moving is None:
         made = solid.thing()
         cloud = _near_points(made).thinned(STILL_POINTS)
-        return drawn(_figure(made, made.path, _dots(cloud, *palette(cloud.colours))), made.path, fresh=True)
+        return figure_value(_figure(made, made.path, _dots(cloud, *palette(cloud.colours))), made.path, fresh=True)
     dots = _moments(moving)
     figure = _figure(moving.moments[0], moving.path, dots[0])
     if len(moving.path) != len(dots):
         figure["frames"] = [{"traces": [], "data": []} for _ in dots]
-    points = dots_beside(dots, _number(figure), solid.file)
+    points = save_points(dots, _number(figure), solid.file)
     length = moving.seconds[-1] - moving.seconds[0]
     fps = min(max((len(dots) - 1) / length, 1.0), 60.0) if length > 0 else 1.0
-    return {**drawn(figure, moving.path, fresh=True), "frames": len(dots), "fps": fps, "points": points}
+    return {**figure_value(figure, moving.path, fresh=True), "frames": len(dots), "fps": fps, "points": points}
 
 
-def page(moving: Moving) -> bytes:
+def animation_page(moving: Moving) -> bytes:
     """The moving points as a page of their own, which any browser shows without a network."""
     import plotly.graph_objects as go
     from plotly.io import to_html

@@ -10,12 +10,12 @@ from camera.trajectories import film_script
 from camera.view import Fit, Scene
 from examples import EXAMPLES, load
 from pipelines.reconstruct import pipeline as making
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.parts.send_to_scene import offers
 from tabs.project.project import Project, forget
 from tabs.scene.flight import flight
 from tabs.scene.making import Making
-from tabs.scene.session import ID, PRIVATE, Opened, Solid, of_files, of_result
+from tabs.scene.session import ID, PRIVATE, Opened, Solid, open_files, open_result
 from tabs.scene.viewer import BEFORE, Screen
 
 EXAMPLE_FRAMES, EXAMPLE_SIDE = 16, 384
@@ -97,13 +97,13 @@ class _Source:
             """Open a result's mp4: its frames and the path it was shot on; of a 4D result all its files."""
             if not result_files:
                 raise InputError("Choose an mp4 made by Reshoot.")
-            return self.opened(solid, of_result(result_files))
+            return self.opened(solid, open_result(result_files))
 
         def open_frames(solid: Solid, frame_files: list[str], camera_file: str | None = None):
             """Open frames of your own: a video or pictures with a camera file, or files that bring their cameras."""
             if not frame_files:
                 raise InputError("Give frames first: a video, pictures, or a zip.")
-            return self.opened(solid, of_files(frame_files, camera_file))
+            return self.opened(solid, open_files(frame_files, camera_file))
 
         def open_example(solid: Solid, example: str, film_moves: str):
             """Open an example: a clip or several views as they are, a picture re-shot from its own exact depth along film
@@ -114,13 +114,15 @@ class _Source:
             """Open the project's scene: a clip or several views as they are, a picture re-shot from its depth along the move."""
             return self.opened(solid, _open_project_scene(project))
 
-        self.of_project.click(said(open_project), [self.solid, self.project], api_name=f"{ID}_open_project", **shared)
-        self.result.upload(said(open_result), [self.solid, self.result], api_name=f"{ID}_open_result", **shared)
+        self.of_project.click(
+            wrap_handler(open_project), [self.solid, self.project], api_name=f"{ID}_open_project", **shared
+        )
+        self.result.upload(wrap_handler(open_result), [self.solid, self.result], api_name=f"{ID}_open_result", **shared)
         self.take_in.click(
-            said(open_frames), [self.solid, self.frames, self.cameras], api_name=f"{ID}_open_frames", **shared
+            wrap_handler(open_frames), [self.solid, self.frames, self.cameras], api_name=f"{ID}_open_frames", **shared
         )
         self.try_it.click(
-            said(open_example), [self.solid, self.example, self.film], api_name=f"{ID}_open_example", **shared
+            wrap_handler(open_example), [self.solid, self.example, self.film], api_name=f"{ID}_open_example", **shared
         )
 
 
@@ -165,7 +167,7 @@ def _connect_offers(page: gr.Blocks, tabs: gr.Tabs, source: _Source) -> None:
     def open_shot(solid: Solid, shot: str):
         if not shot:
             raise InputError("Shoot something first; then 3D can be made of it.")
-        return *source.opened(solid, of_result([shot])), gr.Tabs(selected=ID)
+        return *source.opened(solid, open_result([shot])), gr.Tabs(selected=ID)
 
     for offer in offers(page):
-        offer.button.click(said(open_shot), [source.solid, offer.shot], [*source.outputs, tabs], **PRIVATE)
+        offer.button.click(wrap_handler(open_shot), [source.solid, offer.shot], [*source.outputs, tabs], **PRIVATE)

@@ -10,7 +10,7 @@ import gradio as gr
 from camera.errors import InputError
 from pipelines.media.video import complete
 from pipelines.reconstruct.pipeline import Made
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.scene import orbit
 from tabs.scene.session import ID, Solid
 
@@ -102,9 +102,11 @@ class Screen:
             return gr.File(_pack(solid), visible=True)
 
         self.view.input(
-            said(show), [self.solid, self.view], self.model, api_name=f"{ID}_show", show_progress_on=self.model
+            wrap_handler(show), [self.solid, self.view], self.model, api_name=f"{ID}_show", show_progress_on=self.model
         )
-        pack.click(said(pack_files), self.solid, self.files, api_name=f"{ID}_files", show_progress_on=self.files)
+        pack.click(
+            wrap_handler(pack_files), self.solid, self.files, api_name=f"{ID}_files", show_progress_on=self.files
+        )
 
     @staticmethod
     def update(**changes) -> tuple:
@@ -117,7 +119,7 @@ class Screen:
         """What `update` takes but the state, with what was made."""
         return {
             "status": solid.sentence(),
-            "stage": orbit.shown(solid),
+            "stage": orbit.orbit_value(solid),
             "seeing": orbit.Seeing(),
             "files": gr.File(visible=False),
             "timing": gr.Row(visible=solid.moving is not None),
@@ -162,7 +164,7 @@ def _pack(solid: Solid) -> list[str]:
     from pipelines.reconstruct import display
 
     if solid.moving is not None:
-        found = solid.moving.files() | {"points_in_motion.html": orbit.page(solid.moving)}
+        found = solid.moving.files() | {"points_in_motion.html": orbit.animation_page(solid.moving)}
     else:
         found = display.files(solid.thing())
     return [_write(solid, name, data) for name, data in found.items()]

@@ -34,11 +34,11 @@ EXPAND = """(function () {
   }
   return config;
 })()"""
-"""A JavaScript expression; CONFIG stands for the JSON of `compacted`."""
+"""A JavaScript expression; CONFIG stands for the JSON of `compact_config`."""
 
 
-def compacted(config: dict[str, Any]) -> dict[str, Any]:
-    """A shorter form of the page's description; `EXPAND` and `expanded` restore it."""
+def compact_config(config: dict[str, Any]) -> dict[str, Any]:
+    """A shorter form of the page's description; `EXPAND` and `expand_config` restore it."""
     components = [{k: v for k, v in each.items() if k not in FOR_PROGRAMS} for each in config["components"]]
     kinds = _kinds(components)
     types = [(kind, *_type([each for each in components if each["type"] == kind])) for kind in kinds]
@@ -62,8 +62,8 @@ def compacted(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def expanded(sent: dict[str, Any]) -> dict[str, Any]:
-    """What `EXPAND` makes of `compacted`, in Python: for tests."""
+def expand_config(sent: dict[str, Any]) -> dict[str, Any]:
+    """What `EXPAND` makes of `compact_config`, in Python: for tests."""
 
     def whole(given: dict[str, Any]) -> dict[str, Any]:
         return {k: sent["texts"][v["$text"]] if _is_number(v) else v for k, v in given.items()}

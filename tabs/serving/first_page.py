@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tabs.serving.compact import EXPAND, compacted
+from tabs.serving.compact import EXPAND, compact_config
 
 MOST_ADDRESSES = 16
 """Renderings kept: one for each name under which the server is reached."""
@@ -38,7 +38,7 @@ log = logging.getLogger("reshoot")
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedPage:
     """A page as bytes: as it is, and compressed in both ways that browsers take."""
 
     plain: bytes
@@ -58,7 +58,7 @@ class FirstPage:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.rendered: OrderedDict[tuple, Rendered] = OrderedDict()
+        self.rendered: OrderedDict[tuple, RenderedPage] = OrderedDict()
         self.rendering = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,21 +89,21 @@ class FirstPage:
             self.rendered.popitem(last=False)
         await _send_answer(send, *_choose_encoding(page, headers))
 
-    async def _render(self, scope: Scope, receive: Receive, send: Send) -> Rendered | None:
+    async def _render(self, scope: Scope, receive: Receive, send: Send) -> RenderedPage | None:
         """Gradio's page made small; None where it answered otherwise, which is sent then."""
         with _without_endpoints(scope.get("app")):
             status, kind, body = await _collect_answer(self.app, scope, receive)
         if status != 200:
             await _send_answer(send, body, kind, "", status)
             return None
-        page = await run_in_threadpool(rendered, without_addresses(body))
-        give_memory_back()
+        page = await run_in_threadpool(render_page, strip_addresses(body))
+        release_memory()
         return page
 
     async def _send_compressed(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self.rendering:  # until then Gradio has another description of the endpoints
             status, kind, body = await _collect_answer(self.app, scope, receive)
-        body, encoding = without_addresses(body), ""
+        body, encoding = strip_addresses(body), ""
         if len(body) > WORTH_COMPRESSING and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
             body, encoding = gzip.compress(body, 5), "gzip"
         await _send_answer(send, body, kind, encoding, status)
@@ -123,19 +123,19 @@ def _without_endpoints(app: Any) -> Iterator[None]:
         kept.pop(of_page, None)
 
 
-def give_memory_back() -> None:
+def release_memory() -> None:
     """Returns to the system what was freed; Linux's C library otherwise keeps it."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def without_addresses(body: bytes) -> bytes:
+def strip_addresses(body: bytes) -> bytes:
     """An answer whose JSON says null for what has no form but Python's own, with its place in memory."""
     return _ADDRESSES_IN_MEMORY.sub(b"null", body)
 
 
-def rendered(html: bytes) -> Rendered:
+def render_page(html: bytes) -> RenderedPage:
     """Gradio's page with its description made small, see `tabs.serving.compact`."""
     text = html.decode()
     found = _DESCRIPTION.search(text)
@@ -143,11 +143,11 @@ def rendered(html: bytes) -> Rendered:
         log.warning("Gradio's page has another form than expected, so it is sent as long as it is.")
         plain = html
     else:
-        sent = _script(compacted(json.loads(found["config"])))
+        sent = _script(compact_config(json.loads(found["config"])))
         none = _script(_NO_ENDPOINTS)
         script = f"window.gradio_config = {EXPAND.replace('CONFIG', sent, 1)};window.gradio_api_info = {none};</script>"
         plain = (text[: found.start()] + script + text[found.end() :]).encode()
-    return Rendered(plain, gzip.compress(plain, 9), brotli.compress(plain, quality=9))
+    return RenderedPage(plain, gzip.compress(plain, 9), brotli.compress(plain, quality=9))
 
 
 def _script(value: Any) -> str:
@@ -167,7 +167,7 @@ def _is_first_page(scope: Scope) -> bool:
     return open_to_all and b"deep_link" not in scope.get("query_string", b"")
 
 
-def _choose_encoding(page: Rendered, headers: Headers) -> tuple[bytes, str, str]:
+def _choose_encoding(page: RenderedPage, headers: Headers) -> tuple[bytes, str, str]:
     body, encoding = page.for_browser(headers.get("accept-encoding", ""))
     return body, "text/html; charset=utf-8", encoding
 

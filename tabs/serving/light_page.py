@@ -32,7 +32,7 @@ class _NoServerYet:
 
 
 @contextmanager
-def building() -> Iterator[None]:
+def defer_server() -> Iterator[None]:
     """A context in which pages are built without servers, and without searching what stays for what could go."""
     servers, collecting = getattr(blocks, _SERVER), gc.isenabled()
     setattr(blocks, _SERVER, _NoServerYet)
@@ -46,7 +46,7 @@ def building() -> Iterator[None]:
 
 
 @contextmanager
-def launching() -> Iterator[None]:
+def skip_reload_check() -> Iterator[None]:
     """A context in which Gradio asks whether it reloads itself only where its command line, which does that, is loaded."""
     name = "_is_running_in_reload_thread"
     asked = vars(gr.Blocks)[name]

@@ -17,12 +17,12 @@ from pipelines.media.video import complete
 from pipelines.project.file import LARGEST_WORDS
 from pipelines.project.parts import OBJECTS, SCENE, WORDS, Part, parts_of, words_of
 from tabs.browser.autosave import autosave
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project.folders import is_inside
 from tabs.project.project import Project
 from tabs.serving.named_files import address_of
-from tabs.shared.project_file import opened, stored
-from tabs.shared.source import Source, described
+from tabs.shared.project_file import load_project, project_content
+from tabs.shared.source import Source, describe_scene
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 MOST_BYTES = 400 << 20
@@ -43,31 +43,31 @@ class Autosave:
         shown = [studio.source_shown, *studio.shown.values()]
 
         def parts(project: Project, event: gr.EventData):
-            return gr.update(addresses=addresses(project, event._data))
+            return gr.update(addresses=part_addresses(project, event._data))
 
         def restore(project: Project, event: gr.EventData):
             nothing = [gr.skip()] * (len(shown) + 4)
             try:
-                project, method, notes = restored(project, event._data)
+                project, method, notes = restore_saved(project, event._data)
             except InputError as error:
                 return *nothing, {"restored": True, "session": project.folder.name, "failed": str(error).rstrip(".")}
             answer = {"restored": True, "session": project.folder.name, "edit": _edit(project), "said": " ".join(notes)}
             tab = gr.Tabs(selected=method) if method in studio.methods else gr.skip()
-            words = described(project.scene) if project.scene else ""
+            words = describe_scene(project.scene) if project.scene else ""
             return project, words, tab, *(signal() for _ in range(len(shown) + 1)), answer
 
-        studio.follow(kept, self.box)
+        studio.follow(describe_saved, self.box)
         self.box.parts(
-            said(parts), studio.project, self.box, api_visibility="private", show_progress="hidden",
+            wrap_handler(parts), studio.project, self.box, api_visibility="private", show_progress="hidden",
             concurrency_id="keep", concurrency_limit=1,
         )  # fmt: skip
         self.box.restore(
-            said(restore), studio.project,
+            wrap_handler(restore), studio.project,
             [studio.project, source.status, studio.tabs, *shown, studio.moved, self.box], **PRIVATE,
         )  # fmt: skip
 
 
-def kept(project: Project) -> dict[str, Any]:
+def describe_saved(project: Project) -> dict[str, Any]:
     """What the browser keeps of a project, see `tabs.browser.autosave.autosave`."""
     about = {"session": project.folder.name, "edit": _edit(project)}
     try:
@@ -80,7 +80,7 @@ def kept(project: Project) -> dict[str, Any]:
     return {
         **about,
         "title": project.scene.name if project.scene else "",
-        "words": words_of(stored(project)),
+        "words": words_of(project_content(project)),
         "parts": [(part.name, part.id, part.size) for part in parts],
         "said": words,
     }
@@ -94,7 +94,9 @@ def _edit(project: Project) -> str:
 
 def _parts(project: Project) -> tuple[list[Part], list[str]]:
     """The parts to keep, the smallest first while there is room, and the names of the others. An example's pictures are here."""
-    parts = [part for part in parts_of(stored(project)) if not (part.name == SCENE and project.content.example)]
+    parts = [
+        part for part in parts_of(project_content(project)) if not (part.name == SCENE and project.content.example)
+    ]
     kept, left_out, size = [], [], 0
     for part in sorted(parts, key=lambda part: part.size):
         size += part.size
@@ -102,7 +104,7 @@ def _parts(project: Project) -> tuple[list[Part], list[str]]:
     return kept, [part.name for part in left_out]
 
 
-def addresses(project: Project, asked: Any) -> dict[str, str]:
+def part_addresses(project: Project, asked: Any) -> dict[str, str]:
     """Where the page finds the parts of these ids; those that the project no longer has are left out."""
     with reading("The page asked for parts in a way that is not known."):
         wanted = {str(id) for id in asked["ids"][:_MOST_IDS]}
@@ -117,7 +119,7 @@ def addresses(project: Project, asked: Any) -> dict[str, str]:
     return found
 
 
-def restored(project: Project, given: Any) -> tuple[Project, str, tuple[str, ...]]:
+def restore_saved(project: Project, given: Any) -> tuple[Project, str, tuple[str, ...]]:
     """The project that the browser kept, the method it was seen by, and what of it is not as it was. It is a step that can be
     undone where there was a project. Raises `InputError`."""
     with reading("What the browser kept is damaged."):
@@ -136,7 +138,7 @@ def restored(project: Project, given: Any) -> tuple[Project, str, tuple[str, ...
                 archive.writestr(name, text)
             for name, path in parts.items():
                 archive.write(path, name)
-        after, method, notes = opened(project, file, "bring back the project")
+        after, method, notes = load_project(project, file, "bring back the project")
     finally:
         file.unlink(missing_ok=True)
     return (after if project.scene is not None else replace(after, history=project.history)), method, notes

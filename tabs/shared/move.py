@@ -10,7 +10,7 @@ import gradio as gr
 from camera.trajectories.film import MOVES
 from pipelines.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, MoveSource
 from tabs.parts import form
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.path_file import PathFile
 from tabs.shared.studio import PRIVATE, QUIET, Studio, signal
@@ -84,11 +84,11 @@ class Move:
         gr.on(
             changes, described, [project, *self.described.values()], [project, moved], api_visibility="private", **QUIET
         )
-        self.studio.source_shown.change(said(show), project, list(self.described.values()), **PRIVATE)
+        self.studio.source_shown.change(wrap_handler(show), project, list(self.described.values()), **PRIVATE)
         self.file.connect()
 
 
-def arrived(project: Project) -> tuple[Project, bool]:
+def adopt_scene_cameras(project: Project) -> tuple[Project, bool]:
     """The project once a scene was opened: cameras that came with it are the move at once, and no longer when another scene
     comes; a clip sets the frames. Also whether the source of the move changed."""
     source = project.content.source

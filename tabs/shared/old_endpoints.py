@@ -20,7 +20,7 @@ from tabs.shared.autosave import Autosave
 from tabs.shared.move import Move
 from tabs.shared.path_file import open_path
 from tabs.shared.rehearsal import REHEARSES, PathDownload, Rehearsal, path_file, rehearse_path
-from tabs.shared.restore import Restore, control_values, restored_for
+from tabs.shared.restore import Restore, control_values, restore_for_method
 from tabs.shared.source import Source, open_example, open_files, open_files_of_any_kind, open_picture
 from tabs.shared.stage import Stage
 from tabs.shared.studio import Studio
@@ -60,7 +60,7 @@ def old_endpoints(shared: Shared, method: Method, controls: Mapping[str, Compone
     described = {**shared.move.described, **controls}
 
     def restore(project: Project, result_file: str):
-        project, words = restored_for(project, result_file, method)
+        project, words = restore_for_method(project, result_file, method)
         values = control_values(project)
         return project, words, *(values[key] for key in described)
 
@@ -87,7 +87,7 @@ def old_endpoints(shared: Shared, method: Method, controls: Mapping[str, Compone
         [studio.project, timeline.command, *moves], [studio.project, timeline.keys], api_name=f"{name}_edit_keys",
         queue=False,
     )  # fmt: skip
-    restore.__doc__ = restored_for.__doc__
+    restore.__doc__ = restore_for_method.__doc__
     studio.endpoint(
         _note_new_name(restore, "restore"), [studio.project, shared.restore.file],
         [studio.project, shared.restore.status, *described.values()], name=f"{name}_restore", method=name,

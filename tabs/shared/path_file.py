@@ -17,7 +17,7 @@ from camera.formats.research.matrices import CONVENTIONS, choose_reading, is_raw
 from camera.objects.scene import subject_distance
 from camera.path import CameraPath
 from camera.trajectories.scaling import KEEP, SUBJECT, scale_path
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio, signal
 
@@ -50,15 +50,15 @@ class PathFile:
         """Connects the controls."""
         self.scale.input(lambda scale: gr.Number(visible=scale == FACTOR), self.scale, self.factor, **PRIVATE)
         self.studio.endpoint(open_path, self.inputs, self.outputs, name="open_path")
-        offered = self.file.upload(said(_offer_readings), self.file, [self.drawings, self.reading], **PRIVATE)
+        offered = self.file.upload(wrap_handler(_offer_readings), self.file, [self.drawings, self.reading], **PRIVATE)
         queued: dict[str, Any] = {
             "api_visibility": "private",
             "show_progress": "hidden",
         }  # after which the page follows the signal
-        offered.success(said(open_path), self.inputs, self.outputs, **queued)
+        offered.success(wrap_handler(open_path), self.inputs, self.outputs, **queued)
         gr.on(
             [self.reading.input, self.scale.input, self.factor.change],
-            said(_reopen),
+            wrap_handler(_reopen),
             self.inputs,
             self.outputs,
             **queued,

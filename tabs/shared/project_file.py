@@ -11,9 +11,9 @@ from camera.errors import InputError
 from pipelines import method as record_of
 from pipelines.project.file import content_of, read_project, save_project
 from pipelines.project.parts import ProjectFile
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
-from tabs.shared.source import Source, described
+from tabs.shared.source import Source, describe_scene
 from tabs.shared.studio import Studio, signal
 
 FILE = "reshoot_project.zip"
@@ -31,29 +31,31 @@ class ProjectFiles:
                 "One zip with picture, depth, cameras, keys, shots, objects and the settings of every method, with the files they name.",
                 padding=True, elem_id="project-status",
             )  # fmt: skip
-        save.click(said(save_here), studio.project, saved, api_name="save_project", show_progress_on=saved)
+        save.click(
+            wrap_handler(save_project_file), studio.project, saved, api_name="save_project", show_progress_on=saved
+        )
         given.upload(
-            said(open_here), [studio.project, given], [studio.project, status, source.status, studio.restored],
+            wrap_handler(open_project_file), [studio.project, given], [studio.project, status, source.status, studio.restored],
             api_name="open_project", show_progress_on=status,
         )  # fmt: skip
 
 
-def save_here(project: Project):
+def save_project_file(project: Project):
     """Save scene, move, keys, objects and the settings of every method as one zip."""
-    return gr.File(str(save_project(project.file(FILE), stored(project))), visible=True)
+    return gr.File(str(save_project(project.file(FILE), project_content(project))), visible=True)
 
 
-def open_here(project: Project, project_file: str):
+def open_project_file(project: Project, project_file: str):
     """Open a project that was saved here: it replaces scene, move and settings, which can be undone."""
     if not project_file:
         raise InputError("Choose the zip of a project.")
-    project, _, notes = opened(project, Path(project_file), "open a project")
+    project, _, notes = load_project(project, Path(project_file), "open a project")
     scene = project.scene
     words = "  \n".join(("The project is open.", *notes))
-    return project, words, described(scene) if scene is not None else "", signal()
+    return project, words, describe_scene(scene) if scene is not None else "", signal()
 
 
-def opened(project: Project, file: Path, name: str) -> tuple[Project, str, tuple[str, ...]]:
+def load_project(project: Project, file: Path, name: str) -> tuple[Project, str, tuple[str, ...]]:
     """The project with the content of a file, an edit of this ``name``; the method it was seen by, and what of it is not as it
     was."""
     made = read_project(file, folder=project.file(f"project-{uuid.uuid4().hex[:8]}"))
@@ -61,7 +63,7 @@ def opened(project: Project, file: Path, name: str) -> tuple[Project, str, tuple
     return project.changed(name, **vars(content)), made.method, notes
 
 
-def stored(project: Project) -> ProjectFile:
+def project_content(project: Project) -> ProjectFile:
     """What the file holds of a project, with the files that its settings name."""
     content = project.content
     settings, files = {}, {}

@@ -11,7 +11,7 @@ from camera.formats import FORMATS, write
 from pipelines.method import Progress
 from pipelines.project.look import exposure_of
 from pipelines.rehearsal import rehearse
-from tabs.parts.form import VISITORS, cancelled_by, said
+from tabs.parts.form import VISITORS, cancel_with, wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio
 
@@ -43,10 +43,10 @@ class Rehearsal:
         )  # fmt: skip
         self.status = gr.Markdown(elem_classes="status", elem_id="rehearsal-status")
         running = start.click(
-            said(rehearse_path), self.inputs(studio), [self.video, self.status], api_name="rehearse",
+            wrap_handler(rehearse_path), self.inputs(studio), [self.video, self.status], api_name="rehearse",
             show_progress_on=self.video, **REHEARSES,
         )  # fmt: skip
-        cancelled_by(stop, [running], [self.video, self.status], (None, "Cancelled."))
+        cancel_with(stop, [running], [self.video, self.status], (None, "Cancelled."))
         studio.opened.change(lambda: (None, ""), None, [self.video, self.status], **PRIVATE)
 
     def inputs(self, studio: Studio) -> list:
@@ -80,7 +80,7 @@ class PathDownload:
                 )
                 make = gr.Button("Make the file", min_width=120)
             self.file = gr.File(label="Path file", height=90, interactive=False, elem_id="path-file")
-        make.click(said(path_file), [studio.project, self.kind], self.file, api_name="path_file")
+        make.click(wrap_handler(path_file), [studio.project, self.kind], self.file, api_name="path_file")
 
 
 def path_file(project: Project, path_format: str):

@@ -19,10 +19,10 @@ from pipelines.results.record import Record, filter_values, scene_sha256
 from pipelines.results.record import restore as read_record
 from pipelines.settings import Settings
 from tabs.browser.autosave import PLACE
-from tabs.parts.form import said
-from tabs.project.link import decoded, encoded
+from tabs.parts.form import wrap_handler
+from tabs.project.link import decode_link, encode_link
 from tabs.project.project import Project
-from tabs.shared.source import Source, described
+from tabs.shared.source import Source, describe_scene
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 _SHOT_IN_ADDRESS = (
@@ -45,7 +45,7 @@ class Restore:
             make = gr.Button("Make a link to this shot", size="sm")
             self.link = gr.Textbox(label="Link", buttons=["copy"], elem_id="link")
         self.linked_shot = gr.Textbox("", visible=False)
-        make.click(said(linked), studio.project, self.link, **PRIVATE).success(
+        make.click(wrap_handler(encode_shot), studio.project, self.link, **PRIVATE).success(
             None, self.link, self.link, js="(text) => location.origin + location.pathname + '?s=' + text",
             api_visibility="private",
         )  # fmt: skip
@@ -57,19 +57,19 @@ class Restore:
         shown = [studio.source_shown, *studio.shown.values()]
 
         def restored_here(project: Project, result_file: str):
-            project, words, name = restored(project, result_file)
+            project, words, name = restore_result(project, result_file)
             tab = gr.Tabs(selected=name) if name in studio.methods else gr.skip()
             return project, words, tab, signal()
 
         def opened(project: Project, linked_shot: str):
             if not linked_shot:
                 return [gr.skip()] * (len(shown) + 3)
-            project, name = of_link(project, linked_shot)
-            words = described(project.scene) if project.scene else gr.skip()
+            project, name = apply_link(project, linked_shot)
+            words = describe_scene(project.scene) if project.scene else gr.skip()
             return project, words, *_signals(studio, name), signal()
 
         self.file.upload(
-            said(restored_here), [studio.project, self.file],
+            wrap_handler(restored_here), [studio.project, self.file],
             [studio.project, self.status, studio.tabs, studio.restored],
             api_name="restore", show_progress_on=self.status,
         )  # fmt: skip
@@ -78,7 +78,7 @@ class Restore:
         )
         page.load(None, None, self.linked_shot, js=_SHOT_IN_ADDRESS, **PRIVATE)
         self.linked_shot.change(
-            said(opened), [studio.project, self.linked_shot],
+            wrap_handler(opened), [studio.project, self.linked_shot],
             [studio.project, self.source.status, *shown, studio.moved], **PRIVATE,
         )  # fmt: skip
 
@@ -88,27 +88,27 @@ def _signals(studio: Studio, method: str) -> list:
     return [signal(), *(signal() if name == method else gr.skip() for name in studio.shown)]
 
 
-def restored(project: Project, result_file: str) -> tuple[Project, str, str]:
+def restore_result(project: Project, result_file: str) -> tuple[Project, str, str]:
     """Path and settings of a result, its mp4 or the JSON beside it, for the method that made it; the mp4 brings its picture
     too. Also words, and the method's name."""
     if not result_file:
         raise InputError("Choose an mp4 made by Reshoot or the JSON beside it.")
-    return with_record(project, read_record(result_file), result_file)
+    return apply_record(project, read_record(result_file), result_file)
 
 
-def restored_for(project: Project, result_file: str, method: Method) -> tuple[Project, str]:
+def restore_for_method(project: Project, result_file: str, method: Method) -> tuple[Project, str]:
     """The same for one method, which takes of another's result only its path."""
     if not result_file:
         raise InputError("Choose an mp4 made by Reshoot or the JSON beside it.")
     made = read_record(result_file)
     if made.method == method.name:
-        return with_record(project, made, result_file)[:2]
+        return apply_record(project, made, result_file)[:2]
     note = f"It was shot with another method ({made.method}), so only its path is taken."
     project, notes = _add_path(project, made, None)
     return project, _words(made, None, (note, *notes))
 
 
-def with_record(project: Project, made: Record, result_file: str) -> tuple[Project, str, str]:
+def apply_record(project: Project, made: Record, result_file: str) -> tuple[Project, str, str]:
     from pipelines.registry import NAMES, method
 
     if made.method not in NAMES:
@@ -163,7 +163,7 @@ def _is_placed(made: Record, scene: Scene | None) -> bool:
     return not np.allclose(made.path.world_from_camera[0], scene.first.world_from_camera, atol=1e-6)
 
 
-def linked(project: Project) -> str:
+def encode_shot(project: Project) -> str:
     """The shot of the selected method as text for an address."""
     method, source = project.record, project.content.source
     if source.moves_from == PATH_FILE:
@@ -174,14 +174,14 @@ def linked(project: Project) -> str:
             label = method.settings.controls()[name].label
             raise InputError(f"A link cannot carry a file ({label}): empty that field, or send the file itself.")
     controls = {**source.values(), **project.moves.values(), **values}
-    return encoded({"method": method.name, "example": project.content.example, "controls": controls})
+    return encode_link({"method": method.name, "example": project.content.example, "controls": controls})
 
 
-def of_link(project: Project, text: str) -> tuple[Project, str]:
+def apply_link(project: Project, text: str) -> tuple[Project, str]:
     """The project with the shot of a link, and the name of its method. Raises `InputError`."""
     from pipelines.registry import NAMES, method
 
-    shot = decoded(text)
+    shot = decode_link(text)
     if shot["method"] not in NAMES:
         raise InputError(f"This link is a shot with {shot['method']}, which is not offered here; ask for its address.")
     record, controls = method(shot["method"]), shot["controls"]

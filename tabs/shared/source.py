@@ -25,7 +25,7 @@ from pipelines.media.depth_map.read import KINDS, read_depth_map
 from pipelines.media.image import Picture, read_picture
 from pipelines.project.content import PATH_FILE
 from pipelines.splats.formats.axes import UPS
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio, signal
 
@@ -67,7 +67,7 @@ class Source:
         self.picture = gr.Image(
             type="filepath", label="Picture", sources=["upload", "clipboard"], height=150, elem_id="picture"
         )
-        self.picture.preprocess = as_it_came  # type: ignore[method-assign]
+        self.picture.preprocess = uploaded_path  # type: ignore[method-assign]
         self.depth_from = gr.Dropdown([*BY_LABEL, GIVEN, GUESS], value=next(iter(BY_LABEL)), label="Depth from")
         self.depth_map = gr.File(label=f"My depth map ({KINDS})", height=90)
         with gr.Row():
@@ -116,15 +116,15 @@ class Source:
         project = self.studio.project
         self.gallery.select(pick, None, self.example, **PRIVATE)
         self.example.change(
-            said(open_example), [project, self.example], self.outputs, api_name="open_example",
+            wrap_handler(open_example), [project, self.example], self.outputs, api_name="open_example",
             show_progress_on=self.status,
         )  # fmt: skip
         gr.on(
-            [self.picture.upload, self.prepare.click], said(open_picture), self.picture_inputs, self.outputs,
+            [self.picture.upload, self.prepare.click], wrap_handler(open_picture), self.picture_inputs, self.outputs,
             api_name="open_picture", show_progress_on=self.status,
         )  # fmt: skip
         gr.on(
-            [self.files.upload, self.given_views.submit, self.begin_at.submit, self.up.input, self.steady.input], said(open_files_of_any_kind),
+            [self.files.upload, self.given_views.submit, self.begin_at.submit, self.up.input, self.steady.input], wrap_handler(open_files_of_any_kind),
             self.files_inputs, self.outputs, api_name="open_files", show_progress_on=self.status,
         )  # fmt: skip
 
@@ -132,7 +132,7 @@ class Source:
 def open_example(project: Project, example: str):
     """Open one of the example scenes by name."""
     scene = load(example)
-    return project.opened(scene, example=example), described(scene), signal()
+    return project.opened(scene, example=example), describe_scene(scene), signal()
 
 
 def open_picture(
@@ -150,7 +150,7 @@ def open_picture(
     read = read_picture(picture)
     depth, warning = _depth(read, depth_from, depth_map, meaning, scale)
     scene = scene_from(read, depth, fov_degrees=fov_degrees or None)
-    words = described(scene) + "".join(f"  \n{note}" for note in read.notes) + warning
+    words = describe_scene(scene) + "".join(f"  \n{note}" for note in read.notes) + warning
     return project.opened(scene), words, signal()
 
 
@@ -184,7 +184,7 @@ def open_files(
     if material.path is not None:
         project = project.with_own(material.path, as_given=material.path_as_given)
     words = f" Its own path is ready under {PATH_FILE}." if material.path is not None else ""
-    return project, f"{described(material.scene)}  \n{material.note}{words}", signal()
+    return project, f"{describe_scene(material.scene)}  \n{material.note}{words}", signal()
 
 
 @contextmanager
@@ -204,13 +204,13 @@ def _gather_files(project: Project, files: Sequence[str]) -> Iterator[list[Path]
         yield together
 
 
-def as_it_came(payload: ImageData | None) -> str | None:
+def uploaded_path(payload: ImageData | None) -> str | None:
     """The file of a picture field, untouched. The field's own reading turns 16 bits white and transparency black, decodes
     before any size is checked, and answers what is no picture with its place in a list of inputs."""
     return payload.path if payload else None
 
 
-def described(scene: Scene) -> str:
+def describe_scene(scene: Scene) -> str:
     """One line about a scene that has just been opened."""
     view = scene.first
     unit = "m" if scene.unit == "metres" else "units (scale unknown)"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gradio as gr
 
 from camera.path import CameraPath
-from tabs.browser.stage import seen, stage
+from tabs.browser.stage import picture_update, stage
 from tabs.keys.edits import Timeline
 from tabs.keys.shots import ShotList
-from tabs.parts.form import said
-from tabs.project.flying import flown
+from tabs.parts.form import wrap_handler
+from tabs.project.flying import fly
 from tabs.project.on_stage import on_stage
 from tabs.project.project import Project
-from tabs.shared.move import Move, arrived
+from tabs.shared.move import Move, adopt_scene_cameras
 from tabs.shared.notes import notes
 from tabs.shared.studio import PRIVATE, Studio, signal
 
@@ -38,28 +38,30 @@ class Stage:
 
         def arrive(project: Project):
             before = project.moves
-            project, other_source = arrived(project)
+            project, other_source = adopt_scene_cameras(project)
             other = project.moves is not before and project.moves != before
             fields = [signal() if other and name == project.method else gr.skip() for name in studio.shown]
             source = signal() if other_source else gr.skip()
             return project, source, *fields, *draw(project)
 
         def look(project: Project, seeing: CameraPath | None, event: gr.EventData):
-            seeing = flown(project, seeing, event.frame, event.turn, event.move)
+            seeing = fly(project, seeing, event.frame, event.turn, event.move)
             picture, holes = project.viewfinder.see(seeing, frame=int(event.at))
             where = "Free view" if event.frame is None else f"Frame {int(event.frame) + 1}"
-            return seeing, seen(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
+            return seeing, picture_update(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
 
         gr.on(
-            [studio.moved.change, studio.redraw.change], said(draw), studio.project, outputs, trigger_mode="always_last",
+            [studio.moved.change, studio.redraw.change], wrap_handler(draw), studio.project, outputs, trigger_mode="always_last",
             **PRIVATE,
         )  # fmt: skip
         studio.opened.change(
-            said(arrive), studio.project, [studio.project, studio.source_shown, *studio.shown.values(), *outputs],
+            wrap_handler(arrive), studio.project, [studio.project, studio.source_shown, *studio.shown.values(), *outputs],
             trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
         self.timeline.connect(seeing, self.view, self.notes, self.move.film)
-        self.view.select(said(look), [studio.project, seeing], [seeing, self.view], trigger_mode="multiple", **PRIVATE)
+        self.view.select(
+            wrap_handler(look), [studio.project, seeing], [seeing, self.view], trigger_mode="multiple", **PRIVATE
+        )
 
     def _drawn_signals(self, project: Project) -> list:
         there = project.path is not None

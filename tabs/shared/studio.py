@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.components import Component
 
 from pipelines.method import Method
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project.project import Project, forget
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
@@ -57,8 +57,10 @@ class Studio:
         self._followers: list[tuple[Callable, Component, tuple[Component, ...]]] = []
 
     def endpoint(self, fn: Callable, inputs: Any, outputs: Any, *, name: str, method: str | None = None, **more: Any):
-        """An endpoint that no control calls. ``method`` as in `tabs.parts.form.said`."""
-        return self.api.click(said(fn, method), inputs, outputs, api_name=name, **{"show_progress": "hidden", **more})
+        """An endpoint that no control calls. ``method`` as in `tabs.parts.form.wrap_handler`."""
+        return self.api.click(
+            wrap_handler(fn, method), inputs, outputs, api_name=name, **{"show_progress": "hidden", **more}
+        )
 
     def follow(self, fn: Callable, output: Component, *inputs: Component) -> None:
         """``fn(project, *values of inputs)`` updates ``output`` after every edit; all that follow share one request."""
@@ -74,7 +76,7 @@ class Studio:
 
         gr.on(
             [each.change for each in (self.restored, self.listed, self.edited)],  # type: ignore[attr-defined]
-            said(follow), [self.project, *inputs], [output for _, output, _ in self._followers],
+            wrap_handler(follow), [self.project, *inputs], [output for _, output, _ in self._followers],
             trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import gradio as gr
 
 from tabs.browser.timeline.component import SCRIPTS
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project.history import Step
 from tabs.project.project import Project
 from tabs.serving.named_files import address_of
 from tabs.shared.rehearsal import Rehearsal
-from tabs.shared.source import Source, described
+from tabs.shared.source import Source, describe_scene
 from tabs.shared.studio import PRIVATE, Studio, signal
 
 _PRESSES = (Path(__file__).parent / "undo.js").read_text()
@@ -50,7 +50,7 @@ class Undo:
             signals = [signal() if each else gr.skip() for each in other]
             if before.scene is now.scene:
                 return after, *signals, signal(), gr.skip(), gr.skip()
-            return after, *signals, signal(), described(now.scene) if now.scene else "", None
+            return after, *signals, signal(), describe_scene(now.scene) if now.scene else "", None
 
         def press(project: Project, event: gr.EventData):
             after = project
@@ -58,7 +58,7 @@ class Undo:
                 after = after.undone() if verb == "undo" else after.redone()
             return *taken(project, after), {"asked": event.asked}
 
-        self.presses.steps(said(press), studio.project, outputs, trigger_mode="multiple", **PRIVATE)
+        self.presses.steps(wrap_handler(press), studio.project, outputs, trigger_mode="multiple", **PRIVATE)
         studio.follow(lambda project: _label("Undo", project.history.past), self.undo)
         studio.follow(lambda project: _label("Redo", project.history.future), self.redo)
 

@@ -159,13 +159,13 @@ def test_sessions_are_apart(address, tmp_path):
 
 def test_the_settings_of_a_link_come_back():
     from camera.errors import InputError
-    from tabs.project.link import decoded, encoded
+    from tabs.project.link import decode_link, encode_link
 
     shot = {"method": "gen3c", "example": STILL, "controls": {"distance": 0.4, "seed": 2**52 + 1}}
-    assert decoded(encoded(shot)) == shot
-    for broken in ("", "%%%", encoded(shot)[:20], "A" * 10_000):
+    assert decode_link(encode_link(shot)) == shot
+    for broken in ("", "%%%", encode_link(shot)[:20], "A" * 10_000):
         with pytest.raises(InputError, match="link"):
-            decoded(broken)
+            decode_link(broken)
     with pytest.raises(InputError, match="too long"):
-        encoded({**shot, "controls": {"prompt": "".join(map(chr, range(32, 10_000)))}})
+        encode_link({**shot, "controls": {"prompt": "".join(map(chr, range(32, 10_000)))}})
     assert json.loads(json.dumps(shot)) == shot

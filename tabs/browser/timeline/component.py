@@ -28,7 +28,7 @@ WORDS: dict[str, dict[str, str]] = {
 
 
 def timeline(stage: str) -> gr.HTML:
-    """An empty timeline beside the stage whose element is ``stage``; fill it with `shown`. Its event "edit" carries a command of
+    """An empty timeline beside the stage whose element is ``stage``; fill it with `timeline_value`. Its event "edit" carries a command of
     `camera.editing.commands.apply_command`, with "asked", the number that the answer repeats."""
     gr.set_static_paths([SCRIPTS])
     return gr.HTML(
@@ -44,7 +44,7 @@ def timeline(stage: str) -> gr.HTML:
     )
 
 
-def shown(
+def timeline_value(
     path: CameraPath,
     track: KeyedMove | None,
     origin: CameraPath,

@@ -73,7 +73,7 @@ def test_the_eye_shows_a_picture_at_once_and_through_the_lens_when_it_rests(chro
     scene = load("still_life").fitted(160, 90, "stretch")
     path = film_script.path_of("truck 0.3", scene.first, frames=5)
     exposure = Exposure(0.5 * scene.first.focus_depth, f_stop=0.3)
-    told = stage.sight(path, scene, tmp_path.joinpath, exposure)
+    told = stage.viewfinder_value(path, scene, tmp_path.joinpath, exposure)
     context = chromium.new_context()
     page = Drawn(context.new_page(), scene).page
     page.evaluate(

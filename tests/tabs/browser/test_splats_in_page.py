@@ -14,7 +14,7 @@ from pipelines.splats.scene import SplatScene, scene_of_splats
 from pipelines.splats.splats import Splats
 from tabs.browser import splat_file
 from tabs.browser.scene_file import scene_file
-from tabs.browser.stage import sight
+from tabs.browser.stage import viewfinder_value
 
 HOLE = (255, 0, 255)
 WIDTH, HEIGHT = 320, 180
@@ -67,14 +67,16 @@ def test_while_it_moves_the_order_of_a_camera_close_by_will_do_and_at_rest_it_is
 
 def test_every_splat_is_sent_once_and_what_is_left_out_is_said(scene, tmp_path, monkeypatch):
     path = film_script.path_of("arc 20", scene.first, frames=3)
-    assert sight(path, scene, tmp_path.joinpath)["stands_for"] == ""
+    assert viewfinder_value(path, scene, tmp_path.joinpath)["stands_for"] == ""
     assert scene_file(scene) is scene_file(scene)
     assert len(scene_file(scene)) < 1200 * (28 + 6 * 16) + 2000
     monkeypatch.setattr(splat_file, "MOST_BYTES", 1200 * (28 + 6 * 4))
-    assert splat_file.sent_of(1200, 16) == (1200, 4) and "fewer harmonics" in splat_file.lost_words(scene.splats)
+    assert splat_file.choose_detail(1200, 16) == (1200, 4) and "fewer harmonics" in splat_file.describe_loss(
+        scene.splats
+    )
     monkeypatch.setattr(splat_file, "MOST_BYTES", 600 * 34)
-    assert splat_file.sent_of(1200, 16) == (600, 1)
-    assert "the 600 splats of 1,200 that show most" in sight(path, scene, tmp_path.joinpath)["stands_for"]
+    assert splat_file.choose_detail(1200, 16) == (600, 1)
+    assert "the 600 splats of 1,200 that show most" in viewfinder_value(path, scene, tmp_path.joinpath)["stands_for"]
     parts: list[bytes] = []
     facts = splat_file.pack_splats(scene.splats, lambda data: (parts.append(data), (0, len(data)))[1])
     assert facts["count"] == 600

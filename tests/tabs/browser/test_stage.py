@@ -12,7 +12,7 @@ from camera.render.exposure import Exposure
 from camera.render.scene import SelfDrawn
 from camera.trajectories import film_script
 from examples import load
-from tabs.browser.stage import shown, sight
+from tabs.browser.stage import stage_value, viewfinder_value
 
 
 def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
@@ -20,7 +20,7 @@ def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
     values = []
     for move in ("arc 20", "arc 30"):
         path = film_script.path_of(move, scene.first, frames=121)
-        values.append(shown(path, scene, tmp_path.joinpath, nominal=False))
+        values.append(stage_value(path, scene, tmp_path.joinpath, nominal=False))
     assert values[0]["points"] == values[1]["points"] and values[0]["sight"]["scene"] == values[1]["sight"]["scene"]
     assert len(list(tmp_path.iterdir())) == 2 and values[0]["sight"]["poses"] != values[1]["sight"]["poses"]
     assert values[0]["figure"] != values[1]["figure"]
@@ -39,11 +39,11 @@ def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
 def test_the_page_is_told_what_it_cannot_draw_itself_and_the_look(tmp_path):
     scene = load("reading_room")
     path = film_script.path_of("arc 20", scene.first, frames=3)
-    plain = sight(path, scene, tmp_path.joinpath)
+    plain = viewfinder_value(path, scene, tmp_path.joinpath)
     assert plain["stands_for"] == "" and plain["look"] is None
     self_drawn = SelfDrawn(scene.views)
     exposure = Exposure(2.0, f_stop=2.8, point=(0.0, 0.0, 2.0))
-    told = json.loads(json.dumps(sight(path, self_drawn, tmp_path.joinpath, exposure)))
+    told = json.loads(json.dumps(viewfinder_value(path, self_drawn, tmp_path.joinpath, exposure)))
     assert "first picture only" in told["stands_for"]
     assert told["look"] == {
         "distance": 2,

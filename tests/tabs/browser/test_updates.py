@@ -8,8 +8,8 @@ import pytest
 from gradio.context import LocalContext
 
 from tabs.browser.players import clips
-from tabs.browser.stage import seen
-from tabs.evaluation.take_view import after_a_shot
+from tabs.browser.stage import picture_update
+from tabs.evaluation.take_view import report_after_shot
 
 
 @pytest.fixture
@@ -22,6 +22,6 @@ def in_an_event():
 def test_an_update_joins_no_page_that_is_being_built(in_an_event, tmp_path):
     with gr.Blocks() as page:
         clips({"GEN3C": tmp_path / "a.mp4"}, 24)
-        seen(np.zeros((4, 4, 3), np.uint8), 1, "Frame 1")
-        list(after_a_shot(None))
+        picture_update(np.zeros((4, 4, 3), np.uint8), 1, "Frame 1")
+        list(report_after_shot(None))
     assert not page.blocks

@@ -36,7 +36,7 @@ def test_results_become_a_curve_that_shots_can_use(tmp_path, monkeypatch):
     monkeypatch.delenv("SPACE_ID", raising=False)
     monkeypatch.setenv(responses.HOME_VARIABLE, str(tmp_path / "curves"))
     project = Project(folder=tmp_path / "session")
-    told, shown = list(response_view.measuring(project, [shot(tmp_path, 10), shot(tmp_path, 30)]))[-1]
+    told, shown = list(response_view.measure_responses(project, [shot(tmp_path, 10), shot(tmp_path, 30)]))[-1]
     assert told == "Kept: gen3c with real weights."
     (row,) = [row["cells"] for row in shown["value"]["rows"] if row["cells"][2] == "pan"]
     assert row[3] == pytest.approx(80, abs=1.5) and row[6] == 2 and "roll" in row[5]
@@ -47,7 +47,7 @@ def test_results_become_a_curve_that_shots_can_use(tmp_path, monkeypatch):
 def test_nothing_given_and_visitors_of_a_space_are_refused(tmp_path, monkeypatch):
     monkeypatch.delenv("SPACE_ID", raising=False)
     with pytest.raises(InputError, match="at several strengths"):
-        next(response_view.measuring(Project(folder=tmp_path), []))
+        next(response_view.measure_responses(Project(folder=tmp_path), []))
     monkeypatch.setenv("SPACE_ID", "somebody/space")
     with pytest.raises(InputError, match="by who runs it"):
-        next(response_view.measuring(Project(folder=tmp_path), ["a.mp4"]))
+        next(response_view.measure_responses(Project(folder=tmp_path), ["a.mp4"]))

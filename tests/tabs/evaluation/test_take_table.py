@@ -34,7 +34,7 @@ def test_every_shot_gets_its_row_and_what_cannot_be_measured_is_said(tmp_path: P
         videos[title] = str(write_mp4(tmp_path / f"{title}.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12))
         take_report.save_report(videos[title], take(pan))
     videos["Black"] = str(write_mp4(tmp_path / "black.mp4", np.zeros((4, 36, 64, 3), np.uint8), 12))
-    told, shown = list(table.measured(videos))[-1]
+    told, shown = list(table.measure_videos(videos))[-1]
     assert [row["cells"][0] for row in shown["value"]["rows"]] == ["GEN3C", "GenXD"]
     json.dumps(shown["value"], allow_nan=False)
     assert told.startswith("Black: ") and "show nothing" in told
@@ -42,4 +42,4 @@ def test_every_shot_gets_its_row_and_what_cannot_be_measured_is_said(tmp_path: P
 
 def test_nothing_shot_is_nothing_to_measure():
     with pytest.raises(InputError, match="Shoot the move first"):
-        next(table.measured({}))
+        next(table.measure_videos({}))

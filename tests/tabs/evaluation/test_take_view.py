@@ -47,20 +47,20 @@ def test_a_kept_report_is_shown_and_not_measured_again(made, tmp_path: Path, mon
     video = write_mp4(tmp_path / "shot.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12)
     take_report.save_report(video, made)
     monkeypatch.setattr(take_view, "measure_steps", lambda _: pytest.fail("measured again"))
-    (told, _, again, stop) = list(take_view.steps_of_report(video))[-1]
+    (told, _, again, stop) = list(take_view.report_updates(video))[-1]
     assert told.startswith("**Did the shot follow its move?** Differs. Turns 20 % too little")
     assert again.visible and not stop.visible
 
 
 def test_what_cannot_be_measured_is_said_in_place(tmp_path: Path):
     video = write_mp4(tmp_path / "shot.mp4", np.zeros((4, 36, 64, 3), np.uint8), 12)
-    steps = list(take_view.steps_of_report(video))
+    steps = list(take_view.report_updates(video))
     assert "Measuring the camera" in steps[0][0]
     assert "show nothing" in steps[-1][0]
 
 
 def test_nothing_is_measured_before_there_is_a_shot():
-    (step,) = take_view.after_a_shot(None)
+    (step,) = take_view.report_after_shot(None)
     assert step[0] == "" and not step[2].visible
 
 
@@ -76,13 +76,13 @@ def test_the_shot_is_drawn_over_the_move_only_while_it_is_the_move(made, tmp_pat
     project = Project(folder=tmp_path / "project").opened(Scene((view,), "still")).with_moves(moves)
     project = project.with_own(move()).with_source(MoveSource(moves_from=PATH_FILE))
     video = write_mp4(tmp_path / "shot.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12)
-    assert "value" not in take_view.over_move(project, str(video))  # not measured yet
+    assert "value" not in take_view.overlay_measured(project, str(video))  # not measured yet
     asked = project.ready()[1]
     kept = list(range(10))
     found = Found("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",))  # type: ignore[arg-type]
     take_report.save_report(video, make_report(found, asked))
-    shown = take_view.over_move(project, str(video))
+    shown = take_view.overlay_measured(project, str(video))
     traces = {trace["name"]: trace for trace in shown["figure"].root["data"]}
     assert {"path", "shot", "shot, end"} <= set(traces) and shown["frames"] == 17
     assert traces["shot"]["showlegend"] and not traces["frusta"]["showlegend"]
-    assert "figure" not in take_view.over_move(project.with_own(move(5)), str(video))
+    assert "figure" not in take_view.overlay_measured(project.with_own(move(5)), str(video))

@@ -77,7 +77,7 @@ def test_the_table_sorts_by_the_head_that_is_pressed_and_draws_sparklines(chromi
         for name, turn in (("GEN3C", 3.0), ("GenXD", None), ("I2V3D", 1.0))
     ]
     with gr.Blocks() as small:
-        shown = table.sortable("takes-table")
+        shown = table.sortable_table("takes-table")
         small.load(
             lambda: gr.update(value={"columns": ["method", "turn"], "rows": rows, "drawn": table.DRAWN}), None, shown
         )

@@ -152,13 +152,13 @@ def test_what_is_missing_is_said(client):
 def test_the_stage_shows_all_cameras_and_the_points_of_the_set():
     scene = posed(*np.linspace(0, 1, 12))
     points = PointCloud(np.array([[0, 0, 3], [1, 2, 4]], np.float32), np.array([[9, 8, 7], [1, 2, 3]], np.uint8))
-    figure = views.shown(scene, points)["figure"].root
+    figure = views.views_figure(scene, points)["figure"].root
     traces = {trace["name"]: trace for trace in figure["data"]}
     assert traces["scene"]["marker"]["color"] == ["rgb(9,8,7)", "rgb(1,2,3)"]
     np.testing.assert_allclose(_array(traces["scene"]["z"]), [0, -2])
     assert np.isnan(_array(traces["frusta"]["x"])).sum() == 2 * len(scene.views), "a frustum for each of the 12"
-    assert len(figure["frames"]) == 12 and "2 sparse points" in views.described(scene, points)
-    assert len(_array(views.shown(scene, None)["figure"].root["data"][0]["x"])) > 1000, "else the depth's points"
+    assert len(figure["frames"]) == 12 and "2 sparse points" in views.describe_views(scene, points)
+    assert len(_array(views.views_figure(scene, None)["figure"].root["data"][0]["x"])) > 1000, "else the depth's points"
 
 
 def _array(packed: dict) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from camera.errors import InputError
 from pipelines.options import RunOptions
 from pipelines.settings import Settings, setting
-from tabs.parts.form import controls, handler, said
+from tabs.parts.form import controls, handler, wrap_handler
 from tabs.project.project import Project
 
 
@@ -76,7 +76,7 @@ def test_errors_become_sentences(error):
         raise error
 
     with pytest.raises(gr.Error, match=r"Give a picture first\.|disk of this computer is full"):
-        said(fails)()
+        wrap_handler(fails)()
 
 
 def test_errors_in_a_generator_become_sentences():
@@ -84,7 +84,7 @@ def test_errors_in_a_generator_become_sentences():
         yield 1
         raise InputError("Depth is NaN everywhere.")
 
-    steps = said(fails)()
+    steps = wrap_handler(fails)()
     assert next(steps) == 1
     with pytest.raises(gr.Error, match="NaN everywhere"):
         next(steps)

@@ -29,12 +29,12 @@ def ended(child: subprocess.Popen, by: int | None = None) -> None:
 
 def test_only_folders_of_processes_that_are_gone_are_removed(tmp_path):
     (alive, kept), (killed, left), (closed, gone) = (holder(tmp_path) for _ in range(3))
-    mine, strange = session_files.made(tmp_path), tmp_path / "reshoot-sessions-strange"
+    mine, strange = session_files.make_folder(tmp_path), tmp_path / "reshoot-sessions-strange"
     strange.mkdir()
     (left / "shot.mp4").write_bytes(b"x")
     ended(killed, signal.SIGKILL)
     ended(closed)
     assert left.is_dir() and not gone.exists()
-    assert session_files.sweep(tmp_path) == [left]
+    assert session_files.remove_abandoned(tmp_path) == [left]
     assert sorted(tmp_path.iterdir()) == sorted([kept, mine, strange])
     ended(alive)

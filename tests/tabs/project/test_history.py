@@ -12,7 +12,7 @@ from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines import method
 from pipelines.project.content import FILM_MOVES, Content, MoveSource
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 from tabs.project import history
 from tabs.project.history import History
 from tabs.project.project import Project
@@ -104,6 +104,6 @@ def test_a_handler_makes_one_step_and_keeps_the_selected_method(as_method):
         assert project.method == (as_method or "gen3c")
         return project.opened(scene("b")).with_source(MoveSource(film_moves="dolly 1")), "words"
 
-    after, words = said(edits, as_method)(before)
+    after, words = wrap_handler(edits, as_method)(before)
     assert names(after) == ["open a", "open b"] and after.method == "gen3c" and words == "words"
-    assert said(lambda project: project)(before) == gr.skip(), "nothing is stored over another event's change"
+    assert wrap_handler(lambda project: project)(before) == gr.skip(), "nothing is stored over another event's change"

@@ -38,8 +38,8 @@ from pipelines.shot import Shot
 from pipelines.splats.files import read_ply, read_splat
 from tabs.parts.send_to_scene import offers
 from tabs.scene import tab
-from tabs.scene.orbit import Seeing, caption, followed, picture, shown
-from tabs.scene.session import AS_SHOT, STANDS, Opened, Solid, of_result
+from tabs.scene.orbit import Seeing, caption, follow_viewer, orbit_value, picture
+from tabs.scene.session import AS_SHOT, STANDS, Opened, Solid, open_result
 from tabs.serving.named_files import file_of
 from tests.tabs.visitor import Visitor
 
@@ -203,16 +203,16 @@ def test_of_moving_clips_every_frame_is_a_moment_and_orbits_are_seen_to_close():
     _, path, views = room()
     shots = shots_of_views(Scene(views, "clip"))
     solid = Solid(Opened(shots, moves=True)).with_made(list(find_moving_points(shots))[-1])
-    value = shown(solid)
+    value = orbit_value(solid)
     counts = value["points"]["counts"]
     file = file_of(value["points"]["url"])
     assert file is not None
     data = file.read_bytes()
     assert value["frames"] == FRAMES == len(counts) and len(data) == 13 * sum(counts)
-    at = followed(solid, Seeing(), 3, [0, 0, 0], [0, 0, 0])
+    at = follow_viewer(solid, Seeing(), 3, [0, 0, 0], [0, 0, 0])
     assert psnr(picture(solid, at), views[3].colour, picture(solid, at).any(axis=2)) > 15
-    away = followed(solid, at, None, [0, 0, 0], [0.2, 0, 0])
-    later = followed(solid, away, 5, [0, 0, 0], [0, 0, 0])
+    away = follow_viewer(solid, at, None, [0, 0, 0], [0.2, 0, 0])
+    later = follow_viewer(solid, away, 5, [0, 0, 0], [0, 0, 0])
     assert later.frame == 5 and later.free is away.free and "where you flew" in caption(solid, later)
     path = solid.path(AS_SHOT, "", 0, WIDTH)
     passing, standing = list(solid.frames(path)), list(solid.frames(path, STANDS, 0.5))
@@ -244,11 +244,11 @@ def test_depth_that_was_generated_beside_a_result_comes_with_it(tmp_path):
     file = result(
         tmp_path, frames, path, carries=scene_to_embed(Clip(frames, path.fps, path), Scene(views[:1]), goes_on=False)
     )
-    assert of_result([file]).shots.depth is None
+    assert open_result([file]).shots.depth is None
     span = disparity_range(views[0])
     brightness = np.stack([(1 / view.depth - span.black) / (span.white - span.black) for view in views]).clip(0, 1)
     beside_file(file, DEPTH_FILE).write_bytes(sixteen_bit_zip(brightness))
-    shots = of_result([file]).shots
+    shots = open_result([file]).shots
     assert shots.depth is not None and "GEN3C" in shots.source
     inner = views[3].depth < np.quantile(views[3].depth, 0.9)
     np.testing.assert_allclose(shots.depth[3][inner], views[3].depth[inner], rtol=0.01)

@@ -55,10 +55,10 @@ def test_a_shot_is_stopped_after_its_step_and_nothing_is_left(tmp_path):
 def test_what_a_killed_process_had_is_swept_whole(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", SHOT, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None and child.stdout.readline() == "0\n"
-    assert session_files.sweep(tmp_path) == []
+    assert session_files.remove_abandoned(tmp_path) == []
     child.kill()
     child.communicate()
-    assert len(session_files.sweep(tmp_path)) == 1 and list(tmp_path.iterdir()) == []
+    assert len(session_files.remove_abandoned(tmp_path)) == 1 and list(tmp_path.iterdir()) == []
 
 
 def test_closing_reaches_what_runs_and_the_count_knows_it():

@@ -14,7 +14,7 @@ import pytest
 
 from camera.errors import NO_TEMPORARY_FOLDER, describe_fault
 from pipelines.media import video
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 
 ROOT = Path(__file__).parents[3]
 CHILD = """
@@ -85,10 +85,10 @@ def test_each_fault_of_a_disk_is_one_sentence_and_leaves_no_part(tmp_path, monke
     with monkeypatch.context() as broken:
         broken.setattr(video.os, "fsync", fails)
         with pytest.raises(gr.Error) as told:
-            said(write)()
+            wrap_handler(write)()
     words = str(told.value.message)
     assert words == describe_fault(OSError(code, "")) and str(tmp_path) not in words and words.count(". ") == 0
-    assert list(tmp_path.iterdir()) == [] and said(write)() == "written"
+    assert list(tmp_path.iterdir()) == [] and wrap_handler(write)() == "written"
 
 
 def test_without_a_home_and_with_a_folder_that_cannot_be_written_the_app_is_built(tmp_path):
@@ -123,10 +123,10 @@ def test_a_folder_for_temporary_files_that_is_gone_is_said_and_the_next_works(tm
         return "written"
 
     with pytest.raises(gr.Error) as told:
-        said(write)()
+        wrap_handler(write)()
     assert str(told.value.message) == NO_TEMPORARY_FOLDER
     (tmp_path / "gone").mkdir()
-    assert said(write)() == "written"
+    assert wrap_handler(write)() == "written"
     missing = FileNotFoundError(errno.ENOENT, "no such file", "a.png")
     assert describe_fault(missing) is None
     monkeypatch.setattr(tempfile, "tempdir", None)  # nobody has asked for it yet

@@ -19,8 +19,8 @@ from gradio.state_holder import SessionState
 from starlette.types import Message
 
 import app
-from tabs.serving.compact import FOR_PROGRAMS, compacted, expanded
-from tabs.serving.first_page import FirstPage, rendered
+from tabs.serving.compact import FOR_PROGRAMS, compact_config, expand_config
+from tabs.serving.first_page import FirstPage, render_page
 
 PAGE_BYTES, SESSION_BYTES, SESSION_MS = 350_000, 150_000, 50
 
@@ -54,15 +54,15 @@ def without_what_programs_read(config: dict) -> dict:
 
 def test_nothing_is_lost_in_fewer_words(built):
     config = json.loads(json.dumps(built.config, default=str))
-    sent = json.loads(json.dumps(compacted(config)))
-    assert expanded(sent) == without_what_programs_read(config)
+    sent = json.loads(json.dumps(compact_config(config)))
+    assert expand_config(sent) == without_what_programs_read(config)
     assert len(json.dumps(sent)) < len(json.dumps(config)) / 5
 
 
 def test_a_key_that_one_component_lacks_stays_lacking():
     parts = [{"id": 1, "type": "a", "props": {"x": 1, "only": 2}}, {"id": 2, "type": "a", "props": {"x": 1}}]
     config = {"components": parts, "dependencies": [], "page": {"other": {}}, "layout": {"id": 1}}
-    assert expanded(json.loads(json.dumps(compacted(config)))) == config
+    assert expand_config(json.loads(json.dumps(compact_config(config)))) == config
 
 
 def test_the_page_is_small_compressed_and_the_same_in_every_encoding(served):
@@ -93,14 +93,14 @@ def test_each_address_gets_a_page_of_its_own(served):
 def test_the_second_page_is_not_rendered_again(served, monkeypatch):
     url, _ = served
     got(url)
-    monkeypatch.setattr("tabs.serving.first_page.rendered", lambda html: pytest.fail("rendered again"))
+    monkeypatch.setattr("tabs.serving.first_page.render_page", lambda html: pytest.fail("rendered again"))
     got(url)
     head = urllib.request.urlopen(urllib.request.Request(url, method="HEAD"))
     assert head.status == 200 and head.read() == b""
 
 
 def test_a_page_of_another_form_goes_out_whole(caplog):
-    page = rendered(b"<html>another</html>")
+    page = render_page(b"<html>another</html>")
     assert page.plain == b"<html>another</html>" and "another form" in caplog.text
 
 
@@ -108,7 +108,7 @@ def test_texts_cannot_end_the_script():
     config = {"components": [], "dependencies": [], "layout": {}, "page": {}, "title": "</script><b>\u2028"}
     html = f"<script>window.gradio_config = {json.dumps(config).replace('<', chr(92) + 'u003c')};</script>"
     html += "<script>window.gradio_api_info = {};</script>"
-    assert len(re.findall("</script>", rendered(html.encode()).plain.decode())) == 1
+    assert len(re.findall("</script>", render_page(html.encode()).plain.decode())) == 1
 
 
 def test_the_page_is_described_once_and_becomes_one_server(monkeypatch):

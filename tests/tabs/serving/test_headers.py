@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 import app
-from tabs.serving.first_page import without_addresses
+from tabs.serving.first_page import strip_addresses
 from tabs.serving.headers import HEADERS, POLICY, SafeHeaders
 
 ROOT = Path(__file__).parents[3]
@@ -89,7 +89,7 @@ def test_spaces_may_show_the_app_in_a_frame_and_nothing_else_is_embedded():
 
 def test_only_what_names_a_place_in_memory_is_left_out():
     body = b'{"a": "<function f at 0x7f0011223344>", "b": "\\u003cfunction f at 0x7f0011\\u003e", "c": "<b>at 0x1</b>"}'
-    assert without_addresses(body) == b'{"a": null, "b": null, "c": "<b>at 0x1</b>"}'
+    assert strip_addresses(body) == b'{"a": null, "b": null, "c": "<b>at 0x1</b>"}'
 
 
 def test_what_is_unfit_is_found():

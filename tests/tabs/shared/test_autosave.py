@@ -22,7 +22,7 @@ from pipelines.project.content import FILM_MOVES, MoveSource
 from tabs.project.project import Project
 from tabs.serving.named_files import file_of
 from tabs.shared import autosave
-from tabs.shared.autosave import addresses, kept, restored
+from tabs.shared.autosave import describe_saved, part_addresses, restore_saved
 from tests.tabs.conftest import PATIENCE
 
 GEN3C = method("gen3c")
@@ -35,8 +35,8 @@ def own_scene() -> Scene:
 
 def uploaded(project: Project) -> dict[str, str]:
     """Where the parts of a project lie once the page has sent them back, by name."""
-    said = kept(project)
-    found = addresses(project, {"ids": [id for _, id, _ in said["parts"]]})
+    said = describe_saved(project)
+    found = part_addresses(project, {"ids": [id for _, id, _ in said["parts"]]})
     places = {}
     for name, id, _ in said["parts"]:
         target = Path(get_upload_folder()) / f"{id}.bin"
@@ -48,44 +48,44 @@ def uploaded(project: Project) -> dict[str, str]:
 def test_words_and_parts_make_the_project_again_and_a_scene_is_sent_once():
     project = Project().opened(own_scene()).with_source(MoveSource(moves_from=FILM_MOVES, film_moves="truck 0.2"))
     project = project.with_settings(GEN3C.settings(seed=7))
-    before = kept(project)
+    before = describe_saved(project)
     assert [name for name, _, _ in before["parts"]] == ["scene.npz"] and before["title"] == "Mine"
-    again, name, notes = restored(Project(), {"words": before["words"], "parts": uploaded(project)})
+    again, name, notes = restore_saved(Project(), {"words": before["words"], "parts": uploaded(project)})
     assert name == "gen3c" and not notes and not again.history.past
     assert again.settings["seed"] == 7 and again.content.source.film_moves == "truck 0.2"
     np.testing.assert_array_equal(again.scene.first.colour, project.scene.first.colour)
     np.testing.assert_array_equal(again.ready()[1].world_from_camera, project.ready()[1].world_from_camera)
-    later = kept(project.with_settings(GEN3C.settings(seed=8)))
+    later = describe_saved(project.with_settings(GEN3C.settings(seed=8)))
     assert later["parts"] == before["parts"] and later["edit"] != before["edit"]
     with_one = project.with_settings(GEN3C.settings(seed=8))
-    over, _, _ = restored(with_one, {"words": before["words"], "parts": uploaded(project)})
+    over, _, _ = restore_saved(with_one, {"words": before["words"], "parts": uploaded(project)})
     assert over.history.past[-1].name == "bring back the project" and over.undone().settings["seed"] == 8
 
 
 def test_an_example_needs_no_pictures():
-    said = kept(Project().opened(load("reading_room"), example="reading_room"))
+    said = describe_saved(Project().opened(load("reading_room"), example="reading_room"))
     assert said["parts"] == []
-    again, _, _ = restored(Project(), {"words": said["words"], "parts": {}})
+    again, _, _ = restore_saved(Project(), {"words": said["words"], "parts": {}})
     assert again.scene is load("reading_room")
 
 
 def test_what_is_too_large_is_said(monkeypatch):
     monkeypatch.setattr(autosave, "MOST_BYTES", 1000)
-    said = kept(Project().opened(own_scene()))
+    said = describe_saved(Project().opened(own_scene()))
     assert "words" not in said and "too large" in said["said"]
 
 
 def test_only_what_was_uploaded_is_opened(tmp_path):
     project = Project().opened(own_scene())
-    said = kept(project)
+    said = describe_saved(project)
     secret = tmp_path / "secret"
     secret.write_bytes(b"0")
     for wrong in ({"scene.npz": str(secret)}, {"scene.npz": f"{get_upload_folder()}/../secret"}, {}):
         with pytest.raises(InputError):
-            restored(Project(), {"words": said["words"], "parts": wrong})
+            restore_saved(Project(), {"words": said["words"], "parts": wrong})
     for damaged in (None, {}, {"words": {"project.json": "{"}, "parts": {}}, {"words": {}, "parts": 3}):
         with pytest.raises(InputError):
-            restored(Project(), damaged)
+            restore_saved(Project(), damaged)
     assert list(Path(project.folder).glob("kept-*")) == []
 
 

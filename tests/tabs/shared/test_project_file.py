@@ -20,7 +20,7 @@ from pipelines.project.content import FILM_MOVES, PATH_FILE, MoveSource
 from pipelines.project.file import content_of, read_project, save_project
 from pipelines.project.parts import parts_of
 from tabs.project.project import Project
-from tabs.shared.project_file import open_here, save_here, stored
+from tabs.shared.project_file import open_project_file, project_content, save_project_file
 
 GEN3C, GENXD = method("gen3c"), method("genxd")
 
@@ -36,9 +36,9 @@ def project() -> Project:
 
 
 def test_everything_comes_back_and_opening_is_one_step_that_can_be_undone(project):
-    saved = Path(save_here(project).value["path"])
+    saved = Path(save_project_file(project).value["path"])
     other = Project()
-    opened, words, status, _ = open_here(other, str(saved))
+    opened, words, status, _ = open_project_file(other, str(saved))
     assert words == "The project is open." and "Reading room" in status
     assert opened.undone().content is other.content
     for name in ("gen3c", "genxd"):
@@ -60,7 +60,9 @@ def test_clips_objects_and_an_own_path_come_along(project, tmp_path):
     scene = stage_objects(clip, [new_object(model, stage_objects(clip).standing_place())])
     _, path = project.ready()
     content, notes = content_of(
-        read_project(save_project(tmp_path / "p.zip", stored(project.opened(scene).with_own(path, as_given=True))))
+        read_project(
+            save_project(tmp_path / "p.zip", project_content(project.opened(scene).with_own(path, as_given=True)))
+        )
     )
     assert not notes and isinstance(content.scene, StagedScene) and content.scene.kind == "clip"
     assert (
@@ -74,10 +76,10 @@ def test_files_that_settings_name_come_along_under_plain_names(project, tmp_path
     lora = tmp_path / "my lora.safetensors"
     lora.write_bytes(b"weights")
     given = project.seen_by("i2v3d").with_settings(method("i2v3d").settings(lora_file=str(lora)))
-    file = save_project(tmp_path / "p.zip", stored(given))
+    file = save_project(tmp_path / "p.zip", project_content(given))
     with zipfile.ZipFile(file) as archive:
         assert str(tmp_path).encode() not in archive.read("project.json")
-    opened, words, *_ = open_here(Project(), str(file))
+    opened, words, *_ = open_project_file(Project(), str(file))
     kept = Path(opened.seen_by("i2v3d").settings["lora_file"])
     assert kept.read_bytes() == b"weights" and kept.name == "my-lora.safetensors" and words == "The project is open."
     opened.check_files(opened.seen_by("i2v3d").record.settings(lora_file=str(kept)))
@@ -87,12 +89,12 @@ def test_files_that_settings_name_come_along_under_plain_names(project, tmp_path
     assert content_of(read_project(strange, folder=tmp_path))[0].settings["i2v3d"]["lora_file"] == ""
     lora.unlink()
     with pytest.raises(InputError, match="no file my lora"):
-        save_project(tmp_path / "q.zip", stored(given))
+        save_project(tmp_path / "q.zip", project_content(given))
 
 
 def test_parts_keep_their_names_while_their_content_stays(project):
     def ids(project: Project) -> dict[str, str]:
-        return {part.name: part.id for part in parts_of(stored(project))}
+        return {part.name: part.id for part in parts_of(project_content(project))}
 
     before = ids(project)
     assert before.keys() == {"scene.npz", "shots.json"}
@@ -112,7 +114,7 @@ def changed(file: Path, target: Path, **values) -> Path:
 
 
 def test_what_is_no_project_is_refused_and_strange_values_are_said(project, tmp_path):
-    good = save_project(tmp_path / "good.zip", stored(project))
+    good = save_project(tmp_path / "good.zip", project_content(project))
     facts = json.loads(zipfile.ZipFile(good).read("project.json"))["scene"]
     for number, (values, words) in enumerate((
         ({"reshoot_studio": 99}, "newer Reshoot"),

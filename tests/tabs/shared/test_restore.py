@@ -10,7 +10,7 @@ from test_page import told
 
 import app
 from camera.errors import InputError
-from tabs.project.link import LONGEST_LINK, decoded, encoded
+from tabs.project.link import LONGEST_LINK, decode_link, encode_link
 
 SHOT = {
     "method": "gen3c",
@@ -24,27 +24,29 @@ def request(text: str) -> SimpleNamespace:
 
 
 def test_a_shot_survives_the_address():
-    assert decoded(encoded(SHOT)) == SHOT
-    assert app._linked_tab(request(encoded(SHOT))).selected == "gen3c"  # type: ignore[arg-type]
+    assert decode_link(encode_link(SHOT)) == SHOT
+    assert app._linked_tab(request(encode_link(SHOT))).selected == "gen3c"  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["x", "%00", encoded(SHOT)[:-9], encoded({"method": "gen3c"}), "A" * LONGEST_LINK])
+@pytest.mark.parametrize(
+    "text", ["x", "%00", encode_link(SHOT)[:-9], encode_link({"method": "gen3c"}), "A" * LONGEST_LINK]
+)
 def test_what_is_no_link_is_refused(text):
     with pytest.raises(InputError, match="cut off or damaged"):
-        decoded(text)
+        decode_link(text)
 
 
 def test_too_much_for_a_link_and_a_method_that_is_elsewhere_are_said(monkeypatch):
     noise = "".join(map(chr, range(300, 6000)))
     with pytest.raises(InputError, match="too long for a link"):
-        encoded({**SHOT, "controls": {"prompt": noise}})
+        encode_link({**SHOT, "controls": {"prompt": noise}})
     monkeypatch.setenv("RESHOOT_METHODS", "genxd")
     with pytest.raises(InputError, match="a shot with gen3c, which is not offered here"):
-        app._linked_tab(request(encoded(SHOT)))  # type: ignore[arg-type]
+        app._linked_tab(request(encode_link(SHOT)))  # type: ignore[arg-type]
 
 
 def test_a_link_opens_the_example_and_the_move(visit, address):
-    page = visit(at=f"{address}?s={encoded(SHOT)}")
+    page = visit(at=f"{address}?s={encode_link(SHOT)}")
     expect(page.locator("#film-moves textarea")).to_have_value("arc 12 ease")
     told(page, "Street at dusk")
     expect(page.locator("#stage .stage-plot")).to_have_attribute("data-frames", "17")

@@ -21,7 +21,7 @@ from camera.trajectories.keyframes import EASINGS, Curve
 from examples import load
 from pipelines import method
 from tabs.browser.timeline import component
-from tabs.keys.edits import trained
+from tabs.keys.edits import trained_range
 from tests.tabs.visitor import Visitor
 
 
@@ -226,10 +226,10 @@ def moved(first: CameraPath, count: int) -> CameraPath:
 
 
 def test_limits_of_a_method_are_what_its_training_data_shows():
-    known = trained(method("dualcamctrl"), 4.0)
+    known = trained_range(method("dualcamctrl"), 4.0)
     assert known["travel"] == 2.0 and known["turn_degrees"] == 21 and "RealEstate10K" in known["words"]
     for name in ("gen3c", "genxd", "dimensionx", "i2v3d"):
-        assert trained(method(name), 4.0).keys() == {"words"}
+        assert trained_range(method(name), 4.0).keys() == {"words"}
 
 
 def test_every_choice_has_words():

@@ -20,7 +20,7 @@ from camera.view import Scene
 from pipelines.project.look import Look, exposure_of
 from tabs.project.project import Project
 
-Asked = Mapping[str, Any]
+Command = Mapping[str, Any]
 NEAR_SHARE = 0.15
 """Of the distance to the subject: what comes nearer is a collision to be warned of."""
 NEW_SHARE = 0.2
@@ -31,9 +31,9 @@ LONGEST_WALK = 20_000
 """Cameras of a recording."""
 
 
-def limits_of(asked: Asked) -> Limits:
+def read_limits(command: Command) -> Limits:
     """Limits from a message; what it does not say, or says as null, is no limit."""
-    given = {field.name: asked.get(field.name) for field in fields(Limits)}
+    given = {field.name: command.get(field.name) for field in fields(Limits)}
     for name, value in given.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise InputError(f"The limit {name.replace('_', ' ')} must be a number, got {value!r:.40}.")
@@ -42,11 +42,11 @@ def limits_of(asked: Asked) -> Limits:
     return Limits(**given)
 
 
-def walk_of(asked: Asked, fps: float) -> CameraPath:
+def read_walk(command: Command, fps: float) -> CameraPath:
     """The walk that was recorded: "cameras", "times" in seconds and "smooth", in seconds."""
     with reading("The recording did not come whole; record the walk again."):
-        given, times = list(asked["cameras"]), list(asked["times"])
-        smooth = float(asked.get("smooth", 0.2))
+        given, times = list(command["cameras"]), list(command["times"])
+        smooth = float(command.get("smooth", 0.2))
     if not 2 <= len(given) <= LONGEST_WALK or not 0 <= smooth <= 5:
         raise InputError("Record a walk for a moment, and smooth it by 0 to 5 seconds.")
     cameras = [read_camera(one) for one in given]
@@ -59,18 +59,18 @@ def walk_of(asked: Asked, fps: float) -> CameraPath:
         return resample_walk(path, np.array(times, np.float64), smooth_seconds=smooth)
 
 
-def answered(project: Project, asked: Asked) -> dict[str, Any]:
+def answer_query(project: Project, command: Command) -> dict[str, Any]:
     """What the timeline shows then; the project stays as it is, and so do the chosen keys."""
-    return {"chosen": _chosen(asked), **ASKS[asked["do"]](project, asked)}
+    return {"chosen": _chosen(command), **QUERIES[command["do"]](project, command)}
 
 
-def _chosen(asked: Asked) -> tuple[int, ...]:
+def _chosen(command: Command) -> tuple[int, ...]:
     """The selected keys, which stay so."""
-    chosen = asked.get("chosen")
+    chosen = command.get("chosen")
     return tuple(number for number in chosen if type(number) is int) if isinstance(chosen, list) else ()
 
 
-def _check(project: Project, asked: Asked) -> dict[str, Any]:
+def _check(project: Project, command: Command) -> dict[str, Any]:
     """What the camera meets at every frame; "quiet" leaves out the words."""
     scene, path = project.ready()
     found = findings(scene, path)
@@ -85,11 +85,11 @@ def _check(project: Project, asked: Asked) -> dict[str, Any]:
     near = (found.nearest < limit).tolist()
     return {
         "warnings": {"new": found.new.round(4).tolist(), "near": near, "most": NEW_SHARE},
-        "said": "" if asked.get("quiet") else words,
+        "said": "" if command.get("quiet") else words,
     }
 
 
-def _coverage(project: Project, asked: Asked) -> dict[str, Any]:
+def _coverage(project: Project, command: Command) -> dict[str, Any]:
     """Where the move shows what no picture saw, from above, and where one more picture would help most."""
     from camera.editing.coverage import coverage
 
@@ -98,18 +98,18 @@ def _coverage(project: Project, asked: Asked) -> dict[str, Any]:
     return {"unseen": found.points[::every, [0, 2]].round(4).tolist(), "said": found.words}
 
 
-def _words(project: Project, asked: Asked) -> dict[str, Any]:
+def _words(project: Project, command: Command) -> dict[str, Any]:
     """The move as film text, which also goes into the field of the film moves."""
     scene, path = project.ready()
     found = film_text(path, scene.first)
     return {"said": found.words, "film": found.text}
 
 
-def _pick(project: Project, asked: Asked) -> dict[str, Any]:
+def _pick(project: Project, command: Command) -> dict[str, Any]:
     """The point of the scene under a place of what the camera sees."""
     scene, path = project.ready()
-    point = point_under(scene, path, read_camera(asked.get("camera")), asked)
-    share = _share_of(path, asked)
+    point = find_point(scene, path, read_camera(command.get("camera")), command)
+    share = _share_of(path, command)
     number = None
     if isinstance(scene, StagedScene) and scene.objects:
         number = object_at(scene, point, share=share, seconds=share * (len(path) - 1) / path.fps)
@@ -118,31 +118,31 @@ def _pick(project: Project, asked: Asked) -> dict[str, Any]:
     return {"target": point.tolist(), "object": on, "said": words}
 
 
-def _share_of(path: CameraPath, asked: Asked) -> float:
+def _share_of(path: CameraPath, command: Command) -> float:
     """Of the video, where the frame that is looked at stands: 0 the first, 1 the last."""
-    return min(max(int(asked.get("frame", 0)), 0), len(path) - 1) / max(len(path) - 1, 1)
+    return min(max(int(command.get("frame", 0)), 0), len(path) - 1) / max(len(path) - 1, 1)
 
 
-def with_way(project: Project, asked: Asked) -> Asked:
+def add_waypoints(project: Project, command: Command) -> Command:
     """A command whose target is on an object, with where that is at each of the chosen keys, or of all."""
-    on, scene = asked.get("object"), project.scene
+    on, scene = command.get("object"), project.scene
     if not isinstance(on, dict) or not isinstance(scene, StagedScene):
-        return asked
+        return command
     move = project.keyed()
     with reading("That object is not there any more; pick the target again."):
-        chosen = sorted({int(number) for number in asked.get("chosen") or range(len(move.keys))})
+        chosen = sorted({int(number) for number in command.get("chosen") or range(len(move.keys))})
         shares = [min(move.keys[number].time / move.seconds, 1.0) for number in chosen]
-        way = points_on_object(scene, int(on["number"]), asked["point"], share=float(on["share"]), shares=shares)
-    return {**asked, "way": way.tolist()}
+        way = points_on_object(scene, int(on["number"]), command["point"], share=float(on["share"]), shares=shares)
+    return {**command, "way": way.tolist()}
 
 
-def point_under(scene: Scene, path: CameraPath, camera: CameraPath, asked: Asked) -> np.ndarray:
+def find_point(scene: Scene, path: CameraPath, camera: CameraPath, command: Command) -> np.ndarray:
     """(3,): what ``camera`` sees at "x" and "y", shares of its picture from the left and the top, at the moment of "frame"."""
     from camera.render.scene import render
 
     with reading("Click on the picture again; the place did not come with numbers."):
-        share = np.array([float(asked["x"]), float(asked["y"])])
-        frame = min(max(int(asked.get("frame", 0)), 0), len(path) - 1)
+        share = np.array([float(command["x"]), float(command["y"])])
+        frame = min(max(int(command.get("frame", 0)), 0), len(path) - 1)
     if not ((share >= 0) & (share <= 1)).all():
         raise InputError("That place is outside the picture; click inside it.")
     camera = camera.fitted(path.width, path.height)
@@ -156,25 +156,25 @@ def point_under(scene: Scene, path: CameraPath, camera: CameraPath, asked: Asked
     return pose[:3, :3] @ local + pose[:3, 3]
 
 
-def with_look(project: Project, asked: Asked) -> tuple[Project, dict[str, Any]]:
+def set_look(project: Project, command: Command) -> tuple[Project, dict[str, Any]]:
     """The project with lens and shutter as "aperture", "focus" and "shutter" say, those that are given; or with its focus on what
     lies under a place of the picture, as in `_pick`."""
     scene, path = project.ready()
-    given = {name: asked[name] for name in Look.controls() if name in asked}
-    if asked["do"] == "focus":
-        point = point_under(scene, path, read_camera(asked.get("camera")), asked)
+    given = {name: command[name] for name in Look.controls() if name in command}
+    if command["do"] == "focus":
+        point = find_point(scene, path, read_camera(command.get("camera")), command)
         given["focus"] = ",".join(f"{value:.4f}" for value in point)
     before = project.content.look
     look: Any = Look.of({**before.values(), **given})
     exposure = exposure_of(look, scene)
     said = exposure.words(path) if exposure else "Lens and shutter are off: all is sharp."
     if look == before:
-        return project, {"said": said, "chosen": _chosen(asked)}
+        return project, {"said": said, "chosen": _chosen(command)}
     changed = [Look.controls()[name].label for name, value in look.values().items() if value != before.values()[name]]
-    return project.changed(f"change {' and '.join(changed)}", look=look), {"said": said, "chosen": _chosen(asked)}
+    return project.changed(f"change {' and '.join(changed)}", look=look), {"said": said, "chosen": _chosen(command)}
 
 
-ASKS: dict[str, Callable[[Project, Asked], dict[str, Any]]] = {
+QUERIES: dict[str, Callable[[Project, Command], dict[str, Any]]] = {
     "check": _check,
     "words": _words,
     "pick": _pick,
