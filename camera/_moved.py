@@ -29,7 +29,7 @@ fill render.inpaint
 formats.blender formats.film.blender
 formats.dualcamctrl formats.research.dualcamctrl
 formats.i2v3d formats.research.i2v3d
-foreground render.occlusion
+foreground cache3d.occlusion
 formats.own formats.reshoot
 gltf objects.gltf
 gltffile objects.glb
@@ -54,6 +54,7 @@ presets.genxd_fits trajectories.genxd_fits
 presets.i2v3d trajectories.i2v3d
 reference render.reference_warp
 reliability depth_edges
+render.occlusion cache3d.occlusion
 splat render.forward_splat
 surface objects.surface
 timeline trajectories.film_script
@@ -106,17 +107,16 @@ def install(top: str, modules: Mapping[str, str], names: Mapping[str, str]) -> N
     sys.meta_path.append(_Finder(inside, {}))
 
 
-def attributes(package: str, module: str) -> Callable[[str], Any]:
-    """``__getattr__`` of a package that was a module: what that held is taken from ``module`` of the package."""
+def attributes(package: str, *modules: str) -> Callable[[str], Any]:
+    """``__getattr__`` of a package that was a module: what that held is taken from the first of its ``modules`` that has it."""
 
     def get(name: str) -> Any:
-        if name.startswith("__") or find_spec(f"{package}.{name}") is not None:  # a submodule: Python imports it
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        try:
-            found = getattr(import_module(f"{package}.{module}"), name)
-        except AttributeError:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
-        warnings.warn(f"{package}.{name} is in {package}.{module} now.", DeprecationWarning, stacklevel=2)
-        return found
+        if not name.startswith("__") and find_spec(f"{package}.{name}") is None:  # else a submodule: Python imports it
+            for module in modules:
+                there = import_module(f"{package}.{module}")
+                if hasattr(there, name):
+                    warnings.warn(f"{package}.{name} is in {there.__name__} now.", DeprecationWarning, stacklevel=2)
+                    return getattr(there, name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return get

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from camera.path import CameraPath, Fit
-    from camera.render.scene import Renderer
+    from camera.render.painters import Renderer
     from camera.view import Scene
     from pipelines.estimation.depth import Depth
     from pipelines.media.image import DepthMeaning, Picture

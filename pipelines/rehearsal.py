@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.render.exposure import Exposure
-from camera.render.scene import Hidden, Inpainter, Renderer, SelfDrawn, render, render_all
+from camera.render.painters import Hidden, Renderer, SelfDrawn
+from camera.render.scene import Inpainter, render, render_all
 from camera.render.scene import warm_up as warm_up_renderers
 from camera.view import Scene, View
 from pipelines.media.video import mp4_writer

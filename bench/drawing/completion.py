@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bench import Row, Scale, long_subject
 from camera.completion.complete import complete_scene
 from camera.path import CameraPath, inverse
-from camera.render.scene import RenderedFrame, render, render_all
+from camera.render.painters import RenderedFrame
+from camera.render.scene import render, render_all
 from camera.trajectories.film_script import path_of
 from camera.view import View
 from examples import EXAMPLES, load

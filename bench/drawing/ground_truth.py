@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from bench import Row, Scale, milliseconds, subject
 from camera.path import CameraPath, inverse
-from camera.render.scene import RenderedFrame, Renderer, render
+from camera.render.painters import RenderedFrame, Renderer
+from camera.render.scene import render
 from camera.view import Scene, View
 from examples import load
 from examples.render import render as true_view

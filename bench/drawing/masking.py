@@ -9,9 +9,9 @@ import torch
 
 from bench import Row, Scale, cpu_milliseconds, in_threads, milliseconds, subject
 from bench.room import front, orbit
+from camera.cache3d.occlusion import foreground_mesh, mesh_depth
 from camera.depth_edges import reliable_depth
 from camera.render import reference_warp
-from camera.render.occlusion import foreground_mesh, mesh_depth
 from camera.unproject import points_of
 
 RAYS = 8192

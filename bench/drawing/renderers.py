@@ -14,7 +14,8 @@ from bench.room import front, orbit, side
 from camera.path import inverse
 from camera.render import framebuffer, reference_warp, zbuffer
 from camera.render.forward_splat import Splat, splat
-from camera.render.scene import CUT_RATIO, render
+from camera.render.painters import CUT_RATIO
+from camera.render.scene import render
 from camera.unproject import points_of
 from camera.view import Scene
 from pipelines.media.image_metrics import psnr

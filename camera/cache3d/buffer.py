@@ -16,7 +16,7 @@ from camera.horizon import padding_mask
 from camera.view import View
 
 if TYPE_CHECKING:
-    from camera.render.occlusion import ForegroundMesh
+    from camera.cache3d.occlusion import ForegroundMesh
 
 FARTHEST = 100.0
 """Depth to which the pictures that a cache begins with are clamped, as GEN3C does; its sky ends up here."""
@@ -64,7 +64,7 @@ class Buffer:
 
     @cached_property
     def foreground(self) -> ForegroundMesh | None:
-        from camera.render.occlusion import foreground_mesh
+        from camera.cache3d.occlusion import foreground_mesh
 
         return None if self.boundary is None else foreground_mesh(self.points, self.boundary)
 

@@ -288,8 +288,8 @@ def _render_buffer(
     held: Buffer, pose: NDArray, lens: NDArray, size: tuple[int, int], depth_range: float, with_depth: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
     """Image (H,W,3), known (H,W) and depth (H,W) of one buffer before one camera."""
+    from camera.cache3d.occlusion import hidden_mask
     from camera.render.forward_splat import splat
-    from camera.render.occlusion import hidden_mask
 
     drawn = splat(
         held.image,

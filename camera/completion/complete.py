@@ -21,7 +21,8 @@ from camera.errors import InputError
 from camera.horizon import Horizon
 from camera.objects.scene import plain
 from camera.path import CameraPath
-from camera.render.scene import CUT_RATIO, Hidden, Inpainter, RenderedFrame, painter, with_hidden
+from camera.render.painters import CUT_RATIO, Hidden, RenderedFrame, painter, with_hidden
+from camera.render.scene import Inpainter
 from camera.view import Scene, View
 
 MOST_PARTS = 3

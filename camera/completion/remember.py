@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.render.scene import Hidden
+from camera.render.painters import Hidden
 from camera.view import Scene, View
 
 WITNESSES = 8

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from camera.editing.limits import SIDE
 from camera.path import CameraPath, inverse
-from camera.render.scene import RenderedFrame, render
+from camera.render.painters import RenderedFrame
+from camera.render.scene import render
 from camera.view import Scene
 
 CELLS_ACROSS = 48

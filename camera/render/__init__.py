@@ -2,4 +2,4 @@
 
 from camera._moved import attributes
 
-__getattr__ = attributes("camera.render", "scene")
+__getattr__ = attributes("camera.render", "scene", "painters")

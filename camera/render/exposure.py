@@ -26,7 +26,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 
 Draw = Callable[[CameraPath, int], Any]
-"""A path and the number of a frame to a `camera.render.scene.RenderedFrame`."""
+"""A path and the number of a frame to a `camera.render.painters.RenderedFrame`."""
 GAMMA = 2.2
 NEAREST_SHARE = 0.05
 """Of ``distance``: focus is never nearer, also where the point in focus comes behind the camera."""

@@ -1,6 +1,6 @@
 """GEN3C's forward warp, written to be read: plain torch, one formula per line, on any device.
 
-The fast kernels (`camera.render.forward_splat`, `camera.unproject`, `camera.depth_edges`, `camera.render.occlusion`) are tested and timed
+The fast kernels (`camera.render.forward_splat`, `camera.unproject`, `camera.depth_edges`, `camera.cache3d.occlusion`) are tested and timed
 against these functions, and these against arrays computed by GEN3C's own code (arXiv 2503.03751, section 3).
 
 Layout: B pictures of H x W. World-to-camera matrices (B,4,4) and intrinsics (B,3,3) in pixels, pixel centres at

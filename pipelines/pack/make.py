@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from camera import formats
 from camera.errors import InputError
 from camera.path import CameraPath
-from camera.render.scene import RenderedFrame, render_all
+from camera.render.painters import RenderedFrame
+from camera.render.scene import render_all
 from camera.view import Scene
 from pipelines.media.video import complete, mp4_writer
 from pipelines.method import Progress

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.path import CameraPath
-from camera.render.scene import RenderedFrame
+from camera.render.painters import RenderedFrame
 from camera.unproject import unproject
 
 UNKNOWN_FLOW = 1e10

@@ -15,7 +15,8 @@ from camera.cloud import PointCloud
 from camera.errors import InputError, reading
 from camera.formats.nerfstudio import write_transforms
 from camera.path import CameraPath
-from camera.render.scene import RenderedFrame, Renderer, render, render_all
+from camera.render.painters import RenderedFrame, Renderer
+from camera.render.scene import render, render_all
 from camera.view import Scene
 from pipelines.method import Clip, Frames
 from pipelines.results.posed_folders import colmap_files, zip_files

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
-from camera.render.scene import RenderedFrame, SelfDrawn
+from camera.render.painters import RenderedFrame, SelfDrawn
 from camera.rotation import look_at
 from camera.view import View
 from pipelines.splats.formats import read

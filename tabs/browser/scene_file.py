@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from camera.horizon import padding_mask
 from camera.objects.scene import StagedScene
-from camera.render.scene import CUT_RATIO, SAME_SURFACE, STRETCH, SelfDrawn
+from camera.render.painters import CUT_RATIO, SAME_SURFACE, STRETCH, SelfDrawn
 from camera.view import Scene, View
 from tabs.browser.splat_file import pack_splats
 

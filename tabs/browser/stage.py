@@ -19,7 +19,7 @@ from camera.figure.path import plain, spec
 from camera.objects.scene import StagedScene, subject_distance
 from camera.path import CameraPath
 from camera.render.exposure import Exposure
-from camera.render.scene import SelfDrawn
+from camera.render.painters import SelfDrawn
 from camera.view import Scene
 from pipelines.media.video import complete
 from tabs.browser import scene_file

@@ -7,7 +7,8 @@ import pytest
 
 from bench.drawing.ground_truth import judge_preview, pixels_seen_by
 from bench.room import front, orbit, side
-from camera.render.scene import RenderedFrame, render
+from camera.render.painters import RenderedFrame
+from camera.render.scene import render
 from camera.view import FAR, Scene
 
 SIZE = (96, 160)

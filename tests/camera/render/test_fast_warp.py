@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from camera.cache3d.occlusion import ForegroundMesh, foreground_mesh, hidden_mask, mesh_depth
 from camera.depth_edges import reliable_depth
 from camera.render import reference_warp
 from camera.render.forward_splat import greatest_depth, splat
-from camera.render.occlusion import ForegroundMesh, foreground_mesh, hidden_mask, mesh_depth
 from camera.unproject import unproject
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "gen3c"

@@ -11,7 +11,8 @@ import pytest
 from camera.errors import InputError
 from camera.horizon import padding_mask
 from camera.path import CameraPath, pinhole
-from camera.render.scene import RenderedFrame, render, render_all, warm_up
+from camera.render.painters import RenderedFrame
+from camera.render.scene import render, render_all, warm_up
 from camera.view import FAR, Scene, View
 
 W, H = 48, 32
@@ -209,7 +210,7 @@ def test_frames_come_in_order_and_equal_single_renders(fill):
 
 
 def test_closing_the_iterator_stops_the_work(monkeypatch):
-    import camera.render.scene as module
+    import camera.render.painters as module
 
     drawn = []
     paint = module._paint_mesh

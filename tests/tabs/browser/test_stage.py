@@ -9,7 +9,7 @@ import numpy as np
 
 from camera.figure.path import plain, spec
 from camera.render.exposure import Exposure
-from camera.render.scene import SelfDrawn
+from camera.render.painters import SelfDrawn
 from camera.trajectories import film_script
 from examples import load
 from tabs.browser.stage import stage_value, viewfinder_value

@@ -18,7 +18,7 @@ from camera import formats
 from camera.errors import InputError
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
-from camera.render.scene import CUT_RATIO
+from camera.render.painters import CUT_RATIO
 from camera.view import View
 from pipelines.methods.i2v3d.method import NO_PICTURE, PAINTED, I2V3DSettings
 from pipelines.methods.i2v3d.scene.coarse import background_view

@@ -1,0 +1,293 @@
+"""Painters: functions that draw one frame of a path in a scene, by renderer and by kind of scene.
+
+Renderers:
+
+* ``"mesh"``: neighbouring pixels joined to triangles, cut open where depth jumps; the cleanest, for watching;
+* ``"zbuffer"``: one square per pixel, the nearest wins; the fastest, for scrubbing;
+* ``"splat"``: bilinear soft splat with GEN3C's formulas, the far layer at ten times the greatest known depth. What
+  GEN3C's network itself is shown comes from `camera.cache3d.cache`.
+
+Scenes: of a "still" the one view is drawn; of "views" all are drawn and the nearest surface wins (beginning with the
+camera closest to the target); of a "clip" view f is drawn for target frame f, and the last view is held when the
+path is longer. Every frame has its own lens; the size of the target is the path's and need not be the source's.
+
+Sky, and other pixels without depth, form a far layer: they are drawn at the depth `View.far`, so that a landscape keeps
+its sky, and are marked in `RenderedFrame.far`. Whole black border rows and columns without depth are padding and are
+not drawn. A hole is a pixel where nothing was drawn. Objects of a `StagedScene` are drawn as they are painted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.horizon import padding_mask
+from camera.objects.scene import StagedScene, plain
+from camera.path import CameraPath, inverse
+from camera.view import Scene, View
+
+Renderer = Literal["mesh", "splat", "zbuffer"]
+
+CUT_RATIO = 1.05
+"""Neighbouring pixels whose depths differ by more than this ratio belong to two surfaces,"""
+STRETCH = 20.0
+"""unless a move by the focus depth draws them apart by no more than this many pixels: a floor near the horizon."""
+FAR_FACTOR = 10.0
+SAME_SURFACE = 1.01
+"""A second view of one surface replaces the first only where it is nearer by this factor."""
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedFrame:
+    """What one camera sees.
+
+    ``colour``: (H,W,3) uint8 RGB. ``holes``: (H,W) bool, True where nothing was drawn (also after filling).
+    ``depth``: (H,W) float32 along z in scene units, 0 in holes. ``far``: (H,W) bool, True on sky and other pixels
+    drawn without known depth. ``completed``: (H,W) bool, True in holes that show a second layer
+    (`camera.completion`), None where none was asked for; ``depth`` is that layer's there.
+    """
+
+    colour: NDArray[np.uint8]
+    holes: NDArray[np.bool_]
+    depth: NDArray[np.float32]
+    far: NDArray[np.bool_]
+    completed: NDArray[np.bool_] | None = None
+
+
+class SelfDrawn(Scene):
+    """A scene that is drawn from something else than its views, such as splats; renderers leave it to itself."""
+
+    def painted(self, path: CameraPath, frame: int) -> RenderedFrame:
+        """Frame ``frame`` of ``path``, holes black; called by several threads at once."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Hidden:
+    """A part of a second layer: what a camera will see that no picture of the scene shows.
+
+    ``view``: colour and depth; ``drawn`` (H,W) bool: its pixels that are drawn, those completed and a rim of those seen.
+    """
+
+    view: View
+    drawn: NDArray[np.bool_]
+
+    def cropped(self) -> Hidden:
+        """Without the rows and columns around it in which nothing is drawn."""
+        rows, columns = np.nonzero(self.drawn.any(axis=1))[0], np.nonzero(self.drawn.any(axis=0))[0]
+        if len(rows) == 0:
+            return self
+        window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        lens = self.view.intrinsics - [[0, 0, columns[0]], [0, 0, rows[0]], [0, 0, 0]]
+        view = View(
+            np.ascontiguousarray(self.view.colour[window]),
+            np.ascontiguousarray(self.view.depth[window]),
+            lens,
+            self.view.world_from_camera,
+            np.ascontiguousarray(self.view.known[window]),
+        )
+        return Hidden(view, np.ascontiguousarray(self.drawn[window]))
+
+
+Painter = Callable[[CameraPath, int], RenderedFrame]
+
+
+def with_hidden(paint: Painter, behind: Sequence[Hidden]) -> Painter:
+    """``paint``, and in the holes that it leaves the second layer ``behind``, drawn as a mesh."""
+    if not behind:
+        return paint
+    sources = tuple(
+        _Source(part.view, np.where(part.drawn, part.view.depth, np.float32(0)))
+        for part in (each.cropped() for each in behind)
+    )
+
+    def paint_both(path: CameraPath, frame: int) -> RenderedFrame:
+        front = paint(path, frame)
+        if not front.holes.any():
+            return replace(front, completed=front.holes)
+        back = _paint_mesh(sources, path, frame)
+        _put_behind(front, back)
+        return replace(front, completed=front.holes & ~back.holes)
+
+    return paint_both
+
+
+def _put_behind(front: RenderedFrame, back: RenderedFrame) -> None:
+    """Colour, depth and far of ``back`` in the holes of ``front``, in place; these stay marked as holes."""
+    where = front.holes & ~back.holes
+    np.copyto(front.colour, back.colour, where=where[..., None])
+    np.copyto(front.depth, back.depth, where=where)
+    np.copyto(front.far, back.far, where=where)
+
+
+def painter(scene: Scene, renderer: Renderer) -> Painter:
+    """A function of path and frame number; what does not depend on these is made here, once."""
+    if renderer not in get_args(Renderer):
+        raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
+    if isinstance(scene, StagedScene) and scene.objects:
+        return _paint_objects(scene, painter(plain(scene), renderer))
+    if isinstance(scene, SelfDrawn):
+        return scene.painted
+    paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares, "splat": _paint_soft}[renderer]
+    if scene.kind == "clip":
+        last = len(scene.views) - 1
+        return lambda path, frame: paint((_Source.of(scene.views[min(frame, last)]),), path, frame)
+    sources = tuple(map(_Source.of, scene.views))
+    return lambda path, frame: paint(_nearest_first(sources, path, frame), path, frame)
+
+
+def _paint_objects(scene: StagedScene, behind: Painter) -> Painter:
+    """Objects of the scene where they stand at each frame, unlit, before what ``behind`` paints."""
+    from camera.render.triangles import draw
+
+    def paint(path: CameraPath, frame: int) -> RenderedFrame:
+        image, shown = behind(path, frame), draw(scene.surfaces(frame, len(path), path.fps), path, frame)
+        front = (shown.surface >= 0) & (image.holes | (shown.depth < image.depth))
+        colour = np.where(front[..., None], shown.colour, image.colour)
+        depth = np.where(front, shown.depth, image.depth)
+        return RenderedFrame(colour, image.holes & ~front, depth, image.far & ~front)
+
+    return paint
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """A view ready to be drawn: ``depth`` is 0 where the view must not be drawn."""
+
+    view: View
+    depth: NDArray[np.float32]
+
+    @staticmethod
+    def of(view: View) -> _Source:
+        padding = padding_mask(view)
+        return _Source(view, np.where(padding, np.float32(0), view.depth) if padding.any() else view.depth)
+
+    @property
+    def focus_depth(self) -> float:
+        """That of the view; its far depth where a crop has left nothing but sky."""
+        return self.view.focus_depth if self.view.known.any() else self.view.far
+
+    @cached_property
+    def image(self) -> NDArray[np.float32]:
+        """(H,W,3) in [-1,1]."""
+        return self.view.colour.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+    @cached_property
+    def packed(self) -> NDArray[np.uint32]:
+        """(H,W): colour and layer as they are drawn into `camera.render.framebuffer`."""
+        from camera.render.framebuffer import pack_pixels
+
+        return pack_pixels(self.view.colour, self.view.depth, self.view.far)
+
+    @cached_property
+    def strength(self) -> NDArray[np.float32]:
+        """(H,W): 1 where the pixel is drawn, else 0."""
+        return (self.depth > 0).astype(np.float32)
+
+    @cached_property
+    def far_depth(self) -> float:
+        """Where the soft splat puts the far layer: beyond everything, but near enough to keep depth weights sharp."""
+        known = self.view.known
+        far = self.view.far
+        return min(far, FAR_FACTOR * float(self.view.depth[known].max())) if known.any() else far
+
+    @cached_property
+    def points(self) -> NDArray[np.float32]:
+        """(H,W,3) in the world."""
+        from camera.unproject import unproject
+
+        depth = np.minimum(self.view.depth, np.float32(self.far_depth))
+        return unproject(depth, self.view.intrinsics, self.view.world_from_camera)
+
+    def target_from_source(self, path: CameraPath, frame: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """turn (3,3) and shift (3,): a pixel (x,y) of depth d is seen at the pixel ``d * turn @ (x,y,1) + shift``."""
+        target_from_camera = inverse(path.world_from_camera[frame]) @ self.view.world_from_camera
+        lens = path.intrinsics[frame]
+        turn = lens @ target_from_camera[:3, :3] @ np.linalg.inv(self.view.intrinsics)
+        return turn.astype(np.float32), (lens @ target_from_camera[:3, 3]).astype(np.float32)
+
+
+def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> tuple[_Source, ...]:
+    """Sources by how far their cameras stand and look from the target camera."""
+    if len(sources) == 1:
+        return sources
+    target = path.world_from_camera[frame]
+
+    def distance(source: _Source) -> float:
+        pose = source.view.world_from_camera
+        steps = np.linalg.norm(pose[:3, 3] - target[:3, 3]) / source.focus_depth
+        return float(steps + np.linalg.norm(pose[:3, 2] - target[:3, 2]))
+
+    return tuple(sorted(sources, key=distance))
+
+
+def _paint_mesh(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera.render import depth_mesh, framebuffer
+    from camera.render import inpaint as fill
+
+    drawn = framebuffer.empty_framebuffer(path.height, path.width)
+    for order, source in enumerate(sources):
+        turn, shift = source.target_from_source(path, frame)
+        depth_mesh.draw(
+            drawn,
+            colour=source.view.colour,
+            depth=source.depth,
+            turn=turn,
+            shift=shift,
+            cut_ratio=CUT_RATIO,
+            slack=STRETCH / (source.view.intrinsics[0, 0] * source.focus_depth),
+            far=source.view.far,
+            advantage=SAME_SURFACE if order else 1.0,
+        )
+    colour, depth, layer = framebuffer.unpack_pixels(drawn)
+    fill.close_cracks(colour, depth, layer)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)
+
+
+def _paint_squares(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera.render import framebuffer, zbuffer
+    from camera.render import inpaint as fill
+
+    drawn = framebuffer.empty_framebuffer(path.height, path.width)
+    for source in sources:
+        turn, shift = source.target_from_source(path, frame)
+        magnification = path.intrinsics[frame, 0, 0] / source.view.intrinsics[0, 0]
+        zbuffer.draw(
+            drawn,
+            source.packed,
+            depth=source.depth,
+            turn=turn,
+            shift=shift,
+            magnification=magnification,
+        )
+    colour, depth, layer = framebuffer.unpack_pixels(drawn)
+    fill.close_cracks(colour, depth, layer)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)
+
+
+def _paint_soft(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> RenderedFrame:
+    from camera.render.forward_splat import put_over, splat
+
+    size = (path.height, path.width)
+    colour = np.zeros((*size, 3), np.uint8)
+    depth = np.zeros(size, np.float32)
+    layer = np.zeros(size, np.uint8)
+    pose = path.camera_from_world[frame]
+    for source in sources:
+        drawn = splat(
+            source.image,
+            source.points,
+            camera_from_world=pose,
+            intrinsics=path.intrinsics[frame],
+            size=size,
+            strength=source.strength,
+            with_depth=True,
+        )
+        put_over(drawn, colour, depth, layer, far_from=source.far_depth / 3, advantage=SAME_SURFACE)
+    return RenderedFrame(colour, layer == 0, depth, layer == 2)
