@@ -16,11 +16,11 @@ import numpy as np
 from bench import Row, Scale, long_subject
 from bench.hostile.exchanged import all_exchanged
 from bench.hostile.mutants import mutant
+from bench.hostile.seed_values import MakeSeed, Seed
 from bench.hostile.seeds import SEEDS as OF_READERS
-from bench.hostile.seeds import Made, Seed
 from camera.errors import InputError
 
-SEEDS: dict[str, Made] = OF_READERS | all_exchanged()
+SEEDS: dict[str, MakeSeed] = OF_READERS | all_exchanged()
 """By what is read: a function that makes the seed, given a folder of its own."""
 MUTANTS, QUICK_MUTANTS = 10_000, 200
 LONGEST_SECONDS, MOST_MEGABYTES, HANGING_SECONDS = 1.0, 300.0, 60
@@ -30,7 +30,7 @@ WHOLE = -1
 """In place of a mutant's number."""
 
 
-def strange(seed: Seed, count: int, *, start: int = 0) -> list[str]:
+def find_faults(seed: Seed, count: int, *, start: int = 0) -> list[str]:
     """What ``count`` damaged copies of a seed raised that is no `InputError`, or said that is no sentence for people."""
     found = []
     for number in range(start, start + count):

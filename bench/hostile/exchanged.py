@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.hostile.seeds import Made, Seed, camera_path
+from bench.hostile.seed_values import MakeSeed, Seed, camera_path
 
 SPLATS = 40
 
 
-def _splats(kind: str) -> Made:
-    def made(folder: Path) -> Seed:
+def _splats(kind: str) -> MakeSeed:
+    def make(folder: Path) -> Seed:
         from pipelines.splats import formats
         from pipelines.splats.splats import Splats
 
@@ -24,7 +24,7 @@ def _splats(kind: str) -> Made:
         name = formats.NAMES[kind]
         return Seed(formats.encode(splats, kind), lambda copy: formats.read(copy, name))
 
-    return made
+    return make
 
 
 def _seed_keyed_move(folder: Path) -> Seed:
@@ -38,7 +38,7 @@ def _seed_keyed_move(folder: Path) -> Seed:
     return Seed(data, lambda copy: read(json_value(copy, "move.json")))
 
 
-def all_exchanged() -> dict[str, Made]:
+def all_exchanged() -> dict[str, MakeSeed]:
     kinds = ("ply", "splat", "compressed.ply", "spz", "sog", "glb")
     splats: dict[str, Callable[[Path], Seed]] = {f"splats {kind}": _splats(kind) for kind in kinds}
     return splats | {"keyed move": _seed_keyed_move}

@@ -1,123 +1,45 @@
-"""One small whole file for each reader of strangers' files, and the reader."""
+"""One small undamaged file for each reader of strangers' files, and the reader."""
 
 from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.hostile.seed_values import (
+    COUNT,
+    HEIGHT,
+    WIDTH,
+    MakeSeed,
+    Seed,
+    camera_path,
+    colour,
+    npz,
+    picture,
+    scene,
+    seed_of_file,
+    video,
+    zip_files,
+)  # fmt: skip
 from camera import formats
 from camera.formats.account import Account
-from camera.path import CameraPath, pinhole
-from camera.rotation import from_pan_tilt_roll
-from camera.view import Scene, View
-
-WIDTH, HEIGHT, COUNT = 48, 32, 4
-
-
-@dataclass(frozen=True)
-class Seed:
-    """``data``: the whole file; ``read`` takes a damaged one."""
-
-    data: bytes
-    read: Callable[[bytes], object]
-
-
-Made = Callable[[Path], Seed]
-
-
-def of_file(folder: Path, name: str, data: bytes, read: Callable[[Path], object]) -> Seed:
-    """For a reader of files: each copy is written to the same place."""
-    file = folder / name
-
-    def read_copy(copy: bytes) -> object:
-        file.write_bytes(copy)
-        return read(file)
-
-    return Seed(data, read_copy)
-
-
-def zip_files(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
-
-
-def npz(**arrays: NDArray) -> bytes:
-    stream = io.BytesIO()
-    np.savez(stream, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()
-
-
-def camera_path(count: int = COUNT) -> CameraPath:
-    poses = np.repeat(np.eye(4)[None], count, axis=0)
-    poses[:, :3, :3] = [from_pan_tilt_roll(3.0 * i, i, 0) for i in range(count)]
-    poses[:, 0, 3] = 0.1 * np.arange(count)
-    return CameraPath(poses, pinhole(WIDTH, HEIGHT, 60.0), WIDTH, HEIGHT, 6)
-
-
-def colour(number: int = 0) -> NDArray[np.uint8]:
-    ramp = np.linspace(20 + 10 * number, 200, WIDTH * HEIGHT * 3)
-    return ramp.reshape(HEIGHT, WIDTH, 3).astype(np.uint8)
-
-
-def scene(kind: str = "still", count: int = 1) -> Scene:
-    depth = np.linspace(1, 3, WIDTH * HEIGHT, dtype=np.float32).reshape(HEIGHT, WIDTH)
-    path = camera_path(count)
-    views = [View.of(colour(i), depth, path.intrinsics[i], path.world_from_camera[i]) for i in range(count)]
-    return Scene(tuple(views), kind, "metres", 6.0, "exact depth", "seed")  # type: ignore[arg-type]
-
-
-def picture(kind: str, mode: str = "RGB", number: int = 0) -> bytes:
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(colour(number)).convert(mode).save(stream, kind)
-    return stream.getvalue()
-
-
-def video(kind: str = "mp4", codec: str = "libx264", pixels: str = "yuv420p") -> bytes:
-    import av
-
-    stream = io.BytesIO()
-    stream.name = f"seed.{kind}"
-    with av.open(stream, "w", format={"mkv": "matroska", "exr": "image2pipe"}.get(kind, kind)) as container:
-        track = container.add_stream(codec, rate=8)
-        track.width, track.height, track.pix_fmt = WIDTH, HEIGHT, pixels  # type: ignore[attr-defined]
-        for number in range(1 if kind == "exr" else COUNT):
-            container.mux(track.encode(_frame(number, pixels)))  # type: ignore[attr-defined]
-        container.mux(track.encode())  # type: ignore[attr-defined]
-    return stream.getvalue()
-
-
-def _frame(number: int, pixels: str):
-    import av
-
-    if pixels == "grayf32le":
-        return av.VideoFrame.from_ndarray(scene().first.depth.astype(np.float32), format=pixels)
-    return av.VideoFrame.from_ndarray(colour(number)).reformat(format=pixels)
-
 
 # --- camera paths ----------------------------------------------------------------------------------------------------
 
 
-def _path_file(file: Callable[[], tuple[str, bytes]]) -> Made:
-    def made(folder: Path) -> Seed:
+def _path_file(file: Callable[[], tuple[str, bytes]]) -> MakeSeed:
+    def make(folder: Path) -> Seed:
         name, data = file()
         return Seed(data, lambda copy: formats.read(name, copy, like=camera_path(), account=Account(name)))
 
-    return made
+    return make
 
 
-def _written(name: str) -> Made:
+def _written(name: str) -> MakeSeed:
     return _path_file(lambda: formats.write(name, camera_path()))
 
 
@@ -125,7 +47,7 @@ def _poses() -> NDArray[np.float64]:
     return camera_path().world_from_camera
 
 
-def _paths() -> dict[str, Made]:
+def _paths() -> dict[str, MakeSeed]:
     names = [name for name, known in formats.FORMATS.items() if known.readable]
     lens = camera_path().intrinsics[0]
     return {f"path {name}": _written(name) for name in names} | {
@@ -137,16 +59,16 @@ def _paths() -> dict[str, Made]:
 # --- pictures, depth, clips ------------------------------------------------------------------------------------------
 
 
-def _picture(kind: str, mode: str = "RGB") -> Made:
+def _picture(kind: str, mode: str = "RGB") -> MakeSeed:
     from pipelines.media.image import read_picture
 
-    return lambda folder: of_file(folder, "picture", picture(kind, mode), read_picture)
+    return lambda folder: seed_of_file(folder, "picture", picture(kind, mode), read_picture)
 
 
-def _depth(name: str, content: Callable[[], bytes]) -> Made:
+def _depth(name: str, content: Callable[[], bytes]) -> MakeSeed:
     from pipelines.media.image import read_depth
 
-    return lambda folder: of_file(folder, name, content(), lambda file: read_depth(file, "metres"))
+    return lambda folder: seed_of_file(folder, name, content(), lambda file: read_depth(file, "metres"))
 
 
 def _npy() -> bytes:
@@ -163,16 +85,16 @@ def _deep_png() -> bytes:
     return stream.getvalue()
 
 
-def _clip(kind: str, codec: str) -> Made:
+def _clip(kind: str, codec: str) -> MakeSeed:
     from pipelines.media.video import count_frames, probe, read_video
 
     def everything(file: Path) -> object:
         return probe(file), count_frames(file), read_video(file)
 
-    return lambda folder: of_file(folder, f"clip.{kind}", video(kind, codec), everything)
+    return lambda folder: seed_of_file(folder, f"clip.{kind}", video(kind, codec), everything)
 
 
-def _media() -> dict[str, Made]:
+def _media() -> dict[str, MakeSeed]:
     kinds = {
         "png": "RGB",
         "jpeg": "RGB",
@@ -198,10 +120,10 @@ def _media() -> dict[str, Made]:
 # --- scenes ----------------------------------------------------------------------------------------------------------
 
 
-def _material(name: str, content: Callable[[], bytes]) -> Made:
+def _material(name: str, content: Callable[[], bytes]) -> MakeSeed:
     from pipelines.inputs.open import read_material
 
-    return lambda folder: of_file(folder, name, content(), lambda file: read_material([file]))
+    return lambda folder: seed_of_file(folder, name, content(), lambda file: read_material([file]))
 
 
 def _pictures() -> dict[str, bytes]:
@@ -259,7 +181,7 @@ def _torch_scene() -> bytes:
     return stream.getvalue()
 
 
-def _scenes() -> dict[str, Made]:
+def _scenes() -> dict[str, MakeSeed]:
     return {
         "views with transforms.json": _material("views.zip", _posed),
         "views with COLMAP": _material("colmap.zip", _colmap),
@@ -278,18 +200,18 @@ def _box():
     return trimesh.creation.box()
 
 
-def _models(name: str, content: Callable[[], bytes]) -> Made:
+def _models(name: str, content: Callable[[], bytes]) -> MakeSeed:
     from camera.objects.model import read_models
 
     return lambda folder: Seed(content(), lambda copy: read_models({name: copy}))
 
 
 def _exported(kind: str) -> Callable[[], bytes]:
-    def made() -> bytes:
+    def make() -> bytes:
         data = _box().export(file_type=kind)
         return data.encode() if isinstance(data, str) else bytes(data)
 
-    return made
+    return make
 
 
 def _painted_obj() -> bytes:
@@ -320,10 +242,10 @@ def _keyframes(folder: Path) -> Seed:
     from pipelines.methods.i2v3d.keyframes.files import pack, unpack
 
     data = pack(np.stack([colour(0), colour(1)]), [0, 3])
-    return of_file(folder, "keys.zip", data, lambda file: unpack(file, [0, 3], width=WIDTH, height=HEIGHT))
+    return seed_of_file(folder, "keys.zip", data, lambda file: unpack(file, [0, 3], width=WIDTH, height=HEIGHT))
 
 
-def _stages() -> dict[str, Made]:
+def _stages() -> dict[str, MakeSeed]:
     return {
         "model glb": _models("a.glb", _exported("glb")),
         "model obj": _models("a.obj", _exported("obj")),
@@ -338,8 +260,8 @@ def _stages() -> dict[str, Made]:
 # --- results, jobs, weights ------------------------------------------------------------------------------------------
 
 
-def _result(name: str) -> Made:
-    def made(folder: Path) -> Seed:
+def _result(name: str) -> MakeSeed:
+    def make(folder: Path) -> Seed:
         import pipelines
         from pipelines.method import Clip
         from pipelines.results.embedded_scene import last_frame, read_embedded_scene, scene_to_embed
@@ -353,9 +275,9 @@ def _result(name: str) -> Made:
         def read(file: Path) -> object:
             return restore(file), (read_embedded_scene(file), last_frame(file)) if file.suffix == ".mp4" else None
 
-        return of_file(folder, f"copy{Path(name).suffix}", (folder / name).read_bytes(), read)
+        return seed_of_file(folder, f"copy{Path(name).suffix}", (folder / name).read_bytes(), read)
 
-    return made
+    return make
 
 
 def _job(folder: Path) -> Seed:
@@ -376,7 +298,7 @@ def _lora(folder: Path) -> Seed:
 
     names = [f"transformer_blocks.0.attn1.to_{letter}" for letter in "qkv"]
     data = save({f"{name}.lora_{side}.weight": torch.ones(4, 4) for name in names for side in "AB"})
-    return of_file(folder, "own.safetensors", data, read_lora)
+    return seed_of_file(folder, "own.safetensors", data, read_lora)
 
 
 def _lora_pt(folder: Path) -> Seed:
@@ -386,16 +308,16 @@ def _lora_pt(folder: Path) -> Seed:
 
     stream = io.BytesIO()
     torch.save({f"transformer_blocks.0.attn1.to_q.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}, stream)
-    return of_file(folder, "own.pt", stream.getvalue(), read_lora)
+    return seed_of_file(folder, "own.pt", stream.getvalue(), read_lora)
 
 
 def _masks(folder: Path) -> Seed:
     from pipelines.reconstruct.object_mask import masks_of_files
 
-    return of_file(folder, "mask.png", picture("png"), lambda file: masks_of_files([file], 1, WIDTH, HEIGHT))
+    return seed_of_file(folder, "mask.png", picture("png"), lambda file: masks_of_files([file], 1, WIDTH, HEIGHT))
 
 
-def _others() -> dict[str, Made]:
+def _others() -> dict[str, MakeSeed]:
     return {
         "result mp4": _result("seed.mp4"),
         "result json": _result("seed.json"),
@@ -406,9 +328,9 @@ def _others() -> dict[str, Made]:
     }
 
 
-def _all(groups: Sequence[Callable[[], dict[str, Made]]]) -> dict[str, Made]:
+def _all(groups: Sequence[Callable[[], dict[str, MakeSeed]]]) -> dict[str, MakeSeed]:
     return {name: made for group in groups for name, made in group().items()}
 
 
-SEEDS: dict[str, Made] = _all((_paths, _media, _scenes, _stages, _others))
+SEEDS: dict[str, MakeSeed] = _all((_paths, _media, _scenes, _stages, _others))
 """By what is read: a function that makes the seed, given a folder of its own."""

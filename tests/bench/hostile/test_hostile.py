@@ -6,9 +6,9 @@ import os
 import pytest
 
 from bench import hostile
-from bench.hostile import SEEDS, _row, _unfit, strange
+from bench.hostile import SEEDS, _row, _unfit, find_faults
 from bench.hostile.mutants import mutant
-from bench.hostile.seeds import Seed
+from bench.hostile.seed_values import Seed
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -16,14 +16,14 @@ def test_damaged_files_are_refused_in_words(name, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     seed = SEEDS[name](tmp_path)
     seed.read(seed.data)  # whole, it is read
-    assert strange(seed, 200) == []
+    assert find_faults(seed, 200) == []
 
 
 def test_what_is_strange_is_found():
     def reader(data: bytes) -> None:
         raise KeyError("camera")
 
-    assert "KeyError" in strange(Seed(b"x", reader), 1)[0]
+    assert "KeyError" in find_faults(Seed(b"x", reader), 1)[0]
     assert _unfit("Got a <View object at 0x7f>.") and _unfit(" ") and _unfit("ValueError: no")
     assert not _unfit("room.zip is damaged; pack it again.")
 
