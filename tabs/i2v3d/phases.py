@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,19 +18,17 @@ import pipelines
 from camera.errors import InputError, reading
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.environment import on_zerogpu
 from pipelines.media.video import write_mp4
 from pipelines.method import Clip, Progress
 from pipelines.methods.i2v3d.keyframes.files import PAINTED, TAUGHT, Painted, read_kept
 from pipelines.methods.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
-from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
+from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.options import RunOptions
 from pipelines.results.record import filter_values, scene_sha256
 from pipelines.shot import Shot
-from pipelines.training import Learnt, Trained
 from tabs.browser.players import clips, players
+from tabs.i2v3d.subject import PRIVATE, Subject, early_picture, progress_text, short_hash, status_line
 from tabs.parts import form
-from tabs.parts.loss_curve import CANCELLED, SHOWN_EVERY, loss_curve
 from tabs.parts.shoot import Shoot
 from tabs.project.project import Project
 from tabs.shared.studio import signal
@@ -43,12 +39,12 @@ class Steps:
 
     def __init__(self, shoot: Shoot, project: gr.State) -> None:
         self.shoot, self.project, self.name = shoot, project, shoot.method.name
-        self.painted, self.taught = gr.State(), gr.State()
-        self.teaching: form.Components = {}
+        self.painted = gr.State()
+        self.subject = Subject(shoot, project)
         self.steps_done: list[Dependency] = []
 
     def controls(self) -> None:
-        """Place the section; the state ``painted`` holds the keyframes, ``taught`` the settings of the last subject training."""
+        """Places the section; the state ``painted`` holds the keyframes."""
         with gr.Accordion("Step by step", open=False, elem_id=f"{self.name}-steps"):
             gr.Markdown(
                 "*Shoot* goes straight through. Here each phase runs alone, shows what it made and lets you change it; settings "
@@ -56,7 +52,7 @@ class Steps:
                 padding=True,
             )
             self._scene()
-            self._subject()
+            self.subject.place()
             self._keyframes()
             self._video()
 
@@ -74,23 +70,27 @@ class Steps:
             kept = project.content.kept_by(name)
             return read_kept(kept[PAINTED]) if PAINTED in kept else None, _read(kept.get(TAUGHT))
 
-        for done in self.steps_done:
+        for done in filter(None, [*self.steps_done, self.subject.trained]):
             done.success(
                 form.wrap_handler(put, name),
-                [self.project, self.painted, self.taught],
+                [self.project, self.painted, self.subject.taught],
                 [self.project, studio.edited],
-                **_PRIVATE,
+                **PRIVATE,
             )
-        self.restore(showing.then(form.wrap_handler(get, name), self.project, [self.painted, self.taught], **_PRIVATE))
+        self.restore(
+            showing.then(form.wrap_handler(get, name), self.project, [self.painted, self.subject.taught], **PRIVATE)
+        )
 
     def restore(self, opened: Dependency) -> None:
         """Connect ``opened``, the event of an opened project, to show its keyframes and training settings."""
 
         def shown(painted: Painted | None, taught: SubjectSettings | None):
-            values = [getattr(taught, name) if taught else gr.skip() for name in self.teaching]
+            values = [getattr(taught, name) if taught else gr.skip() for name in self.subject.controls]
             return _pictures(painted) if painted else gr.Gallery([]), *values
 
-        opened.success(shown, [self.painted, self.taught], [self.gallery, *self.teaching.values()], **_PRIVATE)
+        opened.success(
+            shown, [self.painted, self.subject.taught], [self.gallery, *self.subject.controls.values()], **PRIVATE
+        )
 
     def _event(self, button: gr.Button, fn: Any, before: dict[str, Any], inputs: list, outputs: list, name: str) -> Any:
         """Connect a button to a step that runs the method with the settings of the tab."""
@@ -104,13 +104,6 @@ class Steps:
         )  # fmt: skip
         return event
 
-    def _status(self, section: str) -> gr.Markdown:
-        """Place a section's status line beside its buttons."""
-        return gr.Markdown(elem_classes="status", elem_id=f"{self.name}-{section}-status")
-
-    def _early(self) -> gr.Image:
-        return gr.Image(label="Early picture", visible=False, height=200, interactive=False)
-
     # 1
 
     def _scene(self) -> None:
@@ -118,7 +111,7 @@ class Steps:
         with gr.Row():
             button = gr.Button("Render the coarse scene", size="sm", scale=4, elem_id=f"{self.name}-render-scene")
             stop = gr.Button("Cancel", size="sm", min_width=80)
-        status = self._status("scene")
+        status = status_line(self.name, "scene")
         shown = players(f"{self.name}-renders")
         event = self._event(button, self._render, {}, [], [status, shown], "render_scene")
         form.cancel_with(stop, [event], status)
@@ -127,7 +120,7 @@ class Steps:
         """Render the coarse scene along the path: colour, depth, foreground, what is visible, normals."""
         for step in self._run(project, request, replace(settings, make=RENDERS), options):
             if isinstance(step, Progress):
-                yield _words(step), gr.skip()
+                yield progress_text(step), gr.skip()
             elif isinstance(step, Clip):
                 stem = uuid.uuid4().hex[:8]
                 videos = {
@@ -138,91 +131,6 @@ class Steps:
                 yield words, clips(videos, step.fps)
 
     # 2
-
-    def _subject(self) -> None:
-        gr.Markdown("#### Subject")
-        with gr.Row():
-            ready = gr.UploadButton("Use a ready LoRA", file_types=[".safetensors"], size="sm")
-            none = gr.Button("Use no LoRA", size="sm")
-        worn = [self.shoot.settings["lora_file"], self._status("subject")]
-        ready.upload(form.wrap_handler(self._use_lora), [self.project, ready], worn, api_name=f"{self.name}_take_lora")
-        none.click(lambda: ("", "No LoRA is worn."), None, worn, **_PRIVATE)
-        with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
-            if on_zerogpu():
-                gr.Markdown(
-                    "**Not on this Space:** a training needs a GPU of its own for most of an hour.", padding=True
-                )
-                return
-            with gr.Group():
-                controls = form.controls(SubjectSettings, form.basic_names(SubjectSettings))
-            with gr.Accordion("Finer training settings", open=False):
-                controls |= form.controls(SubjectSettings, form.advanced_names(SubjectSettings))
-            self.teaching = controls
-            with gr.Row():
-                start = gr.Button("Learn the subject", variant="primary", size="sm", elem_id=f"{self.name}-learn")
-                stop = gr.Button("Cancel", size="sm")
-            status, early = self._status("learning"), self._early()
-            curve = gr.HTML(elem_id=f"{self.name}-loss")
-            file = gr.File(label="LoRA", file_count="multiple", visible=False, interactive=False, height=70)
-        handler = form.handler(
-            self._learn, SubjectSettings, name=f"{self.name}_train", method=self.name,
-            before={"project": Project, "weights": str, "foreground": str, "foreground_reach": float},
-        )  # fmt: skip
-        options, settings = self.shoot.options, self.shoot.settings
-        running = start.click(
-            handler, [self.project, options["weights"], settings["foreground"], settings["foreground_reach"],
-                      *(controls[name] for name in SubjectSettings.controls())],
-            [status, early, curve, file, settings["lora_file"], self.taught], api_name=f"{self.name}_train",
-            show_progress="hidden", **form.TRAINS,
-        )  # fmt: skip
-        form.cancel_with(stop, [running], status, CANCELLED)
-        self.steps_done.append(running)
-
-    def _use_lora(self, project: Project, lora: str) -> tuple[str, str]:
-        """Use a subject LoRA that was trained here or elsewhere."""
-        if not lora:
-            raise InputError("Choose a LoRA file (.safetensors).")
-        kept = shutil.copyfile(lora, project.file(Path(lora).name))
-        return str(kept), f"{Path(lora).name} is worn from now on."
-
-    def _learn(
-        self, project: Project, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings
-    ):
-        """Learn the subject as a LoRA from the picture and masked views of its 3D; begun again, it goes on."""
-        from pipelines.runtime.training.job import run_training
-
-        scene, _ = project.ready()
-        digest = _digest(subject, foreground, foreground_reach, weights, scene_sha256(scene))
-        folder = project.file(f"subject-{digest}")
-        view = I2V3DSettings(foreground=foreground, foreground_reach=foreground_reach)
-
-        def train(weights: Any) -> Iterator[Any]:
-            from pipelines.methods.i2v3d.subject.data import render_views
-            from pipelines.methods.i2v3d.subject.train import train as learn
-
-            yield Progress("Rendering views of the subject", 0, 1)
-            views = render_views(scene, view, subject.resolution) if subject.view_weight else None
-            yield from learn(scene.first.colour, views, subject, weights, folder)
-
-        losses: list[float] = []
-        told = 0.0
-        for step in run_training(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
-            if isinstance(step, Trained):
-                words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
-                stem = f"subject-{uuid.uuid4().hex[:8]}"
-                kept = str(shutil.copyfile(step.file, project.file(f"{stem}.safetensors")))
-                others = [
-                    str(shutil.copyfile(other, project.file(f"{stem}-kohya.safetensors"))) for other in step.further
-                ]
-                yield words, gr.skip(), loss_curve(losses), gr.File([kept, *others], visible=True), kept, subject
-                continue
-            losses += [step.loss] if isinstance(step, Learnt) else []
-            picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
-            if time.monotonic() - told > SHOWN_EVERY or step.preview is not None:
-                told = time.monotonic()
-                yield _words(step), picture, loss_curve(losses), gr.skip(), gr.skip(), subject
-
-    # 3
 
     def _keyframes(self) -> None:
         gr.Markdown("#### Keyframes")
@@ -241,7 +149,7 @@ class Steps:
         with gr.Row():
             again = gr.Button("Paint this one again", size="sm", elem_id=f"{self.name}-again")
             drop = gr.Button("Drop it", size="sm", elem_id=f"{self.name}-drop")
-        status, early = self._status("keyframes"), self._early()
+        status, early = status_line(self.name, "keyframes"), early_picture()
         self.gallery = gr.Gallery(
             label="Keyframes", columns=4, height=260, elem_id=f"{self.name}-keyframes", object_fit="contain", buttons=[]
         )
@@ -249,7 +157,7 @@ class Steps:
         own.upload(
             form.wrap_handler(self._open_keyframes), [self.project, own], target, api_name=f"{self.name}_take_keyframes"
         )
-        none.click(lambda: ("", "All keyframes are painted anew."), None, target, **_PRIVATE)
+        none.click(lambda: ("", "All keyframes are painted anew."), None, target, **PRIVATE)
         outputs = [status, early, self.gallery, self.painted]
         painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
         one = {"painted": Painted, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
@@ -261,7 +169,7 @@ class Steps:
             api_name=f"{self.name}_drop_keyframe",
         )  # fmt: skip
         self.steps_done += [painting, repainting, dropping]
-        self.gallery.select(self._choose, self.painted, [self.which, self.words], **_PRIVATE)
+        self.gallery.select(self._choose, self.painted, [self.which, self.words], **PRIVATE)
 
     def _open_keyframes(self, project: Project, keyframes: str) -> tuple[str, str]:
         """Open keyframes from a zip of pictures named by frame, as every run writes it; missing ones are painted."""
@@ -301,7 +209,7 @@ class Steps:
         for step in self._run(project, request, replace(settings, make=KEYFRAMES), options):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
-                yield _words(step), picture, gr.skip(), gr.skip()
+                yield progress_text(step), picture, gr.skip(), gr.skip()
             elif isinstance(step, Clip):
                 indices = tuple(settings.keyframes(len(project.ready()[1])))
                 painted = replace(wanted, indices=indices, pictures=step.frames)
@@ -317,7 +225,7 @@ class Steps:
         index = painted.indices[event.index]
         return index, painted.prompts.get(index, "")
 
-    # 4
+    # 3
 
     def _video(self) -> None:
         gr.Markdown("#### Video")
@@ -326,7 +234,7 @@ class Steps:
                 "Shoot between these keyframes", variant="primary", size="sm", scale=4, elem_id=f"{self.name}-between"
             )
             stop = gr.Button("Cancel", size="sm", min_width=80)
-        status = self._status("video")
+        status = status_line(self.name, "video")
         outputs = [*self.shoot.outputs, status]
         event = self._event(button, self._between, {"painted": Painted}, [self.painted], outputs, "shoot_between")
         form.cancel_with(stop, [event], [status, self.shoot.status], ("Cancelled.", "Cancelled."))
@@ -361,7 +269,6 @@ class Steps:
 _NOTHING = np.zeros((0, 1, 1, 3), np.uint8)
 _MOVED = "**Scene or path changed since these keyframes were painted**, so they may not fit it; paint them anew."
 _ABOVE = "**The video is above**, where *Shoot* shows its own."
-_PRIVATE = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 
 
 def _require_keyframes(painted: Painted | None) -> Painted:
@@ -385,21 +292,5 @@ def _pictures(painted: Painted) -> gr.Gallery:
     return gr.Gallery([(picture, f"Frame {index}") for index, picture in zip(painted.indices, painted.pictures)])
 
 
-def _words(step: Progress) -> str:
-    count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
-    left = f" · {step.seconds_left:.0f} s left" if step.seconds_left else ""
-    return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
-
-
 def _name_of(scene: Scene, path: CameraPath) -> str:
-    return _hash(scene_sha256(scene), path.values())
-
-
-def _digest(subject: SubjectSettings, *more: Any) -> str:
-    """An identifier of a training; settings that prevent resuming change it."""
-    values = {name: value for name, value in subject.values().items() if name not in RESUMABLE}
-    return _hash(sorted(values.items()), more)
-
-
-def _hash(*values: Any) -> str:
-    return hashlib.sha256(repr(values).encode()).hexdigest()[:12]
+    return short_hash(scene_sha256(scene), path.values())

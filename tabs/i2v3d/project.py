@@ -54,7 +54,7 @@ class ProjectFile:
         before = {"project": Project, "painted": Painted, "taught": SubjectSettings}
         save.click(
             form.handler(self._save, self.method.settings, before=before, name=f"{name}_save_project", method=name),
-            [self.project, self.steps.painted, self.steps.taught, *settings.values()], file,
+            [self.project, self.steps.painted, self.steps.subject.taught, *settings.values()], file,
             api_name=f"{name}_save_project", show_progress="hidden",
         )  # fmt: skip
         blender.click(
@@ -66,7 +66,7 @@ class ProjectFile:
         )  # fmt: skip
         opened = given.upload(
             form.wrap_handler(self._open, name), [self.project, given],
-            [self.project, status, *self.controls.values(), self.steps.painted, self.steps.taught, studio.opened],
+            [self.project, status, *self.controls.values(), self.steps.painted, self.steps.subject.taught, studio.opened],
             api_name=f"{name}_open_project", show_progress_on=status,
         )  # fmt: skip
         self.steps.restore(opened)
