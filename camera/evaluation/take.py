@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.evaluation.borrow import rotvec_degrees
 from camera.evaluation.published import l1_scale
 from camera.path import CameraPath
-from camera.rotation import angle_degrees, scipy_rotation
+from camera.rotation import angle_degrees, scipy_rotation, slerp
 
 HOLDS = 0.02
 """A lens or a turn that is off by less than this share counts as held."""
 LEAST_TURN_DEGREES = 1.0
 """A move that turns less altogether is not asked how far it turned."""
+LEAST_ROLL_DEGREES = 0.5
+MOST_LAG, LAG_STEP = 12.0, 0.5
+"""Frames by which a shot is looked for late."""
+LATE_LEAVES = 0.5
+"""A lag is believed where it leaves at most this share of the squared errors that are left without one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +33,8 @@ class PathComparison:
     first of them: ``turn_degrees`` (P,), ``distance`` (P,) in the request's unit and ``lens`` (P,), achieved over
     requested focal length. ``turn_gain``: achieved over requested turn, NaN where hardly any was asked. ``end`` (3,): by how
     much the last placed camera is right of, below and ahead of the requested one, in that one's axes. ``scale``: by
-    what the achieved lengths were multiplied.
+    what the achieved lengths were multiplied. ``lag``: frames by which the shot follows late, 0 where that is not clear;
+    ``turn_gain`` is fitted after it. ``roll_degrees``: how far the last placed camera is turned clockwise about its own axis.
     """
 
     frames: NDArray[np.int64]
@@ -39,11 +46,19 @@ class PathComparison:
     end: NDArray[np.float64]
     scale: float
     unit: str
+    lag: float = 0.0
+    roll_degrees: float = 0.0
 
     @property
     def words(self) -> str:
         """One sentence for a person: turn, end, lens, and the frames that could not be placed."""
         parts = [_turn_words(self.turn_gain), _end_words(self.end, self.unit), _lens_words(float(np.median(self.lens)))]
+        if self.lag:
+            parts.append(f"follows {self.lag:g} frames late")
+        if abs(self.roll_degrees) >= LEAST_ROLL_DEGREES:
+            parts.append(
+                f"ends rolled {abs(self.roll_degrees):.1f} degrees {'' if self.roll_degrees > 0 else 'counter'}clockwise"
+            )
         if self.unplaced:
             parts.append(f"{self.unplaced} of {self.unplaced + len(self.frames)} frames could not be placed")
         sentence = ", ".join(parts)
@@ -76,17 +91,63 @@ def compare_paths(
     scale = l1_scale(ours.centres, goal.centres) if fit_scale else 1.0
     gaps = scale * ours.centres - goal.centres
     turns = (ours.world_from_camera[:, :3, :3], goal.world_from_camera[:, :3, :3])
+    lag = find_lag(ours, requested, placed)
+    late = _delay_turns(requested, placed, lag) if lag else turns[1]
     return PathComparison(
         placed,
         len(requested) - len(placed),
         angle_degrees(*turns),
         np.linalg.norm(gaps, axis=1),
         ours.intrinsics[:, 1, 1] / goal.intrinsics[:, 1, 1],
-        _turn_gain(*turns),
+        _turn_gain(turns[0], late),
         turns[1][-1].T @ gaps[-1],
         scale,
         unit,
+        lag,
+        float(scipy_rotation().from_matrix(turns[1][-1].T @ turns[0][-1]).as_rotvec(degrees=True)[2]),
     )
+
+
+def find_lag(achieved: CameraPath, requested: CameraPath, frames: NDArray[np.int64]) -> float:
+    """Frames by which ``achieved``, cameras of these ``frames`` (P,), follows ``requested`` late; 0 where that is not clear.
+
+    Turns and places are looked at together, each with a gain of its own, so that a weak answer is no late one: the request
+    is shifted, gains are fitted by least squares, and the shift that leaves least is taken.
+    """
+    asked, got = (_signals(path) for path in (requested, achieved))
+    lags = np.arange(0, MOST_LAG + LAG_STEP / 2, LAG_STEP)
+    left = np.array([_left_after(lag, asked, got, frames) for lag in lags])
+    best = int(left.argmin())
+    return float(lags[best]) if left[best] <= LATE_LEAVES * left[0] and left[0] > 1e-6 else 0.0
+
+
+def _signals(path: CameraPath) -> list[NDArray[np.float64]]:
+    """Turn vectors (F,3) in degrees and places (F,3), relative to the first camera."""
+    return [rotvec_degrees(path), path.relative_to_first().centres]
+
+
+def _left_after(lag: float, asked: list[NDArray], got: list[NDArray], frames: NDArray[np.int64]) -> float:
+    """Squared errors of turns and places after ``lag`` and their best gains, as shares of what was answered."""
+    left = 0.0
+    for group, (request, answer) in enumerate(zip(asked, got)):
+        moves = np.linalg.norm(request, axis=1).max() > (LEAST_TURN_DEGREES, 1e-9)[group]
+        if not moves or not answer.any():
+            continue
+        late = np.stack([np.interp(frames - lag, np.arange(len(request)), axis) for axis in request.T], axis=1)
+        late = late - late[0]
+        gain = (late * answer).sum() / max((late * late).sum(), 1e-12)
+        left += float(((answer - gain * late) ** 2).sum() / (answer**2).sum())
+    return left
+
+
+def _delay_turns(requested: CameraPath, frames: NDArray[np.int64], lag: float) -> NDArray[np.float64]:
+    """Turns (P,3,3) requested at ``frames`` less ``lag``, relative to the first of them."""
+    where = np.clip(frames - lag, 0, len(requested) - 1)
+    before = np.floor(where).astype(int)
+    after = np.minimum(before + 1, len(requested) - 1)
+    turns = requested.world_from_camera[:, :3, :3]
+    late = slerp(turns[before], turns[after], where - before)
+    return late[0].T @ late
 
 
 def _turn_gain(ours: NDArray[np.float64], goal: NDArray[np.float64]) -> float:

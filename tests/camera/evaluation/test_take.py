@@ -69,6 +69,37 @@ def test_roll_is_an_error_of_turn():
     assert compare_paths(replace(orbit(), world_from_camera=rolled), orbit()).turn_degrees[1:] == pytest.approx(3)
 
 
+def eased(gain: float = 1.0, lag: float = 0.0, frames: int = 49) -> CameraPath:
+    """An arc of 24 degrees that speeds up and slows down, ``lag`` frames late."""
+    share = np.clip((np.arange(frames) - lag) / (frames - 1), 0, 1)
+    angles = 24 * gain * share**2 * (3 - 2 * share)
+    poses = np.repeat(np.eye(4)[None], frames, axis=0)
+    poses[:, :3, :3] = about_axis([0, 1, 0], angles)
+    poses[:, :3, 3] = poses[:, :3, :3] @ np.array([0, 0, -2.0])
+    return CameraPath(poses, pinhole(64, 48, 60), 64, 48)
+
+
+@pytest.mark.parametrize(("gain", "lag"), [(0.8, 0), (1, 6), (0.8, 6), (1, 0)])
+def test_a_weak_shot_and_a_late_one_are_told_apart(gain, lag):
+    found = compare_paths(eased(gain, lag), eased())
+    assert found.lag == pytest.approx(lag, abs=0.5)
+    assert found.turn_gain == pytest.approx(gain, abs=0.02)
+    assert ("frames late" in found.words) == bool(lag)
+
+
+def test_noise_is_no_lag():
+    noisy = eased().world_from_camera.copy()
+    noisy[:, :3, 3] += np.random.default_rng(3).normal(0, 0.01, (49, 3))
+    assert compare_paths(eased().with_poses(noisy), eased()).lag == 0
+
+
+def test_a_roll_is_told_with_its_side():
+    rolled = eased().world_from_camera.copy()
+    rolled[:, :3, :3] = rolled[:, :3, :3] @ about_axis([0, 0, 1], 3 * np.linspace(0, 1, 49))
+    found = compare_paths(eased().with_poses(rolled), eased())
+    assert found.roll_degrees == pytest.approx(3, abs=0.01) and "ends rolled 3.0 degrees clockwise" in found.words
+
+
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match="2 placed frames"):
         compare_paths(chosen(orbit(), [0]), orbit(), frames=[0])
