@@ -73,8 +73,13 @@ NUMBERS: tuple[Number, ...] = (
     ),
     Number(
         "camera_error", "camera error", "WorldScore",
-        "geometric mean of mean turn in degrees and mean distance, scale of least summed distance (L1)", "low",
+        "geometric mean of mean turn in degrees and mean distance, scale of least summed distance", "low",
         published.camera_error,
+    ),
+    Number(
+        "camera_score", "camera score", "WorldScore",
+        "0 to 1: turn of 15 degrees and distance of 0.5 units of the move count as 0, geometric mean of both", "high",
+        published.camera_score,
     ),
     Number(
         "auc_3", "AUC@3", "VGGT, Depth Anything 3", "every pair, larger of turn and direction, bins of 1 degree up to 3", "high",

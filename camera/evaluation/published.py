@@ -15,10 +15,13 @@ from camera.evaluation.paths import align_path, rotation_error_degrees
 from camera.path import CameraPath, inverse
 from camera.rotation import angle_degrees
 
+WORST = (15.0, 0.5)
+"""Degrees of turn and distance (in the reference's unit) that WorldScore's score calls nothing."""
+
 
 @dataclass(frozen=True)
 class StepErrors:
-    """Means over steps from frame to frame: ``translation`` in the reference's unit, ``rotation_degrees``."""
+    """Means over frames, or over steps from frame to frame: ``translation`` in the reference's unit, ``rotation_degrees``."""
 
     translation: float
     rotation_degrees: float
@@ -66,15 +69,47 @@ def relative_pose_error(path: CameraPath, reference: CameraPath) -> StepErrors:
     return StepErrors(float(np.linalg.norm(gaps[:, :3, 3], axis=1).mean()), float(turns.mean()))
 
 
-def camera_error(path: CameraPath, reference: CameraPath) -> float:
-    """Geometric mean of the mean turn error in degrees and the mean distance of the centres, after the description of WorldScore; its script was not run here.
+def camera_parts(path: CameraPath, reference: CameraPath) -> StepErrors:
+    """WorldScore's two errors of a camera: mean turn error in degrees, and mean distance of the centres.
 
-    Centres are relative to the first camera; the path's are scaled by the factor of least summed distance (L1).
+    Centres are relative to the first camera; the path's are scaled by the factor of least summed distance.
     """
     _check(path, reference)
     ours, theirs = (each.relative_to_first().centres for each in (path, reference))
-    distance = float(np.abs(l1_scale(ours, theirs) * ours - theirs).sum(axis=1).mean())
-    return float(np.sqrt(rotation_error_degrees(path, reference).mean() * distance))
+    gaps = distance_scale(ours, theirs) * ours - theirs
+    turns = rotation_error_degrees(path, reference)
+    return StepErrors(float(np.linalg.norm(gaps, axis=1).mean()), float(turns.mean()))
+
+
+def camera_error(path: CameraPath, reference: CameraPath) -> float:
+    """Geometric mean of `camera_parts`, as WorldScore's paper has it."""
+    parts = camera_parts(path, reference)
+    return float(np.sqrt(parts.rotation_degrees * parts.translation))
+
+
+def camera_score(path: CameraPath, reference: CameraPath) -> float:
+    """WorldScore's camera score in 0..1, as its code has it: the parts as shares of their `WORST` become 1 less the share, and the
+    geometric mean of the two is taken."""
+    parts = camera_parts(path, reference)
+    shares = np.array([parts.rotation_degrees, parts.translation]) / WORST
+    return float(np.sqrt(np.prod(1 - np.clip(shares, 0, 1))))
+
+
+def distance_scale(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
+    """The factor s of least ``sum |s points - reference|`` over distances of (N,3), by bisection of its slope; 1 of no move."""
+    square = (points**2).sum(axis=1)
+    moving = square > 1e-24
+    if not moving.any():
+        return 1.0
+    alone = (points * reference).sum(axis=1)[moving] / square[moving]
+    low, high = float(alone.min()), float(alone.max())
+    for _ in range(80):
+        middle = (low + high) / 2
+        gaps = middle * points - reference
+        length = np.linalg.norm(gaps, axis=1)
+        slope = ((points * gaps).sum(axis=1) / np.where(length > 0, length, 1)).sum()
+        low, high = (middle, high) if slope < 0 else (low, middle)
+    return (low + high) / 2
 
 
 def l1_scale(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:

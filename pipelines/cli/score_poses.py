@@ -31,6 +31,7 @@ def scores(achieved: CameraPath, requested: CameraPath) -> dict[str, float | str
         "auc_3": published.pose_auc(achieved, requested, degrees=3),
         "auc_30": published.pose_auc(achieved, requested, degrees=30),
         "camera_error": published.camera_error(achieved, requested),
+        "camera_score": published.camera_score(achieved, requested),
         "words": compare_paths(achieved, requested).words,
     }
     try:

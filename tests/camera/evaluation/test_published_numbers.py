@@ -72,6 +72,25 @@ def test_camera_error_is_a_geometric_mean():
     assert published.camera_error(turned, reference) == pytest.approx(np.sqrt(2 * 0.1))
 
 
+def test_camera_score_is_one_less_the_shares_of_the_worst():
+    reference = path_of([[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0]])
+    turned = path_of([[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0.4, 0]], [0, 0, 0, 12])  # 3 of 15 degrees, 0.1 of 0.5
+    assert published.camera_score(turned, reference) == pytest.approx(0.8)
+    assert published.camera_score(path_of([[0, 0, 0]] * 4, [0, 40, 40, 40]), reference) == 0
+
+
+def test_distance_scale_is_of_distances_not_of_their_parts():
+    points = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
+    assert published.distance_scale(points, 3 * points) == pytest.approx(3)
+    # |2s - (2, 2)| is least at s = 1 along x, and so is its sum with what lies there
+    assert published.distance_scale(np.array([[2.0, 0, 0]]), np.array([[2.0, 2, 0]])) == pytest.approx(1)
+    assert published.distance_scale(np.zeros((2, 3)), np.ones((2, 3))) == 1
+    skew, goal = np.array([[1.0, 1, 0], [1, 0, 0]]), np.array([[2.0, 1, 0], [0, 0, 1]])
+    found = published.distance_scale(skew, goal)
+    sums = [np.linalg.norm(s * skew - goal, axis=1).sum() for s in (found - 0.01, found, found + 0.01)]
+    assert sums[1] < min(sums[0], sums[2])
+
+
 def test_l1_scale_is_a_weighted_median():
     assert published.l1_scale(np.array([1.0, 1.0, 1.0]), np.array([2.0, 2.0, 50.0])) == 2
     assert published.l1_scale(np.array([1.0, 5.0]), np.array([1.0, 20.0])) == 4

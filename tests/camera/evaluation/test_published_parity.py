@@ -40,12 +40,21 @@ def move(recorded) -> CameraPath:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("source", ["cami2v", "vggt", "evo"])
+@pytest.mark.parametrize("source", ["cami2v", "vggt", "evo", "mind"])
 def test_the_numbers_of_a_table_are_those_of_the_published_scripts(case, source):
     found, reasons = score_path(path_of(CASES[case]["achieved"]), path_of(RECORDED["requested"]))
     assert not reasons
     printed = {key: value for key, value in CASES[case][source].items() if not key.startswith("pairs")}
     assert {key: found[key] for key in printed} == pytest.approx(printed, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_camera_errors_and_their_score_are_those_of_worldscore(case):
+    paths, printed = (path_of(CASES[case]["achieved"]), path_of(RECORDED["requested"])), CASES[case]["worldscore"]
+    parts = published.camera_parts(*paths)
+    assert parts.rotation_degrees == pytest.approx(printed["rotation_deg"], abs=1e-6)
+    assert parts.translation == pytest.approx(printed["distance"], abs=1e-6)
+    assert published.camera_score(*paths) == pytest.approx(printed["camera_score"], abs=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)
