@@ -11,6 +11,7 @@ from camera.errors import InputError
 
 if TYPE_CHECKING:
     from pipelines.cli.evaluation.results import Scored
+    from pipelines.media.lpips import Lpips
 
 
 def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> int:
@@ -72,5 +73,16 @@ def _score_all(
             cache=given.out / "takes",
             truth=given.truth,
             data=given.data,
+            lpips=_read_lpips(given),
         )
     )
+
+
+def _read_lpips(given: argparse.Namespace) -> Lpips | None:
+    if given.lpips is None:
+        return None
+    if given.truth is None and given.data is None:
+        raise InputError("--lpips compares with true frames; give them with --truth or --data.")
+    from pipelines.media.lpips import read_lpips
+
+    return read_lpips(given.lpips)

@@ -32,6 +32,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="ground truth frames, or a folder of videos named as the results, for PSNR and SSIM",
     )
     command.add_argument(
+        "--lpips",
+        type=Path,
+        metavar="WEIGHTS",
+        help="folder with torchvision's AlexNet or VGG-16 weights and the heads of the package lpips: LPIPS against true frames",
+    )
+    command.add_argument(
         "--data",
         type=Path,
         metavar="FOLDER",

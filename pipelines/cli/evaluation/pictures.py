@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from camera.path import CameraPath
 from camera.rotation import angle_degrees
 from camera.view import Scene
 from pipelines.results.embedded_scene import read_embedded_scene
+
+if TYPE_CHECKING:
+    from pipelines.media.lpips import Lpips
 
 REPROJECTED, LEAST_SEEN = 6, 0.05
 """Frames beside the first into which a scene is carried, and the share of a frame that it must show."""
@@ -27,6 +31,7 @@ def _refuse_paths(achieved: CameraPath, requested: CameraPath) -> float:
 PICTURES = (
     Number("psnr", "PSNR", "", "decibels against true frames, averaged over frames", "high", _refuse_paths),
     Number("ssim", "SSIM", "Wang et al. 2004", "against true frames, 11-pixel Gaussian window, averaged over frames", "high", _refuse_paths),
+    Number("lpips", "LPIPS", "Zhang et al. 2018", "against true frames, with the weights of --lpips, averaged over frames", "low", _refuse_paths),
     Number("revisit_psnr", "revisit PSNR", "", "decibels between first and last frame of a path that comes back", "high", _refuse_paths),
     Number("revisit_ssim", "revisit SSIM", "Wang et al. 2004", "between first and last frame of a path that comes back", "high", _refuse_paths),
     Number("reprojection", "depth reprojection PSNR", "", "decibels between frames and the scene carried into them by its depth along the move, where it is seen, 6 frames", "high", _refuse_paths),
@@ -35,9 +40,11 @@ ROWS = (*NUMBERS, *PICTURES)
 """Every row of a table."""
 
 
-def numbers(video: Path, requested: CameraPath, truth: Path | NDArray[np.uint8] | None) -> dict[str, float | None]:
+def numbers(
+    video: Path, requested: CameraPath, truth: Path | NDArray[np.uint8] | None, lpips: Lpips | None = None
+) -> dict[str, float | None]:
     """Of a ``video`` shot along ``requested``; ``truth``: true frames (F,H,W,3), a video of them, or a folder with one of the same
-    name."""
+    name. ``lpips``: a network that compares with true frames too."""
     found: dict[str, float | None] = {number.key: None for number in PICTURES}
     wanted = truth if isinstance(truth, np.ndarray) else _true_video(video, truth)
     box = read_embedded_scene(video)
@@ -53,6 +60,8 @@ def numbers(video: Path, requested: CameraPath, truth: Path | NDArray[np.uint8] 
             raise InputError(f"{name} has {len(true)} true frames, {video.name} has {len(frames)}; give as many.")
         pairs = [compare_pictures(frame, _match_size(other, frame)) for frame, other in zip(frames, true)]
         found["psnr"], found["ssim"] = np.mean(pairs, axis=0).tolist()
+        if lpips is not None:
+            found["lpips"] = float(np.mean([lpips.distance(frame, other) for frame, other in zip(frames, true)]))
     if box is not None and len(frames) <= len(requested):
         found["reprojection"] = reprojection_psnr(frames, box.scene, requested)
     if is_closed(requested) and len(frames) == len(requested):

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from pipelines.inputs.datasets.clips import DatasetClip, clip_of
 from pipelines.results.record import Record, restore
 from pipelines.results.take_report import measure_video, parse_report, read_report
 from pipelines.results.take_report import save_report as keep_report
+
+if TYPE_CHECKING:
+    from pipelines.media.lpips import Lpips
 
 PATH_ENDINGS = (".json", ".txt", ".npz", ".zip")
 Estimator = Callable[[Any, float], Any]
@@ -70,13 +73,15 @@ def score(
     cache: Path | None = None,
     truth: Path | None = None,
     data: Path | None = None,
+    lpips: Lpips | None = None,
 ) -> Scored:
     """One video scored against the path it carries, or ``path``, or a path file of its name beside it.
 
     ``poses``: a path file with the achieved cameras, of every frame. ``model``: ``package.module:function``, which gets
     frames (F,H,W,3) and frames per second and gives a `CameraPath` of all frames, or that and the placed frames' numbers.
     ``truth``: true frames as a video, or a folder of such by the same names. ``data``: a data set whose clip of the video's name
-    gives true frames, and the path where the video carries none; see `pipelines.inputs.datasets.clips`.
+    gives true frames, and the path where the video carries none; see `pipelines.inputs.datasets.clips`. ``lpips``: a network that
+    compares with true frames too.
     """
     made, true = _read_record(video), None if data is None else _read_true_clip(video, data)
     requested = true.path if true is not None and made is None and path is None else _read_requested(video, path, made)
@@ -88,7 +93,7 @@ def score(
         taken = _measure(video, requested)
     one = _score_report(video.stem, made, requested, taken)
     return replace(
-        one, numbers=one.numbers | pictures.numbers(video, requested, truth if true is None else true.frames)
+        one, numbers=one.numbers | pictures.numbers(video, requested, truth if true is None else true.frames, lpips)
     )
 
 

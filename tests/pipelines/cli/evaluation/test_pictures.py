@@ -11,10 +11,12 @@ from camera.render.scene import render
 from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
 from pipelines.cli.evaluation import pictures
+from pipelines.media.lpips import lpips_of
 from pipelines.media.video import write_mp4
 from pipelines.method import Clip
 from pipelines.results.embedded_scene import scene_to_embed
 from pipelines.results.record import Record, save
+from tests.pipelines.media.test_lpips import seeded
 
 
 def path(pans) -> CameraPath:
@@ -51,6 +53,15 @@ def test_true_frames_and_a_revisit(tmp_path: Path):
     write_mp4(tmp_path / "true" / "shot.mp4", [smooth], 24)
     with pytest.raises(InputError, match="1 true frames"):
         pictures.numbers(video, path([0, 10, 0]), tmp_path / "true")
+
+
+def test_lpips_stands_beside_where_there_are_weights(tmp_path: Path):
+    dark, light = (np.full((48, 64, 3), value, np.uint8) for value in (40, 200))
+    video, other = write_mp4(tmp_path / "shot.mp4", [dark] * 3, 24), write_mp4(tmp_path / "true.mp4", [light] * 3, 24)
+    random = lpips_of(seeded("alex"))
+    found = pictures.numbers(video, path([0, 10, 20]), other, random)["lpips"]
+    assert found is not None and found == pytest.approx(random.distance(dark, light), rel=0.05) and found > 0
+    assert pictures.numbers(video, path([0, 10, 20]), other)["lpips"] is None
 
 
 def test_frames_of_the_scene_itself_agree_with_its_depth_and_others_do_not(tmp_path: Path):
