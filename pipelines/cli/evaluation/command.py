@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from camera.errors import InputError
 
 if TYPE_CHECKING:
+    from pipelines.cli.evaluation.lpips import Lpips
     from pipelines.cli.evaluation.results import Scored
-    from pipelines.media.lpips import Lpips
 
 
 def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> int:
@@ -83,6 +83,6 @@ def _read_lpips(given: argparse.Namespace) -> Lpips | None:
         return None
     if given.truth is None and given.data is None:
         raise InputError("--lpips compares with true frames; give them with --truth or --data.")
-    from pipelines.media.lpips import read_lpips
+    from pipelines.cli.evaluation.lpips import read_lpips
 
     return read_lpips(given.lpips)

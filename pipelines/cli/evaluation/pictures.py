@@ -16,7 +16,7 @@ from camera.view import Scene
 from pipelines.results.embedded_scene import read_embedded_scene
 
 if TYPE_CHECKING:
-    from pipelines.media.lpips import Lpips
+    from pipelines.cli.evaluation.lpips import Lpips
 
 REPROJECTED, LEAST_SEEN = 6, 0.05
 """Frames beside the first into which a scene is carried, and the share of a frame that it must show."""

@@ -24,7 +24,7 @@ from pipelines.results.take_report import measure_video, parse_report, read_repo
 from pipelines.results.take_report import save_report as keep_report
 
 if TYPE_CHECKING:
-    from pipelines.media.lpips import Lpips
+    from pipelines.cli.evaluation.lpips import Lpips
 
 PATH_ENDINGS = (".json", ".txt", ".npz", ".zip")
 Estimator = Callable[[Any, float], Any]

@@ -11,12 +11,12 @@ from camera.render.scene import render
 from camera.rotation import from_pan_tilt_roll
 from camera.view import Scene, View
 from pipelines.cli.evaluation import pictures
-from pipelines.media.lpips import lpips_of
+from pipelines.cli.evaluation.lpips import lpips_of
 from pipelines.media.video import write_mp4
 from pipelines.method import Clip
 from pipelines.results.embedded_scene import scene_to_embed
 from pipelines.results.record import Record, save
-from tests.pipelines.media.test_lpips import seeded
+from tests.pipelines.cli.evaluation.test_lpips import seeded
 
 
 def path(pans) -> CameraPath:

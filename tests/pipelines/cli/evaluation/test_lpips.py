@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from camera.errors import InputError
-from pipelines.media.lpips import ALEXNET, VGG16, Lpips, Stack, lpips_of, read_lpips
+from pipelines.cli.evaluation.lpips import ALEXNET, VGG16, Lpips, Stack, lpips_of, read_lpips
 
 SIZES = {
     "alex": ((0, 64, 3, 11), (3, 192, 64, 5), (6, 384, 192, 3), (8, 256, 384, 3), (10, 256, 256, 3)),
