@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -11,6 +13,21 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import pytest
+
+MANY_MODULES = 100
+
+
+_modules_then = 0
+"""How many modules were loaded when what exists was last set aside."""
+
+
+def pytest_runtest_setup() -> None:
+    """What imports have made stays to the end: searches for what could be freed need not look through it, run after run."""
+    global _modules_then
+    if len(sys.modules) > _modules_then + MANY_MODULES:
+        _modules_then = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")
