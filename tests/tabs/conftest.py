@@ -77,11 +77,12 @@ def second_profile(chromium):
 
 @pytest.fixture
 def visit(request, address, first_profile):
-    """``visit(width, height)`` opens the app, or what is ``at`` an address, each time as another visitor; ``options`` are of
-    a profile of its own. Faults of the page's scripts fail the test, and so does what the content security policy stops."""
+    """``visit(width, height)`` opens the app, or what is ``at`` an address, each time as another visitor, light or dark as
+    ``scheme`` says; ``options`` are of a profile of its own, in which Chromium compiles all scripts anew. Faults of the
+    page's scripts fail the test, and so does what the content security policy stops."""
     pages, closing, faults = [], [], []
 
-    def open_page(width: int = 1100, height: int = 900, *, at: str = address, **options):
+    def open_page(width: int = 1100, height: int = 900, *, at: str = address, scheme: str | None = None, **options):
         if options:
             context = request.getfixturevalue("chromium").new_context(accept_downloads=True, **options)
             closing.append(context)
@@ -92,6 +93,7 @@ def visit(request, address, first_profile):
         closing.insert(0, page)
         page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(PATIENCE)
+        page.emulate_media(color_scheme=scheme)
         page.on("pageerror", lambda error: faults.append(error.stack or error.message))
         page.on("console", lambda words: faults.extend([words.text] if "Content Security Policy" in words.text else []))
         page.goto(at)

@@ -12,7 +12,7 @@ GRAVE = ("serious", "critical")
 @pytest.fixture(params=[(1440, "light"), (1440, "dark"), (390, "light")], ids=["light", "dark", "phone"])
 def page(request, visit, gen3c_alone):
     width, scheme = request.param
-    page = visit(width, 900, at=gen3c_alone, color_scheme=scheme)
+    page = visit(width, 900, at=gen3c_alone, scheme=scheme)
     page.locator("#examples button").first.click()
     page.get_by_role("button", name="Make keys of this move").click()
     expect(page.locator(".tl-key-mark")).to_have_count(2)

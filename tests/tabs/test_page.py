@@ -209,7 +209,7 @@ def test_an_uploaded_picture_becomes_a_labelled_guess_without_a_hub(open_tab, tm
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1440, "dark")])
 def test_the_page_fits_a_phone_and_the_dark(visit, width, scheme):
-    page = visit(width, 900, color_scheme=scheme)
+    page = visit(width, 900, scheme=scheme)
     open_example(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -27,8 +27,9 @@ document.title = "ready";
 </script>"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(chromium):
+    """One figure for all tests, as plotly.js takes seconds to be compiled; `take` begins anew on it."""
     context = chromium.new_context(viewport={"width": 640, "height": 440})
     page = context.new_page()
 
@@ -50,7 +51,7 @@ def page(chromium):
 def take(page, pan: float = 0.0) -> None:
     """A key at (0.2, 0.1, 1), turned to the right."""
     pose = np.concatenate([from_pan_tilt_roll(pan, 0, 0), [[0.2], [0.1], [1.0]]], axis=1)
-    page.evaluate("pose => take(pose)", pose.ravel().tolist())
+    page.evaluate("pose => { gizmo.own = false; asked.length = 0; take(pose); }", pose.ravel().tolist())
 
 
 def places(page, kind: str, axis: int, *shares: float) -> list[list[float]]:
