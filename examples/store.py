@@ -33,12 +33,12 @@ def read(name: str, title: str, folder: Path = FOLDER) -> Scene:
         facts["fps"],
     )
     if facts["kind"] == "clip":
-        colours, codes = _frames(home / "colour.mp4", len(path)), unpacked(home / "depth.npz")
+        colours, codes = _frames(home / "colour.mp4", len(path)), unpack_planes(home / "depth.npz")
     else:
         colours = [_picture(file)[..., ::-1] for file in pictures(home, len(path))]
         codes = [_picture(file) for file in depths(home, len(path))]
     views = tuple(
-        View.of(colour, metres(code, facts["levels"], facts["near"]), lens, pose)
+        View.of(colour, decode_depth(code, facts["levels"], facts["near"]), lens, pose)
         for colour, code, lens, pose in zip(colours, codes, path.intrinsics, path.world_from_camera)
     )
     return Scene(views, facts["kind"], "metres", path.fps, SOURCE, title)
@@ -52,18 +52,18 @@ def depths(home: Path, count: int) -> list[Path]:
     return [home / ("depth.png" if count == 1 else f"depth_{i}.png") for i in range(count)]
 
 
-def codes(depth: NDArray, known: NDArray[np.bool_], levels: int, near: float) -> NDArray[np.uint16]:
+def encode_depth(depth: NDArray, known: NDArray[np.bool_], levels: int, near: float) -> NDArray[np.uint16]:
     """Depth in metres to whole numbers, 1..levels; 0 where not ``known``."""
     inverse = np.clip(np.round(levels * near / np.maximum(depth, near)), 1, levels)
     return np.where(known, inverse, 0).astype(np.uint16)
 
 
-def metres(code: NDArray[np.uint16], levels: int, near: float) -> NDArray[np.float32]:
+def decode_depth(code: NDArray[np.uint16], levels: int, near: float) -> NDArray[np.float32]:
     """Whole numbers to depth in metres; 0 where there is none."""
     return np.where(code > 0, levels * near / np.maximum(code, 1), 0).astype(np.float32)
 
 
-def packed(frames: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def pack_planes(frames: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """(F,H,W) to byte planes (2,F,H,W) of what a plane through the neighbours left and above does not foretell.
 
     Inverse depth of a flat surface is linear in the picture, so that most of these numbers are next to 0.
@@ -73,8 +73,8 @@ def packed(frames: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return np.stack([folded & 255, folded >> 8]).astype(np.uint8)
 
 
-def unpacked(file: Path) -> NDArray[np.uint16]:
-    """Frames (F,H,W) as they were before `packed`."""
+def unpack_planes(file: Path) -> NDArray[np.uint16]:
+    """Frames (F,H,W) as they were before `pack_planes`."""
     with np.load(file, allow_pickle=False) as data:
         low, high = data["planes"].astype(np.uint16)
     folded = low | (high << 8)

@@ -58,7 +58,7 @@ def _run_all(given: argparse.Namespace) -> int:
     are shot. Those that an earlier run finished are not shot again."""
     from pipelines.cli.batch import in_order, shots_of
     from pipelines.options import RunOptions
-    from pipelines.runtime.pool.together import at_once
+    from pipelines.runtime.pool.together import parallel_shots
 
     def shoot(shot: argparse.Namespace) -> tuple[int, bool]:
         print(f"{shot.out.name}:", file=sys.stderr)
@@ -70,7 +70,7 @@ def _run_all(given: argparse.Namespace) -> int:
 
     options: Any = read_settings(RunOptions, given, "options")
     any_refused = False
-    for status, refused in in_order(shoot, shots_of(method(given.name), given), at_once(options.gpus)):
+    for status, refused in in_order(shoot, shots_of(method(given.name), given), parallel_shots(options.gpus)):
         if status:
             return status
         any_refused |= refused

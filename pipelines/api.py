@@ -115,10 +115,10 @@ def control_pack(scene: Scene, path: CameraPath, file: str | Path) -> Path:
     `InputError` for too many pixels.
     """
     from pipelines.pack.make import pack
-    from pipelines.pack.targets import words
+    from pipelines.pack.targets import describe_targets
 
     scene = scene.fitted(path.width, path.height)
-    for _ in pack(scene, path, Path(file), targets=words(scene, path)):
+    for _ in pack(scene, path, Path(file), targets=describe_targets(scene, path)):
         pass
     return Path(file)
 

@@ -120,7 +120,7 @@ def _as_before() -> ExitStack:
         patch.object(
             cameras.Cameras,
             "developed",
-            lambda self, colour, view: cameras.readably_developed(colour, self.colour[view]),
+            lambda self, colour, view: cameras.develop_readably(colour, self.colour[view]),
         )
     )
     return stack

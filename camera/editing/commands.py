@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from camera.editing import edits
 from camera.editing.fit import fit_keys
-from camera.editing.keys import Key, KeyedMove, evenly
+from camera.editing.keys import Key, KeyedMove, key_every_frame
 from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
 from camera.editing.targets import along_stroke, follow_target, keep_framed, look_at_target, orbit_target
-from camera.editing.track import key_at, overridden
+from camera.editing.track import key_at, overridden_stretches
 from camera.errors import InputError, reading
 from camera.path import CameraPath
 from camera.rotation import UP, from_pan_tilt_roll
@@ -69,7 +69,7 @@ def describe_move(move: KeyedMove, *, origin: CameraPath) -> dict[str, Any]:
     speed = [list(point) for point in move.speed]
     if move.source is not None:
         ends = {"same_first": move.same_first, "same_last": move.same_last}
-        whole |= ends | {"overridden": overridden(move), "clip_frames": len(move.source)}
+        whole |= ends | {"overridden": overridden_stretches(move), "clip_frames": len(move.source)}
     whole["over_clip"] = move.source is not None
     return {**whole, "constant_speed": move.constant_speed, "speed": speed, "keys": keys}
 
@@ -276,7 +276,7 @@ def _orbit(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     turns = np.linspace(0, degrees, 1 + max(2, int(np.ceil(abs(degrees) / DEGREES_BETWEEN_KEYS))))
     point = np.atleast_2d(_read_point(command))[0]
     path = orbit_target(cameras.sliced(slice(0, 1)), point, turns, up=UP)
-    return EditResult(evenly(path, move.seconds), f"orbit {degrees:g} degrees from key {number + 1}")
+    return EditResult(key_every_frame(path, move.seconds), f"orbit {degrees:g} degrees from key {number + 1}")
 
 
 def _follow(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:

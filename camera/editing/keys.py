@@ -214,7 +214,7 @@ def seconds_of(source: CameraPath) -> float:
     return max(len(source) - 1, 1) / source.fps
 
 
-def evenly(cameras: CameraPath, seconds: float, *, loop: bool = False) -> KeyedMove:
+def key_every_frame(cameras: CameraPath, seconds: float, *, loop: bool = False) -> KeyedMove:
     """A key for every frame of ``cameras``, at equal distances in time."""
     count = len(cameras)
     times = np.arange(count) * (seconds / max(count - (0 if loop else 1), 1))

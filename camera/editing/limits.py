@@ -59,7 +59,7 @@ class Findings:
     turns: NDArray[np.float64]
 
 
-def findings(scene: Scene, path: CameraPath) -> Findings:
+def measure_path(scene: Scene, path: CameraPath) -> Findings:
     """Holes, near surfaces and speed of turning at every frame, measured on pictures of `SIDE` pixels."""
     small_scene, small_path = _small(scene, path)
     seen = np.array([_look(small_scene, small_path, frame) for frame in range(len(path))])

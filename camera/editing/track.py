@@ -102,7 +102,7 @@ def _resting(key: Key) -> Key:
     return replace(key, follows=False, tangent="corner" if key.tangent == "corner" else "rest")
 
 
-def overridden(move: KeyedMove) -> list[tuple[float, float]]:
+def overridden_stretches(move: KeyedMove) -> list[tuple[float, float]]:
     """Stretches of a move over a source, from and to in seconds, in which its keys override the source."""
     found: list[tuple[float, float]] = []
     for number, key in enumerate(move.keys):

@@ -35,7 +35,7 @@ def read_rows(text: str, name: str, like: CameraPath | None, account: Account) -
 
 def write(path: CameraPath) -> bytes:
     lines = ["reshoot"]
-    for frame, row in enumerate(eighteen(path, "RealEstate10K")):
+    for frame, row in enumerate(rows_of(path, "RealEstate10K")):
         lines.append(f"{round(frame / path.fps * 1e6)} " + " ".join(f"{value:.12g}" for value in row))
     return ("\n".join(lines) + "\n").encode()
 
@@ -51,7 +51,7 @@ def path_of(values: NDArray[np.float64], name: str, like: CameraPath | None, acc
     return CameraPath(inverse(camera_from_world), intrinsics, width, height, like.fps if like else 24.0)
 
 
-def eighteen(path: CameraPath, label: str) -> NDArray[np.float64]:
+def rows_of(path: CameraPath, label: str) -> NDArray[np.float64]:
     """Rows (F,18) of a path."""
     fractions = lens_fractions(lens.require_no_skew(path, label).intrinsics, width=path.width, height=path.height)
     matrices = path.camera_from_world[:, :3].reshape(len(path), 12)

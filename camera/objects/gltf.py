@@ -22,7 +22,7 @@ from camera.errors import InputError, reading
 from camera.objects.glb import GltfFile, open_glb
 from camera.objects.material import srgb_from_linear
 from camera.objects.obj_ply import MOST_READ, MOST_TRIANGLES, check_size
-from camera.objects.surface import Surface, far_origin, thinner
+from camera.objects.surface import Surface, far_origin, thin_surface
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _BYTE, MOST_SETS = 5121, 4
@@ -53,7 +53,7 @@ class _Primitive:
     def thinned(self, most: int) -> _Primitive:
         if len(self.bound.triangles) <= most:
             return self
-        kept, triangles = thinner(self.bound.vertices, self.bound.triangles, most)
+        kept, triangles = thin_surface(self.bound.vertices, self.bound.triangles, most)
         of = self.bound
         uv = None if of.uv is None else of.uv[kept]
         bound = Surface(of.vertices[kept], triangles, of.colours[kept], uv, of.texture)

@@ -51,10 +51,10 @@ class Surface:
         return replace(self, vertices=vertices.astype(np.float32))
 
     def thinned(self, most: int) -> Surface:
-        """At most about ``most`` triangles, see `thinner`."""
+        """At most about ``most`` triangles, see `thin_surface`."""
         if len(self.triangles) <= most:
             return self
-        kept, triangles = thinner(self.vertices, self.triangles, most)
+        kept, triangles = thin_surface(self.vertices, self.triangles, most)
         uv = None if self.uv is None else self.uv[kept]
         return Surface(self.vertices[kept], triangles, self.colours[kept], uv, self.texture)
 
@@ -95,7 +95,7 @@ def far_origin(points: Sequence[NDArray]) -> NDArray[np.float64]:
 _TRIES, _FULL_ENOUGH = 8, 0.8
 
 
-def thinner(
+def thin_surface(
     vertices: NDArray[np.float32], triangles: NDArray[np.int32], most: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Which vertices (K,) to keep and the triangles (T,3) between these, at most ``most``: one vertex per cell of a grid.

@@ -135,7 +135,7 @@ def _bits_reversed(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return sum(((numbers >> bit & 1) << (bits - 1 - bit) for bit in range(bits)), np.zeros_like(numbers))
 
 
-def exposed(draw: Draw, path: CameraPath, exposure: Exposure) -> Draw:
+def expose(draw: Draw, path: CameraPath, exposure: Exposure) -> Draw:
     """``draw`` through the lens and shutter of ``exposure``, along ``path``. Holes, depth and far are those of the sharp picture."""
     count = exposure.count(path)
 
@@ -147,11 +147,11 @@ def exposed(draw: Draw, path: CameraPath, exposure: Exposure) -> Draw:
             poses[frame], lenses[frame] = pose, lens
             seen = draw(replace(path, world_from_camera=poses, intrinsics=lenses), frame)
             light += _LINEAR[seen.colour]
-        return replace(draw(path, frame), colour=_developed(light, count))
+        return replace(draw(path, frame), colour=_average_to_srgb(light, count))
 
     return through
 
 
-def _developed(light: NDArray[np.uint32], count: int) -> NDArray[np.uint8]:
+def _average_to_srgb(light: NDArray[np.uint32], count: int) -> NDArray[np.uint8]:
     mean = light * np.float32(1 / (count * _ONE))
     return np.round(255 * np.minimum(mean, 1) ** np.float32(1 / GAMMA)).astype(np.uint8)

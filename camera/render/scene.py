@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.horizon import Horizon
 from camera.path import CameraPath
-from camera.render.exposure import Exposure, exposed
+from camera.render.exposure import Exposure, expose
 from camera.render.painters import Hidden, Painter, RenderedFrame, Renderer, painter, with_hidden
 from camera.view import Scene, View
 
@@ -111,7 +111,7 @@ def _drawing(
     def sharp(path: CameraPath, frame: int) -> RenderedFrame:
         return _finish(paint(path, frame), path, frame, horizon, fill, hole_colour)
 
-    return sharp if exposure is None or exposure.is_off else exposed(sharp, path, exposure)
+    return sharp if exposure is None or exposure.is_off else expose(sharp, path, exposure)
 
 
 def _finish(

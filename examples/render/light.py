@@ -71,7 +71,7 @@ def lamps(*rows: tuple[float, ...]) -> NDArray[np.float64]:
     return np.array(rows, dtype=np.float64).reshape(-1, 7)
 
 
-def developed(linear: NDArray[np.float64], light: Light) -> NDArray[np.uint8]:
+def develop(linear: NDArray[np.float64], light: Light) -> NDArray[np.uint8]:
     """(H,W,3) linear light to 8-bit sRGB: bloom, exposure, a filmic curve (Hable 2010's shape), gamma."""
     picture = np.nan_to_num(linear.astype(np.float32)) * light.exposure
     size = picture.shape[1] / 1280

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import View
-from examples.render.light import Light, developed
+from examples.render.light import Light, develop
 from examples.render.march import renderer
 from examples.render.scenes import SCENES, Setting
 
@@ -47,13 +47,13 @@ def render(scene_name: str, path: CameraPath, frame: int = 0, *, time: float | N
     linear, depth = sampled(points, 1 / lens[0, 0])
     linear = linear.reshape(height, width, 3)
     if samples > 1:
-        uneven = _uneven(developed(linear, scene.light), depth.reshape(height, width))
+        uneven = _uneven(develop(linear, scene.light), depth.reshape(height, width))
         inside = _rays_within(points.reshape(height, width, 2)[uneven], samples)
         fine, _ = sampled(inside, 1 / lens[0, 0] / samples)
         linear[uneven] = np.minimum(fine, 12.0).reshape(-1, samples**2, 3).mean(axis=1)
     if scene.light.shafts > 0:
         linear += _lit_air(shafts, camera, lens, depth.reshape(height, width), seconds, scene.light)
-    colour = developed(linear, scene.light)
+    colour = develop(linear, scene.light)
     return View.of(colour, depth.reshape(height, width).astype(np.float32), lens, camera)
 
 
@@ -89,7 +89,7 @@ def render_within(
         depth[where] = depth_at(scene_name, path, middles, frame, time=seconds)
     if scene.light.shafts > 0:
         linear += _lit_air(shafts, camera, lens, depth, seconds, scene.light)
-    return View.of(developed(linear, scene.light), depth.astype(np.float32), lens, camera)
+    return View.of(develop(linear, scene.light), depth.astype(np.float32), lens, camera)
 
 
 def _sampler(

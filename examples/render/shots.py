@@ -16,7 +16,7 @@ from camera.path import CameraPath, pinhole
 from camera.view import View
 from examples.render.picture import render, setting_of
 from examples.render.scenes import camera_at, home
-from examples.store import codes, depths, packed, pictures
+from examples.store import depths, encode_depth, pack_planes, pictures
 from pipelines.media.video import complete, write_mp4
 
 FPS = 24.0
@@ -89,11 +89,11 @@ def write(views: list[View], path: CameraPath, shot: Shot, home: Path) -> None:
     """Pictures, depth, cameras and thumbnail of an example; each file gets its name when complete."""
     home.mkdir(parents=True, exist_ok=True)
     near = float(min(view.depth.min() for view in views))
-    coded = np.stack([codes(view.depth, view.known, shot.levels, near) for view in views])
+    coded = np.stack([encode_depth(view.depth, view.known, shot.levels, near) for view in views])
     if shot.kind == "clip":
         write_mp4(home / "colour.mp4", [view.colour for view in views], path.fps)
         with complete(home / "depth.npz") as part:
-            np.savez_compressed(part, planes=packed(coded))
+            np.savez_compressed(part, planes=pack_planes(coded))
     else:
         for view, code, picture, depth in zip(views, coded, pictures(home, len(path)), depths(home, len(path))):
             _write(picture, ".jpg", view.colour[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])

@@ -16,7 +16,7 @@ from camera.formats import FileNote
 from camera.formats.account import Account
 from pipelines.media.colour import convert_to_srgb
 from pipelines.media.depth_map.meanings import DepthMeaning, from_disparity
-from pipelines.media.picture_file import check_size, load, open_picture_file, scaled_towards
+from pipelines.media.picture_file import check_size, load, open_picture_file, scale_towards
 from pipelines.media.picture_tags import colour_tags, png_chunks
 
 __all__ = ["Picture", "from_disparity", "png", "read_depth", "read_picture"]
@@ -55,7 +55,7 @@ def read_picture(path: str | os.PathLike) -> Picture:
             _say_others(image, account)
             across, down = _density(image)[:: -1 if orientation >= 5 else 1]
             _say_chunks(Path(path), account)
-            image = scaled_towards(image, WORKING_SIDE)
+            image = scale_towards(image, WORKING_SIDE)
         image = convert_to_srgb(ImageOps.exif_transpose(image), account, colour_tags(Path(path)))
         image = _square(image, across, down, account)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

@@ -68,7 +68,7 @@ def load(image: Image.Image, path: str | os.PathLike) -> None:
         image.load()
 
 
-def scaled_towards(image: Image.Image, side: int) -> Image.Image:
+def scale_towards(image: Image.Image, side: int) -> Image.Image:
     """A decoded picture, its longest side a whole number of times smaller where it is at least twice ``side``, never below that.
 
     Done in stripes, so that nothing as large as the picture is made beside it; averages weigh colours by their opacity.

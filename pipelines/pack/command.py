@@ -11,7 +11,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Progress
-from pipelines.pack.targets import TARGETS, preflight, words
+from pipelines.pack.targets import TARGETS, describe_targets, preflight
 from pipelines.splats.formats.axes import UPS
 
 
@@ -47,7 +47,7 @@ def run(given: argparse.Namespace, say: Callable[[Progress], None]) -> Path:
         if found.refusal:
             raise InputError(found.sentence().replace("**", ""))
         print(found.sentence().replace("**", ""), file=sys.stderr)
-    steps = pack(scene, path, given.out, targets=words(scene, path))
+    steps = pack(scene, path, given.out, targets=describe_targets(scene, path))
     while True:
         try:
             say(next(steps))

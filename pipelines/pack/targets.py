@@ -71,7 +71,7 @@ def preflight(name: str, scene: Scene, path: CameraPath) -> Preflight:
     return Preflight(target, _refusal(target, scene, path), _losses(target, path))
 
 
-def words(scene: Scene, path: CameraPath) -> str:
+def describe_targets(scene: Scene, path: CameraPath) -> str:
     """The section of the pack's README about all targets."""
     lines = [f"- {preflight(name, scene, path).sentence()}" for name in TARGETS]
     head = "## Other models\nAfter their public descriptions; none was run."

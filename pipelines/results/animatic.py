@@ -64,11 +64,11 @@ def _line(number: int, shot: Shot, width: int) -> Picture:
     from PIL import Image, ImageDraw
 
     band = Image.new("RGB", (width, BAND), PAPER)
-    ImageDraw.Draw(band).text((8, 6), f"{number}  {shot.name}  ·  {about(shot.path)}", fill=INK)
+    ImageDraw.Draw(band).text((8, 6), f"{number}  {shot.name}  ·  {describe_shot(shot.path)}", fill=INK)
     return np.array(band)
 
 
-def about(path: CameraPath) -> str:
+def describe_shot(path: CameraPath) -> str:
     """Length and lens of a shot, for people."""
     first, last = (path.intrinsics[frame, 0, 0] * 36 / path.width for frame in (0, -1))
     lens = f"{first:.0f} mm" if abs(first - last) < 0.5 else f"{first:.0f} to {last:.0f} mm"

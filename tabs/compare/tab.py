@@ -23,7 +23,7 @@ from pipelines.registry import FIVE
 from pipelines.rehearsal import Rehearsal, rehearse
 from pipelines.results.embedded_scene import scene_to_embed
 from pipelines.results.record import record, save
-from pipelines.runtime.pool.together import at_once, together
+from pipelines.runtime.pool.together import interleave, parallel_shots
 from pipelines.shot import Shot
 from tabs.browser.players import clips, players
 from tabs.compare.arena import arena
@@ -79,7 +79,7 @@ def build(studio: Studio, shared: Shared) -> None:
             yield from _shoot(project, chosen, scene, path, RunOptions(weights=weights))
 
         chosen = [methods[title] for title in methods_chosen or ()]
-        for words, videos in _run_methods(project, film_moves, chosen, shot, at_once()):
+        for words, videos in _run_methods(project, film_moves, chosen, shot, parallel_shots()):
             if videos is None:
                 yield words, gr.skip(), *(gr.skip() for _ in shots)
             else:
@@ -121,7 +121,7 @@ def _run_methods(project: Project, film: str, methods: list[Method], make, limit
     def run(chosen: Method) -> Iterator[Progress | Path]:
         yield from make(project, chosen, *_frame(project, film, chosen))
 
-    for title, step in together({chosen.title: run(chosen) for chosen in methods}, limit):
+    for title, step in interleave({chosen.title: run(chosen) for chosen in methods}, limit):
         if isinstance(step, Progress):
             running[title] = f"**{title}** {step.phase} {step.step} of {step.steps}"
             yield "  \n".join([*running.values(), *notes]), None

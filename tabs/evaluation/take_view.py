@@ -16,7 +16,7 @@ from pipelines.results.record import restore
 from pipelines.results.take_report import measure_steps, read_report
 from tabs.evaluation.ribbons import ribbons, show_ribbons
 from tabs.parts.form import cancel_with, wrap_handler
-from tabs.project.on_stage import on_stage
+from tabs.project.on_stage import stage_update
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE
 
@@ -61,7 +61,7 @@ def overlay_measured(project: Project, shot: str | None) -> Any:
         return gr.skip()
     if not begins_with(project.path, report.requested_path):
         return gr.skip()
-    return on_stage(project, shot=report.achieved_path)
+    return stage_update(project, shot=report.achieved_path)
 
 
 def begins_with(path: CameraPath, requested: CameraPath) -> bool:

@@ -41,7 +41,7 @@ from tabs.i2v3d.placing import (
 )  # fmt: skip
 from tabs.parts import form
 from tabs.parts.shoot import Shoot
-from tabs.project.on_stage import on_stage
+from tabs.project.on_stage import stage_update
 from tabs.project.project import Project
 from tabs.shared.old_endpoints import Shared
 from tabs.shared.studio import signal
@@ -198,7 +198,7 @@ class Objects:
         if project.framed is None or project.path is None:
             return gr.skip(), signal()
         at = round(float(np.clip(moment, 0, 1)) * (len(project.path) - 1))
-        return on_stage(project, at=at), signal()
+        return stage_update(project, at=at), signal()
 
     def _add(self, project: Project, object_files: list[str]):
         """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import numpy as np
 
-from camera.editing.keys import KeyedMove, evenly
+from camera.editing.keys import KeyedMove, key_every_frame
 from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.methods.i2v3d.keyframes.files import Painted
@@ -142,7 +142,7 @@ def _older_keys(made: Saved) -> KeyedMove | None:
         np.concatenate([camera.intrinsics for camera in cameras]), first.width, first.height,
     )  # fmt: skip
     frames, fps = made.moves.get("frames", 24), made.moves.get("fps", 24.0)
-    move = evenly(path, max(frames - 1, 1) / fps, loop=made.controls.get("key_loop") is True)
+    move = key_every_frame(path, max(frames - 1, 1) / fps, loop=made.controls.get("key_loop") is True)
     return replace(
         move, curve=made.controls.get("key_curve", "smooth"), easing=made.controls.get("key_easing", "linear"),
         constant_speed=made.controls.get("key_constant_speed") is True,

@@ -21,7 +21,7 @@ from pipelines.project.framing import clip_camera
 from tabs.browser.timeline import component
 from tabs.keys import scene_queries
 from tabs.parts.form import wrap_handler
-from tabs.project.on_stage import on_stage
+from tabs.project.on_stage import stage_update
 from tabs.project.project import Project
 from tabs.shared.notes import notes as path_notes
 from tabs.shared.studio import PRIVATE, Studio, signal
@@ -73,7 +73,7 @@ class Timeline:
                 return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip(), gr.skip()
             value = self.value(project, asked=number, **more)
             at = _frame_of(value) if command.get("do") in _NOTHING_NEW else None
-            stage = on_stage(project, at=at)
+            stage = stage_update(project, at=at)
             source = signal() if project.content.source != before else gr.skip()
             return project, stage, path_notes(project), source, value, gr.skip(), signal()
 

@@ -11,7 +11,7 @@ import numpy as np
 from camera.editing.commands import read_camera
 from camera.editing.film_text import film_text
 from camera.editing.fit import resample_walk
-from camera.editing.limits import Limits, findings
+from camera.editing.limits import Limits, measure_path
 from camera.errors import InputError, reading
 from camera.objects.scene import StagedScene
 from camera.objects.target import object_at, points_on_object
@@ -73,7 +73,7 @@ def _chosen(command: Command) -> tuple[int, ...]:
 def _check(project: Project, command: Command) -> dict[str, Any]:
     """What the camera meets at every frame; "quiet" leaves out the words."""
     scene, path = project.ready()
-    found = findings(scene, path)
+    found = measure_path(scene, path)
     limit = NEAR_SHARE * scene.first.focus_depth
     most, nearest = int(np.argmax(found.new)), int(np.argmin(found.nearest))
     unit = "m" if scene.unit == "metres" else "scene units"

@@ -15,7 +15,7 @@ from camera.sequence.shots import MOST_SHOTS, Shot, check_cuts, first_frames
 from camera.view import Scene
 from pipelines.media.image import png
 from pipelines.method import Progress
-from pipelines.results.animatic import about, animatic, contact_sheet
+from pipelines.results.animatic import animatic, contact_sheet, describe_shot
 from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio, signal
@@ -124,7 +124,7 @@ def summarise_sequence(scene: Scene, shots: Shots, line_of_action: str) -> str:
     subject = pose[:3, 3] + pose[:3, 2] * scene.first.focus_depth
     line = None if axis is None else pose[:3, axis]
     rows = [
-        f"{number}. **{_escape(shot.name)}**: {about(shot.path)}, from {start / shot.path.fps:.1f} s"
+        f"{number}. **{_escape(shot.name)}**: {describe_shot(shot.path)}, from {start / shot.path.fps:.1f} s"
         for number, (shot, start) in enumerate(zip(shots, first_frames(shots)), start=1)
     ]
     wrong = [f"- Cut {each.cut + 1}: {_escape(each.words)}" for each in check_cuts(shots, subject, line=line)]

@@ -17,7 +17,7 @@ from tabs.parts.drawer import Drawer
 from tabs.parts.form import wrap_handler
 from tabs.parts.header import header
 from tabs.parts.shoot import Shoot
-from tabs.project.on_stage import on_stage
+from tabs.project.on_stage import stage_update
 from tabs.project.project import Project
 from tabs.shared.move import Move
 from tabs.shared.notes import notes
@@ -33,7 +33,7 @@ ALWAYS = ("prompt", "seed", "steps", "weights")
 
 class MethodTab:
     """``first``, not yet placed, comes above the presets; ``beneath`` places more below the settings of these names, ``between``
-    more between moves and settings; ``shown`` chooses the controls that are not in the drawer, see `shown_controls`."""
+    more between moves and settings; ``shown`` chooses the controls that are not in the drawer, see `choose_controls`."""
 
     def __init__(
         self, method: Method, studio: Studio, shared: Shared, *, first: Component | None = None,
@@ -43,7 +43,7 @@ class MethodTab:
         self.method, self.studio, self.shared = method, studio, shared
         self.project = studio.project
         self.shoot = Shoot(method, studio)
-        names = shown_controls(method, shown)
+        names = choose_controls(method, shown)
         header(method)
         moves = self._presets(shared.move, names, first)
         if between is not None:
@@ -96,7 +96,7 @@ class MethodTab:
                 return project, gr.skip(), notes(project)
             project = project.with_source(source).with_moves(moves)
             project.ready()
-            return project, on_stage(project, turn=True), notes(project)
+            return project, stage_update(project, turn=True), notes(project)
 
         def show(project: Project):
             return *project.moves.values().values(), *project.settings.values()
@@ -121,7 +121,7 @@ class MethodTab:
         old_endpoints(self.shared, method, {**self.moves, **self.shoot.settings})
 
 
-def shown_controls(method: Method, chosen: Sequence[str] = ()) -> tuple[str, ...]:
+def choose_controls(method: Method, chosen: Sequence[str] = ()) -> tuple[str, ...]:
     """Names of the controls that stand before Shoot, at most `MOST_SHOWN`: ``chosen``, or what every method shows and then its
     presets and settings in their order."""
     if chosen:

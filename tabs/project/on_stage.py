@@ -12,7 +12,7 @@ from tabs.browser.stage import stage_value
 from tabs.project.project import Project
 
 
-def on_stage(project: Project, *, at: int | None = None, turn: bool = False, shot: CameraPath | None = None) -> Any:
+def stage_update(project: Project, *, at: int | None = None, turn: bool = False, shot: CameraPath | None = None) -> Any:
     """Update of the stage with the path as the project's method follows it, through the project's lens and shutter; none where
     there is no path. ``turn``: back to the first view where the scene is another one than at the last such call; ``at`` and
     ``shot``: see `tabs.browser.stage.stage_value`."""

@@ -10,7 +10,7 @@ from tabs.keys.edits import Timeline
 from tabs.keys.shots import ShotList
 from tabs.parts.form import wrap_handler
 from tabs.project.flying import fly
-from tabs.project.on_stage import on_stage
+from tabs.project.on_stage import stage_update
 from tabs.project.project import Project
 from tabs.shared.move import Move, adopt_scene_cameras
 from tabs.shared.notes import notes
@@ -33,7 +33,7 @@ class Stage:
         outputs = [self.view, self.notes, self.timeline.strip, studio.edited, *studio.drawn.values()]
 
         def draw(project: Project):
-            drawn = on_stage(project, turn=True), notes(project), self.timeline.value(project)
+            drawn = stage_update(project, turn=True), notes(project), self.timeline.value(project)
             return *drawn, signal(), *self._drawn_signals(project)
 
         def arrive(project: Project):

@@ -12,7 +12,7 @@ from camera.path import inverse
 from examples import load
 from examples.render import SCENES, depth_at, home, render, setting_of
 from examples.render.__main__ import main
-from examples.render.light import Light, developed
+from examples.render.light import Light, develop
 from examples.render.model import surface_net
 from pipelines.media.video import probe
 
@@ -105,7 +105,7 @@ def test_every_scene_has_a_unit_sun_and_a_view():
 
 def test_more_light_is_never_darker():
     grey = np.repeat(np.linspace(0, 8, 64)[None, :, None], 3, axis=2)
-    shades = developed(grey, Light(bloom=0.0))[0, :, 0].astype(int)
+    shades = develop(grey, Light(bloom=0.0))[0, :, 0].astype(int)
     assert shades[0] == 0 and shades[-1] == 255 and (np.diff(shades) >= 0).all()
 
 

@@ -11,7 +11,7 @@ from camera.path import inverse
 from camera.view import FAR, Scene
 from examples import EXAMPLES, load
 from examples.render import depth_at, setting_of
-from examples.store import FOLDER, codes, metres, packed, read, unpacked
+from examples.store import FOLDER, decode_depth, encode_depth, pack_planes, read, unpack_planes
 
 KINDS = {"still": "still", "mesh": "still", "clip": "clip", "views": "views"}
 NAMES = [example.name for example in EXAMPLES]
@@ -99,15 +99,15 @@ def test_the_clip_moves_and_so_does_its_camera(scenes):
 
 def test_depth_codes_keep_inverse_depth():
     depth = np.geomspace(0.7, 3000, 400)
-    again = metres(codes(depth, np.ones(400, bool), 16383, 0.7), 16383, 0.7)
+    again = decode_depth(encode_depth(depth, np.ones(400, bool), 16383, 0.7), 16383, 0.7)
     assert np.abs(1 / again - 1 / depth).max() <= 0.51 / (16383 * 0.7) or np.abs(again[-1] - 16383 * 0.7) < 1
-    assert (metres(codes(depth, np.zeros(400, bool), 16383, 0.7), 16383, 0.7) == 0).all()
+    assert (decode_depth(encode_depth(depth, np.zeros(400, bool), 16383, 0.7), 16383, 0.7) == 0).all()
 
 
 def test_packed_frames_come_back(tmp_path: Path):
     frames = np.random.default_rng(1).integers(0, 1 << 16, (3, 17, 23)).astype(np.uint16)
-    np.savez_compressed(tmp_path / "depth.npz", planes=packed(frames))
-    assert (unpacked(tmp_path / "depth.npz") == frames).all()
+    np.savez_compressed(tmp_path / "depth.npz", planes=pack_planes(frames))
+    assert (unpack_planes(tmp_path / "depth.npz") == frames).all()
 
 
 def test_a_name_that_is_not_there_is_refused():

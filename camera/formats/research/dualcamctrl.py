@@ -38,7 +38,7 @@ def write(path: CameraPath) -> bytes:
     import torch
 
     buffer = io.BytesIO()
-    rows = realestate10k.eighteen(path, "DualCamCtrl").astype(np.float32)
+    rows = realestate10k.rows_of(path, "DualCamCtrl").astype(np.float32)
     torch.save({"cameras": torch.from_numpy(rows)}, buffer)
     return buffer.getvalue()
 

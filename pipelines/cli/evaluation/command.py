@@ -48,7 +48,7 @@ def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> in
 def _score_all(
     given: argparse.Namespace, say: Callable[[str], None], shoot: Callable[[list[str]], int]
 ) -> list[Scored]:
-    from pipelines.cli.evaluation.results import all_scored, score_poses
+    from pipelines.cli.evaluation.results import score_all, score_poses
 
     results = list(given.results)
     if given.matrix is not None:
@@ -64,7 +64,7 @@ def _score_all(
     if given.poses is not None and len(results) != 1:
         raise InputError("--poses belongs to one video; give one, or none and --path.")
     return list(
-        all_scored(
+        score_all(
             results,
             say,
             path=given.path,

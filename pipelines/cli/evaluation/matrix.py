@@ -12,7 +12,7 @@ from typing import Any
 
 from camera.errors import InputError
 from pipelines.cli.batch import in_order
-from pipelines.runtime.pool.together import at_once
+from pipelines.runtime.pool.together import parallel_shots
 
 KEYS = {"image", "methods", "moves", "seeds", "options"}
 
@@ -38,7 +38,7 @@ def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[
                 return None
         return one.video
 
-    return [video for video in in_order(made, asked, at_once()) if video is not None]
+    return [video for video in in_order(made, asked, parallel_shots()) if video is not None]
 
 
 @dataclass(frozen=True)

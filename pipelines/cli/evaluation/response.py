@@ -17,7 +17,7 @@ from pathlib import Path
 from camera.errors import InputError
 from camera.evaluation.response import Response, response
 from camera.path import CameraPath
-from pipelines.cli.evaluation.results import all_scored
+from pipelines.cli.evaluation.results import score_all
 from pipelines.media.video import complete
 from pipelines.results.responses import home, save_responses, words
 
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 def responses(shots: Sequence[Path], refused: list[str]) -> list[Response]:
     """One per method and weights; what cannot be measured goes to ``refused`` in words."""
     groups: dict[tuple[str, str], list[tuple[CameraPath, CameraPath]]] = {}
-    for one in all_scored(shots, refused.append):
+    for one in score_all(shots, refused.append):
         requested, placed = one.report.requested_path, list(one.report.frames)
         if requested is None or len(placed) < LEAST_FRAMES or one.report.verdict == "cannot be told":
             refused.append(f"{one.name}: its camera cannot be told, so it answers nothing.")

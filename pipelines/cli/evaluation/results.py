@@ -206,7 +206,7 @@ def estimator(name: str) -> Estimator:
         raise InputError(f"--model needs package.module:function that can be imported; {name!r} cannot.") from error
 
 
-def all_scored(given: Sequence[Path], say: Callable[[str], None], **options: Any) -> Iterator[Scored]:
+def score_all(given: Sequence[Path], say: Callable[[str], None], **options: Any) -> Iterator[Scored]:
     """Score every result; what cannot be scored is reported and left out."""
     for video in videos(given):
         try:

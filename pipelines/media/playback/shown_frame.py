@@ -27,7 +27,7 @@ class Shown:
             )
         picture = self._make_square(self._to_srgb(frame))
         matrix = display_matrix(frame)
-        return picture if matrix is None else as_displayed(picture, matrix)
+        return picture if matrix is None else apply_display_matrix(picture, matrix)
 
     def _to_srgb(self, frame: Any) -> NDArray[np.uint8]:
         tags = ColourTags(int(frame.color_primaries), int(frame.color_trc))
@@ -61,7 +61,7 @@ def display_matrix(frame: Any) -> NDArray[np.int32] | None:
     return np.frombuffer(bytes(found), "<i4", 9).reshape(3, 3)
 
 
-def as_displayed(picture: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
+def apply_display_matrix(picture: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
     """``picture`` (H,W,3) turned by quarters and mirrored as a display matrix says; other angles go to the nearest quarter."""
     (a, b), (c, d) = matrix[:2, :2].astype(np.int64)
     if abs(a) + abs(d) < abs(b) + abs(c):

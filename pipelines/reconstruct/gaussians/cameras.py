@@ -54,7 +54,7 @@ class Cameras:
             from pipelines.reconstruct.gaussians.developing import develop
 
             return develop(colour, self.colour[view])
-        return readably_developed(colour, self.colour[view])
+        return develop_readably(colour, self.colour[view])
 
     def step(self, share: float) -> None:
         """One step for what the last picture pulled at; ``share`` of the fit is done."""
@@ -84,6 +84,6 @@ class Cameras:
         return torch.stack(rows).reshape(4, 4)
 
 
-def readably_developed(colour: Tensor, correction: Tensor) -> Tensor:
+def develop_readably(colour: Tensor, correction: Tensor) -> Tensor:
     """A picture (H,W,3) and a part of itself in other channels, and a constant, as ``correction`` (3,4) says."""
     return colour + colour @ correction[:, :3].T + correction[:, 3]

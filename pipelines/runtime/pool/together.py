@@ -12,7 +12,7 @@ from typing import Any
 from camera.errors import InputError
 
 
-def at_once(gpus: int = 1) -> int:
+def parallel_shots(gpus: int = 1) -> int:
     """Shots over ``gpus`` GPUs each that run at the same time: as many as the pool of ``RESHOOT_RAY`` has room for, 1 without a
     pool."""
     from pipelines.runtime.pool.settings import pool_settings
@@ -25,7 +25,7 @@ def at_once(gpus: int = 1) -> int:
     return pool(settings).at_once(gpus)
 
 
-def together(runs: Mapping[str, Iterator[Any]], limit: int) -> Iterator[tuple[str, Any]]:
+def interleave(runs: Mapping[str, Iterator[Any]], limit: int) -> Iterator[tuple[str, Any]]:
     """Name and item of everything that ``runs`` yield, ``limit`` of them at a time; of one that ends, its `InputError` or None.
 
     One that is refused does not stop the others. Closing this closes all of them, after their step in progress.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from camera.editing.commands import apply_command, describe_move, read_camera, write_camera
-from camera.editing.keys import KeyedMove, evenly
+from camera.editing.keys import KeyedMove, key_every_frame
 from camera.editing.targets import depths_of
 from camera.editing.track import path_of, times_of
 from camera.errors import InputError
@@ -24,7 +24,7 @@ ORIGIN = straight(1)
 
 @pytest.fixture
 def move() -> KeyedMove:
-    return evenly(straight(4), 3.0)
+    return key_every_frame(straight(4), 3.0)
 
 
 def ask(move: KeyedMove, **asked):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from camera.editing import edits
-from camera.editing.keys import Key, KeyedMove, evenly
+from camera.editing.keys import Key, KeyedMove, key_every_frame
 from camera.editing.numbers import KeyNumbers, numbers_of, with_numbers
 from camera.editing.saved import read, write
 from camera.editing.timing import progress_of, slow_in_out
@@ -32,7 +32,7 @@ def cameras(count: int = 5) -> CameraPath:
 
 @pytest.fixture
 def move() -> KeyedMove:
-    return evenly(cameras(), SECONDS)
+    return key_every_frame(cameras(), SECONDS)
 
 
 def through_keys(move: KeyedMove, frames: int, **options) -> CameraPath:
@@ -53,7 +53,7 @@ def same(a: CameraPath, b: CameraPath, tolerance: float = 1e-6) -> None:
     ],
 )  # fmt: skip
 def test_plain_keys_make_the_path_of_the_api(options):
-    move = evenly(cameras(), SECONDS, loop=options.get("loop", False))
+    move = key_every_frame(cameras(), SECONDS, loop=options.get("loop", False))
     same(path_of(replace(move, **options), frames=49), through_keys(move, 49, **options))
 
 
@@ -107,7 +107,7 @@ def test_an_easing_belongs_to_one_stretch(move):
 
 
 def test_a_loop_with_a_stop_comes_back_smoothly_everywhere_else():
-    move = edits.hold_key(evenly(cameras(), 5.0, loop=True), 2, 0.5)
+    move = edits.hold_key(key_every_frame(cameras(), 5.0, loop=True), 2, 0.5)
     path = path_of(move, frames=1100)
     around = np.concatenate([path.centres[-3:], path.centres[:3]])
     jumps = np.linalg.norm(np.diff(around, n=2, axis=0), axis=1)

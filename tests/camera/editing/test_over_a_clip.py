@@ -11,7 +11,7 @@ import pytest
 from camera.editing import edits, saved
 from camera.editing.commands import apply_command, describe_move, write_camera
 from camera.editing.keys import Key, KeyedMove
-from camera.editing.track import overridden, path_of, times_of
+from camera.editing.track import overridden_stretches, path_of, times_of
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
@@ -72,7 +72,7 @@ def test_without_keys_of_its_own_the_move_is_the_clips_camera(follows):
     longer = path_of(follows, frames=50)
     same(longer.sliced(slice(40, 50)), frame(40).resampled(10))
     np.testing.assert_allclose(times_of(follows, 50)[[0, 7, 40, 49]], [0, 0.7, 4, 4], atol=1e-12)
-    assert overridden(follows) == []
+    assert overridden_stretches(follows) == []
 
 
 def test_a_key_is_met_exactly_and_its_offset_fades_to_none_at_both_ends(one):
@@ -87,7 +87,7 @@ def test_a_key_is_met_exactly_and_its_offset_fades_to_none_at_both_ends(one):
         same(
             straight.sliced(slice(number, number + 1)), beside(number, 0.5 * share, pan=8 * share, zoom=2**share), 1e-4
         )
-    assert overridden(one) == [(0.0, 4.0)]
+    assert overridden_stretches(one) == [(0.0, 4.0)]
 
 
 def test_the_source_takes_over_between_keys_that_follow_it(one):
@@ -97,7 +97,7 @@ def test_the_source_takes_over_between_keys_that_follow_it(one):
     same(path.sliced(slice(30, 41)), CLIP.sliced(slice(30, 41)))
     same(path.sliced(slice(20, 21)), one.keys[1].camera)
     assert np.abs(path.centres - CLIP.centres).max(axis=1)[11:30].min() > 0.001
-    assert overridden(held) == [(1.0, 3.0)]
+    assert overridden_stretches(held) == [(1.0, 3.0)]
     # no jump of speed where the source takes over
     offset = np.linalg.norm(path.centres - CLIP.centres, axis=1)
     assert offset[11] < 0.1 * offset.max() and offset[29] < 0.1 * offset.max()
@@ -116,7 +116,7 @@ def test_ends_are_the_clips_own_by_choice(one, follows):
     same(path.sliced(slice(40, 41)), beside(40, 0.5, pan=8, zoom=2))
     alone = edits.delete_keys(free, [0])
     same(path_of(alone, frames=FRAMES).sliced(slice(0, 1)), beside(0, 0.5, pan=8, zoom=2))
-    assert overridden(alone) == [(0.0, 4.0)]
+    assert overridden_stretches(alone) == [(0.0, 4.0)]
     with pytest.raises(InputError, match="first frame is to be the clip's own"):
         edits.overwrite_key(follows, 0, beside(0, 0.1))
     at_start = edits.overwrite_key(replace(follows, same_first=False), 0, beside(0, 0.1))

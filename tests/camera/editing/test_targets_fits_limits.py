@@ -8,7 +8,7 @@ import pytest
 from camera.editing import targets
 from camera.editing.coverage import coverage
 from camera.editing.fit import Residual, fit_keys, resample_walk, residual_of
-from camera.editing.limits import Limits, findings, fit_to_limits
+from camera.editing.limits import Limits, fit_to_limits, measure_path
 from camera.editing.track import path_of
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
@@ -88,20 +88,20 @@ def test_film_moves_become_few_keys_with_a_small_residual(scene):
 
 def test_a_move_is_reduced_until_it_keeps_the_limits_and_no_further(scene):
     path = film_script.path_of("truck 0.6", scene.first, frames=13)
-    before = findings(scene, path)
+    before = measure_path(scene, path)
     assert before.new[0] == 0 and before.new.max() > 0.2 and before.nearest.min() == pytest.approx(2, abs=0.05)
     made = fit_to_limits(scene, path, Limits(new_share=0.12))
-    after = findings(scene, made.path)
+    after = measure_path(scene, made.path)
     assert 0.05 < after.new.max() <= 0.125 and "what is new" in made.words
     np.testing.assert_allclose(made.path.world_from_camera[0], path.world_from_camera[0])
     assert np.abs(np.diff(np.linalg.norm(made.path.centres, axis=1), n=2)).max() < 0.12  # no jerk
 
     dolly = film_script.path_of("dolly 0.4", scene.first, frames=7)
     nearer = fit_to_limits(scene, dolly, Limits(new_share=None, nearest=1.5))
-    assert 1.45 <= findings(scene, nearer.path).nearest.min() < 1.75 and "nearness" in nearer.words
+    assert 1.45 <= measure_path(scene, nearer.path).nearest.min() < 1.75 and "nearness" in nearer.words
     pan = film_script.path_of("pan 20", scene.first, frames=11)
     slow = fit_to_limits(scene, pan, Limits(new_share=None, degrees_per_frame=1.0))
-    assert 0.9 < findings(scene, slow.path).turns.max() <= 1.0 + 1e-6 and "speed" in slow.words
+    assert 0.9 < measure_path(scene, slow.path).turns.max() <= 1.0 + 1e-6 and "speed" in slow.words
     same = fit_to_limits(scene, pan, Limits(new_share=None, turn_degrees=30, travel=1))
     assert "nothing was changed" in same.words and (same.kept == 1).all()
     with pytest.raises(InputError, match="nearer than 3"):

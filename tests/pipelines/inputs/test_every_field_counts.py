@@ -272,10 +272,10 @@ MEGASAM = {"images": FRAMES, "depths": DEPTH, "intrinsic": PATH.intrinsics[0], "
 
 
 def reconfusion(folder: Path, added: dict[str, Any]) -> Path:
-    from camera.formats.realestate10k import eighteen
+    from camera.formats.realestate10k import rows_of
 
     images = [torch.frombuffer(bytearray(picture(i)), dtype=torch.uint8) for i in range(T)]
-    scene = {"images": images, "cameras": torch.from_numpy(eighteen(PATH, "x").astype(np.float32)), **added}
+    scene = {"images": images, "cameras": torch.from_numpy(rows_of(PATH, "x").astype(np.float32)), **added}
     torch.save([scene], folder / "scene.torch")
     return folder / "scene.torch"
 

@@ -20,7 +20,7 @@ from examples import load
 from pipelines.__main__ import main
 from pipelines.media.video import read_video
 from pipelines.pack.make import pack
-from pipelines.pack.targets import TARGETS, preflight, words
+from pipelines.pack.targets import TARGETS, describe_targets, preflight
 
 WIDTH, HEIGHT, FRAMES = 160, 96, 5
 
@@ -38,7 +38,7 @@ def path(scene) -> CameraPath:
 @pytest.fixture(scope="module")
 def packed(scene, path, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("pack")
-    steps = pack(scene, path, folder / "pack.zip", targets=words(scene, path))
+    steps = pack(scene, path, folder / "pack.zip", targets=describe_targets(scene, path))
     assert [step.step for step in steps] == [1, 2, 3, 4, 5]
     with zipfile.ZipFile(folder / "pack.zip") as archive:
         archive.extractall(folder / "pack")
@@ -162,7 +162,7 @@ def test_preflight_says_what_is_lost_and_refuses_what_cannot_work(scene, path):
     )
     assert "cannot zoom" in preflight("wan-fun-camera", scene, zoomed).refusal
     assert "becomes 160 x 112" in preflight("uni3c", scene, path.resized(162, 105)).sentence()
-    assert all(preflight(name, scene, path).target.title in words(scene, path) for name in TARGETS)
+    assert all(preflight(name, scene, path).target.title in describe_targets(scene, path) for name in TARGETS)
     with pytest.raises(InputError, match="Known targets"):
         preflight("sora", scene, path)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipelines.reconstruct.gaussians.adam import adam
-from pipelines.reconstruct.gaussians.cameras import readably_developed
+from pipelines.reconstruct.gaussians.cameras import develop_readably
 from pipelines.reconstruct.gaussians.developing import develop
 
 
@@ -36,7 +36,7 @@ def test_compiled_colours_and_their_gradients_are_the_readable_ones():
     generator = torch.Generator().manual_seed(0)
     picture, correction, pull = (torch.randn(*shape, generator=generator) for shape in ((7, 9, 3), (3, 4), (7, 9, 3)))
     found = []
-    for function in (develop, readably_developed):
+    for function in (develop, develop_readably):
         colour, own = picture.clone().requires_grad_(), correction.clone().requires_grad_()
         shown = function(colour, own)
         (shown * pull).sum().backward()

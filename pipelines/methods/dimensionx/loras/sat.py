@@ -50,7 +50,7 @@ def read_sat_file(path: str | Path) -> dict[str, Tensor]:
     return tensors
 
 
-def tracked_folder(latest: str) -> str:
+def read_latest(latest: str) -> str:
     """The folder that the text of SAT's ``latest`` file names: a whole number above 0."""
     text = latest.strip()
     if not text.isdecimal() or int(text) < 1:

@@ -12,7 +12,7 @@ from transformers import T5EncoderModel, T5Tokenizer
 
 from camera.errors import InputError
 from pipelines.method import Checkpoint
-from pipelines.methods.dimensionx.loras.sat import read_sat_file, tracked_folder
+from pipelines.methods.dimensionx.loras.sat import read_latest, read_sat_file
 from pipelines.methods.dimensionx.method import checkpoint
 from pipelines.methods.dimensionx.network.configs import (
     _TINY,
@@ -136,7 +136,7 @@ def _orbit_file(files: dict[str, str]) -> str:
     """The model state; when a repository holds several, its file ``latest`` names the folder."""
     states = {name: path for name, path in files.items() if name.endswith("mp_rank_00_model_states.pt")}
     if len(states) > 1 and "latest" in files:
-        folder = tracked_folder(Path(files["latest"]).read_text())
+        folder = read_latest(Path(files["latest"]).read_text())
         states = {name: path for name, path in states.items() if folder in Path(name).parts[:-1]}
     if len(states) != 1:
         raise InputError(f"The repository of the 360 degree orbit should hold one model state, found {len(states)}.")

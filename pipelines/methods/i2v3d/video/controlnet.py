@@ -124,7 +124,7 @@ def _has_attention(block: Any) -> bool:
 
 
 @contextmanager
-def residuals_added(unet: UNetSpatioTemporalConditionModel, down: Sequence[Tensor], middle: Tensor) -> Iterator[None]:
+def add_residuals(unet: UNetSpatioTemporalConditionModel, down: Sequence[Tensor], middle: Tensor) -> Iterator[None]:
     """Inside, ``unet`` adds the residuals to its skip connections (see `MULTIPLICITY`) and after its middle."""
     weighted = [count * residual for count, residual in zip(MULTIPLICITY, down, strict=True)]
 

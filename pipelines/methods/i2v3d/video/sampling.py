@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from pipelines.methods.i2v3d.video import edm
 from pipelines.methods.i2v3d.video.conditions import Picture, unconditional
-from pipelines.methods.i2v3d.video.controlnet import ControlNetSVDModel, residuals_added
+from pipelines.methods.i2v3d.video.controlnet import ControlNetSVDModel, add_residuals
 from pipelines.methods.i2v3d.video.injection import VideoInjection, inject, masks_by_tokens
 
 
@@ -108,7 +108,7 @@ class SteeredUnet:
             return self._predict_plain(sample, time, words, ids)
         steering = depth.to(sample.dtype).expand(rows, -1, -1, -1, -1)
         down, middle = self.controlnet(sample, time, words, ids, controlnet_cond=steering, conditioning_scale=strength)
-        with residuals_added(self.unet, down, middle):
+        with add_residuals(self.unet, down, middle):
             return self._predict_plain(sample, time, words, ids)
 
     def _predict_plain(self, sample: Tensor, time: Tensor, words: Tensor, ids: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from diffusers import UNetSpatioTemporalConditionModel
 
 from pipelines.methods.i2v3d.load import FULL
 from pipelines.methods.i2v3d.video import edm
-from pipelines.methods.i2v3d.video.controlnet import ControlNetSVDModel, residuals_added
+from pipelines.methods.i2v3d.video.controlnet import ControlNetSVDModel, add_residuals
 from pipelines.methods.i2v3d.video.injection import ATTENTION, FEATURES, VideoInjection, inject, masks_by_tokens
 from pipelines.weights.checkpoints import on_meta_device
 from tests.pipelines.methods.i2v3d.conftest import arrays, difference, packed_json
@@ -59,11 +59,11 @@ def test_residuals_and_the_unet_that_takes_them(svd):
     for scale, suffix in ((1.0, ""), (0.5, "_scale0.5")):
         down, middle = svd["svd_controlnet"](sample, time, words, ids, given, scale)
         assert difference(middle, golden["mid" + suffix]) < 1e-4
-        with residuals_added(unet, down, middle):
+        with add_residuals(unet, down, middle):
             assert difference(velocity(), golden["unet_with_residuals" + suffix]) < 1e-4
         if scale == 1.0:
             assert max(difference(ours, golden[f"down_{i:02d}"]) for i, ours in enumerate(down)) < 1e-4
-            with residuals_added(unet, [torch.zeros_like(part) for part in down], middle):
+            with add_residuals(unet, [torch.zeros_like(part) for part in down], middle):
                 assert difference(velocity(), golden["unet_mid_only"]) < 1e-4
     assert difference(velocity(), golden["unet_without_residuals"]) < 1e-4
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from camera.errors import InputError
-from pipelines.runtime.pool.together import at_once, together
+from pipelines.runtime.pool.together import interleave, parallel_shots
 
 
 def counting(name, steps, begun, closed, seconds=0.02):
@@ -22,7 +22,7 @@ def counting(name, steps, begun, closed, seconds=0.02):
 @pytest.mark.parametrize("limit", [1, 2, 4])
 def test_everything_is_told_and_runs_begin_in_order(limit):
     begun, closed = [], []
-    events = list(together({name: counting(name, 3, begun, closed) for name in "abcd"}, limit))
+    events = list(interleave({name: counting(name, 3, begun, closed) for name in "abcd"}, limit))
     assert begun == list("abcd") and sorted(closed) == list("abcd")
     for name in "abcd":
         assert [item for who, item in events if who == name] == [0, 1, 2, None]
@@ -36,7 +36,7 @@ def test_one_that_is_refused_does_not_stop_the_others(limit):
         yield "step"
         raise InputError("takes clip, not still.")
 
-    events = list(together({"a": refused(), "b": counting("b", 2, [], [])}, limit))
+    events = list(interleave({"a": refused(), "b": counting("b", 2, [], [])}, limit))
     assert str(next(item for name, item in events if isinstance(item, InputError))) == "takes clip, not still."
     assert [item for name, item in events if name == "b"] == [0, 1, None]
 
@@ -50,7 +50,7 @@ def test_a_fault_is_raised_and_ends_the_others(limit):
     begun, closed = [], []
     with pytest.raises(ZeroDivisionError):
         list(
-            together(
+            interleave(
                 {"a": broken(), "b": counting("b", 500, begun, closed), "c": counting("c", 5, begun, closed)}, limit
             )
         )
@@ -59,7 +59,7 @@ def test_a_fault_is_raised_and_ends_the_others(limit):
 
 def test_closing_ends_all_of_them_after_their_step():
     begun, closed = [], []
-    events = together({name: counting(name, 500, begun, closed, 0.1) for name in "abc"}, 2)
+    events = interleave({name: counting(name, 500, begun, closed, 0.1) for name in "abc"}, 2)
     next(events)
     start = time.monotonic()
     events.close()
@@ -69,4 +69,4 @@ def test_closing_ends_all_of_them_after_their_step():
 
 def test_without_a_pool_one_shot_runs_at_a_time(monkeypatch):
     monkeypatch.delenv("RESHOOT_RAY", raising=False)
-    assert at_once() == 1
+    assert parallel_shots() == 1

@@ -13,7 +13,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Page, expect
 
 from camera.editing import commands, saved
-from camera.editing.keys import Key, KeyedMove, Tangent, evenly
+from camera.editing.keys import Key, KeyedMove, Tangent, key_every_frame
 from camera.editing.track import path_of
 from camera.formats import read
 from camera.path import CameraPath
@@ -200,7 +200,7 @@ def test_keys_are_edited_through_the_api_too(gen3c_alone, tmp_path):
     client = Visitor(gen3c_alone, tmp_path)
     client.predict("reading_room", api_name="/gen3c_open_example")
     first = load("reading_room").first.camera
-    move = evenly(moved(first, 5), 4.0)
+    move = key_every_frame(moved(first, 5), 4.0)
     answer = client.predict(json.dumps({"do": "open", "keys": saved.write(move)}), api_name="/gen3c_edit_keys")
     assert answer["edit"] == "open keys"
     answer = client.predict(json.dumps({"do": "hold", "chosen": [2], "seconds": 1}), api_name="/gen3c_edit_keys")

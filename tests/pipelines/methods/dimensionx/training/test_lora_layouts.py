@@ -27,7 +27,7 @@ from pipelines.methods.dimensionx.loras.layouts import (
     rename_key,
     save_lora,
 )
-from pipelines.methods.dimensionx.loras.sat import read_sat_file, tracked_folder
+from pipelines.methods.dimensionx.loras.sat import read_latest, read_sat_file
 
 
 @pytest.fixture
@@ -178,9 +178,9 @@ def test_merging_is_done_in_float32():
 
 @pytest.mark.parametrize("text", ["0", "-1", "release", "", "1.5"])
 def test_the_tracker_names_a_folder(text):
-    assert tracked_folder("1\n") == "1"
+    assert read_latest("1\n") == "1"
     with pytest.raises(InputError, match="whole number above 0"):
-        tracked_folder(text)
+        read_latest(text)
 
 
 CONFIGS = {
