@@ -170,7 +170,7 @@ class Solid:
             yield from display.render_flight(now, path.sliced(slice(i, i + 1)))
 
 
-def open_result(files: Sequence[str | Path]) -> Opened:
+def read_result(files: Sequence[str | Path]) -> Opened:
     """A result's mp4, with the files beside it where it shows moments of a scene that moves.
 
     Those that its session saved beside the mp4 are found by themselves, and so is depth that was generated with it.
@@ -210,7 +210,7 @@ def _open_moments(shots: Shots, files: Sequence[Path]) -> Opened:
     return Opened(first, moments, moves=True)
 
 
-def open_files(files: Sequence[str | Path], cameras: str | Path | None) -> Opened:
+def read_frames(files: Sequence[str | Path], cameras: str | Path | None) -> Opened:
     """A person's own frames: a video, pictures, or a zip, with a file of their cameras or what brings its own.
 
     Where no camera is given they are estimated. Raises `InputError`.

@@ -15,7 +15,7 @@ from tabs.parts.send_to_scene import offers
 from tabs.project.project import Project, forget
 from tabs.scene.flight import flight
 from tabs.scene.making import Making
-from tabs.scene.session import ID, PRIVATE, Opened, Solid, open_files, open_result
+from tabs.scene.session import ID, PRIVATE, Opened, Solid, read_frames, read_result
 from tabs.scene.viewer import BEFORE, Screen
 
 EXAMPLE_FRAMES, EXAMPLE_SIDE = 16, 384
@@ -97,13 +97,13 @@ class _Source:
             """Open a result's mp4: its frames and the path it was shot on; of a 4D result all its files."""
             if not result_files:
                 raise InputError("Choose an mp4 made by Reshoot.")
-            return self.opened(solid, open_result(result_files))
+            return self.opened(solid, read_result(result_files))
 
         def open_frames(solid: Solid, frame_files: list[str], camera_file: str | None = None):
             """Open frames of your own: a video or pictures with a camera file, or files that bring their cameras."""
             if not frame_files:
                 raise InputError("Give frames first: a video, pictures, or a zip.")
-            return self.opened(solid, open_files(frame_files, camera_file))
+            return self.opened(solid, read_frames(frame_files, camera_file))
 
         def open_example(solid: Solid, example: str, film_moves: str):
             """Open an example: a clip or several views as they are, a picture re-shot from its own exact depth along film
@@ -167,7 +167,7 @@ def _connect_offers(page: gr.Blocks, tabs: gr.Tabs, source: _Source) -> None:
     def open_shot(solid: Solid, shot: str):
         if not shot:
             raise InputError("Shoot something first; then 3D can be made of it.")
-        return *source.opened(solid, open_result([shot])), gr.Tabs(selected=ID)
+        return *source.opened(solid, read_result([shot])), gr.Tabs(selected=ID)
 
     for offer in offers(page):
         offer.button.click(wrap_handler(open_shot), [source.solid, offer.shot], [*source.outputs, tabs], **PRIVATE)

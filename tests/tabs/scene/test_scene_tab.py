@@ -39,7 +39,7 @@ from pipelines.splats.files import read_ply, read_splat
 from tabs.parts.send_to_scene import offers
 from tabs.scene import tab
 from tabs.scene.orbit import Seeing, caption, follow_viewer, orbit_value, picture
-from tabs.scene.session import AS_SHOT, STANDS, Opened, Solid, open_result
+from tabs.scene.session import AS_SHOT, STANDS, Opened, Solid, read_result
 from tabs.serving.named_files import file_of
 from tests.tabs.visitor import Visitor
 
@@ -244,11 +244,11 @@ def test_depth_that_was_generated_beside_a_result_comes_with_it(tmp_path):
     file = result(
         tmp_path, frames, path, carries=scene_to_embed(Clip(frames, path.fps, path), Scene(views[:1]), goes_on=False)
     )
-    assert open_result([file]).shots.depth is None
+    assert read_result([file]).shots.depth is None
     span = disparity_range(views[0])
     brightness = np.stack([(1 / view.depth - span.black) / (span.white - span.black) for view in views]).clip(0, 1)
     beside_file(file, DEPTH_FILE).write_bytes(sixteen_bit_zip(brightness))
-    shots = open_result([file]).shots
+    shots = read_result([file]).shots
     assert shots.depth is not None and "GEN3C" in shots.source
     inner = views[3].depth < np.quantile(views[3].depth, 0.9)
     np.testing.assert_allclose(shots.depth[3][inner], views[3].depth[inner], rtol=0.01)
