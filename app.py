@@ -44,6 +44,7 @@ from tabs.serving.headers import SafeHeaders
 from tabs.serving.light_page import defer_server, lighten, skip_reload_check
 from tabs.serving.named_files import NamedFiles
 from tabs.serving.patient_start import patient_start
+from tabs.serving.short_calls import limit_short_calls
 from tabs.serving.status_page import StatusPages
 from tabs.shared.autosave import Autosave
 from tabs.shared.move import Move
@@ -95,6 +96,7 @@ def build() -> gr.Blocks:
         aside: dict = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         page.load(wrap_handler(_linked_tab), None, studio.tabs, **aside)
         page.load(wrap_handler(_visited), **aside)
+        limit_short_calls(page)
     return page
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import resource
+import sys
 import tempfile
 import time
+import warnings
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -63,10 +65,19 @@ def _unfit(sentence: str) -> str:
 def hostile(scale: Scale) -> list[Row]:
     """10,000 damaged copies of a small file per reader (200 with --quick), each reader in a process of its own."""
     count = QUICK_MUTANTS if scale.height < 400 else MUTANTS
-    return [_row(name, count) for name in SEEDS]
+    rows = []
+    for name in SEEDS:
+        began = time.perf_counter()
+        rows.append(_row(name, count))
+        print(
+            f"{rows[-1].what} {rows[-1].ours_ms:.0f} ms, {rows[-1].agreement}, {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
+    return rows
 
 
 def _row(name: str, count: int) -> Row:
+    """The row of one reader; what goes wrong is printed at once."""
     here, there = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_child, args=(there, name, count))
     process.start()
@@ -100,11 +111,19 @@ def _child(answers: Connection, name: str, count: int) -> None:
         seed.read(seed.data)
         before = peak_megabytes()
         answers.send((WHOLE, 0.0, 0.0, ""))
+        _be_silent()
         for number in range(count):
             data, began = mutant(seed.data, number), time.process_time()
             words = _answer(seed, data)
             seconds = time.process_time() - began
             answers.send((number, seconds, peak_megabytes() - before, words))
+
+
+def _be_silent() -> None:
+    """Of damaged files libraries of C write thousands of lines to stderr."""
+    warnings.simplefilter("ignore")
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
 
 
 def peak_megabytes() -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from bench.hostile.seed_values import MakeSeed, Seed, camera_path
+from bench.hostile.seed_values import MakeSeed, Seed, camera_path, seed_of_file, zip_files
 
 SPLATS = 40
 
@@ -38,7 +39,22 @@ def _seed_keyed_move(folder: Path) -> Seed:
     return Seed(data, lambda copy: read(json_value(copy, "move.json")))
 
 
+def _seed_training(folder: Path) -> Seed:
+    """Clips, captions and a table for a training of DimensionX; the clips themselves are another reader's."""
+    from pipelines.methods.dimensionx.training.data import find_clips
+    from pipelines.methods.dimensionx.training.uploads import collect_clips, find_source
+
+    table = 'file,caption\r\na.mp4,a street\r\nsub/b.mp4,"a room, seen from afar"\r\n'
+    data = zip_files({"clips.csv": table.encode(), "a.mp4": b"a", "a.txt": b"a street", "sub/b.mp4": b"b"})
+
+    def read(file: Path) -> object:
+        with TemporaryDirectory(dir=folder) as root:
+            return find_clips(find_source(collect_clips([file], "name", Path(root)) / "clips"))
+
+    return seed_of_file(folder, "clips.zip", data, read)
+
+
 def all_exchanged() -> dict[str, MakeSeed]:
     kinds = ("ply", "splat", "compressed.ply", "spz", "sog", "glb")
     splats: dict[str, Callable[[Path], Seed]] = {f"splats {kind}": _splats(kind) for kind in kinds}
-    return splats | {"keyed move": _seed_keyed_move}
+    return splats | {"keyed move": _seed_keyed_move, "training clips": _seed_training}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import subprocess
@@ -14,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import numpy as np
 
 from bench import Row, Scale, long_subject
 
@@ -25,7 +23,6 @@ ONE_BUTTON = (
     "page.launch(share=False, quiet=False)"
 )
 PAGES, SESSIONS = 20, 100
-THINK_SECONDS = 5.0
 WARMING = 1_600
 """Calls of a long run until as many sessions are kept as ever are (`app.SESSIONS`), and a third more."""
 EXAMPLE = "reading_room"
@@ -96,13 +93,15 @@ SMALL = Size(starts=2, holding=40, calls=4_000, visitors=20, seconds=10.0, frame
 
 
 def _measure_served(size: Size) -> list[Row]:
+    from bench.load.visitors import measure_visits
+
     with serving(ONE_BUTTON) as plain, serving(OURS) as ours:
         rows = _pages(ours, plain)
         endpoints = Endpoints.of(ours)
-        _warm_up(ours, endpoints)
+        warm_up(ours, endpoints)
         rows += [_sessions(ours, endpoints), _examples(ours, endpoints, size.holding)]
         rows.append(_long_run(ours, endpoints, size.calls))
-        return rows + asyncio.run(_visits(ours, plain, endpoints, size.visitors, size.seconds))
+        return rows + measure_visits(ours, plain, endpoints, size.visitors, size.seconds)
 
 
 def _pages(ours: Server, plain: Server) -> list[Row]:
@@ -160,10 +159,11 @@ def _post(server: Server, body: dict) -> None:
         raise RuntimeError(f"{answer.status_code}: {answer.text[:300]}")
 
 
-def _warm_up(server: Server, endpoints: Endpoints) -> None:
-    """One visitor goes all the way, and the renderers compile, before anything is measured."""
+def warm_up(server: Server, endpoints: Endpoints) -> None:
+    """One visitor goes all the way, the page is rendered and the renderers compile, before anything is measured."""
+    httpx.get(server.address, timeout=60)
     for number in (endpoints.opens, endpoints.draws, endpoints.looks):
-        _post(server, _step(endpoints, number, "first"))
+        _post(server, step(endpoints, number, "first"))
     while True:
         before = server.cpu_seconds()
         time.sleep(2)
@@ -171,7 +171,7 @@ def _warm_up(server: Server, endpoints: Endpoints) -> None:
             return
 
 
-def _step(endpoints: Endpoints, number: int, session: str, frame: int = 0) -> dict:
+def step(endpoints: Endpoints, number: int, session: str, frame: int = 0) -> dict:
     if number == endpoints.opens:
         return endpoints.body(number, session, {-1: EXAMPLE})
     if number == endpoints.looks:
@@ -186,7 +186,7 @@ def _sessions(server: Server, endpoints: Endpoints) -> Row:
     for number in range(SESSIONS):
         httpx.post(
             f"{server.address}/gradio_api/run/predict",
-            json=_step(endpoints, endpoints.draws, f"new{number}"),
+            json=step(endpoints, endpoints.draws, f"new{number}"),
             timeout=60,
         )
     each = 1e3 * (server.cpu_seconds() - before) / SESSIONS
@@ -205,7 +205,7 @@ def _examples(server: Server, endpoints: Endpoints, holding: int) -> Row:
     memory, before = server.megabytes(), server.cpu_seconds()
     for number in range(holding):
         for step in (endpoints.opens, endpoints.draws, endpoints.looks):
-            _post(server, _step(endpoints, step, f"new{number}"))
+            _post(server, step(endpoints, step, f"new{number}"))
     each = 1e3 * (server.cpu_seconds() - before) / holding
     grown = server.megabytes() - memory
     words = f"{grown / holding:.2f} MB each, {holding} sessions +{grown:.0f} MB"
@@ -221,49 +221,8 @@ def _long_run(server: Server, endpoints: Endpoints, calls: int) -> Row:
         for number in range(calls):
             if number == WARMING:
                 memory = server.megabytes()
-            client.post(address, json=_step(endpoints, endpoints.draws, f"long{number // 4}"))
+            client.post(address, json=step(endpoints, endpoints.draws, f"long{number // 4}"))
     each = 1e3 * (server.cpu_seconds() - before) / calls
     grown = (server.megabytes() - memory) / ((calls - WARMING) / 1000)
     words = f"{calls:,} calls in {calls // 4:,} sessions: {grown:+.2f} MB a thousand"
     return Row("a call of a long run", each, None, words, "<= 1 MB a thousand", grown <= 1)
-
-
-async def _visits(ours: Server, plain: Server, endpoints: Endpoints, visitors: int, seconds: float) -> list[Row]:
-    taken: dict[str, list[float]] = {"page": [], "preview": [], "plain": []}
-    faults = 0
-    limits = httpx.Limits(max_connections=visitors)
-    memory, cpu = ours.megabytes(), ours.cpu_seconds()
-    async with httpx.AsyncClient(timeout=30, limits=limits) as client:
-
-        async def timed(kind: str, request) -> None:
-            nonlocal faults
-            began = time.perf_counter()
-            try:
-                answer = await request
-                faults += answer.status_code != 200
-            except httpx.HTTPError:
-                faults += 1
-            taken[kind].append(time.perf_counter() - began)
-
-        async def visit(number: int) -> None:
-            session, url = f"visitor{number}", f"{ours.address}/gradio_api/run/predict"
-            await asyncio.sleep(THINK_SECONDS * number / visitors)
-            await timed("page", client.get(ours.address))
-            for step in (endpoints.opens, endpoints.draws):
-                await client.post(url, json=_step(endpoints, step, session))
-            frame, end = 0, time.perf_counter() + seconds
-            while time.perf_counter() < end:
-                await asyncio.sleep(THINK_SECONDS)
-                frame = (frame + 7) % 120
-                await timed("preview", client.post(url, json=_step(endpoints, endpoints.looks, session, frame)))
-                await timed("plain", client.get(plain.address))
-
-        await asyncio.gather(*map(visit, range(visitors)))
-    share = (ours.cpu_seconds() - cpu) / (seconds + THINK_SECONDS)
-    words = f"{faults} errors, {share:.0%} of one core, +{ours.megabytes() - memory:.0f} MB"
-    p95 = {kind: 1e3 * float(np.quantile(times, 0.95)) for kind, times in taken.items()}
-    return [
-        Row(f"{visitors} visitors: preview, 95th percentile", p95["preview"], p95["plain"], words, "<= 150 ms, 0 errors, 60 %",
-            p95["preview"] <= 150 and not faults and share <= 0.6),
-        Row(f"{visitors} visitors: page, 95th percentile", p95["page"], p95["plain"], "", "<= 400 ms", p95["page"] <= 400),
-    ]  # fmt: skip

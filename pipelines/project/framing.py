@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -130,6 +130,22 @@ def frame_content(content: Content, method: Method, moves: Moves, views: tuple[V
 
 
 MOST_KEPT = 3
+_shared: WeakKeyDictionary[Scene, WeakValueDictionary[tuple, Framed]] = WeakKeyDictionary()
+
+
+def frame_shared(content: Content, method: Method, moves: Moves) -> Framed:
+    """As `frame_content`; projects that hold the same scene, as those that opened one example do, get the same one for as long as
+    one of them has it. Not where they have a path, keys or objects of their own."""
+    scene = content.scene
+    assert scene is not None
+    if content.own is not None or content.track is not None or isinstance(scene, StagedScene):
+        return frame_content(content, method, moves)
+    known = _shared.setdefault(scene, WeakValueDictionary())
+    described = method.name, moves, content.source
+    found = known.get(described)
+    if found is None:
+        found = known[described] = frame_content(content, method, moves)
+    return found
 
 
 class Framings:
@@ -144,7 +160,10 @@ class Framings:
         known = self._kept.get(method.name)
         if known is None or known[1] != moves or not _is_same(known[0], content):
             views = _views_of(known, content, moves) if known else None
-            known = (content, moves, frame_content(content, method, moves, views))
+            framed = (
+                frame_shared(content, method, moves) if views is None else frame_content(content, method, moves, views)
+            )
+            known = (content, moves, framed)
             kept = {name: one for name, one in self._kept.items() if name != method.name}
             self._kept = dict([*kept.items(), (method.name, known)][-MOST_KEPT:])
         return known[2]

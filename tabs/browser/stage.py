@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import uuid
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from weakref import ref
 
 import gradio as gr
 import numpy as np
@@ -31,6 +34,10 @@ DRAWING = _HERE / "drawing"
 """Scripts that draw a scene in the page."""
 PLOTLY_JS = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
 """plotly.js as it ships inside the plotly wheel."""
+MOST_FIGURES = 8
+"""Kept for those who look at the same path again."""
+MOST_FILES = 256
+"""Known to have been written, for those who look at the same scene."""
 
 _TEMPLATE = """
 <div class="stage {kind}">
@@ -85,19 +92,34 @@ def stage_value(
     The scene's points, which are most of it and do not change with the path, go into a file, which the page fetches once;
     ``place`` says where a file of that name belongs.
     """
-    figure = spec(path, scene, nominal=nominal)
-    if shot is not None:
-        figure = shot_over(figure, shot, scene)
-    number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
-    dots = figure["data"][number]
+    if shot is None and not isinstance(scene, StagedScene):
+        figure, dots, number = _figure(ref(path), ref(scene), nominal)
+    else:
+        figure = spec(path, scene, nominal=nominal)
+        figure, dots, number = _without_dots(figure if shot is None else shot_over(figure, shot, scene))
     points = save_points([dots], number, place)
-    nowhere = {axis: np.zeros(0, np.float32) for axis in "xyz"}
-    figure["data"][number] = {**dots, **nowhere, "marker": {**dots["marker"], "color": np.zeros(0, np.uint8)}}
     return {
-        **figure_value(figure, path, fresh=fresh, at=at),
+        **_value(figure, path, fresh, at),
         "points": points,
         "sight": viewfinder_value(path, scene, place, exposure),
     }
+
+
+@lru_cache(maxsize=MOST_FIGURES)
+def _figure(path: ref[CameraPath], scene: ref[Scene], nominal: bool) -> tuple[dict, dict, int]:
+    """See `_without_dots`; made once for all who look at one path through one scene, as those do who opened one example."""
+    there, seen = path(), scene()
+    assert there is not None and seen is not None
+    return _without_dots(spec(there, seen, nominal=nominal))
+
+
+def _without_dots(figure: dict) -> tuple[dict, dict, int]:
+    """The figure, ready for JSON, without the points of its scene; the trace that has them; and that trace's number."""
+    number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
+    dots = figure["data"][number]
+    nowhere = {axis: np.zeros(0, np.float32) for axis in "xyz"}
+    figure["data"][number] = {**dots, **nowhere, "marker": {**dots["marker"], "color": np.zeros(0, np.uint8)}}
+    return plain(figure), dots, number
 
 
 def viewfinder_value(
@@ -135,11 +157,29 @@ def _numbers(values: NDArray[np.float64]) -> str:
 
 def save_beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
     """URL of a file with ``data`` that the page can fetch; the file is named by the hash of its content."""
-    file = place(f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.bin")
-    if not file.is_file():
+    file = place(f"{kind}-{hashlib.sha256(data).hexdigest()[:32]}.bin")
+    if not file.is_file() and not _linked(file):
         with complete(file) as part:
             part.write_bytes(data)
+        _last_files[file.name] = file
+        if len(_last_files) > MOST_FILES:
+            _last_files.pop(next(iter(_last_files)), None)
     return address_of(file)
+
+
+_last_files: dict[str, Path] = {}
+"""By name: where one was written last. Other sessions' files of that name have the same content, and share its place on the disk."""
+
+
+def _linked(file: Path) -> bool:
+    """Whether ``file`` could be made a second name of the one with its content in another session's folder."""
+    known = _last_files.get(file.name)
+    try:
+        if known is not None:
+            os.link(known, file)
+        return known is not None
+    except OSError:  # that session has ended, or the disk knows no links
+        return file.is_file()
 
 
 def save_points(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:
@@ -158,9 +198,13 @@ def figure_value(figure: dict, path: CameraPath, *, fresh: bool = False, at: int
     ``fresh`` turns the 3D view back to its start (a new scene), ``at`` moves to a frame. The figure is Gradio's own wrapper of
     JSON, as it would search a bare dictionary of 6,000 parts for files, several times.
     """
+    return _value(plain(figure), path, fresh, at)
+
+
+def _value(figure: dict, path: CameraPath, fresh: bool, at: int | None) -> dict:
     return {
         "id": uuid.uuid4().hex,
-        "figure": JsonData.model_construct(plain(figure)),
+        "figure": JsonData.model_construct(figure),
         "frames": len(path),
         "fps": path.fps,
         "fresh": fresh,

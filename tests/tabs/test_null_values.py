@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import inspect
 
@@ -15,6 +16,8 @@ def answer(function) -> str:
     given = [copy.deepcopy(each.value) if isinstance(each, gr.State) else None for each in function.inputs]
     try:
         values = function.fn(*given)
+        if inspect.iscoroutine(values):
+            asyncio.run(values)
         if inspect.isgenerator(values):
             next(values, None)
             values.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,14 +12,28 @@ from camera.view import Scene, View
 
 _COLUMNS, _ROWS = 16, 9
 _POINTS_PER_SIDE = 96
+_known: WeakKeyDictionary[Scene, WeakKeyDictionary[CameraPath, tuple[list[int], NDArray[np.float64]]]] = (
+    WeakKeyDictionary()
+)
 
 
 def seen_share(scene: Scene, path: CameraPath, frames: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(len(frames),): share of a 16 x 9 grid over the picture that holds a point of the scene.
+    """(len(frames),): share of a 16 x 9 grid over the picture that holds a point of the scene; computed once where the same is
+    asked again, as page, forecast and shot do.
 
     Points are thinned to about 96 x 96 a view, so that a camera that comes ten times closer still fills its cells. A clip
     lends frame f only its own view, as its cache does.
     """
+    of_scene = _known.setdefault(scene, WeakKeyDictionary())
+    asked, shares = of_scene.get(path, ([], np.zeros(0)))
+    if asked != frames.tolist():
+        shares = _seen_share(scene, path, frames)
+        shares.flags.writeable = False
+        of_scene[path] = frames.tolist(), shares
+    return shares
+
+
+def _seen_share(scene: Scene, path: CameraPath, frames: NDArray[np.int64]) -> NDArray[np.float64]:
     clouds = [_points(view) for view in scene.views] if scene.kind != "clip" else []
     cloud = np.ascontiguousarray(np.concatenate(clouds).T) if clouds else None
     cameras, size = path.camera_from_world, (path.width, path.height)

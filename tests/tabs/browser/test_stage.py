@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,23 @@ def test_points_come_once_and_not_with_every_change_of_the_path(tmp_path):
     np.testing.assert_array_equal(np.frombuffer(data, np.uint8, offset=12 * count), dots["marker"]["color"])
     whole = len(json.dumps(plain(spec(path, scene))))
     assert len(json.dumps(values[0], default=lambda figure: figure.root)) < 0.4 * whole
+
+
+def test_sessions_that_show_one_scene_share_its_files_and_its_figure(tmp_path):
+    scene = load("still_life")
+    path = film_script.path_of("arc 20", scene.first, frames=5)
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    values = [stage_value(path, scene, folder.joinpath, nominal=False) for folder in folders[:2]]
+    assert values[0]["figure"].root is values[1]["figure"].root and values[0]["id"] != values[1]["id"]
+    places = [{file.name: file.stat().st_ino for file in folder.iterdir()} for folder in folders[:2]]
+    assert places[0] == places[1] and len(places[0]) == 2
+    content = {file.name: file.read_bytes() for file in folders[0].iterdir()}
+    for folder in folders[:2]:  # both sessions end
+        shutil.rmtree(folder)
+    stage_value(path, scene, folders[2].joinpath, nominal=False)
+    assert {file.name: file.read_bytes() for file in folders[2].iterdir()} == content
 
 
 def test_the_page_is_told_what_it_cannot_draw_itself_and_the_look(tmp_path):

@@ -126,7 +126,8 @@ def _read_captioned_clip(path: Path) -> CaptionedClip:
     caption = path.with_suffix(".txt")
     if not caption.is_file():
         raise InputError(f"{path.name} has no caption; put a file {caption.name} beside it.")
-    return CaptionedClip(path, caption.read_text(encoding="utf-8").strip())
+    with reading(f"{caption.name} is no text; save it as plain text in UTF-8."):
+        return CaptionedClip(path, caption.read_text(encoding="utf-8-sig").strip())
 
 
 def _csv_clips(source: Path) -> list[CaptionedClip]:
@@ -140,10 +141,18 @@ def _csv_clips(source: Path) -> list[CaptionedClip]:
         if len(row) != 2:
             raise InputError(f"Row {number} of {source.name} has {len(row)} columns; expected a file and a caption.")
         path = source.parent / row[0]
-        if not path.is_file():
-            raise InputError(f"Row {number} of {source.name} names {row[0]!r}, which is not there.")
+        if not _is_file(path):
+            raise InputError(f"Row {number} of {source.name} names {row[0][:80]!r}, which is not there.")
         clips.append(CaptionedClip(path, row[1].strip()))
     return clips
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; no name that a table gives, however long or strange, is an error."""
+    try:
+        return path.is_file()
+    except (ValueError, OSError):
+        return False
 
 
 def check_videos(clips: list[CaptionedClip]) -> None:

@@ -79,8 +79,18 @@ def _check_inside(table: Path, clips: Path) -> None:
         with reading(f"{table.name} is damaged: a line of it breaks off; save it again as CSV."):
             rows = list(csv.reader(file))
         for row in rows[1:]:
-            if row and not (table.parent / row[0]).resolve().is_relative_to(clips.resolve()):
-                raise InputError(f"{table.name} names {row[0]!r}, which did not come with it; give names of the clips.")
+            if row and not _is_inside(table.parent / row[0], clips):
+                raise InputError(
+                    f"{table.name} names {row[0][:80]!r}, which did not come with it; give names of the clips."
+                )
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether ``path``, which a file names and may be no name at all, leads below ``folder``."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (ValueError, OSError):
+        return False
 
 
 def code_of(output: Path) -> str:

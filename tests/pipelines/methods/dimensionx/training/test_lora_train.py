@@ -185,11 +185,17 @@ def test_a_csv_names_its_clips(clips, tmp_path):
         ("slide.mp4\n", "Row 2 of clips.csv has 1 columns"),
         ("gone.mp4,words\n", "Row 2 of clips.csv names 'gone.mp4'"),
         ("", "holds no clips"),
+        ("a.mp4,words,more\n", "Row 2 of clips.csv has 3 columns"),
+        (f"{'a' * 5000}.mp4,words\n", "Row 2 of clips.csv names 'aaaa"),
+        ("a\0.mp4,words\n", "Row 2 of clips.csv names|is damaged"),
+        ("..,words\n", "Row 2 of clips.csv names '..'"),
+        (f'"{"a" * 200_000}",words\n', "clips.csv is damaged: a line of it breaks off"),
+        ("\udcff.mp4,words\n", "it is no text; save it again as CSV in UTF-8"),
     ],
 )
 def test_wrong_tables_are_refused_by_row(tmp_path, rows, message):
     table = tmp_path / "clips.csv"
-    table.write_text("video,caption\n" + rows)
+    table.write_bytes(("video,caption\n" + rows).encode(errors="surrogateescape"))
     with pytest.raises(InputError, match=message):
         find_clips(table)
 
@@ -198,6 +204,11 @@ def test_missing_captions_and_clips_are_named(tmp_path):
     write_mp4(tmp_path / "a.mp4", texture(0)[None, :32, :32].repeat(6, axis=0), 8)
     with pytest.raises(InputError, match=r"a\.mp4 has no caption; put a file a\.txt"):
         find_clips(tmp_path)
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(InputError, match=r"a\.txt is no text; save it as plain text in UTF-8"):
+        find_clips(tmp_path)
+    (tmp_path / "a.txt").write_text("\ufeffa street ")
+    assert find_clips(tmp_path)[0].caption == "a street"
     with pytest.raises(InputError, match="at least five"):
         write_mp4(tmp_path / "b.mp4", texture(0)[None, :32, :32].repeat(2, axis=0), 8)
         read_clip(tmp_path / "b.mp4", frames=9, width=32, height=32)

@@ -71,7 +71,7 @@ def test_what_cannot_be_read_as_clips_is_said(tmp_path, entries, words):
         find_source(folder / "clips")
 
 
-@pytest.mark.parametrize("named", ["/etc/a.mp4", "../../../a.mp4"])
+@pytest.mark.parametrize("named", ["/etc/a.mp4", "../../../a.mp4", "a\0b.mp4"])
 def test_a_table_names_only_what_came_with_it(tmp_path, named):
     table = f"file,caption\n{named},a street\n".encode()
     folder = collect_clips([packed(tmp_path / "a.zip", {"a.csv": table, "b.mp4": b""})], "n", tmp_path / "t")

@@ -1,0 +1,42 @@
+"""Short events of many visitors on a few threads.
+
+Gradio gives each call a thread, and this app lets it have as many as visitors may wait. Where all of them compute, each thread,
+and the one that answers requests, gets only its share of Python's interpreter, in slices of 5 ms: a page that takes 2 ms then
+waits for seconds. Events outside the queue, which all are short, therefore share a few threads, first come first served.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from anyio import CapacityLimiter, to_thread
+
+THREADS = 2 * (os.cpu_count() or 1) + 2
+"""More than cores, as some wait for the disk, and an event that takes longer should not hold up all others."""
+
+
+def limit_short_calls(page: gr.Blocks, threads: int = THREADS) -> None:
+    """From now on at most ``threads`` of the events of ``page`` that do not go through its queue are computed at once."""
+    limiter = CapacityLimiter(threads)
+    for event in page.fns.values():
+        if event.queue is False and event.fn and _is_plain(event.fn):
+            event.fn = _limited(event.fn, limiter)
+
+
+def _is_plain(fn: Callable) -> bool:
+    return not any(
+        kind(fn) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    )
+
+
+def _limited(fn: Callable, limiter: CapacityLimiter) -> Callable:
+    @functools.wraps(fn)
+    async def call(*args: Any, **named: Any) -> Any:
+        return await to_thread.run_sync(functools.partial(fn, *args, **named), limiter=limiter)
+
+    return call
