@@ -57,11 +57,11 @@ def path_in(scene: str, move: str, frames: int, width: int, height: int) -> Came
     return CameraPath(path.world_from_camera, lenses, width, height, path.fps)
 
 
-def film(scene: str, path: CameraPath, ball: Ball | None = None) -> NDArray[np.uint8]:
-    """Frames (F,H,W,3) of ``scene`` along ``path``; kept in `KEPT`."""
-    file = KEPT / f"{scene}-{_name(scene, path, ball)}.npy"
+def film(scene: str, path: CameraPath, ball: Ball | None = None, *, fine: int = FINE) -> NDArray[np.uint8]:
+    """Frames (F,H,W,3) of ``scene`` along ``path``, drawn ``fine`` times as large; kept in `KEPT`."""
+    file = KEPT / f"{scene}-{_name(scene, path, ball, fine)}.npy"
     if not file.is_file():
-        frames = _draw(scene, path, ball)
+        frames = _draw(scene, path, ball, fine)
         KEPT.mkdir(parents=True, exist_ok=True)
         with complete(file) as part, part.open("wb") as out:
             np.save(out, frames)
@@ -89,8 +89,8 @@ def encode(file: io.BytesIO | str, frames: NDArray[np.uint8], crf: int = CRF, no
         container.mux(stream.encode())
 
 
-def _draw(scene: str, path: CameraPath, ball: Ball | None) -> NDArray[np.uint8]:
-    world, large = Scene((load(scene).first,)), path.resized(FINE * path.width, FINE * path.height)
+def _draw(scene: str, path: CameraPath, ball: Ball | None, fine: int) -> NDArray[np.uint8]:
+    world, large = Scene((load(scene).first,)), path.resized(fine * path.width, fine * path.height)
     behind = complete_scene(world, path)
     frames = []
     for i, image in enumerate(render_all(world, large, fill="background", behind=behind)):
@@ -125,11 +125,11 @@ def _pattern(local: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.clip(np.stack([shades * light, 0.7 * shades * light, 110 * light], -1), 0, 255).astype(np.uint8)
 
 
-def _name(scene: str, path: CameraPath, ball: Ball | None) -> str:
+def _name(scene: str, path: CameraPath, ball: Ball | None, fine: int) -> str:
     cameras = np.round(path.world_from_camera, 9).tobytes() + np.round(path.intrinsics, 9).tobytes()
-    return hashlib.sha256(_drawn_by() + cameras + f"{scene} {path.width} {path.height} {ball}".encode()).hexdigest()[
-        :16
-    ]
+    return hashlib.sha256(
+        _drawn_by() + cameras + f"{scene} {path.width} {path.height} {ball} {fine}".encode()
+    ).hexdigest()[:16]
 
 
 @lru_cache(maxsize=1)
