@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import uuid
@@ -13,15 +14,18 @@ import gradio as gr
 
 from camera.errors import InputError
 from camera.evaluation.response import Response
+from pipelines import NAMES
+from pipelines.environment import offered_methods
 from pipelines.media.video import complete
 from pipelines.method import Progress
 from pipelines.results.responses import home, save_responses
 from pipelines.results.take_report import measure_steps, read_report
 from tabs.evaluation.table import sortable_table
 from tabs.evaluation.take_view import MEASURES
-from tabs.parts.form import cancel_with, wrap_handler
+from tabs.parts.form import SHOOTS, cancel_with, wrap_handler
 from tabs.project.project import Project
 
+SHOTS_OF_SET = 14
 COLUMNS = ("method", "weights", "axis", "achieved of asked, %", "late by, frames", "leaks into", "shots")
 
 
@@ -39,6 +43,8 @@ def response_section(take: gr.State) -> None:
         with gr.Row():
             start = gr.Button("Measure and keep the curve", size="sm", elem_id="response-measure")
             stop = gr.Button("Cancel", size="sm", min_width=80)
+        if not os.environ.get("SPACE_ID"):
+            set_controls = _set_controls()
         status = gr.Markdown(elem_classes="told", elem_id="response-told")
         table = sortable_table("response-table")
 
@@ -48,6 +54,50 @@ def response_section(take: gr.State) -> None:
 
     running = start.click(wrap_handler(measure), [take, shots], [status, table], api_name="takes_response", **MEASURES)
     cancel_with(stop, [running], status)
+    if os.environ.get("SPACE_ID"):
+        return
+    *given, shoot = set_controls
+
+    def shoot_and_measure(take: Project, method: str, weights: str, picture: str):
+        """Shoot a fixed set of moves at several strengths with one method, and keep how it answers."""
+        yield from shoot_responses(take, method, weights, picture)
+
+    shooting = shoot.click(
+        wrap_handler(shoot_and_measure), [take, *given], [status, table], api_name="takes_shoot_response", **SHOOTS
+    )
+    cancel_with(stop, [shooting], status, "Cancelled; shots that were finished are kept and not shot again.")
+
+
+def _set_controls() -> tuple[gr.Dropdown, gr.Dropdown, gr.File, gr.Button]:
+    """Method, weights, picture, and the button that shoots the set."""
+    with gr.Row():
+        names = list(offered_methods(NAMES))
+        chosen = gr.Dropdown(names, value=names[0], label="Method", elem_id="response-method")
+        weights = gr.Dropdown(["real", "tiny"], value="real", label="Weights", info="tiny: random, to try the way")
+    picture = gr.File(label="Picture", file_types=["image"], height=110, elem_id="response-picture")
+    shoot = gr.Button(f"Shoot {SHOTS_OF_SET} moves and keep the curve", size="sm", elem_id="response-shoot")
+    return chosen, weights, picture, shoot
+
+
+def shoot_responses(take: Project, method: str, weights: str, picture: str, options: Sequence[str] = ()):
+    """Words while the set is shot and measured, and the table at the end. ``options``: of `python -m pipelines run`."""
+    from pipelines.cli.evaluation.response import shoot_set_steps
+
+    if not picture:
+        raise InputError("Give the picture that the moves are shot from first.")
+    name = f"{method}-{weights}-{hashlib.sha256(Path(picture).read_bytes()).hexdigest()[:8]}"
+    own = take.file(f"response-{name}{Path(picture).suffix.lower()}")
+    with complete(own) as part:
+        shutil.copyfile(picture, part)
+    videos = []
+    for step in shoot_set_steps(method, own, take.file(f"response-{name}"), ["--weights", weights, *options]):
+        if isinstance(step, Progress):
+            yield f"**{step.phase}** {step.step}/{step.steps} {step.note}", gr.skip()
+        else:
+            videos.append(str(step))
+    for words, shown in measure_responses(take, videos):
+        label = "  \nRANDOM weights: the curve says nothing about the method." if weights == "tiny" else ""
+        yield words + label, shown
 
 
 def measure_responses(take: Project, files: Sequence[str] | None):

@@ -25,9 +25,9 @@ def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[
     """
     matrix = read(file)
     out.mkdir(parents=True, exist_ok=True)
-    asked = list(_plan_shots(matrix, file.parent, out))
+    asked = list(plan_shots(matrix, file.parent, out))
 
-    def made(one: _Planned) -> Path | None:
+    def made(one: PlannedShot) -> Path | None:
         if not one.video.is_file():
             try:
                 status = shoot(one.words)
@@ -42,14 +42,15 @@ def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[
 
 
 @dataclass(frozen=True)
-class _Planned:
+class PlannedShot:
     """One shot of a matrix: its result, and the command line that makes it."""
 
     video: Path
     words: list[str]
 
 
-def _plan_shots(matrix: dict[str, Any], beside: Path, out: Path) -> Iterator[_Planned]:
+def plan_shots(matrix: dict[str, Any], beside: Path, out: Path) -> Iterator[PlannedShot]:
+    """Every shot of a matrix whose files lie ``beside``; paths of its moves are written to ``out``."""
     for method, (number, move) in product(matrix["methods"], enumerate(matrix["moves"])):
         shot = ["run", method, "--image", str(beside / matrix["image"]), *map(str, matrix["options"])]
         videos = {seed: out / f"{method}_move{number}_seed{seed}.mp4" for seed in matrix["seeds"]}
@@ -59,7 +60,7 @@ def _plan_shots(matrix: dict[str, Any], beside: Path, out: Path) -> Iterator[_Pl
             if not all(video.is_file() for video in videos.values()):
                 path.write_bytes(_write_path(move, shot))
         for seed, video in videos.items():
-            yield _Planned(video, [*shot, "--path", str(path), "--seed", str(seed), "--out", str(video)])
+            yield PlannedShot(video, [*shot, "--path", str(path), "--seed", str(seed), "--out", str(video)])
 
 
 def _write_path(move: str, shot: list[str]) -> bytes:

@@ -11,8 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from camera.errors import InputError
 from camera.evaluation.response import Response, response
@@ -20,6 +23,10 @@ from camera.path import CameraPath
 from pipelines.cli.evaluation.results import score_all
 from pipelines.media.video import complete
 from pipelines.results.responses import home, save_responses, words
+
+if TYPE_CHECKING:
+    from pipelines.cli.evaluation.matrix import PlannedShot
+    from pipelines.method import Progress
 
 LEAST_FRAMES = 3
 SET = {
@@ -79,19 +86,56 @@ def shoot_set(method: str, image: Path, out: Path, options: Sequence[str], refus
     from pipelines.__main__ import main as command
     from pipelines.cli.evaluation.matrix import shot_all
 
-    moves = [f"{name} {strength:g} ease" for name, strengths in SET.items() for strength in strengths]
     out.mkdir(parents=True, exist_ok=True)
     file = out / "matrix.json"
-    matrix = {
-        "image": str(image.absolute()),
-        "methods": [method],
-        "moves": moves,
-        "seeds": [0],
-        "options": list(options),
-    }
     with complete(file) as part:
-        part.write_text(json.dumps(matrix, indent=2))
+        part.write_text(json.dumps(_set_matrix(method, image, options), indent=2))
     return shot_all(file, out, refused.append, command)
+
+
+def shoot_set_steps(method: str, image: Path, out: Path, options: Sequence[str]) -> Iterator[Progress | Path]:
+    """The same one after the other: `Progress`, whose phase names the shot, and every mp4 when it is finished. Closing it cancels;
+    what was finished stays in ``out``."""
+    from pipelines.cli.evaluation.matrix import plan_shots
+
+    out.mkdir(parents=True, exist_ok=True)
+    matrix = _set_matrix(method, image, options)
+    planned = list(plan_shots({"seeds": [0], **matrix}, out, out))
+    for number, (one, move) in enumerate(zip(planned, matrix["moves"]), start=1):
+        if not one.video.is_file():
+            for step in _shoot(one):
+                yield replace(step, phase=f"{step.phase}, shot {number} of {len(planned)} ({move})")
+        yield one.video
+
+
+def _set_matrix(method: str, image: Path, options: Sequence[str]) -> dict[str, Any]:
+    moves = [f"{name} {strength:g} ease" for name, strengths in SET.items() for strength in strengths]
+    return {"image": str(image.absolute()), "methods": [method], "moves": moves, "seeds": [0], "options": list(options)}
+
+
+def _shoot(planned: PlannedShot) -> Iterator[Progress]:
+    from pipelines import generate
+    from pipelines import method as method_of
+    from pipelines.cli.parser import parser
+    from pipelines.cli.shot import shot_of
+    from pipelines.method import Clip, Progress
+    from pipelines.results.record import record, save
+
+    given = parser().parse_args(planned.words)
+    with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
+        shot, moves = shot_of(method_of(given.name), given, Path(folder))
+        shot.check()
+        clip, report = None, None
+        for item in generate(shot):
+            if isinstance(item, Progress):
+                yield item
+            elif isinstance(item, Clip):
+                clip = item
+            else:
+                report = item
+        if clip is None:
+            raise InputError("The shot ended without a video; please report it with your settings.")
+        save(planned.video.parent, planned.video.stem, clip, record(shot, moves=moves, report=report))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from camera.formats.reshoot import write
 from camera.path import CameraPath
 from pipelines.cli.evaluation import response
 from pipelines.media.video import write_mp4
+from pipelines.method import Progress
 from pipelines.results import responses, take_report
 from tests.turning import turning
 
@@ -42,3 +44,27 @@ def test_what_cannot_be_told_answers_nothing(tmp_path, capsys):
     assert response.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     told = capsys.readouterr().err
     assert "show nothing" in told and "None of these shots" in told
+
+
+def test_a_set_is_shot_step_by_step_with_random_weights_and_not_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(response, "SET", {"pan": (10,)})
+    picture = tmp_path / "room.png"
+    cv2.imwrite(str(picture), np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    options = [
+        "--weights",
+        "tiny",
+        "--depth-model",
+        "guess",
+        "--width",
+        "64",
+        "--height",
+        "64",
+        "--frames",
+        "5",
+        "--steps",
+        "1",
+    ]
+    first = list(response.shoot_set_steps("dualcamctrl", picture, tmp_path / "set", options))
+    assert isinstance(first[0], Progress) and "shot 1 of 1 (pan 10 ease)" in first[0].phase
+    assert first[-1] == tmp_path / "set" / "dualcamctrl_move0_seed0.mp4" and first[-1].is_file()
+    assert list(response.shoot_set_steps("dualcamctrl", picture, tmp_path / "set", options)) == [first[-1]]
