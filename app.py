@@ -43,6 +43,7 @@ from tabs.serving.first_page import FirstPage
 from tabs.serving.headers import SafeHeaders
 from tabs.serving.light_page import defer_server, lighten, skip_reload_check
 from tabs.serving.named_files import NamedFiles
+from tabs.serving.own_words import use_own_words
 from tabs.serving.patient_start import patient_start
 from tabs.serving.short_calls import limit_short_calls
 from tabs.serving.status_page import StatusPages
@@ -97,6 +98,7 @@ def build() -> gr.Blocks:
         page.load(wrap_handler(_linked_tab), None, studio.tabs, **aside)
         page.load(wrap_handler(_visited), **aside)
         limit_short_calls(page)
+        use_own_words(page)
     return page
 
 

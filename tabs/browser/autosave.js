@@ -219,5 +219,6 @@ afresh.addEventListener("click", () => {
 });
 
 watch("value", heard);
-watch("addresses", () => answered?.(props.addresses ?? {}));
+// A name in quotes would be an event for Gradio, which then sends a description of its handler too.
+watch(Object.keys({ addresses: true }), () => answered?.(props.addresses ?? {}));
 begin().catch(() => say(""));

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from camera.path import CameraPath
 from camera.trajectories.dimensionx import DIRECTORS, Director, nominal_path, transform_of_twist
+from tabs.parts.event_values import read_event
+from tabs.parts.form import wrap_handler
 
 _HERE = Path(__file__).parent
 WIDTH, HEIGHT, MARGIN = 84, 52, 5
@@ -44,9 +46,10 @@ def connected(buttons: gr.HTML, target: Component) -> None:
     """Connect the buttons with ``target``, the component that holds the director's id."""
 
     def chosen(event: gr.EventData) -> str:
-        return str(event.director)
+        (director,) = read_event(event, director=str)
+        return director
 
-    buttons.select(chosen, None, target, api_visibility="private", queue=False, show_progress="hidden")
+    buttons.select(wrap_handler(chosen), None, target, api_visibility="private", queue=False, show_progress="hidden")
     target.change(None, target, buttons, js="director => director", api_visibility="private")  # type: ignore[attr-defined]
 
 

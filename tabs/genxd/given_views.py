@@ -11,6 +11,7 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.methods.genxd.groups_plan import cameras_of
 from tabs.browser.stage import figure_value, picture_update, stage
+from tabs.parts.event_values import optional, read_event, whole
 from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio
@@ -39,9 +40,10 @@ def given_views(name: str, studio: Studio) -> None:
     def look(project: Project, last: int, event: gr.EventData):
         if project.scene is None:
             return gr.skip(), gr.skip()
-        frame = last if event.frame is None else min(max(int(event.frame), 0), len(project.scene.views) - 1)
+        asked, question = read_event(event, frame=optional(whole), id=whole)
+        frame = last if asked is None else min(max(asked, 0), len(project.scene.views) - 1)
         return frame, picture_update(
-            _small(project.scene, frame), event.id, f"Picture {frame + 1} of {len(project.scene.views)}"
+            _small(project.scene, frame), question, f"Picture {frame + 1} of {len(project.scene.views)}"
         )
 
     studio.opened.change(wrap_handler(show), studio.project, [box, view, status, last], **PRIVATE)

@@ -40,6 +40,7 @@ from tabs.i2v3d.placing import (
     with_objects,
 )  # fmt: skip
 from tabs.parts import form
+from tabs.parts.event_values import pair, read_event
 from tabs.parts.shoot import Shoot
 from tabs.project.on_stage import stage_update
 from tabs.project.project import Project
@@ -285,10 +286,11 @@ class Objects:
         objects = (*objects[:index], item, *objects[index + 1 :])
         return self._show_objects(project, objects, index, moment, f"forget a moment of {item.model.name}")
 
-    def _point(self, project: Project, chosen: str, moment: float, event: gr.SelectData):
+    def _point(self, project: Project, chosen: str, moment: float, event: gr.EventData):
         """Place the object where the picture was clicked, on the surface that the scene shows there."""
         objects, index = find_object(project, chosen)
-        right, up, ahead = spot_at(project, moment, *event.index)
+        (pixel,) = read_event(event, index=pair)
+        right, up, ahead = spot_at(project, moment, *pixel)
         spot = {"right": round(right, 3), "up": round(up, 3), "ahead": round(ahead, 3)}
         try:
             PlacementSettings.of(spot)

@@ -29,6 +29,7 @@ from pipelines.shot import Shot
 from tabs.browser.players import clips, players
 from tabs.i2v3d.subject import PRIVATE, Subject, early_picture, progress_text, short_hash, status_line
 from tabs.parts import form
+from tabs.parts.event_values import read_event, whole
 from tabs.parts.shoot import Shoot
 from tabs.project.project import Project
 from tabs.shared.studio import signal
@@ -169,7 +170,7 @@ class Steps:
             api_name=f"{self.name}_drop_keyframe",
         )  # fmt: skip
         self.steps_done += [painting, repainting, dropping]
-        self.gallery.select(self._choose, self.painted, [self.which, self.words], **PRIVATE)
+        self.gallery.select(form.wrap_handler(self._choose), self.painted, [self.which, self.words], **PRIVATE)
 
     def _open_keyframes(self, project: Project, keyframes: str) -> tuple[str, str]:
         """Open keyframes from a zip of pictures named by frame, as every run writes it; missing ones are painted."""
@@ -221,8 +222,9 @@ class Steps:
         painted = _require_keyframes(painted).without(_require_keyframes(painted).known(int(keyframe)))
         return f"Keyframes at {', '.join(map(str, painted.indices))}.", _pictures(painted), painted
 
-    def _choose(self, painted: Painted, event: gr.SelectData) -> tuple[int, str]:
-        index = painted.indices[event.index]
+    def _choose(self, painted: Painted | None, event: gr.EventData) -> tuple[int, str]:
+        painted, (place,) = _require_keyframes(painted), read_event(event, index=whole)
+        index = painted.indices[place % len(painted.indices)]
         return index, painted.prompts.get(index, "")
 
     # 3

@@ -80,7 +80,7 @@ def add_shot(project: Project, shot_name: str, line_of_action: str):
     shots = project.content.shots
     if len(shots) >= MOST_SHOTS:
         raise InputError(f"A sequence here has up to {MOST_SHOTS} shots; leave some out first.")
-    shot = Shot(shot_name.strip() or f"Shot {len(shots) + 1}", path)
+    shot = Shot((shot_name or "").strip() or f"Shot {len(shots) + 1}", path)
     project = project.with_shots((*shots, shot), f"add shot {len(shots) + 1}")
     return project, describe_shots(project, line_of_action), signal()
 

@@ -151,7 +151,7 @@ class Making:
             form.handler(_make, SplatSettings, before=before, name=f"{ID}_make"), inputs, screen.outputs, api_name=f"{ID}_make",
             concurrency_id=ID, concurrency_limit=2, show_progress="hidden",
         )  # fmt: skip
-        running.success(Screen.viewed, self.solid, [screen.model, screen.view], **PRIVATE)
+        running.success(wrap_handler(Screen.viewed), self.solid, [screen.model, screen.view], **PRIVATE)
         stopped = [screen.status, screen.running, screen.model, screen.view]
         form.cancel_with(self.stop, [running], stopped, _describe_kept, self.solid)
 

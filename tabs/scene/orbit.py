@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import gradio as gr
@@ -14,6 +15,7 @@ from camera.view import Scene
 from pipelines.reconstruct.dynamic_points import Moving
 from pipelines.reconstruct.pipeline import Made
 from tabs.browser.stage import figure_value, picture_update, save_points, stage
+from tabs.parts.event_values import optional, read_event, triple, whole
 from tabs.parts.form import wrap_handler
 from tabs.project.flying import move_camera
 from tabs.scene.session import Solid
@@ -40,8 +42,9 @@ def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
     def look(solid: Solid, seeing: Seeing, event: gr.EventData):
         if solid.made is None:
             return gr.skip(), gr.skip()
-        seeing = follow_viewer(solid, seeing, event.frame, event.turn, event.move)
-        return seeing, picture_update(picture(solid, seeing), event.id, caption(solid, seeing))
+        frame, turn, move, question = read_event(event, frame=optional(whole), turn=triple, move=triple, id=whole)
+        seeing = follow_viewer(solid, seeing, frame, turn, move)
+        return seeing, picture_update(picture(solid, seeing), question, caption(solid, seeing))
 
     view.select(
         wrap_handler(look), [solid, seeing], [seeing, view], api_visibility="private", queue=False, show_progress="hidden",
@@ -50,7 +53,9 @@ def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
     return view, seeing
 
 
-def follow_viewer(solid: Solid, seeing: Seeing, frame: int | None, turn: list[float], move: list[float]) -> Seeing:
+def follow_viewer(
+    solid: Solid, seeing: Seeing, frame: int | None, turn: Sequence[float], move: Sequence[float]
+) -> Seeing:
     """Where the viewer is after the stage moved to ``frame``, or its viewer flew on.
 
     In a scene that moves who flew stays there as time passes.

@@ -66,7 +66,7 @@ class FirstPage:
             await self.app(scope, receive, send)
         elif _is_first_page(scope):
             await self._page(scope, receive, send)
-        elif scope["method"] == "GET" and scope["path"].rstrip("/").endswith(("/config", "/info")):
+        elif scope["method"] == "GET" and _tells_of_the_page(scope):
             await self._send_compressed(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -165,6 +165,14 @@ def _is_first_page(scope: Scope) -> bool:
     app = scope.get("app")
     open_to_all = getattr(app, "auth", None) is None and getattr(app, "auth_dependency", None) is None
     return open_to_all and b"deep_link" not in scope.get("query_string", b"")
+
+
+def _tells_of_the_page(scope: Scope) -> bool:
+    """Whether the answer holds Gradio's description of all components: for programs, in its history of runs, in a saved state."""
+    path = scope["path"].rstrip("/")
+    return path.endswith(("/config", "/info", "/runs")) or (
+        path == "" and b"deep_link" in scope.get("query_string", b"")
+    )
 
 
 def _choose_encoding(page: RenderedPage, headers: Headers) -> tuple[bytes, str, str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
 from starlette.datastructures import MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HUB = "https://huggingface.co https://*.hf.space https://*.huggingface.co"
@@ -30,20 +33,36 @@ HEADERS = {
     "content-security-policy": POLICY,
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
+FAULT = "This could not be answered: it may ask for something that is not there."
+log = logging.getLogger("reshoot")
 
 
 class SafeHeaders:
-    """Middleware (ASGI): adds `HEADERS`, where the answer does not say otherwise itself."""
+    """Middleware (ASGI): adds `HEADERS`, where the answer does not say otherwise itself. A fault that nothing has answered is
+    logged and answered here: the server's own answer would have no headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
         async def sent(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, sent if scope["type"] == "http" else send)
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, sent)
+        except Exception:
+            if begun:
+                raise
+            log.exception("A request to %s failed", scope["path"])
+            await JSONResponse({"detail": FAULT}, status_code=500)(scope, receive, sent)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import quote
 
 import plotly
 from gradio.route_utils import API_PREFIX
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tabs.project import folders
 
@@ -31,17 +33,33 @@ def address_of(file: Path) -> str:
 def file_of(path: str) -> Path | None:
     """The file that a (decoded) path of the server names; None where it is no such address."""
     name, _, rest = path.strip("/").removeprefix(_PREFIX).partition("/")
-    return FOLDERS[name] / rest if path.strip("/").startswith(_PREFIX) and name in FOLDERS else None
+    if not path.strip("/").startswith(_PREFIX) or name not in FOLDERS or "\0" in rest:
+        return None
+    file = Path(os.path.normpath(FOLDERS[name] / rest.lstrip("/")))
+    return file if file.is_relative_to(FOLDERS[name]) else None
 
 
 class NamedFiles:
-    """Middleware (ASGI): asks Gradio for the file that an address names; Gradio checks, as always, whether it may be sent."""
+    """Middleware (ASGI): asks Gradio for the file that an address names; Gradio checks, as always, whether it may be sent. Where it
+    may not, Gradio would say which file of the server that is; here it is one that is not there."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (file := file_of(scope["path"])):
-            path = f"{API_PREFIX}/file={file}"
-            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
-        await self.app(scope, receive, send)
+        file = file_of(scope["path"]) if scope["type"] == "http" else None
+        if file is None:
+            await self.app(scope, receive, send)
+            return
+        path, refused = f"{API_PREFIX}/file={file}", False
+
+        async def sent(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start":
+                refused = message["status"] in (403, 404)
+            if not refused:
+                await send(message)
+
+        await self.app({**scope, "path": path, "raw_path": quote(path).encode()}, receive, sent)
+        if refused:
+            await JSONResponse({"detail": "Not Found"}, status_code=404)(scope, receive, send)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
+from camera.errors import InputError
 from camera.trajectories.film import MOVES
 from pipelines.project.content import FILM_MOVES, KEYFRAMES, METHOD_MOVES, PATH_FILE, SOURCES, MoveSource
 from tabs.parts import form
+from tabs.parts.event_values import choice_of
 from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.path_file import PathFile
@@ -53,14 +56,10 @@ class Move:
             amount = gr.Number(0.5, label="Amount", min_width=80)
         with gr.Row():
             then, also = gr.Button("Then", size="sm"), gr.Button("At the same time", size="sm")
-        kind.change(
-            lambda name: gr.Number(MOVES[name].default, label=f"Amount ({MOVES[name].unit})"), kind, amount, **PRIVATE
-        )
+        kind.change(wrap_handler(_usual_amount), kind, amount, **PRIVATE)
         for button, joint in ((then, "; "), (also, " + ")):
-            button.click(
-                lambda text, name, amount, joint=joint: f"{text}{joint if text.strip() else ''}{name} {amount:g}",
-                [self.film, kind, amount], self.film, **PRIVATE,
-            )  # fmt: skip
+            append = partial(_append_move, joint=joint)
+            button.click(wrap_handler(append), [self.film, kind, amount], self.film, **PRIVATE)
 
     def connect(self) -> None:
         """Connects the controls; call when all tabs have placed their presets."""
@@ -100,3 +99,16 @@ def adopt_scene_cameras(project: Project) -> tuple[Project, bool]:
         content: Any = replace(project.content, source=replace(source, moves_from=wanted))
         return replace(project, content=content).fitted_to_clip(), True
     return project.fitted_to_clip(), False
+
+
+def _usual_amount(name: str) -> gr.Number:
+    move = choice_of(MOVES, name, "The move")
+    return gr.Number(move.default, label=f"Amount ({move.unit})")
+
+
+def _append_move(text: str, name: str, amount: float, joint: str = "; ") -> str:
+    """The film text with one move more."""
+    choice_of(MOVES, name, "The move")
+    if amount is None:
+        raise InputError("Give the amount of the move first.")
+    return f"{text}{joint}{name} {amount:g}" if (text or "").strip() else f"{name} {amount:g}"

@@ -92,6 +92,8 @@ def _reopen(project: Project, path_file: str | None, convention: str, path_scale
 
 def _offer_readings(path_file: str) -> tuple[gr.HTML, gr.Radio]:
     """The drawings of the readings of a new file, where it needs one, and the choice set back."""
+    if not path_file:
+        raise InputError("Give a path file first.")
     name, data = Path(path_file).name, Path(path_file).read_bytes()
     if not is_raw(data, name):
         return gr.HTML("", visible=False), gr.Radio(value=LIKELIEST, visible=False)

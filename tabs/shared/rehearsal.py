@@ -11,6 +11,7 @@ from camera.formats import FORMATS, write
 from pipelines.method import Progress
 from pipelines.project.look import exposure_of
 from pipelines.rehearsal import rehearse
+from tabs.parts.event_values import choice_of
 from tabs.parts.form import VISITORS, cancel_with, wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio
@@ -59,7 +60,8 @@ def rehearse_path(project: Project, renderer: str, holes: str, progress: gr.Prog
     target = project.file(f"rehearsal-{uuid.uuid4().hex[:8]}.mp4")
     shown_at = 0.0
     exposure = exposure_of(project.content.look, scene)
-    steps = rehearse(scene, path, target, renderer=RENDERERS[renderer], holes=HOLES[holes], exposure=exposure)  # type: ignore[arg-type]
+    drawn_by, fills = choice_of(RENDERERS, renderer, "The renderer"), choice_of(HOLES, holes, "What fills holes")
+    steps = rehearse(scene, path, target, renderer=drawn_by, holes=fills, exposure=exposure)  # type: ignore[arg-type]
     for step in steps:
         if not isinstance(step, Progress):
             yield str(step.video), step.summary

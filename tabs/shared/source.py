@@ -25,6 +25,7 @@ from pipelines.media.depth_map.read import KINDS, read_depth_map
 from pipelines.media.image import Picture, read_picture
 from pipelines.project.content import PATH_FILE
 from pipelines.splats.formats.axes import UPS
+from tabs.parts.event_values import read_event, whole
 from tabs.parts.form import wrap_handler
 from tabs.project.project import Project
 from tabs.shared.studio import PRIVATE, Studio, signal
@@ -110,11 +111,12 @@ class Source:
         return [self.studio.project, self.files, self.given_views, self.begin_at, self.up, self.steady]
 
     def _connect(self) -> None:
-        def pick(event: gr.SelectData) -> str:
-            return EXAMPLES[event.index].name
+        def pick(event: gr.EventData) -> str:
+            (index,) = read_event(event, index=whole)
+            return EXAMPLES[index % len(EXAMPLES)].name
 
         project = self.studio.project
-        self.gallery.select(pick, None, self.example, **PRIVATE)
+        self.gallery.select(wrap_handler(pick), None, self.example, **PRIVATE)
         self.example.change(
             wrap_handler(open_example), [project, self.example], self.outputs, api_name="open_example",
             show_progress_on=self.status,

@@ -8,6 +8,7 @@ from camera.path import CameraPath
 from tabs.browser.stage import picture_update, stage
 from tabs.keys.edits import Timeline
 from tabs.keys.shots import ShotList
+from tabs.parts.event_values import optional, read_event, triple, whole
 from tabs.parts.form import wrap_handler
 from tabs.project.flying import fly
 from tabs.project.on_stage import stage_update
@@ -45,10 +46,13 @@ class Stage:
             return project, source, *fields, *draw(project)
 
         def look(project: Project, seeing: CameraPath | None, event: gr.EventData):
-            seeing = fly(project, seeing, event.frame, event.turn, event.move)
-            picture, holes = project.viewfinder.see(seeing, frame=int(event.at))
-            where = "Free view" if event.frame is None else f"Frame {int(event.frame) + 1}"
-            return seeing, picture_update(picture, event.id, f"{where}: {holes:.0%} of it is new to the scene (pink)")
+            frame, turn, move, at, question = read_event(
+                event, frame=optional(whole), turn=triple, move=triple, at=whole, id=whole
+            )
+            seeing = fly(project, seeing, frame, turn, move)
+            picture, holes = project.viewfinder.see(seeing, frame=at)
+            where = "Free view" if frame is None else f"Frame {frame + 1}"
+            return seeing, picture_update(picture, question, f"{where}: {holes:.0%} of it is new to the scene (pink)")
 
         gr.on(
             [studio.moved.change, studio.redraw.change], wrap_handler(draw), studio.project, outputs, trigger_mode="always_last",

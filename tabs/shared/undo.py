@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from tabs.browser.timeline.component import SCRIPTS
+from tabs.parts.event_values import read_event, whole, words
 from tabs.parts.form import wrap_handler
 from tabs.project.history import Step
 from tabs.project.project import Project
@@ -53,10 +54,10 @@ class Undo:
             return after, *signals, signal(), describe_scene(now.scene) if now.scene else "", None
 
         def press(project: Project, event: gr.EventData):
-            after = project
-            for verb in event.steps[:_MOST_STEPS]:
+            after, (steps, asked) = project, read_event(event, steps=words, asked=whole)
+            for verb in steps[:_MOST_STEPS]:
                 after = after.undone() if verb == "undo" else after.redone()
-            return *taken(project, after), {"asked": event.asked}
+            return *taken(project, after), {"asked": asked}
 
         self.presses.steps(wrap_handler(press), studio.project, outputs, trigger_mode="multiple", **PRIVATE)
         studio.follow(lambda project: _label("Undo", project.history.past), self.undo)

@@ -14,13 +14,14 @@ from starlette.testclient import TestClient
 
 import app
 from tabs.serving.first_page import strip_addresses
-from tabs.serving.headers import HEADERS, POLICY, SafeHeaders
+from tabs.serving.headers import FAULT, HEADERS, POLICY, SafeHeaders
 
 ROOT = Path(__file__).parents[3]
-PAGES = ("", "config")
+PAGES = ("", "config", "gradio_api/runs", "?deep_link=none")
 """Gradio names files that the page shows by their folders, so these are not searched for folders."""
 ASKED = ("gradio_api/info", "status", "metrics", "theme.css", "nothing-here", "gradio_api/file=/etc/passwd",
-         "gradio_api/file=../../etc/passwd", "gradio_api/run/nothing")  # fmt: skip
+         "gradio_api/file=../../etc/passwd", "gradio_api/run/nothing", "files/browser/stage.py", "files/sessions/",
+         "files/browser/..%2f..%2fapp.py", "files/plotly/a%00b")  # fmt: skip
 POSTED = ("gradio_api/run/predict", "gradio_api/queue/join", "gradio_api/upload", "gradio_api/call/gen3c_draw")
 
 
@@ -66,11 +67,28 @@ def test_every_answer_has_the_headers_and_no_folder_of_the_server(url, path):
 
 
 @pytest.mark.parametrize("path", POSTED)
-@pytest.mark.parametrize("body", [b"{}", b"null", b'{"fn_index": 0, "data": [{"path": "/etc/passwd"}]}', b"\xff{"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"null",
+        b'{"fn_index": 0, "data": [{"path": "/etc/passwd"}]}',
+        b"\xff{",
+        b'{"fn_index": 1000000000, "data": []}',
+    ],
+)
 def test_damaged_questions_learn_nothing(url, path, body):
     headers, text = answer(url + path, body)
-    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-content-type-options"] == "nosniff" and "content-security-policy" in headers
     assert [found for found in unfit(text) if found != "/etc/passwd"] == []
+
+
+def test_a_fault_that_nothing_answers_has_the_headers_and_says_nothing_of_it():
+    async def page(scope, receive, send):
+        raise KeyError("/etc/passwd")
+
+    got = TestClient(SafeHeaders(page)).get("/")
+    assert got.status_code == 500 and got.json() == {"detail": FAULT} and got.headers["referrer-policy"]
 
 
 def test_what_an_answer_says_itself_stays():

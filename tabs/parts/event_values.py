@@ -1,0 +1,69 @@
+"""Reads what a script of the page sends with an event: anybody can send anything in its place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from camera.errors import InputError, json_kind
+
+T = TypeVar("T")
+OTHER_PAGE = "What the page sent has another form than this version of the app expects; reload the page."
+_MOST = 1e6
+"""Frames, radians, distances to the subject: no page sends more."""
+
+
+def read_event(event: gr.EventData, **readers: Callable[[Any], Any]) -> list[Any]:
+    """The values of those names, each read by its function. Raises `InputError` where one is missing or is not what it reads."""
+    sent = event._data
+    try:
+        return [read(sent[name]) for name, read in readers.items()]
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError):
+        raise InputError(OTHER_PAGE) from None
+
+
+def whole(value: Any) -> int:
+    """A whole number."""
+    return int(_number(value))
+
+
+def pair(value: Any) -> tuple[float, float]:
+    """Two numbers."""
+    x, y = map(_number, value)
+    return x, y
+
+
+def triple(value: Any) -> tuple[float, float, float]:
+    """Three numbers."""
+    x, y, z = map(_number, value)
+    return x, y, z
+
+
+def words(value: Any) -> list[str]:
+    """A list of texts."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError
+    return value
+
+
+def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    """Reads as ``read``, or None."""
+    return lambda value: None if value is None else read(value)
+
+
+def choice_of(choices: Mapping[str, T], chosen: Any, what: str) -> T:
+    """What one of the ``choices`` stands for. Raises `InputError` for anything else."""
+    if not isinstance(chosen, str) or chosen not in choices:
+        given = repr(chosen[:80]) if isinstance(chosen, str) else json_kind(chosen)
+        raise InputError(f"{what} must be one of {', '.join(choices)}; got {given}.")
+    return choices[chosen]
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number) or abs(number) > _MOST:
+        raise ValueError
+    return number

@@ -1,0 +1,47 @@
+"""What Gradio says of inputs that it cannot read, in sentences without its classes, its functions and our folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from gradio.exceptions import InvalidPathError
+
+from camera.errors import json_kind
+
+NOT_UPLOADED = "A file that was not uploaded here is not opened; upload it and give the name that comes back."
+_TAKES = {
+    "slider": "a number", "number": "a number", "checkbox": "true or false", "textbox": "text", "dropdown": "one of its choices",
+    "radio": "one of its choices", "checkboxgroup": "a list of its choices", "file": "an uploaded file",
+    "image": "an uploaded picture", "video": "an uploaded video", "gallery": "a list of uploaded pictures",
+}  # fmt: skip
+
+
+def use_own_words(page: gr.Blocks) -> None:
+    """From now on events of ``page`` answer in these words where an input cannot be read."""
+    page._format_processing_error = describe_input  # type: ignore[method-assign]
+    page.preprocess_data = _in_words(page.preprocess_data)  # type: ignore[method-assign]
+
+
+def describe_input(block_fn: Any, index: int, block: Any, value: Any, is_input: bool, original_error: Exception) -> str:
+    """One sentence: which input, what it takes, what came."""
+    if not is_input:
+        return "An answer of this event could not be shown; reload the page."
+    kind = block.get_block_name()
+    name = getattr(block, "label", None) or f"Input {index + 1}"
+    takes = _TAKES.get(kind, "another kind of value")
+    return f"{name} ({kind}) takes {takes}, got {json_kind(value)}; see /gradio_api/info for what each input takes."
+
+
+def _in_words(preprocess: Callable) -> Callable:
+    async def preprocess_data(block_fn: Any, inputs: list, *given: Any, **named: Any) -> Any:
+        if len(inputs) < len(block_fn.inputs):
+            words = f"This event takes {len(block_fn.inputs)} values, got {len(inputs)}; see /gradio_api/info for what they are."
+            raise gr.Error(words, print_exception=False)
+        try:
+            return await preprocess(block_fn, inputs, *given, **named)
+        except InvalidPathError:
+            raise gr.Error(NOT_UPLOADED, print_exception=False) from None
+
+    return preprocess_data
