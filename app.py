@@ -108,10 +108,11 @@ def _shared(studio: Studio) -> Shared:
         undo, kept, source, move = Undo(studio), Autosave(studio), Source(studio), Move(studio)
     with studio.viewing:
         stage = Stage(studio, move)
-        rehearsal, download, restore = Rehearsal(studio), PathDownload(studio), Restore(studio, source)
-        ProjectFiles(studio, source)
+        rehearsal = Rehearsal(studio)
         for number, name in enumerate((*studio.methods, compare.ID)):
             studio.results[name] = gr.Column(visible=number == 0, elem_id=f"{name}-results")
+        download, restore = PathDownload(studio), Restore(studio, source)
+        ProjectFiles(studio, source)
     undo.connect(source, rehearsal)
     return Shared(studio, source, move, stage, rehearsal, download, restore, kept)
 

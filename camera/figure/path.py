@@ -219,7 +219,7 @@ def _layout(path: CameraPath, scene: Scene | None, nominal: bool) -> dict:
             "xaxis": {**axis, "title": {"text": f"right ({unit})"}},
             "yaxis": {**axis, "title": {"text": "forward"}},
             "zaxis": {**axis, "title": {"text": "up"}},
-            "camera": {"eye": {"x": -1.25, "y": -1.7, "z": 0.95}},
+            "camera": {"eye": {"x": -1.45, "y": -1.97, "z": 0.95}, "center": {"x": 0, "y": 0, "z": -0.15}},
         },
         "title": {"text": title, "font": {"size": 13}},
         "showlegend": False,

@@ -153,6 +153,7 @@ class Shoot:
             assert clip is not None, "a report comes after its clip"
             made = record(shot, moves=project.moves, report=report)
             words = "Saved, still running." if report is None else report.sentence()
+            words += f" [See the result](#{self.method.name}-result)"
             words += "".join(f"  \n{note}" for note in (*_weights_note(shot.options), *notes, *clip.notes))
             yield words, *self.result(project, name, shot.scene, clip, made, begun=begun)
 

@@ -76,6 +76,9 @@ def shoot(page: Page, title: str, tab: str) -> Path:
     in_sight(page)
     video = page.locator(f"#{tab}-result video").first
     expect(video).to_be_visible()
+    page.get_by_role("link", name="See the result").locator("visible=true").click()
+    expect(video).to_be_in_viewport(ratio=0.9)
+    page.evaluate("scrollTo(0, 0)")
     return Path(video.evaluate("video => decodeURIComponent(new URL(video.src).pathname.split('file=')[1])"))
 
 
