@@ -140,13 +140,18 @@ def _going_on(video: Path, shot: Shot) -> Shot:
 
 def _preview(given: argparse.Namespace) -> int:
     from pipelines.cli.shot import look_of
+    from pipelines.estimation.inpainting import inpainter_of
     from pipelines.project.look import exposure_of
     from pipelines.rehearsal import rehearse
 
+    if given.inpaint and given.holes != "completed":
+        raise InputError(f"--inpaint paints what --holes completed invents; with --holes {given.holes} leave it out.")
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
         shot, _ = shot_of(method(given.name), given, Path(folder))
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    for item in rehearse(shot.scene, shot.path, given.out, exposure=exposure_of(look_of(given), shot.scene)):
+    exposure = exposure_of(look_of(given), shot.scene)
+    inpaint = inpainter_of(given.inpaint) if given.inpaint else None
+    for item in rehearse(shot.scene, shot.path, given.out, holes=given.holes, inpaint=inpaint, exposure=exposure):
         if isinstance(item, Progress):
             _print_progress(item)
         else:

@@ -1,7 +1,7 @@
 """The second layer of a scene for one move: completed at the few frames that see most of what is hidden.
 
-The frame with the most holes is completed first, depth (`camera.completion.surface`) and then colour
-(`camera.completion.texture`); what it found is drawn into all other frames, and the frame that then has the most holes left is
+The frame with the most holes is completed first: depth (`camera.completion.surface`), smooth light
+(`camera.completion.membrane`) and detail (`camera.completion.texture`); what it found is drawn into all other frames, and the frame that then has the most holes left is
 next. So every frame shows the same filling, with its parallax, and nothing is made that the move will not see.
 Imports the compiler: import this module on first use only.
 """
@@ -9,19 +9,20 @@ Imports the compiler: import this module on first use only.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.completion.edges import beyond_borders, edges_from
+from camera.completion.membrane import stretch_membrane
 from camera.completion.surface import extend_surfaces
 from camera.completion.texture import synthesise_texture
 from camera.errors import InputError
 from camera.horizon import Horizon
 from camera.objects.scene import plain
 from camera.path import CameraPath
-from camera.render.painters import CUT_RATIO, Hidden, RenderedFrame, painter, with_hidden
+from camera.render.painters import Hidden, RenderedFrame, painter, with_hidden
 from camera.render.scene import Inpainter
 from camera.view import Scene, View
 
@@ -31,10 +32,12 @@ SAMPLED = 9
 LOOK_WIDTH = 320
 ENOUGH = 0.003
 """Holes that take less of a picture than this are left to the filling of single frames."""
-EDGE = 0.02
-"""A depth edge moves its sides apart by this share of the focal length at least when the camera goes by the focus depth."""
 RIM = 2
 """Pixels of what is seen that a completed part takes along around it, so that no crack stays between them."""
+HIDING_COUNTS, MIXED_COUNTS = np.float32(0.2), np.float32(0.6)
+"""How much the colour of what stands before a hole, and of what mixes with it, counts for the hole's light: it may be all there is."""
+DETAIL = np.float32(0.3)
+"""Share of the patches' detail over the smooth light, where it is not sure: it is wrong as often as right there."""
 
 
 def complete_scene(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -> tuple[Hidden, ...]:
@@ -65,16 +68,16 @@ def complete_frame(
     """One part: the holes of ``frame`` that ``scene`` and the parts ``before`` leave."""
     seen = with_hidden(painter(scene, "mesh"), before)(path, frame)
     holes = seen.holes & ~(seen.completed if seen.completed is not None else np.zeros_like(seen.holes))
-    marks = painter(_mark_edges(scene), "mesh")(path, frame).colour
-    hiding, mixed = (~seen.holes & (marks[..., channel] > MARK_FROM) for channel in (0, 1))
+    hiding, mixed = edges_from(scene, path, frame, seen.holes)
     with np.errstate(divide="ignore"):
         inverse = np.where(holes | seen.far, 0, 1 / np.maximum(seen.depth, 1e-12)).astype(np.float32)
     sources = ~(holes | mixed | hiding)
-    inverse, guide = extend_surfaces(
-        seen.colour, inverse, holes, sources, hiding, below=_below_horizon(scene, path, frame)
-    )
+    beyond = beyond_borders(scene, path, frame, inverse)
+    below = _below_horizon(scene, path, frame)
+    inverse = extend_surfaces(inverse, holes, sources, hiding, beyond=beyond, below=below)
     if inpaint is None:
-        colour = synthesise_texture(seen.colour, holes, sources, inverse, guide)
+        weights = np.where(hiding & ~_dilate(beyond, 7), HIDING_COUNTS, np.where(mixed, MIXED_COUNTS, np.float32(1)))
+        colour = _by_patches(seen.colour, holes, sources, inverse, weights)
     else:
         colour = _by_model(inpaint, seen.colour, holes)
     depth = np.where(inverse > 0, 1 / np.maximum(inverse, 1 / scene.far), np.float32(scene.far)).astype(np.float32)
@@ -88,6 +91,21 @@ def _below_horizon(scene: Scene, path: CameraPath, frame: int) -> NDArray[np.boo
     return None if horizon is None else horizon.below(path, frame)
 
 
+def _by_patches(
+    colour: NDArray[np.uint8],
+    holes: NDArray[np.bool_],
+    sources: NDArray[np.bool_],
+    inverse: NDArray[np.float32],
+    weights: NDArray[np.float32],
+) -> NDArray[np.uint8]:
+    """The picture with its holes in smooth light and, over it, detail of the same surface."""
+    light = stretch_membrane(colour.astype(np.float32), weights, inverse, holes)
+    patches, sure = synthesise_texture(colour, holes, sources, inverse, light)
+    gain = DETAIL + (1 - DETAIL) * sure[..., None]
+    mixed = light + gain * (patches - light)
+    return np.where(holes[..., None], np.clip(mixed + 0.5, 0, 255).astype(np.uint8), colour)
+
+
 def _by_model(inpaint: Inpainter, colour: NDArray[np.uint8], holes: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The picture with its holes as the model paints them; nothing else of what it returns is used."""
     made = np.asarray(inpaint(colour.copy(), holes.copy()))
@@ -97,30 +115,6 @@ def _by_model(inpaint: Inpainter, colour: NDArray[np.uint8], holes: NDArray[np.b
             f"it returned {made.shape} of {made.dtype}."
         )
     return np.where(holes[..., None], made, colour)
-
-
-MARK_FROM = 100
-NEAR_SIDE, FAR_SIDE = 7, 3
-"""Width of the windows in which a depth edge is looked for, pixels."""
-
-
-def _mark_edges(scene: Scene) -> Scene:
-    """The scene with marks for colours: red on the near side of depth edges, green where the far side mixes with it."""
-    return replace(scene, views=tuple(map(_mark_view, scene.views)))
-
-
-def _mark_view(view: View) -> View:
-    def edge(nearest: NDArray[np.float32], farthest: NDArray[np.float32]) -> NDArray[np.bool_]:
-        apart = 1 / nearest - 1 / farthest > EDGE / view.focus_depth
-        return (farthest > CUT_RATIO * nearest) & apart
-
-    farthest = np.asarray(cv2.dilate(view.depth, np.ones((NEAR_SIDE, NEAR_SIDE), np.uint8)), np.float32)
-    nearest = np.asarray(cv2.erode(view.depth, np.ones((FAR_SIDE, FAR_SIDE), np.uint8)), np.float32)
-    hiding, mixed = edge(view.depth, farthest), edge(nearest, view.depth)
-    colour = np.full((view.height, view.width, 3), 1, np.uint8)
-    colour[hiding, 0] = colour[mixed, 1] = 255
-    colour[~view.colour.any(axis=2)] = 0  # padding stays what it is
-    return replace(view, colour=colour)
 
 
 def _dilate(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:

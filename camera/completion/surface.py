@@ -17,8 +17,6 @@ from camera.kernel import kernel
 DIRECTIONS = 16
 WINDOW = 9
 """A plane is fitted within this many pixels of its pixel."""
-WIDE, FADE = 16, 24.0
-"""Farther into a hole than a part of ``FADE`` of the width, colour is the mean over a part of ``WIDE`` rather than what is beside it."""
 SAME = np.float32(0.03)
 """Inverse depths within this share of each other lie on one surface."""
 FLAT = np.float32(0.006)
@@ -28,33 +26,31 @@ MOST_STEEP = np.float32(2.0)
 
 
 def extend_surfaces(
-    colour: NDArray[np.uint8],
     inverse: NDArray[np.float32],
     holes: NDArray[np.bool_],
     sources: NDArray[np.bool_],
     hiding: NDArray[np.bool_],
     *,
+    beyond: NDArray[np.bool_] | None = None,
     below: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Inverse depth (H,W), 0 on sky, and colour (H,W,3), 0 to 255, with ``holes`` (H,W) filled by what runs on there.
+) -> NDArray[np.float32]:
+    """Inverse depth (H,W), 0 on sky, with ``holes`` (H,W) filled by what runs on there.
 
-    ``inverse`` (H,W): inverse depth, 0 on sky; it and ``colour`` (H,W,3) are read outside the holes. ``sources`` (H,W):
-    known pixels whose surface may run on; ``hiding`` (H,W): known pixels of what stands before a hole. ``below`` (H,W): where there can be no sky. Colour is a smooth mean over the chosen
-    surface. A hole that no source can be seen from becomes black sky.
+    ``inverse`` (H,W): inverse depth, 0 on sky; read outside the holes. ``sources`` (H,W): known pixels whose surface may run
+    on; ``hiding`` (H,W): known pixels of what stands before a hole. ``beyond`` (H,W): where nothing hides anything, so that
+    what else hides may run on too. ``below`` (H,W): where there can be no sky. A hole that no source can be seen from becomes
+    sky.
     """
     height, width = holes.shape
-    beside = _beside(holes)
     planes = np.zeros((height, width, 4), np.float32)
-    _planes(inverse, sources, beside, planes)
-    shades = np.where(holes[..., None], 0, colour).astype(np.float32)
-    means, wide = shades.copy(), shades.copy()
-    _surface_means(shades, inverse, sources, beside & sources, WINDOW, means)
-    _surface_means(shades, inverse, sources, beside & sources, max(WINDOW, width // WIDE), wide)
+    _planes(inverse, sources | hiding, _beside(holes), planes)
     result = np.where(holes, np.float32(0), inverse)
-    below = np.zeros_like(holes) if below is None else below
-    _continue(inverse, holes, sources, hiding, below, planes, _steps(), np.float32(FADE / width), wide, result, means)
+    nowhere = np.zeros_like(holes)
+    beyond, below = nowhere if beyond is None else beyond, nowhere if below is None else below
+    _continue(inverse, holes & ~beyond, sources, hiding, below, planes, _steps(), result)
+    _continue(inverse, holes & beyond, sources | hiding, nowhere, below, planes, _steps(), result)
     _settle(result, holes)
-    return result, means
+    return result
 
 
 def match_local_mean(
@@ -191,7 +187,7 @@ def _run_on(plane, here, no_sky, dx, dy):
 
 
 @kernel
-def _continue(inverse, holes, sources, hiding, below, planes, steps, fade, wide, result, colours):
+def _continue(inverse, holes, sources, hiding, below, planes, steps, result):
     height, width = holes.shape
     count = len(steps)
     found = np.zeros((count, 2), np.int32)
@@ -212,18 +208,10 @@ def _continue(inverse, holes, sources, hiding, below, planes, steps, fade, wide,
             if best < 0:
                 continue
             total, near = np.float32(0), np.float32(0)
-            red, green, blue = np.float32(0), np.float32(0), np.float32(0)
             for d in range(count):
                 if weight[d] > 0 and abs(value[best] - value[d]) <= SAME * max(value[best], value[d]):
-                    j, i = found[d, 0], found[d, 1]
                     total, near = total + weight[d], near + weight[d] * value[d]
-                    near_by = weight[d] * np.exp(-fade / np.sqrt(weight[d]))
-                    rest = weight[d] - near_by
-                    red += near_by * colours[j, i, 0] + rest * wide[j, i, 0]
-                    green += near_by * colours[j, i, 1] + rest * wide[j, i, 1]
-                    blue += near_by * colours[j, i, 2] + rest * wide[j, i, 2]
             result[y, x] = near / total
-            colours[y, x, 0], colours[y, x, 1], colours[y, x, 2] = red / total, green / total, blue / total
 
 
 @kernel

@@ -31,6 +31,10 @@ DEPTH_WEIGHT = np.float32(2500.0)
 SKY_COST = np.float32(20000.0)
 FAR_COST = np.float32(150.0)
 """Cost of a patch from the other end of the picture."""
+AGREEING = np.float32(0.3)
+"""A patch agrees by 1/e with what it covers of the rim where it differs by this part of its own variance."""
+CARRIED = 0.06
+"""What is found at the rim is carried inwards by about this part of the width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +54,21 @@ def synthesise_texture(
     guide: NDArray[np.float32],
     *,
     seed: int = 0,
-) -> NDArray[np.uint8]:
-    """``colour`` (H,W,3) with ``holes`` (H,W) filled by patches of ``sources`` (H,W); a new array.
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """``colour`` (H,W,3) with ``holes`` (H,W) filled by patches of ``sources`` (H,W), and how sure that is (H,W), 0 to 1.
 
     ``inverse`` (H,W): inverse depth, 0 on sky, known everywhere, also in the holes. ``guide`` (H,W,3):
-    what the holes look like roughly, 0 to 255: the search begins there. The same ``seed`` gives the same
-    picture. Comes back unchanged without holes, or where no whole patch is known.
+    what the holes look like roughly, 0 to 255: the search begins there, and its means are kept. Sure is what repeats: at the
+    rim of the hole nearby the patches agree with what is known. The same ``seed`` gives the same picture. Without holes, or
+    where no whole patch is known, the picture is that of ``guide``, and not sure.
     """
+    unsure = np.zeros(holes.shape, np.float32)
     if not holes.any():
-        return colour.copy()
+        return colour.copy(), unsure
     levels = _levels(np.where(holes[..., None], guide, colour).astype(np.float32), holes, sources, inverse)
     rng = np.random.default_rng(seed)
     offsets: NDArray[np.int32] | None = None
-    picture = levels[-1].colour
+    picture, sure = levels[-1].colour, unsure
     for number in range(len(levels) - 1, -1, -1):
         level = levels[number]
         if number < len(levels) - 1:
@@ -80,10 +86,29 @@ def synthesise_texture(
                 number == 0,
             )  # fmt: skip
             picture = _vote_all(picture, level, targets, offsets, costs, sharp=number < 2)
+            if number == 0:
+                sure = _agreement(picture, sources, targets, costs)
     result = colour.copy()
     shown = match_local_mean(picture, guide, inverse, holes)[holes]
     result[holes] = np.clip(shown + 0.5, 0, 255).astype(np.uint8)
-    return result
+    return result, sure
+
+
+def _agreement(
+    picture: NDArray[np.float32], sources: NDArray[np.bool_], targets: NDArray[np.int32], costs: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(H,W) in 0..1: how well the patches on the ``sources`` beside holes agree with what is known there, carried inwards."""
+    beside = sources[targets[:, 0], targets[:, 1]]
+    if not beside.any():
+        return np.zeros(sources.shape, np.float32)
+    y, x = targets[beside].T
+    size = (2 * RADIUS + 1, 2 * RADIUS + 1)
+    variance = (cv2.blur(picture * picture, size) - cv2.blur(picture, size) ** 2).sum(axis=2)[y, x]
+    values = np.exp(-((costs[beside] / np.maximum(AGREEING * variance, 1)) ** 2))
+    sums = np.zeros((*sources.shape, 2), np.float32)
+    sums[y, x] = np.stack([values, np.ones_like(values)], axis=1)
+    blurred = cv2.GaussianBlur(sums, (0, 0), CARRIED * sources.shape[1])
+    return ((blurred[..., 0] + 1e-6 * values.mean()) / (blurred[..., 1] + 1e-6)).astype(np.float32)
 
 
 def _levels(colour: NDArray, holes: NDArray, sources: NDArray, inverse: NDArray) -> list[_Level]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipelines import NAMES
 from pipelines.cli.convert import add_options as add_convert
@@ -24,6 +24,7 @@ from pipelines.options import RunOptions
 from pipelines.pack.command import add_options as add_pack
 from pipelines.project.look import Look
 from pipelines.registry import records
+from pipelines.rehearsal import Holes
 from pipelines.settings import Control, Settings
 from pipelines.splats.formats.axes import UPS
 
@@ -151,7 +152,20 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         taken = {**taken, **known.settings.controls()}
         add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
     else:
+        _add_holes(command.add_argument_group("holes"))
         add_settings(command.add_argument_group("look"), Look, "look", taken=known.moves.controls())
+
+
+def _add_holes(group: Any) -> None:
+    group.add_argument(
+        "--holes", choices=get_args(Holes), default="filled",
+        help="what the scene does not show: filled in every frame, completed once for the whole move, remembered from other "
+        "times of a clip, shown in pink, or a map",
+    )  # fmt: skip
+    group.add_argument(
+        "--inpaint", type=Path, metavar="FILE",
+        help="your own ONNX model, such as LaMa's, that paints what --holes completed invents",
+    )  # fmt: skip
 
 
 def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool = True) -> Any:

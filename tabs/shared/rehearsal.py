@@ -61,7 +61,8 @@ def rehearse_path(project: Project, renderer: str, holes: str, progress: gr.Prog
     shown_at = 0.0
     exposure = exposure_of(project.content.look, scene)
     drawn_by, fills = choice_of(RENDERERS, renderer, "The renderer"), choice_of(HOLES, holes, "What fills holes")
-    steps = rehearse(scene, path, target, renderer=drawn_by, holes=fills, exposure=exposure)  # type: ignore[arg-type]
+    inpaint = own_inpainter() if fills == "completed" else None
+    steps = rehearse(scene, path, target, renderer=drawn_by, holes=fills, inpaint=inpaint, exposure=exposure)  # type: ignore[arg-type]
     for step in steps:
         if not isinstance(step, Progress):
             yield str(step.video), step.summary

@@ -77,7 +77,7 @@ def test_a_floor_runs_on_beyond_the_border():
     truth = np.maximum(0.01 * (rows - 20), 0).astype(np.float32)
     holes = np.zeros(truth.shape, bool)
     holes[:, 60:] = True
-    found, _ = extend_surfaces(np.full((60, 80, 3), 90, np.uint8), truth, holes, ~holes, np.zeros_like(holes))
+    found = extend_surfaces(truth, holes, ~holes, np.zeros_like(holes))
     below, above = (rows > 32) & holes, (rows < 16) & holes
     assert np.abs(found - truth)[below].max() < 0.02
     assert found[above].max() == 0

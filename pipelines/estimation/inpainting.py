@@ -1,0 +1,100 @@
+"""A person's own model for what is hidden: an ONNX file such as LaMa's, as an `Inpainter` of the second layer."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.render.scene import Inpainter
+
+VARIABLE = "RESHOOT_INPAINT"
+"""Environment variable: the ONNX file by which the page paints what is hidden; by patches where it is not set."""
+MULTIPLE = 8
+"""Models of any size are given sides that are multiples of this many pixels."""
+
+
+def own_inpainter() -> Inpainter | None:
+    """The model that this process was started with, see `VARIABLE`."""
+    file = os.environ.get(VARIABLE)
+    return inpainter_of(Path(file).expanduser()) if file else None
+
+
+def inpainter_of(file: Path) -> Inpainter:
+    """The model in an ONNX ``file``, by onnxruntime on the processor.
+
+    Its inputs, in any order: a picture (1,3,H,W) in 0..1, and holes (1,1,H,W), 1 where it is to paint. Its first output: a
+    picture (1,3,H,W) in 0..1 or 0..255; which of the two is read from the pixels that are no holes. For a model of one size
+    the picture is resized, and what it painted resized back. Raises `InputError` without the package, for a file that is no
+    such model and, once it paints, for what it returns.
+    """
+    session = _open(file)
+    picture, holes = _inputs(session, file.name)
+
+    def inpaint(colour: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        size = _size(picture.shape, colour.shape[:2])
+        given = _resize(colour.astype(np.float32) / 255, size)
+        mask = (_resize(where.astype(np.float32), size) > 0).astype(np.float32)
+        feed = {picture.name: given.transpose(2, 0, 1)[None], holes.name: mask[None, None]}
+        made = np.asarray(session.run(None, feed)[0], np.float32)
+        if made.shape != feed[picture.name].shape or not np.isfinite(made).all():
+            wanted = "x".join(map(str, feed[picture.name].shape))
+            got = "x".join(map(str, made.shape))
+            raise InputError(f"{file.name} must return a picture of {wanted} finite numbers; it returned {got}.")
+        levels = _in_levels(made[0].transpose(1, 2, 0), given, mask)
+        return np.clip(_resize(levels, colour.shape[:2]) + 0.5, 0, 255).astype(np.uint8)
+
+    return inpaint
+
+
+def _open(file: Path) -> Any:
+    if find_spec("onnxruntime") is None:
+        raise InputError("A model for what is hidden needs the package onnxruntime: pip install onnxruntime.")
+    import onnxruntime
+
+    try:
+        return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    except Exception as error:  # those of the package have no class in common that is public
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InputError(f"{file.name} must be an ONNX model that onnxruntime opens; it says: {reason}") from error
+
+
+def _inputs(session: Any, name: str) -> tuple[Any, Any]:
+    """Those for the picture and for the holes, told apart by their channels."""
+    inputs = session.get_inputs()
+    by_channels = {each.shape[1]: each for each in inputs if len(each.shape) == 4}
+    if len(inputs) != 2 or set(by_channels) != {1, 3}:
+        takes = " and ".join(f"{each.name} {each.shape}" for each in inputs)
+        raise InputError(f"{name} must take a picture (1,3,H,W) and holes (1,1,H,W), as LaMa does; it takes {takes}.")
+    return by_channels[3], by_channels[1]
+
+
+def _size(shape: list, given: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width that the model works at: its own, or those ``given`` rounded up to `MULTIPLE`."""
+    if isinstance(shape[2], int) and isinstance(shape[3], int):
+        return shape[2], shape[3]
+    return -(-given[0] // MULTIPLE) * MULTIPLE, -(-given[1] // MULTIPLE) * MULTIPLE
+
+
+def _resize(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """To ``size``, height and width."""
+    if values.shape[:2] == tuple(size[:2]):
+        return values
+    smaller = size[0] * size[1] < values.shape[0] * values.shape[1]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (size[1], size[0]), interpolation=how), np.float32)
+
+
+def _in_levels(made: NDArray, given: NDArray, mask: NDArray) -> NDArray[np.float32]:
+    """``made`` (H,W,3) in 0..255, whichever of its two ranges is nearer to the pixels ``given`` outside the holes."""
+    known = mask == 0
+    if not known.any():
+        known = np.ones_like(known)
+    as_it_is, as_unit = (np.abs(scale * made[known] - 255 * given[known]).mean() for scale in (1, 255))
+    return made * np.float32(1 if as_it_is <= as_unit else 255)
