@@ -39,7 +39,7 @@ def inpainter_of(file: Path) -> Inpainter:
 
     def inpaint(colour: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
         size = _size(picture.shape, colour.shape[:2])
-        given = _resize(colour.astype(np.float32) / 255, size)
+        given = _resize(colour.astype(np.float32) / np.float32(255), size)
         mask = (_resize(where.astype(np.float32), size) > 0).astype(np.float32)
         feed = {picture.name: given.transpose(2, 0, 1)[None], holes.name: mask[None, None]}
         made = np.asarray(session.run(None, feed)[0], np.float32)

@@ -56,6 +56,8 @@ class Rehearsal:
 
 def rehearse_path(project: Project, renderer: str, holes: str, progress: gr.Progress = gr.Progress()):  # noqa: B008
     """Render the path over the scene's 3D cache; returns the video and what the camera will find."""
+    from pipelines.estimation.inpainting import own_inpainter
+
     scene, path = project.ready()
     target = project.file(f"rehearsal-{uuid.uuid4().hex[:8]}.mp4")
     shown_at = 0.0
