@@ -52,6 +52,7 @@ STANDING = tuple(
     for scene in ("courtyard", "fox", "mountain_lake", "reading_room")
     for move, kind in (("pan 16", "pan"), ("hold", "tripod"), ("zoom 1.3", "zoom"))
 )
+"""Before the tripods a ball moves: where nothing does, H.264 leaves of the noise what it leaves of a still picture's."""
 FAULTY, FAULTY_MOVE = "still_life", "arc 24 ease"
 """Scene and move of the injected faults."""
 WIDTH, HEIGHT = 640, 352
@@ -132,7 +133,8 @@ def sum_up(rows: list[Row]) -> Row:
 def measure_kinds(clips: tuple[tuple[str, str, str], ...], frames: int) -> Row:
     hits, missed, start = 0, [], time.process_time()
     for scene, move, kind in clips:
-        found = recover(clip_of(compress(film(scene, path_in(scene, move, frames, WIDTH, HEIGHT)))))
+        path = path_in(scene, move, frames, WIDTH, HEIGHT)
+        found = recover(clip_of(compress(film(scene, path, Ball() if kind == "tripod" else None))))
         hits += found.kind == kind
         missed += [] if found.kind == kind else [f"{scene} {move}: {found.kind}"]
     words = f"{hits} of {len(clips)} kinds" + "".join(f"; {each}" for each in missed)
