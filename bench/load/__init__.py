@@ -204,8 +204,8 @@ def _sessions(server: Server, endpoints: Endpoints) -> Row:
 def _examples(server: Server, endpoints: Endpoints, holding: int) -> Row:
     memory, before = server.megabytes(), server.cpu_seconds()
     for number in range(holding):
-        for step in (endpoints.opens, endpoints.draws, endpoints.looks):
-            _post(server, step(endpoints, step, f"new{number}"))
+        for event in (endpoints.opens, endpoints.draws, endpoints.looks):
+            _post(server, step(endpoints, event, f"new{number}"))
     each = 1e3 * (server.cpu_seconds() - before) / holding
     grown = server.megabytes() - memory
     words = f"{grown / holding:.2f} MB each, {holding} sessions +{grown:.0f} MB"
