@@ -154,7 +154,7 @@ def test_large_pictures_show_the_same_as_when_they_are_scaled_at_the_end(tmp_pat
     _large(mode).save(tmp_path / "a.png", compress_level=1)
     scaled = read_picture(tmp_path / "a.png").colour
     assert max(scaled.shape) == 1920
-    monkeypatch.setattr("pipelines.media.image.scaled_towards", lambda image, side: image)
+    monkeypatch.setattr("pipelines.media.image.scale_towards", lambda image, side: image)
     whole = read_picture(tmp_path / "a.png").colour
     assert scaled.shape == whole.shape
     differing = np.abs(scaled.astype(int) - whole).max(axis=2)

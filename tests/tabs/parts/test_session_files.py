@@ -10,7 +10,7 @@ from pathlib import Path
 from tabs.parts import session_files
 
 ROOT = Path(__file__).parents[3]
-HOLD = "import sys; from tabs.parts import session_files; print(session_files.made(sys.argv[1]), flush=True); sys.stdin.read()"
+HOLD = "import sys; from tabs.parts import session_files; print(session_files.make_folder(sys.argv[1]), flush=True); sys.stdin.read()"
 
 
 def holder(place: Path) -> tuple[subprocess.Popen, Path]:

@@ -22,8 +22,8 @@ import sys, tempfile, time
 from pathlib import Path
 from tabs.parts import session_files
 from tabs.serving.ending import WORK, on_sigterm
-private = session_files.made(sys.argv[1])
-session_files.keep_all_in(private)
+private = session_files.make_folder(sys.argv[1])
+session_files.use_for_temporary_files(private)
 on_sigterm(private)
 def steps():
     try:
