@@ -13,7 +13,7 @@ from pipelines.splats.kernel import plain
 
 
 def develop(colour: Tensor, correction: Tensor) -> Tensor:
-    """As `cameras.readably_developed`: ``colour`` (H,W,3) float32 on the processor, ``correction`` (3,4)."""
+    """As `cameras.develop_readably`: ``colour`` (H,W,3) float32 on the processor, ``correction`` (3,4)."""
     return _Developed.apply(colour, correction)  # type: ignore[return-value]
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines.rehearsal import rehearse
-from tabs.parts.form import said
+from tabs.parts.form import wrap_handler
 kind, low, folder = getattr(resource, sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 noise = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
@@ -33,7 +33,7 @@ scene = Scene((View.of(noise, np.ones((96, 128), np.float32), pinhole(128, 96, 6
 path = scene.first.camera
 def shoot():
     return [str(step) for step in rehearse(scene, path, folder / "a.mp4")][-1]
-whole = said(shoot)
+whole = wrap_handler(shoot)
 whole()
 (folder / "a.mp4").unlink()
 before = resource.getrlimit(kind)
