@@ -148,6 +148,7 @@ class Workplace:
             options.multiple_models, options.extract_colors = False, False
             options.init_num_trials, options.ba_global_max_refinements = TRIALS, 2
             options.mapper.init_min_tri_angle, options.mapper.init_min_num_inliers = FIRST_ANGLE, 50
+            options.mapper.init_max_forward_motion = 1.0  # a dolly goes nowhere else
             options.triangulation.min_angle = options.mapper.filter_min_tri_angle = LEAST_ANGLE
             options.max_runtime_seconds = MOST_SECONDS
             options.mapper.init_max_error = options.mapper.filter_max_reproj_error = STRICT_PX
