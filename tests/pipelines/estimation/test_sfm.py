@@ -91,3 +91,25 @@ def test_pairs_of_a_closed_path_close_it():
     assert (0, 99) in closed and (0, 99) not in open_pairs and set(open_pairs) < set(closed)
     with pytest.raises(InputError, match="exhaustive"):
         sfm.choose_pairs(5, "all")  # type: ignore[arg-type]
+
+
+def test_one_video_of_a_camera_that_goes_straight_ahead_is_placed():
+    """Points of known places, seen exactly: without the matches' own errors only the way ahead is hard."""
+    random, size = np.random.default_rng(0), (320, 176)
+    lens = pinhole(*size, 60)
+    points = random.uniform((-3, -2, 3), (3, 2, 12), (700, 3))
+    poses = np.repeat(np.eye(4)[None], 8, axis=0)
+    poses[:, 2, 3] = np.linspace(0, 1.6, 8)
+    path = CameraPath(poses, lens, *size)
+    shown = (points[None] - path.centres[:, None]) @ lens.T
+    pixels = shown[..., :2] / shown[..., 2:]
+    inside = ((pixels >= 0) & (pixels < np.array(size) - 1)).all(axis=2) & (shown[..., 2] > 0.5)
+
+    def matcher(pictures, wanted):
+        common = {(i, j): np.flatnonzero(inside[i] & inside[j]) for i, j in wanted}
+        return list(pixels.astype(np.float32)), {pair: np.stack([one, one], axis=1) for pair, one in common.items()}
+
+    frames = random.integers(0, 255, (8, size[1], size[0], 3), np.uint8)
+    found = sfm.reconstruct(frames, matcher=matcher, focal_px=float(lens[0, 0]), one_video=True)
+    assert found.frames == tuple(range(8))
+    assert np.nanmedian(metrics.translation_direction_degrees(found.path, path)) < 0.5
