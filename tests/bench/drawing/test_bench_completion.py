@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from bench.drawing.completion import edge_energy, judge_filling
+from bench.drawing import truths
+from bench.drawing.completion import blur_within, edge_energy, gradient_similarity, judge_filling
 from bench.room import front
 
 SIZE = (96, 160)
@@ -28,3 +29,30 @@ def test_edge_energy_leaves_out_the_outline():
     holes[20:60, 30:90] = True
     picture[holes] = 200
     assert edge_energy(picture, holes) == 0
+
+
+def test_gradients_and_blur_are_judged_inside_alone():
+    picture = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
+    holes = np.zeros(SIZE, bool)
+    holes[20:60, 30:90] = True
+    blurred = blur_within(picture, holes, 6.0)
+    assert (blurred[~holes] == picture[~holes]).all() and blurred[holes].std() < 0.4 * picture[holes].std()
+    assert gradient_similarity(picture, picture, holes) == 1
+    assert gradient_similarity(blurred, picture, holes) < 0.6
+
+
+def test_a_truth_is_marched_once(monkeypatch, tmp_path):
+    view, marched = front(*SIZE), []
+
+    def march(name, path, frame, holes, seconds):
+        marched.append(name)
+        return {"colour": view.colour, "depth": view.depth, "known": view.known} if name == "room" else {}
+
+    monkeypatch.setattr(truths, "FOLDER", tmp_path / "truths")
+    monkeypatch.setattr(truths, "_march", march)
+    holes = np.zeros(SIZE, bool)
+    first, again = (truths.true_holes("room", "dolly in 1", view.camera, 0, holes, None) for _ in range(2))
+    assert first is not None and again is not None and (again.colour == view.colour).all() and marched == ["room"]
+    assert truths.true_holes("wall", "dolly in 1", view.camera, 0, holes, None) is None
+    truths.true_holes("room", "dolly in 1", view.camera, 0, ~holes, None)
+    assert marched == ["room", "wall", "room"], "other holes are other truths"
