@@ -29,7 +29,10 @@ def edges_from(
     scene: Scene, path: CameraPath, frame: int, holes: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """What ``frame`` shows of the near side of depth edges, and of their far side where it mixes with it: two (H,W)."""
-    marked = replace(scene, views=tuple(map(_mark, scene.views)))
+    shown = min(frame, len(scene.views) - 1)
+    alone = scene.kind == "clip"
+    views = tuple(_mark(view) if not alone or k == shown else view for k, view in enumerate(scene.views))
+    marked = replace(scene, views=views)
     marks = painter(marked, "mesh")(path, frame).colour
     return ~holes & (marks[..., 0] > MARKED), ~holes & (marks[..., 1] > MARKED)
 
