@@ -32,11 +32,14 @@ from pipelines.registry import FIVE
 from tabs import theme
 from tabs.compare import tab as compare
 from tabs.evaluation import tab as takes
+from tabs.exports.pack import Exports
 from tabs.parts import method_tab, session_files
 from tabs.parts.form import VISITORS, wrap_handler
 from tabs.project import folders
 from tabs.project.link import decode_link
 from tabs.scene import tab as scene
+from tabs.scene_parts.captures import Captures
+from tabs.scene_parts.section import SceneParts
 from tabs.serving import kernels_ahead
 from tabs.serving.ending import NoNewWork, on_sigterm
 from tabs.serving.first_page import FirstPage
@@ -105,13 +108,18 @@ def build() -> gr.Blocks:
 def _shared(studio: Studio) -> Shared:
     """Places what all methods share."""
     with studio.controls, gr.Column(elem_id="shared"):
-        undo, kept, source, move = Undo(studio), Autosave(studio), Source(studio), Move(studio)
+        undo, kept, source = Undo(studio), Autosave(studio), Source(studio)
+        SceneParts(studio, source.status)
+        Captures(studio, source.status)
+        move = Move(studio)
     with studio.viewing:
         stage = Stage(studio, move)
         rehearsal = Rehearsal(studio)
         for number, name in enumerate((*studio.methods, compare.ID)):
             studio.results[name] = gr.Column(visible=number == 0, elem_id=f"{name}-results")
-        download, restore = PathDownload(studio), Restore(studio, source)
+        download = PathDownload(studio)
+        Exports(studio)
+        restore = Restore(studio, source)
         ProjectFiles(studio, source)
     undo.connect(source, rehearsal)
     return Shared(studio, source, move, stage, rehearsal, download, restore, kept)

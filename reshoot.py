@@ -4,9 +4,20 @@ from camera import film_path
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene, View
-from pipelines import NAMES, Shot, control_pack, forecast, method, open_picture, open_splats, rehearse, shoot
+from pipelines import (
+    NAMES,
+    Shot,
+    control_pack,
+    forecast,
+    method,
+    open_picture,
+    open_splats,
+    rehearse,
+    scene_file,
+    shoot,
+)
 
 __all__ = [
     "NAMES", "CameraPath", "InputError", "Scene", "Shot", "View", "control_pack", "film_path", "forecast", "method", "open_picture",
-    "open_splats", "rehearse", "shoot",
+    "open_splats", "rehearse", "scene_file", "shoot",
 ]  # fmt: skip

@@ -4,6 +4,7 @@
 |---|---|---|---|
 | ours, COLMAP, GEN3C, GenXD | x right, y down, z forward | as given | world from camera (COLMAP: camera from world) |
 | OpenGL, nerfstudio | x right, y up, z backward | as given | world from camera |
+| glTF, USD, Nuke | x right, y up, z backward | y up | world from camera |
 | Blender | x right, y up, z backward | z up | world from camera |
 | PyTorch3D | x left, y up, z forward | as given | camera from world, for row vectors: ``X_camera = X_world @ R + T`` |
 """
@@ -31,6 +32,15 @@ def opengl_from_opencv(world_from_camera: ArrayLike) -> NDArray[np.float64]:
 opencv_from_opengl = opengl_from_opencv
 nerfstudio_from_opencv = opengl_from_opencv
 opencv_from_nerfstudio = opengl_from_opencv
+
+
+def y_up_from_opencv(world_from_camera: ArrayLike) -> NDArray[np.float64]:
+    """Poses (...,4,4) in a world whose y points up, where ours has -y, with OpenGL camera axes: points become (x, -y, -z). Its own
+    inverse."""
+    return _Y_AND_Z @ opengl_from_opencv(world_from_camera)
+
+
+opencv_from_y_up = y_up_from_opencv
 
 
 def blender_from_opencv(world_from_camera: ArrayLike) -> NDArray[np.float64]:

@@ -153,7 +153,8 @@ class Scene:
     ``kind``: "still" is one view; "clip" is one view per frame of a video, time passes; "views" are several
     views of one moment. All views share one world and one size.
     ``unit``: "metres" when depth is metric, else "relative" (one unknown factor for the whole scene).
-    ``source``: where the depth comes from, in words that can be shown.
+    ``source``: where the depth comes from, in words that can be shown. ``others``: pictures of the same place and world, of any
+    size, that are drawn only where the views leave holes: a second capture, or what stands behind a part that was moved.
     """
 
     views: tuple[View, ...]
@@ -162,6 +163,7 @@ class Scene:
     fps: float = 24.0
     source: str = "given depth"
     name: str = "scene"
+    others: tuple[View, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.views:
@@ -184,9 +186,18 @@ class Scene:
         made = _FITTED.setdefault(self, WeakValueDictionary())
         found = made.get((width, height, fit))
         if found is None:
-            found = replace(self, views=tuple(view.fitted(width, height, fit) for view in self.views))
+            scale = max(width / self.first.width, height / self.first.height)
+            others = tuple(_scaled_down(view, scale) for view in self.others)
+            found = replace(self, views=tuple(view.fitted(width, height, fit) for view in self.views), others=others)
             made[width, height, fit] = found
         return found
+
+
+def _scaled_down(view: View, scale: float) -> View:
+    """A smaller picture of the same camera; the same where it would be larger."""
+    if scale >= 1:
+        return view
+    return view.resized(max(1, round(view.width * scale)), max(1, round(view.height * scale)))
 
 
 _FITTED: WeakKeyDictionary[Scene, WeakValueDictionary[tuple[int, int, str], Scene]] = WeakKeyDictionary()

@@ -6,7 +6,7 @@ The public face: `open_picture`, `rehearse` and `shoot`; `NAMES` and `method` (r
 
 from camera._moved import install
 from pipelines import _moved
-from pipelines.api import control_pack, open_picture, open_splats, rehearse, shoot
+from pipelines.api import control_pack, open_picture, open_splats, rehearse, scene_file, shoot
 from pipelines.registry import NAMES, method
 from pipelines.runtime.dispatch import forecast, generate
 from pipelines.shot import Shot
@@ -21,6 +21,7 @@ __all__ = [
     "open_picture",
     "open_splats",
     "rehearse",
+    "scene_file",
     "shoot",
 ]
 

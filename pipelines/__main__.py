@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             "scene": _scene_files,
             "convert": _convert,
             "pack": _pack,
+            "export": _export,
             "evaluate": _evaluate,
             "doctor": _doctor,
             "list": _list,
@@ -139,7 +140,7 @@ def _going_on(video: Path, shot: Shot) -> Shot:
 
 
 def _preview(given: argparse.Namespace) -> int:
-    from pipelines.cli.shot import look_of
+    from pipelines.cli.shot import look_of, moving_masks
     from pipelines.estimation.inpainting import inpainter_of
     from pipelines.project.look import exposure_of
     from pipelines.rehearsal import rehearse
@@ -147,11 +148,12 @@ def _preview(given: argparse.Namespace) -> int:
     if given.inpaint and given.holes != "completed":
         raise InputError(f"--inpaint paints what --holes completed invents; with --holes {given.holes} leave it out.")
     with tempfile.TemporaryDirectory(prefix="reshoot-") as folder:
-        shot, _ = shot_of(method(given.name), given, Path(folder))
+        shot, moves = shot_of(method(given.name), given, Path(folder))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     exposure = exposure_of(look_of(given), shot.scene)
-    inpaint = inpainter_of(given.inpaint) if given.inpaint else None
-    for item in rehearse(shot.scene, shot.path, given.out, holes=given.holes, inpaint=inpaint, exposure=exposure):
+    how: dict[str, Any] = {"holes": given.holes, "inpaint": inpainter_of(given.inpaint) if given.inpaint else None}
+    how["moving"] = moving_masks(shot.method, given, shot.scene, moves)
+    for item in rehearse(shot.scene, shot.path, given.out, exposure=exposure, **how):
         if isinstance(item, Progress):
             _print_progress(item)
         else:
@@ -195,6 +197,13 @@ def _pack(given: argparse.Namespace) -> int:
     from pipelines.pack.command import run
 
     print(run(given, _print_progress))
+    return 0
+
+
+def _export(given: argparse.Namespace) -> int:
+    from pipelines.pack.command import export
+
+    print(export(given))
     return 0
 
 

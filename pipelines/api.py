@@ -123,6 +123,14 @@ def control_pack(scene: Scene, path: CameraPath, file: str | Path) -> Path:
     return Path(file)
 
 
+def scene_file(scene: Scene, path: CameraPath, file: str | Path) -> Path:
+    """The scene's surface, or its splats, with the animated camera as one file for other programs; see
+    `pipelines.pack.scene_file`. ``file`` ends in .usdc, .usda (both need ``usd-core``), .glb or .html. Raises `InputError`."""
+    from pipelines.pack.scene_file import scene_file as write
+
+    return write(scene, path, file)
+
+
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
     """A rehearsal of a path, rendered when it is saved."""

@@ -66,16 +66,18 @@ def rehearse(
     holes: Holes = "filled",
     inpaint: Inpainter | None = None,
     exposure: Exposure | None = None,
+    moving: NDArray[np.bool_] | None = None,
 ) -> Iterator[Progress | Rehearsal]:
     """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
 
     ``holes``: "filled" from the background side in every frame, "completed" once for all frames by a second layer,
     "remembered" from what stands still at other times of a clip (`camera.completion.remember`), the rest filled, "shown" in a
     loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the colours of the
-    second layer. ``exposure``: depth of field and motion blur; a map has neither. Several at once take turns, see
+    second layer. ``moving`` (F,H,W) in the frame of ``scene``: True on what moves in a clip besides what is found to, for
+    "remembered". ``exposure``: depth of field and motion blur; a map has neither. Several at once take turns, see
     `pipelines.turns`: those of one folder are one visitor's.
     """
-    steps = _rehearse_steps(scene, path, video, renderer, holes, inpaint, None if holes == "map" else exposure)
+    steps = _rehearse_steps(scene, path, video, renderer, holes, inpaint, None if holes == "map" else exposure, moving)
     yield from TURNS.shared(video.parent, steps)
 
 
@@ -87,6 +89,7 @@ def _rehearse_steps(
     holes: Holes,
     inpaint: Inpainter | None,
     exposure: Exposure | None,
+    moving: NDArray[np.bool_] | None,
 ) -> Generator[Progress | Rehearsal, None, None]:
     fill = "holes" if holes in ("shown", "map") else "background"
     shares = np.zeros(len(path))
@@ -97,7 +100,7 @@ def _rehearse_steps(
         from camera.completion.remember import standing_parts
 
         yield Progress("Finding what stands still", 0, 1)
-        behind += standing_parts(scene)
+        behind += standing_parts(scene, moving)
     with mp4_writer(video, path.fps, speed="preview") as write:
         images = render_all(
             scene, path, renderer=renderer, fill=fill, hole_colour=HOLE_COLOUR, behind=behind, exposure=exposure

@@ -56,6 +56,7 @@ class Format:
 
 
 CV, GL = "x right, y down, z forward", "x right, y up, z backward"
+Y_UP = f"{GL}; world y up"
 WORLD, CAMERA = "world from camera", "camera from world"
 AS_GIVEN = "as the scene's"
 
@@ -122,11 +123,11 @@ FORMATS: dict[str, Format] = {
         "MotionCtrl", "motionctrl_poses.json", f"{CAMERA}, rows of 12", CV, AS_GIVEN, "none", matrices.write
     ),
     "chan": Format(
-        "Nuke .chan", "camera.chan", f"{WORLD}, angles in degrees, order ZXY", GL, f"{AS_GIVEN}; time in frames",
+        "Nuke .chan", "camera.chan", f"{WORLD}, angles in degrees, order ZXY", Y_UP, f"{AS_GIVEN}; time in frames",
         "vertical field of view in degrees, centred", chan.write,
     ),
     "gltf": Format(
-        "glTF camera", "camera_path.glb", f"{WORLD}, translation and quaternion xyzw", GL, f"{AS_GIVEN}; time in seconds",
+        "glTF camera", "camera_path.glb", f"{WORLD}, translation and quaternion xyzw", Y_UP, f"{AS_GIVEN}; time in seconds",
         "vertical field of view in radians, one for all, centred", gltf.write,
     ),
     "vista4d": Format(
@@ -150,8 +151,8 @@ FORMATS: dict[str, Format] = {
         "focal length in mm of a 36 mm sensor, offsets in longer sides", xmp.write,
     ),
     "usd": Format(
-        "USD camera", "camera_path.usda", f"{WORLD}, row vectors", GL, "metres (metersPerUnit); time in time codes",
-        "focal length and apertures in mm, offsets", usd.write,
+        "USD camera", "camera_path.usda", f"{WORLD}, row vectors", Y_UP, "metres (metersPerUnit); time in time codes",
+        "focal length and apertures in tenths of a unit, offsets", usd.write,
     ),
     "blender": Format(
         "Blender script", "reshoot_camera.py", f"{WORLD}, 4x4", f"{GL}; world z up", AS_GIVEN,

@@ -226,7 +226,7 @@ def stage_objects(scene: Scene, objects: Sequence[SceneObject] = ()) -> StagedSc
     """The scene with these objects in place of any others; the distance of one that was staged before is kept."""
     if isinstance(scene, StagedScene):
         return scene.with_objects(objects)
-    facts = {name: getattr(scene, name) for name in ("views", "kind", "unit", "fps", "source", "name")}
+    facts = {name: getattr(scene, name) for name in ("views", "kind", "unit", "fps", "source", "name", "others")}
     return StagedScene(**facts, objects=tuple(objects), distance=subject_distance(scene.first))
 
 
@@ -238,7 +238,7 @@ def plain(scene: Scene) -> Scene:
     """The scene without objects."""
     if not isinstance(scene, StagedScene):
         return scene
-    return Scene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name)
+    return Scene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name, scene.others)
 
 
 def empty_stage(width: int = 1024, height: int = 576) -> StagedScene:

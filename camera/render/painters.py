@@ -134,12 +134,33 @@ def painter(scene: Scene, renderer: Renderer) -> Painter:
         return _paint_objects(scene, painter(plain(scene), renderer))
     if isinstance(scene, SelfDrawn):
         return scene.painted
+    return _with_others(_paint_views(scene, renderer), scene.others)
+
+
+def _paint_views(scene: Scene, renderer: Renderer) -> Painter:
     paint = {"mesh": _paint_mesh, "zbuffer": _paint_squares, "splat": _paint_soft}[renderer]
     if scene.kind == "clip":
         last = len(scene.views) - 1
         return lambda path, frame: paint((_Source.of(scene.views[min(frame, last)]),), path, frame)
     sources = tuple(map(_Source.of, scene.views))
     return lambda path, frame: paint(_nearest_first(sources, path, frame), path, frame)
+
+
+def _with_others(paint: Painter, others: Sequence[View]) -> Painter:
+    """``paint``, and in the holes that it leaves ``others``, drawn as a mesh; what they show is no hole any more."""
+    if not others:
+        return paint
+    sources = tuple(map(_Source.of, others))
+
+    def paint_both(path: CameraPath, frame: int) -> RenderedFrame:
+        front = paint(path, frame)
+        if not front.holes.any():
+            return front
+        back = _paint_mesh(_nearest_first(sources, path, frame), path, frame)
+        _put_behind(front, back)
+        return replace(front, holes=front.holes & back.holes)
+
+    return paint_both
 
 
 def _paint_objects(scene: StagedScene, behind: Painter) -> Painter:

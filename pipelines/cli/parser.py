@@ -21,6 +21,7 @@ from pipelines.media.depth_map.read import KINDS
 from pipelines.method import Method
 from pipelines.methods.genxd.settings import CurationSettings
 from pipelines.options import RunOptions
+from pipelines.pack.command import add_export_options
 from pipelines.pack.command import add_options as add_pack
 from pipelines.project.look import Look
 from pipelines.registry import records
@@ -67,6 +68,9 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "pack", help="export colour, holes, depth, normals, flow, tracks and cameras of a move as one zip"
         )
+    )
+    add_export_options(
+        commands.add_parser("export", help="export the surface of a scene and its animated camera as USD, glTF or HTML")
     )
     add_convert(
         commands.add_parser(
@@ -152,7 +156,12 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         taken = {**taken, **known.settings.controls()}
         add_settings(command.add_argument_group("machine"), RunOptions, "options", taken=taken)
     else:
-        _add_holes(command.add_argument_group("holes"))
+        holes = command.add_argument_group("holes")
+        _add_holes(holes)
+        holes.add_argument(
+            "--moving", type=Path, nargs="+", metavar="FILE",
+            help="with --holes remembered: masks of what moves, bright on it: a video, a zip of pictures, or a picture per frame",
+        )  # fmt: skip
         add_settings(command.add_argument_group("look"), Look, "look", taken=known.moves.controls())
 
 
@@ -195,6 +204,16 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
         action="store_true",
         help="bring the depth of a clip's frames to one scale and smooth it over time; says what is left",
     )
+    source.add_argument(
+        "--depth-report",
+        type=Path,
+        metavar="CSV",
+        help="with --steady-depth: scale, offset and residuals of every frame as a table",
+    )
+    source.add_argument(
+        "--second-capture", type=Path, nargs="+", metavar="FILE",
+        help="a second capture of the same place, as --files; it is registered and fills what the first never saw",
+    )  # fmt: skip
     source.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a file of splats")
     source.add_argument("--depth", type=Path, help=f"depth map of the picture: {KINDS}")
     source.add_argument(

@@ -55,10 +55,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--keep", choices=("everything", "object"), default="everything", help="object: what stands "
         "where all cameras look, above the ground")  # fmt: skip
     command.add_argument(
-        "--masks", type=Path, help="zip with one mask per frame, opaque or bright on the object to keep"
+        "--masks", type=Path, help="zip with one mask per frame, or a video, opaque or bright on the object to keep"
     )
     command.add_argument(
-        "--moving", type=Path, help="zip with one mask per frame, opaque or bright on what moves and is left out"
+        "--moving",
+        type=Path,
+        help="zip with one mask per frame, or a video, opaque or bright on what moves and is left out",
     )
     command.add_argument(
         "--background", choices=tuple(BACKGROUNDS.values()), default="nothing", help="dome: a far shell behind the mesh"
@@ -150,14 +152,10 @@ def _check_models(given: argparse.Namespace) -> None:
 
 
 def _masks(file: Path, frames: Frames) -> NDArray[np.bool_]:
-    from pipelines.inputs.archive import open_folder
-    from pipelines.reconstruct.object_mask import masks_of_files
+    from camera.completion.masks import fit_masks
+    from pipelines.reconstruct.object_mask import read_masks
 
-    if not file.is_file():
-        raise InputError(f"There is no file of masks {file}.")
-    with open_folder(file) as folder:
-        pictures = [each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".")]
-        return masks_of_files(pictures, len(frames), frames.shape[2], frames.shape[1])
+    return fit_masks(read_masks([file], len(frames)), frames.shape[2], frames.shape[1], "stretch")
 
 
 def _video(given: argparse.Namespace) -> tuple[Frames, CameraPath]:

@@ -10,11 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.cli.parser import GUESS, given_settings, read_settings
-from pipelines.inputs.open import VIDEOS
+from pipelines.inputs.open import VIDEOS, Material
 from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
 from pipelines.project.content import METHOD_MOVES
@@ -90,6 +93,22 @@ def look_of(given: argparse.Namespace) -> Look:
     return look
 
 
+def moving_masks(
+    known: Method, given: argparse.Namespace, scene: Scene, moves: Moves | None
+) -> NDArray[np.bool_] | None:
+    """What moves in the clip ``scene`` by the masks of ``--moving``, in its frame; None without."""
+    if given.moving is None:
+        return None
+    if given.holes != "remembered":
+        raise InputError("--moving says what a clip's memory leaves out; give --holes remembered with it.")
+    from camera.completion.masks import fit_masks
+    from pipelines.reconstruct.object_mask import read_masks
+
+    masks = read_masks(given.moving, len(scene.views))
+    fit: Any = (moves or read_settings(known.moves, given, "moves")).values()["fit"]
+    return fit_masks(masks, scene.first.width, scene.first.height, fit)
+
+
 def _merge(stored: Mapping[str, Any], kind: type[Settings], given: argparse.Namespace, prefix: str) -> Settings:
     """Settings of ``kind``: what is ``stored``, and over it what the command line says."""
     known = {name: stored[name] for name in kind.controls() if name in stored}
@@ -103,6 +122,7 @@ def _read_parts(known: Method, given: argparse.Namespace, folder: Path) -> _Part
     if getattr(given, "after", None):
         moves = _moves_framed_as(given.after, moves)
     scene, own = (known.blank(), None) if known.blank and given.no_picture else _scene(given)
+    scene = _add_capture(scene, getattr(given, "second_capture", None))
     scene = _replace_objects(scene, getattr(given, "objects", None))
     scene = scene.fitted(moves.width, moves.height, moves.fit)
     if scene.kind not in known.scenes:
@@ -138,6 +158,19 @@ def _parts_of_project(known: Method, given: argparse.Namespace, folder: Path) ->
     path = own.fitted(moves.width, moves.height, moves.fit).with_fps(moves.fps)
     path = path if len(path) == moves.frames else path.resampled(moves.frames).with_fps(moves.fps)
     return scene, path, settings, None
+
+
+def _add_capture(scene: Scene, files: Sequence[Path] | None) -> Scene:
+    """With what a second capture of the same place shows, and a word on how it was registered."""
+    if not files:
+        return scene
+    from pipelines.estimation.second_capture import add_capture
+    from pipelines.inputs.open import read_second
+
+    second, note = read_second(files)
+    found = add_capture(scene, second)
+    print(note, found.sentence(), file=sys.stderr)
+    return found.scene
 
 
 def _replace_objects(scene: Scene, files: Sequence[Path] | None) -> Scene:
@@ -205,10 +238,20 @@ def _scene(given: argparse.Namespace) -> tuple[Scene, CameraPath | None]:
             steady=given.steady_depth,
         )  # fmt: skip
         print(material.note, file=sys.stderr)
+        _write_report(getattr(given, "depth_report", None), material)
         return material.scene, material.path if material.path_as_given else None
     if given.image is None:
         return _scene_of_result(getattr(given, "after", None)), None
     return _scene_of_picture(given), None
+
+
+def _write_report(file: Path | None, material: Material) -> None:
+    """The table of a clip's depth over time, where it is asked for."""
+    if file is None:
+        return
+    if material.steady is None:
+        raise InputError("--depth-report is the table of --steady-depth; give both.")
+    file.write_text(material.steady.table())
 
 
 def _moves_framed_as(after: Path, moves: Any) -> Any:

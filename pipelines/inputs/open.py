@@ -19,6 +19,7 @@ from camera.view import Scene
 from pipelines.splats.formats import is_splat_file
 
 if TYPE_CHECKING:
+    from pipelines.estimation.depth_over_time import Steady
     from pipelines.inputs.posed_files import Given
     from pipelines.inputs.posed_images import PosedPictures
     from pipelines.splats.formats.axes import Up
@@ -43,7 +44,7 @@ class Material:
     """A scene, the path that came with it if any, and one sentence on how its cameras were found.
 
     ``path_as_given``: its cameras stand in the scene's world and are wanted one by one. ``points``: sparse points that came
-    with the cameras.
+    with the cameras. ``steady``: what was done to the depth of a clip, where that was asked for.
     """
 
     scene: Scene
@@ -51,6 +52,7 @@ class Material:
     note: str = ""
     path_as_given: bool = False
     points: PointCloud | None = None
+    steady: Steady | None = None
 
 
 def read_material(
@@ -79,11 +81,25 @@ def read_material(
     return _steadied(material) if steady else material
 
 
+def read_second(files: Sequence[str | Path]) -> tuple[Scene, str]:
+    """A second capture of a place: what `read_material` takes, or one picture, whose depth is estimated. Raises `InputError`."""
+    from pipelines.estimation.depth import MODELS, depth_of
+    from pipelines.inputs.picture import scene_from
+    from pipelines.inputs.posed_files import is_picture
+    from pipelines.media.image import read_picture
+
+    if len(files) == 1 and Path(files[0]).is_file() and is_picture(Path(files[0])):
+        picture = read_picture(files[0])
+        return scene_from(picture, depth_of(picture, MODELS["small"])), ""
+    material = read_material(files, dense=True)
+    return material.scene, material.note
+
+
 def _steadied(material: Material) -> Material:
     from pipelines.estimation.depth_over_time import steady_scene
 
     scene, found = steady_scene(material.scene)
-    return replace(material, scene=scene, note=f"{material.note} {found.sentence()}".strip())
+    return replace(material, scene=scene, note=f"{material.note} {found.sentence()}".strip(), steady=found)
 
 
 def _read_splats(file: str | Path, up: Up) -> Material:

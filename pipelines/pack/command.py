@@ -1,4 +1,5 @@
-"""``python -m pipelines pack SCENE MOVE -o pack.zip``: the control pack on the command line, with a preflight for other models."""
+"""``python -m pipelines pack SCENE MOVE -o pack.zip``: the control pack on the command line, with a preflight for other models; and
+``export SCENE MOVE -o scene.usdc``: scene and camera in one file."""
 
 from __future__ import annotations
 
@@ -11,14 +12,28 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Progress
+from pipelines.pack.scene_file import KINDS, scene_file
 from pipelines.pack.targets import TARGETS, describe_targets, preflight
 from pipelines.splats.formats.axes import UPS
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
+    _add_scene_and_move(command, "the zip to write")
+    command.add_argument(
+        "--target",
+        choices=tuple(TARGETS),
+        help="check the move for this model: print what it loses, refuse what it cannot do",
+    )
+
+
+def add_export_options(command: argparse.ArgumentParser) -> None:
+    _add_scene_and_move(command, f"the file to write: {', '.join(KINDS)}")
+
+
+def _add_scene_and_move(command: argparse.ArgumentParser, out: str) -> None:
     command.add_argument("scene", type=Path, help="a picture, clip, zip of views, or file of splats")
     command.add_argument("move", help="a film line such as 'arc 20 ease', or a camera file")
-    command.add_argument("-o", "--out", type=Path, required=True, help="the zip to write")
+    command.add_argument("-o", "--out", type=Path, required=True, help=out)
     command.add_argument("--frames", type=int, default=81, help="of a move given as a film line")
     command.add_argument("--fps", type=float, default=16.0, help="of a move given as a film line")
     command.add_argument("--size", default="832x480", help="WIDTHxHEIGHT; the scene is cropped to it")
@@ -28,20 +43,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="depth of a picture: a depth map, a depth model's name, or guess",
     )
     command.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a splat file")
-    command.add_argument(
-        "--target",
-        choices=tuple(TARGETS),
-        help="check the move for this model: print what it loses, refuse what it cannot do",
-    )
 
 
 def run(given: argparse.Namespace, say: Callable[[Progress], None]) -> Path:
     """Writes the pack and returns it; raises `InputError`."""
     from pipelines.pack.make import pack
 
-    width, height = _size(given.size)
-    scene = _scene(given).fitted(width, height)
-    path = _path(given, scene, width, height)
+    scene, path = _scene_and_path(given)
     if given.target:
         found = preflight(given.target, scene, path)
         if found.refusal:
@@ -53,6 +61,17 @@ def run(given: argparse.Namespace, say: Callable[[Progress], None]) -> Path:
             say(next(steps))
         except StopIteration as end:
             return end.value
+
+
+def export(given: argparse.Namespace) -> Path:
+    """Writes scene and camera as one file and returns it; raises `InputError`."""
+    return scene_file(*_scene_and_path(given), given.out)
+
+
+def _scene_and_path(given: argparse.Namespace) -> tuple[Scene, CameraPath]:
+    width, height = _size(given.size)
+    scene = _scene(given).fitted(width, height)
+    return scene, _path(given, scene, width, height)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from camera.cloud import PointCloud
 from camera.editing.keys import KeyedMove
 from camera.path import CameraPath
@@ -38,7 +41,7 @@ class Content:
     `camera.trajectories.scaling.scale_path`; ``track``: the move's keys, in the size of the scene's picture; ``shots``: moves that
     were set one after another, with cuts between them. ``moves``, ``settings``: by method, what its controls say where they were
     changed; settings and options of a run stand together by name. ``kept``: what a method keeps beside its settings, as it packed it, by "METHOD/NAME". ``look``: lens and shutter of the
-    rehearsal.
+    rehearsal. ``moving`` (F,h,w): masks by hand of what moves in a clip, of any one size; None without.
     """
 
     scene: Scene | None = None
@@ -54,6 +57,7 @@ class Content:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     kept: Mapping[str, bytes] = field(default_factory=dict)
     look: Look = field(default_factory=Look)
+    moving: NDArray[np.bool_] | None = None
 
     def kept_by(self, method: str) -> dict[str, bytes]:
         """What a method keeps, by name."""

@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from camera.editing import saved
 from camera.errors import InputError, reading
 from camera.objects.archive import read_objects, read_part
@@ -29,9 +32,21 @@ from pipelines.media.video import complete
 from pipelines.options import RunOptions
 from pipelines.project.content import Content, MoveSource
 from pipelines.project.look import Look
-from pipelines.project.parts import FORMAT, LARGEST_FILE, SCENE, SHOTS, TAG, WORDS, ProjectFile, parts_of, words_of
+from pipelines.project.parts import (
+    FORMAT,
+    LARGEST_FILE,
+    MOVING,
+    SCENE,
+    SHOTS,
+    SPLATS,
+    TAG,
+    WORDS,
+    ProjectFile,
+    parts_of,
+    words_of,
+)
 from pipelines.registry import NAMES
-from pipelines.results.embedded_scene import SHAPES, check_facts, read_view
+from pipelines.results.embedded_scene import check_facts, read_view, shapes_of
 from pipelines.results.record import filter_values, plain_name
 
 LARGEST_WORDS, LARGEST_SCENE = 1 << 26, 1 << 31
@@ -67,15 +82,19 @@ def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile
         about = _words(archive, name)
         example = str(about["example"])[:200]
         files, notes = _files(archive, about.get("files", {}), folder)
+        scene = _scene(archive, about["scene"], name, example) if about["scene"] is not None else None
+        if scene is not None and about.get("splats"):
+            scene, more = _with_splats(archive, scene)
+            notes += more
         return ProjectFile(
-            _scene(archive, about["scene"], name, example) if about["scene"] is not None else None,
+            scene,
             example,
             CameraPath(**about["own"]) if about["own"] is not None else None,
             bool(about["own_as_given"]), str(about["own_scale"])[:40],
             saved.read(about["track"]) if about["track"] is not None else None,
             dict(about["source"]), _by_method(about["moves"]), _by_method(about["settings"]), str(about["method"])[:80],
             _shots(archive, int(about.get("shots", 0)), name), files, _kept(archive, about.get("kept", [])), notes,
-            look=dict(about.get("look", {})),
+            look=dict(about.get("look", {})), moving=_moving(archive, about.get("moving"), name),
         )  # fmt: skip
 
 
@@ -100,20 +119,43 @@ def _broken(file: str | Path) -> str:
 
 def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str, example: str) -> Scene:
     """The scene; where the pictures are not in the zip, they are an example's."""
-    count = int(facts["views"])
-    if not 1 <= count <= MOST_VIEWS:
-        raise InputError(f"{name} says that its scene has {count} pictures; it cannot be opened.")
+    count, beside = int(facts["views"]), int(facts.get("others", 0))
+    if not 1 <= count <= MOST_VIEWS or not 0 <= beside <= MOST_VIEWS:
+        raise InputError(f"{name} says that its scene has {count} pictures and {beside} more; it cannot be opened.")
     if SCENE not in archive.namelist() and example:
         scene = load(example)
     else:
         stored = io.BytesIO(read_part(archive, SCENE, LARGEST_SCENE))
-        shapes = {f"view{number}.{key}": shape for number in range(count) for key, shape in SHAPES.items()}
-        arrays = read_npz(stored, shapes, name=name, most_bytes=LARGEST_ARRAY)
-        scene = Scene(tuple(read_view(arrays, number) for number in range(count)), **check_facts(facts))
+        arrays = read_npz(stored, shapes_of(count, beside), name=name, most_bytes=LARGEST_ARRAY)
+        views = tuple(read_view(arrays, number) for number in range(count))
+        others = tuple(read_view(arrays, number, "other") for number in range(beside))
+        scene = Scene(views, **check_facts(facts), others=others)
     if "distance" not in facts:
         return scene
-    values = (scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name)
+    values = (scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name, scene.others)
     return StagedScene(*values, objects=read_objects(archive), distance=float(facts["distance"]))
+
+
+def _with_splats(archive: zipfile.ZipFile, scene: Scene) -> tuple[Scene, tuple[str, ...]]:
+    """The scene drawn from its splats again; a note where these are not in the zip."""
+    if SPLATS not in archive.namelist():
+        return scene, ("The splats are not in the file; their first picture is open. Give the file of splats again.",)
+    from pipelines.splats.formats import read
+    from pipelines.splats.scene import SplatScene
+
+    splats, _ = read(read_part(archive, SPLATS, LARGEST_FILE), SPLATS, up="y-down")
+    return SplatScene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name, splats=splats), ()
+
+
+def _moving(archive: zipfile.ZipFile, shape: Any, name: str) -> NDArray[np.bool_] | None:
+    if shape is None:
+        return None
+    frames, height, width = (int(side) for side in shape)
+    count = frames * height * width
+    if not (0 < frames <= MOST_VIEWS and height > 0 and width > 0 and count <= 8 * LARGEST_ARRAY):
+        raise InputError(f"{name} says that its masks are {frames} x {height} x {width}; it cannot be opened.")
+    bits = np.frombuffer(read_part(archive, MOVING, LARGEST_ARRAY), np.uint8)
+    return np.unpackbits(bits, count=count).reshape(frames, height, width).astype(bool)
 
 
 def _shots(archive: zipfile.ZipFile, count: int, name: str) -> tuple[Shot, ...]:
@@ -193,6 +235,6 @@ def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
     content = Content(
         scene=made.scene, example=made.example, own=made.own, own_as_given=made.own_as_given, own_scale=made.own_scale,
         track=made.track, shots=made.shots, source=source, moves=moves, settings=settings,
-        kept=made.kept, look=look,
+        kept=made.kept, look=look, moving=made.moving,
     )  # fmt: skip
     return content, notes

@@ -33,7 +33,7 @@ def scene_for_method(scene: Scene, method: Method) -> Scene:
     known = _taken.setdefault(scene, {})
     if (first, plain) not in known:
         views, kind = (scene.views[:1], "still") if first else (scene.views, scene.kind)
-        known[first, plain] = Scene(views, kind, scene.unit, scene.fps, scene.source, scene.name)  # type: ignore[arg-type]
+        known[first, plain] = Scene(views, kind, scene.unit, scene.fps, scene.source, scene.name, scene.others)  # type: ignore[arg-type]
     return known[first, plain]
 
 
@@ -215,6 +215,10 @@ def losses(given: Scene, method: Method) -> list[str]:
     if given.kind not in method.scenes and "still" in method.scenes:
         what = f"clip of {len(given.views)} frames" if given.kind == "clip" else f"{len(given.views)} views"
         found.append(f"{method.title} takes one picture: of this {what} it gets the first.")
+    if given.others:
+        found.append(
+            f"{len(given.others)} more pictures of the place fill holes of rehearsals, packs and exports; {method.title} is not shown them."
+        )
     if isinstance(given, StagedScene) and given.objects and not method.projects:
         found.append(f"{method.title} knows no objects: they are left out.")
     return found

@@ -1,7 +1,7 @@
 """What a project's file consists of: words, and parts that are named by their content, so that what stayed is not sent again.
 
 ``project.json`` holds camera and settings, ``objects.json`` where objects stand, ``scene.npz`` pictures with depth, lens and pose,
-``models/`` the objects' models, ``shots.json`` the shots, ``files/`` what settings name (a LoRA, own keyframes), ``kept/`` what a
+``models/`` the objects' models, ``splats.ply`` what a scene of splats is drawn from, ``moving.bits`` masks of what moves in a clip, ``shots.json`` the shots, ``files/`` what settings name (a LoRA, own keyframes), ``kept/`` what a
 method keeps beside them (painted keyframes).
 """
 
@@ -19,6 +19,7 @@ from typing import IO, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camera.editing import saved
 from camera.editing.keys import KeyedMove
@@ -26,13 +27,16 @@ from camera.errors import InputError
 from camera.objects.archive import models_of, objects_written
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
+from camera.render.painters import SelfDrawn
 from camera.sequence.shots import Shot
 from camera.view import Scene, View
 from pipelines.results.arrays import scene_arrays, scene_facts
 
 TAG, FORMAT = "reshoot_studio", 2
 """Format 1 had no parts but the scene and its models."""
-WORDS, OBJECTS, SCENE, SHOTS = "project.json", "objects.json", "scene.npz", "shots.json"
+WORDS, OBJECTS, SCENE, SHOTS, MOVING, SPLATS = (
+    "project.json", "objects.json", "scene.npz", "shots.json", "moving.bits", "splats.ply",
+)  # fmt: skip
 LARGEST_FILE = 1 << 31
 """Bytes of one file that a setting names, or of what a method keeps."""
 
@@ -43,7 +47,7 @@ class ProjectFile:
     ``track``: the keys of the move; ``shots``: the list with cuts. ``source`` says where the move comes from, ``moves`` and
     ``settings`` what the controls say, by method; values are plain. ``files``: by method and setting, files that settings name;
     ``kept``: what methods keep, as in `pipelines.project.content.Content`. ``method``: the one that was selected; ``notes`` on
-    what was left out; ``look``: values of `pipelines.project.look.Look`."""
+    what was left out; ``moving`` (F,h,w): masks of what moves in a clip; ``look``: values of `pipelines.project.look.Look`."""
 
     scene: Scene | None = None
     example: str = ""
@@ -60,6 +64,7 @@ class ProjectFile:
     kept: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     look: Mapping[str, Any] = field(default_factory=dict)
+    moving: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def words_of(project: ProjectFile) -> dict[str, str]:
     about = {
         TAG: FORMAT,
         "scene": scene_facts(scene) if scene is not None else None,
+        "splats": isinstance(scene, SelfDrawn),
         "example": project.example,
         "own": project.own.values() if project.own else None,
         "own_as_given": project.own_as_given,
@@ -92,6 +98,7 @@ def words_of(project: ProjectFile) -> dict[str, str]:
         "files": {name: {key: file.name for key, file in files.items()} for name, files in project.files.items()},
         "kept": list(project.kept),
         "look": dict(project.look),
+        "moving": None if project.moving is None else list(project.moving.shape),
     }
     words = {WORDS: json.dumps(about, allow_nan=False)}
     if isinstance(scene, StagedScene):
@@ -103,9 +110,14 @@ def parts_of(project: ProjectFile) -> Iterator[Part]:
     """All but the words. Raises `InputError` for a file that is not there any more, or too large."""
     if project.scene is not None:
         yield scene_part(project.scene)
+    if isinstance(project.scene, SelfDrawn) and (splats := getattr(project.scene, "splats", None)) is not None:
+        yield _splats_part(splats)
     if isinstance(project.scene, StagedScene):
         for name, model in models_of(project.scene.objects):
             yield _of_bytes(name, model.data, _named(model, model.data))
+    if project.moving is not None:
+        packed = np.packbits(project.moving).tobytes()
+        yield _of_bytes(MOVING, packed, _hash(packed))
     if project.shots:
         text = f"[{', '.join(map(_shot_written, project.shots))}]".encode()
         yield _of_bytes(SHOTS, text, _hash(text))
@@ -116,11 +128,23 @@ def parts_of(project: ProjectFile) -> Iterator[Part]:
         yield _of_bytes(f"kept/{name}", data, _hash(data))
 
 
+def _splats_part(splats: Any) -> Part:
+    """The splats that a scene is drawn from, as the ``.ply`` of 3DGS."""
+    from pipelines.splats.files import ply_bytes
+
+    arrays = (splats.means, splats.sh, splats.log_scales, splats.quaternions, splats.logit_opacities)
+    size = sum(array.nbytes for array in arrays)
+    return Part(
+        SPLATS, _named(splats, *map(np.ascontiguousarray, arrays)), size, lambda stream: stream.write(ply_bytes(splats))
+    )
+
+
 def scene_part(scene: Scene) -> Part:
     """The pictures of a scene, without its objects."""
-    plain = Scene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name)
-    size = sum(view.colour.nbytes + view.depth.nbytes + view.known.nbytes for view in scene.views)
-    return Part(SCENE, _hash("".join(map(_view_named, scene.views)).encode()), size, partial(_write_scene, plain))
+    plain = Scene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name, scene.others)
+    views = (*scene.views, *scene.others)
+    size = sum(view.colour.nbytes + view.depth.nbytes + view.known.nbytes for view in views)
+    return Part(SCENE, _hash("".join(map(_view_named, views)).encode()), size, partial(_write_scene, plain))
 
 
 def _write_scene(scene: Scene, stream: IO[bytes]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.formats.content import kind_of
 from camera.formats.parsing import natural_key
 from camera.view import Scene, View
 from pipelines.media.encoded import decode_picture
@@ -54,6 +55,48 @@ def object_masks(scene: Scene, *, reach: float = REACH) -> NDArray[np.bool_]:
     corner, grain = middle - radius, radius / GRAIN
     kept = _pieces(near, middle, radius, corner, grain)
     return np.stack([_mask(view, kept, corner, grain, normal, level) for view in scene.views])
+
+
+def read_masks(files: Sequence[str | Path], count: int) -> NDArray[np.bool_]:
+    """(F,H,W) of ``count`` frames, in the size of the first: from a video that is bright on the part, a zip of pictures, or one picture
+    per frame in the order of their names. Raises `InputError` for another number, and for what cannot be read."""
+    from pipelines.inputs.archive import open_folder
+    from pipelines.inputs.open import VIDEOS
+
+    if not files:
+        raise InputError("Give masks: a video, a zip of pictures, or a picture for each frame.")
+    first = Path(files[0])
+    if not first.is_file():
+        raise InputError(f"There is no file of masks {first}.")
+    if len(files) == 1 and kind_of(first) in VIDEOS:
+        return _masks_of_video(first, count)
+    if len(files) == 1 and kind_of(first) == ".zip":
+        with open_folder(first) as folder:
+            pictures = [each for each in folder.rglob("*") if each.is_file() and not each.name.startswith(".")]
+            return _in_first_size(pictures, count)
+    return _in_first_size(files, count)
+
+
+def _in_first_size(files: Sequence[str | Path], count: int) -> NDArray[np.bool_]:
+    first = min(map(Path, files), key=lambda file: natural_key(file.name), default=None)
+    if first is None:
+        raise InputError("There is no mask in that zip; give a picture for each frame.")
+    picture = decode_picture(
+        first.read_bytes(), cv2.IMREAD_UNCHANGED, f"The mask {first.name} is no picture that can be read; give PNG."
+    )
+    return masks_of_files(files, count, picture.shape[1], picture.shape[0])
+
+
+def _masks_of_video(file: Path, count: int) -> NDArray[np.bool_]:
+    from pipelines.media.video import read_video
+
+    frames, _ = read_video(file, max_frames=count + 1, every=True)
+    if len(frames) != count:
+        more = "more" if len(frames) > count else str(len(frames))
+        raise InputError(
+            f"Each of the {count} frames needs a mask, and {file.name} has {more}; give a video as long as the clip."
+        )
+    return frames.max(axis=3) > 127
 
 
 def masks_of_files(files: Sequence[str | Path], count: int, width: int, height: int) -> NDArray[np.bool_]:

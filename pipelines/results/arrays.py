@@ -21,8 +21,9 @@ _SAME = "the given scene"
 def scene_arrays(scene: Scene, prefix: str = "") -> dict[str, Any]:
     """The views as arrays named ``prefix`` + "view0.colour" and so on; see `scene_facts` for the rest."""
     arrays = {
-        f"{prefix}view{number}.{field}": getattr(view, field)
-        for number, view in enumerate(scene.views)
+        f"{prefix}{kind}{number}.{field}": getattr(view, field)
+        for kind, views in (("view", scene.views), ("other", scene.others))
+        for number, view in enumerate(views)
         for field in _VIEW_ARRAYS
     }
     if isinstance(scene, StagedScene):
@@ -35,17 +36,21 @@ def scene_facts(scene: Scene) -> dict[str, Any]:
     facts = {"kind": scene.kind, "unit": scene.unit, "fps": scene.fps, "source": scene.source, "name": scene.name}
     if isinstance(scene, StagedScene):
         facts["distance"] = scene.distance
-    return facts | {"views": len(scene.views)}
+    return facts | {"views": len(scene.views), "others": len(scene.others)}
 
 
 def scene_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], prefix: str = "") -> Scene:
     """The scene of `scene_arrays` and `scene_facts`; raises `InputError` for views that cannot be."""
     facts = dict(facts)
-    views = tuple(
-        View(**{field: arrays[f"{prefix}view{number}.{field}"] for field in _VIEW_ARRAYS})
-        for number in range(int(facts.pop("views")))
+    views, others = (
+        tuple(
+            View(**{field: arrays[f"{prefix}{kind}{number}.{field}"] for field in _VIEW_ARRAYS})
+            for number in range(int(facts.pop(f"{kind}s", 0)))
+        )
+        for kind in ("view", "other")
     )
-    for view in views:
+    facts["others"] = others
+    for view in (*views, *others):
         View.of(view.colour, view.depth, view.intrinsics, view.world_from_camera)
     if "distance" in facts:
         return StagedScene(views, **facts, objects=unpack_objects(arrays[f"{prefix}objects"].tobytes()))

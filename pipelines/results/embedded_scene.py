@@ -50,8 +50,9 @@ def pack_scene(carried: EmbeddedScene, last: NDArray[np.uint8] | None = None) ->
 
     A scene that is too large, or that has objects in it, is left out.
     """
-    scene, first = carried.scene, carried.scene.first
-    large = len(scene.views) * first.width * first.height > MOST_PIXELS or len(scene.views) > _MOST_VIEWS
+    scene = carried.scene
+    pictures = (*scene.views, *scene.others)
+    large = sum(view.depth.size for view in pictures) > MOST_PIXELS or len(pictures) > _MOST_VIEWS
     arrays: dict[str, Any] = {} if last is None else {"last": last}
     facts: dict[str, Any] = {"views": 0, "added": 0}
     if not large and not isinstance(scene, StagedScene):
@@ -70,15 +71,15 @@ def read_embedded_scene(file: str | Path) -> EmbeddedScene | None:
         return None
     read, facts = box
     try:
-        count, added = int(facts.pop("views")), int(facts.pop("added"))
-        if not 0 <= count <= _MOST_VIEWS or not 0 <= added <= _MOST_ADDED:
-            raise ValueError(f"{count} and {added} pictures")
+        count, added, beside = int(facts.pop("views")), int(facts.pop("added")), int(facts.pop("others", 0))
+        if not (0 <= count <= _MOST_VIEWS and 0 <= added <= _MOST_ADDED and 0 <= beside <= _MOST_VIEWS):
+            raise ValueError(f"{count}, {added} and {beside} pictures")
         if not count:
             return None
-        shapes = {f"view{number}.{field}": SHAPES[field] for number in range(count + added) for field in SHAPES}
-        arrays = read(shapes)
+        arrays = read(shapes_of(count + added, beside))
         views = [read_view(arrays, number) for number in range(count + added)]
-        return EmbeddedScene(Scene(tuple(views[:count]), **check_facts(facts)), tuple(views[count:]))
+        others = tuple(read_view(arrays, number, "other") for number in range(beside))
+        return EmbeddedScene(Scene(tuple(views[:count]), **check_facts(facts), others=others), tuple(views[count:]))
     except (ValueError, KeyError, TypeError) as error:
         raise _damage_error(file) from error
 
@@ -107,9 +108,15 @@ def _damage_error(file: str | Path) -> InputError:
     return InputError(f"What {Path(file).name} carries is damaged; open the picture it was shot from.")
 
 
-def read_view(arrays: dict[str, NDArray], number: int) -> View:
-    """View ``number`` of the arrays of `SHAPES`, checked."""
-    part = {field: arrays[f"view{number}.{field}"] for field in SHAPES}
+def shapes_of(views: int, others: int = 0) -> dict[str, str]:
+    """Names and shapes of the arrays of so many pictures, as `pipelines.results.arrays.scene_arrays` names them."""
+    numbered = [f"view{number}" for number in range(views)] + [f"other{number}" for number in range(others)]
+    return {f"{name}.{field}": shape for name in numbered for field, shape in SHAPES.items()}
+
+
+def read_view(arrays: dict[str, NDArray], number: int, kind: str = "view") -> View:
+    """View ``number`` of the arrays of `SHAPES`, or one of the others, checked."""
+    part = {field: arrays[f"{kind}{number}.{field}"] for field in SHAPES}
     view = View.of(part["colour"], part["depth"], part["intrinsics"], part["world_from_camera"])
     return replace(view, known=view.known & part["known"].astype(bool))
 

@@ -177,7 +177,7 @@ def scene_sha256(scene: Scene) -> str:
     digest = hashlib.sha256(scene.kind.encode())
     if isinstance(scene, StagedScene) and scene.objects:
         digest.update(repr((float(scene.distance), [item.described for item in scene.objects])).encode())
-    for view in scene.views:
+    for view in (*scene.views, *scene.others):
         for array in (view.colour, view.depth, view.intrinsics, view.world_from_camera):
             digest.update(str(array.shape).encode())
             digest.update(np.ascontiguousarray(array).tobytes())

@@ -79,4 +79,6 @@ def _trim(past: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _bytes(scene: Scene) -> int:
-    return sum(view.colour.nbytes + view.depth.nbytes for view in scene.views)
+    splats = getattr(scene, "splats", None)
+    own = sum(array.nbytes for array in vars(splats).values()) if splats is not None else 0
+    return own + sum(view.colour.nbytes + view.depth.nbytes for view in (*scene.views, *scene.others))

@@ -144,7 +144,7 @@ class Project:
         own = None if self.own_as_given else self.own
         return self.changed(
             f"open {scene.name}", scene=scene, example=example, points=points, track=None, shots=(), own=own,
-            own_as_given=False,
+            own_as_given=False, moving=None,
         )  # fmt: skip
 
     def with_scene(self, scene: Scene, name: str, *, merges: bool = False) -> Project:

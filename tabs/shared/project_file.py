@@ -74,5 +74,5 @@ def project_content(project: Project) -> ProjectFile:
     return ProjectFile(
         content.scene, content.example, content.own, content.own_as_given, content.own_scale, content.track,
         content.source.values(), {name: moves.values() for name, moves in content.moves.items()}, settings, project.method,
-        content.shots, files, content.kept, look=content.look.values(),
+        content.shots, files, content.kept, look=content.look.values(), moving=content.moving,
     )  # fmt: skip

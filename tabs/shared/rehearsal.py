@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
 
 import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
 
 from camera.formats import FORMATS, write
+from camera.view import Scene
 from pipelines.method import Progress
 from pipelines.project.look import exposure_of
 from pipelines.rehearsal import rehearse
@@ -62,9 +66,12 @@ def rehearse_path(project: Project, renderer: str, holes: str, progress: gr.Prog
     target = project.file(f"rehearsal-{uuid.uuid4().hex[:8]}.mp4")
     shown_at = 0.0
     exposure = exposure_of(project.content.look, scene)
-    drawn_by, fills = choice_of(RENDERERS, renderer, "The renderer"), choice_of(HOLES, holes, "What fills holes")
-    inpaint = own_inpainter() if fills == "completed" else None
-    steps = rehearse(scene, path, target, renderer=drawn_by, holes=fills, inpaint=inpaint, exposure=exposure)  # type: ignore[arg-type]
+    how: dict[str, Any] = {
+        "renderer": choice_of(RENDERERS, renderer, "The renderer"), "holes": choice_of(HOLES, holes, "What fills holes")
+    }  # fmt: skip
+    how["inpaint"] = own_inpainter() if how["holes"] == "completed" else None
+    how["moving"] = moving_in_frame(project, scene) if how["holes"] == "remembered" else None
+    steps = rehearse(scene, path, target, **how, exposure=exposure)
     for step in steps:
         if not isinstance(step, Progress):
             yield str(step.video), step.summary
@@ -72,6 +79,16 @@ def rehearse_path(project: Project, renderer: str, holes: str, progress: gr.Prog
             shown_at = time.monotonic()
             progress((step.step, step.steps), desc=step.phase, unit="frames")
             yield gr.skip(), gr.skip()
+
+
+def moving_in_frame(project: Project, scene: Scene) -> NDArray[np.bool_] | None:
+    """The project's masks of what moves, in the frame of ``scene``; None without, and where the scene is no clip."""
+    masks = project.content.moving
+    if masks is None or scene.kind != "clip":
+        return None
+    from camera.completion.masks import fit_masks
+
+    return fit_masks(masks, scene.first.width, scene.first.height, project.moves.fit)  # type: ignore[arg-type]
 
 
 class PathDownload:

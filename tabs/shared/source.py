@@ -175,7 +175,7 @@ def open_files(
     """Make a scene of a clip or of several views, with the cameras they bring or estimated ones, or of a file of splats."""
     record = record_of(project.method)
     kinds = kinds or record.scenes
-    with _gather_files(project, files or []) as together:
+    with gather_files(project, files or []) as together:
         material = read_material(
             together, given_views=given_views or 0, dense=record.dense_views, begin_at=begin_at or 0,
             up=up, steady=steady_depth,  # type: ignore[arg-type]
@@ -183,14 +183,23 @@ def open_files(
     if material.scene.kind not in kinds:
         raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
     project = project.opened(material.scene, material.points)
+    if material.steady is not None:
+        table = table_file(project)
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_text(material.steady.table())
     if material.path is not None:
         project = project.with_own(material.path, as_given=material.path_as_given)
     words = f" Its own path is ready under {PATH_FILE}." if material.path is not None else ""
     return project, f"{describe_scene(material.scene)}  \n{material.note}{words}", signal()
 
 
+def table_file(project: Project) -> Path:
+    """Where the table of the open clip's depth over time lies, if there is one."""
+    return project.file(f"depth-{id(project.scene):x}") / "depth_over_time.csv"
+
+
 @contextmanager
-def _gather_files(project: Project, files: Sequence[str]) -> Iterator[list[Path]]:
+def gather_files(project: Project, files: Sequence[str]) -> Iterator[list[Path]]:
     """The files where their names alone say their order: each upload lies in a folder of its own, named by chance."""
     given = [Path(file) for file in files]
     if len({file.name for file in given}) < len(given):

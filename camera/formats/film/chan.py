@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from camera.conventions import nerfstudio_from_opencv, opencv_from_nerfstudio
+from camera.conventions import opencv_from_y_up, y_up_from_opencv
 from camera.errors import InputError
 from camera.formats import lens
 from camera.formats.account import Account
@@ -40,14 +40,14 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
         lenses = resample_lens(wanted, len(values))
         account.say(f"{name} says no field of view; the lens of the scene is taken.")
     account.say(f"The angles of {name} are taken in Nuke's default rotation order ZXY, which the file does not say.")
-    path = CameraPath(opencv_from_nerfstudio(poses), lenses, wanted.width, wanted.height, wanted.fps)
+    path = CameraPath(opencv_from_y_up(poses), lenses, wanted.width, wanted.height, wanted.fps)
     return by_time(path, values[:, 0] / wanted.fps, account)
 
 
 def write(path: CameraPath) -> bytes:
     """A line per frame, counted from 1, with the vertical field of view."""
     lens.require_centred_square(path, "Nuke's .chan")
-    poses = nerfstudio_from_opencv(path.world_from_camera)
+    poses = y_up_from_opencv(path.world_from_camera)
     y, x, z = scipy_rotation().from_matrix(poses[:, :3, :3]).as_euler(ORDER, degrees=True).T
     table = np.column_stack([poses[:, :3, 3], x, y, z, path.fov_degrees[:, 1]])
     lines = [f"{frame}\t" + "\t".join(f"{value:.12g}" for value in row) for frame, row in enumerate(table, 1)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.conventions import nerfstudio_from_opencv, opencv_from_nerfstudio
+from camera.conventions import opencv_from_y_up, y_up_from_opencv
 from camera.errors import InputError, reading
 from camera.formats import lens
 from camera.formats.account import Account, refusal
@@ -40,7 +40,7 @@ def write(path: CameraPath) -> bytes:
     from camera.objects.glb import pack_glb
 
     lens.require_one_lens(lens.require_centred_square(path, "glTF"), "glTF")
-    poses = nerfstudio_from_opencv(path.world_from_camera)
+    poses = y_up_from_opencv(path.world_from_camera)
     quaternions = _continuous(to_quaternion(poses[:, :3, :3], order="xyzw"))
     times = np.arange(len(path)) / path.fps
     arrays = [times[:, None].astype("<f4"), poses[:, :3, 3].astype("<f4"), quaternions.astype("<f4")]
@@ -126,7 +126,7 @@ def _camera_path(file: Any, like: CameraPath | None, account: Account) -> Camera
     poses[:, :3, 3] = worlds[:, :3, 3]
     wanted = like_or_refuse(like, name, "picture size")
     lenses = lens.lenses_from_fov(np.full(len(poses), fov), width=wanted.width, height=wanted.height, across=False)
-    return CameraPath(opencv_from_nerfstudio(poses), lenses, wanted.width, wanted.height, fps)
+    return CameraPath(opencv_from_y_up(poses), lenses, wanted.width, wanted.height, fps)
 
 
 def _fov(camera: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from camera.conventions import FULL_FRAME_MM, nerfstudio_from_opencv, opencv_from_nerfstudio
+from camera.conventions import FULL_FRAME_MM, opencv_from_y_up, y_up_from_opencv
 from camera.errors import InputError, reading
 from camera.formats import lens
 from camera.formats.account import Account, refusal
@@ -52,12 +52,16 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def write(path: CameraPath) -> bytes:
-    """Text (usda) of one camera with a sample per frame, in metres, on a sensor 36 mm wide; raises `InputError` for oblong pixels."""
+    """Text (usda) of one camera with a sample per frame, in metres, on a sensor 36 mm wide; raises `InputError` for oblong pixels.
+
+    USD counts focal lengths and apertures in tenths of the scene's unit, here decimetres.
+    """
     lens.require_square(path, "USD")
-    unit = FULL_FRAME_MM / path.width
+    across = FULL_FRAME_MM / 100
+    unit = across / path.width
     middle = np.array([path.width - 1, path.height - 1]) / 2
     shift = (path.intrinsics[:, :2, 2] - middle) * unit
-    rows = np.swapaxes(nerfstudio_from_opencv(path.world_from_camera), 1, 2).tolist()
+    rows = np.swapaxes(y_up_from_opencv(path.world_from_camera), 1, 2).tolist()
     matrices = [f"( {', '.join('(' + ', '.join(map(repr, row)) + ')' for row in matrix)} )" for matrix in rows]
     values = {
         "float focalLength": path.intrinsics[:, 0, 0] * unit,
@@ -68,7 +72,7 @@ def write(path: CameraPath) -> bytes:
     return (
         f'#usda 1.0\n(\n    defaultPrim = "Reshoot"\n    metersPerUnit = 1\n    upAxis = "Y"\n    startTimeCode = 0\n'
         f"    endTimeCode = {len(path) - 1}\n    timeCodesPerSecond = {path.fps!r}\n    framesPerSecond = {path.fps!r}\n)\n\n"
-        f'def Camera "Reshoot"\n{{\n    float horizontalAperture = {FULL_FRAME_MM!r}\n'
+        f'def Camera "Reshoot"\n{{\n    float horizontalAperture = {across!r}\n'
         f"    float verticalAperture = {path.height * unit!r}\n{samples}"
         f"    matrix4d xformOp:transform.timeSamples = {_samples(matrices)}\n"
         f'    uniform token[] xformOpOrder = ["xformOp:transform"]\n}}\n'
@@ -114,9 +118,7 @@ def _camera_path(stage: Any, like: CameraPath, account: Account) -> CameraPath:
     if (kind := camera.GetProjectionAttr().Get()) != "perspective":
         raise refusal(f"The projection {kind!r}", name, "parallel rays", "give a perspective camera")
     poses = _to_metres(np.stack(worlds), stage, account)
-    return CameraPath(
-        opencv_from_nerfstudio(poses), _lenses(np.array(rows), like, account), like.width, like.height, fps
-    )
+    return CameraPath(opencv_from_y_up(poses), _lenses(np.array(rows), like, account), like.width, like.height, fps)
 
 
 def _say_attributes(prim: Any, account: Account) -> None:

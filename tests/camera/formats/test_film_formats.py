@@ -181,7 +181,9 @@ def test_gltf_cameras_look_along_minus_z_with_y_up():
         and path.fov_degrees[0, 1] == pytest.approx(straight().fov_degrees[0, 1])
     )
     np.testing.assert_allclose(path.world_from_camera[0], np.eye(4), atol=1e-7)
-    assert node["rotation"] == pytest.approx([1, 0, 0, 0]), "half a turn about x: OpenCV's y and z are the other way"
+    assert node["rotation"] == pytest.approx([0, 0, 0, 1]), (
+        "world and camera are both turned: neither against the other"
+    )
 
 
 def test_a_gltf_camera_moves_with_what_it_hangs_on():

@@ -123,6 +123,7 @@ def test_chan_by_hand():
     path = read("a.chan", lines.encode(), like=LIKE, account=Account("a.chan"))
     np.testing.assert_allclose(path.world_from_camera[1, :3, 2], [-1, 0, 0], atol=1e-9)
     np.testing.assert_allclose(path.centres[:, 0], range(4), atol=1e-9)
+    np.testing.assert_allclose(path.centres[1], [1, -2, -3], atol=1e-9, err_msg="y is up in Nuke, and down here")
     assert path.fov_degrees[0, 1] == pytest.approx(40)
     with pytest.raises(InputError, match="all hold 7"):
         read("a.chan", b"1 0 0 0 0 0 0\n2 0 0 0 0 0 0 40\n", like=LIKE)

@@ -46,16 +46,17 @@ def test_an_animated_crane_in_centimetres_moves_the_camera_in_metres():
     np.testing.assert_allclose(path.centres[:, 0], np.linspace(0, 1, 25), atol=1e-12)
     assert "the centimetre, is taken" in notes
     assert path.intrinsics[0, 0, 0] == pytest.approx(80) and path.intrinsics[0, :2, 2].tolist() == [79.5, 44.5]
-    np.testing.assert_allclose(path.world_from_camera[0, :3, :3], np.diag([1, -1, -1]), atol=1e-12)
+    np.testing.assert_allclose(path.world_from_camera[0, :3, :3], np.eye(3), atol=1e-12)
 
 
 def test_z_up_becomes_y_up():
     place = 'double3 xformOp:translate = (1, 2, 3)\nuniform token[] xformOpOrder = ["xformOp:translate"]'
     path, notes = told(usda('upAxis = "Z"\nmetersPerUnit = 1', around=place))
-    np.testing.assert_allclose(path.centres[0], [1, 3, -2], atol=1e-12)
+    # 1 right, 3 up, 2 behind what z-up files call the front: up is -y and ahead is z here
+    np.testing.assert_allclose(path.centres[0], [1, -3, 2], atol=1e-12)
     assert "z axis" in notes and "stands still" in notes
-    # it looked along -z, down; with y up that is down along -y
-    np.testing.assert_allclose(path.world_from_camera[0, :3, 2], [0, -1, 0], atol=1e-12)
+    # it looked along -z, down; that is y here
+    np.testing.assert_allclose(path.world_from_camera[0, :3, 2], [0, 1, 0], atol=1e-12)
 
 
 def test_offsets_move_the_principal_point_and_other_shapes_are_said():

@@ -13,12 +13,15 @@ from camera.errors import InputError
 from camera.objects.bundle import MODELS
 from camera.objects.model import read_models
 from camera.objects.scene import StagedScene, new_object, stage_objects
+from camera.path import CameraPath, pinhole
 from camera.sequence.shots import Shot
 from examples import EXAMPLES, load
 from pipelines import method
 from pipelines.project.content import FILM_MOVES, PATH_FILE, MoveSource
 from pipelines.project.file import content_of, read_project, save_project
 from pipelines.project.parts import parts_of
+from pipelines.splats.scene import SplatScene, scene_of_splats
+from pipelines.splats.splats import Splats
 from tabs.project.project import Project
 from tabs.shared.project_file import open_project_file, project_content, save_project_file
 
@@ -135,3 +138,23 @@ def test_what_is_no_project_is_refused_and_strange_values_are_said(project, tmp_
     content, notes = content_of(read_project(odd))
     assert content.settings["gen3c"]["steps"] == GEN3C.settings().steps  # type: ignore[attr-defined]
     assert len(notes) == 3 and "dreamer" in notes[-1]
+
+
+def test_a_scene_of_splats_stays_one(tmp_path):
+    chance = np.random.default_rng(0)
+    means = chance.uniform([-2, -1, 2], [2, 1, 5], (400, 3))
+    splats = Splats(
+        means, chance.normal(size=(400, 4)), np.full((400, 3), -1.5), np.full(400, 4.0), chance.normal(size=(400, 4, 3))
+    )
+    scene, _ = scene_of_splats(splats, camera=CameraPath(np.eye(4)[None], pinhole(64, 48, 60), 64, 48))
+    file = save_project(tmp_path / "p.zip", project_content(Project().opened(scene)))
+    content, notes = content_of(read_project(file))
+    assert not notes and isinstance(content.scene, SplatScene)
+    for name in ("means", "quaternions", "sh"):
+        np.testing.assert_allclose(getattr(content.scene.splats, name), getattr(splats, name), atol=1e-6)
+    without = tmp_path / "q.zip"
+    with zipfile.ZipFile(file) as whole, zipfile.ZipFile(without, "w") as left:
+        for name in set(whole.namelist()) - {"splats.ply"}:
+            left.writestr(name, whole.read(name))
+    content, notes = content_of(read_project(without))
+    assert not isinstance(content.scene, SplatScene) and "splats are not in the file" in notes[0]

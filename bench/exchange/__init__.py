@@ -1,0 +1,1 @@
+"""Exports opened in other programs."""

@@ -1,0 +1,265 @@
+"""Exports opened in other programs, and compared by numbers: where the camera in the file sees the points in it, and their colours.
+
+``RESHOOT_TOOLS`` names a Python that has bpy, open3d and plyfile (in an environment of its own: they want other versions than
+Reshoot), ``RESHOOT_NODE`` a folder with node_modules of three and @playcanvas/splat-transform. What is missing is said and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from bench import Row, Scale, long_subject
+from camera.path import CameraPath
+
+HERE = Path(__file__).parent
+WIDTH, HEIGHT, FRAMES, POINTS = 640, 400, 9, 300
+NEAREST = 0.3
+"""Points nearer to a camera are not compared: there a thousandth of their place is many pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """``points`` (N,3) of the world, ``colours`` (N,3), in the order of the files; ``path`` and one with zoom and shift, ``odd``."""
+
+    folder: Path
+    points: np.ndarray
+    colours: np.ndarray
+    path: CameraPath
+    odd: CameraPath
+
+    def seen(self, path: CameraPath) -> np.ndarray:
+        """(F,N,2): where ours are; NaN where nearer than `NEAREST`."""
+        camera = path.camera_from_world
+        local = np.einsum("fij,nj->fni", camera[:, :3, :3], self.points) + camera[:, None, :3, 3]
+        pixel = np.einsum("fij,fnj->fni", path.intrinsics, local)
+        return np.where(local[..., 2:] > NEAREST, pixel[..., :2] / local[..., 2:], np.nan)
+
+
+@long_subject
+def opened_in(scale: Scale) -> list[Row]:
+    """Each export in each program that is there: pixels and levels apart."""
+    with TemporaryDirectory() as folder:
+        made = _exports(Path(folder))
+        return [row for ask in (_here, _python_tools, _three, _splat_transform) for row in ask(made)]
+
+
+def _exports(folder: Path) -> Export:
+    import reshoot
+    from camera import film_path
+    from camera.cloud import PointCloud
+    from camera.exchange.relief import relief_of
+    from examples import load
+    from pipelines.reconstruct.export import exports
+    from pipelines.splats.files import ply_bytes
+
+    scene = load("reading_room").fitted(WIDTH, HEIGHT)
+    path = film_path("arc 12 + dolly 0.1 + pan 3", scene, frames=FRAMES, fps=12)
+    middle = path.intrinsics.copy()
+    middle[:, :2, 2] = (WIDTH - 1) / 2, (HEIGHT - 1) / 2
+    path = CameraPath(path.world_from_camera, middle, WIDTH, HEIGHT, 12)
+    lenses = middle * np.linspace(1, 1.3, FRAMES)[:, None, None]
+    lenses[:, :2, 2], lenses[:, 2, 2] = middle[0, :2, 2] + [30, -20], 1
+    odd = CameraPath(path.world_from_camera, lenses, WIDTH, HEIGHT, 12)
+    for name, along in (("room.glb", path), ("room.usdc", odd), ("room.usda", odd)):
+        reshoot.scene_file(scene, along, folder / name)
+    relief = relief_of(scene)
+    cloud = PointCloud(relief.vertices, relief.colours)
+    frames = np.repeat(scene.first.colour[None], FRAMES, axis=0)
+    for name, content in exports(frames, path, cloud=cloud).items():
+        (folder / name).write_bytes(content)
+    with zipfile.ZipFile(folder / "colmap.zip") as archive:
+        archive.extractall(folder / "colmap")
+    (folder / "splats.ply").write_bytes(ply_bytes(_splats()))
+    chosen = np.random.default_rng(0).choice(len(relief.vertices), POINTS, replace=False)
+    asked = {
+        "points": chosen.tolist(),
+        "frames": FRAMES,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "fps": 12,
+        "places": relief.vertices[chosen].tolist(),
+    }
+    (folder / "asked.json").write_text(json.dumps(asked))
+    return Export(folder, relief.vertices[chosen].astype(np.float64), relief.colours[chosen], path, odd)
+
+
+def _row(what: str, made: Export, answer: dict, path: CameraPath) -> Row:
+    pixels = np.array(answer["pixels"]) if "pixels" in answer else None
+    apart = "" if pixels is None else f"{np.nanmax(np.abs(pixels - made.seen(path))):.3f} px, "
+    if pixels is None:
+        shift = np.abs(np.array(answer["points"]) - made.points).max()
+        apart = f"points {shift:.1e}, "
+    levels = np.abs(np.array(answer["colours"]) - made.colours).max() if "colours" in answer else 0.0
+    near = pixels is None or np.nanmax(np.abs(pixels - made.seen(path))) < 0.5
+    return Row(
+        what, 0.0, agreement=f"{apart}{levels:.2f} levels", target="0.5 px, 2 levels", met=bool(near and levels <= 2)
+    )
+
+
+def _here(made: Export) -> Iterator[Row]:
+    """usd-core, trimesh and pycolmap, in this Python."""
+    for tool in (_ask_usd, _ask_trimesh, _ask_colmap):
+        yield from tool(made)
+
+
+def _ask_usd(made: Export) -> Iterator[Row]:
+    from pxr import Usd, UsdGeom
+
+    asked = json.loads((made.folder / "asked.json").read_text())
+    for name in ("room.usdc", "room.usda"):
+        stage = Usd.Stage.Open(str(made.folder / name))
+        prim = UsdGeom.Mesh(stage.GetPrimAtPath("/Shot/Scene"))
+        points = np.array(prim.GetPointsAttr().Get(), np.float64)[asked["points"]]
+        linear = np.array(prim.GetDisplayColorAttr().Get())[asked["points"]]
+        pixels = []
+        for frame in range(FRAMES):
+            frustum = UsdGeom.Camera(stage.GetPrimAtPath("/Shot/Camera")).GetCamera(frame).frustum
+            flat = np.append(points, np.ones((len(points), 1)), axis=1) @ np.array(
+                frustum.ComputeViewMatrix() * frustum.ComputeProjectionMatrix()
+            )
+            x, y = (flat[:, :2] / flat[:, 3:]).T
+            pixels.append(np.stack([(x + 1) / 2 * WIDTH - 0.5, (1 - y) / 2 * HEIGHT - 0.5], axis=1))
+        colours = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+        version = ".".join(map(str, Usd.GetVersion()))
+        yield _row(f"{name} in usd-core {version}", made, {"pixels": pixels, "colours": colours}, made.odd)
+
+
+def _ask_trimesh(made: Export) -> Iterator[Row]:
+    import trimesh
+
+    asked = json.loads((made.folder / "asked.json").read_text())
+    cloud = trimesh.load(made.folder / "points.ply")
+    answer = {
+        "points": np.asarray(cloud.vertices)[asked["points"]],
+        "colours": np.asarray(cloud.colors)[asked["points"], :3],
+    }  # type: ignore[attr-defined]
+    yield _row(f"points.ply in trimesh {trimesh.__version__}", made, answer, made.path)
+
+
+def _ask_colmap(made: Export) -> Iterator[Row]:
+    import pycolmap
+
+    model = pycolmap.Reconstruction(str(made.folder / "colmap" / "sparse" / "0"))
+    images = sorted(model.images.values(), key=lambda image: image.name)
+    pixels = []
+    for image in images:
+        camera, pose = model.cameras[image.camera_id], np.asarray(image.cam_from_world().matrix())
+        local = made.points @ pose[:, :3].T + pose[:, 3]
+        pixels.append(
+            [np.asarray(camera.img_from_cam(point)).ravel() - 0.5 if point[2] > 0 else [np.nan] * 2 for point in local]
+        )
+    yield _row(f"colmap.zip in pycolmap {pycolmap.__version__}", made, {"pixels": pixels}, made.path)
+
+
+def _python_tools(made: Export) -> Iterator[Row]:
+    python = os.environ.get("RESHOOT_TOOLS")
+    if not python:
+        print("RESHOOT_TOOLS names no Python with bpy, open3d and plyfile; these are left out.", file=sys.stderr)
+        return
+    for script in ("in_blender.py", "in_open3d.py", "in_plyfile.py"):
+        yield from _told(made, [python, str(HERE / script), str(made.folder)])
+
+
+def _three(made: Export) -> Iterator[Row]:
+    node = os.environ.get("RESHOOT_NODE")
+    if not node:
+        print("RESHOOT_NODE names no folder with three and splat-transform; these are left out.", file=sys.stderr)
+        return
+    script = Path(node) / "reshoot_in_three.mjs"
+    script.write_text((HERE / "in_three.mjs").read_text())
+    try:
+        yield from _told(made, ["node", str(script), str(made.folder)])
+    finally:
+        script.unlink()
+
+
+def _told(made: Export, command: list[str]) -> Iterator[Row]:
+    """Rows of what a program writes on its last line: by file and program, pixels or points, and colours."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        print(f"{command[1]}: {done.stderr[-600:]}", file=sys.stderr)
+        return
+    for what, answer in json.loads(done.stdout.strip().splitlines()[-1]).items():
+        yield _row(what, made, answer, made.odd if ".usd" in what else made.path)
+
+
+def _splats():
+    from pipelines.splats.splats import Splats
+
+    chance = np.random.default_rng(7)
+    n = 300
+    sh = chance.normal(0, 0.15, (n, 9, 3))
+    sh[:, 0] = (chance.random((n, 3)) - 0.5) / 0.28209479
+    means = chance.uniform([-1.5, -1.5, 2.5], [1.5, 1.5, 5.5], (n, 3))
+    return Splats(
+        means, chance.normal(size=(n, 4)), chance.normal(-3, 0.5, (n, 3)), chance.normal(size=n), np.clip(sh, -1.8, 1.8)
+    )
+
+
+def _splat_transform(made: Export) -> Iterator[Row]:
+    """Our splat files, converted to .ply by splat-transform, beside the splats that were written."""
+    node = os.environ.get("RESHOOT_NODE")
+    tool = Path(node or "") / "node_modules/@playcanvas/splat-transform"
+    if not node or not tool.is_dir():
+        return
+    from pipelines.splats.formats import NAMES, encode, read
+
+    version = json.loads((tool / "package.json").read_text())["version"]
+    ours = _splats()
+    for kind in ("ply", "compressed.ply", "spz", "sog", "splat"):  # it writes glTF, and does not read it
+        file = made.folder / NAMES[kind]
+        file.write_bytes(encode(ours, kind))
+        out = made.folder / f"{kind}-back.ply"
+        done = subprocess.run(
+            ["node", str(tool / "bin/cli.mjs"), "-q", "-w", str(file), str(out)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if done.returncode:
+            yield Row(
+                f"{file.name} in splat-transform {version}",
+                0.0,
+                agreement=done.stderr.strip()[-120:] or "not read",
+                met=False,
+            )
+            continue
+        back, _ = read(out.read_bytes(), "back.ply", up="y-down")
+        yield _splat_row(f"{file.name} in splat-transform {version}", ours, back)
+
+
+def _splat_row(what: str, ours, back) -> Row:
+    """The file's own axes are tried as tools read them: as they are, or turned half about x or z."""
+    turns: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "": lambda p: p, ", turned about x": lambda p: p * [1, -1, -1], ", turned about z": lambda p: p * [-1, -1, 1],
+    }  # fmt: skip
+    found = []
+    for name, turn in turns.items():
+        means = turn(back.means.astype(np.float64))
+        nearest = np.linalg.norm(ours.means[:, None] - means[None], axis=2).argmin(axis=1)
+        pixels = [560 * each[:, :2] / each[:, 2:] for each in (ours.means, means[nearest])]
+        found.append(
+            (
+                float(np.abs(pixels[0] - pixels[1]).max()),
+                float(np.abs(ours.colours - back.colours[nearest]).max() * 255),
+                name,
+            )
+        )
+    apart, levels, name = min(found)
+    return Row(
+        what,
+        0.0,
+        agreement=f"{apart:.3f} px, {levels:.2f} levels{name}",
+        target="0.5 px, 2 levels",
+        met=apart < 0.5 and levels <= 2,
+    )

@@ -1,0 +1,1 @@
+"""A scene and its camera in one file for other programs."""

@@ -1,0 +1,70 @@
+"""The surface that a picture with depth shows, as triangles: cut where the renderers cut it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.objects.scene import plain
+from camera.render.painters import CUT_RATIO, STRETCH
+from camera.view import Scene, View
+
+MOST_SIDE = 640
+"""Pixels of the longer side of each view that is made a surface of: 0.4 million triangles or so."""
+MOST_VIEWS = 8
+"""Of several views, so many, evenly chosen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relief:
+    """``vertices`` (N,3) float32 in the world, OpenCV's axes; ``colours`` (N,3) uint8 sRGB; ``triangles`` (T,3) int32."""
+
+    vertices: NDArray[np.float32]
+    colours: NDArray[np.uint8]
+    triangles: NDArray[np.int32]
+
+
+def relief_of(scene: Scene, *, most_side: int = MOST_SIDE) -> Relief:
+    """The surfaces of a scene's known depth: of the first frame of a clip, else of up to `MOST_VIEWS` views.
+
+    Objects that stand in the scene are left out. Raises `InputError` where there is nothing but sky.
+    """
+    views = scene.views[:1] if scene.kind == "clip" else scene.views
+    chosen = np.unique(np.linspace(0, len(views) - 1, min(len(views), MOST_VIEWS)).round().astype(int))
+    parts = [relief_of_view(_shrunk(plain(scene).views[i], most_side)) for i in chosen]
+    starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    whole = Relief(
+        np.concatenate([part.vertices for part in parts]),
+        np.concatenate([part.colours for part in parts]),
+        np.concatenate([part.triangles + start for part, start in zip(parts, starts)]).astype(np.int32),
+    )
+    if not len(whole.triangles):
+        raise InputError(f"{scene.name} shows no surface with known depth, so there is nothing to export.")
+    return whole
+
+
+def relief_of_view(view: View) -> Relief:
+    """A vertex for each pixel that has a surface, two triangles for each four neighbours that no depth edge parts."""
+    from camera.unproject import points_of
+
+    number = np.full(view.known.shape, -1, np.int32)
+    number[view.known] = np.arange(view.known.sum(), dtype=np.int32)
+    corners = np.stack([number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]])
+    depths = np.stack([view.depth[:-1, :-1], view.depth[:-1, 1:], view.depth[1:, :-1], view.depth[1:, 1:]])
+    nearest, farthest = depths.min(axis=0), depths.max(axis=0)
+    slack = STRETCH / (view.intrinsics[0, 0] * view.focus_depth)
+    similar = (farthest <= CUT_RATIO * nearest) | (farthest - nearest <= slack * farthest * nearest)
+    whole = (corners >= 0).all(axis=0) & similar
+    a, b, c, d = corners[:, whole]
+    triangles = np.concatenate([np.stack([a, b, c], axis=1), np.stack([b, d, c], axis=1)])
+    used, triangles = np.unique(triangles, return_inverse=True)
+    points, colours = points_of(view)[view.known][used], view.colour[view.known][used]
+    return Relief(points, colours, triangles.reshape(-1, 3).astype(np.int32))
+
+
+def _shrunk(view: View, most_side: int) -> View:
+    scale = min(1.0, most_side / max(view.width, view.height))
+    return view.resized(max(2, round(view.width * scale)), max(2, round(view.height * scale)))

@@ -1,0 +1,171 @@
+"""A second capture of the same place brought into the world of the first: matched points, lifted by the depth of both.
+
+Corners are matched between pictures of both (SIFT, Lowe 2004). Each match is a point of both worlds, so that scale, turn and shift
+follow from three of them; the best of many triples is kept (RANSAC) and fitted to all that agree (Umeyama 1991).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.depth_edges import reliable_depth
+from camera.errors import InputError
+from camera.evaluation.paths import Similarity, fit_similarity
+from camera.objects.scene import plain
+from camera.render.painters import SelfDrawn
+from camera.view import Scene, View
+
+LOOKED_AT, KEPT = 6, 12
+"""Pictures of each capture that are matched, and of the second that are kept, spread over it."""
+MOST_SIDE, MOST_CORNERS = 960, 3000
+RATIO = 0.8
+"""Of the distances of the best and the second best match (Lowe's test)."""
+TRIPLES = 2000
+AGREES = 0.03
+"""A match agrees where its points come together to this part of their distance from the camera."""
+FEWEST, LEAST_SHARE = 16, 0.1
+"""Matches that agree, below which nothing is registered."""
+
+
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """``scene``: the first with the second's pictures among its others. ``similarity``: from the second's world to the first's.
+    ``matches``: points matched, ``agreeing`` of them; ``residual``: the median part of their distance by which these miss."""
+
+    scene: Scene
+    similarity: Similarity
+    matches: int
+    agreeing: int
+    residual: float
+
+    def sentence(self) -> str:
+        return (
+            f"Second capture registered by {self.agreeing} of {self.matches} matched points, which miss by {self.residual:.2%} of their "
+            f"distance; scale {self.similarity.scale:.4g}. Its pictures fill what the first never saw."
+        )
+
+
+def add_capture(scene: Scene, second: Scene) -> Registered:
+    """``scene`` with what ``second``, a capture of the same place with depth, shows where it has holes.
+
+    Everything in the second is taken to stand still. Raises `InputError` where the two have too little in common.
+    """
+    for each in (scene, second):
+        if isinstance(each, SelfDrawn):
+            raise InputError(f"Captures are matched by their pictures, and {each.name} is {each.source}.")
+    ours, theirs, away = match_captures(scene, second)
+    similarity, agreeing = _best(theirs, ours, away)
+    off = np.linalg.norm(similarity(theirs[agreeing]) - ours[agreeing], axis=1) / away[agreeing]
+    placed = tuple(place(second.views[i], similarity) for i in _spread(len(second.views), KEPT))
+    whole = replace(scene, others=(*scene.others, *placed))
+    return Registered(whole, similarity, len(ours), int(agreeing.sum()), float(np.median(off)))
+
+
+def place(view: View, similarity: Similarity) -> View:
+    """A view in another world: its pose is moved, its depth grows with the scale."""
+    pose = view.world_from_camera.copy()
+    pose[:3, :3], pose[:3, 3] = similarity.rotation @ pose[:3, :3], similarity(pose[:3, 3])
+    depth = np.where(view.known, view.depth * np.float32(similarity.scale), np.float32(np.nan))
+    return View.of(view.colour, depth, view.intrinsics, pose)
+
+
+def match_captures(scene: Scene, second: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Matched points (N,3) of both worlds, and (N,) how far the first lie from their camera. Raises `InputError` for too few."""
+    first = [_Corners.of(plain(scene).views[i]) for i in _spread(len(scene.views), LOOKED_AT)]
+    other = [_Corners.of(plain(second).views[i]) for i in _spread(len(second.views), LOOKED_AT)]
+    found = [_matched(one, two) for one in first for two in other]
+    ours, theirs, away = (np.concatenate([each[k] for each in found]) for k in range(3))
+    if len(ours) < FEWEST:
+        raise InputError(
+            f"Only {len(ours)} points of the two captures match, and {FEWEST} are needed; give pictures that show the same things "
+            "from places not far apart."
+        )
+    return ours, theirs, away
+
+
+@dataclass(frozen=True, eq=False)
+class _Corners:
+    """Of one picture: ``points`` (N,3) in its world, ``words`` (N,128), ``away`` (N,) from the camera."""
+
+    points: NDArray[np.float64]
+    words: NDArray[np.float32]
+    away: NDArray[np.float64]
+
+    @staticmethod
+    def of(view: View) -> _Corners:
+        scale = min(1.0, MOST_SIDE / max(view.width, view.height))
+        small = view.resized(round(view.width * scale), round(view.height * scale))
+        grey = cv2.cvtColor(small.colour, cv2.COLOR_RGB2GRAY)
+        found, words = cv2.SIFT_create(MOST_CORNERS).detectAndCompute(grey, None)  # type: ignore[attr-defined]
+        if not found:
+            return _Corners(np.zeros((0, 3)), np.zeros((0, 128), np.float32), np.zeros(0))
+        pixel = np.array([corner.pt for corner in found])
+        column, row = np.clip(np.rint(pixel).astype(int), 0, [small.width - 1, small.height - 1]).T
+        good = (small.known & reliable_depth(small.depth))[row, column]
+        pixel, depth = pixel[good], small.depth[row, column][good].astype(np.float64)
+        local = np.append(pixel, np.ones((len(pixel), 1)), axis=1) @ np.linalg.inv(small.intrinsics).T * depth[:, None]
+        pose = small.world_from_camera
+        return _Corners(local @ pose[:3, :3].T + pose[:3, 3], words[good], np.linalg.norm(local, axis=1))
+
+
+def _matched(one: _Corners, other: _Corners) -> tuple[NDArray, NDArray, NDArray]:
+    """Points of both and distances; those that are each other's best match, and clearly so."""
+    if min(len(one.points), len(other.points)) < 2:
+        return np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)
+    matcher = cv2.BFMatcher(cv2.NORM_L2)
+    there = {
+        a.queryIdx: a.trainIdx
+        for a, b in matcher.knnMatch(one.words, other.words, k=2)
+        if a.distance < RATIO * b.distance
+    }
+    back = {
+        a.queryIdx: a.trainIdx
+        for a, b in matcher.knnMatch(other.words, one.words, k=2)
+        if a.distance < RATIO * b.distance
+    }
+    pairs = np.array([(i, j) for i, j in there.items() if back.get(j) == i], int).reshape(-1, 2)
+    return one.points[pairs[:, 0]], other.points[pairs[:, 1]], one.away[pairs[:, 0]]
+
+
+def _best(points: NDArray, goals: NDArray, away: NDArray) -> tuple[Similarity, NDArray[np.bool_]]:
+    """The similarity from ``points`` to ``goals`` that most matches agree with, and which these are."""
+    chance = np.random.default_rng(0)
+    best = np.zeros(len(points), bool)
+    for triple in chance.integers(0, len(points), (TRIPLES, 3)):
+        if len(set(triple.tolist())) < 3:
+            continue
+        agreeing = _agreeing(_similarity(points[triple], goals[triple]), points, goals, away)
+        if agreeing.sum() > best.sum():
+            best = agreeing
+    if best.sum() < max(FEWEST, LEAST_SHARE * len(points)):
+        raise InputError(
+            f"Of {len(points)} matched points only {int(best.sum())} agree on where the second capture stands; give pictures that show "
+            "the same things from places not far apart, with depth."
+        )
+    similarity = fit_similarity(points[best], goals[best])
+    for _ in range(3):
+        best = _agreeing(similarity, points, goals, away)
+        similarity = fit_similarity(points[best], goals[best])
+    return similarity, _agreeing(similarity, points, goals, away)
+
+
+def _similarity(points: NDArray, goals: NDArray) -> Similarity | None:
+    try:
+        found = fit_similarity(points, goals)
+    except InputError:  # on one line
+        return None
+    return found if 1e-4 < found.scale < 1e4 else None
+
+
+def _agreeing(similarity: Similarity | None, points: NDArray, goals: NDArray, away: NDArray) -> NDArray[np.bool_]:
+    if similarity is None:
+        return np.zeros(len(points), bool)
+    return np.linalg.norm(similarity(points) - goals, axis=1) < AGREES * away
+
+
+def _spread(count: int, most: int) -> list[int]:
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()

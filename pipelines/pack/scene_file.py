@@ -1,0 +1,93 @@
+"""A scene with the camera's move as one file for other programs: USD, glTF, or an HTML page that plays it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from camera.errors import InputError
+from camera.exchange.relief import Relief, relief_of
+from camera.path import CameraPath
+from camera.render.painters import SelfDrawn
+from camera.view import Scene
+from pipelines.media.video import complete
+
+if TYPE_CHECKING:
+    import trimesh
+
+MOST_POINTS = 1_000_000
+KINDS = {
+    ".usdc": "USD, binary: surface and camera with its exact lens",
+    ".usda": "USD, text",
+    ".glb": "glTF: surface or splats, and camera (no zoom, lens in the middle)",
+    ".html": "One HTML page that plays the move, offline",
+}
+
+
+def scene_file(scene: Scene, path: CameraPath, file: str | Path) -> Path:
+    """Writes ``scene`` with the camera of ``path`` and returns the file; its suffix, one of `KINDS`, chooses the format.
+
+    The surface is that of known depth, cut at depth edges: of the first frame of a clip, and without objects. Splats stay splats
+    in glTF and HTML, and are points in USD. Raises `InputError`, also for lenses that glTF cannot hold.
+    """
+    file = Path(file)
+    if file.suffix.lower() not in KINDS:
+        raise InputError(f"A scene with its camera is written as {', '.join(KINDS)}; got {file.name!r}.")
+    write: dict[str, Callable[[Scene, CameraPath], bytes]] = {".glb": _glb, ".html": _html}
+    suffix = file.suffix.lower()
+    content = write[suffix](scene, path) if suffix in write else _usd(scene, path, suffix)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with complete(file) as part:
+        part.write_bytes(content)
+    return file
+
+
+def _usd(scene: Scene, path: CameraPath, suffix: str) -> bytes:
+    from camera.exchange.usd import usd_of
+
+    shown = _points(scene) if isinstance(scene, SelfDrawn) else relief_of(scene)
+    return usd_of(shown, path, kind="usda" if suffix == ".usda" else "usdc", unit=scene.unit)
+
+
+def _glb(scene: Scene, path: CameraPath) -> bytes:
+    from camera.formats.film.gltf import with_camera
+    from pipelines.reconstruct.export import mesh_glb
+
+    if isinstance(scene, SelfDrawn):
+        from pipelines.splats.formats import encode
+
+        return with_camera(encode(_splats(scene), "glb"), path)
+    return with_camera(mesh_glb(_mesh(relief_of(scene))), path)
+
+
+def _html(scene: Scene, path: CameraPath) -> bytes:
+    from pipelines.viewer import page
+
+    if isinstance(scene, SelfDrawn):
+        return page.page_of_splats(_splats(scene), path)
+    return page.page_of_mesh([_mesh(relief_of(scene))], path)
+
+
+def _mesh(relief: Relief) -> trimesh.Trimesh:
+    import trimesh
+
+    return trimesh.Trimesh(relief.vertices, relief.triangles, vertex_colors=relief.colours, process=False)
+
+
+def _splats(scene: Scene):
+    found = getattr(scene, "splats", None)
+    if found is None:
+        raise InputError(f"{scene.name} is {scene.source}, of which no file can be made.")
+    return found
+
+
+def _points(scene: Scene):
+    import numpy as np
+
+    from camera.cloud import PointCloud
+    from pipelines.splats.splats import SH_C0
+
+    splats = _splats(scene)
+    colours = np.clip(np.rint((splats.sh[:, 0] * SH_C0 + 0.5) * 255), 0, 255).astype(np.uint8)
+    return PointCloud(splats.means.astype(np.float32), colours).thinned(MOST_POINTS)

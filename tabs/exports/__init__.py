@@ -1,0 +1,1 @@
+"""What leaves the page: the control pack, and the scene with its camera."""

@@ -1,0 +1,1 @@
+"""Edits of the scene itself: parts that are removed, moved and duplicated."""

@@ -1,0 +1,228 @@
+"""Choose a part of the picture by a click, a box or a mask, and remove, move or duplicate it; every edit can be undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+from camera.errors import InputError
+from camera.view import View
+from tabs.parts.form import VISITORS, wrap_handler
+from tabs.project.project import Project
+from tabs.shared.source import describe_scene
+from tabs.shared.studio import PRIVATE, Studio, signal
+
+CLICK, BOX, MASK, PAINT = "A click", "A box: two clicks", "A mask file", "Painting"
+MOST_SIDE = 960
+"""Pixels of the longer side of the picture that is clicked on."""
+TINT = np.array([235, 64, 122], np.float32)
+NOTHING = "Click on a thing in the picture."
+Change = Literal["remove", "move", "duplicate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """``mask`` (H,W) of picture number ``index``, None while there is none; ``corner``: the first of a box, in its pixels."""
+
+    index: int = 0
+    mask: NDArray[np.bool_] | None = None
+    corner: tuple[float, float] | None = None
+
+
+class SceneParts:
+    """The section. Its picture is drawn once the section is open, and again when the scene changed."""
+
+    def __init__(self, studio: Studio, status: gr.Markdown) -> None:
+        self.studio, self.status = studio, status
+        self.chosen, self.is_open = gr.State(Chosen()), gr.State(False)
+        self.shown = gr.Textbox("", visible=False)
+        """Names the scene that the picture shows."""
+        with gr.Accordion("Remove, move or duplicate a part", open=False, elem_id="scene-parts") as self.section:
+            self._place()
+        self._connect()
+
+    def _place(self) -> None:
+        with gr.Row():
+            self.by = gr.Radio([CLICK, BOX, MASK, PAINT], value=CLICK, label="Chosen by", elem_id="part-by")
+            self.index = gr.Number(
+                0, label="Picture", precision=0, minimum=0, info="Of a clip or of views, from 0.", min_width=100
+            )
+        self.picture = gr.Image(
+            label="The part", interactive=False, format="jpeg", height=320, elem_id="part-picture", buttons=[], type="numpy"
+        )  # fmt: skip
+        self.mask = gr.File(label="Mask: a picture, bright on the part", height=90, visible=False, elem_id="part-mask")
+        self.canvas = gr.ImageEditor(
+            label="Paint over the part", type="numpy", visible=False, height=360, elem_id="part-canvas", layers=False,
+            sources=[], transforms=[], buttons=[],
+        )  # fmt: skip
+        self.take = gr.Button("Take what is painted", size="sm", visible=False, elem_id="part-take")
+        self.words = gr.Markdown(NOTHING, padding=True, elem_id="part-words")
+        with gr.Row():
+            self.right, self.ahead, self.up = (
+                gr.Number(0.0, label=label, step=0.05, min_width=90, info=info)
+                for label, info in (
+                    ("Right", "In distances of the subject"), ("Ahead", "Along the ground"), ("Up", "From the ground"),
+                )
+            )  # fmt: skip
+        with gr.Row():
+            self.buttons: dict[Change, gr.Button] = {
+                "remove": gr.Button("Remove", min_width=80, elem_id="part-remove"),
+                "move": gr.Button("Move", min_width=80, elem_id="part-move"),
+                "duplicate": gr.Button("Duplicate", min_width=80, elem_id="part-duplicate"),
+            }
+
+    @property
+    def _outputs(self) -> list:
+        return [self.chosen, self.picture, self.words]
+
+    def _connect(self) -> None:
+        project, views = self.studio.project, [self.picture, self.canvas]
+        self.studio.follow(lambda project: str(id(project.scene)) if project.scene else "", self.shown)
+        self.section.expand(
+            wrap_handler(lambda project, index: (True, *drawn(project, index))), [project, self.index], [self.is_open, self.chosen, *views],
+            **PRIVATE,
+        )  # fmt: skip
+        self.shown.change(
+            wrap_handler(lambda project, index, is_open: drawn(project, index) if is_open else (Chosen(), gr.skip(), gr.skip())),
+            [project, self.index, self.is_open], [self.chosen, *views], **PRIVATE,
+        )  # fmt: skip
+        self.index.submit(wrap_handler(drawn), [project, self.index], [self.chosen, *views], **PRIVATE)
+        self.by.input(
+            lambda by: (gr.Image(visible=by != PAINT), gr.File(visible=by == MASK), gr.ImageEditor(visible=by == PAINT), gr.Button(visible=by == PAINT)),
+            self.by, [self.picture, self.mask, self.canvas, self.take], **PRIVATE,
+        )  # fmt: skip
+        self.picture.select(
+            wrap_handler(clicked), [project, self.chosen, self.by, self.index], self._outputs, show_progress_on=self.words,
+            api_visibility="private",
+        )  # fmt: skip
+        self.mask.upload(
+            wrap_handler(choose_by_mask),
+            [project, self.mask, self.index],
+            self._outputs,
+            api_name="choose_part_by_mask",
+        )
+        self.take.click(
+            wrap_handler(painted), [project, self.canvas, self.index], self._outputs, api_visibility="private"
+        )
+        numbers = [gr.Number(value, visible=False) for value in (0, 0, -1, -1)]
+        self.studio.endpoint(choose_part, [project, *numbers, self.index], self._outputs, name="choose_part")
+        for change, button in self.buttons.items():
+            button.click(
+                wrap_handler(_changing(change)), [project, self.chosen, self.right, self.ahead, self.up],
+                [project, self.words, self.status, self.studio.opened], api_name=f"{change}_part", show_progress_on=self.words,
+                concurrency_id="scene-parts", concurrency_limit=min(VISITORS, 2),
+            )  # fmt: skip
+
+
+def drawn(project: Project, index: int = 0) -> tuple[Chosen, Any, Any]:
+    """Nothing is chosen, and the picture is shown as it is, to be clicked on and to be painted over."""
+    if project.scene is None:
+        return Chosen(), None, None
+    index = min(max(int(index or 0), 0), len(project.scene.views) - 1)
+    picture = _small(project.scene.views[index].colour)
+    return Chosen(index), picture, {"background": picture, "layers": [], "composite": picture}
+
+
+def clicked(project: Project, chosen: Chosen, by: str, picture: int, event: gr.SelectData):
+    """The thing at a pixel of the shown picture, or the second corner of a box."""
+    view = _view(project, picture)
+    scale = max(view.width, view.height) / min(MOST_SIDE, max(view.width, view.height))
+    x, y = ((float(value) + 0.5) * scale - 0.5 for value in event.index)
+    if by != BOX:
+        return choose_part(project, x, y, picture=picture)
+    if chosen.corner is None:
+        return Chosen(int(picture or 0), None, (x, y)), gr.skip(), "Now the other corner of the box."
+    return choose_part(project, *chosen.corner, x, y, picture)
+
+
+def choose_part(project: Project, left: float, top: float, right: float = -1, bottom: float = -1, picture: int = 0):
+    """Choose the thing at a pixel (left, top) of a picture of the scene, or those in a box, where right and bottom are given."""
+    from camera.scene_parts.choose import part_at, part_in_box
+
+    if left is None or top is None:
+        raise InputError("Say a pixel of the picture, from its left and its top, or a box.")
+    right, bottom = (-1 if side is None else side for side in (right, bottom))
+    view = _view(project, picture)
+    return _shown(
+        view,
+        int(picture or 0),
+        part_at(view, left, top) if right < 0 else part_in_box(view, (left, top, right, bottom)),
+    )
+
+
+def choose_by_mask(project: Project, mask: str, picture: int = 0):
+    """Choose what is bright, or opaque, in a picture of any size."""
+    from pipelines.reconstruct.object_mask import masks_of_files
+
+    view = _view(project, picture)
+    if not mask:
+        raise InputError("Give a picture that is bright on the part.")
+    return _shown(view, int(picture or 0), masks_of_files([mask], 1, view.width, view.height)[0])
+
+
+def painted(project: Project, canvas: dict[str, Any], picture: int = 0):
+    """Choose what was painted over."""
+    import cv2
+
+    view = _view(project, picture)
+    layers = [layer for layer in (canvas or {}).get("layers") or [] if layer is not None and layer.shape[-1] == 4]
+    over = np.zeros(view.known.shape, bool)
+    for layer in layers:
+        over |= cv2.resize(layer[..., 3], (view.width, view.height), interpolation=cv2.INTER_NEAREST) > 127
+    if not over.any():
+        raise InputError("Nothing is painted yet; paint over the part.")
+    return _shown(view, int(picture or 0), over)
+
+
+def _changing(change: Change):
+    def edit_part(project: Project, chosen: Chosen, right: float = 0.0, ahead: float = 0.0, up: float = 0.0):
+        from camera.scene_parts.choose import spread
+        from camera.scene_parts.edit import Shift, change_part
+
+        scene = project.scene
+        if scene is None or chosen.mask is None or chosen.index >= len(scene.views):
+            raise InputError("Choose a part of the picture first: click on it.")
+        if change != "remove" and not any((right, ahead, up)):
+            raise InputError("Say how far it goes: right, ahead or up, in distances of the subject.")
+        masks = spread(scene, chosen.index, chosen.mask)
+        made = change_part(scene, masks, change, Shift(right or 0, up or 0, ahead or 0), reference=chosen.index)
+        project = project.changed(f"{change} a part", scene=made.scene, example="")
+        return project, f"{made.note} Undo takes it back.", describe_scene(made.scene), signal()
+
+    doings = {"remove": "Remove", "move": "Move", "duplicate": "Duplicate"}
+    edit_part.__doc__ = (
+        f"{doings[change]} the chosen part; the picture and its depth are made anew, and every method is given these."
+    )
+    return edit_part
+
+
+def _view(project: Project, picture: int) -> View:
+    if project.scene is None:
+        raise InputError("Pick an example or give a picture first.")
+    index = int(picture or 0)
+    if not 0 <= index < len(project.scene.views):
+        raise InputError(f"The scene has pictures 0 to {len(project.scene.views) - 1}; got {index}.")
+    return project.scene.views[index]
+
+
+def _shown(view: View, index: int, mask: NDArray[np.bool_]) -> tuple[Chosen, NDArray[np.uint8], str]:
+    tinted = np.where(mask[..., None], 0.45 * view.colour + 0.55 * TINT, view.colour).astype(np.uint8)
+    return (
+        Chosen(index, mask),
+        _small(tinted),
+        f"{mask.mean():.1%} of the picture is chosen. Remove, move or duplicate it.",
+    )
+
+
+def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+
+    scale = MOST_SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
