@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def test_files_of_the_pool_run_alone_and_one_after_the_other():
 
 
 LUCK = """
+import sys
 from pathlib import Path
 import pytest
 
@@ -118,3 +120,11 @@ def test_a_part_that_fails_fails_the_run_is_named_and_stops_no_other(monkeypatch
 def test_a_part_is_timed_with_the_processes_that_it_starts():
     busy = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'sum(range(10**7))'])"
     assert parts.run(Part("busy", (("-c", busy),))).processors > 0.05
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process whose parent has ended becomes the system's")
+def test_what_outlives_its_parent_is_counted_and_a_signal_is_told():
+    busy = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    leaves = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {busy!r}])"
+    assert parts.run(Part("leaves", (("-c", leaves),))).processors > 0.3
+    assert parts.run(Part("killed", (("-c", "import os; os.kill(os.getpid(), 9)"),))).statuses == (-9,)
