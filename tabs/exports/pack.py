@@ -12,7 +12,6 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.method import Progress
-from pipelines.pack.make import pack
 from pipelines.pack.scene_file import KINDS, scene_file
 from pipelines.pack.targets import TARGETS, describe_targets, preflight
 from pipelines.rehearsal import TURNS
@@ -90,6 +89,8 @@ def preflight_words(project: Project, target: str = ANY) -> str:
 def make_pack(project: Project, target: str = ANY, progress: gr.Progress = gr.Progress()):  # noqa: B008
     """One zip with colour, holes, depth, normals, flow, tracks, a grey-box and the camera of the move in every model's own file.
     With a target the move is checked for it first, and refused where that model cannot shoot it."""
+    from pipelines.pack.make import pack
+
     scene, path = whole_scene(project)
     if target != ANY:
         found = preflight(target, scene, path)

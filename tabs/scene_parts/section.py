@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.view import View
+from tabs.parts.event_values import pair, read_event
 from tabs.parts.form import VISITORS, wrap_handler
 from tabs.project.project import Project
 from tabs.shared.source import describe_scene
@@ -131,7 +132,8 @@ def clicked(project: Project, chosen: Chosen, by: str, picture: int, event: gr.S
     """The thing at a pixel of the shown picture, or the second corner of a box."""
     view = _view(project, picture)
     scale = max(view.width, view.height) / min(MOST_SIDE, max(view.width, view.height))
-    x, y = ((float(value) + 0.5) * scale - 0.5 for value in event.index)
+    (place,) = read_event(event, index=pair)
+    x, y = ((value + 0.5) * scale - 0.5 for value in place)
     if by != BOX:
         return choose_part(project, x, y, picture=picture)
     if chosen.corner is None:
