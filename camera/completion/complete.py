@@ -30,6 +30,8 @@ MOST_PARTS = 3
 SAMPLED = 9
 """Frames of the move that are looked at to choose those to complete."""
 LOOK_WIDTH = 320
+MADE_WIDTH = 640
+"""Parts are made at this width at most: they are mostly smooth, and a quarter of the pixels takes a quarter of the time."""
 ENOUGH = 0.003
 """Holes that take less of a picture than this are left to the filling of single frames."""
 RIM = 2
@@ -52,7 +54,8 @@ def parts(scene: Scene, path: CameraPath, *, inpaint: Inpainter | None = None) -
     """The parts of `complete_scene` one by one, at most `MOST_PARTS`."""
     scene = plain(scene)
     found: tuple[Hidden, ...] = ()
-    small, small_path = _small(scene, path)
+    small, small_path = _shrink_both(scene, path, LOOK_WIDTH)
+    scene, path = _shrink_both(scene, path, MADE_WIDTH)
     while len(found) < MOST_PARTS:
         frame, share = _find_emptiest(small, small_path, found)
         if share < ENOUGH:
@@ -121,11 +124,13 @@ def _dilate(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8))).astype(bool)
 
 
-def _small(scene: Scene, path: CameraPath) -> tuple[Scene, CameraPath]:
-    """Scene and path at the size at which frames are chosen."""
-    scale = min(1.0, LOOK_WIDTH / path.width)
+def _shrink_both(scene: Scene, path: CameraPath, most: int) -> tuple[Scene, CameraPath]:
+    """Scene and path, each at most ``most`` pixels wide."""
+    if max(path.width, scene.first.width) <= most:
+        return scene, path
+    scale = min(1.0, most / path.width)
     width, height = max(1, round(path.width * scale)), max(1, round(path.height * scale))
-    factor = min(1.0, LOOK_WIDTH / scene.first.width)
+    factor = min(1.0, most / scene.first.width)
     own = max(1, round(scene.first.width * factor)), max(1, round(scene.first.height * factor))
     return scene.fitted(*own, "stretch"), path.resized(width, height)
 
