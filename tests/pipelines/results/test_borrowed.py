@@ -13,7 +13,7 @@ from pipelines.cli import shot
 from pipelines.media.video import write_mp4
 from pipelines.results import take_report
 from pipelines.results.borrowed import borrow_path
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 FRAMES = 12
 

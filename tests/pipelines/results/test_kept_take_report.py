@@ -12,7 +12,7 @@ from pipelines.media.video import read_video, write_mp4
 from pipelines.method import Progress
 from pipelines.results import take_report
 from tests.scenes.rendered_clip import HEIGHT, WIDTH, along
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from pipelines.options import RunOptions
 from pipelines.results import responses
 from pipelines.runtime import dispatch
 from pipelines.shot import Shot
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 
 def shot(name: str = "gen3c", **options) -> Shot:

@@ -17,7 +17,7 @@ from pipelines.results import arena as store
 from pipelines.results import take_report
 from pipelines.results.record import Record, save
 from tabs.compare import arena
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 
 def pan(degrees: float, frames: int) -> CameraPath:

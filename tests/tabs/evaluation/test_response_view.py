@@ -17,7 +17,7 @@ from pipelines.results import responses, take_report
 from pipelines.results.record import Record, save
 from tabs.evaluation import response_view
 from tabs.project.project import Project
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 
 def pan(degrees: float, roll: float = 0.0) -> CameraPath:

@@ -17,7 +17,7 @@ from pipelines.results import take_report
 from tabs.evaluation import take_view
 from tabs.evaluation.ribbons import value
 from tabs.project.project import Project
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 
 def move(pan: float = 20.0, frames: int = 12) -> CameraPath:

@@ -13,7 +13,7 @@ from pipelines.cli.evaluation import response
 from pipelines.media.video import write_mp4
 from pipelines.method import Progress
 from pipelines.results import responses, take_report
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 
 def pan(degrees: float) -> CameraPath:

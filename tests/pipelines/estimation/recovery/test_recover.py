@@ -12,7 +12,7 @@ from camera.rotation import angle_degrees, from_pan_tilt_roll
 from pipelines.estimation.recovery.follow import clip_of
 from pipelines.estimation.recovery.recover import recover
 from tests.scenes.rendered_clip import HEIGHT, WIDTH, along, render
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 FOCAL = float(pinhole(WIDTH, HEIGHT, 60)[0, 0])
 

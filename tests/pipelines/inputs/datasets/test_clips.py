@@ -19,7 +19,7 @@ from camera.path import CameraPath
 from pipelines.__main__ import main
 from pipelines.inputs.datasets.clips import clip_of, find_clips
 from pipelines.media.video import write_mp4
-from tests.turning import turning
+from tests.scenes.turning import turning
 
 FRAMES = 6
 
