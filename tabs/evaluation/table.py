@@ -50,7 +50,7 @@ def table(name: str, shots: Mapping[str, gr.State]) -> None:
     running = start.click(
         wrap_handler(measure_all), list(shots.values()), [status, shown], api_name=f"{name}_measure", **MEASURES
     )
-    cancel_with(stop, [running], status, told="Not measured any further.")
+    cancel_with(stop, [running], status, message="Not measured any further.")
 
 
 def sortable_table(name: str) -> gr.HTML:

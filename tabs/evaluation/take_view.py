@@ -51,7 +51,7 @@ def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: 
     ]
     for run in runs:
         run.success(wrap_handler(overlay_measured, name), [project, shot], stage, **PRIVATE)
-    cancel_with(stop, runs, [status, stop], told=("Not measured.", gr.Button(visible=False)))
+    cancel_with(stop, runs, [status, stop], message=("Not measured.", gr.Button(visible=False)))
 
 
 def overlay_measured(project: Project, shot: str | None) -> Any:

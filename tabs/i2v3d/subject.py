@@ -66,9 +66,11 @@ class Subject:
         with gr.Row():
             ready = gr.UploadButton("Use a ready LoRA", file_types=[".safetensors"], size="sm")
             none = gr.Button("Use no LoRA", size="sm")
-        worn = [self.shoot.settings["lora_file"], status_line(self.name, "subject")]
-        ready.upload(form.wrap_handler(self._use_lora), [self.project, ready], worn, api_name=f"{self.name}_take_lora")
-        none.click(lambda: ("", "No LoRA is worn."), None, worn, **PRIVATE)
+        chosen = [self.shoot.settings["lora_file"], status_line(self.name, "subject")]
+        ready.upload(
+            form.wrap_handler(self._use_lora), [self.project, ready], chosen, api_name=f"{self.name}_take_lora"
+        )
+        none.click(lambda: ("", "No LoRA is used."), None, chosen, **PRIVATE)
         with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
             if on_zerogpu():
                 gr.Markdown(
@@ -105,7 +107,7 @@ class Subject:
         if not lora:
             raise InputError("Choose a LoRA file (.safetensors).")
         kept = shutil.copyfile(lora, project.file(Path(lora).name))
-        return str(kept), f"{Path(lora).name} is worn from now on."
+        return str(kept), f"{Path(lora).name} is used from now on."
 
     def _learn(
         self, project: Project, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings
@@ -130,7 +132,7 @@ class Subject:
         told = 0.0
         for step in run_training(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
             if isinstance(step, Trained):
-                words = f"**Learnt**, loss {step.loss:.4f}. The keyframes wear it from now on."
+                words = f"**Learnt**, loss {step.loss:.4f}. The keyframes use it from now on."
                 stem = f"subject-{uuid.uuid4().hex[:8]}"
                 kept = str(shutil.copyfile(step.file, project.file(f"{stem}.safetensors")))
                 others = [

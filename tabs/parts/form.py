@@ -35,16 +35,16 @@ def cancel_with(
     stop: gr.Button,
     running: Sequence[Dependency],
     outputs: Component | Sequence[Component],
-    told: Any = "Cancelled.",
+    message: Any = "Cancelled.",
     state: gr.State | None = None,
 ) -> None:
-    """``stop`` ends the events ``running`` and then puts ``told`` into ``outputs``; at once, Gradio would say "Error" over it.
+    """``stop`` ends the events ``running`` and then puts ``message`` into ``outputs``; at once, Gradio would say "Error" over it.
 
-    With a ``state``, ``told`` makes what is put there from the state's value.
+    With a ``state``, ``message`` makes what is put there from the state's value.
     """
     ended = stop.click(None, cancels=list(running), api_visibility="private")
-    tell = (lambda: told) if state is None else told
-    ended.then(tell, state, outputs, api_visibility="private", queue=False)  # type: ignore[arg-type]
+    show = (lambda: message) if state is None else message
+    ended.then(show, state, outputs, api_visibility="private", queue=False)  # type: ignore[arg-type]
 
 
 def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Components:

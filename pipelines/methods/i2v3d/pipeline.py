@@ -54,7 +54,7 @@ class I2V3DPipeline:
         self._keyframe: KeyframeNetworks | None = None
         self._video: VideoNetworks | None = None
         self.components: dict[str, object] = {}
-        self._worn, self._of_lora = ("", 1.0), ()
+        self._attached, self._of_lora = ("", 1.0), ()
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
         """Loads the networks of the phases that these settings go through."""
@@ -67,9 +67,9 @@ class I2V3DPipeline:
             }  # fmt: skip
         if self._keyframe is not None and settings.make != RENDERS:
             wanted = (settings.lora_file, settings.lora_strength)
-            if wanted != self._worn:
+            if wanted != self._attached:
                 self._of_lora = lora.attach_lora(self._keyframe.teachable, *wanted)
-                self._worn = wanted
+                self._attached = wanted
         if settings.make == VIDEO and self._video is None:
             self._video = between = load_video_networks(self.weights)
             self.components |= {
@@ -91,7 +91,7 @@ class I2V3DPipeline:
         finally:
             if self._keyframe is not None:
                 lora.detach_lora(self._keyframe.teachable)
-                self._worn, self._of_lora = ("", 1.0), ()
+                self._attached, self._of_lora = ("", 1.0), ()
 
     def _run(
         self, scene: Scene, path: CameraPath, settings: I2V3DSettings, notes: tuple[str, ...]

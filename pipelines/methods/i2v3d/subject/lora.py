@@ -1,4 +1,4 @@
-"""A subject's LoRA on SDXL's UNet and, where it was learnt there too, its text encoders: worn during a run, taken off afterwards."""
+"""A subject's LoRA on SDXL's UNet and, where it was learnt there too, its text encoders: attached for a run, detached afterwards."""
 
 from __future__ import annotations
 
