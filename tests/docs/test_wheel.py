@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PACKAGES = ("camera", "pipelines", "tabs", "examples")
 FILES = ("app.py", "reshoot.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 
