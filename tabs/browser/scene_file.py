@@ -36,8 +36,8 @@ _scene_files: WeakKeyDictionary[Scene, bytes] = WeakKeyDictionary()
 
 
 def scene_file(scene: Scene) -> bytes:
-    """What `tabs/browser/drawing/scene.js` reads: views of ``scene``, at most `MOST_SIDE` pixels wide and high, or the splats
-    that it is drawn from; packed once."""
+    """What `tabs/browser/drawing/scene.js` reads: views of ``scene`` and the pictures that fill their holes, at most `MOST_SIDE`
+    pixels wide and high, or the splats that it is drawn from; packed once."""
     found = _scene_files.get(scene)
     if found is None:
         found = _scene_files[scene] = _file(*_views(scene))
@@ -54,34 +54,44 @@ def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
     small = scene.fitted(width, height, "stretch")
     parts: list[bytes] = []
     add = _adding(parts)
-    far = float(_drop_bits(np.array([max(view.far for view in small.views)], "<f4"))[0])
-    lossless = len(small.views) * width * height <= MOST_LOSSLESS
+    others = tuple(_limited(view, max(width, height)) for view in small.others)
+    pictures = (*small.views, *others)
+    far = float(_drop_bits(np.array([max(view.far for view in pictures)], "<f4"))[0])
+    lossless = sum(view.known.size for view in pictures) <= MOST_LOSSLESS
     splats = splats_of(scene)
-    views = (
-        []
-        if splats
-        else [
-            {
-                "pose": view.world_from_camera.ravel().tolist(),
-                "lens": view.intrinsics.ravel().tolist(),
-                "focus": view.focus_depth if view.known.any() else view.far,
-                "colour": add(_picture(view.colour, lossless)),
-                "depth": add(_depth(view, far)),
-            }
-            for view in small.views
-        ]
-    )
-    nearest = min((float(view.depth[view.known].min()) for view in small.views if view.known.any()), default=1.0)
+
+    def packed(view: View) -> dict[str, Any]:
+        return {
+            "width": view.width,
+            "height": view.height,
+            "pose": view.world_from_camera.ravel().tolist(),
+            "lens": view.intrinsics.ravel().tolist(),
+            "focus": view.focus_depth if view.known.any() else view.far,
+            "colour": add(_picture(view.colour, lossless)),
+            "depth": add(_depth(view, far)),
+        }
+
+    shown = {
+        name: [] if splats else list(map(packed, views)) for name, views in (("views", small.views), ("others", others))
+    }
+    nearest = min((float(view.depth[view.known].min()) for view in pictures if view.known.any()), default=1.0)
     facts = {"width": width, "height": height, "kind": scene.kind, "unit": scene.unit, "near": nearest * NEAR_SHARE}
     rules = {"far": far, "cut_ratio": CUT_RATIO, "stretch": STRETCH, "advantage": SAME_SURFACE}
     more = {"splats": pack_splats(splats, add), "focus": small.first.focus_depth} if splats else {}
-    return {**facts, **rules, "views": views, **more}, parts
+    return {**facts, **rules, **shown, **more}, parts
 
 
 def _size(scene: Scene) -> tuple[int, int]:
     width, height = scene.first.width, scene.first.height
-    scale = min(1.0, MOST_SIDE / max(width, height), math.sqrt(MOST_PIXELS / (width * height * len(scene.views))))
+    count = len(scene.views) + len(scene.others)
+    scale = min(1.0, MOST_SIDE / max(width, height), math.sqrt(MOST_PIXELS / (width * height * count)))
     return max(2, round(width * scale)), max(2, round(height * scale))
+
+
+def _limited(view: View, most: int) -> View:
+    """``view``, smaller where a side of it has more than ``most`` pixels."""
+    scale = most / max(view.width, view.height)
+    return view if scale >= 1 else view.resized(max(2, round(view.width * scale)), max(2, round(view.height * scale)))
 
 
 def _picture(colour: NDArray[np.uint8], lossless: bool) -> bytes:

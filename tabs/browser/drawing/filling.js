@@ -1,4 +1,4 @@
-// What follows the surfaces: cracks closed, holes shown or filled from behind (pull and push through smaller and smaller
+// What follows the surfaces: cracks closed, holes shown (or what more pictures of the place show there) or filled from behind (pull and push through smaller and smaller
 // pictures), and several pictures added up to one.
 import { texture } from "./programs.js";
 
@@ -13,7 +13,7 @@ export class Filling {
 
   forget() {
     const { gl } = this;
-    const all = [this.closed, this.inverse, this.sum, this.done, ...this.levels.flatMap(({ pulled, pushed }) => [pulled, pushed])];
+    const all = [this.closed, this.inverse, this.sum, this.done, ...(this.spare ?? []), ...this.levels.flatMap(({ pulled, pushed }) => [pulled, pushed])];
     for (const each of all) if (each) gl.deleteTexture(each);
     gl.deleteFramebuffer(this.frame);
   }
@@ -38,12 +38,33 @@ export class Filling {
   finish(target, { filled, hole, canvas }) {
     const { gl } = this;
     if (target.blended) this.pass("covered", [this.closed, this.inverse], this.size, { drawn: target.colour }, () => {});
-    else this.pass("cracks", [this.closed, this.inverse], this.size, { drawn: target.colour, deep: target.depth }, (places) => {
+    else this.close(target, [this.closed, this.inverse]);
+    if (target.behind) this.putBehind(target.behind);
+    if (filled) this.fill();
+    if (canvas) this.onCanvas("show", filled ? this.done : this.closed, (places) => gl.uniform3f(places.hole, ...hole));
+  }
+
+  close(target, textures) {
+    const { gl } = this;
+    this.pass("cracks", textures, this.size, { drawn: target.colour, deep: target.depth }, (places) => {
       gl.uniform2i(places.extent, ...this.size);
       gl.uniform1i(places.fine, target.fine);
     });
-    if (filled) this.fill();
-    if (canvas) this.onCanvas("show", filled ? this.done : this.closed, (places) => gl.uniform3f(places.hole, ...hole));
+  }
+
+  // What `behind` shows in the holes of `closed`.
+  putBehind(behind) {
+    const { gl, exact, size } = this;
+    const [width, height] = size;
+    const kind = { internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE };
+    const deep = exact ? { internal: gl.R32F, format: gl.RED, type: gl.FLOAT } : kind;
+    this.spare ??= [kind, deep, kind, deep].map((each) => texture(gl, { width, height, ...each }));
+    const [back, backInverse, both, bothInverse] = this.spare;
+    this.close(behind, [back, backInverse]);
+    const reads = { front: this.closed, frontInverse: this.inverse, back, backInverse };
+    this.pass("behind", [both, bothInverse], size, reads, () => {});
+    this.spare = [back, backInverse, this.closed, this.inverse];
+    Object.assign(this, { closed: both, inverse: bothInverse });
   }
 
   // The picture on the canvas, which may have more pixels than it.

@@ -1,5 +1,6 @@
 // Draws a scene as camera.render's mesh does: depth pictures as surfaces cut at depth edges, thin lines as pixels, a far layer,
-// several views of which the nearest surface wins, one view per frame of a clip. A scene of splats is drawn by splats.js.
+// several views of which the nearest surface wins, one view per frame of a clip; more pictures of the place (`others`) in the holes
+// that these leave. A scene of splats is drawn by splats.js.
 import { inverseLens, resizedLens, targetFromSource } from "./cameras.js";
 import { Filling } from "./filling.js";
 import { ObjectsOf } from "./objects.js";
@@ -46,8 +47,9 @@ export class Painter {
     const { gl } = this;
     this.forget();
     this.scene = scene;
+    this.all = [...scene.views, ...(scene.others ?? [])]; // a view's number is its place here
     this.splats = scene.splats ? new Splats(gl, scene.splats, scene.focus) : null;
-    for (const view of scene.views) {
+    for (const view of this.all) {
       const shape = { width: view.width, height: view.height };
       view.depths = texture(gl, { ...shape, internal: gl.R32F, format: gl.RED, type: gl.FLOAT, data: view.depth });
       view.colours = texture(gl, {
@@ -64,7 +66,7 @@ export class Painter {
 
   forget() {
     const { gl } = this;
-    for (const view of this.scene?.views ?? []) [view.depths, view.colours].forEach((each) => gl.deleteTexture(each));
+    for (const view of this.all ?? []) [view.depths, view.colours].forEach((each) => gl.deleteTexture(each));
     for (const list of this.lists.values()) gl.deleteBuffer(list.buffer);
     this.lists.clear();
     this.splats?.forget();
@@ -138,8 +140,24 @@ export class Painter {
   seen(camera, moment, detail, exact) {
     if (this.splats) return this.blended(camera, detail, exact);
     const target = this.target(exact ? this.finest : 1);
-    this.surfaces(camera, moment, detail, target);
+    const { scene } = this;
+    this.surfaces(camera, this.views(camera.pose, moment.frame), detail, target);
+    this.objects?.draw(this.program("object"), camera.pose, this.lens(camera), { size: this.size, fine: target.fine, near: scene.near }, moment);
+    if (!scene.others?.length) return this.drawn(target);
+    const behind = this.target(`${target.fine} behind`, target.fine);
+    const numbers = scene.others.map((_, number) => scene.views.length + number);
+    this.surfaces(camera, this.nearestFirst(numbers, camera.pose), detail, behind);
+    return this.drawn({ ...target, behind });
+  }
+
+  // Depth is compared no more.
+  drawn(target) {
+    this.gl.disable(this.gl.DEPTH_TEST);
     return target;
+  }
+
+  lens({ lens, width, height }) {
+    return resizedLens(lens, width, height, ...this.size);
   }
 
   blended(camera, detail, exact) {
@@ -148,15 +166,15 @@ export class Painter {
     this.filling.into([target.colour], size);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    const lens = resizedLens(camera.lens, camera.width, camera.height, ...size);
-    this.splats.draw(this.program("splat"), camera.pose, lens, { size, detail, exact: exact || detail === FULL });
+    this.splats.draw(this.program("splat"), camera.pose, this.lens(camera), { size, detail, exact: exact || detail === FULL });
     return target;
   }
 
-  surfaces(camera, moment, detail, { frame, fine }) {
+  // The views of these numbers, of which each further one is drawn where it is clearly nearer.
+  surfaces(camera, numbers, detail, { frame, fine }) {
     const { gl, scene, size } = this;
+    const lens = this.lens(camera);
     this.fine = fine;
-    const lens = resizedLens(camera.lens, camera.width, camera.height, ...size);
     gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
     gl.bindVertexArray(this.vao);
     gl.viewport(0, 0, fine * size[0], fine * size[1]);
@@ -166,13 +184,11 @@ export class Painter {
     gl.depthFunc(gl.LESS);
     gl.enable(gl.CULL_FACE);
     gl.frontFace(gl.CW);
-    this.views(camera.pose, moment.frame).forEach((number, order) => {
+    numbers.forEach((number, order) => {
       if (order) this.hold(frame, fine);
       this.view(number, order ? scene.advantage : 1, camera.pose, lens, detail);
     });
     gl.disable(gl.CULL_FACE);
-    this.objects?.draw(this.program("object"), camera.pose, lens, { size, fine, near: scene.near }, moment);
-    gl.disable(gl.DEPTH_TEST);
   }
 
   // Keeps the depth drawn so far, for further views to be compared with.
@@ -187,8 +203,8 @@ export class Painter {
   }
 
   view(number, advantage, pose, lens, detail) {
-    const { gl, scene } = this;
-    const view = scene.views[number];
+    const { gl } = this;
+    const view = this.all[number];
     const between = targetFromSource(pose, lens, view);
     const { buffer, counts } = this.list(number, detail);
     const [triangles, thin, level = 0, upright = 0] = counts;
@@ -238,14 +254,17 @@ export class Painter {
   views(pose, frame) {
     const { views, kind } = this.scene;
     if (kind === "clip") return [Math.min(frame, views.length - 1)];
-    const numbers = views.map((_, number) => number);
-    if (views.length === 1) return numbers;
+    return this.nearestFirst(views.map((_, number) => number), pose);
+  }
+
+  nearestFirst(numbers, pose) {
+    if (numbers.length === 1) return numbers;
     const away = (view) => {
       const apart = (columns) => Math.hypot(...columns.map((i) => view.pose[i] - pose[i]));
       return apart([3, 7, 11]) / view.focus + apart([2, 6, 10]);
     };
-    const distances = views.map(away);
-    return numbers.sort((a, b) => distances[a] - distances[b] || a - b);
+    const distances = new Map(numbers.map((number) => [number, away(this.all[number])]));
+    return numbers.sort((a, b) => distances.get(a) - distances.get(b) || a - b);
   }
 
   // Triangles of a view at a level of detail, its thin pixels and its borders, on the graphics card.
@@ -253,7 +272,7 @@ export class Painter {
     const key = `${number} ${detail}`;
     let list = this.lists.get(key);
     this.lists.delete(key);
-    list ??= this.listed(this.scene.views[number], detail);
+    list ??= this.listed(this.all[number], detail);
     this.lists.set(key, list);
     if (this.lists.size > KEPT_LISTS) {
       const [oldest, gone] = this.lists.entries().next().value;

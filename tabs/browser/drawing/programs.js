@@ -157,6 +157,20 @@ void main() {
   inverse = vec4(1.0 - depth, 0.0, 0.0, 1.0);
 }`;
 
+// Two pictures whose cracks are closed: the second in the holes of the first.
+const BEHIND = `${HEAD}
+uniform sampler2D front, back;
+uniform highp sampler2D frontInverse, backInverse;
+layout(location = 0) out vec4 colour;
+layout(location = 1) out vec4 inverse;
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  colour = texelFetch(front, at, 0);
+  bool hole = colour.a == 0.0;
+  if (hole) colour = texelFetch(back, at, 0);
+  inverse = hole ? texelFetch(backInverse, at, 0) : texelFetch(frontInverse, at, 0);
+}`;
+
 // The picture on the canvas, whose pixels are `share` of the picture's; holes in their colour.
 const SHOW = `${HEAD}
 uniform sampler2D drawn;
@@ -243,6 +257,7 @@ const SOURCES = {
   border: [BORDER_VERTEX, BORDER_FRAGMENT],
   object: [OBJECT_VERTEX, SURFACE_FRAGMENT],
   cracks: [WHOLE_SCREEN, CLOSE_CRACKS],
+  behind: [WHOLE_SCREEN, BEHIND],
   show: [WHOLE_SCREEN, SHOW],
   pull: [WHOLE_SCREEN, PULL],
   push: [WHOLE_SCREEN, PUSH],

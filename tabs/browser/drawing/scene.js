@@ -20,17 +20,15 @@ const picture = (bytes) =>
 
 export async function readScene(bytes) {
   const { header, part } = opened(bytes);
-  const { width, height } = header;
   const view = async (each) => ({
     ...each,
-    width,
-    height,
     inverseLens: inverseLens(each.lens),
-    depth: await depthOf(part(each.depth), width * height),
+    depth: await depthOf(part(each.depth), each.width * each.height),
     picture: await picture(part(each.colour)),
   });
   const splats = header.splats ? readSplats(header.splats, part) : null;
-  return { ...header, splats, views: await Promise.all(header.views.map(view)) };
+  const [views, others] = await Promise.all([header.views, header.others].map((each) => Promise.all(each.map(view))));
+  return { ...header, splats, views, others };
 }
 
 export async function readObjects(bytes) {

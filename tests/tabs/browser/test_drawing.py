@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,6 +39,22 @@ def test_the_page_draws_what_the_renderer_draws(drawn, name):
         assert quality > 36 and apart < 0.006, (move, frame, quality, apart)
     coarse, _ = compare(shown, scene, path, 16, detail=4)
     assert 24 < coarse < quality - 1  # fewer triangles, still the same scene
+
+
+def test_more_pictures_of_the_place_are_drawn_in_holes_only(drawn):
+    """Two of another size, the nearest first: what the clip's first frame hides; then an exposure of several cameras."""
+    train = load("toy_train").fitted(*SIZE, "stretch")
+    more = tuple(train.views[number].resized(256, 144) for number in (40, 24))
+    alone = replace(train, views=train.views[:1], kind="still")
+    scene = replace(alone, others=more)
+    path = film_script.path_of("arc 30", scene.first, frames=9)
+    shown = drawn(scene)
+    quality, apart = compare(shown, scene, path, 8)
+    assert quality > 36 and apart < 0.006, (quality, apart)
+    single, filled = render(alone, path, frame=8), render(scene, path, frame=8)
+    assert filled.holes.mean() < 0.8 * single.holes.mean()
+    ours = shown.frame(path, 8, filled=True, hole=[1, 0, 1])
+    assert psnr(ours, filled.colour, single.holes & ~filled.holes) > 26 and not (ours == HOLE).all(axis=-1).any()
 
 
 def test_holes_are_filled_from_behind(drawn):
