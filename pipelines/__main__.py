@@ -19,7 +19,7 @@ from pipelines.shot import Shot
 
 if TYPE_CHECKING:
     from pipelines.media.concat import Begun
-    from pipelines.results.record import Saved
+    from pipelines.results.record import SavedResult
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,7 +121,7 @@ def _shoot_and_save(given: argparse.Namespace, shot: Shot, moves: Moves | None) 
     return 0
 
 
-def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: Begun | None, **of_record: Any) -> Saved:
+def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: Begun | None, **of_record: Any) -> SavedResult:
     """The files of a result, under the name of ``out``; ``of_record``: see `pipelines.results.record.record`."""
     from pipelines.results.embedded_scene import scene_to_embed
     from pipelines.results.record import record, save

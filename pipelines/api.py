@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipelines.media.image import DepthMeaning, Picture
     from pipelines.rehearsal import Holes
     from pipelines.rehearsal import Rehearsal as Rehearsed
-    from pipelines.results.record import Saved
+    from pipelines.results.record import SavedResult
     from pipelines.runtime.progress_clock import Report
     from pipelines.splats.formats.axes import Up
 
@@ -195,7 +195,7 @@ class Result:
         made_up = (f"Made with {weights} random weights: noise, not a picture.",) if weights != "real" else ()
         return (*made_up, *self.clip.notes)
 
-    def save(self, file: str | Path) -> Saved:
+    def save(self, file: str | Path) -> SavedResult:
         """Write the mp4 with its record inside, and beside it the record as JSON and what else the method made."""
         from pipelines.results.embedded_scene import scene_to_embed
         from pipelines.results.record import record, save

@@ -25,7 +25,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedWeights:
     """The end of a training: the file that the app uses, the loss of the last step, and files for other uses."""
 
     file: Path

@@ -27,7 +27,7 @@ EVERY_MS = 200
 
 
 @dataclass(frozen=True)
-class Scrubbed:
+class ScrubCost:
     """Processor seconds of the server over as many ``seconds``, pages open in both; ``requests`` while they scrubbed, and ``looks``,
     how often a page was scrubbed."""
 
@@ -58,7 +58,7 @@ def scrub(scale: Scale) -> list[Row]:
     ]  # fmt: skip
 
 
-def scrubbing(visitors: int, seconds: float) -> Scrubbed:
+def scrubbing(visitors: int, seconds: float) -> ScrubCost:
     """Opens the app in a process of its own and ``visitors`` pages with an example, then measures."""
     with chromium() as browser, serving(OURS) as server:
         pages = [_visitor(browser, server.address) for _ in range(visitors)]
@@ -72,7 +72,7 @@ def scrubbing(visitors: int, seconds: float) -> Scrubbed:
             page.evaluate(SCRUB, EVERY_MS)
         busy = _used(server, pages, seconds)
         looks = sum(page.evaluate("clearInterval(window.scrubbing), window.scrubbed") for page in pages)
-    return Scrubbed(seconds, idle, busy, len(asked), looks)
+    return ScrubCost(seconds, idle, busy, len(asked), looks)
 
 
 def _visitor(browser: Any, address: str) -> Any:

@@ -74,13 +74,13 @@ class _Side:
 
     def advance(self) -> None:
         """One step of the fit; what looking at it takes between steps is not counted."""
-        from pipelines.reconstruct.gaussians.fit import Fitted
+        from pipelines.reconstruct.gaussians.fit import SplatFit
 
         with self.inside():
             start, spent = time.perf_counter(), time.process_time()
             found = next(self.steps, None)
             taken = time.perf_counter() - start, time.process_time() - spent
-            while isinstance(found, Fitted):
+            while isinstance(found, SplatFit):
                 self.splats, found = found.splats, next(self.steps, None)
                 taken = 0.0, 0.0
             self.elapsed, self.cpu = self.elapsed + taken[0], self.cpu + taken[1]

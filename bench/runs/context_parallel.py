@@ -161,7 +161,7 @@ def _across(call: dict[str, int], ranks: int, add: Add) -> Callable[..., None]:
     return note
 
 
-class Counted(TorchDispatchMode):
+class SentBytesCounter(TorchDispatchMode):
     """Bytes that leave this process while this is entered, by every collective that torch runs."""
 
     def __init__(self, rank: int, ranks: int) -> None:
@@ -307,7 +307,7 @@ def _count(rank: int, ranks: int, port: int, folder: str) -> None:
         networks, call = make()
         with torch.no_grad(), split(networks, Group.ours()):
             call()  # splits it
-            with Counted(rank, ranks) as seen:
+            with SentBytesCounter(rank, ranks) as seen:
                 call()
         sent[name] = seen.sent
     (Path(folder) / f"{rank}.json").write_text(json.dumps(sent))

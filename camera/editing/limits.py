@@ -41,7 +41,7 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class LimitedPath:
     """``path`` within the limits; ``kept`` (F,): how much of each frame's motion is left, 0 to 1; ``words``: what changed."""
 
     path: CameraPath
@@ -67,7 +67,7 @@ def measure_path(scene: Scene, path: CameraPath) -> Findings:
     return Findings(seen[:, 0], seen[:, 1], np.concatenate([[0.0], angle_degrees(rotations[:-1], rotations[1:])]))
 
 
-def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> Fitted:
+def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> LimitedPath:
     """``path`` with its motion away from its first camera reduced, frame by frame, as far as ``limits`` need and smoothly.
 
     Raises `InputError` that names the limit where even the first camera breaks it, so that no part of the motion is left.
@@ -87,7 +87,7 @@ def fit_to_limits(scene: Scene, path: CameraPath, limits: Limits) -> Fitted:
     kept = _smooth_below(kept)
     kept, slowed = _slow_down(path, kept, limits.degrees_per_frame)
     binding["speed"] = len(path) * slowed
-    return Fitted(_reduce_all(path, kept), kept, _words(kept, binding, {**names, "speed": "speed of turning"}))
+    return LimitedPath(_reduce_all(path, kept), kept, _words(kept, binding, {**names, "speed": "speed of turning"}))
 
 
 Check = Callable[[CameraPath, int], bool]

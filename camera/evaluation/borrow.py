@@ -28,7 +28,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True, eq=False)
-class Borrowed:
+class BorrowedMove:
     """``keys``: with their frames as times. ``path``: the curve through them. What it misses the clip's camera by at most:
     ``degrees``, ``share`` of the way, ``lens``."""
 
@@ -55,7 +55,7 @@ class Borrowed:
         )
 
 
-def borrow_keys(path: CameraPath, tolerance: Tolerance | None = None, *, curve: Curve = "smooth") -> Borrowed:
+def borrow_keys(path: CameraPath, tolerance: Tolerance | None = None, *, curve: Curve = "smooth") -> BorrowedMove:
     """The fewest keys found by adding one where the curve misses most, then taking away each that is not needed."""
     tolerance = tolerance or Tolerance()
     chosen = [0] if len(path) == 1 else [0, len(path) - 1]
@@ -67,7 +67,7 @@ def borrow_keys(path: CameraPath, tolerance: Tolerance | None = None, *, curve: 
             chosen = fewer
     made = _curve(path, chosen, curve)
     turn, way, lens = (float(part.max()) for part in _misses(made, path))
-    return Borrowed(tuple(_key(path, frame) for frame in chosen), made, turn, way, lens, curve)
+    return BorrowedMove(tuple(_key(path, frame) for frame in chosen), made, turn, way, lens, curve)
 
 
 def smooth_path(path: CameraPath, frames: float) -> CameraPath:

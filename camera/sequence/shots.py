@@ -30,7 +30,7 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Warned:
+class CutWarning:
     """``cut``: number of the cut, from 0; ``words``: what is wrong and what helps."""
 
     cut: int
@@ -59,7 +59,7 @@ def first_frames(shots: tuple[Shot, ...]) -> list[int]:
     return np.concatenate([[0], np.cumsum([len(shot.path) for shot in shots])])[:-1].astype(int).tolist()
 
 
-def check_cuts(shots: tuple[Shot, ...], subject: ArrayLike, *, line: ArrayLike | None = None) -> tuple[Warned, ...]:
+def check_cuts(shots: tuple[Shot, ...], subject: ArrayLike, *, line: ArrayLike | None = None) -> tuple[CutWarning, ...]:
     """What is wrong at the cuts: a jump cut, a change of less than 30 degrees, a crossed line.
 
     ``subject`` (3,): what is looked at. ``line`` (3,): the direction of action through it (from one person to the other, or
@@ -69,10 +69,12 @@ def check_cuts(shots: tuple[Shot, ...], subject: ArrayLike, *, line: ArrayLike |
     found = []
     for cut, (before, after) in enumerate(pairwise(shots)):
         words = _check_cut(before.path, after.path, point)
-        found += [Warned(cut, words)] if words else []
+        found += [CutWarning(cut, words)] if words else []
         if line is not None and _crosses_line(before.path, after.path, point, np.asarray(line, dtype=np.float64)):
             found.append(
-                Warned(cut, f"{before.name} to {after.name} crosses the line of action: left and right change places.")
+                CutWarning(
+                    cut, f"{before.name} to {after.name} crosses the line of action: left and right change places."
+                )
             )
     return tuple(found)
 

@@ -30,7 +30,7 @@ FOV_DEGREES = 55.0
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class BenchRun:
     """One run: its report and its picture."""
 
     report: Report
@@ -61,7 +61,7 @@ def calibrate(given: argparse.Namespace) -> int:
     shot = shot_from_arguments(given)
     if shot.options.cache != "none" or shot.options.gpus > 1:
         raise InputError("Calibration needs a run on one GPU without a step cache; leave out --cache and --gpus.")
-    measured = magcache.Measured(int(getattr(shot.settings, "steps", 1)))
+    measured = magcache.MeasuredRatios(int(getattr(shot.settings, "steps", 1)))
     for item in Runtime().run(shot, around=partial(magcache.measure_ratios, measured=measured)):
         if isinstance(item, Progress):
             print(f"{item.phase} {item.step}/{item.steps} {item.note}".rstrip(), file=sys.stderr)
@@ -123,18 +123,18 @@ def default_shot(
     return scene, known.path(moves, scene), settings  # type: ignore[arg-type]
 
 
-def measure(runtime: Runtime, shot: Shot) -> Measured:
+def measure(runtime: Runtime, shot: Shot) -> BenchRun:
     """One run after a first one that loaded and warmed up, unless weights are full size and it would take too long.
 
     Over several GPUs every run loads anew, since its processes are new."""
-    measured: list[Measured] = []
+    measured: list[BenchRun] = []
     for _ in range(2 if shot.options.compile or shot.options.weights == "tiny" else 1):
         clip: Clip | None = None
         for item in ranks.run(shot) if shot.options.gpus > 1 else runtime.run(shot):
             if isinstance(item, Clip):
                 clip = item
             elif isinstance(item, Report) and clip is not None:
-                measured.append(Measured(item, clip.frames))
+                measured.append(BenchRun(item, clip.frames))
     return measured[-1]
 
 
@@ -151,7 +151,7 @@ def apply_change(settings: Settings, change: str) -> Settings:
     return replace(settings, **{name: value})
 
 
-def table(shot: Shot, measured: Measured) -> str:
+def table(shot: Shot, measured: BenchRun) -> str:
     """Markdown: the conditions in a line, then a row per phase."""
     import torch
 
@@ -170,7 +170,7 @@ def table(shot: Shot, measured: Measured) -> str:
     return "\n".join(lines)
 
 
-def comparison(change: str, before: Measured, after: Measured) -> str:
+def comparison(change: str, before: BenchRun, after: BenchRun) -> str:
     """What an option did: time, memory, and how far the pictures are apart."""
     difference = np.abs(before.frames.astype(np.int16) - after.frames)
     apart = "the same picture" if not difference.any() else f"PSNR {psnr(after.frames, before.frames):.1f} dB"

@@ -24,7 +24,7 @@ from pipelines import generate
 from pipelines.inputs.archive import open_folder
 from pipelines.inputs.datasets.genxd import read_reconfusion, reconfusion_scenes
 from pipelines.inputs.datasets.gso import Subset, is_gso, read_gso
-from pipelines.inputs.posed_files import Given, gather_folder, limit_given
+from pipelines.inputs.posed_files import PosedInput, gather_folder, limit_given
 from pipelines.inputs.posed_images import add_truth
 from pipelines.media.video import complete, write_mp4
 from pipelines.method import Clip, Progress
@@ -38,7 +38,7 @@ from pipelines.shot import Shot
 
 def scenes(
     data: str | Path, *, views: int, subset: Subset = "nvs", everything: bool = False
-) -> Iterator[tuple[str, Given]]:
+) -> Iterator[tuple[str, PosedInput]]:
     """Name, given pictures, known cameras and true pictures of every scene in ``data``; raises `InputError`.
 
     ``views``: given pictures, 0 for 1 of objects and 3 of other scenes. ``everything``: the given ones are made too.
@@ -61,13 +61,13 @@ def scenes(
         yield data.stem, limit_given(gather_folder(folder, name=data.stem), views or 3, everything=everything)
 
 
-def _read_reconfusion(file: Path, views: int, everything: bool) -> Given:
-    given = Given(read_reconfusion(file), None, "Cameras of the data set.")
+def _read_reconfusion(file: Path, views: int, everything: bool) -> PosedInput:
+    given = PosedInput(read_reconfusion(file), None, "Cameras of the data set.")
     return limit_given(given, views or 3, everything=everything)
 
 
 def evaluate(
-    name: str, given: Given, out: Path, settings: GenXDSettings, options: RunOptions, *, size: int = 256
+    name: str, given: PosedInput, out: Path, settings: GenXDSettings, options: RunOptions, *, size: int = 256
 ) -> Iterator[Progress | Comparison]:
     """`Progress`, then how the views made for the known cameras compare; the clip and the comparison are saved in ``out``."""
     if given.targets is None or given.truth is None:

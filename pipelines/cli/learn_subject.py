@@ -20,7 +20,7 @@ from pipelines.methods.i2v3d.method import METHOD, RENDERS, I2V3DSettings
 from pipelines.methods.i2v3d.scene.project import read_project
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.project.file import is_project
-from pipelines.training import Learnt, Trained
+from pipelines.training import Learnt, TrainedWeights
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,9 +69,9 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
         views = render_views(scene, look, subject.resolution) if subject.view_weight else None
         yield from learn(scene.first.colour, views, subject, weights, given.folder)
 
-    made: Trained | None = None
+    made: TrainedWeights | None = None
     for step in run_training(train, mode=given.weights, gigabytes=subject.gigabytes):
-        if isinstance(step, Trained):
+        if isinstance(step, TrainedWeights):
             made = step
         else:
             note = f" {step.note}" if isinstance(step, Learnt) else ""

@@ -50,7 +50,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
         metavar="MODULE:FUNCTION",
-        help="your own model of cameras and depth, such as VGGT: a pipelines.reconstruct.plugin.Placing",
+        help="your own model of cameras and depth, such as VGGT: a pipelines.reconstruct.plugin.PoseEstimator",
     )
     command.add_argument("--keep", choices=("everything", "object"), default="everything", help="object: what stands "
         "where all cameras look, above the ground")  # fmt: skip

@@ -57,7 +57,7 @@ class Reconstruction:
 
 
 @dataclass(frozen=True, eq=False)
-class Refined:
+class RefinedCameras:
     """Cameras after bundle adjustment, in the world that was given.
 
     ``path``: all frames; those not in ``frames`` keep the given camera. ``found``: the placed frames' cameras again and
@@ -126,7 +126,7 @@ def refine_cameras(
     lens: bool = False,
     matcher: Matcher | None = None,
     seed: int = 0,
-) -> Refined:
+) -> RefinedCameras:
     """Bundle adjustment that begins at ``path``: matches are triangulated with its cameras, then both are improved.
 
     ``frames`` (F,H,W,3) as `reconstruct` has them. ``lens``: the focal length is refined too. Scale, turn and place of the
@@ -148,7 +148,7 @@ def refine_cameras(
     found = _drop_poor_frames(_result(model, path.width, path.height, path.fps))
     to_given = fit_gauge(found.path, path.sliced(list(found.frames)))  # type: ignore[arg-type]
     found = replace(found, path=to_given.of_path(found.path), points=to_given(found.points))
-    return Refined(_merge(path, found), found.frames, found, before, found.mean_error_px)
+    return RefinedCameras(_merge(path, found), found.frames, found, before, found.mean_error_px)
 
 
 def fit_gauge(path: CameraPath, reference: CameraPath) -> Similarity:

@@ -20,7 +20,7 @@ from pipelines.splats.formats import is_splat_file
 
 if TYPE_CHECKING:
     from pipelines.estimation.depth_over_time import Steady
-    from pipelines.inputs.posed_files import Given
+    from pipelines.inputs.posed_files import PosedInput
     from pipelines.inputs.posed_images import PosedPictures
     from pipelines.splats.formats.axes import Up
 
@@ -145,12 +145,12 @@ def _read_posed(paths: Sequence[Path], given_views: int, dense: bool) -> Materia
 
 def _read_reconfusion(path: Path, given_views: int, dense: bool) -> Material:
     from pipelines.inputs.datasets.genxd import read_reconfusion
-    from pipelines.inputs.posed_files import Given
+    from pipelines.inputs.posed_files import PosedInput
 
     account = Account(path.name)
     views = read_reconfusion(path, account=account)
     return _make_material(
-        Given(views, None, f"Cameras of the data set. {account.text()}".rstrip()),
+        PosedInput(views, None, f"Cameras of the data set. {account.text()}".rstrip()),
         given_views or min(views.splits, default=0),
         dense,
     )
@@ -162,7 +162,7 @@ def _read_archive(path: Path, given_views: int, dense: bool, begin_at: int) -> M
     from pipelines.inputs.datasets.genxd import read_camvid, reconfusion_scenes
     from pipelines.inputs.datasets.gso import is_gso, read_gso
     from pipelines.inputs.gen3c_npz import clip_folder, read_scene
-    from pipelines.inputs.posed_files import Given, gather_folder
+    from pipelines.inputs.posed_files import PosedInput, gather_folder
     from pipelines.inputs.reconstructions.vipe import is_vipe
 
     with open_folder(path) as folder:
@@ -177,7 +177,7 @@ def _read_archive(path: Path, given_views: int, dense: bool, begin_at: int) -> M
                 account = Account(path.name)
                 views = read_camvid(candidate, account=account)
                 note = f"Cameras of the data set. {account.text()}".rstrip()
-                return _make_material(Given(views, None, note), given_views, dense)
+                return _make_material(PosedInput(views, None, note), given_views, dense)
             if is_gso(candidate):
                 return _make_material(read_gso(candidate, views=given_views), 0, dense)
             if (candidate / "index.json").is_file():
@@ -188,7 +188,7 @@ def _read_archive(path: Path, given_views: int, dense: bool, begin_at: int) -> M
         return _make_material(gather_folder(place, name=path.stem), given_views, dense)
 
 
-def _make_material(given: Given, given_views: int, dense: bool) -> Material:
+def _make_material(given: PosedInput, given_views: int, dense: bool) -> Material:
     from pipelines.inputs.posed_files import limit_given
     from pipelines.inputs.posed_images import add_truth
 

@@ -39,7 +39,7 @@ LARGEST_TOTAL = 100e6
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class PosedInput:
     """``views`` and, in the same world, the cameras of views to make, if any; ``note``: what was done, for the person.
 
     ``truth``: pictures that are known and not given, to compare with.
@@ -51,7 +51,7 @@ class Given:
     truth: PosedPictures | None = None
 
 
-def gather(files: Sequence[Path], *, name: str = "views") -> Given:
+def gather(files: Sequence[Path], *, name: str = "views") -> PosedInput:
     """Pictures and camera files, in any order; without camera files the cameras are estimated."""
     called = name_files(files)
     pictures = sorted((file for file in files if is_picture(file)), key=lambda file: natural_key(called[file]))
@@ -86,7 +86,7 @@ def name_files(files: Sequence[Path]) -> dict[Path, str]:
     return {file: file.absolute().relative_to(above).as_posix() for file in files}
 
 
-def gather_folder(folder: Path, *, name: str) -> Given:
+def gather_folder(folder: Path, *, name: str) -> PosedInput:
     """Pictures and camera files anywhere below ``folder``.
 
     Where pictures of several folders share a name, those below a folder called images are taken, if there is one; which of
@@ -118,7 +118,7 @@ def is_picture(file: Path) -> bool:
     return kind_of(file) in PICTURES
 
 
-def limit_given(given: Given, count: int, *, everything: bool = False) -> Given:
+def limit_given(given: PosedInput, count: int, *, everything: bool = False) -> PosedInput:
     """Only ``count`` pictures given, the cameras of the others are targets: the data set's split, else evenly spread.
 
     ``everything``: all cameras are targets, those of the given pictures too.
@@ -133,7 +133,7 @@ def limit_given(given: Given, count: int, *, everything: bool = False) -> Given:
     note = f"{len(train)} of {len(views.path)} pictures are given, the cameras of {len(test)} are known targets"
     by = " (the data set's own split)." if split else "."
     truth = views.chosen(test) if test else None
-    return Given(views.chosen(train), truth.path if truth else None, f"{given.note} {note}{by}", truth)
+    return PosedInput(views.chosen(train), truth.path if truth else None, f"{given.note} {note}{by}", truth)
 
 
 # --- cameras -----------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def _unnamed_model(path: CameraPath) -> Model:
 # --- pictures and cameras together -------------------------------------------------------------------------------------
 
 
-def match_cameras(pictures: Mapping[str, Picture], model: Model, *, name: str = "views") -> Given:
+def match_cameras(pictures: Mapping[str, Picture], model: Model, *, name: str = "views") -> PosedInput:
     """Every picture with its camera: by name, or in order where no name fits and there are as many."""
     place = _places(list(pictures), model)
     chosen = [picture for picture in pictures if picture in place]
@@ -231,7 +231,7 @@ def match_cameras(pictures: Mapping[str, Picture], model: Model, *, name: str = 
     bent = sum(bool(model.lenses[place[each]].distortion.any()) for each in chosen)
     left = sorted(set(range(len(model.poses))) - set(place.values()))
     targets = _targets(model, left, width, height) if left else None
-    return Given(views, targets, _note(pictures, place, straight, left, bent))
+    return PosedInput(views, targets, _note(pictures, place, straight, left, bent))
 
 
 def _places(names: list[str], model: Model) -> dict[str, int]:
@@ -297,13 +297,13 @@ def _sizes(first: Picture) -> str:
     return f"Pictures of other sizes were fitted to {first.shape[1]} x {first.shape[0]}, the first one's."
 
 
-def _estimate(pictures: Mapping[str, Picture], name: str) -> Given:
+def _estimate(pictures: Mapping[str, Picture], name: str) -> PosedInput:
     stack = list(pictures.values())
     height, width = stack[0].shape[:2]
     alike = len({picture.shape for picture in stack}) == 1
     views = estimate_cameras([fit_picture(picture, width, height) for picture in stack], one_lens=alike, name=name)
     note = f"{views.source[0].upper()}{views.source[1:]}."
-    return Given(views, None, note if alike else f"{note} {_sizes(stack[0])}")
+    return PosedInput(views, None, note if alike else f"{note} {_sizes(stack[0])}")
 
 
 def _read(files: Sequence[Path], account: Account) -> tuple[list[Picture], list[int]]:

@@ -149,7 +149,7 @@ def read_video(
     is no video, holds no frame, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
     from pipelines.media.playback.frame_time import read_timing
-    from pipelines.media.playback.shown_frame import Shown
+    from pipelines.media.playback.shown_frame import FrameConverter
 
     own = Account(Path(path).name)
     with _open_video(path) as (container, stream):
@@ -169,7 +169,7 @@ def read_video(
         expected = min(max_frames, timing.frames or limit)
         if expected > limit:
             raise InputError(_too_long(expected, stream.width, stream.height, limit))
-        shown = Shown(stream.sample_aspect_ratio, own)
+        shown = FrameConverter(stream.sample_aspect_ratio, own)
         with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):
             images = (shown(_check_size(frame)) for frame in container.decode(stream))
             frames = _gather(islice(timing.held(images), min(max_frames, limit)), expected)
@@ -240,7 +240,7 @@ def frames_of(
     Raises `InputError` for a file that is no video, has a side above `MAX_SIDE`, or breaks off.
     """
     from pipelines.media.playback.frame_time import read_timing
-    from pipelines.media.playback.shown_frame import Shown
+    from pipelines.media.playback.shown_frame import FrameConverter
 
     with _open_video(path) as (container, stream):
         timing = read_timing(container, stream).of_every_frame()
@@ -250,7 +250,7 @@ def frames_of(
                 f"The video is {stream.width} x {stream.height}; scale it down to at most {MAX_SIDE} pixels a side."
             )
         stream.thread_type = "AUTO"
-        shown = Shown(stream.sample_aspect_ratio, Account(Path(path).name))
+        shown = FrameConverter(stream.sample_aspect_ratio, Account(Path(path).name))
 
         def images() -> Iterator[NDArray[np.uint8]]:
             with reading("The video breaks off or is damaged; export it again as an H.264 mp4."):

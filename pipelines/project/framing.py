@@ -96,7 +96,7 @@ def _own_camera(scene: Scene) -> CameraPath | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Framed:
+class FramedScene:
     """``scene`` in the method's frame and the ``path`` in it, or the sentence ``why`` there is none."""
 
     scene: Scene
@@ -112,7 +112,7 @@ class Framed:
         return Viewfinder(self.scene, self.path)
 
 
-def frame_content(content: Content, method: Method, moves: Moves, views: tuple[View, ...] | None = None) -> Framed:
+def frame_content(content: Content, method: Method, moves: Moves, views: tuple[View, ...] | None = None) -> FramedScene:
     """What ``method`` makes of a content that has a scene; ``views`` are its views in the method's frame, where they are known.
 
     Raises `InputError` where the scene cannot be framed.
@@ -124,16 +124,16 @@ def frame_content(content: Content, method: Method, moves: Moves, views: tuple[V
     else:
         scene = replace(scene, views=views)
     try:
-        return Framed(scene, path_of(content, method, moves, scene))
+        return FramedScene(scene, path_of(content, method, moves, scene))
     except InputError as error:
-        return Framed(scene, None, str(error))
+        return FramedScene(scene, None, str(error))
 
 
 MOST_KEPT = 3
-_shared: WeakKeyDictionary[Scene, WeakValueDictionary[tuple, Framed]] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[Scene, WeakValueDictionary[tuple, FramedScene]] = WeakKeyDictionary()
 
 
-def frame_shared(content: Content, method: Method, moves: Moves) -> Framed:
+def frame_shared(content: Content, method: Method, moves: Moves) -> FramedScene:
     """As `frame_content`; projects that hold the same scene, as those that opened one example do, get the same one for as long as
     one of them has it. Not where they have a path, keys or objects of their own."""
     scene = content.scene
@@ -152,10 +152,10 @@ class Framings:
     """A cache of the last framings of a few methods."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Content, Moves, Framed]] = {}
+        self._kept: dict[str, tuple[Content, Moves, FramedScene]] = {}
         self._shown: Scene | None = None
 
-    def of(self, content: Content, method: Method, moves: Moves) -> Framed:
+    def of(self, content: Content, method: Method, moves: Moves) -> FramedScene:
         """As `frame_content`."""
         known = self._kept.get(method.name)
         if known is None or known[1] != moves or not _is_same(known[0], content):
@@ -174,7 +174,7 @@ class Framings:
         return before is not scene
 
 
-def _views_of(known: tuple[Content, Moves, Framed], content: Content, moves: Moves) -> tuple[View, ...] | None:
+def _views_of(known: tuple[Content, Moves, FramedScene], content: Content, moves: Moves) -> tuple[View, ...] | None:
     """The framed views of the last framing, if only objects have changed since."""
     old, new = known[0].scene, content.scene
     frame = (moves.width, moves.height, moves.fit) == (known[1].width, known[1].height, known[1].fit)

@@ -16,7 +16,7 @@ from camera.evaluation.paths import Similarity
 from camera.figure.path import frustum_lines
 from camera.path import CameraPath
 from camera.rotation import look_at
-from pipelines.reconstruct.pipeline import DISPLAY_POINTS, Made
+from pipelines.reconstruct.pipeline import DISPLAY_POINTS, Reconstruction
 
 if TYPE_CHECKING:
     import trimesh
@@ -36,7 +36,7 @@ STEP_BEHIND, VIEWED_FROM = 1.3, 0.3
 """The viewer begins so many distances of the first camera from the middle of what is shown, at least so many diagonals."""
 
 
-def files(made: Made) -> dict[str, bytes]:
+def files(made: Reconstruction) -> dict[str, bytes]:
     """Everything to take home by name: points, COLMAP and nerfstudio folders; mesh or splats where they were made.
 
     A far background is part of the splats, of ``mesh.glb`` as a second mesh, and a file of its own beside mesh or points.
@@ -64,7 +64,7 @@ def _scene_with_camera(found: dict[str, bytes], path: CameraPath) -> dict[str, b
         return {}
 
 
-def _viewer(made: Made) -> dict[str, bytes]:
+def _viewer(made: Reconstruction) -> dict[str, bytes]:
     """``viewer.html``: the splats, else the mesh, else the points, with the path; nothing where browsers could not open it."""
     from pipelines.viewer import page
 
@@ -80,7 +80,7 @@ def _viewer(made: Made) -> dict[str, bytes]:
     return {"viewer.html": content}
 
 
-def glb_for_viewer(made: Made, *, cameras: bool = True) -> bytes:
+def glb_for_viewer(made: Reconstruction, *, cameras: bool = True) -> bytes:
     """The mesh (the one with a texture where there is one), else the points, with the cameras as outlines, upright in glTF's
     axes; without what lies far behind."""
     from pipelines.reconstruct.export import glb
@@ -88,7 +88,7 @@ def glb_for_viewer(made: Made, *, cameras: bool = True) -> bytes:
     return glb(_viewer_scene(made, cameras))
 
 
-def viewpoint(made: Made) -> tuple[float, float, float]:
+def viewpoint(made: Reconstruction) -> tuple[float, float, float]:
     """A step behind the first camera, as ``camera_position`` of gr.Model3D has it: degrees about the vertical, degrees from
     it, and distance from the middle of what `glb_for_viewer` shows."""
     low, high = _viewer_scene(made, True).bounds
@@ -99,7 +99,7 @@ def viewpoint(made: Made) -> tuple[float, float, float]:
     return float(np.degrees(np.arctan2(z, x))), float(np.degrees(np.arccos(np.clip(y, -1, 1)))), distance
 
 
-def _viewer_scene(made: Made, cameras: bool) -> trimesh.Scene:
+def _viewer_scene(made: Reconstruction, cameras: bool) -> trimesh.Scene:
     import trimesh
 
     mesh = made.mesh if made.textured is None else made.textured
@@ -109,7 +109,7 @@ def _viewer_scene(made: Made, cameras: bool) -> trimesh.Scene:
     return trimesh.Scene(parts)
 
 
-def splats_for_viewer(made: Made) -> bytes:
+def splats_for_viewer(made: Reconstruction) -> bytes:
     """The splats as a ``.ply`` that the page's viewer begins to show from the first camera, without what lies far behind.
 
     gsplat.js, which gr.Model3D uses, has y down as OpenCV, and begins on a sphere about the origin, see `_RADIUS`.
@@ -125,7 +125,7 @@ def splats_for_viewer(made: Made) -> bytes:
     return ply_bytes(splats.chosen(_is_near(made, splats.means)).placed(place))
 
 
-def render_flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
+def render_flight(made: Reconstruction, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     """Frames (H,W,3) of ``path`` through the splats, else the mesh, else the points, each drawn as a small disc."""
     if made.mesh is not None:
         from camera.render.triangles import draw
@@ -141,7 +141,7 @@ def render_flight(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     return (colour for colour, _ in render_path(_with_background(made.fitted.splats, made.dome), path))
 
 
-def _render_points(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
+def _render_points(made: Reconstruction, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
     """The points, before the far background where there is one."""
     from camera.render.point_discs import Dots
     from camera.render.triangles import draw
@@ -156,10 +156,10 @@ def _render_points(made: Made, path: CameraPath) -> Iterator[NDArray[np.uint8]]:
         yield colour
 
 
-_prepared: WeakKeyDictionary[Made, Any] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[Reconstruction, Any] = WeakKeyDictionary()
 
 
-def _prepare_once(made: Made, prepare: Callable[[], T]) -> T:
+def _prepare_once(made: Reconstruction, prepare: Callable[[], T]) -> T:
     """What drawing needs, made once for each thing and kept as long as somebody has it."""
     if made not in _prepared:
         _prepared[made] = prepare()
@@ -202,7 +202,7 @@ def _cameras(path: CameraPath, size: float) -> Any:
     return drawn
 
 
-def near_points(made: Made) -> PointCloud:
+def near_points(made: Reconstruction) -> PointCloud:
     """The points, of splats the middles of the more opaque half, without what lies far behind."""
     cloud = made.cloud
     if made.fitted is not None:
@@ -213,11 +213,11 @@ def near_points(made: Made) -> PointCloud:
     return PointCloud(cloud.points[inside], cloud.colours[inside])
 
 
-def _is_near(made: Made, points: NDArray) -> NDArray[np.bool_]:
+def _is_near(made: Reconstruction, points: NDArray) -> NDArray[np.bool_]:
     """Without what is far beyond nine tenths of the points that were placed, as a backdrop of splats is, so that a viewer that
     frames everything shows the scene."""
     return _distances(made, points) <= 1.6 * np.quantile(_distances(made, made.cloud.points), 0.9)
 
 
-def _distances(made: Made, points: NDArray) -> NDArray:
+def _distances(made: Reconstruction, points: NDArray) -> NDArray:
     return np.linalg.norm(points - made.path.centres.mean(axis=0), axis=1)

@@ -16,7 +16,7 @@ from camera.view import Scene, View
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct import pipeline
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-from pipelines.reconstruct.pipeline import Choices, Made, Shots, noise_words
+from pipelines.reconstruct.pipeline import Choices, Reconstruction, Shots, noise_words
 from pipelines.reconstruct.time_slices import Moments, timed_zip
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ FLYING = 0.04
 
 
 @dataclass(frozen=True, eq=False)
-class Moving:
+class MovingPoints:
     """``moments``: what was made of each, all in one world; ``seconds``: when each is. ``notes``: what one should read."""
 
-    moments: tuple[Made, ...]
+    moments: tuple[Reconstruction, ...]
     seconds: tuple[float, ...]
     notes: tuple[str, ...] = ()
 
-    def at(self, share: float) -> Made:
+    def at(self, share: float) -> Reconstruction:
         """The moment at a share 0..1 of the time, each as long as any other."""
         return self.moments[min(max(int(share * len(self.moments)), 0), len(self.moments) - 1)]
 
@@ -86,8 +86,8 @@ def find_moving_points(
     keep: str = "everything",
     background: str = "nothing",
     matcher: Matcher | None = None,
-) -> Generator[Progress | Moving, None, None]:
-    """Yields `Progress` and, last, `Moving`: of ``moments``, each seen by all cameras, else a moment for each frame of ``shots``.
+) -> Generator[Progress | MovingPoints, None, None]:
+    """Yields `Progress` and, last, `MovingPoints`: of ``moments``, each seen by all cameras, else a moment for each frame of ``shots``.
 
     The choices are those of `making.make`; cameras of ``moments`` are found in the first one and hold for all. What
     ``shots.moving`` marks does not help to place cameras and depth, but is there. Raises `InputError` as `making.make`,
@@ -109,7 +109,7 @@ def find_moving_points(
 # --- one camera for each moment ------------------------------------------------------------------------------------
 
 
-def _each_frame(shots: Shots, choices: Choices) -> Generator[Progress, None, Moving]:
+def _each_frame(shots: Shots, choices: Choices) -> Generator[Progress, None, MovingPoints]:
     scene, notes = yield from _scene(shots, choices)
     if choices.keep == "object":
         from pipelines.reconstruct.object_mask import cut_out, object_masks
@@ -119,13 +119,13 @@ def _each_frame(shots: Shots, choices: Choices) -> Generator[Progress, None, Mov
     made = []
     for step, view in enumerate(scene.views):
         yield Progress("Placing points", step, len(scene.views))
-        made.append(Made("points", view.colour[None], view.camera.with_fps(shots.path.fps), _cloud(view)))
+        made.append(Reconstruction("points", view.colour[None], view.camera.with_fps(shots.path.fps), _cloud(view)))
     if choices.background == "dome":
         yield Progress("Background", 0, 1)
         dome = _dome(scene, made)
         made = [replace(each, dome=dome) for each in made]
     seconds = tuple(number / shots.path.fps for number in _numbers(shots.frames, scene.views))
-    return Moving(tuple(made), seconds, notes)
+    return MovingPoints(tuple(made), seconds, notes)
 
 
 def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Scene, tuple[str, ...]]]:
@@ -153,7 +153,7 @@ def _scene(shots: Shots, choices: Choices) -> Generator[Progress, None, tuple[Sc
     return scene, (f"Depth: {scene.source}.",)
 
 
-def _dome(scene: Scene, made: list[Made]) -> trimesh.Trimesh:
+def _dome(scene: Scene, made: list[Reconstruction]) -> trimesh.Trimesh:
     """One far background of all frames, behind the points of every moment."""
     from pipelines.reconstruct.export import posed_frames
     from pipelines.reconstruct.sky_dome import make_dome
@@ -197,7 +197,7 @@ def _flying(view: View) -> NDArray[np.bool_]:
 # --- several cameras for each moment -------------------------------------------------------------------------------
 
 
-def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[Progress, None, Moving]:
+def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[Progress, None, MovingPoints]:
     if choices.keep == "masks" or shots.moving is not None:
         raise InputError("Masks are for the frames of one path, and here every moment has its own; leave them out.")
     yield Progress("Placing cameras", 0, 1)
@@ -215,7 +215,7 @@ def _each_moment(shots: Shots, moments: Moments, choices: Choices) -> Generator[
             else:
                 made.append(replace(step, cloud=step.cloud.thinned(MOST_POINTS)))
     notes = tuple(filter(None, (words, *made[0].notes)))
-    return Moving(tuple(made), moments.seconds, notes)
+    return MovingPoints(tuple(made), moments.seconds, notes)
 
 
 def _place_cameras(moments: Moments, choices: Choices) -> tuple[list[int], CameraPath, str]:

@@ -51,7 +51,7 @@ END_DEGREES, END_LENGTH = 0.2, 0.2
 
 
 @dataclass(frozen=True, eq=False)
-class Closed:
+class ClosedLoop:
     """``path``: all cameras, the first as given.
 
     ``gap_degrees`` and ``gap_length`` (scene units): by how much the given last recognised camera missed its place.
@@ -86,7 +86,7 @@ class _Revisit:
     points: int
 
 
-def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> Closed:
+def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> ClosedLoop:
     """Cameras of ``frames`` (F,H,W,3) that begin at ``path`` and close where its end shows its beginning.
 
     ``masks`` (F,H,W): True where not to look. Raises `InputError` where the end does not show the beginning.
@@ -111,7 +111,7 @@ def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np
     given = path.world_from_camera[first.frame]
     degrees = float(angle_degrees(given[:3, :3], first.world_from_camera[:3, :3]))
     length = float(np.linalg.norm(given[:3, 3] - first.world_from_camera[:3, 3]))
-    return Closed(current, degrees, length, first.points)
+    return ClosedLoop(current, degrees, length, first.points)
 
 
 def join_ends(

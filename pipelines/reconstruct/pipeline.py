@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import trimesh
 
     from pipelines.estimation.colmap import Matcher
-    from pipelines.reconstruct.gaussians.fit import Fitted
+    from pipelines.reconstruct.gaussians.fit import SplatFit
 
 T = TypeVar("T")
 KINDS = ("points", "mesh", "splats")
@@ -76,7 +76,7 @@ class Shots:
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class Reconstruction:
     """One thing made of `Shots`: ``kind`` of `KINDS`; the frames used and their cameras, in the world of what was made.
 
     ``cloud`` is always there; ``scene`` where there is depth; ``dome`` where a far background was wanted: a mesh of its
@@ -89,7 +89,7 @@ class Made:
     cloud: PointCloud
     scene: Scene | None = None
     mesh: trimesh.Trimesh | None = None
-    fitted: Fitted | None = None
+    fitted: SplatFit | None = None
     dome: trimesh.Trimesh | None = None
     textured: trimesh.Trimesh | None = None
     notes: tuple[str, ...] = ()
@@ -188,8 +188,8 @@ def make(
     background: str = "nothing",
     texture: bool = False,
     matcher: Matcher | None = None,
-) -> Generator[Progress | Made, None, None]:
-    """Yields `Progress` and `Made`; each `Made` replaces the one before, so closing the generator keeps the best so far.
+) -> Generator[Progress | Reconstruction, None, None]:
+    """Yields `Progress` and `Reconstruction`; each `Reconstruction` replaces the one before, so closing the generator keeps the best so far.
 
     ``closed``: the camera ends where it began, as an orbit of 360 degrees does; what it drifted is distributed.
     ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. ``texture``: a mesh is also made of few triangles
@@ -206,7 +206,7 @@ def make(
         raise InputError(f"{noise_words(shots.weights).strip('*')} {error}") from error
 
 
-def run(shots: Shots, kind: str, **choices) -> Iterator[Progress | Made]:
+def run(shots: Shots, kind: str, **choices) -> Iterator[Progress | Reconstruction]:
     """`make`, in the queue of this machine's GPU where there is one."""
     return in_queue(lambda: make(shots, kind, **choices))
 
@@ -252,7 +252,7 @@ def check(shots: Shots, kind: str, keep: str, background: str) -> None:
         raise InputError("An object that is cut out has no background; keep everything, or leave the background out.")
 
 
-def _make_steps(shots: Shots, kind: str, choices: Choices) -> Generator[Progress | Made, None, None]:
+def _make_steps(shots: Shots, kind: str, choices: Choices) -> Generator[Progress | Reconstruction, None, None]:
     made = yield from _points(shots, kind, choices)
     if choices.background == "dome":
         from pipelines.reconstruct.sky_dome import make_dome
@@ -275,8 +275,8 @@ def _make_steps(shots: Shots, kind: str, choices: Choices) -> Generator[Progress
         yield made
 
 
-def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, None]:
-    from pipelines.reconstruct.gaussians.fit import Fitted, fit
+def _splats(made: Reconstruction, choices: Choices) -> Generator[Progress | Reconstruction, None, None]:
+    from pipelines.reconstruct.gaussians.fit import SplatFit, fit
     from pipelines.reconstruct.gaussians.initialise import add_backdrop
 
     settings, start, frames, behind = choices.settings, made.cloud, made.frames, None
@@ -294,10 +294,10 @@ def _splats(made: Made, choices: Choices) -> Generator[Progress | Made, None, No
 
         behind = render_dome(made.dome, made.path)
     for step in fit(frames, made.path, start, settings=settings, weights=weights, behind=behind):
-        yield _add_fit(made, step, settings.refine_poses) if isinstance(step, Fitted) else step
+        yield _add_fit(made, step, settings.refine_poses) if isinstance(step, SplatFit) else step
 
 
-def _add_fit(made: Made, fitted: Fitted, refined: bool) -> Made:
+def _add_fit(made: Reconstruction, fitted: SplatFit, refined: bool) -> Reconstruction:
     """With the splats, and the cameras they were fitted with where those were refined: files and stage show the same."""
     path = made.path.with_poses(fitted.path.world_from_camera) if refined else made.path
     return replace(made, fitted=fitted, path=path)
@@ -321,7 +321,7 @@ def _weights(scene: Scene | None, confidence: str) -> NDArray[np.float32] | None
     return np.where([view.known for view in scene.views], found, np.float32(1))
 
 
-def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, None, Made]:
+def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, None, Reconstruction]:
     """The points of all frames; of few placed corners alone where nothing measures depth and points or splats are wanted."""
     from pipelines.reconstruct.points import DOUBTFUL, fuse_and_confirm
     from pipelines.reconstruct.scene import scene_from_frames, sparse_cloud
@@ -339,7 +339,7 @@ def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, No
             raise
         cloud = sparse_cloud(shots.frames, shots.path, masks=shots.moving)
         note = f"Begun from {len(cloud)} placed points only, as no depth is at hand: {error}"
-        return Made(kind, shots.frames, shots.path, cloud, notes=(note,))
+        return Reconstruction(kind, shots.frames, shots.path, cloud, notes=(note,))
     if choices.keep == "object":
         from pipelines.reconstruct.object_mask import cut_out, object_masks
 
@@ -352,4 +352,4 @@ def _points(shots: Shots, kind: str, choices: Choices) -> Generator[Progress, No
             f"**Doubtful**: other views confirm only {agreeing:.0%} of the points. The cameras contradict the frames, the "
             "scene moves, or the depth does not fit; have the cameras refined or estimated.",
         )
-    return Made(kind, used.frames, used.path, cloud, scene, notes=notes)
+    return Reconstruction(kind, used.frames, used.path, cloud, scene, notes=notes)

@@ -1,6 +1,6 @@
 """Models that a user has, by name: ``package.module:function``, found where Python finds modules. For the command line only.
 
-A matcher (MASt3R's kind) is a `pipelines.estimation.colmap.Matcher`. A `Placing` (VGGT's kind) tells cameras and depth at once.
+A matcher (MASt3R's kind) is a `pipelines.estimation.colmap.Matcher`. A `PoseEstimator` (VGGT's kind) tells cameras and depth at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from camera.path import CameraPath
 from pipelines.method import Frames
 
 
-class Placing(Protocol):
+class PoseEstimator(Protocol):
     """Cameras and depth of frames (F,H,W,3) uint8 RGB, in one world of any scale.
 
     Returns ``world_from_camera`` (F,4,4), OpenCV axes; ``intrinsics`` (3,3) or (F,3,3) in pixels of the frames, centres at
@@ -43,7 +43,7 @@ def load_plugin(name: str) -> Callable[..., Any]:
     return found
 
 
-def run_plugin(model: Placing, frames: Frames, fps: float) -> tuple[CameraPath, NDArray[np.float32]]:
+def run_plugin(model: PoseEstimator, frames: Frames, fps: float) -> tuple[CameraPath, NDArray[np.float32]]:
     """The path and the depth (F,H,W) that ``model`` tells. Raises `InputError` for an answer of another form."""
     count, height, width = frames.shape[:3]
     answer = model(frames)

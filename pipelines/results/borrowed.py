@@ -6,19 +6,19 @@ from pathlib import Path
 
 from camera.editing.keys import KeyedMove
 from camera.editing.track import path_of
-from camera.evaluation.borrow import Borrowed, Tolerance, borrow_keys, place_move, scale_to_subject, smooth_path
+from camera.evaluation.borrow import BorrowedMove, Tolerance, borrow_keys, place_move, scale_to_subject, smooth_path
 from camera.evaluation.report import TakeReport
 from camera.objects.scene import subject_distance
 from camera.path import CameraPath
 from camera.view import Scene
 
 
-def borrow_camera(report: TakeReport, tolerance: Tolerance | None = None, *, smooth: float = 0.0) -> Borrowed:
+def borrow_camera(report: TakeReport, tolerance: Tolerance | None = None, *, smooth: float = 0.0) -> BorrowedMove:
     """The fewest keys of a measured camera within ``tolerance``, after smoothing over ``smooth`` frames."""
     return borrow_keys(smooth_path(report.achieved_path.relative_to_first(), smooth), tolerance)
 
 
-def fit_to_scene(found: Borrowed, report: TakeReport, scene: Scene, *, own_lens: bool = False) -> KeyedMove:
+def fit_to_scene(found: BorrowedMove, report: TakeReport, scene: Scene, *, own_lens: bool = False) -> KeyedMove:
     """The keys from the scene's first camera on; ``own_lens`` as in `camera.evaluation.borrow.place_move`. Of a clip that shows no
     parallax the distance is not known, and lengths stay as they are."""
     move = found.move

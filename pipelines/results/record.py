@@ -74,7 +74,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedResult:
     """Files of one result: the video, its record as JSON, companion videos and further files by name."""
 
     video: Path
@@ -100,7 +100,7 @@ def record(shot: Shot, *, moves: Moves | None = None, report: Any = None) -> Rec
 
 def save(
     folder: str | Path, name: str, clip: Clip, made: Record, *, carries: bytes = b"", begun: Begun | None = None
-) -> Saved:
+) -> SavedResult:
     """Write ``clip`` as ``folder``/``name``.mp4 with everything beside it; each file appears only when it is whole. What
     an interrupted writer left there long ago goes away.
 
@@ -124,7 +124,7 @@ def save(
     files = {
         title: _write(folder / f"{name}-{plain_name(title)}", data) for title, data in (stills | clip.files).items()
     }
-    return Saved(video, sidecar, companions, files)
+    return SavedResult(video, sidecar, companions, files)
 
 
 def companion_file(video: Path, title: str) -> Path:

@@ -32,7 +32,7 @@ _WAIT_SECONDS = 0.5
 
 
 @dataclass
-class Loaded:
+class LoadedPipeline:
     """A pipeline in memory, and the weights it was loaded from and may load more from."""
 
     pipeline: Pipeline
@@ -47,7 +47,7 @@ class Runtime:
 
     def __init__(self, device: Device | None = None) -> None:
         self.device = device or Device()
-        self.loaded: OrderedDict[tuple[str, str], Loaded] = OrderedDict()
+        self.loaded: OrderedDict[tuple[str, str], LoadedPipeline] = OrderedDict()
         self.done: defaultdict[str, Tally] = defaultdict(Tally)
         self._queue: list[object] = []
         self._turn = threading.Condition()
@@ -130,7 +130,7 @@ class Runtime:
         *,
         announce: Callable[[Progress], None] = lambda progress: None,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> Loaded:
+    ) -> LoadedPipeline:
         """The method's pipeline, loaded now if it is not; becomes the most recently used.
 
         ``announce`` is told of downloads and loading, ``cancelled`` asked, until the next call for the same method.
@@ -141,11 +141,11 @@ class Runtime:
         weights = loaded.weights if loaded else Weights(options.weights, device=self.device.torch)  # type: ignore[arg-type]
         weights.announce, weights.cancelled = announce, cancelled
         if loaded is None:
-            loaded = self.loaded[key] = Loaded(import_module(method.pipeline).load(weights), weights)
+            loaded = self.loaded[key] = LoadedPipeline(import_module(method.pipeline).load(weights), weights)
         self.loaded.move_to_end(key)
         return loaded
 
-    def make_room(self, keep: Loaded | None, gigabytes: float) -> list[str]:
+    def make_room(self, keep: LoadedPipeline | None, gigabytes: float) -> list[str]:
         """Evict least recently used pipelines other than ``keep`` until ``gigabytes`` fit; returns the methods evicted."""
         evicted = []
         for key in [key for key, loaded in self.loaded.items() if loaded is not keep]:
@@ -183,7 +183,7 @@ class Runtime:
     def _resident_bytes(self) -> int:
         return sum(self._bytes_of(loaded) for loaded in list(self.loaded.values()))
 
-    def _bytes_of(self, loaded: Loaded) -> int:
+    def _bytes_of(self, loaded: LoadedPipeline) -> int:
         return self.device.bytes_of(networks(loaded.pipeline).values())
 
 

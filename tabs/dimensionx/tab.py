@@ -77,7 +77,7 @@ def without_picture(studio: Studio, button: gr.Button, shoot: Shoot) -> None:
     )  # fmt: skip
 
 
-class Describing:
+class PromptWriter:
     """A button that has a model write the prompt, which can be edited before the shot."""
 
     def place(self) -> None:
@@ -191,7 +191,7 @@ TRAINING = Training(
 
 def build(studio: Studio, shared: Shared) -> None:
     """Places the tab; call inside a `gr.Tab`."""
-    buttons, describing = directors(METHOD.moves.defaults()["director"]), Describing()
+    buttons, describing = directors(METHOD.moves.defaults()["director"]), PromptWriter()
     tab = MethodTab(METHOD, studio, shared, first=buttons, beneath={"prompt": describing.place})
     connected(buttons, tab.moves["director"])
     describing.connect(tab.shoot)

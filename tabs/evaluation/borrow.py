@@ -12,7 +12,7 @@ import gradio as gr
 from camera import formats
 from camera.editing import saved
 from camera.errors import InputError
-from camera.evaluation.borrow import Borrowed, Tolerance, scale_to_subject
+from camera.evaluation.borrow import BorrowedMove, Tolerance, scale_to_subject
 from camera.evaluation.report import TakeReport
 from pipelines.results.borrowed import borrow_camera, fit_to_scene
 from tabs.evaluation.take_view import MEASURES
@@ -24,7 +24,7 @@ LENSES = {"Changes of the clip's lens, from this picture's on": False, "The clip
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredVideo:
     """The report on ``video`` beside the path file ``requested``, as the page named them."""
 
     video: str
@@ -74,7 +74,7 @@ class BorrowControls:
         """``measure(take, *values of given)`` yields updates of ``shown``, and with the last one what ``measured`` holds."""
 
         def open_keys(
-            project: Project, take: Project, known: Measured | None, video: str, requested_path: str | None,
+            project: Project, take: Project, known: MeasuredVideo | None, video: str, requested_path: str | None,
             degrees: float, share_percent: float, smooth_frames: float, lens: str,
         ):  # fmt: skip
             """The video's camera as the fewest keys within a tolerance, in the size of the current scene, opened on the timeline;
@@ -95,7 +95,7 @@ class BorrowControls:
             yield *(gr.skip(),) * len(shown), known, status, project, gr.Tabs(selected=project.method), signal()
 
         def borrow_move(
-            take: Project, known: Measured | None, degrees: float, share_percent: float, smooth_frames: float,
+            take: Project, known: MeasuredVideo | None, degrees: float, share_percent: float, smooth_frames: float,
             subject_distance: float,
         ):  # fmt: skip
             """The measured camera as the fewest keys within a tolerance, scaled to a distance; as path files of every format."""
@@ -119,7 +119,7 @@ class BorrowControls:
         )
 
 
-def _files(take: Project, found: Borrowed, report: TakeReport, subject: float) -> tuple[str, Any]:
+def _files(take: Project, found: BorrowedMove, report: TakeReport, subject: float) -> tuple[str, Any]:
     """Words, and path files of every format with the keys beside them."""
     path, move = found.path, found.move
     if report.requested is None and report.clip_distance > 0:

@@ -17,7 +17,7 @@ from pipelines.method import Progress
 from pipelines.results.take_report import measure_steps, read_recorded_path, read_report
 from tabs.browser.players import clips, players
 from tabs.browser.stage import figure_value, stage
-from tabs.evaluation.borrow import BorrowControls, Measured
+from tabs.evaluation.borrow import BorrowControls, MeasuredVideo
 from tabs.evaluation.response_view import response_section
 from tabs.evaluation.ribbons import ribbons, show_ribbons
 from tabs.evaluation.take_view import MEASURES, report_text
@@ -85,4 +85,4 @@ def measure_updates(take: Project, video: str, requested_path: str) -> Iterator[
     assert report is not None, "measuring ends with a report or an error"
     figure = overlay(report.achieved_path, report.requested_path)
     value = figure_value(figure, report.achieved_path, fresh=True)
-    yield report_text(report), value, gr.skip(), show_ribbons(report), Measured(video, requested_path, report)
+    yield report_text(report), value, gr.skip(), show_ribbons(report), MeasuredVideo(video, requested_path, report)

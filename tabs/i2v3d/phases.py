@@ -20,7 +20,7 @@ from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.media.video import write_mp4
 from pipelines.method import Clip, Progress
-from pipelines.methods.i2v3d.keyframes.files import PAINTED, TAUGHT, Painted, read_kept
+from pipelines.methods.i2v3d.keyframes.files import PAINTED, TAUGHT, PaintedKeyframes, read_kept
 from pipelines.methods.i2v3d.method import KEYFRAMES, RENDERS, VIDEO, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.options import RunOptions
@@ -62,7 +62,7 @@ class Steps:
         the event ``showing``. They are put there when a step is done: what was edited while it ran stays."""
         studio, name = self.shoot.studio, self.name
 
-        def put(project: Project, painted: Painted | None, taught: SubjectSettings | None):
+        def put(project: Project, painted: PaintedKeyframes | None, taught: SubjectSettings | None):
             made = {PAINTED: painted.to_keep() if painted else None, TAUGHT: _written(taught)}
             changed = project.with_kept("change the keyframes or the subject", made)
             return changed, signal() if changed is not project else gr.skip()
@@ -85,7 +85,7 @@ class Steps:
     def restore(self, opened: Dependency) -> None:
         """Connect ``opened``, the event of an opened project, to show its keyframes and training settings."""
 
-        def shown(painted: Painted | None, taught: SubjectSettings | None):
+        def shown(painted: PaintedKeyframes | None, taught: SubjectSettings | None):
             values = [getattr(taught, name) if taught else gr.skip() for name in self.subject.controls]
             return _pictures(painted) if painted else gr.Gallery([]), *values
 
@@ -161,7 +161,7 @@ class Steps:
         none.click(lambda: ("", "All keyframes are painted anew."), None, target, **PRIVATE)
         outputs = [status, early, self.gallery, self.painted]
         painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
-        one = {"painted": Painted, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
+        one = {"painted": PaintedKeyframes, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
         which = [self.painted, self.which, self.seed, self.words]
         repainting = self._event(again, self._repaint, one, which, outputs, "paint_again")
         form.cancel_with(stop, [painting, repainting], status)
@@ -184,11 +184,11 @@ class Steps:
         indices = settings.keyframes(len(project.ready()[1]))
         own = {index: words for index, words in zip(indices, settings.prompts(indices)) if words != settings.prompt}
         yield from self._painting(
-            project, request, settings, options, Painted((), _NOTHING, own, _name_of(*project.ready()))
+            project, request, settings, options, PaintedKeyframes((), _NOTHING, own, _name_of(*project.ready()))
         )
 
     def _repaint(
-        self, project: Project, request: gr.Request, painted: Painted | None, keyframe: int, keyframe_seed: int,
+        self, project: Project, request: gr.Request, painted: PaintedKeyframes | None, keyframe: int, keyframe_seed: int,
         keyframe_prompt: str, settings: I2V3DSettings, options: RunOptions,
     ):  # fmt: skip
         """Repaint one keyframe with its own prompt and seed; the others stay."""
@@ -204,7 +204,12 @@ class Steps:
         yield from self._painting(project, request, run, options, wanted)
 
     def _painting(
-        self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions, wanted: Painted
+        self,
+        project: Project,
+        request: gr.Request,
+        settings: I2V3DSettings,
+        options: RunOptions,
+        wanted: PaintedKeyframes,
     ):
         """Updates while keyframes are painted; prompts and source of ``wanted`` are kept."""
         for step in self._run(project, request, replace(settings, make=KEYFRAMES), options):
@@ -217,12 +222,12 @@ class Steps:
                 words = "  \n".join((f"{len(painted.indices)} keyframes; choose one to change it.", *step.notes))
                 yield words, gr.Image(visible=False), _pictures(painted), painted
 
-    def _drop(self, painted: Painted | None, keyframe: int):
+    def _drop(self, painted: PaintedKeyframes | None, keyframe: int):
         """Remove one keyframe, so that the video is interpolated between its neighbours."""
         painted = _require_keyframes(painted).without(_require_keyframes(painted).known(int(keyframe)))
         return f"Keyframes at {', '.join(map(str, painted.indices))}.", _pictures(painted), painted
 
-    def _choose(self, painted: Painted | None, event: gr.EventData) -> tuple[int, str]:
+    def _choose(self, painted: PaintedKeyframes | None, event: gr.EventData) -> tuple[int, str]:
         painted, (place,) = _require_keyframes(painted), read_event(event, index=whole)
         index = painted.indices[place % len(painted.indices)]
         return index, painted.prompts.get(index, "")
@@ -238,14 +243,16 @@ class Steps:
             stop = gr.Button("Cancel", size="sm", min_width=80)
         status = status_line(self.name, "video")
         outputs = [*self.shoot.outputs, status]
-        event = self._event(button, self._between, {"painted": Painted}, [self.painted], outputs, "shoot_between")
+        event = self._event(
+            button, self._between, {"painted": PaintedKeyframes}, [self.painted], outputs, "shoot_between"
+        )
         form.cancel_with(stop, [event], [status, self.shoot.status], ("Cancelled.", "Cancelled."))
 
     def _between(
         self,
         project: Project,
         request: gr.Request,
-        painted: Painted | None,
+        painted: PaintedKeyframes | None,
         settings: I2V3DSettings,
         options: RunOptions,
     ):
@@ -273,7 +280,7 @@ _MOVED = "**Scene or path changed since these keyframes were painted**, so they 
 _ABOVE = "**The video is above**, where *Shoot* shows its own."
 
 
-def _require_keyframes(painted: Painted | None) -> Painted:
+def _require_keyframes(painted: PaintedKeyframes | None) -> PaintedKeyframes:
     if painted is None:
         raise InputError("There are no keyframes yet; paint them first.")
     return painted
@@ -290,7 +297,7 @@ def _read(kept: bytes | None) -> SubjectSettings | None:
         return filter_values(SubjectSettings, json.loads(kept))[0]
 
 
-def _pictures(painted: Painted) -> gr.Gallery:
+def _pictures(painted: PaintedKeyframes) -> gr.Gallery:
     return gr.Gallery([(picture, f"Frame {index}") for index, picture in zip(painted.indices, painted.pictures)])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from camera.editing.keys import KeyedMove, key_every_frame
 from camera.errors import InputError
 from camera.path import CameraPath
-from pipelines.methods.i2v3d.keyframes.files import Painted
+from pipelines.methods.i2v3d.keyframes.files import PaintedKeyframes
 from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.project.content import PATH_FILE, MoveSource
@@ -51,7 +51,7 @@ class ProjectFile:
                 "also be opened under *Path file*.",
                 padding=True, elem_id=f"{name}-project-status",
             )  # fmt: skip
-        before = {"project": Project, "painted": Painted, "taught": SubjectSettings}
+        before = {"project": Project, "painted": PaintedKeyframes, "taught": SubjectSettings}
         save.click(
             form.handler(self._save, self.method.settings, before=before, name=f"{name}_save_project", method=name),
             [self.project, self.steps.painted, self.steps.subject.taught, *settings.values()], file,
@@ -72,7 +72,9 @@ class ProjectFile:
         self.steps.restore(opened)
         self.steps.steps_done.append(opened)
 
-    def _save(self, project: Project, painted: Painted | None, taught: SubjectSettings | None, settings: Settings):
+    def _save(
+        self, project: Project, painted: PaintedKeyframes | None, taught: SubjectSettings | None, settings: Settings
+    ):
         """Save scene, objects, path, settings, LoRA and keyframes as one zip."""
         from pipelines.methods.i2v3d.scene import project as files
 

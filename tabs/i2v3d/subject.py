@@ -19,7 +19,7 @@ from pipelines.method import Progress
 from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
 from pipelines.results.record import scene_sha256
-from pipelines.training import Learnt, Trained
+from pipelines.training import Learnt, TrainedWeights
 from tabs.parts import form
 from tabs.parts.loss_curve import CANCELLED, SHOWN_EVERY, loss_curve
 from tabs.parts.shoot import Shoot
@@ -131,7 +131,7 @@ class Subject:
         losses: list[float] = []
         told = 0.0
         for step in run_training(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
-            if isinstance(step, Trained):
+            if isinstance(step, TrainedWeights):
                 words = f"**Learnt**, loss {step.loss:.4f}. The keyframes use it from now on."
                 stem = f"subject-{uuid.uuid4().hex[:8]}"
                 kept = str(shutil.copyfile(step.file, project.file(f"{stem}.safetensors")))

@@ -24,7 +24,7 @@ from pipelines import method as record_of
 from pipelines.method import Method, Moves
 from pipelines.options import RunOptions
 from pipelines.project.content import KEYFRAMES, Content, MoveSource
-from pipelines.project.framing import Framed, Framings, keys_of_move
+from pipelines.project.framing import FramedScene, Framings, keys_of_move
 from pipelines.registry import NAMES
 from pipelines.settings import Control, Settings
 from tabs.project.folders import is_inside, new_folder
@@ -94,7 +94,7 @@ class Project:
         return {**usual, **self.content.settings.get(self.method, {})}
 
     @property
-    def framing(self) -> Framed | None:
+    def framing(self) -> FramedScene | None:
         """What the method makes of the scene; None where there is none. Raises `InputError` where it cannot frame it."""
         if self.scene is None:
             return None

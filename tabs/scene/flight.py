@@ -14,7 +14,7 @@ from camera.formats.account import Account
 from camera.trajectories.film import MOVES
 from pipelines.media.video import mp4_writer
 from tabs.parts.form import cancel_with, wrap_handler
-from tabs.scene.session import AS_SHOT, FILM, FLIGHTS, ID, OWN_FILE, PASSES, PRIVATE, STANDS, TIMES, Solid
+from tabs.scene.session import AS_SHOT, FILM, FLIGHTS, ID, OWN_FILE, PASSES, PRIVATE, STANDS, TIMES, SceneTabState
 from tabs.shared.path_file import LINES
 
 
@@ -42,7 +42,7 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
         stop = gr.Button("Cancel", min_width=80)
     video = gr.Video(label="Fly-through", autoplay=True, loop=True, height=360, elem_id=f"{ID}-flight", visible=False)
 
-    def open_path(solid: Solid, path_file: str):
+    def open_path(solid: SceneTabState, path_file: str):
         """Read a path file for the fly-through."""
         if not path_file:
             raise InputError("Choose a path file.")
@@ -53,7 +53,7 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
         return replace(solid, flight=own), f"{size} {account.text()}".rstrip()
 
     def fly(
-        solid: Solid, flight_from: str, film_moves: str, frames: int, longest_side: int, time: str = PASSES, moment: float = 0.0,
+        solid: SceneTabState, flight_from: str, film_moves: str, frames: int, longest_side: int, time: str = PASSES, moment: float = 0.0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ):  # fmt: skip
         """Render a flight through what was made, along any path; returns the video. In points in motion time passes once, or

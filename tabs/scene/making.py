@@ -11,12 +11,12 @@ from camera.errors import InputError
 from pipelines.estimation.depth import MODELS
 from pipelines.method import Progress
 from pipelines.reconstruct import pipeline
-from pipelines.reconstruct.dynamic_points import Moving, find_moving_points
+from pipelines.reconstruct.dynamic_points import MovingPoints, find_moving_points
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-from pipelines.reconstruct.pipeline import BACKGROUNDS, CAMERAS, KEEPS, KINDS, Made
+from pipelines.reconstruct.pipeline import BACKGROUNDS, CAMERAS, KEEPS, KINDS, Reconstruction
 from tabs.parts import form
 from tabs.parts.form import wrap_handler
-from tabs.scene.session import ID, PRIVATE, Opened, Solid
+from tabs.scene.session import ID, PRIVATE, OpenedFrames, SceneTabState
 from tabs.scene.viewer import Screen
 
 MOTION = "points in motion"
@@ -27,7 +27,7 @@ CAMERA_WORDS, KEEP_WORDS, BACKGROUND_WORDS = (
 )
 
 
-class Making:
+class ReconstructionForm:
     """The controls of one visitor's making; ``chosen`` are those that opening frames sets to what suits them, or empties."""
 
     def __init__(self, solid: gr.State) -> None:
@@ -51,7 +51,7 @@ class Making:
     def chosen(self) -> list:
         return [self.kind, self.cameras, self.closed, self.keep, self.masks, self.masked, self.movers, self.moved]
 
-    def suited(self, opened: Opened) -> tuple[list, str]:
+    def suited(self, opened: OpenedFrames) -> tuple[list, str]:
         """Updates of the controls `chosen` to defaults that fit what was opened, and the reason where they are unusual."""
         nominal = opened.shots.nominal
         cameras = CAMERA_WORDS["estimated" if nominal else "given"]
@@ -106,11 +106,11 @@ class Making:
     def connect(self, screen: Screen) -> None:
         """Connect controls and run; call after the screen is placed."""
 
-        def open_masks(solid: Solid, mask_files: list[str]):
+        def open_masks(solid: SceneTabState, mask_files: list[str]):
             """Mark the object of the frames that are open: a picture for each, in the order of their names; none unmarks it."""
             return solid.marked(mask_files or []), _count_masks(mask_files)
 
-        def open_moving_masks(solid: Solid, mask_files: list[str]):
+        def open_moving_masks(solid: SceneTabState, mask_files: list[str]):
             """Mark what moves in the frames that are open, which is not made: a picture for each, in the order of their names; none
             unmarks it."""
             return solid.marked(mask_files or [], moving=True), _count_masks(mask_files)
@@ -127,7 +127,7 @@ class Making:
             lambda keep: gr.File(visible=keep == KEEP_WORDS["masks"]), self.keep, self.masks, **PRIVATE
         )  # fmt: skip
         before: dict[str, Any] = {
-            "solid": Solid,
+            "solid": SceneTabState,
             "kind": str,
             "cameras": str,
             "depth_model": str,
@@ -157,7 +157,7 @@ class Making:
 
 
 def _make(
-    solid: Solid, kind: str, cameras: str, depth_model: str, closed: bool, keep: str, behind: str, texture: bool,
+    solid: SceneTabState, kind: str, cameras: str, depth_model: str, closed: bool, keep: str, behind: str, texture: bool,
     settings: SplatSettings,
 ):  # fmt: skip
     """Make points, a mesh, splats or points in motion of the frames; splats come again and again, each better than the one
@@ -173,14 +173,14 @@ def _make(
     yield from _screen_updates(solid, steps)
 
 
-def _screen_updates(solid: Solid, steps):
+def _screen_updates(solid: SceneTabState, steps):
     """Updates of the screen for each step; what cannot be made is said there too, and stays."""
     shown_at = 0.0
     begun = {"running": gr.Column(visible=True), "doing": "**Begins** ...", "early": gr.Image(None, visible=False)}
     yield Screen.update(status="", flown=gr.Video(None, visible=False), **begun)
     try:
         for step in steps:
-            if isinstance(step, Made | Moving):
+            if isinstance(step, Reconstruction | MovingPoints):
                 solid = solid.with_made(step)
                 yield Screen.update(solid=solid, **Screen.showing(solid))
             elif step.preview is not None:
@@ -203,7 +203,7 @@ def _words(step: Progress) -> str:
     return f"**{step.phase}**{count}" + (f" · {step.note}" if step.note else "")
 
 
-def _describe_kept(solid: Solid):
+def _describe_kept(solid: SceneTabState):
     """What is kept."""
     if solid.made is None:
         return "Cancelled.", gr.Column(visible=False), gr.skip(), gr.skip()

@@ -12,13 +12,13 @@ from camera.cloud import PointCloud
 from camera.figure.path import DOTS, FRUSTUM_COLOUR, frustum_lines, frustum_size, palette, spec, to_display
 from camera.path import CameraPath
 from camera.view import Scene
-from pipelines.reconstruct.dynamic_points import Moving
-from pipelines.reconstruct.pipeline import Made
+from pipelines.reconstruct.dynamic_points import MovingPoints
+from pipelines.reconstruct.pipeline import Reconstruction
 from tabs.browser.stage import figure_value, picture_update, save_points, stage
 from tabs.parts.event_values import optional, read_event, triple, whole
 from tabs.parts.form import wrap_handler
 from tabs.project.flying import move_camera
-from tabs.scene.session import Solid
+from tabs.scene.session import SceneTabState
 
 STILL_POINTS, MOVING_POINTS, MOST_OF_A_MOMENT = 24_000, 240_000, 8_000
 """Shown of a thing that stands still; of all moments together; of one."""
@@ -27,7 +27,7 @@ WIDEST_EYE = 480
 
 
 @dataclass(frozen=True, eq=False)
-class Seeing:
+class OrbitView:
     """Where the viewer is: at ``frame`` of the stage, and at ``free``, a path of one frame, after flying on from there."""
 
     frame: int = 0
@@ -37,9 +37,9 @@ class Seeing:
 def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
     """Places the stage; fill it with `orbit_value`. Returns it and where its viewer is."""
     view = stage(f"{name}-orbit", "What was made appears here in 3D, with its cameras.")
-    seeing = gr.State(Seeing())
+    seeing = gr.State(OrbitView())
 
-    def look(solid: Solid, seeing: Seeing, event: gr.EventData):
+    def look(solid: SceneTabState, seeing: OrbitView, event: gr.EventData):
         if solid.made is None:
             return gr.skip(), gr.skip()
         frame, turn, move, question = read_event(event, frame=optional(whole), turn=triple, move=triple, id=whole)
@@ -54,15 +54,15 @@ def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
 
 
 def follow_viewer(
-    solid: Solid, seeing: Seeing, frame: int | None, turn: Sequence[float], move: Sequence[float]
-) -> Seeing:
+    solid: SceneTabState, seeing: OrbitView, frame: int | None, turn: Sequence[float], move: Sequence[float]
+) -> OrbitView:
     """Where the viewer is after the stage moved to ``frame``, or its viewer flew on.
 
     In a scene that moves who flew stays there as time passes.
     """
     if frame is not None:
         free = seeing.free if solid.moving is not None and int(frame) else None
-        seeing = Seeing(int(frame), free)
+        seeing = OrbitView(int(frame), free)
     if any(turn) or any(move):
         seeing = replace(
             seeing, free=move_camera(camera(solid, seeing), turn, move, current_result(solid, seeing).first.focus_depth)
@@ -70,13 +70,13 @@ def follow_viewer(
     return seeing
 
 
-def current_result(solid: Solid, seeing: Seeing) -> Made:
+def current_result(solid: SceneTabState, seeing: OrbitView) -> Reconstruction:
     """The reconstruction to show; of several moments, the current one."""
     moving = solid.moving
     return solid.thing() if moving is None else moving.moments[min(max(seeing.frame, 0), len(moving.moments) - 1)]
 
 
-def camera(solid: Solid, seeing: Seeing) -> CameraPath:
+def camera(solid: SceneTabState, seeing: OrbitView) -> CameraPath:
     """The current camera as a path of one frame, no wider than the stage."""
     path = current_result(solid, seeing).path
     frame = 0 if solid.moving is not None else min(max(seeing.frame, 0), len(path) - 1)
@@ -85,13 +85,13 @@ def camera(solid: Solid, seeing: Seeing) -> CameraPath:
     return one.resized(max(round(one.width * scale), 1), max(round(one.height * scale), 1))
 
 
-def picture(solid: Solid, seeing: Seeing) -> np.ndarray:
+def picture(solid: SceneTabState, seeing: OrbitView) -> np.ndarray:
     from pipelines.reconstruct import display
 
     return next(iter(display.render_flight(current_result(solid, seeing), camera(solid, seeing))))
 
 
-def caption(solid: Solid, seeing: Seeing) -> str:
+def caption(solid: SceneTabState, seeing: OrbitView) -> str:
     """Caption of the picture beside the stage."""
     moving = solid.moving
     if moving is not None:
@@ -105,7 +105,7 @@ def caption(solid: Solid, seeing: Seeing) -> str:
 # --- figures -------------------------------------------------------------------------------------------------------
 
 
-def orbit_value(solid: Solid) -> dict:
+def orbit_value(solid: SceneTabState) -> dict:
     """Value of the stage; the points of all moments go into a file that the page fetches."""
     moving = solid.moving
     if moving is None:
@@ -122,7 +122,7 @@ def orbit_value(solid: Solid) -> dict:
     return {**figure_value(figure, moving.path, fresh=True), "frames": len(dots), "fps": fps, "points": points}
 
 
-def animation_page(moving: Moving) -> bytes:
+def animation_page(moving: MovingPoints) -> bytes:
     """The moving points as a page of their own, which any browser shows without a network."""
     import plotly.graph_objects as go
     from plotly.io import to_html
@@ -145,7 +145,7 @@ def animation_page(moving: Moving) -> bytes:
     return to_html(go.Figure(figure), include_plotlyjs=True, full_html=True).encode()
 
 
-def _moments(moving: Moving) -> list[dict]:
+def _moments(moving: MovingPoints) -> list[dict]:
     """A trace of points for each moment; one table of colours for all."""
     most = min(MOST_OF_A_MOMENT, MOVING_POINTS // len(moving.moments))
     clouds = [_near_points(moment).thinned(most) for moment in moving.moments]
@@ -154,7 +154,7 @@ def _moments(moving: Moving) -> list[dict]:
     return [_dots(cloud, part, scale) for cloud, part in zip(clouds, parts)]
 
 
-def _figure(made: Made, path: CameraPath, dots: dict) -> dict:
+def _figure(made: Reconstruction, path: CameraPath, dots: dict) -> dict:
     """The figure of ``path`` and ``dots``, without the first picture, which would hide what is made."""
     scene = Scene((made.first,), name="made")
     figure = spec(path, scene)
@@ -173,7 +173,7 @@ def _number(figure: dict) -> int:
     return next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
 
 
-def _near_points(made: Made) -> PointCloud:
+def _near_points(made: Reconstruction) -> PointCloud:
     from pipelines.reconstruct.display import near_points
 
     return near_points(made)

@@ -17,8 +17,8 @@ from camera.path import CameraPath
 from camera.trajectories import film_script
 from pipelines.inputs.open import VIDEOS, read_material
 from pipelines.media.video import probe
-from pipelines.reconstruct.dynamic_points import Moving
-from pipelines.reconstruct.pipeline import Made, Shots, shots_of_result, shots_of_views
+from pipelines.reconstruct.dynamic_points import MovingPoints
+from pipelines.reconstruct.pipeline import Reconstruction, Shots, shots_of_result, shots_of_views
 from pipelines.reconstruct.time_slices import GRID, MOMENT, Moments, moments_of_files
 from pipelines.results.depth_frames import read_saved_depth
 from pipelines.results.embedded_scene import read_embedded_scene
@@ -26,7 +26,7 @@ from pipelines.results.record import TAG, restore
 from tabs.project.folders import new_folder
 
 if TYPE_CHECKING:
-    from pipelines.inputs.posed_files import Given
+    from pipelines.inputs.posed_files import PosedInput
 
 ID = "scene"
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
@@ -47,7 +47,7 @@ CLOSE, TURNED = 0.15, 270.0
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
+class OpenedFrames:
     """Frames with cameras. ``moments``: where several cameras saw each of several moments, of which ``shots`` is the first.
     ``moves``: the scene is known to move."""
 
@@ -74,35 +74,35 @@ class Opened:
 
 
 @dataclass(frozen=True, eq=False)
-class Solid:
+class SceneTabState:
     """What was ``opened``, ``made`` the last thing made of it, ``flight`` an uploaded path file.
 
     ``moving``: all moments, where points in motion were made; ``made`` is then the first.
     """
 
-    opened: Opened | None = None
-    made: Made | None = None
-    moving: Moving | None = None
+    opened: OpenedFrames | None = None
+    made: Reconstruction | None = None
+    moving: MovingPoints | None = None
     flight: CameraPath | None = None
     folder: Path = field(default_factory=new_folder)
 
-    def __deepcopy__(self, memo: dict) -> Solid:
+    def __deepcopy__(self, memo: dict) -> SceneTabState:
         """How Gradio makes a session's own from the page's: with a folder that no other session has."""
         return replace(self, folder=new_folder())
 
-    def with_opened(self, opened: Opened) -> Solid:
+    def with_opened(self, opened: OpenedFrames) -> SceneTabState:
         """With other frames; the files of what was made of those before go away."""
         shutil.rmtree(self.folder, ignore_errors=True)
         return replace(self, opened=opened, made=None, moving=None)
 
-    def ready(self) -> Opened:
+    def ready(self) -> OpenedFrames:
         if self.opened is None:
             raise InputError(
                 "There is nothing to make 3D of yet: drop a result's mp4, give frames with cameras, or try an example."
             )
         return self.opened
 
-    def marked(self, files: Sequence[str | Path], *, moving: bool = False) -> Solid:
+    def marked(self, files: Sequence[str | Path], *, moving: bool = False) -> SceneTabState:
         """With the object, or what is ``moving``, marked by a mask for each frame; unmarked where there are no ``files``."""
         from pipelines.reconstruct.object_mask import masks_of_files
 
@@ -114,8 +114,8 @@ class Solid:
         shots = replace(opened.shots, **{"moving" if moving else "marked": masks})
         return replace(self, opened=replace(opened, shots=shots))
 
-    def with_made(self, made: Made | Moving) -> Solid:
-        if isinstance(made, Moving):
+    def with_made(self, made: Reconstruction | MovingPoints) -> SceneTabState:
+        if isinstance(made, MovingPoints):
             return replace(self, made=made.moments[0], moving=made)
         return replace(self, made=made, moving=None)
 
@@ -123,7 +123,7 @@ class Solid:
         """A sentence about the reconstruction."""
         return self.thing().sentence() if self.moving is None else self.moving.sentence()
 
-    def thing(self) -> Made:
+    def thing(self) -> Reconstruction:
         if self.made is None:
             raise InputError("Make points, a mesh or splats first; then it can be shown, flown through and taken home.")
         return self.made
@@ -170,7 +170,7 @@ class Solid:
             yield from display.render_flight(now, path.sliced(slice(i, i + 1)))
 
 
-def read_result(files: Sequence[str | Path]) -> Opened:
+def read_result(files: Sequence[str | Path]) -> OpenedFrames:
     """A result's mp4, with the files beside it where it shows moments of a scene that moves.
 
     Those that its session saved beside the mp4 are found by themselves, and so is depth that was generated with it.
@@ -191,14 +191,14 @@ def read_result(files: Sequence[str | Path]) -> Opened:
     if depth is not None:
         shots = replace(shots, depth=depth, source=f"generated with {shots.name}")
     moves = made.settings.get("mode") in MOVING_MODES or (box is not None and box.scene.kind == "clip")
-    return Opened(shots, moves=moves)
+    return OpenedFrames(shots, moves=moves)
 
 
 MOVING_MODES = ("4D", "video")
 """GenXD's, in which the scene moves."""
 
 
-def _open_moments(shots: Shots, files: Sequence[Path]) -> Opened:
+def _open_moments(shots: Shots, files: Sequence[Path]) -> OpenedFrames:
     """The moments of DimensionX's 4D result, whose video shows them small and side by side."""
     if not any(file.name.endswith(GRID) for file in files):
         raise InputError(
@@ -207,25 +207,25 @@ def _open_moments(shots: Shots, files: Sequence[Path]) -> Opened:
         )
     moments = moments_of_files(files)
     first = replace(shots, frames=moments.views[0], path=moments.path, name=shots.name.replace("result", "4D result"))
-    return Opened(first, moments, moves=True)
+    return OpenedFrames(first, moments, moves=True)
 
 
-def read_frames(files: Sequence[str | Path], cameras: str | Path | None) -> Opened:
+def read_frames(files: Sequence[str | Path], cameras: str | Path | None) -> OpenedFrames:
     """A person's own frames: a video, pictures, or a zip, with a file of their cameras or what brings its own.
 
     Where no camera is given they are estimated. Raises `InputError`.
     """
     given = [Path(file) for file in files]
     if len(given) == 1 and given[0].suffix.lower() in VIDEOS:
-        return Opened(_open_video(given[0], cameras))
+        return OpenedFrames(_open_video(given[0], cameras))
     if len(given) == 1 and given[0].suffix.lower() == ".zip":
-        return Opened(_open_zip(given[0]))
+        return OpenedFrames(_open_zip(given[0]))
     from pipelines.inputs.posed_files import gather
 
-    return Opened(_shots_of_posed(gather([*given, *([Path(cameras)] if cameras else [])]), "Your pictures"))
+    return OpenedFrames(_shots_of_posed(gather([*given, *([Path(cameras)] if cameras else [])]), "Your pictures"))
 
 
-def _shots_of_posed(found: Given, name: str) -> Shots:
+def _shots_of_posed(found: PosedInput, name: str) -> Shots:
     return Shots(found.views.pictures, found.views.path, name)
 
 

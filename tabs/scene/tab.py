@@ -14,8 +14,8 @@ from tabs.parts.form import wrap_handler
 from tabs.parts.send_to_scene import offers
 from tabs.project.project import Project, forget
 from tabs.scene.flight import flight
-from tabs.scene.making import Making
-from tabs.scene.session import ID, PRIVATE, Opened, Solid, read_frames, read_result
+from tabs.scene.making import ReconstructionForm
+from tabs.scene.session import ID, PRIVATE, OpenedFrames, SceneTabState, read_frames, read_result
 from tabs.scene.viewer import BEFORE, Screen
 
 EXAMPLE_FRAMES, EXAMPLE_SIDE = 16, 384
@@ -27,8 +27,8 @@ def build(page: gr.Blocks, tabs: gr.Tabs, project: gr.State) -> None:
         "**From video to 3D.** Any result, or any frames with cameras, becomes points, a mesh, Gaussian splats or points in "
         "motion that you can turn, fly through and take home with the cameras."
     )
-    solid = gr.State(Solid(), time_to_live=6 * 3600, delete_callback=forget)
-    screen, making = Screen(solid), Making(solid)
+    solid = gr.State(SceneTabState(), time_to_live=6 * 3600, delete_callback=forget)
+    screen, making = Screen(solid), ReconstructionForm(solid)
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
             source = _Source(solid, making, screen, project)
@@ -46,7 +46,7 @@ def build(page: gr.Blocks, tabs: gr.Tabs, project: gr.State) -> None:
 class _Source:
     """The ways in: results, frames with cameras, examples."""
 
-    def __init__(self, solid: gr.State, making: Making, screen: Screen, project: gr.State) -> None:
+    def __init__(self, solid: gr.State, making: ReconstructionForm, screen: Screen, project: gr.State) -> None:
         self.solid, self.making, self.screen, self.project = solid, making, screen, project
         gr.Markdown("### 1 · Frames with cameras")
         self.result = gr.File(
@@ -83,7 +83,7 @@ class _Source:
         """What opening something updates."""
         return [self.solid, self.picture, self.opened_line, *self.making.chosen, self.screen.status, self.screen.flown]
 
-    def opened(self, solid: Solid, opened: Opened) -> tuple:
+    def opened(self, solid: SceneTabState, opened: OpenedFrames) -> tuple:
         picture = gr.Image(opened.shots.frames[0], visible=True)
         chosen, words = self.making.suited(opened)
         opened_line = "  \n".join(filter(None, [opened.sentence(), words]))
@@ -93,24 +93,24 @@ class _Source:
         """Connects the ways in; call when everything they update is placed."""
         shared = {"outputs": self.outputs, "show_progress_on": self.opened_line}
 
-        def open_result(solid: Solid, result_files: list[str]):
+        def open_result(solid: SceneTabState, result_files: list[str]):
             """Open a result's mp4: its frames and the path it was shot on; of a 4D result all its files."""
             if not result_files:
                 raise InputError("Choose an mp4 made by Reshoot.")
             return self.opened(solid, read_result(result_files))
 
-        def open_frames(solid: Solid, frame_files: list[str], camera_file: str | None = None):
+        def open_frames(solid: SceneTabState, frame_files: list[str], camera_file: str | None = None):
             """Open frames of your own: a video or pictures with a camera file, or files that bring their cameras."""
             if not frame_files:
                 raise InputError("Give frames first: a video, pictures, or a zip.")
             return self.opened(solid, read_frames(frame_files, camera_file))
 
-        def open_example(solid: Solid, example: str, film_moves: str):
+        def open_example(solid: SceneTabState, example: str, film_moves: str):
             """Open an example: a clip or several views as they are, a picture re-shot from its own exact depth along film
             moves."""
             return self.opened(solid, _example(example, film_moves))
 
-        def open_project(solid: Solid, project: Project):
+        def open_project(solid: SceneTabState, project: Project):
             """Open the project's scene: a clip or several views as they are, a picture re-shot from its depth along the move."""
             return self.opened(solid, _open_project_scene(project))
 
@@ -126,19 +126,19 @@ class _Source:
         )
 
 
-def _example(name: str, film: str) -> Opened:
+def _example(name: str, film: str) -> OpenedFrames:
     scene = _scale_down(load(name))
     if scene.kind != "still":
-        return Opened(making.shots_of_views(scene), moves=scene.kind == "clip")
+        return OpenedFrames(making.shots_of_views(scene), moves=scene.kind == "clip")
     return _shoot_along(scene, film_script.path_of(film, scene.first, frames=EXAMPLE_FRAMES))
 
 
-def _open_project_scene(project: Project) -> Opened:
+def _open_project_scene(project: Project) -> OpenedFrames:
     if project.scene is None:
         raise InputError("There is no scene yet: pick an example or give a picture on a method's tab first.")
     if project.scene.kind != "still":
         scene = _scale_down(project.scene)
-        return Opened(making.shots_of_views(scene), moves=scene.kind == "clip")
+        return OpenedFrames(making.shots_of_views(scene), moves=scene.kind == "clip")
     scene, path = project.ready()
     small = _scale_down(scene, "stretch")
     path = path.resized(small.first.width, small.first.height)
@@ -151,20 +151,20 @@ def _scale_down(scene: Scene, fit: Fit = "crop") -> Scene:
     return scene.fitted(width, height, fit)
 
 
-def _shoot_along(scene: Scene, path: CameraPath) -> Opened:
+def _shoot_along(scene: Scene, path: CameraPath) -> OpenedFrames:
     """A picture re-shot from its depth along ``path``."""
     steps = making.shots_along(scene, path)
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            return Opened(end.value)
+            return OpenedFrames(end.value)
 
 
 def _connect_offers(page: gr.Blocks, tabs: gr.Tabs, source: _Source) -> None:
     """Each button beside a result opens it here and turns to this tab."""
 
-    def open_shot(solid: Solid, shot: str):
+    def open_shot(solid: SceneTabState, shot: str):
         if not shot:
             raise InputError("Shoot something first; then 3D can be made of it.")
         return *source.opened(solid, read_result([shot])), gr.Tabs(selected=ID)

@@ -9,10 +9,10 @@ import gradio as gr
 
 from camera.errors import InputError
 from pipelines.media.video import complete
-from pipelines.reconstruct.pipeline import Made
+from pipelines.reconstruct.pipeline import Reconstruction
 from tabs.parts.form import wrap_handler
 from tabs.scene import orbit
-from tabs.scene.session import ID, Solid
+from tabs.scene.session import ID, SceneTabState
 
 SPLATS, OUTLINES, PLAIN = "Splats", "With the cameras", "Without the cameras"
 BACKDROP = (0.1, 0.1, 0.1, 1.0)
@@ -92,11 +92,11 @@ class Screen:
                 label="Files", file_count="multiple", visible=False, interactive=False, elem_id=f"{ID}-files"
             )
 
-        def show(solid: Solid, view: str):
+        def show(solid: SceneTabState, view: str):
             """The thing in 3D: splats, or points, mesh or the middles of splats with or without the cameras."""
             return _model(solid, view)
 
-        def pack_files(solid: Solid):
+        def pack_files(solid: SceneTabState):
             """Points (PLY, GLB), a COLMAP and a nerfstudio folder, and the mesh (PLY, GLB, with a texture where that was made) or
             the splats (PLY, .splat); of points in motion a folder for each moment and a page that plays them."""
             return gr.File(_pack(solid), visible=True)
@@ -115,18 +115,18 @@ class Screen:
         return tuple(changes.get(name, gr.skip()) for name in names)
 
     @staticmethod
-    def showing(solid: Solid) -> dict[str, Any]:
+    def showing(solid: SceneTabState) -> dict[str, Any]:
         """What `update` takes but the state, with what was made."""
         return {
             "status": solid.sentence(),
             "stage": orbit.orbit_value(solid),
-            "seeing": orbit.Seeing(),
+            "seeing": orbit.OrbitView(),
             "files": gr.File(visible=False),
             "timing": gr.Row(visible=solid.moving is not None),
         }
 
     @staticmethod
-    def viewed(solid: Solid) -> tuple[gr.Model3D, gr.Radio]:
+    def viewed(solid: SceneTabState) -> tuple[gr.Model3D, gr.Radio]:
         """Updates of the viewer and of what it can show.
 
         By an event of its own: what a generator yields is sent twice, and Gradio's viewer never shows a file that comes a
@@ -141,11 +141,11 @@ class Screen:
         return model, gr.Radio(views, value=views[0], visible=True)
 
 
-def _views(made: Made) -> list[str]:
+def _views(made: Reconstruction) -> list[str]:
     return [SPLATS, OUTLINES, PLAIN] if made.fitted is not None else [OUTLINES, PLAIN]
 
 
-def _model(solid: Solid, view: str) -> str:
+def _model(solid: SceneTabState, view: str) -> str:
     """A new file for the viewer."""
     from pipelines.reconstruct import display
 
@@ -160,7 +160,7 @@ def _model(solid: Solid, view: str) -> str:
     return _write(solid, f"{name}.glb", display.glb_for_viewer(solid.thing(), cameras=view == OUTLINES))
 
 
-def _pack(solid: Solid) -> list[str]:
+def _pack(solid: SceneTabState) -> list[str]:
     from pipelines.reconstruct import display
 
     if solid.moving is not None:
@@ -170,7 +170,7 @@ def _pack(solid: Solid) -> list[str]:
     return [_write(solid, name, data) for name, data in found.items()]
 
 
-def _write(solid: Solid, name: str, data: bytes) -> str:
+def _write(solid: SceneTabState, name: str, data: bytes) -> str:
     target = solid.file(name)
     with complete(target) as part:
         part.write_bytes(data)

@@ -7,10 +7,10 @@ import pytest
 from gradio.state_holder import SessionState
 
 from tabs.project.project import Project, forget
-from tabs.scene.session import Solid
+from tabs.scene.session import SceneTabState
 
 
-@pytest.mark.parametrize("kind", [Project, Solid])
+@pytest.mark.parametrize("kind", [Project, SceneTabState])
 def test_every_session_has_a_folder_of_its_own_and_leaves_the_others_alone(kind):
     with gr.Blocks() as page:
         state = gr.State(kind(), delete_callback=forget)

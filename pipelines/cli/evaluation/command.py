@@ -11,7 +11,7 @@ from camera.errors import InputError
 
 if TYPE_CHECKING:
     from pipelines.cli.evaluation.lpips import Lpips
-    from pipelines.cli.evaluation.results import Scored
+    from pipelines.cli.evaluation.results import ResultScores
 
 
 def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> int:
@@ -47,7 +47,7 @@ def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> in
 
 def _score_all(
     given: argparse.Namespace, say: Callable[[str], None], shoot: Callable[[list[str]], int]
-) -> list[Scored]:
+) -> list[ResultScores]:
     from pipelines.cli.evaluation.results import score_all, score_poses
 
     results = list(given.results)

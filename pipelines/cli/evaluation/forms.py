@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from camera.evaluation.numbers import Number, Spread, spread
 from pipelines.cli.evaluation.pictures import ROWS
-from pipelines.cli.evaluation.results import Scored
+from pipelines.cli.evaluation.results import ResultScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Group:
     method: str
     weights: str
     move: str
-    results: tuple[Scored, ...]
+    results: tuple[ResultScores, ...]
 
     @property
     def label(self) -> str:
@@ -36,16 +36,16 @@ class Group:
         return spread([one.numbers.get(number.key) for one in self.results])
 
 
-def group_results(results: Iterable[Scored]) -> list[Group]:
+def group_results(results: Iterable[ResultScores]) -> list[Group]:
     """By method, weights and move; results without a method stand alone."""
-    groups: dict[tuple[str, ...], list[Scored]] = {}
+    groups: dict[tuple[str, ...], list[ResultScores]] = {}
     for one in results:
         key = (one.method, one.weights, one.move) if one.method else ("", one.name, one.move)
         groups.setdefault(key, []).append(one)
     return [Group(all[0].method, all[0].weights, all[0].move, tuple(all)) for all in groups.values()]
 
 
-def as_csv(results: Sequence[Scored]) -> str:
+def as_csv(results: Sequence[ResultScores]) -> str:
     """A line for every result; the numbers' sources and conventions stand in the second and third line."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -65,7 +65,7 @@ def _safe(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" and cell else cell
 
 
-def as_json(results: Sequence[Scored]) -> str:
+def as_json(results: Sequence[ResultScores]) -> str:
     rows = [
         {
             "number": number.key, "label": number.label, "source": number.source, "convention": number.convention,
@@ -89,7 +89,7 @@ def as_json(results: Sequence[Scored]) -> str:
     return json.dumps({"rows": rows, "results": each}, indent=2, allow_nan=False) + "\n"
 
 
-def as_markdown(results: Sequence[Scored]) -> str:
+def as_markdown(results: Sequence[ResultScores]) -> str:
     groups = group_results(results)
     head = ["number", "source", "convention", *(group.label for group in groups)]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -106,7 +106,7 @@ def as_markdown(results: Sequence[Scored]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_latex(results: Sequence[Scored]) -> str:
+def as_latex(results: Sequence[ResultScores]) -> str:
     """A tabular of booktabs."""
     groups = group_results(results)
     lines = [rf"\begin{{tabular}}{{lp{{6cm}}{'r' * len(groups)}}}", r"\toprule"]

@@ -11,7 +11,7 @@ import numpy as np
 from camera.evaluation.report import TakeReport
 from pipelines.cli.evaluation.forms import group_results
 from pipelines.cli.evaluation.pictures import ROWS
-from pipelines.cli.evaluation.results import Scored
+from pipelines.cli.evaluation.results import ResultScores
 
 WIDTH, HEIGHT = 640, 160
 COLOURS = {"turn, degrees": "#d9480f", "distance": "#1c7ed6", "lens, %": "#2f9e44"}
@@ -73,7 +73,7 @@ def png(report: TakeReport, file: Path) -> None:
         part.write_bytes(encoded(canvas))
 
 
-def as_html(results: Sequence[Scored]) -> str:
+def as_html(results: Sequence[ResultScores]) -> str:
     """One file without links to others: the table, then every result with its words and curves."""
     groups = group_results(results)
     head = "".join(

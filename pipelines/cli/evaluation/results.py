@@ -31,7 +31,7 @@ Estimator = Callable[[Any, float], Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ResultScores:
     """One result: what it was, how many of its frames were placed, every number by key, and what could not be told."""
 
     name: str
@@ -74,7 +74,7 @@ def score(
     truth: Path | None = None,
     data: Path | None = None,
     lpips: Lpips | None = None,
-) -> Scored:
+) -> ResultScores:
     """One video scored against the path it carries, or ``path``, or a path file of its name beside it.
 
     ``poses``: a path file with the achieved cameras, of every frame. ``model``: ``package.module:function``, which gets
@@ -97,18 +97,18 @@ def score(
     )
 
 
-def score_poses(poses: Path, requested: Path) -> Scored:
+def score_poses(poses: Path, requested: Path) -> ResultScores:
     """Two path files scored without any video."""
     asked = read(requested.name, requested.read_bytes())
     return score_poses_of(asked, read(poses.name, poses.read_bytes(), like=asked), poses.stem)
 
 
-def score_poses_of(requested: CameraPath, achieved: CameraPath, name: str) -> Scored:
+def score_poses_of(requested: CameraPath, achieved: CameraPath, name: str) -> ResultScores:
     """Two paths scored."""
     return _score_report(name, None, requested, _compare(requested, achieved, None, name))
 
 
-def _score_report(name: str, made: Record | None, requested: CameraPath, taken: TakeReport) -> Scored:
+def _score_report(name: str, made: Record | None, requested: CameraPath, taken: TakeReport) -> ResultScores:
     placed = list(taken.frames)
     notes = list(taken.words)
     numbers: dict[str, float | None] = {}
@@ -120,7 +120,7 @@ def _score_report(name: str, made: Record | None, requested: CameraPath, taken: 
     weights = "" if made is None else made.weights
     move = hashlib.sha256(np.round(requested.world_from_camera, 6).tobytes()).hexdigest()[:8]
     method = "" if made is None else made.method
-    return Scored(name, method, weights, move, seed, taken.count, len(placed), numbers, tuple(notes), taken)
+    return ResultScores(name, method, weights, move, seed, taken.count, len(placed), numbers, tuple(notes), taken)
 
 
 def _read_record(video: Path) -> Record | None:
@@ -206,7 +206,7 @@ def estimator(name: str) -> Estimator:
         raise InputError(f"--model needs package.module:function that can be imported; {name!r} cannot.") from error
 
 
-def score_all(given: Sequence[Path], say: Callable[[str], None], **options: Any) -> Iterator[Scored]:
+def score_all(given: Sequence[Path], say: Callable[[str], None], **options: Any) -> Iterator[ResultScores]:
     """Score every result; what cannot be scored is reported and left out."""
     for video in videos(given):
         try:

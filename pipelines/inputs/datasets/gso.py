@@ -18,7 +18,7 @@ from camera.errors import InputError, reading
 from camera.path import CameraPath, inverse
 from camera.trajectories.genxd import FRAMES
 from camera.trajectories.genxd_fits import common_point
-from pipelines.inputs.posed_files import Given
+from pipelines.inputs.posed_files import PosedInput
 from pipelines.inputs.posed_images import PosedPictures, stack_pictures
 from pipelines.media.image import read_picture
 
@@ -37,7 +37,7 @@ def is_gso(folder: Path) -> bool:
     return (folder / GIVEN_FOLDER / "model").is_dir()
 
 
-def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> Given:
+def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> PosedInput:
     """One scene; of more than one given ``views`` the others are spread over the 25 (our own choice).
 
     Raises `InputError` for what is missing or no camera.
@@ -54,7 +54,7 @@ def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> G
     away = (given.path.camera_from_world @ middle)[:, 2]
     given = replace(given, near_far=np.stack([away, away], axis=1))
     note = f"{len(shown)} render{'s' * (len(shown) > 1)} given, {len(wanted)} known cameras to make ({subset})."
-    return Given(given, truth.path, note, truth)
+    return PosedInput(given, truth.path, note, truth)
 
 
 def _pictures(folder: Path, place: str, numbers: list[int]) -> PosedPictures:

@@ -14,7 +14,7 @@ MOST_ASPECT = 4.0
 """Pixels wider or higher than this are a wrong tag, which players ignore too."""
 
 
-class Shown:
+class FrameConverter:
     """A function of PyAV's frames, which gives RGB (H,W,3) uint8; ``aspect``: width by height of a pixel, None where not said. What it did that one would not expect goes to ``account``."""
 
     def __init__(self, aspect: Any, account: Account) -> None:

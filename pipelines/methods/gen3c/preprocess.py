@@ -24,7 +24,7 @@ SKY = 1000.0
 """Depth that upstream gives to pixels without depth, before the cache clamps it."""
 
 
-class Prepared(NamedTuple):
+class PreparedView(NamedTuple):
     """``image`` (H,W,3) float32 in [-1,1], ``depth`` and ``mask`` (H,W), ``intrinsics`` (3,3) in pixels."""
 
     image: NDArray[np.float32]
@@ -35,7 +35,7 @@ class Prepared(NamedTuple):
 
 def prepare_picture(
     picture: NDArray[np.uint8], estimate: EstimateDepth, *, width: int = 1280, height: int = 704
-) -> Prepared:
+) -> PreparedView:
     """A picture (h,w,3) stretched to 1280 x 720, its depth, and both brought to ``width`` x ``height``.
 
     Lenses are scaled without the half pixel between picture corner and pixel centre, as upstream does. Raises `InputError`
@@ -51,7 +51,7 @@ def prepare_picture(
     depth = cv2.resize(depth, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
     mask = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
     scale = np.diag([width / MODEL_WIDTH, height / MODEL_HEIGHT, 1])
-    return Prepared(image, depth, mask, scale @ lens)
+    return PreparedView(image, depth, mask, scale @ lens)
 
 
 def with_sky(depth: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

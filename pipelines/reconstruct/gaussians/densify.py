@@ -33,7 +33,7 @@ def step_factor(iterations: int) -> float:
     return min(max((LONG / iterations) ** 0.5, 1.0), MOST_HASTE)
 
 
-class Growing:
+class Densifier:
     """Parameters, their optimiser, and what was seen of them since they last multiplied."""
 
     def __init__(

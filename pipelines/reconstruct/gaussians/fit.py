@@ -21,7 +21,7 @@ from camera.path import CameraPath
 from pipelines.media.image_metrics import psnr
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.gaussians.cameras import Cameras
-from pipelines.reconstruct.gaussians.densify import Growing, step_factor
+from pipelines.reconstruct.gaussians.densify import Densifier, step_factor
 from pipelines.reconstruct.gaussians.initialise import extent, initial_splats
 from pipelines.reconstruct.gaussians.loss import perceptual, photometric
 from pipelines.reconstruct.gaussians.settings import SplatSettings
@@ -39,7 +39,7 @@ HARMONICS_EVERY = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class SplatFit:
     """The best splats so far, and the cameras they were fitted with.
 
     ``psnr``: decibels, mean over the held-back views, or over a few of those fitted where none was held back
@@ -69,10 +69,10 @@ def fit(
     weights: NDArray[np.float32] | None = None,
     behind: NDArray[np.uint8] | None = None,
     device: str | None = None,
-) -> Generator[Progress | Fitted, None, Fitted]:
+) -> Generator[Progress | SplatFit, None, SplatFit]:
     """Fits splats that begin at ``cloud`` to ``frames`` (F,H,W,3) uint8, one for each camera of ``path``.
 
-    Yields `Progress`, with a preview every `PREVIEW_SECONDS`, and `Fitted` whenever the fit has become better, for the first
+    Yields `Progress`, with a preview every `PREVIEW_SECONDS`, and `SplatFit` whenever the fit has become better, for the first
     time before the first `Progress`; each replaces the one before, so whoever closes the generator, at whatever moment, keeps
     the best so far. ``weights`` (F,H,W) in 0..1: the confidence of every
     pixel. ``behind`` (F,H,W,3): what shines through instead of the background. ``device``: the GPU where there is one. Errors: `InputError` for frames that are not those of the path, too
@@ -115,7 +115,7 @@ class _Fit:
         middle = torch.tensor(path.centres.mean(axis=0), dtype=torch.float32, device=drawing.device)
         haste = step_factor(self.iterations)
         start = initial_splats(cloud.thinned(max(self.most // 2, 1)), settings.harmonics)
-        self.growing = Growing(start, extent=self.size, middle=middle, generator=self.generator, haste=haste)
+        self.growing = Densifier(start, extent=self.size, middle=middle, generator=self.generator, haste=haste)
         self.cameras = Cameras(
             self.path, device=drawing.device, extent=self.size, refine=settings.refine_poses,
             appearance=settings.appearance, haste=haste,
@@ -123,7 +123,7 @@ class _Fit:
         self.lpips = perceptual(str(drawing.device)) if settings.lpips else None
         self.background = torch.full((3,), 1.0 if settings.background == "white" else 0.0, device=drawing.device)
         self.behind = None if behind is None else _tensors(behind, self.path).permute(0, 2, 3, 1).to(drawing.device)
-        self.best: Fitted | None = None
+        self.best: SplatFit | None = None
         self.loss = 0.0
         self.turns: list[int] = []
 
@@ -149,7 +149,7 @@ class _Fit:
         """Whether this step is looked at however fast the machine is."""
         return iteration % max(self.iterations // CHECKS, 1) == 0 or iteration in (1, self.iterations)
 
-    def look(self, iteration: int) -> tuple[NDArray[np.uint8], Fitted | None]:
+    def look(self, iteration: int) -> tuple[NDArray[np.uint8], SplatFit | None]:
         """A preview (H,W,3), and the state where it is the best so far."""
         with torch.no_grad():
             pictures = [self._render(view) for view in self.checked]
@@ -158,7 +158,7 @@ class _Fit:
             )
         better = None
         if self.best is None or quality > self.best.psnr:
-            better = self.best = Fitted(
+            better = self.best = SplatFit(
                 self.growing.splats(), self.cameras.path(), quality, self.held_back, iteration, self.drawing.words
             )
         return _uint8(pictures[0]), better

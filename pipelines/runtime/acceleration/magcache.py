@@ -31,7 +31,7 @@ _ENDLESS = 1 << 30
 
 
 @dataclass
-class Measured:
+class MeasuredRatios:
     """Ratios per step by network, see `signature`; filled when `measure_ratios` ends."""
 
     steps: int
@@ -39,7 +39,7 @@ class Measured:
 
 
 @contextmanager
-def measure_ratios(pipeline: Pipeline, measured: Measured) -> Iterator[None]:
+def measure_ratios(pipeline: Pipeline, measured: MeasuredRatios) -> Iterator[None]:
     """Measures the networks of ``pipeline`` that denoise while the block runs once through ``measured.steps`` steps.
 
     Raises `InputError` where there is no such network.
@@ -76,7 +76,7 @@ def read_ratios(network: nn.Module, method: str, weights: str) -> list[float]:
     return kept
 
 
-def save_ratios(measured: Measured, method: str, weights: str) -> Path:
+def save_ratios(measured: MeasuredRatios, method: str, weights: str) -> Path:
     """Writes what was measured beside what is kept of the method's other networks; returns the file."""
     file = _file(method, weights)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -41,13 +41,13 @@ class NoAnswer(InputError):
     """No cluster is there, or none that has come up."""
 
 
-class WantsToken(InputError):
+class TokenRequired(InputError):
     """The cluster is there and asks for a token."""
 
 
 def connect(settings: PoolSettings) -> None:
     """Start Ray here, or join it: one attempt, since another is another process's. Raises `InputError` where it cannot be,
-    `NoAnswer` and `WantsToken` among them."""
+    `NoAnswer` and `TokenRequired` among them."""
     if settings.address != AUTO:
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "10")  # attempts to connect, by default 20
     try:
@@ -62,7 +62,7 @@ def connect(settings: PoolSettings) -> None:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, ValueError, AuthenticationError) as error:
         if "AuthenticationError" in "".join(traceback.format_exception(error)):
-            raise WantsToken(_TOKEN_WORDS.format(settings.address)) from error
+            raise TokenRequired(_TOKEN_WORDS.format(settings.address)) from error
         raise NoAnswer(f"No Ray cluster answers at {settings.address} ({error}).") from error
     serve.start(proxy_location="Disabled")
 

@@ -21,7 +21,7 @@ from pipelines.runtime.pool.messages import READY, pack, pack_event, unpack
 from pipelines.runtime.pool.needs import Needs
 from pipelines.runtime.pool.settings import PoolSettings
 
-_KINDS = {cluster.NoAnswer: "absent", cluster.WantsToken: "token"}
+_KINDS = {cluster.NoAnswer: "absent", cluster.TokenRequired: "token"}
 """What the first message calls an error of `cluster.connect`."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipelines.method import Progress
-from pipelines.training import Learnt, Sample, Trained
+from pipelines.training import Learnt, Sample, TrainedWeights
 
 LOOK_SECONDS = 0.5
 """Between two looks at a training; steps of tiny networks come faster."""
@@ -29,7 +29,7 @@ class Background:
         self.losses: list[float] = []
         self.samples: list[Sample] = []
         self.progress: Progress | None = None
-        self.made: Trained | None = None
+        self.made: TrainedWeights | None = None
         self.stays = False
         self._error: BaseException | None = None
         self._news = threading.Condition()
@@ -83,7 +83,7 @@ class Background:
         with self._news:
             if isinstance(item, Sample):
                 self.samples.append(item)
-            elif isinstance(item, Trained):
+            elif isinstance(item, TrainedWeights):
                 self.made = item
             else:
                 self.progress = item

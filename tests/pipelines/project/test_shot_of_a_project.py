@@ -18,7 +18,7 @@ from pipelines.__main__ import main
 from pipelines.cli.parser import parser
 from pipelines.cli.shot import shot_of
 from pipelines.media.video import read_video
-from pipelines.methods.i2v3d.keyframes.files import Painted, read_kept, unpack
+from pipelines.methods.i2v3d.keyframes.files import PaintedKeyframes, read_kept, unpack
 from pipelines.project.content import FILM_MOVES, KEYFRAMES, MoveSource
 from pipelines.project.file import content_of, is_project, read_project, save_project
 from pipelines.project.framing import clip_camera
@@ -84,7 +84,7 @@ def test_what_is_no_project_is_refused_in_a_sentence(tmp_path, capsys):
 def test_painted_keyframes_go_with_the_project_and_are_shot_between(tmp_path):
     i2v3d = method("i2v3d")
     pictures = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3), np.uint8)
-    painted = Painted((0, 8), pictures, {8: "a red chair"}, "here")
+    painted = PaintedKeyframes((0, 8), pictures, {8: "a red chair"}, "here")
     again = read_kept(painted.to_keep())
     assert (again.indices, again.prompts, again.along) == ((0, 8), {8: "a red chair"}, "here")
     np.testing.assert_array_equal(again.pictures, pictures)

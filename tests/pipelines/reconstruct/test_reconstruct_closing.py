@@ -10,7 +10,7 @@ from camera.evaluation.paths import align_path, rotation_error_degrees
 from camera.path import CameraPath, inverse
 from pipelines.estimation.tracking import track_points
 from pipelines.reconstruct.loop_closure import close_loop, join_ends
-from pipelines.reconstruct.pipeline import Made, Shots, make
+from pipelines.reconstruct.pipeline import Reconstruction, Shots, make
 from pipelines.reconstruct.scene import scene_from_frames
 from tests.scenes.orbit_room import orbit, shots
 from tests.scenes.reconstruct_room import finished
@@ -85,7 +85,7 @@ def test_points_of_a_closed_orbit_are_of_one_ball(truth, drifted):
     shots = Shots(frames, drifted, "orbit", depth, aligned=True)
     made = {}
     for choice in (False, True):
-        made[choice] = [step for step in make(shots, "points", closed=choice) if isinstance(step, Made)][-1]
+        made[choice] = [step for step in make(shots, "points", closed=choice) if isinstance(step, Reconstruction)][-1]
     assert "closed: the end missed the beginning by" in made[True].notes[0]
 
     def thickness(cloud: PointCloud) -> float:

@@ -9,7 +9,7 @@ from camera.errors import InputError
 from camera.view import FAR, Scene, View
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.reconstruct.object_mask import cut_out, isolate_object, masks_of_files, object_masks
-from pipelines.reconstruct.pipeline import Made, make, shots_of_views
+from pipelines.reconstruct.pipeline import Reconstruction, make, shots_of_views
 from tests.scenes.reconstruct_room import room, to_surface
 
 
@@ -29,8 +29,8 @@ def small() -> Scene:
     return room(48, 64)
 
 
-def made_of(shots, kind, **choices) -> Made:
-    return [step for step in make(shots, kind, **choices) if isinstance(step, Made)][-1]
+def made_of(shots, kind, **choices) -> Reconstruction:
+    return [step for step in make(shots, kind, **choices) if isinstance(step, Reconstruction)][-1]
 
 
 def test_what_stands_in_the_middle_is_found_without_floor_and_walls(small):

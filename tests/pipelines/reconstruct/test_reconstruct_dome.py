@@ -10,7 +10,7 @@ from camera.path import CameraPath
 from camera.view import FAR, Scene, View
 from pipelines.reconstruct import display
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-from pipelines.reconstruct.pipeline import Made, make, shots_of_views
+from pipelines.reconstruct.pipeline import Reconstruction, make, shots_of_views
 from pipelines.reconstruct.sky_dome import make_dome, render_dome
 from pipelines.splats.files import read_ply
 from tests.scenes.reconstruct_room import path_of, room
@@ -29,8 +29,8 @@ def outdoors() -> Scene:
     return Scene(tuple(views), "views")
 
 
-def made_of(scene: Scene, kind: str, **choices) -> Made:
-    return [step for step in make(shots_of_views(scene), kind, **choices) if isinstance(step, Made)][-1]
+def made_of(scene: Scene, kind: str, **choices) -> Reconstruction:
+    return [step for step in make(shots_of_views(scene), kind, **choices) if isinstance(step, Reconstruction)][-1]
 
 
 def elsewhere(path: CameraPath) -> CameraPath:

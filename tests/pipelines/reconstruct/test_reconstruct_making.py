@@ -15,7 +15,7 @@ from pipelines.method import Progress
 from pipelines.options import RunOptions
 from pipelines.reconstruct.display import files, render_flight, splats_for_viewer
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-from pipelines.reconstruct.pipeline import Made, Shots, make, run, shots_of_views
+from pipelines.reconstruct.pipeline import Reconstruction, Shots, make, run, shots_of_views
 from pipelines.runtime import runner
 from pipelines.runtime.device import Device
 from pipelines.runtime.runner import Runtime
@@ -77,7 +77,7 @@ def test_it_waits_for_its_turn_and_has_the_gpu_cleared(gpu, shots):
     assert gpu.loaded, "nothing is cleared before its turn"
     before.close()
     made = list(steps)
-    assert isinstance(made[-1], Made) and len(made[-1].cloud) > 100
+    assert isinstance(made[-1], Reconstruction) and len(made[-1].cloud) > 100
     assert not gpu.loaded and gpu.waiting == 0
 
 
@@ -87,7 +87,7 @@ def test_who_cancels_lets_the_next_begin(gpu, shots):
     other = run(shots, "points")
     assert next(other).phase == "Waiting for the device"
     steps.close()
-    assert isinstance(list(other)[-1], Made) and gpu.waiting == 0
+    assert isinstance(list(other)[-1], Reconstruction) and gpu.waiting == 0
     waiting = run(shots, "points")
     held = gpu.exclusive(lambda: iter(range(2)))
     next(held)
@@ -107,14 +107,16 @@ def test_what_is_not_known_is_refused_in_its_turn_and_frees_it(gpu, shots):
 def test_with_refined_cameras_everything_stands_where_those_are(shots):
     small = SplatSettings(iterations=10, most_splats=200)
     refined = [
-        each for each in make(shots, "splats", settings=replace(small, refine_poses=True)) if isinstance(each, Made)
+        each
+        for each in make(shots, "splats", settings=replace(small, refine_poses=True))
+        if isinstance(each, Reconstruction)
     ]
     assert refined and refined[-1].fitted is not None
     np.testing.assert_array_equal(refined[-1].path.world_from_camera, refined[-1].fitted.path.world_from_camera)
     moved = np.abs(refined[-1].path.world_from_camera - shots.path.world_from_camera).max(axis=(1, 2))
     assert moved[0] < 1e-6 and (moved[1:] > 1e-5).all(), "the first camera is the world's anchor"
     assert (refined[-1].path.width, refined[-1].path.height) == (shots.path.width, shots.path.height)
-    as_given = next(each for each in make(shots, "splats", settings=small) if isinstance(each, Made))
+    as_given = next(each for each in make(shots, "splats", settings=small) if isinstance(each, Reconstruction))
     np.testing.assert_array_equal(as_given.path.world_from_camera, shots.path.world_from_camera)
 
 
@@ -142,7 +144,7 @@ def test_the_fit_weighs_pixels_by_confidence_and_sky_in_full(shots, monkeypatch)
 
 def test_a_fit_that_is_stopped_leaves_whole_files(shots):
     steps = make(shots, "splats", settings=SplatSettings(iterations=20, most_splats=200), background="dome")
-    made = next(each for each in steps if isinstance(each, Made))
+    made = next(each for each in steps if isinstance(each, Reconstruction))
     steps.close()
     assert made.fitted is not None and made.fitted.iteration < 20
     written = files(made)
@@ -194,7 +196,11 @@ def test_cameras_that_contradict_the_frames(clip):
         views=tuple(replace(v, world_from_camera=views[-1 - i].world_from_camera) for i, v in enumerate(views)),
     )
     made = list(make(shots_of_views(wrong), "points"))[-1]
-    assert isinstance(made, Made) and "Doubtful" in made.sentence() and "contradict the frames" in made.sentence()
+    assert (
+        isinstance(made, Reconstruction)
+        and "Doubtful" in made.sentence()
+        and "contradict the frames" in made.sentence()
+    )
     assert "Doubtful" not in list(make(shots_of_views(room(24, 32)), "points"))[-1].sentence()
 
 
@@ -208,6 +214,6 @@ def test_a_scene_that_moves(clip):
 def test_without_depth_splats_and_points_begin_from_few_points_and_a_mesh_says_what_it_lacks(clip):
     bare = replace(clip, depth=None)
     made = list(make(bare, "points", depth_model="small"))[-1]
-    assert isinstance(made, Made) and made.scene is None and "placed points only" in made.notes[0]
+    assert isinstance(made, Reconstruction) and made.scene is None and "placed points only" in made.notes[0]
     assert "Without depth the cameras and a sparse cloud can still be made" in said(bare, "mesh")
     assert "can still be made" in said(bare, "points", keep="object")

@@ -13,7 +13,7 @@ from camera.errors import InputError
 from camera.path import CameraPath
 from pipelines.methods.dimensionx.grid_4d import Grid, as_clip
 from pipelines.methods.dimensionx.method import METHOD
-from pipelines.reconstruct.dynamic_points import Moving, find_moving_points
+from pipelines.reconstruct.dynamic_points import MovingPoints, find_moving_points
 from pipelines.reconstruct.export import posed_frames
 from pipelines.reconstruct.pipeline import Shots, shots_of_views
 from pipelines.reconstruct.time_slices import Moments, moments_of_files
@@ -22,7 +22,7 @@ from pipelines.shot import Shot
 from tests.scenes.reconstruct_room import room, to_surface
 
 
-def made(*args, **choices) -> Moving:
+def made(*args, **choices) -> MovingPoints:
     return list(find_moving_points(*args, **choices))[-1]
 
 

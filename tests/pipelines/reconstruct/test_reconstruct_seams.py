@@ -6,7 +6,7 @@ import pytest
 from camera.evaluation.paths import fit_similarity, rotation_error_degrees
 from camera.unproject import points_of
 from camera.view import Scene
-from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_views
+from pipelines.reconstruct.pipeline import Reconstruction, Shots, make, shots_of_views
 from tests.scenes.reconstruct_room import path_of, room, to_surface
 
 
@@ -43,7 +43,7 @@ def test_a_matcher_finds_the_cameras(truth):
     depth = np.stack([view.depth for view in truth.views])
     shots = Shots(np.stack([view.colour for view in truth.views]), path, "room", depth)
     made = list(make(shots, "points", cameras="refined", matcher=matcher))[-1]
-    assert isinstance(made, Made) and len(asked) == 10
+    assert isinstance(made, Reconstruction) and len(asked) == 10
     assert rotation_error_degrees(made.path, path).max() < 0.2
     assert "5 of 5 frames placed" in made.notes[0]
 

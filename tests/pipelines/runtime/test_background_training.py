@@ -9,7 +9,7 @@ import pytest
 
 from camera.errors import InputError
 from pipelines.runtime.training import background
-from pipelines.training import Learnt, Sample, Trained
+from pipelines.training import Learnt, Sample, TrainedWeights
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_what_it_makes_and_what_goes_wrong_is_there_for_whoever_looks(code, tmp_
     def start():
         yield Learnt("Training", 1, 2, loss=3.0)
         yield Sample(tmp_path / "a.mp4", 1)
-        yield Trained(tmp_path / "a.safetensors", 2.0)
+        yield TrainedWeights(tmp_path / "a.safetensors", 2.0)
 
     training = background.begin(code, lambda: start())
     list(training.follow())

@@ -254,7 +254,7 @@ def test_step_caches_change_the_work_not_the_shape_and_go_away(runtime):
 
 
 def calibrated(runtime, settings):
-    measured = magcache.Measured(settings.steps)
+    measured = magcache.MeasuredRatios(settings.steps)
     scene, path, _ = toy_shot()
     around = partial(magcache.measure_ratios, measured=measured)
     *_, clip, _ = runtime.run(Shot(TOY, scene, path, settings, RunOptions(weights="tiny")), around=around)

@@ -95,7 +95,7 @@ def test_a_whole_fit_runs_through_gsplat(real_gsplat, monkeypatch):
     drawing = Drawing(splat_drawing._draw_gsplat, torch.device("cpu"), "drawn by gsplat", 20, 36, 400)
     monkeypatch.setattr(fit, "drawing_on", lambda device: drawing)
     settings = SplatSettings(iterations=20, refine_poses=True, harmonics=1)
-    made = [step for step in fit.fit(frames, path, cloud, settings=settings) if isinstance(step, fit.Fitted)]
+    made = [step for step in fit.fit(frames, path, cloud, settings=settings) if isinstance(step, fit.SplatFit)]
     assert made[-1].psnr > made[0].psnr + 1 and made[-1].drawn_by == "drawn by gsplat"
     assert len(made[-1].splats) > 200 and not np.allclose(made[-1].path.centres, path.centres)
 

@@ -29,7 +29,7 @@ from pipelines.options import RunOptions
 from pipelines.reconstruct import display
 from pipelines.reconstruct.dynamic_points import find_moving_points
 from pipelines.reconstruct.gaussians.settings import SplatSettings
-from pipelines.reconstruct.pipeline import Made, Shots, make, shots_of_clip, shots_of_views
+from pipelines.reconstruct.pipeline import Reconstruction, Shots, make, shots_of_clip, shots_of_views
 from pipelines.registry import FIVE, NAMES
 from pipelines.results.depth_frames import DEPTH_FILE, disparity_range, sixteen_bit_zip
 from pipelines.results.embedded_scene import scene_to_embed
@@ -38,8 +38,8 @@ from pipelines.shot import Shot
 from pipelines.splats.files import read_ply, read_splat
 from tabs.parts.send_to_scene import offers
 from tabs.scene import tab
-from tabs.scene.orbit import Seeing, caption, follow_viewer, orbit_value, picture
-from tabs.scene.session import AS_SHOT, STANDS, Opened, Solid, read_result
+from tabs.scene.orbit import OrbitView, caption, follow_viewer, orbit_value, picture
+from tabs.scene.session import AS_SHOT, STANDS, OpenedFrames, SceneTabState, read_result
 from tabs.serving.named_files import file_of
 from tests.tabs.visitor import Visitor
 
@@ -137,7 +137,9 @@ def test_splats_are_shown_without_their_backdrop():
     frames, path, views = room()
     shots = shots_of_clip(Clip(frames, 24, path, scene=Scene(views, "clip")), name="room")
     *_, done = (
-        step for step in make(shots, "splats", settings=SplatSettings(**SMALL_SPLATS)) if isinstance(step, Made)
+        step
+        for step in make(shots, "splats", settings=SplatSettings(**SMALL_SPLATS))
+        if isinstance(step, Reconstruction)
     )
     assert done.fitted is not None
     splats = done.fitted.splats
@@ -202,14 +204,14 @@ def test_a_4d_result_becomes_points_in_motion(client, tmp_path):
 def test_of_moving_clips_every_frame_is_a_moment_and_orbits_are_seen_to_close():
     _, path, views = room()
     shots = shots_of_views(Scene(views, "clip"))
-    solid = Solid(Opened(shots, moves=True)).with_made(list(find_moving_points(shots))[-1])
+    solid = SceneTabState(OpenedFrames(shots, moves=True)).with_made(list(find_moving_points(shots))[-1])
     value = orbit_value(solid)
     counts = value["points"]["counts"]
     file = file_of(value["points"]["url"])
     assert file is not None
     data = file.read_bytes()
     assert value["frames"] == FRAMES == len(counts) and len(data) == 13 * sum(counts)
-    at = follow_viewer(solid, Seeing(), 3, [0, 0, 0], [0, 0, 0])
+    at = follow_viewer(solid, OrbitView(), 3, [0, 0, 0], [0, 0, 0])
     assert psnr(picture(solid, at), views[3].colour, picture(solid, at).any(axis=2)) > 15
     away = follow_viewer(solid, at, None, [0, 0, 0], [0.2, 0, 0])
     later = follow_viewer(solid, away, 5, [0, 0, 0], [0, 0, 0])
@@ -218,10 +220,12 @@ def test_of_moving_clips_every_frame_is_a_moment_and_orbits_are_seen_to_close():
     passing, standing = list(solid.frames(path)), list(solid.frames(path, STANDS, 0.5))
     halfway = FRAMES // 2
     assert [np.array_equal(*pair) for pair in zip(passing, standing)] == [i == halfway for i in range(FRAMES)]
-    assert not Opened(shots).closes
+    assert not OpenedFrames(shots).closes
     round_trip = [orbit(HEIGHT, WIDTH, float(angle)).world_from_camera[0] for angle in np.linspace(0, 360, 24)]
     frames = np.zeros((24, HEIGHT, WIDTH, 3), np.uint8)
-    assert Opened(Shots(frames, CameraPath(np.array(round_trip), path.intrinsics[0], WIDTH, HEIGHT), "round")).closes
+    assert OpenedFrames(
+        Shots(frames, CameraPath(np.array(round_trip), path.intrinsics[0], WIDTH, HEIGHT), "round")
+    ).closes
     solid.folder.is_dir() and shutil.rmtree(solid.folder)
 
 
@@ -258,10 +262,10 @@ def test_who_stops_keeps_the_best_so_far():
     frames, path, views = room()
     shots = shots_of_clip(Clip(frames, 24, path, scene=Scene(views, "clip")), name="room")
     steps = make(shots, "splats", settings=SplatSettings(**{**SMALL_SPLATS, "iterations": 400}))
-    kept = next(step for step in steps if isinstance(step, Made))
+    kept = next(step for step in steps if isinstance(step, Reconstruction))
     steps.close()
     assert kept.fitted is not None and kept.fitted.iteration == 1
-    solid = Solid(Opened(shots), kept)
+    solid = SceneTabState(OpenedFrames(shots), kept)
     assert len(solid.path("Round the ellipse of its cameras", "", 12, 64)) == 12
     assert solid.path("The path it was shot on", "", 2, 32).width == 32
 
@@ -269,7 +273,7 @@ def test_who_stops_keeps_the_best_so_far():
 def test_a_mesh_stands_where_its_frames_saw_it():
     frames, path, views = room()
     shots = shots_of_clip(Clip(frames, 24, path, scene=Scene(views, "clip")), name="room")
-    made = next(step for step in make(shots, "mesh") if isinstance(step, Made))
+    made = next(step for step in make(shots, "mesh") if isinstance(step, Reconstruction))
     assert made.mesh is not None and {"mesh.glb", "mesh.ply", "points.ply"} <= set(display.files(made))
     seen = next(display.render_flight(made, path.sliced(slice(4, 5))))
     covered = seen.any(axis=2)

@@ -51,14 +51,14 @@ _NORM1, _NORM2 = (0, 1, 2, 6, 7, 8), (3, 4, 5, 9, 10, 11)
 
 
 @dataclass(frozen=True, eq=False)
-class Converted:
+class ConvertedCheckpoint:
     """``state``: tensors by diffusers' names, LoRA not applied. ``lora``: the trained part, where there is one."""
 
     state: dict[str, Tensor]
     lora: LoraFile | None
 
 
-def convert_checkpoint(sat: Mapping[str, Tensor], *, name: str = "the checkpoint") -> Converted:
+def convert_checkpoint(sat: Mapping[str, Tensor], *, name: str = "the checkpoint") -> ConvertedCheckpoint:
     """A whole SAT checkpoint by diffusers' names; text encoder and VAE in the same file are left out.
 
     Both forms are taken: with LoRA beside the weights (``.original`` and ``matrix_A``), and merged.
@@ -71,10 +71,10 @@ def convert_checkpoint(sat: Mapping[str, Tensor], *, name: str = "the checkpoint
     for key in network.keys() - matrices.keys():
         if not _DROPPED.match(key):
             state.update(_split(_rename(key), network[key]))
-    return Converted(state, lora_of(matrices, name=name) if matrices else None)
+    return ConvertedCheckpoint(state, lora_of(matrices, name=name) if matrices else None)
 
 
-def merge_lora(parts: Converted) -> dict[str, Tensor]:
+def merge_lora(parts: ConvertedCheckpoint) -> dict[str, Tensor]:
     """The state with the LoRA added at its trained strength, in float32 before the cast back."""
     if parts.lora is None:
         return parts.state

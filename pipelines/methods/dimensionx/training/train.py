@@ -40,7 +40,7 @@ from pipelines.methods.dimensionx.training.loss import (
     with_picture_noise,
 )
 from pipelines.methods.dimensionx.training.settings import PROGRAM, RESUMABLE, TrainSettings, check_name
-from pipelines.training import Learnt, Sample, Trained
+from pipelines.training import Learnt, Sample, TrainedWeights
 from pipelines.weights.hub import Weights
 
 ADAPTER = "director_in_training"
@@ -52,8 +52,8 @@ REMEMBERED_CLIPS = 512
 
 def train(
     settings: TrainSettings, weights: Weights, *, accelerator: Accelerator | None = None
-) -> Iterator[Progress | Sample | Trained]:
-    """A `Learnt` per step, a `Sample` now and then, and `Trained` with the LoRA and its moving average at the end.
+) -> Iterator[Progress | Sample | TrainedWeights]:
+    """A `Learnt` per step, a `Sample` now and then, and `TrainedWeights` with the LoRA and its moving average at the end.
 
     Closing it saves after the step in progress; begun again with the same settings, it goes on after the last save.
     Raises `InputError` for clips that cannot be used and for an output folder that holds another training.
@@ -76,7 +76,7 @@ def train(
                 yield from trainer.sample()
             if step % settings.save_every == 0 or step == settings.steps:
                 trainer.save()
-        yield Trained(trainer.file(), trainer.last_loss, (trainer.file("_ema"),))
+        yield TrainedWeights(trainer.file(), trainer.last_loss, (trainer.file("_ema"),))
     except GeneratorExit:
         if not trainer.is_saved:
             trainer.save()
@@ -349,7 +349,7 @@ def main() -> None:
         raise SystemExit(str(error)) from error
 
 
-def _words(event: Progress | Sample | Trained) -> str:
+def _words(event: Progress | Sample | TrainedWeights) -> str:
     if isinstance(event, Progress):
         return f"{event.phase} {event.step}/{event.steps} {event.note}"
     if isinstance(event, Sample):

@@ -30,7 +30,7 @@ _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
-class Painted:
+class PaintedKeyframes:
     """Keyframes as they stand: frames counted from 0, pictures (K,H,W,3), and prompts that were changed by hand.
 
     ``along``: a name for scene and path that they were painted from, empty where nobody knows.
@@ -41,7 +41,7 @@ class Painted:
     prompts: dict[int, str] = field(default_factory=dict)
     along: str = ""
 
-    def without(self, index: int) -> Painted:
+    def without(self, index: int) -> PaintedKeyframes:
         """Raises `InputError` for the first and the last, between which the video runs."""
         if index in (self.indices[0], self.indices[-1]):
             raise InputError("The first and the last keyframe hold the video's ends; paint them again instead.")
@@ -82,8 +82,8 @@ class Painted:
         )
 
 
-def read_kept(data: bytes) -> Painted:
-    """What `Painted.to_keep` wrote. Raises `InputError`."""
+def read_kept(data: bytes) -> PaintedKeyframes:
+    """What `PaintedKeyframes.to_keep` wrote. Raises `InputError`."""
     with reading("The keyframes that were kept are damaged; paint them anew."):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             about = json.loads(read_part(archive, _ABOUT, LARGEST_BYTES))
@@ -91,14 +91,14 @@ def read_kept(data: bytes) -> Painted:
         return replace(unpack_painted(data, prompts), along=str(about["along"])[:40])
 
 
-def unpack_painted(data: bytes, prompts: dict[int, str]) -> Painted:
-    """What `Painted.packed` wrote. Raises `InputError`."""
+def unpack_painted(data: bytes, prompts: dict[int, str]) -> PaintedKeyframes:
+    """What `PaintedKeyframes.packed` wrote. Raises `InputError`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {int(named[1]): entry for entry in archive.infolist() if (named := _NAME.match(entry.filename))}
         pictures = [_decode(archive, entries[index]) for index in sorted(entries)]
     if len(pictures) < 2 or len({picture.shape for picture in pictures}) > 1:
         raise InputError("The keyframes that were kept are damaged; paint them anew.")
-    return Painted(tuple(sorted(entries)), np.stack(pictures), prompts)
+    return PaintedKeyframes(tuple(sorted(entries)), np.stack(pictures), prompts)
 
 
 def pack(keyframes: Frames, indices: list[int]) -> bytes:

@@ -27,7 +27,7 @@ from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.media.image import png
 from pipelines.media.video import complete
-from pipelines.methods.i2v3d.keyframes.files import PAINTED, Painted, read_kept, unpack_painted
+from pipelines.methods.i2v3d.keyframes.files import PAINTED, PaintedKeyframes, read_kept, unpack_painted
 from pipelines.methods.i2v3d.method import NO_PICTURE, VIDEO, I2V3DMoves, I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.results.record import plain_name
@@ -62,7 +62,7 @@ class Project:
     controls: dict[str, Any] = field(default_factory=dict)
     keys: tuple[CameraPath, ...] = ()
     subject: SubjectSettings | None = None
-    painted: Painted | None = None
+    painted: PaintedKeyframes | None = None
     track: KeyedMove | None = None
 
 

@@ -34,7 +34,7 @@ from pipelines.methods.i2v3d.subject.adapter import (
 from pipelines.methods.i2v3d.subject.data import Views, instance, resize_shorter_side, view, view_mask
 from pipelines.methods.i2v3d.subject.lora import UNET, detach_lora
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
-from pipelines.training import Learnt, Trained
+from pipelines.training import Learnt, TrainedWeights
 from pipelines.weights.hub import Weights
 
 FILE, KOHYA_FILE = "pytorch_lora_weights.safetensors", "pytorch_lora_weights_kohya.safetensors"
@@ -106,8 +106,8 @@ def optimiser_of(
 
 def train(
     picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights, folder: str | Path
-) -> Iterator[Progress | Trained]:
-    """`Learnt` per step, now and then with a picture painted so far, then `Trained`. Closing it stops after a step.
+) -> Iterator[Progress | TrainedWeights]:
+    """`Learnt` per step, now and then with a picture painted so far, then `TrainedWeights`. Closing it stops after a step.
 
     ``views`` may be None only with a view weight of 0. Starting again with the same ``folder`` continues where the last
     save was. Raises `InputError`.
@@ -138,7 +138,7 @@ def train(
         if settings.kohya:
             save_subject(trainer.folder / KOHYA_FILE, kohya_state(subject_state(trainer.parts)))
         further = (trainer.folder / KOHYA_FILE,) if settings.kohya else ()
-        yield Trained(trainer.folder / FILE, trainer.loss, further)
+        yield TrainedWeights(trainer.folder / FILE, trainer.loss, further)
     finally:
         trainer.leave()
 

@@ -21,7 +21,7 @@ from pipelines.cli.parser import parser
 from pipelines.cli.shot import shot_of
 from pipelines.media.video import read_video
 from pipelines.methods.i2v3d.keyframes import files
-from pipelines.methods.i2v3d.keyframes.files import Painted
+from pipelines.methods.i2v3d.keyframes.files import PaintedKeyframes
 from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.scene.project import Project, read_project, save_project
 from pipelines.results.record import restore, scene_sha256
@@ -98,7 +98,7 @@ def shot(*arguments: object):
 
 def test_keyframes_as_they_stand_in_a_project_are_taken_unless_others_are_asked_for(project, tmp_path):
     pictures = np.full((2, 72, 128, 3), 90, np.uint8)
-    kept = replace(read_project(project), painted=Painted((0, 3), pictures, {3: "A red ball."}))
+    kept = replace(read_project(project), painted=PaintedKeyframes((0, 3), pictures, {3: "A red ball."}))
     file = save_project(tmp_path / "painted.zip", kept)
     between = shot("--project", file).settings
     assert (between.keyframes_at, between.keyframe_prompts) == ("0, 3", "3: A red ball.")

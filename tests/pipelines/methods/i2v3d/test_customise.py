@@ -32,7 +32,7 @@ from pipelines.methods.i2v3d.subject.data import Views, instance, render_views, 
 from pipelines.methods.i2v3d.subject.lora import attach_lora, detach_lora, read_subject
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.methods.i2v3d.subject.train import Batch, losses, predict, train
-from pipelines.training import Learnt, Trained
+from pipelines.training import Learnt, TrainedWeights
 from pipelines.weights.checkpoints import on_meta_device
 from pipelines.weights.hub import Weights
 from tests.pipelines.methods.i2v3d.conftest import GOLDEN, difference, draw, network, packed_json
@@ -244,7 +244,7 @@ def test_a_training_goes_on_where_it_stopped_and_leaves_the_network_clean(scene,
     weights, views = Weights("tiny"), render_views(scene, I2V3DSettings(), 64)
     chosen = settings(train_text_encoder=text)
     *steps, whole = train(scene.first.colour, views, chosen, weights, tmp_path / "whole")
-    assert isinstance(whole, Trained) and [step.step for step in steps] == [0, 1, 2]
+    assert isinstance(whole, TrainedWeights) and [step.step for step in steps] == [0, 1, 2]
     run = train(scene.first.colour, views, chosen, weights, tmp_path / "parts")
     assert next(event for event in run if isinstance(event, Progress) and event.step == 1)
     run.close()

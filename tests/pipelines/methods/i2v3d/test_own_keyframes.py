@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
-from pipelines.methods.i2v3d.keyframes.files import Painted
+from pipelines.methods.i2v3d.keyframes.files import PaintedKeyframes
 
 
 def test_a_keyframe_is_left_out_where_the_video_can_run_past_it():
-    painted = Painted(
+    painted = PaintedKeyframes(
         (0, 20, 40, 60), np.zeros((4, 8, 8, 3), np.uint8) + np.arange(4, dtype=np.uint8)[:, None, None, None]
     )
     fewer = painted.without(20)

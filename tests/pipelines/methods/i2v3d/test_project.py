@@ -19,7 +19,7 @@ from camera.objects.model import read_model
 from camera.objects.scene import Key, Placement, SceneObject, StagedScene, plain, stage_objects
 from pipelines import method
 from pipelines.cli.bench import default_shot
-from pipelines.methods.i2v3d.keyframes.files import Painted
+from pipelines.methods.i2v3d.keyframes.files import PaintedKeyframes
 from pipelines.methods.i2v3d.method import NO_PICTURE, I2V3DSettings
 from pipelines.methods.i2v3d.scene import blender
 from pipelines.methods.i2v3d.scene.coarse import render_frames
@@ -44,7 +44,7 @@ def project(tmp_path_factory) -> Project:
     return Project(
         stage_objects(scene, objects), path, settings, {"around_degrees": 33.0}, controls={"film_moves": "arc 9"}, keys=(key,),
         subject=SubjectSettings(prompt="A sks fox.", rank=7),
-        painted=Painted((0, 4), np.stack([np.full((64, 96, 3), shade, np.uint8) for shade in (9, 99)]), {4: "A fox."}),
+        painted=PaintedKeyframes((0, 4), np.stack([np.full((64, 96, 3), shade, np.uint8) for shade in (9, 99)]), {4: "A fox."}),
     )  # fmt: skip
 
 

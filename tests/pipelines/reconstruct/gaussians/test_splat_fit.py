@@ -17,8 +17,8 @@ from camera.rotation import from_pan_tilt_roll
 from camera.view import FAR, Scene, View
 from pipelines.method import Progress
 from pipelines.reconstruct.gaussians import fit as fit_module
-from pipelines.reconstruct.gaussians.densify import Growing
-from pipelines.reconstruct.gaussians.fit import Fitted, fit
+from pipelines.reconstruct.gaussians.densify import Densifier
+from pipelines.reconstruct.gaussians.fit import SplatFit, fit
 from pipelines.reconstruct.gaussians.initialise import BACKDROP, add_backdrop, extent, initial_splats, log_confidence
 from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.splats.drawing import drawing_on, render_path
@@ -27,7 +27,9 @@ from tests.scenes.splat_room import HEIGHT, VIEWS, WIDTH, room
 
 def finished(steps):
     found = list(steps)
-    return [each for each in found if isinstance(each, Fitted)], [each for each in found if isinstance(each, Progress)]
+    return [each for each in found if isinstance(each, SplatFit)], [
+        each for each in found if isinstance(each, Progress)
+    ]
 
 
 def test_a_small_scene_is_learnt_and_each_answer_is_better(monkeypatch):
@@ -52,7 +54,7 @@ def test_held_back_frames_measure_it_and_stopping_keeps_the_last(monkeypatch):
     frames, path, cloud = room()
     settings = SplatSettings(iterations=100, most_splats=300, hold_back=5, appearance=False)
     steps = fit(frames, path, cloud, settings=settings, device="cpu")
-    first, kept = [each for each in itertools.islice(steps, 12) if isinstance(each, Fitted)]
+    first, kept = [each for each in itertools.islice(steps, 12) if isinstance(each, SplatFit)]
     steps.close()
     assert kept.held_back and (first.iteration, kept.iteration) == (1, 10) and "not shown" in kept.sentence()
 
@@ -66,7 +68,7 @@ def test_at_whatever_moment_it_is_stopped_the_best_so_far_is_there(monkeypatch, 
     kept, seen = None, []
     steps = fit(frames, path, cloud, settings=settings, device="cpu")
     for step in steps:
-        if isinstance(step, Fitted):
+        if isinstance(step, SplatFit):
             assert kept is None or step.psnr > kept.psnr
             kept = step
         else:
@@ -126,7 +128,7 @@ def test_weights_decide_what_is_learnt():
 def test_what_multiplies_looks_the_same_at_first_and_keeps_the_budget():
     cloud = room()[2]
     splats = initial_splats(cloud, 1)
-    growing = Growing(splats, extent=1.0, middle=torch.zeros(3), generator=torch.Generator().manual_seed(0))
+    growing = Densifier(splats, extent=1.0, middle=torch.zeros(3), generator=torch.Generator().manual_seed(0))
     loss = torch.stack([tensor.square().sum() for tensor in growing.parameters.values()]).sum()
     loss.backward()
     growing.step(0.1)

@@ -13,7 +13,7 @@ from camera.errors import InputError
 from camera.render.triangles import draw
 from pipelines.media.image_metrics import psnr
 from pipelines.reconstruct import display
-from pipelines.reconstruct.pipeline import Made, make, shots_of_views
+from pipelines.reconstruct.pipeline import Reconstruction, make, shots_of_views
 from pipelines.reconstruct.surface.mesh import extract_mesh
 from pipelines.reconstruct.surface.texture import surface_of, texture_mesh
 from tests.scenes.reconstruct_room import finished, path_of, room
@@ -45,7 +45,7 @@ def test_it_is_read_with_its_texture(coarse):
     scene, mesh = coarse
     fine = finished(texture_mesh(scene, mesh, side=256, most_triangles=1500))
     assert len(fine.faces) <= 1700 and len(fine.vertices) == 3 * len(fine.faces)
-    made = Made(
+    made = Reconstruction(
         "mesh",
         np.stack([view.colour for view in scene.views]),
         path_of(scene),
@@ -100,5 +100,5 @@ def test_every_triangle_has_its_own_texels():
 
 def test_it_is_made_where_it_is_wanted():
     made = list(make(shots_of_views(room(24, 32)), "mesh", texture=True))[-1]
-    assert isinstance(made, Made) and made.textured is not None and "with a texture" in made.sentence()
+    assert isinstance(made, Reconstruction) and made.textured is not None and "with a texture" in made.sentence()
     assert list(make(shots_of_views(room(24, 32)), "mesh"))[-1].textured is None

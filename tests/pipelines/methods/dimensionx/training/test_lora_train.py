@@ -23,7 +23,7 @@ from pipelines.methods.dimensionx.training.data import camera_speed, find_clips,
 from pipelines.methods.dimensionx.training.loss import velocity_loss
 from pipelines.methods.dimensionx.training.settings import TrainSettings
 from pipelines.methods.dimensionx.training.train import STATE, Trainer, main, train
-from pipelines.training import Learnt, Sample, Trained
+from pipelines.training import Learnt, Sample, TrainedWeights
 from pipelines.weights.hub import Weights
 
 
@@ -55,9 +55,9 @@ def settings(clips, output, **changes) -> TrainSettings:
     return TrainSettings(**{**given, **changes})
 
 
-def run(given: TrainSettings) -> tuple[Trained, list[Progress | Sample]]:
+def run(given: TrainSettings) -> tuple[TrainedWeights, list[Progress | Sample]]:
     *progress, trained = train(given, Weights("tiny"))
-    assert isinstance(trained, Trained)
+    assert isinstance(trained, TrainedWeights)
     return trained, progress
 
 
