@@ -11,10 +11,13 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import re
+import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 THREADS = os.cpu_count() or 1
 
@@ -133,3 +136,11 @@ def in_threads(function: Callable[[], object], frames: int) -> Callable[[], obje
             list(pool.map(lambda _: function(), range(frames)))
 
     return all_frames
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has had; `getrusage` would also tell of the process that started it."""
+    try:
+        return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

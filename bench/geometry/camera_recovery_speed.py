@@ -7,7 +7,6 @@ and the largest memory the process held, with everything it imported. Compiling 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import Row, Scale, long_subject
+from bench import Row, Scale, long_subject, peak_megabytes
 from bench.geometry.known_clips import KEPT, encode, film, path_in
 from camera.evaluation import paths as metrics
 from camera.path import CameraPath
@@ -79,7 +78,7 @@ def _run_side(side: str, file: Path, warm: Path) -> dict:
     return {
         "seconds": time.perf_counter() - start,
         "processor": time.process_time() - spent,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": peak_megabytes(),
         "frames": list(frames),
         "poses": poses.tolist(),
     }

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import Row, Scale, long_subject
+from bench import Row, Scale, long_subject, peak_megabytes
 from bench.hostile.exchanged import all_exchanged
 from bench.hostile.mutants import mutant
 from bench.hostile.seed_values import MakeSeed, Seed
@@ -124,14 +124,6 @@ def _be_silent() -> None:
     warnings.simplefilter("ignore")
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
-
-
-def peak_megabytes() -> float:
-    """The most memory that this process has had; `getrusage` would also tell of the process that started it."""
-    try:
-        return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
-    except (OSError, IndexError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def random_bytes(count: int, seed: int = 0) -> bytes:

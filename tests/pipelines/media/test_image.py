@@ -123,7 +123,7 @@ def test_arrays_that_are_no_depth_are_refused(tmp_path, array):
 
 PEAK = """
 import sys
-from bench.hostile import peak_megabytes
+from bench import peak_megabytes
 from pipelines.media.image import read_picture
 read_picture(sys.argv[1])
 before = peak_megabytes()
