@@ -29,6 +29,19 @@ def _damage(data: bytes, chance: random.Random) -> bytes:
     return data
 
 
+def longer_than_said(archive: bytes, at: int, size: int) -> bytes:
+    """A zip whose member number ``at`` is ``size`` zeros, of which its directory says ten."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as whole:
+        files = [(entry.filename, whole.read(entry)) for entry in whole.infolist()]
+    files[at] = (files[at][0], bytes(size))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as written:
+        for name, content in files:
+            written.writestr(name, content)
+        written.infolist()[at].file_size = 10
+    return stream.getvalue()
+
+
 def _damage_member(data: bytes, chance: random.Random) -> bytes:
     """One file of a zip damaged, left out, twice there or under another name; its checksum fits again."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -1,4 +1,4 @@
-"""Detects the kind of a file by its content, for files without a meaningful name (uploads may be called "blob")."""
+"""The kind of a file by its content, for files without a meaningful name (uploads may be called "blob"), and members of zips."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import io
 import re
 import zipfile
 from pathlib import Path
+from typing import IO
+
+import numpy as np
 
 NAMELESS = ("", ".blob", ".tmp", ".file", ".download")
 """Endings of names that say nothing."""
 LOOKED_AT = 4096
+MOST_NPY_HEADER = 1 << 16
+"""Bytes; numpy itself reads headers of at most 10,000."""
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", ".npy"), (b"glTF", ".glb"), (b"\x76\x2f\x31\x01", ".exr"), (b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"),
     (b"GIF8", ".gif"), (b"BM", ".bmp"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"\x1a\x45\xdf\xa3", ".webm"), (b"Pf\n", ".pfm"),
@@ -49,6 +54,27 @@ def kind_of_bytes(data: bytes) -> str:
     if head.startswith(b"RIFF"):
         return {b"AVI ": ".avi", b"WEBP": ".webp"}.get(head[8:12], "")
     return _kind_of_text(head)
+
+
+def read_member(archive: zipfile.ZipFile, member: str | zipfile.ZipInfo) -> bytes:
+    """One file of a zip; no more of it is unpacked than the zip announces, which the caller has checked.
+
+    `ZipFile.read` unpacks all there is at once and then cuts it, so half a megabyte that says it holds ten bytes takes a
+    gigabyte. Raises what `zipfile` does over a damaged member, one longer than announced included.
+    """
+    entry = archive.getinfo(member) if isinstance(member, str) else member
+    with archive.open(entry) as stream:
+        return stream.read(entry.file_size)
+
+
+def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array in a .npy stream, of whose beginning `MOST_NPY_HEADER` bytes are read: the header says its
+    own length, up to 4 GB."""
+    head = io.BytesIO(stream.read(MOST_NPY_HEADER))
+    old = np.lib.format.read_magic(head) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(head)
+    return shape, dtype
 
 
 def _has_suffix(name: str) -> bool:

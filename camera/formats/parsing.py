@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, json_kind, reading
+from camera.formats.content import npy_header, read_member
 from camera.path import CameraPath
 from camera.rotation import orthonormal
 
@@ -154,7 +155,7 @@ def unzip_members(data: bytes, name: str) -> dict[str, bytes]:
         listed = [entry for entry in archive.infolist() if not entry.is_dir()]
         if len(listed) > 1000 or sum(entry.file_size for entry in listed) > LARGEST_UNPACKED:
             raise InputError(f"{name} unpacks to more than 1000 files or {LARGEST_UNPACKED >> 20} MB.")
-        return {entry.filename: archive.read(entry) for entry in listed}
+        return {entry.filename: read_member(archive, entry) for entry in listed}
 
 
 def npz_shapes(data: bytes, name: str) -> dict[str, tuple[int, ...]]:
@@ -164,16 +165,12 @@ def npz_shapes(data: bytes, name: str) -> dict[str, tuple[int, ...]]:
         reading(f"{name} is no readable npz file; write it again with numpy.savez."),
         zipfile.ZipFile(io.BytesIO(data)) as archive,
     ):
-        for entry in archive.infolist()[:1000]:
-            with archive.open(entry) as stream:
-                version = np.lib.format.read_magic(stream)
-                header = (
-                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                )
-                shape, _, dtype = header(stream)
-                if dtype.hasobject or dtype.kind not in "fiub":
-                    raise InputError(f"{entry.filename} of {name} holds no plain numbers; save it as float32.")
-                shapes[entry.filename.removesuffix(".npy")] = shape
+        for member in archive.namelist()[:1000]:  # by name: of two with one name numpy reads the last
+            with archive.open(member) as stream:
+                shape, dtype = npy_header(stream)
+            if dtype.hasobject or dtype.kind not in "fiub":
+                raise InputError(f"{member} of {name} holds no plain numbers; save it as float32.")
+            shapes[member.removesuffix(".npy")] = shape
     return shapes
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from camera.errors import InputError, reading
-from camera.formats.content import kind_of
+from camera.formats.content import kind_of, read_member
 from camera.objects.bundle import BESIDE
 from camera.objects.model import Model, read_model, read_models
 from camera.objects.obj_ply import LARGEST_BYTES
@@ -78,7 +78,7 @@ def read_part(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """One file of a zip, unless it unpacks to more than ``most`` bytes, of which an `InputError` tells."""
     if archive.getinfo(name).file_size > most:
         raise InputError(f"{PurePath(name).name} unpacks to more than {most >> 20} MB; it cannot be opened.")
-    return archive.read(name)
+    return read_member(archive, name)
 
 
 def _place(number: int, name: str) -> str:

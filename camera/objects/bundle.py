@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from camera.errors import InputError, reading
-from camera.formats.content import with_suffix
+from camera.formats.content import read_member, with_suffix
 from camera.objects.glb import check_picture, one_glb
 from camera.objects.material import linear_from_srgb
 from camera.objects.obj_ply import KINDS, LARGEST_BYTES, MOST_READ, check_counts, check_size
@@ -83,7 +83,7 @@ def _contents(archive: zipfile.ZipFile, name: str) -> dict[str, bytes]:
         raise InputError(
             f"{PurePath(name).name} unpacks to more than {MOST_FILES} files or {LARGEST_BYTES >> 20} MB; give a smaller model."
         )
-    return {entry.filename: archive.read(entry) for entry in chosen}
+    return {entry.filename: read_member(archive, entry) for entry in chosen}
 
 
 def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:

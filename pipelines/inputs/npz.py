@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
 from camera.formats.account import Account
+from camera.formats.content import npy_header
 
 MAX_BYTES = 4 << 30
 """Largest array that is unpacked."""
@@ -73,7 +74,5 @@ def _read(stream: IO[bytes], label: str, words: str, sizes: dict[str, int], most
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], str, int]:
     """Shape, kind and item size of a .npy stream."""
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(stream)
+    shape, dtype = npy_header(stream)
     return shape, dtype.kind, dtype.itemsize

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
 from camera.formats.account import Account
+from camera.formats.content import read_member
 from camera.formats.parsing import MOST_FRAMES, json_object, npz_shapes, numbers, size
 from pipelines.inputs.npz import read_npz
 from pipelines.media.depth_map.read import read_depth_map
@@ -118,7 +119,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     with reading(f"The depth archive has no readable {name}; export the ViPE result again."):
         if archive.getinfo(name).file_size > MAX_DEPTH_BYTES:
             raise InputError(f"The depth {name} is larger than {MAX_DEPTH_BYTES >> 20} MiB; it is no depth map.")
-        return archive.read(name)
+        return read_member(archive, name)
 
 
 def _exr(archive: zipfile.ZipFile, frame: int, folder: Path) -> NDArray[np.float32]:

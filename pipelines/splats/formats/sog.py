@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
+from camera.formats.content import read_member
 from pipelines.splats.files import MOST_SPLATS
 from pipelines.splats.splats import Splats
 
@@ -70,7 +71,7 @@ def read_sog(data: bytes, name: str = "scene.sog") -> Splats:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES:
                 raise InputError(f"{name} unpacks to more than {_MOST_BYTES >> 30} GiB; give a smaller file.")
-            files = {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
+            files = {entry.filename: read_member(archive, entry) for entry in archive.infolist() if not entry.is_dir()}
         meta = json.loads(files["meta.json"])
         if meta.get("version") != 2:
             raise InputError(f"{name} is SOG of version {meta.get('version', 1)}; export it with a present version.")

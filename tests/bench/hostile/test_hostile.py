@@ -1,14 +1,21 @@
 """Damaged files in every reader: a value, or one sentence for people; never anything else."""
 
+import io
 import multiprocessing
 import os
+import tracemalloc
+import zipfile
 
 import pytest
 
 from bench import hostile
-from bench.hostile import SEEDS, _row, _unfit, find_faults
-from bench.hostile.mutants import mutant
+from bench.hostile import SEEDS, _answer, _row, _unfit, find_faults
+from bench.hostile.mutants import longer_than_said, mutant
 from bench.hostile.seed_values import Seed
+
+UNZIPPED = ("path colmap_txt", "path lingbot", "path realityscan_xmp", "model obj in a zip", "objects", "project",
+            "keyframes", "splats sog")  # fmt: skip
+"""Readers that take members of a zip into memory, each in its own way."""
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -17,6 +24,21 @@ def test_damaged_files_are_refused_in_words(name, tmp_path, monkeypatch):
     seed = SEEDS[name](tmp_path)
     seed.read(seed.data)  # whole, it is read
     assert find_faults(seed, 200) == []
+
+
+@pytest.mark.parametrize("name", UNZIPPED)
+def test_no_more_of_a_zip_is_unpacked_than_it_announces(name, tmp_path):
+    seed = SEEDS[name](tmp_path)
+    with zipfile.ZipFile(io.BytesIO(seed.data)) as archive:
+        count = min(len(archive.infolist()), 5)
+    seed.read(seed.data)  # imports what it needs
+    for at in range(count):
+        copy = longer_than_said(seed.data, at, 8 << 20)
+        tracemalloc.start()
+        _answer(seed, copy)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 6 << 20, f"member {at}: {most >> 20} MB"
 
 
 def test_what_is_strange_is_found():

@@ -2,15 +2,18 @@
 
 import io
 import json
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from camera.errors import InputError
 from camera.formats import FORMATS, read, write
 from camera.formats.account import Account
 from camera.formats.content import kind_of, kind_of_bytes, with_suffix
+from camera.formats.parsing import npz_shapes
 from camera.path import CameraPath, pinhole
 
 POSES = np.repeat(np.eye(4)[None], 4, axis=0)
@@ -65,3 +68,15 @@ def test_the_first_bytes_tell(tmp_path, data, suffix):
     (tmp_path / "blob").write_bytes(data)
     assert kind_of(tmp_path / "blob") == suffix
     assert with_suffix("a.json", data) == "a.json", "a name that says something is believed"
+
+
+def test_of_a_header_of_numpy_no_more_is_read_than_one_can_be():
+    box = io.BytesIO()
+    with zipfile.ZipFile(box, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("depth.npy", b"\x93NUMPY\x02\x00" + (0xF0000000).to_bytes(4, "little") + bytes(16 << 20))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="no readable npz"):
+        npz_shapes(box.getvalue(), "a.npz")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 8 << 20

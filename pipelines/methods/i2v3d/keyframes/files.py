@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError, reading
+from camera.formats.content import read_member
 from camera.objects.archive import read_part
 from pipelines.media.encoded import decode_picture
 from pipelines.media.image import png
@@ -148,5 +149,5 @@ def _decode(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[np.uint
     if entry.file_size > LARGEST_BYTES:
         raise InputError(f"{entry.filename} is larger than 64 MB; give keyframes of the path's size.")
     wrong = f"{entry.filename} is not a readable picture; save it as PNG."
-    picture = decode_picture(archive.read(entry), cv2.IMREAD_COLOR, wrong)
+    picture = decode_picture(read_member(archive, entry), cv2.IMREAD_COLOR, wrong)
     return np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)
