@@ -97,7 +97,22 @@ def _stage(file: Path, name: str) -> Any:
         raise refusal(
             f"The reference to {Path(others[0]).name}", name, "content in another file", "flatten it (usdcat --flatten)"
         )
+    if _has_value_clips(layer):
+        raise refusal("Value clips", name, "samples in other files", "flatten it (usdcat --flatten)")
     return _part("Usd").Stage.Open(layer)
+
+
+def _has_value_clips(layer: Any) -> bool:
+    """Whether any prim takes its samples from other files, which USD opens only when a sample is asked for."""
+    Sdf = _part("Sdf")
+    found: list[bool] = []
+
+    def look(path: Any) -> None:
+        spec = layer.GetObjectAtPath(path)
+        found.append(isinstance(spec, Sdf.PrimSpec) and spec.HasInfo("clips"))
+
+    layer.Traverse(Sdf.Path.absoluteRootPath, look)
+    return any(found)
 
 
 def _camera_path(stage: Any, like: CameraPath, account: Account) -> CameraPath:

@@ -14,6 +14,9 @@ Usd = pytest.importorskip("pxr.Usd")
 LIKE = CameraPath(np.eye(4)[None], pinhole(160, 90, 55), 160, 90)
 
 
+CLIPS = "(clips = { dictionary default = { asset[] assetPaths = [@/etc/other.usda@] } })"
+
+
 def usda(head: str = "", camera: str = "", around: str = "", more: str = "") -> bytes:
     return f"""#usda 1.0
 ({head})
@@ -78,6 +81,8 @@ def test_every_attribute_of_the_camera_is_used_or_named(field):
         (usda(camera='token projection = "orthographic"'), "parallel rays"),
         (usda(more='def "x" (references = @/etc/other.usda@) {}'), "The reference to other.usda"),
         (usda("subLayers = [@../b.usda@]"), "The reference to b.usda"),
+        (usda(more=f'def "x" {CLIPS} {{}}'), "Value clips"),
+        (usda(more=f'def "x"\n{{\nvariantSet "v" = {{\n"a" {CLIPS} {{\n}}\n}}\n}}'), "Value clips"),
         (b"#usda 1.0\n", "holds no camera"),
         (b"#usda 1.0\ndef {", "no whole USD file"),
         (usda(camera="float focalLength = 0").replace(b"float focalLength = 18\n", b""), "above 0"),
