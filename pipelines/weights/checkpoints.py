@@ -29,6 +29,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 _WRAPPERS = ("state_dict", "module", "model")
 _BLOCK = 1 << 20
+_FOLDERS = re.compile(r"""(?<![\w:/.])(?:/|[A-Za-z]:\\)(?:[^\s'"/\\]+[/\\])*""")
+"""Of a file's place, all but its name."""
 _building = Lock()
 
 
@@ -346,6 +348,6 @@ def _is_transformers(kind: Any) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    """What the library says of it, in brackets, unless it speaks of Python."""
-    line = next(iter(str(error).strip().splitlines()), "")[:200].rstrip(".")
+    """What the library says of it, in brackets, without folders of this computer, unless it speaks of Python."""
+    line = _FOLDERS.sub("", next(iter(str(error).strip().splitlines()), ""))[:200].rstrip(".")
     return f" ({line})" if line and "Error" not in line and "object at" not in line else ""

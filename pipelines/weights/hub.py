@@ -146,7 +146,7 @@ class _Fetch:
         except Exception as error:  # whatever keeps us from the hub, the cache may have everything
             return self._read_cache(error)
         self.weights.revisions[self.checkpoint.repo] = commit
-        cached = {file.name: path for file in remote if (path := self._in_cache(file.name, commit))}
+        cached = {file.name: path for file in remote if (path := self._in_cache(file, commit))}
         missing = [file for file in remote if file.name not in cached]
         self._check_disk(sum(file.size for file in missing))
         meter = _Meter(self.checkpoint.repo, missing, self.weights)
@@ -164,9 +164,15 @@ class _Fetch:
         names = _choose(sorted(known), self.checkpoint, f"the repository {repo} at revision {revision}")
         return info.sha or revision, [known[name] for name in names]
 
-    def _in_cache(self, name: str, commit: str) -> str | None:
-        path = hub.try_to_load_from_cache(self.checkpoint.repo, name, revision=commit)
-        return path if isinstance(path, str) else None
+    def _in_cache(self, file: _Remote, commit: str) -> str | None:
+        """The file's place in the cache; one cut short there is deleted, since the hub's client looks only for its name."""
+        path = hub.try_to_load_from_cache(self.checkpoint.repo, file.name, revision=commit)
+        if not isinstance(path, str):
+            return None
+        if file.size and os.path.getsize(path) != file.size:
+            _delete(path)
+            return None
+        return path
 
     def _read_cache(self, reason: Exception) -> dict[str, str]:
         """Everything from the cache, without the hub; refuses when a pattern has no file there."""
@@ -198,9 +204,7 @@ class _Fetch:
         except Exception as error:
             raise self._refusal(error, file.name) from error
         if file.sha256 and _sha256(path) != file.sha256:
-            blob = Path(path).resolve()
-            Path(path).unlink()
-            blob.unlink(missing_ok=True)
+            _delete(path)
             raise InputError(
                 f"{file.name} of {self.checkpoint.repo} arrived damaged (its checksum is wrong) and was deleted; start "
                 "again to download it once more."
@@ -299,6 +303,13 @@ class _Meter:
         self.weights.announce(
             Progress(f"Downloading {self.repo}", self.bytes, max(self.total, 1), note=note, seconds_left=left)
         )
+
+
+def _delete(path: str) -> None:
+    """A file of the cache with the content that its link leads to."""
+    blob = Path(path).resolve()
+    Path(path).unlink()
+    blob.unlink(missing_ok=True)
 
 
 def _sha256(path: str) -> str:

@@ -146,6 +146,53 @@ def test_an_incomplete_cache_is_not_taken_for_the_checkpoint(hub, monkeypatch):
         fetched()
 
 
+@pytest.fixture
+def sharded(hub, tmp_path):
+    """A network of several files on the hub, and a function that loads it."""
+    from diffusers import AutoencoderKL
+
+    network = AutoencoderKL(block_out_channels=(8,), norm_num_groups=2)
+    network.save_pretrained(tmp_path / "vae", max_shard_size="20KB")
+    files = {f"vae/{file.name}": file.read_bytes() for file in (tmp_path / "vae").iterdir()}
+    assert len(files) > 3
+    hub.repositories["lab/vae"] = Repository(files)
+    checkpoint = Checkpoint("vae", "lab/vae", ("vae/*",))
+
+    def load():
+        got = component(Weights(), AutoencoderKL, checkpoint, tiny={}, full={}, subfolder="vae")
+        assert all(torch.equal(got.state_dict()[name], value) for name, value in network.state_dict().items())
+
+    load()
+    yield load, sorted((tmp_path / "cache").rglob("snapshots/*/vae/*-00002-of-*.safetensors"))[0]
+
+
+def _missing(link):
+    link.unlink()
+
+
+def _dangling(link):
+    link.resolve().unlink()
+
+
+def _cut_short(link):
+    blob = link.resolve()
+    blob.write_bytes(blob.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("damage", [_missing, _dangling, _cut_short])
+def test_half_a_cache_is_one_sentence_without_the_hub_and_fetched_anew_with_it(sharded, monkeypatch, damage):
+    load, link = sharded
+    damage(link)
+    with monkeypatch.context() as off:
+        off.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(InputError, match="lab/vae") as refused:
+            load()
+    words = str(refused.value)
+    assert "/vae/" not in words.replace("lab/vae/vae", "") and str(Path(link).parents[5]) not in words, words
+    assert "download" in words and "Error" not in words and "\n" not in words
+    load()
+
+
 def test_full_disks_are_named_before_and_during_the_download(hub, monkeypatch):
     usage = type("Usage", (), {"free": 10**6})()
     with monkeypatch.context() as small:
