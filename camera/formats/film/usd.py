@@ -108,8 +108,9 @@ def _has_value_clips(layer: Any) -> bool:
     found: list[bool] = []
 
     def look(path: Any) -> None:
-        spec = layer.GetObjectAtPath(path)
-        found.append(isinstance(spec, Sdf.PrimSpec) and spec.HasInfo("clips"))
+        if path.IsPrimPath() or path.IsPrimVariantSelectionPath():
+            prim = layer.GetPrimAtPath(path)  # none for a set of variants itself
+            found.append(bool(prim) and prim.HasInfo("clips"))
 
     layer.Traverse(Sdf.Path.absoluteRootPath, look)
     return any(found)
