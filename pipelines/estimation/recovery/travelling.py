@@ -24,6 +24,7 @@ from pipelines.estimation.recovery.adjust import (
 )
 from pipelines.estimation.recovery.doubt import lens_doubt
 from pipelines.estimation.recovery.follow import Sightings, sift_matches
+from pipelines.estimation.recovery.reversal import take_better
 from pipelines.estimation.sfm import Reconstruction, reconstruct
 
 LEAST_KEYS, MOST_KEYS = 8, 26
@@ -201,10 +202,12 @@ def _adjust_all(
     count = len(chosen)
     lens = None if focal else np.ones((count, 1))
     points, together, start = _triangulate_clean(_choose_cameras(cameras, chosen), everything)
-    one = adjust(start, points, together, free_numbers(count, lens=lens))
+    free = free_numbers(count, lens=lens)
+    one = adjust(start, points, together, free)
+    one = one if focal else take_better(one, together, free)
     for _ in range(SELECTIONS):
         points, together, start = _triangulate_clean(one.cameras, _keep_steady(one.cameras, everything))
-        one = adjust(start, points, together, free_numbers(count, lens=lens), rounds=8)
+        one = adjust(start, points, together, free, rounds=8)
     doubt = float(lens_doubt(one, 1)[0]) if lens is not None else float("inf")
     zooms = False
     if doubt < MAY_ZOOM or focal:
