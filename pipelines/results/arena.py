@@ -28,6 +28,12 @@ SPACE_STORAGE = Path("/data")
 MOST_ENTRIES = 1000
 LARGEST_VIDEO = 100 << 20
 OUTCOMES = {"left": 1.0, "tie": 0.5, "right": 0.0}
+VOTE, ERRORS, SCORES = (
+    ("seconds", "move", "first", "second", "first_got"),
+    ("turn_degrees", "distance"),
+    ("score", "low", "high"),
+)
+"""Columns of the export: of a vote, and of each of its two methods."""
 _TABLES = """
 create table if not exists entries (
     move text not null, method text not null, video text not null, turn_degrees real, distance real, verdict text,
@@ -144,27 +150,21 @@ class Arena:
         return strengths(self.votes())
 
     def as_csv(self) -> str:
-        """A line per vote with the mean measured errors of both methods over that move, so that taste stands beside measure."""
+        """A line per vote with the mean measured errors of both methods over that move, so that taste stands beside measure, and
+        both methods' scores of today with their 95 % intervals."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        errors = ("turn_degrees", "distance")
-        writer.writerow(
-            [
-                "seconds",
-                "move",
-                "first",
-                "second",
-                "first_got",
-                *(f"{who}_{e}" for who in ("first", "second") for e in errors),
-            ]
-        )
+        writer.writerow([*VOTE, *(f"{who}_{column}" for who in VOTE[2:4] for column in (*ERRORS, *SCORES))])
         entries = self.entries()
         with self._open() as store:
-            for seconds, move, first, second, outcome in store.execute(
-                "select seconds, move, first, second, outcome from votes order by seconds"
-            ):
-                measured = [_mean(entries, move, who, error) for who in (first, second) for error in errors]
-                writer.writerow([f"{seconds:.0f}", move, first, second, outcome, *measured])
+            votes = store.execute(f"select {', '.join(VOTE[:4])}, outcome from votes order by seconds").fetchall()
+        scores = {one.name: one for one in strengths([(first, second, got) for _, _, first, second, got in votes])}
+        for seconds, move, *both, got in votes:
+            known = []
+            for who in both:
+                known += [_mean(entries, move, who, error) for error in ERRORS]
+                known += [round(getattr(scores[who], part), 4) for part in SCORES]
+            writer.writerow([f"{seconds:.0f}", move, *both, got, *known])
         return out.getvalue()
 
     def _met(self) -> dict[frozenset[str], int]:

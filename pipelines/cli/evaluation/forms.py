@@ -26,7 +26,8 @@ class Group:
     def label(self) -> str:
         random = "" if self.weights in ("", "real") else f" ({self.weights} random weights)"
         name = self.method or (self.results[0].name if len(self.results) == 1 else "poses")
-        return f"{name}{random}, move {self.move}"
+        seeds = f", {len(self.results)} seeds" if len(self.results) > 1 else ""
+        return f"{name}{random}, move {self.move}{seeds}"
 
     @property
     def placed(self) -> str:

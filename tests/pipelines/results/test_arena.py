@@ -51,6 +51,11 @@ def test_the_export_has_measured_errors_beside_taste(arena):
     (line,) = list(csv.DictReader(arena.as_csv().splitlines()))
     errors = {"gen3c": "0.5", "genxd": "2.0", "i2v3d": ""}
     assert line["first_got"] == "1.0" and line["first_turn_degrees"] == errors[line["first"]]
+    scores = {one.name: one for one in arena.table()}
+    for who in ("first", "second"):
+        told = [float(line[f"{who}_{part}"]) for part in ("low", "score", "high")]
+        one = scores[line[who]]
+        assert told == sorted(told) and told == pytest.approx([one.low, one.score, one.high], abs=1e-4)
     assert line["second_turn_degrees"] == errors[line["second"]]
 
 

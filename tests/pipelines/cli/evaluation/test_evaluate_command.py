@@ -94,6 +94,7 @@ def test_seeds_of_one_method_and_move_are_spread():
     ]
     (group,) = forms.group_results(pair)
     assert str(group.cell(forms.ROWS[1])) == "2 ± 1.4" and group.placed == "18 of 18"
+    assert group.label.endswith(", 2 seeds")
 
 
 def test_a_matrix_says_what_it_lacks(tmp_path):
