@@ -104,9 +104,10 @@ def _check(scene: Scene, masks: NDArray[np.bool_]) -> None:
 def _note(masks: NDArray[np.bool_], made: str, words: str) -> str:
     count = int(masks.any(axis=(1, 2)).sum())
     where = "" if len(masks) == 1 else f" in {count} of {len(masks)} pictures"
-    kept = "" if made == "duplicated" else " What it hid is taken from other pictures, and else invented."
+    invented = " is invented." if len(masks) == 1 else " is taken from other pictures, and else invented."
+    kept = "" if made == "duplicated" else f" What it hid{invented}"
     return (
-        f"A part of {masks.sum() / max(count, 1):.0f} pixels was {made}{where}; the picture is repainted.{kept}{words}"
+        f"A part of {masks.sum() / max(count, 1):,.0f} pixels was {made}{where}; the picture is repainted.{kept}{words}"
     )
 
 

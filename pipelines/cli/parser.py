@@ -172,8 +172,9 @@ def _add_holes(group: Any) -> None:
         "times of a clip, shown in pink, or a map",
     )  # fmt: skip
     group.add_argument(
-        "--inpaint", type=Path, metavar="FILE",
-        help="your own ONNX model, such as LaMa's, that paints what --holes completed invents",
+        "--inpaint", type=Path, metavar="MODEL",
+        help="your own model that paints what --holes completed invents: an ONNX file, such as LaMa's, or the folder of a diffusers "
+        "pipeline that inpaints",
     )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
-"""A person's own model for what is hidden: an ONNX file such as LaMa's, as an `Inpainter` of the second layer."""
+"""A person's own model for what is hidden, as an `Inpainter` of the second layer: an ONNX file such as LaMa's, or the folder of a
+diffusers pipeline that inpaints."""
 
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from camera.errors import InputError
 from camera.render.scene import Inpainter
 
 VARIABLE = "RESHOOT_INPAINT"
-"""Environment variable: the ONNX file by which the page paints what is hidden; by patches where it is not set."""
+"""Environment variable: the ONNX file, or the folder of a pipeline, by which the page paints what is hidden; by patches where it is not set."""
 MULTIPLE = 8
 """Models of any size are given sides that are multiples of this many pixels."""
 
@@ -27,13 +30,15 @@ def own_inpainter() -> Inpainter | None:
 
 
 def inpainter_of(file: Path) -> Inpainter:
-    """The model in an ONNX ``file``, by onnxruntime on the processor.
+    """The model in an ONNX ``file``, by onnxruntime on the processor; or the pipeline in a folder, see `pipeline_of`.
 
     Its inputs, in any order: a picture (1,3,H,W) in 0..1, and holes (1,1,H,W), 1 where it is to paint. Its first output: a
     picture (1,3,H,W) in 0..1 or 0..255; which of the two is read from the pixels that are no holes. For a model of one size
     the picture is resized, and what it painted resized back. Raises `InputError` without the package, for a file that is no
     such model and, once it paints, for what it returns.
     """
+    if file.is_dir():
+        return pipeline_of(file)
     session = _open(file)
     picture, holes = _inputs(session, file.name)
 
@@ -51,6 +56,44 @@ def inpainter_of(file: Path) -> Inpainter:
         return np.clip(_resize(levels, colour.shape[:2]) + 0.5, 0, 255).astype(np.uint8)
 
     return inpaint
+
+
+@lru_cache(maxsize=1)
+def pipeline_of(folder: Path) -> Inpainter:
+    """The inpainting pipeline of diffusers in ``folder`` (model_index.json, weights as .safetensors): nothing is fetched, no prompt
+    is given, the noise is always the same. Raises `InputError` for a folder without one, and for what it returns."""
+    pipeline = _open_pipeline(folder)
+
+    def inpaint(colour: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        import torch
+
+        height, width = _size([1, 3, "h", "w"], colour.shape[:2])
+        given = np.clip(_resize(colour.astype(np.float32), (height, width)) + 0.5, 0, 255).astype(np.uint8)
+        mask = (_resize(where.astype(np.float32), (height, width)) > 0).astype(np.uint8) * 255
+        made = pipeline(
+            prompt="", image=Image.fromarray(given), mask_image=Image.fromarray(mask), height=height, width=width,
+            generator=torch.Generator().manual_seed(0), output_type="np",
+        ).images[0]  # fmt: skip
+        if made.shape != given.shape or not np.isfinite(made).all():
+            raise InputError(
+                f"{folder.name} must return a picture of {width} x {height} finite numbers; it returned {made.shape}."
+            )
+        levels = 255 * _resize(np.asarray(made, np.float32), colour.shape[:2])
+        return np.clip(levels + 0.5, 0, 255).astype(np.uint8)
+
+    return inpaint
+
+
+def _open_pipeline(folder: Path) -> Any:
+    from diffusers import AutoPipelineForInpainting
+
+    try:
+        pipeline = AutoPipelineForInpainting.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    except (OSError, ValueError, RuntimeError, ImportError, AttributeError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise InputError(f"{folder.name} must be the folder of a diffusers pipeline that inpaints: {reason}") from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
 
 
 def _open(file: Path) -> Any:

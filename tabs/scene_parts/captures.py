@@ -20,7 +20,7 @@ class Captures:
         project = studio.project
         with gr.Accordion("Second capture, what moves, depth over time", open=False, elem_id="captures"):
             second = gr.File(
-                label="A second capture of this place: clip, pictures or views", file_count="multiple", height=90,
+                label="A second capture of this place: clip, pictures or views", file_count="multiple", height=130,
                 elem_id="second-capture",
             )  # fmt: skip
             words = gr.Markdown(
@@ -28,7 +28,7 @@ class Captures:
                 padding=True, elem_id="second-words",
             )  # fmt: skip
             masks = gr.File(
-                label="Masks of what moves in the clip: a video, a zip, or a picture per frame", file_count="multiple", height=90,
+                label="Masks of what moves in the clip: a video, a zip, or a picture per frame", file_count="multiple", height=130,
                 elem_id="moving-masks",
             )  # fmt: skip
             masked = gr.Markdown(NO_MASKS, padding=True, elem_id="moving-words")
@@ -84,7 +84,7 @@ def _masks_words(project: Project) -> str:
     masks = project.content.moving
     if masks is None:
         return NO_MASKS
-    return f"{len(masks)} masks, {masks.mean():.1%} of the pictures. Choose *Show what stands still at other times* and rehearse."
+    return f"{len(masks)} masks, {masks.mean():.1%} of the pictures. Choose *Show what stands still at other times of the clip* and rehearse."
 
 
 def depth_table(project: Project):

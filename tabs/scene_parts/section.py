@@ -55,7 +55,7 @@ class SceneParts:
         self.picture = gr.Image(
             label="The part", interactive=False, format="jpeg", height=320, elem_id="part-picture", buttons=[], type="numpy"
         )  # fmt: skip
-        self.mask = gr.File(label="Mask: a picture, bright on the part", height=90, visible=False, elem_id="part-mask")
+        self.mask = gr.File(label="Mask: a picture, bright on the part", height=130, visible=False, elem_id="part-mask")
         self.canvas = gr.ImageEditor(
             label="Paint over the part", type="numpy", visible=False, height=360, elem_id="part-canvas", layers=False,
             sources=[], transforms=[], buttons=[],
@@ -142,18 +142,19 @@ def clicked(project: Project, chosen: Chosen, by: str, picture: int, event: gr.S
 
 
 def choose_part(project: Project, left: float, top: float, right: float = -1, bottom: float = -1, picture: int = 0):
-    """Choose the thing at a pixel (left, top) of a picture of the scene, or those in a box, where right and bottom are given."""
+    """Choose the thing at a pixel (left, top) of a picture of the scene, or those in a box, where right and bottom are given; by the
+    server's own SAM where it has one, else by depth."""
     from camera.scene_parts.choose import part_at, part_in_box
+    from pipelines.estimation.segmenting import own_sam
 
     if left is None or top is None:
         raise InputError("Say a pixel of the picture, from its left and its top, or a box.")
     right, bottom = (-1 if side is None else side for side in (right, bottom))
-    view = _view(project, picture)
-    return _shown(
-        view,
-        int(picture or 0),
-        part_at(view, left, top) if right < 0 else part_in_box(view, (left, top, right, bottom)),
-    )
+    view, sam = _view(project, picture), own_sam()
+    if sam is not None:
+        return _shown(view, int(picture or 0), sam(view.colour, left, top, right, bottom), " by SAM")
+    mask = part_at(view, left, top) if right < 0 else part_in_box(view, (left, top, right, bottom))
+    return _shown(view, int(picture or 0), mask)
 
 
 def choose_by_mask(project: Project, mask: str, picture: int = 0):
@@ -211,13 +212,16 @@ def _view(project: Project, picture: int) -> View:
     return project.scene.views[index]
 
 
-def _shown(view: View, index: int, mask: NDArray[np.bool_]) -> tuple[Chosen, NDArray[np.uint8], str]:
+def _shown(view: View, index: int, mask: NDArray[np.bool_], maker: str = "") -> tuple[Chosen, NDArray[np.uint8], str]:
+    """What is chosen is tinted, with a white line around it, which a thing of the tint's colour needs; ``maker``: by whom."""
+    import cv2
+
+    width = 2 * max(1, round(max(mask.shape) / MOST_SIDE)) + 1
+    rim = np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((width, width), np.uint8))).astype(bool) & ~mask
     tinted = np.where(mask[..., None], 0.45 * view.colour + 0.55 * TINT, view.colour).astype(np.uint8)
-    return (
-        Chosen(index, mask),
-        _small(tinted),
-        f"{mask.mean():.1%} of the picture is chosen. Remove, move or duplicate it.",
-    )
+    tinted[rim] = 255
+    words = f"{mask.mean():.1%} of the picture is chosen{maker}. Remove, move or duplicate it."
+    return Chosen(index, mask), _small(tinted), words
 
 
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
