@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import pytest
@@ -29,13 +30,19 @@ def answer(function) -> str:
     try:
         values = function.fn(*given)
         if inspect.iscoroutine(values):
-            asyncio.run(values)
+            _run(values)
         if inspect.isgenerator(values):
             next(values, None)
             values.close()
     except gr.Error as error:
         return str(error.message)
     return ""
+
+
+def _run(coroutine) -> None:
+    """On a thread of its own: a browser that an earlier test opened has a loop on this one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, coroutine).result()
 
 
 def _asked(function) -> list[inspect.Parameter]:
