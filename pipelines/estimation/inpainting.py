@@ -85,7 +85,7 @@ def pipeline_of(folder: Path) -> Inpainter:
 
 
 def _open_pipeline(folder: Path) -> Any:
-    from diffusers import AutoPipelineForInpainting
+    from diffusers.pipelines.auto_pipeline import AutoPipelineForInpainting
 
     try:
         pipeline = AutoPipelineForInpainting.from_pretrained(folder, local_files_only=True, use_safetensors=True)

@@ -23,11 +23,8 @@ from pipelines.estimation.recovery.normal_equations import (
     fill_residuals,
 )
 
-LOSS_PX, LEAST_LOSS_PX = 0.7, 0.15
-"""Where Cauchy's loss begins to doubt a sighting, in pixels of the scaled down frames: before it is known how well they are seen."""
-LOSS_PER_MEDIAN = 2.03
-"""Then in median misses: 2.385 standard deviations along each axis, which loses 5 % where all errors are normal (Holland and Welsch
-1977). Sightings that slide along an edge err by less than `LOSS_PX`, and all one way."""
+LOSS_PX = 0.7
+"""Where Cauchy's loss begins to doubt a sighting, in pixels of the scaled down frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +65,13 @@ class Cameras:
 
 @dataclass(frozen=True, eq=False)
 class Adjusted:
-    """``error_px`` (N,): by how much every sighting misses; ``system``: the normal equations there; ``loss_px``: see `adjust`."""
+    """``error_px`` (N,): by how much every sighting misses; ``system``: the normal equations there."""
 
     cameras: Cameras
     points: NDArray[np.float64]
     error_px: NDArray[np.float64]
     cost: float
     system: _System
-    loss_px: float
-
-    @property
-    def fitting_loss_px(self) -> float:
-        """Where the loss should begin to doubt, as the median miss tells; never later than `LOSS_PX`."""
-        usual = float(np.median(self.error_px)) if len(self.error_px) else LOSS_PX
-        return min(max(LOSS_PER_MEDIAN * usual, LEAST_LOSS_PX), LOSS_PX)
 
 
 def free_numbers(
@@ -112,28 +102,19 @@ def curves(frames: int, knots: int) -> NDArray[np.float64]:
 
 
 def adjust(
-    cameras: Cameras,
-    points: NDArray[np.float64],
-    seen: Sightings,
-    free: NDArray[np.float64],
-    *,
-    rounds: int = 12,
-    loss_px: float = LOSS_PX,
+    cameras: Cameras, points: NDArray[np.float64], seen: Sightings, free: NDArray[np.float64], *, rounds: int = 12
 ) -> Adjusted:
-    """Cameras and points (P,3) that show the sightings best; ``free`` as `free_numbers` makes it.
-
-    ``loss_px``: where Cauchy's loss begins to doubt a sighting. Costs of different losses cannot be compared.
-    """
+    """Cameras and points (P,3) that show the sightings best; ``free`` as `free_numbers` makes it."""
     order = np.argsort(seen.point, kind="stable")
     seen = Sightings(seen.point[order], seen.frame[order], seen.pixel[order])
-    damping, cost = 1e-4, _cost(reprojection_errors(cameras, points, seen), loss_px)
+    damping, cost = 1e-4, _cost(reprojection_errors(cameras, points, seen))
     for _ in range(rounds):
-        system = _system(cameras, points, seen, free, loss_px)
+        system = _system(cameras, points, seen, free)
         for _ in range(6):
             step, point_step = system.solved(damping)
             trial = cameras.moved(step)
             moved = points + point_step
-            new = _cost(reprojection_errors(trial, moved, seen), loss_px)
+            new = _cost(reprojection_errors(trial, moved, seen))
             if new < cost:
                 break
             damping *= 8
@@ -145,7 +126,7 @@ def adjust(
     miss = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1)
     back = np.empty_like(miss)
     back[order] = miss
-    return Adjusted(cameras, points, back, cost, _system(cameras, points, seen, free, loss_px), loss_px)
+    return Adjusted(cameras, points, back, cost, _system(cameras, points, seen, free))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,15 +186,15 @@ def _arrays(cameras: Cameras, points: NDArray, seen: Sightings) -> tuple[NDArray
     )
 
 
-def _cost(miss: NDArray, loss_px: float) -> float:
-    return float(np.log1p((miss**2).sum(axis=1) / loss_px**2).sum())
+def _cost(miss: NDArray) -> float:
+    return float(np.log1p((miss**2).sum(axis=1) / LOSS_PX**2).sum())
 
 
-def _system(cameras: Cameras, points: NDArray, seen: Sightings, free: NDArray, loss_px: float) -> _System:
+def _system(cameras: Cameras, points: NDArray, seen: Sightings, free: NDArray, loss: float = LOSS_PX) -> _System:
     frames, count = len(cameras.focal), len(points)
     U, g = np.zeros((frames, 7, 7)), np.zeros((frames, 7))
     V, h, W = np.zeros((count, 3, 3)), np.zeros((count, 3)), np.zeros((len(seen.point), 7, 3))
-    add_normal_equations(*_arrays(cameras, points, seen), loss_px, U, g, V, h, W)
+    add_normal_equations(*_arrays(cameras, points, seen), loss, U, g, V, h, W)
     return _System(seen, free, U, g, V, h, W, np.searchsorted(seen.point, np.arange(count + 1)))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.estimation.recovery.adjust import Adjusted
+from pipelines.estimation.recovery.adjust import LOSS_PX, Adjusted
 from pipelines.estimation.recovery.normal_equations import NEAREST
 
 COLUMNS, ROWS = 6, 3
@@ -33,7 +33,7 @@ def lens_doubt(done: Adjusted, count: int) -> NDArray[np.float64]:
     wanted = np.eye(len(information))[:, -count:]
     answers = np.linalg.solve(information, wanted)
     miss = _subtract_shown(done)
-    square = (miss**2).sum(axis=1) / done.loss_px**2
+    square = (miss**2).sum(axis=1) / LOSS_PX**2
     weight = 1 / (1 + square)
     pull = miss * weight[:, None]
     votes = [_count_votes(done, inverse, pull, (system.free @ answer).reshape(-1, 7)) for answer in answers.T]

@@ -207,13 +207,12 @@ def _adjust_all(
     one = one if focal else take_better(one, together, free)
     for _ in range(SELECTIONS):
         points, together, start = _triangulate_clean(one.cameras, _keep_steady(one.cameras, everything))
-        one = adjust(start, points, together, free, rounds=8, loss_px=one.fitting_loss_px)
+        one = adjust(start, points, together, free, rounds=8)
     doubt = float(lens_doubt(one, 1)[0]) if lens is not None else float("inf")
     zooms = False
     if doubt < MAY_ZOOM or focal:
         bent = curves(count, min(max(2, count // 8), 8))
-        changing = free_numbers(count, lens=bent[:, 1:] if focal else bent)
-        many = adjust(start, points, together, changing, rounds=8, loss_px=one.loss_px)
+        many = adjust(start, points, together, free_numbers(count, lens=bent[:, 1:] if focal else bent), rounds=8)
         noise = float(np.median(lens_doubt(many, bent.shape[1] - 1)))
         zooms = many.cost < 0.9 * one.cost and np.ptp(np.log(many.cameras.focal)) > max(0.02, 3 * noise)
         one, doubt = (many, doubt if focal else noise) if zooms else (one, doubt)
