@@ -69,7 +69,7 @@ def change_part(
     """The scene with a part removed, moved or duplicated.
 
     ``masks`` (F,H,W): the part in every view, see `camera.scene_parts.choose.spread`; ``reference``: the view whose ground counts.
-    Raises `InputError` for masks of another shape, a part that nothing shows, and scenes that are drawn from splats.
+    Raises `InputError` for masks of another shape, a part that nothing shows before or after, and scenes that are drawn from splats.
     """
     if change not in get_args(Change):
         raise InputError(f"A part can be changed by {', '.join(get_args(Change))}; got {change!r}.")
@@ -81,6 +81,11 @@ def change_part(
         turn = np.eye(4)
         turn[:3, 3] = axes @ [shift.right, shift.up, shift.ahead] * subject_distance(scene.first)
         views = tuple(_with_part(base[i], view, masks[i], turn) for i, view in enumerate(scene.views))
+        if all(view is before for view, before in zip(views, base)):
+            raise InputError(
+                f"Nothing of the part would be seen at its new place; go less far. The subject's distance is "
+                f"{subject_distance(scene.first):.3g} {scene.unit}, the part's {_distance(scene, masks):.3g}."
+            )
         others = (*others, *(base[i] for i in _spread(len(base), KEPT_BEHIND)))
     made = {"remove": "removed", "move": "moved", "duplicate": "duplicated"}[change]
     source = scene.source if scene.source.endswith("edited by parts") else f"{scene.source}, edited by parts"
@@ -99,6 +104,11 @@ def _check(scene: Scene, masks: NDArray[np.bool_]) -> None:
         )
     if not any((mask & view.known).any() for mask, view in zip(masks, scene.views)):
         raise InputError("No picture shows the part with known depth; choose another one.")
+
+
+def _distance(scene: Scene, masks: NDArray[np.bool_]) -> float:
+    """Median depth of the part, in the scene's unit."""
+    return float(np.median(np.concatenate([view.depth[mask & view.known] for view, mask in zip(scene.views, masks)])))
 
 
 def _note(masks: NDArray[np.bool_], made: str, words: str) -> str:
@@ -178,6 +188,8 @@ def _with_part(base: View, view: View, mask: NDArray[np.bool_], turn: NDArray[np
     image = with_hidden(_nothing, [Hidden(moved, drawn)])(base.camera, 0)
     shown = image.completed if image.completed is not None else np.zeros_like(drawn)
     front = shown & ((image.depth < base.depth) | ~base.known)
+    if not front.any():
+        return base
     over = View(
         image.colour,
         np.where(front, image.depth, base.depth),

@@ -142,3 +142,9 @@ def test_masks_of_another_shape_and_an_empty_part_are_refused(scene):
         change_part(scene, np.zeros((1, HEIGHT, WIDTH), bool), "remove")
     with pytest.raises(InputError, match="at most 100"):
         Shift(right=float("nan"))
+
+
+@pytest.mark.parametrize("change, shift", [("move", Shift(right=5.0)), ("duplicate", Shift(ahead=-4.0))])
+def test_a_part_that_nothing_would_show_at_its_new_place_is_refused(scene, change, shift):
+    with pytest.raises(InputError, match=r"go less far.*the part's 3"):
+        change_part(scene, red(scene.first)[None], change, shift)
