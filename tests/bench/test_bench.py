@@ -84,7 +84,7 @@ def test_what_takes_minutes_runs_only_when_named(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert (
-        "run only when named: agreement, camera_recovery, camera_recovery_speed, cancel, completion, context_parallel, hostile, load, pace, pool, pool_restart, reconstruct"
+        "run only when named: agreement, camera_recovery, camera_recovery_speed, cancel, completion, completion_half, context_parallel, hostile, load, opened_in, pace, pool, pool_restart, reconstruct"
         in " ".join(capsys.readouterr().out.split())
     )
 
