@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from camera.conventions import Y_UP
 from camera.errors import InputError
 from camera.view import Scene
 
@@ -60,7 +61,7 @@ class PointCloud:
 
         from camera.objects.vertex_light import with_light_colours
 
-        turned = self.points * np.array([1, -1, -1], np.float32)
+        turned = self.points * Y_UP
         exported = trimesh.Scene(trimesh.PointCloud(turned, self.colours)).export(file_type="glb")
         assert isinstance(exported, bytes)
         return with_light_colours(exported)

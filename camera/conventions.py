@@ -18,6 +18,8 @@ from camera.path import inverse
 
 FULL_FRAME_MM = 36.0
 """Width of a full frame: focal lengths in millimetres are said for it."""
+Y_UP = np.array([1, -1, -1], np.float32)
+"""Times points of our world: those of one whose y points up and whose z points backward, as glTF's and USD's."""
 _Y_AND_Z = np.diag([1.0, -1.0, -1.0, 1.0])
 _X_AND_Y = np.diag([-1.0, -1.0, 1.0])
 _Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])

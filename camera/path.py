@@ -173,6 +173,11 @@ def pinhole(width: int, height: int, fov_degrees: float) -> NDArray[np.float64]:
     return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
 
 
+def spread_indices(count: int, most: int) -> NDArray[np.int64]:
+    """Up to ``most`` of the numbers from 0 to ``count`` - 1, evenly spaced, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))
+
+
 def resizing(width: int, height: int, new_width: int, new_height: int) -> NDArray[np.float64]:
     """(3,3): new pixels from old pixels, for a picture resized edge to edge with centres at integers."""
     sx, sy = new_width / width, new_height / height

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
@@ -100,6 +100,13 @@ class View:
         lens = resizing(self.width, self.height, width, height) @ self.intrinsics
         return replace(self, colour=colour, depth=depth, known=known, intrinsics=lens)
 
+    def at_most(self, side: float) -> View:
+        """With a longer side of ``side`` pixels and a shorter one of at least 2; itself where it is no larger."""
+        scale = side / max(self.width, self.height)
+        if scale >= 1:
+            return self
+        return self.resized(max(2, round(self.width * scale)), max(2, round(self.height * scale)))
+
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> View:
         """Brought to ``width`` x ``height`` exactly as `CameraPath.fitted`; padding is black and not known."""
         import cv2
@@ -176,6 +183,10 @@ class Scene:
     def first(self) -> View:
         return self.views[0]
 
+    def plain_fields(self) -> dict[str, Any]:
+        """What every kind of scene has, by name: for another kind of scene of the same pictures."""
+        return {field.name: getattr(self, field.name) for field in fields(Scene)}
+
     @property
     def far(self) -> float:
         """Depth beyond all known depth of every view, see `View.far`."""
@@ -187,17 +198,10 @@ class Scene:
         found = made.get((width, height, fit))
         if found is None:
             scale = max(width / self.first.width, height / self.first.height)
-            others = tuple(_scaled_down(view, scale) for view in self.others)
+            others = tuple(view.at_most(scale * max(view.width, view.height)) for view in self.others)
             found = replace(self, views=tuple(view.fitted(width, height, fit) for view in self.views), others=others)
             made[width, height, fit] = found
         return found
-
-
-def _scaled_down(view: View, scale: float) -> View:
-    """A smaller picture of the same camera; the same where it would be larger."""
-    if scale >= 1:
-        return view
-    return view.resized(max(1, round(view.width * scale)), max(1, round(view.height * scale)))
 
 
 _FITTED: WeakKeyDictionary[Scene, WeakValueDictionary[tuple[int, int, str], Scene]] = WeakKeyDictionary()

@@ -17,6 +17,7 @@ from camera.path import CameraPath
 from camera.view import View
 from examples import load
 from examples.render import render_within, setting_of
+from pipelines.media.video import complete
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "truths"
@@ -31,7 +32,8 @@ def true_holes(
     file = FOLDER / f"{name}-{move.replace(' ', '_')}-{path.width}-{_version(holes)}.npz"
     if not file.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(file, **_march(name, path, frame, holes, seconds))
+        with complete(file) as part, part.open("wb") as stream:
+            np.savez_compressed(stream, **_march(name, path, frame, holes, seconds))
     with np.load(file) as kept:
         if "colour" not in kept:
             return None

@@ -21,7 +21,7 @@ from camera.completion.texture import synthesise_texture
 from camera.errors import InputError
 from camera.horizon import Horizon
 from camera.objects.scene import plain
-from camera.path import CameraPath
+from camera.path import CameraPath, spread_indices
 from camera.render.painters import Hidden, RenderedFrame, painter, with_hidden
 from camera.render.scene import Inpainter
 from camera.view import Scene, View
@@ -139,7 +139,7 @@ def _find_emptiest(scene: Scene, path: CameraPath, parts: tuple[Hidden, ...]) ->
     """The sampled frame with the greatest share of holes left, and that share."""
     paint = with_hidden(painter(scene, "mesh"), [_shrink(part, scene.first.width) for part in parts])
     best, most = 0, -1.0
-    for frame in np.unique(np.round(np.linspace(0, len(path) - 1, SAMPLED)).astype(int))[::-1]:
+    for frame in spread_indices(len(path), SAMPLED)[::-1]:
         share = _hole_share(paint(path, int(frame)))
         if share > most:
             best, most = int(frame), share

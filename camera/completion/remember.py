@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.path import spread_indices
 from camera.render.painters import Hidden
 from camera.view import Scene, View
 
@@ -41,7 +42,7 @@ def standing_parts(scene: Scene, moving: NDArray[np.bool_] | None = None) -> lis
     shape = (len(scene.views), scene.first.height, scene.first.width)
     if moving is not None and moving.shape != shape:
         raise InputError(f"Masks of what moves must have the clip's shape {shape}, got {moving.shape}.")
-    kept = set(_spread(len(scene.views), KEPT))
+    kept = set(spread_indices(len(scene.views), KEPT))
     parts = []
     for i, witnesses in _witnesses(scene):
         if i in kept:
@@ -56,12 +57,8 @@ def _witnesses(scene: Scene) -> list[tuple[int, list[View]]]:
         raise InputError(
             f"What moves is found in a clip of at least 2 frames, and this is a {scene.kind} of {len(scene.views)}."
         )
-    spread = _spread(len(scene.views), WITNESSES)
+    spread = spread_indices(len(scene.views), WITNESSES)
     return [(i, [scene.views[j] for j in spread if j != i]) for i in range(len(scene.views))]
-
-
-def _spread(count: int, most: int) -> list[int]:
-    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
 
 def _judged(view: View, witnesses: list[View]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.editing.limits import SIDE
-from camera.path import CameraPath, inverse
+from camera.path import CameraPath, inverse, spread_indices
 from camera.render.painters import RenderedFrame
 from camera.render.scene import render
 from camera.view import Scene
@@ -47,7 +47,7 @@ def coverage(scene: Scene, path: CameraPath, *, looks: int = 25) -> Coverage:
     scale = min(1.0, SIDE / max(path.width, path.height))
     width, height = max(2, round(path.width * scale)), max(2, round(path.height * scale))
     small, moving = scene.fitted(width, height, "stretch"), path.resized(width, height)
-    frames = np.unique(np.linspace(0, len(path) - 1, min(looks, len(path))).round().astype(int))
+    frames = spread_indices(len(path), looks)
     unseen = [_unseen(render(small, moving, frame=int(frame)), moving, int(frame)) for frame in frames]
     cell = small.first.focus_depth / CELLS_ACROSS
     owner = np.repeat(np.arange(len(frames)), [len(points) for points in unseen])

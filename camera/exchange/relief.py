@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.objects.scene import plain
+from camera.path import spread_indices
 from camera.render.painters import CUT_RATIO, STRETCH
 from camera.view import Scene, View
 
@@ -33,8 +33,8 @@ def relief_of(scene: Scene, *, most_side: int = MOST_SIDE) -> Relief:
     Objects that stand in the scene are left out. Raises `InputError` where there is nothing but sky.
     """
     views = scene.views[:1] if scene.kind == "clip" else scene.views
-    chosen = np.unique(np.linspace(0, len(views) - 1, min(len(views), MOST_VIEWS)).round().astype(int))
-    parts = [relief_of_view(_shrunk(plain(scene).views[i], most_side)) for i in chosen]
+    chosen = spread_indices(len(views), MOST_VIEWS)
+    parts = [relief_of_view(views[i].at_most(most_side)) for i in chosen]
     starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
     whole = Relief(
         np.concatenate([part.vertices for part in parts]),
@@ -63,8 +63,3 @@ def relief_of_view(view: View) -> Relief:
     used, triangles = np.unique(triangles, return_inverse=True)
     points, colours = points_of(view)[view.known][used], view.colour[view.known][used]
     return Relief(points, colours, triangles.reshape(-1, 3).astype(np.int32))
-
-
-def _shrunk(view: View, most_side: int) -> View:
-    scale = min(1.0, most_side / max(view.width, view.height))
-    return view.resized(max(2, round(view.width * scale)), max(2, round(view.height * scale)))

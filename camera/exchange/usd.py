@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
+from camera.conventions import Y_UP
 from camera.errors import InputError
 from camera.exchange.relief import Relief
 from camera.formats.film import usd
+from camera.objects.material import linear_from_srgb
 from camera.path import CameraPath
 
-USD_FROM_WORLD = np.array([1, -1, -1], np.float32)
-"""OpenCV's axes to those with y up."""
 POINT_PX = 1.5
 """Width of a point, in pixels of the first camera at the point's depth."""
 
@@ -79,13 +79,12 @@ def _colour(prim: Any, colours: NDArray[np.uint8]) -> None:
 
 
 def _turned(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(points * USD_FROM_WORLD, np.float32)
+    return np.ascontiguousarray(points * Y_UP, np.float32)
 
 
 def linear_of(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
     """sRGB in bytes to linear light in 0..1 (IEC 61966-2-1)."""
-    table = np.arange(256) / 255
-    table = np.where(table <= 0.04045, table / 12.92, ((table + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    table = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
     return np.ascontiguousarray(table[colours])
 
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from camera.figure import objects
 from camera.objects.scene import StagedScene
-from camera.path import CameraPath
+from camera.path import CameraPath, spread_indices
 from camera.view import Scene, View
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _display_picture(view: View) -> tuple[int, NDArray[np.uint8], list]:
 
 def _path_traces(path: CameraPath, size: float) -> list[dict]:
     centres = to_display(path.centres)
-    chosen = np.unique(np.linspace(0, len(path) - 1, FRUSTA).round().astype(int))
+    chosen = spread_indices(len(path), FRUSTA)
     lines = frustum_lines(path, chosen, size)
     frusta = np.concatenate([lines, np.full((len(chosen), 1, 3), np.nan, np.float32)], axis=1).reshape(-1, 3)
     track = dict(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.formats.research.arrays import rigid
 from camera.formats.research.matrices import CONVENTIONS, find_likeliest, poses_of
+from camera.path import spread_indices
 
 SIDE, GAP, MARGIN, LINE = 150, 14, 16, 16
 """Pixels of a drawing, between two, within one, and of a line of text."""
@@ -79,7 +80,7 @@ def _way(poses: NDArray[np.float64]) -> str:
     """From above, fitted to the tile."""
     centres, ahead = poses[:, [0, 2], 3], poses[:, [0, 2], 2]
     extent = max(float(np.ptp(centres, axis=0).max()), 1e-9)
-    chosen = np.unique(np.linspace(0, len(poses) - 1, LOOKS).round().astype(int))
+    chosen = spread_indices(len(poses), LOOKS)
     ends = centres[chosen] + 0.3 * extent * ahead[chosen]
     everything = np.concatenate([centres, ends])
     low, size = everything.min(axis=0), max(float(np.ptp(everything, axis=0).max()), 1e-9)

@@ -238,7 +238,7 @@ def plain(scene: Scene) -> Scene:
     """The scene without objects."""
     if not isinstance(scene, StagedScene):
         return scene
-    return Scene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name, scene.others)
+    return Scene(**scene.plain_fields())
 
 
 def empty_stage(width: int = 1024, height: int = 576) -> StagedScene:

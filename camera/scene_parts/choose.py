@@ -29,7 +29,7 @@ SAME_PLACE = 0.04
 
 def part_at(view: View, column: float, row: float) -> NDArray[np.bool_]:
     """(H,W): the thing at a pixel; raises `InputError` outside the picture and where there is no depth."""
-    if (small := _small(view)) is not view:
+    if (small := view.at_most(MOST_SIDE)) is not view:
         scale = small.width / view.width
         return _enlarged(part_at(small, (column + 0.5) * scale - 0.5, (row + 0.5) * scale - 0.5), view)
     x, y = round(column), round(row)
@@ -49,7 +49,7 @@ def part_in_box(view: View, box: tuple[float, float, float, float]) -> NDArray[n
     Where no thing is wholly in it, what stands out of these surfaces within the box; where nothing does, all of the box.
     Raises `InputError` for a box outside the picture.
     """
-    if (small := _small(view)) is not view:
+    if (small := view.at_most(MOST_SIDE)) is not view:
         scale = small.width / view.width
         return _enlarged(part_in_box(small, tuple(side * scale for side in box)), view)  # type: ignore[arg-type]
     left, right = sorted((round(box[0]), round(box[2])))
@@ -121,12 +121,6 @@ def _seen_in(view: View, mask: NDArray[np.bool_], other: View) -> NDArray[np.boo
     whole = hits >= 0.5 * counts
     whole[0] = False
     return hit | whole[labels]
-
-
-def _small(view: View) -> View:
-    """The view where it is small enough to be searched, else a smaller one."""
-    scale = MOST_SIDE / max(view.width, view.height)
-    return view if scale >= 1 else view.resized(round(view.width * scale), round(view.height * scale))
 
 
 def _enlarged(mask: NDArray[np.bool_], view: View) -> NDArray[np.bool_]:

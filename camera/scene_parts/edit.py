@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from camera.completion.complete import complete_frame
 from camera.errors import InputError
 from camera.objects.scene import subject_distance
-from camera.path import CameraPath
+from camera.path import CameraPath, spread_indices
 from camera.render.painters import Hidden, RenderedFrame, SelfDrawn, with_hidden
 from camera.rotation import UP
 from camera.scene_parts.planes import find_planes
@@ -86,7 +86,7 @@ def change_part(
                 f"Nothing of the part would be seen at its new place; go less far. The subject's distance is "
                 f"{subject_distance(scene.first):.3g} {scene.unit}, the part's {_distance(scene, masks):.3g}."
             )
-        others = (*others, *(base[i] for i in _spread(len(base), KEPT_BEHIND)))
+        others = (*others, *(base[i] for i in spread_indices(len(base), KEPT_BEHIND)))
     made = {"remove": "removed", "move": "moved", "duplicate": "duplicated"}[change]
     source = scene.source if scene.source.endswith("edited by parts") else f"{scene.source}, edited by parts"
     return Edited(replace(scene, views=views, others=others, source=source), _note(masks, made, words))
@@ -164,7 +164,7 @@ def _without(scene: Scene, masks: NDArray[np.bool_]) -> tuple[View, ...]:
         if not wide[i].any():
             views.append(view)
             continue
-        near = [i, *(j for j in _spread(len(masks), BESIDE) if j != i)]
+        near = [i, *(j for j in spread_indices(len(masks), BESIDE) if j != i)]
         cut = _Cut(tuple(scene.views[j] for j in near), "views", drawn=tuple(~wide[j] for j in near))
         part = complete_frame(cut, view.camera, 0, found)
         views.append(_put(view, part.view, wide[i]))
@@ -198,7 +198,3 @@ def _with_part(base: View, view: View, mask: NDArray[np.bool_], turn: NDArray[np
         base.known | front,
     )
     return _put(base, over, front)
-
-
-def _spread(count: int, most: int) -> list[int]:
-    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from camera.depth_edges import reliable_depth
 from camera.errors import InputError
 from camera.evaluation.paths import Similarity, fit_similarity
-from camera.objects.scene import plain
+from camera.path import spread_indices
 from camera.render.painters import SelfDrawn
 from camera.view import Scene, View
 
@@ -60,7 +60,7 @@ def add_capture(scene: Scene, second: Scene) -> Registered:
     ours, theirs, away = match_captures(scene, second)
     similarity, agreeing = _best(theirs, ours, away)
     off = np.linalg.norm(similarity(theirs[agreeing]) - ours[agreeing], axis=1) / away[agreeing]
-    placed = tuple(place(second.views[i], similarity) for i in _spread(len(second.views), KEPT))
+    placed = tuple(place(second.views[i], similarity) for i in spread_indices(len(second.views), KEPT))
     whole = replace(scene, others=(*scene.others, *placed))
     return Registered(whole, similarity, len(ours), int(agreeing.sum()), float(np.median(off)))
 
@@ -75,8 +75,8 @@ def place(view: View, similarity: Similarity) -> View:
 
 def match_captures(scene: Scene, second: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Matched points (N,3) of both worlds, and (N,) how far the first lie from their camera. Raises `InputError` for too few."""
-    first = [_Corners.of(plain(scene).views[i]) for i in _spread(len(scene.views), LOOKED_AT)]
-    other = [_Corners.of(plain(second).views[i]) for i in _spread(len(second.views), LOOKED_AT)]
+    first = [_Corners.of(scene.views[i]) for i in spread_indices(len(scene.views), LOOKED_AT)]
+    other = [_Corners.of(second.views[i]) for i in spread_indices(len(second.views), LOOKED_AT)]
     found = [_matched(one, two) for one in first for two in other]
     ours, theirs, away = (np.concatenate([each[k] for each in found]) for k in range(3))
     if len(ours) < FEWEST:
@@ -97,8 +97,7 @@ class _Corners:
 
     @staticmethod
     def of(view: View) -> _Corners:
-        scale = min(1.0, MOST_SIDE / max(view.width, view.height))
-        small = view.resized(round(view.width * scale), round(view.height * scale))
+        small = view.at_most(MOST_SIDE)
         grey = cv2.cvtColor(small.colour, cv2.COLOR_RGB2GRAY)
         found, words = cv2.SIFT_create(MOST_CORNERS).detectAndCompute(grey, None)  # type: ignore[attr-defined]
         if not found:
@@ -116,19 +115,15 @@ def _matched(one: _Corners, other: _Corners) -> tuple[NDArray, NDArray, NDArray]
     """Points of both and distances; those that are each other's best match, and clearly so."""
     if min(len(one.points), len(other.points)) < 2:
         return np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)
-    matcher = cv2.BFMatcher(cv2.NORM_L2)
-    there = {
-        a.queryIdx: a.trainIdx
-        for a, b in matcher.knnMatch(one.words, other.words, k=2)
-        if a.distance < RATIO * b.distance
-    }
-    back = {
-        a.queryIdx: a.trainIdx
-        for a, b in matcher.knnMatch(other.words, one.words, k=2)
-        if a.distance < RATIO * b.distance
-    }
+    there, back = _clear_matches(one.words, other.words), _clear_matches(other.words, one.words)
     pairs = np.array([(i, j) for i, j in there.items() if back.get(j) == i], int).reshape(-1, 2)
     return one.points[pairs[:, 0]], other.points[pairs[:, 1]], one.away[pairs[:, 0]]
+
+
+def _clear_matches(words: NDArray[np.float32], others: NDArray[np.float32]) -> dict[int, int]:
+    """The best match of each of ``words``, where the second best is clearly worse."""
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(words, others, k=2)
+    return {best.queryIdx: best.trainIdx for best, second in pairs if best.distance < RATIO * second.distance}
 
 
 def _best(points: NDArray, goals: NDArray, away: NDArray) -> tuple[Similarity, NDArray[np.bool_]]:
@@ -165,7 +160,3 @@ def _agreeing(similarity: Similarity | None, points: NDArray, goals: NDArray, aw
     if similarity is None:
         return np.zeros(len(points), bool)
     return np.linalg.norm(similarity(points) - goals, axis=1) < AGREES * away
-
-
-def _spread(count: int, most: int) -> list[int]:
-    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()

@@ -46,7 +46,7 @@ def scene_file(scene: Scene, path: CameraPath, file: str | Path) -> Path:
 def _usd(scene: Scene, path: CameraPath, suffix: str) -> bytes:
     from camera.exchange.usd import usd_of
 
-    shown = _points(scene) if isinstance(scene, SelfDrawn) else relief_of(scene)
+    shown = _splats(scene).middles.thinned(MOST_POINTS) if isinstance(scene, SelfDrawn) else relief_of(scene)
     return usd_of(shown, path, kind="usda" if suffix == ".usda" else "usdc", unit=scene.unit)
 
 
@@ -80,14 +80,3 @@ def _splats(scene: Scene):
     if found is None:
         raise InputError(f"{scene.name} is {scene.source}, of which no file can be made.")
     return found
-
-
-def _points(scene: Scene):
-    import numpy as np
-
-    from camera.cloud import PointCloud
-    from pipelines.splats.splats import SH_C0
-
-    splats = _splats(scene)
-    colours = np.clip(np.rint((splats.sh[:, 0] * SH_C0 + 0.5) * 255), 0, 255).astype(np.uint8)
-    return PointCloud(splats.means.astype(np.float32), colours).thinned(MOST_POINTS)

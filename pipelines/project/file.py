@@ -132,8 +132,7 @@ def _scene(archive: zipfile.ZipFile, facts: dict[str, Any], name: str, example: 
         scene = Scene(views, **check_facts(facts), others=others)
     if "distance" not in facts:
         return scene
-    values = (scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name, scene.others)
-    return StagedScene(*values, objects=read_objects(archive), distance=float(facts["distance"]))
+    return StagedScene(**scene.plain_fields(), objects=read_objects(archive), distance=float(facts["distance"]))
 
 
 def _with_splats(archive: zipfile.ZipFile, scene: Scene) -> tuple[Scene, tuple[str, ...]]:
@@ -144,7 +143,7 @@ def _with_splats(archive: zipfile.ZipFile, scene: Scene) -> tuple[Scene, tuple[s
     from pipelines.splats.scene import SplatScene
 
     splats, _ = read(read_part(archive, SPLATS, LARGEST_FILE), SPLATS, up="y-down")
-    return SplatScene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name, splats=splats), ()
+    return SplatScene(**scene.plain_fields(), splats=splats), ()
 
 
 def _moving(archive: zipfile.ZipFile, shape: Any, name: str) -> NDArray[np.bool_] | None:

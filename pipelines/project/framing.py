@@ -33,7 +33,7 @@ def scene_for_method(scene: Scene, method: Method) -> Scene:
     known = _taken.setdefault(scene, {})
     if (first, plain) not in known:
         views, kind = (scene.views[:1], "still") if first else (scene.views, scene.kind)
-        known[first, plain] = Scene(views, kind, scene.unit, scene.fps, scene.source, scene.name, scene.others)  # type: ignore[arg-type]
+        known[first, plain] = Scene(**scene.plain_fields() | {"views": views, "kind": kind})
     return known[first, plain]
 
 

@@ -141,7 +141,7 @@ def _splats_part(splats: Any) -> Part:
 
 def scene_part(scene: Scene) -> Part:
     """The pictures of a scene, without its objects."""
-    plain = Scene(scene.views, scene.kind, scene.unit, scene.fps, scene.source, scene.name, scene.others)
+    plain = Scene(**scene.plain_fields())
     views = (*scene.views, *scene.others)
     size = sum(view.colour.nbytes + view.depth.nbytes + view.known.nbytes for view in views)
     return Part(SCENE, _hash("".join(map(_view_named, views)).encode()), size, partial(_write_scene, plain))

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.cloud import PointCloud
+from camera.conventions import Y_UP
 from camera.errors import InputError
 from camera.evaluation.paths import Similarity
 from camera.figure.path import frustum_lines
-from camera.path import CameraPath
+from camera.path import CameraPath, spread_indices
 from camera.rotation import look_at
 from pipelines.reconstruct.pipeline import DISPLAY_POINTS, Reconstruction
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pipelines.splats.splats import Splats
 
 T = TypeVar("T")
-_GLTF = np.array([1, -1, -1], np.float32)
-"""OpenCV's axes to glTF's: x right, y up, z backward."""
 _TURN, _RISE, _RADIUS = 0.5, 0.5, 5.0
 """Radians about the vertical and above the ground, and distance, at which the page's viewer of splats begins."""
 SHOWN_CAMERAS = 24
@@ -92,7 +91,7 @@ def viewpoint(made: Reconstruction) -> tuple[float, float, float]:
     """A step behind the first camera, as ``camera_position`` of gr.Model3D has it: degrees about the vertical, degrees from
     it, and distance from the middle of what `glb_for_viewer` shows."""
     low, high = _viewer_scene(made, True).bounds
-    away = made.path.centres[0] * _GLTF - (low + high) / 2
+    away = made.path.centres[0] * Y_UP - (low + high) / 2
     length = max(float(np.linalg.norm(away)), 1e-9)
     x, y, z = away / length
     distance = max(STEP_BEHIND * length, VIEWED_FROM * float(np.linalg.norm(high - low)))
@@ -177,7 +176,7 @@ def _with_background(splats: Splats, dome: trimesh.Trimesh | None) -> Splats:
 
 def _to_gltf_axes(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     turned = mesh.copy()
-    turned.vertices = mesh.vertices * _GLTF
+    turned.vertices = mesh.vertices * Y_UP
     return turned
 
 
@@ -185,17 +184,17 @@ def _points(cloud: PointCloud):
     import trimesh
 
     cloud = cloud.thinned(DISPLAY_POINTS)
-    return trimesh.PointCloud(cloud.points * _GLTF, cloud.colours)
+    return trimesh.PointCloud(cloud.points * Y_UP, cloud.colours)
 
 
 def _cameras(path: CameraPath, size: float) -> Any:
     """Outlines of at most `SHOWN_CAMERAS` cameras and the line they stand on."""
     import trimesh
 
-    chosen = np.unique(np.linspace(0, len(path) - 1, SHOWN_CAMERAS).round().astype(int))
+    chosen = spread_indices(len(path), SHOWN_CAMERAS)
     lines = frustum_lines(path, chosen, size)[..., [0, 2, 1]] * np.array([1, 1, -1])
     pairs = np.stack([lines[:, :-1], lines[:, 1:]], axis=2).reshape(-1, 2, 3)
-    centres = path.centres * _GLTF
+    centres = path.centres * Y_UP
     pairs = np.concatenate([pairs, np.stack([centres[:-1], centres[1:]], axis=1)])
     drawn: Any = trimesh.load_path(pairs[np.isfinite(pairs).all(axis=(1, 2))])
     drawn.colors = np.tile(np.array(CAMERA_COLOUR, np.uint8), (len(drawn.entities), 1))
@@ -208,7 +207,7 @@ def near_points(made: Reconstruction) -> PointCloud:
     if made.fitted is not None:
         splats = made.fitted.splats
         splats = splats.chosen(splats.logit_opacities >= np.median(splats.logit_opacities))
-        cloud = PointCloud(splats.means, (splats.colours * 255).round().astype(np.uint8))
+        cloud = splats.middles
     inside = _is_near(made, cloud.points)
     return PointCloud(cloud.points[inside], cloud.colours[inside])
 

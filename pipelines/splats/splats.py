@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from camera.cloud import PointCloud
 from camera.errors import InputError
 from camera.evaluation.paths import Similarity
 
@@ -79,6 +80,11 @@ class Splats:
     def colours(self) -> NDArray[np.float32]:
         """(N,3) in 0..1: what does not depend on the direction."""
         return np.clip(self.sh[:, 0] * np.float32(SH_C0) + np.float32(0.5), 0, 1)
+
+    @property
+    def middles(self) -> PointCloud:
+        """The points where they are largest, in these colours."""
+        return PointCloud(self.means, (self.colours * 255).round().astype(np.uint8))
 
     def chosen(self, which: ArrayLike) -> Splats:
         """Only those that an index or a mask names."""

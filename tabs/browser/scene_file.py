@@ -54,7 +54,7 @@ def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:
     small = scene.fitted(width, height, "stretch")
     parts: list[bytes] = []
     add = _adding(parts)
-    others = tuple(_limited(view, max(width, height)) for view in small.others)
+    others = tuple(view.at_most(max(width, height)) for view in small.others)
     pictures = (*small.views, *others)
     far = float(_drop_bits(np.array([max(view.far for view in pictures)], "<f4"))[0])
     lossless = sum(view.known.size for view in pictures) <= MOST_LOSSLESS
@@ -86,12 +86,6 @@ def _size(scene: Scene) -> tuple[int, int]:
     count = len(scene.views) + len(scene.others)
     scale = min(1.0, MOST_SIDE / max(width, height), math.sqrt(MOST_PIXELS / (width * height * count)))
     return max(2, round(width * scale)), max(2, round(height * scale))
-
-
-def _limited(view: View, most: int) -> View:
-    """``view``, smaller where a side of it has more than ``most`` pixels."""
-    scale = most / max(view.width, view.height)
-    return view if scale >= 1 else view.resized(max(2, round(view.width * scale)), max(2, round(view.height * scale)))
 
 
 def _picture(colour: NDArray[np.uint8], lossless: bool) -> bytes:

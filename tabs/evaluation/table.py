@@ -11,6 +11,7 @@ import numpy as np
 
 from camera.errors import InputError
 from camera.evaluation.report import TakeReport
+from camera.path import spread_indices
 from pipelines.method import Progress
 from pipelines.results.record import restore
 from pipelines.results.take_report import measure_steps, read_report
@@ -104,7 +105,7 @@ def spark(report: TakeReport) -> list[float | None]:
     heights = np.full(report.count, np.nan)
     if report.turn_degrees:
         heights[list(report.frames)] = report.turn_degrees
-    chosen = heights[np.unique(np.linspace(0, report.count - 1, min(POINTS, report.count)).round().astype(int))]
+    chosen = heights[spread_indices(report.count, POINTS)]
     most = np.nanmax(chosen) if np.isfinite(chosen).any() else 1.0
     return [None if np.isnan(h) else round(float(h / max(most, 1e-9)), 3) for h in chosen]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from camera.editing import saved
+from camera.editing.commands import Command
 from camera.editing.edits import over_source
 from camera.editing.fit import Fit
 from camera.editing.limits import fit_to_limits
@@ -26,7 +26,6 @@ from tabs.project.project import Project
 from tabs.shared.notes import notes as path_notes
 from tabs.shared.studio import PRIVATE, Studio, signal
 
-Command = Mapping[str, Any]
 LONGEST_COMMAND = 4_000_000
 """Characters: 500 keys written in full, and room."""
 

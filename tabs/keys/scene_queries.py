@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from camera.editing.commands import read_camera
+from camera.editing.commands import Command, read_camera
 from camera.editing.film_text import film_text
 from camera.editing.fit import resample_walk
 from camera.editing.limits import Limits, measure_path
@@ -20,7 +20,6 @@ from camera.view import Scene
 from pipelines.project.look import Look, exposure_of
 from tabs.project.project import Project
 
-Command = Mapping[str, Any]
 NEAR_SHARE = 0.15
 """Of the distance to the subject: what comes nearer is a collision to be warned of."""
 NEW_SHARE = 0.2

@@ -10,7 +10,7 @@ import numpy as np
 
 from camera.cloud import PointCloud
 from camera.figure.path import DOTS, FRUSTUM_COLOUR, frustum_lines, frustum_size, palette, spec, to_display
-from camera.path import CameraPath
+from camera.path import CameraPath, spread_indices
 from camera.view import Scene
 from pipelines.reconstruct.dynamic_points import MovingPoints
 from pipelines.reconstruct.pipeline import Reconstruction
@@ -186,7 +186,7 @@ def _dots(cloud: PointCloud, indices: np.ndarray, scale: list) -> dict:
 
 
 def _frusta(path: CameraPath, size: float) -> dict:
-    chosen = np.unique(np.linspace(0, len(path) - 1, SHOWN_FRUSTA).round().astype(int))
+    chosen = spread_indices(len(path), SHOWN_FRUSTA)
     lines = frustum_lines(path, chosen, size)
     gaps = np.full((len(chosen), 1, 3), np.nan, np.float32)
     x, y, z = np.concatenate([lines, gaps], axis=1).reshape(-1, 3).T

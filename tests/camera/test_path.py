@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camera.errors import InputError
-from camera.path import CameraPath, inverse, pinhole, resizing
+from camera.path import CameraPath, inverse, pinhole, resizing, spread_indices
 
 POINT = np.array([0.3, -0.2, 3.0, 1.0])
 
@@ -139,3 +139,10 @@ TRANSPOSED[3, 0] = 2
 def test_what_is_no_path_is_refused(poses, lens, size, fps, words):
     with pytest.raises(InputError, match=words):
         CameraPath(poses, lens, *size, fps)
+
+
+@pytest.mark.parametrize(
+    "count, most, chosen", [(5, 9, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (10, 4, [0, 3, 6, 9]), (7, 1, [0]), (0, 4, [])]
+)
+def test_indices_are_spread_from_the_first_to_the_last(count, most, chosen):
+    assert spread_indices(count, most).tolist() == chosen

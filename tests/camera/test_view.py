@@ -39,6 +39,13 @@ def test_a_point_is_seen_where_the_picture_shows_it(view, width, height, fit):
     np.testing.assert_allclose(fitted.intrinsics, view.camera.fitted(width, height, fit).intrinsics[0])
 
 
+def test_a_picture_is_made_smaller_and_never_larger(view):
+    small = view.at_most(40)
+    assert (small.width, small.height) == (40, 30) and view.at_most(160) is view
+    thin = View.of(np.zeros((4, 400, 3), np.uint8), np.ones((4, 400)), pinhole(400, 4, 60))
+    assert (thin.at_most(40).width, thin.at_most(40).height) == (40, 2)
+
+
 def test_depth_never_lies_between_two_surfaces(view):
     for fit in ("crop", "pad", "stretch"):
         assert set(np.unique(view.fitted(101, 67, fit).depth)) <= {np.float32(2), np.float32(5), np.float32(FAR)}

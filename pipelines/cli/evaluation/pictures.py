@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.evaluation.numbers import NUMBERS, Number
-from camera.path import CameraPath
+from camera.path import CameraPath, spread_indices
 from camera.rotation import angle_degrees
 from camera.view import Scene
 from pipelines.results.embedded_scene import read_embedded_scene
@@ -78,7 +78,7 @@ def reprojection_psnr(frames: NDArray[np.uint8], scene: Scene, path: CameraPath)
     height, width = frames.shape[1:3]
     scene, path = scene.fitted(width, height, "stretch"), path.resized(width, height)
     found = []
-    for number in np.unique(np.linspace(0, len(frames) - 1, REPROJECTED + 1).round().astype(int))[1:]:
+    for number in spread_indices(len(frames), REPROJECTED + 1)[1:]:
         drawn = render(scene, path, frame=int(number))
         seen = ~(drawn.holes | drawn.far)
         if seen.mean() >= LEAST_SEEN:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
-from camera.path import CameraPath
+from camera.path import CameraPath, spread_indices
 from pipelines.estimation.recovery.follow import Clip, Followed, Sightings, follow
 from pipelines.estimation.recovery.turning import USUAL, Turned, recover_turning
 
@@ -177,7 +177,7 @@ def _turn_all(
     """The turning camera of all frames, and which of them show enough points."""
     from pipelines.estimation.recovery.travelling import MOST_ADJUSTED
 
-    chosen = np.unique(np.linspace(0, frames - 1, min(frames, MOST_ADJUSTED)).round().astype(int))
+    chosen = spread_indices(frames, MOST_ADJUSTED)
     found = recover_turning(seen.among(chosen).seen_at_least(2), len(chosen), size, focal)
     if len(chosen) < frames:
         found = found.spread(chosen, frames)
@@ -196,7 +196,7 @@ def _kind(found: Turned) -> Kind:
 def _is_still(frames: NDArray[np.uint8]) -> bool:
     """Whether all frames show the very same picture, but for what compression left."""
     first = frames[0].astype(np.int16)
-    chosen = frames[np.unique(np.linspace(0, len(frames) - 1, 12).round().astype(int))]
+    chosen = frames[spread_indices(len(frames), 12)]
     return all(float(np.abs(frame - first).mean()) < STILL_LEVELS for frame in chosen)
 
 

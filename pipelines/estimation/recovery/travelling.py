@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.errors import InputError
+from camera.path import spread_indices
 from camera.trajectories.keyframes import Keyframe, through
 from pipelines.estimation.colmap import Matches
 from pipelines.estimation.recovery.adjust import (
@@ -76,7 +77,7 @@ def keyframes(seen: Sightings, frames: int, width: int) -> NDArray[np.int64]:
     way = np.cumsum(flow)
     count = int(np.clip(way[-1] / (KEY_FLOW * width), LEAST_KEYS, MOST_KEYS))
     if way[-1] < 1e-6:
-        return np.unique(np.linspace(0, frames - 1, count).round().astype(int))
+        return spread_indices(frames, count)
     return np.unique(np.searchsorted(way, np.linspace(0, way[-1], count)).clip(0, frames - 1))
 
 
@@ -197,7 +198,7 @@ def _adjust_all(
     focal: float | None,
     keys: NDArray[np.int64],
 ) -> Travelled:
-    chosen = placed[np.unique(np.linspace(0, len(placed) - 1, min(len(placed), MOST_ADJUSTED)).round().astype(int))]
+    chosen = placed[spread_indices(len(placed), MOST_ADJUSTED)]
     everything = seen.among(chosen).seen_at_least(3).longest(MOST_POINTS).joined(loops.among(chosen).seen_at_least(2))
     count = len(chosen)
     lens = None if focal else np.ones((count, 1))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from camera.cloud import PointCloud
 from camera.errors import InputError
-from camera.path import CameraPath
+from camera.path import CameraPath, spread_indices
 from pipelines.media.image_metrics import psnr
 from pipelines.method import Frames, Progress
 from pipelines.reconstruct.gaussians.cameras import Cameras
@@ -247,7 +247,7 @@ def _split_views(count: int, hold_back: int) -> tuple[Sequence[int], Sequence[in
             f"Holding back every {hold_back} of {count} frames leaves {len(shown)} to fit to; at least {FEWEST_FRAMES} are needed."
         )
     looked = held or shown
-    few = np.unique(np.linspace(0, len(looked) - 1, min(CHECK_VIEWS, len(looked))).round().astype(int))
+    few = spread_indices(len(looked), CHECK_VIEWS)
     return shown, [looked[i] for i in few], bool(held)
 
 
