@@ -11,8 +11,6 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
-
 from bench import Row, Scale, long_subject, peak_megabytes
 from bench.hostile.exchanged import all_exchanged
 from bench.hostile.mutants import mutant
@@ -122,7 +120,3 @@ def _be_silent() -> None:
     warnings.simplefilter("ignore")
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
-
-
-def random_bytes(count: int, seed: int = 0) -> bytes:
-    return np.random.default_rng(seed).bytes(count)

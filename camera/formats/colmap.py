@@ -45,7 +45,6 @@ OTHER_MODELS: dict[int, str] = {
     11: "RAD_TAN_THIN_PRISM_FISHEYE",
 }  # fmt: skip
 """Wide-angle models, which a path cannot have."""
-USED_MEMBERS = ("cameras", "images")
 IDLE_MEMBERS = ("points3D", "rigs", "frames", "project", "database")
 """Files of a model that bear nothing on a path: the poses in ``images`` are those that rigs and frames give."""
 
