@@ -19,7 +19,7 @@ from camera.path import CameraPath
 from camera.rotation import about_axis
 from examples import load
 from pipelines.estimation.recovery.follow import clip_of
-from pipelines.estimation.recovery.recover import Recovered, recover
+from pipelines.estimation.recovery.recover import CameraEstimate, recover
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def camera_of_clip(scene: str) -> CameraPath:
     return CameraPath(poses, lenses, views[0].width, views[0].height, 24.0)
 
 
-def errors(found: Recovered, truth: CameraPath) -> tuple[float, float, float]:
+def errors(found: CameraEstimate, truth: CameraPath) -> tuple[float, float, float]:
     """Medians over the placed frames: degrees of turn, degrees of direction of travel, share of the focal length."""
     own = truth.sliced(list(found.frames))  # type: ignore[arg-type]
     turn = float(np.median(metrics.rotation_error_degrees(found.path, own)))
@@ -149,7 +149,7 @@ class Fault:
     name: str
     size: float
     take: Callable[[CameraPath], CameraPath]
-    measure: Callable[[CameraPath, Recovered], float]
+    measure: Callable[[CameraPath, CameraEstimate], float]
     free_lens: bool = False
 
 
@@ -188,27 +188,27 @@ def _longer(asked: CameraPath) -> CameraPath:
     return lengthen(asked, 1.1)
 
 
-def _pan_answer(asked: CameraPath, found: Recovered):
+def _pan_answer(asked: CameraPath, found: CameraEstimate):
     own = asked.sliced(list(found.frames))  # type: ignore[arg-type]
     return next(one for one in response("", "", [(own, found.path)]).answers if one.axis == "pan")
 
 
-def _lost_gain(asked: CameraPath, found: Recovered) -> float:
+def _lost_gain(asked: CameraPath, found: CameraEstimate) -> float:
     return 1 - _pan_answer(asked, found).gain
 
 
-def _lag(asked: CameraPath, found: Recovered) -> float:
+def _lag(asked: CameraPath, found: CameraEstimate) -> float:
     return _pan_answer(asked, found).lag
 
 
-def _roll(asked: CameraPath, found: Recovered) -> float:
+def _roll(asked: CameraPath, found: CameraEstimate) -> float:
     own = asked.sliced(list(found.frames))  # type: ignore[arg-type]
     turns = own.world_from_camera[0, :3, :3].T @ own.world_from_camera[-1, :3, :3]
     got = found.path.world_from_camera[0, :3, :3].T @ found.path.world_from_camera[-1, :3, :3]
     return abs(float(np.degrees(cv2.Rodrigues(turns.T @ got)[0][2, 0])))
 
 
-def _lens(asked: CameraPath, found: Recovered) -> float:
+def _lens(asked: CameraPath, found: CameraEstimate) -> float:
     return float(np.median(compare_paths(found.path, asked, frames=found.frames).lens)) - 1
 
 

@@ -83,7 +83,7 @@ class TakeReport:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What was found of a shot's camera; see `pipelines.estimation.recovery.recover.Recovered` for the parts."""
+    """What was found of a shot's camera; see `pipelines.estimation.recovery.recover.CameraEstimate` for the parts."""
 
     kind: str
     path: CameraPath

@@ -1,8 +1,8 @@
-"""Bundle adjustment of a whole clip: Levenberg and Marquardt with the points eliminated (Schur's complement).
+"""Bundle adjustment of a whole clip: Levenberg-Marquardt with the points eliminated (Schur complement).
 
-One solver for every kind of camera: what may change is a matrix from few free numbers to seven per frame (turn, place and
-logarithm of the focal length), so that a lens is held, shared or a curve, and a tripod's places stay. Distances are robust
-(Cauchy's loss), as things move and the frames of a made video do not quite agree.
+One solver for every kind of camera: a matrix maps the free parameters to seven per frame (rotation, translation and
+logarithm of the focal length), so that a lens is held, shared or a curve, and a tripod's position stays fixed. The loss is
+robust (Cauchy's), because things move and the frames of a generated video do not agree exactly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from camera.path import CameraPath
 from camera.rotation import scipy_rotation
-from pipelines.estimation.recovery.follow import Sightings
+from pipelines.estimation.recovery.follow import Observations
 from pipelines.estimation.recovery.normal_equations import (
     add_normal_equations,
     back_substitute,
@@ -24,24 +24,24 @@ from pipelines.estimation.recovery.normal_equations import (
 )
 
 LOSS_PX = 0.7
-"""Where Cauchy's loss begins to doubt a sighting, in pixels of the scaled down frames."""
+"""Scale of the Cauchy loss, in pixels of the scaled-down frames."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cameras:
-    """``turn`` (F,3,3) and ``shift`` (F,3): camera from world; ``focal`` (F,) in pixels; ``middle`` (2,) of the picture."""
+    """``rotation`` (F,3,3) and ``translation`` (F,3): camera from world; ``focal`` (F,) and principal point ``middle`` (2,) in pixels."""
 
-    turn: NDArray[np.float64]
-    shift: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+    translation: NDArray[np.float64]
     focal: NDArray[np.float64]
     middle: NDArray[np.float64]
 
     def path(self, width: int, height: int, fps: float) -> CameraPath:
-        """As a path of pictures of this size."""
-        poses = np.repeat(np.eye(4)[None], len(self.turn), axis=0)
-        poses[:, :3, :3] = np.swapaxes(self.turn, 1, 2)
-        poses[:, :3, 3] = -(poses[:, :3, :3] @ self.shift[:, :, None])[:, :, 0]
-        lenses = np.repeat(np.eye(3)[None], len(self.turn), axis=0)
+        """The cameras as a path of pictures of this size."""
+        poses = np.repeat(np.eye(4)[None], len(self.rotation), axis=0)
+        poses[:, :3, :3] = np.swapaxes(self.rotation, 1, 2)
+        poses[:, :3, 3] = -(poses[:, :3, :3] @ self.translation[:, :, None])[:, :, 0]
+        lenses = np.repeat(np.eye(3)[None], len(self.rotation), axis=0)
         lenses[:, 0, 0] = lenses[:, 1, 1] = self.focal
         lenses[:, :2, 2] = self.middle
         return CameraPath(poses, lenses, width, height, fps)
@@ -53,36 +53,39 @@ class Cameras:
         return Cameras(view[:, :3, :3], view[:, :3, 3], focal, path.intrinsics[0, :2, 2])
 
     def moved(self, step: NDArray[np.float64]) -> Cameras:
-        """After a small ``step`` (F,7): turn vector, shift, logarithm of the focal length."""
+        """After a small ``step`` (F,7): rotation vector, translation, logarithm of the focal length."""
         small = scipy_rotation().from_rotvec(step[:, :3]).as_matrix()
         return Cameras(
-            small @ self.turn,
-            (small @ self.shift[:, :, None])[:, :, 0] + step[:, 3:6],
+            small @ self.rotation,
+            (small @ self.translation[:, :, None])[:, :, 0] + step[:, 3:6],
             self.focal * np.exp(step[:, 6]),
             self.middle,
         )
 
 
 @dataclass(frozen=True, eq=False)
-class Adjusted:
-    """``error_px`` (N,): by how much every sighting misses; ``system``: the normal equations there."""
+class BundleResult:
+    """Adjusted cameras and points (P,3).
+
+    ``error_px`` (N,): reprojection error of every observation; ``cost``: robust cost; ``system``: the normal equations there.
+    """
 
     cameras: Cameras
     points: NDArray[np.float64]
     error_px: NDArray[np.float64]
     cost: float
-    system: _System
+    system: _NormalEquations
 
 
-def free_numbers(
-    frames: int, *, places: bool = True, turns: bool = True, lens: NDArray[np.float64] | None = None
+def free_parameters(
+    frames: int, *, positions: bool = True, rotations: bool = True, lens: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """(7F, K): from the free numbers to seven per frame. The first frame keeps its place and turn.
+    """(7F, K): maps the free parameters to seven per frame. The first frame keeps its pose.
 
-    ``lens`` (F,L): curves of which the logarithm of the focal length is made, ones (F,1) for one lens, None to hold it.
+    ``lens`` (F,L): basis of the logarithm of the focal length; ones (F,1) for a constant lens, None to hold it.
     """
     columns = []
-    for part, wanted in ((0, turns), (3, places)):
+    for part, wanted in ((0, rotations), (3, positions)):
         if wanted:
             block = np.zeros((frames, 7, frames - 1, 3))
             for axis in range(3):
@@ -96,22 +99,22 @@ def free_numbers(
 
 
 def curves(frames: int, knots: int) -> NDArray[np.float64]:
-    """(F,K): tents over the clip, which add up to one."""
+    """(F,K): hat functions over the clip, which add up to one (a linear spline)."""
     where = np.linspace(0, knots - 1, frames)
     return np.maximum(0, 1 - np.abs(where[:, None] - np.arange(knots)))
 
 
 def adjust(
-    cameras: Cameras, points: NDArray[np.float64], seen: Sightings, free: NDArray[np.float64], *, rounds: int = 12
-) -> Adjusted:
-    """Cameras and points (P,3) that show the sightings best; ``free`` as `free_numbers` makes it."""
+    cameras: Cameras, points: NDArray[np.float64], seen: Observations, free: NDArray[np.float64], *, rounds: int = 12
+) -> BundleResult:
+    """Cameras and points (P,3) of least robust reprojection error; ``free`` as `free_parameters` makes it."""
     order = np.argsort(seen.point, kind="stable")
-    seen = Sightings(seen.point[order], seen.frame[order], seen.pixel[order])
+    seen = Observations(seen.point[order], seen.frame[order], seen.pixel[order])
     damping, cost = 1e-4, _cost(reprojection_errors(cameras, points, seen))
     for _ in range(rounds):
         system = _system(cameras, points, seen, free)
         for _ in range(6):
-            step, point_step = system.solved(damping)
+            step, point_step = system.solve(damping)
             trial = cameras.moved(step)
             moved = points + point_step
             new = _cost(reprojection_errors(trial, moved, seen))
@@ -126,14 +129,14 @@ def adjust(
     miss = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1)
     back = np.empty_like(miss)
     back[order] = miss
-    return Adjusted(cameras, points, back, cost, _system(cameras, points, seen, free))
+    return BundleResult(cameras, points, back, cost, _system(cameras, points, seen, free))
 
 
 @dataclass(frozen=True, eq=False)
-class _System:
-    """The normal equations, see `normal_equations`; ``first`` (P+1,): where each point's sightings begin."""
+class _NormalEquations:
+    """The normal equations, see `normal_equations`; ``first`` (P+1,): where each point's observations begin."""
 
-    seen: Sightings
+    seen: Observations
     free: NDArray[np.float64]
     U: NDArray[np.float64]
     g: NDArray[np.float64]
@@ -142,8 +145,8 @@ class _System:
     W: NDArray[np.float64]
     first: NDArray[np.int64]
 
-    def reduced(self, damping: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """(K,K) and (K,) for the free numbers alone, and the inverse (P,3,3) of the points' part."""
+    def reduce(self, damping: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """(K,K) and (K,) for the free parameters alone, and the inverse (P,3,3) of the points' block."""
         spread = np.trace(self.V, axis1=1, axis2=2)[:, None, None]
         inverse = np.linalg.inv(self.V + ((damping + 1e-9) * spread + 1e-12) * np.eye(3))
         frames = len(self.U)
@@ -155,11 +158,11 @@ class _System:
         diagonal = (self.free.T**2 * self.U[:, range(7), range(7)].ravel()).sum(axis=1)
         return left + np.diag(damping * diagonal + 1e-9), b.ravel() @ self.free, inverse
 
-    def solved(self, damping: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def solve(self, damping: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Steps (F,7) of the cameras and (P,3) of the points."""
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-        left, right, inverse = self.reduced(damping)
+        left, right, inverse = self.reduce(damping)
         try:
             step = cho_solve(cho_factor(left), right)
         except LinAlgError:
@@ -169,15 +172,15 @@ class _System:
         return step, (inverse @ rest[:, :, None])[:, :, 0]
 
 
-def reprojection_errors(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.float64]:
-    """(N,2) pixels; points behind a camera miss by very much."""
+def reprojection_errors(cameras: Cameras, points: NDArray, seen: Observations) -> NDArray[np.float64]:
+    """(N,2) pixels: projected minus observed; a large constant for points behind a camera."""
     miss = np.empty((len(seen.point), 2))
     fill_residuals(*_arrays(cameras, points, seen), miss)
     return miss
 
 
-def _arrays(cameras: Cameras, points: NDArray, seen: Sightings) -> tuple[NDArray, ...]:
-    floats = (cameras.turn, cameras.shift, cameras.focal, cameras.middle, points)
+def _arrays(cameras: Cameras, points: NDArray, seen: Observations) -> tuple[NDArray, ...]:
+    floats = (cameras.rotation, cameras.translation, cameras.focal, cameras.middle, points)
     whole = (seen.point, seen.frame)
     return (
         *(np.ascontiguousarray(a, np.float64) for a in floats),
@@ -190,18 +193,20 @@ def _cost(miss: NDArray) -> float:
     return float(np.log1p((miss**2).sum(axis=1) / LOSS_PX**2).sum())
 
 
-def _system(cameras: Cameras, points: NDArray, seen: Sightings, free: NDArray, loss: float = LOSS_PX) -> _System:
+def _system(
+    cameras: Cameras, points: NDArray, seen: Observations, free: NDArray, loss: float = LOSS_PX
+) -> _NormalEquations:
     frames, count = len(cameras.focal), len(points)
     U, g = np.zeros((frames, 7, 7)), np.zeros((frames, 7))
     V, h, W = np.zeros((count, 3, 3)), np.zeros((count, 3)), np.zeros((len(seen.point), 7, 3))
     add_normal_equations(*_arrays(cameras, points, seen), loss, U, g, V, h, W)
-    return _System(seen, free, U, g, V, h, W, np.searchsorted(seen.point, np.arange(count + 1)))
+    return _NormalEquations(seen, free, U, g, V, h, W, np.searchsorted(seen.point, np.arange(count + 1)))
 
 
-def triangulate(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points (P,3) nearest to all their rays, and the widest angle (P,) in degrees between a point's first and other rays."""
-    back = np.swapaxes(cameras.turn, 1, 2)
-    centres = -(back @ cameras.shift[:, :, None])[:, :, 0]
+def triangulate(cameras: Cameras, seen: Observations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points (P,3) nearest to all their rays, and the widest angle (P,) in degrees between a point's first ray and its others."""
+    back = np.swapaxes(cameras.rotation, 1, 2)
+    centres = -(back @ cameras.translation[:, :, None])[:, :, 0]
     rays = np.append((seen.pixel - cameras.middle) / cameras.focal[seen.frame, None], np.ones((len(seen.point), 1)), 1)
     rays = (back[seen.frame] @ rays[:, :, None])[:, :, 0]
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
@@ -217,8 +222,8 @@ def triangulate(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64],
     return np.asarray(points, np.float64), widest
 
 
-def resect(cameras: Cameras, points: NDArray, seen: Sightings, *, rounds: int = 8) -> Cameras:
-    """Every camera alone made to show the ``points``, which stay; lenses stay too."""
+def resect(cameras: Cameras, points: NDArray, seen: Observations, *, rounds: int = 8) -> Cameras:
+    """Each camera's pose refined alone on the fixed ``points``; lenses stay fixed too."""
     for _ in range(rounds):
         system = _system(cameras, points, seen, np.zeros((0, 0)), 3 * LOSS_PX)
         U, g = system.U[:, :6, :6], system.g[:, :6]
@@ -232,7 +237,7 @@ def resect(cameras: Cameras, points: NDArray, seen: Sightings, *, rounds: int = 
 
 
 def pnp(points: NDArray, pixels: NDArray, focal: float, middle: NDArray) -> tuple[NDArray, NDArray, int] | None:
-    """Turn (3,3), shift (3,) and how many of the points agree, by RANSAC; None where none do."""
+    """Rotation (3,3), translation (3,) and the number of inliers, by RANSAC; None where too few agree."""
     if len(points) < 8:
         return None
     lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])

@@ -14,19 +14,19 @@ from camera.errors import InputError
 from pipelines.estimation.tracking import follow_points
 
 LONG_SIDE = 640
-"""Pixels to which the longer side is scaled down: places to a tenth of a pixel are enough for a twentieth of a degree."""
+"""Pixels to which the longer side is scaled down: a tenth of a pixel is enough for a twentieth of a degree."""
 EMPTY = 3.0
-"""Levels (of 255) of standard deviation below which a frame shows nothing."""
+"""Standard deviation, in levels of 255, below which a frame counts as empty."""
 LEAST_SURVIVORS = 0.12
-"""Share of the points of a frame that is found in the next; less may be a cut."""
+"""Share of a frame's points that are found in the next; a smaller share may be a cut."""
 SAME_PLACE_PX, SAME_PLACE_SHARE, OVERLAY_FRAMES, MOVING_PX = (0.4, 1.0), 0.1, 6, 2.5
-"""A point that stays so still for so many frames while the others move by so much lies on the glass: a text, a mark. How still: a
-share of how far the others move, within two limits, as what moves behind a text pulls at it."""
+"""A point that moves less than this over so many frames, while the others move by `MOVING_PX`, belongs to an overlay: a text, a logo.
+The limit is a share of the others' motion, clipped, as the picture behind a text pulls at its corners."""
 
 
 @dataclass(frozen=True, eq=False)
-class Sightings:
-    """N sightings of ``count`` points: the point (N,), the frame (N,), and the pixel (N,2), centres at integers."""
+class Observations:
+    """N observations of ``count`` points: the point (N,), the frame (N,), and the pixel (N,2), centres at integers."""
 
     point: NDArray[np.int64]
     frame: NDArray[np.int64]
@@ -36,29 +36,29 @@ class Sightings:
     def count(self) -> int:
         return int(self.point.max()) + 1 if len(self.point) else 0
 
-    def where(self, kept: NDArray[np.bool_]) -> Sightings:
-        """Those that are ``kept`` (N,), points numbered anew without gaps."""
-        return Sightings(np.unique(self.point[kept], return_inverse=True)[1], self.frame[kept], self.pixel[kept])
+    def where(self, kept: NDArray[np.bool_]) -> Observations:
+        """The ``kept`` (N,) ones, points renumbered without gaps."""
+        return Observations(np.unique(self.point[kept], return_inverse=True)[1], self.frame[kept], self.pixel[kept])
 
-    def seen_at_least(self, frames: int) -> Sightings:
+    def seen_at_least(self, frames: int) -> Observations:
         return self.where(np.bincount(self.point, minlength=self.count)[self.point] >= frames)
 
-    def longest(self, most: int) -> Sightings:
-        """The ``most`` points that are seen in most frames."""
+    def longest(self, most: int) -> Observations:
+        """The ``most`` points with the longest tracks."""
         if self.count <= most:
             return self
         kept = np.zeros(self.count, bool)
         kept[np.argsort(-np.bincount(self.point, minlength=self.count), kind="stable")[:most]] = True
         return self.where(kept[self.point])
 
-    def among(self, frames: NDArray[np.int64]) -> Sightings:
-        """Those in ``frames`` (K,) ascending, which are numbered 0..K-1."""
+    def among(self, frames: NDArray[np.int64]) -> Observations:
+        """Those in ``frames`` (K,) ascending, which are renumbered 0..K-1."""
         inside = np.isin(self.frame, frames)
         kept = self.where(inside)
-        return Sightings(kept.point, np.searchsorted(frames, kept.frame), kept.pixel)
+        return Observations(kept.point, np.searchsorted(frames, kept.frame), kept.pixel)
 
-    def joined(self, other: Sightings) -> Sightings:
-        return Sightings(
+    def joined(self, other: Observations) -> Observations:
+        return Observations(
             np.append(self.point, other.point + self.count),
             np.append(self.frame, other.frame),
             np.concatenate([self.pixel, other.pixel]),
@@ -73,7 +73,7 @@ class Sightings:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A clip as recovery looks at it: ``frames`` (F,h,w,3) scaled down; its own ``width``, ``height`` and ``fps``."""
+    """A clip prepared for recovery: ``frames`` (F,h,w,3) scaled down; ``width``, ``height`` and ``fps`` of the original."""
 
     frames: NDArray[np.uint8]
     width: int
@@ -82,11 +82,14 @@ class Clip:
 
 
 @dataclass(frozen=True, eq=False)
-class Followed:
-    """``sightings`` over all frames. ``stretches``: first frame and the one after the last of every unbroken stretch;
-    ``cuts``: frames that begin another picture; ``empty``: frames that show nothing; ``overlays``: points on the glass."""
+class ClipTracks:
+    """Tracks of a whole clip, as ``observations`` over all frames.
 
-    sightings: Sightings
+    ``stretches``: first frame and the one after the last of every stretch without cuts; ``cuts``: first frames after a cut;
+    ``empty``: frames that show nothing; ``overlays``: number of points that were left out as fixed on the screen.
+    """
+
+    observations: Observations
     stretches: tuple[tuple[int, int], ...]
     cuts: tuple[int, ...]
     empty: tuple[int, ...]
@@ -102,7 +105,7 @@ def clip_of(frames: NDArray[np.uint8], fps: float = 24.0) -> Clip:
 
 
 def clip_of_video(file: str | Path, *, most_frames: int = 1000) -> Clip:
-    """A video, scaled down frame by frame: it is never held in full size. Raises as `pipelines.media.video` does."""
+    """A video, scaled down frame by frame, so that it is never held at full size. Raises as `pipelines.media.video` does."""
     from pipelines.media.video import frames_of
 
     small: list[NDArray[np.uint8]] = []
@@ -125,21 +128,21 @@ def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def follow(clip: Clip) -> Followed:
-    """Points followed through the whole clip, the clip divided where it is cut or shows nothing."""
+def follow(clip: Clip) -> ClipTracks:
+    """Tracks points through the whole clip, split at cuts and empty frames."""
     frames = clip.frames
     spread = np.array([float(frame.std(axis=(0, 1)).max()) for frame in frames])
     empty = spread < EMPTY
-    seen = Sightings(*follow_points(frames, None, strict=True))
+    seen = Observations(*follow_points(frames, None, strict=True))
     cuts = tuple(_cuts(frames, seen, empty))
     seen = _split_tracks(seen, cuts, empty)
     seen, overlays = _drop_overlays(seen)
-    return Followed(
+    return ClipTracks(
         seen, tuple(_stretches(len(frames), cuts, empty)), cuts, tuple(np.flatnonzero(empty).tolist()), overlays
     )
 
 
-def _cuts(frames: NDArray[np.uint8], seen: Sightings, empty: NDArray[np.bool_]) -> Iterator[int]:
+def _cuts(frames: NDArray[np.uint8], seen: Observations, empty: NDArray[np.bool_]) -> Iterator[int]:
     for i in range(1, len(frames)):
         if empty[i - 1] or empty[i]:
             continue
@@ -172,12 +175,12 @@ def sift_matches(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> tuple[N
     return there[:, :2], there[:, 2:]
 
 
-def _split_tracks(seen: Sightings, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> Sightings:
+def _split_tracks(seen: Observations, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> Observations:
     """Split tracks at cuts and empty frames."""
     part = np.cumsum(np.isin(np.arange(len(empty)), cuts) | empty)
     kept = ~empty[seen.frame]
     name = seen.point * (int(part[-1]) + 1) + part[seen.frame]
-    return Sightings(name, seen.frame, seen.pixel).where(kept)
+    return Observations(name, seen.frame, seen.pixel).where(kept)
 
 
 def _stretches(count: int, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -191,7 +194,7 @@ def _stretches(count: int, cuts: tuple[int, ...], empty: NDArray[np.bool_]) -> I
             start = i
 
 
-def _drop_overlays(seen: Sightings) -> tuple[Sightings, int]:
+def _drop_overlays(seen: Observations) -> tuple[Observations, int]:
     """Drop points that stay fixed on the screen while the picture moves (overlays); also their number."""
     if not len(seen.point):
         return seen, 0

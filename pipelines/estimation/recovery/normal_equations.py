@@ -1,7 +1,7 @@
-"""The sums of bundle adjustment, compiled: normal equations, and the points eliminated from them.
+"""Inner loops of bundle adjustment, compiled: normal equations, and the elimination of the points.
 
-Every camera has seven numbers: turn about its own axes (3), shift (3), logarithm of the focal length. Sightings are ordered
-by point. Imports the compiler, so import this only from modules that are imported on first use.
+Every camera has seven parameters: rotation about its own axes (3), translation (3), logarithm of the focal length.
+Observations are ordered by point. Imports the compiler, so import this only from modules that are imported on first use.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from camera.kernel import kernel
 NEAREST = 1e-6
 """Depth below which a point counts as behind the camera."""
 BEHIND = 1e3
-"""By so many pixels such a point misses."""
+"""Residual of such a point, in pixels."""
 
 
 @kernel
-def fill_residuals(turn, shift, focal, middle, points, point, frame, pixel, miss):
-    """Fills ``miss`` (N,2): where the points (P,3) are shown, less the pixels (N,2) where they were seen."""
+def fill_residuals(rotation, translation, focal, middle, points, point, frame, pixel, miss):
+    """Fills ``miss`` (N,2): projections of the points (P,3) minus the observed pixels (N,2)."""
     for n in range(len(point)):
         i, p = frame[n], point[n]
-        x, y, z = shift[i, 0], shift[i, 1], shift[i, 2]
+        x, y, z = translation[i, 0], translation[i, 1], translation[i, 2]
         for k in range(3):
-            x += turn[i, 0, k] * points[p, k]
-            y += turn[i, 1, k] * points[p, k]
-            z += turn[i, 2, k] * points[p, k]
+            x += rotation[i, 0, k] * points[p, k]
+            y += rotation[i, 1, k] * points[p, k]
+            z += rotation[i, 2, k] * points[p, k]
         if z > NEAREST:
             miss[n, 0] = focal[i] * x / z + middle[0] - pixel[n, 0]
             miss[n, 1] = focal[i] * y / z + middle[1] - pixel[n, 1]
@@ -34,16 +34,16 @@ def fill_residuals(turn, shift, focal, middle, points, point, frame, pixel, miss
 
 
 @kernel
-def add_normal_equations(turn, shift, focal, middle, points, point, frame, pixel, loss, U, g, V, h, W):
-    """Adds up ``U`` (F,7,7), ``g`` (F,7), ``V`` (P,3,3), ``h`` (P,3), and fills ``W`` (N,7,3); Cauchy's loss of ``loss`` pixels."""
+def add_normal_equations(rotation, translation, focal, middle, points, point, frame, pixel, loss, U, g, V, h, W):
+    """Accumulates ``U`` (F,7,7), ``g`` (F,7), ``V`` (P,3,3), ``h`` (P,3), and fills ``W`` (N,7,3); Cauchy loss of scale ``loss`` pixels."""
     A, B = np.zeros((2, 7)), np.zeros((2, 3))
     for n in range(len(point)):
         i, p, f = frame[n], point[n], focal[frame[n]]
-        x, y, z = shift[i, 0], shift[i, 1], shift[i, 2]
+        x, y, z = translation[i, 0], translation[i, 1], translation[i, 2]
         for k in range(3):
-            x += turn[i, 0, k] * points[p, k]
-            y += turn[i, 1, k] * points[p, k]
-            z += turn[i, 2, k] * points[p, k]
+            x += rotation[i, 0, k] * points[p, k]
+            y += rotation[i, 1, k] * points[p, k]
+            z += rotation[i, 2, k] * points[p, k]
         if z <= NEAREST:
             W[n] = 0.0
             continue
@@ -56,8 +56,8 @@ def add_normal_equations(turn, shift, focal, middle, points, point, frame, pixel
         A[1, 3], A[1, 4], A[1, 5] = 0.0, f / z, -f * v / z
         A[0, 6], A[1, 6] = f * u, f * v
         for k in range(3):
-            B[0, k] = f / z * (turn[i, 0, k] - u * turn[i, 2, k])
-            B[1, k] = f / z * (turn[i, 1, k] - v * turn[i, 2, k])
+            B[0, k] = f / z * (rotation[i, 0, k] - u * rotation[i, 2, k])
+            B[1, k] = f / z * (rotation[i, 1, k] - v * rotation[i, 2, k])
         for a in range(7):
             g[i, a] += weight * (A[0, a] * r0 + A[1, a] * r1)
             for b in range(7):
@@ -72,7 +72,7 @@ def add_normal_equations(turn, shift, focal, middle, points, point, frame, pixel
 
 @kernel
 def eliminate_points(first, frame, inverse, h, W, S, b):
-    """Takes the points out of ``S`` (F,7,F,7) and ``b`` (F,7); point p has the sightings ``first[p]`` to ``first[p + 1]``."""
+    """Eliminates the points from ``S`` (F,7,F,7) and ``b`` (F,7); point p has the observations ``first[p]`` to ``first[p + 1]``."""
     Y = np.zeros((7, 3))
     for p in range(len(first) - 1):
         for n in range(first[p], first[p + 1]):
@@ -92,7 +92,7 @@ def eliminate_points(first, frame, inverse, h, W, S, b):
 
 @kernel
 def back_substitute(point, frame, W, step, rest):
-    """Takes from ``rest`` (P,3) what the cameras' ``step`` (F,7) explains."""
+    """Subtracts from ``rest`` (P,3) what the cameras' ``step`` (F,7) explains."""
     for n in range(len(point)):
         for c in range(3):
             for a in range(7):

@@ -1,8 +1,9 @@
-"""The reversed twin of a camera path: through a narrow view, near and far can be exchanged if the turns are too.
+"""Depth reversal of a camera path: through a long lens, near and far can be exchanged if the rotation is reversed too.
 
-Under a parallel projection a scene whose depth is mirrored, filmed by a camera that turns about it the other way, gives the very
-same pictures (Necker's cube; Koenderink and van Doorn 1991). A long lens is nearly parallel, so that bundle adjustment can end
-in the wrong one of the two. Perspective tells them apart, if only by a little: both are adjusted, and the better one is taken.
+Under orthographic projection a scene with mirrored depth, filmed by a camera that orbits it the other way, gives exactly the
+same pictures (the Necker reversal; Koenderink and van Doorn 1991). A long lens is nearly orthographic, so bundle adjustment
+can converge to the wrong one of the two. Perspective tells them apart, if only slightly: both are adjusted, and the one of
+less cost is kept.
 """
 
 from __future__ import annotations
@@ -10,27 +11,27 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.estimation.recovery.adjust import Adjusted, Cameras, adjust
-from pipelines.estimation.recovery.follow import Sightings
+from pipelines.estimation.recovery.adjust import BundleResult, Cameras, adjust
+from pipelines.estimation.recovery.follow import Observations
 
 ROUNDS = 5
-"""Steps after which the twin must be the better one to be followed further."""
+"""Iterations after which the reversed solution must be the better one to be adjusted further."""
 
 
-def take_better(done: Adjusted, seen: Sightings, free: NDArray[np.float64]) -> Adjusted:
-    """``done`` or its adjusted reversed twin, whichever costs less; ``seen`` and ``free`` as `adjust` had them."""
+def take_better(done: BundleResult, seen: Observations, free: NDArray[np.float64]) -> BundleResult:
+    """``done`` or its depth reversal, whichever has less cost once adjusted; ``seen`` and ``free`` as for `adjust`."""
     cameras, points = reverse_depth(done.cameras, done.points)
     twin = adjust(cameras, points, seen, free, rounds=ROUNDS)
     return adjust(twin.cameras, twin.points, seen, free) if twin.cost < done.cost else done
 
 
 def reverse_depth(cameras: Cameras, points: NDArray[np.float64]) -> tuple[Cameras, NDArray[np.float64]]:
-    """Points (P,3) mirrored along the first camera's axis about the middle of them, and the cameras that show them so.
+    """Points (P,3) mirrored in depth about their middle in the first camera, and the cameras that project them alike.
 
-    The first camera stays where it is and shows every point where it did. Distances are mirrored as inverse depths, so that
-    no point comes behind the camera.
+    The first camera stays, and projects every point to the same pixel. Inverse depths are mirrored, so that no point comes
+    behind the camera.
     """
-    turn, shift = cameras.turn[0], cameras.shift[0]
+    turn, shift = cameras.rotation[0], cameras.translation[0]
     local = points @ turn.T + shift
     inverse = 1 / np.maximum(local[:, 2], 1e-6)
     mirrored = np.maximum(2 * np.median(inverse) - inverse, 0.1 * np.median(inverse))
@@ -38,8 +39,8 @@ def reverse_depth(cameras: Cameras, points: NDArray[np.float64]) -> tuple[Camera
     middle = (np.median(points @ turn.T + shift, axis=0) - shift) @ turn
     flip = np.diag([1.0, 1.0, -1.0])
     across = np.eye(3) - 2 * np.outer(turn[2], turn[2])
-    turned = flip @ cameras.turn @ across
-    centre = cameras.turn @ middle + cameras.shift
+    turned = flip @ cameras.rotation @ across
+    centre = cameras.rotation @ middle + cameras.translation
     return (
         Cameras(turned, centre - turned @ middle, cameras.focal, cameras.middle),
         (local - shift) @ turn,

@@ -4,8 +4,8 @@ import numpy as np
 
 from camera.path import CameraPath, pinhole
 from pipelines.estimation.recovery.adjust import Cameras, reprojection_errors
-from pipelines.estimation.recovery.follow import Sightings
-from pipelines.estimation.recovery.travelling import _keep_steady
+from pipelines.estimation.recovery.follow import Observations
+from pipelines.estimation.recovery.travelling_camera import _keep_steady
 from pipelines.estimation.tracking import follow_points
 
 SIZE, SCALE = 160, 8
@@ -54,15 +54,15 @@ def test_points_that_move_are_left_out_and_others_stay():
     poses[:, 0, 3] = np.linspace(0, 1, frames)
     cameras = Cameras.of(CameraPath(poses, pinhole(320, 240, 60), 320, 240))
     points = np.random.default_rng(0).uniform([-1, -1, 4], [2, 1, 7], (40, 3))
-    seen = Sightings(np.repeat(np.arange(40), frames), np.tile(np.arange(frames), 40), np.zeros((40 * frames, 2)))
+    seen = Observations(np.repeat(np.arange(40), frames), np.tile(np.arange(frames), 40), np.zeros((40 * frames, 2)))
     pixel = reprojection_errors(cameras, points, seen)
     moves = seen.point >= 30
     pixel[moves, 1] += 1.5 * seen.frame[moves]
-    kept = _keep_steady(cameras, Sightings(seen.point, seen.frame, pixel))
+    kept = _keep_steady(cameras, Observations(seen.point, seen.frame, pixel))
     np.testing.assert_array_equal(kept.pixel, pixel[~moves])
 
 
 def test_where_nothing_is_steady_all_is_kept():
     cameras = Cameras.of(CameraPath(np.repeat(np.eye(4)[None], 4, axis=0), pinhole(64, 64, 60), 64, 64))
-    seen = Sightings(np.zeros(4, int), np.arange(4), np.array([[0.0, 0], [60, 0], [0, 60], [60, 60]]))
+    seen = Observations(np.zeros(4, int), np.arange(4), np.array([[0.0, 0], [60, 0], [0, 60], [60, 60]]))
     assert _keep_steady(cameras, seen).count == 1

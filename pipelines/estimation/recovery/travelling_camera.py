@@ -1,4 +1,4 @@
-"""A camera that travels: few keyframes by structure from motion, all frames by resection, then everything adjusted at once."""
+"""A travelling camera: keyframes by structure from motion, all frames by resection, then one bundle adjustment."""
 
 from __future__ import annotations
 
@@ -17,45 +17,46 @@ from pipelines.estimation.recovery.adjust import (
     Cameras,
     adjust,
     curves,
-    free_numbers,
+    free_parameters,
     pnp,
     reprojection_errors,
     resect,
     triangulate,
 )
-from pipelines.estimation.recovery.doubt import lens_doubt
-from pipelines.estimation.recovery.follow import Sightings, sift_matches
+from pipelines.estimation.recovery.follow import Observations, sift_matches
 from pipelines.estimation.recovery.reversal import take_better
+from pipelines.estimation.recovery.uncertainty import lens_uncertainty
 from pipelines.estimation.sfm import Reconstruction, reconstruct
 
 LEAST_KEYS, MOST_KEYS = 8, 26
 KEY_FLOW = 0.03
-"""Keyframes are at least so far apart: median flow in picture widths."""
+"""Least distance between keyframes: median flow in picture widths."""
 ENOUGH = 60
-"""Points that two keyframes must share to tell their parallax."""
+"""Points that two keyframes must share for their parallax to be estimated."""
 SHARED = 80
-"""Keyframes that share fewer followed points are matched by SIFT too: what comes back into view closes loops."""
+"""Keyframes that share fewer tracks are matched by SIFT too, which closes loops."""
 LEAST_ANGLE = 1.0
-"""Degrees between rays, below which a point's distance is not known."""
+"""Degrees between rays, below which a point's depth is not known."""
 LEAST_SEEN = 12
-"""A frame that shows fewer known points where its camera says is not placed."""
+"""A frame with fewer inliers among the known points is not placed."""
 GOOD_PX = 2.5
 STEADY_PX, STEADY_SHARE, SELECTIONS = 1.5, 0.7, 4
-"""See `_keep_steady`; so many times points are chosen anew after all were adjusted."""
+"""See `_keep_steady`; the last is how often the points are selected anew after an adjustment."""
 MOST_ADJUSTED, MOST_POINTS = 125, 1600
-"""Frames and points adjusted together; other frames are placed by the points afterwards."""
+"""Most frames and points of the bundle adjustment; other frames are resected afterwards."""
 FITTED = 700
-"""Points by which kinds of cameras are compared, the longest seen."""
+"""Points by which kinds of cameras are compared, those of the longest tracks."""
 MAY_ZOOM = 0.1
-"""Relative standard deviation of a free focal length beyond which no change of the lens is looked for."""
+"""Relative standard deviation of a free focal length above which no changing lens is tried."""
 
 
 @dataclass(frozen=True, eq=False)
-class Travelled:
-    """``cameras`` of the ``placed`` frames (P,). ``fits``: share of the sightings that miss by less than a pixel.
+class TravellingCameraFit:
+    """``cameras`` of the ``placed`` frames (P,). ``fits``: share of the observations with less than a pixel of error.
 
-    ``angle_degrees``: median of the widest angle under which the points are seen. ``lens_doubt``: as `turning.Turned` has it.
-    ``distance``: median depth of the points before the first camera.
+    ``angle_degrees``: median over the points of the widest angle between their rays. ``error_px``: median reprojection error.
+    ``lens_uncertainty``: as in `rotating_camera.RotatingCameraFit`. ``zooms``: the lens changes. ``distance``: median depth of the
+    points in the first camera.
     """
 
     cameras: Cameras
@@ -63,13 +64,13 @@ class Travelled:
     fits: float
     angle_degrees: float
     error_px: float
-    lens_doubt: float
+    lens_uncertainty: float
     zooms: bool
     distance: float
 
 
-def keyframes(seen: Sightings, frames: int, width: int) -> NDArray[np.int64]:
-    """Frames about equally far apart by what moves between them, the first and the last among them."""
+def keyframes(seen: Observations, frames: int, width: int) -> NDArray[np.int64]:
+    """Frames at about equal distances of accumulated flow, the first and the last among them."""
     flow = np.zeros(frames)
     for i in range(1, frames):
         a, b = seen.shared(i - 1, i)
@@ -81,8 +82,8 @@ def keyframes(seen: Sightings, frames: int, width: int) -> NDArray[np.int64]:
     return np.unique(np.searchsorted(way, np.linspace(0, way[-1], count)).clip(0, frames - 1))
 
 
-def parallax_degrees(seen: Sightings, keys: NDArray[np.int64], size: tuple[int, int], focal: float) -> float:
-    """Median angle under which two keyframes, of those far apart that share enough, see their common points."""
+def parallax_degrees(seen: Observations, keys: NDArray[np.int64], size: tuple[int, int], focal: float) -> float:
+    """Median angle between the rays of common points, of the pair of keyframes with the largest flow that shares enough."""
     middle = (np.array(size) - 1) / 2
     lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
     best, pair = 0.0, None
@@ -104,9 +105,9 @@ def parallax_degrees(seen: Sightings, keys: NDArray[np.int64], size: tuple[int, 
 
 
 def recover_travelling(
-    frames: NDArray[np.uint8], seen: Sightings, keys: NDArray[np.int64], focal: float | None
-) -> Travelled:
-    """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are mapped; ``focal`` is held where given.
+    frames: NDArray[np.uint8], seen: Observations, keys: NDArray[np.int64], focal: float | None
+) -> TravellingCameraFit:
+    """Cameras of ``frames`` (F,h,w,3), of which ``keys`` are mapped first; ``focal`` is fixed where given.
 
     Raises `InputError` where pycolmap is missing or places fewer than half of the keyframes.
     """
@@ -116,21 +117,21 @@ def recover_travelling(
     mapped = keys[list(found.frames)]
     cameras = _interpolate(found, mapped, len(frames))
     if focal:
-        cameras = Cameras(cameras.turn, cameras.shift, np.full(len(frames), float(focal)), cameras.middle)
+        cameras = Cameras(cameras.rotation, cameras.translation, np.full(len(frames), float(focal)), cameras.middle)
     points, wide = triangulate(Cameras.of(found.path), seen.among(mapped))
     cameras, placed = _place_frames(cameras, points, wide, seen, mapped)
     return _adjust_all(cameras, placed, seen, _loop_sightings(found, mapped), focal, keys)
 
 
-def _map_keyframes(pictures: NDArray[np.uint8], seen: Sightings, focal: float | None) -> Reconstruction:
+def _map_keyframes(pictures: NDArray[np.uint8], seen: Observations, focal: float | None) -> Reconstruction:
     def matcher(pictures: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
         return _matches(pictures, seen, wanted)
 
     return reconstruct(pictures, pairing="exhaustive", matcher=matcher, focal_px=focal, one_video=True)
 
 
-def _matches(pictures: NDArray[np.uint8], seen: Sightings, wanted: list[tuple[int, int]]) -> Matches:
-    """Followed points, and SIFT's between pictures that share few of them."""
+def _matches(pictures: NDArray[np.uint8], seen: Observations, wanted: list[tuple[int, int]]) -> Matches:
+    """Tracked points, and SIFT's between pictures that share few of them."""
     here = [np.flatnonzero(seen.frame == i) for i in range(len(pictures))]
     places = [list(seen.pixel[one]) for one in here]
     found: dict[tuple[int, int], NDArray[np.uint32]] = {}
@@ -148,7 +149,7 @@ def _matches(pictures: NDArray[np.uint8], seen: Sightings, wanted: list[tuple[in
 
 
 def _interpolate(found: Reconstruction, mapped: NDArray[np.int64], frames: int) -> Cameras:
-    """First guesses for all frames: straight between the mapped ones."""
+    """Initial cameras of all frames, linear between the mapped ones."""
     path = found.path
     keys = [Keyframe(pose, lens, float(i)) for pose, lens, i in zip(path.world_from_camera, path.intrinsics, mapped)]
     inner = through(
@@ -159,82 +160,82 @@ def _interpolate(found: Reconstruction, mapped: NDArray[np.int64], frames: int) 
 
 
 def _place_frames(
-    cameras: Cameras, points: NDArray, wide: NDArray, seen: Sightings, mapped: NDArray[np.int64]
+    cameras: Cameras, points: NDArray, wide: NDArray, seen: Observations, mapped: NDArray[np.int64]
 ) -> tuple[Cameras, NDArray[np.int64]]:
-    """All frames resected on the points that the mapped frames place; which of them see enough."""
+    """All frames resected on the points of the mapped frames, and the frames that have enough inliers."""
     names = np.unique(seen.point[np.isin(seen.frame, mapped)])
     number = np.full(seen.count, -1)
     number[names] = np.arange(len(names))
     good = (number[seen.point] >= 0) & (wide[number[seen.point]] >= LEAST_ANGLE)
-    known = Sightings(number[seen.point[good]], seen.frame[good], seen.pixel[good])
+    known = Observations(number[seen.point[good]], seen.frame[good], seen.pixel[good])
     cameras = resect(cameras, points, known)
     counts = _count_agreeing(cameras, points, known)
     for i in np.flatnonzero(counts < LEAST_SEEN):
         here = known.frame == i
         again = pnp(points[known.point[here]], known.pixel[here], float(cameras.focal[i]), cameras.middle)
         if again is not None:
-            cameras.turn[i], cameras.shift[i], counts[i] = again
+            cameras.rotation[i], cameras.translation[i], counts[i] = again
     return cameras, np.flatnonzero(counts >= LEAST_SEEN)
 
 
-def _count_agreeing(cameras: Cameras, points: NDArray, seen: Sightings) -> NDArray[np.int64]:
-    """(F,): how many points each camera shows within `GOOD_PX`."""
+def _count_agreeing(cameras: Cameras, points: NDArray, seen: Observations) -> NDArray[np.int64]:
+    """(F,): number of inliers (`GOOD_PX`) of each camera."""
     good = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1) < GOOD_PX
     return np.bincount(seen.frame[good], minlength=len(cameras.focal))
 
 
-def _loop_sightings(found: Reconstruction, mapped: NDArray[np.int64]) -> Sightings:
-    """What structure from motion saw of its own points, as sightings in the mapped frames."""
+def _loop_sightings(found: Reconstruction, mapped: NDArray[np.int64]) -> Observations:
+    """The observations of structure from motion itself, in the mapped frames."""
     numbers = [numbers for numbers, _ in found.seen]
     frame = np.repeat(mapped, [len(one) for one in numbers])
-    return Sightings(np.concatenate(numbers), frame, np.concatenate([pixels for _, pixels in found.seen]))
+    return Observations(np.concatenate(numbers), frame, np.concatenate([pixels for _, pixels in found.seen]))
 
 
 def _adjust_all(
     cameras: Cameras,
     placed: NDArray[np.int64],
-    seen: Sightings,
-    loops: Sightings,
+    seen: Observations,
+    loops: Observations,
     focal: float | None,
     keys: NDArray[np.int64],
-) -> Travelled:
+) -> TravellingCameraFit:
     chosen = placed[spread_indices(len(placed), MOST_ADJUSTED)]
     everything = seen.among(chosen).seen_at_least(3).longest(MOST_POINTS).joined(loops.among(chosen).seen_at_least(2))
     count = len(chosen)
     lens = None if focal else np.ones((count, 1))
     points, together, start = _triangulate_clean(_choose_cameras(cameras, chosen), everything)
-    free = free_numbers(count, lens=lens)
+    free = free_parameters(count, lens=lens)
     one = adjust(start, points, together, free)
     one = one if focal else take_better(one, together, free)
     for _ in range(SELECTIONS):
         points, together, start = _triangulate_clean(one.cameras, _keep_steady(one.cameras, everything))
         one = adjust(start, points, together, free, rounds=8)
-    doubt = float(lens_doubt(one, 1)[0]) if lens is not None else float("inf")
+    uncertainty = float(lens_uncertainty(one, 1)[0]) if lens is not None else float("inf")
     zooms = False
-    if doubt < MAY_ZOOM or focal:
+    if uncertainty < MAY_ZOOM or focal:
         bent = curves(count, min(max(2, count // 8), 8))
-        many = adjust(start, points, together, free_numbers(count, lens=bent[:, 1:] if focal else bent), rounds=8)
-        noise = float(np.median(lens_doubt(many, bent.shape[1] - 1)))
+        many = adjust(start, points, together, free_parameters(count, lens=bent[:, 1:] if focal else bent), rounds=8)
+        noise = float(np.median(lens_uncertainty(many, bent.shape[1] - 1)))
         zooms = many.cost < 0.9 * one.cost and np.ptp(np.log(many.cameras.focal)) > max(0.02, 3 * noise)
-        one, doubt = (many, doubt if focal else noise) if zooms else (one, doubt)
-    final = _spread(one.cameras, chosen, cameras, placed, one.points, together, seen)
+        one, uncertainty = (many, uncertainty if focal else noise) if zooms else (one, uncertainty)
+    final = _resect_others(one.cameras, chosen, cameras, placed, one.points, together, seen)
     widest = triangulate(one.cameras, together)[1]
     fits = _fit_share(final, placed, seen, keys)
-    depth = (one.points @ one.cameras.turn[0].T + one.cameras.shift[0])[:, 2]
-    return Travelled(
+    depth = (one.points @ one.cameras.rotation[0].T + one.cameras.translation[0])[:, 2]
+    return TravellingCameraFit(
         final,
         placed,
         fits,
         float(np.median(widest)),
         float(np.median(one.error_px)),
-        doubt,
+        uncertainty,
         bool(zooms),
         float(np.median(depth[depth > 0])),
     )
 
 
-def _fit_share(cameras: Cameras, placed: NDArray[np.int64], seen: Sightings, keys: NDArray[np.int64]) -> float:
-    """Share of all sightings in the placed keyframes, points of movers among them, that miss by less than a pixel."""
+def _fit_share(cameras: Cameras, placed: NDArray[np.int64], seen: Observations, keys: NDArray[np.int64]) -> float:
+    """Share of all observations in the placed keyframes, those of moving objects included, with less than a pixel of error."""
     chosen = np.flatnonzero(np.isin(placed, keys))
     own = seen.among(placed[chosen]).seen_at_least(2).longest(FITTED)
     points, _ = triangulate(_choose_cameras(cameras, chosen), own)
@@ -244,11 +245,11 @@ def _fit_share(cameras: Cameras, placed: NDArray[np.int64], seen: Sightings, key
 
 
 def _choose_cameras(cameras: Cameras, frames: NDArray[np.int64]) -> Cameras:
-    return Cameras(cameras.turn[frames], cameras.shift[frames], cameras.focal[frames], cameras.middle)
+    return Cameras(cameras.rotation[frames], cameras.translation[frames], cameras.focal[frames], cameras.middle)
 
 
-def _triangulate_clean(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.float64], Sightings, Cameras]:
-    """Points placed anew, without those that lie nowhere and without sightings that miss by far."""
+def _triangulate_clean(cameras: Cameras, seen: Observations) -> tuple[NDArray[np.float64], Observations, Cameras]:
+    """Triangulated points without those of too little parallax, and observations without outliers."""
     points, wide = triangulate(cameras, seen)
     miss = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1)
     seen = seen.where((miss < 4 * GOOD_PX) & (wide[seen.point] >= LEAST_ANGLE)).seen_at_least(2)
@@ -256,10 +257,10 @@ def _triangulate_clean(cameras: Cameras, seen: Sightings) -> tuple[NDArray[np.fl
     return points, seen, cameras
 
 
-def _keep_steady(cameras: Cameras, seen: Sightings) -> Sightings:
-    """Without points that stand nowhere: a share of `STEADY_SHARE` of a point's sightings must miss by less than `STEADY_PX`.
+def _keep_steady(cameras: Cameras, seen: Observations) -> Observations:
+    """Without unsteady points: of a point's observations `STEADY_SHARE` must have less than `STEADY_PX` of error.
 
-    Things that move, outlines of round things and what slides along an edge miss little in each frame, but always.
+    Moving objects, outlines of round things and points that slide along edges have a small error in each frame, but in most.
     """
     points, _ = triangulate(cameras, seen)
     near = np.linalg.norm(reprojection_errors(cameras, points, seen), axis=1) < STEADY_PX
@@ -268,29 +269,33 @@ def _keep_steady(cameras: Cameras, seen: Sightings) -> Sightings:
     return seen.where(kept) if kept.any() else seen
 
 
-def _spread(
+def _resect_others(
     adjusted: Cameras,
     chosen: NDArray[np.int64],
     cameras: Cameras,
     placed: NDArray[np.int64],
     points: NDArray,
-    together: Sightings,
-    seen: Sightings,
+    together: Observations,
+    seen: Observations,
 ) -> Cameras:
-    """The adjusted cameras, and those of the other placed frames by resection."""
+    """The adjusted cameras of the ``chosen`` frames, and those of the other placed frames by resection."""
     if len(chosen) == len(placed):
         return adjusted
     others = _choose_cameras(cameras, placed)
     at = np.searchsorted(placed, chosen)
-    others.turn[at], others.shift[at], others.focal[at] = adjusted.turn, adjusted.shift, adjusted.focal
+    others.rotation[at], others.translation[at], others.focal[at] = (
+        adjusted.rotation,
+        adjusted.translation,
+        adjusted.focal,
+    )
     nearest = np.abs(placed[:, None] - chosen).argmin(axis=1)
-    others = Cameras(adjusted.turn[nearest], adjusted.shift[nearest], np.interp(placed, chosen, adjusted.focal), adjusted.middle)  # fmt: skip
+    others = Cameras(adjusted.rotation[nearest], adjusted.translation[nearest], np.interp(placed, chosen, adjusted.focal), adjusted.middle)  # fmt: skip
     own = seen.among(placed)
     again, wide = triangulate(adjusted, seen.among(chosen))
     names = np.unique(seen.among(placed).point[np.isin(own.frame, at)])
     number = np.full(own.count, -1)
     number[names] = np.arange(len(names))
     good = (number[own.point] >= 0) & (wide[number[own.point]] >= LEAST_ANGLE)
-    found = resect(others, again, Sightings(number[own.point[good]], own.frame[good], own.pixel[good]), rounds=15)
-    found.turn[at], found.shift[at] = adjusted.turn, adjusted.shift
+    found = resect(others, again, Observations(number[own.point[good]], own.frame[good], own.pixel[good]), rounds=15)
+    found.rotation[at], found.translation[at] = adjusted.rotation, adjusted.translation
     return found

@@ -1,4 +1,4 @@
-"""A camera that only turns and zooms: every frame is the first one seen through a homography K R K0^-1."""
+"""A camera that only rotates and zooms: every frame is the first one under a homography K R K0^-1."""
 
 from __future__ import annotations
 
@@ -9,82 +9,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camera.rotation import angle_degrees, slerp
-from pipelines.estimation.recovery.adjust import Cameras, adjust, curves, free_numbers
-from pipelines.estimation.recovery.doubt import lens_doubt
-from pipelines.estimation.recovery.follow import Sightings
+from pipelines.estimation.recovery.adjust import Cameras, adjust, curves, free_parameters
+from pipelines.estimation.recovery.follow import Observations
+from pipelines.estimation.recovery.uncertainty import lens_uncertainty
 
 FOCALS = (0.45, 0.55, 0.7, 0.85, 1.0, 1.25, 1.6, 2.1, 3.0)
-"""First guesses of the focal length, in picture widths: 96 to 19 degrees."""
+"""Initial guesses of the focal length, in picture widths: 96 to 19 degrees."""
 USUAL = 0.96
-"""The guess where the frames do not tell: 55 degrees across."""
+"""The focal length that is assumed where the frames do not determine it: 55 degrees across."""
 MOST_POINTS = 700
 BETTER = 0.9
-"""A lens that changes must leave less than this share of what one lens leaves."""
+"""A changing lens is accepted where its cost is below this share of a constant lens' cost."""
 
 
 @dataclass(frozen=True, eq=False)
-class Turned:
-    """``cameras`` of all frames, standing in one place. ``fits``: share of the sightings that miss by less than a pixel.
+class RotatingCameraFit:
+    """``cameras`` of all frames, at one position. ``fits``: share of the observations with less than a pixel of error.
 
-    ``error_px``: median miss. ``zooms``: the lens changes. ``lens_doubt``: relative standard deviation of the focal length,
-    infinite where it was given.
+    ``error_px``: median reprojection error. ``zooms``: the lens changes. ``lens_uncertainty``: relative standard deviation of
+    the focal length, infinite where it was given.
     """
 
     cameras: Cameras
     fits: float
     error_px: float
     zooms: bool
-    lens_doubt: float
+    lens_uncertainty: float
 
     @property
     def turn_degrees(self) -> float:
-        """The farthest turn from the first frame."""
-        return float(angle_degrees(self.cameras.turn[:1], self.cameras.turn).max())
+        """The largest rotation from the first frame."""
+        return float(angle_degrees(self.cameras.rotation[:1], self.cameras.rotation).max())
 
     @property
     def zoom(self) -> float:
         """Longest over shortest focal length."""
         return float(self.cameras.focal.max() / self.cameras.focal.min())
 
-    def spread(self, chosen: NDArray[np.int64], frames: int) -> Turned:
-        """For all ``frames``, of which the ``chosen`` ones have been found; the others lie between them."""
+    def interpolated(self, chosen: NDArray[np.int64], frames: int) -> RotatingCameraFit:
+        """For all ``frames``, of which the ``chosen`` ones were fitted; the others are interpolated."""
         where = np.interp(np.arange(frames), chosen, np.arange(len(chosen)))
         before = np.floor(where).astype(int)
         after = np.minimum(before + 1, len(chosen) - 1)
-        turn = slerp(self.cameras.turn[before], self.cameras.turn[after], where - before)
+        turn = slerp(self.cameras.rotation[before], self.cameras.rotation[after], where - before)
         focal = np.interp(np.arange(frames), chosen, self.cameras.focal)
         return replace(self, cameras=Cameras(turn, np.zeros((frames, 3)), focal, self.cameras.middle))
 
 
-def recover_turning(seen: Sightings, frames: int, size: tuple[int, int], focal: float | None) -> Turned:
-    """The turning camera that shows ``seen`` best; ``size``: width and height; ``focal``: of the first frame, where known."""
+def recover_rotating(seen: Observations, frames: int, size: tuple[int, int], focal: float | None) -> RotatingCameraFit:
+    """The rotating camera that fits ``seen`` best; ``size``: width and height; ``focal``: of the first frame, where known."""
     seen, middle = seen.longest(MOST_POINTS), (np.array(size) - 1) / 2
     scales = _scales(seen, frames)
     guesses = [focal] if focal else [size[0] * share for share in FOCALS]
     starts = [_start(seen, frames, middle, guess * scales) for guess in guesses]
-    best = min(starts, key=lambda cameras: _median_miss(cameras, seen))
+    best = min(starts, key=lambda cameras: _robust_cost(cameras, seen))
     shared = None if focal else np.ones((frames, 1))
-    one = _fit_turning(best, seen, frames, shared, even=True)
+    one = _fit(best, seen, frames, shared, even=True)
     knots = min(max(2, frames // 5), 12)
     bent = curves(frames, knots)[:, 1:] if focal else curves(frames, knots)
-    many = _fit_turning(best, seen, frames, bent, even=False)
+    many = _fit(best, seen, frames, bent, even=False)
     zooms = many[1] < BETTER * one[1] and np.ptp(np.log(many[0].focal)) > 0.015
-    cameras, _, error, doubt = many if zooms else one
+    cameras, _, error, uncertainty = many if zooms else one
     fits, middle_error = (float((error < 1).mean()), float(np.median(error))) if len(error) else (0.0, float("nan"))
-    return Turned(cameras, fits, middle_error, bool(zooms), float("inf") if focal else doubt)
+    return RotatingCameraFit(cameras, fits, middle_error, bool(zooms), float("inf") if focal else uncertainty)
 
 
-def _fit_turning(start: Cameras, seen: Sightings, frames: int, lens: NDArray | None, *, even: bool):
+def _fit(start: Cameras, seen: Observations, frames: int, lens: NDArray | None, *, even: bool):
     if even:
-        start = Cameras(start.turn, start.shift, np.full(frames, np.exp(np.log(start.focal).mean())) if lens is not None else np.full(frames, start.focal[0]), start.middle)  # fmt: skip
-    free = free_numbers(frames, places=False, lens=lens)
+        start = Cameras(start.rotation, start.translation, np.full(frames, np.exp(np.log(start.focal).mean())) if lens is not None else np.full(frames, start.focal[0]), start.middle)  # fmt: skip
+    free = free_parameters(frames, positions=False, lens=lens)
     done = adjust(start, _directions(start, seen), seen, free, rounds=8)
-    doubt = float(lens_doubt(done, lens.shape[1]).min()) if lens is not None else float("inf")
-    return done.cameras, done.cost, done.error_px, doubt
+    uncertainty = float(lens_uncertainty(done, lens.shape[1]).min()) if lens is not None else float("inf")
+    return done.cameras, done.cost, done.error_px, uncertainty
 
 
-def _scales(seen: Sightings, frames: int) -> NDArray[np.float64]:
-    """(F,): how much larger each frame shows things than the first."""
+def _scales(seen: Observations, frames: int) -> NDArray[np.float64]:
+    """(F,): scale of each frame relative to the first."""
     steps = np.ones(frames)
     for i in range(1, frames):
         a, b = seen.shared(i - 1, i)
@@ -95,8 +95,8 @@ def _scales(seen: Sightings, frames: int) -> NDArray[np.float64]:
     return np.asarray(np.cumprod(steps), np.float64)
 
 
-def _start(seen: Sightings, frames: int, middle: NDArray, focal: NDArray[np.float64]) -> Cameras:
-    """Turns from frame to frame that carry rays onto rays best (Kabsch)."""
+def _start(seen: Observations, frames: int, middle: NDArray, focal: NDArray[np.float64]) -> Cameras:
+    """Initial rotations, chained from frame to frame by Kabsch alignment of rays."""
     turns = [np.eye(3)]
     for i in range(1, frames):
         a, b = seen.shared(i - 1, i)
@@ -111,7 +111,7 @@ def _rays(pixel: NDArray, middle: NDArray, focal: float) -> NDArray[np.float64]:
 
 
 def _kabsch(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-    """(3,3) that turns rays ``a`` onto ``b`` best, twice: the second time without the half that fits worst."""
+    """(3,3) that rotates rays ``a`` onto ``b``: three least-squares fits, the later two without the worse half of the rays."""
     turn = np.eye(3)
     kept = np.ones(len(a), bool)
     for _ in range(3):
@@ -124,9 +124,9 @@ def _kabsch(a: NDArray, b: NDArray) -> NDArray[np.float64]:
     return turn
 
 
-def _directions(cameras: Cameras, seen: Sightings) -> NDArray[np.float64]:
-    """(P,3): where each point is, as the mean of its rays, at distance one."""
-    back = np.swapaxes(cameras.turn, 1, 2)[seen.frame]
+def _directions(cameras: Cameras, seen: Observations) -> NDArray[np.float64]:
+    """(P,3): unit direction of each point, the mean of its rays."""
+    back = np.swapaxes(cameras.rotation, 1, 2)[seen.frame]
     rays = np.append((seen.pixel - cameras.middle) / cameras.focal[seen.frame, None], np.ones((len(seen.point), 1)), 1)
     rays = (back @ (rays / np.linalg.norm(rays, axis=1, keepdims=True))[:, :, None])[:, :, 0]
     total = np.zeros((seen.count, 3))
@@ -134,9 +134,9 @@ def _directions(cameras: Cameras, seen: Sightings) -> NDArray[np.float64]:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
-def _median_miss(cameras: Cameras, seen: Sightings) -> float:
+def _robust_cost(cameras: Cameras, seen: Observations) -> float:
     points = _directions(cameras, seen)
-    local = (cameras.turn[seen.frame] @ points[seen.point][:, :, None])[:, :, 0]
+    local = (cameras.rotation[seen.frame] @ points[seen.point][:, :, None])[:, :, 0]
     depth = np.maximum(local[:, 2], 1e-3)
     shown = cameras.focal[seen.frame, None] * local[:, :2] / depth[:, None] + cameras.middle
     return float(np.log1p(((shown - seen.pixel) ** 2).sum(axis=1)).sum())
