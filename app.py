@@ -29,11 +29,12 @@ from starlette.middleware import Middleware
 
 from pipelines import NAMES, method
 from pipelines.registry import FIVE
+from pipelines.results import process_folder
 from tabs import theme
 from tabs.compare import tab as compare
 from tabs.evaluation import tab as takes
 from tabs.exports.pack import Exports
-from tabs.parts import method_tab, session_files
+from tabs.parts import method_tab
 from tabs.parts.form import VISITORS, wrap_handler
 from tabs.project import folders
 from tabs.project.link import decode_link
@@ -188,7 +189,7 @@ def launch(page: gr.Blocks, **changes) -> tuple:
         "footer_links": ["api", "gradio", "settings"],
         "app_kwargs": {"middleware": [*map(Middleware, (SafeHeaders, NoNewWork, StatusPages, FirstPage, NamedFiles))]},
     }
-    threading.Thread(target=session_files.remove_abandoned, name="sweep", daemon=True).start()
+    threading.Thread(target=process_folder.remove_abandoned, name="sweep", daemon=True).start()
     with patient_start(), skip_reload_check():
         return page.launch(**{**options, **changes})
 
@@ -219,8 +220,8 @@ def _preload() -> None:
 
 
 if __name__ == "__main__":
-    private = session_files.make_folder()
-    session_files.use_for_temporary_files(private)
+    private = process_folder.make_folder()
+    process_folder.use_for_temporary_files(private)
     on_sigterm(folders.ROOT, private)
     kernels_ahead.begin()
     _preload()

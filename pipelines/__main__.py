@@ -15,6 +15,7 @@ from pipelines.cli.parser import parser, read_settings
 from pipelines.cli.shot import shot_of
 from pipelines.environment import offered_methods
 from pipelines.method import Clip, Method, Moves, Progress
+from pipelines.results import process_folder
 from pipelines.shot import Shot
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             "doctor": _doctor,
             "list": _list,
         }
-        return commands[given.command](given)
+        with process_folder.temporary_files():
+            return commands[given.command](given)
     except InputError as error:
         print(error, file=sys.stderr)
         return 1

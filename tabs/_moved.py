@@ -8,7 +8,6 @@ MODULES: dict[str, str] = {
 curation genxd.curation
 directors dimensionx.directors
 extend gen3c.continuation
-folders parts.session_files
 form parts.form
 header parts.header
 keep shared.restore

@@ -18,6 +18,7 @@ import numpy as np
 from camera.errors import InputError, reading
 from camera.path import CameraPath
 from pipelines import registry
+from pipelines.inputs.archive import unpack
 from pipelines.media.video import read_video
 from pipelines.method import Clip
 from pipelines.options import RunOptions
@@ -31,6 +32,7 @@ File = TypeVar("File", Path, io.BytesIO)
 
 LARGEST_JOB = 2 * 10**9
 """Bytes of arrays that a job may unpack to."""
+DAMAGED_RESULT = "The result of the other Space is damaged or of another version; update both Spaces."
 
 
 def write_job(file: File, shot: Shot, *, files: bool = False) -> File:
@@ -121,15 +123,19 @@ def _check_no_files(settings: Settings) -> None:
 
 
 def read_result(file: str | Path) -> tuple[Clip, Report | None]:
-    """The clip and report in a file that `serve` yielded; frames have been through the mp4."""
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(file) as archive:
-        head = json.loads(archive.read("head.json"))
-        archive.extractall(folder)
+    """The clip and report in a file that `serve` yielded; frames have been through the mp4.
+
+    Raises `InputError` for a damaged file and for one that unpacks to more than an upload may.
+    """
+    file = Path(file)
+    with tempfile.TemporaryDirectory(prefix="reshoot-job-") as folder, reading(DAMAGED_RESULT):
         at = Path(folder)
+        unpack(file, at)
+        head = json.loads((at / "head.json").read_bytes())
         made = restore(at / "result.mp4")
         frames, fps = read_video(at / "result.mp4")
-        extras = {title: read_video(at / name)[0] for title, name in head["extras"].items()}
-        files = {title: (at / name).read_bytes() for title, name in head["files"].items()}
+        extras = {title: read_video(at / Path(name).name)[0] for title, name in head["extras"].items()}
+        files = {title: (at / Path(name).name).read_bytes() for title, name in head["files"].items()}
         clip_path = CameraPath(**head["path"])
     return Clip(frames, fps, clip_path, extras=extras, notes=tuple(head["notes"]), files=files), _report(made)
 

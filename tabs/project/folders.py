@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from tabs.parts import session_files
+from pipelines.results import process_folder
 
-ROOT = session_files.make_folder()
+ROOT = process_folder.make_folder()
 """Where the files of all sessions are; folder names cannot be guessed."""
 
 

@@ -1,6 +1,7 @@
 """A hub Space shoots in a sibling: a real gradio app on loopback, called with the visitor's token."""
 
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pipelines.method import Clip, Progress
 from pipelines.methods.dimensionx.method import METHOD as DIMENSIONX
 from pipelines.methods.dimensionx.method import DimensionXSettings
 from pipelines.options import RunOptions
+from pipelines.results.record import record
 from pipelines.runtime import job_file, remote, serve
 from pipelines.runtime import runner as job
 from pipelines.runtime.progress_clock import Report
@@ -109,6 +111,32 @@ def test_damaged_jobs_are_refused_in_words(tmp_path, damage):
         file.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "not a zip": b"x" * 100}[damage])
     with pytest.raises(InputError):
         job_file.read_job(file)
+
+
+@pytest.mark.parametrize("damage", ["none", "empty", "cut", "no head", "a name outside"])
+def test_damaged_results_are_refused_in_words(tmp_path, damage):
+    scene, path, _ = toy_shot()
+    clip = Clip(np.zeros((2, 16, 16, 3), np.uint8), 24.0, path.sliced(slice(0, 2)), files={"notes.txt": b"held"})
+    shot = Shot(TOY, scene, path, TOY.settings(), TINY)
+    file = serve._pack(tmp_path, clip, record(shot))
+    data = file.read_bytes()
+    if damage == "none":
+        assert job_file.read_result(file)[0].files == {"notes.txt": b"held"}
+        return
+    if damage in ("empty", "cut"):
+        file.write_bytes({"empty": b"", "cut": data[: len(data) // 2]}[damage])
+    else:
+        with zipfile.ZipFile(file) as packed:
+            parts = {name: packed.read(name) for name in packed.namelist()}
+        head = json.loads(parts.pop("head.json")) | {"files": {"notes.txt": str(tmp_path / "private.txt")}}
+        (tmp_path / "private.txt").write_bytes(b"of this computer")
+        with zipfile.ZipFile(file, "w") as packed:
+            for name, part in (
+                parts.items() if damage == "no head" else {**parts, "head.json": json.dumps(head)}.items()
+            ):
+                packed.writestr(name, part)
+    with pytest.raises(InputError, match=r"other Space|damaged"):
+        job_file.read_result(file)
 
 
 def test_a_job_names_no_files(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from camera.errors import InputError
-from tabs.parts import session_files
+from pipelines.results import process_folder
 from tabs.serving import ending
 from tabs.serving.ending import NoNewWork, Work, grace
 
@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[3]
 SHOT = """
 import sys, tempfile, time
 from pathlib import Path
-from tabs.parts import session_files
+from pipelines.results import process_folder
 from tabs.serving.ending import WORK, on_sigterm
-private = session_files.make_folder(sys.argv[1])
-session_files.use_for_temporary_files(private)
+private = process_folder.make_folder(sys.argv[1])
+process_folder.use_for_temporary_files(private)
 on_sigterm(private)
 def steps():
     try:
@@ -55,10 +55,10 @@ def test_a_shot_is_stopped_after_its_step_and_nothing_is_left(tmp_path):
 def test_what_a_killed_process_had_is_swept_whole(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", SHOT, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None and child.stdout.readline() == "0\n"
-    assert session_files.remove_abandoned(tmp_path) == []
+    assert process_folder.remove_abandoned(tmp_path) == []
     child.kill()
     child.communicate()
-    assert len(session_files.remove_abandoned(tmp_path)) == 1 and list(tmp_path.iterdir()) == []
+    assert len(process_folder.remove_abandoned(tmp_path)) == 1 and list(tmp_path.iterdir()) == []
 
 
 def test_closing_reaches_what_runs_and_the_count_knows_it():

@@ -1,4 +1,4 @@
-"""Temporary folders of sessions. They are removed when their process ends, or by the next process if it was killed."""
+"""Temporary folders of a process. They are removed when it ends, or by the next process if it was killed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -16,19 +18,32 @@ except ImportError:  # Windows: killed processes leave their files to its own cl
 
 _PREFIX, _LOCK = "reshoot-sessions-", "process.lock"
 _COMPUTERS = tempfile.gettempdir()
-_held: list[IO[bytes]] = []
+_held: dict[Path, IO[bytes] | None] = {}
+"""Folders of this process, and the lock of each that says so to others."""
 
 
 def make_folder(place: str | Path | None = None) -> Path:
     """Make a folder in ``place`` (default: the system's temporary folder) that is removed when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _held[folder] = None
     if fcntl:
-        lock = (folder / "new.lock").open("wb")
+        lock = _held[folder] = (folder / "new.lock").open("wb")
         fcntl.flock(lock, fcntl.LOCK_EX)
         Path(lock.name).rename(folder / _LOCK)  # nobody can find it unlocked
-        _held.append(lock)
     return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that `make_folder` made."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock := _held.pop(folder, None):
+        lock.close()
+
+
+@atexit.register
+def _remove_all() -> None:
+    for folder in list(_held):
+        remove_folder(folder)
 
 
 def use_for_temporary_files(folder: Path) -> None:
@@ -39,6 +54,24 @@ def use_for_temporary_files(folder: Path) -> None:
         place.mkdir(exist_ok=True)
         os.environ[variable] = str(place)
     tempfile.tempdir = os.environ["TMPDIR"]
+
+
+@contextmanager
+def temporary_files() -> Iterator[Path]:
+    """A folder for everything temporary that is made during the block, removed at its end; what killed processes left goes first."""
+    remove_abandoned()
+    before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "TMPDIR")}
+    folder = make_folder()
+    use_for_temporary_files(folder)
+    try:
+        yield folder
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        tempfile.tempdir = None
+        remove_folder(folder)
 
 
 def remove_abandoned(place: str | Path | None = None) -> list[Path]:
