@@ -114,7 +114,7 @@ def visitors(scale: Scale) -> list[Row]:
     print(f"load average before: {_load()}", flush=True)
     with serving(ONE_BUTTON) as plain, serving(OURS) as ours:
         endpoints = Endpoints.of(ours)
-        warm_up(ours, endpoints)
+        warm_up(ours, endpoints, plain)
         return measure_visits(ours, plain, endpoints, *((20, 10.0) if quick else (200, 60.0)))
 
 
