@@ -19,7 +19,7 @@ from pipelines.results import process_folder
 from pipelines.shot import Shot
 
 if TYPE_CHECKING:
-    from pipelines.media.concat import Begun
+    from pipelines.media.concat import VideoPrefix
     from pipelines.results.record import SavedResult
 
 
@@ -87,13 +87,13 @@ def _run_one(given: argparse.Namespace) -> int:
 
 def _shoot_and_save(given: argparse.Namespace, shot: Shot, moves: Moves | None) -> int:
     from pipelines.cli.batch import is_finished
-    from pipelines.media.concat import Begun
+    from pipelines.media.concat import VideoPrefix
 
     begun = None
     if getattr(given, "after", None):
         shot, moves = _going_on(given.after, shot), None
         assert shot.after is not None
-        begun = Begun(given.after, len(shot.after.frames))
+        begun = VideoPrefix(given.after, len(shot.after.frames))
     for warning in shot.check():
         print(warning, file=sys.stderr)
     if getattr(given, "resumes", False) and is_finished(given.out, shot):
@@ -123,7 +123,7 @@ def _shoot_and_save(given: argparse.Namespace, shot: Shot, moves: Moves | None) 
     return 0
 
 
-def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: Begun | None, **of_record: Any) -> SavedResult:
+def _save_result(out: Path, shot: Shot, clip: Clip, *, begun: VideoPrefix | None, **of_record: Any) -> SavedResult:
     """The files of a result, under the name of ``out``; ``of_record``: see `pipelines.results.record.record`."""
     from pipelines.results.embedded_scene import scene_to_embed
     from pipelines.results.record import record, save

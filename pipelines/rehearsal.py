@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.path import CameraPath
 from camera.render.exposure import Exposure
-from camera.render.painters import Hidden, Renderer, SelfDrawn
+from camera.render.painters import HiddenPart, Renderer, SelfRenderedScene
 from camera.render.scene import Inpainter, render, render_all
 from camera.render.scene import warm_up as warm_up_renderers
 from camera.view import Scene, View
@@ -93,7 +93,7 @@ def _rehearse_steps(
 ) -> Generator[Progress | Rehearsal, None, None]:
     fill = "holes" if holes in ("shown", "map") else "background"
     shares = np.zeros(len(path))
-    behind: list[Hidden] = []
+    behind: list[HiddenPart] = []
     if holes == "completed":
         yield from _completing(scene, path, inpaint, behind)
     if holes == "remembered":
@@ -119,9 +119,11 @@ def _rehearse_steps(
     yield Rehearsal(video, shares, made, exposure.words(path) if exposure else "")
 
 
-def _completing(scene: Scene, path: CameraPath, inpaint: Inpainter | None, behind: list[Hidden]) -> Iterator[Progress]:
+def _completing(
+    scene: Scene, path: CameraPath, inpaint: Inpainter | None, behind: list[HiddenPart]
+) -> Iterator[Progress]:
     """Appends the parts of the second layer to ``behind``."""
-    if isinstance(scene, SelfDrawn):
+    if isinstance(scene, SelfRenderedScene):
         raise InputError(
             f"A second layer is made of pictures, and {scene.name} is {scene.source}; have its holes filled."
         )

@@ -9,7 +9,7 @@ from pipelines.method import Progress
 
 
 @dataclass(frozen=True)
-class Learnt(Progress):
+class TrainingStep(Progress):
     """A step of training with its mean ``loss`` and the ``rate`` it was made with."""
 
     loss: float = float("nan")

@@ -57,7 +57,7 @@ class _Finder(MetaPathFinder):
         if spec is None or spec.loader is None:
             return None
         if fullname in _LATER:
-            spec.loader = _WhenAsked(spec.loader)
+            spec.loader = _LazyLoader(spec.loader)
             return spec
         run = spec.loader.exec_module
 
@@ -70,7 +70,7 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-class _WhenAsked(Loader):
+class _LazyLoader(Loader):
     """Makes a module that is filled by ``real`` when it is first asked for something.
 
     `importlib.util.LazyLoader` does the same, but before Python 3.11.9 a second thread may see the module half filled.
@@ -80,10 +80,10 @@ class _WhenAsked(Loader):
         self.real = real
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _Unfilled(spec.name)
+        return _LazyModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        vars(module)["__filling__"] = _Filling(self.real)
+        vars(module)["__loading__"] = _Loading(self.real)
         named = _LATER[module.__name__]
         vars(module).update({name: _calls(module.__name__, name) for name in named})
         if not named:
@@ -99,47 +99,47 @@ def _calls(module: str, name: str) -> Callable[..., Any]:
     return called
 
 
-class _Filling:
+class _Loading:
     """``lock``: held by the thread that fills the module, which alone may find it incomplete."""
 
     def __init__(self, real: Loader) -> None:
         self.real, self.lock, self.begun = real, RLock(), False
 
 
-class _Unfilled(ModuleType):
+class _LazyModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
-        filling: _Filling | None = vars(self).get("__filling__")
-        if filling is None:
+        loading: _Loading | None = vars(self).get("__loading__")
+        if loading is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         spec = self.__spec__
         assert spec is not None
-        with filling.lock:
-            _fill(self, filling)
-            if name == "__path__":  # the filling thread's own imports: other threads wait above
+        with loading.lock:
+            _fill(self, loading)
+            if name == "__path__":  # the loading thread's own imports: other threads wait above
                 return spec.submodule_search_locations
             if name in vars(self):
                 return vars(self)[name]
         return ModuleType.__getattribute__(self, name)
 
 
-def _fill(module: ModuleType, filling: _Filling) -> None:
+def _fill(module: ModuleType, loading: _Loading) -> None:
     """Loads the module, once; the caller holds the lock."""
     spec = module.__spec__
-    if filling.begun or spec is None:
+    if loading.begun or spec is None:
         return
-    filling.begun = True
-    spec.loader = module.__loader__ = filling.real
-    filling.real.exec_module(module)
+    loading.begun = True
+    spec.loader = module.__loader__ = loading.real
+    loading.real.exec_module(module)
     module.__path__ = spec.submodule_search_locations or []
     module.__class__ = ModuleType  # type: ignore[assignment]
 
 
 def _filled(module: ModuleType) -> ModuleType:
     """The same module, loaded."""
-    filling: _Filling | None = vars(module).get("__filling__")
-    if filling is not None:
-        with filling.lock:
-            _fill(module, filling)
+    loading: _Loading | None = vars(module).get("__loading__")
+    if loading is not None:
+        with loading.lock:
+            _fill(module, loading)
     return module
 
 

@@ -59,7 +59,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Ended:
+class PartResult:
     """Exit status of each run, seconds that went by, those of the processors, and what was written."""
 
     part: Part
@@ -117,12 +117,12 @@ def failed_tests(part: Part) -> set[str]:
     return {name for file in files if file.exists() for name in json.loads(file.read_text())}
 
 
-def deserves_second_try(ended: Ended) -> bool:
+def deserves_second_try(ended: PartResult) -> bool:
     """Whether tests of it failed while every run came to its end: a crash or a fault of collection is no bad luck."""
     return ended.part.second_try and set(ended.statuses) in ({TESTS_FAILED}, {0, TESTS_FAILED})
 
 
-def run_again(ended: Ended) -> tuple[Ended, str]:
+def run_again(ended: PartResult) -> tuple[PartResult, str]:
     """Runs the failed tests of a part with caches once more, and no others; also a sentence for the end with their names."""
     failed = [arguments for arguments, status in zip(ended.part.runs, ended.statuses) if status]
     options = ("--last-failed", "--last-failed-no-failures", "none")
@@ -133,7 +133,7 @@ def run_again(ended: Ended) -> tuple[Ended, str]:
     return again, " ".join(f"{how}: {', '.join(sorted(tests))}." for how, tests in names.items() if tests)
 
 
-def run(part: Part) -> Ended:
+def run(part: Part) -> PartResult:
     """Runs a part to its end and says at once how it ended."""
     began, statuses, processors = time.monotonic(), [], 0.0
     with tempfile.TemporaryFile() as output:
@@ -145,14 +145,14 @@ def run(part: Part) -> Ended:
             statuses.append(child.returncode)
             processors += used.ru_utime + used.ru_stime
         output.seek(0)
-        ended = Ended(
+        ended = PartResult(
             part, tuple(statuses), time.monotonic() - began, processors, output.read().decode(errors="replace")
         )
     print(report(ended), flush=True)
     return ended
 
 
-def report(ended: Ended) -> str:
+def report(ended: PartResult) -> str:
     """What a part wrote, under a line with its name, its times and whether it failed."""
     how = f"failed with status {ended.status}" if ended.status else "passed"  # below 0: ended by that signal
     times = f"{ended.seconds:.0f} s, {ended.processors:.0f} s of processors"

@@ -100,7 +100,7 @@ def test_what_fails_twice_fails_the_run(bare_pytest, monkeypatch, capsys, tmp_pa
 
 @pytest.mark.parametrize("second_try, status, tries", [(True, 1, 2), (True, 3, 1), (True, -9, 1), (False, 1, 1)])
 def test_only_tests_that_fail_in_a_browser_or_ray_run_again(second_try, status, tries):
-    ended = parts.Ended(Part("one", (), second_try), (0, status), 0, 0, "")
+    ended = parts.PartResult(Part("one", (), second_try), (0, status), 0, 0, "")
     assert parts.deserves_second_try(ended) == (tries == 2)
     assert {part.name for part in parts.parts() if part.second_try} == {"page", "browser", "pool"}
 

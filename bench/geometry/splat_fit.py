@@ -105,7 +105,7 @@ def _as_before() -> ExitStack:
     """Projection, loss and Adam in torch, and compositing over tiles."""
     from bench.geometry.splat_tiles import composite_tiles
     from pipelines.reconstruct.gaussians import cameras, densify, fit
-    from pipelines.reconstruct.gaussians.loss import readable_photometric
+    from pipelines.reconstruct.gaussians.loss import photometric_reference
     from pipelines.splats.drawing import Drawing
     from pipelines.splats.rasterizer import draw
 
@@ -113,14 +113,14 @@ def _as_before() -> ExitStack:
     drawing = Drawing(draw_tiles, torch.device("cpu"), "drawn over tiles", 1000, SIDE, POINTS)
     stack = ExitStack()
     stack.enter_context(patch.object(fit, "drawing_on", lambda _: drawing))
-    stack.enter_context(patch.object(fit, "photometric", readable_photometric))
+    stack.enter_context(patch.object(fit, "photometric", photometric_reference))
     stack.enter_context(patch.object(densify, "adam", torch.optim.Adam))
     stack.enter_context(patch.object(cameras, "adam", torch.optim.Adam))
     stack.enter_context(
         patch.object(
             cameras.Cameras,
             "developed",
-            lambda self, colour, view: cameras.develop_readably(colour, self.colour[view]),
+            lambda self, colour, view: cameras.correct_colour_reference(colour, self.colour[view]),
         )
     )
     return stack

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from camera.kernel import kernel
-from pipelines.splats.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, TILE, Flat, overlaps
+from pipelines.splats.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, TILE, ProjectedGaussians, overlaps
 
 
-def composite_tiles(flat: Flat, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
+def composite_tiles(flat: ProjectedGaussians, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
     """See `pipelines.splats.rasterizer.Composite`; float32 on the processor."""
     found = overlaps(flat, width, height)
     lists = tuple(array.numpy().astype(np.int32) for array in found[:3])

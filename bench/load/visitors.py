@@ -29,7 +29,7 @@ LOOKS_AT = 18
 
 
 @dataclass
-class Seen:
+class Observations:
     """What visitors saw: seconds by kind of request, and why requests failed."""
 
     seconds: dict[str, list[float]] = field(
@@ -94,7 +94,7 @@ class Visitor:
         self.begins = [posted(endpoints.opens), posted(endpoints.draws)]
         self.looks = [posted(endpoints.looks, 7 * index % 120) for index in range(LOOKS_AT)]
 
-    async def visit(self, seen: Seen, after: float, seconds: float) -> None:
+    async def visit(self, seen: Observations, after: float, seconds: float) -> None:
         await asyncio.sleep(after)
         await seen.ask("page", self.ours, self.page)
         for request in self.begins:
@@ -121,7 +121,7 @@ def visitors(scale: Scale) -> list[Row]:
 def measure_visits(ours: Server, plain: Server, endpoints: Endpoints, count: int, seconds: float) -> list[Row]:
     """The rows of ``count`` visitors who come within `THINK_SECONDS` and stay for ``seconds``."""
     coming = [Visitor(number, ours, plain, endpoints) for number in range(count)]
-    seen, load = Seen(), os.getloadavg()[0]
+    seen, load = Observations(), os.getloadavg()[0]
     memory, cpu, own, began = ours.megabytes(), ours.cpu_seconds(), time.process_time(), time.perf_counter()
 
     async def all_visits() -> None:

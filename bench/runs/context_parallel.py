@@ -84,8 +84,8 @@ def _attention(processor: SplitAttention, plan: TokenPlan, ranks: int, add: Add)
         if not ulysses_fits(plan.heads, ranks):
             add(sum(2 * (ranks - 1) * batch * math.ceil(length / ranks) * token for length in lengths))
             return
-        own, everybodys = sum(shares(length, ranks)[0] for length in lengths), sum(lengths)
-        add(batch * (3 * own * (ranks - 1) + everybodys - own) * token // ranks)
+        own, gathered = sum(shares(length, ranks)[0] for length in lengths), sum(lengths)
+        add(batch * (3 * own * (ranks - 1) + gathered - own) * token // ranks)
 
     return note
 

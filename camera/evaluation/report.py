@@ -82,8 +82,8 @@ class TakeReport:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What was found of a shot's camera; see `pipelines.estimation.recovery.recover.CameraEstimate` for the parts."""
+class MeasuredCamera:
+    """What was found of a shot's camera; see `pipelines.estimation.recovery.recover.Recovered` for the parts."""
 
     kind: str
     path: CameraPath
@@ -97,7 +97,7 @@ class Found:
     reliable: bool = True
 
 
-def make_report(found: Found, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
+def make_report(found: MeasuredCamera, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
     """The report on ``found`` beside ``requested``, whose frames are those of the shot, from the first on.
 
     A shot of fewer frames than its move is compared with the move's first frames. Raises `InputError` where the move has
@@ -125,7 +125,7 @@ def make_report(found: Found, requested: CameraPath | None = None, *, unit: str 
     )  # fmt: skip
 
 
-def _report_alone(found: Found, requested: CameraPath | None, unit: str) -> TakeReport:
+def _report_alone(found: MeasuredCamera, requested: CameraPath | None, unit: str) -> TakeReport:
     focal = found.path.intrinsics[:, 1, 1]
     verdict = ALONE if requested is None else UNKNOWN
     return TakeReport(
@@ -160,7 +160,7 @@ def _drift(ours: NDArray[np.float64], goal: NDArray[np.float64]) -> float | None
     return float(parts[0][1] / parts[1][1] / (parts[0][0] / parts[1][0]) - 1)
 
 
-def _sentences(take: PathComparison, found: Found, lengths: bool, way: float) -> tuple[str, ...]:
+def _sentences(take: PathComparison, found: MeasuredCamera, lengths: bool, way: float) -> tuple[str, ...]:
     if lengths or way == 0:
         return (take.words,)
     only = take.words.split(", ")
@@ -169,7 +169,7 @@ def _sentences(take: PathComparison, found: Found, lengths: bool, way: float) ->
 
 
 def _verdict(
-    take: PathComparison, found: Found, asked: CameraPath, way: float, lengths: bool
+    take: PathComparison, found: MeasuredCamera, asked: CameraPath, way: float, lengths: bool
 ) -> tuple[str, tuple[str, ...]]:
     if not found.reliable:
         return UNKNOWN, ()

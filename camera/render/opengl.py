@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.objects.surface import UNLIT, Light, Surface
 from camera.path import CameraPath
-from camera.render.triangles import NEAR, MeshFrame, before_camera, corners, lamp_before_camera
+from camera.render.triangles import NEAR, MeshFrame, corners, light_in_camera, vertices_in_camera
 
 if TYPE_CHECKING:
     import moderngl  # type: ignore[import-not-found]
@@ -138,7 +138,7 @@ class Canvas:
 
 
 @dataclass(eq=False)
-class _Held:
+class _UploadedMesh:
     """What stays on the card while a surface with the same triangles is drawn: in every frame only its corners are new.
 
     ``source``: the arrays that it was made of, held so that their identity names them.
@@ -157,7 +157,7 @@ class _Buffers:
 
     def __init__(self, context: moderngl.Context, width: int, height: int) -> None:
         self.context, self.width, self.height = context, width, height
-        self.held: dict[tuple[int, ...], _Held] = {}
+        self.held: dict[tuple[int, ...], _UploadedMesh] = {}
         try:
             with context:
                 self._refuse_larger(f"pictures of {width}x{height}", max(width, height), "GL_MAX_RENDERBUFFER_SIZE")
@@ -178,7 +178,7 @@ class _Buffers:
             self.context.enable_only(self.context.DEPTH_TEST)
             self.framebuffer.use()
             self.framebuffer.clear(depth=1.0)
-            self._set_uniforms(lens, lamp_before_camera(light, pose), light.ambient)
+            self._set_uniforms(lens, light_in_camera(light, pose), light.ambient)
             used = {key for number, part in enumerate(surfaces) for key in self._show(part, pose, number)}
             for key in self.held.keys() - used:
                 self.held.pop(key).release()
@@ -212,13 +212,13 @@ class _Buffers:
             (texture,) = self._reuse(keys[1], (picture,), lambda: (self._texture(picture),))
             texture.use(0)
         self.program["textured"], self.program["number"] = picture is not None, float(number)
-        points.write(corners(before_camera(part, pose), triangles))
+        points.write(corners(vertices_in_camera(part, pose), triangles))
         drawing.render()
         return tuple(keys)
 
     def _reuse(self, key: tuple[int, ...], source: tuple, make: Callable[[], tuple]) -> tuple[Any, ...]:
         if key not in self.held:
-            self.held[key] = _Held(source, make())
+            self.held[key] = _UploadedMesh(source, make())
         return self.held[key].resources
 
     def _geometry(self, triangles: NDArray[np.int32], paint: NDArray) -> tuple[Any, ...]:

@@ -60,25 +60,25 @@ class RenderedFrame:
     completed: NDArray[np.bool_] | None = None
 
 
-class SelfDrawn(Scene):
-    """A scene that is drawn from something else than its views, such as splats; renderers leave it to itself."""
+class SelfRenderedScene(Scene):
+    """A scene that renders itself, for example from splats, instead of being drawn from its views."""
 
-    def painted(self, path: CameraPath, frame: int) -> RenderedFrame:
+    def paint(self, path: CameraPath, frame: int) -> RenderedFrame:
         """Frame ``frame`` of ``path``, holes black; called by several threads at once."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
-class Hidden:
-    """A part of a second layer: what a camera will see that no picture of the scene shows.
+class HiddenPart:
+    """A part of a second layer: content that a camera will see but no picture of the scene shows.
 
-    ``view``: colour and depth; ``drawn`` (H,W) bool: its pixels that are drawn, those completed and a rim of those seen.
+    ``view``: colour and depth; ``drawn`` (H,W) bool: the pixels that are drawn, i.e. the completed ones and a rim of visible ones.
     """
 
     view: View
     drawn: NDArray[np.bool_]
 
-    def cropped(self) -> Hidden:
+    def cropped(self) -> HiddenPart:
         """Without the rows and columns around it in which nothing is drawn."""
         rows, columns = np.nonzero(self.drawn.any(axis=1))[0], np.nonzero(self.drawn.any(axis=0))[0]
         if len(rows) == 0:
@@ -92,13 +92,17 @@ class Hidden:
             self.view.world_from_camera,
             np.ascontiguousarray(self.view.known[window]),
         )
-        return Hidden(view, np.ascontiguousarray(self.drawn[window]))
+        return HiddenPart(view, np.ascontiguousarray(self.drawn[window]))
+
+
+Hidden = HiddenPart
+"""The old name, for one more version."""
 
 
 Painter = Callable[[CameraPath, int], RenderedFrame]
 
 
-def with_hidden(paint: Painter, behind: Sequence[Hidden]) -> Painter:
+def with_hidden(paint: Painter, behind: Sequence[HiddenPart]) -> Painter:
     """``paint``, and in the holes that it leaves the second layer ``behind``, drawn as a mesh."""
     if not behind:
         return paint
@@ -132,8 +136,8 @@ def painter(scene: Scene, renderer: Renderer) -> Painter:
         raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
     if isinstance(scene, StagedScene) and scene.objects:
         return _paint_objects(scene, painter(plain(scene), renderer))
-    if isinstance(scene, SelfDrawn):
-        return scene.painted
+    if isinstance(scene, SelfRenderedScene):
+        return scene.paint
     return _with_others(_paint_views(scene, renderer), scene.others)
 
 

@@ -19,7 +19,7 @@ from camera.errors import InputError
 from camera.horizon import Horizon
 from camera.path import CameraPath
 from camera.render.exposure import Exposure, expose
-from camera.render.painters import Hidden, Painter, RenderedFrame, Renderer, painter, with_hidden
+from camera.render.painters import HiddenPart, Painter, RenderedFrame, Renderer, painter, with_hidden
 from camera.view import Scene, View
 
 Fill = Literal["holes", "background"]
@@ -57,7 +57,7 @@ def render_all(
     renderer: Renderer = "mesh",
     fill: Fill = "background",
     hole_colour: tuple[int, int, int] = (0, 0, 0),
-    behind: Sequence[Hidden] = (),
+    behind: Sequence[HiddenPart] = (),
     exposure: Exposure | None = None,
     threads: int | None = None,
 ) -> Iterator[RenderedFrame]:

@@ -41,7 +41,7 @@ def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Li
     surface = np.full(size, -1, np.int32)
     shares = np.zeros((*size, 2), np.float32)
     pose, lens = path.camera_from_world[frame], path.intrinsics[frame].astype(np.float32)
-    placed = [before_camera(part, pose) for part in surfaces]
+    placed = [vertices_in_camera(part, pose) for part in surfaces]
     for number, (part, camera) in enumerate(zip(surfaces, placed)):
         pixels = camera @ lens.T
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -52,7 +52,7 @@ def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Li
         )
     depth = np.divide(1, inverse_depth, out=np.zeros_like(inverse_depth), where=inverse_depth > 0)
     colour, normal = np.zeros((*size, 3), np.uint8), np.zeros((*size, 3), np.float32)
-    lamp = lamp_before_camera(light, pose)
+    lamp = light_in_camera(light, pose)
     for number, (part, camera) in enumerate(zip(surfaces, placed)):
         triangles = part.triangles.astype(np.int32)
         textured = part.texture is not None and part.uv is not None
@@ -67,12 +67,12 @@ def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Li
 _NO_UV, _NO_TEXTURE = np.zeros((0, 2), np.float32), np.zeros((1, 1, 3), np.uint8)
 
 
-def before_camera(part: Surface, camera_from_world: NDArray) -> NDArray[np.float32]:
+def vertices_in_camera(part: Surface, camera_from_world: NDArray) -> NDArray[np.float32]:
     """(V,3): the surface's vertices in the camera's axes."""
     return (part.vertices @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]).astype(np.float32)
 
 
-def lamp_before_camera(light: Light, camera_from_world: NDArray) -> NDArray[np.float32]:
+def light_in_camera(light: Light, camera_from_world: NDArray) -> NDArray[np.float32]:
     """(3,): unit direction towards the lamp in the camera's axes; zeros for one beside the camera."""
     if light.direction is None:
         return np.zeros(3, np.float32)

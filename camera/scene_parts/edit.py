@@ -18,7 +18,7 @@ from camera.completion.complete import complete_frame
 from camera.errors import InputError
 from camera.objects.scene import subject_distance
 from camera.path import CameraPath, spread_indices
-from camera.render.painters import Hidden, RenderedFrame, SelfDrawn, with_hidden
+from camera.render.painters import HiddenPart, RenderedFrame, SelfRenderedScene, with_hidden
 from camera.rotation import UP
 from camera.scene_parts.planes import find_planes
 from camera.view import Scene, View
@@ -51,7 +51,7 @@ STAY = Shift()
 
 
 @dataclass(frozen=True, eq=False)
-class Edited:
+class EditedScene:
     """``scene`` after the edit; ``note``: in words what was done, and what was invented."""
 
     scene: Scene
@@ -65,7 +65,7 @@ def change_part(
     shift: Shift = STAY,
     *,
     reference: int = 0,
-) -> Edited:
+) -> EditedScene:
     """The scene with a part removed, moved or duplicated.
 
     ``masks`` (F,H,W): the part in every view, see `camera.scene_parts.choose.spread`; ``reference``: the view whose ground counts.
@@ -89,11 +89,11 @@ def change_part(
         others = (*others, *(base[i] for i in spread_indices(len(base), KEPT_BEHIND)))
     made = {"remove": "removed", "move": "moved", "duplicate": "duplicated"}[change]
     source = scene.source if scene.source.endswith("edited by parts") else f"{scene.source}, edited by parts"
-    return Edited(replace(scene, views=views, others=others, source=source), _note(masks, made, words))
+    return EditedScene(replace(scene, views=views, others=others, source=source), _note(masks, made, words))
 
 
 def _check(scene: Scene, masks: NDArray[np.bool_]) -> None:
-    if isinstance(scene, SelfDrawn):
+    if isinstance(scene, SelfRenderedScene):
         raise InputError(
             f"Parts are chosen in pictures, and {scene.name} is {scene.source}; edit it where it was made."
         )
@@ -135,13 +135,13 @@ def ground_axes(view: View, mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut(SelfDrawn):
+class _Cut(SelfRenderedScene):
     """A scene of ``parts`` of its pictures alone."""
 
     drawn: tuple[NDArray[np.bool_], ...] = field(kw_only=True)
 
-    def painted(self, path: CameraPath, frame: int) -> RenderedFrame:
-        parts = [Hidden(view, drawn) for view, drawn in zip(self.views, self.drawn) if drawn.any()]
+    def paint(self, path: CameraPath, frame: int) -> RenderedFrame:
+        parts = [HiddenPart(view, drawn) for view, drawn in zip(self.views, self.drawn) if drawn.any()]
         image = with_hidden(_nothing, parts)(path, frame)
         unseen = image.holes if image.completed is None else image.holes & ~image.completed
         return replace(image, holes=unseen, completed=None)
@@ -158,7 +158,7 @@ def _without(scene: Scene, masks: NDArray[np.bool_]) -> tuple[View, ...]:
     """The views without the part. What was invented for one is shown to the next, so that all show the same."""
     size = 2 * max(round(MARGIN_PX * scene.first.height / 480), 1) + 1
     wide = [np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8))).astype(bool) for mask in masks]
-    found: tuple[Hidden, ...] = ()
+    found: tuple[HiddenPart, ...] = ()
     views = []
     for i, view in enumerate(scene.views):
         if not wide[i].any():
@@ -168,7 +168,7 @@ def _without(scene: Scene, masks: NDArray[np.bool_]) -> tuple[View, ...]:
         cut = _Cut(tuple(scene.views[j] for j in near), "views", drawn=tuple(~wide[j] for j in near))
         part = complete_frame(cut, view.camera, 0, found)
         views.append(_put(view, part.view, wide[i]))
-        found = (*found, Hidden(views[-1], wide[i]))
+        found = (*found, HiddenPart(views[-1], wide[i]))
     return tuple(views)
 
 
@@ -185,7 +185,7 @@ def _with_part(base: View, view: View, mask: NDArray[np.bool_], turn: NDArray[np
     if not drawn.any():
         return base
     moved = replace(view, world_from_camera=turn @ view.world_from_camera)
-    image = with_hidden(_nothing, [Hidden(moved, drawn)])(base.camera, 0)
+    image = with_hidden(_nothing, [HiddenPart(moved, drawn)])(base.camera, 0)
     shown = image.completed if image.completed is not None else np.zeros_like(drawn)
     front = shown & ((image.depth < base.depth) | ~base.known)
     if not front.any():

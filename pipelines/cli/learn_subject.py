@@ -20,7 +20,7 @@ from pipelines.methods.i2v3d.method import METHOD, RENDERS, I2V3DSettings
 from pipelines.methods.i2v3d.scene.project import read_project
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.project.file import is_project
-from pipelines.training import Learnt, TrainedWeights
+from pipelines.training import TrainedWeights, TrainingStep
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,7 +74,7 @@ def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
         if isinstance(step, TrainedWeights):
             made = step
         else:
-            note = f" {step.note}" if isinstance(step, Learnt) else ""
+            note = f" {step.note}" if isinstance(step, TrainingStep) else ""
             print(f"{step.phase} {step.step}/{step.steps}{note}", file=sys.stderr)
     assert made is not None, "a training ends with its file"
     return (*made.further, made.file)

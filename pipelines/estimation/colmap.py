@@ -55,7 +55,7 @@ def _quiet(colmap: ModuleType) -> Iterator[None]:
 
 
 @dataclass(frozen=True, eq=False)
-class Workplace:
+class Workspace:
     """COLMAP's database and the pictures as files, in a folder that goes when the work is done."""
 
     colmap: ModuleType
@@ -66,12 +66,12 @@ class Workplace:
 
     @staticmethod
     @contextmanager
-    def of(pictures: NDArray[np.uint8], masks: NDArray[np.bool_] | None, seed: int) -> Iterator[Workplace]:
+    def of(pictures: NDArray[np.uint8], masks: NDArray[np.bool_] | None, seed: int) -> Iterator[Workspace]:
         colmap = pycolmap()
         with tempfile.TemporaryDirectory() as work, _quiet(colmap):
             colmap.set_random_seed(seed)
             _write_pictures(Path(work), pictures, masks)
-            yield Workplace(colmap, Path(work), pictures, masks is not None, seed)
+            yield Workspace(colmap, Path(work), pictures, masks is not None, seed)
 
     @property
     def database(self) -> Path:

@@ -12,7 +12,7 @@ STEPS, SPREAD = 20, 1.5
 """Of the weighted fit; a point that is off by so many medians counts half."""
 
 
-class Sparse(NamedTuple):
+class SparseDepth(NamedTuple):
     """Depths (K,) along z known at pixels (K,2) of one picture."""
 
     pixels: NDArray[np.float64]
@@ -27,7 +27,7 @@ def fit_to_depth(depth: NDArray, other: NDArray, where: NDArray | None = None) -
     return fit_inverse(1 / depth[usable][::step], 1 / other[usable][::step])
 
 
-def fit_to(depth: NDArray, known: Sparse) -> NDArray[np.float64] | None:
+def fit_to(depth: NDArray, known: SparseDepth) -> NDArray[np.float64] | None:
     """Scale and offset of inverse depth from the known points; None where too few can be used."""
     column, row = known.pixels.round().astype(int).T
     inside = (row >= 0) & (row < depth.shape[0]) & (column >= 0) & (column < depth.shape[1]) & (known.depths > 0)

@@ -39,7 +39,7 @@ REACH, ALIKE = 2, 0.03
 
 
 @dataclass(frozen=True, eq=False)
-class Steady:
+class SteadyDepth:
     """``depth`` (F,H,W), NaN where there is none. ``fits`` (F,2): scale and offset of inverse depth that were applied.
 
     ``before`` and ``after`` (F,): the median part by which depths of points seen in a frame and in its neighbours differ, as
@@ -78,7 +78,7 @@ class Steady:
         return "\n".join(lines) + "\n"
 
 
-def steady_scene(scene: Scene, *, moving: NDArray[np.bool_] | None = None) -> tuple[Scene, Steady]:
+def steady_scene(scene: Scene, *, moving: NDArray[np.bool_] | None = None) -> tuple[Scene, SteadyDepth]:
     """A clip with its depth steadied, see `steady_depth`; its cameras are taken as they are. Raises `InputError` for no clip."""
     if scene.kind != "clip" or len(scene.views) < 3:
         raise InputError(
@@ -103,7 +103,7 @@ def steady_depth(
     *,
     moving: NDArray[np.bool_] | None = None,
     smooth: bool = True,
-) -> Steady:
+) -> SteadyDepth:
     """One scale and offset of inverse depth for ``depth`` (F,H,W) along z of ``frames`` (F,H,W,3), then smoothed over time.
 
     ``path``: a camera per frame; one that stands still is compared as it is. ``moving`` (F,H,W): True where nothing is compared;
@@ -132,7 +132,7 @@ def steady_depth(
     found = _smoothed(aligned, path) if smooth else aligned
     plain = np.tile([1.0, 0.0], (len(frames), 1))
     after = _Matches.of(sightings, 1 / found.astype(np.float64), path)
-    return Steady(found, fits, seen.residuals(plain), after.residuals(plain), seen.counts, len(placed.frame))
+    return SteadyDepth(found, fits, seen.residuals(plain), after.residuals(plain), seen.counts, len(placed.frame))
 
 
 # --- what is compared ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from camera.depth_edges import reliable_depth
 from camera.errors import InputError
 from camera.evaluation.paths import Similarity, fit_similarity
 from camera.path import spread_indices
-from camera.render.painters import SelfDrawn
+from camera.render.painters import SelfRenderedScene
 from camera.view import Scene, View
 
 LOOKED_AT, KEPT = 6, 12
@@ -32,7 +32,7 @@ FEWEST, LEAST_SHARE = 16, 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Registered:
+class Registration:
     """``scene``: the first with the second's pictures among its others. ``similarity``: from the second's world to the first's.
     ``matches``: points matched, ``agreeing`` of them; ``residual``: the median part of their distance by which these miss."""
 
@@ -49,20 +49,20 @@ class Registered:
         )
 
 
-def add_capture(scene: Scene, second: Scene) -> Registered:
+def add_capture(scene: Scene, second: Scene) -> Registration:
     """``scene`` with what ``second``, a capture of the same place with depth, shows where it has holes.
 
     Everything in the second is taken to stand still. Raises `InputError` where the two have too little in common.
     """
     for each in (scene, second):
-        if isinstance(each, SelfDrawn):
+        if isinstance(each, SelfRenderedScene):
             raise InputError(f"Captures are matched by their pictures, and {each.name} is {each.source}.")
     ours, theirs, away = match_captures(scene, second)
     similarity, agreeing = _best(theirs, ours, away)
     off = np.linalg.norm(similarity(theirs[agreeing]) - ours[agreeing], axis=1) / away[agreeing]
     placed = tuple(place(second.views[i], similarity) for i in spread_indices(len(second.views), KEPT))
     whole = replace(scene, others=(*scene.others, *placed))
-    return Registered(whole, similarity, len(ours), int(agreeing.sum()), float(np.median(off)))
+    return Registration(whole, similarity, len(ours), int(agreeing.sum()), float(np.median(off)))
 
 
 def place(view: View, similarity: Similarity) -> View:

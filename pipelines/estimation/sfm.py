@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 from camera.evaluation.paths import Similarity
 from camera.path import CameraPath
-from pipelines.estimation.colmap import STRICT_PX, Matcher, Workplace, picture_number, write_model
+from pipelines.estimation.colmap import STRICT_PX, Matcher, Workspace, picture_number, write_model
 
 Pairing = Literal["auto", "exhaustive", "sequential", "closed"]
 """Which pictures are matched: all with all, neighbours in time, or neighbours of a path that ends where it began."""
@@ -97,9 +97,9 @@ def reconstruct(
 
     ``model_folder`` receives COLMAP's binary model, under ``names`` for the pictures. ``one_lens``: all were taken with
     one. ``matcher`` replaces SIFT. ``focal_px`` holds the lens, centred, at this focal length.
-    ``one_video``: few frames of one move, made for speed, see `Workplace.mapped`. Raises `InputError` where pycolmap is missing or no cameras can be found.
+    ``one_video``: few frames of one move, made for speed, see `Workspace.mapped`. Raises `InputError` where pycolmap is missing or no cameras can be found.
     """
-    with Workplace.of(pictures, masks, seed) as place:
+    with Workspace.of(pictures, masks, seed) as place:
         known = None if focal_px is None else _centred_camera(focal_px, pictures.shape[2], pictures.shape[1])
         model = "SIMPLE_PINHOLE" if known is None else "PINHOLE"
         place.extract(model, one_lens=one_lens, known=known, few=matcher is not None)
@@ -134,7 +134,7 @@ def refine_cameras(
     missing, the camera stands still, or less than half of the frames can be placed, and says how many.
     """
     _check_refinable(frames, path)
-    with Workplace.of(frames, masks, seed) as place:
+    with Workspace.of(frames, masks, seed) as place:
         one_lens = bool(np.ptp(path.intrinsics, axis=0).max() < 1e-6)
         place.extract("PINHOLE", one_lens=one_lens, known=path, few=matcher is not None)
         place.match(choose_pairs(len(frames), pairing), matcher)

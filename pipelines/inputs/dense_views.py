@@ -6,7 +6,7 @@ import numpy as np
 
 from camera.errors import InputError
 from camera.view import Scene
-from pipelines.estimation.depth_fit import Sparse
+from pipelines.estimation.depth_fit import SparseDepth
 from pipelines.estimation.tracking import track_points
 from pipelines.inputs.posed_images import FEWEST_POINTS, PosedPictures
 from pipelines.inputs.video_scene import Estimate, posed_scene
@@ -28,15 +28,15 @@ def dense_views(posed: PosedPictures, estimate: Estimate) -> Scene:
     return posed_scene(few.pictures, few.path, estimate, [sparse[index] for index in chosen], kind="views")
 
 
-def _choose_given_points(posed: PosedPictures) -> list[Sparse]:
-    return [Sparse(*posed.seen_points(index)) for index in range(len(posed.pictures))]
+def _choose_given_points(posed: PosedPictures) -> list[SparseDepth]:
+    return [SparseDepth(*posed.seen_points(index)) for index in range(len(posed.pictures))]
 
 
-def _follow_points(posed: PosedPictures) -> list[Sparse]:
+def _follow_points(posed: PosedPictures) -> list[SparseDepth]:
     tracks = track_points(posed.pictures, posed.path)
     if tracks.agreeing < FEWEST_POINTS:
         raise InputError(
             f"The cameras came without points, and following corners found too few ({tracks.words}); give a COLMAP model with "
             "its points, or pictures in the order they were taken."
         )
-    return [Sparse(*tracks.found.depths(index)) for index in range(len(posed.pictures))]
+    return [SparseDepth(*tracks.found.depths(index)) for index in range(len(posed.pictures))]

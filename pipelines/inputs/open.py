@@ -19,7 +19,7 @@ from camera.view import Scene
 from pipelines.splats.formats import is_splat_file
 
 if TYPE_CHECKING:
-    from pipelines.estimation.depth_over_time import Steady
+    from pipelines.estimation.depth_over_time import SteadyDepth
     from pipelines.inputs.posed_files import PosedInput
     from pipelines.inputs.posed_images import PosedPictures
     from pipelines.splats.formats.axes import Up
@@ -52,7 +52,7 @@ class Material:
     note: str = ""
     path_as_given: bool = False
     points: PointCloud | None = None
-    steady: Steady | None = None
+    steady: SteadyDepth | None = None
 
 
 def read_material(

@@ -17,7 +17,7 @@ from camera.path import CameraPath, pinhole
 from camera.trajectories.keyframes import Keyframe, through
 from camera.view import Scene, View
 from pipelines.estimation.depth import DEFAULT_FOV_DEGREES
-from pipelines.estimation.depth_fit import LEAST_POINTS, Sparse, apply_fit, fit_to, fit_to_depth
+from pipelines.estimation.depth_fit import LEAST_POINTS, SparseDepth, apply_fit, fit_to, fit_to_depth
 
 Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """RGB (H,W,3) to depth (H,W) of any scale, NaN or infinite where there is none."""
@@ -53,10 +53,10 @@ def scene_of_video(
         words = f"The camera is taken to stand still: structure from motion placed only {len(found.frames)} of {len(frames)} frames."
         return _scene_of_still_camera(frames, fps, estimate, fov_degrees), words
     path = _complete_path(found.path, found.frames, len(frames))
-    sparse: list[Sparse | None] = [None] * len(frames)
+    sparse: list[SparseDepth | None] = [None] * len(frames)
     for index, frame in enumerate(found.frames):
         pixels, depths = found.depths(index)
-        sparse[frame] = Sparse(pixels, depths)
+        sparse[frame] = SparseDepth(pixels, depths)
     scene = posed_scene(frames, path, estimate, sparse, kind="clip")
     return scene, f"Cameras by structure from motion: {len(found.frames)} of {len(frames)} frames placed."
 
@@ -65,7 +65,7 @@ def posed_scene(
     frames: NDArray[np.uint8],
     path: CameraPath,
     estimate: Estimate,
-    sparse: Sequence[Sparse | None],
+    sparse: Sequence[SparseDepth | None],
     *,
     kind: Literal["clip", "views"],
 ) -> Scene:

@@ -20,15 +20,15 @@ _AS_WRITTEN = {"movflags": "+faststart+use_metadata_tags"}
 
 
 @dataclass(frozen=True)
-class Begun:
+class VideoPrefix:
     """The first ``frames`` pictures of ``video``, an mp4 that `pipelines.media.video.write_mp4` wrote."""
 
     video: Path
     frames: int
 
 
-def write_on(
-    path: Path, frames: NDArray[np.uint8], fps: float, *, metadata: dict[str, str], begun: Begun | None = None
+def write_continuation(
+    path: Path, frames: NDArray[np.uint8], fps: float, *, metadata: dict[str, str], begun: VideoPrefix | None = None
 ) -> Path:
     """As `write_mp4` of ``frames`` (F,H,W,3), but the pictures that ``begun`` holds are copied from there.
 
@@ -40,14 +40,14 @@ def write_on(
     try:
         parts = [begun]
         if len(frames) > begun.frames:
-            parts.append(Begun(write_mp4(rest, frames[begun.frames :], fps), len(frames) - begun.frames))
+            parts.append(VideoPrefix(write_mp4(rest, frames[begun.frames :], fps), len(frames) - begun.frames))
         copied = _join(path, parts, frames.shape[1:3], metadata)
     finally:
         rest.unlink(missing_ok=True)
     return path if copied else write_mp4(path, frames, fps, metadata=metadata)
 
 
-def _join(path: Path, parts: list[Begun], size: tuple[int, ...], metadata: dict[str, str]) -> bool:
+def _join(path: Path, parts: list[VideoPrefix], size: tuple[int, ...], metadata: dict[str, str]) -> bool:
     """Writes the packets of ``parts`` one after another; False, with nothing written, where they do not fit together."""
     import av
     from av.error import FFmpegError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from camera.errors import InputError
 from camera.exchange.relief import Relief, relief_of
 from camera.path import CameraPath
-from camera.render.painters import SelfDrawn
+from camera.render.painters import SelfRenderedScene
 from camera.view import Scene
 from pipelines.media.video import complete
 
@@ -46,7 +46,7 @@ def scene_file(scene: Scene, path: CameraPath, file: str | Path) -> Path:
 def _usd(scene: Scene, path: CameraPath, suffix: str) -> bytes:
     from camera.exchange.usd import usd_of
 
-    shown = _splats(scene).middles.thinned(MOST_POINTS) if isinstance(scene, SelfDrawn) else relief_of(scene)
+    shown = _splats(scene).middles.thinned(MOST_POINTS) if isinstance(scene, SelfRenderedScene) else relief_of(scene)
     return usd_of(shown, path, kind="usda" if suffix == ".usda" else "usdc", unit=scene.unit)
 
 
@@ -54,7 +54,7 @@ def _glb(scene: Scene, path: CameraPath) -> bytes:
     from camera.formats.film.gltf import with_camera
     from pipelines.reconstruct.export import mesh_glb
 
-    if isinstance(scene, SelfDrawn):
+    if isinstance(scene, SelfRenderedScene):
         from pipelines.splats.formats import encode
 
         return with_camera(encode(_splats(scene), "glb"), path)
@@ -64,7 +64,7 @@ def _glb(scene: Scene, path: CameraPath) -> bytes:
 def _html(scene: Scene, path: CameraPath) -> bytes:
     from pipelines.viewer import page
 
-    if isinstance(scene, SelfDrawn):
+    if isinstance(scene, SelfRenderedScene):
         return page.page_of_splats(_splats(scene), path)
     return page.page_of_mesh([_mesh(relief_of(scene))], path)
 

@@ -27,7 +27,7 @@ from camera.errors import InputError
 from camera.objects.archive import models_of, objects_written
 from camera.objects.scene import StagedScene
 from camera.path import CameraPath
-from camera.render.painters import SelfDrawn
+from camera.render.painters import SelfRenderedScene
 from camera.sequence.shots import Shot
 from camera.view import Scene, View
 from pipelines.results.arrays import scene_arrays, scene_facts
@@ -84,7 +84,7 @@ def words_of(project: ProjectFile) -> dict[str, str]:
     about = {
         TAG: FORMAT,
         "scene": scene_facts(scene) if scene is not None else None,
-        "splats": isinstance(scene, SelfDrawn),
+        "splats": isinstance(scene, SelfRenderedScene),
         "example": project.example,
         "own": project.own.values() if project.own else None,
         "own_as_given": project.own_as_given,
@@ -110,7 +110,7 @@ def parts_of(project: ProjectFile) -> Iterator[Part]:
     """All but the words. Raises `InputError` for a file that is not there any more, or too large."""
     if project.scene is not None:
         yield scene_part(project.scene)
-    if isinstance(project.scene, SelfDrawn) and (splats := getattr(project.scene, "splats", None)) is not None:
+    if isinstance(project.scene, SelfRenderedScene) and (splats := getattr(project.scene, "splats", None)) is not None:
         yield _splats_part(splats)
     if isinstance(project.scene, StagedScene):
         for name, model in models_of(project.scene.objects):

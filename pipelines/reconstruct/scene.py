@@ -20,7 +20,7 @@ from camera.path import CameraPath
 from camera.view import Scene, View
 from pipelines.estimation import sfm
 from pipelines.estimation.colmap import Matcher
-from pipelines.estimation.depth_fit import Sparse, apply_fit, fit_to
+from pipelines.estimation.depth_fit import SparseDepth, apply_fit, fit_to
 from pipelines.estimation.tracking import LEAST_ANGLE, match_tracks, track_points
 from pipelines.method import Clip, Frames, Progress
 
@@ -238,7 +238,7 @@ def _seeing_points(
     placed: _Placed, points: sfm.Reconstruction, raw: list[NDArray[np.float32]]
 ) -> tuple[_Placed, list[NDArray[np.float32]]]:
     """Without the frames that show too few placed points to fit their depth to: black ones, or a wall without texture."""
-    kept = [i for i, depth in enumerate(raw) if fit_to(depth, Sparse(*points.depths(i))) is not None]
+    kept = [i for i, depth in enumerate(raw) if fit_to(depth, SparseDepth(*points.depths(i))) is not None]
     if len(kept) < 3 or sum(len(points.seen[i][0]) for i in kept) < FEWEST_POINTS:
         raise InputError(
             f"No three frames show enough placed points to fit their depth to. {INSTEAD}; for 3D give aligned depth."
@@ -254,7 +254,7 @@ def _seeing_points(
 
 def _fit_depths(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
     """Each depth brought to the points it shows, and the part by which it then misses them, in the median."""
-    known = [Sparse(*points.depths(i)) for i in range(len(raw))]
+    known = [SparseDepth(*points.depths(i)) for i in range(len(raw))]
     done = [apply_fit(depth, fit_to(depth, one)) for depth, one in zip(raw, known)]
     for _ in range(ROUNDS):
         done = [_refit_depth(i, raw, done, known[i], points.path) for i in range(len(raw))]
@@ -262,7 +262,7 @@ def _fit_depths(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> t
 
 
 def _refit_depth(
-    i: int, raw: list[NDArray[np.float32]], done: list[NDArray[np.float32]], known: Sparse, path: CameraPath
+    i: int, raw: list[NDArray[np.float32]], done: list[NDArray[np.float32]], known: SparseDepth, path: CameraPath
 ) -> NDArray[np.float32]:
     """Depth of frame ``i``, fitted again to its sparse points and to what its neighbours in time now say of it."""
     pixels, depths = [known.pixels], [known.depths]
@@ -271,11 +271,11 @@ def _refit_depth(
             seen = _project_neighbour(i, j, done, path)
             pixels.append(seen.pixels)
             depths.append(seen.depths)
-    fit = fit_to(raw[i], Sparse(np.concatenate(pixels), np.concatenate(depths)))
+    fit = fit_to(raw[i], SparseDepth(np.concatenate(pixels), np.concatenate(depths)))
     return done[i] if fit is None else apply_fit(raw[i], fit)
 
 
-def _project_neighbour(i: int, j: int, done: list[NDArray[np.float32]], path: CameraPath) -> Sparse:
+def _project_neighbour(i: int, j: int, done: list[NDArray[np.float32]], path: CameraPath) -> SparseDepth:
     """Up to about `FROM_NEIGHBOUR` points of frame ``j`` as frame ``i`` sees them, where its own depth is similar."""
     height, width = done[j].shape
     step = max(1, round(np.sqrt(height * width / FROM_NEIGHBOUR)))
@@ -292,10 +292,10 @@ def _project_neighbour(i: int, j: int, done: list[NDArray[np.float32]], path: Ca
     x, y = pixels.round().astype(int).T
     with np.errstate(invalid="ignore"):
         similar = np.abs(done[i][y, x] / depths - 1) < SIMILAR
-    return Sparse(pixels[similar], depths[similar])
+    return SparseDepth(pixels[similar], depths[similar])
 
 
-def _misses(depth: NDArray[np.float32], known: Sparse) -> NDArray[np.float64]:
+def _misses(depth: NDArray[np.float32], known: SparseDepth) -> NDArray[np.float64]:
     column, row = known.pixels.round().astype(int).T
     there = depth[row.clip(0, depth.shape[0] - 1), column.clip(0, depth.shape[1] - 1)]
     miss = np.abs(there / known.depths - 1)

@@ -63,7 +63,7 @@ class Pair:
     right: Entry
 
 
-def home() -> Path:
+def arena_folder() -> Path:
     """The folder of the page's arena: `HOME_VARIABLE`, a Space's persistent storage, or the user's cache."""
     if not os.environ.get(HOME_VARIABLE) and os.environ.get("SPACE_ID") and os.access(SPACE_STORAGE, os.W_OK):
         return SPACE_STORAGE / "reshoot-arena"

@@ -20,7 +20,7 @@ from camera.objects.scene import StagedScene
 from camera.path import CameraPath
 from camera.view import Scene
 from pipelines.media import mp4_box
-from pipelines.media.concat import Begun, write_on
+from pipelines.media.concat import VideoPrefix, write_continuation
 from pipelines.media.image import png
 from pipelines.media.video import complete, probe
 from pipelines.method import Clip, Method, Moves
@@ -99,7 +99,7 @@ def record(shot: Shot, *, moves: Moves | None = None, report: Any = None) -> Rec
 
 
 def save(
-    folder: str | Path, name: str, clip: Clip, made: Record, *, carries: bytes = b"", begun: Begun | None = None
+    folder: str | Path, name: str, clip: Clip, made: Record, *, carries: bytes = b"", begun: VideoPrefix | None = None
 ) -> SavedResult:
     """Write ``clip`` as ``folder``/``name``.mp4 with everything beside it; each file appears only when it is whole. What
     an interrupted writer left there long ago goes away.
@@ -117,7 +117,7 @@ def save(
     companions = {}
     for title, frames in clip.extras.items():
         if len(frames) > 1:
-            before = begun and Begun(companion_file(begun.video, title), begun.frames)
+            before = begun and VideoPrefix(companion_file(begun.video, title), begun.frames)
             file, told = companion_file(video, title), {"comment": _comment(made)}
             companions[title] = _video(file, frames, clip.fps, told, before)
     stills = {f"{title}.png": png(frames[0]) for title, frames in clip.extras.items() if len(frames) == 1}
@@ -197,10 +197,15 @@ def version() -> str:
 
 
 def _video(
-    file: Path, frames: np.ndarray, fps: float, metadata: dict[str, str], begun: Begun | None, carries: bytes = b""
+    file: Path,
+    frames: np.ndarray,
+    fps: float,
+    metadata: dict[str, str],
+    begun: VideoPrefix | None,
+    carries: bytes = b"",
 ) -> Path:
     with complete(file) as part:
-        write_on(part, frames, fps, metadata=metadata, begun=begun)
+        write_continuation(part, frames, fps, metadata=metadata, begun=begun)
         if carries:
             mp4_box.append_box(part, carries)
     return file

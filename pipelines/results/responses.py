@@ -19,7 +19,7 @@ HOME_VARIABLE = "RESHOOT_RESPONSES"
 """Environment variable: the folder of the curves."""
 
 
-def home() -> Path:
+def responses_folder() -> Path:
     """The folder of the curves: `HOME_VARIABLE`, or the user's cache."""
     return cache_folder(HOME_VARIABLE, "responses")
 
@@ -56,7 +56,7 @@ def generate_corrected(shot: Shot, run: Callable[[Shot], Iterator[Any]]) -> Iter
     Raises `InputError` where the method is told no poses, or has no curve with these weights.
     """
     name, weights = shot.method.name, shot.options.weights
-    known = load_responses(home(), name, weights)
+    known = load_responses(responses_folder(), name, weights)
     if shot.method.nominal:
         raise InputError(f"{shot.method.title} is not told the path's poses, so that nothing else can be asked for.")
     if known is None:

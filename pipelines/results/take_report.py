@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from camera.errors import InputError
-from camera.evaluation.report import Found, TakeReport, make_report
+from camera.evaluation.report import MeasuredCamera, TakeReport, make_report
 from camera.path import CameraPath
 from pipelines.media import mp4_box
 from pipelines.media.video import complete
@@ -43,7 +43,7 @@ def measure_video(video: str | Path, requested: CameraPath | None = None, *, fre
     focal = None if requested is None or free_lens else float(requested.intrinsics[0, 0, 0])
     found = recover(clip, focal_px=focal)
     return make_report(
-        Found(
+        MeasuredCamera(
             found.kind, found.path, found.frames, found.count, found.lens, found.parallax_degrees, found.error_px,
             (found.words,), found.distance, found.agreeing >= LEAST_AGREEING,
         ),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from camera.path import CameraPath
 from pipelines.splats import rasterizer
-from pipelines.splats.rasterizer import Drawn, Gaussians
+from pipelines.splats.rasterizer import Gaussians, RenderedSplats
 from pipelines.splats.splats import Splats
 
 
@@ -22,7 +22,7 @@ from pipelines.splats.splats import Splats
 class Drawing:
     """``draw`` as `pipelines.splats.rasterizer.draw`, on ``device``; ``words`` say what draws; the rest is what a fit takes here."""
 
-    draw: Callable[..., Drawn]
+    draw: Callable[..., RenderedSplats]
     device: torch.device
     words: str
     iterations: int
@@ -85,7 +85,7 @@ def render_path(
         yield colour, (drawn.alpha < 0.5).cpu().numpy()
 
 
-def _draw_compiled(*args: Any, **options: Any) -> Drawn:
+def _draw_compiled(*args: Any, **options: Any) -> RenderedSplats:
     from pipelines.splats.projection import draw
 
     return draw(*args, **options)
@@ -99,7 +99,7 @@ def _draw_gsplat(
     height: int,
     *,
     background: Tensor | None = None,
-) -> Drawn:
+) -> RenderedSplats:
     """As `pipelines.splats.rasterizer.draw`; gsplat's pixel centres are at half-integers.
 
     Not packed: then what is told of the Gaussians has the shape (1,N,...), one row for each of them. Its radii are (1,N,2)
@@ -118,4 +118,4 @@ def _draw_gsplat(
     if background is not None:
         colour = colour + (1 - alpha[..., None]) * background
     seen = about["radii"][0].reshape(len(gaussians.means), -1).amin(dim=1) > 0
-    return Drawn(colour, alpha, pictures[0, ..., 3], about["means2d"], seen)
+    return RenderedSplats(colour, alpha, pictures[0, ..., 3], about["means2d"], seen)

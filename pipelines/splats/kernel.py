@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from camera.kernel import kernel, summing_kernel
-from pipelines.splats.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, REACH, Flat
+from pipelines.splats.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, REACH, ProjectedGaussians
 
 CHANNELS = 4
 """Of the values: a colour and a depth."""
@@ -35,7 +35,7 @@ _SEEN, _LEARNT = 6 * LANES, 8 * LANES
 THREADS = min(cpu_count() or 1, 8)
 
 
-def composite_spans(flat: Flat, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
+def composite_spans(flat: ProjectedGaussians, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
     """See `pipelines.splats.rasterizer.Composite`; values (N,4), float32 on the processor."""
     return _Composited.apply(flat.pixels, flat.conics, opacities, values, flat.depths, flat.reach, width, height)  # type: ignore[return-value]
 

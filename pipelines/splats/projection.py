@@ -15,7 +15,7 @@ from torch import Tensor
 
 from camera.kernel import kernel
 from pipelines.splats.kernel import composite_spans, plain, put_over
-from pipelines.splats.rasterizer import BLUR, FAR, NEAR, REACH, Drawn, Flat, Gaussians
+from pipelines.splats.rasterizer import BLUR, FAR, NEAR, REACH, Gaussians, ProjectedGaussians, RenderedSplats
 from pipelines.splats.splats import SH_C0
 
 _WIDENED = 0.15
@@ -30,15 +30,15 @@ def draw(
     height: int,
     *,
     background: Tensor | None = None,
-) -> Drawn:
+) -> RenderedSplats:
     """As `pipelines.splats.rasterizer.draw`; float32 on the processor. The lens gets no gradient."""
     pixels, conics, values, opacities, reach = _Projected.apply(
         *gaussians, camera_from_world, intrinsics, width, height
     )  # type: ignore[misc]
-    flat = Flat(pixels, conics, values.detach()[:, 3], reach)
+    flat = ProjectedGaussians(pixels, conics, values.detach()[:, 3], reach)
     behind = values.new_zeros(3) if background is None else background
     colour, depth, alpha = put_over(composite_spans(flat, opacities, values, width, height), behind)
-    return Drawn(colour, alpha, depth, pixels, reach[:, 0] > 0)
+    return RenderedSplats(colour, alpha, depth, pixels, reach[:, 0] > 0)
 
 
 class _Projected(torch.autograd.Function):

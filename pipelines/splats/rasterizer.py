@@ -48,7 +48,7 @@ class Gaussians(NamedTuple):
         return Splats(*(tensor.detach().cpu().numpy() for tensor in self))
 
 
-class Flat(NamedTuple):
+class ProjectedGaussians(NamedTuple):
     """Gaussians in the picture: ``pixels`` (N,2) centres, ``conics`` (N,3) the inverse covariance's xx, xy, yy,
     ``depths`` (N,) along z, ``reach`` (N,2) whole pixels to its border, 0 where it is not seen."""
 
@@ -59,7 +59,7 @@ class Flat(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class RenderedSplats:
     """``colour`` (H,W,3) over black or the given background; ``alpha`` (H,W); ``depth`` (H,W) the expected depth along z,
     0 where nothing is. ``places`` (N,2) or (1,N,2): where the Gaussians came to lie, for a fit to retain the gradient of;
     ``seen`` (N,) bool."""
@@ -71,7 +71,7 @@ class Drawn:
     seen: Tensor
 
 
-Composite = Callable[[Flat, Tensor, Tensor, int, int], Tensor]
+Composite = Callable[[ProjectedGaussians, Tensor, Tensor, int, int], Tensor]
 """(flat, opacities (N,), values (N,C), width, height) to (H,W,C+1): the blended values, and alpha."""
 
 
@@ -84,7 +84,7 @@ def draw(
     *,
     background: Tensor | None = None,
     composite: Composite | None = None,
-) -> Drawn:
+) -> RenderedSplats:
     """What one camera (4,4) with ``intrinsics`` (3,3), pixel centres at integers, sees. ``background`` (3,) or (H,W,3) in 0..1."""
     flat = project(gaussians, camera_from_world, intrinsics, width, height)
     centre = -camera_from_world[:3, :3].T @ camera_from_world[:3, 3]
@@ -94,13 +94,13 @@ def draw(
     colour, weighted, alpha = blended[..., :3], blended[..., 3], blended[..., 4]
     if background is not None:
         colour = colour + (1 - alpha[..., None]) * background
-    return Drawn(colour, alpha, weighted / alpha.clamp(min=1e-10), flat.pixels, flat.reach[:, 0] > 0)
+    return RenderedSplats(colour, alpha, weighted / alpha.clamp(min=1e-10), flat.pixels, flat.reach[:, 0] > 0)
 
 
 # --- from the world to the picture ---------------------------------------------------------------------------------
 
 
-def project(g: Gaussians, camera_from_world: Tensor, intrinsics: Tensor, width: int, height: int) -> Flat:
+def project(g: Gaussians, camera_from_world: Tensor, intrinsics: Tensor, width: int, height: int) -> ProjectedGaussians:
     """The EWA projection: a Gaussian in space becomes one in the picture, by the linear part of perspective at its centre."""
     turn = camera_from_world[:3, :3]
     local = g.means @ turn.T + camera_from_world[:3, 3]
@@ -117,7 +117,7 @@ def project(g: Gaussians, camera_from_world: Tensor, intrinsics: Tensor, width: 
         limits = torch.tensor([width - 0.5, height - 0.5], dtype=pixels.dtype, device=pixels.device)
         seen = ((pixels + reach > -0.5) & (pixels - reach < limits)).all(dim=1) & (z > NEAR) & (z < FAR)
         reach = reach * seen[:, None]
-    return Flat(pixels, torch.stack([yy, -xy, xx], dim=1) / area[:, None], z, reach)
+    return ProjectedGaussians(pixels, torch.stack([yy, -xy, xx], dim=1) / area[:, None], z, reach)
 
 
 def axes(quaternions: Tensor, log_scales: Tensor) -> Tensor:
@@ -187,7 +187,7 @@ class Overlaps(NamedTuple):
 
 
 @torch.no_grad()
-def overlaps(flat: Flat, width: int, height: int) -> Overlaps:
+def overlaps(flat: ProjectedGaussians, width: int, height: int) -> Overlaps:
     columns, rows = -(-width // TILE), -(-height // TILE)
     order = torch.argsort(flat.depths)
     order = order[flat.reach[order, 0] > 0]
@@ -204,7 +204,7 @@ def overlaps(flat: Flat, width: int, height: int) -> Overlaps:
     return Overlaps(order[each[by_tile]], torch.cumsum(counts, 0) - counts, counts, columns, rows)
 
 
-def composite_tiles(flat: Flat, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
+def composite_tiles(flat: ProjectedGaussians, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
     """See `Composite`. Tiles with about as many Gaussians are composited together."""
     found = overlaps(flat, width, height)
     shape = (found.columns * found.rows, TILE * TILE, values.shape[1] + 1)
@@ -220,7 +220,7 @@ def composite_tiles(flat: Flat, opacities: Tensor, values: Tensor, width: int, h
     return whole.reshape(found.rows * TILE, found.columns * TILE, -1)[:height, :width]
 
 
-def _weights(flat: Flat, opacities: Tensor, members: Tensor, there: Tensor, pixels: Tensor) -> Tensor:
+def _weights(flat: ProjectedGaussians, opacities: Tensor, members: Tensor, there: Tensor, pixels: Tensor) -> Tensor:
     """(T,P,K): how much each of a tile's K ``members`` (T,K), nearest first, adds to each of its P ``pixels`` (T,P,2)."""
     dx, dy = (pixels[:, :, None] - flat.pixels[members][:, None]).unbind(3)
     xx, xy, yy = flat.conics[members][:, None].unbind(3)

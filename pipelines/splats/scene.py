@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
-from camera.render.painters import RenderedFrame, SelfDrawn
+from camera.render.painters import RenderedFrame, SelfRenderedScene
 from camera.rotation import look_at
 from camera.view import View
 from pipelines.splats.formats import read
@@ -35,12 +35,12 @@ _SMALL = 160
 
 
 @dataclass(frozen=True, eq=False)
-class SplatScene(SelfDrawn):
+class SplatScene(SelfRenderedScene):
     """A still scene whose frames are drawn from ``splats``; its one view is what they look like from the first camera."""
 
     splats: Splats = field(kw_only=True)
 
-    def painted(self, path: CameraPath, frame: int) -> RenderedFrame:
+    def paint(self, path: CameraPath, frame: int) -> RenderedFrame:
         return paint_frame(self._ready, path, frame)
 
     @cached_property

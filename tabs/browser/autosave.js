@@ -23,13 +23,13 @@ let apart = false; // whether another tab has the project too
 let [wanted, busy, answered] = [null, false, null];
 
 const database = new Promise((done, fail) => {
-  const asked = indexedDB.open(NAME, 1);
-  asked.onupgradeneeded = () => {
-    asked.result.createObjectStore("projects", { keyPath: "place" });
-    asked.result.createObjectStore("parts");
+  const request = indexedDB.open(NAME, 1);
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore("projects", { keyPath: "place" });
+    request.result.createObjectStore("parts");
   };
-  asked.onsuccess = () => done(asked.result);
-  asked.onerror = () => fail(asked.error);
+  request.onsuccess = () => done(request.result);
+  request.onerror = () => fail(request.error);
 });
 
 // One transaction: `act(projects, parts, give)`; what it gives is there once everything is written.
@@ -45,14 +45,14 @@ async function transaction(mode, act) {
 
 const read = (store, key) =>
   transaction("readonly", (projects, parts, give) => {
-    const asked = (store === "parts" ? parts : projects).get(key);
-    asked.onsuccess = () => give(asked.result);
+    const request = (store === "parts" ? parts : projects).get(key);
+    request.onsuccess = () => give(request.result);
   });
 
 const all = () =>
   transaction("readonly", (projects, parts, give) => {
-    const asked = projects.getAll();
-    asked.onsuccess = () => give(asked.result.sort((one, other) => other.at - one.at));
+    const request = projects.getAll();
+    request.onsuccess = () => give(request.result.sort((one, other) => other.at - one.at));
   });
 
 function say(words, ...buttons) {
@@ -120,7 +120,7 @@ async function fetched(parts) {
 }
 
 async function keep(value) {
-  if (edit === value.edit) return; // as it was brought back: nothing to write, and what is said of it stays
+  if (edit === value.edit) return; // as it was brought back: nothing to write, and the status line stays
   edit = null;
   if (!(await fetched(value.parts))) return;
   const fresh = { place: place ?? newPlace(), owner: me, at: Date.now() };
@@ -129,7 +129,7 @@ async function keep(value) {
   coming.clear();
   element.dataset.kept = String(mine.at);
   const note = apart ? "Another tab has this project open too; from here on each keeps its own. " : "";
-  say(`${note}Kept in this browser, ${time(mine.at)}.${value.said ? ` ${value.said}` : ""}`, afresh);
+  say(`${note}Kept in this browser, ${time(mine.at)}.${value.status ? ` ${value.status}` : ""}`, afresh);
 }
 
 async function work() {
@@ -140,7 +140,7 @@ async function work() {
     wanted = null;
     try {
       if (value.words) await keep(value);
-      else say(value.said, afresh);
+      else say(value.status, afresh);
     } catch (error) {
       const full = error?.name === "QuotaExceededError";
       say(`${full ? "This browser has no room left" : "It did not work"} to keep the project here; save it as a file.`);
@@ -165,12 +165,12 @@ async function bringBack(record, why) {
   }
 }
 
-function broughtBack({ failed, edit: now, said }) {
+function broughtBack({ failed, edit: now, status }) {
   const { record, why } = restoring;
   restoring = null;
   if (failed) return say(`The project of ${time(record.at)} could not be brought back: ${failed}.`, open, afresh);
   edit = now;
-  say(`${why} as it was at ${time(record.at)}.${said ? ` ${said}` : ""}`, afresh);
+  say(`${why} as it was at ${time(record.at)}.${status ? ` ${status}` : ""}`, afresh);
 }
 
 function heard() {

@@ -21,7 +21,7 @@ _TEMPLATE = """
 
 def autosave() -> gr.HTML:
     """An empty keeper. Its value is what to keep: ``words`` by name, ``parts`` as (name, id, bytes), ``title``, ``edit`` (a name for
-    the state of the history), ``session`` and what is ``said`` with it. Its event "parts" carries ``ids`` of parts whose
+    the state of the history), ``session`` and the ``status`` to show with it. Its event "parts" carries ``ids`` of parts whose
     ``addresses`` it wants; its event "restore" carries ``words`` and, by name, where the ``parts`` were uploaded, and is
     answered by a value with ``restored`` and, where that is so, the sentence ``failed``."""
     return gr.HTML(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from camera.horizon import padding_mask
 from camera.objects.scene import StagedScene
-from camera.render.painters import CUT_RATIO, SAME_SURFACE, STRETCH, SelfDrawn
+from camera.render.painters import CUT_RATIO, SAME_SURFACE, STRETCH, SelfRenderedScene
 from camera.view import Scene, View
 from tabs.browser.splat_file import pack_splats
 
@@ -46,7 +46,7 @@ def scene_file(scene: Scene) -> bytes:
 
 def splats_of(scene: Scene) -> Splats | None:
     """What a scene is drawn from, where that is splats."""
-    return getattr(scene, "splats", None) if isinstance(scene, SelfDrawn) else None
+    return getattr(scene, "splats", None) if isinstance(scene, SelfRenderedScene) else None
 
 
 def _views(scene: Scene) -> tuple[dict[str, Any], list[bytes]]:

@@ -23,7 +23,7 @@ from camera.figure.path import plain, spec
 from camera.objects.scene import StagedScene, subject_distance
 from camera.path import CameraPath
 from camera.render.exposure import Exposure
-from camera.render.painters import SelfDrawn
+from camera.render.painters import SelfRenderedScene
 from camera.view import Scene
 from pipelines.media.video import complete
 from tabs.browser import scene_file
@@ -149,7 +149,7 @@ def _stands_for(scene: Scene) -> str:
     splats = scene_file.splats_of(scene)
     if splats is not None:
         return describe_loss(splats)
-    return "the first picture only; a rehearsal draws all of the scene" if isinstance(scene, SelfDrawn) else ""
+    return "the first picture only; a rehearsal draws all of the scene" if isinstance(scene, SelfRenderedScene) else ""
 
 
 def _numbers(values: NDArray[np.float64]) -> str:

@@ -17,7 +17,7 @@ from camera.path import CameraPath
 from camera.rotation import angle_degrees
 from pipelines.media.video import complete, probe
 from pipelines.registry import NAMES, method
-from pipelines.results.arena import Arena, Entry, Pair, home
+from pipelines.results.arena import Arena, Entry, Pair, arena_folder
 from pipelines.results.record import restore
 from pipelines.results.take_report import read_report
 from tabs.browser.players import clips, players
@@ -100,7 +100,7 @@ def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
 
 
 def _arena() -> Arena:
-    return Arena(home() / "arena.sqlite")
+    return Arena(arena_folder() / "arena.sqlite")
 
 
 def enter_all(kept: Arena, videos: Sequence[str]) -> str:

@@ -130,7 +130,9 @@ def own_director(project: gr.State, target: Component) -> None:
         from pipelines.methods.dimensionx.loras.layouts import read_lora
 
         lora = read_lora(file, layers_may_differ=True)
-        return str(file), " ".join((f"{len(lora.modules)} layers of rank {lora.rank}.", lora.told, *lora.notes))
+        return str(file), " ".join(
+            (f"{len(lora.modules)} layers of rank {lora.rank}.", lora.strength_words, *lora.notes)
+        )
 
     files.upload(wrap_handler(open_lora), [project, files], [target, told], api_name="dimensionx_open_lora")
     back.click(lambda: ("", None), None, [target, files], api_visibility="private", queue=False)

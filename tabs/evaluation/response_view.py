@@ -18,7 +18,7 @@ from pipelines import NAMES
 from pipelines.environment import offered_methods
 from pipelines.media.video import complete
 from pipelines.method import Progress
-from pipelines.results.responses import home, save_responses
+from pipelines.results.responses import responses_folder, save_responses
 from pipelines.results.take_report import measure_steps, read_report
 from tabs.evaluation.table import sortable_table
 from tabs.evaluation.take_view import MEASURES
@@ -126,7 +126,7 @@ def measure_responses(take: Project, files: Sequence[str] | None):
         raise InputError("  \n".join(refused))
     found = responses(videos, refused)
     for one in found:
-        save_responses(one, home())
+        save_responses(one, responses_folder())
     kept = ", ".join(f"{one.method} with {one.weights} weights" for one in found)
     yield "  \n".join([f"Kept: {kept}.", *refused]), gr.update(value=response_rows(found))
 

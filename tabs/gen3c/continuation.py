@@ -11,7 +11,7 @@ import gradio as gr
 
 from camera.errors import InputError
 from camera.view import Scene
-from pipelines.media.concat import Begun
+from pipelines.media.concat import VideoPrefix
 from pipelines.method import Clip
 from pipelines.methods.gen3c.continuation import chunk_of, continue_shot, read_shot, take_back
 from pipelines.options import RunOptions
@@ -80,7 +80,7 @@ class Extend:
         drawn = project.ready()[1] if go_on_with == DRAWN else None
         clip, made, scene = _open_result(shot, project)
         path, settings = continue_shot(clip, made, scene, drawn, settings)
-        begun = Begun(Path(shot), len(clip.frames))
+        begun = VideoPrefix(Path(shot), len(clip.frames))
         yield from self.shoot.shooting(
             project,
             request,
@@ -97,7 +97,7 @@ class Extend:
         shorter = take_back(clip, scene, chunk_frames=chunk_of(clip, made))
         count = len(shorter.frames)
         made = replace(made, path=made.path.sliced(slice(0, count)), report={})
-        begun = Begun(Path(shot), count)
+        begun = VideoPrefix(Path(shot), count)
         shown = self.shoot.result(project, self.shoot.new_name(), scene, shorter, made, begun=begun)
         return f"The last chunk is taken back; {count} frames are left.", *shown
 

@@ -19,7 +19,7 @@ from pipelines.method import Progress
 from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
 from pipelines.results.record import scene_sha256
-from pipelines.training import Learnt, TrainedWeights
+from pipelines.training import TrainedWeights, TrainingStep
 from tabs.parts import form
 from tabs.parts.loss_curve import CANCELLED, SHOWN_EVERY, loss_curve
 from tabs.parts.shoot import Shoot
@@ -140,7 +140,7 @@ class Subject:
                 ]
                 yield words, gr.skip(), loss_curve(losses), gr.File([kept, *others], visible=True), kept, subject
                 continue
-            losses += [step.loss] if isinstance(step, Learnt) else []
+            losses += [step.loss] if isinstance(step, TrainingStep) else []
             picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)
             if time.monotonic() - told > SHOWN_EVERY or step.preview is not None:
                 told = time.monotonic()

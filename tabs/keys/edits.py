@@ -58,19 +58,24 @@ class Timeline:
 
         def edit(project: Project, seeing: CameraPath | None, event: gr.EventData):
             command = event._data if isinstance(event._data, dict) else {}
-            number, before, nothing = command.get("asked"), project.content.source, [gr.skip()] * 4
+            number, before, nothing = command.get("request"), project.content.source, [gr.skip()] * 4
             try:
                 if command.get("do") in scene_queries.QUERIES:
                     more = scene_queries.answer_query(project, command)
                     text = more.pop("film", gr.skip())
-                    return *nothing, self.value(project, asked=number, **more), text, gr.skip()
+                    return *nothing, self.value(project, request=number, **more), text, gr.skip()
                 project, more = apply_edit(project, command, seeing)
                 project.ready()
             except InputError as error:
                 if project.path is None:
                     raise
-                return *nothing, self.value(project, said=str(error), wrong=True, asked=number), gr.skip(), gr.skip()
-            value = self.value(project, asked=number, **more)
+                return (
+                    *nothing,
+                    self.value(project, status=str(error), wrong=True, request=number),
+                    gr.skip(),
+                    gr.skip(),
+                )
+            value = self.value(project, request=number, **more)
             at = _frame_of(value) if command.get("do") in _NOTHING_NEW else None
             stage = stage_update(project, at=at)
             source = signal() if project.content.source != before else gr.skip()
@@ -108,17 +113,17 @@ def apply_edit(project: Project, command: Command, seeing: CameraPath | None) ->
     keyed = project.content.source.moves_from == KEYFRAMES
     if command.get("do") == "fit":
         project, fit = project.with_keys_of(project.ready()[1], "make keys of the move")
-        return project, {"said": _fit_words(fit)}
+        return project, {"status": _fit_words(fit)}
     if command.get("do") == "limit":
         scene, path = project.ready()
         made = fit_to_limits(scene, path, scene_queries.read_limits(command))
         if keyed and made.kept.min() > 1 - 1e-9:
-            return project, {"said": made.words}
+            return project, {"status": made.words}
         project, fit = project.with_keys_of(made.path, "fit to the scene")
-        return project, {"said": f"{made.words} {_fit_words(fit)}"}
+        return project, {"status": f"{made.words} {_fit_words(fit)}"}
     if command.get("do") == "record":
         project, fit = project.with_keys_of(scene_queries.read_walk(command, project.moves.fps), "record a walk")
-        return project, {"said": _fit_words(fit)}
+        return project, {"status": _fit_words(fit)}
     if command.get("do") in ("look", "focus"):
         return scene_queries.set_look(project, command)
     if command.get("do") == "over_clip":
@@ -126,7 +131,7 @@ def apply_edit(project: Project, command: Command, seeing: CameraPath | None) ->
     if command.get("do") == "open":
         return project.with_keys(saved.read(command.get("keys")), "open keys"), {}
     project, edit = project.edited(scene_queries.add_waypoints(project, command), seeing)
-    return project, {"chosen": edit.chosen, "said": edit.name[:1].upper() + edit.name[1:]}
+    return project, {"chosen": edit.chosen, "status": edit.name[:1].upper() + edit.name[1:]}
 
 
 def _over_clip(project: Project, on: bool) -> tuple[Project, dict[str, Any]]:
@@ -134,11 +139,11 @@ def _over_clip(project: Project, on: bool) -> tuple[Project, dict[str, Any]]:
     source = clip_camera(project.scene) if project.scene is not None else None
     if not on:
         project, fit = project.with_keys_of(project.ready()[1], "take the keys off the clip's camera")
-        return project, {"said": _fit_words(fit)}
+        return project, {"status": _fit_words(fit)}
     if source is None:
         raise InputError("Only a clip whose camera is known and moves can lie under the keys.")
     project = project.with_keys(over_source(project.keyed(), source), "lay the keys over the clip's camera")
-    return project, {"said": "The move is the clip's own camera, except where keys override it."}
+    return project, {"status": "The move is the clip's own camera, except where keys override it."}
 
 
 def _fit_words(fit: Fit) -> str:

@@ -84,7 +84,7 @@ def _check(project: Project, command: Command) -> dict[str, Any]:
     near = (found.nearest < limit).tolist()
     return {
         "warnings": {"new": found.new.round(4).tolist(), "near": near, "most": NEW_SHARE},
-        "said": "" if command.get("quiet") else words,
+        "status": "" if command.get("quiet") else words,
     }
 
 
@@ -94,14 +94,14 @@ def _coverage(project: Project, command: Command) -> dict[str, Any]:
 
     found = coverage(*project.ready())
     every = max(1, -(-len(found.points) // MOST_UNSEEN))
-    return {"unseen": found.points[::every, [0, 2]].round(4).tolist(), "said": found.words}
+    return {"unseen": found.points[::every, [0, 2]].round(4).tolist(), "status": found.words}
 
 
 def _words(project: Project, command: Command) -> dict[str, Any]:
     """The move as film text, which also goes into the field of the film moves."""
     scene, path = project.ready()
     found = film_text(path, scene.first)
-    return {"said": found.words, "film": found.text}
+    return {"status": found.words, "film": found.text}
 
 
 def _pick(project: Project, command: Command) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _pick(project: Project, command: Command) -> dict[str, Any]:
         number = object_at(scene, point, share=share, seconds=share * (len(path) - 1) / path.fps)
     on = None if number is None else {"number": number, "share": share}
     words = "The target is picked." if on is None else "The target is picked; it goes along with its object."
-    return {"target": point.tolist(), "object": on, "said": words}
+    return {"target": point.tolist(), "object": on, "status": words}
 
 
 def _share_of(path: CameraPath, command: Command) -> float:
@@ -166,11 +166,11 @@ def set_look(project: Project, command: Command) -> tuple[Project, dict[str, Any
     before = project.content.look
     look: Any = Look.of({**before.values(), **given})
     exposure = exposure_of(look, scene)
-    said = exposure.words(path) if exposure else "Lens and shutter are off: all is sharp."
+    status = exposure.words(path) if exposure else "Lens and shutter are off: all is sharp."
     if look == before:
-        return project, {"said": said, "chosen": _chosen(command)}
+        return project, {"status": status, "chosen": _chosen(command)}
     changed = [Look.controls()[name].label for name, value in look.values().items() if value != before.values()[name]]
-    return project.changed(f"change {' and '.join(changed)}", look=look), {"said": said, "chosen": _chosen(command)}
+    return project.changed(f"change {' and '.join(changed)}", look=look), {"status": status, "chosen": _chosen(command)}
 
 
 QUERIES: dict[str, Callable[[Project, Command], dict[str, Any]]] = {

@@ -14,7 +14,7 @@ import pipelines
 from camera import formats
 from camera.errors import InputError
 from camera.view import Scene
-from pipelines.media.concat import Begun
+from pipelines.media.concat import VideoPrefix
 from pipelines.media.video import read_video
 from pipelines.method import Clip, Method, Progress
 from pipelines.options import RunOptions
@@ -137,7 +137,7 @@ class Shoot:
         request: gr.Request,
         shot: Shot,
         *,
-        begun: Begun | None = None,
+        begun: VideoPrefix | None = None,
         notes: tuple[str, ...] = (),
     ):
         """Updates of `outputs` while ``shot`` is shot, saved in ``begun`` if given; ``notes`` join the clip's own."""
@@ -161,7 +161,14 @@ class Shoot:
         return f"{self.method.name}-{uuid.uuid4().hex[:8]}"
 
     def result(
-        self, project: Project, name: str, scene: Scene | None, clip: Clip, made: Record, *, begun: Begun | None = None
+        self,
+        project: Project,
+        name: str,
+        scene: Scene | None,
+        clip: Clip,
+        made: Record,
+        *,
+        begun: VideoPrefix | None = None,
     ) -> tuple:
         """Updates of all `outputs` but the status, with ``clip`` saved under ``name``; see `pipelines.results.record.save`."""
         carries = scene_to_embed(clip, scene, goes_on=self.method.goes_on is not None) if scene else b""

@@ -156,16 +156,18 @@ class Project:
         source = replace(self.content.source, moves_from=KEYFRAMES)
         return self.changed(name, track=track, source=source)
 
-    def edited(self, asked: commands.Command, seeing: CameraPath | None = None) -> tuple[Project, commands.EditResult]:
-        """The project after an edit of its keys, see `camera.editing.commands.apply_command`, and the edit. Cameras in ``asked`` are
+    def edited(
+        self, command: commands.Command, seeing: CameraPath | None = None
+    ) -> tuple[Project, commands.EditResult]:
+        """The project after an edit of its keys, see `camera.editing.commands.apply_command`, and the edit. Cameras in ``command`` are
         of the method's frame, as the page draws it; ``seeing`` is the camera where the page could not say it."""
         before = self.keyed()
         assert self.scene is not None
         origin, fit = self.scene.first.camera, self.moves.fit
-        seen = commands.read_camera(asked["camera"]) if asked.get("camera") else seeing
+        seen = commands.read_camera(command["camera"]) if command.get("camera") else seeing
         if seen is not None:
-            asked = {**asked, "camera": commands.write_camera(seen.unfitted(origin, fit))}  # type: ignore[arg-type]
-        edit = commands.apply_command(before, asked, origin=origin)
+            command = {**command, "camera": commands.write_camera(seen.unfitted(origin, fit))}  # type: ignore[arg-type]
+        edit = commands.apply_command(before, command, origin=origin)
         return self.with_keys(edit.move, edit.name), edit
 
     def with_keys_of(self, path: CameraPath, name: str) -> tuple[Project, Fit]:

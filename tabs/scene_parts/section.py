@@ -26,7 +26,7 @@ Change = Literal["remove", "move", "duplicate"]
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
+class Selection:
     """``mask`` (H,W) of picture number ``index``, None while there is none; ``corner``: the first of a box, in its pixels."""
 
     index: int = 0
@@ -39,7 +39,7 @@ class SceneParts:
 
     def __init__(self, studio: Studio, status: gr.Markdown) -> None:
         self.studio, self.status = studio, status
-        self.chosen, self.is_open = gr.State(Chosen()), gr.State(False)
+        self.chosen, self.is_open = gr.State(Selection()), gr.State(False)
         self.shown = gr.Textbox("", visible=False)
         """Names the scene that the picture shows."""
         with gr.Accordion("Remove, move or duplicate a part", open=False, elem_id="scene-parts") as self.section:
@@ -88,7 +88,7 @@ class SceneParts:
             **PRIVATE,
         )  # fmt: skip
         self.shown.change(
-            wrap_handler(lambda project, index, is_open: drawn(project, index) if is_open else (Chosen(), gr.skip(), gr.skip())),
+            wrap_handler(lambda project, index, is_open: drawn(project, index) if is_open else (Selection(), gr.skip(), gr.skip())),
             [project, self.index, self.is_open], [self.chosen, *views], **PRIVATE,
         )  # fmt: skip
         self.index.submit(wrap_handler(drawn), [project, self.index], [self.chosen, *views], **PRIVATE)
@@ -119,16 +119,16 @@ class SceneParts:
             )  # fmt: skip
 
 
-def drawn(project: Project, index: int = 0) -> tuple[Chosen, Any, Any]:
+def drawn(project: Project, index: int = 0) -> tuple[Selection, Any, Any]:
     """Nothing is chosen, and the picture is shown as it is, to be clicked on and to be painted over."""
     if project.scene is None:
-        return Chosen(), None, None
+        return Selection(), None, None
     index = min(max(int(index or 0), 0), len(project.scene.views) - 1)
     picture = _small(project.scene.views[index].colour)
-    return Chosen(index), picture, {"background": picture, "layers": [], "composite": picture}
+    return Selection(index), picture, {"background": picture, "layers": [], "composite": picture}
 
 
-def clicked(project: Project, chosen: Chosen, by: str, picture: int, event: gr.SelectData):
+def clicked(project: Project, chosen: Selection, by: str, picture: int, event: gr.SelectData):
     """The thing at a pixel of the shown picture, or the second corner of a box."""
     view = _view(project, picture)
     scale = max(view.width, view.height) / min(MOST_SIDE, max(view.width, view.height))
@@ -137,7 +137,7 @@ def clicked(project: Project, chosen: Chosen, by: str, picture: int, event: gr.S
     if by != BOX:
         return choose_part(project, x, y, picture=picture)
     if chosen.corner is None:
-        return Chosen(int(picture or 0), None, (x, y)), gr.skip(), "Now the other corner of the box."
+        return Selection(int(picture or 0), None, (x, y)), gr.skip(), "Now the other corner of the box."
     return choose_part(project, *chosen.corner, x, y, picture)
 
 
@@ -182,7 +182,7 @@ def painted(project: Project, canvas: dict[str, Any], picture: int = 0):
 
 
 def _changing(change: Change):
-    def edit_part(project: Project, chosen: Chosen, right: float = 0.0, ahead: float = 0.0, up: float = 0.0):
+    def edit_part(project: Project, chosen: Selection, right: float = 0.0, ahead: float = 0.0, up: float = 0.0):
         from camera.scene_parts.choose import spread
         from camera.scene_parts.edit import Shift, change_part
 
@@ -212,7 +212,9 @@ def _view(project: Project, picture: int) -> View:
     return project.scene.views[index]
 
 
-def _shown(view: View, index: int, mask: NDArray[np.bool_], maker: str = "") -> tuple[Chosen, NDArray[np.uint8], str]:
+def _shown(
+    view: View, index: int, mask: NDArray[np.bool_], maker: str = ""
+) -> tuple[Selection, NDArray[np.uint8], str]:
     """What is chosen is tinted, with a white line around it, which a thing of the tint's colour needs; ``maker``: by whom."""
     import cv2
 
@@ -221,7 +223,7 @@ def _shown(view: View, index: int, mask: NDArray[np.bool_], maker: str = "") -> 
     tinted = np.where(mask[..., None], 0.45 * view.colour + 0.55 * TINT, view.colour).astype(np.uint8)
     tinted[rim] = 255
     words = f"{mask.mean():.1%} of the picture is chosen{maker}. Remove, move or duplicate it."
-    return Chosen(index, mask), _small(tinted), words
+    return Selection(index, mask), _small(tinted), words
 
 
 def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ _SERVER = "App"
 """The name by which `gradio.blocks` knows the class of its servers."""
 
 
-class _NoServerYet:
+class _DeferredServer:
     """Stands for Gradio's class of servers while a page is built: `gr.Blocks.launch` makes the one that is used."""
 
     @staticmethod
@@ -35,7 +35,7 @@ class _NoServerYet:
 def defer_server() -> Iterator[None]:
     """A context in which pages are built without servers, and without searching what stays for what could go."""
     servers, collecting = getattr(blocks, _SERVER), gc.isenabled()
-    setattr(blocks, _SERVER, _NoServerYet)
+    setattr(blocks, _SERVER, _DeferredServer)
     gc.disable()
     try:
         yield

@@ -51,7 +51,12 @@ class Autosave:
                 project, method, notes = restore_saved(project, event._data)
             except InputError as error:
                 return *nothing, {"restored": True, "session": project.folder.name, "failed": str(error).rstrip(".")}
-            answer = {"restored": True, "session": project.folder.name, "edit": _edit(project), "said": " ".join(notes)}
+            answer = {
+                "restored": True,
+                "session": project.folder.name,
+                "edit": _edit(project),
+                "status": " ".join(notes),
+            }
             tab = gr.Tabs(selected=method) if method in studio.methods else gr.skip()
             words = describe_scene(project.scene) if project.scene else ""
             return project, words, tab, *(signal() for _ in range(len(shown) + 1)), answer
@@ -73,16 +78,16 @@ def describe_saved(project: Project) -> dict[str, Any]:
     try:
         parts, left_out = _parts(project)
     except InputError as error:
-        return {**about, "said": f"Not kept in this browser: {error}"}
+        return {**about, "status": f"Not kept in this browser: {error}"}
     if SCENE in left_out:
-        return {**about, "said": "This scene is too large to be kept in the browser; save the project as a file."}
+        return {**about, "status": "This scene is too large to be kept in the browser; save the project as a file."}
     words = "Not with it, as they are too large: the files that settings name." if left_out else ""
     return {
         **about,
         "title": project.scene.name if project.scene else "",
         "words": words_of(project_content(project)),
         "parts": [(part.name, part.id, part.size) for part in parts],
-        "said": words,
+        "status": words,
     }
 
 
@@ -104,10 +109,10 @@ def _parts(project: Project) -> tuple[list[Part], list[str]]:
     return kept, [part.name for part in left_out]
 
 
-def part_addresses(project: Project, asked: Any) -> dict[str, str]:
+def part_addresses(project: Project, request: Any) -> dict[str, str]:
     """Where the page finds the parts of these ids; those that the project no longer has are left out."""
     with reading("The page asked for parts in a way that is not known."):
-        wanted = {str(id) for id in asked["ids"][:_MOST_IDS]}
+        wanted = {str(id) for id in request["ids"][:_MOST_IDS]}
     found = {}
     for part in _parts(project)[0]:
         if part.id in wanted:

@@ -1,6 +1,6 @@
 // Undo and redo by the two buttons and by Ctrl+Z, Ctrl+Shift+Z or Ctrl+Y; a field of text keeps its own undo. However fast presses
 // come, none is lost: one request goes at a time, and what was pressed meanwhile goes together with the next. Tells Python: steps
-// {steps, asked}.
+// {steps, request}.
 const TEXT = "textarea, input:not([type]), input[type=text], input[type=search], [contenteditable=true]";
 const made = import(new URL(props.scripts, document.baseURI)).then(
   ({ Requests }) => new Requests((command) => trigger("steps", command)),
@@ -24,7 +24,7 @@ function clicked(event) {
   made.then((requests) => requests.add(() => (presses.length ? { steps: presses.splice(0) } : null)));
 }
 
-watch("value", () => made.then((requests) => requests.answered(props.value?.asked)));
+watch("value", () => made.then((requests) => requests.answered(props.value?.request)));
 window.reshootUndo?.abort();
 window.reshootUndo = new AbortController();
 document.addEventListener("keydown", keyed, window.reshootUndo);

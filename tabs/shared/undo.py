@@ -54,10 +54,10 @@ class Undo:
             return after, *signals, signal(), describe_scene(now.scene) if now.scene else "", None
 
         def press(project: Project, event: gr.EventData):
-            after, (steps, asked) = project, read_event(event, steps=words, asked=whole)
+            after, (steps, request) = project, read_event(event, steps=words, request=whole)
             for verb in steps[:_MOST_STEPS]:
                 after = after.undone() if verb == "undo" else after.redone()
-            return *taken(project, after), {"asked": asked}
+            return *taken(project, after), {"request": request}
 
         self.presses.steps(wrap_handler(press), studio.project, outputs, trigger_mode="multiple", **PRIVATE)
         studio.follow(lambda project: _label("Undo", project.history.past), self.undo)

@@ -22,7 +22,7 @@ from camera.evaluation.response import Response, response
 from camera.path import CameraPath
 from pipelines.cli.evaluation.results import score_all
 from pipelines.media.video import complete
-from pipelines.results.responses import home, save_responses, words
+from pipelines.results.responses import responses_folder, save_responses, words
 
 if TYPE_CHECKING:
     from pipelines.cli.evaluation.matrix import PlannedShot
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.shoot:
             shots += shoot_set(asked.shoot, asked.image, asked.shots_to, options, refused)
         for one in responses(shots, refused):
-            print(f"{save_responses(one, asked.out or home())}: {words(one)}")
+            print(f"{save_responses(one, asked.out or responses_folder())}: {words(one)}")
     except InputError as error:
         refused.append(str(error))
     for reason in refused:

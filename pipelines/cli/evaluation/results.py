@@ -14,7 +14,7 @@ import numpy as np
 
 from camera.errors import InputError
 from camera.evaluation.numbers import score_path
-from camera.evaluation.report import Found, TakeReport, make_report
+from camera.evaluation.report import MeasuredCamera, TakeReport, make_report
 from camera.formats import read
 from camera.path import CameraPath
 from pipelines.cli.evaluation import pictures
@@ -167,7 +167,9 @@ def _compare(requested: CameraPath, achieved: CameraPath, frames: Sequence[int] 
     placed = range(len(achieved)) if frames is None else frames
     count = len(requested) if frames is not None else len(achieved)
     travels = float(np.linalg.norm(achieved.centres - achieved.centres[0], axis=1).max()) > 1e-9
-    found = Found("travel" if travels else "pan", achieved, placed, count, "found", 90.0, 0.0, (f"Poses of {source}.",))
+    found = MeasuredCamera(
+        "travel" if travels else "pan", achieved, placed, count, "found", 90.0, 0.0, (f"Poses of {source}.",)
+    )
     made = make_report(found, requested)
     return made
 

@@ -222,7 +222,7 @@ class DimensionXPipeline:
         about = self._directors.about(settings.lora_file) if self._directors else None
         if about is None:
             return ""
-        told = (about.told, *about.notes)
+        told = (about.strength_words, *about.notes)
         if settings.lora_alpha and about.alpha is None:
             told = (
                 f"{about.name} says no alpha; it was given {settings.lora_alpha:g}, for rank {about.rank}.",

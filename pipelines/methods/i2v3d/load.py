@@ -110,7 +110,7 @@ class KeyframeNetworks:
     tokenizer_2: PreTrainedTokenizerBase
 
     @property
-    def teachable(self) -> dict[str, nn.Module]:
+    def trainable(self) -> dict[str, nn.Module]:
         """What a subject's LoRA may change, under the names that its files use."""
         return {"unet": self.unet, "text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2}
 

@@ -68,7 +68,7 @@ class I2V3DPipeline:
         if self._keyframe is not None and settings.make != RENDERS:
             wanted = (settings.lora_file, settings.lora_strength)
             if wanted != self._attached:
-                self._of_lora = lora.attach_lora(self._keyframe.teachable, *wanted)
+                self._of_lora = lora.attach_lora(self._keyframe.trainable, *wanted)
                 self._attached = wanted
         if settings.make == VIDEO and self._video is None:
             self._video = between = load_video_networks(self.weights)
@@ -90,7 +90,7 @@ class I2V3DPipeline:
             yield from self._run(scene, path, settings, (*notes, *self._of_lora))
         finally:
             if self._keyframe is not None:
-                lora.detach_lora(self._keyframe.teachable)
+                lora.detach_lora(self._keyframe.trainable)
                 self._attached, self._of_lora = ("", 1.0), ()
 
     def _run(
@@ -173,10 +173,10 @@ class I2V3DPipeline:
         latents = phase2.encode_pictures(networks.vae, self._pictures(renders.colour))
         depth = self._to_device(torch.from_numpy(renders.depth_pictures))[:, None].expand(-1, 3, -1, -1)
         masks = Masks(*(scale_masks(torch.from_numpy(mask)) for mask in (renders.foreground, renders.visible)))
-        coarse = phase2.Coarse(latents, depth, masks.to(self.device))
+        coarse = phase2.CoarseKeyframes(latents, depth, masks.to(self.device))
         steered = phase2.SteeredSDXL(networks.unet, networks.controlnet, height, width)
         states = latents
-        alone = phase2.Words(text.embeddings[:1], text.pooled[:1])
+        alone = phase2.PromptEmbeddings(text.embeddings[:1], text.pooled[:1])
         for number, so_far in phase2.invert(steered, coarse, alone, steps=settings.steps, together=settings.together):
             states = so_far
             yield Progress("Inverting the keyframes", number, settings.steps)

@@ -46,15 +46,15 @@ class Cameras:
             return self._given[view]
         return torch.linalg.matrix_exp(self._twist(view)) @ self._given[view]
 
-    def developed(self, colour: Tensor, view: int) -> Tensor:
+    def corrected(self, colour: Tensor, view: int) -> Tensor:
         """A picture (H,W,3) with the affine colour correction of its frame."""
         if not self.colour.requires_grad:
             return colour
         if colour.device.type == "cpu":
-            from pipelines.reconstruct.gaussians.developing import develop
+            from pipelines.reconstruct.gaussians.colour_correction import correct_colour
 
-            return develop(colour, self.colour[view])
-        return develop_readably(colour, self.colour[view])
+            return correct_colour(colour, self.colour[view])
+        return correct_colour_reference(colour, self.colour[view])
 
     def step(self, share: float) -> None:
         """One step for what the last picture pulled at; ``share`` of the fit is done."""
@@ -84,6 +84,6 @@ class Cameras:
         return torch.stack(rows).reshape(4, 4)
 
 
-def develop_readably(colour: Tensor, correction: Tensor) -> Tensor:
+def correct_colour_reference(colour: Tensor, correction: Tensor) -> Tensor:
     """A picture (H,W,3) and a part of itself in other channels, and a constant, as ``correction`` (3,4) says."""
     return colour + colour @ correction[:, :3].T + correction[:, 3]

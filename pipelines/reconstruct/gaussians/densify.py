@@ -79,7 +79,7 @@ class Densifier:
         self.views += seen
 
     @torch.no_grad()
-    def multiply(self, room: int) -> None:
+    def densify(self, room: int) -> None:
         """Clones and splits the Gaussians that the pictures pull at, the strongest first, into at most ``room`` more."""
         pull = self.gradients / self.views.clamp(min=1)
         room = min(max(room, 0), len(self))
@@ -104,7 +104,7 @@ class Densifier:
             self._keep(~drop)
 
     @torch.no_grad()
-    def dim(self) -> None:
+    def reset_opacities(self) -> None:
         """Resets opacities to at most `RESET_OPACITY`: what is needed comes back, floaters do not."""
         opacity = self.parameters["logit_opacities"]
         opacity.clamp_(max=math.log(RESET_OPACITY / (1 - RESET_OPACITY)))

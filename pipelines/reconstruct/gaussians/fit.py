@@ -136,7 +136,7 @@ class _Fit:
             background=self._background(view),
         )  # fmt: skip
         drawn.places.retain_grad()
-        loss = self._loss(self.cameras.developed(drawn.colour, view), view)
+        loss = self._loss(self.cameras.corrected(drawn.colour, view), view)
         loss.backward()
         self.loss = float(loss.detach())
         if drawn.places.grad is not None:
@@ -168,7 +168,7 @@ class _Fit:
             self.growing.gaussians(self.settings.harmonics), self.cameras.camera_from_world(view), self.cameras.lenses[view],
             self.path.width, self.path.height, background=self._background(view),
         )  # fmt: skip
-        return self.cameras.developed(drawn.colour, view).permute(2, 0, 1)
+        return self.cameras.corrected(drawn.colour, view).permute(2, 0, 1)
 
     def _background(self, view: int) -> Tensor:
         """(3,) or (H,W,3)."""
@@ -192,10 +192,10 @@ class _Fit:
         end = min(15_000, self.iterations * 6 // 10)
         if begin < iteration <= end and iteration % every == 0:
             events_left = (end - iteration) // every + 1
-            self.growing.multiply((self.most - len(self.growing)) // events_left)
+            self.growing.densify((self.most - len(self.growing)) // events_left)
             self.growing.prune(large_too=iteration > min(3000, self.iterations // 4))
         if iteration % 3000 == 0 and iteration <= end:
-            self.growing.dim()
+            self.growing.reset_opacities()
 
     def _degree(self, iteration: int) -> int:
         every = min(HARMONICS_EVERY, max(self.iterations // 8, 1))

@@ -34,10 +34,10 @@ def photometric(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> 
         from pipelines.reconstruct.gaussians import fast_loss
 
         return fast_loss.photometric(render, frame, weight, SSIM_SHARE)
-    return readable_photometric(render, frame, weight)
+    return photometric_reference(render, frame, weight)
 
 
-def readable_photometric(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
+def photometric_reference(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
     """`photometric` in torch."""
     return (1 - SSIM_SHARE) * l1(render, frame, weight) + SSIM_SHARE * (1 - ssim(render, frame, weight))
 

@@ -30,7 +30,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Done:
+class FinishedShots:
     """Shots of one method that came to their end since the start, and in the last hour."""
 
     method: str
@@ -48,7 +48,7 @@ class Status:
     gpus: float | None
     gpus_free: float | None
     queues: tuple[Queue, ...]
-    done: tuple[Done, ...]
+    done: tuple[FinishedShots, ...]
     loaded: tuple[str, ...]
     places: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
@@ -108,8 +108,8 @@ def pool_status(pool: Pool) -> Status:
     )
 
 
-def _done(tallies: dict[str, Tally]) -> tuple[Done, ...]:
-    return tuple(Done(name, tally.total, tally.last_hour) for name, tally in sorted(tallies.items()))
+def _done(tallies: dict[str, Tally]) -> tuple[FinishedShots, ...]:
+    return tuple(FinishedShots(name, tally.total, tally.last_hour) for name, tally in sorted(tallies.items()))
 
 
 def _gpus(all_of_them: float, free: float) -> str:

@@ -1,7 +1,7 @@
 """Attention of diffusers' blocks with the same numbers, for tokens that are split between processes.
 
 Without ``_parallel_config`` a processor is accepted by `enable_parallelism` all the same, and every process attends to its own
-tokens only. With it, heads are exchanged for tokens (Ulysses). Where heads do not divide, ``everybodys`` gathers keys and
+tokens only. With it, heads are exchanged for tokens (Ulysses). Where heads do not divide, ``gathered`` gathers keys and
 values, which is what diffusers' ring sends too; but its ring needs kernels that return the logarithm of the sum, and this
 works with any.
 """
@@ -20,17 +20,17 @@ apply_rotary_emb: Any = embeddings.apply_rotary_emb
 
 
 class SplitAttention:
-    """``everybodys``: of own keys or values (B,N,heads,width) of a call's sequence, by its number, those of all processes."""
+    """``gathered``: of own keys or values (B,N,heads,width) of a call's sequence, by its number, those of all processes."""
 
     _attention_backend: Any = None
     _parallel_config: Any = None
-    everybodys: Any = None
+    gathered: Any = None
 
     def attended(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, *, whole: bool = False
     ) -> Tensor:
         """(B,N,heads,width); ``whole``: every process has all keys and values."""
-        parallel = None if whole or self.everybodys is not None else self._parallel_config
+        parallel = None if whole or self.gathered is not None else self._parallel_config
         attended: Any = dispatch_attention_fn(
             query, key, value, attn_mask=mask, backend=self._attention_backend, parallel_config=parallel
         )
@@ -58,8 +58,8 @@ class CosmosAttention(SplitAttention):
             )
         query, key, value = (part.transpose(1, 2) for part in (query, key, value))
         crossed = encoder_hidden_states is not None
-        if self.everybodys is not None and not crossed:
-            key, value = self.everybodys(key, 0), self.everybodys(value, 0)
+        if self.gathered is not None and not crossed:
+            key, value = self.gathered(key, 0), self.gathered(value, 0)
         attended = self.attended(query, key, value, attention_mask, whole=crossed)
         return _project_out(attn, attended.flatten(2, 3).type_as(query))
 
@@ -85,10 +85,9 @@ class CogVideoXAttention(SplitAttention):
             for part in (query, key):
                 part[:, :, words:] = apply_rotary_emb(part[:, :, words:], image_rotary_emb)
         query, key, value = (part.transpose(1, 2) for part in (query, key, value))
-        if (everybodys := self.everybodys) is not None:
+        if (gathered := self.gathered) is not None:
             key, value = (
-                torch.cat([everybodys(part[:, :words], 1), everybodys(part[:, words:], 0)], dim=1)
-                for part in (key, value)
+                torch.cat([gathered(part[:, :words], 1), gathered(part[:, words:], 0)], dim=1) for part in (key, value)
             )
         out = _project_out(attn, self.attended(query, key, value, attention_mask).flatten(2, 3))
         return out[:, words:], out[:, :words]
@@ -110,8 +109,8 @@ class WanSelfAttention(SplitAttention):
         query, key, value = (part.unflatten(2, (attn.heads, -1)) for part in (query, key, attn.to_v(hidden_states)))
         if rotary_emb is not None:
             query, key = _rotate(query, *rotary_emb), _rotate(key, *rotary_emb)
-        if self.everybodys is not None:
-            key, value = self.everybodys(key, 0), self.everybodys(value, 0)
+        if self.gathered is not None:
+            key, value = self.gathered(key, 0), self.gathered(value, 0)
         attended = self.attended(query, key, value, attention_mask)
         return _project_out(attn, attended.flatten(2, 3).type_as(query))
 

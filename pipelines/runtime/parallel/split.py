@@ -70,7 +70,7 @@ def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
     processors = [module.processor for module in network.modules() if hasattr(module, "processor")]
     for processor in processors if ring else ():
         if isinstance(processor, SplitAttention):
-            processor.everybodys = lambda tokens, sequence: gather_shares(tokens, 1, config.lengths[sequence], group)
+            processor.gathered = lambda tokens, sequence: gather_shares(tokens, 1, config.lengths[sequence], group)
     handles = [network.register_forward_pre_hook(_lengths_of_call(plan, config, group), with_kwargs=True)]
     for name, part in plan.modules.items():
         if isinstance(part, ContextParallelOutput):
@@ -85,7 +85,7 @@ def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
         for processor in processors:
             if hasattr(processor, "_parallel_config"):
                 processor._parallel_config = None
-            vars(processor).pop("everybodys", None)
+            vars(processor).pop("gathered", None)
 
 
 def _lengths_of_call(plan: TokenPlan, config: Any, group: Group) -> Any:

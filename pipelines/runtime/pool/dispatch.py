@@ -15,7 +15,7 @@ from pipelines.runtime.clip_file import clip_of_bytes, report_of
 from pipelines.runtime.job_file import write_job
 from pipelines.runtime.parallel.ranks import check as check_shared
 from pipelines.runtime.pool.line import Line
-from pipelines.runtime.pool.link import Link, Lost
+from pipelines.runtime.pool.link import ConnectionLost, Link
 from pipelines.runtime.pool.needs import Facts, Needs, needs_of, replicas
 from pipelines.runtime.pool.replica import SHOOT, Event
 from pipelines.runtime.pool.settings import PoolSettings
@@ -103,7 +103,7 @@ class Pool:
     def _try_twice(self, line: Line, job: bytes, needs: Needs) -> Iterator[Event]:
         try:
             yield from self._once(line, job, needs)
-        except Lost:
+        except ConnectionLost:
             line.lost += 1
             words = "The machine that shot this was lost; it is shot once more on another."
             for event in self._joined():
@@ -112,7 +112,7 @@ class Pool:
             yield "progress", vars(Progress("Beginning again", 0, 1, note=words))
             try:
                 yield from self._once(line, job, needs)
-            except Lost as error:
+            except ConnectionLost as error:
                 line.lost += 1
                 raise InputError("The machine was lost twice during this shot; try again later.") from error
 

@@ -41,7 +41,7 @@ _PAUSE_SECONDS = 1.0
 _log = logging.getLogger("reshoot")
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """A replica, its machine, the cluster or the driver went away."""
 
 
@@ -79,7 +79,7 @@ class Link:
         return found
 
     def shoot(self, asked: dict[str, Any], job: bytes) -> Iterator[Event]:
-        """Events of a replica for a job's file; closing cancels it after its step. Raises `Lost`."""
+        """Events of a replica for a job's file; closing cancels it after its step. Raises `ConnectionLost`."""
         process = self._process
         number, answers = process.ask("shoot", asked, job)
         ended = False
@@ -95,7 +95,7 @@ class Link:
             if not ended:
                 process.send("cancel", number)
         if kind == "lost":
-            raise Lost
+            raise ConnectionLost
         if kind == "broken":
             raise RuntimeError(value)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipelines.method import Progress
-from pipelines.training import Learnt, Sample, TrainedWeights
+from pipelines.training import Sample, TrainedWeights, TrainingStep
 
 LOOK_SECONDS = 0.5
 """Between two looks at a training; steps of tiny networks come faster."""
@@ -87,7 +87,7 @@ class Background:
                 self.made = item
             else:
                 self.progress = item
-                if isinstance(item, Learnt):
+                if isinstance(item, TrainingStep):
                     self.losses.append(item.loss)
             self._told += 1
 

@@ -29,7 +29,7 @@ WORDS: dict[str, dict[str, str]] = {
 
 def timeline(stage: str) -> gr.HTML:
     """An empty timeline beside the stage whose element is ``stage``; fill it with `timeline_value`. Its event "edit" carries a command of
-    `camera.editing.commands.apply_command`, with "asked", the number that the answer repeats."""
+    `camera.editing.commands.apply_command`, with "request", the number that the answer repeats."""
     gr.set_static_paths([SCRIPTS])
     return gr.HTML(
         value=None,
@@ -53,9 +53,9 @@ def timeline_value(
     reach: float,
     trained: dict[str, Any],
     chosen: tuple[int, ...] = (),
-    said: str = "",
+    status: str = "",
     wrong: bool = False,
-    asked: int | None = None,
+    request: int | None = None,
     warnings: dict[str, Any] | None = None,
     target: list[float] | None = None,
     object: dict[str, float] | None = None,
@@ -65,8 +65,8 @@ def timeline_value(
 ) -> dict[str, Any]:
     """Value of a timeline over ``path``, which runs through the keys of ``track``, or through none. ``origin``: the picture's
     camera, from which the numbers of keys count, in ``unit``, and ``reach`` is the distance to the subject; ``trained``: "travel" and
-    "turn_degrees" of the method's training data, where they are known, and "words" on them; ``chosen``: the selected keys; ``said``: what happened, or
-    what was ``wrong``; ``asked``: number of the command that this answers; ``warnings``: by frame, the share that is "new" and
+    "turn_degrees" of the method's training data, where they are known, and "words" on them; ``chosen``: the selected keys; ``status``: what happened, or
+    what was ``wrong``; ``request``: number of the command that this answers; ``warnings``: by frame, the share that is "new" and
     whether something is "near"; ``target``: a point that was picked, ``object``: on
     which object, at which share of the video; ``unseen``: x and z of places that the move shows and no picture saw;
     ``look``: values of `pipelines.project.look.Look`; ``has_clip``: whether the scene is a clip with a camera of its own to lie
@@ -87,9 +87,9 @@ def timeline_value(
         "reach": reach,
         "trained": trained,
         "chosen": list(chosen),
-        "said": said,
+        "status": status,
         "wrong": wrong,
-        "asked": asked,
+        "request": request,
         "warnings": warnings,
         "target": target,
         "object": object,

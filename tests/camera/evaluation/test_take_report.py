@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
-from camera.evaluation.report import Found, TakeReport, make_report
+from camera.evaluation.report import MeasuredCamera, TakeReport, make_report
 from camera.path import CameraPath, pinhole
 from camera.rotation import from_pan_tilt_roll
 
@@ -21,9 +21,9 @@ def move(frames: int = 25, *, pan: float = 30.0, way: float = 1.0, jitter: float
     return CameraPath(poses, pinhole(640, 360, 60), 640, 360)
 
 
-def found(path: CameraPath, **changes) -> Found:
+def found(path: CameraPath, **changes) -> MeasuredCamera:
     facts = {"kind": "travel", "path": path, "frames": range(len(path)), "count": len(path), "lens": "held"}
-    return Found(**(facts | {"parallax_degrees": 8.0, "error_px": 0.2, "words": ("Found.",)} | changes))
+    return MeasuredCamera(**(facts | {"parallax_degrees": 8.0, "error_px": 0.2, "words": ("Found.",)} | changes))
 
 
 def test_a_shot_that_follows_is_said_to_follow():

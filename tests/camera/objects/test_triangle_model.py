@@ -42,10 +42,10 @@ def test_a_textured_file_keeps_its_picture_upright():
     visual = trimesh.visual.TextureVisuals(uv=np.array([[0, 1], [1, 1], [1, 0], [0, 0]], float), material=material)
     board = trimesh.Trimesh(vertices, [[0, 1, 2], [0, 2, 3]], visual=visual, process=False)
     model = read_model(exported(board, "glb"), "board.glb")
-    before_camera = np.diag([1.0, -1, -1, 1])
-    before_camera[:3, 3] = [0, 0.5, 1.5]
+    vertices_in_camera = np.diag([1.0, -1, -1, 1])
+    vertices_in_camera[:3, 3] = [0, 0.5, 1.5]
     path = CameraPath(np.eye(4)[None], pinhole(96, 64, 60), 96, 64)
-    made = draw([part.moved(before_camera) for part in model.surfaces()], path, 0)
+    made = draw([part.moved(vertices_in_camera) for part in model.surfaces()], path, 0)
     assert made.colour[20, 48, 0] == 255 and made.colour[45, 48, 0] == 0
 
 

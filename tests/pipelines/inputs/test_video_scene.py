@@ -6,7 +6,7 @@ import pytest
 from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from pipelines.estimation.sfm import Reconstruction
-from pipelines.inputs.video_scene import Sparse, posed_scene, scene_of_video
+from pipelines.inputs.video_scene import SparseDepth, posed_scene, scene_of_video
 
 COUNT, WIDTH, HEIGHT = 6, 64, 48
 
@@ -40,7 +40,7 @@ def _sparse(depth, *, wrong=0):
     pixels = random.uniform(0, [WIDTH - 1, HEIGHT - 1], (60, 2)).round()
     depths = depth[pixels[:, 1].astype(int), pixels[:, 0].astype(int)].astype(np.float64)
     depths[:wrong] *= 3
-    return Sparse(pixels, depths)
+    return SparseDepth(pixels, depths)
 
 
 def _reconstruction(depth, path, frames):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.media import mp4_box
-from pipelines.media.concat import Begun, write_on
+from pipelines.media.concat import VideoPrefix, write_continuation
 from pipelines.media.video import probe, read_video, write_mp4
 
 SIZE = (48, 64, 3)
@@ -24,12 +24,14 @@ def frames():
 @pytest.mark.parametrize("fps", [24, 7.5, 23.976])
 def test_what_is_there_is_copied_and_the_rest_encoded(frames, fps, tmp_path):
     begun = write_mp4(tmp_path / "begun.mp4", frames[:17], fps)
-    longer = write_on(tmp_path / "longer.mp4", frames, fps, metadata={"reshoot": "x"}, begun=Begun(begun, 17))
+    longer = write_continuation(
+        tmp_path / "longer.mp4", frames, fps, metadata={"reshoot": "x"}, begun=VideoPrefix(begun, 17)
+    )
     made, rate = read_video(longer)
     assert len(made) == 25 and rate == pytest.approx(fps, 1e-4) and probe(longer).metadata["reshoot"] == "x"
     np.testing.assert_array_equal(made[:17], read_video(begun)[0])
     assert np.abs(made[17:].astype(int) - frames[17:]).mean() < 4
-    back = write_on(tmp_path / "back.mp4", frames[:9], fps, metadata={}, begun=Begun(longer, 9))
+    back = write_continuation(tmp_path / "back.mp4", frames[:9], fps, metadata={}, begun=VideoPrefix(longer, 9))
     np.testing.assert_array_equal(read_video(back)[0], made[:9])
     assert {file.name for file in tmp_path.iterdir()} == {"begun.mp4", "longer.mp4", "back.mp4"}
 
@@ -42,7 +44,7 @@ def test_what_cannot_be_copied_is_encoded(frames, spoil, tmp_path):
         write_mp4(begun, pictures, 12 if spoil == "rate" else 24)
     if spoil == "damaged":
         begun.write_bytes(begun.read_bytes()[:200])
-    longer = write_on(tmp_path / "longer.mp4", frames, 24, metadata={}, begun=Begun(begun, 17))
+    longer = write_continuation(tmp_path / "longer.mp4", frames, 24, metadata={}, begun=VideoPrefix(begun, 17))
     made, fps = read_video(longer)
     assert fps == 24 and np.abs(made.astype(int) - frames).mean() < 4
 

@@ -5,7 +5,7 @@ import pytest
 
 from camera.errors import InputError
 from camera.view import Scene, View
-from pipelines.estimation.depth_fit import Sparse, fit_to
+from pipelines.estimation.depth_fit import SparseDepth, fit_to
 from pipelines.method import Clip
 from pipelines.reconstruct.points import fuse_points
 from pipelines.reconstruct.scene import scene_from_frames, scene_of_result, sparse_cloud
@@ -148,6 +148,6 @@ def test_half_of_the_points_on_one_plane_and_wrong_ones_do_not_bend_the_fit():
     told = near + random.normal(0, 0.004, len(near))
     told[::6] += random.uniform(0, 0.15, len(told[::6]))
     depth = (0.5 / (near - 0.02)).astype(np.float32)[None]
-    known = Sparse(np.stack([np.arange(len(near)), np.zeros(len(near))], axis=1), 1 / told)
+    known = SparseDepth(np.stack([np.arange(len(near)), np.zeros(len(near))], axis=1), 1 / told)
     scale, offset = fit_to(depth, known)  # type: ignore[misc]
     assert scale == pytest.approx(0.5, rel=0.03) and offset == pytest.approx(0.02, abs=0.003)

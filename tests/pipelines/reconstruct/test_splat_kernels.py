@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from pipelines.reconstruct.gaussians.adam import adam
-from pipelines.reconstruct.gaussians.cameras import develop_readably
-from pipelines.reconstruct.gaussians.developing import develop
+from pipelines.reconstruct.gaussians.cameras import correct_colour_reference
+from pipelines.reconstruct.gaussians.colour_correction import correct_colour
 
 
 @pytest.mark.parametrize("eps", [1e-8, 1e-15])
@@ -36,7 +36,7 @@ def test_compiled_colours_and_their_gradients_are_the_readable_ones():
     generator = torch.Generator().manual_seed(0)
     picture, correction, pull = (torch.randn(*shape, generator=generator) for shape in ((7, 9, 3), (3, 4), (7, 9, 3)))
     found = []
-    for function in (develop, develop_readably):
+    for function in (correct_colour, correct_colour_reference):
         colour, own = picture.clone().requires_grad_(), correction.clone().requires_grad_()
         shown = function(colour, own)
         (shown * pull).sum().backward()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camera.evaluation.report import Found, make_report
+from camera.evaluation.report import MeasuredCamera, make_report
 from camera.path import pinhole
 from camera.view import Scene, View
 from pipelines.cli import shot
@@ -27,7 +27,7 @@ def clip(tmp_path: Path) -> Path:
     """A pan while travelling one unit to the right and zooming by half; what is seen lies 3 units away."""
     path = turning(FRAMES, 20, way=(1, 0, 0), zoom=1.5, size=(64, 36), fps=12)
     file = write_mp4(tmp_path / "clip.mp4", np.zeros((FRAMES, 36, 64, 3), np.uint8), 12)
-    found = Found("travel", path, range(FRAMES), FRAMES, "found", 9.0, 0.2, (), 3.0)
+    found = MeasuredCamera("travel", path, range(FRAMES), FRAMES, "found", 9.0, 0.2, (), 3.0)
     take_report.save_report(file, make_report(found))
     return file
 

@@ -43,9 +43,9 @@ def test_the_command_measures_and_keeps(path, video, tmp_path, capsys):
 
 
 def test_a_second_report_takes_the_place_of_the_first(video, path):
-    from camera.evaluation.report import Found, make_report
+    from camera.evaluation.report import MeasuredCamera, make_report
 
-    found = Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))
+    found = MeasuredCamera("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))
     take_report.save_report(video, make_report(found))
     size = video.stat().st_size
     take_report.save_report(video, make_report(found, path))
@@ -56,9 +56,9 @@ def test_a_second_report_takes_the_place_of_the_first(video, path):
 
 
 def test_the_report_beside_serves_where_the_mp4_lost_its_own(video, path, tmp_path):
-    from camera.evaluation.report import Found, make_report
+    from camera.evaluation.report import MeasuredCamera, make_report
 
-    take_report.save_report(video, make_report(Found("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))))
+    take_report.save_report(video, make_report(MeasuredCamera("pan", path, range(8), 8, "held", 0.0, 0.1, ("Found.",))))
     write_mp4(video, along(path), 12)
     made = take_report.read_report(video)
     assert made is not None and made.kind == "pan"

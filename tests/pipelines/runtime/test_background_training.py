@@ -9,7 +9,7 @@ import pytest
 
 from camera.errors import InputError
 from pipelines.runtime.training import background
-from pipelines.training import Learnt, Sample, TrainedWeights
+from pipelines.training import Sample, TrainedWeights, TrainingStep
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def endless(closed: threading.Event):
     def start():
         try:
             for step in range(10**9):
-                yield Learnt("Training", step, 10**9, loss=float(step))
+                yield TrainingStep("Training", step, 10**9, loss=float(step))
         finally:
             closed.set()
 
@@ -51,7 +51,7 @@ def test_one_that_is_being_stopped_ends_before_the_next_begins(code):
 
     def start():
         alone.append(closed.is_set())
-        yield Learnt("Training", 1, 1)
+        yield TrainingStep("Training", 1, 1)
 
     second = background.begin(code, start)
     list(second.follow())
@@ -60,7 +60,7 @@ def test_one_that_is_being_stopped_ends_before_the_next_begins(code):
 
 def test_what_it_makes_and_what_goes_wrong_is_there_for_whoever_looks(code, tmp_path):
     def start():
-        yield Learnt("Training", 1, 2, loss=3.0)
+        yield TrainingStep("Training", 1, 2, loss=3.0)
         yield Sample(tmp_path / "a.mp4", 1)
         yield TrainedWeights(tmp_path / "a.safetensors", 2.0)
 
@@ -69,7 +69,7 @@ def test_what_it_makes_and_what_goes_wrong_is_there_for_whoever_looks(code, tmp_
     assert (training.losses, len(training.samples), training.made.loss) == ([3.0], 1, 2.0)
 
     def failing():
-        yield Learnt("Training", 1, 2)
+        yield TrainingStep("Training", 1, 2)
         raise InputError("The clip is broken.")
 
     for _ in range(2):

@@ -18,7 +18,7 @@ from pipelines.reconstruct.gaussians.settings import SplatSettings
 from pipelines.splats import drawing as splat_drawing
 from pipelines.splats.drawing import Drawing, drawing_on
 from pipelines.splats.kernel import composite_spans
-from pipelines.splats.rasterizer import Flat, Gaussians, draw
+from pipelines.splats.rasterizer import Gaussians, ProjectedGaussians, draw
 from tests.scenes.splat_room import room
 
 LENS = torch.tensor([[30.0, 0, 15.5], [0, 30.0, 11.5], [0, 0, 1]])
@@ -49,7 +49,7 @@ def real_gsplat(monkeypatch):
 
     def to_pixels(means2d, conics, colours, opacities, width, height, *_, backgrounds, **__):
         assert backgrounds is None and colours.shape[-1] == 4  # colour and depth
-        flat = Flat(means2d[0] - 0.5, conics[0], colours[0, :, 3], drawn["radii"][0].float())
+        flat = ProjectedGaussians(means2d[0] - 0.5, conics[0], colours[0, :, 3], drawn["radii"][0].float())
         picture = composite_spans(flat, opacities[0], colours[0], width, height)
         return picture[None, ..., :4], picture[None, ..., 4:]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from camera.figure.path import plain, spec
 from camera.render.exposure import Exposure
-from camera.render.painters import SelfDrawn
+from camera.render.painters import SelfRenderedScene
 from camera.trajectories import film_script
 from examples import load
 from tabs.browser.stage import stage_value, viewfinder_value
@@ -59,7 +59,7 @@ def test_the_page_is_told_what_it_cannot_draw_itself_and_the_look(tmp_path):
     path = film_script.path_of("arc 20", scene.first, frames=3)
     plain = viewfinder_value(path, scene, tmp_path.joinpath)
     assert plain["stands_for"] == "" and plain["look"] is None
-    self_drawn = SelfDrawn(scene.views)
+    self_drawn = SelfRenderedScene(scene.views)
     exposure = Exposure(2.0, f_stop=2.8, point=(0.0, 0.0, 2.0))
     told = json.loads(json.dumps(viewfinder_value(path, self_drawn, tmp_path.joinpath, exposure)))
     assert "first picture only" in told["stands_for"]

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from camera.errors import InputError
-from camera.evaluation.report import Found, make_report
+from camera.evaluation.report import MeasuredCamera, make_report
 from camera.path import CameraPath
 from pipelines.method import Clip
 from pipelines.results import arena as store
@@ -33,13 +33,13 @@ def shot(folder: Path, method: str, frames: int, degrees: float = 20.0, weights:
 @pytest.fixture
 def kept(tmp_path, monkeypatch) -> store.Arena:
     monkeypatch.setenv(store.HOME_VARIABLE, str(tmp_path / "arena"))
-    return store.Arena(store.home() / "arena.sqlite")
+    return store.Arena(store.arena_folder() / "arena.sqlite")
 
 
 def test_shots_of_one_move_enter_with_their_errors_and_without_their_names(tmp_path, kept):
     videos = [shot(tmp_path, "gen3c", 17), shot(tmp_path, "genxd", 12), shot(tmp_path, "i2v3d", 16, 50)]
     take_report.save_report(
-        videos[1], make_report(Found("pan", pan(16, 12), range(12), 12, "held", 0.0, 0.1, ()), pan(20, 12))
+        videos[1], make_report(MeasuredCamera("pan", pan(16, 12), range(12), 12, "held", 0.0, 0.1, ()), pan(20, 12))
     )
     told = arena.enter_all(kept, videos)
     assert told.startswith("2 shots of one move") and "1 follow another move" in told

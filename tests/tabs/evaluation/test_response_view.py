@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from camera.errors import InputError
-from camera.evaluation.report import Found, make_report
+from camera.evaluation.report import MeasuredCamera, make_report
 from camera.path import CameraPath
 from pipelines.cli.evaluation import response
 from pipelines.method import Clip, Progress
@@ -29,7 +29,7 @@ def shot(folder: Path, degrees: float) -> str:
     video = save(folder, f"pan{degrees:g}", Clip(np.zeros((13, 48, 64, 3), np.uint8), 12, made.path), made).video
     got = pan(0.8 * degrees, 0.1 * degrees)
     take_report.save_report(
-        video, make_report(Found("pan", got, range(13), 13, "held", 0.0, 0.1, ("Found.",)), pan(degrees))
+        video, make_report(MeasuredCamera("pan", got, range(13), 13, "held", 0.0, 0.1, ("Found.",)), pan(degrees))
     )
     return str(video)
 
@@ -42,7 +42,7 @@ def test_results_become_a_curve_that_shots_can_use(tmp_path, monkeypatch):
     assert told == "Kept: gen3c with real weights."
     (row,) = [row["cells"] for row in shown["value"]["rows"] if row["cells"][2] == "pan"]
     assert row[3] == pytest.approx(80, abs=1.5) and row[6] == 2 and "roll" in row[5]
-    kept = responses.load_responses(responses.home(), "gen3c", "real")
+    kept = responses.load_responses(responses.responses_folder(), "gen3c", "real")
     assert kept is not None and kept.gain("pan") == pytest.approx(0.8, abs=0.015)
 
 

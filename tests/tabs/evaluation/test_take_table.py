@@ -8,7 +8,7 @@ import pytest
 from test_take_view import move
 
 from camera.errors import InputError
-from camera.evaluation.report import Found, make_report
+from camera.evaluation.report import MeasuredCamera, make_report
 from pipelines.media.video import write_mp4
 from pipelines.results import take_report
 from tabs.evaluation import table
@@ -16,7 +16,9 @@ from tabs.evaluation import table
 
 def take(pan: float, frames: int = 12):
     kept = list(range(frames))
-    return make_report(Found("travel", move(pan).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",)), move())  # type: ignore[arg-type]
+    return make_report(
+        MeasuredCamera("travel", move(pan).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",)), move()
+    )  # type: ignore[arg-type]
 
 
 def test_a_row_has_the_numbers_and_a_sparkline_with_gaps():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camera.evaluation.report import Found, TakeReport, make_report
+from camera.evaluation.report import MeasuredCamera, TakeReport, make_report
 from camera.figure.overlay import overlay
 from camera.path import CameraPath, pinhole
 from camera.view import Scene, View
@@ -27,7 +27,7 @@ def move(pan: float = 20.0, frames: int = 12) -> CameraPath:
 @pytest.fixture
 def made() -> TakeReport:
     kept = list(range(10))
-    return make_report(Found("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",)), move())  # type: ignore[arg-type]
+    return make_report(MeasuredCamera("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",)), move())  # type: ignore[arg-type]
 
 
 def test_ribbons_hold_every_placed_frame_and_name_the_others(made):
@@ -79,7 +79,7 @@ def test_the_shot_is_drawn_over_the_move_only_while_it_is_the_move(made, tmp_pat
     assert "value" not in take_view.overlay_measured(project, str(video))  # not measured yet
     asked = project.ready()[1]
     kept = list(range(10))
-    found = Found("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",))  # type: ignore[arg-type]
+    found = MeasuredCamera("travel", move(16).sliced(kept), kept, 12, "held", 9.0, 0.2, ("Found.",))  # type: ignore[arg-type]
     take_report.save_report(video, make_report(found, asked))
     shown = take_view.overlay_measured(project, str(video))
     traces = {trace["name"]: trace for trace in shown["figure"].root["data"]}

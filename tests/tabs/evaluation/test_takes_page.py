@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from test_take_view import move
 
-from camera.evaluation.report import Found, make_report
+from camera.evaluation.report import MeasuredCamera, make_report
 from pipelines.media.video import write_mp4
 from pipelines.results import take_report
 from tabs.evaluation import table
@@ -19,7 +19,7 @@ from tabs.evaluation import table
 def clip(tmp_path: Path) -> Path:
     """A video that carries its report: nothing was asked, what is seen lies 4 units away."""
     file = write_mp4(tmp_path / "clip.mp4", np.zeros((12, 36, 64, 3), np.uint8), 12)
-    found = Found("travel", move(20), range(12), 12, "found", 9.0, 0.2, ("The camera travels.",), 4.0)
+    found = MeasuredCamera("travel", move(20), range(12), 12, "found", 9.0, 0.2, ("The camera travels.",), 4.0)
     take_report.save_report(file, make_report(found))
     return file
 

@@ -49,15 +49,15 @@ def test_what_no_picture_saw_is_shown_from_above(project):
     assert (
         10 < len(places) <= scene_queries.MOST_UNSEEN
         and (places[:, 1] > 0).mean() > 0.9
-        and "One more picture" in found["said"]
+        and "One more picture" in found["status"]
     )
 
 
 def test_warnings_name_the_frames_and_the_move_is_fitted_to_the_scene(project):
     found = scene_queries.answer_query(project, {"do": "check"})
-    assert found["warnings"]["new"][0] < 0.05 < max(found["warnings"]["new"]) and "frame 9" in found["said"]
+    assert found["warnings"]["new"][0] < 0.05 < max(found["warnings"]["new"]) and "frame 9" in found["status"]
     fitted, more = edits.apply_edit(project, {"do": "limit", "new_share": 0.1}, None)
-    assert "what is new" in more["said"] and fitted.history.past[-1].name == "fit to the scene"
+    assert "what is new" in more["status"] and fitted.history.past[-1].name == "fit to the scene"
     after = scene_queries.answer_query(fitted, {"do": "check"})
     assert max(after["warnings"]["new"]) < 0.12
     with pytest.raises(InputError, match="at least one limit"):
@@ -66,12 +66,12 @@ def test_warnings_name_the_frames_and_the_move_is_fitted_to_the_scene(project):
 
 def test_a_move_is_said_as_film_text_and_a_walk_becomes_keys(project):
     words = scene_queries.answer_query(project, {"do": "words"})
-    assert words["film"].startswith("truck 0.4") and "degrees" in words["said"]
+    assert words["film"].startswith("truck 0.4") and "degrees" in words["status"]
     _, path = project.ready()
     cameras = [write_camera(path.sliced(slice(frame, frame + 1))) for frame in range(9)]
     asked = {"do": "record", "cameras": cameras, "times": [frame / 8 for frame in range(9)], "smooth": 0}
     walked, more = edits.apply_edit(project, asked, None)
-    assert walked.track is not None and len(walked.track.keys) == 2 and more["said"].startswith("2 keys")
+    assert walked.track is not None and len(walked.track.keys) == 2 and more["status"].startswith("2 keys")
     drawn = walked.ready()[1]
     np.testing.assert_allclose(drawn.centres, path.centres, atol=5e-3)
     with pytest.raises(InputError, match="did not come whole"):
@@ -92,7 +92,7 @@ def test_a_target_on_an_object_goes_along_with_it(project):
     x, y = ((staged.first.intrinsics @ local[:3]) / local[2])[:2] / [staged.first.width, staged.first.height]
     asked = {"do": "pick", "x": x, "y": y, "frame": 0, "camera": write_camera(staged.first.camera)}
     picked = scene_queries.answer_query(i2v3d, asked)
-    assert picked["object"] == {"number": 0, "share": 0.0} and "goes along" in picked["said"]
+    assert picked["object"] == {"number": 0, "share": 0.0} and "goes along" in picked["status"]
     target = {"point": picked["target"], "object": picked["object"]}
     moved, _ = edits.apply_edit(i2v3d, {"do": "follow", **target}, None)
     way = staged.world_from_stage[:3, 0] * 0.3
@@ -115,7 +115,7 @@ def test_a_target_on_an_object_goes_along_with_it(project):
 def test_lens_and_shutter_are_changed_focused_by_a_click_and_undone(project):
     open_lens, more = edits.apply_edit(project, {"do": "look", "aperture": 0.5, "shutter": 90, "chosen": [1]}, None)
     assert more["chosen"] == (1,)
-    assert "f/0.5" in more["said"] and open_lens.history.past[-1].name == "change Aperture (f-stop) and Shutter angle"
+    assert "f/0.5" in more["status"] and open_lens.history.past[-1].name == "change Aperture (f-stop) and Shutter angle"
     scene, path = open_lens.ready()
     assert path is project.ready()[1]  # the move stays as it is
     asked = {"do": "focus", "x": 0.5, "y": 0.6, "frame": 4, "camera": write_camera(path.sliced(slice(4, 5)))}

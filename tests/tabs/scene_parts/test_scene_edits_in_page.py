@@ -19,7 +19,17 @@ from pipelines.registry import method
 from pipelines.results.record import scene_sha256
 from tabs.project.project import Project
 from tabs.scene_parts import captures
-from tabs.scene_parts.section import BOX, CLICK, Chosen, _changing, choose_by_mask, choose_part, clicked, drawn, painted
+from tabs.scene_parts.section import (
+    BOX,
+    CLICK,
+    Selection,
+    _changing,
+    choose_by_mask,
+    choose_part,
+    clicked,
+    drawn,
+    painted,
+)
 from tabs.shared.project_file import project_content
 from tabs.shared.rehearsal import moving_in_frame
 from tests.camera.test_scene_parts import HEIGHT, WIDTH, red, view_from
@@ -42,12 +52,12 @@ def middle() -> tuple[float, float]:
 def test_a_click_in_the_shown_picture_and_two_corners_choose_the_same_thing(project):
     _, picture, _ = drawn(project)
     assert picture.shape == (HEIGHT, WIDTH, 3)
-    one, tinted, words = clicked(project, Chosen(), CLICK, 0, at(*middle()))
+    one, tinted, words = clicked(project, Selection(), CLICK, 0, at(*middle()))
     assert (one.mask == red(view_from())).mean() > 0.99 and "is chosen" in words
     beyond = cv2.dilate(one.mask.view(np.uint8), np.ones((3, 3), np.uint8)) == 0
     assert (tinted[one.mask] != picture[one.mask]).any() and (tinted[beyond] == picture[beyond]).all()
     assert (tinted[~beyond & ~one.mask] == 255).all()
-    half, _, words = clicked(project, Chosen(), BOX, 0, at(60, 30))
+    half, _, words = clicked(project, Selection(), BOX, 0, at(60, 30))
     assert half.mask is None and "other corner" in words
     two, *_ = clicked(project, half, BOX, 0, at(130, 124))
     np.testing.assert_array_equal(one.mask, two.mask)
@@ -84,7 +94,7 @@ def test_an_edit_is_undone_saved_and_seen_by_every_method(project, tmp_path):
 
 def test_nothing_is_changed_without_a_part_or_a_way(project):
     with pytest.raises(InputError, match="Choose a part"):
-        _changing("remove")(project, Chosen())
+        _changing("remove")(project, Selection())
     chosen, *_ = choose_part(project, *middle())
     with pytest.raises(InputError, match="how far"):
         _changing("duplicate")(project, chosen)

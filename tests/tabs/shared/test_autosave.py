@@ -72,7 +72,7 @@ def test_an_example_needs_no_pictures():
 def test_what_is_too_large_is_said(monkeypatch):
     monkeypatch.setattr(autosave, "MOST_BYTES", 1000)
     said = describe_saved(Project().opened(own_scene()))
-    assert "words" not in said and "too large" in said["said"]
+    assert "words" not in said and "too large" in said["status"]
 
 
 def test_only_what_was_uploaded_is_opened(tmp_path):

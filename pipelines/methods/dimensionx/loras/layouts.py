@@ -90,7 +90,7 @@ class LoraFile:
         return len(self.tensors[f"{module}.lora_A.weight"])
 
     @property
-    def told(self) -> str:
+    def strength_words(self) -> str:
         """How strongly the file acts and whence that is known, for people."""
         if self.alpha is None:
             return (

@@ -40,7 +40,7 @@ from pipelines.methods.dimensionx.training.loss import (
     with_picture_noise,
 )
 from pipelines.methods.dimensionx.training.settings import PROGRAM, RESUMABLE, TrainSettings, check_name
-from pipelines.training import Learnt, Sample, TrainedWeights
+from pipelines.training import Sample, TrainedWeights, TrainingStep
 from pipelines.weights.hub import Weights
 
 ADAPTER = "director_in_training"
@@ -53,7 +53,7 @@ REMEMBERED_CLIPS = 512
 def train(
     settings: TrainSettings, weights: Weights, *, accelerator: Accelerator | None = None
 ) -> Iterator[Progress | Sample | TrainedWeights]:
-    """A `Learnt` per step, a `Sample` now and then, and `TrainedWeights` with the LoRA and its moving average at the end.
+    """A `TrainingStep` per step, a `Sample` now and then, and `TrainedWeights` with the LoRA and its moving average at the end.
 
     Closing it saves after the step in progress; begun again with the same settings, it goes on after the last save.
     Raises `InputError` for clips that cannot be used and for an output folder that holds another training.
@@ -71,7 +71,7 @@ def train(
         for step in range(trainer.step + 1, settings.steps + 1):
             loss, rate = trainer.update(step), learning_rate(step, settings.steps, settings.peak_rate)
             note = f"loss {loss:.4f}, learning rate {rate:.2e}"
-            yield Learnt("Training", step, settings.steps, note=note, loss=loss, rate=rate)
+            yield TrainingStep("Training", step, settings.steps, note=note, loss=loss, rate=rate)
             if settings.sample_every and step % settings.sample_every == 0 and trainer.is_main:
                 yield from trainer.sample()
             if step % settings.save_every == 0 or step == settings.steps:

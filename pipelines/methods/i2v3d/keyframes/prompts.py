@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from pipelines.methods.i2v3d.keyframes.sampling import Words
+from pipelines.methods.i2v3d.keyframes.sampling import PromptEmbeddings
 from pipelines.methods.i2v3d.load import KeyframeNetworks
 
 
-def encode(networks: KeyframeNetworks, prompts: list[str], device: torch.device) -> Words:
+def encode(networks: KeyframeNetworks, prompts: list[str], device: torch.device) -> PromptEmbeddings:
     """One row per prompt, 77 tokens each; what is longer is cut off. Gradients reach the encoders' matrices."""
     hidden, pooled = [], None
     pairs: list[tuple[Any, Any]] = [
@@ -23,7 +23,7 @@ def encode(networks: KeyframeNetworks, prompts: list[str], device: torch.device)
         hidden.append(read.hidden_states[-2])
         pooled = getattr(read, "text_embeds", None)
     assert pooled is not None
-    return Words(torch.cat(hidden, dim=-1), pooled)
+    return PromptEmbeddings(torch.cat(hidden, dim=-1), pooled)
 
 
 def tokens_too_many(networks: KeyframeNetworks, prompt: str) -> int:

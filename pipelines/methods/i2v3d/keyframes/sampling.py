@@ -21,22 +21,22 @@ TRAINED_STEPS = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Words:
+class PromptEmbeddings:
     """Prompts in SDXL's form: ``embeddings`` (P,L,D), ``pooled`` (P,E)."""
 
     embeddings: Tensor
     pooled: Tensor
 
-    def repeated(self, count: int) -> Words:
+    def repeated(self, count: int) -> PromptEmbeddings:
         """Every prompt ``count`` times in a row."""
-        return Words(self.embeddings.repeat_interleave(count, 0), self.pooled.repeat_interleave(count, 0))
+        return PromptEmbeddings(self.embeddings.repeat_interleave(count, 0), self.pooled.repeat_interleave(count, 0))
 
-    def of(self, rows: list[int]) -> Words:
-        return Words(self.embeddings[rows], self.pooled[rows])
+    def of(self, rows: list[int]) -> PromptEmbeddings:
+        return PromptEmbeddings(self.embeddings[rows], self.pooled[rows])
 
 
 @dataclass(frozen=True, eq=False)
-class Coarse:
+class CoarseKeyframes:
     """Of n keyframes: ``latents`` (n,4,h,w) of the renders, ``depth`` (n,3,H,W) in 0..1 with near bright, ``masks``."""
 
     latents: Tensor
@@ -120,7 +120,7 @@ class SteeredSDXL:
     height: int
     width: int
 
-    def noise(self, latents: Tensor, time: Tensor, words: Words, depth: Tensor, strength: float) -> Tensor:
+    def noise(self, latents: Tensor, time: Tensor, words: PromptEmbeddings, depth: Tensor, strength: float) -> Tensor:
         """(B,4,h,w) float32, predicted for latents (B,4,h,w), a prompt and a depth picture per row.
 
         The networks work in the type of ``words``; what is between two steps stays in float32, since an inversion adds up
@@ -142,7 +142,7 @@ class SteeredSDXL:
 
 
 def invert(
-    networks: SteeredSDXL, coarse: Coarse, words: Words, *, steps: int, together: int = 4
+    networks: SteeredSDXL, coarse: CoarseKeyframes, words: PromptEmbeddings, *, steps: int, together: int = 4
 ) -> Iterator[tuple[int, Tensor]]:
     """Number of the step and latents so far; last, all states (T,n,4,h,w): entry i belongs to denoising step i.
 
@@ -172,9 +172,9 @@ def initial_latents(inverted: Tensor, erased: Tensor, frames: list[int], generat
 
 def denoise(
     networks: SteeredSDXL,
-    coarse: Coarse,
+    coarse: CoarseKeyframes,
     inverted: Tensor,
-    words: Words,
+    words: PromptEmbeddings,
     starts: list[Tensor],
     options: KeyframeOptions,
 ) -> Iterator[KeyframeStep]:
@@ -205,9 +205,9 @@ def _guide(rows: Tensor, frames: int, guidance: float) -> Tensor:
 
 def rows_of(
     networks: SteeredSDXL,
-    coarse: Coarse,
+    coarse: CoarseKeyframes,
     source: Tensor,
-    words: Words,
+    words: PromptEmbeddings,
     frames: list[int],
     now: Tensor,
     time: Tensor,

@@ -20,7 +20,7 @@ from camera.errors import InputError
 from pipelines.media.video import complete
 from pipelines.method import Progress
 from pipelines.methods.i2v3d.keyframes import prompts as words
-from pipelines.methods.i2v3d.keyframes.sampling import TRAINED_STEPS, Schedule, Words, decode_pictures
+from pipelines.methods.i2v3d.keyframes.sampling import TRAINED_STEPS, PromptEmbeddings, Schedule, decode_pictures
 from pipelines.methods.i2v3d.load import load_keyframe_networks
 from pipelines.methods.i2v3d.method import NEGATIVE_PROMPT
 from pipelines.methods.i2v3d.subject.adapter import (
@@ -34,7 +34,7 @@ from pipelines.methods.i2v3d.subject.adapter import (
 from pipelines.methods.i2v3d.subject.data import Views, instance, resize_shorter_side, view, view_mask
 from pipelines.methods.i2v3d.subject.lora import UNET, detach_lora
 from pipelines.methods.i2v3d.subject.settings import RESUMABLE, SubjectSettings
-from pipelines.training import Learnt, TrainedWeights
+from pipelines.training import TrainedWeights, TrainingStep
 from pipelines.weights.hub import Weights
 
 FILE, KOHYA_FILE = "pytorch_lora_weights.safetensors", "pytorch_lora_weights_kohya.safetensors"
@@ -57,7 +57,7 @@ class Batch:
     noisy: Tensor
     noise: Tensor
     times: Tensor
-    text: Words
+    text: PromptEmbeddings
     ids: Tensor
     mask: Tensor
 
@@ -107,7 +107,7 @@ def optimiser_of(
 def train(
     picture: NDArray[np.uint8], views: Views | None, settings: SubjectSettings, weights: Weights, folder: str | Path
 ) -> Iterator[Progress | TrainedWeights]:
-    """`Learnt` per step, now and then with a picture painted so far, then `TrainedWeights`. Closing it stops after a step.
+    """`TrainingStep` per step, now and then with a picture painted so far, then `TrainedWeights`. Closing it stops after a step.
 
     ``views`` may be None only with a view weight of 0. Starting again with the same ``folder`` continues where the last
     save was. Raises `InputError`.
@@ -131,7 +131,7 @@ def train(
             if trainer.step % settings.save_every == 0 or done:
                 trainer.save()
             due = settings.sample_every and (trainer.step % settings.sample_every == 0 or done)
-            yield Learnt(
+            yield TrainingStep(
                 "Learning the subject", trainer.step, settings.steps, trainer.sample() if due else None,
                 f"loss {loss:.4f}", loss=loss, rate=settings.rate,
             )  # fmt: skip
@@ -160,7 +160,7 @@ class _Trainer:
         self.sample_steps = SAMPLE_STEPS if weights.mode != "tiny" else TINY_SAMPLE_STEPS
         self.networks.vae.to(self.device)  # type: ignore[arg-type]
         self.unet: Any = self.networks.unet
-        self.parts: dict[str, Any] = self.networks.teachable if settings.train_text_encoder else {UNET: self.unet}
+        self.parts: dict[str, Any] = self.networks.trainable if settings.train_text_encoder else {UNET: self.unet}
         self.step, self.loss = 0, float("nan")
         try:
             self.matrices, self.optimiser = self._matrices()
@@ -239,7 +239,7 @@ class _Trainer:
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.device.type == "cuda")
 
     @torch.no_grad()
-    def _read_once(self) -> Words:
+    def _read_once(self) -> PromptEmbeddings:
         """The prompt and the negative prompt; the encoders leave the device afterwards."""
         for encoder in self.encoders:
             encoder.to(self.device)
@@ -248,16 +248,16 @@ class _Trainer:
             encoder.to("cpu")
         return text
 
-    def _text(self, *prompts: str) -> Words:
+    def _text(self, *prompts: str) -> PromptEmbeddings:
         """The prompt, then the negative prompt where asked for, as the encoders read them by now."""
         if self.frozen is not None:
             return self.frozen
         with self._autocast():
             return self._read(*prompts)
 
-    def _read(self, *prompts: str) -> Words:
+    def _read(self, *prompts: str) -> PromptEmbeddings:
         text = words.encode(self.networks, list(prompts), self.device)
-        return Words(text.embeddings.to(self.dtype), text.pooled.to(self.dtype))
+        return PromptEmbeddings(text.embeddings.to(self.dtype), text.pooled.to(self.dtype))
 
     @torch.no_grad()
     def sample(self) -> NDArray[np.uint8]:

@@ -66,7 +66,7 @@ function limits(line) {
     if (trained.travel === undefined) return line.tell(trained.words);
     travel.set(trained.travel);
     turning.set(trained.turn_degrees);
-    line.say({ said: trained.words, wrong: false });
+    line.say({ status: trained.words, wrong: false });
   };
   const all = () => ({
     new_share: share.get() === null ? null : share.get() / 100,

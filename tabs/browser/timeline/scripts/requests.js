@@ -4,7 +4,7 @@ const PATIENCE_MS = 60_000; // after which an answer that did not come, as when 
 
 export class Requests {
   constructor(send) {
-    Object.assign(this, { send, waiting: [], asked: 0, pending: null });
+    Object.assign(this, { send, waiting: [], count: 0, pending: null });
   }
 
   // `make` gives the command when its turn comes, or null where there is nothing left to ask.
@@ -21,9 +21,9 @@ export class Requests {
     if (this.busy || !this.waiting.length) return;
     const command = this.waiting.shift()();
     if (!command) return this.next();
-    this.pending = ++this.asked;
+    this.pending = ++this.count;
     this.timer = setTimeout(() => this.answered(this.pending), PATIENCE_MS);
-    this.send({ ...command, asked: this.pending });
+    this.send({ ...command, request: this.pending });
   }
 
   answered(number) {

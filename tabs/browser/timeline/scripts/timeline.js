@@ -86,7 +86,7 @@ export class Timeline {
   }
 
   tell(words) {
-    this.say({ said: words, wrong: true });
+    this.say({ status: words, wrong: true });
   }
 
   isOurs(node) {
@@ -104,7 +104,7 @@ export class Timeline {
 
   take(value) {
     if (!value || value.id === this.value?.id) return;
-    const kept = value.asked === null ? (this.value?.chosen ?? []).filter((index) => index < value.keys.length) : value.chosen;
+    const kept = value.request === null ? (this.value?.chosen ?? []).filter((index) => index < value.keys.length) : value.chosen;
     this.value = { ...value, chosen: value.wrong ? (this.value?.chosen ?? []) : kept };
     this.root.hidden = false;
     this.root.classList.toggle("keyed", value.keyed);
@@ -119,21 +119,21 @@ export class Timeline {
     const seen = this.stage()?.camera();
     if (seen) this.gizmo.shape = [seen.width, seen.height];
     this.gizmo.take(this.value);
-    if (value.said || (value.asked !== null && !value.warnings)) this.say(value);
+    if (value.status || (value.request !== null && !value.warnings)) this.say(value);
     if (value.target) this.picked(value.target, value.object);
     this.showLook(value.look);
     drawWarnings(this.root.querySelector(".tl-warnings"), value.warnings);
     if (this.warning && !value.warnings && !value.wrong) this.warn(true, true);
-    this.requests.answered(value.asked);
-    this.root.dataset.answered = String(value.asked ?? "");
+    this.requests.answered(value.request);
+    this.root.dataset.answered = String(value.request ?? "");
   }
 
-  say({ said, wrong, keyed = false, over_clip = false, clip_frames = 0, seconds = 1, lasts = 1, when = [] }) {
+  say({ status, wrong, keyed = false, over_clip = false, clip_frames = 0, seconds = 1, lasts = 1, when = [] }) {
     const faster = seconds / (lasts * ((when.length - 1) / when.length || 1));
     const pace = `The keys last ${seconds.toFixed(1)} s and the clip ${lasts.toFixed(1)} s: it runs ${faster.toFixed(2)} times as fast.`;
-    const line = this.root.querySelector(".tl-said");
+    const line = this.root.querySelector(".tl-status");
     const runs = over_clip ? clipPace({ when, clip_frames }) : keyed && Math.abs(faster - 1) > 0.02 ? pace : "";
-    line.textContent = [said, runs].filter(Boolean).join(" ");
+    line.textContent = [status, runs].filter(Boolean).join(" ");
     line.classList.toggle("wrong", wrong);
   }
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from camera.evaluation.report import Found, make_report
+from camera.evaluation.report import MeasuredCamera, make_report
 from camera.formats.reshoot import write
 from camera.path import CameraPath
 from pipelines.cli.evaluation import response
@@ -24,7 +24,7 @@ def shot(folder: Path, name: str, degrees: float, gain: float) -> None:
     asked = pan(degrees)
     write_mp4(folder / f"{name}.mp4", np.zeros((13, 48, 64, 3), np.uint8), 24)
     (folder / f"{name}.json").write_bytes(write(asked))
-    found = Found("pan", pan(gain * degrees), range(13), 13, "held", 0.0, 0.1, ("Found.",))
+    found = MeasuredCamera("pan", pan(gain * degrees), range(13), 13, "held", 0.0, 0.1, ("Found.",))
     take_report.save_report(folder / f"{name}.mp4", make_report(found, asked))
 
 

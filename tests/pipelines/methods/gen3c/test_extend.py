@@ -9,7 +9,7 @@ import pytest
 import pipelines
 from camera.errors import InputError
 from camera.view import Scene
-from pipelines.media.concat import Begun
+from pipelines.media.concat import VideoPrefix
 from pipelines.media.video import read_video
 from pipelines.method import Clip, Progress
 from pipelines.methods.gen3c.chunks import LONGEST
@@ -73,7 +73,7 @@ def test_a_saved_video_goes_on_as_if_it_had_just_been_shot(scene, shot, tmp_path
     np.testing.assert_array_equal(later.frames[17:], now.frames[17:])
     np.testing.assert_array_equal(later.scene.views[2].depth, now.scene.views[2].depth)
 
-    begun = Begun(first.video, 17)
+    begun = VideoPrefix(first.video, 17)
     second = save(tmp_path, "longer", later, made, begun=begun)
     np.testing.assert_array_equal(read_video(second.video)[0][:17], read_video(first.video)[0])
     for title, file in second.companions.items():

@@ -23,7 +23,7 @@ from pipelines import method
 from pipelines.cli.bench import default_shot
 from pipelines.method import Progress
 from pipelines.methods.i2v3d.keyframes import prompts
-from pipelines.methods.i2v3d.keyframes.sampling import Schedule, Words
+from pipelines.methods.i2v3d.keyframes.sampling import PromptEmbeddings, Schedule
 from pipelines.methods.i2v3d.load import FULL, load_keyframe_networks
 from pipelines.methods.i2v3d.method import I2V3DSettings
 from pipelines.methods.i2v3d.subject import adapter
@@ -32,7 +32,7 @@ from pipelines.methods.i2v3d.subject.data import Views, instance, render_views, 
 from pipelines.methods.i2v3d.subject.lora import attach_lora, detach_lora, read_subject
 from pipelines.methods.i2v3d.subject.settings import SubjectSettings
 from pipelines.methods.i2v3d.subject.train import Batch, losses, predict, train
-from pipelines.training import Learnt, TrainedWeights
+from pipelines.training import TrainedWeights, TrainingStep
 from pipelines.weights.checkpoints import on_meta_device
 from pipelines.weights.hub import Weights
 from tests.pipelines.methods.i2v3d.conftest import GOLDEN, difference, draw, network, packed_json
@@ -69,7 +69,7 @@ def test_two_steps_have_the_original_losses_gradients_and_file(golden):
     for step in ("s0", "s1"):
         given = {key.split("/")[1]: value for key, value in golden.items() if key.startswith(f"{step}/")}
         tensor = {key: torch.from_numpy(value) for key, value in given.items() if value.dtype.kind != "U"}
-        text = Words(tensor["prompt_embeds"], tensor["pooled"])
+        text = PromptEmbeddings(tensor["prompt_embeds"], tensor["pooled"])
         noisy, noise, times = tensor["noisy_latents"], tensor["noise"], tensor["timesteps"]
         batch = Batch(noisy, noise, times, text, tensor["time_ids"], tensor["prior_mask"])
         predicted = predict(unet, batch)
@@ -272,17 +272,17 @@ def test_the_text_encoders_are_taught_and_diffusers_reads_them_from_the_file(sce
         assert 1e-6 < change < 2e-5, "two steps of Adam at the rate of the text encoders"
         assert quick > 100 * change
 
-    attach_lora(networks.teachable, str(done.file), 0.5)
+    attach_lora(networks.trainable, str(done.file), 0.5)
     with torch.no_grad():
         worn = prompts.encode(networks, ["A sks toy."], device)
-    detach_lora(networks.teachable)
+    detach_lora(networks.trainable)
     pipeline = StableDiffusionXLPipeline(
         networks.vae, networks.text_encoder, networks.text_encoder_2, networks.tokenizer, networks.tokenizer_2,
         networks.unet, DDIMScheduler(),
     )  # fmt: skip
     pipeline.load_lora_weights(done.file.parent, weight_name=done.file.name)
     pipeline.set_adapters(pipeline.get_active_adapters(), 0.5)
-    found = [key for network in networks.teachable.values() for key in network.state_dict() if ".lora_" in key]
+    found = [key for network in networks.trainable.values() for key in network.state_dict() if ".lora_" in key]
     theirs = pipeline.encode_prompt("A sks toy.", device=device, do_classifier_free_guidance=False)
     pipeline.unload_lora_weights()
     with torch.no_grad():
@@ -298,7 +298,9 @@ def test_samples_come_when_they_are_due_and_change_nothing(scene, tmp_path):
     for every in (0, 2):
         chosen = settings(steps=3, sample_every=every, view_weight=0.0)
         *steps, done = train(scene.first.colour, None, chosen, weights, tmp_path / str(every))
-        samples = {step.step: step.preview for step in steps if isinstance(step, Learnt) and step.preview is not None}
+        samples = {
+            step.step: step.preview for step in steps if isinstance(step, TrainingStep) and step.preview is not None
+        }
         assert [*samples] == ([2, 3] if every else []) and all(s.shape == (64, 64, 3) for s in samples.values())
         files[every] = load_file(done.file)
     assert all(torch.equal(files[0][key], files[2][key]) for key in files[0])
@@ -309,7 +311,7 @@ def test_every_option_trains(scene, tmp_path):
     options = {"dora": True, "snr_gamma": 5.0, "centre_crop": True, "mirror": False, "checkpointing": True, "steps": 1,
                "kohya": True, "train_text_encoder": True}  # fmt: skip
     *_, done = train(scene.first.colour, None, settings(view_weight=0.0, **options), Weights("tiny"), tmp_path)
-    parts = load_keyframe_networks(Weights("tiny")).teachable
+    parts = load_keyframe_networks(Weights("tiny")).trainable
     ours, kohya = read_subject(done.file, parts), read_subject(done.further[0], parts)
     assert done.loss > 0 and len(ours["unet"]) == 3 * 700  # with DoRA's magnitudes
     assert len(ours["text_encoder"]) == len(ours["text_encoder_2"]) == 3 * 2 * 4

@@ -9,11 +9,11 @@ from safetensors.torch import load_file
 
 from pipelines.methods.i2v3d.keyframes.injection import ATTENTION, FEATURES, Masks, extend_mask, scale_masks
 from pipelines.methods.i2v3d.keyframes.sampling import (
-    Coarse,
+    CoarseKeyframes,
     KeyframeOptions,
+    PromptEmbeddings,
     Schedule,
     SteeredSDXL,
-    Words,
     decode_pictures,
     denoise,
     encode_pictures,
@@ -47,15 +47,17 @@ class Case:
         depth = torch.stack([self.golden[f"normalize_depth/out{i}"] for i in range(5)]).float() / 255
         frames = self.golden["frames"].permute(0, 3, 1, 2).float() / 255
         self.masks = Masks(*(scale_masks(self.golden[f"{name}_masks"] == 255) for name in ("fg", "vis")))
-        self.coarse = Coarse(encode_pictures(self.vae, frames), depth[:, None].expand(-1, 3, -1, -1), self.masks)
+        self.coarse = CoarseKeyframes(
+            encode_pictures(self.vae, frames), depth[:, None].expand(-1, 3, -1, -1), self.masks
+        )
         self.words = self._words("EMPTY", NEGATIVE, PROMPT)
 
     def _words(self, *prompts):
         found = [torch.cat([self.golden[f"{kind}/{p}"] for p in prompts]) for kind in ("prompt_embeds", "pooled")]
-        return Words(*found)
+        return PromptEmbeddings(*found)
 
     def inverted(self):
-        words = Words(self.words.embeddings[:1], self.words.pooled[:1])
+        words = PromptEmbeddings(self.words.embeddings[:1], self.words.pooled[:1])
         *_, (_, states) = invert(self.networks, self.coarse, words, steps=STEPS)
         return states
 
@@ -174,12 +176,14 @@ def test_a_step_at_the_size_that_upstream_knows(case):
              for key in ("fg_masks", "vis_masks", "depth")}  # fmt: skip
     masks = Masks(*(scale_masks(large[key] == 255) for key in ("fg_masks", "vis_masks")))
     now, source = (torch.from_numpy(draw(f"full/{name}", (2, 4, 72, 128))) for name in ("x", "src"))
-    words = Words(*(torch.from_numpy(draw(f"full/{n}", s)) for n, s in (("ehs", (3, 5, 24)), ("pooled", (3, 16)))))
+    words = PromptEmbeddings(
+        *(torch.from_numpy(draw(f"full/{n}", s)) for n, s in (("ehs", (3, 5, 24)), ("pooled", (3, 16))))
+    )
     unet, time = case.networks.unet, golden["timestep"]
     unet.disable_lora()
     try:
         networks = SteeredSDXL(unet, case.networks.controlnet, 576, 1024)
-        coarse = Coarse(now, large["depth"][:, None].expand(-1, 3, -1, -1), masks)
+        coarse = CoarseKeyframes(now, large["depth"][:, None].expand(-1, 3, -1, -1), masks)
         noise = rows_of(networks, coarse, source, words, [0, 1], now, time, 20, KeyframeOptions(50))
     finally:
         unet.enable_lora()
@@ -195,7 +199,7 @@ def test_what_is_between_two_steps_stays_in_float32_on_half_networks(case):
     networks = SteeredSDXL(
         copy.deepcopy(case.networks.unet).to(**half), copy.deepcopy(case.networks.controlnet).to(**half), 64, 128
     )
-    words = Words(case.words.embeddings[:1].to(**half), case.words.pooled[:1].to(**half))
+    words = PromptEmbeddings(case.words.embeddings[:1].to(**half), case.words.pooled[:1].to(**half))
     *_, (_, states) = invert(networks, case.coarse, words, steps=2)
     assert states.dtype == torch.float32 and states.isfinite().all()
     assert not torch.equal(states, states.bfloat16().float()), "nothing was rounded between the steps"

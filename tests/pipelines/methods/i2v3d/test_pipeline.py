@@ -166,7 +166,7 @@ def test_a_subject_is_worn_during_the_run_only(pipeline, tmp_path):
     assert np.array_equal(again.frames, plain.frames) and np.array_equal(nothing.frames, plain.frames)
     strange = subject_file(pipeline, tmp_path / "strange.safetensors", strange=True)
     with pytest.raises(InputError, match=r"does not fit SDXL at unet\.up_blocks"):
-        lora.read_subject(strange, pipeline.keyframe_networks.teachable)
+        lora.read_subject(strange, pipeline.keyframe_networks.trainable)
 
 
 def test_coarse_renders_show_holes_foreground_and_near_as_bright():

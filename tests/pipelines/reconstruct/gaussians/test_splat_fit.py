@@ -133,7 +133,7 @@ def test_what_multiplies_looks_the_same_at_first_and_keeps_the_budget():
     loss.backward()
     growing.step(0.1)
     growing.observe(torch.rand(len(splats), 2), torch.ones(len(splats), dtype=torch.bool), 200, 200)
-    growing.multiply(50)
+    growing.densify(50)
     assert len(growing) == len(splats) + 50
     for name, tensor in growing.parameters.items():
         assert growing.adam.state[tensor]["exp_avg"].shape == tensor.shape, name
@@ -142,7 +142,7 @@ def test_what_multiplies_looks_the_same_at_first_and_keeps_the_budget():
         growing.parameters["logit_opacities"][:100] = -9
     growing.prune(large_too=False)
     assert len(growing) == len(splats) - 50
-    growing.dim()
+    growing.reset_opacities()
     assert float(growing.parameters["logit_opacities"].detach().sigmoid().max()) <= 0.0101
 
 

@@ -13,7 +13,7 @@ from camera.errors import InputError
 from camera.path import CameraPath, pinhole
 from pipelines.media.image_metrics import psnr, ssim
 from pipelines.reconstruct.gaussians.ellipse_path import ellipse
-from pipelines.reconstruct.gaussians.loss import l1, perceptual, photometric, readable_photometric, weights_of
+from pipelines.reconstruct.gaussians.loss import l1, perceptual, photometric, photometric_reference, weights_of
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_compiled_loss_and_its_gradient_are_the_readable_ones(weighted):
     weight[5:9] = 0
     render = (frame + 0.2 * torch.randn(3, 23, 31, generator=generator)).requires_grad_()
     found = []
-    for loss in (photometric, readable_photometric):
+    for loss in (photometric, photometric_reference):
         render.grad = None
         value = loss(render, frame, weight if weighted else None)
         (3 * value).backward()

@@ -11,7 +11,7 @@ from pipelines.cli.bench import default_shot
 from pipelines.options import RunOptions
 from pipelines.runtime.device import Device
 from pipelines.runtime.monitor.prometheus import metrics
-from pipelines.runtime.monitor.status import Done, Queue, Status, device_status, in_words
+from pipelines.runtime.monitor.status import FinishedShots, Queue, Status, device_status, in_words
 from pipelines.runtime.monitor.tally import Tally
 from pipelines.runtime.runner import Runtime
 from pipelines.shot import Shot
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[4]
 TINY = RunOptions(weights="tiny")
 POOL = Status(
     device="pool", nodes=2, gpus=8, gpus_free=3, queues=(Queue("gen3c", 4, 11, 4, 480, 1), Queue("genxd", 0, 0, 1)),
-    done=(Done("gen3c", 70, 12),), loaded=("gen3c", "genxd"), places={"gen3c": {"10.0.0.2": 3, "10.0.0.1": 1}},
+    done=(FinishedShots("gen3c", 70, 12),), loaded=("gen3c", "genxd"), places={"gen3c": {"10.0.0.2": 3, "10.0.0.1": 1}},
 )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_a_device_says_what_it_runs_what_it_did_and_what_is_loaded():
     list(shot)
     now = device_status(runtime)
     assert now.queues == (Queue("all methods", 0, 0),)
-    assert now.done == (Done(TOY.name, 1, 1),) and now.loaded == (TOY.name,)
+    assert now.done == (FinishedShots(TOY.name, 1, 1),) and now.loaded == (TOY.name,)
 
 
 def test_a_cancelled_shot_is_not_done():

@@ -6,7 +6,7 @@ import pytest
 
 from camera.errors import InputError
 from pipelines.runtime.pool.dispatch import RESTARTING, Pool
-from pipelines.runtime.pool.link import Link, Lost
+from pipelines.runtime.pool.link import ConnectionLost, Link
 from pipelines.runtime.pool.settings import PoolSettings
 
 POOL = PoolSettings("auto", 1, 1, True)
@@ -91,9 +91,9 @@ def test_a_driver_that_ends_loses_its_shots_and_not_this_process(driver):
     process = link.facts().nodes
     stream = link.shoot({}, b"job")
     assert next(stream) == ("progress", {"phase": "Sleeping", "step": 1})
-    with pytest.raises(Lost):
+    with pytest.raises(ConnectionLost):
         next(stream)
-    with pytest.raises(Lost):
+    with pytest.raises(ConnectionLost):
         next(link.shoot({}, b"job"))
     assert link.renewal().result().nodes != process and driver.starts.read_text() == "xx"
     link.close()
@@ -150,5 +150,5 @@ def test_status_does_not_wait_for_a_cluster_that_restarts(driver):
 
 def lost(link):
     """The events of a shot that ends with its driver."""
-    with pytest.raises(Lost):
+    with pytest.raises(ConnectionLost):
         yield from link.shoot({}, b"job")

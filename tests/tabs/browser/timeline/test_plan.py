@@ -19,7 +19,7 @@ def page(visit, gen3c_alone):
 
 
 def said(page: Page, words: str) -> None:
-    expect(page.locator(".tl-said")).to_contain_text(words)
+    expect(page.locator(".tl-status")).to_contain_text(words)
 
 
 def drag(page: Page, start: list[float], by: tuple[float, float]) -> None:

@@ -47,7 +47,7 @@ def keys(page: Page):
 
 
 def said(page: Page, words: str) -> None:
-    expect(page.locator(".tl-said")).to_contain_text(words)
+    expect(page.locator(".tl-status")).to_contain_text(words)
 
 
 def flown(page: Page, letters: str) -> None:

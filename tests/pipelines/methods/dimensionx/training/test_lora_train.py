@@ -23,7 +23,7 @@ from pipelines.methods.dimensionx.training.data import camera_speed, find_clips,
 from pipelines.methods.dimensionx.training.loss import velocity_loss
 from pipelines.methods.dimensionx.training.settings import TrainSettings
 from pipelines.methods.dimensionx.training.train import STATE, Trainer, main, train
-from pipelines.training import Learnt, Sample, TrainedWeights
+from pipelines.training import Sample, TrainedWeights, TrainingStep
 from pipelines.weights.hub import Weights
 
 
@@ -81,7 +81,7 @@ def test_it_learns(clips, tmp_path):
 
 
 def losses(progress) -> dict[int, float]:
-    return {event.step: event.loss for event in progress if isinstance(event, Learnt)}
+    return {event.step: event.loss for event in progress if isinstance(event, TrainingStep)}
 
 
 def same(one, other) -> bool:

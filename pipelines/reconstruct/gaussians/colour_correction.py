@@ -1,4 +1,4 @@
-"""A frame's own colour correction on a processor, compiled, with its gradients. Imports the compiler: import on first use only."""
+"""The colour correction of a frame on the CPU, compiled, with gradients. Imports the compiler: import on first use only."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from camera.kernel import kernel
 from pipelines.splats.kernel import plain
 
 
-def develop(colour: Tensor, correction: Tensor) -> Tensor:
-    """As `cameras.develop_readably`: ``colour`` (H,W,3) float32 on the processor, ``correction`` (3,4)."""
-    return _Developed.apply(colour, correction)  # type: ignore[return-value]
+def correct_colour(colour: Tensor, correction: Tensor) -> Tensor:
+    """As `cameras.correct_colour_reference`: ``colour`` (H,W,3) float32 on the CPU, ``correction`` (3,4)."""
+    return _ColourCorrection.apply(colour, correction)  # type: ignore[return-value]
 
 
-class _Developed(torch.autograd.Function):
+class _ColourCorrection(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, colour: Tensor, correction: Tensor) -> Tensor:  # type: ignore[override]
         ctx.kept = plain(colour), plain(correction)
-        developed = np.empty_like(ctx.kept[0])
-        _develop(*ctx.kept, developed)
-        return torch.from_numpy(developed)
+        corrected = np.empty_like(ctx.kept[0])
+        _correct(*ctx.kept, corrected)
+        return torch.from_numpy(corrected)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor):  # type: ignore[override]
         colour, correction = ctx.kept
         d_colour, d_correction = np.empty_like(colour), np.zeros_like(correction)
-        _develop_back(colour, correction, plain(gradient), d_colour, d_correction)
+        _correct_back(colour, correction, plain(gradient), d_colour, d_correction)
         return torch.from_numpy(d_colour), torch.from_numpy(d_correction)
 
 
 @kernel
-def _develop(colour, m, developed):
+def _correct(colour, m, corrected):
     height, width, _ = colour.shape
     for y in range(height):
         for x in range(width):
             r, g, b = colour[y, x, 0], colour[y, x, 1], colour[y, x, 2]
             for c in range(3):
-                developed[y, x, c] = colour[y, x, c] + m[c, 0] * r + m[c, 1] * g + m[c, 2] * b + m[c, 3]
+                corrected[y, x, c] = colour[y, x, c] + m[c, 0] * r + m[c, 1] * g + m[c, 2] * b + m[c, 3]
 
 
 @kernel
-def _develop_back(colour, m, gradient, d_colour, d_m):
+def _correct_back(colour, m, gradient, d_colour, d_m):
     height, width, _ = colour.shape
     for y in range(height):
         row = np.zeros((3, 4), np.float32)
