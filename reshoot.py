@@ -1,4 +1,4 @@
-"""Reshoot from Python: ``import reshoot``. The same names stand in `camera` and `pipelines`; docs/api.md explains them."""
+"""Reshoot's Python API: ``import reshoot``. The names come from `camera` and `pipelines`; docs/api.md explains them."""
 
 from camera import film_path
 from camera.errors import InputError

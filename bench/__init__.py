@@ -105,7 +105,7 @@ def _best(functions: tuple[Callable[[], object], ...], rounds: int, clock: Calla
 def versus(
     ours: Callable[[], object], readable: Callable[[], object], scale: Scale
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Times per frame (ours, reference): of elapsed time with all threads, then of processor time with one.
+    """Times per frame (ours, reference): of elapsed time with all threads, then of CPU time with one.
 
     With all threads ours draws frames side by side; the torch reference takes one thread or all, whichever is faster.
     """

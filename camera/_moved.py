@@ -66,7 +66,7 @@ zbuffer render.zbuffer
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Imports modules by their old names; ``names``: old dotted names of what moved to another module, and the new ones."""
+    """Imports modules by their old names. ``names``: old and new dotted names of objects that moved to another module."""
 
     def __init__(self, modules: Mapping[str, str], names: Mapping[str, str]) -> None:
         self.modules, self.names = modules, names
@@ -91,7 +91,7 @@ class _Finder(MetaPathFinder, Loader):
 
 
 def install(top: str, modules: Mapping[str, str], names: Mapping[str, str]) -> None:
-    """Let the old ``modules`` and ``names`` below the package ``top`` be imported.
+    """Make the old ``modules`` and ``names`` below the package ``top`` importable.
 
     The first finder goes before Python's own, which would load a second copy of a module that an old package's new folder
     holds. The second answers ``from old_package import module``, for which Python asks by the package's new name.
@@ -108,7 +108,7 @@ def install(top: str, modules: Mapping[str, str], names: Mapping[str, str]) -> N
 
 
 def attributes(package: str, *modules: str) -> Callable[[str], Any]:
-    """``__getattr__`` of a package that was a module: what that held is taken from the first of its ``modules`` that has it."""
+    """``__getattr__`` for a package that used to be a module: looks a name up in the package's ``modules`` and returns the first match."""
 
     def get(name: str) -> Any:
         if not name.startswith("__") and find_spec(f"{package}.{name}") is None:  # else a submodule: Python imports it

@@ -36,7 +36,7 @@ class PointCloud:
         return PointCloud(np.concatenate([c.points for c in clouds]), np.concatenate([c.colours for c in clouds]))
 
     def thinned(self, most: int) -> PointCloud:
-        """At most ``most`` points, chosen evenly at random, always the same ones."""
+        """At most ``most`` points, sampled uniformly with a fixed seed."""
         if len(self) <= most:
             return self
         chosen = np.sort(np.random.default_rng(0).choice(len(self), most, replace=False))
@@ -56,7 +56,7 @@ class PointCloud:
         return "\n".join(header).encode("ascii") + rows.tobytes()
 
     def glb_bytes(self) -> bytes:
-        """Binary glTF with colours as light; turned to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
+        """Binary glTF with linear colours, rotated to glTF's axes (x right, y up, z backward), so that viewers show it upright."""
         import trimesh
 
         from camera.objects.vertex_light import with_light_colours
@@ -68,7 +68,7 @@ class PointCloud:
 
 
 def cloud_of(scene: Scene, *, most: int | None = None) -> PointCloud:
-    """The points of a scene with known depth: of the first frame of a clip, of all views otherwise."""
+    """The points of a scene's known depth: those of the first frame of a clip, or of all views of other scenes."""
     from camera.unproject import points_of
 
     views = scene.views[:1] if scene.kind == "clip" else scene.views

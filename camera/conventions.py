@@ -1,4 +1,4 @@
-"""Poses and lenses of other programs, to and from ours: OpenCV axes, world-from-camera, pixel centres at integers.
+"""Conversions of poses and lenses between other programs' conventions and ours: OpenCV axes, world-from-camera, pixel centres at integers.
 
 | who | camera axes | world | matrix |
 |---|---|---|---|

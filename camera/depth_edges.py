@@ -1,4 +1,4 @@
-"""Reliable depth: pixels that are not beside a depth edge, where a pixel mixes two surfaces."""
+"""Reliable depth: pixels away from depth edges. A pixel beside an edge mixes two surfaces."""
 
 from __future__ import annotations
 

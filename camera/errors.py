@@ -19,7 +19,7 @@ from types import TracebackType
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """The user's input cannot be used; the message says why and what to do.
 
     ``str(error)`` is shown as it is: one sentence that says what was expected, what came and what to do.
     """
@@ -82,7 +82,7 @@ def describe_fault(error: BaseException | None) -> str | None:
 
 
 def _lacks_temporary_folder(error: OSError) -> bool:
-    """Whether Python has found no folder for temporary files, or the one that it found is gone."""
+    """Whether Python finds no folder for temporary files, or the folder it found no longer exists."""
     if error.errno != errno.ENOENT:
         return False
     folder = tempfile.tempdir
@@ -90,14 +90,14 @@ def _lacks_temporary_folder(error: OSError) -> bool:
 
 
 def log_failure(log: logging.Logger, what: str) -> str:
-    """Logs the error that is being handled under a number, and says ``what`` failed and where to look."""
+    """Log the current exception under a number; returns a sentence that says ``what`` failed and where to look."""
     number = uuid.uuid4().hex[:8]
     log.exception("%s (%s)", what, number)
     return f"{what} by a mistake of Reshoot's; its log says more under {number}. Please report it with your settings."
 
 
 def json_kind(value: object) -> str:
-    """What a JSON value is, in words for people: "a list", "text"; Python's own names stay inside."""
+    """A JSON value's type in plain words ("a list", "text"), without Python's type names."""
     return next((words for kinds, words in _KINDS if isinstance(value, kinds)), "something else")
 
 
@@ -117,7 +117,7 @@ def describe_unreachable(error: BaseException) -> str:
 
 
 class reading:
-    """``with reading("room.zip is damaged; pack it again."):`` turns what a damaged file raises into that `InputError`.
+    """``with reading("room.zip is damaged; pack it again."):`` converts the exceptions that a damaged file raises into this `InputError`.
 
     An `InputError` of the reader passes as it is; a fault of the computer is said as such, see `describe_fault`.
     """

@@ -12,7 +12,7 @@ from camera.view import Scene, View
 
 
 def padding_mask(view: View) -> NDArray[np.bool_]:
-    """(H,W): True on border rows and columns that are black and without depth over their whole length."""
+    """(H,W): True on border rows and columns that are entirely black and without depth."""
     empty = np.zeros(view.known.shape, dtype=bool)
     for axis, lines in ((0, empty), (1, empty.T)):
         shown = np.asarray(view.known.any(axis=1 - axis))
@@ -28,7 +28,7 @@ def padding_mask(view: View) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Horizon:
-    """How far down a scene's sky is seen: ``up`` (3,) in the world, of length one, and the sine of its least elevation."""
+    """The lower limit of a scene's sky: ``up`` (3,), a unit vector in the world, and the sine of the sky's lowest elevation."""
 
     up: NDArray[np.float64]
     lowest: float
@@ -46,7 +46,7 @@ class Horizon:
         return Horizon(up / length, float(min(seen))) if seen else None
 
     def below(self, path: CameraPath, frame: int) -> NDArray[np.bool_]:
-        """(H,W): pixels whose rays run lower than any sky of the scene."""
+        """(H,W): pixels whose rays point below all sky of the scene."""
         y, x = np.mgrid[: path.height, : path.width].astype(np.float32)
         turn = path.world_from_camera[frame, :3, :3].T @ self.up @ np.linalg.inv(path.intrinsics[frame])
         inverse = np.linalg.inv(path.intrinsics[frame])

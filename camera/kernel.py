@@ -1,4 +1,4 @@
-"""The compiler behind the fast kernels: import this only from modules that are themselves imported on first use.
+"""The compiler for the fast kernels. Import it only from modules that are themselves imported on first use.
 
 Importing numba costs a quarter of a second, so `camera.render.scene`, `camera.unproject` and the others import the modules
 with kernels inside their functions. Kernels release the interpreter lock: frames are drawn in parallel by threads.
@@ -13,7 +13,7 @@ import numba
 
 
 def kernel(function: Callable) -> Any:
-    """Compiles ``function`` on its first call, without the interpreter lock, kept on disk where that is possible.
+    """Compile ``function`` on its first call; the compiled code releases the interpreter lock and is cached on disk if possible.
 
     numba keeps machine code beside the source, else in the user's cache folder (or in NUMBA_CACHE_DIR where set);
     where none of these can be written, the function is compiled again in every process. A kernel calls only kernels
@@ -23,7 +23,7 @@ def kernel(function: Callable) -> Any:
 
 
 def summing_kernel(function: Callable) -> Any:
-    """A `kernel` whose sums may be taken in another order, the same in every run: those of a loop then take all lanes of the processor."""
+    """A `kernel` whose sums may be reordered, in the same way in every run, so that loops can use all SIMD lanes."""
     return _compiled(function, fastmath={"reassoc", "nsz", "contract"})
 
 

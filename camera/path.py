@@ -1,4 +1,4 @@
-"""`CameraPath`: where the camera is and what lens it has, frame by frame."""
+"""`CameraPath`: poses and intrinsics of a camera, frame by frame."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class CameraPath:
 
     @property
     def centres(self) -> NDArray[np.float64]:
-        """(F,3): where the camera stands, in the world."""
+        """(F,3): camera centres in the world."""
         return self.world_from_camera[:, :3, 3]
 
     @property
@@ -80,7 +80,7 @@ class CameraPath:
         return np.degrees(2 * np.arctan(np.array([self.width, self.height]) / (2 * focal)))
 
     def values(self) -> dict[str, Any]:
-        """All of it as plain numbers and lists, exact; ``CameraPath(**values)`` is the path again."""
+        """The path as plain numbers and lists, exactly; ``CameraPath(**values)`` restores it."""
         return {
             "world_from_camera": self.world_from_camera.tolist(),
             "intrinsics": self.intrinsics.tolist(),
@@ -96,7 +96,7 @@ class CameraPath:
         return replace(self, fps=fps)
 
     def resized(self, width: int, height: int) -> CameraPath:
-        """The same views drawn at another size; the picture is stretched, so fx and fy scale apart."""
+        """The same cameras at another picture size; the picture is stretched, so fx and fy scale separately."""
         scale = resizing(self.width, self.height, width, height)
         return replace(self, intrinsics=scale @ self.intrinsics, width=width, height=height)
 
@@ -122,7 +122,7 @@ class CameraPath:
         return replace(self, intrinsics=lenses, width=like.width, height=like.height)
 
     def relative_to_first(self) -> CameraPath:
-        """The first camera becomes the world: its pose is the identity."""
+        """The path in the frame of its first camera, whose pose becomes the identity."""
         return self.with_poses(inverse(self.world_from_camera[0]) @ self.world_from_camera)
 
     def moved_to(self, world_from_first: ArrayLike) -> CameraPath:
@@ -133,13 +133,13 @@ class CameraPath:
         return replace(self, world_from_camera=self.world_from_camera[frames], intrinsics=self.intrinsics[frames])
 
     def resampled(self, frames: int) -> CameraPath:
-        """The same move in ``frames`` frames of the same total time; end frames are kept, see `between`."""
+        """The same move in ``frames`` frames over the same duration; keeps the first and last frames, see `between`."""
         if frames < 1:
             raise InputError(f"A path needs at least one frame, got {frames}.")
         return self.between(np.linspace(0, len(self) - 1, frames)).with_fps(self.fps * frames / len(self))
 
     def between(self, frames: ArrayLike) -> CameraPath:
-        """The cameras at ``frames`` (N,), which may lie between two; before the first and after the last it stands still.
+        """Cameras interpolated at fractional ``frames`` (N,); the camera stands still before the first and after the last frame.
 
         Positions and lenses are interpolated linearly, rotations along the shortest arc.
         """
@@ -156,7 +156,7 @@ class CameraPath:
         return replace(self, world_from_camera=poses, intrinsics=lenses)
 
     def scaled(self, factor: float) -> CameraPath:
-        """Every position multiplied by ``factor``: the same move in a scene of another unit."""
+        """The path with all positions multiplied by ``factor``: the same move in a scene with another unit."""
         poses = self.world_from_camera.copy()
         poses[:, :3, 3] *= factor
         return self.with_poses(poses)
@@ -174,12 +174,12 @@ def pinhole(width: int, height: int, fov_degrees: float) -> NDArray[np.float64]:
 
 
 def spread_indices(count: int, most: int) -> NDArray[np.int64]:
-    """Up to ``most`` of the numbers from 0 to ``count`` - 1, evenly spaced, the first and the last among them."""
+    """Up to ``most`` evenly spaced indices from 0 to ``count`` - 1, including the first and the last."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))
 
 
 def resizing(width: int, height: int, new_width: int, new_height: int) -> NDArray[np.float64]:
-    """(3,3): new pixels from old pixels, for a picture resized edge to edge with centres at integers."""
+    """(3,3): maps old to new pixel coordinates when a picture is resized edge to edge, with pixel centres at integers."""
     sx, sy = new_width / width, new_height / height
     return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])
 

@@ -1,4 +1,4 @@
-"""Rays through pixels and their Plücker coordinates, in the forms that the methods were trained on.
+"""Rays through pixels and their Plücker coordinates, in the variants that the methods were trained on.
 
 A ray with origin o (the camera's centre) and direction d has the Plücker coordinates d and m = o x d; the moment m does not
 depend on which point of the ray is called its origin, and its length is the ray's distance from the world's origin.
@@ -36,7 +36,7 @@ def directions(path: CameraPath, *, centre: Centre = "integer", length: Length =
 def pluecker(
     path: CameraPath, *, order: Order, centre: Centre = "integer", length: Length = "unit"
 ) -> NDArray[np.float32]:
-    """(F,6,H,W): Plücker coordinates of every pixel's ray, in the world of the path and in its unit.
+    """(F,6,H,W): Plücker coordinates of every pixel's ray, in the path's world and unit.
 
     The methods want the world to be one of the cameras: call `CameraPath.relative_to_first` before.
     """

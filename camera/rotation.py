@@ -19,21 +19,21 @@ QuaternionOrder = Literal["xyzw", "wxyz"]
 
 
 def scipy_rotation() -> type[Rotation]:
-    """scipy's class of rotations, imported on first use: it costs a quarter of a second and 25 MB."""
+    """scipy's Rotation class, imported on first use, because that takes a quarter of a second and 25 MB."""
     from scipy.spatial.transform import Rotation
 
     return Rotation
 
 
 def slerp(start: ArrayLike, end: ArrayLike, blend: ArrayLike) -> NDArray[np.float64]:
-    """From ``start`` (F,3,3) towards ``end`` (F,3,3) along the shortest arc; ``blend`` (F,) is 0 at the start."""
+    """Interpolate from ``start`` (F,3,3) to ``end`` (F,3,3) along the shortest arc; ``blend`` (F,) is 0 at the start."""
     first = scipy_rotation().from_matrix(np.asarray(start))
     step = (first.inv() * scipy_rotation().from_matrix(np.asarray(end))).as_rotvec()
     return (first * scipy_rotation().from_rotvec(np.asarray(blend)[..., None] * step)).as_matrix()
 
 
 def look_at(centre: ArrayLike, target: ArrayLike, *, up: ArrayLike = UP) -> NDArray[np.float64]:
-    """(...,3,3): a camera at ``centre`` (...,3) that sees ``target`` (...,3) in the middle, its x axis level to ``up``.
+    """(...,3,3): a camera at ``centre`` (...,3) that looks at ``target`` (...,3), with its x axis perpendicular to ``up``.
 
     Raises `InputError` where the target is the centre, or straight above or below it.
     """
@@ -49,7 +49,7 @@ def look_at(centre: ArrayLike, target: ArrayLike, *, up: ArrayLike = UP) -> NDAr
 
 
 def about_axis(axis: ArrayLike, degrees: ArrayLike) -> NDArray[np.float64]:
-    """(...,3,3): right-handed turns by ``degrees`` (...) about one ``axis`` (3,) of any length."""
+    """(...,3,3): right-handed rotations by ``degrees`` (...) about one ``axis`` (3,) of any length."""
     axis = np.asarray(axis, dtype=np.float64)
     turn = np.radians(np.asarray(degrees, dtype=np.float64))[..., None] * (axis / np.linalg.norm(axis))
     return scipy_rotation().from_rotvec(turn).as_matrix()
@@ -79,7 +79,7 @@ def from_quaternion(quaternion: ArrayLike, *, order: QuaternionOrder) -> NDArray
 
 
 def to_quaternion(rotation: ArrayLike, *, order: QuaternionOrder) -> NDArray[np.float64]:
-    """(F,4) unit quaternions of rotations (F,3,3); the first has w >= 0, each next the sign nearer to the one before."""
+    """(F,4) unit quaternions of rotations (F,3,3); the first has w >= 0, each following one has the sign closer to its predecessor."""
     quaternion = scipy_rotation().from_matrix(np.asarray(rotation)).as_quat(canonical=True)
     turned = (quaternion[1:] * quaternion[:-1]).sum(axis=1) < 0
     quaternion[1:][np.cumsum(turned) % 2 == 1] *= -1
@@ -87,14 +87,14 @@ def to_quaternion(rotation: ArrayLike, *, order: QuaternionOrder) -> NDArray[np.
 
 
 def angle_degrees(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """(...): the angle, 0 to 180 degrees, of the turn between two rotations (...,3,3); exact for small angles too."""
+    """(...): the angle between two rotations (...,3,3), 0 to 180 degrees; exact for small angles too."""
     between = np.swapaxes(np.asarray(first), -1, -2) @ np.asarray(second)
     turn = scipy_rotation().from_matrix(between.reshape(-1, 3, 3)).magnitude().reshape(between.shape[:-2])
     return np.degrees(turn)
 
 
 def orthonormal(rotation: ArrayLike) -> NDArray[np.float64]:
-    """(...,3,3): the nearest rotations, for matrices that were rounded in a file.
+    """(...,3,3): the nearest rotations, for example to matrices that were rounded in a file.
 
     Raises `InputError` where a matrix is no rotation at all (scaled, sheared or mirrored by more than 1 %).
     """

@@ -1,4 +1,4 @@
-"""Depth to points in the world, compiled. Imports the compiler: import this module on first use only."""
+"""Depth to points in the world, compiled. Imports the compiler, so import this module only on first use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def unproject(
 
 
 def points_of(view: View) -> NDArray[np.float32]:
-    """World points (H,W,3) of a view; pixels without known depth stand at the distance `View.far`."""
+    """World points (H,W,3) of a view; pixels without known depth are at the depth `View.far`."""
     return unproject(view.depth, view.intrinsics, view.world_from_camera)
 
 
@@ -49,7 +49,7 @@ def _unproject(depth, turn, centre, points):
 
 @kernel
 def _unproject_row(depth, y, turn, centre, xs, ys, zs):
-    """Straight-line code over three planes, which the compiler vectorises; matrices as scalars: no store alters them."""
+    """Branch-free code over three planes, which the compiler vectorises. Matrices are scalars, so that no store can alias them."""
     t00, t10, t20 = turn[0, 0], turn[1, 0], turn[2, 0]
     c0, c1, c2 = centre[0], centre[1], centre[2]
     base_x, base_y, base_z = turn[0, 1] * y + turn[0, 2], turn[1, 1] * y + turn[1, 2], turn[2, 1] * y + turn[2, 2]

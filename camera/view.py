@@ -1,4 +1,4 @@
-"""`View` and `Scene`: pictures with depth, from known cameras; what every preview and every method starts from."""
+"""`View` and `Scene`: pictures with depth from known cameras, the input of every preview and every method."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class View:
 
     @staticmethod
     def of(colour: NDArray, depth: NDArray, intrinsics: NDArray, world_from_camera: NDArray | None = None) -> View:
-        """A checked view; depth that is NaN, infinite, not positive or the sky's (`is_depth`) becomes `far` and not known."""
+        """A checked view; depth that is NaN, infinite, not positive or sky (`is_depth`) becomes `far` and unknown."""
         colour = np.ascontiguousarray(colour)
         if colour.ndim != 3 or colour.shape[2] != 3 or colour.dtype != np.uint8:
             raise InputError(f"A view needs an RGB picture of shape (H,W,3), got {colour.shape} of {colour.dtype}.")
@@ -72,7 +72,7 @@ class View:
 
     @cached_property
     def far(self) -> float:
-        """Depth from which on there is only sky, in scene units: `FAR`, or beyond all known depth."""
+        """Depth beyond which there is only sky, in scene units: `FAR`, or behind all known depth."""
         return far_of(self.depth[self.known])
 
     @cached_property
@@ -84,7 +84,7 @@ class View:
         return float(np.median(depth[known] if known.any() else self.depth[self.known]))
 
     def resized(self, width: int, height: int) -> View:
-        """Colour by area averaging or bicubic, depth by nearest pixel, so that no depth between two surfaces appears."""
+        """Resizes colour by area averaging or bicubic interpolation, and depth by nearest neighbour, so that no depth between two surfaces appears."""
         import cv2
 
         if (width, height) == (self.width, self.height):
@@ -101,7 +101,7 @@ class View:
         return replace(self, colour=colour, depth=depth, known=known, intrinsics=lens)
 
     def at_most(self, side: float) -> View:
-        """With a longer side of ``side`` pixels and a shorter one of at least 2; itself where it is no larger."""
+        """Resized to a longer side of at most ``side`` pixels, with a shorter side of at least 2; unchanged if it is not larger."""
         scale = side / max(self.width, self.height)
         if scale >= 1:
             return self
@@ -131,7 +131,7 @@ class View:
 
 
 def is_depth(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(H,W): which numbers are depth, in any unit; the others are not finite, not positive, or stand for the sky.
+    """(H,W): True where a number is a depth, in any unit; False where it is not finite, not positive, or stands for the sky.
 
     Numbers from `FAR` on are the sky's where all others are nearer by `SKY_GAP`, and where all of them are `FAR` itself.
     """
@@ -184,7 +184,7 @@ class Scene:
         return self.views[0]
 
     def plain_fields(self) -> dict[str, Any]:
-        """What every kind of scene has, by name: for another kind of scene of the same pictures."""
+        """The fields that all kinds of scenes share, by name, to create another kind of scene from the same pictures."""
         return {field.name: getattr(self, field.name) for field in fields(Scene)}
 
     @property
@@ -193,7 +193,7 @@ class Scene:
         return max(view.far for view in self.views)
 
     def fitted(self, width: int, height: int, fit: Fit = "crop") -> Scene:
-        """In another frame; who asks for the same while somebody still has it gets the same one, which nobody may write to."""
+        """The scene fitted to another frame. Equal requests share one cached, read-only scene while it is in use."""
         made = _FITTED.setdefault(self, WeakValueDictionary())
         found = made.get((width, height, fit))
         if found is None:

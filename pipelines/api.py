@@ -164,7 +164,7 @@ def rehearse(
     focus: str = "",
     shutter: float = 0.0,
 ) -> Rehearsal:
-    """``path`` over the real 3D cache of ``scene``, on any processor, without weights; call `Rehearsal.save`.
+    """``path`` over the real 3D cache of ``scene``, on any CPU, without weights; call `Rehearsal.save`.
 
     ``side``: pixels of the longer side, at most the path's own. ``holes``: "filled" from the background, "remembered" from
     what stands still at other times of a clip, "shown" in a loud colour, or "map". ``aperture``, ``focus``, ``shutter``: depth of field and motion blur, see `pipelines.project.look.Look`.

@@ -1,4 +1,4 @@
-"""Values that a training yields to its observers; light to import."""
+"""Values that a training yields to its observers; cheap to import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ZeroGPU without a GPU: the real `spaces` package (its decorator, worker processes, queues and client) on a processor.
+"""ZeroGPU without a GPU: the real `spaces` package (its decorator, worker processes, queues and client) on a CPU.
 
 Replaced are only the service that hands out GPUs (a real HTTP server on loopback, below) and the CUDA emulation, which
 needs a CUDA build of torch: workers start with nothing to move.

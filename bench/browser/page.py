@@ -163,7 +163,7 @@ def start(scale: Scale) -> list[Row]:
 
 
 def _first_page(imports: str) -> tuple[float, float, float]:
-    """Seconds until the page answers; the server's seconds of processor time and resident megabytes by then."""
+    """Seconds until the page answers; the server's seconds of CPU time and resident megabytes by then."""
     code = f"{imports}import app; app.launch(app.build(), share=False)"
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "GRADIO_ANALYTICS_ENABLED": "False", "SHARE": ""}
     began = time.perf_counter()

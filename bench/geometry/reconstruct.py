@@ -29,7 +29,7 @@ from pipelines.reconstruct.scene import scene_from_frames
 from pipelines.reconstruct.surface.mesh import extract_mesh
 
 SCENES = {"courtyard": "arc 14", "reading_room": "arc 12"}
-"""And the move of each; farther round a tree would stand before the camera, or a wall."""
+"""And the move of each; farther round a tree would stand in front of the camera, or a wall."""
 LARGEST_WIDTH = 320
 """The truth is marched ray by ray: larger frames would take minutes."""
 FRAMES = 13

@@ -1,4 +1,4 @@
-"""Steps of a fit of splats on the processor: this project's against torch with a compiled compositor over tiles, in turns."""
+"""Steps of a fit of splats on the CPU: this project's against torch with a compiled compositor over tiles, in turns."""
 
 from __future__ import annotations
 

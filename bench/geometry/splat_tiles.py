@@ -15,7 +15,7 @@ from pipelines.splats.rasterizer import LEAST_ALPHA, LEAST_LIGHT, MOST_ALPHA, TI
 
 
 def composite_tiles(flat: ProjectedGaussians, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
-    """See `pipelines.splats.rasterizer.Composite`; float32 on the processor."""
+    """See `pipelines.splats.rasterizer.Composite`; float32 on the CPU."""
     found = overlaps(flat, width, height)
     lists = tuple(array.numpy().astype(np.int32) for array in found[:3])
     limits = _plain((opacities / LEAST_ALPHA).clamp(min=1e-20).log() + 1e-3)

@@ -1,4 +1,4 @@
-"""Pictures of GEN3C's 3D cache as points, and which of these are shown: the point filter and the edges of the foreground mesh."""
+"""Pictures of GEN3C's 3D cache as points, and the filters that decide which points are shown: reliable depth and the foreground mesh."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOUNDARY = 0.05
 
 @dataclass(frozen=True)
 class CacheOptions:
-    """How a cache keeps and shows its points; the defaults mend upstream's faults, `UPSTREAM` repeats them.
+    """How a cache stores and shows its points. The defaults fix upstream's faults; `UPSTREAM` reproduces them.
 
     ``filter_threshold``: points are dropped where the depth of a 5x5 window spans more than this part of its mean;
     1 keeps all. ``foreground_masking``: what lies behind a mesh over the depth edges is not shown.
@@ -83,7 +83,7 @@ def buffer(
     mask: NDArray | None = None,
     farthest: float | None = FARTHEST,
 ) -> Buffer:
-    """A picture (H,W,3) in [-1,1] with ``depth`` (H,W) along z, NaN where there is none; ``mask`` (H,W): what counts.
+    """A buffer from a picture (H,W,3) in [-1,1] and ``depth`` (H,W) along z, NaN where unknown; ``mask`` (H,W): pixels to use.
 
     Depth is clamped to [0, ``farthest``]; None takes it as it is (an aligned depth may turn negative; the point filter
     then judges its surroundings as GEN3C's does).
@@ -112,7 +112,7 @@ def clamp_depth(depth: NDArray[np.float32], farthest: float) -> NDArray[np.float
 
 
 def buffer_of(view: View, options: CacheOptions, *, farthest: float = FARTHEST) -> Buffer:
-    """A view as a buffer; sky stands at the depth ``farthest``.
+    """A view as a buffer; the sky is placed at the depth ``farthest``.
 
     Not shown are padding and pixels that have a depth but are marked as not known: what a clip's own mask leaves out.
     """

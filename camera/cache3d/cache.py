@@ -1,4 +1,4 @@
-"""GEN3C's 3D cache: pictures kept as coloured points, shown to the network from the cameras of the target path.
+"""GEN3C's 3D cache: pictures stored as coloured points and rendered for the network from the cameras of the target path.
 
 Three kinds, by scene::
 
@@ -46,7 +46,7 @@ FARTHEST_NEW = 1e4
 
 @dataclass(frozen=True, eq=False)
 class CacheFrames:
-    """What the network is shown: ``images`` (F,N,3,H,W) in [-1,1], ``masks`` (F,N,1,H,W), ``depths`` (F,N,H,W) or None."""
+    """Renders of a cache, the network's input: ``images`` (F,N,3,H,W) in [-1,1], ``masks`` (F,N,1,H,W), ``depths`` (F,N,H,W) or None."""
 
     images: NDArray[np.float32]
     masks: NDArray[np.float32]
@@ -109,7 +109,7 @@ class ImageCache:
         align: Literal["rigid", "non_rigid"] | None = "non_rigid",
         most: int = 2,
     ) -> ImageCache:
-        """As `updated`, for an ``image`` (H,W,3) in [-1,1] and ``depth`` (H,W) seen by the one-frame path ``camera``."""
+        """Like `updated`, for an ``image`` (H,W,3) in [-1,1] and ``depth`` (H,W) seen by the one-frame path ``camera``."""
         depth = clamp_depth(depth, FARTHEST_NEW)
         if align is not None:
             depth = self._align(depth, camera, align)
@@ -143,7 +143,7 @@ class ImageCache:
 
 @dataclass(frozen=True, eq=False)
 class KeyViewCache:
-    """Several views of one moment; a stretch of the path is shown the ``most`` that cover it best.
+    """Cache of several views of one moment; each stretch of the path uses the ``most`` views that cover it best.
 
     ``most`` None shows all of them. ``full``: where one of the chosen covers at least this part of a frame, only the
     first such is shown there; None switches this off.
@@ -202,7 +202,7 @@ def key_view_cache(views: Iterable[View], options: CacheOptions = DEFAULTS, *, m
 
 
 def clip_cache(scene: Scene, options: CacheOptions = DEFAULTS) -> ClipCache:
-    """Points are made when a frame is drawn: kept for a whole clip they would fill gigabytes."""
+    """Points are computed when a frame is drawn, because those of a whole clip would take gigabytes."""
     return ClipCache(_ViewBuffers(scene.views, options), options)
 
 
@@ -214,7 +214,7 @@ def cache_of(scene: Scene, options: CacheOptions = DEFAULTS) -> Cache:
 
 
 def pool_buffers(frames: CacheFrames) -> CacheFrames:
-    """All buffers in one: of every pixel the nearest (F,1,...). Needs frames rendered ``with_depth``."""
+    """Merge all buffers into one, keeping the nearest surface at every pixel (F,1,...). Needs frames rendered ``with_depth``."""
     if frames.depths is None:
         raise InputError("Pooling needs the depth of every buffer; render the cache with depth.")
     known = frames.masks[:, :, 0] > 0
@@ -287,7 +287,7 @@ def _render_items(
 def _render_buffer(
     held: Buffer, pose: NDArray, lens: NDArray, size: tuple[int, int], depth_range: float, with_depth: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
-    """Image (H,W,3), known (H,W) and depth (H,W) of one buffer before one camera."""
+    """Image (H,W,3), known (H,W) and depth (H,W) of one buffer in front of one camera."""
     from camera.cache3d.occlusion import hidden_mask
     from camera.render.forward_splat import splat
 

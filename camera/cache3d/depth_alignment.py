@@ -1,4 +1,4 @@
-"""Brings an estimated depth to the scale of a known one, as GEN3C does before a new frame enters its cache."""
+"""Aligns an estimated depth map with a known one, as GEN3C does before it adds a new frame to its cache."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def align(
     camera_from_world: ArrayLike,
     method: Alignment = "non_rigid",
 ) -> NDArray[np.float32]:
-    """``depth`` (H,W) brought to the scale of ``known_depth`` (H,W) where ``known`` (H,W).
+    """``depth`` (H,W), scaled to match ``known_depth`` (H,W) at the pixels where ``known`` (H,W) is True.
 
     "rigid": one scale and one offset of the inverse depth, by least squares between the 10 % and 90 % quantiles.
     "non_rigid": then a smooth map of factors, found by 100 steps of Adam on the distance between the points.
@@ -56,7 +56,7 @@ def _rigid(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> to
 
 
 def _axis_sums(like: torch.Tensor, intrinsics: ArrayLike, camera_from_world: ArrayLike) -> torch.Tensor:
-    """(H,W): by how much a pixel's point moves, summed over three axes, per unit of depth.
+    """(H,W): how far a pixel's point moves per unit of depth, summed over the three axes.
 
     GEN3C measures the distance in axes turned by the camera-from-world rotation; along one ray this is the depth
     difference times a constant of the pixel.

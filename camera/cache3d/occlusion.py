@@ -5,7 +5,7 @@ moved apart. GEN3C lays a coarse mesh (a quarter of the picture's size) over the
 it, by testing each pixel's ray against each triangle. Here each triangle is tested only by the rays of the
 pixels it can cover, with the same test, so the answer is the same at a thousandth of the work.
 
-Imports the compiler: import this module on first use only.
+Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def foreground_mesh(points: NDArray[np.float32], boundary: NDArray[np.bool_]) ->
 def mesh_depth(
     mesh: ForegroundMesh, camera_from_world: ArrayLike, intrinsics: ArrayLike, size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Depth (H,W) along z of the mesh before a camera, 0 where no triangle is; both sides of triangles are seen."""
+    """Depth (H,W) along z of the mesh as a camera sees it, 0 where there is no triangle; triangles are two-sided."""
     pose = np.asarray(camera_from_world, dtype=np.float32)
     lens = np.asarray(intrinsics, dtype=np.float64)
     depth = np.zeros(size, np.float32)
@@ -108,7 +108,7 @@ def _dot(a, b):
 
 @kernel
 def _draw(vertices, triangles, lens, inverse_lens, depth):
-    """Moeller and Trumbore (1997) with rays of unit z, so that the distance found is the depth."""
+    """Ray intersection by Moeller and Trumbore (1997). Rays have unit z, so the distance is the depth."""
     height, width = depth.shape
     for t in range(len(triangles)):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]

@@ -32,7 +32,7 @@ Command = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class EditResult:
-    """``move`` after an edit; ``name``: what it was, as in "Undo: retime key 3"; ``chosen``: keys to be selected now."""
+    """The ``move`` after an edit. ``name``: name of the edit, as in "Undo: retime key 3"; ``chosen``: keys to select now."""
 
     move: KeyedMove
     name: str
@@ -40,7 +40,7 @@ class EditResult:
 
 
 def apply_command(move: KeyedMove, command: Command, *, origin: CameraPath) -> EditResult:
-    """The move after the edit that ``command`` names as "do"; ``origin``: the picture's camera, from which numbers count.
+    """Apply the edit that ``command`` names in "do". ``origin``: the picture's camera, to which typed numbers are relative.
 
     Names: add, append, overwrite, move, copy, delete, ease, tangent, hold, retime, rename, numbers, begin, shift, turn, stroke, look_at,
     size, orbit, follow, loop, speed, shape; of a move over a clip's camera follow_clip, ends. A target is "point", or "way", a point for each chosen key. Keys are counted from 0 in "chosen", times are seconds. Raises `InputError` for anything else.
@@ -195,7 +195,7 @@ def _begin(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 
 
 def _follow_clip(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """At "time" the clip's own camera takes over again."""
+    """From "time" on, the move follows the clip's own camera again."""
     time = _read_number(command, "time")
     move = edits.follow_source(move, time)
     number = edits.index_at(move, time) or 0
@@ -203,7 +203,7 @@ def _follow_clip(move: KeyedMove, command: Command, origin: CameraPath) -> EditR
 
 
 def _ends(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Whether the first and last frame are the clip's own, those that are given."""
+    """Set whether the first and the last frame are the clip's own; only those that are given change."""
     given = {name: command[name] for name in ("same_first", "same_last") if isinstance(command.get(name), bool)}
     if not given or move.source is None:
         raise InputError("The edit needs same_first or same_last as true or false, and a clip's camera under the keys.")
@@ -280,7 +280,7 @@ def _orbit(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 
 
 def _follow(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """The chosen keys, or all, go along with a target that moves."""
+    """Make the chosen keys, or all keys, follow a moving target."""
     (chosen, cameras), way = _cameras_of(move, command), _read_point(command)
     if way.ndim == 1 or np.ptp(way, axis=0).max() < 1e-9:
         raise InputError("That target stands still; pick a point on an object that moves.")
@@ -290,7 +290,7 @@ def _follow(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult
 
 
 def _cameras_of(move: KeyedMove, command: Command) -> tuple[tuple[int, ...], CameraPath]:
-    """The chosen keys, or all that follow no clip, and their cameras."""
+    """The chosen keys, or all keys that do not follow a clip, and their cameras."""
     own = tuple(number for number, key in enumerate(move.keys) if not key.follows)
     chosen = _read_chosen(command) if command.get("chosen") else own
     return chosen, move.cameras.sliced(edits.check_chosen(move, chosen))  # type: ignore[arg-type]
@@ -321,7 +321,7 @@ def _loop(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 
 
 def _shape(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
-    """Set curve, overall easing and constant speed of the move, those that are given."""
+    """Set the curve, overall easing and constant speed of the move; only those that are given change."""
     kinds = {"curve": str, "easing": str, "constant_speed": bool}
     given = {name: command[name] for name in kinds if name in command}
     if not given or not all(isinstance(value, kinds[name]) for name, value in given.items()):

@@ -1,4 +1,4 @@
-"""What a move will show that no given picture saw, and from where one more picture would help most."""
+"""Coverage of a move: what it shows that no input picture does, and where one more picture would help most."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def coverage(scene: Scene, path: CameraPath, *, looks: int = 25) -> Coverage:
 
 
 def _unseen(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float64]:
-    """(N,3): holes of a frame, in the world, at the depth of the background beside them."""
+    """(N,3): world points of a frame's holes, placed at the depth of the background beside them."""
     known = np.where(image.holes | image.far, 0, image.depth)
     if not known.any() or not image.holes.any():
         return np.zeros((0, 3))
@@ -80,7 +80,7 @@ def _unseen(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.fl
 
 
 def _background(depth: NDArray[np.float32]) -> NDArray[np.float64]:
-    """``depth`` (H,W) with 0 in holes, these filled along their rows with the farther of both sides."""
+    """``depth`` (H,W) with its holes (0) filled along the rows, using the farther of both sides."""
     height, width = depth.shape
     columns = np.arange(width)
     left = np.maximum.accumulate(np.where(depth > 0, columns, -1), axis=1)

@@ -74,7 +74,7 @@ def set_tangent(move: KeyedMove, chosen: Collection[int], tangent: Tangent) -> K
 
 
 def hold_key(move: KeyedMove, index: int, seconds: float, *, ripple: bool = True) -> KeyedMove:
-    """The camera stays at key ``index`` for ``seconds``. ``ripple``: later keys keep their distance from the end of the hold."""
+    """Hold the camera at key ``index`` for ``seconds``. ``ripple``: later keys keep their distance from the end of the hold."""
     (index,) = check_chosen(move, [index])
     more = seconds - move.keys[index].hold
     keys = [
@@ -97,7 +97,7 @@ def rename_key(move: KeyedMove, index: int, name: str) -> KeyedMove:
 
 
 def set_loop(move: KeyedMove, loop: bool) -> KeyedMove:
-    """Coming back to the first key, or not; a move whose last key ends it grows by the mean distance between its keys."""
+    """Make the move return to its first key, or not. A move that ends at its last key grows by the mean time between keys."""
     last = move.keys[-1].leaves
     if loop and not move.loop and last >= move.seconds - SAME_TIME:
         mean = (last - move.keys[0].time) / max(len(move.keys) - 1, 1)
@@ -106,7 +106,7 @@ def set_loop(move: KeyedMove, loop: bool) -> KeyedMove:
 
 
 def over_source(move: KeyedMove, source: CameraPath) -> KeyedMove:
-    """The keys laid over the camera of a clip, each at its time; a move that is longer than the clip is pressed into it.
+    """Lay the keys over a clip's camera, each at its own time. A move longer than the clip is compressed to fit.
 
     A key that is the source's own camera follows it. Where another key stands at an end, that frame is not the source's.
     Shape, speed and loop of the whole are the source's from then on.
@@ -124,7 +124,7 @@ def over_source(move: KeyedMove, source: CameraPath) -> KeyedMove:
 
 
 def follow_source(move: KeyedMove, seconds: float) -> KeyedMove:
-    """From the key at ``seconds`` the source takes over again: a key that is there follows it, else one is added."""
+    """Let the source take over again at ``seconds``: a key at that time follows it; if there is none, one is added."""
     if move.source is None:
         raise InputError("This move has no clip's camera to go back to.")
     there = index_at(move, seconds)

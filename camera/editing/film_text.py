@@ -32,7 +32,7 @@ SMALLEST = {"degrees": 0.05, "× focal length": 0.003}
 
 @dataclass(frozen=True)
 class FilmText:
-    """``text`` that `camera.trajectories.film_script.path_of` reads; ``residual``: how far its path is from the one given."""
+    """Film ``text`` that `camera.trajectories.film_script.path_of` can read. ``residual``: how far its path is from the given one."""
 
     text: str
     residual: Residual
@@ -44,7 +44,7 @@ class FilmText:
 
 
 def film_text(path: CameraPath, view: View) -> FilmText:
-    """The film moves whose path from the camera of ``view`` comes near to ``path``, which begins there.
+    """Film moves that approximate ``path`` when they start at the camera of ``view``, where ``path`` begins.
 
     Between holds, the rig and the easing are taken that fit best. What no film move makes (a flight in curves, a change of
     direction without a stop) is in the residual.
@@ -81,7 +81,7 @@ def _spans(path: CameraPath, distance: float) -> list[tuple[int, int, bool]]:
 
 
 def _part(path: CameraPath, view: View, before: list[Part], start: int, end: int) -> Part:
-    """The moves from frame ``start`` to ``end``, after the parts ``before``; none where nothing moves enough to be said."""
+    """The moves from frame ``start`` to ``end``, after the parts ``before``; none if the camera hardly moves."""
     seconds, best, off = (end - start) / path.fps, (), np.inf
     for rig in RIGS:
         part = _amounts(path, view, before, rig, end, seconds)

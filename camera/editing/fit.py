@@ -1,4 +1,4 @@
-"""Fits a few editable keys to any path, and measures how far their path is from it."""
+"""Fits a few editable keys to any path and measures the residual."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def residual_of(path: CameraPath, reference: CameraPath) -> Residual:
 
 
 def tolerance_for(path: CameraPath) -> Residual:
-    """What a viewer would not see: a two-hundredth of the path's length, a fifth of a degree, half a percent of the lens."""
+    """A tolerance below what a viewer notices: 1/200 of the path's length, 0.2 degrees, 0.5 % of the focal length."""
     length = float(np.linalg.norm(np.diff(path.centres, axis=0), axis=1).sum())
     return Residual(max(length / 200, 1e-9), 0.2, 0.005)
 
 
 def fit_keys(path: CameraPath, tolerance: Residual | None = None, *, most: int = MOST_FITTED) -> Fit:
-    """As few keys as it takes to come within ``tolerance`` of ``path``, at most ``most``; keys are frames of the path.
+    """The fewest keys, at most ``most``, whose curve stays within ``tolerance`` of ``path``. Keys are frames of the path.
 
     Begins with the first and last frame and adds the frame that is farthest off, then leaves out keys that are not needed.
     """
@@ -109,7 +109,7 @@ def _smooth(values: NDArray, spread: float) -> NDArray[np.float64]:
 
 
 def _one_sign(quaternions: NDArray) -> NDArray:
-    """The same rotations (F,4) without jumps from a quaternion to its negative."""
+    """The same rotations (F,4), with signs chosen so that neighbouring quaternions do not flip."""
     along = (quaternions[1:] * quaternions[:-1]).sum(axis=1, keepdims=True)
     flips = np.cumprod(np.where(along < 0, -1.0, 1.0), axis=0)
     return quaternions * np.concatenate([[[1.0]], flips])

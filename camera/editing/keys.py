@@ -1,4 +1,4 @@
-"""`Key` and `KeyedMove`: a camera move as its key frames and how the camera runs through them."""
+"""`Key` and `KeyedMove`: a camera move as keyframes, and how the camera moves between them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST_SECONDS = 3600.0
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """A camera that the move meets.
+    """A camera that the move passes through at a given time.
 
     ``camera``: a path of one frame. ``time``: seconds from the start of the move at which it is reached. ``hold``: seconds
     for which the camera then stays there. ``easing``: from here to the next key, a name of
@@ -55,7 +55,7 @@ class Key:
 
     @property
     def leaves(self) -> float:
-        """When the camera goes on, in seconds."""
+        """The time at which the camera leaves the key, in seconds."""
         return self.time + self.hold
 
     @property
@@ -65,7 +65,7 @@ class Key:
 
     @property
     def splits(self) -> bool:
-        """Whether the curves before and after this key are two."""
+        """Whether this key separates the curve into two."""
         return self.tangent != "smooth" or self.hold > 0
 
 
@@ -174,7 +174,7 @@ class KeyedMove:
         return replace(key, camera=self.source_at(np.array([key.time]))) if key.follows else key
 
     def source_at(self, seconds: NDArray[np.float64]) -> CameraPath:
-        """The source's cameras at ``seconds`` (F,), between its frames too. There must be a source."""
+        """The source's cameras at ``seconds`` (F,), interpolated between frames. The move must have a source."""
         assert self.source is not None
         return self.source.between(seconds * self.source.fps)
 

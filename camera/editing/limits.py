@@ -1,4 +1,4 @@
-"""Fits a move to its scene: reduces it just enough to keep within limits."""
+"""Fits a move to its scene: reduces the motion just enough to stay within limits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class LimitedPath:
-    """``path`` within the limits; ``kept`` (F,): how much of each frame's motion is left, 0 to 1; ``words``: what changed."""
+    """A ``path`` within the limits. ``kept`` (F,): share of each frame's motion that remains, 0 to 1; ``words``: what changed."""
 
     path: CameraPath
     kept: NDArray[np.float64]
@@ -60,7 +60,7 @@ class Findings:
 
 
 def measure_path(scene: Scene, path: CameraPath) -> Findings:
-    """Holes, near surfaces and speed of turning at every frame, measured on pictures of `SIDE` pixels."""
+    """Holes, near surfaces and rotation speed at every frame, measured on renders of `SIDE` pixels."""
     small_scene, small_path = _small(scene, path)
     seen = np.array([_look(small_scene, small_path, frame) for frame in range(len(path))])
     rotations = path.world_from_camera[:, :3, :3]
@@ -121,7 +121,7 @@ def _checks(scene: Scene, limits: Limits) -> list[tuple[str, Check]]:
 
 
 def _largest_share(within: Callable[[float], bool]) -> float | None:
-    """The largest share of the motion that is ``within``, by bisection; None if not even 0 is."""
+    """The largest share of the motion that is still ``within`` the limits, by bisection; None if not even 0 is."""
     if within(1.0):
         return 1.0
     if not within(0.0):

@@ -1,4 +1,4 @@
-"""A key as the numbers that people type: place, pan, tilt, roll and lens."""
+"""A key as the numbers that a user types: position, pan, tilt, roll and lens."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class KeyNumbers:
         return float(np.degrees(2 * np.arctan(FULL_FRAME_MM / (2 * self.focal_mm))))
 
     def with_fov(self, degrees: float) -> KeyNumbers:
-        """Through the lens that shows ``degrees`` across."""
+        """With a lens of ``degrees`` horizontal field of view."""
         if not 1 <= degrees <= 170:
             raise InputError(f"The field of view must be between 1 and 170 degrees, got {degrees}.")
         return replace(self, focal_mm=float(FULL_FRAME_MM / (2 * np.tan(np.radians(degrees) / 2))))
@@ -48,7 +48,7 @@ def numbers_of(camera: CameraPath, origin: ArrayLike) -> KeyNumbers:
 
 
 def with_numbers(camera: CameraPath, numbers: KeyNumbers, origin: ArrayLike) -> CameraPath:
-    """The camera that these numbers describe; what they do not say (pixel aspect, principal point) stays.
+    """The camera that these numbers describe. What they do not include (pixel aspect, principal point) stays.
 
     Raises `InputError` for numbers that are not finite and for a focal length outside 1 to 2000 mm.
     """

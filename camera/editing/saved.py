@@ -19,7 +19,7 @@ _FOLLOWS = {"follows"}
 
 
 def write(move: KeyedMove) -> dict[str, Any]:
-    """All of the move; numbers are written in full, so `read` gives the same move."""
+    """The whole move as plain values. Numbers have full precision, so `read` restores the same move."""
     source = {} if move.source is None else _write_source(move, move.source)
     return {
         "version": VERSION if source else 1,
@@ -58,7 +58,7 @@ def _write_key(key: Key) -> dict[str, Any]:
 
 
 def read(data: Any) -> KeyedMove:
-    """The move of what `write` gave; raises `InputError` for anything else, and for a newer version."""
+    """The move that `write` wrote; raises `InputError` for anything else and for newer versions."""
     version = data.get("version", 1) if isinstance(data, dict) else 1
     if version not in (1, VERSION):
         raise InputError(f"The move is of version {version!r}; this version of Reshoot reads 1 to {VERSION}.")

@@ -19,7 +19,7 @@ SHORTEST, LONGEST = 0.2, 20.0
 
 
 def depths_of(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
-    """(F,): how far ahead of the camera the target is, in scene units; what focus has to follow."""
+    """(F,): depth of the target in scene units, which a focus on the target must follow."""
     points = _expand_target(path, target)
     return ((points - path.centres) * path.world_from_camera[:, :3, 2]).sum(axis=1)
 
@@ -39,7 +39,7 @@ def look_at_target(path: CameraPath, target: ArrayLike, *, at: tuple[float, floa
 
 
 def keep_framed(path: CameraPath, target: ArrayLike) -> CameraPath:
-    """The same cameras through lenses that keep ``target`` as large as in the first frame.
+    """The same cameras with lenses that keep ``target`` as large as in the first frame (dolly zoom).
 
     Raises `InputError` where it is not ahead of the camera, or where the lens would have to change by more than
     `SHORTEST` to `LONGEST` times.
@@ -72,7 +72,7 @@ def keep_distance(path: CameraPath, target: ArrayLike, distance: float | None = 
 
 
 def follow_target(path: CameraPath, target: ArrayLike) -> CameraPath:
-    """Going along with a target (F,3): every camera displaced as the target is from its first place."""
+    """Follow a target (F,3): every camera is moved by the target's displacement from its first position."""
     points = _expand_target(path, target)
     poses = path.world_from_camera.copy()
     poses[:, :3, 3] += points - points[0]
@@ -91,7 +91,7 @@ def orbit_target(camera: CameraPath, target: ArrayLike, degrees: ArrayLike, *, u
 
 
 def along_stroke(camera: CameraPath, stroke: ArrayLike, frames: int, *, ahead: bool = False) -> CameraPath:
-    """A camera (a path of one frame) carried along a line drawn from above, at its own height and at even speed.
+    """Move a camera (a path of one frame) along a line drawn from above, at constant height and speed.
 
     ``stroke`` (N,2): x and z in the world. The camera looks as it did, or with ``ahead`` along the line. Raises `InputError`
     for a line without length.
@@ -121,14 +121,14 @@ def _expand_target(path: CameraPath, target: ArrayLike) -> NDArray[np.float64]:
 
 
 def _rays(path: CameraPath, at: tuple[float, float]) -> NDArray[np.float64]:
-    """(F,3): directions of length one, in the camera's axes, to a place of the picture in shares of its size."""
+    """(F,3): unit directions, in camera axes, towards an image position given as a fraction of the image size."""
     pixel = np.array([at[0] * path.width - 0.5, at[1] * path.height - 0.5, 1.0])
     rays = np.linalg.solve(path.intrinsics, np.broadcast_to(pixel[:, None], (len(path), 3, 1)))[..., 0]
     return rays / np.linalg.norm(rays, axis=1, keepdims=True)
 
 
 def _least_turns(first: NDArray, second: NDArray) -> NDArray[np.float64]:
-    """(F,3,3): the least turns that bring directions ``first`` (F,3) onto ``second`` (F,3), both of length one."""
+    """(F,3,3): the smallest rotations from unit directions ``first`` (F,3) to ``second`` (F,3)."""
     from camera.rotation import scipy_rotation
 
     axis = np.cross(first, second)

@@ -23,7 +23,7 @@ def slow_in_out(share: float = SLOW_IN_OUT_SHARE, *, slow_in: bool = True, slow_
 
 
 def progress_of(graph: SpeedGraph, share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Part of the way (F,) done after ``share`` (F,) of the time: the integral of the graph, ending at 1."""
+    """Share of the way (F,) covered after ``share`` (F,) of the time: the integral of the speed graph, which ends at 1."""
     if not graph:
         return share
     at, speed = np.array(graph, dtype=np.float64).T
@@ -35,7 +35,7 @@ def progress_of(graph: SpeedGraph, share: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def overall_progress(move: KeyedMove, share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Part of the move's own time (F,) that has run after ``share`` (F,) of the clip."""
+    """Share of the move's own time (F,) that has passed after ``share`` (F,) of the clip."""
     return progress_of(move.speed, ease(share, move.easing))
 
 
@@ -47,7 +47,7 @@ def track_times(move: KeyedMove) -> NDArray[np.float64]:
 
 
 def track_position(move: KeyedMove, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Place on the curve (F,), in the unit of `track_times`, at ``seconds`` (F,) of the move's own time."""
+    """Position on the curve (F,), in the unit of `track_times`, at ``seconds`` (F,) of the move's own time."""
     places = track_times(move)
     keys = (*move.keys, move.keys[0]) if move.loop else move.keys
     arrives = np.array([key.time for key in move.keys] + ([move.seconds] if move.loop else []))

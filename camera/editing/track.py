@@ -1,4 +1,4 @@
-"""From a keyed move to a `CameraPath`; with plain keys the same numbers as `camera.trajectories.keyframes.through`.
+"""Converts a keyed move to a `CameraPath`. For plain keys, the result equals `camera.trajectories.keyframes.through`.
 
 Over a source camera a key stands for its offset from the source at its time: place and turn in the source camera's own axes, the
 ratio of focal lengths. Offsets run from key to key as cameras do, and to none at keys that follow the source and at the ends that
@@ -33,7 +33,7 @@ def path_of(move: KeyedMove, *, frames: int, fps: float = 24.0) -> CameraPath:
 
 
 def _shares(move: KeyedMove, frames: int) -> NDArray[np.float64]:
-    """(F,): share of the clip at which each frame of `path_of` is."""
+    """(F,): the time of each frame of `path_of`, as a share of the clip."""
     if move.source is not None:
         last = len(move.source) - 1
         return np.minimum(np.arange(frames), last) / max(last, 1)
@@ -98,7 +98,7 @@ def _no_offset(move: KeyedMove) -> CameraPath:
 
 
 def _resting(key: Key) -> Key:
-    """A key without offset: the curve ends at it, with a corner only where that was asked for."""
+    """A key without offset, at which the curve ends; it has a corner only if the user chose one."""
     return replace(key, follows=False, tangent="corner" if key.tangent == "corner" else "rest")
 
 

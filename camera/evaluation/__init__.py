@@ -1,1 +1,1 @@
-"""How far an achieved camera path is from the requested one, in the numbers that papers print."""
+"""Distances between an achieved and a requested camera path, in the metrics that papers report."""

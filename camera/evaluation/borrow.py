@@ -16,7 +16,7 @@ from camera.trajectories.keyframes import Curve, Keyframe, through
 
 @dataclass(frozen=True)
 class Tolerance:
-    """By how much the keys' curve may miss the clip's camera: ``degrees``, ``share`` of the whole way, ``lens`` as a share."""
+    """How far the keys' curve may deviate from the clip's camera: ``degrees``, ``share`` of the total travel, ``lens`` as a share of the focal length."""
 
     degrees: float = 0.5
     share: float = 0.02
@@ -56,7 +56,7 @@ class BorrowedMove:
 
 
 def borrow_keys(path: CameraPath, tolerance: Tolerance | None = None, *, curve: Curve = "smooth") -> BorrowedMove:
-    """The fewest keys found by adding one where the curve misses most, then taking away each that is not needed."""
+    """A small set of keys: adds a key where the curve deviates most, then removes every key that is not needed."""
     tolerance = tolerance or Tolerance()
     chosen = [0] if len(path) == 1 else [0, len(path) - 1]
     while (worst := _worst(path, chosen, tolerance, curve)) is not None:
@@ -71,7 +71,7 @@ def borrow_keys(path: CameraPath, tolerance: Tolerance | None = None, *, curve: 
 
 
 def smooth_path(path: CameraPath, frames: float) -> CameraPath:
-    """Without what shakes faster than about so many ``frames``: a Gaussian over places, turns and the lens; ends are kept near."""
+    """Remove shake faster than about ``frames`` frames with a Gaussian filter over positions, rotations and lens; the ends stay close to the original."""
     if frames <= 0 or len(path) < 3:
         return path
     from scipy.ndimage import gaussian_filter1d
@@ -91,7 +91,7 @@ def smooth_path(path: CameraPath, frames: float) -> CameraPath:
 
 
 def scale_to_subject(path: CameraPath, subject_distance: float, clip_distance: float) -> CameraPath:
-    """The move in a scene whose subject is ``subject_distance`` away, as the clip's was ``clip_distance`` in its own unit."""
+    """Scale the move to a scene whose subject is ``subject_distance`` away; in the clip it was ``clip_distance`` away, in the clip's unit."""
     if not (np.isfinite(clip_distance) and clip_distance > 0 and subject_distance > 0):
         raise InputError("A move is scaled by two distances above zero: the scene's subject and the clip's.")
     return path.scaled(subject_distance / clip_distance)
@@ -121,7 +121,7 @@ def _curve(path: CameraPath, chosen: list[int], curve: Curve) -> CameraPath:
 
 
 def _misses(made: CameraPath, path: CameraPath) -> tuple[NDArray, NDArray, NDArray]:
-    """Per frame: degrees, share of the way's largest distance, share of the focal length."""
+    """Deviations per frame: degrees, share of the largest distance travelled, share of the focal length."""
     size = float(np.linalg.norm(path.centres - path.centres[0], axis=1).max())
     away = np.linalg.norm(made.centres - path.centres, axis=1) / (size if size > 1e-12 else 1.0)
     lens = np.abs(made.intrinsics[:, 0, 0] / path.intrinsics[:, 0, 0] - 1)
@@ -129,7 +129,7 @@ def _misses(made: CameraPath, path: CameraPath) -> tuple[NDArray, NDArray, NDArr
 
 
 def _worst(path: CameraPath, chosen: list[int], tolerance: Tolerance, curve: Curve) -> int | None:
-    """The frame that is missed most, None where all are within the tolerance."""
+    """The frame with the largest deviation; None if all are within the tolerance."""
     if len(chosen) == len(path):
         return None
     turn, way, lens = _misses(_curve(path, chosen, curve), path)
@@ -139,7 +139,7 @@ def _worst(path: CameraPath, chosen: list[int], tolerance: Tolerance, curve: Cur
 
 
 def rotvec_degrees(path: CameraPath) -> NDArray[np.float64]:
-    """(F,3): turns relative to the first camera as vectors in degrees, continuous over full circles."""
+    """(F,3): rotation vectors relative to the first camera, in degrees, continuous beyond full turns."""
     turns = path.relative_to_first().world_from_camera[:, :3, :3]
     steps = scipy_rotation().from_matrix(np.swapaxes(turns[:-1], 1, 2) @ turns[1:]).as_rotvec(degrees=True)
     world = (turns[:-1] @ steps[:, :, None])[:, :, 0]

@@ -1,4 +1,4 @@
-"""Scores of contestants from votes on pairs: the model of Bradley and Terry (1952), with intervals."""
+"""Scores from pairwise votes, with confidence intervals: the model of Bradley and Terry (1952)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Strength:
 
 
 def strengths(votes: Sequence[tuple[str, str, float]]) -> list[Strength]:
-    """The strongest first. ``votes``: two names and what the first got, 1 for a win, 0.5 for a tie, 0 for a loss.
+    """Strengths, the strongest first. ``votes``: two names and the first one's result: 1 for a win, 0.5 for a tie, 0 for a loss.
 
     Newton's method on the likelihood with a weak prior; intervals from its curvature. Raises `InputError` for other outcomes
     and for a name against itself.

@@ -17,7 +17,7 @@ STATIC = 0.01
 
 
 def motion_class(path: CameraPath, *, distance: float | None = None) -> MotionClass:
-    """The part of the move between first and last camera that moves the picture farthest.
+    """The component of the motion from the first to the last camera that moves the picture most.
 
     Turns count by the pixels that they move the middle of the picture, or its edge for a roll; travels as if everything
     were ``distance`` away, by default twice the way, which lets a travel without turns win; lenses by what they move the edge.

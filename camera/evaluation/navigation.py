@@ -1,4 +1,4 @@
-"""WBench's NavScore of a move made of turns, first person: does each turn go the way its action says, and alike each time.
+"""WBench's NavScore for first-person moves made of actions: does each action go the right way, and is it the same every time?
 
 After WBench's published evaluation (src/metrics/interaction/navigation_trajectory.py): how far and how much is taken from the
 shot itself, only directions are judged. Its script was read and not run here.
@@ -60,7 +60,7 @@ class Navigation:
 
 
 def navigation(path: CameraPath, turns: Sequence[Turn]) -> Navigation:
-    """NavScore of ``path``, which should have made these ``turns`` one after another.
+    """NavScore of ``path``, which should perform these ``turns`` in order.
 
     Raises `InputError` for turns outside the path or of fewer than two frames.
     """
@@ -84,7 +84,7 @@ def navigation(path: CameraPath, turns: Sequence[Turn]) -> Navigation:
 
 
 def _reference(own: NDArray, turn: Turn, heading: NDArray) -> NDArray[np.float64]:
-    """(F,4,4): what the action says, as far and as much as the shot itself went and turned."""
+    """(F,4,4): ideal poses of the action, with the distance and rotation of the shot itself."""
     goes = np.sum([GOES[part] for part in turn.parts if part in GOES] or [np.zeros(3)], axis=0).astype(float)
     axis = np.sum([TURNS[part] for part in turn.parts if part in TURNS] or [np.zeros(3)], axis=0).astype(float)
     goes = goes / max(np.linalg.norm(goes), 1e-12)
@@ -108,7 +108,7 @@ def _reference(own: NDArray, turn: Turn, heading: NDArray) -> NDArray[np.float64
 
 
 def _consistency(poses: NDArray, turns: Sequence[Turn]) -> float | None:
-    """How alike turns of one action are, or of an action and its opposite, one of them mirrored."""
+    """How similar the turns of one action are, or those of an action and its mirrored opposite."""
     errors = []
     for a, b in combinations(turns, 2):
         mirrors = _mirrors(a, b)
@@ -125,7 +125,7 @@ def _consistency(poses: NDArray, turns: Sequence[Turn]) -> float | None:
 
 
 def _mirrors(a: Turn, b: Turn) -> set[int] | None:
-    """Axes to turn over; None where the turns are not alike."""
+    """Axes to mirror; None if the two actions are not comparable."""
     kinds = [{_kind(part): part for part in turn.parts} for turn in (a, b)]
     if set(kinds[0]) != set(kinds[1]):
         return None
@@ -137,7 +137,7 @@ def _kind(part: str) -> str:
 
 
 def _difference(asked: NDArray, got: NDArray, measured: tuple[NDArray, ...]) -> tuple[float, float]:
-    """Mean distance and turn as shares of the way and the turn of the ``measured`` poses (their mean), at most 1."""
+    """Mean differences in position and rotation, as shares of the mean travel and rotation of the ``measured`` poses, at most 1."""
     way = float(np.mean([np.linalg.norm(np.diff(each[:, :3, 3], axis=0), axis=1).sum() for each in measured]))
     turn = float(np.mean([_total_degrees(each) for each in measured]))
     away = float(np.linalg.norm(asked[:, :3, 3] - got[:, :3, 3], axis=1).mean())
@@ -154,7 +154,7 @@ def _from_its_start(poses: NDArray) -> NDArray[np.float64]:
 
 
 def _by_arc(poses: NDArray) -> NDArray[np.float64]:
-    """(S,4,4): `SAMPLES` poses at equal lengths of the way, at equal frames where nothing travels."""
+    """(S,4,4): `SAMPLES` poses at equal arc length, or at equal frames if the camera does not travel."""
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1))])
     if len(poses) <= 2 or way[-1] < 1e-8:
         return poses[np.linspace(0, len(poses) - 1, SAMPLES if len(poses) > 2 else len(poses)).astype(int)]
@@ -168,7 +168,7 @@ def _by_arc(poses: NDArray) -> NDArray[np.float64]:
 
 
 def turns_of(path: CameraPath, lengths: Sequence[int], actions: Sequence[str]) -> list[Turn]:
-    """Turns of so many frames one after another."""
+    """Consecutive turns with the given numbers of frames."""
     if len(lengths) != len(actions) or sum(lengths) > len(path):
         raise InputError(f"Each of {len(actions)} actions needs its length, {len(path)} frames together at most.")
     ends = np.cumsum(lengths).tolist()
@@ -203,7 +203,7 @@ def turns_in(path: CameraPath) -> list[Turn]:
 
 
 def _action(way: NDArray | None, turn: NDArray | None) -> str | None:
-    """Of a step with unit directions, None where it has none; "" of standing still, None of what is no action."""
+    """The action of a step; "" for standing still, None for a step that is no action."""
     parts: list[str] = []
     for direction, known in ((way, GOES), (turn, TURNS)):
         if direction is None:

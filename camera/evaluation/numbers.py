@@ -1,4 +1,4 @@
-"""Every number of a table of results: its name, who prints it, its convention in words, and how it is computed."""
+"""Every metric of a results table: its name, its source, its convention in words, and how it is computed."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ AUC = ("auc_3", "auc_30")
 def score_path(
     achieved: CameraPath, requested: CameraPath, *, count: int | None = None
 ) -> tuple[dict[str, float | None], tuple[str, ...]]:
-    """Every number by key, None where it has no answer, and the reasons.
+    """Every metric by key, None where it cannot be computed, and the reasons.
 
     Of a shot of ``count`` frames only those given were placed: every pair with another frame counts as a failure in AUC.
     """
@@ -155,7 +155,7 @@ class Spread:
 
 
 def spread(values: list[float | None]) -> Spread | None:
-    """Over the seeds of one method and move; None where no value is known."""
+    """Mean and spread over the seeds of one method and move; None if no value is known."""
     known = [value for value in values if value is not None]
     if not known:
         return None

@@ -26,7 +26,7 @@ def rotation_error_radians_sum(path: CameraPath, reference: CameraPath) -> float
 
 
 def rotation_error_degrees(path: CameraPath, reference: CameraPath) -> NDArray[np.float64]:
-    """(F,): the angle between the two cameras' rotations relative to their first, at every frame."""
+    """(F,): angle between both paths' rotations relative to their first cameras, at every frame."""
     ours, theirs = _relative(path, reference, "none")
     return angle_degrees(ours[:, :3, :3], theirs[:, :3, :3])
 
@@ -44,7 +44,7 @@ def cammc_sum(path: CameraPath, reference: CameraPath, *, scale: Scale) -> float
 
 
 def translation_direction_degrees(path: CameraPath, reference: CameraPath) -> NDArray[np.float64]:
-    """(F-1,): the angle between the two displacements from the first camera; NaN where a camera has not moved."""
+    """(F-1,): angle between both paths' displacements from the first camera; NaN where a camera has not moved."""
     ours, theirs = _relative(path, reference, "none")
     a, b = ours[1:, :3, 3], theirs[1:, :3, 3]
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
@@ -65,7 +65,7 @@ class Similarity:
         return self.scale * np.asarray(points) @ self.rotation.T + self.translation
 
     def of_path(self, path: CameraPath) -> CameraPath:
-        """The path, moved: centres by all of it, rotations by its rotation."""
+        """The transformed path: centres by the full similarity, rotations by its rotation."""
         poses = path.world_from_camera.copy()
         poses[:, :3, :3] = self.rotation @ poses[:, :3, :3]
         poses[:, :3, 3] = self(path.centres)
@@ -73,7 +73,7 @@ class Similarity:
 
 
 def fit_similarity(points: ArrayLike, reference: ArrayLike, *, with_scale: bool = True) -> Similarity:
-    """The similarity that brings ``points`` (N,3) nearest to ``reference`` (N,3) in least squares (Umeyama 1991).
+    """The similarity that maps ``points`` (N,3) to ``reference`` (N,3) with the least squared error (Umeyama 1991).
 
     Raises `InputError` where the shapes differ, or the points lie on one line or in one place, which leaves a turn free.
     """
@@ -92,13 +92,13 @@ def fit_similarity(points: ArrayLike, reference: ArrayLike, *, with_scale: bool 
 
 
 def align_path(path: CameraPath, reference: CameraPath, *, with_scale: bool = True) -> CameraPath:
-    """``path`` brought onto ``reference`` by the best similarity of their camera centres."""
+    """``path`` aligned with ``reference`` by the best similarity of their camera centres."""
     _check(path, reference)
     return fit_similarity(path.centres, reference.centres, with_scale=with_scale).of_path(path)
 
 
 def _relative(path: CameraPath, reference: CameraPath, scale: Scale) -> tuple[NDArray, NDArray]:
-    """Both paths' poses (F,4,4), the first the identity, in the unit that ``scale`` says."""
+    """Both paths' poses (F,4,4) relative to their first camera, in the unit given by ``scale``."""
     _check(path, reference)
     pair = [each.relative_to_first().world_from_camera.copy() for each in (path, reference)]
     sizes = [float(np.linalg.norm(poses[:, :3, 3], axis=1).max()) for poses in pair]

@@ -1,4 +1,4 @@
-"""Numbers of papers on whole paths: VGGT's AUC, ATE and RPE after Sim(3), WorldScore's camera error.
+"""Published metrics of whole paths: VGGT's AUC, ATE and RPE after Sim(3), WorldScore's camera error.
 
 The sums of CamI2V and CameraCtrl are in `camera.evaluation.paths`. docs/evaluation.md has each number's convention.
 """
@@ -28,7 +28,7 @@ class StepErrors:
 
 
 def pair_errors_degrees(path: CameraPath, reference: CameraPath) -> NDArray[np.float64]:
-    """(F(F-1)/2, 2): errors of turn and of direction of travel between every two cameras, in degrees.
+    """(F(F-1)/2, 2): rotation and translation-direction errors between every two cameras, in degrees.
 
     Directions count as lines, so at most 90 degrees, as VGGT's and PoseDiffusion's evaluation has them. A pair that
     stands still in both paths has no error of direction, in one of them 90 degrees.
@@ -70,7 +70,7 @@ def relative_pose_error(path: CameraPath, reference: CameraPath) -> StepErrors:
 
 
 def camera_parts(path: CameraPath, reference: CameraPath) -> StepErrors:
-    """WorldScore's two errors of a camera: mean turn error in degrees, and mean distance of the centres.
+    """WorldScore's two camera errors: mean rotation error in degrees, and mean distance between the centres.
 
     Centres are relative to the first camera; the path's are scaled by the factor of least summed distance.
     """
@@ -82,7 +82,7 @@ def camera_parts(path: CameraPath, reference: CameraPath) -> StepErrors:
 
 
 def camera_error(path: CameraPath, reference: CameraPath) -> float:
-    """Geometric mean of `camera_parts`, as WorldScore's paper has it."""
+    """Geometric mean of `camera_parts`, as defined in WorldScore's paper."""
     parts = camera_parts(path, reference)
     return float(np.sqrt(parts.rotation_degrees * parts.translation))
 

@@ -1,4 +1,4 @@
-"""The take report: what camera a shot has, how it differs from the one that was asked for, and what cannot be told."""
+"""The take report: the measured camera of a shot, how it differs from the requested one, and what could not be determined."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEWEST_DEGREES = 1.0
 
 @dataclass(frozen=True)
 class TakeReport:
-    """One shot's camera, beside the requested one where there was one; plain values, so that it is saved as JSON.
+    """The measured camera of one shot, compared with the requested one if there was one; plain values that can be saved as JSON.
 
     ``kind``: as `pipelines.estimation.recovery.recover.Kind`. ``verdict``: "follows", "differs", "cannot be told", "nothing was
     asked". ``frames``: the placed ones of ``count``. Per placed frame: ``turn_degrees`` and ``distance`` (in ``unit``, empty
@@ -83,7 +83,7 @@ class TakeReport:
 
 @dataclass(frozen=True, eq=False)
 class MeasuredCamera:
-    """What was found of a shot's camera; see `pipelines.estimation.recovery.recover.Recovered` for the parts."""
+    """The measured camera of a shot; see `pipelines.estimation.recovery.recover.Recovered` for the fields."""
 
     kind: str
     path: CameraPath
@@ -98,7 +98,7 @@ class MeasuredCamera:
 
 
 def make_report(found: MeasuredCamera, requested: CameraPath | None = None, *, unit: str = "units") -> TakeReport:
-    """The report on ``found`` beside ``requested``, whose frames are those of the shot, from the first on.
+    """The report that compares ``found`` with ``requested``, whose frames are those of the shot, starting with the first.
 
     A shot of fewer frames than its move is compared with the move's first frames. Raises `InputError` where the move has
     fewer frames than the shot.
@@ -136,7 +136,7 @@ def _report_alone(found: MeasuredCamera, requested: CameraPath | None, unit: str
 
 
 def jitter_degrees(path: CameraPath, requested: CameraPath | None = None) -> float:
-    """Root mean square of the angle between each frame's turn and the mean of its neighbours', less what was asked for."""
+    """RMS angle between each frame's rotation and the mean of its neighbours' rotations, minus that of the requested path."""
     if len(path) < 3:
         return 0.0
     from camera.rotation import slerp
@@ -149,7 +149,7 @@ def jitter_degrees(path: CameraPath, requested: CameraPath | None = None) -> flo
 
 
 def _drift(ours: NDArray[np.float64], goal: NDArray[np.float64]) -> float | None:
-    """How much longer the steps of the second half are than those of the first, beside the requested ones."""
+    """How much longer the steps of the second half are than those of the first, relative to the requested path."""
     steps = [np.linalg.norm(np.diff(centres, axis=0), axis=1) for centres in (ours, goal)]
     half = len(steps[0]) // 2
     if half < 2:

@@ -23,7 +23,7 @@ LEAST = {"turn": 1.0, "way": 1e-3}
 
 @dataclass(frozen=True)
 class Answer:
-    """Of one axis: achieved over requested, after ``lag`` frames, and ``cross``: what the others get of it, as shares."""
+    """Response of one axis: the gain (achieved over requested) after ``lag`` frames; ``cross``: what leaks into the other axes, as shares."""
 
     axis: str
     gain: float
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Response:
-    """The answers of a method with these weights; ``axes`` that no move asked for are missing."""
+    """The responses of a method with these weights; axes that no move requested are missing from ``axes``."""
 
     method: str
     weights: str
@@ -54,7 +54,7 @@ class Response:
         return next((one.gain for one in self.answers if one.axis == axis), None)
 
     def asked_for(self, path: CameraPath) -> tuple[CameraPath, str]:
-        """What must be asked for to get ``path``, turns alone, and a sentence that says so; gains outside 0.3 to 3 are not mended."""
+        """The path to request so that the shot turns like ``path``, and a sentence that describes the correction. Gains outside 0.3 to 3 are not corrected."""
         from camera.rotation import scipy_rotation
 
         mended = np.array([self._mend(axis) for axis in AXES[:3]])
@@ -78,7 +78,7 @@ class Response:
 
 
 def response(method: str, weights: str, shots: Sequence[tuple[CameraPath, CameraPath]]) -> Response:
-    """From (requested, achieved) pairs of equal length; travels are fitted as one, as found lengths have no unit.
+    """Fit the response from (requested, achieved) pairs of equal length. Translations share one scale, because measured lengths have no unit.
 
     Raises `InputError` without shots and for pairs of different length.
     """
@@ -98,7 +98,7 @@ def _signals(path: CameraPath) -> NDArray[np.float64]:
 
 
 def _fit_answer(axis: int, pairs: list[tuple[NDArray, NDArray]]) -> Answer | None:
-    """Least squares over the shots that ask this axis for something, at the lag that leaves least."""
+    """Least squares over the shots that request motion on this axis, at the lag with the smallest residual."""
     asking = [pair for pair in pairs if _is_asked(pair[0], axis)]
     if not asking:
         return None
@@ -119,7 +119,7 @@ def _is_asked(asked: NDArray, axis: int) -> bool:
 
 
 def _fit(axis: int, other: int, pairs: list[tuple[NDArray, NDArray]], lag: float) -> tuple[float, float]:
-    """Gain from the requested ``axis`` to the achieved ``other``, the request ``lag`` frames late; and what is left."""
+    """Gain from the requested ``axis`` to the achieved ``other`` with the request delayed by ``lag`` frames, and the residual."""
     xs, ys = [], []
     for asked, got in pairs:
         frames = np.arange(len(asked), dtype=np.float64)

@@ -27,7 +27,7 @@ LATE_LEAVES = 0.5
 
 @dataclass(frozen=True, eq=False)
 class PathComparison:
-    """What `compare_paths` found.
+    """The result of `compare_paths`.
 
     ``frames``: the placed frames (P,), ascending, ``unplaced`` the number of others. Per placed frame, relative to the
     first of them: ``turn_degrees`` (P,), ``distance`` (P,) in the request's unit and ``lens`` (P,), achieved over
@@ -51,7 +51,7 @@ class PathComparison:
 
     @property
     def words(self) -> str:
-        """One sentence for a person: turn, end, lens, and the frames that could not be placed."""
+        """One sentence for the user: rotation, end position, lens, and frames whose camera could not be found."""
         parts = [_turn_words(self.turn_gain), _end_words(self.end, self.unit), _lens_words(float(np.median(self.lens)))]
         if self.lag:
             parts.append(f"follows {self.lag:g} frames late")
@@ -73,7 +73,7 @@ def compare_paths(
     fit_scale: bool = True,
     unit: str = "units",
 ) -> PathComparison:
-    """``achieved`` beside ``requested``; ``frames``: which requested frames the achieved cameras are, all where not given.
+    """Compare ``achieved`` with ``requested``. ``frames``: the requested frames to which the achieved cameras belong; all by default.
 
     ``fit_scale``: achieved lengths are of unknown unit, as structure from motion gives them, and are multiplied by the
     factor of least summed distance; then a travel that is too long as a whole cannot be seen. Raises `InputError` where
@@ -109,7 +109,7 @@ def compare_paths(
 
 
 def find_lag(achieved: CameraPath, requested: CameraPath, frames: NDArray[np.int64]) -> float:
-    """Frames by which ``achieved``, cameras of these ``frames`` (P,), follows ``requested`` late; 0 where that is not clear.
+    """By how many frames ``achieved``, the cameras of these ``frames`` (P,), lags behind ``requested``; 0 if that is not clear.
 
     Turns and places are looked at together, each with a gain of its own, so that a weak answer is no late one: the request
     is shifted, gains are fitted by least squares, and the shift that leaves least is taken.
@@ -127,7 +127,7 @@ def _signals(path: CameraPath) -> list[NDArray[np.float64]]:
 
 
 def _left_after(lag: float, asked: list[NDArray], got: list[NDArray], frames: NDArray[np.int64]) -> float:
-    """Squared errors of turns and places after ``lag`` and their best gains, as shares of what was answered."""
+    """Squared errors of rotations and positions after ``lag`` and the best gains, as shares of the achieved motion."""
     left = 0.0
     for group, (request, answer) in enumerate(zip(asked, got)):
         moves = np.linalg.norm(request, axis=1).max() > (LEAST_TURN_DEGREES, 1e-9)[group]
@@ -141,7 +141,7 @@ def _left_after(lag: float, asked: list[NDArray], got: list[NDArray], frames: ND
 
 
 def _delay_turns(requested: CameraPath, frames: NDArray[np.int64], lag: float) -> NDArray[np.float64]:
-    """Turns (P,3,3) requested at ``frames`` less ``lag``, relative to the first of them."""
+    """Rotations (P,3,3) requested ``lag`` frames before ``frames``, relative to the first of them."""
     where = np.clip(frames - lag, 0, len(requested) - 1)
     before = np.floor(where).astype(int)
     after = np.minimum(before + 1, len(requested) - 1)
@@ -151,7 +151,7 @@ def _delay_turns(requested: CameraPath, frames: NDArray[np.int64], lag: float) -
 
 
 def _turn_gain(ours: NDArray[np.float64], goal: NDArray[np.float64]) -> float:
-    """Least squares of the achieved turns from frame to frame in the requested ones; full circles count as such."""
+    """Least-squares gain of the achieved frame-to-frame rotations over the requested ones; full turns are counted."""
     a, b = (
         scipy_rotation().from_matrix(np.swapaxes(turns[:-1], 1, 2) @ turns[1:]).as_rotvec() for turns in (ours, goal)
     )

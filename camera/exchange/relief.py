@@ -1,4 +1,4 @@
-"""The surface that a picture with depth shows, as triangles: cut where the renderers cut it."""
+"""The visible surface of a picture with depth as triangles, cut at the same depth edges as in the renderers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Relief:
 
 
 def relief_of(scene: Scene, *, most_side: int = MOST_SIDE) -> Relief:
-    """The surfaces of a scene's known depth: of the first frame of a clip, else of up to `MOST_VIEWS` views.
+    """The surfaces of a scene's known depth: those of the first frame of a clip, or of up to `MOST_VIEWS` views.
 
     Objects that stand in the scene are left out. Raises `InputError` where there is nothing but sky.
     """
@@ -47,7 +47,7 @@ def relief_of(scene: Scene, *, most_side: int = MOST_SIDE) -> Relief:
 
 
 def relief_of_view(view: View) -> Relief:
-    """A vertex for each pixel that has a surface, two triangles for each four neighbours that no depth edge parts."""
+    """One vertex per pixel with known depth, and two triangles per four neighbours that no depth edge separates."""
     from camera.unproject import points_of
 
     number = np.full(view.known.shape, -1, np.int32)

@@ -30,7 +30,7 @@ def usd_of(
     shown: Relief | PointCloud, path: CameraPath, *, kind: Literal["usdc", "usda"] = "usdc", unit: str = "metres"
 ) -> bytes:
     """The file: ``/Shot/Scene`` and ``/Shot/Camera`` with a sample per frame; raises `InputError` without ``usd-core``, and for
-    oblong pixels. ``unit``: what a length of the scene is, which the file's comment says where it is not metres."""
+    non-square pixels. ``unit``: what a length of the scene is, which the file's comment says where it is not metres."""
     Sdf, Usd, UsdGeom = (_part(name) for name in ("Sdf", "Usd", "UsdGeom"))
     layer = Sdf.Layer.CreateAnonymous(".usda")
     layer.ImportFromString(usd.write(path).decode())

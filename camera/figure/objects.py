@@ -1,4 +1,4 @@
-"""Objects in the path's figure: thinned to a few hundred triangles, in their colours, where they are at every frame."""
+"""Objects in the path's figure: simplified to a few hundred triangles, in their colours, at their position in every frame."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BOX = np.array([[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1
 def traces(
     scene: StagedScene, path: CameraPath, display_from_world: NDArray[np.float64]
 ) -> tuple[list[dict], list[int], list[list[dict]]]:
-    """Traces of the figure; which of them move; and per frame (F) what these are then.
+    """The traces of the figure, which of them move, and the moving traces' values in every frame (F).
 
     ``display_from_world`` (3,3). The way of what moves is drawn as a line.
     """
@@ -59,7 +59,7 @@ def is_moving(item: SceneObject) -> bool:
 
 
 def _budget(frames: int, moving: int, still: int) -> dict[bool, int]:
-    """Triangles of one object that moves (True) or stands still: about two for each vertex. Below `FEWEST` it is a box."""
+    """Number of triangles for one moving (True) or static object: about two per vertex. Below `FEWEST`, the object is drawn as a box."""
     played = 2 * POINTS_PLAYED // (frames * max(moving, 1))
     shown = TRIANGLES_SHOWN // max(still, 1)
     rounded = 2 ** int(np.log2(max(played, 1)))  # so that another number of frames seldom needs another mesh
@@ -102,7 +102,7 @@ _looks: WeakKeyDictionary[Model, dict[int, _Look]] = WeakKeyDictionary()
 
 
 def _look(model: Model, most: int) -> _Look:
-    """Made once per model and number of triangles, as long as somebody has the model."""
+    """Cached per model and number of triangles for as long as the model is in use."""
     known = _looks.setdefault(model, {})
     if most not in known:
         known[most] = _Look(model, most)
@@ -156,7 +156,7 @@ def _mesh(name: str, points: NDArray[np.float32], look: _Look) -> dict[str, Any]
 
 
 def _way(feet: NDArray[np.float64], points: list[NDArray[np.float32]]) -> list[dict[str, Any]]:
-    """A line through where the object stands, and two points that nobody sees, so that the axes reach as far as it goes."""
+    """A line along the object's positions, and two invisible points that extend the axes to its whole range."""
     ends = np.stack([np.min([p.min(axis=0) for p in points], axis=0), np.max([p.max(axis=0) for p in points], axis=0)])
     line = dict(
         type="scatter3d", **_columns(feet.astype(np.float32)), mode="lines", name="way", hoverinfo="skip",

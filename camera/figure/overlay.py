@@ -1,4 +1,4 @@
-"""Two paths in one figure: the camera that a shot has, and the one that was asked for."""
+"""Two paths in one figure: the measured camera of a shot and the requested one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ ASKED_COLOUR, SHOT_COLOUR = "#2f9e44", "#7048e8"
 
 
 def overlay(achieved: CameraPath, requested: CameraPath | None, scene: Scene | None = None) -> dict[str, Any]:
-    """The figure of ``achieved``, with the requested way dashed and green, and its last camera; alone where nothing was asked."""
+    """The figure of ``achieved`` with the requested path dashed and green, and its last camera; only ``achieved`` if there is no request."""
     figure = spec(achieved, scene)
     return figure if requested is None else _beside(figure, requested, scene, "asked", ASKED_COLOUR)
 
 
 def shot_over(figure: dict[str, Any], achieved: CameraPath, scene: Scene) -> dict[str, Any]:
-    """The ``figure`` of a path in ``scene``, with the way that the shot's camera took dashed and violet, and its last camera."""
+    """The ``figure`` of a path in ``scene`` with the shot's measured path dashed and violet, and its last camera."""
     return _beside(figure, achieved, scene, "shot", SHOT_COLOUR)
 
 
 def _beside(figure: dict[str, Any], path: CameraPath, scene: Scene | None, name: str, colour: str) -> dict[str, Any]:
-    """With another path's way and last camera behind the traces that are there, and a legend of the two ways."""
+    """The figure with another path's line and last camera behind the existing traces, and a legend for the two paths."""
     way = to_display(path.centres)
     last = frustum_lines(path, np.array([len(path) - 1]), frustum_size(path, scene))[0]
     drawn = ((name, way, "dash", True), (f"{name}, end", last, "solid", False))

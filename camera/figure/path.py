@@ -1,4 +1,4 @@
-"""The path in 3D as a Plotly figure: cloud, first picture, frusta, and one camera that travels.
+"""The path in 3D as a Plotly figure: point cloud, first picture, frusta, and one animated camera.
 
 Display axes are x right, y forward, z up, so that Plotly's turntable stands on the ground:
 ``display = (x, z, -y)`` of the scene's OpenCV world.
@@ -140,7 +140,7 @@ _clouds: WeakKeyDictionary[Scene, tuple] = WeakKeyDictionary()
 
 
 def _display_cloud(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.uint8], list]:
-    """Points in display axes, colour indices and colour scale; made once per scene, as long as somebody has it."""
+    """Points in display axes, colour indices and colour scale; cached per scene for as long as the scene is in use."""
     if scene not in _clouds:
         points, colours = cloud(scene)
         _clouds[scene] = (to_display(points), *palette(colours))
@@ -168,7 +168,7 @@ _pictures: WeakKeyDictionary[View, tuple] = WeakKeyDictionary()
 
 
 def _display_picture(view: View) -> tuple[int, NDArray[np.uint8], list]:
-    """Every how many pixels the picture is shown, their colour indices and colour scale; kept as the cloud is."""
+    """Pixel step at which the picture is shown, colour indices and colour scale; cached like the cloud."""
     if view not in _pictures:
         step = max(1, view.width // PICTURE_COLUMNS)
         _pictures[view] = (step, *palette(view.colour[::step, ::step].reshape(-1, 3)))

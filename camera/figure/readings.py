@@ -1,4 +1,4 @@
-"""The eight readings of raw matrices as small drawings of the path, the likeliest first: for a person to choose by eye.
+"""The eight readings of raw matrices as small drawings of the path, the most likely first, so that a user can choose by eye.
 
 Each drawing is seen from above (x to the right, z up the page) in its own scale: the way of the camera from the grey dot on, and
 short lines that show where it looks. A reading that makes no poses of the matrices says so.
@@ -25,7 +25,7 @@ _WAY, _LOOK, _START, _INK = "#e8590c", "#1c7ed6", "#868e96", "currentColor"
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """``poses`` (F,4,4) world from camera in OpenCV's axes, None where the matrices are no poses so read; ``reason`` is that of
+    """``poses`` (F,4,4) world from camera in OpenCV's axes, None if the matrices are not poses in this reading; ``reason`` is that of
     the likeliest alone."""
 
     convention: str
@@ -34,14 +34,14 @@ class Reading:
 
 
 def rank_readings(matrices: NDArray[np.float64], name: str, best: tuple[str, str] | None = None) -> list[Reading]:
-    """All readings of ``matrices`` (F,4,4), the likeliest first, or ``best`` and its reason. Raises `InputError` where there is none."""
+    """All readings of ``matrices`` (F,4,4), the most likely first, or ``best`` and its reason. Raises `InputError` if no reading gives poses."""
     first, reason = best or find_likeliest(matrices, name)
     order = [first, *(each for each in CONVENTIONS if each != first)]
     return [Reading(each, _poses(matrices, each, name), reason if each == first else "") for each in order]
 
 
 def draw_readings(found: list[Reading]) -> str:
-    """The drawings of ``found`` side by side, with their names, as one SVG picture; the first is framed as the likeliest."""
+    """Drawings of the readings in ``found`` side by side, with their names, as one SVG; the first is framed as the most likely."""
     rows = -(-len(found) // COLUMNS)
     width, height = COLUMNS * (SIDE + GAP) + GAP, rows * (SIDE + LINE + GAP) + GAP + LINE
     tiles = [

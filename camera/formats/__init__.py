@@ -1,4 +1,4 @@
-"""Camera paths from files and to files: the one table of formats and their conventions, `read` and `write`.
+"""Reads and writes camera path files: the table of formats and their conventions, `read` and `write`.
 
 `read` finds the format by the file's name and content. Files that lack a size, a lens or a rate take them from the path
 ``like``, which is what the page shows already.
@@ -39,7 +39,7 @@ UNREAD = {
 
 @dataclass(frozen=True)
 class Format:
-    """One format: what is written is ``file_name``; ``matrix``, ``axes``, ``units`` and ``lens`` say its convention in words."""
+    """One format. ``file_name``: name of the written file; ``matrix``, ``axes``, ``units`` and ``lens`` describe its convention in words."""
 
     label: str
     file_name: str
@@ -175,7 +175,7 @@ _JSON_KEYS: dict[str, Callable] = {
 
 
 class FileNote(UserWarning):
-    """What a reader left of a file or assumed, where nobody keeps an `Account`."""
+    """A warning about what a reader ignored or assumed, for callers that pass no `Account`."""
 
 
 def read(
@@ -186,7 +186,7 @@ def read(
     account: Account | None = None,
     convention: str = "",
 ) -> CameraPath:
-    """The camera path of a file; raises `InputError` that names what is wrong with it, and where.
+    """The camera path in a file; raises `InputError` that says what is wrong with the file and where.
 
     ``convention``: how raw matrices are to be read, one of `matrices.CONVENTIONS`; "" for the likeliest, with its reason said.
     What the file holds besides, and what was assumed, goes to ``account``; without one each note is a warning `FileNote`.
@@ -245,7 +245,7 @@ def _read(name: str, data: bytes, like: CameraPath | None, account: Account, con
 
 
 def write(format_name: str, path: CameraPath) -> tuple[str, bytes]:
-    """File name and content of a path in one of `FORMATS`; raises `InputError` for what the format cannot hold."""
+    """File name and content of a path in one of `FORMATS`; raises `InputError` if the format cannot store the path."""
     if format_name not in FORMATS:
         raise InputError(f"Unknown format {format_name!r}; choose one of {', '.join(FORMATS)}.")
     return FORMATS[format_name].file_name, FORMATS[format_name].write(path)

@@ -1,4 +1,4 @@
-"""Accounts of files: which fields a reader used and which it ignored, so that nothing is dropped silently.
+"""Accounts of files: records of which fields a reader used and which it ignored, so that nothing is dropped silently.
 
 A reader takes fields, members and rows through an `Account`, and says which of the others it knows to be without effect::
 
@@ -46,11 +46,11 @@ class Fields(Mapping[str, Any]):
         return len(self._values)
 
     def use(self, *keys: str) -> None:
-        """Count these fields as used, where they are there: what was read of them elsewhere, or is the mark of the format."""
+        """Mark these fields, if present, as used: they were read elsewhere, or only identify the format."""
         self._used.update(key for key in keys if key in self._values)
 
     def over(self, *below: Mapping[str, Any]) -> Fields:
-        """These fields, and beneath them those of ``below`` that these lack; what is read of those counts as theirs."""
+        """These fields, with those of ``below`` as fallbacks; a fallback that is read counts as used in ``below``."""
         return _Stacked((self, *below))
 
 
@@ -67,7 +67,7 @@ class _Stacked(Fields):
 
 
 class Account:
-    """The account of one file; ``name`` is what people call it. ``notes`` at the end says what was left."""
+    """The account of one file; ``name``: the file's name for the user. Finally, ``notes`` says what was ignored."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -87,7 +87,7 @@ class Account:
         return Fields(values, used)
 
     def say(self, sentence: str) -> None:
-        """A note of the reader's own, once."""
+        """Add the reader's own note, once."""
         if sentence not in self._said:
             self._said.append(sentence)
 
@@ -103,7 +103,7 @@ class Account:
             self.say(sentence)
 
     def notes(self) -> list[str]:
-        """One sentence each: what the reader said, what is left and without effect, and what is left and unknown."""
+        """One sentence each: the reader's notes, ignored fields without effect, and ignored fields that are unknown."""
         idle, unknown = [], []
         for part, held in self._held.items():
             for key in held:
@@ -120,7 +120,7 @@ class Account:
 
 
 def refusal(field: str, where: str, meaning: str, do: str) -> InputError:
-    """The error for what changes the result and cannot be followed: its name, what it means, what to do."""
+    """The error for an unsupported field that would change the result: its name, what it means and what to do."""
     return InputError(f"{field} of {where} means {meaning}, which cannot be followed here; {do}.")
 
 

@@ -1,4 +1,4 @@
-"""COLMAP models, text and binary: cameras with pixel centres at half-integers, images as camera from world, quaternion w first.
+"""COLMAP models, text and binary: pixel centres at half-integers, images as camera-from-world poses, quaternions with w first.
 
 One file holds one model: a zip of ``cameras``, ``images`` and ``points3D``. ``images`` alone is read too, with a lens from
 elsewhere.
@@ -99,7 +99,7 @@ class ModelFiles:
 
 
 def models(files: Mapping[str, bytes]) -> list[ModelFiles]:
-    """The models in ``files``, one of each folder: binary where a folder has both kinds. ``cameras`` is "" where it lacks."""
+    """The models in ``files``, one per folder; the binary one if a folder has both kinds. ``cameras`` is "" if that file is missing."""
     by_place = {(path.rpartition("/")[0], path.rpartition("/")[2].lower()): path for path in files}
     found = []
     for folder in sorted({folder for folder, _ in by_place}, key=natural_key):
@@ -112,7 +112,7 @@ def models(files: Mapping[str, bytes]) -> list[ModelFiles]:
 
 
 def largest(found: Sequence[ModelFiles], name: str, account: Account) -> ModelFiles:
-    """The model of most pictures; of equal ones the first. Says so where there is a choice."""
+    """The model with the most pictures, the first of equal ones. Adds a note if there was a choice."""
     if len(found) == 1:
         return found[0]
     counts = [len(model.read()) for model in found]
@@ -149,7 +149,7 @@ def write_txt(path: CameraPath, cloud: PointCloud | None = None) -> bytes:
 
 
 def txt_files(path: CameraPath, cloud: PointCloud | None = None) -> dict[str, bytes]:
-    """``cameras.txt``, ``images.txt``, which names pictures frame_00001.png and on, and ``points3D.txt``.
+    """``cameras.txt``, ``images.txt`` (pictures are named frame_00001.png and so on) and ``points3D.txt``.
 
     The points of ``cloud`` are said to be seen by no picture.
     """
@@ -185,7 +185,7 @@ def write_bin(path: CameraPath) -> bytes:
 
 
 def images_txt(data: bytes, name: str) -> list[_Image]:
-    """Per image a line of pose and name, and a line of points, which may be empty or lack, as converters write it."""
+    """Reads, per image, a line with pose and name and a line of points, which may be empty or missing, as some converters write it."""
     images: list[_Image] = []
     points_next = False
     for index, line in enumerate(text_of(data, name).splitlines(), 1):
@@ -205,7 +205,7 @@ def images_txt(data: bytes, name: str) -> list[_Image]:
 
 
 def _are_points(line: str) -> bool:
-    """Whether a line is triples X Y POINT3D_ID, and no image whose name is a number."""
+    """Whether a line holds triples X Y POINT3D_ID, and is not an image whose name is a number."""
     words = line.split()
     try:
         values = [float(word) for word in words]
@@ -313,7 +313,7 @@ def _sort_images(images: list[_Image], name: str) -> list[_Image]:
 
 
 class _Reader:
-    """Little-endian records of a file; raises `InputError` where the file ends too early or announces more than it holds."""
+    """Reads little-endian records; raises `InputError` if the file ends too early or announces more than it holds."""
 
     def __init__(self, data: bytes, name: str) -> None:
         self.data, self.name, self.at = data, name, 0

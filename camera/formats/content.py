@@ -24,12 +24,12 @@ _BRANDS = {b"avif": ".avif", b"avis": ".avif", b"heic": ".heic", b"heix": ".heic
 
 
 def with_suffix(name: str, data: bytes) -> str:
-    """``name``, with the ending that its content asks for where it has none; unchanged where the content is not known."""
+    """``name`` with the suffix of its content if it has none; unchanged if the content is unknown."""
     return name if _has_suffix(name) else f"{name}{kind_of_bytes(data)}"
 
 
 def kind_of(path: Path) -> str:
-    """The ending of a file's name in small letters, or that of its content where the name says nothing; "" for none."""
+    """The lower-case suffix of a file's name, or that of its content if the name has none; "" if neither is known."""
     if _has_suffix(path.name) or not path.is_file():
         return path.suffix.lower()
     with path.open("rb") as source:
@@ -40,7 +40,7 @@ def kind_of(path: Path) -> str:
 
 
 def kind_of_bytes(data: bytes) -> str:
-    """An ending such as ".json", by the first bytes and, of a zip, by its members; "" for what is not known."""
+    """A suffix such as ".json", detected from the first bytes and, for a zip, from its members; "" if unknown."""
     head = data[:LOOKED_AT]
     if head.startswith(b"PK\3\4"):
         return _kind_of_zip(io.BytesIO(data))
@@ -57,7 +57,7 @@ def kind_of_bytes(data: bytes) -> str:
 
 
 def read_member(archive: zipfile.ZipFile, member: str | zipfile.ZipInfo) -> bytes:
-    """One file of a zip; no more of it is unpacked than the zip announces, which the caller has checked.
+    """Read one file of a zip; unpacks no more than the size that the zip announces, which the caller has checked.
 
     `ZipFile.read` unpacks all there is at once and then cuts it, so half a megabyte that says it holds ten bytes takes a
     gigabyte. Raises what `zipfile` does over a damaged member, one longer than announced included.
@@ -120,7 +120,7 @@ def _kind_of_text(head: bytes) -> str:
 
 
 def _is_chan(words: list[str]) -> bool:
-    """A frame's number, place, three angles and perhaps a field of view; a line of TUM's ends with a quaternion of length 1."""
+    """Whether a line is a frame number, position, three angles and perhaps a field of view. A TUM line ends with a unit quaternion instead."""
     if len(words) not in (7, 8) or not words[0].isdecimal():
         return False
     try:

@@ -41,7 +41,7 @@ SIZE = (1280, 704)
 
 
 def read_gui_path(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Key frames, drawn as the client draws them: uniform B-splines of ``spline_order`` 0 to 3 between the time stamps.
+    """Key frames, interpolated as the client does it: uniform B-splines of ``spline_order`` 0 to 3 between the time stamps.
 
     Key 0 stands at time 0 and key i at the time stamp of key i-1. Size and rate are those of ``like``, or 1280x704 and 24.
     """
@@ -66,7 +66,7 @@ def read_gui_path(values: Mapping[str, Any], name: str, like: CameraPath | None,
 
 
 def write_gui_path(path: CameraPath) -> bytes:
-    """A key frame per frame, joined by straight lines, so that the client plays exactly these cameras."""
+    """One key frame per frame with linear interpolation, so that the client plays exactly these cameras."""
     lens.require_centred_square(path, "GEN3C's camera path")
     quaternions = to_quaternion(path.world_from_camera[:, :3, :3], order="xyzw")
     keys = [
@@ -92,7 +92,7 @@ def _key(key: Any, where: str) -> NDArray[np.float64]:
 
 
 def _stamps(stamps: NDArray) -> NDArray[np.float64]:
-    """Time stamps as they are where they rise from above 0; else, as in the client, evenly over 3 seconds."""
+    """The time stamps, if they rise and start above 0; else evenly spaced over 3 seconds, as in the client."""
     if stamps[0] > 0 and (np.diff(stamps) > 0).all():
         return stamps
     return 3.0 * (np.arange(len(stamps)) + 1) / len(stamps)

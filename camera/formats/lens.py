@@ -1,4 +1,4 @@
-"""Checks of lenses before a path is written to formats that cannot express skew, offset, oblong pixels or zoom."""
+"""Checks of lenses before a path is written to formats that cannot express skew, offset, non-square pixels or zoom."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from camera.path import CameraPath
 
 
 def require_no_skew(path: CameraPath, label: str) -> CameraPath:
-    """The path, where the axes of its picture are at right angles; ``label`` names the format in the error."""
+    """The path, if its lens has no skew; raises `InputError` otherwise, naming the format with ``label``."""
     if np.abs(path.intrinsics[:, 0, 1]).max() > 1e-6:
         raise InputError(f"{label} cannot hold a skewed lens; choose Reshoot JSON.")
     return path
 
 
 def require_centred(path: CameraPath, label: str) -> CameraPath:
-    """The path, where its lens is centred to a pixel."""
+    """The path, if its principal point is within a pixel of the centre; raises `InputError` otherwise."""
     middle = np.array([path.width - 1, path.height - 1]) / 2
     if np.abs(require_no_skew(path, label).intrinsics[:, :2, 2] - middle).max() > 1:
         raise InputError(f"{label} holds centred lenses only; choose nerfstudio transforms.json or Reshoot JSON.")
@@ -27,7 +27,7 @@ def require_centred(path: CameraPath, label: str) -> CameraPath:
 
 
 def require_square(path: CameraPath, label: str) -> CameraPath:
-    """The path, where its pixels are square to half a percent and its lens has no skew."""
+    """The path, if its pixels are square to 0.5 % and its lens has no skew; raises `InputError` otherwise."""
     matrices = require_no_skew(path, label).intrinsics
     if np.abs(matrices[:, 0, 0] / matrices[:, 1, 1] - 1).max() > 0.005:
         raise InputError(f"{label} holds square pixels only; choose nerfstudio transforms.json or Reshoot JSON.")
@@ -35,12 +35,12 @@ def require_square(path: CameraPath, label: str) -> CameraPath:
 
 
 def require_centred_square(path: CameraPath, label: str) -> CameraPath:
-    """The path, where its lens is centred to a pixel and its pixels are square to half a percent."""
+    """The path, if its principal point is within a pixel of the centre and its pixels are square to 0.5 %; raises `InputError` otherwise."""
     return require_square(require_centred(path, label), label)
 
 
 def require_one_lens(path: CameraPath, label: str) -> CameraPath:
-    """The path, where its lens stays the same over all frames."""
+    """The path, if its lens is the same in all frames; raises `InputError` otherwise."""
     if np.abs(path.intrinsics - path.intrinsics[0]).max() > 1e-6 * path.intrinsics[0, 0, 0]:
         raise InputError(f"{label} holds one lens for all frames, but this path zooms; choose Reshoot JSON.")
     return path

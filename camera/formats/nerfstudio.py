@@ -43,7 +43,7 @@ class PosedFrame:
 
 
 def frames_of(values: dict[str, Any], name: str, like: CameraPath | None, account: Account) -> list[PosedFrame]:
-    """The frames in the natural order of their file names; sizes are those of ``like`` where the file has none.
+    """The frames in the natural order of their file names; sizes come from ``like`` if the file has none.
 
     Raises `InputError` for lenses that are no perspective ones.
     """
@@ -62,7 +62,7 @@ def frames_of(values: dict[str, Any], name: str, like: CameraPath | None, accoun
 
 
 def read_transforms(values: dict[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """The cameras of `frames_of` as one path; distortion and several sizes are said. The rate is the file's, else ``like``'s."""
+    """The cameras of `frames_of` as one path; notes report distortion and differing sizes. The rate comes from the file, else from ``like``."""
     posed = frames_of(values, name, like, account)
     if bent := sum(bool(each.distortion.any()) for each in posed):
         terms = [key for key, term in zip(DISTORTION, np.abs([each.distortion for each in posed]).max(axis=0)) if term]
@@ -156,7 +156,7 @@ def write_camera_path(path: CameraPath) -> bytes:
 def _lens(
     values: Fields, where: str, like: CameraPath | None, account: Account
 ) -> tuple[NDArray[np.float64], int, int, NDArray[np.float64]]:
-    """Intrinsics (3,3), width, height and distortion (6,) of a frame whose own fields go before those of the file.
+    """Intrinsics (3,3), width, height and distortion (6,) of a frame; its own fields override those of the file.
 
     As instant-ngp and nerfstudio read it: ``fl_x`` goes before ``camera_angle_x``, what is missing downwards is as across,
     ``cx`` and ``cy`` count either way.

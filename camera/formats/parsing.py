@@ -25,7 +25,7 @@ LARGEST_NUMBER = 1e12
 
 
 def text_of(data: bytes, name: str) -> str:
-    """UTF-8 text; raises `InputError` for anything else, and beyond `LARGEST_TEXT` bytes."""
+    """Decode UTF-8 text; raises `InputError` for anything else, and for more than `LARGEST_TEXT` bytes."""
     if len(data) > LARGEST_TEXT:
         raise InputError(f"{name} has {len(data) >> 20} MB; text files up to {LARGEST_TEXT >> 20} MB are read.")
     try:
@@ -43,7 +43,7 @@ def json_object(data: bytes, name: str) -> dict[str, Any]:
 
 
 def json_value(data: bytes, name: str) -> Any:
-    """What a JSON file holds; NaN, Infinity and nesting deeper than `DEEPEST` are refused."""
+    """The value in a JSON file; NaN, Infinity and nesting deeper than `DEEPEST` are refused."""
     text = text_of(data, name)
     depth = 0
     for mark in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text):
@@ -147,7 +147,7 @@ def resample_lens(like: CameraPath, frames: int) -> NDArray[np.float64]:
 
 
 def unzip_members(data: bytes, name: str) -> dict[str, bytes]:
-    """The files of a zip, by their path; refuses what unpacks to more than `LARGEST_UNPACKED`."""
+    """The files of a zip, by path; refuses zips that unpack to more than `LARGEST_UNPACKED`."""
     with (
         reading(f"{name} is a damaged or encrypted zip file; pack it again."),
         zipfile.ZipFile(io.BytesIO(data)) as archive,

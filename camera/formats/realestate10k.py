@@ -1,4 +1,4 @@
-"""RealEstate10K: a line with the video's address, then per frame a time stamp in microseconds and 18 numbers.
+"""RealEstate10K: a line with the video's URL, then per frame a time stamp in microseconds and 18 numbers.
 
 The 18 numbers are fx fy cx cy as fractions of width and height, two zeros, and the camera-from-world matrix 3x4 in rows.
 DualCamCtrl and ReconFusion keep the same 18 numbers without the time stamp.
@@ -19,7 +19,7 @@ from camera.path import CameraPath, inverse
 
 
 def read(text: str, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """The cameras laid out by their time stamps, see `timing.by_time`."""
+    """The cameras, resampled by their time stamps, see `timing.by_time`."""
     stamps, path = read_rows(text, name, like, account)
     return by_time(path, np.array([float(stamp) for stamp in stamps]) / 1e6, account)
 

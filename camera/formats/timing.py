@@ -1,4 +1,4 @@
-"""Time stamps of path files: poses are sorted and resampled by time, so that gaps are kept."""
+"""Time stamps of path files: sorts and resamples poses by time, so that gaps keep their duration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNEVEN = 0.2
 
 
 def by_time(path: CameraPath, seconds: NDArray[np.float64], account: Account) -> CameraPath:
-    """``path``, whose frames stand at ``seconds`` (F,), as a path of even steps in rising time.
+    """``path``, whose frames are at the times ``seconds`` (F,), resampled to even time steps.
 
     The rate is one over the middle step; where the stamps say nothing (one frame, all alike) it stays that of ``path``.
     Stamps with gaps are resampled by time: places and lenses along straight lines, rotations by slerp. What is done is

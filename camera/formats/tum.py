@@ -16,7 +16,7 @@ from camera.rotation import from_quaternion, to_quaternion
 
 
 def rows(text: str) -> list[tuple[int, str]]:
-    """Line numbers and lines that are neither empty nor comments."""
+    """Line numbers and lines, without empty lines and comments."""
     lines = [
         (number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and line.strip()[0] != "#"
     ]
@@ -59,7 +59,7 @@ FEWEST_MILLISECONDS = 10
 
 
 def _seconds(stamps: NDArray[np.float64], fps: float, account: Account) -> NDArray[np.float64]:
-    """Stamps in seconds from the first on, by their middle step; ``fps``: of the frames, where they are numbered."""
+    """Time stamps in seconds since the first; the unit is inferred from the median step. ``fps``: the rate, if the stamps are frame numbers."""
     stamps = stamps - stamps.min()
     steps = np.abs(np.diff(np.sort(stamps)))
     step = float(np.median(steps)) if len(steps) else 0.0

@@ -38,19 +38,19 @@ def unpack_objects(data: bytes) -> tuple[SceneObject, ...]:
 
 
 def write_objects(archive: zipfile.ZipFile, objects: Sequence[SceneObject]) -> None:
-    """Adds ``objects.json`` and ``models/`` to a zip; a model that stands twice is written once."""
+    """Add ``objects.json`` and ``models/`` to a zip; a model that is used twice is written once."""
     for name, model in models_of(objects):
         archive.writestr(name, model.data)
     archive.writestr(_FACTS, objects_written(objects))
 
 
 def models_of(objects: Sequence[SceneObject]) -> list[tuple[str, Model]]:
-    """The models that stand in a scene, each once, with their places in the zip."""
+    """The models used in a scene, each once, with their paths in the zip."""
     return [(_place(number, model.name), model) for number, model in enumerate(_each_once(objects))]
 
 
 def objects_written(objects: Sequence[SceneObject]) -> str:
-    """What ``objects.json`` says: how the models of `models_of` stand and move."""
+    """The content of ``objects.json``: how the models of `models_of` are placed and move."""
     models = _each_once(objects)
     values = [_values(item, models) for item in objects]
     return json.dumps({"models": [model.name for model in models], "objects": values})
@@ -75,7 +75,7 @@ def read_objects(archive: zipfile.ZipFile) -> tuple[SceneObject, ...]:
 
 
 def read_part(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """One file of a zip, unless it unpacks to more than ``most`` bytes, of which an `InputError` tells."""
+    """Read one file of a zip; raises `InputError` if it unpacks to more than ``most`` bytes."""
     if archive.getinfo(name).file_size > most:
         raise InputError(f"{PurePath(name).name} unpacks to more than {most >> 20} MB; it cannot be opened.")
     return read_member(archive, name)
@@ -105,7 +105,7 @@ _FIELDS = ("file", "keys", "motion", "animation", "speed")
 
 
 def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
-    """Objects of a model's file, of a zip with ``objects.json`` (a project, say), or of a JSON list. Raises `InputError`.
+    """Objects from a model file, a zip with ``objects.json`` (such as a project), or a JSON list. Raises `InputError`.
 
     An entry of the list names a model's ``file`` beside it and may have ``animation``, ``motion``, ``speed`` and ``keys``,
     each with ``at`` (0..1) and fields of a `Placement`; what a key leaves out stays as it was in the key before, and in the
@@ -135,7 +135,7 @@ def objects_of_file(file: Path, standing: Placement) -> tuple[SceneObject, ...]:
 
 
 def _objects_of_zip(file: Path) -> tuple[SceneObject, ...]:
-    """Nothing for the zip of a model."""
+    """Objects of a project's zip; empty for the zip of a model."""
     with reading(f"{file.name} is a damaged zip; pack it again."), zipfile.ZipFile(file) as archive:
         return read_objects(archive) if _FACTS in archive.namelist() else ()
 

@@ -1,4 +1,4 @@
-"""A model with the files that lie beside it, loose or in a zip: its material and pictures, or a glTF's parts, made one GLB.
+"""Joins a model with its companion files, loose or in a zip: materials and pictures, or the parts of a glTF, into one GLB.
 
 So that nothing else has to know of several files: what is kept, sent and handed to Blender is always one.
 """
@@ -26,7 +26,7 @@ _OTHER_PROGRAMS = (".fbx", ".blend", ".dae", ".usd", ".usdz", ".usdc", ".3ds", "
 
 
 def join_model_files(files: Mapping[str, bytes]) -> tuple[bytes, str]:
-    """Contents and name of the one model among ``files`` (contents by name), joined with what belongs to it.
+    """Content and name of the one model among ``files`` (contents by name), joined with its companion files.
 
     Raises `InputError` for none or several models, and for models of kinds that are not read.
     """
@@ -58,7 +58,7 @@ def join_model_files(files: Mapping[str, bytes]) -> tuple[bytes, str]:
 
 
 def _unzip(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """With what is in zips in their place; files of no use are left out there."""
+    """The files with zips replaced by their contents; useless files inside zips are left out."""
     found: dict[str, bytes] = {}
     for name, data in files.items():
         if PurePath(name).suffix.lower() != ".zip":
@@ -87,7 +87,7 @@ def _contents(archive: zipfile.ZipFile, name: str) -> dict[str, bytes]:
 
 
 def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
-    """An OBJ or PLY with what it names, by way of trimesh."""
+    """Convert an OBJ or PLY, with the files that it names, to GLB with trimesh."""
     import trimesh
     from trimesh.resolvers import Resolver
     from trimesh.visual.material import SimpleMaterial
@@ -161,7 +161,7 @@ def _move_near_zero(scene: Any, meshes: list[Any]) -> None:
 
 
 def _material(simple: Any) -> Any:
-    """A picture as it is, or the diffuse colour, which OBJ files give as painted and glTF wants as light."""
+    """A material with the unchanged picture, or with the diffuse colour converted from sRGB (OBJ) to linear (glTF)."""
     import numpy as np
     from trimesh.visual.material import PBRMaterial
 

@@ -63,7 +63,7 @@ def note_obj_ply(data: bytes, name: str) -> tuple[str, ...]:
 
 
 def _mark_used(account: Account, words: list[str], part: str, known: tuple[str, ...]) -> None:
-    """Mark the fields that are drawn as used, and those that only affect shading or naming as idle."""
+    """Mark the fields that are drawn as used, and those that affect only shading or names as idle."""
     fields = account.fields(dict.fromkeys(words), part)
     for word in known:
         fields.get(word)
@@ -87,7 +87,7 @@ def _note_ply(header: bytes, account: Account) -> None:
 
 
 def _note_scenes(about: dict[str, Any], account: Account) -> None:
-    """Scenes that are not the file's own, and nodes that none shows."""
+    """Note scenes other than the file's default, and nodes that no scene shows."""
     scenes = about.get("scenes") or []
     account.left_out(max(len(scenes) - 1, 0), len(scenes), "scenes", "the file's own scene is shown")
     nodes, beneath = about.get("nodes", []), set()

@@ -1,4 +1,4 @@
-"""What a GLB file holds: its description, its arrays, its pictures and materials; and several files made one GLB.
+"""Contents of a GLB file: JSON description, arrays, pictures and materials. Also joins several files into one GLB.
 
 Nothing outside the file is opened, and nothing is believed: sizes are checked against what is there.
 Source: Khronos glTF 2.0 specification, sections 3.6, 3.9 and 4; extensions KHR_texture_transform, KHR_mesh_quantization,
@@ -82,7 +82,7 @@ class GltfFile:
         return np.ndarray((count, width), kind, self.binary, start, (stride, kind.itemsize))
 
     def _fill_sparse(self, raw: NDArray[Any], sparse: dict[str, Any]) -> NDArray[Any]:
-        """With the few values that a sparse array gives in place of its others."""
+        """Apply the values of a sparse accessor."""
         count, indices, values = sparse["count"], sparse["indices"], sparse["values"]
         kind = np.dtype(_TYPES[indices["componentType"]])
         places = self._raw(indices["bufferView"], indices.get("byteOffset", 0), kind, 1, count)[:, 0].astype(np.int64)
@@ -105,7 +105,7 @@ class GltfFile:
 
 
 def open_glb(data: bytes, name: str) -> GltfFile:
-    """A GLB file of version 2 that holds everything itself. Raises `InputError`; faults inside raise what Python raises."""
+    """Open a self-contained GLB file of version 2. Raises `InputError`; damaged contents raise Python's own exceptions."""
     about, binary = chunks(data, name)
     for part in (*about.get("buffers", []), *about.get("images", [])):
         if "uri" in part and not str(part["uri"]).startswith("data:"):
@@ -121,7 +121,7 @@ def open_glb(data: bytes, name: str) -> GltfFile:
 
 
 def check_picture(data: bytes, name: str) -> None:
-    """Raises `InputError` for what is no picture, or one too large."""
+    """Raise `InputError` for data that is not a picture, or for a picture that is too large."""
     from PIL import Image
 
     with (
@@ -167,7 +167,7 @@ def chunks(data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
 
 
 def one_glb(text: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
-    """A ``.gltf`` with its buffers and pictures, from ``files`` by name or from inside the text, as one GLB.
+    """Convert a ``.gltf`` with its buffers and pictures, from ``files`` by name or embedded in the text, to one GLB.
 
     Raises `InputError` for a file that is missing.
     """
@@ -178,7 +178,7 @@ def one_glb(text: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
 
 
 def _join_buffers(about: dict[str, Any], own: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
-    """One binary part of all buffers and pictures, to which ``about`` refers afterwards. ``own``: that of the GLB."""
+    """Join all buffers and pictures into one binary part, and make ``about`` refer to it. ``own``: the GLB's own binary part."""
     binary, starts = bytearray(), []
     for buffer in about.get("buffers", []):
         starts.append(len(binary))

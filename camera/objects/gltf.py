@@ -73,7 +73,7 @@ class _Primitive:
 
 @dataclass(frozen=True, eq=False)
 class Gltf:
-    """A file and its meshes; made by `read`, which checks what they refer to.
+    """A file and its meshes; created by `read`, which checks all references.
 
     ``origin`` (3,): what is taken from all places before they are kept in 32 bits; zeros unless the scene lies far from zero.
     """
@@ -92,7 +92,7 @@ class Gltf:
 
     @property
     def animations(self) -> dict[str, float]:
-        """Names and lengths in seconds; unnamed ones are called by their number."""
+        """Names and lengths in seconds; unnamed animations are called by their number."""
         return {
             found.get("name") or str(number): max(float(self.file.array(s["input"]).max()) for s in found["samplers"])
             for number, found in enumerate(self.about.get("animations", []))
@@ -100,7 +100,7 @@ class Gltf:
 
     @property
     def bytes_are_light(self) -> bool:
-        """Whether colours of vertices in 8 bits are light, as the specification has it, and not as painted."""
+        """Whether 8-bit vertex colours are linear, as the specification says, rather than sRGB."""
         generator = str(self.about.get("asset", {}).get("generator", "")).lower()
         return QUANTIZED in self.about.get("extensionsUsed", []) or any(word in generator for word in FOLLOWING)
 
@@ -113,7 +113,7 @@ class Gltf:
         return any(part.cut_out for parts in self.meshes.values() for part in parts)
 
     def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
-        """Every triangle mesh of the file's scene at a moment, less `origin`; an empty name is the pose in which it was saved.
+        """Every triangle mesh of the file's scene at a time, relative to `origin`; an empty name means the saved pose.
 
         Before its first and after its last key a part stands still. Raises `InputError` for an unknown animation.
         """
@@ -134,7 +134,7 @@ class Gltf:
 
     @property
     def triangles(self) -> int:
-        """Of the whole scene; a mesh that stands in several places counts as often."""
+        """Triangles in the whole scene; a mesh with several instances counts several times."""
         nodes, count = self.about.get("nodes", []), 0
         for number in self._worlds({}):
             if "mesh" in nodes[number] and number not in self.hidden:
@@ -160,7 +160,7 @@ class Gltf:
         return frozenset(found)
 
     def thinned(self, most: int) -> Gltf:
-        """Every mesh with the same share of its triangles, so that the scene has at most about ``most``."""
+        """Every mesh simplified by the same factor, so that the scene has at most about ``most`` triangles."""
         share = most / max(self.triangles, 1)
         if share >= 1:
             return self
@@ -173,7 +173,7 @@ class Gltf:
     # animation
 
     def _sample_animation(self, name: str, seconds: float) -> dict[int, dict[str, NDArray]]:
-        """By node, the parts of its transform that the animation sets at this moment."""
+        """By node, the parts of its transform that the animation sets at this time."""
         if not name:
             return {}
         names = [*self.animations]
@@ -211,7 +211,7 @@ class Gltf:
         return worlds
 
     def _copies(self, node: dict[str, Any]) -> int:
-        """In how many places a node shows its mesh."""
+        """The number of instances of a node's mesh."""
         given = node.get("extensions", {}).get(INSTANCING, {}).get("attributes", {})
         counts = [self.about["accessors"][number]["count"] for number in given.values()]
         if any(count != counts[0] for count in counts) or not all(0 < count <= MOST_NODES for count in counts):
@@ -219,7 +219,7 @@ class Gltf:
         return counts[0] if counts else 1
 
     def _places(self, node: dict[str, Any], world: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """(4,4) world-from-mesh of every copy that EXT_mesh_gpu_instancing makes; the node's own world without it."""
+        """(4,4) world-from-mesh of every instance of EXT_mesh_gpu_instancing; without it, the node's own transform."""
         given = node.get("extensions", {}).get(INSTANCING, {}).get("attributes", {})
         parts = {part: self.file.array(given[part.upper()]) for part in _PARTS if part.upper() in given}
         if not parts:
@@ -244,7 +244,7 @@ class Gltf:
     # meshes
 
     def _primitives(self) -> dict[int, tuple[_Primitive, ...]]:
-        """By mesh; what is no triangle is left out."""
+        """Primitives by mesh, triangles only."""
         stored = self.about.get("meshes", [])
         return {
             number: tuple(
@@ -280,7 +280,7 @@ class Gltf:
         return _Primitive(bound, joints, weights, targets, material.cut_out, note)
 
     def _colours(self, given: dict[str, int], count: int) -> NDArray[np.float64]:
-        """(V,3) in 0..1 as painted."""
+        """(V,3) in 0..1, sRGB."""
         if "COLOR_0" not in given:
             return np.ones((count, 3))
         stored = np.nan_to_num(self.file.array(given["COLOR_0"])[:, :3].astype(np.float64))
@@ -344,7 +344,7 @@ def _triangles(corners: NDArray, mode: int) -> NDArray[np.int32]:
 
 
 def _pose(primitive: _Primitive, world: NDArray, joints: NDArray | None, shares: NDArray[np.float64] | None) -> Surface:
-    """In the file's world: morphed, then carried by its node, or by the joints (J,4,4) of its skin."""
+    """Vertices in the file's world: morphed, then transformed by their node or by the joints (J,4,4) of their skin."""
     points = primitive.morphed(shares)
     if joints is None or primitive.joints is None or primitive.weights is None:
         return replace(primitive.bound, vertices=points).moved(world)

@@ -1,4 +1,4 @@
-"""Materials of glTF files as what a screen shows of them in even white light: base colour, and what shines of itself.
+"""Materials of glTF files as they appear in uniform white light: base colour plus emission.
 
 Followed: metallic-roughness base colour, KHR_materials_pbrSpecularGlossiness (its diffuse colour), emission with
 KHR_materials_emissive_strength (programs export unlit objects as emission on black), KHR_materials_unlit,
@@ -86,7 +86,7 @@ def material(about: Mapping[str, Any], textures: list[dict[str, Any]], picture: 
 
 
 def _both(base: _Layer, glow: _Layer, seen: Callable[[_Layer], NDArray[np.uint8] | None], cut_out: bool) -> Material:
-    """Lit and shining at once: the sum of both, where their pictures lie alike."""
+    """Base colour plus emission, if their textures use the same coordinates."""
     tint, (uv_set, moved) = srgb_from_linear(base.factor), base.placed
     if base.texture is None and glow.texture is None:
         return Material(None, srgb_from_linear(base.factor + glow.factor), cut_out=cut_out)
@@ -110,7 +110,7 @@ def source(texture: Mapping[str, Any]) -> int:
 
 
 def _base(about: Mapping[str, Any]) -> tuple[_Layer, float]:
-    """What is lit, and its opacity."""
+    """The base colour and its opacity."""
     old = about.get("extensions", {}).get(SPECULAR_GLOSSINESS)
     given = about.get("pbrMetallicRoughness", {}) if old is None else old
     names = ("baseColorFactor", "baseColorTexture") if old is None else ("diffuseFactor", "diffuseTexture")
@@ -119,7 +119,7 @@ def _base(about: Mapping[str, Any]) -> tuple[_Layer, float]:
 
 
 def _is_old_metal(about: Mapping[str, Any]) -> bool:
-    """Whether a specular-glossiness material shows little by its diffuse colour, as metals do there."""
+    """Whether a specular-glossiness material is metal-like, so that its diffuse colour shows little of it."""
     old = about.get("extensions", {}).get(SPECULAR_GLOSSINESS)
     if old is None:
         return False
@@ -148,7 +148,7 @@ def _tint(picture: NDArray[np.uint8] | None, tint: NDArray[np.float64]) -> NDArr
 def _sum(
     one: NDArray[np.uint8] | None, of_one: NDArray, two: NDArray[np.uint8] | None, of_two: NDArray
 ) -> NDArray[np.uint8]:
-    """(h,w,3): the light of both pictures in their factors, in the size of the first that is there."""
+    """(h,w,3): the sum of both textures times their factors, in the size of the first one present."""
     from PIL import Image
 
     size = (one if one is not None else two).shape[:2]  # type: ignore[union-attr]
@@ -166,7 +166,7 @@ def _sum(
 
 
 def srgb_from_linear(linear: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Colours of light in 0..1 as screens are given them (sRGB)."""
+    """Convert linear colours in 0..1 to sRGB."""
     linear = np.clip(np.nan_to_num(linear), 0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 

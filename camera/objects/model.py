@@ -1,4 +1,4 @@
-"""A mesh file that somebody gave, whatever its kind: its surfaces at a moment, standing on the ground at size one."""
+"""A mesh file of any kind: its surfaces at a given time, standing on the ground with size one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SEE_THROUGH = "Its transparent parts are drawn whole."
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Made by `read_model`. ``data``: the file itself. ``animations``: names and lengths in seconds.
+    """Created by `read_model`. ``data``: the file itself. ``animations``: names and lengths in seconds.
 
     ``still`` holds places less ``origin`` (3,). ``standing`` (4,4): from the file's axes to the model's own: x right, y up,
     z towards the viewer, the middle of its feet at the origin and its longest side 1. ``notes``: sentences about what was changed or is missing.
@@ -37,7 +37,7 @@ class Model:
     origin: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     def surfaces(self, animation: str = "", seconds: float = 0.0) -> tuple[Surface, ...]:
-        """In the model's own axes; an animation starts again when it has ended, an empty name stands still."""
+        """Surfaces in the model's own axes. An animation loops; an empty name means no animation."""
         if not animation:
             return tuple(part.moved(self._standing) for part in self.still)
         if self.moving is None or animation not in self.animations:
@@ -62,7 +62,7 @@ class Model:
         return hashlib.sha256(self.data).hexdigest()
 
     def thinned(self, most: int) -> Model:
-        """With at most about ``most`` triangles; only for looking at, since it keeps the file's data."""
+        """A model with at most about ``most`` triangles, for display only, since it keeps the file's data."""
         if self.triangles <= most:
             return self
         if self.moving is not None:
@@ -72,7 +72,7 @@ class Model:
 
 
 def read_models(files: Mapping[str, bytes]) -> Model:
-    """The one model among ``files`` (contents by name) with the material and pictures that came with it, or in a zip.
+    """The one model among ``files`` (contents by name, loose or in a zip), with its material and pictures.
 
     Raises `InputError`.
     """
@@ -80,7 +80,7 @@ def read_models(files: Mapping[str, bytes]) -> Model:
 
 
 def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) -> Model:
-    """A GLB, OBJ or PLY file; more than ``most`` triangles are thinned with a note. Raises `InputError`."""
+    """Read a GLB, OBJ or PLY file; simplifies a model with more than ``most`` triangles and adds a note. Raises `InputError`."""
     name = PurePath(name.replace("\\", "/")).name
     if PurePath(name).suffix.lower() != ".glb":
         shapes = obj_ply.read(data, name)
@@ -105,7 +105,7 @@ def read_model(data: bytes, name: str, *, most: int = obj_ply.MOST_TRIANGLES) ->
 
 
 def _share_of(surfaces: tuple[Surface, ...], most: int) -> tuple[Surface, ...]:
-    """Every surface with the same share of its triangles, ``most`` in all."""
+    """All surfaces simplified by the same factor, to ``most`` triangles in all."""
     count = sum(len(part.triangles) for part in surfaces)
     if count <= most:
         return surfaces
@@ -113,7 +113,7 @@ def _share_of(surfaces: tuple[Surface, ...], most: int) -> tuple[Surface, ...]:
 
 
 def _lacking(data: bytes, name: str) -> tuple[str, ...]:
-    """A note where an OBJ names a material, which a file alone does not bring."""
+    """A note if an OBJ names a material file that was not uploaded."""
     if PurePath(name).suffix.lower() != ".obj" or b"mtllib" not in data[: 1 << 16]:
         return ()
     return (

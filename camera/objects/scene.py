@@ -1,4 +1,4 @@
-"""Objects in a scene: models with a place, a way through time and an animation, standing in front of a picture's camera.
+"""Objects in a scene: models with a position, a motion and an animation, placed in front of a picture's camera.
 
 Places are said as seen from the picture: to the right, up and ahead, in distances to the subject, so that one number means
 the same in a scene of any unit. "Up" is the world's; "ahead" is level.
@@ -78,7 +78,7 @@ class Key:
 
 @dataclass(frozen=True, eq=False)
 class SceneObject:
-    """A model on its way; ``keys`` in the order of time, at least one. ``speed`` of the animation, 1 as it was made."""
+    """A model with its motion. ``keys``: at least one, in order of time; ``speed``: of the animation, 1 for the original speed."""
 
     model: Model
     keys: tuple[Key, ...] = (Key(0.0, Placement()),)
@@ -99,7 +99,7 @@ class SceneObject:
             raise InputError(f"{self.model.name} has no animation {self.animation!r}; it has {known}.")
 
     def placement(self, share: float) -> Placement:
-        """At a moment, 0 the first frame and 1 the last. Angles run as numbers (0 to 360 is a full turn), size by factors."""
+        """Placement at a time between 0 (first frame) and 1 (last frame). Angles are interpolated as numbers (0 to 360 is a full turn), size geometrically."""
         keys = self.keys
         if len(keys) == 1 or share <= keys[0].at:
             return keys[0].placement
@@ -124,24 +124,24 @@ class SceneObject:
 
     @property
     def described(self) -> tuple:
-        """All that makes this object what it is, as plain values; the model by its file's hash."""
+        """Everything that defines this object, as plain values; the model is given by its file's hash."""
         keys = tuple(tuple(map(float, (key.at, *key.placement.values()))) for key in self.keys)
         return self.model.sha256, keys, self.motion, self.animation, float(self.speed)
 
     def surfaces(self, share: float, seconds: float) -> tuple[Surface, ...]:
-        """In the stage's axes at a moment of the video."""
+        """Surfaces in the stage's axes at a time of the video."""
         matrix = self.placement(share).matrix
         return tuple(part.moved(matrix) for part in self.model.surfaces(self.animation, seconds * self.speed))
 
 
 def new_object(model: Model, placement: Placement) -> SceneObject:
-    """Standing in one place and playing its first animation, if it has any."""
+    """A new object that stands in one place and plays its model's first animation, if it has one."""
     return SceneObject(model, (Key(0.0, placement),), animation=next(iter(model.animations), ""))
 
 
 @dataclass(frozen=True)
 class Lighting:
-    """Light on objects as one sets it: from how far around the viewer's right and how high, in degrees."""
+    """The user's light for objects: direction around the viewer's right and elevation, in degrees."""
 
     ambient: float = 1.0
     around_degrees: float = 40.0
@@ -200,7 +200,7 @@ class StagedScene(Scene):
         return replace(self, objects=tuple(objects))
 
     def spot(self, column: float, row: float) -> tuple[float, float, float]:
-        """Right, up and ahead of what the picture shows at a pixel; raises `InputError` where that has no depth."""
+        """Right, up and ahead of the surface at a pixel; raises `InputError` if the pixel has no depth."""
         view = self.first
         x, y = int(np.clip(round(column), 0, view.width - 1)), int(np.clip(round(row), 0, view.height - 1))
         if not view.known[y, x]:
@@ -209,7 +209,7 @@ class StagedScene(Scene):
         return self.place_of(view.world_from_camera @ [*local, 1.0])
 
     def standing_place(self) -> Placement:
-        """For a new object: in the middle of the picture, on what it shows three quarters down."""
+        """A placement for a new object: horizontally centred, on the surface three quarters down the picture."""
         try:
             right, up, ahead = self.spot(self.first.width / 2, self.first.height * 0.75)
         except InputError:
@@ -223,7 +223,7 @@ class StagedScene(Scene):
 
 
 def stage_objects(scene: Scene, objects: Sequence[SceneObject] = ()) -> StagedScene:
-    """The scene with these objects in place of any others; the distance of one that was staged before is kept."""
+    """The scene with these objects instead of any others; a staged scene keeps its distance."""
     if isinstance(scene, StagedScene):
         return scene.with_objects(objects)
     facts = {name: getattr(scene, name) for name in ("views", "kind", "unit", "fps", "source", "name", "others")}
@@ -242,7 +242,7 @@ def plain(scene: Scene) -> Scene:
 
 
 def empty_stage(width: int = 1024, height: int = 576) -> StagedScene:
-    """A grey floor before a grey wall, for scenes made of objects alone; the subject stands at 3."""
+    """A grey floor in front of a grey wall, for scenes that consist only of objects; the subject is at distance 3."""
     floor, wall = 0.9, 6.0
     lens = pinhole(width, height, 50.0)
     below = np.maximum((np.arange(height) - lens[1, 2]) / lens[1, 1], 1e-6)

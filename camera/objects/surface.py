@@ -1,4 +1,4 @@
-"""Triangle meshes as values, light on them, and fewer triangles where there are too many."""
+"""Triangle meshes as values, their light, and their simplification."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Surface:
             raise InputError("The mesh has places in its texture that are not finite numbers; export it again.")
 
     def moved(self, world_from_mesh: ArrayLike) -> Surface:
-        """By an affine transform (4,4): placed, turned and scaled."""
+        """The surface after an affine transform (4,4)."""
         transform = np.asarray(world_from_mesh, dtype=np.float64)
         vertices = self.vertices @ transform[:3, :3].T + transform[:3, 3]
         return replace(self, vertices=vertices.astype(np.float32))
@@ -61,7 +61,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Light:
-    """One lamp far away. ``ambient`` (0..1) is what every side gets: 1 shows colours as they are painted.
+    """One distant light. ``ambient`` (0..1): light on all sides; 1 shows the colours unshaded.
 
     ``direction``: towards the lamp, in the world, of any length; None for a lamp beside the camera.
     """
@@ -84,7 +84,7 @@ FAR_AWAY = 100.0
 
 
 def far_origin(points: Sequence[NDArray]) -> NDArray[np.float64]:
-    """(3,): what to take from places (V,3) before they are kept in 32 bits: zeros, or the middle of things far from zero,
+    """(3,): offset to subtract from positions (V,3) before storing them in 32 bits: zeros, or the centre of geometry far from zero,
     as in map coordinates."""
     low = np.min([part.min(axis=0) for part in points], axis=0).astype(np.float64)
     high = np.max([part.max(axis=0) for part in points], axis=0).astype(np.float64)
@@ -98,7 +98,7 @@ _TRIES, _FULL_ENOUGH = 8, 0.8
 def thin_surface(
     vertices: NDArray[np.float32], triangles: NDArray[np.int32], most: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Which vertices (K,) to keep and the triangles (T,3) between these, at most ``most``: one vertex per cell of a grid.
+    """The vertices (K,) to keep and at most ``most`` triangles (T,3) between them: one vertex per grid cell.
 
     Vertices of parts that share no corner stay apart, so that textures keep their seams. The cells are as small as
     ``most`` allows. Source: Rossignac and Borrel 1993, "Multi-resolution 3D approximations".
@@ -121,7 +121,7 @@ def thin_surface(
 
 
 def _parts(count: int, triangles: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(V,): the number of the connected piece that every vertex belongs to."""
+    """(V,): the connected component of every vertex."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

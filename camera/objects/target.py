@@ -1,4 +1,4 @@
-"""An object as a target: which one a point belongs to, and where that point of it goes."""
+"""An object as a target: which object a point belongs to, and how that point moves with it."""
 
 from __future__ import annotations
 

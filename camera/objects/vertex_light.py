@@ -1,4 +1,4 @@
-"""Converts vertex colours of our own GLB files to linear light on an unlit material, as glTF defines them.
+"""Converts vertex colours of our own GLB files to linear colours on an unlit material, as glTF defines them.
 
 Writers of meshes store colours as painted in bytes; viewers that follow the specification then show them too bright, and a part
 without a material is a metal seen from one side. Source: Khronos glTF 2.0 specification, sections 3.7.2.1 and 3.9.6;
@@ -24,7 +24,7 @@ _MATERIAL = {
 
 
 def with_light_colours(data: bytes, name: str = "the GLB") -> bytes:
-    """A GLB of ours whose colours of vertices, painted in bytes, become light in 16 bits on an unlit, two-sided material.
+    """Convert 8-bit sRGB vertex colours of our own GLB to 16-bit linear colours on an unlit, two-sided material.
 
     Parts with a picture keep their material.
     """
@@ -46,7 +46,7 @@ def with_light_colours(data: bytes, name: str = "the GLB") -> bytes:
 
 
 def _to_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) -> NDArray[np.uint16]:
-    """(V,3 or 4); opacity is no colour and stays as it is."""
+    """(V,3 or 4) linear colours; opacity stays unchanged."""
     view, width = about["bufferViews"][accessor["bufferView"]], int(accessor["type"][-1])
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
     stride = view.get("byteStride", width)
@@ -59,7 +59,7 @@ def _to_light(about: dict[str, Any], binary: bytes, accessor: dict[str, Any]) ->
 
 
 def _add_plain_material(about: dict[str, Any]) -> int:
-    """The number of the material of vertex colours, which is added where there is none yet."""
+    """The index of the material for vertex colours, which is added if there is none."""
     materials = about.setdefault("materials", [])
     if _MATERIAL not in materials:
         materials.append(_MATERIAL)
@@ -68,7 +68,7 @@ def _add_plain_material(about: dict[str, Any]) -> int:
 
 
 def _replace_views(about: dict[str, Any], binary: bytes, replaced: dict[int, bytes]) -> bytes:
-    """The binary part with some of its views replaced."""
+    """The binary part with some buffer views replaced."""
     made = bytearray()
     for number, view in enumerate(about["bufferViews"]):
         start = view.get("byteOffset", 0)

@@ -1,4 +1,4 @@
-"""Renderers of a scene along a path, on the processor or OpenGL."""
+"""Renderers of a scene along a path, on the CPU or OpenGL."""
 
 from camera._moved import attributes
 

@@ -1,8 +1,8 @@
-"""A depth picture as a mesh: neighbouring pixels are joined unless their depths jump. The cleanest renderer.
+"""Renders a depth map as a mesh: joins neighbouring pixels unless their depth jumps. The cleanest renderer.
 
 Each 2x2 block of pixels is a quad of two triangles, drawn with interpolated colour and depth. Quads whose depths
 differ by more than a ratio are cut open, quads seen from behind are dropped: both would be surfaces that the picture
-never showed. Draws into `camera.render.framebuffer`. Imports the compiler: import this module on first use only.
+never showed. Draws into `camera.render.framebuffer`. Imports the compiler, so import this module only on first use.
 
 Most quads cover one target pixel or lie over the same few: what most quads of a row have is worked out in straight-line
 code over the row, the further pixels of larger quads are listed and worked out in batches.
@@ -48,7 +48,7 @@ def draw(
 
 @kernel
 def _project_row(y, depth, turn, shift, us, vs, ws):
-    """Pixel (u,v) and inverse depth w of one source row; w is 0 where there is no point or it lies behind."""
+    """Pixel (u,v) and inverse depth w of one source row; w is 0 where there is no point or it is behind the camera."""
     base_x = turn[0, 1] * np.float32(y) + turn[0, 2]
     base_y = turn[1, 1] * np.float32(y) + turn[1, 2]
     base_z = turn[2, 1] * np.float32(y) + turn[2, 2]
@@ -146,7 +146,7 @@ def _draw(keys, colour, depth, turn, shift, limits, reach):
 
 @kernel
 def _common_box(boxes, count):
-    """Columns and rows, 1 or 2 each, that at least a third of the first ``count`` boxes has."""
+    """Columns and rows of the common box: 2 if more than a third of the first ``count`` boxes span two, else 1."""
     wide, tall = np.int32(0), np.int32(0)
     for x in range(count):
         wide += np.int32(boxes[1, x] > boxes[0, x])
@@ -162,7 +162,7 @@ def _split(colour, reds, greens, blues):
 
 @kernel
 def _shares(pixel_x, pixel_y, x0, y0, w0, x1, y1, w1, x2, y2, w2, x3, y3, w3):
-    """The shares of a quad's four corners in a pixel, and the inverse depth there.
+    """The weights of a quad's four corners in a pixel, and the inverse depth there.
 
     Corners: left and right above, left and right below. Inverse depth is 0 where the pixel is in neither triangle
     or sees them from behind.
@@ -236,7 +236,7 @@ def _listed_pixels(rows, shades, corners, count, depth, far, target_width, place
 
 @kernel
 def _write(keys, places, inverses, words, count, reach):
-    """The first ``count`` pixels, where they are nearer than what is there even when held ``reach`` times as near."""
+    """Write the first ``count`` pixels where their inverse depth times ``reach`` exceeds the stored inverse depth."""
     flat, bits = keys.reshape(-1), inverses.view(np.uint32)
     held = (inverses * reach).view(np.uint32)
     for i in range(count):
@@ -247,7 +247,7 @@ def _write(keys, places, inverses, words, count, reach):
 
 @kernel
 def _write_thin(keys, colour, depth, y, us, vs, ws, joined, cut_ratio):
-    """Draws, as single pixels, what is one pixel thin and nearer than both its sides: wires and poles.
+    """Draws one-pixel-thin foreground, such as wires and poles, as single pixels.
 
     No quad is left of these. Lone pixels between two depths are not drawn: they mix two surfaces.
     """

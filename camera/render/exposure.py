@@ -1,4 +1,4 @@
-"""What a lens that is open and a shutter that takes its time do to a picture: depth of field and motion blur.
+"""Depth of field and motion blur from a finite aperture and shutter time.
 
 Both are made as a camera makes them. Many pinhole pictures, taken from points of the lens and at moments of the exposure, are
 added up in linear light (gamma 2.2). The lens is sheared so that the plane in focus stays where it is; a point at depth z then
@@ -41,7 +41,7 @@ _LINEAR = np.round(_ONE * (np.arange(256) / 255.0) ** GAMMA).astype(np.uint32)
 
 @dataclass(frozen=True)
 class Exposure:
-    """``f_stop``: 0 for a pinhole, all of which is sharp. ``shutter_degrees``: how much of a frame's time the shutter is open, 360
+    """``f_stop``: 0 for a pinhole, which is sharp everywhere. ``shutter_degrees``: how much of a frame's time the shutter is open, 360
     for all of it, centred on the frame; 0 for an instant. Focus is at ``distance`` ahead, in scene units, or where ``point`` (3,)
     of the world is, which it then follows. Raises `InputError` for numbers that no camera has."""
 
@@ -68,18 +68,18 @@ class Exposure:
         return np.maximum(depths_of(path, self.point), NEAREST_SHARE * self.distance)
 
     def aperture_of(self, path: CameraPath) -> NDArray[np.float64]:
-        """(F,): how wide the lens is open, in scene units; 0 for a pinhole."""
+        """(F,): diameter of the aperture in scene units; 0 for a pinhole."""
         if self.f_stop == 0:
             return np.zeros(len(path))
         return path.intrinsics[:, 0, 0] / path.width * FULL_FRAME_MM / 1000 / self.f_stop
 
     def blur_px(self, path: CameraPath, depth: float) -> NDArray[np.float64]:
-        """(F,): diameter of the circle of confusion of a point at ``depth``; infinity is the background's."""
+        """(F,): diameter of the circle of confusion of a point at ``depth``; infinity stands for the background."""
         apart = np.abs((0.0 if np.isinf(depth) else 1 / depth) - 1 / self.focus_of(path))
         return path.intrinsics[:, 0, 0] * self.aperture_of(path) * apart
 
     def travel_px(self, path: CameraPath) -> NDArray[np.float64]:
-        """(F,): how far what is at ``distance`` moves in the picture during the exposure: its middle and corners, the most."""
+        """(F,): how far a plane at ``distance`` moves in the picture during the exposure: the maximum of its centre and corners."""
         when = np.arange(len(path)) + self.shutter_degrees / 360 * np.array([[-0.5], [0.5]])
         opened, closed = map(path.between, when)
         across, down = (path.width - 1) * np.array([0, 0, 1, 1, 0.5]), (path.height - 1) * np.array([0, 1, 0, 1, 0.5])
@@ -92,14 +92,14 @@ class Exposure:
         return np.minimum(np.linalg.norm(moved, axis=1).max(axis=1), path.width)
 
     def count(self, path: CameraPath) -> int:
-        """How many pictures make one: a power of two, the same for all frames of a path."""
+        """The number of pictures averaged per frame: a power of two, the same for all frames of a path."""
         travel = self.travel_px(path).max() if self.shutter_degrees else 0.0
         area = np.pi / 4 * self.blur_px(path, np.inf).max() ** 2
         wanted = max(area / SPACING_PX**2, travel / SPACING_PX, 1.0)
         return int(np.clip(2 ** np.ceil(np.log2(wanted)), FEWEST, MOST))
 
     def words(self, path: CameraPath) -> str:
-        """A sentence on what it does to ``path``."""
+        """A sentence on the effect of the exposure along ``path``."""
         said = []
         if self.f_stop:
             focus, blur = self.focus_of(path), self.blur_px(path, np.inf)
@@ -136,7 +136,7 @@ def _bits_reversed(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 def expose(draw: Draw, path: CameraPath, exposure: Exposure) -> Draw:
-    """``draw`` through the lens and shutter of ``exposure``, along ``path``. Holes, depth and far are those of the sharp picture."""
+    """Wrap ``draw`` to render through the lens and shutter of ``exposure``. Holes, depth and far come from the sharp picture."""
     count = exposure.count(path)
 
     def through(path: CameraPath, frame: int) -> Any:

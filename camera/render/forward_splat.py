@@ -5,7 +5,7 @@ between steps stay in the first-level cache: a row's projection, logarithm, expo
 code that the compiler vectorises (hence the polynomials: no vector mathematics library is assumed), then its points
 are added to the picture one after another. Frames are independent: draw several in threads.
 
-Imports the compiler: import this module on first use only.
+Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Splat:
 
 
 def greatest_depth(points: NDArray[np.float32], camera_from_world: ArrayLike) -> float:
-    """Largest z of world ``points`` (...,3) before a camera (4,4), at least 0: what scales the depth weights."""
+    """Largest z of world ``points`` (...,3) in front of a camera (4,4), at least 0: what scales the depth weights."""
     row = np.asarray(camera_from_world, dtype=np.float32)[2]
     return float(_greatest_depth(points.reshape(-1, 3), row))
 
@@ -90,7 +90,7 @@ def put_over(
     far_from: float,
     advantage: float,
 ) -> None:
-    """Puts a splat with depth over ``colour`` (H,W,3), ``depth`` (H,W) and ``layer`` (H,W), in place, where it is nearer.
+    """Draw a splat with depth over ``colour`` (H,W,3), ``depth`` (H,W) and ``layer`` (H,W), in place, where it is nearer.
 
     ``layer``: 0 hole, 1 surface, 2 far layer, which begins at the depth ``far_from`` and lies behind every surface.
     Within a layer a pixel is replaced where the splat is nearer by the factor ``advantage`` (1 or more).

@@ -1,8 +1,8 @@
-"""Pictures being drawn: depth, layer and colour of a pixel in one 64-bit key, of which the largest wins.
+"""The framebuffer: depth, layer and colour of a pixel in one 64-bit key; the largest key wins.
 
 Above the bits of the inverse depth (a positive float orders like its bits), below two bits for the layer (1 surface,
 2 far layer) and RGB. One comparison decides all, and the result does not depend on the order of drawing. An empty
-pixel is 0. Imports the compiler: import this module on first use only.
+pixel is 0. Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RUN = 1024
 
 
 def empty_framebuffer(height: int, width: int) -> NDArray[np.uint64]:
-    """(H,W) keys of a picture without any point."""
+    """(H,W) keys of an empty picture."""
     return np.zeros((height, width), np.uint64)
 
 

@@ -1,9 +1,9 @@
-"""Filling of holes that a camera move uncovers, from the background side, and closing of hairline cracks.
+"""Fills the holes that a camera move uncovers from the background side, and closes hairline cracks.
 
 What lies behind a foreground object continues the background, so a hole takes its colours from the farther of its
 neighbours. Pull-push (Grossman and Dally 1998): pictures of half size are averaged from known pixels until no hole is
 left, then every hole takes the smoothly enlarged value from the level above.
-Imports the compiler: import this module on first use only.
+Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def from_ground_and_sky(
 def _fill(
     colour: NDArray[np.uint8], depth: NDArray[np.float32], unknown: NDArray[np.bool_], holes: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
-    """A copy of ``colour`` with ``holes`` filled from what is not ``unknown``."""
+    """A copy of ``colour`` with ``holes`` filled from the pixels that are not ``unknown``."""
     result = colour.copy()
     if not holes.any() or unknown.all():
         return result
@@ -228,7 +228,7 @@ def _push(finer, coarser, filled):
 
 @kernel
 def _smooth(level, filled):
-    """The ``filled`` pixels become means of the 3x3 around them, without what is known and lies nearer."""
+    """Smooth the ``filled`` pixels with a 3x3 mean that excludes known pixels in front of them."""
     height, width = filled.shape
     before = level.copy()
     for y in range(height):

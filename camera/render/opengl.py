@@ -1,4 +1,4 @@
-"""What `camera.render.triangles` draws, drawn by OpenGL without a window (EGL): made for graphics cards, the same to a pixel's edge.
+"""Draws the same as `camera.render.triangles` with windowless OpenGL (EGL), for graphics cards; differs only in single pixels at edges.
 
 Needs the package moderngl and a driver with EGL; `refusal` says in one sentence what is missing. An OpenGL context
 belongs to the thread that made it, so that all of them live on one thread of this module, and any thread may ask.
@@ -90,12 +90,12 @@ void main() {
 
 
 def refusal() -> str:
-    """Why OpenGL cannot be used here, in one sentence; empty where it can. Found out once."""
+    """Why OpenGL cannot be used here, in one sentence; empty if it can. Cached after the first call."""
     return _FORKED if _thread()[0] != os.getpid() else _probe()[1]
 
 
 def card() -> str:
-    """What draws, in the driver's words. Raises `InputError` where nothing does."""
+    """The name of the renderer, as the driver reports it. Raises `InputError` if OpenGL is not available."""
     if words := refusal():
         raise InputError(words)
     return _probe()[0]
@@ -114,7 +114,7 @@ class Canvas:
         self._buffers: _Buffers | None = _on_thread(lambda: _Buffers(_context(), width, height))
 
     def draw(self, surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Light = UNLIT) -> MeshFrame:
-        """As `camera.render.triangles.draw`; the path has the canvas's size."""
+        """Like `camera.render.triangles.draw`; the path has the canvas's size."""
         if (path.width, path.height) != (self.width, self.height):
             raise InputError(
                 f"The canvas is {self.width}x{self.height}, the path {path.width}x{path.height}; open one of its size."
@@ -139,7 +139,7 @@ class Canvas:
 
 @dataclass(eq=False)
 class _UploadedMesh:
-    """What stays on the card while a surface with the same triangles is drawn: in every frame only its corners are new.
+    """A surface's buffers on the graphics card; while its triangles stay the same, each frame uploads only new vertices.
 
     ``source``: the arrays that it was made of, held so that their identity names them.
     """
@@ -153,7 +153,7 @@ class _UploadedMesh:
 
 
 class _Buffers:
-    """A context with all that lives in it. Used on the module's thread only."""
+    """An OpenGL context with its resources; used only on this module's thread."""
 
     def __init__(self, context: moderngl.Context, width: int, height: int) -> None:
         self.context, self.width, self.height = context, width, height
@@ -201,7 +201,7 @@ class _Buffers:
         self.program["lamp"], self.program["ambient"] = tuple(lamp), ambient
 
     def _show(self, part: Surface, pose: NDArray, number: int) -> tuple[tuple[int, ...], ...]:
-        """Draws one surface; returns the keys of what it holds on the card."""
+        """Draw one surface; returns the keys of its buffers on the card."""
         triangles = part.triangles.astype(np.int32, copy=False)
         picture = part.texture if part.uv is not None else None
         paint = part.uv if part.uv is not None and picture is not None else part.colours
@@ -222,7 +222,7 @@ class _Buffers:
         return self.held[key].resources
 
     def _geometry(self, triangles: NDArray[np.int32], paint: NDArray) -> tuple[Any, ...]:
-        """Room for corners, and what paints them: colours 0..255, or places in the texture."""
+        """Buffers for vertices and for their colours (0..255) or texture coordinates."""
         painted = np.zeros((triangles.size, 3), np.float32)
         painted[:, : paint.shape[1]] = paint[triangles.reshape(-1)]
         points = self.context.buffer(reserve=triangles.size * 24, dynamic=True)
@@ -256,12 +256,12 @@ class _Buffers:
 
 @lru_cache(maxsize=1)
 def _thread() -> tuple[int, ThreadPoolExecutor]:
-    """The thread of all contexts, and the process it is in: a fork would inherit this, but not the thread."""
+    """The thread of all contexts, and its process: a fork would inherit this value, but not the thread."""
     return os.getpid(), ThreadPoolExecutor(1, thread_name_prefix="opengl")
 
 
 def _on_thread(work: Callable[[], Any]) -> Any:
-    """``work`` done on the thread of all contexts; its failures become `InputError`."""
+    """Run ``work`` on the thread of all contexts; its failures become `InputError`."""
     process, thread = _thread()
     if process != os.getpid():
         raise InputError(_FORKED)
@@ -275,7 +275,7 @@ def _on_thread(work: Callable[[], Any]) -> Any:
 
 @lru_cache(maxsize=1)
 def _probe() -> tuple[str, str]:
-    """What draws, and why nothing does; one of them is empty."""
+    """The renderer's name, and why there is none; one of them is empty."""
     try:
         return _on_thread(_card_of_context), ""
     except ImportError:

@@ -1,4 +1,4 @@
-"""Painters: functions that draw one frame of a path in a scene, by renderer and by kind of scene.
+"""Painters: functions that draw one frame of a path, for each renderer and kind of scene.
 
 Renderers:
 
@@ -79,7 +79,7 @@ class HiddenPart:
     drawn: NDArray[np.bool_]
 
     def cropped(self) -> HiddenPart:
-        """Without the rows and columns around it in which nothing is drawn."""
+        """The part cropped to the rows and columns in which something is drawn."""
         rows, columns = np.nonzero(self.drawn.any(axis=1))[0], np.nonzero(self.drawn.any(axis=0))[0]
         if len(rows) == 0:
             return self
@@ -103,7 +103,7 @@ Painter = Callable[[CameraPath, int], RenderedFrame]
 
 
 def with_hidden(paint: Painter, behind: Sequence[HiddenPart]) -> Painter:
-    """``paint``, and in the holes that it leaves the second layer ``behind``, drawn as a mesh."""
+    """``paint``, with the second layer ``behind`` drawn as a mesh in the holes that it leaves."""
     if not behind:
         return paint
     sources = tuple(
@@ -123,7 +123,7 @@ def with_hidden(paint: Painter, behind: Sequence[HiddenPart]) -> Painter:
 
 
 def _put_behind(front: RenderedFrame, back: RenderedFrame) -> None:
-    """Colour, depth and far of ``back`` in the holes of ``front``, in place; these stay marked as holes."""
+    """Copy colour, depth and far of ``back`` into the holes of ``front``, in place; they stay marked as holes."""
     where = front.holes & ~back.holes
     np.copyto(front.colour, back.colour, where=where[..., None])
     np.copyto(front.depth, back.depth, where=where)
@@ -131,7 +131,7 @@ def _put_behind(front: RenderedFrame, back: RenderedFrame) -> None:
 
 
 def painter(scene: Scene, renderer: Renderer) -> Painter:
-    """A function of path and frame number; what does not depend on these is made here, once."""
+    """A painter for a scene: a function of path and frame number. Everything that does not depend on them is prepared here, once."""
     if renderer not in get_args(Renderer):
         raise InputError(f"A scene is rendered by {', '.join(get_args(Renderer))}; got {renderer!r}.")
     if isinstance(scene, StagedScene) and scene.objects:
@@ -151,7 +151,7 @@ def _paint_views(scene: Scene, renderer: Renderer) -> Painter:
 
 
 def _with_others(paint: Painter, others: Sequence[View]) -> Painter:
-    """``paint``, and in the holes that it leaves ``others``, drawn as a mesh; what they show is no hole any more."""
+    """``paint``, with ``others`` drawn as a mesh in the holes that it leaves; pixels that they show are no longer holes."""
     if not others:
         return paint
     sources = tuple(map(_Source.of, others))
@@ -168,7 +168,7 @@ def _with_others(paint: Painter, others: Sequence[View]) -> Painter:
 
 
 def _paint_objects(scene: StagedScene, behind: Painter) -> Painter:
-    """Objects of the scene where they stand at each frame, unlit, before what ``behind`` paints."""
+    """Draw the scene's objects at each frame, unlit, in front of what ``behind`` paints."""
     from camera.render.triangles import draw
 
     def paint(path: CameraPath, frame: int) -> RenderedFrame:
@@ -195,7 +195,7 @@ class _Source:
 
     @property
     def focus_depth(self) -> float:
-        """That of the view; its far depth where a crop has left nothing but sky."""
+        """The view's focus depth, or its far depth if a crop has left only sky."""
         return self.view.focus_depth if self.view.known.any() else self.view.far
 
     @cached_property
@@ -217,7 +217,7 @@ class _Source:
 
     @cached_property
     def far_depth(self) -> float:
-        """Where the soft splat puts the far layer: beyond everything, but near enough to keep depth weights sharp."""
+        """Depth at which the soft splat places the far layer: behind everything, but near enough to keep depth weights sharp."""
         known = self.view.known
         far = self.view.far
         return min(far, FAR_FACTOR * float(self.view.depth[known].max())) if known.any() else far
@@ -239,7 +239,7 @@ class _Source:
 
 
 def _nearest_first(sources: tuple[_Source, ...], path: CameraPath, frame: int) -> tuple[_Source, ...]:
-    """Sources by how far their cameras stand and look from the target camera."""
+    """Sources sorted by the distance and angle of their cameras to the target camera."""
     if len(sources) == 1:
         return sources
     target = path.world_from_camera[frame]

@@ -1,7 +1,7 @@
-"""Draws a point cloud: a disc for each point, as large as the gap to its neighbours; the nearest surface is seen.
+"""Draws a point cloud: one disc per point, as large as the gap to its neighbours, with the nearest surface visible.
 
 Tens of milliseconds a frame on one core.
-Imports the compiler: import this module on first use only.
+Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Dots:
 
 @kernel
 def _draw(places, radii, inverse, colours, nearest, colour):
-    """First the nearest surface of each pixel, then the colour of that point on it whose middle is closest."""
+    """First finds the nearest surface at each pixel, then takes the colour of the point on it whose centre is closest."""
     height, width = nearest.shape
     apart = np.full((height, width), np.inf, np.float32)
     for colouring in range(2):

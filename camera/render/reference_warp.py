@@ -1,4 +1,4 @@
-"""GEN3C's forward warp, written to be read: plain torch, one formula per line, on any device.
+"""GEN3C's forward warp as a readable reference: plain torch, one formula per line, on any device.
 
 The fast kernels (`camera.render.forward_splat`, `camera.unproject`, `camera.depth_edges`, `camera.cache3d.occlusion`) are tested and timed
 against these functions, and these against arrays computed by GEN3C's own code (arXiv 2503.03751, section 3).
@@ -64,7 +64,7 @@ def project(points: Tensor, camera_from_world: Tensor, intrinsics: Tensor) -> tu
 
 
 def depth_weight(z: Tensor) -> Tensor:
-    """How much a point of depth ``z`` (B,1,H,W) is divided by; the largest depth of the WHOLE batch sets the scale."""
+    """Divisor of a point's weight at depth ``z`` (B,1,H,W); the largest depth of the WHOLE batch sets the scale."""
     logarithm = torch.log1p(z.clamp(min=0))
     exponent = SHARPNESS * logarithm / (logarithm.max() + 1e-7)
     return torch.exp(exponent.clamp(max=LARGEST_EXPONENT)) + 1e-7
@@ -73,7 +73,7 @@ def depth_weight(z: Tensor) -> Tensor:
 def bilinear_splat(
     values: Tensor, mask: Tensor, z: Tensor, flow: Tensor, *, empty: float = -1.0
 ) -> tuple[Tensor, Tensor]:
-    """Every pixel of ``values`` (B,C,H,W) moves by ``flow`` (B,2,H,W) and is shared among its four neighbours.
+    """Move every pixel of ``values`` (B,C,H,W) by ``flow`` (B,2,H,W) and distribute it among the four nearest pixels.
 
     ``mask`` and ``z``: (B,1,H,W). Returns the weighted mean, ``empty`` where no weight fell, and the mask of where
     some did. Corners are floor and ceiling: a point exactly on a pixel gives all four shares to it.
@@ -110,7 +110,7 @@ def forward_warp(
     mask: Tensor | None = None,
     boundary: Tensor | None = None,
 ) -> Warp:
-    """``image`` (B,3,H,W) whose pixels are the world ``points`` (B,H,W,3), seen by other cameras.
+    """Render ``image`` (B,3,H,W), whose pixels are the world ``points`` (B,H,W,3), from other cameras.
 
     ``mask`` (B,1,H,W): which pixels take part. ``boundary`` (B,H,W) bool: where the source depth jumps; when given,
     what lies behind the mesh laid over these places is removed.

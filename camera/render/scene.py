@@ -1,4 +1,4 @@
-"""What a camera sees of a scene: one frame for a slider position, or all frames of a path, its holes treated.
+"""Renders a scene along a path, with its holes filled: one frame for a slider position, or all frames.
 
 How a scene of each kind is drawn, and by which renderer, is in `camera.render.painters`.
 """
@@ -61,7 +61,7 @@ def render_all(
     exposure: Exposure | None = None,
     threads: int | None = None,
 ) -> Iterator[RenderedFrame]:
-    """All frames of ``path`` in order, each as `render` draws it, made ahead by ``threads`` threads (all cores).
+    """All frames of ``path`` in order, each as `render` draws it, rendered ahead by ``threads`` threads (default: all cores).
 
     ``behind``: a second layer, drawn where the scene leaves holes, before what is left of these is filled.
     Closing the generator cancels: frames not begun are dropped, at most ``threads`` frames are finished in vain.
@@ -74,7 +74,7 @@ def render_all(
 
 
 def warm_up() -> None:
-    """Compiles, or loads from disk, what a first preview needs; a second or two, best called on a thread."""
+    """Compile, or load from disk, what the first preview needs; takes a second or two, so call it in a thread."""
     colour = np.zeros((8, 8, 3), np.uint8)
     scene = Scene((View.of(colour, np.ones((8, 8), np.float32), np.diag([8.0, 8.0, 1.0])),))
     for renderer in get_args(Renderer):
@@ -83,7 +83,7 @@ def warm_up() -> None:
 
 
 def in_order(frame: Callable[[int], Frame], count: int, threads: int) -> Generator[Frame, None, None]:
-    """``frame`` of 0 to ``count`` - 1, made ahead by ``threads`` threads; closing it cancels, see `render_all`."""
+    """Yield ``frame(0)`` to ``frame(count - 1)`` in order, computed ahead by ``threads`` threads; closing it cancels, see `render_all`."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="frames")
     ahead: deque[Future[Frame]] = deque()
     try:
@@ -105,7 +105,7 @@ def _drawing(
     hole_colour: tuple[int, int, int],
     exposure: Exposure | None,
 ) -> Painter:
-    """``paint`` with its holes treated, through the lens and shutter of ``exposure`` where there is one."""
+    """``paint`` with its holes filled, through the lens and shutter of ``exposure`` if there is one."""
     horizon = Horizon.of(scene) if fill == "background" else None
 
     def sharp(path: CameraPath, frame: int) -> RenderedFrame:

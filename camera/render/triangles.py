@@ -1,8 +1,8 @@
-"""Triangle meshes before a camera: colour, depth, normals and which surface is seen, without any GPU.
+"""Renders triangle meshes on the CPU: colour, depth, normals and the visible surface.
 
 Seen from both sides, as scans and reconstructed scenes need. One kernel finds for every pixel the nearest triangle and the
 place in it, another looks up colours, textures and normals there and lights them. Triangles that reach behind the camera
-are not drawn. Imports the compiler: import this module on first use only.
+are not drawn. Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def vertices_in_camera(part: Surface, camera_from_world: NDArray) -> NDArray[np.
 
 
 def light_in_camera(light: Light, camera_from_world: NDArray) -> NDArray[np.float32]:
-    """(3,): unit direction towards the lamp in the camera's axes; zeros for one beside the camera."""
+    """(3,): unit direction towards the light in camera axes; zeros for a light at the camera."""
     if light.direction is None:
         return np.zeros(3, np.float32)
     direction = camera_from_world[:3, :3] @ np.asarray(light.direction, dtype=np.float64)
@@ -81,7 +81,7 @@ def light_in_camera(light: Light, camera_from_world: NDArray) -> NDArray[np.floa
 
 
 def corners(vertices: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.float32]:
-    """(T,3,6): place and unit normal, towards the camera, of every triangle's corners; ``vertices`` (V,3) in its axes.
+    """(T,3,6): position and unit normal, facing the camera, of every triangle's corners; ``vertices`` (V,3) in camera axes.
 
     Zeros for triangles that reach behind the camera. For renderers that interpolate these themselves.
     """
@@ -150,7 +150,7 @@ def _unit(x, y, z):
 
 @kernel
 def _towards(normals, corner, fx, fy, fz):
-    """A corner's mean normal, or the triangle's own where the corner belongs to an edge."""
+    """A corner's mean normal, or the triangle's own normal if the corner is on a sharp edge."""
     nx, ny, nz = _unit(normals[corner, 0], normals[corner, 1], normals[corner, 2])
     if nx * fx + ny * fy + nz * fz < CREASE:
         return fx, fy, fz
@@ -249,7 +249,7 @@ def _shade(
 
 
 def warm_up() -> None:
-    """Compiles the kernels, or loads them from disk; seconds at most, best called on a thread."""
+    """Compile the kernels, or load them from disk; takes seconds at most, so call it in a thread."""
     corners = np.array([[-1, -1, 2], [1, -1, 2], [0, 1, 2]], np.float32)
     path = CameraPath(np.eye(4)[None], np.diag([8.0, 8.0, 1.0]), 8, 8)
     plain = Surface(corners, np.array([[0, 1, 2]], np.int32), np.zeros((3, 3), np.uint8))

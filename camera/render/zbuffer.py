@@ -1,6 +1,6 @@
-"""Hard z-buffer of one depth picture: every pixel becomes a square, the nearest wins. The fastest renderer.
+"""Hard z-buffer for one depth map: every pixel becomes a square, and the nearest wins. The fastest renderer.
 
-Draws into `camera.render.framebuffer`. Imports the compiler: import this module on first use only.
+Draws into `camera.render.framebuffer`. Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which pixels of a picture are one thing: by a click on it, by a box around it, and where other pictures show it.
+"""Selects the pixels of one object: by a click on it, by a box around it, and in the other pictures that show it.
 
 Neighbouring pixels belong together where their depth does not jump. The large flat surfaces are left out first, since a thing that
 stands on a floor has the floor's depth where they meet.
@@ -28,7 +28,7 @@ SAME_PLACE = 0.04
 
 
 def part_at(view: View, column: float, row: float) -> NDArray[np.bool_]:
-    """(H,W): the thing at a pixel; raises `InputError` outside the picture and where there is no depth."""
+    """(H,W): the object at a pixel; raises `InputError` outside the picture and at pixels without depth."""
     if (small := view.at_most(MOST_SIDE)) is not view:
         scale = small.width / view.width
         return _enlarged(part_at(small, (column + 0.5) * scale - 0.5, (row + 0.5) * scale - 0.5), view)
@@ -44,7 +44,7 @@ def part_at(view: View, column: float, row: float) -> NDArray[np.bool_]:
 
 
 def part_in_box(view: View, box: tuple[float, float, float, float]) -> NDArray[np.bool_]:
-    """(H,W): the things that lie in a box (left, top, right, bottom in pixels), without the surfaces they stand on.
+    """(H,W): the objects in a box (left, top, right, bottom in pixels), without the surfaces that they stand on.
 
     Where no thing is wholly in it, what stands out of these surfaces within the box; where nothing does, all of the box.
     Raises `InputError` for a box outside the picture.
@@ -69,7 +69,7 @@ def part_in_box(view: View, box: tuple[float, float, float, float]) -> NDArray[n
 
 
 def things_of(view: View) -> NDArray[np.int32]:
-    """(H,W): a number for each thing, from 1 on; 0 on large flat surfaces and where there is no depth."""
+    """(H,W): object labels from 1 on; 0 on large flat surfaces and where there is no depth."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -90,7 +90,7 @@ def things_of(view: View) -> NDArray[np.int32]:
 
 
 def spread(scene: Scene, index: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(F,H,W): the part ``mask`` (H,W) of view ``index``, in every view that sees it where it stands.
+    """(F,H,W): the part ``mask`` (H,W) of view ``index``, in every view that shows it at the same 3D position.
 
     Of things that other views see at its place, all of it is taken. Raises `InputError` for a mask of another shape.
     """
@@ -129,7 +129,7 @@ def _enlarged(mask: NDArray[np.bool_], view: View) -> NDArray[np.bool_]:
 
 
 def _alike(view: View, x: int, y: int) -> NDArray[np.bool_]:
-    """What has the colour of a pixel of a flat surface, and is joined to it."""
+    """The pixels connected to a pixel of a flat surface that have its colour."""
     reached = np.zeros((view.height + 2, view.width + 2), np.uint8)
     flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (255 << 8)
     cv2.floodFill(view.colour.copy(), reached, (x, y), 0, (FLAT_LEVELS,) * 3, (FLAT_LEVELS,) * 3, flags)

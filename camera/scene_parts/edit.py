@@ -1,8 +1,8 @@
-"""A part of a scene is removed, moved or duplicated: pictures and depth are made anew, so that everything that takes the scene sees it.
+"""Removes, moves or duplicates a part of a scene. Updates pictures and depth, so that everything that uses the scene sees the edit.
 
 What the part hid is taken from other pictures where they show it, and else invented by `camera.completion`. A part that is moved is
 drawn from the same camera at its new place, so that it gets smaller as it goes away, and stands behind what is before it. What it
-hides there is kept in `camera.view.Scene.others`, for moves that look behind it. Imports the compiler: import on first use only.
+hides there is kept in `camera.view.Scene.others`, for moves that look behind it. Imports the compiler, so import it only on first use.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KEPT_BEHIND = 4
 
 @dataclass(frozen=True)
 class Shift:
-    """How far a part goes, in distances of the subject: ``right`` and ``ahead`` along the ground it stands on, ``up`` from it."""
+    """How far a part moves, in units of the subject's distance: ``right`` and ``ahead`` along the ground it stands on, ``up`` away from it."""
 
     right: float = 0.0
     up: float = 0.0
@@ -52,7 +52,7 @@ STAY = Shift()
 
 @dataclass(frozen=True, eq=False)
 class EditedScene:
-    """``scene`` after the edit; ``note``: in words what was done, and what was invented."""
+    """The ``scene`` after the edit; ``note``: a description of what was done and what was invented."""
 
     scene: Scene
     note: str
@@ -122,7 +122,7 @@ def _note(masks: NDArray[np.bool_], made: str, words: str) -> str:
 
 
 def ground_axes(view: View, mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], str]:
-    """(3,3), columns right, up and ahead in the world: of the ground plane that most of the pixels below the part lie on, else
+    """(3,3), columns right, up and ahead in the world: from the ground plane that holds most of the pixels below the part, else
     level ones; and a sentence where no ground was found."""
     low = np.roll(mask, round(0.04 * view.height) + 1, axis=0) & ~mask
     grounds = [plane for plane in find_planes(view) if plane.is_ground]
@@ -155,7 +155,7 @@ def _nothing(path: CameraPath, frame: int) -> RenderedFrame:
 
 
 def _without(scene: Scene, masks: NDArray[np.bool_]) -> tuple[View, ...]:
-    """The views without the part. What was invented for one is shown to the next, so that all show the same."""
+    """The views without the part. Content invented for one view is shown to the next, so that all views agree."""
     size = 2 * max(round(MARGIN_PX * scene.first.height / 480), 1) + 1
     wide = [np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8))).astype(bool) for mask in masks]
     found: tuple[HiddenPart, ...] = ()
@@ -180,7 +180,7 @@ def _put(view: View, over: View, where: NDArray[np.bool_]) -> View:
 
 
 def _with_part(base: View, view: View, mask: NDArray[np.bool_], turn: NDArray[np.float64]) -> View:
-    """``base`` and before it the part ``mask`` of ``view``, moved by ``turn`` (4,4) in the world, as the same camera sees it."""
+    """``base`` with the part ``mask`` of ``view`` in front of it, moved by ``turn`` (4,4) in the world, as seen by the same camera."""
     drawn = mask & view.known
     if not drawn.any():
         return base

@@ -1,4 +1,4 @@
-"""Flat surfaces of a picture with depth (floor, walls, table): what stands on them is told from them.
+"""Flat surfaces of a picture with depth (floor, walls, table), used to separate objects from what they stand on.
 
 A plane of the world is linear in the inverse depth of its pixels, so planes are found there by random samples (Fischler and Bolles
 1981), the largest first.
@@ -41,7 +41,7 @@ class Plane:
 
 
 def find_planes(view: View) -> list[Plane]:
-    """The largest planes of the known depth, each of pixels that none before has; the same ones every time."""
+    """The largest planes of the known depth, each from pixels that no earlier plane uses; deterministic."""
     chance = np.random.default_rng(0)
     y, x = np.nonzero(view.known)
     chosen = chance.choice(len(x), min(SAMPLES, len(x)), replace=False)
@@ -64,7 +64,7 @@ def find_planes(view: View) -> list[Plane]:
 def _largest(
     points: NDArray[np.float64], inverse: NDArray[np.float64], chance: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The plane through three points that most others lie on, fitted to these, and which they are."""
+    """The plane through three points that contains most other points, refitted to them, and the mask of these points."""
     numbers = chance.integers(0, len(points), (HYPOTHESES, 3))
     solvable = np.abs(np.linalg.det(points[numbers])) > 1.0
     planes = np.linalg.solve(points[numbers][solvable], inverse[numbers][solvable][..., None])[..., 0]

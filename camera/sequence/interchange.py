@@ -1,4 +1,4 @@
-"""A sequence of shots for editing programs: OpenTimelineIO and EDL (CMX 3600)."""
+"""Exports a sequence of shots for editing programs: OpenTimelineIO and EDL (CMX 3600)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _timecode(frame: int, rate: int) -> str:
 
 
 def _clean_name(name: str) -> str:
-    """On one line, in the letters that an EDL may hold."""
+    """A name on one line, in the characters that an EDL allows."""
     return " ".join(name.encode("ascii", "replace").decode().split())[:60] or "untitled"
 
 

@@ -38,7 +38,7 @@ class CutWarning:
 
 
 def join_shots(shots: tuple[Shot, ...]) -> CameraPath:
-    """All shots one after another as one path, for an animatic; they have one size and rate.
+    """Join all shots into one path for an animatic; they must have the same size and rate.
 
     Raises `InputError` for none, or for shots of different size or rate.
     """
@@ -60,7 +60,7 @@ def first_frames(shots: tuple[Shot, ...]) -> list[int]:
 
 
 def check_cuts(shots: tuple[Shot, ...], subject: ArrayLike, *, line: ArrayLike | None = None) -> tuple[CutWarning, ...]:
-    """What is wrong at the cuts: a jump cut, a change of less than 30 degrees, a crossed line.
+    """Find problems at the cuts: jump cuts, changes of less than 30 degrees, crossed lines of action.
 
     ``subject`` (3,): what is looked at. ``line`` (3,): the direction of action through it (from one person to the other, or
     the way something moves); without it the line is not watched.

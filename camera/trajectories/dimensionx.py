@@ -48,7 +48,7 @@ class Director:
 
     @property
     def twist(self) -> NDArray[np.float64]:
-        """(6,): travel (distances to the subject) and turn (radians) of the whole clip, in the camera's axes."""
+        """(6,): translation (in distances to the subject) and rotation (radians) over the whole clip, in camera axes."""
         turn = np.radians(self.turn)
         travel = np.cross(turn, [0.0, 0.0, -1.0]) if self.orbits else np.asarray(self.travel)
         return np.concatenate([travel, turn])
@@ -91,7 +91,7 @@ def director(id: str) -> Director:
 
 
 def independent(first: Director, second: Director) -> bool:
-    """Whether two directors move along different ways; one and its opposite do not."""
+    """Whether two directors are linearly independent; a director and its opposite are not."""
     return bool(np.linalg.matrix_rank(np.stack([first.twist, second.twist])) == 2)
 
 
@@ -104,7 +104,7 @@ def nominal_path(
     distance: float = 1.0,
     amount: float = 1.0,
 ) -> CameraPath:
-    """The move that directors promise, at constant speed, from the first camera of ``start`` with its lens.
+    """The nominal move of the directors, at constant speed, from the first camera of ``start`` with its lens.
 
     ``parts``: director and weight; several are added, as their LoRAs are: travel and turn of each step add up.
     ``frames``: default is the director's own clip length. ``distance``: to the subject, scene units, > 0.
@@ -124,7 +124,7 @@ def nominal_path(
 
 
 def sequence(paths: Sequence[CameraPath]) -> CameraPath:
-    """Clips shot one after another: each starts from the last camera of the one before, whose frame it repeats."""
+    """Consecutive clips: each starts at the last camera of the previous one and repeats that frame."""
     joined = paths[0]
     for path in paths[1:]:
         tail = path.moved_to(joined.world_from_camera[-1]).sliced(slice(1, None))
@@ -135,7 +135,7 @@ def sequence(paths: Sequence[CameraPath]) -> CameraPath:
 
 
 def transform_of_twist(twist: ArrayLike) -> NDArray[np.float64]:
-    """(...,4,4): where a camera gets that travels by ``twist[..., :3]`` and turns by ``twist[..., 3:]`` (radians)
+    """(...,4,4): the pose of a camera after it translates by ``twist[..., :3]`` and rotates by ``twist[..., 3:]`` (radians)
     at once and evenly, both in its own axes: the exponential map of SE(3)."""
     twist = np.asarray(twist, dtype=np.float64)
     travel, turn = twist[..., :3], twist[..., 3:]
@@ -160,7 +160,7 @@ def twist_of_transform(transform: ArrayLike) -> NDArray[np.float64]:
 
 
 def _turn_and_bend(turn: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both (...,3,3): the rotation (Rodrigues' formula), and how turning on the way bends a straight travel (left Jacobian
+    """Both (...,3,3): the rotation (Rodrigues' formula), and how rotating during the motion bends a straight translation (left Jacobian
     of SO(3)); Taylor series near zero. The first page draws with it, so it does without scipy."""
     angle = np.linalg.norm(turn, axis=-1)[..., None, None]
     small = angle < 1e-4

@@ -77,7 +77,7 @@ def poses(
 
 
 def upstream_poses(preset: str, frames: int) -> NDArray[np.float64]:
-    """World-from-camera (F,4,4) exactly as the demo app stores it, in its units, faults included.
+    """World-from-camera (F,4,4) exactly as the demo app stores it, in its units and with its faults.
 
     The rotation holds right, up and backward in its rows (they belong into its columns) and is then read with OpenCV axes;
     frame i stands at i/F of the move, so that the end is never reached.

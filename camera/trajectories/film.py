@@ -1,4 +1,4 @@
-"""Moves that film people know, as data for a picker and as geometry.
+"""Film moves, as data for a picker and as geometry.
 
 Distances count in distances to the subject (1.0 goes from the camera to the subject), angles in degrees, so that a move
 means the same in every scene. Space here is the first camera's: x right, y down, z forward, the subject at (0, 0, distance).
@@ -63,7 +63,7 @@ MOVES: dict[str, FilmMove] = {
 
 @dataclass(frozen=True, eq=False)
 class Stand:
-    """Where the rig is, once or at F moments.
+    """The rig's pose, at one time or at F times.
 
     ``rotation`` (...,3,3) and ``position`` (...,3): first-from-camera. ``lens`` (...): in focal lengths of the start.
     """
@@ -80,7 +80,7 @@ START = Stand(np.eye(3), np.zeros(3), np.ones(()))
 
 
 def move_rig(stand: Stand, moves: Sequence[tuple[str, float, NDArray[np.float64]]], *, distance: float) -> Stand:
-    """Where the rig stands at F moments of ``moves``, all made at once from ``stand`` (one moment).
+    """The rig's poses at F times while ``moves`` run simultaneously, starting from ``stand`` (one time).
 
     ``moves``: at least one of name, amount and progress (F,) in 0..1. ``distance``: from the first camera to the subject,
     in scene units. Handheld is not the rig's: see `handheld_sway`. Raises `InputError` where a dolly zoom would reach the subject.
@@ -135,13 +135,13 @@ def _along(direction: NDArray, length: NDArray) -> NDArray[np.float64]:
 
 
 def _eight(amount: float, progress: NDArray) -> NDArray[np.float64]:
-    """Offsets (F,2), right and up, on Gerono's lemniscate; it sets out upwards and to the amount's side."""
+    """Offsets (F,2), right and up, on Gerono's lemniscate; it starts upwards, towards the sign of the amount."""
     angle = 2 * np.pi * progress
     return np.stack([amount * np.sin(angle), abs(amount) * np.sin(2 * angle) / 2], axis=-1)
 
 
 def _level(rotation: NDArray) -> NDArray[np.float64]:
-    """The camera's right (3,) without height; where the camera looks straight up or down, its right itself."""
+    """The horizontal part of the camera's right axis (3,); the axis itself if the camera looks straight up or down."""
     level = np.cross([0.0, 1.0, 0.0], rotation[:, 2])
     length = np.linalg.norm(level)
     if length < 1e-9:
@@ -150,7 +150,7 @@ def _level(rotation: NDArray) -> NDArray[np.float64]:
 
 
 def _turns(first: NDArray, second: NDArray) -> NDArray[np.float64]:
-    """(F,3,3): the least turns that bring the direction ``first`` (3,) onto the directions ``second`` (F,3)."""
+    """(F,3,3): the smallest rotations from the direction ``first`` (3,) to the directions ``second`` (F,3)."""
     from scipy.spatial.transform import Rotation
 
     axis = np.cross(first, second)
@@ -160,7 +160,7 @@ def _turns(first: NDArray, second: NDArray) -> NDArray[np.float64]:
 
 
 def _smooth_noise(seconds: NDArray, *, channels: int, seed: int) -> NDArray:
-    """(F,C) of mean square 1: sines from 0.25 to 3.5 Hz, weaker the quicker, as held cameras move."""
+    """(F,C) with mean square 1: sines from 0.25 to 3.5 Hz, weaker at higher frequencies, like the motion of handheld cameras."""
     random = np.random.default_rng(seed)
     frequency = np.geomspace(0.25, 3.5, 12) * random.uniform(0.85, 1.15, size=(channels, 12))
     phase = random.uniform(0, 2 * np.pi, size=(channels, 12))

@@ -1,4 +1,4 @@
-"""Film moves after one another and on top of one another, and the short text in which people write them.
+"""Sequences and combinations of film moves, and the short text that describes them.
 
 ``dolly 0.4 ease; arc 30 + pedestal -0.1; hold`` is three parts: a dolly, an arc with a pedestal at the same time, a hold.
 A move is a name of `camera.trajectories.film.MOVES`, its amount (a number, or a direction word and a number: ``truck left 0.3``),
@@ -67,7 +67,7 @@ class Move:
 
     @property
     def fixed_seconds(self) -> float | None:
-        """How long the move itself takes, where that is fixed."""
+        """The move's own duration, if it is fixed."""
         return abs(self.amount) / self.speed if self.speed else self.seconds
 
 
@@ -76,7 +76,7 @@ Part = tuple[Move, ...]
 
 
 def path_of(moves: str | Sequence[Part], view: View, *, frames: int, fps: float = 24.0) -> CameraPath:
-    """The path of these moves from the camera of ``view``, in ``frames`` frames; the last frame ends the last part.
+    """The path of these moves from the camera of ``view``, with ``frames`` frames; the last part ends at the last frame.
 
     Distances count in the view's `focus_depth`, which is where the subject is. Time that fixed durations leave over is a
     hold at the end. Raises `InputError` for text that is no move, and where fixed durations exceed the clip.
@@ -152,7 +152,7 @@ def _move(words: list[str]) -> Move:
 
 
 def _option(kind: str, words: list[str]) -> tuple[str, str | float, list[str]]:
-    """Field of `Move` and value that the next words give, and the words after them."""
+    """The field of `Move` and its value from the next words, and the remaining words."""
     word, rest = words[0], words[1:]
     if word in EASINGS:
         return "easing", word, rest
@@ -174,7 +174,7 @@ def _option(kind: str, words: list[str]) -> tuple[str, str | float, list[str]]:
 
 
 def _amount(kind: str, words: list[str]) -> tuple[float, list[str]]:
-    """The signed amount of a move, and the words after it."""
+    """The signed amount of a move, and the remaining words."""
     move = MOVES[kind]
     if not move.unit:
         if words and re.fullmatch(r"[-+.0-9]+", words[0]) and words[0] != "0":
@@ -195,7 +195,7 @@ def _number(word: str, where: str) -> float:
 
 
 def _fixed_seconds(part: Part) -> float | None:
-    """Seconds of a part, where the duration or speed of one of its moves fixes them."""
+    """The duration of a part in seconds, if the duration or speed of one of its moves fixes it."""
     fixed = [move.wait + seconds + move.rest for move in part if (seconds := move.fixed_seconds) is not None]
     return max(fixed) if fixed else None
 
@@ -233,7 +233,7 @@ def _progress(move: Move, length: float, elapsed: NDArray) -> NDArray[np.float64
 
 
 def _rig(parts: Sequence[Part], lengths: NDArray, seconds: NDArray, distance: float) -> Stand:
-    """The rig at every frame; a frame on the border of two parts belongs to the first, one after all parts to the last."""
+    """The rig at every frame. A frame on the border of two parts belongs to the first; frames after all parts belong to the last."""
     ends = np.cumsum(lengths)
     owner = np.minimum(np.searchsorted(ends, seconds - 1e-9), len(parts) - 1)
     start, stands = START, []

@@ -1,4 +1,4 @@
-"""GEN3C's eight camera trajectories with three ways of turning along (upstream: camera_utils.generate_camera_trajectory)."""
+"""GEN3C's eight camera trajectories with three rotation modes (upstream: camera_utils.generate_camera_trajectory)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROTATIONS: dict[str, int] = {"center_facing": 0, "no_rotation": 1, "trajectory_a
 
 
 def offsets(trajectory: str, frames: int, distance: float) -> NDArray[np.float64]:
-    """(F,3): camera position in the first camera's frame; slides end at ``distance * (F-1)/F``, circles close."""
+    """(F,3): camera positions in the first camera's frame; straight moves end at ``distance * (F-1)/F``, circles close."""
     if frames < 1:
         raise InputError(f"A trajectory needs at least one frame, got {frames}.")
     if trajectory in SLIDES:

@@ -1,4 +1,4 @@
-"""GenXD's cameras for one picture: a loop around the front ("forward") and a turn around the subject ("orbit").
+"""GenXD's cameras for one picture: a loop in front of the subject ("forward") and an orbit around it ("orbit").
 
 Poses are world_from_camera, OpenCV axes, in a world whose z axis points up and whose origin is looked at.
 Angles are in degrees: azimuth 0, elevation 0 is the front; a growing azimuth moves the camera to its own left.
@@ -49,7 +49,7 @@ def orbit(
     scale: float = 1.0,
     consistent4d: bool = False,
 ) -> NDArray[np.float64]:
-    """A turn at constant elevation from the first azimuth towards the second, which is not reached: (F,4,4).
+    """An orbit at constant elevation from the first azimuth towards the second, which is not reached: (F,4,4).
 
     ``scale`` multiplies the positions. ``consistent4d`` gives the azimuths that the original code uses for the
     data set of that name: the front first, then the range without it, turning the other way.
@@ -98,7 +98,7 @@ def _ramp(start: float, end: float, frames: int) -> NDArray[np.float64]:
 
 
 def _through(stops: list[float], frames: int, *, even_legs: bool = False) -> NDArray[np.float64]:
-    """(F,): from stop to stop, the last one excluded; legs take time by their length, or all the same."""
+    """(F,): values from stop to stop, excluding the last; a leg's time is proportional to its length, or the same for all legs."""
     lengths = np.ones(len(stops) - 1) if even_legs else np.abs(np.diff(stops))
     when = np.concatenate([[0.0], np.cumsum(lengths)])
     return np.interp(_ramp(0, when[-1], frames), when, stops)

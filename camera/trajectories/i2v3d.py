@@ -1,4 +1,4 @@
-"""Object-centred camera moves for I2V3D: around, over, towards, past and above the subject, all at once.
+"""Object-centred camera moves for I2V3D: around, over, towards, past and above the subject, in any combination.
 
 I2V3D itself takes any camera animation made by hand. These are the moves of the view synthesis that its guide uses for
 the background (angle around, angle over, change of radius, two shifts), with the subject where the camera looks.

@@ -34,7 +34,7 @@ MEASURED_STEPS = 200
 
 @dataclass(frozen=True, eq=False)
 class Keyframe:
-    """A camera that the path must meet.
+    """A camera that the path must pass through.
 
     ``world_from_camera``: (4,4). ``intrinsics``: (3,3) in pixels of the path's picture (`camera.path.pinhole` makes them
     from a field of view). ``time``: when, in any unit; None puts the keys at equal distances in time.
@@ -64,7 +64,7 @@ def through(
     constant_speed: bool = False,
     loop: bool = False,
 ) -> CameraPath:
-    """A path of ``frames`` frames that meets every key, from the first to the last.
+    """A path of ``frames`` frames that passes through every key, from the first to the last.
 
     Positions run along cubic splines, rotations along rotation splines, focal lengths evenly in their logarithm without
     swinging beyond their keys. ``constant_speed`` spends equal time on equal lengths, whatever the keys' times, and comes
@@ -95,7 +95,7 @@ Track = Callable[[NDArray], tuple[NDArray, NDArray]]
 
 
 def _times(keyframes: Sequence[Keyframe], loop: bool) -> NDArray[np.float64]:
-    """(K,) rising times, or (K+1,) with the time of the first key's return."""
+    """(K,) increasing times; (K+1,) if the path returns to the first key."""
     given = [key.time for key in keyframes]
     if all(time is None for time in given):
         times = np.arange(len(given), dtype=np.float64)
@@ -161,7 +161,7 @@ def _rotations(times: NDArray, rotations: NDArray, curve: Curve) -> Callable[[ND
 
 
 def at_constant_speed(curved: Track, times: NDArray, progress: NDArray) -> NDArray:
-    """Times at which the given parts of the way are done, by length; by angle for a path that never leaves its place."""
+    """Times at which the given shares of the path length are covered; uses angles for a path that does not translate."""
     fine = np.interp(np.arange((len(times) - 1) * MEASURED_STEPS + 1) / MEASURED_STEPS, np.arange(len(times)), times)
     poses = curved(fine)[0]
     steps = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)

@@ -1,4 +1,4 @@
-"""Scales a path from a file to a scene, since other tools use metres, centimetres or units of their own."""
+"""Scales a path from a file to a scene, because other tools use metres, centimetres or their own units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEEP, SUBJECT = "keep", "subject"
 
 
 def scale_path(path: CameraPath, scale: str, subject_distance: float) -> tuple[CameraPath, str]:
-    """``path`` as it is ("keep"), so that what it looks at is ``subject_distance`` away ("subject"), or by a factor ("0.01").
+    """``path`` unchanged ("keep"), scaled so that what it looks at is ``subject_distance`` away ("subject"), or scaled by a factor ("0.01").
 
     Also one sentence on what was done, empty for "keep". Raises `InputError` for other words, for factors that are not
     positive, and for "subject" where the cameras look at no common point before them.

@@ -66,7 +66,7 @@ def render_within(
     time: float | None = None,
     samples: int = 2,
 ) -> View:
-    """As `render`, for a judge of the pixels ``where`` (H,W) alone: only these are drawn in full, which is quicker.
+    """Like `render`, for a judge of the pixels ``where`` (H,W) alone: only these are drawn in full, which is quicker.
 
     Each of them gets ``samples`` x ``samples`` rays. The others are a rough draft of a sixteenth of the rays: good enough
     for the light that bright spots and lit air spread over their neighbours.

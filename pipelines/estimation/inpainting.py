@@ -30,7 +30,7 @@ def own_inpainter() -> Inpainter | None:
 
 
 def inpainter_of(file: Path) -> Inpainter:
-    """The model in an ONNX ``file``, by onnxruntime on the processor; or the pipeline in a folder, see `pipeline_of`.
+    """The model in an ONNX ``file``, by onnxruntime on the CPU; or the pipeline in a folder, see `pipeline_of`.
 
     Its inputs, in any order: a picture (1,3,H,W) in 0..1, and holes (1,1,H,W), 1 where it is to paint. Its first output: a
     picture (1,3,H,W) in 0..1 or 0..255; which of the two is read from the pixels that are no holes. For a model of one size

@@ -1,4 +1,4 @@
-"""SuperPoint and LightGlue (transformers) as a matcher for structure from motion, where their weights are at hand.
+"""SuperPoint and LightGlue (transformers) as a matcher for structure from motion, where their weights are available.
 
 Better than SIFT where light and view change much. SuperPoint's weights are for research only, which the record says.
 """

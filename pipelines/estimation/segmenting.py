@@ -31,7 +31,7 @@ def own_sam() -> Segmenter | None:
 
 @lru_cache(maxsize=1)
 def segmenter_of(folder: Path) -> Segmenter:
-    """The model in ``folder``, on the processor; nothing is fetched. Of the masks it proposes the one it trusts most is taken.
+    """The model in ``folder``, on the CPU; nothing is fetched. Of the masks it proposes the one it trusts most is taken.
 
     Raises `InputError` for a folder without such a model, or with only some of its weights; and where it finds no thing.
     """

@@ -79,7 +79,7 @@ class PosedPictures:
         return spread_depth(pixels, depths, self.path.height, self.path.width)
 
     def seen_points(self, view: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pixels (K,2) and depths (K,) of the points inside a picture and before its camera, the nearest last."""
+        """Pixels (K,2) and depths (K,) of the points inside a picture and in front of its camera, the nearest last."""
         inside = self.points @ self.path.camera_from_world[view, :3, :3].T + self.path.camera_from_world[view, :3, 3]
         inside = inside[inside[:, 2] > 1e-9]
         projected = inside @ self.path.intrinsics[view].T

@@ -30,7 +30,7 @@ class VideoPrefix:
 def write_continuation(
     path: Path, frames: NDArray[np.uint8], fps: float, *, metadata: dict[str, str], begun: VideoPrefix | None = None
 ) -> Path:
-    """As `write_mp4` of ``frames`` (F,H,W,3), but the pictures that ``begun`` holds are copied from there.
+    """Like `write_mp4` of ``frames`` (F,H,W,3), but the pictures that ``begun`` holds are copied from there.
 
     Where they cannot be (another size, rate or encoder, pictures out of order, a file that is gone) all are encoded.
     """

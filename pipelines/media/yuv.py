@@ -1,6 +1,6 @@
 """RGB pictures as the planes that H.264 stores: BT.709, limited range, colour at half size.
 
-Imports the compiler: import this module on first use only.
+Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations

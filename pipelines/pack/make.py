@@ -1,4 +1,4 @@
-"""Writes the control pack: everything is rendered once, frame by frame, on a processor, and goes straight into the zip."""
+"""Writes the control pack: everything is rendered once, frame by frame, on a CPU, and goes straight into the zip."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ _shared: WeakKeyDictionary[Scene, WeakValueDictionary[tuple, FramedScene]] = Wea
 
 
 def frame_shared(content: Content, method: Method, moves: Moves) -> FramedScene:
-    """As `frame_content`; projects that hold the same scene, as those that opened one example do, get the same one for as long as
+    """Like `frame_content`; projects that hold the same scene, as those that opened one example do, get the same one for as long as
     one of them has it. Not where they have a path, keys or objects of their own."""
     scene = content.scene
     assert scene is not None
@@ -156,7 +156,7 @@ class Framings:
         self._shown: Scene | None = None
 
     def of(self, content: Content, method: Method, moves: Moves) -> FramedScene:
-        """As `frame_content`."""
+        """Like `frame_content`."""
         known = self._kept.get(method.name)
         if known is None or known[1] != moves or not _is_same(known[0], content):
             views = _views_of(known, content, moves) if known else None

@@ -148,7 +148,7 @@ def scene_part(scene: Scene) -> Part:
 
 
 def _write_scene(scene: Scene, stream: IO[bytes]) -> None:
-    """As `numpy.savez_compressed`, four times as fast: pictures hardly get smaller with more effort."""
+    """Like `numpy.savez_compressed`, four times as fast: pictures hardly get smaller with more effort."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in scene_arrays(scene).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

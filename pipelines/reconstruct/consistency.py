@@ -1,4 +1,4 @@
-"""Which points of one view other views see at the same depth, compiled. Imports the compiler: import on first use only."""
+"""Which points of one view other views see at the same depth, compiled. Imports the compiler, so import it only on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From frames with cameras to one thing in 3D: what the Scene tab and programs call. Light to import."""
+"""From frames with cameras to one thing in 3D: what the Scene tab and programs call. Cheap to import."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def fuse_and_confirm(
     most_points: int = 300_000,
     far: float = np.inf,
 ) -> Generator[Progress, None, tuple[PointCloud, float]]:
-    """As `fuse_points`, and the part of all points that other views confirm."""
+    """Like `fuse_points`, and the part of all points that other views confirm."""
     if most_points < 1:
         raise InputError(f"A point cloud needs at least one point, got {most_points}.")
     check_views(scene, tolerance, least_views)

@@ -32,7 +32,7 @@ def siblings() -> dict[str, str]:
 
 
 def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> Iterator[Progress | Clip | Report]:
-    """As `pipelines.generate`, in the Space ``place``; closing the generator cancels there too.
+    """Like `pipelines.generate`, in the Space ``place``; closing the generator cancels there too.
 
     ``headers`` of the visitor's own request: their ``x-ip-token`` goes along, so that their quota pays, not this Space's.
     """

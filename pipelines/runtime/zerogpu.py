@@ -53,7 +53,7 @@ def shoot(shot: Shot) -> Iterator[Progress | Clip | Report | Failure]:
 
 
 def run(shot: Shot, *, visitor: str = "") -> Iterator[Progress | Clip | Report]:
-    """As `pipelines.generate`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
+    """Like `pipelines.generate`, on ZeroGPU. ``visitor``: one of the names in `estimates.QUOTAS` where it is known.
 
     Refuses with `InputError`, before asking for a GPU, what the method can't shoot or the visitor's quota can't pay.
     """

@@ -100,7 +100,7 @@ def _draw_gsplat(
     *,
     background: Tensor | None = None,
 ) -> RenderedSplats:
-    """As `pipelines.splats.rasterizer.draw`; gsplat's pixel centres are at half-integers.
+    """Like `pipelines.splats.rasterizer.draw`; gsplat's pixel centres are at half-integers.
 
     Not packed: then what is told of the Gaussians has the shape (1,N,...), one row for each of them. Its radii are (1,N,2)
     since gsplat 1.5.

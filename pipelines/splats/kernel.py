@@ -1,11 +1,11 @@
-"""Compositing of splats on a processor, compiled, with its own gradients: what `pipelines.splats.rasterizer.composite_tiles` does, faster.
+"""Compositing of splats on a CPU, compiled, with its own gradients: what `pipelines.splats.rasterizer.composite_tiles` does, faster.
 
 The Gaussians are sorted once per view. Each is then drawn over the pixels of its own ellipse, a span in every row, before the
 next one, without the pixels around it that whole tiles would add. Its gradients are summed on the way back, last
 Gaussian first. A row lies in memory as tiles of `LANES` pixels, each channel of a tile together, so that the processor computes a
 tile's pixels side by side. Threads take every so-many-th row, so that they share the work evenly and no pixel.
 
-Imports the compiler: import this module on first use only.
+Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ THREADS = min(cpu_count() or 1, 8)
 
 
 def composite_spans(flat: ProjectedGaussians, opacities: Tensor, values: Tensor, width: int, height: int) -> Tensor:
-    """See `pipelines.splats.rasterizer.Composite`; values (N,4), float32 on the processor."""
+    """See `pipelines.splats.rasterizer.Composite`; values (N,4), float32 on the CPU."""
     return _Composited.apply(flat.pixels, flat.conics, opacities, values, flat.depths, flat.reach, width, height)  # type: ignore[return-value]
 
 

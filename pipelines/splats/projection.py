@@ -1,7 +1,7 @@
-"""Gaussians before a camera on a processor, compiled, with their gradients: `pipelines.splats.rasterizer.project` and `radiance`, faster.
+"""Gaussians in front of a camera on a CPU, compiled, with their gradients: `pipelines.splats.rasterizer.project` and `radiance`, faster.
 
 One pass over the Gaussians takes each from its parameters to its place, shape, opacity and colour in the picture, and one pass
-back takes the gradients to the parameters and the pose. Imports the compiler: import this module on first use only.
+back takes the gradients to the parameters and the pose. Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def draw(
     *,
     background: Tensor | None = None,
 ) -> RenderedSplats:
-    """As `pipelines.splats.rasterizer.draw`; float32 on the processor. The lens gets no gradient."""
+    """Like `pipelines.splats.rasterizer.draw`; float32 on the CPU. The lens gets no gradient."""
     pixels, conics, values, opacities, reach = _Projected.apply(
         *gaussians, camera_from_world, intrinsics, width, height
     )  # type: ignore[misc]
@@ -262,7 +262,7 @@ def _axes_back(quaternions, log_scales, i, axes, d_axes, d_quaternions, d_log_sc
 def _place_back(
     local, lens, bent, axes, d_turned, pose, width, height, d_pixels, d_values, i, d_local, d_pose,
 ):  # fmt: skip
-    """Fills ``d_local``, how the loss moves with the point before the camera, and adds to the turn of ``d_pose``."""
+    """Fills ``d_local``, how the loss moves with the point in front of the camera, and adds to the turn of ``d_pose``."""
     z = local[2]
     d_local[2] = d_values[i, 3]
     for axis in range(2):

@@ -1,8 +1,8 @@
-"""Gaussian splats before a camera, in readable torch: differentiable, on any device, for small pictures.
+"""Gaussian splats in front of a camera, in readable torch: differentiable, on any device, for small pictures.
 
 The formulas are those of 3DGS (Kerbl et al. 2023) as gsplat states them: the EWA projection of Zwicker et al. (2001)
 with a low-pass of `BLUR` square pixels, and alpha compositing from front to back. `pipelines.splats.projection` and `pipelines.splats.kernel` do it
-faster on a processor; gsplat does all of it on a GPU.
+faster on a CPU; gsplat does all of it on a GPU.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def open_splats(
 def scene_of_splats(
     splats: Splats, *, name: str = "splats", camera: CameraPath | None = None, fov_degrees: float = FOV_DEGREES
 ) -> tuple[SplatScene, str]:
-    """`open_splats` for splats at hand, in the world's axes."""
+    """`open_splats` for splats available, in the world's axes."""
     ready = prepare(splats)
     where = "Seen from the given camera."
     if camera is None:

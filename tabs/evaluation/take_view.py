@@ -1,4 +1,4 @@
-"""The take report under a result: measured by itself after a shot, on the processor, and broken off by a button."""
+"""The take report under a result: measured by itself after a shot, on the CPU, and broken off by a button."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def open_path(
 
 
 def _reopen(project: Project, path_file: str | None, convention: str, path_scale: str, path_factor: float):
-    """As `open_path`, when a control changes; nothing where there is no file yet."""
+    """Like `open_path`, when a control changes; nothing where there is no file yet."""
     if not path_file:
         return gr.skip(), gr.skip(), gr.skip()
     return open_path(project, path_file, convention, path_scale, path_factor)

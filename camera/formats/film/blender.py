@@ -1,4 +1,4 @@
-"""A Python script for Blender that keyframes a camera; Blender's world has z up, so ours is turned to stand upright."""
+"""A Python script for Blender that keyframes a camera. The world is rotated to Blender's z-up axes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ for frame, (matrix, focal, shift_x, shift_y) in enumerate(FRAMES, start=1):
 
 
 def write(path: CameraPath) -> bytes:
-    """Raises `InputError` for skewed lenses, and where the shape of pixels changes on the way."""
+    """Raises `InputError` for skewed lenses, and if the pixel aspect ratio changes along the path."""
     lens.require_no_skew(path, "Blender")
     poses = blender_from_opencv(path.world_from_camera)
     fx, fy = path.intrinsics[:, 0, 0], path.intrinsics[:, 1, 1]

@@ -24,7 +24,7 @@ ORDER = "YXZ"
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Size and rate are those of ``like``, and the lens where a line has seven numbers; gaps in the frames are filled."""
+    """Size and rate come from ``like``, as does the lens if a line has seven numbers; gaps between frames are filled."""
     lines = rows(text_of(data, name))
     table = [line_numbers(line, (7, 8), f"Line {number} of {name}") for number, line in lines]
     if len({len(row) for row in table}) > 1:

@@ -1,4 +1,4 @@
-"""Cameras of glTF 2.0 files (GLB, or glTF with everything inside): the first perspective camera, animated or still.
+"""Cameras of glTF 2.0 files (GLB, or glTF with embedded data): the first perspective camera, animated or static.
 
 World from camera, x right, y up, z backward, y up in the world; ``yfov`` in radians, ``aspectRatio``; nothing says the picture's
 size. Written is a GLB of one camera with a key per frame. Source: Khronos glTF 2.0 specification, sections 3.10 and 3.11.
@@ -26,7 +26,7 @@ EVEN = 1e-3
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """The size is that of ``like``; the rate that of the keys, else that of ``like``, or 24."""
+    """The size comes from ``like``; the rate from the keys, else from ``like``, else 24."""
     from camera.objects.glb import one_glb, open_glb
     from camera.objects.gltf import Gltf
 
@@ -74,7 +74,7 @@ def write(path: CameraPath) -> bytes:
 
 
 def with_camera(scene: bytes, path: CameraPath, name: str = "scene.glb") -> bytes:
-    """A GLB with the animated camera of ``path`` beside what it shows: the arrays, nodes and animation of `write` are added.
+    """A GLB with the animated camera of ``path`` added to its content: the arrays, nodes and animation of `write`.
 
     ``scene`` is in glTF's axes, as Reshoot's GLB files are. Raises `InputError` as `write` does.
     """
@@ -146,7 +146,7 @@ def _fov(camera: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 
 def _animation(file: Any, node: int, account: Account) -> str:
-    """The first animation that moves the camera or what it hangs on; "" for none."""
+    """The first animation that moves the camera or one of its parents; "" if there is none."""
     above = _ancestors(file.about["nodes"], node)
     names = list(file.animations)
     moving = [
@@ -197,7 +197,7 @@ def _moments(
 
 
 def _ancestors(nodes: list[dict[str, Any]], node: int) -> set[int]:
-    """A node and those it hangs on."""
+    """A node and its ancestors."""
     parents = {child: number for number, each in enumerate(nodes) for child in each.get("children", [])}
     found = {node}
     while node in parents and parents[node] not in found:
@@ -211,6 +211,6 @@ def _node_name(nodes: list[dict[str, Any]], node: int) -> str:
 
 
 def _continuous(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Signs such that neighbours lie on one side, so that nothing turns the long way round."""
+    """Quaternions with signs chosen so that neighbours agree and no rotation takes the long way round."""
     flips = np.where((quaternions[1:] * quaternions[:-1]).sum(axis=1) < 0, -1.0, 1.0)
     return quaternions * np.concatenate([[1.0], np.cumprod(flips)])[:, None]

@@ -31,7 +31,7 @@ _IDLE = ("components", "component", "reference", "region", "center", "size", "R"
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Cameras in the natural order of their labels, at the rate of ``like``, or 24; those without a pose are counted."""
+    """Cameras in the natural order of their labels, at the rate of ``like``, or 24; a note counts those without a pose."""
     root = tree_of(data, name)
     tags = account.fields(dict.fromkeys(each.tag for each in root.iter()), "elements", idle=_IDLE)
     for tag in tags:
@@ -85,7 +85,7 @@ def write(path: CameraPath) -> bytes:
 
 
 def tree_of(data: bytes, name: str) -> Element:
-    """The root of an XML file; document types, whose entities can grow without end, are refused."""
+    """The root of an XML file; document types are refused, because their entities can expand without limit."""
     text = text_of(data, name)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise InputError(f"{name} has a document type, which no camera file needs; export it again.")

@@ -29,7 +29,7 @@ _IDLE = ("calibration_time", "nframes", "nrOfFrames", "nr_of_frames", "board_wid
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """A camera for every view of the board; without them the cameras of ``like``, with this lens."""
+    """A camera for every view of the board; without views, the cameras of ``like`` with this lens."""
     values = account.fields(_nodes(text_of(data, name), name), idle=_IDLE)
     found = {part: next((key for key in keys if key in values), None) for part, keys in _NAMES.items()}
     if found["camera_matrix"] is None:
@@ -72,7 +72,7 @@ def _size(
 
 
 def _nodes(text: str, name: str) -> dict[str, Any]:
-    """Matrices, numbers and words by their names; what is none of these is there without a value."""
+    """Matrices, numbers and strings by name; other nodes have the value None."""
     import cv2
 
     try:

@@ -1,4 +1,4 @@
-"""RealityScan's (once RealityCapture's) cameras as CSV: "Internal/External camera parameters".
+"""RealityScan's (formerly RealityCapture's) cameras as CSV: "Internal/External camera parameters".
 
 Columns ``name x y alt heading pitch roll f px py k1 .. k4 t1 t2``. World with z up; degrees; the camera's axes are x right, y up,
 z backward, and all angles zero look straight down with the picture's top to the north (y): R = Rz(-heading) Rx(pitch) Ry(roll).

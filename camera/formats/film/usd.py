@@ -1,4 +1,4 @@
-"""Cameras of OpenUSD files (.usda, .usdc, .usd, .usdz): the first perspective camera, animated or still. Reading needs ``usd-core``.
+"""Cameras of OpenUSD files (.usda, .usdc, .usd, .usdz): the first perspective camera, animated or static. Reading needs ``usd-core``.
 
 World from camera, x right, y up, z backward; matrices of row vectors; ``metersPerUnit`` (0.01 where it is not said) and ``upAxis`` are
 followed, so that lengths are metres and y points up. Focal length and apertures share a unit; offsets move the aperture. Source:
@@ -52,7 +52,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def write(path: CameraPath) -> bytes:
-    """Text (usda) of one camera with a sample per frame, in metres, on a sensor 36 mm wide; raises `InputError` for oblong pixels.
+    """Text (usda) of one camera with a sample per frame, in metres, on a sensor 36 mm wide; raises `InputError` for non-square pixels.
 
     USD counts focal lengths and apertures in tenths of the scene's unit, here decimetres.
     """
@@ -89,7 +89,7 @@ def _samples(values: Any) -> str:
 
 
 def _stage(file: Path, name: str) -> Any:
-    """The stage of one file alone: what it would load besides is refused, wherever it lies."""
+    """Open the stage of a single file; refuses files that would load other files, wherever these are."""
     layer = _part("Sdf").Layer.FindOrOpen(str(file))
     if layer is None:
         raise InputError(f"{name} is no whole USD file; export it again.")
@@ -103,7 +103,7 @@ def _stage(file: Path, name: str) -> Any:
 
 
 def _has_value_clips(layer: Any) -> bool:
-    """Whether any prim takes its samples from other files, which USD opens only when a sample is asked for."""
+    """Whether any prim takes its samples from other files, which USD opens only when it needs a sample."""
     Sdf = _part("Sdf")
     found: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""RealityScan's (once RealityCapture's) XMP files, one for each picture, alone or in a zip.
+"""RealityScan's (formerly RealityCapture's) XMP files, one for each picture, alone or in a zip.
 
 ``xcr:Rotation``: 3x3 in rows, camera from world, x right, y down, z forward; ``xcr:Position``: the centre. ``FocalLength35mm`` counts on a
 longer side of 36 mm; ``PrincipalPointU`` and ``V`` are offsets from the middle, in longer sides. Each stands as an attribute or as an element. Source:
@@ -28,7 +28,7 @@ _IDLE = ("Version", "PosePrior", "CalibrationPrior", "CalibrationGroup", "Distor
 
 
 def is_xmp(files: Mapping[str, bytes]) -> bool:
-    """Whether files by name hold such cameras."""
+    """Whether ``files`` (contents by name) hold such cameras."""
     return any(name.lower().endswith(".xmp") for name in files)
 
 
@@ -83,7 +83,7 @@ def write(path: CameraPath) -> bytes:
 
 
 def _fields(data: bytes, name: str) -> dict[str, str]:
-    """What stands in RealityScan's own namespace, by its name without that."""
+    """The fields in RealityScan's own namespace, by their names without the namespace."""
     found: dict[str, str] = {}
     for element in tree_of(data, name).iter():
         pairs = [(element.tag, element.text or ""), *element.attrib.items()]

@@ -24,12 +24,12 @@ _SEGMENT = re.compile(r"(none|[wasdijkl]+)-([1-9][0-9]{0,5})")
 
 
 def is_actions(text: str) -> bool:
-    """Whether a text is an action string, and not a trajectory of numbers."""
+    """Whether a text is an action string rather than a trajectory of numbers."""
     return bool(re.fullmatch(r"\s*[A-Za-z]+-\d+\s*(,\s*[A-Za-z]+-\d+\s*)*,?\s*", text[: 1 << 20]))
 
 
 def read(text: str, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """One camera more than the string has frames. Lens and size are those of ``like``."""
+    """The path, which has one camera more than the string has frames. Lens and size come from ``like``."""
     held: list[str] = []
     for segment in re.sub(r"\s", "", text).lower().strip(",").split(","):
         found = _SEGMENT.fullmatch(segment)

@@ -27,7 +27,7 @@ from camera.rotation import from_quaternion, orthonormal
 
 
 def read_megasam(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
-    """The size is that of its pictures, else of its depth, else of ``like``."""
+    """The size comes from its pictures, else from its depth, else from ``like``."""
     account.fields(shapes, idle=("images", "depths", "depth", "motion_prob", "tstamps"))
     poses = rigid(npz_array(data, "cam_c2w", (-1, 4, 4), name), name)
     matrix = npz_array(data, "intrinsic", (3, 3), name)
@@ -55,7 +55,7 @@ def read_vipe(data: bytes, name: str, shapes: Fields, like: CameraPath | None, a
 
 
 def read_vista4d(data: bytes, name: str, shapes: Fields, like: CameraPath | None, account: Account) -> CameraPath:
-    """Size and rate are those of ``like``, and the lens where there is none."""
+    """Size and rate come from ``like``, as does the lens if the file has none."""
     account.fields(shapes, idle=("cam_c2w_fsff", "intrinsics_fsff"))
     shapes["cam_c2w"]
     poses = rigid(npz_array(data, "cam_c2w", (-1, 4, 4), name), name)
@@ -144,7 +144,7 @@ def write_npy_pair(path: CameraPath) -> bytes:
 
 
 def array_shape(data: bytes, name: str) -> tuple[int, ...]:
-    """The shape that the header of a .npy file announces; raises `InputError` for anything but plain numbers."""
+    """The shape in the header of a .npy file; raises `InputError` for anything but plain numbers."""
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
@@ -155,7 +155,7 @@ def array_shape(data: bytes, name: str) -> tuple[int, ...]:
 
 
 def npy_array(data: bytes, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
-    """A plain array of numbers; its header is looked at first."""
+    """Read a plain array of numbers; checks its header first."""
     stream = io.BytesIO(data)
     with reading(f"{name} is no readable npy file; write it again with numpy.save."):
         version = np.lib.format.read_magic(stream)

@@ -1,4 +1,4 @@
-"""Raw matrices, which cannot say their convention: the eight readings, and the likeliest with its reason.
+"""Raw matrices, which do not state their convention: the eight readings, and the most likely one with its reason.
 
 A file is a ``.npy`` of (F,4,4) or (F,3,4), or a JSON list of such matrices or of rows of 12 or 16 numbers. MotionCtrl's camera
 poses (TencentARC/MotionCtrl, ``examples/camera_poses/*.json``) are such a list: rows of 12, camera from world, OpenCV axes.
@@ -87,7 +87,7 @@ def is_raw(data: bytes, name: str) -> bool:
 
 
 def choose_reading(data: bytes, name: str) -> tuple[NDArray[np.float64], str, str]:
-    """(F,4,4) as stored, the reading that is taken without another wish, and why. Raises `InputError`."""
+    """(F,4,4) as stored, the reading that is used by default, and why. Raises `InputError`."""
     matrices = read_raw(data, name)
     if name.lower().endswith(".json") and isinstance(row := json_value(data, name)[0], list) and len(row) == 12:
         return matrices, *MOTIONCTRL
@@ -131,7 +131,7 @@ def poses_of(matrices: NDArray[np.float64], convention: str) -> NDArray[np.float
 
 
 def find_likeliest(matrices: NDArray[np.float64], name: str) -> tuple[str, str]:
-    """The likeliest reading and why: where the zeros stand, how smoothly the camera moves, what it looks at."""
+    """The most likely reading and why: position of the zeros, smoothness of the motion, and what the camera looks at."""
     transposed = _is_transposed(matrices, name)
     suffix = "-transposed" if transposed else ""
     zeros = "the last column is 0 0 0 1" if transposed else "the last row is 0 0 0 1"
@@ -174,13 +174,13 @@ def _is_transposed(matrices: NDArray[np.float64], name: str) -> bool:
 
 
 def _roughness(poses: NDArray[np.float64]) -> float:
-    """How much the camera's steps change, over how far it goes."""
+    """How much the camera's steps change, relative to the distance travelled."""
     steps = np.diff(poses[:, :3, 3], axis=0)
     return float(np.linalg.norm(np.diff(steps, axis=0), axis=1).sum() / max(np.linalg.norm(steps, axis=1).sum(), 1e-12))
 
 
 def _convergence(poses: NDArray[np.float64]) -> float:
-    """Share of the cameras before which the point nearest to all their axes lies; 0.5 where they look all one way."""
+    """Share of the cameras that have the point nearest to all optical axes in front of them; 0.5 if all look the same way."""
     ahead, centres = poses[:, :3, 2], poses[:, :3, 3]
     across = np.eye(3) - ahead[:, :, None] * ahead[:, None]
     total = across.sum(axis=0)

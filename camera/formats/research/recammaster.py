@@ -27,7 +27,7 @@ CENTIMETRES = 100.0
 
 
 def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """The first camera of the file, in metres; the others are named. Lens, size and rate are those of ``like``."""
+    """The first camera of the file, in metres; a note names the others. Lens, size and rate come from ``like``."""
     frames = account.fields(values)
     order = sorted((key for key in frames if re.fullmatch(r"frame\d+", key)), key=natural_key)
     first = frames[order[0]]

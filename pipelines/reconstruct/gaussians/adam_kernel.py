@@ -1,4 +1,4 @@
-"""The compiled step of `pipelines.reconstruct.gaussians.adam`. Imports the compiler: import this module on first use only."""
+"""The compiled step of `pipelines.reconstruct.gaussians.adam`. Imports the compiler, so import this module only on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The colour correction of a frame on the CPU, compiled, with gradients. Imports the compiler: import on first use only."""
+"""The colour correction of a frame on the CPU, compiled, with gradients. Imports the compiler, so import it only on first use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.splats.kernel import plain
 
 
 def correct_colour(colour: Tensor, correction: Tensor) -> Tensor:
-    """As `cameras.correct_colour_reference`: ``colour`` (H,W,3) float32 on the CPU, ``correction`` (3,4)."""
+    """Like `cameras.correct_colour_reference`: ``colour`` (H,W,3) float32 on the CPU, ``correction`` (3,4)."""
     return _ColourCorrection.apply(colour, correction)  # type: ignore[return-value]
 
 

@@ -1,6 +1,6 @@
-"""`pipelines.reconstruct.gaussians.loss.photometric` on a processor, compiled, with its gradient: fewer and narrower passes.
+"""`pipelines.reconstruct.gaussians.loss.photometric` on a CPU, compiled, with its gradient: fewer and narrower passes.
 
-Imports the compiler: import this module on first use only.
+Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.media.image_metrics import SSIM_C1, SSIM_C2, window
 
 
 def photometric(render: Tensor, frame: Tensor, weight: Tensor | None, ssim_share: float) -> Tensor:
-    """As `loss.photometric`: pictures (3,H,W) float32 in 0..1 on the processor; only ``render`` gets a gradient."""
+    """Like `loss.photometric`: pictures (3,H,W) float32 in 0..1 on the CPU; only ``render`` gets a gradient."""
     return _Photometric.apply(render, frame, weight, ssim_share)  # type: ignore[return-value]
 
 

@@ -3,7 +3,7 @@
 Space is cut into cells of `SIDE` voxels a side. Where cameras come near cells are small, farther away they double, as
 the pixels' footprints do; only cells that hold points of the pictures are worked on. Each camera tells every voxel how far
 it lies before or behind the surface it sees there, cut at a few voxels; the mean of what all cameras say crosses zero at
-the surface. Imports the compiler: import this module on first use only.
+the surface. Imports the compiler, so import this module only on first use.
 """
 
 from __future__ import annotations

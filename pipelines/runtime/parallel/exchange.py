@@ -47,7 +47,7 @@ def gather_shares(tensor: Tensor, dim: int, length: int, group: Group) -> Tensor
 
 
 def join_pieces(tensor: Tensor, dim: int, sizes: list[int], group: Group) -> Tensor:
-    """As `gather_shares`, of pieces that are ``sizes`` long along ``dim``, by rank."""
+    """Like `gather_shares`, of pieces that are ``sizes`` long along ``dim``, by rank."""
     piece = tensor.movedim(dim, 0).contiguous()
     padded = piece.new_zeros(max(sizes), *piece.shape[1:])
     padded[: len(piece)] = piece

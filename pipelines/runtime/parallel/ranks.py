@@ -26,7 +26,7 @@ _BY_LOCAL_DECISION = "first block"
 
 
 def run(shot: Shot) -> Iterator[Progress | Clip | Report]:
-    """As `pipelines.generate`, on as many GPUs of this machine as the options say (processes, where it has none).
+    """Like `pipelines.generate`, on as many GPUs of this machine as the options say (processes, where it has none).
 
     Closing the generator ends all processes at once. Raises `InputError`.
     """

@@ -63,7 +63,7 @@ class Pool:
         return self.lines[name]
 
     def run(self, shot: Shot) -> Iterator[Progress | Clip | Report]:
-        """As `pipelines.generate`. Raises `InputError` for what cannot be shot, a full line, and a second loss."""
+        """Like `pipelines.generate`. Raises `InputError` for what cannot be shot, a full line, and a second loss."""
         shot.check()
         check_shared(shot)
         file = io.BytesIO()

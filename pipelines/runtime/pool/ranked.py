@@ -92,7 +92,7 @@ class RankedReplica:
         self._number = 0
 
     async def shoot(self, job: bytes) -> AsyncIterator[Event]:
-        """As `pipelines.runtime.pool.replica.Replica.shoot`."""
+        """Like `pipelines.runtime.pool.replica.Replica.shoot`."""
         await self._join_ranks()
         self._number += 1
         # from a thread without context: Ray cancels whatever a cancelled call began, and these have to stop together

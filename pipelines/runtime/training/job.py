@@ -35,7 +35,7 @@ def run_training(
 
 
 def run_task(work: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float) -> Iterator[Progress | T]:
-    """As `run_training`, for something short that needs no more than ``gigabytes``: what is loaded stays as far as it can."""
+    """Like `run_training`, for something short that needs no more than ``gigabytes``: what is loaded stays as far as it can."""
     runtime = default()
     return runtime.exclusive(lambda: _run_in_thread(runtime, work, mode), gigabytes=gigabytes)
 

@@ -2,7 +2,7 @@
 
 Positions are 16 bits of a logarithm, rotations the three smaller parts in a byte each, scales and colours places in a
 codebook of 256, harmonics places in a palette of up to 65,536. Layout after PlayCanvas' public description
-(developer.playcanvas.com, "SOG format"). The libraries at hand do not fit: gsply reads SOG with another decoder of
+(developer.playcanvas.com, "SOG format"). The libraries available do not fit: gsply reads SOG with another decoder of
 pictures, which is large, and writes none; sogpy exchanges colours and coefficients of the harmonics.
 """
 

@@ -1,4 +1,4 @@
-"""Meshes before a camera: depth against rays, textures, nearest surface, files that hold what they should not."""
+"""Meshes in front of a camera: depth against rays, textures, nearest surface, files that hold what they should not."""
 
 import numpy as np
 import pytest

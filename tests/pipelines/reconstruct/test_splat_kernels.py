@@ -1,4 +1,4 @@
-"""What a fit computes compiled on a processor equals torch: the steps of Adam, and a frame's own colours."""
+"""What a fit computes compiled on a CPU equals torch: the steps of Adam, and a frame's own colours."""
 
 from __future__ import annotations
 

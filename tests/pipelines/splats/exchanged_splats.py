@@ -1,4 +1,4 @@
-"""Splats for the tests of file formats, and how far apart two sets of them are before a camera."""
+"""Splats for the tests of file formats, and how far apart two sets of them are in front of a camera."""
 
 from __future__ import annotations
 

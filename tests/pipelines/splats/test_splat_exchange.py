@@ -75,7 +75,7 @@ def test_plain_ply_is_read_by_gsply(tmp_path):
 
 @pytest.mark.parametrize("kind", PACKED)
 def test_splat_transform_reads_ours(kind, tmp_path):
-    """Where node and the tool are at hand: `npm install @playcanvas/splat-transform` in a folder above this one."""
+    """Where node and the tool are available: `npm install @playcanvas/splat-transform` in a folder above this one."""
     tool = next((each for each in (Path(__file__), *Path(__file__).parents)
                  if (each / "node_modules/@playcanvas/splat-transform/bin/cli.mjs").is_file()), None)  # fmt: skip
     if tool is None or shutil.which("node") is None or kind == "glb":

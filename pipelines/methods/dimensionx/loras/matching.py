@@ -166,7 +166,7 @@ def path_twists(path: CameraPath, distance: float) -> NDArray[np.float64]:
 
 
 def typical_distance(path: CameraPath) -> float:
-    """A guess where no scene is at hand: the distance at which the path's travel would orbit by its turn, else 1."""
+    """A guess where no scene is available: the distance at which the path's travel would orbit by its turn, else 1."""
     travel, turn = (np.linalg.norm(half, axis=1).sum() for half in np.split(path_twists(path, 1.0), 2, axis=1))
     return float(travel / turn) if travel > 1e-6 and turn > 1e-6 else 1.0
 

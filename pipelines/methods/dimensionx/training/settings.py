@@ -1,4 +1,4 @@
-"""Settings of a director's training; light to import, so that the page can show them."""
+"""Settings of a director's training; cheap to import, so that the page can show them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """GEN3C's weights as others publish them in the diffusers layout: safetensors in ``transformer/``, the tokenizer in ``vae/``.
 
 Known: `REPOSITORY`, whose names are FastVideo's (hao-ai-lab/FastVideo, ``configs/models/dits/gen3c.py``). Used where it lies in
-the folder of local weights and NVIDIA's own file does not; applied as strictly. Real files of it were not at hand.
+the folder of local weights and NVIDIA's own file does not; applied as strictly. Real files of it were not available.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Drawing:
             self._canvas = Canvas(path.width, path.height)
 
     def draw(self, surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Light = UNLIT) -> MeshFrame:
-        """As `camera.render.triangles.draw`."""
+        """Like `camera.render.triangles.draw`."""
         from camera.render.triangles import draw
 
         canvas = self._canvas

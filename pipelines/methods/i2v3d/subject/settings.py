@@ -1,4 +1,4 @@
-"""How a subject is learnt; light to import."""
+"""How a subject is learnt; cheap to import."""
 
 from __future__ import annotations
 
