@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
+    """Run a command. Exit status: 0 done, 1 refused (the reason is printed), 2 wrong usage, 130 cancelled."""
     given = parser().parse_args(arguments)
     try:
         commands = {

@@ -1,4 +1,4 @@
-"""The Python API: open a picture, rehearse a path over it, shoot it. Nothing heavy is imported before it is needed."""
+"""The Python API: open a picture, rehearse a path over it, and shoot it. Heavy packages are imported only when needed."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def scene_file(scene: Scene, path: CameraPath, file: str | Path) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Rehearsal:
-    """A rehearsal of a path, rendered when it is saved."""
+    """A rehearsal of a path, which is rendered when you save it."""
 
     scene: Scene
     path: CameraPath
@@ -142,7 +142,7 @@ class Rehearsal:
     look: Look = field(default_factory=Look)
 
     def save(self, file: str | Path) -> Rehearsed:
-        """Render into an mp4; the value says what share of each frame the scene does not show, in numbers and words."""
+        """Render to an mp4. The returned value says what share of each frame the scene does not show, in numbers and words."""
         from pipelines.rehearsal import rehearse
 
         file = Path(file)
@@ -164,7 +164,7 @@ def rehearse(
     focus: str = "",
     shutter: float = 0.0,
 ) -> Rehearsal:
-    """``path`` over the real 3D cache of ``scene``, on any CPU, without weights; call `Rehearsal.save`.
+    """Prepare a rehearsal of ``path`` over the 3D cache of ``scene``; runs on any CPU, without weights. Call `Rehearsal.save`.
 
     ``side``: pixels of the longer side, at most the path's own. ``holes``: "filled" from the background, "remembered" from
     what stands still at other times of a clip, "shown" in a loud colour, or "map". ``aperture``, ``focus``, ``shutter``: depth of field and motion blur, see `pipelines.project.look.Look`.
@@ -190,13 +190,13 @@ class Result:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that the person should read; first that weights were random, where they were."""
+        """Sentences for the user; the first says that weights were random, if they were."""
         weights = self.shot.options.weights
         made_up = (f"Made with {weights} random weights: noise, not a picture.",) if weights != "real" else ()
         return (*made_up, *self.clip.notes)
 
     def save(self, file: str | Path) -> SavedResult:
-        """Write the mp4 with its record inside, and beside it the record as JSON and what else the method made."""
+        """Write the mp4 with its record inside; beside it, write the record as JSON and the method's other files."""
         from pipelines.results.embedded_scene import scene_to_embed
         from pipelines.results.record import record, save
 
@@ -208,7 +208,7 @@ class Result:
 
 
 class Shooter:
-    """`shoot`: call it for the result, or iterate over `steps` for progress."""
+    """The type of `shoot`: call it to get the result, or iterate over `steps` to follow progress."""
 
     def __call__(self, name: str, scene: Scene, path: CameraPath, **wishes: Any) -> Result:
         """Shoot ``path`` through ``scene`` with the method ``name`` and wait for the `Result`; see `prepare`."""
@@ -221,7 +221,7 @@ class Shooter:
         return last
 
     def steps(self, name: str, scene: Scene, path: CameraPath, **wishes: Any) -> Iterator[Progress | Result]:
-        """The same, step by step: `Progress`, and a `Result` for every clip; each replaces the one before.
+        """The same, step by step: yields `Progress`, and a `Result` for every clip; each replaces the previous one.
 
         Closing the iterator cancels after the step in progress.
         """
@@ -247,7 +247,7 @@ class Shooter:
         after: Result | None = None,
         **wishes: Any,
     ) -> Shot:
-        """The shot in the method's frame: scene and path are brought to ``size`` (width, height in pixels), by default the
+        """Prepare the shot in the method's frame: scene and path are fitted to ``size`` (width, height in pixels), by default the
         method's own, by ``fit`` ("crop", "pad", "stretch"). The path keeps its frames; methods say which numbers they take.
 
         ``wishes``: settings of the method by name (seed, steps, prompt ...) and options of a run (weights, memory ...).

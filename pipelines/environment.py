@@ -10,7 +10,7 @@ METHODS_VARIABLE = "RESHOOT_METHODS"
 
 
 def offered_methods(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of ``names`` that this process offers, see `METHODS_VARIABLE`; raises `ValueError` for an unknown one."""
+    """The methods among ``names`` that this process offers, see `METHODS_VARIABLE`; raises `ValueError` for an unknown name."""
     wanted = [name.strip() for name in os.environ.get(METHODS_VARIABLE, "").split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in (*names, "all")]:
         raise ValueError(f"{METHODS_VARIABLE} names {unknown[0]!r}; known are all, {', '.join(names)}")
@@ -24,7 +24,7 @@ def is_offered(name: str) -> bool:
 
 
 def cache_folder(variable: str, name: str = "") -> Path:
-    """The folder that the environment ``variable`` names, else ``name`` in ``~/.cache/reshoot``."""
+    """The folder named by the environment ``variable``, or ``name`` in ``~/.cache/reshoot``."""
     return Path(os.environ.get(variable) or Path("~/.cache/reshoot", name)).expanduser()
 
 

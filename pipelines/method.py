@@ -40,7 +40,7 @@ class Moves(Settings):
 
 
 def check_same_size(scene: Scene, path: CameraPath) -> None:
-    """Raises `InputError` where the scene's pictures have not the size in pixels for which the path is drawn."""
+    """Raise `InputError` if the scene's pictures do not have the size for which the path is drawn."""
     view = scene.first
     if (view.width, view.height) != (path.width, path.height):
         raise InputError(
@@ -85,7 +85,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class TrainedMoves:
-    """How far the cameras of a method's training data go from where they begin: ``travel`` in distances to the subject,
+    """How far the cameras in a method's training data move from their start: ``travel`` in distances to the subject,
     ``turn_degrees``; ``basis``: a sentence on where the figures are from."""
 
     travel: float
@@ -134,7 +134,7 @@ class Method:
     """Dotted module with ``read_project``, ``new_project`` and ``with_kept`` where scenes hold objects and are kept as projects."""
 
     def check_after(self, after: Clip | None, path: CameraPath, settings: Settings) -> None:
-        """Raises `InputError` where a run along ``path`` cannot go on from ``after``."""
+        """Raise `InputError` if a run along ``path`` cannot continue from ``after``."""
         if after is None:
             return
         if self.goes_on is None:
@@ -159,7 +159,7 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """What a pipeline made: frames at ``fps``; ``extras`` are named companion videos (depth, cache renders ...).
+    """The output of a pipeline: frames at ``fps``; ``extras`` are named companion videos (depth, cache renders ...).
 
     ``scene`` is the geometry behind the clip where the method knows it (generated depth, grown cache).
     ``notes`` are sentences the person should read. ``files`` are named byte strings to keep beside the video.
@@ -206,5 +206,5 @@ class Weights(Protocol):
         ...
 
     def shared(self, key: tuple | str, load: Callable[[], object]) -> object:
-        """The component under ``key``, loaded once for all methods while any of them keeps it."""
+        """The component under ``key``, loaded once and shared by all methods while any of them holds it."""
         ...

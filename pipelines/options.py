@@ -1,4 +1,4 @@
-"""How a run is carried out on this machine; everything here leaves the picture alone unless its help says otherwise."""
+"""Options for how a run executes on this machine; none changes the picture unless its help says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The methods there are: the folders of `pipelines.methods`, and what other packages offer as entry points.
+"""Discovers methods: the folders of `pipelines.methods`, and entry points of other packages.
 
 A folder ``pipelines/methods/NAME`` whose ``method.py`` holds a record ``METHOD`` of that name is a method. So is an entry point
 of the group `GROUP` (``name = "package.module:METHOD"``) of any installed package. Records are light: nothing here imports torch.
@@ -54,7 +54,7 @@ ALSO: tuple[str, ...] = NAMES[len(FIVE) :]
 
 @cache
 def method(name: str) -> Method:
-    """The record of one method. Raises `KeyError` for an unknown name, `InputError` for a package's that cannot be had."""
+    """The record of one method. Raises `KeyError` for an unknown name, `InputError` if a package's method cannot be loaded."""
     if name not in NAMES:
         raise KeyError(name)
     if (entry := _find_entry_points().get(name)) is None:
@@ -63,7 +63,7 @@ def method(name: str) -> Method:
 
 
 def records(names: Iterable[str] = NAMES) -> list[Method]:
-    """Records of ``names``; a package's method that cannot be had is said in the log and left out."""
+    """Records of ``names``; logs and leaves out a package's method that cannot be loaded."""
     found = []
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""The rehearsal: a path over the real 3D cache of a scene, as a video, on any CPU, without weights."""
+"""The rehearsal: renders a path over the 3D cache of a scene as a video, on any CPU, without weights."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _completing(
 
 
 def warm_up() -> None:
-    """Compiles, or loads from disk, what a first rehearsal needs; a second or two, best called on a thread."""
+    """Compile, or load from disk, what the first rehearsal needs; takes a second or two, so call it in a thread."""
     warm_up_renderers()
     view = View.of(np.zeros((16, 16, 3), np.uint8), np.ones((16, 16), np.float32), np.diag([16.0, 16.0, 1.0]))
     with TemporaryDirectory() as folder:
@@ -148,7 +148,7 @@ def _hole_map(holes: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 class Viewfinder:
-    """Renders single frames fast, for scrubbing: scene and path are kept at reduced size."""
+    """Renders single frames fast for scrubbing, with scene and path at reduced size."""
 
     def __init__(self, scene: Scene, path: CameraPath) -> None:
         scale = min(1.0, SCRUB_SIDE / max(path.width, path.height))
@@ -159,7 +159,7 @@ class Viewfinder:
     def see(
         self, camera: CameraPath, renderer: Renderer = "zbuffer", *, frame: int = 0
     ) -> tuple[NDArray[np.uint8], float]:
-        """Picture (h,w,3) of a path of one frame, holes in their loud colour, and the share of holes.
+        """Picture (h,w,3) of a path of one frame, with holes in a signal colour, and the share of holes.
 
         ``frame``: the moment, as a frame of the whole path: what moves in the scene is where it is by then.
         """

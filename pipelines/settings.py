@@ -1,4 +1,4 @@
-"""Settings that declare themselves: each field carries its default, range, label and help, once.
+"""Self-describing settings: each field declares its default, range, label and help once.
 
 Controls in the page, named API parameters, command-line options, validation and tables are all read from here.
 """
@@ -14,7 +14,7 @@ from camera.errors import InputError
 
 @dataclass(frozen=True)
 class Control:
-    """How one setting is shown and what it may be; bounds are inclusive.
+    """How one setting is shown and which values it allows; bounds are inclusive.
 
     ``file``: a text that is the path of a file on this computer; a result or a link names the file but does not carry it.
     """
@@ -66,12 +66,12 @@ class Settings:
 
     @classmethod
     def files(cls) -> tuple[str, ...]:
-        """Names of those that are paths of files on this computer."""
+        """Names of the settings that are file paths on this computer."""
         return tuple(name for name, control in cls.controls().items() if control.file)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
-        """From named values, as they come from a file; unknown names are refused."""
+        """Create settings from named values, as read from a file; raises `InputError` for unknown names."""
         unknown = sorted(set(values) - set(cls.controls()))
         if unknown:
             raise InputError(f"Unknown setting {unknown[0]!r}; known are {', '.join(cls.controls())}.")

@@ -1,4 +1,4 @@
-"""A shot as one value: what page, command line, API, pool and ZeroGPU hand on until a pipeline runs it. Imports no torch."""
+"""A shot as one value, which page, command line, API, pool and ZeroGPU pass on until a pipeline runs it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Shot:
     after: Clip | None = None
 
     def check(self) -> tuple[str, ...]:
-        """Warnings, each one sentence. Raises `InputError` for what the method cannot shoot or go on from."""
+        """Warnings, one sentence each. Raises `InputError` for what the method cannot shoot or continue."""
         warnings = self.method.check(self.scene, self.path, self.settings)
         if self.scene.kind not in (taken := self.method.scenes):
             raise InputError(f"{self.method.title} takes {' or '.join(taken)}, and this scene is {self.scene.kind}.")
@@ -44,7 +44,7 @@ class Shot:
         return self.path.sliced(slice(len(self.after.frames) - 1, None))
 
     def estimate(self) -> Estimate:
-        """What the method's record says of the part that is still to be shot."""
+        """The method record's estimate for the part that is still to be shot."""
         return self.method.estimate(self.left, self.settings)
 
     def resized(self, width: int, height: int) -> Shot:

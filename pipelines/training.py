@@ -10,7 +10,7 @@ from pipelines.method import Progress
 
 @dataclass(frozen=True)
 class TrainingStep(Progress):
-    """A step of training with its mean ``loss`` and the ``rate`` it was made with."""
+    """A step of training with its mean ``loss`` and learning ``rate``."""
 
     loss: float = float("nan")
     rate: float = 0.0
@@ -18,7 +18,7 @@ class TrainingStep(Progress):
 
 @dataclass(frozen=True)
 class Sample:
-    """A video of what has been learnt after ``step`` steps."""
+    """A sample video after ``step`` training steps."""
 
     file: Path
     step: int
@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class TrainedWeights:
-    """The end of a training: the file that the app uses, the loss of the last step, and files for other uses."""
+    """The result of a training: the file that the app uses, the loss of the last step, and files for other uses."""
 
     file: Path
     loss: float

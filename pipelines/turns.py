@@ -34,7 +34,7 @@ class _Ticket:
 
 
 class Turns:
-    """``together``: how many have their turn at once, of one visitor never more than one; any number of threads may ask."""
+    """``together``: how many turns run at once, at most one per visitor; safe for any number of threads."""
 
     def __init__(self, together: int = 1, *, turn_seconds: float = TURN_SECONDS, most_begun: int = MOST_BEGUN) -> None:
         self.together, self.turn_seconds, self.most_begun = together, turn_seconds, most_begun
@@ -45,7 +45,7 @@ class Turns:
         """Seconds that each visitor who is here has had."""
 
     def shared(self, visitor: Hashable, steps: Generator[T, None, None]) -> Generator[T | Progress, None, None]:
-        """The items of ``steps``, made in turns with other visitors' work, which change after a `Progress`.
+        """The items of ``steps``, computed in turns with other visitors' work; turns change after a `Progress`.
 
         While it waits, a `Progress` says how many are before it, or again what was last; closing it closes ``steps`` and gives
         the turn on.

@@ -1,4 +1,4 @@
-"""Batches of shots from a file of JSON lines, each with a picture, clip or views, a prompt, and other options."""
+"""Batches of shots from a JSON Lines file; each line has a picture, clip or views, a prompt, and other options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 
 
 def shots_of(known: Method, given: argparse.Namespace) -> list[argparse.Namespace]:
-    """The command ``given`` once for every line of its list: what a line names replaces the command's own.
+    """The command ``given``, once per line of its list; the line's values override those of the command.
 
     Paths in the list are relative to it; results are named by line, 0.mp4 and so on, in the folder ``given.out``. Raises
     `InputError` for a line that cannot be understood, before anything is shot.
@@ -74,7 +74,7 @@ def _shot(known: Method, given: argparse.Namespace, row: dict[str, Any], where: 
 
 
 def is_finished(file: Path, shot: Shot) -> bool:
-    """Whether ``file`` is the whole result of this very shot: files get their names when complete, and keep what they are of."""
+    """Whether ``file`` is the complete result of exactly this shot. Files get their names only when complete, and store what they were made from."""
     from pipelines.results.record import record, restore
 
     if not file.is_file():
@@ -90,7 +90,7 @@ def is_finished(file: Path, shot: Shot) -> bool:
 
 
 def in_order(shoot: Callable[[One], Result], shots: Iterable[One], at_once: int) -> Iterator[Result]:
-    """``shoot`` of each, begun in order, ``at_once`` at the same time; results in order."""
+    """Run ``shoot`` on each item, ``at_once`` at the same time, starting in order; returns results in order."""
     if at_once == 1:
         yield from map(shoot, shots)
         return

@@ -1,4 +1,4 @@
-"""Measures one run of a method: phase, seconds, peak memory, per step; and what an option changes in time and picture."""
+"""Measures one run of a method: seconds and peak memory per phase and step, and how an option changes time and picture."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def bench(given: argparse.Namespace) -> int:
 
 
 def calibrate(given: argparse.Namespace) -> int:
-    """The ``calibrate`` command: one run that skips nothing; prints where MagCache's ratios are now, and what they are."""
+    """The ``calibrate`` command: one run without skipped steps; prints MagCache's ratios and where they were saved."""
     from pipelines.runtime.acceleration import magcache
 
     shot = shot_from_arguments(given)
@@ -72,7 +72,7 @@ def calibrate(given: argparse.Namespace) -> int:
 
 
 def compile_ahead(given: argparse.Namespace) -> int:
-    """The ``compile`` command: one run, then a package for every kind of repeated block; prints where they are."""
+    """The ``compile`` command: one run, then one package per kind of repeated block; prints where they were saved."""
     from pipelines.runtime.acceleration import compiled_blocks
 
     shot = shot_from_arguments(given)
@@ -88,7 +88,7 @@ def compile_ahead(given: argparse.Namespace) -> int:
 
 
 def shot_from_arguments(given: argparse.Namespace) -> Shot:
-    """The shot of a command over a made-up scene."""
+    """The shot that a command describes, over a synthetic scene."""
     known, options = method(given.method), read_settings(RunOptions, given, "options")
     made_up = default_shot(known, steps=given.steps, frames=given.frames, size=given.size, given=given.set)
     return Shot(known, *made_up, options)  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ def default_shot(
     size: str | None = None,
     given: Sequence[str] = (),
 ) -> tuple[Scene, CameraPath, Settings]:
-    """A made-up scene of the method's first kind in its default size, its default move and settings, but for what is given.
+    """A synthetic scene of the method's first kind at its default size, with the default move and settings except for those given.
 
     ``given``: further moves or settings, each as NAME=VALUE.
     """
@@ -124,7 +124,7 @@ def default_shot(
 
 
 def measure(runtime: Runtime, shot: Shot) -> BenchRun:
-    """One run after a first one that loaded and warmed up, unless weights are full size and it would take too long.
+    """Measure one run after a warm-up run. Skips the warm-up if the weights are full size and it would take too long.
 
     Over several GPUs every run loads anew, since its processes are new."""
     measured: list[BenchRun] = []
@@ -171,7 +171,7 @@ def table(shot: Shot, measured: BenchRun) -> str:
 
 
 def comparison(change: str, before: BenchRun, after: BenchRun) -> str:
-    """What an option did: time, memory, and how far the pictures are apart."""
+    """The effect of an option: time, memory, and the difference between the pictures."""
     difference = np.abs(before.frames.astype(np.int16) - after.frames)
     apart = "the same picture" if not difference.any() else f"PSNR {psnr(after.frames, before.frames):.1f} dB"
     return (

@@ -1,4 +1,4 @@
-"""Checks of what a shot needs on this machine: hub, access, disk, GPU, versions; one line each."""
+"""Checks whether this machine has what a shot needs: Hub, access, disk, GPU, versions; one line each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Finding:
 
 
 def examine(names: Sequence[str]) -> int:
-    """Print what was found for the machine and each method, and what it comes to; 0 when nothing fails, else 1."""
+    """Print the findings for the machine and each method, and a summary; returns 0 if nothing fails, else 1."""
     failed = []
     for title, findings in _chapters(names):
         print(title)
@@ -84,7 +84,7 @@ def _pool() -> Iterator[Finding]:
 
 
 def hub_silence() -> str:
-    """Why the hub does not answer, empty where it does; cached, since a time-out takes long."""
+    """Why the Hub does not answer, or an empty string if it does; cached, because a time-out takes long."""
     try:
         hub.get_session().head(constants.ENDPOINT, timeout=10)
     except OfflineModeIsEnabled:

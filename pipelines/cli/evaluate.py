@@ -1,4 +1,4 @@
-"""Shoot the known cameras of data sets and compare with the true pictures: the original code's evaluation modes.
+"""Shoots the known cameras of data sets and compares the results with the ground truth: the original code's evaluation modes.
 
     python -m pipelines.cli.evaluate DATA OUT --views 3
 
@@ -39,7 +39,7 @@ from pipelines.shot import Shot
 def scenes(
     data: str | Path, *, views: int, subset: Subset = "nvs", everything: bool = False
 ) -> Iterator[tuple[str, PosedInput]]:
-    """Name, given pictures, known cameras and true pictures of every scene in ``data``; raises `InputError`.
+    """Name, input pictures, known cameras and ground-truth pictures of every scene in ``data``; raises `InputError`.
 
     ``views``: given pictures, 0 for 1 of objects and 3 of other scenes. ``everything``: the given ones are made too.
     """
@@ -69,7 +69,7 @@ def _read_reconfusion(file: Path, views: int, everything: bool) -> PosedInput:
 def evaluate(
     name: str, given: PosedInput, out: Path, settings: GenXDSettings, options: RunOptions, *, size: int = 256
 ) -> Iterator[Progress | Comparison]:
-    """`Progress`, then how the views made for the known cameras compare; the clip and the comparison are saved in ``out``."""
+    """Yield `Progress`, then the comparison of the generated views with the ground truth; saves clip and comparison in ``out``."""
     if given.targets is None or given.truth is None:
         raise InputError(f"{name} has no pictures to compare with; give fewer of them to the method.")
     scene = add_truth(given.views.scene(), given.truth).fitted(size, size)

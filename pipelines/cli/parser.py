@@ -1,4 +1,4 @@
-"""The command line's parser, generated from the records: every setting of a method is an option of its commands."""
+"""The command line's parser, generated from the method records: every setting of a method is an option of its commands."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def parser() -> argparse.ArgumentParser:
 def read_settings(
     kind: type[Settings], given: argparse.Namespace, prefix: str, *, over: Settings | None = None
 ) -> Settings:
-    """The settings of ``kind`` that the parsed options describe; the others are those of ``over``, or the defaults."""
+    """Settings of ``kind`` from the parsed options; the others come from ``over``, or are the defaults."""
     return kind.of({**(over.values() if over else {}), **given_settings(kind, given, prefix)})
 
 
 def given_settings(kind: type[Settings], given: argparse.Namespace, prefix: str) -> dict[str, Any]:
-    """By name, the settings that stand in the command line."""
+    """The settings that were given on the command line, by name."""
     found = {name: getattr(given, f"{prefix}.{name}", None) for name in kind.controls()}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -179,7 +179,7 @@ def _add_holes(group: Any) -> None:
 
 
 def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool = True) -> Any:
-    """Options for what `pipelines.cli.shot` makes a scene of; returns the group of those of which one is given."""
+    """Add the options from which `pipelines.cli.shot` makes a scene; returns the group of mutually exclusive inputs."""
     source = command.add_argument_group("scene")
     given = source.add_mutually_exclusive_group(required=required)
     given.add_argument("--image", type=Path, help="picture")
@@ -269,7 +269,7 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
 def add_settings(
     group: Any, kind: type[Settings], prefix: str, *, taken: Iterable[str], only: Iterable[str] | None = None
 ) -> None:
-    """An option for every setting of ``kind``, or for ``only`` these; names that are ``taken`` get the prefix."""
+    """Add an option for every setting of ``kind``, or ``only`` for these; names that are ``taken`` get the prefix."""
     for declared in fields(kind):
         if only is not None and declared.name not in only:
             continue

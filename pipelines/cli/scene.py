@@ -1,4 +1,4 @@
-"""``python -m pipelines scene``: from a video with cameras to points, mesh and folders for other tools, in one go."""
+"""``python -m pipelines scene``: turns a video with cameras into points, a mesh and folders for other tools."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def make(given: argparse.Namespace, say: Callable[[Progress], None]) -> list[Path]:
-    """Writes all files and returns them; raises `InputError`."""
+    """Write all files and return them; raises `InputError`."""
     from pipelines.media.video import complete
     from pipelines.reconstruct.export import exports, posed_frames
     from pipelines.reconstruct.points import fuse_points

@@ -20,7 +20,7 @@ from camera.path import CameraPath
 
 
 def scores(achieved: CameraPath, requested: CameraPath) -> dict[str, float | str | None]:
-    """Every published number by name, then the sentence of the take; raises `InputError` where the frames differ in number."""
+    """Every published metric by name, then the summary sentence; raises `InputError` if the numbers of frames differ."""
     found: dict[str, float | str | None] = {
         "rot_err_radians_sum": paths.rotation_error_radians_sum(achieved, requested),
         "mean_rotation_degrees": float(paths.rotation_error_degrees(achieved, requested).mean()),

@@ -1,4 +1,4 @@
-"""The shot that a command line describes: a scene from pictures, files or a project, its objects, a path, and settings."""
+"""Builds the shot that a command line describes: a scene from pictures, files or a project, with objects, path and settings."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _paints_anew(known: Method, given: argparse.Namespace) -> bool:
 
 
 def look_of(given: argparse.Namespace) -> Look:
-    """Lens and shutter of a rehearsal: those of a saved project, and over them what the command line says."""
+    """Lens and shutter of a rehearsal: those of a saved project, overridden by the command line."""
     file = getattr(given, "project", None)
     stored = read_look(file) if file and is_project(file) else Look()
     look: Any = read_settings(Look, given, "look", over=stored)
@@ -96,7 +96,7 @@ def look_of(given: argparse.Namespace) -> Look:
 def moving_masks(
     known: Method, given: argparse.Namespace, scene: Scene, moves: Moves | None
 ) -> NDArray[np.bool_] | None:
-    """What moves in the clip ``scene`` by the masks of ``--moving``, in its frame; None without."""
+    """Masks of moving parts of the clip ``scene`` from ``--moving``, fitted to its frame; None without the option."""
     if given.moving is None:
         return None
     if given.holes != "remembered":

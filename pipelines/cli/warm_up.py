@@ -1,4 +1,4 @@
-"""``python -m pipelines.cli.warm_up``: compiles what a first rehearsal needs, once, and keeps it on disk; see `camera.kernel`."""
+"""``python -m pipelines.cli.warm_up``: compiles the kernels for a first rehearsal once and caches them on disk; see `camera.kernel`."""
 
 from __future__ import annotations
 

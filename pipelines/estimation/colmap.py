@@ -1,4 +1,4 @@
-"""Structure from motion with COLMAP through pycolmap: database, picture files, and the single steps."""
+"""Structure from motion with COLMAP through pycolmap: the database, the picture files and the individual steps."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _quiet(colmap: ModuleType) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class Workspace:
-    """COLMAP's database and the pictures as files, in a folder that goes when the work is done."""
+    """COLMAP's database and the pictures as files, in a temporary folder that is removed afterwards."""
 
     colmap: ModuleType
     folder: Path
@@ -82,7 +82,7 @@ class Workspace:
         return self.folder / "images"
 
     def extract(self, model: str, *, one_lens: bool, known: CameraPath | None = None, few: bool = False) -> None:
-        """Keypoints of every picture; the lenses begin as those of ``known`` where it is given.
+        """Extract the keypoints of every picture; the lenses are initialised from ``known`` if it is given.
 
         ``few``: they will be replaced, so that time is saved.
         """
@@ -109,7 +109,7 @@ class Workspace:
                 database.update_camera(camera)
 
     def match(self, wanted: list[tuple[int, int]], matcher: Matcher | None, *, pixels: float | None = None) -> None:
-        """Matches of the wanted pairs that agree with one motion of the camera, to so many ``pixels``, in the database."""
+        """Match the wanted pairs and store the matches that fit one camera motion to within ``pixels`` in the database."""
         listed = self.folder / "pairs.txt"
         listed.write_text("".join(f"{i:05d}.png {j:05d}.png\n" for i, j in wanted))
         checking = self.colmap.TwoViewGeometryOptions()
@@ -135,7 +135,7 @@ class Workspace:
         self.colmap.verify_matches(self.database, listed, checking)
 
     def mapped(self, *, hold_lens: bool = False, one_video: bool = False) -> list[Any]:
-        """COLMAP's models of the matched pictures, from nothing; ``hold_lens`` keeps the focal length as it was given.
+        """Map the matched pictures from scratch with COLMAP; ``hold_lens`` keeps the given focal length.
 
         ``one_video``: the pictures are frames of one short move, so that little parallax has to do, there is one model, and
         what cannot be begun soon is given up.
@@ -158,7 +158,7 @@ class Workspace:
         return list(self.colmap.incremental_mapping(self.database, self.images, out, options).values())
 
     def triangulated(self, path: CameraPath, pixels: float, degrees: float) -> Any:
-        """A model of the matches with the cameras of ``path``; they may miss by so many pixels and degrees."""
+        """Triangulate the matches with the cameras of ``path``, within a tolerance in pixels and degrees."""
         options = self.colmap.IncrementalPipelineOptions(
             num_threads=_threads(), random_seed=0, ba_refine_focal_length=False
         )
@@ -189,7 +189,7 @@ class Workspace:
         return model
 
     def adjust(self, model: Any, *, lens: bool) -> None:
-        """Bundle adjustment in place; a robust loss, as the frames of a made video do not quite agree."""
+        """Bundle adjustment in place, with a robust loss, because the frames of a generated video do not quite agree."""
         options = self.colmap.BundleAdjustmentOptions(refine_focal_length=lens, print_summary=False)
         options.ceres.loss_function_type = self.colmap.LossFunctionType.CAUCHY
         options.ceres.solver_options.num_threads = _threads()

@@ -1,4 +1,4 @@
-"""From a picture to a scene one can move through: given depth, a depth model, or a plainly labelled guess."""
+"""Depth for a picture: given depth, a depth model, or a clearly labelled guess."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Depth:
 
 
 def depth_of(picture: Picture, model: DepthModel) -> Depth:
-    """Depth by a model from the hub, the cache or a local folder; raises `InputError` where it cannot be had."""
+    """Depth from a model in the Hub, the cache or a local folder; raises `InputError` if the model is not available."""
     return estimate(picture, model, _network(model))
 
 
@@ -142,7 +142,7 @@ def load_moge(path: str) -> Any:
 
 
 def estimate(picture: Picture, model: DepthModel, network: object) -> Depth:
-    """Depth of one picture by a loaded network; resizing is bicubic, the answer has the picture's size."""
+    """Depth of one picture from a loaded network, at the picture's size; resizing is bicubic."""
     import cv2
     import torch
 

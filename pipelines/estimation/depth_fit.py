@@ -1,4 +1,4 @@
-"""Fits scale and offset of inverse depth per picture, which a depth model leaves open, to known depths."""
+"""Fits the scale and offset of inverse depth, which a depth model leaves undetermined, to known depths, per picture."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ STEPS, SPREAD = 20, 1.5
 
 
 class SparseDepth(NamedTuple):
-    """Depths (K,) along z known at pixels (K,2) of one picture."""
+    """Known depths (K,) along z at pixels (K,2) of one picture."""
 
     pixels: NDArray[np.float64]
     depths: NDArray[np.float64]
 
 
 def fit_to_depth(depth: NDArray, other: NDArray, where: NDArray | None = None) -> NDArray[np.float64] | None:
-    """Scale and offset of inverse depth that bring ``depth`` to ``other`` (H,W), over up to 20,000 pixels."""
+    """Fit the scale and offset of inverse depth that map ``depth`` to ``other`` (H,W), over up to 20,000 pixels."""
     usable = np.isfinite(depth) & (depth > 0) & np.isfinite(other) & (other > 0)
     usable = usable if where is None else usable & where
     step = max(1, int(usable.sum()) // 20_000)
@@ -28,7 +28,7 @@ def fit_to_depth(depth: NDArray, other: NDArray, where: NDArray | None = None) -
 
 
 def fit_to(depth: NDArray, known: SparseDepth) -> NDArray[np.float64] | None:
-    """Scale and offset of inverse depth from the known points; None where too few can be used."""
+    """Fit the scale and offset of inverse depth to the known points; None if too few can be used."""
     column, row = known.pixels.round().astype(int).T
     inside = (row >= 0) & (row < depth.shape[0]) & (column >= 0) & (column < depth.shape[1]) & (known.depths > 0)
     there = depth[row[inside], column[inside]].astype(np.float64)
@@ -58,7 +58,7 @@ def fit_inverse(source: NDArray, target: NDArray) -> NDArray[np.float64] | None:
 
 
 def apply_fit(depth: NDArray, fit: NDArray[np.float64] | None) -> NDArray[np.float32]:
-    """Depth of another scale; where the fit would put it behind infinity there is none."""
+    """Apply a fit to depth; pixels that the fit would move beyond infinity get no depth."""
     if fit is None:
         return depth.astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Depth of a clip's frames brought to one scale and offset, and smoothed without lag.
+"""Stabilises the depth of a clip's frames: one scale and offset for all frames, and smoothing without lag.
 
 A depth model's answer for each picture has a scale and an offset of its own in inverse depth (Ranftl et al. 2020), so that a
 clip's depth flickers. Corners are followed through the frames; a point that stands still has one place, so its depth in two
@@ -79,7 +79,7 @@ class SteadyDepth:
 
 
 def steady_scene(scene: Scene, *, moving: NDArray[np.bool_] | None = None) -> tuple[Scene, SteadyDepth]:
-    """A clip with its depth steadied, see `steady_depth`; its cameras are taken as they are. Raises `InputError` for no clip."""
+    """A clip with stabilised depth, see `steady_depth`; its cameras stay unchanged. Raises `InputError` if the scene is not a clip."""
     if scene.kind != "clip" or len(scene.views) < 3:
         raise InputError(
             f"Depth is steadied over the frames of a clip, at least 3, and this is a {scene.kind} of {len(scene.views)}."
@@ -175,7 +175,7 @@ class _Matches:
         return 1 / np.maximum(ahead, 0.05)
 
     def residuals(self, fits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(F,): the median part by which each frame's depths differ from those of the frames next to it."""
+        """(F,): median relative difference between each frame's depths and those of its neighbouring frames."""
         near = self.second - self.first == 1
         ours = (fits[self.first, 0] * self.here + fits[self.first, 1]) * self.factor(fits)
         theirs = fits[self.second, 0] * self.there + fits[self.second, 1]

@@ -1,4 +1,4 @@
-"""A person's own model for what is hidden, as an `Inpainter` of the second layer: an ONNX file such as LaMa's, or the folder of a
+"""The user's own inpainting model as an `Inpainter` of the second layer: an ONNX file such as LaMa's, or the folder of a
 diffusers pipeline that inpaints."""
 
 from __future__ import annotations

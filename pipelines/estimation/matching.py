@@ -1,4 +1,4 @@
-"""SuperPoint and LightGlue (transformers) as a matcher for structure from motion, where their weights are available.
+"""SuperPoint and LightGlue (transformers) as a matcher for structure from motion, if their weights are available.
 
 Better than SIFT where light and view change much. SuperPoint's weights are for research only, which the record says.
 """
@@ -32,7 +32,7 @@ GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def lightglue(weights: Weights | None = None) -> Matcher:
-    """A matcher for `pipelines.estimation.sfm`; raises `InputError` where the weights cannot be had."""
+    """A matcher for `pipelines.estimation.sfm`; raises `InputError` if the weights are not available."""
     weights = weights or Weights()
     files = weights.files(LIGHTGLUE)
     network = weights.shared(LIGHTGLUE.key, lambda: load(folder_of(files)))
@@ -53,7 +53,7 @@ def load(folder: str | Path) -> Any:
 
 
 def matches(network: Any, pictures: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
-    """Keypoints of ``pictures`` (F,H,W,3) in their pixels, and the matches of the ``wanted`` pairs."""
+    """Keypoints of ``pictures`` (F,H,W,3) in pixels, and the matches of the ``wanted`` pairs."""
     import torch
 
     looked_at = torch.from_numpy(_to_grey(pictures))

@@ -1,4 +1,4 @@
-"""A second capture of the same place brought into the world of the first: matched points, lifted by the depth of both.
+"""Registers a second capture of the same place to the world of the first, from matched points that both depths lift to 3D.
 
 Corners are matched between pictures of both (SIFT, Lowe 2004). Each match is a point of both worlds, so that scale, turn and shift
 follow from three of them; the best of many triples is kept (RANSAC) and fitted to all that agree (Umeyama 1991).
@@ -50,7 +50,7 @@ class Registration:
 
 
 def add_capture(scene: Scene, second: Scene) -> Registration:
-    """``scene`` with what ``second``, a capture of the same place with depth, shows where it has holes.
+    """``scene`` with its holes filled by ``second``, a capture of the same place with depth.
 
     Everything in the second is taken to stand still. Raises `InputError` where the two have too little in common.
     """
@@ -66,7 +66,7 @@ def add_capture(scene: Scene, second: Scene) -> Registration:
 
 
 def place(view: View, similarity: Similarity) -> View:
-    """A view in another world: its pose is moved, its depth grows with the scale."""
+    """A view moved to another world: its pose is transformed and its depth scaled."""
     pose = view.world_from_camera.copy()
     pose[:3, :3], pose[:3, 3] = similarity.rotation @ pose[:3, :3], similarity(pose[:3, 3])
     depth = np.where(view.known, view.depth * np.float32(similarity.scale), np.float32(np.nan))
@@ -74,7 +74,7 @@ def place(view: View, similarity: Similarity) -> View:
 
 
 def match_captures(scene: Scene, second: Scene) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Matched points (N,3) of both worlds, and (N,) how far the first lie from their camera. Raises `InputError` for too few."""
+    """Matched points (N,3) in both worlds, and the distances (N,) of the first ones from their camera. Raises `InputError` for too few."""
     first = [_Corners.of(scene.views[i]) for i in spread_indices(len(scene.views), LOOKED_AT)]
     other = [_Corners.of(second.views[i]) for i in spread_indices(len(second.views), LOOKED_AT)]
     found = [_matched(one, two) for one in first for two in other]

@@ -1,4 +1,4 @@
-"""A person's own SAM: the thing at a pixel, or in a box, by a network, where a folder of its weights is named."""
+"""The user's own SAM, which segments the object at a pixel or in a box, if a folder with its weights is configured."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def own_sam() -> Segmenter | None:
 
 @lru_cache(maxsize=1)
 def segmenter_of(folder: Path) -> Segmenter:
-    """The model in ``folder``, on the CPU; nothing is fetched. Of the masks it proposes the one it trusts most is taken.
+    """The model in ``folder``, on the CPU; nothing is downloaded. Uses the mask with the highest predicted score.
 
     Raises `InputError` for a folder without such a model, or with only some of its weights; and where it finds no thing.
     """

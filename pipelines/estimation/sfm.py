@@ -1,4 +1,4 @@
-"""Cameras and sparse points by structure from motion: found from pictures alone, or refined from given cameras.
+"""Cameras and sparse points by structure from motion, from pictures alone or refined from given cameras.
 
 Uses COLMAP through pycolmap, an optional package. Parts that move can be masked out (GenXD's curation does). Matches are
 SIFT's, or those of a learned matcher, see `pipelines.estimation.matching`.
@@ -50,7 +50,7 @@ class Reconstruction:
     mean_error_px: float
 
     def depths(self, frame: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pixels (K,2) and depths along z (K,) of the points that the ``frame``-th camera of the path sees."""
+        """Pixels (K,2) and depths along z (K,) of the points that camera number ``frame`` of the path sees."""
         numbers, pixels = self.seen[frame]
         homogeneous = np.append(self.points[numbers], np.ones((len(numbers), 1)), axis=1)
         return pixels, (homogeneous @ self.path.camera_from_world[frame].T)[:, 2]
@@ -93,7 +93,7 @@ def reconstruct(
     one_video: bool = False,
     seed: int = 0,
 ) -> Reconstruction:
-    """Cameras of ``pictures`` (F,H,W,3); ``masks`` (F,H,W) are True where something may move and is not looked at.
+    """Cameras of ``pictures`` (F,H,W,3); ``masks`` (F,H,W) are True where something may move and is ignored.
 
     ``model_folder`` receives COLMAP's binary model, under ``names`` for the pictures. ``one_lens``: all were taken with
     one. ``matcher`` replaces SIFT. ``focal_px`` holds the lens, centred, at this focal length.
@@ -127,7 +127,7 @@ def refine_cameras(
     matcher: Matcher | None = None,
     seed: int = 0,
 ) -> RefinedCameras:
-    """Bundle adjustment that begins at ``path``: matches are triangulated with its cameras, then both are improved.
+    """Bundle adjustment initialised with ``path``: triangulates matches with its cameras, then refines both.
 
     ``frames`` (F,H,W,3) as `reconstruct` has them. ``lens``: the focal length is refined too. Scale, turn and place of the
     result are those of ``path``: the similarity that fits its cameras best. Raises `InputError` where pycolmap is
@@ -152,7 +152,7 @@ def refine_cameras(
 
 
 def fit_gauge(path: CameraPath, reference: CameraPath) -> Similarity:
-    """The similarity from the world of ``path`` to that of ``reference``, frame for frame the same cameras.
+    """The similarity from the world of ``path`` to that of ``reference``; their cameras correspond frame by frame.
 
     The turn is the mean of the cameras' turns, then scale and place fit the centres in least squares; so it is unique
     for centres on one line too.

@@ -22,7 +22,7 @@ def align_depth(relative: NDArray, pixels: Pixels, depths: NDArray[np.float64]) 
 
 
 def spread_depth(pixels: Pixels, depths: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-    """(H,W): at every pixel the depth of the nearest of the known ``pixels``; for want of a depth network."""
+    """(H,W): at every pixel, the depth of the nearest of the known ``pixels``; a substitute for a depth network."""
     column, row = pixels.round().astype(int).T
     empty = np.full((height, width), 255, np.uint8)
     row, column = row.clip(0, height - 1), column.clip(0, width - 1)

@@ -34,7 +34,7 @@ MOST_ERROR = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """What was followed. ``found``: the points that the cameras place, in the world of the path.
+    """The tracks. ``found``: the points triangulated by the cameras, in the world of the path.
 
     ``followed``: tracks of `LEAST_FRAMES` frames or more; ``wide``: those with parallax; ``agreeing``: of these, how many
     one place explains.
@@ -71,7 +71,7 @@ def track_points(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[
 
 
 def match_tracks(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Matches:
-    """Followed points as matches between frames: a matcher for `pipelines.estimation.sfm` where the frames are a video's.
+    """Uses tracked points as matches between frames: a matcher for `pipelines.estimation.sfm` if the frames form a video.
 
     Unlike descriptors it does not confuse what repeats, such as tiles and windows.
     """
@@ -87,7 +87,7 @@ def match_tracks(frames: NDArray[np.uint8], wanted: list[tuple[int, int]]) -> Ma
 def follow_points(
     frames: NDArray[np.uint8], masks: NDArray[np.bool_] | None, *, strict: bool = False
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """For every sighting its track (N,), its frame (N,) and its pixel (N,2); ``masks`` as `track_points` has them.
+    """Track (N,), frame (N,) and pixel (N,2) of every observation; ``masks`` as in `track_points`.
 
     ``strict``: corners alone, in small windows: fewer points, which neither slide along edges nor hang between near and far.
     """

@@ -1,4 +1,4 @@
-"""Safe unpacking of zip files: sizes are checked first, and no path leaves the target folder."""
+"""Unpacks zip files safely: checks sizes first, and lets no path leave the target folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Place = Callable[[str], PurePosixPath | None]
 
 @contextmanager
 def open_folder(path: str | Path, *, place: Place | None = None) -> Iterator[Path]:
-    """``path`` itself where it is a folder, or a zip file unpacked for the while; see `unpack`."""
+    """``path`` itself if it is a folder; a zip file is unpacked temporarily, see `unpack`."""
     path = Path(path)
     if path.is_dir():
         yield path
@@ -40,7 +40,7 @@ def unpack(
     most_files: int = MAX_FILES,
     most_bytes: int = MAX_BYTES,
 ) -> None:
-    """Unpack a zip file into ``folder``, all of it where it lies in the zip, or what ``place`` chooses where it says.
+    """Unpack a zip file into ``folder``: everything at its path in the zip, or only what ``place`` selects, at the path it returns.
 
     Raises `InputError` for paths that leave the folder, for more files or bytes than allowed, and for damage; the sizes are
     those that the zip announces, beyond which nothing is read.

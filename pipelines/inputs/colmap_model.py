@@ -1,4 +1,4 @@
-"""A COLMAP model, binary or text, whole: besides the cameras, lens distortion, points and the names of pictures.
+"""A complete COLMAP model, binary or text: cameras, lens distortion, points and picture names.
 
 Format: https://colmap.github.io/format.html. Pixel centres are at halves there, at integers here.
 """
@@ -42,7 +42,7 @@ class Lens:
             )
 
     def straightened(self, picture: NDArray[np.uint8], name: str) -> tuple[NDArray[np.uint8], Lens]:
-        """``picture`` (H,W,3), of this lens's shape in any size, without distortion, and the lens it then has."""
+        """``picture`` (H,W,3), of this lens's aspect ratio at any size, without distortion, and its new lens."""
         height, width = picture.shape[:2]
         if abs(self.width / self.height - width / height) > 0.02 * width / height:
             raise InputError(
@@ -79,7 +79,7 @@ def read_model(folder: str | Path) -> Model:
 
 
 def model_of(files: Mapping[str, bytes]) -> Model:
-    """The model in the contents of cameras, images and, where there are, points3D: .bin or .txt, by name."""
+    """The model from the contents of cameras, images and, if present, points3D: .bin or .txt, by name."""
     if "images.bin" in files and "cameras.bin" in files:
         lenses = dict(_cameras(_Bytes("cameras.bin", files["cameras.bin"])))
         images = images_bin(files["images.bin"], "images.bin")

@@ -1,4 +1,4 @@
-"""Posed pictures as views whose depth is known in every pixel: a depth model's answers, fitted to sparse points."""
+"""Posed pictures as views with dense depth: a depth model's output, fitted to sparse points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the depth of all frames of a clip from one file: an array, or a zip with a depth map per frame."""
+"""Reads the depth of all frames of a clip from one file: an array, or a zip with one depth map per frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What upstream's scripts read, as scenes: posed clips (folder or zip), ViPE results, posed key frames with a path."""
+"""Reads the inputs of upstream's scripts as scenes: posed clips (folder or zip), ViPE results, posed key frames with a path."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLIP_FILES = ("rgb.mp4", "depth.npz", "mask.npz", "camera.npz")
 def read_scene(
     path: str | Path, *, first_frame: int = 0, account: Account | None = None
 ) -> tuple[Scene, CameraPath | None]:
-    """The scene in a folder, zip or npz file, and the camera path where the file brings one (npz).
+    """The scene in a folder, zip or npz file, and the camera path if the file has one (npz).
 
     A folder or zip holds either `CLIP_FILES` or a ViPE result, taken from ``first_frame`` on; see `read_clip`, `read_views`
     and `vipe.read_vipe`. What is left out is said in ``account``.

@@ -1,4 +1,4 @@
-"""Which picture is which camera: by the longest common end of their paths, never by a base name that several share."""
+"""Matches pictures with cameras by the longest common end of their paths, never by a base name that several share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def match_names(pictures: Sequence[str], cameras: Sequence[str]) -> dict[str, in
 
 
 def common_end(first: Sequence[str], second: Sequence[str]) -> int:
-    """How many parts two paths share, counted from their ends."""
+    """The number of trailing path components that two paths share."""
     count = 0
     for a, b in zip(reversed(first), reversed(second)):
         if a != b:

@@ -41,7 +41,7 @@ SPLATS = "A file of Gaussian splats: the .ply of 3DGS, compressed .ply, .splat, 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """A scene, the path that came with it if any, and one sentence on how its cameras were found.
+    """A scene, its own path if it has one, and one sentence on how its cameras were found.
 
     ``path_as_given``: its cameras stand in the scene's world and are wanted one by one. ``points``: sparse points that came
     with the cameras. ``steady``: what was done to the depth of a clip, where that was asked for.
@@ -82,7 +82,7 @@ def read_material(
 
 
 def read_second(files: Sequence[str | Path]) -> tuple[Scene, str]:
-    """A second capture of a place: what `read_material` takes, or one picture, whose depth is estimated. Raises `InputError`."""
+    """A second capture of a place: input as for `read_material`, or one picture, whose depth is estimated. Raises `InputError`."""
     from pipelines.estimation.depth import MODELS, depth_of
     from pipelines.inputs.picture import scene_from
     from pipelines.inputs.posed_files import is_picture

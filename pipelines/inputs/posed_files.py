@@ -1,4 +1,4 @@
-"""Reads pictures of one place, with cameras from COLMAP, nerfstudio, RealEstate10K and others, or without.
+"""Reads pictures of one place, with or without cameras from COLMAP, nerfstudio, RealEstate10K and others.
 
 Cameras find their pictures by name. Cameras that no picture was given for are known targets: views that can be asked for.
 """
@@ -40,7 +40,7 @@ LARGEST_TOTAL = 100e6
 
 @dataclass(frozen=True, eq=False)
 class PosedInput:
-    """``views`` and, in the same world, the cameras of views to make, if any; ``note``: what was done, for the person.
+    """``views`` and, in the same world, the cameras of the views to generate, if any; ``note``: what was done, for the user.
 
     ``truth``: pictures that are known and not given, to compare with.
     """
@@ -81,7 +81,7 @@ def gather(files: Sequence[Path], *, name: str = "views") -> PosedInput:
 
 
 def name_files(files: Sequence[Path]) -> dict[Path, str]:
-    """What each file is called here: its path below the folder that holds them all, so that equal names stay apart."""
+    """Names for the files: their paths below their common folder, so that equal names stay distinct."""
     above = Path(os.path.commonpath([file.absolute().parent for file in files])) if files else Path()
     return {file: file.absolute().relative_to(above).as_posix() for file in files}
 
@@ -119,7 +119,7 @@ def is_picture(file: Path) -> bool:
 
 
 def limit_given(given: PosedInput, count: int, *, everything: bool = False) -> PosedInput:
-    """Only ``count`` pictures given, the cameras of the others are targets: the data set's split, else evenly spread.
+    """Keep ``count`` pictures as input and use the cameras of the others as targets: by the data set's split, else evenly spaced.
 
     ``everything``: all cameras are targets, those of the given pictures too.
     """
@@ -140,7 +140,7 @@ def limit_given(given: PosedInput, count: int, *, everything: bool = False) -> P
 
 
 def model_of(files: Mapping[str, bytes], width: int, height: int, account: Account, *, one_size: bool = True) -> Model:
-    """The cameras in camera files, by path: a COLMAP model, of several the largest, or one file of another format.
+    """The cameras in camera files, by path: a COLMAP model (the largest of several), or one file of another format.
 
     ``width`` and ``height`` of the pictures serve formats that do not say them. Names are "" where a file gives none.
     ``one_size``: whether the pictures have that size, all of them.
@@ -217,7 +217,7 @@ def _unnamed_model(path: CameraPath) -> Model:
 
 
 def match_cameras(pictures: Mapping[str, Picture], model: Model, *, name: str = "views") -> PosedInput:
-    """Every picture with its camera: by name, or in order where no name fits and there are as many."""
+    """Match every picture with its camera: by name, or in order if no name fits and the numbers are equal."""
     place = _places(list(pictures), model)
     chosen = [picture for picture in pictures if picture in place]
     straight = [model.lenses[place[each]].straightened(pictures[each], each) for each in chosen]

@@ -1,4 +1,4 @@
-"""Several pictures of one moment with their cameras, and the scene they make."""
+"""Several pictures of one moment with their cameras, and the scene that they form."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PosedPictures:
             )
 
     def chosen(self, numbers: Sequence[int]) -> PosedPictures:
-        """Only these pictures, in this order; splits no longer apply."""
+        """Only these pictures, in this order; drops the data set's splits."""
         kept = list(numbers)
         poses, lenses = self.path.world_from_camera[kept], self.path.intrinsics[kept]
         path = CameraPath(poses, lenses, self.path.width, self.path.height, self.path.fps)
@@ -55,7 +55,7 @@ class PosedPictures:
         )
 
     def scene(self) -> Scene:
-        """The views with a rough depth: spread from the points, else the plane through what all views look at."""
+        """The views with rough depth: spread from the points, or a plane through the point that all views look at."""
         spread = [depth for i in range(len(self.path)) if (depth := self._spread(i)) is not None]
         if len(spread) == len(self.path):
             depths, source = spread, f"depth spread from {len(self.points)} sparse points"
@@ -107,20 +107,20 @@ class PosedPictures:
 
 @dataclass(frozen=True)
 class SceneWithTruth(Scene):
-    """A scene of which more is known than is given. ``truth``: pictures of its world from cameras that may be asked for."""
+    """A scene with ground truth. ``truth``: pictures of its world from cameras that a path may include."""
 
     truth: PosedPictures | None = None
 
 
 def add_truth(scene: Scene, truth: PosedPictures | None) -> Scene:
-    """The scene that also knows ``truth``, if there is any."""
+    """The scene with its ground ``truth``, if there is any."""
     if truth is None:
         return scene
     return SceneWithTruth(**{each.name: getattr(scene, each.name) for each in fields(Scene)}, truth=truth)
 
 
 def pair_with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *, name: str = "views") -> PosedPictures:
-    """Pictures in the order of the cameras; cameras given for another size of the same shape are adapted."""
+    """Pair pictures with cameras, in order; cameras for another size with the same aspect ratio are adapted."""
     stack = stack_pictures(pictures)
     height, width = stack.shape[1:3]
     if abs(path.width / path.height - width / height) > 0.02 * width / height:
@@ -134,7 +134,7 @@ def pair_with_cameras(pictures: Sequence[NDArray[np.uint8]], path: CameraPath, *
 def estimate_cameras(
     pictures: Sequence[NDArray[np.uint8]], *, one_lens: bool = True, name: str = "views"
 ) -> PosedPictures:
-    """Cameras found by structure from motion; pictures without one are left out. Needs pycolmap, see `reconstruct`."""
+    """Estimate cameras by structure from motion; drops pictures without a camera. Needs pycolmap, see `reconstruct`."""
     import cv2
 
     from pipelines.estimation.sfm import reconstruct

@@ -1,4 +1,4 @@
-"""Clips and views that come without depth: depth by a model, brought to one scale; cameras by structure from motion.
+"""Scenes from clips and views without depth: depth from a model, brought to one scale; cameras from structure from motion.
 
 A depth model's answer for one picture has a scale and an offset of its own in inverse depth, which flicker from frame to frame.
 Both are fitted per picture: to the sparse points of structure from motion where there are cameras, else to the frames before.
@@ -36,7 +36,7 @@ def scene_of_video(
     fov_degrees: float | None = None,
     reconstruct: Callable[..., Any] | None = None,
 ) -> tuple[Scene, str]:
-    """A clip (F,H,W,3) as a scene, and one sentence on how its cameras were found.
+    """A scene from a clip (F,H,W,3), and one sentence on how its cameras were found.
 
     ``reconstruct``: as `pipelines.estimation.sfm.reconstruct`, which is the default. Where it finds no cameras (no parallax, too few
     frames placed, its package missing) the camera is taken to stand still with a field of view of ``fov_degrees``.
@@ -69,7 +69,7 @@ def posed_scene(
     *,
     kind: Literal["clip", "views"],
 ) -> Scene:
-    """Pictures (F,H,W,3) with known cameras as a scene: estimated depth fitted to sparse points of the same world.
+    """A scene from pictures (F,H,W,3) with known cameras: estimated depth, fitted to sparse points of the same world.
 
     A picture without points of its own is fitted to the depth of the nearest one that has some. Raises `InputError` when none has.
     """

@@ -1,4 +1,4 @@
-"""Limits of uploads: declared here, set by environment variables, shown in the page."""
+"""Upload limits: declared here, set by environment variables, shown in the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Budget:
 
     @staticmethod
     def of_environment() -> Budget:
-        """The limits of this process; raises `InputError` for what is no whole number from 1 on."""
+        """The limits of this process; raises `InputError` for values that are not positive whole numbers."""
         given = {each.name: os.environ.get(PREFIX + each.name.upper(), "") for each in fields(Budget)}
         return Budget(**{name: _whole(name, text) for name, text in given.items() if text})
 

@@ -1,4 +1,4 @@
-"""Conversion of other colour spaces to sRGB, as players and browsers do it: ICC profiles, wide gamuts, HLG and PQ.
+"""Converts other colour spaces to sRGB, as players and browsers do: ICC profiles, wide gamuts, HLG and PQ.
 
 Codes are those of ITU-T H.273. HLG and PQ are shown with their reference white (203 cd/m2, ITU-R BT.2408) as white; what is
 brighter is white too.

@@ -21,7 +21,7 @@ _AS_WRITTEN = {"movflags": "+faststart+use_metadata_tags"}
 
 @dataclass(frozen=True)
 class VideoPrefix:
-    """The first ``frames`` pictures of ``video``, an mp4 that `pipelines.media.video.write_mp4` wrote."""
+    """The first ``frames`` pictures of ``video``, an mp4 written by `pipelines.media.video.write_mp4`."""
 
     video: Path
     frames: int

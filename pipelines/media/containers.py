@@ -1,4 +1,4 @@
-"""The only place where FFmpeg opens files: a few containers, and no file but the given one.
+"""The only module in which FFmpeg opens files: a few container formats, and no file but the given one.
 
 FFmpeg can open playlists, lists of files and network addresses that a file names, and judges a file by its content whatever
 its name says. So the first bytes choose the demuxer here, no other is allowed, and no protocol is: the bytes come from a

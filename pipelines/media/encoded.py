@@ -14,7 +14,7 @@ from pipelines.media.picture_file import MAX_MEGAPIXELS, PICTURE_FORMATS
 
 
 def decode_picture(data: bytes, flags: int, sentence: str) -> NDArray:
-    """The picture as `cv2.imdecode` gives it with ``flags``; raises `InputError`, with ``sentence`` where it is none."""
+    """Decode a picture with `cv2.imdecode` and ``flags``; raises `InputError`, with ``sentence`` if the data is not a picture."""
     import cv2
 
     try:

@@ -1,4 +1,4 @@
-"""Pictures and depth maps from people's files; pictures as PNG."""
+"""Reads pictures and depth maps from user files, and writes pictures as PNG."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Picture:
 
 
 def read_picture(path: str | os.PathLike) -> Picture:
-    """Any picture file to upright sRGB of square pixels; transparency is laid on white, long sides are scaled to `WORKING_SIDE`.
+    """Read any picture file as upright sRGB with square pixels; composites transparency over white and scales long sides to `WORKING_SIDE`.
 
     Colour profiles are followed. The size is checked before anything is decoded. Raises `InputError` for what cannot be used.
     """
@@ -71,7 +71,7 @@ def read_picture(path: str | os.PathLike) -> Picture:
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
-    """RGB (H,W,3) as a PNG file: lossless, packed as quickly as it packs well."""
+    """RGB (H,W,3) as a PNG file, with a compression level that balances speed and size."""
     import cv2
 
     done, data = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])

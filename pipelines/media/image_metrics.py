@@ -24,7 +24,7 @@ def ssim(render: Tensor, frame: Tensor, weight: Tensor | None = None) -> Tensor:
 
 
 def psnr(picture: Tensor | NDArray, truth: Tensor | NDArray, where: NDArray[np.bool_] | None = None) -> float:
-    """Decibels, at most 100; pictures of one shape, as bytes or in 0..1. ``where`` (H,W): of pictures (H,W,3), these pixels."""
+    """PSNR in decibels, at most 100, of pictures of the same shape, as bytes or in 0..1. ``where`` (H,W): compare only these pixels."""
     ours, true = (np.asarray(each.detach().cpu() if isinstance(each, Tensor) else each) for each in (picture, truth))
     whole = 255.0 if true.dtype == np.uint8 else 1.0
     error = np.square(np.clip(ours / whole, 0, 1) - true / whole)

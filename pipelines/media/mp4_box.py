@@ -26,7 +26,7 @@ def append_box(file: Path, content: bytes) -> None:
 
 
 def replace_box(file: Path, content: bytes, *, kind: bytes) -> None:
-    """Puts ``content`` at the end of an mp4 in a box of this ``kind``, in place of an earlier one, which stood last.
+    """Write ``content`` at the end of an mp4 in a box of this ``kind``; replaces an earlier one, which must be the last box.
 
     The file is whole at any time: a copy takes its name. Raises `InputError` where its boxes make no sense.
     """
@@ -55,7 +55,7 @@ def _pieces(source: BinaryIO, length: int) -> Iterator[bytes]:
 
 
 def read_box(file: str | Path, *, kind: bytes = OURS) -> bytes | None:
-    """What `append_box` or `replace_box` added to a file; None where there is nothing, or more than `MOST_BYTES`."""
+    """The content that `append_box` or `replace_box` added to a file; None if there is none, or more than `MOST_BYTES`."""
     with Path(file).open("rb") as source:
         for box, start, size in _boxes(source, Path(file).stat().st_size):
             if box == b"uuid" and 16 <= size <= MOST_BYTES:

@@ -20,7 +20,7 @@ PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "
 
 
 def open_picture_file(path: str | os.PathLike, *, least: int = LEAST_SIDE) -> Image.Image:
-    """A picture file of sides of ``least`` pixels and more, not yet decoded; raises `InputError` for what is none and for too large a one."""
+    """Open a picture file without decoding it; raises `InputError` if it is not a picture, has a side below ``least`` pixels or is too large."""
     if not Path(path).is_file():
         raise InputError(f"There is no file {Path(path).name}.")
     _register_heif()
@@ -69,7 +69,7 @@ def load(image: Image.Image, path: str | os.PathLike) -> None:
 
 
 def scale_towards(image: Image.Image, side: int) -> Image.Image:
-    """A decoded picture, its longest side a whole number of times smaller where it is at least twice ``side``, never below that.
+    """A decoded picture, shrunk by a whole factor if its longest side is at least twice ``side``, but never below ``side``.
 
     Done in stripes, so that nothing as large as the picture is made beside it; averages weigh colours by their opacity.
     """
@@ -106,7 +106,7 @@ def _averageable(image: Image.Image) -> Image.Image:
 
 
 def check_size(width: int, height: int, path: Path, *, least: int = LEAST_SIDE) -> None:
-    """Raise `InputError` for more than `MAX_MEGAPIXELS` and for fewer than ``least`` pixels a side."""
+    """Raise `InputError` for more than `MAX_MEGAPIXELS` and for sides below ``least`` pixels."""
     if width * height > MAX_MEGAPIXELS * 1_000_000:
         raise InputError(
             f"{path.name} has {width} x {height} pixels; scale it down to at most {MAX_MEGAPIXELS} megapixels."

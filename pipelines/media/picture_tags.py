@@ -1,4 +1,4 @@
-"""What a picture file says of its colours and sizes beside a profile: chunks of PNG, and ``nclx`` boxes of HEIC and AVIF.
+"""Colour and size tags of picture files other than ICC profiles: PNG chunks, and ``nclx`` boxes of HEIC and AVIF.
 
 Sources: W3C PNG (Third Edition), sections 11.3.2 and 11.3.4; ISO/IEC 23008-12 (HEIF) and 14496-12, box ``colr``; codes of ITU-T H.273.
 """
@@ -34,7 +34,7 @@ def png_chunks(path: Path) -> dict[str, bytes]:
 
 
 def colour_tags(path: Path) -> ColourTags | None:
-    """Primaries and transfer that the file says in numbers; None where it says none."""
+    """The primaries and transfer function that the file states as numbers; None if it states none."""
     coded = png_chunks(path).get("cICP", b"")
     if len(coded) == 4:
         return ColourTags(coded[0], coded[1])

@@ -1,4 +1,4 @@
-"""Video files in and out through PyAV, whose wheel carries its own FFmpeg and is imported on first use."""
+"""Reads and writes video files with PyAV, whose wheel includes FFmpeg; PyAV is imported on first use."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def write_mp4(
 def mp4_writer(
     path: str | os.PathLike, fps: float, *, metadata: dict[str, str] | None = None, speed: Speed = "result"
 ) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
-    """Gives a function that appends one RGB frame (H,W,3) uint8; the first decides the size.
+    """A context that gives a function to append one RGB frame (H,W,3) uint8; the first frame sets the size.
 
     An odd width or height loses its last column or row, as 4:2:0 video has even sizes. The file appears under its name
     when the block ends without an error, and only then; a block that wrote no frame raises `InputError`.
@@ -120,7 +120,7 @@ _FLAGS = {"movflags": "+faststart+use_metadata_tags"}
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What the container says: the stored size, before phones' turn; may be an estimate for ``frames``."""
+    """Facts from the container: the stored size, before rotation; ``frames`` may be an estimate."""
 
     width: int
     height: int
@@ -235,7 +235,7 @@ def _check_size(frame: Any) -> Any:
 def frames_of(
     path: str | os.PathLike, *, max_frames: int = 1000
 ) -> Iterator[tuple[Iterator[NDArray[np.uint8]], float]]:
-    """Up to ``max_frames`` stored frames (H,W,3) as players show them, decoded one by one as they are asked for, and their mean rate.
+    """Up to ``max_frames`` stored frames (H,W,3) as players show them, decoded lazily one by one, and their mean rate.
 
     Raises `InputError` for a file that is no video, has a side above `MAX_SIDE`, or breaks off.
     """
@@ -261,7 +261,7 @@ def frames_of(
 
 
 def count_frames(path: str | os.PathLike) -> int:
-    """How many pictures a video holds, by its packets: nothing is decoded."""
+    """The number of frames in a video, counted from its packets without decoding."""
     with _open_video(path) as (container, stream):
         return sum(1 for packet in container.demux(stream) if packet.size)
 

@@ -1,4 +1,4 @@
-"""RGB pictures as the planes that H.264 stores: BT.709, limited range, colour at half size.
+"""Converts RGB pictures to the planes that H.264 stores: BT.709, limited range, colour at half size.
 
 Imports the compiler, so import this module only on first use.
 """

@@ -1,1 +1,1 @@
-"""The control pack: one scene and one move as pictures, depth, flow, tracks and cameras for other video models, in one zip."""
+"""The control pack: pictures, depth, flow, tracks and cameras of one scene and one move for other video models, in one zip."""

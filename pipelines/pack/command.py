@@ -46,7 +46,7 @@ def _add_scene_and_move(command: argparse.ArgumentParser, out: str) -> None:
 
 
 def run(given: argparse.Namespace, say: Callable[[Progress], None]) -> Path:
-    """Writes the pack and returns it; raises `InputError`."""
+    """Write the pack and return it; raises `InputError`."""
     from pipelines.pack.make import pack
 
     scene, path = _scene_and_path(given)
@@ -64,7 +64,7 @@ def run(given: argparse.Namespace, say: Callable[[Progress], None]) -> Path:
 
 
 def export(given: argparse.Namespace) -> Path:
-    """Writes scene and camera as one file and returns it; raises `InputError`."""
+    """Write scene and camera as one file and return it; raises `InputError`."""
     return scene_file(*_scene_and_path(given), given.out)
 
 

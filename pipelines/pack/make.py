@@ -32,7 +32,7 @@ VIDEOS = ("warped", "holes", "grey_box")
 
 
 def pack(scene: Scene, path: CameraPath, out: Path, *, targets: str = "") -> Generator[Progress, None, Path]:
-    """Yields progress and returns ``out``, the zip; closing the generator leaves no file.
+    """Yield progress and return ``out``, the zip; closing the generator leaves no file behind.
 
     ``targets``: sentences on what other models lose, for the README. What is in the zip stands there, see
     `pipelines.pack.readme`. Raises `InputError` for more than `MOST_PIXELS`.

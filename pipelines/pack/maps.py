@@ -18,7 +18,7 @@ _AMBIENT = 0.3
 
 
 def known_mask(image: RenderedFrame) -> NDArray[np.bool_]:
-    """(H,W): pixels that show something of known depth."""
+    """(H,W): pixels with known depth."""
     return ~image.holes & ~image.far & (image.depth > 0)
 
 
@@ -31,7 +31,7 @@ def project_points(points: NDArray, path: CameraPath, frame: int) -> tuple[NDArr
 
 
 def flow(image: RenderedFrame, path: CameraPath, frame: int) -> NDArray[np.float32]:
-    """(H,W,2): pixels from ``frame`` to the next one, of what stands still; `UNKNOWN_FLOW` where there is no depth."""
+    """(H,W,2): flow in pixels from ``frame`` to the next one, assuming a static scene; `UNKNOWN_FLOW` where there is no depth."""
     points = unproject(image.depth, path.intrinsics[frame], path.world_from_camera[frame]).astype(np.float64)
     pixels, depth = project_points(points, path, frame + 1)
     rows, columns = np.mgrid[: path.height, : path.width]
@@ -66,13 +66,13 @@ def _smaller_step(points: NDArray[np.float32], axis: int) -> NDArray[np.float32]
 
 
 def normal_picture(found: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(H,W,3) RGB as drawing programs have it: red right, green up, blue towards the viewer; black without depth."""
+    """(H,W,3) RGB in the usual encoding: red right, green up, blue towards the viewer; black without depth."""
     shown = np.rint((found * [1, -1, -1] * 0.5 + 0.5) * 255).astype(np.uint8)
     return np.where(found.any(axis=-1, keepdims=True), shown, np.uint8(0))
 
 
 def grey_box(found: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(H,W,3): the shapes alone, as matt grey under one lamp."""
+    """(H,W,3): the geometry in matt grey under one light."""
     shade = _AMBIENT + (1 - _AMBIENT) * np.clip(found @ (_LIGHT / np.linalg.norm(_LIGHT)), 0, 1)
     grey = np.where(found.any(axis=-1), np.rint(shade * 220), 0).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=-1)
@@ -94,7 +94,7 @@ def track_points(image: RenderedFrame, path: CameraPath, spacing: int) -> NDArra
 def project_visible(
     points: NDArray, image: RenderedFrame, path: CameraPath, frame: int
 ) -> tuple[NDArray, NDArray[np.bool_]]:
-    """Pixels (N,2) of ``points`` (N,3) in ``frame``, and whether nothing stands before them there."""
+    """Pixels (N,2) of ``points`` (N,3) in ``frame``, and whether they are unoccluded."""
     pixels, depth = project_points(points, path, frame)
     inside = np.isfinite(depth) & (pixels >= 0).all(axis=1) & (pixels <= [path.width - 1, path.height - 1]).all(axis=1)
     column, row = np.rint(np.where(inside[:, None], pixels, 0)).astype(int).T

@@ -1,4 +1,4 @@
-"""The pack's own README: what lies in it and in which conventions."""
+"""The pack's own README: its contents and conventions."""
 
 from __future__ import annotations
 

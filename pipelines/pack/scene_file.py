@@ -26,7 +26,7 @@ KINDS = {
 
 
 def scene_file(scene: Scene, path: CameraPath, file: str | Path) -> Path:
-    """Writes ``scene`` with the camera of ``path`` and returns the file; its suffix, one of `KINDS`, chooses the format.
+    """Write ``scene`` with the camera of ``path`` and return the file; its suffix, one of `KINDS`, selects the format.
 
     The surface is that of known depth, cut at depth edges: of the first frame of a clip, and without objects. Splats stay splats
     in glTF and HTML, and are points in USD. Raises `InputError`, also for lenses that glTF cannot hold.

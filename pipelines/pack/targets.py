@@ -1,4 +1,4 @@
-"""Preflight: what other models lose of a move, and what they cannot shoot at all.
+"""Preflight: what other models lose of a move, and which moves they cannot shoot.
 
 After the models' public descriptions and example commands; none of them was run here. The numbers are those their published
 examples use; a person may know better, so sizes and frames are said and not forced.
@@ -51,7 +51,7 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Preflight:
-    """``refusal``: why it cannot be shot, "" where it can. ``losses``: sentences on what is lost."""
+    """``refusal``: why the move cannot be shot, "" if it can. ``losses``: sentences on what is lost."""
 
     target: Target
     refusal: str

@@ -1,1 +1,1 @@
-"""A project as a value without a page: what it holds, what a method makes of it, and its file."""
+"""A project as a value, independent of the page: its content, its framing for a method, and its file."""

@@ -1,4 +1,4 @@
-"""What a project holds: everything that can be undone, saved and opened again."""
+"""The content of a project: everything that can be undone, saved and reopened."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SOURCES = (METHOD_MOVES, FILM_MOVES, KEYFRAMES, PATH_FILE)
 
 @dataclass(frozen=True, kw_only=True)
 class MoveSource(Settings):
-    """Where the move comes from, the same for every method."""
+    """The source of the move, shared by all methods."""
 
     moves_from: str = setting(METHOD_MOVES, "The move comes from", choices=SOURCES)
     film_moves: str = setting("arc 30 ease", "Moves", lines=2)
@@ -60,5 +60,5 @@ class Content:
     moving: NDArray[np.bool_] | None = None
 
     def kept_by(self, method: str) -> dict[str, bytes]:
-        """What a method keeps, by name."""
+        """What a method stores in the project, by name."""
         return {name.split("/", 1)[1]: data for name, data in self.kept.items() if name.split("/", 1)[0] == method}

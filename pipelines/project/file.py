@@ -1,4 +1,4 @@
-"""A project's file: scene, move, shots and settings of every method in one zip, to be opened again here or elsewhere.
+"""A project's file: scene, move, shots and settings of every method in one zip, which can be reopened here or elsewhere.
 
 What is in it is said in `pipelines.project.parts`. Nothing in it is run or unpickled, no name in it becomes a path, and sizes are
 checked before anything is unpacked.
@@ -57,7 +57,7 @@ _KEPT = re.compile(r"[a-z0-9_]{1,40}/[a-z0-9_]{1,40}")
 
 
 def save_project(file: str | Path, project: ProjectFile) -> Path:
-    """Writes the zip, which takes its name when it is whole. Raises `InputError` where a file that a setting names is gone."""
+    """Write the zip, which gets its name only when complete. Raises `InputError` if a file that a setting names is gone."""
     with complete(file) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
         for name, text in words_of(project).items():
             archive.writestr(name, text, zipfile.ZIP_DEFLATED)
@@ -68,7 +68,7 @@ def save_project(file: str | Path, project: ProjectFile) -> Path:
 
 
 def is_project(file: str | Path) -> bool:
-    """Whether a zip is a project of all tabs, as `save_project` writes it, and not one of I2V3D's own."""
+    """Whether a zip is a project of the whole app, as `save_project` writes it, rather than one of I2V3D's own."""
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:
         about = json.loads(read_part(archive, WORDS, LARGEST_WORDS))
         return isinstance(about, dict) and TAG in about
@@ -206,7 +206,7 @@ def _by_method(given: Any) -> dict[str, dict[str, Any]]:
 
 
 def content_of(made: ProjectFile) -> tuple[Content, tuple[str, ...]]:
-    """The content of a file, and a sentence for each value that is not known or allowed any more."""
+    """The content of a file, and a sentence for each value that is no longer known or allowed."""
     source, notes = filter_values(MoveSource, made.source)
     notes = (*made.notes, *notes)
     look, more = filter_values(Look, made.look)

@@ -1,4 +1,4 @@
-"""Frames a project for one method: scene and path in the method's frame, and what of the picture is lost."""
+"""Frames a project for one method: scene and path in the method's frame, and what the framing loses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def scene_for_method(scene: Scene, method: Method) -> Scene:
 
 
 def path_of(content: Content, method: Method, moves: Moves, framed: Scene) -> CameraPath:
-    """The project's move as ``method`` follows it through the ``framed`` scene. Raises `InputError`."""
+    """The path on which ``method`` follows the project's move through the ``framed`` scene. Raises `InputError`."""
     source = content.source
     if source.moves_from == METHOD_MOVES:
         return method.path(moves, framed)
@@ -79,7 +79,7 @@ _clip_cameras: WeakKeyDictionary[Scene, CameraPath | None] = WeakKeyDictionary()
 
 
 def clip_camera(scene: Scene) -> CameraPath | None:
-    """The camera of a clip, frame by frame, at the clip's rate; None where the scene is no clip, or its camera stands still."""
+    """The camera of a clip, frame by frame, at the clip's rate; None if the scene is not a clip or its camera is static."""
     if scene not in _clip_cameras:
         _clip_cameras[scene] = _own_camera(scene)
     return _clip_cameras[scene]
@@ -97,7 +97,7 @@ def _own_camera(scene: Scene) -> CameraPath | None:
 
 @dataclass(frozen=True, eq=False)
 class FramedScene:
-    """``scene`` in the method's frame and the ``path`` in it, or the sentence ``why`` there is none."""
+    """``scene`` in the method's frame and its ``path``, or a sentence on ``why`` there is no path."""
 
     scene: Scene
     path: CameraPath | None
@@ -105,7 +105,7 @@ class FramedScene:
 
     @cached_property
     def viewfinder(self):
-        """See `pipelines.rehearsal.Viewfinder`; there must be a path."""
+        """See `pipelines.rehearsal.Viewfinder`; requires a path."""
         from pipelines.rehearsal import Viewfinder
 
         assert self.path is not None
@@ -113,7 +113,7 @@ class FramedScene:
 
 
 def frame_content(content: Content, method: Method, moves: Moves, views: tuple[View, ...] | None = None) -> FramedScene:
-    """What ``method`` makes of a content that has a scene; ``views`` are its views in the method's frame, where they are known.
+    """Frame a content that has a scene for ``method``; ``views``: its views in the method's frame, if they are known.
 
     Raises `InputError` where the scene cannot be framed.
     """
@@ -169,7 +169,7 @@ class Framings:
         return known[2]
 
     def is_new(self, scene: Scene | None) -> bool:
-        """Whether another scene was asked about last: then the stage turns back to its first view."""
+        """Whether the previous request was for another scene; then the stage returns to its first view."""
         before, self._shown = self._shown, scene
         return before is not scene
 
@@ -210,7 +210,7 @@ def framing_words(given: Scene, framed: Scene, fit: str) -> str:
 
 
 def losses(given: Scene, method: Method) -> list[str]:
-    """Sentences on what of the scene ``method`` does not take."""
+    """Sentences on the parts of the scene that ``method`` does not use."""
     found = []
     if given.kind not in method.scenes and "still" in method.scenes:
         what = f"clip of {len(given.views)} frames" if given.kind == "clip" else f"{len(given.views)} views"

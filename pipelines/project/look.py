@@ -1,4 +1,4 @@
-"""The look of a rehearsal: how far the lens is open, what is in focus, how long the shutter takes. Off by default."""
+"""The look of a rehearsal: aperture, focus and shutter angle. Off by default."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class Look(Settings):
-    """What a person sets; `exposure_of` makes numbers of it. Methods are never shown it: they take pinhole cameras."""
+    """The user's settings, which `exposure_of` converts to numbers. Methods never receive them, because they take pinhole cameras."""
 
     aperture: float = setting(
         0.0, "Aperture (f-stop)", minimum=0, maximum=64, step=0.1, help="2.8 is f/2.8; 0 for none: all is sharp"
@@ -34,7 +34,7 @@ class Look(Settings):
         return self.aperture == 0 and self.shutter == 0
 
     def numbers(self) -> tuple[float, ...]:
-        """Those of ``focus``: none, a distance, or a point. Raises `InputError` for anything else."""
+        """The numbers in ``focus``: none, a distance, or a point. Raises `InputError` for anything else."""
         with reading(f"Focus is a distance, or x,y,z of a point, or empty; got {self.focus!r:.40}."):
             numbers = tuple(float(part) for part in self.focus.split(",")) if self.focus.strip() else ()
             if len(numbers) not in (0, 1, 3) or not all(abs(number) < 1e9 for number in numbers):
@@ -45,7 +45,7 @@ class Look(Settings):
 
 
 def exposure_of(look: Look, scene: Scene) -> Exposure | None:
-    """The exposure for ``scene``, focused on its subject where ``look`` does not say; None where it is off."""
+    """The exposure for ``scene``, focused on its subject unless ``look`` sets a focus; None if it is off."""
     if look.is_off:
         return None
     numbers = look.numbers()

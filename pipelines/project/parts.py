@@ -1,4 +1,4 @@
-"""What a project's file consists of: words, and parts that are named by their content, so that what stayed is not sent again.
+"""The parts of a project's file: its text, and parts named by their content, so that unchanged parts are not sent again.
 
 ``project.json`` holds camera and settings, ``objects.json`` where objects stand, ``scene.npz`` pictures with depth, lens and pose,
 ``models/`` the objects' models, ``splats.ply`` what a scene of splats is drawn from, ``moving.bits`` masks of what moves in a clip, ``shots.json`` the shots, ``files/`` what settings name (a LoRA, own keyframes), ``kept/`` what a
@@ -79,7 +79,7 @@ class Part:
 
 
 def words_of(project: ProjectFile) -> dict[str, str]:
-    """The words of a project as JSON, by their place in the zip."""
+    """The text of a project as JSON, by path in the zip."""
     scene = project.scene
     about = {
         TAG: FORMAT,
@@ -107,7 +107,7 @@ def words_of(project: ProjectFile) -> dict[str, str]:
 
 
 def parts_of(project: ProjectFile) -> Iterator[Part]:
-    """All but the words. Raises `InputError` for a file that is not there any more, or too large."""
+    """All parts except the text. Raises `InputError` for a file that no longer exists or is too large."""
     if project.scene is not None:
         yield scene_part(project.scene)
     if isinstance(project.scene, SelfRenderedScene) and (splats := getattr(project.scene, "splats", None)) is not None:

@@ -1,4 +1,4 @@
-"""Which points of one view other views see at the same depth, compiled. Imports the compiler, so import it only on first use."""
+"""Counts which points of one view other views see at the same depth, compiled. Imports the compiler, so import it only on first use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def side_by_side(work: Callable[[int], T], count: int) -> Iterator[T]:
-    """``work`` of 0 to ``count`` - 1 in order, on all cores; closing the iterator drops what has not begun."""
+    """Yield ``work(0)`` to ``work(count - 1)`` in order, computed on all cores; closing the iterator drops work that has not begun."""
     pool = ThreadPoolExecutor(cpu_count())
     try:
         yield from pool.map(work, range(count))
@@ -40,7 +40,7 @@ def confirmations(points: NDArray[np.float32], others: Sequence[View], tolerance
 
 
 def count_voxels(offset: NDArray[np.float64], size: float, most: int) -> int:
-    """How many voxels of side ``size`` hold points ``offset`` (N,3), all at least 0; counting ends beyond ``most``."""
+    """The number of voxels of side ``size`` that contain points ``offset`` (N,3), all at least 0; stops counting above ``most``."""
     slots = np.full(1 << int(np.ceil(np.log2(4 * (most + 1)))), -1, np.int64)
     return _count_occupied(offset, 1 / size, most, slots)
 

@@ -1,4 +1,4 @@
-"""What was made in 3D, for the page and for other programs: files, a picture in the viewer with the cameras, a flight."""
+"""Presents a reconstruction to the page and other programs: files, a 3D viewer with the cameras, and a flight."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STEP_BEHIND, VIEWED_FROM = 1.3, 0.3
 
 
 def files(made: Reconstruction) -> dict[str, bytes]:
-    """Everything to take home by name: points, COLMAP and nerfstudio folders; mesh or splats where they were made.
+    """All downloads by name: points, COLMAP and nerfstudio folders; the mesh or splats if there are any.
 
     A far background is part of the splats, of ``mesh.glb`` as a second mesh, and a file of its own beside mesh or points.
     ``viewer.html`` shows all of it in any browser, ``scene_and_camera.glb`` has the animated camera beside the scene; SPZ and the
@@ -202,7 +202,7 @@ def _cameras(path: CameraPath, size: float) -> Any:
 
 
 def near_points(made: Reconstruction) -> PointCloud:
-    """The points, of splats the middles of the more opaque half, without what lies far behind."""
+    """The points, or the centres of the more opaque half of the splats, without what is far behind."""
     cloud = made.cloud
     if made.fitted is not None:
         splats = made.fitted.splats

@@ -1,4 +1,4 @@
-"""A scene that moves, in 3D: points for every moment, seen by one camera each or by several."""
+"""A moving scene in 3D: points for every moment, seen by one or several cameras."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ FLYING = 0.04
 
 @dataclass(frozen=True, eq=False)
 class MovingPoints:
-    """``moments``: what was made of each, all in one world; ``seconds``: when each is. ``notes``: what one should read."""
+    """``moments``: the reconstruction of each moment, all in one world; ``seconds``: their times. ``notes``: for the user."""
 
     moments: tuple[Reconstruction, ...]
     seconds: tuple[float, ...]
     notes: tuple[str, ...] = ()
 
     def at(self, share: float) -> Reconstruction:
-        """The moment at a share 0..1 of the time, each as long as any other."""
+        """The moment at a share 0..1 of the time; all moments have the same length."""
         return self.moments[min(max(int(share * len(self.moments)), 0), len(self.moments) - 1)]
 
     @property

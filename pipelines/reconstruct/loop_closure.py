@@ -1,4 +1,4 @@
-"""A camera that ends where it began, as in an orbit of 360 degrees: what it drifted on the way is found and distributed.
+"""Loop closure for a camera that ends where it began, as in a 360 degree orbit: estimates and distributes its drift.
 
 Corners of the last frames are recognised among points that the first frames placed, which tells where the last cameras
 really stand. A graph of poses then bends all cameras between: every step stays as near as it can to what was given, and
@@ -87,7 +87,7 @@ class _Revisit:
 
 
 def close_loop(frames: NDArray[np.uint8], path: CameraPath, *, masks: NDArray[np.bool_] | None = None) -> ClosedLoop:
-    """Cameras of ``frames`` (F,H,W,3) that begin at ``path`` and close where its end shows its beginning.
+    """Cameras of ``frames`` (F,H,W,3), initialised with ``path`` and closed where its end shows its beginning.
 
     ``masks`` (F,H,W): True where not to look. Raises `InputError` where the end does not show the beginning.
     """
@@ -121,7 +121,7 @@ def join_ends(
     masks: NDArray[np.bool_] | None = None,
     matcher: Matcher | None = None,
 ) -> tuple[Reconstruction, str]:
-    """Estimated cameras of a closed path whose end meets their beginning, and by how much it missed.
+    """Join the ends of a closed path of estimated cameras; also returns the size of the gap.
 
     ``found`` is of ``frames`` (F,H,W,3). Where no match joined its ends they may have drifted apart all the same: then its
     cameras are bent together, and refined from there. Raises `InputError` where the end does not show the beginning.

@@ -1,4 +1,4 @@
-"""The object alone: what masks mark, or what stands where all cameras look; everything else is cut away."""
+"""Isolates an object: what masks mark, or what stands where all cameras look."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EDGE_PX = 1.5
 
 
 def object_masks(scene: Scene, *, reach: float = REACH) -> NDArray[np.bool_]:
-    """(F,H,W): True on what stands in the middle of all views: within a sphere, above the ground, in one piece or few.
+    """(F,H,W): True on the object in the middle of all views: inside a sphere, above the ground, in one or few pieces.
 
     The sphere is about the median of the points in the middle of the pictures; ``reach``: its radius, see `REACH`.
     Raises `InputError` where nothing stands there.

@@ -1,4 +1,4 @@
-"""From frames with cameras to one thing in 3D: what the Scene tab and programs call. Cheap to import."""
+"""Turns frames with cameras into a 3D reconstruction: the entry point for the Scene tab and programs. Cheap to import."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FIT_GIGABYTES = 6.0
 
 @dataclass(frozen=True, eq=False)
 class Shots:
-    """Frames (F,H,W,3) with the path they were shot on, before anything is made of them.
+    """Frames (F,H,W,3) with the path they were shot on, the input of a reconstruction.
 
     ``depth`` (F,H,W), NaN where there is none, or None; ``aligned`` where it has the cameras' scale. ``source``: where
     the depth is from. ``weights``: "real", or which random ones made the frames. ``nominal``: the method was not told
@@ -120,7 +120,7 @@ def noise_words(weights: str) -> str:
 
 
 def shots_of_clip(clip: Clip, *, name: str, weights: str = "real", nominal: bool = False) -> Shots:
-    """A method's result, with the depth it generated where it has one for each frame."""
+    """Frames of a method's result, with its generated depth if there is one for each frame."""
     shots = Shots(clip.frames, clip.path, name, weights=weights, nominal=nominal)
     made = clip.scene
     if made is None or len(made.views) != len(clip.frames) or len(clip.frames) < 2:
@@ -131,7 +131,7 @@ def shots_of_clip(clip: Clip, *, name: str, weights: str = "real", nominal: bool
 
 
 def shots_of_result(file: str | Path) -> Shots:
-    """A result's own mp4. Raises `InputError` for any other file."""
+    """Frames of a result's mp4. Raises `InputError` for any other file."""
     from pipelines.media.video import read_video
     from pipelines.registry import NAMES, method
     from pipelines.results.record import restore
@@ -148,7 +148,7 @@ def shots_of_result(file: str | Path) -> Shots:
 
 
 def shots_along(scene: Scene, path: CameraPath) -> Generator[Progress, None, Shots]:
-    """``scene`` shot from its own depth along ``path``, without a method: what is behind things is filled in, not real."""
+    """Frames of ``scene`` rendered from its own depth along ``path``, without a method; areas behind objects are filled in, not real."""
     from camera.render.scene import render_all
 
     images = []
@@ -189,7 +189,7 @@ def make(
     texture: bool = False,
     matcher: Matcher | None = None,
 ) -> Generator[Progress | Reconstruction, None, None]:
-    """Yields `Progress` and `Reconstruction`; each `Reconstruction` replaces the one before, so closing the generator keeps the best so far.
+    """Yield `Progress` and `Reconstruction`; each `Reconstruction` replaces the previous one, so closing the generator keeps the best so far.
 
     ``closed``: the camera ends where it began, as an orbit of 360 degrees does; what it drifted is distributed.
     ``keep``: a value of `KEEPS`; ``background``: one of `BACKGROUNDS`. ``texture``: a mesh is also made of few triangles
@@ -212,7 +212,7 @@ def run(shots: Shots, kind: str, **choices) -> Iterator[Progress | Reconstructio
 
 
 def in_queue(begin: Callable[[], Iterator[T]]) -> Iterator[T | Progress]:
-    """What ``begin`` begins, when this machine's GPU is free where there is one."""
+    """Run the generator that ``begin`` returns, once this machine's GPU (if any) is free."""
     import torch
 
     from pipelines.environment import on_zerogpu
@@ -226,7 +226,7 @@ def in_queue(begin: Callable[[], Iterator[T]]) -> Iterator[T | Progress]:
 
 @dataclass(frozen=True)
 class Choices:
-    """What `make` and `pipelines.reconstruct.dynamic_points.find_moving_points` are told, checked."""
+    """Checked options of `make` and `pipelines.reconstruct.dynamic_points.find_moving_points`."""
 
     cameras: str
     depth_model: str
@@ -239,7 +239,7 @@ class Choices:
 
 
 def check(shots: Shots, kind: str, keep: str, background: str) -> None:
-    """Raises `InputError` for choices that are unknown, contradict each other, or lack their masks."""
+    """Raise `InputError` for options that are unknown, contradict each other, or lack their masks."""
     if kind not in KINDS:
         raise InputError(f"What can be made is {', '.join(KINDS)}; got {kind!r}.")
     if keep not in KEEPS.values():

@@ -1,4 +1,4 @@
-"""Models that a user has, by name: ``package.module:function``, found where Python finds modules. For the command line only.
+"""The user's own models, named as ``package.module:function`` and imported from Python's module path. For the command line only.
 
 A matcher (MASt3R's kind) is a `pipelines.estimation.colmap.Matcher`. A `PoseEstimator` (VGGT's kind) tells cameras and depth at once.
 """
@@ -28,7 +28,7 @@ class PoseEstimator(Protocol):
 
 
 def load_plugin(name: str) -> Callable[..., Any]:
-    """The function that ``name`` names. Raises `InputError` where there is none."""
+    """The function called ``name``. Raises `InputError` if there is none."""
     module, colon, function = name.partition(":")
     if not (module and colon and function):
         raise InputError(f"A model is named package.module:function, got {name!r}.")
@@ -44,7 +44,7 @@ def load_plugin(name: str) -> Callable[..., Any]:
 
 
 def run_plugin(model: PoseEstimator, frames: Frames, fps: float) -> tuple[CameraPath, NDArray[np.float32]]:
-    """The path and the depth (F,H,W) that ``model`` tells. Raises `InputError` for an answer of another form."""
+    """The path and the depth (F,H,W) from ``model``. Raises `InputError` for output of another form."""
     count, height, width = frames.shape[:3]
     answer = model(frames)
     if not isinstance(answer, tuple) or len(answer) != 3:

@@ -1,4 +1,4 @@
-"""One point cloud of all views of a scene: points that other views confirm."""
+"""Fuses all views of a scene into one point cloud of points that other views confirm."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _means(cloud: PointCloud, member: NDArray, n: int) -> PointCloud:
 
 
 def check_views(scene: Scene, tolerance: float, least_views: int) -> None:
-    """Refuses what no views can be compared by: too few of them, or no parallax."""
+    """Raise `InputError` for views that cannot be compared: too few of them, or no parallax."""
     if tolerance <= 0 or least_views < 1:
         raise InputError(
             f"Comparing views needs a tolerance above 0 and at least one other view, got {tolerance:g} and {least_views}."

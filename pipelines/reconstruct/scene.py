@@ -122,7 +122,7 @@ def scene_of_result(clip: Clip, **settings) -> Generator[Progress, None, Scene]:
 def sparse_cloud(
     frames: Frames, path: CameraPath, *, cameras: Cameras = "given", masks: NDArray[np.bool_] | None = None
 ) -> PointCloud:
-    """The points that the cameras place, without any depth model: what can be made where none is available."""
+    """The points triangulated from the cameras, without a depth model: the fallback if none is available."""
     found = _place(frames, path, cameras, masks, False, None).points
     assert found is not None
     return PointCloud(found.points.astype(np.float32), found.colours)

@@ -1,4 +1,4 @@
-"""A far shell with the colours of sky and background, so that no flight looks into black.
+"""A distant shell with the colours of sky and background, so that no flight shows black.
 
 Where frames show sky it has the sky's colours, elsewhere what stands in that direction, and where nothing was seen what is
 next to it. It is soft: a shell has no parallax and few corners.

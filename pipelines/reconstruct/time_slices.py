@@ -1,4 +1,4 @@
-"""Scenes that move: several moments, each seen by the same cameras, as files per moment, and as a video one can orbit."""
+"""Moving scenes: several moments seen by the same cameras, as files per moment and as a video to orbit."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Moments:
             )
 
     def cameras_at(self, camera: int) -> Frames:
-        """What one camera sees over time: (M,H,W,3)."""
+        """The frames of one camera over time: (M,H,W,3)."""
         return np.stack([view[camera] for view in self.views])
 
 
 def moments_of(clip: Clip) -> Moments:
-    """The moments in a result of a 4D method; raises `InputError` for a result that has none.
+    """The moments in the result of a 4D method; raises `InputError` if it has none.
 
     DimensionX keeps a clip per moment beside the video. A plain clip whose scene moves has a moment per frame, seen by one
     camera each; for it there is `render_moving_scene`.

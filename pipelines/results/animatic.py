@@ -1,4 +1,4 @@
-"""A sequence of shots to look at before any is shot with a method: an animatic and a contact sheet, rendered from the scene."""
+"""Previews of a sequence of shots, rendered from the scene: an animatic and a contact sheet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAPER, INK = (250, 250, 248), (40, 40, 40)
 
 
 def animatic(scene: Scene, shots: tuple[Shot, ...], video: Path) -> Iterator[Progress | Path]:
-    """All shots with straight cuts as one mp4, holes filled from the background; a clip begins anew with each shot.
+    """All shots with straight cuts as one mp4, with holes filled from the background; a clip restarts with each shot.
 
     Yields progress and, last, ``video``; closing it cancels and leaves no file. Raises `InputError` for no shots, or shots of
     different size or rate.
@@ -69,7 +69,7 @@ def _line(number: int, shot: Shot, width: int) -> Picture:
 
 
 def describe_shot(path: CameraPath) -> str:
-    """Length and lens of a shot, for people."""
+    """A short description of a shot's length and lens."""
     first, last = (path.intrinsics[frame, 0, 0] * 36 / path.width for frame in (0, -1))
     lens = f"{first:.0f} mm" if abs(first - last) < 0.5 else f"{first:.0f} to {last:.0f} mm"
     return f"{len(path)} frames, {path.seconds:.1f} s, {lens}"

@@ -1,4 +1,4 @@
-"""A blind arena: pairs of methods over one move, votes in a small SQLite file, exported beside the measured errors."""
+"""A blind arena: pairs of methods over one move; votes go to a small SQLite file and are exported with the measured errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ create table if not exists votes (
 
 @dataclass(frozen=True)
 class Entry:
-    """A result that may be shown: its method, video, and the mean errors measured of it, None where they were not."""
+    """A result that may be shown: its method, video, and mean measured errors, None if they were not measured."""
 
     move: str
     method: str
@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two results of one move; which is ``left`` is chance, names are shown after the vote."""
+    """Two results of one move, in random order; their names are shown after the vote."""
 
     left: Entry
     right: Entry
@@ -71,7 +71,7 @@ def arena_folder() -> Path:
 
 
 class Arena:
-    """Entries and votes in one file, safe for several visitors and processes."""
+    """Entries and votes in one file; safe for concurrent visitors and processes."""
 
     def __init__(self, file: Path) -> None:
         """Opens or makes ``file``; raises `InputError` where it is no arena or of a newer format."""
@@ -85,7 +85,7 @@ class Arena:
             store.execute(f"pragma user_version = {FORMAT}")
 
     def enter(self, entry: Entry) -> None:
-        """Lets a result be shown; entering it again renews its errors."""
+        """Add a result; entering it again updates its errors."""
         values = (entry.move, entry.method, entry.video, entry.turn_degrees, entry.distance, entry.verdict)
         with self._open() as store:
             store.execute("insert or replace into entries values (?, ?, ?, ?, ?, ?)", values)
@@ -107,7 +107,7 @@ class Arena:
         return kept
 
     def pair(self, *, seed: int | None = None) -> Pair:
-        """Two results of different methods over one move, those methods that met least first; chance decides the rest.
+        """Two results of different methods over one move: prefers methods that met least often, then chooses at random.
 
         Raises `InputError` where no move was shot with two methods.
         """
@@ -130,7 +130,7 @@ class Arena:
         return Pair(left, right)
 
     def vote(self, pair: Pair, outcome: str, *, voter: str = "") -> None:
-        """Keeps "left", "right" or "tie"."""
+        """Store a vote: "left", "right" or "tie"."""
         if outcome not in OUTCOMES:
             raise InputError(f"A vote is {', '.join(OUTCOMES)}; got {outcome!r}.")
         values = (time.time(), pair.left.move, pair.left.method, pair.right.method, OUTCOMES[outcome], voter)

@@ -1,4 +1,4 @@
-"""A clip as plain arrays, without loss: to send it with a job and to go on from it there."""
+"""A clip as plain arrays, without loss, so that a job can send it and another process can continue it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SAME = "the given scene"
 
 
 def scene_arrays(scene: Scene, prefix: str = "") -> dict[str, Any]:
-    """The views as arrays named ``prefix`` + "view0.colour" and so on; see `scene_facts` for the rest."""
+    """A scene's views as arrays named ``prefix`` + "view0.colour" and so on; see `scene_facts` for the rest."""
     arrays = {
         f"{prefix}{kind}{number}.{field}": getattr(view, field)
         for kind, views in (("view", scene.views), ("other", scene.others))
@@ -32,7 +32,7 @@ def scene_arrays(scene: Scene, prefix: str = "") -> dict[str, Any]:
 
 
 def scene_facts(scene: Scene) -> dict[str, Any]:
-    """All of a scene but its views, for JSON."""
+    """Everything in a scene except its views, for JSON."""
     facts = {"kind": scene.kind, "unit": scene.unit, "fps": scene.fps, "source": scene.source, "name": scene.name}
     if isinstance(scene, StagedScene):
         facts["distance"] = scene.distance
@@ -40,7 +40,7 @@ def scene_facts(scene: Scene) -> dict[str, Any]:
 
 
 def scene_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], prefix: str = "") -> Scene:
-    """The scene of `scene_arrays` and `scene_facts`; raises `InputError` for views that cannot be."""
+    """The scene from `scene_arrays` and `scene_facts`; raises `InputError` for invalid views."""
     facts = dict(facts)
     views, others = (
         tuple(
@@ -58,7 +58,7 @@ def scene_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], prefix: str = 
 
 
 def clip_arrays(clip: Clip, scene: Scene | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arrays and, for JSON, the facts of a clip shot from ``scene``; its files and notes are not among them."""
+    """Arrays and, for JSON, facts of a clip shot from ``scene``, without its files and notes."""
     arrays: dict[str, Any] = {
         "frames": clip.frames,
         "poses": clip.path.world_from_camera,
@@ -76,7 +76,7 @@ def clip_arrays(clip: Clip, scene: Scene | None) -> tuple[dict[str, Any], dict[s
 
 
 def clip_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], scene: Scene) -> Clip:
-    """The clip of `clip_arrays`."""
+    """The clip from `clip_arrays`."""
     path = CameraPath(arrays["clip.poses"], arrays["clip.lenses"], **facts["path"])
     extras = {name: arrays[f"clip.extra{number}"] for number, name in enumerate(facts["extras"])}
     behind = scene if facts["scene"] == _SAME else facts["scene"] and scene_of(arrays, facts["scene"], "clip.grown.")

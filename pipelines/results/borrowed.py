@@ -1,4 +1,4 @@
-"""The move of a clip for another scene: its measured camera as few keys, as large for the scene's subject as for the clip's."""
+"""Borrows the move of a clip for another scene: its measured camera as few keys, scaled from the clip's subject to the scene's."""
 
 from __future__ import annotations
 

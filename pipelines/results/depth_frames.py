@@ -24,14 +24,14 @@ _PER_MILLE = 0.001
 
 @dataclass(frozen=True)
 class DisparityRange:
-    """Disparities (1 / depth, in 1 / scene units) that black and white stand for."""
+    """The disparities (1 / depth, in 1 / scene units) of black and white."""
 
     black: float
     white: float
 
     @property
     def far(self) -> float:
-        """The depth of what is a thousandth as near as white, or farther."""
+        """The depth assigned to everything below a thousandth of white's disparity."""
         return far_of(np.array([1e3 / self.white]))
 
     def depth(self, brightness: NDArray) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Scenes embedded in a result's mp4 beside its record, with the state needed to extend it."""
+"""Scenes embedded in a result's mp4 beside its record, with the state needed to continue it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scene_to_embed(clip: Clip, scene: Scene, *, goes_on: bool) -> bytes:
 
 
 def pack_scene(carried: EmbeddedScene, last: NDArray[np.uint8] | None = None) -> bytes:
-    """The bytes to put into an mp4; ``last``: (H,W,3), the video's last frame, without loss.
+    """The bytes to embed in an mp4; ``last``: (H,W,3), the video's last frame, without loss.
 
     A scene that is too large, or that has objects in it, is left out.
     """
@@ -66,7 +66,7 @@ def pack_scene(carried: EmbeddedScene, last: NDArray[np.uint8] | None = None) ->
 
 
 def read_embedded_scene(file: str | Path) -> EmbeddedScene | None:
-    """The scene that an mp4 carries, None where it carries none; raises `InputError` where that is damaged."""
+    """The scene embedded in an mp4, or None; raises `InputError` if it is damaged."""
     if (box := _box(file)) is None:
         return None
     read, facts = box

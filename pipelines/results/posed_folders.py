@@ -1,4 +1,4 @@
-"""Frames with cameras as COLMAP and nerfstudio folders."""
+"""Writes frames with cameras as COLMAP and nerfstudio folders."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def colmap_zip(frames: Frames, path: CameraPath, cloud: PointCloud | None = None) -> bytes:
-    """images/ and sparse/0/ as text, as COLMAP's tools read them."""
+    """A zip with images/ and sparse/0/ as text, as COLMAP's tools read them."""
     return zip_files(colmap_files(frames, path, cloud))
 
 
 def nerfstudio_zip(frames: Frames, path: CameraPath, cloud: PointCloud) -> bytes:
-    """images/, transforms.json and the points it names, both in the world of ``path``."""
+    """A zip with images/, transforms.json and the points that it names, in the world of ``path``."""
     values = json.loads(write_transforms(path)) | {"ply_file_path": "points.ply"}
     named = {"transforms.json": json.dumps(values).encode(), "points.ply": cloud.ply_bytes()}
     return zip_files(_pictures(frames, path) | named)
@@ -48,7 +48,7 @@ def _pictures(frames: Frames, path: CameraPath) -> dict[str, bytes]:
 
 
 def zip_files(files: Mapping[str, bytes]) -> bytes:
-    """Pictures are stored as they are, all else is packed."""
+    """Zip files; pictures are stored uncompressed, everything else is compressed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():

@@ -1,4 +1,4 @@
-"""Records of results: an mp4 with settings, path and provenance inside, the same as JSON beside it, and frames as zip."""
+"""Results with their records: an mp4 that contains settings, path and provenance, the same as JSON beside it, and frames as a zip."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What a result was made from.
+    """The record of a result: what it was made from.
 
     ``moves``: the camera controls where the path came from them, else empty. ``input_sha256``: of the scene's pictures,
     depths, cameras and objects. ``revisions``: commits of the weights' repositories. ``version``: of this program.
@@ -60,7 +60,7 @@ class Record:
         return self.options.get("weights", "real")
 
     def settings_for(self, method: Method) -> tuple[Settings, tuple[str, ...]]:
-        """The settings for ``method``, and one sentence for each that it does not know or no longer accepts."""
+        """The settings for ``method``, and one sentence for each setting that it does not know or no longer accepts."""
         return filter_values(method.settings, self.settings)
 
     def moves_for(self, method: Method) -> tuple[Moves, tuple[str, ...]]:
@@ -128,17 +128,17 @@ def save(
 
 
 def companion_file(video: Path, title: str) -> Path:
-    """Where the companion video ``title`` of a saved ``video`` is."""
+    """Path of the companion video ``title`` of a saved ``video``."""
     return beside_file(video, f"{title}.mp4")
 
 
 def beside_file(video: Path, name: str) -> Path:
-    """Where the further file ``name`` of a saved ``video`` is."""
+    """Path of the additional file ``name`` of a saved ``video``."""
     return video.with_name(f"{video.stem}-{plain_name(name)}")
 
 
 def restore(file: str | Path) -> Record:
-    """The record in an mp4 or JSON that `save` wrote; raises `InputError` for any other file."""
+    """Read the record from an mp4 or JSON written by `save`; raises `InputError` for any other file."""
     file = Path(file)
     if kind_of(file) == ".json":
         if file.stat().st_size > LARGEST_JSON:
@@ -152,7 +152,7 @@ def restore(file: str | Path) -> Record:
 
 
 def frames_zip(file: str | Path, clip: Clip, cameras: Mapping[str, bytes]) -> Path:
-    """Write frames as PNG and ``cameras`` (names and contents of camera files) into one zip, which appears when whole."""
+    """Write frames as PNG and ``cameras`` (names and contents of camera files) into one zip, which appears only when complete."""
     with complete(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for number, frame in enumerate(clip.frames):
             archive.writestr(f"frames/{number:05d}.png", png(frame))
@@ -218,7 +218,7 @@ def _comment(made: Record) -> str:
 
 
 def plain_name(title: str, otherwise: str = "file") -> str:
-    """A title as part of a file name; ``otherwise`` where none of its letters can stand there."""
+    """A title as part of a file name; ``otherwise`` if none of its characters is allowed there."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(title).name).strip("-.") or otherwise
 
 

@@ -1,4 +1,4 @@
-"""Response curves as they are kept, one per method and weights, and a shot asked for as its curve says."""
+"""Saved response curves, one per method and weights, and shots corrected by them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ HOME_VARIABLE = "RESHOOT_RESPONSES"
 
 
 def responses_folder() -> Path:
-    """The folder of the curves: `HOME_VARIABLE`, or the user's cache."""
+    """The folder of saved curves: `HOME_VARIABLE`, or the user's cache."""
     return cache_folder(HOME_VARIABLE, "responses")
 
 
 def words(one: Response) -> str:
-    """Every axis in a few words."""
+    """A short description of every axis."""
     axes = [f"{answer.axis} {100 * answer.gain:.0f} % of asked, {answer.lag:g} frames late" for answer in one.answers]
     return "; ".join(axes) or "no axis was asked for anything"
 
@@ -39,7 +39,7 @@ def save_responses(one: Response, folder: Path) -> Path:
 
 
 def load_responses(folder: Path, method: str, weights: str) -> Response | None:
-    """What `save_responses` wrote for this method and these weights; None where there is nothing."""
+    """The curve that `save_responses` wrote for this method and these weights; None if there is none."""
     file = folder / f"{method}-{weights}.json"
     if not file.is_file():
         return None

@@ -1,4 +1,4 @@
-"""A take report measured from a video file, kept inside the mp4 and as JSON beside it.
+"""Measures the take report of a video file, and stores it inside the mp4 and as JSON beside it.
 
 Measuring runs in a process of its own, off every queue of shots: closing the generator ends it at once.
 """
@@ -28,7 +28,7 @@ LARGEST = 64 << 20
 
 
 def measure_video(video: str | Path, requested: CameraPath | None = None, *, free_lens: bool = False) -> TakeReport:
-    """The report on ``video`` beside ``requested``, or beside the path that the file itself carries.
+    """The report that compares ``video`` with ``requested``, or with the path stored in the file itself.
 
     The lens of the first frame is that of the request where there is one, unless it shall be found (``free_lens``). Raises
     `InputError` for what is no video and where nothing can be followed.
@@ -52,7 +52,7 @@ def measure_video(video: str | Path, requested: CameraPath | None = None, *, fre
 
 
 def read_recorded_path(video: str | Path) -> CameraPath | None:
-    """The path that a result of Reshoot was shot along; None for other videos."""
+    """The path along which a result of Reshoot was shot; None for other videos."""
     try:
         return restore(video).path
     except InputError:
@@ -60,7 +60,7 @@ def read_recorded_path(video: str | Path) -> CameraPath | None:
 
 
 def save_report(video: str | Path, made: TakeReport) -> Path:
-    """Puts the report inside the mp4 ``video`` and writes it beside it; returns the JSON file."""
+    """Store the report inside the mp4 ``video`` and as JSON beside it; returns the JSON file."""
     video = Path(video)
     text = json.dumps({TAG: FORMAT, **made.values()}, allow_nan=False).encode()
     if video.suffix.lower() == ".mp4":
@@ -72,7 +72,7 @@ def save_report(video: str | Path, made: TakeReport) -> Path:
 
 
 def read_report(video: str | Path) -> TakeReport | None:
-    """The report inside an mp4, or beside it; None where there is none. Raises `InputError` for a damaged one."""
+    """Read the report inside an mp4 or beside it; None if there is none. Raises `InputError` if it is damaged."""
     video = Path(video)
     text = mp4_box.read_box(video, kind=mp4_box.TAKE)
     sidecar = beside_file(video, "take.json")
@@ -92,7 +92,7 @@ def parse_report(text: bytes) -> TakeReport:
 
 
 def measure_steps(video: str | Path, requested: CameraPath | None = None) -> Iterator[Progress | TakeReport]:
-    """`Progress` while a process measures ``video``, then its report, which it has kept; closing this ends the process."""
+    """Measure ``video`` in a subprocess, which also saves the report: yields `Progress`, then the report. Closing this ends the process."""
     from camera.formats.reshoot import write
 
     video, start = Path(video), time.monotonic()

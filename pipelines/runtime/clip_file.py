@@ -1,4 +1,4 @@
-"""A clip as one npz file, without loss and with everything: what the processes and machines of one pool send back."""
+"""A complete clip as one lossless npz file, which the processes and machines of a pool send back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.runtime.progress_clock import Phase, Report
 
 
 def clip_bytes(clip: Clip, scene: Scene) -> bytes:
-    """``clip``, shot from ``scene``, for `clip_of_bytes`; frames stay to the bit."""
+    """Pack ``clip``, shot from ``scene``, for `clip_of_bytes`; frames stay identical to the bit."""
     arrays, facts = clip_arrays(clip, scene)
     head = {"clip": facts, "notes": list(clip.notes), "files": list(clip.files)}
     files = {f"file{number}": np.frombuffer(file, np.uint8) for number, file in enumerate(clip.files.values())}
@@ -27,7 +27,7 @@ def clip_bytes(clip: Clip, scene: Scene) -> bytes:
 
 
 def clip_of_bytes(file: bytes, scene: Scene) -> Clip:
-    """What `clip_bytes` wrote; ``scene`` is the one it was shot from."""
+    """Unpack what `clip_bytes` wrote; ``scene`` is the scene that it was shot from."""
     with np.load(io.BytesIO(file), allow_pickle=False) as arrays:
         head = json.loads(str(arrays["head"]))
         files = {name: arrays[f"file{number}"].tobytes() for number, name in enumerate(head["files"])}
@@ -35,7 +35,7 @@ def clip_of_bytes(file: bytes, scene: Scene) -> Clip:
 
 
 def plain(item: Progress | Report) -> dict[str, Any]:
-    """As plain values; an early frame stays an array."""
+    """Convert to plain values; a preview frame stays an array."""
     return asdict(item) | ({"preview": item.preview} if isinstance(item, Progress) else {})
 
 

@@ -20,7 +20,7 @@ NICER = 5
 
 
 class Device:
-    """One GPU, or the processor where there is none. Tests put a smaller one in its place."""
+    """One GPU, or the CPU if there is none. Tests replace it with a smaller one."""
 
     def __init__(self, name: str | None = None) -> None:
         self.torch = torch.device(name or _best())
@@ -32,7 +32,7 @@ class Device:
 
     @property
     def label(self) -> str:
-        """What a person calls it: the GPU's name, or the processor with its cores."""
+        """The device's name for the user: the GPU's name, or the CPU with its cores."""
         if self.is_gpu:
             return torch.cuda.get_device_name(self.torch)
         return f"processor with {os.cpu_count()} cores"
@@ -43,14 +43,14 @@ class Device:
         return psutil.virtual_memory().total
 
     def free_bytes(self) -> int:
-        """Bytes that a new job could use, those that torch holds in reserve included."""
+        """Bytes that a new job could use, including those that torch holds in reserve."""
         if self.is_gpu:
             free, _ = torch.cuda.mem_get_info(self.torch)
             return free + torch.cuda.memory_reserved(self.torch) - torch.cuda.memory_allocated(self.torch)
         return self.main_memory_bytes()
 
     def main_memory_bytes(self) -> int:
-        """Bytes of main memory that this process could still use, a container's limit considered."""
+        """Bytes of main memory that this process could still use, considering a container's limit."""
         return min(psutil.virtual_memory().available, _cgroup_room())
 
     def bytes_of(self, networks: Iterable[nn.Module]) -> int:
@@ -63,13 +63,13 @@ class Device:
         )
 
     def start_peak(self) -> None:
-        """Begin to measure the peak anew."""
+        """Restart the measurement of peak memory."""
         if self.is_gpu:
             torch.cuda.reset_peak_memory_stats(self.torch)
         self._peak = 0
 
     def peak_bytes(self) -> int:
-        """Most bytes held since `start_peak`: allocated on a GPU, else this process's memory whenever this was called."""
+        """Peak bytes since `start_peak`: memory allocated on a GPU, else the largest process memory at any call of this function."""
         if self.is_gpu:
             return torch.cuda.max_memory_allocated(self.torch)
         self._peak = max(self._peak, psutil.Process().memory_info().rss)
@@ -94,7 +94,7 @@ class Device:
 
 
 def tensor_bytes(tensor: torch.Tensor) -> int:
-    """Bytes that a tensor really holds: one in 8 bits with a scale says what it would be without."""
+    """Bytes that a tensor really occupies; an 8-bit tensor with a scale reports its unquantised size otherwise."""
     if not hasattr(tensor, "__tensor_flatten__"):
         return tensor.nbytes
     names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]

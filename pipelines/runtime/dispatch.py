@@ -1,4 +1,4 @@
-"""Where a shot runs: in a sibling Space, on ZeroGPU, on a pool of replicas, or on this machine's own device.
+"""Chooses where a shot runs: in a sibling Space, on ZeroGPU, on a pool of replicas, or on this machine's own device.
 
 Imports nothing heavy before something is to run.
 """
@@ -65,7 +65,7 @@ def _run(shot: Shot, headers: Mapping[str, str] | None, visitor: str) -> Iterato
 
 
 def forecast(shot: Shot) -> Forecast:
-    """What `generate` would need: memory and mode, time, ZeroGPU quota; its ``refusal`` says what would fit instead."""
+    """Forecast of `generate`: memory and mode, time, ZeroGPU quota; its ``refusal`` says what would fit instead."""
     from pipelines.runtime import forecast as estimates
     from pipelines.runtime import remote
 
@@ -77,7 +77,7 @@ def forecast(shot: Shot) -> Forecast:
 
 
 def unavailable(kind: type[Settings]) -> frozenset[str]:
-    """Names of those settings that cannot be chosen where `generate` runs things, so that a page does not ask for them.
+    """Names of the settings that are not available where `generate` runs shots, so that the page does not show them.
 
     Joins the pool of ``RESHOOT_RAY`` to know its GPUs; where it cannot be reached, a shot says so.
     """

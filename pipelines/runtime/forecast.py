@@ -1,4 +1,4 @@
-"""Forecast of a run: memory mode, seconds, ZeroGPU quota, and what would fit where the run does not."""
+"""Forecast of a run: memory mode, seconds, ZeroGPU quota, and what would fit if the run does not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TINY_SECONDS, TINY_GIGABYTES = 20.0, 2.0
 
 @dataclass(frozen=True)
 class Choice:
-    """A memory mode, the gigabytes it needs, and one sentence why it was taken."""
+    """A memory mode, the gigabytes it needs, and one sentence on why it was chosen."""
 
     mode: str
     gigabytes: float
@@ -53,7 +53,7 @@ _SAFETY, _START_SECONDS = 1.3, 15.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """What to show beside the button before a run.
+    """The forecast shown beside the button before a run.
 
     ``seconds`` on the reference GPU; ``gigabytes`` of the chosen ``mode``; ``words`` one or two sentences;
     ``refusal`` says what cannot fit and what would, empty when the run may start.
@@ -97,7 +97,7 @@ def choose(needs: Mapping[str, float], free: float, requested: str = AUTO) -> Ch
 
 
 def smaller(path: CameraPath) -> Iterator[CameraPath]:
-    """Less demanding versions of a path, mildest first: fewer frames, then a smaller picture, then both."""
+    """Less demanding versions of a path, starting with the smallest change: fewer frames, then a smaller picture, then both."""
     for share in (0.75, 0.5, 0.25):
         for frames in range(max(1, round(len(path) * share)), 0, -1):
             if len(path) * (share - 0.25) < frames:
@@ -109,7 +109,7 @@ def smaller(path: CameraPath) -> Iterator[CameraPath]:
 
 
 def what_fits(shot: Shot, free: float) -> str:
-    """A sentence naming fewer frames or a smaller size that would fit into ``free`` gigabytes; empty when none was found."""
+    """A sentence that names fewer frames or a smaller size that would fit into ``free`` gigabytes; empty if none was found."""
     for candidate in smaller(shot.left):
         try:
             needs = shot.method.estimate(candidate, shot.settings).gigabytes
@@ -133,7 +133,7 @@ def zerogpu_seconds(shot: Shot, *, size: str = LARGE) -> int:
 
 
 def quota_seconds(asked: float, *, size: str = LARGE) -> int:
-    """Seconds of the visitor's daily quota that a run of ``asked`` seconds must find there."""
+    """Seconds that must be left in the visitor's daily quota for a run of ``asked`` seconds."""
     return math.ceil(asked * QUOTA_FACTOR[size])
 
 
@@ -148,7 +148,7 @@ def quota_words(asked: float, *, size: str = LARGE) -> str:
 
 
 def check_quota(asked: float, visitor: str, *, size: str = LARGE) -> None:
-    """Refuse in words what ZeroGPU would refuse as an illegal duration. ``visitor``: one of `QUOTAS`' names."""
+    """Raise a readable error for what ZeroGPU would refuse as an illegal duration. ``visitor``: a name in `QUOTAS`."""
     quota = next(quota for quota in QUOTAS if quota.visitor == visitor)
     cost = quota_seconds(asked, size=size)
     if cost > quota.seconds:
@@ -159,14 +159,14 @@ def check_quota(asked: float, visitor: str, *, size: str = LARGE) -> None:
 
 
 def in_words(seconds: float) -> str:
-    """A duration as a person says it: 45 s, 3 min, 1.5 h."""
+    """A duration in a readable form: 45 s, 3 min, 1.5 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def forecast(shot: Shot, *, free: float, on_gpu: bool) -> Forecast:
-    """What this run will need on a device with ``free`` gigabytes; never raises for what does not fit, but says so."""
+    """Forecast of a run on a device with ``free`` gigabytes; reports, rather than raises, if the run does not fit."""
     options = shot.options
     if options.weights == "tiny":
         return Forecast(TINY_SECONDS, TINY_GIGABYTES, FULL, "Tiny random networks: seconds, and noise for a picture.")
@@ -185,7 +185,7 @@ def forecast(shot: Shot, *, free: float, on_gpu: bool) -> Forecast:
 
 
 def forecast_zerogpu(shot: Shot) -> Forecast:
-    """What this run will need on ZeroGPU, its cost in the visitor's quota included."""
+    """Forecast of a run on ZeroGPU, including its cost in the visitor's quota."""
     size = zerogpu_size()
     told = forecast(shot, free=GPU_GIGABYTES[size], on_gpu=True)
     asked = zerogpu_seconds(shot, size=size)

@@ -1,4 +1,4 @@
-"""A shot and its result as single files, so that one Space can shoot for another. Nothing is pickled."""
+"""Stores a shot and its result as single files, so that one Space can shoot for another. Nothing is pickled."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_job(file: File, shot: Shot, *, files: bool = False) -> File:
 
 
 def read_job(file: str | Path | IO[bytes], *, files: bool = False) -> Shot:
-    """What `write_job` wrote; raises `InputError` for anything else, and for what would not fit into memory.
+    """Read what `write_job` wrote; raises `InputError` for anything else, and for jobs that would not fit into memory.
 
     ``files``: the job comes from ourselves and may name files.
     """
@@ -88,7 +88,7 @@ _PROOF = struct.Struct(">Q32s")
 
 
 def sign(file: Path) -> Path:
-    """Writes into the comment of a job file when it was made, and that somebody with the secret made it."""
+    """Write a time stamp and a signature made with the shared secret into the comment of a job file."""
     with zipfile.ZipFile(file, "a") as archive:
         archive.comment = bytes(_PROOF.size)
     data, now = file.read_bytes()[: -_PROOF.size], int(time.time())
@@ -123,7 +123,7 @@ def _check_no_files(settings: Settings) -> None:
 
 
 def read_result(file: str | Path) -> tuple[Clip, Report | None]:
-    """The clip and report in a file that `serve` yielded; frames have been through the mp4.
+    """The clip and report in a file from `serve`; its frames have been through mp4 compression.
 
     Raises `InputError` for a damaged file and for one that unpacks to more than an upload may.
     """

@@ -27,7 +27,7 @@ _GROUP_HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_gr
 
 
 def networks(pipeline: Pipeline) -> dict[str, nn.Module]:
-    """Those components that have weights, each once."""
+    """The components that have weights, each once."""
     found: dict[str, nn.Module] = {}
     for name, component in pipeline.components.items():
         if isinstance(component, nn.Module) and all(component is not other for other in found.values()):
@@ -41,7 +41,7 @@ def weight_bytes(network: nn.Module) -> int:
 
 @contextmanager
 def place_on_device(pipeline: Pipeline, mode: str, device: torch.device) -> Iterator[None]:
-    """For the length of one run, ``pipeline`` computes on ``device`` with its networks kept there by ``mode``.
+    """A context in which ``pipeline`` computes on ``device``, with its networks placed according to ``mode``.
 
     Full, fp8 and int8 leave the networks on the device for the next run; the offloading modes leave them in main memory.
     """
@@ -101,7 +101,7 @@ def _run_in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.
 
 
 def storage_mode(network: nn.Module) -> str | None:
-    """The 8-bit memory mode in which a network's weights are stored, None where they are as loaded."""
+    """The 8-bit memory mode in which a network's weights are stored; None if they are unchanged."""
     for parameter in network.parameters():
         if parameter.dtype == torch.float8_e4m3fn:
             return FP8

@@ -1,4 +1,4 @@
-"""Time and memory of a run: seconds left for the page, and the report at the end."""
+"""Measures time and memory of a run: the remaining seconds for the page, and the final report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Report:
-    """How a run went: what was chosen and why, and what it took.
+    """The report of a run: what was chosen and why, and the time and memory it took.
 
     ``revisions``: the commit of every repository whose weights were read, "local folder" for those from one.
     """
@@ -55,7 +55,7 @@ class Report:
         return max(counted, key=lambda phase: phase.seconds, default=None)
 
     def sentence(self) -> str:
-        """What the page says under the result."""
+        """The sentence that the page shows under the result."""
         pace = f", {self.longest.seconds_per_step:.2f} s per step" if self.longest else ""
         return f"{self.seconds:.1f} s on {self.device}{pace}, peak {self.peak_gigabytes:.2f} GB in memory mode {self.mode}."
 
@@ -65,7 +65,7 @@ class Report:
 
 
 class Meter(Protocol):
-    """What the clock asks of a device, and whoever it runs for."""
+    """The device interface that the clock needs."""
 
     @property
     def label(self) -> str: ...
@@ -93,7 +93,7 @@ class Clock:
         device.start_peak()
 
     def timed(self, progress: Progress) -> Progress:
-        """Note the step, and say how long the phase will still take."""
+        """Record the step, and estimate how long the phase will still take."""
         spent_in = self.phase if progress.step == 0 and self.phase else progress.phase
         spent = self._note(spent_in)
         self.phase = progress.phase

@@ -1,4 +1,4 @@
-"""Running a method: one job at a time, loaded on first use, evicted when room is needed, cancelled within a step."""
+"""Runs methods: one job at a time, loaded on first use, evicted when memory is needed, cancelled within a step."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Runtime:
         self.done[shot.method.name].add()
 
     def exclusive(self, job: Callable[[], Iterator[T]], *, gigabytes: float = 0.0) -> Iterator[Progress | T]:
-        """What ``job()`` yields, as one job of the queue (a training, a reconstruction); `Progress` while others are before it.
+        """Run ``job()`` as one job of the queue (a training or a reconstruction) and yield its items; yields `Progress` while it waits.
 
         Least recently used pipelines leave first until ``gigabytes`` are free on the device. Closing the generator closes
         the job's and lets the next one begin.
@@ -85,12 +85,12 @@ class Runtime:
             self._leave(ticket)
 
     def forecast(self, shot: Shot) -> estimates.Forecast:
-        """What a run would need here, counting as free what loaded pipelines would make room for."""
+        """Forecast of a run on this device; memory of loaded pipelines that can be evicted counts as free."""
         room = (self.device.free_bytes() + self._resident_bytes()) / 1e9
         return estimates.forecast(shot, free=room, on_gpu=self.device.is_gpu)
 
     def unload(self) -> None:
-        """Forget every pipeline and give its memory back."""
+        """Unload every pipeline and free its memory."""
         self.loaded.clear()
         self.device.tidy()
 
@@ -263,7 +263,7 @@ _default_lock = threading.Lock()
 
 
 def default() -> Runtime:
-    """The process's own runtime, made on first use."""
+    """The process's own runtime, created on first use."""
     global _default
     with _default_lock:
         if _default is None:

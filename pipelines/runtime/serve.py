@@ -1,4 +1,4 @@
-"""Shooting for another Space: a job file comes in, progress and a file with the result go out."""
+"""Shoots for another Space: takes a job file, and yields progress and a file with the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs work in a worker thread, so that the caller may pause, check the time or cancel between its steps."""
+"""Runs work in a worker thread, so that the caller can pause, check the time or cancel between steps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def in_worker_thread(
     failed: Callable[[BaseException], BaseException],
     name: str,
 ) -> Iterator[Any]:
-    """What ``work(tell, cancelled)`` tells, its `Progress` with the seconds left; closing it cancels and waits for the end.
+    """Yield what ``work(tell, cancelled)`` reports, with the remaining seconds in `Progress`; closing it cancels and waits for the end.
 
     Once closed, ``tell`` raises `Cancelled` and ``cancelled`` is true. An error is raised here as what ``failed`` makes of
     it, in the thread, and the device is tidied in any case.
@@ -73,7 +73,7 @@ def forward_steps(steps: Iterator[Any], tell: Tell) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the computer had no memory left."""
+    """Whether an error means that a device or the computer ran out of memory."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     words = str(error).lower()

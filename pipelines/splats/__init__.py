@@ -1,1 +1,1 @@
-"""Gaussian splats: what they are, their files, how they are drawn, and a scene made of them."""
+"""Gaussian splats: data, files, renderers, and scenes made of them."""

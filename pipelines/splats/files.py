@@ -21,7 +21,7 @@ _TYPES = {"float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8", "
 
 
 def ply_bytes(splats: Splats) -> bytes:
-    """The file that 3DGS's own code writes: normals of zero, harmonics beyond the first channel by channel."""
+    """The file as 3DGS's own code writes it: zero normals; harmonics beyond the first are stored channel by channel."""
     n, rest = len(splats), splats.sh[:, 1:].transpose(0, 2, 1).reshape(len(splats), -1)
     columns = (
         splats.means, np.zeros((n, 3), np.float32), splats.sh[:, 0], rest, splats.logit_opacities[:, None],
@@ -33,7 +33,7 @@ def ply_bytes(splats: Splats) -> bytes:
 
 
 def read_ply(data: bytes, name: str = "splats.ply") -> Splats:
-    """Splats of a 3DGS ``.ply``; properties may come in any order, unknown ones are passed over. Raises `InputError`."""
+    """Splats of a 3DGS ``.ply``; accepts properties in any order and skips unknown ones. Raises `InputError`."""
     rows = _rows(data, name)
     present = set(rows.dtype.names or ())
     rest = sum(f"f_rest_{i}" in present for i in range(3 * ((MOST_DEGREE + 1) ** 2 - 1)))
@@ -59,7 +59,7 @@ def read_ply(data: bytes, name: str = "splats.ply") -> Splats:
 
 
 def splat_bytes(splats: Splats) -> bytes:
-    """32 bytes for each Gaussian, the most visible first, so that viewers show something early; colours lose their direction."""
+    """A file with 32 bytes per Gaussian, the most visible first, so that viewers show something early; colours lose their dependence on direction."""
     order = np.argsort(-splats.opacities * np.exp(splats.log_scales.sum(axis=1)), kind="stable")
     chosen = splats.chosen(order)
     records = np.empty(len(chosen), _RECORD)

@@ -103,7 +103,7 @@ class _Over(torch.autograd.Function):
 
 
 def in_rows(work: Callable[[int, int, int], None]) -> None:
-    """``work`` of (first row, step, number of the thread) on all threads."""
+    """Run ``work(first row, step, thread number)`` on all threads."""
     list(_threads().map(lambda thread: work(thread, THREADS, thread), range(THREADS)))
 
 

@@ -101,7 +101,7 @@ def draw(
 
 
 def project(g: Gaussians, camera_from_world: Tensor, intrinsics: Tensor, width: int, height: int) -> ProjectedGaussians:
-    """The EWA projection: a Gaussian in space becomes one in the picture, by the linear part of perspective at its centre."""
+    """EWA projection: maps a 3D Gaussian to a 2D Gaussian in the picture by linearising the perspective at its centre."""
     turn = camera_from_world[:3, :3]
     local = g.means @ turn.T + camera_from_world[:3, 3]
     z = local[:, 2]
@@ -176,7 +176,7 @@ def harmonics(directions: Tensor, count: int) -> Tensor:
 
 
 class Overlaps(NamedTuple):
-    """Which Gaussians reach which tile: ``members`` (P,) sorted by tile and depth; tile t has ``counts[t]`` from
+    """The Gaussians that overlap each tile: ``members`` (P,) sorted by tile and depth; tile t has ``counts[t]`` from
     ``starts[t]`` on. Tiles are `TILE` pixels square, counted in rows of ``columns``."""
 
     members: Tensor

@@ -1,4 +1,4 @@
-"""A file of splats as a scene: its first picture with depth is drawn, and so is every frame of a path, by the splats themselves.
+"""A file of splats as a scene: its first picture with depth, and every frame of a path, are rendered from the splats themselves.
 
 Methods that take a picture get the drawn one with its depth; rehearsals, viewfinder and all else that `camera.render.scene`
 draws show the splats. Learnt splats have no picture and no camera of their own, so a place to stand is found, and said.
@@ -36,7 +36,7 @@ _SMALL = 160
 
 @dataclass(frozen=True, eq=False)
 class SplatScene(SelfRenderedScene):
-    """A still scene whose frames are drawn from ``splats``; its one view is what they look like from the first camera."""
+    """A still scene whose frames are rendered from ``splats``; its one view is their render from the first camera."""
 
     splats: Splats = field(kw_only=True)
 
@@ -55,7 +55,7 @@ def open_splats(
     camera: CameraPath | None = None,
     fov_degrees: float = FOV_DEGREES,
 ) -> tuple[SplatScene, str]:
-    """The scene of a file of splats (see `pipelines.splats.formats`), and in words how it was read.
+    """The scene from a file of splats (see `pipelines.splats.formats`), and a sentence on how it was read.
 
     ``up``: which axis of the file points up. ``camera``: where the first picture is taken from, a path's first frame; else
     the origin, looking along z, where that shows the scene, and a place before all of it where not. ``fov_degrees``:
@@ -72,7 +72,7 @@ def open_splats(
 def scene_of_splats(
     splats: Splats, *, name: str = "splats", camera: CameraPath | None = None, fov_degrees: float = FOV_DEGREES
 ) -> tuple[SplatScene, str]:
-    """`open_splats` for splats available, in the world's axes."""
+    """Like `open_splats`, for splats that are already loaded, in the world's axes."""
     ready = prepare(splats)
     where = "Seen from the given camera."
     if camera is None:
@@ -87,7 +87,7 @@ def scene_of_splats(
 
 
 def prepare(splats: Splats) -> Any:
-    """What drawing needs: a `Drawing` of this machine and the Gaussians on its device."""
+    """Prepare drawing: a `Drawing` for this machine, and the Gaussians on its device."""
     from pipelines.splats.drawing import drawing_on
     from pipelines.splats.rasterizer import Gaussians
 

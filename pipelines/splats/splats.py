@@ -1,4 +1,4 @@
-"""Gaussian splats: a scene as many small coloured blobs, as plain arrays. Imports no torch.
+"""Gaussian splats as plain arrays. Imports no torch.
 
 Kerbl et al., "3D Gaussian Splatting for Real-Time Radiance Field Rendering" (2023). Their files are in
 `pipelines.splats.files`, the rasteriser in
@@ -78,21 +78,21 @@ class Splats:
 
     @property
     def colours(self) -> NDArray[np.float32]:
-        """(N,3) in 0..1: what does not depend on the direction."""
+        """(N,3) in 0..1: the colours' part that does not depend on direction."""
         return np.clip(self.sh[:, 0] * np.float32(SH_C0) + np.float32(0.5), 0, 1)
 
     @property
     def middles(self) -> PointCloud:
-        """The points where they are largest, in these colours."""
+        """The Gaussians' centres as points, with these colours."""
         return PointCloud(self.means, (self.colours * 255).round().astype(np.uint8))
 
     def chosen(self, which: ArrayLike) -> Splats:
-        """Only those that an index or a mask names."""
+        """The splats selected by an index or a mask."""
         which = np.asarray(which)
         return Splats(*(getattr(self, declared.name)[which] for declared in fields(self)))
 
     def joined(self, other: Splats) -> Splats:
-        """Both; of the lower degree's harmonics the higher ones are zero."""
+        """Both sets of splats; missing higher harmonics become zero."""
         most = max(self.sh.shape[1], other.sh.shape[1])
         sh = [np.pad(each.sh, ((0, 0), (0, most - each.sh.shape[1]), (0, 0))) for each in (self, other)]
         plain = ("means", "quaternions", "log_scales", "logit_opacities")
@@ -100,7 +100,7 @@ class Splats:
         return Splats(**both, sh=np.concatenate(sh))
 
     def placed(self, similarity: Similarity) -> Splats:
-        """Turned, scaled and shifted; of the colours what does not depend on the direction is kept, as few viewers show more."""
+        """Rotated, scaled and shifted; keeps only the direction-independent colours, because few viewers show more."""
         from scipy.spatial.transform import Rotation
 
         turned = Rotation.from_matrix(similarity.rotation) * Rotation.from_quat(np.roll(self.quaternions, -1, axis=1))

@@ -1,4 +1,4 @@
-"""The single HTML file: script, description and arrays in one, nothing outside it is asked for."""
+"""The single HTML file: script, description and arrays in one, without external requests."""
 
 from __future__ import annotations
 

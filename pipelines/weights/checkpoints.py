@@ -36,7 +36,7 @@ _building = Lock()
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What `load_strict` did: names are those of the file for ``dropped``, of the network otherwise."""
+    """The result of `load_strict`: names in ``dropped`` are the file's, all others the network's."""
 
     source: str
     loaded: int
@@ -55,7 +55,7 @@ class LoadReport:
 
 
 def dtype_for(device: str | torch.device) -> torch.dtype:
-    """Floating type in which networks run on ``device``: bfloat16 on a GPU that has it, float16 on an older one, else float32."""
+    """The floating-point type for networks on ``device``: bfloat16 on a GPU that supports it, float16 on an older one, else float32."""
     if torch.device(device).type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
@@ -121,7 +121,7 @@ def _tensors_in(loaded: Any, name: str) -> dict[str, Tensor]:
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """A configuration file; `InputError` when it is no JSON object."""
+    """Read a configuration file; raises `InputError` if it is not a JSON object."""
     with reading(f"{Path(path).name} is not readable JSON; download the checkpoint again."):
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(value, dict):
@@ -130,7 +130,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 
 def strip_prefix(state: State, *prefixes: str) -> dict[str, Tensor]:
-    """Only the tensors under the first of ``prefixes`` that occurs, without it; the empty prefix takes everything."""
+    """The tensors under the first of ``prefixes`` that occurs, with the prefix removed; the empty prefix takes everything."""
     for prefix in prefixes:
         inside = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
         if inside:
@@ -143,7 +143,7 @@ def strip_prefix(state: State, *prefixes: str) -> dict[str, Tensor]:
 
 
 def on_meta_device(build: Callable[[], Network]) -> Network:
-    """The network that ``build`` makes, its parameters without memory (meta device), its buffers real."""
+    """The network that ``build`` creates, with parameters on the meta device and real buffers."""
     from accelerate import init_empty_weights
 
     with _building, init_empty_weights(include_buffers=False):
@@ -192,7 +192,7 @@ def load_strict(
     source: str = "this checkpoint",
     dtype: torch.dtype | None = None,
 ) -> LoadReport:
-    """Give ``network`` exactly the tensors of ``state`` and say what happened; parameters may be on the meta device.
+    """Load exactly the tensors of ``state`` into ``network`` and return a report; parameters may be on the meta device.
 
     ``renames`` leads from the file's names to the network's. ``dropped``: regular expressions (search) of file names that are
     known not to be needed. ``optional``: regular expressions of network names that may keep the value they were built with.
@@ -308,7 +308,7 @@ def from_folder(
     dropped: Sequence[str] = (),
     **options: Any,
 ) -> Any:
-    """A diffusers or transformers model from a local checkpoint folder, refused unless every tensor fits.
+    """A diffusers or transformers model from a local checkpoint folder; raises `InputError` unless every tensor fits.
 
     ``dropped``: regular expressions of tensors in the file that this class does not need (the decoder of a text model).
     ``options`` go to ``from_pretrained``. Both libraries only warn about missing tensors and fill them at random; here

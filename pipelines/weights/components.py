@@ -1,4 +1,4 @@
-"""Networks that come ready-made from diffusers and transformers, the same way for real, tiny and random weights."""
+"""Networks from diffusers and transformers, loaded in the same way for real, tiny and random weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def component(
     dropped: Sequence[str] = (),
     **options: Any,
 ) -> Any:
-    """A network of class ``kind``, loaded once for all methods that ask for the same one.
+    """A network of class ``kind``, loaded once and shared by all methods that use it.
 
     Real weights come from ``checkpoint``/``subfolder`` and must fit exactly, but for ``dropped`` (see `from_folder`,
     which also gets ``options``); otherwise the network has the configuration ``tiny`` or ``full`` and random values.

@@ -43,7 +43,7 @@ _shared: WeakValueDictionary[tuple, Any] = WeakValueDictionary()
 
 
 class Cancelled(Exception):
-    """The user cancelled the job while weights were downloaded."""
+    """The user cancelled the job while weights were downloading."""
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Weights:
         return _Fetch(checkpoint, self).files()
 
     def shared(self, key: tuple | str, load: Callable[[], T]) -> T:
-        """The component under ``key``, loaded once for all methods while any of them keeps it."""
+        """The component under ``key``, loaded once and shared by all methods while any of them holds it."""
         full_key = (self.mode, self.seed if self.mode != "real" else None, str(self.device), key)
         component = _shared.get(full_key)
         if component is None:
@@ -267,7 +267,7 @@ class _Meter:
         self.began, self.told = time.monotonic(), 0.0
 
     def bar(self) -> type[tqdm]:
-        """A progress bar class as the hub's client wants one; it draws nothing."""
+        """A progress bar class for the Hub's client; it draws nothing."""
         meter = self
 
         class Bar(tqdm):

@@ -54,7 +54,7 @@ _WORDLESS = re.compile(
 
 @dataclass(frozen=True)
 class Strength:
-    """What a file says of one network. ``alphas`` and ``ranks``: by the end of a layer's name, as peft's patterns."""
+    """The strength that a file states for one network. ``alphas`` and ``ranks``: by the end of a layer's name, like peft's patterns."""
 
     alpha: float | None = None
     rank: int | None = None
@@ -63,14 +63,14 @@ class Strength:
     rslora: bool = False
 
     def scale(self, module: str, rank: int, *, silent: float) -> float:
-        """What ``module``'s update is multiplied by; ``rank`` is that of its matrices, ``silent`` holds without an alpha."""
+        """The factor of ``module``'s update; ``rank``: of its matrices; ``silent``: the factor if there is no alpha."""
         alpha = _match_layer(self.alphas, module, self.alpha)
         if alpha is None:
             return silent
         return alpha / (math.sqrt(rank) if self.rslora else rank)
 
     def check_rank(self, module: str, rank: int, name: str) -> None:
-        """Raises `InputError` where the file says another rank than its matrices have."""
+        """Raise `InputError` if the file states another rank than its matrices have."""
         said = _match_layer(self.ranks, module, self.rank)
         if said is not None and said != rank:
             raise InputError(
@@ -101,7 +101,7 @@ def read_strength(path: str | Path, part: str, account: Account) -> Strength:
 
 
 def layer_alphas(stored: Mapping[str, Any], name: str) -> dict[str, float]:
-    """Alphas that lie beside the matrices, by the name of their layer."""
+    """Alphas stored beside the matrices, by layer name."""
     made = {}
     for key, value in stored.items():
         if key.endswith(".alpha"):

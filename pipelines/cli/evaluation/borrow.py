@@ -1,4 +1,4 @@
-"""Borrow the camera move of a clip: its camera as a path of the fewest keys within a tolerance, scaled to your scene.
+"""Borrow the camera move of a clip: its camera as a path with the fewest keys within a tolerance, scaled to your scene.
 
     python -m pipelines.cli.evaluation.borrow clip.mp4 --out path.json [--subject 2.5] [--smooth 4]
 
@@ -18,7 +18,7 @@ from pipelines.media.video import complete
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 1 refused, which is said."""
+    """Run the command. Exit status: 0 done, 1 refused, with a message."""
     parser = argparse.ArgumentParser(
         "python -m pipelines.cli.evaluation.borrow", description=(__doc__ or "").split("\n\n")[0]
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(given: argparse.Namespace, shoot: Callable[[list[str]], int]) -> int:
-    """Scores what is given and writes every form of the table; 1 where something could not be scored.
+    """Score the given results and write the table in every form; returns 1 if something could not be scored.
 
     ``shoot`` runs a command line of `python -m pipelines`, for ``--matrix``.
     """

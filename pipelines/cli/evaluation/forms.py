@@ -38,7 +38,7 @@ class Group:
 
 
 def group_results(results: Iterable[ResultScores]) -> list[Group]:
-    """By method, weights and move; results without a method stand alone."""
+    """Group results by method, weights and move; a result without a method forms its own group."""
     groups: dict[tuple[str, ...], list[ResultScores]] = {}
     for one in results:
         key = (one.method, one.weights, one.move) if one.method else ("", one.name, one.move)
@@ -47,7 +47,7 @@ def group_results(results: Iterable[ResultScores]) -> list[Group]:
 
 
 def as_csv(results: Sequence[ResultScores]) -> str:
-    """A line for every result; the numbers' sources and conventions stand in the second and third line."""
+    """One line per result; the second and third line give the sources and conventions of the metrics."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     facts = ("result", "method", "weights", "move", "seed", "frames", "placed", "verdict")

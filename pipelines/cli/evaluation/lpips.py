@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al. 2018): how different two pictures look to a network trained on photographs; 0 is the same.
+"""LPIPS (Zhang et al. 2018): the perceptual distance between two pictures; 0 for identical pictures.
 
 The network is AlexNet (Krizhevsky 2014, one tower) or VGG-16 (Simonyan and Zisserman 2015) up to its last rectified layer, in
 the layout of torchvision's weights; torchvision itself is not needed. Five layers are compared: features of unit length in
@@ -60,7 +60,7 @@ class Lpips:
     heads: tuple[Tensor, ...]
 
     def distance(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-        """Of two pictures (H,W,3) of one size; raises `InputError` for others, and below 31 pixels a side."""
+        """Distance between two pictures (H,W,3) of the same size; raises `InputError` for other sizes and for sides below 31 pixels."""
         if first.shape != second.shape or min(first.shape[:2]) < SMALLEST:
             raise InputError(
                 f"LPIPS compares pictures of one size and {SMALLEST} pixels a side or more; got {first.shape[:2]} and {second.shape[:2]}."
@@ -73,7 +73,7 @@ class Lpips:
         return float(torch.stack(parts).sum())
 
     def features(self, pictures: Tensor) -> list[Tensor]:
-        """The compared layers' answers (B,C,h,w) for pictures (B,3,H,W), of unit length over C."""
+        """Features (B,C,h,w) of the compared layers for pictures (B,3,H,W), normalised to unit length over C."""
         found, pools = [], dict(self.stack.pools)
         strides = {number: (stride, padding) for number, stride, padding in self.stack.convolutions}
         for number in sorted({*strides, *pools}):

@@ -1,4 +1,4 @@
-"""Methods x moves x seeds, shot in order, as many at a time as a pool has room for; finished ones are not shot again."""
+"""Shoots all combinations of methods, moves and seeds in order, as many at once as a pool has room for; skips finished ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = {"image", "methods", "moves", "seeds", "options"}
 
 
 def shot_all(file: Path, out: Path, say: Callable[[str], None], shoot: Callable[[list[str]], int]) -> list[Path]:
-    """The mp4s of a matrix; raises `InputError` for a file that is none, and says what was refused.
+    """The mp4s of a matrix; raises `InputError` for a file that is not a matrix, and reports refused shots.
 
     ``{"image": "room.jpg", "methods": ["gen3c"], "moves": ["arc 20 ease"], "seeds": [0, 1, 2, 3, 4], "options": ["--weights",
     "tiny"]}``; moves are film moves in words, or path files beside the matrix.
@@ -50,7 +50,7 @@ class PlannedShot:
 
 
 def plan_shots(matrix: dict[str, Any], beside: Path, out: Path) -> Iterator[PlannedShot]:
-    """Every shot of a matrix whose files lie ``beside``; paths of its moves are written to ``out``."""
+    """Every shot of a matrix whose files are in the folder ``beside``; writes the paths of its moves to ``out``."""
     for method, (number, move) in product(matrix["methods"], enumerate(matrix["moves"])):
         shot = ["run", method, "--image", str(beside / matrix["image"]), *map(str, matrix["options"])]
         videos = {seed: out / f"{method}_move{number}_seed{seed}.mp4" for seed in matrix["seeds"]}

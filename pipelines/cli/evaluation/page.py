@@ -1,4 +1,4 @@
-"""The table as a web page of one file, and plots of errors over time as SVG and PNG."""
+"""The table as a single-file web page, and plots of errors over time as SVG and PNG."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ STYLE = (
 
 
 def curves(report: TakeReport) -> dict[str, tuple[float, ...]]:
-    """Errors per placed frame by name; what is not known is missing."""
+    """Errors per placed frame, by name; unknown errors are missing."""
     lens = tuple(100 * (ratio - 1) for ratio in report.lens)
     named = dict(zip(COLOURS, (report.turn_degrees, report.distance, lens)))
     return {name: values for name, values in named.items() if values}
 
 
 def svg(report: TakeReport) -> str:
-    """Curves of the errors over the frames, each on a scale of its own, with its largest value; unplaced frames are grey."""
+    """Curves of the errors over the frames, each with its own scale and maximum; unplaced frames are grey."""
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img">']
     step = WIDTH / max(report.count, 1)
     parts += [
@@ -74,7 +74,7 @@ def png(report: TakeReport, file: Path) -> None:
 
 
 def as_html(results: Sequence[ResultScores]) -> str:
-    """One file without links to others: the table, then every result with its words and curves."""
+    """One file without external links: the table, then every result with its description and curves."""
     groups = group_results(results)
     head = "".join(
         f"<th>{html.escape(text)}</th>" for text in ("number", "source", "convention", *(g.label for g in groups))

@@ -1,4 +1,4 @@
-"""Numbers of the pictures themselves: against true frames, and first against last frame where the path comes back."""
+"""Image metrics: against ground-truth frames, and of the first against the last frame if the path is closed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def reprojection_psnr(frames: NDArray[np.uint8], scene: Scene, path: CameraPath)
 
 
 def is_closed(path: CameraPath) -> bool:
-    """Whether a path that goes somewhere ends where it began."""
+    """Whether a path that moves ends where it began."""
     poses = path.relative_to_first().world_from_camera
     way = float(np.linalg.norm(np.diff(path.centres, axis=0), axis=1).sum())
     turned = float(angle_degrees(poses[:1, :3, :3], poses[:, :3, :3]).max())

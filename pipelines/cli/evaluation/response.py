@@ -1,4 +1,4 @@
-"""How methods answer moves: gain, lag and cross-talk per axis, from shots whose cameras are measured; kept per method and weights.
+"""Response of methods to moves: gain, lag and cross-talk per axis, from the measured cameras of shots; saved per method and weights.
 
     python -m pipelines.cli.evaluation.response SHOTS... --out FOLDER
 
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def responses(shots: Sequence[Path], refused: list[str]) -> list[Response]:
-    """One per method and weights; what cannot be measured goes to ``refused`` in words."""
+    """Responses, one per method and weights; ``refused`` collects messages about what could not be measured."""
     groups: dict[tuple[str, str], list[tuple[CameraPath, CameraPath]]] = {}
     for one in score_all(shots, refused.append):
         requested, placed = one.report.requested_path, list(one.report.frames)
@@ -82,7 +82,7 @@ def responses(shots: Sequence[Path], refused: list[str]) -> list[Response]:
 
 
 def shoot_set(method: str, image: Path, out: Path, options: Sequence[str], refused: list[str]) -> list[Path]:
-    """The mp4s of a fixed set of moves at several strengths, shot with ``method`` from ``image``; finished ones are not shot again."""
+    """Shoot a fixed set of moves at several strengths with ``method`` from ``image``; skips finished shots and returns the mp4s."""
     from pipelines.__main__ import main as command
     from pipelines.cli.evaluation.matrix import shot_all
 
@@ -94,7 +94,7 @@ def shoot_set(method: str, image: Path, out: Path, options: Sequence[str], refus
 
 
 def shoot_set_steps(method: str, image: Path, out: Path, options: Sequence[str]) -> Iterator[Progress | Path]:
-    """The same one after the other: `Progress`, whose phase names the shot, and every mp4 when it is finished. Closing it cancels;
+    """The same, one after another: yields `Progress`, whose phase names the shot, and every mp4 when it is finished. Closing it cancels;
     what was finished stays in ``out``."""
     from pipelines.cli.evaluation.matrix import plan_shots
 

@@ -32,7 +32,7 @@ Estimator = Callable[[Any, float], Any]
 
 @dataclass(frozen=True, eq=False)
 class ResultScores:
-    """One result: what it was, how many of its frames were placed, every number by key, and what could not be told."""
+    """The scores of one result: what it is, how many of its frames were placed, every metric by key, and what could not be determined."""
 
     name: str
     method: str
@@ -47,7 +47,7 @@ class ResultScores:
 
 
 def videos(given: Sequence[Path]) -> list[Path]:
-    """The mp4s among files and folders, companions of results left out; raises `InputError` where there is none."""
+    """The mp4s among files and folders, without companion videos; raises `InputError` if there are none."""
     found: list[Path] = []
     for one in given:
         if not one.exists():
@@ -75,7 +75,7 @@ def score(
     data: Path | None = None,
     lpips: Lpips | None = None,
 ) -> ResultScores:
-    """One video scored against the path it carries, or ``path``, or a path file of its name beside it.
+    """Score one video against the path stored in it, ``path``, or a path file with its name beside it.
 
     ``poses``: a path file with the achieved cameras, of every frame. ``model``: ``package.module:function``, which gets
     frames (F,H,W,3) and frames per second and gives a `CameraPath` of all frames, or that and the placed frames' numbers.
@@ -98,13 +98,13 @@ def score(
 
 
 def score_poses(poses: Path, requested: Path) -> ResultScores:
-    """Two path files scored without any video."""
+    """Score two path files without any video."""
     asked = read(requested.name, requested.read_bytes())
     return score_poses_of(asked, read(poses.name, poses.read_bytes(), like=asked), poses.stem)
 
 
 def score_poses_of(requested: CameraPath, achieved: CameraPath, name: str) -> ResultScores:
-    """Two paths scored."""
+    """Score two paths."""
     return _score_report(name, None, requested, _compare(requested, achieved, None, name))
 
 
@@ -209,7 +209,7 @@ def estimator(name: str) -> Estimator:
 
 
 def score_all(given: Sequence[Path], say: Callable[[str], None], **options: Any) -> Iterator[ResultScores]:
-    """Score every result; what cannot be scored is reported and left out."""
+    """Score every result; reports and skips those that cannot be scored."""
     for video in videos(given):
         try:
             yield score(video, **options)

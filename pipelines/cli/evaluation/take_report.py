@@ -1,4 +1,4 @@
-"""Did a shot follow its move? Measures the camera of videos, tells it in words, and keeps the report in each mp4 and beside it.
+"""Did a shot follow its move? Measures the camera of videos, reports it in words, and stores the report in each mp4 and beside it.
 
     python -m pipelines.cli.evaluation.take_report shot.mp4 [more.mp4 ...] [--path requested.json]
 

@@ -1,4 +1,4 @@
-"""Reshoot's methods as a camera-conditioned model of WBench: its poses in, frames out. docs/evaluation.md says how.
+"""Reshoot's methods as a camera-conditioned model for WBench: takes its poses and returns frames; see docs/evaluation.md.
 
 WBench (github.com/meituan-longcat/WBench, src/models/camera) hands over one world-from-camera pose per latent frame, every
 fourth frame, OpenCV axes, and a lens of a 1920 x 1080 picture with its middle at (960, 540); it wants BGR frames back.
@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 1920, 1080
 
 
 def path_of(poses: Mapping[str, Any], frames: int) -> CameraPath:
-    """The path in ``frames`` frames; raises `InputError` for poses that are none.
+    """The path with ``frames`` frames; raises `InputError` for invalid poses.
 
     Poses of third-person cases come with their x axis pointing left, so that they are mirrored; it is turned over.
     """
@@ -50,7 +50,7 @@ def path_of(poses: Mapping[str, Any], frames: int) -> CameraPath:
 def generate_with_poses(
     method: str, image: str, poses: Mapping[str, Any], video_length: int, options: Sequence[str] = ()
 ) -> list[NDArray[np.uint8]]:
-    """``video_length`` BGR frames (H,W,3) of ``image`` shot with ``method`` along the poses: the hook of a model of WBench.
+    """Shoot ``image`` with ``method`` along the poses; returns ``video_length`` BGR frames (H,W,3). This is WBench's model hook.
 
     ``options`` as on the command line, say ``["--weights", "tiny", "--depth-model", "guess"]`` for a dry run. The method
     shoots as many frames as it takes; each frame asked for is the nearest of them in time.

@@ -1,4 +1,4 @@
-"""An entry of CamVid-30K as a folder, from a folder or a zip file of which only expected files are taken."""
+"""An entry of CamVid-30K as a folder, from a folder or from the expected files of a zip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PICTURES = (".jpg", ".jpeg", ".png")
 
 @contextmanager
 def entry_folder(path: str | Path, *, account: Account | None = None) -> Iterator[Path]:
-    """The folder that holds `images/` and `0/`: ``path``, a folder right below it, or a zip unpacked for the while.
+    """The folder that holds `images/` and `0/`: ``path``, a folder directly inside it, or a temporarily unpacked zip.
 
     Files of neither go to ``account``.
     """

@@ -1,4 +1,4 @@
-"""Clips of data sets with their true cameras and frames: RealEstate10K, DL3DV, CamVid-30K, in the layouts that they come in.
+"""Clips of data sets with ground-truth cameras and frames: RealEstate10K, DL3DV, CamVid-30K, in their published layouts.
 
 - RealEstate10K: ``CLIP.txt`` with time stamps, and the frames as ``CLIP.mp4`` or in a folder ``CLIP`` named by time stamp, anywhere below.
 - DL3DV: ``HASH/transforms.json`` (or ``HASH/nerfstudio/transforms.json``) with pictures in ``images_8``, ``images_4``, ``images_2`` or ``images``.
@@ -34,7 +34,7 @@ Frames = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class DatasetClip:
-    """``path``: the true cameras of ``frames`` (F,H,W,3), in their size and order."""
+    """``path``: the ground-truth cameras of ``frames`` (F,H,W,3), in their size and order."""
 
     name: str
     dataset: str
@@ -42,7 +42,7 @@ class DatasetClip:
     frames: Frames
 
     def fitted(self, count: int, width: int, height: int) -> DatasetClip:
-        """``count`` frames at equal distances, scaled and cropped in the middle to another size."""
+        """``count`` evenly spaced frames, scaled and centre-cropped to another size."""
         if count > len(self.path):
             raise InputError(
                 f"{self.name} has {len(self.path)} frames, the shot has {count}; the true clip must be as long."
@@ -54,7 +54,7 @@ class DatasetClip:
 
 
 def find_clips(folder: Path) -> dict[str, Callable[[], DatasetClip]]:
-    """How to read each clip below ``folder``, by name; raises `InputError` where there is none."""
+    """Functions that read each clip below ``folder``, by name; raises `InputError` if there is none."""
     found: dict[str, Callable[[], DatasetClip]] = {}
     files = sorted(folder.rglob("*"))
     pictures = {file.parent.name: file.parent for file in files if file.suffix.lower() in PICTURES}
@@ -75,7 +75,7 @@ def find_clips(folder: Path) -> dict[str, Callable[[], DatasetClip]]:
 
 
 def clip_of(result: str, folder: Path) -> DatasetClip:
-    """The clip whose name is, or stands in, the name of a ``result``; of several the longest name."""
+    """The clip whose name is, or is contained in, the name of a ``result``; the longest name if there are several."""
     clips = find_clips(folder)
     names = [name for name in clips if name in result]
     if not names:

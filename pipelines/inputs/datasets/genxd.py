@@ -1,4 +1,4 @@
-"""The data sets of GenXD's few-view flow and of CamVid-30K, read without running anything that is in the files.
+"""Readers of GenXD's few-view data sets and of CamVid-30K, which run no code from the files.
 
 ReconFusion format: a folder with `index.json` (scene -> file) and files of `torch.save`. CamVid-30K: `images/` and a
 COLMAP model `0/`, as a folder or zip. Source: ``dataset/reconf_group.py`` and the README of the original code.
@@ -59,7 +59,7 @@ def reconfusion_scenes(folder: str | Path) -> dict[str, Path]:
 
 
 def read_reconfusion(file: str | Path, *, name: str = "", account: Account | None = None) -> PosedPictures:
-    """One scene: pictures, cameras, which views to give and to make, and depth bounds where there are some.
+    """One scene: pictures, cameras, the views to give and to generate, and depth bounds if there are any.
 
     What else it holds goes to ``account``.
     """

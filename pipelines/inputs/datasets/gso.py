@@ -1,4 +1,4 @@
-"""Google Scanned Objects as GenXD was evaluated on them: one render given, 11 known cameras to make.
+"""Google Scanned Objects as in GenXD's evaluation: one input render and 11 known target cameras.
 
 A scene is a folder: ``render_mvs_25/model/000.png`` and so on with a ``.npy`` each (camera_from_world, OpenGL axes), and
 ``render_sync_36_single/model`` likewise (OpenCV axes). Source: the original code's data set, read and not run; its files
@@ -38,7 +38,7 @@ def is_gso(folder: Path) -> bool:
 
 
 def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> PosedInput:
-    """One scene; of more than one given ``views`` the others are spread over the 25 (our own choice).
+    """One scene; if ``views`` is more than one, the other inputs are spread over the 25 renders (our own choice).
 
     Raises `InputError` for what is missing or no camera.
     """

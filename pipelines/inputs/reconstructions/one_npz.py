@@ -1,4 +1,4 @@
-"""A posed clip in one npz: frames, depth and cameras together, as MegaSaM, ViPE's users and trackers of points write it.
+"""A posed clip in one npz: frames, depth and cameras together, as MegaSaM, ViPE's users and point trackers write it.
 
 MegaSaM (``NAME_sgd_cvd_hr.npz``): images (T,H,W,3), depths (T,H,W), intrinsic (3,3), cam_c2w (T,4,4), OpenCV axes
 (mega-sam, ``cvd_opt/cvd_opt.py``). ViPE's arrays: data (T,4,4) world from camera with inds (T,), beside images and depth (nv-tlabs/vipe,
@@ -36,7 +36,7 @@ def is_posed_clip(path: Path) -> bool:
 
 
 def read_posed_clip(path: Path, account: Account, *, first_frame: int = 0, max_frames: int) -> Scene:
-    """The clip from ``first_frame`` on, at most ``max_frames`` of it; raises `InputError` for parts that do not belong together."""
+    """At most ``max_frames`` frames of the clip, from ``first_frame`` on; raises `InputError` if its arrays do not fit together."""
     fields = account.fields(npz_shapes(path.read_bytes(), path.name))
     shown, deep, lens = (_first(fields, names) for names in (PICTURES, DEPTHS, LENSES))
     if not lens:

@@ -95,7 +95,7 @@ def _loose_frames(folder: Path, most: int, manifest: Fields, account: Account) -
 
 
 def say_cut(video: Path, kept: int, account: Account) -> None:
-    """Say how many frames of a video were not read."""
+    """Add a note on how many frames of a video were not read."""
     total = max(count_frames(video), kept)  # a clip of uneven rate is longer than its file, and says so itself
     account.left_out(total - kept, total, "frames", f"the first {kept} are taken, which is the longest clip")
 

@@ -1,4 +1,4 @@
-"""The arrays of a ViPE result: poses and lenses by frame, and depth of a frame, in every layout that ViPE has written.
+"""The arrays of a ViPE result: poses and lenses by frame, and the depth of a frame, in every layout that ViPE has used.
 
 Poses and lenses are ``NAME.npz`` (``inds``, ``data``), or raw float32 with a description beside it (``poses.bin`` and
 ``poses_meta.json``; ``intrinsics.bin`` and ``intrinsics_meta.json``). Depth in metres is ``NAME.zip`` of EXR files, or half floats: a
@@ -84,7 +84,7 @@ def _raw_by_frame(path: Path, described: Path, count: int, account: Account) -> 
 
 @contextmanager
 def depth_frames(folder: Path, name: str, frames: int) -> Iterator[DepthOf]:
-    """What gives the depth of a clip ``name`` of so many ``frames``, from ``folder``."""
+    """A reader of the depth of the clip ``name`` with ``frames`` frames in ``folder``."""
     whole = folder / f"{name}.bin.zlib"
     if whole.is_file():
         stack = _whole_clip(whole, frames)
@@ -102,7 +102,7 @@ def depth_frames(folder: Path, name: str, frames: int) -> Iterator[DepthOf]:
 
 
 def part(path: Path) -> Path:
-    """A file that the result must have."""
+    """A required file of the result."""
     if not path.is_file():
         raise InputError(f"The ViPE result has no {path.parent.name}/{path.name}; give the whole result folder.")
     return path

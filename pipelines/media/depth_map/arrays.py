@@ -47,7 +47,7 @@ def _plane(values: Any, path: Path, key: str = "") -> NDArray[np.float32]:
 
 
 def read_npz(path: Path, account: Account) -> Numbers:
-    """The array called depth, or the only picture-like one; ``mask`` is followed, a focal length becomes the field of view."""
+    """The array called depth, or the only one shaped like a picture; applies ``mask``, and converts a focal length to a field of view."""
     shapes = npz_shapes(path.read_bytes(), path.name)
     key = _depth_key(shapes, path)
     if int(np.prod(shapes[key], dtype=np.float64)) > MAX_MEGAPIXELS * 1_000_000:

@@ -33,7 +33,7 @@ _SAMPLES = 2000
 
 
 def find_colour_map(colours: NDArray[Any], shown: NDArray[np.bool_]) -> str | None:
-    """The name of the map that paints these pixels (H,W,3), of 8 or 16 bits, best; None where none does."""
+    """The name of the colour map that best explains these pixels (H,W,3), of 8 or 16 bits; None if there is none."""
     pixels = colours[shown]
     pixels = pixels[:: max(1, len(pixels) // _SAMPLES)].astype(np.float32)
     if colours.dtype.itemsize > 1:

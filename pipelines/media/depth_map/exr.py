@@ -1,4 +1,4 @@
-"""Depth from OpenEXR as renderers and depth tools write it: any compression, several parts, any named channel."""
+"""Depth from OpenEXR files of renderers and depth tools: any compression, several parts, any named channel."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Found:
 
 
 def read_exr(path: Path, account: Account) -> NDArray[np.float32]:
-    """(H,W) stored numbers of the file's depth over the whole picture, NaN outside its data window and in the sky.
+    """(H,W) stored depth values over the whole picture, NaN outside the data window and in the sky.
 
     The depth is the channel called Z or depth, the only one there is, or a grey picture. Raises `InputError` for damaged files,
     deep pixels, and several channels of which none is known to be depth.

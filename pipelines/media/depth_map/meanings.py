@@ -27,7 +27,7 @@ MEANINGS: tuple[DepthMeaning, ...] = get_args(DepthMeaning)
 
 @dataclass(frozen=True)
 class Convention:
-    """How numbers become depth along z. ``scale``: metres per stored one, or None where the unit is not known.
+    """How stored values become depth along z. ``scale``: metres per stored unit, or None if the unit is unknown.
 
     ``whole``: a file of this kind holds whole numbers only; ``sky``: the one that stands for no surface. ``near_is_large``: disparity.
     """
@@ -60,7 +60,7 @@ CONVENTIONS: dict[DepthMeaning, Convention] = {
 def from_disparity(
     disparity: NDArray[np.float32], *, nearest: float = 1.0, farthest: float = 40.0
 ) -> NDArray[np.float32]:
-    """Nearness (H,W), any scale, to distance between ``nearest`` and at most ``farthest``; NaN stays NaN."""
+    """Convert disparity (H,W) of any scale to distances between ``nearest`` and at most ``farthest``; NaN stays NaN."""
     largest = np.nanmax(disparity)
     share = np.clip(disparity / largest, nearest / farthest, 1)
     return (nearest / share).astype(np.float32)

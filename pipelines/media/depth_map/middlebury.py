@@ -1,4 +1,4 @@
-"""The calib.txt of Middlebury's stereo data sets: what turns disparity in pixels into metres."""
+"""The calib.txt of Middlebury's stereo data sets, which converts disparity in pixels to metres."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ALIKE = 0.012
 
 
 def read_raster(path: Path, account: Account) -> NDArray[np.float32]:
-    """(H,W) stored numbers, upright, NaN where the picture is transparent.
+    """(H,W) stored values, upright, NaN where the picture is transparent.
 
     Raises `InputError` for pictures whose channels differ: colours of a colour map are no distances.
     """
@@ -77,7 +77,7 @@ def _by_opencv(path: Path) -> NDArray[Any]:
 
 
 def apply_orientation(values: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """An array (H,W,...) as its EXIF ``orientation`` (1 to 8) wants it shown."""
+    """An array (H,W,...), rotated and mirrored according to its EXIF ``orientation`` (1 to 8)."""
     if orientation in (5, 6, 7, 8):
         values = np.swapaxes(values, 0, 1)
     if orientation in (3, 4, 7, 8):

@@ -1,4 +1,4 @@
-"""One depth map from a file in any of the kinds that people of this field bring, and in words what was taken for granted."""
+"""Reads one depth map from a file of any common kind, and says in words what was assumed."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class DepthMap:
 
     @property
     def note(self) -> str:
-        """All that a person is told about the file."""
+        """All notes about the file, for the user."""
         return " ".join([self.range, *self.notes])
 
 
 def read_depth_map(path: str | os.PathLike, meaning: DepthMeaning, *, scale: float = 1.0) -> DepthMap:
-    """Depth along z from a file of `KINDS`. ``scale`` multiplies the stored numbers, before what ``meaning`` says of them.
+    """Depth along z from a file of `KINDS`. ``scale`` multiplies the stored values before ``meaning`` is applied.
 
     Disparity is turned into distance so that the nearest point lies at 1, or into metres where Middlebury's calib.txt lies in the
     same folder; its zero is "no depth". Raises `InputError` for what is no depth map.

@@ -21,7 +21,7 @@ MOST_PACKETS = 50_000
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """``fps`` of the clip as it is given on. ``holds`` (F,): how often each decoded frame is shown, None for a clip of even rate."""
+    """``fps``: the constant output rate. ``holds`` (F,): how often each decoded frame is repeated, None for a clip with a constant rate."""
 
     fps: float
     seconds: float
@@ -29,17 +29,17 @@ class Timing:
 
     @property
     def frames(self) -> int:
-        """How many frames are shown by the file's stamps, 0 where it has none."""
+        """The number of frames according to the file's time stamps, 0 if it has none."""
         return round(self.seconds * self.fps) if self.holds is None else int(self.holds.sum())
 
     def held(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Every frame as often as it is shown; a frame beyond those that were counted once."""
+        """Repeat every frame as often as it is shown; frames beyond the counted ones appear once."""
         for number, frame in enumerate(frames):
             times = 1 if self.holds is None or number >= len(self.holds) else int(self.holds[number])
             yield from repeat(frame, times)
 
     def of_every_frame(self) -> Timing:
-        """The timing where each frame is shown once and equally long."""
+        """The timing in which each frame is shown once, for the same time."""
         return self if self.holds is None else Timing(len(self.holds) / self.seconds, self.seconds)
 
     def say(self, kept: int, account: Account) -> None:

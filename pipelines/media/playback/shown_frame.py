@@ -1,4 +1,4 @@
-"""A decoded frame as players show it: square pixels, upright, mirrored where the file says so, in sRGB."""
+"""Converts decoded frames to what players show: square pixels, upright, mirrored if the file says so, in sRGB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_ASPECT = 4.0
 
 
 class FrameConverter:
-    """A function of PyAV's frames, which gives RGB (H,W,3) uint8; ``aspect``: width by height of a pixel, None where not said. What it did that one would not expect goes to ``account``."""
+    """Converts PyAV's frames to RGB (H,W,3) uint8. ``aspect``: pixel width over height, None if not stated. Unexpected conversions are noted in ``account``."""
 
     def __init__(self, aspect: Any, account: Account) -> None:
         self.aspect, self.account = aspect, account
@@ -62,7 +62,7 @@ def display_matrix(frame: Any) -> NDArray[np.int32] | None:
 
 
 def apply_display_matrix(picture: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """``picture`` (H,W,3) turned by quarters and mirrored as a display matrix says; other angles go to the nearest quarter."""
+    """``picture`` (H,W,3), rotated in steps of 90 degrees and mirrored according to a display matrix; other angles are rounded."""
     (a, b), (c, d) = matrix[:2, :2].astype(np.int64)
     if abs(a) + abs(d) < abs(b) + abs(c):
         picture, a, d = np.swapaxes(picture, 0, 1), c, b

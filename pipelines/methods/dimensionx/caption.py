@@ -1,4 +1,4 @@
-"""A vision-language model that writes the prompt: what the picture shows, and nothing about cameras."""
+"""A vision-language model that writes the prompt: it describes the picture and does not mention cameras."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def load_captioner(weights: Weights, size: Size) -> Captioner:
 
 
 def describe(weights: Weights, picture: NDArray[np.uint8], size: Size) -> Iterator[Progress | str]:
-    """`Progress`, then one paragraph for RGB (H,W,3); to be run on the device that ``weights`` are for."""
+    """Yield `Progress`, then one paragraph about RGB (H,W,3); runs on the device of ``weights``."""
     yield Progress("Loading", 0, 1)
     captioner = load_captioner(weights, size)
     captioner.model.to(weights.device)

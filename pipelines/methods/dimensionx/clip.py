@@ -35,7 +35,7 @@ class Shot:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where denoising begins: latents (1,T,C,h,w) of an earlier clip, of which ``noise`` (0..1] is made anew."""
+    """Start of denoising: latents (1,T,C,h,w) of an earlier clip, noised again to the strength ``noise`` in (0..1]."""
 
     latents: Tensor
     noise: float

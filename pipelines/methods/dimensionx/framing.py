@@ -46,7 +46,7 @@ def crop_frames(frames: Tensor, width: int, height: int) -> Tensor:
 
 
 def crop_frame_bytes(frames: Tensor, width: int, height: int) -> Tensor:
-    """The same for (F,3,H,W) uint8, rounded to whole numbers as the training data is; stays uint8."""
+    """The same for (F,3,H,W) uint8; rounds to integers, as the training data is rounded."""
     return crop_frames(frames.float(), width, height).clamp(0, 255).round().to(torch.uint8)
 
 

@@ -1,4 +1,4 @@
-"""A grid of moments and cameras: the scene in motion, and the camera's move through each of its moments.
+"""A grid of moments and cameras: the scene in motion, and the camera move through each of its moments.
 
 As far as it is published: the T-Director turns the picture into a video of the scene moving before a still camera; a key frame
 of it gets an S-Director's clip, the reference; guided by the reference, the S-Director makes a clip of every other key
@@ -28,7 +28,7 @@ NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """``time``: (F,H,W,3), the scene moving before a still camera. ``moments``: frames of it, by number.
+    """``time``: (F,H,W,3), the scene moving in front of a static camera. ``moments``: indices of its frames.
 
     ``views``: for every moment the clip (F,H,W,3) of the camera's move through it; all along the same path.
     """
@@ -63,7 +63,7 @@ def as_clip(grid: Grid, path: CameraPath, fps: float, notes: tuple[str, ...]) ->
 
 
 def mosaic(views: tuple[Frames, ...]) -> NDArray[np.uint8]:
-    """(F,H,W,3): the clips scaled down into the smallest square grid that holds them; empty places are black."""
+    """(F,H,W,3): the clips, scaled down into the smallest square grid that holds them; empty cells are black."""
     columns = int(np.ceil(np.sqrt(len(views))))
     count, height, width = views[0].shape[:3]
     tile_height, tile_width = height // columns, width // columns

@@ -28,7 +28,7 @@ def encode_text(networks: Networks, text: str, *, device: torch.device) -> tuple
 
 
 def latent_count(networks: Networks, frames: int) -> tuple[int, int]:
-    """Latent frames that hold ``frames`` frames, and how many more the transformer wants in front (1.5 takes pairs)."""
+    """The number of latent frames for ``frames`` frames, and how many extra ones the transformer needs in front (1.5 takes pairs)."""
     config: Any = networks.vae.config
     count = (frames - 1) // int(config.temporal_compression_ratio) + 1
     group = networks.geometry.patch_size_t or 1
@@ -71,7 +71,7 @@ def _scale(networks: Networks, *, encoding: bool) -> float:
 
 @dataclass(frozen=True, eq=False)
 class LatentColours:
-    """What latents look like, learnt from the one picture whose latent is known: a linear map (C+1,3) to RGB."""
+    """A linear map (C+1,3) from latents to preview colours (RGB), learned from the one picture whose latent is known."""
 
     matrix: Tensor
 

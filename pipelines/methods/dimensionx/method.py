@@ -21,7 +21,7 @@ PROMPT_WORDS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class DimensionXMoves(Moves):
-    """The director's nominal move; the network is never told the poses."""
+    """The director's nominal move; the network never receives the poses."""
 
     director: str = setting("orbit_left", "Director", choices=tuple(DIRECTORS), help="One LoRA per camera move.")
     second_director: str = setting(
@@ -55,7 +55,7 @@ class DimensionXMoves(Moves):
 
 @dataclass(frozen=True, kw_only=True)
 class DimensionXSettings(Settings):
-    """Everything but the camera. Defaults are upstream's script, with the demo's sampler."""
+    """Everything but the camera. The defaults are those of upstream's script, with the demo's sampler."""
 
     prompt: str = setting(
         "", "Prompt", lines=5, help="What the picture shows, 60-110 words, no words about the camera."
@@ -204,19 +204,19 @@ def path(moves: Moves, scene: Scene) -> CameraPath:
 
 
 def match_of(scene: Scene, path: CameraPath) -> Match:
-    """The directors that will be used for a path: exactly those it was drawn with, else the nearest."""
+    """The directors used for a path: exactly those it was drawn with, or the nearest ones."""
     return match(path, distance=scene.first.focus_depth)
 
 
 def nearest(scene: Scene, path: CameraPath) -> str:
-    """What will direct a path, what it loses, and how near each director alone would come; Markdown, cheap to ask."""
+    """The directors used for a path, what they lose, and how near each director alone would come; Markdown, cheap to compute."""
     alone = single_directors(path, distance=scene.first.focus_depth)[:3]
     ranked = ", ".join(f"{DIRECTORS[id].title} {similarity:.2f}" for id, similarity in alone)
     return match_of(scene, path).summary + (f"  \nOne director alone: {ranked}." if ranked else "")
 
 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
-    """What the directors lose of the path, in numbers, and what else a person should know before the run."""
+    """What the directors lose of the path, in numbers, and other warnings before the run."""
     assert isinstance(settings, DimensionXSettings)
     _check_files(settings)
     if settings.use_picture and is_blank(scene):
@@ -241,7 +241,7 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
 
 
 def clip_frames(path: CameraPath, found: Match) -> int:
-    """Frames of each clip: 145 for the orbit, else the path's own number brought to 8k+1 between 9 and 49.
+    """Frames of each clip: 145 for the orbit, else the path's own number, rounded to 8k+1 between 9 and 49.
 
     The VAE turns an odd number of latents, each of four frames but the first, into a whole clip.
     """

@@ -38,7 +38,7 @@ STILL = Part((("t_director", 1.0),), 1.0, 1.0)
 
 
 def load(weights: Weights) -> DimensionXPipeline:
-    """A pipeline that loads networks in `DimensionXPipeline.prepare`: which ones depends on path and settings."""
+    """A pipeline that loads its networks in `DimensionXPipeline.prepare`, since they depend on path and settings."""
     return DimensionXPipeline(weights)
 
 
@@ -54,7 +54,7 @@ class DimensionXPipeline:
         self._directors: Directors | None = None
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
-        """Loads the networks and directors that this run needs and are not there yet; drops a transformer it does not."""
+        """Load the networks and directors that this run needs and are not loaded yet; drops a transformer that it does not need."""
         settings = cast(DimensionXSettings, settings)
         found = plan_clips(scene, path, settings)
         kind = kind_of(settings, found)
@@ -245,7 +245,7 @@ class DimensionXPipeline:
 
 
 def plan_clips(scene: Scene, path: CameraPath, settings: DimensionXSettings) -> Match:
-    """The clips of a run: those of the path's match; from text alone one clip, whose camera nobody directs."""
+    """The clips of a run: those of the path's match, or for text alone one clip without a director."""
     return match_of(scene, path) if settings.use_picture else Match((STILL,), 1.0, 0.0, 0.0, 1.0)
 
 
@@ -271,7 +271,7 @@ def kind_of(settings: DimensionXSettings, found: Match) -> Kind:
 
 
 def active_directors(settings: DimensionXSettings, kind: Kind, part: Part, step: int) -> list[tuple[str, float]]:
-    """Directors with weights in charge at a step, counted from 0; none for the orbit (merged) and for text alone."""
+    """The directors with weights that are active at a step, counted from 0; none for the orbit (merged) and for text alone."""
     if kind in ("orbit", "text"):
         return []
     if step >= settings.switch_to_t * settings.steps:

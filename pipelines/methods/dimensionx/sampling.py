@@ -33,7 +33,7 @@ Scheduler = CogVideoXDDIMScheduler | CogVideoXDPMScheduler
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """What the network is told besides the noise.
+    """The network's conditions besides the noise.
 
     ``text`` (G,L,D): unconditional first when there is guidance (G=2), else G=1. ``image`` (1,T,C,h,w): latents of
     the first frame, zeros after it; None for text-to-video. ``rope``: cos and sin (patches, head width). ``offset`` (1,)
@@ -73,7 +73,7 @@ def dynamic_guidance(guidance: float, timestep: float, steps: int) -> float:
 def velocities(
     transformer: CogVideoXTransformer3DModel, latents: Tensor, timestep: Tensor, conditions: Conditions
 ) -> Tensor:
-    """(G,T,C,h,w) float32: the network's answer for every text of ``conditions``."""
+    """(G,T,C,h,w) float32: the network's output for every text of ``conditions``."""
     count = len(conditions.text)
     x = latents.to(conditions.text.dtype).expand(count, -1, -1, -1, -1)
     if conditions.image is not None:
@@ -94,7 +94,7 @@ def velocities(
 
 
 def apply_guidance(answers: Tensor, guidance: float) -> Tensor:
-    """(1,...) from (G,...): unconditional + guidance times the difference; with one answer, that."""
+    """(1,...) from (G,...): unconditional + guidance * difference; a single output is returned unchanged."""
     if len(answers) == 1:
         return answers
     without, with_text = answers.chunk(2)

@@ -50,7 +50,7 @@ def lens_in_pixels(
 def network_path(
     path: CameraPath, *, unit: float = 1.0, rule: str = "training", source_aspect: float | None = None
 ) -> CameraPath:
-    """The cameras as the network sees them: first pose the identity, lengths divided by ``unit``, lens by ``rule``.
+    """The cameras as the network receives them: the first pose is the identity, lengths are divided by ``unit``, the lens follows ``rule``.
 
     ``source_aspect``: width over height of the source picture. None takes it from the path's own lens, which is taken to have
     had square pixels before any stretch.

@@ -1,4 +1,4 @@
-"""Depth as DualCamCtrl sees it: relative disparity in 8 bits, near is bright. Needs no torch, so it can be shown before a run."""
+"""DualCamCtrl's depth representation: relative disparity in 8 bits, near is bright. Needs no torch, so it can be shown before a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.results.depth_frames import DisparityRange, disparity_range
 
 
 def disparity_picture(view: View) -> NDArray[np.uint8]:
-    """(H,W) grey: what the network gets as depth. Near is bright, sky is black."""
+    """(H,W) grey: the network's depth input. Near is bright, sky is black."""
     span = disparity_range(view)
     disparity = np.where(view.known, 1 / view.depth, 0)
     brightness = (disparity - span.black) / (span.white - span.black)
@@ -32,7 +32,7 @@ def colour_disparity(grey: NDArray[np.uint8], colours: str) -> NDArray[np.uint8]
 def views(
     frames: NDArray[np.uint8], brightness: NDArray[np.float32], span: DisparityRange, path: CameraPath
 ) -> tuple[View, ...]:
-    """Every generated frame (F,H,W,3) with its generated depth (F,H,W brightness), standing where the path says.
+    """Every generated frame (F,H,W,3) as a view with its generated depth (F,H,W brightness) and the path's camera.
 
     Empty when a frame is infinitely far all over.
     """

@@ -36,7 +36,7 @@ NO_PICTURE, BLANK_SIZE, BLANK_FOV_DEGREES = "none, there is no picture", (480, 3
 
 @dataclass(frozen=True, kw_only=True)
 class DualCamCtrlMoves(Moves):
-    """A move around the subject, which stands at the picture's typical depth times ``pivot``."""
+    """A move around the subject, which is at the picture's typical depth times ``pivot``."""
 
     preset: str = setting(
         "push-in", "Move", choices=presets.PRESETS, help="Shapes look at the subject; slides do not turn."
@@ -85,7 +85,7 @@ class DualCamCtrlMoves(Moves):
 
 @dataclass(frozen=True, kw_only=True)
 class DualCamCtrlSettings(Settings):
-    """Everything of a run that is not the camera's way."""
+    """All settings of a run except the camera path."""
 
     prompt: str = setting(
         "", "Prompt", lines=3, help="Picture-to-video training used empty prompts, so words steer little."
@@ -156,13 +156,13 @@ def path(moves: Moves, scene: Scene) -> CameraPath:
 
 
 def translation_unit(scene: Scene, settings: DualCamCtrlSettings) -> float:
-    """Length in the path's unit that the network takes for 1."""
+    """The length, in the path's unit, that is 1 for the network."""
     length = scene.first.focus_depth if settings.translation_unit == "subject distance" else 1.0
     return length / settings.translation_scale
 
 
 def network_path(scene: Scene, path: CameraPath, settings: DualCamCtrlSettings) -> CameraPath:
-    """The cameras as the network is told them, see `cameras.network_path`."""
+    """The cameras as the network receives them, see `cameras.network_path`."""
     return cameras.network_path(path, unit=translation_unit(scene, settings), rule=settings.lens_rule)
 
 

@@ -1,4 +1,4 @@
-"""The denoising loop: RGB and depth latents go down the noise levels together."""
+"""The denoising loop: RGB and depth latents are denoised together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.runtime.parallel.branches import run_each
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """What both branches are told; all in the dtype and on the device of the run.
+    """The conditions of both branches, in the dtype and on the device of the run.
 
     ``text``, ``negative``: (1,512,4096). ``tokens``: (1,257,1280). ``picture``, ``depth``: (1,16,t,h,w), the latent of the
     picture and of its depth at the first frame, zeros elsewhere. ``camera``: (1,24,t,8h,8w) packed rays.

@@ -1,4 +1,4 @@
-"""The 3D cache during one run: built from the scene, shown to the network chunk by chunk, grown by generated frames."""
+"""The 3D cache during one run: built from the scene, rendered for the network chunk by chunk, and extended with generated frames."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Conditioning:
         return depth
 
     def take(self, view: View) -> None:
-        """``view``, in scene units, into the cache as it is: whether it was just made or comes from an earlier run."""
+        """Add ``view``, in scene units, to the cache unchanged, whether it was just generated or comes from an earlier run."""
         depth, camera = view.depth / np.float32(self.unit), view.camera.scaled(1 / self.unit)
         self.cache = self._growing.updated_with(_image(view.colour), depth, camera=camera, align=None)
         self.added.append(view)
@@ -77,7 +77,7 @@ class Conditioning:
         return self.cache
 
     def render(self, path: CameraPath, *, first: int) -> CacheFrames:
-        """What the network is shown along ``path``, the stretch of the whole path that begins at frame ``first``."""
+        """The network's input along ``path``, the part of the whole path that begins at frame ``first``."""
         part = path.scaled(1 / self.unit)
         if isinstance(self.cache, ClipCache):
             return self.cache.render(part, start=first)
@@ -104,7 +104,7 @@ def cache_options(settings: Gen3cSettings) -> CacheOptions:
 
 
 def least_cover(shown: CacheFrames) -> tuple[int, float]:
-    """The frame that the cache covers least, all buffers together, and the covered share."""
+    """The frame with the least coverage by all buffers of the cache, and the covered share."""
     covered = shown.masks.max(axis=1).mean(axis=(1, 2, 3))
     return int(covered.argmin()), float(covered.min())
 

@@ -1,4 +1,4 @@
-"""Splits a long video into chunks that share one frame; frames to latent frames."""
+"""Splits a long video into chunks that share one frame, and counts latent frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def latent_frames(frames: int) -> int:
 
 
 def chunks(frames: int, chunk: int = CHUNK) -> tuple[slice, ...]:
-    """Slices of a path, each ``chunk`` long and starting at the last frame of the one before.
+    """Slices of a path, each ``chunk`` frames long and starting at the last frame of the previous one.
 
     A video no longer than one chunk may have any 8k+1 frames; a longer one has (chunk-1) N + 1, 120 N + 1 for the full
     chunk. Raises `InputError` with the nearest lengths otherwise.

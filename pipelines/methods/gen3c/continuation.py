@@ -24,7 +24,7 @@ SHOWN = (FIRST_SHOWN, FROM_PICTURE, FROM_VIEW) = ("cache", "cache, first picture
 
 
 def continue_path(scene: Scene, planned: CameraPath, done: int, more: CameraPath, *, chunk_frames: int) -> CameraPath:
-    """The path of a video of ``done`` frames, shot along ``planned``, with what comes next.
+    """The path of a video with ``done`` frames, shot along ``planned``, extended by its continuation.
 
     A video that was cancelled first goes on to the end of ``planned``. Else one chunk is added: ``more``, squeezed into it
     and begun at the last camera; over a clip its own camera moves on, held off as far as it was at the end.
@@ -54,7 +54,7 @@ def _over_the_clip(scene: Scene, path: CameraPath, count: int) -> CameraPath:
 def continue_shot(
     clip: Clip, made: Record, scene: Scene, more: CameraPath | None, settings: Settings
 ) -> tuple[CameraPath, Settings]:
-    """Path and settings of a run that goes on from ``clip``, of the record ``made``, by the rules of `continue_path`.
+    """Path and settings of a run that continues ``clip`` with the record ``made``, by the rules of `continue_path`.
 
     ``more``: what is added; None repeats the last chunk's move.
     """
@@ -65,12 +65,12 @@ def continue_shot(
 
 
 def chunk_of(clip: Clip, made: Record) -> int:
-    """Frames per chunk of a video, whose record says it; one that is shorter than a chunk goes on by its own length."""
+    """Frames per chunk of a video, from its record; a video shorter than a chunk is extended by its own length."""
     return min(len(clip.frames), int(made.settings.get("chunk_frames", CHUNK)))
 
 
 def read_shot(video: str | Path) -> tuple[Clip, Record]:
-    """A saved result as a clip to go on from, and its record.
+    """A saved result as a clip to continue, and its record.
 
     The cameras are those of the frames that are there: a cancelled shot has fewer than its record's path. The clip has its
     companions where their files stand beside it, and its scene where the file carries it. Raises `InputError` for any other
@@ -96,7 +96,7 @@ def _companions(video: Path, count: int) -> dict[str, Frames]:
 
 
 def extend_path(path: CameraPath, more: CameraPath) -> CameraPath:
-    """``path``, then ``more`` begun at the last camera of ``path``, lens included; they share that one frame."""
+    """``path`` followed by ``more``, which starts at the last camera and lens of ``path``; they share that one frame."""
     if (more.width, more.height) != (path.width, path.height):
         raise InputError(
             f"The added path is drawn for {more.width} x {more.height}, the video is {path.width} x {path.height}."
@@ -139,7 +139,7 @@ def take_back(clip: Clip, scene: Scene | None, *, chunk_frames: int) -> Clip:
 
 
 def grow_scene(scene: Scene, added: list[View]) -> Scene:
-    """A still scene with the generated pictures that later chunks were shot from, each with its aligned depth."""
+    """A still scene with the generated pictures that later chunks were based on, each with its aligned depth."""
     if not added:
         return scene
     source = f"{scene.source}; generated pictures aligned to it"
@@ -152,7 +152,7 @@ def added_views(clip: Clip, scene: Scene) -> list[View]:
 
 
 def check_size(clip: Clip, path: CameraPath) -> None:
-    """Raises `InputError` where pictures of ``clip`` are not of the size of ``path``."""
+    """Raise `InputError` if the frames of ``clip`` do not have the size of ``path``."""
     height, width = clip.frames.shape[1:3]
     if (width, height) != (path.width, path.height):
         raise InputError(
@@ -162,7 +162,7 @@ def check_size(clip: Clip, path: CameraPath) -> None:
 
 
 def check_continues(clip: Clip, path: CameraPath, chunk_frames: int) -> int:
-    """Chunks of ``path`` that ``clip`` already holds; raises `InputError` when the path does not go on from the clip."""
+    """The number of chunks of ``path`` that ``clip`` already contains; raises `InputError` if the path does not continue the clip."""
     cuts = chunks(len(path), chunk_frames)
     done = next((index + 1 for index, cut in enumerate(cuts) if cut.stop == len(clip.frames)), 0)
     if not done or done == len(cuts):

@@ -1,4 +1,4 @@
-"""Time and memory of a run, scaled from the published figures by the network's arithmetic."""
+"""Time and memory of a run, scaled from published figures by the network's operation count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimates in milliseconds, without rendering, how much of each frame the scene's points cover."""
+"""Estimates how much of each frame the scene's points cover, in milliseconds and without rendering."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _known: WeakKeyDictionary[Scene, WeakKeyDictionary[CameraPath, tuple[list[int], 
 
 
 def seen_share(scene: Scene, path: CameraPath, frames: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(len(frames),): share of a 16 x 9 grid over the picture that holds a point of the scene; computed once where the same is
+    """(len(frames),): share of the cells of a 16 x 9 grid over the picture that contain a point of the scene; computed once where the same is
     asked again, as page, forecast and shot do.
 
     Points are thinned to about 96 x 96 a view, so that a camera that comes ten times closer still fills its cells. A clip

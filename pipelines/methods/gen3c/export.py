@@ -1,4 +1,4 @@
-"""The 3D cache and its views as files that GEN3C reads."""
+"""Exports the 3D cache and its views as files that GEN3C reads."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Gen3cMoves(Moves):
 
 @dataclass(frozen=True, kw_only=True)
 class Gen3cSettings(Settings):
-    """Everything of a run that is not the camera's way."""
+    """All settings of a run except the camera path."""
 
     prompt: str = setting("", "Prompt", lines=3, help="May stay empty: picture and camera say most.")
     negative_prompt: str = setting(

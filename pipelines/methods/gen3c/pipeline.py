@@ -1,4 +1,4 @@
-"""One run of GEN3C: a scene and a path to a video, chunk by chunk, each steered by renders of the 3D cache."""
+"""One run of GEN3C: from a scene and a path to a video, chunk by chunk, conditioned on renders of the 3D cache."""
 
 from __future__ import annotations
 

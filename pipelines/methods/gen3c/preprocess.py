@@ -1,4 +1,4 @@
-"""One picture to a scene exactly as upstream's single-image script does it, for comparison.
+"""Converts one picture to a scene exactly as upstream's single-image script does, for comparison.
 
 The app's own way (`pipelines.inputs.picture.scene_from` and `Scene.fitted`) keeps the aspect ratio and estimates depth at the picture's
 own size; upstream stretches every picture to 1280 x 720 first.

@@ -1,4 +1,4 @@
-"""From noise to a chunk's latents: EDM with Euler steps, the given frame put back into every step (model_v2w.py)."""
+"""Denoises a chunk's latents: EDM with Euler steps; every step reinserts the given frame (model_v2w.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made views beside the true pictures, where a data set has more pictures than were given."""
+"""Compares generated views with the ground truth, for data sets with more pictures than were given."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN_GIVEN = 3
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """``frames``: given pictures, the true one and the made one side by side, one for each of ``numbers`` of the clip.
+    """``frames``: input pictures, ground truth and generated view side by side, one for each frame index in ``numbers``.
 
     ``psnr`` in decibels and ``ssim``, against the true pictures.
     """
@@ -41,7 +41,7 @@ class Comparison:
 
 
 def compare_with_truth(frames: Frames, path: CameraPath, scene: Scene) -> Comparison:
-    """``frames`` (F,H,W,3) along ``path`` against the true pictures from the same places.
+    """Compare ``frames`` (F,H,W,3) along ``path`` with the ground-truth pictures from the same cameras.
 
     Raises `InputError` where there are none.
     """

@@ -41,7 +41,7 @@ def camera_files(path: CameraPath, origin: NDArray[np.float64]) -> dict[str, byt
 
 
 def cameras_zip(path: CameraPath) -> bytes:
-    """The cameras in every format that can hold their lenses."""
+    """A zip of the cameras in every format that can store their lenses."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in write_all(path).items():
@@ -50,7 +50,7 @@ def cameras_zip(path: CameraPath) -> bytes:
 
 
 def reconstruction_zip(frames: Frames, path: CameraPath, scene: Scene) -> bytes:
-    """A COLMAP folder: images/ and sparse/0/ as text, with the made frames and points of the given views' depth.
+    """A COLMAP folder: images/ and sparse/0/ as text, with the generated frames, and points from the depth of the given views.
 
     Several given views follow the frames, where they have the clip's size.
     """

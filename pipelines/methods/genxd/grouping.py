@@ -66,7 +66,7 @@ def with_contexts(groups: list[list[int]], wanted: Points, known: Points, contex
 
 
 def farthest_points(points: Points, count: int) -> list[int]:
-    """``count`` indices into ``points`` (N,3), beginning with 0, each the farthest from all before it."""
+    """Farthest-point sampling: ``count`` indices into ``points`` (N,3), starting with 0."""
     chosen = [0]
     distance = np.full(len(points), np.inf)
     while len(chosen) < min(count, len(points)):
@@ -76,7 +76,7 @@ def farthest_points(points: Points, count: int) -> list[int]:
 
 
 def context_frames(contexts: int, frames: int) -> tuple[int, ...]:
-    """Where the known views stand among the frames of a group: first, last, and the third one in the middle."""
+    """Positions of the known views among the frames of a group: first, last, and the third in the middle."""
     places = {1: (0,), 2: (0, frames - 1), 3: (0, (frames - 3) // 2 + 1, frames - 1)}
     if contexts not in places:
         raise InputError(f"A group is made from 1, 2 or 3 known views, got {contexts}.")

@@ -1,4 +1,4 @@
-"""From a scene and a path to runs of the model: 12 frames each, some given, the others made.
+"""Plans the model runs for a scene and a path: 12 frames each, some given, the others generated.
 
 One picture: the path is resampled to 12 frames, of which the picture is one; then, if wanted, every frame of the path
 is made from the 3 nearest of those 12. Several views: the path's frames are made in groups from the nearest views.
@@ -42,7 +42,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """``path``: the frames of the final clip. ``notes``: what was done to the path that was asked for, a line each."""
+    """``path``: the cameras of the final clip. ``notes``: changes to the requested path, one line each."""
 
     path: CameraPath
     runs: tuple[Run, ...]
@@ -50,21 +50,21 @@ class Plan:
 
 
 def plan(scene: Scene, path: CameraPath, settings: GenXDSettings) -> Plan:
-    """The runs of a shot; raises `InputError` where they do not fit together."""
+    """Plan the runs of a shot; raises `InputError` if they do not fit together."""
     if scene.kind == "views" and len(scene.views) > 1:
         return _plan_from_views(scene, path, settings)
     return _plan_from_one(scene, path, settings)
 
 
 def group_count(frames: int, settings: GenXDSettings) -> int:
-    """How many runs a path of ``frames`` needs from one picture."""
+    """The number of runs that a path of ``frames`` needs from one picture."""
     if not settings.more_views or frames <= FRAMES:
         return 1
     return 1 + -(-frames // (FRAMES - ANCHOR_CONTEXTS))
 
 
 def model_scale(scene: Scene, settings: GenXDSettings) -> float:
-    """The model's lengths per length of the scene."""
+    """The model's units per scene unit."""
     if settings.distance == "as given" or (settings.distance == "automatic" and scene.kind == "views"):
         return 1.0
     return RADIUS / scene.first.focus_depth

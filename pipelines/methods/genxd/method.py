@@ -106,7 +106,7 @@ def _numbers(text: str, label: str) -> tuple[float, ...]:
 
 
 def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]:
-    """What the model cannot do is refused; what happens to the path is said in a line each."""
+    """Refuse what the model cannot do; returns changes to the path, one line each."""
     settings = cast(GenXDSettings, settings)
     if path.width % 64 or path.height % 64:
         raise InputError(

@@ -1,4 +1,4 @@
-"""GenXD loaded: networks from the hub's folder layout, and the generator that shoots a path."""
+"""GenXD's pipeline: networks from the Hub's folder layout, and the generator that shoots a path."""
 
 from __future__ import annotations
 

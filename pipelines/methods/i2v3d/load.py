@@ -111,7 +111,7 @@ class KeyframeNetworks:
 
     @property
     def trainable(self) -> dict[str, nn.Module]:
-        """What a subject's LoRA may change, under the names that its files use."""
+        """The networks that a subject's LoRA may change, by the names that its files use."""
         return {"unet": self.unet, "text_encoder": self.text_encoder, "text_encoder_2": self.text_encoder_2}
 
 

@@ -27,7 +27,7 @@ SHORT_WINDOW, FAR_TURN_DEGREES = 8, 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class I2V3DMoves(Moves):
-    """A move about the subject, which stands at the picture's typical depth times ``pivot``; the parts add up."""
+    """A move about the subject, which is at the picture's typical depth times ``pivot``; the components add up."""
 
     around_degrees: float = setting(
         20.0, "Around", minimum=-180, maximum=180, step=1, help="Degrees around the subject, facing it; positive to the right."

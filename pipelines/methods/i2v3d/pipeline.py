@@ -57,7 +57,7 @@ class I2V3DPipeline:
         self._attached, self._of_lora = ("", 1.0), ()
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
-        """Loads the networks of the phases that these settings go through."""
+        """Load the networks of the phases that these settings use."""
         settings = cast(I2V3DSettings, settings)
         if settings.make != RENDERS and self._keyframe is None:
             self._keyframe = loaded = load_keyframe_networks(self.weights)

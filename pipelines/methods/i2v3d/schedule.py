@@ -1,4 +1,4 @@
-"""Chooses keyframes, groups them into windows that are denoised together, and the frames between them."""
+"""Chooses keyframes, and groups them and the frames between them into windows that are denoised together."""
 
 from __future__ import annotations
 

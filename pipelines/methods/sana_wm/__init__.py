@@ -1,1 +1,1 @@
-"""SANA-WM, a world model that is told every camera: a picture, words and a path become a video. Networks are diffusers' own."""
+"""SANA-WM, a camera-conditioned world model: turns a picture, text and a path into a video. Uses diffusers' own networks."""

@@ -33,7 +33,7 @@ class SanaWMMoves(Moves):
 
 @dataclass(frozen=True, kw_only=True)
 class SanaWMSettings(Settings):
-    """Everything of a run that is not the camera's way."""
+    """All settings of a run except the camera path."""
 
     prompt: str = setting("", "Prompt", lines=3, help="What is to be seen, in a sentence or more.")
     negative_prompt: str = setting("", "Negative prompt", lines=2, advanced=True)
@@ -53,7 +53,7 @@ def path(moves: Moves, scene: Scene) -> CameraPath:
 
 
 def metres_per_unit(scene: Scene, settings: SanaWMSettings) -> float:
-    """What a length of the path is multiplied by before the network is told it."""
+    """The factor from the path's unit to metres, the network's unit."""
     return 1.0 if scene.unit == "metres" else settings.subject_metres / scene.first.focus_depth
 
 
@@ -87,7 +87,7 @@ def _warnings(scene: Scene, path: CameraPath, settings: SanaWMSettings) -> list[
 
 
 def estimate(path: CameraPath, settings: Settings) -> Estimate:
-    """Weights are counted, the room for a run is a guess, time follows the reported pace."""
+    """Memory of the weights is counted, memory of a run is a guess, and time is based on the reported speed."""
     share = len(path) * path.width * path.height / (LONGEST * TRAINED_SIZE[0] * TRAINED_SIZE[1])
     room = 3.0 + 60.0 * share
     needs = {"full": 13.0 + room, "model offload": 5.3 + room, "group offload": 1.0 + room}

@@ -1,4 +1,4 @@
-"""One run of SANA-WM: diffusers' own pipeline, told our cameras and asked for one step at a time."""
+"""One run of SANA-WM: diffusers' own pipeline with our cameras, run step by step."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class SanaWMPipeline:
 
 
 def cameras(scene: Scene, path: CameraPath, settings: SanaWMSettings) -> tuple[NDArray, NDArray]:
-    """Poses (F,4,4), world from camera in metres, and fx, fy, cx, cy (F,4) in pixels, as the network is told them.
+    """Poses (F,4,4), world from camera in metres, and fx, fy, cx, cy (F,4) in pixels, as the network takes them.
 
     Its pixels are counted from the picture's corner, so that a centred lens has its middle at half the width.
     """

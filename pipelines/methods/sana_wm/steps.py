@@ -1,4 +1,4 @@
-"""A call that reports its steps to a callback, as a generator that can be paused and closed between them."""
+"""Turns a call that reports its steps to a callback into a generator that can be paused and closed between steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Closed(BaseException):
 
 
 def stepwise(call: Callable[[Callable[[Any], None]], Result]) -> Generator[Any, None, Result]:
-    """Yields what ``call(tell)`` tells and returns its result; errors are raised here.
+    """Yield what ``call(tell)`` reports, and return its result; its errors are raised here.
 
     The call runs in a thread that stands still until the next step is asked for. Closing the generator makes ``tell`` raise
     and waits for the end of the call.

@@ -1,1 +1,1 @@
-"""Gaussian splats fitted to posed frames; what they are, their files and how they are drawn lies in `pipelines.splats`."""
+"""Fitting Gaussian splats to posed frames. Their definition, files and renderers are in `pipelines.splats`."""

@@ -11,7 +11,7 @@ from camera.kernel import kernel
 
 @kernel
 def advance(values, gradient, mean, square, keep_mean, keep_square, rate, unbias, eps):
-    """Moves ``values`` (N,) against ``gradient`` (N,), in place, as its running ``mean`` and ``square`` say."""
+    """One Adam step: update ``values`` (N,) in place from ``gradient`` (N,) and its running ``mean`` and ``square``."""
     m, s, rate, unbias, eps = (
         np.float32(keep_mean), np.float32(keep_square), np.float32(rate), np.float32(unbias), np.float32(eps)
     )  # fmt: skip

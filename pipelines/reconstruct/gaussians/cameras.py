@@ -1,4 +1,4 @@
-"""The cameras of a fit: places that may be refined, and a colour correction for each frame."""
+"""The cameras of a fit: poses that may be refined, and a colour correction for each frame."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Cameras:
         return correct_colour_reference(colour, self.colour[view])
 
     def step(self, share: float) -> None:
-        """One step for what the last picture pulled at; ``share`` of the fit is done."""
+        """One optimiser step with the gradients of the last picture; ``share`` of the fit is done."""
         if not (self.twists.requires_grad or self.colour.requires_grad):
             return
         self._adam.param_groups[0]["lr"] = self._turn_rate * 0.01**share
@@ -85,5 +85,5 @@ class Cameras:
 
 
 def correct_colour_reference(colour: Tensor, correction: Tensor) -> Tensor:
-    """A picture (H,W,3) and a part of itself in other channels, and a constant, as ``correction`` (3,4) says."""
+    """A picture (H,W,3) after the affine colour ``correction`` (3,4): a change of the channels' mix, and an offset."""
     return colour + colour @ correction[:, :3].T + correction[:, 3]

@@ -1,4 +1,4 @@
-"""Gaussians that are fitted: their parameters with Adam, and how they multiply and vanish (Kerbl et al. 2023, section 5)."""
+"""The Gaussians of a fit: their parameters with Adam, and adaptive density control (Kerbl et al. 2023, section 5)."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SHRINK = 1.6
 
 
 def step_factor(iterations: int) -> float:
-    """By how much the steps of a fit are larger than 3DGS's."""
+    """How many times larger the steps of a fit are than those of 3DGS."""
     return min(max((LONG / iterations) ** 0.5, 1.0), MOST_HASTE)
 
 
 class Densifier:
-    """Parameters, their optimiser, and what was seen of them since they last multiplied."""
+    """Parameters, their optimiser, and their gradient statistics since the last densification."""
 
     def __init__(
         self, splats: Splats, *, extent: float, middle: Tensor, generator: torch.Generator, haste: float = 1.0
@@ -74,13 +74,13 @@ class Densifier:
 
     @torch.no_grad()
     def observe(self, gradient: Tensor, seen: Tensor, width: int, height: int) -> None:
-        """Remembers the gradient (N,2) of the loss by the places of the Gaussians ``seen`` (N,) in a picture."""
+        """Accumulate the loss gradient (N,2) with respect to the image positions of the Gaussians that are ``seen`` (N,) in a picture."""
         self.gradients += (gradient * gradient.new_tensor([width / 2, height / 2])).norm(dim=1) * seen
         self.views += seen
 
     @torch.no_grad()
     def densify(self, room: int) -> None:
-        """Clones and splits the Gaussians that the pictures pull at, the strongest first, into at most ``room`` more."""
+        """Clone and split the Gaussians with the largest gradients, adding at most ``room``."""
         pull = self.gradients / self.views.clamp(min=1)
         room = min(max(room, 0), len(self))
         chosen = pull > STEEP
@@ -96,7 +96,7 @@ class Densifier:
 
     @torch.no_grad()
     def prune(self, *, large_too: bool) -> None:
-        """Drops the faint Gaussians, and with ``large_too`` those that cover too much."""
+        """Remove the faint Gaussians and, with ``large_too``, those that are too large."""
         drop = self.parameters["logit_opacities"].sigmoid() < FAINT
         if large_too:
             drop |= self._sizes() > LARGE
@@ -105,7 +105,7 @@ class Densifier:
 
     @torch.no_grad()
     def reset_opacities(self) -> None:
-        """Resets opacities to at most `RESET_OPACITY`: what is needed comes back, floaters do not."""
+        """Reset opacities to at most `RESET_OPACITY`: needed Gaussians recover, floaters do not."""
         opacity = self.parameters["logit_opacities"]
         opacity.clamp_(max=math.log(RESET_OPACITY / (1 - RESET_OPACITY)))
         for moments in self.adam.state[opacity].values():

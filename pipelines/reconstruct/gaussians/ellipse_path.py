@@ -1,4 +1,4 @@
-"""DimensionX's way to show a scene: once round the ellipse that its cameras stand on."""
+"""DimensionX's presentation of a scene: once around the ellipse of its cameras."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FRAMES, FPS = 120, 30.0
 
 
 def ellipse(path: CameraPath, *, frames: int = FRAMES, fps: float = FPS) -> CameraPath:
-    """Once round, in equal steps of the angle, looking at the point that all cameras look at; the first camera's lens.
+    """One full orbit in equal angular steps, looking at the point that all cameras look at, with the first camera's lens.
 
     As upstream's fly-through (after Mip-NeRF 360): the axes are the principal axes of the cameras' places and reach as
     far as the outermost camera; the plane goes through the cameras' middle; up is the principal axis nearest to the

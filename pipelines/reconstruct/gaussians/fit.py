@@ -128,7 +128,7 @@ class _Fit:
         self.turns: list[int] = []
 
     def step(self, iteration: int) -> None:
-        """One frame, one step of the optimisers; then the Gaussians multiply where it is time."""
+        """One frame and one step of the optimisers, followed by densification when it is due."""
         view = self._next_view()
         gaussians = self.growing.gaussians(self._degree(iteration))
         drawn = self.drawing.draw(
@@ -146,11 +146,11 @@ class _Fit:
         self._grow(iteration)
 
     def is_checked(self, iteration: int) -> bool:
-        """Whether this step is looked at however fast the machine is."""
+        """Whether this step is evaluated regardless of the machine's speed."""
         return iteration % max(self.iterations // CHECKS, 1) == 0 or iteration in (1, self.iterations)
 
     def look(self, iteration: int) -> tuple[NDArray[np.uint8], SplatFit | None]:
-        """A preview (H,W,3), and the state where it is the best so far."""
+        """A preview (H,W,3), and the state if it is the best so far."""
         with torch.no_grad():
             pictures = [self._render(view) for view in self.checked]
             quality = float(

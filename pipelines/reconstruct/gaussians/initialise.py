@@ -1,4 +1,4 @@
-"""What a fit of splats begins with: a Gaussian at every point, as large as the gap to its neighbours, and a backdrop."""
+"""The initial splats of a fit: a Gaussian at every point, as large as the gap to its neighbours, and a backdrop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BACKDROP_SHARE = 0.2
 
 
 def initial_splats(cloud: PointCloud, degree: int) -> Splats:
-    """Round Gaussians of opacity `OPACITY`; harmonics of ``degree`` that do not depend on the direction yet.
+    """Isotropic Gaussians of opacity `OPACITY`, with harmonics of ``degree`` that do not depend on direction yet.
 
     Errors: `InputError` for fewer than `FEWEST_POINTS` points.
     """
@@ -83,7 +83,7 @@ def log_confidence(scene: Scene, *, tolerance: float = 0.02) -> NDArray[np.float
 
 
 def extent(cloud: PointCloud, path: CameraPath) -> float:
-    """Size of the scene in its units, by which rates and sizes are measured.
+    """Size of the scene in its units, which scales learning rates and sizes.
 
     3DGS takes 1.1 times the radius of the cameras' places. Cameras of one shot stand close together, so here it is at
     least the median distance of the points from the middle of the cameras.

@@ -1,4 +1,4 @@
-"""How far a render of splats is from its frame: L1 and structural similarity, each pixel by its confidence, and LPIPS.
+"""Losses between a render of splats and its frame: L1 and structural similarity, weighted by confidence, and LPIPS.
 
 ``(1 - SSIM_SHARE) L1 + SSIM_SHARE (1 - SSIM)`` of 3DGS, with DimensionX's confidence weights w inside: L1 is the mean of
 |(I - G) w|; the moments of SSIM are of I w and I^2 w. LPIPS is not weighted.

@@ -1,4 +1,4 @@
-"""What a person chooses about a fit of splats. Imports no torch."""
+"""The user's settings of a fit of splats. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A coloured triangle mesh of all views of a scene: fused signed distances, or Poisson's equation, and marching cubes.
+"""A coloured triangle mesh from all views of a scene: fused signed distances or Poisson reconstruction, then marching cubes.
 
 Sky and unknown depth make no surface. Depth that other views contradict, or that lies beside a depth edge, is left out.
 """
@@ -105,7 +105,7 @@ def _check_depth(
 
 
 def depth_edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(H,W): where inverse depth (linear on a plane) bends sharply: a pixel that mixes two surfaces, or stands before one."""
+    """(H,W): where inverse depth (linear on a plane) bends sharply: pixels that mix two surfaces or are in front of one."""
     inverse = 1 / depth
     bent = np.zeros(depth.shape, bool)
     for axis in (0, 1):
@@ -208,7 +208,7 @@ def _drop_small_parts(faces: NDArray[np.int64], count: int) -> NDArray[np.int64]
 def simplify(
     vertices: NDArray[np.float32], faces: NDArray[np.int64], most: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """At most about ``most`` triangles, by collapsing the edges that matter least (quadric errors)."""
+    """Simplify to at most about ``most`` triangles by collapsing the least important edges (quadric errors)."""
     if len(faces) > most:
         from fast_simplification import simplify
 
@@ -232,7 +232,7 @@ def _colour_mesh(vertices: NDArray[np.float32], faces: NDArray[np.int64], pictur
 
 
 def depth_tolerance_at(pictures: Pictures, points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,): by how much a picture's depth may differ from the surface at ``points`` (N,3) that it shows."""
+    """(N,): tolerance between a picture's depth and the surface at ``points`` (N,3) that it shows."""
     from pipelines.reconstruct.surface.tsdf import CUT
 
     away = np.min([np.linalg.norm(points - centre, axis=1) for centre in pictures.centre], axis=0)

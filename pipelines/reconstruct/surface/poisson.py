@@ -1,4 +1,4 @@
-"""A surface through oriented points by Poisson's equation, on one regular grid (Kazhdan 2005): it closes small holes.
+"""Poisson surface reconstruction from oriented points on one regular grid (Kazhdan 2005); it closes small holes.
 
 The field whose gradient is nearest to the points' normals is an indicator: low behind the surface, high before it. On a
 regular grid with mirrored borders the cosine transform solves for it at once.
@@ -28,7 +28,7 @@ JUMP = 1.05
 def surface_of(
     pictures: Pictures, voxel: float | None
 ) -> Generator[Progress, None, tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """Vertices (V,3) and triangles (T,3) through the believed depth of all pictures; returned by the generator.
+    """Vertices (V,3) and triangles (T,3) through the reliable depth of all pictures; returned by the generator.
 
     ``voxel``: their side in scene units, larger where `MOST_SIDE` would not do.
     """

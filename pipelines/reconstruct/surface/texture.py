@@ -1,4 +1,4 @@
-"""A mesh of few triangles with a picture laid over it, so that colours stay finer than its corners.
+"""A low-polygon mesh with a texture, so that colours are finer than its vertices.
 
 Every triangle has a place of its own in the picture: two halves of a square each, all squares of one size. That needs no
 unwrapping, wastes little, and no part of the surface is stretched; neighbours in the picture are neighbours in the mesh's

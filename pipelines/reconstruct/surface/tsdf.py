@@ -28,7 +28,7 @@ STEEPEST = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """All views as arrays: ``depth`` (V,H,W) float32, 0 where nothing is to be believed; ``facing`` (V,H,W):
+    """All views as arrays: ``depth`` (V,H,W) float32, 0 where it is unreliable; ``facing`` (V,H,W):
     the surface's distance from a point on the pixel's ray per unit of depth before it, 1 face to face; ``colour`` (V,H,W,3);
     ``pose`` (V,3,4) float32, camera from world; ``lens`` (V,2,3) float32; ``centre`` (V,3)."""
 

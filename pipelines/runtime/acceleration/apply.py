@@ -24,7 +24,7 @@ _LAYERS_OF_BLOCKS = r"(.*\.)?\w*blocks\.\d+\.(\w+\.)?(attn\d?|ffn?)"
 
 @contextmanager
 def accelerate(pipeline: Pipeline, options: RunOptions, *, steps: int, method: str = "") -> Iterator[None]:
-    """``pipeline`` with the speed options of one run of ``steps`` steps; raises `InputError` where a network has none.
+    """Apply the speed options to ``pipeline`` for one run of ``steps`` steps; raises `InputError` if a network does not support them.
 
     Attention and compilation concern every network that knows them, the step cache those that denoise (that have
     ``enable_cache``). ``method``: under its name the ratios that MagCache needs were kept.

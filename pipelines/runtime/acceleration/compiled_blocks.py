@@ -1,4 +1,4 @@
-"""Blocks compiled ahead of time, for ZeroGPU, where nothing can be compiled while a visitor waits.
+"""Blocks compiled ahead of time for ZeroGPU, where nothing can be compiled while a visitor waits.
 
 `compile_blocks` watches one run and writes a package for every kind of repeated block; `use_packages` lets the blocks compute with them.
 A package fits one torch version, one kind of device and one size of input, and holds no weights: those stay the network's.
@@ -37,7 +37,7 @@ _WEIGHTS_OUTSIDE = {
 
 @dataclass(frozen=True)
 class Fit:
-    """What a package was made for; ``inputs`` are shapes and types of all tensors of a call, other values as text."""
+    """The conditions that a package was compiled for; ``inputs``: shapes and types of all tensors of a call, other values as text."""
 
     torch: str
     device: str
@@ -65,7 +65,7 @@ def compile_blocks(pipeline: Pipeline, folder: Path, made: list[Path]) -> Iterat
 
 @contextmanager
 def use_packages(blocks: list[nn.Module], method: str) -> Iterator[None]:
-    """The ``blocks`` compute with their packages; raises `InputError` where one has none or something else has taken hold of it."""
+    """Make ``blocks`` compute with their packages; raises `InputError` if a block has no package or is already wrapped."""
     folder = folder_of(method)
     with ExitStack() as undo:
         for block in blocks:
@@ -91,7 +91,7 @@ def blocks_of(network: nn.Module) -> list[nn.Module]:
 
 
 def kind_of(block: nn.Module) -> str:
-    """Name of all blocks of one class with weights of the same names, shapes and types."""
+    """A name shared by all blocks of one class whose weights have the same names, shapes and types."""
     facts = [f"{name} {tuple(value.shape)} {value.dtype}" for name, value in block.state_dict().items()]
     return f"{type(block).__name__}-{hashlib.sha256(' '.join(facts).encode()).hexdigest()[:12]}"
 

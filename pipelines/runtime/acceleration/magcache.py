@@ -1,4 +1,4 @@
-"""MagCache's ratios: how much less each step changes the picture than the one before. Measured once per network, then kept.
+"""MagCache's ratios: how much less each step changes the picture than the previous one. Measured once per network, then saved.
 
 A step whose ratios stay near 1 may take over the change of the step before (arXiv 2506.09045). The ratios are particular to
 a network and its weights, so `measure_ratios` watches one run that skips nothing, and `save_ratios` writes them where `read_ratios` finds them.
@@ -61,12 +61,12 @@ def measure_ratios(pipeline: Pipeline, measured: MeasuredRatios) -> Iterator[Non
 
 
 def signature(network: nn.Module) -> str:
-    """Tells networks of one method apart: class and number of parameters."""
+    """Identifies a network of a method by class and number of parameters."""
     return f"{type(network).__name__}, {sum(parameter.numel() for parameter in network.parameters())} parameters"
 
 
 def read_ratios(network: nn.Module, method: str, weights: str) -> list[float]:
-    """Those kept for ``network``; raises `InputError` that names the command where there are none."""
+    """The ratios saved for ``network``; if there are none, raises `InputError` that names the command to run."""
     kept = _read(_file(method, weights)).get(signature(network))
     if kept is None:
         raise InputError(
@@ -77,7 +77,7 @@ def read_ratios(network: nn.Module, method: str, weights: str) -> list[float]:
 
 
 def save_ratios(measured: MeasuredRatios, method: str, weights: str) -> Path:
-    """Writes what was measured beside what is kept of the method's other networks; returns the file."""
+    """Save measured ratios beside those of the method's other networks; returns the file."""
     file = _file(method, weights)
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(_read(file) | measured.ratios, indent=1, allow_nan=False)

@@ -19,7 +19,7 @@ ALL = "all methods"
 
 @dataclass(frozen=True)
 class Queue:
-    """Shots of one line. ``replicas`` is None where nothing but this process shoots; ``lost``: replicas that died in a shot."""
+    """Shots in one queue. ``replicas`` is None if only this process shoots; ``lost``: replicas that died during a shot."""
 
     name: str
     running: int
@@ -31,7 +31,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class FinishedShots:
-    """Shots of one method that came to their end since the start, and in the last hour."""
+    """Shots of one method that finished since the start, and in the last hour."""
 
     method: str
     total: int
@@ -58,7 +58,7 @@ UNUSED = Status("this computer", 1, None, None, (Queue(ALL, 0, 0),), (), ())
 
 
 def status() -> Status:
-    """Of the pool where the environment asks for one, else of this process's device, which asking does not make: torch would
+    """Status of the pool if the environment sets one, else of this process's device, which this call does not create: torch would
     come with it. Raises `InputError` for a pool that cannot be reached."""
     from pipelines.runtime.pool.settings import pool_settings
 
@@ -73,7 +73,7 @@ def status() -> Status:
 
 
 def device_status(runtime: Runtime) -> Status:
-    """Of one device, which runs one shot after another."""
+    """Status of one device, which runs one shot at a time."""
     gpus = float(runtime.device.is_gpu)
     running = min(runtime.waiting, 1)
     return Status(
@@ -88,7 +88,7 @@ def device_status(runtime: Runtime) -> Status:
 
 
 def pool_status(pool: Pool) -> Status:
-    """Of all machines of the pool."""
+    """Status of all machines of the pool."""
     facts = pool.facts(wait=False)
     replicas, queues = facts.replicas, []
     for name in sorted({*pool.lines, *replicas}):
@@ -117,7 +117,7 @@ def _gpus(all_of_them: float, free: float) -> str:
 
 
 def in_words(status: Status) -> list[str]:
-    """One line each for the machine, every queue, what was done and what is loaded."""
+    """One line each for the machine, every queue, the finished shots and the loaded methods."""
     machines = "1 machine" if status.nodes == 1 else f"{status.nodes} machines"
     gpus = "GPUs are counted with the first shot" if status.gpus is None else _gpus(status.gpus, status.gpus_free or 0)
     lines = [f"{status.device}: {machines}, {gpus}"]

@@ -1,4 +1,4 @@
-"""How many shots of a kind ended, and how many of them in the last hour."""
+"""Counts how many shots of a kind ended, in total and in the last hour."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HOUR = 3600.0
 
 
 class Tally:
-    """Counts from any number of threads. ``now`` gives seconds; tests put another clock."""
+    """A thread-safe counter. ``now`` gives seconds; tests pass another clock."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.total = 0
@@ -20,7 +20,7 @@ class Tally:
         self._lock = threading.Lock()
 
     def add(self) -> None:
-        """One more ended now."""
+        """Count one shot that ended now."""
         with self._lock:
             self.total += 1
             self._recent.append(self._now())

@@ -20,7 +20,7 @@ apply_rotary_emb: Any = embeddings.apply_rotary_emb
 
 
 class SplitAttention:
-    """``gathered``: of own keys or values (B,N,heads,width) of a call's sequence, by its number, those of all processes."""
+    """``gathered``: gathers the keys or values (B,N,heads,width) of all processes for a sequence of a call, given by its number."""
 
     _attention_backend: Any = None
     _parallel_config: Any = None

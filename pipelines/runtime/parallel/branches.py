@@ -1,4 +1,4 @@
-"""The two branches of guidance side by side on two GPUs: each computes one of them, and only their answers are exchanged.
+"""Runs the two guidance branches on two GPUs: each computes one of them, and only their outputs are exchanged.
 
 Far less is sent than where both share the tokens of each branch (megabytes instead of gigabytes per step, see
 ``python -m bench context_parallel``), so two GPUs take this way whenever a step has two branches.
@@ -16,7 +16,7 @@ from pipelines.runtime.parallel.exchange import Group, gather_shares
 
 
 def run_each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
-    """The answers, of one shape, of ``calls`` of ``network``: one after the other, or one in each process."""
+    """The outputs, of one shape, of ``calls`` of ``network``: computed one after another, or one per process."""
     beside: _Beside | None = getattr(network, "beside", None)
     if beside is None or len(calls) != beside.group.size:
         return [call() for call in calls]
@@ -24,7 +24,7 @@ def run_each(network: nn.Module, calls: Sequence[Callable[[], Tensor]]) -> list[
 
 
 def run_rows(network: nn.Module, count: int, call: Callable[[slice], Tensor]) -> Tensor:
-    """(count,...): ``call`` of all rows of a batch together, or of one row in each process."""
+    """(count,...): ``call`` for all rows of a batch together, or for one row per process."""
     beside: _Beside | None = getattr(network, "beside", None)
     if beside is None or count != beside.group.size:
         return call(slice(0, count))
@@ -66,7 +66,7 @@ class _Beside:
 
 @contextmanager
 def side_by_side(network: Any, enter: Callable[[], AbstractContextManager[Any]], group: Group) -> Iterator[None]:
-    """Inside, `run_each` and `run_rows` share branches between processes; every other call is split as within ``enter()``."""
+    """A context in which `run_each` and `run_rows` distribute branches over processes; every other call is split as within ``enter()``."""
     before = network.__dict__.get("forward")
     beside = network.beside = _Beside(network, enter, group)
     network.forward = beside.forward

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that share one shot, and which of them this is. ``sent`` counts bytes that left this process."""
+    """The processes that share one shot, and the rank of this one. ``sent``: bytes sent by this process."""
 
     rank: int
     size: int
@@ -24,12 +24,12 @@ class Group:
 
 
 def shares(length: int, ranks: int) -> list[int]:
-    """How many of ``length`` things each of ``ranks`` gets: as equal as can be, the first ones more."""
+    """How many of ``length`` items each of ``ranks`` gets: as equal as possible, with the remainder on the first ranks."""
     return [length // ranks + (rank < length % ranks) for rank in range(ranks)]
 
 
 def own_slice(length: int, group: Group) -> slice:
-    """Where this process's share of ``length`` things lies."""
+    """The slice of this process's share of ``length`` items."""
     sizes = shares(length, group.size)
     start = sum(sizes[: group.rank])
     return slice(start, start + sizes[group.rank])
@@ -42,7 +42,7 @@ def own_share(tensor: Tensor, dim: int, group: Group) -> Tensor:
 
 
 def gather_shares(tensor: Tensor, dim: int, length: int, group: Group) -> Tensor:
-    """The whole, ``length`` long along ``dim``, of everybody's share; the same bytes in every process."""
+    """Gather all shares into the whole tensor, ``length`` long along ``dim``; identical in every process."""
     return join_pieces(tensor, dim, shares(length, group.size), group)
 
 
@@ -79,7 +79,7 @@ def all_to_all(tensor: Tensor, *, split: int, gather: int, length: int, group: G
 
 
 def add_neighbours(tensor: Tensor, dim: int, edge: int, group: Group) -> tuple[Tensor, int]:
-    """``tensor`` and, along ``dim``, the last ``edge`` of what the process before holds and the first of the one after.
+    """``tensor`` padded along ``dim`` with the last ``edge`` entries of the previous process and the first of the next one.
 
     Also how many were put before.
     """

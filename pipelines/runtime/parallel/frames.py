@@ -37,7 +37,7 @@ class _Run:
 
 @contextmanager
 def split_frames(network: nn.Module, plan: FramePlan, group: Group) -> Iterator[None]:
-    """Inside, ``network`` computes this process's share of the frames; undone afterwards."""
+    """A context in which ``network`` computes this process's share of the frames; undone afterwards."""
     run = _Run(group)
     with ExitStack() as undo:
         for name, module in list(network.named_modules()):
@@ -139,7 +139,7 @@ def _offset_numbers(run: _Run) -> Wrapped:
 
 @dataclass
 class GatheredKeys:
-    """Keys and values of everybody for one's own queries: exact with any kernel and any number of heads or tokens.
+    """Attention of a process's own queries to the keys and values of all processes: exact with any kernel and any number of heads or tokens.
 
     diffusers' ring gathers them too, but needs kernels that return the logarithm of the sum, which a processor's do not.
     """

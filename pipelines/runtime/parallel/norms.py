@@ -14,7 +14,7 @@ from pipelines.runtime.parallel.wrap import Wrapped
 
 
 def norm_of_all(norm: nn.GroupNorm, group: Group) -> Wrapped:
-    """For `wrap`: ``norm`` of own values (B,C,...) with the mean and variance of everybody's."""
+    """For `wrap`: ``norm`` of this process's values (B,C,...) with the mean and variance over all processes."""
 
     def of(forward: Callable[..., Any]) -> Callable[..., Any]:
         def normalise(x: Tensor) -> Tensor:

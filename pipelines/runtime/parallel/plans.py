@@ -1,4 +1,4 @@
-"""What a network declares about being split between GPUs, in its attribute ``parallel_plan``."""
+"""How a network is split between GPUs, declared in its attribute ``parallel_plan``."""
 
 from __future__ import annotations
 

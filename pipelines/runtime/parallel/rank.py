@@ -24,7 +24,7 @@ from pipelines.runtime.runner import Runtime
 
 
 def main(folder: Path, rank: int, ranks: int, port: int) -> None:
-    """Shoot the job in ``folder`` together with the others; rank 0 tells on its standard output, a JSON line each."""
+    """Shoot the job in ``folder`` together with the other ranks; rank 0 reports on standard output, one JSON object per line."""
     device = join(f"127.0.0.1:{port}", rank, ranks, gpu=rank)
     shot = read_job(folder / "job.npz", files=True)
     group = Group.ours()

@@ -1,4 +1,4 @@
-"""Starting the processes of one shot over several GPUs, and listening to the first of them."""
+"""Starts the processes of one shot over several GPUs, and reads the events of the first."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(shot: Shot) -> Iterator[Progress | Clip | Report]:
 
 
 def check(shot: Shot) -> None:
-    """Raises `InputError` for what cannot run on the GPUs asked for, wherever they are."""
+    """Raise `InputError` for shots that cannot run on the requested GPUs, wherever they are."""
     if shot.options.gpus > 1 and shot.options.cache == _BY_LOCAL_DECISION:
         raise InputError(f"Step cache {_BY_LOCAL_DECISION} does not run on several GPUs; choose TaylorSeer or none.")
 

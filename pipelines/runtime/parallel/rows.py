@@ -44,7 +44,7 @@ class _Call:
 
 @contextmanager
 def split_rows(autoencoder: Any, group: Group) -> Iterator[None]:
-    """Inside, the decoder of ``autoencoder`` computes this process's share of the rows; undone afterwards."""
+    """A context in which the decoder of ``autoencoder`` computes this process's share of the rows; undone afterwards."""
     call = _Call(group)
     with ExitStack() as undo:
         for module, wrapped in _parts(autoencoder.decoder, call):

@@ -31,7 +31,7 @@ def plan_of(network: nn.Module) -> Plan | None:
 
 @contextmanager
 def split(networks: dict[str, nn.Module], group: Group) -> Iterator[None]:
-    """Inside, every network that has a plan computes this process's share, and decoders of frames their share of the rows;
+    """A context in which every network with a plan computes this process's share, and decoders compute their share of the rows;
     the others compute all of it.
 
     Raises `InputError` where no network can be split.
@@ -52,7 +52,7 @@ def split(networks: dict[str, nn.Module], group: Group) -> Iterator[None]:
 
 @contextmanager
 def split_tokens(network: Any, plan: TokenPlan, group: Group) -> Iterator[None]:
-    """Inside, a transformer's sequence is split: by Ulysses (all heads of some tokens become some heads of all tokens), or
+    """A context in which a transformer's sequence is split: by Ulysses (all heads of some tokens become some heads of all tokens), or
     by gathering keys and values where heads do not divide. Raises `InputError` for a kernel that cannot be split."""
     ring = not ulysses_fits(plan.heads, group.size)
     degrees: dict[str, Any] = (
@@ -108,5 +108,5 @@ def _gather(dim: int, config: Any, group: Group) -> Any:
 
 
 def ulysses_fits(heads: int, ranks: int) -> bool:
-    """Whether every process gets as many heads."""
+    """Whether every process gets the same number of heads."""
     return heads % ranks == 0

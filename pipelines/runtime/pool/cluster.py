@@ -1,4 +1,4 @@
-"""Ray itself: started here or joined, and the deployments in it. Only the driver's process uses this."""
+"""Starts or joins Ray, and manages the deployments in it. Only the driver's process uses this module."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _handles: dict[str, Any] = {}
 
 
 class NoAnswer(InputError):
-    """No cluster is there, or none that has come up."""
+    """No cluster answers, or it has not started yet."""
 
 
 class TokenRequired(InputError):
-    """The cluster is there and asks for a token."""
+    """The cluster requires a token."""
 
 
 def connect(settings: PoolSettings) -> None:
@@ -68,14 +68,14 @@ def connect(settings: PoolSettings) -> None:
 
 
 def leave() -> None:
-    """A cluster that was started here ends with its replicas."""
+    """Leave the cluster; a cluster that was started here ends with its replicas."""
     import ray
 
     ray.shutdown()
 
 
 def facts() -> Facts:
-    """What the cluster has now."""
+    """The cluster's current resources."""
     import ray
 
     there, nodes = ray.cluster_resources(), [node for node in ray.nodes() if node["Alive"]]
@@ -204,7 +204,7 @@ def _running_replicas() -> dict[str, dict[str, int]]:
 
 
 def losses() -> tuple[type[BaseException], ...]:
-    """Errors that mean that a replica or its machine went away."""
+    """Exceptions that mean that a replica or its machine was lost."""
     from ray import exceptions as lost
 
     return (lost.RayActorError, lost.WorkerCrashedError, lost.ObjectLostError, lost.NodeDiedError)

@@ -1,4 +1,4 @@
-"""A shot through the pool: waits in line, runs on a replica, once more on another where the first is lost."""
+"""Runs a shot through the pool: waits in line, runs on a replica, and is repeated once if that replica is lost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Pool:
         self._lock = threading.Lock()
 
     def facts(self, *, wait: bool = True) -> Facts:
-        """What the cluster has. Where it restarts this waits for it, or raises `InputError` at once."""
+        """The cluster's resources. If the cluster is restarting, this waits for it; otherwise raises `InputError` at once."""
         return self._link.facts() if wait else self._link.facts_now()
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ _pool_lock = threading.Lock()
 
 
 def pool(settings: PoolSettings) -> Pool:
-    """The process's own, made on first use."""
+    """The process's own pool, created on first use."""
     global _pool
     with _pool_lock:
         if _pool is None:

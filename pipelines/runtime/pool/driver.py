@@ -1,4 +1,4 @@
-"""Ray's driver, a process of its own that the page starts: ``python -m pipelines.runtime.pool.driver FD SETTINGS``.
+"""Ray's driver, a separate process that the page starts: ``python -m pipelines.runtime.pool.driver FD SETTINGS``.
 
 Ray ends the process that is connected to it in some restarts of a cluster, and its own processes sometimes do not come up where
 one had a cluster before. Both happen to this process alone; `pipelines.runtime.pool.link` starts another.
@@ -26,7 +26,7 @@ _KINDS = {cluster.NoAnswer: "absent", cluster.TokenRequired: "token"}
 
 
 class Driver:
-    """Answers what comes over ``connection``, each request in a thread, until its other end is closed."""
+    """Answers the requests on ``connection``, each in a thread, until the other end closes."""
 
     def __init__(self, connection: Connection, settings: PoolSettings) -> None:
         self._connection, self._settings = connection, settings

@@ -1,4 +1,4 @@
-"""Who comes next: shots of one method in the order in which they came, so many at once, so many altogether."""
+"""A queue of one method's shots in order of arrival, with limits on running and waiting shots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WAIT_SECONDS = 0.5
 
 
 class Line:
-    """``at_once`` shots run, the others of ``places`` wait; whoever comes beyond them is refused at once."""
+    """``at_once`` shots run and the rest of ``places`` wait; any further shot is refused at once."""
 
     def __init__(self, name: str, at_once: int, places: int) -> None:
         self.name, self.at_once, self.places = name, at_once, max(places, at_once)

@@ -1,4 +1,4 @@
-"""The page's end of the link to Ray's driver, which is started again where it is lost."""
+"""The page's end of the link to Ray's driver; restarts the driver if it is lost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _log = logging.getLogger("reshoot")
 
 
 class ConnectionLost(Exception):
-    """A replica, its machine, the cluster or the driver went away."""
+    """The connection to a replica, its machine, the cluster or the driver was lost."""
 
 
 class Link:
@@ -67,11 +67,11 @@ class Link:
         self._start()
 
     def facts(self) -> Facts:
-        """Waits until the cluster is joined again where it was lost. Raises `InputError` where it does not come back."""
+        """The cluster's resources; if the cluster was lost, waits until it is joined again. Raises `InputError` if it does not come back."""
         return self.renewal().result()
 
     def facts_now(self) -> Facts:
-        """Raises `InputError` where the cluster was lost, and begins to join it again."""
+        """The cluster's resources; if the cluster was lost, raises `InputError` and begins to rejoin it."""
         found = None if self.is_restarting else self._asked_facts()
         if found is None:
             self.renewal()
@@ -223,7 +223,7 @@ class _Process:
         return number, answers
 
     def facts(self) -> Facts | None:
-        """None where there is no answer in time."""
+        """The cluster's resources; None if there is no answer in time."""
         number, answers = self.ask("facts")
         try:
             kind, value, _ = answers.get(timeout=_ANSWER_SECONDS)
@@ -234,7 +234,7 @@ class _Process:
         return Facts(**value) if kind == "facts" else None
 
     def send(self, kind: str, value: Any = None) -> None:
-        """Nothing where the driver is gone."""
+        """Send a request; does nothing if the driver is gone."""
         self._sent(pack(0, kind, value))
 
     def forget(self, number: int) -> None:

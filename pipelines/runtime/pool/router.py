@@ -1,4 +1,4 @@
-"""Which replica gets the next shot. Imported by Ray Serve, where the driver routes."""
+"""Chooses the replica for the next shot. Imported by Ray Serve in the driver, which routes requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ray.serve.request_router import FIFOMixin, PendingRequest, RequestRouter, R
 
 
 class FreeReplicaRouter(FIFOMixin, RequestRouter):
-    """Shots begin in order, each on a replica that is free.
+    """Starts shots in order, each on a free replica.
 
     Serve's own router asks two replicas at random until one is free, with pauses: of eight where one just ended, it misses that
     one three times of four. A line of ours sends no more shots than there are replicas, so one is free or about to be.
@@ -15,5 +15,5 @@ class FreeReplicaRouter(FIFOMixin, RequestRouter):
     async def choose_replicas(
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
     ) -> list[list[RunningReplica]]:
-        """All in one list: Serve takes from it whichever is known to be free, and asks each where none is."""
+        """All replicas in one list: Serve takes one that it knows is free, or asks each if there is none."""
         return [candidate_replicas]

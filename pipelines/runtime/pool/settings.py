@@ -1,4 +1,4 @@
-"""What the environment says of the pool."""
+"""Settings of the pool from the environment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PoolSettings:
 
 
 def pool_settings() -> PoolSettings | None:
-    """What the environment asks for, None for no pool. Raises `InputError` for numbers that are none."""
+    """The pool's settings, or None for no pool. Raises `InputError` for invalid numbers."""
     address = os.environ.get(VARIABLE, "").strip()
     if not address:
         return None

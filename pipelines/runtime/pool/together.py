@@ -1,4 +1,4 @@
-"""Several runs at the same time, begun in order: what they yield, as it comes."""
+"""Runs several shots at the same time, started in order, and yields their items as they arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Background trainings: each in its own thread, followed and stopped by its code."""
+"""Background trainings: each runs in its own thread, and is followed and stopped by its code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAST_SECONDS = 60.0
 
 
 class Background:
-    """One training and what there is to see of it.
+    """One training and its visible state.
 
     ``losses``: of every step since it was begun here. ``stays``: it shall go on when whoever began it leaves.
     """
@@ -47,12 +47,12 @@ class Background:
         return self._stopping.is_set()
 
     def stop(self, seconds: float | None = 0.0) -> None:
-        """Ends it after the step in progress, which is saved; waits for that up to ``seconds``, None for as long as it takes."""
+        """Stop the training after the current step and save it; waits up to ``seconds``, or as long as it takes if None."""
         self._stopping.set()
         self._thread.join(seconds)
 
     def follow(self) -> Iterator[bool]:
-        """Whether there is something new, again and again until it has ended; closing this changes nothing.
+        """Yield whether there is something new, repeatedly until the training ends; closing this has no effect on the training.
 
         Raises what the training raised.
         """
@@ -97,7 +97,7 @@ _lock = threading.Lock()
 
 
 def begin(code: str, start: Callable[[], Iterator[Any]]) -> Background:
-    """The training ``code``: the one that runs, else a new one; where one is being stopped, after its end."""
+    """The running training with this ``code``, or a new one; if one is being stopped, a new one after it has ended."""
     with _lock:
         training = _running.get(code)
         if training is not None and training.is_stopping:
@@ -110,12 +110,12 @@ def begin(code: str, start: Callable[[], Iterator[Any]]) -> Background:
 
 
 def find_training(code: str) -> Background | None:
-    """The training of this code that runs or has ended a short while ago."""
+    """The training with this code that is running or ended recently."""
     return _running.get(code)
 
 
 def stop(code: str) -> bool:
-    """Asks a training to end; whether one of this code ran."""
+    """Request a training to stop; returns whether one with this code was running."""
     training = _running.get(code)
     if training is None or training.is_over:
         return False

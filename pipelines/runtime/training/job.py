@@ -1,4 +1,4 @@
-"""Trainings and errands as jobs of this machine's device, as shots are: in turn, with room made, cancelled within a step."""
+"""Trainings and short tasks as jobs of this machine's device, like shots: queued, with memory made available, cancelled within a step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 def run_training(
     train: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: float, runtime: Runtime | None = None
 ) -> Iterator[Progress | T]:
-    """What ``train`` yields, its `Progress` with the seconds left; also `Progress` while weights are fetched and others shoot.
+    """Yield the items of ``train``, with the remaining seconds in `Progress`; also yields `Progress` while weights download or others shoot.
 
     ``gigabytes``: what it takes on a GPU; when its turn comes, every loaded pipeline leaves. Closing the generator ends
     the training after the step in progress. Raises `InputError` where the device is too small or runs out of memory.
@@ -41,7 +41,7 @@ def run_task(work: Callable[[Weights], Iterator[T]], *, mode: Mode, gigabytes: f
 
 
 def check_device(runtime: Runtime, gigabytes: float) -> None:
-    """Raises `InputError` unless there is a GPU with ``gigabytes`` in all."""
+    """Raise `InputError` unless there is a GPU with ``gigabytes`` of total memory."""
     device = runtime.device
     needs = f"This training needs a GPU with about {gigabytes:.0f} GB"
     if not device.is_gpu:

@@ -25,12 +25,12 @@ NAMES = {
 
 
 def is_splat_file(files: Sequence[str | Path]) -> bool:
-    """Whether this is one file whose ending is of splats; ``.ply`` and ``.glb`` may hold others, of which reading tells."""
+    """Whether this is one file with a suffix of splats; ``.ply`` and ``.glb`` may hold other data, which reading detects."""
     return len(files) == 1 and Path(files[0]).suffix.lower() in ENDINGS
 
 
 def encode_all(splats: Splats) -> dict[str, bytes]:
-    """The splats in every format by file name; SPZ is left out where they reach farther than it can say."""
+    """The splats in every format, by file name; leaves out SPZ if they extend beyond its range."""
     found = {name: encode(splats, kind) for kind, name in NAMES.items() if kind != "spz"}
     try:
         return found | {NAMES["spz"]: encode(splats, "spz")}
@@ -39,7 +39,7 @@ def encode_all(splats: Splats) -> dict[str, bytes]:
 
 
 def encode(splats: Splats, kind: str) -> bytes:
-    """One file of ``kind`` (a key of `NAMES`), in the axes that are its custom. Raises `InputError`."""
+    """Encode one file of ``kind`` (a key of `NAMES`), in its conventional axes. Raises `InputError`."""
     from pipelines.splats import files
     from pipelines.splats.formats import gltf, packed, sog
     from pipelines.splats.formats.axes import turn_splats, world_from_file
@@ -58,7 +58,7 @@ def encode(splats: Splats, kind: str) -> bytes:
 
 
 def kind_of(data: bytes, name: str) -> str:
-    """The key of `NAMES` that a file is of, by its first bytes, for ``.splat``, which has none, by its name. Raises `InputError`."""
+    """A file's key in `NAMES`, from its first bytes; for ``.splat``, which has no signature, from its name. Raises `InputError`."""
     from pipelines.splats.formats.packed import is_compressed_ply
 
     if data[:3] == b"ply":

@@ -48,13 +48,13 @@ def world_from_file(up: Up, kind: str) -> NDArray[np.float64]:
 
 
 def sentence(up: Up, kind: str) -> str:
-    """How the axes were read, for a person."""
+    """A sentence for the user on how the axes were read."""
     how = "chosen" if up != "auto" else f"the custom of {'.' + kind} files"
     return f"Read with {_WORDS[CUSTOM[kind] if up == 'auto' else up]} ({how}); choose another if it stands wrong."
 
 
 def turn_splats(splats: Splats, rotation: NDArray) -> Splats:
-    """The splats, turned about the origin by (3,3) ``rotation``, their harmonics with them."""
+    """The splats rotated about the origin by ``rotation`` (3,3), including their harmonics."""
     if np.array_equal(rotation, np.eye(3)):
         return splats
     from scipy.spatial.transform import Rotation

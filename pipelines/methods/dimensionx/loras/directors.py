@@ -1,4 +1,4 @@
-"""Directors as adapters of one transformer: found by name in a repository, loaded whole, weighted, never fused.
+"""Directors as adapters of one transformer: found by name in a repository, loaded completely, weighted and never fused.
 
 Fusing is what upstream does; it leaves rounding in the base weights and multiplies scales when repeated, so that
 motions could not be exchanged within a session. Weights of adapters do the same without touching the base.
@@ -48,7 +48,7 @@ class DirectorFile:
 
 
 def identify_files(files: Iterable[str]) -> list[DirectorFile]:
-    """Which director each LoRA file of a repository is, read from its name; files of no known motion are left out."""
+    """The director of each LoRA file in a repository, from its file name; skips files of unknown motions."""
     found = []
     for file in files:
         if file.endswith(".safetensors"):
@@ -80,7 +80,7 @@ def find_file(director: str, files: Sequence[str]) -> DirectorFile:
 
 
 class Directors:
-    """The adapters of one transformer: loads on first use, keeps the latest `RESIDENT`, switches between steps."""
+    """The adapters of one transformer: loads them on first use, keeps the last `RESIDENT` of them, and switches between steps."""
 
     def __init__(self, transformer: CogVideoXTransformer3DModel, read: Callable[[str], LoraFile]) -> None:
         """``read`` fetches a director's file by id (or an own file by its path), in the type that is computed in."""
@@ -91,7 +91,7 @@ class Directors:
             transformer.unload_lora()
 
     def load(self, ids: Sequence[str]) -> None:
-        """Makes adapters ready, evicting those used longest ago; `use` then switches without loading."""
+        """Load adapters and evict the least recently used; `use` can then switch without loading."""
         for id in list(self._loaded):
             if _adapter(id) not in getattr(self._transformer, "peft_config", {}):  # a training took it out
                 del self._loaded[id]
@@ -104,7 +104,7 @@ class Directors:
             del self._loaded[id]
 
     def use(self, weights: Sequence[tuple[str, float]]) -> None:
-        """Only these act from now on; weight 1 is the strength a director was trained with. Empty: the plain base."""
+        """Activate only these adapters; weight 1 is the strength that a director was trained with. Empty: the base model."""
         if not weights:
             if self._loaded:
                 self._transformer.disable_adapters()
@@ -114,11 +114,11 @@ class Directors:
         self._transformer.set_adapters([_adapter(id) for id, _ in weights], [weight for _, weight in weights])
 
     def about(self, id: str) -> LoraFile | None:
-        """What is known of a file that is loaded; its matrices are in the transformer."""
+        """Facts about a loaded file; its matrices are in the transformer."""
         return self._loaded.get(id)
 
     def unload(self) -> None:
-        """The base transformer again, bit for bit."""
+        """Restore the base transformer, bit for bit."""
         if self._loaded:
             self._transformer.unload_lora()
             self._loaded.clear()

@@ -1,4 +1,4 @@
-"""LoRA files in one layout, whichever program wrote them.
+"""Reads LoRA files of all known programs into one layout.
 
 Known: diffusers (``transformer.transformer_blocks...``), the exporter of the CogVideo project (the same without
 ``transformer.``; DimensionX's files are believed to be so), peft (``base_model.model....``), original CogVideo
@@ -83,7 +83,7 @@ class LoraFile:
         return (1.0 if self.alpha is None else self.alpha) / self.rank
 
     def scale_of(self, module: str) -> float:
-        """What the update of one layer is multiplied by to act as trained."""
+        """The factor that gives the update of one layer its trained strength."""
         return self.scales.get(module, self._usual)
 
     def rank_of(self, module: str) -> int:
@@ -91,7 +91,7 @@ class LoraFile:
 
     @property
     def strength_words(self) -> str:
-        """How strongly the file acts and whence that is known, for people."""
+        """The strength of the file and how it was determined, for the user."""
         if self.alpha is None:
             return (
                 f"{self.name} says no alpha: its matrices of rank {self.rank} are applied {self._usual:.4g} times (1 / rank), as "
@@ -121,7 +121,7 @@ def read_lora(path: str | os.PathLike, *, layers_may_differ: bool = False) -> Lo
 
 
 def lora_of(stored: dict[str, Tensor], *, name: str, said: Strength = UNSAID) -> LoraFile:
-    """Tensors with foreign names as a `LoraFile`; of a whole SAT checkpoint only the LoRA matrices are taken.
+    """Convert tensors with foreign names to a `LoraFile`; takes only the LoRA matrices of a full SAT checkpoint.
 
     ``said``: what the file says of its strength beside its matrices, which their own alphas come before.
     """
@@ -183,14 +183,14 @@ def _build_file(
 
 
 def rename_key(key: str) -> str:
-    """A key of any known layout in the layout used here; an unknown key comes back as it is."""
+    """Convert a key of any known layout to ours; returns an unknown key unchanged."""
     for pattern, replacement in _RENAMES:
         key = re.sub(pattern, replacement, key)
     return key
 
 
 def check_fits(lora: LoraFile, transformer: nn.Module, *, complete: bool) -> None:
-    """Raises `InputError` unless every tensor has its layer in ``transformer`` (shapes included).
+    """Raise `InputError` unless every tensor has a layer of matching shape in ``transformer``.
 
     ``complete``: exactly the four `TARGETS` of every block, as in DimensionX's files: 8 tensors per block.
     """
@@ -214,7 +214,7 @@ def check_fits(lora: LoraFile, transformer: nn.Module, *, complete: bool) -> Non
 
 
 def save_lora(path: str | os.PathLike, lora: LoraFile) -> None:
-    """Writes diffusers' layout with ranks and alphas in the header, so that weight 1 is right everywhere."""
+    """Write diffusers' layout with ranks and alphas in the header, so that weight 1 is the trained strength in every loader."""
     path = Path(path)
     modules = sorted({module.split(".", 2)[2] for module in lora.modules})
     about = {**configuration(lora), "target_modules": modules}
@@ -226,7 +226,7 @@ def save_lora(path: str | os.PathLike, lora: LoraFile) -> None:
 
 
 def configuration(lora: LoraFile) -> dict[str, object]:
-    """peft's configuration in which every layer has its rank and acts as trained."""
+    """peft's configuration in which every layer has its rank and its trained strength."""
     ranks = {module: lora.rank_of(module) for module in sorted(lora.modules)}
     usual = 1.0 if lora.alpha is None else lora.alpha
     alphas = {module: lora.scale_of(module) * rank for module, rank in ranks.items()}

@@ -1,4 +1,4 @@
-"""A free camera path in terms of DimensionX's directors: which come nearest, and what of the path they lose.
+"""Expresses a free camera path with DimensionX's directors: which are nearest, and what of the path they lose.
 
 Directors are constant twists (see `camera.trajectories.dimensionx`), so a path is compared step by step: the travel and turn of
 every step, in the camera's own axes, travel divided by the distance to the subject. A turn of one radian and a travel
@@ -36,7 +36,7 @@ MOVING = tuple(id for id, each in DIRECTORS.items() if each.group != "time" and 
 
 @dataclass(frozen=True)
 class Part:
-    """One clip of a match: directors with weights (the first has 1), and how much of the move it is asked to do.
+    """One clip of a match: directors with weights (the first has 1), and the share of the move that it should perform.
 
     ``extent``: asked amount over the directors' nominal amount, 1 when they agree; below 0 where the path turns the other
     way than the 360 degree model. ``share``: part of the path, 0..1.
@@ -60,7 +60,7 @@ class Part:
 
     @property
     def loss(self) -> str:
-        """One sentence on an amount or direction that the directors do not follow; empty where they do."""
+        """One sentence on an amount or direction that the directors do not follow; empty if they follow it."""
         if self.extent < 0:
             return f"{self.title} turns to the left as we read its name, and this path to the right."
         if 0.8 <= self.extent <= 1.25:
@@ -70,7 +70,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """What stands in for a path.
+    """The directors that replace a path.
 
     ``similarity``: 1 when every step goes the directors' way, 0 when all are across it, weighted by length.
     ``turn_lost_degrees``, ``travel_lost``: mean difference between the asked path and the directors' move scaled to
@@ -90,7 +90,7 @@ class Match:
 
     @property
     def summary(self) -> str:
-        """What will direct the path and what of the path that loses, in numbers."""
+        """The directors used for the path and what of it they lose, in numbers."""
         parts = [part.title for part in self.parts]
         amounts = [part.amount for part in self.parts]
         if len(parts) > 1:
@@ -139,7 +139,7 @@ def match(path: CameraPath, *, distance: float = 1.0, clips: int = 3) -> Match:
 
 
 def single_directors(path: CameraPath, *, distance: float = 1.0) -> list[tuple[str, float]]:
-    """Every moving director with the similarity it has to ``path`` when it directs all of it, the nearest first."""
+    """Every moving director with its similarity to ``path`` when used alone, the nearest first."""
     twists = path_twists(path, distance)
     total = np.linalg.norm(twists, axis=1).sum()
     if total < STILL:
@@ -149,7 +149,7 @@ def single_directors(path: CameraPath, *, distance: float = 1.0) -> list[tuple[s
 
 
 def matched_path(found: Match, start: CameraPath, *, distance: float = 1.0, scaled: bool = False) -> CameraPath:
-    """The nominal path of a match, clip after clip; ``scaled`` stretches each clip to what the path asked for."""
+    """The nominal path of a match, clip by clip; ``scaled`` stretches each clip to the requested amount."""
     return sequence(
         [
             nominal_path(start, part.directors, distance=distance, amount=part.extent if scaled else 1.0)
@@ -159,14 +159,14 @@ def matched_path(found: Match, start: CameraPath, *, distance: float = 1.0, scal
 
 
 def path_twists(path: CameraPath, distance: float) -> NDArray[np.float64]:
-    """(F-1,6): travel over ``distance`` and turn in radians of every step, in the axes of the camera it starts from."""
+    """(F-1,6): translation divided by ``distance`` and rotation in radians of every step, in the axes of its starting camera."""
     twists = twist_of_transform(inverse(path.world_from_camera[:-1]) @ path.world_from_camera[1:])
     twists[:, :3] /= distance
     return twists
 
 
 def typical_distance(path: CameraPath) -> float:
-    """A guess where no scene is available: the distance at which the path's travel would orbit by its turn, else 1."""
+    """A guess for when no scene is available: the distance at which the path's translation would be an orbit of its rotation, else 1."""
     travel, turn = (np.linalg.norm(half, axis=1).sum() for half in np.split(path_twists(path, 1.0), 2, axis=1))
     return float(travel / turn) if travel > 1e-6 and turn > 1e-6 else 1.0
 

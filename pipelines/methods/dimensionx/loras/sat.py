@@ -1,4 +1,4 @@
-"""Checkpoints of SwissArmyTransformer, which DimensionX and CogVideo train with: safe reading."""
+"""Safe reading of SwissArmyTransformer checkpoints, which DimensionX and CogVideo train with."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_sat_file(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_latest(latest: str) -> str:
-    """The folder that the text of SAT's ``latest`` file names: a whole number above 0."""
+    """The folder named in SAT's ``latest`` file: a positive whole number."""
     text = latest.strip()
     if not text.isdecimal() or int(text) < 1:
         raise InputError(f"The file 'latest' of a SAT checkpoint must hold a whole number above 0, got {text[:20]!r}.")

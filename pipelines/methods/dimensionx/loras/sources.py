@@ -1,4 +1,4 @@
-"""Where a director's LoRA comes from: the hub's repositories, a person's own file, or nowhere (tiny and random weights)."""
+"""Sources of a director's LoRA: repositories on the Hub, the user's own file, or random numbers (tiny and random weights)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TINY_RANK, RANK = 4, 256
 
 
 def read_director(weights: Weights, id: str, transformer: CogVideoXTransformer3DModel) -> LoraFile:
-    """The LoRA of a director by its id, or of an own file by its path, in the type that is computed in."""
+    """The LoRA of a director by its id, or of the user's own file by its path, in the compute dtype."""
     if id not in DIRECTORS:
         return cast(read_lora(id, layers_may_differ=True), weights.dtype)
     if weights.mode != "real":
@@ -33,7 +33,7 @@ def read_director(weights: Weights, id: str, transformer: CogVideoXTransformer3D
 
 
 def repository_files(weights: Weights, repository: Checkpoint) -> list[str]:
-    """Names of the files of a repository: from the local folder, the hub, or what the cache has of it."""
+    """Names of a repository's files: from the local folder, the Hub, or the cache."""
     local = weights.folder / repository.repo if weights.folder else None
     if local and local.is_dir():
         return _names(local)
@@ -51,7 +51,7 @@ def repository_files(weights: Weights, repository: Checkpoint) -> list[str]:
 
 
 def untrained_lora(transformer: CogVideoXTransformer3DModel, name: str, rank: int, weights: Weights) -> LoraFile:
-    """Random numbers in the shape of a director, the same for the same name and seed; strong enough to act."""
+    """Random numbers in the shape of a director, deterministic for a name and seed, and strong enough to have an effect."""
     generator = torch.Generator().manual_seed(weights.seed + sum(map(ord, name)))
     tensors = {}
     for module, layer in transformer.named_modules():

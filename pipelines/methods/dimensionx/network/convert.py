@@ -1,4 +1,4 @@
-"""The 360 degree orbit's checkpoint, made with SwissArmyTransformer, as diffusers' CogVideoX transformer.
+"""Converts the checkpoint of the 360 degree orbit, made with SwissArmyTransformer, to diffusers' CogVideoX transformer.
 
 ``python -m pipelines.methods.dimensionx.network.convert orbit mp_rank_00_model_states.pt FOLDER`` writes it once as safetensors;
 ``... lora CHECKPOINT FILE.safetensors`` takes the LoRA out of a checkpoint that was trained with the original code.
@@ -88,7 +88,7 @@ def merge_lora(parts: ConvertedCheckpoint) -> dict[str, Tensor]:
 def orbit_transformer(
     state: Mapping[str, Tensor], config: Mapping[str, Any], *, dtype: torch.dtype, source: str = "the checkpoint"
 ) -> CogVideoXTransformer3DModel:
-    """The network from a converted state. ``config`` must carry the orbit's own sample size, or the rope is wrong.
+    """The network from a converted state. ``config`` must have the orbit's own sample size, or the rotary embedding is wrong.
 
     The position table comes from the checkpoint; without one it is zeros, as the original code leaves it (diffusers
     would keep a sine table). A table of another length is an `InputError`.

@@ -37,7 +37,7 @@ from pipelines.weights.hub import Weights, folder_of
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """What one run needs. ``schedule``: the base model's scheduler configuration."""
+    """The networks of one run. ``schedule``: the base model's scheduler configuration."""
 
     kind: Kind
     tokenizer: Any

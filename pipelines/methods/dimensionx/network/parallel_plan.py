@@ -23,7 +23,7 @@ MODULES: dict[str, Any] = {
 
 
 def make_splittable(transformer: CogVideoXTransformer3DModel) -> None:
-    """Gives ``transformer`` attention that knows context parallelism, and its plan."""
+    """Give ``transformer`` attention with support for context parallelism, and its plan."""
     config: Any = transformer.config
     transformer.set_attn_processor(cast(Any, CogVideoXAttention()))
     area = config.patch_size**2

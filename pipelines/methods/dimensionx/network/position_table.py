@@ -31,7 +31,7 @@ class FirstRowsOfTable(CogVideoXPatchEmbed):
 
 
 def use_first_rows(transformer: CogVideoXTransformer3DModel) -> None:
-    """Makes a transformer with a learned table take its first rows; others are left alone."""
+    """Make a transformer with a learned table use the table's first rows; leaves other transformers unchanged."""
     config: Any = transformer.config
     if config.use_learned_positional_embeddings:
         transformer.patch_embed.__class__ = FirstRowsOfTable

@@ -1,4 +1,4 @@
-"""Animated pictures for places that show no video."""
+"""Animated pictures for sites that cannot show video."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ WIDTH, SCALES = 90, (4, 2, 1)
 
 
 class FlowBlock(nn.Module):
-    """Looks at two frames at a fraction of their size and corrects the flow between them and the mask that mixes them."""
+    """Refines the flow between two frames and their blending mask at a fraction of the frames' size."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class FlowBlock(nn.Module):
 
 
 class FlowNet(nn.Module):
-    """Three blocks from coarse to fine; each sees the frames in both orders, so that neither has an advantage."""
+    """Three blocks from coarse to fine; each sees the frames in both orders, so the result is symmetric."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ _RESIDUAL, _SLOPE = 0.2, 0.2
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each of which sees all before it."""
+    """Five densely connected convolutions."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Clips with captions for LoRA training, and the frames of them that are learnt from."""
+"""Clips with captions for LoRA training, and their training frames."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def find_clips(source: str | Path) -> list[CaptionedClip]:
 
 
 def training_indices(length: int, fps: float, frames: int, *, wanted_fps: float = 8.0) -> list[int]:
-    """Which source frame every one of ``frames`` training frames is, as upstream's dataset chooses.
+    """The source frame of each of ``frames`` training frames, as upstream's dataset chooses them.
 
     Longer than the training clip in seconds: spread over the whole clip (so time is compressed). Only in frames: the
     first ones. Shorter: the largest 4k+1 from the start, then the last one repeated.
@@ -65,7 +65,7 @@ def training_indices(length: int, fps: float, frames: int, *, wanted_fps: float 
 
 
 def spread(length: int, frames: int) -> list[int]:
-    """``frames`` indices over ``length`` frames in whole steps; the remainder is handed out as evenly placed longer steps."""
+    """``frames`` indices over ``length`` frames in whole steps; the remainder is distributed as evenly spaced longer steps."""
     step, remainder = divmod(length, frames)
     longer = {k * frames // remainder for k in range(remainder)}
     indices, now = [], 0
@@ -156,6 +156,6 @@ def _is_file(path: Path) -> bool:
 
 
 def check_videos(clips: list[CaptionedClip]) -> None:
-    """Opens every video once, so that a broken one is found before the first step and not after an hour."""
+    """Open every video once, so that a broken one is found before the first step rather than after an hour."""
     for clip in clips:
         probe(clip.video)

@@ -60,7 +60,7 @@ def draw_timesteps(count: int, generator: Generator, *, rank: int = 0, ranks: in
 
 
 def with_picture_noise(picture: Tensor, log_sigma: Tensor, noise: Tensor) -> Tensor:
-    """First frames (B,...) with noise of strength exp(log_sigma) (B,), so that the network does not copy them blindly."""
+    """First frames (B,...) with noise of strength exp(log_sigma) (B,), so that the network does not simply copy them."""
     return picture + log_sigma.exp().view(-1, *[1] * (picture.ndim - 1)) * noise
 
 
@@ -70,7 +70,7 @@ def draw_log_sigma(count: int, generator: Generator) -> Tensor:
 
 
 def with_dropout(batch: Batch, generator: Generator) -> Batch:
-    """Text becomes zeros for one clip in ten, the picture for one whole batch in twenty."""
+    """Conditioning dropout: zeros the text of one clip in ten and the picture of one whole batch in twenty."""
     keep_text = torch.rand(len(batch.text), generator=generator) >= WITHOUT_TEXT
     keep_picture = torch.rand(1, generator=generator) >= WITHOUT_PICTURE
     text = batch.text * keep_text.view(-1, 1, 1).to(batch.text)

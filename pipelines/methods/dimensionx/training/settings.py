@@ -15,7 +15,7 @@ PROGRAM = "python -m pipelines.methods.dimensionx.training.train"
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Settings):
-    """How to learn; defaults are upstream's. ``batch`` times ``accumulation`` times GPUs was 16."""
+    """Training parameters; the defaults are upstream's, where ``batch`` times ``accumulation`` times GPUs was 16."""
 
     name: str = setting("director", "Name", help="Of the move, as in orbit_left: the app finds it by this name.")
     camera: str = setting(
@@ -46,7 +46,7 @@ class Recipe(Settings):
 
     @property
     def identity(self) -> str:
-        """Short text that differs between recipes of which one cannot continue the other."""
+        """A short text that differs between recipes that cannot continue each other."""
         kept = {name: value for name, value in sorted(self.values().items()) if name not in RESUMABLE}
         return hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:12]
 
@@ -72,14 +72,14 @@ RESUMABLE = ("steps", "save_every", "sample_every", "sample_steps", "checkpointi
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(Recipe):
-    """The recipe with its places."""
+    """The recipe with its input and output paths."""
 
     data: str = setting("", "Clips", help="A folder of videos with a .txt caption each, or a CSV: file, caption.")
     output: str = setting("", "Output folder")
 
 
 def check_name(name: str) -> None:
-    """Raises `InputError` for a name that is no part of a file name."""
+    """Raise `InputError` for a name that cannot be part of a file name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", name):
         raise InputError(
             f"A name has letters, digits, - and _ only and at most 60 of them, as in orbit_left; got {name!r}."

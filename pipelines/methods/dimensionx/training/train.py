@@ -146,7 +146,7 @@ class Trainer:
         return total
 
     def batch(self, step: int, part: int) -> tuple[Batch, Any]:
-        """What is learnt from in one part of a step; the same for the same seed and numbers."""
+        """The batch for one part of a step; deterministic for a seed and step."""
         settings, rank, ranks = self.settings, self.accelerator.process_index, self.accelerator.num_processes
         generator = _generator(settings.seed, step, part, rank)
         first = (((step - 1) * settings.accumulation + part) * ranks + rank) * settings.batch
@@ -306,7 +306,7 @@ class Trainer:
 
     @torch.no_grad()
     def sample(self) -> Iterator[Progress | Sample]:
-        """A video from the first clip's first frame and caption, as the director would make it now."""
+        """A sample video from the first clip's first frame and caption, with the director's current state."""
         settings, networks = self.settings, self.networks
         clip = self.clips[0]
         picture = ((self._first_frame(0)[0, :, 0] / 2 + 0.5) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()

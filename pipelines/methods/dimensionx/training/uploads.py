@@ -30,7 +30,7 @@ _COPY = re.compile(r"(.+_lora_weights)_(\d{6,})\.safetensors")
 
 
 def trainings_folder() -> Path:
-    """Where trainings started in the page live on; outlasts sessions and restarts."""
+    """The folder of trainings started in the page; it survives sessions and restarts."""
     return cache_folder(FOLDER_VARIABLE, "trainings")
 
 
@@ -94,7 +94,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 
 def code_of(output: Path) -> str:
-    """What a person keeps to find the training in ``output`` (two folders below the root) again."""
+    """The code with which a user finds the training in ``output`` (two folders below the root) again."""
     return f"{output.parent.name}.{output.name}"
 
 

@@ -118,7 +118,7 @@ def load_folder(folder: str | Path, *, dtype: torch.dtype) -> DualCamCtrlTransfo
 
 
 def has_encoders(state: State) -> bool:
-    """Whether a released file carries the whole pipeline, text, picture and video encoders included."""
+    """Whether a released file contains the whole pipeline, including text, picture and video encoders."""
     parts = ("pipe.text_encoder.", "pipe.image_encoder.", "pipe.vae.")
     return all(any(key.startswith(part) for key in state) for part in parts)
 

@@ -43,7 +43,7 @@ def encode_text(
 
 
 def tokens_too_many(tokenizer: PreTrainedTokenizerBase, prompt: str) -> int:
-    """How many tokens of a prompt will be cut off."""
+    """The number of tokens of a prompt that will be cut off."""
     return max(0, len(tokenizer(clean_prompt(prompt)).input_ids) - TEXT_TOKENS)
 
 

@@ -86,7 +86,7 @@ def _load_released(weights: Weights, state: State) -> Networks:
 
 
 def load_tokenizer(weights: Weights) -> PreTrainedTokenizerBase:
-    """UMT5's, or one token per byte for weights that have learnt no vocabulary."""
+    """UMT5's tokenizer, or one token per byte for untrained weights."""
     if weights.mode != "real":
         sizes = TINY if weights.mode == "tiny" else FULL
         return byte_tokenizer(sizes[UMT5EncoderModel]["vocab_size"])

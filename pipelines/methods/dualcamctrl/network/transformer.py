@@ -54,7 +54,7 @@ class CameraAdapter(nn.Module):
 
 
 class GatedFusion(nn.Module):
-    """What one branch adds to the other; the RGB feature is the base in both directions, ``proj_out`` starts at zero.
+    """The update that one branch adds to the other. The RGB feature is the base in both directions; ``proj_out`` starts at zero.
 
     Source: paper section 3.3 (SIGMA). Depth-wise convolutions over time and space see the whole video, so under context
     parallelism ``whole`` gathers the tokens and the output is split again.

@@ -43,7 +43,7 @@ class ClipShape:
 
 
 def pick_frames(available: int, frames: int, *, stride: int = 8, start: int = 0) -> NDArray[np.int64]:
-    """Which frames of a clip are taken: evenly from ``start``, the stride shortened where the clip is."""
+    """The frames of a clip to use: evenly spaced from ``start``, with a smaller stride if the clip is short."""
     return np.linspace(start, start + clip_length(available, frames, stride) - 1, frames).astype(np.int64)
 
 
@@ -151,7 +151,7 @@ class RealEstateClips(Dataset):
 
 
 class ClipOrder(Sampler[int]):
-    """Numbers of `RealEstateClips` without end, every round in a new order; ``done`` clips are passed over.
+    """Endless indices of `RealEstateClips`, every epoch in a new order; skips the first ``done`` clips.
 
     What comes where follows from ``seed`` alone, so that a continued training sees what an uninterrupted one would.
     """

@@ -118,7 +118,7 @@ def _copy_tensors(transformer: DualCamCtrlTransformer) -> DualCamCtrlTransformer
 
 
 class Conditioner:
-    """Turns clips into what the denoiser is given; its encoders are never trained."""
+    """Converts clips to the denoiser's inputs; its encoders are never trained."""
 
     def __init__(self, weights: Weights, device: torch.device, *, text_mode: bool) -> None:
         self.device, self.dtype, self.text_mode = device, weights.dtype, text_mode
@@ -255,7 +255,7 @@ def train(
 
 @dataclass(frozen=True, eq=False)
 class Save:
-    """Where a training stopped: the folder of its denoiser, the number of its last update, and how its optimiser stood.
+    """A saved training: the folder of its denoiser, the number of its last update, and its optimiser state.
 
     Nothing random is carried on: noise, noise level and order of clips follow from the seed and the update's number.
     """
@@ -346,7 +346,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """The command line; errors in the input are said in one sentence."""
+    """The command line; input errors are printed in one sentence."""
     given = vars(_arguments())
     data, out, start, mode = (given.pop(name) for name in ("data", "out", "start", "weights"))
     try:

@@ -1,4 +1,4 @@
-"""Pictures to latents and back, and the latents that tell the denoiser what the cache shows.
+"""Encodes pictures to latents and back, and encodes the cache renders that condition the denoiser.
 
 The tokenizer normalises with a mean and a deviation per channel and per latent frame, counted from the start of each clip,
 and the denoiser's latents are scaled to a deviation of 0.5.
@@ -80,7 +80,7 @@ def to_pictures(frames: Tensor, *, darkened: bool = False) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """What one chunk is told. ``pose``: (1,64,t,h,w) cache latents. ``first``: (1,16,1,h,w) latent of the given frame.
+    """The conditions of one chunk. ``pose``: (1,64,t,h,w) cache latents. ``first``: (1,16,1,h,w) latent of the given frame.
 
     ``text``, ``other_text``: (1,L,D) prompt embeddings of the pass that is shown the cache and of the one that is not.
     """

@@ -1,4 +1,4 @@
-"""Prompts as the denoiser takes them: T5 embeddings of 512 tokens, zero after the end of the text."""
+"""Encodes prompts for the denoiser: T5 embeddings of 512 tokens, zero after the end of the text."""
 
 from __future__ import annotations
 

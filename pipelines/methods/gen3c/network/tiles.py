@@ -1,4 +1,4 @@
-"""Decoding in tiles that overlap, for less memory; diffusers' tokenizer has the switch for it but no effect behind it."""
+"""Decodes in overlapping tiles to save memory; diffusers' tokenizer has this switch, but it has no effect."""
 
 from __future__ import annotations
 

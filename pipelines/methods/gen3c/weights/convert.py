@@ -1,4 +1,4 @@
-"""From the published files to our networks: tables of renames, applied strictly."""
+"""Loads the published files into our networks with strictly applied rename tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Depth of generated frames, so that the cache can grow: MoGe where its package is installed, else the app's own model."""
+"""Depth of generated frames, needed to extend the cache: from MoGe if its package is installed, else from the app's own model."""
 
 from __future__ import annotations
 

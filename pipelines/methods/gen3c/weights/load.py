@@ -39,7 +39,7 @@ _DECODER_OF_T5 = (r"^decoder\.", r"^lm_head\.")
 
 @dataclass(eq=False)
 class Networks:
-    """What a run computes with. Text encoder and depth model come with the first run that uses them."""
+    """The networks of a run. Text encoder and depth model are loaded by the first run that uses them."""
 
     transformer: Gen3cTransformer
     vae: AutoencoderKLCosmos
@@ -50,7 +50,7 @@ class Networks:
 
     @property
     def components(self) -> dict[str, object]:
-        """Those that the runtime places."""
+        """The components that the runtime places."""
         named = {
             "text_encoder": self.text_encoder, "transformer": self.transformer, "vae": self.vae,
             "depth": self.depth and self.depth.network, "guardrail": self.checker,

@@ -1,4 +1,4 @@
-"""Tensors of a TorchScript archive without running anything in it.
+"""Reads the tensors of a TorchScript archive without executing any of its code.
 
 `torch.jit.load` interprets the archive's code. Only its parameters are wanted here, so the module tree in ``data.pkl`` is read
 by an unpickler that knows tensors, plain containers and inert stand-ins for the archive's classes, and nothing else.

@@ -1,4 +1,4 @@
-"""From a plain video to a CamVid-30K entry: cameras from its still parts and the strength of what moves.
+"""Makes a CamVid-30K entry from a plain video: cameras from its static parts, and the strength of its motion.
 
     python -m pipelines curate VIDEO FOLDER
 
@@ -33,7 +33,7 @@ Masks = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Entry:
-    """What was found; written as motion.json. ``things``: motion of each in shares of the picture.
+    """The findings, saved as motion.json. ``things``: the motion of each moving object as a share of the picture.
 
     ``motion_strength``: 100 times the largest of them, what the model is told; about 0.1 is still, 2 is dancing.
     """
@@ -191,7 +191,7 @@ def curate_video(
 
 
 def pack_entry(folder: Path, file: str | Path) -> Path:
-    """An entry as a zip, which appears when it is whole."""
+    """Pack an entry as a zip, which appears only when complete."""
     with complete(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for each in sorted(folder.rglob("*")):
             archive.write(each, Path(folder.name) / each.relative_to(folder))

@@ -1,4 +1,4 @@
-"""How much the things in a clip move by themselves, whatever the camera does.
+"""Measures how much objects in a clip move, independent of camera motion.
 
 A point of a thing is lifted to 3D with its depth and projected into the next frame as if it stood still; how far the
 tracked point is from there, in shares of the picture, is its motion. Source: arXiv 2411.02319, section 3, which finds
@@ -33,7 +33,7 @@ FEWEST = 8
 
 
 def follow(before: NDArray[np.uint8], after: NDArray[np.uint8], points: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Where ``points`` (N,2) of one picture (H,W,3) are in the next, and which could be followed there and back."""
+    """Track ``points`` (N,2) from one picture (H,W,3) to the next; also returns which of them pass a forward-backward check."""
     if len(points) == 0:
         return points, np.zeros(0, bool)
     grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (before, after)]
@@ -51,7 +51,7 @@ def _flow(before: NDArray, after: NDArray, points: NDArray) -> tuple[NDArray, ND
 
 
 def moving_things(frames: NDArray[np.uint8], path: CameraPath) -> Labels:
-    """Things that move by themselves in ``frames`` (F,H,W,3) of a known path: points that leave their epipolar line.
+    """Objects that move in ``frames`` (F,H,W,3) of a known path: points that leave their epipolar line.
 
     What moves along these very lines is not seen; errors on the other side are accepted, as in the source.
     """
@@ -84,7 +84,7 @@ def link_masks(frames: NDArray[np.uint8], masks: NDArray[np.bool_]) -> Labels:
 
 
 def motion_field(path: CameraPath, frame: int, depth: NDArray, points: Pixels, followed: Pixels) -> Pixels:
-    """(N,2): where ``points`` of ``frame`` are in the next frame, less where they would be had they stood still.
+    """(N,2): positions of the ``points`` of ``frame`` in the next frame, minus where static points would be.
 
     In shares of width and height. ``depth`` (H,W) of the frame, in the unit of the path.
     """
@@ -100,7 +100,7 @@ def motion_field(path: CameraPath, frame: int, depth: NDArray, points: Pixels, f
 def motion_of_things(
     frames: NDArray[np.uint8], labels: Labels, path: CameraPath, depths: Sequence[NDArray]
 ) -> dict[int, float]:
-    """Mean length of the motion field per thing, over all neighbouring frames; shares of the picture."""
+    """Mean length of the motion field per object over all neighbouring frames, as a share of the picture."""
     lengths: dict[int, list[NDArray]] = {}
     for i in range(len(frames) - 1):
         grey = cv2.cvtColor(frames[i], cv2.COLOR_RGB2GRAY)
@@ -117,7 +117,7 @@ def motion_of_things(
 
 
 def motion_strength(motion: dict[int, float]) -> float:
-    """The strength that the model is told: 100 times the motion of what moves most; 0 where nothing does."""
+    """The model's motion strength: 100 times the motion of the object that moves most; 0 if nothing moves."""
     return 100 * max(motion.values(), default=0.0)
 
 

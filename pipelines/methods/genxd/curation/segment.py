@@ -1,4 +1,4 @@
-"""Everything in a picture that might move, by instance segmentation; false positives are accepted.
+"""Finds everything in a picture that might move, by instance segmentation; false positives are accepted.
 
 Source: arXiv 2411.02319, section 3, which uses Mask2Former; here its COCO version from the transformers library.
 """
@@ -63,7 +63,7 @@ def _mask(picture: NDArray[np.uint8], network: nn.Module, height: int, width: in
 
 
 def segmenter_from_hub() -> nn.Module:
-    """The published network from the cache or the hub; raises `InputError` where it cannot be had."""
+    """The published network from the cache or the Hub; raises `InputError` if it is not available."""
     from pipelines.weights.hub import Weights, folder_of
 
     weights = Weights()

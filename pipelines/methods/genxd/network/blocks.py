@@ -1,4 +1,4 @@
-"""GenXD's two building blocks: each does one thing per picture, then across views, then in time, and blends the three.
+"""GenXD's two building blocks: each works per picture, across views and over time, and blends the three results.
 
 Both take the parts that Stable Video Diffusion's blocks have and add the part across views, so that names and shapes of
 those parts stay the same. ``indicator`` (B,F) says per frame what is blended: 0 views, 1 time, 2 both; None is 0

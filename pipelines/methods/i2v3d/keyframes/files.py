@@ -1,4 +1,4 @@
-"""Keyframes in and out of a zip, so that a person can change, replace or drop single ones between two runs."""
+"""Reads and writes keyframes as a zip, so that a user can change, replace or drop single ones between two runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 
 @dataclass(frozen=True, eq=False)
 class PaintedKeyframes:
-    """Keyframes as they stand: frames counted from 0, pictures (K,H,W,3), and prompts that were changed by hand.
+    """The current keyframes: frames counted from 0, pictures (K,H,W,3), and prompts changed by the user.
 
     ``along``: a name for scene and path that they were painted from, empty where nobody knows.
     """
@@ -43,7 +43,7 @@ class PaintedKeyframes:
     along: str = ""
 
     def without(self, index: int) -> PaintedKeyframes:
-        """Raises `InputError` for the first and the last, between which the video runs."""
+        """Without one keyframe. Raises `InputError` for the first and the last, which the video needs."""
         if index in (self.indices[0], self.indices[-1]):
             raise InputError("The first and the last keyframe hold the video's ends; paint them again instead.")
         kept = [number for number, known in enumerate(self.indices) if known != self.known(index)]
@@ -61,12 +61,12 @@ class PaintedKeyframes:
         return index
 
     def packed(self, *, but: int | None = None) -> bytes:
-        """See `pack`; ``but`` is left out."""
+        """See `pack`; the keyframe ``but`` is left out."""
         chosen = [number for number, index in enumerate(self.indices) if index != but]
         return pack(self.pictures[chosen], [self.indices[number] for number in chosen])
 
     def to_keep(self) -> bytes:
-        """All of it as one zip, which `read_kept` reads again."""
+        """The keyframes with their prompts as one zip for `read_kept`."""
         stream = io.BytesIO(self.packed())
         with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
             prompts = {str(index): words for index, words in self.prompts.items()}
@@ -74,7 +74,7 @@ class PaintedKeyframes:
         return stream.getvalue()
 
     def settings(self, settings: I2V3DSettings, file: Path, *, again: int | None = None) -> I2V3DSettings:
-        """Those of a run that takes these keyframes as they are, all but ``again``, from the zip ``file`` written here."""
+        """Settings of a run that uses these keyframes unchanged, except ``again``, from the zip ``file`` that this writes."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(self.packed(but=again))
         prompts = "\n".join(f"{index}: {words}" for index, words in self.prompts.items() if index in self.indices)

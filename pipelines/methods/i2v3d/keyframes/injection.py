@@ -1,4 +1,4 @@
-"""Phase 2's guidance by the coarse renders, and the attention by which keyframes see each other's background, in SDXL's UNet."""
+"""Phase 2's guidance by the coarse renders, and the attention across the keyframes' backgrounds, in SDXL's UNet."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Masks:
 
 @dataclass(frozen=True, eq=False)
 class KeyframeInjection:
-    """What the source rows give to the others in one step: features on the foreground, attention on ``attention``.
+    """What is injected from the source rows into the others in one step: features on the foreground, attention on ``attention``.
 
     ``attention``: "visible", "foreground" or "" for none. ``everywhere``: both are given at every place, whatever the masks.
     """
@@ -50,7 +50,7 @@ class KeyframeInjection:
 
     @property
     def attended(self) -> Mapping[tuple[int, int], Tensor] | None:
-        """Where the attention follows the source."""
+        """The pixels at which the attention follows the source."""
         if not self.attention:
             return None
         if self.everywhere:
@@ -69,7 +69,7 @@ def scale_masks(masks: Tensor) -> dict[tuple[int, int], Tensor]:
 
 
 def extend_mask(foreground: Tensor) -> Tensor:
-    """(n,N,n*N) bool from (n,N): which tokens of all frames a token of each frame attends to.
+    """(n,N,n*N) bool from (n,N): the tokens of all frames that each token of a frame attends to.
 
     Everything in its own frame; a background token also sees the background of the other frames.
     """
@@ -82,7 +82,7 @@ def extend_mask(foreground: Tensor) -> Tensor:
 
 @contextmanager
 def inject(unet: UNet2DConditionModel, injection: KeyframeInjection) -> Iterator[None]:
-    """Inside, a batch of the rows source, unconditional, conditional (n frames each) is guided; undone afterwards."""
+    """A context in which a batch of source, unconditional and conditional rows (n frames each) is guided; undone afterwards."""
     masks, stock, handles = injection.masks, {}, []
     extended = _OncePerSize(masks.foreground)
     try:

@@ -1,4 +1,4 @@
-"""Prompts as SDXL reads them: two CLIP encoders, their last but one layer side by side, and the second one's summary."""
+"""Encodes prompts for SDXL: the concatenated second-to-last layers of two CLIP encoders, and the second one's pooled output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.methods.i2v3d.load import KeyframeNetworks
 
 
 def encode(networks: KeyframeNetworks, prompts: list[str], device: torch.device) -> PromptEmbeddings:
-    """One row per prompt, 77 tokens each; what is longer is cut off. Gradients reach the encoders' matrices."""
+    """One row per prompt, 77 tokens each; longer prompts are cut off. Gradients reach the encoders' matrices."""
     hidden, pooled = [], None
     pairs: list[tuple[Any, Any]] = [
         (networks.tokenizer, networks.text_encoder),
@@ -27,6 +27,6 @@ def encode(networks: KeyframeNetworks, prompts: list[str], device: torch.device)
 
 
 def tokens_too_many(networks: KeyframeNetworks, prompt: str) -> int:
-    """How many tokens of a prompt are cut off."""
+    """The number of tokens of a prompt that are cut off."""
     tokenizer: Any = networks.tokenizer
     return max(0, len(tokenizer(prompt, truncation=False).input_ids) - 77)

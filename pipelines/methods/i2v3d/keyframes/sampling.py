@@ -1,4 +1,4 @@
-"""Phase 2: renders become keyframes; SDXL with its depth ControlNet, along the inverted renders, a window of frames at a time."""
+"""Phase 2: turns renders into keyframes with SDXL and its depth ControlNet, following the inverted renders, one window of frames at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PromptEmbeddings:
 
 @dataclass(frozen=True, eq=False)
 class CoarseKeyframes:
-    """Of n keyframes: ``latents`` (n,4,h,w) of the renders, ``depth`` (n,3,H,W) in 0..1 with near bright, ``masks``."""
+    """Coarse renders of n keyframes: ``latents`` (n,4,h,w), ``depth`` (n,3,H,W) in 0..1 with near bright, ``masks``."""
 
     latents: Tensor
     depth: Tensor
@@ -61,7 +61,7 @@ class KeyframeOptions:
     late_switch: bool = True
 
     def injection(self, step: int, masks: Masks) -> KeyframeInjection | None:
-        """What is injected at a step, counted from 0."""
+        """The injection at a step, counted from 0."""
         foreground, background = (int(self.steps * share) for share in (self.foreground_share, self.background_share))
         if not self.foreground_share and not self.background_share:
             return None
@@ -99,7 +99,7 @@ class Schedule:
         return torch.cumprod(1 - betas, dim=0)
 
     def before(self, time: int) -> Tensor:
-        """Signal of the next less noisy time."""
+        """The signal at the next, less noisy time."""
         return self.signal[max(time - TRAINED_STEPS // self.steps, 0)]
 
     def moved(self, latents: Tensor, noise: Tensor, now: Tensor, then: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class SteeredSDXL:
 def invert(
     networks: SteeredSDXL, coarse: CoarseKeyframes, words: PromptEmbeddings, *, steps: int, together: int = 4
 ) -> Iterator[tuple[int, Tensor]]:
-    """Number of the step and latents so far; last, all states (T,n,4,h,w): entry i belongs to denoising step i.
+    """Yield the step number and the latents so far, and last all states (T,n,4,h,w); entry i belongs to denoising step i.
 
     ``words``: the one prompt of the inversion.
     """

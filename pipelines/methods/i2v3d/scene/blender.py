@@ -121,7 +121,7 @@ if UNLIT:
 
 
 def pack(scene: StagedScene, path: CameraPath, settings: I2V3DSettings) -> bytes:
-    """A zip: ``reshoot_scene.py``, what it imports, and the camera as the authors' ``save_camera_infos.json``.
+    """A zip with ``reshoot_scene.py``, the files that it imports, and the camera as the authors' ``save_camera_infos.json``.
 
     The JSON is left out, and a text says so, where the lens changes on the way. Raises `InputError` for lenses that
     Blender does not have.

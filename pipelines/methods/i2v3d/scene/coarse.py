@@ -1,4 +1,4 @@
-"""The coarse renders that steer both networks: colour, depth, foreground and what is visible at all, along the path."""
+"""The coarse renders that condition both networks: colour, depth, foreground and visibility along the path."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class CoarseFrame:
 
 
 def foreground_of(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
-    """(H,W) bool in the picture itself."""
+    """The foreground of the picture itself, (H,W) bool."""
     if settings.foreground in ("nothing", "objects"):
         return np.zeros_like(view.known)
     if settings.foreground == "everything":
@@ -81,14 +81,14 @@ def foreground_of(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
 
 
 def foreground_mask(view: View, settings: I2V3DSettings) -> NDArray[np.bool_]:
-    """(H,W) bool: nearer than the foreground's reach."""
+    """(H,W) bool: pixels nearer than the foreground's depth limit."""
     return view.known & (view.depth <= settings.foreground_reach * view.focus_depth)
 
 
 def render_path(
     scene: Scene, path: CameraPath, settings: I2V3DSettings, *, normals: bool = False
 ) -> Iterator[int | CoarseRenders]:
-    """Numbers of the frames done, then the renders."""
+    """Yield the indices of finished frames, then the renders."""
     made: list[CoarseFrame] = []
     bumps: list[NDArray[np.uint8]] = []
     for number, frame in enumerate(render_frames(scene, path, settings, normals=normals), 1):

@@ -1,4 +1,4 @@
-"""A project: picture, depth, objects with their files and ways, camera, settings, keyframes and LoRA in one zip.
+"""A project: picture, depth, objects with their files and motions, camera, settings, keyframes and LoRA in one zip.
 
 ``project.json`` holds camera and settings, ``picture.png`` and ``depth.npy`` are the scene, ``objects.json`` and ``models/``
 the objects, ``files/`` what settings name: the LoRA, own keyframes; ``painted.zip`` the keyframes as they stand.
@@ -72,7 +72,7 @@ def new_project() -> Project:
 
 
 def save_project(file: str | Path, project: Project) -> Path:
-    """Writes the zip with the files that its settings name; it takes its name when it is whole. Raises `InputError`."""
+    """Write the zip with the files that its settings name; it gets its name only when complete. Raises `InputError`."""
     with complete(file) as whole, whole.open("wb") as stream:
         _write(stream, project, carried=_find_files(project.settings))
     return Path(file)

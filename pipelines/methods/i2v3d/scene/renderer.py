@@ -1,4 +1,4 @@
-"""Which renderer draws a scene's objects: OpenGL where a trial found it clearly faster, else this project's own."""
+"""Chooses the renderer for a scene's objects: OpenGL if a trial found it clearly faster, else our own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRIAL_SIZE, TRIAL_ROWS, TRIAL_ROUNDS = (512, 288), 100, 3
 
 @dataclass(frozen=True)
 class Trial:
-    """Milliseconds for one frame of a ball of 20,000 triangles."""
+    """Timings in milliseconds for one frame of a ball with 20,000 triangles."""
 
     opengl_ms: float
     plain_ms: float
@@ -40,7 +40,7 @@ class Trial:
 
 
 class Drawing:
-    """Draws objects, on any thread; open it ``with`` all frames of one path. ``words``: what drew them, in one sentence.
+    """Draws objects on any thread; use it as a context around all frames of one path. ``words``: the renderer used, in one sentence.
 
     Raises `InputError` for "opengl" where there is none. What "auto" begins with OpenGL and OpenGL fails to draw, the
     plain renderer draws, and the words say so.
@@ -90,7 +90,7 @@ class Drawing:
 
 
 def choose_renderer(renderer: str, pixels: int) -> tuple[str, str]:
-    """The renderer for so many ``pixels`` in all, and a sentence that says it. Raises `InputError`."""
+    """The renderer for ``pixels`` pixels in total, and a sentence about the choice. Raises `InputError`."""
     plainly = "Objects were drawn by the plain renderer"
     if renderer == OPENGL:
         refuse_without_opengl()
@@ -129,7 +129,7 @@ def _card() -> str:
 
 @lru_cache(maxsize=1)
 def run_trial() -> Trial:
-    """Both renderers on the same frame, measured once in a process; each at its best, since others disturb."""
+    """Time both renderers on the same frame, once per process; takes the best time of each, because other processes interfere."""
     from camera.render.opengl import Canvas
     from camera.render.triangles import draw
 

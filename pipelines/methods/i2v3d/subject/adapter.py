@@ -70,7 +70,7 @@ def key_in_file(part: str, name: str) -> str:
 
 
 def kohya_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same in the layout of Kohya's scripts: one name per module, and the rank as its alpha, so that the scale is 1."""
+    """The same in the layout of Kohya's scripts: one name per module, with the rank as alpha, so that the scale is 1."""
     made: dict[str, Tensor] = {}
     for key, value in state.items():
         plain = key.replace(".lora_linear_layer.", ".lora.")

@@ -1,4 +1,4 @@
-"""A subject's LoRA on SDXL's UNet and, where it was learnt there too, its text encoders: attached for a run, detached afterwards."""
+"""A subject's LoRA on SDXL's UNet and, if it was trained on them too, the text encoders: attached for a run, detached afterwards."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ States = dict[str, dict[str, Tensor]]
 
 
 def attach_lora(parts: Parts, file: str, strength: float) -> tuple[str, ...]:
-    """Gives ``parts`` the LoRA of ``file`` with ``strength`` in place of any other; an empty name only takes that off.
+    """Attach the LoRA of ``file`` with ``strength`` to ``parts``, replacing any other; an empty name only detaches.
 
     Returns what the file left unsaid and what of it was not used, one sentence each.
     """
@@ -131,7 +131,7 @@ def _scale(states: States, alphas: dict[str, float], file: str | Path, account: 
 
 
 def name_in_file(part: str, path: str) -> str:
-    """A module's name in files: those of CLIP's layers begin with ``text_model``, which its class may lack by now."""
+    """A module's name in files: names of CLIP's layers begin with ``text_model``, which newer classes may lack."""
     return f"text_model.{path}" if part != UNET and path.startswith("encoder.") else path
 
 

@@ -1,4 +1,4 @@
-"""How a subject is learnt; cheap to import."""
+"""Settings for learning a subject; cheap to import."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SubjectSettings(Settings):
 
     @property
     def gigabytes(self) -> float:
-        """What a training needs on a GPU; computed, not measured."""
+        """GPU memory that a training needs; computed, not measured."""
         return _GIGABYTES + self.train_text_encoder * (_TEXT_GIGABYTES + _TEXT_GIGABYTES_PER_RANK * self.rank)
 
 

@@ -48,7 +48,7 @@ _NO_EIGHT_BIT = "8-bit Adam needs an NVIDIA GPU and the package bitsandbytes; in
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One step's two rows, picture and view.
+    """The two rows of one step: picture and view.
 
     ``noisy`` and ``noise`` (2,4,h,w); ``times`` (2,); ``text`` of two rows; ``ids`` (2,6): original height and width, top
     and left of the crop, its height and width; ``mask`` (1,1,h,w) bool, the subject in the view.
@@ -71,7 +71,7 @@ def predict(unet: nn.Module, batch: Batch) -> Tensor:
 
 
 def losses(predicted: Tensor, batch: Batch, *, snr_gamma: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Of picture and view. The view's mean is over all places, those outside the mask counting as zero."""
+    """Losses of picture and view. The view's mean is over all positions; those outside the mask count as zero."""
     errors = (predicted.float() - batch.noise.float()) ** 2
     if snr_gamma:
         errors = errors * snr_weights(batch.times, snr_gamma).to(errors.device).view(-1, 1, 1, 1)
@@ -261,7 +261,7 @@ class _Trainer:
 
     @torch.no_grad()
     def sample(self) -> NDArray[np.uint8]:
-        """(R,R,3): what the prompt alone paints by now, always from the same noise."""
+        """(R,R,3): a sample from the prompt alone at this step, always from the same noise."""
         size, schedule = self.settings.resolution, Schedule(self.sample_steps)
         latents = torch.randn(1, 4, size // 8, size // 8, generator=_generator(self.settings.seed)).to(self.device)
         text = self._text(self.settings.prompt, NEGATIVE_PROMPT).of([1, 0])

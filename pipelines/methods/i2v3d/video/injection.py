@@ -1,4 +1,4 @@
-"""Phase 3's guidance by the coarse renders: their features and attention replace those of the video in SVD's UNet."""
+"""Phase 3's guidance by the coarse renders: their features and attention maps replace those of the video in SVD's UNet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ATTENTION = tuple(
 
 @dataclass(frozen=True, eq=False)
 class VideoInjection:
-    """What of the source rows goes to the others in one pass.
+    """What is injected from the source rows into the others in one pass.
 
     ``masks``: by number of tokens (h*w of a resolution) the places (F,tokens) bool where attention is injected; None is
     everywhere.

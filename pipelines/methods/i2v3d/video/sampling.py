@@ -1,4 +1,4 @@
-"""Phase 3: the frames between two keyframes, made from both ends at once along inverted coarse renders."""
+"""Phase 3: generates the frames between two keyframes from both ends at once, following inverted coarse renders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.methods.i2v3d.video.injection import VideoInjection, inject, mask
 
 @dataclass(frozen=True)
 class VideoForm:
-    """Where the published code does something else than meant; all False mends it."""
+    """Options that reproduce bugs of the published code; all False fixes them."""
 
     forward_depth_backwards: bool = False
     """The reversed renders are inverted with the depth of the forward order."""
@@ -40,7 +40,7 @@ class Renders:
     visible: Tensor | None
 
     def reversed(self, *, depth: bool = True, visible: bool = True) -> Renders:
-        """In the order of falling time; what is False keeps its order."""
+        """The renders in reversed time; arguments that are False keep their order."""
         return Renders(
             self.latents.flip(1),
             self.depth.flip(1) if depth and self.depth is not None else self.depth,
@@ -116,7 +116,7 @@ class SteeredUnet:
 
 
 def invert(networks: SteeredUnet, renders: Renders, picture: Picture, steps: int) -> Iterator[tuple[int, Tensor]]:
-    """Number of the step and the states so far; last, all (T+1,1,F,4,h,w): entry i belongs to generation step i.
+    """Yield the step number and the states so far, and last all states (T+1,1,F,4,h,w); entry i belongs to generation step i.
 
     The last entry is the clean latents; the first is brought to unit size. ``picture`` is the first render.
     """
@@ -193,7 +193,7 @@ def _masks(renders: Renders, device: torch.device) -> dict[int, Tensor] | None:
 
 
 def reverse_renders(renders: Renders, form: VideoForm) -> tuple[Renders, Renders]:
-    """The reversed renders as they are inverted and as the backward pass uses them."""
+    """The reversed renders, once for inversion and once for the backward pass."""
     return (
         renders.reversed(depth=not form.forward_depth_backwards),
         renders.reversed(visible=not form.forward_masks_backwards),

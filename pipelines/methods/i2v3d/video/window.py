@@ -1,4 +1,4 @@
-"""One window of phase 3: renders and two keyframes to the frames between."""
+"""One window of phase 3: from renders and two keyframes to the frames between."""
 
 from __future__ import annotations
 
