@@ -107,7 +107,7 @@ def build() -> gr.Blocks:
 
 
 def _shared(studio: Studio) -> Shared:
-    """Places what all methods share."""
+    """Place the sections that all methods share."""
     with studio.controls, gr.Column(elem_id="shared"):
         undo, kept, source = Undo(studio), Autosave(studio), Source(studio)
         SceneParts(studio, source.status)
@@ -127,7 +127,7 @@ def _shared(studio: Studio) -> Shared:
 
 
 def _tabs(page: gr.Blocks, studio: Studio, shared: Shared) -> None:
-    """Places a tab for each method, those beside the five after them, and the tabs for all methods."""
+    """Place a tab for each method, the five first, and the tabs that all methods share."""
     with gr.Tabs(elem_id="methods") as studio.tabs:
         for name, record in studio.methods.items():
             title = record.title if name in FIVE else f"Also: {record.title}"
@@ -152,7 +152,7 @@ def _with_tabs() -> tuple[str, ...]:
 
 
 def _serve_siblings() -> None:
-    """The endpoint through which a hub Space shoots here; it has no place in the page."""
+    """Add the endpoint through which a hub Space shoots here; it is not visible in the page."""
     from pipelines.runtime.remote import ENDPOINT
 
     def run_job(job: str):
@@ -176,7 +176,7 @@ def _linked_tab(request: gr.Request):
 
 
 def launch(page: gr.Blocks, **changes) -> tuple:
-    """Starts the server with our limits, look and files; ``changes`` go to `gr.Blocks.launch`."""
+    """Start the server with our limits, theme and files; ``changes`` are passed to `gr.Blocks.launch`."""
     options = {
         "theme": theme.theme(),
         "css_paths": [HERE / "tabs" / "app.css"],
@@ -196,14 +196,14 @@ def launch(page: gr.Blocks, **changes) -> tuple:
 
 @cache
 def _visited() -> None:
-    """With the first visit, the renderers are compiled while the visitor still reads: by then the page is there."""
+    """Compile the renderers at the first visit, while the visitor is still reading: the page is already delivered."""
     warming = threading.Timer(PAGE_FIRST, _warmed)
     warming.name, warming.daemon = "warm-up", True
     warming.start()
 
 
 def _warmed() -> None:
-    """Loads the renderers: from disk, where the process beside this one has compiled them."""
+    """Load the renderers, from disk if the other process has compiled them."""
     from pipelines.rehearsal import warm_up
 
     kernels_ahead.wait()
@@ -211,7 +211,7 @@ def _warmed() -> None:
 
 
 def _preload() -> None:
-    """On ZeroGPU, networks must be on the coming GPU before the page is launched; which ones RESHOOT_METHODS says."""
+    """On ZeroGPU, move the networks of the methods in RESHOOT_METHODS to the future GPU before the page is launched."""
     if on_zerogpu() and os.environ.get(METHODS_VARIABLE):
         from pipelines.options import RunOptions
         from pipelines.runtime.zerogpu import preload

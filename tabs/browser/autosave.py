@@ -1,4 +1,4 @@
-"""The browser's own copy of the project: an HTML component that keeps what it is told, and asks to bring it back after a reload."""
+"""The browser's own copy of the project: an HTML component that saves it and asks to restore it after a reload."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEMPLATE = """
 
 
 def autosave() -> gr.HTML:
-    """An empty keeper. Its value is what to keep: ``words`` by name, ``parts`` as (name, id, bytes), ``title``, ``edit`` (a name for
+    """An empty component. Its value is what to save: ``words`` by name, ``parts`` as (name, id, bytes), ``title``, ``edit`` (a name for
     the state of the history), ``session`` and the ``status`` to show with it. Its event "parts" carries ``ids`` of parts whose
     ``addresses`` it wants; its event "restore" carries ``words`` and, by name, where the ``parts`` were uploaded, and is
     answered by a value with ``restored`` and, where that is so, the sentence ``failed``."""

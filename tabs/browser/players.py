@@ -1,4 +1,4 @@
-"""Several video players with one set of controls, synchronised to within half a frame."""
+"""Several video players with shared controls, synchronised to within half a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scene files for the page's own renderer: pictures and depths in one file, objects in another; each is sent once."""
+"""Scene files for the browser's renderer: pictures and depths in one file, objects in another; each is sent once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def scene_file(scene: Scene) -> bytes:
 
 
 def splats_of(scene: Scene) -> Splats | None:
-    """What a scene is drawn from, where that is splats."""
+    """The splats of a scene that is drawn from splats, else None."""
     return getattr(scene, "splats", None) if isinstance(scene, SelfRenderedScene) else None
 
 

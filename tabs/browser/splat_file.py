@@ -1,4 +1,4 @@
-"""Gaussian splats for the page's own renderer, quantised: about 34 bytes each, and 6 more for each harmonic beyond the first."""
+"""Quantised Gaussian splats for the browser's renderer: about 34 bytes each, plus 6 for each harmonic beyond the first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEGREES = (16, 9, 4, 1)
 
 
 def pack_splats(splats: Splats, add: Callable[[bytes], tuple[int, int]]) -> dict[str, Any]:
-    """What `drawing/splats.js` draws; ``add`` appends bytes and returns their place. Splats that show most come first.
+    """Pack the splats for `drawing/splats.js`; ``add`` appends bytes and returns their position. The most visible splats come first.
 
     Places are float32; logarithms of sizes in 16 bits between ``low`` and ``high``; rotations as quaternions and opacities in 16 bits;
     harmonics as float16.
@@ -52,7 +52,7 @@ def choose_detail(count: int, harmonics: int) -> tuple[int, int]:
 
 
 def describe_loss(splats: Splats) -> str:
-    """From what the page draws, where that is not all of the splats; else nothing."""
+    """A sentence on which splats the page draws if it does not draw all of them; else empty."""
     count, harmonics = choose_detail(len(splats), splats.sh.shape[1])
     if count < len(splats):
         return f"the {count:,} splats of {len(splats):,} that show most; a rehearsal draws all"

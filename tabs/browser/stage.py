@@ -1,4 +1,4 @@
-"""The stage: a `gr.HTML` that shows a path in 3D, plays it, and shows what its camera sees."""
+"""The stage: a `gr.HTML` that shows a path in 3D, plays it, and shows the view from its camera."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _figure(path: ref[CameraPath], scene: ref[Scene], nominal: bool) -> tuple[di
 
 
 def _without_dots(figure: dict) -> tuple[dict, dict, int]:
-    """The figure, ready for JSON, without the points of its scene; the trace that has them; and that trace's number."""
+    """The figure, ready for JSON, without its scene's points; the trace with the points; and that trace's index."""
     number = next(i for i, trace in enumerate(figure["data"]) if trace["name"] == "scene")
     dots = figure["data"][number]
     nowhere = {axis: np.zeros(0, np.float32) for axis in "xyz"}
@@ -126,7 +126,7 @@ def _without_dots(figure: dict) -> tuple[dict, dict, int]:
 def viewfinder_value(
     path: CameraPath, scene: Scene, place: Callable[[str], Path], exposure: Exposure | None = None
 ) -> dict:
-    """Data for the page's viewfinder along ``path``; scene and objects are files that the page fetches once."""
+    """Data for the page's viewfinder along ``path``; the page fetches scene and objects once, as files."""
     objects = None
     if isinstance(scene, StagedScene) and scene.objects:
         objects = save_beside("objects", scene_file.objects_file(scene, len(path), path.fps), place)
@@ -145,7 +145,7 @@ def viewfinder_value(
 
 
 def _stands_for(scene: Scene) -> str:
-    """From what the page draws a scene, where that is not all of it."""
+    """A sentence on what the page draws if it does not draw the whole scene."""
     splats = scene_file.splats_of(scene)
     if splats is not None:
         return describe_loss(splats)
@@ -157,7 +157,7 @@ def _numbers(values: NDArray[np.float64]) -> str:
 
 
 def save_beside(kind: str, data: bytes, place: Callable[[str], Path]) -> str:
-    """URL of a file with ``data`` that the page can fetch; the file is named by the hash of its content."""
+    """Save ``data`` as a file named by its hash, and return a URL from which the page can fetch it."""
     file = place(f"{kind}-{hashlib.sha256(data).hexdigest()[:32]}.bin")
     if not file.is_file() and not _linked(file):
         with complete(file) as part:
@@ -173,7 +173,7 @@ _last_files: dict[str, Path] = {}
 
 
 def _linked(file: Path) -> bool:
-    """Whether ``file`` could be made a second name of the one with its content in another session's folder."""
+    """Whether ``file`` could be hard-linked to the file with the same content in another session's folder."""
     known = _last_files.get(file.name)
     try:
         if known is not None:
@@ -184,7 +184,7 @@ def _linked(file: Path) -> bool:
 
 
 def save_points(dots: Sequence[dict], trace: int, place: Callable[[str], Path]) -> dict:
-    """What a stage's value says of points in a file beside it: where they are, how many at each moment, and in which trace.
+    """The entry in a stage's value for points in a separate file: its URL, the number of points per moment, and their trace.
 
     The file holds x, y and z of each of ``dots`` as float32, then the colours of all as bytes. Its name is its content's.
     """

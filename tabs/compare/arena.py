@@ -1,4 +1,4 @@
-"""The blind arena: two shots of one move without names, a vote, then the names; scores, and every vote as CSV."""
+"""The blind arena: two shots of one move without names, a vote, then their names; scores, and every vote as CSV."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _arena() -> Arena:
 
 
 def enter_all(kept: Arena, videos: Sequence[str]) -> str:
-    """Words; shots that follow another move than the first one are left out, and said."""
+    """Enter all shots; returns a message that names shots left out because they follow another move than the first."""
     if len(videos) < 2:
         raise InputError("Shoot one move with two methods first; then the shots can be compared blind.")
     made = {video: restore(video) for video in videos}
@@ -132,13 +132,13 @@ def same_move(one: CameraPath, other: CameraPath) -> bool:
 
 
 def move_id(path: CameraPath) -> str:
-    """A short name of a move, the same for the same path."""
+    """A short deterministic name of a path's move."""
     poses = path.resampled(SAMPLES).relative_to_first().world_from_camera
     return hashlib.sha256(np.round(poses, 3).tobytes()).hexdigest()[:8]
 
 
 def reveal(pair: Pair) -> str:
-    """Who was who, with what was measured."""
+    """The methods' names with their measured errors."""
     return "  \n".join(
         f"{side}: **{one.method}**{_tell_errors(one)}" for side, one in (("Left", pair.left), ("Right", pair.right))
     )
@@ -169,7 +169,7 @@ def _name(name: str, weights: str) -> str:
 
 
 def _copy_unnamed(project: Project, video: str) -> Path:
-    """A copy that this session may see, under a name that tells nothing."""
+    """A copy in this session's folder, under an anonymous name."""
     own = project.file(f"arena-{uuid.uuid4().hex[:12]}.mp4")
     with complete(own) as part:
         shutil.copyfile(video, part)

@@ -1,4 +1,4 @@
-"""Side by side: one scene, one move, every method that can take it; rehearsed or shot, watched in step."""
+"""Side by side: one scene and one move for every method that can use them; rehearsed or shot, and played in sync."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _rehearse(project: Project, chosen: Method, scene: Scene, path: CameraPath) 
 def _shoot(
     project: Project, chosen: Method, scene: Scene, path: CameraPath, options: RunOptions
 ) -> Iterator[Progress | Path]:
-    """One that is finished in this project is not shot again: after Cancel, or where others were refused or lost."""
+    """Shoot the move, but skip shots that are already finished in this project, after Cancel or failures of other shots."""
     shot = Shot(chosen, scene, path, chosen.settings(), options)
     name = f"{chosen.name}-{sha256(record(shot).to_json().encode()).hexdigest()[:12]}"
     if is_finished(video := project.folder / f"{name}.mp4", shot):
@@ -170,6 +170,6 @@ def _shoot(
 
 
 def _save(project: Project, name: str, shot: Shot, clip: Clip, report: Any = None) -> Path:
-    """Under a name that is new, since players keep what they once got; with its ``report`` where it is finished."""
+    """Save the clip under a new name, because players cache their files; with its ``report`` if it is finished."""
     carries = scene_to_embed(clip, shot.scene, goes_on=False)
     return save(project.folder, name, clip, record(shot, report=report), carries=carries).video

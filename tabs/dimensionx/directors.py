@@ -43,7 +43,7 @@ def directors(chosen: str) -> gr.HTML:
 
 
 def connected(buttons: gr.HTML, target: Component) -> None:
-    """Connect the buttons with ``target``, the component that holds the director's id."""
+    """Connect the buttons to ``target``, the component that holds the director's id."""
 
     def chosen(event: gr.EventData) -> str:
         (director,) = read_event(event, director=str)

@@ -78,7 +78,7 @@ def without_picture(studio: Studio, button: gr.Button, shoot: Shoot) -> None:
 
 
 class PromptWriter:
-    """A button that has a model write the prompt, which can be edited before the shot."""
+    """A button that lets a model write the prompt, which can be edited before the shot."""
 
     def place(self) -> None:
         with gr.Row():

@@ -1,4 +1,4 @@
-"""The training section: clips in, a trained file out, which the tab uses at once. A training can be stopped, left and resumed."""
+"""The training section: takes clips, and gives a trained file that the tab uses at once. A training can be stopped, left running and resumed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Training:
-    """What one tab can train. ``about``: one paragraph; ``accepted``: what its files may be, for the file chooser.
+    """What a tab can train. ``about``: one paragraph; ``accepted``: file types for the file chooser.
 
     ``prepare(files, settings, weights)`` brings uploaded files to where they stay and returns the job; raises `InputError`.
     ``saved(code)``: what a training that does not run has left on disk, in a sentence, and its trained files.
@@ -137,7 +137,7 @@ class _Section:
         return [file for file in files or [] if Path(file).suffix.lower() in self.training.accepted]
 
     def _run(self, project: Project, training_files: list[str], weights: str, keep_going: bool, settings: Settings):
-        """Train on clips with captions; returns the loss, sample videos and the trained files. Begun again, it goes on.
+        """Train on clips with captions; returns the loss, sample videos and the trained files. If started again, the training resumes.
 
         The last result is the training's code; with keep_going it outlives this call, and only stop_training ends it.
         """
@@ -159,7 +159,7 @@ class _Section:
                 training.stop()
 
     def _look(self, project: Project, training_code: str):
-        """Watch a training that goes on without a page, or see what one has left; the code is what train returned last."""
+        """Watch a training that continues without a page, or see its results; the code is what train returned last."""
         from pipelines.runtime.training import background
 
         training = background.find_training((training_code or "").strip())

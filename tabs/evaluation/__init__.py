@@ -1,1 +1,1 @@
-"""Did the shot follow its move: the take report under every result, and for any video that is dropped."""
+"""Did the shot follow its move? The take report under every result and for any uploaded video."""

@@ -1,4 +1,4 @@
-"""Borrow the move of a video: its camera as few keys, in the size of this scene, opened on the timeline or written to files."""
+"""Borrow the move of a video: its camera as few keys, scaled to this scene, opened on the timeline or written to files."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class BorrowControls:
 
 
 def _files(take: Project, found: BorrowedMove, report: TakeReport, subject: float) -> tuple[str, Any]:
-    """Words, and path files of every format with the keys beside them."""
+    """A message, and path files in every format with the keys."""
     path, move = found.path, found.move
     if report.requested is None and report.clip_distance > 0:
         path = scale_to_subject(path, subject, report.clip_distance)

@@ -1,4 +1,4 @@
-"""How a method answers moves: results of it are measured, and gain, lag and cross-talk are kept per method and weights."""
+"""The response of a method to moves: measures results, and saves gain, lag and cross-talk per method and weights."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _set_controls() -> tuple[gr.Dropdown, gr.Dropdown, gr.File, gr.Button]:
 
 
 def shoot_responses(take: Project, method: str, weights: str, picture: str, options: Sequence[str] = ()):
-    """Words while the set is shot and measured, and the table at the end. ``options``: of `python -m pipelines run`."""
+    """Yield messages while the set is shot and measured, and the table at the end. ``options``: of `python -m pipelines run`."""
     from pipelines.cli.evaluation.response import shoot_set_steps
 
     if not picture:
@@ -101,7 +101,7 @@ def shoot_responses(take: Project, method: str, weights: str, picture: str, opti
 
 
 def measure_responses(take: Project, files: Sequence[str] | None):
-    """Words, and the table when all are measured; what cannot be measured is said and left out."""
+    """Yield messages, and the table when all results are measured; names and skips those that cannot be measured."""
     from pipelines.cli.evaluation.response import responses
 
     if os.environ.get("SPACE_ID"):
@@ -132,7 +132,7 @@ def measure_responses(take: Project, files: Sequence[str] | None):
 
 
 def response_rows(found: Sequence[Response]) -> dict[str, Any]:
-    """The table: a row for every axis that was asked for something."""
+    """The table: one row per requested axis."""
     rows = [
         {"cells": [
             one.method, one.weights, answer.axis, round(100 * answer.gain, 1), answer.lag,

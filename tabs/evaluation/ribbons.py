@@ -1,4 +1,4 @@
-"""Errors of a take as ribbons tied to a player's time, beside a map of the requested and the achieved way."""
+"""Errors of a take as ribbons synchronised with a player, beside a map of the requested and the achieved path."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ribbons(name: str, player: str) -> gr.HTML:
 
 
 def value(report: TakeReport) -> dict[str, Any]:
-    """What the page draws: rows of errors per frame, the frames that were not placed, and the way from above."""
+    """The ribbons' data: rows of errors per frame, the unplaced frames, and both paths from above."""
     lens = tuple(100 * (ratio - 1) for ratio in report.lens)
     unit = f" {'m' if report.unit == 'metres' else report.unit}"
     curves = zip(ROWS, (report.turn_degrees, report.distance, lens))
@@ -74,7 +74,7 @@ def show_ribbons(report: TakeReport) -> dict:
 
 
 def _from_above(way: NDArray, ways: list[NDArray]) -> list[list[float]]:
-    """(F,2) in the map's units: x to the right, forward upwards, both ways in one scale."""
+    """(F,2) in the map's units: x to the right, forward upwards, both paths at one scale."""
     everything = np.concatenate(ways)[:, [0, 2]]
     low, size = everything.min(axis=0), max(float(np.ptp(everything, axis=0).max()), 1e-9)
     middle = low + np.ptp(everything, axis=0) / 2

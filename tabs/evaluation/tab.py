@@ -1,4 +1,4 @@
-"""The tab for any video: its camera measured, told and drawn, and borrowed as keys for one's own scene."""
+"""The tab for any video: measures, describes and draws its camera, and borrows it as keys for the user's scene."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def build(studio: Studio) -> None:
 
 
 def measure_updates(take: Project, video: str, requested_path: str) -> Iterator[tuple]:
-    """Updates of words, stage, player and ribbons while a video is measured, and what was measured, None before it is there."""
+    """Yield updates of message, stage, player and ribbons while a video is measured, and the measurement, None until it is ready."""
     if not video:
         raise InputError("Choose a video first.")
     own = take.file(f"take-{uuid.uuid4().hex[:8]}{Path(video).suffix.lower()}")

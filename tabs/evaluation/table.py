@@ -1,4 +1,4 @@
-"""Takes of several methods over one move in one table, sortable, with the error of the turn over time as a sparkline."""
+"""A sortable table of takes of several methods over one move, with the rotation error over time as a sparkline."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ POINTS = 60
 
 
 def table(name: str, shots: Mapping[str, gr.State]) -> None:
-    """Places the table over results whose mp4s ``shots`` hold by title, a button that fills it, and one that breaks off."""
+    """Place the table of results whose mp4s ``shots`` hold by title, a button that fills it, and one that cancels."""
     status = gr.Markdown(elem_classes="told", elem_id=f"{name}-takes-told")
     shown = sortable_table(f"{name}-takes")
     with gr.Row():
@@ -67,7 +67,7 @@ def sortable_table(name: str) -> gr.HTML:
 
 
 def measure_videos(videos: Mapping[str, str]):
-    """Words, and the rows of the table each time one more is measured."""
+    """Yield messages, and the rows of the table whenever one more video is measured."""
     if not videos:
         raise InputError("Shoot the move first, then the cameras can be measured.")
     rows: list[dict[str, Any]] = []
@@ -101,7 +101,7 @@ def row(title: str, report: TakeReport) -> dict[str, Any]:
 
 
 def spark(report: TakeReport) -> list[float | None]:
-    """Heights of the turn's error over the frames, None where frames were not placed or nothing was asked."""
+    """Heights of the rotation error over the frames, None for unplaced frames and frames without a request."""
     heights = np.full(report.count, np.nan)
     if report.turn_degrees:
         heights[list(report.frames)] = report.turn_degrees

@@ -1,4 +1,4 @@
-"""The take report under a result: measured by itself after a shot, on the CPU, and broken off by a button."""
+"""The take report under a result: measured automatically after a shot, on the CPU; a button cancels it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: 
 
 
 def overlay_measured(project: Project, shot: str | None) -> Any:
-    """Update of the stage: the camera that was shot over the project's move; none where that is another move by now."""
+    """Update of the stage: the measured camera over the project's move; none if the move has changed."""
     report = read_report(shot) if shot else None
     if report is None or report.requested_path is None or project.path is None:
         return gr.skip()
@@ -65,13 +65,13 @@ def overlay_measured(project: Project, shot: str | None) -> Any:
 
 
 def begins_with(path: CameraPath, requested: CameraPath) -> bool:
-    """Whether ``asked``, which a cancelled shot may have cut off, is how ``path`` begins."""
+    """Whether ``path`` begins with ``asked``, which a cancelled shot may have shortened."""
     whole, part = path.world_from_camera, requested.world_from_camera
     return len(part) <= len(whole) and bool(np.allclose(whole[: len(part)], part, atol=1e-6))
 
 
 def report_after_shot(shot: str | None):
-    """Updates of a report's outputs once there is another result; noise from random weights is not measured by itself."""
+    """Updates of a report's outputs after a new result; noise from random weights is not measured automatically."""
     if not shot:
         yield "", gr.update(value=None), gr.Button(visible=False), gr.Button(visible=False)
         return
@@ -84,7 +84,7 @@ def report_after_shot(shot: str | None):
 
 
 def report_updates(video: Path):
-    """The same while a video's camera is measured; what cannot be measured is said where the report would stand."""
+    """The same while a video's camera is measured; errors appear in place of the report."""
     known = read_report(video)
     if known is not None:
         yield *_report(known), gr.Button(visible=True), gr.Button(visible=False)

@@ -1,1 +1,1 @@
-"""What leaves the page: the control pack, and the scene with its camera."""
+"""Exports: the control pack, and the scene with its camera."""

@@ -26,7 +26,7 @@ NOTHING_YET = "Pick an example or give a picture; then this says what each model
 
 
 class Exports:
-    """The two sections; what the preflight says follows every edit."""
+    """The two sections; the preflight updates after every edit."""
 
     def __init__(self, studio: Studio) -> None:
         with gr.Accordion("Control pack for other video models", open=False, elem_id="pack"):
@@ -66,14 +66,14 @@ class Exports:
 
 
 def whole_scene(project: Project) -> tuple[Scene, CameraPath]:
-    """All of the project's scene, in the frame of its path: also what the selected method does not take."""
+    """The project's whole scene in the frame of its path, including parts that the selected method does not use."""
     _, path = project.ready()
     assert project.scene is not None
     return project.scene.fitted(path.width, path.height, project.moves.fit), path  # type: ignore[arg-type]
 
 
 def preflight_words(project: Project, target: str = ANY) -> str:
-    """What a model takes of the move and what it loses, or why it cannot shoot it; all of them for "any"."""
+    """What a model uses and loses of the move, or why it cannot shoot it; all models for "any"."""
     if project.scene is None:
         return NOTHING_YET
     try:

@@ -58,7 +58,7 @@ def _write(project: Project, name: str, data: bytes) -> str:
 
 
 def _find_points(project: Project, shot: str | None) -> tuple[Scene, CameraPath]:
-    """Geometry and cameras of the last result if it was shot from the open scene, else scene and path."""
+    """Geometry and cameras of the last result if it was shot from the open scene; else of scene and path."""
     scene, path = project.ready()
     if not shot or (made := restore(shot)).input_sha256 != scene_sha256(scene):
         return scene, path

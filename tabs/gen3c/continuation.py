@@ -33,7 +33,7 @@ HELP = (
 
 
 class Extend:
-    """The controls below a result; ``shoot`` is the screen that they change."""
+    """The controls below a result; ``shoot``: the section that they update."""
 
     def __init__(self, shoot: Shoot) -> None:
         self.shoot, self.project, self.name = shoot, shoot.project, shoot.method.name
@@ -76,7 +76,7 @@ class Extend:
     def _go_on(
         self, project: Project, request: gr.Request, shot: str, go_on_with: str, settings: Settings, options: RunOptions
     ):
-        """Shoot one chunk more of the result; returns the longer video and the files beside it."""
+        """Shoot one more chunk of the result; returns the longer video and the files beside it."""
         drawn = project.ready()[1] if go_on_with == DRAWN else None
         clip, made, scene = _open_result(shot, project)
         path, settings = continue_shot(clip, made, scene, drawn, settings)
@@ -90,7 +90,7 @@ class Extend:
         )
 
     def _take_back(self, project: Project, shot: str):
-        """Take the last chunk of the result back; returns the shorter video and the files beside it."""
+        """Remove the last chunk of the result; returns the shorter video and the files beside it."""
         clip, made = _read_result(shot)
         box = read_embedded_scene(shot)
         scene = box.scene if box else None
@@ -102,7 +102,7 @@ class Extend:
         return f"The last chunk is taken back; {count} frames are left.", *shown
 
     def _reopen(self, project: Project, result_file: str):
-        """Show a saved video of this method again, so that it can go on or be taken back; other files change nothing."""
+        """Show a saved video of this method again, so that it can be continued or shortened; ignores other files."""
         if not result_file or Path(result_file).suffix.lower() != ".mp4":
             return [gr.skip()] * len(self.shoot.outputs)
         made = restore(result_file)
@@ -125,7 +125,7 @@ def _read_result(shot: str | None) -> tuple[Clip, Record]:
 
 
 def _open_result(shot: str | None, project: Project) -> tuple[Clip, Record, Scene]:
-    """A result, and the scene it was shot from: its own where it carries one, else the one that is open."""
+    """A result and its scene: the embedded one if there is one, else the open one."""
     clip, made = _read_result(shot)
     box = read_embedded_scene(str(shot))
     if box is None:

@@ -1,4 +1,4 @@
-"""The tool that makes an entry of CamVid-30K from a video: cameras, motion strength, and a zip in the data set's layout."""
+"""The tool that makes a CamVid-30K entry from a video: cameras, motion strength, and a zip in the data set's layout."""
 
 from __future__ import annotations
 

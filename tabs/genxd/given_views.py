@@ -1,4 +1,4 @@
-"""A stage of the input pictures: their cameras and the sparse points that came with them."""
+"""A stage for the input pictures: shows their cameras and sparse points."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class Objects:
     # what happens
 
     def empty(self, shoot: Shoot, opened: gr.State) -> None:
-        """Connect the button for scenes without a picture; ``opened`` is the signal of a new scene."""
+        """Connect the button for scenes without a picture; ``opened``: the signal of a new scene."""
 
         def open_empty_stage(project: Project):
             """Begin on an empty stage, for scenes made of objects alone."""
@@ -134,7 +134,7 @@ class Objects:
         )  # fmt: skip
 
     def connect(self, shoot: Shoot, shared: Shared) -> None:
-        """Connects the controls; a scene that is opened may bring objects."""
+        """Connect the controls; an opened scene may contain objects."""
         name = self.method.name
         state = [self.project, self.chosen, self.moment, self.motion, self.animation, self.speed, *self.place.values(), self.status]  # fmt: skip
         quiet = {"queue": False, "show_progress": "hidden"}
@@ -202,14 +202,14 @@ class Objects:
         return stage_update(project, at=at), signal()
 
     def _add(self, project: Project, object_files: list[str]):
-        """Add an object to the scene: a GLB, glTF, OBJ or PLY file with the material and pictures that belong to it."""
+        """Add an object to the scene: a GLB, glTF, OBJ or PLY file with its material and pictures."""
         return self._add_model(project, read_model(object_files))
 
     def _add_preset(self, model: Path):
         return lambda project: self._add_model(project, read_model([str(model)]))
 
     def _first(self, project: Project):
-        """Select the first of the objects that came with a scene."""
+        """Select the first object of an opened scene."""
         return project, *self._controls(objects_of(project), 0, 0.0)
 
     def _add_model(self, project: Project, model: Model):
@@ -231,7 +231,7 @@ class Objects:
         )
 
     def _remove(self, project: Project, chosen: str):
-        """Take an object out of the scene."""
+        """Remove an object from the scene."""
         objects, index = find_object(project, chosen)
         left = (*objects[:index], *objects[index + 1 :])
         name = f"remove {objects[index].model.name}"
@@ -253,7 +253,7 @@ class Objects:
     def _place(
         self, project: Project, chosen: str, moment: float, motion: str, animation: str, speed: float, place: Settings
     ):
-        """Place an object at a moment of the video, 0 its first frame and 1 its last; it moves between the moments so set."""
+        """Place an object at a time of the video between 0 (first frame) and 1 (last frame); it moves between the times set in this way."""
         objects, index = find_object(project, chosen)
         if motion not in MOTIONS:
             raise InputError(f"An object moves {', '.join(MOTIONS)}; got {motion!r}.")
@@ -268,7 +268,7 @@ class Objects:
         return with_objects(project, objects, f"place {item.model.name}", merges=True), describe_object(item)
 
     def _hold(self, project: Project, chosen: str, moment: float):
-        """Set a key at a moment with the object's current place there, so that later edits of other keys do not move it."""
+        """Set a key at a time with the object's current placement, so that later edits of other keys do not move it there."""
         objects, index = find_object(project, chosen)
         item = objects[index]
         held = replace(item, keys=replace_key(item.keys, Key(float(moment), item.placement(moment))))
@@ -276,7 +276,7 @@ class Objects:
         return self._show_objects(project, objects, index, moment, f"hold {item.model.name}")
 
     def _drop_key(self, project: Project, chosen: str, moment: float):
-        """Delete the key of an object at a moment."""
+        """Delete the key of an object at a time."""
         objects, index = find_object(project, chosen)
         keys = tuple(key for key in objects[index].keys if abs(key.at - moment) > 5e-3)
         if not keys or len(keys) == len(objects[index].keys):
@@ -287,7 +287,7 @@ class Objects:
         return self._show_objects(project, objects, index, moment, f"forget a moment of {item.model.name}")
 
     def _point(self, project: Project, chosen: str, moment: float, event: gr.EventData):
-        """Place the object where the picture was clicked, on the surface that the scene shows there."""
+        """Place the object on the surface at the clicked pixel."""
         objects, index = find_object(project, chosen)
         (pixel,) = read_event(event, index=pair)
         right, up, ahead = spot_at(project, moment, *pixel)
@@ -304,7 +304,7 @@ class Objects:
         return self._show_objects(project, objects, index, moment, f"place {item.model.name}")
 
     def _look(self, project: Project, moment: float, settings: Settings):
-        """Draw the scene with its objects as the camera sees it at a moment, 0 the first frame and 1 the last."""
+        """Draw the scene with its objects as the camera sees it at a time between 0 (first frame) and 1 (last frame)."""
         from pipelines.methods.i2v3d.scene.coarse import render_frames
 
         _warm_up_once()

@@ -58,7 +58,7 @@ class Steps:
             self._video()
 
     def remember(self, showing: Dependency) -> None:
-        """Keyframes and teaching go into the project, so that they are undone, saved and kept with it, and come back from it with
+        """Keyframes and training settings go into the project, so that undo, save and autosave include them, and come back from it with
         the event ``showing``. They are put there when a step is done: what was edited while it ran stays."""
         studio, name = self.shoot.studio, self.name
 
@@ -173,7 +173,7 @@ class Steps:
         self.gallery.select(form.wrap_handler(self._choose), self.painted, [self.which, self.words], **PRIVATE)
 
     def _open_keyframes(self, project: Project, keyframes: str) -> tuple[str, str]:
-        """Open keyframes from a zip of pictures named by frame, as every run writes it; missing ones are painted."""
+        """Open keyframes from a zip of pictures named by frame, as every run writes it; missing ones will be painted."""
         if not keyframes:
             raise InputError("Choose a zip of keyframes, as every run hands out.")
         kept = shutil.copyfile(keyframes, project.file(Path(keyframes).name))
@@ -211,7 +211,7 @@ class Steps:
         options: RunOptions,
         wanted: PaintedKeyframes,
     ):
-        """Updates while keyframes are painted; prompts and source of ``wanted`` are kept."""
+        """Updates while keyframes are painted; keeps the prompts and source of ``wanted``."""
         for step in self._run(project, request, replace(settings, make=KEYFRAMES), options):
             if isinstance(step, Progress):
                 picture = gr.skip() if step.preview is None else gr.Image(step.preview, visible=True)

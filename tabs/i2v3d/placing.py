@@ -1,4 +1,4 @@
-"""Objects of a project's scene: put into it, found by the name in the page, placed where the scene shows something solid."""
+"""Objects of a project's scene: adds them, finds them by their name in the page, and places them on visible surfaces."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def with_objects(
 
 
 def objects_of(project: Project) -> tuple[SceneObject, ...]:
-    """Those of the project's scene; none where it has no scene."""
+    """The objects of the project's scene; empty without a scene."""
     return project.scene.objects if isinstance(project.scene, StagedScene) else ()
 
 
@@ -40,7 +40,7 @@ def names(objects: Sequence[SceneObject]) -> list[str]:
 
 
 def read_model(files: list[str] | None) -> Model:
-    """The model of uploaded files: a mesh and what belongs to it. Raises `InputError` for none, and for too many bytes."""
+    """The model in uploaded files: a mesh with its companion files. Raises `InputError` if there is none or the files are too large."""
     if not files:
         raise InputError("Choose a GLB, glTF, OBJ or PLY file, with the files that belong to it.")
     if sum(Path(file).stat().st_size for file in files) > LARGEST_BYTES:
@@ -49,7 +49,7 @@ def read_model(files: list[str] | None) -> Model:
 
 
 def find_object(project: Project, chosen: str) -> tuple[tuple[SceneObject, ...], int]:
-    """All objects, and the index of the one that the page calls ``chosen``; raises `InputError` where none is called so."""
+    """All objects, and the index of the one that the page calls ``chosen``; raises `InputError` if there is none."""
     objects = objects_of(project)
     called = names(objects)
     if chosen not in called:
@@ -59,7 +59,7 @@ def find_object(project: Project, chosen: str) -> tuple[tuple[SceneObject, ...],
 
 
 def replace_key(keys: Sequence[Key], key: Key) -> tuple[Key, ...]:
-    """The keys in order of time, with ``key`` in place of what stood at its moment."""
+    """The keys in order of time, with ``key`` replacing any key at its time."""
     others = [old for old in keys if abs(old.at - key.at) > 5e-3]
     return tuple(sorted((*others, key), key=lambda one: one.at))
 
@@ -75,7 +75,7 @@ def small_scene(project: Project) -> tuple[StagedScene, CameraPath]:
 
 
 def spot_at(project: Project, moment: float, column: float, row: float) -> tuple[float, float, float]:
-    """Right, up and ahead of what the scene shows, without its objects, at a pixel of the coarse render."""
+    """Right, up and ahead of the scene's surface, without its objects, at a pixel of the coarse render."""
     from camera.render.scene import render
 
     scene, path = small_scene(project)

@@ -115,7 +115,7 @@ class ProjectFile:
         return project, words, *(values[name] for name in self.controls), made.painted, made.subject, signal()
 
     def _restore_move(self, project: Project, made: Saved) -> Project:
-        """The project with the saved path: from its move settings where these still give the same path, else as a path file."""
+        """The project with the saved path: from its move settings if they still give the same path, else as a path file."""
         path, moves = made.path, {**self.method.moves.defaults(), **made.moves}
         project = project.changed("open a project", track=made.track or _older_keys(made))
         if path is None:

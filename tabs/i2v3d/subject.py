@@ -1,4 +1,4 @@
-"""I2V3D's subject: a LoRA that is uploaded, or learnt from the picture and views of its 3D."""
+"""I2V3D's subject: a LoRA that is uploaded, or trained on the picture and views of its 3D."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def early_picture() -> gr.Image:
 
 
 def progress_text(step: Progress) -> str:
-    """Phase, number of the step, time left and note, as one line of Markdown."""
+    """Phase, step number, remaining time and note, as one line of Markdown."""
     count = f" {step.step} of {step.steps}" if step.steps > 1 else ""
     left = f" · {step.seconds_left:.0f} s left" if step.seconds_left else ""
     return f"**{step.phase}**{count}{left}" + (f" · {step.note}" if step.note else "")
@@ -61,7 +61,7 @@ class Subject:
         self.trained: Dependency | None = None
 
     def place(self) -> None:
-        """Places the section; without its training on ZeroGPU, which lends no GPU for so long."""
+        """Place the section; without training on ZeroGPU, which does not lend a GPU for that long."""
         gr.Markdown("#### Subject")
         with gr.Row():
             ready = gr.UploadButton("Use a ready LoRA", file_types=[".safetensors"], size="sm")
@@ -112,7 +112,7 @@ class Subject:
     def _learn(
         self, project: Project, weights: str, foreground: str, foreground_reach: float, subject: SubjectSettings
     ):
-        """Learn the subject as a LoRA from the picture and masked views of its 3D; begun again, it goes on."""
+        """Train a subject LoRA on the picture and masked views of its 3D; if started again, the training resumes."""
         from pipelines.runtime.training.job import run_training
 
         scene, _ = project.ready()
@@ -148,6 +148,6 @@ class Subject:
 
 
 def _digest(subject: SubjectSettings, *more: Any) -> str:
-    """An identifier of a training; settings that prevent resuming change it."""
+    """An identifier of a training; it depends on the settings that prevent resuming."""
     values = {name: value for name, value in subject.values().items() if name not in RESUMABLE}
     return short_hash(sorted(values.items()), more)

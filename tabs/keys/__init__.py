@@ -1,1 +1,1 @@
-"""The keys of a move in the page: what the timeline asks for, and what is answered."""
+"""The keys of a move in the page: the timeline's requests and their answers."""

@@ -1,4 +1,4 @@
-"""The keys of the move: the timeline under the stage, and the edits that it asks for."""
+"""The keys of the move: the timeline under the stage, and the edits that it requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Timeline:
         self.command, self.keys = gr.Textbox(visible=False), gr.JSON(visible=False)
 
     def value(self, project: Project, **more: Any) -> Any:
-        """What the strip shows of a project; nothing new where it has no path."""
+        """The strip's value for a project; no update if the project has no path."""
         if project.path is None or project.scene is None:
             return gr.skip()
         keyed = project.content.source.moves_from == KEYFRAMES
@@ -52,7 +52,7 @@ class Timeline:
         )  # fmt: skip
 
     def connect(self, seeing: gr.State, view: gr.HTML, notes: gr.Markdown, film: gr.Textbox) -> None:
-        """Answers edits; ``seeing`` is the camera that is seen, ``view`` and ``notes`` are the
+        """Connect the edits. ``seeing``: the current camera; ``view`` and ``notes``: those of the
         stage's, ``film`` is set where an answer is film text."""
         studio = self.studio
 
@@ -91,7 +91,7 @@ class Timeline:
 
 
 def trained_range(method: Method, reach: float) -> dict[str, Any]:
-    """How far the cameras of the method's training data go, in the scene's unit, and where that is from; else why not."""
+    """How far the cameras of the method's training data move, in the scene's unit, and the source; or why that is unknown."""
     known = method.trained_moves
     if known is None:
         return {"words": f"Nobody has published how far the cameras go that {method.title} was trained on."}
@@ -109,7 +109,7 @@ _NOTHING_NEW = {"add", "append", "overwrite", "follow_clip", "numbers", "look_at
 
 
 def apply_edit(project: Project, command: Command, seeing: CameraPath | None) -> tuple[Project, dict[str, Any]]:
-    """The project after a command of the timeline, and what to say: "chosen" keys and words."""
+    """The project after a command of the timeline, and the answer: "chosen" keys and a "status"."""
     keyed = project.content.source.moves_from == KEYFRAMES
     if command.get("do") == "fit":
         project, fit = project.with_keys_of(project.ready()[1], "make keys of the move")
@@ -135,7 +135,7 @@ def apply_edit(project: Project, command: Command, seeing: CameraPath | None) ->
 
 
 def _over_clip(project: Project, on: bool) -> tuple[Project, dict[str, Any]]:
-    """The keys laid over the clip's own camera; or, taken off it, keys fitted to the move as it is."""
+    """Lay the keys over the clip's own camera, or replace them by keys fitted to the current move."""
     source = clip_camera(project.scene) if project.scene is not None else None
     if not on:
         project, fit = project.with_keys_of(project.ready()[1], "take the keys off the clip's camera")

@@ -1,4 +1,4 @@
-"""What the timeline asks about the scene: what the camera will meet, what lies under a pixel, what the move is as film text."""
+"""The timeline's queries about the scene: what the camera will meet, what is under a pixel, and the move as film text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONGEST_WALK = 20_000
 
 
 def read_limits(command: Command) -> Limits:
-    """Limits from a message; what it does not say, or says as null, is no limit."""
+    """Limits from a message; missing or null values mean no limit."""
     given = {field.name: command.get(field.name) for field in fields(Limits)}
     for name, value in given.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
@@ -42,7 +42,7 @@ def read_limits(command: Command) -> Limits:
 
 
 def read_walk(command: Command, fps: float) -> CameraPath:
-    """The walk that was recorded: "cameras", "times" in seconds and "smooth", in seconds."""
+    """The recorded walk: "cameras", "times" in seconds and "smooth", in seconds."""
     with reading("The recording did not come whole; record the walk again."):
         given, times = list(command["cameras"]), list(command["times"])
         smooth = float(command.get("smooth", 0.2))
@@ -59,18 +59,18 @@ def read_walk(command: Command, fps: float) -> CameraPath:
 
 
 def answer_query(project: Project, command: Command) -> dict[str, Any]:
-    """What the timeline shows then; the project stays as it is, and so do the chosen keys."""
+    """Answer a query for the timeline; the project and the chosen keys stay unchanged."""
     return {"chosen": _chosen(command), **QUERIES[command["do"]](project, command)}
 
 
 def _chosen(command: Command) -> tuple[int, ...]:
-    """The selected keys, which stay so."""
+    """The selected keys, which stay selected."""
     chosen = command.get("chosen")
     return tuple(number for number in chosen if type(number) is int) if isinstance(chosen, list) else ()
 
 
 def _check(project: Project, command: Command) -> dict[str, Any]:
-    """What the camera meets at every frame; "quiet" leaves out the words."""
+    """Warnings at every frame; "quiet" omits the message."""
     scene, path = project.ready()
     found = measure_path(scene, path)
     limit = NEAR_SHARE * scene.first.focus_depth
@@ -89,7 +89,7 @@ def _check(project: Project, command: Command) -> dict[str, Any]:
 
 
 def _coverage(project: Project, command: Command) -> dict[str, Any]:
-    """Where the move shows what no picture saw, from above, and where one more picture would help most."""
+    """Places, seen from above, that the move shows but no picture does, and where one more picture would help most."""
     from camera.editing.coverage import coverage
 
     found = coverage(*project.ready())
@@ -98,14 +98,14 @@ def _coverage(project: Project, command: Command) -> dict[str, Any]:
 
 
 def _words(project: Project, command: Command) -> dict[str, Any]:
-    """The move as film text, which also goes into the field of the film moves."""
+    """The move as film text, which is also entered in the film moves field."""
     scene, path = project.ready()
     found = film_text(path, scene.first)
     return {"status": found.words, "film": found.text}
 
 
 def _pick(project: Project, command: Command) -> dict[str, Any]:
-    """The point of the scene under a place of what the camera sees."""
+    """The scene's point at a position in the camera's view."""
     scene, path = project.ready()
     point = find_point(scene, path, read_camera(command.get("camera")), command)
     share = _share_of(path, command)
@@ -118,12 +118,12 @@ def _pick(project: Project, command: Command) -> dict[str, Any]:
 
 
 def _share_of(path: CameraPath, command: Command) -> float:
-    """Of the video, where the frame that is looked at stands: 0 the first, 1 the last."""
+    """Time of the current frame as a share of the video: 0 the first frame, 1 the last."""
     return min(max(int(command.get("frame", 0)), 0), len(path) - 1) / max(len(path) - 1, 1)
 
 
 def add_waypoints(project: Project, command: Command) -> Command:
-    """A command whose target is on an object, with where that is at each of the chosen keys, or of all."""
+    """A command whose target is on an object, extended with the target's positions at the chosen keys, or at all keys."""
     on, scene = command.get("object"), project.scene
     if not isinstance(on, dict) or not isinstance(scene, StagedScene):
         return command
@@ -156,7 +156,7 @@ def find_point(scene: Scene, path: CameraPath, camera: CameraPath, command: Comm
 
 
 def set_look(project: Project, command: Command) -> tuple[Project, dict[str, Any]]:
-    """The project with lens and shutter as "aperture", "focus" and "shutter" say, those that are given; or with its focus on what
+    """The project with lens and shutter changed by those of "aperture", "focus" and "shutter" that are given; or with its focus on what
     lies under a place of the picture, as in `_pick`."""
     scene, path = project.ready()
     given = {name: command[name] for name in Look.controls() if name in command}

@@ -1,4 +1,4 @@
-"""Several moves over one scene with cuts between them: a list of shots, what an editor would object to, and files of the whole."""
+"""Several moves over one scene with cuts between them: a list of shots, continuity warnings, and files of the whole sequence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EMPTY = "Draw a move, then add it as a shot; the next move is another one, with 
 
 
 class ShotList:
-    """The section: the project's list of shots, and files of the whole."""
+    """The section: the project's list of shots, and files of the whole sequence."""
 
     def __init__(self, studio: Studio) -> None:
         self.project = project = studio.project
@@ -75,7 +75,7 @@ class ShotList:
 
 
 def add_shot(project: Project, shot_name: str, line_of_action: str):
-    """Add the move as the next shot; returns the list with what an editor would object to."""
+    """Add the move as the next shot; returns the list with continuity warnings."""
     _, path = project.ready()
     shots = project.content.shots
     if len(shots) >= MOST_SHOTS:
@@ -86,7 +86,7 @@ def add_shot(project: Project, shot_name: str, line_of_action: str):
 
 
 def reorder_in_project(project: Project, shot_order: str, line_of_action: str):
-    """Put the shots in another order, as in 2, 1, 3; those that are not named go."""
+    """Reorder the shots, as in 2, 1, 3; removes shots that are not named."""
     project = project.with_shots(reorder_shots(project.content.shots, shot_order), "reorder the shots")
     return project, describe_shots(project, line_of_action), signal()
 
@@ -103,13 +103,13 @@ def render_animatic(project: Project, progress: gr.Progress = gr.Progress()):  #
 
 
 def describe_shots(project: Project, line_of_action: str) -> str:
-    """What the section says of a project."""
+    """The section's text for a project."""
     framed, shots = project.framed, project.content.shots
     return summarise_sequence(framed, shots, line_of_action) if framed is not None and shots else EMPTY
 
 
 def reorder_shots(shots: Shots, order: str) -> Shots:
-    """The shots whose numbers, from 1, ``order`` names; raises `InputError` for a number that there is not."""
+    """The shots in the ``order`` of their numbers, counted from 1; raises `InputError` for an unknown number."""
     numbers = [int(number) for number in re.findall(r"\d{1,4}", order or "")]
     if not numbers or not all(1 <= number <= len(shots) for number in numbers) or len(numbers) > MOST_SHOTS:
         raise InputError(f"The order is numbers from 1 to {len(shots)} with commas, as in 2, 1, 3; got {order!r:.40}.")
@@ -117,7 +117,7 @@ def reorder_shots(shots: Shots, order: str) -> Shots:
 
 
 def summarise_sequence(scene: Scene, shots: Shots, line_of_action: str) -> str:
-    """The shots with their places in the sequence, and what is wrong at which cut, as Markdown."""
+    """The shots with their positions in the sequence, and warnings per cut, as Markdown."""
     if line_of_action not in LINES:
         raise InputError(f"The line of action is one of {', '.join(LINES)}; got {line_of_action!r:.40}.")
     axis, pose = LINES[line_of_action], scene.first.world_from_camera
@@ -132,7 +132,7 @@ def summarise_sequence(scene: Scene, shots: Shots, line_of_action: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """Names as they are, not as Markdown or HTML."""
+    """Escape a name so that it does not become Markdown or HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)
 
 

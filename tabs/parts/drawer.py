@@ -1,4 +1,4 @@
-"""A searchable drawer for the further controls of a method."""
+"""A searchable drawer for the additional controls of a method."""
 
 from __future__ import annotations
 

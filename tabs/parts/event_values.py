@@ -1,4 +1,4 @@
-"""Reads what a script of the page sends with an event: anybody can send anything in its place."""
+"""Reads the data that a script of the page sends with an event; untrusted, because anybody can send anything instead."""
 
 from __future__ import annotations
 

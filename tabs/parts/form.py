@@ -1,4 +1,4 @@
-"""Settings to controls, and handlers with the settings' own names: the page and the API say the same."""
+"""Converts settings to controls and to handlers with the settings' own names, so that page and API agree."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def cancel_with(
     message: Any = "Cancelled.",
     state: gr.State | None = None,
 ) -> None:
-    """``stop`` ends the events ``running`` and then puts ``message`` into ``outputs``; at once, Gradio would say "Error" over it.
+    """Make ``stop`` cancel the events ``running`` and then put ``message`` into ``outputs``; done in one step, Gradio would cover it with "Error".
 
     With a ``state``, ``message`` makes what is put there from the state's value.
     """
@@ -122,7 +122,7 @@ _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def wrap_handler(fn: Callable, method: str | None = None) -> Callable:
-    """The handler, with errors said in words: an `InputError` as it is, a fault of ours with where to look.
+    """The handler with readable errors: an `InputError` unchanged, an internal error with a reference to the log.
 
     A `Project` among its arguments is framed by ``method`` while it runs. One that it gives back is stored as one step of
     its history, and not at all where nothing was changed, so that no other event's change is lost.
@@ -153,7 +153,7 @@ def _frame_projects(args: tuple, method: str | None) -> tuple:
 
 
 def _store_project(answer: Any, args: tuple) -> Any:
-    """What a handler answers, its project as it is kept."""
+    """A handler's outputs, with its project as it is stored."""
     before = next((arg for arg in args if isinstance(arg, Project)), None)
     if before is None:
         return answer

@@ -122,7 +122,7 @@ class MethodTab:
 
 
 def choose_controls(method: Method, chosen: Sequence[str] = ()) -> tuple[str, ...]:
-    """Names of the controls that stand before Shoot, at most `MOST_SHOWN`: ``chosen``, or what every method shows and then its
+    """Names of the controls shown above Shoot, at most `MOST_SHOWN`: ``chosen``, or what every method shows and then its
     presets and settings in their order."""
     if chosen:
         return tuple(chosen)
@@ -151,7 +151,7 @@ def _rest(settings: Any, placed: form.Components) -> form.Components:
 
 
 def build(method: Method, studio: Studio, shared: Shared) -> MethodTab:
-    """A plain method's whole tab."""
+    """The whole tab of a method without special controls."""
     tab = MethodTab(method, studio, shared)
     with tab.results():
         tab.finish()

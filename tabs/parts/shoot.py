@@ -1,4 +1,4 @@
-"""Shoot the path with the method: settings, what it will need, progress, early frames, result."""
+"""Shoot the path with the method: settings, forecast, progress, preview frames, result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _A_MOMENT = "words => new Promise(done => setTimeout(() => done(words || 'Workin
 
 
 class Shoot:
-    """The settings of one tab's run, the bar that starts and stops it, and the screen that shows what came of it."""
+    """The settings of one tab's run, the bar that starts and stops it, and the section that shows its result."""
 
     def __init__(self, method: Method, studio: Studio) -> None:
         self.method, self.studio, self.project = method, studio, studio.project
@@ -115,7 +115,7 @@ class Shoot:
         return gr.File(str(packed), visible=True)
 
     def _forecast(self, project: Project, settings: Settings, options: RunOptions) -> str:
-        """What a run would need: memory, time, quota; what would fit where it does not; what these settings ask too much of."""
+        """Forecast of a run: memory, time, quota; what would fit if it does not; which settings ask for too much."""
         if project.path is None:
             return ""
         shot = Shot(self.method, *project.ready(), settings, options)
@@ -181,7 +181,7 @@ class Shoot:
 
 
 def noise_among(videos: Iterable[str], method: Method, made: Record) -> list[str]:
-    """Labels of the videos of a result that random weights made: all, but for renders of the scene."""
+    """Labels of a result's videos that were made by random weights: all except renders of the scene."""
     if made.weights == "real":
         return []
     renders = {*method.rendered, *([method.title] if made.settings.get("make") in method.rendered else [])}

@@ -1,4 +1,4 @@
-"""Camera positions of a viewer who flies through a scene."""
+"""Camera positions of a user who flies through a scene."""
 
 from __future__ import annotations
 

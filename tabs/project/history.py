@@ -1,4 +1,4 @@
-"""Undo and redo: past contents of a project, each with the name of the edit that followed."""
+"""Undo and redo: past contents of a project, each with the name of the edit that followed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stage shows of a project, whoever draws it."""
+"""The stage's update for a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project of one visitor, the same on every tab: content, history, and how one method sees it. Values in, a new one out."""
+"""The project of one visitor, shared by all tabs: content, history, and its framing for one method. Immutable: edits return a new one."""
 
 from __future__ import annotations
 
@@ -84,38 +84,38 @@ class Project:
 
     @property
     def moves(self) -> Moves:
-        """What the method's camera controls say."""
+        """The values of the method's camera controls."""
         return self.content.moves.get(self.method) or self.record.moves()
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What the method's other controls say: its settings and the run's options, all by name."""
+        """The values of the method's other controls, its settings and the run's options, by name."""
         usual = {**self.record.settings.defaults(), **RunOptions.defaults()}
         return {**usual, **self.content.settings.get(self.method, {})}
 
     @property
     def framing(self) -> FramedScene | None:
-        """What the method makes of the scene; None where there is none. Raises `InputError` where it cannot frame it."""
+        """The scene framed for the method; None without a scene. Raises `InputError` if the method cannot frame it."""
         if self.scene is None:
             return None
         return self.framings.of(self.content, self.record, self.moves)
 
     @property
     def framed(self) -> Scene | None:
-        """The scene in the method's frame; None where there is none, or none that can be framed."""
+        """The scene in the method's frame; None without a scene or if it cannot be framed."""
         with suppress(InputError):
             return self.framing.scene if self.framing else None
         return None
 
     @property
     def path(self) -> CameraPath | None:
-        """The path as the method follows it; None where there is none, which `ready` gives the reason for."""
+        """The path as the method follows it, or None; `ready` raises the reason."""
         with suppress(InputError):
             return self.framing.path if self.framing else None
         return None
 
     def ready(self) -> tuple[Scene, CameraPath]:
-        """Framed scene and path; raises `InputError` where there is none."""
+        """Framed scene and path; raises `InputError` if there are none."""
         framing = self.framing
         if framing is None:
             raise InputError("There is no camera path yet: pick an example or give a picture first.")
@@ -133,12 +133,12 @@ class Project:
     # edits
 
     def changed(self, name: str, *, merges: bool = False, **changes: Any) -> Project:
-        """With other content; ``name`` says what was done, as in "open Reading room"; ``merges`` as in `History.done`."""
+        """With other content. ``name``: the edit's name, as in "open Reading room"; ``merges``: see `History.done`."""
         history = self.history.done(name, self.content, time.monotonic(), merges=merges)
         return replace(self, content=replace(self.content, **changes), history=history)
 
     def opened(self, scene: Scene, points: PointCloud | None = None, *, example: str = "") -> Project:
-        """Another scene; objects of the one before stand in it too, unless it brings its own. Keys and shots were of that one."""
+        """With another scene; keeps the previous scene's objects unless the new one has its own, and drops its keys and shots."""
         if isinstance(self.scene, StagedScene) and not isinstance(scene, StagedScene):
             scene = stage_objects(scene, self.scene.objects)
         own = None if self.own_as_given else self.own
@@ -148,11 +148,11 @@ class Project:
         )  # fmt: skip
 
     def with_scene(self, scene: Scene, name: str, *, merges: bool = False) -> Project:
-        """The same scene, changed in something; path and keys stay."""
+        """With a changed version of the same scene; path and keys stay."""
         return self.changed(name, merges=merges, scene=scene)
 
     def with_keys(self, track: KeyedMove | None, name: str) -> Project:
-        """With other keys, which are the move from now on."""
+        """With other keys, which become the move."""
         source = replace(self.content.source, moves_from=KEYFRAMES)
         return self.changed(name, track=track, source=source)
 
@@ -183,7 +183,7 @@ class Project:
         return self.changed(name, shots=shots)
 
     def with_kept(self, name: str, kept: Mapping[str, bytes | None]) -> Project:
-        """With what the method keeps beside its settings; None removes it. The same project where nothing changed."""
+        """With other data that the method stores beside its settings; None removes it. The same project if nothing changed."""
         now = {f"{self.method}/{key}": data for key, data in kept.items()}
         everything = {key: data for key, data in {**self.content.kept, **now}.items() if data is not None}
         return self if everything == self.content.kept else self.changed(name, kept=everything)
@@ -192,7 +192,7 @@ class Project:
         return self.changed("open a path file", own=path, own_as_given=as_given, own_scale=scale)
 
     def with_source(self, source: MoveSource) -> Project:
-        """With another description of the move; the same project where nothing changed."""
+        """With another source of the move; the same project if nothing changed."""
         if source == self.content.source:
             return self
         name = _name_change(self.content.source.values(), source.values(), MoveSource.controls())
@@ -201,14 +201,14 @@ class Project:
         return self.changed(name, merges=True, source=source)
 
     def with_moves(self, moves: Moves) -> Project:
-        """With other camera controls of the method; the same project where nothing changed."""
+        """With other camera controls of the method; the same project if nothing changed."""
         if moves == self.moves:
             return self
         name = _name_change(self.moves.values(), moves.values(), moves.controls())
         return self.changed(name, merges=True, moves={**self.content.moves, self.method: moves})
 
     def with_settings(self, *given: Settings) -> Project:
-        """With other settings or options of the method; the same project where nothing changed."""
+        """With other settings or options of the method; the same project if nothing changed."""
         now: dict[str, Any] = {name: value for each in given for name, value in each.values().items()}
         before = self.settings
         if all(before[name] == value for name, value in now.items()):
@@ -219,7 +219,7 @@ class Project:
         return self.changed(name, merges=True, settings=settings)
 
     def fitted_to_clip(self) -> Project:
-        """With as many frames as the method takes along a clip that is shorter than the path; the same project otherwise."""
+        """With the number of frames reduced to a clip that is shorter than the path; otherwise the same project."""
         framing = self.framing
         if framing is None or framing.path is None or framing.scene.kind != "clip":
             return self
@@ -253,7 +253,7 @@ class Project:
                 raise InputError(f"{label}: upload the file; a path on the server's disk is not opened.")
 
     def file(self, name: str) -> Path:
-        """Where to write a file of this project; the folder goes away with the session."""
+        """Path for a file of this project; the folder is removed with the session."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / name
 
@@ -264,7 +264,7 @@ def forget(project: Any) -> None:
 
 
 def _name_change(before: Mapping[str, Any], after: Mapping[str, Any], controls: Mapping[str, Control]) -> str:
-    """What was changed, in words."""
+    """A description of the change."""
     other = [name for name, value in after.items() if before.get(name) != value]
     labels = [controls[name].label for name in other]
     return f"change {labels[0]}" if len(labels) == 1 else f"change {len(labels)} controls"

@@ -1,4 +1,4 @@
-"""Reconstruction in the Scene tab: its options, defaults that fit the open frames, and the run."""
+"""Reconstruction in the Scene tab: its options, their defaults for the open frames, and the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CAMERA_WORDS, KEEP_WORDS, BACKGROUND_WORDS = (
 
 
 class ReconstructionForm:
-    """The controls of one visitor's making; ``chosen`` are those that opening frames sets to what suits them, or empties."""
+    """The reconstruction controls of one visitor; ``chosen``: those that are set or cleared when frames are opened."""
 
     def __init__(self, solid: gr.State) -> None:
         self.solid = solid
@@ -160,7 +160,7 @@ def _make(
     solid: SceneTabState, kind: str, cameras: str, depth_model: str, closed: bool, keep: str, behind: str, texture: bool,
     settings: SplatSettings,
 ):  # fmt: skip
-    """Make points, a mesh, splats or points in motion of the frames; splats come again and again, each better than the one
+    """Reconstruct points, a mesh, splats or moving points from the frames; splats appear repeatedly, each better than the one
     before."""
     opened = solid.ready()
     cameras, depth_model = CAMERAS.get(cameras, cameras), BY_LABEL.get(depth_model, depth_model)
@@ -174,7 +174,7 @@ def _make(
 
 
 def _screen_updates(solid: SceneTabState, steps):
-    """Updates of the screen for each step; what cannot be made is said there too, and stays."""
+    """Updates of the screen for each step; errors appear there too, and stay."""
     shown_at = 0.0
     begun = {"running": gr.Column(visible=True), "doing": "**Begins** ...", "early": gr.Image(None, visible=False)}
     yield Screen.update(status="", flown=gr.Video(None, visible=False), **begun)

@@ -28,7 +28,7 @@ WIDEST_EYE = 480
 
 @dataclass(frozen=True, eq=False)
 class OrbitView:
-    """Where the viewer is: at ``frame`` of the stage, and at ``free``, a path of one frame, after flying on from there."""
+    """The viewer's position: at ``frame`` of the stage or, after flying on from there, at ``free``, a path of one frame."""
 
     frame: int = 0
     free: CameraPath | None = None
@@ -56,7 +56,7 @@ def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
 def follow_viewer(
     solid: SceneTabState, seeing: OrbitView, frame: int | None, turn: Sequence[float], move: Sequence[float]
 ) -> OrbitView:
-    """Where the viewer is after the stage moved to ``frame``, or its viewer flew on.
+    """The viewer's position after the stage moved to ``frame`` or the viewer flew on.
 
     In a scene that moves who flew stays there as time passes.
     """
@@ -155,7 +155,7 @@ def _moments(moving: MovingPoints) -> list[dict]:
 
 
 def _figure(made: Reconstruction, path: CameraPath, dots: dict) -> dict:
-    """The figure of ``path`` and ``dots``, without the first picture, which would hide what is made."""
+    """The figure of ``path`` and ``dots``, without the first picture, which would hide the reconstruction."""
     scene = Scene((made.first,), name="made")
     figure = spec(path, scene)
     traces = {"frusta": _frusta(path, frustum_size(path, scene) / 2), "scene": dots}

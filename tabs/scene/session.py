@@ -91,7 +91,7 @@ class SceneTabState:
         return replace(self, folder=new_folder())
 
     def with_opened(self, opened: OpenedFrames) -> SceneTabState:
-        """With other frames; the files of what was made of those before go away."""
+        """With other frames; removes the files of earlier reconstructions."""
         shutil.rmtree(self.folder, ignore_errors=True)
         return replace(self, opened=opened, made=None, moving=None)
 
@@ -129,7 +129,7 @@ class SceneTabState:
         return self.made
 
     def file(self, name: str) -> Path:
-        """Where to write a file; the folder goes away with the session."""
+        """Path for a file; the folder is removed with the session."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / name
 
@@ -211,7 +211,7 @@ def _open_moments(shots: Shots, files: Sequence[Path]) -> OpenedFrames:
 
 
 def read_frames(files: Sequence[str | Path], cameras: str | Path | None) -> OpenedFrames:
-    """A person's own frames: a video, pictures, or a zip, with a file of their cameras or what brings its own.
+    """The user's own frames: a video, pictures or a zip, with a camera file or with cameras inside.
 
     Where no camera is given they are estimated. Raises `InputError`.
     """

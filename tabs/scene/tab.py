@@ -44,7 +44,7 @@ def build(page: gr.Blocks, tabs: gr.Tabs, project: gr.State) -> None:
 
 
 class _Source:
-    """The ways in: results, frames with cameras, examples."""
+    """The inputs: results, frames with cameras, examples."""
 
     def __init__(self, solid: gr.State, making: ReconstructionForm, screen: Screen, project: gr.State) -> None:
         self.solid, self.making, self.screen, self.project = solid, making, screen, project
@@ -90,7 +90,7 @@ class _Source:
         return solid.with_opened(opened), picture, opened_line, *chosen, BEFORE, gr.Video(None, visible=False)
 
     def connect(self) -> None:
-        """Connects the ways in; call when everything they update is placed."""
+        """Connect the inputs; call when everything that they update is placed."""
         shared = {"outputs": self.outputs, "show_progress_on": self.opened_line}
 
         def open_result(solid: SceneTabState, result_files: list[str]):
@@ -152,7 +152,7 @@ def _scale_down(scene: Scene, fit: Fit = "crop") -> Scene:
 
 
 def _shoot_along(scene: Scene, path: CameraPath) -> OpenedFrames:
-    """A picture re-shot from its depth along ``path``."""
+    """Frames rendered from a picture's depth along ``path``."""
     steps = making.shots_along(scene, path)
     while True:
         try:
@@ -162,7 +162,7 @@ def _shoot_along(scene: Scene, path: CameraPath) -> OpenedFrames:
 
 
 def _connect_offers(page: gr.Blocks, tabs: gr.Tabs, source: _Source) -> None:
-    """Each button beside a result opens it here and turns to this tab."""
+    """Connect each button beside a result to open it here and select this tab."""
 
     def open_shot(solid: SceneTabState, shot: str):
         if not shot:

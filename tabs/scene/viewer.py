@@ -20,7 +20,7 @@ BEFORE = "What you make can be turned, flown through and taken home."
 
 
 class Screen:
-    """The thing in 3D, what its cameras see of it, and its files; ``made`` holds all of it.
+    """The reconstruction in 3D, the views from its cameras, and its files; ``made`` holds all of it.
 
     The viewer stays in the page while it is empty: Gradio's does not load a file that comes before it is there.
     """

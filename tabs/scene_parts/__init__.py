@@ -1,1 +1,1 @@
-"""Edits of the scene itself: parts that are removed, moved and duplicated."""
+"""Edits of the scene itself: removing, moving and duplicating parts."""

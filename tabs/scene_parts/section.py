@@ -120,7 +120,7 @@ class SceneParts:
 
 
 def drawn(project: Project, index: int = 0) -> tuple[Selection, Any, Any]:
-    """Nothing is chosen, and the picture is shown as it is, to be clicked on and to be painted over."""
+    """Clear the selection and show the unchanged picture, ready for clicks and painting."""
     if project.scene is None:
         return Selection(), None, None
     index = min(max(int(index or 0), 0), len(project.scene.views) - 1)
@@ -158,7 +158,7 @@ def choose_part(project: Project, left: float, top: float, right: float = -1, bo
 
 
 def choose_by_mask(project: Project, mask: str, picture: int = 0):
-    """Choose what is bright, or opaque, in a picture of any size."""
+    """Choose the bright or opaque pixels of a mask of any size."""
     from pipelines.reconstruct.object_mask import masks_of_files
 
     view = _view(project, picture)
@@ -215,7 +215,7 @@ def _view(project: Project, picture: int) -> View:
 def _shown(
     view: View, index: int, mask: NDArray[np.bool_], maker: str = ""
 ) -> tuple[Selection, NDArray[np.uint8], str]:
-    """What is chosen is tinted, with a white line around it, which a thing of the tint's colour needs; ``maker``: by whom."""
+    """Tint the selection and outline it in white, which keeps it visible on an object of the tint's colour. ``maker``: what made the selection."""
     import cv2
 
     width = 2 * max(1, round(max(mask.shape) / MOST_SIDE)) + 1

@@ -1,1 +1,1 @@
-"""How the page and its sessions are served: small on the wire, rendered once, light in memory."""
+"""Serves the page and its sessions: small on the wire, rendered once, light in memory."""

@@ -1,4 +1,4 @@
-"""Gradio's description of a page without what it says a thousand times, and the script that says it again in the browser.
+"""A compact form of Gradio's page description without its repetitions, and the script that expands it in the browser.
 
 A component of Gradio 6 repeats some thirty settings that all of its type share, three descriptions of its API that only
 programs ask for (they get them from ``/config`` and ``/info``), and scripts as long as a file. Here each type is described
@@ -117,7 +117,7 @@ _text = json.JSONEncoder(sort_keys=True).encode
 
 
 def _find_repeated(items: Iterable[dict]) -> list[str]:
-    """Texts and lists that are shorter sent once than as often as they stand, as JSON."""
+    """Texts and lists that are shorter in JSON when sent once instead of repeated."""
     counted = Counter(_text(v) for each in items for v in each.values() if isinstance(v, (str, list)))
     return [text for text, count in counted.items() if (count - 1) * len(text) > count * REFERENCE]
 

@@ -1,4 +1,4 @@
-"""How the server ends when it is told to (SIGTERM): no new work, what runs ends or is stopped in words, nothing is left."""
+"""Shuts the server down on SIGTERM: accepts no new work, finishes or stops running work with a message, and leaves no files behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger("reshoot")
 
 
 class Work:
-    """What runs, counted, and whether the end has begun."""
+    """Counts running work, and knows whether shutdown has begun."""
 
     def __init__(self) -> None:
         self.ending = threading.Event()
@@ -82,7 +82,7 @@ def grace() -> float:
 
 
 def on_sigterm(*folders: Path) -> None:
-    """From now on SIGTERM ends this process with 0 once its work has ended, and removes ``folders``; a second one at once."""
+    """Install a SIGTERM handler that exits with 0 once all work has ended, and removes ``folders``; a second SIGTERM exits at once."""
     seconds = grace()
 
     def begin(number: int, frame: Any) -> None:
@@ -102,7 +102,7 @@ def _drain(seconds: float, folders: tuple[Path, ...]) -> None:
 
 
 def _end(folders: tuple[Path, ...]) -> None:
-    """Without waiting for threads that compute: Python's own way out would."""
+    """Exit without waiting for computing threads, as Python's normal exit would."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.flush()

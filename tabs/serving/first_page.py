@@ -1,4 +1,4 @@
-"""The page itself, rendered once for each address it is asked at, and sent compressed."""
+"""The page itself, rendered once per requested address and sent compressed."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _without_endpoints(app: Any) -> Iterator[None]:
 
 
 def release_memory() -> None:
-    """Returns to the system what was freed; Linux's C library otherwise keeps it."""
+    """Return freed memory to the system; Linux's C library would otherwise keep it."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Headers of every answer: what a browser may do with our pages and files."""
+"""Security headers of every response: what a browser may do with our pages and files."""
 
 from __future__ import annotations
 

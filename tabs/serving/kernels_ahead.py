@@ -1,4 +1,4 @@
-"""Renderers are compiled before anybody waits for them: at the start, by a process beside the server, for the copy on disk.
+"""Compiles the renderers before anyone waits for them: at startup, in a process beside the server, into the cache on disk.
 
 `make demo` has done it at install, and then that process only looks. On a Space nobody has: the server answers meanwhile, and
 loads what was compiled with its first visitor, see `app`.
@@ -20,7 +20,7 @@ _begun: list[subprocess.Popen] = []
 
 
 def begin() -> None:
-    """Starts the process, which takes only what others leave; where none can be started, the first visitor's is the first."""
+    """Start the process with low priority; if it cannot be started, the renderers are compiled for the first visitor."""
     politely = f"import os; getattr(os, 'nice', int)({NICENESS}); from pipelines.cli.warm_up import main; main()"
     with suppress(OSError):
         none = subprocess.DEVNULL
@@ -28,7 +28,7 @@ def begin() -> None:
 
 
 def wait() -> None:
-    """Until the process is through, if one was begun: what it has compiled needs only be loaded."""
+    """Wait for the process, if one was started; its compiled renderers then only need to be loaded."""
     while _begun:
         try:
             _begun[-1].wait(LONGEST_SECONDS)

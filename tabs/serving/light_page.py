@@ -1,4 +1,4 @@
-"""A page that Gradio describes once and makes one server of, and sessions without a description of their own.
+"""Makes Gradio describe a page once, create one server for it, and keep no description per session.
 
 Gradio describes all components, and makes a whole web server, four times before the first visitor comes: when the page is
 begun, when its queue is set, when it is complete and when it is launched. Here the description of the complete page is kept,

@@ -1,4 +1,4 @@
-"""Addresses of our own files that name no folder of the server: the page's scripts, and what a session's project shows."""
+"""URLs for our own files that reveal no folder of the server: the page's scripts, and the files of a session's project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Gradio says of inputs that it cannot read, in sentences without its classes, its functions and our folders."""
+"""Rewrites Gradio's errors about invalid inputs as sentences without class names, function names and our folders."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _TAKES = {
 
 
 def use_own_words(page: gr.Blocks) -> None:
-    """From now on events of ``page`` answer in these words where an input cannot be read."""
+    """Make the events of ``page`` use these messages for invalid inputs."""
     page._format_processing_error = describe_input  # type: ignore[method-assign]
     page.preprocess_data = _in_words(page.preprocess_data)  # type: ignore[method-assign]
 
 
 def describe_input(block_fn: Any, index: int, block: Any, value: Any, is_input: bool, original_error: Exception) -> str:
-    """One sentence: which input, what it takes, what came."""
+    """One sentence: which input, what it accepts, and what was received."""
     if not is_input:
         return "An answer of this event could not be shown; reload the page."
     kind = block.get_block_name()

@@ -1,4 +1,4 @@
-"""Retries Gradio's startup check where the server answers late, as on a busy machine."""
+"""Retries Gradio's startup check if the server answers late, as on a busy machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short events of many visitors on a few threads.
+"""Runs the short events of many visitors on a few threads.
 
 Gradio gives each call a thread, and this app lets it have as many as visitors may wait. Where all of them compute, each thread,
 and the one that answers requests, gets only its share of Python's interpreter, in slices of 5 ms: a page that takes 2 ms then
@@ -21,7 +21,7 @@ THREADS = 2 * (os.cpu_count() or 1) + 2
 
 
 def limit_short_calls(page: gr.Blocks, threads: int = THREADS) -> None:
-    """From now on at most ``threads`` of the events of ``page`` that do not go through its queue are computed at once."""
+    """Limit the events of ``page`` that bypass its queue to ``threads`` at the same time."""
     limiter = CapacityLimiter(threads)
     for event in page.fns.values():
         if event.queue is False and event.fn and _is_plain(event.fn):

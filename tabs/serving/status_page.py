@@ -1,4 +1,4 @@
-"""``GET /metrics`` for Prometheus and ``GET /status`` for people: what runs, waits and was done, without visitors' data."""
+"""``GET /metrics`` for Prometheus and ``GET /status`` for people: running, waiting and finished work, without visitors' data."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _status() -> Response:
 
 
 def page(now: Status) -> str:
-    """A small page that loads itself again every few seconds."""
+    """A small page that reloads itself every few seconds."""
     lines = "".join(f"<li>{html.escape(line)}</li>" for line in in_words(now))
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

@@ -31,7 +31,7 @@ _MOST_IDS = 200
 
 
 class Autosave:
-    """The line that says what is kept, below undo and redo."""
+    """The status line of the autosave, below undo and redo."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -73,7 +73,7 @@ class Autosave:
 
 
 def describe_saved(project: Project) -> dict[str, Any]:
-    """What the browser keeps of a project, see `tabs.browser.autosave.autosave`."""
+    """What the browser saves of a project, see `tabs.browser.autosave.autosave`."""
     about = {"session": project.folder.name, "edit": _edit(project)}
     try:
         parts, left_out = _parts(project)
@@ -92,7 +92,7 @@ def describe_saved(project: Project) -> dict[str, Any]:
 
 
 def _edit(project: Project) -> str:
-    """Another text after every edit, undo and redo."""
+    """A text that changes with every edit, undo and redo."""
     past, future = project.history.past, project.history.future
     return f"{len(past)} {len(future)} {past[-1].name if past else ''} {past[-1].at if past else ''}"
 
@@ -110,7 +110,7 @@ def _parts(project: Project) -> tuple[list[Part], list[str]]:
 
 
 def part_addresses(project: Project, request: Any) -> dict[str, str]:
-    """Where the page finds the parts of these ids; those that the project no longer has are left out."""
+    """URLs of the parts with these ids; omits parts that the project no longer has."""
     with reading("The page asked for parts in a way that is not known."):
         wanted = {str(id) for id in request["ids"][:_MOST_IDS]}
     found = {}

@@ -1,4 +1,4 @@
-"""Endpoints as they were called while every tab had a scene of its own; they answer for one version more.
+"""Old endpoint names from when every tab had its own scene; they work for one more version.
 
 ``METHOD_open_example`` opens a scene for all methods now, as ``open_example`` does; what frames a scene (``rehearse``,
 ``path_file``, ``restore``) is done as that method frames it. Remove this module with the next version.

@@ -1,4 +1,4 @@
-"""A path from a file: its reading, where the file cannot say its convention, and its size in the scene."""
+"""A path from a file: its convention, if the file does not state one, and its scale in the scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shot that can be restored: from a result's own file, or from a link."""
+"""Restores a shot from a result's own file or from a link."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Restore:
 
 
 def _signals(studio: Studio, method: str) -> list:
-    """The controls of the move and of one method are to be shown."""
+    """Signals that the controls of the move and of one method must be updated."""
     return [signal(), *(signal() if name == method else gr.skip() for name in studio.shown)]
 
 
@@ -97,7 +97,7 @@ def restore_result(project: Project, result_file: str) -> tuple[Project, str, st
 
 
 def restore_for_method(project: Project, result_file: str, method: Method) -> tuple[Project, str]:
-    """The same for one method, which takes of another's result only its path."""
+    """The same for one method, which takes only the path from another method's result."""
     if not result_file:
         raise InputError("Choose an mp4 made by Reshoot or the JSON beside it.")
     made = read_record(result_file)
@@ -157,7 +157,7 @@ def _is_open(made: Record, scene: Scene | None) -> bool:
 
 
 def _is_placed(made: Record, scene: Scene | None) -> bool:
-    """Whether a result was shot in this very scene along a path that does not begin at its first camera."""
+    """Whether a result was shot in exactly this scene along a path that does not start at its first camera."""
     if scene is None or not _is_open(made, scene):
         return False
     return not np.allclose(made.path.world_from_camera[0], scene.first.world_from_camera, atol=1e-6)
@@ -198,6 +198,6 @@ def _controls_of(kind: type[Settings], controls: dict[str, Any]) -> Any:
 
 
 def control_values(project: Project) -> dict[str, Any]:
-    """What all controls of the project's method say, and those of the move."""
+    """The values of all controls of the project's method and of the move."""
     content = project.content
     return {**content.source.values(), **project.moves.values(), **project.settings}

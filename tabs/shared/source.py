@@ -194,13 +194,13 @@ def open_files(
 
 
 def table_file(project: Project) -> Path:
-    """Where the table of the open clip's depth over time lies, if there is one."""
+    """Path of the table of the open clip's depth over time, if there is one."""
     return project.file(f"depth-{id(project.scene):x}") / "depth_over_time.csv"
 
 
 @contextmanager
 def gather_files(project: Project, files: Sequence[str]) -> Iterator[list[Path]]:
-    """The files where their names alone say their order: each upload lies in a folder of its own, named by chance."""
+    """Gather the files in one folder, so that their names alone give their order: each upload is in its own randomly named folder."""
     given = [Path(file) for file in files]
     if len({file.name for file in given}) < len(given):
         yield given
@@ -234,7 +234,7 @@ def describe_scene(scene: Scene) -> str:
 
 
 def _depth(picture: Picture, depth_from: str, depth_map: str | None, meaning: str, scale: float) -> tuple[Depth, str]:
-    """Depth and a warning to show. Where the model cannot be had, the guess is used and said to be one."""
+    """Depth and a warning to show. If the model is not available, a guess is used and labelled as such."""
     if depth_from == GUESS:
         return guess_layout(picture.colour), ""
     if depth_from == GIVEN:

@@ -29,7 +29,7 @@ class Stage:
         self.shots = ShotList(studio)
 
     def connect(self) -> None:
-        """Draws whenever the move changes or a scene is opened, and signals that there was an edit."""
+        """Draw whenever the move changes or a scene is opened, and signal an edit."""
         studio, seeing = self.studio, self.move.seeing
         outputs = [self.view, self.notes, self.timeline.strip, studio.edited, *studio.drawn.values()]
 

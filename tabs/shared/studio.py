@@ -1,4 +1,4 @@
-"""The shared part of the page as one value: the visitor's project, and the signals by which its parts tell each other of changes."""
+"""The shared part of the page as one value: the visitor's project, and the signals with which its parts announce changes."""
 
 from __future__ import annotations
 

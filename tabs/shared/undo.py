@@ -1,4 +1,4 @@
-"""Undo and redo: buttons that say what they take back, and the keys for them."""
+"""Undo and redo: buttons that name the edit, and their keyboard shortcuts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Undo:
         )  # fmt: skip
 
     def connect(self, source: Source, rehearsal: Rehearsal) -> None:
-        """Connects the buttons, whose presses come together where one is still answered, and whose labels follow every edit."""
+        """Connect the buttons. Presses during a pending request are sent together; labels follow every edit."""
         studio = self.studio
         shown = [studio.source_shown, *studio.shown.values()]
         outputs = [studio.project, *shown, studio.moved, source.status, rehearsal.video, self.presses]

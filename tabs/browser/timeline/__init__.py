@@ -1,1 +1,1 @@
-"""The timeline: keys of a camera move, drawn and edited by the page."""
+"""The timeline: the page draws and edits the keys of a camera move."""
