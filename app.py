@@ -83,7 +83,8 @@ def build() -> gr.Blocks:
         lighten(page)
         page.queue(max_size=VISITORS, default_concurrency_limit=2)
         gr.Markdown(
-            "# Reshoot\nDraw one camera move, rehearse it in 3D, shoot it with five published methods.", elem_id="title"
+            "# Reshoot\nDraw one camera move, rehearse it in 3D, and shoot it with five published methods.",
+            elem_id="title",
         )
         studio = Studio([method(name) for name in _with_tabs()])
         with gr.Row(elem_id="studio"):
@@ -171,7 +172,9 @@ def _linked_tab(request: gr.Request):
         return gr.skip()
     name = decode_link(text)["method"]
     if name not in _with_tabs():
-        raise InputError(f"This link is a shot with {name}, which is not offered here; ask for its address.")
+        raise InputError(
+            f"This link opens a shot with {name}, which this app does not offer; ask the sender for the app's address."
+        )
     return gr.Tabs(selected=name)
 
 

@@ -29,7 +29,7 @@ class MoveSource(Settings):
 
     moves_from: str = setting(METHOD_MOVES, "The move comes from", choices=SOURCES)
     film_moves: str = setting("arc 30 ease", "Moves", lines=2)
-    path_as_given: bool = setting(False, "In the scene's own world")
+    path_as_given: bool = setting(False, "In the scene's world coordinates")
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,7 @@ def keys_of_move(content: Content, moves: Moves) -> KeyedMove:
     """The keys of the move; where there are none yet, one: the picture's own camera, for as long as ``moves`` last. Over a clip
     with known cameras it follows these."""
     if content.scene is None:
-        raise InputError("There is no scene yet: pick an example or give a picture first.")
+        raise InputError("There is no scene yet: choose an example or open a picture first.")
     if content.track is not None:
         return content.track
     first, source = content.scene.first.camera, clip_camera(content.scene)

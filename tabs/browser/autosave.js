@@ -16,9 +16,9 @@ const newPlace = () => crypto.getRandomValues(new Uint32Array(2)).join("-");
 
 let place = sessionStorage.getItem(PLACE);
 let mine = null; // what was last written to, or read from, this place
-let session = null; // of the server, as it was last heard of
-let restoring = null; // what is being brought back
-let edit = null; // that the project had when it was brought back
+let session = null; // of the server, as it was last onValue of
+let restoring = null; // the project being restored
+let edit = null; // the project's edit when it was restored
 let apart = false; // whether another tab has the project too
 let [wanted, busy, answered] = [null, false, null];
 
@@ -120,7 +120,7 @@ async function fetched(parts) {
 }
 
 async function keep(value) {
-  if (edit === value.edit) return; // as it was brought back: nothing to write, and the status line stays
+  if (edit === value.edit) return; // just restored: nothing to write, and the status line stays
   edit = null;
   if (!(await fetched(value.parts))) return;
   const fresh = { place: place ?? newPlace(), owner: me, at: Date.now() };
@@ -143,15 +143,15 @@ async function work() {
       else say(value.status, afresh);
     } catch (error) {
       const full = error?.name === "QuotaExceededError";
-      say(`${full ? "This browser has no room left" : "It did not work"} to keep the project here; save it as a file.`);
+      say(`${full ? "This browser has no space left" : "The browser failed"} to save the project here; download it as a file.`);
     }
   }
   busy = false;
 }
 
-async function bringBack(record, why) {
+async function restoreProject(record, why) {
   restoring = { record, why };
-  say(`Bringing back the project of ${time(record.at)} …`);
+  say(`Restoring the project of ${time(record.at)} …`);
   try {
     const parts = {};
     for (const [name, id] of record.parts) {
@@ -161,30 +161,30 @@ async function bringBack(record, why) {
     }
     trigger("restore", { words: record.words, parts });
   } catch {
-    broughtBack({ failed: "a part of it did not reach the server" });
+    finishRestore({ failed: "a part of it did not reach the server" });
   }
 }
 
-function broughtBack({ failed, edit: now, status }) {
+function finishRestore({ failed, edit: now, status }) {
   const { record, why } = restoring;
   restoring = null;
-  if (failed) return say(`The project of ${time(record.at)} could not be brought back: ${failed}.`, open, afresh);
+  if (failed) return say(`The project of ${time(record.at)} could not be restored: ${failed}.`, open, afresh);
   edit = now;
   say(`${why} as it was at ${time(record.at)}.${status ? ` ${status}` : ""}`, afresh);
 }
 
-function heard() {
+function onValue() {
   const value = props.value;
   if (!value) return;
   if (value.restored) {
     session = value.session;
-    if (restoring) broughtBack(value);
+    if (restoring) finishRestore(value);
     return;
   }
   if (restoring) return;
   const lost = session !== null && session !== value.session && mine;
   session = value.session;
-  if (lost) return bringBack(mine, "The server had lost this session; your project is back");
+  if (lost) return restoreProject(mine, "The server had lost this session; your project is back");
   wanted = value;
   work();
 }
@@ -193,17 +193,17 @@ async function begin() {
   const own = place && !(linked && !reloaded) ? await read("projects", place) : null;
   if (own) {
     mine = own;
-    return bringBack(own, "Your project is back");
+    return restoreProject(own, "Your project is back");
   }
   place = null;
   const [newest] = linked ? [] : await all();
   if (newest && !props.value) {
     mine = newest;
-    say(`A project of ${time(newest.at)} is kept in this browser${newest.title ? `: ${newest.title}` : ""}.`, open, forget);
+    say(`A project of ${time(newest.at)} is saved in this browser${newest.title ? `: ${newest.title}` : ""}.`, open, forget);
   }
 }
 
-open.addEventListener("click", () => mine && bringBack(mine, "The project is open"));
+open.addEventListener("click", () => mine && restoreProject(mine, "The project is open"));
 forget.addEventListener("click", async () => {
   await transaction("readwrite", (projects) => projects.delete(mine.place));
   mine = null;
@@ -218,7 +218,7 @@ afresh.addEventListener("click", () => {
   else location.assign(address);
 });
 
-watch("value", heard);
+watch("value", onValue);
 // A name in quotes would be an event for Gradio, which then sends a description of its handler too.
 watch(Object.keys({ addresses: true }), () => answered?.(props.addresses ?? {}));
 begin().catch(() => say(""));

@@ -56,7 +56,7 @@ _TEMPLATE = """
 
 
 def stage(
-    name: str, empty: str = "The camera's path appears here in 3D, once there is a picture.", *, stays: bool = False,
+    name: str, empty: str = "Open a picture to see the camera's path here in 3D.", *, stays: bool = False,
     eye: bool = True,
 ) -> gr.HTML:  # fmt: skip
     """An empty stage, which says ``empty``; fill it with `stage_value` and `picture_update`. One that ``stays`` is in sight while its page is

@@ -106,7 +106,7 @@ def _arena() -> Arena:
 def enter_all(kept: Arena, videos: Sequence[str]) -> str:
     """Enter all shots; returns a message that names shots left out because they follow another move than the first."""
     if len(videos) < 2:
-        raise InputError("Shoot one move with two methods first; then the shots can be compared blind.")
+        raise InputError("Shoot one move with two methods first; then you can compare the shots blind.")
     made = {video: restore(video) for video in videos}
     first = next(iter(made.values())).path
     same = [video for video, one in made.items() if same_move(first, one.path)]

@@ -41,8 +41,8 @@ def build(studio: Studio, shared: Shared) -> None:
     """Places the tab; call inside a `gr.Tab`."""
     methods = {each.title: each for each in studio.methods.values() if each.name in FIVE}
     gr.Markdown(
-        "**The scene and the move above, shown to several methods.** Each frames the scene in its own size and length; the "
-        "players keep them at the same share of the move. Where the move comes from *This method's moves*, each follows the "
+        "**Run the scene and the move above with several methods.** Each method frames the scene in its own size and length; the "
+        "players stay synchronised along the move. If the move comes from *This method's moves*, each method follows the "
         "presets of its own tab."
     )
     chosen = gr.CheckboxGroup(list(methods), value=list(methods), label="Methods")
@@ -111,7 +111,7 @@ def _run_methods(project: Project, film: str, methods: list[Method], make, limit
     What one of them cannot do is told, the others go on.
     """
     if project.scene is None:
-        raise InputError("There is no scene yet: pick an example or give a picture first.")
+        raise InputError("There is no scene yet: choose an example or open a picture first.")
     if not methods:
         raise InputError("Choose at least one method.")
     videos: dict[str, Path] = {}

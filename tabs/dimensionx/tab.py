@@ -99,7 +99,9 @@ def describe_picture(project: Project, caption: str, weights: str):
     """A vision-language model (small unless the caption setting says large) writes the prompt."""
     scene, _ = project.ready()
     if on_zerogpu():
-        raise InputError("Here a picture is described within a shot: choose small or large and leave the prompt empty.")
+        raise InputError(
+            "Here, a picture is described as part of a shot: choose small or large and leave the prompt empty."
+        )
     from pipelines.methods.dimensionx.caption import GIGABYTES, describe
     from pipelines.runtime.training.job import run_task
 
@@ -107,7 +109,7 @@ def describe_picture(project: Project, caption: str, weights: str):
     job = partial(describe, picture=scene.first.colour, size=size)
     for step in run_task(job, mode=weights, gigabytes=GIGABYTES[size]):  # type: ignore[arg-type]
         if isinstance(step, str):
-            yield step, "The prompt was written by a model: read it before the shot."
+            yield step, "A model wrote this prompt: check it before you shoot."
         else:
             yield gr.skip(), f"**{step.phase}** {step.note}"
 
@@ -119,8 +121,8 @@ def own_director(project: gr.State, target: Component) -> None:
             label="LoRA file", file_count="multiple", file_types=[*LORA_FILES, ".json"], height=130, elem_id="dimensionx-lora"
         )  # fmt: skip
         told = gr.Markdown(
-            "A LoRA of CogVideoX-5b-I2V in diffusers, peft (with its adapter_config.json) or SAT layout. It takes the director's "
-            "place; the path shown stays the one you chose.", padding=True,
+            "A LoRA of CogVideoX-5b-I2V in diffusers, peft (with its adapter_config.json) or SAT layout. It replaces the "
+            "director; the path shown is still the one you chose.", padding=True,
         )  # fmt: skip
         back = gr.Button("Back to the published directors", size="sm")
 
@@ -168,17 +170,17 @@ def _training_job(files: Sequence[str], recipe: Settings, mode: str) -> Job:
 
 def _describe_saved(code: str) -> tuple[str, tuple[Path, ...]]:
     steps, files = read_progress(code, trainings_folder() / METHOD.name)
-    words = f"It does not run. {steps} steps were saved"
+    words = f"It is not running. {steps} steps were saved"
     return f"{words}; train with the same files and settings, and it goes on from there.", files
 
 
 TRAINING = Training(
     title="Train a director",
     about=(
-        "A new move from your own clips of it (S-Director), or a way for scenes to move from clips of a still camera "
-        f"(T-Director): upstream's recipe. Full size needs a GPU with about {Recipe().gigabytes:.0f} GB (computed, not measured) and "
-        "hours; tiny weights show on any computer how it goes. Closing this page stops it after a step, unless it shall go on; "
-        "it is saved then, and the same files and settings take it up again. For several GPUs there is the command line: "
+        "Train a new camera move on your own clips of it (S-Director), or a scene motion on clips from a static camera "
+        f"(T-Director), with upstream's recipe. Full size needs a GPU with about {Recipe().gigabytes:.0f} GB (computed, not measured) and "
+        "hours; with tiny weights you can try it on any computer. Closing this page stops the training after a step and saves it, "
+        "unless you let it continue; the same files and settings resume it. To use several GPUs, run the command line: "
         f"`{PROGRAM}`."
     ),
     settings=Recipe,
@@ -197,7 +199,7 @@ def build(studio: Studio, shared: Shared) -> None:
     tab = MethodTab(METHOD, studio, shared, first=buttons, beneath={"prompt": describing.place})
     connected(buttons, tab.moves["director"])
     describing.connect(tab.shoot)
-    without = gr.Button("Without a picture: from words alone", size="sm", elem_id="dimensionx-blank")
+    without = gr.Button("Without a picture: from text alone", size="sm", elem_id="dimensionx-blank")
     without_picture(studio, without, tab.shoot)
     own_director(studio.project, tab.shoot.settings["lora_file"])
     with tab.results():

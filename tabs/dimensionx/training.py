@@ -63,7 +63,7 @@ def train_section(method: Method, project: gr.State, training: Training, target:
         gr.Markdown(training.about, padding=True)
         if on_zerogpu():
             gr.Markdown(
-                "**Not on this Space:** ZeroGPU lends a GPU for minutes, and a training needs one of its own for hours. Give the "
+                "**Not available on this Space:** ZeroGPU lends a GPU for minutes, but a training needs its own GPU for hours. Give the "
                 f"Space a GPU, or train on your own computer: `{training.program}`.",
                 padding=True,
             )
@@ -90,17 +90,17 @@ class _Section:
                 choices = list(RunOptions.controls()["weights"].choices or ())
                 weights = gr.Dropdown(choices, value="real", label="Weights")
                 keep = gr.Checkbox(
-                    label="Go on when this page is closed", info="Then only Cancel ends it, here or by its code.",
+                    label="Continue when this page is closed", info="Only Cancel stops it then, here or with its code.",
                     elem_id=f"{name}-training-stays",
                 )  # fmt: skip
                 with gr.Row():
                     start = gr.Button("Train", variant="primary", elem_id=f"{name}-train")
                     stop = gr.Button("Cancel", min_width=80, elem_id=f"{name}-train-stop")
                 code = gr.Textbox(
-                    label="Code of the training", info="Keep it to look at this training again later, from any page.",
+                    label="Code of the training", info="Keep it to find this training again later, from any page.",
                     buttons=["copy"], elem_id=f"{name}-training-code",
                 )  # fmt: skip
-                again = gr.Button("Look at the training of this code", size="sm", elem_id=f"{name}-training-look")
+                again = gr.Button("Show the training with this code", size="sm", elem_id=f"{name}-training-look")
             with gr.Column(scale=7, min_width=340):
                 status = gr.Markdown("The loss and sample videos appear here.", elem_id=f"{name}-training-status")
                 curve = gr.HTML(elem_id=f"{name}-loss")

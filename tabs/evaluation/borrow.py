@@ -42,14 +42,12 @@ class BorrowControls:
         with gr.Accordion("Borrow this move", open=True):
             with gr.Row():
                 self.degrees = gr.Slider(
-                    0.1, 5, Tolerance.degrees, step=0.1, label="Turn may miss by, degrees", min_width=150
+                    0.1, 5, Tolerance.degrees, step=0.1, label="Rotation tolerance, degrees", min_width=150
                 )
                 self.share = gr.Slider(
-                    0.5, 10, 100 * Tolerance.share, step=0.5, label="Place may miss by, % of the way", min_width=150
+                    0.5, 10, 100 * Tolerance.share, step=0.5, label="Position tolerance, % of the path", min_width=150
                 )
-            self.smooth = gr.Slider(
-                0, 12, 0, step=1, label="Smooth over, frames", info="0 keeps the hand that held the camera"
-            )
+            self.smooth = gr.Slider(0, 12, 0, step=1, label="Smoothing, frames", info="0 keeps handheld shake")
             self.lens = gr.Radio(list(LENSES), value=next(iter(LENSES)), label="Lens")
             with gr.Row():
                 self.open = gr.Button("Open as keys of my scene", variant="primary", elem_id="takes-open-keys", scale=2)
@@ -81,7 +79,7 @@ class BorrowControls:
             measured first where it was not."""
             scene = project.scene
             if scene is None:
-                raise InputError("Open a picture first; its subject says how large the borrowed move becomes.")
+                raise InputError("Open a picture first; its subject sets the scale of the borrowed move.")
             if known is None or not known.is_of(video, requested_path):
                 known = None
                 for *updates, done in measure(take, video, requested_path):
@@ -100,7 +98,7 @@ class BorrowControls:
         ):  # fmt: skip
             """The measured camera as the fewest keys within a tolerance, scaled to a distance; as path files of every format."""
             if known is None:
-                raise InputError("Measure a video first, then its move can be borrowed.")
+                raise InputError("Measure a video first; then you can borrow its move.")
             found = borrow_camera(known.report, Tolerance(degrees, share_percent / 100), smooth=smooth_frames)
             return _files(take, found, known.report, subject_distance)
 

@@ -26,22 +26,22 @@ from tabs.parts.form import SHOOTS, cancel_with, wrap_handler
 from tabs.project.project import Project
 
 SHOTS_OF_SET = 14
-COLUMNS = ("method", "weights", "axis", "achieved of asked, %", "late by, frames", "leaks into", "shots")
+COLUMNS = ("method", "weights", "axis", "achieved of requested, %", "lag, frames", "leaks into", "shots")
 
 
 def response_section(take: gr.State) -> None:
     """Places the section."""
     with gr.Accordion("Response curve of a method", open=False, elem_id="response"):
         gr.Markdown(
-            "Results of one method along a few moves at several strengths tell how far it turns for what is asked. The curve is kept for this "
-            "method and these weights; *Correct the turns by the method's response*, in a method's other settings, then asks for 34 "
-            "degrees to get 30. It is off until you switch it on."
+            "Results of one method along a few moves at several strengths show how far it turns compared with the request. The curve is "
+            "saved for this method and these weights; *Correct the turns by the method's response*, in a method's other settings, then "
+            "requests 34 degrees to get 30. It is off by default."
         )
         shots = gr.File(
             label="Results (mp4)", file_count="multiple", file_types=[".mp4"], height=110, elem_id="response-shots"
         )
         with gr.Row():
-            start = gr.Button("Measure and keep the curve", size="sm", elem_id="response-measure")
+            start = gr.Button("Measure and save the curve", size="sm", elem_id="response-measure")
             stop = gr.Button("Cancel", size="sm", min_width=80)
         if not os.environ.get("SPACE_ID"):
             set_controls = _set_controls()
@@ -65,7 +65,7 @@ def response_section(take: gr.State) -> None:
     shooting = shoot.click(
         wrap_handler(shoot_and_measure), [take, *given], [status, table], api_name="takes_shoot_response", **SHOOTS
     )
-    cancel_with(stop, [shooting], status, "Cancelled; shots that were finished are kept and not shot again.")
+    cancel_with(stop, [shooting], status, "Cancelled; finished shots are kept and will not be repeated.")
 
 
 def _set_controls() -> tuple[gr.Dropdown, gr.Dropdown, gr.File, gr.Button]:
@@ -73,9 +73,9 @@ def _set_controls() -> tuple[gr.Dropdown, gr.Dropdown, gr.File, gr.Button]:
     with gr.Row():
         names = list(offered_methods(NAMES))
         chosen = gr.Dropdown(names, value=names[0], label="Method", elem_id="response-method")
-        weights = gr.Dropdown(["real", "tiny"], value="real", label="Weights", info="tiny: random, to try the way")
+        weights = gr.Dropdown(["real", "tiny"], value="real", label="Weights", info="tiny: random, for a trial run")
     picture = gr.File(label="Picture", file_types=["image"], height=110, elem_id="response-picture")
-    shoot = gr.Button(f"Shoot {SHOTS_OF_SET} moves and keep the curve", size="sm", elem_id="response-shoot")
+    shoot = gr.Button(f"Shoot {SHOTS_OF_SET} moves and save the curve", size="sm", elem_id="response-shoot")
     return chosen, weights, picture, shoot
 
 
@@ -84,7 +84,7 @@ def shoot_responses(take: Project, method: str, weights: str, picture: str, opti
     from pipelines.cli.evaluation.response import shoot_set_steps
 
     if not picture:
-        raise InputError("Give the picture that the moves are shot from first.")
+        raise InputError("First choose the picture to shoot the moves from.")
     name = f"{method}-{weights}-{hashlib.sha256(Path(picture).read_bytes()).hexdigest()[:8]}"
     own = take.file(f"response-{name}{Path(picture).suffix.lower()}")
     with complete(own) as part:
@@ -106,10 +106,10 @@ def measure_responses(take: Project, files: Sequence[str] | None):
 
     if os.environ.get("SPACE_ID"):
         raise InputError(
-            "On a Space the curves are measured by who runs it: python -m pipelines.cli.evaluation.response."
+            "On a Space, whoever runs it measures the curves: python -m pipelines.cli.evaluation.response."
         )
     if not files:
-        raise InputError("Give results of Reshoot first, a few moves at several strengths.")
+        raise InputError("Choose results of Reshoot first: a few moves at several strengths.")
     videos, refused = [], []
     for number, file in enumerate(files, start=1):
         own = take.file(f"response-{uuid.uuid4().hex[:8]}-{Path(file).name}")

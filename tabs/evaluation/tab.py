@@ -33,8 +33,8 @@ def build(studio: Studio) -> None:
     take = gr.State(Project(), time_to_live=6 * 3600, delete_callback=forget)
     measured = gr.State()
     gr.Markdown(
-        "**What camera does a video have, and did it follow its move?** Drop any mp4: a result of Reshoot is compared with the move "
-        "it was shot along, any other video with a path file, or with nothing. Measured on the processor."
+        "**What is the camera of a video, and did it follow its move?** Drop any mp4. A result of Reshoot is compared with the move "
+        "it was shot along; any other video with a path file, or with nothing. The measurement runs on the CPU."
     )
     with gr.Row():
         with gr.Column(scale=4, min_width=340):
@@ -49,7 +49,7 @@ def build(studio: Studio) -> None:
             response_section(take)
         with gr.Column(scale=7, min_width=340):
             status = gr.Markdown(elem_classes="told", elem_id="takes-told")
-            view = stage("takes", "The measured camera appears here in 3D, over the one that was asked for.", eye=False)
+            view = stage("takes", "The measured camera appears here in 3D, over the requested one.", eye=False)
             screen = players("takes-player")
             shown = ribbons("takes-ribbons", "takes-player")
 

@@ -23,14 +23,14 @@ COLUMNS = (
     "method",
     "verdict",
     "placed",
-    "turn of asked, %",
-    "mean turn error, °",
-    "mean place error",
+    "rotation of requested, %",
+    "mean rotation error, °",
+    "mean position error",
     "lens, %",
     "drift, %",
     "jitter, °",
 )
-DRAWN = "turn error over time"
+DRAWN = "rotation error over time"
 POINTS = 60
 """Of a sparkline."""
 
@@ -51,7 +51,7 @@ def table(name: str, shots: Mapping[str, gr.State]) -> None:
     running = start.click(
         wrap_handler(measure_all), list(shots.values()), [status, shown], api_name=f"{name}_measure", **MEASURES
     )
-    cancel_with(stop, [running], status, message="Not measured any further.")
+    cancel_with(stop, [running], status, message="Measurement stopped.")
 
 
 def sortable_table(name: str) -> gr.HTML:
@@ -69,7 +69,7 @@ def sortable_table(name: str) -> gr.HTML:
 def measure_videos(videos: Mapping[str, str]):
     """Yield messages, and the rows of the table whenever one more video is measured."""
     if not videos:
-        raise InputError("Shoot the move first, then the cameras can be measured.")
+        raise InputError("Shoot the move first; then you can measure the cameras.")
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     for title, video in videos.items():

@@ -40,7 +40,7 @@ def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: 
     def measured(shot: str | None):
         """Measure the camera of the last result beside its move; kept inside the mp4 and beside it."""
         if not shot:
-            raise InputError("Shoot something first, then its camera can be measured.")
+            raise InputError("Shoot something first; then you can measure its camera.")
         yield from report_updates(Path(shot))
 
     runs = [
@@ -77,7 +77,7 @@ def report_after_shot(shot: str | None):
         return
     video = Path(shot)
     if restore(video).weights != "real":
-        status = "Random weights make noise, in which no camera is looked for by itself."
+        status = "Random weights make noise, so its camera is not measured automatically."
         yield status, gr.update(value=None), gr.Button(visible=True), gr.Button(visible=False)
         return
     yield from report_updates(video)

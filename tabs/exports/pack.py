@@ -22,7 +22,7 @@ from tabs.shared.studio import PRIVATE, Studio
 
 ANY = "any"
 TELL_SECONDS = 0.3
-NOTHING_YET = "Pick an example or give a picture; then this says what each model takes of the move."
+NOTHING_YET = "Choose an example or open a picture to see what each model uses of the move."
 
 
 class Exports:
@@ -83,7 +83,7 @@ def preflight_words(project: Project, target: str = ANY) -> str:
     head = f"{len(path)} frames of {path.width} x {path.height}, as the selected tab frames the move."
     chosen = TARGETS if target == ANY else (target,)
     lines = [f"- {preflight(name, scene, path).sentence()}" for name in chosen]
-    return "\n".join([head, "", *lines, "", "After the models' public descriptions; none was run here."])
+    return "\n".join([head, "", *lines, "", "Based on the models' public descriptions; we ran none of them."])
 
 
 def make_pack(project: Project, target: str = ANY, progress: gr.Progress = gr.Progress()):  # noqa: B008

@@ -38,7 +38,7 @@ def points(shoot: Shoot) -> None:
         scene, path = _find_points(project, shot)
         cloud = cloud_of(scene)
         if not len(cloud):
-            raise InputError("The cache holds no point: the depth is unknown everywhere.")
+            raise InputError("The cache contains no points: the depth is unknown everywhere.")
         shown = _write(project, "cache-shown.glb", _drop_far(cloud).thinned(MOST_SHOWN).glb_bytes())
         made = [_write(project, "cache.ply", cloud.ply_bytes()), _write(project, "cache.glb", cloud.glb_bytes())]
         no_frames = Clip(np.empty((0, 1, 1, 3), np.uint8), path.fps, path)

@@ -26,8 +26,8 @@ from tabs.project.project import Project
 
 DRAWN, AGAIN = "the move drawn above", "the last chunk's move again"
 HELP = (
-    "Going on adds one chunk (120 frames, or as many as a shorter video has), shot with the settings as they now are and begun "
-    "at the video's last camera. A video that was cancelled first goes on along its own path to its end; over a clip, the "
+    "Continuing adds one chunk (120 frames, or as many as a shorter video has), shot with the current settings and starting "
+    "at the video's last camera. A cancelled video first continues along its own path to the end; over a clip, the "
     "clip's own camera moves on."
 )
 
@@ -49,8 +49,8 @@ class Extend:
 
     def _place(self) -> None:
         with gr.Row():
-            with_what = gr.Dropdown([DRAWN, AGAIN], value=DRAWN, label="Go on with", min_width=200)
-            on = gr.Button("Go on from here", variant="primary", min_width=140, elem_id=f"{self.name}-go-on")
+            with_what = gr.Dropdown([DRAWN, AGAIN], value=DRAWN, label="Continue with", min_width=200)
+            on = gr.Button("Continue from here", variant="primary", min_width=140, elem_id=f"{self.name}-go-on")
             back = gr.Button("Remove the last chunk", min_width=140, elem_id=f"{self.name}-take-back")
         gr.Markdown(HELP, elem_classes="status")
         shoot, kinds = self.shoot, (self.shoot.method.settings, RunOptions)
@@ -99,7 +99,7 @@ class Extend:
         made = replace(made, path=made.path.sliced(slice(0, count)), report={})
         begun = VideoPrefix(Path(shot), count)
         shown = self.shoot.result(project, self.shoot.new_name(), scene, shorter, made, begun=begun)
-        return f"The last chunk is taken back; {count} frames are left.", *shown
+        return f"The last chunk was removed; {count} frames are left.", *shown
 
     def _reopen(self, project: Project, result_file: str):
         """Show a saved video of this method again, so that it can be continued or shortened; ignores other files."""
@@ -112,9 +112,9 @@ class Extend:
         shutil.copyfile(result_file, video)
         videos = {self.shoot.method.title: video}
         shown = clips(videos, made.path.fps, noise=noise_among(videos, self.shoot.method, made))
-        status = "Taken up again, with the picture it was shot from."
+        status = "Reopened, with the picture it was shot from."
         if read_embedded_scene(video) is None:
-            status = "Taken up again. To go on, open the clip or views that it was shot from, with the same depth."
+            status = "Reopened. To continue it, open the clip or views that it was shot from, with the same depth."
         return status, gr.skip(), shown, gr.File([str(video)], visible=True), gr.Button(visible=True), str(video)
 
 
@@ -131,7 +131,7 @@ def _open_result(shot: str | None, project: Project) -> tuple[Clip, Record, Scen
     if box is None:
         return clip, made, project.ready()[0]
     if project.framed is not None and scene_sha256(project.framed) != made.input_sha256:
-        raise InputError("The scene that is open is not the one this video was shot from; open that one, framed alike.")
+        raise InputError("The open scene is not the one this video was shot from; open that one with the same framing.")
     return clip, made, box.scene
 
 
@@ -140,7 +140,7 @@ def _notes(clip: Clip, made: Record, scene: Scene, settings: Settings) -> tuple[
     notes = []
     if made.input_sha256 != scene_sha256(scene):
         notes.append(
-            "The scene that is open is not exactly the one the video was shot from; if it is another one, the new part will not fit."
+            "The open scene is not exactly the one the video was shot from; if it is another scene, the new part will not fit."
         )
     now: dict[str, Any] = settings.values()
     other = [name for name, value in made.settings.items() if name != "chunk_frames" and now.get(name) != value]

@@ -16,8 +16,8 @@ from tabs.project.project import Project
 from tabs.shared.studio import Studio, signal
 
 NOTE = (
-    "Finds the cameras of a plain video from what stands still in it, and how much the rest moves by itself: what the "
-    "method's authors did to make **CamVid-30K**. The entry becomes the scene; its motion strength can be set below."
+    "Finds the cameras of a plain video from its static parts, and measures how much the rest moves, as the method's "
+    "authors did for **CamVid-30K**. The entry becomes the scene; you can set its motion strength below."
 )
 
 
@@ -36,7 +36,7 @@ def curation(name: str, studio: Studio) -> None:
     def curate(project: Project, video: str, settings: CurationSettings) -> Iterator[tuple]:
         """From a video to cameras, sparse points and motion strength, as a zip in the layout of CamVid-30K."""
         if not video:
-            raise InputError("Give a video first.")
+            raise InputError("Choose a video first.")
         from pipelines.methods.genxd.curation import camvid as tool
 
         folder = project.file(f"{Path(video).stem[:40] or 'clip'}-{uuid.uuid4().hex[:8]}")

@@ -22,9 +22,9 @@ from tabs.shared.studio import Studio
 
 METHOD = method("genxd")
 NATURE = (
-    "**It thinks in twelves**: every run makes 12 square pictures of 256 pixels, seen together, of which the given ones are "
-    "part. A path of any other length is resampled to 12, or (several given views, or *More than 12 views*) made in groups; "
-    "a line under the stage says which."
+    "**GenXD works in groups of twelve**: every run generates 12 square pictures of 256 pixels together, including the given "
+    "ones. A path of any other length is resampled to 12 frames or, with several given views or *More than 12 views*, split "
+    "into groups; a line under the stage says which."
 )
 
 
@@ -43,7 +43,7 @@ def build(studio: Studio, shared: Shared) -> None:
 def _contact_sheet(shoot: Shoot) -> None:
     """Place the contact sheet: all views of the last shot on one picture, each with its camera."""
     sheet = gr.Image(
-        label="Contact sheet: every view, how its camera turned and moved, and where it stands from above", type="filepath",
+        label="Contact sheet: every view, how its camera turned and moved, and its position from above", type="filepath",
         visible=False, interactive=False, elem_id=f"{METHOD.name}-sheet",
     )  # fmt: skip
 
@@ -58,10 +58,10 @@ def _contact_sheet(shoot: Shoot) -> None:
 
 def _comparison(shoot: Shoot) -> None:
     """Place the comparison with ground truth, for data sets with more pictures than were used as input."""
-    start = gr.Button("Compare with the true pictures", size="sm", visible=False, elem_id=f"{METHOD.name}-compare")
+    start = gr.Button("Compare with the ground truth", size="sm", visible=False, elem_id=f"{METHOD.name}-compare")
     status = gr.Markdown(elem_classes="status")
     video = gr.Video(
-        label="Given pictures · true · made", visible=False, interactive=False, autoplay=True, loop=True,
+        label="Given pictures · ground truth · generated", visible=False, interactive=False, autoplay=True, loop=True,
         elem_id=f"{METHOD.name}-comparison",
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ def _comparison(shoot: Shoot) -> None:
     def compare_with_truth(project: Project, shot: str | None):
         """PSNR and SSIM of the last shot's frames against the data set's pictures, and all of them side by side."""
         if not shot:
-            raise InputError("Shoot the known cameras first, then they can be compared.")
+            raise InputError("Shoot the known cameras first; then you can compare them.")
         from pipelines.methods.genxd.comparison import compare_with_truth
 
         file = Path(shot)

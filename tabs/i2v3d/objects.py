@@ -60,7 +60,9 @@ class PlacementSettings(Settings):
     """A `camera.objects.scene.Placement` as controls."""
 
     right: float = setting(0.0, "Right", minimum=-5, maximum=5, step=0.01, help="In distances to the subject.")
-    up: float = setting(-0.25, "Up", minimum=-5, maximum=5, step=0.01, help="Of its feet, from the camera's height.")
+    up: float = setting(
+        -0.25, "Up", minimum=-5, maximum=5, step=0.01, help="Height of its feet, from the camera's height."
+    )
     ahead: float = setting(1.0, "Ahead", minimum=-5, maximum=20, step=0.01)
     size: float = setting(0.5, "Size", minimum=0.01, maximum=10, step=0.01, help="Of its longest side.")
     turn: float = setting(0.0, "Turn", minimum=-720, maximum=720, step=1, help="Degrees about the vertical.")
@@ -86,22 +88,22 @@ class Objects:
             )  # fmt: skip
             with gr.Row():
                 self.ready = [gr.Button(f"Add the {title.lower()}", size="sm") for title in READY]
-                self.bare = gr.Button("Begin without a picture", size="sm")
+                self.bare = gr.Button("Start without a picture", size="sm")
             self.chosen = gr.Dropdown([NONE], value=NONE, label="Object", elem_id=f"{name}-object")
             with gr.Row():
                 self.copy, self.remove = gr.Button("Copy", size="sm"), gr.Button("Remove", size="sm")
                 self.swap = gr.UploadButton("Replace", file_types=ACCEPTED, file_count="multiple", size="sm")
             self.moment = gr.Slider(
                 0, 1, 0, step=0.01, label="Moment", elem_id=f"{name}-moment",
-                info="0 is the first frame, 1 the last. Placing it at another moment sends it there.",
+                info="0 is the first frame, 1 the last. Place the object at another time to make it move there.",
             )  # fmt: skip
             with gr.Group():
                 self.place = form.controls(PlacementSettings)
             with gr.Row():
                 self.motion = gr.Dropdown(list(MOTIONS), value="at one speed", label="It moves", min_width=120)
                 with gr.Column(min_width=120):
-                    self.hold = gr.Button("Stay as it is at this moment", size="sm")
-                    self.drop_key = gr.Button("Forget this moment", size="sm")
+                    self.hold = gr.Button("Set a key at this time", size="sm")
+                    self.drop_key = gr.Button("Delete this key", size="sm")
             with gr.Row():
                 self.animation = gr.Dropdown([STILL], value=STILL, label="Animation", min_width=120)
                 self.speed = gr.Slider(-4, 4, 1, step=0.05, label="Its speed", min_width=120)
@@ -256,7 +258,7 @@ class Objects:
         """Place an object at a time of the video between 0 (first frame) and 1 (last frame); it moves between the times set in this way."""
         objects, index = find_object(project, chosen)
         if motion not in MOTIONS:
-            raise InputError(f"An object moves {', '.join(MOTIONS)}; got {motion!r}.")
+            raise InputError(f"Motion must be {', '.join(MOTIONS)}; got {motion!r}.")
         keys, placed = objects[index].keys, Placement(**place.values())
         if not np.allclose(placed.values(), objects[index].placement(moment).values(), atol=6e-4):
             keys = replace_key(keys, Key(float(moment), placed))
@@ -281,7 +283,7 @@ class Objects:
         keys = tuple(key for key in objects[index].keys if abs(key.at - moment) > 5e-3)
         if not keys or len(keys) == len(objects[index].keys):
             at = ", ".join(f"{key.at:g}" for key in objects[index].keys)
-            raise InputError(f"It is placed at {at}; go to one of these moments, and leave at least one.")
+            raise InputError(f"Its keys are at {at}; go to one of these times, and keep at least one key.")
         item = replace(objects[index], keys=keys)
         objects = (*objects[:index], item, *objects[index + 1 :])
         return self._show_objects(project, objects, index, moment, f"forget a moment of {item.model.name}")
@@ -296,7 +298,7 @@ class Objects:
             PlacementSettings.of(spot)
         except InputError as error:
             raise InputError(
-                "That place is too far away for an object to be seen well; click on something nearer."
+                "That place is too far away for an object to be visible; click on something nearer."
             ) from error
         placed = replace(objects[index].placement(moment), **spot)
         item = replace(objects[index], keys=replace_key(objects[index].keys, Key(float(moment), placed)))

@@ -128,7 +128,7 @@ class Steps:
                     title: write_mp4(project.file(f"scene-{stem}-{title}.mp4"), frames, step.fps, speed="preview")
                     for title, frames in step.extras.items()
                 }
-                words = "  \n".join(("The coarse scene, as both networks are shown it.", *step.notes))
+                words = "  \n".join(("The coarse scene, as both networks see it.", *step.notes))
                 yield words, clips(videos, step.fps)
 
     # 2
@@ -146,9 +146,11 @@ class Steps:
         with gr.Row():
             self.which = gr.Number(0, label="Keyframe at frame", precision=0, min_width=110)
             self.seed = gr.Number(-1, label="Its seed", precision=0, info="-1 draws a new one.", min_width=110)
-        self.words = gr.Textbox("", label="Its prompt", lines=2, info="Empty takes the one of the whole video.")
+        self.words = gr.Textbox(
+            "", label="Its prompt", lines=2, info="Leave empty to use the prompt of the whole video."
+        )
         with gr.Row():
-            again = gr.Button("Paint this one again", size="sm", elem_id=f"{self.name}-again")
+            again = gr.Button("Repaint this one", size="sm", elem_id=f"{self.name}-again")
             drop = gr.Button("Drop it", size="sm", elem_id=f"{self.name}-drop")
         status, early = status_line(self.name, "keyframes"), early_picture()
         self.gallery = gr.Gallery(
@@ -158,7 +160,7 @@ class Steps:
         own.upload(
             form.wrap_handler(self._open_keyframes), [self.project, own], target, api_name=f"{self.name}_take_keyframes"
         )
-        none.click(lambda: ("", "All keyframes are painted anew."), None, target, **PRIVATE)
+        none.click(lambda: ("", "All keyframes will be painted anew."), None, target, **PRIVATE)
         outputs = [status, early, self.gallery, self.painted]
         painting = self._event(paint, self._paint, {}, [], outputs, "paint_keyframes")
         one = {"painted": PaintedKeyframes, "keyframe": int, "keyframe_seed": int, "keyframe_prompt": str}
@@ -175,9 +177,9 @@ class Steps:
     def _open_keyframes(self, project: Project, keyframes: str) -> tuple[str, str]:
         """Open keyframes from a zip of pictures named by frame, as every run writes it; missing ones will be painted."""
         if not keyframes:
-            raise InputError("Choose a zip of keyframes, as every run hands out.")
+            raise InputError("Choose a zip of keyframes, as every run writes it.")
         kept = shutil.copyfile(keyframes, project.file(Path(keyframes).name))
-        return str(kept), f"The keyframes in {Path(keyframes).name} are taken from now on."
+        return str(kept), f"Runs now use the keyframes in {Path(keyframes).name}."
 
     def _paint(self, project: Project, request: gr.Request, settings: I2V3DSettings, options: RunOptions):
         """Paint every keyframe anew."""
@@ -276,8 +278,8 @@ class Steps:
 
 
 _NOTHING = np.zeros((0, 1, 1, 3), np.uint8)
-_MOVED = "**Scene or path changed since these keyframes were painted**, so they may not fit it; paint them anew."
-_ABOVE = "**The video is above**, where *Shoot* shows its own."
+_MOVED = "**The scene or path changed after these keyframes were painted**, so they may not fit; paint them again."
+_ABOVE = "**The video is above**, where *Shoot* shows its results."
 
 
 def _require_keyframes(painted: PaintedKeyframes | None) -> PaintedKeyframes:
@@ -293,7 +295,7 @@ def _written(taught: SubjectSettings | None) -> bytes | None:
 def _read(kept: bytes | None) -> SubjectSettings | None:
     if kept is None:
         return None
-    with reading("What the project says of the subject's training is damaged."):
+    with reading("The project's subject training settings are damaged."):
         return filter_values(SubjectSettings, json.loads(kept))[0]
 
 

@@ -17,7 +17,7 @@ from tabs.project.project import Project
 
 SEEN_SIDE = 480
 """Longest side of the picture that is drawn while sliders move."""
-NO_SCENE = "Pick an example or give a picture first; the objects stand in its scene."
+NO_SCENE = "Choose an example or open a picture first; objects are placed in its scene."
 
 
 def with_objects(
@@ -83,7 +83,7 @@ def spot_at(project: Project, moment: float, column: float, row: float) -> tuple
     image = render(scene.with_objects(()), path, frame=at)
     x, y = int(np.clip(column, 0, path.width - 1)), int(np.clip(row, 0, path.height - 1))
     if image.holes[y, x] or image.far[y, x]:
-        raise InputError("The scene shows nothing solid there; click on the ground or on a thing.")
+        raise InputError("There is no surface at that point; click on the ground or on an object.")
     local: NDArray = np.linalg.inv(path.intrinsics[at]) @ [x, y, 1.0] * image.depth[y, x]
     return scene.place_of(path.world_from_camera[at] @ [*local, 1.0])
 

@@ -79,7 +79,7 @@ class ProjectFile:
         from pipelines.methods.i2v3d.scene import project as files
 
         if project.scene is None:
-            raise InputError("There is nothing to save yet: pick an example or give a picture first.")
+            raise InputError("There is nothing to save yet: choose an example or open a picture first.")
         scene = with_objects(project, objects_of(project)).scene
         content = project.content
         controls = content.source.values()

@@ -71,10 +71,10 @@ class Subject:
             form.wrap_handler(self._use_lora), [self.project, ready], chosen, api_name=f"{self.name}_take_lora"
         )
         none.click(lambda: ("", "No LoRA is used."), None, chosen, **PRIVATE)
-        with gr.Accordion("Learn it from the picture and views of its 3D", open=False):
+        with gr.Accordion("Train it on the picture and views of its 3D", open=False):
             if on_zerogpu():
                 gr.Markdown(
-                    "**Not on this Space:** a training needs a GPU of its own for most of an hour.", padding=True
+                    "**Not available on this Space:** a training needs its own GPU for most of an hour.", padding=True
                 )
                 return
             with gr.Group():
@@ -132,7 +132,7 @@ class Subject:
         told = 0.0
         for step in run_training(train, mode=weights, gigabytes=subject.gigabytes):  # type: ignore[arg-type]
             if isinstance(step, TrainedWeights):
-                words = f"**Learnt**, loss {step.loss:.4f}. The keyframes use it from now on."
+                words = f"**Learnt**, loss {step.loss:.4f}. The keyframes now use it."
                 stem = f"subject-{uuid.uuid4().hex[:8]}"
                 kept = str(shutil.copyfile(step.file, project.file(f"{stem}.safetensors")))
                 others = [

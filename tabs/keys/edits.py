@@ -94,7 +94,7 @@ def trained_range(method: Method, reach: float) -> dict[str, Any]:
     """How far the cameras of the method's training data move, in the scene's unit, and the source; or why that is unknown."""
     known = method.trained_moves
     if known is None:
-        return {"words": f"Nobody has published how far the cameras go that {method.title} was trained on."}
+        return {"words": f"The camera range of {method.title}'s training data is not published."}
     return {"travel": known.travel * reach, "turn_degrees": known.turn_degrees, "words": known.basis}
 
 
@@ -141,7 +141,7 @@ def _over_clip(project: Project, on: bool) -> tuple[Project, dict[str, Any]]:
         project, fit = project.with_keys_of(project.ready()[1], "take the keys off the clip's camera")
         return project, {"status": _fit_words(fit)}
     if source is None:
-        raise InputError("Only a clip whose camera is known and moves can lie under the keys.")
+        raise InputError("Keys can be laid only over a clip whose camera is known and moves.")
     project = project.with_keys(over_source(project.keyed(), source), "lay the keys over the clip's camera")
     return project, {"status": "The move is the clip's own camera, except where keys override it."}
 

@@ -23,7 +23,7 @@ from tabs.shared.studio import PRIVATE, Studio, signal
 Shots = tuple[Shot, ...]
 LINES = {"not watched": None, "left to right in the picture": 0, "into the picture": 2}
 """The line of action through the subject, by the axis of the picture's camera that it runs along."""
-EMPTY = "Draw a move, then add it as a shot; the next move is another one, with a cut between them."
+EMPTY = "Draw a move, then add it as a shot. The next move becomes another shot, with a cut between them."
 
 
 class ShotList:
@@ -79,7 +79,7 @@ def add_shot(project: Project, shot_name: str, line_of_action: str):
     _, path = project.ready()
     shots = project.content.shots
     if len(shots) >= MOST_SHOTS:
-        raise InputError(f"A sequence here has up to {MOST_SHOTS} shots; leave some out first.")
+        raise InputError(f"A sequence can have up to {MOST_SHOTS} shots; remove some first.")
     shot = Shot((shot_name or "").strip() or f"Shot {len(shots) + 1}", path)
     project = project.with_shots((*shots, shot), f"add shot {len(shots) + 1}")
     return project, describe_shots(project, line_of_action), signal()
@@ -112,7 +112,9 @@ def reorder_shots(shots: Shots, order: str) -> Shots:
     """The shots in the ``order`` of their numbers, counted from 1; raises `InputError` for an unknown number."""
     numbers = [int(number) for number in re.findall(r"\d{1,4}", order or "")]
     if not numbers or not all(1 <= number <= len(shots) for number in numbers) or len(numbers) > MOST_SHOTS:
-        raise InputError(f"The order is numbers from 1 to {len(shots)} with commas, as in 2, 1, 3; got {order!r:.40}.")
+        raise InputError(
+            f"Give the order as numbers from 1 to {len(shots)} with commas, as in 2, 1, 3; got {order!r:.40}."
+        )
     return tuple(shots[number - 1] for number in numbers)
 
 

@@ -11,7 +11,7 @@ import gradio as gr
 from camera.errors import InputError, json_kind
 
 T = TypeVar("T")
-OTHER_PAGE = "What the page sent has another form than this version of the app expects; reload the page."
+OTHER_PAGE = "The page sent data that this version of the app does not expect; reload the page."
 _MOST = 1e6
 """Frames, radians, distances to the subject: no page sends more."""
 

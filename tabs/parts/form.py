@@ -177,5 +177,6 @@ def _to_gradio_error(error: Exception) -> Exception:
     number = uuid.uuid4().hex[:8]
     log.exception("A handler failed (%s)", number)
     return gr.Error(
-        f"Reshoot made a mistake here. Your inputs are kept; the log says more under {number}.", print_exception=False
+        f"Reshoot failed because of an internal error. Your inputs are kept; the log has details under {number}.",
+        print_exception=False,
     )

@@ -8,9 +8,7 @@ SHOWN_EVERY = 0.5
 """Seconds between two looks at a training; steps of tiny networks come faster."""
 
 
-CANCELLED = (
-    "Cancelled. What was learnt is saved: train again with the same files and settings, and it goes on from there."
-)
+CANCELLED = "Cancelled. The training is saved: train again with the same files and settings to resume it."
 
 
 def loss_curve(losses: Sequence[float], *, points: int = 240, width: int = 600, height: int = 90) -> str:

@@ -29,7 +29,7 @@ from tabs.parts.send_to_scene import scene_button
 from tabs.project.project import Project
 from tabs.shared.studio import Studio, signal
 
-_A_MOMENT = "words => new Promise(done => setTimeout(() => done(words || 'Working out what this shot needs …'), 1500))"
+_A_MOMENT = "words => new Promise(done => setTimeout(() => done(words || 'Estimating what this shot needs …'), 1500))"
 """What a run needs is told when the first pictures are there: the first time takes torch's import."""
 
 
@@ -107,7 +107,7 @@ class Shoot:
     def _archive(self, shot: str | None):
         """Frames of the last result as PNG, with its cameras in every format."""
         if not shot:
-            raise InputError("Shoot something first, then its frames can be packed.")
+            raise InputError("Shoot something first; then you can pack its frames.")
         made, video = restore(shot), Path(shot)
         frames, fps = read_video(video)
         path = made.path.sliced(slice(0, len(frames)))  # a cancelled shot has fewer than it was planned with
@@ -152,7 +152,7 @@ class Shoot:
             clip = step if isinstance(step, Clip) else clip
             assert clip is not None, "a report comes after its clip"
             made = record(shot, moves=project.moves, report=report)
-            words = "Saved, still running." if report is None else report.sentence()
+            words = "Saved; still running." if report is None else report.sentence()
             words += f" [See the result](#{self.method.name}-result)"
             words += "".join(f"  \n{note}" for note in (*_weights_note(shot.options), *notes, *clip.notes))
             yield words, *self.result(project, name, shot.scene, clip, made, begun=begun)

@@ -31,4 +31,4 @@ def decode_link(text: str) -> dict[str, Any]:
             return shot
     except (ValueError, zlib.error, RecursionError):
         pass
-    raise InputError("This link is cut off or damaged; ask for it again.")
+    raise InputError("This link is incomplete or damaged; ask the sender for it again.")

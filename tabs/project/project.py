@@ -118,7 +118,7 @@ class Project:
         """Framed scene and path; raises `InputError` if there are none."""
         framing = self.framing
         if framing is None:
-            raise InputError("There is no camera path yet: pick an example or give a picture first.")
+            raise InputError("There is no camera path yet: choose an example or open a picture first.")
         if framing.path is None:
             raise InputError(framing.why)
         return framing.scene, framing.path
@@ -174,7 +174,7 @@ class Project:
         """The project whose keys are fitted to a path in the method's frame, and how near they come to it; ``name``: of the
         edit."""
         if self.scene is None:
-            raise InputError("There is no scene yet: pick an example or give a picture first.")
+            raise InputError("There is no scene yet: choose an example or open a picture first.")
         fit = fit_keys(path.unfitted(self.scene.first.camera, self.moves.fit))  # type: ignore[arg-type]
         return self.with_keys(fit.move, name), fit
 

@@ -30,12 +30,18 @@ def flight(solid: gr.State) -> tuple[gr.Row, gr.Video]:
         file = gr.File(label="Path file", height=130, elem_id=f"{ID}-flight-path")
         file_status = gr.Markdown(LINES, padding=True)
     with gr.Row():
-        frames = gr.Slider(2, 241, 49, step=1, label="Frames", info="Of film moves and of the ellipse.")
-        longest = gr.Slider(64, 1280, 384, step=16, label="Longest side", info="Of the video, in pixels.")
+        frames = gr.Slider(2, 241, 49, step=1, label="Frames", info="For film moves and the ellipse.")
+        longest = gr.Slider(64, 1280, 384, step=16, label="Longest side", info="Width of the video in pixels.")
     with gr.Row(visible=False) as timing:
         passing = gr.Radio(list(TIMES), value=PASSES, label="Time", elem_id=f"{ID}-time")
         moment = gr.Slider(
-            0, 1, 0, step=0.01, label="Moment", info="Share of the time at which it stands still.", visible=False
+            0,
+            1,
+            0,
+            step=0.01,
+            label="Moment",
+            info="The time at which the scene stands still, as a share of the clip.",
+            visible=False,
         )
     with gr.Row():
         start = gr.Button("Fly", variant="primary", elem_id=f"{ID}-fly")

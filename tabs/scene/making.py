@@ -34,15 +34,15 @@ class ReconstructionForm:
         self.solid = solid
         self.kind = gr.Radio([*KINDS, MOTION], value="points", label="Make", elem_id=f"{ID}-kind", render=False)
         self.cameras = gr.Dropdown(
-            list(CAMERAS), label="Cameras", info="Estimate them where the method was not told the path.", elem_id=f"{ID}-cameras",
+            list(CAMERAS), label="Cameras", info="Estimate the cameras if the method did not receive the path.", elem_id=f"{ID}-cameras",
             render=False,
         )  # fmt: skip
         self.texture = gr.Checkbox(
-            label="Also with a texture", info="A second mesh of few triangles, its colours in one picture: small, for other programs.",
+            label="Also with a texture", info="A second, low-polygon mesh with its colours in one texture: small, for other programs.",
             visible=False, elem_id=f"{ID}-texture", render=False,
         )  # fmt: skip
         self.closed = gr.Checkbox(
-            label="The camera comes back to where it began", info="As in an orbit of 360 degrees: its end is joined to its beginning.",
+            label="The camera comes back to where it began", info="As in a 360 degree orbit: joins its end to its beginning.",
             elem_id=f"{ID}-closed", render=False,
         )  # fmt: skip
         self.keep = gr.Radio(list(KEEPS), value=next(iter(KEEPS)), label="Keep", elem_id=f"{ID}-keep", render=False)
@@ -56,7 +56,7 @@ class ReconstructionForm:
         nominal = opened.shots.nominal
         cameras = CAMERA_WORDS["estimated" if nominal else "given"]
         words = (
-            f"Chosen below: cameras {cameras}, since the drawn path is only what the method was asked for."
+            f"Selected below: cameras {cameras}, because the drawn path is only what the method was asked for."
             if nominal
             else ""
         )
@@ -76,23 +76,23 @@ class ReconstructionForm:
             self.kind.render()
             self.texture.render()
             self.cameras.render()
-            self.depth = gr.Dropdown(list(BY_LABEL), label="Depth model", info="For frames without depth of their own.")
+            self.depth = gr.Dropdown(list(BY_LABEL), label="Depth model", info="For frames without their own depth.")
         with gr.Accordion("Whole orbits, objects, background", open=False):
             self.closed.render()
             self.keep.render()
             self.masks = gr.File(
-                label="Masks of the object, one a frame", file_count="multiple", height=130, visible=False,
+                label="Masks of the object, one per frame", file_count="multiple", height=130, visible=False,
                 elem_id=f"{ID}-masks",
             )  # fmt: skip
             self.masked = gr.Markdown(elem_classes="told", padding=True, visible=False)
             self.movers = gr.File(
-                label="Masks of what moves (left out), one a frame", file_count="multiple",
+                label="Masks of moving parts (left out), one per frame", file_count="multiple",
                 height=130, elem_id=f"{ID}-movers",
             )  # fmt: skip
             self.moved = gr.Markdown(elem_classes="told", padding=True, visible=False)
             self.behind = gr.Radio(
                 list(BACKGROUNDS), value=next(iter(BACKGROUNDS)), label="Behind everything",
-                info="A far dome in the frames' colours keeps flights from looking into black.",
+                info="A distant dome in the frames' colours, so that flights do not show black.",
             )  # fmt: skip
         with gr.Accordion("Splats", open=False):
             settings = form.controls(SplatSettings, form.basic_names(SplatSettings))

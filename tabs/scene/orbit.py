@@ -36,7 +36,7 @@ class OrbitView:
 
 def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
     """Places the stage; fill it with `orbit_value`. Returns it and where its viewer is."""
-    view = stage(f"{name}-orbit", "What was made appears here in 3D, with its cameras.")
+    view = stage(f"{name}-orbit", "The reconstruction appears here in 3D, with its cameras.")
     seeing = gr.State(OrbitView())
 
     def look(solid: SceneTabState, seeing: OrbitView, event: gr.EventData):
@@ -96,10 +96,10 @@ def caption(solid: SceneTabState, seeing: OrbitView) -> str:
     moving = solid.moving
     if moving is not None:
         when = f"Moment {seeing.frame + 1} of {len(moving.moments)}, {moving.seconds[seeing.frame]:.2f} s"
-        return when + (", from where you flew; the first moment leads back" if seeing.free else ", from its camera")
+        return when + (", from your position; the first moment leads back" if seeing.free else ", from its camera")
     if seeing.free:
-        return "What was made, from where you flew"
-    return f"What was made, from camera {seeing.frame + 1} of {len(solid.thing().path)}"
+        return "The reconstruction, from your position"
+    return f"The reconstruction, from camera {seeing.frame + 1} of {len(solid.thing().path)}"
 
 
 # --- figures -------------------------------------------------------------------------------------------------------

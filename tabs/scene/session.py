@@ -69,7 +69,7 @@ class OpenedFrames:
         if self.moments is not None:
             words += f"  \nThe scene moves: {len(self.moments.views)} moments, each seen by all of these cameras."
         elif self.moves:
-            words += "  \nThe scene moves: each frame is a moment of its own."
+            words += "  \nThe scene moves: each frame is a separate moment."
         return words + ("  \nThe camera comes back to where it began." if self.closes else "")
 
 
@@ -98,7 +98,7 @@ class SceneTabState:
     def ready(self) -> OpenedFrames:
         if self.opened is None:
             raise InputError(
-                "There is nothing to make 3D of yet: drop a result's mp4, give frames with cameras, or try an example."
+                "There are no frames yet: drop a result's mp4, open frames with cameras, or try an example."
             )
         return self.opened
 
@@ -125,7 +125,7 @@ class SceneTabState:
 
     def thing(self) -> Reconstruction:
         if self.made is None:
-            raise InputError("Make points, a mesh or splats first; then it can be shown, flown through and taken home.")
+            raise InputError("Make points, a mesh or splats first; then you can view, fly through and download them.")
         return self.made
 
     def file(self, name: str) -> Path:
@@ -182,7 +182,7 @@ def read_result(files: Sequence[str | Path]) -> OpenedFrames:
     videos = videos if len(videos) < 2 else [file for file in videos if TAG in probe(file).metadata]
     if len(videos) != 1:
         raise InputError(
-            f"Give one mp4 made by Reshoot, and the files beside it where it is a 4D result; got {len(videos)}."
+            f"Choose one mp4 made by Reshoot and, for a 4D result, the files beside it; got {len(videos)}."
         )
     shots, made = shots_of_result(videos[0]), restore(videos[0])
     if made.settings.get("key_frames"):
@@ -202,8 +202,8 @@ def _open_moments(shots: Shots, files: Sequence[Path]) -> OpenedFrames:
     """The moments of DimensionX's 4D result, whose video shows them small and side by side."""
     if not any(file.name.endswith(GRID) for file in files):
         raise InputError(
-            "This video shows several moments side by side; give all files of the result at once, the video, its "
-            "grid.json and the videos of its moments, or press Make 3D of this beside it."
+            "This video shows several moments side by side; choose all files of the result at once (the video, its "
+            "grid.json and the videos of its moments), or press Make 3D of this beside it."
         )
     moments = moments_of_files(files)
     first = replace(shots, frames=moments.views[0], path=moments.path, name=shots.name.replace("result", "4D result"))

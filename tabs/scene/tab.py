@@ -58,10 +58,10 @@ class _Source:
         )
         with gr.Accordion("Your own frames", open=False):
             self.frames = gr.File(
-                label="A video, pictures in order, or a zip that brings its cameras", file_count="multiple", height=130
+                label="A video, pictures in order, or a zip with cameras", file_count="multiple", height=130
             )
             self.cameras = gr.File(label="Their cameras (COLMAP, nerfstudio, Reshoot JSON ...)", height=130)
-            gr.Markdown("Without a camera file, cameras are estimated where that is possible.", padding=True)
+            gr.Markdown("Without a camera file, cameras are estimated if possible.", padding=True)
             self.take_in = gr.Button("Open these frames", size="sm")
         with gr.Accordion("Try it with an example", open=False):
             self.example = gr.Dropdown(
@@ -70,7 +70,7 @@ class _Source:
             self.film = gr.Textbox(
                 "arc 24 ease",
                 label="Camera move",
-                info="Of a single picture; clips and several views are taken as they are.",
+                info="For a single picture; clips and several views are used unchanged.",
             )
             self.try_it = gr.Button("Open the example", size="sm", elem_id=f"{ID}-try")
         self.picture = gr.Image(
@@ -102,7 +102,7 @@ class _Source:
         def open_frames(solid: SceneTabState, frame_files: list[str], camera_file: str | None = None):
             """Open frames of your own: a video or pictures with a camera file, or files that bring their cameras."""
             if not frame_files:
-                raise InputError("Give frames first: a video, pictures, or a zip.")
+                raise InputError("Choose frames first: a video, pictures, or a zip.")
             return self.opened(solid, read_frames(frame_files, camera_file))
 
         def open_example(solid: SceneTabState, example: str, film_moves: str):
@@ -135,7 +135,7 @@ def _example(name: str, film: str) -> OpenedFrames:
 
 def _open_project_scene(project: Project) -> OpenedFrames:
     if project.scene is None:
-        raise InputError("There is no scene yet: pick an example or give a picture on a method's tab first.")
+        raise InputError("There is no scene yet: choose an example or open a picture on a method's tab first.")
     if project.scene.kind != "still":
         scene = _scale_down(project.scene)
         return OpenedFrames(making.shots_of_views(scene), moves=scene.kind == "clip")
@@ -166,7 +166,7 @@ def _connect_offers(page: gr.Blocks, tabs: gr.Tabs, source: _Source) -> None:
 
     def open_shot(solid: SceneTabState, shot: str):
         if not shot:
-            raise InputError("Shoot something first; then 3D can be made of it.")
+            raise InputError("Shoot something first; then you can make 3D of it.")
         return *source.opened(solid, read_result([shot])), gr.Tabs(selected=ID)
 
     for offer in offers(page):

@@ -16,7 +16,7 @@ from tabs.scene.session import ID, SceneTabState
 
 SPLATS, OUTLINES, PLAIN = "Splats", "With the cameras", "Without the cameras"
 BACKDROP = (0.1, 0.1, 0.1, 1.0)
-BEFORE = "What you make can be turned, flown through and taken home."
+BEFORE = "You can rotate, fly through and download the reconstruction."
 
 
 class Screen:
@@ -84,10 +84,10 @@ class Screen:
                 [SPLATS, OUTLINES, PLAIN], value=OUTLINES, show_label=False, visible=False, elem_id=f"{ID}-view"
             )
             gr.Markdown(
-                "**Its cameras, and what they see of it.** Drag the points to turn them, the picture to look around; fly with W A S D Q E."
+                "**The cameras and their views.** Drag the points to rotate them, or the picture to look around; fly with W A S D Q E."
             )
             self.stage, self.seeing = orbit.orbit(ID, self.solid)
-            pack = gr.Button("Files: everything that was made, with the cameras", size="sm", elem_id=f"{ID}-pack")
+            pack = gr.Button("Files: the whole reconstruction, with the cameras", size="sm", elem_id=f"{ID}-pack")
             self.files = gr.File(
                 label="Files", file_count="multiple", visible=False, interactive=False, elem_id=f"{ID}-files"
             )
@@ -151,7 +151,7 @@ def _model(solid: SceneTabState, view: str) -> str:
 
     made = solid.thing()
     if view not in _views(made):
-        raise InputError(f"What was made can be shown as {', '.join(_views(made))}; got {view!r}.")
+        raise InputError(f"The reconstruction can be shown as {', '.join(_views(made))}; got {view!r}.")
     name = f"shown-{uuid.uuid4().hex[:8]}"
     for old in solid.folder.glob("shown-*"):
         old.unlink(missing_ok=True)

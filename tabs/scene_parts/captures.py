@@ -10,7 +10,7 @@ from tabs.project.project import Project
 from tabs.shared.source import describe_scene, gather_files, table_file
 from tabs.shared.studio import PRIVATE, Studio, signal
 
-NO_MASKS = "Without masks, what moves is found from the geometry alone."
+NO_MASKS = "Without masks, motion is detected from the geometry alone."
 
 
 class Captures:
@@ -24,11 +24,11 @@ class Captures:
                 elem_id="second-capture",
             )  # fmt: skip
             words = gr.Markdown(
-                "It is registered by points that both show, and fills what the first never saw; everything in it is taken to stand still.",
+                "It is registered by points visible in both captures, and fills what the first does not show. Everything in it is assumed to stand still.",
                 padding=True, elem_id="second-words",
             )  # fmt: skip
             masks = gr.File(
-                label="Masks of what moves in the clip: a video, a zip, or a picture per frame", file_count="multiple", height=130,
+                label="Masks of moving parts of the clip: a video, a zip, or a picture per frame", file_count="multiple", height=130,
                 elem_id="moving-masks",
             )  # fmt: skip
             masked = gr.Markdown(NO_MASKS, padding=True, elem_id="moving-words")
@@ -58,7 +58,7 @@ def add_capture(project: Project, files: list[str]):
     if project.scene is None:
         raise InputError("Open the first capture before the second.")
     if not files:
-        raise InputError("Give a clip, pictures or views of the same place.")
+        raise InputError("Choose a clip, pictures or views of the same place.")
     with gather_files(project, files) as together:
         second, note = read_second(together)
     found = register(project.scene, second)
@@ -74,7 +74,7 @@ def set_moving_masks(project: Project, files: list[str] | None):
         gone = project if project.content.moving is None else project.changed("take away masks", moving=None)
         return gone, NO_MASKS, signal()
     if project.scene is None or project.scene.kind != "clip":
-        raise InputError("Masks say what moves in a clip; open a clip first.")
+        raise InputError("Masks mark what moves in a clip; open a clip first.")
     masks = read_masks(files, len(project.scene.views))
     project = project.changed("mask what moves", moving=masks)
     return project, _masks_words(project), signal()

@@ -21,7 +21,7 @@ CLICK, BOX, MASK, PAINT = "A click", "A box: two clicks", "A mask file", "Painti
 MOST_SIDE = 960
 """Pixels of the longer side of the picture that is clicked on."""
 TINT = np.array([235, 64, 122], np.float32)
-NOTHING = "Click on a thing in the picture."
+NOTHING = "Click on an object in the picture."
 Change = Literal["remove", "move", "duplicate"]
 
 
@@ -50,7 +50,12 @@ class SceneParts:
         with gr.Row():
             self.by = gr.Radio([CLICK, BOX, MASK, PAINT], value=CLICK, label="Chosen by", elem_id="part-by")
             self.index = gr.Number(
-                0, label="Picture", precision=0, minimum=0, info="Of a clip or of views, from 0.", min_width=100
+                0,
+                label="Picture",
+                precision=0,
+                minimum=0,
+                info="Frame of a clip, or number of a view, from 0.",
+                min_width=100,
             )
         self.picture = gr.Image(
             label="The part", interactive=False, format="jpeg", height=320, elem_id="part-picture", buttons=[], type="numpy"
@@ -60,13 +65,13 @@ class SceneParts:
             label="Paint over the part", type="numpy", visible=False, height=360, elem_id="part-canvas", layers=False,
             sources=[], transforms=[], buttons=[],
         )  # fmt: skip
-        self.take = gr.Button("Take what is painted", size="sm", visible=False, elem_id="part-take")
+        self.take = gr.Button("Use the painted area", size="sm", visible=False, elem_id="part-take")
         self.words = gr.Markdown(NOTHING, padding=True, elem_id="part-words")
         with gr.Row():
             self.right, self.ahead, self.up = (
                 gr.Number(0.0, label=label, step=0.05, min_width=90, info=info)
                 for label, info in (
-                    ("Right", "In distances of the subject"), ("Ahead", "Along the ground"), ("Up", "From the ground"),
+                    ("Right", "In units of the subject's distance"), ("Ahead", "Along the ground"), ("Up", "From the ground"),
                 )
             )  # fmt: skip
         with gr.Row():
@@ -137,7 +142,7 @@ def clicked(project: Project, chosen: Selection, by: str, picture: int, event: g
     if by != BOX:
         return choose_part(project, x, y, picture=picture)
     if chosen.corner is None:
-        return Selection(int(picture or 0), None, (x, y)), gr.skip(), "Now the other corner of the box."
+        return Selection(int(picture or 0), None, (x, y)), gr.skip(), "Now click the other corner of the box."
     return choose_part(project, *chosen.corner, x, y, picture)
 
 
@@ -148,7 +153,7 @@ def choose_part(project: Project, left: float, top: float, right: float = -1, bo
     from pipelines.estimation.segmenting import own_sam
 
     if left is None or top is None:
-        raise InputError("Say a pixel of the picture, from its left and its top, or a box.")
+        raise InputError("Give a pixel of the picture, from its left and its top, or a box.")
     right, bottom = (-1 if side is None else side for side in (right, bottom))
     view, sam = _view(project, picture), own_sam()
     if sam is not None:
@@ -163,7 +168,7 @@ def choose_by_mask(project: Project, mask: str, picture: int = 0):
 
     view = _view(project, picture)
     if not mask:
-        raise InputError("Give a picture that is bright on the part.")
+        raise InputError("Choose a mask that is bright on the part.")
     return _shown(view, int(picture or 0), masks_of_files([mask], 1, view.width, view.height)[0])
 
 
@@ -190,7 +195,7 @@ def _changing(change: Change):
         if scene is None or chosen.mask is None or chosen.index >= len(scene.views):
             raise InputError("Choose a part of the picture first: click on it.")
         if change != "remove" and not any((right, ahead, up)):
-            raise InputError("Say how far it goes: right, ahead or up, in distances of the subject.")
+            raise InputError("Set how far it moves: right, ahead or up, in units of the subject's distance.")
         masks = spread(scene, chosen.index, chosen.mask)
         made = change_part(scene, masks, change, Shift(right or 0, up or 0, ahead or 0), reference=chosen.index)
         project = project.changed(f"{change} a part", scene=made.scene, example="")
@@ -205,7 +210,7 @@ def _changing(change: Change):
 
 def _view(project: Project, picture: int) -> View:
     if project.scene is None:
-        raise InputError("Pick an example or give a picture first.")
+        raise InputError("Choose an example or open a picture first.")
     index = int(picture or 0)
     if not 0 <= index < len(project.scene.views):
         raise InputError(f"The scene has pictures 0 to {len(project.scene.views) - 1}; got {index}.")

@@ -23,10 +23,8 @@ GRACE_VARIABLE, GRACE_SECONDS = "RESHOOT_GRACE", 10.0
 """Environment variable: seconds that what runs has to reach its next step after SIGTERM."""
 ANSWER_SECONDS = 0.5
 """For the last answers to leave."""
-REFUSED = "This server is being stopped and takes no new work; try again in a minute."
-STOPPED = (
-    "The server was stopped, so this was stopped too, after the step that was running; start it again in a minute."
-)
+REFUSED = "This server is shutting down and accepts no new work; try again in a minute."
+STOPPED = "The server is shutting down, so this was stopped after its current step; start it again in a minute."
 _WORK = ("/queue/join", "/run/", "/call/", "/upload", "/api/")
 log = logging.getLogger("reshoot")
 

@@ -33,7 +33,7 @@ HEADERS = {
     "content-security-policy": POLICY,
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
-FAULT = "This could not be answered: it may ask for something that is not there."
+FAULT = "This request failed; it may ask for something that does not exist."
 log = logging.getLogger("reshoot")
 
 

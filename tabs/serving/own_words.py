@@ -10,7 +10,7 @@ from gradio.exceptions import InvalidPathError
 
 from camera.errors import json_kind
 
-NOT_UPLOADED = "A file that was not uploaded here is not opened; upload it and give the name that comes back."
+NOT_UPLOADED = "Files that were not uploaded here cannot be opened; upload the file and use the name that is returned."
 _TAKES = {
     "slider": "a number", "number": "a number", "checkbox": "true or false", "textbox": "text", "dropdown": "one of its choices",
     "radio": "one of its choices", "checkboxgroup": "a list of its choices", "file": "an uploaded file",

@@ -81,7 +81,7 @@ def describe_saved(project: Project) -> dict[str, Any]:
         return {**about, "status": f"Not kept in this browser: {error}"}
     if SCENE in left_out:
         return {**about, "status": "This scene is too large to be kept in the browser; save the project as a file."}
-    words = "Not with it, as they are too large: the files that settings name." if left_out else ""
+    words = "Files named in settings are too large and are not included." if left_out else ""
     return {
         **about,
         "title": project.scene.name if project.scene else "",
@@ -111,7 +111,7 @@ def _parts(project: Project) -> tuple[list[Part], list[str]]:
 
 def part_addresses(project: Project, request: Any) -> dict[str, str]:
     """URLs of the parts with these ids; omits parts that the project no longer has."""
-    with reading("The page asked for parts in a way that is not known."):
+    with reading("The page requested parts in an unknown form."):
         wanted = {str(id) for id in request["ids"][:_MOST_IDS]}
     found = {}
     for part in _parts(project)[0]:
@@ -127,7 +127,7 @@ def part_addresses(project: Project, request: Any) -> dict[str, str]:
 def restore_saved(project: Project, given: Any) -> tuple[Project, str, tuple[str, ...]]:
     """The project that the browser kept, the method it was seen by, and what of it is not as it was. It is a step that can be
     undone where there was a project. Raises `InputError`."""
-    with reading("What the browser kept is damaged."):
+    with reading("The copy saved in the browser is damaged."):
         words: Mapping[str, str] = {
             name: str(given["words"][name]) for name in (WORDS, OBJECTS) if name in given["words"]
         }
@@ -135,7 +135,7 @@ def restore_saved(project: Project, given: Any) -> tuple[Project, str, tuple[str
         if any(len(text) > LARGEST_WORDS for text in words.values()) or len(parts) > _MOST_IDS:
             raise ValueError("too much")
     if not all(is_inside(path, Path(get_upload_folder())) and path.is_file() for path in parts.values()):
-        raise InputError("The pictures that the browser kept did not arrive; reload the page.")
+        raise InputError("The pictures saved in the browser did not arrive; reload the page.")
     file = project.file(f"kept-{uuid.uuid4().hex[:8]}.zip")
     try:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

@@ -19,8 +19,8 @@ from tabs.shared.path_file import PathFile
 from tabs.shared.studio import PRIVATE, QUIET, Studio, signal
 
 KEYS_HELP = (
-    "The keys stand on the timeline under the picture. Fly in the picture (drag, wheel, W A S D Q E), then add what you see; "
-    "the move begins at the picture."
+    "The keys are on the timeline under the picture. Fly in the picture (drag, wheel, W A S D Q E), then add the current view; "
+    "the move starts at the picture."
 )
 
 
@@ -36,7 +36,7 @@ class Move:
         with gr.Group(visible=False) as self.film_group:
             self.film = gr.Textbox(
                 MoveSource().film_moves, label="Moves", lines=2, elem_id="film-moves",
-                info="One after another with ; and at the same time with +, as in: arc 30 ease + pedestal 0.1; hold 1s",
+                info="Separate consecutive moves with ; and join simultaneous moves with +, as in: arc 30 ease + pedestal 0.1; hold 1s",
             )  # fmt: skip
             self._builder()
         with gr.Group(visible=False) as self.keys_group:
@@ -44,8 +44,8 @@ class Move:
         with gr.Group(visible=False) as self.file_group:
             self.file = PathFile(studio)
             self.as_given = gr.Checkbox(
-                label="In the scene's own world",
-                info="Takes every camera where it stands. Else the move begins at the picture, in the frames of the method.",
+                label="In the scene's world coordinates",
+                info="Uses every camera at its own position. Otherwise the move starts at the picture and has the method's number of frames.",
             )
         self.described = {"moves_from": self.source, "film_moves": self.film, "path_as_given": self.as_given}
 
@@ -110,5 +110,5 @@ def _append_move(text: str, name: str, amount: float, joint: str = "; ") -> str:
     """The film text with one move more."""
     choice_of(MOVES, name, "The move")
     if amount is None:
-        raise InputError("Give the amount of the move first.")
+        raise InputError("Set the amount of the move first.")
     return f"{text}{joint}{name} {amount:g}" if (text or "").strip() else f"{name} {amount:g}"

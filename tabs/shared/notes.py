@@ -6,7 +6,7 @@ from camera.errors import InputError
 from pipelines.project.framing import framing_words, losses
 from tabs.project.project import Project
 
-EMPTY = "Pick an example or give a picture, then the path appears here."
+EMPTY = "Choose an example or open a picture to see the path here."
 
 
 def notes(project: Project) -> str:

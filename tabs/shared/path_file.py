@@ -39,7 +39,7 @@ class PathFile:
         self.drawings = gr.HTML(visible=False, elem_id="readings")
         self.reading = gr.Radio(
             [LIKELIEST, *CONVENTIONS], value=LIKELIEST, label="Reading of the matrices", visible=False,
-            info="The file does not say it. c2w: world from camera; transposed: stored by columns.",
+            info="The file does not state its convention. c2w: world from camera; transposed: stored by columns.",
         )  # fmt: skip
         self.scale = gr.Radio([(label, value) for label, value in SCALES.items()], value=KEEP, label="Size of the path")
         self.factor = gr.Number(1.0, label="Factor", visible=False, minimum=1e-9, maximum=1e9)
@@ -93,7 +93,7 @@ def _reopen(project: Project, path_file: str | None, convention: str, path_scale
 def _offer_readings(path_file: str) -> tuple[gr.HTML, gr.Radio]:
     """The drawings of the readings of a new file, where it needs one, and the choice set back."""
     if not path_file:
-        raise InputError("Give a path file first.")
+        raise InputError("Choose a path file first.")
     name, data = Path(path_file).name, Path(path_file).read_bytes()
     if not is_raw(data, name):
         return gr.HTML("", visible=False), gr.Radio(value=LIKELIEST, visible=False)
@@ -106,7 +106,7 @@ def _scale_path(project: Project, own: CameraPath, scale: str) -> str:
     """What ``scale`` does to a path in the scene of ``project``; raises `InputError` where it cannot be followed."""
     if project.scene is not None:
         return scale_path(own, scale, subject_distance(project.scene.first))[1]
-    return "" if scale == KEEP else "It is scaled when a scene is opened."
+    return "" if scale == KEEP else "It will be scaled when you open a scene."
 
 
 def _lens_of_scene(project: Project) -> CameraPath | None:

@@ -28,7 +28,7 @@ class ProjectFiles:
             saved = gr.File(label="Project", visible=False, interactive=False, height=70, elem_id="project-saved")
             given = gr.File(label="Open a project", file_types=[".zip"], height=90, elem_id="project-given")
             status = gr.Markdown(
-                "One zip with picture, depth, cameras, keys, shots, objects and the settings of every method, with the files they name.",
+                "One zip with picture, depth, cameras, keys, shots, objects, the settings of every method and the files that they name.",
                 padding=True, elem_id="project-status",
             )  # fmt: skip
         save.click(

@@ -103,7 +103,7 @@ def restore_for_method(project: Project, result_file: str, method: Method) -> tu
     made = read_record(result_file)
     if made.method == method.name:
         return apply_record(project, made, result_file)[:2]
-    note = f"It was shot with another method ({made.method}), so only its path is taken."
+    note = f"It was shot with another method ({made.method}), so only its path is used."
     project, notes = _add_path(project, made, None)
     return project, _words(made, None, (note, *notes))
 
@@ -112,7 +112,7 @@ def apply_record(project: Project, made: Record, result_file: str) -> tuple[Proj
     from pipelines.registry import NAMES, method
 
     if made.method not in NAMES:
-        note = f"It was shot with a method that is not here ({made.method}), so only its path is taken."
+        note = f"It was shot with a method that is not available here ({made.method}), so only its path is used."
         project, notes = _add_path(project, made, None)
         return project, _words(made, None, (note, *notes)), project.method
     before, record = project.method, method(made.method)
@@ -141,7 +141,7 @@ def _add_path(
 
 def _words(made: Record, scene: Scene | None, notes: tuple[str, ...]) -> str:
     opened = f" **{scene.name}** is open again, as it was framed." if scene is not None else ""
-    return "  \n".join((f"Path of {len(made.path)} frames taken up.{opened}", *notes))
+    return "  \n".join((f"Restored a path of {len(made.path)} frames.{opened}", *notes))
 
 
 def _embedded_scene(made: Record, result_file: str, project: Project) -> Scene | None:
@@ -167,12 +167,12 @@ def encode_shot(project: Project) -> str:
     """The shot of the selected method as text for an address."""
     method, source = project.record, project.content.source
     if source.moves_from == PATH_FILE:
-        raise InputError("A link cannot carry a path file: send the result's mp4 or the path file itself.")
+        raise InputError("A link cannot contain a path file: send the result's mp4 or the path file itself.")
     values = {name: project.settings[name] for name in method.settings.controls()}
     for name in method.settings.files():
         if values.pop(name):
             label = method.settings.controls()[name].label
-            raise InputError(f"A link cannot carry a file ({label}): empty that field, or send the file itself.")
+            raise InputError(f"A link cannot contain a file ({label}): clear that field, or send the file itself.")
     controls = {**source.values(), **project.moves.values(), **values}
     return encode_link({"method": method.name, "example": project.content.example, "controls": controls})
 
@@ -183,7 +183,9 @@ def apply_link(project: Project, text: str) -> tuple[Project, str]:
 
     shot = decode_link(text)
     if shot["method"] not in NAMES:
-        raise InputError(f"This link is a shot with {shot['method']}, which is not offered here; ask for its address.")
+        raise InputError(
+            f"This link is a shot with {shot['method']}, which this app does not offer; ask the sender for the app's address."
+        )
     record, controls = method(shot["method"]), shot["controls"]
     project = project.seen_by(record.name)
     if example := shot.get("example"):

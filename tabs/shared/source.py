@@ -75,26 +75,31 @@ class Source:
             self.meaning = gr.Dropdown(list(MEANINGS), value="metres", label="Its numbers are", min_width=120)
             self.scale = gr.Number(1.0, label="times", info="0.001 for millimetres", min_width=90)
         self.fov = gr.Slider(
-            0, 120, 0, step=1, label="Field of view", info="Degrees across; 0 takes the file's or the model's, else 55."
+            0,
+            120,
+            0,
+            step=1,
+            label="Field of view",
+            info="Horizontal degrees; 0 uses the file's or the model's value, else 55.",
         )
         self.prepare = gr.Button("Open the picture with these", size="sm")
         self.files = gr.File(label="Clip, views or splats", file_count="multiple", height=110, elem_id="files-in")
         gr.Markdown(f"{ACCEPTED} {BUDGET.words}", padding=True)
         self.up = gr.Dropdown(
-            [*UPS], value="auto", label="What points up in a file of splats",
-            info="auto: as is the custom of its format; choose again if the place stands wrong.",
+            [*UPS], value="auto", label="Up axis of a file of splats",
+            info="auto: the convention of its format; choose another if the scene is not upright.",
         )  # fmt: skip
         self.given_views = gr.Number(
             0, label="Pictures given to the method", precision=0, minimum=0,
-            info="Of posed pictures; the cameras of the others become the path to shoot. 0: all, or the file's own split.",
+            info="For posed pictures; the cameras of the others become the path to shoot. 0: all, or the file's own split.",
         )  # fmt: skip
         self.begin_at = gr.Number(
             0, label="First frame of the clip", precision=0, minimum=0,
-            info="Counted from 0; press Enter to read the clip from there on.",
+            info="Counted from 0; press Enter to read the clip from this frame.",
         )  # fmt: skip
         self.steady = gr.Checkbox(
             label="Steady a clip's depth over time",
-            info="One scale for all frames, by points that stand still, smoothed without lag. Says how much neighbours differ.",
+            info="One scale for all frames, from points that stand still, smoothed without lag. Reports how much neighbouring frames differ.",
         )
 
     @property
@@ -148,7 +153,7 @@ def open_picture(
 ):
     """Make a scene of a picture: with a depth model, a given depth map, or a labelled guess."""
     if not picture:
-        raise InputError("Give a picture first.")
+        raise InputError("Choose a picture first.")
     read = read_picture(picture)
     depth, warning = _depth(read, depth_from, depth_map, meaning, scale)
     scene = scene_from(read, depth, fov_degrees=fov_degrees or None)
@@ -181,7 +186,7 @@ def open_files(
             up=up, steady=steady_depth,  # type: ignore[arg-type]
         )  # fmt: skip
     if material.scene.kind not in kinds:
-        raise InputError(f"This method takes {' or '.join(kinds)}, and these files are a {material.scene.kind}.")
+        raise InputError(f"This method takes {' or '.join(kinds)}, but these files are a {material.scene.kind}.")
     project = project.opened(material.scene, material.points)
     if material.steady is not None:
         table = table_file(project)

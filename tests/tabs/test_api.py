@@ -76,7 +76,7 @@ def test_a_method_goes_from_example_to_result(client, name, tmp_path):
     assert sum(entry.startswith("frames/") for entry in names) == len(frames) and "cameras/camera_path.json" in names
 
     told = client.predict(handle_file(str(result)), api_name=f"/{name}_restore")
-    assert "taken up" in str(told)
+    assert "Restored a path" in str(told)
 
 
 def test_a_shot_of_one_method_gives_its_path_to_another(client, tmp_path):
@@ -93,10 +93,10 @@ def test_a_shot_of_one_method_gives_its_path_to_another(client, tmp_path):
 @pytest.mark.parametrize(
     ("endpoint", "values", "words"),
     [
-        ("/gen3c_rehearse", {}, "pick an example"),
+        ("/gen3c_rehearse", {}, "choose an example"),
         ("/gen3c_draw", {"frames": 1000}, "481"),
         ("/gen3c_open_example", {"example": "nowhere"}, "nowhere"),
-        ("/compare_rehearse", {"film_moves": "arc 10", "methods_chosen": ["GEN3C"]}, "pick an example"),
+        ("/compare_rehearse", {"film_moves": "arc 10", "methods_chosen": ["GEN3C"]}, "choose an example"),
     ],
 )
 def test_errors_arrive_as_sentences(client, endpoint, values, words):
@@ -153,7 +153,7 @@ def test_sessions_are_apart(address, tmp_path):
     first, second = (Visitor(address, tmp_path) for _ in range(2))
     first.predict(STILL, api_name="/genxd_open_example")
     first.predict(api_name="/genxd_draw")
-    with pytest.raises(AppError, match="pick an example"):
+    with pytest.raises(AppError, match="choose an example"):
         second.predict(api_name="/genxd_rehearse")
 
 

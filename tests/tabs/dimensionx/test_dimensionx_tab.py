@@ -240,7 +240,7 @@ def test_words_alone_need_no_picture(client):
 def test_a_model_writes_the_prompt_before_the_shot(client):
     client.predict(frames=9, api_name="/dimensionx_draw")
     words, told = client.predict(caption="small", weights="tiny", api_name="/dimensionx_describe")
-    assert words and "read it before the shot" in told
+    assert words and "check it before you shoot" in told
     _, status, _ = shot(client, prompt="my words", caption="small")
     assert "was described as" not in status
 

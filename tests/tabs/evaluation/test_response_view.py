@@ -59,7 +59,7 @@ def test_the_set_is_shot_and_random_weights_are_labelled(tmp_path, monkeypatch):
     assert told[0] == "**Sampling** 1/2 " and "Kept: gen3c" in told[-1] and "RANDOM weights" in told[-1]
     assert asked[0][0] == "gen3c" and asked[0][3] == ["--weights", "tiny"]
     assert sum(map(len, response.SET.values())) == response_view.SHOTS_OF_SET
-    with pytest.raises(InputError, match="Give the picture"):
+    with pytest.raises(InputError, match="choose the picture"):
         next(response_view.shoot_responses(project, "gen3c", "tiny", ""))
 
 
@@ -68,5 +68,5 @@ def test_nothing_given_and_visitors_of_a_space_are_refused(tmp_path, monkeypatch
     with pytest.raises(InputError, match="at several strengths"):
         next(response_view.measure_responses(Project(folder=tmp_path), []))
     monkeypatch.setenv("SPACE_ID", "somebody/space")
-    with pytest.raises(InputError, match="by who runs it"):
+    with pytest.raises(InputError, match="whoever runs it"):
         next(response_view.measure_responses(Project(folder=tmp_path), ["a.mp4"]))

@@ -25,7 +25,7 @@ def test_a_row_has_the_numbers_and_a_sparkline_with_gaps():
     row = table.row("GEN3C", take(16, frames=10))
     named = dict(zip(table.COLUMNS, row["cells"]))
     assert named["verdict"] == "differs" and named["placed"] == 83.3
-    assert named["turn of asked, %"] == pytest.approx(80, abs=0.1)
+    assert named["rotation of requested, %"] == pytest.approx(80, abs=0.1)
     assert named["lens, %"] == 0
     assert row["spark"][-2:] == [None, None] and row["spark"][9] == 1 and len(row["spark"]) == 12
 

@@ -117,7 +117,7 @@ def test_cancel_keeps_the_finished_chunk_and_going_on_ends_the_path(client):
     client.predict(STILL, api_name="/gen3c_open_example")
     client.predict(**FRAME | {"frames": 25}, api_name="/gen3c_draw")
     job = client.submit(**QUICK | {"steps": 60}, chunk_frames=9, api_name="/gen3c_shoot")
-    while not any("Saved, still running" in str(told) for told, *_ in job.outputs()):
+    while not any("Saved; still running" in str(told) for told, *_ in job.outputs()):
         assert not job.done()
         time.sleep(0.02)
     job.cancel()

@@ -138,7 +138,7 @@ def test_a_video_is_curated_and_becomes_the_scene(client, tmp_path):
 def test_what_is_missing_is_said(client):
     for given_files, endpoint, words in (
         ([], "open_files", "Give files first"),
-        (None, "curate", "Give a video first"),
+        (None, "curate", "Choose a video first"),
     ):
         with pytest.raises(AppError, match=words):
             client.predict(given_files, api_name=f"/genxd_{endpoint}")

@@ -176,10 +176,10 @@ def test_the_phases_run_one_by_one_and_their_results_can_be_changed(with_fox, ad
     status, _, _, files, *_, said = with_fox("shoot_between", **run)
     result = next(Path(file) for file in value(files) if str(file).endswith(".mp4"))
     assert "tiny random weights" in status and said.startswith("**The video is above**") and probe(result).frames == 5
-    assert restore(result).settings["keyframes_at"] == "0, 4" and "changed since" not in status
+    assert restore(result).settings["keyframes_at"] == "0, 4" and "changed after" not in status
     with_fox("place_object", chosen="1: fox.glb", moment=0.0, right=-0.4, **PLACE)
     status, *_ = with_fox("shoot_between", **run)
-    assert "Scene or path changed since these keyframes were painted" in status
+    assert "The scene or path changed after these keyframes were painted" in status
 
 
 def picture(item) -> str:

@@ -43,7 +43,7 @@ def test_the_list_says_where_each_shot_begins_and_what_is_wrong_at_a_cut():
 
 def test_shots_become_an_animatic_a_sheet_a_timeline_and_an_edl(gen3c_alone, tmp_path):
     client = Visitor(gen3c_alone, tmp_path)
-    with pytest.raises(AppError, match="pick an example"):
+    with pytest.raises(AppError, match="choose an example"):
         client.predict("Early", "not watched", api_name="/add_shot")
     client.predict("reading_room", api_name="/gen3c_open_example")
     small: dict = {"frames": 9, "width": 128, "height": 128}

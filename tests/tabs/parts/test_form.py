@@ -70,12 +70,12 @@ def test_a_value_out_of_range_is_said_with_its_label():
         call("left", 9, 121, 7, "", True)
 
 
-@pytest.mark.parametrize("error", [InputError("Give a picture first."), OSError(28, "No space left")])
+@pytest.mark.parametrize("error", [InputError("Choose a picture first."), OSError(28, "No space left")])
 def test_errors_become_sentences(error):
     def fails():
         raise error
 
-    with pytest.raises(gr.Error, match=r"Give a picture first\.|disk of this computer is full"):
+    with pytest.raises(gr.Error, match=r"Choose a picture first\.|disk of this computer is full"):
         wrap_handler(fails)()
 
 

@@ -39,7 +39,7 @@ def test_cancelled_splats_are_kept_seen_and_flown_through(visit, monkeypatch):
     expect(page.locator("#scene-orbit-stage figcaption")).to_contain_text("camera 1 of 3", timeout=SLOW)
     page.locator("#scene-orbit-stage .stage-eye").focus()
     page.keyboard.press("d")
-    expect(page.locator("#scene-orbit-stage figcaption")).to_contain_text(re.compile("where you flew"), timeout=SLOW)
+    expect(page.locator("#scene-orbit-stage figcaption")).to_contain_text(re.compile("your position"), timeout=SLOW)
 
     expect(page.locator("#scene-flight")).to_be_hidden()
     page.evaluate("document.querySelector('#scene-fly').click()")

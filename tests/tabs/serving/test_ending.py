@@ -90,5 +90,5 @@ def test_no_new_work_begins_while_it_ends(monkeypatch):
     work.ending.set()
     monkeypatch.setattr(ending, "WORK", work)
     refused = client.post("/gradio_api/queue/join")
-    assert refused.status_code == 503 and "being stopped" in refused.text
+    assert refused.status_code == 503 and "shutting down" in refused.text
     assert client.get("/gradio_api/queue/data").text == client.post("/gradio_api/cancel").text == "the app"

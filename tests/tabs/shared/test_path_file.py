@@ -61,7 +61,7 @@ def test_another_scene_scales_it_again_and_what_cannot_be_scaled_is_said(tmp_pat
     nearer, farther = (drawn(given.opened(project(far).scene)).ready()[1] for far in (1.0, 4.0))
     np.testing.assert_allclose(4 * np.ptp(nearer.centres, axis=0), np.ptp(farther.centres, axis=0), rtol=1e-6)
     early, told, _ = open_path(Project(), file, path_scale="subject")
-    assert "when a scene is opened" in told and early.content.own_scale == "subject"
+    assert "when you open a scene" in told and early.content.own_scale == "subject"
     straight = orbit().with_poses(np.repeat(np.eye(4)[None], 9, axis=0))
     with pytest.raises(InputError, match="no common point"):
         open_path(project(), saved(tmp_path, *write("reshoot", straight)), path_scale="subject")

@@ -32,7 +32,7 @@ def test_a_shot_survives_the_address():
     "text", ["x", "%00", encode_link(SHOT)[:-9], encode_link({"method": "gen3c"}), "A" * LONGEST_LINK]
 )
 def test_what_is_no_link_is_refused(text):
-    with pytest.raises(InputError, match="cut off or damaged"):
+    with pytest.raises(InputError, match="incomplete or damaged"):
         decode_link(text)
 
 
@@ -41,7 +41,7 @@ def test_too_much_for_a_link_and_a_method_that_is_elsewhere_are_said(monkeypatch
     with pytest.raises(InputError, match="too long for a link"):
         encode_link({**SHOT, "controls": {"prompt": noise}})
     monkeypatch.setenv("RESHOOT_METHODS", "genxd")
-    with pytest.raises(InputError, match="a shot with gen3c, which is not offered here"):
+    with pytest.raises(InputError, match="a shot with gen3c, which this app does not offer"):
         app._linked_tab(request(encode_link(SHOT)))  # type: ignore[arg-type]
 
 

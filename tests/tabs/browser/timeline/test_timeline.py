@@ -154,7 +154,7 @@ def test_a_target_is_picked_orbited_warned_of_and_a_walk_is_recorded(page):
     said(page, "Orbit 45 degrees")
     expect(keys(page)).to_have_count(4)
     page.get_by_role("button", name="As the method was trained").click()
-    said(page, "Nobody has published how far the cameras go that GEN3C was trained on.")
+    said(page, "The camera range of GEN3C's training data is not published.")
     travel = page.get_by_label("Travel at most, slider")
     travel.focus()
     page.keyboard.press("Home")
