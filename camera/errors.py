@@ -46,8 +46,8 @@ _FAULTS = {
     errno.EDQUOT: "The disk quota of this computer is used up; free some space and try again.",
     errno.EFBIG: "The file would be larger than this computer allows; make the shot smaller or raise the limit.",
     errno.EROFS: "This computer's disk can only be read; set TMPDIR to a folder that can be written.",
-    errno.EACCES: "A folder or file may not be used by Reshoot; correct its permissions, or set TMPDIR to another folder.",
-    errno.EPERM: "A folder or file may not be used by Reshoot; correct its permissions, or set TMPDIR to another folder.",
+    errno.EACCES: "Reshoot has no permission to use a folder or file; correct its permissions, or set TMPDIR to another folder.",
+    errno.EPERM: "Reshoot has no permission to use a folder or file; correct its permissions, or set TMPDIR to another folder.",
     errno.EMFILE: "Too many files are open on this computer; try again in a minute.",
     errno.ENFILE: "Too many files are open on this computer; try again in a minute.",
     errno.EIO: "This computer's disk does not answer; try again, and check the disk.",
@@ -64,7 +64,7 @@ _NETWORK = {
     errno.ECONNREFUSED: "nothing listens there",
     errno.ECONNRESET: "the connection broke off",
     errno.ENETUNREACH: "there is no network",
-    errno.EHOSTUNREACH: "there is no way to it",
+    errno.EHOSTUNREACH: "it cannot be reached",
 }
 
 
@@ -93,7 +93,9 @@ def log_failure(log: logging.Logger, what: str) -> str:
     """Log the current exception under a number; returns a sentence that says ``what`` failed and where to look."""
     number = uuid.uuid4().hex[:8]
     log.exception("%s (%s)", what, number)
-    return f"{what} by a mistake of Reshoot's; its log says more under {number}. Please report it with your settings."
+    return (
+        f"{what} because of an internal error; the log has details under {number}. Please report it with your settings."
+    )
 
 
 def json_kind(value: object) -> str:

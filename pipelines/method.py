@@ -34,7 +34,7 @@ class Moves(Settings):
         "crop",
         "Fit the picture by",
         choices=("crop", "pad", "stretch"),
-        help="How a picture of another shape enters the frame.",
+        help="How a picture with another aspect ratio is fitted to the frame.",
         advanced=True,
     )
 

@@ -27,14 +27,14 @@ class RunOptions(Settings):
         "real",
         "Weights",
         choices=("real", "tiny", "random"),
-        help="Tiny: small random networks, everything else real, seconds on a processor. Random: full size without a "
+        help="Tiny: small random networks, everything else real, seconds on a CPU. Random: full size without a "
         "download, for memory and speed. Both make noise, not pictures.",
     )
     memory: str = setting(
         AUTO,
         "Memory",
         choices=(AUTO, *MODES),
-        help="Auto takes the fastest that fits and leaves the picture alone. fp8 and int8 (needs torchao) store weights in 8 "
+        help="Auto takes the fastest mode that fits and does not change the picture. fp8 and int8 (needs torchao) store weights in 8 "
         "bits and change it slightly.",
         advanced=True,
     )
@@ -73,8 +73,8 @@ class RunOptions(Settings):
     correct_turns: bool = setting(
         False,
         "Correct the turns by the method's response",
-        help="Asks for 34 degrees to get 30, as the response curve that was measured of this method with these weights says; "
-        "the result says what was asked.",
+        help="Requests 34 degrees to get 30, according to the measured response curve of this method with these weights; "
+        "the result says what was requested.",
         advanced=True,
     )
     gpus: int = setting(
@@ -83,6 +83,6 @@ class RunOptions(Settings):
         minimum=1,
         maximum=MOST_GPUS,
         step=1,
-        help="So many share the work of one shot: sooner done, and the picture changes by rounding only.",
+        help="Number of GPUs that share the work of one shot: faster, and the picture changes only by rounding.",
         advanced=True,
     )

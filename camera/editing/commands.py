@@ -82,9 +82,7 @@ def read_camera(value: Any, like: CameraPath | None = None) -> CameraPath:
         lens = np.array(value["lens"], np.float64).reshape(3, 3)
         width, height = int(value["width"]), int(value["height"])
     except (TypeError, KeyError, ValueError, OverflowError):
-        raise InputError(
-            "The view that should become a key did not come with a camera; look again and repeat."
-        ) from None
+        raise InputError("The view for the new key came without a camera; try again.") from None
     camera = CameraPath(pose, lens, width, height)
     return camera if like is None else camera.fitted(like.width, like.height)
 
@@ -109,7 +107,7 @@ def _add(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
 def _append(move: KeyedMove, command: Command, origin: CameraPath) -> EditResult:
     """Append a camera after the last key. If that is at the end of the move, the other keys are compressed, so that its length stays."""
     if move.source is not None:
-        raise InputError("Over a clip's camera keys stand at its frames; go to a frame and add the key there.")
+        raise InputError("Over a clip's camera, keys must be at its frames; go to a frame and add the key there.")
     last, count = move.keys[-1], len(move.keys)
     camera = read_camera(command.get("camera"), origin)
     apart = (last.time - move.keys[0].time) / (count - 1) if count > 1 else move.seconds

@@ -34,7 +34,7 @@ class Coverage:
     def words(self) -> str:
         """For people."""
         if not len(self.points):
-            return "The move shows nothing that the pictures have not seen."
+            return "The move shows nothing that the pictures do not show."
         return (
             f"One more picture from frame {self.best + 1} would show {self.best_share:.0%} of what the move shows "
             "and no picture saw."

@@ -192,14 +192,12 @@ def _hopeless(name: str, limits: Limits) -> str:
             f"The picture itself shows things nearer than {limits.nearest:g}; no move can keep that distance. "
             "Lower the limit of nearness."
         )
-    return (
-        "Even standing still breaks the limit of what is new: the frame is larger than the picture. Raise that limit."
-    )
+    return "Even a static camera exceeds the limit of what is new, because the frame is larger than the picture. Raise that limit."
 
 
 def _words(kept: NDArray, binding: dict[str, int], names: dict[str, str]) -> str:
     if kept.min() > 1 - 1e-9:
-        return "The move keeps all limits as it is; nothing was changed."
+        return "The move already stays within all limits; nothing was changed."
     limit = names[max(binding, key=lambda name: binding[name])]
     least = int(np.argmin(kept))
     return (

@@ -212,7 +212,7 @@ def palette(colours: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list]:
 def _layout(path: CameraPath, scene: Scene | None, nominal: bool) -> dict:
     unit = "m" if scene and scene.unit == "metres" else "scene units"
     axis = {"showbackground": False, "zeroline": False, "showspikes": False}
-    title = "Nominal path: this method is not told these poses" if nominal else None
+    title = "Nominal path: this method does not receive these poses" if nominal else None
     return {
         "scene": {
             "aspectmode": "data",

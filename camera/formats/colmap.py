@@ -247,7 +247,7 @@ def _cameras_bin(data: bytes, name: str) -> dict[int, _Lens]:
         where = f"camera {identity} of {name}"
         if model not in MODELS:
             kind = OTHER_MODELS.get(model, f"model {model}")
-            raise InputError(f"The lens of {where} is no perspective one ({kind}); undistort the model first.")
+            raise InputError(f"The lens of {where} is not a perspective lens ({kind}); undistort the model first.")
         kind, parameters = MODELS[model]
         lenses[identity] = _lens(kind, width, height, np.array(reader.unpack(f"<{parameters}d")), where)
     return lenses

@@ -163,9 +163,7 @@ def _lens(
     """
     for key in WIDE_ANGLE:
         if values.get(key) not in (None, False):
-            raise refusal(
-                repr(key), where, "a lens that is no perspective one", "undistort the pictures and cameras first"
-            )
+            raise refusal(repr(key), where, "a non-perspective lens", "undistort the pictures and cameras first")
     model = values.get("camera_model", "PINHOLE")
     if model not in ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV", "SIMPLE_RADIAL", "RADIAL"):
         raise InputError(

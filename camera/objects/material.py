@@ -92,7 +92,7 @@ def _both(base: _Layer, glow: _Layer, seen: Callable[[_Layer], NDArray[np.uint8]
         return Material(None, srgb_from_linear(base.factor + glow.factor), cut_out=cut_out)
     alike = base.texture is None or glow.texture is None or _same_place(base, glow)
     if not alike:
-        note = "Parts that shine of themselves have a picture laid out in another way and are drawn without that light."
+        note = "Emissive parts use other texture coordinates than their base colour and are drawn without emission."
         return Material(_tint(seen(base), tint), tint, uv_set, moved, cut_out, note=note)
     if base.texture is None:
         uv_set, moved = glow.placed

@@ -16,7 +16,7 @@ from camera.objects import file_notes, gltf, obj_ply
 from camera.objects.bundle import join_model_files
 from camera.objects.surface import Surface
 
-_SEE_THROUGH = "Its transparent parts are drawn whole."
+_SEE_THROUGH = "Its transparent parts are drawn opaque."
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ def _lacking(data: bytes, name: str) -> tuple[str, ...]:
     if PurePath(name).suffix.lower() != ".obj" or b"mtllib" not in data[: 1 << 16]:
         return ()
     return (
-        "Its colours lie in a file of their own; to have them, give the OBJ with its MTL and pictures, or all in a zip.",
+        "Its colours are in a separate file; to include them, give the OBJ with its MTL and pictures, or all in a zip.",
     )
 
 

@@ -38,11 +38,9 @@ class Surface:
         if self.triangles.ndim != 2 or self.triangles.shape[1] != 3 or not len(self.triangles):
             raise InputError("The mesh has no triangles; export it with faces, not as points or lines.")
         if self.triangles.min() < 0 or self.triangles.max() >= count:
-            raise InputError(
-                f"The mesh has triangles with corners that its {count} vertices do not hold; export it again."
-            )
+            raise InputError(f"The mesh has triangles that refer to vertices beyond its {count}; export it again.")
         if self.uv is not None and (self.uv.shape != (count, 2) or not np.isfinite(self.uv).all()):
-            raise InputError("The mesh has places in its texture that are not finite numbers; export it again.")
+            raise InputError("The mesh has texture coordinates that are not finite numbers; export it again.")
 
     def moved(self, world_from_mesh: ArrayLike) -> Surface:
         """The surface after an affine transform (4,4)."""
@@ -116,7 +114,7 @@ def thin_surface(
                 break
         cells = min(max(cells * (0.95 * most / max(len(fewer), 1)) ** 0.5, 1), 2**18)
     if found is None or not len(found[1]):
-        raise InputError("The mesh is made of too many small pieces to be simplified; reduce it before you give it.")
+        raise InputError("The mesh is made of too many small pieces to be simplified; simplify it first.")
     return found
 
 

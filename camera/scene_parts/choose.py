@@ -135,7 +135,7 @@ def _alike(view: View, x: int, y: int) -> NDArray[np.bool_]:
     cv2.floodFill(view.colour.copy(), reached, (x, y), 0, (FLAT_LEVELS,) * 3, (FLAT_LEVELS,) * 3, flags)
     mask = (reached[1:-1, 1:-1] > 0) & view.known
     if mask.mean() > MOST_FLAT:
-        raise InputError("That is a large surface and no thing; click on a thing, or choose by a box or a mask.")
+        raise InputError("That is a large surface, not an object; click on an object, or choose by a box or a mask.")
     return _checked(mask)
 
 

@@ -42,9 +42,7 @@ class Shift:
 
     def __post_init__(self) -> None:
         if not all(np.isfinite(value) and abs(value) <= 100 for value in (self.right, self.up, self.ahead)):
-            raise InputError(
-                "A part goes right, up and ahead by finite numbers of at most 100 distances of the subject."
-            )
+            raise InputError("A part can move right, up and ahead by at most 100 times the subject's distance.")
 
 
 STAY = Shift()
@@ -83,7 +81,7 @@ def change_part(
         views = tuple(_with_part(base[i], view, masks[i], turn) for i, view in enumerate(scene.views))
         if all(view is before for view, before in zip(views, base)):
             raise InputError(
-                f"Nothing of the part would be seen at its new place; go less far. The subject's distance is "
+                f"The part would not be visible at its new place; move it less far. The subject's distance is "
                 f"{subject_distance(scene.first):.3g} {scene.unit}, the part's {_distance(scene, masks):.3g}."
             )
         others = (*others, *(base[i] for i in spread_indices(len(base), KEPT_BEHIND)))
@@ -127,7 +125,7 @@ def ground_axes(view: View, mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64
     low = np.roll(mask, round(0.04 * view.height) + 1, axis=0) & ~mask
     grounds = [plane for plane in find_planes(view) if plane.is_ground]
     best = max(grounds, key=lambda plane: (plane.on & low).sum(), default=None)
-    words = "" if best is not None else " No ground was found under it, so it goes along level axes."
+    words = "" if best is not None else " No ground was found under it, so it moves along level axes."
     up = np.array(UP, np.float64) if best is None else best.normal
     across = view.world_from_camera[:3, 0] - (view.world_from_camera[:3, 0] @ up) * up
     right = across / max(np.linalg.norm(across), 1e-9)

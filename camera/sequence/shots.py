@@ -90,9 +90,7 @@ def _check_cut(before: CameraPath, after: CameraPath, subject: NDArray) -> str:
     if ratio >= SIZE_RATIO or apart >= CUT_DEGREES:
         return ""
     if apart < JUMP_DEGREES:
-        return (
-            f"A jump cut: only {apart:.0f} degrees and {ratio:.1f} times in size; go 30 degrees round, or much closer."
-        )
+        return f"A jump cut: only {apart:.0f} degrees and {ratio:.1f} times in size; move 30 degrees around, or much closer."
     return f"The cut changes the view by {apart:.0f} degrees; under 30 it looks like a mistake."
 
 

@@ -122,14 +122,14 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         type=float,
         default=0.0,
         metavar="FRAMES",
-        help="of a borrowed move: smooth over so many frames",
+        help="smooth a borrowed move over this many frames",
     )
     command.add_argument(
         "--convention",
         default="",
         metavar="NAME",
         help="how raw matrices of a path file are read: c2w-opencv, w2c-opencv, c2w-opengl, w2c-opengl, each also with "
-        "-transposed; without it the likeliest is taken and said",
+        "-transposed; by default the most likely one is used and reported",
     )
     command.add_argument(
         "--path-scale",
@@ -160,7 +160,7 @@ def _add_shot(command: argparse.ArgumentParser, known: Method, name: str) -> Non
         _add_holes(holes)
         holes.add_argument(
             "--moving", type=Path, nargs="+", metavar="FILE",
-            help="with --holes remembered: masks of what moves, bright on it: a video, a zip of pictures, or a picture per frame",
+            help="with --holes remembered: masks of moving parts, bright on them: a video, a zip of pictures, or a picture per frame",
         )  # fmt: skip
         add_settings(command.add_argument_group("look"), Look, "look", taken=known.moves.controls())
 
@@ -203,7 +203,7 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     source.add_argument(
         "--steady-depth",
         action="store_true",
-        help="bring the depth of a clip's frames to one scale and smooth it over time; says what is left",
+        help="bring the depth of a clip's frames to one scale and smooth it over time; reports the residual",
     )
     source.add_argument(
         "--depth-report",
@@ -213,7 +213,7 @@ def add_scene(command: argparse.ArgumentParser, known: Method, *, required: bool
     )
     source.add_argument(
         "--second-capture", type=Path, nargs="+", metavar="FILE",
-        help="a second capture of the same place, as --files; it is registered and fills what the first never saw",
+        help="a second capture of the same place, as --files; it is registered and fills what the first does not show",
     )  # fmt: skip
     source.add_argument("--up", choices=UPS, default="auto", help="the axis that points up in a file of splats")
     source.add_argument("--depth", type=Path, help=f"depth map of the picture: {KINDS}")

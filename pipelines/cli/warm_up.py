@@ -11,7 +11,7 @@ from pipelines.rehearsal import warm_up
 def main() -> int:
     began = time.process_time()
     warm_up()
-    print(f"The renderers are compiled ({time.process_time() - began:.1f} s of processor).")
+    print(f"The renderers are compiled ({time.process_time() - began:.1f} s of CPU time).")
     return 0
 
 

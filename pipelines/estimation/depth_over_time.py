@@ -113,7 +113,7 @@ def steady_depth(
     """
     if depth.shape != frames.shape[:3] or len(frames) < 3:
         raise InputError(
-            f"Steadying takes at least 3 frames with a depth map each, got {frames.shape[:3]} and {depth.shape}."
+            f"Steadying needs at least 3 frames with a depth map each, got {frames.shape[:3]} and {depth.shape}."
         )
     inverse = np.where(is_depth(depth), 1 / np.maximum(depth, 1e-12), np.nan)
     sightings = follow_points(frames, moving)

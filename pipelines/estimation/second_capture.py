@@ -45,7 +45,7 @@ class Registration:
     def sentence(self) -> str:
         return (
             f"Second capture registered by {self.agreeing} of {self.matches} matched points, which miss by {self.residual:.2%} of their "
-            f"distance; scale {self.similarity.scale:.4g}. Its pictures fill what the first never saw."
+            f"distance; scale {self.similarity.scale:.4g}. Its pictures fill what the first does not show."
         )
 
 
@@ -56,7 +56,7 @@ def add_capture(scene: Scene, second: Scene) -> Registration:
     """
     for each in (scene, second):
         if isinstance(each, SelfRenderedScene):
-            raise InputError(f"Captures are matched by their pictures, and {each.name} is {each.source}.")
+            raise InputError(f"Captures are matched by their pictures, but {each.name} is {each.source}.")
     ours, theirs, away = match_captures(scene, second)
     similarity, agreeing = _best(theirs, ours, away)
     off = np.linalg.norm(similarity(theirs[agreeing]) - ours[agreeing], axis=1) / away[agreeing]

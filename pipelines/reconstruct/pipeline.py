@@ -69,7 +69,7 @@ class Shots:
     def sentence(self) -> str:
         frames, height, width, _ = self.frames.shape
         words = f"**{self.name}**: {frames} frames of {width} x {height} with their cameras"
-        words += f", depth: {self.source}." if self.depth is not None else ", no depth of their own."
+        words += f", depth: {self.source}." if self.depth is not None else ", without their own depth."
         if self.nominal:
             words += " **The method was not told this path**: have the cameras estimated from the frames."
         return words + (f"  \n{noise_words(self.weights)}" if self.weights != "real" else "")
@@ -241,9 +241,9 @@ class Choices:
 def check(shots: Shots, kind: str, keep: str, background: str) -> None:
     """Raise `InputError` for options that are unknown, contradict each other, or lack their masks."""
     if kind not in KINDS:
-        raise InputError(f"What can be made is {', '.join(KINDS)}; got {kind!r}.")
+        raise InputError(f"The kind must be {', '.join(KINDS)}; got {kind!r}.")
     if keep not in KEEPS.values():
-        raise InputError(f"What is kept is {', '.join(KEEPS.values())}; got {keep!r}.")
+        raise InputError(f"The part to keep must be {', '.join(KEEPS.values())}; got {keep!r}.")
     if background not in BACKGROUNDS.values():
         raise InputError(f"The background is {', '.join(BACKGROUNDS.values())}; got {background!r}.")
     if keep == "masks" and (shots.marked is None or shots.marked.shape != shots.frames.shape[:3]):

@@ -105,7 +105,7 @@ def _box(file: str | Path) -> tuple[Callable[..., dict[str, NDArray]], dict[str,
 
 
 def _damage_error(file: str | Path) -> InputError:
-    return InputError(f"What {Path(file).name} carries is damaged; open the picture it was shot from.")
+    return InputError(f"The scene embedded in {Path(file).name} is damaged; open the picture it was shot from.")
 
 
 def shapes_of(views: int, others: int = 0) -> dict[str, str]:

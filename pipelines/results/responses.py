@@ -27,7 +27,7 @@ def responses_folder() -> Path:
 def words(one: Response) -> str:
     """A short description of every axis."""
     axes = [f"{answer.axis} {100 * answer.gain:.0f} % of asked, {answer.lag:g} frames late" for answer in one.answers]
-    return "; ".join(axes) or "no axis was asked for anything"
+    return "; ".join(axes) or "no axis was requested"
 
 
 def save_responses(one: Response, folder: Path) -> Path:

@@ -84,7 +84,7 @@ def choose(needs: Mapping[str, float], free: float, requested: str = AUTO) -> Ch
         if need * HEADROOM > free:
             other = f"; {fitting[0]} would fit with {needs[fitting[0]]:.1f} GB" if fitting else ""
             raise InputError(f"Memory mode {requested} needs about {need:.1f} GB, {free:.1f} GB are free{other}.")
-        return Choice(requested, need, f"Memory mode {requested}, as asked: about {need:.1f} of {free:.1f} GB.")
+        return Choice(requested, need, f"Memory mode {requested}, as requested: about {need:.1f} of {free:.1f} GB.")
     if not fitting:
         least = min(needs, key=lambda mode: needs[mode])
         raise InputError(f"This needs at least {needs[least]:.1f} GB of GPU memory ({least}), {free:.1f} GB are free.")
@@ -213,5 +213,5 @@ def _on_processor(seconds: float, needs: Mapping[str, float], free: float) -> Fo
             "use a GPU, or tiny weights to try everything but the picture."
         )
         return Forecast(seconds, need, FULL, refusal, refusal)
-    words = "There is no GPU: expect hours rather than minutes on the processor."
+    words = "There is no GPU: expect hours rather than minutes on the CPU."
     return Forecast(seconds, need, FULL, words, weights_gigabytes=need)

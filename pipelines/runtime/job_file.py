@@ -99,7 +99,7 @@ def sign(file: Path) -> Path:
 def check_sender(file: str | Path) -> None:
     """Raises `InputError` unless the job was signed with this Space's secret (HMAC, SHA-256) within the last hour."""
     if not os.environ.get(SECRET_VARIABLE):
-        raise InputError(f"This Space shoots for no other one: set the same {SECRET_VARIABLE} here and there.")
+        raise InputError(f"This Space does not shoot for other Spaces: set the same {SECRET_VARIABLE} here and there.")
     data = Path(file).read_bytes()
     if len(data) > _PROOF.size:
         made, seal = _PROOF.unpack(data[-_PROOF.size :])

@@ -63,9 +63,11 @@ def run(place: str, shot: Shot, *, headers: Mapping[str, str] | None = None) -> 
         except (InputError, GeneratorExit):
             raise
         except AppError as error:  # in the words of that Space
-            raise InputError(f"The Space {place} broke off ({error}); try again.") from error
+            raise InputError(f"The Space {place} stopped responding ({error}); try again.") from error
         except Exception as error:
-            raise InputError(f"The Space {place} broke off ({describe_unreachable(error)}); try again.") from error
+            raise InputError(
+                f"The Space {place} stopped responding ({describe_unreachable(error)}); try again."
+            ) from error
         finally:
             job.cancel()
 

@@ -36,7 +36,7 @@ def drawing_on(device: str | None = None) -> Drawing:
 
     gpu = device == "cuda" or (device is None and torch.cuda.is_available() and not on_zerogpu())
     if not gpu:
-        words = "drawn by Reshoot's own rasteriser on the processor"
+        words = "drawn by Reshoot's own rasteriser on the CPU"
         return Drawing(_draw_compiled, torch.device("cpu"), words, 1000, 192, 6000)
     cuda = torch.device("cuda")
     name, reason = _gsplat()

@@ -129,7 +129,7 @@ def _standing(splats: Splats, ready: Any, fov_degrees: float) -> tuple[CameraPat
     pose[:3, :3], pose[:3, 3] = look_at(eye, middle), eye
     return origin.with_poses(
         pose[None]
-    ), "Its origin does not show it, so it is seen from before it; give a camera for another view."
+    ), "The origin does not show the scene, so the first view is from in front of it; give a camera for another view."
 
 
 def _extent(splats: Splats) -> tuple[NDArray[np.float64], float]:

@@ -146,5 +146,5 @@ def test_masks_of_another_shape_and_an_empty_part_are_refused(scene):
 
 @pytest.mark.parametrize("change, shift", [("move", Shift(right=5.0)), ("duplicate", Shift(ahead=-4.0))])
 def test_a_part_that_nothing_would_show_at_its_new_place_is_refused(scene, change, shift):
-    with pytest.raises(InputError, match=r"go less far.*the part's 3"):
+    with pytest.raises(InputError, match=r"move it less far.*the part's 3"):
         change_part(scene, red(scene.first)[None], change, shift)

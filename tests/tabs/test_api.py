@@ -138,7 +138,7 @@ def test_what_a_run_needs_names_what_its_settings_ask_too_much_of(client):
     calm = client.predict(weights="tiny", api_name="/dualcamctrl_forecast")
     assert calm.startswith("Tiny random networks") and "Note" not in calm
     told = client.predict(weights="tiny", translation_scale=10, api_name="/dualcamctrl_forecast")
-    assert "Note: The network is told a travel of 4" in told and "lower the translation scale" in told
+    assert "Note: The network receives a travel of 4" in told and "lower the translation scale" in told
 
 
 def test_one_move_is_rehearsed_with_several_methods(client):

@@ -56,7 +56,7 @@ def videos(given: Sequence[Path]) -> list[Path]:
     named = set(found)
     results = [file for file in found if not any(_is_companion(file, other) for other in named)]
     if not results:
-        raise InputError("There is no mp4 among what was given.")
+        raise InputError("There is no mp4 among the given files.")
     return results
 
 

@@ -46,7 +46,7 @@ class DimensionXMoves(Moves):
         minimum=5,
         maximum=FRAMES,
         step=4,
-        help="49 is what was trained; the 360 degree orbit has 145.",
+        help="The models were trained on 49; the 360 degree orbit has 145.",
     )
     width: int = setting(WIDTH, "Width", minimum=ORBIT_WIDTH, maximum=WIDTH, step=240, advanced=True)
     height: int = setting(HEIGHT, "Height", minimum=ORBIT_HEIGHT, maximum=HEIGHT, step=160, advanced=True)
@@ -92,10 +92,10 @@ class DimensionXSettings(Settings):
         minimum=0.0,
         maximum=1.0,
         step=0.02,
-        help="The camera's director rules up to this part of the steps, then the T-Director; 1 never switches.",
+        help="Share of the steps with the camera's director, before the T-Director takes over; 1 never switches.",
     )
     lora_file: str = setting(
-        "", "Own LoRA file", help="Takes the director's place; diffusers, peft or SAT layout.", advanced=True, file=True
+        "", "Own LoRA file", help="Replaces the director; diffusers, peft or SAT layout.", advanced=True, file=True
     )
     lora_alpha: float = setting(
         0.0,
@@ -103,14 +103,14 @@ class DimensionXSettings(Settings):
         minimum=0.0,
         maximum=4096.0,
         step=1.0,
-        help="0 takes 1, as DimensionX trains; the rank of the file gives what other loaders apply.",
+        help="0 uses 1, as DimensionX trains; the rank of the file gives the strength that other loaders apply.",
         advanced=True,
     )
     base: str = setting(
         "CogVideoX-5b-I2V",
         "Base model",
         choices=("CogVideoX-5b-I2V", "CogVideoX1.5-5B-I2V"),
-        help="The LoRAs were trained on the first; on 1.5 they load, without promise.",
+        help="The LoRAs were trained on the first; they load on 1.5, but their effect is not established.",
         advanced=True,
     )
     use_picture: bool = setting(
@@ -122,8 +122,8 @@ class DimensionXSettings(Settings):
         "crop",
         "Frame of another shape",
         choices=("crop", "pad", "stretch as the demo", "stretch as the script"),
-        help="How a frame whose width and height (see the camera move) are not 3:2 enters the network. Upstream's demo and "
-        "script stretch.",
+        help="How a frame that is not 3:2 (see width and height of the camera move) is fitted to the network. Upstream's demo "
+        "and script stretch it.",
         advanced=True,
     )
     sampler: str = setting(
@@ -137,12 +137,12 @@ class DimensionXSettings(Settings):
         "off",
         "More frames",
         choices=("off", "x2", "x4", "x2 as upstream"),
-        help="An optional extra: RIFE between the frames; its 0.02 GB are fetched when it is first used.",
+        help="Optional: RIFE between the frames; its 0.02 GB are downloaded on first use.",
     )
     upscale: bool = setting(
         False,
         "Upscale x4",
-        help="An optional extra: Real-ESRGAN in tiles; its 0.07 GB are fetched when it is first used.",
+        help="Optional: Real-ESRGAN in tiles; its 0.07 GB are downloaded on first use.",
     )
     also: str = setting(
         "mp4 only", "Also save", choices=("mp4 only", "gif", "webp"), help="A gif has 240 rows, a webp at most 480."
@@ -153,7 +153,7 @@ class DimensionXSettings(Settings):
         minimum=0,
         maximum=8,
         step=1,
-        help="0 is one clip. Else a T-Director video first, then the camera's move from this many of its frames.",
+        help="0 makes one clip. Otherwise, makes a T-Director video first, then the camera move from this many of its frames.",
         advanced=True,
     )
     key_moment: int = setting(
@@ -162,7 +162,7 @@ class DimensionXSettings(Settings):
         minimum=1,
         maximum=8,
         step=1,
-        help="Which of the key frames has the reference clip that guides the others.",
+        help="The key frame whose clip guides the others.",
         advanced=True,
     )
     refinement: float = setting(
@@ -225,7 +225,7 @@ def check(scene: Scene, path: CameraPath, settings: Settings) -> tuple[str, ...]
     orbit = _is_orbit(found)
     if orbit and len(found.parts) > 1:
         raise InputError(
-            "The 360 degree orbit is a model of its own and cannot be followed by another clip; give it as a path alone."
+            "The 360 degree orbit is a separate model and cannot be followed by another clip; use it alone."
         )
     if settings.sampler == "SAT" and not orbit:
         raise InputError("The SAT sampler belongs to the 360 degree orbit; choose DPM++ or DDIM for this path.")
@@ -313,7 +313,7 @@ def _setting_warnings(settings: DimensionXSettings, found: Match) -> list[str]:
     changed = [name for name in _NOT_FOR_THE_ORBIT if getattr(settings, name) != defaults[name]]
     if _is_orbit(found) and changed:
         labels = ", ".join(DimensionXSettings.controls()[name].label for name in changed)
-        said.append(f"The 360 degree orbit is a network of its own, without adapters: {labels} does not act on it.")
+        said.append(f"The 360 degree orbit is a separate network without adapters: {labels} has no effect on it.")
     if settings.dynamic_guidance and settings.steps != 50:
         said.append(
             f"Dynamic guidance depends on the number of steps: with {settings.steps} it is not the published curve."
@@ -352,7 +352,7 @@ METHOD = Method(
     title="DimensionX",
     summary="One picture becomes a six-second video whose camera move comes from a LoRA: truck, pan, roll, orbit, or a full turn.",
     camera_use=(
-        "A director's LoRA makes the move; no pose is fed to the network, so the drawn path is nominal: "
+        "A director's LoRA makes the move. The network receives no poses, so the drawn path is nominal: "
         "amount, speed and lens changes are not followed."
     ),
     nominal=True,

@@ -235,7 +235,7 @@ class DimensionXPipeline:
     def _describe_run(self, found: Match, settings: DimensionXSettings) -> tuple[str, ...]:
         if not settings.use_picture:
             return ()
-        said = f"Directed by {found.title}; the path shown is nominal, the network was not told any pose."
+        said = f"Directed by {found.title}; the path shown is nominal, the network received no poses."
         if settings.lora_file:
             said = "Directed by your own LoRA file; the path shown is that of the moves chosen." + self._own(settings)
         first = math.ceil(settings.switch_to_t * settings.steps)

@@ -131,11 +131,11 @@ class DualCamCtrlSettings(Settings):
     )  # fmt: skip
     preview_every: int = setting(
         10,
-        "Early frame every",
+        "Preview every",
         minimum=0,
         maximum=100,
         step=1,
-        help="Steps between early frames; 0 shows none.",
+        help="Steps between preview frames; 0 shows none.",
         advanced=True,
     )
 
@@ -215,7 +215,7 @@ def _multiple(length: int) -> int:
 
 def _travel_warning(travel: float, turn: float) -> str:
     low, high = TYPICAL_TRAVEL
-    told = f"The network is told a travel of {travel:.2g}; its training clips go {low} to {high} in 61 frames"
+    told = f"The network receives a travel of {travel:.2g}; its training clips go {low} to {high} in 61 frames"
     if travel > FAR_TRAVEL:
         return f"{told}: lower the translation scale or shorten the move, or expect the picture to fall apart."
     if travel < 0.03 and turn < 1:
@@ -256,7 +256,7 @@ def _size_warning(path: CameraPath) -> str:
 
 def _prompt_warning(settings: DualCamCtrlSettings) -> str:
     if settings.mode == TEXT and not settings.prompt.strip():
-        return "Text to video without a prompt: the network has nothing to go by."
+        return "Text to video without a prompt: the network has nothing to work from."
     return ""
 
 
@@ -307,7 +307,7 @@ METHOD = Method(
     blank=blank,
     trained_moves=TrainedMoves(
         TYPICAL_TRAVEL[1], TYPICAL_TURN_DEGREES[1],
-        "DualCamCtrl was trained on RealEstate10K, whose cameras typically go 0.3 to 0.5 and turn 14 to 21 degrees in 61 frames "
+        "DualCamCtrl was trained on RealEstate10K, whose cameras typically move 0.3 to 0.5 and turn 14 to 21 degrees in 61 frames "
         "(the authors' demo trajectories).",
     ),
     links={"Weights": "https://huggingface.co/FayeHongfeiZhang/DualCamCtrl"},

@@ -82,7 +82,7 @@ class DualCamCtrlPipeline:
             encoders.encode_text(networks.tokenizer, networks.text_encoder, words, self.device).to(self.dtype)
             for words in (settings.prompt, settings.negative_prompt)
         )
-        yield Progress("Tracing the camera's rays", 2, 3)
+        yield Progress("Computing the camera's rays", 2, 3)
         rays = cameras.pack_rays(cameras.rays(network_path(scene, path, settings)))
         return sampling.Conditions(text, negative, tokens, seen, near, self._to_device(torch.from_numpy(rays)[None]))
 

@@ -43,7 +43,7 @@ class Gen3cMoves(Moves):
 
     trajectory: str = setting(
         "left", "Trajectory", choices=presets.TRAJECTORIES,
-        help="Slides end at the distance; circles run once around, beside the start, and come back to it.",
+        help="Straight moves end at the distance; circles run once around beside the start and return to it.",
     )  # fmt: skip
     rotation: str = setting(
         "center_facing", "Camera rotation", choices=tuple(presets.ROTATIONS),
@@ -67,8 +67,8 @@ class Gen3cMoves(Moves):
     )  # fmt: skip
     place: str = setting(
         EXACT, "Camera places", choices=(EXACT, UPSTREAM),
-        help="Upstream writes the offset into the matrix without turning it, so that its cameras stand aside of the path they "
-        "name; kept for comparison.",
+        help="Upstream writes the offset into the matrix without rotating it, so its cameras are off the intended path; kept "
+        "for comparison.",
         advanced=True,
     )  # fmt: skip
     frames: int = setting(
@@ -86,7 +86,7 @@ class Gen3cMoves(Moves):
     )  # fmt: skip
     fps: float = setting(
         24.0, "Frames per second", minimum=1, maximum=60, step=1, advanced=True,
-        help="Also told to the network, which was trained at 24.",
+        help="Also passed to the network, which was trained at 24.",
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ class Gen3cMoves(Moves):
 class Gen3cSettings(Settings):
     """All settings of a run except the camera path."""
 
-    prompt: str = setting("", "Prompt", lines=3, help="May stay empty: picture and camera say most.")
+    prompt: str = setting("", "Prompt", lines=3, help="Optional: picture and camera determine most of the video.")
     negative_prompt: str = setting(
         NEGATIVE_PROMPT, "Negative prompt", lines=3, advanced=True,
         help="Empty: the pass without cache keeps the prompt, so that guidance strengthens the geometry only.",
@@ -122,7 +122,7 @@ class Gen3cSettings(Settings):
         help="Hides background that would show through the gaps of a nearer surface.",
     )  # fmt: skip
     views: str = setting(
-        BEST, "Of several views show", choices=(BEST, POOLED), advanced=True,
+        BEST, "With several views, use", choices=(BEST, POOLED), advanced=True,
         help="The network looks at two pictures per frame: the two views that cover a chunk best (as upstream), or one in which "
         "all views are drawn and the nearest surface wins.",
     )  # fmt: skip
@@ -137,7 +137,7 @@ class Gen3cSettings(Settings):
     )  # fmt: skip
     alignment: str = setting(
         "non_rigid", "Depth alignment", choices=("non_rigid", "rigid", "off"), advanced=True,
-        help="How the depth of a chunk's last frame is brought onto the cache before it is added.",
+        help="How the depth of a chunk's last frame is aligned with the cache before it is added.",
     )  # fmt: skip
     noise_strength: float = setting(
         0.0, "Cache noise", minimum=0, maximum=1, step=0.01, advanced=True,
@@ -307,8 +307,8 @@ METHOD = Method(
     name="gen3c",
     title="GEN3C",
     summary="A picture, a posed clip or several views become a 3D cache whose renders along the path steer a video model.",
-    camera_use="The path enters as renders of the scene's points in every frame, lens changes included; what no point shows is "
-    "invented, and depth errors bend the move.",
+    camera_use="The path enters as renders of the scene's points in every frame, including lens changes. Areas without points are "
+    "invented, and depth errors distort the move.",
     nominal=False,
     paper="https://arxiv.org/abs/2503.03751",
     code="https://github.com/nv-tlabs/GEN3C",

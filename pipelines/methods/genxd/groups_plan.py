@@ -75,7 +75,7 @@ def _plan_from_one(scene: Scene, path: CameraPath, settings: GenXDSettings) -> P
     makes = tuple(range(FRAMES)) if given is not None else (-1, *range(FRAMES - 1))
     first = Run(cameras, (given or 0,), (0,), makes)
     if settings.mode == "video":
-        notes.append("Video mode knows no camera: the drawn path is not used.")
+        notes.append("Video mode has no camera input: the drawn path is not used.")
     if not settings.more_views or len(path) <= FRAMES:
         return Plan(_choose_frames(cameras, [i for i, frame in enumerate(makes) if frame >= 0]), (first,), tuple(notes))
     if settings.mode != "3D":

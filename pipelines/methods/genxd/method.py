@@ -164,8 +164,8 @@ METHOD = Method(
     title="GenXD",
     summary="One picture or a few views become 12 new views of 256 x 256 pixels: of a still scene (3D), "
     "of a scene that moves (4D), or a plain video.",
-    camera_use="Every pixel is told its ray, relative to the first given view. The scene's size is unknown to the "
-    "model, and video mode ignores the path.",
+    camera_use="Every pixel receives its ray, relative to the first given view. The model does not know the scene's scale, and "
+    "video mode ignores the path.",
     nominal=False,
     paper="https://arxiv.org/abs/2411.02319",
     code="https://github.com/HeliosZhao/GenXD",

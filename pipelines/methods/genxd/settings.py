@@ -54,7 +54,7 @@ class GenXDMoves(Moves):
         minimum=0.2,
         maximum=10,
         step=0.1,
-        help="Distance to the point that is circled; 2 is the distance of what the picture is about.",
+        help="Distance to the point that is circled; 2 is the subject's distance.",
     )
     focal: float = setting(
         0.0,
@@ -69,7 +69,7 @@ class GenXDMoves(Moves):
         "common point",
         "The spiral looks at",
         choices=("common point", "depth"),
-        help="Where the views look together, or the depth a lens would focus on (for views that all face forward).",
+        help="The point that all views look at, or the depth a lens would focus on (for views that all face forward).",
         advanced=True,
     )
     shifts_x: str = setting(
@@ -167,7 +167,7 @@ class GenXDSettings(Settings):
         "automatic",
         "Size of the scene",
         choices=DISTANCES,
-        help="The model knows no unit. Subject: what the picture is about stands at distance 2, as in its training renders. "
+        help="The model knows no unit. Subject: the subject is at distance 2, as in the training renders. "
         "As given: lengths are used as they are. Automatic: as given for several views, else subject.",
         advanced=True,
     )
@@ -195,8 +195,8 @@ class GenXDSettings(Settings):
 class CurationSettings(Settings):
     """From a plain video to an entry of CamVid-30K, see `pipelines.methods.genxd.curation.camvid`."""
 
-    every: int = setting(1, "Take every n-th frame", minimum=1, maximum=60, step=1)
-    most_frames: int = setting(60, "At most so many frames", minimum=3, maximum=300, step=1)
+    every: int = setting(1, "Use every n-th frame", minimum=1, maximum=60, step=1)
+    most_frames: int = setting(60, "Maximum number of frames", minimum=3, maximum=300, step=1)
     masks: str = setting(
         "found",
         "What might move",
@@ -205,10 +205,10 @@ class CurationSettings(Settings):
     )
     depth: str = setting(
         "sparse",
-        "Depth of what moves",
+        "Depth of moving parts",
         choices=("sparse", "small", "base", "large"),
         help="Sparse: of the nearest static points. Else Depth Anything V2 of this size, fitted to them as in the paper.",
     )
     least_motion: float = setting(
-        0.0, "Keep nothing that moves less", minimum=0, maximum=10, step=0.1, help="About 0.1 is still, 2 is dancing."
+        0.0, "Minimum motion to keep", minimum=0, maximum=10, step=0.1, help="About 0.1 is still, 2 is dancing."
     )

@@ -106,7 +106,7 @@ class I2V3DSettings(Settings):
         help="As painted shows plain colours, as the method's authors render them.", advanced=True,
     )  # fmt: skip
     ambient: float = setting(
-        0.5, "Light everywhere", minimum=0, maximum=1, step=0.05, help="What reaches sides turned away from the lamp.",
+        0.5, "Light everywhere", minimum=0, maximum=1, step=0.05, help="Light on sides that face away from the lamp.",
         advanced=True,
     )  # fmt: skip
     light_around: float = setting(
@@ -138,7 +138,7 @@ class I2V3DSettings(Settings):
     )  # fmt: skip
     depth_strength: float = setting(1.0, "Depth strength", minimum=0, maximum=2, step=0.05, advanced=True)
     together: int = setting(
-        4, "Keyframes at once", minimum=1, maximum=12, step=1, help="They see each other's background.", advanced=True
+        4, "Keyframes at once", minimum=1, maximum=12, step=1, help="Keyframes in a group see each other's background.", advanced=True
     )  # fmt: skip
     overlap: int = setting(1, "Shared by neighbours", minimum=0, maximum=6, step=1, advanced=True)
     window: int = setting(16, "Frames between keyframes", minimum=4, maximum=32, step=1,

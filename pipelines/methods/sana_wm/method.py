@@ -35,14 +35,14 @@ class SanaWMMoves(Moves):
 class SanaWMSettings(Settings):
     """All settings of a run except the camera path."""
 
-    prompt: str = setting("", "Prompt", lines=3, help="What is to be seen, in a sentence or more.")
+    prompt: str = setting("", "Prompt", lines=3, help="Describe the scene in one or more sentences.")
     negative_prompt: str = setting("", "Negative prompt", lines=2, advanced=True)
     seed: int = setting(0, "Seed", minimum=0, maximum=2**31 - 1, step=1)
     steps: int = setting(60, "Steps", minimum=1, maximum=200, step=1)
     guidance: float = setting(5.0, "Guidance", minimum=1, maximum=20, step=0.5, help="1: without negative prompt.")
     subject_metres: float = setting(
         3.0, "Subject distance in metres", minimum=0.1, maximum=1000, step=0.1, advanced=True,
-        help="Paths are told in metres. Where depth has no unit, the subject is taken to be this far away.",
+        help="The network takes paths in metres. If the depth has no unit, the subject is assumed to be this far away.",
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ METHOD = Method(
     name="sana_wm",
     title="SANA-WM",
     summary="A picture and words become a video of up to a minute along the camera path.",
-    camera_use="Every pose enters in metres, as rays in every block of the network; any path, and lens changes are told too.",
+    camera_use="Every pose enters in metres, as rays in every block of the network; follows any path, including lens changes.",
     nominal=False,
     paper="https://arxiv.org/abs/2605.15178",
     code="https://github.com/NVlabs/Sana",

@@ -11,15 +11,13 @@ from pipelines.settings import Settings, setting
 class SplatSettings(Settings):
     """See `pipelines.reconstruct.gaussians.fit.fit`."""
 
-    iterations: int = setting(
-        0, "Steps", minimum=0, maximum=30_000, step=100, help="0: 1000 on a processor, 7000 on a GPU."
-    )
+    iterations: int = setting(0, "Steps", minimum=0, maximum=30_000, step=100, help="0: 1000 on a CPU, 7000 on a GPU.")
     longest_side: int = setting(
-        0, "Longest side", minimum=0, maximum=1920, step=16, help="Pixels of the frames it is fitted to; 0: 192 on a "
-        "processor, as they are on a GPU.",
+        0, "Longest side", minimum=0, maximum=1920, step=16, help="Longest side in pixels of the frames used for the fit; "
+        "0: 192 on a CPU, full size on a GPU.",
     )  # fmt: skip
     most_splats: int = setting(
-        0, "Most Gaussians", minimum=0, maximum=3_000_000, step=1000, help="0: 6000 on a processor, 300,000 on a GPU.",
+        0, "Most Gaussians", minimum=0, maximum=3_000_000, step=1000, help="0: 6000 on a CPU, 300,000 on a GPU.",
         advanced=True,
     )  # fmt: skip
     harmonics: int = setting(
@@ -32,8 +30,8 @@ class SplatSettings(Settings):
         advanced=True,
     )
     hold_back: int = setting(
-        0, "Hold back every", minimum=0, maximum=20, step=1, help="So many frames one is not shown to the fit but used to "
-        "measure it; 0 shows all.",
+        0, "Hold back every", minimum=0, maximum=20, step=1, help="Every n-th frame is held out of the fit and used to "
+        "measure it; 0 uses all frames.",
     )  # fmt: skip
     confidence: str = setting(
         "none",

@@ -96,7 +96,10 @@ class Pool:
         renewal = self._link.renewal()
         while not renewal.done():
             if self._link.is_restarting:
-                yield "progress", vars(Progress(RESTARTING, 0, 1, note="The Ray cluster restarts; this waits for it."))
+                yield (
+                    "progress",
+                    vars(Progress(RESTARTING, 0, 1, note="The Ray cluster is restarting; waiting for it.")),
+                )
             wait([renewal], timeout=_TELL_SECONDS)
         return renewal.result()
 
@@ -105,9 +108,9 @@ class Pool:
             yield from self._once(line, job, needs)
         except ConnectionLost:
             line.lost += 1
-            words = "The machine that shot this was lost; it is shot once more on another."
+            words = "The machine of this shot was lost; shooting again on another."
             for event in self._joined():
-                words = "The cluster was restarted; this is shot once more."
+                words = "The cluster was restarted; shooting again."
                 yield event
             yield "progress", vars(Progress("Beginning again", 0, 1, note=words))
             try:

@@ -155,7 +155,7 @@ class Link:
             if kind != "lost":
                 raise InputError(words)
             if not is_last:
-                _log.warning("Ray did not start; it is tried once more")
+                _log.warning("Ray did not start; trying once more")
         raise InputError("Ray did not start, twice; the log says why. Start the app again, or unset RESHOOT_RAY.")
 
     def _join_again(self) -> Facts:

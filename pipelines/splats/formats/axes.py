@@ -43,14 +43,16 @@ _WORDS = {
 def world_from_file(up: Up, kind: str) -> NDArray[np.float64]:
     """(3,3): the world's axes from those of a file of ``kind``, a key of `CUSTOM`. Raises `InputError`."""
     if up not in UPS:
-        raise InputError(f"What points up is {', '.join(UPS)}; got {up!r}.")
+        raise InputError(f"The up axis must be {', '.join(UPS)}; got {up!r}.")
     return np.array(_TURNS[CUSTOM[kind] if up == "auto" else up], np.float64)
 
 
 def sentence(up: Up, kind: str) -> str:
     """A sentence for the user on how the axes were read."""
     how = "chosen" if up != "auto" else f"the custom of {'.' + kind} files"
-    return f"Read with {_WORDS[CUSTOM[kind] if up == 'auto' else up]} ({how}); choose another if it stands wrong."
+    return (
+        f"Read with {_WORDS[CUSTOM[kind] if up == 'auto' else up]} ({how}); choose another if the scene is not upright."
+    )
 
 
 def turn_splats(splats: Splats, rotation: NDArray) -> Splats:

@@ -78,7 +78,7 @@ def test_numbers_and_targets_change_only_what_is_asked(move):
         ({"do": "delete", "chosen": [7]}, "no key 8"), ({"do": "delete", "chosen": ["1"]}, "Choose a key"),
         ({"do": "move", "chosen": [1], "seconds": "soon"}, "as a number"), ({"do": "add", "time": None}, "as a number"),
         ({"do": "move", "chosen": [1], "seconds": float("nan")}, "as a number"),
-        ({"do": "overwrite", "chosen": [1], "camera": {"pose": [1]}}, "did not come with a camera"),
+        ({"do": "overwrite", "chosen": [1], "camera": {"pose": [1]}}, "came without a camera"),
         ({"do": "numbers", "chosen": [9], "pan": 1}, "no key 10"), ({"do": "numbers", "chosen": [1]}, "is one of"),
         ({"do": "look_at", "point": "there"}, "as a number"), ({"do": "look_at"}, "target is a point"),
         ({"do": "speed", "points": [1, 2]}, "list of points"), ({"do": "ease", "chosen": [0]}, "Unknown easing"),

@@ -111,7 +111,7 @@ def test_what_cannot_be_cut_out_is_said(small):
     shots = shots_of_views(small)
     for choices, words in (
         ({"keep": "masks"}, "needs a mask for each of the 5 frames"),
-        ({"keep": "half"}, "What is kept is everything, object, masks"),
+        ({"keep": "half"}, "The part to keep must be everything, object, masks"),
         ({"background": "stars"}, "The background is nothing, dome"),
         ({"keep": "object", "background": "dome"}, "has no background"),
     ):

@@ -169,7 +169,7 @@ def test_only_who_holds_the_secret_is_served(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="too old"):
         job_file.check_sender(file)
     monkeypatch.delenv(job_file.SECRET_VARIABLE)
-    assert "shoots for no other one" in next(serve.serve(str(file)))[0]["refused"]
+    assert "does not shoot for other Spaces" in next(serve.serve(str(file)))[0]["refused"]
 
 
 def test_only_methods_that_are_offered_are_shot(tmp_path, monkeypatch):

@@ -107,7 +107,7 @@ def test_a_mistake_of_ours_is_told_by_its_number_in_the_log(gpu):
 
     behaviour.in_step = fail
     with pytest.raises(
-        InputError, match=r"^The run failed by a mistake of Reshoot's; its log says more under \w{8}\. "
+        InputError, match=r"^The run failed because of an internal error; the log has details under \w{8}\. "
     ):
         shoot(module)
 

@@ -119,6 +119,6 @@ def test_who_draws_on_a_gpu_is_said(monkeypatch):
 
 def test_the_processor_draws_itself_and_says_so():
     drawing = drawing_on("cpu")
-    assert "own rasteriser on the processor" in drawing.words and drawing.device.type == "cpu"
+    assert "own rasteriser on the CPU" in drawing.words and drawing.device.type == "cpu"
     picture = drawing.draw(some(), torch.eye(4), LENS, 32, 24).colour
     torch.testing.assert_close(picture, draw(some(), torch.eye(4), LENS, 32, 24).colour, atol=1e-5, rtol=1e-4)

@@ -113,7 +113,7 @@ def test_what_points_up_in_the_file_points_up_in_the_world(up, above):
     back, words = read(data, "a.ply", up=up)
     np.testing.assert_allclose(back.means[0], [0, -1, 0], atol=1e-6)
     assert "(chosen)" in words
-    with pytest.raises(InputError, match="What points up"):
+    with pytest.raises(InputError, match="The up axis"):
         read(data, "a.ply", up="left")  # type: ignore[arg-type]
 
 

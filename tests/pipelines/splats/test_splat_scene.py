@@ -57,7 +57,7 @@ def test_every_format_opens_as_the_same_upright_scene(kind, tmp_path):
 
 def test_another_way_up_turns_the_scene_and_an_origin_that_sees_nothing_is_left(file):
     scene, words = open_splats(file, up="y-up")
-    assert "(chosen)" in words and "seen from before it" in words
+    assert "(chosen)" in words and "from in front of it" in words
     assert scene.first.world_from_camera[2, 3] < -4, "it stands before what lies behind the origin"
     corner = scene.first.colour[200, 500].astype(int), scene.first.colour[500, 500].astype(int)
     assert corner[1][1] < corner[0][1] - 10, "what was below is above"

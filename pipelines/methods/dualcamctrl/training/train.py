@@ -55,7 +55,7 @@ class TrainSettings(Settings):
     split: str = setting("train", "Split")
     updates: int = setting(70000, "Updates", minimum=1, maximum=10**7)
     accumulate: int = setting(2, "Clips per update and GPU", minimum=1, maximum=1024)
-    learning_rate: float = setting(0.0, "Learning rate", minimum=0, maximum=1, help="0 takes the stage's own.")
+    learning_rate: float = setting(0.0, "Learning rate", minimum=0, maximum=1, help="0 uses the stage's own number.")
     drop_largest: int = setting(
         30, "Depth errors dropped", minimum=0, maximum=10**7, help="How many of the largest count as zero; later 70."
     )

@@ -17,10 +17,10 @@ class SubjectSettings(Settings):
     rate: float = setting(1e-4, "Learning rate", minimum=1e-7, maximum=1e-1)
     resolution: int = setting(512, "Resolution", minimum=64, maximum=1536, step=64)
     view_weight: float = setting(
-        1.0, "Weight of the views", minimum=0, maximum=10, step=0.1, help="Only their masked part is learnt from."
+        1.0, "Weight of the views", minimum=0, maximum=10, step=0.1, help="Training uses only their masked part."
     )
     train_text_encoder: bool = setting(
-        False, "Teach the text encoders too", help="Binds the rare word more closely; slower, and needs 2 GB more.",
+        False, "Train the text encoders too", help="Binds the rare word more closely; slower, and needs 2 GB more.",
         advanced=True,
     )  # fmt: skip
     text_encoder_rate: float = setting(
@@ -35,7 +35,7 @@ class SubjectSettings(Settings):
     seed: int = setting(0, "Seed", minimum=0, maximum=2**31 - 1, step=1)
     save_every: int = setting(100, "Save every", minimum=1, maximum=20_000, step=1, advanced=True)
     sample_every: int = setting(
-        100, "Sample every", minimum=0, maximum=20_000, step=1, help="Paints the prompt after so many steps; 0 never.",
+        100, "Sample every", minimum=0, maximum=20_000, step=1, help="Steps between samples of the prompt; 0 paints none.",
         advanced=True,
     )  # fmt: skip
     checkpointing: bool = setting(False, "Gradient checkpointing", help="Less memory, slower.", advanced=True)

@@ -77,7 +77,7 @@ def test_the_sat_sampler_belongs_to_the_orbit(scene):
 def test_what_does_not_act_on_the_orbit_is_said(scene):
     path = METHOD.path(DimensionXMoves(director="orbit_360"), scene)
     (said,) = METHOD.check(scene, path, DimensionXSettings(strength=0.5, switch_to_t=0.2))
-    assert "Director strength, T-Director from does not act" in said
+    assert "Director strength, T-Director from has no effect" in said
 
 
 def test_a_missing_lora_file_is_named_without_its_folder(scene):

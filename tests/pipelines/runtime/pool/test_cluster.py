@@ -94,7 +94,7 @@ def test_where_one_of_its_processes_is_lost_it_is_shot_once_more(pool, shot):
             killed = True
         notes += [item.note] if isinstance(item, Progress) and item.phase == "Beginning again" else []
         clips += isinstance(item, Clip)
-    assert killed and clips == 1 and notes == ["The machine that shot this was lost; it is shot once more on another."]
+    assert killed and clips == 1 and notes == ["The machine of this shot was lost; shooting again on another."]
 
 
 def test_more_gpus_than_there_are_are_refused(pool, shot):
@@ -136,7 +136,7 @@ def test_a_job_whose_machine_is_taken_away_runs_once_more_on_another(pool, machi
             taken.append(raylets[psutil.Process(int(value["note"])).ppid()])
             machines.remove_node(taken[0], allow_graceful=False)
         notes += [value["note"]] if kind == "progress" and value["phase"] == "Beginning again" else []
-    assert notes == ["The machine that shot this was lost; it is shot once more on another."]
+    assert notes == ["The machine of this shot was lost; shooting again on another."]
     assert log.read_text().count("a ended") == 1 and log.read_text().count("a began") == 2
 
 

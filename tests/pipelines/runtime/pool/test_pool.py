@@ -108,7 +108,7 @@ def test_a_job_whose_replica_is_killed_runs_once_more_and_the_person_reads_so(po
             os.kill(killed[0], signal.SIGKILL)
         if kind == "progress" and value["phase"] == "Beginning again":
             notes.append(value["note"])
-    assert notes == ["The machine that shot this was lost; it is shot once more on another."]
+    assert notes == ["The machine of this shot was lost; shooting again on another."]
     assert log.read_text().count("ended") == 1
 
 

@@ -123,10 +123,10 @@ def test_a_shot_reads_that_the_cluster_restarts_and_is_shot_once_more(driver):
         "Sleeping",
     ]
     assert {value["note"] for value in told if value["phase"] == RESTARTING} == {
-        "The Ray cluster restarts; this waits for it."
+        "The Ray cluster is restarting; waiting for it."
     }
     assert [value["note"] for value in told if value["phase"] == "Beginning again"] == [
-        "The cluster was restarted; this is shot once more."
+        "The cluster was restarted; shooting again."
     ]
     pool.close()
 
