@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from camera.path import inverse
 
 FULL_FRAME_MM = 36.0
-"""Width of a full frame: focal lengths in millimetres are said for it."""
+"""Width of a full-frame sensor, to which focal lengths in millimetres refer."""
 Y_UP = np.array([1, -1, -1], np.float32)
 """Times points of our world: those of one whose y points up and whose z points backward, as glTF's and USD's."""
 _Y_AND_Z = np.diag([1.0, -1.0, -1.0, 1.0])

@@ -121,7 +121,7 @@ def describe_unreachable(error: BaseException) -> str:
 class reading:
     """``with reading("room.zip is damaged; pack it again."):`` converts the exceptions that a damaged file raises into this `InputError`.
 
-    An `InputError` of the reader passes as it is; a fault of the computer is said as such, see `describe_fault`.
+    The reader's own `InputError` passes unchanged; an error of the system is reported as such, see `describe_fault`.
     """
 
     def __init__(self, sentence: str) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
 UP = (0.0, -1.0, 0.0)
-"""The world's upward direction where nothing else is said: OpenCV's y points down."""
+"""The default up direction of the world: OpenCV's y points down."""
 
 QuaternionOrder = Literal["xyzw", "wxyz"]
 

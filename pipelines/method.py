@@ -103,7 +103,7 @@ class Method:
     camera_use: str
     """One line: how the camera enters this method, and what of a path it cannot follow."""
     nominal: bool
-    """True where the drawn path is only nominal: the method is not told the poses."""
+    """Whether the drawn path is only nominal: the method does not receive the poses."""
     paper: str
     code: str
     licences: tuple[Licence, ...]
@@ -122,14 +122,14 @@ class Method:
     dense_views: bool = False
     """Whether several views need depth in every pixel, for which a depth model is then asked."""
     goes_on: Callable[[Clip, CameraPath, Settings], object] | None = None
-    """Raises `InputError` for a clip that a run along the path cannot go on from; None where the method never can."""
+    """Raises `InputError` for a clip that a run along the path cannot continue; None if the method cannot continue clips."""
     blank: Callable[[], Scene] | None = None
     """The scene of a run that is given no picture; None where the method always needs one."""
     rendered: tuple[str, ...] = ()
     """Names of companion videos that are renders of the scene, made by no network, and of what the setting ``make`` asks for
     instead of a video, where that is one."""
     trained_moves: TrainedMoves | None = None
-    """None where nobody published it."""
+    """None if it is not published."""
     projects: str = ""
     """Dotted module with ``read_project``, ``new_project`` and ``with_kept`` where scenes hold objects and are kept as projects."""
 

@@ -35,7 +35,7 @@ def _find_folders() -> list[str]:
 
 @cache
 def _find_entry_points() -> dict[str, EntryPoint]:
-    """Entry points of other packages by name, without loading one; a name that is taken or no name is said and left out."""
+    """Entry points of other packages by name, without loading them; logs and skips names that are taken or invalid."""
     taken, found = set(_find_folders()), {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         if not _NAME.fullmatch(entry.name) or entry.name in taken:

@@ -28,7 +28,7 @@ HOLE_COLOUR = (235, 64, 122)
 SCRUB_SIDE = 480
 THIN_COVERAGE = 0.03
 TURNS = Turns()
-"""Of all rehearsals of this process. One has its turn at a time, as it is drawn by all cores."""
+"""The queue of all rehearsals in this process. One runs at a time, because it uses all cores."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 Fair queueing (Demers, Keshav, Shenker, "Analysis and Simulation of a Fair Queueing Algorithm", SIGCOMM 1989): the next turn is
 that of the visitor who has had least, and one who comes new has had as much as the least of those who are there. A turn
-ends after a while, between two steps, where somebody else waits.
+ends after a while, between two steps, where someone else waits.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pipelines.method import Progress
 T = TypeVar("T")
 TURN_SECONDS = 1.0
 MOST_BEGUN = 8
-"""Pieces of work that have begun, and hold memory, at once."""
+"""Maximum number of started pieces of work, which hold memory, at once."""
 _LOOK_SECONDS = 0.5
-"""After which one who waits is told again, so that it may go away."""
+"""After this time a waiting caller is notified again, so that it can give up."""
 
 
 @dataclass(eq=False)
@@ -90,13 +90,13 @@ class Turns:
         return len(self._running) < self.together and self._may_begin(ticket) and self._order()[0] is ticket
 
     def _may_begin(self, ticket: _Ticket) -> bool:
-        """Not beside another one of the same visitor, and no more begun than there is memory for."""
+        """Whether work may start: not beside other work of the same visitor, and only within the memory limit."""
         begun = sum(each.begun for each in (*self._waiting, *self._running))
         alone = all(each.visitor != ticket.visitor for each in self._running)
         return alone and (ticket.begun or begun < self.most_begun)
 
     def _order(self) -> list[_Ticket]:
-        """Who waits, the next one first: those who may go on, of them those who have had least, then in the order they came."""
+        """Waiting callers, the next one first: those that may continue, then those with the least work done, then in order of arrival."""
         return sorted(self._waiting, key=lambda each: (not self._may_begin(each), self._had[each.visitor]))
 
     def _is_over(self, ticket: _Ticket) -> bool:

@@ -1,9 +1,9 @@
 """Imports gradio without the parts that this app does not need, in half the time and a third of the memory.
 
-Gradio 6 compares the type stub of each of its 81 components with its source on every import (1.2 of 2.3 s of processor
+Gradio 6 compares the type stub of each of its 81 components with its source on every import (1.2 of 2.3 s of CPU time
 time), for editors, and imports pandas (40 MB) for tables and plots that this page has none of, and command lines of its own
 and of httpx (10 MB) that a server never shows. After every event it also makes a table of all events so far, in pandas, for a
-page of statistics that nobody opens here: 20 ms of processor each.
+page of statistics that nobody opens here: 20 ms of CPU time each.
 """
 
 from __future__ import annotations

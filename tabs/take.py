@@ -16,7 +16,7 @@ warnings.warn("tabs.take is tabs.project.project now; the old name goes with the
 
 @dataclass(frozen=True, eq=False)
 class Take(Project):
-    """A `Project` that is told method, moves and source together; its ``path`` and ``framed`` follow from them."""
+    """A `Project` created from method, moves and source together; its ``path`` and ``framed`` follow from them."""
 
     def drawn(self, method: Method, moves: Moves, source: str, film: str = "", *, as_given: bool = False) -> Project:
         """The take whose path is what ``method`` makes of ``source``, one of `SOURCES`. Raises `InputError` where there is none."""

@@ -74,7 +74,7 @@ def _visit(browser: Any, address: str, seconds: float, *, blind: bool) -> tuple[
     page.set_default_timeout(300_000)
     page.goto(address)
     page.wait_for_selector("#examples button")
-    page.wait_for_timeout(5000)  # as somebody who looks at the page first
+    page.wait_for_timeout(5000)  # as someone who looks at the page first
     page.locator("#examples button").first.click()
     page.wait_for_selector("#stage .stage-plot[data-frames]")
     page.wait_for_function("/%/.test(document.querySelector('#stage figcaption')?.textContent ?? '')")

@@ -1,7 +1,7 @@
 """Exports opened in other programs, and compared by numbers: where the camera in the file sees the points in it, and their colours.
 
-``RESHOOT_TOOLS`` names a Python that has bpy, open3d and plyfile (in an environment of its own: they want other versions than
-Reshoot), ``RESHOOT_NODE`` a folder with node_modules of three and @playcanvas/splat-transform. What is missing is said and left out.
+``RESHOOT_TOOLS`` names a Python that has bpy, open3d and plyfile (in a separate environment: they want other versions than
+Reshoot), ``RESHOOT_NODE`` a folder with node_modules of three and @playcanvas/splat-transform. Missing programs are reported and skipped.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from bench.hostile.seeds import SEEDS as OF_READERS
 from camera.errors import InputError
 
 SEEDS: dict[str, MakeSeed] = OF_READERS | all_exchanged()
-"""By what is read: a function that makes the seed, given a folder of its own."""
+"""By what is read: a function that makes the seed, given its own folder."""
 MUTANTS, QUICK_MUTANTS = 10_000, 200
 LONGEST_SECONDS, MOST_MEGABYTES, HANGING_SECONDS = 1.0, 300.0, 60
 STARTING_SECONDS = 600
@@ -59,7 +59,7 @@ def _unfit(sentence: str) -> str:
 
 @long_subject
 def hostile(scale: Scale) -> list[Row]:
-    """10,000 damaged copies of a small file per reader (200 with --quick), each reader in a process of its own."""
+    """10,000 damaged copies of a small file per reader (200 with --quick), each reader in a separate process."""
     count = QUICK_MUTANTS if scale.height < 400 else MUTANTS
     rows = []
     for name in SEEDS:

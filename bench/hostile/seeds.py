@@ -333,4 +333,4 @@ def _all(groups: Sequence[Callable[[], dict[str, MakeSeed]]]) -> dict[str, MakeS
 
 
 SEEDS: dict[str, MakeSeed] = _all((_paths, _media, _scenes, _stages, _others))
-"""By what is read: a function that makes the seed, given a folder of its own."""
+"""By what is read: a function that makes the seed, given its own folder."""

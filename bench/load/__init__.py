@@ -30,7 +30,7 @@ EXAMPLE = "reading_room"
 
 @dataclass
 class Server:
-    """A server in a process of its own, and what it has used."""
+    """A server in a separate process, and what it has used."""
 
     address: str
     pid: int

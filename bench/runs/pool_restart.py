@@ -29,7 +29,7 @@ _RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"
 
 
 class Head:
-    """The first machine of a cluster on loopback, with two logical GPUs, started by Ray's own command in a folder of its own."""
+    """The first machine of a cluster on loopback, with two logical GPUs, started by Ray's own command in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

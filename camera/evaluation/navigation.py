@@ -181,7 +181,7 @@ direction; and so many steps of one action are a turn."""
 
 
 def turns_in(path: CameraPath) -> list[Turn]:
-    """The turns that a path is made of, told from its steps: travels level with the camera, turns about its x or y axis. Each begins
+    """The turns that a path is made of, detected from its steps: level translations, and rotations about its x or y axis. Each begins
     with the frame that ended the one before.
 
     Empty where a part of the path is no action, as a roll or a travel straight up.

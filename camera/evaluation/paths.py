@@ -1,6 +1,6 @@
 """How far one camera path is from another: rotation, translation and CamMC errors, and alignment by Sim(3).
 
-Papers mean different things by these names, so every function says in its own which convention it follows.
+Papers use these names for different things, so every function's name says which convention it follows.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def compare_paths(
 def find_lag(achieved: CameraPath, requested: CameraPath, frames: NDArray[np.int64]) -> float:
     """By how many frames ``achieved``, the cameras of these ``frames`` (P,), lags behind ``requested``; 0 if that is not clear.
 
-    Turns and places are looked at together, each with a gain of its own, so that a weak answer is no late one: the request
+    Compares rotations and positions together, each with its own gain, so that a weak response is not taken for a late one: the request
     is shifted, gains are fitted by least squares, and the shift that leaves least is taken.
     """
     asked, got = (_signals(path) for path in (requested, achieved))

@@ -23,7 +23,7 @@ POINTS_PLAYED = 40_000
 TRIANGLES_SHOWN, FEWEST, MOST = 6000, 60, 800
 """Of all objects that stand still; of one object."""
 POSES_A_SECOND, MOST_POSES = 12, 60
-"""Of an animation that are told apart."""
+"""Number of distinguishable moments of an animation."""
 _BOX = np.array([[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6],
                  [0, 6, 4], [1, 5, 7], [1, 7, 3]], np.int32)  # fmt: skip
 

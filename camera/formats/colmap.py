@@ -68,7 +68,7 @@ class _Lens:
 def read_zip(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The cameras of a zipped model, in the natural order of their picture names.
 
-    Of several models the one with most pictures is taken, and said.
+    Of several models, the one with the most pictures is used, and a note says so.
     """
     inside = unzip_members(data, name)
     found = [model for model in models(inside) if model.cameras]
@@ -151,7 +151,7 @@ def write_txt(path: CameraPath, cloud: PointCloud | None = None) -> bytes:
 def txt_files(path: CameraPath, cloud: PointCloud | None = None) -> dict[str, bytes]:
     """``cameras.txt``, ``images.txt`` (pictures are named frame_00001.png and so on) and ``points3D.txt``.
 
-    The points of ``cloud`` are said to be seen by no picture.
+    The points of ``cloud`` are written as seen by no picture.
     """
     cameras = "".join(
         f"{i + 1} PINHOLE {w} {h} {fx!r} {fy!r} {cx!r} {cy!r}\n" for i, (w, h, fx, fy, cx, cy) in _lenses(path)

@@ -175,7 +175,7 @@ def write_gui_cameras(path: CameraPath) -> bytes:
 def read_npz(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
     """The path of a multi-view file (``w2cs_all``, ``Ks_all`` or the last ``K_key_frames``) or of a clip's ``camera.npz``.
 
-    The size is that of the key frames' pictures, else ``resolution``, else that of ``like``, and said; a lens alone does
+    The size is that of the key frames' pictures, else ``resolution``, else that of ``like``, and a note says so; a lens alone does
     not tell it. The rate is that of ``like``, or 24.
     """
     shapes = account.fields(npz_shapes(data, name), idle=_NPZ_IDLE)

@@ -50,7 +50,7 @@ def fit_to_one_size(
     lenses: list[tuple[NDArray[np.float64], int, int]], account: Account
 ) -> tuple[NDArray[np.float64], int, int]:
     """Intrinsics (F,3,3), width and height of lenses (matrix, width, height): all fitted to the first one's size by a
-    centred crop, as pictures of other sizes are, and said."""
+    centred crop, as pictures of other sizes are, and a note says so."""
     _, width, height = lenses[0]
     others = [(w, h) for _, w, h in lenses if (w, h) != (width, height)]
     if others:

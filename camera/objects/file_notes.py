@@ -15,7 +15,7 @@ _IDLE_EXTENSIONS = (
     "KHR_materials_sheen", "KHR_materials_specular", "KHR_materials_ior", "KHR_materials_anisotropy", "KHR_materials_iridescence",
     "KHR_materials_volume", "KHR_materials_dispersion", "KHR_materials_diffuse_transmission", "KHR_audio_emitter", "VRM", "VRMC_vrm",
 )  # fmt: skip
-"""They shade what is lit, or are about other things than shape and colour."""
+"""Extensions that affect only shading, or neither shape nor colour."""
 _SHAPES = (4, 5, 6)
 _PLY_USED = (
     "x", "y", "z", "red", "green", "blue", "diffuse_red", "diffuse_green", "diffuse_blue", "r", "g", "b", "s", "t", "u", "v",

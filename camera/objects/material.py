@@ -27,7 +27,7 @@ _ROWS = 256
 """Rows of a picture that are mixed at once."""
 
 Picture = Callable[[int], NDArray[np.uint8]]
-"""The picture (h,w,3) that an image's number stands for."""
+"""The picture (h,w,3) of an image index."""
 
 
 @dataclass(frozen=True, eq=False)

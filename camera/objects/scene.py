@@ -1,6 +1,6 @@
 """Objects in a scene: models with a position, a motion and an animation, placed in front of a picture's camera.
 
-Places are said as seen from the picture: to the right, up and ahead, in distances to the subject, so that one number means
+Positions are relative to the picture: right, up and ahead, in units of the subject's distance, so that one number means
 the same in a scene of any unit. "Up" is the world's; "ahead" is level.
 """
 

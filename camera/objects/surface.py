@@ -78,7 +78,7 @@ UNLIT = Light()
 
 
 FAR_AWAY = 100.0
-"""Places further from zero than this many times the extent of a thing are kept relative to its middle: 32 bits hold seven digits."""
+"""Geometry farther from zero than this many times its extent is stored relative to its centre: 32 bits hold seven digits."""
 
 
 def far_origin(points: Sequence[NDArray]) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ def render_all(
     """All frames of ``path`` in order, each as `render` draws it, rendered ahead by ``threads`` threads (default: all cores).
 
     ``behind``: a second layer, drawn where the scene leaves holes, before what is left of these is filled.
-    Closing the generator cancels: frames not begun are dropped, at most ``threads`` frames are finished in vain.
+    Closing the generator cancels: drops frames that have not begun; at most ``threads`` frames are still finished.
     """
     if fill not in get_args(Fill):
         raise InputError(f"Holes can be treated as {', '.join(get_args(Fill))}; got {fill!r}.")

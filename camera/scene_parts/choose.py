@@ -1,6 +1,6 @@
 """Selects the pixels of one object: by a click on it, by a box around it, and in the other pictures that show it.
 
-Neighbouring pixels belong together where their depth does not jump. The large flat surfaces are left out first, since a thing that
+Neighbouring pixels belong together if their depth does not jump. Large flat surfaces are excluded first, because an object that
 stands on a floor has the floor's depth where they meet.
 """
 
@@ -92,7 +92,7 @@ def things_of(view: View) -> NDArray[np.int32]:
 def spread(scene: Scene, index: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(F,H,W): the part ``mask`` (H,W) of view ``index``, in every view that shows it at the same 3D position.
 
-    Of things that other views see at its place, all of it is taken. Raises `InputError` for a mask of another shape.
+    Takes the whole of every object that other views show at its place. Raises `InputError` for a mask of another shape.
     """
     view = scene.views[index]
     if mask.shape != view.known.shape:

@@ -16,9 +16,9 @@ from camera.rotation import UP
 from camera.view import View
 
 MOST_PLANES, LEAST_SHARE = 5, 0.1
-"""Planes of a picture, and the part of its known pixels that each covers at least: smaller ones cut through things."""
+"""Maximum number of planes, and the minimum share of known pixels that each covers: smaller planes cut through objects."""
 LEAST_PIECE = 0.003
-"""Of a picture: smaller pieces of a plane are things that happen to touch it."""
+"""Share of a picture: smaller pieces of a plane are objects that happen to touch it."""
 SAMPLES, HYPOTHESES = 4000, 400
 NEAR_PLANE = 0.012
 """A pixel within this part of a plane's depth lies on it."""

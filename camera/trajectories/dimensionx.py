@@ -1,6 +1,6 @@
 """DimensionX's directors as nominal camera moves.
 
-A director is a LoRA: it is never told a pose, so the paths here are what its name promises, not what it will do exactly
+A director is a LoRA: it receives no poses, so the paths here are what its name promises, not exactly what it will do
 (the authors advise measuring the result). Names are upstream's; axis signs and amounts are read from the names
 (``orbit_up_45``, ``pan_right_30``), distances are our own choice.
 

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _learn(given: argparse.Namespace) -> tuple[Path, ...]:
-    """The file that was learnt, first those in other layouts."""
+    """The file that was learned, first those in other layouts."""
     from pipelines.runtime.training.job import run_training
 
     with tempfile.TemporaryDirectory(prefix="reshoot-") as carried:

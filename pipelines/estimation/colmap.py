@@ -28,7 +28,7 @@ MASK_MARGIN = 0.01
 LEAST_ANGLE = 0.5
 """Degrees between the rays to a point; made videos move little."""
 STRICT_PX = 1.5
-"""Pixels by which followed points of one video may miss: things that move nearly with the camera miss by little more."""
+"""Tolerance in pixels for tracked points of one video: objects that move almost with the camera miss by little more."""
 FIRST_ANGLE, TRIALS, MOST_SECONDS = 4.0, 12, 120
 """Of one video: degrees between the first two frames' rays, how many pairs are tried, and when mapping is given up."""
 
@@ -138,7 +138,7 @@ class Workspace:
         """Map the matched pictures from scratch with COLMAP; ``hold_lens`` keeps the given focal length.
 
         ``one_video``: the pictures are frames of one short move, so that little parallax has to do, there is one model, and
-        what cannot be begun soon is given up.
+        work that cannot start soon is abandoned.
         """
         options = self.colmap.IncrementalPipelineOptions(
             num_threads=_threads(), random_seed=0, min_model_size=min(3, len(self.pictures))

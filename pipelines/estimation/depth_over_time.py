@@ -1,6 +1,6 @@
 """Stabilises the depth of a clip's frames: one scale and offset for all frames, and smoothing without lag.
 
-A depth model's answer for each picture has a scale and an offset of its own in inverse depth (Ranftl et al. 2020), so that a
+A depth model's output for each picture has its own scale and offset in inverse depth (Ranftl et al. 2020), so that a
 clip's depth flickers. Corners are followed through the frames; a point that stands still has one place, so its depth in two
 frames must agree once the camera's way is taken into account. That is linear in the scales and offsets of all frames, which are
 solved for together: no frame leads, so nothing lags. Where the cameras have parallax, they place the points, and with these scale

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from camera.errors import InputError
 
 VARIABLE = "RESHOOT_SAM"
-"""Environment variable: the folder (config.json, model.safetensors) of a `SamModel`; things are found by depth where it is not set."""
+"""Environment variable: the folder (config.json, model.safetensors) of a `SamModel`; without it, objects are found by depth."""
 LEAST_PX = 12
 """Fewer pixels are no part."""
 

@@ -29,7 +29,7 @@ def read_scene(
     """The scene in a folder, zip or npz file, and the camera path if the file has one (npz).
 
     A folder or zip holds either `CLIP_FILES` or a ViPE result, taken from ``first_frame`` on; see `read_clip`, `read_views`
-    and `vipe.read_vipe`. What is left out is said in ``account``.
+    and `vipe.read_vipe`. ``account`` notes what is left out.
     """
     path = Path(path)
     account = account or Account(path.name)

@@ -70,7 +70,7 @@ def read_material(
     a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
     always asks it; without ``dense``, a labelled guess takes its place where it cannot be had. ``begin_at``: the frame with
     which a clip begins, counted from 0. ``up``: which axis of a file of splats points up, see `pipelines.splats.formats.axes`.
-    ``steady``: the depth of a clip is brought to one scale and smoothed over time, and what is left is said in the note; see
+    ``steady``: the depth of a clip is brought to one scale and smoothed over time, and the note reports the residual; see
     `pipelines.estimation.depth_over_time`.
     """
     material = _read_splats(files[0], up) if is_splat_file(files) else _read(files, given_views, dense, begin_at)

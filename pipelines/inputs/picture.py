@@ -40,7 +40,7 @@ def guess_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest: 
 
 
 def _orient_as(depth: NDArray[np.float32], picture: Picture) -> NDArray[np.float32]:
-    """Depth (H,W) that was made of the picture as it is stored, turned as EXIF turned the picture."""
+    """Depth (H,W) of the picture as stored, rotated as EXIF rotates the picture."""
     height, width = picture.colour.shape[:2]
     lies = picture.orientation >= 5 and abs(np.log(depth.shape[1] / depth.shape[0] * width / height)) < 0.02
     return apply_orientation(depth, picture.orientation) if lies and abs(width / height - 1) > 0.05 else depth

@@ -1,6 +1,6 @@
 """Scenes from clips and views without depth: depth from a model, brought to one scale; cameras from structure from motion.
 
-A depth model's answer for one picture has a scale and an offset of its own in inverse depth, which flicker from frame to frame.
+A depth model's output for one picture has its own scale and offset in inverse depth, which flicker from frame to frame.
 Both are fitted per picture: to the sparse points of structure from motion where there are cameras, else to the frames before.
 """
 

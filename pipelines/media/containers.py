@@ -18,7 +18,7 @@ from camera.errors import InputError
 
 FIRST_BYTES = 16
 MOST_PIXELS = 64_000_000
-"""Of one frame: what a stream says of itself need not be what the container says of it, so the decoder is told."""
+"""The pixel limit of one frame, which is passed to the decoder: a stream and its container may state different sizes."""
 
 
 @dataclass(frozen=True)

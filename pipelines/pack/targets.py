@@ -1,7 +1,7 @@
 """Preflight: what other models lose of a move, and which moves they cannot shoot.
 
 After the models' public descriptions and example commands; none of them was run here. The numbers are those their published
-examples use; a person may know better, so sizes and frames are said and not forced.
+examples use; the user may know better, so sizes and frame counts are recommended, not enforced.
 """
 
 from __future__ import annotations

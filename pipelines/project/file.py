@@ -1,6 +1,6 @@
 """A project's file: scene, move, shots and settings of every method in one zip, which can be reopened here or elsewhere.
 
-What is in it is said in `pipelines.project.parts`. Nothing in it is run or unpickled, no name in it becomes a path, and sizes are
+`pipelines.project.parts` describes its contents. Nothing in it is run or unpickled, no name in it becomes a path, and sizes are
 checked before anything is unpacked.
 """
 

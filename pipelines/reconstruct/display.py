@@ -159,7 +159,7 @@ _prepared: WeakKeyDictionary[Reconstruction, Any] = WeakKeyDictionary()
 
 
 def _prepare_once(made: Reconstruction, prepare: Callable[[], T]) -> T:
-    """What drawing needs, made once for each thing and kept as long as somebody has it."""
+    """Prepared drawing data, cached per reconstruction for as long as it is in use."""
     if made not in _prepared:
         _prepared[made] = prepare()
     return _prepared[made]

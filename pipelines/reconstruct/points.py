@@ -17,7 +17,7 @@ LEAST_PARALLAX = 0.01
 LEAST_AGREEMENT = 0.02
 """Least part of the points that other views confirm; with fewer the cameras or the depth are wrong."""
 DOUBTFUL = 0.4
-"""With a smaller part than this, what was made is said to be doubtful."""
+"""Below this share, the reconstruction is reported as doubtful."""
 MOST_WITNESSES = 12
 """So many other views, spread evenly over the scene, are asked about each point."""
 BISECTIONS = 12

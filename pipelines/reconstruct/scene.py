@@ -34,7 +34,7 @@ LEAST_AGREEING = 0.3
 FEWEST_POINTS = 40
 """In all frames together, to fit depth to."""
 DOUBTFUL = 0.1
-"""A depth that misses the points by more than this part, in the median, is said to."""
+"""A depth map whose median relative error against the points exceeds this is reported as doubtful."""
 ROUNDS = 3
 """Depth is fitted again to neighbouring frames so often: sparse points alone leave each frame a little off."""
 FROM_NEIGHBOUR = 60

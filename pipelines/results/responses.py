@@ -53,7 +53,7 @@ def generate_corrected(shot: Shot, run: Callable[[Shot], Iterator[Any]]) -> Iter
     """What ``run`` yields for the path that must be asked for to get that of ``shot``; its clips belong to the path that was drawn,
     and say what was asked.
 
-    Raises `InputError` where the method is told no poses, or has no curve with these weights.
+    Raises `InputError` if the method receives no poses, or has no curve with these weights.
     """
     name, weights = shot.method.name, shot.options.weights
     known = load_responses(responses_folder(), name, weights)

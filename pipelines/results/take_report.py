@@ -1,6 +1,6 @@
 """Measures the take report of a video file, and stores it inside the mp4 and as JSON beside it.
 
-Measuring runs in a process of its own, off every queue of shots: closing the generator ends it at once.
+Measuring runs in a separate process, off every queue of shots: closing the generator ends it at once.
 """
 
 from __future__ import annotations

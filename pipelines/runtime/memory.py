@@ -120,7 +120,7 @@ def _precise_patterns(network: nn.Module) -> tuple[str, ...]:
 
 
 class _Stage:
-    """The device holds the networks of one step; whoever enters makes the others leave.
+    """Keeps the networks of one step on the device; entering a step moves the others off.
 
     ``together``: sets of component names that work in the same step and stay side by side.
     """

@@ -133,7 +133,7 @@ class Runtime:
     ) -> LoadedPipeline:
         """The method's pipeline, loaded now if it is not; becomes the most recently used.
 
-        ``announce`` is told of downloads and loading, ``cancelled`` asked, until the next call for the same method.
+        ``announce`` is called for downloads and loading, and ``cancelled`` is polled, until the next call for the same method.
         """
         self._forget_8_bits(options.memory)
         key = (method.name, options.weights)

@@ -1,7 +1,7 @@
 """A file of splats as a scene: its first picture with depth, and every frame of a path, are rendered from the splats themselves.
 
 Methods that take a picture get the drawn one with its depth; rehearsals, viewfinder and all else that `camera.render.scene`
-draws show the splats. Learnt splats have no picture and no camera of their own, so a place to stand is found, and said.
+draws show the splats. Splats have no picture and no camera of their own, so a viewpoint is chosen, and a note describes it.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Weights:
     """Weights for one loading of one method; satisfies `pipelines.method.Weights`.
 
     ``device``: where the run will happen, which decides ``dtype``. ``folder``: local weights, by default
-    ``$RESHOOT_WEIGHTS``. ``announce`` is told of every download and loading step; ``cancelled`` is asked during downloads.
+    ``$RESHOOT_WEIGHTS``. ``announce`` is called for every download and loading step; ``cancelled`` is polled during downloads.
     ``revisions`` collects the commit of every repository that was read.
     """
 
@@ -258,7 +258,7 @@ class _Fetch:
 
 
 class _Meter:
-    """Bytes so far, told to the weights' ``announce`` a few times a second."""
+    """Report the bytes so far to the weights' ``announce`` a few times per second."""
 
     def __init__(self, repo: str, missing: Sequence[_Remote], weights: Weights) -> None:
         self.repo, self.weights = repo, weights

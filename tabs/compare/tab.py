@@ -108,7 +108,7 @@ def _run_methods(project: Project, film: str, methods: list[Method], make, limit
     """Words and, when one more is done, all videos so far by title: ``make(project, method, scene, path)`` for each method,
     ``limit`` at a time.
 
-    What one of them cannot do is told, the others go on.
+    If one of them cannot shoot it, a message says why, and the others continue.
     """
     if project.scene is None:
         raise InputError("There is no scene yet: choose an example or open a picture first.")

@@ -208,7 +208,7 @@ class _Section:
 
 
 def _files(project: Project, files: Sequence[Path]) -> tuple:
-    """Updates of files and target with copies that the page may serve, in a folder of their own."""
+    """Updates of files and target with copies that the page may serve, in their own folder."""
     if not files:
         return gr.skip(), gr.skip()
     folder = project.file(f"trained-{uuid.uuid4().hex[:8]}")

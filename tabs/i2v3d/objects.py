@@ -51,7 +51,7 @@ READY = {example.title: example.mesh for example in EXAMPLES if example.mesh is 
 NONE = "No object yet"
 STILL = "stands still"
 ACCEPTED = [*MODELS, *BESIDE, ".zip", ".fbx"]
-"""Of FBX one is told how to bring it."""
+"""File types to accept; for FBX, an error explains how to convert it."""
 MOTIONS: dict[str, Motion] = {"at one speed": "even", "soft at every key": "soft", "in one curve": "smooth"}
 
 

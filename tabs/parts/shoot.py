@@ -30,7 +30,7 @@ from tabs.project.project import Project
 from tabs.shared.studio import Studio, signal
 
 _A_MOMENT = "words => new Promise(done => setTimeout(() => done(words || 'Estimating what this shot needs …'), 1500))"
-"""What a run needs is told when the first pictures are there: the first time takes torch's import."""
+"""The forecast appears after the first pictures, because its first call imports torch."""
 
 
 class Shoot:
@@ -123,7 +123,7 @@ class Shoot:
         try:
             usual = replace(shot, settings=self.method.settings()).check()
             new = [warning for warning in shot.check() if warning not in usual]
-        except InputError as error:  # no toast while somebody still moves a slider
+        except InputError as error:  # no toast while someone still moves a slider
             return str(error)
         return "  \n".join([needs.refusal or needs.words, *(f"Note: {warning}" for warning in new)])
 

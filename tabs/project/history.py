@@ -11,7 +11,7 @@ MOST_STEPS = 200
 MOST_BYTES = 256 << 20
 """Of scenes, and of what methods keep, that only the history still holds; beyond it the oldest steps are forgotten."""
 SAME_STEP_SECONDS = 1.0
-"""A control that goes on moving within this time makes one step."""
+"""Changes of one control within this time form one step."""
 
 
 @dataclass(frozen=True, eq=False)

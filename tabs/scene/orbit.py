@@ -21,7 +21,7 @@ from tabs.project.flying import move_camera
 from tabs.scene.session import SceneTabState
 
 STILL_POINTS, MOVING_POINTS, MOST_OF_A_MOMENT = 24_000, 240_000, 8_000
-"""Shown of a thing that stands still; of all moments together; of one."""
+"""Maximum number of points: of a static reconstruction, of all moments together, of one moment."""
 SHOWN_FRUSTA = 24
 WIDEST_EYE = 480
 

@@ -64,7 +64,7 @@ class Screen:
     def place_progress(self) -> None:
         """Place the progress of a run beside the button that starts it.
 
-        What is told while it runs has a place of its own: steps that reach the page after a cancel stay hidden with it.
+        The progress of a run has its own component: steps that reach the page after a cancel stay hidden with it.
         """
         self.status.render()
         self.running.render()
@@ -129,7 +129,7 @@ class Screen:
     def viewed(solid: SceneTabState) -> tuple[gr.Model3D, gr.Radio]:
         """Updates of the viewer and of what it can show.
 
-        By an event of its own: what a generator yields is sent twice, and Gradio's viewer never shows a file that comes a
+        Uses a separate event: what a generator yields is sent twice, and Gradio's viewer never shows a file that arrives a
         second time while the viewer itself is still loading.
         """
         from pipelines.reconstruct import display

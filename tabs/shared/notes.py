@@ -10,7 +10,7 @@ EMPTY = "Choose an example or open a picture to see the path here."
 
 
 def notes(project: Project) -> str:
-    """How the method frames and follows the move, and what it will not like about it. What is wrong with the move is said
+    """How the method frames and follows the move, with its warnings. Errors of the move are reported
     here too, as a toast would jump up at every letter that is typed."""
     try:
         framing = project.framing

@@ -36,7 +36,7 @@ SET = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 1 something could not be measured, which is said."""
+    """Exit status: 0 done, 1 something could not be measured; a message says what."""
     parser = argparse.ArgumentParser(
         "python -m pipelines.cli.evaluation.response", description=(__doc__ or "").split("\n\n")[0]
     )

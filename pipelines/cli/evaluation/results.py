@@ -151,7 +151,7 @@ def _read_requested(video: Path, path: Path | None, made: Record | None) -> Came
 
 
 def _measure(video: Path, requested: CameraPath) -> TakeReport:
-    """The report in the file where it is of this move, else measured and kept there, so that a second run goes on."""
+    """The report in the file if it belongs to this move; else measures it and stores it there, so that a second run can resume."""
     known = read_report(video)
     if known is not None and known.requested is not None:
         asked = CameraPath(**known.requested)

@@ -17,7 +17,7 @@ from pipelines.results.take_report import measure_video, save_report
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 1 something could not be measured, which is said."""
+    """Exit status: 0 done, 1 something could not be measured; a message says what."""
     parser = argparse.ArgumentParser(
         "python -m pipelines.cli.evaluation.take_report", description=(__doc__ or "").split("\n\n")[0]
     )

@@ -89,7 +89,7 @@ def _number(value: NDArray[Any]) -> float | None:
 def read_pfm(path: Path, account: Account) -> NDArray[np.float32]:
     """(H,W) from a portable float map: rows from the bottom up, the scale's sign is the byte order.
 
-    The size of the scale is left alone, as OpenCV and the Middlebury tools do; where it is not 1 that is said.
+    Ignores the magnitude of the scale, as OpenCV and the Middlebury tools do; a note says so if it is not 1.
     """
     data = path.read_bytes()
     head = re.match(rb"(Pf|PF)\s+(\d{1,6})\s+(\d{1,6})\s+(-?[\d.eE+-]+)[ \t\r]*\n", data)

@@ -122,7 +122,7 @@ def _check_whole(file: Any, header: Any, path: Path) -> None:
 
 
 def _choose_channel(channels: list[_Found], file: Any, path: Path, account: Account) -> _Found:
-    """The depth channel; where only a red one can be it, that is said."""
+    """The depth channel; if only a red channel qualifies, a note says so."""
     ranked = sorted(
         ((rank, each) for each in channels if (rank := _rank(each, channels)) is not None), key=lambda r: r[0]
     )
@@ -172,7 +172,7 @@ def _is_no_depth(each: _Found) -> bool:
 
 
 def _note_unused(file: Any, chosen: _Found, channels: list[_Found], account: Account) -> None:
-    """Other channels, parts and attributes are without effect, and named; attributes of no known meaning are said to be that."""
+    """Note the other channels, parts and attributes, which have no effect; attributes of unknown meaning are named as such."""
     names = {each.called: 0 for each in channels}
     account.fields(names, idle=[name for name in names if name != chosen.called])[chosen.called]
     header: Mapping[str, Any] = file.parts[chosen.part].header

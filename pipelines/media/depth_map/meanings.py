@@ -29,7 +29,7 @@ MEANINGS: tuple[DepthMeaning, ...] = get_args(DepthMeaning)
 class Convention:
     """How stored values become depth along z. ``scale``: metres per stored unit, or None if the unit is unknown.
 
-    ``whole``: a file of this kind holds whole numbers only; ``sky``: the one that stands for no surface. ``near_is_large``: disparity.
+    ``whole``: files of this kind hold whole numbers only; ``sky``: the value for no surface. ``near_is_large``: disparity.
     """
 
     words: str

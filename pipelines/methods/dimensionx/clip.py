@@ -22,7 +22,7 @@ from pipelines.methods.dimensionx.sat_sampler import sat_denoise
 
 PREVIEW_EVERY = 5
 OFFSET = 2.0
-"""What CogVideoX 1.5 is told beside the timestep."""
+"""Input of CogVideoX 1.5 besides the timestep."""
 
 
 @dataclass(frozen=True, eq=False)

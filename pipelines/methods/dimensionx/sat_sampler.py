@@ -29,7 +29,7 @@ TRAINED_STEPS = 1000
 @dataclass(frozen=True, eq=False)
 class SatTable:
     """``signal`` (N,) float64: square root of the cumulative alpha of each step, noisiest first. ``snapped`` (N,): the nearest
-    entry of the 1000-step table, used by the denoiser. ``timesteps`` (N,): what the network is told."""
+    entry of the 1000-step table, used by the denoiser. ``timesteps`` (N,): the network's input."""
 
     signal: Tensor
     snapped: Tensor

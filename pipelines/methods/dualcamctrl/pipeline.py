@@ -124,7 +124,7 @@ def _clip(
     brightness: NDArray[np.float32],
     notes: tuple[str, ...],
 ) -> Clip:
-    """Both videos, and the geometry they stand for; ``brightness`` (F,H,W) 0..1, near is bright."""
+    """Both videos and their geometry; ``brightness`` (F,H,W) in 0..1, near is bright."""
     views = disparity.views(frames, brightness, depth_frames.disparity_range(scene.first), path)
     made = None
     if views and settings.mode == PICTURE:

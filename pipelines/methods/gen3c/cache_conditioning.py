@@ -26,7 +26,7 @@ _FRAMES_AT_ONCE = 4
 class Conditioning:
     """``added``: the generated pictures in the cache, with aligned depth, in the scene's unit.
 
-    The cache lives in a unit of its own (see the setting Scene scale): ``unit`` is its length in scene units.
+    The cache has its own unit (see the setting Scene scale): ``unit`` is its length in scene units.
     """
 
     def __init__(self, scene: Scene, settings: Gen3cSettings, added: list[View]) -> None:

@@ -26,8 +26,8 @@ SHOWN = (FIRST_SHOWN, FROM_PICTURE, FROM_VIEW) = ("cache", "cache, first picture
 def continue_path(scene: Scene, planned: CameraPath, done: int, more: CameraPath, *, chunk_frames: int) -> CameraPath:
     """The path of a video with ``done`` frames, shot along ``planned``, extended by its continuation.
 
-    A video that was cancelled first goes on to the end of ``planned``. Else one chunk is added: ``more``, squeezed into it
-    and begun at the last camera; over a clip its own camera moves on, held off as far as it was at the end.
+    A cancelled video first continues to the end of ``planned``. Otherwise one chunk is added: ``more``, compressed into it
+    and starting at the last camera; over a clip, the clip's own camera continues, with the offset that it had at the end.
     """
     if done < len(planned):
         return planned
@@ -108,7 +108,7 @@ def extend_path(path: CameraPath, more: CameraPath) -> CameraPath:
 
 
 def _continue_lens(lens: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lenses (F,3,3) that zoom and shift as ``more`` do, begun at ``lens`` (3,3)."""
+    """Lenses (F,3,3) that zoom and shift like ``more``, starting at ``lens`` (3,3)."""
     lenses = np.repeat(lens[None], len(more), axis=0)
     lenses[:, [0, 1], [0, 1]] *= more[:, [0, 1], [0, 1]] / more[0, [0, 1], [0, 1]]
     lenses[:, :2, 2] += more[:, :2, 2] - more[0, :2, 2]

@@ -60,7 +60,7 @@ def _single(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
 
 
 def _fit_trajectory(moves: GenXDMoves, scene: Scene) -> NDArray[np.float64]:
-    """The fit in a frame of its own, so that it does not depend on where the scene's world has its origin and up."""
+    """The fit in its own coordinate frame, so that it does not depend on the origin and up direction of the scene's world."""
     views = np.stack([view.world_from_camera for view in scene.views])
     shifts_z = _numbers(moves.shifts_z, "Copies shifted in depth")
     multiples = _numbers(moves.multiples, "Copies of another size")

@@ -99,7 +99,7 @@ class GenXDPipeline:
 
     @torch.inference_mode()
     def __call__(self, scene: Scene, path: CameraPath, settings: Settings) -> Iterator[Progress | Clip]:
-        """Runs the plan; where a first round of 12 views comes before others, it is yielded as a clip of its own."""
+        """Run the plan; a first round of 12 views before others is yielded as a separate clip."""
         shot = _Shot(self, scene, plan(scene, path, cast(GenXDSettings, settings)), cast(GenXDSettings, settings))
         yield from shot.clips()
 

@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class _Closed(BaseException):
-    """Raised inside the call when nobody wants its steps any more."""
+    """Raised inside the call when its steps are no longer needed."""
 
 
 def stepwise(call: Callable[[Callable[[Any], None]], Result]) -> Generator[Any, None, Result]:

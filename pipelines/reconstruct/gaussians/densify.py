@@ -118,7 +118,7 @@ class Densifier:
         return self.parameters["log_scales"].amax(dim=1).exp() / distance.clamp(min=self.extent)
 
     def _halves(self, name: str, split: Tensor) -> Tensor:
-        """Two for each Gaussian that splits: places drawn from it, smaller, otherwise as it is."""
+        """Two smaller Gaussians per split one, at positions sampled from it, otherwise unchanged."""
         tensor = self.parameters[name][split]
         if name == "log_scales":
             tensor = tensor - math.log(SHRINK)

@@ -1,6 +1,6 @@
 """A low-polygon mesh with a texture, so that colours are finer than its vertices.
 
-Every triangle has a place of its own in the picture: two halves of a square each, all squares of one size. That needs no
+Every triangle has its own place in the texture: two triangles share one square, and all squares have the same size. That needs no
 unwrapping, wastes little, and no part of the surface is stretched; neighbours in the picture are neighbours in the mesh's
 order only, so the picture is for programs, not for painting.
 """

@@ -182,7 +182,7 @@ def build(arguments: dict[str, str]) -> Any:
 
 
 def _running_replicas() -> dict[str, dict[str, int]]:
-    """Replicas that run, by method and address of the machine. Handles on deployments that somebody removed are forgotten."""
+    """Running replicas, by method and machine address. Drops handles of removed deployments."""
     import ray
     from ray.serve.schema import ReplicaState, ServeInstanceDetails  # pyright: ignore[reportPrivateImportUsage]
 

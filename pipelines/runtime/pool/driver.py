@@ -88,7 +88,7 @@ class Driver:
         yield from stream
 
     def _cancel(self, number: int) -> None:
-        """Cancels a shot whose iterator waits in another thread, or that has not begun; nothing where it has ended."""
+        """Cancel a shot whose iterator waits in another thread, or that has not begun; does nothing if it has ended."""
         with self._lock:
             stream = self._shots.pop(number, None)
         if stream is not None:

@@ -32,7 +32,7 @@ JOIN_SECONDS = 60.0
 START_SECONDS = 180.0
 """The same where it starts Ray here."""
 TOKEN = {"RAY_AUTH_MODE": "token"}
-"""What the environment of a driver says where the cluster asks for a token. `ray start` makes it ask wherever somebody's
+"""What the environment of a driver says where the cluster asks for a token. `ray start` makes it ask wherever someone's
 `ray.init` left one, and joining by address offers none unless told to."""
 _ANSWER_SECONDS = 20.0
 _WATCH_SECONDS = 5.0
@@ -138,7 +138,7 @@ class Link:
             renewal.set_exception(error)
 
     def _asked_facts(self) -> Facts | None:
-        """None where the cluster is gone: nobody listens at its address, or no answer comes in time."""
+        """None if the cluster is gone: nothing listens at its address, or it does not answer in time."""
         address = self._settings.address
         if address != AUTO and not _listens(address):
             time.sleep(_PAUSE_SECONDS)

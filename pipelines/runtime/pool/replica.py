@@ -1,4 +1,4 @@
-"""One replica: a runtime on its own GPU, in a process of its own."""
+"""One replica: a runtime on its own GPU, in a separate process."""
 
 from __future__ import annotations
 

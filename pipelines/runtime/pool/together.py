@@ -65,7 +65,7 @@ def _run_in_turn(runs: Mapping[str, Iterator[Any]]) -> Iterator[tuple[str, Any]]
 
 
 def _follow(name: str, run: Iterator[Any], events: SimpleQueue, stopped: threading.Event) -> None:
-    """In a thread of its own: a generator can only be closed between two steps."""
+    """In a separate thread: a generator can only be closed between two steps."""
     last: BaseException | None = None
     try:
         while not stopped.is_set():

@@ -21,7 +21,7 @@ LAST_SECONDS = 60.0
 class Background:
     """One training and its visible state.
 
-    ``losses``: of every step since it was begun here. ``stays``: it shall go on when whoever began it leaves.
+    ``losses``: of every step since it was started here. ``stays``: whether it continues when the page that started it closes.
     """
 
     def __init__(self, start: Callable[[], Iterator[Any]]) -> None:
@@ -76,7 +76,7 @@ class Background:
                         break
             finally:
                 steps.close()
-        except BaseException as error:  # everything goes to whoever looks
+        except BaseException as error:  # every item goes to all followers
             self._error = error
 
     def _tell(self, item: Any) -> None:

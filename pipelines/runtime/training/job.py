@@ -51,7 +51,7 @@ def check_device(runtime: Runtime, gigabytes: float) -> None:
 
 
 def _run_in_thread(runtime: Runtime, train: Callable[[Weights], Iterator[T]], mode: Mode) -> Iterator[Progress | T]:
-    """In a thread of its own, so that downloads can be told of and be cancelled."""
+    """In a separate thread, so that downloads can report progress and be cancelled."""
 
     def work(tell: Tell, cancelled: Callable[[], bool]) -> None:
         weights = Weights(mode, device=runtime.device.torch, announce=tell, cancelled=cancelled)

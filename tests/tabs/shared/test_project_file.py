@@ -1,4 +1,4 @@
-"""A project is saved whole and opened by somebody else; what is no project is refused in a sentence."""
+"""A project is saved whole and opened by someone else; what is no project is refused in a sentence."""
 
 from __future__ import annotations
 

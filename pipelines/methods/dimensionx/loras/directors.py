@@ -25,7 +25,7 @@ REPOSITORY = {
     **{id: "orbit" for id, each in DIRECTORS.items() if each.group == "orbit"},
     "t_director": "time",
 }
-"""Checkpoint key by director; the 360 degree orbit is no LoRA file but a model of its own."""
+"""Checkpoint key by director; the 360 degree orbit is a separate model, not a LoRA file."""
 
 _ALIASES = {
     "z_zoom_in": ("zoom_in", "dolly_in"),

@@ -3,7 +3,7 @@
 Directors are constant twists (see `camera.trajectories.dimensionx`), so a path is compared step by step: the travel and turn of
 every step, in the camera's own axes, travel divided by the distance to the subject. A turn of one radian and a travel
 of one distance then move the middle of the picture by the same amount (one focal length), which is why they are added
-up as equals. Speed does not count: nobody can tell a director how fast to go.
+up as equals. Speed does not count, because a director's speed cannot be controlled.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def train(
 ) -> Iterator[Progress | Sample | TrainedWeights]:
     """A `TrainingStep` per step, a `Sample` now and then, and `TrainedWeights` with the LoRA and its moving average at the end.
 
-    Closing it saves after the step in progress; begun again with the same settings, it goes on after the last save.
+    Closing it saves after the current step; if started again with the same settings, it resumes from the last save.
     Raises `InputError` for clips that cannot be used and for an output folder that holds another training.
     """
     check_name(settings.name)

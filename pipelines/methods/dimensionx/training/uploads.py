@@ -1,7 +1,7 @@
 """Collects uploaded clips in a folder; the same clips always give the same folder.
 
-That is how a training is taken up again: who sends the same clips under the same name goes on where they stopped, and
-nobody else finds the folder.
+This is how a training is resumed: uploading the same clips under the same name continues where it stopped, and
+nobody else can find the folder.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ Masks = NDArray[np.bool_]
 class Entry:
     """The findings, saved as motion.json. ``things``: the motion of each moving object as a share of the picture.
 
-    ``motion_strength``: 100 times the largest of them, what the model is told; about 0.1 is still, 2 is dancing.
+    ``motion_strength``: 100 times the largest of them, the model's input; about 0.1 is still, 2 is dancing.
     """
 
     frames: int

@@ -29,7 +29,7 @@ GRID = 6
 EPIPOLAR_PX = 1.0
 """A point so far from where any still point could be moves."""
 FEWEST = 8
-"""Points that make a thing; fewer are taken for errors."""
+"""Minimum number of points of an object; fewer are treated as errors."""
 
 
 def follow(before: NDArray[np.uint8], after: NDArray[np.uint8], points: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:

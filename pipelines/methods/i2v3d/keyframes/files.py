@@ -25,7 +25,7 @@ from pipelines.methods.i2v3d.schedule import LONGEST_WINDOW
 LARGEST_BYTES = 1 << 26
 """Of one picture in such a file."""
 PAINTED, TAUGHT = "painted", "taught"
-"""What a project of all tabs keeps for this method: the keyframes as they stand, and how the subject was learnt."""
+"""What a project of all tabs keeps for this method: the keyframes as they stand, and how the subject was learned."""
 _ABOUT = "painted.json"
 _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 
@@ -34,7 +34,7 @@ _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 class PaintedKeyframes:
     """The current keyframes: frames counted from 0, pictures (K,H,W,3), and prompts changed by the user.
 
-    ``along``: a name for scene and path that they were painted from, empty where nobody knows.
+    ``along``: an identifier of the scene and path that they were painted from, empty if unknown.
     """
 
     indices: tuple[int, ...]

@@ -51,7 +51,7 @@ _KINDS = {"lora_file": ".safetensors", "keyframes_file": ".zip"}
 class Project:
     """``settings`` name files of this computer, which the zip carries. ``moves``: the camera controls; ``controls``: how
     else the path is described, as the page does; ``track``: the camera's keys; ``keys``: those of older files, paths of one
-    frame. ``subject``: how the subject was learnt last; ``painted``: the keyframes as they stand. ``notes`` on what was left
+    frame. ``subject``: how the subject was learned last; ``painted``: the keyframes as they stand. ``notes`` on what was left
     out."""
 
     scene: StagedScene

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AUTO, OPENGL, PLAIN = RENDERERS = "auto", "opengl", "plain"
 
 ENOUGH_PIXELS = 4_000_000
-"""Of all frames together: less than these the plain renderer has drawn before OpenGL has begun."""
+"""Pixels of all frames together below which the plain renderer finishes before OpenGL has started."""
 CLEARLY_FASTER = 1.5
 TRIAL_SIZE, TRIAL_ROWS, TRIAL_ROUNDS = (512, 288), 100, 3
 

@@ -12,7 +12,7 @@ HIGHEST, LOWEST, RHO = 700.0, 0.002, 7.0
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """``sigmas`` (T+1,) float32 of a run of T steps and the time (T,) that the network is told at each."""
+    """``sigmas`` (T+1,) float32 of a run of T steps, and the network's time input (T,) at each."""
 
     sigmas: Tensor
     times: Tensor

@@ -101,7 +101,7 @@ def _invert(
 
 
 def _preview(networks: VideoNetworks, step: phase3.VideoStep) -> NDArray[np.uint8] | None:
-    """The middle frame as it is expected by now, every few steps."""
+    """A preview of the middle frame, every few steps."""
     if step.number % PREVIEW_EVERY or step.number == step.count:
         return None
     middle = step.clean.shape[1] // 2
