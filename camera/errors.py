@@ -30,7 +30,7 @@ DAMAGED: tuple[type[BaseException], ...] = (
     EOFError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, SyntaxError,
     NotImplementedError, RuntimeError, MemoryError, UnboundLocalError,
 )  # fmt: skip
-"""What Python's, numpy's, torch's and trimesh's readers raise over a damaged file. ValueError holds what is no UTF-8 and
+"""Exceptions that the readers of Python, numpy, torch and trimesh raise for a damaged file. ValueError includes invalid UTF-8 and
 numpy's bad shapes, LookupError lacking keys and places, ArithmeticError overflows, RuntimeError nesting without end."""
 
 _OF_LIBRARIES = {

@@ -16,7 +16,7 @@ from camera.path import CameraPath, Fit, resizing, scaled_size
 FAR = 1e4
 """Depth given to sky and to pixels without depth, in scene units, where all known depth is nearer; see `View.far`."""
 FAR_BEYOND = 10.0
-"""Where it is not, they stand so many times as far as the farthest known depth."""
+"""Otherwise, they are this many times as far as the farthest known depth."""
 SKY_GAP = 1e3
 """Depth beyond `FAR` that is so many times as far as all depth within is no depth: what renderers write for the sky."""
 NO_DEPTH = 1e9
@@ -155,7 +155,7 @@ def far_of(known: NDArray[np.float32]) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What the camera moves through.
+    """The scene that the camera moves through.
 
     ``kind``: "still" is one view; "clip" is one view per frame of a video, time passes; "views" are several
     views of one moment. All views share one world and one size.

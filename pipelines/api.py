@@ -82,7 +82,7 @@ def _depth(picture: Picture, depth: Any, meaning: DepthMeaning, scale: float) ->
 
 
 def _warn(notes: Iterable[str]) -> None:
-    """What a reader left of a file or assumed, as warnings."""
+    """Raise warnings about what a reader ignored or assumed."""
     from camera.formats import FileNote
 
     for note in notes:

@@ -73,7 +73,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run needs: seconds on the reference GPU and peak gigabytes of GPU memory per memory mode.
+    """The needs of a run: seconds on the reference GPU and peak gigabytes of GPU memory per memory mode.
 
     ``basis`` says where the figures come from (measured on what, published by whom, or computed).
     """
@@ -193,7 +193,7 @@ class Pipeline(Protocol):
 
 
 class Weights(Protocol):
-    """Where weights come from. ``mode`` is "real", "tiny" (random, tiny) or "random" (random, full size).
+    """The source of weights. ``mode`` is "real", "tiny" (random, tiny) or "random" (random, full size).
 
     The runtime's own (pipelines.weights.hub.Weights) also knows ``device`` and ``dtype`` (torch) of the coming run.
     """

@@ -1,1 +1,1 @@
-"""What a visitor waits for, and what a page in a real Chromium costs."""
+"""Benchmarks of visitors' waiting times, and of the cost of a page in a real Chromium."""

@@ -40,7 +40,7 @@ CRF = 30
 
 @dataclass(frozen=True)
 class Ball:
-    """What moves, in focus depths in the axes of the first camera: from ``start`` (3) by ``way`` (3) over the clip."""
+    """A moving object, in focus depths in the axes of the first camera: from ``start`` (3) by ``way`` (3) over the clip."""
 
     start: tuple[float, float, float] = (-0.35, 0.1, 0.7)
     way: tuple[float, float, float] = (0.6, -0.15, 0.05)

@@ -36,7 +36,7 @@ FRAMES = 13
 HELD_BACK = 4
 """Every fourth frame is not shown, but drawn and compared."""
 OFF_DEGREES, OFF_SHARE = 0.7, 0.01
-"""What the given cameras are wrong by: turn, and place as a share of the focus depth; one standard deviation."""
+"""Standard deviation of the given cameras' errors: rotation, and position as a share of the focus depth."""
 SPLAT_STEPS = 300
 FULL, FULL_QUICK = (49, 720, 480), (7, 96, 64)
 """Frames, width, height."""

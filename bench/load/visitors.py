@@ -30,7 +30,7 @@ LOOKS_AT = 18
 
 @dataclass
 class Observations:
-    """What visitors saw: seconds by kind of request, and why requests failed."""
+    """Observations of the visitors: seconds by kind of request, and why requests failed."""
 
     seconds: dict[str, list[float]] = field(
         default_factory=lambda: {"page": [], "open": [], "preview": [], "plain": []}

@@ -29,7 +29,7 @@ def pack_objects(objects: Sequence[SceneObject]) -> bytes:
 
 
 def unpack_objects(data: bytes) -> tuple[SceneObject, ...]:
-    """What `pack_objects` wrote; raises `InputError` for anything else."""
+    """Read what `pack_objects` wrote; raises `InputError` for anything else."""
     with (
         reading("The objects are damaged or of another version; save them again."),
         zipfile.ZipFile(io.BytesIO(data)) as archive,
@@ -61,7 +61,7 @@ def _each_once(objects: Sequence[SceneObject]) -> list[Model]:
 
 
 def read_objects(archive: zipfile.ZipFile) -> tuple[SceneObject, ...]:
-    """What `write_objects` added; raises `InputError` for anything else."""
+    """Read what `write_objects` added; raises `InputError` for anything else."""
     with reading("The objects are damaged or of another version; save them again."):
         about = json.loads(read_part(archive, _FACTS, _LARGEST_FACTS))
         names = [str(name) for name in about["models"]]

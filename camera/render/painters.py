@@ -45,7 +45,7 @@ SAME_SURFACE = 1.01
 
 @dataclass(frozen=True, eq=False)
 class RenderedFrame:
-    """What one camera sees.
+    """One rendered frame.
 
     ``colour``: (H,W,3) uint8 RGB. ``holes``: (H,W) bool, True where nothing was drawn (also after filling).
     ``depth``: (H,W) float32 along z in scene units, 0 in holes. ``far``: (H,W) bool, True on sky and other pixels

@@ -34,7 +34,7 @@ class MeshFrame:
 
 
 def draw(surfaces: Sequence[Surface], path: CameraPath, frame: int, *, light: Light = UNLIT) -> MeshFrame:
-    """What camera ``frame`` of ``path`` sees of the surfaces."""
+    """Render the surfaces as seen by camera ``frame`` of ``path``."""
     size = (path.height, path.width)
     inverse_depth = np.zeros(size, np.float32)
     triangle = np.full(size, -1, np.int32)

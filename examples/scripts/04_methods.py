@@ -1,4 +1,4 @@
-"""What each method says of a shot before anything runs: what it would need, what it warns of, what it cannot do."""
+"""Ask every method about a shot before anything runs: what it needs, its warnings, and what it cannot do."""
 
 import reshoot
 

@@ -229,7 +229,7 @@ def _read(inverse: NDArray, pixel: NDArray) -> NDArray[np.float64]:
 
 
 def _placed(frames: NDArray, inverse: NDArray, path: CameraPath, moving: NDArray | None) -> _Placed:
-    """What the cameras say of depth; nothing where they have no parallax or contradict the frames."""
+    """Depth constraints from the cameras; none if they have no parallax or contradict the frames."""
     tracks = track_points(frames, path, masks=moving)
     if tracks.agreeing < max(FEWEST_PLACED, tracks.wide // 2):
         return _Placed(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))

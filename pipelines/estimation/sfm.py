@@ -35,7 +35,7 @@ ROUNDS = ((12.0, 6.0), (4.0, 2.0))
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What structure from motion found.
+    """The result of structure from motion.
 
     ``frames``: which of the given pictures have a camera, ascending; ``path``: their cameras, in a world of unknown
     scale. ``points`` (P,3) and ``colours`` (P,3) uint8. ``seen``: for each frame the numbers (K,) of the points it

@@ -135,7 +135,7 @@ def _is_corner(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def _step(
     before: NDArray[np.uint8], now: NDArray[np.uint8], places: NDArray[np.float32], strict: bool
 ) -> tuple[NDArray, NDArray]:
-    """Where the places (N,2) went, and which of them are still seen."""
+    """Track the positions (N,2), and return which of them are still visible."""
     if not len(places):
         return places, np.zeros(0, bool)
     window = {"winSize": (STRICT_WINDOW, STRICT_WINDOW)} if strict else {}

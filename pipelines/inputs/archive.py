@@ -15,7 +15,7 @@ from pipelines.media.budget import BUDGET
 MAX_FILES, MAX_BYTES = BUDGET.files, BUDGET.unpacked_gigabytes << 30
 
 Place = Callable[[str], PurePosixPath | None]
-"""Where an entry of that name goes below the folder; None leaves it out."""
+"""The path below the folder for an entry of that name; None skips it."""
 
 
 @contextmanager

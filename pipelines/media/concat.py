@@ -82,5 +82,5 @@ def _packets(stream: Any, count: int) -> list[Any]:
 
 
 def _kind(stream: Any) -> tuple[Any, ...]:
-    """What must be the same for one decoder to play on."""
+    """Stream parameters that must match for one decoder to continue."""
     return stream.codec_context.name, stream.codec_context.extradata, stream.average_rate, stream.time_base

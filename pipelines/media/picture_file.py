@@ -41,11 +41,11 @@ _OTHERS = {
     ".avi": "a video, which goes to the clip", ".zip": "a zip, which goes to the views", ".json": "text", ".txt": "text", ".xml": "XML or SVG",
     ".glb": "a mesh", ".obj": "a mesh", ".ply": "a mesh", ".tif": "a raw or damaged TIFF file", "": "of no kind that is known",
 }  # fmt: skip
-"""What a file is that is no picture, and where it belongs."""
+"""Descriptions of files that are not pictures, and where they belong."""
 
 
 def _describe_content(path: Path) -> str:
-    """What the content is, for the end of a sentence."""
+    """A description of the content, for the end of a sentence."""
     with path.open("rb") as source:
         head = source.read(LOOKED_AT)
     if not head:

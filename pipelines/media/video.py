@@ -190,7 +190,7 @@ def _is_transparent(stream: Any) -> bool:
 
 
 def _too_long(frames: int, width: int, height: int, limit: int) -> str:
-    """What would fit instead."""
+    """Raise `InputError` that says what would fit instead."""
     scale = (limit / frames) ** 0.5
     smaller = f"{int(width * scale) // 2 * 2} x {int(height * scale) // 2 * 2}"
     return (

@@ -75,7 +75,7 @@ def is_project(file: str | Path) -> bool:
 
 
 def read_project(file: str | Path, *, folder: Path | None = None) -> ProjectFile:
-    """What `save_project` wrote; raises `InputError` for anything else. ``folder``: where files that settings name are put;
+    """Read what `save_project` wrote; raises `InputError` for anything else. ``folder``: where files that settings name are put;
     without one they are left out, with a note."""
     name = Path(file).name
     with reading(_broken(file)), zipfile.ZipFile(file) as archive:

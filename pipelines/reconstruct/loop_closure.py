@@ -45,9 +45,9 @@ FEWEST_RECOGNISED, LEAST_RECOGNISED = 15, 0.2
 MET_DEGREES, MET_SHARE = 1.0, 0.05
 """Estimated cameras of a closed path meet when their end misses by no more: turn, and place as a part of the radius."""
 STEP_DEGREES, STEP_LENGTH = 0.5, 0.1
-"""What one step may be wrong by: turn, and place as a part of the mean step's length; one standard deviation."""
+"""Standard deviation of one step: rotation, and position as a share of the mean step length."""
 END_DEGREES, END_LENGTH = 0.2, 0.2
-"""What a recognised frame may be wrong by."""
+"""Standard deviation of a recognised frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class ClosedLoop:
 
 @dataclass(frozen=True, eq=False)
 class _Revisit:
-    """Where frame ``frame`` stands (4,4), by so many of the beginning's points."""
+    """The pose (4,4) of frame ``frame``, estimated from ``points`` points of the beginning."""
 
     frame: int
     world_from_camera: NDArray[np.float64]

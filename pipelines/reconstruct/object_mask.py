@@ -29,7 +29,7 @@ GROUND, BELOW = 0.15, 0.05
 """A plane is the ground when it holds this part of the points and at most that part lies below it."""
 TRIES = 400
 PART = 0.1
-"""What is apart from the object's largest piece belongs to it from this part of its points on."""
+"""A separate piece belongs to the object if it has at least this share of the points of its largest piece."""
 EDGE_PX = 1.5
 """Pixels, at 480 rows, either side of a mask's edge that mix object and background."""
 

@@ -24,7 +24,7 @@ from pipelines.results.arrays import scene_arrays, scene_facts
 MOST_PIXELS = 4_000_000
 """Of a scene that is carried: four pictures of 1280 x 704, about 4 MB each. Larger ones must be opened again."""
 _MOST_VIEWS, _MOST_ADDED, _MOST_BYTES = 500, 8, 64 << 20
-"""What is believed of a stranger's file: pictures, and bytes of each array."""
+"""Limits for untrusted files: number of pictures, and bytes of each array."""
 SHAPES = {"colour": "H W 3", "depth": "H W", "known": "H W", "intrinsics": "3 3", "world_from_camera": "4 4"}
 """Of the arrays of one view, as `pipelines.inputs.npz.read_npz` reads them."""
 
@@ -38,7 +38,7 @@ class EmbeddedScene:
 
 
 def scene_to_embed(clip: Clip, scene: Scene, *, goes_on: bool) -> bytes:
-    """What ``clip``, shot from ``scene``, carries; with what going on from it needs where its method can (``goes_on``)."""
+    """The scene to embed for ``clip``, shot from ``scene``; with the state needed to continue it if its method can (``goes_on``)."""
     if not goes_on:
         return pack_scene(EmbeddedScene(scene))
     added = clip.scene.views[len(scene.views) :] if clip.scene is not None else ()

@@ -50,7 +50,7 @@ def load_responses(folder: Path, method: str, weights: str) -> Response | None:
 
 
 def generate_corrected(shot: Shot, run: Callable[[Shot], Iterator[Any]]) -> Iterator[Any]:
-    """What ``run`` yields for the path that must be asked for to get that of ``shot``; its clips belong to the path that was drawn,
+    """Yield from ``run`` for the path that must be requested to get that of ``shot``; its clips belong to the path that was drawn,
     and say what was asked.
 
     Raises `InputError` if the method receives no poses, or has no curve with these weights.

@@ -85,7 +85,7 @@ def draw(
     background: Tensor | None = None,
     composite: Composite | None = None,
 ) -> RenderedSplats:
-    """What one camera (4,4) with ``intrinsics`` (3,3), pixel centres at integers, sees. ``background`` (3,) or (H,W,3) in 0..1."""
+    """Render the view of one camera (4,4) with ``intrinsics`` (3,3), pixel centres at integers. ``background`` (3,) or (H,W,3) in 0..1."""
     flat = project(gaussians, camera_from_world, intrinsics, width, height)
     centre = -camera_from_world[:3, :3].T @ camera_from_world[:3, 3]
     colours = radiance(gaussians.sh, gaussians.means - centre)

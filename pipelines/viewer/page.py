@@ -106,7 +106,7 @@ def _page(
 
 
 def _pack_arrays(arrays: dict[str, NDArray]) -> tuple[dict[str, Any], bytes]:
-    """Where each array lies in the bytes, on multiples of 4."""
+    """Offsets of the arrays in the bytes, on multiples of 4."""
     kinds = {"float32": "f4", "float16": "f2", "uint8": "u1", "uint32": "u4"}
     about: dict[str, Any] = {}
     parts: list[bytes] = []

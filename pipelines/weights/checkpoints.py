@@ -348,6 +348,6 @@ def _is_transformers(kind: Any) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    """What the library says of it, in brackets, without folders of this computer, unless it speaks of Python."""
+    """The library's message, in brackets and without folder names; empty if it is about Python."""
     line = _FOLDERS.sub("", next(iter(str(error).strip().splitlines()), ""))[:200].rstrip(".")
     return f" ({line})" if line and "Error" not in line and "object at" not in line else ""

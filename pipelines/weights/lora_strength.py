@@ -82,7 +82,7 @@ UNSAID = Strength()
 
 
 def read_strength(path: str | Path, part: str, account: Account) -> Strength:
-    """What the file says of the network called ``part`` there ("transformer", "unet", ...); raises `InputError`."""
+    """Read the strength for the network that the file calls ``part`` ("transformer", "unet", ...); raises `InputError`."""
     path = Path(path)
     header = _header(path)
     header.pop("format", None)  # of the container: the framework whose tensors were saved

@@ -30,13 +30,13 @@ MOST_LOSSLESS = 4_000_000
 KEPT_BITS = np.uint32(0xFFFFFF80)
 """Of a depth: 16 of its 23 bits after the point, within 1e-5 of it, so that the rest packs to nothing."""
 NEAR_SHARE = 0.02
-"""What is nearer than this part of the nearest depth is not drawn."""
+"""Surfaces nearer than this share of the nearest depth are not drawn."""
 
 _scene_files: WeakKeyDictionary[Scene, bytes] = WeakKeyDictionary()
 
 
 def scene_file(scene: Scene) -> bytes:
-    """What `tabs/browser/drawing/scene.js` reads: views of ``scene`` and the pictures that fill their holes, at most `MOST_SIDE`
+    """A file for `tabs/browser/drawing/scene.js`: views of ``scene`` and the pictures that fill their holes, at most `MOST_SIDE`
     pixels wide and high, or the splats that it is drawn from; packed once."""
     found = _scene_files.get(scene)
     if found is None:
@@ -115,7 +115,7 @@ MOST_OBJECT_NUMBERS = 12_000_000
 
 
 def objects_file(scene: StagedScene, frames: int, fps: float) -> bytes:
-    """What `drawing/objects.js` draws: the objects of ``scene`` along a path of ``frames`` frames at ``fps``."""
+    """A file for `drawing/objects.js`: the objects of ``scene`` along a path of ``frames`` frames at ``fps``."""
     first = scene.surfaces(0, frames, fps)
     numbers = sum(surface.vertices.size for surface in first)
     moments = max(1, min(OBJECT_MOMENTS, frames, MOST_OBJECT_NUMBERS // max(numbers, 1)))

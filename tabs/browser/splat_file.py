@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipelines.splats.splats import Splats
 
 MOST_BYTES = 64 << 20
-"""Of what is sent; larger scenes leave out harmonics first, then the splats that show least."""
+"""Size limit of the file; larger scenes leave out harmonics first, then the least visible splats."""
 PLAIN_BYTES, HARMONIC_BYTES = 28, 6
 """Of a splat without colours, and of each of its harmonics."""
 DEGREES = (16, 9, 4, 1)

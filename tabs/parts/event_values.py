@@ -55,7 +55,7 @@ def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
 
 
 def choice_of(choices: Mapping[str, T], chosen: Any, what: str) -> T:
-    """What one of the ``choices`` stands for. Raises `InputError` for anything else."""
+    """The value of one of the ``choices``. Raises `InputError` for anything else."""
     if not isinstance(chosen, str) or chosen not in choices:
         given = repr(chosen[:80]) if isinstance(chosen, str) else json_kind(chosen)
         raise InputError(f"{what} must be one of {', '.join(choices)}; got {given}.")

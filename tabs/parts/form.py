@@ -22,7 +22,7 @@ from tabs.project.project import Project
 from tabs.serving.ending import WORK
 
 VISITORS = 100
-"""Who may wait for a shot at once; the runtime puts them in turn and tells each their place, which Gradio's queue would not."""
+"""How many visitors may wait for a shot at once; the runtime queues them and shows each their position, which Gradio's queue would not."""
 SHOOTS: dict[str, Any] = {"concurrency_id": "shoot", "concurrency_limit": VISITORS}
 TRAINS: dict[str, Any] = {"concurrency_id": "train", "concurrency_limit": VISITORS}
 """For every event that waits for the device: Gradio gives all of a group the least limit of those that were used."""

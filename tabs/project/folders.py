@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.results import process_folder
 
 ROOT = process_folder.make_folder()
-"""Where the files of all sessions are; folder names cannot be guessed."""
+"""The folder of all sessions' files; names of its folders cannot be guessed."""
 
 
 def new_folder() -> Path:

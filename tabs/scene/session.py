@@ -41,7 +41,7 @@ FLIGHTS = (AS_SHOT, FILM, OWN_FILE, ROUND)
 
 PASSES, STANDS = "passes", "stands still"
 TIMES = (PASSES, STANDS)
-"""What time does while the camera flies through a scene that moves."""
+"""How time passes while the camera flies through a moving scene."""
 CLOSE, TURNED = 0.15, 270.0
 """A path closes when it ends within this part of its extent from where it began, after so many degrees."""
 
@@ -75,7 +75,7 @@ class OpenedFrames:
 
 @dataclass(frozen=True, eq=False)
 class SceneTabState:
-    """What was ``opened``, ``made`` the last thing made of it, ``flight`` an uploaded path file.
+    """``opened``: the opened frames; ``made``: their last reconstruction; ``flight``: an uploaded path file.
 
     ``moving``: all moments, where points in motion were made; ``made`` is then the first.
     """

@@ -116,7 +116,7 @@ class Screen:
 
     @staticmethod
     def showing(solid: SceneTabState) -> dict[str, Any]:
-        """What `update` takes but the state, with what was made."""
+        """The arguments of `update`, except the state, for a reconstruction."""
         return {
             "status": solid.sentence(),
             "stage": orbit.orbit_value(solid),

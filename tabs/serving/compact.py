@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 FOR_PROGRAMS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
-"""What no script of the page reads."""
+"""Fields that no script of the page reads."""
 REFERENCE = len('{"$text": 100}')
 """Characters that stand in place of a text or list that is sent once."""
 
@@ -63,7 +63,7 @@ def compact_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def expand_config(sent: dict[str, Any]) -> dict[str, Any]:
-    """What `EXPAND` makes of `compact_config`, in Python: for tests."""
+    """Expand `compact_config` in Python, as `EXPAND` does: for tests."""
 
     def whole(given: dict[str, Any]) -> dict[str, Any]:
         return {k: sent["texts"][v["$text"]] if _is_number(v) else v for k, v in given.items()}
@@ -85,7 +85,7 @@ def _kinds(components: Iterable[dict]) -> list[str]:
 
 
 def _type(components: list[dict]) -> tuple[dict, dict]:
-    """What components of one type share: their own fields, and their props."""
+    """The fields and props that all components of one type share."""
     fields = [{k: v for k, v in each.items() if k not in ("props", "type", "id")} for each in components]
     return _common(fields), _common([each["props"] for each in components])
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HUB = "https://huggingface.co https://*.hf.space https://*.huggingface.co"
-"""Who may show the app in a frame: Spaces are shown in one."""
+"""Sites that may show the app in a frame, as Spaces do."""
 POLICY = "; ".join(
     (
         "default-src 'self' data: blob:",

@@ -26,7 +26,7 @@ FACTOR = "factor"
 SCALES = {"As in the file": KEEP, "To the subject's distance": SUBJECT, "By a factor": FACTOR}
 _NAMES = ", ".join(form.label for form in FORMATS.values() if form.readable)
 LINES = f"{_NAMES}; raw matrices as .npy or JSON."
-"""What can be given, for the page."""
+"""Accepted files, for the page."""
 
 
 class PathFile:
@@ -103,7 +103,7 @@ def _offer_readings(path_file: str) -> tuple[gr.HTML, gr.Radio]:
 
 
 def _scale_path(project: Project, own: CameraPath, scale: str) -> str:
-    """What ``scale`` does to a path in the scene of ``project``; raises `InputError` where it cannot be followed."""
+    """Apply ``scale`` to a path in the scene of ``project``; raises `InputError` if it cannot be applied."""
     if project.scene is not None:
         return scale_path(own, scale, subject_distance(project.scene.first))[1]
     return "" if scale == KEEP else "It will be scaled when you open a scene."

@@ -64,7 +64,7 @@ def load_project(project: Project, file: Path, name: str) -> tuple[Project, str,
 
 
 def project_content(project: Project) -> ProjectFile:
-    """What the file holds of a project, with the files that its settings name."""
+    """The content of a project for its file, with the files that its settings name."""
     content = project.content
     settings, files = {}, {}
     for name, values in content.settings.items():

@@ -36,7 +36,7 @@ _NUMPY: tuple[Any, ...] = (
         for function in (_CORE._reconstruct, _CORE.scalar)
     ),
 )
-"""What a file of arrays mentions besides tensors; none of it can run code."""
+"""Globals that array files refer to besides tensors; none of them can run code."""
 
 
 # --- ReconFusion --------------------------------------------------------------------------------------------------

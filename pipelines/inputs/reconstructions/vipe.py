@@ -68,7 +68,7 @@ def _clip(folder: Path) -> tuple[str, Path]:
 
 
 def _manifest(folder: Path, account: Account) -> Fields:
-    """What ``manifest.json`` says of the clip; none where it lacks. Its list of files is what the folder shows by itself."""
+    """The clip's fields in ``manifest.json``, if it exists. Ignores its list of files, because the folder shows them."""
     path = folder / "manifest.json"
     values = json_object(path.read_bytes(), path.name) if path.is_file() else {}
     about = values.get("metadata", {})
@@ -107,7 +107,7 @@ _by_frame = npz_by_frame
 _IDLE = ("mask", "flow", "vipe", "vipe_aux_vis", "eval", "binary", "phrase")
 """Folders of a result whose files bear nothing on its frames, depth and cameras."""
 _SAID_TWICE = ("depth_range", "total_frames", "resolution", "base_fps", "fov_x", "fov_y", "aspect_ratio")
-"""What the manifest says of the clip that its files say too; the rate counts where the frames are loose pictures."""
+"""Manifest fields that repeat what the clip's files say; the rate is used if the frames are separate pictures."""
 
 
 def _say_others(folder: Path, name: str, account: Account) -> None:

@@ -25,7 +25,7 @@ HALF_MAX = 65504.0
 DWA_MAX = 0.98 * HALF_MAX
 """DWA compression keeps half floats, and those not exactly: infinity comes back a little below their largest."""
 SKY = 1e9
-"""What renderers write where nothing was hit is beyond this (Blender 1e10, others the largest float)."""
+"""Renderers write values beyond this where no surface was hit (Blender 1e10, others the largest float)."""
 _STRUCTURE = frozenset(
     (
         "channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "screenWindowCenter",

@@ -21,7 +21,7 @@ DepthMeaning = Literal[
     "matterport",
     "replica",
 ]
-"""What the numbers of a depth map are: metres along z; any unit along z; nearness (large is near); or as a data set has them."""
+"""Meanings of a depth map's values: metres along z; any unit along z; disparity (large is near); or a data set's convention."""
 MEANINGS: tuple[DepthMeaning, ...] = get_args(DepthMeaning)
 
 

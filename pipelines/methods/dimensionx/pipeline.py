@@ -209,7 +209,7 @@ class DimensionXPipeline:
         return torch.cat([without.to(text), text]), cut
 
     def _nominal(self, scene: Scene, path: CameraPath, part: Part, count: int, frames: Frames) -> CameraPath:
-        """What the directors promise, in the frame that was made."""
+        """The directors' nominal move, in the generated frame size."""
         start = path.sliced(slice(0, 1)).fitted(frames.shape[2], frames.shape[1])
         return nominal_path(start, part.directors, frames=count, fps=path.fps, distance=scene.first.focus_depth)
 

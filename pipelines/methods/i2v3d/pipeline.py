@@ -31,7 +31,7 @@ from pipelines.settings import Settings
 from pipelines.weights.hub import Weights
 
 TINY_PIXELS, TINY_STEPS = 128 * 72, 3
-"""What tiny weights work at, so that a run takes seconds on any machine."""
+"""The size for tiny weights, so that a run takes seconds on any machine."""
 PREVIEW_EVERY = 5
 
 

@@ -15,7 +15,7 @@ FEWEST_POINTS = 10
 OPACITY = 0.1
 NEIGHBOURS = 3
 BACKDROP = 3.0
-"""Where sky is put: so many times as far as nine tenths of the scene."""
+"""Distance of the sky, as a multiple of the scene's 90th depth percentile."""
 BACKDROP_SHARE = 0.2
 """At most this part of the points may be backdrop."""
 

@@ -240,7 +240,7 @@ def depth_tolerance_at(pictures: Pictures, points: NDArray[np.float32]) -> NDArr
 
 
 def _spread(colour: NDArray[np.uint8], shown: NDArray[np.bool_], edges: NDArray) -> NDArray[np.uint8]:
-    """What no picture shows takes the mean of its neighbours, over up to 30 edges; what is left is grey."""
+    """Colours of unseen vertices: the mean of their neighbours, over up to 30 edges; the rest is grey."""
     value, known = colour.astype(np.float32), shown.copy()
     both = np.concatenate([edges, edges[:, ::-1]])
     for _ in range(30):

@@ -162,7 +162,7 @@ class _Compiled:
 
 
 def _misfit(fit: Fit, now: Fit) -> str:
-    """What a package was made for and what came."""
+    """The conditions that a package was compiled for, and those of the call."""
     pairs = [(fit.torch, now.torch), (fit.device, now.device), *zip(fit.inputs, now.inputs)]
     made, came = next(((a, b) for a, b in pairs if a != b), (f"{len(fit.inputs)} inputs", f"{len(now.inputs)}"))
     return (

@@ -72,7 +72,7 @@ def _start_process(folder: Path, rank: int, ranks: int, port: int) -> subprocess
 
 
 def _watch(processes: list[subprocess.Popen]) -> None:
-    """Where one fails the others would wait for it for ever."""
+    """If one process fails, stop the others, which would wait for it forever."""
     waiting = list(processes)
     while waiting:
         for process in list(waiting):

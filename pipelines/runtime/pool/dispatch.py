@@ -92,7 +92,7 @@ class Pool:
             line.done.add()
 
     def _joined(self) -> Generator[Event, None, Facts]:
-        """What the cluster has; progress until it is there again where it restarts."""
+        """The cluster's resources; yields progress while the cluster restarts."""
         renewal = self._link.renewal()
         while not renewal.done():
             if self._link.is_restarting:

@@ -22,7 +22,7 @@ from pipelines.runtime.pool.needs import Needs
 from pipelines.runtime.pool.settings import PoolSettings
 
 _KINDS = {cluster.NoAnswer: "absent", cluster.TokenRequired: "token"}
-"""What the first message calls an error of `cluster.connect`."""
+"""Names of `cluster.connect`'s errors in the first message."""
 
 
 class Driver:

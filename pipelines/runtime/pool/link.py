@@ -206,7 +206,7 @@ class _Process:
         threading.Thread(target=self._read, daemon=True, name="ray driver").start()
 
     def begin(self, seconds: float) -> tuple[str, str]:
-        """What the driver says first, in ``seconds``, and why; "lost" where it ends or says nothing."""
+        """The driver's first message within ``seconds``, and its reason; "lost" if it ends or sends nothing."""
         try:
             kind, words, _ = self._ready.get(timeout=seconds)
         except Empty:

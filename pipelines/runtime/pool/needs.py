@@ -38,12 +38,12 @@ class Needs:
     memory_bytes: int = 0
 
     def line(self, name: str) -> str:
-        """What its line and deployment are called."""
+        """The name of its line and deployment."""
         return name if self.ranks == 1 else f"{name}-{self.ranks}-gpus"
 
 
 def needs_of(shot: Shot, facts: Facts) -> Needs:
-    """What a replica for ``shot`` needs of the cluster that has ``facts``.
+    """What a replica for ``shot`` needs from a cluster with ``facts``.
 
     Weights pass through the machine's memory, and stay there in the offloading modes: as much is set aside as the record's
     forecast says, so that a machine gets no more replicas than it can load. Raises `InputError` where there are fewer GPUs than

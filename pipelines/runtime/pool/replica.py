@@ -60,7 +60,7 @@ def shoot_job(job: bytes) -> Iterator[Event]:
 
 
 def run_events(job: bytes, run: Callable[[Shot], Iterator[Progress | Clip | Report]]) -> Iterator[Event]:
-    """What ``run`` yields for a job's file, as events."""
+    """Convert what ``run`` yields for a job's file to events."""
     from pipelines.runtime.clip_file import clip_bytes, plain
     from pipelines.runtime.job_file import read_job
 

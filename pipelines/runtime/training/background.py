@@ -15,7 +15,7 @@ LOOK_SECONDS = 0.5
 REMEMBERED = 20
 """Trainings that have ended and can still be looked at."""
 LAST_SECONDS = 60.0
-"""What trainings get to save when the program ends."""
+"""Seconds that trainings get to save when the program ends."""
 
 
 class Background:

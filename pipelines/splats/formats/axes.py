@@ -15,7 +15,7 @@ from camera.errors import InputError
 from pipelines.splats.splats import Splats
 
 Up = Literal["auto", "y-down", "y-up", "z-up", "z-down"]
-"""Where up is in the file's axes; "auto" is the custom of its format, see `CUSTOM`."""
+"""The up axis in the file's axes; "auto" is the convention of its format, see `CUSTOM`."""
 UPS: tuple[Up, ...] = ("auto", "y-down", "y-up", "z-up", "z-down")
 CUSTOM: dict[str, Up] = {
     "ply": "y-down",

@@ -24,7 +24,7 @@ WORDS: dict[str, dict[str, str]] = {
     "tangent": {"smooth": "Runs through", "corner": "Corner", "rest": "Comes to rest"},
     "curve": {"smooth": "Smooth", "tight": "Tight", "straight": "Straight"},
 }  # fmt: skip
-"""What the choices are called in the page."""
+"""Labels of the choices in the page."""
 
 
 def timeline(stage: str) -> gr.HTML:

@@ -13,7 +13,7 @@ from camera.errors import InputError
 from pipelines.weights.checkpoints import read_state
 
 NETWORK = "model.diffusion_model."
-"""What the network's keys begin with; text encoder and VAE stand beside it under other names."""
+"""Prefix of the network's keys; text encoder and VAE have other prefixes."""
 
 _RECONSTRUCT: Any = np.zeros(1).__reduce__()[0]
 _ALLOWED: list[Any] = [

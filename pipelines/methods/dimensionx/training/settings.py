@@ -64,7 +64,7 @@ class Recipe(Settings):
 
 
 _INNER = 24
-"""What a block keeps for its gradients, in sizes of its input: normed, q, k, v, their rotations, attended, the wide layer."""
+"""What a block stores for its gradients, in multiples of its input size: normalised, q, k, v, their rotations, attention output, MLP."""
 
 RESUMABLE = ("steps", "save_every", "sample_every", "sample_steps", "checkpointing", "output")
 """Settings that may differ when a training is continued."""

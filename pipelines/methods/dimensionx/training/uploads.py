@@ -57,7 +57,7 @@ def collect_clips(files: Sequence[str | Path], name: str, root: Path) -> Path:
 
 
 def find_source(clips: Path) -> Path:
-    """What `pipelines.methods.dimensionx.training.data.find_clips` reads below ``clips``: the one CSV file, or the one folder with videos."""
+    """Find the input of `pipelines.methods.dimensionx.training.data.find_clips` below ``clips``: the one CSV file, or the one folder with videos."""
     files = [path for path in sorted(clips.rglob("*")) if path.is_file()]
     tables = [path for path in files if path.suffix.lower() == ".csv"]
     folders = sorted({path.parent for path in files if path.suffix.lower() in VIDEOS})
@@ -123,7 +123,7 @@ def _copy(path: Path, clips: Path) -> None:
 
 
 def _place(name: str) -> PurePosixPath | None:
-    """Where an entry of a zip goes: where it lies in the zip; None for hidden files and what is no clip and no caption."""
+    """The path of a zip entry, unchanged; None for hidden files and for files that are neither clips nor captions."""
     place = PurePosixPath(name)
     hidden = any(part.startswith("__MACOSX") or (part.startswith(".") and part != "..") for part in place.parts)
     return None if hidden or place.suffix.lower() not in _KEPT else place

@@ -17,7 +17,7 @@ from pipelines.methods.dualcamctrl.network.transformer import DualCamCtrlTransfo
 from pipelines.weights.checkpoints import LoadReport, State, from_folder, load_strict, strip_prefix
 
 PREFIXES = ("pipe.dit.", "module.pipe.dit.", "module.dit.", "module.", "dit.", "")
-"""Where the denoiser may lie in a file, most specific first. Upstream trains a wrapper around its whole pipeline."""
+"""Possible prefixes of the denoiser in a file, most specific first. Upstream trains a wrapper around its whole pipeline."""
 
 _BLOCK = (
     (r"\.self_attn\.", ".attn1."),

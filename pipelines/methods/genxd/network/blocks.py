@@ -47,7 +47,7 @@ class DispatchedAttention:
 
     _attention_backend = None
     of_all_frames: Callable[[Tensor], Tensor] | None = None
-    """Where frames are split between GPUs: this process's keys or values (B,N,heads,width) to everybody's."""
+    """If frames are split between GPUs: gathers this process's keys or values (B,N,heads,width) from all processes."""
 
     def __call__(self, attn: Attention, hidden_states: Tensor, **_: object) -> Tensor:
         """(B,N,C) to the same shape."""

@@ -25,7 +25,7 @@ from pipelines.methods.i2v3d.schedule import LONGEST_WINDOW
 LARGEST_BYTES = 1 << 26
 """Of one picture in such a file."""
 PAINTED, TAUGHT = "painted", "taught"
-"""What a project of all tabs keeps for this method: the keyframes as they stand, and how the subject was learned."""
+"""The method's data in a project: the current keyframes, and the settings of the subject training."""
 _ABOUT = "painted.json"
 _NAME = re.compile(r"(?:.*/)?(\d{1,6})\.(?:png|jpg|jpeg)$", re.IGNORECASE)
 
@@ -84,7 +84,7 @@ class PaintedKeyframes:
 
 
 def read_kept(data: bytes) -> PaintedKeyframes:
-    """What `PaintedKeyframes.to_keep` wrote. Raises `InputError`."""
+    """Read what `PaintedKeyframes.to_keep` wrote. Raises `InputError`."""
     with reading("The keyframes that were kept are damaged; paint them anew."):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             about = json.loads(read_part(archive, _ABOUT, LARGEST_BYTES))
@@ -93,7 +93,7 @@ def read_kept(data: bytes) -> PaintedKeyframes:
 
 
 def unpack_painted(data: bytes, prompts: dict[int, str]) -> PaintedKeyframes:
-    """What `PaintedKeyframes.packed` wrote. Raises `InputError`."""
+    """Read what `PaintedKeyframes.packed` wrote. Raises `InputError`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {int(named[1]): entry for entry in archive.infolist() if (named := _NAME.match(entry.filename))}
         pictures = [_decode(archive, entries[index]) for index in sorted(entries)]

@@ -23,7 +23,7 @@ FEATURES = tuple(f"up_blocks.{block}.resnets.{layer}" for block in range(3) for 
 
 @dataclass(frozen=True, eq=False)
 class Masks:
-    """Where the foreground is and where anything was rendered, (n,tokens) bool by (height, width) of a resolution."""
+    """Masks of the foreground and of all rendered pixels, (n,tokens) bool by (height, width) of a resolution."""
 
     foreground: Mapping[tuple[int, int], Tensor]
     visible: Mapping[tuple[int, int], Tensor]

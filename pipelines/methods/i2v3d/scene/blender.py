@@ -29,7 +29,7 @@ UPSTREAM_JSON = "i2v3d"
 _Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """Blender's world from ours, as in `camera.conventions`."""
 _IMPORTED = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
-"""What Blender's importers do to a file with y up."""
+"""The rotation that Blender's importers apply to a file with y up."""
 MOST_COLUMNS = 640
 """Of the background's grid."""
 

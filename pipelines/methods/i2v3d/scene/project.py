@@ -143,7 +143,7 @@ def _place(name: str) -> str:
 
 
 def read_project(file: str | Path | io.BytesIO, name: str = "", *, folder: Path | None = None) -> Project:
-    """What `save_project` or `pack` wrote. ``folder``: where the files in it are put; without one they are left out, with a
+    """Read what `save_project` or `pack` wrote. ``folder``: where its files are put; without one they are left out, with a
     note. Raises `InputError` for anything else."""
     name = name or (Path(file).name if isinstance(file, (str, Path)) else "The project")
     with reading(f"{name} is not a whole project of Reshoot; give the zip that was saved here."):
