@@ -1,4 +1,4 @@
-"""`python -m bench [names] [--quick] [--all]`: every fast path timed against its readable reference, in one run.
+"""`python -m bench [names] [--quick] [--all]`: times every fast path against its readable reference, in one run.
 
 A subject is a function that takes a `Scale` and returns `Row`s, registered with `@subject`; every module of this
 package is imported when the benchmark starts, so a new file is all that a new subject needs. Those of minutes are
@@ -24,7 +24,7 @@ THREADS = os.cpu_count() or 1
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the pictures of a run are and how often each thing is timed."""
+    """Picture sizes of a run, and the number of repetitions."""
 
     height: int = 704
     width: int = 1280
@@ -81,7 +81,7 @@ def discover() -> dict[str, Subject]:
 
 
 def milliseconds(*functions: Callable[[], object], rounds: int) -> tuple[float, ...]:
-    """Best time of each function, called in turns after one call that is not counted: the least disturbed by others."""
+    """Best time of each function, called alternately after one uncounted warm-up call: the run least disturbed by other programs."""
     return _best(functions, rounds, time.perf_counter)
 
 
@@ -117,7 +117,7 @@ def versus(
 
 
 def with_torch_threads(function: Callable[[], object], threads: int) -> Callable[[], object]:
-    """``function`` with that many threads inside torch's operations."""
+    """``function`` with the given number of threads in torch's operations."""
 
     def timed() -> object:
         import torch
@@ -129,7 +129,7 @@ def with_torch_threads(function: Callable[[], object], threads: int) -> Callable
 
 
 def in_threads(function: Callable[[], object], frames: int) -> Callable[[], object]:
-    """Calls ``function`` ``frames`` times over all cores, as a preview draws its frames."""
+    """Call ``function`` ``frames`` times on all cores, as a preview draws its frames."""
 
     def all_frames() -> None:
         with ThreadPoolExecutor(THREADS) as pool:
@@ -139,7 +139,7 @@ def in_threads(function: Callable[[], object], frames: int) -> Callable[[], obje
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has had; `getrusage` would also tell of the process that started it."""
+    """Peak memory of this process; `getrusage` would include that of its parent process."""
     try:
         return int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
     except (OSError, IndexError):

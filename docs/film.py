@@ -1,4 +1,4 @@
-"""Films the app for the README: ``python -m docs.film`` writes ``docs/app.webp``.
+"""Records the app for the README: ``python -m docs.film`` writes ``docs/app.webp``.
 
 Starts the app, opens an example in Chromium, draws a move and plays it. Needs what the browser tests need.
 """

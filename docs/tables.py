@@ -1,4 +1,4 @@
-"""Tables of the documentation, made from the records in code when mkdocs builds: a fact has one place.
+"""Tables of the documentation, generated from the records in code when mkdocs builds, so that each fact is stored once.
 
 A line ``{{ name }}`` or ``{{ name: argument }}`` of a page becomes the table of that name; an unknown name stops the build.
 """

@@ -1,4 +1,4 @@
-"""What the page draws at rest beside what `camera.render` draws: every example, twelve moves, in software WebGL.
+"""Compares the page's picture at rest with `camera.render`: every example, twelve moves, in software WebGL.
 
 python -m bench agreement          # some minutes; with --quick one example and three moves
 """
@@ -45,7 +45,7 @@ def agreement(scale: Scale) -> list[Row]:
 
 
 def _row(name: str, drawn: Drawn, scene: Scene, moves: tuple[str, ...]) -> Row:
-    """The times are of both together, with the way of a picture out of the browser."""
+    """A row; the times include both renderers and reading the picture back from the browser."""
     found, began = [], time.perf_counter()
     for move in moves:
         path = film_script.path_of(move, scene.first, frames=FRAMES)

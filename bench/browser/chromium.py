@@ -1,4 +1,4 @@
-"""Chromium without a screen, as benchmarks, tests and the documentation's film start it."""
+"""Headless Chromium for benchmarks, tests and the documentation's film."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How soon the page shows a scene, and how many pictures a second it shows while one scrubs, against pictures from the server in the same
+"""How soon the page shows a scene, and its frame rate while scrubbing, against pictures from the server in the same
 browser and run. Without a graphics card a processor draws both."""
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def pace(scale: Scale) -> list[Row]:
 
 
 def _visit(browser: Any, address: str, seconds: float, *, blind: bool) -> tuple[float, float]:
-    """Milliseconds from a scene's arrival to its first picture, and pictures a second."""
+    """Milliseconds from a scene's arrival to its first picture, and pictures per second."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.add_init_script(BLIND if blind else ARRIVAL)
     page = context.new_page()

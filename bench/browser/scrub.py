@@ -1,4 +1,4 @@
-"""Visitors who scrub through a move, each in a page of a real Chromium: what that costs the server, against the same pages left alone."""
+"""Server cost of visitors who scrub through a move, each in a real Chromium page, against the same pages at rest."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _visitor(browser: Any, address: str) -> Any:
 
 
 def _settled(server: Server, most: float = 120.0) -> None:
-    """Waits until the server has done what the visits began."""
+    """Wait until the server has finished the work that the visits started."""
     began = time.monotonic()
     while time.monotonic() - began < most:
         before = server.cpu_seconds()
@@ -96,7 +96,7 @@ def _settled(server: Server, most: float = 120.0) -> None:
 
 
 def _used(server: Server, pages: Sequence[Any], seconds: float) -> float:
-    """Processor seconds of the server while the pages live on."""
+    """CPU seconds of the server while the pages stay open."""
     before, until = server.cpu_seconds(), time.monotonic() + seconds
     while time.monotonic() < until:
         pages[0].wait_for_timeout(100)

@@ -1,1 +1,1 @@
-"""Renderers and what they draw, against readable references and against the truth."""
+"""Benchmarks of renderers against readable references and ground truth."""

@@ -1,4 +1,4 @@
-"""The second layer against the truth, beside today's filling, Telea's and Navier-Stokes: nine scenes, twelve moves, holes alone.
+"""The second layer against ground truth, compared with the current filling, Telea's and Navier-Stokes: nine scenes, twelve moves, holes only.
 
 The truth is drawn in the holes only, and kept on disk (`bench.drawing.truths`). A frame at three quarters of every move is
 judged, and for flicker the frame before it: what a pixel of a hole showed there, found by the true depth. Left out are moves
@@ -87,7 +87,7 @@ def judge_pairs(pairs: list[tuple[str, str]], scale: Scale) -> list[Row]:
 
 
 def _worst(found: dict[tuple[str, str], dict[str, Judgement]]) -> Row:
-    """The moves in which the layer loses and wins most decibels against today's filling."""
+    """The moves in which the layer loses and gains most decibels against the current filling."""
     gains = sorted(
         (values["layer"].decibels - values["today"].decibels, *pair) for pair, values in found.items() if values
     )
@@ -121,7 +121,7 @@ def full_size(scale: Scale) -> Row:
 
 
 def judge_move(name: str, move: str, width: int) -> dict[str, Judgement]:
-    """The fillings of one move; empty where it is left out, or hardly anything is hidden."""
+    """Scores of all fillings for one move; empty if it is skipped or hardly anything is hidden."""
     scene = load(name)
     scene = scene.fitted(width, round(width * scene.first.height / scene.first.width), "stretch")
     path = path_of(move, scene.first, frames=FRAMES, fps=scene.fps)
@@ -150,7 +150,7 @@ def judge_move(name: str, move: str, width: int) -> dict[str, Judgement]:
 
 
 def _stands_before(truth: View, seen: RenderedFrame) -> bool:
-    """Whether much of the truth is far nearer than anything seen: something stands there that no picture shows."""
+    """Whether much of the ground truth is far nearer than all visible surfaces, i.e. shows an object that no picture shows."""
     if not (shown := ~seen.holes & ~seen.far).any():
         return False
     near = truth.known & (truth.depth < 0.5 * np.quantile(seen.depth[shown], 0.01))
@@ -166,7 +166,7 @@ def blur_within(picture: NDArray[np.uint8], where: NDArray[np.bool_], distance: 
 
 
 def came_from(truth: View, path: CameraPath) -> NDArray[np.float64]:
-    """(H,W,2): where every pixel's point stood in the picture of the frame before."""
+    """(H,W,2): position of every pixel's point in the previous frame."""
     y, x = np.mgrid[: truth.height, : truth.width]
     rays = np.linalg.inv(truth.intrinsics) @ np.stack([x, y, np.ones_like(x)]).reshape(3, -1)
     turn = inverse(path.world_from_camera[JUDGED - 1]) @ truth.world_from_camera

@@ -1,4 +1,4 @@
-"""Previews against the truth: example scenes rendered from where the preview's camera went."""
+"""Previews against ground truth: example scenes rendered from the preview's cameras."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ground_truth(scale: Scale) -> list[Row]:
 
 
 def step_sideways(view: View) -> CameraPath:
-    """One camera: ``view``'s, gone sideways."""
+    """The camera of ``view``, moved sideways."""
     angle = np.radians(TURN_DEGREES)
     step = np.eye(4)
     step[:3, :3] = [[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]]

@@ -1,4 +1,4 @@
-"""Foreground masking by a rasteriser against every ray through every triangle."""
+"""Foreground masking by a rasteriser against brute-force ray casting."""
 
 from __future__ import annotations
 

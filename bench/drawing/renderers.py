@@ -1,4 +1,4 @@
-"""Renderers and unprojection against the torch warp, and how much of the memory's speed they reach."""
+"""Renderers and unprojection against the torch warp, and their share of the memory bandwidth."""
 
 from __future__ import annotations
 

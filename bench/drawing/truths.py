@@ -1,4 +1,4 @@
-"""True pictures of holes, kept on disk: marching them ray by ray takes most of a benchmark's time.
+"""Ground-truth pictures of holes, cached on disk, because ray marching takes most of a benchmark's time.
 
 They lie in ``build/truths``, under a name that changes when the renderer of the examples does.
 """
@@ -28,7 +28,7 @@ ROOM = 0.02
 def true_holes(
     name: str, move: str, path: CameraPath, frame: int, holes: NDArray[np.bool_], seconds: float | None
 ) -> View | None:
-    """The truth in the ``holes`` (H,W) of one frame, rough elsewhere; None where the camera would stand inside something."""
+    """Ground truth in the ``holes`` (H,W) of one frame, rough elsewhere; None if the camera would be inside an object."""
     file = FOLDER / f"{name}-{move.replace(' ', '_')}-{path.width}-{_version(holes)}.npz"
     if not file.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)

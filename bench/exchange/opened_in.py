@@ -1,4 +1,4 @@
-"""Exports opened in other programs, and compared by numbers: where the camera in the file sees the points in it, and their colours.
+"""Opens exports in other programs and compares numbers: where the file's camera sees the file's points, and their colours.
 
 ``RESHOOT_TOOLS`` names a Python that has bpy, open3d and plyfile (in a separate environment: they want other versions than
 Reshoot), ``RESHOOT_NODE`` a folder with node_modules of three and @playcanvas/splat-transform. Missing programs are reported and skipped.
@@ -47,7 +47,7 @@ class Export:
 
 @long_subject
 def opened_in(scale: Scale) -> list[Row]:
-    """Each export in each program that is there: pixels and levels apart."""
+    """Each export in each available program: differences in pixels and colour levels."""
     with TemporaryDirectory() as folder:
         made = _exports(Path(folder))
         return [row for ask in (_here, _python_tools, _three, _splat_transform) for row in ask(made)]
@@ -184,7 +184,7 @@ def _three(made: Export) -> Iterator[Row]:
 
 
 def _told(made: Export, command: list[str]) -> Iterator[Row]:
-    """Rows of what a program writes on its last line: by file and program, pixels or points, and colours."""
+    """Rows from a program's last output line: by file and program, pixels or points, and colours."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode:
         print(f"{command[1]}: {done.stderr[-600:]}", file=sys.stderr)
@@ -239,7 +239,7 @@ def _splat_transform(made: Export) -> Iterator[Row]:
 
 
 def _splat_row(what: str, ours, back) -> Row:
-    """The file's own axes are tried as tools read them: as they are, or turned half about x or z."""
+    """Tries the file's axes as tools read them: unchanged, or rotated by 180 degrees about x or z."""
     turns: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "": lambda p: p, ", turned about x": lambda p: p * [1, -1, -1], ", turned about z": lambda p: p * [-1, -1, 1],
     }  # fmt: skip

@@ -1,1 +1,1 @@
-"""Cameras and surfaces recovered from frames, against the truth."""
+"""Cameras and surfaces recovered from frames, against ground truth."""

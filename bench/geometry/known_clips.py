@@ -1,4 +1,4 @@
-"""Clips of the example scenes along known cameras, quickly: what recovery of cameras is measured on.
+"""Quickly rendered clips of the example scenes along known cameras, to measure camera recovery.
 
 The ray marcher of `examples.render` takes seconds a frame. Here the stored pictures with their exact depth are drawn as a mesh,
 with a second layer behind what they hide, both made once for the whole clip: one rigid textured world, filmed by a known camera.
@@ -78,7 +78,7 @@ def compress(frames: NDArray[np.uint8], crf: int = CRF, noise: float = NOISE) ->
 
 
 def encode(file: io.BytesIO | str, frames: NDArray[np.uint8], crf: int = CRF, noise: float = NOISE) -> None:
-    """Writes an H.264 mp4 of the frames with noise of so many levels."""
+    """Write an H.264 mp4 of the frames with noise of the given number of levels."""
     random = np.random.default_rng(0)
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=24, options={"crf": str(crf)})

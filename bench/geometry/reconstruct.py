@@ -1,4 +1,4 @@
-"""Scenes made of frames against the truth: cameras after refinement, points and mesh against the surface, unseen views."""
+"""Reconstructions against ground truth: refined cameras, points and mesh against the surface, held-out views."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def full_size(scale: Scale) -> Row:
 
 
 def shot(name: str, width: int, height: int) -> tuple[list[View], CameraPath]:
-    """True frames of a short arc around what the scene is about, its clock standing still."""
+    """Ground-truth frames of a short arc around the subject, with the scene's time stopped."""
     setting = setting_of(name)
     first = true_view(name, home(setting, width, height), time=setting.seconds, samples=1)
     path = path_of(SCENES[name], first, frames=FRAMES)

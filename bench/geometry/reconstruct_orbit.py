@@ -1,4 +1,4 @@
-"""An orbit of 145 frames round an object whose cameras drift: how much of it closing the path takes away."""
+"""An orbit of 145 frames with drifting cameras: how much drift loop closure removes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def reconstruct_orbit(scale: Scale) -> list[Row]:
 
 
 def orbit(name: str, frames: int, width: int, height: int) -> CameraPath:
-    """Once round what the scene is about, at the height and distance of its own view; the last camera is the first."""
+    """One orbit around the subject, at the height and distance of the scene's view; the last camera equals the first."""
     setting = setting_of(name)
     eye, target = np.array(setting.eye), np.array(setting.target)
     away = eye - target
@@ -70,7 +70,7 @@ def render_truth(name: str, path: CameraPath) -> NDArray[np.uint8]:
 
 
 def add_drift(path: CameraPath) -> CameraPath:
-    """The path as a tracker would have it whose turns and steps are a little off at every frame."""
+    """The path as estimated by a tracker with small rotation and translation errors at every frame."""
     random, poses = np.random.default_rng(0), [path.world_from_camera[0]]
     steps = inverse(path.world_from_camera[:-1]) @ path.world_from_camera[1:]
     for number, step in enumerate(steps):

@@ -30,7 +30,7 @@ TARGET = 3.0
 
 @long_subject
 def splat_fit(scale: Scale) -> list[Row]:
-    """Time of a step, and what held-back frames look like after as many steps of either."""
+    """Time of a step, and the quality of held-out frames after the same number of steps of each."""
     steps = STEPS if scale.width > 2 * SIDE else QUICK_STEPS
     rows = []
     for name in list(SCENES)[: 2 if steps == STEPS else 1]:

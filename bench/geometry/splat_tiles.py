@@ -1,4 +1,4 @@
-"""Compositing of splats pixel by pixel over tiles, compiled: what fits were drawn by before `pipelines.splats.kernel`, to compare with."""
+"""Compiled tile-based compositing of splats, used by fits before `pipelines.splats.kernel`; kept for comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m bench hostile`: damaged files in every reader; what comes back must be a value or one sentence."""
+"""`python -m bench hostile`: feeds damaged files to every reader; each must return a value or raise a one-sentence error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHOLE = -1
 
 
 def find_faults(seed: Seed, count: int, *, start: int = 0) -> list[str]:
-    """What ``count`` damaged copies of a seed raised that is no `InputError`, or said that is no sentence for people."""
+    """Unexpected outcomes of ``count`` damaged copies of a seed: exceptions other than `InputError`, and unsuitable messages."""
     found = []
     for number in range(start, start + count):
         words = _answer(seed, mutant(seed.data, number))
@@ -49,7 +49,7 @@ def _answer(seed: Seed, data: bytes) -> str:
 
 
 def _unfit(sentence: str) -> str:
-    """Why a person should not read this, or ""."""
+    """Why a message is unsuitable for users, or ""."""
     if "Error" in sentence or "Exception" in sentence or "Traceback" in sentence or " object at 0x" in sentence:
         return f"a class name in {sentence!r}"
     if tempfile.gettempdir() + os.sep in sentence:
@@ -116,7 +116,7 @@ def _child(answers: Connection, name: str, count: int) -> None:
 
 
 def _be_silent() -> None:
-    """Of damaged files libraries of C write thousands of lines to stderr."""
+    """Silence C libraries, which write thousands of lines to stderr for damaged files."""
     warnings.simplefilter("ignore")
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())

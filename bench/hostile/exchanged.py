@@ -1,4 +1,4 @@
-"""Seeds of what other programs and this one exchange: splats in every form, moves with keys, cut lists."""
+"""Seeds of exchanged files: splats in every format, moves with keys, cut lists."""
 
 from __future__ import annotations
 

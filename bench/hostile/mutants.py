@@ -30,7 +30,7 @@ def _damage(data: bytes, chance: random.Random) -> bytes:
 
 
 def longer_than_said(archive: bytes, at: int, size: int) -> bytes:
-    """A zip whose member number ``at`` is ``size`` zeros, of which its directory says ten."""
+    """A zip whose member number ``at`` is ``size`` zeros, while its directory says ten."""
     with zipfile.ZipFile(io.BytesIO(archive)) as whole:
         files = [(entry.filename, whole.read(entry)) for entry in whole.infolist()]
     files[at] = (files[at][0], bytes(size))
@@ -43,7 +43,7 @@ def longer_than_said(archive: bytes, at: int, size: int) -> bytes:
 
 
 def _damage_member(data: bytes, chance: random.Random) -> bytes:
-    """One file of a zip damaged, left out, twice there or under another name; its checksum fits again."""
+    """Damage, drop, duplicate or rename one file of a zip, with a matching checksum."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         files = [(entry.filename, archive.read(entry)) for entry in archive.infolist()]
     at = chance.randrange(len(files))
@@ -90,7 +90,7 @@ def _flip_bit(data: bytes, chance: random.Random) -> bytes:
 
 
 def _overwrite(data: bytes, chance: random.Random) -> bytes:
-    """Near the beginning more often, where sizes stand."""
+    """Overwrite bytes, more often near the beginning, where sizes are stored."""
     at = int(len(data) * chance.random() ** 3)
     word = chance.choice((*WORDS, chance.randbytes(4)))
     return data[:at] + word + data[at + len(word) :]

@@ -1,4 +1,4 @@
-"""Small files and values that damaged copies are made of: `Seed`, and pictures, videos, scenes, archives and arrays in memory."""
+"""Small files and values from which damaged copies are made: `Seed`, and pictures, videos, scenes, archives and arrays in memory."""
 
 from __future__ import annotations
 

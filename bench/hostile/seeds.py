@@ -1,4 +1,4 @@
-"""One small undamaged file for each reader of strangers' files, and the reader."""
+"""One small undamaged file for each reader of untrusted files, with the reader."""
 
 from __future__ import annotations
 

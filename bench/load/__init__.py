@@ -1,4 +1,4 @@
-"""`python -m bench load`: what the page, a session and many visitors cost, beside a Gradio page of one button in one run."""
+"""`python -m bench load`: cost of the page, a session and many visitors, compared with a one-button Gradio page in the same run."""
 
 from __future__ import annotations
 
@@ -160,8 +160,8 @@ def _post(server: Server, body: dict) -> None:
 
 
 def warm_up(server: Server, endpoints: Endpoints, idle: Server) -> None:
-    """One visitor goes all the way, the page is rendered and the renderers compile, before anything is measured: until the
-    server takes no more processor time than an ``idle`` one, whose loops alone cost up to a tenth of a core on some machines."""
+    """Before measuring: one visitor does everything once, the page is rendered, and the renderers are compiled, until the
+    server takes no more CPU time than an ``idle`` one, whose loops alone cost up to a tenth of a core on some machines."""
     httpx.get(server.address, timeout=60)
     for number in (endpoints.opens, endpoints.draws, endpoints.looks):
         _post(server, step(endpoints, number, "first"))

@@ -1,4 +1,4 @@
-"""`python -m bench visitors`: 200 visitors at once, and how busy everything beside them was.
+"""`python -m bench visitors`: 200 visitors at once, and the load of the machine meanwhile.
 
 The visitors are light, as they run on the same computer as the server: requests are made before, and sent over plain sockets. Each
 request has a connection of its own, as a browser's is closed after the seconds that a visitor thinks.
@@ -119,7 +119,7 @@ def visitors(scale: Scale) -> list[Row]:
 
 
 def measure_visits(ours: Server, plain: Server, endpoints: Endpoints, count: int, seconds: float) -> list[Row]:
-    """The rows of ``count`` visitors who come within `THINK_SECONDS` and stay for ``seconds``."""
+    """The rows for ``count`` visitors who arrive within `THINK_SECONDS` and stay for ``seconds``."""
     coming = [Visitor(number, ours, plain, endpoints) for number in range(count)]
     seen, load = Observations(), os.getloadavg()[0]
     memory, cpu, own, began = ours.megabytes(), ours.cpu_seconds(), time.process_time(), time.perf_counter()

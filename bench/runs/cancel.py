@@ -104,7 +104,7 @@ class Trials:
         return Trials(Shot(known, *default_shot(known, steps=2, **SMALL[name]), RunOptions(weights="tiny")))
 
     def cancelled_after(self, step: int) -> None:
-        """Closes a shot of loaded networks after its `Progress` number ``step``, and looks at what is left."""
+        """Cancel a shot with loaded networks after its `Progress` number ``step``, and check what is left."""
         run = self.runtime.run(self.shot)
         if step not in (told for told, _ in enumerate(item for item in run if isinstance(item, Progress))):
             self.found.append(f"there is no step {step} to cancel at")
@@ -112,7 +112,7 @@ class Trials:
         self._look(f"cancelled at step {step}")
 
     def out_of_memory_after(self, step: int) -> None:
-        """Lets the device run out of memory there, loading included, and looks at what is left."""
+        """Make the device run out of memory at that step, including while loading, and check what is left."""
         self.runtime.unload()
         self.device.at, self.device.steps = step, 0
         try:

@@ -1,4 +1,4 @@
-"""The pool under load, with a stand-in pipeline that sleeps as steps on a GPU would: throughput, overhead, kills.
+"""The pool under load, with a stand-in pipeline that sleeps as long as GPU steps: throughput, overhead, kills.
 
 python -m bench pool          # a quarter of an hour: also 50 kills at random moments, every fifth of a whole machine
 """

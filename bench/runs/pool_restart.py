@@ -1,4 +1,4 @@
-"""A cluster that restarts under a shot: ended and started again from outside, as `ray stop --force` and `ray start` do.
+"""Restarts a cluster during a shot, from outside, as `ray stop --force` and `ray start` do.
 
 python -m bench pool_restart       # some minutes
 """
@@ -107,7 +107,7 @@ def pool_restart(scale: Scale) -> list[Row]:
 
 
 def _restart(pool: Pool, head: Head, log: Path, pause: float) -> Trial:
-    """A job of ten steps on a cluster that ends after the third and is started ``pause`` seconds later."""
+    """A job of ten steps on a cluster that is killed after the third and restarted ``pause`` seconds later."""
     ended = told = again = 0.0
     words = ""
     restart = threading.Thread(target=head.restart, args=(pause,))

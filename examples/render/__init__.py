@@ -1,4 +1,4 @@
-"""The renderer behind the examples: scenes of signed distances, marched with light, shadow and air.
+"""The renderer of the examples: ray-marched signed distance scenes with light, shadow and haze.
 
 `render` draws any scene from any camera path, which makes it the truth that previews are measured against.
 """

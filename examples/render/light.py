@@ -1,4 +1,4 @@
-"""What lights a scene, what a surface answers, and how light becomes a picture."""
+"""Lights, surface shading, and conversion of light to a picture."""
 
 from __future__ import annotations
 

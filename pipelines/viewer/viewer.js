@@ -1,4 +1,4 @@
-// Draws what the page carries: points as discs, triangles, or Gaussian splats, along its camera path. WebGL2, no libraries.
+// Draws the page's content along its camera path: points as discs, triangles, or Gaussian splats. WebGL2, no libraries.
 // World axes are OpenCV's (x right, y down, z forward); pixel centres are at integers, as everywhere in Reshoot.
 "use strict";
 

@@ -1,7 +1,7 @@
-// The project, kept in this browser (IndexedDB) after every edit: words each time, pictures and other large parts once. Tells
+// Saves the project in this browser (IndexedDB) after every edit: its text each time, pictures and other large parts once. Tells
 // Python: parts {ids}, for the addresses of parts that are not here yet, and restore {words, parts}, after a reload.
-// Every tab of the browser has a place of its own; which one, its sessionStorage knows. A tab that finds that another one wrote to
-// its place, as after "Duplicate tab", goes on in a new one.
+// Every tab of the browser has its own slot, whose name is in sessionStorage. A tab that finds that another one wrote to
+// its slot, as after "Duplicate tab", continues in a new one.
 const NAME = `reshoot ${location.pathname}`;
 const MOST_PROJECTS = 5;
 const PATIENCE_MS = 300_000; // until the server has given a part
@@ -32,7 +32,7 @@ const database = new Promise((done, fail) => {
   request.onerror = () => fail(request.error);
 });
 
-// One transaction: `act(projects, parts, give)`; what it gives is there once everything is written.
+// One transaction: `act(projects, parts, give)`; resolves with what it gives once everything is written.
 async function transaction(mode, act) {
   const stores = (await database).transaction(["projects", "parts"], mode);
   return new Promise((done, fail) => {
@@ -66,7 +66,7 @@ const time = (at) => {
   return new Date(at).toLocaleString([], { hour: "2-digit", minute: "2-digit", ...day });
 };
 
-// Writes a project, unless another tab has written to this place since: then into a new one. Gives whether that was so.
+// Writes a project; uses a new slot if another tab has written to this one since. Returns whether that happened.
 async function write(record) {
   const other = await transaction("readwrite", (projects, parts, give) => {
     projects.get(record.place).onsuccess = ({ target: { result: before } }) => {
@@ -82,7 +82,7 @@ async function write(record) {
   return other;
 }
 
-// The newest projects stay, and the parts that belong to them.
+// Keeps the newest projects and their parts.
 async function tidy() {
   const old = (await all()).slice(MOST_PROJECTS).filter((each) => each.place !== place);
   await transaction("readwrite", (projects, parts) => {
@@ -98,7 +98,7 @@ async function tidy() {
 
 const coming = new Set();
 
-// Fetches the parts that are not here yet; false where the project has moved on meanwhile.
+// Fetches missing parts; returns false if the project has changed meanwhile.
 async function fetched(parts) {
   const missing = [];
   for (const [, id] of parts) if (!(await read("parts", id))) missing.push(id);

@@ -1,11 +1,11 @@
 // The stage: the path in 3D (Plotly), what the camera sees at one frame, and one transport for both.
 // props.value: {id, figure, points, frames, fps, fresh, at} from Python; props.eye: {id, picture, caption} where picture is a data URI.
-// value.sight: what the page needs to draw what the camera sees by itself (drawing/eye.js); without it, or without WebGL2, Python
-// is asked for every picture.
+// value.sight: data with which the page draws the camera's view itself (drawing/eye.js); without it, or without WebGL2, Python
+// draws every picture.
 // Tells Python: click {point} when the scene is clicked, and, where Python draws, select {frame, turn, move, at} when the transport
 // moves (frame) or the viewer flies on from what is seen (frame null, turn in radians right/down/roll, move in subject distances),
 // at being the moment's frame in both. Tells the page "stage:moved" {frame, free} and
-// "stage:touched" {point} in 3D or {x, y}, shares of the picture from its left and top; .stage has what others in the page may ask.
+// "stage:touched" {point} in 3D or {x, y}, shares of the picture from its left and top; .stage has the interface for other scripts of the page.
 const root = element.querySelector(".stage");
 const plot = element.querySelector(".stage-plot");
 const eye = element.querySelector(".stage-eye img");
@@ -38,7 +38,7 @@ function themed(layout) {
   };
 }
 
-// Plotly draws twice the screen's pixels each way. Where a processor has to draw them, that is most of the time: once must do.
+// Plotly draws at twice the screen's resolution. On a CPU that takes most of the time, so here it draws at screen resolution.
 const pixelRatio = () => (window.stagePixelRatio ??= drawnByProcessor() ? 1 : 2);
 
 function drawnByProcessor() {
@@ -77,15 +77,15 @@ async function draw() {
   element.dataset.drawn = String(Number(element.dataset.drawn || 0) + 1);
 }
 
-// What was just drawn is on the screen; of a page that is not looked at, nothing is.
+// Resolves when the last picture is on the screen; in a hidden page, nothing is shown.
 const SCREEN_MS = 200;
 const onScreen = () => new Promise((done) => (requestAnimationFrame(() => setTimeout(done)), setTimeout(done, SCREEN_MS)));
 
-// Scripts and shaders are made ready while there is no scene yet: they take longer than to draw one.
+// Scripts and shaders are prepared before there is a scene, because that takes longer than drawing one.
 const eyeMade = () => (state.eye ??= import(new URL(props.scripts, document.baseURI)).then(({ Eye }) => new Eye(canvas, told)));
 if (props.scripts) (window.requestIdleCallback ?? setTimeout)(() => eyeMade().catch(() => {}));
 
-// The eye of the page, looking into this scene; null where Python must draw.
+// The page's renderer for this scene; null if Python must draw.
 async function opened(sight) {
   canvas.hidden = !sight || Boolean(state.blind);
   eye.hidden = !canvas.hidden;
@@ -104,7 +104,7 @@ async function opened(sight) {
   }
 }
 
-// What is under a picture that the page drew; of one on the move the holes are not counted.
+// The caption under a picture that the page drew; while it moves, holes are not counted.
 function told({ frame, holes, pictures = 1 }) {
   const where = state.free ? "Free view" : `Frame ${frame + 1}`;
   const look = pictures === null ? "; lens and shutter show in the rehearsal only: this browser cannot add up light" : pictures > 1 ? `; lens and shutter, ${pictures} pictures` : "";
@@ -114,7 +114,7 @@ function told({ frame, holes, pictures = 1 }) {
   element.dataset.seen = words;
 }
 
-// The camera of the picture: of a frame of the path, or where one flew.
+// The camera of the picture: that of a frame of the path, or the free one after flying.
 const camera = () => state.free ?? state.sight.camera(state.frame);
 
 function clicked(event) {
@@ -127,8 +127,8 @@ const decoded = ({ bdata }) => new Float32Array(Uint8Array.from(atob(bdata), (ch
 
 const dotted = (trace, { place, colours }) => ({ ...trace, ...place, marker: { ...trace.marker, color: colours } });
 
-// The points of a scene, of every moment where it moves, from a file beside the value: in the value they would come again with
-// every change of the path, and be copied with every answer to the eye.
+// The points of a scene, of every moment if it moves, come from a separate file: in the value, they would be sent again with
+// every change of the path, and copied with every answer.
 function kept(points) {
   if (state.file?.url !== points.url) state.file = { url: points.url, points: fetched(points) };
   return state.file.points;
@@ -167,8 +167,8 @@ function travel(index, place, colours) {
   drawn.update(full);
 }
 
-// Where a processor draws the figure, that takes longer than the picture: the figure follows now and then while it plays, and
-// when it rests while one scrubs.
+// Drawing the figure on a CPU takes longer than the picture: the figure follows occasionally during playback, and
+// after scrubbing stops.
 const FIGURE_MS = 500;
 const FIGURE_REST_MS = 200;
 
@@ -204,7 +204,7 @@ function seek(frame, { ask }) {
   moved();
 }
 
-// For the timeline and whoever else stands beside the stage: {pose, lens, width, height} of what is seen, null where Python draws.
+// For the timeline and other scripts: {pose, lens, width, height} of the current camera, null if Python draws.
 const moved = () => root.dispatchEvent(new CustomEvent("stage:moved", { bubbles: true, detail: { frame: state.frame, free: state.free } }));
 const touched = (detail) => root.dispatchEvent(new CustomEvent("stage:touched", { bubbles: true, detail }));
 root.stage = {
@@ -216,7 +216,7 @@ root.stage = {
   },
 };
 
-// One question at a time: what happens while an answer is under way is gathered into the next question.
+// One request at a time: input during a pending request is combined into the next one.
 function want(frame) {
   state.free = null;
   state.asked = { ...still(), frame };
@@ -265,7 +265,7 @@ function see() {
   if (answer.id === state.sent) answered();
 }
 
-// Where drawing is slow the time between two pictures is left to the rest of the page: its buttons must answer.
+// If drawing is slow, leave time between two pictures for the rest of the page: its buttons must respond.
 function tick(start, from) {
   const asked = performance.now();
   return (now) => {

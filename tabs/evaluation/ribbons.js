@@ -1,4 +1,4 @@
-// Errors of a take over its frames, with a cursor at the player's time; a click on a ribbon leads the player there.
+// Errors of a take over its frames, with a cursor at the player's time; a click on a ribbon moves the player there.
 // props.value: {count, fps, frames, unplaced, rows: [{name, unit, colour, values, most}], ways, numbers}, props.player: its id.
 const SVG = "http://www.w3.org/2000/svg";
 const lines = element.querySelector(".take-lines");

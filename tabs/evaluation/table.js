@@ -1,4 +1,4 @@
-// A table that sorts by the column whose head is pressed. props.value: {columns, rows: [{cells, spark}], drawn, sorted}; drawn: what the
+// A table that sorts by the column whose header is clicked. props.value: {columns, rows: [{cells, spark}], drawn, sorted}; drawn: what the
 // sparklines show, none where it is missing; sorted: {column, down} to begin with.
 const SVG = "http://www.w3.org/2000/svg";
 const table = element.querySelector(".takes");

@@ -1,8 +1,8 @@
-// Filters the controls of the drawer that the search field stands in, by the words of their labels and helps.
+// Filters the drawer's controls by the text of their labels and help.
 const field = element.querySelector("input");
 const none = element.querySelector("p");
 
-// A control of Gradio is a .block of its own; groups and rows hold several.
+// A Gradio control is a separate .block; groups and rows contain several.
 function controls(drawer) {
   const blocks = [...drawer.querySelectorAll(".block")].filter((block) => !block.contains(field));
   return blocks.filter((block) => !block.querySelector(".block") && block.querySelector("input, textarea, select"));

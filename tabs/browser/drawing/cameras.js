@@ -68,7 +68,7 @@ export function flownPose(pose, turn, move) {
   return straightened(multiplied(pose, step, 4));
 }
 
-// Axes made orthonormal again: after thousands of small turns rounding would show.
+// Orthonormalises the axes: after thousands of small rotations, rounding errors would become visible.
 function straightened(pose) {
   const column = (i) => [pose[i], pose[4 + i], pose[8 + i]];
   const unit = (v) => v.map((value) => value / Math.hypot(...v));

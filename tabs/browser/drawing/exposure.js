@@ -1,5 +1,5 @@
-// What an open lens and the time of the shutter do to a picture, as camera/render/exposure.py has it: pictures from points of the
-// lens and at moments of the exposure, added up in light. look: {f_stop, distance, point, shutter_degrees, count}.
+// Depth of field and motion blur as in camera/render/exposure.py: averages, in linear light, pictures from points on the
+// lens and at moments of the exposure. look: {f_stop, distance, point, shutter_degrees, count}.
 import { FULL_FRAME_MM, multiplied, turnAbout, turnOf } from "./cameras.js";
 
 const NEAREST_SHARE = 0.05;
@@ -30,7 +30,7 @@ function fromLens(look, camera, x, y) {
   return { ...camera, pose: moved, lens: sheared };
 }
 
-// How far ahead the plane in focus is.
+// Distance of the focal plane.
 export function focusOf({ point, distance }, pose) {
   if (!point) return distance;
   const ahead = [0, 1, 2].reduce((sum, row) => sum + (point[row] - pose[4 * row + 3]) * pose[4 * row + 2], 0);

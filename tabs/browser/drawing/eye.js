@@ -18,7 +18,7 @@ const numbers = (text) => new Float64Array(Uint8Array.from(atob(text), (char) =>
 export class Eye {
   // `seen` is told of every picture: {frame, holes, pictures} with the share of holes where all of the picture was drawn, else null,
   // and of how many pictures through lens and shutter it is made, null where the browser cannot add them up.
-  // How fast this browser draws is not known at first: the first picture is a coarse one.
+  // The browser's speed is unknown at first, so the first picture is coarse.
   constructor(canvas, seen) {
     Object.assign(this, { painter: new Painter(canvas), seen, urls: {}, wanted: {}, times: [], took: Infinity, shown: 0, level: COARSEST, filled: false, at: null });
     this.painter.warm();
@@ -130,7 +130,7 @@ export class Eye {
     this.painter.resize(...scaled(share * whole), scaled(whole));
   }
 
-  // One slow picture can be chance, for instance the first with a new list of triangles: two in a row count.
+  // One slow picture can be an outlier, such as the first with a new list of triangles; two in a row count.
   keepPace(took) {
     this.times.push(took);
     if (this.times.length < 2) return;

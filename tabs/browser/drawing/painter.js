@@ -32,7 +32,7 @@ export class Painter {
     return this.gl.isContextLost();
   }
 
-  // Compiles what the first picture needs, on a scene of a few pixels, before there is one.
+  // Compiles the shaders of the first picture with a scene of a few pixels, before there is a real one.
   warm() {
     const [width, height, lens] = [4, 4, [4, 0, 1.5, 0, 4, 1.5, 0, 0, 1]];
     const pose = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
@@ -72,7 +72,7 @@ export class Painter {
     this.splats?.forget();
   }
 
-  // Pictures of this size from now on, on a canvas of `shown` pixels. What is drawn into is kept for a few sizes: to make it anew
+  // Sets the picture size, on a canvas of `shown` pixels. Render targets are cached for a few sizes: recreating them
   // takes longer than a picture.
   resize(width, height, shown = [width, height]) {
     const { gl, canvas, sizes } = this;
@@ -92,7 +92,7 @@ export class Painter {
     }
   }
 
-  // What is drawn into, `fine` times as large each way as the picture.
+  // The render target, `fine` times as large each way as the picture.
   target(name, fine = name) {
     return (this.targets[name] ??= this.made(...this.size.map((length) => fine * length), name, fine));
   }
@@ -136,7 +136,7 @@ export class Painter {
     return Boolean(this.gl.getExtension("EXT_color_buffer_float"));
   }
 
-  // What one camera sees, before holes are dealt with; what was drawn into.
+  // Draws one camera's view without treating holes; returns the render target.
   seen(camera, moment, detail, exact) {
     if (this.splats) return this.blended(camera, detail, exact);
     const target = this.target(exact ? this.finest : 1);
@@ -191,7 +191,7 @@ export class Painter {
     gl.disable(gl.CULL_FACE);
   }
 
-  // Keeps the depth drawn so far, for further views to be compared with.
+  // Stores the current depth for comparison with further views.
   hold(frame, fine) {
     const { gl } = this;
     const [width, height] = this.size.map((length) => fine * length);
@@ -224,7 +224,7 @@ export class Painter {
     draw("border", gl.POINTS, borders, level + upright, 2);
   }
 
-  // Chooses a program that draws pixels of a view, and tells it all it needs.
+  // Selects a program that draws pixels of a view, and sets its uniforms.
   ready(name, view, { turn, shift }, advantage, detail) {
     const { gl, scene, size } = this;
     const { program, places } = this.program(name);

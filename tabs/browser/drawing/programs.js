@@ -1,4 +1,4 @@
-// Shaders, and what it takes to run them.
+// Shaders, and helpers to run them.
 import { SPLAT_SOURCES } from "./splat_shaders.js";
 
 const HEAD = "#version 300 es\nprecision highp float;\nprecision highp int;\n";

@@ -8,7 +8,7 @@ export async function fetched(url) {
   return answer.arrayBuffer();
 }
 
-// The header, and what lies at a place that it names.
+// The header, and the data at an offset that it names.
 function opened(bytes) {
   const length = new DataView(bytes).getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, length)));

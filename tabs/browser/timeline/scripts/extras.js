@@ -1,4 +1,4 @@
-// What is asked about the scene: a target to look at, limits to keep, warnings, a walk to record, the move as film text.
+// Queries about the scene: a target to look at, limits, warnings, a walk to record, the move as film text.
 import { button, fields, heading, number, optional, ranged, text, toggle } from "./fields.js";
 import { Walk } from "./walk.js";
 
@@ -7,7 +7,7 @@ export function extras(line) {
   return [target(line), limits(line), look(line), recording(line)];
 }
 
-// Lens and shutter of the rehearsal; what the stage and its mp4 show, never what a method is given.
+// Lens and shutter of the rehearsal; they affect the stage and its mp4, but never a method's input.
 function look(line) {
   const told = (name) => (value) => line.ask({ do: "look", [name]: value });
   const aperture = number("Aperture f/", 0, "", 0.1, told("aperture"), { min: 0, max: 64, title: "2.8 is f/2.8; 0 is off: all is sharp" });

@@ -1,4 +1,4 @@
-// Small labelled controls; each calls `told` with its value when it is entered, not at every letter.
+// Small labelled controls; each calls `told` with its value on commit, not on every keystroke.
 
 const made = (kind, facts = {}, ...children) => {
   const one = Object.assign(document.createElement(kind), facts);
@@ -40,7 +40,7 @@ export function number(text, value, unit, step, told, facts = {}) {
   return labelled(text, control, unit);
 }
 
-// Whoever types in a field that an answer makes anew goes on in the new one, with what was typed and not yet entered.
+// If an answer replaces a field while the user types in it, the new field takes over the focus and the uncommitted text.
 export function goOn(before, root) {
   const again = [...root.querySelectorAll("input")].find((one) => one.ariaLabel === before.ariaLabel);
   if (!again) return;
@@ -76,7 +76,7 @@ export function button(label, told, title = "") {
   return control;
 }
 
-// On or off; `told` hears which.
+// A checkbox; calls `told` with its state.
 export function toggle(label, told, title = "") {
   const control = button(label, () => {
     const on = control.getAttribute("aria-pressed") !== "true";

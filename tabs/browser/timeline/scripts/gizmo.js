@@ -49,7 +49,7 @@ export class Gizmo {
     return this.on && keyed && chosen.length === 1 ? keys[chosen[0]] : null;
   }
 
-  // The key's place, its turn (9 numbers, world from camera), as they are being dragged.
+  // The key's position and rotation (9 numbers, world from camera) during a drag.
   get pose() {
     const { pose } = this.key;
     const [place, turn] = [[pose[3], pose[7], pose[11]], turnOf(pose)];
@@ -137,6 +137,6 @@ export class Gizmo {
 const moved = (place, axis, by) => place.map((value, i) => value + by * axis[i]);
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
-// Of a closed line on the screen, positive where it runs clockwise to the eye.
+// Signed area of a closed line on the screen, positive if it runs clockwise.
 const area = (points) =>
   points.reduce((sum, [x, y], i) => sum + x * points[(i + 1) % points.length][1] - y * points[(i + 1) % points.length][0], 0);

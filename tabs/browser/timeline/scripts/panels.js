@@ -1,4 +1,4 @@
-// What can be typed: the numbers of the chosen key, and how the camera runs through all of them.
+// Editable fields: the numbers of the selected key, and how the camera moves through all keys.
 import { FULL_FRAME_MM } from "../../drawing/cameras.js";
 import { choice, fields, heading, number, text, tick } from "./fields.js";
 import { speedGraph } from "./speed.js";

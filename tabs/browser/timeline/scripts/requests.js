@@ -1,4 +1,4 @@
-// Commands on their way to Python, one at a time: each counts keys as the answer before left them.
+// Sends commands to Python one at a time, because each numbers keys as the previous answer left them.
 
 const PATIENCE_MS = 60_000; // after which an answer that did not come, as when a toast said why, is no longer waited for
 

@@ -36,7 +36,7 @@ export class Rows {
   }
 }
 
-// Share of the clip that the method's path reaches.
+// Share of the clip that the method's path covers.
 const reached = ({ when, seconds }) => Math.min(1, when.at(-1) / seconds);
 
 export const pace = ({ when, clip_frames: frames }) =>

@@ -1,4 +1,4 @@
-// Places of the world on the stage's figure, and lines in the world. The figure's axes are right, forward, up.
+// Projects world points and lines onto the stage's figure, whose axes are right, forward, up.
 import { FULL_FRAME_MM, cross } from "../../drawing/cameras.js";
 
 const RING = 48; // corners
@@ -31,7 +31,7 @@ export function ring(place, axis, radius) {
   });
 }
 
-// Lines of what a camera sees, `long` ahead: four edges and the far side.
+// Lines of a camera's frustum, `long` deep: four edges and the far side.
 export function frustum(place, turn, mm, [width, height], long) {
   const [deep, half] = [DEEP * long, (DEEP * long * FULL_FRAME_MM) / (2 * mm)];
   const corner = (x, y) => {

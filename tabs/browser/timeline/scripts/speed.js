@@ -1,4 +1,4 @@
-// The speed graph: points of share of the time and relative speed. Drag them, double click for a new one, Delete takes one away,
+// The speed graph: points of time share and relative speed. Drag them, double-click to add one, Delete removes one,
 // arrows move the one that has the focus.
 import { drawn } from "./fields.js";
 

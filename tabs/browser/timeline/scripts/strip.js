@@ -183,7 +183,7 @@ export class Strip {
     });
   }
 
-  // A drag over the row chooses the keys under it; a click on it none.
+  // A drag over the row selects the keys under it; a click clears the selection.
   choosing() {
     this.row.addEventListener("pointerdown", (event) => {
       if (!this.value || event.target !== this.row) return;
@@ -217,7 +217,7 @@ export class Strip {
     event.preventDefault();
   }
 
-  // Focus and choose a key, and show what it sees; `keep` only moves the focus.
+  // Focuses and selects a key, and shows its view; `keep` only moves the focus.
   go(index, keep = false) {
     const mark = this.marks()[index];
     if (!keep) {

@@ -1,5 +1,5 @@
-// One timeline: the strip, the numbers under it, and what is asked of Python. Where the playhead is and what the camera sees it
-// has from the stage beside it, without a request.
+// One timeline: the strip, the numbers under it, and its requests to Python. The playhead and the current camera come
+// from the stage beside it, without a request.
 import { extras } from "./extras.js";
 import { goOn } from "./fields.js";
 import { keyPanel, wholePanel } from "./panels.js";
@@ -66,7 +66,7 @@ export class Timeline {
     new ResizeObserver(() => this.gizmo.draw()).observe(this.root);
   }
 
-  // Somebody clicked on a point in 3D, or on a place of the picture: a target, where one is being picked.
+  // The user clicked on a point in 3D or in the picture: the target, if one is being picked.
   touched({ point, x, y }) {
     if (!this.picking) return;
     const place = { x, y, camera: this.stage().camera(), frame: this.stage().frame };
@@ -77,7 +77,7 @@ export class Timeline {
     else this.ask({ do: "pick", ...place });
   }
 
-  // Warnings are asked for when the move rests, as long as they are wanted.
+  // Requests warnings when the move has not changed for a while, if they are switched on.
   warn(on, quiet = false) {
     this.warning = on;
     clearTimeout(this.rest);

@@ -1,4 +1,4 @@
-// A walk that is recorded: what the camera of the picture sees, moment by moment, and a phone that is turned in the hand.
+// Records a walk: the picture's camera over time, and the rotation of a phone.
 
 const EVERY_MS = 33;
 
@@ -16,7 +16,7 @@ export class Walk {
     this.listen();
   }
 
-  // What a command carries; null where nothing was recorded.
+  // The recording for a command; null if nothing was recorded.
   stop() {
     clearInterval(this.timer);
     removeEventListener("deviceorientation", this.turned);
@@ -32,7 +32,7 @@ export class Walk {
     this.times.push(time);
   }
 
-  // Some phones ask their owner first, and tell nothing without.
+  // Some phones ask for permission first, and send no events without it.
   async listen() {
     const asks = window.DeviceOrientationEvent?.requestPermission;
     if (!asks || (await asks.call(DeviceOrientationEvent).catch(() => "denied")) === "granted") addEventListener("deviceorientation", this.turned);
