@@ -83,7 +83,7 @@ class TakeReport:
 
 @dataclass(frozen=True, eq=False)
 class MeasuredCamera:
-    """The measured camera of a shot; see `pipelines.estimation.recovery.recover.Recovered` for the fields."""
+    """The measured camera of a shot; see `pipelines.estimation.recovery.recover.CameraEstimate` for the fields."""
 
     kind: str
     path: CameraPath
