@@ -18,7 +18,7 @@ FAR = 1e4
 FAR_BEYOND = 10.0
 """Otherwise, they are this many times as far as the farthest known depth."""
 SKY_GAP = 1e3
-"""Depth beyond `FAR` that is so many times as far as all depth within is no depth: what renderers write for the sky."""
+"""Depth beyond `FAR` that exceeds all depth within `FAR` by this factor counts as sky, as renderers write it."""
 NO_DEPTH = 1e9
 """Never a depth: Blender writes 1e10 for the sky, others the largest float."""
 

@@ -10,7 +10,7 @@ from bench.browser.chromium import chromium
 from bench.load import OURS, serving
 
 FASTER, SOONEST_MS = 6.0, 500.0
-"""Wanted: so many times the server's pictures, and the first sight so soon after the scene has arrived."""
+"""Targets: this many times the server's frame rate, and the first picture this soon after the scene arrives."""
 ARRIVAL = """(() => {
     const fetched = window.fetch;
     window.fetch = function (url, ...rest) {

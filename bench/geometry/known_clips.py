@@ -32,7 +32,7 @@ KEPT = Path(__file__).parents[2] / "build" / "known-clips"
 LONGER = 1.3
 """Focal length of the clips over that of the picture."""
 FINE = 2
-"""Frames are drawn so many times as large."""
+"""Factor by which frames are rendered larger."""
 NOISE = 3.0
 """Levels of noise before compression."""
 CRF = 30
@@ -141,7 +141,7 @@ def _drawn_by() -> bytes:
 
 
 def lengthen(path: CameraPath, times: float) -> CameraPath:
-    """Through a lens so many times as long."""
+    """Multiply the focal lengths by a factor."""
     lenses = path.intrinsics.copy()
     lenses[:, [0, 1], [0, 1]] *= times
     return replace(path, intrinsics=lenses)

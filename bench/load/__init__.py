@@ -215,7 +215,7 @@ def _examples(server: Server, endpoints: Endpoints, holding: int) -> Row:
 
 
 def _long_run(server: Server, endpoints: Endpoints, calls: int) -> Row:
-    """Four calls in each of so many new sessions; the first `WARMING` calls fill what is kept and are not counted."""
+    """Four calls in each of the given number of new sessions; the first `WARMING` calls fill the caches and are not counted."""
     address = f"{server.address}/gradio_api/run/predict"
     memory, before = 0.0, server.cpu_seconds()
     with httpx.Client(timeout=60) as client:

@@ -14,7 +14,7 @@ from camera.path import CameraPath
 from camera.rotation import angle_degrees
 
 MOST_FITTED = 40
-"""Keys beyond which a fit gives up and says what is left."""
+"""Number of keys at which a fit stops and reports the residual."""
 
 
 @dataclass(frozen=True)

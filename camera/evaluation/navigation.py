@@ -27,7 +27,7 @@ MIRRORED = {"W": 2, "A": 0, "left": 0, "up": 1}
 LEAST_WAY, LEAST_DEGREES = 0.5, 10.0
 """Errors are shares of the whole way and turn, of these at least."""
 STANDS, STARES, FOLLOWS_AN_ARC = 0.1, 3.0, 5.0
-"""A turn that goes less far, or turns by fewer degrees, counts as none; an arc needs so many degrees."""
+"""A turn with less travel or fewer degrees does not count; an arc needs this many degrees."""
 USUAL_WAY, USUAL_DEGREES, SAMPLES = 1.0, 30.0, 20
 
 

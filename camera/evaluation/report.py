@@ -16,7 +16,7 @@ from camera.rotation import angle_degrees
 
 FOLLOWS, DIFFERS, UNKNOWN, ALONE = "follows", "differs", "cannot be told", "nothing was asked"
 MOST_TURN, MOST_WAY, MOST_LENS, MOST_LOST = 0.1, 0.1, 0.05, 0.1
-"""A shot follows its move while turn, end and lens are off by at most these shares, and so many frames are not placed."""
+"""Limits within which a shot follows its move: relative errors of rotation, end position and lens, and the share of unplaced frames."""
 FEWEST_DEGREES = 1.0
 """Parallax, in degrees, that lengths need."""
 

@@ -15,7 +15,7 @@ from camera.view import Scene, View
 MOST_SIDE = 640
 """Pixels of the longer side of each view that is made a surface of: 0.4 million triangles or so."""
 MOST_VIEWS = 8
-"""Of several views, so many, evenly chosen."""
+"""Maximum number of views, evenly spaced."""
 
 
 @dataclass(frozen=True, eq=False)

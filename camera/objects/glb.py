@@ -1,6 +1,6 @@
 """Contents of a GLB file: JSON description, arrays, pictures and materials. Also joins several files into one GLB.
 
-Nothing outside the file is opened, and nothing is believed: sizes are checked against what is there.
+Opens nothing outside the file and trusts nothing in it: sizes are checked against the actual data.
 Source: Khronos glTF 2.0 specification, sections 3.6, 3.9 and 4; extensions KHR_texture_transform, KHR_mesh_quantization,
 EXT_texture_webp.
 """

@@ -3,7 +3,7 @@
 Mesh libraries drop what moves in a glTF file; here it is read directly. Understood: node animation, linear blend skins and
 morph targets, keys held, linear or cubic, embedded buffers and pictures, vertex colours, sparse arrays, strips and fans,
 instances (EXT_mesh_gpu_instancing) and hidden nodes (KHR_node_visibility). Not understood: compressed meshes and anything
-outside the file, of which an `InputError` tells; what is transparent is drawn whole, of which a note tells, as of all else
+outside the file, for which it raises `InputError`; transparent parts are drawn opaque, which a note reports, as it does all else
 that is left (`camera.objects.file_notes`). Vertex colours in 8 bits are as painted, as scanning programs write them, unless
 the file is quantised or comes from a program that follows the specification; all others are linear, as it has it.
 Source: Khronos glTF 2.0 specification, sections 3.6, 3.7, 3.11 and appendix C.

@@ -33,7 +33,7 @@ NEAREST_SHARE = 0.05
 FEWEST, MOST = 16, 64
 """Pictures that make one."""
 SPACING_PX = 2.0
-"""A wider blur has more pictures, so that they stay about so many pixels apart, as long as `MOST` allows it."""
+"""Spacing of the pictures in pixels: a wider blur uses more pictures, up to `MOST`."""
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 _ONE = 1 << 24
 _LINEAR = np.round(_ONE * (np.arange(256) / 255.0) ** GAMMA).astype(np.uint32)

@@ -22,7 +22,7 @@ LARGEST_PX = 12.0
 """Radius of the largest disc: points nearer to the camera leave gaps."""
 NEAR = 1e-4
 _OUTLIER = 6.0
-"""A disc is at most so many times as large as the median one: a lonely point is no wall."""
+"""Maximum size of a disc relative to the median disc, so that an isolated point does not become a wall."""
 _SAME_SURFACE = np.float32(0.97)
 """Points whose nearness differs by less are of one surface."""
 

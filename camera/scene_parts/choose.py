@@ -22,7 +22,7 @@ MOST_SIDE = 1280
 LEAST_PX = 12
 """Fewer pixels are no part."""
 FLAT_LEVELS, MOST_FLAT = 24, 0.25
-"""A click on a flat surface chooses what has its colour within so many levels, and no more than this part of the picture."""
+"""A click on a flat surface selects its colour within this many levels, and at most this share of the picture."""
 SAME_PLACE = 0.04
 """Another picture shows the part where its depth agrees to this part of it; and a whole thing where half of it does."""
 

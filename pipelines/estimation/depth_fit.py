@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 LEAST_POINTS = 8
 STEPS, SPREAD = 20, 1.5
-"""Of the weighted fit; a point that is off by so many medians counts half."""
+"""Iterations of the weighted fit; a point with this many times the median residual gets half the weight."""
 
 
 class SparseDepth(NamedTuple):

@@ -25,7 +25,7 @@ from pipelines.estimation.tracking import follow_points, track_points
 APART = (1, 2, 4, 8)
 """Frames between two sightings of a point that are compared."""
 ROUNDS, SPREAD = 16, 1.5
-"""Of the fit; a comparison that is off by so many medians counts half (Cauchy's weights): points that move fall out."""
+"""Iterations of the fit; a comparison with this many times the median residual gets half the weight (Cauchy), which removes moving points."""
 WIDE, NARROWER = 0.2, 0.6
 """In the first round what is off by this part counts half, and in each further one what is off by so much less."""
 FEWEST_PLACED = 40
@@ -215,7 +215,7 @@ def _way(path: CameraPath, i: int, j: int) -> tuple[NDArray[np.float64], float]:
 
 
 def _read(inverse: NDArray, pixel: NDArray) -> NDArray[np.float64]:
-    """Inverse depth at places (N,2) between the pixels; NaN at the edge of what is known and where surfaces meet."""
+    """Inverse depth at subpixel positions (N,2); NaN at the edge of known depth and where surfaces meet."""
     x, y = pixel.T.astype(np.float32)
     height, width = inverse.shape
     left, top = (np.clip(np.floor(v).astype(int), 0, n - 2) for v, n in ((x, width), (y, height)))

@@ -18,7 +18,7 @@ from camera.errors import InputError
 from camera.render.scene import Inpainter
 
 VARIABLE = "RESHOOT_INPAINT"
-"""Environment variable: the ONNX file, or the folder of a pipeline, by which the page paints what is hidden; by patches where it is not set."""
+"""Environment variable: the ONNX file or pipeline folder with which the page paints hidden areas; without it, patches are used."""
 MULTIPLE = 8
 """Models of any size are given sides that are multiples of this many pixels."""
 

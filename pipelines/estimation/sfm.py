@@ -22,15 +22,15 @@ from pipelines.estimation.colmap import STRICT_PX, Matcher, Workspace, picture_n
 Pairing = Literal["auto", "exhaustive", "sequential", "closed"]
 """Which pictures are matched: all with all, neighbours in time, or neighbours of a path that ends where it began."""
 EXHAUSTIVE = 60
-"""Up to so many pictures, each is matched with every other; beyond, with its neighbours in time."""
+"""Up to this many pictures, all pairs are matched; beyond that, only neighbours in time."""
 NEIGHBOURS = 8
-"""With so many following pictures, and with those 16, 32 and 64 later."""
+"""Each picture is matched with this many following ones, and with those 16, 32 and 64 later."""
 FEWEST_SEEN = 12
 """A frame that sees fewer points does not count as placed: six numbers of a pose, two per point, and doubt."""
 LEAST_PLACED = 0.5
 """Share of the frames that refinement must place."""
 ROUNDS = ((12.0, 6.0), (4.0, 2.0))
-"""Refinement joins points within so many pixels and degrees: widely while the cameras are off, then strictly."""
+"""Tolerances in pixels and degrees within which refinement merges points: wide while the cameras are inaccurate, then strict."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ LEAST_ANGLE = 0.7
 STRICT_WINDOW, STRICT_RETURN_PX, STRICT_BLUR_PX = 13, 0.4, 1.2
 """Followed strictly: in small windows, there and back closely, in frames smoothed so far that stairs at edges do not hold points to pixels."""
 CORNER_RATIO, CORNER_BLOCK = 0.3, 7
-"""Of a corner, the weaker change of brightness over the stronger, within so many pixels: less is an edge, along which a point slides."""
+"""Minimum ratio of a corner's smaller to its larger gradient eigenvalue within this window in pixels; below it, the point is an edge and slides."""
 MOST_ERROR = 1.5
 """Pixels by which a placed point may miss where it was followed, at 480 rows; more on larger frames."""
 

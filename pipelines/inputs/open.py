@@ -66,7 +66,7 @@ def read_material(
 ) -> Material:
     """The scene in ``files``; raises `InputError` for what is not in `ACCEPTED`.
 
-    ``given_views`` > 0: of more posed pictures only so many are given, the cameras of the others become the path. ``dense``:
+    ``given_views`` > 0: only this many posed pictures are used as input, and the cameras of the others become the path. ``dense``:
     a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
     always asks it; without ``dense``, a labelled guess takes its place where it cannot be had. ``begin_at``: the frame with
     which a clip begins, counted from 0. ``up``: which axis of a file of splats points up, see `pipelines.splats.formats.axes`.

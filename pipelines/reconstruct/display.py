@@ -32,7 +32,7 @@ CAMERA_COLOUR = (232, 89, 12, 255)
 FRUSTUM_SHARE = 0.08
 """Length of a drawn camera in median distances of the points from the cameras."""
 STEP_BEHIND, VIEWED_FROM = 1.3, 0.3
-"""The viewer begins so many distances of the first camera from the middle of what is shown, at least so many diagonals."""
+"""Initial distance of the viewer from the centre: a multiple of the first camera's distance, and at least a multiple of the diagonal."""
 
 
 def files(made: Reconstruction) -> dict[str, bytes]:

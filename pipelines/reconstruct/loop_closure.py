@@ -31,7 +31,7 @@ SHARE, MOST_FRAMES, FEWEST_FRAMES = 12, 12, 5
 ROUNDS = 2
 """The beginning drifts too: with the cameras of the first round its points are placed better for the second."""
 SHOWN_AGAIN = 4
-"""So many of the last frames are looked at."""
+"""Number of last frames to examine."""
 MOST_CORNERS = 2000
 """Of a frame that is looked at."""
 PATCH = 0.03

@@ -19,7 +19,7 @@ LEAST_AGREEMENT = 0.02
 DOUBTFUL = 0.4
 """Below this share, the reconstruction is reported as doubtful."""
 MOST_WITNESSES = 12
-"""So many other views, spread evenly over the scene, are asked about each point."""
+"""Number of other views, evenly spread over the scene, that check each point."""
 BISECTIONS = 12
 
 

@@ -109,7 +109,7 @@ def _damage_error(file: str | Path) -> InputError:
 
 
 def shapes_of(views: int, others: int = 0) -> dict[str, str]:
-    """Names and shapes of the arrays of so many pictures, as `pipelines.results.arrays.scene_arrays` names them."""
+    """Names and shapes of the arrays of the given number of pictures, as `pipelines.results.arrays.scene_arrays` names them."""
     numbered = [f"view{number}" for number in range(views)] + [f"other{number}" for number in range(others)]
     return {f"{name}.{field}": shape for name in numbered for field, shape in SHAPES.items()}
 

@@ -16,7 +16,7 @@ from torch import nn
 
 _CGROUP = Path("/sys/fs/cgroup")
 NICER = 5
-"""By how much a shot on a CPU gives way: previews take a few milliseconds, shots minutes."""
+"""Priority reduction of a shot on a CPU: previews take a few milliseconds, shots minutes."""
 
 
 class Device:

@@ -30,7 +30,7 @@ FILLED, CLOSE = 0.6, 0.05
 """A camera at the origin is kept where splats fill at least this part of its picture, and no more than a twentieth of what
 it sees is nearer than this part of the median depth: then it stands in none of them."""
 BACK, ABOVE_DEGREES = 2.2, 10.0
-"""Else it stands so many sizes of the scene from its middle, and looks down so far."""
+"""Otherwise, the camera's distance from the scene's centre in multiples of its size, and its downward angle."""
 _SMALL = 160
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.splats.splats import Splats
 
 MOST_SIDE = 640
-"""Pixels of the longer side of what is drawn in the page."""
+"""Longer side, in pixels, of pictures drawn in the page."""
 MOST_PIXELS = 12_000_000
 """In all views together; a long clip is sent smaller."""
 MOST_LOSSLESS = 4_000_000

@@ -43,7 +43,7 @@ PASSES, STANDS = "passes", "stands still"
 TIMES = (PASSES, STANDS)
 """How time passes while the camera flies through a moving scene."""
 CLOSE, TURNED = 0.15, 270.0
-"""A path closes when it ends within this part of its extent from where it began, after so many degrees."""
+"""A path is closed if it ends within this share of its extent from its start, after at least this many degrees."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ _ADDRESSES_IN_MEMORY = re.compile(rb'"(?:<|\\u003c)[^"<>]{1,200} at 0x[0-9a-f]+(
 """JSON texts such as "<function forget at 0x7f01>": Gradio describes the functions of a page's states so, for nobody."""
 _NO_ENDPOINTS = {"named_endpoints": {}, "unnamed_endpoints": {}}
 _ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
-"""Headers of which Gradio makes the address that it writes into the page."""
+"""Headers from which Gradio builds the URL that it writes into the page."""
 log = logging.getLogger("reshoot")
 
 

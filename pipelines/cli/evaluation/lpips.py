@@ -25,7 +25,7 @@ ENDINGS = (".pth", ".pt", ".bin", ".safetensors")
 SHIFT, SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Mean and spread of photographs in -1..1 per channel, as the authors took them."""
 SMALLEST = 31
-"""AlexNet's five layers need pictures of so many pixels a side."""
+"""Minimum side in pixels for AlexNet's five layers."""
 _BACKBONE = re.compile(r"(?:net\.slice\d\.|features\.)(\d+)\.(weight|bias)")
 _HEAD = re.compile(r"lin(\d)\.model\.1\.weight")
 

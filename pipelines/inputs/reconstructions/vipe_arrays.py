@@ -173,7 +173,7 @@ def _whole_clip(path: Path, frames: int) -> NDArray[np.float16]:
 
 
 def _inflated(data: bytes, expected: int, name: str) -> bytes:
-    """Exactly so many bytes out of zlib's; nothing beyond them is unpacked."""
+    """Decompress exactly the given number of bytes with zlib, and nothing beyond them."""
     try:
         found = zlib.decompressobj().decompress(data, expected + 1)
     except zlib.error as error:

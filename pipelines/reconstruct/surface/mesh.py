@@ -28,7 +28,7 @@ Method = Literal["tsdf", "poisson"]
 MOST_CELLS = 1500
 """Of `tsdf.SIDE` voxels a side; voxels grow until there are no more."""
 FINEST = 1.25
-"""Voxels are as wide as so many pixels at the distance of their cell."""
+"""Voxel size in pixels at the distance of their cell."""
 FEWEST_TRIANGLES = 60
 LEAST_PART = 0.002
 """Pieces with fewer triangles, or a smaller part of the largest piece's, float free: they are dropped."""

@@ -21,9 +21,9 @@ CUT = 4.0
 """Voxels before and behind a surface that its picture speaks of."""
 MOST_LEVELS = 12
 MOST_VIEWS = 24
-"""So many views at most speak of a voxel, then others only where these see nothing: more say the same again."""
+"""Maximum number of views per voxel; further views are used only where these see nothing, because more are redundant."""
 STEEPEST = 0.05
-"""Of `Pictures.facing`: what is seen more edgewise is treated as this."""
+"""Minimum of `Pictures.facing`: surfaces seen at a more grazing angle are treated as this."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,7 @@ class _Call:
         return len(self.rows) > 0
 
     def sizes(self, own_rows: int) -> list[int]:
-        """Rows by process of a tensor of which this one holds ``own_rows``."""
+        """Rows per process of a tensor; this process holds ``own_rows``."""
         scale = own_rows // self.rows[self.group.rank]
         return [rows * scale for rows in self.rows]
 

@@ -29,7 +29,7 @@ from pipelines.media.video import read_video
 from pipelines.methods.dualcamctrl import cameras
 
 CAPTION_EVERY = 60
-"""Captions are given for every so many frames."""
+"""Number of frames per caption."""
 
 
 @dataclass(frozen=True)
