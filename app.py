@@ -64,19 +64,19 @@ from tabs.shared.undo import Undo
 
 HERE = Path(__file__).parent
 SESSIONS = 300
-"""Visitors whose state is kept; each costs about a quarter of a megabyte, plus the scene they look at."""
+"""Maximum number of visitors whose state is kept; each takes about a quarter of a megabyte, plus the open scene."""
 UPLOAD_LIMIT = "600mb"
-"""The largest file people bring is a LoRA of DimensionX, 529 MB."""
+"""Upload limit; the largest usual upload is a DimensionX LoRA of 529 MB."""
 HOUR = 3600
 PAGE_FIRST = 1.0
-"""Seconds from the first visit to the warm-up: page and figure go before."""
+"""Seconds from the first visit to the warm-up, so that page and figure come first."""
 
 
 @defer_server()
 def build() -> gr.Blocks:
     """The whole page; RESHOOT_METHODS chooses tabs, for a Space that carries one heavy method.
 
-    Picture, move and stage stand once; a tab holds what only its method has, on the left its controls and its results below
+    Picture, move and stage appear once. A tab holds the parts of one method: its controls on the left, its results below
     the stage.
     """
     with gr.Blocks(title="Reshoot", delete_cache=(HOUR, 6 * HOUR), fill_width=True) as page:

@@ -21,8 +21,8 @@ _moved.install("camera", _moved.MODULES, {})
 def film_path(moves: str, scene: Scene | View, *, frames: int = 49, fps: float = 24.0) -> CameraPath:
     """A path of ``frames`` frames from film moves such as ``arc 20 ease; hold 1s``, starting at the first camera of ``scene``.
 
-    The words are those of `camera.trajectories.film_script`; lengths count in distances to the subject. Raises
-    `camera.errors.InputError` for a text that is no move.
+    The syntax is that of `camera.trajectories.film_script`; lengths are in units of the distance to the subject. Raises
+    `camera.errors.InputError` for invalid text.
     """
     from camera.trajectories.film_script import path_of
     from camera.view import View

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from camera.errors import InputError
 
 Fit = Literal["crop", "pad", "stretch"]
-"""How a picture of one aspect ratio enters a frame of another."""
+"""How a picture is fitted to a frame of another aspect ratio."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +114,8 @@ class CameraPath:
         return self.resized(inner_width, inner_height).cropped(left, top, width, height)
 
     def unfitted(self, like: CameraPath, fit: Fit = "crop") -> CameraPath:
-        """The cameras in the picture size of ``like``, so that `fitted` to this size gives these again, exactly: framed cameras
-        as cameras of the picture that was framed."""
+        """The inverse of `fitted`: the cameras in the picture size of ``like``, so that fitting them to this size gives exactly
+        these cameras."""
         plain = CameraPath(np.eye(4)[None], np.eye(3), like.width, like.height)
         framed_from_whole = plain.fitted(self.width, self.height, fit).intrinsics[0]
         lenses = np.linalg.inv(framed_from_whole) @ self.intrinsics

@@ -77,7 +77,7 @@ class View:
 
     @cached_property
     def focus_depth(self) -> float:
-        """Typical depth of what the picture is about: the median of the known depth in its middle half, scene units."""
+        """Typical depth of the subject: the median of the known depth in the middle half of the picture, in scene units."""
         h, w = self.depth.shape
         middle = np.s_[h // 4 : max(h - h // 4, 1), w // 4 : max(w - w // 4, 1)]
         depth, known = self.depth[middle], self.known[middle]
@@ -133,7 +133,7 @@ class View:
 def is_depth(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(H,W): True where a number is a depth, in any unit; False where it is not finite, not positive, or stands for the sky.
 
-    Numbers from `FAR` on are the sky's where all others are nearer by `SKY_GAP`, and where all of them are `FAR` itself.
+    Values of `FAR` and more are sky if all other values are nearer by `SKY_GAP`, or if all of them equal `FAR`.
     """
     held = np.isfinite(depth) & (depth > 0) & (depth < NO_DEPTH)
     beyond = held & (depth >= FAR)
@@ -160,8 +160,8 @@ class Scene:
     ``kind``: "still" is one view; "clip" is one view per frame of a video, time passes; "views" are several
     views of one moment. All views share one world and one size.
     ``unit``: "metres" when depth is metric, else "relative" (one unknown factor for the whole scene).
-    ``source``: where the depth comes from, in words that can be shown. ``others``: pictures of the same place and world, of any
-    size, that are drawn only where the views leave holes: a second capture, or what stands behind a part that was moved.
+    ``source``: the origin of the depth, as text for the user. ``others``: pictures of the same place and world, of any
+    size, that are drawn only where the views leave holes: a second capture, or the area behind a part that was moved.
     """
 
     views: tuple[View, ...]

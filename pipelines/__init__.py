@@ -1,7 +1,7 @@
 """Everything with weights: one folder per method, and what they share.
 
 The public face: `open_picture`, `rehearse` and `shoot`; `NAMES` and `method` (records, cheap to import: no torch); `Shot`,
-`generate` and `forecast` for whoever frames a shot without help.
+`generate` and `forecast` for callers that frame a shot themselves.
 """
 
 from camera._moved import install

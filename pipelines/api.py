@@ -47,8 +47,8 @@ def open_picture(
     ``depth``: a depth model by name, a depth map as a file (PNG, TIFF, EXR, PFM, npy, npz) or as an array (H,W) along z, or
     "guess" for a made-up floor and backdrop. ``meaning`` and ``scale`` say what the numbers of a file are (one of
     `pipelines.media.depth_map.meanings.MEANINGS`, times ``scale``). ``fov_degrees``: horizontal field of view; else the depth
-    model's, the depth map's, the picture's, or 55. What a reader left or assumed is a warning `FileNote`. Raises `InputError` for
-    what cannot be read or had.
+    model's, the depth map's, the picture's, or 55. Warns with `FileNote` about what a reader ignored or assumed. Raises
+    `InputError` for files that cannot be read and models that are not available.
     """
     from pipelines.inputs.picture import scene_from
     from pipelines.media.image import read_picture
@@ -99,9 +99,9 @@ def open_splats(
 ) -> Scene:
     """A file of Gaussian splats (3DGS or compressed .ply, .splat, SPZ, SOG, glTF) as a still scene.
 
-    Methods see it as one picture with depth, drawn from ``camera``'s first frame, or from the origin or before the scene;
-    rehearsals draw the splats. ``up``: the file's axis that points up, "auto" by the custom of its format ("y-down", "y-up", "z-up",
-    "z-down"). ``fov_degrees``: across, where no camera is given. Raises `InputError` for what is no file of splats.
+    Methods see it as one picture with depth, rendered from ``camera``'s first frame, from the origin or from in front of the
+    scene; rehearsals draw the splats. ``up``: the file's up axis ("y-down", "y-up", "z-up", "z-down"), "auto" for the
+    convention of its format. ``fov_degrees``: horizontal, if no camera is given. Raises `InputError` for other files.
     """
     from pipelines.splats import scene
 
@@ -167,7 +167,7 @@ def rehearse(
     """Prepare a rehearsal of ``path`` over the 3D cache of ``scene``; runs on any CPU, without weights. Call `Rehearsal.save`.
 
     ``side``: pixels of the longer side, at most the path's own. ``holes``: "filled" from the background, "remembered" from
-    what stands still at other times of a clip, "shown" in a loud colour, or "map". ``aperture``, ``focus``, ``shutter``: depth of field and motion blur, see `pipelines.project.look.Look`.
+    what stands still at other times of a clip, "shown" in a signal colour, or "map". ``aperture``, ``focus``, ``shutter``: depth of field and motion blur, see `pipelines.project.look.Look`.
     """
     scale = min(1.0, side / max(path.width, path.height))
     width, height = (max(16, round(length * scale)) for length in (path.width, path.height))
@@ -248,7 +248,7 @@ class Shooter:
         **wishes: Any,
     ) -> Shot:
         """Prepare the shot in the method's frame: scene and path are fitted to ``size`` (width, height in pixels), by default the
-        method's own, by ``fit`` ("crop", "pad", "stretch"). The path keeps its frames; methods say which numbers they take.
+        method's own, by ``fit`` ("crop", "pad", "stretch"). The path keeps its number of frames; errors say which numbers a method takes.
 
         ``wishes``: settings of the method by name (seed, steps, prompt ...) and options of a run (weights, memory ...).
         ``after``: a result that the path begins with. Raises `InputError` for an unknown method or setting.

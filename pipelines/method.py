@@ -1,6 +1,6 @@
 """The record of a method, and the values that pass between app and pipeline.
 
-The way of a value: controls -> `Moves` and `Settings` -> ``METHOD.path(moves, scene)`` -> `CameraPath`;
+How a value travels: controls -> `Moves` and `Settings` -> ``METHOD.path(moves, scene)`` -> `CameraPath`;
 from there on, preview and pipeline know only scene, path and settings. This module imports no torch.
 """
 
@@ -111,7 +111,7 @@ class Method:
     moves: type[Moves]
     settings: type[Settings]
     path: Callable[[Moves, Scene], CameraPath]
-    """Scene (already fitted to width x height of the moves) and moves to the path in the scene's world."""
+    """Computes the path in the scene's world from moves and a scene that is already fitted to the moves' width x height."""
     check: Callable[[Scene, CameraPath, Settings], tuple[str, ...]]
     """Raises `InputError` for what the method cannot shoot; returns warnings, each one sentence."""
     estimate: Callable[[CameraPath, Settings], Estimate]
@@ -120,18 +120,18 @@ class Method:
     scenes: tuple[Literal["still", "clip", "views"], ...] = ("still",)
     links: dict[str, str] = field(default_factory=dict)
     dense_views: bool = False
-    """Whether several views need depth in every pixel, for which a depth model is then asked."""
+    """Whether several views need dense depth, which a depth model then estimates."""
     goes_on: Callable[[Clip, CameraPath, Settings], object] | None = None
     """Raises `InputError` for a clip that a run along the path cannot continue; None if the method cannot continue clips."""
     blank: Callable[[], Scene] | None = None
-    """The scene of a run that is given no picture; None where the method always needs one."""
+    """The scene of a run without a picture; None if the method always needs one."""
     rendered: tuple[str, ...] = ()
-    """Names of companion videos that are renders of the scene, made by no network, and of what the setting ``make`` asks for
-    instead of a video, where that is one."""
+    """Names of companion videos that are renders of the scene and not network output, and of such values of the setting
+    ``make``."""
     trained_moves: TrainedMoves | None = None
     """None if it is not published."""
     projects: str = ""
-    """Dotted module with ``read_project``, ``new_project`` and ``with_kept`` where scenes hold objects and are kept as projects."""
+    """Dotted module with ``read_project``, ``new_project`` and ``with_kept`` if scenes can contain objects and are saved as projects."""
 
     def check_after(self, after: Clip | None, path: CameraPath, settings: Settings) -> None:
         """Raise `InputError` if a run along ``path`` cannot continue from ``after``."""
@@ -162,7 +162,7 @@ class Clip:
     """The output of a pipeline: frames at ``fps``; ``extras`` are named companion videos (depth, cache renders ...).
 
     ``scene`` is the geometry behind the clip where the method knows it (generated depth, grown cache).
-    ``notes`` are sentences the person should read. ``files`` are named byte strings to keep beside the video.
+    ``notes`` are sentences for the user. ``files`` are named byte strings to save beside the video.
     """
 
     frames: Frames
@@ -181,9 +181,9 @@ class Pipeline(Protocol):
     Closing the generator cancels at the next step. ``components`` are the networks that the runtime moves,
     offloads, casts and evicts; a pipeline never moves them itself and reads ``device`` for its tensors.
     A pipeline of several networks may have ``prepare(scene, path, settings)``: called before every run, before anything
-    is placed, it loads what this run needs and may change ``components``. With a ``tiny_side`` (pixels), runs on tiny
-    weights are shown the scene at about that size, so that they take seconds. Where the record has ``goes_on``, calling it
-    takes ``after`` too: the clip that the path begins with, of which only the rest is shot.
+    is placed, it loads what this run needs and may change ``components``. With a ``tiny_side`` (pixels), runs with tiny
+    weights receive the scene at about that size, so that they take seconds. If the record has ``goes_on``, the call also
+    takes ``after``: the clip with which the path begins; only the rest is shot.
     """
 
     components: dict[str, object]
@@ -195,7 +195,7 @@ class Pipeline(Protocol):
 class Weights(Protocol):
     """The source of weights. ``mode`` is "real", "tiny" (random, tiny) or "random" (random, full size).
 
-    The runtime's own (pipelines.weights.hub.Weights) also knows ``device`` and ``dtype`` (torch) of the coming run.
+    The runtime's implementation (pipelines.weights.hub.Weights) also has the ``device`` and ``dtype`` (torch) of the run.
     """
 
     mode: Literal["real", "tiny", "random"]

@@ -24,7 +24,7 @@ from pipelines.turns import Turns
 
 Holes = Literal["filled", "completed", "remembered", "shown", "map"]
 HOLE_COLOUR = (235, 64, 122)
-"""Loud on purpose: a hole is what the model will have to invent."""
+"""The colour of holes, conspicuous on purpose: the model will have to invent them."""
 SCRUB_SIDE = 480
 THIN_COVERAGE = 0.03
 TURNS = Turns()
@@ -35,7 +35,8 @@ TURNS = Turns()
 class Rehearsal:
     """``video``: the mp4. ``holes``: (F,) share of each frame that the scene does not show, 0 to 1.
 
-    ``completed``: what made the colours of the second layer, None without one. ``look``: what lens and shutter did, in words.
+    ``completed``: how the colours of the second layer were made, None without one. ``look``: the effect of lens and shutter,
+    in words.
     """
 
     video: Path
@@ -71,11 +72,11 @@ def rehearse(
     """Render ``path`` into ``video``, yielding progress and, last, the `Rehearsal`; closing it cancels, no file stays.
 
     ``holes``: "filled" from the background side in every frame, "completed" once for all frames by a second layer,
-    "remembered" from what stands still at other times of a clip (`camera.completion.remember`), the rest filled, "shown" in a
-    loud colour, or "map": white where the scene shows nothing. ``inpaint``: a model of a person's own for the colours of the
-    second layer. ``moving`` (F,H,W) in the frame of ``scene``: True on what moves in a clip besides what is found to, for
-    "remembered". ``exposure``: depth of field and motion blur; a map has neither. Several at once take turns, see
-    `pipelines.turns`: those of one folder are one visitor's.
+    "remembered" from static parts at other times of a clip (`camera.completion.remember`) with the rest filled, "shown" in
+    a signal colour, or "map": white where the scene shows nothing. ``inpaint``: the user's own model for the colours of the
+    second layer. ``moving`` (F,H,W) in the frame of ``scene``: True on moving parts in addition to the detected ones, for
+    "remembered". ``exposure``: depth of field and motion blur, not for a map. Concurrent rehearsals take turns, see
+    `pipelines.turns`; those of one folder belong to one visitor.
     """
     steps = _rehearse_steps(scene, path, video, renderer, holes, inpaint, None if holes == "map" else exposure, moving)
     yield from TURNS.shared(video.parent, steps)
@@ -161,7 +162,7 @@ class Viewfinder:
     ) -> tuple[NDArray[np.uint8], float]:
         """Picture (h,w,3) of a path of one frame, with holes in a signal colour, and the share of holes.
 
-        ``frame``: the moment, as a frame of the whole path: what moves in the scene is where it is by then.
+        ``frame``: the time, as a frame of the whole path, at which moving parts of the scene are shown.
         """
         small = camera.resized(self.path.width, self.path.height)
         frame = min(max(frame, 0), len(self.path) - 1)

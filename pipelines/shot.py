@@ -17,7 +17,7 @@ class Shot:
     """``path`` through ``scene`` with ``method``; scene and path have the size of the video, in pixels.
 
     ``options``: weights, memory and speed. ``after``: the finished clip that ``path`` begins with; only the rest is shot, by
-    methods that can go on.
+    methods that can continue a clip.
     """
 
     method: Method

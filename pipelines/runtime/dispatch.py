@@ -1,6 +1,6 @@
 """Chooses where a shot runs: in a sibling Space, on ZeroGPU, on a pool of replicas, or on this machine's own device.
 
-Imports nothing heavy before something is to run.
+Heavy modules are imported only when something runs.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def generate(
 ) -> Iterator[Progress | Clip | Report]:
     """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
-    Runs where this process runs things: in a sibling Space that carries the method, on ZeroGPU, on the pool of
-    ``RESHOOT_RAY``, on several GPUs of this machine where the options say so, or on its own device. ``headers`` of the visitor's request let their own quota pay in a
-    sibling; ``visitor`` names their kind of account, see `pipelines.runtime.forecast.QUOTAS`. Closing the generator cancels.
-    Where the options correct turns, another path is asked for, see `pipelines.results.responses`. Raises `InputError`.
+    Runs in a sibling Space that has the method, on ZeroGPU, on the pool of ``RESHOOT_RAY``, on several GPUs of this machine if
+    the options say so, or on its own device. ``headers`` of the visitor's request charge their own quota in a sibling;
+    ``visitor`` names their kind of account, see `pipelines.runtime.forecast.QUOTAS`. Closing the generator cancels.
+    If the options correct turns, requests another path, see `pipelines.results.responses`. Raises `InputError`.
     """
     if shot.options.correct_turns:
         from pipelines.results.responses import generate_corrected
@@ -79,7 +79,7 @@ def forecast(shot: Shot) -> Forecast:
 def unavailable(kind: type[Settings]) -> frozenset[str]:
     """Names of the settings that are not available where `generate` runs shots, so that the page does not show them.
 
-    Joins the pool of ``RESHOOT_RAY`` to know its GPUs; where it cannot be reached, a shot says so.
+    Joins the pool of ``RESHOOT_RAY`` to learn its GPUs; if the pool cannot be reached, a shot reports it.
     """
     if kind is not RunOptions:
         return frozenset()

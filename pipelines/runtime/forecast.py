@@ -13,7 +13,7 @@ from pipelines.options import AUTO, EXACT, FP8, FULL, INT8, MODES
 from pipelines.shot import Shot
 
 HEADROOM = 1.05
-"""Memory asked for beyond an estimate."""
+"""Safety factor on estimated memory."""
 
 TINY_SECONDS, TINY_GIGABYTES = 20.0, 2.0
 
@@ -44,7 +44,7 @@ QUOTAS: tuple[Quota, ...] = (
 LARGE, XLARGE = "large", "xlarge"
 GPU_GIGABYTES = {LARGE: 48.0, XLARGE: 96.0}
 QUOTA_FACTOR = {LARGE: 1.5, XLARGE: 2.0}
-"""Seconds of quota for a second asked for."""
+"""Quota seconds per requested second."""
 
 _SPEED = {LARGE: 1.0, XLARGE: 1.3}
 """ZeroGPU's sizes against the reference GPU of the records; assumed, not measured."""
@@ -74,8 +74,8 @@ class Forecast:
 def choose(needs: Mapping[str, float], free: float, requested: str = AUTO) -> Choice:
     """The memory mode for a run that needs ``needs`` gigabytes per mode, on a device with ``free`` gigabytes.
 
-    ``requested`` is taken when it fits; "auto" is the fastest that does and leaves the picture alone, 8 bits only where none
-    of those fits. Raises `InputError` naming what was needed, what is free, and the mode that would fit, if any.
+    ``requested`` is used if it fits; "auto" is the fastest mode that fits and does not change the picture, 8 bits only if no
+    other mode fits. Raises `InputError` naming what was needed, what is free, and the mode that would fit, if any.
     """
     fitting = [mode for mode in MODES if mode in needs and needs[mode] * HEADROOM <= free]
     if requested != AUTO:

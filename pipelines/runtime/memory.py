@@ -70,7 +70,7 @@ def _run_whole(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.de
 
 
 def _run_in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
-    """Large layers are stored in 8 bits and cast to the type they compute in just before; cannot be undone."""
+    """Store large layers in 8 bits and cast them to the compute type just before use; cannot be undone."""
     for network in parts.values():
         if storage_mode(network) is None:
             compute = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
@@ -84,7 +84,7 @@ def _run_in_fp8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.d
 
 
 def _run_in_int8(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
-    """Large linear layers hold whole numbers and a scale per row, through torchao; cannot be undone."""
+    """Quantise large linear layers to integers with a scale per row, with torchao; cannot be undone."""
     try:
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
     except ImportError as error:
@@ -141,7 +141,7 @@ class _Stage:
 
 
 class _Entrance(ModelHook):
-    """Calls a network on stage before it computes, and brings its inputs."""
+    """Moves a network to the device before it computes, and its inputs with it."""
 
     def __init__(self, stage: _Stage, name: str) -> None:
         self.stage, self.name = stage, name
@@ -168,7 +168,7 @@ def _hooks_off(parts: dict[str, nn.Module]) -> None:
 
 
 def _run_in_groups(pipeline: Pipeline, parts: dict[str, nn.Module], device: torch.device) -> None:
-    """Large networks come layer by layer, the next one copied while one computes where the device has streams.
+    """Load large networks layer by layer; the next layer is copied while one computes if the device has streams.
 
     The hooks learn the order of layers in the first pass, so they are made anew for every run.
     """

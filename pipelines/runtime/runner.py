@@ -57,11 +57,11 @@ class Runtime:
     ) -> Iterator[Progress | Clip | Report]:
         """Shoot: yields `Progress`, one or more `Clip` (each replaces the one before), and last a `Report`.
 
-        ``around``: a context that the pipeline, in place, runs in. ``through``: a generator function that everything the
-        pipeline yields goes through, in the thread that computes; it may raise `pipelines.weights.hub.Cancelled`.
-        Closing the generator cancels at the end of the step in progress and lets the next job begin. Raises `InputError` for
-        what the method can't shoot, what doesn't fit, weights that can't be had, and memory that ran out; after any error the
-        device is free and the next run works.
+        ``around``: a context in which the placed pipeline runs. ``through``: a generator function that processes everything
+        the pipeline yields, in the computing thread; it may raise `pipelines.weights.hub.Cancelled`.
+        Closing the generator cancels after the current step and lets the next job begin. Raises `InputError` for
+        shots that the method can't shoot or that don't fit, weights that aren't available, and lack of memory; after any
+        error the device is free and the next run works.
         """
         shot.check()
         forecast = self.forecast(shot)
@@ -166,8 +166,8 @@ class Runtime:
             self.device.tidy()
 
     def _forget_8_bits(self, wanted: str) -> None:
-        """8 bits can't be undone, and networks may be shared: drop every pipeline with one not stored as ``wanted``, so that
-        all load anew."""
+        """Drop every pipeline with a network that is not stored as ``wanted``, so that it is loaded anew: 8-bit storage can't be
+        undone, and networks may be shared."""
         others = {stored for stored in (FP8, INT8) if stored != wanted}
         cast = [
             key for key in self.loaded if others & set(map(storage_mode, networks(self.loaded[key].pipeline).values()))
@@ -226,7 +226,7 @@ class _Run:
         tell(self.clock.report(method=method.name, options=options, mode=self.mode, words=words, revisions=revisions))
 
     def _convert_error(self, error: BaseException) -> BaseException:
-        """The error as the caller gets it; after one that may have broken something, what may be broken is forgotten."""
+        """The error for the caller; after an error that may have damaged a pipeline, that pipeline is unloaded."""
         if is_out_of_memory(error):
             self.runtime.unload()
             return OutOfMemory(self._out_of_memory_words(self.clock.phase))
@@ -245,7 +245,7 @@ class _Run:
 
 
 def _shrink(shot: Shot, side: int) -> Shot:
-    """At most about ``side`` pixels long, in multiples of 32: what tiny networks are shown instead of the full picture."""
+    """The shot at a longer side of about ``side`` pixels, in multiples of 32, for tiny networks."""
     path = shot.path
     scale = side / max(path.width, path.height)
     if scale >= 1:

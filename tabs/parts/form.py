@@ -25,7 +25,7 @@ VISITORS = 100
 """How many visitors may wait for a shot at once; the runtime queues them and shows each their position, which Gradio's queue would not."""
 SHOOTS: dict[str, Any] = {"concurrency_id": "shoot", "concurrency_limit": VISITORS}
 TRAINS: dict[str, Any] = {"concurrency_id": "train", "concurrency_limit": VISITORS}
-"""For every event that waits for the device: Gradio gives all of a group the least limit of those that were used."""
+"""Used for every event that waits for the device, because Gradio applies the lowest limit of a group to all its events."""
 
 Components = dict[str, Component]
 log = logging.getLogger("reshoot")
@@ -40,7 +40,7 @@ def cancel_with(
 ) -> None:
     """Make ``stop`` cancel the events ``running`` and then put ``message`` into ``outputs``; done in one step, Gradio would cover it with "Error".
 
-    With a ``state``, ``message`` makes what is put there from the state's value.
+    With a ``state``, ``message`` is a function of the state's value.
     """
     ended = stop.click(None, cancels=list(running), api_visibility="private")
     show = (lambda: message) if state is None else message
@@ -50,7 +50,7 @@ def cancel_with(
 def controls(settings: type[Settings], names: Iterable[str] | None = None) -> Components:
     """One control per setting, placed where this is called; ``names`` chooses and orders them.
 
-    Those that cannot be chosen here are hidden, and keep their default.
+    Settings that are not available here are hidden and keep their default.
     """
     declared, hidden = settings.controls(), unavailable(settings)
     chosen = list(declared) if names is None else list(names)
@@ -124,8 +124,8 @@ _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 def wrap_handler(fn: Callable, method: str | None = None) -> Callable:
     """The handler with readable errors: an `InputError` unchanged, an internal error with a reference to the log.
 
-    A `Project` among its arguments is framed by ``method`` while it runs. One that it gives back is stored as one step of
-    its history, and not at all where nothing was changed, so that no other event's change is lost.
+    A `Project` among its arguments is framed for ``method`` during the call. A `Project` that it returns is stored as one
+    step of the history, or not at all if nothing changed, so that no other event's change is lost.
     """
 
     @functools.wraps(fn)

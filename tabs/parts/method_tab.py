@@ -26,9 +26,9 @@ from tabs.shared.studio import PRIVATE, QUIET, Studio, signal
 
 FRAMES = "frames"
 MOST_SHOWN = 8
-"""Controls of a method before Shoot; the others are in the drawer."""
+"""Number of a method's controls above Shoot; the others are in the drawer."""
 ALWAYS = ("prompt", "seed", "steps", "weights")
-"""Those of them that every method shows, where it has them."""
+"""Settings that are shown for every method that has them."""
 
 
 class MethodTab:

@@ -54,8 +54,8 @@ class Shoot:
             self.stop = gr.Button("Cancel", min_width=80, scale=1, elem_id=f"{name}-cancel")
 
     def screen(self, stage: gr.HTML, followed: Sequence[str] = ()) -> None:
-        """Places the result and connects the button; ``stage`` shows the move. What shows the settings ``followed`` goes on
-        from the end of the event ``stored``, by which they are in the project."""
+        """Place the result and connect the button; ``stage`` shows the move. Updates that depend on the settings ``followed``
+        run after the event ``stored``, when the settings are in the project."""
         name = self.method.name
         self.early = gr.Image(label="Early frame", visible=False, height=200, interactive=False)
         self.players = players(f"{name}-result")

@@ -43,7 +43,7 @@ class Project:
     framings: Framings = field(default_factory=Framings)
 
     def __deepcopy__(self, memo: dict) -> Project:
-        """How Gradio makes a session's own from the page's: with a folder that no other session has."""
+        """Called by Gradio to copy the page's value for a session: gives it a folder of its own."""
         return replace(self, folder=new_folder(), framings=Framings())
 
     # what it holds
@@ -160,7 +160,7 @@ class Project:
         self, command: commands.Command, seeing: CameraPath | None = None
     ) -> tuple[Project, commands.EditResult]:
         """The project after an edit of its keys, see `camera.editing.commands.apply_command`, and the edit. Cameras in ``command`` are
-        of the method's frame, as the page draws it; ``seeing`` is the camera where the page could not say it."""
+        in the method's frame, as the page draws it; ``seeing``: the current camera if the page could not send it."""
         before = self.keyed()
         assert self.scene is not None
         origin, fit = self.scene.first.camera, self.moves.fit
@@ -171,7 +171,7 @@ class Project:
         return self.with_keys(edit.move, edit.name), edit
 
     def with_keys_of(self, path: CameraPath, name: str) -> tuple[Project, Fit]:
-        """The project whose keys are fitted to a path in the method's frame, and how near they come to it; ``name``: of the
+        """The project with keys fitted to a path in the method's frame, and the fit with its residual; ``name``: of the
         edit."""
         if self.scene is None:
             raise InputError("There is no scene yet: choose an example or open a picture first.")
@@ -244,8 +244,8 @@ class Project:
     # files
 
     def check_files(self, settings: Settings) -> None:
-        """Raises `InputError` for a setting that names a file which this session neither brought nor made: nobody may have
-        other files of a public server read by naming them."""
+        """Raise `InputError` for a setting that names a file which this session neither uploaded nor made, so that no one can
+        read other files of a public server by naming them."""
         for name in settings.files():
             given = getattr(settings, name)
             if given and not is_inside(Path(given), self.folder):
@@ -259,7 +259,7 @@ class Project:
 
 
 def forget(project: Any) -> None:
-    """Removes the ``folder`` of a session that has ended."""
+    """Remove the ``folder`` of a session that has ended."""
     shutil.rmtree(project.folder, ignore_errors=True)
 
 

@@ -87,7 +87,7 @@ class SceneTabState:
     folder: Path = field(default_factory=new_folder)
 
     def __deepcopy__(self, memo: dict) -> SceneTabState:
-        """How Gradio makes a session's own from the page's: with a folder that no other session has."""
+        """Called by Gradio to copy the page's value for a session: gives it a folder of its own."""
         return replace(self, folder=new_folder())
 
     def with_opened(self, opened: OpenedFrames) -> SceneTabState:

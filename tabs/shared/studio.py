@@ -14,7 +14,7 @@ from tabs.parts.form import wrap_handler
 from tabs.project.project import Project, forget
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-"""Of an event that is no endpoint and answers at once."""
+"""Options of an event that is not an endpoint and answers at once."""
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last"}
 SESSION_SECONDS = 6 * 3600
 
@@ -25,19 +25,19 @@ def signal() -> str:
 
 
 class Studio:
-    """``project`` is the state of everything. A signal gets another value when something happened; its ``change`` is the event
-    to listen to.
+    """``project``: the complete state. A signal is a component that gets a new value when something happened; listen to its
+    ``change`` event.
 
-    What endpoints signal are states, which no program sees, and which the page follows after queued events only: ``opened``,
-    another scene; ``redraw``, another move; ``restored``, all controls changed; ``listed``, other shots. What private events
-    signal are fields that nobody sees: ``moved``, the move or its method; ``edited``, anything of the project, a move once it is
-    drawn; ``drawn[m]``, the path as method m follows it; ``shown[m]``, controls of m are to show what the project says;
-    ``source_shown``, those of the move.
+    Endpoints signal through states, which programs do not see, and which the page follows only after queued events:
+    ``opened`` (another scene), ``redraw`` (another move), ``restored`` (all controls changed), ``listed`` (other shots).
+    Private events signal through hidden fields: ``moved`` (the move or its method), ``edited`` (anything in the project; a move
+    only once it is drawn), ``drawn[m]`` (the path as method m follows it), ``shown[m]`` (the controls of m must be updated from
+    the project), ``source_shown`` (those of the move must be).
 
-    Of what listens to one event of a field, one only may have the trigger mode "always_last": Gradio's page wakes every listener
-    of an event again for one that had to wait, so two of them would wake each other without end.
+    Only one listener of a field's event may have the trigger mode "always_last": Gradio's page triggers every listener of an
+    event again for one that had to wait, so two of them would trigger each other endlessly.
 
-    ``api`` is a button nobody sees, for endpoints that no control of the page calls.
+    ``api`` is a hidden button for endpoints that no control of the page calls.
     """
 
     def __init__(self, methods: Sequence[Method]) -> None:
@@ -63,11 +63,11 @@ class Studio:
         )
 
     def follow(self, fn: Callable, output: Component, *inputs: Component) -> None:
-        """``fn(project, *values of inputs)`` updates ``output`` after every edit; all that follow share one request."""
+        """Update ``output`` with ``fn(project, *values of inputs)`` after every edit; all followers share one request."""
         self._followers.append((fn, output, inputs))
 
     def connect(self) -> None:
-        """Connects what follows edits; call when all sections are placed."""
+        """Connect all followers of edits; call when all sections are placed."""
         inputs = [each for _, _, own in self._followers for each in own]
 
         def follow(project: Project, *values: Any):
@@ -81,7 +81,7 @@ class Studio:
         )  # fmt: skip
 
     def selects(self, tab: gr.Tab, name: str, method: str | None = None) -> None:
-        """Selecting ``tab`` shows the results of ``name``, and frames the project by ``method`` where it has one."""
+        """Make selecting ``tab`` show the results of ``name`` and, if it has a ``method``, frame the project for it."""
 
         def select(project: Project):
             changed = project.seen_by(method) if method in self.methods else project
