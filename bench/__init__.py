@@ -61,13 +61,13 @@ LONG: set[str] = set()
 
 
 def subject(function: Subject) -> Subject:
-    """Registers a subject under the name of its function."""
+    """Register a subject under the name of its function."""
     SUBJECTS[function.__name__] = function
     return function
 
 
 def long_subject(function: Subject) -> Subject:
-    """Registers one that takes minutes."""
+    """Register one that takes minutes."""
     LONG.add(function.__name__)
     return subject(function)
 

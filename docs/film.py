@@ -21,7 +21,7 @@ FRAMES, SECONDS = 24, 0.16
 
 
 def main() -> None:
-    """Writes the picture; it appears under its name when it is whole."""
+    """Write the picture; it appears under its name when it is whole."""
     import app
 
     _, address, _ = app.launch(app.build(), prevent_thread_lock=True, quiet=True, share=False)
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _drawn(page: Page) -> list[Image.Image]:
-    """Opens the example and writes the move."""
+    """Open the example and write the move."""
     page.locator("#examples").get_by_text(EXAMPLE, exact=True).click()
     page.locator("#stage .stage-plot[data-frames]").wait_for()
     page.get_by_label("Film moves", exact=True).locator("visible=true").first.check()

@@ -123,7 +123,7 @@ def _rehearse_steps(
 def _completing(
     scene: Scene, path: CameraPath, inpaint: Inpainter | None, behind: list[HiddenPart]
 ) -> Iterator[Progress]:
-    """Appends the parts of the second layer to ``behind``."""
+    """Append the parts of the second layer to ``behind``."""
     if isinstance(scene, SelfRenderedScene):
         raise InputError(
             f"A second layer is made of pictures, and {scene.name} is {scene.source}; have its holes filled."

@@ -68,7 +68,7 @@ class Turns:
             self._waiting.append(ticket)
 
     def _turn(self, ticket: _Ticket, last: Progress | None = None) -> Iterator[Progress]:
-        """Waits for the ticket's turn; yields now and then, so that it may be closed."""
+        """Wait for the ticket's turn; yield regularly, so that it can be closed."""
         while (before := self._before(ticket)) is not None:
             words = f"{before} before this one"
             yield last or Progress("Waiting for other rehearsals", 0, 1, note=words)

@@ -123,7 +123,7 @@ class _LazyModule(ModuleType):
 
 
 def _fill(module: ModuleType, loading: _Loading) -> None:
-    """Loads the module, once; the caller holds the lock."""
+    """Load the module, once; the caller holds the lock."""
     spec = module.__spec__
     if loading.begun or spec is None:
         return

@@ -59,7 +59,7 @@ def scrub(scale: Scale) -> list[Row]:
 
 
 def scrubbing(visitors: int, seconds: float) -> ScrubCost:
-    """Opens the app in a separate process and ``visitors`` pages with an example, then measures."""
+    """Open the app in a separate process and ``visitors`` pages with an example, then measure."""
     with chromium() as browser, serving(OURS) as server:
         pages = [_visitor(browser, server.address) for _ in range(visitors)]
         asked: list[str] = []

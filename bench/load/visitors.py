@@ -38,7 +38,7 @@ class Observations:
     faults: Counter[str] = field(default_factory=Counter)
 
     async def ask(self, kind: str, server: Server, request: bytes) -> None:
-        """Sends ``request`` and waits for the whole answer."""
+        """Send ``request`` and wait for the whole answer."""
         began = time.perf_counter()
         try:
             status = await asyncio.wait_for(_answer(server, request), LONGEST_SECONDS)

@@ -20,7 +20,7 @@ CONVENTION = "world from camera, OpenCV axes (x right, y down, z forward), pixel
 
 
 def read(values: Mapping[str, Any], name: str, account: Account) -> CameraPath:
-    """Raises `InputError` for a newer version, and for anything a `CameraPath` cannot be."""
+    """Raise `InputError` for a newer version, and for anything a `CameraPath` cannot be."""
     values = account.fields(values)
     if values.get("format", FORMAT) != FORMAT:
         raise InputError(f"'format' of {name} is {str(values['format'])[:80]!r}; {FORMAT!r} is what can be read.")

@@ -145,7 +145,7 @@ def _glb_of(data: bytes, name: str, files: Mapping[str, bytes]) -> bytes:
 
 
 def _move_near_zero(scene: Any, meshes: list[Any]) -> None:
-    """Places far from zero go into the nodes, whose numbers have 64 bits in a GLB; the meshes keep what is left in 32."""
+    """Move positions far from zero into the nodes, whose numbers have 64 bits in a GLB; the meshes keep the remainder in 32."""
     import numpy as np
 
     origin = far_origin([np.asarray(mesh.vertices) for mesh in meshes])

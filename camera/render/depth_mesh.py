@@ -34,7 +34,7 @@ def draw(
     far: float,
     advantage: float,
 ) -> None:
-    """Draws ``colour`` (h,w,3) at ``depth`` (h,w) into ``keys`` (H,W), in place.
+    """Draw ``colour`` (h,w,3) at ``depth`` (h,w) into ``keys`` (H,W), in place.
 
     A source pixel (x,y) of depth d lands at the homogeneous pixel ``d * turn @ (x,y,1) + shift``; depth 0 is not
     drawn. ``cut_ratio``: largest depth over smallest depth in a quad that is still one surface; ``slack``: largest
@@ -247,7 +247,7 @@ def _write(keys, places, inverses, words, count, reach):
 
 @kernel
 def _write_thin(keys, colour, depth, y, us, vs, ws, joined, cut_ratio):
-    """Draws one-pixel-thin foreground, such as wires and poles, as single pixels.
+    """Draw one-pixel-thin foreground, such as wires and poles, as single pixels.
 
     No quad is left of these. Lone pixels between two depths are not drawn: they mix two surfaces.
     """

@@ -20,7 +20,7 @@ HORIZON = np.float32(0.04)
 
 
 def close_cracks(colour: NDArray[np.uint8], depth: NDArray[np.float32], layer: NDArray[np.uint8]) -> None:
-    """Fills holes one pixel wide between two opposite neighbours with the farther of the two, in place.
+    """Fill holes one pixel wide between two opposite neighbours with the farther of the two, in place.
 
     ``colour`` (H,W,3), ``depth`` (H,W), ``layer`` (H,W) with 0 in holes. Such holes are gaps of the sampling or the
     half pixel beside a depth edge, not regions that the camera move uncovered.

@@ -125,7 +125,7 @@ class Canvas:
         return _on_thread(lambda: buffers.draw(surfaces, path, frame, light))
 
     def close(self) -> None:
-        """Gives everything on the graphics card back; may be called twice."""
+        """Release everything on the graphics card; may be called twice."""
         buffers, self._buffers = self._buffers, None
         if buffers is not None:
             _on_thread(buffers.release)

@@ -24,7 +24,7 @@ def draw(
     shift: NDArray[np.float32],
     magnification: float,
 ) -> None:
-    """Draws ``colour`` (h,w), made by `camera.render.framebuffer.pack_pixels`, at ``depth`` (h,w) into ``keys`` (H,W), in place; depth 0 is not drawn.
+    """Draw ``colour`` (h,w), made by `camera.render.framebuffer.pack_pixels`, at ``depth`` (h,w) into ``keys`` (H,W), in place; depth 0 is not drawn.
 
     A source pixel (x,y) of depth d lands at the homogeneous pixel ``d * turn @ (x,y,1) + shift``.
     ``magnification``: target focal length over source focal length; squares grow with it and as points come nearer.

@@ -90,7 +90,7 @@ class _Binary:
 
 
 def write_glb(file: Path, mesh: Skinned, motions: list[Motion], name: str) -> None:
-    """Writes ``mesh`` with its skeleton and ``motions`` to ``file``; nothing outside the file is referred to."""
+    """Write ``mesh`` with its skeleton and ``motions`` to ``file``; nothing outside the file is referred to."""
     binary = _Binary()
     attributes = {
         "POSITION": binary.accessor(mesh.vertices, _VERTICES, bounds=True),

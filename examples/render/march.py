@@ -224,7 +224,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def depths(camera, lens, points, time, far, depth):
-        """Fills ``depth`` (N,) along z for ``points`` (N,2) of the picture; 0 where there is sky."""
+        """Fill ``depth`` (N,) along z for ``points`` (N,2) of the picture; 0 where there is sky."""
         for n in range(len(points)):
             dx, dy, dz, length = ray(camera, lens, points[n, 0], points[n, 1])
             s = hit(camera[0, 3], -camera[1, 3], camera[2, 3], dx, dy, dz, time, 0.01, far, 1.0 / lens[0, 0])
@@ -232,7 +232,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def colours(camera, lens, points, time, light, angle, linear, depth):
-        """Fills ``linear`` (N,3) RGB and ``depth`` (N,) for ``points`` (N,2); ``angle`` is what a sample covers."""
+        """Fill ``linear`` (N,3) RGB and ``depth`` (N,) for ``points`` (N,2); ``angle`` is what a sample covers."""
         for n in range(len(points)):
             dx, dy, dz, length = ray(camera, lens, points[n, 0], points[n, 1])
             red, green, blue, s = seen(camera[0, 3], -camera[1, 3], camera[2, 3], dx, dy, dz, time, light, angle)
@@ -241,7 +241,7 @@ def renderer(distance: Callable, surface: Callable, sky: Callable) -> tuple[Any,
 
     @compiled
     def shafts(camera, lens, points, time, light, depth, amount):
-        """Fills ``amount`` (N,): metres of sunlit air along the sight up to ``depth`` (N,)."""
+        """Fill ``amount`` (N,): metres of sunlit air along the sight up to ``depth`` (N,)."""
         sx, sy, sz = light.sun
         ox, oy, oz = camera[0, 3], -camera[1, 3], camera[2, 3]
         for n in range(len(points)):

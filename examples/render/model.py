@@ -165,7 +165,7 @@ def _unwrapped(points: NDArray, normals: NDArray, triangles: NDArray) -> tuple[N
 
 @compiled
 def _painted(low, high, linear, found):
-    """Fills one half of the texture per side: colours where a ray from the front (then the back) meets the fox."""
+    """Fill one half of the texture per side: colours where a ray from the front (then the back) meets the fox."""
     height, width = found.shape[1], found.shape[2]
     for side in range(2):
         for row in range(height):

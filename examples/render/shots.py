@@ -75,7 +75,7 @@ SHOTS: dict[str, Shot] = {
 
 
 def make(name: str, folder: Path, *, width: int = 0, height: int = 0, samples: int = 0) -> Path:
-    """Renders the example ``name`` and writes its files to ``folder/name``; returns that folder."""
+    """Render the example ``name`` and write its files to ``folder/name``; return that folder."""
     shot = SHOTS[name]
     path = shot.path(width or shot.width, height or shot.height)
     samples = samples or (2 if shot.kind == "clip" else 3)

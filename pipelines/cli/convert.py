@@ -22,7 +22,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def convert(given: argparse.Namespace) -> Path:
-    """Writes the file and returns it; raises `InputError`."""
+    """Write the file and return it; raises `InputError`."""
     from pipelines.media.video import complete
 
     if not given.splats.is_file():

@@ -48,7 +48,7 @@ def write_continuation(
 
 
 def _join(path: Path, parts: list[VideoPrefix], size: tuple[int, ...], metadata: dict[str, str]) -> bool:
-    """Writes the packets of ``parts`` one after another; False, with nothing written, where they do not fit together."""
+    """Write the packets of ``parts`` one after another; False, with nothing written, where they do not fit together."""
     import av
     from av.error import FFmpegError
 

@@ -29,7 +29,7 @@ GREY = np.int32((128 << 18) + (1 << 17))
 
 @kernel
 def fill_planes(rgb, luma, blueness, redness):
-    """Writes ``rgb`` (H,W,3) uint8, contiguous, H and W even, into uint8 planes (H,>=W), (H/2,>=W/2), (H/2,>=W/2).
+    """Write ``rgb`` (H,W,3) uint8, contiguous, H and W even, into uint8 planes (H,>=W), (H/2,>=W/2), (H/2,>=W/2).
 
     Colour is the mean of four pixels.
     """

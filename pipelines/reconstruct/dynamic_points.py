@@ -87,7 +87,7 @@ def find_moving_points(
     background: str = "nothing",
     matcher: Matcher | None = None,
 ) -> Generator[Progress | MovingPoints, None, None]:
-    """Yields `Progress` and, last, `MovingPoints`: of ``moments``, each seen by all cameras, else a moment for each frame of ``shots``.
+    """Yield `Progress` and, last, `MovingPoints`: of ``moments``, each seen by all cameras, else a moment for each frame of ``shots``.
 
     The choices are those of `making.make`; cameras of ``moments`` are found in the first one and hold for all. What
     ``shots.moving`` marks does not help to place cameras and depth, but is there. Raises `InputError` as `making.make`,

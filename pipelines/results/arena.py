@@ -74,7 +74,7 @@ class Arena:
     """Entries and votes in one file; safe for concurrent visitors and processes."""
 
     def __init__(self, file: Path) -> None:
-        """Opens or makes ``file``; raises `InputError` where it is no arena or of a newer format."""
+        """Open or create ``file``; raises `InputError` where it is no arena or of a newer format."""
         self.file = Path(file)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as store:
@@ -91,7 +91,7 @@ class Arena:
             store.execute("insert or replace into entries values (?, ?, ?, ?, ?, ?)", values)
 
     def keep(self, entry: Entry) -> Entry:
-        """Copies the entry's video beside the arena, under a name that tells nothing, and enters it; one that is there already
+        """Copy the entry's video beside the arena, under an anonymous name, and enter it; one that is there already
         only renews its errors. Raises `InputError` where the arena is full or the video too large."""
         video = Path(entry.video)
         if video.stat().st_size > LARGEST_VIDEO:

@@ -97,7 +97,7 @@ def sign(file: Path) -> Path:
 
 
 def check_sender(file: str | Path) -> None:
-    """Raises `InputError` unless the job was signed with this Space's secret (HMAC, SHA-256) within the last hour."""
+    """Raise `InputError` unless the job was signed with this Space's secret (HMAC, SHA-256) within the last hour."""
     if not os.environ.get(SECRET_VARIABLE):
         raise InputError(f"This Space does not shoot for other Spaces: set the same {SECRET_VARIABLE} here and there.")
     data = Path(file).read_bytes()

@@ -69,7 +69,7 @@ class _Projected(torch.autograd.Function):
 def _project(
     means, quaternions, log_scales, logits, sh, pose, lens, width, height, pixels, conics, values, opacities, reach
 ):
-    """Fills the last five; a Gaussian that is not seen keeps zeros."""
+    """Fill the last five; a Gaussian that is not seen keeps zeros."""
     turned, axes, basis = np.zeros((2, 3), np.float32), np.zeros((3, 3), np.float32), np.zeros(16, np.float32)
     local, bent, centre = np.zeros(3, np.float32), np.zeros(6, np.float32), _centre(pose)
     for i in range(len(means)):
@@ -262,7 +262,7 @@ def _axes_back(quaternions, log_scales, i, axes, d_axes, d_quaternions, d_log_sc
 def _place_back(
     local, lens, bent, axes, d_turned, pose, width, height, d_pixels, d_values, i, d_local, d_pose,
 ):  # fmt: skip
-    """Fills ``d_local``, how the loss moves with the point in front of the camera, and adds to the turn of ``d_pose``."""
+    """Fill ``d_local``, how the loss moves with the point in front of the camera, and add to the rotation of ``d_pose``."""
     z = local[2]
     d_local[2] = d_values[i, 3]
     for axis in range(2):
@@ -320,7 +320,7 @@ def _sight(means, i, centre):
 
 @kernel
 def _basis(means, i, centre, basis, count):
-    """Fills the harmonics as `rasterizer.harmonics` has them; gives how far the Gaussian is."""
+    """Fill the harmonics as `rasterizer.harmonics` has them; gives how far the Gaussian is."""
     x, y, z, away = _sight(means, i, centre)
     basis[0] = SH_C0
     if count > 1:
@@ -338,7 +338,7 @@ def _basis(means, i, centre, basis, count):
 
 @kernel
 def _sight_back(means, i, centre, away, d, count, d_sight):
-    """Fills ``d_sight``: how the loss moves with the Gaussian's place relative to the camera's, by its colour alone."""
+    """Fill ``d_sight``: how the loss moves with the Gaussian's place relative to the camera's, by its colour alone."""
     x, y, z, _ = _sight(means, i, centre)
     g, h, k = np.float64(0), np.float64(0), np.float64(0)
     if count > 1:

@@ -32,7 +32,7 @@ SAME_DEGREES, SAME_SHARE, SAMPLES = 2.0, 0.05, 9
 
 
 def arena(project: gr.State, shots: Mapping[str, gr.State]) -> None:
-    """Places the arena; ``shots`` hold the mp4s of the last shots by title."""
+    """Place the arena; ``shots`` hold the mp4s of the last shots by title."""
     pair = gr.State()
     with gr.Accordion("Blind arena: which of two shots is better?", open=False, elem_id="arena"):
         with gr.Row():

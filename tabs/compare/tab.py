@@ -38,7 +38,7 @@ ID = "compare"
 
 
 def build(studio: Studio, shared: Shared) -> None:
-    """Places the tab; call inside a `gr.Tab`."""
+    """Place the tab; call inside a `gr.Tab`."""
     methods = {each.title: each for each in studio.methods.values() if each.name in FIVE}
     gr.Markdown(
         "**Run the scene and the move above with several methods.** Each method frames the scene in its own size and length; the "

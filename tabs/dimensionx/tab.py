@@ -194,7 +194,7 @@ TRAINING = Training(
 
 
 def build(studio: Studio, shared: Shared) -> None:
-    """Places the tab; call inside a `gr.Tab`."""
+    """Place the tab; call inside a `gr.Tab`."""
     buttons, describing = directors(METHOD.moves.defaults()["director"]), PromptWriter()
     tab = MethodTab(METHOD, studio, shared, first=buttons, beneath={"prompt": describing.place})
     connected(buttons, tab.moves["director"])

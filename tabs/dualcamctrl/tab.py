@@ -23,7 +23,7 @@ def open_blank(project: Project):
 
 
 def build(studio: Studio, shared: Shared) -> None:
-    """Places the tab; call inside a `gr.Tab`."""
+    """Place the tab; call inside a `gr.Tab`."""
     tab = MethodTab(METHOD, studio, shared)
     without = gr.Button("Without a picture: from text alone", size="sm", elem_id=f"{METHOD.name}-blank")
     gr.Markdown("Depth as the network reads it: near is bright", elem_classes="status")

@@ -30,7 +30,7 @@ COLUMNS = ("method", "weights", "axis", "achieved of requested, %", "lag, frames
 
 
 def response_section(take: gr.State) -> None:
-    """Places the section."""
+    """Place the section."""
     with gr.Accordion("Response curve of a method", open=False, elem_id="response"):
         gr.Markdown(
             "Results of one method along a few moves at several strengths show how far it turns compared with the request. The curve is "

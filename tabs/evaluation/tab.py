@@ -29,7 +29,7 @@ ID = "takes"
 
 
 def build(studio: Studio) -> None:
-    """Places the tab; call inside a `gr.Tab`."""
+    """Place the tab; call inside a `gr.Tab`."""
     take = gr.State(Project(), time_to_live=6 * 3600, delete_callback=forget)
     measured = gr.State()
     gr.Markdown(

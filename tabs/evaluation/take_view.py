@@ -25,7 +25,7 @@ MEASURES: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1,
 
 
 def take_view(name: str, shot: gr.State, player: str, project: gr.State, stage: gr.HTML) -> None:
-    """Places the report on the result whose mp4 ``shot`` holds and which the element ``player`` plays. Once it is measured, its
+    """Place the report on the result whose mp4 ``shot`` holds and which the element ``player`` plays. Once it is measured, its
     camera is drawn over the move on ``stage``, as the method ``name`` follows it, while ``project`` still has that move."""
     status = gr.Markdown(elem_classes="told", elem_id=f"{name}-take")
     lines = ribbons(f"{name}-ribbons", player)

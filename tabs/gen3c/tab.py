@@ -16,7 +16,7 @@ METHOD = method("gen3c")
 
 
 def build(studio: Studio, shared: Shared) -> None:
-    """Places the tab; call inside a `gr.Tab`."""
+    """Place the tab; call inside a `gr.Tab`."""
     tab = MethodTab(METHOD, studio, shared)
     gr.Markdown(f"<small>{guardrail.describe_state()} {guardrail.LICENCE_NOTE}</small>", elem_id="gen3c-guardrail")
     with tab.results():

@@ -29,7 +29,7 @@ NATURE = (
 
 
 def build(studio: Studio, shared: Shared) -> None:
-    """Places the tab; call inside a `gr.Tab`."""
+    """Place the tab; call inside a `gr.Tab`."""
     tab = MethodTab(METHOD, studio, shared)
     gr.Markdown(NATURE, elem_classes="status")
     curation(METHOD.name, studio)

@@ -79,7 +79,7 @@ class Objects:
     # what stands where
 
     def controls(self) -> None:
-        """Places the panel."""
+        """Place the panel."""
         name = self.method.name
         with gr.Accordion("Objects in the scene", open=False, elem_id=f"{name}-objects"):
             self.file = gr.File(
@@ -113,7 +113,7 @@ class Objects:
             )  # fmt: skip
 
     def picture(self) -> None:
-        """Places the picture of the scene."""
+        """Place the picture of the scene."""
         self.seen = gr.Image(
             label="Coarse render: click to put the object there", interactive=False, height=320, visible=False,
             elem_id=f"{self.method.name}-coarse", format="jpeg", buttons=[],

@@ -45,7 +45,7 @@ class Steps:
         self.steps_done: list[Dependency] = []
 
     def controls(self) -> None:
-        """Places the section; the state ``painted`` holds the keyframes."""
+        """Place the section; the state ``painted`` holds the keyframes."""
         with gr.Accordion("Step by step", open=False, elem_id=f"{self.name}-steps"):
             gr.Markdown(
                 "*Shoot* goes straight through. Here each phase runs alone, shows what it made and lets you change it; settings "

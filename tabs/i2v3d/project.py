@@ -37,7 +37,7 @@ class ProjectFile:
         self.controls = {**tab.shared.move.described, **tab.moves, **tab.shoot.settings}
 
     def place(self) -> None:
-        """Places the section."""
+        """Place the section."""
         name, studio, settings = self.method.name, self.tab.studio, self.tab.shoot.settings
         with gr.Accordion("Project: save, open, Blender", open=False, elem_id=f"{name}-project"):
             with gr.Row():

@@ -29,12 +29,12 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_pr
 
 
 def status_line(name: str, section: str) -> gr.Markdown:
-    """Places a section's status line beside its buttons."""
+    """Place a section's status line beside its buttons."""
     return gr.Markdown(elem_classes="status", elem_id=f"{name}-{section}-status")
 
 
 def early_picture() -> gr.Image:
-    """Places a picture that is shown while a step runs."""
+    """Place a picture that is shown while a step runs."""
     return gr.Image(label="Early picture", visible=False, height=200, interactive=False)
 
 

@@ -14,7 +14,7 @@ METHOD = method("i2v3d")
 
 
 def build(studio: Studio, shared: Shared) -> None:
-    """Places the tab; call inside a `gr.Tab`."""
+    """Place the tab; call inside a `gr.Tab`."""
     objects = Objects(METHOD, studio.project)
     tab = MethodTab(METHOD, studio, shared, between=objects.controls)
     steps = Steps(tab.shoot, studio.project)

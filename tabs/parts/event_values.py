@@ -50,7 +50,7 @@ def words(value: Any) -> list[str]:
 
 
 def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
-    """Reads as ``read``, or None."""
+    """Read as ``read``, or None."""
     return lambda value: None if value is None else read(value)
 
 

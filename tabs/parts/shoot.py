@@ -40,7 +40,7 @@ class Shoot:
         self.method, self.studio, self.project = method, studio, studio.project
 
     def controls(self, settings: form.Components, options: form.Components) -> None:
-        """Takes the placed controls and places the bar, which stays in sight."""
+        """Take the placed controls and place the bar, which stays visible."""
         name = self.method.name
         self.settings = {key: settings[key] for key in self.method.settings.controls()}
         self.options = {key: options[key] for key in RunOptions.controls()}

@@ -70,7 +70,7 @@ class ReconstructionForm:
         ], words
 
     def controls(self) -> None:
-        """Places the controls."""
+        """Place the controls."""
         gr.Markdown("### 2 · Make 3D")
         with gr.Group():
             self.kind.render()

@@ -35,7 +35,7 @@ class OrbitView:
 
 
 def orbit(name: str, solid: gr.State) -> tuple[gr.HTML, gr.State]:
-    """Places the stage; fill it with `orbit_value`. Returns it and where its viewer is."""
+    """Place the stage; fill it with `orbit_value`. Returns it and where its viewer is."""
     view = stage(f"{name}-orbit", "The reconstruction appears here in 3D, with its cameras.")
     seeing = gr.State(OrbitView())
 

@@ -22,7 +22,7 @@ EXAMPLE_FRAMES, EXAMPLE_SIDE = 16, 384
 
 
 def build(page: gr.Blocks, tabs: gr.Tabs, project: gr.State) -> None:
-    """Places the tab; call inside a `gr.Tab` of ``page``, after the tabs whose results it takes."""
+    """Place the tab; call inside a `gr.Tab` of ``page``, after the tabs whose results it takes."""
     gr.Markdown(
         "**From video to 3D.** Any result, or any frames with cameras, becomes points, a mesh, Gaussian splats or points in "
         "motion that you can turn, fly through and take home with the cameras."

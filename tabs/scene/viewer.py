@@ -73,7 +73,7 @@ class Screen:
             self.early.render()
 
     def place(self) -> None:
-        """Places the rest."""
+        """Place the rest."""
         self.made.render()
         with self.made:
             gr.Markdown("### 3 · Look at it")

@@ -38,7 +38,7 @@ class Autosave:
         self.box = autosave()
 
     def connect(self, source: Source) -> None:
-        """Connects the section; edits reach it with the request that all followers share."""
+        """Connect the section; edits reach it with the request that all followers share."""
         studio = self.studio
         shown = [studio.source_shown, *studio.shown.values()]
 

@@ -62,7 +62,7 @@ class Move:
             button.click(wrap_handler(append), [self.film, kind, amount], self.film, **PRIVATE)
 
     def connect(self) -> None:
-        """Connects the controls; call when all tabs have placed their presets."""
+        """Connect the controls; call when all tabs have placed their presets."""
         project, moved = self.studio.project, self.studio.moved
 
         def describe(project: Project, source: MoveSource):

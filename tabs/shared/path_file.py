@@ -47,7 +47,7 @@ class PathFile:
         self.outputs = [studio.project, self.status, studio.redraw]
 
     def connect(self) -> None:
-        """Connects the controls."""
+        """Connect the controls."""
         self.scale.input(lambda scale: gr.Number(visible=scale == FACTOR), self.scale, self.factor, **PRIVATE)
         self.studio.endpoint(open_path, self.inputs, self.outputs, name="open_path")
         offered = self.file.upload(wrap_handler(_offer_readings), self.file, [self.drawings, self.reading], **PRIVATE)

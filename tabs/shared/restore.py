@@ -52,7 +52,7 @@ class Restore:
         self.source = source
 
     def connect(self, page: gr.Blocks) -> None:
-        """Connects the section; call when all tabs are placed."""
+        """Connect the section; call when all tabs are placed."""
         studio = self.studio
         shown = [studio.source_shown, *studio.shown.values()]
 

@@ -36,7 +36,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def write(path: CameraPath) -> bytes:
-    """Raises `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
+    """Raise `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
     from camera.objects.glb import pack_glb
 
     lens.require_one_lens(lens.require_centred_square(path, "glTF"), "glTF")

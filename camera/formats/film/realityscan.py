@@ -64,7 +64,7 @@ def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> C
 
 
 def write(path: CameraPath) -> bytes:
-    """Raises `InputError` for skewed lenses and pixels that are not square."""
+    """Raise `InputError` for skewed lenses and pixels that are not square."""
     lens.require_square(path, "RealityScan's CSV")
     poses, unit = nerfstudio_from_opencv(path.world_from_camera), FULL_FRAME_MM / max(path.width, path.height)
     heading, pitch, roll = scipy_rotation().from_matrix(poses[:, :3, :3]).as_euler("ZXY", degrees=True).T

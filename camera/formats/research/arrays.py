@@ -94,7 +94,7 @@ def _poses_from_quaternions(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _check_middle(middles: NDArray[np.float64], wanted: CameraPath, name: str) -> None:
-    """Raises `InputError` for lenses whose principal points (T,2) lie far from the middle of the scene's picture."""
+    """Raise `InputError` for lenses whose principal points (T,2) lie far from the middle of the scene's picture."""
     if (np.abs(middles / [wanted.width, wanted.height] - 0.5) > 0.25).any():
         raise InputError(
             f"The lenses of {name} point at {middles[0, 0]:.4g}, {middles[0, 1]:.4g}, far from the middle of the scene's {wanted.width} x "

@@ -16,7 +16,7 @@ from camera.path import CameraPath
 
 
 def read(data: bytes, name: str, like: CameraPath | None, account: Account) -> CameraPath:
-    """Reads tensors only and unpickles nothing else. The rate comes from ``like``, or is 24."""
+    """Read tensors only and unpickle nothing else. The rate comes from ``like``, or is 24."""
     import torch
 
     _check_container(data, name)

@@ -40,7 +40,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 
 def write(path: CameraPath) -> bytes:
-    """Raises `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
+    """Raise `InputError` for lenses that zoom, are off the centre, or have pixels that are not square."""
     lens.require_one_lens(lens.require_centred_square(path, "FantasyWorld's JSON"), "FantasyWorld's JSON")
     values = {"focal_length": float(path.intrinsics[0, 0, 0]), "cameras_interp": path.world_from_camera.tolist()}
     return json.dumps(values).encode()

@@ -38,7 +38,7 @@ def read(values: list[Any], name: str, like: CameraPath | None, account: Account
 
 
 def write(path: CameraPath) -> bytes:
-    """Raises `InputError` for lenses that are skewed or off the centre by more than a pixel."""
+    """Raise `InputError` for lenses that are skewed or off the centre by more than a pixel."""
     lens.require_centred(path, "cameras.json")
     values = [
         {

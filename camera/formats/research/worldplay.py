@@ -43,7 +43,7 @@ def read(values: Mapping[str, Any], name: str, like: CameraPath | None, account:
 
 
 def write(path: CameraPath) -> bytes:
-    """Raises `InputError` for lenses that are skewed or off the centre by more than a pixel."""
+    """Raise `InputError` for lenses that are skewed or off the centre by more than a pixel."""
     lens.require_centred(path, "HY-WorldPlay's JSON")
     values = {}
     for frame, (matrix, k) in enumerate(zip(path.world_from_camera, path.intrinsics)):

@@ -121,7 +121,7 @@ def _say_others(folder: Path, name: str, account: Account) -> None:
 
 
 def _check_kinds(path: Path) -> None:
-    """Raises `InputError` for lenses that are no pinhole, by the lines ``FRAME: KIND`` of ViPE's list of them."""
+    """Raise `InputError` for lenses that are no pinhole, by the lines ``FRAME: KIND`` of ViPE's list of them."""
     if not path.is_file():
         return
     kinds = {

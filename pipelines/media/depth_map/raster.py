@@ -39,7 +39,7 @@ def read_raster(path: Path, account: Account) -> NDArray[np.float32]:
 
 
 def _follow_chunks(path: Path, account: Account) -> None:
-    """Raises `InputError` for a PNG that says how its numbers become another quantity; other measures are named."""
+    """Raise `InputError` for a PNG that says how its numbers become another quantity; other measures are named."""
     chunks = png_chunks(path)
     if "pCAL" in chunks:
         raise refusal("pCAL", path.name, "an equation for its numbers", "export depth in one unit, and say which")

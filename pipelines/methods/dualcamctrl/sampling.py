@@ -54,7 +54,7 @@ def denoise(
     sigmas: Tensor,
     guidance: float,
 ) -> Iterator[Step]:
-    """Yields after every step. ``start``: (1,16,t,h,w) noise of both branches; ``sigmas``: see `schedule.sigmas`.
+    """Yield after every step. ``start``: (1,16,t,h,w) noise of both branches; ``sigmas``: see `schedule.sigmas`.
 
     The timestep is rounded to the latents' dtype, as upstream does; sigmas are not.
     """

@@ -47,7 +47,7 @@ class Conditioning:
         estimate: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
         camera: CameraPath,
     ) -> None:
-        """Adds a generated frame (H,W,3), seen by the one-frame path ``camera``, with its estimated depth aligned."""
+        """Add a generated frame (H,W,3), seen by the one-frame path ``camera``, with its estimated depth aligned."""
         depth, _ = with_sky(estimate(picture))
         aligned = self._align(picture, depth, camera)
         self.take(View.of(picture, aligned, camera.intrinsics[0], camera.world_from_camera[0]))

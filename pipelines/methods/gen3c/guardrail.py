@@ -41,7 +41,7 @@ def load() -> Any | None:
 
 
 def check_prompt(checker: Any | None, prompt: str) -> None:
-    """Raises `InputError` for a prompt that the checker refuses."""
+    """Raise `InputError` for a prompt that the checker refuses."""
     if checker is not None and prompt and not checker.check_text_safety(prompt):
         raise InputError("The guardrail refused the prompt; describe something else.")
 

@@ -54,7 +54,7 @@ class Gen3cPipeline:
         self.components = networks.components
 
     def prepare(self, scene: Scene, path: CameraPath, settings: Settings) -> None:
-        """Loads the text encoder, and the depth model for a still scene in several chunks, when the run uses them."""
+        """Load the text encoder, and the depth model for a still scene in several chunks, when the run uses them."""
         settings = cast(Gen3cSettings, settings)
         if settings.use_text:
             add_text_encoder(self.networks, self.weights)
@@ -157,7 +157,7 @@ class _Run:
         return lambda words: f"Chunk {number + 1} of {len(self.cuts)}: {words}"
 
     def _grow(self, conditioning: Conditioning, picture: NDArray[np.uint8], camera: CameraPath) -> None:
-        """Adds a generated frame to the cache; without usable depth the cache stays as it is, which is noted."""
+        """Add a generated frame to the cache; without usable depth the cache stays as it is, which is noted."""
         assert self.networks.depth is not None
         try:
             conditioning.add(picture, self.networks.depth, camera)

@@ -53,7 +53,7 @@ def sample(
     augmentation: Tensor,
     each: Each = lambda calls: [call() for call in calls],
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields after every step the latents (1,16,t,h,w) and the predicted clean latents; the last latents are the result.
+    """Yield after every step the latents (1,16,t,h,w) and the predicted clean latents; the last latents are the result.
 
     ``noise`` has unit deviation; its type is that of the latents between steps. ``first`` (1,16,1,h,w): latent of the
     given frame, ``augmentation``: noise on it, of the latents' shape. ``guidance`` g: out = c + g (c - u), so 1 equals the usual scale 2.

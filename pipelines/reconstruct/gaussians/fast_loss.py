@@ -55,7 +55,7 @@ def _blurred(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @kernel
 def _moments(ours, true, weight, moments):
-    """Fills the weighted picture, the weighted frame, their squares and their product."""
+    """Fill the weighted picture, the weighted frame, their squares and their product."""
     height, width, channels = ours.shape
     for y in range(height):
         for x in range(width):

@@ -40,7 +40,7 @@ class MeasuredRatios:
 
 @contextmanager
 def measure_ratios(pipeline: Pipeline, measured: MeasuredRatios) -> Iterator[None]:
-    """Measures the networks of ``pipeline`` that denoise while the block runs once through ``measured.steps`` steps.
+    """Measure the networks of ``pipeline`` that denoise while the block runs once through ``measured.steps`` steps.
 
     Raises `InputError` where there is no such network.
     """

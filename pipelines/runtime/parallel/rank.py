@@ -48,7 +48,7 @@ def main(folder: Path, rank: int, ranks: int, port: int) -> None:
 
 
 def join(address: str, rank: int, ranks: int, *, gpu: int) -> Device:
-    """Waits for all ``ranks`` at ``address`` (HOST:PORT of the first) and returns this one's device.
+    """Wait for all ``ranks`` at ``address`` (HOST:PORT of the first) and return this one's device.
 
     ``gpu``: number of the GPU among those that this process sees. Without GPUs the processes share the cores.
     """

@@ -147,7 +147,7 @@ class Link:
         return self._process.facts()
 
     def _start(self) -> None:
-        """Starts a driver that joins the cluster; Ray's own processes do not always come up, so a second one is tried."""
+        """Start a driver that joins the cluster; Ray's own processes do not always come up, so a second one is tried."""
         for is_last in (False, True):
             kind, words = self._try_driver()
             if kind == "ready":
@@ -159,7 +159,7 @@ class Link:
         raise InputError("Ray did not start, twice; the log says why. Start the app again, or unset RESHOOT_RAY.")
 
     def _join_again(self) -> Facts:
-        """Starts drivers until one has joined the cluster; what it says of it."""
+        """Start drivers until one has joined the cluster; what it says of it."""
         end, address = time.monotonic() + self._restart_seconds, self._settings.address
         while time.monotonic() < end and not self._closed.is_set():
             if address == AUTO or _listens(address):
@@ -242,7 +242,7 @@ class _Process:
             self._waiting.pop(number, None)
 
     def close(self) -> None:
-        """Lets the driver leave the cluster."""
+        """Let the driver leave the cluster."""
         self.send("leave")
         try:
             self._child.wait(_LEAVE_SECONDS)

@@ -147,7 +147,7 @@ class RankedReplica:
         return upcoming.result()
 
     async def _check(self, ends: list[asyncio.Future], seconds: float = 0.0) -> None:
-        """Raises where one of those that end within ``seconds`` was lost, after ending the others."""
+        """Raise where one of those that end within ``seconds`` was lost, after ending the others."""
         if ends:
             await asyncio.wait(ends, timeout=seconds)
         for end in ends:

@@ -231,7 +231,7 @@ class Trainer:
         return texts
 
     def _add_adapter(self) -> list[nn.Parameter]:
-        """Adds the matrices that are trained, in float32: A by Kaiming's rule, B zeros."""
+        """Add the matrices that are trained, in float32: A by Kaiming's rule, B zeros."""
         settings, transformer = self.settings, self.networks.transformer
         if getattr(transformer, "peft_config", None):
             transformer.unload_lora()
@@ -298,7 +298,7 @@ class Trainer:
         self._saved = self.step
 
     def leave(self) -> None:
-        """Takes the adapter out of the network, which others may share."""
+        """Take the adapter out of the network, which others may share."""
         self.networks.transformer.disable_gradient_checkpointing()
         self.networks.transformer.unload_lora()
 

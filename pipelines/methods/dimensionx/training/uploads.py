@@ -74,7 +74,7 @@ def find_source(clips: Path) -> Path:
 
 
 def _check_inside(table: Path, clips: Path) -> None:
-    """Raises `InputError` where a CSV lists other files of this computer than those that came with it."""
+    """Raise `InputError` where a CSV lists other files of this computer than those that came with it."""
     with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         with reading(f"{table.name} is damaged: a line of it breaks off; save it again as CSV."):
             rows = list(csv.reader(file))

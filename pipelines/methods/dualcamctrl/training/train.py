@@ -176,7 +176,7 @@ def clip_loss(
 def sample(
     transformer: DualCamCtrlTransformer, condition: Conditioner, clip: dict[str, Any], steps: int, folder: Path
 ) -> None:
-    """Writes both videos of ``clip`` into ``folder``, made from its first picture and its cameras as a run does."""
+    """Write both videos of ``clip`` into ``folder``, made from its first picture and its cameras as a run does."""
     clean, given, pictures = condition(clip)
     conditions = sampling.Conditions(
         given["encoder_hidden_states"],
@@ -201,7 +201,7 @@ def train(
     start: str | Path | None = None,
     accelerator: Accelerator | None = None,
 ) -> Iterator[Update]:
-    """Yields after every update; folders ``OUT/update-000123`` hold the denoiser as ``save_pretrained`` writes it.
+    """Yield after every update; folders ``OUT/update-000123`` hold the denoiser as ``save_pretrained`` writes it.
 
     One clip at a time and GPU. Where ``out`` holds saves already, the last is continued as if nothing had come between, and
     ``start`` is not looked at. Raises `InputError` for data or weights that do not fit.

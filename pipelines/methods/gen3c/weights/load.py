@@ -65,7 +65,7 @@ def load_networks(weights: Weights) -> Networks:
 
 
 def add_text_encoder(networks: Networks, weights: Weights) -> None:
-    """Loads T5 unless it is there."""
+    """Load T5 unless it is there."""
     if networks.text_encoder is not None:
         return
     sizes = TINY if weights.mode == "tiny" else FULL
@@ -85,7 +85,7 @@ def add_text_encoder(networks: Networks, weights: Weights) -> None:
 
 
 def add_depth(networks: Networks, weights: Weights) -> None:
-    """Loads the depth model of added frames unless it is there."""
+    """Load the depth model of added frames unless it is there."""
     networks.depth = networks.depth or load_depth(weights)
 
 

@@ -22,7 +22,7 @@ TEXT_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
 def add_subject_adapter(unet: UNet2DConditionModel, *, rank: int, seed: int, dora: bool = False) -> list[nn.Parameter]:
-    """Adds the matrices that are trained, in float32: A normal with deviation 1/rank, B zeros."""
+    """Add the matrices that are trained, in float32: A normal with deviation 1/rank, B zeros."""
     return _add_adapter(unet, TARGETS, rank=rank, seed=seed, dora=dora)
 
 

@@ -57,7 +57,7 @@ def detach_lora(parts: Parts) -> None:
 
 
 def _add_matrices(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Adds the matrices in the type that ``network`` computes in; its own weights may be stored in another."""
+    """Add the matrices in the type that ``network`` computes in; its own weights may be stored in another."""
     ranks = {key.rpartition(".lora_")[0]: len(value) for key, value in state.items() if ".lora_A." in key}
     usual = Counter(ranks.values()).most_common(1)[0][0]
     others = {module: rank for module, rank in ranks.items() if rank != usual}

@@ -309,7 +309,7 @@ class _Trainer:
         self.step, self.loss = kept["step"], kept["loss"]
 
     def leave(self) -> None:
-        """Takes the adapters out of the networks, which other runs share."""
+        """Take the adapters out of the networks, which other runs share."""
         for network in self.parts.values():
             set_checkpointing(network, on=False)
             network.eval()
