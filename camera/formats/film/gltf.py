@@ -120,7 +120,7 @@ def _camera_path(file: Any, like: CameraPath | None, account: Account) -> Camera
     worlds = np.stack([file._worlds(file._sample_animation(animation, float(moment)))[node] for moment in times])
     scale = np.linalg.norm(worlds[:, :3, :3], axis=1)
     if np.abs(scale - 1).max() > 1e-3:
-        account.say(f"The camera of {name} has scaled parent nodes; their scale moves it but does not change its lens.")
+        account.say(f"The camera of {name} is below scaled nodes; their scale moves it but does not change its lens.")
     poses = np.repeat(np.eye(4)[None], len(worlds), axis=0)
     poses[:, :3, :3] = orthonormal(worlds[:, :3, :3] / scale[:, None])
     poses[:, :3, 3] = worlds[:, :3, 3]

@@ -177,7 +177,7 @@ def _to_metres(worlds: NDArray[np.float64], stage: Any, account: Account) -> NDA
     scale = np.linalg.norm(worlds[:, :3, :3], axis=1)
     if np.abs(scale - 1).max() > 1e-3:
         account.say(
-            f"The camera of {account.name} has scaled parent nodes; their scale moves it but does not change its lens."
+            f"The camera of {account.name} is below scaled nodes; their scale moves it but does not change its lens."
         )
     poses = np.repeat(np.eye(4)[None], len(worlds), axis=0)
     poses[:, :3, :3], poses[:, :3, 3] = orthonormal(worlds[:, :3, :3] / scale[:, None]), worlds[:, :3, 3] * unit

@@ -117,7 +117,7 @@ def test_meshes_that_cannot_be_drawn_are_refused():
     good = square(2, 50)
     with pytest.raises(InputError, match="finite"):
         Surface(np.full((4, 3), np.nan, np.float32), good.triangles, good.colours)
-    with pytest.raises(InputError, match="do not hold"):
+    with pytest.raises(InputError, match="refer to vertices"):
         Surface(good.vertices, good.triangles + 3, good.colours)
     with pytest.raises(InputError, match="texture"):
         Surface(good.vertices, good.triangles, good.colours, np.full((4, 2), np.inf, np.float32))
