@@ -41,5 +41,5 @@ def playwright():
 
 @pytest.fixture(scope="session")
 def golden() -> Path:
-    """Folder of arrays computed by the original code of each method; golden/README.md says how."""
+    """Folder of arrays computed by the original code of each method."""
     return Path(__file__).parent / "golden"
