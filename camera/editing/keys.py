@@ -28,7 +28,7 @@ class Key:
 
     ``camera``: a path of one frame. ``time``: seconds from the start of the move at which it is reached. ``hold``: seconds
     for which the camera then stays there. ``easing``: from here to the next key, a name of
-    `camera.trajectories.keyframes.EASINGS`. ``name``: what a person calls it. ``follows``: of a move over a source camera, the
+    `camera.trajectories.keyframes.EASINGS`. ``name``: the user's name for it. ``follows``: of a move over a source camera, the
     source's own camera at this time, which the move then puts in place of ``camera``.
     """
 

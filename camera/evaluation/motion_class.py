@@ -13,7 +13,7 @@ MotionClass = Literal[
     "pedestal up", "pedestal down", "dolly in", "dolly out",
 ]  # fmt: skip
 STATIC = 0.01
-"""Share of the picture's width by which hardly anything moves."""
+"""Threshold below which the camera counts as static, as a share of the picture's width."""
 
 
 def motion_class(path: CameraPath, *, distance: float | None = None) -> MotionClass:

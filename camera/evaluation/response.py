@@ -16,7 +16,7 @@ from camera.path import CameraPath
 AXES = ("tilt", "pan", "roll", "right", "down", "forward")
 """Turns about the first camera's x, y, z in degrees; travels along them in the move's unit."""
 MOST_LAG = 12
-"""Frames by which an answer is looked for late."""
+"""Maximum lag, in frames, that is searched for."""
 LEAST = {"turn": 1.0, "way": 1e-3}
 """An axis asked for less (degrees; share of the whole way) has no gain."""
 

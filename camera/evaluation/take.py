@@ -20,7 +20,7 @@ LEAST_TURN_DEGREES = 1.0
 """A move that turns less altogether is not asked how far it turned."""
 LEAST_ROLL_DEGREES = 0.5
 MOST_LAG, LAG_STEP = 12.0, 0.5
-"""Frames by which a shot is looked for late."""
+"""Maximum lag, in frames, that is searched for in a shot."""
 LATE_LEAVES = 0.5
 """A lag is believed where it leaves at most this share of the squared errors that are left without one."""
 

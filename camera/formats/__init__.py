@@ -171,7 +171,7 @@ _JSON_KEYS: dict[str, Callable] = {
     "0": worldplay.read,
     "cameras_interp": fantasyworld.read,
 }
-"""A field by which each JSON format is known, and its reader."""
+"""A field that identifies each JSON format, and the format's reader."""
 
 
 class FileNote(UserWarning):

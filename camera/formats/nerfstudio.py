@@ -21,7 +21,7 @@ from camera.path import CameraPath
 DISTORTION = ("k1", "k2", "p1", "p2", "k3", "k4")
 """Terms of a lens, the first five in OpenCV's order."""
 WIDE_ANGLE = ("is_fisheye", "ftheta_p0", "latlong", "equirectangular")
-"""Fields by which instant-ngp says that a lens is no perspective one."""
+"""Fields with which instant-ngp marks non-perspective lenses."""
 IDLE = (
     "aabb_scale", "aabb", "scale", "offset", "ply_file_path", "applied_transform", "applied_scale", "orientation_override",
     "train_filenames", "val_filenames", "test_filenames", "white_transparent", "black_transparent", "enable_depth_loading",

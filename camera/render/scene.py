@@ -25,7 +25,7 @@ from camera.view import Scene, View
 Fill = Literal["holes", "background"]
 Frame = TypeVar("Frame")
 Inpainter = Callable[[NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
-"""Picture (H,W,3) and holes (H,W) to the picture with its holes filled: where a person's own model enters."""
+"""A function from a picture (H,W,3) and holes (H,W) to the picture with its holes filled: the interface for the user's own model."""
 
 
 def render(

@@ -1,4 +1,4 @@
-"""A picture, a move in words, and what the camera would see: seconds on any computer, no weights."""
+"""Rehearse a move, written as text, over a picture: takes seconds on any computer, without weights."""
 
 import reshoot
 

@@ -18,7 +18,7 @@ One = TypeVar("One")
 Result = TypeVar("Result")
 
 INPUT = "visual_input"
-"""The key that upstream's lists have for what is shot; all others are names of moves and settings."""
+"""The key of the input in upstream's lists; all other keys are names of moves and settings."""
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 
 

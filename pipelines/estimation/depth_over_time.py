@@ -42,7 +42,7 @@ REACH, ALIKE = 2, 0.03
 class SteadyDepth:
     """``depth`` (F,H,W), NaN where there is none. ``fits`` (F,2): scale and offset of inverse depth that were applied.
 
-    ``before`` and ``after`` (F,): the median part by which depths of points seen in a frame and in its neighbours differ, as
+    ``before`` and ``after`` (F,): median relative difference between depths of points seen in a frame and in its neighbours, as
     given and as returned; NaN where nothing was seen in both. ``matches`` (F,): how many points were compared. ``placed``:
     points that the cameras placed and that scale and offset are from; 0 where those of the given depth were kept.
     """

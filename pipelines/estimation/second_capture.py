@@ -34,7 +34,7 @@ FEWEST, LEAST_SHARE = 16, 0.1
 @dataclass(frozen=True, eq=False)
 class Registration:
     """``scene``: the first with the second's pictures among its others. ``similarity``: from the second's world to the first's.
-    ``matches``: points matched, ``agreeing`` of them; ``residual``: the median part of their distance by which these miss."""
+    ``matches``: points matched, ``agreeing`` of them; ``residual``: their median error as a share of the distance."""
 
     scene: Scene
     similarity: Similarity

@@ -29,7 +29,7 @@ STRICT_WINDOW, STRICT_RETURN_PX, STRICT_BLUR_PX = 13, 0.4, 1.2
 CORNER_RATIO, CORNER_BLOCK = 0.3, 7
 """Minimum ratio of a corner's smaller to its larger gradient eigenvalue within this window in pixels; below it, the point is an edge and slides."""
 MOST_ERROR = 1.5
-"""Pixels by which a placed point may miss where it was followed, at 480 rows; more on larger frames."""
+"""Maximum reprojection error of a triangulated point in pixels at 480 rows; more on larger frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,7 @@ def _rays(frame: NDArray, pixel: NDArray, path: CameraPath) -> NDArray[np.float6
 def _errors(
     points: NDArray, track: NDArray, frame: NDArray, pixel: NDArray, path: CameraPath, count: int
 ) -> NDArray[np.float64]:
-    """(P,): root mean square of the pixels by which each point misses; infinite where it lies behind a camera."""
+    """(P,): RMS reprojection error of each point in pixels; infinite if the point is behind a camera."""
     pose = path.camera_from_world[frame]
     local = (pose[:, :3, :3] @ points[track][:, :, None])[:, :, 0] + pose[:, :3, 3]
     shown = (path.intrinsics[frame] @ local[:, :, None])[:, :, 0]

@@ -68,7 +68,7 @@ def read_material(
 
     ``given_views`` > 0: only this many posed pictures are used as input, and the cameras of the others become the path. ``dense``:
     a depth model is asked for the depth of posed pictures in every pixel; where that fails, the note says so. A clip
-    always asks it; without ``dense``, a labelled guess takes its place where it cannot be had. ``begin_at``: the frame with
+    always asks it; without ``dense``, a labelled guess replaces it if it is not available. ``begin_at``: the frame with
     which a clip begins, counted from 0. ``up``: which axis of a file of splats points up, see `pipelines.splats.formats.axes`.
     ``steady``: the depth of a clip is brought to one scale and smoothed over time, and the note reports the residual; see
     `pipelines.estimation.depth_over_time`.
@@ -220,7 +220,7 @@ def _estimate_depth(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _read_video(path: Path, dense: bool, begin_at: int) -> Material:
-    """A clip; where it need not be exact and no depth model can be had, its depth is a labelled guess."""
+    """A clip; if it need not be exact and no depth model is available, its depth is a labelled guess."""
     from pipelines.inputs.picture import guess_layout
     from pipelines.inputs.reconstructions.vipe import say_cut
     from pipelines.inputs.video_scene import scene_of_video

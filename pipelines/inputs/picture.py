@@ -30,7 +30,7 @@ def scene_from(picture: Picture, depth: Depth, *, fov_degrees: float | None = No
 def guess_layout(colour: NDArray[np.uint8], *, horizon: float = 0.45, farthest: float = 12.0) -> Depth:
     """A guessed layout, not a measurement: a floor that recedes to a horizon (share of the height), with a backdrop at its end.
 
-    So that a picture can be rehearsed where no depth model can be had; ``source`` says what it is.
+    Lets a picture be rehearsed if no depth model is available; ``source`` labels it as a guess.
     """
     height, width = colour.shape[:2]
     below = (np.arange(height, dtype=np.float32) / height - horizon) / (1 - horizon)

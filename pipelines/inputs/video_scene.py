@@ -25,7 +25,7 @@ Estimate = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 LEAST_REGISTERED = 0.8
 """Share of the frames that structure from motion must place; the others are put between their neighbours."""
 UNCHANGED = 8
-"""Levels (of 255) by which a still pixel may differ between two frames."""
+"""Maximum difference of a static pixel between two frames, in levels of 255."""
 
 
 def scene_of_video(

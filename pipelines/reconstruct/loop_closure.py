@@ -39,7 +39,7 @@ PATCH = 0.03
 RATIO = 0.85
 """The second nearest corner must differ by more than the nearest divided by this (Lowe 2004)."""
 MISS_PX = 3.0
-"""Pixels, at 480 rows and at least 1.5, by which a recognised point may miss."""
+"""Maximum error of a recognised point in pixels at 480 rows, at least 1.5."""
 FEWEST_RECOGNISED, LEAST_RECOGNISED = 15, 0.2
 """Points, and share of the candidates, that must agree on where a frame stands."""
 MET_DEGREES, MET_SHARE = 1.0, 0.05

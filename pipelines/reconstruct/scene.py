@@ -130,7 +130,7 @@ def sparse_cloud(
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """Which frames have a camera, these cameras, sparse points in their world, and what was done in words."""
+    """The frames with a camera, their cameras, sparse points in their world, and a description of what was done."""
 
     frames: tuple[int, ...]
     path: CameraPath
@@ -253,7 +253,7 @@ def _seeing_points(
 
 
 def _fit_depths(raw: list[NDArray[np.float32]], points: sfm.Reconstruction) -> tuple[list[NDArray[np.float32]], float]:
-    """Each depth brought to the points it shows, and the part by which it then misses them, in the median."""
+    """Fit each depth map to its points, and return the median relative error."""
     known = [SparseDepth(*points.depths(i)) for i in range(len(raw))]
     done = [apply_fit(depth, fit_to(depth, one)) for depth, one in zip(raw, known)]
     for _ in range(ROUNDS):

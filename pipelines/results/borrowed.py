@@ -28,7 +28,7 @@ def fit_to_scene(found: BorrowedMove, report: TakeReport, scene: Scene, *, own_l
 
 
 def borrow_path(video: Path, scene: Scene, *, smooth: float = 0.0) -> tuple[CameraPath, str]:
-    """The move of ``video`` as a path in ``scene``, and what was done in words; measured where no report lies in it or beside it.
+    """The move of ``video`` as a path in ``scene``, and a description of what was done; measured if there is no report in it or beside it.
 
     Raises `InputError` where no camera can be measured.
     """

@@ -31,7 +31,7 @@ def measure_video(video: str | Path, requested: CameraPath | None = None, *, fre
     """The report that compares ``video`` with ``requested``, or with the path stored in the file itself.
 
     The lens of the first frame is that of the request where there is one, unless it shall be found (``free_lens``). Raises
-    `InputError` for what is no video and where nothing can be followed.
+    `InputError` for files that are not videos, and if nothing can be tracked.
     """
     from pipelines.estimation.recovery.follow import clip_of_video
     from pipelines.estimation.recovery.recover import LEAST_AGREEING, recover

@@ -115,7 +115,7 @@ def paint_frame(ready: Any, path: CameraPath, frame: int) -> RenderedFrame:
 
 
 def _standing(splats: Splats, ready: Any, fov_degrees: float) -> tuple[CameraPath, str]:
-    """A camera to begin at, and where it stands in words."""
+    """An initial camera, and a description of its position."""
     lens = pinhole(WIDTH, HEIGHT, fov_degrees)
     origin = CameraPath(np.eye(4)[None], lens, WIDTH, HEIGHT)
     seen = paint_frame(ready, origin.resized(_SMALL, _SMALL * HEIGHT // WIDTH), 0)

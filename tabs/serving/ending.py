@@ -68,7 +68,7 @@ WORK = Work()
 
 
 def grace() -> float:
-    """Seconds from the environment; raises `InputError` for what is no number of seconds."""
+    """Seconds from the environment; raises `InputError` for invalid values."""
     text = os.environ.get(GRACE_VARIABLE, "") or str(GRACE_SECONDS)
     try:
         seconds = float(text)

@@ -131,7 +131,7 @@ def release_memory() -> None:
 
 
 def strip_addresses(body: bytes) -> bytes:
-    """An answer whose JSON says null for what has no form but Python's own, with its place in memory."""
+    """An answer in whose JSON values that only have a Python representation, with a memory address, are null."""
     return _ADDRESSES_IN_MEMORY.sub(b"null", body)
 
 

@@ -20,7 +20,7 @@ from gradio.blocks import BlocksConfig
 _NOTHING: dict = {}
 """One for all, as nothing is ever written to it."""
 _SERVER = "App"
-"""The name by which `gradio.blocks` knows the class of its servers."""
+"""The name of the server class in `gradio.blocks`."""
 
 
 class _DeferredServer:
@@ -33,7 +33,7 @@ class _DeferredServer:
 
 @contextmanager
 def defer_server() -> Iterator[None]:
-    """A context in which pages are built without servers, and without searching what stays for what could go."""
+    """A context in which pages are built without servers and without garbage collection."""
     servers, collecting = getattr(blocks, _SERVER), gc.isenabled()
     setattr(blocks, _SERVER, _DeferredServer)
     gc.disable()

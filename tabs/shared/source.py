@@ -222,7 +222,7 @@ def gather_files(project: Project, files: Sequence[str]) -> Iterator[list[Path]]
 
 def uploaded_path(payload: ImageData | None) -> str | None:
     """The file of a picture field, untouched. The field's own reading turns 16 bits white and transparency black, decodes
-    before any size is checked, and answers what is no picture with its place in a list of inputs."""
+    before any size is checked, and reports files that are not pictures by their index in a list of inputs."""
     return payload.path if payload else None
 
 

@@ -40,7 +40,7 @@ def is_gso(folder: Path) -> bool:
 def read_gso(folder: str | Path, subset: Subset = "nvs", *, views: int = 1) -> PosedInput:
     """One scene; if ``views`` is more than one, the other inputs are spread over the 25 renders (our own choice).
 
-    Raises `InputError` for what is missing or no camera.
+    Raises `InputError` for missing files and invalid cameras.
     """
     folder = Path(folder)
     place, first, last = _PLACES[subset]

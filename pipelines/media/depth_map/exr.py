@@ -155,7 +155,7 @@ def _choose_channel(channels: list[_Found], file: Any, path: Path, account: Acco
 
 
 def _rank(each: _Found, channels: list[_Found]) -> int | None:
-    """0 is surest; None for what is no depth. A Z beside X and Y in its layer is a coordinate."""
+    """Rank of a channel as depth: 0 is most certain, None is not depth. A Z beside X and Y in its layer is a coordinate."""
     beside = {other.end for other in channels if other.part == each.part and other.layer == each.layer}
     if ({"x", "y"} <= beside and each.end in ("x", "y", "z")) or _is_no_depth(each):
         return None

@@ -218,7 +218,7 @@ class DimensionXPipeline:
         return settings.upscale or settings.interpolate != "off" or settings.also != "mp4 only"
 
     def _own(self, settings: DimensionXSettings) -> str:
-        """How strongly the person's own file acts, and what else it holds."""
+        """The strength of the user's own file, and notes on its other contents."""
         about = self._directors.about(settings.lora_file) if self._directors else None
         if about is None:
             return ""

@@ -20,7 +20,7 @@ TILE_GIGABYTES = 1.1
 """Most that decoding one tile of 240x416 pixels holds besides weights in bfloat16."""
 
 _WORKSPACE = 0.5
-"""Gigabytes for what GPU libraries take for themselves; assumed."""
+"""Gigabytes used by GPU libraries; assumed."""
 
 _A100_FLOPS, _UTILISATION = 312e12, 0.4
 

@@ -151,7 +151,7 @@ class I2V3DPipeline:
     def _keyframes(
         self, renders: CoarseRenders, settings: I2V3DSettings, indices: list[int]
     ) -> Generator[Progress, None, Frames]:
-        """(K,H,W,3) uint8: the person's own where given, the others made."""
+        """(K,H,W,3) uint8: the user's own keyframes where given, the others generated."""
         height, width = renders.colour.shape[1:3]
         given: dict[int, NDArray[np.uint8]] = {}
         if settings.keyframes_file:

@@ -66,7 +66,7 @@ def _parts(module: nn.Module, call: _Call) -> Iterator[tuple[nn.Module, Wrapped]
 
 
 def _edge(module: nn.Module) -> int | None:
-    """Rows that a convolution sees above and below each; None for what is none."""
+    """Rows that a convolution needs above and below each row; None for other modules."""
     inner: Any = module.conv if isinstance(module, CogVideoXCausalConv3d) else module
     if not isinstance(inner, (nn.Conv2d, nn.Conv3d)):
         return None

@@ -146,7 +146,7 @@ def _layers(parts: Parts) -> list[tuple[str, str, nn.Module]]:
 
 
 def _from_kohya(stored: dict[str, Tensor], layers: list[str], name: str) -> dict[str, Tensor]:
-    """With the names of modules for what Kohya's scripts write with underscores."""
+    """Restore module names from the underscored names of Kohya's scripts."""
     paths = {}
     for path in layers:
         part, _, module = path.partition(".")
