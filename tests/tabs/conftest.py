@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import gradio as gr
 import pytest
 
 from bench.browser.chromium import FLAGS, find_chromium
@@ -19,29 +20,40 @@ stalls where pixels are read back."""
 
 
 @contextmanager
-def served(methods: str = "") -> Iterator[str]:
-    """Where the app is served from this process; ``methods`` as in RESHOOT_METHODS."""
+def served(methods: str = "") -> Iterator[tuple[gr.Blocks, str]]:
+    """The app, and where it is served from this process; ``methods`` as in RESHOOT_METHODS."""
     import app
 
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RESHOOT_METHODS", methods)
         page = app.build()
         _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, server_port=None, share=False)
-    yield url
+    yield page, url
     page.close()
 
 
 @pytest.fixture(scope="session")
-def address():
-    """The whole app."""
-    with served() as url:
-        yield url
+def whole_app():
+    """The whole app, and where it is served."""
+    with served() as (page, url):
+        yield page, url
+
+
+@pytest.fixture(scope="session")
+def address(whole_app):
+    return whole_app[1]
+
+
+@pytest.fixture(scope="session")
+def blocks(whole_app):
+    """The whole app's `gr.Blocks`, to look at."""
+    return whole_app[0]
 
 
 @pytest.fixture(scope="session")
 def gen3c_alone():
     """An app with this method only, for what every tab has: it loads in a fraction of the time."""
-    with served("gen3c") as url:
+    with served("gen3c") as (_, url):
         yield url
 
 

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import gradio as gr
 import pytest
 
-import app
 from camera.errors import InputError
 from tabs.parts.event_values import choice_of, optional, read_event, triple, whole, words
 
@@ -49,9 +48,9 @@ def _asked(function) -> list[inspect.Parameter]:
     return [each for each in inspect.signature(function.fn).parameters.values() if each.default is each.empty]
 
 
-def test_nothing_at_all_is_answered_in_words(monkeypatch):
+def test_nothing_at_all_is_answered_in_words(blocks, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    events = [fn for fn in app.build().fns.values() if fn.fn is not None]
+    events = [fn for fn in blocks.fns.values() if fn.fn is not None]
     events = [fn for fn in events if not any("Request" in str(each.annotation) for each in _asked(fn))]
     assert len(events) > 250 and sum(each.annotation in _EVENTS for fn in events for each in _asked(fn)) >= 8
     answers = {fn.api_name: answer(fn) for fn in events}

@@ -48,28 +48,23 @@ def device_held(the_device_is_free):
     held.close()
 
 
-def test_all_that_wait_together_have_one_limit():
+def test_all_that_wait_together_have_one_limit(blocks):
     """Gradio takes the least of a group, from the first use of whoever has it: "Go on" once let two visitors shoot, not 100."""
-    import app
-
     limits: dict[str, set] = {}
-    for event in app.build().fns.values():
+    for event in blocks.fns.values():
         limits.setdefault(str(event.concurrency_id), set()).add(event.concurrency_limit)
     assert len(limits["shoot"]) == 1 and all(len(found) == 1 for found in limits.values())
 
 
-def test_no_event_wakes_two_that_wait():
+def test_no_event_wakes_two_that_wait(blocks):
     """Gradio's page wakes all listeners of an event for one that had to wait: two would wake each other without end. Of states it
     wakes each listener by itself, and no button has two but that of endpoints, which is pressed by nobody."""
-    import app
-
-    page = app.build()
     waiting: dict[tuple, list[str]] = {}
-    for listener in page.fns.values():
+    for listener in blocks.fns.values():
         for target, event in listener.targets:
             if target is not None and listener.fn and listener.trigger_mode == "always_last":
                 waiting.setdefault((target, event), []).append(str(listener.name))
-    shared = {page.blocks[target]: names for (target, _), names in waiting.items() if len(names) > 1}
+    shared = {blocks.blocks[target]: names for (target, _), names in waiting.items() if len(names) > 1}
     woken = [names for block, names in shared.items() if not isinstance(block, (gr.State, gr.Button))]
     assert len(waiting) > 50 and woken == []
 

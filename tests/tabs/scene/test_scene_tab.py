@@ -287,15 +287,12 @@ def test_a_mesh_stands_where_its_frames_saw_it():
     assert np.linalg.norm(eye) > np.linalg.norm(first) and way @ first == pytest.approx(np.linalg.norm(first), rel=1e-3)
 
 
-def test_every_result_has_a_button_that_leads_here():
-    import app
-
-    page = app.build()
-    (tabs,) = (block for block in page.blocks.values() if isinstance(block, gr.Tabs))
-    buttons = {offer.button._id: offer for offer in offers(page)}
+def test_every_result_has_a_button_that_leads_here(blocks):
+    (tabs,) = (block for block in blocks.blocks.values() if isinstance(block, gr.Tabs))
+    buttons = {offer.button._id: offer for offer in offers(blocks)}
     assert len(buttons) == len(NAMES) + len(FIVE), "beside each method's result, and in Side by side"
     clicked = {}
-    for listener in page.fns.values():
+    for listener in blocks.fns.values():
         for block, event in listener.targets:
             if event == "click" and block in buttons:
                 clicked[block] = {output._id for output in listener.outputs}, [each._id for each in listener.inputs]

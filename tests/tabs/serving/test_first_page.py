@@ -25,20 +25,6 @@ from tabs.serving.first_page import FirstPage, render_page
 PAGE_BYTES, SESSION_BYTES, SESSION_MS = 350_000, 150_000, 50
 
 
-@pytest.fixture(scope="module")
-def built():
-    return app.build()
-
-
-@pytest.fixture(scope="module")
-def served():
-    page = app.build()
-    asked = []
-    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, share=False)
-    yield url, asked
-    page.close()
-
-
 def got(url: str, **headers):
     answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers))
     return answer.read(), answer.headers
@@ -52,8 +38,8 @@ def without_what_programs_read(config: dict) -> dict:
     return plain
 
 
-def test_nothing_is_lost_in_fewer_words(built):
-    config = json.loads(json.dumps(built.config, default=str))
+def test_nothing_is_lost_in_fewer_words(blocks):
+    config = json.loads(json.dumps(blocks.config, default=str))
     sent = json.loads(json.dumps(compact_config(config)))
     assert expand_config(sent) == without_what_programs_read(config)
     assert len(json.dumps(sent)) < len(json.dumps(config)) / 5
@@ -65,37 +51,33 @@ def test_a_key_that_one_component_lacks_stays_lacking():
     assert expand_config(json.loads(json.dumps(compact_config(config)))) == config
 
 
-def test_the_page_is_small_compressed_and_the_same_in_every_encoding(served):
-    url, _ = served
-    plain, headers = got(url)
+def test_the_page_is_small_compressed_and_the_same_in_every_encoding(address):
+    plain, headers = got(address)
     assert len(plain) <= PAGE_BYTES and "content-encoding" not in headers
-    assert brotli.decompress(got(url, **{"Accept-Encoding": "gzip, br"})[0]) == plain
-    packed, headers = got(url, **{"Accept-Encoding": "gzip"})
+    assert brotli.decompress(got(address, **{"Accept-Encoding": "gzip, br"})[0]) == plain
+    packed, headers = got(address, **{"Accept-Encoding": "gzip"})
     assert headers["content-encoding"] == "gzip" and gzip.decompress(packed) == plain and len(packed) < 90_000
     assert b"</script><script>window.gradio_api_info" not in plain and b"structuredClone" in plain
 
 
-def test_programs_get_the_whole_description_compressed(served):
-    url, _ = served
-    packed, headers = got(f"{url}gradio_api/info", **{"Accept-Encoding": "gzip"})
+def test_programs_get_the_whole_description_compressed(address):
+    packed, headers = got(f"{address}gradio_api/info", **{"Accept-Encoding": "gzip"})
     info = json.loads(gzip.decompress(packed))
     assert headers["content-encoding"] == "gzip" and "/gen3c_open_example" in info["named_endpoints"]
-    config = json.loads(got(f"{url}config")[0])
+    config = json.loads(got(f"{address}config")[0])
     assert any("api_info" in component for component in config["components"])
 
 
-def test_each_address_gets_a_page_of_its_own(served):
-    url, _ = served
-    page = got(url, **{"X-Forwarded-Host": "elsewhere.example", "X-Forwarded-Proto": "https"})[0]
-    assert b"https://elsewhere.example" in page and b"elsewhere.example" not in got(url)[0]
+def test_each_address_gets_a_page_of_its_own(address):
+    page = got(address, **{"X-Forwarded-Host": "elsewhere.example", "X-Forwarded-Proto": "https"})[0]
+    assert b"https://elsewhere.example" in page and b"elsewhere.example" not in got(address)[0]
 
 
-def test_the_second_page_is_not_rendered_again(served, monkeypatch):
-    url, _ = served
-    got(url)
+def test_the_second_page_is_not_rendered_again(address, monkeypatch):
+    got(address)
     monkeypatch.setattr("tabs.serving.first_page.render_page", lambda html: pytest.fail("rendered again"))
-    got(url)
-    head = urllib.request.urlopen(urllib.request.Request(url, method="HEAD"))
+    got(address)
+    head = urllib.request.urlopen(urllib.request.Request(address, method="HEAD"))
     assert head.status == 200 and head.read() == b""
 
 
@@ -169,13 +151,13 @@ def test_who_asks_for_the_endpoints_while_a_page_is_rendered_gets_them_all():
     )
 
 
-def test_a_session_costs_little(built):
-    SessionState(built)
+def test_a_session_costs_little(blocks):
+    SessionState(blocks)
     tracemalloc.start()
     before = time.process_time()
-    kept = [SessionState(built) for _ in range(10)]
+    kept = [SessionState(blocks) for _ in range(10)]
     seconds, (size, _) = time.process_time() - before, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size / 10 <= SESSION_BYTES and 1e3 * seconds / 10 <= SESSION_MS
     assert next(iter(kept[0].components), None) is None
-    assert kept[0].blocks_config.blocks.keys() == built.blocks.keys()
+    assert kept[0].blocks_config.blocks.keys() == blocks.blocks.keys()

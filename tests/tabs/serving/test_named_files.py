@@ -9,9 +9,6 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import unquote
 
-import pytest
-
-import app
 from bench.load import EXAMPLE
 from tabs.browser import stage
 from tabs.browser.timeline.component import SCRIPTS
@@ -19,14 +16,6 @@ from tabs.project import folders
 from tabs.serving.named_files import FOLDERS, address_of, file_of
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def served():
-    page = app.build()
-    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, share=False)
-    yield page, url
-    page.close()
 
 
 def asked(url: str) -> tuple[int, bytes]:
@@ -46,8 +35,8 @@ def test_addresses_lead_back_to_their_files():
     assert file_of("/files/unknown/a.js") is None and file_of("/config") is None
 
 
-def test_scripts_come_whole_and_nothing_beside_them(served):
-    _, url = served
+def test_scripts_come_whole_and_nothing_beside_them(whole_app):
+    _, url = whole_app
     for file in (stage.PLOTLY_JS, stage.DRAWING / "eye.js", SCRIPTS / "timeline.js"):
         assert asked(url + address_of(file)) == (200, file.read_bytes())
     for wrong in (
@@ -60,8 +49,8 @@ def test_scripts_come_whole_and_nothing_beside_them(served):
         assert asked(f"{url}files/{wrong}") == (404, b'{"detail":"Not Found"}'), wrong
 
 
-def test_what_a_session_shows_is_sent_and_neither_page_nor_answer_says_where_it_is(served):
-    page, url = served
+def test_what_a_session_shows_is_sent_and_neither_page_nor_answer_says_where_it_is(whole_app):
+    page, url = whole_app
     names = {fn.api_name: number for number, fn in page.fns.items()}
 
     def call(name: str, *data) -> bytes:
