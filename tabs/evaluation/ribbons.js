@@ -45,13 +45,13 @@ function build() {
 }
 
 function ribbon(take, row) {
-  const told = document.createElement("span");
-  told.textContent = `${row.name}: at most ${row.most.toPrecision(2)}${row.unit}`;
+  const label = document.createElement("span");
+  label.textContent = `${row.name}: at most ${row.most.toPrecision(2)}${row.unit}`;
   const chart = document.createElementNS(SVG, "svg");
   chart.setAttribute("viewBox", `0 0 ${take.count} 40`);
   chart.setAttribute("preserveAspectRatio", "none");
   chart.setAttribute("role", "img");
-  chart.setAttribute("aria-label", told.textContent);
+  chart.setAttribute("aria-label", label.textContent);
   for (const frame of take.unplaced) made("rect", { x: frame, y: 0, width: 1, height: 40, fill: "#ced4da" }, chart);
   const most = Math.max(row.most, 1e-9);
   row.values.forEach((value, i) => {
@@ -65,7 +65,7 @@ function ribbon(take, row) {
     const shown = video();
     if (shown?.duration) shown.currentTime = ((event.clientX - box.left) / box.width) * shown.duration;
   });
-  return [told, chart];
+  return [label, chart];
 }
 
 function follow() {

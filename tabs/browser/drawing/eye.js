@@ -16,11 +16,11 @@ const HOLE = [235 / 255, 64 / 255, 122 / 255];
 const numbers = (text) => new Float64Array(Uint8Array.from(atob(text), (char) => char.charCodeAt(0)).buffer);
 
 export class Eye {
-  // `seen` is told of every picture: {frame, holes, pictures} with the share of holes where all of the picture was drawn, else null,
+  // `onPicture` is called for every picture: {frame, holes, pictures} with the share of holes where all of the picture was drawn, else null,
   // and of how many pictures through lens and shutter it is made, null where the browser cannot add them up.
   // The browser's speed is unknown at first, so the first picture is coarse.
-  constructor(canvas, seen) {
-    Object.assign(this, { painter: new Painter(canvas), seen, urls: {}, wanted: {}, times: [], took: Infinity, shown: 0, level: COARSEST, filled: false, at: null });
+  constructor(canvas, onPicture) {
+    Object.assign(this, { painter: new Painter(canvas), onPicture, urls: {}, wanted: {}, times: [], took: Infinity, shown: 0, level: COARSEST, filled: false, at: null });
     this.painter.warm();
   }
 
@@ -71,9 +71,9 @@ export class Eye {
     this.painter.settled();
     this.took = (performance.now() - began) / count;
     this.keepPace(this.took);
-    if (this.level === FULL && isOff(this.path.look) && this.painter.finest === 1) this.rest = setTimeout(() => this.seen({ frame, holes: this.holes() }), REST_MS);
+    if (this.level === FULL && isOff(this.path.look) && this.painter.finest === 1) this.rest = setTimeout(() => this.onPicture({ frame, holes: this.holes() }), REST_MS);
     else this.rest = setTimeout(() => this.whole(), REST_MS);
-    this.seen({ frame, holes: null, pictures: count });
+    this.onPicture({ frame, holes: null, pictures: count });
   }
 
   // How many pictures make one that moves.
@@ -93,8 +93,8 @@ export class Eye {
 
   drawn(frame) {
     const [holes, off] = [this.holes(), isOff(this.path.look)];
-    this.seen({ frame, holes, pictures: off || this.painter.exposes ? 1 : null });
-    if (!off && this.painter.exposes) this.expose(this.through(this.path.look.count), this.shown, () => this.seen({ frame, holes, pictures: this.path.look.count }));
+    this.onPicture({ frame, holes, pictures: off || this.painter.exposes ? 1 : null });
+    if (!off && this.painter.exposes) this.expose(this.through(this.path.look.count), this.shown, () => this.onPicture({ frame, holes, pictures: this.path.look.count }));
   }
 
   expose(cameras, shown, done, from = 0) {

@@ -9,13 +9,13 @@ export function extras(line) {
 
 // Lens and shutter of the rehearsal; they affect the stage and its mp4, but never a method's input.
 function look(line) {
-  const told = (name) => (value) => line.ask({ do: "look", [name]: value });
-  const aperture = number("Aperture f/", 0, "", 0.1, told("aperture"), { min: 0, max: 64, title: "2.8 is f/2.8; 0 is off: all is sharp" });
-  const shutter = number("Shutter", 0, "°", 15, told("shutter"), { min: 0, max: 360, title: "180 is usual in film; 0 is off" });
-  const where = text("Focus", "", told("focus"));
-  where.title = "A distance, or x, y, z of a point that focus follows; empty: the subject";
+  const setLook = (name) => (value) => line.ask({ do: "look", [name]: value });
+  const aperture = number("Aperture f/", 0, "", 0.1, setLook("aperture"), { min: 0, max: 64, title: "2.8 is f/2.8; 0 is off: all is sharp" });
+  const shutter = number("Shutter", 0, "°", 15, setLook("shutter"), { min: 0, max: 360, title: "180 is usual in film; 0 is off" });
+  const where = text("Focus", "", setLook("focus"));
+  where.title = "A distance, or x, y, z of a point that the focus follows; empty for the subject";
   const pick = toggle("Focus by clicking", (on) => (line.picking = on && "focus"), "Then click in the picture, or on a point in 3D");
-  const follow = () => (line.target ? told("focus")(line.target.join(",")) : line.tell("Pick a target first: a point in the picture or in 3D."));
+  const follow = () => (line.target ? setLook("focus")(line.target.join(",")) : line.tell("Pick a target first: a point in the picture or in 3D."));
   line.focused = () => {
     line.picking = false;
     pick.setAttribute("aria-pressed", "false");
@@ -32,7 +32,7 @@ function look(line) {
 function target(line) {
   const where = heading("No target");
   const degrees = optional("Orbit by", 45, "°", { min: -3600, max: 3600 });
-  const told = (command) => () => line.target ? line.ask({ ...command(), point: line.target, object: line.object }) : line.tell("Pick a target first: a point in the picture or in 3D.");
+  const withTarget = (command) => () => line.target ? line.ask({ ...command(), point: line.target, object: line.object }) : line.tell("Pick a target first: a point in the picture or in 3D.");
   const pick = toggle("Pick a target", (on) => (line.picking = on), "Then click in the picture, or on a point in 3D");
   line.picked = (point, object = null) => {
     Object.assign(line, { target: point, object });
@@ -43,11 +43,11 @@ function target(line) {
   return fields(
     pick,
     where,
-    button("Look at it", told(() => ({ do: "look_at" })), "The chosen keys, or all, turn to the target"),
-    button("Keep its size", told(() => ({ do: "size" })), "The chosen keys, or all, see it as large as the first of them"),
-    button("Go along with it", told(() => ({ do: "follow" })), "The chosen keys, or all, move as the object does that was picked"),
+    button("Look at it", withTarget(() => ({ do: "look_at" })), "Rotate the chosen keys, or all keys, towards the target"),
+    button("Keep its size", withTarget(() => ({ do: "size" })), "Change the lenses of the chosen keys, or all keys, so that the target keeps its size"),
+    button("Go along with it", withTarget(() => ({ do: "follow" })), "Move the chosen keys, or all keys, with the picked object"),
     degrees.field,
-    button("Orbit it", told(() => ({ do: "orbit", degrees: degrees.get() ?? 45 })), "Round the target, from the first chosen key"),
+    button("Orbit it", withTarget(() => ({ do: "orbit", degrees: degrees.get() ?? 45 })), "Orbit the target, starting at the first chosen key"),
   );
 }
 
@@ -76,10 +76,10 @@ function limits(line) {
     turn_degrees: turning.get(),
   });
   return fields(
-    button("Fit the move to the scene", () => line.ask({ do: "limit", ...all() }), "As little change as it takes to keep these limits"),
-    button("As the method was trained", trained, "Sets travel and turning to what the method's training data shows"),
+    button("Fit the move to the scene", () => line.ask({ do: "limit", ...all() }), "Change the move just enough to stay within these limits"),
+    button("As the method was trained", trained, "Set travel and rotation to the range of the method's training data"),
     ...[share, nearest, turn, travel, turning].map((each) => each.field),
-    toggle("Warn", (on) => line.warn(on), "Under the keys: where much is new to the scene, where the camera comes too near"),
+    toggle("Warn", (on) => line.warn(on), "Show under the keys where much of the frame is new, and where the camera comes too near"),
   );
 }
 
@@ -93,6 +93,6 @@ function recording(line) {
     if (made) line.ask({ do: "record", smooth: smooth.get() ?? 0, ...made });
     else line.tell("Nothing was recorded: fly in the picture while recording.");
   }, "Fly in the picture, or turn your phone, until you stop; the walk becomes the move");
-  const begin = button("Begin at the picture", () => line.ask({ do: "begin" }), "The whole move is carried there: its first frame is the picture");
-  return fields(record, smooth.field, begin, button("As film text", () => line.ask({ do: "words" }), "Film moves that come nearest to this move"));
+  const begin = button("Begin at the picture", () => line.ask({ do: "begin" }), "Move the whole path so that its first frame is the picture");
+  return fields(record, smooth.field, begin, button("As film text", () => line.ask({ do: "words" }), "Find the film moves that are nearest to this move"));
 }

@@ -1,4 +1,4 @@
-// Small labelled controls; each calls `told` with its value on commit, not on every keystroke.
+// Small labelled controls; each calls `onChange` with its value on commit, not on every keystroke.
 
 const made = (kind, facts = {}, ...children) => {
   const one = Object.assign(document.createElement(kind), facts);
@@ -18,7 +18,7 @@ export function labelled(text, control, unit = "") {
   return made("label", { className: "tl-field" }, made("span", {}, unit ? `${text} (${unit})` : text), control);
 }
 
-export function number(text, value, unit, step, told, facts = {}) {
+export function number(text, value, unit, step, onChange, facts = {}) {
   const control = made("input", { type: "number", step: "any", value: rounded(value), ...facts });
   let before = control.value;
   control.addEventListener("focus", () => (before = control.value));
@@ -27,7 +27,7 @@ export function number(text, value, unit, step, told, facts = {}) {
     delete control.dataset.typed;
     if (control.value === before || control.value === "" || !control.checkValidity()) return;
     before = control.value;
-    told(Number(control.value));
+    onChange(Number(control.value));
   };
   control.addEventListener("change", entered);
   control.addEventListener("keydown", (event) => {
@@ -50,38 +50,38 @@ export function goOn(before, root) {
   again.dataset.typed = "yes";
 }
 
-export function choice(text, value, words, told) {
+export function choice(text, value, words, onChange) {
   const options = Object.entries(words).map(([name, label]) => made("option", { value: name, textContent: label }));
   const control = made("select", {}, ...options);
   control.value = value ?? "";
-  control.addEventListener("change", () => told(control.value));
+  control.addEventListener("change", () => onChange(control.value));
   return labelled(text, control);
 }
 
-export function tick(text, value, told) {
+export function tick(text, value, onChange) {
   const control = made("input", { type: "checkbox", checked: value });
-  control.addEventListener("change", () => told(control.checked));
+  control.addEventListener("change", () => onChange(control.checked));
   return made("label", {}, control, ` ${text}`);
 }
 
-export function text(label, value, told) {
+export function text(label, value, onChange) {
   const control = made("input", { type: "text", value, size: 10, maxLength: 80 });
-  control.addEventListener("change", () => told(control.value));
+  control.addEventListener("change", () => onChange(control.value));
   return labelled(label, control);
 }
 
-export function button(label, told, title = "") {
+export function button(label, onClick, title = "") {
   const control = made("button", { type: "button", textContent: label, title });
-  control.addEventListener("click", () => told(control));
+  control.addEventListener("click", () => onClick(control));
   return control;
 }
 
-// A checkbox; calls `told` with its state.
-export function toggle(label, told, title = "") {
+// A toggle button; calls `onChange` with its state.
+export function toggle(label, onChange, title = "") {
   const control = button(label, () => {
     const on = control.getAttribute("aria-pressed") !== "true";
     control.setAttribute("aria-pressed", String(on));
-    told(on);
+    onChange(on);
   }, title);
   control.setAttribute("aria-pressed", "false");
   return control;

@@ -14,9 +14,9 @@ const AXES = [
 const TURNS = ["tilt", "pan", "roll"]; // about right, down, forward
 
 export class Gizmo {
-  // `plot()` gives the stage's figure, `told`: {shift(by, own), turn(by, own)} in scene units and degrees of pan, tilt, roll.
-  constructor(plot, told) {
-    Object.assign(this, { plot, told, value: null, held: null, on: false, own: false, shape: [16, 9] });
+  // `plot()` gives the stage's figure, `callbacks`: {shift(by, own), turn(by, own)} in scene units and degrees of pan, tilt, roll.
+  constructor(plot, callbacks) {
+    Object.assign(this, { plot, callbacks, value: null, held: null, on: false, own: false, shape: [16, 9] });
     this.svg = drawn("svg", { class: "tl-gizmo", role: "group", "aria-label": "The chosen key in 3D" });
     this.lines = drawn("path", { class: "tl-frustum" });
     this.handles = AXES.flatMap((axis, index) => ["move", "turn"].map((kind) => this.handle(kind, axis, index)));
@@ -130,7 +130,7 @@ export class Gizmo {
     const by = [0, 0, 0];
     if (kind === "move") by[index] = amount;
     else by[[1, 0, 2][index]] = ((index === 0 ? -1 : 1) * amount * 180) / Math.PI;
-    this.told[kind === "move" ? "shift" : "turn"](by, this.own);
+    this.callbacks[kind === "move" ? "shift" : "turn"](by, this.own);
   }
 }
 

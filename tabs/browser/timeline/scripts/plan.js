@@ -6,9 +6,9 @@ const DOTS = 4000;
 const UNSEEN = "rgb(235, 64, 122)"; // as holes in the picture
 
 export class Plan {
-  // `told`: {chosen(index), shift(by), turn(degrees), stroke(points)}; `plot()` gives the figure of the stage beside the timeline.
-  constructor(canvas, plot, told) {
-    Object.assign(this, { canvas, plot, told, value: null, held: null });
+  // `callbacks`: {chosen(index), shift(by), turn(degrees), stroke(points)}; `plot()` gives the figure of the stage beside the timeline.
+  constructor(canvas, plot, callbacks) {
+    Object.assign(this, { canvas, plot, callbacks, value: null, held: null });
     canvas.addEventListener("pointerdown", (event) => this.down(event));
     canvas.addEventListener("pointermove", (event) => this.held && this.move(event));
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => this.up(event));
@@ -123,7 +123,7 @@ export class Plan {
     const index = key >= 0 ? key : handle;
     if (index < 0) this.held = { stroke: [this.toWorld(from)] };
     else this.held = { index, from: this.toWorld(from), turns: key < 0, by: [0, 0], turn: 0 };
-    if (index >= 0) this.told.chosen(index);
+    if (index >= 0) this.callbacks.chosen(index);
     this.draw();
   }
 
@@ -143,9 +143,9 @@ export class Plan {
   up(event) {
     const { held } = this;
     if (!held || event.type === "pointercancel") return (this.held = null), this.draw();
-    if (held.stroke?.length > 2) this.told.stroke(held.stroke);
-    else if (held.turns && held.turn) this.told.turn((held.turn * 180) / Math.PI);
-    else if (held.by && Math.hypot(...held.by) > 0) this.told.shift([held.by[0], 0, held.by[1]]);
+    if (held.stroke?.length > 2) this.callbacks.stroke(held.stroke);
+    else if (held.turns && held.turn) this.callbacks.turn((held.turn * 180) / Math.PI);
+    else if (held.by && Math.hypot(...held.by) > 0) this.callbacks.shift([held.by[0], 0, held.by[1]]);
     else this.held = null;
     this.draw(); // what was dragged stays there until the answer
     if (held.stroke && held.stroke.length <= 2) this.held = null;

@@ -30,8 +30,8 @@ export class Rows {
     const beyond = when.length < frames ? [piece(when.at(-1), seconds, "tl-unreached")] : [];
     const result = this.root.querySelector(".tl-result");
     result.replaceChildren(...overridden.map(([from, to]) => piece(from, to, "tl-overridden")), ...beyond, words);
-    const told = overridden.map(([from, to]) => `from ${from.toFixed(2)} to ${to.toFixed(2)} seconds`).join(", ");
-    result.setAttribute("aria-label", told ? `Result: own keys ${told}, else the clip's camera` : "Result: the clip's camera throughout");
+    const ranges = overridden.map(([from, to]) => `from ${from.toFixed(2)} to ${to.toFixed(2)} seconds`).join(", ");
+    result.setAttribute("aria-label", ranges ? `Result: own keys ${ranges}, else the clip's camera` : "Result: the clip's camera throughout");
     this.root.querySelector(".tl-clip").setAttribute("aria-label", `The clip's own camera, ${frames} frames, ${seconds.toFixed(2)} seconds`);
   }
 }

@@ -4,7 +4,7 @@ import { drawn } from "./fields.js";
 
 const [WIDTH, HEIGHT, EDGE, MOST] = [400, 74, 8, 2];
 
-export function speedGraph(speed, told) {
+export function speedGraph(speed, onChange) {
   const facts = { class: "tl-speed", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" };
   const graph = drawn("svg", { ...facts, role: "group", "aria-label": "Speed over the time of the move" });
   let points = speed.length ? speed.map((point) => [...point]) : [[0, 1], [1, 1]];
@@ -51,7 +51,7 @@ export function speedGraph(speed, told) {
       draw();
     };
     graph.addEventListener("pointermove", drag);
-    graph.addEventListener("pointerup", () => (graph.removeEventListener("pointermove", drag), told(points)), { once: true });
+    graph.addEventListener("pointerup", () => (graph.removeEventListener("pointermove", drag), onChange(points)), { once: true });
   }
 
   function pressed(event, index) {
@@ -63,7 +63,7 @@ export function speedGraph(speed, told) {
     if (gone) points = points.filter((_, number) => number !== index);
     else place(index, [points[index][0] + hop[0], points[index][1] + hop[1]]);
     draw(gone ? index - 1 : index);
-    told(points);
+    onChange(points);
   }
 
   graph.addEventListener("dblclick", (event) => {
@@ -71,7 +71,7 @@ export function speedGraph(speed, told) {
     if (point[0] <= 0.01 || point[0] >= 0.99 || points.some(([share]) => Math.abs(share - point[0]) < 0.01)) return;
     points = [...points, [point[0], Math.max(point[1], 0)]].sort((a, b) => a[0] - b[0]);
     draw();
-    told(points);
+    onChange(points);
   });
   draw();
   return graph;

@@ -5,9 +5,9 @@ const MARGIN = 14; // pixels at either end, as in the style
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600];
 
 export class Strip {
-  // `told`: {seek(frame), chosen(list), moved(seconds, ripple), named(command)}.
-  constructor(root, told) {
-    this.told = told;
+  // `callbacks`: {seek(frame), chosen(list), moved(seconds, ripple), named(command)}.
+  constructor(root, callbacks) {
+    this.callbacks = callbacks;
     this.root = root;
     [this.ruler, this.row, this.head] = [".tl-ruler", ".tl-keys", ".tl-head"].map((name) => root.querySelector(name));
     this.value = null;
@@ -63,7 +63,7 @@ export class Strip {
 
   scrubbing() {
     let held = false;
-    const to = (event) => this.value && this.told.seek(this.frameAt(this.timeAt(event.clientX)));
+    const to = (event) => this.value && this.callbacks.seek(this.frameAt(this.timeAt(event.clientX)));
     this.ruler.addEventListener("pointerdown", (event) => {
       held = true;
       this.ruler.setPointerCapture(event.pointerId);
@@ -76,7 +76,7 @@ export class Strip {
       const to = { ArrowLeft: this.frame - 1, ArrowRight: this.frame + 1, Home: 0, End: last }[event.key];
       if (to === undefined || !this.value) return;
       event.preventDefault();
-      this.told.seek(Math.min(Math.max(to, 0), last));
+      this.callbacks.seek(Math.min(Math.max(to, 0), last));
     });
   }
 
@@ -143,7 +143,7 @@ export class Strip {
       mark.setAttribute("aria-selected", String(this.value.chosen.includes(index)));
       mark.tabIndex = index === (this.value.chosen[0] ?? 0) ? 0 : -1;
     });
-    this.told.chosen(this.value.chosen);
+    this.callbacks.chosen(this.value.chosen);
   }
 
   grab(event, index) {
@@ -164,10 +164,10 @@ export class Strip {
     };
     const end = (up) => {
       mark.removeEventListener("pointermove", drag);
-      if (far && up.type === "pointerup") return this.told.moved(this.shift);
+      if (far && up.type === "pointerup") return this.callbacks.moved(this.shift);
       this.preview(0, true);
       if (!several && up.type === "pointerup") this.choose([index]);
-      if (up.type === "pointerup") this.told.seek(this.frameAt(this.value.keys[index].time));
+      if (up.type === "pointerup") this.callbacks.seek(this.frameAt(this.value.keys[index].time));
     };
     mark.addEventListener("pointermove", drag);
     for (const name of ["pointerup", "pointercancel"]) mark.addEventListener(name, end, { once: true });
@@ -207,7 +207,7 @@ export class Strip {
     const { keys, chosen } = this.value;
     if (hop && event.shiftKey) {
       if (!chosen.includes(index)) this.choose([index]);
-      this.told.moved(hop * this.step * (event.ctrlKey ? 10 : 1));
+      this.callbacks.moved(hop * this.step * (event.ctrlKey ? 10 : 1));
     } else if (hop) this.go(Math.min(Math.max(index + hop, 0), keys.length - 1), event.ctrlKey || event.metaKey);
     else if (event.key === "Home" || event.key === "End") this.go(event.key === "Home" ? 0 : keys.length - 1);
     else if (event.key === " ") this.choose(chosen.includes(index) ? chosen.filter((one) => one !== index) : [...chosen, index]);
@@ -222,7 +222,7 @@ export class Strip {
     const mark = this.marks()[index];
     if (!keep) {
       this.choose([index]);
-      this.told.seek(this.frameAt(this.value.keys[index].time));
+      this.callbacks.seek(this.frameAt(this.value.keys[index].time));
     }
     for (const each of this.marks()) each.tabIndex = each === mark ? 0 : -1;
     mark.focus();

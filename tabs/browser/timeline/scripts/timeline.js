@@ -17,12 +17,12 @@ export class Timeline {
   constructor(root, props, send) {
     Object.assign(this, { root, words: props.words, value: null, copied: [], target: null, object: null, picking: false, warning: false });
     this.requests = new Requests(send);
-    const told = {
+    const callbacks = {
       seek: (frame) => this.stage()?.seek(frame),
       chosen: () => (this.panels(), this.gizmo.draw()),
       moved: (seconds) => this.ask({ do: "move", seconds, ripple: this.ripple() }),
     };
-    this.strip = new Strip(root, told);
+    this.strip = new Strip(root, callbacks);
     this.stageId = props.stage;
     document.addEventListener("stage:moved", (event) => this.isOurs(event.target) && this.strip.seek(event.detail.frame));
     root.querySelector(".tl-tools").addEventListener("click", (event) => this.pressed(event.target.dataset?.do));
