@@ -96,7 +96,7 @@ def test_known_targets_are_shot_and_leave_everything_behind(client, tmp_path):
     seen = probe(value(beside))
     assert (seen.width, seen.height) == (5 * SIZE, SIZE), "three given, the true one, the made one"
     taken_up = client.predict(handle_file(value(files)[0]), api_name="/genxd_restore")
-    assert "Path of 2 frames" in str(taken_up)
+    assert "path of 2 frames" in str(taken_up)
     client.predict(**SMALL, moves_from="Path file", api_name="/genxd_draw")
     path = formats.read("camera_path.json", Path(client.predict("reshoot", api_name="/genxd_path_file")).read_bytes())
     np.testing.assert_allclose(path.centres[:, 0], [0.2, 0.6], atol=1e-9)

@@ -160,7 +160,7 @@ def test_own_frames_with_a_camera_file_need_a_depth_model_for_more_than_points(c
     name, data = formats.write("reshoot", path)
     (tmp_path / name).write_bytes(data)
     opened = client.predict(pictures, handle_file(str(tmp_path / name)), api_name="/scene_open_frames")[1]
-    assert "8 frames of 96 x 64" in opened and "no depth" in opened
+    assert "8 frames of 96 x 64" in opened and "without their own depth" in opened
     with pytest.raises(AppError, match=r"[Dd]epth"):
         client.predict(kind="mesh", api_name="/scene_make")
     status, _ = made(client, kind="points")
