@@ -24,6 +24,7 @@ from pipelines.estimation.recovery.adjust import (
     triangulate,
 )
 from pipelines.estimation.recovery.follow import Observations, sift_matches
+from pipelines.estimation.recovery.refine import refine_tracks
 from pipelines.estimation.recovery.reversal import take_better
 from pipelines.estimation.recovery.uncertainty import lens_uncertainty
 from pipelines.estimation.sfm import Reconstruction, reconstruct
@@ -120,7 +121,10 @@ def recover_travelling(
         cameras = Cameras(cameras.rotation, cameras.translation, np.full(len(frames), float(focal)), cameras.middle)
     points, wide = triangulate(Cameras.of(found.path), seen.among(mapped))
     cameras, placed = _place_frames(cameras, points, wide, seen, mapped)
-    return _adjust_all(cameras, placed, seen, _loop_sightings(found, mapped), focal, keys)
+    chosen = placed[spread_indices(len(placed), MOST_ADJUSTED)]
+    tracks = refine_tracks(frames[chosen], seen.among(chosen)).seen_at_least(3).longest(MOST_POINTS)
+    loops = _loop_observations(found, mapped).among(chosen).seen_at_least(2)
+    return _adjust_all(cameras, placed, chosen, tracks.joined(loops), seen, focal, keys)
 
 
 def _map_keyframes(pictures: NDArray[np.uint8], seen: Observations, focal: float | None) -> Reconstruction:
@@ -184,7 +188,7 @@ def _count_agreeing(cameras: Cameras, points: NDArray, seen: Observations) -> ND
     return np.bincount(seen.frame[good], minlength=len(cameras.focal))
 
 
-def _loop_sightings(found: Reconstruction, mapped: NDArray[np.int64]) -> Observations:
+def _loop_observations(found: Reconstruction, mapped: NDArray[np.int64]) -> Observations:
     """The observations of structure from motion itself, in the mapped frames."""
     numbers = [numbers for numbers, _ in found.seen]
     frame = np.repeat(mapped, [len(one) for one in numbers])
@@ -194,13 +198,13 @@ def _loop_sightings(found: Reconstruction, mapped: NDArray[np.int64]) -> Observa
 def _adjust_all(
     cameras: Cameras,
     placed: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    everything: Observations,
     seen: Observations,
-    loops: Observations,
     focal: float | None,
     keys: NDArray[np.int64],
 ) -> TravellingCameraFit:
-    chosen = placed[spread_indices(len(placed), MOST_ADJUSTED)]
-    everything = seen.among(chosen).seen_at_least(3).longest(MOST_POINTS).joined(loops.among(chosen).seen_at_least(2))
+    """The ``placed`` cameras, the ``chosen`` ones adjusted to ``everything`` in their frames; ``seen`` in all frames."""
     count = len(chosen)
     lens = None if focal else np.ones((count, 1))
     points, together, start = _triangulate_clean(_choose_cameras(cameras, chosen), everything)

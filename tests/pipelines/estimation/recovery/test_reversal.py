@@ -58,7 +58,7 @@ def test_a_right_answer_stays(arc):
 
 def test_a_free_lens_is_tried_both_ways(arc):
     cameras, points, seen = arc
-    none, whole = Observations(*(part[:0] for part in (seen.point, seen.frame, seen.pixel))), np.arange(FRAMES)
-    found = _adjust_all(reverse_depth(cameras, points)[0], whole, seen, none, None, whole)
+    whole = np.arange(FRAMES)
+    found = _adjust_all(reverse_depth(cameras, points)[0], whole, whole, seen, seen, None, whole)
     pans = found.cameras.rotation @ found.cameras.rotation[0].T
     assert angle_degrees(pans[-1:], cameras.rotation[-1:])[0] < 1.5
